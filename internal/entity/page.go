@@ -1,0 +1,62 @@
+package entity
+
+import "time"
+
+// Cursor says which page of an entity to ask for next. The client makes and
+// reads it; everybody else only carries it. It is stored as JSON beside the
+// rows it follows.
+type Cursor struct {
+	Feed Feed `json:"feed"`
+
+	// Export feed: the continueFrom of the last answer. While it is empty the
+	// feed is read from Since, or from the beginning where Since is zero too.
+	Token string `json:"token,omitempty"`
+
+	// List: the window [Since, Before) and the number of the next page.
+	// A zero bound is no bound.
+	Since  time.Time `json:"since,omitzero"`
+	Before time.Time `json:"before,omitzero"`
+	Page   int       `json:"page,omitempty"`
+}
+
+// Feed says which of an entity's two listings is read.
+type Feed string
+
+const (
+	Export Feed = "export"
+	List   Feed = "list"
+)
+
+// Start is the cursor at the beginning of the entity: of its export feed where
+// there is one (it alone shows deleted records), else of its list.
+func (e Entity) Start() Cursor {
+	if e.Export != "" {
+		return Cursor{Feed: Export}
+	}
+	return Cursor{Feed: List}
+}
+
+// Page is one answer of the API, split into records.
+type Page struct {
+	Records  []Record
+	Rejected []Rejected
+	Next     Cursor    // asks for the following page; after the last page of an export feed it is the resume point
+	Last     bool      // the listing ends here, for now
+	Total    int       // records in the whole listing, -1 where the answer does not say
+	Date     time.Time // the server's clock when it answered (header Date)
+}
+
+// Record is one record as received.
+type Record struct {
+	ID         string    // the key; digits only for Int64ID
+	ModifiedOn time.Time // zero where the record has none; rounded down to microseconds
+	Deleted    bool      // the feed says that the record is gone
+	Raw        []byte    // the JSON object; it can be stored as jsonb
+}
+
+// Rejected is a record that cannot be stored.
+type Rejected struct {
+	ID     string // "" where it has none
+	Reason string // names the field, what it held and what is wanted
+	Raw    []byte // as received
+}
