@@ -1,0 +1,59 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// Request is one accepted or just received sync.requested. Its identity is
+// (Source, EventID); ID is the short form that everybody quotes.
+type Request struct {
+	ID      string // events.RequestID(Source, EventID)
+	Source  string
+	EventID string
+	Digest  string // sha256 of the data: the same identity with other data is a conflict
+
+	TenantID     string
+	Mode         events.Mode
+	Entities     []string // resolved: never empty, never "*"
+	Notify       *bool    // nil: decided by mode and outcome
+	Channel      string   // resolved: the channel to tell
+	AllowDeletes bool
+	Reason       string
+	Traceparent  string // of the event, handed on to what happens because of it
+
+	State      RequestState
+	WorkflowID string
+	FirstRunID string // first run of the workflow execution chain, known once accepted
+	RunNumber  int64  // the run that serves it, 0 until one has begun
+	ReceivedAt time.Time
+}
+
+// RequestState says how far the bridge came with a request.
+type RequestState string
+
+const (
+	Received RequestState = "received" // recorded; Temporal may or may not have heard of it
+	Accepted RequestState = "accepted" // Temporal has it
+)
+
+// Receipt is the ledger's answer to a request: what it holds under that identity.
+type Receipt struct {
+	Request
+	Repeated bool     // it was there already
+	Conflict bool     // it was there already with other data
+	Outcome  *Outcome // set when it is decided
+}
+
+// Outcome names how a run ended.
+type Outcome struct {
+	State     RunState
+	RunNumber int64
+}
+
+// WorkflowState is what the ledger knows of a workflow ID.
+type WorkflowState struct {
+	Known    bool // a request was ever given to it
+	Finished bool // nothing it was given is undecided
+}
