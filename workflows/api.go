@@ -1,0 +1,120 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// Signals, understood by every workflow of this package. Their payload is a
+// ControlSignal; an empty payload, as the Temporal UI sends it, is fine too.
+const (
+	SignalPause  = "pause"
+	SignalResume = "resume"
+	SignalCancel = "cancel"
+
+	// SignalWake tells an IncrementalSync that the ledger holds requests for it.
+	// It carries nothing, so none can be lost.
+	SignalWake = "wake"
+)
+
+// QueryProgress answers with a Progress.
+const QueryProgress = "progress"
+
+// Names of the task queues. Slices of pages never delay the short activities
+// that tell of them.
+const (
+	DefaultTaskQueue = "sync-tasks"
+	controlSuffix    = "-control"
+)
+
+// ControlTaskQueue is the queue of the short ledger and event activities beside
+// the task queue that pages and workflows use.
+func ControlTaskQueue(taskQueue string) string { return taskQueue + controlSuffix }
+
+// FullSyncID is the workflow ID that serves one full request.
+func FullSyncID(requestID string) string { return "full-sync-" + requestID }
+
+// RebuildID is the workflow ID that serves one rebuild request.
+func RebuildID(requestID string) string { return "rebuild-" + requestID }
+
+// IncrementalSyncID is the workflow ID that serves all incremental requests of a tenant.
+func IncrementalSyncID(tenant string) string { return "incremental-sync-" + tenant }
+
+// Limits bound a run. The caller sets them, so that a workflow never depends on
+// the configuration of the worker that happens to run it.
+type Limits struct {
+	Deadline   time.Duration // of unpaused time
+	PauseLimit time.Duration // a pause that lasts longer cancels the run
+	Parallel   int           // entities read at once
+}
+
+// DefaultLimits are the limits of DESIGN: a day of work, three days of pause.
+var DefaultLimits = Limits{Deadline: 24 * time.Hour, PauseLimit: 72 * time.Hour, Parallel: 4}
+
+// ExecutionTimeout is the time after which Temporal itself ends a full sync: later
+// than the limits, which end it in good order.
+func (l Limits) ExecutionTimeout() time.Duration { return l.Deadline + l.PauseLimit + time.Hour }
+
+// FullSyncInput starts a FullSync.
+type FullSyncInput struct {
+	TenantID  string
+	RequestID string
+	Limits    Limits
+
+	Carried *Carried // set by continue-as-new alone
+}
+
+// IncrementalSyncInput starts an IncrementalSync.
+type IncrementalSyncInput struct {
+	TenantID string
+	Limits   Limits
+
+	Carried *Carried // set by continue-as-new alone
+}
+
+// ControlSignal is the payload of pause, resume and cancel.
+type ControlSignal struct {
+	ID       string // identity of the control event; one that was seen before is ignored
+	Sequence uint64 // of the control event in its stream; controls apply in this order
+	Reason   string
+	Actor    string
+
+	// PassOnly cancels the current pass of an IncrementalSync and leaves the
+	// requests that wait behind it.
+	PassOnly bool
+}
+
+// Result is what a FullSync returns: where to look, and how it ended.
+type Result struct {
+	RunNumber int64
+	State     ledger.RunState
+}
+
+// IncrementalResult is what an IncrementalSync returns when nothing waits any more.
+type IncrementalResult struct {
+	Passes int
+	Last   Result
+}
+
+// Progress answers the query "progress".
+type Progress struct {
+	RunNumber int64            `json:"runNumber"`
+	Mode      events.Mode      `json:"mode"`
+	Paused    bool             `json:"paused"`
+	Stopping  string           `json:"stopping,omitempty"` // why no further page is asked for
+	Passes    int              `json:"passes,omitempty"`   // of an IncrementalSync, finished ones
+	Entities  []EntityProgress `json:"entities"`
+}
+
+// EntityProgress is how far one entity is, as of its last slice.
+type EntityProgress struct {
+	Entity  string          `json:"entity"`
+	Phase   events.Phase    `json:"phase"`
+	Status  events.Status   `json:"status,omitempty"`
+	Pages   int64           `json:"pages"`
+	Records int64           `json:"records"`
+	Total   int64           `json:"total"` // -1 when unknown
+	Waiting *events.Waiting `json:"waiting,omitempty"`
+}
