@@ -1,0 +1,18 @@
+package events
+
+// The catalogue. A command comes from anyone and may be bare JSON data; every
+// other event is ours. Each has schemas/<subject>.v<version>.json.
+var (
+	Requested = command[RequestData]("sync.requested", 1)
+	Control   = command[ControlData]("sync.control", 1)
+
+	Accepted  = define[AcceptedData]("sync.accepted", 1)
+	Rejected  = define[RejectedData]("sync.rejected", 1)
+	Started   = define[StartedData]("sync.started", 1)
+	Progress  = define[ProgressData]("sync.progress", 1)
+	Paused    = define[ControlledData]("sync.paused", 1)
+	Resumed   = define[ControlledData]("sync.resumed", 1)
+	Completed = define[OutcomeData]("sync.completed", 1)
+	Failed    = define[OutcomeData]("sync.failed", 1)
+	Cancelled = define[OutcomeData]("sync.cancelled", 1)
+)

@@ -1,0 +1,67 @@
+package events
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+)
+
+// Definition is one line of the catalogue.
+type Definition struct {
+	Subject string       // the NATS subject: sync.requested
+	Name    string       // the CloudEvents type: com.lazi.sync.requested.v1
+	Schema  string       // the file in schemas: sync.requested.v1.json
+	Command bool         // comes from anyone and may be bare JSON data
+	Payload reflect.Type // the Go type of its data
+
+	compiled func() (*schema, error)
+}
+
+// DataSchema is the value of the dataschema attribute, the $id of the schema.
+func (d *Definition) DataSchema() string { return schemaBase + d.Schema }
+
+// Type is a definition with the Go type of its payload.
+type Type[T any] struct{ *Definition }
+
+// All lists the catalogue in the order of catalogue.go.
+func All() []*Definition { return slices.Clone(catalogue) }
+
+// BySubject finds the definition that a NATS subject carries.
+func BySubject(subject string) (*Definition, bool) {
+	return find(func(d *Definition) bool { return d.Subject == subject })
+}
+
+// ByType finds the definition of a CloudEvents type.
+func ByType(name string) (*Definition, bool) {
+	return find(func(d *Definition) bool { return d.Name == name })
+}
+
+func find(matches func(*Definition) bool) (*Definition, bool) {
+	i := slices.IndexFunc(catalogue, matches)
+	if i < 0 {
+		return nil, false
+	}
+	return catalogue[i], true
+}
+
+// catalogue is filled by the declarations in catalogue.go and never changes after.
+var catalogue []*Definition
+
+func define[T any](subject string, version int) Type[T] {
+	d := &Definition{
+		Subject: subject,
+		Name:    fmt.Sprintf("com.lazi.%s.v%d", subject, version),
+		Schema:  fmt.Sprintf("%s.v%d.json", subject, version),
+		Payload: reflect.TypeFor[T](),
+	}
+	d.compiled = sync.OnceValues(func() (*schema, error) { return compile(d.Schema) })
+	catalogue = append(catalogue, d)
+	return Type[T]{d}
+}
+
+func command[T any](subject string, version int) Type[T] {
+	t := define[T](subject, version)
+	t.Command = true
+	return t
+}

@@ -1,0 +1,56 @@
+package events
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lazi/lazisync/schemas"
+)
+
+const schemaBase = "https://github.com/lazi/lazisync/schemas/"
+
+// schema is a compiled JSON Schema beside the document it came from, in which
+// the wording of an error is looked up.
+type schema struct {
+	compiled *jsonschema.Schema
+	document map[string]any
+}
+
+func compile(file string) (*schema, error) {
+	raw, err := schemas.Files.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read schema: %w", err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("parse schema %s: %w", file, err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource(schemaBase+file, document); err != nil {
+		return nil, fmt.Errorf("load schema %s: %w", file, err)
+	}
+	compiled, err := compiler.Compile(schemaBase + file)
+	if err != nil {
+		return nil, fmt.Errorf("compile schema %s: %w", file, err)
+	}
+	object, _ := document.(map[string]any)
+	return &schema{compiled: compiled, document: object}, nil
+}
+
+// validate lists what is wrong with data.
+func (s *schema) validate(data []byte) ([]FieldError, error) {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	err = s.compiled.Validate(value)
+	var invalid *jsonschema.ValidationError
+	if errors.As(err, &invalid) {
+		return []FieldError{{Got: invalid.Error()}}, nil
+	}
+	return nil, err
+}
