@@ -1,0 +1,62 @@
+package servicetitan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Kind is what went wrong, in the words of the events that tell of it.
+type Kind string
+
+const (
+	AuthError       Kind = "AuthError"       // the credentials, the app key or the token are refused
+	PermissionError Kind = "PermissionError" // the app lacks the entity's scope, or the tenant has not connected it
+	NotFound        Kind = "NotFound"        // the path is gone
+	APIError        Kind = "ApiError"        // everything else the API or the way to it does wrong
+	ValidationError Kind = "ValidationError" // the call cannot be made: unknown tenant, cursor that does not fit
+)
+
+// Error is a call that failed. It never holds a secret, nor a query string.
+type Error struct {
+	Kind    Kind
+	Status  int // HTTP status, 0 where there was no answer
+	Entity  string
+	Method  string
+	Path    string
+	Message string
+	Scope   string // what the app must be granted; only for PermissionError
+
+	permanent     bool
+	wait          time.Duration
+	tokenRejected bool
+	cause         error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Entity)
+	if e.Method != "" {
+		fmt.Fprintf(&b, ": %s %s", e.Method, e.Path)
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": status %d", e.Status)
+	}
+	return b.String() + ": " + e.Message
+}
+
+// Unwrap returns the network or context error behind a call without an answer.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Type is the error.type that outcome events carry.
+func (e *Error) Type() string { return string(e.Kind) }
+
+// Permanent says that asking again cannot help.
+func (e *Error) Permanent() bool { return e.permanent }
+
+// RetryAfter is how long the API asked to wait, 0 where it did not say.
+func (e *Error) RetryAfter() time.Duration { return e.wait }
+
+// TokenRejected says that the export feed refused the continueFrom it was
+// given: reading it again from a date can help.
+func (e *Error) TokenRejected() bool { return e.tokenRejected }

@@ -1,0 +1,177 @@
+package servicetitan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/tidwall/gjson"
+)
+
+const (
+	quotedBytes = 80   // of a body that is not what was asked for
+	saidBytes   = 400  // of an explanation by the server
+	searched    = 4096 // of a body for the two above
+)
+
+// fail makes an error that another try may mend.
+func (a answer) fail(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Status: a.status, Entity: a.subject, Method: a.method, Path: a.path, Message: fmt.Sprintf(format, args...)}
+}
+
+// refuse makes an error that stays.
+func (a answer) refuse(kind Kind, format string, args ...any) *Error {
+	e := a.fail(kind, format, args...)
+	e.permanent = true
+	return e
+}
+
+// failure says what an answer other than 200 means.
+func (a answer) failure() *Error {
+	switch s := a.status; {
+	case s == http.StatusUnauthorized:
+		return a.refuse(AuthError, "the API refuses the app key or a new token: %s", a.said())
+	case s == http.StatusForbidden:
+		e := a.refuse(PermissionError, "the app is not granted scope %s, or the tenant has not connected it: %s", a.scope, a.said())
+		e.Scope = a.scope
+		return e
+	case s == http.StatusNotFound || s == http.StatusGone:
+		return a.refuse(NotFound, "path %s does not exist: %s", a.path, a.said())
+	case s == http.StatusTooManyRequests:
+		e := a.fail(APIError, "too many calls: %s", a.said())
+		e.wait = a.retryAfter(true)
+		return e
+	case s == http.StatusRequestTimeout || s >= 500:
+		e := a.fail(APIError, "%s", a.said())
+		e.wait = a.retryAfter(false)
+		return e
+	case a.redirects():
+		return a.redirected()
+	}
+	e := a.refuse(APIError, "%s", a.said())
+	e.tokenRejected = a.status == http.StatusBadRequest && a.feedToken && a.blamesFrom()
+	return e
+}
+
+func (a answer) redirects() bool { return a.status >= 300 && a.status < 400 }
+
+// redirected tells a page that moved for now, such as one for maintenance, from
+// an address that is wrong.
+func (a answer) redirected() *Error {
+	to := "nowhere"
+	if u, err := url.Parse(a.header.Get("Location")); err == nil && u.Host != "" {
+		to = u.Scheme + "://" + u.Host
+	}
+	e := a.fail(APIError, "redirects to %s, which is not followed; is the address of the API right?", mask(to, a.secrets...))
+	e.permanent = a.status != http.StatusFound && a.status != http.StatusSeeOther && a.status != http.StatusTemporaryRedirect
+	return e
+}
+
+// unreadable is a 200 whose body could not be used.
+func (a answer) unreadable(err error) *Error {
+	e := a.fail(APIError, "%v", err)
+	var shape *shapeError
+	if errors.As(err, &shape) {
+		e.permanent = shape.permanent
+		if shape.quote {
+			e.Message += "; it begins " + a.quote()
+		}
+	}
+	return e
+}
+
+// said is the server's explanation: title and errors of the API's problem
+// document, error of the token server's, else the beginning of the body.
+func (a answer) said() string {
+	if len(a.body) == 0 {
+		return "no explanation"
+	}
+	if !validJSON(a.body) {
+		return a.quote()
+	}
+	doc := gjson.ParseBytes(a.body)
+	var parts []string
+	for _, name := range []string{"title", "detail", "error", "error_description", "message"} {
+		if text := doc.Get(name); text.Type == gjson.String && text.Str != "" {
+			parts = append(parts, text.Str)
+		}
+	}
+	doc.Get("errors").ForEach(func(field, problems gjson.Result) bool {
+		problems.ForEach(func(_, problem gjson.Result) bool {
+			parts = append(parts, fmt.Sprintf("%s: %s", field.String(), problem.String()))
+			return true
+		})
+		return true
+	})
+	if len(parts) == 0 {
+		return a.quote()
+	}
+	return clean(mask(strings.Join(parts, "; "), a.secrets...), saidBytes)
+}
+
+func (a answer) quote() string {
+	head := string(a.body[:min(len(a.body), searched)])
+	return fmt.Sprintf("%q", clean(mask(head, a.secrets...), quotedBytes))
+}
+
+// blamesFrom says whether a 400 can be about the parameter from. It is unless
+// the answer names other parameters only.
+func (a answer) blamesFrom() bool {
+	if !validJSON(a.body) {
+		return true
+	}
+	named, from := false, false
+	gjson.GetBytes(a.body, "errors").ForEach(func(field, _ gjson.Result) bool {
+		named = true
+		from = from || strings.EqualFold(field.Str, "from")
+		return true
+	})
+	return from || !named
+}
+
+// unanswered is a call that got no complete answer. The URL is left out of it.
+func (c call) unanswered(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return c.interrupted("waiting for the answer", ctx.Err())
+	}
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	e := answer{call: c}.fail(APIError, "no complete answer: %s", clean(mask(err.Error(), c.secrets...), saidBytes))
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.Message = fmt.Sprintf("no complete answer within %s", c.timeout)
+	}
+	e.cause = err
+	return e
+}
+
+// interrupted adds to err what was going on. The end of the caller's context
+// stays what it is; only the API's own failures are an *Error.
+func (c call) interrupted(doing string, err error) error {
+	return fmt.Errorf("%s: %s %s: %s: %w", c.subject, c.method, c.path, doing, err)
+}
+
+func (c call) badAddress() *Error {
+	return answer{call: c}.refuse(ValidationError, "the configured address does not make a URL, want one such as https://api.servicetitan.io")
+}
+
+// clean makes text fit for one line of a log: white space becomes one space,
+// what does not print goes, and what is too long is cut.
+func clean(text string, most int) string {
+	text = strings.Join(strings.Fields(text), " ")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, text)
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

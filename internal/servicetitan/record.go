@@ -1,0 +1,129 @@
+package servicetitan
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+const maxTextID = 256 // bytes of an id that is a text
+
+// decodePage splits the answer to the question at into records. Their Raw is
+// part of body wherever nothing had to be replaced.
+func decodePage(e entity.Entity, at entity.Cursor, body []byte) (entity.Page, error) {
+	env, err := readEnvelope(body)
+	if err != nil {
+		return entity.Page{}, err
+	}
+	d := decoder{entity: e, feed: at.Feed, index: map[string]int{}}
+	env.data.ForEach(func(_, value gjson.Result) bool {
+		d.add(value, body[value.Index:value.Index+len(value.Raw)])
+		return true
+	})
+	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total}
+	page.Next, err = env.next(at, len(d.records)+len(d.rejected) == 0)
+	if err != nil {
+		return entity.Page{}, err
+	}
+	return page, nil
+}
+
+// decoder collects the records of one page.
+type decoder struct {
+	entity   entity.Entity
+	feed     entity.Feed
+	records  []entity.Record
+	rejected []entity.Rejected
+	index    map[string]int // of an id in records
+}
+
+// add takes the next element of data. Of a record that comes twice the newer
+// version stays, and of equally new ones the later.
+func (d *decoder) add(value gjson.Result, raw []byte) {
+	record, reason := d.read(value, raw)
+	if reason != "" {
+		d.rejected = append(d.rejected, entity.Rejected{ID: record.ID, Reason: reason, Raw: raw})
+		return
+	}
+	i, repeated := d.index[record.ID]
+	if !repeated {
+		d.index[record.ID] = len(d.records)
+		d.records = append(d.records, record)
+	} else if !record.ModifiedOn.Before(d.records[i].ModifiedOn) {
+		d.records[i] = record
+	}
+}
+
+// read makes a record of value. The reason says why it cannot be one.
+func (d *decoder) read(value gjson.Result, raw []byte) (record entity.Record, reason string) {
+	if !value.IsObject() {
+		return record, fmt.Sprintf("record is %s, want an object", kindOf(value))
+	}
+	record.Raw = raw
+	if clean, replaced := storable(raw); replaced {
+		record.Raw = clean
+		value = gjson.ParseBytes(clean)
+	}
+	var id, modifiedOn, active gjson.Result
+	value.ForEach(func(key, field gjson.Result) bool { // the last of equal keys counts, as in jsonb
+		switch key.Str {
+		case "id":
+			id = field
+		case "modifiedOn":
+			modifiedOn = field
+		case "active":
+			active = field
+		}
+		return true
+	})
+	if record.ID, reason = readID(d.entity.Key, id); reason != "" {
+		return record, reason
+	}
+	if record.ModifiedOn, reason = readModifiedOn(modifiedOn); reason != "" {
+		return record, reason
+	}
+	record.Deleted = d.feed == entity.Export && d.entity.Inactive == entity.Deleted && active.Type == gjson.False
+	return record, ""
+}
+
+func readID(key entity.Key, id gjson.Result) (value, reason string) {
+	if key == entity.TextID {
+		if id.Type != gjson.String || id.Str == "" || len(id.Str) > maxTextID {
+			return "", fmt.Sprintf("id is %s, want a text of 1 to %d bytes", kindOf(id), maxTextID)
+		}
+		return strings.Clone(id.Str), "" // a clone does not hold the page's text
+	}
+	if n, err := strconv.ParseInt(id.Raw, 10, 64); id.Type != gjson.Number || err != nil || n <= 0 {
+		return "", fmt.Sprintf("id is %s, want an integer from 1 to 2^63-1", kindOf(id))
+	}
+	return strings.Clone(id.Raw), ""
+}
+
+const noTime = "0001-01-01" // how the API's runtime writes a time that was never set
+
+// readModifiedOn returns the zero time where the record has none. A time
+// without a zone is UTC.
+func readModifiedOn(value gjson.Result) (t time.Time, reason string) {
+	if !value.Exists() || value.Type == gjson.Null || value.Type == gjson.String && strings.HasPrefix(value.Str, noTime) {
+		return time.Time{}, ""
+	}
+	if value.Type == gjson.String {
+		if t, err := parseTime(value.Str); err == nil && t.Year() >= 1900 && t.Year() <= 9999 {
+			return t.Truncate(time.Microsecond), "" // down: PostgreSQL would round, perhaps into the future
+		}
+	}
+	return time.Time{}, fmt.Sprintf("modifiedOn is %s, want a time such as 2026-02-11T16:04:52.9137221Z from 1900 on", kindOf(value))
+}
+
+func parseTime(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t, err = time.Parse("2006-01-02T15:04:05", text)
+	}
+	return t.UTC(), err
+}
