@@ -1,0 +1,49 @@
+package pgserver
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"syscall"
+)
+
+// guardScript waits for a word on its standard input. The word means that all is
+// well; end of file without one means that the process holding the other end
+// died, and then PostgreSQL ($1) is stopped and the folder $2, if named, deleted.
+const guardScript = `
+read -r word && exit 0
+kill -QUIT "$1" 2>/dev/null
+tries=0
+while kill -0 "$1" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries+1)); done
+if [ -n "$2" ]; then rm -rf -- "$2"; fi
+`
+
+// guard is a shell that outlives this process by a moment: even SIGKILL closes
+// the pipe between the two.
+type guard struct {
+	cmd  *exec.Cmd
+	hold io.WriteCloser
+}
+
+func startGuard(pid int, removeDir string) (*guard, error) {
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "sh", strconv.Itoa(pid), removeDir)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	hold, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("guard PostgreSQL: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("guard PostgreSQL: %w", err)
+	}
+	return &guard{cmd: cmd, hold: hold}, nil
+}
+
+// dismiss ends the guard without it doing anything.
+func (g *guard) dismiss() {
+	// A guard that somebody killed cannot be told; then there is nothing to dismiss.
+	_, _ = io.WriteString(g.hold, "done\n")
+	_ = g.hold.Close()
+	_ = g.cmd.Wait()
+}

@@ -1,0 +1,65 @@
+package pgserver
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCheckOwnedRefusesALink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, checkOwned(dir))
+
+	link := filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink(dir, link))
+	require.ErrorContains(t, checkOwned(link), "is in the way")
+}
+
+func TestReadPostmaster(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, file string
+		want       postmaster
+	}{
+		{"ready", "123\n/data\n1795420000\n5432\n\n127.0.0.1\n  1234  5\nready   \n", postmaster{123, "ready"}},
+		{"starting", "123\n/data\n1795420000\n5432\n\n127.0.0.1\n  1234  5\nstarting\n", postmaster{123, "starting"}},
+		{"being written", "123\n/data\n", postmaster{pid: 123}},
+		{"empty", "", postmaster{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			data := t.TempDir()
+			require.NoError(t, os.WriteFile(pidFile(data), []byte(c.file), 0o600))
+			got, err := readPostmaster(data)
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+	got, err := readPostmaster(t.TempDir())
+	require.NoError(t, err)
+	require.Zero(t, got)
+}
+
+// A recorded pid may belong to another program by now: that one must live.
+func TestStopOrphanSparesStrangers(t *testing.T) {
+	t.Parallel()
+	stranger := exec.Command("sleep", "600")
+	require.NoError(t, stranger.Start())
+	t.Cleanup(func() {
+		_ = stranger.Process.Kill()
+		_ = stranger.Wait()
+	})
+	data := t.TempDir()
+	require.NoError(t, os.WriteFile(pidFile(data), []byte(strconv.Itoa(stranger.Process.Pid)+"\n"), 0o600))
+
+	stopped, err := stopOrphan(t.Context(), data)
+	require.NoError(t, err)
+	require.Zero(t, stopped)
+	require.True(t, alive(stranger.Process.Pid))
+	require.NoFileExists(t, pidFile(data), "PostgreSQL would take it for a running server")
+}

@@ -1,0 +1,136 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// postmaster is what a running server writes about itself in postmaster.pid.
+type postmaster struct {
+	pid    int
+	status string // starting, ready, stopping
+}
+
+func pidFile(data string) string { return filepath.Join(data, "postmaster.pid") }
+
+// readPostmaster returns the zero value when there is no file or only the beginning of one.
+func readPostmaster(data string) (postmaster, error) {
+	text, err := os.ReadFile(pidFile(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return postmaster{}, nil
+	}
+	if err != nil {
+		return postmaster{}, err
+	}
+	var p postmaster
+	lines := strings.Split(string(text), "\n")
+	if p.pid, err = strconv.Atoi(strings.TrimSpace(lines[0])); err != nil {
+		return postmaster{}, nil
+	}
+	const statusLine = 7
+	if len(lines) > statusLine {
+		p.status = strings.TrimSpace(lines[statusLine])
+	}
+	return p, nil
+}
+
+// How long a server gets for each way of stopping, gentlest first: SIGINT closes
+// connections and writes a checkpoint, SIGQUIT leaves recovery to the next start.
+const (
+	fastShutdown      = 20 * time.Second
+	immediateShutdown = 5 * time.Second
+	killed            = 5 * time.Second
+)
+
+// stopOrphan ends a server still running on data although the process that
+// started it is gone; the caller holds the folder's lock and so knows that it
+// is. It reports the pid of the server it stopped, or 0.
+func stopOrphan(ctx context.Context, data string) (int, error) {
+	p, err := readPostmaster(data)
+	if err != nil || p.pid <= 0 || !alive(p.pid) {
+		return 0, err
+	}
+	if !isServerOf(ctx, p.pid, data) {
+		// The number went to another program since. PostgreSQL would take that for
+		// a running server and refuse to start.
+		return 0, os.Remove(pidFile(data))
+	}
+	gone := func() bool { return !alive(p.pid) }
+	if err := stopProcess(p.pid, gone); err != nil {
+		return 0, fmt.Errorf("stop the PostgreSQL left running on %s: %w", data, err)
+	}
+	return p.pid, nil
+}
+
+// stopProcess asks ever more firmly until gone reports true.
+func stopProcess(pid int, gone func() bool) error {
+	for _, step := range []struct {
+		signal  syscall.Signal
+		patient time.Duration
+	}{
+		{syscall.SIGINT, fastShutdown},
+		{syscall.SIGQUIT, immediateShutdown},
+		{syscall.SIGKILL, killed},
+	} {
+		if err := syscall.Kill(pid, step.signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("signal PostgreSQL, pid %d: %w", pid, err)
+		}
+		if poll(context.Background(), step.patient, gone) == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("PostgreSQL, pid %d, is still there after SIGKILL", pid)
+}
+
+// poll returns nil as soon as done reports true.
+func poll(ctx context.Context, limit time.Duration, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func alive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// isServerOf reports whether pid is a PostgreSQL on data, by its command line.
+func isServerOf(ctx context.Context, pid int, data string) bool {
+	args := commandLine(ctx, pid)
+	if len(args) == 0 || filepath.Base(args[0]) != "postgres" {
+		return false
+	}
+	return slices.Contains(args, data)
+}
+
+// commandLine asks /proc where there is one, else ps; a path with a space is
+// told apart by the first only, which is the one Linux has.
+func commandLine(ctx context.Context, pid int) []string {
+	if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil {
+		return strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00")
+	}
+	out, err := exec.CommandContext(ctx, "ps", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(out))
+}

@@ -1,0 +1,305 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options say what to start. Only Dir is required.
+type Options struct {
+	// Dir keeps the cluster between starts. When root starts it and the account
+	// that runs PostgreSQL cannot reach Dir, the data lies in a folder of the
+	// temporary directory named after Dir, and Dir/location names it.
+	Dir string
+	// Port on 127.0.0.1; 0 takes a free one.
+	Port int
+	// BinDir holds postgres and initdb; empty: see FindBinaries.
+	BinDir string
+	// Password of the role lazisync; empty: a random one, kept in the folder.
+	Password string
+	// Unsafe gives up safety against power loss for speed. For tests.
+	Unsafe bool
+	// StopWithParent also stops the server when this process dies, even by SIGKILL.
+	StopWithParent bool
+	// RemoveAfter deletes the folder on Stop, and with StopWithParent when this process dies.
+	RemoveAfter bool
+	// Logf receives the few things worth telling; nil: nobody is told.
+	Logf func(format string, args ...any)
+}
+
+// Server is a running PostgreSQL. Stop it, or its process outlives this one.
+type Server struct {
+	home     home
+	port     int
+	password string
+	options  Options
+
+	lock   *os.File
+	cmd    *exec.Cmd
+	guard  *guard
+	exited chan struct{}
+
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// startLimit is generous: after a crash the server replays its log first.
+const startLimit = 2 * time.Minute
+
+// Start runs PostgreSQL and returns when it accepts connections. A cluster left
+// in the folder is used again; a server left running by a process that died is
+// stopped first. ctx bounds the start alone.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	if o.Dir == "" {
+		return nil, errors.New("PostgreSQL: Dir is empty, want a folder for its data")
+	}
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+
+	h, err := openHome(ctx, o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := h.acquire()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{home: h, options: o, lock: lock}
+	if err := s.start(ctx); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	orphan, err := stopOrphan(ctx, s.home.data())
+	if err != nil {
+		return err
+	}
+	if orphan > 0 {
+		s.options.Logf("stopped the PostgreSQL that an earlier run left behind, pid %d", orphan)
+	}
+	bin, err := s.prepareCluster(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.launch(ctx, bin); err != nil {
+		return err
+	}
+	if !s.options.StopWithParent {
+		return nil
+	}
+	remove := ""
+	if s.options.RemoveAfter {
+		remove = s.home.dir
+	}
+	if s.guard, err = startGuard(s.cmd.Process.Pid, remove); err != nil {
+		return errors.Join(err, s.stopServer())
+	}
+	return nil
+}
+
+// prepareCluster finds the programs and makes the cluster if there is none yet.
+func (s *Server) prepareCluster(ctx context.Context) (Binaries, error) {
+	major, err := clusterMajor(s.home.data())
+	if err != nil {
+		return Binaries{}, err
+	}
+	find := machine()
+	if s.options.BinDir != "" {
+		find.pgBin = s.options.BinDir
+	}
+	bin, err := find.find(major)
+	if err != nil {
+		return Binaries{}, err
+	}
+	if !s.home.who.canReach(ctx, bin.Dir) {
+		return Binaries{}, fmt.Errorf("PostgreSQL runs as %s, who cannot reach its programs in %s", s.home.who.name, bin.Dir)
+	}
+	if s.password, err = s.home.loadPassword(s.options.Password, major > 0); err != nil {
+		return Binaries{}, err
+	}
+	if major > 0 {
+		return bin, nil
+	}
+	s.options.Logf("creating a PostgreSQL %d cluster in %s", bin.Major, s.home.dir)
+	return bin, s.home.createCluster(ctx, bin, s.password, s.options.Unsafe)
+}
+
+// launch starts the server and waits until it is ready. Two things may go away
+// by themselves: a free port can be taken between choosing and using it, and
+// the last processes of a server that was killed may still be ending.
+func (s *Server) launch(ctx context.Context, bin Binaries) error {
+	for {
+		err := s.launchOnce(ctx, bin)
+		if err == nil {
+			return nil
+		}
+		portLost := s.options.Port == 0 && strings.Contains(err.Error(), "Address already in use")
+		stillEnding := strings.Contains(err.Error(), "pre-existing shared memory block")
+		if !portLost && !stillEnding {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Server) launchOnce(ctx context.Context, bin Binaries) error {
+	port := s.options.Port
+	if port == 0 {
+		var err error
+		if port, err = freePort(); err != nil {
+			return err
+		}
+	}
+	// The log of the run before is kept: it tells why that one ended.
+	if err := os.Rename(s.home.log(), s.home.log()+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	logFile, err := os.Create(s.home.log())
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	// Not bound to ctx: the server lives until Stop.
+	cmd := s.home.command(context.WithoutCancel(ctx), bin, "postgres", s.arguments(port)...)
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // the reason is in the log
+		close(exited)
+	}()
+	s.cmd, s.exited, s.port = cmd, exited, port
+	return s.awaitReady(ctx)
+}
+
+func (s *Server) awaitReady(ctx context.Context) error {
+	pid := s.cmd.Process.Pid
+	err := poll(ctx, startLimit, func() bool {
+		if s.hasExited() {
+			return true
+		}
+		p, err := readPostmaster(s.home.data())
+		return err == nil && p.pid == pid && p.status == "ready"
+	})
+	if err == nil && !s.hasExited() {
+		return nil
+	}
+	if err != nil {
+		err = errors.Join(fmt.Errorf("PostgreSQL is not ready: %w", err), s.stopServer())
+	} else {
+		err = errors.New("PostgreSQL ended while starting")
+	}
+	log, readErr := os.ReadFile(s.home.log())
+	return errors.Join(fmt.Errorf("%w: %s", err, lastLines(log)), readErr)
+}
+
+func (s *Server) arguments(port int) []string {
+	settings := []string{
+		"listen_addresses=127.0.0.1",
+		"port=" + strconv.Itoa(port),
+		"unix_socket_directories=",
+		"max_connections=200",
+		"timezone=UTC",
+		"log_timezone=UTC",
+		"logging_collector=off",
+	}
+	if s.options.Unsafe {
+		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+	}
+	args := []string{"-D", s.home.data()}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
+
+// URL returns the connection string of a database; empty means the one made with the cluster.
+// It holds the password: do not log it.
+func (s *Server) URL(database string) string {
+	if database == "" {
+		database = Database
+	}
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(Role, s.password),
+		Host:     s.Addr(),
+		Path:     "/" + database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// Addr returns host and port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// Pid returns the server's process id.
+func (s *Server) Pid() int { return s.cmd.Process.Pid }
+
+// Dir returns the folder really used; see Options.Dir.
+func (s *Server) Dir() string { return s.home.dir }
+
+// Done is closed when the server has ended, whoever ended it.
+func (s *Server) Done() <-chan struct{} { return s.exited }
+
+// Stop shuts the server down and returns when its process is gone. Open
+// connections are closed. Later calls return what the first returned.
+func (s *Server) Stop() error {
+	s.stopOnce.Do(func() {
+		s.stopErr = s.stopServer()
+		if s.guard != nil {
+			s.guard.dismiss()
+		}
+		if s.options.RemoveAfter {
+			s.stopErr = errors.Join(s.stopErr, os.RemoveAll(s.home.dir))
+		}
+		s.stopErr = errors.Join(s.stopErr, s.lock.Close())
+	})
+	return s.stopErr
+}
+
+func (s *Server) stopServer() error {
+	if s.hasExited() {
+		return nil
+	}
+	return stopProcess(s.cmd.Process.Pid, s.hasExited)
+}
+
+func (s *Server) hasExited() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

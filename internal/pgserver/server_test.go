@@ -1,0 +1,281 @@
+package pgserver_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/pgserver"
+)
+
+// childVariable turns the test binary into a program that starts PostgreSQL with
+// the options it holds and waits to be killed.
+const childVariable = "PGSERVER_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if options := os.Getenv(childVariable); options != "" {
+		if err := runChild(options); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// childOptions and childReport travel as JSON between a test and its child.
+type childOptions struct {
+	Dir                         string
+	StopWithParent, RemoveAfter bool
+}
+
+type childReport struct {
+	URL string
+	Pid int
+	Dir string
+}
+
+func runChild(text string) error {
+	var o childOptions
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return err
+	}
+	s, err := pgserver.Start(context.Background(), pgserver.Options{
+		Dir: o.Dir, StopWithParent: o.StopWithParent, RemoveAfter: o.RemoveAfter,
+	})
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(childReport{URL: s.URL(""), Pid: s.Pid(), Dir: s.Dir()}); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin) // until the test lets go
+	return err
+}
+
+// startChild runs PostgreSQL in another process, to be killed with the returned function.
+func startChild(t *testing.T, o childOptions) (childReport, func()) {
+	t.Helper()
+	text, err := json.Marshal(o)
+	require.NoError(t, err)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+string(text))
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	kill := func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = stdin.Close()
+	}
+	t.Cleanup(kill)
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	require.NoError(t, err, "the child says where its PostgreSQL is")
+	var report childReport
+	require.NoError(t, json.Unmarshal(line, &report))
+	return report, kill
+}
+
+func start(t *testing.T, o pgserver.Options) *pgserver.Server {
+	t.Helper()
+	o.Logf = t.Logf
+	s, err := pgserver.Start(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	return s
+}
+
+// folder returns a fresh folder that is removed with whatever PostgreSQL keeps for it.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "postgres")
+	t.Cleanup(func() { require.NoError(t, pgserver.Remove(context.Background(), dir)) })
+	return dir
+}
+
+func exec1(t *testing.T, url, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), sql)
+	require.NoError(t, err)
+}
+
+func query[T any](t *testing.T, url, sql string) T {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	var value T
+	require.NoError(t, conn.QueryRow(t.Context(), sql).Scan(&value))
+	return value
+}
+
+func isAlive(pid int) bool {
+	return syscall.Kill(pid, 0) == nil
+}
+
+func eventually(t *testing.T, condition func() bool, message string) {
+	t.Helper()
+	require.Eventually(t, condition, 30*time.Second, 20*time.Millisecond, message)
+}
+
+func TestStartUseStop(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	s := start(t, pgserver.Options{Dir: dir})
+	require.Equal(t, "UTF8 C 127.0.0.1 200", query[string](t, s.URL(""), `select
+		pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || current_setting('listen_addresses') || ' ' || current_setting('max_connections')
+		from pg_database where datname = current_database()`))
+	exec1(t, s.URL(""), "create table kept as select 42 as n")
+
+	_, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir})
+	require.ErrorContains(t, err, "in use by another process", "one server per folder")
+
+	require.NoError(t, s.Stop())
+	require.NoError(t, s.Stop(), "stopping twice is fine")
+	require.False(t, isAlive(s.Pid()), "no process is left")
+	<-s.Done()
+	_, err = net.Dial("tcp", s.Addr())
+	require.Error(t, err, "nobody listens any more")
+
+	again := start(t, pgserver.Options{Dir: dir})
+	require.Equal(t, 42, query[int](t, again.URL(""), "select n from kept"), "data and password are kept")
+}
+
+func TestWrongPasswordIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, pgserver.Options{Dir: folder(t), Password: "right", Unsafe: true})
+	require.Equal(t, "off", query[string](t, s.URL("postgres"), "show fsync"))
+	_, err := pgx.Connect(t.Context(), "postgres://lazisync:wrong@"+s.Addr()+"/lazisync?sslmode=disable")
+	require.ErrorContains(t, err, "password authentication failed")
+}
+
+func TestPortThatIsTaken(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, err = pgserver.Start(t.Context(), pgserver.Options{Dir: folder(t), Port: l.Addr().(*net.TCPAddr).Port, Unsafe: true})
+	require.ErrorContains(t, err, "Address already in use")
+}
+
+func TestInterruptedFirstStart(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "data.new", "base"), 0o700))
+	s := start(t, pgserver.Options{Dir: dir, Unsafe: true})
+	require.Equal(t, 1, query[int](t, s.URL(""), "select 1"))
+}
+
+func TestRecoversFromSIGKILL(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	before, kill := startChild(t, childOptions{Dir: dir})
+	exec1(t, before.URL, "create table kept as select 42 as n")
+	kill()
+	require.True(t, isAlive(before.Pid), "PostgreSQL outlives the process that started it")
+
+	s := start(t, pgserver.Options{Dir: dir})
+	eventually(t, func() bool { return !isAlive(before.Pid) }, "the next start leaves no orphan")
+	require.Equal(t, 42, query[int](t, s.URL(""), "select n from kept"))
+}
+
+func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	before, kill := startChild(t, childOptions{Dir: dir})
+	exec1(t, before.URL, "create table kept as select 42 as n")
+	kill()
+	require.NoError(t, syscall.Kill(before.Pid, syscall.SIGKILL))
+
+	s := start(t, pgserver.Options{Dir: dir})
+	require.Equal(t, 42, query[int](t, s.URL(""), "select n from kept"))
+}
+
+func TestStopWithParent(t *testing.T) {
+	t.Parallel()
+	report, kill := startChild(t, childOptions{Dir: folder(t), StopWithParent: true, RemoveAfter: true})
+	require.DirExists(t, report.Dir)
+	kill()
+	eventually(t, func() bool { return !isAlive(report.Pid) }, "PostgreSQL ends with its parent")
+	eventually(t, func() bool {
+		_, err := os.Stat(report.Dir)
+		return os.IsNotExist(err)
+	}, "its folder goes too")
+}
+
+// Root's folders are often closed to the account that must run PostgreSQL.
+// TestAsPlainUser covers everybody else.
+func TestFolderOutOfReach(t *testing.T) {
+	t.Parallel()
+	closed := t.TempDir()
+	require.NoError(t, os.Chmod(closed, 0o700))
+	dir := filepath.Join(closed, "postgres")
+	s := start(t, pgserver.Options{Dir: dir, Unsafe: true})
+	if os.Geteuid() != 0 {
+		require.Equal(t, dir, s.Dir(), "a plain user reaches its own folders")
+		return
+	}
+	require.NotEqual(t, dir, s.Dir())
+	location, err := os.ReadFile(filepath.Join(dir, "location"))
+	require.NoError(t, err)
+	require.Equal(t, s.Dir()+"\n", string(location), "the folder asked for says where the data is")
+	require.ErrorContains(t, pgserver.Remove(t.Context(), dir), "in use")
+
+	require.NoError(t, s.Stop())
+	require.NoError(t, pgserver.Remove(t.Context(), dir))
+	require.NoDirExists(t, s.Dir())
+	require.NoDirExists(t, dir)
+}
+
+// TestAsPlainUser runs the tests above once more as nobody when root runs them.
+func TestAsPlainUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		return // the whole file just ran as a plain user
+	}
+	nobody, err := user.Lookup("nobody")
+	require.NoError(t, err)
+	uid, err := strconv.Atoi(nobody.Uid)
+	require.NoError(t, err)
+	gid, err := strconv.Atoi(nobody.Gid)
+	require.NoError(t, err)
+
+	// Nobody may enter neither the folder of the test binary nor t.TempDir.
+	place, err := os.MkdirTemp("", "pgserver-plain-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(place)) })
+	require.NoError(t, os.Chown(place, uid, gid))
+	binary := filepath.Join(place, "pgserver.test")
+	program, err := os.ReadFile(os.Args[0])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(binary, program, 0o755))
+	require.NoError(t, os.Chmod(binary, 0o755))
+
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^Test(StartUseStop|RecoversFromSIGKILL|FolderOutOfReach|StopWithParent)$", "-test.v")
+	cmd.Dir = place
+	cmd.Env = []string{"HOME=" + place, "TMPDIR=" + place, "PATH=" + os.Getenv("PATH")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: TestRecoversFromSIGKILL")
+}
