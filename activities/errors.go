@@ -1,0 +1,65 @@
+package activities
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// TypeDecided is the type of the error that ends a slice whose run has an outcome
+// already. It is never retried.
+const TypeDecided = "RunDecided"
+
+// What an error of the API may say of itself. Three questions cover the program:
+// can it ever succeed, when to try again, and what to call it.
+type (
+	permanent     interface{ Permanent() bool }
+	typed         interface{ Type() string }
+	retryAfter    interface{ RetryAfter() time.Duration }
+	tokenRejected interface{ TokenRejected() bool }
+)
+
+// isPermanent says whether trying again can never help.
+func isPermanent(err error) bool {
+	var p permanent
+	return errors.As(err, &p) && p.Permanent()
+}
+
+// waitOf says how long the API asked us to wait, 0 if it did not.
+func waitOf(err error) time.Duration {
+	var r retryAfter
+	if errors.As(err, &r) {
+		return r.RetryAfter()
+	}
+	return 0
+}
+
+// typeOf names the error as the events do.
+func typeOf(err error) events.ErrorType {
+	var t typed
+	if errors.As(err, &t) {
+		return events.ErrorType(t.Type())
+	}
+	return events.APIError
+}
+
+// isTokenRejected says whether the API no longer knows the feed's token.
+func isTokenRejected(err error) bool {
+	var t tokenRejected
+	return errors.As(err, &t) && t.TokenRejected()
+}
+
+// retryable hands an error to Temporal's retry policy, with the wait the API asked
+// for where it did.
+func retryable(kind events.ErrorType, err error) error {
+	if errors.Is(err, ledger.ErrDecided) {
+		return temporal.NewNonRetryableApplicationError(err.Error(), TypeDecided, nil)
+	}
+	return temporal.NewApplicationErrorWithOptions(err.Error(), string(kind), temporal.ApplicationErrorOptions{
+		NextRetryDelay: waitOf(err),
+	})
+}

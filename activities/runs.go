@@ -1,0 +1,128 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// RunLedger begins and ends runs.
+type RunLedger interface {
+	BeginRun(ctx context.Context, in ledger.Begin) (ledger.Run, bool, error)
+	Run(ctx context.Context, number int64) (ledger.Run, error)
+	Decide(ctx context.Context, number int64, d ledger.Decision) (ledger.Run, error)
+	MarkPublished(ctx context.Context, number int64) error
+}
+
+// Publisher publishes one event and returns when it is stored.
+type Publisher interface {
+	Publish(ctx context.Context, e events.Event) error
+}
+
+// Runs are the short activities that begin a run, tell of it and end it.
+type Runs struct {
+	Ledger    RunLedger
+	Publisher Publisher
+}
+
+// Begun says what a run is to do. The requests it serves stay in the ledger: ten
+// thousand of them would not fit a workflow's history.
+type Begun struct {
+	Found     bool // false: nothing waits, there is no run
+	RunNumber int64
+	Entities  []string
+	State     ledger.RunState // anything but running: it was decided before it could begin
+}
+
+// Begin begins the run of a full sync, or claims what waits for an incremental
+// pass, and publishes sync.started. Repeating it changes nothing.
+func (r *Runs) Begin(ctx context.Context, in ledger.Begin) (Begun, error) {
+	run, found, err := r.Ledger.BeginRun(ctx, in)
+	switch {
+	case errors.Is(err, ledger.ErrUnknown):
+		return Begun{}, temporal.NewNonRetryableApplicationError(
+			fmt.Sprintf("request %q is not in the ledger: publish %s instead of starting the workflow by hand", in.RequestID, events.Requested.Subject),
+			string(events.ValidationError), err)
+	case err != nil:
+		return Begun{}, retryable(events.StoreError, err)
+	case !found:
+		return Begun{}, nil
+	}
+	if run.State == ledger.Running {
+		started, err := run.StartedEvents()
+		if err != nil {
+			return Begun{}, err
+		}
+		if err := r.publish(ctx, started); err != nil {
+			return Begun{}, err
+		}
+	}
+	return Begun{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State}, nil
+}
+
+// FinishInput ends a run.
+type FinishInput struct {
+	RunNumber int64
+	Decision  ledger.Decision
+}
+
+// Finish decides the run, if nobody has yet, and publishes its outcome. It returns
+// the state that was decided first, whoever decided it.
+func (r *Runs) Finish(ctx context.Context, in FinishInput) (ledger.RunState, error) {
+	run, err := r.Ledger.Decide(ctx, in.RunNumber, in.Decision)
+	if err != nil {
+		return "", retryable(events.StoreError, err)
+	}
+	if run.Published {
+		return run.State, nil
+	}
+	outcome, err := run.OutcomeEvents()
+	if err != nil {
+		return "", err
+	}
+	if err := r.publish(ctx, outcome); err != nil {
+		return "", err
+	}
+	if err := r.Ledger.MarkPublished(ctx, run.Number); err != nil {
+		return "", retryable(events.StoreError, err)
+	}
+	return run.State, nil
+}
+
+// AnnounceInput tells that a run was paused or resumed.
+type AnnounceInput struct {
+	RunNumber int64
+	Paused    bool
+	Ordinal   int // counts the announcements of a run: part of the event's id
+	At        time.Time
+	Reason    string
+	Actor     string
+}
+
+// Announce publishes sync.paused or sync.resumed.
+func (r *Runs) Announce(ctx context.Context, in AnnounceInput) error {
+	run, err := r.Ledger.Run(ctx, in.RunNumber)
+	if err != nil {
+		return retryable(events.StoreError, err)
+	}
+	told, err := run.ControlledEvents(in.Paused, in.Ordinal, in.At, in.Reason, in.Actor)
+	if err != nil {
+		return err
+	}
+	return r.publish(ctx, told)
+}
+
+func (r *Runs) publish(ctx context.Context, es []events.Event) error {
+	for _, e := range es {
+		if err := r.Publisher.Publish(ctx, e); err != nil {
+			return fmt.Errorf("publish %s %s: %w", e.Type(), e.ID(), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// Source reads ServiceTitan.
+type Source interface {
+	// Page reads the page at a cursor. Interactive reads have a reserved share of
+	// the budget of calls.
+	Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error)
+	// Count says how many records a full read may expect, -1 when it cannot tell.
+	Count(ctx context.Context, tenant string, e entity.Entity) (int, error)
+}
+
+// PageStore keeps pages together with the position they lead to.
+type PageStore interface {
+	Run(ctx context.Context, number int64) (ledger.Run, error)
+	Open(ctx context.Context, run int64, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
+	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
+	FailEntity(ctx context.Context, run int64, tenant string, e entity.Entity, re events.RunError) error
+	SetTotal(ctx context.Context, run int64, e entity.Entity, total int64) error
+}
+
+// Slices moves pages from the API into the store, a few seconds at a time.
+type Slices struct {
+	Source    Source
+	Store     PageStore
+	Publisher Publisher
+	Logger    zerolog.Logger
+
+	// Length is how long a slice asks for further pages.
+	Length time.Duration
+	// Full limits how many slices of full and rebuild runs work at once, so that
+	// a slot is always left for incrementals. Nil means no limit.
+	Full chan struct{}
+}
+
+// SliceInput names the entity of a run to go on with. Where to go on is in the ledger.
+type SliceInput struct {
+	RunNumber int64
+	TenantID  string
+	Mode      events.Mode
+	Entity    string
+}
+
+// SliceResult is where the entity stands after the slice.
+type SliceResult struct {
+	Status  events.Status // "" while more remains to be read
+	Busy    bool          // another run is reading the entity: nothing was done
+	Pages   int64
+	Records int64
+	Total   int64 // -1 when unknown
+}
+
+// Sync reads and stores pages of one entity until it is complete, the slice's time
+// is up, or it is asked to stop by a pause, a cancel or the worker's own end. Pages
+// asked for by then are still stored, so that none is read twice.
+//
+// An error that no repetition can mend fails the entity, in the ledger, and is not
+// an error of the activity. Everything else is retried by Temporal.
+func (s *Slices) Sync(ctx context.Context, in SliceInput) (SliceResult, error) {
+	e, ok := entity.Find(in.Entity)
+	if !ok {
+		return SliceResult{}, temporal.NewNonRetryableApplicationError(
+			fmt.Sprintf("entity %q is not in this worker's catalogue", in.Entity), string(events.ValidationError), nil)
+	}
+	if in.Mode != events.Incremental && s.Full != nil {
+		select {
+		case s.Full <- struct{}{}:
+			defer func() { <-s.Full }()
+		default:
+			return SliceResult{}, temporal.NewApplicationErrorWithOptions("every slot for full syncs is taken", "Busy",
+				temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
+		}
+	}
+	sl := &slice{Slices: s, in: in, entity: e, until: time.Now().Add(s.Length), stop: activity.GetWorkerStopChannel(ctx)}
+	return sl.run(ctx)
+}
+
+// slice is one execution of Slices.Sync.
+type slice struct {
+	*Slices
+	in     SliceInput
+	entity entity.Entity
+	until  time.Time
+	stop   <-chan struct{}
+	at     ledger.Position
+	report *reporter
+}
+
+func (s *slice) run(ctx context.Context) (SliceResult, error) {
+	run, err := s.Store.Run(ctx, s.in.RunNumber)
+	if err != nil {
+		return SliceResult{}, retryable(events.StoreError, err)
+	}
+	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name)
+	defer s.report.close()
+
+	if s.at, err = s.open(ctx); errors.Is(err, ledger.ErrBusy) {
+		s.report.waiting(events.WaitBusy, 0)
+		return SliceResult{Busy: true, Total: -1}, nil
+	} else if err != nil {
+		return SliceResult{}, retryable(events.StoreError, err)
+	}
+	s.count(ctx)
+	s.report.reached(s.at)
+
+	for !s.at.Done() && !s.stopping(ctx) {
+		err := s.pages(ctx)
+		if err == nil {
+			continue
+		}
+		if err := s.recover(ctx, err); err != nil {
+			return SliceResult{}, err
+		}
+	}
+	return SliceResult{Status: s.at.Status, Pages: s.at.Pages, Records: s.at.Fetched, Total: s.at.Total}, nil
+}
+
+func (s *slice) open(ctx context.Context) (ledger.Position, error) {
+	return s.Store.Open(ctx, s.in.RunNumber, s.in.TenantID, s.in.Mode, s.entity)
+}
+
+// count learns how many records a full read may expect, so that people see how far
+// it is. Not knowing is no reason to stop.
+func (s *slice) count(ctx context.Context) {
+	if s.in.Mode == events.Incremental || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
+		return
+	}
+	total, err := s.Source.Count(ctx, s.in.TenantID, s.entity)
+	if err != nil || total < 0 {
+		return // the first page meets the same trouble, and tells of it
+	}
+	s.at.Total = int64(total)
+	if err := s.Store.SetTotal(ctx, s.in.RunNumber, s.entity, s.at.Total); err != nil {
+		s.Logger.Warn().Err(err).Str("entity", s.entity.Name).Msg("the expected number of records was not kept")
+	}
+}
+
+// stopping says whether no further page may be asked for.
+func (s *slice) stopping(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	case <-s.stop:
+		return true
+	default:
+		return time.Now().After(s.until)
+	}
+}
+
+// answer is a page on its way.
+type answer struct {
+	page entity.Page
+	err  error
+}
+
+// ask begins to read a page. The read outlives a cancelled ctx: a page once asked
+// for is stored.
+func (s *slice) ask(ctx context.Context, at entity.Cursor) <-chan answer {
+	out := make(chan answer, 1)
+	go func() {
+		page, err := s.Source.Page(ctx, s.in.TenantID, s.entity, at, s.in.Mode == events.Incremental)
+		out <- answer{page, err}
+	}()
+	return out
+}
+
+// pages reads and stores pages one after another, reading one ahead while the last
+// is being stored.
+func (s *slice) pages(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for next := s.ask(work, s.at.Cursor); next != nil; {
+		got := <-next
+		if got.err != nil {
+			return got.err
+		}
+		next = nil
+		if !got.page.Last && !s.stopping(ctx) {
+			next = s.ask(work, got.page.Next)
+		}
+		at, err := s.Store.StorePage(work, s.in.TenantID, s.in.Mode, s.entity, s.at, got.page)
+		if err != nil {
+			return &storeError{err}
+		}
+		s.at = at
+		s.report.reached(at)
+	}
+	return nil
+}
+
+// storeError tells a page that could not be kept from one that could not be read.
+type storeError struct{ error }
+
+func (e *storeError) Unwrap() error { return e.error }
+
+// recover decides what an error means: nil, go on from s.at; else the activity ends
+// with the returned error.
+func (s *slice) recover(ctx context.Context, err error) error {
+	var stored *storeError
+	switch {
+	case errors.Is(err, ledger.ErrFenced):
+		// Another attempt of this slice stored the page. Look again where things stand.
+		at, err := s.open(context.WithoutCancel(ctx))
+		if err != nil {
+			return retryable(events.StoreError, err)
+		}
+		s.at = at
+		return nil
+	case errors.As(err, &stored):
+		return retryable(events.StoreError, stored.error)
+	case isTokenRejected(err) && s.at.Cursor.Token != "":
+		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Time("since", s.at.Cursor.Since).
+			Msg("ServiceTitan no longer knows the feed's token: reading on by date")
+		s.at.Cursor.Token = ""
+		return nil
+	case isPermanent(err):
+		return s.fail(ctx, err)
+	}
+	s.report.troubled(err)
+	return retryable(typeOf(err), err)
+}
+
+// fail ends the entity, and it alone.
+func (s *slice) fail(ctx context.Context, err error) error {
+	re := events.RunError{Type: typeOf(err), Message: err.Error(), Entity: s.entity.Name}
+	if err := s.Store.FailEntity(context.WithoutCancel(ctx), s.in.RunNumber, s.in.TenantID, s.entity, re); err != nil {
+		return retryable(events.StoreError, err)
+	}
+	s.at.Status, s.at.Error = events.StatusFailed, &re
+	s.report.reached(s.at)
+	return nil
+}
