@@ -16,15 +16,22 @@ func (t Type[T]) Data(event Event) (T, error) {
 	if err != nil {
 		return payload, err
 	}
-	problems, err := schema.validate(event.Data())
+	data := event.Data()
+	if len(data) == 0 {
+		return payload, Reject(CodeInvalidData, FieldError{"data", "nothing", "a JSON object"})
+	}
+	if _, rejection := parseObject(data); rejection != nil {
+		return payload, Reject(CodeInvalidData, rejection.Errors...)
+	}
+	problems, err := schema.validate(data)
 	if err != nil {
-		return payload, Reject(CodeInvalidData, FieldError{"data", err.Error(), "a JSON object"})
+		return payload, fmt.Errorf("validate data of %s: %w", t.Name, err)
 	}
 	if len(problems) > 0 {
 		return payload, Reject(CodeInvalidData, problems...)
 	}
-	if err := json.Unmarshal(event.Data(), &payload); err != nil {
-		return payload, fmt.Errorf("decode data of %s: %w", t.Name, err)
+	if err := json.Unmarshal(data, &payload); err != nil { // a number or a time that JSON Schema allows and Go cannot hold
+		return payload, Reject(CodeInvalidData, FieldError{"data", err.Error(), "values that fit " + t.Schema})
 	}
 	return payload, nil
 }

@@ -65,3 +65,10 @@ func command[T any](subject string, version int) Type[T] {
 	t.Command = true
 	return t
 }
+
+func (d *Definition) limit() int {
+	if d.Command {
+		return MaxCommandSize
+	}
+	return MaxSize
+}

@@ -105,4 +105,3 @@ func TraceParent(event Event) string {
 	value, _ := event.Extensions()["traceparent"].(string)
 	return value
 }
-

@@ -99,6 +99,8 @@ type ProgressData struct {
 	RecordsPerSecond float64  `json:"recordsPerSecond"`
 	EtaSeconds       *int64   `json:"etaSeconds,omitempty"`
 	Waiting          *Waiting `json:"waiting,omitempty"`
+	Part             int      `json:"part,omitempty"`
+	Parts            int      `json:"parts,omitempty"`
 }
 
 // Waiting says why an entity is not moving.

@@ -2,8 +2,11 @@ package events
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -41,7 +44,7 @@ func compile(file string) (*schema, error) {
 	return &schema{compiled: compiled, document: object}, nil
 }
 
-// validate lists what is wrong with data.
+// validate lists what is wrong with data, sorted by path.
 func (s *schema) validate(data []byte) ([]FieldError, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
@@ -49,8 +52,12 @@ func (s *schema) validate(data []byte) ([]FieldError, error) {
 	}
 	err = s.compiled.Validate(value)
 	var invalid *jsonschema.ValidationError
-	if errors.As(err, &invalid) {
-		return []FieldError{{Got: invalid.Error()}}, nil
+	if !errors.As(err, &invalid) {
+		return nil, err
 	}
-	return nil, err
+	problems := s.explain(invalid, value)
+	slices.SortFunc(problems, func(a, b FieldError) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Want, b.Want))
+	})
+	return slices.Compact(problems), nil
 }
