@@ -3,129 +3,150 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/events"
 )
 
-// Source is the CloudEvents source of everything lazisync publishes, whichever
-// process does: consumers dedupe by (source, id), so that the same outcome told
-// twice, by a worker and by the reconciler, is one.
-const Source = "/lazisync"
+const (
+	// Source is the source of every event that lazisync makes.
+	Source = "/lazisync"
 
-// requestsPerEvent is how many requests one event names; more go out in parts.
-const requestsPerEvent = 500
+	// WithdrawnPrefix begins the FirstRunID of a run that exists only in the
+	// ledger: it holds the outcome of one request withdrawn from its pass.
+	WithdrawnPrefix = "withdrawn/"
 
-// CommonData is what every event about the run says.
-func (r Run) CommonData() events.RunData {
-	data := events.RunData{
-		TenantID: r.TenantID, Mode: r.Mode, WorkflowID: r.WorkflowID, RunID: r.FirstRunID, RunNumber: r.Number,
-		Entities: r.Entities,
-	}
-	for _, q := range r.Requests {
-		data.Requests = append(data.Requests, events.RequestRef{RequestID: q.ID, Source: q.Source, ID: q.EventID})
-	}
-	return data
+	// requestsPerEvent keeps an event far below what a NATS server takes.
+	requestsPerEvent = 500
+)
+
+// outcomes ties each outcome to the event that tells of it.
+var outcomes = map[RunState]events.Type[events.OutcomeData]{
+	Completed: events.Completed,
+	Failed:    events.Failed,
+	Cancelled: events.Cancelled,
 }
 
-// Traceparent is that of the first request that has one.
+// EventType is the CloudEvents type that tells of the outcome, "" for a run
+// that is not decided.
+func (s RunState) EventType() string {
+	if t, decided := outcomes[s]; decided {
+		return t.Name
+	}
+	return ""
+}
+
+// TemporalRunID is FirstRunID where Temporal knows it, else "".
+func (r Run) TemporalRunID() string {
+	if strings.HasPrefix(r.FirstRunID, WithdrawnPrefix) {
+		return ""
+	}
+	return r.FirstRunID
+}
+
+// CommonData holds the fields that every event about the run carries, naming
+// all its requests. Events that may name many are made in parts, by StartedEvents
+// and OutcomeEvents.
+func (r Run) CommonData() events.RunData { return r.common(r.Requests) }
+
+func (r Run) common(requests []Request) events.RunData {
+	refs := make([]events.RequestRef, len(requests))
+	for i, request := range requests {
+		refs[i] = events.RequestRef{RequestID: request.ID, Source: request.Source, ID: request.EventID}
+	}
+	return events.RunData{
+		TenantID: r.TenantID, Mode: r.Mode, WorkflowID: r.WorkflowID, RunID: r.TemporalRunID(),
+		RunNumber: r.Number, Entities: r.Entities, Requests: refs,
+	}
+}
+
+// Traceparent is that of the first request that has one: a run serves many and
+// an event carries one.
 func (r Run) Traceparent() string {
-	for _, q := range r.Requests {
-		if q.Traceparent != "" {
-			return q.Traceparent
+	for _, request := range r.Requests {
+		if request.Traceparent != "" {
+			return request.Traceparent
 		}
 	}
 	return ""
 }
 
-// Notify lists the channels to tell of the run's outcome: the union over its
-// requests. A full or rebuild is told by default and a failure always, unless the
-// request said false.
+// Notify lists the channels to tell of the outcome: those of every request that
+// wants to be told of it, each once.
 func (r Run) Notify() []string {
-	var channels []string
-	for _, q := range r.Requests {
-		told := r.Mode != events.Incremental || r.State == Failed
-		if q.Notify != nil {
-			told = *q.Notify
-		}
-		if told && q.Channel != "" && !slices.Contains(channels, q.Channel) {
-			channels = append(channels, q.Channel)
+	channels := []string{}
+	for _, request := range r.Requests {
+		if request.tells(r.State) && request.Channel != "" && !slices.Contains(channels, request.Channel) {
+			channels = append(channels, request.Channel)
 		}
 	}
 	return channels
 }
 
-// OutcomeType is the event that tells of a run in this state.
-func (s RunState) OutcomeType() (events.Type[events.OutcomeData], error) {
-	switch s {
-	case Completed:
-		return events.Completed, nil
-	case Failed:
-		return events.Failed, nil
-	case Cancelled:
-		return events.Cancelled, nil
+// tells says whether people hear of the outcome: as the request says, else of
+// every failure, and of anything that was not an incremental.
+func (r Request) tells(outcome RunState) bool {
+	if r.Notify != nil {
+		return *r.Notify
 	}
-	return events.Type[events.OutcomeData]{}, fmt.Errorf("a run that is %q has no outcome", s)
+	return outcome == Failed || r.Mode != events.Incremental
 }
 
-// OutcomeEvents are the events that tell how the run ended: the same ones whoever
-// asks, for as long as the ledger keeps the run.
-func (r Run) OutcomeEvents() ([]events.Event, error) {
-	t, err := r.State.OutcomeType()
-	if err != nil {
-		return nil, fmt.Errorf("run %d: %w", r.Number, err)
-	}
-	return tell(r, t, r.FinishedAt, "", func(common events.RunData, part, parts int) events.OutcomeData {
-		return events.OutcomeData{
-			RunData: common, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
-			Results: r.Results, Notify: r.Notify(), Error: r.Error, Reason: r.Reason,
-			Part: part, Parts: parts,
-		}
-	})
-}
-
-// StartedEvents are the events that tell that the run began.
+// StartedEvents tells that the run began.
 func (r Run) StartedEvents() ([]events.Event, error) {
-	return tell(r, events.Started, r.StartedAt, "", func(common events.RunData, part, parts int) events.StartedData {
-		return events.StartedData{RunData: common, Part: part, Parts: parts}
+	return tell(r, events.Started, r.StartedAt, func(p part) events.StartedData {
+		return events.StartedData{RunData: p.common, Part: p.number, Parts: p.of}
 	})
 }
 
-// ControlledEvents are the events that tell that the run was paused or resumed for
-// the n-th time.
-func (r Run) ControlledEvents(paused bool, n int, at time.Time, reason, actor string) ([]events.Event, error) {
-	t := events.Resumed
-	if paused {
-		t = events.Paused
+// OutcomeEvents tells how the run ended. The events are the same whoever makes
+// them and however often, so that publishing them again changes nothing.
+func (r Run) OutcomeEvents() ([]events.Event, error) {
+	outcome, decided := outcomes[r.State]
+	if !decided {
+		return nil, fmt.Errorf("tell the outcome of run %d: got state %q, want a decided one", r.Number, r.State)
 	}
-	return tell(r, t, at, fmt.Sprintf("/%d", n), func(common events.RunData, part, parts int) events.ControlledData {
-		return events.ControlledData{RunData: common, Reason: reason, Actor: actor, Part: part, Parts: parts}
+	return tell(r, outcome, r.FinishedAt, func(p part) events.OutcomeData {
+		data := events.OutcomeData{
+			RunData: p.common, StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(),
+			Results: r.Results, Error: r.Error, Reason: r.Reason, Part: p.number, Parts: p.of,
+		}
+		if p.number <= 1 { // people hear of a run once, however many parts it is told in
+			data.Notify = r.Notify()
+		}
+		return data
 	})
 }
 
-// tell makes one event, or several numbered parts where the requests do not fit one.
-func tell[T any](r Run, t events.Type[T], at time.Time, suffix string, data func(common events.RunData, part, parts int) T) ([]events.Event, error) {
-	common := r.CommonData()
-	chunks := slices.Collect(slices.Chunk(common.Requests, requestsPerEvent))
+// part is one of the events that together name all requests of a run. Number and
+// of are 0 where a single event does.
+type part struct {
+	common     events.RunData
+	number, of int
+}
+
+// tell makes the events of one type about a run, in as many parts as its
+// requests need. Their ids are derived from the run alone.
+func tell[T any](r Run, t events.Type[T], at time.Time, data func(part) T) ([]events.Event, error) {
+	chunks := slices.Collect(slices.Chunk(r.Requests, requestsPerEvent))
 	if len(chunks) == 0 {
-		chunks = [][]events.RequestRef{nil}
+		chunks = [][]Request{nil} // every request was withdrawn: the run is told of all the same
 	}
-	var out []events.Event
-	for i, chunk := range chunks {
-		id := fmt.Sprintf("%d/%s%s", r.Number, t.Name, suffix)
-		part, parts := 0, 0
+	told := make([]events.Event, len(chunks))
+	for i, requests := range chunks {
+		p, id := part{common: r.common(requests)}, fmt.Sprintf("%d/%s", r.Number, t.Name)
 		if len(chunks) > 1 {
-			part, parts = i+1, len(chunks)
-			id = fmt.Sprintf("%s/%d", id, part)
+			p.number, p.of = i+1, len(chunks)
+			id = fmt.Sprintf("%s/%d", id, p.number)
 		}
-		common.Requests = chunk
-		e, err := t.New(events.Attributes{
-			ID: id, Source: Source, Subject: r.WorkflowID, Time: at, TraceParent: r.Traceparent(),
-		}, data(common, part, parts))
+		event, err := t.New(events.Attributes{
+			ID: id, Source: Source, Subject: r.WorkflowID, Time: at.UTC(), TraceParent: r.Traceparent(),
+		}, data(p))
 		if err != nil {
-			return nil, fmt.Errorf("run %d: %w", r.Number, err)
+			return nil, fmt.Errorf("tell of run %d: %w", r.Number, err)
 		}
-		out = append(out, e)
+		told[i] = event
 	}
-	return out, nil
+	return told, nil
 }

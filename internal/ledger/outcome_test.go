@@ -1,0 +1,187 @@
+package ledger_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	began = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	ended = began.Add(90 * time.Second)
+	yes   = true
+	no    = false
+)
+
+func decided(requests ...ledger.Request) ledger.Run {
+	return ledger.Run{
+		Number: 41, TenantID: "985", Mode: events.Full, WorkflowID: "full-sync-a1", FirstRunID: "run-1", Pass: 1,
+		Entities: []string{"customers", "jobs"}, Requests: requests,
+		State: ledger.Completed, StartedAt: began, FinishedAt: ended,
+		Results: []events.Result{
+			{Entity: "customers", Status: events.StatusCompleted, Pages: 2, Fetched: 60, Inserted: 60},
+			{Entity: "jobs", Status: events.StatusCompleted, Pages: 1, Fetched: 3, Unchanged: 3},
+		},
+	}
+}
+
+func request(n int) ledger.Request {
+	id := fmt.Sprintf("event-%d", n)
+	return ledger.Request{
+		ID: events.RequestID("/test", id), Source: "/test", EventID: id,
+		TenantID: "985", Mode: events.Full, Channel: "#sync", WorkflowID: "full-sync-a1",
+	}
+}
+
+func TestOutcomeEvents(t *testing.T) {
+	t.Parallel()
+	run := decided(request(1), request(2))
+	run.Requests[1].Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+	told, err := run.OutcomeEvents()
+	require.NoError(t, err)
+	require.Len(t, told, 1)
+	event := told[0]
+	require.Equal(t, "41/com.lazi.sync.completed.v1", event.ID())
+	require.Equal(t, "/lazisync", event.Source())
+	require.Equal(t, "full-sync-a1", event.Subject())
+	require.Equal(t, ended, event.Time())
+	require.Equal(t, run.Requests[1].Traceparent, events.TraceParent(event), "the first request that has one")
+
+	data, err := events.Completed.Data(event)
+	require.NoError(t, err)
+	require.Equal(t, run.CommonData(), data.RunData)
+	require.Equal(t, events.RequestRef{RequestID: request(2).ID, Source: "/test", ID: "event-2"}, data.Requests[1])
+	require.Equal(t, run.Results, data.Results)
+	require.Equal(t, []string{"#sync"}, data.Notify)
+	require.Equal(t, began, data.StartedAt)
+	require.Zero(t, data.Parts)
+
+	again, err := run.OutcomeEvents()
+	require.NoError(t, err)
+	require.Equal(t, told, again, "telling again tells the same")
+}
+
+func TestOutcomeEventsByState(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[ledger.RunState]string{
+		ledger.Completed: "com.lazi.sync.completed.v1",
+		ledger.Failed:    "com.lazi.sync.failed.v1",
+		ledger.Cancelled: "com.lazi.sync.cancelled.v1",
+	} {
+		run := decided(request(1))
+		run.State, run.Reason = state, "because"
+		run.Error = &events.RunError{Type: events.Terminated, Message: "the workflow was terminated"}
+		told, err := run.OutcomeEvents()
+		require.NoError(t, err)
+		require.Equal(t, want, told[0].Type())
+		require.Equal(t, want, state.EventType())
+	}
+	run := decided(request(1))
+	run.State = ledger.Running
+	_, err := run.OutcomeEvents()
+	require.EqualError(t, err, `tell the outcome of run 41: got state "running", want a decided one`)
+	require.Empty(t, ledger.Running.EventType())
+}
+
+func TestManyRequestsAreToldInParts(t *testing.T) {
+	t.Parallel()
+	for requests, parts := range map[int]int{0: 1, 1: 1, 500: 1, 501: 2, 1000: 2, 1001: 3} {
+		run := decided()
+		for n := range requests {
+			run.Requests = append(run.Requests, request(n))
+		}
+		told, err := run.OutcomeEvents()
+		require.NoError(t, err)
+		require.Len(t, told, parts)
+
+		named := map[string]bool{}
+		for i, event := range told {
+			data, err := events.Completed.Data(event)
+			require.NoError(t, err)
+			for _, ref := range data.Requests {
+				named[ref.RequestID] = true
+			}
+			require.Equal(t, run.Results, data.Results, "every part says how it ended")
+			if parts == 1 {
+				require.Equal(t, "41/com.lazi.sync.completed.v1", event.ID())
+				continue
+			}
+			require.Equal(t, fmt.Sprintf("41/com.lazi.sync.completed.v1/%d", i+1), event.ID())
+			require.Equal(t, []int{i + 1, parts}, []int{data.Part, data.Parts})
+			require.Equal(t, i == 0, len(data.Notify) > 0, "one part alone names channels")
+		}
+		require.Len(t, named, requests, "each request is named once")
+
+		started, err := run.StartedEvents()
+		require.NoError(t, err)
+		require.Len(t, started, parts)
+	}
+}
+
+func TestStartedEvents(t *testing.T) {
+	t.Parallel()
+	run := decided(request(1))
+	run.State, run.FinishedAt, run.Results = ledger.Running, time.Time{}, nil
+	told, err := run.StartedEvents()
+	require.NoError(t, err)
+	require.Equal(t, "41/com.lazi.sync.started.v1", told[0].ID())
+	require.Equal(t, began, told[0].Time())
+	data, err := events.Started.Data(told[0])
+	require.NoError(t, err)
+	require.Equal(t, run.CommonData(), data.RunData)
+}
+
+func TestWithdrawnRequestsNameNoTemporalRun(t *testing.T) {
+	t.Parallel()
+	run := decided(request(1))
+	run.State, run.FirstRunID, run.Results = ledger.Cancelled, ledger.WithdrawnPrefix+request(1).ID, nil
+	told, err := run.OutcomeEvents()
+	require.NoError(t, err)
+	data, err := events.Cancelled.Data(told[0])
+	require.NoError(t, err)
+	require.Empty(t, data.RunID)
+	require.Equal(t, int64(41), data.RunNumber)
+}
+
+func TestNotify(t *testing.T) {
+	t.Parallel()
+	type asked struct {
+		mode    events.Mode
+		notify  *bool
+		channel string
+	}
+	for name, c := range map[string]struct {
+		requests []asked
+		state    ledger.RunState
+		want     []string
+	}{
+		"full":                        {[]asked{{events.Full, nil, "#a"}}, ledger.Completed, []string{"#a"}},
+		"full, cancelled":             {[]asked{{events.Full, nil, "#a"}}, ledger.Cancelled, []string{"#a"}},
+		"rebuild":                     {[]asked{{events.Rebuild, nil, "#a"}}, ledger.Completed, []string{"#a"}},
+		"full, not wanted":            {[]asked{{events.Full, &no, "#a"}}, ledger.Completed, []string{}},
+		"full failed, not wanted":     {[]asked{{events.Full, &no, "#a"}}, ledger.Failed, []string{}},
+		"incremental":                 {[]asked{{events.Incremental, nil, "#a"}}, ledger.Completed, []string{}},
+		"incremental, wanted":         {[]asked{{events.Incremental, &yes, "#a"}}, ledger.Completed, []string{"#a"}},
+		"incremental failed":          {[]asked{{events.Incremental, nil, "#a"}}, ledger.Failed, []string{"#a"}},
+		"incremental failed, unasked": {[]asked{{events.Incremental, &no, "#a"}}, ledger.Failed, []string{}},
+		"union": {
+			[]asked{{events.Incremental, &yes, "#b"}, {events.Incremental, nil, "#c"}, {events.Incremental, &yes, "#a"}, {events.Incremental, &yes, "#b"}},
+			ledger.Completed, []string{"#b", "#a"},
+		},
+		"no channel": {[]asked{{events.Full, nil, ""}}, ledger.Completed, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := ledger.Run{State: c.state}
+			for _, a := range c.requests {
+				run.Requests = append(run.Requests, ledger.Request{Mode: a.mode, Notify: a.notify, Channel: a.channel})
+			}
+			require.Equal(t, c.want, run.Notify())
+		})
+	}
+}
