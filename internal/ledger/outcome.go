@@ -100,6 +100,18 @@ func (r Run) StartedEvents() ([]events.Event, error) {
 	})
 }
 
+// ControlledEvents tells that the run was paused or resumed. The ordinal counts the
+// pauses and resumes of the run.
+func (r Run) ControlledEvents(paused bool, ordinal int, at time.Time, reason, actor string) ([]events.Event, error) {
+	t := events.Resumed
+	if paused {
+		t = events.Paused
+	}
+	return tellAgain(r, t, fmt.Sprintf("/%d", ordinal), at, func(p part) events.ControlledData {
+		return events.ControlledData{RunData: p.common, Reason: reason, Actor: actor, Part: p.number, Parts: p.of}
+	})
+}
+
 // OutcomeEvents tells how the run ended. The events are the same whoever makes
 // them and however often, so that publishing them again changes nothing.
 func (r Run) OutcomeEvents() ([]events.Event, error) {
@@ -129,13 +141,19 @@ type part struct {
 // tell makes the events of one type about a run, in as many parts as its
 // requests need. Their ids are derived from the run alone.
 func tell[T any](r Run, t events.Type[T], at time.Time, data func(part) T) ([]events.Event, error) {
+	return tellAgain(r, t, "", at, data)
+}
+
+// tellAgain is tell for what may happen several times in a run: suffix tells the
+// times apart.
+func tellAgain[T any](r Run, t events.Type[T], suffix string, at time.Time, data func(part) T) ([]events.Event, error) {
 	chunks := slices.Collect(slices.Chunk(r.Requests, requestsPerEvent))
 	if len(chunks) == 0 {
 		chunks = [][]Request{nil} // every request was withdrawn: the run is told of all the same
 	}
 	told := make([]events.Event, len(chunks))
 	for i, requests := range chunks {
-		p, id := part{common: r.common(requests)}, fmt.Sprintf("%d/%s", r.Number, t.Name)
+		p, id := part{common: r.common(requests)}, fmt.Sprintf("%d/%s%s", r.Number, t.Name, suffix)
 		if len(chunks) > 1 {
 			p.number, p.of = i+1, len(chunks)
 			id = fmt.Sprintf("%s/%d", id, p.number)

@@ -1,0 +1,115 @@
+package workflows
+
+import (
+	"cmp"
+	"slices"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// seenControls is how many controls a run remembers, to apply each once.
+const seenControls = 200
+
+// control applies signals as they come.
+func (r *run) control(ctx workflow.Context) {
+	selector := workflow.NewSelector(ctx)
+	for _, name := range []string{SignalPause, SignalResume, SignalCancel} {
+		selector.AddReceive(workflow.GetSignalChannel(ctx, name), func(workflow.ReceiveChannel, bool) { r.applyAll() })
+	}
+	for {
+		selector.Select(ctx)
+	}
+}
+
+// received is a control signal with the name it came under.
+type received struct {
+	name string
+	ControlSignal
+}
+
+// applyAll applies every control that waits, in the order of their events: signals
+// of different names have no order of their own.
+func (r *run) applyAll() {
+	var all []received
+	for _, name := range []string{SignalPause, SignalResume, SignalCancel} {
+		ch := workflow.GetSignalChannel(r.ctx, name)
+		for {
+			var raw converter.RawValue
+			if !ch.ReceiveAsync(&raw) {
+				break
+			}
+			all = append(all, received{name, decodeControl(raw)})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b received) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	for _, s := range all {
+		r.apply(s)
+	}
+}
+
+// decodeControl reads a payload. People send signals by hand, with nothing or a bare
+// text: that is the reason then.
+func decodeControl(raw converter.RawValue) ControlSignal {
+	if raw.Payload() == nil {
+		return ControlSignal{}
+	}
+	dc := converter.GetDefaultDataConverter()
+	var s ControlSignal
+	if dc.FromPayload(raw.Payload(), &s) == nil {
+		return s
+	}
+	var reason string
+	_ = dc.FromPayload(raw.Payload(), &reason)
+	return ControlSignal{Reason: reason}
+}
+
+func (r *run) apply(s received) {
+	if s.ID != "" {
+		if slices.Contains(r.Seen, s.ID) {
+			return
+		}
+		r.Seen = append(r.Seen, s.ID)
+		r.Seen = r.Seen[max(0, len(r.Seen)-seenControls):]
+	}
+	if s.Sequence != 0 {
+		if s.Sequence <= r.LastSequence {
+			return // a later control was applied already
+		}
+		r.LastSequence = s.Sequence
+	}
+	switch {
+	case s.name == SignalCancel:
+		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
+		r.end(ledger.Decision{State: ledger.Cancelled, Reason: reason, TakeWaiting: !s.PassOnly})
+	case s.name == SignalPause && !r.Paused && !r.stopping():
+		r.Paused, r.PausedSince = true, workflow.Now(r.ctx)
+		r.cancelSlices()
+		r.announced(s)
+	case s.name == SignalResume && r.Paused:
+		r.Paused = false
+		r.announced(s)
+	}
+}
+
+// announced queues a sync.paused or sync.resumed.
+func (r *run) announced(s received) {
+	r.Announced++
+	r.Untold = append(r.Untold, activities.AnnounceInput{
+		Paused: r.Paused, Ordinal: r.Announced, At: workflow.Now(r.ctx), Reason: s.Reason, Actor: s.Actor,
+	})
+}
+
+// tell publishes the announcements one after another.
+func (r *run) tell(ctx workflow.Context) {
+	for {
+		_ = workflow.Await(ctx, func() bool { return len(r.Untold) > 0 && r.RunNumber != 0 })
+		next := r.Untold[0]
+		next.RunNumber = r.RunNumber
+		_ = workflow.ExecuteActivity(ledgerOptions(ctx), runActivities.Announce, next).Get(ctx, nil)
+		r.Untold = r.Untold[1:]
+	}
+}

@@ -1,0 +1,56 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// IncrementalSync serves the incremental requests of one tenant, pass after pass. A
+// pass begins by claiming every request that waits in the ledger, so that a storm of
+// requests folds into the pass that runs and one more. The workflow completes when
+// nothing waits; the next request starts it again.
+func IncrementalSync(ctx workflow.Context, in IncrementalSyncInput) (IncrementalResult, error) {
+	r, err := newRun(ctx, in.Limits, in.Carried)
+	if err != nil {
+		return IncrementalResult{}, err
+	}
+	wake := workflow.GetSignalChannel(ctx, SignalWake)
+	for resumed := in.Carried != nil && in.Carried.RunNumber != 0; ; resumed = false {
+		if !resumed {
+			woken := drain(wake)
+			found, err := r.begin(ctx, ledger.Begin{TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1})
+			if err != nil {
+				return IncrementalResult{}, err
+			}
+			if !found {
+				if woken || wake.Len() > 0 {
+					continue // a request may have been recorded after the claim: look once more
+				}
+				return IncrementalResult{Passes: r.Passes, Last: r.Last}, ctx.Err()
+			}
+		}
+		outcome := r.read(ctx)
+		if outcome != rolledOver {
+			if r.Last, err = r.finish(ctx); err != nil {
+				return IncrementalResult{}, err
+			}
+			r.nextPass()
+		}
+		if outcome == rolledOver || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			drain(wake) // whatever woke us is in the ledger, and the next execution begins by looking there
+			in.Carried = r.carry(ctx)
+			return IncrementalResult{}, workflow.NewContinueAsNewError(ctx, IncrementalSync, in)
+		}
+	}
+}
+
+// drain receives everything that waits in a channel and says whether there was any.
+func drain(ch workflow.ReceiveChannel) bool {
+	any := false
+	for ch.ReceiveAsync(nil) {
+		any = true
+	}
+	return any
+}

@@ -1,0 +1,35 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// sliceOptions are those of the activities that move pages. There is no limit on
+// attempts: outages and rate limits are normal, and the run's deadline bounds them.
+func sliceOptions(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute, // ten seconds of pages, and the 110 s one answer may take
+		HeartbeatTimeout:    15 * time.Second,
+		WaitForCancellation: true, // the pages in flight are stored before the slot is free
+		RetryPolicy:         retryPolicy,
+	})
+}
+
+// ledgerOptions are those of the short activities on the control queue. They go on
+// trying for as long as it takes: a run that cannot tell its outcome is not over.
+func ledgerOptions(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           ControlTaskQueue(workflow.GetInfo(ctx).TaskQueueName),
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         retryPolicy,
+	})
+}
+
+var retryPolicy = &temporal.RetryPolicy{
+	InitialInterval:    time.Second,
+	BackoffCoefficient: 2,
+	MaximumInterval:    time.Minute,
+}
