@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -189,6 +190,9 @@ func (s *Server) launchOnce(ctx context.Context, bin Binaries) error {
 	go func() {
 		_ = cmd.Wait() // the reason is in the log
 		close(exited)
+		// While the server runs, its lock and its guard's pipe must stay open, even
+		// when the caller keeps nothing but the URL.
+		runtime.KeepAlive(s)
 	}()
 	s.cmd, s.exited, s.port = cmd, exited, port
 	return s.awaitReady(ctx)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -221,6 +222,30 @@ func TestStopWithParent(t *testing.T) {
 		_, err := os.Stat(report.Dir)
 		return os.IsNotExist(err)
 	}, "its folder goes too")
+}
+
+// A program may keep nothing of the server but its URL: it must not end with
+// the garbage collection that finds the rest unreachable.
+func TestServerSurvivesGarbageCollection(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "pgserver-gc-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	url, pid := func() (string, int) {
+		s, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir, Unsafe: true, StopWithParent: true})
+		require.NoError(t, err)
+		return s.URL(""), s.Pid()
+	}()
+	t.Cleanup(func() {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGINT))
+		eventually(t, func() bool { return !isAlive(pid) }, "PostgreSQL stops")
+	})
+	for range 5 {
+		runtime.GC()
+		require.Equal(t, 1, query[int](t, url, "select 1"))
+	}
+	_, err = pgserver.Start(t.Context(), pgserver.Options{Dir: dir})
+	require.ErrorContains(t, err, "in use")
 }
 
 // Root's folders are often closed to the account that must run PostgreSQL.
