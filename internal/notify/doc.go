@@ -1,0 +1,11 @@
+// Package notify tells people how syncs ended.
+//
+// The Notifier takes outcome events off a durable consumer and has a Channel send
+// one notification to everyone the event names; it alone decides what becomes of
+// the event. A Channel only formats and posts, and its error says whether another
+// try is worth it. Slack is the one channel so far.
+//
+// internal/app builds and feeds the Notifier. The package must not import
+// internal/stream, a database driver or anything of ours but events. A webhook URL
+// is a password: it never appears in an error or in a log.
+package notify

@@ -1,0 +1,39 @@
+package notify
+
+// message is the JSON that Slack's incoming webhooks take.
+type message struct {
+	Channel     string       `json:"channel,omitempty"` // honoured by older webhooks alone
+	Text        string       `json:"text"`
+	Parse       string       `json:"parse"`
+	UnfurlLinks bool         `json:"unfurl_links"`
+	UnfurlMedia bool         `json:"unfurl_media"`
+	Attachments []attachment `json:"attachments"`
+}
+
+// attachment carries the blocks, since only an attachment has a colour.
+type attachment struct {
+	Color  string  `json:"color"`
+	Blocks []block `json:"blocks"`
+}
+
+type block struct {
+	Type     string `json:"type"`
+	Text     *text  `json:"text,omitempty"`
+	Elements []text `json:"elements,omitempty"`
+}
+
+type text struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+	// Verbatim keeps Slack from making links out of what merely looks like one.
+	Verbatim bool `json:"verbatim"`
+}
+
+func markdown(s string) text { return text{Type: "mrkdwn", Text: s, Verbatim: true} }
+
+func section(s string) block {
+	t := markdown(s)
+	return block{Type: "section", Text: &t}
+}
+
+func footer(s string) block { return block{Type: "context", Elements: []text{markdown(s)}} }

@@ -1,0 +1,221 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+var ended = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func outcomeData() events.OutcomeData {
+	return events.OutcomeData{
+		RunData: events.RunData{
+			TenantID: "1001", Mode: events.Full, WorkflowID: "full-sync-0123456789abcdef0123", RunID: "r1", RunNumber: 42,
+			Entities: []string{"customers", "jobs"},
+			Requests: []events.RequestRef{{RequestID: "0123456789abcdef0123", Source: "/test", ID: "a"}},
+		},
+		StartedAt: ended.Add(-134 * time.Second), FinishedAt: ended,
+		Results: []events.Result{
+			{Entity: "customers", Status: events.StatusCompleted, Pages: 20, Fetched: 100000, Inserted: 1234, Unchanged: 98766},
+			{Entity: "jobs", Status: events.StatusCompleted, Pages: 1, Fetched: 1, Updated: 1},
+		},
+		Notify: []string{"#sync-alerts"},
+	}
+}
+
+// delivery is one event and a record of how it was settled.
+type delivery struct {
+	message    events.Message
+	deliveries uint64
+	refuse     error
+	settled    []string
+}
+
+func (d *delivery) Event() events.Message { return d.message }
+func (d *delivery) Deliveries() uint64    { return max(1, d.deliveries) }
+func (d *delivery) Ack(context.Context) error {
+	d.settled = append(d.settled, "ack")
+	return d.refuse
+}
+
+func (d *delivery) Retry(delay time.Duration) error {
+	d.settled = append(d.settled, "retry in "+delay.String())
+	return d.refuse
+}
+
+func (d *delivery) Term(reason string) error {
+	d.settled = append(d.settled, "term: "+reason)
+	return d.refuse
+}
+
+func deliver(t *testing.T, kind events.Type[events.OutcomeData], data events.OutcomeData) *delivery {
+	t.Helper()
+	event, err := kind.New(events.Attributes{
+		ID: "42/" + kind.Name, Source: "/lazisync", Subject: data.WorkflowID, Time: data.FinishedAt,
+	}, data)
+	require.NoError(t, err)
+	encoded, err := events.Encode(event)
+	require.NoError(t, err)
+	return &delivery{message: events.Message{
+		Subject: kind.Subject, Header: events.Header(event), Data: encoded,
+		Stream: "SYNC_EVENTS", Sequence: 7, Stored: ended,
+	}}
+}
+
+// people is a channel that remembers whom it told, and fails as asked.
+type people struct {
+	told []Notification
+	fail map[string]error
+}
+
+func (p *people) Send(_ context.Context, n Notification) error {
+	p.told = append(p.told, n)
+	return p.fail[n.To]
+}
+
+func (p *people) names() []string {
+	var names []string
+	for _, n := range p.told {
+		names = append(names, n.To)
+	}
+	return names
+}
+
+func notifier(p *people, now time.Time) *Notifier {
+	return New(Options{Channel: p, Logger: zerolog.Nop(), Now: func() time.Time { return now }})
+}
+
+func TestHandleTellsWhomTheEventNames(t *testing.T) {
+	t.Parallel()
+	kinds := map[Outcome]events.Type[events.OutcomeData]{
+		Completed: events.Completed, Failed: events.Failed, Cancelled: events.Cancelled,
+	}
+	for outcome, kind := range kinds {
+		for _, names := range [][]string{nil, {"#sync-alerts"}, {"#a", "#b", "#c"}} {
+			data := outcomeData()
+			data.Notify = names
+			p := &people{}
+			d := deliver(t, kind, data)
+			require.NoError(t, notifier(p, ended.Add(time.Minute)).Handle(t.Context(), d))
+			require.Equal(t, []string{"ack"}, d.settled)
+			require.Equal(t, names, p.names())
+			for _, n := range p.told {
+				require.Equal(t, outcome, n.Outcome)
+				require.Equal(t, time.Minute, n.Age)
+				require.Equal(t, "42/"+kind.Name, n.EventID)
+				require.Equal(t, data.Results, n.Data.Results)
+			}
+		}
+	}
+}
+
+func TestHandleSettles(t *testing.T) {
+	t.Parallel()
+	permanent := &Error{To: "#a", Status: 404, Text: "channel_not_found", Permanent: true}
+	for name, c := range map[string]struct {
+		fail       map[string]error
+		deliveries uint64
+		want       string
+	}{
+		"sent":                          {nil, 1, "ack"},
+		"Slack says when":               {map[string]error{"#a": &Error{After: 37 * time.Second}}, 3, "retry in 37s"},
+		"Slack does not say":            {map[string]error{"#a": &Error{Status: 500}}, 1, "retry in 1s"},
+		"the fourth time":               {map[string]error{"#a": &Error{Status: 500}}, 4, "retry in 8s"},
+		"the thousandth time":           {map[string]error{"#a": &Error{Status: 500}}, 1000, "retry in 5m0s"},
+		"an unknown error":              {map[string]error{"#a": errors.New("odd")}, 2, "retry in 2s"},
+		"never":                         {map[string]error{"#a": permanent}, 1, "term: " + permanent.Error()},
+		"one never, another later":      {map[string]error{"#a": permanent, "#b": &Error{After: 5 * time.Second}}, 1, "retry in 5s"},
+		"one later, another never":      {map[string]error{"#b": permanent, "#a": &Error{After: 5 * time.Second}}, 1, "retry in 5s"},
+		"one never, the others reached": {map[string]error{"#b": permanent}, 1, "term: " + permanent.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data := outcomeData()
+			data.Notify = []string{"#a", "#b"}
+			p := &people{fail: c.fail}
+			d := deliver(t, events.Failed, data)
+			d.deliveries = c.deliveries
+			require.NoError(t, notifier(p, ended).Handle(t.Context(), d))
+			require.Equal(t, []string{c.want}, d.settled)
+			require.Equal(t, []string{"#a", "#b"}, p.names(), "one channel's trouble is not another's")
+		})
+	}
+}
+
+func TestRedeliveryTellsOnlyThoseStillMissing(t *testing.T) {
+	t.Parallel()
+	data := outcomeData()
+	data.Notify = []string{"#told", "#later", "#gone"}
+	p := &people{fail: map[string]error{"#later": &Error{Status: 503}, "#gone": &Error{Status: 410, Permanent: true}}}
+	n := notifier(p, ended)
+	d := deliver(t, events.Completed, data)
+	require.NoError(t, n.Handle(t.Context(), d))
+	p.fail, p.told = nil, nil
+	require.NoError(t, n.Handle(t.Context(), d))
+	require.Equal(t, []string{"#later"}, p.names())
+	require.Equal(t, []string{"retry in 1s", "ack"}, d.settled)
+}
+
+func TestHandleWhatIsNotForPeople(t *testing.T) {
+	t.Parallel()
+	started, err := events.Started.New(events.Attributes{ID: "1", Source: "/lazisync"}, events.StartedData{RunData: outcomeData().RunData})
+	require.NoError(t, err)
+	encoded, err := events.Encode(started)
+	require.NoError(t, err)
+	secondPart := outcomeData()
+	secondPart.Part, secondPart.Parts = 2, 3
+
+	for name, c := range map[string]struct {
+		d    *delivery
+		want string
+	}{
+		"another event":   {&delivery{message: events.Message{Subject: "sync.started", Header: events.Header(started), Data: encoded}}, "ack"},
+		"a later part":    {deliver(t, events.Completed, secondPart), "ack"},
+		"not JSON":        {&delivery{message: events.Message{Subject: "sync.failed", Data: []byte("boom")}}, "term: cannot be read: "},
+		"not an event":    {&delivery{message: events.Message{Subject: "sync.failed", Data: []byte(`{"a":1}`)}}, "term: cannot be read: "},
+		"unknown subject": {&delivery{message: events.Message{Subject: "elsewhere", Data: encoded}}, "term: cannot be read: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &people{}
+			require.NoError(t, notifier(p, ended).Handle(t.Context(), c.d))
+			require.Empty(t, p.told)
+			require.Len(t, c.d.settled, 1)
+			require.Contains(t, c.d.settled[0], c.want)
+		})
+	}
+}
+
+func TestHandleTellsOfOldEventsToo(t *testing.T) {
+	t.Parallel()
+	p := &people{}
+	d := deliver(t, events.Failed, outcomeData())
+	d.message.Stored = ended.Add(3 * time.Hour)
+	require.NoError(t, notifier(p, ended.Add(50*time.Hour)).Handle(t.Context(), d))
+	require.Equal(t, []string{"ack"}, d.settled)
+	require.Equal(t, 50*time.Hour, p.told[0].Age)
+}
+
+func TestHandleReportsThatSettlingFailed(t *testing.T) {
+	t.Parallel()
+	d := deliver(t, events.Completed, outcomeData())
+	d.refuse = errors.New("connection closed")
+	require.EqualError(t, notifier(&people{}, ended).Handle(t.Context(), d), "settle outcome event: connection closed")
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	var m memory
+	for i := range 3 * remembered {
+		m.add(Notification{EventID: time.Duration(i).String()})
+	}
+	require.Len(t, m.known, remembered)
+	require.Len(t, m.order, remembered)
+}
