@@ -1,0 +1,155 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// adminRoutes adds what tests and the demo use and the client never does.
+func (s *Simulator) adminRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("POST /_admin/faults", admin(func(_ http.ResponseWriter, r *http.Request) error {
+		var fault Fault
+		if err := decode(r.Body, &fault); err != nil {
+			return err
+		}
+		return s.AddFault(fault)
+	}))
+	mux.HandleFunc("DELETE /_admin/faults", admin(func(http.ResponseWriter, *http.Request) error {
+		s.ClearFaults()
+		return nil
+	}))
+	mux.HandleFunc("GET /_admin/stats", func(w http.ResponseWriter, _ *http.Request) {
+		s.send(w, jsonAnswer(http.StatusOK, s.Stats()))
+	})
+	mux.HandleFunc("DELETE /_admin/stats", admin(func(http.ResponseWriter, *http.Request) error {
+		s.ResetStats()
+		return nil
+	}))
+	mux.HandleFunc("POST /_admin/pace", admin(func(_ http.ResponseWriter, r *http.Request) error {
+		var pace struct {
+			DelayMS int `json:"delayMs"`
+		}
+		if err := decode(r.Body, &pace); err != nil {
+			return err
+		}
+		s.SetPace(time.Duration(pace.DelayMS) * time.Millisecond)
+		return nil
+	}))
+	mux.HandleFunc("POST /_admin/mutate", s.serveMutate)
+	mux.HandleFunc("GET /_admin/records/{entity}", s.serveRecords)
+	mux.HandleFunc("/_admin/", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, fmt.Sprintf("there is no admin route %s %s", r.Method, r.URL.Path), http.StatusNotFound)
+	})
+}
+
+// SetPace makes every page, and every token, take longer.
+func (s *Simulator) SetPace(delay time.Duration) { s.pace.Store(int64(delay)) }
+
+// admin answers 204, or 400 with the error.
+func admin(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := do(w, r); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// mutation asks for changes of random records of one entity, or of all where
+// none is named.
+type mutation struct {
+	Entity string `json:"entity"`
+	Create int    `json:"create"`
+	Update int    `json:"update"`
+	Delete int    `json:"delete"`
+}
+
+// changed are the ids that a mutation touched.
+type changed struct {
+	Created []int64 `json:"created"`
+	Updated []int64 `json:"updated"`
+	Deleted []int64 `json:"deleted"`
+}
+
+func (s *Simulator) serveMutate(w http.ResponseWriter, r *http.Request) {
+	var m mutation
+	if err := decode(r.Body, &m); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	entities := []string{m.Entity}
+	if m.Entity == "" {
+		entities = nil
+		for _, k := range s.world.kinds {
+			entities = append(entities, k.Name)
+		}
+	}
+	done := map[string]changed{}
+	for _, entity := range entities {
+		ids, err := s.mutate(entity, m)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		done[entity] = ids
+	}
+	s.send(w, jsonAnswer(http.StatusOK, done))
+}
+
+// mutate changes so many random records of an entity.
+func (s *Simulator) mutate(entity string, m mutation) (changed, error) {
+	var errs []error
+	repeat := func(n int, do func() (int64, error)) []int64 {
+		ids := []int64{}
+		for range n {
+			id, err := do()
+			if err != nil {
+				errs = append(errs, err)
+				break
+			}
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	onRandom := func(do func(string, int64) error) func() (int64, error) {
+		return func() (int64, error) {
+			id, err := s.RandomID(entity)
+			if err != nil {
+				return 0, err
+			}
+			return id, do(entity, id)
+		}
+	}
+	done := changed{
+		Created: repeat(m.Create, func() (int64, error) { return s.Create(entity) }),
+		Updated: repeat(m.Update, onRandom(s.Update)),
+		Deleted: repeat(m.Delete, onRandom(s.Delete)),
+	}
+	return done, errors.Join(errs...)
+}
+
+// serveRecords writes every record of an entity as memory has it, one a line.
+func (s *Simulator) serveRecords(w http.ResponseWriter, r *http.Request) {
+	c, err := s.collection(r.PathValue("entity"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	var line []byte
+	for _, record := range c.all() {
+		line = append(line[:0], `{"id":`...)
+		line = strconv.AppendInt(line, record.id, 10)
+		line = append(line, `,"deleted":`...)
+		line = strconv.AppendBool(line, c.deleted(record))
+		line = append(line, `,"record":`...)
+		line = append(record.appendExport(line), '}', '\n')
+		if _, err := w.Write(line); err != nil {
+			return // the reader is gone
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package simulator
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// serveAPI answers everything that is neither the token endpoint nor an admin
+// route, in the order of the real front door: does the operation exist, may the
+// caller use it, is it within its limit.
+func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
+	to, tenant, ok := s.match(r)
+	if !ok {
+		s.send(w, jsonAnswer(http.StatusNotFound, map[string]any{
+			"statusCode": http.StatusNotFound,
+			"message":    "Unable to match incoming request to an operation.",
+		}))
+		return
+	}
+	noted := call{At: s.now(), On: string(to.feed), Entity: to.Name, Path: r.URL.Path, Query: r.URL.RawQuery}
+	a, fault := s.answerCall(r, to, tenant)
+	noted.Status, noted.Records = a.status, a.records
+	s.stats.note(noted)
+	switch {
+	case a.status == 0: // the caller left while it was made to wait
+	case fault.Kind == faultReset:
+		reset(w)
+	default:
+		a.cut = fault.Kind == faultTruncate
+		s.send(w, a)
+	}
+}
+
+func (s *Simulator) answerCall(r *http.Request, to route, tenant string) (answer, Fault) {
+	if refused, ok := s.admit(r, to, tenant); !ok {
+		return refused, Fault{}
+	}
+	if !s.calls.allow(s.now()) {
+		return s.tooMany(1, false), Fault{}
+	}
+	fault := s.faults.take(to.Name, string(to.feed))
+	if !s.wait(r.Context(), fault) {
+		return answer{}, fault
+	}
+	if a, refused := s.refusal(fault); refused {
+		return a, fault
+	}
+	if to.feed == entity.Export {
+		return s.exportPage(to.collection, r.URL.Query(), fault), fault
+	}
+	return s.listPage(to.collection, r.URL.Query(), fault), fault
+}
+
+// wait takes the time that the pace and a fault ask for; false when the caller
+// left meanwhile.
+func (s *Simulator) wait(ctx context.Context, fault Fault) bool {
+	delay := time.Duration(s.pace.Load()) + time.Duration(fault.DelayMS)*time.Millisecond
+	if delay <= 0 {
+		return true
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

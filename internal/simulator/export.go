@@ -1,0 +1,98 @@
+package simulator
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"net/http"
+	"net/url"
+)
+
+// exportPage answers a call of an export feed.
+func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) answer {
+	p := parameters{values: values}
+	from := s.readFrom(&p, c)
+	recent := p.flag("includeRecentChanges")
+	if p.errors != nil {
+		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", p.errors)
+	}
+	settled := ticksOf(s.now().Add(-s.options.FeedLag))
+	until := settled
+	if recent {
+		until = math.MaxInt64
+	}
+	records, more := c.after(from, until, s.options.ExportPageSize)
+	next := from
+	if len(records) > 0 {
+		next = records[len(records)-1].position()
+	}
+	if recent && !more && next.modified > settled {
+		// Changes this young are not yet in their final order, so the next
+		// call gets them again.
+		next = c.settled(settled)
+	}
+
+	token := s.continueFrom(c, next)
+	switch fault.Kind {
+	case faultEmptyHasMore:
+		records, more, token = nil, true, s.continueFrom(c, from)
+	case faultStuckToken:
+		more, token = true, s.continueFrom(c, from)
+	case faultEmptyToken:
+		token = ""
+	}
+	out := pens.Get().(*pen)
+	out.buf = append(out.buf[:0], '{')
+	out.flag("hasMore", more)
+	out.text("continueFrom", token)
+	out.records(records, (*record).appendExport, fault)
+	return out.answer(len(records))
+}
+
+// readFrom is where a feed begins: behind a token, at a date (inclusive), or at
+// the very beginning.
+func (s *Simulator) readFrom(p *parameters, c *collection) position {
+	text := p.values.Get("from")
+	if text == "" {
+		return position{modified: math.MinInt64}
+	}
+	if t, err := parseMoment(text); err == nil {
+		return position{modified: t - 1, id: math.MaxInt64}
+	}
+	from, ok := s.readToken(c, text)
+	if !ok {
+		p.notValid("from")
+	}
+	return from
+}
+
+const tokenBytes = 8 + 8 + 8 // modified, id, time of issue
+
+// continueFrom makes the token for a position: signed, so that one made up or
+// of another feed is refused.
+func (s *Simulator) continueFrom(c *collection, at position) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(at.modified))
+	b = binary.BigEndian.AppendUint64(b, uint64(at.id))
+	b = binary.BigEndian.AppendUint64(b, uint64(ticksOf(s.now())))
+	return base64.RawURLEncoding.EncodeToString(append(b, s.sign(c, b)...))
+}
+
+func (s *Simulator) readToken(c *collection, text string) (position, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) < tokenBytes || !hmac.Equal(b[tokenBytes:], s.sign(c, b[:tokenBytes])) {
+		return position{}, false
+	}
+	at := position{ticks(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))}
+	issued := ticks(binary.BigEndian.Uint64(b[16:])).time()
+	lifetime := s.options.FeedTokenLifetime
+	return at, lifetime == 0 || s.now().Before(issued.Add(lifetime))
+}
+
+func (s *Simulator) sign(c *collection, b []byte) []byte {
+	mac := hmac.New(sha256.New, s.signKey[:])
+	mac.Write([]byte(c.Name))
+	mac.Write(b)
+	return mac.Sum(nil)[:12]
+}

@@ -1,0 +1,155 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// Fault is something that goes wrong on purpose with the next calls it fits.
+type Fault struct {
+	Kind   string `json:"kind"`
+	Entity string `json:"entity,omitempty"` // of this entity only
+	On     string `json:"on,omitempty"`     // "list", "export" or "token"; unless set, lists and exports
+
+	Skip  int `json:"skip,omitempty"`  // let so many calls pass first
+	Count int `json:"count,omitempty"` // then go wrong so many times; once unless set, negative for ever
+
+	DelayMS     int  `json:"delayMs,omitempty"`     // wait before answering
+	WaitSeconds int  `json:"waitSeconds,omitempty"` // the wait that a 429 names; 1 unless set
+	RetryAfter  bool `json:"retryAfter,omitempty"`  // a 429 carries it in the header too
+}
+
+const onToken = "token"
+
+// Kinds of faults.
+const (
+	faultSlow          = "slow"          // only the delay
+	faultReset         = "reset"         // the connection is dropped, no answer
+	faultTruncate      = "truncate"      // the connection ends in the middle of the body
+	faultEmptyHasMore  = "emptyHasMore"  // a page without records that says there is more
+	faultStuckToken    = "stuckToken"    // export: more to come, from where this page began
+	faultEmptyToken    = "emptyToken"    // export: continueFrom is empty
+	faultBadRecord     = "badRecord"     // the page begins with the four badRecords
+	faultRepeatRecord  = "repeatRecord"  // the page ends with its first record again
+	faultExpiredTokens = "expiredTokens" // 401, and no token given out until now is valid any longer
+	faultHTML          = "html"          // 200 with a web page in place of JSON
+	fault503HTML       = "503html"       // 503 with a web page
+)
+
+var errorTitles = map[string]struct {
+	status int
+	title  string
+}{
+	"400": {http.StatusBadRequest, "One or more validation errors occurred."},
+	"401": {http.StatusUnauthorized, "Unauthorized"},
+	"403": {http.StatusForbidden, "Scope validation failed"},
+	"404": {http.StatusNotFound, "Not Found"},
+	"409": {http.StatusConflict, "The request conflicts with the state of the record."},
+	"500": {http.StatusInternalServerError, "An unexpected error occurred."},
+	"502": {http.StatusBadGateway, "Bad Gateway"},
+	"503": {http.StatusServiceUnavailable, "Service Unavailable"},
+	"504": {http.StatusGatewayTimeout, "Gateway Timeout"},
+}
+
+var pageFaults = []string{faultSlow, faultReset, faultTruncate, faultEmptyHasMore, faultStuckToken, faultEmptyToken, faultBadRecord,
+	faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, "429"}
+
+// badRecords cannot be stored: no id, an id that is no number, not a record at
+// all, a date that is none.
+var badRecords = []string{
+	`{"name":"without an id","modifiedOn":"2025-01-01T00:00:00.0000000Z","active":true}`,
+	`{"id":"seven","name":"id is not a number","modifiedOn":"2025-01-01T00:00:00.0000000Z","active":true}`,
+	`42`,
+	`{"id":7,"name":"bad date","modifiedOn":"yesterday","active":true}`,
+}
+
+const webPage = "<!DOCTYPE html><html><head><title>Service Unavailable</title></head><body><h1>We'll be back soon</h1></body></html>"
+
+func (f Fault) check() error {
+	_, isError := errorTitles[f.Kind]
+	if !isError && !slices.Contains(pageFaults, f.Kind) {
+		return fmt.Errorf("kind %q is not known; want one of %v or an HTTP status such as 500", f.Kind, pageFaults)
+	}
+	if !slices.Contains([]string{"", "list", "export", onToken}, f.On) {
+		return fmt.Errorf("on is %q; want list, export or token", f.On)
+	}
+	return nil
+}
+
+// faults are what is still to go wrong, in the order it was asked for.
+type faults struct {
+	mu      sync.Mutex
+	pending []Fault
+}
+
+func (f *faults) add(fault Fault) {
+	if fault.Count == 0 {
+		fault.Count = 1
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pending = append(f.pending, fault)
+}
+
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pending = nil
+}
+
+// take is the fault for a call, zero where all is well.
+func (f *faults) take(entity, on string) Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.pending {
+		fault := &f.pending[i]
+		fits := fault.On == on || fault.On == "" && on != onToken
+		if !fits || fault.Entity != "" && fault.Entity != entity {
+			continue
+		}
+		if fault.Skip > 0 {
+			fault.Skip--
+			continue
+		}
+		taken := *fault
+		if fault.Count--; fault.Count == 0 {
+			f.pending = slices.Delete(f.pending, i, i+1)
+		}
+		return taken
+	}
+	return Fault{}
+}
+
+// AddFault makes something go wrong; ClearFaults makes all well again.
+func (s *Simulator) AddFault(fault Fault) error {
+	if err := fault.check(); err != nil {
+		return fmt.Errorf("add a fault: %w", err)
+	}
+	s.faults.add(fault)
+	return nil
+}
+
+// ClearFaults forgets all faults.
+func (s *Simulator) ClearFaults() { s.faults.clear() }
+
+// refusal is the answer of a fault that leaves no page to serve.
+func (s *Simulator) refusal(fault Fault) (answer, bool) {
+	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	switch fault.Kind {
+	case "429":
+		return s.tooMany(max(fault.WaitSeconds, 1), fault.RetryAfter), true
+	case fault503HTML:
+		return answer{status: http.StatusServiceUnavailable, header: html, body: []byte(webPage)}, true
+	case faultHTML:
+		return answer{status: http.StatusOK, header: html, body: []byte(webPage)}, true
+	case faultExpiredTokens:
+		s.tokens.revoke()
+		return s.problem(http.StatusUnauthorized, "Unauthorized", nil), true
+	}
+	if e, ok := errorTitles[fault.Kind]; ok {
+		return s.problem(e.status, e.title, nil), true
+	}
+	return answer{}, false
+}

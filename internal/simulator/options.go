@@ -1,0 +1,72 @@
+package simulator
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// What a client must know to be let in, unless Options say otherwise.
+const (
+	DefaultTenant       = 1039746210
+	DefaultClientID     = "cid.simulated"
+	DefaultClientSecret = "cs1.simulated"
+	DefaultAppKey       = "ak1.simulated"
+)
+
+// DefaultWebhookHeader carries the signature of a webhook.
+const DefaultWebhookHeader = "x-servicetitan-signature"
+
+// Options say what is simulated. The zero value works.
+type Options struct {
+	Seed   int64 // the same seed makes the same records
+	Tenant int64
+
+	ClientID, ClientSecret, AppKey string
+	WithoutScopes                  []string // scopes that the app was not granted, such as tn.jpm.jobs:r
+
+	RecordsPerEntity int            // 1,000 unless set
+	Records          map[string]int // by entity, where it differs
+
+	FeedLag           time.Duration // how long a change stays out of an export that does not ask for recent ones; 15 min
+	FeedTokenLifetime time.Duration // of a continueFrom token; without end unless set
+	ExportPageSize    int           // 1,000; the real size is not documented
+	TokenLifetime     time.Duration // of an access token; 900 s
+	RequestsPerSecond int           // 60 calls per app and tenant; negative is no limit
+	RequestLog        int           // how many of the last calls the statistics list; 10,000
+
+	Now    func() time.Time // the clock of the API and of the records
+	Logger zerolog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.Tenant, DefaultTenant)
+	setDefault(&o.ClientID, DefaultClientID)
+	setDefault(&o.ClientSecret, DefaultClientSecret)
+	setDefault(&o.AppKey, DefaultAppKey)
+	setDefault(&o.RecordsPerEntity, 1000)
+	setDefault(&o.FeedLag, 15*time.Minute)
+	setDefault(&o.ExportPageSize, 1000)
+	setDefault(&o.TokenLifetime, 900*time.Second)
+	setDefault(&o.RequestsPerSecond, 60)
+	setDefault(&o.RequestLog, 10_000)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func setDefault[T comparable](option *T, value T) {
+	var unset T
+	if *option == unset {
+		*option = value
+	}
+}
+
+// count says how many records of an entity there are in the beginning.
+func (o Options) count(entity string) int {
+	if n, ok := o.Records[entity]; ok {
+		return n
+	}
+	return o.RecordsPerEntity
+}

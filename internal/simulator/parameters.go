@@ -1,0 +1,113 @@
+package simulator
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parameters reads the query of a call. Parameters that nobody asks for are
+// ignored, as the API ignores unknown ones; a bad value of a known one is
+// collected, to be answered with 400.
+type parameters struct {
+	values url.Values
+	errors map[string][]string
+}
+
+func (p *parameters) bad(name, format string, args ...any) {
+	if p.errors == nil {
+		p.errors = map[string][]string{}
+	}
+	p.errors[name] = append(p.errors[name], fmt.Sprintf(format, args...))
+}
+
+func (p *parameters) notValid(name string) {
+	p.bad(name, "The value '%s' is not valid.", p.values.Get(name))
+}
+
+func (p *parameters) number(name string, unset, least, most int) int {
+	text := p.values.Get(name)
+	if text == "" {
+		return unset
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		p.notValid(name)
+		return unset
+	}
+	if int(n) < least || int(n) > most {
+		p.bad(name, "The value must be between %d and %d.", least, most)
+	}
+	return int(n)
+}
+
+func (p *parameters) flag(name string) bool {
+	switch strings.ToLower(p.values.Get(name)) {
+	case "true":
+		return true
+	case "", "false":
+	default:
+		p.notValid(name)
+	}
+	return false
+}
+
+func (p *parameters) choice(name string, choices ...string) string {
+	text := p.values.Get(name)
+	if text == "" {
+		return choices[0]
+	}
+	if !slices.Contains(choices, text) {
+		p.notValid(name)
+	}
+	return text
+}
+
+// moment is when the parameter says, or unset.
+func (p *parameters) moment(name string, unset ticks) ticks {
+	text := p.values.Get(name)
+	if text == "" {
+		return unset
+	}
+	t, err := parseMoment(text)
+	if err != nil {
+		p.notValid(name)
+	}
+	return t
+}
+
+// parseMoment reads a date or a date-time; without a zone it is UTC.
+func parseMoment(text string) (ticks, error) {
+	var err error
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly} {
+		var t time.Time
+		if t, err = time.Parse(layout, text); err == nil {
+			return ticksOf(t), nil
+		}
+	}
+	return 0, err
+}
+
+const maxIDs = 50
+
+func (p *parameters) ids(name string) []int64 {
+	text := p.values.Get(name)
+	if text == "" {
+		return nil
+	}
+	parts := strings.Split(text, ",")
+	if len(parts) > maxIDs {
+		p.bad(name, "At most %d values are allowed.", maxIDs)
+	}
+	ids := make([]int64, len(parts))
+	for i, part := range parts {
+		var err error
+		if ids[i], err = strconv.ParseInt(strings.TrimSpace(part), 10, 64); err != nil {
+			p.notValid(name)
+		}
+	}
+	return ids
+}

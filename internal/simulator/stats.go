@@ -1,0 +1,88 @@
+package simulator
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Stats count what was asked and what was served.
+type Stats struct {
+	TokenCalls int                    `json:"tokenCalls"`
+	Entities   map[string]EntityStats `json:"entities"`
+	Requests   []call                 `json:"requests"` // the last ones, oldest first
+}
+
+// EntityStats count the calls for one entity.
+type EntityStats struct {
+	ListCalls   int `json:"listCalls"`
+	ExportCalls int `json:"exportCalls"`
+	Refused     int `json:"refused"` // answered with an error
+	Pages       int `json:"pages"`   // served, faults that spoil them included
+	Records     int `json:"records"` // on those pages
+}
+
+type call struct {
+	At      time.Time `json:"at"`
+	On      string    `json:"on"` // list, export or token
+	Entity  string    `json:"entity,omitempty"`
+	Path    string    `json:"path"`
+	Query   string    `json:"query,omitempty"`
+	Status  int       `json:"status"` // 0: the caller left before the answer
+	Records int       `json:"records"`
+}
+
+type stats struct {
+	keep int // calls to list
+	mu   sync.Mutex
+	sum  Stats
+}
+
+func (s *stats) note(c call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.sum.Requests) >= 2*s.keep {
+		s.sum.Requests = slices.Delete(s.sum.Requests, 0, len(s.sum.Requests)-s.keep)
+	}
+	s.sum.Requests = append(s.sum.Requests, c)
+	if c.On == onToken {
+		s.sum.TokenCalls++
+		return
+	}
+	if s.sum.Entities == nil {
+		s.sum.Entities = map[string]EntityStats{}
+	}
+	e := s.sum.Entities[c.Entity]
+	if c.On == "list" {
+		e.ListCalls++
+	} else {
+		e.ExportCalls++
+	}
+	if c.Status == 200 {
+		e.Pages++
+		e.Records += c.Records
+	} else {
+		e.Refused++
+	}
+	s.sum.Entities[c.Entity] = e
+}
+
+// Stats are the counts since the start or the last ResetStats.
+func (s *Simulator) Stats() Stats {
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	sum := s.stats.sum
+	sum.Entities = map[string]EntityStats{}
+	for _, k := range s.world.kinds {
+		sum.Entities[k.Name] = s.stats.sum.Entities[k.Name]
+	}
+	sum.Requests = slices.Clone(sum.Requests[max(0, len(sum.Requests)-s.stats.keep):])
+	return sum
+}
+
+// ResetStats begins counting anew.
+func (s *Simulator) ResetStats() {
+	s.stats.mu.Lock()
+	defer s.stats.mu.Unlock()
+	s.stats.sum = Stats{}
+}
