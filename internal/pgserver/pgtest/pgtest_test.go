@@ -2,6 +2,8 @@ package pgtest_test
 
 import (
 	"context"
+	"crypto/rand"
+	"os"
 	"sync/atomic"
 	"testing"
 
@@ -53,17 +55,20 @@ func TestPreparedRunsOnce(t *testing.T) {
 		_, err = conn.Exec(ctx, "create table prepared as select 42 as n")
 		return err
 	}
+	name, want := "once "+rand.Text(), int32(1)
+	if os.Getenv("TEST_DATABASE_URL") != "" {
+		want = 5 // no templates are left on a server that is not ours
+	}
 	t.Run("group", func(t *testing.T) {
 		for range 5 {
 			t.Run("copy", func(t *testing.T) {
 				t.Parallel()
-				conn := connect(t, pgtest.Prepared(t, "once", prepare))
+				conn := connect(t, pgtest.Prepared(t, name, prepare))
 				var n int
 				require.NoError(t, conn.QueryRow(t.Context(), "update prepared set n = n + 1 returning n").Scan(&n))
 				require.Equal(t, 43, n, "each test changes its own copy")
 			})
 		}
 	})
-	require.LessOrEqual(t, runs.Load(), int32(5))
-	require.Positive(t, runs.Load())
+	require.Equal(t, want, runs.Load())
 }
