@@ -1,0 +1,94 @@
+package events
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/tools/txtar"
+)
+
+// payloadOf reads the data of any event: the generic Type.Data, chosen by subject.
+func payloadOf(event Event) (any, error) {
+	switch d, _ := ByType(event.Type()); d {
+	case Requested.Definition:
+		return untyped(Requested.Data(event))
+	case Control.Definition:
+		return untyped(Control.Data(event))
+	case Accepted.Definition:
+		return untyped(Accepted.Data(event))
+	case Rejected.Definition:
+		return untyped(Rejected.Data(event))
+	case Started.Definition:
+		return untyped(Started.Data(event))
+	case Progress.Definition:
+		return untyped(Progress.Data(event))
+	case Paused.Definition:
+		return untyped(Paused.Data(event))
+	case Resumed.Definition:
+		return untyped(Resumed.Data(event))
+	case Completed.Definition:
+		return untyped(Completed.Data(event))
+	case Failed.Definition:
+		return untyped(Failed.Data(event))
+	default:
+		return untyped(Cancelled.Data(event))
+	}
+}
+
+func untyped[T any](payload T, err error) (any, error) { return payload, err }
+
+// envelopeAround puts data into a CloudEvent of the definition's type.
+func envelopeAround(d *Definition, data []byte) Message {
+	return Message{Subject: d.Subject, Data: []byte(`{"specversion":"1.0","id":"1","source":"/test","type":"` + d.Name + `","data":` + string(data) + `}`)}
+}
+
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	for _, d := range All() {
+		archive, err := txtar.ParseFile(filepath.Join("../schemas/testdata", strings.TrimSuffix(d.Schema, ".json")+".txtar"))
+		require.NoError(t, err)
+		texts := map[string]string{}
+		for _, file := range archive.Files {
+			texts[file.Name] = string(file.Data)
+		}
+		valid, invalid := 0, 0
+		for name, text := range texts {
+			if strings.HasSuffix(name, ".txt") {
+				continue
+			}
+			event, err := Decode(envelopeAround(d, []byte(text)))
+			require.NoError(t, err, "%s %s", d.Subject, name)
+			payload, err := payloadOf(event)
+			if strings.HasPrefix(name, "valid/") {
+				valid++
+				require.NoError(t, err, "%s %s", d.Subject, name)
+				requireUnchanged(t, d, event, payload, text)
+				continue
+			}
+			invalid++
+			want := texts[strings.TrimSuffix(name, ".json")+".txt"]
+			require.EqualError(t, err, strings.TrimSpace(want), "%s %s", d.Subject, name)
+		}
+		require.Positive(t, valid, d.Subject)
+		require.Positive(t, invalid, d.Subject)
+	}
+}
+
+// requireUnchanged holds that neither the struct nor the codec loses anything of a document.
+func requireUnchanged(t *testing.T, d *Definition, event Event, payload any, document string) {
+	t.Helper()
+	require.Equal(t, d.Payload, reflect.TypeOf(payload))
+	again, err := json.Marshal(payload)
+	require.NoError(t, err)
+	require.JSONEq(t, document, string(again), d.Subject)
+	encoded, err := Encode(event)
+	require.NoError(t, err)
+	decoded, err := Decode(Message{Subject: d.Subject, Header: Header(event), Data: encoded})
+	require.NoError(t, err)
+	require.Equal(t, event.Context, decoded.Context)
+	require.JSONEq(t, document, string(decoded.Data()))
+}
