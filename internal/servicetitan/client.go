@@ -2,6 +2,7 @@ package servicetitan
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -143,6 +144,12 @@ func (c *Client) Count(ctx context.Context, tenantID string, e entity.Entity) (i
 		return -1, ans.unreadable(err)
 	}
 	return env.total, nil
+}
+
+// Format prints a client, credentials left out: fmt reaches fields that are not
+// exported without asking them how to print.
+func (c *Client) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "ServiceTitan client of %s for %d tenants", c.apiURL, len(c.tenants))
 }
 
 func or(value, fallback string) string {

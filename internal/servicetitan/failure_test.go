@@ -1,0 +1,277 @@
+package servicetitan
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// TestEveryStatus goes through all statuses there are but 200.
+func TestEveryStatus(t *testing.T) {
+	t.Parallel()
+	retried := map[int]bool{302: true, 303: true, 307: true, 408: true, 429: true}
+	kinds := map[int]Kind{401: AuthError, 403: PermissionError, 404: NotFound, 410: NotFound}
+	var status int
+	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+	client := api.client(func(o *Options) { o.RequestsPerSecond = 1e6 })
+	for status = 201; status < 600; status++ {
+		err := pageError(t, client)
+		require.Equal(t, status, err.Status)
+		want, special := kinds[status]
+		if !special {
+			want = APIError
+		}
+		require.Equal(t, want, err.Kind, status)
+		require.Equal(t, !retried[status] && status < 500, err.Permanent(), status)
+		require.Zero(t, err.RetryAfter(), status)
+		require.False(t, err.TokenRejected(), status)
+	}
+}
+
+func TestWhatFailuresSay(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("na ", 500)
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"scope": {403, `{"status":403,"title":"Scope validation failed"}`,
+			"customers: GET /crm/v2/tenant/7001/export/customers: status 403: the app is not granted scope tn.crm.customers:r, or the tenant has not connected it: Scope validation failed"},
+		"path": {404, `{"statusCode":404,"message":"Resource not found"}`,
+			"customers: GET /crm/v2/tenant/7001/export/customers: status 404: path /crm/v2/tenant/7001/export/customers does not exist: Resource not found"},
+		"fields": {400, `{"title":"Bad request","errors":{"sort":["The value '+Nope' is not valid for Sort.","Really."],"page":["x"]}}`,
+			"status 400: Bad request; sort: The value '+Nope' is not valid for Sort.; sort: Really.; page: x"},
+		"html": {503, "<html>\r\n<head>\x00</head>\t<h1>Service   Unavailable</h1></html>",
+			`status 503: "<html> <head></head> <h1>Service Unavailable</h1></html>"`},
+		"long html":  {502, long, `status 502: "` + long[:80] + `…"`},
+		"long title": {500, `{"title":"` + long + `"}`, "status 500: " + long[:400] + "…"},
+		"other JSON": {500, `{"oops":true}`, `status 500: "{\"oops\":true}"`},
+		"silence":    {500, "", "status 500: no explanation"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := pageError(t, newFakeAPI(t, respond(c.status, c.body)).client())
+			require.ErrorContains(t, err, c.want)
+			if c.status == 403 {
+				require.Equal(t, "tn.crm.customers:r", err.Scope)
+			}
+		})
+	}
+}
+
+func TestUnusableAnswers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body      string
+		permanent bool
+		says      string
+	}{
+		"html":           {"<html>Sorry</html>", false, `not complete JSON; it begins "<html>Sorry</html>"`},
+		"empty":          {"", false, "not complete JSON"},
+		"cut off":        {`{"hasMore":false,"data":[{"id":1},{"id"`, false, "not complete JSON"},
+		"two values":     {emptyExport + emptyExport, false, "not complete JSON"},
+		"array":          {`[{"id":1}]`, true, "the answer is an array"},
+		"null":           {`null`, true, "the answer is null"},
+		"no data":        {`{"hasMore":false}`, true, "data is missing"},
+		"data no array":  {`{"hasMore":false,"data":{}}`, true, "data is an object"},
+		"null data":      {`{"hasMore":false,"data":null}`, true, "data is null"},
+		"no hasMore":     {`{"data":[]}`, true, "hasMore is missing"},
+		"hasMore a text": {`{"hasMore":"yes","data":[]}`, true, `hasMore is "yes", want true or false`},
+		"too deep":       {`{"hasMore":false,"data":[` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `]}`, false, "not complete JSON"},
+		"no advance":     {`{"hasMore":true,"continueFrom":"","data":[{"id":1}]}`, true, "continueFrom did not advance"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := pageError(t, newFakeAPI(t, respond(200, c.body)).client())
+			require.Equal(t, "ApiError", err.Type())
+			require.Equal(t, c.permanent, err.Permanent())
+			require.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+func TestRejectedToken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		token  string
+		status int
+		body   string
+		want   bool
+	}{
+		"named":             {"old", 400, `{"errors":{"From":["unknown"]}}`, true},
+		"nothing named":     {"old", 400, `{"title":"Bad request"}`, true},
+		"not JSON":          {"old", 400, `no`, true},
+		"another parameter": {"old", 400, `{"errors":{"tenant":["unknown"]}}`, false},
+		"there was none":    {"", 400, `{"errors":{"from":["unknown"]}}`, false},
+		"another status":    {"old", 409, `{"errors":{"from":["unknown"]}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := newFakeAPI(t, respond(c.status, c.body))
+			_, err := api.client().Page(t.Context(), testTenant, customers(t), entity.Cursor{Feed: entity.Export, Token: c.token}, false)
+			var typed *Error
+			require.ErrorAs(t, err, &typed)
+			require.Equal(t, c.want, typed.TokenRejected())
+			require.True(t, typed.Permanent())
+		})
+	}
+}
+
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	in := func(d time.Duration) string { return serverClock.Add(d).Format(http.TimeFormat) }
+	for name, c := range map[string]struct {
+		status int
+		header string
+		title  string
+		want   time.Duration
+	}{
+		"header in seconds":      {429, "37", "", 37 * time.Second},
+		"header wins":            {429, "3", "Try again in 50 seconds.", 3 * time.Second},
+		"header as date":         {429, in(42 * time.Second), "", 42 * time.Second},
+		"date far away":          {429, in(42 * time.Hour), "", 120 * time.Second},
+		"date gone":              {429, in(-time.Minute), "Try again in 50 seconds.", 50 * time.Second},
+		"title":                  {429, "", "Rate limit is exceeded. Try again in 50 seconds.", 50 * time.Second},
+		"title with more digits": {429, "", "Error 429: 60 calls allowed. Try again in 9 seconds.", 9 * time.Second},
+		"title in minutes":       {429, "", "Try again in 1 minute", 60 * time.Second},
+		"title in many minutes":  {429, "", "Try again in 99999999999999999999 minutes", 120 * time.Second},
+		"title without a unit":   {429, "", "Limit of 60 reached; retry in 12.", 12 * time.Second},
+		"title without digits":   {429, "", "Slow down", 0},
+		"garbage, then title":    {429, "soon", "Try again in 5 seconds.", 5 * time.Second},
+		"garbage":                {429, "soon", "", 0},
+		"zero":                   {429, "0", "", 0},
+		"negative":               {429, "-30", "", 0},
+		"not a number":           {429, "NaN", "", 0},
+		"a billion":              {429, "1000000000", "", 120 * time.Second},
+		"more than a float":      {429, "1e999", "", 120 * time.Second},
+		"fraction":               {429, "1.5", "", 1500 * time.Millisecond},
+		"nothing":                {429, "", "", 0},
+		"503 with header":        {503, "8", "", 8 * time.Second},
+		"503 with digits":        {503, "", "Error 50 seconds", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := pageError(t, newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+				if c.header != "" {
+					w.Header().Set("Retry-After", c.header)
+				}
+				w.WriteHeader(c.status)
+				if c.title != "" {
+					fmt.Fprintf(w, `{"status":%d,"title":%q,"traceId":"00-99-01"}`, c.status, c.title)
+				}
+			}).client())
+			require.Equal(t, c.want, err.RetryAfter())
+			require.False(t, err.Permanent())
+		})
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	t.Cleanup(elsewhere.Close)
+	api := newFakeAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL+"/in?key="+appKey, http.StatusMovedPermanently)
+	})
+	err := pageError(t, api.client(func(o *Options) { o.HTTP = &http.Client{} }))
+	require.True(t, err.Permanent())
+	require.ErrorContains(t, err, "redirects to "+elsewhere.URL+", which is not followed")
+}
+
+func TestAnswerIsCapped(t *testing.T) {
+	t.Parallel()
+	err := pageError(t, newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		bomb, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		blank := make([]byte, 1<<20)
+		for range 80 {
+			if _, err := bomb.Write(blank); err != nil {
+				return // the client has seen enough
+			}
+		}
+		_ = bomb.Close()
+	}).client())
+	require.True(t, err.Permanent())
+	require.ErrorContains(t, err, "larger than 64 MiB")
+}
+
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		zipped := gzip.NewWriter(w)
+		fmt.Fprint(zipped, `{"hasMore":false,"continueFrom":"t","data":[{"id":5}]}`)
+		_ = zipped.Close()
+	})
+	page, err := api.client().Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
+	require.NoError(t, err)
+	require.Equal(t, "5", page.Records[0].ID)
+}
+
+func TestNoAnswer(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, emptyExport)
+		},
+		"connection dropped": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"bad gzip": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			fmt.Fprint(w, emptyExport)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := pageError(t, newFakeAPI(t, handler).client())
+			require.Equal(t, "ApiError", err.Type())
+			require.False(t, err.Permanent())
+			require.ErrorContains(t, err, "no complete answer")
+		})
+	}
+	t.Run("nobody listens", func(t *testing.T) {
+		t.Parallel()
+		api := newFakeAPI(t, respond(200, emptyExport))
+		client := api.client()
+		api.Close()
+		err := pageError(t, client)
+		require.False(t, err.Permanent())
+		require.ErrorContains(t, err, "connection refused")
+	})
+}
+
+func TestSlowAnswer(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	client := api.client()
+	req, err := http.NewRequest(http.MethodGet, api.URL, nil)
+	require.NoError(t, err)
+	_, err = client.exchange(t.Context(), call{subject: "customers", timeout: time.Millisecond}, req)
+	var typed *Error
+	require.ErrorAs(t, err, &typed)
+	require.False(t, typed.Permanent(), "the server was slow")
+	require.ErrorContains(t, err, "within 1ms")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = client.Page(ctx, testTenant, customers(t), customers(t).Start(), false)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorAs(t, err, &typed, "the caller gave up: nothing is wrong with the API")
+}
+
+func TestBadAddress(t *testing.T) {
+	t.Parallel()
+	err := pageError(t, New(Options{AuthURL: "http://[", Tenants: map[string]Credentials{testTenant: {}}}))
+	require.Equal(t, "ValidationError", err.Type())
+	require.True(t, err.Permanent())
+}
