@@ -136,6 +136,18 @@ func TestStartedEvents(t *testing.T) {
 	require.Equal(t, run.CommonData(), data.RunData)
 }
 
+func TestControlledEvents(t *testing.T) {
+	t.Parallel()
+	for paused, want := range map[bool]events.Type[events.ControlledData]{true: events.Paused, false: events.Resumed} {
+		told, err := decided(request(1)).ControlledEvents(paused, 3, ended, "lunch", "ann")
+		require.NoError(t, err)
+		require.Equal(t, "41/"+want.Name+"/3", told[0].ID())
+		data, err := want.Data(told[0])
+		require.NoError(t, err)
+		require.Equal(t, "lunch ann", data.Reason+" "+data.Actor)
+	}
+}
+
 func TestWithdrawnRequestsNameNoTemporalRun(t *testing.T) {
 	t.Parallel()
 	run := decided(request(1))
