@@ -1,0 +1,123 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// Role is one of the ways lazisync runs. It says which variables must be set.
+type Role struct {
+	Name  string
+	Admin string // default address of health and metrics
+	needs []string
+}
+
+// The roles, and Tool for commands that only publish or print.
+var (
+	BridgeRole   = Role{"bridge", "127.0.0.1:9091", []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID"}}
+	WorkerRole   = Role{"worker", "127.0.0.1:9092", []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY"}}
+	NotifierRole = Role{"notifier", "127.0.0.1:9093", nil}
+	GatewayRole  = Role{"gateway", "127.0.0.1:9094", []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID"}}
+	ServeRole    = Role{"serve", "127.0.0.1:9090", WorkerRole.needs}
+	MigrateRole  = Role{"migrate", "", []string{"DATABASE_URL"}}
+	StatusRole   = Role{"status", "", []string{"DATABASE_URL"}}
+	ToolRole     = Role{Name: "tool"}
+)
+
+// Problems are everything wrong with the configuration, found at once.
+type Problems []string
+
+func (p Problems) Error() string {
+	return fmt.Sprintf("%d problems with the configuration:\n  %s", len(p), strings.Join(p, "\n  "))
+}
+
+// guarded are the prefixes whose variables are ours alone: an unknown one is a
+// misspelt one.
+var guarded = []string{"SYNC_", "SERVICETITAN_", "SLACK_"}
+
+// Load reads the configuration a role needs from the environment (NAME=value
+// entries, as os.Environ gives them). The error is Problems.
+func Load(environ []string, role Role) (*Config, error) {
+	env := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	c := &Config{values: map[string]Value{}}
+	problems := unknown(env)
+	for _, v := range Variables {
+		if problem := c.load(v, env, slices.Contains(role.needs, v.Name)); problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return c, nil
+}
+
+// load sets one variable and says what is wrong with it, if anything.
+func (c *Config) load(v Variable, env map[string]string, needed bool) string {
+	text, from := v.Default, "default"
+	if given := env[v.Name]; given != "" {
+		text, from = given, "environment"
+	}
+	if path := env[v.Name+"_FILE"]; v.Secret && path != "" {
+		if from == "environment" {
+			return fmt.Sprintf("%s and %s_FILE are both set: want one of them", v.Name, v.Name)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Sprintf("%s_FILE: got %q, which cannot be read; want a file that holds %s", v.Name, path, v.Doc)
+		}
+		text, from = strings.TrimSpace(string(content)), "file "+path
+	}
+	if text == "" {
+		if needed {
+			return fmt.Sprintf("%s: not set, want %s", v.Name, v.Doc)
+		}
+		c.values[v.Name] = Value{"", from}
+		return ""
+	}
+	shown := text
+	if v.Secret {
+		shown = Secret(text).String()
+	}
+	c.values[v.Name] = Value{shown, from}
+	if err := v.set(c, text); err != nil {
+		return fmt.Sprintf("%s: got %q, want %s", v.Name, shown, err)
+	}
+	return ""
+}
+
+// unknown finds variables that look like ours and are not.
+func unknown(env map[string]string) Problems {
+	var known []string
+	for _, v := range Variables {
+		known = append(known, v.Name)
+		if v.Secret {
+			known = append(known, v.Name+"_FILE")
+		}
+	}
+	var problems Problems
+	for name := range env {
+		ours := slices.ContainsFunc(guarded, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		if !ours || slices.Contains(known, name) {
+			continue
+		}
+		problem := name + ": unknown variable"
+		if near, ok := events.Nearest(name, known); ok {
+			problem += "; did you mean " + near + "?"
+		}
+		problems = append(problems, problem)
+	}
+	slices.Sort(problems)
+	return problems
+}
+
+// Value says how a variable took effect.
+func (c *Config) Value(name string) Value { return c.values[name] }

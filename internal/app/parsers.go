@@ -1,0 +1,238 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	neturl "net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/servicetitan"
+)
+
+// The parsers below say what is wanted; Load adds the variable and what it got.
+
+type setter = func(c *Config, text string) error
+
+func text(field func(*Config) *string) setter {
+	return func(c *Config, text string) error { *field(c) = text; return nil }
+}
+
+func secret(field func(*Config) *Secret) setter {
+	return func(c *Config, text string) error { *field(c) = Secret(text); return nil }
+}
+
+func boolean(field func(*Config) *bool) setter {
+	return func(c *Config, text string) (err error) {
+		if *field(c), err = strconv.ParseBool(text); err != nil {
+			return errors.New("true or false")
+		}
+		return nil
+	}
+}
+
+func duration(field func(*Config) *time.Duration) setter {
+	return func(c *Config, text string) error {
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			return errors.New("a duration with a unit, as 90s, 30m or 24h")
+		}
+		*field(c) = d
+		return nil
+	}
+}
+
+func oneOf(field func(*Config) *string, values ...string) setter {
+	return func(c *Config, text string) error {
+		if !slices.Contains(values, text) {
+			return errors.New(strings.Join(values, " or "))
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+func url(field func(*Config) *string, schemes ...string) setter {
+	return func(c *Config, text string) error {
+		for part := range strings.SplitSeq(text, ",") { // NATS takes a list
+			u, err := neturl.Parse(part)
+			if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+				return fmt.Errorf("an address that begins %s://", strings.Join(schemes, ":// or "))
+			}
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+func hostPort(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		_, port, err := net.SplitHostPort(text)
+		if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+			return errors.New("host:port")
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+func file(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		if info, err := os.Stat(text); err != nil || info.IsDir() {
+			return errors.New("the path of a file that exists")
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+// schedule takes a cron expression of five fields, or off. Temporal judges the rest.
+func schedule(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		if text != "off" && len(strings.Fields(text)) != 5 {
+			return errors.New("a cron expression of five fields, or off")
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+func databaseURL(c *Config, text string) error {
+	u, err := neturl.Parse(text)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Host == "" {
+		return errors.New("postgres://user:password@host:5432/database")
+	}
+	c.DatabaseURL = Secret(text)
+	return nil
+}
+
+func environment(c *Config, text string) error {
+	c.ServiceTitan.Environment = servicetitan.Environment(text)
+	if e := c.ServiceTitan.Environment; e != servicetitan.Production && e != servicetitan.Integration {
+		return errors.New("production or integration")
+	}
+	return nil
+}
+
+func tenantID(c *Config, text string) error {
+	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 {
+		return errors.New("the tenant's number, digits only")
+	}
+	c.ServiceTitan.TenantID = text
+	return nil
+}
+
+func requestsPerSecond(c *Config, text string) error {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || n <= 0 || n > 60 {
+		return errors.New("a number above 0 and at most 60, ServiceTitan's limit")
+	}
+	c.ServiceTitan.RequestsPerSecond = n
+	return nil
+}
+
+// minWebhookSecret is the shortest HMAC key ServiceTitan's portal takes.
+const minWebhookSecret = 32
+
+func webhookSecrets(c *Config, text string) error {
+	for part := range strings.SplitSeq(text, ",") {
+		if len(part) < minWebhookSecret {
+			return fmt.Errorf("one or two keys of at least %d characters, separated by a comma", minWebhookSecret)
+		}
+		c.ServiceTitan.WebhookSecrets = append(c.ServiceTitan.WebhookSecrets, Secret(part))
+	}
+	return nil
+}
+
+func entities(c *Config, text string) error {
+	if text == "*" {
+		c.Sync.Entities = entity.Names()
+		return nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		name := strings.TrimSpace(part)
+		if _, ok := entity.Find(name); !ok {
+			return fmt.Errorf("names of entities, separated by commas, or *: %q is none of %s", name, strings.Join(entity.Names(), ", "))
+		}
+		c.Sync.Entities = append(c.Sync.Entities, name)
+	}
+	return nil
+}
+
+func timezone(c *Config, text string) (err error) {
+	if c.Sync.Timezone, err = time.LoadLocation(text); err != nil {
+		return errors.New("a time zone such as America/Los_Angeles")
+	}
+	return nil
+}
+
+func slackURL(c *Config, text string) error {
+	if !isWebURL(text) {
+		return errors.New("the https address of a Slack incoming webhook")
+	}
+	c.Slack.WebhookURL = Secret(text)
+	return nil
+}
+
+func slackURLs(c *Config, text string) error {
+	pairs, err := namedSecrets(text)
+	if err != nil {
+		return errors.New("#channel=https://…, separated by commas")
+	}
+	for _, u := range pairs {
+		if !isWebURL(string(u)) {
+			return errors.New("#channel=https://…, separated by commas")
+		}
+	}
+	c.Slack.WebhookURLs = pairs
+	return nil
+}
+
+// minToken is the length of a token with 128 bits of hexadecimal digits.
+const minToken = 32
+
+func apiTokens(c *Config, text string) error {
+	tokens, err := namedSecrets(text)
+	for _, t := range tokens {
+		if len(t) < minToken {
+			err = errors.New("too short")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("name=token pairs separated by commas, each token of at least %d characters", minToken)
+	}
+	c.HTTP.Tokens = tokens
+	return nil
+}
+
+func logLevel(c *Config, text string) (err error) {
+	if c.Log.Level, err = zerolog.ParseLevel(text); err != nil || text == "" {
+		return errors.New("trace, debug, info, warn or error")
+	}
+	return nil
+}
+
+// namedSecrets reads name=value pairs separated by commas.
+func namedSecrets(text string) (map[string]Secret, error) {
+	out := map[string]Secret{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok || name == "" || value == "" || out[name] != "" {
+			return nil, errors.New("not name=value")
+		}
+		out[name] = Secret(value)
+	}
+	return out, nil
+}
+
+func isWebURL(text string) bool {
+	u, err := neturl.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}

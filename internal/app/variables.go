@@ -1,0 +1,68 @@
+package app
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/servicetitan"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// Variable is one environment variable. The table below is the whole of the
+// configuration: the documentation, .env.example and `lazisync config` are made from it.
+type Variable struct {
+	Name    string
+	Default string
+	Secret  bool
+	Doc     string
+
+	set func(c *Config, text string) error // says what is wanted when text does not fit
+}
+
+// Variables lists everything that can be configured.
+var Variables = []Variable{
+	{Name: "NATS_URL", Default: "nats://127.0.0.1:4222", Doc: "NATS server with JetStream", set: url(func(c *Config) *string { return &c.NATS.URL }, "nats", "tls", "ws", "wss")},
+	{Name: "NATS_CREDS", Doc: "path of the NATS credentials file", set: file(func(c *Config) *string { return &c.NATS.Creds })},
+
+	{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", Doc: "host:port of Temporal's frontend", set: hostPort(func(c *Config) *string { return &c.Temporal.Address })},
+	{Name: "TEMPORAL_NAMESPACE", Default: "default", Doc: "Temporal namespace", set: text(func(c *Config) *string { return &c.Temporal.Namespace })},
+	{Name: "TEMPORAL_TASK_QUEUE", Default: workflows.DefaultTaskQueue, Doc: "task queue of workflows and page slices; <name>-control carries the short activities", set: text(func(c *Config) *string { return &c.Temporal.TaskQueue })},
+	{Name: "TEMPORAL_API_KEY", Secret: true, Doc: "API key for Temporal Cloud", set: secret(func(c *Config) *Secret { return &c.Temporal.APIKey })},
+	{Name: "TEMPORAL_TLS", Doc: "true to use TLS; any other TEMPORAL_TLS_ variable implies it", set: boolean(func(c *Config) *bool { return &c.Temporal.TLS })},
+	{Name: "TEMPORAL_TLS_CA", Doc: "path of the CA certificate of Temporal's server", set: file(func(c *Config) *string { return &c.Temporal.TLSCA })},
+	{Name: "TEMPORAL_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.Temporal.TLSCert })},
+	{Name: "TEMPORAL_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.Temporal.TLSKey })},
+	{Name: "TEMPORAL_TLS_SERVER_NAME", Doc: "name to expect in the server's certificate", set: text(func(c *Config) *string { return &c.Temporal.TLSServer })},
+
+	{Name: "DATABASE_URL", Secret: true, Doc: "PostgreSQL 15 or newer: postgres://user:password@host:5432/database", set: databaseURL},
+
+	{Name: "SERVICETITAN_ENVIRONMENT", Default: string(servicetitan.Production), Doc: "production or integration", set: environment},
+	{Name: "SERVICETITAN_API_URL", Doc: "overrides the environment's API address", set: url(func(c *Config) *string { return &c.ServiceTitan.APIURL }, "https", "http")},
+	{Name: "SERVICETITAN_AUTH_URL", Doc: "overrides the environment's token server", set: url(func(c *Config) *string { return &c.ServiceTitan.AuthURL }, "https", "http")},
+	{Name: "SERVICETITAN_TENANT_ID", Doc: "the tenant's number", set: tenantID},
+	{Name: "SERVICETITAN_CLIENT_ID", Doc: "client id of the app in this tenant", set: text(func(c *Config) *string { return &c.ServiceTitan.ClientID })},
+	{Name: "SERVICETITAN_CLIENT_SECRET", Secret: true, Doc: "client secret", set: secret(func(c *Config) *Secret { return &c.ServiceTitan.ClientSecret })},
+	{Name: "SERVICETITAN_APP_KEY", Secret: true, Doc: "key of the app, sent as ST-App-Key", set: secret(func(c *Config) *Secret { return &c.ServiceTitan.AppKey })},
+	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Default: "50", Doc: "budget of API calls per tenant; ServiceTitan allows 60", set: requestsPerSecond},
+	{Name: "SERVICETITAN_WEBHOOK_SECRET", Secret: true, Doc: "HMAC key of the webhooks; two, separated by a comma, while one is being replaced", set: webhookSecrets},
+	{Name: "SERVICETITAN_WEBHOOK_HEADER", Default: "x-servicetitan-signature", Doc: "header that carries the webhook's signature", set: text(func(c *Config) *string { return &c.ServiceTitan.WebhookHeader })},
+
+	{Name: "SYNC_ENTITIES", Default: "customers,jobs,invoices,estimates", Doc: "what is synced where a request does not say; * for all", set: entities},
+	{Name: "SYNC_SCHEDULE_INCREMENTAL", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", set: schedule(func(c *Config) *string { return &c.Sync.ScheduleIncremental })},
+	{Name: "SYNC_SCHEDULE_FULL", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", set: schedule(func(c *Config) *string { return &c.Sync.ScheduleFull })},
+	{Name: "SYNC_TIMEZONE", Default: "UTC", Doc: "time zone of the schedules", set: timezone},
+	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline })},
+	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit })},
+
+	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "Slack incoming webhook; without one, messages are logged", set: slackURL},
+	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "a webhook per channel: #ops=https://…,#finance=https://…", set: slackURLs},
+	{Name: "SLACK_CHANNEL", Default: "#sync-alerts", Doc: "channel to tell where a request does not say", set: text(func(c *Config) *string { return &c.Slack.Channel })},
+
+	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.Addr })},
+	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.AdminAddr })},
+	{Name: "API_TOKENS", Secret: true, Doc: "bearer tokens of the gateway: name=token,name=token; without any it listens on loopback alone", set: apiTokens},
+
+	{Name: "LOG_LEVEL", Default: zerolog.InfoLevel.String(), Doc: "trace, debug, info, warn or error", set: logLevel},
+	{Name: "LOG_FORMAT", Default: "json", Doc: "json or console", set: oneOf(func(c *Config) *string { return &c.Log.Format }, "json", "console")},
+}
