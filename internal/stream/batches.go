@@ -1,0 +1,193 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	defaultWait  = 10 * time.Second
+	defaultGrace = 20 * time.Second
+
+	fetchRetry  = 500 * time.Millisecond // after a fetch that went wrong, doubled
+	fetchLimit  = 5 * time.Second
+	handleRetry = time.Second // after a handler that went wrong, doubled
+	handleLimit = 30 * time.Second
+	idlePause   = 100 * time.Millisecond // between fetches that find nothing too fast
+)
+
+// BatchOptions say how Batches fetches.
+type BatchOptions struct {
+	Max   int           // messages in a batch, default 1
+	Wait  time.Duration // how long one fetch waits for the first message, default 10 s
+	Grace time.Duration // how long the batch in hand may go on once ctx is done, default 20 s
+}
+
+// Handler works on one batch and settles each message. Messages it leaves
+// unsettled are given back. An error means that something everybody needs is
+// down: fetching then waits, longer each time, up to half a minute.
+type Handler func(ctx context.Context, batch []*Message) error
+
+// Batches fetches from a durable consumer and hands over what is there, one
+// batch after another, until ctx is done; the batch in hand is finished first.
+// A lost connection, a deleted consumer or a missing stream is logged once and
+// waited for: only a consumer that is not declared is an error.
+func (c *Conn) Batches(ctx context.Context, consumer string, o BatchOptions, handle Handler) error {
+	stream, ok := streamOfConsumer(consumer)
+	if !ok {
+		return fmt.Errorf("consumer %q is not declared", consumer)
+	}
+	o = o.withDefaults()
+	l := &batchLoop{conn: c, stream: stream, consumer: consumer, options: o, handle: handle}
+	for ctx.Err() == nil {
+		l.round(ctx)
+	}
+	return nil
+}
+
+func (o BatchOptions) withDefaults() BatchOptions {
+	o.Max = max(o.Max, 1)
+	if o.Wait <= 0 {
+		o.Wait = defaultWait
+	}
+	if o.Grace <= 0 {
+		o.Grace = defaultGrace
+	}
+	return o
+}
+
+type batchLoop struct {
+	conn     *Conn
+	stream   string
+	consumer string
+	options  BatchOptions
+	handle   Handler
+
+	fetchFailures  uint64 // in a row
+	handleFailures uint64 // in a row
+}
+
+// round is one fetch and, if there is anything, one call of the handler.
+func (l *batchLoop) round(ctx context.Context) {
+	started := time.Now()
+	raw, err := l.conn.pull(ctx, l.stream, l.consumer, l.options.Max, l.options.Wait)
+	if err != nil {
+		l.fetchFailed(ctx, err)
+		return
+	}
+	if l.fetchFailures > 0 {
+		l.fetchFailures = 0
+		l.conn.log.Info().Str("consumer", l.consumer).Msg("fetching messages again")
+	}
+	if len(raw) == 0 {
+		if time.Since(started) < idlePause { // several fetch at once and the server sends this one away
+			wait(ctx, idlePause)
+		}
+		return
+	}
+	if err := l.work(ctx, l.deliveries(raw)); err != nil {
+		l.handleFailures++
+		pause := jitter(doubled(handleRetry, handleLimit, l.handleFailures))
+		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Dur("pause", pause).Msg("batch failed, pausing")
+		wait(ctx, pause)
+		return
+	}
+	l.handleFailures = 0
+}
+
+// work runs the handler, which may outlive ctx for the grace period.
+func (l *batchLoop) work(ctx context.Context, batch []*Message) error {
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stopGrace := context.AfterFunc(ctx, func() { wait(working, l.options.Grace); cancel() })
+	defer stopGrace()
+	stopKeeping := keep(batch)
+	err := l.handle(working, batch)
+	stopKeeping()
+	l.giveBack(batch)
+	return err
+}
+
+// keep asks for more time for each message until it is settled, and returns how to stop.
+func keep(batch []*Message) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for wait(ctx, ackWait/3) {
+			for _, m := range batch {
+				if !m.settled.Load() {
+					_ = m.InProgress() // a lost connection: the message comes again
+				}
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+func (l *batchLoop) giveBack(batch []*Message) {
+	for _, m := range batch {
+		if m.settled.Load() {
+			continue
+		}
+		if err := m.Retry(0); err != nil && l.conn.quiet.allow("give back "+l.consumer) {
+			l.conn.log.Warn().Err(err).Str("consumer", l.consumer).Msg("message not given back, it comes again by itself")
+		}
+	}
+}
+
+func (l *batchLoop) deliveries(raw []*nats.Msg) []*Message {
+	batch := make([]*Message, 0, len(raw))
+	for _, r := range raw {
+		m, err := l.conn.delivery(r)
+		if err != nil { // a server that speaks another protocol: nothing to settle with
+			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("unreadable delivery")
+			continue
+		}
+		batch = append(batch, m)
+	}
+	return batch
+}
+
+func (l *batchLoop) fetchFailed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.fetchFailures++
+	err = l.diagnose(ctx, err)
+	if l.conn.quiet.allow(l.consumer + " " + err.Error()) {
+		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("cannot fetch messages, trying again")
+	}
+	wait(ctx, jitter(doubled(fetchRetry, fetchLimit, l.fetchFailures)))
+}
+
+// diagnose finds the reason behind a fetch that failed.
+func (l *batchLoop) diagnose(ctx context.Context, err error) error {
+	if !l.conn.nc.IsConnected() {
+		return l.conn.disconnected()
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	reason := l.conn.consumerReady(ctx, l.consumer)
+	if errors.Is(reason, jetstream.ErrStreamNotFound) || errors.Is(reason, jetstream.ErrConsumerNotFound) {
+		return reason
+	}
+	return err
+}
+
+// wait says whether the time passed before ctx was done.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,120 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/events"
+)
+
+var (
+	// ErrFull says that a stream refuses more for now. Nothing was stored.
+	ErrFull = errors.New("stream is full")
+	// ErrNoStream says that no stream takes the subject. Nothing was stored.
+	ErrNoStream = errors.New("no stream takes this subject, run \"lazisync migrate\"")
+)
+
+// Error codes of the server that mean "no room", beside the stream's own limits:
+// the account's and the server's storage.
+const (
+	codeAccountLimit  jetstream.ErrorCode = 10002
+	codeNoResources   jetstream.ErrorCode = 10023
+	codeNoStorage     jetstream.ErrorCode = 10047
+	codeStoreRefused  jetstream.ErrorCode = 10077
+	publishStallLimit                     = 10 * time.Second
+)
+
+// Publish stores an event in its stream, on the subject of its type. It returns
+// nil only once the stream has it. After any other error than ErrDisconnected,
+// ErrFull and ErrNoStream the event may have arrived all the same; publishing
+// the same event again stores it once.
+func (c *Conn) Publish(ctx context.Context, event events.Event) error {
+	m, err := outgoing(event)
+	if err != nil {
+		return err
+	}
+	ack, err := c.js.PublishMsg(ctx, m)
+	if err != nil {
+		return fmt.Errorf("publish %s %q: %w", m.Subject, event.ID(), publishError(err))
+	}
+	c.logPublished(m, ack)
+	return nil
+}
+
+// PublishAll publishes many events without waiting for one before the next. The
+// result has one entry per event, nil where the stream has it. Events keep their
+// order, but one that is refused does not stop those after it.
+func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
+	errs := make([]error, len(all))
+	pending := make([]jetstream.PubAckFuture, len(all))
+	for i, event := range all {
+		m, err := outgoing(event)
+		if err == nil && ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			pending[i], err = c.js.PublishMsgAsync(m, jetstream.WithStallWait(publishStallLimit))
+		}
+		errs[i] = err
+	}
+	for i, future := range pending {
+		if future != nil {
+			errs[i] = c.await(ctx, future)
+		}
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("publish %s %q: %w", all[i].Type(), all[i].ID(), publishError(errs[i]))
+		}
+	}
+	return errs
+}
+
+func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture) error {
+	select {
+	case ack := <-future.Ok():
+		c.logPublished(future.Msg(), ack)
+		return nil
+	case err := <-future.Err():
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// outgoing makes the message of an event: structured JSON on the subject of its type.
+func outgoing(event events.Event) (*nats.Msg, error) {
+	definition, known := events.ByType(event.Type())
+	if !known {
+		return nil, fmt.Errorf("publish event %q: type %q is not in the catalogue", event.ID(), event.Type())
+	}
+	data, err := events.Encode(event)
+	if err != nil {
+		return nil, err
+	}
+	return &nats.Msg{Subject: definition.Subject, Header: events.Header(event), Data: data}, nil
+}
+
+func publishError(err error) error {
+	var refused *jetstream.APIError
+	switch {
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionClosed):
+		return ErrDisconnected
+	case errors.Is(err, jetstream.ErrNoStreamResponse):
+		return ErrNoStream
+	case errors.As(err, &refused):
+		switch refused.ErrorCode {
+		case codeAccountLimit, codeNoResources, codeNoStorage, codeStoreRefused:
+			return fmt.Errorf("%w: %s", ErrFull, refused.Description)
+		}
+	}
+	return err
+}
+
+func (c *Conn) logPublished(m *nats.Msg, ack *jetstream.PubAck) {
+	c.log.Debug().Str("nats_subject", m.Subject).Str("stream", ack.Stream).
+		Uint64("sequence", ack.Sequence).Bool("duplicate", ack.Duplicate).Msg("published")
+}

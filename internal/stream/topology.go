@@ -1,0 +1,164 @@
+package stream
+
+import (
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// The streams.
+const (
+	StreamCommands   = "SYNC_COMMANDS"
+	StreamEvents     = "SYNC_EVENTS"
+	StreamProgress   = "SYNC_PROGRESS"
+	StreamDeadLetter = "SYNC_DEADLETTER"
+)
+
+// The durable consumers.
+const (
+	ConsumerRequests = "bridge-requests"
+	ConsumerControl  = "bridge-control"
+	ConsumerNotifier = "notifier"
+)
+
+const (
+	day = 24 * time.Hour
+	mib = 1 << 20
+
+	// ackWait is how long a handler may keep a message without a sign of life.
+	ackWait = time.Minute
+	// maxDeliver bounds the deliveries of one message. The last one is not
+	// given back but parked: past it JetStream would hide the message.
+	maxDeliver = 1000
+	// deadLetterPrefix goes before the subject of what is parked.
+	deadLetterPrefix = "deadletter."
+)
+
+// declaredStream is a stream as it should be, with its consumers.
+type declaredStream struct {
+	config    jetstream.StreamConfig
+	consumers []declaredConsumer
+}
+
+type declaredConsumer struct {
+	config jetstream.ConsumerConfig
+	// since limits how far back a consumer looks when it is created on a stream
+	// that already holds messages; zero means to the beginning.
+	since time.Duration
+}
+
+// topology is the one declaration of streams and consumers.
+func topology() []declaredStream {
+	return []declaredStream{commandStream(), eventStream(), progressStream(), deadLetterStream()}
+}
+
+// commandStream keeps what others ask for. It is also the log of it, so acked
+// messages stay. A full stream refuses the publisher instead of dropping what
+// nobody has answered yet. MaxAge must stay below the retention of the Temporal
+// namespace: while a message can come again, its workflow ID must be known.
+func commandStream() declaredStream {
+	c := fileStream(StreamCommands, "Commands to lazisync: requests and control",
+		events.Requested.Subject, events.Control.Subject)
+	c.Discard = jetstream.DiscardNew
+	c.MaxAge = 7 * day
+	c.MaxBytes = 512 * mib
+	c.MaxMsgSize = 512 << 10 // above the limit of a command, so that one too large is answered and not just refused
+	return declaredStream{config: c, consumers: []declaredConsumer{
+		{config: durable(ConsumerRequests, 10_000, events.Requested.Subject)},
+		{config: durable(ConsumerControl, 1, events.Control.Subject)}, // one at a time keeps the order, also over a retry
+	}}
+}
+
+// eventStream keeps what happened. An outcome must always find room, so the
+// oldest events go first when it is full.
+func eventStream() declaredStream {
+	c := fileStream(StreamEvents, "What lazisync did: answers and outcomes",
+		events.Accepted.Subject, events.Rejected.Subject, events.Started.Subject,
+		events.Paused.Subject, events.Resumed.Subject,
+		events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject)
+	c.Discard = jetstream.DiscardOld
+	c.MaxAge = 30 * day
+	c.MaxBytes = 512 * mib
+	return declaredStream{config: c, consumers: []declaredConsumer{{
+		config: durable(ConsumerNotifier, 100,
+			events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject),
+		since: time.Hour, // a consumer lost and declared again must not tell a month of outcomes once more
+	}}}
+}
+
+func progressStream() declaredStream {
+	c := fileStream(StreamProgress, "How far runs are; may be lost", events.Progress.Subject)
+	c.Storage = jetstream.MemoryStorage
+	c.Discard = jetstream.DiscardOld
+	c.MaxAge = 10 * time.Minute
+	c.MaxBytes = 32 * mib
+	c.Duplicates = 2 * time.Minute
+	c.DenyDelete, c.DenyPurge = false, false
+	return declaredStream{config: c}
+}
+
+// deadLetterStream keeps what was rejected, for a person to look at. When it is
+// full, rejecting waits: nothing is dropped silently.
+func deadLetterStream() declaredStream {
+	c := fileStream(StreamDeadLetter, "Rejected commands with the reason", deadLetterPrefix+"sync.>")
+	c.Discard = jetstream.DiscardNew
+	c.MaxAge = 30 * day
+	c.MaxBytes = 256 * mib
+	return declaredStream{config: c}
+}
+
+func fileStream(name, description string, subjects ...string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:         name,
+		Description:  description,
+		Subjects:     subjects,
+		Retention:    jetstream.LimitsPolicy,
+		Storage:      jetstream.FileStorage,
+		MaxMsgs:      -1,
+		MaxConsumers: -1,
+		MaxMsgSize:   -1,
+		Duplicates:   day,
+		DenyDelete:   true,
+		DenyPurge:    true,
+	}
+}
+
+// durable is a pull consumer that acknowledges one by one. It has no BackOff:
+// the server would add it to the delay a message is given back with.
+func durable(name string, maxAckPending int, subjects ...string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Name:           name,
+		Durable:        name,
+		FilterSubjects: subjects,
+		DeliverPolicy:  jetstream.DeliverAllPolicy,
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		AckWait:        ackWait,
+		MaxDeliver:     maxDeliver,
+		MaxAckPending:  maxAckPending,
+	}
+}
+
+// streamOf finds the stream that carries a subject.
+func streamOf(subject string) (string, bool) {
+	for _, s := range topology() {
+		if slices.Contains(s.config.Subjects, subject) {
+			return s.config.Name, true
+		}
+	}
+	return "", false
+}
+
+// streamOfConsumer finds the stream that has a consumer.
+func streamOfConsumer(name string) (string, bool) {
+	for _, s := range topology() {
+		for _, c := range s.consumers {
+			if c.config.Name == name {
+				return s.config.Name, true
+			}
+		}
+	}
+	return "", false
+}
