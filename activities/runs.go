@@ -40,9 +40,9 @@ type Begun struct {
 	State     ledger.RunState // anything but running: it was decided before it could begin
 }
 
-// Begin begins the run of a full sync, or claims what waits for an incremental
+// BeginRun begins the run of a full sync, or claims what waits for an incremental
 // pass, and publishes sync.started. Repeating it changes nothing.
-func (r *Runs) Begin(ctx context.Context, in ledger.Begin) (Begun, error) {
+func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 	run, found, err := r.Ledger.BeginRun(ctx, in)
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
@@ -72,9 +72,9 @@ type FinishInput struct {
 	Decision  ledger.Decision
 }
 
-// Finish decides the run, if nobody has yet, and publishes its outcome. It returns
+// FinishRun decides the run, if nobody has yet, and publishes its outcome. It returns
 // the state that was decided first, whoever decided it.
-func (r *Runs) Finish(ctx context.Context, in FinishInput) (ledger.RunState, error) {
+func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, error) {
 	run, err := r.Ledger.Decide(ctx, in.RunNumber, in.Decision)
 	if err != nil {
 		return "", retryable(events.StoreError, err)
@@ -105,8 +105,8 @@ type AnnounceInput struct {
 	Actor     string
 }
 
-// Announce publishes sync.paused or sync.resumed.
-func (r *Runs) Announce(ctx context.Context, in AnnounceInput) error {
+// AnnounceControl publishes sync.paused or sync.resumed.
+func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 	run, err := r.Ledger.Run(ctx, in.RunNumber)
 	if err != nil {
 		return retryable(events.StoreError, err)

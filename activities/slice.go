@@ -64,13 +64,13 @@ type SliceResult struct {
 	Total   int64 // -1 when unknown
 }
 
-// Sync reads and stores pages of one entity until it is complete, the slice's time
+// SyncSlice reads and stores pages of one entity until it is complete, the slice's time
 // is up, or it is asked to stop by a pause, a cancel or the worker's own end. Pages
 // asked for by then are still stored, so that none is read twice.
 //
 // An error that no repetition can mend fails the entity, in the ledger, and is not
 // an error of the activity. Everything else is retried by Temporal.
-func (s *Slices) Sync(ctx context.Context, in SliceInput) (SliceResult, error) {
+func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, error) {
 	e, ok := entity.Find(in.Entity)
 	if !ok {
 		return SliceResult{}, temporal.NewNonRetryableApplicationError(
@@ -89,7 +89,7 @@ func (s *Slices) Sync(ctx context.Context, in SliceInput) (SliceResult, error) {
 	return sl.run(ctx)
 }
 
-// slice is one execution of Slices.Sync.
+// slice is one execution of Slices.SyncSlice.
 type slice struct {
 	*Slices
 	in     SliceInput

@@ -109,7 +109,7 @@ func (r *run) tell(ctx workflow.Context) {
 		_ = workflow.Await(ctx, func() bool { return len(r.Untold) > 0 && r.RunNumber != 0 })
 		next := r.Untold[0]
 		next.RunNumber = r.RunNumber
-		_ = workflow.ExecuteActivity(ledgerOptions(ctx), runActivities.Announce, next).Get(ctx, nil)
+		_ = workflow.ExecuteActivity(ledgerOptions(ctx), runActivities.AnnounceControl, next).Get(ctx, nil)
 		r.Untold = r.Untold[1:]
 	}
 }

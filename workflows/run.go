@@ -83,7 +83,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
 	info := workflow.GetInfo(ctx)
 	in.WorkflowID, in.FirstRunID = info.WorkflowExecution.ID, info.FirstRunID
 	var begun activities.Begun
-	if err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.Begin, in).Get(r.ctx, &begun); err != nil {
+	if err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.BeginRun, in).Get(r.ctx, &begun); err != nil {
 		return false, err
 	}
 	if !begun.Found {
@@ -166,7 +166,7 @@ func (r *run) slice(ctx workflow.Context, i int) (activities.SliceResult, error)
 	r.cancels[i] = cancel
 	defer func() { r.cancels[i] = nil }()
 	var result activities.SliceResult
-	err := workflow.ExecuteActivity(ctx, sliceActivities.Sync, activities.SliceInput{
+	err := workflow.ExecuteActivity(ctx, sliceActivities.SyncSlice, activities.SliceInput{
 		RunNumber: r.RunNumber, TenantID: r.TenantID, Mode: r.Mode, Entity: r.Entities[i].Entity,
 	}).Get(ctx, &result)
 	return result, err
@@ -191,7 +191,7 @@ func (r *run) finish(workflow.Context) (Result, error) {
 	}
 	_ = workflow.Await(r.ctx, func() bool { return len(r.Untold) == 0 }) // a pause is told before the outcome
 	var state ledger.RunState
-	err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.Finish,
+	err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.FinishRun,
 		activities.FinishInput{RunNumber: r.RunNumber, Decision: decision}).Get(r.ctx, &state)
 	return Result{RunNumber: r.RunNumber, State: state}, err
 }
