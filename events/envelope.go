@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
@@ -165,6 +166,8 @@ func (e *envelope) text(name string) (string, bool) {
 	switch {
 	case !isText:
 		e.wrong(name, fmt.Sprint(value), "a text")
+	case !utf8.ValidString(text): // a header may hold any bytes
+		e.wrong(name, quote(text), "UTF-8")
 	case strings.TrimSpace(text) == "":
 		e.wrong(name, quote(text), "a text that is not empty")
 	case strings.ContainsFunc(text, unicode.IsControl):
