@@ -247,6 +247,7 @@ func TestNoAnswer(t *testing.T) {
 		err := pageError(t, client)
 		require.False(t, err.Permanent())
 		require.ErrorContains(t, err, "connection refused")
+		require.NotContains(t, err.Error()+err.Unwrap().Error(), "includeRecentChanges", "no query string")
 	})
 }
 
