@@ -243,6 +243,8 @@ func TestNoAnswer(t *testing.T) {
 		t.Parallel()
 		api := newFakeAPI(t, respond(200, emptyExport))
 		client := api.client()
+		_, ok := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false) // brings a token
+		require.NoError(t, ok)
 		api.Close()
 		err := pageError(t, client)
 		require.False(t, err.Permanent())
