@@ -84,6 +84,7 @@ func (s *Simulator) send(w http.ResponseWriter, a answer) {
 	w.WriteHeader(a.status)
 	if a.cut {
 		_, _ = w.Write(a.body[:len(a.body)/2])
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // ends the connection in the middle of the body
 	}
 	_, _ = w.Write(a.body) // the client may be gone; there is nobody to tell

@@ -26,7 +26,7 @@ const onToken = "token"
 // Kinds of faults.
 const (
 	faultSlow          = "slow"          // only the delay
-	faultReset         = "reset"         // the connection is dropped, no answer
+	faultReset         = "reset"         // the connection is dropped, no answer; over a kept connection Go's client then tries once more unasked
 	faultTruncate      = "truncate"      // the connection ends in the middle of the body
 	faultEmptyHasMore  = "emptyHasMore"  // a page without records that says there is more
 	faultStuckToken    = "stuckToken"    // export: more to come, from where this page began

@@ -125,6 +125,8 @@ func (p *parameters) sorting(c *collection) func(a, b *record) int {
 	return func(a, b *record) int { return direction * a.compareBy(field, b) }
 }
 
+// compareBy orders by a field that the list can be sorted by. How priorities
+// compare is not documented; they are accepted and leave the order of ids.
 func (r *record) compareBy(field string, other *record) int {
 	switch field {
 	case "ModifiedOn":

@@ -17,6 +17,9 @@ var (
 // idStep keeps room between ids: they are neither dense nor evenly spaced.
 const idStep = 9
 
+// quarter is the time between changes in bulk.
+const quarter = 91 * 24 * time.Hour
+
 // kind is how one entity is simulated. Another entity is another line in allKinds.
 type kind struct {
 	entity.Entity
@@ -106,8 +109,8 @@ func (w *world) birth(k *kind, ordinal int) state {
 		u := d.Float64()
 		s.Modified = s.Created + ticks(left*u*u*u)
 	}
-	if d.chance(25) { // changed in bulk: many share one moment
-		s.Modified = min(census, ticksOf(s.Modified.time().Truncate(24*time.Hour).Add(30*time.Hour)))
+	if d.chance(30) { // changed in bulk: many share one moment
+		s.Modified = min(census, ticksOf(s.Modified.time().Truncate(quarter).Add(quarter)))
 	}
 	s.Inactive = d.chance(k.inactive)
 	s.Dateless = d.chance(k.dateless)

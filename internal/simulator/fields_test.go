@@ -1,0 +1,135 @@
+package simulator_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+var (
+	timestamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$`)
+	date      = regexp.MustCompile(`^\d{4}-\d\d-\d\dT00:00:00Z$`)
+	money     = regexp.MustCompile(`^-?\d+\.\d\d$`)
+	integer   = regexp.MustCompile(`^-?\d+$`)
+	decimal   = regexp.MustCompile(`^-?\d+\.\d+$`)
+)
+
+// TestFields compares every field of the records, nested ones too, with lists
+// written by hand: nothing missing, nothing too much, the right form. Text
+// listed as nullable must be seen both ways, so that both ways get tested.
+func TestFields(t *testing.T) {
+	t.Parallel()
+	a := start(t, simulator.Options{Seed: 3, RecordsPerEntity: 500})
+	for entity, paths := range map[string][2]string{
+		"customers": {customersExport, customersList + "?active=Any&pageSize=5000"},
+		"jobs":      {jobsExport, jobsList + "?pageSize=5000"},
+		"invoices":  {invoicesExport, invoicesList + "?activeState=All&pageSize=5000"},
+		"estimates": {estimatesExport, estimatesList + "?active=Any&pageSize=5000"},
+	} {
+		want := wantedForms(t, "testdata/fields/"+entity+".txt")
+		require.Equal(t, want, a.forms(t, paths[0]), entity+" in the export")
+		if entity == "jobs" {
+			delete(want, "active") // the one field that the list does not show
+		}
+		require.Equal(t, want, a.forms(t, paths[1]), entity+" in the list")
+	}
+}
+
+// wantedForms reads "field form", or "field form?" where it may be null.
+func wantedForms(t *testing.T, file string) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	forms := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		field, form, ok := strings.Cut(strings.TrimSpace(line), " ")
+		require.True(t, ok, line)
+		if form, nullable := strings.CutSuffix(form, "?"); nullable {
+			forms[field] = []string{"null", form}
+		} else {
+			forms[field] = []string{form}
+		}
+		slices.Sort(forms[field])
+	}
+	return forms
+}
+
+// forms are the forms seen of every field on a page.
+func (a *api) forms(t *testing.T, path string) map[string][]string {
+	t.Helper()
+	status, body := a.get(t, path)
+	require.Equal(t, 200, status)
+	var p struct{ Data []map[string]any }
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	require.NoError(t, decoder.Decode(&p))
+	require.NotEmpty(t, p.Data)
+	forms := map[string][]string{}
+	for _, record := range p.Data {
+		collect(forms, "", record)
+	}
+	return forms
+}
+
+func collect(forms map[string][]string, field string, value any) {
+	if form := formOf(value); field != "" && !slices.Contains(forms[field], form) {
+		forms[field] = append(forms[field], form)
+		slices.Sort(forms[field])
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			collect(forms, strings.TrimPrefix(field+"."+name, "."), inner)
+		}
+	case []any:
+		for _, inner := range v {
+			if _, object := inner.(map[string]any); object {
+				for name, field2 := range inner.(map[string]any) {
+					collect(forms, field+"[]."+name, field2)
+				}
+				continue
+			}
+			collect(forms, field+"[]", inner)
+		}
+	}
+}
+
+func formOf(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "bool"
+	case map[string]any:
+		return "object"
+	case []any:
+		return "array"
+	case json.Number:
+		switch {
+		case integer.MatchString(v.String()):
+			return "int"
+		case decimal.MatchString(v.String()):
+			return "number"
+		}
+	case string:
+		switch {
+		case timestamp.MatchString(v):
+			return "time"
+		case date.MatchString(v):
+			return "date"
+		case money.MatchString(v):
+			return "money"
+		}
+		return "string"
+	}
+	return fmt.Sprintf("unexpected %v", value)
+}
