@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// readBody takes in a JSON body of bounded size. A body without a content type is
+// taken for JSON: what it holds is checked anyway.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if given := r.Header.Get("Content-Type"); given != "" && !isJSON(given) {
+		return nil, wrongType(given, "application/json")
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return nil, wrongType("Content-Encoding: "+coding, "a body that is not compressed")
+	}
+	limited := http.MaxBytesReader(w, r.Body, maxBody)
+	if r.ContentLength > maxBody {
+		return nil, unreadable(&http.MaxBytesError{Limit: maxBody})
+	}
+	body, err := io.ReadAll(limited)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return body, nil
+}
+
+func isJSON(contentType string) bool {
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || (media != "application/json" && !strings.HasSuffix(media, "+json")) {
+		return false
+	}
+	charset := parameters["charset"]
+	return charset == "" || strings.EqualFold(charset, "utf-8")
+}
+
+// fields splits a JSON object into its fields. A field given twice is refused: of
+// two answers to one question neither can be trusted.
+func fields(body []byte) (map[string]json.RawMessage, error) {
+	if !utf8.Valid(body) {
+		return nil, notJSON("the body is not UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	found := map[string]json.RawMessage{}
+	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
+		return nil, notJSON("want one JSON object" + position(err, decoder))
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, notJSON("want one JSON object" + position(err, decoder))
+		}
+		key, _ := name.(string) // in an object the decoder takes nothing else
+		if _, twice := found[key]; twice {
+			return nil, notJSON(fmt.Sprintf("field %q is given twice", key))
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, notJSON("want one JSON object" + position(err, decoder))
+		}
+		found[key] = value
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, notJSON("want one JSON object" + position(err, decoder))
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, notJSON("want nothing after the JSON object")
+	}
+	return found, nil
+}
+
+func position(err error, decoder *json.Decoder) string {
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf(", got something else at byte %d", decoder.InputOffset())
+}

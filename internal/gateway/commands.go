@@ -1,0 +1,245 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// requested answers a request for a sync.
+type requested struct {
+	RequestID  string  `json:"requestId"`
+	WorkflowID string  `json:"workflowId"`
+	RunID      *string `json:"runId"` // null when not known in time
+}
+
+// request publishes sync.requested. Its body is the event's data without the mode.
+func (g *Gateway) request(mode events.Mode) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		given, err := g.body(w, r)
+		if err != nil {
+			return err
+		}
+		attributes := g.attributes(r)
+		data, err := checked(events.Requested, attributes, given, map[string]any{"mode": mode})
+		if err != nil {
+			return err
+		}
+		tenant, err := g.checkNames(data)
+		if err != nil {
+			return err
+		}
+		id := events.RequestID(attributes.Source, attributes.ID)
+		if err := g.checkRepeat(r, id, data); err != nil {
+			return err
+		}
+		if err := send(r.Context(), g, events.Requested, attributes, data); err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusAccepted, requested{
+			RequestID: id, WorkflowID: g.WorkflowID(mode, id, tenant), RunID: g.firstRun(r.Context(), id),
+		})
+	}
+}
+
+// control publishes sync.control. Its body may say reason and actor.
+func (g *Gateway) control(action events.Action) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		given, err := g.body(w, r)
+		if err != nil {
+			return err
+		}
+		attributes := g.attributes(r)
+		if _, named := given["requestId"]; named {
+			return invalid(events.FieldError{Path: "requestId", Got: string(given["requestId"]), Want: "nothing: the path names the workflow"})
+		}
+		data, err := checked(events.Control, attributes, given, map[string]any{"action": action, "workflowId": r.PathValue("workflowId")})
+		if err != nil {
+			return err
+		}
+		if who, known := g.member(r); known && data.Actor == "" {
+			data.Actor = who.Name
+		}
+		if err := send(r.Context(), g, events.Control, attributes, data); err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusAccepted, map[string]any{
+			"success": true, "requestId": events.RequestID(attributes.Source, attributes.ID),
+		})
+	}
+}
+
+// body reads the fields of a JSON object; an empty body has none.
+func (g *Gateway) body(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		return map[string]json.RawMessage{}, nil
+	}
+	return fields(body)
+}
+
+const keyHeader = "Idempotency-Key"
+
+var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// attributes are the identity of a command. Callers choose their own keys, so each
+// has a source of its own.
+func (g *Gateway) attributes(r *http.Request) events.Attributes {
+	a := events.Attributes{ID: r.Header.Get(keyHeader), Source: "/lazisync/gateway", Time: g.Now().UTC()}
+	if a.ID == "" {
+		a.ID = rand.Text()
+	}
+	if who, known := g.member(r); known {
+		a.Source += "/" + url.PathEscape(who.Name)
+	}
+	if given := r.Header.Get("Traceparent"); traceparent.MatchString(given) {
+		a.TraceParent = given
+	}
+	return a
+}
+
+// checked has the event catalogue judge what was given together with what the path says.
+func checked[T any](t events.Type[T], a events.Attributes, given map[string]json.RawMessage, path map[string]any) (T, error) {
+	data := map[string]any{}
+	for name, value := range given {
+		if _, said := path[name]; said {
+			var none T
+			return none, invalid(events.FieldError{Path: name, Got: string(value), Want: "nothing: the path says it"})
+		}
+		data[name] = value
+	}
+	for name, value := range path {
+		data[name] = value
+	}
+	payload, err := decode(t, map[string]any{
+		"specversion": "1.0", "id": a.ID, "source": a.Source, "type": t.Name, "data": data,
+	})
+	var rejection *events.Rejection
+	if errors.As(err, &rejection) {
+		if rejection.Code == events.CodeTooLarge {
+			return payload, unreadable(&http.MaxBytesError{Limit: maxBody})
+		}
+		p := invalid(rejection.Errors...)
+		p.Detail = rejection.Reason
+		return payload, p
+	}
+	return payload, err
+}
+
+func decode[T any](t events.Type[T], document map[string]any) (T, error) {
+	var none T
+	encoded, err := json.Marshal(document)
+	if err != nil {
+		return none, fmt.Errorf("encode %s: %w", t.Subject, err)
+	}
+	event, err := events.Decode(events.Message{
+		Subject: t.Subject, Header: map[string][]string{"Content-Type": {events.ContentType}}, Data: encoded,
+	})
+	if err != nil {
+		return none, err
+	}
+	return t.Data(event)
+}
+
+func send[T any](ctx context.Context, g *Gateway, t events.Type[T], a events.Attributes, data T) error {
+	event, err := t.New(a, data)
+	if err != nil {
+		return fmt.Errorf("make %s: %w", t.Subject, err)
+	}
+	return g.publish(ctx, event)
+}
+
+// checkNames refuses at once what the bridge would reject later, and finds the tenant.
+func (g *Gateway) checkNames(data events.RequestData) (string, error) {
+	var problems []events.FieldError
+	for i, name := range data.Entities {
+		if len(g.Entities) == 0 || name == "*" || slices.Contains(g.Entities, name) {
+			continue
+		}
+		want := "an entity of the catalogue"
+		if near, ok := events.Nearest(name, g.Entities); ok {
+			want = "an entity of the catalogue (did you mean " + near + "?)"
+		}
+		problems = append(problems, field(fmt.Sprintf("entities[%d]", i), name, want))
+	}
+	tenant := data.TenantID
+	if tenant == "" && len(g.Tenants) == 1 {
+		tenant = g.Tenants[0]
+	}
+	if !slices.Contains(g.Tenants, tenant) {
+		problems = append(problems, field("tenantId", tenant, "a configured tenant"))
+	}
+	if len(problems) > 0 {
+		return "", invalid(problems...)
+	}
+	return tenant, nil
+}
+
+// checkRepeat refuses a key that was used for something else: JetStream would drop
+// the second event as a repeat, and nobody would hear of it.
+func (g *Gateway) checkRepeat(r *http.Request, id string, data events.RequestData) error {
+	if r.Header.Get(keyHeader) == "" {
+		return nil
+	}
+	held, err := g.Ledger.Request(r.Context(), id)
+	switch {
+	case errors.Is(err, ledger.ErrUnknown):
+		return nil
+	case err != nil:
+		return unavailable("the ledger does not answer", err)
+	case sameRequest(held.Request, data):
+		return nil
+	}
+	return problem(http.StatusConflict, "key-reused", "Key reused", keyHeader+" was used for a request with other data")
+}
+
+// sameRequest compares what was asked with what the ledger holds, in which defaults
+// have been filled in.
+func sameRequest(held ledger.Request, asked events.RequestData) bool {
+	all := slices.Equal(asked.Entities, []string{"*"})
+	return held.Mode == asked.Mode &&
+		held.AllowDeletes == asked.AllowDeletes &&
+		held.Reason == asked.Reason &&
+		(asked.TenantID == "" || held.TenantID == asked.TenantID) &&
+		(asked.Channel == "" || held.Channel == asked.Channel) &&
+		(asked.Notify == nil) == (held.Notify == nil) &&
+		(asked.Notify == nil || *asked.Notify == *held.Notify) &&
+		(len(asked.Entities) == 0 || all || slices.Equal(held.Entities, asked.Entities))
+}
+
+// firstRun waits a little for the run ID, which the bridge notes once Temporal has
+// the request. Not knowing it is no failure: the request is stored.
+func (g *Gateway) firstRun(ctx context.Context, requestID string) *string {
+	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		held, err := g.Ledger.Request(ctx, requestID)
+		switch {
+		case err == nil && held.FirstRunID != "":
+			return &held.FirstRunID
+		case err != nil && !errors.Is(err, ledger.ErrUnknown):
+			g.Logger.Warn().Err(err).Str("request_id", requestID).Msg("run ID not known: the ledger does not answer")
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

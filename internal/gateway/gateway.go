@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// Publisher puts an event into JetStream. Nil means that it is stored.
+type Publisher interface {
+	Publish(ctx context.Context, event events.Event) error
+}
+
+// Ledger is what the gateway shows.
+type Ledger interface {
+	// Request finds a request, ledger.ErrUnknown if there is none.
+	Request(ctx context.Context, id string) (ledger.Receipt, error)
+	// Runs lists runs, the newest first.
+	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
+	// States lists the freshness of every table, of all tenants for "".
+	States(ctx context.Context, tenant string) ([]ledger.State, error)
+}
+
+// Options are what a Gateway needs.
+type Options struct {
+	Publisher Publisher
+	Ledger    Ledger
+
+	// Subscribe delivers what is published from now on until ctx is done.
+	Subscribe func(ctx context.Context, deliver func(events.Message)) error
+	// WorkflowID names the workflow that will serve a request.
+	WorkflowID func(mode events.Mode, requestID, tenant string) string
+
+	Tenants  []string // configured ones; a request need not name the only one
+	Entities []string // everything that can be asked for
+	Webhooks Webhooks
+	Tokens   []Token // who may use the API; none: everyone on this machine
+
+	Checks  []Check      // what /readyz asks
+	Metrics http.Handler // what /metrics serves, nil for nothing
+	Logger  zerolog.Logger
+	Now     func() time.Time // the clock, time.Now when nil
+}
+
+// Gateway serves HTTP.
+type Gateway struct {
+	Options
+	handler http.Handler
+	page    page
+	streams chan struct{} // one slot per open event stream
+	closing chan struct{} // closed when event streams must end
+}
+
+const (
+	maxBody    = 256 << 10
+	maxStreams = 100
+
+	publishTimeout = 5 * time.Second
+	runIDTimeout   = 2 * time.Second
+	// writeTimeout leaves room for publishing and for waiting on a run ID.
+	writeTimeout    = 15 * time.Second
+	shutdownTimeout = 10 * time.Second
+)
+
+// New makes a Gateway. It refuses webhook keys that are too short to protect.
+func New(o Options) (*Gateway, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Webhooks = o.Webhooks.withDefaults()
+	if err := o.Webhooks.check(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{Options: o, streams: make(chan struct{}, maxStreams), closing: make(chan struct{})}
+	g.page = newPage()
+	g.handler = g.logged(g.secured(g.recovered(g.routed())))
+	return g, nil
+}
+
+// Handler serves every route.
+func (g *Gateway) Handler() http.Handler { return g.handler }
+
+// Serve answers on a listener until ctx is done, then lets requests under way
+// finish. A Gateway serves once.
+func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           g.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          log.New(g.Logger, "", 0),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	close(g.closing)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		return errors.Join(fmt.Errorf("stop HTTP on %s: %w", listener.Addr(), err), server.Close())
+	}
+	return nil
+}
+
+// CheckAddr refuses to serve other machines without tokens.
+func CheckAddr(addr string, tokens []Token) error {
+	if len(tokens) > 0 {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || !loopback(host) {
+		return fmt.Errorf("HTTP_ADDR: got %q, want a loopback address such as 127.0.0.1:8080, or API_TOKENS set so that callers must say who they are", addr)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

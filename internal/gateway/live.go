@@ -1,0 +1,116 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+)
+
+const (
+	// A reader that is this many events behind is told to come again.
+	streamBuffer    = 512
+	streamHeartbeat = 15 * time.Second
+	streamWrite     = 10 * time.Second
+)
+
+// streamEvents sends every event that is published from now on as server-sent
+// events. What happened before is in the ledger: who connects looks there first.
+func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case g.streams <- struct{}{}:
+		defer func() { <-g.streams }()
+	default:
+		return unavailable(fmt.Sprintf("%d event streams are open", maxStreams), nil)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	stream := &eventStream{writer: w, control: http.NewResponseController(w), frames: make(chan []byte, streamBuffer), cancel: cancel}
+	ended := make(chan error, 1)
+	go func() { ended <- g.Subscribe(ctx, stream.deliver) }()
+
+	if err := stream.control.SetReadDeadline(time.Time{}); err != nil { // the server's limit is for requests
+		return fmt.Errorf("lift read deadline: %w", err)
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	if err := stream.send([]byte(": welcome\nretry: 2000\n\n")); err != nil {
+		return nil //nolint:nilerr // the reader has gone, there is nobody to answer
+	}
+	g.relay(ctx, stream, ended)
+	return nil
+}
+
+// relay sends frames until the reader goes, falls behind, or the gateway closes.
+func (g *Gateway) relay(ctx context.Context, stream *eventStream, ended <-chan error) {
+	heartbeat := time.NewTicker(streamHeartbeat)
+	defer heartbeat.Stop()
+	for {
+		frame := []byte(": alive\n\n")
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.closing:
+			return
+		case err := <-ended:
+			if err != nil {
+				g.Logger.Error().Err(err).Msg("event stream ended")
+				return
+			}
+			ended = nil // a subscription that returns goes on until ctx is done
+			continue
+		case frame = <-stream.frames:
+		case <-heartbeat.C:
+		}
+		if stream.send(frame) != nil {
+			return
+		}
+	}
+}
+
+type eventStream struct {
+	writer  http.ResponseWriter
+	control *http.ResponseController
+	frames  chan []byte
+	cancel  context.CancelFunc
+}
+
+// deliver queues an event and never waits for the reader.
+func (s *eventStream) deliver(m events.Message) {
+	event, err := events.Decode(m)
+	if err != nil {
+		return // somebody's mistake, which the bridge answers
+	}
+	encoded, err := events.Encode(event)
+	if err != nil {
+		return // likewise
+	}
+	frame := bytes.NewBufferString("event: " + m.Subject + "\ndata: ")
+	if json.Compact(frame, encoded) != nil { // a line break would end the frame
+		return
+	}
+	frame.WriteString("\n\n")
+	select {
+	case s.frames <- frame.Bytes():
+	default:
+		s.cancel()
+	}
+}
+
+func (s *eventStream) send(frame []byte) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
+		return fmt.Errorf("set write deadline: %w", err)
+	}
+	if _, err := s.writer.Write(frame); err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	if err := s.control.Flush(); err != nil {
+		return fmt.Errorf("flush event: %w", err)
+	}
+	return nil
+}

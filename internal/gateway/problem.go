@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// Problem is an RFC 9457 problem document, and an error.
+type Problem struct {
+	Type   string              `json:"type"`
+	Title  string              `json:"title"`
+	Status int                 `json:"status"`
+	Detail string              `json:"detail,omitempty"`
+	Errors []events.FieldError `json:"errors,omitempty"`
+
+	retryAfter time.Duration
+	cause      error // for the log alone
+}
+
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+func (p *Problem) Unwrap() error { return p.cause }
+
+func problem(status int, code, title, detail string) *Problem {
+	return &Problem{Type: "urn:lazisync:problem:" + code, Title: title, Status: status, Detail: detail}
+}
+
+func fieldProblem(status int, code, title string, list ...events.FieldError) *Problem {
+	p := problem(status, code, title, events.Reject("", list...).Reason)
+	p.Errors = list
+	return p
+}
+
+func notFound(path, got, want string) *Problem {
+	return fieldProblem(http.StatusNotFound, "not-found", "Not found", field(path, got, want))
+}
+
+func wrongMethod(got string, allowed []string) *Problem {
+	return problem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed",
+		fmt.Sprintf("got %s, want %s", got, strings.Join(allowed, " or ")))
+}
+
+func wrongType(got, want string) *Problem {
+	return problem(http.StatusUnsupportedMediaType, "unsupported-media-type", "Unsupported media type",
+		fmt.Sprintf("got %q, want %s", got, want))
+}
+
+func notJSON(detail string) *Problem {
+	return problem(http.StatusBadRequest, "not-json", "Not a JSON object", detail)
+}
+
+// invalid says what is wrong with data that is proper JSON.
+func invalid(list ...events.FieldError) *Problem {
+	return fieldProblem(http.StatusUnprocessableEntity, "invalid-data", "Invalid data", list...)
+}
+
+// unavailable says that a part behind us cannot answer now, and why in the log alone.
+func unavailable(what string, cause error) *Problem {
+	p := problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", what+", try again later")
+	p.retryAfter, p.cause = 10*time.Second, cause
+	return p
+}
+
+func field(path, got, want string) events.FieldError {
+	return events.FieldError{Path: path, Got: strconv.Quote(got), Want: want}
+}
+
+// asProblem finds the answer in an error.
+func asProblem(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	p = problem(http.StatusInternalServerError, "internal", "Internal error", "the log says more")
+	p.cause = err
+	return p
+}
+
+// unreadable judges why a body could not be read.
+func unreadable(err error) *Problem {
+	var large *http.MaxBytesError
+	var slow net.Error
+	switch {
+	case errors.As(err, &large):
+		return problem(http.StatusRequestEntityTooLarge, "too-large", "Body too large",
+			fmt.Sprintf("got more than %d bytes, want at most that", large.Limit))
+	case errors.As(err, &slow) && slow.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return problem(http.StatusRequestTimeout, "timeout", "Body too slow", "the body did not arrive in time")
+	}
+	return problem(http.StatusBadRequest, "unreadable", "Body unreadable", "the body ended too early")
+}
+
+func (g *Gateway) writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
+	if p.cause != nil {
+		g.Logger.Error().Err(p.cause).Str("method", r.Method).Str("path", r.URL.Path).Int("status", p.Status).Msg(p.Detail)
+	}
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(p.retryAfter.Seconds())))
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		g.Logger.Error().Err(err).Msg("encode problem document")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // the caller has gone if this fails
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the caller has gone if this fails
+	return nil
+}

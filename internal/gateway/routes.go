@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// handler answers a request. An error that is a *Problem is the answer; any other
+// is ours, and the caller learns no more than that.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// access says who may use a route.
+type access int
+
+const (
+	members access = iota // who shows a token, or anyone on this machine when there are none
+	anyone                // the handler itself checks what there is to check
+)
+
+type route struct {
+	method, path string
+	access       access
+	handle       handler
+}
+
+// routes is everything the gateway serves.
+func (g *Gateway) routes() []route {
+	list := []route{
+		{http.MethodPost, "/webhooks/servicetitan", anyone, g.receiveWebhook},
+		{http.MethodPost, "/webhooks/servicetitan/{tenant}", anyone, g.receiveWebhook},
+
+		{http.MethodGet, "/api/sync/state", members, g.showState},
+		{http.MethodGet, "/api/sync/runs", members, g.showRuns},
+		{http.MethodGet, "/api/sync/requests/{requestId}", members, g.showRequest},
+		{http.MethodGet, "/api/events", members, g.streamEvents},
+
+		{http.MethodGet, "/{$}", anyone, g.showPage},
+		{http.MethodPost, "/session", members, g.openSession},
+		{http.MethodDelete, "/session", anyone, g.closeSession},
+
+		{http.MethodGet, "/healthz", anyone, wrap(healthz())},
+		{http.MethodGet, "/readyz", anyone, wrap(readyz(g.Checks, g.Logger))},
+	}
+	for _, prefix := range []string{"", "/api"} {
+		list = append(list,
+			route{http.MethodPost, prefix + "/sync/full", members, g.request(events.Full)},
+			route{http.MethodPost, prefix + "/sync/incremental", members, g.request(events.Incremental)},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", members, g.control(events.Pause)},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", members, g.control(events.Resume)},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", members, g.control(events.Cancel)},
+		)
+	}
+	if g.Metrics != nil {
+		list = append(list, route{http.MethodGet, "/metrics", members, wrap(g.Metrics)})
+	}
+	return list
+}
+
+func wrap(h http.Handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error { h.ServeHTTP(w, r); return nil }
+}
+
+// routed answers every path and method, also the wrong ones, with our own words.
+func (g *Gateway) routed() http.Handler {
+	byPath := map[string]map[string]handler{}
+	for _, r := range g.routes() {
+		if byPath[r.path] == nil {
+			byPath[r.path] = map[string]handler{}
+		}
+		handle := r.handle
+		if r.access == members {
+			handle = g.guarded(handle)
+		}
+		byPath[r.path][r.method] = handle
+		if r.method == http.MethodGet {
+			byPath[r.path][http.MethodHead] = handle
+		}
+	}
+	mux := http.NewServeMux()
+	for path, methods := range byPath {
+		mux.Handle(path, g.answering(byMethod(methods)))
+	}
+	mux.Handle("/", g.answering(func(_ http.ResponseWriter, r *http.Request) error {
+		return notFound("path", r.URL.Path, "a path that the documentation lists")
+	}))
+	return mux
+}
+
+func byMethod(methods map[string]handler) handler {
+	var allowed []string
+	for method := range methods {
+		allowed = append(allowed, method)
+	}
+	slices.Sort(allowed)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		handle, ok := methods[r.Method]
+		if !ok {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			return wrongMethod(r.Method, allowed)
+		}
+		return handle(w, r)
+	}
+}
+
+// answering turns a handler's error into a problem document.
+func (g *Gateway) answering(handle handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := handle(w, r); err != nil {
+			g.writeProblem(w, r, asProblem(err))
+		}
+	})
+}

@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	sessionCookie = "lazisync_session"
+	sessionLength = 12 * time.Hour
+)
+
+// openSession gives a browser that showed a token a cookie instead, so that the
+// page need not keep the token.
+func (g *Gateway) openSession(w http.ResponseWriter, r *http.Request) error {
+	given, _ := bearer(r)
+	token, known := g.tokenOf(given)
+	if known {
+		http.SetCookie(w, cookie(r, sign(token, g.Now().Add(sessionLength)), int(sessionLength.Seconds())))
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (g *Gateway) closeSession(w http.ResponseWriter, r *http.Request) error {
+	http.SetCookie(w, cookie(r, "", -1))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func cookie(r *http.Request, value string, seconds int) *http.Cookie {
+	return &http.Cookie{
+		Name: sessionCookie, Value: value, Path: "/", MaxAge: seconds,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+	}
+}
+
+// sign makes a session that needs no memory: it names its token and its end, and
+// the token's digest signs it. Taking the token away ends its sessions.
+func sign(t Token, end time.Time) string {
+	name := base64.RawURLEncoding.EncodeToString([]byte(t.Name))
+	claim := fmt.Sprintf("%s.%d", name, end.Unix())
+	mac := hmac.New(sha256.New, t.digest[:])
+	mac.Write([]byte("session " + claim))
+	return claim + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (g *Gateway) sessionOf(value string) (Token, bool) {
+	parts := strings.Split(value, ".")
+	if len(parts) != 3 {
+		return Token{}, false
+	}
+	unix, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
+		return Token{}, false
+	}
+	end := time.Unix(unix, 0)
+	for _, t := range g.Tokens {
+		if hmac.Equal([]byte(sign(t, end)), []byte(value)) {
+			return t, g.Now().Before(end)
+		}
+	}
+	return Token{}, false
+}
