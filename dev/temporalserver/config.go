@@ -1,0 +1,103 @@
+package temporalserver
+
+import (
+	"fmt"
+
+	"go.temporal.io/server/common/cluster"
+	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/membership/static"
+	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/primitives"
+
+	"github.com/lazi/lazisync/dev/ports"
+)
+
+// servicePorts are where the four services of the server listen.
+type servicePorts struct {
+	frontend, history, matching, worker int
+}
+
+// chooseServicePorts checks the frontend's port itself: the server would end the
+// process over one that is taken.
+func chooseServicePorts(frontend int) (servicePorts, error) {
+	p, err := ports.Find(ports.Wish{Name: "frontend", Port: frontend, Set: frontend != 0})
+	if err != nil {
+		return servicePorts{}, err
+	}
+	others, err := ports.Free(3)
+	if err != nil {
+		return servicePorts{}, err
+	}
+	return servicePorts{frontend: p.Number, history: others[0], matching: others[1], worker: others[2]}, nil
+}
+
+func (p servicePorts) byService() map[primitives.ServiceName]int {
+	return map[primitives.ServiceName]int{
+		primitives.FrontendService: p.frontend,
+		primitives.HistoryService:  p.history,
+		primitives.MatchingService: p.matching,
+		primitives.WorkerService:   p.worker,
+	}
+}
+
+// hosts tells the services where the others are, in place of the gossip they use in a cluster.
+func (p servicePorts) hosts() map[primitives.ServiceName]static.Hosts {
+	hosts := map[primitives.ServiceName]static.Hosts{}
+	for service, port := range p.byService() {
+		hosts[service] = static.SingleLocalHost(ports.Addr(port))
+	}
+	return hosts
+}
+
+const clusterName = "active"
+
+func serverConfig(file string, listen servicePorts) *config.Config {
+	services := map[string]config.Service{}
+	for service, port := range listen.byService() {
+		services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: ports.Host}}
+	}
+	frontend := ports.Addr(listen.frontend)
+	return &config.Config{
+		Persistence: config.Persistence{
+			DefaultStore:     sqliteplugin.PluginName,
+			VisibilityStore:  sqliteplugin.PluginName,
+			NumHistoryShards: 1,
+			DataStores:       map[string]config.DataStore{sqliteplugin.PluginName: {SQL: sqliteConfig(file)}},
+		},
+		ClusterMetadata: &cluster.Config{
+			FailoverVersionIncrement: 10,
+			MasterClusterName:        clusterName,
+			CurrentClusterName:       clusterName,
+			ClusterInformation: map[string]cluster.ClusterInformation{
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: frontend},
+			},
+		},
+		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
+		Services:            services,
+		Archival: config.Archival{
+			History:    config.HistoryArchival{State: "disabled"},
+			Visibility: config.VisibilityArchival{State: "disabled"},
+		},
+		NamespaceDefaults: config.NamespaceDefaults{Archival: config.ArchivalNamespaceDefaults{
+			History:    config.HistoryArchivalNamespaceDefaults{State: "disabled"},
+			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
+		}},
+		PublicClient: config.PublicClient{HostPort: frontend},
+	}
+}
+
+// sqliteConfig sets the write-ahead log, which a killed process leaves whole, and
+// leaves out the flush at each commit that only a power failure would miss.
+func sqliteConfig(file string) *config.SQL {
+	return &config.SQL{
+		PluginName:   sqliteplugin.PluginName,
+		DatabaseName: file,
+		ConnectAttributes: map[string]string{
+			"mode":         "rwc",
+			"journal_mode": "wal",
+			"synchronous":  fmt.Sprint(synchronousNormal),
+		},
+	}
+}
+
+const synchronousNormal = 1
