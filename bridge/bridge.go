@@ -1,0 +1,77 @@
+package bridge
+
+import (
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/workflows"
+	"github.com/rs/zerolog"
+)
+
+const (
+	// parallelCalls is how many Temporal calls and settlements of one batch go on at once.
+	parallelCalls = 8
+
+	defaultGrace = 30 * time.Second
+	defaultKeep  = 90 * 24 * time.Hour
+	pruneEvery   = 24 * time.Hour
+)
+
+// Options are what a bridge is made of. Those without a default are required.
+type Options struct {
+	Ledger    Ledger
+	Publisher Publisher
+	Temporal  Temporal
+	Logger    zerolog.Logger
+
+	Tenants         []string         // configured tenants; a request needs to name one only where there are several
+	KnownEntities   []string         // every entity there is, in catalogue order
+	DefaultEntities []string         // of a request that names none
+	DefaultChannel  string           // of a request that names none
+	Limits          workflows.Limits // of the runs, default workflows.DefaultLimits
+
+	// RetryDelay is how long to leave a message that was delivered so many times.
+	RetryDelay func(deliveries uint64) time.Duration
+
+	// Grace is how long a request may be unknown to Temporal before the reconciler
+	// calls again, and a control may name a request that has not come. Default 30 s.
+	Grace time.Duration
+	// Keep is how long the ledger remembers what was decided. Default 90 days.
+	Keep time.Duration
+	// Now is the clock, default time.Now.
+	Now func() time.Time
+
+	// Answered is told of every answer given: "accepted", "duplicate" or "rejected".
+	Answered func(kind events.Kind, answer string)
+	// Mended is told what the reconciler had to do, and how often.
+	Mended func(what string, times int)
+}
+
+// Bridge turns events into Temporal calls.
+type Bridge struct {
+	Options
+	pruned time.Time // when the ledger was pruned last; the reconciler's alone
+}
+
+// New makes a bridge. It connects to nothing.
+func New(o Options) *Bridge {
+	if o.Limits == (workflows.Limits{}) {
+		o.Limits = workflows.DefaultLimits
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
+	if o.Keep == 0 {
+		o.Keep = defaultKeep
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Answered == nil {
+		o.Answered = func(events.Kind, string) {}
+	}
+	if o.Mended == nil {
+		o.Mended = func(string, int) {}
+	}
+	return &Bridge{Options: o}
+}

@@ -1,0 +1,135 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+	"golang.org/x/sync/errgroup"
+)
+
+// dispatch gives the requests that Temporal may not have heard of to Temporal and
+// marks them as accepted.
+func (b *Bridge) dispatch(ctx context.Context, all batch) {
+	var calls calls
+	fresh := all.which((*asked).fresh)
+	made := make([]*call, len(fresh))
+	for i, a := range fresh {
+		made[i] = calls.of(a.request, b.Limits)
+		if a.duplicate {
+			continue // the first of its identity in this batch speaks for it
+		}
+		made[i].requestIDs = append(made[i].requestIDs, a.request.ID)
+		made[i].needed = made[i].needed || !a.withdrawn
+		made[i].cancel = a.cancel
+	}
+	b.makeAll(ctx, calls.all)
+	for i, a := range fresh {
+		a.runID, a.err, a.why = made[i].runID, made[i].err, made[i].why
+	}
+}
+
+// call is one Temporal call, the requests it is made for and what came of it.
+type call struct {
+	route      route
+	execution  Execution
+	requestIDs []string
+	needed     bool            // not all of its requests were withdrawn
+	cancel     *ledger.Control // a cancel that came before its request
+
+	runID string
+	why   *events.Rejection
+	err   error
+}
+
+// calls holds one call per workflow.
+type calls struct {
+	all        []*call
+	byWorkflow map[string]*call
+}
+
+// of finds or makes the call that serves a request.
+func (cs *calls) of(r ledger.Request, limits workflows.Limits) *call {
+	if c, known := cs.byWorkflow[r.WorkflowID]; known {
+		return c
+	}
+	route := routes.requests[r.Mode]
+	c := &call{route: route, execution: route.execution(r, limits)}
+	if cs.byWorkflow == nil {
+		cs.byWorkflow = map[string]*call{}
+	}
+	cs.byWorkflow[r.WorkflowID] = c
+	cs.all = append(cs.all, c)
+	return c
+}
+
+// makeAll makes the calls, some at a time. When one fails for a reason that is not
+// its own, those not begun are not tried: each would wait as long to fail.
+func (b *Bridge) makeAll(ctx context.Context, all []*call) {
+	var outage atomic.Pointer[error]
+	var group errgroup.Group
+	group.SetLimit(parallelCalls)
+	for _, c := range all {
+		group.Go(func() error {
+			if known := outage.Load(); known != nil {
+				c.err = *known
+				return nil
+			}
+			if c.err = b.makeCall(ctx, c); c.err != nil {
+				outage.CompareAndSwap(nil, &c.err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong stands in each call
+}
+
+// makeCall gives requests to Temporal, then marks them as accepted.
+func (b *Bridge) makeCall(ctx context.Context, c *call) error {
+	var err error
+	switch {
+	case !c.needed:
+	case c.cancel != nil: // the workflow finds the cancel before its first step
+		c.runID, err = b.Temporal.Wake(ctx, c.execution, signalOf(*c.cancel))
+	default:
+		c.runID, err = c.route.call(ctx, b.Temporal, c.execution)
+	}
+	if c.execution.Once && errors.Is(err, ErrRefused) {
+		return b.refuse(ctx, c, err)
+	}
+	if err != nil {
+		return fmt.Errorf("give %s to Temporal: %w", c.execution.ID, err)
+	}
+	if err := b.Ledger.Accept(ctx, c.requestIDs, c.runID); err != nil {
+		return fmt.Errorf("mark the requests of %s as accepted: %w", c.execution.ID, err)
+	}
+	return nil
+}
+
+// refuse ends a request that Temporal will never take. It has an outcome in the
+// ledger, so that nobody tries again; the rejection is what is told of it.
+func (b *Bridge) refuse(ctx context.Context, c *call, why error) error {
+	c.why = events.Reject(events.CodeInvalidData, events.FieldError{
+		Got: "a request that Temporal refuses (" + why.Error() + ")", Want: "one that it takes",
+	})
+	for _, id := range c.requestIDs {
+		run, err := b.Ledger.DecideUnbegun(ctx, id, ledger.Decision{
+			State: ledger.Failed,
+			Error: &events.RunError{Type: events.ValidationError, Message: why.Error()},
+		})
+		if err != nil {
+			return fmt.Errorf("end request %s that Temporal refuses: %w", id, err)
+		}
+		if run.State == ledger.Running {
+			continue // it began after all, and decides itself
+		}
+		if err := b.Ledger.MarkPublished(ctx, run.Number); err != nil {
+			return fmt.Errorf("end request %s that Temporal refuses: %w", id, err)
+		}
+	}
+	return nil
+}

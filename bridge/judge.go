@@ -1,0 +1,140 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// everything, as the only entity of a request, means all there are.
+const everything = "*"
+
+// request reads the request a message holds and fills in what it left to the
+// configuration. A request that can never be served is an *events.Rejection; the
+// event then still holds what could be read of its identity.
+func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error) {
+	event, err := events.Decode(m)
+	if err != nil {
+		return event, ledger.Request{}, err
+	}
+	data, err := events.Requested.Data(event)
+	if err != nil {
+		return event, ledger.Request{}, err
+	}
+	if why := routes.requests[data.Mode].unavailable; why != "" {
+		return event, ledger.Request{}, &events.Rejection{
+			Code: events.CodeInvalidData, Reason: why,
+			Errors: []events.FieldError{{Path: "mode", Got: quote(string(data.Mode)), Want: "full or incremental"}},
+		}
+	}
+	tenant, rejection := b.tenant(data.TenantID)
+	if rejection != nil {
+		return event, ledger.Request{}, rejection
+	}
+	entities, rejection := b.entities(data.Entities)
+	if rejection != nil {
+		return event, ledger.Request{}, rejection
+	}
+	digest, err := digest(data)
+	if err != nil {
+		return event, ledger.Request{}, err
+	}
+	r := ledger.Request{
+		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(), Digest: digest,
+		TenantID: tenant, Mode: data.Mode, Entities: entities, Notify: data.Notify, Channel: data.Channel,
+		AllowDeletes: data.AllowDeletes, Reason: data.Reason, Traceparent: events.TraceParent(event),
+		State: ledger.Received, ReceivedAt: b.Now().UTC(),
+	}
+	if r.Channel == "" {
+		r.Channel = b.DefaultChannel
+	}
+	r.WorkflowID = routes.requests[r.Mode].workflowID(r)
+	return event, r, nil
+}
+
+func (b *Bridge) tenant(named string) (string, *events.Rejection) {
+	switch {
+	case named == "" && len(b.Tenants) == 1:
+		return b.Tenants[0], nil
+	case slices.Contains(b.Tenants, named):
+		return named, nil
+	}
+	got := quote(named)
+	if named == "" {
+		got = "nothing"
+	}
+	want := "one of " + strings.Join(b.Tenants, ", ")
+	if len(b.Tenants) == 1 {
+		want = b.Tenants[0]
+	}
+	return "", events.Reject(events.CodeUnknownTenant, events.FieldError{Path: "tenantId", Got: got, Want: want})
+}
+
+// entities resolves what a request names, in catalogue order.
+func (b *Bridge) entities(named []string) ([]string, *events.Rejection) {
+	switch {
+	case len(named) == 0:
+		named = b.DefaultEntities
+	case len(named) == 1 && named[0] == everything:
+		return slices.Clone(b.KnownEntities), nil
+	}
+	var unknown []events.FieldError
+	for i, name := range named {
+		if !slices.Contains(b.KnownEntities, name) {
+			unknown = append(unknown, events.FieldError{
+				Path: fmt.Sprintf("entities[%d]", i), Got: quote(name), Want: b.wantedEntity(name),
+			})
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, events.Reject(events.CodeUnknownEntity, unknown...)
+	}
+	known := slices.Clone(b.KnownEntities)
+	return slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(named, name) }), nil
+}
+
+func (b *Bridge) wantedEntity(name string) string {
+	if name == everything {
+		return `"*" alone, or names`
+	}
+	if nearest, ok := events.Nearest(name, b.KnownEntities); ok {
+		return "a known entity (did you mean " + nearest + "?)"
+	}
+	return "a known entity; lazisync entities lists them"
+}
+
+// control reads the control a message holds.
+func (b *Bridge) control(m events.Message) (events.Event, ledger.Control, error) {
+	event, err := events.Decode(m)
+	if err != nil {
+		return event, ledger.Control{}, err
+	}
+	data, err := events.Control.Data(event)
+	if err != nil {
+		return event, ledger.Control{}, err
+	}
+	return event, ledger.Control{
+		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(),
+		Action: data.Action, WorkflowID: data.WorkflowID, Target: data.RequestID, Reason: data.Reason, Actor: data.Actor,
+		Sequence: m.Sequence, Message: m, State: ledger.ControlPending, ReceivedAt: b.Now().UTC(),
+	}, nil
+}
+
+// digest tells whether two requests with the same identity ask for the same. It
+// is taken of what the data says, so that spaces and the order of keys do not matter.
+func digest(data events.RequestData) (string, error) {
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return "", fmt.Errorf("digest a request: %w", err)
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func quote(s string) string { return fmt.Sprintf("%q", s) }

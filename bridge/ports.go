@@ -1,0 +1,137 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// Message is one delivery of a command.
+type Message interface {
+	Event() events.Message
+	Deliveries() uint64 // 1 the first time
+
+	Ack(ctx context.Context) error   // it is done
+	Retry(delay time.Duration) error // deliver it again after the delay
+	Term(reason string) error        // it can never succeed; never deliver it again
+}
+
+// Publisher sends what the bridge has to say. Publishing an event that is there
+// already changes nothing.
+type Publisher interface {
+	Publish(ctx context.Context, event events.Event) error
+	// PublishAll returns one entry per event, nil where the stream has it.
+	PublishAll(ctx context.Context, all []events.Event) []error
+	// DeadLetter parks the original of a message and says where. Parking the
+	// same message again finds it where it is.
+	DeadLetter(ctx context.Context, original events.Message, why events.Rejection, attempts uint64) (stream string, sequence uint64, err error)
+}
+
+// Ledger is what the bridge needs of the ledger.
+type Ledger interface {
+	RequestLedger
+	ControlLedger
+	RunLedger
+}
+
+// RequestLedger keeps requests.
+type RequestLedger interface {
+	// Receive records requests and returns what the ledger holds of each, in order.
+	Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error)
+	// Accept marks requests as known to Temporal. It never takes anything back.
+	Accept(ctx context.Context, requestIDs []string, firstRunID string) error
+	// FindRequests finds a request by its ID, else by its event's id: at most two.
+	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
+	// Withdraw cancels one incremental request and leaves its pass to the others.
+	// passEmpty says that the pass goes on and has no request left. Where the
+	// request was decided before, it is ledger.ErrDecided and the deciding run;
+	// passEmpty holds then, too, if that is the request's own withdrawal.
+	Withdraw(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
+	// Unstarted lists requests that no Temporal call is known to have reached.
+	Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
+	// AcceptedWithoutRun lists accepted full and rebuild requests that no run serves.
+	AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
+}
+
+// ControlLedger keeps controls.
+type ControlLedger interface {
+	// RecordControl records a control, or returns the one that is there.
+	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
+	SettleControl(ctx context.Context, id string, state ledger.ControlState, why *events.Rejection) error
+	// PendingControls lists the controls that are not settled, in the order of their events.
+	PendingControls(ctx context.Context) ([]ledger.Control, error)
+}
+
+// RunLedger keeps runs and their outcomes.
+type RunLedger interface {
+	Run(ctx context.Context, number int64) (ledger.Run, error)
+	Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error)
+	Undecided(ctx context.Context) ([]ledger.Run, error)
+	// Decide ends a run; of one that is decided it returns what was decided first.
+	Decide(ctx context.Context, number int64, decision ledger.Decision) (ledger.Run, error)
+	// DecideUnbegun gives a request that no run serves an outcome. Where a run has
+	// begun after all, it is returned as it is.
+	DecideUnbegun(ctx context.Context, requestID string, decision ledger.Decision) (ledger.Run, error)
+	Unpublished(ctx context.Context) ([]ledger.Run, error)
+	MarkPublished(ctx context.Context, number int64) error
+	// Prune forgets what was decided longer ago and says how many rows that were.
+	Prune(ctx context.Context, keep time.Duration) (int64, error)
+}
+
+// Temporal is what the bridge asks of Temporal. An error that is none of those
+// below says that the call may have arrived or not: making it again does no harm.
+type Temporal interface {
+	// Start starts a workflow, once for each ID ever. Where that was done before,
+	// it returns the first run of then.
+	Start(ctx context.Context, e Execution) (firstRunID string, err error)
+	// Wake signals a workflow, and starts it if it is not running. With Once, one
+	// that was started before is only signalled.
+	Wake(ctx context.Context, e Execution, signal Signal) (firstRunID string, err error)
+	// Signal signals a running workflow. Where none runs it is ErrNotRunning.
+	Signal(ctx context.Context, workflowID string, signal Signal) error
+	// Describe says what became of the execution that began with a run.
+	Describe(ctx context.Context, workflowID, firstRunID string) (Fate, error)
+}
+
+// Execution is what to start.
+type Execution struct {
+	ID       string
+	Workflow any // the function
+	Input    any
+	Timeout  time.Duration // 0 for none
+	Once     bool          // never again with this ID, also after it ended
+}
+
+// Signal is a signal with its payload.
+type Signal struct {
+	Name    string
+	Payload any
+}
+
+// Fate is what became of a workflow execution. All but Open mean that it ended.
+type Fate string
+
+const (
+	Open           Fate = "open"
+	FateCompleted  Fate = "completed"
+	FateFailed     Fate = "failed"
+	FateCancelled  Fate = "was cancelled"
+	FateTerminated Fate = "was terminated"
+	FateTimedOut   Fate = "ran out of time"
+	FateForgotten  Fate = "is not known to Temporal"
+	FateSuperseded Fate = "was replaced by a later execution"
+	FateUnknowable Fate = "ended in a way that is not known"
+)
+
+var (
+	// ErrNotRunning says that no workflow with that ID runs.
+	ErrNotRunning = errors.New("the workflow is not running")
+	// ErrRefused says that Temporal will never take this call.
+	ErrRefused = errors.New("Temporal refuses the call")
+	// ErrMisconfigured says that Temporal takes no call of ours until somebody
+	// mends the configuration: the namespace, the credentials or the version.
+	ErrMisconfigured = errors.New("Temporal refuses us as configured")
+)

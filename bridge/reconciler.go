@@ -1,0 +1,249 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// What the reconciler mends, as Options.Mended hears of it.
+const (
+	mendedRequests = "requests given to Temporal again"
+	mendedRuns     = "runs decided whose workflow had ended"
+	mendedOutcomes = "outcomes published"
+	mendedControls = "controls concluded"
+	mendedPruned   = "rows forgotten"
+)
+
+// RunReconciler reconciles until the context ends. A round that fails is logged:
+// the next one starts from the ledger again.
+func (b *Bridge) RunReconciler(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := b.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			b.Logger.Error().Err(err).Msg("reconcile")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Reconcile mends, in one round, what was left between two steps by whatever died
+// there. Every bridge may do so at the same time: each mend is idempotent.
+func (b *Bridge) Reconcile(ctx context.Context) error {
+	return errors.Join(
+		b.restart(ctx),
+		b.decideLost(ctx),
+		b.decideUnbegun(ctx),
+		b.publishDecided(ctx),
+		b.concludeControls(ctx),
+		b.prune(ctx),
+	)
+}
+
+// restart calls Temporal again for requests that it is not known to have heard of.
+func (b *Bridge) restart(ctx context.Context) error {
+	listed, err := b.Ledger.Unstarted(ctx, b.Grace)
+	if err != nil {
+		return fmt.Errorf("list requests without a workflow: %w", err)
+	}
+	unstarted, err := b.unheard(ctx, listed)
+	errs := []error{err}
+	var calls calls
+	for _, r := range unstarted {
+		c := calls.of(r, b.Limits)
+		c.needed = true
+		c.requestIDs = append(c.requestIDs, r.ID)
+	}
+	b.makeAll(ctx, calls.all)
+	for _, c := range calls.all {
+		errs = append(errs, c.err)
+		if c.why != nil {
+			b.Logger.Error().Str("workflow_id", c.execution.ID).Msgf("request ended: %s", c.why.Reason)
+		}
+	}
+	for _, r := range unstarted {
+		c := calls.of(r, b.Limits)
+		if c.err != nil || c.why != nil {
+			continue
+		}
+		if r.State == ledger.Received {
+			r.FirstRunID = c.runID
+			errs = append(errs, b.tellAccepted(ctx, r))
+		}
+		b.mended(mendedRequests, 1)
+	}
+	return joinOnce(errs)
+}
+
+// unheard leaves out accepted requests whose workflow runs: that claims them when
+// its pass ends, and every wake-up would lengthen its history.
+func (b *Bridge) unheard(ctx context.Context, listed []ledger.Request) ([]ledger.Request, error) {
+	fates := map[string]Fate{}
+	var unheard []ledger.Request
+	for _, r := range listed {
+		if r.State == ledger.Received {
+			unheard = append(unheard, r)
+			continue
+		}
+		fate, known := fates[r.WorkflowID]
+		if !known {
+			var err error
+			if fate, err = b.Temporal.Describe(ctx, r.WorkflowID, ""); err != nil {
+				return unheard, fmt.Errorf("look up %s in Temporal: %w", r.WorkflowID, err)
+			}
+			fates[r.WorkflowID] = fate
+		}
+		if fate != Open {
+			unheard = append(unheard, r)
+		}
+	}
+	return unheard, nil
+}
+
+// tellAccepted answers a request whose message the bridge does not hold.
+func (b *Bridge) tellAccepted(ctx context.Context, r ledger.Request) error {
+	event, err := b.accepted(acceptance(r), 0, r.Traceparent)
+	if err != nil {
+		return err
+	}
+	if err := b.Publisher.Publish(ctx, event); err != nil {
+		return fmt.Errorf("tell that request %s is accepted: %w", r.ID, err)
+	}
+	b.Answered(events.KindRequest, answerAccepted)
+	return nil
+}
+
+// decideLost decides runs whose workflow ended without doing so.
+func (b *Bridge) decideLost(ctx context.Context) error {
+	undecided, err := b.Ledger.Undecided(ctx)
+	if err != nil {
+		return fmt.Errorf("list undecided runs: %w", err)
+	}
+	var errs []error
+	for _, run := range undecided {
+		errs = append(errs, b.decideEnded(ctx, run.WorkflowID, run.FirstRunID, func(d ledger.Decision) error {
+			_, err := b.Ledger.Decide(ctx, run.Number, d)
+			return err
+		}))
+	}
+	return joinOnce(errs)
+}
+
+// decideUnbegun decides requests whose workflow ended before their run began.
+func (b *Bridge) decideUnbegun(ctx context.Context) error {
+	waiting, err := b.Ledger.AcceptedWithoutRun(ctx, b.Grace)
+	if err != nil {
+		return fmt.Errorf("list requests without a run: %w", err)
+	}
+	var errs []error
+	for _, r := range waiting {
+		errs = append(errs, b.decideEnded(ctx, r.WorkflowID, r.FirstRunID, func(d ledger.Decision) error {
+			_, err := b.Ledger.DecideUnbegun(ctx, r.ID, d)
+			return err
+		}))
+	}
+	return joinOnce(errs)
+}
+
+func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string, decide func(ledger.Decision) error) error {
+	fate, err := b.Temporal.Describe(ctx, workflowID, firstRunID)
+	if err != nil {
+		return fmt.Errorf("look up %s in Temporal: %w", workflowID, err)
+	}
+	if fate == Open {
+		return nil
+	}
+	if err := decide(lost(workflowID, fate)); err != nil {
+		return fmt.Errorf("decide what %s left undecided: %w", workflowID, err)
+	}
+	b.Logger.Warn().Str("workflow_id", workflowID).Str("run_id", firstRunID).Msgf("the workflow %s without an outcome", fate)
+	b.mended(mendedRuns, 1)
+	return nil
+}
+
+// lost is the outcome of a run that its workflow cannot decide any more.
+func lost(workflowID string, fate Fate) ledger.Decision {
+	why := events.Terminated
+	if fate == FateTimedOut {
+		why = events.DeadlineExceeded
+	}
+	return ledger.Decision{State: ledger.Failed, Error: &events.RunError{
+		Type: why, Message: fmt.Sprintf("workflow %s %s before it could finish its run", workflowID, fate),
+	}}
+}
+
+// publishDecided publishes the outcomes that nobody is known to have published.
+func (b *Bridge) publishDecided(ctx context.Context) error {
+	decided, err := b.Ledger.Unpublished(ctx)
+	if err != nil {
+		return fmt.Errorf("list outcomes to publish: %w", err)
+	}
+	var errs []error
+	for _, run := range decided {
+		if err := b.publishOutcome(ctx, run); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		b.mended(mendedOutcomes, 1)
+	}
+	return joinOnce(errs)
+}
+
+// concludeControls applies the controls that wait, and rejects those whose request
+// has not come in time.
+func (b *Bridge) concludeControls(ctx context.Context) error {
+	parked, err := b.Ledger.PendingControls(ctx)
+	if err != nil {
+		return fmt.Errorf("list pending controls: %w", err)
+	}
+	var errs []error
+	for _, c := range parked {
+		v, err := b.apply(ctx, c)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if v.state == ledger.ControlPending && !v.expected && b.Now().Sub(c.ReceivedAt) >= b.Grace {
+			v = rejectedAs(events.CodeUnknownRun, "requestId",
+				fmt.Sprintf("%q, which no request has had for %s", c.Target, b.Grace), "the id of a request")
+		}
+		if v.state == ledger.ControlPending {
+			continue
+		}
+		if err := b.concludeParked(ctx, c, v); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		b.mended(mendedControls, 1)
+	}
+	return joinOnce(errs)
+}
+
+// prune forgets, once a day, what was decided long ago.
+func (b *Bridge) prune(ctx context.Context) error {
+	if b.Now().Sub(b.pruned) < pruneEvery {
+		return nil
+	}
+	rows, err := b.Ledger.Prune(ctx, b.Keep)
+	if err != nil {
+		return fmt.Errorf("forget what was decided more than %s ago: %w", b.Keep, err)
+	}
+	b.pruned = b.Now()
+	b.mended(mendedPruned, int(rows))
+	return nil
+}
+
+func (b *Bridge) mended(what string, times int) {
+	if times > 0 {
+		b.Mended(what, times)
+	}
+}

@@ -1,0 +1,65 @@
+package bridge
+
+import (
+	"context"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// routes is the whole translation from event to Temporal: the mode of a
+// sync.requested chooses a workflow, the action of a sync.control a signal.
+var routes = struct {
+	requests map[events.Mode]route
+	controls map[events.Action]string
+}{
+	requests: map[events.Mode]route{
+		events.Full: {
+			workflowID: func(r ledger.Request) string { return workflows.FullSyncID(r.ID) },
+			execution: func(r ledger.Request, l workflows.Limits) Execution {
+				return Execution{
+					ID: r.WorkflowID, Workflow: workflows.FullSync, Timeout: l.ExecutionTimeout(), Once: true,
+					Input: workflows.FullSyncInput{TenantID: r.TenantID, RequestID: r.ID, Limits: l},
+				}
+			},
+			call: startOnce,
+		},
+		events.Incremental: {
+			workflowID: func(r ledger.Request) string { return workflows.IncrementalSyncID(r.TenantID) },
+			execution: func(r ledger.Request, l workflows.Limits) Execution {
+				return Execution{
+					ID: r.WorkflowID, Workflow: workflows.IncrementalSync,
+					Input: workflows.IncrementalSyncInput{TenantID: r.TenantID, Limits: l},
+				}
+			},
+			call: wake,
+		},
+		events.Rebuild: {
+			workflowID:  func(r ledger.Request) string { return workflows.RebuildID(r.ID) },
+			unavailable: "rebuild is not available yet",
+		},
+	},
+	controls: map[events.Action]string{
+		events.Pause:  workflows.SignalPause,
+		events.Resume: workflows.SignalResume,
+		events.Cancel: workflows.SignalCancel,
+	},
+}
+
+// route says which workflow serves a request. Requests with the same workflow ID
+// share one call.
+type route struct {
+	workflowID  func(ledger.Request) string
+	execution   func(ledger.Request, workflows.Limits) Execution
+	call        func(context.Context, Temporal, Execution) (firstRunID string, err error)
+	unavailable string // why requests of this mode are rejected, if they are
+}
+
+// startOnce serves a request with a workflow of its own.
+func startOnce(ctx context.Context, t Temporal, e Execution) (string, error) { return t.Start(ctx, e) }
+
+// wake tells the workflow that serves many requests to look into the ledger.
+func wake(ctx context.Context, t Temporal, e Execution) (string, error) {
+	return t.Wake(ctx, e, Signal{Name: workflows.SignalWake})
+}
