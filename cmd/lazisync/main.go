@@ -1,0 +1,98 @@
+// Command lazisync keeps a PostgreSQL copy of a ServiceTitan tenant fresh. Each file of
+// this folder is one command; what they do is in internal/app, the only package of this
+// module they import.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazi/lazisync/internal/app"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program: tests call it with an environment and buffers of their own. It
+// returns the exit code.
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(&cli{environ: environ, out: stdout, err: stderr})
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var exit *app.ExitError
+	switch {
+	case err == nil:
+		return app.ExitCompleted
+	case errors.As(err, &exit):
+		if exit.Message != "" {
+			fmt.Fprintln(stderr, "lazisync: "+exit.Message)
+		}
+		return exit.Code
+	}
+	fmt.Fprintln(stderr, "lazisync:", err)
+	return app.ExitFailed
+}
+
+// cli is what the commands share.
+type cli struct {
+	environ  []string
+	out, err io.Writer
+}
+
+func newRoot(c *cli) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "lazisync",
+		Short:         "Keeps a PostgreSQL copy of a ServiceTitan tenant fresh",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUsage(err) })
+	root.AddCommand(
+		c.role(app.ServeRole, "Run all four roles in one process"),
+		c.role(app.BridgeRole, "Turn events into workflows, answer them, mend what a crash left"),
+		c.role(app.WorkerRole, "Run workflows and move pages"),
+		c.role(app.NotifierRole, "Tell people of outcomes in Slack"),
+		c.role(app.GatewayRole, "Take webhooks, offer REST and a web page"),
+		c.migrate(), c.request(),
+		c.control("pause", "Ask for no further page until resumed"),
+		c.control("resume", "Go on with a paused run"),
+		c.control("cancel", "End a run, keeping what is stored"),
+		c.status(), c.deadletter(), c.config(), c.entities(), c.simulator(),
+	)
+	return root
+}
+
+// load reads the configuration a role needs.
+func (c *cli) load(role app.Role) (*app.Config, error) {
+	cfg, err := app.Load(c.environ, role)
+	if err != nil {
+		return nil, wrongUsage(err)
+	}
+	return cfg, nil
+}
+
+func wrongUsage(err error) error { return &app.ExitError{Code: app.ExitUsage, Message: err.Error()} }
+
+// args wraps a check of arguments, so that a wrong number of them exits with 2.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, a []string) error {
+		if err := check(cmd, a); err != nil {
+			return wrongUsage(fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine()))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/lazi/lazisync/internal/app"
+)
+
+func (c *cli) request() *cobra.Command {
+	var o app.RequestOptions
+	var noNotify bool
+	cmd := &cobra.Command{
+		Use:       "request full|incremental|rebuild",
+		Short:     "Publish sync.requested; with --wait, show it until it is decided",
+		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected.",
+		ValidArgs: []string{"full", "incremental", "rebuild"},
+		Args:      args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			cfg, err := c.load(app.ToolRole)
+			if err != nil {
+				return err
+			}
+			o.Mode = a[0]
+			if noNotify {
+				o.Notify = new(bool)
+			}
+			return app.Request(cmd.Context(), cfg, o, c.out)
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&o.Entities, "entities", nil, "what to sync, separated by commas; * for all (default: the configured set)")
+	f.StringVar(&o.TenantID, "tenant", "", "needed only with several tenants")
+	f.BoolVar(&noNotify, "no-notify", false, "tell nobody of the outcome")
+	f.StringVar(&o.Channel, "channel", "", "Slack channel to tell")
+	f.BoolVar(&o.AllowDeletes, "allow-deletes", false, "let a sweep pass the delete guard")
+	f.StringVar(&o.Reason, "reason", "", "for people")
+	f.StringVar(&o.ID, "id", "", "event id; the same id asks for the same sync (default: random)")
+	f.BoolVar(&o.Wait, "wait", false, "show progress until it is decided")
+	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
+	return cmd
+}
+
+func (c *cli) control(action, short string) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: action + " ID", Short: short,
+		Long: short + ". ID is a workflow ID or a request ID.", Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			cfg, err := c.load(app.ToolRole)
+			if err != nil {
+				return err
+			}
+			return app.Control(cmd.Context(), cfg, action, a[0], reason, c.out)
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "for people")
+	return cmd
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/lazi/lazisync/internal/app"
+)
+
+func (c *cli) status() *cobra.Command {
+	var watch, asJSON bool
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show runs, progress and freshness", Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.load(app.StatusRole)
+			if err != nil {
+				return err
+			}
+			return app.Status(cmd.Context(), cfg, watch, asJSON, c.out)
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every second")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (c *cli) config() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "config", Short: "Show the effective configuration and where it came from", Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := c.load(app.ToolRole)
+			if err != nil {
+				return err
+			}
+			return app.PrintConfig(cfg, asJSON, c.out)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (c *cli) entities() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "entities", Short: "List what can be synced", Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error { return app.PrintEntities(asJSON, c.out) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (c *cli) simulator() *cobra.Command {
+	var o app.SimulatorOptions
+	cmd := &cobra.Command{
+		Use: "simulator", Short: "Serve a simulated ServiceTitan", Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.Simulate(cmd.Context(), o, c.out) },
+	}
+	cmd.Flags().StringVar(&o.Addr, "addr", "127.0.0.1:8099", "address to listen on")
+	cmd.Flags().Int64Var(&o.Seed, "seed", 1, "the same seed makes the same records")
+	cmd.Flags().IntVar(&o.Records, "records", 1000, "records per entity")
+	return cmd
+}

@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// DeadLetterFilter picks dead letters. The zero value picks all.
+type DeadLetterFilter struct {
+	Class string // the code of the rejection
+	Since time.Duration
+}
+
+func (f DeadLetterFilter) picks(p stream.Parked, now time.Time) bool {
+	return (f.Class == "" || f.Class == string(p.Code)) && (f.Since == 0 || now.Sub(p.At) <= f.Since)
+}
+
+// ListDeadLetters prints a line per rejected event.
+func ListDeadLetters(ctx context.Context, cfg *Config, f DeadLetterFilter, asJSON bool, out io.Writer) error {
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if !asJSON {
+		fmt.Fprintln(w, "SEQUENCE\tPARKED\tSUBJECT\tCODE\tATTEMPTS\tREASON")
+	}
+	err = conn.DeadLetters(ctx, func(p stream.Parked) error {
+		switch {
+		case !f.picks(p, time.Now()):
+		case asJSON:
+			return json.NewEncoder(out).Encode(map[string]any{
+				"sequence": p.Sequence, "parkedAt": p.At, "subject": p.Message.Subject, "code": p.Code,
+				"attempts": p.Attempts, "reason": p.Reason,
+			})
+		default:
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\n", p.Sequence, p.At.Format(time.RFC3339), p.Message.Subject, p.Code, p.Attempts, p.Reason)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// ShowDeadLetter prints one rejected event: why, its headers, its bytes.
+func ShowDeadLetter(ctx context.Context, cfg *Config, sequence uint64, out io.Writer) error {
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p, err := conn.DeadLetterAt(ctx, sequence)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "parked    %s\nsubject   %s\nfrom      %s %d, stored %s\ncode      %s\nreason    %s\nattempts  %d\n",
+		p.At.Format(time.RFC3339), p.Message.Subject, p.Message.Stream, p.Message.Sequence, p.Message.Stored.Format(time.RFC3339),
+		p.Code, p.Reason, p.Attempts)
+	names := make([]string, 0, len(p.Message.Header))
+	for name := range p.Message.Header {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		fmt.Fprintf(out, "header    %s: %s\n", name, strings.Join(p.Message.Header[name], ", "))
+	}
+	_, err = fmt.Fprintf(out, "\n%s\n", p.Message.Data)
+	return err
+}
+
+// ReplayDeadLetters puts rejected events back, to be judged afresh: one by its
+// sequence, or all that the filter picks when the sequence is 0.
+func ReplayDeadLetters(ctx context.Context, cfg *Config, sequence uint64, f DeadLetterFilter, out io.Writer) error {
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	sequences := []uint64{sequence}
+	if sequence == 0 {
+		sequences = nil
+		err := conn.DeadLetters(ctx, func(p stream.Parked) error {
+			if f.picks(p, time.Now()) {
+				sequences = append(sequences, p.Sequence)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, seq := range sequences {
+		name, at, err := conn.Replay(ctx, seq)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "dead letter %d is back as %s %d\n", seq, name, at)
+	}
+	return nil
+}

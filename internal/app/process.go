@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/servicetitan"
+	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// process is one running lazisync: the connections its roles share.
+type process struct {
+	cfg     *Config
+	log     zerolog.Logger
+	metrics *prometheus.Registry
+	checks  []gateway.Check
+
+	nats     *stream.Conn
+	store    *store.Store // nil where the role needs none
+	temporal client.Client
+	source   *servicetitan.Client
+}
+
+// Started says where a process listens.
+type Started struct {
+	Admin   string
+	Gateway string // "" where the role has none
+}
+
+// Run runs a role until ctx ends, then stops it within 30 seconds: nothing new is
+// taken, what is under way is finished, and the connections close last. It connects
+// for as long as it takes; /readyz says what is missing. started, if not nil, is told
+// where it listens.
+func Run(ctx context.Context, cfg *Config, role Role, log zerolog.Logger, started func(Started)) error {
+	p := &process{cfg: cfg, log: log.With().Str("role", role.Name).Logger(), metrics: newMetrics()}
+	if err := p.open(ctx, role); err != nil {
+		p.close()
+		return err
+	}
+	defer p.close()
+	jobs, at, err := p.jobs(role)
+	if err != nil {
+		return err
+	}
+	if started != nil {
+		started(at)
+	}
+	p.log.Info().Str("admin", at.Admin).Str("gateway", at.Gateway).Msg("started")
+	g, ctx := errgroup.WithContext(ctx)
+	for _, job := range jobs {
+		g.Go(func() error { return job(ctx) })
+	}
+	err = g.Wait()
+	p.log.Info().Msg("stopped")
+	return err
+}
+
+// open makes the clients that a role needs. None of them waits for its server.
+func (p *process) open(ctx context.Context, role Role) (err error) {
+	if p.nats, err = stream.Connect(stream.Options{
+		URL: p.cfg.NATS.URL, Creds: p.cfg.NATS.Creds, Name: "lazisync " + role.Name, Logger: p.log,
+	}); err != nil {
+		return err
+	}
+	p.checks = append(p.checks, gateway.Check{Name: "nats", Probe: func(ctx context.Context) error { return p.nats.Ready(ctx) }})
+	if slices.Contains(role.needs, "DATABASE_URL") {
+		if p.store, err = store.Open(ctx, string(p.cfg.DatabaseURL), store.Options{Logger: p.log}); err != nil {
+			return err
+		}
+		p.checks = append(p.checks, gateway.Check{Name: "database", Probe: p.store.CheckSchema})
+	}
+	if role.Name != NotifierRole.Name {
+		if p.temporal, err = openTemporal(p.cfg.Temporal, p.log); err != nil {
+			return fmt.Errorf("Temporal client: %w", err)
+		}
+		p.checks = append(p.checks, gateway.Check{Name: "temporal", Probe: p.temporalReady})
+	}
+	st := p.cfg.ServiceTitan
+	p.source = servicetitan.New(servicetitan.Options{
+		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, RequestsPerSecond: st.RequestsPerSecond,
+		Tenants: map[string]servicetitan.Credentials{
+			st.TenantID: {ClientID: st.ClientID, ClientSecret: st.ClientSecret, AppKey: st.AppKey},
+		},
+		Logger: p.log,
+	})
+	return nil
+}
+
+func (p *process) temporalReady(ctx context.Context) error {
+	_, err := p.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
+}
+
+// close closes the connections, the one that tells of things last.
+func (p *process) close() {
+	if p.temporal != nil {
+		p.temporal.Close()
+	}
+	if p.store != nil {
+		p.store.Close()
+	}
+	if p.nats != nil {
+		p.nats.Close()
+	}
+}
+
+// job is one thing a role does until its context ends.
+type job = func(ctx context.Context) error
+
+// jobs lists what a role does, and binds its addresses so that a taken one is an
+// error at once.
+func (p *process) jobs(role Role) (jobs []job, at Started, err error) {
+	is := func(r Role) bool { return role.Name == r.Name || role.Name == ServeRole.Name }
+	if is(BridgeRole) {
+		jobs = append(jobs, p.bridgeJobs()...)
+	}
+	if is(WorkerRole) {
+		jobs = append(jobs, p.runWorker)
+	}
+	if is(NotifierRole) {
+		notifier, err := p.notifierJob()
+		if err != nil {
+			return nil, at, err
+		}
+		jobs = append(jobs, notifier)
+	}
+	if is(GatewayRole) {
+		gateway, addr, err := p.gatewayJob()
+		if err != nil {
+			return nil, at, err
+		}
+		jobs, at.Gateway = append(jobs, gateway), addr
+	}
+	admin, addr, err := p.adminJob(role)
+	if err != nil {
+		return nil, at, err
+	}
+	at.Admin = addr
+	return append(jobs, admin), at, nil
+}

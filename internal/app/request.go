@@ -1,0 +1,216 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// CLISource is the source of events that lazisync's own commands publish.
+const CLISource = "/lazisync/cli"
+
+// RequestOptions are those of `lazisync request`.
+type RequestOptions struct {
+	Mode         string
+	Entities     []string
+	TenantID     string
+	Notify       *bool
+	Channel      string
+	AllowDeletes bool
+	Reason       string
+
+	ID   string // of the event; a random one when empty
+	Wait bool
+	JSON bool
+}
+
+func (o RequestOptions) data() events.RequestData {
+	return events.RequestData{
+		Mode: events.Mode(o.Mode), Entities: o.Entities, TenantID: o.TenantID, Notify: o.Notify,
+		Channel: o.Channel, AllowDeletes: o.AllowDeletes, Reason: o.Reason,
+	}
+}
+
+// Request publishes sync.requested and, if asked to, shows what becomes of it until it
+// is decided. The exit code is that of the outcome.
+func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) error {
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if o.ID == "" {
+		o.ID = uuid.NewString()
+	}
+	e, err := events.Requested.New(events.Attributes{ID: o.ID, Source: CLISource, Time: time.Now()}, o.data())
+	if err != nil {
+		return usage(err)
+	}
+	requestID := events.RequestID(CLISource, o.ID)
+	publish := func() error { return conn.Publish(ctx, e) }
+	if !o.Wait {
+		if err := publish(); err != nil {
+			return err
+		}
+		return said(out, o.JSON, map[string]string{"requestId": requestID}, "requested "+requestID)
+	}
+	if !o.JSON {
+		fmt.Fprintf(out, "requested  %s\n", requestID)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	code, err := wait(ctx, conn, requestID, newView(out, o.JSON), publish)
+	if err != nil {
+		return err
+	}
+	if code != ExitCompleted {
+		return &ExitError{Code: code}
+	}
+	return nil
+}
+
+// Control publishes sync.control. The id is a workflow ID or a request ID.
+func Control(ctx context.Context, cfg *Config, action, id, reason string, out io.Writer) error {
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	data := events.ControlData{Action: events.Action(action), Reason: reason, Actor: os.Getenv("USER")}
+	if isRequestID(id) {
+		data.RequestID = id
+	} else {
+		data.WorkflowID = id
+	}
+	eventID := uuid.NewString()
+	e, err := events.Control.New(events.Attributes{ID: eventID, Source: CLISource, Time: time.Now()}, data)
+	if err != nil {
+		return usage(err)
+	}
+	return answerTo(ctx, conn, events.RequestID(CLISource, eventID), e, action, out)
+}
+
+// answerTo publishes a control and waits a moment for the bridge's answer.
+func answerTo(ctx context.Context, conn *stream.Conn, requestID string, e events.Event, action string, out io.Writer) error {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	answer := make(chan error, 1)
+	tell := func(err error) {
+		select {
+		case answer <- err:
+		default:
+		}
+	}
+	err := conn.Subscribe(ctx, []string{events.Accepted.Subject, events.Rejected.Subject}, stream.From{}, func(m events.Message) {
+		e, err := events.Decode(m)
+		if err != nil {
+			return
+		}
+		if d, err := events.Accepted.Data(e); e.Type() == events.Accepted.Name && err == nil && d.RequestID == requestID {
+			fmt.Fprintf(out, "%s sent to %s\n", action, d.WorkflowID)
+			tell(nil)
+		}
+		if d, err := events.Rejected.Data(e); e.Type() == events.Rejected.Name && err == nil && d.RequestID == requestID {
+			printRejected(out, d)
+			tell(&ExitError{Code: ExitRejected})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := conn.Publish(ctx, e); err != nil {
+		return err
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("the control is in the stream, and no bridge has answered it within 10 s: is one running?")
+	}
+}
+
+// isRequestID says whether an id has the form of events.RequestID: 20 hexadecimal digits.
+func isRequestID(id string) bool {
+	if len(id) != 20 {
+		return false
+	}
+	for _, r := range id {
+		if (r < '0' || r > '9') && (r < 'a' || r > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// connect connects to NATS, with its streams declared, for a command that a person
+// waits for.
+func connect(ctx context.Context, cfg *Config) (*stream.Conn, error) {
+	return connectFor(ctx, cfg, true)
+}
+
+// connectServer connects to a NATS that may have no streams yet.
+func connectServer(ctx context.Context, cfg *Config) (*stream.Conn, error) {
+	return connectFor(ctx, cfg, false)
+}
+
+func connectFor(ctx context.Context, cfg *Config, ready bool) (*stream.Conn, error) {
+	conn, err := stream.Connect(stream.Options{URL: cfg.NATS.URL, Creds: cfg.NATS.Creds, Name: "lazisync cli", Logger: zerolog.Nop()})
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+	defer stop()
+	for {
+		err := conn.Ready(ctx)
+		if err == nil || (!ready && !errors.Is(err, stream.ErrDisconnected)) {
+			return conn, nil
+		}
+		select {
+		case <-ctx.Done():
+			conn.Close()
+			return nil, fmt.Errorf("NATS at %s: %w", cfg.Value("NATS_URL").Text, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// newView picks bars for a terminal and lines for everything else.
+func newView(out io.Writer, asJSON bool) view {
+	if asJSON {
+		return jsonView{out}
+	}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return newBarsView(out)
+	}
+	return newLinesView(out)
+}
+
+// said prints an answer for a person or a program.
+func said(out io.Writer, asJSON bool, data any, text string) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(data)
+	}
+	_, err := fmt.Fprintln(out, text)
+	return err
+}
+
+// usage marks an error as wrong usage.
+func usage(err error) error {
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		return err
+	}
+	return &ExitError{Code: ExitUsage, Message: err.Error()}
+}

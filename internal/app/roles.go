@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/workflows"
+)
+
+const (
+	requestBatch   = 500 // requests judged, recorded and answered at once
+	controlBatch   = 1   // strictly one after another
+	notifierBatch  = 20
+	reconcileEvery = 5 * time.Second
+)
+
+// bridgeJobs consume requests and controls, and mend what a crash left half done.
+func (p *process) bridgeJobs() []job {
+	answered := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lazisync_bridge_answers_total", Help: "Commands answered, by kind and answer.",
+	}, []string{"kind", "answer"})
+	mended := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lazisync_bridge_mended_total", Help: "What the reconciler had to mend.",
+	}, []string{"what"})
+	p.metrics.MustRegister(answered, mended)
+	limits := workflows.DefaultLimits
+	limits.Deadline, limits.PauseLimit = p.cfg.Sync.RunDeadline, p.cfg.Sync.PauseLimit
+	b := bridge.New(bridge.Options{
+		Ledger:    p.store,
+		Publisher: p.nats,
+		Temporal:  bridge.NewTemporal(p.temporal, p.cfg.Temporal.TaskQueue),
+		Logger:    p.log,
+
+		Tenants:         []string{p.cfg.ServiceTitan.TenantID},
+		KnownEntities:   entity.Names(),
+		DefaultEntities: p.cfg.Sync.Entities,
+		DefaultChannel:  p.cfg.Slack.Channel,
+		Limits:          limits,
+		RetryDelay:      stream.RetryDelay,
+
+		Answered: func(kind events.Kind, answer string) { answered.WithLabelValues(string(kind), answer).Inc() },
+		Mended:   func(what string, times int) { mended.WithLabelValues(what).Add(float64(times)) },
+	})
+	requests := func(ctx context.Context, batch []*stream.Message) error {
+		return b.HandleRequests(ctx, messages[bridge.Message](batch))
+	}
+	control := func(ctx context.Context, batch []*stream.Message) error {
+		for _, m := range batch {
+			if err := b.HandleControl(ctx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return []job{
+		p.consume(stream.ConsumerRequests, requestBatch, requests),
+		p.consume(stream.ConsumerControl, controlBatch, control),
+		func(ctx context.Context) error { b.RunReconciler(ctx, reconcileEvery); return nil },
+	}
+}
+
+// notifierJob tells people of outcomes.
+func (p *process) notifierJob() (job, error) {
+	urls := map[string]string{}
+	for channel, u := range p.cfg.Slack.WebhookURLs {
+		urls[channel] = string(u)
+	}
+	slack, err := notify.NewSlack(notify.SlackOptions{URL: string(p.cfg.Slack.WebhookURL), URLs: urls, Logger: p.log})
+	if err != nil {
+		return nil, err
+	}
+	n := notify.New(notify.Options{Channel: slack, Logger: p.log})
+	return p.consume(stream.ConsumerNotifier, notifierBatch, func(ctx context.Context, batch []*stream.Message) error {
+		for _, m := range batch {
+			if err := n.Handle(ctx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), nil
+}
+
+func (p *process) consume(consumer string, batch int, handle stream.Handler) job {
+	return func(ctx context.Context) error {
+		return p.nats.Batches(ctx, consumer, stream.BatchOptions{Max: batch}, handle)
+	}
+}
+
+// messages hands deliveries to a role that knows them by its own interface.
+func messages[M any](batch []*stream.Message) []M {
+	out := make([]M, len(batch))
+	for i, m := range batch {
+		out[i] = any(m).(M)
+	}
+	return out
+}
+
+// gatewayJob serves HTTP. It binds its address at once.
+func (p *process) gatewayJob() (job, string, error) {
+	var tokens []gateway.Token
+	for name, value := range p.cfg.HTTP.Tokens {
+		tokens = append(tokens, gateway.NewToken(name, string(value)))
+	}
+	if err := gateway.CheckAddr(p.cfg.HTTP.Addr, tokens); err != nil {
+		return nil, "", err
+	}
+	tenant := p.cfg.ServiceTitan.TenantID
+	webhooks := gateway.Webhooks{Header: p.cfg.ServiceTitan.WebhookHeader, Keys: map[string][]string{}}
+	for _, key := range p.cfg.ServiceTitan.WebhookSecrets {
+		webhooks.Keys[tenant] = append(webhooks.Keys[tenant], string(key))
+	}
+	g, err := gateway.New(gateway.Options{
+		Publisher: p.nats,
+		Ledger:    p.store,
+		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
+			if err := p.nats.Subscribe(ctx, followed, stream.From{}, deliver); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return nil
+		},
+		WorkflowID: workflowID,
+		Tenants:    []string{tenant},
+		Entities:   entity.Names(),
+		Webhooks:   webhooks,
+		Tokens:     tokens,
+		Checks:     p.checks,
+		Metrics:    p.metricsHandler(),
+		Logger:     p.log,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	l, err := net.Listen("tcp", p.cfg.HTTP.Addr)
+	if err != nil {
+		return nil, "", fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	return func(ctx context.Context) error { return g.Serve(ctx, l) }, l.Addr().String(), nil
+}
+
+// workflowID names the workflow that serves a request.
+func workflowID(mode events.Mode, requestID, tenant string) string {
+	switch mode {
+	case events.Full:
+		return workflows.FullSyncID(requestID)
+	case events.Rebuild:
+		return workflows.RebuildID(requestID)
+	default:
+		return workflows.IncrementalSyncID(tenant)
+	}
+}

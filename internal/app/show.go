@@ -1,0 +1,57 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// PrintConfig prints every variable, its value and where that came from.
+func PrintConfig(cfg *Config, asJSON bool, out io.Writer) error {
+	if asJSON {
+		all := map[string]Value{}
+		for _, v := range Variables {
+			all[v.Name] = cfg.Value(v.Name)
+		}
+		return json.NewEncoder(out).Encode(all)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "VARIABLE\tVALUE\tFROM")
+	for _, v := range Variables {
+		value := cfg.Value(v.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", v.Name, value.Text, value.From)
+	}
+	return w.Flush()
+}
+
+// PrintEntities prints the catalogue.
+func PrintEntities(asJSON bool, out io.Writer) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(entity.Catalogue)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ENTITY\tTABLE\tFULL SYNC READS\tSCOPE")
+	for _, e := range entity.Catalogue {
+		reads := e.List
+		if e.Export != "" {
+			reads = e.Export
+		}
+		fmt.Fprintf(w, "%s\traw.%s\t%s\t%s\n", e.Name, e.Table(), reads, e.Scope)
+	}
+	return w.Flush()
+}
+
+// NewLogger logs to out in the configured form.
+func NewLogger(cfg *Config, out io.Writer) zerolog.Logger {
+	if cfg.Log.Format == "console" {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: out != io.Writer(os.Stderr)}
+	}
+	return zerolog.New(out).Level(cfg.Log.Level).With().Timestamp().Logger()
+}

@@ -1,0 +1,150 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+const (
+	statusRuns  = 10
+	statusEvery = time.Second
+)
+
+// Status prints the latest runs and the freshness of every table, once or until ctx
+// ends.
+func Status(ctx context.Context, cfg *Config, watch, asJSON bool, out io.Writer) error {
+	s, err := store.Open(ctx, string(cfg.DatabaseURL), store.Options{Logger: zerolog.Nop()})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for {
+		runs, err := s.Runs(ctx, statusRuns)
+		if err != nil {
+			return err
+		}
+		states, err := s.States(ctx, "")
+		if err != nil {
+			return err
+		}
+		if watch && !asJSON {
+			fmt.Fprint(out, "\x1b[2J\x1b[H") // clear the screen
+		}
+		if asJSON {
+			err = json.NewEncoder(out).Encode(statusJSON(runs, states))
+		} else {
+			err = printStatus(out, runs, states, time.Now())
+		}
+		if err != nil || !watch {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(statusEvery):
+		}
+	}
+}
+
+func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now time.Time) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(runs) == 0 {
+		fmt.Fprintln(w, "No run yet. Ask for one: lazisync request full --wait")
+	} else {
+		fmt.Fprintln(w, "RUN\tMODE\tSTATE\tSTARTED\tTOOK\tENTITIES\tWORKFLOW")
+	}
+	for _, r := range runs {
+		end := r.FinishedAt
+		if end.IsZero() {
+			end = now
+		}
+		var parts []string
+		for _, p := range r.Results {
+			parts = append(parts, fmt.Sprintf("%s %s", p.Entity, thousands(p.Fetched)))
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Number, r.Mode, r.State, ago(r.StartedAt, now),
+			end.Sub(r.StartedAt).Round(100*time.Millisecond), strings.Join(parts, ", "), r.WorkflowID)
+		if r.Error != nil {
+			fmt.Fprintf(w, "\t\t%s: %s\t\t\t\t\n", r.Error.Type, r.Error.Message)
+		}
+	}
+	if len(states) > 0 {
+		fmt.Fprintln(w, "\t\t\t\t\t\t")
+		fmt.Fprintln(w, "TENANT\tENTITY\tSTATUS\tRECORDS\tLAST FULL\tLAST INCREMENTAL\t")
+	}
+	for _, s := range states {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t\n", s.TenantID, s.Entity, s.Status, thousands(s.Records),
+			ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
+	}
+	return w.Flush()
+}
+
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	d := now.Sub(t)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// statusJSON is what --json prints: stable names, RFC 3339 times.
+func statusJSON(runs []ledger.Run, states []ledger.State) any {
+	type run struct {
+		RunNumber  int64      `json:"runNumber"`
+		TenantID   string     `json:"tenantId"`
+		Mode       string     `json:"mode"`
+		State      string     `json:"state"`
+		WorkflowID string     `json:"workflowId"`
+		StartedAt  time.Time  `json:"startedAt"`
+		FinishedAt *time.Time `json:"finishedAt,omitempty"`
+		Results    any        `json:"results"`
+		Error      any        `json:"error,omitempty"`
+	}
+	type state struct {
+		TenantID            string     `json:"tenantId"`
+		Entity              string     `json:"entity"`
+		Status              string     `json:"status"`
+		Records             int64      `json:"records"`
+		LastFullSync        *time.Time `json:"lastFullSync,omitempty"`
+		LastIncrementalSync *time.Time `json:"lastIncrementalSync,omitempty"`
+	}
+	given := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		return &t
+	}
+	answer := struct {
+		Runs   []run   `json:"runs"`
+		States []state `json:"states"`
+	}{[]run{}, []state{}}
+	for _, r := range runs {
+		one := run{r.Number, r.TenantID, string(r.Mode), string(r.State), r.WorkflowID, r.StartedAt, given(r.FinishedAt), r.Results, nil}
+		if r.Error != nil {
+			one.Error = r.Error
+		}
+		answer.Runs = append(answer.Runs, one)
+	}
+	for _, s := range states {
+		answer.States = append(answer.States, state{s.TenantID, s.Entity, s.Status, s.Records, given(s.LastFullSync), given(s.LastIncrementalSync)})
+	}
+	return answer
+}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/workflows"
+)
+
+const (
+	pageSlots     = 10 // slices of pages at once, in one process
+	workflowSlots = 5
+	controlSlots  = 20 // short ledger and event activities
+	sliceLength   = 10 * time.Second
+
+	// workerStop leaves the pages in flight time to be stored, and the rest of the
+	// 30 seconds of a graceful stop to everything else.
+	workerStop = 20 * time.Second
+)
+
+// openTemporal makes a client that connects when it is first used, so that a
+// process starts, and says that it is not ready, while Temporal is away.
+func openTemporal(c TemporalConfig, log zerolog.Logger) (client.Client, error) {
+	o := client.Options{
+		HostPort:  c.Address,
+		Namespace: c.Namespace,
+		Logger:    sdklog.NewStructuredLogger(slog.New(zerolog.NewSlogHandler(log))),
+	}
+	if c.APIKey != "" {
+		o.Credentials = client.NewAPIKeyStaticCredentials(string(c.APIKey))
+	}
+	if c.TLS || c.APIKey != "" || c.TLSCA != "" || c.TLSCert != "" || c.TLSServer != "" {
+		t, err := c.tls()
+		if err != nil {
+			return nil, err
+		}
+		o.ConnectionOptions.TLS = t
+	}
+	return client.NewLazyClient(o)
+}
+
+func (c TemporalConfig) tls() (*tls.Config, error) {
+	t := &tls.Config{ServerName: c.TLSServer, MinVersion: tls.VersionTLS12}
+	if c.TLSCA != "" {
+		pem, err := os.ReadFile(c.TLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("TEMPORAL_TLS_CA: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("TEMPORAL_TLS_CA: %s holds no certificate in PEM form", c.TLSCA)
+		}
+	}
+	if c.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY: %w", err)
+		}
+		t.Certificates = []tls.Certificate{cert}
+	}
+	return t, nil
+}
+
+// runWorker serves both task queues until ctx ends, then stores the pages in flight.
+// It is not impressed by a Temporal that is away: it tries again.
+func (p *process) runWorker(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := p.workOnce(ctx)
+		if err == nil {
+			break
+		}
+		p.log.Error().Err(err).Msg("the worker stopped, starting it again")
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second):
+		}
+	}
+	return nil
+}
+
+func (p *process) workOnce(ctx context.Context) error {
+	failed := make(chan error, 2)
+	options := worker.Options{
+		WorkerStopTimeout:                workerStop,
+		MaxHeartbeatThrottleInterval:     time.Second,
+		DefaultHeartbeatThrottleInterval: time.Second,
+		OnFatalError:                     func(err error) { failed <- err },
+	}
+	control := options
+	control.DisableWorkflowWorker = true
+	control.MaxConcurrentActivityExecutionSize = controlSlots
+	options.MaxConcurrentActivityExecutionSize = pageSlots
+	options.MaxConcurrentWorkflowTaskExecutionSize = workflowSlots
+
+	pages := worker.New(p.temporal, p.cfg.Temporal.TaskQueue, options)
+	workflows.Register(pages)
+	pages.RegisterActivity(&activities.Slices{
+		Source: p.source, Store: p.store, Publisher: p.nats, Logger: p.log,
+		Length: sliceLength, Full: make(chan struct{}, pageSlots-1),
+	})
+	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
+	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats})
+
+	if err := errors.Join(ledger.Start(), pages.Start()); err != nil {
+		ledger.Stop()
+		pages.Stop()
+		return fmt.Errorf("start the worker: %w", err)
+	}
+	p.log.Info().Str("task_queue", p.cfg.Temporal.TaskQueue).Msg("worker polls")
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	pages.Stop()
+	ledger.Stop() // last: what the slices led to may still have to be told
+	return err
+}

@@ -1,0 +1,216 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// linesView prints a line for everything that happens: for logs and pipes.
+type linesView struct {
+	out  io.Writer
+	last map[string]time.Time // when progress of an entity was printed last
+}
+
+func newLinesView(out io.Writer) *linesView {
+	return &linesView{out: out, last: map[string]time.Time{}}
+}
+
+func (v *linesView) accepted(d events.AcceptedData) {
+	if d.Outcome != nil {
+		fmt.Fprintf(v.out, "duplicate  %s was decided before, see run %d\n", d.WorkflowID, d.Outcome.RunNumber)
+		return
+	}
+	note := ""
+	if d.Duplicate {
+		note = " (asked for before)"
+	}
+	fmt.Fprintf(v.out, "accepted   %s%s\n", d.WorkflowID, note)
+}
+
+func (v *linesView) started(d events.StartedData) {
+	fmt.Fprintf(v.out, "started    run %d: %s\n", d.RunNumber, strings.Join(d.Entities, ", "))
+}
+
+func (v *linesView) progress(d events.ProgressData) {
+	if now := time.Now(); d.Phase != events.PhaseDone && now.Sub(v.last[d.Entity]) < 2*time.Second {
+		return
+	}
+	v.last[d.Entity] = time.Now()
+	fmt.Fprintf(v.out, "%-10s %-12s %s%s\n", d.Phase, d.Entity, amount(d), waitNote(d.Waiting))
+}
+
+func (v *linesView) controlled(kind string, d events.ControlledData) {
+	fmt.Fprintf(v.out, "%-10s %s\n", kind, because(d.Reason, d.Actor))
+}
+
+func (v *linesView) outcome(kind string, d events.OutcomeData) { printOutcome(v.out, kind, d) }
+func (v *linesView) rejected(d events.RejectedData)            { printRejected(v.out, d) }
+func (v *linesView) close()                                    {}
+
+// barsView shows a bar per entity on a terminal.
+type barsView struct {
+	out  io.Writer
+	mp   *mpb.Progress
+	bars map[string]*bar
+}
+
+// bar is one entity's line.
+type bar struct {
+	*mpb.Bar
+	note string
+}
+
+func newBarsView(out io.Writer) *barsView {
+	return &barsView{out: out, mp: mpb.New(mpb.WithOutput(out), mpb.WithWidth(40)), bars: map[string]*bar{}}
+}
+
+func (v *barsView) lines() *linesView { return newLinesView(v.mp) }
+
+func (v *barsView) accepted(d events.AcceptedData) { v.lines().accepted(d) }
+
+func (v *barsView) started(d events.StartedData) {
+	v.lines().started(d)
+	for _, name := range d.Entities {
+		v.bar(name)
+	}
+}
+
+func (v *barsView) bar(name string) *bar {
+	b := v.bars[name]
+	if b == nil {
+		b = &bar{}
+		b.Bar = v.mp.AddBar(0,
+			mpb.PrependDecorators(decor.Name(name, decor.WC{W: 14, C: decor.DindentRight})),
+			mpb.AppendDecorators(decor.CurrentNoUnit("%d"), decor.Any(func(decor.Statistics) string { return b.note })))
+		v.bars[name] = b
+	}
+	return b
+}
+
+func (v *barsView) progress(d events.ProgressData) {
+	b := v.bar(d.Entity)
+	b.note = fmt.Sprintf(" records  %s/s%s", thousands(int64(d.RecordsPerSecond)), waitNote(d.Waiting))
+	total := d.Records + 1 // a bar that is full is over
+	if d.Total != nil {
+		total = max(total, *d.Total)
+	}
+	b.SetTotal(total, false)
+	b.SetCurrent(d.Records)
+	if d.Phase == events.PhaseDone {
+		b.note = " records"
+		b.SetTotal(d.Records, true)
+	}
+}
+
+func (v *barsView) controlled(kind string, d events.ControlledData) { v.lines().controlled(kind, d) }
+
+func (v *barsView) outcome(kind string, d events.OutcomeData) {
+	v.close()
+	printOutcome(v.out, kind, d)
+}
+
+func (v *barsView) rejected(d events.RejectedData) {
+	v.close()
+	printRejected(v.out, d)
+}
+
+func (v *barsView) close() {
+	for _, b := range v.bars {
+		b.Abort(false)
+	}
+	v.mp.Wait()
+}
+
+func printOutcome(out io.Writer, kind string, d events.OutcomeData) {
+	seconds := d.FinishedAt.Sub(d.StartedAt).Seconds()
+	var fetched int64
+	for _, r := range d.Results {
+		fetched += r.Fetched
+	}
+	rate := ""
+	if seconds > 0 && fetched > 0 {
+		rate = fmt.Sprintf(", %s records a second", thousands(int64(float64(fetched)/seconds)))
+	}
+	fmt.Fprintf(out, "%-10s run %d in %.1f s%s\n", kind, d.RunNumber, seconds, rate)
+	for _, r := range d.Results {
+		fmt.Fprintf(out, "  %-12s %-10s %s fetched, %s inserted, %s updated, %s unchanged, %s deleted", r.Entity, r.Status,
+			thousands(r.Fetched), thousands(r.Inserted), thousands(r.Updated), thousands(r.Unchanged), thousands(r.Deleted))
+		if r.Rejected > 0 {
+			fmt.Fprintf(out, ", %s rejected", thousands(r.Rejected))
+		}
+		if r.SkippedReason != "" {
+			fmt.Fprintf(out, ": %s", r.SkippedReason)
+		}
+		if r.Error != nil {
+			fmt.Fprintf(out, ": %s: %s", r.Error.Type, r.Error.Message)
+		}
+		fmt.Fprintln(out)
+	}
+	if d.Error != nil {
+		fmt.Fprintf(out, "  %s: %s\n", d.Error.Type, d.Error.Message)
+	}
+	if d.Reason != "" {
+		fmt.Fprintf(out, "  reason: %s\n", d.Reason)
+	}
+}
+
+func printRejected(out io.Writer, d events.RejectedData) {
+	fmt.Fprintf(out, "rejected   %s: %s\n", d.Code, d.Reason)
+	fmt.Fprintf(out, "  the original is parked: lazisync deadletter show %d\n", d.DeadLetter.Sequence)
+}
+
+func amount(d events.ProgressData) string {
+	text := thousands(d.Records)
+	if d.Total != nil {
+		text += " of " + thousands(*d.Total)
+	}
+	text += " records"
+	if d.RecordsPerSecond > 0 {
+		text += fmt.Sprintf(", %s/s", thousands(int64(d.RecordsPerSecond)))
+	}
+	return text
+}
+
+func waitNote(w *events.Waiting) string {
+	if w == nil {
+		return ""
+	}
+	text := map[events.WaitReason]string{
+		events.WaitPaused:    "paused",
+		events.WaitRateLimit: "ServiceTitan asked to wait",
+		events.WaitOutage:    "ServiceTitan does not answer, trying again",
+		events.WaitBusy:      "another run reads this entity",
+	}[w.Why]
+	if w.Seconds > 0 {
+		text += fmt.Sprintf(" %.0f s", w.Seconds)
+	}
+	return "  (" + text + ")"
+}
+
+func because(reason, actor string) string {
+	parts := []string{}
+	if actor != "" {
+		parts = append(parts, "by "+actor)
+	}
+	if reason != "" {
+		parts = append(parts, reason)
+	}
+	return strings.Join(parts, ": ")
+}
+
+// thousands writes 12,345.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
