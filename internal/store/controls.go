@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+const controlColumns = `control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message,
+	state, rejection, received_at`
+
+func scanControl(row pgx.CollectableRow) (ledger.Control, error) {
+	var c ledger.Control
+	var sequence int64
+	var message []byte
+	err := row.Scan(&c.ID, &c.Source, &c.EventID, &c.Action, &c.WorkflowID, &c.Target, &c.Reason, &c.Actor, &sequence, &message,
+		&c.State, &c.Rejection, &c.ReceivedAt)
+	if err != nil {
+		return c, err
+	}
+	c.Sequence = uint64(sequence)
+	if err := json.Unmarshal(message, &c.Message); err != nil {
+		return c, fmt.Errorf("message of control %s: %w", c.ID, err)
+	}
+	return c, nil
+}
+
+func queryControls(ctx context.Context, q querier, where string, args ...any) ([]ledger.Control, error) {
+	rows, err := q.Query(ctx, "select "+controlColumns+" from raw.sync_controls "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanControl)
+}
+
+// RecordControl records a control as pending, and returns what the ledger holds
+// under its identity and whether it was there already.
+func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
+	message, err := json.Marshal(c.Message)
+	if err != nil {
+		return held, false, fmt.Errorf("record control %s: %w", c.ID, err)
+	}
+	err = s.transact(ctx, fmt.Sprintf("record control %s", c.ID), func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			insert into raw.sync_controls (control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (control_id) do nothing`,
+			c.ID, text(c.Source), text(c.EventID), c.Action, text(c.WorkflowID), text(c.Target), text(c.Reason), text(c.Actor),
+			int64(c.Sequence), message)
+		if err != nil {
+			return err
+		}
+		repeated = tag.RowsAffected() == 0
+		found, err := queryControls(ctx, tx, "where control_id = $1", c.ID)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return ledger.ErrUnknown
+		}
+		held = found[0]
+		return nil
+	})
+	return held, repeated, err
+}
+
+// SettleControl records what became of a pending control. A settled one stays as it
+// is. It fails with ledger.ErrUnknown when there is no such control.
+func (s *Store) SettleControl(ctx context.Context, id string, state ledger.ControlState, rejection *events.Rejection) error {
+	doc, err := document(rejection)
+	if err != nil {
+		return fmt.Errorf("settle control %s: %w", id, err)
+	}
+	return s.transact(ctx, fmt.Sprintf("settle control %s as %s", id, state), func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			update raw.sync_controls
+			set state       = case when state = 'pending' then $2 else state end,
+				rejection   = case when state = 'pending' then $3 else rejection end,
+				settled_at  = coalesce(settled_at, clock_timestamp())
+			where control_id = $1`, id, string(state), doc)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ledger.ErrUnknown
+		}
+		return err
+	})
+}
+
+// PendingControls lists the controls that wait for their target, in the order they apply.
+func (s *Store) PendingControls(ctx context.Context) (pending []ledger.Control, err error) {
+	err = s.read(ctx, "list pending controls", func(q querier) (err error) {
+		pending, err = queryControls(ctx, q, "where state = 'pending' order by sequence, control_id")
+		return err
+	})
+	return pending, err
+}

@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const (
+	versionTable = schemaName + ".schema_versions"
+
+	// One process migrates at a time; the others poll the lock for ten minutes.
+	// Polling matters: a session that blocks on the lock would hold a snapshot, and
+	// index builds wait for snapshots.
+	lockPollSeconds, lockPolls = 1, 600
+)
+
+// Migrate brings the schema to what this program needs and says what it did. It
+// only ever adds, may be repeated, and may run in several processes at once.
+func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
+	db := stdlib.OpenDB(*s.migrationConfig())
+	defer func() { _ = db.Close() }()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPollSeconds, lockPolls))
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	if err := locker.SessionLock(ctx, conn); err != nil {
+		return nil, fmt.Errorf("migrate: wait for another migration to end: %w", err)
+	}
+	defer func() {
+		if e := locker.SessionUnlock(context.WithoutCancel(ctx), conn); e != nil && err == nil {
+			err = fmt.Errorf("migrate: release the lock: %w", e)
+		}
+	}()
+
+	if applied, err = applyMigrations(ctx, db); err != nil {
+		return applied, err
+	}
+	for _, e := range entity.Catalogue {
+		did, err := applyTable(ctx, conn, e)
+		if err != nil {
+			return applied, fmt.Errorf("migrate: table %s: %w", tableName(e), err)
+		}
+		applied = append(applied, did...)
+	}
+	return applied, nil
+}
+
+// migrationConfig is for a connection that may take its time, but waits for nobody's lock for long.
+func (s *Store) migrationConfig() *pgx.ConnConfig {
+	cfg := s.pool.Config().ConnConfig
+	cfg.RuntimeParams["statement_timeout"] = "0"
+	return cfg
+}
+
+func applyMigrations(ctx context.Context, db *sql.DB) ([]string, error) {
+	if _, err := db.ExecContext(ctx, "create schema if not exists "+schemaName); err != nil {
+		return nil, fmt.Errorf("migrate: create schema %s: %w", schemaName, err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithTableName(versionTable), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	results, err := provider.Up(ctx)
+	var applied []string
+	for _, r := range results {
+		if r.Error == nil {
+			applied = append(applied, strings.TrimSuffix(path.Base(r.Source.Path), ".sql"))
+		}
+	}
+	if err != nil {
+		return applied, fmt.Errorf("migrate: %w", err)
+	}
+	return applied, nil
+}
+
+// applyTable makes an entity's table, or adds the columns it lacks.
+func applyTable(ctx context.Context, conn *sql.Conn, e entity.Entity) ([]string, error) {
+	present, err := columnsOf(ctx, conn, e)
+	if err != nil {
+		return nil, err
+	}
+	statement, applied := createTable(e), []string{"table " + tableName(e)}
+	if len(present) > 0 {
+		var missing []entity.Column
+		applied = nil
+		for _, c := range e.Columns {
+			if !slices.Contains(present, c.Name) {
+				missing = append(missing, c)
+				applied = append(applied, fmt.Sprintf("column %s.%s", tableName(e), c.Name))
+			}
+		}
+		if len(missing) == 0 {
+			return nil, nil
+		}
+		statement = addColumns(e, missing)
+	}
+	// A string of several statements runs as one transaction.
+	err = conn.Raw(func(driver any) error {
+		_, err := driver.(*stdlib.Conn).Conn().PgConn().Exec(ctx, statement).ReadAll()
+		return err
+	})
+	return applied, err
+}
+
+// tableColumnsSQL lists the columns of a table, none when there is no such table.
+const tableColumnsSQL = `select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`
+
+func columnsOf(ctx context.Context, conn *sql.Conn, e entity.Entity) ([]string, error) {
+	rows, err := conn.QueryContext(ctx, tableColumnsSQL, tableName(e))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var columns []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		columns = append(columns, name)
+	}
+	return columns, rows.Err()
+}
+
+// CheckSchema says what the database lacks; its error names everything and the
+// command that mends it. A schema newer than this program is fine.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	var missing []string
+	err := s.read(ctx, "check the schema", func(q querier) (err error) {
+		missing, err = missingFrom(ctx, q)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the database lacks %s: run lazisync migrate", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func missingFrom(ctx context.Context, q querier) ([]string, error) {
+	var versioned bool
+	if err := q.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&versioned); err != nil {
+		return nil, err
+	}
+	if !versioned {
+		return []string{"lazisync's schema " + schemaName}, nil
+	}
+	var version int
+	if err := q.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+versionTable).Scan(&version); err != nil {
+		return nil, err
+	}
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for i, f := range files { // numbered from 1 without gaps
+		if i >= version {
+			missing = append(missing, "migration "+strings.TrimSuffix(f.Name(), ".sql"))
+		}
+	}
+	for _, e := range entity.Catalogue {
+		lacks, err := missingFromTable(ctx, q, e)
+		if err != nil {
+			return nil, err
+		}
+		missing = append(missing, lacks...)
+	}
+	return missing, nil
+}
+
+func missingFromTable(ctx context.Context, q querier, e entity.Entity) ([]string, error) {
+	rows, err := q.Query(ctx, tableColumnsSQL, tableName(e))
+	if err != nil {
+		return nil, err
+	}
+	present, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	if len(present) == 0 {
+		return []string{"table " + tableName(e)}, nil
+	}
+	var missing []string
+	for _, c := range tableColumns(e) {
+		if !slices.Contains(present, c.name) {
+			missing = append(missing, fmt.Sprintf("column %s.%s", tableName(e), c.name))
+		}
+	}
+	return missing, nil
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+)
+
+// DefaultOverlap is how far before its watermark an incremental reads again:
+// longer than any transaction of ServiceTitan should take to become visible.
+const DefaultOverlap = 15 * time.Minute
+
+// Options of a Store. The zero value is fine.
+type Options struct {
+	MaxConns    int32  // connections at most; 0 leaves it to the URL's pool_max_conns or pgx
+	Application string // shown in pg_stat_activity; default "lazisync"
+	Overlap     time.Duration
+	Logger      zerolog.Logger // hears of transactions that are tried again
+}
+
+// Store is PostgreSQL as the rest of lazisync knows it. Its methods may be called
+// at the same time from anywhere.
+type Store struct {
+	pool    *pgxpool.Pool
+	overlap time.Duration
+	log     zerolog.Logger
+}
+
+// Open makes a Store for the database at a URL. It connects on first use, so it
+// fails only for a URL that cannot be read; Ping tells whether the database answers.
+func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, urlError(databaseURL, err)
+	}
+	configure(cfg.ConnConfig, o.Application)
+	if o.MaxConns > 0 {
+		cfg.MaxConns = o.MaxConns
+	}
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, urlError(databaseURL, err)
+	}
+	if o.Overlap == 0 {
+		o.Overlap = DefaultOverlap
+	}
+	return &Store{pool: pool, overlap: o.Overlap, log: o.Logger}, nil
+}
+
+// configure sets what every connection needs, unless the URL says otherwise. The
+// server gives up first, so that a slow statement costs an error and not the
+// connection.
+func configure(cfg *pgx.ConnConfig, application string) {
+	if application == "" {
+		application = "lazisync"
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 5 * time.Second
+	}
+	for name, value := range map[string]string{
+		"statement_timeout":                   "30s",
+		"lock_timeout":                        "5s",
+		"idle_in_transaction_session_timeout": "60s",
+		"application_name":                    application,
+	} {
+		if _, set := cfg.RuntimeParams[name]; !set {
+			cfg.RuntimeParams[name] = value
+		}
+	}
+	cfg.RuntimeParams["timezone"] = "UTC"
+}
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.connected(ctx, "ping PostgreSQL", func(conn *pgxpool.Conn) error {
+		return conn.Ping(ctx)
+	})
+}
+
+// Close waits for the connections in use and closes them all.
+func (s *Store) Close() { s.pool.Close() }
+
+// urlError says what is wrong with a database URL without quoting its password.
+func urlError(databaseURL string, err error) error {
+	const want = "want postgres://user:password@host:port/database"
+	u, parseErr := url.Parse(databaseURL)
+	if parseErr != nil || u.User == nil || !strings.HasPrefix(u.Scheme, "postgres") {
+		return fmt.Errorf("the database URL cannot be read: %s", want)
+	}
+	reason := err.Error()
+	if password, _ := u.User.Password(); password != "" {
+		reason = strings.ReplaceAll(reason, password, "***")
+		reason = strings.ReplaceAll(reason, url.QueryEscape(password), "***")
+		reason = strings.ReplaceAll(reason, url.PathEscape(password), "***")
+	}
+	return fmt.Errorf("the database URL cannot be read: %s; %s", reason, want)
+}

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// StorePage keeps a page and the position it leads to, in one transaction, and
+// returns that position. Older data never overwrites newer, unchanged rows are not
+// written, and records that PostgreSQL refuses go to raw.rejected_records.
+//
+// It fails with ledger.ErrDecided when the run has an outcome and with
+// ledger.ErrFenced when the position is not at any more, also because this very page
+// was stored and the answer got lost: nothing is written then, and Open tells where
+// to go on.
+func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
+	what := fmt.Sprintf("store page %d of %s for run %d", at.Pages+1, e.Name, at.Run)
+	number, err := tenantNumber(tenant)
+	if err != nil {
+		return ledger.Position{}, fmt.Errorf("%s: %w", what, err)
+	}
+	if p.Date.IsZero() {
+		return ledger.Position{}, fmt.Errorf("%s: the page has no date, which orders versions", what)
+	}
+	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p}
+	var next ledger.Position
+	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
+		next, err = page.store(ctx, tx, at.Version)
+		return err
+	})
+	return next, err
+}
+
+// pageStore stores one page.
+type pageStore struct {
+	tenant int64
+	run    int64
+	mode   events.Mode
+	entity entity.Entity
+	page   entity.Page
+}
+
+// store is the transaction of a page.
+func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (ledger.Position, error) {
+	fence, err := s.lock(ctx, tx, version)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	resume, err := resumePoint(ctx, tx, s.tenant, s.entity)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	records, rejected := prepare(s.entity, s.page.Records)
+	done, refused, err := s.upsert(ctx, tx, records)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	rejected = append(append(rejected, s.page.Rejected...), refused...)
+	if err := s.reject(ctx, tx, rejected); err != nil {
+		return ledger.Position{}, err
+	}
+	next, err := s.advance(ctx, tx, done, int64(len(rejected)))
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	watermark := fence.watermark
+	if watermark.IsZero() {
+		watermark = s.page.Date
+	}
+	move := s.moves(resume, fence.baseVersion)
+	return next, s.saveState(ctx, tx, done.live, move, watermark)
+}
+
+// fence is what a page needs to know of its cursor.
+type fence struct {
+	baseVersion int64
+	watermark   time.Time
+}
+
+// lock holds the run undecided and its cursor until the transaction ends, if the
+// cursor is at the version.
+func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
+	var state ledger.RunState
+	var current int64
+	var status events.Status
+	var watermark *time.Time
+	err = tx.QueryRow(ctx, `
+		select r.state, c.version, c.status, c.base_version, c.watermark
+		from raw.sync_runs r join raw.sync_cursors c using (run_number)
+		where r.run_number = $1 and c.table_name = $2
+		for share of r for update of c`, s.run, tableName(s.entity)).Scan(&state, &current, &status, &f.baseVersion, &watermark)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return f, fmt.Errorf("the run has no position in the entity: %w", ledger.ErrUnknown)
+	case err != nil:
+		return f, err
+	case state != ledger.Running:
+		return f, ledger.ErrDecided
+	case current != version || status != "":
+		return f, ledger.ErrFenced
+	}
+	f.watermark = instant(watermark)
+	return f, nil
+}
+
+// rejectedColumns are raw.rejected_records as CopyFrom wants them.
+var rejectedColumns = []string{"run_number", "tenant_id", "table_name", "st_id", "reason", "bytes"}
+
+func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Rejected) error {
+	if len(rejected) == 0 {
+		return nil
+	}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{schemaName, "rejected_records"}, rejectedColumns,
+		pgx.CopyFromSlice(len(rejected), func(i int) ([]any, error) {
+			r := rejected[i]
+			raw := r.Raw
+			if raw == nil {
+				raw = []byte{}
+			}
+			return []any{s.run, s.tenant, tableName(s.entity), text(r.ID), text(r.Reason), raw}, nil
+		}))
+	if err != nil {
+		return fmt.Errorf("keep rejected records: %w", err)
+	}
+	return nil
+}
+
+// advance moves the cursor behind the page.
+func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected int64) (ledger.Position, error) {
+	cursor, err := document(s.page.Next)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	fetched := int64(len(s.page.Records) + len(s.page.Rejected))
+	unchanged := fetched - rejected - done.inserted - done.updated - done.deleted
+	rows, err := tx.Query(ctx, `
+		update raw.sync_cursors
+		set cursor = $3, version = version + 1, pages = pages + 1, fetched = fetched + $4, inserted = inserted + $5,
+			updated = updated + $6, unchanged = unchanged + $7, deleted = deleted + $8, rejected = rejected + $9,
+			total = case when $10 >= 0 then $10 else total end, status = case when $11 then 'completed' else '' end,
+			watermark = coalesce(watermark, $12), updated_at = clock_timestamp()
+		where run_number = $1 and table_name = $2
+		returning `+positionColumns,
+		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted, rejected,
+		int64(s.page.Total), s.page.Last, s.page.Date)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanPosition)
+}
+
+// moves says which parts of the table's resume point the page moves.
+//
+// An incremental takes the feed's token along with each page: everything before it
+// is stored. A watermark counts only when the listing was read to its end. A full
+// moves the point once, at its end, unless an incremental moved it meanwhile: that
+// one follows the chain of earlier points and has missed nothing.
+func (s pageStore) moves(at resume, baseVersion int64) (m move) {
+	switch s.mode {
+	case events.Incremental:
+		m.token = s.page.Next.Token != ""
+		m.since = s.page.Last
+	case events.Full:
+		m.since = s.page.Last && at.version == baseVersion
+		m.token = m.since
+	}
+	return m
+}
+
+// move says which parts of a resume point move.
+type move struct{ token, since bool }
+
+// saveState keeps the table's counts, resume point and freshness.
+func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, m move, watermark time.Time) error {
+	status := "running"
+	if s.page.Last {
+		status = string(events.StatusCompleted)
+	}
+	_, err := tx.Exec(ctx, `
+		insert into raw.sync_state as s (tenant_id, table_name, records_count, sync_status, resume_token, resume_since,
+			resume_version, last_full_sync, last_incremental_sync)
+		values ($1, $2, $3, $4, case when $5 then $6 else '' end, case when $7 then $8::timestamptz end, ($5 or $7)::int,
+			case when $9 then clock_timestamp() end, case when $10 then clock_timestamp() end)
+		on conflict (tenant_id, table_name) do update
+		set records_count         = s.records_count + excluded.records_count,
+			sync_status           = excluded.sync_status,
+			resume_token          = case when $5 then excluded.resume_token else s.resume_token end,
+			resume_since          = coalesce(excluded.resume_since, s.resume_since),
+			resume_version        = s.resume_version + excluded.resume_version,
+			last_full_sync        = coalesce(excluded.last_full_sync, s.last_full_sync),
+			last_incremental_sync = coalesce(excluded.last_incremental_sync, s.last_incremental_sync),
+			updated_at            = clock_timestamp()`,
+		s.tenant, tableName(s.entity), live, status, m.token, text(s.page.Next.Token), m.since, watermark,
+		s.page.Last && s.mode == events.Full, s.page.Last && s.mode == events.Incremental)
+	return err
+}

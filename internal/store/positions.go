@@ -1,0 +1,236 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// neverSynced is why an incremental skips an entity.
+const neverSynced = "never fully synced: request a full sync first"
+
+// positionColumns are what scanPosition reads, of raw.sync_cursors.
+const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
+	total, status, skipped_reason, error, started_at`
+
+func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
+	var p ledger.Position
+	var table string
+	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
+		&p.Rejected, &p.Total, &p.Status, &p.SkippedReason, &p.Error, &p.StartedAt)
+	p.Entity = entityName(table)
+	return p, err
+}
+
+// positionsOf reads the positions of runs, by entity.
+func positionsOf(ctx context.Context, q querier, runs []int64) (map[int64]map[string]ledger.Position, error) {
+	rows, err := q.Query(ctx, "select "+positionColumns+" from raw.sync_cursors where run_number = any($1)", runs)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, scanPosition)
+	if err != nil {
+		return nil, err
+	}
+	positions := map[int64]map[string]ledger.Position{}
+	for _, p := range found {
+		if positions[p.Run] == nil {
+			positions[p.Run] = map[string]ledger.Position{}
+		}
+		positions[p.Run][p.Entity] = p
+	}
+	return positions, nil
+}
+
+// Open returns where a run stands in an entity, and begins there if it has not. A
+// full or rebuild begins at the start; an incremental where the last sync ended, or,
+// where the entity was never fully synced, is skipped with the reason.
+//
+// It fails with ledger.ErrBusy while another full or rebuild run is reading the
+// entity, ledger.ErrDecided when the run has an outcome, and ledger.ErrUnknown when
+// there is no such run.
+func (s *Store) Open(ctx context.Context, run int64, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
+	number, err := tenantNumber(tenant)
+	if err != nil {
+		return p, fmt.Errorf("open %s for run %d: %w", e.Name, run, err)
+	}
+	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run), func(tx pgx.Tx) error {
+		if err := shareRun(ctx, tx, run); err != nil {
+			return err
+		}
+		// Both who looks whether the entity is busy and who makes it so hold this lock.
+		if err := advisoryLock(ctx, tx, fmt.Sprintf("table %d %s", number, tableName(e))); err != nil {
+			return err
+		}
+		positions, err := positionsOf(ctx, tx, []int64{run})
+		if err != nil {
+			return err
+		}
+		var opened bool
+		if p, opened = positions[run][e.Name]; opened {
+			return nil
+		}
+		if mode != events.Incremental {
+			if err := notBusy(ctx, tx, run, number, e); err != nil {
+				return err
+			}
+		}
+		p, err = s.begin(ctx, tx, run, number, mode, e)
+		return err
+	})
+	return p, err
+}
+
+// shareRun keeps the run from being decided until the transaction ends. It fails with
+// ledger.ErrDecided when it is already.
+func shareRun(ctx context.Context, tx pgx.Tx, run int64) error {
+	rows, err := tx.Query(ctx, "select state from raw.sync_runs where run_number = $1 for share", run)
+	if err != nil {
+		return err
+	}
+	states, err := pgx.CollectRows(rows, pgx.RowTo[ledger.RunState])
+	switch {
+	case err != nil:
+		return err
+	case len(states) == 0:
+		return ledger.ErrUnknown
+	case states[0] != ledger.Running:
+		return ledger.ErrDecided
+	}
+	return nil
+}
+
+// notBusy fails with ledger.ErrBusy while another full or rebuild run has not
+// finished the entity.
+func notBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.Entity) error {
+	var other int64
+	err := tx.QueryRow(ctx, `
+		select coalesce(min(c.run_number), 0) from raw.sync_cursors c join raw.sync_runs r using (run_number)
+		where c.table_name = $1 and c.status = '' and c.run_number <> $2
+		and r.tenant_id = $3 and r.state = 'running' and r.mode <> 'incremental'`, tableName(e), run, tenant).Scan(&other)
+	if err == nil && other != 0 {
+		return fmt.Errorf("run %d: %w", other, ledger.ErrBusy)
+	}
+	return err
+}
+
+// begin makes a run's position in an entity.
+func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
+	resume, err := resumePoint(ctx, tx, tenant, e)
+	if err != nil {
+		return p, err
+	}
+	p.Cursor = e.Start()
+	if mode == events.Incremental {
+		if !resume.known() {
+			p.Status, p.SkippedReason = events.StatusSkipped, neverSynced
+		}
+		p.Cursor = resume.cursor(e, s.overlap)
+	}
+	cursor, err := document(p.Cursor)
+	if err != nil {
+		return p, err
+	}
+	rows, err := tx.Query(ctx, `
+		insert into raw.sync_cursors (run_number, table_name, cursor, status, skipped_reason, base_version)
+		values ($1, $2, $3, $4, $5, $6) returning `+positionColumns,
+		run, tableName(e), cursor, string(p.Status), p.SkippedReason, resume.version)
+	if err != nil {
+		return p, err
+	}
+	if p, err = pgx.CollectExactlyOneRow(rows, scanPosition); err != nil || p.Done() {
+		return p, err
+	}
+	return p, setStatus(ctx, tx, tenant, e, "running")
+}
+
+func setStatus(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity, status string) error {
+	_, err := tx.Exec(ctx, `
+		insert into raw.sync_state as s (tenant_id, table_name, sync_status) values ($1, $2, $3)
+		on conflict (tenant_id, table_name) do update set sync_status = excluded.sync_status, updated_at = clock_timestamp()`,
+		tenant, tableName(e), status)
+	return err
+}
+
+// resume is the point where the next incremental of a table goes on.
+type resume struct {
+	token   string
+	since   time.Time // the watermark
+	version int64
+}
+
+func (r resume) known() bool { return r.token != "" || !r.since.IsZero() }
+
+// cursor begins at the resume point. The date goes along with a token, for the case
+// that ServiceTitan no longer knows the token.
+func (r resume) cursor(e entity.Entity, overlap time.Duration) entity.Cursor {
+	c := e.Start()
+	if !r.since.IsZero() {
+		c.Since = r.since.Add(-overlap)
+	}
+	if c.Feed == entity.Export {
+		c.Token = r.token
+	}
+	return c
+}
+
+// resumePoint reads a table's resume point and holds it until the transaction ends.
+func resumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) (r resume, err error) {
+	rows, err := tx.Query(ctx, `
+		select resume_token, resume_since, resume_version from raw.sync_state
+		where tenant_id = $1 and table_name = $2 for update`, tenant, tableName(e))
+	if err != nil {
+		return r, err
+	}
+	var since *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&r.token, &since, &r.version}, func() error {
+		r.since = instant(since)
+		return nil
+	})
+	return r, err
+}
+
+// FailEntity records that a run cannot read an entity. An entity that is finished
+// stays as it is. It fails with ledger.ErrDecided when the run has an outcome.
+func (s *Store) FailEntity(ctx context.Context, run int64, tenant string, e entity.Entity, re events.RunError) error {
+	number, err := tenantNumber(tenant)
+	if err != nil {
+		return fmt.Errorf("fail %s for run %d: %w", e.Name, run, err)
+	}
+	cursor, err := document(e.Start())
+	if err != nil {
+		return fmt.Errorf("fail %s for run %d: %w", e.Name, run, err)
+	}
+	doc, err := document(&re)
+	if err != nil {
+		return fmt.Errorf("fail %s for run %d: %w", e.Name, run, err)
+	}
+	return s.transact(ctx, fmt.Sprintf("fail %s for run %d", e.Name, run), func(tx pgx.Tx) error {
+		if err := shareRun(ctx, tx, run); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			insert into raw.sync_cursors as c (run_number, table_name, cursor, status, error) values ($1, $2, $3, 'failed', $4)
+			on conflict (run_number, table_name) do update
+			set status = 'failed', error = excluded.error, version = c.version + 1, updated_at = clock_timestamp()
+			where c.status = ''`, run, tableName(e), cursor, doc)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return setStatus(ctx, tx, number, e, string(events.StatusFailed))
+	})
+}
+
+// SetTotal records how many records a run may expect of an entity, -1 for unknown.
+func (s *Store) SetTotal(ctx context.Context, run int64, e entity.Entity, total int64) error {
+	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", e.Name, run), func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "update raw.sync_cursors set total = $3 where run_number = $1 and table_name = $2", run, tableName(e), total)
+		return err
+	})
+}

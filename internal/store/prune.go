@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// pruneAtOnce bounds one transaction of Prune, well within a statement's time.
+const pruneAtOnce = 1000
+
+// pruneSteps delete at most $2 old rows each. What is undecided or not yet published
+// stays, whatever its age. A run goes together with its requests and cursors.
+var pruneSteps = []string{`
+	with old as (
+		select run_number from raw.sync_runs
+		where finished_at < clock_timestamp() - $1::interval and published_at is not null
+		order by run_number limit $2 for update),
+	requests as (delete from raw.sync_requests q using old where q.run_number = old.run_number)
+	delete from raw.sync_runs r using old where r.run_number = old.run_number`, `
+	delete from raw.sync_controls where control_id in (
+		select control_id from raw.sync_controls
+		where state <> 'pending' and settled_at < clock_timestamp() - $1::interval limit $2)`, `
+	delete from raw.rejected_records where ctid in (
+		select ctid from raw.rejected_records where rejected_at < clock_timestamp() - $1::interval limit $2)`,
+}
+
+// Prune deletes what ended longer than keep ago: runs with their requests, controls,
+// rejected records. It says how many of those rows it deleted.
+func (s *Store) Prune(ctx context.Context, keep time.Duration) (deleted int64, err error) {
+	for _, step := range pruneSteps {
+		for {
+			var rows int64
+			err := s.transact(ctx, "delete old ledger rows", func(tx pgx.Tx) error {
+				tag, err := tx.Exec(ctx, step, keep, pruneAtOnce)
+				rows = tag.RowsAffected()
+				return err
+			})
+			if err != nil {
+				return deleted, err
+			}
+			deleted += rows
+			if rows < pruneAtOnce {
+				break
+			}
+		}
+	}
+	return deleted, nil
+}

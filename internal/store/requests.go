@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// requestColumns are what scanRequest reads, of a table named q.
+const requestColumns = `q.request_id, q.source, q.event_id, q.digest, q.tenant_id, q.mode, q.entities, q.notify, q.channel,
+	q.allow_deletes, q.reason, q.traceparent, q.state, q.workflow_id, q.first_run_id, coalesce(q.run_number, 0), q.received_at`
+
+// inOrder sorts requests the same way every time, so that an outcome told twice
+// names them alike.
+const inOrder = ` order by q.received_at, q.request_id`
+
+func scanRequest(row pgx.CollectableRow) (ledger.Request, error) {
+	var q ledger.Request
+	var tenant int64
+	err := row.Scan(&q.ID, &q.Source, &q.EventID, &q.Digest, &tenant, &q.Mode, &q.Entities, &q.Notify, &q.Channel,
+		&q.AllowDeletes, &q.Reason, &q.Traceparent, &q.State, &q.WorkflowID, &q.FirstRunID, &q.RunNumber, &q.ReceivedAt)
+	q.TenantID = tenantText(tenant)
+	return q, err
+}
+
+func queryRequests(ctx context.Context, q querier, where string, args ...any) ([]ledger.Request, error) {
+	rows, err := q.Query(ctx, "select "+requestColumns+" from raw.sync_requests q "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanRequest)
+}
+
+// requests runs queryRequests on its own.
+func (s *Store) requests(ctx context.Context, what, where string, args ...any) (found []ledger.Request, err error) {
+	err = s.read(ctx, what, func(q querier) (err error) {
+		found, err = queryRequests(ctx, q, where, args...)
+		return err
+	})
+	return found, err
+}
+
+// requestRow is a request as one element of Receive's parameter.
+type requestRow struct {
+	RequestID    string   `json:"request_id"`
+	Source       string   `json:"source"`
+	EventID      string   `json:"event_id"`
+	Digest       string   `json:"digest"`
+	TenantID     int64    `json:"tenant_id"`
+	Mode         string   `json:"mode"`
+	Entities     []string `json:"entities"`
+	Notify       *bool    `json:"notify"`
+	Channel      string   `json:"channel"`
+	AllowDeletes bool     `json:"allow_deletes"`
+	Reason       string   `json:"reason"`
+	Traceparent  string   `json:"traceparent"`
+	WorkflowID   string   `json:"workflow_id"`
+}
+
+// receiveSQL sorts, so that two bridges with the same requests in another order
+// wait for each other instead of deadlocking.
+const receiveSQL = `
+insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
+	allow_deletes, reason, traceparent, workflow_id)
+select request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
+	allow_deletes, reason, traceparent, workflow_id
+from jsonb_to_recordset($1) as q (request_id text, source text, event_id text, digest text, tenant_id bigint, mode text,
+	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, workflow_id text)
+order by request_id
+on conflict (request_id) do nothing
+returning request_id`
+
+// Receive records requests and says, in their order, what the ledger holds under
+// the identity of each. The first to come stands: a repeat changes nothing.
+//
+// When the answer of PostgreSQL was lost on the way, a request may be called
+// repeated although this call recorded it; its state is then still received.
+func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error) {
+	rows := make([]requestRow, len(requests))
+	ids := make([]string, len(requests))
+	for i, q := range requests {
+		tenant, err := tenantNumber(q.TenantID)
+		if err != nil {
+			return nil, fmt.Errorf("receive request %s: %w", q.ID, err)
+		}
+		ids[i] = q.ID
+		rows[i] = requestRow{
+			RequestID: q.ID, Source: q.Source, EventID: q.EventID, Digest: q.Digest, TenantID: tenant, Mode: string(q.Mode),
+			Entities: q.Entities, Notify: q.Notify, Channel: q.Channel, AllowDeletes: q.AllowDeletes, Reason: q.Reason,
+			Traceparent: q.Traceparent, WorkflowID: q.WorkflowID,
+		}
+	}
+	batch, err := document(rows)
+	if err != nil {
+		return nil, fmt.Errorf("receive requests: %w", err)
+	}
+	var receipts []ledger.Receipt
+	err = s.transact(ctx, fmt.Sprintf("receive %d requests", len(requests)), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, receiveSQL, json.RawMessage(batch))
+		if err != nil {
+			return err
+		}
+		fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		held, err := heldRequests(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		receipts = receiptsFor(requests, fresh, held)
+		return nil
+	})
+	return receipts, err
+}
+
+// receiptsFor answers requests in order. Of several with one identity in the same
+// batch, only the first is new.
+func receiptsFor(requests []ledger.Request, fresh []string, held map[string]ledger.Receipt) []ledger.Receipt {
+	unseen := make(map[string]bool, len(fresh))
+	for _, id := range fresh {
+		unseen[id] = true
+	}
+	receipts := make([]ledger.Receipt, len(requests))
+	for i, q := range requests {
+		r := held[q.ID]
+		r.Repeated = !unseen[q.ID]
+		r.Conflict = r.Digest != q.Digest
+		delete(unseen, q.ID)
+		receipts[i] = r
+	}
+	return receipts
+}
+
+// heldRequests reads requests by ID, with their outcomes.
+func heldRequests(ctx context.Context, q querier, ids []string) (map[string]ledger.Receipt, error) {
+	held := make(map[string]ledger.Receipt, len(ids))
+	found, err := queryRequests(ctx, q, "where q.request_id = any($1)", ids)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]int64, 0, len(found))
+	for _, r := range found {
+		held[r.ID] = ledger.Receipt{Request: r}
+		numbers = append(numbers, r.RunNumber)
+	}
+	rows, err := q.Query(ctx, "select run_number, state from raw.sync_runs where run_number = any($1) and state <> 'running'", numbers)
+	if err != nil {
+		return nil, err
+	}
+	decided := map[int64]ledger.RunState{}
+	var number int64
+	var state ledger.RunState
+	if _, err := pgx.ForEachRow(rows, []any{&number, &state}, func() error {
+		decided[number] = state
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	for id, r := range held {
+		if state, ok := decided[r.RunNumber]; ok {
+			r.Outcome = &ledger.Outcome{State: state, RunNumber: r.RunNumber}
+			held[id] = r
+		}
+	}
+	return held, nil
+}
+
+// Request reads one request with its outcome. It fails with ledger.ErrUnknown when
+// there is no such request.
+func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) {
+	var receipt ledger.Receipt
+	err := s.read(ctx, fmt.Sprintf("look up request %q", id), func(q querier) error {
+		held, err := heldRequests(ctx, q, []string{text(id)})
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if receipt, ok = held[text(id)]; !ok {
+			return ledger.ErrUnknown
+		}
+		return nil
+	})
+	return receipt, err
+}
+
+// Accept records that Temporal has the requests. A request accepted before keeps
+// the first run it was accepted with.
+func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID string) error {
+	return s.transact(ctx, fmt.Sprintf("accept %d requests", len(requestIDs)), func(tx pgx.Tx) error {
+		// Locked in order, as every statement that takes several requests does.
+		_, err := tx.Exec(ctx, `
+			with waiting as (
+				select request_id from raw.sync_requests where request_id = any($1) and state = 'received'
+				order by request_id for update)
+			update raw.sync_requests q set state = 'accepted', first_run_id = $2 from waiting w where q.request_id = w.request_id`,
+			requestIDs, firstRunID)
+		return err
+	})
+}
+
+// FindRequests finds the request with an ID, else requests by plain event id: two
+// at most, which is enough to know that the id does not say which one is meant.
+func (s *Store) FindRequests(ctx context.Context, ref string) ([]ledger.Request, error) {
+	what := fmt.Sprintf("find request %q", ref)
+	found, err := s.requests(ctx, what, "where q.request_id = $1", text(ref))
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	return s.requests(ctx, what, "where q.event_id = $1"+inOrder+" limit 2", text(ref))
+}
+
+// Workflow says what the ledger knows of a workflow ID. It is finished when all it
+// was given is decided.
+func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error) {
+	var w ledger.WorkflowState
+	err := s.read(ctx, fmt.Sprintf("look up workflow %q", workflowID), func(q querier) error {
+		return q.QueryRow(ctx, `
+			select count(*) > 0,
+				count(*) > 0
+				and count(*) filter (where q.run_number is null or r.state = 'running') = 0
+				and not exists (select from raw.sync_runs where workflow_id = $1 and state = 'running')
+			from raw.sync_requests q left join raw.sync_runs r using (run_number)
+			where q.workflow_id = $1`, text(workflowID)).Scan(&w.Known, &w.Finished)
+	})
+	return w, err
+}
+
+// Unstarted lists requests older than an age that Temporal may not know of:
+// received and never accepted, or incremental and claimed by no pass.
+func (s *Store) Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
+	return s.requests(ctx, "list requests that were not started", `
+		where q.received_at < clock_timestamp() - $1::interval
+		and (q.state = 'received' or q.mode = $2 and q.run_number is null)`+inOrder, olderThan, events.Incremental)
+}
+
+// AcceptedWithoutRun lists full and rebuild requests older than an age that were
+// accepted and have no run: their workflow waits for a worker, or ended before one came.
+func (s *Store) AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
+	return s.requests(ctx, "list requests without a run", `
+		where q.received_at < clock_timestamp() - $1::interval
+		and q.state = 'accepted' and q.mode <> $2 and q.run_number is null`+inOrder, olderThan, events.Incremental)
+}

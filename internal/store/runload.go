@@ -1,0 +1,145 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// runColumns are what scanRun reads, of a table named r.
+const runColumns = `r.run_number, r.tenant_id, r.mode, r.workflow_id, r.first_run_id, r.pass, r.entities, r.allow_deletes,
+	r.state, r.started_at, r.finished_at, r.error, r.reason, r.results, r.published_at is not null`
+
+func scanRun(row pgx.CollectableRow) (ledger.Run, error) {
+	var r ledger.Run
+	var tenant int64
+	var finished *time.Time
+	err := row.Scan(&r.Number, &tenant, &r.Mode, &r.WorkflowID, &r.FirstRunID, &r.Pass, &r.Entities, &r.AllowDeletes,
+		&r.State, &r.StartedAt, &finished, &r.Error, &r.Reason, &r.Results, &r.Published)
+	r.TenantID, r.FinishedAt = tenantText(tenant), instant(finished)
+	return r, err
+}
+
+// queryRuns reads runs with their requests; the results of undecided ones are as far
+// as they are.
+func queryRuns(ctx context.Context, q querier, where string, args ...any) ([]ledger.Run, error) {
+	rows, err := q.Query(ctx, "select "+runColumns+" from raw.sync_runs r "+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := pgx.CollectRows(rows, scanRun)
+	if err != nil || len(runs) == 0 {
+		return runs, err
+	}
+	numbers := make([]int64, len(runs))
+	for i, r := range runs {
+		numbers[i] = r.Number
+	}
+	requests, err := queryRequests(ctx, q, "where q.run_number = any($1)"+inOrder, numbers)
+	if err != nil {
+		return nil, err
+	}
+	served := map[int64][]ledger.Request{}
+	for _, request := range requests {
+		served[request.RunNumber] = append(served[request.RunNumber], request)
+	}
+	positions, err := positionsOf(ctx, q, numbers)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		r := &runs[i]
+		r.Requests = served[r.Number]
+		if r.State == ledger.Running {
+			r.Results = resultsSoFar(r.Entities, positions[r.Number])
+		}
+	}
+	return runs, nil
+}
+
+// loadRun reads one run.
+func loadRun(ctx context.Context, q querier, number int64) (ledger.Run, error) {
+	runs, err := queryRuns(ctx, q, "where r.run_number = $1", number)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	if len(runs) == 0 {
+		return ledger.Run{}, fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
+	}
+	return runs[0], nil
+}
+
+// runs runs queryRuns on its own.
+func (s *Store) runs(ctx context.Context, what, where string, args ...any) (found []ledger.Run, err error) {
+	err = s.read(ctx, what, func(q querier) (err error) {
+		found, err = queryRuns(ctx, q, where, args...)
+		return err
+	})
+	return found, err
+}
+
+// Run reads a run with its requests and results; those of an undecided run are as
+// far as it is. It fails with ledger.ErrUnknown when there is no such run.
+func (s *Store) Run(ctx context.Context, number int64) (run ledger.Run, err error) {
+	err = s.read(ctx, fmt.Sprintf("look up run %d", number), func(q querier) (err error) {
+		run, err = loadRun(ctx, q, number)
+		return err
+	})
+	return run, err
+}
+
+// Runs lists the latest runs, newest first.
+func (s *Store) Runs(ctx context.Context, limit int) ([]ledger.Run, error) {
+	return s.runs(ctx, "list runs", "order by r.run_number desc limit $1", limit)
+}
+
+// Undecided lists the runs without an outcome, oldest first.
+func (s *Store) Undecided(ctx context.Context) ([]ledger.Run, error) {
+	return s.runs(ctx, "list undecided runs", "where r.state = 'running' order by r.run_number")
+}
+
+// unpublishedAtOnce bounds what Unpublished returns; what is left comes next time.
+const unpublishedAtOnce = 100
+
+// Unpublished lists the oldest decided runs whose outcome is not known to be published.
+func (s *Store) Unpublished(ctx context.Context) ([]ledger.Run, error) {
+	return s.runs(ctx, "list unpublished outcomes",
+		"where r.state <> 'running' and r.published_at is null order by r.run_number limit $1", unpublishedAtOnce)
+}
+
+// MarkPublished records that the outcome of a run is published. It fails with
+// ledger.ErrUnknown when there is no such run.
+func (s *Store) MarkPublished(ctx context.Context, number int64) error {
+	return s.transact(ctx, fmt.Sprintf("mark run %d as published", number), func(tx pgx.Tx) error {
+		run, err := lockRun(ctx, tx, number)
+		if err != nil {
+			return err
+		}
+		if run.State == ledger.Running {
+			return fmt.Errorf("it has no outcome yet")
+		}
+		_, err = tx.Exec(ctx, "update raw.sync_runs set published_at = clock_timestamp() where run_number = $1 and published_at is null", number)
+		return err
+	})
+}
+
+// lockRun reads the bare run and keeps everybody else from storing for it or deciding
+// it until the transaction ends.
+func lockRun(ctx context.Context, tx pgx.Tx, number int64) (ledger.Run, error) {
+	rows, err := tx.Query(ctx, "select "+runColumns+" from raw.sync_runs r where r.run_number = $1 for update", number)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	found, err := pgx.CollectRows(rows, scanRun)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	if len(found) == 0 {
+		return ledger.Run{}, fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
+	}
+	return found[0], nil
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// BeginRun begins a run, or returns it as it is when it began before. It is one
+// transaction, and safe to call twice at once.
+//
+// Whatever run of the same workflow ID an earlier execution left undecided is
+// decided first: failed, Terminated. A full or rebuild run serves its request; when
+// that is served by a run already, decided perhaps, that run is returned. It fails
+// with ledger.ErrUnknown when there is no such request. An incremental run claims
+// every request of its tenant that no run has; when there is none, there is no run
+// and BeginRun returns false.
+func (s *Store) BeginRun(ctx context.Context, b ledger.Begin) (run ledger.Run, found bool, err error) {
+	tenant, err := tenantNumber(b.TenantID)
+	if err != nil {
+		return run, false, fmt.Errorf("begin run of %s: %w", b.WorkflowID, err)
+	}
+	err = s.transact(ctx, fmt.Sprintf("begin run %d of %s", b.Pass, b.WorkflowID), func(tx pgx.Tx) error {
+		run, found = ledger.Run{}, false
+		number, err := beginRun(ctx, tx, tenant, b)
+		if err != nil || number == 0 {
+			return err
+		}
+		run, err = loadRun(ctx, tx, number)
+		found = err == nil
+		return err
+	})
+	return run, found, err
+}
+
+// beginRun returns the number of the run, 0 when there is nothing to do.
+func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
+	if err := advisoryLock(ctx, tx, "workflow "+b.WorkflowID); err != nil {
+		return 0, err
+	}
+	past, err := executionsOf(ctx, tx, b)
+	switch {
+	case err != nil:
+		return 0, err
+	case past.existing != 0:
+		return past.existing, nil
+	case past.overtaken:
+		// A late call of an execution that is over: a later one has begun runs.
+	default:
+		if err := decideEarlier(ctx, tx, b); err != nil {
+			return 0, err
+		}
+	}
+	if b.Mode != events.Incremental {
+		return beginForRequest(ctx, tx, tenant, b)
+	}
+	if past.overtaken {
+		return 0, nil
+	}
+	return beginForWaiting(ctx, tx, tenant, b)
+}
+
+// executions is what the ledger says of a workflow ID's executions, seen from one of them.
+type executions struct {
+	existing  int64 // the run that is asked for, 0 when it has not begun
+	overtaken bool  // another execution has begun a run after this one's last
+}
+
+// executionsOf reads them. Executions of one workflow ID never overlap, so the one
+// with the latest run is the latest. Withdrawn requests have pass 0 and no execution.
+func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.Begin) (x executions, err error) {
+	err = tx.QueryRow(ctx, `
+		select coalesce(max(run_number) filter (where first_run_id = $2 and pass = $3), 0),
+			coalesce(max(run_number) filter (where first_run_id = $2) < max(run_number) filter (where first_run_id <> $2), false)
+		from raw.sync_runs where workflow_id = $1 and pass > 0`,
+		b.WorkflowID, b.FirstRunID, b.Pass).Scan(&x.existing, &x.overtaken)
+	return x, err
+}
+
+// decideEarlier decides what other executions of the workflow ID left undecided.
+func decideEarlier(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
+	rows, err := tx.Query(ctx, `
+		select run_number from raw.sync_runs
+		where workflow_id = $1 and first_run_id <> $2 and state = 'running' order by run_number`, b.WorkflowID, b.FirstRunID)
+	if err != nil {
+		return err
+	}
+	earlier, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	for _, number := range earlier {
+		err := decide(ctx, tx, number, ledger.Decision{State: ledger.Failed, Error: &events.RunError{
+			Type: events.Terminated, Message: "the workflow execution ended without an outcome, and another one took its place",
+		}})
+		if err != nil {
+			return fmt.Errorf("decide earlier run %d: %w", number, err)
+		}
+	}
+	return nil
+}
+
+// beginForRequest begins the run of a full or rebuild request.
+func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
+	request, err := lockRequest(ctx, tx, b.RequestID)
+	if err != nil || request.RunNumber != 0 {
+		return request.RunNumber, err
+	}
+	number, err := insertRun(ctx, tx, tenant, b, request.Entities, request.AllowDeletes)
+	if err != nil {
+		return 0, err
+	}
+	return number, claim(ctx, tx, number, []string{request.ID})
+}
+
+// beginForWaiting begins an incremental run for all requests that wait.
+func beginForWaiting(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
+	waiting, err := lockWaiting(ctx, tx, tenant)
+	if err != nil || len(waiting.ids) == 0 {
+		return 0, err
+	}
+	number, err := insertRun(ctx, tx, tenant, b, inCatalogueOrder(waiting.entities), false)
+	if err != nil {
+		return 0, err
+	}
+	return number, claim(ctx, tx, number, waiting.ids)
+}
+
+// lockRequest reads a request and holds it until the transaction ends.
+func lockRequest(ctx context.Context, tx pgx.Tx, id string) (ledger.Request, error) {
+	found, err := queryRequests(ctx, tx, "where q.request_id = $1 for update", text(id))
+	if err != nil {
+		return ledger.Request{}, err
+	}
+	if len(found) == 0 {
+		return ledger.Request{}, fmt.Errorf("request %q: %w", id, ledger.ErrUnknown)
+	}
+	return found[0], nil
+}
+
+// waiting are incremental requests that no run has claimed.
+type waiting struct {
+	ids      []string
+	entities []string // may repeat
+}
+
+// lockWaiting reads a tenant's waiting requests and holds them until the transaction ends.
+func lockWaiting(ctx context.Context, tx pgx.Tx, tenant int64) (w waiting, err error) {
+	rows, err := tx.Query(ctx, `
+		select request_id, entities from raw.sync_requests
+		where tenant_id = $1 and mode = 'incremental' and run_number is null order by request_id for update`, tenant)
+	if err != nil {
+		return w, err
+	}
+	var id string
+	var entities []string
+	_, err = pgx.ForEachRow(rows, []any{&id, &entities}, func() error {
+		w.ids = append(w.ids, id)
+		for _, e := range entities {
+			if !slices.Contains(w.entities, e) {
+				w.entities = append(w.entities, e)
+			}
+		}
+		return nil
+	})
+	return w, err
+}
+
+func insertRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin, entities []string, allowDeletes bool) (number int64, err error) {
+	err = tx.QueryRow(ctx, `
+		insert into raw.sync_runs (tenant_id, mode, workflow_id, first_run_id, pass, entities, allow_deletes)
+		values ($1, $2, $3, $4, $5, $6, $7) returning run_number`,
+		tenant, b.Mode, b.WorkflowID, b.FirstRunID, b.Pass, entities, allowDeletes).Scan(&number)
+	return number, err
+}
+
+// claim makes a run serve requests that the transaction holds.
+func claim(ctx context.Context, tx pgx.Tx, number int64, requestIDs []string) error {
+	_, err := tx.Exec(ctx, "update raw.sync_requests set run_number = $1 where request_id = any($2)", number, requestIDs)
+	return err
+}
+
+// inCatalogueOrder sorts entity names as the catalogue lists them, each once. Names
+// it does not know come last.
+func inCatalogueOrder(names []string) []string {
+	var out []string
+	for _, name := range append(entity.Names(), names...) {
+		if slices.Contains(names, name) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// advisoryLock makes transactions that name the same thing wait for each other.
+func advisoryLock(ctx context.Context, tx pgx.Tx, name string) error {
+	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended($1, 0))", "lazisync "+name)
+	return err
+}

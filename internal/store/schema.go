@@ -1,0 +1,83 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// schemaName is the schema of everything here.
+const schemaName = "raw"
+
+// tableName is an entity's table as the ledger writes it: raw.st_customers.
+func tableName(e entity.Entity) string { return schemaName + "." + e.Table() }
+
+// entityName is the entity whose table tableName wrote.
+func entityName(table string) string { return strings.TrimPrefix(table, schemaName+".st_") }
+
+// keyType is the type of an entity's st_id.
+func keyType(e entity.Entity) string {
+	if e.Key == entity.TextID {
+		return "text"
+	}
+	return "bigint"
+}
+
+func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// column is a column of an entity's table.
+type column struct{ name, definition string }
+
+// tableColumns are the columns of an entity's table, in order: its key, the typed
+// columns of the catalogue, and what every table has.
+func tableColumns(e entity.Entity) []column {
+	columns := []column{{"tenant_id", "bigint not null"}, {"st_id", keyType(e) + " not null"}}
+	for _, c := range e.Columns {
+		columns = append(columns, column{c.Name, string(c.Type)})
+	}
+	return append(columns,
+		column{"modified_on", "timestamptz"},
+		column{"full_data", "jsonb not null"},
+		column{"fetched_at", "timestamptz not null"},
+		column{"run_number", "bigint not null"},
+		column{"deleted_at", "timestamptz"},
+	)
+}
+
+// createTable makes an entity's table and its index.
+func createTable(e entity.Entity) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "create table %s (\n", tableName(e))
+	for _, c := range tableColumns(e) {
+		fmt.Fprintf(&b, "    %s %s,\n", quoted(c.name), c.definition)
+	}
+	b.WriteString("    primary key (tenant_id, st_id)\n);\n")
+	fmt.Fprintf(&b, "create index %s on %s (tenant_id, run_number)", e.Table()+"_run", tableName(e))
+	return b.String()
+}
+
+// addColumns adds typed columns to an entity's table and fills them from the
+// records that are there: an unchanged record is never written again, so nothing
+// else would.
+func addColumns(e entity.Entity, missing []entity.Column) string {
+	add := make([]string, len(missing))
+	fill := make([]string, len(missing))
+	for i, c := range missing {
+		add[i] = fmt.Sprintf("add column %s %s", quoted(c.Name), c.Type)
+		fill[i] = fmt.Sprintf("%s = %s", quoted(c.Name), pick("full_data", c))
+	}
+	return fmt.Sprintf("alter table %[1]s %[2]s;\nupdate %[1]s set %[3]s",
+		tableName(e), strings.Join(add, ", "), strings.Join(fill, ", "))
+}
+
+// pick is the SQL that reads a column out of a jsonb document.
+func pick(document string, c entity.Column) string {
+	path := document + " -> '" + c.Path + "'"
+	if strings.Contains(c.Path, ".") {
+		path = document + " #> '{" + strings.ReplaceAll(c.Path, ".", ",") + "}'"
+	}
+	return fmt.Sprintf("%s.to_%s(%s)", schemaName, c.Type, path)
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// States lists the freshness of every table that was ever opened, of one tenant or,
+// for "", of all.
+func (s *Store) States(ctx context.Context, tenant string) (states []ledger.State, err error) {
+	var only *int64
+	if tenant != "" {
+		number, err := tenantNumber(tenant)
+		if err != nil {
+			return nil, fmt.Errorf("list sync states: %w", err)
+		}
+		only = &number
+	}
+	err = s.read(ctx, "list sync states", func(q querier) error {
+		rows, err := q.Query(ctx, `
+			select tenant_id, table_name, last_full_sync, last_incremental_sync, records_count, sync_status
+			from raw.sync_state where $1::bigint is null or tenant_id = $1 order by tenant_id, table_name`, only)
+		if err != nil {
+			return err
+		}
+		states, err = pgx.CollectRows(rows, scanState)
+		return err
+	})
+	return states, err
+}
+
+func scanState(row pgx.CollectableRow) (ledger.State, error) {
+	var state ledger.State
+	var tenant int64
+	var table string
+	var full, incremental *time.Time
+	err := row.Scan(&tenant, &table, &full, &incremental, &state.Records, &state.Status)
+	state.TenantID, state.Entity = tenantText(tenant), entityName(table)
+	state.LastFullSync, state.LastIncrementalSync = instant(full), instant(incremental)
+	return state, err
+}
+
+// rowsAtOnce is how many rows Rows reads with one statement, so that a table of any
+// size stays within a statement's time.
+const rowsAtOnce = 5000
+
+// Rows calls f with every row of a tenant's entity in the order of ids, deleted ones
+// too. fullData is valid only during the call.
+func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
+	f func(id string, modifiedOn time.Time, deleted bool, fullData []byte) error,
+) error {
+	number, err := tenantNumber(tenant)
+	if err != nil {
+		return fmt.Errorf("read rows of %s: %w", e.Name, err)
+	}
+	rows := &rowReader{tenant: number, entity: e, call: f}
+	for !rows.done {
+		if err := s.read(ctx, "read rows of "+e.Name, func(q querier) error { return rows.next(ctx, q) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowReader reads a table piece by piece.
+type rowReader struct {
+	tenant int64
+	entity entity.Entity
+	call   func(id string, modifiedOn time.Time, deleted bool, fullData []byte) error
+	after  *string // the last id that was read
+	done   bool
+}
+
+func (r *rowReader) next(ctx context.Context, q querier) error {
+	rows, err := q.Query(ctx, fmt.Sprintf(`
+		select st_id::text, modified_on, deleted_at is not null, full_data::text from %s
+		where tenant_id = $1 and ($2::%[2]s is null or st_id > $2::%[2]s) order by st_id limit $3`, tableName(r.entity), keyType(r.entity)),
+		r.tenant, r.after, rowsAtOnce)
+	if err != nil {
+		return err
+	}
+	var id string
+	var modified *time.Time
+	var deleted bool
+	var data []byte
+	read := 0
+	_, err = pgx.ForEachRow(rows, []any{&id, &modified, &deleted, &data}, func() error {
+		read++
+		last := id
+		r.after = &last
+		return r.call(id, instant(modified), deleted, data)
+	})
+	r.done = read < rowsAtOnce
+	return err
+}
+
+// Tenants lists the tenants that have rows in any entity's table. A database without
+// the tables has none.
+func (s *Store) Tenants(ctx context.Context) (tenants []string, err error) {
+	err = s.read(ctx, "list tenants", func(q querier) error {
+		var found []int64
+		for _, e := range entity.Catalogue {
+			numbers, err := tenantsOf(ctx, q, e)
+			if err != nil {
+				return err
+			}
+			found = append(found, numbers...)
+		}
+		slices.Sort(found)
+		tenants = tenants[:0]
+		for _, number := range slices.Compact(found) {
+			tenants = append(tenants, tenantText(number))
+		}
+		return nil
+	})
+	return tenants, err
+}
+
+// tenantsSQL jumps from one tenant to the next in the primary key's index, whatever
+// number of rows each has.
+const tenantsSQL = `
+	with recursive tenants (id) as (
+		(select min(tenant_id) from TABLE)
+		union all
+		select (select min(tenant_id) from TABLE where tenant_id > id) from tenants where id is not null)
+	select id from tenants where id is not null`
+
+func tenantsOf(ctx context.Context, q querier, e entity.Entity) ([]int64, error) {
+	var exists bool
+	if err := q.QueryRow(ctx, "select to_regclass($1) is not null", tableName(e)).Scan(&exists); err != nil || !exists {
+		return nil, err
+	}
+	rows, err := q.Query(ctx, strings.ReplaceAll(tenantsSQL, "TABLE", tableName(e)))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// record is a record with its key as the table holds it.
+type record struct {
+	entity.Record
+	number int64 // the key, where it is a number
+}
+
+// stored is what a page did to the rows.
+type stored struct {
+	inserted, updated, deleted int64
+	live                       int64 // by how many the live rows grew
+}
+
+func (s *stored) add(o stored) {
+	s.inserted += o.inserted
+	s.updated += o.updated
+	s.deleted += o.deleted
+	s.live += o.live
+}
+
+// prepare sorts a page's records by key, keeps the newest of each, and separates
+// those whose key does not fit the table.
+func prepare(e entity.Entity, all []entity.Record) (records []record, rejected []entity.Rejected) {
+	records = make([]record, 0, len(all))
+	for _, r := range all {
+		var number int64
+		if e.Key == entity.Int64ID {
+			var err error
+			if number, err = strconv.ParseInt(r.ID, 10, 64); err != nil {
+				rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: r.Raw, Reason: fmt.Sprintf("id: got %q, want a 64-bit integer", r.ID)})
+				continue
+			}
+		}
+		records = append(records, record{r, number})
+	}
+	slices.SortStableFunc(records, func(a, b record) int {
+		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.ID, b.ID))
+	})
+	// One statement cannot write a row twice.
+	kept := records[:0]
+	for _, r := range records {
+		last := len(kept) - 1
+		switch {
+		case last < 0 || kept[last].number != r.number || kept[last].ID != r.ID:
+			kept = append(kept, r)
+		case !r.ModifiedOn.Before(kept[last].ModifiedOn):
+			kept[last] = r
+		}
+	}
+	return kept, rejected
+}
+
+// upsert stores records. When PostgreSQL refuses the data it halves them until it
+// has found the ones at fault, which it returns; the others are stored.
+func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (done stored, refused []entity.Rejected, err error) {
+	if len(records) == 0 {
+		return done, nil, nil
+	}
+	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		return savepoint.QueryRow(ctx, pageSQL(s.entity), s.arguments(records)...).
+			Scan(&done.inserted, &done.updated, &done.deleted, &done.live)
+	})
+	if err == nil {
+		return done, nil, nil
+	}
+	reason, data := refusesData(err)
+	if !data {
+		return done, nil, err
+	}
+	if len(records) == 1 {
+		return stored{}, []entity.Rejected{{
+			ID: records[0].ID, Raw: records[0].Raw, Reason: fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", reason.Message, reason.Code),
+		}}, nil
+	}
+	done = stored{}
+	for half := range slices.Chunk(records, (len(records)+1)/2) {
+		part, faulty, err := s.upsert(ctx, tx, half)
+		if err != nil {
+			return stored{}, nil, err
+		}
+		done.add(part)
+		refused = append(refused, faulty...)
+	}
+	return done, refused, nil
+}
+
+// arguments are the parameters of pageSQL.
+func (s pageStore) arguments(records []record) []any {
+	numbers := make([]int64, len(records))
+	texts := make([]string, len(records))
+	modified := make([]*time.Time, len(records))
+	gone := make([]bool, len(records))
+	data := make([][]byte, len(records))
+	for i, r := range records {
+		numbers[i], texts[i], modified[i], gone[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, r.Raw
+	}
+	var keys any = numbers
+	if s.entity.Key == entity.TextID {
+		keys = texts
+	}
+	return []any{s.tenant, s.run, s.page.Date, keys, modified, gone, data}
+}
