@@ -35,7 +35,8 @@ type Options struct {
 	Publisher Publisher
 	Ledger    Ledger
 
-	// Subscribe delivers what is published from now on until ctx is done.
+	// Subscribe returns once it has begun, and delivers what is published from
+	// then on until ctx is done.
 	Subscribe func(ctx context.Context, deliver func(events.Message)) error
 	// WorkflowID names the workflow that will serve a request.
 	WorkflowID func(mode events.Mode, requestID, tenant string) string

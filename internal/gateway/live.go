@@ -30,8 +30,9 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	stream := &eventStream{writer: w, control: http.NewResponseController(w), frames: make(chan []byte, streamBuffer), cancel: cancel}
-	ended := make(chan error, 1)
-	go func() { ended <- g.Subscribe(ctx, stream.deliver) }()
+	if err := g.Subscribe(ctx, stream.deliver); err != nil {
+		return unavailable("events cannot be followed", err)
+	}
 
 	if err := stream.control.SetReadDeadline(time.Time{}); err != nil { // the server's limit is for requests
 		return fmt.Errorf("lift read deadline: %w", err)
@@ -42,12 +43,12 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if err := stream.send([]byte(": welcome\nretry: 2000\n\n")); err != nil {
 		return nil //nolint:nilerr // the reader has gone, there is nobody to answer
 	}
-	g.relay(ctx, stream, ended)
+	g.relay(ctx, stream)
 	return nil
 }
 
 // relay sends frames until the reader goes, falls behind, or the gateway closes.
-func (g *Gateway) relay(ctx context.Context, stream *eventStream, ended <-chan error) {
+func (g *Gateway) relay(ctx context.Context, stream *eventStream) {
 	heartbeat := time.NewTicker(streamHeartbeat)
 	defer heartbeat.Stop()
 	for {
@@ -57,13 +58,6 @@ func (g *Gateway) relay(ctx context.Context, stream *eventStream, ended <-chan e
 			return
 		case <-g.closing:
 			return
-		case err := <-ended:
-			if err != nil {
-				g.Logger.Error().Err(err).Msg("event stream ended")
-				return
-			}
-			ended = nil // a subscription that returns goes on until ctx is done
-			continue
 		case frame = <-stream.frames:
 		case <-heartbeat.C:
 		}

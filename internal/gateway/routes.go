@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/lazi/lazisync/events"
@@ -65,44 +64,42 @@ func wrap(h http.Handler) handler {
 
 // routed answers every path and method, also the wrong ones, with our own words.
 func (g *Gateway) routed() http.Handler {
-	byPath := map[string]map[string]handler{}
+	mux := http.NewServeMux()
 	for _, r := range g.routes() {
-		if byPath[r.path] == nil {
-			byPath[r.path] = map[string]handler{}
-		}
 		handle := r.handle
 		if r.access == members {
 			handle = g.guarded(handle)
 		}
-		byPath[r.path][r.method] = handle
-		if r.method == http.MethodGet {
-			byPath[r.path][http.MethodHead] = handle
+		mux.Handle(r.method+" "+r.path, g.answering(handle))
+	}
+	unmatched := g.answering(func(w http.ResponseWriter, r *http.Request) error {
+		allowed := methods(mux, r)
+		if len(allowed) == 0 {
+			return notFound("path", r.URL.Path, "a path that the documentation lists")
 		}
-	}
-	mux := http.NewServeMux()
-	for path, methods := range byPath {
-		mux.Handle(path, g.answering(byMethod(methods)))
-	}
-	mux.Handle("/", g.answering(func(_ http.ResponseWriter, r *http.Request) error {
-		return notFound("path", r.URL.Path, "a path that the documentation lists")
-	}))
-	return mux
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return wrongMethod(r.Method, allowed)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			unmatched.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
-func byMethod(methods map[string]handler) handler {
+// methods lists those that the path of a request does take.
+func methods(mux *http.ServeMux, r *http.Request) []string {
 	var allowed []string
-	for method := range methods {
-		allowed = append(allowed, method)
-	}
-	slices.Sort(allowed)
-	return func(w http.ResponseWriter, r *http.Request) error {
-		handle, ok := methods[r.Method]
-		if !ok {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			return wrongMethod(r.Method, allowed)
+	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := *r
+		other.Method = method
+		if _, pattern := mux.Handler(&other); pattern != "" {
+			allowed = append(allowed, method)
 		}
-		return handle(w, r)
 	}
+	return allowed
 }
 
 // answering turns a handler's error into a problem document.

@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	tokens := []Token{NewToken("ops", "secret-one"), NewToken("ci", "secret-two")}
+	for what, c := range map[string]struct {
+		headers []string
+		status  int
+	}{
+		"the first":      {[]string{"Authorization", "Bearer secret-one"}, 202},
+		"the second":     {[]string{"Authorization", "bearer  secret-two"}, 202},
+		"elsewhere":      {[]string{"Authorization", "Bearer secret-one", "Host", "sync.example.com"}, 202},
+		"none":           {nil, 401},
+		"wrong":          {[]string{"Authorization", "Bearer secret-three"}, 401},
+		"a beginning":    {[]string{"Authorization", "Bearer secret-on"}, 401},
+		"empty":          {[]string{"Authorization", "Bearer "}, 401},
+		"its name":       {[]string{"Authorization", "Bearer ops"}, 401},
+		"another scheme": {[]string{"Authorization", "Basic secret-one"}, 401},
+		"two":            {[]string{"Authorization", "Bearer secret-one", "Authorization", "Bearer secret-two"}, 401},
+		"in a cookie":    {[]string{"Cookie", sessionCookie + "=secret-one"}, 401},
+		"by another web site": {
+			[]string{"Authorization", "Bearer secret-one", "Sec-Fetch-Site", "cross-site"}, 403,
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, func(o *Options) { o.Tokens = tokens })
+			got := s.send(http.MethodPost, "/sync/x/pause", "", c.headers...)
+			require.Equal(t, c.status, got.status, got.body)
+			require.Len(t, s.box.events(), map[bool]int{true: 1}[c.status == 202])
+			if c.status == 401 {
+				got.isProblem(t, 401, "Authorization: Bearer")
+				require.Equal(t, `Bearer realm="lazisync"`, got.header.Get("WWW-Authenticate"))
+			}
+			require.NotContains(t, s.log.String(), "secret")
+		})
+	}
+}
+
+func TestTokensGuardEverythingThatShowsOrChanges(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(o *Options) {
+		o.Tokens = []Token{NewToken("ops", "secret")}
+		o.Metrics = http.NotFoundHandler()
+	})
+	for _, r := range s.gate.routes() {
+		path := strings.NewReplacer("{workflowId}", "w", "{requestId}", "r", "{tenant}", "1001", "{$}", "").Replace(r.path)
+		got := s.send(r.method, path, "")
+		switch r.path {
+		case "/{$}", "/healthz", "/readyz":
+			require.Equal(t, 200, got.status, path)
+		case "/webhooks/servicetitan", "/webhooks/servicetitan/{tenant}":
+			got.isProblem(t, 401, "HMAC")
+		default:
+			if r.method == http.MethodDelete {
+				continue // ends a session and shows nothing
+			}
+			got.isProblem(t, 401, "Bearer")
+		}
+	}
+}
+
+func TestCallersHaveIdentitiesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops team", "one"), NewToken("ci", "two")} })
+	for _, secret := range []string{"one", "two"} {
+		require.Equal(t, 202, s.send(http.MethodPost, "/sync/x/pause", "", "Authorization", "Bearer "+secret, "Idempotency-Key", "same").status)
+	}
+	stored := s.box.events()
+	require.Len(t, stored, 2)
+	require.Equal(t, "/lazisync/gateway/ops%20team", stored[0].Source())
+	require.Equal(t, "/lazisync/gateway/ci", stored[1].Source())
+	data, err := events.Control.Data(stored[0])
+	require.NoError(t, err)
+	require.Equal(t, "ops team", data.Actor)
+}
+
+func TestSession(t *testing.T) {
+	t.Parallel()
+	now := today
+	open := func(name, secret string) *site {
+		return open(t, func(o *Options) {
+			o.Tokens = []Token{NewToken("another", "other"), NewToken(name, secret)}
+			o.Now = func() time.Time { return now }
+		})
+	}
+	s := open("ops.team", "secret")
+	require.Equal(t, 401, s.send(http.MethodPost, "/session", "", "Authorization", "Bearer wrong").status)
+	got := s.send(http.MethodPost, "/session", "", "Authorization", "Bearer secret", "X-Forwarded-Proto", "https")
+	require.Equal(t, 204, got.status)
+	line := got.header.Get("Set-Cookie")
+	for _, want := range []string{"HttpOnly", "Secure", "SameSite=Strict", "Path=/", "Max-Age=43200"} {
+		require.Contains(t, line, want)
+	}
+	require.NotContains(t, line, "secret")
+	pair, _, _ := strings.Cut(line, ";")
+
+	status := func(s *site, cookie string) int {
+		return s.send(http.MethodGet, "/api/sync/runs", "", "Cookie", cookie).status
+	}
+	require.Equal(t, 200, status(s, pair))
+	require.Equal(t, 200, status(open("ops.team", "secret"), pair), "any gateway with the same tokens")
+	require.Equal(t, 401, status(open("ops.team", "changed"), pair), "the token was changed")
+	require.Equal(t, 401, status(open("renamed", "secret"), pair))
+	require.Equal(t, 401, status(s, pair+"x"))
+	require.Equal(t, 401, status(s, sessionCookie+"=.."))
+	require.Equal(t, 401, status(s, strings.Replace(pair, "=", "=b3Bz", 1)))
+	require.Equal(t, 403, s.send(http.MethodPost, "/sync/full", "", "Cookie", pair, "Origin", "https://evil.example").status)
+
+	now = now.Add(sessionLength)
+	require.Equal(t, 401, status(s, pair), "it has ended")
+	require.Contains(t, s.send(http.MethodDelete, "/session", "").header.Get("Set-Cookie"), "Max-Age=0")
+}
+
+func TestWithoutTokensOnlyThisMachineIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	for host, status := range map[string]int{
+		"localhost": 200, "localhost:8080": 200, "127.0.0.1:8080": 200, "127.3.2.1": 200, "[::1]:8080": 200, "[::1]": 200,
+		"evil.example": 403, "localhost.evil.example": 403, "192.168.1.5:8080": 403,
+	} {
+		require.Equal(t, status, s.send(http.MethodGet, "/api/sync/runs", "", "Host", host).status, host)
+		require.Equal(t, 200, s.send(http.MethodGet, "/healthz", "", "Host", host).status, host)
+	}
+}
+
+func TestCheckAddr(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"127.0.0.1:8080", "localhost:0", "[::1]:8080", "127.9.9.9:1"} {
+		require.NoError(t, CheckAddr(addr, nil))
+	}
+	for _, addr := range []string{":8080", "0.0.0.0:8080", "[::]:8080", "192.168.0.1:80", "example.com:80", "8080", ""} {
+		require.ErrorContains(t, CheckAddr(addr, nil), "want a loopback address such as 127.0.0.1:8080, or API_TOKENS set")
+		require.NoError(t, CheckAddr(addr, []Token{NewToken("a", "b")}))
+	}
+}

@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+func TestRequestIsPublished(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	for what, c := range map[string]struct {
+		path, body string
+		want       events.RequestData
+	}{
+		"no body":         {"/sync/full", "", events.RequestData{Mode: events.Full}},
+		"an empty object": {"/sync/incremental", "{}", events.RequestData{Mode: events.Incremental}},
+		"under /api":      {"/api/sync/full", "{}", events.RequestData{Mode: events.Full}},
+		"everything": {
+			"/api/sync/full",
+			`{"entities":["jobs","customers"],"tenantId":"1001","notify":false,"channel":"#ops","allowDeletes":true,"reason":"why not"}`,
+			events.RequestData{
+				Mode: events.Full, Entities: []string{"jobs", "customers"}, TenantID: "1001", Notify: &no,
+				Channel: "#ops", AllowDeletes: true, Reason: "why not",
+			},
+		},
+		"all entities": {"/sync/incremental", `{"entities":["*"],"notify":true}`, events.RequestData{Mode: events.Incremental, Entities: []string{"*"}, Notify: &yes}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, nil)
+			s.book.fail = errors.New("down") // the run ID is not known then, and the request is stored all the same
+			const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+			got := s.send(http.MethodPost, c.path, c.body, "Traceparent", trace)
+			require.Equal(t, 202, got.status, got.body)
+			stored := s.box.events()
+			require.Len(t, stored, 1)
+			data, err := events.Requested.Data(stored[0])
+			require.NoError(t, err)
+			require.Equal(t, c.want, data)
+			require.Equal(t, "/lazisync/gateway", stored[0].Source())
+			require.Equal(t, trace, events.TraceParent(stored[0]))
+			id := events.RequestID(stored[0].Source(), stored[0].ID())
+			require.Equal(t, map[string]any{
+				"requestId": id, "workflowId": string(c.want.Mode) + "-" + id + "-1001", "runId": nil,
+			}, got.json(t))
+		})
+	}
+}
+
+func TestRequestAnswersWithTheRunID(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	id := events.RequestID("/lazisync/gateway", "my-key")
+	s.book.hold(id, ledger.Receipt{Request: ledger.Request{ID: id, Mode: events.Full, TenantID: "1001"}})
+	looks := 0
+	s.book.looked = func() { // as the bridge would: received first, the run ID later
+		if looks++; looks == 4 {
+			s.book.requests[id] = ledger.Receipt{Request: ledger.Request{ID: id, FirstRunID: "run-7"}}
+		}
+	}
+	got := s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "my-key")
+	require.Equal(t, 202, got.status)
+	require.Equal(t, map[string]any{"requestId": id, "workflowId": "full-" + id + "-1001", "runId": "run-7"}, got.json(t))
+}
+
+func TestRequestGivesUpOnTheRunID(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	began := time.Now()
+	got := s.send(http.MethodPost, "/sync/full", "")
+	require.Equal(t, 202, got.status)
+	require.Nil(t, got.json(t)["runId"])
+	require.InDelta(t, runIDTimeout.Seconds(), time.Since(began).Seconds(), 1)
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	id := events.RequestID("/lazisync/gateway", "k")
+	held := ledger.Request{
+		ID: id, Mode: events.Full, TenantID: "1001", Entities: []string{"customers", "jobs"}, Channel: "#sync-alerts", FirstRunID: "r",
+	}
+	first := s.send(http.MethodPost, "/sync/full", `{"entities":["customers","jobs"]}`, "Idempotency-Key", "k")
+	require.Equal(t, 202, first.status)
+	s.book.hold(id, ledger.Receipt{Request: held})
+	for body, status := range map[string]int{
+		`{"entities":["customers","jobs"]}`:                          202,
+		`{"entities":["customers","jobs"],"channel":"#sync-alerts"}`: 202,
+		`{"entities":["customers"]}`:                                 409,
+		`{"entities":["customers","jobs"],"allowDeletes":true}`:      409,
+		`{"entities":["customers","jobs"],"notify":true}`:            409,
+		`{"entities":["customers","jobs"],"channel":"#ops"}`:         409,
+		`{"reason":"another"}`:                                       409,
+	} {
+		got := s.send(http.MethodPost, "/sync/full", body, "Idempotency-Key", "k")
+		require.Equal(t, status, got.status, body)
+		if status == 202 {
+			require.Equal(t, id, got.json(t)["requestId"])
+		}
+	}
+	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "Idempotency-Key was used for a request with other data")
+	require.Len(t, s.box.events(), 1)
+}
+
+func TestRequestRefused(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		path, body string
+		headers    []string
+		status     int
+		detail     string
+	}{
+		"not JSON":             {body: "full please", status: 400, detail: "want one JSON object"},
+		"a list":               {body: "[]", status: 400},
+		"null":                 {body: "null", status: 400},
+		"a field twice":        {body: `{"reason":"a","reason":"b"}`, status: 400, detail: `field "reason" is given twice`},
+		"unknown field":        {body: `{"entitys":["jobs"]}`, status: 422, detail: "entitys"},
+		"wrong type":           {body: `{"notify":"yes"}`, status: 422, detail: "notify"},
+		"no entities":          {body: `{"entities":[]}`, status: 422, detail: "entities"},
+		"an entity twice":      {body: `{"entities":["jobs","jobs"]}`, status: 422, detail: "entities"},
+		"the mode said again":  {body: `{"mode":"incremental"}`, status: 422, detail: `mode: got "incremental", want nothing: the path says it`},
+		"an unknown entity":    {body: `{"entities":["jobs","custmers"]}`, status: 422, detail: `entities[1]: got "custmers", want an entity of the catalogue (did you mean customers?)`},
+		"an unknown tenant":    {body: `{"tenantId":"7"}`, status: 422, detail: `tenantId: got "7", want a configured tenant`},
+		"a key with a tab":     {headers: []string{"Idempotency-Key", "a\tb"}, status: 422, detail: "id"},
+		"a key too long":       {headers: []string{"Idempotency-Key", strings.Repeat("k", 257)}, status: 422, detail: "id"},
+		"another content type": {body: "{}", headers: []string{"Content-Type", "text/xml"}, status: 415},
+		"too large":            {body: `{"reason":"` + strings.Repeat("x", maxBody) + `"}`, status: 413},
+		"just too large":       {body: `{"reason":"` + strings.Repeat("x", maxBody-13) + `"}`, status: 413},
+		"another origin":       {headers: []string{"Origin", "https://evil.example"}, status: 403, detail: "another web site"},
+		"another site":         {headers: []string{"Sec-Fetch-Site", "cross-site"}, status: 403},
+		"another name":         {headers: []string{"Host", "evil.example"}, status: 403, detail: "loopback name"},
+		"unknown path":         {path: "/sync/everything", status: 404},
+		"unknown action":       {path: "/sync/full-sync-1/stop", status: 404},
+		"pause with a field":   {path: "/sync/full-sync-1/pause", body: `{"why":"so"}`, status: 422, detail: "why"},
+		"pause of a request":   {path: "/sync/full-sync-1/pause", body: `{"requestId":"r"}`, status: 422, detail: "the path names the workflow"},
+		"pause of another":     {path: "/sync/full-sync-1/pause", body: `{"workflowId":"r"}`, status: 422, detail: "the path says it"},
+		"pause as cancel":      {path: "/sync/full-sync-1/pause", body: `{"action":"cancel"}`, status: 422, detail: "the path says it"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, nil)
+			path := c.path
+			if path == "" {
+				path = "/sync/full"
+			}
+			s.send(http.MethodPost, path, c.body, c.headers...).isProblem(t, c.status, c.detail)
+			require.Empty(t, s.box.events())
+		})
+	}
+}
+
+func TestRequestNamesAllThatIsWrong(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	got := s.send(http.MethodPost, "/sync/full", `{"entities":["x","jobz"],"tenantId":"7"}`).json(t)
+	require.Equal(t, []any{
+		map[string]any{"path": "entities[0]", "got": `"x"`, "want": "an entity of the catalogue"},
+		map[string]any{"path": "entities[1]", "got": `"jobz"`, "want": "an entity of the catalogue (did you mean jobs?)"},
+		map[string]any{"path": "tenantId", "got": `"7"`, "want": "a configured tenant"},
+	}, got["errors"])
+}
+
+func TestRequestWithSeveralTenantsNeedsOne(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(o *Options) { o.Tenants = []string{"1001", "1002"} })
+	s.send(http.MethodPost, "/sync/full", "").isProblem(t, 422, "a configured tenant")
+	s.book.fail = context.DeadlineExceeded
+	require.Equal(t, 202, s.send(http.MethodPost, "/sync/full", `{"tenantId":"1002"}`).status)
+}
+
+func TestControlIsPublished(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", "/api"} {
+		for _, action := range []events.Action{events.Pause, events.Resume, events.Cancel} {
+			s := open(t, nil)
+			got := s.send(http.MethodPost, prefix+"/sync/full-sync-0123/"+string(action), `{"reason":"lunch","actor":"me"}`)
+			require.Equal(t, 202, got.status, got.body)
+			stored := s.box.events()
+			require.Len(t, stored, 1)
+			data, err := events.Control.Data(stored[0])
+			require.NoError(t, err)
+			require.Equal(t, events.ControlData{Action: action, WorkflowID: "full-sync-0123", Reason: "lunch", Actor: "me"}, data)
+			require.Equal(t, map[string]any{
+				"success": true, "requestId": events.RequestID(stored[0].Source(), stored[0].ID()),
+			}, got.json(t))
+		}
+	}
+}
+
+func TestCommandsAreNotTakenUnlessStored(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/sync/full", "/sync/incremental", "/sync/x/cancel"} {
+		s := open(t, nil)
+		s.box.refuse = errors.New("no responders")
+		got := s.send(http.MethodPost, path, "")
+		got.isProblem(t, 503, "could not be stored")
+		require.NotEmpty(t, got.header.Get("Retry-After"))
+	}
+}

@@ -1,0 +1,203 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+var today = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// box takes in events as JetStream would, once each, and delivers them.
+type box struct {
+	mu      sync.Mutex
+	stored  []events.Event
+	known   map[string]bool
+	refuse  error
+	readers []func(events.Message)
+}
+
+func (b *box) Publish(_ context.Context, event events.Event) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.refuse != nil {
+		return b.refuse
+	}
+	id := events.MsgID(event.Source(), event.ID())
+	if b.known[id] {
+		return nil
+	}
+	if b.known == nil {
+		b.known = map[string]bool{}
+	}
+	b.known[id] = true
+	b.stored = append(b.stored, event)
+	return nil
+}
+
+func (b *box) Subscribe(_ context.Context, deliver func(events.Message)) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.readers = append(b.readers, deliver)
+	return b.refuse
+}
+
+func (b *box) tell(m events.Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, deliver := range b.readers {
+		deliver(m)
+	}
+}
+
+func (b *box) events() []events.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]events.Event(nil), b.stored...)
+}
+
+// book is a ledger that holds what the test put in.
+type book struct {
+	mu       sync.Mutex
+	requests map[string]ledger.Receipt
+	runs     []ledger.Run
+	states   []ledger.State
+	fail     error
+	asked    []any
+	looked   func() // called at each look for a request
+}
+
+func (b *book) Request(_ context.Context, id string) (ledger.Receipt, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.looked != nil {
+		b.looked()
+	}
+	if b.fail != nil {
+		return ledger.Receipt{}, b.fail
+	}
+	held, ok := b.requests[id]
+	if !ok {
+		return held, ledger.ErrUnknown
+	}
+	return held, nil
+}
+
+func (b *book) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
+	b.asked = append(b.asked, limit)
+	return b.runs, b.fail
+}
+
+func (b *book) States(_ context.Context, tenant string) ([]ledger.State, error) {
+	b.asked = append(b.asked, tenant)
+	return b.states, b.fail
+}
+
+func (b *book) hold(id string, r ledger.Receipt) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.requests == nil {
+		b.requests = map[string]ledger.Receipt{}
+	}
+	b.requests[id] = r
+}
+
+// site is a gateway on a real listener.
+type site struct {
+	t    *testing.T
+	gate *Gateway
+	url  string
+	box  *box
+	book *book
+	log  *bytes.Buffer
+}
+
+func open(t *testing.T, change func(*Options)) *site {
+	t.Helper()
+	s := &site{t: t, box: &box{}, book: &book{}, log: &bytes.Buffer{}}
+	o := Options{
+		Publisher: s.box, Ledger: s.book, Subscribe: s.box.Subscribe,
+		WorkflowID: func(mode events.Mode, id, tenant string) string { return string(mode) + "-" + id + "-" + tenant },
+		Tenants:    []string{"1001"},
+		Entities:   []string{"customers", "jobs", "invoices", "estimates"},
+		Webhooks:   Webhooks{Keys: map[string][]string{"1001": {testKey}}},
+		Logger:     zerolog.New(zerolog.SyncWriter(s.log)),
+		Now:        func() time.Time { return today },
+	}
+	if change != nil {
+		change(&o)
+	}
+	g, err := New(o)
+	require.NoError(t, err)
+	server := httptest.NewServer(g.Handler())
+	t.Cleanup(server.Close)
+	s.gate, s.url = g, server.URL
+	return s
+}
+
+// serverWithReadTimeout serves the same gateway to senders that must be quick.
+func serverWithReadTimeout(t *testing.T, s *site, limit time.Duration) (addr string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(s.gate.Handler())
+	server.Config.ReadTimeout = limit
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send makes one request; headers are pairs of name and value.
+func (s *site) send(method, path, body string, headers ...string) answer {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewBufferString(body))
+	require.NoError(s.t, err)
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			request.Host = headers[i+1]
+			continue
+		}
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(s.t, err)
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	require.NoError(s.t, err)
+	return answer{response.StatusCode, response.Header, string(got)}
+}
+
+func (a answer) json(t *testing.T) map[string]any {
+	t.Helper()
+	var value map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.body), &value), a.body)
+	return value
+}
+
+// isProblem checks that an answer is a problem document with a status and a detail.
+func (a answer) isProblem(t *testing.T, status int, detail string) {
+	t.Helper()
+	require.Equal(t, status, a.status, a.body)
+	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
+	document := a.json(t)
+	require.EqualValues(t, status, document["status"])
+	require.NotEmpty(t, document["title"])
+	require.Contains(t, document["type"], "urn:lazisync:problem:")
+	require.Contains(t, document["detail"], detail)
+}

@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+)
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	works := Check{"nats", func(context.Context) error { return nil }}
+	fails := Check{"postgresql", func(context.Context) error { return errors.New("host db.internal does not answer") }}
+	for _, c := range []struct {
+		checks []Check
+		status int
+		body   string
+	}{
+		{nil, 200, `{"status":"ready","checks":{}}`},
+		{[]Check{works}, 200, `{"status":"ready","checks":{"nats":"ok"}}`},
+		{[]Check{works, fails}, 503, `{"status":"not ready","checks":{"nats":"ok","postgresql":"failing"}}`},
+	} {
+		s := open(t, func(o *Options) { o.Checks = c.checks })
+		got := s.send(http.MethodGet, "/readyz", "")
+		require.Equal(t, c.status, got.status)
+		require.JSONEq(t, c.body, got.body)
+		require.Equal(t, c.status == 503, strings.Contains(s.log.String(), "db.internal"), "why is for the log")
+		require.JSONEq(t, `{"status":"alive"}`, s.send(http.MethodGet, "/healthz", "").body)
+
+		admin := httptest.NewRecorder()
+		Health(c.checks, nil, zerolog.Nop()).ServeHTTP(admin, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		require.Equal(t, c.status, admin.Code)
+		require.JSONEq(t, c.body, admin.Body.String())
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "lazisync_up 1") })
+	s := open(t, func(o *Options) { o.Metrics = metrics })
+	require.Equal(t, "lazisync_up 1", s.send(http.MethodGet, "/metrics", "").body)
+	admin := httptest.NewRecorder()
+	Health(nil, metrics, zerolog.Nop()).ServeHTTP(admin, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	require.Equal(t, "lazisync_up 1", admin.Body.String())
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	for _, path := range []string{"/", "/api/sync/runs", "/nothing"} {
+		got := s.send(http.MethodGet, path, "")
+		require.Equal(t, "nosniff", got.header.Get("X-Content-Type-Options"))
+		require.Equal(t, "DENY", got.header.Get("X-Frame-Options"))
+		require.Equal(t, "no-store", got.header.Get("Cache-Control"))
+		require.Contains(t, got.header.Get("Content-Security-Policy"), "default-src 'none'")
+		require.Empty(t, got.header.Get("Server"))
+	}
+}
+
+// The page loads nothing from elsewhere, and its policy allows exactly what it holds.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	got := open(t, nil).send(http.MethodGet, "/", "")
+	require.Equal(t, 200, got.status)
+	require.Equal(t, "text/html; charset=utf-8", got.header.Get("Content-Type"))
+	policy := got.header.Get("Content-Security-Policy")
+	for tag, directive := range map[string]string{"style": "style-src", "script": "script-src"} {
+		inline := regexp.MustCompile(`(?s)<`+tag+`>(.*?)</`+tag+`>`).FindAllStringSubmatch(got.body, -1)
+		require.Len(t, inline, 1)
+		require.Contains(t, policy, directive+" "+digest([]byte(inline[0][1])))
+	}
+	require.NotRegexp(t, `(?i)https?://|\ssrc=|\son[a-z]+=|\sstyle=|unsafe`, got.body+policy)
+	for _, want := range []string{`data-start="incremental"`, `data-start="full"`, "prefers-color-scheme: dark", "/api/events"} {
+		require.Contains(t, got.body, want)
+	}
+}
+
+func TestPanicIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(o *Options) {
+		o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("at the disco") })
+	})
+	s.send(http.MethodGet, "/metrics", "").isProblem(t, 500, "the log says more")
+	require.Contains(t, s.log.String(), "at the disco")
+}

@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+func TestShowState(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	require.JSONEq(t, `{"states":[]}`, s.send(http.MethodGet, "/api/sync/state", "").body)
+	s.book.states = []ledger.State{
+		{TenantID: "1001", Entity: "customers", Records: 25000, Status: "completed", LastFullSync: today, LastIncrementalSync: today.Add(time.Minute)},
+		{TenantID: "1001", Entity: "jobs", Status: "running"},
+	}
+	got := s.send(http.MethodGet, "/api/sync/state?tenant=1001", "")
+	require.Equal(t, 200, got.status)
+	require.Equal(t, "application/json", got.header.Get("Content-Type"))
+	require.JSONEq(t, `{"states":[
+		{"tenantId":"1001","entity":"customers","status":"completed","records":25000,
+		 "lastFullSync":"2026-03-01T12:00:00Z","lastIncrementalSync":"2026-03-01T12:01:00Z"},
+		{"tenantId":"1001","entity":"jobs","status":"running","records":0,"lastFullSync":null,"lastIncrementalSync":null}
+	]}`, got.body)
+	require.Equal(t, []any{"", "1001"}, s.book.asked)
+}
+
+func TestShowRuns(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.book.runs = []ledger.Run{
+		{
+			Number: 8, TenantID: "1001", Mode: events.Full, WorkflowID: "full-sync-a", FirstRunID: "r8", State: ledger.Failed,
+			Entities: []string{"customers"}, Requests: []ledger.Request{{}, {}}, StartedAt: today, FinishedAt: today.Add(time.Second),
+			Error:   &events.RunError{Type: events.AuthError, Message: "no"},
+			Results: []events.Result{{Entity: "customers", Status: events.StatusFailed, Pages: 1, Fetched: 50, Inserted: 50}},
+		},
+		{Number: 7, TenantID: "1001", Mode: events.Incremental, WorkflowID: "incremental-sync-1001", State: ledger.Running, StartedAt: today},
+	}
+	require.JSONEq(t, `{"runs":[
+		{"runNumber":8,"tenantId":"1001","mode":"full","workflowId":"full-sync-a","runId":"r8","state":"failed","entities":["customers"],
+		 "requests":2,"startedAt":"2026-03-01T12:00:00Z","finishedAt":"2026-03-01T12:00:01Z","error":{"type":"AuthError","message":"no"},
+		 "results":[{"entity":"customers","status":"failed","pages":1,"fetched":50,"inserted":50,"updated":0,"unchanged":0,"deleted":0,"rejected":0}]},
+		{"runNumber":7,"tenantId":"1001","mode":"incremental","workflowId":"incremental-sync-1001","runId":"","state":"running","entities":[],
+		 "requests":0,"startedAt":"2026-03-01T12:00:00Z","finishedAt":null,"results":[]}
+	]}`, s.send(http.MethodGet, "/api/sync/runs", "").body)
+	require.Equal(t, 200, s.send(http.MethodGet, "/api/sync/runs?limit=500", "").status)
+	require.Equal(t, []any{50, 500}, s.book.asked)
+	for _, limit := range []string{"0", "-1", "501", "ten", "1.5", "99999999999999999999"} {
+		s.send(http.MethodGet, "/api/sync/runs?limit="+limit, "").isProblem(t, 422, `limit: got "`+limit+`", want a number from 1 to 500`)
+	}
+}
+
+func TestShowRequest(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.book.hold("waiting", ledger.Receipt{Request: ledger.Request{
+		ID: "waiting", Source: "/me", EventID: "1", TenantID: "1001", Mode: events.Full, State: ledger.Received, WorkflowID: "full-sync-waiting",
+	}})
+	s.book.hold("done", ledger.Receipt{
+		Request: ledger.Request{
+			ID: "done", Source: "/me", EventID: "2", TenantID: "1001", Mode: events.Incremental, Entities: []string{"jobs"}, State: ledger.Accepted,
+			WorkflowID: "incremental-sync-1001", FirstRunID: "r", RunNumber: 9, Channel: "#a", Reason: "why", ReceivedAt: today,
+		},
+		Outcome: &ledger.Outcome{State: ledger.Completed, RunNumber: 9},
+	})
+	require.JSONEq(t, `{"requestId":"waiting","event":{"source":"/me","id":"1"},"tenantId":"1001","mode":"full","entities":[],"state":"received",
+		"workflowId":"full-sync-waiting","runId":null,"runNumber":null,"allowDeletes":false,"receivedAt":null,"outcome":null}`,
+		s.send(http.MethodGet, "/api/sync/requests/waiting", "").body)
+	require.JSONEq(t, `{"requestId":"done","event":{"source":"/me","id":"2"},"tenantId":"1001","mode":"incremental","entities":["jobs"],"state":"accepted",
+		"workflowId":"incremental-sync-1001","runId":"r","runNumber":9,"allowDeletes":false,"channel":"#a","reason":"why",
+		"receivedAt":"2026-03-01T12:00:00Z","outcome":{"state":"completed","runNumber":9}}`,
+		s.send(http.MethodGet, "/api/sync/requests/done", "").body)
+	s.send(http.MethodGet, "/api/sync/requests/none", "").isProblem(t, 404, `requestId: got "none"`)
+}
+
+func TestShowWithoutTheLedger(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.book.fail = errors.New("dial tcp 10.0.0.7:5432: connection refused")
+	for _, path := range []string{"/api/sync/state", "/api/sync/runs", "/api/sync/requests/x"} {
+		got := s.send(http.MethodGet, path, "")
+		got.isProblem(t, 503, "the ledger does not answer")
+		require.NotContains(t, got.body, "10.0.0.7")
+	}
+	require.Contains(t, s.log.String(), "10.0.0.7")
+	s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "k").isProblem(t, 503, "the ledger does not answer")
+}
+
+func TestMethodsAndPaths(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	for path, allowed := range map[string]string{
+		"/sync/full": "POST", "/api/sync/runs": "GET, HEAD", "/session": "DELETE, POST", "/": "GET, HEAD", "/healthz": "GET, HEAD",
+	} {
+		got := s.send(http.MethodPut, path, "")
+		got.isProblem(t, 405, "got PUT, want ")
+		require.Equal(t, allowed, got.header.Get("Allow"))
+	}
+	require.Equal(t, 200, s.send(http.MethodHead, "/api/sync/runs", "").status)
+	for _, path := range []string{"/nothing", "/api", "/sync", "/sync/rebuild/x/y", "/metrics", "/api/sync/requests/"} {
+		s.send(http.MethodGet, path, "").isProblem(t, 404, "path: got")
+	}
+}

@@ -1,0 +1,300 @@
+package gateway
+
+import (
+	"bufio"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+const (
+	testKey    = "0123456789abcdef0123456789abcdef"
+	otherKey   = "fedcba9876543210fedcba9876543210"
+	hookPath   = "/webhooks/servicetitan"
+	sampleBody = `{"eventType": "job.completed", "id": 17,  "modifiedOn":"2026-03-01T11:59:58.1234567Z"}`
+)
+
+func mac(key, body string) []byte {
+	m := hmac.New(sha256.New, []byte(key))
+	m.Write([]byte(body))
+	return m.Sum(nil)
+}
+
+func hexOf(key, body string) string { return hex.EncodeToString(mac(key, body)) }
+
+func base64Of(e *base64.Encoding, key, body string) string { return e.EncodeToString(mac(key, body)) }
+
+func TestWebhookSignatures(t *testing.T) {
+	t.Parallel()
+	const name = "X-ServiceTitan-Signature"
+	hexa := hexOf(testKey, sampleBody)
+	reserialised := `{"eventType":"job.completed","id":17,"modifiedOn":"2026-03-01T11:59:58.1234567Z"}`
+	for what, c := range map[string]struct {
+		headers []string
+		status  int
+	}{
+		"hex":                       {[]string{name, hexa}, 202},
+		"hex in capitals":           {[]string{name, strings.ToUpper(hexa)}, 202},
+		"hex with prefix":           {[]string{name, "sha256=" + hexa}, 202},
+		"header in another case":    {[]string{"x-servicetitan-SIGNATURE", hexa}, 202},
+		"base64":                    {[]string{name, base64Of(base64.StdEncoding, testKey, sampleBody)}, 202},
+		"base64 with prefix":        {[]string{name, "SHA256=" + base64Of(base64.StdEncoding, testKey, sampleBody)}, 202},
+		"base64 without padding":    {[]string{name, base64Of(base64.RawStdEncoding, testKey, sampleBody)}, 202},
+		"base64 for URLs":           {[]string{name, base64Of(base64.URLEncoding, testKey, sampleBody)}, 202},
+		"the key being replaced":    {[]string{name, hexOf(otherKey, sampleBody)}, 202},
+		"none":                      {nil, 401},
+		"empty":                     {[]string{name, ""}, 401},
+		"prefix alone":              {[]string{name, "sha256="}, 401},
+		"an unknown key":            {[]string{name, hexOf("another key that nobody configured", sampleBody)}, 401},
+		"an empty key":              {[]string{name, hexOf("", sampleBody)}, 401},
+		"of re-serialised JSON":     {[]string{name, hexOf(testKey, reserialised)}, 401},
+		"given twice":               {[]string{name, hexa, name, hexa}, 401},
+		"given twice in one header": {[]string{name, hexa + ", " + hexa}, 401},
+		"too short":                 {[]string{name, hexa[:62]}, 401},
+		"too long":                  {[]string{name, hexa + "00"}, 401},
+		"one digit wrong":           {[]string{name, flip(hexa)}, 401},
+		"not hex":                   {[]string{name, strings.Repeat("zz", 32)}, 401},
+		"not base64":                {[]string{name, strings.Repeat("?", 44)}, 401},
+		"another algorithm":         {[]string{name, "sha1=" + hexa}, 401},
+		"in another header":         {[]string{"X-Signature", hexa}, 401},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, func(o *Options) { o.Webhooks.Keys = map[string][]string{"1001": {testKey, otherKey}} })
+			got := s.send(http.MethodPost, hookPath, sampleBody, append([]string{"Content-Type", "application/json"}, c.headers...)...)
+			require.Equal(t, c.status, got.status, got.body)
+			if c.status == 401 {
+				got.isProblem(t, 401, "want one X-ServiceTitan-Signature header with the HMAC-SHA256 of the body")
+				require.Empty(t, s.box.events())
+				return
+			}
+			require.Len(t, s.box.events(), 1)
+		})
+	}
+}
+
+func flip(s string) string {
+	last := "0"
+	if strings.HasSuffix(s, "0") {
+		last = "1"
+	}
+	return s[:len(s)-1] + last
+}
+
+// hook sends a signed delivery.
+func (s *site) hook(path, body string, headers ...string) answer {
+	s.t.Helper()
+	return s.send(http.MethodPost, path, body,
+		append([]string{"X-ServiceTitan-Signature", hexOf(testKey, body), "Content-Type", "application/json"}, headers...)...)
+}
+
+func TestWebhookAnswers(t *testing.T) {
+	t.Parallel()
+	large := `{"a":"` + strings.Repeat("x", maxBody) + `"}`
+	for what, c := range map[string]struct {
+		method, path, body string
+		headers            []string
+		status             int
+		detail             string
+	}{
+		"a body of the largest size": {body: large[:maxBody-2] + `"}`, status: 202},
+		"a body too large":           {body: large, status: 413, detail: "want at most that"},
+		"no content type":            {body: sampleBody, headers: []string{"Content-Type", ""}, status: 202},
+		"JSON of a special kind":     {body: sampleBody, headers: []string{"Content-Type", "application/vnd.st+json; charset=UTF-8"}, status: 202},
+		"another content type":       {body: sampleBody, headers: []string{"Content-Type", "text/plain"}, status: 415, detail: `got "text/plain", want application/json`},
+		"a form":                     {body: sampleBody, headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, status: 415},
+		"another character set":      {body: sampleBody, headers: []string{"Content-Type", "application/json; charset=latin1"}, status: 415},
+		"compressed":                 {body: sampleBody, headers: []string{"Content-Encoding", "gzip"}, status: 415, detail: "not compressed"},
+		"empty":                      {body: "", status: 400, detail: "want one JSON object"},
+		"not JSON":                   {body: "hello", status: 400, detail: "want one JSON object"},
+		"a list":                     {body: "[{}]", status: 400, detail: "want one JSON object"},
+		"null":                       {body: "null", status: 400},
+		"cut":                        {body: `{"a":`, status: 400},
+		"two objects":                {body: `{}{}`, status: 400, detail: "nothing after the JSON object"},
+		"a field twice":              {body: `{"type":"a","type":"b"}`, status: 400, detail: `field "type" is given twice`},
+		"not UTF-8":                  {body: "{\"a\":\"\xff\"}", status: 400, detail: "not UTF-8"},
+		"GET":                        {method: "GET", status: 405, detail: "got GET, want POST"},
+		"PUT":                        {method: "PUT", body: sampleBody, status: 405},
+		"an empty object":            {body: "{}", status: 202},
+		"the tenant's path":          {path: hookPath + "/1001", body: sampleBody, status: 202},
+		"another tenant's path":      {path: hookPath + "/9", body: sampleBody, status: 404, detail: "no webhook is configured here"},
+		"a path below":               {path: hookPath + "/1001/x", body: sampleBody, status: 404},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, nil)
+			method, path := c.method, c.path
+			if method == "" {
+				method = http.MethodPost
+			}
+			if path == "" {
+				path = hookPath
+			}
+			headers := append([]string{"X-ServiceTitan-Signature", hexOf(testKey, c.body)}, c.headers...)
+			got := s.send(method, path, c.body, headers...)
+			if c.status == 202 {
+				require.Equal(t, 202, got.status, got.body)
+				require.Len(t, s.box.events(), 1)
+				return
+			}
+			got.isProblem(t, c.status, c.detail)
+			require.Empty(t, s.box.events())
+			if c.status == 405 {
+				require.Equal(t, "POST", got.header.Get("Allow"))
+			}
+		})
+	}
+}
+
+func TestWebhookBecomesAnIncrementalRequest(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	got := s.hook(hookPath, sampleBody)
+	require.Equal(t, 202, got.status)
+	stored := s.box.events()
+	require.Len(t, stored, 1)
+	event := stored[0]
+	require.Equal(t, "/lazisync/webhooks/servicetitan/1001", event.Source())
+	require.Equal(t, map[string]any{"requestId": events.RequestID(event.Source(), event.ID())}, got.json(t))
+	data, err := events.Requested.Data(event)
+	require.NoError(t, err)
+	require.Equal(t, events.RequestData{
+		Mode: events.Incremental, TenantID: "1001", Entities: []string{"jobs"}, Reason: "webhook job.completed",
+	}, data)
+}
+
+func TestWebhookIdentity(t *testing.T) {
+	t.Parallel()
+	now := today
+	s := open(t, func(o *Options) { o.Now = func() time.Time { return now } })
+	first := s.hook(hookPath, sampleBody)
+	require.Equal(t, first.body, s.hook(hookPath, sampleBody).body, "repeated because our answer was lost")
+	require.Len(t, s.box.events(), 1)
+
+	require.NotEqual(t, first.body, s.hook(hookPath, sampleBody+" ").body, "other bytes")
+	require.NotEqual(t, first.body, s.hook(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d1").body, "another delivery")
+	now = now.Add(24 * time.Hour)
+	require.NotEqual(t, first.body, s.hook(hookPath, sampleBody).body, "the same change again on another day")
+	require.Len(t, s.box.events(), 4)
+}
+
+func TestWebhookEntities(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][]string{
+		`{"eventType":"customer.created"}`:               {"customers"},
+		`{"eventType":"CustomerUpdated"}`:                {"customers"},
+		`{"eventType":"customers-updated"}`:              {"customers"},
+		`{"event":"jobCompleted"}`:                       {"jobs"},
+		`{"__eventInfo":{"webhookType":"JobScheduled"}}`: {"jobs"},
+		`{"webhookType":"invoice_updated"}`:              {"invoices"},
+		`{"type":"estimate.sold"}`:                       {"estimates"},
+		`{"type":"payment.created"}`:                     {"invoices"},
+		`{"eventType":"special.thing"}`:                  {"customers", "jobs"},
+		`{"eventType":"appointment.created"}`:            {"jobs"},
+		`{"eventType":"call.completed"}`:                 nil,
+		`{"type":"Residential","name":"A customer"}`:     nil,
+		`{"event":{"nested":true},"eventType":7}`:        nil,
+		`{"__eventInfo":"odd","eventType":null}`:         nil,
+		`{"eventType":"a b\u0000<script>"}`:              nil,
+		`{}`:                                             nil,
+	} {
+		s := open(t, func(o *Options) {
+			o.Webhooks.Entities = map[string][]string{"special.thing": {"customers", "jobs"}, "Appointment": {"jobs"}}
+		})
+		require.Equal(t, 202, s.hook(hookPath, body).status, body)
+		data, err := events.Requested.Data(s.box.events()[0])
+		require.NoError(t, err)
+		require.Equal(t, want, data.Entities, body)
+		require.NotContains(t, data.Reason, "<")
+	}
+}
+
+func TestWebhookTenants(t *testing.T) {
+	t.Parallel()
+	keys := map[string][]string{"1001": {testKey}, "1002": {testKey}, "1003": {otherKey}, "1004": nil}
+	for what, c := range map[string]struct {
+		path, key, body string
+		want            string
+		status          int
+	}{
+		"path decides":              {hookPath + "/1002", testKey, `{"__tenantInfo":{"id":1001}}`, "1002", 202},
+		"the only key that fits":    {hookPath, otherKey, `{}`, "1003", 202},
+		"shared key, tenant told":   {hookPath, testKey, `{"__tenantInfo":{"id":1002}}`, "1002", 202},
+		"shared key, tenantId":      {hookPath, testKey, `{"tenantId":"1001"}`, "1001", 202},
+		"shared key, nothing told":  {hookPath, testKey, `{}`, "", 422},
+		"shared key, another told":  {hookPath, testKey, `{"tenantId":1003}`, "", 422},
+		"another tenant's key":      {hookPath + "/1003", testKey, `{}`, "", 401},
+		"a tenant without a key":    {hookPath + "/1004", "", `{}`, "", 404},
+		"a tenant nobody has heard": {hookPath + "/1005", testKey, `{}`, "", 404},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, func(o *Options) { o.Webhooks.Keys = keys })
+			got := s.send(http.MethodPost, c.path, c.body, "X-ServiceTitan-Signature", hexOf(c.key, c.body))
+			require.Equal(t, c.status, got.status, got.body)
+			if c.status != 202 {
+				require.Empty(t, s.box.events())
+				return
+			}
+			data, err := events.Requested.Data(s.box.events()[0])
+			require.NoError(t, err)
+			require.Equal(t, c.want, data.TenantID)
+		})
+	}
+}
+
+func TestWebhookIsNotTakenUnlessStored(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.box.refuse = errors.New("stream SYNC_COMMANDS is full, nats://user:password@host")
+	got := s.hook(hookPath, sampleBody)
+	got.isProblem(t, 503, "the request could not be stored, try again later")
+	require.Equal(t, "10", got.header.Get("Retry-After"))
+	require.NotContains(t, got.body, "SYNC_COMMANDS", "why is for the log")
+	require.Contains(t, s.log.String(), "SYNC_COMMANDS is full")
+}
+
+func TestWebhookNeedsNoToken(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops", "secret")} })
+	require.Equal(t, 202, s.hook(hookPath, sampleBody, "Host", "hooks.example.com", "Origin", "https://elsewhere").status)
+}
+
+func TestWebhookKeysThatAreTooShortAreRefused(t *testing.T) {
+	t.Parallel()
+	_, err := New(Options{Webhooks: Webhooks{Keys: map[string][]string{"1": {"short-secret"}, "2": {testKey, "brief"}}}})
+	require.EqualError(t, err, "SERVICETITAN_WEBHOOK_SECRET of tenant 1: got 12 characters, want at least 32\n"+
+		"SERVICETITAN_WEBHOOK_SECRET of tenant 2: got 5 characters, want at least 32")
+}
+
+// A sender that never finishes is told so instead of holding a connection.
+func TestWebhookBodyThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	limited := serverWithReadTimeout(t, s, 100*time.Millisecond)
+	connection, err := net.Dial("tcp", limited)
+	require.NoError(t, err)
+	defer connection.Close()
+	_, err = fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", hookPath)
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, 408, response.StatusCode, string(body))
+	require.Empty(t, s.box.events())
+}
