@@ -20,7 +20,7 @@ func (c *cli) deadletterList() *cobra.Command {
 	var filter app.DeadLetterFilter
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "ls", Short: "List rejected events", Args: args(cobra.NoArgs),
+		Use: "ls", Short: "List rejected events", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
@@ -36,7 +36,7 @@ func (c *cli) deadletterList() *cobra.Command {
 
 func (c *cli) deadletterShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show SEQUENCE", Short: "Show one rejected event as it came", Args: args(cobra.ExactArgs(1)),
+		Use: "show SEQUENCE", Short: "Show one rejected event as it came", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
@@ -55,7 +55,7 @@ func (c *cli) deadletterReplay() *cobra.Command {
 	var filter app.DeadLetterFilter
 	var all bool
 	cmd := &cobra.Command{
-		Use: "replay SEQUENCE | replay --all", Short: "Put rejected events back, to be judged afresh", Args: args(cobra.MaximumNArgs(1)),
+		Use: "replay SEQUENCE | replay --all", Short: "Put rejected events back, to be judged afresh", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {

@@ -27,16 +27,20 @@ func main() {
 // run is the program: tests call it with an environment and buffers of their own. It
 // returns the exit code.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot(&cli{environ: environ, out: stdout, err: stderr})
+	c := &cli{environ: environ, out: stdout, err: stderr}
+	root := newRoot(c)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var exit *app.ExitError
 	switch {
 	case err == nil:
 		return app.ExitCompleted
+	case !c.understood:
+		fmt.Fprintf(stderr, "lazisync: %v\nUsage: %s\n", err, cmd.UseLine())
+		return app.ExitUsage
 	case errors.As(err, &exit):
 		if exit.Message != "" {
 			fmt.Fprintln(stderr, "lazisync: "+exit.Message)
@@ -49,8 +53,9 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 
 // cli is what the commands share.
 type cli struct {
-	environ  []string
-	out, err io.Writer
+	environ    []string
+	out, err   io.Writer
+	understood bool // the command line is right, and a command runs
 }
 
 func newRoot(c *cli) *cobra.Command {
@@ -59,8 +64,9 @@ func newRoot(c *cli) *cobra.Command {
 		Short:         "Keeps a PostgreSQL copy of a ServiceTitan tenant fresh",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		PersistentPreRun: func(*cobra.Command, []string) { c.understood = true },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUsage(err) })
 	root.AddCommand(
 		c.role(app.ServeRole, "Run all four roles in one process"),
 		c.role(app.BridgeRole, "Turn events into workflows, answer them, mend what a crash left"),
@@ -86,13 +92,3 @@ func (c *cli) load(role app.Role) (*app.Config, error) {
 }
 
 func wrongUsage(err error) error { return &app.ExitError{Code: app.ExitUsage, Message: err.Error()} }
-
-// args wraps a check of arguments, so that a wrong number of them exits with 2.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, a []string) error {
-		if err := check(cmd, a); err != nil {
-			return wrongUsage(fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine()))
-		}
-		return nil
-	}
-}

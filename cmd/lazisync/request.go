@@ -14,7 +14,7 @@ func (c *cli) request() *cobra.Command {
 		Short:     "Publish sync.requested; with --wait, show it until it is decided",
 		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected.",
 		ValidArgs: []string{"full", "incremental", "rebuild"},
-		Args:      args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
@@ -44,7 +44,7 @@ func (c *cli) control(action, short string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: action + " ID", Short: short,
-		Long: short + ". ID is a workflow ID or a request ID.", Args: args(cobra.ExactArgs(1)),
+		Long: short + ". ID is a workflow ID or a request ID.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {

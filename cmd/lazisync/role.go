@@ -8,7 +8,7 @@ import (
 
 func (c *cli) role(role app.Role, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: role.Name, Short: short, Args: args(cobra.NoArgs),
+		Use: role.Name, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load(role)
 			if err != nil {
@@ -21,7 +21,7 @@ func (c *cli) role(role app.Role, short string) *cobra.Command {
 
 func (c *cli) migrate() *cobra.Command {
 	return &cobra.Command{
-		Use: "migrate", Short: "Declare streams and consumers, migrate the database", Args: args(cobra.NoArgs),
+		Use: "migrate", Short: "Declare streams and consumers, migrate the database", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load(app.MigrateRole)
 			if err != nil {

@@ -9,7 +9,7 @@ import (
 func (c *cli) status() *cobra.Command {
 	var watch, asJSON bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show runs, progress and freshness", Args: args(cobra.NoArgs),
+		Use: "status", Short: "Show runs, progress and freshness", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load(app.StatusRole)
 			if err != nil {
@@ -26,7 +26,7 @@ func (c *cli) status() *cobra.Command {
 func (c *cli) config() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "config", Short: "Show the effective configuration and where it came from", Args: args(cobra.NoArgs),
+		Use: "config", Short: "Show the effective configuration and where it came from", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
@@ -42,7 +42,7 @@ func (c *cli) config() *cobra.Command {
 func (c *cli) entities() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "entities", Short: "List what can be synced", Args: args(cobra.NoArgs),
+		Use: "entities", Short: "List what can be synced", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return app.PrintEntities(asJSON, c.out) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -52,7 +52,7 @@ func (c *cli) entities() *cobra.Command {
 func (c *cli) simulator() *cobra.Command {
 	var o app.SimulatorOptions
 	cmd := &cobra.Command{
-		Use: "simulator", Short: "Serve a simulated ServiceTitan", Args: args(cobra.NoArgs),
+		Use: "simulator", Short: "Serve a simulated ServiceTitan", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return app.Simulate(cmd.Context(), o, c.out) },
 	}
 	cmd.Flags().StringVar(&o.Addr, "addr", "127.0.0.1:8099", "address to listen on")

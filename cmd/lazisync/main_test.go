@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lazisync runs the program as a shell would.
+func lazisync(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(context.Background(), args, environ, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestWrongUsageExitsWithTwo(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"unknown flag":       {"serve", "--fast"},
+		"too many arguments": {"bridge", "now"},
+		"no mode":            {"request"},
+		"unknown mode":       {"request", "partial"},
+		"no id":              {"pause"},
+		"bad sequence":       {"deadletter", "show", "first"},
+		"nothing to replay":  {"deadletter", "replay"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := lazisync(t, nil, args...)
+			require.Equal(t, 2, code, stderr)
+			require.Empty(t, stdout)
+			require.NotEmpty(t, stderr)
+		})
+	}
+}
+
+func TestBadConfigurationExitsWithTwoAndNamesEveryProblem(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := lazisync(t, []string{"SYNC_TIMEZON=UTC", "HTTP_ADDR=8080"}, "serve")
+	require.Equal(t, 2, code)
+	for _, want := range []string{
+		"SYNC_TIMEZON: unknown variable; did you mean SYNC_TIMEZONE?",
+		`HTTP_ADDR: got "8080", want host:port`,
+		"DATABASE_URL: not set",
+		"SERVICETITAN_APP_KEY: not set",
+	} {
+		require.Contains(t, stderr, want)
+	}
+}
+
+func TestUnknownCommandFails(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := lazisync(t, nil, "sreve")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "sreve")
+	require.Contains(t, stderr, "serve")
+}
+
+func TestHelpNamesEveryCommand(t *testing.T) {
+	t.Parallel()
+	code, stdout, _ := lazisync(t, nil, "--help")
+	require.Zero(t, code)
+	for _, command := range []string{
+		"serve", "bridge", "worker", "notifier", "gateway", "migrate", "request", "pause", "resume", "cancel",
+		"status", "deadletter", "config", "entities", "simulator",
+	} {
+		require.Contains(t, stdout, "  "+command)
+	}
+}
+
+func TestConfigPrintsValuesAndOrigins(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := lazisync(t, []string{"NATS_URL=nats://nats.internal:4222", "DATABASE_URL=postgres://a:hidden@db/lazi"}, "config")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `NATS_URL +nats://nats.internal:4222 +environment`, stdout)
+	require.Regexp(t, `DATABASE_URL +\*\*\* +environment`, stdout)
+	require.NotContains(t, stdout, "hidden")
+}
+
+func TestEntitiesAsJSON(t *testing.T) {
+	t.Parallel()
+	code, stdout, _ := lazisync(t, nil, "entities", "--json")
+	require.Zero(t, code)
+	var all []struct{ Name, Scope string }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &all))
+	require.Equal(t, "customers", all[0].Name)
+	require.Equal(t, "tn.crm.customers:r", all[0].Scope)
+}
+
+func TestRequestSaysThatNATSIsAway(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := lazisync(t, []string{"NATS_URL=nats://127.0.0.1:1"}, "request", "full")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "nats://127.0.0.1:1")
+	require.Contains(t, stderr, "not connected to NATS")
+}

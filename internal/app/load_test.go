@@ -1,0 +1,122 @@
+package app
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// complete is an environment in which every role starts.
+func complete(more ...string) []string {
+	return append([]string{
+		"DATABASE_URL=postgres://lazi:db-password@127.0.0.1:5432/lazi",
+		"SERVICETITAN_TENANT_ID=1039746210",
+		"SERVICETITAN_CLIENT_ID=cid.x",
+		"SERVICETITAN_CLIENT_SECRET=client-secret-value",
+		"SERVICETITAN_APP_KEY=app-key-value",
+	}, more...)
+}
+
+func TestLoadCompleteEnvironment(t *testing.T) {
+	t.Parallel()
+	cfg, err := Load(complete("SYNC_ENTITIES=jobs, customers", "SYNC_PAUSE_LIMIT=1h"), ServeRole)
+	require.NoError(t, err)
+	require.Equal(t, []string{"jobs", "customers"}, cfg.Sync.Entities)
+	require.Equal(t, "1h0m0s", cfg.Sync.PauseLimit.String())
+	require.Equal(t, "24h0m0s", cfg.Sync.RunDeadline.String())
+	require.Equal(t, Value{"1h", "environment"}, cfg.Value("SYNC_PAUSE_LIMIT"))
+	require.Equal(t, Value{"sync-tasks", "default"}, cfg.Value("TEMPORAL_TASK_QUEUE"))
+}
+
+func TestLoadReportsEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := Load([]string{
+		"NATS_URL=localhost:4222",
+		"SYNC_ENTITES=customers",
+		"SYNC_RUN_DEADLINE=30",
+		"SERVICETITAN_TENANT_ID=acme",
+		"SERVICETITAN_REQUESTS_PER_SECOND=600",
+		"SERVICETITAN_WEBHOOK_SECRET=too-short-a-key",
+		"LOG_FORMAT=xml",
+		"HOME=/root",
+	}, WorkerRole)
+	var problems Problems
+	require.ErrorAs(t, err, &problems)
+	require.Equal(t, Problems{
+		`SYNC_ENTITES: unknown variable; did you mean SYNC_ENTITIES?`,
+		`NATS_URL: got "localhost:4222", want an address that begins nats:// or tls:// or ws:// or wss://`,
+		`DATABASE_URL: not set, want PostgreSQL 15 or newer: postgres://user:password@host:5432/database`,
+		`SERVICETITAN_TENANT_ID: got "acme", want the tenant's number, digits only`,
+		`SERVICETITAN_CLIENT_ID: not set, want client id of the app in this tenant`,
+		`SERVICETITAN_CLIENT_SECRET: not set, want client secret`,
+		`SERVICETITAN_APP_KEY: not set, want key of the app, sent as ST-App-Key`,
+		`SERVICETITAN_REQUESTS_PER_SECOND: got "600", want a number above 0 and at most 60, ServiceTitan's limit`,
+		`SERVICETITAN_WEBHOOK_SECRET: got "***", want one or two keys of at least 32 characters, separated by a comma`,
+		`SYNC_RUN_DEADLINE: got "30", want a duration with a unit, as 90s, 30m or 24h`,
+		`LOG_FORMAT: got "xml", want json or console`,
+	}, problems)
+}
+
+func TestLoadNeedsOnlyWhatTheRoleUses(t *testing.T) {
+	t.Parallel()
+	_, err := Load(nil, NotifierRole)
+	require.NoError(t, err)
+	_, err = Load(nil, BridgeRole)
+	require.ErrorContains(t, err, "DATABASE_URL: not set")
+	require.NotContains(t, err.Error(), "SERVICETITAN_APP_KEY")
+}
+
+func TestLoadSecretFromFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app-key")
+	require.NoError(t, os.WriteFile(path, []byte("from-a-file\n"), 0o600))
+	environ := complete("SERVICETITAN_APP_KEY_FILE=" + path)
+	_, err := Load(environ, WorkerRole)
+	require.ErrorContains(t, err, "SERVICETITAN_APP_KEY and SERVICETITAN_APP_KEY_FILE are both set: want one of them")
+
+	environ[4] = "SERVICETITAN_APP_KEY="
+	cfg, err := Load(environ, WorkerRole)
+	require.NoError(t, err)
+	require.Equal(t, "from-a-file", string(cfg.ServiceTitan.AppKey))
+	require.Equal(t, Value{"***", "file " + path}, cfg.Value("SERVICETITAN_APP_KEY"))
+
+	_, err = Load(complete("API_TOKENS_FILE=/does/not/exist"), ServeRole)
+	require.ErrorContains(t, err, `API_TOKENS_FILE: got "/does/not/exist", which cannot be read`)
+}
+
+func TestSecretsNeverShow(t *testing.T) {
+	t.Parallel()
+	secrets := []string{"db-password", "client-secret-value", "app-key-value", "hooks.slack.example/T0/B0/XXXX", strings.Repeat("k", 40), strings.Repeat("t", 40)}
+	cfg, err := Load(complete(
+		"SLACK_WEBHOOK_URL=https://"+secrets[3],
+		"SERVICETITAN_WEBHOOK_SECRET="+secrets[4],
+		"API_TOKENS=ops="+secrets[5],
+	), ServeRole)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, PrintConfig(cfg, false, &out))
+	require.NoError(t, PrintConfig(cfg, true, &out))
+	log := NewLogger(cfg, &out)
+	log.Info().Interface("config", cfg).Msg("all of it")
+	for _, s := range secrets {
+		require.NotContains(t, out.String(), s)
+	}
+	require.Contains(t, out.String(), "SERVICETITAN_APP_KEY")
+}
+
+func TestEveryVariableHasADefaultThatFits(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, v := range Variables {
+		require.NotEmpty(t, v.Doc, v.Name)
+		require.False(t, seen[v.Name], "%s is listed twice", v.Name)
+		seen[v.Name] = true
+		if v.Default != "" {
+			require.NoError(t, v.set(&Config{}, v.Default), v.Name)
+		}
+	}
+}
