@@ -147,11 +147,11 @@ func open(t *testing.T, change func(*Options)) *site {
 	return s
 }
 
-// serverWithReadTimeout serves the same gateway to senders that must be quick.
-func serverWithReadTimeout(t *testing.T, s *site, limit time.Duration) (addr string) {
+// serveWithin serves the same gateway with short limits, 0 for none.
+func serveWithin(t *testing.T, s *site, read, write time.Duration) (addr string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(s.gate.Handler())
-	server.Config.ReadTimeout = limit
+	server.Config.ReadTimeout, server.Config.WriteTimeout = read, write
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()

@@ -34,9 +34,6 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
 		return unavailable("events cannot be followed", err)
 	}
 
-	if err := stream.control.SetReadDeadline(time.Time{}); err != nil { // the server's limit is for requests
-		return fmt.Errorf("lift read deadline: %w", err)
-	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)

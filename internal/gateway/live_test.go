@@ -73,11 +73,11 @@ func TestStreamEvents(t *testing.T) {
 }
 
 // The server's limits are for requests: a stream outlives them.
-func TestStreamOutlivesTheReadTimeout(t *testing.T) {
+func TestStreamOutlivesTheServersLimits(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	limit := 50 * time.Millisecond
-	lines := follow(t.Context(), t, "http://"+serverWithReadTimeout(t, s, limit))
+	lines := follow(t.Context(), t, "http://"+serveWithin(t, s, limit, limit))
 	passed := time.After(4 * limit)
 	<-passed
 	s.box.tell(progress(t, 1))

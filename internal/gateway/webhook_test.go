@@ -284,7 +284,7 @@ func TestWebhookKeysThatAreTooShortAreRefused(t *testing.T) {
 func TestWebhookBodyThatNeverEnds(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	limited := serverWithReadTimeout(t, s, 100*time.Millisecond)
+	limited := serveWithin(t, s, 100*time.Millisecond, 0)
 	connection, err := net.Dial("tcp", limited)
 	require.NoError(t, err)
 	defer connection.Close()

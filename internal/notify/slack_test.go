@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -213,4 +214,12 @@ func TestNewSlackRefusesWhatCannotBeAWebhook(t *testing.T) {
 		_, err := NewSlack(SlackOptions{URL: url})
 		require.NoError(t, err)
 	}
+}
+
+// The text of an error is stripped of its URL before anything is redacted.
+func TestReasonLeavesOutTheURL(t *testing.T) {
+	t.Parallel()
+	wrapped := &url.Error{Op: "Post", URL: "https://hooks.slack.com" + secretPath, Err: io.ErrUnexpectedEOF}
+	require.Equal(t, "unexpected EOF", reason(fmt.Errorf("send: %w", wrapped)))
+	require.Equal(t, "no answer in time", reason(&url.Error{URL: secretPath, Err: context.DeadlineExceeded}))
 }
