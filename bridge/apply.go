@@ -118,6 +118,9 @@ func (b *Bridge) signal(ctx context.Context, c ledger.Control, workflowID, runID
 	if errors.Is(err, ErrNotRunning) {
 		return finished(c), nil
 	}
+	if errors.Is(err, ErrRefused) {
+		return rejectedAs(events.CodeInvalidData, "", "a control that Temporal refuses ("+err.Error()+")", "one that it takes"), nil
+	}
 	if err != nil {
 		return verdict{}, fmt.Errorf("%s %s: %w", c.Action, workflowID, err)
 	}

@@ -1,0 +1,154 @@
+package bridge_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/stretchr/testify/require"
+)
+
+// killedAtEvery runs a test once for every effect of what it does, with the bridge
+// killed after that effect, until a run needs no killing.
+func killedAtEvery(t *testing.T, run func(t *testing.T, w *world, kill func())) {
+	t.Helper()
+	for n := 1; ; n++ {
+		reached := false
+		t.Run(fmt.Sprintf("after effect %d", n), func(t *testing.T) {
+			w := newWorld(t)
+			run(t, w, func() { w.killAt = len(w.effects) + n })
+			reached = w.killAt == 0
+		})
+		if !reached || t.Failed() {
+			require.Greater(t, n, 1, "nothing was killed")
+			return
+		}
+	}
+}
+
+// redeliver hands a message to a bridge that was killed, and started anew, until
+// the message is settled.
+func (w *world) redeliver(t *testing.T, m *message, handle func(...*message) error) {
+	t.Helper()
+	for m.ended == "" {
+		m.deliveries++
+		require.Less(t, m.deliveries, uint64(5), "never settled")
+		require.NoError(t, handle(m))
+	}
+}
+
+func TestKilledBetweenStepsOfARequest(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []events.Mode{events.Full, events.Incremental} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
+				m := w.ask(t, "e1", events.RequestData{Mode: mode})
+				kill()
+				_ = w.requests(m)
+				if w.dead {
+					w.revive()
+				}
+				w.redeliver(t, m, w.requests)
+
+				require.Equal(t, "acked", m.ended)
+				require.Len(t, w.temporal.started, 1, "one start")
+				require.Equal(t, ledger.Accepted, w.request("e1").State)
+				answers := told(t, w, events.Accepted)
+				require.NotEmpty(t, answers)
+				fresh := slices.DeleteFunc(answers, func(a events.AcceptedData) bool { return a.Duplicate })
+				require.LessOrEqual(t, len(fresh), 1, "what comes again is answered as a duplicate")
+				require.LessOrEqual(t, len(w.publisher.events), 2)
+			})
+		})
+	}
+}
+
+func TestKilledBetweenStepsOfARejection(t *testing.T) {
+	t.Parallel()
+	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
+		m := w.raw("sync.requested", `{"mode":"all"}`)
+		kill()
+		_ = w.requests(m)
+		if w.dead {
+			w.revive()
+		}
+		w.redeliver(t, m, w.requests)
+		require.Len(t, w.publisher.parked, 1, "one copy on the dead letter stream")
+		require.Len(t, w.rejections(t), 1, "one answer")
+		require.Contains(t, m.ended, "terminated")
+	})
+}
+
+func TestKilledBetweenStepsOfAControl(t *testing.T) {
+	t.Parallel()
+	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
+		require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+		m := w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "e1"})
+		kill()
+		_ = w.controls(m)
+		if w.dead {
+			w.revive()
+		}
+		w.redeliver(t, m, w.controls)
+		require.Equal(t, "acked", m.ended)
+		for _, s := range w.temporal.signals[w.request("e1").WorkflowID] {
+			require.Equal(t, w.temporal.signals[w.request("e1").WorkflowID][0], s, "the workflow knows the signal by its id")
+		}
+		require.Empty(t, w.rejections(t))
+		require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
+	})
+}
+
+func TestKilledBetweenStepsOfAWithdrawal(t *testing.T) {
+	t.Parallel()
+	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
+		require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental})))
+		w.ledger.serve("e1")
+		m := w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})
+		kill()
+		_ = w.controls(m)
+		if w.dead {
+			w.revive()
+		}
+		w.redeliver(t, m, w.controls)
+		require.NoError(t, w.reconcile())
+		require.Equal(t, "acked", m.ended)
+		require.Empty(t, w.rejections(t))
+		cancelled := told(t, w, events.Cancelled)
+		require.Len(t, cancelled, 1, "one outcome")
+		require.Equal(t, events.RequestID("/test", "e1"), cancelled[0].Requests[0].RequestID)
+	})
+}
+
+func TestKilledBetweenStepsOfACancelThatCameFirst(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []events.Mode{events.Full, events.Incremental} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
+				require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
+				m := w.ask(t, "e1", events.RequestData{Mode: mode})
+				kill()
+				_ = w.requests(m)
+				if w.dead {
+					w.revive()
+				}
+				w.redeliver(t, m, w.requests)
+				w.now = w.now.Add(time.Minute)
+				require.NoError(t, w.reconcile())
+
+				require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
+				require.Empty(t, w.rejections(t))
+				if mode == events.Incremental {
+					require.Len(t, told(t, w, events.Cancelled), 1)
+					return
+				}
+				require.NotEmpty(t, w.temporal.signals[w.request("e1").WorkflowID], "the workflow has the cancel")
+			})
+		})
+	}
+}

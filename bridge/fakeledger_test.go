@@ -1,0 +1,259 @@
+package bridge_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// fakeLedger is a ledger in memory with the semantics of the real one.
+type fakeLedger struct {
+	world    *world
+	requests map[string]*ledger.Receipt
+	order    []string
+	controls map[string]*ledger.Control
+	runs     []*ledger.Run
+	pruned   int
+}
+
+func newFakeLedger(w *world) *fakeLedger {
+	return &fakeLedger{world: w, requests: map[string]*ledger.Receipt{}, controls: map[string]*ledger.Control{}}
+}
+
+func (f *fakeLedger) Receive(_ context.Context, requests []ledger.Request) (receipts []ledger.Receipt, err error) {
+	err = f.world.effect("receive", fmt.Sprint(len(requests)), func() error {
+		for _, r := range requests {
+			held, repeated := f.requests[r.ID]
+			if !repeated {
+				held = &ledger.Receipt{Request: r}
+				f.requests[r.ID] = held
+				f.order = append(f.order, r.ID)
+			}
+			receipt := ledger.Receipt{Request: held.Request, Repeated: repeated, Conflict: held.Digest != r.Digest}
+			if run := f.run(held.RunNumber); run != nil && run.State != ledger.Running {
+				receipt.Outcome = &ledger.Outcome{State: run.State, RunNumber: run.Number}
+			}
+			receipts = append(receipts, receipt)
+		}
+		return nil
+	})
+	return receipts, err
+}
+
+func (f *fakeLedger) Accept(_ context.Context, ids []string, firstRunID string) error {
+	return f.world.effect("accept", strings.Join(ids, ","), func() error {
+		for _, id := range ids {
+			if r := f.requests[id]; r.State == ledger.Received {
+				r.State, r.FirstRunID = ledger.Accepted, firstRunID
+			}
+		}
+		return nil
+	})
+}
+
+func (f *fakeLedger) which(is func(ledger.Request) bool) (found []ledger.Request) {
+	for _, id := range f.order {
+		if r := f.requests[id].Request; is(r) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+func (f *fakeLedger) FindRequests(_ context.Context, ref string) (found []ledger.Request, err error) {
+	err = f.world.look("find", func() {
+		found = f.which(func(r ledger.Request) bool { return r.ID == ref })
+		if len(found) == 0 {
+			found = f.which(func(r ledger.Request) bool { return r.EventID == ref })
+		}
+		found = found[:min(2, len(found))]
+	})
+	return found, err
+}
+
+func (f *fakeLedger) Withdraw(_ context.Context, id, reason string) (w ledger.Run, passEmpty bool, err error) {
+	var decided error
+	err = f.world.effect("withdraw", id, func() error {
+		r := f.requests[id]
+		from := f.run(r.RunNumber)
+		if from != nil && from.State != ledger.Running {
+			w, decided = *from, ledger.ErrDecided
+			return nil
+		}
+		if from != nil {
+			from.Requests = slices.DeleteFunc(from.Requests, func(q ledger.Request) bool { return q.ID == id })
+			passEmpty = len(from.Requests) == 0
+		}
+		run := f.begin(r, ledger.WithdrawnPrefix+id)
+		f.decide(run, ledger.Decision{State: ledger.Cancelled, Reason: reason})
+		w = *run
+		return nil
+	})
+	if err == nil {
+		err = decided
+	}
+	return w, passEmpty, err
+}
+
+func (f *fakeLedger) Unstarted(_ context.Context, olderThan time.Duration) (found []ledger.Request, err error) {
+	err = f.world.look("unstarted", func() {
+		found = f.which(func(r ledger.Request) bool {
+			return f.older(r.ReceivedAt, olderThan) &&
+				(r.State == ledger.Received || r.Mode == events.Incremental && r.RunNumber == 0)
+		})
+	})
+	return found, err
+}
+
+func (f *fakeLedger) AcceptedWithoutRun(_ context.Context, olderThan time.Duration) (found []ledger.Request, err error) {
+	err = f.world.look("withoutrun", func() {
+		found = f.which(func(r ledger.Request) bool {
+			return f.older(r.ReceivedAt, olderThan) && r.State == ledger.Accepted && r.Mode != events.Incremental && r.RunNumber == 0
+		})
+	})
+	return found, err
+}
+
+func (f *fakeLedger) older(t time.Time, age time.Duration) bool { return f.world.now.Sub(t) > age }
+
+func (f *fakeLedger) RecordControl(_ context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
+	err = f.world.effect("record", c.ID, func() error {
+		if _, repeated = f.controls[c.ID]; !repeated {
+			f.controls[c.ID] = &c
+		}
+		held = *f.controls[c.ID]
+		return nil
+	})
+	return held, repeated, err
+}
+
+func (f *fakeLedger) SettleControl(_ context.Context, id string, state ledger.ControlState, why *events.Rejection) error {
+	return f.world.effect("settle", id+" "+string(state), func() error {
+		if c := f.controls[id]; c.State == ledger.ControlPending {
+			c.State, c.Rejection = state, why
+		}
+		return nil
+	})
+}
+
+func (f *fakeLedger) PendingControls(context.Context) (found []ledger.Control, err error) {
+	err = f.world.look("pending", func() {
+		for _, c := range f.controls {
+			if c.State == ledger.ControlPending {
+				found = append(found, *c)
+			}
+		}
+		slices.SortFunc(found, func(a, b ledger.Control) int { return int(a.Sequence) - int(b.Sequence) })
+	})
+	return found, err
+}
+
+// begin gives requests a run, as a worker does; the request is detached from any other.
+func (f *fakeLedger) begin(first *ledger.Receipt, firstRunID string, more ...*ledger.Receipt) *ledger.Run {
+	run := &ledger.Run{
+		Number: int64(len(f.runs) + 1), TenantID: first.TenantID, Mode: first.Mode, WorkflowID: first.WorkflowID,
+		FirstRunID: firstRunID, Entities: first.Entities, State: ledger.Running, StartedAt: f.world.now,
+	}
+	f.runs = append(f.runs, run)
+	for _, r := range append([]*ledger.Receipt{first}, more...) {
+		r.RunNumber = run.Number
+		run.Requests = append(run.Requests, r.Request)
+	}
+	return run
+}
+
+// serve begins a run for requests of /test.
+func (f *fakeLedger) serve(ids ...string) *ledger.Run {
+	receipts := make([]*ledger.Receipt, len(ids))
+	for i, id := range ids {
+		receipts[i] = f.requests[events.RequestID("/test", id)]
+	}
+	return f.begin(receipts[0], f.world.temporal.runs[receipts[0].WorkflowID], receipts[1:]...)
+}
+
+func (f *fakeLedger) decide(run *ledger.Run, d ledger.Decision) {
+	if run.State == ledger.Running {
+		run.State, run.Error, run.Reason, run.FinishedAt = d.State, d.Error, d.Reason, f.world.now
+	}
+}
+
+func (f *fakeLedger) run(number int64) *ledger.Run {
+	if number == 0 {
+		return nil
+	}
+	return f.runs[number-1]
+}
+
+func (f *fakeLedger) runsIn(is func(*ledger.Run) bool) (found []ledger.Run) {
+	for _, run := range f.runs {
+		if is(run) {
+			found = append(found, *run)
+		}
+	}
+	return found
+}
+
+func (f *fakeLedger) Run(_ context.Context, number int64) (run ledger.Run, err error) {
+	err = f.world.look("run", func() { run = *f.run(number) })
+	return run, err
+}
+
+func (f *fakeLedger) Workflow(_ context.Context, id string) (state ledger.WorkflowState, err error) {
+	err = f.world.look("workflow", func() {
+		given := f.which(func(r ledger.Request) bool { return r.WorkflowID == id })
+		state.Known = len(given) > 0
+		state.Finished = state.Known && !slices.ContainsFunc(given, func(r ledger.Request) bool {
+			return r.RunNumber == 0 || f.run(r.RunNumber).State == ledger.Running
+		})
+	})
+	return state, err
+}
+
+func (f *fakeLedger) Undecided(context.Context) (found []ledger.Run, err error) {
+	err = f.world.look("undecided", func() {
+		found = f.runsIn(func(run *ledger.Run) bool { return run.State == ledger.Running })
+	})
+	return found, err
+}
+
+func (f *fakeLedger) Decide(_ context.Context, number int64, d ledger.Decision) (run ledger.Run, err error) {
+	err = f.world.effect("decide", fmt.Sprint(number), func() error {
+		f.decide(f.run(number), d)
+		run = *f.run(number)
+		return nil
+	})
+	return run, err
+}
+
+func (f *fakeLedger) DecideUnbegun(_ context.Context, id string, d ledger.Decision) (run ledger.Run, err error) {
+	err = f.world.effect("unbegun", id, func() error {
+		r := f.requests[id]
+		if r.RunNumber == 0 {
+			f.decide(f.begin(r, r.FirstRunID), d)
+		}
+		run = *f.run(r.RunNumber)
+		return nil
+	})
+	return run, err
+}
+
+func (f *fakeLedger) Unpublished(context.Context) (found []ledger.Run, err error) {
+	err = f.world.look("unpublished", func() {
+		found = f.runsIn(func(run *ledger.Run) bool { return run.State != ledger.Running && !run.Published })
+	})
+	return found, err
+}
+
+func (f *fakeLedger) MarkPublished(_ context.Context, number int64) error {
+	return f.world.effect("mark", fmt.Sprint(number), func() error { f.run(number).Published = true; return nil })
+}
+
+func (f *fakeLedger) Prune(context.Context, time.Duration) (int64, error) {
+	f.pruned++
+	return 0, nil
+}

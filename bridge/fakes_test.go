@@ -1,0 +1,169 @@
+package bridge_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/stretchr/testify/require"
+)
+
+// fakeTemporal knows workflows by ID.
+type fakeTemporal struct {
+	world   *world
+	runs    map[string]string // workflow ID → its first run, once started
+	fates   map[string]bridge.Fate
+	started []bridge.Execution
+	signals map[string][]bridge.Signal
+}
+
+func newFakeTemporal(w *world) *fakeTemporal {
+	return &fakeTemporal{world: w, runs: map[string]string{}, fates: map[string]bridge.Fate{}, signals: map[string][]bridge.Signal{}}
+}
+
+func (f *fakeTemporal) open(id string) bool { return f.fates[id] == bridge.Open }
+
+func (f *fakeTemporal) start(e bridge.Execution) {
+	f.started = append(f.started, e)
+	f.fates[e.ID] = bridge.Open
+	f.runs[e.ID] = fmt.Sprintf("run-%d", len(f.started))
+}
+
+func (f *fakeTemporal) Start(_ context.Context, e bridge.Execution) (run string, err error) {
+	err = f.world.effect("start", e.ID, func() error {
+		if _, known := f.runs[e.ID]; !known {
+			f.start(e)
+		}
+		run = f.runs[e.ID]
+		return nil
+	})
+	return run, err
+}
+
+func (f *fakeTemporal) Wake(_ context.Context, e bridge.Execution, s bridge.Signal) (run string, err error) {
+	err = f.world.effect("wake", e.ID, func() error {
+		if _, known := f.runs[e.ID]; !f.open(e.ID) && (!known || !e.Once) {
+			f.start(e)
+		}
+		if f.open(e.ID) {
+			f.signals[e.ID] = append(f.signals[e.ID], s)
+		}
+		run = f.runs[e.ID]
+		return nil
+	})
+	return run, err
+}
+
+func (f *fakeTemporal) Signal(_ context.Context, id string, s bridge.Signal) error {
+	return f.world.effect("signal", id+" "+s.Name, func() error {
+		if !f.open(id) {
+			return bridge.ErrNotRunning
+		}
+		f.signals[id] = append(f.signals[id], s)
+		return nil
+	})
+}
+
+func (f *fakeTemporal) Describe(_ context.Context, id, _ string) (fate bridge.Fate, err error) {
+	err = f.world.look("describe", func() {
+		if fate = f.fates[id]; fate == "" {
+			fate = bridge.FateForgotten
+		}
+	})
+	return fate, err
+}
+
+// fakePublisher is a stream that stores an event once.
+type fakePublisher struct {
+	world  *world
+	events []events.Event
+	known  map[string]bool // by Nats-Msg-Id
+	parked []parked
+}
+
+type parked struct {
+	original events.Message
+	why      events.Rejection
+	attempts uint64
+}
+
+func (f *fakePublisher) Publish(_ context.Context, e events.Event) error {
+	return f.world.effect("publish", e.ID(), func() error {
+		if id := events.MsgID(e.Source(), e.ID()); !f.known[id] {
+			f.known[id] = true
+			f.events = append(f.events, e)
+		}
+		return nil
+	})
+}
+
+func (f *fakePublisher) PublishAll(ctx context.Context, all []events.Event) []error {
+	errs := make([]error, len(all))
+	for i, e := range all {
+		errs[i] = f.Publish(ctx, e)
+	}
+	return errs
+}
+
+func (f *fakePublisher) DeadLetter(_ context.Context, m events.Message, why events.Rejection, attempts uint64) (string, uint64, error) {
+	var sequence uint64
+	err := f.world.effect("park", fmt.Sprint(m.Sequence), func() error {
+		for i, known := range f.parked {
+			if known.original.Sequence == m.Sequence {
+				sequence = uint64(i + 1)
+				return nil
+			}
+		}
+		f.parked = append(f.parked, parked{m, why, attempts})
+		sequence = uint64(len(f.parked))
+		return nil
+	})
+	return "SYNC_DEADLETTER", sequence, err
+}
+
+// ids lists the ids of what was published, in order.
+func (f *fakePublisher) ids() []string {
+	ids := make([]string, len(f.events))
+	for i, e := range f.events {
+		ids[i] = e.ID()
+	}
+	return ids
+}
+
+// told lists the data of every published event of one type.
+func told[T any](t *testing.T, w *world, typ events.Type[T]) []T {
+	t.Helper()
+	all := []T{}
+	for _, e := range w.publisher.events {
+		if e.Type() != typ.Name {
+			continue
+		}
+		data, err := typ.Data(e)
+		require.NoError(t, err)
+		all = append(all, data)
+	}
+	return all
+}
+
+// rejections lists why commands were rejected, as they were told.
+func (w *world) rejections(t *testing.T) []string {
+	t.Helper()
+	reasons := []string{}
+	for _, data := range told(t, w, events.Rejected) {
+		reasons = append(reasons, string(data.Code)+": "+data.Reason)
+	}
+	return reasons
+}
+
+// finish decides a run, as a worker does.
+func (w *world) finish(workflowID string, state ledger.RunState) {
+	w.temporal.fates[workflowID] = bridge.FateCompleted
+	for _, run := range w.ledger.runs {
+		if run.WorkflowID == workflowID && run.State == ledger.Running {
+			w.ledger.decide(run, ledger.Decision{State: state})
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package bridge_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+	"github.com/stretchr/testify/require"
+)
+
+func TestFullRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.ask(t, "e1", events.RequestData{Mode: events.Full, Reason: "first load"})
+	require.NoError(t, w.requests(m))
+
+	id := events.RequestID("/test", "e1")
+	require.Equal(t, []string{
+		"receive 1", "start full-sync-" + id, "accept " + id, "publish " + id + "/accepted", "ack 1",
+	}, w.effects, "received, Temporal, accepted, answered, acknowledged")
+
+	started := w.temporal.started[0]
+	require.Equal(t, workflows.FullSyncInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
+	require.Equal(t, workflows.DefaultLimits.ExecutionTimeout(), started.Timeout)
+	require.True(t, started.Once)
+
+	r := w.request("e1")
+	require.Equal(t, []string{"customers", "jobs"}, r.Entities, "the configured ones, in catalogue order")
+	require.Equal(t, "#sync-alerts", r.Channel)
+	require.Equal(t, "first load", r.Reason)
+
+	answer := w.publisher.events[0]
+	require.Equal(t, "/lazisync", answer.Source())
+	require.Equal(t, "full-sync-"+id, answer.Subject())
+	require.Equal(t, []events.AcceptedData{{
+		Kind: events.KindRequest, RequestID: id, Event: events.EventRef{Source: "/test", ID: "e1"},
+		WorkflowID: "full-sync-" + id, RunID: "run-1",
+	}}, told(t, w, events.Accepted))
+}
+
+func TestTraceparentTravels(t *testing.T) {
+	t.Parallel()
+	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	w := newWorld(t)
+	m := w.raw("sync.requested", `{"specversion":"1.0","id":"e1","source":"/test","type":"com.lazi.sync.requested.v1",`+
+		`"traceparent":"`+parent+`","data":{"mode":"full"}}`)
+	require.NoError(t, w.requests(m))
+	require.Equal(t, parent, w.request("e1").Traceparent)
+	require.Equal(t, parent, events.TraceParent(w.publisher.events[0]))
+}
+
+func TestBareJSON(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.raw("sync.requested", `{"mode":"incremental","entities":["*"]}`)
+	require.NoError(t, w.requests(m))
+	require.Equal(t, "acked", m.ended)
+	held := w.ledger.which(func(ledger.Request) bool { return true })
+	require.Equal(t, []string{"customers", "jobs", "invoices", "estimates"}, held[0].Entities)
+	require.Equal(t, "incremental-sync-985", held[0].WorkflowID)
+}
+
+func TestBadRequests(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body string
+		want string
+	}{
+		"empty":    {``, "notJson: "},
+		"not JSON": {`hello`, "notJson: "},
+		"array":    {`[{"mode":"full"}]`, "notJson: "},
+		"wrong type": {
+			`{"specversion":"1.0","id":"1","source":"/a","type":"com.lazi.sync.control.v1","data":{"mode":"full"}}`, "typeMismatch: ",
+		},
+		"no mode":        {`{}`, "invalidData: mode: "},
+		"unknown mode":   {`{"mode":"Full"}`, "invalidData: mode: "},
+		"unknown field":  {`{"mode":"full","entitys":["jobs"]}`, "invalidData: entitys: "},
+		"no entities":    {`{"mode":"full","entities":[]}`, "invalidData: entities: "},
+		"unknown entity": {`{"mode":"full","entities":["jobs","custmers"]}`, `unknownEntity: entities[1]: got "custmers", want a known entity (did you mean customers?)`},
+		"unlike any":     {`{"mode":"full","entities":["zebras in the sky"]}`, `unknownEntity: entities[0]: got "zebras in the sky", want a known entity; lazisync entities lists them`},
+		"two unknown": {
+			`{"mode":"full","entities":["job","x-rays of a hand"]}`,
+			`unknownEntity: entities[0]: got "job", want a known entity (did you mean jobs?); entities[1]: got "x-rays of a hand", want a known entity; lazisync entities lists them`,
+		},
+		"all and more":   {`{"mode":"full","entities":["*","jobs"]}`, `unknownEntity: entities[0]: got "*", want "*" alone, or names`},
+		"unknown tenant": {`{"mode":"full","tenantId":"986"}`, `unknownTenant: tenantId: got "986", want 985`},
+		"rebuild":        {`{"mode":"rebuild","entities":["jobs"]}`, `invalidData: rebuild is not available yet`},
+		"rebuild of two": {`{"mode":"rebuild","entities":["jobs","customers"]}`, `invalidData: entities: `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			bad, good := w.raw("sync.requested", c.body), w.ask(t, "good", events.RequestData{Mode: events.Full})
+			require.NoError(t, w.requests(bad, good))
+
+			require.Len(t, w.rejections(t), 1)
+			if strings.HasSuffix(c.want, ": ") {
+				require.Contains(t, w.rejections(t)[0], c.want)
+			} else {
+				require.Equal(t, c.want, w.rejections(t)[0])
+			}
+			require.Len(t, w.publisher.parked, 1)
+			require.Equal(t, bad.event, w.publisher.parked[0].original, "the original is parked as it came")
+			require.Equal(t, uint64(1), w.publisher.parked[0].attempts)
+			rejected := told(t, w, events.Rejected)[0]
+			require.Equal(t, events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 1}, rejected.DeadLetter)
+			require.Equal(t, "sync.requested", rejected.Subject)
+			require.Equal(t, "terminated: "+rejected.Reason, bad.ended)
+			require.Equal(t, "acked", good.ended, "the rest of the batch goes on")
+		})
+	}
+}
+
+func TestRejectedNamesTheEvent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full, TenantID: "1"})))
+	rejected := told(t, w, events.Rejected)[0]
+	require.Equal(t, events.RequestID("/test", "e1"), rejected.RequestID)
+	require.Equal(t, &events.EventRef{Source: "/test", ID: "e1"}, rejected.Event)
+	require.Equal(t, []events.FieldError{{Path: "tenantId", Got: `"1"`, Want: "985"}}, rejected.Errors)
+	require.Equal(t, []string{"park 1", "publish SYNC_COMMANDS-1-1772352000000000000/rejected", "term 1"}, w.effects)
+}
+
+func TestSeveralTenants(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bridge.Tenants = []string{"985", "986"}
+	require.NoError(t, w.requests(
+		w.ask(t, "none", events.RequestData{Mode: events.Full}),
+		w.ask(t, "second", events.RequestData{Mode: events.Full, TenantID: "986"}),
+	))
+	require.Equal(t, []string{`unknownTenant: tenantId: got nothing, want one of 985, 986`}, w.rejections(t))
+	require.Equal(t, "986", w.request("second").TenantID)
+}
+
+func TestIncrementalsOfABatchShareOneCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bridge.Tenants = []string{"985", "986"}
+	const batches, size = 20, 500
+	for b := range batches {
+		messages := make([]*message, size)
+		for i := range messages {
+			tenant := []string{"985", "986"}[i%2]
+			messages[i] = w.ask(t, fmt.Sprintf("e-%d-%d", b, i), events.RequestData{Mode: events.Incremental, TenantID: tenant})
+		}
+		require.NoError(t, w.requests(messages...))
+		for _, m := range messages {
+			require.Equal(t, "acked", m.ended)
+		}
+	}
+	require.Equal(t, 2*batches, w.count("wake"), "one call for each tenant and batch")
+	require.Len(t, w.temporal.started, 2)
+	require.Equal(t, batches*size, w.count("publish"))
+	require.Equal(t, bridge.Signal{Name: workflows.SignalWake}, w.temporal.signals["incremental-sync-985"][0])
+}
+
+func TestDuplicates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	data := events.RequestData{Mode: events.Full}
+	first, twin := w.ask(t, "e1", data), w.ask(t, "e1", data)
+	require.NoError(t, w.requests(first, twin))
+	later := w.ask(t, "e1", data)
+	require.NoError(t, w.requests(later))
+	w.ledger.serve("e1")
+	w.finish(w.request("e1").WorkflowID, ledger.Completed)
+	last := w.ask(t, "e1", data)
+	require.NoError(t, w.requests(last))
+
+	id := events.RequestID("/test", "e1")
+	require.Equal(t, []string{id + "/accepted", id + "/duplicate/2", id + "/duplicate/3", id + "/duplicate/4"}, w.publisher.ids())
+	require.Len(t, w.temporal.started, 1)
+	require.Equal(t, 1, w.count("start"))
+	answers := told(t, w, events.Accepted)
+	require.False(t, answers[0].Duplicate)
+	for _, a := range answers[1:] {
+		require.True(t, a.Duplicate)
+		require.Equal(t, "run-1", a.RunID)
+	}
+	require.Nil(t, answers[2].Outcome)
+	require.Equal(t, &events.OutcomeRef{Type: "com.lazi.sync.completed.v1", RunNumber: 1}, answers[3].Outcome)
+	for _, m := range []*message{first, twin, later, last} {
+		require.Equal(t, "acked", m.ended)
+	}
+}
+
+func TestSameIdentityOtherData(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.requests(
+		w.ask(t, "e1", events.RequestData{Mode: events.Full}),
+		w.ask(t, "e1", events.RequestData{Mode: events.Incremental}),
+	))
+	require.Equal(t, []string{`conflict: id: got "e1" again with other data, want an id of its own; the first event stands`}, w.rejections(t))
+	require.Equal(t, events.Full, w.request("e1").Mode)
+	require.Zero(t, w.count("wake"))
+
+	same := w.raw("sync.requested", `{"data": {"mode" : "full"}, "type":"com.lazi.sync.requested.v1", "source":"/test", "id":"e1", "specversion":"1.0"}`)
+	require.NoError(t, w.requests(same))
+	require.Equal(t, "acked", same.ended, "the same data written otherwise is no conflict")
+}
+
+func TestTroubleKeepsMessages(t *testing.T) {
+	t.Parallel()
+	down := errors.New("connection refused")
+	for _, step := range []string{"receive", "pending", "start", "accept", "publish"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.failures[step] = down
+			m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+			m.deliveries = 3
+			require.ErrorIs(t, w.requests(m), down)
+			require.Empty(t, m.ended)
+			require.Equal(t, []time.Duration{3 * time.Second}, m.delays)
+			require.Empty(t, w.publisher.parked)
+
+			delete(w.failures, step)
+			m.deliveries++
+			require.NoError(t, w.requests(m))
+			require.Equal(t, "acked", m.ended)
+			require.Len(t, w.temporal.started, 1)
+			require.Len(t, told(t, w, events.Accepted), 1)
+		})
+	}
+}
+
+func TestTemporalDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	down := errors.New("no answer in time")
+	w.failures["start"] = down
+	messages := make([]*message, 200)
+	for i := range messages {
+		messages[i] = w.ask(t, fmt.Sprint("e", i), events.RequestData{Mode: events.Full})
+	}
+	bad := w.raw("sync.requested", `{}`)
+	err := w.requests(append(messages, bad)...)
+	require.ErrorIs(t, err, down)
+	require.LessOrEqual(t, strings.Count(err.Error(), "no answer"), 8, "calls not begun are not tried")
+	for _, m := range messages {
+		require.Len(t, m.delays, 1)
+	}
+	require.NotEmpty(t, bad.ended, "a bad message is settled all the same")
+}
+
+func TestMisconfiguredTemporalLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.failures["start"] = bridge.ErrMisconfigured
+	m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	require.ErrorIs(t, w.requests(m), bridge.ErrMisconfigured)
+	require.Empty(t, m.ended)
+	require.Len(t, m.delays, 1)
+}
+
+func TestRefusedByTemporal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.failures["start"] = fmt.Errorf("%w: blob too large", bridge.ErrRefused)
+	m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	require.NoError(t, w.requests(m))
+	require.Equal(t, []string{"invalidData: got a request that Temporal refuses (Temporal refuses the call: blob too large), want one that it takes"}, w.rejections(t))
+	require.Contains(t, m.ended, "terminated")
+
+	w.now = w.now.Add(time.Hour)
+	require.NoError(t, w.reconcile())
+	require.Empty(t, w.temporal.started, "nobody tries again")
+	require.Len(t, w.publisher.events, 1, "the rejection is all that is told")
+}
+
+func TestAnswersAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	counts := map[string]int{}
+	w.bridge.Answered = func(kind events.Kind, answer string) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		counts[string(kind)+" "+answer]++
+	}
+	require.NoError(t, w.requests(
+		w.ask(t, "e1", events.RequestData{Mode: events.Full}), w.ask(t, "e1", events.RequestData{Mode: events.Full}), w.raw("sync.requested", ""),
+	))
+	require.Equal(t, map[string]int{"request accepted": 1, "request duplicate": 1, "request rejected": 1}, counts)
+}

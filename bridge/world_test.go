@@ -1,0 +1,179 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+)
+
+var errDead = errors.New("the process is dead")
+
+// world is everything around a bridge: a ledger, Temporal, the streams and the
+// messages, all in memory. It writes down every effect, fails on demand, and can
+// kill the bridge after any effect: from then on nothing it does has one.
+type world struct {
+	mu       sync.Mutex
+	effects  []string
+	killAt   int // after this many effects, 0 for never
+	dead     bool
+	failures map[string]error // by the first word of an effect
+	now      time.Time
+	sequence uint64
+
+	ledger    *fakeLedger
+	temporal  *fakeTemporal
+	publisher *fakePublisher
+	bridge    *bridge.Bridge
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{failures: map[string]error{}, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
+	w.ledger, w.temporal, w.publisher = newFakeLedger(w), newFakeTemporal(w), &fakePublisher{world: w, known: map[string]bool{}}
+	w.bridge = bridge.New(bridge.Options{
+		Ledger: w.ledger, Publisher: w.publisher, Temporal: w.temporal, Logger: zerolog.New(zerolog.NewTestWriter(t)),
+		Tenants:         []string{"985"},
+		KnownEntities:   []string{"customers", "jobs", "invoices", "estimates"},
+		DefaultEntities: []string{"jobs", "customers"},
+		DefaultChannel:  "#sync-alerts",
+		RetryDelay:      func(deliveries uint64) time.Duration { return time.Duration(deliveries) * time.Second },
+		Now:             func() time.Time { return w.now },
+	})
+	return w
+}
+
+// effect runs what changes the world, unless it is to fail or the bridge is dead.
+func (w *world) effect(name, detail string, change func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return errDead
+	}
+	if err := w.failures[name]; err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	w.effects = append(w.effects, name+" "+detail)
+	w.dead = len(w.effects) == w.killAt
+	return nil
+}
+
+// look runs what only reads.
+func (w *world) look(name string, read func()) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return errDead
+	}
+	if err := w.failures[name]; err != nil {
+		return err
+	}
+	read()
+	return nil
+}
+
+// revive starts the bridge anew.
+func (w *world) revive() { w.dead, w.killAt = false, 0 }
+
+// count says how many effects have a name.
+func (w *world) count(name string) int {
+	n := 0
+	for _, e := range w.effects {
+		var first string
+		_, _ = fmt.Sscan(e, &first)
+		if first == name {
+			n++
+		}
+	}
+	return n
+}
+
+// message is one message of the command stream, as often as it is delivered.
+type message struct {
+	world      *world
+	event      events.Message
+	deliveries uint64
+	ended      string // how its delivery ended for good: "acked" or "terminated: why"
+	delays     []time.Duration
+}
+
+func (m *message) Event() events.Message { return m.event }
+func (m *message) Deliveries() uint64    { return m.deliveries }
+
+func (m *message) Ack(context.Context) error {
+	return m.world.effect("ack", fmt.Sprint(m.event.Sequence), func() error { m.ended = "acked"; return nil })
+}
+
+func (m *message) Retry(delay time.Duration) error {
+	return m.world.effect("retry", fmt.Sprint(m.event.Sequence), func() error { m.delays = append(m.delays, delay); return nil })
+}
+
+func (m *message) Term(reason string) error {
+	return m.world.effect("term", fmt.Sprint(m.event.Sequence), func() error { m.ended = "terminated: " + reason; return nil })
+}
+
+// raw makes a message of what a person may type.
+func (w *world) raw(subject, body string) *message {
+	w.sequence++
+	return &message{world: w, deliveries: 1, event: events.Message{
+		Subject: subject, Data: []byte(body), Stream: "SYNC_COMMANDS", Sequence: w.sequence, Stored: w.now,
+	}}
+}
+
+// ask makes a message that asks for a sync.
+func (w *world) ask(t *testing.T, id string, data events.RequestData) *message {
+	t.Helper()
+	return structured(t, w, events.Requested, id, data)
+}
+
+// control makes a message that pauses, resumes or cancels.
+func (w *world) control(t *testing.T, id string, data events.ControlData) *message {
+	t.Helper()
+	return structured(t, w, events.Control, id, data)
+}
+
+func structured[T any](t *testing.T, w *world, typ events.Type[T], id string, data T) *message {
+	t.Helper()
+	event, err := typ.New(events.Attributes{ID: id, Source: "/test"}, data)
+	require.NoError(t, err)
+	encoded, err := events.Encode(event)
+	require.NoError(t, err)
+	m := w.raw(typ.Subject, string(encoded))
+	m.event.Header = events.Header(event)
+	return m
+}
+
+func (w *world) requests(messages ...*message) error {
+	batch := make([]bridge.Message, len(messages))
+	for i, m := range messages {
+		batch[i] = m
+	}
+	return w.bridge.HandleRequests(context.Background(), batch)
+}
+
+func (w *world) controls(messages ...*message) error {
+	for _, m := range messages {
+		if err := w.bridge.HandleControl(context.Background(), m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) reconcile() error { return w.bridge.Reconcile(context.Background()) }
+
+// request is the ledger's row of a request of /test.
+func (w *world) request(id string) ledger.Request {
+	return w.ledger.requests[events.RequestID("/test", id)].Request
+}
