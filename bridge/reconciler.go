@@ -177,7 +177,7 @@ func lost(workflowID string, fate Fate) ledger.Decision {
 		why = events.DeadlineExceeded
 	}
 	return ledger.Decision{State: ledger.Failed, Error: &events.RunError{
-		Type: why, Message: fmt.Sprintf("workflow %s %s before it could finish its run", workflowID, fate),
+		Type: why, Message: fmt.Sprintf("workflow %s %s and left its run unfinished", workflowID, fate),
 	}}
 }
 

@@ -1,0 +1,292 @@
+package bridge_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+	"github.com/stretchr/testify/require"
+)
+
+// running is a world with a full sync f1 and an incremental pass of i1 and i2 under
+// way, and with an incremental i3 that waits.
+func running(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	require.NoError(t, w.requests(
+		w.ask(t, "f1", events.RequestData{Mode: events.Full}),
+		w.ask(t, "i1", events.RequestData{Mode: events.Incremental}),
+		w.ask(t, "i2", events.RequestData{Mode: events.Incremental}),
+	))
+	w.ledger.serve("f1")
+	w.ledger.serve("i1", "i2")
+	require.NoError(t, w.requests(w.ask(t, "i3", events.RequestData{Mode: events.Incremental})))
+	w.effects, w.publisher.events = nil, nil
+	w.temporal.signals = map[string][]bridge.Signal{}
+	return w
+}
+
+func TestControls(t *testing.T) {
+	t.Parallel()
+	const incremental = "incremental-sync-985"
+	full := workflows.FullSyncID(events.RequestID("/test", "f1"))
+	type signals map[string]string
+	for name, c := range map[string]struct {
+		before   func(w *world)
+		control  events.ControlData
+		signals  signals // workflow ID → name of the one signal it has
+		rejected string
+		pending  bool
+	}{
+		"pause by workflow":   {control: events.ControlData{Action: events.Pause, WorkflowID: full}, signals: signals{full: "pause"}},
+		"resume by workflow":  {control: events.ControlData{Action: events.Resume, WorkflowID: full}, signals: signals{full: "resume"}},
+		"cancel by workflow":  {control: events.ControlData{Action: events.Cancel, WorkflowID: full}, signals: signals{full: "cancel"}},
+		"pause by request":    {control: events.ControlData{Action: events.Pause, RequestID: events.RequestID("/test", "f1")}, signals: signals{full: "pause"}},
+		"cancel by event id":  {control: events.ControlData{Action: events.Cancel, RequestID: "f1"}, signals: signals{full: "cancel"}},
+		"incremental, paused": {control: events.ControlData{Action: events.Pause, WorkflowID: incremental}, signals: signals{incremental: "pause"}},
+		"incremental, all":    {control: events.ControlData{Action: events.Cancel, WorkflowID: incremental}, signals: signals{incremental: "cancel"}},
+		"incremental, paused by request": {
+			control:  events.ControlData{Action: events.Pause, RequestID: "i1"},
+			rejected: `invalidData: requestId: got "i1", want workflowId "incremental-sync-985": to pause an incremental concerns everybody who waits for it`,
+		},
+		"unknown workflow": {
+			control:  events.ControlData{Action: events.Pause, WorkflowID: "full-sync-nobody"},
+			rejected: `unknownRun: workflowId: got "full-sync-nobody", which serves no request, want the workflow ID of a run`,
+		},
+		"finished workflow": {
+			before:   func(w *world) { w.finish(full, ledger.Completed) },
+			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
+			rejected: `finishedRun: workflowId: got "` + full + `", which has ended, want a run that goes on`,
+		},
+		"finished request": {
+			before:   func(w *world) { w.finish(full, ledger.Completed) },
+			control:  events.ControlData{Action: events.Cancel, RequestID: "f1"},
+			rejected: `finishedRun: requestId: got "f1", which has ended, want a run that goes on`,
+		},
+		"cancelled request, again": {
+			before:  func(w *world) { w.finish(full, ledger.Cancelled) },
+			control: events.ControlData{Action: events.Cancel, RequestID: "f1"},
+		},
+		"finished incremental": {
+			before:   func(w *world) { w.finish(incremental, ledger.Completed) },
+			control:  events.ControlData{Action: events.Cancel, RequestID: "i1"},
+			rejected: `finishedRun: requestId: got "i1", which has ended, want a run that goes on`,
+		},
+		"gone from Temporal": {
+			before:   func(w *world) { w.temporal.fates[full] = bridge.FateTerminated },
+			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
+			rejected: `finishedRun: workflowId: got "` + full + `", which has ended, want a run that goes on`,
+		},
+		"ambiguous": {
+			before: func(w *world) {
+				r := w.request("f1")
+				r.ID, r.Source = "other", "/other"
+				w.ledger.requests["other"] = &ledger.Receipt{Request: r}
+				w.ledger.order = append(w.ledger.order, "other")
+			},
+			control:  events.ControlData{Action: events.Pause, RequestID: "f1"},
+			rejected: `ambiguous: requestId: got "f1", which is the event id of several requests, want the requestId of one`,
+		},
+		"unknown request": {control: events.ControlData{Action: events.Cancel, RequestID: "later"}, pending: true},
+		"refused": {
+			before:   func(w *world) { w.failures["signal"] = bridge.ErrRefused },
+			control:  events.ControlData{Action: events.Pause, RequestID: "f1"},
+			rejected: `invalidData: got a control that Temporal refuses (Temporal refuses the call), want one that it takes`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := running(t)
+			if c.before != nil {
+				c.before(w)
+			}
+			c.control.Reason, c.control.Actor = "because", "ann"
+			m := w.control(t, "c1", c.control)
+			require.NoError(t, w.controls(m))
+			id := events.RequestID("/test", "c1")
+
+			if c.rejected != "" {
+				require.Equal(t, []string{c.rejected}, w.rejections(t))
+				require.Equal(t, ledger.ControlRejected, w.ledger.controls[id].State)
+				require.Contains(t, m.ended, "terminated")
+				require.Len(t, w.publisher.parked, 1)
+				require.Empty(t, w.temporal.signals)
+				return
+			}
+			require.Equal(t, "acked", m.ended)
+			if c.pending {
+				require.Equal(t, ledger.ControlPending, w.ledger.controls[id].State)
+				require.Empty(t, w.publisher.events)
+				return
+			}
+			require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
+			answers := told(t, w, events.Accepted)
+			require.Len(t, answers, 1)
+			require.Equal(t, events.KindControl, answers[0].Kind)
+			require.Equal(t, id, answers[0].RequestID)
+			require.Len(t, w.temporal.signals, len(c.signals))
+			for workflowID, signal := range c.signals {
+				require.Equal(t, workflowID, answers[0].WorkflowID)
+				require.Equal(t, []bridge.Signal{{Name: signal, Payload: workflows.ControlSignal{
+					ID: id, Sequence: m.event.Sequence, Reason: "because", Actor: "ann",
+				}}}, w.temporal.signals[workflowID])
+			}
+		})
+	}
+}
+
+func TestControlOrderOfSteps(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	m := w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})
+	require.NoError(t, w.controls(m))
+	id, full := events.RequestID("/test", "c1"), w.request("f1").WorkflowID
+	require.Equal(t, []string{
+		"record " + id, "signal " + full + " pause", "settle " + id + " applied", "publish " + id + "/accepted", "ack 5",
+	}, w.effects)
+}
+
+func TestWithdraw(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	pass := "incremental-sync-985"
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "i1", Reason: "not needed"})))
+	require.Empty(t, w.temporal.signals, "i2 still needs the pass")
+	require.NoError(t, w.controls(w.control(t, "c3", events.ControlData{Action: events.Cancel, RequestID: "i3"})))
+	require.Empty(t, w.temporal.signals, "i3 waited for another pass")
+	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Cancel, RequestID: "i2"})))
+	require.Equal(t, []bridge.Signal{{Name: "cancel", Payload: workflows.ControlSignal{
+		ID: events.RequestID("/test", "c2"), Sequence: 7, PassOnly: true,
+	}}}, w.temporal.signals[pass], "the pass serves nobody any more")
+
+	cancelled := told(t, w, events.Cancelled)
+	require.Len(t, cancelled, 3)
+	require.Equal(t, "not needed", cancelled[0].Reason)
+	require.Equal(t, "i1", cancelled[0].Requests[0].ID)
+	require.Empty(t, cancelled[0].RunID)
+	for _, run := range w.ledger.runs[2:] {
+		require.True(t, run.Published)
+	}
+}
+
+func TestBadControls(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, code string }{
+		"not JSON":       {`pause`, "notJson"},
+		"no action":      {`{"workflowId":"x"}`, "invalidData"},
+		"unknown action": {`{"action":"stop","workflowId":"x"}`, "invalidData"},
+		"no target":      {`{"action":"pause"}`, "invalidData"},
+		"both targets":   {`{"action":"pause","workflowId":"x","requestId":"y"}`, "invalidData"},
+		"unknown field":  {`{"action":"pause","workflow":"x"}`, "invalidData"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			m := w.raw("sync.control", c.body)
+			require.NoError(t, w.controls(m))
+			rejected := told(t, w, events.Rejected)
+			require.Len(t, rejected, 1)
+			require.Equal(t, events.RejectCode(c.code), rejected[0].Code)
+			require.Equal(t, events.KindControl, rejected[0].Kind)
+			require.Contains(t, m.ended, "terminated")
+			require.Empty(t, w.ledger.controls)
+		})
+	}
+}
+
+func TestControlRepeated(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	id := events.RequestID("/test", "c1")
+	pause := events.ControlData{Action: events.Pause, RequestID: "f1"}
+	require.NoError(t, w.controls(w.control(t, "c1", pause), w.control(t, "c1", pause)))
+	require.Equal(t, []string{id + "/accepted", id + "/duplicate/6"}, w.publisher.ids())
+	answers := told(t, w, events.Accepted)
+	require.True(t, answers[1].Duplicate)
+	require.Equal(t, answers[0].WorkflowID, answers[1].WorkflowID)
+	require.Len(t, w.temporal.signals[w.request("f1").WorkflowID], 1)
+
+	other := w.control(t, "c1", events.ControlData{Action: events.Resume, RequestID: "f1"})
+	require.NoError(t, w.controls(other))
+	require.Equal(t, []string{`conflict: id: got "c1" again with other data, want an id of its own; the first event stands`}, w.rejections(t))
+	require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
+}
+
+func TestRejectedControlRepeated(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	pause := events.ControlData{Action: events.Pause, WorkflowID: "nobody"}
+	require.NoError(t, w.controls(w.control(t, "c1", pause), w.control(t, "c1", pause)))
+	rejected := w.rejections(t)
+	require.Len(t, rejected, 2, "each message is answered")
+	require.Equal(t, rejected[0], rejected[1])
+}
+
+func TestControlWaitsForTemporal(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	down := errors.New("connection refused")
+	w.failures["signal"] = down
+	m := w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})
+	require.ErrorIs(t, w.controls(m), down)
+	require.Empty(t, m.ended)
+	require.Equal(t, []time.Duration{time.Second}, m.delays)
+	require.Empty(t, w.publisher.events)
+
+	delete(w.failures, "signal")
+	m.deliveries++
+	require.NoError(t, w.controls(m))
+	require.Equal(t, "acked", m.ended)
+	require.Len(t, told(t, w, events.Accepted), 1)
+}
+
+func TestControlBeforeItsRequest(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		mode   events.Mode
+		action events.Action
+		check  func(t *testing.T, w *world)
+	}{
+		"pause of a full": {events.Full, events.Pause, func(t *testing.T, w *world) {
+			require.Equal(t, "pause", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
+		}},
+		"cancel of a full": {events.Full, events.Cancel, func(t *testing.T, w *world) {
+			require.Zero(t, w.count("start"), "it starts with the cancel, in one call")
+			require.Len(t, w.temporal.started, 1)
+			require.Equal(t, "cancel", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
+		}},
+		"cancel of an incremental": {events.Incremental, events.Cancel, func(t *testing.T, w *world) {
+			require.Empty(t, w.temporal.started, "nothing is started for it")
+			require.Len(t, told(t, w, events.Cancelled), 1)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: c.action, RequestID: "e1"})))
+			require.Empty(t, w.publisher.events)
+			require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: c.mode})))
+
+			require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
+			require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "c1") + "/accepted"}, w.publisher.ids()[:2])
+			c.check(t, w)
+		})
+	}
+}
+
+func TestWithdrawnRequestDoesNotKeepOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
+	require.NoError(t, w.requests(
+		w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), w.ask(t, "e2", events.RequestData{Mode: events.Incremental}),
+	))
+	require.Equal(t, 1, w.count("wake"))
+	require.Equal(t, ledger.Accepted, w.request("e1").State)
+	require.Equal(t, ledger.Accepted, w.request("e2").State)
+	require.Zero(t, w.request("e2").RunNumber)
+}

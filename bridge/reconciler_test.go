@@ -1,0 +1,210 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/stretchr/testify/require"
+)
+
+// leave brings a request of /test as far as the bridge gets before it dies after a
+// number of effects: 1 received, 2 Temporal has it, 3 accepted.
+func (w *world) leave(t *testing.T, effects int, id string, mode events.Mode) {
+	t.Helper()
+	w.killAt = len(w.effects) + effects
+	require.Error(t, w.requests(w.ask(t, id, events.RequestData{Mode: mode})))
+	w.revive()
+}
+
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		mode     events.Mode
+		effects  int
+		age      time.Duration
+		fate     bridge.Fate // of the workflow meanwhile, "" to leave it
+		calls    int         // made by the reconciler
+		accepted int         // answers given by it
+	}{
+		"full, received":                          {events.Full, 1, time.Minute, "", 1, 1},
+		"full, Temporal has it":                   {events.Full, 2, time.Minute, "", 1, 1},
+		"full, accepted":                          {events.Full, 3, time.Minute, "", 0, 0},
+		"full, just received":                     {events.Full, 1, time.Second, "", 0, 0},
+		"incremental, received":                   {events.Incremental, 1, time.Minute, "", 1, 1},
+		"incremental, unclaimed, workflow ended":  {events.Incremental, 3, time.Minute, bridge.FateTerminated, 1, 0},
+		"incremental, unclaimed, workflow runs":   {events.Incremental, 3, time.Minute, bridge.Open, 0, 0},
+		"incremental, unclaimed, workflow gone":   {events.Incremental, 3, time.Minute, bridge.FateForgotten, 1, 0},
+		"incremental, unclaimed but only just so": {events.Incremental, 3, time.Second, bridge.FateTerminated, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.leave(t, c.effects, "e1", c.mode)
+			w.effects = nil
+			if c.fate != "" {
+				w.temporal.fates[w.request("e1").WorkflowID] = c.fate
+			}
+			w.now = w.now.Add(c.age)
+			require.NoError(t, w.reconcile())
+			require.Equal(t, c.calls, w.count("start")+w.count("wake"))
+			require.Len(t, told(t, w, events.Accepted), c.accepted)
+			if c.mode == events.Full {
+				require.LessOrEqual(t, len(w.temporal.started), 1)
+			}
+		})
+	}
+}
+
+func TestRestartFoldsIncrementals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.leave(t, 1, "e1", events.Incremental)
+	w.leave(t, 1, "e2", events.Incremental)
+	w.now = w.now.Add(time.Minute)
+	require.NoError(t, w.reconcile())
+	require.Equal(t, 1, w.count("wake"))
+	require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "e2") + "/accepted"}, w.publisher.ids())
+}
+
+func TestLostRuns(t *testing.T) {
+	t.Parallel()
+	for fate, want := range map[bridge.Fate]struct {
+		kind    events.ErrorType
+		message string
+	}{
+		bridge.Open:           {},
+		bridge.FateTerminated: {events.Terminated, "was terminated and left its run unfinished"},
+		bridge.FateTimedOut:   {events.DeadlineExceeded, "ran out of time and left its run unfinished"},
+		bridge.FateFailed:     {events.Terminated, "failed and left its run unfinished"},
+		bridge.FateCompleted:  {events.Terminated, "completed and left its run unfinished"},
+		bridge.FateCancelled:  {events.Terminated, "was cancelled and left its run unfinished"},
+		bridge.FateForgotten:  {events.Terminated, "is not known to Temporal and left its run unfinished"},
+		bridge.FateSuperseded: {events.Terminated, "was replaced by a later execution and left its run unfinished"},
+	} {
+		for _, begun := range []bool{true, false} {
+			t.Run(string(fate), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+				if begun {
+					w.ledger.serve("e1")
+				}
+				workflowID := w.request("e1").WorkflowID
+				w.temporal.fates[workflowID] = fate
+				w.now = w.now.Add(time.Minute)
+				require.NoError(t, w.reconcile())
+				require.NoError(t, w.reconcile())
+
+				failed := told(t, w, events.Failed)
+				if fate == bridge.Open {
+					require.Empty(t, failed)
+					return
+				}
+				require.Len(t, failed, 1, "one outcome")
+				require.Equal(t, want.kind, failed[0].Error.Type)
+				require.Contains(t, failed[0].Error.Message, want.message)
+				require.Equal(t, "e1", failed[0].Requests[0].ID)
+				require.Equal(t, "run-1", failed[0].RunID)
+				require.Equal(t, []string{"#sync-alerts"}, failed[0].Notify)
+			})
+		}
+	}
+}
+
+func TestUnpublishedOutcomes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	run := w.ledger.serve("e1")
+	w.finish(w.request("e1").WorkflowID, ledger.Completed)
+	require.NoError(t, w.reconcile())
+	require.NoError(t, w.reconcile())
+	require.Equal(t, "1/com.lazi.sync.completed.v1", w.publisher.ids()[1])
+	require.Equal(t, 2, w.count("publish"), "the answer and the outcome, each once")
+	require.True(t, run.Published)
+}
+
+func TestPendingControls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "never"})))
+	w.now = w.now.Add(29 * time.Second)
+	require.NoError(t, w.reconcile())
+	require.Empty(t, w.publisher.events)
+
+	w.now = w.now.Add(time.Second)
+	require.NoError(t, w.reconcile())
+	require.NoError(t, w.reconcile())
+	require.Equal(t, []string{`unknownRun: requestId: got "never", which no request has had for 30s, want the id of a request`}, w.rejections(t))
+	require.Len(t, w.publisher.parked, 1, "its original is parked, long after it was acknowledged")
+	require.Equal(t, ledger.ControlRejected, w.ledger.controls[events.RequestID("/test", "c1")].State)
+}
+
+func TestPendingControlOutlastsAnOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	down := errors.New("connection refused")
+	w.failures["start"] = down
+	require.ErrorIs(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})), down)
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
+	w.now = w.now.Add(time.Hour)
+	require.ErrorIs(t, w.reconcile(), down)
+	require.Empty(t, w.rejections(t), "its request has come: it waits with it")
+
+	delete(w.failures, "start")
+	require.NoError(t, w.reconcile())
+	require.Equal(t, "cancel", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
+	require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
+}
+
+func TestOneStepInTroubleDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"unstarted", "undecided", "withoutrun", "pending"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+			w.ledger.serve("e1")
+			w.finish(w.request("e1").WorkflowID, ledger.Completed)
+			down := errors.New("connection refused")
+			w.failures[step] = down
+			require.ErrorIs(t, w.reconcile(), down)
+			require.Len(t, told(t, w, events.Completed), 1)
+		})
+	}
+}
+
+func TestPruneOnceADay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		require.NoError(t, w.reconcile())
+	}
+	require.Equal(t, 1, w.ledger.pruned)
+	w.now = w.now.Add(24 * time.Hour)
+	require.NoError(t, w.reconcile())
+	require.Equal(t, 2, w.ledger.pruned)
+}
+
+func TestRunReconciler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.leave(t, 1, "e1", events.Full)
+	w.now = w.now.Add(time.Minute)
+	mended := make(chan string, 1)
+	w.bridge.Mended = func(what string, _ int) { mended <- what }
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.bridge.RunReconciler(ctx, time.Hour)
+	}()
+	require.Equal(t, "requests given to Temporal again", <-mended, "it does not wait for its first turn")
+	cancel()
+	<-done
+}
