@@ -144,7 +144,7 @@ func TestJournal(t *testing.T) {
 
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, append(whole, `{"entity":"jobs","st`...), 0o600))
+	require.NoError(t, os.WriteFile(path, append(whole, `{"entity":"`+strings.Repeat("jobs", 10_000)...), 0o600))
 	b := reopen()
 	require.Equal(t, left, b.versions(t, "customers"))
 	b.Mutate(20)

@@ -24,6 +24,8 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 	a, fault := s.answerCall(r, to, tenant)
 	noted.Status, noted.Records = a.status, a.records
 	s.stats.note(noted)
+	s.options.Logger.Debug().Str("entity", noted.Entity).Str("on", noted.On).Str("query", noted.Query).
+		Int("status", noted.Status).Int("records", noted.Records).Msg("call answered")
 	switch {
 	case a.status == 0: // the caller left while it was made to wait
 	case fault.Kind == faultReset:

@@ -9,6 +9,14 @@
 // two cannot agree on the same mistake. Of this module it imports only
 // internal/entity.
 //
+// Admin routes, JSON in and out:
+//
+//	POST   /_admin/faults            a Fault; DELETE forgets all
+//	GET    /_admin/stats             Stats; DELETE begins anew
+//	GET    /_admin/records/{entity}  every record, one {"id", "deleted", "record"} a line
+//	POST   /_admin/mutate            {"entity", "create", "update", "delete"}; answers the ids by entity
+//	POST   /_admin/pace              {"delayMs"} that every page takes longer
+//
 // Where the facts are silent it takes the less comfortable reading: parameter
 // names and enum values are matched exactly, invoices are listed active only
 // unless asked otherwise, and a record whose modifiedOn is null is found by no

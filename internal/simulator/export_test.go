@@ -168,6 +168,26 @@ func TestExportTokens(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, status(a, customersExport), "too old")
 }
 
+// TestChangesHaveAnOrder: also while the clock stands still or goes back, a
+// later change has the later modifiedOn.
+func TestChangesHaveAnOrder(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	a := start(t, simulator.Options{RecordsPerEntity: 5, Now: clock.Now})
+	var created []int64
+	for range 5 {
+		id, err := a.Create("customers")
+		require.NoError(t, err)
+		created = append(created, id)
+		clock.advance(-time.Second)
+	}
+	rows := a.page(t, customersExport+"?includeRecentChanges=true").Data[5:]
+	require.Equal(t, created, ids(rows))
+	for i := range rows[1:] {
+		require.Less(t, *rows[i].ModifiedOn, *rows[i+1].ModifiedOn)
+	}
+}
+
 // TestFeedUnderChange reads a feed to its end again and again while four others
 // change the company; who keeps the last version seen has, after the last
 // reading, exactly what the company has.

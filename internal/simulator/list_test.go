@@ -17,6 +17,9 @@ import (
 func TestListPages(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 120})
+	id, err := a.RandomID("customers")
+	require.NoError(t, err)
+	require.NoError(t, a.Delete("customers", id))
 
 	first := a.page(t, customersList+"?active=Any&includeTotal=true")
 	require.Len(t, first.Data, 50)
@@ -40,6 +43,11 @@ func TestListPages(t *testing.T) {
 	// A page that just fits is the last one.
 	require.False(t, a.page(t, customersList+"?active=Any&pageSize=60&page=2").HasMore)
 	require.True(t, a.page(t, customersList+"?active=Any&pageSize=59&page=2").HasMore)
+	active := a.page(t, customersList+"?pageSize=5000&includeTotal=true")
+	require.Less(t, len(active.Data), 120)
+	require.Equal(t, len(active.Data), *active.TotalCount)
+	require.False(t, a.page(t, customersList+"?pageSize="+strconv.Itoa(len(active.Data))).HasMore)
+	require.True(t, a.page(t, customersList+"?pageSize="+strconv.Itoa(len(active.Data)-1)).HasMore)
 }
 
 // TestListStates: by default lists show active records only, and the filter
