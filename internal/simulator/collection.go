@@ -60,7 +60,7 @@ func (c *collection) put(r *record) {
 	}
 	c.slots[r.Ordinal] = len(c.feed)
 	c.feed = append(c.feed, slot{r.position(), r})
-	if c.vacant > len(c.records)/2+1000 {
+	if c.vacant > len(c.records)/2+100 {
 		c.feed = slices.DeleteFunc(c.feed, func(s slot) bool { return s.record == nil })
 		c.vacant = 0
 		c.number()

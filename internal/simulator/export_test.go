@@ -193,13 +193,13 @@ func TestChangesHaveAnOrder(t *testing.T) {
 // reading, exactly what the company has.
 func TestFeedUnderChange(t *testing.T) {
 	t.Parallel()
-	a := start(t, simulator.Options{Seed: 5, RecordsPerEntity: 300, ExportPageSize: 7, RequestsPerSecond: -1})
+	a := start(t, simulator.Options{Seed: 5, RecordsPerEntity: 300, ExportPageSize: 25, RequestsPerSecond: -1})
 	busy := make(chan struct{})
 	go func() {
 		defer close(busy)
 		var changes sync.WaitGroup
 		for range 4 {
-			changes.Go(func() { a.Mutate(2000) })
+			changes.Go(func() { a.Mutate(600) })
 		}
 		changes.Wait()
 	}()
