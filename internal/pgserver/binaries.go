@@ -34,7 +34,8 @@ func FindBinaries() (Binaries, error) {
 
 // finder is what the search needs of the machine, so that tests can stage one.
 type finder struct {
-	pgBin    string
+	setBin   string // the folder somebody set: no other is looked at
+	setBy    string // who set it, for the errors
 	lookPath func(file string) (string, error)
 	glob     func(pattern string) ([]string, error)
 	version  func(dir string) (major int, err error)
@@ -42,7 +43,8 @@ type finder struct {
 
 func machine() finder {
 	return finder{
-		pgBin:    os.Getenv("PG_BIN"),
+		setBin:   os.Getenv("PG_BIN"),
+		setBy:    "PG_BIN",
 		lookPath: exec.LookPath,
 		glob:     filepath.Glob,
 		version:  majorOf,
@@ -63,8 +65,8 @@ var installFolders = []string{
 // find returns the best installation. A cluster can be opened only by the major
 // version that made it: with major > 0 only that one will do.
 func (f finder) find(major int) (Binaries, error) {
-	if f.pgBin != "" {
-		return f.fromPGBin(major)
+	if f.setBin != "" {
+		return f.findSet(major)
 	}
 	var seen []string
 	for _, dir := range f.candidates() {
@@ -90,18 +92,18 @@ func (f finder) find(major int) (Binaries, error) {
 		ErrNotFound, want, found)
 }
 
-func (f finder) fromPGBin(major int) (Binaries, error) {
-	got, err := f.version(f.pgBin)
+func (f finder) findSet(major int) (Binaries, error) {
+	got, err := f.version(f.setBin)
 	if err != nil {
-		return Binaries{}, fmt.Errorf("PG_BIN is %q, want a folder that holds postgres and initdb: %w", f.pgBin, err)
+		return Binaries{}, fmt.Errorf("%s is %q, want a folder that holds postgres and initdb: %w", f.setBy, f.setBin, err)
 	}
 	if got < MinMajor {
-		return Binaries{}, fmt.Errorf("PG_BIN is %q with PostgreSQL %d, want %d or newer", f.pgBin, got, MinMajor)
+		return Binaries{}, fmt.Errorf("%s is %q with PostgreSQL %d, want %d or newer", f.setBy, f.setBin, got, MinMajor)
 	}
 	if major > 0 && got != major {
-		return Binaries{}, fmt.Errorf("PG_BIN is %q with PostgreSQL %d, want %d, which made the existing data", f.pgBin, got, major)
+		return Binaries{}, fmt.Errorf("%s is %q with PostgreSQL %d, want %d, which made the existing data", f.setBy, f.setBin, got, major)
 	}
-	return Binaries{Dir: f.pgBin, Major: got}, nil
+	return Binaries{Dir: f.setBin, Major: got}, nil
 }
 
 // candidates lists folders worth a look: what the PATH leads to, then the

@@ -84,7 +84,8 @@ func TestFindBinaries(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := finder{
-				pgBin: c.pgBin,
+				setBin: c.pgBin,
+				setBy:  "PG_BIN",
 				lookPath: func(string) (string, error) {
 					if c.inPath == "" {
 						return "", exec.ErrNotFound

@@ -122,7 +122,7 @@ func (s *Server) prepareCluster(ctx context.Context) (Binaries, error) {
 	}
 	find := machine()
 	if s.options.BinDir != "" {
-		find.pgBin = s.options.BinDir
+		find.setBin, find.setBy = s.options.BinDir, "BinDir"
 	}
 	bin, err := find.find(major)
 	if err != nil {

@@ -200,6 +200,23 @@ func TestRecoversFromSIGKILL(t *testing.T) {
 	require.Equal(t, 42, query[int](t, s.URL(""), "select n from kept"))
 }
 
+func TestStopOrphan(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	stopped, err := pgserver.StopOrphan(t.Context(), dir)
+	require.NoError(t, err)
+	require.Zero(t, stopped, "nothing was ever there")
+
+	report, kill := startChild(t, childOptions{Dir: dir})
+	_, err = pgserver.StopOrphan(t.Context(), dir)
+	require.ErrorContains(t, err, "in use", "no orphan while its parent lives")
+	kill()
+	stopped, err = pgserver.StopOrphan(t.Context(), dir)
+	require.NoError(t, err)
+	require.Equal(t, report.Pid, stopped)
+	require.False(t, isAlive(report.Pid))
+}
+
 func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
