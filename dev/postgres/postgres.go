@@ -1,0 +1,26 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lazi/lazisync/internal/pgserver"
+)
+
+// Start is pgserver.Start, except that a machine without PostgreSQL gets one.
+func Start(ctx context.Context, o pgserver.Options) (*pgserver.Server, error) {
+	s, err := pgserver.Start(ctx, o)
+	if !errors.Is(err, pgserver.ErrNotFound) {
+		return s, err
+	}
+	if o.Logf != nil {
+		o.Logf("%v; fetching PostgreSQL %s", err, version)
+	}
+	bin, fetchErr := Fetch(ctx, FetchOptions{})
+	if fetchErr != nil {
+		// What to install comes first: it is the sure way out.
+		return nil, errors.Join(err, fetchErr)
+	}
+	o.BinDir = bin
+	return pgserver.Start(ctx, o)
+}
