@@ -85,7 +85,7 @@ func (c *Conn) options(o Options) ([]nats.Option, error) {
 		nats.MaxPingsOutstanding(2),
 		nats.DrainTimeout(drainTimeout),
 		nats.ConnectHandler(c.onConnect),
-		nats.ReconnectHandler(c.onConnect),
+		nats.ReconnectHandler(c.onReconnect),
 		nats.DisconnectErrHandler(c.onDisconnect),
 		nats.ReconnectErrHandler(c.onDisconnect),
 		nats.ErrorHandler(c.onError),
@@ -117,13 +117,16 @@ func checkURLs(list string) error {
 	return nil
 }
 
-// Ready says why messages cannot flow, or nil: connected, every stream there,
-// and the consumers named.
+// Ready says why messages cannot flow, or nil: connected, every stream there but
+// the one that may be lost, and the consumers named.
 func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 	if !c.nc.IsConnected() {
 		return c.disconnected()
 	}
 	for _, s := range topology() {
+		if s.volatile() {
+			continue
+		}
 		if _, err := c.js.Stream(ctx, s.config.Name); err != nil {
 			return lookupError("stream "+s.config.Name, err)
 		}
@@ -142,6 +145,9 @@ func (c *Conn) consumerReady(ctx context.Context, name string) error {
 		return fmt.Errorf("consumer %q is not declared", name)
 	}
 	_, err := c.js.Consumer(ctx, stream, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return lookupError("stream "+stream, err)
+	}
 	return lookupError("consumer "+stream+"/"+name, err)
 }
 
@@ -175,6 +181,16 @@ func (c *Conn) Close() {
 
 func (c *Conn) onConnect(nc *nats.Conn) {
 	c.log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to NATS")
+}
+
+// onReconnect may follow a restart of the server, which loses streams in memory.
+func (c *Conn) onReconnect(nc *nats.Conn) {
+	c.onConnect(nc)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*apiTimeout)
+	defer cancel()
+	if err := c.restoreVolatile(ctx); err != nil && c.quiet.allow("restore "+err.Error()) {
+		c.log.Warn().Err(err).Msg("progress is not kept, run \"lazisync migrate\"")
+	}
 }
 
 func (c *Conn) onDisconnect(_ *nats.Conn, err error) {

@@ -31,6 +31,30 @@ func (c *Conn) Declare(ctx context.Context) ([]string, error) {
 	return changes, nil
 }
 
+// restoreVolatile creates again what a restart of the server lost, if everything
+// was declared before: a server that is new to lazisync is left to Declare.
+func (c *Conn) restoreVolatile(ctx context.Context) error {
+	var lost []jetstream.StreamConfig
+	for _, s := range topology() {
+		_, err := c.js.Stream(ctx, s.config.Name)
+		switch {
+		case err == nil:
+		case errors.Is(err, jetstream.ErrStreamNotFound) && s.volatile():
+			lost = append(lost, s.config)
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			return nil
+		default:
+			return lookupError("stream "+s.config.Name, err)
+		}
+	}
+	for _, config := range lost {
+		if _, err := c.declareStream(ctx, config); err != nil {
+			return fmt.Errorf("restore stream %s: %w", config.Name, err)
+		}
+	}
+	return nil
+}
+
 func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) ([]string, error) {
 	object := "stream " + want.Name
 	found, err := c.js.Stream(ctx, want.Name)

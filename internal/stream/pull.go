@@ -42,14 +42,13 @@ var errSilence = errors.New("NATS does not answer")
 // none once wait has passed. It returns what it got when ctx is done.
 func (c *Conn) pull(ctx context.Context, stream, consumer string, batch int, wait time.Duration) ([]*nats.Msg, error) {
 	inbox := c.nc.NewInbox()
-	sub, err := c.nc.SubscribeSync(inbox)
+	// A channel, since the other kinds of subscription look at the header too.
+	answers := make(chan *nats.Msg, 2*batch+16)
+	sub, err := c.nc.ChanSubscribe(inbox, answers)
 	if err != nil {
-		return nil, fmt.Errorf("subscribe for messages: %w", err)
+		return nil, fmt.Errorf("subscribe for messages: %w", publishError(err))
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := sub.SetPendingLimits(-1, -1); err != nil {
-		return nil, fmt.Errorf("lift limits: %w", err)
-	}
 	heartbeat := min(wait/4, 2*time.Second)
 	body, err := json.Marshal(pullRequest{
 		Batch: batch, MaxBytes: maxPullBytes, NoWait: true, Expires: wait, Heartbeat: heartbeat,
@@ -60,58 +59,53 @@ func (c *Conn) pull(ctx context.Context, stream, consumer string, batch int, wai
 	if err := c.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, inbox, body); err != nil {
 		return nil, fmt.Errorf("ask for messages: %w", publishError(err))
 	}
-	return collect(ctx, sub, batch, 2*heartbeat+time.Second)
+	return collect(ctx, answers, batch, 2*heartbeat+time.Second)
 }
 
 // collect reads the answers to one pull request. What came before an error is
 // handed out; the error shows again at the next pull.
-func collect(ctx context.Context, sub *nats.Subscription, batch int, silence time.Duration) ([]*nats.Msg, error) {
-	messages := make([]*nats.Msg, 0, min(batch, 64))
+func collect(ctx context.Context, answers <-chan *nats.Msg, batch int, silence time.Duration) ([]*nats.Msg, error) {
+	var messages []*nats.Msg
+	quiet := time.NewTimer(silence)
+	defer quiet.Stop()
 	for len(messages) < batch {
-		m, err := next(ctx, sub, silence)
-		if err != nil {
-			if len(messages) > 0 || ctx.Err() != nil {
+		var err error
+		select {
+		case m := <-answers:
+			if strings.HasPrefix(m.Reply, ackSubject) {
+				messages = append(messages, m)
+			} else if done, failed := verdict(m); done {
 				return messages, nil
+			} else {
+				err = failed
 			}
+		case <-quiet.C:
+			err = fmt.Errorf("%w for %s", errSilence, silence)
+		case <-ctx.Done():
+			return messages, nil
+		}
+		if err != nil && len(messages) > 0 {
+			return messages, nil
+		}
+		if err != nil {
 			return nil, err
 		}
-		if strings.HasPrefix(m.Reply, ackSubject) {
-			messages = append(messages, m)
-			continue
-		}
-		switch status := m.Header.Get("Status"); status {
-		case statusHeartbeat:
-		case statusNoMessages, statusTimeout:
-			return messages, nil
-		default:
-			if len(messages) > 0 {
-				return messages, nil
-			}
-			return nil, statusError(status, m.Header.Get("Description"))
-		}
+		quiet.Reset(silence)
 	}
 	return messages, nil
 }
 
-func next(ctx context.Context, sub *nats.Subscription, silence time.Duration) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, silence)
-	defer cancel()
-	m, err := sub.NextMsgWithContext(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("%w for %s", errSilence, silence)
+// verdict reads an answer that is no message: that there is no more, a sign of
+// life, or an error.
+func verdict(m *nats.Msg) (done bool, err error) {
+	switch status := m.Header.Get("Status"); status {
+	case statusHeartbeat:
+		return false, nil
+	case statusNoMessages, statusTimeout:
+		return true, nil
+	case statusNoResponder:
+		return false, nats.ErrNoResponders
+	default:
+		return false, fmt.Errorf("NATS answers %s %q", status, m.Header.Get("Description"))
 	}
-	if errors.Is(err, nats.ErrNoResponders) {
-		return nil, statusError(statusNoResponder, "")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("wait for messages: %w", err)
-	}
-	return m, nil
-}
-
-func statusError(status, description string) error {
-	if status == statusNoResponder {
-		return nats.ErrNoResponders
-	}
-	return fmt.Errorf("NATS answers %s %q", status, description)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/lazi/lazisync/events"
@@ -19,35 +20,70 @@ type From struct {
 }
 
 // Subscribe follows events until ctx is done. When it returns, it has begun:
-// nothing stored from now on is missed, a lost connection included. fn is called
-// for one message after another, those of one stream in order.
+// nothing stored from now on is missed, a lost connection included. Progress is
+// the exception: it is told as it happens, without stream and sequence, and what
+// happens while the connection is lost is not told later. fn is called for one
+// message after another, those of one stream in order.
 func (c *Conn) Subscribe(ctx context.Context, subjects []string, from From, fn func(events.Message)) error {
-	byStream := map[string][]string{}
-	for _, subject := range subjects {
-		stream, ok := streamOf(subject)
-		if !ok {
-			return fmt.Errorf("subscribe to %q: no declared stream carries it", subject)
-		}
-		if !slices.Contains(byStream[stream], subject) {
-			byStream[stream] = append(byStream[stream], subject)
-		}
-	}
 	following, stop := context.WithCancel(ctx)
-	var one sync.Mutex
-	serial := func(m events.Message) {
-		one.Lock()
-		defer one.Unlock()
-		if following.Err() == nil {
+	context.AfterFunc(ctx, stop)
+	if err := c.followAll(following, subjects, from, oneAtATime(following, fn)); err != nil {
+		stop()
+		return err
+	}
+	return nil
+}
+
+func oneAtATime(ctx context.Context, fn func(events.Message)) func(events.Message) {
+	var mu sync.Mutex
+	return func(m events.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Err() == nil {
 			fn(m)
 		}
 	}
-	for stream, filter := range byStream {
-		if err := c.follow(following, stream, filter, from, serial); err != nil {
-			stop()
+}
+
+func (c *Conn) followAll(ctx context.Context, subjects []string, from From, fn func(events.Message)) error {
+	filters := map[string][]string{}
+	for _, subject := range subjects {
+		in, ok := streamOf(subject)
+		switch {
+		case !ok:
+			return fmt.Errorf("subscribe to %q: no declared stream carries it", subject)
+		case in.volatile():
+			if err := c.listen(ctx, subject, fn); err != nil {
+				return err
+			}
+		case !slices.Contains(filters[in.config.Name], subject):
+			filters[in.config.Name] = append(filters[in.config.Name], subject)
+		}
+	}
+	for stream, filter := range filters {
+		if err := c.follow(ctx, stream, filter, from, fn); err != nil {
 			return err
 		}
 	}
-	context.AfterFunc(ctx, stop)
+	return nil
+}
+
+// listen hears what is published, whether a stream stores it or not. A stream
+// in memory begins to count anew when the server restarts, which would leave a
+// consumer waiting for a sequence far away.
+func (c *Conn) listen(ctx context.Context, subject string, fn func(events.Message)) error {
+	sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) {
+		fn(events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
+	})
+	if err != nil {
+		return fmt.Errorf("listen to %s: %w", subject, err)
+	}
+	context.AfterFunc(ctx, func() { _ = sub.Unsubscribe() })
+	flushing, cancel := withDeadline(ctx, apiTimeout)
+	defer cancel()
+	if err := c.nc.FlushWithContext(flushing); err != nil {
+		return fmt.Errorf("listen to %s: %w", subject, publishError(err))
+	}
 	return nil
 }
 
@@ -58,18 +94,8 @@ func (c *Conn) follow(ctx context.Context, stream string, filter []string, from 
 	if err != nil {
 		return lookupError("stream "+stream, err)
 	}
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: filter, InactiveThreshold: time.Minute}
-	last := found.CachedInfo().State.LastSeq
-	after, resumed := from.After[stream]
-	switch {
-	case resumed: // a sequence the stream has not reached is of an earlier stream
-		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, min(after, last)+1
-	case !from.Time.IsZero():
-		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &from.Time
-	default: // by sequence, so that a consumer lost before its first message begins at the same place
-		config.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
-		config.OptStartSeq = last + 1
-	}
+	config := from.config(stream, found.CachedInfo().State.LastSeq)
+	config.FilterSubjects, config.InactiveThreshold = filter, time.Minute
 	consumer, err := found.OrderedConsumer(ctx, config)
 	if err != nil {
 		return fmt.Errorf("follow stream %s: %w", stream, err)
@@ -87,6 +113,20 @@ func (c *Conn) follow(ctx context.Context, stream string, filter []string, from 
 	}
 	context.AfterFunc(ctx, consuming.Stop)
 	return nil
+}
+
+// config is where a consumer begins in a stream that has come to sequence last.
+func (f From) config(stream string, last uint64) jetstream.OrderedConsumerConfig {
+	after, resumed := f.After[stream]
+	switch {
+	case resumed: // a sequence the stream has not reached is of an earlier stream
+		after = min(after, last)
+	case !f.Time.IsZero():
+		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &f.Time}
+	default: // by sequence too, so that a consumer lost before its first message begins at the same place
+		after = last
+	}
+	return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1}
 }
 
 func (c *Conn) followed(m jetstream.Msg, fn func(events.Message)) {

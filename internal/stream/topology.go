@@ -43,6 +43,9 @@ type declaredStream struct {
 	consumers []declaredConsumer
 }
 
+// volatile streams live in memory: a restart of the server loses them.
+func (d declaredStream) volatile() bool { return d.config.Storage == jetstream.MemoryStorage }
+
 type declaredConsumer struct {
 	config jetstream.ConsumerConfig
 	// since limits how far back a consumer looks when it is created on a stream
@@ -142,13 +145,13 @@ func durable(name string, maxAckPending int, subjects ...string) jetstream.Consu
 }
 
 // streamOf finds the stream that carries a subject.
-func streamOf(subject string) (string, bool) {
+func streamOf(subject string) (declaredStream, bool) {
 	for _, s := range topology() {
 		if slices.Contains(s.config.Subjects, subject) {
-			return s.config.Name, true
+			return s, true
 		}
 	}
-	return "", false
+	return declaredStream{}, false
 }
 
 // streamOfConsumer finds the stream that has a consumer.

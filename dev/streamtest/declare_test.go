@@ -1,0 +1,144 @@
+package streamtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+func TestDeclareIsIdempotent(t *testing.T) {
+	t.Parallel()
+	r := &rig{dir: t.TempDir(), log: &logBook{}}
+	r.startServer(t)
+	t.Cleanup(r.server.Stop)
+	r.conn = connect(t, r.server.URL(), r.log)
+
+	changes, err := r.conn.Declare(ctx(t))
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"stream SYNC_COMMANDS: created",
+		"consumer SYNC_COMMANDS/bridge-requests: created",
+		"consumer SYNC_COMMANDS/bridge-control: created",
+		"stream SYNC_EVENTS: created",
+		"consumer SYNC_EVENTS/notifier: created",
+		"stream SYNC_PROGRESS: created",
+		"stream SYNC_DEADLETTER: created",
+	}, changes)
+
+	changes, err = r.conn.Declare(ctx(t))
+	require.NoError(t, err)
+	require.Empty(t, changes)
+	drift, err := r.conn.Drift(ctx(t))
+	require.NoError(t, err)
+	require.Empty(t, drift)
+}
+
+func TestDriftIsShownFieldByFieldAndMended(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	commands := r.config(t, stream.StreamCommands)
+	commands.MaxAge = time.Hour
+	commands.Duplicates = time.Minute
+	commands.Discard = jetstream.DiscardOld
+	commands.Metadata = map[string]string{"owner": "ops"}
+	_, err := r.js.UpdateStream(ctx(t), commands)
+	require.NoError(t, err)
+	_, err = r.js.UpdateConsumer(ctx(t), stream.StreamCommands, jetstream.ConsumerConfig{
+		Durable: stream.ConsumerControl, FilterSubject: "sync.control", AckPolicy: jetstream.AckExplicitPolicy,
+		AckWait: 30 * time.Second, MaxDeliver: 1000, MaxAckPending: 64,
+	})
+	require.NoError(t, err)
+	require.NoError(t, r.js.DeleteConsumer(ctx(t), stream.StreamEvents, stream.ConsumerNotifier))
+	require.NoError(t, r.js.DeleteStream(ctx(t), stream.StreamProgress))
+
+	drift, err := r.conn.Drift(ctx(t))
+	require.NoError(t, err)
+	require.Equal(t, []stream.Difference{
+		{Object: "stream SYNC_COMMANDS", Field: "discard", Want: "DiscardNew", Got: "DiscardOld"},
+		{Object: "stream SYNC_COMMANDS", Field: "max_age", Want: "168h0m0s", Got: "1h0m0s"},
+		{Object: "stream SYNC_COMMANDS", Field: "duplicate_window", Want: "24h0m0s", Got: "1m0s"},
+		{Object: "consumer SYNC_COMMANDS/bridge-control", Field: "ack_wait", Want: "1m0s", Got: "30s"},
+		{Object: "consumer SYNC_COMMANDS/bridge-control", Field: "max_ack_pending", Want: "1", Got: "64"},
+		{Object: "consumer SYNC_EVENTS/notifier", Field: "existence", Want: "there", Got: "missing"},
+		{Object: "stream SYNC_PROGRESS", Field: "existence", Want: "there", Got: "missing"},
+	}, drift)
+
+	changes, err := r.conn.Declare(ctx(t))
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"stream SYNC_COMMANDS: discard DiscardOld -> DiscardNew",
+		"stream SYNC_COMMANDS: max_age 1h0m0s -> 168h0m0s",
+		"stream SYNC_COMMANDS: duplicate_window 1m0s -> 24h0m0s",
+		"consumer SYNC_COMMANDS/bridge-control: ack_wait 30s -> 1m0s",
+		"consumer SYNC_COMMANDS/bridge-control: max_ack_pending 64 -> 1",
+		"consumer SYNC_EVENTS/notifier: created",
+		"stream SYNC_PROGRESS: created",
+	}, changes)
+	drift, err = r.conn.Drift(ctx(t))
+	require.NoError(t, err)
+	require.Empty(t, drift)
+	require.Equal(t, "ops", r.config(t, stream.StreamCommands).Metadata["owner"], "what is not declared stays")
+}
+
+func TestWhatCannotBeMendedIsAnErrorThatNamesIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	require.NoError(t, r.js.DeleteStream(ctx(t), stream.StreamEvents))
+	_, err := r.js.CreateStream(ctx(t), jetstream.StreamConfig{
+		Name: stream.StreamEvents, Subjects: []string{"sync.completed"}, Storage: jetstream.MemoryStorage,
+	})
+	require.NoError(t, err)
+	_, err = r.conn.Declare(ctx(t))
+	require.ErrorContains(t, err, "declare stream SYNC_EVENTS: change ")
+	require.ErrorContains(t, err, "storage from Memory to File")
+}
+
+func TestNotifierCreatedLateLooksBackAnHour(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	require.NoError(t, r.js.DeleteConsumer(ctx(t), stream.StreamEvents, stream.ConsumerNotifier))
+	_, err := r.conn.Declare(ctx(t))
+	require.NoError(t, err)
+	found, err := r.js.Consumer(ctx(t), stream.StreamEvents, stream.ConsumerNotifier)
+	require.NoError(t, err)
+	config := found.CachedInfo().Config
+	require.Equal(t, jetstream.DeliverByStartTimePolicy, config.DeliverPolicy)
+	require.WithinDuration(t, time.Now().Add(-time.Hour), *config.OptStartTime, time.Minute)
+}
+
+func TestProgressIsKeptAgainAfterTheServerRestarted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.server.Stop()
+	r.startServer(t)
+	require.Eventually(t, func() bool {
+		drift, err := r.conn.Drift(ctx(t))
+		return err == nil && len(drift) == 0
+	}, patience, tick)
+}
+
+func TestANewServerIsLeftToDeclare(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.server.Stop()
+	r.dir = t.TempDir()
+	r.startServer(t)
+	require.Eventually(t, func() bool { return r.log.count(`"connected to NATS"`) == 2 }, patience, tick)
+	require.ErrorContains(t, r.conn.Ready(ctx(t)), "stream SYNC_COMMANDS is missing")
+	drift, err := r.conn.Drift(ctx(t))
+	require.NoError(t, err)
+	require.Len(t, drift, 4)
+	_, err = r.conn.Declare(ctx(t))
+	require.NoError(t, err)
+}
+
+func (r *rig) config(t *testing.T, name string) jetstream.StreamConfig {
+	t.Helper()
+	found, err := r.js.Stream(ctx(t), name)
+	require.NoError(t, err)
+	return found.CachedInfo().Config
+}

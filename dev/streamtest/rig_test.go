@@ -1,0 +1,202 @@
+package streamtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/natsserver"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+const (
+	patience = 20 * time.Second
+	tick     = 10 * time.Millisecond
+)
+
+// rig is a server, a connection under test and, beside it, a plain one.
+type rig struct {
+	dir    string
+	port   int
+	server *natsserver.Server
+	conn   *stream.Conn
+	log    *logBook
+	nc     *nats.Conn
+	js     jetstream.JetStream
+}
+
+// newRig starts a server with every stream declared.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{dir: t.TempDir(), log: &logBook{}}
+	r.startServer(t)
+	t.Cleanup(func() { r.server.Stop() })
+	r.conn = connect(t, r.server.URL(), r.log)
+	var err error
+	r.nc, err = nats.Connect(r.server.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(tick))
+	require.NoError(t, err)
+	t.Cleanup(r.nc.Close)
+	r.js, err = jetstream.New(r.nc)
+	require.NoError(t, err)
+	_, err = r.conn.Declare(ctx(t))
+	require.NoError(t, err)
+	return r
+}
+
+func connect(t *testing.T, address string, log *logBook) *stream.Conn {
+	t.Helper()
+	conn, err := stream.Connect(stream.Options{URL: address, Name: "test", Logger: zerolog.New(log)})
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+// startServer starts the server, again on the same port and data.
+func (r *rig) startServer(t *testing.T) {
+	t.Helper()
+	server, err := natsserver.Start(ctx(t), natsserver.Options{Dir: r.dir, Port: r.port, Log: zerolog.Nop()})
+	require.NoError(t, err)
+	address, err := url.Parse(server.URL())
+	require.NoError(t, err)
+	r.port, err = strconv.Atoi(address.Port())
+	require.NoError(t, err)
+	r.server = server
+}
+
+func (r *rig) ready(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return r.conn.Ready(ctx(t)) == nil }, patience, tick)
+}
+
+// stopServer returns once the connection under test has noticed.
+func (r *rig) stopServer(t *testing.T) {
+	t.Helper()
+	before := r.log.count("not connected to NATS")
+	r.server.Stop()
+	require.Eventually(t, func() bool { return r.log.count("not connected to NATS") > before }, patience, tick)
+}
+
+// send publishes as a stranger would.
+func (r *rig) send(t *testing.T, subject, body string, headers ...string) *jetstream.PubAck {
+	t.Helper()
+	m := &nats.Msg{Subject: subject, Data: []byte(body), Header: nats.Header{}}
+	for i := 0; i < len(headers); i += 2 {
+		m.Header.Set(headers[i], headers[i+1])
+	}
+	ack, err := r.js.PublishMsg(ctx(t), m)
+	require.NoError(t, err)
+	return ack
+}
+
+func (r *rig) stored(t *testing.T, name string) uint64 {
+	t.Helper()
+	found, err := r.js.Stream(ctx(t), name)
+	require.NoError(t, err)
+	return found.CachedInfo().State.Msgs
+}
+
+func (r *rig) message(t *testing.T, name string, sequence uint64) *jetstream.RawStreamMsg {
+	t.Helper()
+	found, err := r.js.Stream(ctx(t), name)
+	require.NoError(t, err)
+	m, err := found.GetMsg(ctx(t), sequence)
+	require.NoError(t, err)
+	return m
+}
+
+// consume runs Batches until the test ends, and returns how to end it before.
+func (r *rig) consume(t *testing.T, consumer string, o stream.BatchOptions, handle stream.Handler) (stop func()) {
+	t.Helper()
+	running, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		defer close(done) // also when a require in the handler ends the goroutine
+		done <- r.conn.Batches(running, consumer, o, handle)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func ctx(t *testing.T) context.Context {
+	t.Helper()
+	c, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return c
+}
+
+func request(t *testing.T, id string) events.Event {
+	t.Helper()
+	event, err := events.Requested.New(events.Attributes{ID: id, Source: "/test"}, events.RequestData{Mode: events.Full})
+	require.NoError(t, err)
+	return event
+}
+
+func requests(t *testing.T, n int) []events.Event {
+	t.Helper()
+	all := make([]events.Event, n)
+	for i := range all {
+		all[i] = request(t, fmt.Sprintf("r-%d", i))
+	}
+	return all
+}
+
+// seen collects what handlers report, in order.
+type seen[T any] struct {
+	mu  sync.Mutex
+	all []T
+}
+
+func (s *seen[T]) add(one T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, one)
+}
+
+func (s *seen[T]) list() []T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]T(nil), s.all...)
+}
+
+func (s *seen[T]) await(t *testing.T, n int) []T {
+	t.Helper()
+	enough := func() bool { return len(s.list()) >= n }
+	if !assert.Eventually(t, enough, patience, tick) {
+		require.Fail(t, "too few", "want %d, have %v", n, s.list())
+	}
+	return s.list()
+}
+
+// logBook is a log to look things up in.
+type logBook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBook) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logBook) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text.Bytes(), []byte(text))
+}
