@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -62,4 +63,23 @@ func TestStopOrphanSparesStrangers(t *testing.T) {
 	require.Zero(t, stopped)
 	require.True(t, alive(stranger.Process.Pid))
 	require.NoFileExists(t, pidFile(data), "PostgreSQL would take it for a running server")
+}
+
+// A process that ended stays listed until its parent collects it.
+func TestAliveOfAZombie(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("cat")
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	require.True(t, alive(cmd.Process.Pid))
+	require.NoError(t, stdin.Close())
+	require.Eventually(t, func() bool { return !alive(cmd.Process.Pid) || !hasProc() }, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, cmd.Wait())
+	require.False(t, alive(cmd.Process.Pid))
+}
+
+func hasProc() bool {
+	_, err := os.Stat("/proc/self/stat")
+	return err == nil
 }

@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -108,9 +109,19 @@ func poll(ctx context.Context, limit time.Duration, done func() bool) error {
 	return nil
 }
 
+// alive reports whether a process runs. One that ended counts as gone even while
+// its entry waits for a parent to collect it, which in containers may be for ever.
 func alive(pid int) bool {
-	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
+	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true // no /proc here, or gone just now; then the next look tells
+	}
+	// The state follows the program's name in brackets, which may itself hold brackets.
+	end := bytes.LastIndex(stat, []byte(") "))
+	return end < 0 || !bytes.HasPrefix(stat[end:], []byte(") Z"))
 }
 
 // isServerOf reports whether pid is a PostgreSQL on data, by its command line.

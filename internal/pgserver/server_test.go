@@ -56,7 +56,7 @@ func runChild(text string) error {
 		return err
 	}
 	s, err := pgserver.Start(context.Background(), pgserver.Options{
-		Dir: o.Dir, StopWithParent: o.StopWithParent, RemoveAfter: o.RemoveAfter,
+		Dir: o.Dir, Unsafe: true, StopWithParent: o.StopWithParent, RemoveAfter: o.RemoveAfter,
 	})
 	if err != nil {
 		return err
@@ -130,10 +130,6 @@ func query[T any](t *testing.T, url, sql string) T {
 	return value
 }
 
-func isAlive(pid int) bool {
-	return syscall.Kill(pid, 0) == nil
-}
-
 func eventually(t *testing.T, condition func() bool, message string) {
 	t.Helper()
 	require.Eventually(t, condition, 30*time.Second, 20*time.Millisecond, message)
@@ -153,7 +149,7 @@ func TestStartUseStop(t *testing.T) {
 
 	require.NoError(t, s.Stop())
 	require.NoError(t, s.Stop(), "stopping twice is fine")
-	require.False(t, isAlive(s.Pid()), "no process is left")
+	require.False(t, pgserver.Alive(s.Pid()), "no process is left")
 	<-s.Done()
 	_, err = net.Dial("tcp", s.Addr())
 	require.Error(t, err, "nobody listens any more")
@@ -193,10 +189,10 @@ func TestRecoversFromSIGKILL(t *testing.T) {
 	before, kill := startChild(t, childOptions{Dir: dir})
 	exec1(t, before.URL, "create table kept as select 42 as n")
 	kill()
-	require.True(t, isAlive(before.Pid), "PostgreSQL outlives the process that started it")
+	require.True(t, pgserver.Alive(before.Pid), "PostgreSQL outlives the process that started it")
 
-	s := start(t, pgserver.Options{Dir: dir})
-	eventually(t, func() bool { return !isAlive(before.Pid) }, "the next start leaves no orphan")
+	s := start(t, pgserver.Options{Dir: dir, Unsafe: true})
+	eventually(t, func() bool { return !pgserver.Alive(before.Pid) }, "the next start leaves no orphan")
 	require.Equal(t, 42, query[int](t, s.URL(""), "select n from kept"))
 }
 
@@ -214,7 +210,7 @@ func TestStopOrphan(t *testing.T) {
 	stopped, err = pgserver.StopOrphan(t.Context(), dir)
 	require.NoError(t, err)
 	require.Equal(t, report.Pid, stopped)
-	require.False(t, isAlive(report.Pid))
+	require.False(t, pgserver.Alive(report.Pid))
 }
 
 func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
@@ -225,7 +221,7 @@ func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
 	kill()
 	require.NoError(t, syscall.Kill(before.Pid, syscall.SIGKILL))
 
-	s := start(t, pgserver.Options{Dir: dir})
+	s := start(t, pgserver.Options{Dir: dir, Unsafe: true})
 	require.Equal(t, 42, query[int](t, s.URL(""), "select n from kept"))
 }
 
@@ -234,7 +230,7 @@ func TestStopWithParent(t *testing.T) {
 	report, kill := startChild(t, childOptions{Dir: folder(t), StopWithParent: true, RemoveAfter: true})
 	require.DirExists(t, report.Dir)
 	kill()
-	eventually(t, func() bool { return !isAlive(report.Pid) }, "PostgreSQL ends with its parent")
+	eventually(t, func() bool { return !pgserver.Alive(report.Pid) }, "PostgreSQL ends with its parent")
 	eventually(t, func() bool {
 		_, err := os.Stat(report.Dir)
 		return os.IsNotExist(err)
@@ -255,7 +251,7 @@ func TestServerSurvivesGarbageCollection(t *testing.T) {
 	}()
 	t.Cleanup(func() {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGINT))
-		eventually(t, func() bool { return !isAlive(pid) }, "PostgreSQL stops")
+		eventually(t, func() bool { return !pgserver.Alive(pid) }, "PostgreSQL stops")
 	})
 	for range 5 {
 		runtime.GC()
