@@ -49,6 +49,8 @@ func (c *Conn) pull(ctx context.Context, stream, consumer string, batch int, wai
 		return nil, fmt.Errorf("subscribe for messages: %w", publishError(err))
 	}
 	defer func() { _ = sub.Unsubscribe() }()
+	lost := c.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED) // the server forgets the request
+	defer c.nc.RemoveStatusListener(lost)
 	heartbeat := min(wait/4, 2*time.Second)
 	body, err := json.Marshal(pullRequest{
 		Batch: batch, MaxBytes: maxPullBytes, NoWait: true, Expires: wait, Heartbeat: heartbeat,
@@ -59,12 +61,14 @@ func (c *Conn) pull(ctx context.Context, stream, consumer string, batch int, wai
 	if err := c.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, inbox, body); err != nil {
 		return nil, fmt.Errorf("ask for messages: %w", publishError(err))
 	}
-	return collect(ctx, answers, batch, 2*heartbeat+time.Second)
+	return collect(ctx, answers, lost, batch, 2*heartbeat+time.Second)
 }
 
 // collect reads the answers to one pull request. What came before an error is
 // handed out; the error shows again at the next pull.
-func collect(ctx context.Context, answers <-chan *nats.Msg, batch int, silence time.Duration) ([]*nats.Msg, error) {
+func collect(
+	ctx context.Context, answers <-chan *nats.Msg, lost <-chan nats.Status, batch int, silence time.Duration,
+) ([]*nats.Msg, error) {
 	var messages []*nats.Msg
 	quiet := time.NewTimer(silence)
 	defer quiet.Stop()
@@ -81,6 +85,8 @@ func collect(ctx context.Context, answers <-chan *nats.Msg, batch int, silence t
 			}
 		case <-quiet.C:
 			err = fmt.Errorf("%w for %s", errSilence, silence)
+		case <-lost:
+			err = ErrDisconnected
 		case <-ctx.Done():
 			return messages, nil
 		}

@@ -1,0 +1,84 @@
+package stream
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+func TestEachEventHasOneStream(t *testing.T) {
+	t.Parallel()
+	carriers := map[string]int{}
+	for _, s := range topology() {
+		for _, subject := range s.config.Subjects {
+			carriers[subject]++
+		}
+	}
+	for _, definition := range events.All() {
+		require.Equal(t, 1, carriers[definition.Subject], definition.Subject)
+		in, ok := streamOf(definition.Subject)
+		require.True(t, ok)
+		require.Equal(t, definition.Command, in.config.Name == StreamCommands, definition.Subject)
+		require.True(t, strings.HasPrefix(deadLetterPrefix+definition.Subject, "deadletter.sync."))
+	}
+}
+
+func TestStreamsKeepTheirPromises(t *testing.T) {
+	t.Parallel()
+	const ledger = 90 * day
+	for _, s := range topology() {
+		c := s.config
+		require.Less(t, c.Duplicates, c.MaxAge, "%s: an id must not be forgotten before its message", c.Name)
+		require.Less(t, c.MaxAge, ledger, "%s: the ledger remembers longer than any stream", c.Name)
+		require.Positive(t, c.MaxBytes, "%s: a disk must not fill", c.Name)
+		if c.Name != StreamProgress {
+			require.Equal(t, jetstream.FileStorage, c.Storage, c.Name)
+			require.GreaterOrEqual(t, c.Duplicates, day, c.Name)
+		}
+		for _, consumer := range s.consumers {
+			require.Empty(t, consumer.config.BackOff, "%s: adds to the delay of a retry", consumer.config.Name)
+			require.Equal(t, jetstream.AckExplicitPolicy, consumer.config.AckPolicy)
+			for _, subject := range consumer.config.FilterSubjects {
+				require.Contains(t, c.Subjects, subject, consumer.config.Name)
+			}
+		}
+	}
+	commands, _ := streamOf(events.Requested.Subject)
+	require.Equal(t, jetstream.DiscardNew, commands.config.Discard, "a full stream refuses and drops nothing")
+	require.Greater(t, int(commands.config.MaxMsgSize), events.MaxCommandSize, "what is too large is answered")
+}
+
+func TestComparedFieldsExist(t *testing.T) {
+	t.Parallel()
+	for _, name := range streamFields {
+		require.True(t, reflect.ValueOf(jetstream.StreamConfig{}).FieldByName(name).IsValid(), name)
+	}
+	for _, name := range consumerFields {
+		require.True(t, reflect.ValueOf(jetstream.ConsumerConfig{}).FieldByName(name).IsValid(), name)
+	}
+}
+
+func TestCompareLooksOnlyAtWhatIsDeclared(t *testing.T) {
+	t.Parallel()
+	want := commandStream().config
+	got := want
+	got.Subjects = []string{"sync.control", "sync.requested"} // another order
+	got.Replicas = 3
+	got.Metadata = map[string]string{"_nats.level": "1"}
+	require.Empty(t, compareStream(want, got))
+
+	got.MaxAge = time.Hour
+	require.Equal(t, []Difference{{Object: "stream SYNC_COMMANDS", Field: "max_age", Want: "168h0m0s", Got: "1h0m0s"}},
+		compareStream(want, got))
+	require.Equal(t, "stream SYNC_COMMANDS: max_age is 1h0m0s, want 168h0m0s", compareStream(want, got)[0].String())
+
+	overlay(&got, want, streamFields)
+	require.Empty(t, compareStream(want, got))
+	require.Equal(t, 3, got.Replicas, "what is not declared stays")
+}
