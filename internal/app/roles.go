@@ -123,11 +123,7 @@ func (p *process) gatewayJob() (job, string, error) {
 		Publisher: p.nats,
 		Ledger:    p.store,
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
-			if err := p.nats.Subscribe(ctx, followed, stream.From{}, deliver); err != nil {
-				return err
-			}
-			<-ctx.Done()
-			return nil
+			return p.nats.Subscribe(ctx, followed, stream.From{}, deliver)
 		},
 		WorkflowID: workflowID,
 		Tenants:    []string{tenant},
