@@ -27,6 +27,11 @@ func (s *Store) Decide(ctx context.Context, number int64, d ledger.Decision) (ru
 }
 
 func decide(ctx context.Context, tx pgx.Tx, number int64, d ledger.Decision) error {
+	switch d.State {
+	case ledger.Completed, ledger.Failed, ledger.Cancelled:
+	default:
+		return fmt.Errorf("decision %q: want completed, failed or cancelled", d.State)
+	}
 	run, err := lockRun(ctx, tx, number)
 	if err != nil || run.State != ledger.Running {
 		return err
@@ -62,11 +67,6 @@ func takeWaiting(ctx context.Context, tx pgx.Tx, run ledger.Run) ([]string, erro
 }
 
 func saveOutcome(ctx context.Context, tx pgx.Tx, number int64, entities []string, results []events.Result, d ledger.Decision) error {
-	switch d.State {
-	case ledger.Completed, ledger.Failed, ledger.Cancelled:
-	default:
-		return fmt.Errorf("decision %q: want completed, failed or cancelled", d.State)
-	}
 	resultsDoc, err := document(results)
 	if err != nil {
 		return err

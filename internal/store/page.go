@@ -88,6 +88,9 @@ type fence struct {
 // lock holds the run undecided and its cursor until the transaction ends, if the
 // cursor is at the version.
 func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
+	if err := passGate(ctx, tx, s.run); err != nil {
+		return f, err
+	}
 	var state ledger.RunState
 	var current int64
 	var status events.Status

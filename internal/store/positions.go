@@ -87,25 +87,6 @@ func (s *Store) Open(ctx context.Context, run int64, tenant string, mode events.
 	return p, err
 }
 
-// shareRun keeps the run from being decided until the transaction ends. It fails with
-// ledger.ErrDecided when it is already.
-func shareRun(ctx context.Context, tx pgx.Tx, run int64) error {
-	rows, err := tx.Query(ctx, "select state from raw.sync_runs where run_number = $1 for share", run)
-	if err != nil {
-		return err
-	}
-	states, err := pgx.CollectRows(rows, pgx.RowTo[ledger.RunState])
-	switch {
-	case err != nil:
-		return err
-	case len(states) == 0:
-		return ledger.ErrUnknown
-	case states[0] != ledger.Running:
-		return ledger.ErrDecided
-	}
-	return nil
-}
-
 // notBusy fails with ledger.ErrBusy while another full or rebuild run has not
 // finished the entity.
 func notBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.Entity) error {

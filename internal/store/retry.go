@@ -76,8 +76,8 @@ func transient(err error) bool {
 	if errors.As(err, &pg) {
 		switch {
 		case strings.HasPrefix(pg.Code, "08"), // connection lost
-			strings.HasPrefix(pg.Code, "57P0"), // the server goes down or comes up
-			strings.HasPrefix(pg.Code, "53"),   // out of connections, memory or disk
+			strings.HasPrefix(pg.Code, "57P0"),     // the server goes down or comes up
+			strings.HasPrefix(pg.Code, "53"),       // out of connections, memory or disk
 			pg.Code == "40001", pg.Code == "40P01", // serialization, deadlock
 			pg.Code == "55P03": // waited too long for a lock
 			return true

@@ -130,6 +130,9 @@ func (s *Store) MarkPublished(ctx context.Context, number int64) error {
 // lockRun reads the bare run and keeps everybody else from storing for it or deciding
 // it until the transaction ends.
 func lockRun(ctx context.Context, tx pgx.Tx, number int64) (ledger.Run, error) {
+	if err := closeGate(ctx, tx, number); err != nil {
+		return ledger.Run{}, err
+	}
 	rows, err := tx.Query(ctx, "select "+runColumns+" from raw.sync_runs r where r.run_number = $1 for update", number)
 	if err != nil {
 		return ledger.Run{}, err

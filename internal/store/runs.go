@@ -197,9 +197,3 @@ func inCatalogueOrder(names []string) []string {
 	}
 	return out
 }
-
-// advisoryLock makes transactions that name the same thing wait for each other.
-func advisoryLock(ctx context.Context, tx pgx.Tx, name string) error {
-	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended($1, 0))", "lazisync "+name)
-	return err
-}

@@ -1,0 +1,294 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+var (
+	completed = ledger.Decision{State: ledger.Completed}
+	cancelled = ledger.Decision{State: ledger.Cancelled, Reason: "enough"}
+)
+
+// statuses are the results of a run in short.
+func statuses(run ledger.Run) map[string]string {
+	got := map[string]string{}
+	for _, r := range run.Results {
+		got[r.Entity] = string(r.Status)
+		if r.Error != nil {
+			got[r.Entity] += ": " + string(r.Error.Type) + ", " + r.Error.Message
+		}
+	}
+	return got
+}
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	refused := events.RunError{Type: events.PermissionError, Message: "403"}
+	terminated := &events.RunError{Type: events.Terminated, Message: "gone"}
+	unread := "failed: Terminated, the run ended before the entity was read to its end"
+	// In each, customers is read to its end, jobs is begun, invoices failed, estimates never begun.
+	tests := map[string]struct {
+		entities []string
+		decision ledger.Decision
+		state    ledger.RunState
+		err      *events.RunError
+		results  map[string]string
+	}{
+		"completed": {
+			[]string{"customers"}, completed, ledger.Completed, nil, map[string]string{"customers": "completed"},
+		},
+		"completed but one failed": {
+			[]string{"customers", "invoices"}, completed, ledger.Failed,
+			&events.RunError{Type: events.PermissionError, Message: "403", Entity: "invoices"},
+			map[string]string{"customers": "completed", "invoices": "failed: PermissionError, 403"},
+		},
+		"completed but one not read": {
+			[]string{"customers", "jobs", "estimates"}, completed, ledger.Failed,
+			&events.RunError{Type: events.Terminated, Message: "the run ended before the entity was read to its end", Entity: "jobs"},
+			map[string]string{"customers": "completed", "jobs": unread, "estimates": unread},
+		},
+		"cancelled": {
+			[]string{"customers", "jobs", "invoices", "estimates"}, cancelled, ledger.Cancelled, nil,
+			map[string]string{"customers": "completed", "jobs": "cancelled", "invoices": "failed: PermissionError, 403", "estimates": "cancelled"},
+		},
+		"failed": {
+			[]string{"customers", "jobs", "invoices", "estimates"}, ledger.Decision{State: ledger.Failed, Error: terminated}, ledger.Failed, terminated,
+			map[string]string{
+				"customers": "completed", "jobs": "failed: Terminated, gone", "invoices": "failed: PermissionError, 403",
+				"estimates": "failed: Terminated, gone",
+			},
+		},
+		"failed without saying why": {
+			[]string{"customers", "invoices"}, ledger.Decision{State: ledger.Failed}, ledger.Failed,
+			&events.RunError{Type: events.PermissionError, Message: "403", Entity: "invoices"},
+			map[string]string{"customers": "completed", "invoices": "failed: PermissionError, 403"},
+		},
+		"failed with nothing failed": {
+			[]string{"customers"}, ledger.Decision{State: ledger.Failed}, ledger.Failed,
+			&events.RunError{Type: events.Terminated, Message: "the run was ended without saying why"},
+			map[string]string{"customers": "completed"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			run := f.beginFull("r", tt.entities...)
+			for _, name := range tt.entities {
+				e := find(t, name)
+				switch name {
+				case "customers":
+					f.storePage(run, e, f.open(run, e), page(at(0), "1", true, customer(1, at(0), "x")))
+				case "jobs":
+					f.open(run, e)
+				case "invoices":
+					require.NoError(t, f.FailEntity(t.Context(), run.Number, tenant, e, refused))
+				}
+			}
+			decided := f.decide(run, tt.decision)
+			require.Equal(t, tt.state, decided.State)
+			require.Equal(t, tt.err, decided.Error)
+			require.Equal(t, tt.decision.Reason, decided.Reason)
+			require.Equal(t, tt.results, statuses(decided))
+			require.False(t, decided.FinishedAt.IsZero())
+			require.Len(t, decided.Requests, 1)
+			require.NotContains(t, get[[]string](f, "select array_agg(sync_status) from raw.sync_state"), "running")
+		})
+	}
+}
+
+func TestDecidedOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	run := f.beginFull("r", "customers")
+	first := f.decide(run, ledger.Decision{State: ledger.Cancelled, Reason: "first \x00"})
+	require.Equal(t, "first \uFFFD", first.Reason)
+	require.Equal(t, first, f.decide(run, completed))
+
+	read, err := f.Run(t.Context(), run.Number)
+	require.NoError(t, err)
+	require.Equal(t, first, read)
+
+	_, err = f.Decide(t.Context(), 99, completed)
+	require.ErrorIs(t, err, ledger.ErrUnknown)
+	_, err = f.Decide(t.Context(), f.beginFull("other", "customers").Number, ledger.Decision{State: "done"})
+	require.ErrorContains(t, err, `decision "done": want completed, failed or cancelled`)
+}
+
+func TestManyDecideOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	run := f.beginFull("r", "customers")
+	decided := make(chan ledger.Run, 6)
+	for n := range cap(decided) {
+		go func() {
+			d, err := f.Decide(t.Context(), run.Number, ledger.Decision{State: ledger.Cancelled, Reason: fmt.Sprint(n)})
+			if err != nil {
+				d.Reason = err.Error()
+			}
+			decided <- d
+		}()
+	}
+	first := <-decided
+	require.Equal(t, ledger.Cancelled, first.State, first.Reason)
+	for range cap(decided) - 1 {
+		require.Equal(t, first, <-decided)
+	}
+}
+
+// TestDecideIsNotOvertaken decides a run while four slices store page after page.
+func TestDecideIsNotOvertaken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	names := entity.Names()[:4]
+	run := f.beginFull("r", names...)
+	started, ended := make(chan struct{}, len(names)), make(chan error, len(names))
+	for _, name := range names {
+		e := find(t, name)
+		p := f.open(run, e)
+		go func() {
+			var err error
+			for n := 0; err == nil; n++ {
+				var records []entity.Record
+				for id := range 200 {
+					records = append(records, customer(n*200+id+1, at(0), "x"))
+				}
+				if p, err = f.StorePage(t.Context(), tenant, run.Mode, e, p, page(at(0), "1", false, records...)); n == 3 {
+					started <- struct{}{}
+				}
+			}
+			ended <- err
+		}()
+	}
+	for range names {
+		<-started
+	}
+	decided := f.decide(run, cancelled)
+	for range names {
+		require.ErrorIs(t, <-ended, ledger.ErrDecided)
+	}
+	// The outcome says exactly what was stored, and nothing came after it.
+	for _, r := range decided.Results {
+		require.Equal(t, get[int64](f, "select count(*) from raw.st_"+r.Entity), r.Inserted, r.Entity)
+	}
+}
+
+func TestCancelledPassTakesWhatWaits(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	run := f.beginIncremental("first", 1, "jobs")
+	f.receive(request(events.Incremental, "second", "customers"), request(events.Incremental, "third", "jobs"))
+	f.receive(request(events.Full, "full", "customers"))
+
+	decided := f.decide(run, ledger.Decision{State: ledger.Cancelled, TakeWaiting: true})
+	require.Equal(t, []string{"customers", "jobs"}, decided.Entities)
+	require.Equal(t, map[string]string{"customers": "cancelled", "jobs": "cancelled"}, statuses(decided))
+	require.Len(t, decided.Requests, 3)
+
+	_, found, err := f.BeginRun(t.Context(), incremental("exec", 2))
+	require.NoError(t, err)
+	require.False(t, found)
+}
+
+func TestPublished(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	run, other := f.beginFull("r", "customers"), f.beginFull("other", "jobs")
+	require.ErrorContains(t, f.MarkPublished(t.Context(), run.Number), "it has no outcome yet")
+	run, other = f.decide(run, cancelled), f.decide(other, cancelled)
+
+	waiting, err := f.Unpublished(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []ledger.Run{run, other}, waiting)
+
+	require.NoError(t, f.MarkPublished(t.Context(), run.Number))
+	require.NoError(t, f.MarkPublished(t.Context(), run.Number))
+	waiting, err = f.Unpublished(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []ledger.Run{other}, waiting)
+	require.ErrorIs(t, f.MarkPublished(t.Context(), 99), ledger.ErrUnknown)
+}
+
+func TestDecideUnbegun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	q := request(events.Full, "r", "customers")
+	f.receive(q)
+	require.NoError(t, f.Accept(t.Context(), []string{q.ID}, "exec"))
+	lost, err := f.AcceptedWithoutRun(t.Context(), 0)
+	require.NoError(t, err)
+	require.Len(t, lost, 1)
+
+	failed := ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.DeadlineExceeded, Message: "late"}}
+	run, err := f.DecideUnbegun(t.Context(), q.ID, failed)
+	require.NoError(t, err)
+	require.Equal(t, ledger.Failed, run.State)
+	require.Equal(t, "exec", run.FirstRunID)
+	require.Equal(t, 1, run.Pass)
+	require.Equal(t, map[string]string{"customers": "failed: DeadlineExceeded, late"}, statuses(run))
+	again, err := f.DecideUnbegun(t.Context(), q.ID, cancelled)
+	require.NoError(t, err)
+	require.Equal(t, run, again)
+
+	// The workflow was not gone after all: it learns that it is decided.
+	late, found, err := f.BeginRun(t.Context(), ledger.Begin{
+		TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID,
+	})
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, run, late)
+
+	lost, err = f.AcceptedWithoutRun(t.Context(), 0)
+	require.NoError(t, err)
+	require.Empty(t, lost)
+	_, err = f.DecideUnbegun(t.Context(), "nobody", failed)
+	require.ErrorIs(t, err, ledger.ErrUnknown)
+}
+
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	old, unpublished := f.beginFull("old", "customers"), f.beginFull("unpublished", "jobs")
+	p := page(at(0), "1", true, customer(1, at(0), "x"))
+	p.Rejected = []entity.Rejected{{Reason: "no id"}}
+	f.storePage(old, c, f.open(old, c), p)
+	f.decide(old, completed)
+	f.decide(unpublished, cancelled)
+	require.NoError(t, f.MarkPublished(t.Context(), old.Number))
+	running := f.beginFull("running", "invoices")
+	for _, id := range []string{"settled", "pending"} {
+		_, _, err := f.RecordControl(t.Context(), control(id, 1))
+		require.NoError(t, err)
+	}
+	require.NoError(t, f.SettleControl(t.Context(), "settled", ledger.ControlApplied, nil))
+
+	deleted, err := f.Prune(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Zero(t, deleted)
+	deleted, err = f.Prune(t.Context(), 0)
+	require.NoError(t, err)
+	require.Equal(t, int64(3), deleted, "a run, a control and a rejected record")
+
+	_, err = f.Run(t.Context(), old.Number)
+	require.ErrorIs(t, err, ledger.ErrUnknown)
+	_, err = f.Request(t.Context(), old.Requests[0].ID)
+	require.ErrorIs(t, err, ledger.ErrUnknown)
+	for _, kept := range []ledger.Run{unpublished, running} {
+		run, err := f.Run(t.Context(), kept.Number)
+		require.NoError(t, err)
+		require.Len(t, run.Requests, 1)
+	}
+	pending, err := f.PendingControls(t.Context())
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"), "the copy is not the ledger")
+}

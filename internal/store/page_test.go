@@ -1,0 +1,395 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// version is a row as far as the order of versions is concerned.
+type version struct {
+	Name    string
+	Deleted bool
+	Run     int64
+}
+
+func (f *fixture) version(id int) (v version) {
+	f.Helper()
+	err := f.db.QueryRow(f.Context(), "select name, deleted_at is not null, run_number from raw.st_customers where tenant_id = 42 and st_id = $1", id).
+		Scan(&v.Name, &v.Deleted, &v.Run)
+	require.NoError(f, err)
+	return v
+}
+
+// counts are what a page added to a position.
+func counts(before, after ledger.Position) ledger.Counts {
+	return ledger.Counts{
+		Pages: after.Pages - before.Pages, Fetched: after.Fetched - before.Fetched, Inserted: after.Inserted - before.Inserted,
+		Updated: after.Updated - before.Updated, Unchanged: after.Unchanged - before.Unchanged, Deleted: after.Deleted - before.Deleted,
+		Rejected: after.Rejected - before.Rejected,
+	}
+}
+
+func gone(r entity.Record) entity.Record {
+	r.Deleted = true
+	return r
+}
+
+// TestVersions stores one version of a record after another and says which stands.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	none := time.Time{}
+	type read struct {
+		at     time.Time
+		record entity.Record
+	}
+	tests := map[string]struct {
+		first, second read
+		want          string // name of the row that stands
+		deleted       bool
+		counts        ledger.Counts
+		live          int64
+	}{
+		"newer": {
+			read{at(1), customer(1, at(1), "old")}, read{at(2), customer(1, at(2), "new")},
+			"new", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"older": {
+			read{at(2), customer(1, at(2), "new")}, read{at(3), customer(1, at(1), "old")},
+			"new", false, ledger.Counts{Unchanged: 1}, 1,
+		},
+		"newer though read before": {
+			read{at(3), customer(1, at(1), "old")}, read{at(2), customer(1, at(2), "new")},
+			"new", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"equal version, other data, read later": {
+			read{at(2), customer(1, at(1), "old")}, read{at(3), customer(1, at(1), "new")},
+			"new", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"equal version, other data, read before": {
+			read{at(3), customer(1, at(1), "old")}, read{at(2), customer(1, at(1), "new")},
+			"old", false, ledger.Counts{Unchanged: 1}, 1,
+		},
+		"equal version, other data, written later": {
+			read{at(2), customer(1, at(1), "old")}, read{at(2), customer(1, at(1), "new")},
+			"new", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"same": {
+			read{at(2), customer(1, at(1), "same")}, read{at(3), customer(1, at(1), "same")},
+			"same", false, ledger.Counts{Unchanged: 1}, 1,
+		},
+		"no modifiedOn, read later": {
+			read{at(2), customer(1, none, "old")}, read{at(3), customer(1, none, "new")},
+			"new", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"no modifiedOn, read before": {
+			read{at(3), customer(1, none, "new")}, read{at(2), customer(1, none, "old")},
+			"new", false, ledger.Counts{Unchanged: 1}, 1,
+		},
+		"modifiedOn came, read later": {
+			read{at(2), customer(1, none, "old")}, read{at(3), customer(1, at(0), "new")},
+			"new", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"modifiedOn came, read before": {
+			read{at(3), customer(1, none, "new")}, read{at(2), customer(1, at(9), "old")},
+			"new", false, ledger.Counts{Unchanged: 1}, 1,
+		},
+		"modifiedOn went, read later": {
+			read{at(2), customer(1, at(1), "old")}, read{at(3), customer(1, none, "new")},
+			"new", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"deleted": {
+			read{at(2), customer(1, at(1), "was")}, read{at(3), gone(customer(1, at(2), "was"))},
+			"was", true, ledger.Counts{Deleted: 1}, 0,
+		},
+		"deleted with the same modifiedOn": {
+			read{at(2), customer(1, at(1), "was")}, read{at(3), gone(customer(1, at(1), "was"))},
+			"was", true, ledger.Counts{Deleted: 1}, 0,
+		},
+		"deleted, but changed since": {
+			read{at(2), customer(1, at(2), "is")}, read{at(3), gone(customer(1, at(1), "was"))},
+			"is", false, ledger.Counts{Unchanged: 1}, 1,
+		},
+		"deleted again": {
+			read{at(2), gone(customer(1, at(1), "was"))}, read{at(3), gone(customer(1, at(1), "was"))},
+			"was", true, ledger.Counts{Unchanged: 1}, 0,
+		},
+		"deleted and changed while deleted": {
+			read{at(2), gone(customer(1, at(1), "was"))}, read{at(3), gone(customer(1, at(2), "then"))},
+			"then", true, ledger.Counts{Updated: 1}, 0,
+		},
+		"revived": {
+			read{at(2), gone(customer(1, at(1), "was"))}, read{at(3), customer(1, at(2), "is")},
+			"is", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"revived unchanged": {
+			read{at(2), gone(customer(1, at(1), "is"))}, read{at(3), customer(1, at(1), "is")},
+			"is", false, ledger.Counts{Updated: 1}, 1,
+		},
+		"read before the deletion": {
+			read{at(3), gone(customer(1, at(1), "was"))}, read{at(2), customer(1, at(2), "is")},
+			"was", true, ledger.Counts{Unchanged: 1}, 0,
+		},
+		"read before the deletion, same version": {
+			read{at(3), gone(customer(1, at(1), "was"))}, read{at(2), customer(1, at(1), "was")},
+			"was", true, ledger.Counts{Unchanged: 1}, 0,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			c := find(t, "customers")
+			run := f.beginFull("r", "customers")
+			before := f.storePage(run, c, f.open(run, c), page(tt.first.at, "1", false, tt.first.record))
+			require.Equal(t, int64(1), before.Inserted)
+			after := f.storePage(run, c, before, page(tt.second.at, "2", false, tt.second.record))
+
+			v := f.version(1)
+			require.Equal(t, tt.want, v.Name)
+			require.Equal(t, tt.deleted, v.Deleted)
+			tt.counts.Pages, tt.counts.Fetched = 1, 1
+			require.Equal(t, tt.counts, counts(before, after))
+			require.Equal(t, tt.live, f.state(c).Records)
+		})
+	}
+}
+
+func TestDeletedAtIsWhenItWasFirstSeen(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	p := f.storePage(run, c, f.open(run, c), page(at(5), "1", false, gone(customer(1, at(1), "a"))))
+	f.storePage(run, c, p, page(at(9), "2", false, gone(customer(1, at(2), "b"))))
+	require.Equal(t, at(5), get[time.Time](f, "select deleted_at from raw.st_customers").UTC())
+	require.Equal(t, at(9), get[time.Time](f, "select fetched_at from raw.st_customers").UTC())
+}
+
+func TestTypedColumns(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := find(t, "invoices")
+	run := f.beginFull("r", "invoices")
+	raw := `{"id": 7, "modifiedOn": "2026-03-01T12:00:00.1234567Z", "referenceNumber": 15, "active": true, "total": "12345678901234567890.10",
+		"subTotal": 99.90, "balance": "twelve", "customer": {"id": 9007199254740993}, "job": null, "businessUnit": {"id": "x"},
+		"createdOn": "2026-02-28T23:59:59.9999999Z", "paidOn": "2026-02-30T00:00:00Z"}`
+	f.storePage(run, e, f.open(run, e), page(at(0), "1", true, entity.Record{ID: "7", ModifiedOn: at(0), Raw: []byte(raw)}))
+
+	require.Equal(t, "15 true 12345678901234567890.10 99.90 <NULL> 9007199254740993 <NULL> <NULL> 2026-02-28 23:59:59.999999+00 <NULL>", get[string](f, `
+		select format('%s %s %s %s %s %s %s %s %s %s', reference_number, case active when true then 'true' end, total, sub_total,
+			coalesce(balance::text, '<NULL>'), customer_id, coalesce(job_id::text, '<NULL>'), coalesce(business_unit_id::text, '<NULL>'),
+			created_on at time zone 'UTC' || '+00', coalesce(paid_on::text, '<NULL>')) from raw.st_invoices`))
+	require.Equal(t, run.Number, get[int64](f, "select run_number from raw.st_invoices"))
+	require.True(t, get[bool](f, "select full_data = $1::jsonb from raw.st_invoices", raw))
+}
+
+// footprint is everything that a write would change: where each row lies, and who wrote or locked it.
+func (f *fixture) footprint(table string) string {
+	f.Helper()
+	return get[string](f, fmt.Sprintf("select md5(string_agg(format('%%s %%s %%s', ctid, xmin, xmax), ',' order by st_id)) from raw.st_%s", table))
+}
+
+func TestUnchangedRowsWriteNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	records := make([]entity.Record, 2000)
+	for i := range records {
+		records[i] = customer(i+1, at(0), "a name that takes up a little room")
+	}
+	records[5] = gone(records[5])
+	run := f.beginFull("r", "customers")
+	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", false, records...))
+	before := f.footprint("customers")
+
+	again := f.storePage(run, c, p, page(at(1), "2", false, records...))
+	require.Equal(t, before, f.footprint("customers"))
+	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 2000, Unchanged: 2000}, counts(p, again))
+}
+
+func TestRepeatedRecordsInAPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	p := f.storePage(run, c, f.open(run, c), page(at(3), "1", false,
+		customer(2, at(0), "only"), customer(1, at(2), "newest"), customer(1, at(1), "older"), customer(1, at(2), "newest and last")))
+	require.Equal(t, "newest and last", f.version(1).Name)
+	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 2}, p.Counts)
+}
+
+func TestRefusedRecords(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	records := make([]entity.Record, 100)
+	for i := range records {
+		records[i] = customer(i+1, at(0), "good")
+	}
+	records[17].Raw = []byte(`{"id": 18, "name": "\u0000"}`)
+	records[18].Raw = []byte(`{"id": 19, "balance": 1e200000}`)
+	records[60].Raw = []byte(`{"id": 61, "name": `)
+	records[61].Raw = nil
+	records[99].ID = "99999999999999999999"
+	p := page(at(0), "1", true, records...)
+	p.Rejected = []entity.Rejected{{Reason: "id: got nothing, want an integer\x00", Raw: []byte{0xff, 0}}}
+
+	got := f.storePage(run, c, f.open(run, c), p)
+	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 101, Inserted: 95, Rejected: 6}, got.Counts)
+	require.Equal(t, int64(95), f.state(c).Records)
+
+	rows, err := f.db.Query(t.Context(), "select st_id || ': ' || reason from raw.rejected_records where run_number = $1 order by st_id", run.Number)
+	require.NoError(t, err)
+	reasons, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		": id: got nothing, want an integer\uFFFD",
+		"18: PostgreSQL: unsupported Unicode escape sequence (SQLSTATE 22P05)",
+		"19: PostgreSQL: value overflows numeric format (SQLSTATE 22003)",
+		"61: PostgreSQL: invalid input syntax for type json (SQLSTATE 22P02)",
+		`62: PostgreSQL: null value in column "full_data" of relation "st_customers" violates not-null constraint (SQLSTATE 23502)`,
+		`99999999999999999999: id: got "99999999999999999999", want a 64-bit integer`,
+	}, reasons)
+	require.Equal(t, records[17].Raw, get[[]byte](f, "select bytes from raw.rejected_records where st_id = '18'"))
+}
+
+func TestPageWithoutRecords(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", true))
+	require.Equal(t, events.StatusCompleted, p.Status)
+	require.Equal(t, ledger.Counts{Pages: 1}, p.Counts)
+
+	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, entity.Page{})
+	require.ErrorContains(t, err, "the page has no date")
+}
+
+func TestTextKeys(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := entity.Entity{Name: "gadgets", Export: "/x", Key: entity.TextID}
+	f.exec(`create table raw.st_gadgets (tenant_id bigint, st_id text, modified_on timestamptz, full_data jsonb not null,
+		fetched_at timestamptz, run_number bigint, deleted_at timestamptz, primary key (tenant_id, st_id))`)
+	run := f.beginFull("r", "gadgets")
+	record := func(id string) entity.Record {
+		return entity.Record{ID: id, ModifiedOn: at(0), Raw: []byte(`{}`)}
+	}
+	p := f.storePage(run, e, f.open(run, e), page(at(0), "1", false, record("b/2"), record("a/1"), record("a/1"), record("nul\x00")))
+	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 1, Rejected: 1}, p.Counts)
+
+	var ids []string
+	require.NoError(t, f.Rows(t.Context(), tenant, e, func(id string, _ time.Time, _ bool, _ []byte) error {
+		ids = append(ids, id)
+		return nil
+	}))
+	require.Equal(t, []string{"a/1", "b/2"}, ids)
+}
+
+func TestFencing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	p := f.open(run, c)
+	f.storePage(run, c, p, page(at(0), "1", false, customer(1, at(0), "first")))
+
+	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(1), "1", false, customer(1, at(1), "late"), customer(2, at(1), "late")))
+	require.ErrorIs(t, err, ledger.ErrFenced)
+	require.Equal(t, "first", f.version(1).Name)
+	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"))
+
+	p = f.open(run, c)
+	require.Equal(t, "1", p.Cursor.Token)
+	done := f.storePage(run, c, p, page(at(2), "2", true))
+	_, err = f.StorePage(t.Context(), tenant, run.Mode, c, done, page(at(3), "3", true))
+	require.ErrorIs(t, err, ledger.ErrFenced, "nothing follows the last page")
+
+	_, err = f.StorePage(t.Context(), tenant, run.Mode, find(t, "jobs"), done, page(at(3), "3", true))
+	require.ErrorIs(t, err, ledger.ErrUnknown)
+}
+
+func TestOneOfManyWritersStoresEachPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	p := f.open(run, c)
+	const writers = 6
+	errs := make(chan error, writers)
+	for range writers {
+		go func() {
+			_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(0), "1", false, customer(1, at(0), "x")))
+			errs <- err
+		}()
+	}
+	var stored int
+	for range writers {
+		if err := <-errs; err == nil {
+			stored++
+		} else {
+			require.ErrorIs(t, err, ledger.ErrFenced)
+		}
+	}
+	require.Equal(t, 1, stored)
+	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 1, Inserted: 1}, f.open(run, c).Counts)
+}
+
+func TestDecidedRunStoresNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", false, customer(1, at(0), "x")))
+	f.decide(run, ledger.Decision{State: ledger.Cancelled})
+
+	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(1), "2", false, customer(2, at(0), "x")))
+	require.ErrorIs(t, err, ledger.ErrDecided)
+	_, err = f.Open(t.Context(), run.Number, tenant, run.Mode, c)
+	require.ErrorIs(t, err, ledger.ErrDecided)
+	err = f.FailEntity(t.Context(), run.Number, tenant, c, events.RunError{Type: events.NotFound})
+	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"))
+}
+
+// TestLiveRowsUnderConcurrency lets a full and an incremental run write the same
+// rows at once, some of them deleted by both, and counts afterwards.
+func TestLiveRowsUnderConcurrency(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	first := f.beginFull("first", "customers")
+	f.storePage(first, c, f.open(first, c), page(at(0), "0", true))
+	f.decide(first, ledger.Decision{State: ledger.Completed})
+
+	full, inc := f.beginFull("full", "customers"), f.beginIncremental("inc", 1, "customers")
+	failed := make(chan error, 2)
+	for n, run := range []ledger.Run{full, inc} {
+		go func() {
+			p, err := f.Open(t.Context(), run.Number, tenant, run.Mode, c)
+			for round := 0; round < 20 && err == nil; round++ {
+				var records []entity.Record
+				for id := 1; id <= 50; id++ {
+					r := customer((id*7)%50+1, at(round), fmt.Sprint(n, round))
+					r.Deleted = (id+round+n)%3 == 0
+					records = append(records, r)
+				}
+				p, err = f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(round+n), fmt.Sprint(round), false, records...))
+			}
+			failed <- err
+		}()
+	}
+	require.NoError(t, <-failed)
+	require.NoError(t, <-failed)
+	require.Equal(t, get[int64](f, "select count(*) from raw.st_customers where deleted_at is null"), f.state(c).Records)
+}

@@ -1,0 +1,295 @@
+package store_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+func TestBeginFull(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	q := request(events.Full, "a", "jobs", "customers")
+	q.AllowDeletes = true
+	begin := ledger.Begin{TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID}
+	_, _, err := f.BeginRun(t.Context(), begin)
+	require.ErrorIs(t, err, ledger.ErrUnknown)
+
+	f.receive(q)
+	run, found, err := f.BeginRun(t.Context(), begin)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, ledger.Running, run.State)
+	require.Equal(t, []string{"jobs", "customers"}, run.Entities)
+	require.True(t, run.AllowDeletes)
+	require.Len(t, run.Requests, 1)
+	require.Equal(t, q.ID, run.Requests[0].ID)
+	require.Len(t, run.Results, 2)
+
+	again, found, err := f.BeginRun(t.Context(), begin)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, run, again)
+}
+
+func TestBeginConcurrently(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.receive(request(events.Incremental, "a", "jobs"))
+	q := request(events.Full, "b", "jobs")
+	f.receive(q)
+	full := ledger.Begin{TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID}
+	for _, begin := range []ledger.Begin{full, incremental("exec", 1)} {
+		numbers := make(chan int64, 6)
+		var all sync.WaitGroup
+		for range cap(numbers) {
+			all.Go(func() {
+				if run, found, err := f.BeginRun(t.Context(), begin); err == nil && found {
+					numbers <- run.Number
+				}
+			})
+		}
+		all.Wait()
+		require.Len(t, numbers, cap(numbers))
+		first := <-numbers
+		for range cap(numbers) - 1 {
+			require.Equal(t, first, <-numbers)
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, found, err := f.BeginRun(t.Context(), incremental("exec", 1))
+	require.NoError(t, err)
+	require.False(t, found)
+	require.Zero(t, get[int64](f, "select count(*) from raw.sync_runs"))
+
+	other := request(events.Incremental, "other tenant", "jobs")
+	other.TenantID = "43"
+	f.receive(
+		request(events.Incremental, "a", "jobs"), request(events.Incremental, "b", "estimates", "customers", "jobs"),
+		request(events.Full, "full", "invoices"), other)
+	run, found, err := f.BeginRun(t.Context(), incremental("exec", 1))
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, []string{"customers", "jobs", "estimates"}, run.Entities)
+	require.Len(t, run.Requests, 2)
+
+	f.receive(request(events.Incremental, "c", "invoices"))
+	next, found, err := f.BeginRun(t.Context(), incremental("exec", 2))
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, []string{"invoices"}, next.Entities)
+	require.Len(t, next.Requests, 1)
+	require.NotEqual(t, run.Number, next.Number)
+}
+
+// TestEveryRequestIsClaimedOnce lets requests come in, be withdrawn, and be claimed
+// by passes of which each is begun twice, all at the same time.
+func TestEveryRequestIsClaimedOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const requests = 300
+	var senders, claimers sync.WaitGroup
+	errs := make(chan error, 2*requests)
+	for n := range 3 {
+		senders.Go(func() {
+			for i := n; i < requests; i += 3 {
+				q := request(events.Incremental, fmt.Sprint(i), "jobs")
+				_, err := f.Receive(t.Context(), []ledger.Request{q})
+				errs <- err
+				if i%10 == 0 {
+					if _, _, err := f.Withdraw(t.Context(), q.ID, ""); err != nil {
+						require.ErrorIs(t, err, ledger.ErrDecided)
+					}
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	for range 2 {
+		claimers.Go(func() {
+			for pass, last := 1, false; ; {
+				run, found, err := f.BeginRun(t.Context(), incremental("exec", pass))
+				errs <- err
+				if found && err == nil {
+					pass++
+					_, err = f.Decide(t.Context(), run.Number, completed)
+					errs <- err
+				} else if last {
+					return
+				}
+				select {
+				case <-done:
+					last = true
+				default:
+				}
+			}
+		})
+	}
+	senders.Wait()
+	close(done)
+	go func() { claimers.Wait(); close(errs) }()
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	require.Equal(t, int64(requests), get[int64](f, "select count(run_number) from raw.sync_requests"))
+	require.Zero(t, get[int64](f, `select count(*) from raw.sync_runs r where pass > 0
+		and (withdrawn_from is not null or not exists (select from raw.sync_requests q where q.run_number = r.run_number)
+			and not exists (select from raw.sync_runs w where w.withdrawn_from = r.run_number))`), "no run without a request")
+}
+
+func TestEarlierExecutionIsTerminated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	earlier := f.beginIncremental("a", 1, "jobs")
+	f.receive(request(events.Incremental, "b", "jobs"))
+	next, found, err := f.BeginRun(t.Context(), incremental("next exec", 1))
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, "b", next.Requests[0].EventID)
+
+	earlier, err = f.Run(t.Context(), earlier.Number)
+	require.NoError(t, err)
+	require.Equal(t, ledger.Failed, earlier.State)
+	require.Equal(t, events.Terminated, earlier.Error.Type)
+	require.False(t, earlier.Published)
+	require.Equal(t, "a", earlier.Requests[0].EventID, "answered by its own run")
+
+	// A late call of the execution that is over neither ends its successor nor takes its requests.
+	f.receive(request(events.Incremental, "c", "jobs"))
+	_, found, err = f.BeginRun(t.Context(), incremental("exec", 2))
+	require.NoError(t, err)
+	require.False(t, found)
+	next, err = f.Run(t.Context(), next.Number)
+	require.NoError(t, err)
+	require.Equal(t, ledger.Running, next.State)
+}
+
+func TestEarlierExecutionIsTerminatedEvenIfNothingWaits(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	earlier := f.beginIncremental("a", 1, "jobs")
+	_, found, err := f.BeginRun(t.Context(), incremental("next exec", 1))
+	require.NoError(t, err)
+	require.False(t, found)
+	earlier, err = f.Run(t.Context(), earlier.Number)
+	require.NoError(t, err)
+	require.Equal(t, ledger.Failed, earlier.State)
+}
+
+func TestRequestIsServedByOneRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	run := f.beginFull("a", "jobs")
+	again, found, err := f.BeginRun(t.Context(), ledger.Begin{
+		TenantID: tenant, Mode: events.Full, WorkflowID: run.WorkflowID, FirstRunID: "another execution", Pass: 1, RequestID: run.Requests[0].ID,
+	})
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, run.Number, again.Number)
+	require.Equal(t, ledger.Failed, again.State)
+	require.Equal(t, events.Terminated, again.Error.Type)
+}
+
+func TestWithdraw(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+
+	// From what waits.
+	f.receive(request(events.Incremental, "waiting", "jobs"))
+	waiting := request(events.Incremental, "waiting", "jobs")
+	w, empty, err := f.Withdraw(ctx, waiting.ID, "not needed")
+	require.NoError(t, err)
+	require.False(t, empty)
+	require.Equal(t, ledger.Cancelled, w.State)
+	require.Equal(t, "not needed", w.Reason)
+	require.Equal(t, "incremental-sync-42", w.WorkflowID)
+	require.Equal(t, store.WithdrawnPrefix+waiting.ID, w.FirstRunID)
+	require.Equal(t, map[string]string{"jobs": "cancelled"}, statuses(w))
+	require.Len(t, w.Requests, 1)
+	_, found, err := f.BeginRun(ctx, incremental("exec", 1))
+	require.NoError(t, err)
+	require.False(t, found, "nothing is left to claim")
+
+	// Again: it says what it found.
+	again, _, err := f.Withdraw(ctx, waiting.ID, "twice")
+	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.Equal(t, w, again)
+
+	// From the run that serves it.
+	f.receive(request(events.Incremental, "a", "jobs"), request(events.Incremental, "b", "customers"))
+	pass, _, err := f.BeginRun(ctx, incremental("exec", 1))
+	require.NoError(t, err)
+	_, empty, err = f.Withdraw(ctx, request(events.Incremental, "a").ID, "")
+	require.NoError(t, err)
+	require.False(t, empty, "b still needs it")
+	b := request(events.Incremental, "b").ID
+	_, empty, err = f.Withdraw(ctx, b, "")
+	require.NoError(t, err)
+	require.True(t, empty)
+	_, empty, err = f.Withdraw(ctx, b, "")
+	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.True(t, empty, "a repeat tells it, too")
+
+	state, err := f.Workflow(ctx, pass.WorkflowID)
+	require.NoError(t, err)
+	require.False(t, state.Finished, "the pass goes on until it is decided")
+	pass = f.decide(pass, cancelled)
+	require.Empty(t, pass.Requests)
+	_, empty, err = f.Withdraw(ctx, b, "")
+	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.False(t, empty)
+	state, err = f.Workflow(ctx, pass.WorkflowID)
+	require.NoError(t, err)
+	require.True(t, state.Finished)
+}
+
+func TestWithdrawRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, _, err := f.Withdraw(t.Context(), "nobody", "")
+	require.ErrorIs(t, err, ledger.ErrUnknown)
+
+	full := f.beginFull("full", "jobs")
+	_, _, err = f.Withdraw(t.Context(), full.Requests[0].ID, "")
+	require.ErrorContains(t, err, "it is a full request")
+
+	run := f.beginIncremental("a", 1, "jobs")
+	f.decide(run, completed)
+	decided, _, err := f.Withdraw(t.Context(), run.Requests[0].ID, "")
+	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.Equal(t, run.Number, decided.Number)
+}
+
+func TestRunsAndUndecided(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	first, second := f.beginFull("a", "jobs"), f.beginFull("b", "customers", "estimates")
+	f.storePage(second, c, f.open(second, c), page(at(0), "1", false, customer(1, at(0), "x")))
+	first = f.decide(first, cancelled)
+
+	runs, err := f.Runs(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, runs, 2)
+	require.Equal(t, first, runs[1])
+	require.Equal(t, []events.Result{{Entity: "customers", Pages: 1, Fetched: 1, Inserted: 1}, {Entity: "estimates"}}, runs[0].Results)
+	runs, err = f.Runs(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, second.Number, runs[0].Number)
+
+	undecided, err := f.Undecided(t.Context())
+	require.NoError(t, err)
+	require.Len(t, undecided, 1)
+	require.Equal(t, second.Number, undecided[0].Number)
+}
