@@ -290,3 +290,14 @@ func TestWithdrawnRequestDoesNotKeepOthers(t *testing.T) {
 	require.Equal(t, ledger.Accepted, w.request("e2").State)
 	require.Zero(t, w.request("e2").RunNumber)
 }
+
+func TestCancelThatCameFirstAndMayMeanTwo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
+	other := w.raw("sync.requested", `{"specversion":"1.0","id":"e1","source":"/other","type":"com.lazi.sync.requested.v1","data":{"mode":"incremental"}}`)
+	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), other))
+	require.Equal(t, []string{`ambiguous: requestId: got "e1", which is the event id of several requests, want the requestId of one`}, w.rejections(t))
+	require.Empty(t, w.ledger.runs, "neither is cancelled")
+	require.Equal(t, 1, w.count("wake"))
+}
