@@ -1,0 +1,85 @@
+// Command lazisync-dev runs lazisync for development: it starts whatever is not
+// configured (PostgreSQL, NATS, Temporal, a simulated ServiceTitan, a fake Slack) and all
+// four roles in one process. The demo proves that a full sync copies everything.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazi/lazisync/internal/app"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second Ctrl-C ends the process at once; PostgreSQL sees to itself then.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program. It returns the exit code.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	root := newRoot(&cli{environ: environ, out: stdout})
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var exit *app.ExitError
+	switch {
+	case err == nil:
+		return app.ExitCompleted
+	case errors.As(err, &exit):
+		if exit.Message != "" {
+			fmt.Fprintln(stderr, "lazisync-dev: "+exit.Message)
+		}
+		return exit.Code
+	}
+	fmt.Fprintln(stderr, "lazisync-dev:", err)
+	return app.ExitFailed
+}
+
+// cli is what the commands share.
+type cli struct {
+	environ []string
+	out     io.Writer
+	dir     string // the data folder, "" for the usual one
+}
+
+// The data folders. The demo has its own: it begins afresh each time, and the work of
+// somebody who develops must not be lost to it.
+const usualDir = ".lazisync"
+
+var demoDir = filepath.Join(usualDir, "demo")
+
+func newRoot(c *cli) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "lazisync-dev",
+		Short:         "Runs lazisync with everything it needs, for development",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUsage(err) })
+	root.PersistentFlags().StringVar(&c.dir, "dir", "", "data folder (default "+usualDir+", for the demo "+demoDir+")")
+	root.AddCommand(c.up(), c.demo(), c.stop(), c.env(), c.psql())
+	return root
+}
+
+func wrongUsage(err error) error { return &app.ExitError{Code: app.ExitUsage, Message: err.Error()} }
+
+// noArguments is cobra.NoArgs with the exit code of wrong usage.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return wrongUsage(err)
+	}
+	return nil
+}

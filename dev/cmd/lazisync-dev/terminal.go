@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// terminalLog writes warnings and errors in a form a person can read in passing. The
+// same one is told once a minute.
+type terminalLog struct {
+	out io.Writer
+
+	mu    sync.Mutex
+	quiet bool
+	told  map[string]time.Time
+}
+
+const tellAgain = time.Minute
+
+func (t *terminalLog) set(quiet bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.quiet = quiet
+}
+
+func (t *terminalLog) Write(line []byte) (int, error) { return len(line), nil }
+
+// WriteLevel is what zerolog calls.
+func (t *terminalLog) WriteLevel(level zerolog.Level, line []byte) (int, error) {
+	if level < zerolog.WarnLevel || level == zerolog.NoLevel {
+		return len(line), nil
+	}
+	var entry map[string]any
+	if err := json.Unmarshal(line, &entry); err != nil {
+		return len(line), nil // it is in the file
+	}
+	text := fmt.Sprint(entry[zerolog.MessageFieldName])
+	if cause, ok := entry[zerolog.ErrorFieldName]; ok {
+		text += ": " + fmt.Sprint(cause)
+	}
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.quiet || now.Sub(t.told[text]) < tellAgain {
+		return len(line), nil
+	}
+	t.told[text] = now
+	fmt.Fprintf(t.out, "%s  %s: %s\n", now.Format(time.TimeOnly), level, text)
+	return len(line), nil
+}
+
+// thousands writes 12,345.
+func thousands(n int) string {
+	digits := fmt.Sprint(n)
+	var b strings.Builder
+	for i, digit := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 && digits[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(digit)
+	}
+	return b.String()
+}
+
+// arg0 is how this program was called.
+func arg0() string { return os.Args[0] }

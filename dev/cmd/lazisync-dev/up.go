@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+func (c *cli) up() *cobra.Command {
+	var fresh bool
+	var records int
+	cmd := &cobra.Command{
+		Use: "up", Short: "Start what is not configured, and lazisync, until Ctrl-C", Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if records < 0 {
+				return wrongUsage(fmt.Errorf("--records: got %d, want a number above 0", records))
+			}
+			return c.runUp(cmd.Context(), stack.Options{
+				Fresh: fresh, Environ: c.environ, Webhooks: true,
+				Simulator: simulator.Options{RecordsPerEntity: records, Seed: 1},
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "delete the data of earlier runs first")
+	cmd.Flags().IntVar(&records, "records", 0, fmt.Sprintf("records of each entity in a new simulated ServiceTitan (default %d)", stack.DefaultRecords))
+	return cmd
+}
+
+func (c *cli) runUp(ctx context.Context, o stack.Options) error {
+	r, err := start(ctx, c.out, orDefault(c.dir, usualDir), o)
+	if err != nil {
+		return quietly(ctx, err)
+	}
+	fmt.Fprintf(c.out, "\nlazisync is up, after %.1f s.\n\n", r.startedAfter().Seconds())
+	r.printLinks()
+	r.printTry()
+	fmt.Fprint(c.out, "\nCtrl-C stops everything.\n")
+	return errors.Join(r.wait(ctx), r.stop())
+}
+
+// quietly takes an interruption by the user for what it is: no failure.
+func quietly(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func orDefault(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
+}
+
+// printLinks names what can be looked at.
+func (r *running) printLinks() {
+	for _, link := range r.links() {
+		fmt.Fprintf(r.out, "  %-14s %s\n", link.Name, link.URL)
+	}
+	fmt.Fprintf(r.out, "  %-14s %s\n", "log", r.logPath)
+}
+
+// printTry suggests the first three things to do.
+func (r *running) printTry() {
+	nats, variable := "nats", ""
+	if url := r.stack.Variable("NATS_URL"); url != "nats://127.0.0.1:4222" {
+		nats, variable = "nats -s "+url, "NATS_URL="+url+" "
+	}
+	psql := programs("lazisync-dev") + " psql"
+	if r.dir != usualDir {
+		psql += " --dir " + r.dir
+	}
+	fmt.Fprintf(r.out, "\nTry:\n  %s\n  %s\n  %s\n",
+		variable+programs("lazisync")+" request full --wait",
+		nats+` pub sync.requested '{"mode":"incremental"}'`,
+		psql+" -c 'select * from raw.sync_state'")
+}
+
+// programs is how to call one of the two programs, which lie beside each other.
+func programs(name string) string {
+	path := filepath.Join(filepath.Dir(arg0()), name)
+	if !strings.Contains(path, string(filepath.Separator)) {
+		return "./" + path
+	}
+	return path
+}

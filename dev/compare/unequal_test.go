@@ -1,0 +1,33 @@
+package compare
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestUnequal(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ want, got, says string }{
+		"equal":            {`{"a":1,"b":[true,null,"x"]}`, `{"b": [true, null, "x"], "a": 1}`, ""},
+		"a digit too few":  {`{"total":250.00}`, `{"total":250.0}`, "total is 250.0 in PostgreSQL, want 250.00"},
+		"many digits":      {`{"n":123456789012345678.9}`, `{"n":123456789012345678.8}`, "n is 123456789012345678.8 in PostgreSQL, want 123456789012345678.9"},
+		"number or string": {`{"total":"1"}`, `{"total":1}`, `total is 1 in PostgreSQL, want "1"`},
+		"missing":          {`{"a":{"b":1}}`, `{"a":{}}`, "a.b is missing in PostgreSQL"},
+		"too much":         {`{"a":{}}`, `{"a":{"b":1}}`, "a.b is in PostgreSQL and not in ServiceTitan"},
+		"null or missing":  {`{"a":null}`, `{}`, "a is missing in PostgreSQL"},
+		"in a list":        {`{"a":[1,{"b":2}]}`, `{"a":[1,{"b":3}]}`, "a[1].b is 3 in PostgreSQL, want 2"},
+		"shorter list":     {`{"a":[1]}`, `{"a":[]}`, "a is [] in PostgreSQL, want [1]"},
+		"another kind":     {`{"a":1}`, `{"a":[1]}`, "a is [1] in PostgreSQL, want 1"},
+		"null or object":   {`{"a":null}`, `{"a":{}}`, "a is {} in PostgreSQL, want null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, err := decode([]byte(c.want))
+			require.NoError(t, err)
+			got, err := decode([]byte(c.got))
+			require.NoError(t, err)
+			require.Equal(t, c.says, unequal("", want, got))
+		})
+	}
+}
