@@ -62,7 +62,9 @@ func TestStopOrphanSparesStrangers(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, stopped)
 	require.True(t, alive(stranger.Process.Pid))
-	require.NoFileExists(t, pidFile(data), "PostgreSQL would take it for a running server")
+	p, err := readPostmaster(data)
+	require.NoError(t, err)
+	require.Equal(t, os.Getpid(), p.pid, "PostgreSQL would take the stranger for a running server")
 }
 
 // A process that ended stays listed until its parent collects it.

@@ -58,19 +58,34 @@ const (
 // is. It reports the pid of the server it stopped, or 0.
 func stopOrphan(ctx context.Context, data string) (int, error) {
 	p, err := readPostmaster(data)
-	if err != nil || p.pid <= 0 || !alive(p.pid) {
+	if err != nil || p.pid <= 0 {
 		return 0, err
 	}
 	if !isServerOf(ctx, p.pid, data) {
-		// The number went to another program since. PostgreSQL would take that for
-		// a running server and refuse to start.
-		return 0, os.Remove(pidFile(data))
+		return 0, takeOver(data)
 	}
 	gone := func() bool { return !alive(p.pid) }
 	if err := stopProcess(p.pid, gone); err != nil {
 		return 0, fmt.Errorf("stop the PostgreSQL left running on %s: %w", data, err)
 	}
-	return p.pid, nil
+	return p.pid, takeOver(data)
+}
+
+// takeOver writes this process's pid over that of a server that is gone, if
+// postmaster.pid is still there. The number may be listed all the same, because
+// it waits to be collected or went to another program, and a new server would
+// refuse to start; the pid of its parent it ignores. The rest of the file stays: it
+// leads the new server to processes of the old that have yet to end.
+func takeOver(data string) error {
+	text, err := os.ReadFile(pidFile(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, rest, _ := bytes.Cut(text, []byte("\n"))
+	return os.WriteFile(pidFile(data), append([]byte(strconv.Itoa(os.Getpid())+"\n"), rest...), 0o600)
 }
 
 // stopProcess asks ever more firmly until gone reports true.

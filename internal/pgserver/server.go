@@ -28,7 +28,8 @@ type Options struct {
 	BinDir string
 	// Password of the role lazisync; empty: a random one, kept in the folder.
 	Password string
-	// Unsafe gives up safety against power loss for speed. For tests.
+	// Unsafe gives up, for speed, safety against power loss, and the last commits
+	// when PostgreSQL itself is killed. For tests.
 	Unsafe bool
 	// StopWithParent also stops the server when this process dies, even by SIGKILL.
 	StopWithParent bool

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -40,8 +41,8 @@ func TestMain(m *testing.M) {
 
 // childOptions and childReport travel as JSON between a test and its child.
 type childOptions struct {
-	Dir                         string
-	StopWithParent, RemoveAfter bool
+	Dir                                 string
+	Unsafe, StopWithParent, RemoveAfter bool
 }
 
 type childReport struct {
@@ -56,7 +57,7 @@ func runChild(text string) error {
 		return err
 	}
 	s, err := pgserver.Start(context.Background(), pgserver.Options{
-		Dir: o.Dir, Unsafe: true, StopWithParent: o.StopWithParent, RemoveAfter: o.RemoveAfter,
+		Dir: o.Dir, Unsafe: o.Unsafe, StopWithParent: o.StopWithParent, RemoveAfter: o.RemoveAfter,
 	})
 	if err != nil {
 		return err
@@ -175,6 +176,30 @@ func TestPortThatIsTaken(t *testing.T) {
 	require.ErrorContains(t, err, "Address already in use")
 }
 
+// After a reboot the recorded pid may be anybody's.
+func TestStartsOverAStrangersPid(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	before, kill := startChild(t, childOptions{Dir: dir, Unsafe: true})
+	kill()
+	require.NoError(t, syscall.Kill(before.Pid, syscall.SIGKILL))
+	stranger := exec.Command("sleep", "600")
+	require.NoError(t, stranger.Start())
+	t.Cleanup(func() {
+		_ = stranger.Process.Kill()
+		_ = stranger.Wait()
+	})
+	pidFile := filepath.Join(before.Dir, "data", "postmaster.pid")
+	text, err := os.ReadFile(pidFile)
+	require.NoError(t, err)
+	old, changed := strconv.Itoa(before.Pid), strconv.Itoa(stranger.Process.Pid)
+	require.NoError(t, os.WriteFile(pidFile, []byte(strings.Replace(string(text), old, changed, 1)), 0o600))
+
+	s := start(t, pgserver.Options{Dir: dir, Unsafe: true})
+	require.Equal(t, 1, query[int](t, s.URL(""), "select 1"))
+	require.True(t, pgserver.Alive(stranger.Process.Pid))
+}
+
 func TestInterruptedFirstStart(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -186,7 +211,7 @@ func TestInterruptedFirstStart(t *testing.T) {
 func TestRecoversFromSIGKILL(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	before, kill := startChild(t, childOptions{Dir: dir})
+	before, kill := startChild(t, childOptions{Dir: dir, Unsafe: true})
 	exec1(t, before.URL, "create table kept as select 42 as n")
 	kill()
 	require.True(t, pgserver.Alive(before.Pid), "PostgreSQL outlives the process that started it")
@@ -203,7 +228,7 @@ func TestStopOrphan(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, stopped, "nothing was ever there")
 
-	report, kill := startChild(t, childOptions{Dir: dir})
+	report, kill := startChild(t, childOptions{Dir: dir, Unsafe: true})
 	_, err = pgserver.StopOrphan(t.Context(), dir)
 	require.ErrorContains(t, err, "in use", "no orphan while its parent lives")
 	kill()
@@ -227,7 +252,7 @@ func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
 
 func TestStopWithParent(t *testing.T) {
 	t.Parallel()
-	report, kill := startChild(t, childOptions{Dir: folder(t), StopWithParent: true, RemoveAfter: true})
+	report, kill := startChild(t, childOptions{Dir: folder(t), Unsafe: true, StopWithParent: true, RemoveAfter: true})
 	require.DirExists(t, report.Dir)
 	kill()
 	eventually(t, func() bool { return !pgserver.Alive(report.Pid) }, "PostgreSQL ends with its parent")
@@ -309,7 +334,7 @@ func TestAsPlainUser(t *testing.T) {
 	require.NoError(t, os.WriteFile(binary, program, 0o755))
 	require.NoError(t, os.Chmod(binary, 0o755))
 
-	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^Test(StartUseStop|RecoversFromSIGKILL|FolderOutOfReach|StopWithParent)$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^Test(StartUseStop|RecoversFromSIGKILL|StartsOverAStrangersPid|FolderOutOfReach|StopWithParent)$", "-test.v")
 	cmd.Dir = place
 	cmd.Env = []string{"HOME=" + place, "TMPDIR=" + place, "PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
