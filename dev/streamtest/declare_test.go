@@ -136,7 +136,7 @@ func TestANewServerIsLeftToDeclare(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func (r *rig) config(t *testing.T, name string) jetstream.StreamConfig {
+func (r *rig) config(t testing.TB, name string) jetstream.StreamConfig {
 	t.Helper()
 	found, err := r.js.Stream(ctx(t), name)
 	require.NoError(t, err)

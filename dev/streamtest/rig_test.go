@@ -38,7 +38,7 @@ type rig struct {
 }
 
 // newRig starts a server with every stream declared.
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{dir: t.TempDir(), log: &logBook{}}
 	r.startServer(t)
@@ -55,7 +55,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func connect(t *testing.T, address string, log *logBook) *stream.Conn {
+func connect(t testing.TB, address string, log *logBook) *stream.Conn {
 	t.Helper()
 	conn, err := stream.Connect(stream.Options{URL: address, Name: "test", Logger: zerolog.New(log)})
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func connect(t *testing.T, address string, log *logBook) *stream.Conn {
 }
 
 // startServer starts the server, again on the same port and data.
-func (r *rig) startServer(t *testing.T) {
+func (r *rig) startServer(t testing.TB) {
 	t.Helper()
 	server, err := natsserver.Start(ctx(t), natsserver.Options{Dir: r.dir, Port: r.port, Log: zerolog.Nop()})
 	require.NoError(t, err)
@@ -75,13 +75,13 @@ func (r *rig) startServer(t *testing.T) {
 	r.server = server
 }
 
-func (r *rig) ready(t *testing.T) {
+func (r *rig) ready(t testing.TB) {
 	t.Helper()
 	require.Eventually(t, func() bool { return r.conn.Ready(ctx(t)) == nil }, patience, tick)
 }
 
 // stopServer returns once the connection under test has noticed.
-func (r *rig) stopServer(t *testing.T) {
+func (r *rig) stopServer(t testing.TB) {
 	t.Helper()
 	before := r.log.count("not connected to NATS")
 	r.server.Stop()
@@ -89,7 +89,7 @@ func (r *rig) stopServer(t *testing.T) {
 }
 
 // send publishes as a stranger would.
-func (r *rig) send(t *testing.T, subject, body string, headers ...string) *jetstream.PubAck {
+func (r *rig) send(t testing.TB, subject, body string, headers ...string) *jetstream.PubAck {
 	t.Helper()
 	m := &nats.Msg{Subject: subject, Data: []byte(body), Header: nats.Header{}}
 	for i := 0; i < len(headers); i += 2 {
@@ -100,14 +100,14 @@ func (r *rig) send(t *testing.T, subject, body string, headers ...string) *jetst
 	return ack
 }
 
-func (r *rig) stored(t *testing.T, name string) uint64 {
+func (r *rig) stored(t testing.TB, name string) uint64 {
 	t.Helper()
 	found, err := r.js.Stream(ctx(t), name)
 	require.NoError(t, err)
 	return found.CachedInfo().State.Msgs
 }
 
-func (r *rig) message(t *testing.T, name string, sequence uint64) *jetstream.RawStreamMsg {
+func (r *rig) message(t testing.TB, name string, sequence uint64) *jetstream.RawStreamMsg {
 	t.Helper()
 	found, err := r.js.Stream(ctx(t), name)
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func (r *rig) message(t *testing.T, name string, sequence uint64) *jetstream.Raw
 }
 
 // consume runs Batches until the test ends, and returns how to end it before.
-func (r *rig) consume(t *testing.T, consumer string, o stream.BatchOptions, handle stream.Handler) (stop func()) {
+func (r *rig) consume(t testing.TB, consumer string, o stream.BatchOptions, handle stream.Handler) (stop func()) {
 	t.Helper()
 	running, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -133,21 +133,21 @@ func (r *rig) consume(t *testing.T, consumer string, o stream.BatchOptions, hand
 	return stop
 }
 
-func ctx(t *testing.T) context.Context {
+func ctx(t testing.TB) context.Context {
 	t.Helper()
 	c, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return c
 }
 
-func request(t *testing.T, id string) events.Event {
+func request(t testing.TB, id string) events.Event {
 	t.Helper()
 	event, err := events.Requested.New(events.Attributes{ID: id, Source: "/test"}, events.RequestData{Mode: events.Full})
 	require.NoError(t, err)
 	return event
 }
 
-func requests(t *testing.T, n int) []events.Event {
+func requests(t testing.TB, n int) []events.Event {
 	t.Helper()
 	all := make([]events.Event, n)
 	for i := range all {
@@ -174,7 +174,7 @@ func (s *seen[T]) list() []T {
 	return append([]T(nil), s.all...)
 }
 
-func (s *seen[T]) await(t *testing.T, n int) []T {
+func (s *seen[T]) await(t testing.TB, n int) []T {
 	t.Helper()
 	enough := func() bool { return len(s.list()) >= n }
 	if !assert.Eventually(t, enough, patience, tick) {
