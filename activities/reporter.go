@@ -34,6 +34,7 @@ type reporter struct {
 	fetched0  int64 // records read before this slice
 
 	mu     sync.Mutex
+	told   time.Time // when an event was last due: of this slice, or perhaps of the one before
 	at     ledger.Position
 	wait   *events.Waiting
 	news   bool
@@ -52,6 +53,9 @@ func newReporter(ctx context.Context, p Publisher, run ledger.Run, entity string
 		publisher: p, source: run, data: data, began: time.Now(),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	if activity.GetInfo(ctx).Attempt > 1 {
+		r.told = r.began
+	}
 	go r.loop(ctx)
 	return r
 }
@@ -62,6 +66,9 @@ func (r *reporter) reached(at ledger.Position) {
 	defer r.mu.Unlock()
 	if !r.opened {
 		r.opened, r.fetched0 = true, at.Fetched
+		if at.Pages > 0 {
+			r.told = r.began
+		}
 	}
 	r.at, r.wait, r.news = at, nil, true
 }
@@ -82,7 +89,7 @@ func (r *reporter) troubled(err error) {
 	r.waiting(events.WaitOutage, 0)
 }
 
-// close publishes what is new and stops.
+// close tells the last word and stops.
 func (r *reporter) close() {
 	close(r.stop)
 	<-r.done
@@ -92,28 +99,36 @@ func (r *reporter) loop(ctx context.Context) {
 	defer close(r.done)
 	tick := time.NewTicker(heartbeatEvery)
 	defer tick.Stop()
-	var last time.Time
 	for {
 		select {
 		case <-tick.C:
 			activity.RecordHeartbeat(ctx)
-			if time.Since(last) >= progressEvery && r.publish(ctx) {
-				last = time.Now()
-			}
+			r.tell(ctx, false)
 		case <-r.stop:
-			r.publish(ctx)
+			r.tell(ctx, true)
 			return
 		}
 	}
 }
 
-// publish sends a progress event if there is news, and says whether there was.
-func (r *reporter) publish(ctx context.Context) bool {
-	data, ok := r.snapshot()
-	if !ok {
-		return false
+// tell publishes the news when their time has come, and waits for nothing. Only that
+// the entity is done, or what it waits for, is told later rather than not at all:
+// no slice follows soon that would.
+func (r *reporter) tell(ctx context.Context, last bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	early := max(0, progressEvery-time.Since(r.told))
+	final := last && (r.at.Done() || r.wait != nil)
+	if !r.news || early > 0 && !final {
+		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), progressEvery)
+	r.news, r.told = false, time.Now().Add(early)
+	data, ctx := r.snapshot(), context.WithoutCancel(ctx)
+	time.AfterFunc(early, func() { r.publish(ctx, data) })
+}
+
+func (r *reporter) publish(ctx context.Context, data events.ProgressData) {
+	ctx, cancel := context.WithTimeout(ctx, progressEvery)
 	defer cancel()
 	now := time.Now()
 	id := fmt.Sprintf("%d/%s/%s/%d", r.source.Number, events.Progress.Name, data.Entity, now.UnixNano())
@@ -123,16 +138,9 @@ func (r *reporter) publish(ctx context.Context) bool {
 	if err == nil {
 		_ = r.publisher.Publish(ctx, e) // progress may be lost
 	}
-	return true
 }
 
-func (r *reporter) snapshot() (events.ProgressData, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.news {
-		return events.ProgressData{}, false
-	}
-	r.news = false
+func (r *reporter) snapshot() events.ProgressData {
 	d := r.data
 	d.Phase, d.Waiting = phaseOf(r.at), r.wait
 	d.Pages, d.Records = r.at.Pages, r.at.Fetched
@@ -147,7 +155,7 @@ func (r *reporter) snapshot() (events.ProgressData, bool) {
 			d.EtaSeconds = &eta
 		}
 	}
-	return d, true
+	return d
 }
 
 func phaseOf(at ledger.Position) events.Phase {

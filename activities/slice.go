@@ -40,7 +40,7 @@ type Slices struct {
 	Publisher Publisher
 	Logger    zerolog.Logger
 
-	// Length is how long a slice asks for further pages.
+	// Length is how long a slice asks for further pages after its first.
 	Length time.Duration
 	// Full limits how many slices of full and rebuild runs work at once, so that
 	// a slot is always left for incrementals. Nil means no limit.
@@ -85,7 +85,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 				temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
 		}
 	}
-	sl := &slice{Slices: s, in: in, entity: e, until: time.Now().Add(s.Length), stop: activity.GetWorkerStopChannel(ctx)}
+	sl := &slice{Slices: s, in: in, entity: e, stop: activity.GetWorkerStopChannel(ctx)}
 	return sl.run(ctx)
 }
 
@@ -94,8 +94,9 @@ type slice struct {
 	*Slices
 	in     SliceInput
 	entity entity.Entity
-	until  time.Time
-	stop   <-chan struct{}
+	stop   <-chan struct{} // closed when the worker is to end
+	until  time.Time       // no further page is asked for after it
+	byDate bool            // the feed's token was rejected, and given up, in this slice
 	at     ledger.Position
 	report *reporter
 }
@@ -117,10 +118,11 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	s.count(ctx)
 	s.report.reached(s.at)
 
-	for !s.at.Done() && !s.stopping(ctx) {
+	s.until = time.Now().Add(s.Length) // what it took to begin does not count: every slice moves on
+	for !s.at.Done() && !s.interrupted(ctx) {
 		err := s.pages(ctx)
 		if err == nil {
-			continue
+			break
 		}
 		if err := s.recover(ctx, err); err != nil {
 			return SliceResult{}, err
@@ -149,16 +151,21 @@ func (s *slice) count(ctx context.Context) {
 	}
 }
 
-// stopping says whether no further page may be asked for.
-func (s *slice) stopping(ctx context.Context) bool {
+// interrupted says whether a pause, a cancel or the worker's end stops the slice.
+func (s *slice) interrupted(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return true
 	case <-s.stop:
 		return true
 	default:
-		return time.Now().After(s.until)
+		return false
 	}
+}
+
+// stopping says whether no further page may be asked for.
+func (s *slice) stopping(ctx context.Context) bool {
+	return s.interrupted(ctx) || time.Now().After(s.until)
 }
 
 // answer is a page on its way.
@@ -179,7 +186,7 @@ func (s *slice) ask(ctx context.Context, at entity.Cursor) <-chan answer {
 }
 
 // pages reads and stores pages one after another, reading one ahead while the last
-// is being stored.
+// is being stored, until the entity is complete or the slice is stopping.
 func (s *slice) pages(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -222,10 +229,10 @@ func (s *slice) recover(ctx context.Context, err error) error {
 		return nil
 	case errors.As(err, &stored):
 		return retryable(events.StoreError, stored.error)
-	case isTokenRejected(err) && s.at.Cursor.Token != "":
+	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.byDate:
 		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Time("since", s.at.Cursor.Since).
 			Msg("ServiceTitan no longer knows the feed's token: reading on by date")
-		s.at.Cursor.Token = ""
+		s.at.Cursor.Token, s.byDate = "", true
 		return nil
 	case isPermanent(err):
 		return s.fail(ctx, err)
