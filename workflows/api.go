@@ -82,8 +82,10 @@ type ControlSignal struct {
 	Actor    string
 
 	// PassOnly cancels the current pass of an IncrementalSync and leaves the
-	// requests that wait behind it.
-	PassOnly bool
+	// requests that wait behind it. RunNumber, where it is known, is the pass that
+	// is meant: the signal may come when that is over.
+	PassOnly  bool
+	RunNumber int64
 }
 
 // Result is what a FullSync returns: where to look, and how it ended.

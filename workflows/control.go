@@ -76,12 +76,14 @@ func (r *run) apply(s received) {
 		r.Seen = r.Seen[max(0, len(r.Seen)-seenControls):]
 	}
 	if s.Sequence != 0 {
-		if s.Sequence <= r.LastSequence {
-			return // a later control was applied already
+		if s.Sequence <= r.LastSequence && s.name != SignalCancel {
+			return // a later control was applied already; a cancel holds whatever came after it
 		}
-		r.LastSequence = s.Sequence
+		r.LastSequence = max(s.Sequence, r.LastSequence)
 	}
 	switch {
+	case s.PassOnly && (r.RunNumber == 0 || s.RunNumber != 0 && s.RunNumber != r.RunNumber):
+		// The pass that was meant is over, and the next serves others.
 	case s.name == SignalCancel:
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
 		r.end(ledger.Decision{State: ledger.Cancelled, Reason: reason, TakeWaiting: !s.PassOnly})

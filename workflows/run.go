@@ -1,10 +1,8 @@
 package workflows
 
 import (
-	"errors"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/lazi/lazisync/activities"
@@ -32,6 +30,9 @@ type Carried struct {
 
 	Passes int // finished passes of an IncrementalSync
 	Last   Result
+
+	Stop *ledger.Decision // set once no further page may be asked for
+	Next *ledger.Decision // ends the next pass: a cancel that came too late for this one
 }
 
 // run is the state of one workflow execution: what it carries, and what it is doing.
@@ -40,19 +41,12 @@ type run struct {
 	limits Limits
 	ctx    workflow.Context // never cancelled by Temporal: a cancel ends the run in good order
 
-	stop    *ledger.Decision // set once no further page may be asked for
-	decided bool             // somebody else decided the run: nothing may be written
-	rolling bool             // the history is long: go on in a new execution
-	cancels []workflow.CancelFunc
+	decided   bool // somebody else decided the run: nothing may be written
+	finishing bool // how the run ends is settled and being told
+	rolling   bool // the history is long: go on in a new execution
+	cancelled bool // by Temporal, and that was applied
+	cancels   []workflow.CancelFunc
 }
-
-// How read ended.
-type readEnd int
-
-const (
-	readDone   readEnd = iota // complete, stopped or decided: finish the run
-	rolledOver                // go on in a new execution
-)
 
 // The activities, by name only.
 var (
@@ -71,9 +65,9 @@ func newRun(ctx workflow.Context, limits Limits, carried *Carried) (*run, error)
 	}
 	workflow.Go(r.ctx, r.control)
 	workflow.Go(r.ctx, r.tell)
-	workflow.Go(r.ctx, func(workflow.Context) {
-		ctx.Done().Receive(r.ctx, nil)
-		r.end(ledger.Decision{State: ledger.Cancelled, Reason: "cancelled in Temporal", TakeWaiting: true})
+	workflow.Go(r.ctx, func(own workflow.Context) {
+		ctx.Done().Receive(own, nil)
+		r.cancelInTemporal()
 	})
 	return r, nil
 }
@@ -97,98 +91,16 @@ func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
 	return true, nil
 }
 
-// read reads the run's entities, a few at a time, until all are complete or
-// something stops it.
-func (r *run) read(workflow.Context) readEnd {
-	r.cancels = make([]workflow.CancelFunc, len(r.Entities))
-	timed, stopClock := workflow.WithCancel(r.ctx)
-	clock := workflow.NewWaitGroup(r.ctx)
-	clock.Add(1)
-	workflow.Go(timed, func(ctx workflow.Context) {
-		defer clock.Done()
-		r.clock(ctx)
-	})
-	slots := workflow.NewSemaphore(r.ctx, int64(max(1, r.limits.Parallel)))
-	readers := workflow.NewWaitGroup(r.ctx)
-	readers.Add(len(r.Entities))
-	for i := range r.Entities {
-		workflow.Go(r.ctx, func(ctx workflow.Context) {
-			defer readers.Done()
-			if slots.Acquire(ctx, 1) == nil {
-				defer slots.Release(1)
-				r.entity(ctx, i)
-			}
-		})
-	}
-	readers.Wait(r.ctx)
-	stopClock()
-	clock.Wait(r.ctx)
-	if r.rolling && !r.stopping() {
-		return rolledOver
-	}
-	return readDone
-}
-
-// entity reads one entity, slice after slice.
-func (r *run) entity(ctx workflow.Context, i int) {
-	p := &r.Entities[i]
-	for busy := time.Second; p.Status == ""; {
-		_ = workflow.Await(ctx, func() bool { return !r.Paused || r.stopping() })
-		r.rolling = r.rolling || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
-		if r.stopping() || r.rolling {
-			return
-		}
-		result, err := r.slice(ctx, i)
-		var app *temporal.ApplicationError
-		switch {
-		case err == nil && result.Busy:
-			p.Waiting = &events.Waiting{Why: events.WaitBusy}
-			_, _ = workflow.AwaitWithTimeout(ctx, busy, r.stopping)
-			busy = min(2*busy, 30*time.Second)
-		case err == nil:
-			p.reached(result)
-		case temporal.IsCanceledError(err):
-			// A pause or a cancel met the slice while it waited for another try.
-		case errors.As(err, &app) && app.Type() == activities.TypeDecided:
-			r.decided = true
-			r.cancelSlices()
-		default:
-			p.Status, p.Phase = events.StatusFailed, events.PhaseDone
-			r.Failure = runError(p.Entity, err)
-		}
-	}
-}
-
-// slice runs one slice in a context of its own, so that a pause can end it.
-func (r *run) slice(ctx workflow.Context, i int) (activities.SliceResult, error) {
-	ctx, cancel := workflow.WithCancel(sliceOptions(ctx))
-	defer cancel()
-	r.cancels[i] = cancel
-	defer func() { r.cancels[i] = nil }()
-	var result activities.SliceResult
-	err := workflow.ExecuteActivity(ctx, sliceActivities.SyncSlice, activities.SliceInput{
-		RunNumber: r.RunNumber, TenantID: r.TenantID, Mode: r.Mode, Entity: r.Entities[i].Entity,
-	}).Get(ctx, &result)
-	return result, err
-}
-
-func (p *EntityProgress) reached(s activities.SliceResult) {
-	p.Status, p.Pages, p.Records, p.Total, p.Waiting = s.Status, s.Pages, s.Records, s.Total, nil
-	p.Phase = events.PhaseReading
-	if s.Status != "" {
-		p.Phase = events.PhaseDone
-	}
-}
-
 // finish decides the run and publishes its outcome.
 func (r *run) finish(workflow.Context) (Result, error) {
 	decision := ledger.Decision{State: ledger.Completed}
 	if r.Failure != nil {
 		decision = ledger.Decision{State: ledger.Failed, Error: r.Failure}
 	}
-	if r.stop != nil {
-		decision = *r.stop
+	if r.Stop != nil {
+		decision = *r.Stop
 	}
+	r.finishing = true
 	_ = workflow.Await(r.ctx, func() bool { return len(r.Untold) == 0 }) // a pause is told before the outcome
 	var state ledger.RunState
 	err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.FinishRun,
@@ -201,25 +113,42 @@ func (r *run) finish(workflow.Context) (Result, error) {
 func (r *run) nextPass() {
 	r.Passes++
 	r.RunNumber, r.Entities, r.Worked, r.Failure = 0, nil, 0, nil
-	r.stop, r.decided, r.rolling = nil, false, false
+	r.Stop, r.Next = r.Next, nil
+	r.decided, r.finishing, r.rolling = false, false, false
 }
 
 // carry returns what the next execution needs. Controls that came until now are
-// applied first: a signal that nobody received would be lost.
-func (r *run) carry(workflow.Context) *Carried {
+// applied first: a signal that nobody received, or a cancel of the execution that is
+// left, would be lost.
+func (r *run) carry(ctx workflow.Context) *Carried {
 	r.applyAll()
+	if ctx.Err() != nil {
+		r.cancelInTemporal()
+	}
 	c := r.Carried
 	return &c
 }
 
 // stopping says whether no further page may be asked for.
-func (r *run) stopping() bool { return r.stop != nil || r.decided }
+func (r *run) stopping() bool { return r.Stop != nil || r.decided }
 
-// end stops the run. The first reason stands.
+// end stops the run. The first reason stands; a cancel that is also for the requests
+// that wait, and comes after it, ends the pass that would serve them.
 func (r *run) end(d ledger.Decision) {
-	if r.stop == nil {
-		r.stop = &d
+	switch {
+	case r.Stop == nil && !r.finishing:
+		r.Stop = &d
 		r.cancelSlices()
+	case d.TakeWaiting && (r.Stop == nil || !r.Stop.TakeWaiting):
+		r.Next = &d
+	}
+}
+
+// cancelInTemporal applies Temporal's own cancel, once. It means the same as the signal.
+func (r *run) cancelInTemporal() {
+	if !r.cancelled {
+		r.cancelled = true
+		r.end(ledger.Decision{State: ledger.Cancelled, Reason: "cancelled in Temporal", TakeWaiting: true})
 	}
 }
 
@@ -232,43 +161,10 @@ func (r *run) cancelSlices() {
 	}
 }
 
-// clock ends the run when it has worked or been paused for too long.
-func (r *run) clock(ctx workflow.Context) {
-	for !r.stopping() && ctx.Err() == nil {
-		paused, since := r.Paused, workflow.Now(ctx)
-		left := r.limits.Deadline - r.Worked
-		if paused {
-			left = r.limits.PauseLimit - since.Sub(r.PausedSince)
-		}
-		changed, err := workflow.AwaitWithTimeout(ctx, max(left, 0), func() bool { return r.Paused != paused || r.stopping() })
-		if !paused {
-			r.Worked += workflow.Now(ctx).Sub(since)
-		}
-		switch {
-		case err != nil || changed:
-		case paused:
-			r.end(ledger.Decision{State: ledger.Cancelled, Reason: "pause expired"})
-		default:
-			r.end(ledger.Decision{State: ledger.Failed, Error: &events.RunError{
-				Type: events.DeadlineExceeded, Message: "the run was not complete after " + r.limits.Deadline.String() + " of work",
-			}})
-		}
-	}
-}
-
 func (r *run) progress() Progress {
 	p := Progress{RunNumber: r.RunNumber, Mode: r.Mode, Paused: r.Paused, Passes: r.Passes, Entities: r.Entities}
-	if r.stop != nil {
-		p.Stopping = string(r.stop.State)
+	if r.Stop != nil {
+		p.Stopping = string(r.Stop.State)
 	}
 	return p
-}
-
-func runError(entity string, err error) *events.RunError {
-	re := &events.RunError{Type: events.APIError, Message: err.Error(), Entity: entity}
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
-		re.Type, re.Message = events.ErrorType(app.Type()), app.Message()
-	}
-	return re
 }
