@@ -1,0 +1,215 @@
+package activitytest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// Ledger keeps requests, runs, positions and rows by the rules of the real one.
+type Ledger struct {
+	// Refuse is called before each operation, with its name and the entity it is about,
+	// if any. It may answer with an error, or make something happen meanwhile.
+	Refuse func(op, entity string) error
+
+	// Resume is where incrementals begin, the start where it is zero.
+	Resume entity.Cursor
+
+	mu        sync.Mutex
+	requests  []*ledger.Request
+	runs      []*ledger.Run
+	positions map[key]*ledger.Position
+	rows      map[string]map[string]bool // IDs by entity
+	begun     int
+}
+
+type key struct {
+	run    int64
+	entity string
+}
+
+func newLedger() *Ledger {
+	return &Ledger{positions: map[key]*ledger.Position{}, rows: map[string]map[string]bool{}}
+}
+
+// Request records an accepted request.
+func (l *Ledger) Request(mode events.Mode, entities ...string) ledger.Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id := fmt.Sprintf("%d", len(l.requests)+1)
+	r := ledger.Request{
+		ID: events.RequestID("/test", id), Source: "/test", EventID: id, TenantID: Tenant, Mode: mode, Entities: entities,
+		Channel: "#sync", State: ledger.Accepted, ReceivedAt: time.Now(),
+	}
+	l.requests = append(l.requests, &r)
+	return r
+}
+
+// BeginRun begins a run or returns the one that is there.
+func (l *Ledger) BeginRun(_ context.Context, in ledger.Begin) (ledger.Run, bool, error) {
+	if err := l.refuse("BeginRun", ""); err != nil {
+		return ledger.Run{}, false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun++
+	for _, r := range l.runs {
+		if r.WorkflowID == in.WorkflowID && r.FirstRunID == in.FirstRunID && r.Pass == in.Pass {
+			return *r, true, nil
+		}
+	}
+	serves := l.unserved(in)
+	if len(serves) == 0 {
+		if in.Mode != events.Incremental {
+			return ledger.Run{}, false, fmt.Errorf("request %q: %w", in.RequestID, ledger.ErrUnknown)
+		}
+		return ledger.Run{}, false, nil
+	}
+	r := &ledger.Run{
+		Number: int64(len(l.runs) + 1), TenantID: in.TenantID, Mode: in.Mode,
+		WorkflowID: in.WorkflowID, FirstRunID: in.FirstRunID, Pass: in.Pass,
+		State: ledger.Running, StartedAt: time.Now(),
+	}
+	l.serve(r, serves)
+	l.runs = append(l.runs, r)
+	return *r, true, nil
+}
+
+// unserved lists the requests that a run is to serve.
+func (l *Ledger) unserved(in ledger.Begin) (found []*ledger.Request) {
+	for _, r := range l.requests {
+		if r.RunNumber == 0 && r.Mode == in.Mode && (in.Mode == events.Incremental || r.ID == in.RequestID) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+func (l *Ledger) serve(r *ledger.Run, requests []*ledger.Request) {
+	for _, request := range requests {
+		request.RunNumber = r.Number
+		r.Requests = append(r.Requests, *request)
+		for _, name := range request.Entities {
+			if !slices.Contains(r.Entities, name) {
+				r.Entities = append(r.Entities, name)
+			}
+		}
+	}
+}
+
+// Run returns a run.
+func (l *Ledger) Run(_ context.Context, number int64) (ledger.Run, error) {
+	if err := l.refuse("Run", ""); err != nil {
+		return ledger.Run{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, err := l.run(number)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	return *r, nil
+}
+
+func (l *Ledger) run(number int64) (*ledger.Run, error) {
+	if number < 1 || int(number) > len(l.runs) {
+		return nil, fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
+	}
+	return l.runs[number-1], nil
+}
+
+// Decide ends a run, once.
+func (l *Ledger) Decide(_ context.Context, number int64, d ledger.Decision) (ledger.Run, error) {
+	if err := l.refuse("Decide", ""); err != nil {
+		return ledger.Run{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, err := l.run(number)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	if r.State != ledger.Running {
+		return *r, nil
+	}
+	if d.TakeWaiting && r.Mode == events.Incremental {
+		l.serve(r, l.unserved(ledger.Begin{Mode: events.Incremental}))
+	}
+	for _, name := range r.Entities {
+		result := l.result(r, name, d)
+		if d.State == ledger.Completed && result.Status == events.StatusFailed {
+			d = ledger.Decision{State: ledger.Failed, Error: result.Error}
+		}
+		r.Results = append(r.Results, result)
+	}
+	r.State, r.Error, r.Reason, r.FinishedAt = d.State, d.Error, d.Reason, time.Now()
+	return *r, nil
+}
+
+func (l *Ledger) result(r *ledger.Run, name string, d ledger.Decision) events.Result {
+	p := ledger.Position{Entity: name}
+	if at, ok := l.positions[key{r.Number, name}]; ok {
+		p = *at
+	}
+	if !p.Done() {
+		p.Status, p.Error = events.StatusFailed, d.Error
+		if d.State == ledger.Cancelled {
+			p.Status = events.StatusCancelled
+		}
+	}
+	return p.Result()
+}
+
+// MarkPublished notes that a run's outcome is told.
+func (l *Ledger) MarkPublished(_ context.Context, number int64) error {
+	if err := l.refuse("MarkPublished", ""); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, err := l.run(number)
+	if err == nil {
+		r.Published = true
+	}
+	return err
+}
+
+// undecided fails where nothing may be written for a run any more.
+func (l *Ledger) undecided(number int64) error {
+	r, err := l.run(number)
+	if err == nil && r.State != ledger.Running {
+		err = ledger.ErrDecided
+	}
+	return err
+}
+
+func (l *Ledger) refuse(op, entity string) error {
+	if l.Refuse == nil {
+		return nil
+	}
+	return l.Refuse(op, entity)
+}
+
+// Runs lists the runs as they are now.
+func (l *Ledger) Runs() []ledger.Run {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var runs []ledger.Run
+	for _, r := range l.runs {
+		runs = append(runs, *r)
+	}
+	return runs
+}
+
+// Looks is how often somebody looked for a run to begin.
+func (l *Ledger) Looks() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.begun
+}

@@ -1,0 +1,173 @@
+package activitytest
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// defaultPages is how many pages an entity has.
+const defaultPages = 3
+
+// Source is a ServiceTitan whose every entity is an export feed. Set it up before
+// anything reads from it.
+type Source struct {
+	Pages    map[string]int // of entities that have more or fewer than three
+	PageSize int
+	Latency  time.Duration // of one answer
+
+	// Answer is called before a page is served, and may answer with an error, wait, or
+	// make something happen meanwhile.
+	Answer func(ctx context.Context, a Ask) error
+	// CountError is the answer to Count.
+	CountError error
+
+	mu     sync.Mutex
+	asked  []Ask
+	flying map[string]int
+	most   map[string]int
+}
+
+// Ask is one request for a page.
+type Ask struct {
+	Entity      string
+	Page        int // 1 is the first
+	Cursor      entity.Cursor
+	Interactive bool
+	At          time.Time
+}
+
+// Page serves a page.
+func (s *Source) Page(ctx context.Context, _ string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
+	ask := Ask{Entity: e.Name, Page: pageAt(at), Cursor: at, Interactive: interactive, At: time.Now()}
+	s.begin(ask)
+	defer s.end(ask)
+	if s.Answer != nil {
+		if err := s.Answer(ctx, ask); err != nil {
+			return entity.Page{}, err
+		}
+	}
+	if s.Latency > 0 {
+		select {
+		case <-time.After(s.Latency):
+		case <-ctx.Done():
+			return entity.Page{}, ctx.Err()
+		}
+	}
+	return s.page(ask), nil
+}
+
+func (s *Source) page(a Ask) entity.Page {
+	next := a.Cursor
+	next.Token = fmt.Sprintf("page-%d", a.Page+1)
+	p := entity.Page{Next: next, Last: a.Page >= s.pages(a.Entity), Total: -1, Date: time.Now()}
+	for i := range s.PageSize {
+		id := strconv.Itoa((a.Page-1)*s.PageSize + i + 1)
+		p.Records = append(p.Records, entity.Record{ID: id, Raw: []byte(`{"id":` + id + `}`)})
+	}
+	return p
+}
+
+// pageAt reads the number of a page from its cursor. Without a token the feed is read
+// from the beginning.
+func pageAt(c entity.Cursor) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(c.Token, "page-"))
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+func (s *Source) pages(name string) int {
+	if n, ok := s.Pages[name]; ok {
+		return n
+	}
+	return defaultPages
+}
+
+// Count says how many records an entity has.
+func (s *Source) Count(_ context.Context, _ string, e entity.Entity) (int, error) {
+	if s.CountError != nil {
+		return -1, s.CountError
+	}
+	return s.pages(e.Name) * s.PageSize, nil
+}
+
+func (s *Source) begin(a Ask) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, a)
+	s.flying[a.Entity]++
+	s.most[a.Entity] = max(s.most[a.Entity], s.flying[a.Entity])
+	s.most[""] = max(s.most[""], s.reading())
+}
+
+func (s *Source) end(a Ask) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flying[a.Entity]--
+}
+
+func (s *Source) reading() (entities int) {
+	for _, n := range s.flying {
+		entities += min(n, 1)
+	}
+	return entities
+}
+
+// Asked lists the requests for pages so far, those of one entity or, without a name, all.
+func (s *Source) Asked(name string) []Ask {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var asked []Ask
+	for _, a := range s.asked {
+		if name == "" || a.Entity == name {
+			asked = append(asked, a)
+		}
+	}
+	return asked
+}
+
+// PagesAsked lists the numbers of the pages asked for, in order.
+func (s *Source) PagesAsked(name string) []int {
+	pages := []int{}
+	for _, a := range s.Asked(name) {
+		pages = append(pages, a.Page)
+	}
+	return pages
+}
+
+// AtOnce is the most requests for pages of one entity that were under way at once or,
+// without a name, the most entities that were being read at once.
+func (s *Source) AtOnce(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most[name]
+}
+
+// Failure is an error of the API that says everything an error may say of itself.
+type Failure struct {
+	Text     string
+	Kind     string        // its type; ApiError where empty
+	Never    bool          // it can never succeed
+	Wait     time.Duration // when to try again
+	BadToken bool
+}
+
+func (f *Failure) Error() string             { return f.Text }
+func (f *Failure) Permanent() bool           { return f.Never }
+func (f *Failure) RetryAfter() time.Duration { return f.Wait }
+func (f *Failure) TokenRejected() bool       { return f.BadToken }
+
+// Type names the failure as the events do.
+func (f *Failure) Type() string {
+	if f.Kind == "" {
+		return "ApiError"
+	}
+	return f.Kind
+}

@@ -1,0 +1,97 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/activities/activitytest"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// rig runs activities over a world in memory, for a run that has begun.
+type rig struct {
+	*activitytest.World
+	run     ledger.Run
+	slices  *activities.Slices
+	in      activities.SliceInput
+	ctx     context.Context
+	pause   context.CancelFunc // what a pause or a cancel does to a slice
+	stopped chan struct{}      // closed: the worker is to end
+}
+
+// inTime runs a test in a bubble with a clock of its own, which stands still while
+// anything works and jumps when everything waits.
+func inTime(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{World: activitytest.New(), stopped: make(chan struct{})}
+		r.ctx, r.pause = context.WithCancel(t.Context())
+		r.slices = r.Slices(10 * time.Second)
+		r.begin(t, events.Full)
+		test(t, r)
+	})
+}
+
+// begin begins another run of the given mode.
+func (r *rig) begin(t *testing.T, mode events.Mode) {
+	t.Helper()
+	request := r.Ledger.Request(mode, "customers")
+	run, found, err := r.Ledger.BeginRun(t.Context(), ledger.Begin{
+		TenantID: activitytest.Tenant, Mode: mode, WorkflowID: "sync-" + request.EventID, FirstRunID: "first", Pass: 1, RequestID: request.ID,
+	})
+	require.NoError(t, err)
+	require.True(t, found)
+	r.run = run
+	r.in = activities.SliceInput{RunNumber: run.Number, TenantID: activitytest.Tenant, Mode: mode, Entity: "customers"}
+}
+
+func (r *rig) slice() (activities.SliceResult, error) {
+	return execute[activities.SliceResult](r, r.slices.SyncSlice, r.in)
+}
+
+// execute runs an activity as a worker does.
+func execute[T any](r *rig, activity, in any) (result T, err error) {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: r.ctx})
+	env.SetWorkerStopChannel(r.stopped)
+	env.RegisterActivity(activity)
+	value, err := env.ExecuteActivity(activity, in)
+	if err != nil || !value.HasValue() {
+		return result, err
+	}
+	return result, value.Get(&result)
+}
+
+// within lets time pass until everything that was begun in the background is over.
+func within(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// delay waits as long as something outside takes.
+func delay(d time.Duration) { <-time.After(d) }
+
+// failure reads what Temporal makes of an error.
+func failure(t *testing.T, err error) *temporal.ApplicationError {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.True(t, errors.As(err, &app), "got %v, want an application error", err)
+	return app
+}
+
+func position(r *rig) ledger.Position { return r.Ledger.Position(r.run.Number, "customers") }

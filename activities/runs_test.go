@@ -1,0 +1,231 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/activities/activitytest"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+func (r *rig) beginRun(in ledger.Begin) (activities.Begun, error) {
+	return execute[activities.Begun](r, r.Runs().BeginRun, in)
+}
+
+func (r *rig) finishRun(d ledger.Decision) (ledger.RunState, error) {
+	return execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{RunNumber: r.run.Number, Decision: d})
+}
+
+func fullRun(request ledger.Request) ledger.Begin {
+	return ledger.Begin{
+		TenantID: activitytest.Tenant, Mode: request.Mode, WorkflowID: "full-sync-" + request.ID, FirstRunID: "first", Pass: 1, RequestID: request.ID,
+	}
+}
+
+func TestBeginRunTwiceIsOneRun(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		request := r.Ledger.Request(events.Full, "jobs", "customers")
+		begun, err := r.beginRun(fullRun(request))
+		require.NoError(t, err)
+		require.Equal(t, activities.Begun{Found: true, RunNumber: 2, Entities: []string{"jobs", "customers"}, State: ledger.Running}, begun)
+		again, err := r.beginRun(fullRun(request))
+		require.NoError(t, err)
+		require.Equal(t, begun, again)
+
+		told := r.Events.Told()
+		require.Len(t, told, 2)
+		require.Equal(t, events.Started.Name, told[0].Type())
+		require.Equal(t, "2/"+events.Started.Name, told[0].ID())
+		require.Equal(t, told[0].ID(), told[1].ID(), "whoever hears it twice can tell that it is one event")
+		data, err := events.Started.Data(told[0].Event)
+		require.NoError(t, err)
+		require.Equal(t, request.ID, data.Requests[0].RequestID)
+	})
+}
+
+func TestBeginRunIsTriedAgainUntilItIsTold(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		request := r.Ledger.Request(events.Full, "jobs")
+		r.Events.Refuse = func(context.Context, events.Event) error { return errors.New("no servers available") }
+		_, err := r.beginRun(fullRun(request))
+		require.ErrorContains(t, err, "no servers available")
+		require.False(t, failure(t, err).NonRetryable())
+		r.Events.Refuse = nil
+		begun, err := r.beginRun(fullRun(request))
+		require.NoError(t, err)
+		require.EqualValues(t, 2, begun.RunNumber)
+		require.Equal(t, []string{"sync.started"}, r.Events.Subjects())
+	})
+}
+
+func TestBeginRunOfARequestNobodyRecordedIsNotTriedAgain(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		_, err := r.beginRun(ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "by-hand", Pass: 1, RequestID: "nobody"})
+		require.True(t, failure(t, err).NonRetryable())
+		require.Equal(t, "ValidationError", failure(t, err).Type())
+		require.ErrorContains(t, err, `request "nobody" is not in the ledger: publish sync.requested`)
+	})
+}
+
+func TestBeginRunAsksForAnotherTryOfTheStore(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.Ledger.Refuse = func(string, string) error { return errors.New("no connection") }
+		_, err := r.beginRun(ledger.Begin{Mode: events.Incremental})
+		require.Equal(t, "StoreError", failure(t, err).Type())
+		require.False(t, failure(t, err).NonRetryable())
+	})
+}
+
+func TestBeginRunFindsNothingToDo(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		begun, err := r.beginRun(ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Incremental, WorkflowID: "incremental", Pass: 1})
+		require.NoError(t, err)
+		require.Equal(t, activities.Begun{}, begun)
+		require.Empty(t, r.Events.Told())
+	})
+}
+
+func TestBeginRunOfADecidedRunSaysSoAndTellsNobody(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		_, err := r.Ledger.Decide(t.Context(), r.run.Number, ledger.Decision{State: ledger.Cancelled})
+		require.NoError(t, err)
+		begun, err := r.beginRun(ledger.Begin{Mode: events.Full, WorkflowID: r.run.WorkflowID, FirstRunID: "first", Pass: 1})
+		require.NoError(t, err)
+		require.Equal(t, ledger.Cancelled, begun.State)
+		require.Empty(t, r.Events.Told())
+	})
+}
+
+func TestFinishRunTwiceTellsOneOutcome(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		_, err := r.slice()
+		require.NoError(t, err)
+		for range 2 {
+			state, err := r.finishRun(ledger.Decision{State: ledger.Completed})
+			require.NoError(t, err)
+			require.Equal(t, ledger.Completed, state)
+		}
+		require.Equal(t, []string{"sync.completed"}, r.Events.Subjects())
+		require.True(t, r.Ledger.Runs()[0].Published)
+		outcome := r.Events.Outcomes()[0]
+		require.Equal(t, []string{"#sync"}, outcome.Notify)
+		require.Equal(t, []events.Result{{Entity: "customers", Status: events.StatusCompleted, Pages: 3, Fetched: 30, Inserted: 30}}, outcome.Results)
+	})
+}
+
+func TestFinishRunReturnsWhatWasDecidedFirst(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		_, err := r.Ledger.Decide(t.Context(), r.run.Number, ledger.Decision{State: ledger.Cancelled, Reason: "first"})
+		require.NoError(t, err)
+		state, err := r.finishRun(ledger.Decision{State: ledger.Completed})
+		require.NoError(t, err)
+		require.Equal(t, ledger.Cancelled, state)
+		require.Equal(t, "first", r.Events.Outcomes()[0].Reason)
+	})
+}
+
+// Whatever fails on the way, another try tells the same outcome.
+func TestFinishRunIsTriedAgainUntilItIsTold(t *testing.T) {
+	for name, spoil := range map[string]func(r *rig){
+		"the stream is down": func(r *rig) {
+			r.Events.Refuse = func(context.Context, events.Event) error { return errors.New("down") }
+		},
+		"the ledger is down":               func(r *rig) { refuse(r, "Decide") },
+		"the ledger is down after telling": func(r *rig) { refuse(r, "MarkPublished") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				spoil(r)
+				_, err := r.finishRun(ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.APIError, Message: "gone"}})
+				require.False(t, failure(t, err).NonRetryable())
+				require.False(t, r.Ledger.Runs()[0].Published)
+
+				r.Events.Refuse, r.Ledger.Refuse = nil, nil
+				state, err := r.finishRun(ledger.Decision{State: ledger.Completed})
+				require.NoError(t, err)
+				require.True(t, r.Ledger.Runs()[0].Published)
+				ids := map[string]bool{}
+				for _, e := range r.Events.Told() {
+					ids[e.ID()] = true
+				}
+				require.Len(t, ids, 1)
+				if name != "the ledger is down" {
+					require.Equal(t, ledger.Failed, state, "the first decision stands")
+				}
+			})
+		})
+	}
+}
+
+func refuse(r *rig, op string) {
+	r.Ledger.Refuse = func(now, _ string) error {
+		if now == op {
+			return errors.New("no connection")
+		}
+		return nil
+	}
+}
+
+func TestFinishRunNamesManyRequestsInParts(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		for range 1200 {
+			r.Ledger.Request(events.Incremental, "customers")
+		}
+		r.begin(t, events.Incremental)
+		_, err := r.finishRun(ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.APIError, Message: "gone"}})
+		require.NoError(t, err)
+		named, told := map[string]bool{}, 0
+		for i, part := range r.Events.Outcomes() {
+			require.Equal(t, i+1, part.Part)
+			require.Equal(t, 3, part.Parts)
+			for _, request := range part.Requests {
+				named[request.RequestID] = true
+			}
+			told += len(part.Notify)
+		}
+		require.Len(t, named, 1201)
+		require.Equal(t, 1, told, "people hear of it once")
+	})
+}
+
+func TestAnnounceControl(t *testing.T) {
+	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		paused bool
+		typ    events.Type[events.ControlledData]
+	}{
+		"pause":  {true, events.Paused},
+		"resume": {false, events.Resumed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				in := activities.AnnounceInput{RunNumber: 1, Paused: c.paused, Ordinal: 7, At: at, Reason: "lunch", Actor: "ann"}
+				_, err := execute[any](r, r.Runs().AnnounceControl, in)
+				require.NoError(t, err)
+				told := r.Events.Told()
+				require.Len(t, told, 1)
+				require.Equal(t, "1/"+c.typ.Name+"/7", told[0].ID())
+				require.Equal(t, at, told[0].Time())
+				data, err := c.typ.Data(told[0].Event)
+				require.NoError(t, err)
+				require.Equal(t, "lunch", data.Reason)
+				require.Equal(t, "ann", data.Actor)
+			})
+		})
+	}
+}
+
+func TestAnnounceControlIsTriedAgain(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		refuse(r, "Run")
+		_, err := execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: 1, Ordinal: 1})
+		require.Equal(t, "StoreError", failure(t, err).Type())
+		require.False(t, failure(t, err).NonRetryable())
+	})
+}

@@ -1,0 +1,208 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/activities/activitytest"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+const benign = temporal.ApplicationErrorCategoryBenign
+
+var badToken = &activitytest.Failure{Text: "bad continueFrom", Kind: "ValidationError", Never: true, BadToken: true}
+
+// failAt answers one page with an error.
+func failAt(page int, err error) func(context.Context, activitytest.Ask) error {
+	return func(_ context.Context, a activitytest.Ask) error {
+		if a.Page == page {
+			return err
+		}
+		return nil
+	}
+}
+
+func TestSliceAsksForAnotherTry(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		kind string
+		wait time.Duration
+	}{
+		"rate limit":        {&activitytest.Failure{Text: "slow down", Wait: 37 * time.Second}, "ApiError", 37 * time.Second},
+		"outage":            {&activitytest.Failure{Text: "bad gateway"}, "ApiError", 0},
+		"login":             {&activitytest.Failure{Text: "no token today", Kind: "AuthError"}, "AuthError", 0},
+		"nobody knows what": {errors.New("connection reset"), "ApiError", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.API.Answer = failAt(3, c.err)
+				_, err := r.slice()
+				told := failure(t, err)
+				require.Equal(t, c.kind, told.Type())
+				require.Equal(t, c.wait, told.NextRetryDelay())
+				require.False(t, told.NonRetryable())
+				require.Contains(t, told.Error(), c.err.Error())
+				require.EqualValues(t, 2, position(r).Pages, "what was read before is stored")
+
+				r.API.Answer = nil
+				result, err := r.slice()
+				require.NoError(t, err)
+				require.Equal(t, events.StatusCompleted, result.Status)
+				require.Equal(t, []int{1, 2, 3, 3}, r.API.PagesAsked("customers"))
+			})
+		})
+	}
+}
+
+func TestSliceFailsItsEntityForGood(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.API.Answer = failAt(2, &activitytest.Failure{Text: "403: not for you", Kind: "PermissionError", Never: true})
+		result, err := r.slice()
+		require.NoError(t, err, "the ledger has it: the activity has done its work")
+		require.Equal(t, activities.SliceResult{Status: events.StatusFailed, Pages: 1, Records: 10, Total: 30}, result)
+		at := position(r)
+		require.Equal(t, events.StatusFailed, at.Status)
+		require.Equal(t, &events.RunError{Type: events.PermissionError, Message: "403: not for you", Entity: "customers"}, at.Error)
+	})
+}
+
+func TestSliceFailsItsEntityThoughItIsPaused(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.API.Answer = func(context.Context, activitytest.Ask) error {
+			r.pause()
+			return &activitytest.Failure{Text: "404", Kind: "NotFound", Never: true}
+		}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusFailed, result.Status)
+		require.Equal(t, events.NotFound, position(r).Error.Type)
+	})
+}
+
+func TestSliceLooksAgainWhereThingsStandWhenFenced(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		customers, _ := entity.Find("customers")
+		r.API.Pages = map[string]int{"customers": 5}
+		other := func(ctx context.Context) { // another attempt stores the page that this one has just read
+			at := position(r)
+			p, err := r.API.Page(ctx, activitytest.Tenant, customers, at.Cursor, false)
+			require.NoError(t, err)
+			_, err = r.Ledger.StorePage(ctx, activitytest.Tenant, events.Full, customers, at, p)
+			require.NoError(t, err)
+		}
+		stores := 0
+		r.Ledger.Refuse = func(op, _ string) error {
+			if op != "StorePage" {
+				return nil
+			}
+			if stores++; stores == 2 {
+				other(t.Context())
+			}
+			return nil
+		}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, activities.SliceResult{Status: events.StatusCompleted, Pages: 5, Records: 50, Total: 50}, result)
+		require.Equal(t, 50, r.Ledger.Rows("customers"))
+		require.EqualValues(t, 50, position(r).Inserted)
+	})
+}
+
+func TestSliceEndsForGoodOnceItsRunIsDecided(t *testing.T) {
+	for _, op := range []string{"Open", "StorePage", "FailEntity"} {
+		t.Run(op, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.API.Answer = failAt(3, &activitytest.Failure{Text: "never", Never: true})
+				r.Ledger.Refuse = func(now, _ string) error {
+					if now == op {
+						r.Ledger.Refuse = nil
+						_, err := r.Ledger.Decide(t.Context(), r.run.Number, ledger.Decision{State: ledger.Failed})
+						require.NoError(t, err)
+					}
+					return nil
+				}
+				_, err := r.slice()
+				require.Equal(t, activities.TypeDecided, failure(t, err).Type())
+				require.True(t, failure(t, err).NonRetryable())
+			})
+		})
+	}
+}
+
+func TestSliceAsksForAnotherTryOfTheStore(t *testing.T) {
+	for _, op := range []string{"Run", "Open", "StorePage", "FailEntity"} {
+		t.Run(op, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.API.Answer = failAt(3, &activitytest.Failure{Text: "never", Never: true})
+				r.Ledger.Refuse = func(now, _ string) error {
+					if now == op {
+						return errors.New("no connection")
+					}
+					return nil
+				}
+				_, err := r.slice()
+				require.Equal(t, "StoreError", failure(t, err).Type())
+				require.False(t, failure(t, err).NonRetryable())
+				require.NotEqual(t, events.StatusFailed, position(r).Status)
+			})
+		})
+	}
+}
+
+func TestSliceSaysThatAnotherRunReadsTheEntity(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		customers, _ := entity.Find("customers")
+		_, err := r.Ledger.Open(t.Context(), r.run.Number, activitytest.Tenant, events.Full, customers)
+		require.NoError(t, err)
+		r.begin(t, events.Full)
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, activities.SliceResult{Busy: true, Total: -1}, result)
+		require.Empty(t, r.API.PagesAsked("customers"))
+		within(2 * time.Second)
+		told := r.Events.Progress("customers")
+		require.Len(t, told, 1)
+		require.Equal(t, events.WaitBusy, told[0].Waiting.Why)
+	})
+}
+
+func TestSliceReadsOnByDateWhenItsTokenIsUnknown(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		since := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		r.begin(t, events.Incremental)
+		r.Ledger.Resume = entity.Cursor{Feed: entity.Export, Token: "page-2", Since: since}
+		known := false
+		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+			if a.Cursor.Token == "" {
+				known = true
+				require.Equal(t, since, a.Cursor.Since)
+			}
+			if !known {
+				return badToken
+			}
+			return nil
+		}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusCompleted, result.Status)
+		require.Equal(t, []int{2, 1, 2, 3}, r.API.PagesAsked("customers"), "the token, then from the date on")
+	})
+}
+
+func TestSliceReadsOnByDateOnlyOnce(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.API.Answer = failAt(2, badToken) // however often it was issued
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusFailed, result.Status)
+		require.Equal(t, []int{1, 2, 1, 2}, r.API.PagesAsked("customers"))
+	})
+}
