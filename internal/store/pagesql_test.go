@@ -1,0 +1,48 @@
+package store
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestPageSQL(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"customers", "estimates"} {
+		e, ok := entity.Find(name)
+		require.True(t, ok)
+		golden(t, "page_"+name+".sql", pageSQL(e))
+		golden(t, "table_"+name+".sql", createTable(e))
+	}
+	golden(t, "page_bare.sql", pageSQL(entity.Entity{Name: "bare", Key: entity.TextID}))
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got+"\n"), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got+"\n")
+}
+
+// TestColumnsAreFree keeps typed columns from hiding the ones every table has.
+func TestColumnsAreFree(t *testing.T) {
+	t.Parallel()
+	for _, e := range entity.Catalogue {
+		seen := map[string]bool{}
+		for _, c := range tableColumns(e) {
+			require.False(t, seen[c.name], "%s.%s", tableName(e), c.name)
+			seen[c.name] = true
+		}
+	}
+}

@@ -1,0 +1,48 @@
+with page as (
+    select * from unnest($4::bigint[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, gone, data)
+), changed as (
+    select page.*
+    from page left join raw.st_customers old on old.tenant_id = $1 and old.st_id = page.st_id
+    where old.st_id is null or (
+        case when page.modified_on <> old.modified_on then page.modified_on > old.modified_on else $3 >= old.fetched_at end
+        and (page.gone or old.deleted_at is null or $3 >= old.deleted_at)
+        and (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.gone))
+), stored as (
+    insert into raw.st_customers as kept (
+        tenant_id, st_id, "name", "type", "active", "balance", "merged_to_id", "created_on",
+        modified_on, full_data, fetched_at, run_number, deleted_at)
+    select
+        $1::bigint, st_id,
+        raw.to_text(data -> 'name'),
+        raw.to_text(data -> 'type'),
+        raw.to_boolean(data -> 'active'),
+        raw.to_numeric(data -> 'balance'),
+        raw.to_bigint(data -> 'mergedToId'),
+        raw.to_timestamptz(data -> 'createdOn'),
+        modified_on, data, $3::timestamptz, $2::bigint, case when gone then $3::timestamptz end
+    from changed
+    order by st_id
+    on conflict (tenant_id, st_id) do update set
+        "name" = excluded."name",
+        "type" = excluded."type",
+        "active" = excluded."active",
+        "balance" = excluded."balance",
+        "merged_to_id" = excluded."merged_to_id",
+        "created_on" = excluded."created_on",
+        modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at,
+        run_number = excluded.run_number,
+        deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
+    where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
+        and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
+        and (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null))
+    returning kept.st_id, kept.deleted_at is null as live
+), told as (
+    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.live
+    from stored left join raw.st_customers old on old.tenant_id = $1 and old.st_id = stored.st_id
+)
+select
+    count(*) filter (where inserted),
+    count(*) filter (where not inserted and (live or not was_live)),
+    count(*) filter (where was_live and not live),
+    count(*) filter (where live) - count(*) filter (where was_live)
+from told

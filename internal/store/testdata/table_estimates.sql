@@ -1,0 +1,25 @@
+create table raw.st_estimates (
+    "tenant_id" bigint not null,
+    "st_id" bigint not null,
+    "name" text,
+    "job_number" text,
+    "status" text,
+    "review_status" text,
+    "active" boolean,
+    "subtotal" numeric,
+    "tax" numeric,
+    "customer_id" bigint,
+    "location_id" bigint,
+    "job_id" bigint,
+    "project_id" bigint,
+    "business_unit_id" bigint,
+    "sold_on" timestamptz,
+    "created_on" timestamptz,
+    "modified_on" timestamptz,
+    "full_data" jsonb not null,
+    "fetched_at" timestamptz not null,
+    "run_number" bigint not null,
+    "deleted_at" timestamptz,
+    primary key (tenant_id, st_id)
+);
+create index st_estimates_run on raw.st_estimates (tenant_id, run_number)
