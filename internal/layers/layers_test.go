@@ -1,0 +1,234 @@
+package layers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	module   = "github.com/lazi/lazisync/"
+	anything = "*"
+)
+
+// mayImport lists, for every package, which others of this module it may import.
+var mayImport = map[string][]string{
+	"cmd/lazisync": {"internal/app"},
+	"internal/app": {anything},
+
+	"schemas":         {},
+	"events":          {"schemas"},
+	"internal/entity": {},
+	"internal/ledger": {"events", "internal/entity"},
+
+	"activities": {"events", "internal/entity", "internal/ledger"},
+	"workflows":  {"activities", "events", "internal/ledger"},
+	"bridge":     {"events", "workflows", "internal/ledger"},
+
+	// Adapters: each knows its own technology, and none knows another.
+	"internal/gateway":      {"events", "schemas", "internal/ledger"},
+	"internal/notify":       {"events"},
+	"internal/servicetitan": {"internal/entity"},
+	"internal/simulator":    {"internal/entity"},
+	"internal/store":        {"events", "internal/entity", "internal/ledger"},
+	"internal/stream":       {"events"},
+
+	"internal/layers": {},
+
+	// For development and tests alone.
+	"internal/pgserver":        {},
+	"activities/activitytest":  {"activities", "events", "internal/entity", "internal/ledger"},
+	"internal/pgserver/pgtest": {"internal/pgserver"},
+}
+
+// outside are packages for development and tests: no part of the product imports them.
+var outside = []string{"activities/activitytest", "internal/pgserver", "internal/pgserver/pgtest"}
+
+// drivers are modules that only one package may import, its tests included.
+var drivers = map[string][]string{
+	"github.com/jackc/":         {"internal/store", "internal/pgserver", "internal/pgserver/pgtest"},
+	"github.com/pressly/goose/": {"internal/store"},
+	"github.com/nats-io/":       {"internal/stream"},
+	"database/sql":              {"internal/store"},
+	"go.temporal.io/sdk/client": {"bridge", "internal/app"},
+}
+
+// embedded are servers that belong into the module dev and nowhere else.
+var embedded = []string{
+	"github.com/nats-io/nats-server/", "go.temporal.io/server", "github.com/temporalio/ui-server/", "github.com/fergusstrange/embedded-postgres",
+}
+
+type pkg struct {
+	ImportPath   string
+	Doc          string
+	Imports      []string
+	Deps         []string
+	TestImports  []string
+	XTestImports []string
+}
+
+// reaches says whether a path is a driver: one package or, with a slash at its end, all
+// below it.
+func reaches(path, driver string) bool {
+	return path == driver || strings.HasSuffix(driver, "/") && strings.HasPrefix(path+"/", driver)
+}
+
+func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+func (p pkg) withTests() []string { return slices.Concat(p.Imports, p.TestImports, p.XTestImports) }
+
+// ours picks out the imports from this module, without its path.
+func ours(imports []string) (names []string) {
+	for _, path := range imports {
+		if name, ok := strings.CutPrefix(path, module); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+var packages = sync.OnceValues(func() ([]pkg, error) {
+	out, err := goCommand("list", "-json=ImportPath,Doc,Imports,Deps,TestImports,XTestImports", "./...")
+	if err != nil {
+		return nil, err
+	}
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+})
+
+// goCommand runs the go command at the root of the module.
+func goCommand(args ...string) ([]byte, error) {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil, errors.New("go " + strings.Join(args, " ") + ": " + string(exit.Stderr))
+	}
+	return out, err
+}
+
+func eachPackage(t *testing.T, check func(t *testing.T, p pkg)) {
+	t.Helper()
+	t.Parallel()
+	all, err := packages()
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	for _, p := range all {
+		t.Run(p.name(), func(t *testing.T) { check(t, p) })
+	}
+}
+
+func TestPackagesImportOnlyWhatTheTableSays(t *testing.T) {
+	eachPackage(t, func(t *testing.T, p pkg) {
+		allowed, known := mayImport[p.name()]
+		require.True(t, known, "give it a line in mayImport")
+		if slices.Contains(allowed, anything) {
+			return
+		}
+		for _, name := range ours(p.Imports) {
+			require.Contains(t, allowed, name)
+		}
+	})
+}
+
+func TestTheTableNamesNoPackageThatIsGone(t *testing.T) {
+	t.Parallel()
+	all, err := packages()
+	require.NoError(t, err)
+	var names []string
+	for _, p := range all {
+		names = append(names, p.name())
+	}
+	for name := range mayImport {
+		require.Contains(t, names, name)
+	}
+}
+
+func TestTheProductImportsNothingThatIsForTests(t *testing.T) {
+	eachPackage(t, func(t *testing.T, p pkg) {
+		if slices.Contains(outside, p.name()) {
+			return
+		}
+		for _, name := range ours(p.Deps) {
+			require.NotContains(t, outside, name)
+		}
+		require.NotContains(t, p.Imports, "testing")
+	})
+}
+
+func TestDriversStayInTheirPackages(t *testing.T) {
+	eachPackage(t, func(t *testing.T, p pkg) {
+		for driver, owners := range drivers {
+			if slices.Contains(owners, p.name()) {
+				continue
+			}
+			for _, path := range p.withTests() {
+				require.False(t, reaches(path, driver), "%s is for %v", path, owners)
+			}
+		}
+	})
+}
+
+// Workflows and activities reach no driver by any way round.
+func TestWorkflowsAndActivitiesReachNoDriver(t *testing.T) {
+	eachPackage(t, func(t *testing.T, p pkg) {
+		if p.name() != "workflows" && p.name() != "activities" {
+			return
+		}
+		for _, path := range p.Deps {
+			for driver := range drivers {
+				require.False(t, reaches(path, driver), path)
+			}
+		}
+		for _, name := range ours(p.Deps) {
+			require.NotContains(t, []string{"internal/store", "internal/stream", "internal/servicetitan", "internal/notify"}, name)
+		}
+	})
+}
+
+func TestEveryPackageSaysWhatItDoes(t *testing.T) {
+	eachPackage(t, func(t *testing.T, p pkg) {
+		require.NotEmpty(t, p.Doc, "a doc comment: what it does, who calls it, what it must not import")
+	})
+}
+
+func TestTheModuleRequiresNoEmbeddedServer(t *testing.T) {
+	t.Parallel()
+	out, err := goCommand("mod", "edit", "-json")
+	require.NoError(t, err)
+	var mod struct{ Require []struct{ Path string } }
+	require.NoError(t, json.Unmarshal(out, &mod))
+	require.NotEmpty(t, mod.Require)
+	for _, r := range mod.Require {
+		for _, server := range embedded {
+			require.False(t, strings.HasPrefix(r.Path, strings.TrimSuffix(server, "/")), r.Path)
+		}
+	}
+	all, err := packages()
+	require.NoError(t, err)
+	for _, p := range all {
+		for _, path := range slices.Concat(p.Deps, p.withTests()) {
+			for _, server := range embedded {
+				require.False(t, strings.HasPrefix(path, server), "%s reaches %s", p.name(), path)
+			}
+		}
+	}
+}
