@@ -59,7 +59,6 @@ var drivers = map[string][]string{
 	"github.com/pressly/goose/": {"internal/store"},
 	"github.com/nats-io/":       {"internal/stream"},
 	"database/sql":              {"internal/store"},
-	"go.temporal.io/sdk/client": {"bridge", "internal/app"},
 }
 
 // embedded are servers that belong into the module dev and nowhere else.
