@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/stream"
 )
 
 // Role is one of the ways lazisync runs. It says which variables must be set.
@@ -14,18 +15,32 @@ type Role struct {
 	Name  string
 	Admin string // default address of health and metrics
 	needs []string
+
+	connections int32    // to PostgreSQL, at most
+	consumers   []string // that must exist before the role is ready
 }
 
-// The roles, and Tool for commands that only publish or print.
+// The roles, and those of commands that only migrate, look or publish.
 var (
-	BridgeRole   = Role{"bridge", "127.0.0.1:9091", []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID"}}
-	WorkerRole   = Role{"worker", "127.0.0.1:9092", []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY"}}
-	NotifierRole = Role{"notifier", "127.0.0.1:9093", nil}
-	GatewayRole  = Role{"gateway", "127.0.0.1:9094", []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID"}}
-	ServeRole    = Role{"serve", "127.0.0.1:9090", WorkerRole.needs}
-	MigrateRole  = Role{"migrate", "", []string{"DATABASE_URL"}}
-	StatusRole   = Role{"status", "", []string{"DATABASE_URL"}}
-	ToolRole     = Role{Name: "tool"}
+	BridgeRole = Role{
+		Name: "bridge", Admin: "127.0.0.1:9091", needs: []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID"},
+		connections: 8, consumers: []string{stream.ConsumerRequests, stream.ConsumerControl},
+	}
+	WorkerRole = Role{
+		Name: "worker", Admin: "127.0.0.1:9092", needs: []string{
+			"DATABASE_URL", "SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY",
+		},
+		connections: pageSlots + 6, // a slice stores one page at a time; the control queue's activities are short
+	}
+	NotifierRole = Role{Name: "notifier", Admin: "127.0.0.1:9093", consumers: []string{stream.ConsumerNotifier}}
+	GatewayRole  = Role{Name: "gateway", Admin: "127.0.0.1:9094", needs: BridgeRole.needs, connections: 4}
+	ServeRole    = Role{
+		Name: "serve", Admin: "127.0.0.1:9090", needs: WorkerRole.needs, connections: 24,
+		consumers: []string{stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerNotifier},
+	}
+	MigrateRole = Role{Name: "migrate", needs: []string{"DATABASE_URL"}}
+	StatusRole  = Role{Name: "status", needs: []string{"DATABASE_URL"}}
+	ToolRole    = Role{Name: "tool"}
 )
 
 // Problems are everything wrong with the configuration, found at once.
