@@ -8,4 +8,5 @@ import (
 func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflow(FullSync)
 	w.RegisterWorkflow(IncrementalSync)
+	w.RegisterWorkflow(ScheduledSync)
 }

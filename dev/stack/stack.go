@@ -70,6 +70,9 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	defer s.places.release()
 	s.env["HTTP_ADDR"] = s.places.gateway.address()
 	s.env["ADMIN_ADDR"] = s.places.admin.address()
+	if o.Isolated { // what happens is what the demo or the test asks for
+		s.env["SYNC_SCHEDULE_INCREMENTAL"], s.env["SYNC_SCHEDULE_FULL"] = "off", "off"
+	}
 	if err := s.startAll(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}

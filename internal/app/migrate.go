@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/internal/store"
 )
 
-// Migrate brings streams, consumers and tables to what this version declares. Doing it
+// Migrate brings tables, streams, consumers and schedules to what this version declares. Doing it
 // again changes nothing.
 func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer) error {
 	s, err := store.Open(ctx, string(cfg.DatabaseURL), store.Options{Logger: log})
@@ -34,6 +34,12 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 		return fmt.Errorf("declare streams and consumers: %w", err)
 	}
 	report(out, "streams", changes)
+
+	changes, err = applySchedules(ctx, cfg, log)
+	if err != nil {
+		return fmt.Errorf("apply schedules: %w", err)
+	}
+	report(out, "schedules", changes)
 	return nil
 }
 

@@ -1,0 +1,65 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// ScheduleSource is the source of the requests that schedules publish.
+const ScheduleSource = ledger.Source + "/schedules"
+
+// RequestReader looks requests up.
+type RequestReader interface {
+	Request(ctx context.Context, id string) (ledger.Receipt, error)
+}
+
+// Schedules are the activities of a scheduled sync: it asks as everybody asks, by an
+// event, and then waits for the outcome.
+type Schedules struct {
+	Publisher Publisher
+	Requests  RequestReader
+}
+
+// ScheduledRequest is what a schedule asks for at one of its times.
+type ScheduledRequest struct {
+	Schedule string
+	Nominal  time.Time // when it was due
+	TenantID string
+	Mode     events.Mode
+}
+
+// PublishScheduled publishes sync.requested and returns its request ID. The event's
+// id is the schedule's name with the time it was due, so that repeating the activity
+// asks for nothing twice.
+func (s *Schedules) PublishScheduled(ctx context.Context, in ScheduledRequest) (string, error) {
+	id := in.Schedule + "-" + in.Nominal.UTC().Format(time.RFC3339)
+	e, err := events.Requested.New(events.Attributes{ID: id, Source: ScheduleSource, Time: time.Now()}, events.RequestData{
+		Mode: in.Mode, TenantID: in.TenantID, Reason: "schedule " + in.Schedule,
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := s.Publisher.Publish(ctx, e); err != nil {
+		return "", fmt.Errorf("publish %s %s: %w", e.Type(), e.ID(), err)
+	}
+	return events.RequestID(ScheduleSource, id), nil
+}
+
+// ScheduledOutcome returns how the request ended, "" while it has not.
+func (s *Schedules) ScheduledOutcome(ctx context.Context, requestID string) (ledger.RunState, error) {
+	r, err := s.Requests.Request(ctx, requestID)
+	switch {
+	case errors.Is(err, ledger.ErrUnknown): // the bridge has not come to it yet
+		return "", nil
+	case err != nil:
+		return "", retryable(events.StoreError, err)
+	case r.Outcome == nil:
+		return "", nil
+	}
+	return r.Outcome.State, nil
+}

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/workflows"
+)
+
+const (
+	// catchUp is how late a schedule may still act after Temporal was away. What it
+	// misses the next one covers.
+	catchUp = 10 * time.Minute
+	off     = "off"
+)
+
+// applySchedules creates, updates and removes the tenant's schedules so that they are
+// as configured. Whether one is paused stays as operators left it.
+func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]string, error) {
+	tenant := cfg.ServiceTitan.TenantID
+	if tenant == "" {
+		return []string{"left alone: SERVICETITAN_TENANT_ID is not set"}, nil
+	}
+	c, err := openTemporal(cfg.Temporal, log)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	var changes []string
+	for _, s := range []struct {
+		mode events.Mode
+		cron string
+	}{{events.Incremental, cfg.Sync.ScheduleIncremental}, {events.Full, cfg.Sync.ScheduleFull}} {
+		id := workflows.ScheduleID(s.mode, tenant)
+		change, err := applySchedule(ctx, c, cfg, tenant, s.mode, s.cron)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+		changes = append(changes, id+": "+change)
+	}
+	return changes, nil
+}
+
+func applySchedule(ctx context.Context, c client.Client, cfg *Config, tenant string, mode events.Mode, cron string) (string, error) {
+	want := scheduleOptions(cfg, tenant, mode, cron)
+	handle := c.ScheduleClient().GetHandle(ctx, want.ID)
+	if cron == off {
+		err := handle.Delete(ctx)
+		var missing *serviceerror.NotFound
+		if errors.As(err, &missing) {
+			return off, nil
+		}
+		return "removed", err
+	}
+	_, err := c.ScheduleClient().Create(ctx, want)
+	if err == nil {
+		return "created, " + cron, nil
+	}
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return "", err
+	}
+	return cron, handle.Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			s := in.Description.Schedule
+			s.Spec, s.Action = &want.Spec, want.Action
+			s.Policy = &client.SchedulePolicies{Overlap: want.Overlap, CatchupWindow: want.CatchupWindow}
+			return &client.ScheduleUpdate{Schedule: &s}, nil
+		},
+	})
+}
+
+func scheduleOptions(cfg *Config, tenant string, mode events.Mode, cron string) client.ScheduleOptions {
+	id := workflows.ScheduleID(mode, tenant)
+	return client.ScheduleOptions{
+		ID:            id,
+		Spec:          client.ScheduleSpec{CronExpressions: []string{cron}, TimeZoneName: cfg.Sync.Timezone.String()},
+		Overlap:       enums.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow: catchUp,
+		Action: &client.ScheduleWorkflowAction{
+			ID:        id,
+			Workflow:  workflows.ScheduledSync,
+			Args:      []any{workflows.ScheduledSyncInput{Schedule: id, TenantID: tenant, Mode: mode}},
+			TaskQueue: cfg.Temporal.TaskQueue,
+		},
+	}
+}

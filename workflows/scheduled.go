@@ -1,0 +1,71 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// ScheduledSyncInput starts a ScheduledSync. A Temporal Schedule does.
+type ScheduledSyncInput struct {
+	Schedule string
+	TenantID string
+	Mode     events.Mode
+
+	RequestID string // set by continue-as-new alone
+}
+
+// ScheduleID names the schedule of a tenant's syncs of one mode.
+func ScheduleID(mode events.Mode, tenant string) string {
+	return fmt.Sprintf("lazisync-%s-%s", mode, tenant)
+}
+
+const (
+	// lookAgain is how long a scheduled sync waits before it looks for the outcome
+	// again: at first, and at most.
+	lookAgainFirst = 2 * time.Second
+	lookAgainMost  = time.Minute
+)
+
+// scheduledTimeKey is the search attribute in which Temporal tells a scheduled
+// workflow when it was due.
+var scheduledTimeKey = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
+
+var scheduleActivities *activities.Schedules
+
+// ScheduledSync asks for a sync, by an event as everybody does, and stays open until
+// the request has its outcome: so a schedule that skips overlaps never asks for a sync
+// while the last one it asked for goes on.
+func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState, error) {
+	if in.RequestID == "" {
+		nominal, ok := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledTimeKey)
+		if !ok {
+			nominal = workflow.Now(ctx) // started by hand
+		}
+		err := workflow.ExecuteActivity(ledgerOptions(ctx), scheduleActivities.PublishScheduled, activities.ScheduledRequest{
+			Schedule: in.Schedule, Nominal: nominal, TenantID: in.TenantID, Mode: in.Mode,
+		}).Get(ctx, &in.RequestID)
+		if err != nil {
+			return "", err
+		}
+	}
+	for wait := lookAgainFirst; ; wait = min(2*wait, lookAgainMost) {
+		if err := workflow.Sleep(ctx, wait); err != nil {
+			return "", err
+		}
+		var state ledger.RunState
+		err := workflow.ExecuteActivity(ledgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)
+		if err != nil || state != "" {
+			return state, err
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return "", workflow.NewContinueAsNewError(ctx, ScheduledSync, in)
+		}
+	}
+}
