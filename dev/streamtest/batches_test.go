@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -168,7 +169,7 @@ func TestConsumingGoesOnAfterTheServerRestarted(t *testing.T) {
 	handled.await(t, 1)
 	r.settledAll(t, stream.ConsumerRequests)
 
-	r.server.Stop()
+	r.stopServer(t)
 	r.startServer(t)
 	require.Eventually(t, func() bool { return r.nc.IsConnected() }, patience, tick)
 	r.send(t, "sync.requested", "two")
@@ -263,15 +264,17 @@ func TestSettlingIsHonestAboutALostConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
-	delivered, settle := make(chan *stream.Message), make(chan struct{})
+	delivered, goOn := make(chan *stream.Message), make(chan struct{})
+	settle := sync.OnceFunc(func() { close(goOn) })
 	r.consume(t, stream.ConsumerRequests, many, func(ctx context.Context, batch []*stream.Message) error {
 		if batch[0].Deliveries() > 1 {
 			return batch[0].Ack(ctx)
 		}
 		delivered <- batch[0]
-		<-settle
+		<-goOn
 		return batch[0].Retry(time.Millisecond)
 	})
+	t.Cleanup(settle)
 	m := <-delivered
 	r.stopServer(t)
 	for _, err := range []error{m.Ack(ctx(t)), m.Retry(time.Second), m.Term("x"), m.InProgress()} {
@@ -279,7 +282,7 @@ func TestSettlingIsHonestAboutALostConnection(t *testing.T) {
 	}
 	r.startServer(t)
 	r.ready(t)
-	close(settle)
+	settle()
 	r.settledAll(t, stream.ConsumerRequests)
 }
 
@@ -306,7 +309,7 @@ func (r *rig) consumeData(t *testing.T) *seen[string] {
 func (r *rig) settledAll(t *testing.T, consumer string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		found, err := r.js.Consumer(ctx(t), stream.StreamCommands, consumer)
+		found, err := r.js.Consumer(soon(t), stream.StreamCommands, consumer)
 		return err == nil && found.CachedInfo().NumPending == 0 && found.CachedInfo().NumAckPending == 0
 	}, patience, tick)
 }

@@ -26,7 +26,7 @@ func TestConnectBeforeThereIsAServer(t *testing.T) {
 	t.Cleanup(r.server.Stop)
 	require.Eventually(t, func() bool { return r.log.count(`"connected to NATS"`) > 0 }, patience, tick)
 	require.Eventually(t, func() bool {
-		_, err := r.conn.Declare(ctx(t))
+		_, err := r.conn.Declare(soon(t))
 		return err == nil
 	}, patience, tick)
 	require.NoError(t, r.conn.Ready(ctx(t), stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerNotifier))

@@ -113,10 +113,10 @@ func TestNotifierCreatedLateLooksBackAnHour(t *testing.T) {
 func TestProgressIsKeptAgainAfterTheServerRestarted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.server.Stop()
+	r.stopServer(t)
 	r.startServer(t)
 	require.Eventually(t, func() bool {
-		drift, err := r.conn.Drift(ctx(t))
+		drift, err := r.conn.Drift(soon(t))
 		return err == nil && len(drift) == 0
 	}, patience, tick)
 }
@@ -124,7 +124,7 @@ func TestProgressIsKeptAgainAfterTheServerRestarted(t *testing.T) {
 func TestANewServerIsLeftToDeclare(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.server.Stop()
+	r.stopServer(t)
 	r.dir = t.TempDir()
 	r.startServer(t)
 	require.Eventually(t, func() bool { return r.log.count(`"connected to NATS"`) == 2 }, patience, tick)

@@ -31,7 +31,7 @@ func TestPublishStoresAnEventOnceAcrossARestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.NoError(t, r.conn.Publish(ctx(t), request(t, "a")))
-	r.server.Stop()
+	r.stopServer(t)
 	r.startServer(t)
 	r.ready(t)
 	require.NoError(t, r.conn.Publish(ctx(t), request(t, "a")))

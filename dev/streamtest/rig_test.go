@@ -77,15 +77,17 @@ func (r *rig) startServer(t testing.TB) {
 
 func (r *rig) ready(t testing.TB) {
 	t.Helper()
-	require.Eventually(t, func() bool { return r.conn.Ready(ctx(t)) == nil }, patience, tick)
+	require.Eventually(t, func() bool { return r.conn.Ready(soon(t)) == nil }, patience, tick)
 }
 
-// stopServer returns once the connection under test has noticed.
+// stopServer returns once both connections have noticed.
 func (r *rig) stopServer(t testing.TB) {
 	t.Helper()
 	before := r.log.count("not connected to NATS")
 	r.server.Stop()
-	require.Eventually(t, func() bool { return r.log.count("not connected to NATS") > before }, patience, tick)
+	require.Eventually(t, func() bool {
+		return r.log.count("not connected to NATS") > before && !r.nc.IsConnected()
+	}, patience, tick)
 }
 
 // send publishes as a stranger would.
@@ -136,6 +138,14 @@ func (r *rig) consume(t testing.TB, consumer string, o stream.BatchOptions, hand
 func ctx(t testing.TB) context.Context {
 	t.Helper()
 	c, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return c
+}
+
+// soon is for a call that may wait for an answer to a connection that is gone.
+func soon(t testing.TB) context.Context {
+	t.Helper()
+	c, cancel := context.WithTimeout(t.Context(), time.Second)
 	t.Cleanup(cancel)
 	return c
 }

@@ -49,7 +49,7 @@ func TestSubscribeMissesNothingOverARestart(t *testing.T) {
 	r.send(t, "sync.completed", "before")
 	got.await(t, 1)
 
-	r.server.Stop()
+	r.stopServer(t)
 	r.startServer(t)
 	require.Eventually(t, func() bool { return r.nc.IsConnected() }, patience, tick)
 	r.send(t, "sync.completed", "after")

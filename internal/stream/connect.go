@@ -120,6 +120,8 @@ func checkURLs(list string) error {
 // Ready says why messages cannot flow, or nil: connected, every stream there but
 // the one that may be lost, and the consumers named.
 func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
 	if !c.nc.IsConnected() {
 		return c.disconnected()
 	}
