@@ -1,0 +1,74 @@
+package workflows
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// desk takes requests and, after a few looks, knows how they ended.
+type desk struct {
+	published []events.Event
+	failures  int // of publishing, to come
+	looks     int
+	decidedAt int // the look that finds the outcome
+	now       func() time.Time
+	lookedAt  []time.Time
+}
+
+func (d *desk) Publish(_ context.Context, e events.Event) error {
+	d.published = append(d.published, e)
+	if d.failures > 0 {
+		d.failures--
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func (d *desk) Request(_ context.Context, id string) (ledger.Receipt, error) {
+	d.looks++
+	d.lookedAt = append(d.lookedAt, d.now())
+	if d.looks == 1 {
+		return ledger.Receipt{}, ledger.ErrUnknown
+	}
+	r := ledger.Receipt{Request: ledger.Request{ID: id}}
+	if d.looks >= d.decidedAt {
+		r.Outcome = &ledger.Outcome{State: ledger.Failed, RunNumber: 7}
+	}
+	return r, nil
+}
+
+func TestScheduledSyncPublishesOneRequestAndStaysOpenUntilItIsDecided(t *testing.T) {
+	t.Parallel()
+	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+	d := &desk{failures: 2, decidedAt: 12, now: env.Now}
+	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
+	due := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	require.NoError(t, env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledTimeKey.ValueSet(due))))
+
+	env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full})
+
+	require.NoError(t, env.GetWorkflowError())
+	var state ledger.RunState
+	require.NoError(t, env.GetWorkflowResult(&state))
+	require.Equal(t, ledger.Failed, state, "a sync that failed is an outcome, and no error of the schedule")
+	require.Len(t, d.published, 3)
+	for _, e := range d.published {
+		require.Equal(t, "lazisync-full-42-2026-11-22T03:00:00Z", e.ID())
+		require.Equal(t, "/lazisync/schedules", e.Source())
+	}
+	data, err := events.Requested.Data(d.published[0])
+	require.NoError(t, err)
+	require.Equal(t, events.Full, data.Mode)
+	require.Equal(t, "42", data.TenantID)
+	last := len(d.lookedAt) - 1
+	require.Equal(t, time.Minute, d.lookedAt[last].Sub(d.lookedAt[last-1]).Round(time.Second), "it does not look more often than once a minute")
+}
