@@ -1,6 +1,7 @@
 package activitytest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,6 +19,8 @@ type Ledger struct {
 	// if any. It may answer with an error, or make something happen meanwhile.
 	Refuse func(op, entity string) error
 
+	// Looked is called after every look for a run to begin, with its number.
+	Looked func(look int)
 	// Resume is where incrementals begin, the start where it is zero.
 	Resume entity.Cursor
 
@@ -56,9 +59,13 @@ func (l *Ledger) BeginRun(_ context.Context, in ledger.Begin) (ledger.Run, bool,
 	if err := l.refuse("BeginRun", ""); err != nil {
 		return ledger.Run{}, false, err
 	}
+	if l.Looked != nil {
+		defer func() { l.Looked(l.Looks()) }()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begun++
+	in.FirstRunID = cmp.Or(in.FirstRunID, "first") // the SDK's test environment has none
 	for _, r := range l.runs {
 		if r.WorkflowID == in.WorkflowID && r.FirstRunID == in.FirstRunID && r.Pass == in.Pass {
 			return *r, true, nil

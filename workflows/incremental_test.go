@@ -1,0 +1,367 @@
+package workflows_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+)
+
+func (r *rig) wake() { r.signal(workflows.SignalWake, nil) }
+
+// requested records an incremental request and wakes the workflow, as the bridge does.
+func (r *rig) requested(entities ...string) ledger.Request {
+	request := r.Ledger.Request(events.Incremental, entities...)
+	r.wake()
+	return request
+}
+
+// whenTold makes something happen, once, when an event of a type is published.
+func (r *rig) whenTold(typ string, do func()) {
+	done := false
+	r.Events.Refuse = func(_ context.Context, e events.Event) error {
+		if e.Type() == typ && !done {
+			done = true
+			do()
+		}
+		return nil
+	}
+}
+
+// outcomesOf counts the outcomes that name each request.
+func (r *rig) outcomesOf(t *testing.T) map[string]int {
+	t.Helper()
+	counts := map[string]int{}
+	for _, o := range r.Events.Outcomes() {
+		for _, request := range o.Requests {
+			counts[request.RequestID]++
+		}
+	}
+	return counts
+}
+
+func TestIncrementalServesWhatWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.Ledger.Request(events.Incremental, "customers")
+	r.Ledger.Request(events.Incremental, "jobs", "customers")
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, workflows.IncrementalResult{Passes: 1, Last: workflows.Result{RunNumber: 1, State: ledger.Completed}}, result)
+	r.requireEachPageOnce(t, "customers", "jobs")
+	outcome := r.outcome(t)
+	require.Len(t, outcome.Requests, 2)
+	require.Equal(t, []string{"customers", "jobs"}, outcome.Entities)
+	require.Empty(t, outcome.Notify)
+	for _, a := range r.API.Asked("") {
+		require.True(t, a.Interactive)
+	}
+}
+
+func TestIncrementalEndsWhenNothingWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.prepare = func(int) { r.after(0, r.wake) }
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Zero(t, result)
+	require.Empty(t, r.Events.Told())
+	require.LessOrEqual(t, r.Ledger.Looks(), 2)
+}
+
+func TestAStormOfRequestsFoldsIntoOneMorePass(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	var requests []ledger.Request
+	requests = append(requests, r.Ledger.Request(events.Incremental, "customers"))
+	r.at("customers", 2, func() {
+		for i := range 500 {
+			requests = append(requests, r.requested(all[i%3]))
+		}
+	})
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Passes)
+	require.Len(t, r.Ledger.Runs(), 2)
+	require.LessOrEqual(t, r.Ledger.Looks(), 4)
+	require.ElementsMatch(t, all[:3], r.Ledger.Runs()[1].Entities, "the union of what was asked for")
+	counts := r.outcomesOf(t)
+	for _, request := range requests {
+		require.Equal(t, 1, counts[request.ID])
+	}
+}
+
+// Wherever a request arrives, another pass serves it.
+func TestARequestDuringTheLastStepsIsServed(t *testing.T) {
+	t.Parallel()
+	for name, arrange := range map[string]func(r *rig, do func()){
+		"with the start":            func(r *rig, do func()) { r.whenTold(events.Started.Name, do) },
+		"with the outcome":          func(r *rig, do func()) { r.whenTold(events.Completed.Name, do) },
+		"with the last page":        func(r *rig, do func()) { r.at("jobs", 3, do) },
+		"while it looks once more":  func(r *rig, do func()) { r.atLook(2, do) },
+		"after the look was empty":  func(r *rig, do func()) { r.afterLook(2, do) },
+		"after the second was, too": func(r *rig, do func()) { r.afterLook(3, do) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			first := r.Ledger.Request(events.Incremental, "jobs")
+			var second ledger.Request
+			arrange(r, func() { second = r.requested("customers") })
+			if name == "after the second was, too" {
+				r.at("jobs", 2, r.wake) // makes it look twice
+			}
+			result, err := r.incremental()
+			require.NoError(t, err)
+			require.Equal(t, 2, result.Passes)
+			require.Equal(t, map[string]int{first.ID: 1, second.ID: 1}, r.outcomesOf(t))
+		})
+	}
+}
+
+// atLook makes something happen just before the nth look into the ledger.
+func (r *rig) atLook(n int, do func()) {
+	looks := 0
+	r.Ledger.Refuse = func(op, _ string) error {
+		if op == "BeginRun" {
+			if looks++; looks == n {
+				do()
+			}
+		}
+		return nil
+	}
+}
+
+// afterLook makes something happen just after the nth look, before the workflow hears
+// what it found.
+func (r *rig) afterLook(n int, do func()) {
+	r.Ledger.Looked = func(look int) {
+		if look == n {
+			do()
+		}
+	}
+}
+
+func TestCancelOfAnIncrementalEndsWhatWaitsToo(t *testing.T) {
+	t.Parallel()
+	for name, cancel := range map[string]func(r *rig){
+		"by signal":   func(r *rig) { r.signal(workflows.SignalCancel, workflows.ControlSignal{Reason: "enough"}) },
+		"in Temporal": func(r *rig) { r.env.CancelWorkflow() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.API.Pages = map[string]int{"jobs": 50}
+			first := r.Ledger.Request(events.Incremental, "jobs")
+			var second ledger.Request
+			r.at("jobs", 2, func() {
+				second = r.requested("customers")
+				cancel(r)
+			})
+			_, _ = r.incremental()
+			require.Len(t, r.Ledger.Runs(), 1)
+			require.Equal(t, ledger.Cancelled, r.Ledger.Runs()[0].State)
+			require.Equal(t, map[string]int{first.ID: 1, second.ID: 1}, r.outcomesOf(t))
+			require.Empty(t, r.API.Asked("customers"))
+		})
+	}
+}
+
+// A cancel that comes when the pass has ended is for the requests that wait.
+func TestACancelThatIsLateForItsPassEndsTheNext(t *testing.T) {
+	t.Parallel()
+	for name, rollsOver := range map[string]bool{"in the same execution": false, "in the next one": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.Ledger.Request(events.Incremental, "jobs")
+			r.whenTold(events.Completed.Name, func() {
+				r.requested("customers")
+				r.signal(workflows.SignalCancel, nil)
+			})
+			r.prepare = func(execution int) {
+				if rollsOver && execution == 1 {
+					r.env.SetOnActivityCompletedListener(onCompleted("FinishRun", func() { r.env.SetContinueAsNewSuggested(true) }))
+				}
+			}
+			_, err := r.incremental()
+			require.NoError(t, err)
+			require.Equal(t, rollsOver, r.executions == 2)
+			runs := r.Ledger.Runs()
+			require.Len(t, runs, 2)
+			require.Equal(t, ledger.Completed, runs[0].State)
+			require.Equal(t, ledger.Cancelled, runs[1].State)
+			require.Empty(t, r.API.Asked("customers"))
+		})
+	}
+}
+
+func TestCancelOfAPassLeavesTheOthersWaiting(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		run  int64 // that the cancel means
+		want ledger.RunState
+	}{
+		"whichever runs":         {0, ledger.Cancelled},
+		"this one":               {1, ledger.Cancelled},
+		"one that is long over":  {7, ledger.Completed},
+		"one that has not begun": {2, ledger.Completed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.Ledger.Request(events.Incremental, "jobs")
+			r.at("jobs", 2, func() {
+				r.requested("customers")
+				r.signal(workflows.SignalCancel, workflows.ControlSignal{PassOnly: true, RunNumber: c.run})
+			})
+			_, err := r.incremental()
+			require.NoError(t, err)
+			runs := r.Ledger.Runs()
+			require.Len(t, runs, 2)
+			require.Equal(t, c.want, runs[0].State)
+			require.Equal(t, ledger.Completed, runs[1].State)
+			r.requireEachPageOnce(t, "customers")
+		})
+	}
+}
+
+func TestACancelOfAPassThatIsOverHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.whenTold(events.Completed.Name, func() {
+		r.requested("customers")
+		r.signal(workflows.SignalCancel, workflows.ControlSignal{PassOnly: true})
+	})
+	_, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+	r.requireEachPageOnce(t, "customers")
+}
+
+func TestAPauseOutlivesItsPass(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.whenTold(events.Completed.Name, func() {
+		r.requested("customers")
+		r.signal(workflows.SignalPause, nil)
+	})
+	r.prepare = func(int) {
+		r.after(time.Hour, func() {
+			require.Empty(t, r.API.Asked("customers"))
+			p := r.progress(t)
+			require.True(t, p.Paused)
+			require.Equal(t, 1, p.Passes)
+			require.EqualValues(t, 2, p.RunNumber)
+			r.signal(workflows.SignalResume, nil)
+		})
+	}
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Passes)
+	require.Equal(t, time.Hour, r.elapsed)
+	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+}
+
+func TestAPauseThatExpiredIsOver(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.PauseLimit = time.Hour
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.at("jobs", 2, func() {
+		r.requested("customers")
+		r.signal(workflows.SignalPause, nil)
+	})
+	_, err := r.incremental()
+	require.NoError(t, err)
+	runs := r.Ledger.Runs()
+	require.Equal(t, ledger.Cancelled, runs[0].State)
+	require.Equal(t, "pause expired", runs[0].Reason)
+	require.Equal(t, ledger.Completed, runs[1].State, "the requests behind it are served")
+	require.Equal(t, time.Hour, r.elapsed)
+}
+
+func TestEveryPassHasADeadlineOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.Deadline = 10 * time.Minute
+	r.API.Answer = slowed("jobs", 6*time.Minute, 2)
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.at("jobs", 3, func() {
+		r.requested("jobs")
+		r.API.Answer = slowed("jobs", 6*time.Minute, 2)
+	})
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Passes)
+	require.Equal(t, 12*time.Minute, r.elapsed)
+	for _, run := range r.Ledger.Runs() {
+		require.Equal(t, ledger.Completed, run.State)
+	}
+}
+
+func TestAPassThatWasDecidedElsewhereMakesRoomForTheNext(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.API.Pages = map[string]int{"jobs": 50}
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.at("jobs", 2, func() {
+		_, err := r.Ledger.Decide(t.Context(), 1, ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.Terminated, Message: "gone"}})
+		require.NoError(t, err)
+		r.requested("customers")
+	})
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Passes)
+	require.Equal(t, workflows.Result{RunNumber: 2, State: ledger.Completed}, result.Last)
+	require.Len(t, r.API.Asked("jobs"), 2)
+}
+
+func TestIncrementalGoesOnInANewExecution(t *testing.T) {
+	t.Parallel()
+	t.Run("between passes", func(t *testing.T) {
+		t.Parallel()
+		r := newRig()
+		first := r.Ledger.Request(events.Incremental, "jobs")
+		var second ledger.Request
+		r.whenTold(events.Completed.Name, func() {
+			second = r.requested("customers")
+			r.env.SignalWorkflow(workflows.SignalPause, workflows.ControlSignal{ID: "a", Sequence: 3})
+		})
+		r.prepare = func(execution int) {
+			if execution == 1 {
+				r.env.SetOnActivityCompletedListener(onCompleted("FinishRun", func() { r.env.SetContinueAsNewSuggested(true) }))
+			} else {
+				r.after(time.Hour, func() { r.signal(workflows.SignalResume, workflows.ControlSignal{ID: "b", Sequence: 4}) })
+			}
+		}
+		result, err := r.incremental()
+		require.NoError(t, err)
+		require.Equal(t, 2, r.executions)
+		require.Equal(t, 2, result.Passes)
+		require.True(t, r.carried[0].Paused)
+		require.Equal(t, time.Hour, r.elapsed)
+		require.Equal(t, map[string]int{first.ID: 1, second.ID: 1}, r.outcomesOf(t))
+		require.Equal(t, 2, r.Ledger.Runs()[1].Pass, "passes are counted on")
+	})
+	t.Run("within a pass", func(t *testing.T) {
+		t.Parallel()
+		r := newRig()
+		r.API.Answer = slowed("jobs", time.Hour, 2)
+		r.Ledger.Request(events.Incremental, "jobs")
+		r.rollOver(1, time.Minute)
+		result, err := r.incremental()
+		require.NoError(t, err)
+		require.Equal(t, 2, r.executions)
+		require.Equal(t, 1, result.Passes)
+		require.Len(t, r.Ledger.Runs(), 1)
+		require.Equal(t, 30, r.Ledger.Rows("jobs"))
+	})
+}

@@ -1,0 +1,232 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/activities/activitytest"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+)
+
+func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
+	t.Parallel()
+	for _, entities := range [][]string{{"jobs"}, all} {
+		for _, page := range []int{1, 2, 5, 9} {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				r := newRig()
+				r.API.Pages = map[string]int{"jobs": 9}
+				r.at("jobs", page, func() { r.signal(workflows.SignalPause, workflows.ControlSignal{Reason: "lunch", Actor: "ann"}) })
+				var paused int
+				r.prepare = func(int) {
+					r.after(time.Minute, func() {
+						paused = r.pagesAsked()
+						require.True(t, r.progress(t).Paused)
+					})
+					r.after(time.Hour, func() {
+						require.Equal(t, paused, r.pagesAsked(), "nothing is asked for during the pause")
+						r.signal(workflows.SignalResume, workflows.ControlSignal{Actor: "bob"})
+					})
+				}
+				result, err := r.full(entities...)
+				require.NoError(t, err)
+				require.Equal(t, ledger.Completed, result.State)
+				require.Equal(t, time.Hour, r.elapsed)
+				require.Len(t, r.API.PagesAsked("jobs")[:page], page)
+				r.requireEachPageOnce(t, entities...)
+				require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
+				told, err := events.Paused.Data(r.Events.Told()[1].Event)
+				require.NoError(t, err)
+				require.Equal(t, "lunch", told.Reason)
+				require.Equal(t, "ann", told.Actor)
+				require.False(t, r.progress(t).Paused)
+			})
+		}
+	}
+}
+
+// Slices that read ahead and take their time: whatever was asked for is stored.
+func TestPauseMeetsPagesInFlight(t *testing.T) {
+	t.Parallel()
+	inTime(t, func(t *testing.T, r *rig) {
+		r.slices.Length = 10 * time.Second
+		r.API.Latency = 200 * time.Millisecond
+		r.API.Pages = map[string]int{"customers": 30, "jobs": 30}
+		r.at("customers", 2, func() { r.signal(workflows.SignalPause, nil) })
+		r.prepare = func(int) {
+			r.after(time.Minute, func() {
+				require.Less(t, r.pagesAsked(), 10, "pages stop soon")
+				require.Equal(t, r.pagesAsked()*10, r.Ledger.Rows("customers")+r.Ledger.Rows("jobs"), "what was asked for is stored")
+			})
+			r.after(time.Hour, func() { r.signal(workflows.SignalResume, nil) })
+		}
+		result, err := r.full("customers", "jobs")
+		require.NoError(t, err)
+		require.Equal(t, ledger.Completed, result.State)
+		r.requireEachPageOnce(t, "customers", "jobs")
+	})
+}
+
+func TestPauseBeforeTheRunBegan(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.prepare = func(int) {
+		r.after(0, func() { r.signal(workflows.SignalPause, nil) })
+		r.after(time.Hour, func() {
+			require.Zero(t, r.pagesAsked())
+			r.signal(workflows.SignalResume, nil)
+		})
+	}
+	_, err := r.full(all...)
+	require.NoError(t, err)
+	require.Equal(t, time.Hour, r.elapsed)
+	r.requireEachPageOnce(t, all...)
+	require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
+}
+
+func TestPauseDuringAnOutageTriesNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	var tries, paused atomic.Int64
+	r.API.Answer = func(context.Context, activitytest.Ask) error {
+		if tries.Add(1) < 6 {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	r.prepare = func(int) {
+		r.after(10*time.Second, func() {
+			paused.Store(tries.Load())
+			r.signal(workflows.SignalPause, nil)
+		})
+		r.after(time.Hour, func() {
+			require.EqualValues(t, paused.Load(), tries.Load())
+			r.signal(workflows.SignalResume, nil)
+		})
+	}
+	result, err := r.full("customers")
+	require.NoError(t, err)
+	require.Equal(t, ledger.Completed, result.State, "a pause in a bad moment fails nothing")
+}
+
+func TestPauseTwiceIsOnePause(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.at("jobs", 2, func() {
+		r.signal(workflows.SignalResume, nil) // nothing to resume
+		r.signal(workflows.SignalPause, nil)
+		r.signal(workflows.SignalPause, nil)
+	})
+	r.prepare = func(int) {
+		r.after(time.Hour, func() {
+			r.signal(workflows.SignalResume, nil)
+			r.signal(workflows.SignalResume, nil)
+		})
+	}
+	_, err := r.full("jobs")
+	require.NoError(t, err)
+	require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
+}
+
+func TestEveryPauseIsAnEventOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.API.Pages = map[string]int{"jobs": 5}
+	for _, page := range []int{2, 3, 4} {
+		r.at("jobs", page, func() { r.signal(workflows.SignalPause, nil) })
+	}
+	r.prepare = func(int) {
+		for hour := range 3 {
+			r.after(time.Duration(hour+1)*time.Hour, func() { r.signal(workflows.SignalResume, nil) })
+		}
+	}
+	_, err := r.full("jobs")
+	require.NoError(t, err)
+	r.requireEachPageOnce(t, "jobs")
+	ids := map[string]bool{}
+	for _, e := range r.Events.Told() {
+		ids[e.ID()] = true
+	}
+	require.Len(t, ids, 8)
+}
+
+func TestPauseExpires(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.PauseLimit = 3 * time.Hour
+	r.at("jobs", 2, func() { r.signal(workflows.SignalPause, nil) })
+	result, err := r.full("jobs")
+	require.NoError(t, err)
+	require.Equal(t, ledger.Cancelled, result.State)
+	require.Equal(t, 3*time.Hour, r.elapsed)
+	outcome := r.outcome(t)
+	require.Equal(t, "pause expired", outcome.Reason)
+	require.Equal(t, []events.Result{{Entity: "jobs", Status: events.StatusCancelled, Pages: 2, Fetched: 20, Inserted: 20}}, outcome.Results)
+}
+
+// slowed makes some pages of an entity be tried again only after a while, once each.
+func slowed(entity string, d time.Duration, pages ...int) func(context.Context, activitytest.Ask) error {
+	var waited [20]atomic.Bool
+	return func(_ context.Context, a activitytest.Ask) error {
+		for _, page := range pages {
+			if a.Entity == entity && a.Page == page && !waited[page].Swap(true) {
+				return &activitytest.Failure{Text: "429", Wait: d}
+			}
+		}
+		return nil
+	}
+}
+
+func TestTheDeadlineDoesNotCountPauses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		waits []int // pages that take six minutes each
+		want  ledger.RunState
+		took  time.Duration
+	}{
+		"six minutes of work":    {[]int{2}, ledger.Completed, 6*time.Minute + 54*time.Minute},
+		"twelve minutes of work": {[]int{2, 5}, ledger.Failed, 10*time.Minute + 54*time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.limits.Deadline = 10 * time.Minute
+			r.API.Pages = map[string]int{"jobs": 6}
+			r.API.Answer = slowed("jobs", 6*time.Minute, c.waits...)
+			r.at("jobs", 4, func() { r.signal(workflows.SignalPause, nil) })
+			r.prepare = func(int) { r.after(time.Hour, func() { r.signal(workflows.SignalResume, nil) }) }
+			result, err := r.full("jobs")
+			require.NoError(t, err)
+			require.Equal(t, c.want, result.State)
+			require.Equal(t, c.took, r.elapsed)
+			if c.want == ledger.Failed {
+				require.Equal(t, events.DeadlineExceeded, r.outcome(t).Error.Type)
+			}
+		})
+	}
+}
+
+// Every pause has its own limit.
+func TestPausesAreNotAddedUp(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.PauseLimit = 90 * time.Minute
+	r.at("jobs", 2, func() { r.signal(workflows.SignalPause, nil) })
+	r.at("jobs", 3, func() { r.signal(workflows.SignalPause, nil) })
+	r.prepare = func(int) {
+		r.after(time.Hour, func() { r.signal(workflows.SignalResume, nil) })
+		r.after(2*time.Hour, func() { r.signal(workflows.SignalResume, nil) })
+	}
+	r.API.Pages = map[string]int{"jobs": 4}
+	result, err := r.full("jobs")
+	require.NoError(t, err)
+	require.Equal(t, ledger.Completed, result.State)
+	require.Equal(t, 2*time.Hour, r.elapsed)
+}
