@@ -2,9 +2,7 @@ package compare
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tidwall/gjson"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lazi/lazisync/internal/entity"
@@ -71,7 +70,7 @@ func compareEntity(ctx context.Context, simulatorURL string, db *store.Store, te
 		if err != nil {
 			return fmt.Errorf("row of %s: id %q, want a number", e.Name, id)
 		}
-		return c.row(record{ID: number, Deleted: deleted, Record: fullData})
+		return c.row(record{number, deleted, fullData})
 	})
 	if err != nil {
 		return err
@@ -81,9 +80,9 @@ func compareEntity(ctx context.Context, simulatorURL string, db *store.Store, te
 
 // record is one of either side.
 type record struct {
-	ID      int64           `json:"id"`
-	Deleted bool            `json:"deleted"`
-	Record  json.RawMessage `json:"record"`
+	id      int64
+	deleted bool
+	json    []byte
 }
 
 // comparison goes through both sides at once, each in the order of ids.
@@ -103,24 +102,24 @@ func (c *comparison) next() (err error) {
 // row compares a row with the record of its id.
 func (c *comparison) row(row record) error {
 	c.result.Rows++
-	for c.head != nil && c.head.ID < row.ID {
-		c.differ(c.head.ID, "is not in PostgreSQL")
+	for c.head != nil && c.head.id < row.id {
+		c.differ(c.head.id, "is not in PostgreSQL")
 		if err := c.next(); err != nil {
 			return err
 		}
 	}
-	if c.head == nil || c.head.ID > row.ID {
-		c.differ(row.ID, "is in PostgreSQL and not in ServiceTitan")
+	if c.head == nil || c.head.id > row.id {
+		c.differ(row.id, "is in PostgreSQL and not in ServiceTitan")
 		return nil
 	}
 	what, err := difference(*c.head, row)
 	if err != nil {
-		return fmt.Errorf("%s %d: %w", c.result.Entity, row.ID, err)
+		return fmt.Errorf("%s %d: %w", c.result.Entity, row.id, err)
 	}
 	if what == "" {
 		c.result.Equal++
 	} else {
-		c.differ(row.ID, what)
+		c.differ(row.id, what)
 	}
 	return c.next()
 }
@@ -128,7 +127,7 @@ func (c *comparison) row(row record) error {
 // rest are the records after the last row.
 func (c *comparison) rest() error {
 	for c.head != nil {
-		c.differ(c.head.ID, "is not in PostgreSQL")
+		c.differ(c.head.id, "is not in PostgreSQL")
 		if err := c.next(); err != nil {
 			return err
 		}
@@ -143,26 +142,15 @@ func (c *comparison) differ(id int64, what string) {
 }
 
 func difference(want, got record) (string, error) {
-	if want.Deleted != got.Deleted {
-		return fmt.Sprintf("deleted is %t in PostgreSQL, want %t", got.Deleted, want.Deleted), nil
+	if want.deleted != got.deleted {
+		return fmt.Sprintf("deleted is %t in PostgreSQL, want %t", got.deleted, want.deleted), nil
 	}
-	wanted, err := decode(want.Record)
-	if err != nil {
-		return "", fmt.Errorf("ServiceTitan's record: %w", err)
+	for _, side := range []record{want, got} {
+		if !gjson.ValidBytes(side.json) {
+			return "", fmt.Errorf("not JSON: %s", short(string(side.json)))
+		}
 	}
-	stored, err := decode(got.Record)
-	if err != nil {
-		return "", fmt.Errorf("PostgreSQL's record: %w", err)
-	}
-	return unequal("", wanted, stored), nil
-}
-
-// decode keeps numbers as they are written, digit for digit.
-func decode(text []byte) (value any, err error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	err = d.Decode(&value)
-	return value, err
+	return unequal("", gjson.ParseBytes(want.json), gjson.ParseBytes(got.json)), nil
 }
 
 // memory reads the simulated ServiceTitan's records, one JSON object a line.
@@ -195,9 +183,9 @@ func (m *memory) next() (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the simulated ServiceTitan's memory: %w", err)
 	}
-	var r record
-	if err := json.Unmarshal(line, &r); err != nil {
-		return nil, fmt.Errorf("read the simulated ServiceTitan's memory: %w", err)
+	fields := gjson.GetManyBytes(line, "id", "deleted", "record")
+	if fields[0].Type != gjson.Number || !fields[1].IsBool() || !fields[2].IsObject() {
+		return nil, fmt.Errorf("read the simulated ServiceTitan's memory: got %s, want an id, deleted and a record", short(string(line)))
 	}
-	return &r, nil
+	return &record{fields[0].Int(), fields[1].Bool(), []byte(fields[2].Raw)}, nil
 }

@@ -1,59 +1,71 @@
 package compare
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
+
+	"github.com/tidwall/gjson"
 )
 
-// unequal describes the first difference between two decoded JSON values, "" if there
-// is none. The order of an object's keys does not matter; every digit of a number does.
-func unequal(path string, want, got any) string {
-	switch want := want.(type) {
-	case map[string]any:
-		got, ok := got.(map[string]any)
-		if !ok {
+// unequal describes the first difference between two JSON values, "" if there is none.
+// The order of an object's keys does not matter; every digit of a number does.
+func unequal(path string, want, got gjson.Result) string {
+	switch {
+	case want.IsObject() && got.IsObject():
+		return unequalObjects(path, members(want), members(got))
+	case want.IsArray() && got.IsArray():
+		wanted, stored := want.Array(), got.Array()
+		if len(wanted) != len(stored) {
 			break
 		}
-		return unequalObjects(path, want, got)
-	case []any:
-		got, ok := got.([]any)
-		if !ok || len(want) != len(got) {
-			break
-		}
-		for i := range want {
-			if what := unequal(fmt.Sprintf("%s[%d]", path, i), want[i], got[i]); what != "" {
+		for i := range wanted {
+			if what := unequal(fmt.Sprintf("%s[%d]", path, i), wanted[i], stored[i]); what != "" {
 				return what
 			}
 		}
 		return ""
-	default: // strings, json.Number, booleans and null compare as they are
-		switch got.(type) {
-		case map[string]any, []any:
-		default:
-			if want == got {
-				return ""
-			}
+	case want.Type == gjson.String && got.Type == gjson.String:
+		if want.Str == got.Str {
+			return ""
 		}
+	case want.Type == got.Type && want.Raw == got.Raw: // numbers, booleans, null
+		return ""
 	}
-	return fmt.Sprintf("%s is %s in PostgreSQL, want %s", named(path), short(got), short(want))
+	return fmt.Sprintf("%s is %s in PostgreSQL, want %s", named(path), short(got.Raw), short(want.Raw))
 }
 
-func unequalObjects(path string, want, got map[string]any) string {
-	for _, key := range slices.Sorted(maps.Keys(want)) {
-		value, ok := got[key]
-		if !ok {
-			return fmt.Sprintf("%s is missing in PostgreSQL", named(path+"."+key))
+// member is one key of an object with its value.
+type member struct {
+	key   string
+	value gjson.Result
+}
+
+// members are an object's keys in order.
+func members(object gjson.Result) []member {
+	list := make([]member, 0, 32)
+	object.ForEach(func(key, value gjson.Result) bool {
+		list = append(list, member{key.Str, value})
+		return true
+	})
+	slices.SortFunc(list, func(a, b member) int { return cmp.Compare(a.key, b.key) })
+	return list
+}
+
+// unequalObjects goes through the keys of both at once.
+func unequalObjects(path string, want, got []member) string {
+	for len(want) > 0 || len(got) > 0 {
+		switch {
+		case len(got) == 0 || len(want) > 0 && want[0].key < got[0].key:
+			return named(path+"."+want[0].key) + " is missing in PostgreSQL"
+		case len(want) == 0 || got[0].key < want[0].key:
+			return named(path+"."+got[0].key) + " is in PostgreSQL and not in ServiceTitan"
 		}
-		if what := unequal(path+"."+key, want[key], value); what != "" {
-			return what
+		// The path is put together only where something differs: this runs for every value.
+		if what := unequal("", want[0].value, got[0].value); what != "" {
+			return unequal(path+"."+want[0].key, want[0].value, got[0].value)
 		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(got)) {
-		if _, ok := want[key]; !ok {
-			return fmt.Sprintf("%s is in PostgreSQL and not in ServiceTitan", named(path+"."+key))
-		}
+		want, got = want[1:], got[1:]
 	}
 	return ""
 }
@@ -65,15 +77,11 @@ func named(path string) string {
 	return path[1:]
 }
 
-// short writes a value so that it fits a line.
-func short(value any) string {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err.Error()
-	}
+// short cuts a text so that it fits a line.
+func short(text string) string {
 	const limit = 80
 	if len(text) > limit {
-		return string(text[:limit]) + "…"
+		return text[:limit] + "…"
 	}
-	return string(text)
+	return text
 }

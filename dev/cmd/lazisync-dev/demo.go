@@ -1,5 +1,157 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
 
-func (c *cli) demo() *cobra.Command { return &cobra.Command{Use: "demo"} }
+	"github.com/spf13/cobra"
+
+	"github.com/lazi/lazisync/dev/compare"
+	"github.com/lazi/lazisync/dev/fakeslack"
+	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+const (
+	demoRecords  = 25_000
+	slackPatient = 20 * time.Second
+	changeEvery  = time.Second // a few changes each time
+)
+
+// exitInterrupted is what shells use for Ctrl-C.
+const exitInterrupted = 130
+
+func (c *cli) demo() *cobra.Command {
+	var once bool
+	var records int
+	cmd := &cobra.Command{
+		Use: "demo", Short: "Copy a simulated tenant, prove that every row is right, and stay up", Args: noArguments,
+		Long: "Starts everything afresh in a data folder of its own, asks for a full sync as another\n" +
+			"system would, compares every row with the simulated ServiceTitan and stays up while its\n" +
+			"business keeps changing. With --once it exits instead: 0 if everything matched.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if records <= 0 {
+				return wrongUsage(fmt.Errorf("--records: got %d, want a number above 0", records))
+			}
+			return c.runDemo(cmd.Context(), records, once)
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "exit after the comparison, with 0 only if everything matched")
+	cmd.Flags().IntVar(&records, "records", demoRecords, "records of each entity")
+	return cmd
+}
+
+func (c *cli) runDemo(ctx context.Context, records int, once bool) (err error) {
+	fmt.Fprint(c.out, "Starting what lazisync works with, all on 127.0.0.1:\n\n")
+	r, err := start(ctx, c.out, orDefault(c.dir, demoDir), stack.Options{
+		Fresh: true, Environ: c.environ, Isolated: true, Webhooks: true,
+		Simulator: simulator.Options{RecordsPerEntity: records, Seed: 1},
+	})
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	if ignored := r.stack.Ignored; len(ignored) > 0 {
+		fmt.Fprintf(c.out, "\nThe demo writes only to what it started itself and ignores %s.\n", strings.Join(ignored, ", "))
+	}
+	if err := r.fullSync(ctx, records); err != nil {
+		return interrupted(ctx, err)
+	}
+	proof := r.prove(ctx)
+	if once || ctx.Err() != nil {
+		return interrupted(ctx, proof)
+	}
+	return errors.Join(proof, r.stayUp(ctx))
+}
+
+// interrupted makes an error of Ctrl-C, whatever it led to: the demo did not finish.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return &app.ExitError{Code: exitInterrupted, Message: "interrupted"}
+	}
+	return err
+}
+
+// fullSync asks for a full sync as another system would, by an event, and shows it.
+func (r *running) fullSync(ctx context.Context, records int) error {
+	names := r.cfg.Sync.Entities
+	fmt.Fprintf(r.out, "\nlazisync is up, after %.1f s. Now publishing sync.requested {\"mode\":\"full\"}: %d × %s records.\n\n",
+		r.startedAfter().Seconds(), len(names), thousands(records))
+	r.logs.hush() // warnings would tear the bars apart; they are in the file
+	defer r.logs.speak()
+	if err := app.Request(ctx, r.cfg, app.RequestOptions{Mode: "full", Wait: true}, r.out); err != nil {
+		return fmt.Errorf("the full sync did not complete, see %s: %w", r.logPath, err)
+	}
+	return nil
+}
+
+// prove compares everything and shows what Slack was told.
+func (r *running) prove(ctx context.Context) error {
+	fmt.Fprint(r.out, "\nComparing every row in PostgreSQL with what ServiceTitan has, value by value:\n\n")
+	db, err := store.Open(ctx, string(r.cfg.DatabaseURL), store.Options{Logger: r.logs.file()})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	began := time.Now()
+	results, err := compare.Entities(ctx, r.cfg.ServiceTitan.APIURL, db, r.cfg.ServiceTitan.TenantID, r.cfg.Sync.Entities)
+	if err != nil {
+		return err
+	}
+	equal, matched := 0, true
+	for _, one := range results {
+		r.printResult(one)
+		equal += one.Equal
+		matched = matched && one.Matched() && one.Records > 0
+	}
+	if !matched {
+		return errors.New("PostgreSQL does not hold what ServiceTitan has, see the differences above")
+	}
+	fmt.Fprintf(r.out, "\n  All %s rows are right (compared in %.1f s).\n", thousands(equal), time.Since(began).Seconds())
+	return r.showSlack(ctx)
+}
+
+func (r *running) printResult(one compare.Result) {
+	verdict := "all equal"
+	if !one.Matched() {
+		verdict = thousands(one.Equal) + " equal"
+	}
+	fmt.Fprintf(r.out, "  %-12s %s records, %s rows, %s\n", one.Entity, thousands(one.Records), thousands(one.Rows), verdict)
+	for _, d := range one.Differences {
+		fmt.Fprintf(r.out, "    %s\n", d)
+	}
+}
+
+func (r *running) showSlack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, slackPatient)
+	defer cancel()
+	m, err := r.stack.Slack.Await(ctx, func(m fakeslack.Message) bool { return strings.Contains(m.Text, "Full sync") })
+	if err != nil {
+		return fmt.Errorf("the notifier told Slack nothing: %w", err)
+	}
+	fmt.Fprintf(r.out, "  Slack was told in %s: %q\n", m.Channel, m.Text)
+	return nil
+}
+
+// stayUp lets the simulated business go on and shows the syncs that its webhooks
+// trigger.
+func (r *running) stayUp(ctx context.Context) error {
+	fmt.Fprintln(r.out)
+	r.printLinks()
+	r.printTry()
+	fmt.Fprint(r.out, "\nThe business goes on: ServiceTitan's webhooks trigger incremental syncs. Ctrl-C stops everything.\n\n")
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	unfollow, err := r.followOutcomes(watching)
+	if err != nil {
+		return err
+	}
+	defer unfollow()
+	go r.stack.Simulator.Run(watching, changeEvery)
+	return r.wait(ctx)
+}

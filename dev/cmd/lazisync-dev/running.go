@@ -203,9 +203,8 @@ func (r *running) stop() error {
 	var errs []error
 	began := time.Now()
 	if r.cancel != nil {
-		if r.ready.IsZero() {
-			r.logs.hush()
-		} else {
+		r.logs.hush() // connections that end are what was asked for
+		if !r.ready.IsZero() {
 			fmt.Fprintln(r.out, "\nstopping …")
 		}
 		r.cancel()

@@ -24,6 +24,9 @@ type terminalLog struct {
 
 const tellAgain = time.Minute
 
+// temporalErrorField is where Temporal's client puts an error.
+const temporalErrorField = "Error"
+
 func (t *terminalLog) set(quiet bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -42,8 +45,10 @@ func (t *terminalLog) WriteLevel(level zerolog.Level, line []byte) (int, error) 
 		return len(line), nil // it is in the file
 	}
 	text := fmt.Sprint(entry[zerolog.MessageFieldName])
-	if cause, ok := entry[zerolog.ErrorFieldName]; ok {
-		text += ": " + fmt.Sprint(cause)
+	for _, field := range []string{zerolog.ErrorFieldName, temporalErrorField} {
+		if cause, ok := entry[field]; ok {
+			text += ": " + fmt.Sprint(cause)
+		}
 	}
 	now := time.Now()
 	t.mu.Lock()
