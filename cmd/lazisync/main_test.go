@@ -67,7 +67,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	require.Zero(t, code)
 	for _, command := range []string{
 		"serve", "bridge", "worker", "notifier", "gateway", "migrate", "request", "pause", "resume", "cancel",
-		"status", "deadletter", "config", "entities", "simulator",
+		"status", "deadletter", "config", "entities", "simulator", "healthcheck",
 	} {
 		require.Contains(t, stdout, "  "+command)
 	}
