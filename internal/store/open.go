@@ -75,6 +75,7 @@ func configure(cfg *pgx.ConnConfig, application string) {
 		"lock_timeout":                        "5s",
 		"idle_in_transaction_session_timeout": "60s",
 		"application_name":                    application,
+		"work_mem":                            "32MB", // a page is sorted and joined in memory
 	} {
 		if _, set := cfg.RuntimeParams[name]; !set {
 			cfg.RuntimeParams[name] = value
