@@ -106,7 +106,11 @@ func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Reques
 		return verdict{}, fmt.Errorf("withdraw request %s: %w", r.ID, err)
 	}
 	if passEmpty {
-		if err := b.Temporal.Signal(ctx, r.WorkflowID, passSignal(c)); err != nil && !errors.Is(err, ErrNotRunning) {
+		pass := r.RunNumber
+		if err != nil {
+			pass = 0 // withdrawn before, and r names the withdrawal: the pass is not known any more
+		}
+		if err := b.Temporal.Signal(ctx, r.WorkflowID, passSignal(c, pass)); err != nil && !errors.Is(err, ErrNotRunning) {
 			return verdict{}, fmt.Errorf("cancel the pass of %s that serves nobody: %w", r.WorkflowID, err)
 		}
 	}
@@ -141,9 +145,9 @@ func signalOf(c ledger.Control) Signal {
 }
 
 // passSignal is the signal that cancels a pass and nothing behind it.
-func passSignal(c ledger.Control) Signal {
+func passSignal(c ledger.Control, pass int64) Signal {
 	payload := controlSignal(c)
-	payload.PassOnly = true
+	payload.PassOnly, payload.RunNumber = true, pass
 	return Signal{Name: routes.controls[c.Action], Payload: payload}
 }
 

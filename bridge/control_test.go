@@ -160,7 +160,7 @@ func TestWithdraw(t *testing.T) {
 	require.Empty(t, w.temporal.signals, "i3 waited for another pass")
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Cancel, RequestID: "i2"})))
 	require.Equal(t, []bridge.Signal{{Name: "cancel", Payload: workflows.ControlSignal{
-		ID: events.RequestID("/test", "c2"), Sequence: 7, PassOnly: true,
+		ID: events.RequestID("/test", "c2"), Sequence: 7, PassOnly: true, RunNumber: 2,
 	}}}, w.temporal.signals[pass], "the pass serves nobody any more")
 
 	cancelled := told(t, w, events.Cancelled)
