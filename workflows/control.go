@@ -14,14 +14,17 @@ import (
 // seenControls is how many controls a run remembers, to apply each once.
 const seenControls = 200
 
-// control applies signals as they come.
+// controls are the signals that carry a ControlSignal.
+var controls = []string{SignalPause, SignalResume, SignalCancel}
+
+// control applies signals as they come. It leaves them in their channels until then: a
+// selector would take one out and hold it where carry does not find it.
 func (r *run) control(ctx workflow.Context) {
-	selector := workflow.NewSelector(ctx)
-	for _, name := range []string{SignalPause, SignalResume, SignalCancel} {
-		selector.AddReceive(workflow.GetSignalChannel(ctx, name), func(workflow.ReceiveChannel, bool) { r.applyAll() })
-	}
 	for {
-		selector.Select(ctx)
+		_ = workflow.Await(ctx, func() bool {
+			return slices.ContainsFunc(controls, func(name string) bool { return workflow.GetSignalChannel(ctx, name).Len() > 0 })
+		})
+		r.applyAll()
 	}
 }
 
@@ -35,7 +38,7 @@ type received struct {
 // of different names have no order of their own.
 func (r *run) applyAll() {
 	var all []received
-	for _, name := range []string{SignalPause, SignalResume, SignalCancel} {
+	for _, name := range controls {
 		ch := workflow.GetSignalChannel(r.ctx, name)
 		for {
 			var raw converter.RawValue

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -175,23 +176,35 @@ func TestCancelOfAnIncrementalEndsWhatWaitsToo(t *testing.T) {
 // A cancel that comes when the pass has ended is for the requests that wait.
 func TestACancelThatIsLateForItsPassEndsTheNext(t *testing.T) {
 	t.Parallel()
-	for name, rollsOver := range map[string]bool{"in the same execution": false, "in the next one": true} {
+	for name, c := range map[string]struct {
+		rollsOver bool // the next pass is one of a new execution
+		together  bool // the workflow hears of the cancel and of the pass's end at once
+	}{
+		"in the same execution":           {false, false},
+		"in the same execution, together": {false, true},
+		"in the next one":                 {true, false},
+		"in the next one, together":       {true, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig()
 			r.Ledger.Request(events.Incremental, "jobs")
 			r.whenTold(events.Completed.Name, func() {
-				r.requested("customers")
-				r.signal(workflows.SignalCancel, nil)
+				r.Ledger.Request(events.Incremental, "customers")
+				if c.together {
+					r.env.SignalWorkflowSkippingWorkflowTask(workflows.SignalCancel, nil)
+				} else {
+					r.signal(workflows.SignalCancel, nil)
+				}
 			})
 			r.prepare = func(execution int) {
-				if rollsOver && execution == 1 {
+				if c.rollsOver && execution == 1 {
 					r.env.SetOnActivityCompletedListener(onCompleted("FinishRun", func() { r.env.SetContinueAsNewSuggested(true) }))
 				}
 			}
 			_, err := r.incremental()
 			require.NoError(t, err)
-			require.Equal(t, rollsOver, r.executions == 2)
+			require.Equal(t, c.rollsOver, r.executions == 2)
 			runs := r.Ledger.Runs()
 			require.Len(t, runs, 2)
 			require.Equal(t, ledger.Completed, runs[0].State)
@@ -233,16 +246,23 @@ func TestCancelOfAPassLeavesTheOthersWaiting(t *testing.T) {
 
 func TestACancelOfAPassThatIsOverHarmsNoOther(t *testing.T) {
 	t.Parallel()
-	r := newRig()
-	r.Ledger.Request(events.Incremental, "jobs")
-	r.whenTold(events.Completed.Name, func() {
-		r.requested("customers")
-		r.signal(workflows.SignalCancel, workflows.ControlSignal{PassOnly: true})
-	})
-	_, err := r.incremental()
-	require.NoError(t, err)
-	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
-	r.requireEachPageOnce(t, "customers")
+	for name, arrange := range map[string]func(r *rig, do func()){
+		"when its outcome is told":  func(r *rig, do func()) { r.whenTold(events.Completed.Name, do) },
+		"when the next has begun":   func(r *rig, do func()) { r.afterLook(2, do) },
+		"when the next is about to": func(r *rig, do func()) { r.atLook(2, do) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.Ledger.Request(events.Incremental, "jobs")
+			r.at("jobs", 3, func() { r.requested("customers") })
+			arrange(r, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{PassOnly: true}) })
+			_, err := r.incremental()
+			require.NoError(t, err)
+			require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+			r.requireEachPageOnce(t, "customers")
+		})
+	}
 }
 
 func TestAPauseOutlivesItsPass(t *testing.T) {
@@ -285,6 +305,31 @@ func TestAPauseThatExpiredIsOver(t *testing.T) {
 	require.Equal(t, ledger.Cancelled, runs[0].State)
 	require.Equal(t, "pause expired", runs[0].Reason)
 	require.Equal(t, ledger.Completed, runs[1].State, "the requests behind it are served")
+	require.Equal(t, time.Hour, r.elapsed)
+}
+
+func TestAPauseExpiresCountedFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.PauseLimit = time.Hour
+	r.Ledger.Request(events.Incremental, "jobs")
+	tries := 0
+	r.Events.Refuse = func(_ context.Context, e events.Event) error { // it takes 15 seconds to tell the outcome
+		if e.Type() != events.Completed.Name {
+			return nil
+		}
+		if tries++; tries == 1 {
+			r.requested("customers")
+			r.signal(workflows.SignalPause, nil)
+		}
+		if tries <= 4 {
+			return errors.New("no servers available")
+		}
+		return nil
+	}
+	_, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, "pause expired", r.Ledger.Runs()[1].Reason)
 	require.Equal(t, time.Hour, r.elapsed)
 }
 
