@@ -177,8 +177,8 @@ func wait(ctx context.Context, conn *stream.Conn, requestID string, v view, publ
 	decided := make(chan struct{})
 	err := conn.Subscribe(ctx, followed, stream.From{}, func(m events.Message) {
 		if f.handle(m) != nil {
+			close(decided) // first: who sees that ctx is done looks here for the reason
 			stop()
-			close(decided)
 		}
 	})
 	if err != nil {
