@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+func TestBadConfigurationNamesEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(program(t), "serve")
+	cmd.Env = []string{"HTTP_ADDR=8080", "SYNC_ENTITIES=customers,jbos", "SYNC_TIMEZON=UTC", "SERVICETITAN_TENANT_ID=acme"}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, 2, exit.ExitCode())
+	for _, want := range []string{
+		`HTTP_ADDR: got "8080", want host:port`, `SYNC_ENTITIES: got "customers,jbos"`, "SYNC_TIMEZON: unknown variable; did you mean SYNC_TIMEZONE?",
+		`SERVICETITAN_TENANT_ID: got "acme"`, "DATABASE_URL: not set", "SERVICETITAN_CLIENT_SECRET: not set",
+	} {
+		require.Contains(t, string(out), want)
+	}
+}
+
+func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.start(t, "serve")
+
+	done := w.run(t, "request", "full", "--wait", "--json")
+	require.Zero(t, done.code, done.errors)
+	var kinds []string
+	for lines := bufio.NewScanner(strings.NewReader(done.out)); lines.Scan(); {
+		var line struct {
+			Event string
+			Data  json.RawMessage
+		}
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &line))
+		require.NotEmpty(t, line.Data)
+		kinds = append(kinds, line.Event)
+	}
+	require.Equal(t, []string{"accepted", "started"}, kinds[:2])
+	require.Equal(t, "completed", kinds[len(kinds)-1])
+
+	refused := w.run(t, "request", "full", "--entities", "custmers", "--wait")
+	require.Equal(t, 4, refused.code, refused.out)
+	require.Contains(t, refused.out, "did you mean customers?")
+	require.Contains(t, refused.out, "lazisync deadletter show 1")
+
+	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
+	failed := w.run(t, "request", "full", "--entities", "jobs,invoices", "--wait")
+	require.Equal(t, 1, failed.code, failed.out)
+	require.Regexp(t, `jobs +failed.*PermissionError`, failed.out)
+	require.Regexp(t, `invoices +completed`, failed.out)
+
+	unasked := w.run(t, "request", "incremental")
+	require.Zero(t, unasked.code)
+	require.Regexp(t, `^requested [0-9a-f]{20}\n$`, unasked.out)
+}
+
+func TestStatusShowsRunsAndFreshness(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	empty := w.run(t, "status")
+	require.Zero(t, empty.code, empty.errors)
+	require.Contains(t, empty.out, "No run yet")
+	w.start(t, "serve")
+	outcome := w.full(t)
+
+	text := w.run(t, "status")
+	require.Zero(t, text.code, text.errors)
+	require.Regexp(t, `1 +full +completed +\d+ s ago .*customers 300, jobs 300, invoices 300, estimates 300 +full-sync-`, text.out)
+	require.Regexp(t, w.tenant+` +customers +completed +300 +\d+ s ago +never`, text.out)
+
+	asJSON := w.run(t, "status", "--json")
+	require.Zero(t, asJSON.code, asJSON.errors)
+	var status struct {
+		Runs []struct {
+			RunNumber  int64
+			State      string
+			WorkflowID string
+		}
+		States []struct {
+			Entity       string
+			Records      int64
+			LastFullSync string
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(asJSON.out), &status))
+	require.Len(t, status.Runs, 1)
+	require.Equal(t, outcome.RunNumber, status.Runs[0].RunNumber)
+	require.Equal(t, "completed", status.Runs[0].State)
+	require.Len(t, status.States, 4)
+	for _, state := range status.States {
+		require.NotEmpty(t, state.LastFullSync, state.Entity)
+	}
+}

@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+// pageTime is how long the simulated ServiceTitan takes for a page where a test wants
+// to meet a run in its middle.
+const pageTime = 100 * time.Millisecond
+
+// pauseLimit is how soon after it was asked for a pause stops pages.
+const pauseLimit = 2 * time.Second
+
+func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
+	t.Parallel()
+	const records = 25_000 // of each of four entities
+	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
+	w.start(t, "serve")
+	w.full(t)
+	undisturbed := counts(w.pages())
+	w.stack.Simulator.ResetStats()
+	w.stack.Simulator.SetPace(pageTime)
+
+	requestID := w.request(t, `{"mode":"full"}`)
+	workflowID := w.accepted(t, requestID).WorkflowID
+
+	w.awaitPages(t, 20)
+	asked := time.Now()
+	w.control(t, `{"action":"pause","workflowId":"`+workflowID+`","reason":"month-end","actor":"ana"}`)
+	_, paused := await(t, w, "sync.paused", func(d events.ControlledData) bool { return names(d.RunData, requestID) })
+	require.Equal(t, "month-end", paused.Reason)
+	require.Equal(t, "ana", paused.Actor)
+	w.requireQuiet(t, asked)
+	require.Less(t, w.total(), 80, "the pause came in the middle")
+
+	resumed := w.run(t, "resume", requestID)
+	require.Zero(t, resumed.code, resumed.errors)
+	await(t, w, "sync.resumed", func(d events.ControlledData) bool { return names(d.RunData, requestID) })
+
+	w.awaitPages(t, w.total()+12)
+	asked = time.Now()
+	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "pause", nil)) // as Temporal's own tools do
+	awaitCount[events.ControlledData](t, w, "sync.paused", 2)
+	w.requireQuiet(t, asked)
+	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "resume", "go on"))
+
+	outcome := w.completed(t, requestID)
+	again := w.pages()
+	require.Equal(t, undisturbed, counts(again), "as many pages as without a pause")
+	for name, pages := range again {
+		require.Zero(t, twice(pages), "no page of %s is asked for twice", name)
+	}
+	for _, r := range outcome.Results {
+		require.EqualValues(t, records, r.Fetched, r.Entity)
+		require.EqualValues(t, records, r.Unchanged, r.Entity)
+	}
+	w.requireEqual(t)
+	w.requireToldOnce(t)
+}
+
+// requireQuiet proves that no page is asked for once the pause has had its time.
+func (w *world) requireQuiet(t *testing.T, asked time.Time) {
+	t.Helper()
+	<-time.After(time.Until(asked.Add(pauseLimit)))
+	until := w.total()
+	require.Never(t, func() bool { return w.total() > until }, time.Second, tick)
+}
+
+func TestACancelKeepsWhatIsStoredAndSaysHowMuch(t *testing.T) {
+	t.Parallel()
+	const records = 5_000
+	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 200}})
+	w.start(t, "serve")
+	w.stack.Simulator.SetPace(pageTime)
+	asking := w.begin(t, "request", "full", "--wait")
+	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
+	w.awaitPages(t, 20)
+	cancelled := w.run(t, "cancel", started.WorkflowID, "--reason", "wrong tenant")
+	require.Zero(t, cancelled.code, cancelled.errors)
+
+	asked := asking.wait(t)
+	require.Equal(t, 3, asked.code, asked.out)
+	require.Contains(t, asked.out, "cancelled  run 1")
+	require.Contains(t, asked.out, "reason: wrong tenant")
+
+	outcome := w.outcome(t, "sync.cancelled", started.Requests[0].RequestID)
+	require.Len(t, outcome.Results, 4)
+	for _, r := range outcome.Results {
+		require.Equal(t, events.StatusCancelled, r.Status, r.Entity)
+		require.Positive(t, r.Fetched, r.Entity)
+		require.Less(t, r.Fetched, int64(records), r.Entity)
+		require.Equal(t, r.Fetched, value[int64](t, w, "select count(*) from raw.st_"+r.Entity), "rows of %s", r.Entity)
+	}
+	late := w.run(t, "cancel", started.WorkflowID)
+	require.Equal(t, 4, late.code)
+	require.Contains(t, late.out, "which has ended")
+}
+
+func TestTwoFullSyncsOfOneEntityTakeTurnsAndAnIncrementalWaitsForNeither(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w.start(t, "serve")
+	w.full(t)
+	w.stack.Simulator.SetPace(pageTime)
+
+	const request = `{"mode":"full","entities":["customers"]}`
+	one, other := w.request(t, request), w.request(t, request)
+	await(t, w, "sync.progress", func(d events.ProgressData) bool { return d.Waiting != nil && d.Waiting.Why == events.WaitBusy })
+	incremental := w.request(t, `{"mode":"incremental"}`)
+
+	w.completed(t, one)
+	w.completed(t, other)
+	w.completed(t, incremental)
+	var order []string
+	for _, d := range all[events.OutcomeData](t, w, "sync.completed") {
+		order = append(order, d.Requests[0].RequestID)
+	}
+	require.Equal(t, incremental, order[1], "the incremental is done while the full syncs go on")
+	w.requireToldOnce(t)
+}
+
+// awaitCount waits until so many events came on a subject.
+func awaitCount[T any](t *testing.T, w *world, subject string, n int) {
+	t.Helper()
+	await(t, w, subject, func(T) bool { n--; return n == 0 })
+}
+
+func TestControlsAreAnsweredAtTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w.start(t, "serve")
+	w.stack.Simulator.SetPace(pageTime)
+	asking := w.begin(t, "request", "full", "--entities", "jobs", "--wait")
+	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
+	requestID := started.Requests[0].RequestID
+
+	require.Equal(t, result{0, "pause sent to " + started.WorkflowID + "\n", ""}, w.run(t, "pause", started.WorkflowID))
+	await(t, w, "sync.paused", func(events.ControlledData) bool { return true })
+	require.Equal(t, result{0, "resume sent to " + started.WorkflowID + "\n", ""}, w.run(t, "resume", requestID))
+
+	asked := asking.wait(t)
+	require.Zero(t, asked.code, asked.out+asked.errors)
+	for i, want := range []string{"requested  " + requestID, "accepted   " + started.WorkflowID, "started    run 1: jobs"} {
+		require.Equal(t, want, strings.Split(asked.out, "\n")[i])
+	}
+	for _, want := range []string{"paused     by tester", "resumed    by tester", "completed  run 1 in ", "1,000 fetched, 1,000 inserted"} {
+		require.Contains(t, asked.out, want)
+	}
+
+	unknown := w.run(t, "pause", "full-sync-0123456789abcdef0123")
+	require.Equal(t, 4, unknown.code)
+	require.Contains(t, unknown.out, `rejected   unknownRun: workflowId: got "full-sync-0123456789abcdef0123"`)
+}

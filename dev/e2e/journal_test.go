@@ -1,0 +1,198 @@
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// heard is an event as anybody who listens gets it.
+type heard struct {
+	on   string // the NATS subject
+	at   time.Time
+	data []byte // of the NATS message
+
+	SpecVersion string          `json:"specversion"`
+	ID          string          `json:"id"`
+	Source      string          `json:"source"`
+	Type        string          `json:"type"`
+	Subject     string          `json:"subject"`
+	TraceParent string          `json:"traceparent"`
+	Data        json.RawMessage `json:"data"`
+}
+
+// journal keeps every event, as `nats sub 'sync.>'` shows them.
+type journal struct {
+	mu      sync.Mutex
+	all     []heard
+	changed chan struct{} // closed and renewed at each event
+}
+
+func listen(t *testing.T, nc *nats.Conn) *journal {
+	t.Helper()
+	j := &journal{changed: make(chan struct{})}
+	for _, subjects := range []string{"sync.>", "deadletter.>"} {
+		sub, err := nc.Subscribe(subjects, j.note)
+		require.NoError(t, err)
+		require.NoError(t, sub.SetPendingLimits(-1, -1))
+	}
+	require.NoError(t, nc.Flush())
+	return j
+}
+
+func (j *journal) note(m *nats.Msg) {
+	h := heard{}
+	_ = json.Unmarshal(m.Data, &h) // what is no event is kept as it is
+	h.on, h.at, h.data = m.Subject, time.Now(), m.Data
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.all = append(j.all, h)
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+// from returns what was heard after the first n, and a channel that closes when there
+// is more.
+func (j *journal) from(n int) ([]heard, <-chan struct{}) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.all[n:], j.changed
+}
+
+// await returns the first event on a subject whose data fits, waiting for it if need be.
+func await[T any](t *testing.T, w *world, subject string, fits func(T) bool) (heard, T) {
+	t.Helper()
+	late := time.After(patience)
+	for next := 0; ; {
+		news, changed := w.heard.from(next)
+		for _, h := range news {
+			if h.on != subject {
+				continue
+			}
+			var data T
+			require.NoError(t, json.Unmarshal(h.Data, &data), string(h.data))
+			if fits(data) {
+				return h, data
+			}
+		}
+		next += len(news)
+		select {
+		case <-changed:
+		case <-late:
+			require.FailNow(t, "no such event on "+subject, "%d events were heard", next)
+		}
+	}
+}
+
+// all returns the data of every event on a subject so far.
+func all[T any](t *testing.T, w *world, subject string) (list []T) {
+	t.Helper()
+	news, _ := w.heard.from(0)
+	for _, h := range news {
+		if h.on != subject {
+			continue
+		}
+		var data T
+		require.NoError(t, json.Unmarshal(h.Data, &data), string(h.data))
+		list = append(list, data)
+	}
+	return list
+}
+
+const testSource = "/e2e/tests"
+
+// publish publishes as another system would, and returns when JetStream has it.
+func (w *world) publish(t *testing.T, subject, body string, header ...string) {
+	t.Helper()
+	_, err := w.js.PublishMsg(t.Context(), message(subject, body, header...))
+	require.NoError(t, err)
+}
+
+func message(subject, body string, header ...string) *nats.Msg {
+	m := &nats.Msg{Subject: subject, Data: []byte(body), Header: nats.Header{}}
+	for i := 0; i < len(header); i += 2 {
+		m.Header.Set(header[i], header[i+1])
+	}
+	return m
+}
+
+// structured is a CloudEvent in structured mode.
+func structured(subject, id, data string) string {
+	text, err := json.Marshal(map[string]any{
+		"specversion": "1.0", "id": id, "source": testSource, "type": "com.lazi." + subject + ".v1",
+		"datacontenttype": "application/json", "data": json.RawMessage(data),
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+var structuredHeader = []string{"Content-Type", "application/cloudevents+json"}
+
+// request publishes a sync.requested and returns its request ID.
+func (w *world) request(t *testing.T, data string) string {
+	t.Helper()
+	id := uuid.NewString()
+	w.publish(t, "sync.requested", structured("sync.requested", id, data), structuredHeader...)
+	return events.RequestID(testSource, id)
+}
+
+// control publishes a sync.control and returns its request ID.
+func (w *world) control(t *testing.T, data string) string {
+	t.Helper()
+	id := uuid.NewString()
+	w.publish(t, "sync.control", structured("sync.control", id, data), structuredHeader...)
+	return events.RequestID(testSource, id)
+}
+
+// accepted waits for the answer to a command.
+func (w *world) accepted(t *testing.T, requestID string) events.AcceptedData {
+	t.Helper()
+	_, data := await(t, w, "sync.accepted", func(d events.AcceptedData) bool { return d.RequestID == requestID })
+	return data
+}
+
+// rejected waits for the refusal of a command.
+func (w *world) rejected(t *testing.T, fits func(events.RejectedData) bool) (heard, events.RejectedData) {
+	t.Helper()
+	return await(t, w, "sync.rejected", fits)
+}
+
+// completed waits for the outcome of a request, which is to be this one.
+func (w *world) completed(t *testing.T, requestID string) events.OutcomeData {
+	t.Helper()
+	return w.outcome(t, "sync.completed", requestID)
+}
+
+func (w *world) outcome(t *testing.T, subject, requestID string) events.OutcomeData {
+	t.Helper()
+	_, data := await(t, w, subject, func(d events.OutcomeData) bool { return names(d.RunData, requestID) })
+	return data
+}
+
+// full publishes a request for a full sync and waits until it is completed.
+func (w *world) full(t *testing.T) events.OutcomeData {
+	t.Helper()
+	return w.completed(t, w.request(t, `{"mode":"full"}`))
+}
+
+func names(run events.RunData, requestID string) bool {
+	for _, r := range run.Requests {
+		if r.RequestID == requestID {
+			return true
+		}
+	}
+	return false
+}

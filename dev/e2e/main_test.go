@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/temporalserver"
+)
+
+const (
+	// patience is how long to wait for what takes moments on a machine at rest.
+	patience = 60 * time.Second
+	tick     = 20 * time.Millisecond
+)
+
+// parallel is how many tests run at once: they wait more than they work.
+const parallel = "5"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", parallel)
+	}
+	code := m.Run()
+	shared.stop()
+	os.Exit(code)
+}
+
+// shared is what all tests of this process use, started when the first one asks.
+var shared = &sharedThings{}
+
+type sharedThings struct {
+	mu       sync.Mutex
+	dir      string
+	binary   string
+	temporal *temporalserver.Server
+}
+
+// folder is removed when the process ends. The caller holds mu.
+func (s *sharedThings) folder() (_ string, err error) {
+	if s.dir == "" {
+		s.dir, err = os.MkdirTemp("", "lazisync-e2e-")
+	}
+	return s.dir, err
+}
+
+// program builds lazisync from the production module, with its own requirements.
+func program(t testing.TB) string {
+	t.Helper()
+	path, err := shared.build()
+	require.NoError(t, err)
+	return path
+}
+
+func (s *sharedThings) build() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.binary != "" {
+		return s.binary, nil
+	}
+	dir, err := s.folder()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "lazisync")
+	build := exec.Command("go", "build", "-o", path, "./cmd/lazisync")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build lazisync: %w\n%s", err, strings.TrimSpace(string(out)))
+	}
+	s.binary = path
+	return path, nil
+}
+
+// temporalAddr is where the shared Temporal listens.
+func temporalAddr(t testing.TB) string {
+	t.Helper()
+	server, err := shared.startTemporal()
+	require.NoError(t, err)
+	return server.Addr()
+}
+
+func (s *sharedThings) startTemporal() (_ *temporalserver.Server, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.temporal != nil {
+		return s.temporal, nil
+	}
+	dir, err := s.folder()
+	if err != nil {
+		return nil, err
+	}
+	s.temporal, err = temporalserver.Start(context.Background(), temporalserver.Options{
+		File: filepath.Join(dir, "temporal.db"), Log: zerolog.Nop(),
+	})
+	return s.temporal, err
+}
+
+func (s *sharedThings) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.temporal != nil {
+		_ = s.temporal.Stop() // the process ends anyway
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}

@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// stored reads a whole stream.
+func (w *world) stored(t *testing.T, name string) (list []heard) {
+	t.Helper()
+	stream, err := w.js.Stream(t.Context(), name)
+	require.NoError(t, err)
+	state := stream.CachedInfo().State
+	for sequence := state.FirstSeq; sequence <= state.LastSeq && state.Msgs > 0; sequence++ {
+		m, err := stream.GetMsg(t.Context(), sequence)
+		require.NoError(t, err)
+		h := heard{}
+		_ = json.Unmarshal(m.Data, &h) // a dead letter need not be an event
+		h.on, h.at, h.data = m.Subject, m.Time, m.Data
+		list = append(list, h)
+	}
+	return list
+}
+
+// requireToldOnce proves that consumers of the stored events hear of everything once:
+// no event twice, and of every accepted request exactly one outcome that names it.
+func (w *world) requireToldOnce(t *testing.T) {
+	t.Helper()
+	seen, outcomes, asked := map[string]bool{}, map[string]int{}, map[string]bool{}
+	for _, h := range w.stored(t, "SYNC_EVENTS") {
+		require.Equal(t, "1.0", h.SpecVersion)
+		require.Equal(t, "com.lazi."+h.on+".v1", h.Type)
+		require.False(t, seen[h.Source+" "+h.ID], "%s %s is stored twice", h.Type, h.ID)
+		seen[h.Source+" "+h.ID] = true
+		switch strings.TrimPrefix(h.on, "sync.") {
+		case "accepted":
+			var d events.AcceptedData
+			require.NoError(t, json.Unmarshal(h.Data, &d))
+			if d.Kind == events.KindRequest {
+				asked[d.RequestID] = true
+			}
+		case "completed", "failed", "cancelled":
+			var d events.OutcomeData
+			require.NoError(t, json.Unmarshal(h.Data, &d))
+			for _, r := range d.Requests {
+				outcomes[r.RequestID]++
+			}
+		}
+	}
+	for id := range asked {
+		require.Equal(t, 1, outcomes[id], "outcomes of request %s", id)
+	}
+	require.Len(t, outcomes, len(asked), "every outcome names requests that were accepted")
+}
