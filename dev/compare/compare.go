@@ -90,6 +90,7 @@ type comparison struct {
 	memory *memory
 	result *Result
 	head   *record // the next one of memory, nil at its end
+	last   int64   // id of the row before
 }
 
 func (c *comparison) next() (err error) {
@@ -101,6 +102,10 @@ func (c *comparison) next() (err error) {
 
 // row compares a row with the record of its id.
 func (c *comparison) row(row record) error {
+	if row.id <= c.last && c.result.Rows > 0 {
+		return fmt.Errorf("row %d of %s came after row %d, want the order of ids", row.id, c.result.Entity, c.last)
+	}
+	c.last = row.id
 	c.result.Rows++
 	for c.head != nil && c.head.id < row.id {
 		c.differ(c.head.id, "is not in PostgreSQL")

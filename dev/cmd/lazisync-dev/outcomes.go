@@ -50,7 +50,7 @@ func printOutcome(out io.Writer, how string, d events.OutcomeData) {
 	for _, result := range d.Results {
 		pages += result.Pages
 		if n := result.Inserted + result.Updated + result.Deleted; n > 0 {
-			changes = append(changes, fmt.Sprintf("%s %s", thousands(int(n)), result.Entity))
+			changes = append(changes, fmt.Sprintf("%s %s", result.Entity, thousands(int(n))))
 		}
 	}
 	changed := "nothing new"

@@ -1,0 +1,49 @@
+package main
+
+import "regexp"
+
+// part is a kind of test. Which part a test belongs to follows from where it is and what
+// it is called; the first that fits has it.
+type part struct {
+	name string
+	in   *regexp.Regexp // package path; nil is every
+	test *regexp.Regexp // name of the top-level test; nil is every
+}
+
+var parts = []part{
+	{"docs and examples", nil, regexp.MustCompile(`^Example|Docs?([A-Z]|$)|README`)},
+	{"faults", nil, faults},
+	{"end to end", regexp.MustCompile(`/dev/(e2e|stack|cmd)`), nil},
+	{"bad input and fuzz", nil, regexp.MustCompile(`^Fuzz|Bad|Broken|Hostile|Invalid|Malformed|Reject|Refuse|Unknown|Wrong`)},
+	{"conformance", regexp.MustCompile(`/internal/(servicetitan|simulator)|/schemas|/dev/compare`), nil},
+	{"store and stream", regexp.MustCompile(`/internal/(store|stream|pgserver)|/dev/(streamtest|natsserver|postgres)`), nil},
+	{"units", nil, nil},
+}
+
+// faults are the tests in which something is killed, cut off or starved.
+var faults = regexp.MustCompile(`Crash|Death|Dies|Fault|Kill|Outage|Orphan|Starve|Survive|Torn`)
+
+func partOf(pkg, test string) string {
+	for _, p := range parts {
+		if (p.in == nil || p.in.MatchString(pkg)) && (p.test == nil || p.test.MatchString(test)) {
+			return p.name
+		}
+	}
+	return ""
+}
+
+// requirement is something beyond Go and PostgreSQL that tests behind a build tag need.
+type requirement struct {
+	tag      string
+	what     string
+	programs []string // any of these will do
+	root     bool
+	install  string
+}
+
+var requirements = []requirement{
+	{"browser", "a browser", []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}, false,
+		"Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium"},
+	{"privileged", "root and iptables", []string{"iptables"}, true,
+		"run it as root; Debian and Ubuntu: apt install iptables"},
+}

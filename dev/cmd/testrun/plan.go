@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// step is one call of go test.
+type step struct {
+	title  string
+	module string // folder below the root
+	args   []string
+}
+
+// fuzzTime is how long each fuzz test looks for new input with -all.
+const fuzzTime = "10s"
+
+// testTimeout is for one package. The end-to-end tests are the longest.
+const testTimeout = "15m"
+
+func (r *runner) plan(ctx context.Context, all bool, only string, count int) ([]step, error) {
+	base := []string{"-timeout=" + testTimeout}
+	if count > 0 {
+		base = append(base, fmt.Sprintf("-count=%d", count))
+	}
+	switch only {
+	case "":
+	case "faults":
+		base = append(base, "-run="+faults.String())
+	default:
+		return nil, fmt.Errorf("-part: got %q, want faults", only)
+	}
+	if !all {
+		return []step{
+			{"The product's module:", ".", append(base, "./...")},
+			{"The embedded stack and the end-to-end tests:", "dev", append(base, "./...")},
+		}, nil
+	}
+	tags, err := r.requiredTags()
+	if err != nil {
+		return nil, err
+	}
+	if len(tags) > 0 {
+		base = append(base, "-tags="+strings.Join(tags, ","))
+	}
+	light, heavy, err := r.devPackages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	race := append(slices.Clone(base), "-race")
+	steps := []step{
+		{"The product's module, looking for data races:", ".", append(race, "./...")},
+		{"The development module, looking for data races:", "dev", append(race, light...)},
+		// With -race the Temporal server would be compiled once more, for the sake of
+		// code that is not ours.
+		{"What contains a Temporal server:", "dev", append(base, heavy...)},
+	}
+	fuzz, err := r.fuzzSteps(ctx)
+	return append(steps, fuzz...), err
+}
+
+// requiredTags are the build tags that test files have, once everything they need is
+// there. What is missing is an error that lists it all.
+func (r *runner) requiredTags() (tags []string, err error) {
+	var missing []string
+	for _, need := range requirements {
+		used, err := r.hasTag(need.tag)
+		if err != nil {
+			return nil, err
+		}
+		if !used {
+			continue
+		}
+		tags = append(tags, need.tag)
+		found := slices.ContainsFunc(need.programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil })
+		if !found || need.root && os.Geteuid() != 0 {
+			missing = append(missing, fmt.Sprintf("the %s tests need %s (%s)", need.tag, need.what, need.install))
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("missing:\n  %s", strings.Join(missing, "\n  "))
+	}
+	return tags, nil
+}
+
+// hasTag looks for a test file that is built only with a tag.
+func (r *runner) hasTag(tag string) (found bool, err error) {
+	constraint := regexp.MustCompile(`(?m)^//go:build .*\b` + tag + `\b`)
+	err = filepath.WalkDir(r.root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != r.root:
+			return fs.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && constraint.Match(text) {
+			found = true
+			return fs.SkipAll
+		}
+		return err
+	})
+	return found, err
+}
+
+// devPackages tells those that contain a Temporal server from the others.
+func (r *runner) devPackages(ctx context.Context) (light, heavy []string, err error) {
+	// A package's tests come as a package of their own, named "path.test".
+	out, err := r.list(ctx, "dev", "-test", "-deps", "-f", `{{if not .Standard}}{{.ImportPath}} {{join .Deps ","}}{{end}}`, "./...")
+	if err != nil {
+		return nil, nil, err
+	}
+	const module, server = "github.com/lazi/lazisync/dev/", "go.temporal.io/server/temporal"
+	for line := range strings.Lines(out) {
+		path, deps, _ := strings.Cut(strings.TrimSpace(line), " ")
+		pkg, isTest := strings.CutSuffix(path, ".test")
+		if !isTest || !strings.HasPrefix(pkg, module) {
+			continue
+		}
+		if slices.Contains(strings.Split(deps, ","), server) {
+			heavy = append(heavy, pkg)
+		} else {
+			light = append(light, pkg)
+		}
+	}
+	return light, heavy, nil
+}
+
+var fuzzLine = regexp.MustCompile(`^Fuzz\w+$`)
+
+func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
+	out, err := r.list(ctx, ".", "-f", `{{.ImportPath}} {{.Dir}} {{join .TestGoFiles ","}},{{join .XTestGoFiles ","}}`, "./...")
+	if err != nil {
+		return nil, err
+	}
+	fuzz := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			continue
+		}
+		for _, name := range strings.FieldsFunc(fields[2], func(c rune) bool { return c == ',' }) {
+			text, err := os.ReadFile(filepath.Join(fields[1], name))
+			if err != nil {
+				return nil, err
+			}
+			for _, match := range fuzz.FindAllSubmatch(text, -1) {
+				test := string(match[1])
+				steps = append(steps, step{
+					fmt.Sprintf("%s of %s for %s:", test, fields[0], fuzzTime), ".",
+					[]string{"-run=^$", "-fuzz=^" + test + "$", "-fuzztime=" + fuzzTime, fields[0]},
+				})
+			}
+		}
+	}
+	return steps, nil
+}
+
+func (r *runner) list(ctx context.Context, module string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, args...)...)
+	cmd.Dir, cmd.Env = filepath.Join(r.root, module), r.environ
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go list: %w: %s", err, complaints.String())
+	}
+	return string(out), nil
+}

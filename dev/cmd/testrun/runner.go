@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// runner runs steps and keeps their results.
+type runner struct {
+	root    string
+	environ []string
+	out     io.Writer
+
+	results  []result
+	outputs  map[key][]string // of tests that run
+	problems []string         // what makes it fail
+}
+
+// result is one top-level test.
+type result struct {
+	part    string
+	elapsed time.Duration
+}
+
+type key struct{ pkg, test string }
+
+// event is a line of go test -json.
+type event struct {
+	Action  string
+	Package string
+	Test    string
+	Elapsed float64
+	Output  string
+}
+
+// run reads what go test says: a line for each package, and all of what a test wrote that
+// failed or was skipped.
+func (r *runner) run(ctx context.Context, s step) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
+	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environ, os.Stderr
+	// Ctrl-C reaches the tests by the terminal; they clean up and end by themselves.
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, time.Minute
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start go test: %w", err)
+	}
+	r.outputs = map[key][]string{}
+	before := len(r.problems)
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			fmt.Fprintln(r.out, lines.Text()) // go itself speaks
+			continue
+		}
+		r.handle(e)
+	}
+	err = errors.Join(lines.Err(), cmd.Wait())
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return fmt.Errorf("go test: %w", err)
+	}
+	if err != nil && len(r.problems) == before {
+		r.problems = append(r.problems, fmt.Sprintf("go test %s: %v", strings.Join(s.args, " "), err))
+	}
+	return nil
+}
+
+func (r *runner) handle(e event) {
+	at := key{e.Package, e.Test}
+	switch e.Action {
+	case "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case "output":
+		r.output(at, e.Output)
+	case "pass", "fail", "skip":
+		if e.Test == "" {
+			r.packageEnded(e)
+		} else {
+			r.testEnded(e)
+		}
+	}
+}
+
+func (r *runner) output(at key, text string) {
+	// The closing line of a package is worth reading at once.
+	closing := strings.HasPrefix(text, "ok  \t") || strings.HasPrefix(text, "FAIL\t")
+	if at.test == "" && closing {
+		fmt.Fprint(r.out, strings.ReplaceAll(text, "github.com/lazi/lazisync", "lazisync"))
+		return
+	}
+	r.outputs[at] = append(r.outputs[at], text)
+}
+
+func (r *runner) testEnded(e event) {
+	at := key{e.Package, e.Test}
+	name, sub, _ := strings.Cut(e.Test, "/")
+	if e.Action != "pass" {
+		r.problems = append(r.problems, fmt.Sprintf("%s %s (%s)", e.Action, e.Test, e.Package))
+		fmt.Fprint(r.out, strings.Join(r.outputs[at], ""))
+	}
+	delete(r.outputs, at)
+	if sub == "" {
+		r.results = append(r.results, result{partOf(e.Package, name), seconds(e.Elapsed)})
+	}
+}
+
+// packageEnded tells of what failed outside of any test. A package without tests counts
+// as skipped for go; it is no test that was skipped.
+func (r *runner) packageEnded(e event) {
+	if e.Action != "fail" {
+		return
+	}
+	r.problems = append(r.problems, "fail "+e.Package)
+	for at, lines := range r.outputs {
+		if at.pkg == e.Package { // of the package itself, and of tests a crash left unfinished
+			fmt.Fprint(r.out, strings.Join(lines, ""))
+		}
+	}
+}
+
+func (r *runner) failed() bool { return len(r.problems) > 0 || len(r.results) == 0 }
+
+// report prints the share of each part, and what went wrong.
+func (r *runner) report(wall time.Duration) {
+	tests, spent := map[string]int{}, map[string]time.Duration{}
+	var all time.Duration
+	for _, one := range r.results {
+		tests[one.part]++
+		spent[one.part] += one.elapsed
+		all += one.elapsed
+	}
+	fmt.Fprintf(r.out, "\n%-20s %6s %9s %6s\n", "part", "tests", "seconds", "share")
+	for _, p := range parts {
+		share := 0.0
+		if all > 0 {
+			share = 100 * float64(spent[p.name]) / float64(all)
+		}
+		fmt.Fprintf(r.out, "%-20s %6d %9.1f %5.0f %%\n", p.name, tests[p.name], spent[p.name].Seconds(), share)
+	}
+	fmt.Fprintf(r.out, "%-20s %6d %9.1f\n\n", "all", len(r.results), all.Seconds())
+	if !r.failed() {
+		fmt.Fprintf(r.out, "ok: %d tests in %.0f s, none failed, none skipped\n", len(r.results), wall.Seconds())
+		return
+	}
+	fmt.Fprintf(r.out, "FAIL: after %.0f s; a skipped test counts as failed:\n", wall.Seconds())
+	for _, problem := range r.problems {
+		fmt.Fprintln(r.out, "  "+problem)
+	}
+	if len(r.results) == 0 {
+		fmt.Fprintln(r.out, "  no test ran")
+	}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

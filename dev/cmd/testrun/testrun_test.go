@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPartOf(t *testing.T) {
+	t.Parallel()
+	const module = "github.com/lazi/lazisync"
+	for name, c := range map[string]struct{ pkg, test, want string }{
+		"plain":            {"/bridge", "TestRoutes", "units"},
+		"fuzz":             {"/events", "FuzzDecode", "bad input and fuzz"},
+		"bad input":        {"/events", "TestRejectedBecauseUnknown", "bad input and fuzz"},
+		"example":          {"/events", "ExampleNew", "docs and examples"},
+		"killed":           {"/internal/pgserver", "TestSurvivesSIGKILL", "faults"},
+		"killed, in a run": {"/dev/e2e", "TestWorkerKilled", "faults"},
+		"end to end":       {"/dev/e2e", "TestFullSync", "end to end"},
+		"store":            {"/internal/store", "TestPage", "store and stream"},
+		"conformance":      {"/internal/simulator", "TestConversations", "conformance"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, partOf(module+c.pkg, c.test))
+		})
+	}
+}
+
+func TestCleanEnvironment(t *testing.T) {
+	t.Parallel()
+	got := cleanEnvironment([]string{
+		"PATH=/bin", "NATS_URL=nats://production", "DATABASE_URL=postgres://production", "PGHOST=production", "PG_BIN=/opt/pg",
+		"SERVICETITAN_CLIENT_ID=cid", "SLACK_WEBHOOK_URL=https://production", "HOME=/root",
+	})
+	require.Equal(t, []string{"PATH=/bin", "PG_BIN=/opt/pg", "HOME=/root"}, got)
+}
+
+// module writes a small module with one test file and returns its folder.
+func module(t *testing.T, test string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/m\n\ngo 1.26\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "m_test.go"), []byte("package m\n\nimport \"testing\"\n\n"+test), 0o600))
+	return dir
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		test   string
+		failed bool
+		says   []string
+	}{
+		"passes":         {"func TestA(t *testing.T) {}", false, []string{"ok  \t", "ok: 1 tests"}},
+		"fails":          {`func TestA(t *testing.T) { t.Error("why it failed") }`, true, []string{"why it failed", "fail TestA"}},
+		"skips":          {`func TestA(t *testing.T) { t.Skip("no service") }`, true, []string{"no service", "skip TestA"}},
+		"skips a part":   {`func TestA(t *testing.T) { t.Run("b", func(t *testing.T) { t.Skip() }) }`, true, []string{"skip TestA/b"}},
+		"crashes":        {`func TestA(t *testing.T) { go func() { panic("how it crashed") }(); select {} }`, true, []string{"how it crashed"}},
+		"does not build": {"func TestA(t *testing.T) { undefined() }", true, []string{"undefined: undefined"}},
+		"nothing to run": {"func testA(t *testing.T) {}", true, []string{"no test ran"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			r := &runner{root: module(t, c.test), environ: cleanEnvironment(os.Environ()), out: &out}
+			require.NoError(t, r.run(t.Context(), step{module: ".", args: []string{"./..."}}))
+			r.report(0)
+			require.Equal(t, c.failed, r.failed(), out.String())
+			for _, text := range c.says {
+				require.Contains(t, out.String(), text)
+			}
+		})
+	}
+}
