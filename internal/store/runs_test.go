@@ -9,7 +9,6 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/store"
 )
 
 func TestBeginFull(t *testing.T) {
@@ -214,7 +213,7 @@ func TestWithdraw(t *testing.T) {
 	require.Equal(t, ledger.Cancelled, w.State)
 	require.Equal(t, "not needed", w.Reason)
 	require.Equal(t, "incremental-sync-42", w.WorkflowID)
-	require.Equal(t, store.WithdrawnPrefix+waiting.ID, w.FirstRunID)
+	require.Equal(t, ledger.WithdrawnPrefix+waiting.ID, w.FirstRunID)
 	require.Equal(t, map[string]string{"jobs": "cancelled"}, statuses(w))
 	require.Len(t, w.Requests, 1)
 	_, found, err := f.BeginRun(ctx, incremental("exec", 1))

@@ -10,10 +10,6 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// WithdrawnPrefix begins the FirstRunID of a run that only answers a withdrawn
-// request; the request's ID follows.
-const WithdrawnPrefix = "withdrawn/"
-
 // Withdraw takes one incremental request back, from what waits or from the run that
 // serves it, and gives it a run of its own that is decided already: cancelled.
 // passEmpty says that the run it was taken from serves no request any more and still
@@ -65,7 +61,7 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 			return serving.Number, from, ledger.ErrDecided
 		}
 	}
-	number, err = insertDecided(ctx, tx, request, WithdrawnPrefix+request.ID, 0, ledger.Decision{State: ledger.Cancelled, Reason: reason})
+	number, err = insertDecided(ctx, tx, request, ledger.WithdrawnPrefix+request.ID, 0, ledger.Decision{State: ledger.Cancelled, Reason: reason})
 	if err != nil {
 		return 0, 0, err
 	}
