@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"internal/store":        {"events", "internal/entity", "internal/ledger"},
 	"internal/stream":       {"events"},
 
+	"docs":            {"internal/app", "internal/entity"},
 	"internal/layers": {},
 
 	// For development and tests alone.
