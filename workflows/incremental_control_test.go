@@ -1,0 +1,199 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+)
+
+func TestCancelOfAnIncrementalEndsWhatWaitsToo(t *testing.T) {
+	t.Parallel()
+	for name, cancel := range map[string]func(r *rig){
+		"by signal":   func(r *rig) { r.signal(workflows.SignalCancel, workflows.ControlSignal{Reason: "enough"}) },
+		"in Temporal": func(r *rig) { r.env.CancelWorkflow() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.API.Pages = map[string]int{"jobs": 50}
+			first := r.Ledger.Request(events.Incremental, "jobs")
+			var second ledger.Request
+			r.at("jobs", 2, func() {
+				second = r.requested("customers")
+				cancel(r)
+			})
+			_, _ = r.incremental()
+			require.Len(t, r.Ledger.Runs(), 1)
+			require.Equal(t, ledger.Cancelled, r.Ledger.Runs()[0].State)
+			require.Equal(t, map[string]int{first.ID: 1, second.ID: 1}, r.outcomesOf(t))
+			require.Empty(t, r.API.Asked("customers"))
+		})
+	}
+}
+
+// A cancel that comes when the pass has ended is for the requests that wait.
+func TestACancelThatIsLateForItsPassEndsTheNext(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rollsOver bool // the next pass is one of a new execution
+		together  bool // the workflow hears of the cancel and of the pass's end at once
+	}{
+		"in the same execution":           {false, false},
+		"in the same execution, together": {false, true},
+		"in the next one":                 {true, false},
+		"in the next one, together":       {true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.Ledger.Request(events.Incremental, "jobs")
+			r.whenTold(events.Completed.Name, func() {
+				r.Ledger.Request(events.Incremental, "customers")
+				if c.together {
+					r.env.SignalWorkflowSkippingWorkflowTask(workflows.SignalCancel, nil)
+				} else {
+					r.signal(workflows.SignalCancel, nil)
+				}
+			})
+			r.prepare = func(execution int) {
+				if c.rollsOver && execution == 1 {
+					r.env.SetOnActivityCompletedListener(onCompleted("FinishRun", func() { r.env.SetContinueAsNewSuggested(true) }))
+				}
+			}
+			_, err := r.incremental()
+			require.NoError(t, err)
+			require.Equal(t, c.rollsOver, r.executions == 2)
+			runs := r.Ledger.Runs()
+			require.Len(t, runs, 2)
+			require.Equal(t, ledger.Completed, runs[0].State)
+			require.Equal(t, ledger.Cancelled, runs[1].State)
+			require.Empty(t, r.API.Asked("customers"))
+		})
+	}
+}
+
+func TestCancelOfAPassLeavesTheOthersWaiting(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		run  int64 // that the cancel means
+		want ledger.RunState
+	}{
+		"whichever runs":         {0, ledger.Cancelled},
+		"this one":               {1, ledger.Cancelled},
+		"one that is long over":  {7, ledger.Completed},
+		"one that has not begun": {2, ledger.Completed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.Ledger.Request(events.Incremental, "jobs")
+			r.at("jobs", 2, func() {
+				r.requested("customers")
+				r.signal(workflows.SignalCancel, workflows.ControlSignal{PassOnly: true, RunNumber: c.run})
+			})
+			_, err := r.incremental()
+			require.NoError(t, err)
+			runs := r.Ledger.Runs()
+			require.Len(t, runs, 2)
+			require.Equal(t, c.want, runs[0].State)
+			require.Equal(t, ledger.Completed, runs[1].State)
+			r.requireEachPageOnce(t, "customers")
+		})
+	}
+}
+
+func TestACancelOfAPassThatIsOverHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	for name, arrange := range map[string]func(r *rig, do func()){
+		"when its outcome is told":  func(r *rig, do func()) { r.whenTold(events.Completed.Name, do) },
+		"when the next has begun":   func(r *rig, do func()) { r.afterLook(2, do) },
+		"when the next is about to": func(r *rig, do func()) { r.atLook(2, do) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.Ledger.Request(events.Incremental, "jobs")
+			r.at("jobs", 3, func() { r.requested("customers") })
+			arrange(r, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{PassOnly: true}) })
+			_, err := r.incremental()
+			require.NoError(t, err)
+			require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+			r.requireEachPageOnce(t, "customers")
+		})
+	}
+}
+
+func TestAPauseOutlivesItsPass(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.whenTold(events.Completed.Name, func() {
+		r.requested("customers")
+		r.signal(workflows.SignalPause, nil)
+	})
+	r.prepare = func(int) {
+		r.after(time.Hour, func() {
+			require.Empty(t, r.API.Asked("customers"))
+			p := r.progress(t)
+			require.True(t, p.Paused)
+			require.Equal(t, 1, p.Passes)
+			require.EqualValues(t, 2, p.RunNumber)
+			r.signal(workflows.SignalResume, nil)
+		})
+	}
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Passes)
+	require.Equal(t, time.Hour, r.elapsed)
+	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+}
+
+func TestAPauseThatExpiredIsOver(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.PauseLimit = time.Hour
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.at("jobs", 2, func() {
+		r.requested("customers")
+		r.signal(workflows.SignalPause, nil)
+	})
+	_, err := r.incremental()
+	require.NoError(t, err)
+	runs := r.Ledger.Runs()
+	require.Equal(t, ledger.Cancelled, runs[0].State)
+	require.Equal(t, "pause expired", runs[0].Reason)
+	require.Equal(t, ledger.Completed, runs[1].State, "the requests behind it are served")
+	require.Equal(t, time.Hour, r.elapsed)
+}
+
+func TestAPauseExpiresCountedFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.PauseLimit = time.Hour
+	r.Ledger.Request(events.Incremental, "jobs")
+	tries := 0
+	r.Events.Refuse = func(_ context.Context, e events.Event) error { // it takes 15 seconds to tell the outcome
+		if e.Type() != events.Completed.Name {
+			return nil
+		}
+		if tries++; tries == 1 {
+			r.requested("customers")
+			r.signal(workflows.SignalPause, nil)
+		}
+		if tries <= 4 {
+			return errors.New("no servers available")
+		}
+		return nil
+	}
+	_, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, "pause expired", r.Ledger.Runs()[1].Reason)
+	require.Equal(t, time.Hour, r.elapsed)
+}
