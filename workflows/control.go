@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
@@ -71,6 +72,7 @@ func decodeControl(raw converter.RawValue) ControlSignal {
 }
 
 func (r *run) apply(s received) {
+	s.Reason, s.Actor = clip(s.Reason), clip(s.Actor)
 	if s.ID != "" {
 		if slices.Contains(r.Seen, s.ID) {
 			return
@@ -98,6 +100,16 @@ func (r *run) apply(s received) {
 		r.Paused = false
 		r.announced(s)
 	}
+}
+
+// clip keeps what a signal sent by hand may say within what an event can carry.
+func clip(text string) string {
+	const longest = 1000
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest-1]) + "…"
+	}
+	return text
 }
 
 // announced queues a sync.paused or sync.resumed.
