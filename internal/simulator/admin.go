@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,20 +60,24 @@ func admin(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	}
 }
 
-// mutation asks for changes of random records of one entity, or of all where
-// none is named.
+// mutation asks for changes of random records of one entity, or of all busy ones
+// where none is named.
 type mutation struct {
-	Entity string `json:"entity"`
-	Create int    `json:"create"`
-	Update int    `json:"update"`
-	Delete int    `json:"delete"`
+	Entity     string `json:"entity"`
+	Create     int    `json:"create"`
+	Update     int    `json:"update"`
+	Delete     int    `json:"delete"`
+	Deactivate int    `json:"deactivate"`
+	Restore    int    `json:"restore"`
 }
 
 // changed are the ids that a mutation touched.
 type changed struct {
-	Created []int64 `json:"created"`
-	Updated []int64 `json:"updated"`
-	Deleted []int64 `json:"deleted"`
+	Created     []int64 `json:"created"`
+	Updated     []int64 `json:"updated"`
+	Deleted     []int64 `json:"deleted"`
+	Deactivated []int64 `json:"deactivated"`
+	Restored    []int64 `json:"restored"`
 }
 
 func (s *Simulator) serveMutate(w http.ResponseWriter, r *http.Request) {
@@ -83,10 +88,7 @@ func (s *Simulator) serveMutate(w http.ResponseWriter, r *http.Request) {
 	}
 	entities := []string{m.Entity}
 	if m.Entity == "" {
-		entities = nil
-		for _, k := range s.world.kinds {
-			entities = append(entities, k.Name)
-		}
+		entities = s.busy
 	}
 	done := map[string]changed{}
 	for _, entity := range entities {
@@ -115,19 +117,22 @@ func (s *Simulator) mutate(entity string, m mutation) (changed, error) {
 		}
 		return ids
 	}
-	onRandom := func(do func(string, int64) error) func() (int64, error) {
+	onRandom := func(what string, fits func(*record) bool, do func(string, int64) error) func() (int64, error) {
 		return func() (int64, error) {
-			id, err := s.RandomID(entity)
+			id, err := s.randomID(entity, what, fits)
 			if err != nil {
 				return 0, err
 			}
 			return id, do(entity, id)
 		}
 	}
+	went := func(r *record) bool { return !r.present() }
 	done := changed{
-		Created: repeat(m.Create, func() (int64, error) { return s.Create(entity) }),
-		Updated: repeat(m.Update, onRandom(s.Update)),
-		Deleted: repeat(m.Delete, onRandom(s.Delete)),
+		Created:     repeat(m.Create, func() (int64, error) { return s.Create(entity) }),
+		Updated:     repeat(m.Update, onRandom("active", (*record).present, s.Update)),
+		Deleted:     repeat(m.Delete, onRandom("active", (*record).present, s.Delete)),
+		Deactivated: repeat(m.Deactivate, onRandom("active", (*record).present, s.Deactivate)),
+		Restored:    repeat(m.Restore, onRandom("gone", went, s.Restore)),
 	}
 	return done, errors.Join(errs...)
 }
@@ -144,6 +149,8 @@ func (s *Simulator) serveRecords(w http.ResponseWriter, r *http.Request) {
 	for _, record := range c.all() {
 		line = append(line[:0], `{"id":`...)
 		line = strconv.AppendInt(line, record.id, 10)
+		line = append(line, `,"key":`...)
+		line = append(line, key(record)...)
 		line = append(line, `,"deleted":`...)
 		line = strconv.AppendBool(line, c.deleted(record))
 		line = append(line, `,"record":`...)
@@ -152,4 +159,10 @@ func (s *Simulator) serveRecords(w http.ResponseWriter, r *http.Request) {
 			return // the reader is gone
 		}
 	}
+}
+
+// key is what identifies a record, as JSON text.
+func key(r *record) []byte {
+	text, _ := json.Marshal(r.identity()) // a string can always be encoded
+	return text
 }

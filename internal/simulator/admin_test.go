@@ -71,14 +71,14 @@ func TestAdminMutate(t *testing.T) {
 	require.NotEqual(t, before[done["jobs"].Deleted[0]], after[done["jobs"].Deleted[0]])
 
 	for body, want := range map[string]string{
-		`{"entity":"locations","create":1}`: `entity "locations" is not simulated`,
-		`{"entity":"jobs","creat":1}`:       `unknown field "creat"`,
+		`{"entity":"clients","create":1}`: `entity "clients" is not simulated`,
+		`{"entity":"jobs","creat":1}`:     `unknown field "creat"`,
 	} {
 		status, text := a.admin(t, "POST", "mutate", body)
 		require.Equal(t, http.StatusBadRequest, status)
 		require.Contains(t, text, want)
 	}
-	status, _ = a.admin(t, "GET", "records/locations", "")
+	status, _ = a.admin(t, "GET", "records/clients", "")
 	require.Equal(t, http.StatusNotFound, status)
 }
 

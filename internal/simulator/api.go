@@ -3,16 +3,15 @@ package simulator
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
-
-	"github.com/lazi/lazisync/internal/entity"
 )
 
 // serveAPI answers everything that is neither the token endpoint nor an admin
 // route, in the order of the real front door: does the operation exist, may the
 // caller use it, is it within its limit.
 func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
-	to, tenant, ok := s.match(r)
+	to, tenant, parent, ok := s.match(r)
 	if !ok {
 		s.send(w, jsonAnswer(http.StatusNotFound, map[string]any{
 			"statusCode": http.StatusNotFound,
@@ -20,8 +19,8 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 		}))
 		return
 	}
-	noted := call{At: s.now(), On: string(to.feed), Entity: to.Name, Path: r.URL.Path, Query: r.URL.RawQuery}
-	a, fault := s.answerCall(r, to, tenant)
+	noted := call{At: s.now(), On: to.on, Entity: to.name(), Path: r.URL.Path, Query: r.URL.RawQuery}
+	a, fault := s.answerCall(r, to, tenant, parent)
 	noted.Status, noted.Records = a.status, a.records
 	s.stats.note(noted)
 	s.options.Logger.Debug().Str("entity", noted.Entity).Str("on", noted.On).Str("query", noted.Query).
@@ -36,24 +35,33 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Simulator) answerCall(r *http.Request, to route, tenant string) (answer, Fault) {
+func (s *Simulator) answerCall(r *http.Request, to route, tenant, parent string) (answer, Fault) {
 	if refused, ok := s.admit(r, to, tenant); !ok {
 		return refused, Fault{}
 	}
 	if !s.calls.allow(s.now()) {
 		return s.tooMany(1, false), Fault{}
 	}
-	fault := s.faults.take(to.Name, string(to.feed))
+	fault := s.faults.take(to.name(), to.on)
 	if !s.wait(r.Context(), fault) {
 		return answer{}, fault
 	}
 	if a, refused := s.refusal(fault); refused {
 		return a, fault
 	}
-	if to.feed == entity.Export {
-		return s.exportPage(to.collection, r.URL.Query(), fault), fault
+	return s.page(to, parent, r.URL.Query(), fault), fault
+}
+
+// page is the answer of a call that nothing is wrong with.
+func (s *Simulator) page(to route, parent string, values url.Values, fault Fault) answer {
+	switch {
+	case to.of != nil:
+		return s.childPage(to, parent, values, fault)
+	case to.on == onExport:
+		return s.exportPage(s.stocked(to.kind.name), values, fault)
+	default:
+		return s.listPage(to.kind, s.stocked(to.kind.name), values, fault, nil)
 	}
-	return s.listPage(to.collection, r.URL.Query(), fault), fault
 }
 
 // wait takes the time that the pace and a fault ask for; false when the caller

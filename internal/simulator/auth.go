@@ -94,8 +94,8 @@ func (s *Simulator) token(r *http.Request) answer {
 func (s *Simulator) grantedScopes() string {
 	var scopes []string
 	for _, k := range s.world.kinds {
-		if !slices.Contains(s.options.WithoutScopes, k.Scope) {
-			scopes = append(scopes, k.Scope)
+		if !slices.Contains(s.options.WithoutScopes, k.scope) && !slices.Contains(scopes, k.scope) {
+			scopes = append(scopes, k.scope)
 		}
 	}
 	return strings.Join(scopes, " ")
@@ -111,7 +111,7 @@ func (s *Simulator) admit(r *http.Request, to route, tenant string) (refused ans
 	if !s.tokens.valid(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), s.now()) {
 		return s.problem(http.StatusUnauthorized, "Unauthorized", nil), false
 	}
-	if tenant != strconv.FormatInt(s.options.Tenant, 10) || slices.Contains(s.options.WithoutScopes, to.Scope) {
+	if tenant != strconv.FormatInt(s.options.Tenant, 10) || slices.Contains(s.options.WithoutScopes, to.scope()) {
 		return s.problem(http.StatusForbidden, "Scope validation failed", nil), false
 	}
 	return answer{}, true

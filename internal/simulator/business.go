@@ -15,6 +15,7 @@ type Business struct {
 	collections map[string]*collection
 
 	mu      sync.Mutex // held while anything changes, so that changes are in one order
+	busy    []string   // the entities that Mutate changes
 	last    ticks      // when the last change happened
 	dice    dice       // what happens next
 	journal *journal   // nil where changes are not kept
@@ -35,23 +36,39 @@ func newBusiness(o Options) *Business {
 		world:       newWorld(o),
 		now:         o.Now,
 		collections: map[string]*collection{},
+		busy:        o.Busy,
 		last:        census,
 		dice:        dice{rand.New(rand.NewPCG(uint64(o.Seed), 0xb0551e55))},
 	}
-	var filling sync.WaitGroup
 	for _, k := range b.world.kinds {
-		c := &collection{kind: k}
-		b.collections[k.Name] = c
-		filling.Go(func() {
-			records := make([]*record, b.world.counts[k.Name])
-			for i := range records {
-				records[i] = b.world.record(k, b.world.birth(k, i))
-			}
-			c.fill(records)
-		})
+		b.collections[k.name] = &collection{kind: k}
 	}
-	filling.Wait()
+	if b.busy == nil {
+		b.busy = b.world.core()
+	}
+	var stocking sync.WaitGroup
+	for _, name := range b.world.core() {
+		stocking.Go(func() { b.stocked(name) })
+	}
+	stocking.Wait()
 	return b
+}
+
+// stocked is the collection of an entity, with its first records made; nil where
+// there is no such entity.
+func (b *Business) stocked(entity string) *collection {
+	c := b.collections[entity]
+	if c == nil {
+		return nil
+	}
+	c.stock.Do(func() {
+		records := make([]*record, b.world.counts[c.name])
+		for i := range records {
+			records[i] = b.world.record(c.kind, b.world.birth(c.kind, i))
+		}
+		c.fill(records)
+	})
+	return c
 }
 
 // OnChange has hook called after every change, before the method that made it
@@ -89,28 +106,72 @@ func (b *Business) Update(entity string, id int64) error {
 	return err
 }
 
-// Delete does what users of ServiceTitan do to be rid of a record: jobs are
-// deleted and from then on shown by the export feed alone, customers merged
-// into another or deactivated, the rest deactivated.
+// Delete does what users of ServiceTitan do to be rid of a record. What has an
+// export feed stays in it, as not active: jobs and the like are from then on
+// shown by the feed alone, customers merged into another or deactivated, the
+// rest deactivated. Without a feed the record is gone for good, without a word.
 func (b *Business) Delete(entity string, id int64) error {
 	c, err := b.collection(entity)
 	if err != nil {
 		return err
 	}
+	if c.export == "" {
+		return b.end(c, id, "deleted", func(s *state) { s.Removed = true })
+	}
+	if c.fixed {
+		return fmt.Errorf("delete %s %d: it is a log, nothing is deleted from it", entity, id)
+	}
 	event := "updated"
-	if c.deleted(&record{state: state{Inactive: true}}) {
+	if c.gone {
 		event = "deleted"
 	}
-	_, err = b.change(c, event, func() (state, error) {
-		r := c.find(id)
-		if r == nil || r.Inactive {
-			return state{}, fmt.Errorf("delete %s %d: there is no such active record", entity, id)
-		}
-		s := r.state
+	return b.end(c, id, event, func(s *state) {
 		s.Inactive = true
-		if survivor := b.pick(c); c.merges && b.dice.chance(500) && survivor != nil && survivor.id != id {
+		if survivor := b.pick(c, (*record).present); c.merges && b.dice.chance(500) && survivor != nil && survivor.id != id {
 			s.MergedTo = survivor.id
 		}
+	})
+}
+
+// Deactivate makes a record inactive, of an entity where that does not delete it.
+func (b *Business) Deactivate(entity string, id int64) error {
+	c, err := b.collection(entity)
+	if err != nil {
+		return err
+	}
+	if c.fixed || c.gone {
+		return fmt.Errorf("deactivate %s %d: its records are never just inactive", entity, id)
+	}
+	return b.end(c, id, "updated", func(s *state) { s.Inactive = true })
+}
+
+// end changes a record that is there and active.
+func (b *Business) end(c *collection, id int64, event string, to func(*state)) error {
+	_, err := b.change(c, event, func() (state, error) {
+		r := c.find(id)
+		if r == nil || !r.present() {
+			return state{}, fmt.Errorf("%s %d: there is no such active record", c.name, id)
+		}
+		s := r.state
+		to(&s)
+		return s, nil
+	})
+	return err
+}
+
+// Restore brings back a record that was deleted or deactivated.
+func (b *Business) Restore(entity string, id int64) error {
+	c, err := b.collection(entity)
+	if err != nil {
+		return err
+	}
+	_, err = b.change(c, "updated", func() (state, error) {
+		r := c.lookUp(id)
+		if r == nil || r.present() {
+			return state{}, fmt.Errorf("restore %s %d: there is no such record that went", entity, id)
+		}
+		s := r.state
+		s.Inactive, s.Removed, s.MergedTo = false, false, 0
 		return s, nil
 	})
 	return err
@@ -133,35 +194,35 @@ func (b *Business) change(c *collection, event string, next func() (state, error
 	}
 	r := b.world.record(c.kind, s)
 	c.put(r)
-	b.journal.append(c.Name, s)
+	b.journal.append(c.name, s)
 	hooks := b.hooks
 	b.mu.Unlock()
 
 	for _, hook := range hooks {
-		hook(Change{Entity: c.Name, ID: r.id, Event: c.singular + "." + event, At: s.Modified.time(), Record: r.body})
+		hook(Change{Entity: c.name, ID: r.id, Event: c.singular + "." + event, At: s.Modified.time(), Record: r.body})
 	}
 	return r.id, nil
 }
 
-// Mutate lets n things happen at random: mostly updates, some new records, a
-// few deletions.
+// Mutate lets n things happen at random to the busy entities: mostly updates,
+// some new records, a few deletions.
 func (b *Business) Mutate(n int) {
 	for range n {
 		b.mu.Lock()
-		c := b.collections[b.world.kinds[b.dice.IntN(len(b.world.kinds))].Name]
+		c := b.stocked(b.busy[b.dice.IntN(len(b.busy))])
 		roll := b.dice.IntN(100)
-		target := b.pick(c)
+		target := b.pick(c, (*record).present)
 		b.mu.Unlock()
 
 		// Between picking and changing somebody else may delete the record:
 		// then nothing happens this time.
 		switch {
 		case target == nil || roll < 20:
-			_, _ = b.Create(c.Name)
+			_, _ = b.Create(c.name)
 		case roll < 25:
-			_ = b.Delete(c.Name, target.id)
+			_ = b.Delete(c.name, target.id)
 		default:
-			_ = b.Update(c.Name, target.id)
+			_ = b.Update(c.name, target.id)
 		}
 	}
 }
@@ -182,28 +243,32 @@ func (b *Business) Run(ctx context.Context, interval time.Duration) {
 
 // RandomID picks an active record of an entity.
 func (b *Business) RandomID(entity string) (int64, error) {
+	return b.randomID(entity, "active", (*record).present)
+}
+
+func (b *Business) randomID(entity, what string, fits func(*record) bool) (int64, error) {
 	c, err := b.collection(entity)
 	if err != nil {
 		return 0, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if r := b.pick(c); r != nil {
+	if r := b.pick(c, fits); r != nil {
 		return r.id, nil
 	}
-	return 0, fmt.Errorf("%s: there is no active record", entity)
+	return 0, fmt.Errorf("%s: there is no record that is %s", entity, what)
 }
 
-// pick picks an active record, nil where there is none: at random, and where
-// inactive ones are in the way the next active one.
-func (b *Business) pick(c *collection) *record {
+// pick picks a record that fits, nil where there is none: at random, and where
+// others are in the way the next that does.
+func (b *Business) pick(c *collection, fits func(*record) bool) *record {
 	n := c.len()
 	if n == 0 {
 		return nil
 	}
 	start := b.dice.IntN(n)
 	for i := range n {
-		if r := c.at((start + i) % n); !r.Inactive {
+		if r := c.at((start + i) % n); fits(r) {
 			return r
 		}
 	}
@@ -211,7 +276,7 @@ func (b *Business) pick(c *collection) *record {
 }
 
 func (b *Business) collection(entity string) (*collection, error) {
-	if c, ok := b.collections[entity]; ok {
+	if c := b.stocked(entity); c != nil {
 		return c, nil
 	}
 	return nil, fmt.Errorf("entity %q is not simulated", entity)

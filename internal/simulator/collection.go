@@ -8,10 +8,11 @@ import (
 
 // collection holds all records of one entity in two orders: by id, as lists
 // serve them, and by time of change, as export feeds do. Records never leave
-// it, and every change is later than all before it: so the feed is a slice to
+// it, those that were removed are only no longer shown; and every change is later than all before it: so the feed is a slice to
 // which changes are appended, and finding a place in it is a binary search.
 type collection struct {
 	*kind
+	stock   sync.Once // makes the first records
 	mu      sync.RWMutex
 	records []*record // by ordinal, which is also by id
 	feed    []slot    // by position
@@ -79,8 +80,16 @@ func (c *collection) at(ordinal int) *record {
 	return c.records[ordinal]
 }
 
-// find looks a record up by id, nil where there is none.
+// find looks a record up by id, nil where there is none or it was removed.
 func (c *collection) find(id int64) *record {
+	if r := c.lookUp(id); r != nil && !r.Removed {
+		return r
+	}
+	return nil
+}
+
+// lookUp looks a record up by id, also one that was removed.
+func (c *collection) lookUp(id int64) *record {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	i, found := slices.BinarySearchFunc(c.records, id, func(r *record, id int64) int { return cmp.Compare(r.id, id) })
@@ -90,22 +99,23 @@ func (c *collection) find(id int64) *record {
 	return c.records[i]
 }
 
-// all is every record as it is now, by id.
+// all is every record that there is now, by id.
 func (c *collection) all() []*record {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.Clone(c.records)
+	return slices.DeleteFunc(slices.Clone(c.records), func(r *record) bool { return r.Removed })
 }
 
 // after is a page of the feed: up to limit records behind a position that
-// changed no later than until, and whether there are more of them.
-func (c *collection) after(p position, until ticks, limit int) (page []*record, more bool) {
+// changed no later than until and are to be shown, and whether there are more
+// of them. Without show, all are.
+func (c *collection) after(p position, until ticks, limit int, show func(*record) bool) (page []*record, more bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	page = make([]*record, 0, limit)
 	for _, s := range c.feed[c.seek(p):] {
 		switch {
-		case s.record == nil:
+		case s.record == nil || show != nil && !show(s.record):
 		case s.modified > until:
 			return page, false
 		case len(page) == limit:

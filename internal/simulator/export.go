@@ -14,7 +14,8 @@ import (
 func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) answer {
 	p := parameters{values: values}
 	from := s.readFrom(&p, c)
-	recent := p.flag("includeRecentChanges")
+	recent := p.flag("includeRecentChanges", false)
+	show := p.exportStates(c)
 	if p.errors != nil {
 		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", p.errors)
 	}
@@ -23,7 +24,7 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) an
 	if recent {
 		until = math.MaxInt64
 	}
-	records, more := c.after(from, until, s.options.ExportPageSize)
+	records, more := c.after(from, until, s.options.ExportPageSize, show)
 	next := from
 	if len(records) > 0 {
 		next = records[len(records)-1].position()
@@ -47,8 +48,26 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) an
 	out.buf = append(out.buf[:0], '{')
 	out.flag("hasMore", more)
 	out.text("continueFrom", token)
-	out.records(records, (*record).appendExport, fault)
+	out.key("data")
+	out.records(c.kind, records, (*record).appendExport, fault)
+	out.buf = append(out.buf, '}')
 	return out.answer(len(records))
+}
+
+// exportStates is what the parameter active selects on the two feeds that have
+// it, nil for every record.
+func (p *parameters) exportStates(c *collection) func(*record) bool {
+	if !c.exportStates {
+		return nil
+	}
+	switch p.choice("active", "Any", "True", "False") {
+	case "True":
+		return func(r *record) bool { return !r.Inactive }
+	case "False":
+		return func(r *record) bool { return r.Inactive }
+	default:
+		return nil
+	}
 }
 
 // readFrom is where a feed begins: behind a token, at a date (inclusive), or at
@@ -92,7 +111,7 @@ func (s *Simulator) readToken(c *collection, text string) (position, bool) {
 
 func (s *Simulator) sign(c *collection, b []byte) []byte {
 	mac := hmac.New(sha256.New, s.signKey[:])
-	mac.Write([]byte(c.Name))
+	mac.Write([]byte(c.name))
 	mac.Write(b)
 	return mac.Sum(nil)[:12]
 }

@@ -21,7 +21,12 @@ type Fault struct {
 	RetryAfter  bool `json:"retryAfter,omitempty"`  // a 429 carries it in the header too
 }
 
-const onToken = "token"
+// What a call is for.
+const (
+	onList   = "list"
+	onExport = "export"
+	onToken  = "token"
+)
 
 // Kinds of faults.
 const (
@@ -56,13 +61,19 @@ var errorTitles = map[string]struct {
 var pageFaults = []string{faultSlow, faultReset, faultTruncate, faultEmptyHasMore, faultStuckToken, faultEmptyToken, faultBadRecord,
 	faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, "429"}
 
-// badRecords cannot be stored: no id, an id that is no number, not a record at
-// all, a date that is none.
-var badRecords = []string{
-	`{"name":"without an id","modifiedOn":"2025-01-01T00:00:00.0000000Z","active":true}`,
-	`{"id":"seven","name":"id is not a number","modifiedOn":"2025-01-01T00:00:00.0000000Z","active":true}`,
-	`42`,
-	`{"id":7,"name":"bad date","modifiedOn":"yesterday","active":true}`,
+// badRecords cannot be stored: no id, an id that is none, not a record at all,
+// a date that is none.
+func badRecords(k *kind) []string {
+	id := `"seven"`
+	if k.key != nil {
+		id = `{"of":"no form"}`
+	}
+	return []string{
+		`{"name":"without an id","modifiedOn":"2025-01-01T00:00:00.0000000Z","active":true}`,
+		`{"id":` + id + `,"name":"id is not a number","modifiedOn":"2025-01-01T00:00:00.0000000Z","active":true}`,
+		`42`,
+		`{"id":7,"name":"bad date","modifiedOn":"yesterday","active":true}`,
+	}
 }
 
 const webPage = "<!DOCTYPE html><html><head><title>Service Unavailable</title></head><body><h1>We'll be back soon</h1></body></html>"
@@ -72,7 +83,7 @@ func (f Fault) check() error {
 	if !isError && !slices.Contains(pageFaults, f.Kind) {
 		return fmt.Errorf("kind %q is not known; want one of %v or an HTTP status such as 500", f.Kind, pageFaults)
 	}
-	if !slices.Contains([]string{"", "list", "export", onToken}, f.On) {
+	if !slices.Contains([]string{"", onList, onExport, onToken}, f.On) {
 		return fmt.Errorf("on is %q; want list, export or token", f.On)
 	}
 	return nil

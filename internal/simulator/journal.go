@@ -43,7 +43,7 @@ func (b *Business) KeepJournal(path string) error {
 	defer b.mu.Unlock()
 	b.journal = &journal{file: file}
 	if err == nil && whole == 0 {
-		b.journal.line(founding{b.world.seed, b.world.counts})
+		b.journal.line(founding{b.world.seed, b.world.founded()})
 		err = b.journal.err
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func (b *Business) checkFounding(line []byte) error {
 	if err := json.Unmarshal(line, &got); err != nil {
 		return err
 	}
-	want := founding{b.world.seed, b.world.counts}
+	want := founding{b.world.seed, b.world.founded()}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		return fmt.Errorf("it is the journal of another company: seed and records are %v, want %v", got, want)
 	}

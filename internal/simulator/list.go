@@ -1,25 +1,30 @@
 package simulator
 
 import (
-	"cmp"
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
-
-	"github.com/lazi/lazisync/internal/entity"
+	"strconv"
 )
 
 const defaultPageSize = 50
 
-// listPage answers a call of a list.
-func (s *Simulator) listPage(c *collection, values url.Values, fault Fault) answer {
+// listPage answers a call of a list, of all records or of those that only lets
+// pass.
+func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fault, only func(*record) bool) answer {
 	p := parameters{values: values}
-	page := p.number("page", 1, 1, math.MaxInt32)
-	size := p.number("pageSize", defaultPageSize, 1, entity.MaxPageSize)
-	count := p.flag("includeTotal")
-	q := query{match: p.filter(c), order: p.sorting(c), skip: (page - 1) * size, limit: size, count: count}
+	page, size := 1, math.MaxInt32
+	first := 1
+	if k.zero {
+		page, first = 0, 0
+	}
+	if k.shape.paged() {
+		page = p.number("page", first, first, math.MaxInt32)
+		size = p.number("pageSize", defaultPageSize, 1, k.maxPage)
+	}
+	count := p.flag("includeTotal", false) || k.shape == tenantEnvelope
+	p.insist(k.needs)
+	q := query{match: both(p.filter(k), only), order: p.sorting(k), skip: (page - first) * size, limit: size, count: count}
 	if p.errors != nil {
 		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", p.errors)
 	}
@@ -27,113 +32,76 @@ func (s *Simulator) listPage(c *collection, values url.Values, fault Fault) answ
 	if fault.Kind == faultEmptyHasMore {
 		records, more = nil, true
 	}
-
-	out := pens.Get().(*pen)
-	out.buf = append(out.buf[:0], '{')
-	out.int("page", int64(page))
-	out.int("pageSize", int64(size))
-	out.flag("hasMore", more)
-	if count {
-		out.int("totalCount", int64(total))
-	} else {
-		out.null("totalCount")
+	if !k.shape.paged() {
+		size = len(records)
 	}
-	out.records(records, (*record).appendList, fault)
+	e := envelope{page, size, more, count, total}
+	return s.write(k, e, records, fault)
+}
+
+// envelope is what stands around the records of a page.
+type envelope struct {
+	page, size int
+	more       bool
+	counted    bool
+	total      int
+}
+
+// write writes a page in the shape of its list.
+func (s *Simulator) write(k *kind, e envelope, records []*record, fault Fault) answer {
+	out := pens.Get().(*pen)
+	out.buf = out.buf[:0]
+	if k.shape != bare {
+		out.buf = append(out.buf, '{')
+		s.head(out, k.shape, e)
+		out.key("data")
+	}
+	out.records(k, records, (*record).appendList, fault)
+	if k.shape != bare {
+		out.buf = append(out.buf, '}')
+	}
 	return out.answer(len(records))
 }
 
-// records writes the array data, with what a fault puts into it.
-func (p *pen) records(records []*record, write func(*record, []byte) []byte, fault Fault) {
-	p.array("data", func() {
-		if fault.Kind == faultBadRecord {
-			for _, bad := range badRecords {
-				p.comma()
-				p.buf = append(p.buf, bad...)
-			}
+// head writes what stands before the records.
+func (s *Simulator) head(out *pen, shape shape, e envelope) {
+	switch shape {
+	case enveloped, unpaged:
+		out.int("page", int64(e.page))
+		out.int("pageSize", int64(e.size))
+		out.flag("hasMore", e.more)
+		if e.counted {
+			out.int("totalCount", int64(e.total))
+		} else {
+			out.null("totalCount")
 		}
-		for _, r := range records {
+	case tenantEnvelope:
+		out.int("tenantId", s.options.Tenant)
+		out.text("tenantName", "simulated-"+strconv.FormatInt(s.options.Tenant, 10))
+		out.int("totalCount", int64(e.total))
+	}
+}
+
+// records writes an array of records, with what a fault puts into it.
+func (p *pen) records(k *kind, records []*record, write func(*record, []byte) []byte, fault Fault) {
+	p.buf = append(p.buf, '[')
+	if fault.Kind == faultBadRecord {
+		for _, bad := range badRecords(k) {
 			p.comma()
-			p.buf = write(r, p.buf)
+			p.buf = append(p.buf, bad...)
 		}
-		if fault.Kind == faultRepeatRecord && len(records) > 0 {
-			p.comma()
-			p.buf = write(records[0], p.buf)
-		}
-	})
+	}
+	for _, r := range records {
+		p.comma()
+		p.buf = write(r, p.buf)
+	}
+	if fault.Kind == faultRepeatRecord && len(records) > 0 {
+		p.comma()
+		p.buf = write(records[0], p.buf)
+	}
+	p.buf = append(p.buf, ']')
 }
 
 func (p *pen) answer(records int) answer {
-	p.buf = append(p.buf, '}')
 	return answer{status: http.StatusOK, body: p.buf, records: records, buffer: p}
-}
-
-// filter is what the list's parameters select, nil where that is everything.
-func (p *parameters) filter(c *collection) func(*record) bool {
-	const never, always = ticks(math.MinInt64), ticks(math.MaxInt64)
-	modifiedFrom, modifiedBefore := p.moment("modifiedOnOrAfter", never), p.moment("modifiedBefore", always)
-	createdFrom, createdBefore := p.moment("createdOnOrAfter", never), p.moment("createdBefore", always)
-	byModified := modifiedFrom != never || modifiedBefore != always
-	byCreated := createdFrom != never || createdBefore != always
-	active, inactive := p.states(c)
-	ids := p.ids("ids")
-	if !byModified && !byCreated && active && inactive && ids == nil {
-		return nil
-	}
-	return func(r *record) bool {
-		switch {
-		case r.Inactive && !inactive, !r.Inactive && !active:
-			return false
-		case byModified && (r.Dateless || r.Modified < modifiedFrom || r.Modified >= modifiedBefore):
-			return false
-		case byCreated && (r.Created < createdFrom || r.Created >= createdBefore):
-			return false
-		}
-		return ids == nil || slices.Contains(ids, r.id)
-	}
-}
-
-// states says which records the list shows: active, inactive or both. A list
-// without such a parameter shows whatever was not deleted.
-func (p *parameters) states(c *collection) (active, inactive bool) {
-	switch name := c.States.Name; name {
-	case "":
-		return true, c.Inactive != entity.Deleted
-	case "activeState":
-		choice := p.choice(name, "ActiveOnly", "InactiveOnly", "All")
-		return choice != "InactiveOnly", choice != "ActiveOnly"
-	default:
-		choice := p.choice(name, "True", "Any", "False")
-		return choice != "False", choice != "True"
-	}
-}
-
-// sorting is the order that sort asks for, nil for that of ids.
-func (p *parameters) sorting(c *collection) func(a, b *record) int {
-	text := p.values.Get("sort")
-	if text == "" || text == "+Id" {
-		return nil
-	}
-	field := strings.TrimLeft(text, "+-")
-	if len(field) != len(text)-1 || !slices.Contains(c.sorts, field) {
-		p.bad("sort", "The value '%s' is not valid for Sort.", text)
-		return nil
-	}
-	direction := 1
-	if text[0] == '-' {
-		direction = -1
-	}
-	return func(a, b *record) int { return direction * a.compareBy(field, b) }
-}
-
-// compareBy orders by a field that the list can be sorted by. How priorities
-// compare is not documented; they are accepted and leave the order of ids.
-func (r *record) compareBy(field string, other *record) int {
-	switch field {
-	case "ModifiedOn":
-		return r.position().compare(other.position())
-	case "CreatedOn":
-		return cmp.Or(cmp.Compare(r.Created, other.Created), cmp.Compare(r.id, other.id))
-	default:
-		return cmp.Compare(r.id, other.id)
-	}
 }

@@ -25,8 +25,9 @@ type Options struct {
 	ClientID, ClientSecret, AppKey string
 	WithoutScopes                  []string // scopes that the app was not granted, such as tn.jpm.jobs:r
 
-	RecordsPerEntity int            // 1,000 unless set
-	Records          map[string]int // by entity, where it differs
+	RecordsPerEntity int            // customers, jobs, invoices and estimates each; 1,000 unless set
+	Records          map[string]int // by entity, where it differs; 200 of all others
+	Busy             []string       // entities that Mutate and Run change; those four unless set
 
 	FeedLag           time.Duration // how long a change stays out of an export that does not ask for recent ones; 15 min
 	FeedTokenLifetime time.Duration // of a continueFrom token; without end unless set
@@ -63,10 +64,16 @@ func setDefault[T comparable](option *T, value T) {
 	}
 }
 
+// fewRecords are enough of most entities: more than one page of default size.
+const fewRecords = 200
+
 // count says how many records of an entity there are in the beginning.
-func (o Options) count(entity string) int {
-	if n, ok := o.Records[entity]; ok {
+func (o Options) count(k *kind) int {
+	if n, ok := o.Records[k.name]; ok {
 		return n
 	}
-	return o.RecordsPerEntity
+	if k.core {
+		return o.RecordsPerEntity
+	}
+	return fewRecords
 }

@@ -44,15 +44,17 @@ func (p *parameters) number(name string, unset, least, most int) int {
 	return int(n)
 }
 
-func (p *parameters) flag(name string) bool {
+func (p *parameters) flag(name string, unset bool) bool {
 	switch strings.ToLower(p.values.Get(name)) {
 	case "true":
 		return true
-	case "", "false":
+	case "false":
+		return false
+	case "":
 	default:
 		p.notValid(name)
 	}
-	return false
+	return unset
 }
 
 func (p *parameters) choice(name string, choices ...string) string {
@@ -93,21 +95,18 @@ func parseMoment(text string) (ticks, error) {
 
 const maxIDs = 50
 
-func (p *parameters) ids(name string) []int64 {
+// list reads values with commas between, nil where there are none.
+func (p *parameters) list(name string) []string {
 	text := p.values.Get(name)
 	if text == "" {
 		return nil
 	}
-	parts := strings.Split(text, ",")
-	if len(parts) > maxIDs {
+	values := strings.Split(text, ",")
+	if len(values) > maxIDs {
 		p.bad(name, "At most %d values are allowed.", maxIDs)
 	}
-	ids := make([]int64, len(parts))
-	for i, part := range parts {
-		var err error
-		if ids[i], err = strconv.ParseInt(strings.TrimSpace(part), 10, 64); err != nil {
-			p.notValid(name)
-		}
+	for i := range values {
+		values[i] = strings.TrimSpace(values[i])
 	}
-	return ids
+	return values
 }

@@ -1,6 +1,13 @@
 package simulator
 
-import "cmp"
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // state is everything about a record that is not decided by the seed. A
 // record's JSON follows from seed, entity and state alone, so that a journal of
@@ -12,24 +19,57 @@ type state struct {
 	Modified ticks `json:"modified"`
 	Dateless bool  `json:"dateless,omitempty"` // its modifiedOn reads null
 	Inactive bool  `json:"inactive,omitempty"`
+	Removed  bool  `json:"removed,omitempty"` // no list shows it any more
 	MergedTo int64 `json:"mergedTo,omitempty"`
 }
 
 // record is one version of a record; it is never changed, only replaced.
 type record struct {
 	state
-	id   int64
-	body []byte // as the export feed shows it
-	list int    // so many bytes of body, and a closing brace, are what the list shows
+	id     int64  // its number; most entities show it as their id
+	key    string // what identifies it, where that is not the number
+	body   []byte // as the export feed shows it
+	list   int    // so many bytes of body, and a closing brace, are what the list shows
+	listed []byte // what the list shows, where that is not a part of body
 }
+
+// present says whether the record is neither removed nor inactive.
+func (r *record) present() bool { return !r.Removed && !r.Inactive }
 
 // appendList appends the record as the list shows it.
 func (r *record) appendList(buf []byte) []byte {
+	if r.listed != nil {
+		return append(buf, r.listed...)
+	}
 	return append(append(buf, r.body[:r.list]...), '}')
 }
 
 // appendExport appends the record as the export feed shows it.
 func (r *record) appendExport(buf []byte) []byte { return append(buf, r.body...) }
+
+// identity is what identifies the record among those of its entity: the values
+// of its key, joined with a slash.
+func (r *record) identity() string {
+	if r.key != "" {
+		return r.key
+	}
+	return strconv.FormatInt(r.id, 10)
+}
+
+// value reads a field of the record, with dots between levels.
+func (r *record) value(path string) string {
+	var value any
+	d := json.NewDecoder(bytes.NewReader(r.body))
+	d.UseNumber()
+	if err := d.Decode(&value); err != nil {
+		panic(fmt.Sprintf("simulator: record %d is not JSON: %s", r.id, r.body))
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	return fmt.Sprint(value)
+}
 
 // position is a place in a feed: behind the record that has these values.
 type position struct {

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/lazi/lazisync/internal/entity"
 )
 
 // Simulator is the simulated ServiceTitan.
@@ -29,29 +26,30 @@ type Simulator struct {
 	traces atomic.Uint64
 }
 
-// route is what stands behind a path of the API.
-type route struct {
-	*collection
-	feed entity.Feed
+// Entities are the names of all that is simulated.
+func Entities() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
 }
 
 // New makes a simulated ServiceTitan with its first records. A million records
-// take some seconds and about 1.5 GB.
+// take some seconds and about 1.5 GB. The records of customers, jobs, invoices
+// and estimates are made at once, those of other entities when they are first
+// asked for.
 func New(o Options) *Simulator {
 	o = o.withDefaults()
 	s := &Simulator{
 		Business: newBusiness(o),
 		options:  o,
-		routes:   map[string]route{},
 		signKey:  sha256.Sum256(fmt.Appendf(nil, "continueFrom %d %d", o.Seed, o.Tenant)),
 		tokens:   accessTokens{lifetime: o.TokenLifetime, expiry: map[string]time.Time{}},
 		calls:    callLimit{perSecond: o.RequestsPerSecond},
 		stats:    stats{keep: o.RequestLog},
 	}
-	for _, c := range s.collections {
-		s.routes[c.List] = route{c, entity.List}
-		s.routes[c.Export] = route{c, entity.Export}
-	}
+	s.routes = s.world.routes()
 	return s
 }
 
@@ -73,16 +71,4 @@ func (s *Simulator) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serve the simulated ServiceTitan on %s: %w", listener.Addr(), err)
 	}
 	return nil
-}
-
-// match finds the operation that a request is for. Paths are those of the
-// catalogue with the number of a tenant in place of {tenant}.
-func (s *Simulator) match(r *http.Request) (found route, tenant string, ok bool) {
-	parts := strings.Split(r.URL.Path, "/") // "", module, version, "tenant", number, …
-	if r.Method != http.MethodGet || len(parts) < 6 {
-		return route{}, "", false
-	}
-	tenant, parts[4] = parts[4], "{tenant}"
-	found, ok = s.routes[strings.Join(parts, "/")]
-	return found, tenant, ok
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -9,7 +10,7 @@ import (
 // Stats count what was asked and what was served.
 type Stats struct {
 	TokenCalls int                    `json:"tokenCalls"`
-	Entities   map[string]EntityStats `json:"entities"`
+	Entities   map[string]EntityStats `json:"entities"` // that were asked for, and the core four
 	Requests   []call                 `json:"requests"` // the last ones, oldest first
 }
 
@@ -53,7 +54,7 @@ func (s *stats) note(c call) {
 		s.sum.Entities = map[string]EntityStats{}
 	}
 	e := s.sum.Entities[c.Entity]
-	if c.On == "list" {
+	if c.On == onList {
 		e.ListCalls++
 	} else {
 		e.ExportCalls++
@@ -73,9 +74,10 @@ func (s *Simulator) Stats() Stats {
 	defer s.stats.mu.Unlock()
 	sum := s.stats.sum
 	sum.Entities = map[string]EntityStats{}
-	for _, k := range s.world.kinds {
-		sum.Entities[k.Name] = s.stats.sum.Entities[k.Name]
+	for _, name := range s.world.core() {
+		sum.Entities[name] = EntityStats{}
 	}
+	maps.Copy(sum.Entities, s.stats.sum.Entities)
 	sum.Requests = slices.Clone(sum.Requests[max(0, len(sum.Requests)-s.stats.keep):])
 	return sum
 }

@@ -2,9 +2,9 @@ package simulator
 
 import (
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
-
-	"github.com/lazi/lazisync/internal/entity"
 )
 
 // The first records were made between opening and census, and last changed
@@ -20,63 +20,47 @@ const idStep = 9
 // quarter is the time between changes in bulk.
 const quarter = 91 * 24 * time.Hour
 
-// kind is how one entity is simulated. Another entity is another line in allKinds.
-type kind struct {
-	entity.Entity
-	singular string // in webhook event types
-	firstID  int64
-	sorts    []string // fields that the list can be sorted by
-	inactive int      // so many of a thousand first records are not active
-	dateless int      // so many of a thousand have a null modifiedOn
-	merges   bool     // a record goes by being merged into another
-	write    func(*pen, *world, *record)
-}
-
-// allKinds is everything that is simulated, in the order of the catalogue.
-func allKinds() []*kind {
-	byTime := []string{"Id", "ModifiedOn", "CreatedOn"}
-	return []*kind{
-		{Entity: mustFind("customers"), singular: "customer", firstID: 48_200_000, sorts: byTime, inactive: 20, merges: true, write: writeCustomer},
-		{Entity: mustFind("jobs"), singular: "job", firstID: 190_300_000, sorts: append(byTime[:3:3], "Priority"), inactive: 10, write: writeJob},
-		{Entity: mustFind("invoices"), singular: "invoice", firstID: 390_300_000, sorts: byTime, inactive: 10, dateless: 5, write: writeInvoice},
-		{Entity: mustFind("estimates"), singular: "estimate", firstID: 590_300_000, sorts: byTime, inactive: 20, write: writeEstimate},
-	}
-}
-
-func mustFind(name string) entity.Entity {
-	e, ok := entity.Find(name)
-	if !ok {
-		panic("simulator: not in the catalogue: " + name)
-	}
-	return e
-}
-
-// deleted says whether the record no longer exists for its users.
-func (k *kind) deleted(r *record) bool { return r.Inactive && k.Inactive == entity.Deleted }
-
 // world is what all records are made from.
 type world struct {
 	seed   uint64
 	kinds  []*kind
+	byName map[string]*kind
 	counts map[string]int // first records by entity
 }
 
 func newWorld(o Options) *world {
-	w := &world{seed: uint64(o.Seed), kinds: allKinds(), counts: map[string]int{}}
+	w := &world{seed: uint64(o.Seed), kinds: kinds(), byName: map[string]*kind{}, counts: map[string]int{}}
 	for _, k := range w.kinds {
-		w.counts[k.Name] = o.count(k.Name)
+		w.byName[k.name] = k
+		w.counts[k.name] = o.count(k)
 	}
 	return w
 }
 
 // kind finds what is simulated by the name of its entity, nil where nothing is.
-func (w *world) kind(name string) *kind {
+func (w *world) kind(name string) *kind { return w.byName[name] }
+
+// founded is how many records the company began with, by entity: of the core,
+// and of others where it is not the usual number.
+func (w *world) founded() map[string]int {
+	counts := map[string]int{}
 	for _, k := range w.kinds {
-		if k.Name == name {
-			return k
+		if n := w.counts[k.name]; k.core || n != fewRecords {
+			counts[k.name] = n
 		}
 	}
-	return nil
+	return counts
+}
+
+// core are the four entities that there are many of.
+func (w *world) core() []string {
+	var names []string
+	for _, k := range w.kinds {
+		if k.core {
+			names = append(names, k.name)
+		}
+	}
+	return names
 }
 
 // dice are the random choices for one record. Purpose tells several streams of
@@ -94,13 +78,16 @@ const (
 )
 
 func (w *world) id(k *kind, ordinal int) int64 {
+	if k.idOf != nil {
+		return k.idOf(w, ordinal)
+	}
 	return k.firstID + int64(ordinal)*idStep + w.dice(k, ordinal, forID).Int64N(idStep)
 }
 
 // birth is the state of one of the first records.
 func (w *world) birth(k *kind, ordinal int) state {
 	d := w.dice(k, ordinal, forBirth)
-	age := ticks(float64(census-opening) * float64(ordinal) / float64(w.counts[k.Name]))
+	age := ticks(float64(census-opening) * float64(ordinal) / float64(w.counts[k.name]))
 	s := state{Ordinal: ordinal, Created: opening + age, Modified: census}
 	s.Created += ticks(d.Int64N(int64(time.Minute / 100)))
 
@@ -123,13 +110,40 @@ func (w *world) birth(k *kind, ordinal int) state {
 // record writes a state down.
 func (w *world) record(k *kind, s state) *record {
 	r := &record{state: s, id: w.id(k, s.Ordinal)}
-	p := pen{buf: make([]byte, 0, 3072)}
-	p.bare(func() { k.write(&p, w, r) })
-	r.body = append(make([]byte, 0, len(p.buf)), p.buf...)
+	if k.write == nil {
+		return w.fieldRecord(k, r)
+	}
+	r.body = row(func(p *pen) { k.write(p, w, r) })
+	if k.listed != nil {
+		r.listed = row(func(p *pen) { k.listed(p, w, r) })
+	}
 	if r.list == 0 {
 		r.list = len(r.body) - 1
 	}
 	return r
+}
+
+// fieldRecord writes down a record that is written from its kind's fields.
+func (w *world) fieldRecord(k *kind, r *record) *record {
+	r.body = row(func(p *pen) { w.fields(p, k, r, listOnly) })
+	r.list = len(r.body) - 1
+	if slices.ContainsFunc(k.form, func(f field) bool { return f.in != everywhere }) {
+		r.listed = row(func(p *pen) { w.fields(p, k, r, exportOnly) })
+	}
+	if k.key != nil {
+		values := make([]string, len(k.key))
+		for i, path := range k.key {
+			values[i] = r.value(path)
+		}
+		r.key = strings.Join(values, "/")
+	}
+	return r
+}
+
+func row(write func(*pen)) []byte {
+	p := pen{buf: make([]byte, 0, 3072)}
+	p.bare(func() { write(&p) })
+	return append(make([]byte, 0, len(p.buf)), p.buf...)
 }
 
 // refer picks an ordinal among the first records of an entity, for one record

@@ -1,0 +1,91 @@
+package simulator
+
+import (
+	"fmt"
+	"strings"
+)
+
+// field is one field of a record that is written by its row in the tables.
+type field struct {
+	name     string
+	form     string   // one of forms, or "choice"
+	choices  []string // of a choice
+	nullable bool
+	settled  bool // it stays what it was when the record was made
+	in       place
+}
+
+// place is where a field is shown.
+type place int
+
+const (
+	everywhere place = iota
+	exportOnly
+	listOnly
+)
+
+// readFields reads "name name:form name:One|Two …". Without a form, the name
+// decides. A question mark behind it says that the field may be null, a sign
+// before it that it is shown in the export (+) or the list (-) alone, or that
+// it never changes (!).
+func readFields(text string) []field {
+	var fields []field
+	for token := range strings.FieldsSeq(text) {
+		f := field{}
+		token, f.nullable = strings.CutSuffix(token, "?")
+		switch token[0] {
+		case '+':
+			f.in = exportOnly
+		case '-':
+			f.in = listOnly
+		case '!':
+			f.settled = true
+		}
+		f.name, f.form, _ = strings.Cut(strings.TrimLeft(token, "+-!"), ":")
+		if f.form == "" {
+			f.form = formByName(f.name)
+		}
+		if strings.Contains(f.form, "|") {
+			f.form, f.choices = "choice", strings.Split(f.form, "|")
+		}
+		if _, known := forms[f.form]; !known {
+			panic(fmt.Sprintf("simulator: field %q has the unknown form %q", token, f.form))
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// formByName is the form of most fields with that name.
+func formByName(name string) string {
+	if form, ok := formsByName[name]; ok {
+		return form
+	}
+	for _, ending := range []struct{ suffix, form string }{
+		{"Ids", "ids"}, {"Id", "ref"}, {"On", "time"}, {"Number", "digits"}, {"Amount", "number"}, {"Rate", "number"}, {"Cost", "number"},
+		{"Price", "number"}, {"Date", "date"},
+	} {
+		if strings.HasSuffix(name, ending.suffix) {
+			return ending.form
+		}
+	}
+	return "text"
+}
+
+var formsByName = map[string]string{
+	"active": "active", "createdOn": "created", "modifiedOn": "modified", "createdById": "user", "mergedToId": "merged",
+	"number": "digits", "amount": "number", "total": "number", "subTotal": "number", "balance": "number", "tax": "number", "salesTax": "number",
+	"cost": "number", "price": "number", "hours": "number", "percent": "number", "from": "number", "to": "number", "quantity": "number",
+	"start": "time", "end": "time", "date": "date", "customFields": "customFields", "externalData": "none", "items": "lines", "address": "address",
+	"customer": "customer", "location": "customer", "businessUnit": "unit", "vendor": "named", "batch": "named", "job": "job",
+	"description": "html", "summary": "html", "memo": "html",
+}
+
+// choice shortens what several tables say.
+const (
+	syncStatus   = "syncStatus:Pending|Posted|Exported"
+	priority     = "priority:Low|Normal|High|Urgent"
+	employee     = "employeeId !employeeType:Technician|Employee"
+	contactType  = "type:Phone|Email|Fax|MobilePhone"
+	customFields = "name dataType:Text|Dropdown|Numeric dataTypeOptions:none createdOn modifiedOn"
+)

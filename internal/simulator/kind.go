@@ -1,0 +1,145 @@
+package simulator
+
+import (
+	"hash/fnv"
+	"slices"
+	"strings"
+)
+
+// kind is how one entity is simulated: where it is read, how its list behaves,
+// and what its records look like. The zero value of every field is what most
+// entities have; what differs is a line in one of the tables.
+type kind struct {
+	name     string // plural, snake case
+	singular string // in webhook event types
+	scope    string // what the app must be granted to read it
+
+	list   string // path with {tenant}; "" where there is only a feed
+	export string // path with {tenant}; "" where there is no feed
+	legacy string // an older path of the same feed
+
+	// The list.
+	shape   shape
+	states  states
+	filter  window
+	ids     bool       // it takes ids
+	sorts   []string   // fields that it can be sorted by; without any it has no sort parameter and an order of its own
+	maxPage int        // 5,000 unless set
+	zero    bool       // its first page is 0
+	needs   [][]string // it refuses to run without one parameter of each group
+	refers  reference  // records can be asked for by what they refer to
+
+	// The feed.
+	exportStates bool // it takes active
+
+	// The records.
+	fields   string   // see readFields; id comes before them unless key is set
+	key      []string // fields that identify a record, where that is not an int64 id
+	firstID  int64
+	idOf     func(w *world, ordinal int) int64 // where ids follow from others
+	inactive int                               // so many of a thousand first records are not active
+	dateless int                               // so many of a thousand have a null modifiedOn
+	merges   bool                              // a record goes by being merged into another
+	core     bool                              // one of the four entities that there are many of
+	write    func(*pen, *world, *record)       // in place of fields
+	listed   func(*pen, *world, *record)       // the row of the list, where it is another
+
+	form  []field // fields, read
+	gone  bool    // active=false means that the record no longer exists: lists do not show it
+	fixed bool    // nothing in a record tells that it is not active
+}
+
+// shape is what surrounds the records of a list.
+type shape int
+
+const (
+	enveloped      shape = iota // page, pageSize, hasMore, totalCount, data
+	unpaged                     // the same, but every record at once
+	bare                        // a JSON array, every record at once
+	dataOnly                    // {data}, paged
+	dataUnpaged                 // {data}, every record at once
+	tenantEnvelope              // {tenantId, tenantName, totalCount, data}, every record at once
+)
+
+func (s shape) paged() bool { return s == enveloped || s == dataOnly }
+
+// states is how a list is asked for records that are not active.
+type states int
+
+const (
+	noStates        states = iota // not at all: it shows whatever was not deleted
+	active                        // active=True|Any|False, True unless given
+	activeAny                     // the same, Any unless given
+	activeState                   // activeState=ActiveOnly|InactiveOnly|All, ActiveOnly unless given
+	activeOnly                    // activeOnly=true|false, true unless given
+	includeInactive               // includeInactive=true|false, false unless given
+)
+
+// window says by which moments a list can be filtered.
+type window int
+
+const (
+	byChange     window = iota // modifiedOnOrAfter, modifiedBefore, createdOnOrAfter, createdBefore
+	byModified                 // the first two alone
+	byCreation                 // the last two alone
+	bySubmission               // submittedOnOrAfter, submittedBefore
+	byUTC                      // fromUtc, toUtc
+	noWindow                   // by none
+)
+
+// reference is a parameter that selects records by a field of theirs.
+type reference struct{ param, field string }
+
+// byTime are the fields that most lists can be sorted by. It is also taken for
+// lists whose fields are not documented.
+var byTime = []string{"Id", "ModifiedOn", "CreatedOn"}
+
+// module is a table of one module of the API: its paths are completed, and what
+// follows from a row is filled in.
+func module(base string, kinds ...*kind) []*kind {
+	base = "/" + base + "/tenant/{tenant}/"
+	for _, k := range kinds {
+		for _, path := range []*string{&k.list, &k.export, &k.legacy} {
+			if *path != "" && (*path)[0] != '/' {
+				*path = base + *path
+			}
+		}
+		k.complete()
+	}
+	return kinds
+}
+
+// complete fills in what follows from the rest of a row.
+func (k *kind) complete() {
+	setDefault(&k.maxPage, 5000)
+	setDefault(&k.singular, singular(k.name))
+	setDefault(&k.firstID, 600_000_000+int64(hash(k.name)%2_000_000_000))
+	k.form = readFields(k.fields)
+	has := func(form string, in place) bool {
+		return slices.ContainsFunc(k.form, func(f field) bool { return f.form == form && f.in == in })
+	}
+	if k.write == nil {
+		k.gone = has("active", exportOnly) && k.states == noStates
+		k.fixed = !k.gone && k.states == noStates && !has("active", everywhere) && !has("canceled", everywhere)
+	}
+	if !k.fixed {
+		setDefault(&k.inactive, 30)
+	}
+}
+
+// deleted says whether the record no longer exists for its users.
+func (k *kind) deleted(r *record) bool { return r.Removed || r.Inactive && k.gone }
+
+// singular is one of many: contacts, entries, purchase_orders.
+func singular(name string) string {
+	if stem, ok := strings.CutSuffix(name, "ies"); ok {
+		return stem + "y"
+	}
+	return strings.TrimSuffix(name, "s")
+}
+
+func hash(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text))
+	return h.Sum64()
+}
