@@ -226,6 +226,20 @@ func TestRejectedControlRepeated(t *testing.T) {
 	require.Equal(t, rejected[0], rejected[1])
 }
 
+func TestRejectedControlThatIsReplayedIsJudgedAfresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cancel := events.ControlData{Action: events.Cancel, WorkflowID: workflows.FullSyncID(events.RequestID("/test", "f1"))}
+	require.NoError(t, w.controls(w.control(t, "c1", cancel)))
+	require.Len(t, w.rejections(t), 1, "its run is not known yet")
+
+	require.NoError(t, w.requests(w.ask(t, "f1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.controls(w.control(t, "c1", cancel)))
+	require.Len(t, w.rejections(t), 1)
+	require.Equal(t, "cancel", w.temporal.signals[cancel.WorkflowID][0].Name)
+	require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
+}
+
 func TestControlWaitsForTemporal(t *testing.T) {
 	t.Parallel()
 	w := running(t)

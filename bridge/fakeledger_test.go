@@ -123,7 +123,9 @@ func (f *fakeLedger) older(t time.Time, age time.Duration) bool { return f.world
 
 func (f *fakeLedger) RecordControl(_ context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	err = f.world.effect("record", c.ID, func() error {
-		if _, repeated = f.controls[c.ID]; !repeated {
+		old := f.controls[c.ID]
+		replayed := old != nil && old.State == ledger.ControlRejected && old.Sequence != c.Sequence
+		if repeated = old != nil && !replayed; !repeated {
 			f.controls[c.ID] = &c
 		}
 		held = *f.controls[c.ID]

@@ -58,7 +58,8 @@ type RequestLedger interface {
 
 // ControlLedger keeps controls.
 type ControlLedger interface {
-	// RecordControl records a control, or returns the one that is there.
+	// RecordControl records a control, or returns the one that is there. One that was
+	// rejected and comes again as another message is pending afresh.
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
 	SettleControl(ctx context.Context, id string, state ledger.ControlState, why *events.Rejection) error
 	// PendingControls lists the controls that are not settled, in the order of their events.

@@ -39,7 +39,8 @@ func queryControls(ctx context.Context, q querier, where string, args ...any) ([
 }
 
 // RecordControl records a control as pending, and returns what the ledger holds
-// under its identity and whether it was there already.
+// under its identity and whether it was there already. One that was rejected and comes
+// again as another message, as a replay does, is pending afresh.
 func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	message, err := json.Marshal(c.Message)
 	if err != nil {
@@ -47,8 +48,13 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 	}
 	err = s.transact(ctx, fmt.Sprintf("record control %s", c.ID), func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
-			insert into raw.sync_controls (control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (control_id) do nothing`,
+			insert into raw.sync_controls as held (control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			on conflict (control_id) do update
+			set reason = excluded.reason, actor = excluded.actor, sequence = excluded.sequence, message = excluded.message,
+				state = 'pending', rejection = null, settled_at = null, received_at = excluded.received_at
+			where held.state = 'rejected' and held.sequence <> excluded.sequence
+				and (held.action, held.workflow_id, held.target) = (excluded.action, excluded.workflow_id, excluded.target)`,
 			c.ID, text(c.Source), text(c.EventID), c.Action, text(c.WorkflowID), text(c.Target), text(c.Reason), text(c.Actor),
 			int64(c.Sequence), message)
 		if err != nil {

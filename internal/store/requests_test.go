@@ -204,5 +204,20 @@ func TestControls(t *testing.T) {
 	pending, err = f.PendingControls(t.Context())
 	require.NoError(t, err)
 	require.Len(t, pending, 1)
+
+	replayed := early
+	replayed.Sequence = 12
+	other := replayed
+	other.Action = events.Resume
+	held, repeated, err = f.RecordControl(t.Context(), other)
+	require.NoError(t, err)
+	require.True(t, repeated, "other data under the same identity changes nothing")
+	require.Equal(t, ledger.ControlRejected, held.State)
+	held, repeated, err = f.RecordControl(t.Context(), replayed)
+	require.NoError(t, err)
+	require.False(t, repeated, "a replay is judged afresh")
+	require.Equal(t, ledger.ControlPending, held.State)
+	require.EqualValues(t, 12, held.Sequence)
+	require.Nil(t, held.Rejection)
 	require.ErrorIs(t, f.SettleControl(t.Context(), "nobody", ledger.ControlApplied, nil), ledger.ErrUnknown)
 }
