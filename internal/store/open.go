@@ -22,6 +22,7 @@ type Options struct {
 	MaxConns    int32  // connections at most; 0 leaves it to the URL's pool_max_conns or pgx
 	Application string // shown in pg_stat_activity; default "lazisync"
 	Overlap     time.Duration
+	DeleteGuard float64        // share of a table's live rows that a sweep may mark deleted; default DefaultDeleteGuard
 	Logger      zerolog.Logger // hears of transactions that are tried again
 }
 
@@ -31,6 +32,8 @@ type Store struct {
 	pool    *pgxpool.Pool
 	overlap time.Duration
 	log     zerolog.Logger
+
+	deleteGuard float64
 }
 
 // Open makes a Store for the database at a URL. It connects on first use, so it
@@ -57,7 +60,10 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.Overlap == 0 {
 		o.Overlap = DefaultOverlap
 	}
-	return &Store{pool: pool, overlap: o.Overlap, log: o.Logger}, nil
+	if o.DeleteGuard == 0 {
+		o.DeleteGuard = DefaultDeleteGuard
+	}
+	return &Store{pool: pool, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard}, nil
 }
 
 // configure sets what every connection needs, unless the URL says otherwise. The

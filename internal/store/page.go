@@ -30,7 +30,7 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 	if p.Date.IsZero() {
 		return ledger.Position{}, fmt.Errorf("%s: the page has no date, which orders versions", what)
 	}
-	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p}
+	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p, guard: s.deleteGuard}
 	var next ledger.Position
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		next, err = page.store(ctx, tx, at.Version)
@@ -46,6 +46,7 @@ type pageStore struct {
 	mode   events.Mode
 	entity entity.Entity
 	page   entity.Page
+	guard  float64 // share of the live rows that a sweep may mark deleted
 }
 
 // store is the transaction of a page.
@@ -67,22 +68,25 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (ledger.
 	if err := s.reject(ctx, tx, rejected); err != nil {
 		return ledger.Position{}, err
 	}
-	next, err := s.advance(ctx, tx, done, int64(len(rejected)))
+	swept, err := s.sweep(ctx, tx, fence)
 	if err != nil {
 		return ledger.Position{}, err
 	}
-	watermark := fence.watermark
-	if watermark.IsZero() {
-		watermark = s.page.Date
+	next, err := s.advance(ctx, tx, done, int64(len(rejected)), swept)
+	if err != nil {
+		return ledger.Position{}, err
 	}
-	move := s.moves(resume, fence.baseVersion)
-	return next, s.saveState(ctx, tx, done.live, move, watermark)
+	if fence.watermark.IsZero() {
+		fence.watermark = s.page.Date
+	}
+	return next, s.saveState(ctx, tx, done.live-swept.deleted, next.Status, s.moves(resume, fence, next.Status), fence.watermark)
 }
 
 // fence is what a page needs to know of its cursor.
 type fence struct {
-	baseVersion int64
-	watermark   time.Time
+	baseVersion  int64
+	watermark    time.Time
+	allowDeletes bool
 }
 
 // lock holds the run undecided and its cursor until the transaction ends, if the
@@ -96,10 +100,10 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	var status events.Status
 	var watermark *time.Time
 	err = tx.QueryRow(ctx, `
-		select r.state, c.version, c.status, c.base_version, c.watermark
+		select r.state, c.version, c.status, c.base_version, c.watermark, r.allow_deletes
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
-		for share of r for update of c`, s.run, tableName(s.entity)).Scan(&state, &current, &status, &f.baseVersion, &watermark)
+		for share of r for update of c`, s.run, tableName(s.entity)).Scan(&state, &current, &status, &f.baseVersion, &watermark, &f.allowDeletes)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, fmt.Errorf("the run has no position in the entity: %w", ledger.ErrUnknown)
@@ -136,9 +140,20 @@ func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Reje
 	return nil
 }
 
-// advance moves the cursor behind the page.
-func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected int64) (ledger.Position, error) {
+// advance moves the cursor behind the page, or ends it there.
+func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected int64, swept swept) (ledger.Position, error) {
 	cursor, err := document(s.page.Next)
+	if err != nil {
+		return ledger.Position{}, err
+	}
+	status := events.Status("")
+	switch {
+	case swept.refused != nil:
+		status = events.StatusFailed
+	case s.page.Last:
+		status = events.StatusCompleted
+	}
+	failure, err := document(swept.refused)
 	if err != nil {
 		return ledger.Position{}, err
 	}
@@ -148,12 +163,12 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected
 		update raw.sync_cursors
 		set cursor = $3, version = version + 1, pages = pages + 1, fetched = fetched + $4, inserted = inserted + $5,
 			updated = updated + $6, unchanged = unchanged + $7, deleted = deleted + $8, rejected = rejected + $9,
-			total = case when $10 >= 0 then $10 else total end, status = case when $11 then 'completed' else '' end,
-			watermark = coalesce(watermark, $12), updated_at = clock_timestamp()
+			total = case when $10 >= 0 then $10 else total end, status = $11,
+			watermark = coalesce(watermark, $12), error = $13, updated_at = clock_timestamp()
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
-		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted, rejected,
-		int64(s.page.Total), s.page.Last, s.page.Date)
+		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted+swept.deleted, rejected,
+		int64(s.page.Total), string(status), s.page.Date, failure)
 	if err != nil {
 		return ledger.Position{}, err
 	}
@@ -166,13 +181,16 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected
 // is stored. A watermark counts only when the listing was read to its end. A full
 // moves the point once, at its end, unless an incremental moved it meanwhile: that
 // one follows the chain of earlier points and has missed nothing.
-func (s pageStore) moves(at resume, baseVersion int64) (m move) {
+func (s pageStore) moves(at resume, f fence, status events.Status) (m move) {
+	if status == events.StatusFailed {
+		return m
+	}
 	switch s.mode {
 	case events.Incremental:
 		m.token = s.page.Next.Token != ""
 		m.since = s.page.Last
 	case events.Full:
-		m.since = s.page.Last && at.version == baseVersion
+		m.since = s.page.Last && at.version == f.baseVersion
 		m.token = m.since
 	}
 	return m
@@ -182,10 +200,10 @@ func (s pageStore) moves(at resume, baseVersion int64) (m move) {
 type move struct{ token, since bool }
 
 // saveState keeps the table's counts, resume point and freshness.
-func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, m move, watermark time.Time) error {
-	status := "running"
-	if s.page.Last {
-		status = string(events.StatusCompleted)
+func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status events.Status, m move, watermark time.Time) error {
+	shown, complete := string(status), status == events.StatusCompleted
+	if status == "" {
+		shown = "running"
 	}
 	_, err := tx.Exec(ctx, `
 		insert into raw.sync_state as s (tenant_id, table_name, records_count, sync_status, resume_token, resume_since,
@@ -201,7 +219,7 @@ func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, m move,
 			last_full_sync        = coalesce(excluded.last_full_sync, s.last_full_sync),
 			last_incremental_sync = coalesce(excluded.last_incremental_sync, s.last_incremental_sync),
 			updated_at            = clock_timestamp()`,
-		s.tenant, tableName(s.entity), live, status, m.token, text(s.page.Next.Token), m.since, watermark,
-		s.page.Last && s.mode == events.Full, s.page.Last && s.mode == events.Incremental)
+		s.tenant, tableName(s.entity), live, shown, m.token, text(s.page.Next.Token), m.since, watermark,
+		complete && s.mode == events.Full, complete && s.mode == events.Incremental)
 	return err
 }

@@ -221,7 +221,7 @@ func TestRepeatedRecordsInAPage(t *testing.T) {
 	c := find(t, "customers")
 	run := f.beginFull("r", "customers")
 	p := f.storePage(run, c, f.open(run, c), page(at(3), "1", false,
-		customer(2, at(0), "only"), customer(1, at(2), "newest"), customer(1, at(1), "older"), customer(1, at(2), "newest and last")))
+		customer(2, at(0), "only"), customer(1, at(2), "newest"), customer(1, at(2), "newest and last"), customer(1, at(1), "older")))
 	require.Equal(t, "newest and last", f.version(1).Name)
 	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 2}, p.Counts)
 }

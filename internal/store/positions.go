@@ -60,31 +60,34 @@ func (s *Store) Open(ctx context.Context, run int64, tenant string, mode events.
 	if err != nil {
 		return p, fmt.Errorf("open %s for run %d: %w", e.Name, run, err)
 	}
-	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run), func(tx pgx.Tx) error {
-		if err := shareRun(ctx, tx, run); err != nil {
-			return err
-		}
-		// Both who looks whether the entity is busy and who makes it so hold this lock.
-		if err := advisoryLock(ctx, tx, fmt.Sprintf("table %d %s", number, tableName(e))); err != nil {
-			return err
-		}
-		positions, err := positionsOf(ctx, tx, []int64{run})
-		if err != nil {
-			return err
-		}
-		var opened bool
-		if p, opened = positions[run][e.Name]; opened {
-			return nil
-		}
-		if mode != events.Incremental {
-			if err := notBusy(ctx, tx, run, number, e); err != nil {
-				return err
-			}
-		}
-		p, err = s.begin(ctx, tx, run, number, mode, e)
+	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run), func(tx pgx.Tx) (err error) {
+		p, err = s.open(ctx, tx, run, number, mode, e)
 		return err
 	})
 	return p, err
+}
+
+func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
+	if err := shareRun(ctx, tx, run); err != nil {
+		return p, err
+	}
+	// Both who looks whether the entity is busy and who makes it so hold this lock.
+	if err := advisoryLock(ctx, tx, fmt.Sprintf("table %d %s", tenant, tableName(e))); err != nil {
+		return p, err
+	}
+	positions, err := positionsOf(ctx, tx, []int64{run})
+	if err != nil {
+		return p, err
+	}
+	if p, opened := positions[run][e.Name]; opened {
+		return p, nil
+	}
+	if mode != events.Incremental {
+		if err := notBusy(ctx, tx, run, tenant, e); err != nil {
+			return p, err
+		}
+	}
+	return s.begin(ctx, tx, run, tenant, mode, e)
 }
 
 // notBusy fails with ledger.ErrBusy while another full or rebuild run has not

@@ -23,7 +23,10 @@ var pruneSteps = []string{`
 		select control_id from raw.sync_controls
 		where state <> 'pending' and settled_at < clock_timestamp() - $1::interval limit $2)`, `
 	delete from raw.rejected_records where ctid in (
-		select ctid from raw.rejected_records where rejected_at < clock_timestamp() - $1::interval limit $2)`,
+		select ctid from raw.rejected_records where rejected_at < clock_timestamp() - $1::interval limit $2)`, `
+	delete from raw.sync_seen where ctid in (
+		select s.ctid from raw.sync_seen s left join raw.sync_runs r using (run_number)
+		where coalesce(r.state, '') <> 'running' and $1::interval is not null limit $2)`,
 }
 
 // Prune deletes what ended longer than keep ago: runs with their requests, controls,

@@ -1,14 +1,17 @@
 package store_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store"
 )
 
 func TestReceive(t *testing.T) {
@@ -69,6 +72,10 @@ func TestReceiveConcurrently(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const bridges, size = 4, 500
+	var retries bytes.Buffer
+	s, err := store.Open(t.Context(), f.url, store.Options{Logger: zerolog.New(zerolog.SyncWriter(&retries))})
+	require.NoError(t, err)
+	defer s.Close()
 	type answer struct {
 		receipts []ledger.Receipt
 		err      error
@@ -80,7 +87,7 @@ func TestReceiveConcurrently(t *testing.T) {
 			for i := range batch {
 				batch[i] = request(events.Incremental, fmt.Sprint((i*(2*n+1)+n)%size), "jobs")
 			}
-			receipts, err := f.Receive(t.Context(), batch)
+			receipts, err := s.Receive(t.Context(), batch)
 			answers <- answer{receipts, err}
 		}()
 	}
@@ -98,6 +105,7 @@ func TestReceiveConcurrently(t *testing.T) {
 	for id, times := range fresh {
 		require.Equal(t, 1, times, id)
 	}
+	require.Empty(t, retries.String(), "they wait for each other, and do not deadlock")
 }
 
 func TestAccept(t *testing.T) {
