@@ -46,6 +46,11 @@ func newBusiness(o Options) *Business {
 	if b.busy == nil {
 		b.busy = b.world.core()
 	}
+	for _, name := range b.busy {
+		if b.collections[name] == nil {
+			panic("simulator: Options.Busy names an entity that is not simulated: " + name)
+		}
+	}
 	var stocking sync.WaitGroup
 	for _, name := range b.world.core() {
 		stocking.Go(func() { b.stocked(name) })

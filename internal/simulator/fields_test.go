@@ -28,16 +28,28 @@ var (
 // listed as nullable must be seen both ways, so that both ways get tested.
 func TestFields(t *testing.T) {
 	t.Parallel()
-	a := start(t, simulator.Options{Seed: 3, RecordsPerEntity: 500})
+	more := map[string]int{"locations": 500}
+	a := start(t, simulator.Options{Seed: 3, RecordsPerEntity: 500, Records: more})
 	for entity, paths := range map[string][2]string{
 		"customers": {customersExport, customersList + "?active=Any&pageSize=5000"},
 		"jobs":      {jobsExport, jobsList + "?pageSize=5000"},
 		"invoices":  {invoicesExport, invoicesList + "?activeState=All&pageSize=5000"},
 		"estimates": {estimatesExport, estimatesList + "?active=Any&pageSize=5000"},
+
+		"locations":    {"/crm/v2/tenant/{tenant}/export/locations", "/crm/v2/tenant/{tenant}/locations?active=Any&pageSize=5000"},
+		"appointments": {"/jpm/v2/tenant/{tenant}/export/appointments", "/jpm/v2/tenant/{tenant}/appointments?active=Any&pageSize=5000"},
+		"payments":     {"/accounting/v2/tenant/{tenant}/export/payments", "/accounting/v2/tenant/{tenant}/payments?activeState=All&pageSize=5000"},
+		"technicians":  {"/settings/v2/tenant/{tenant}/export/technicians", "/settings/v2/tenant/{tenant}/technicians?active=Any&pageSize=5000"},
+		"appointment_assignments": {
+			"/dispatch/v2/tenant/{tenant}/export/appointment-assignments", "/dispatch/v2/tenant/{tenant}/appointment-assignments?active=Any&pageSize=5000",
+		},
+		"customer_contacts": {
+			"/crm/v2/tenant/{tenant}/export/customers/contacts", "/crm/v2/tenant/{tenant}/customers/contacts?modifiedBefore=2100-01-01&pageSize=5000",
+		},
 	} {
 		want := wantedForms(t, "testdata/fields/"+entity+".txt")
 		require.Equal(t, want, a.forms(t, paths[0]), entity+" in the export")
-		if entity == "jobs" {
+		if entity == "jobs" || entity == "customer_contacts" {
 			delete(want, "active") // the one field that the list does not show
 		}
 		require.Equal(t, want, a.forms(t, paths[1]), entity+" in the list")

@@ -106,7 +106,7 @@ var forms = map[string]func(x *writing, name string){
 	"html":    func(x *writing, name string) { x.text(name, x.now.pick(complaints)) },
 	"email":   func(x *writing, name string) { x.text(name, x.now.pick(logins)+"@example.com") },
 	"phone":   func(x *writing, name string) { x.text(name, "555"+strconv.Itoa(1_000_000+x.now.IntN(8_999_999))) },
-	"strings": func(x *writing, name string) { x.array(name, func() { x.comma(); x.quoted(x.now.pick(units)) }) },
+	"strings": func(x *writing, name string) { x.strings(name, x.now.pick(units)) },
 
 	"named":    func(x *writing, name string) { x.named(name, x.traits.id(), x.traits.pick(familyNames)) },
 	"customer": (*writing).customer,
@@ -114,11 +114,20 @@ var forms = map[string]func(x *writing, name string){
 		n := x.traits.IntN(len(units))
 		x.named(name, unitID(n), units[n])
 	},
-	"job":          (*writing).job,
-	"address":      func(x *writing, name string) { x.object(name, func() { x.person().address(x.pen) }) },
-	"customFields": (*writing).ownFields,
-	"object":       func(x *writing, name string) { x.object(name, func() { x.int("value", x.now.Int64N(100)) }) },
-	"lines":        (*writing).lines,
+	"job":           (*writing).job,
+	"address":       func(x *writing, name string) { x.object(name, func() { x.person().address(x.pen) }) },
+	"site":          (*writing).site,
+	"whereabouts":   (*writing).whereabouts,
+	"customFields":  (*writing).ownFields,
+	"untypedFields": (*writing).untypedFields,
+	"ledger":        (*writing).ledger,
+	"applied":       (*writing).applied,
+	"phoneSettings": (*writing).phoneSettings,
+	"preferences":   (*writing).preferences,
+	"skills":        (*writing).skills,
+	"positions":     func(x *writing, name string) { x.strings(name, x.now.pick([]string{"Installer", "Service", "Sales"})) },
+	"object":        func(x *writing, name string) { x.object(name, func() { x.int("value", x.now.Int64N(100)) }) },
+	"lines":         (*writing).lines,
 
 	"canceled":   (*writing).canceled,
 	"landedCost": (*writing).landedCost,
@@ -190,27 +199,6 @@ func (x *writing) job(name string) {
 		x.int("id", id)
 		x.text("number", strconv.FormatInt(id, 10))
 		x.text("type", x.traits.pick(jobTypes))
-	})
-}
-
-func (x *writing) ownFields(name string) {
-	x.array(name, func() {
-		if x.now.chance(300) {
-			x.customField(1204, "Filter size", "16x25x1")
-		}
-	})
-}
-
-func (x *writing) lines(name string) {
-	x.array(name, func() {
-		for _, l := range invoiceLines(x.traits) {
-			x.element(func() {
-				x.int("id", l.id)
-				x.text("skuName", skus[l.sku].code)
-				x.number("quantity", l.quantity*100)
-				x.number("cost", l.cost)
-			})
-		}
 	})
 }
 

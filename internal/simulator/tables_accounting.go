@@ -51,8 +51,8 @@ func accounting() []*kind {
 			fields: "name dueDayType:NumberOfDays|CertainDayOfCurrentMonth dueDay:int isCustomerDefault:flag isVendorDefault:flag active inUse:flag? modifiedOn createdOn"},
 		&kind{name: "payment_types", list: "payment-types", scope: "tn.acc.paymenttypes:r", states: active, filter: byCreation, ids: true, fields: "name modifiedOn createdOn"},
 		&kind{name: "payments", list: "payments", export: "export/payments", scope: "tn.acc.payments:r", states: activeState, ids: true, sorts: byTime,
-			fields: "active appliedTo:none authCode:text? batch? businessUnit? checkNumber? createdBy:text createdOn customer? customFields date? deposit:named? " +
-				"generalLedgerAccount:named? memo? modifiedOn referenceNumber? refundedPaymentId? syncStatus:Pending|Posted|Exported total:money type:Check|Cash|Visa typeId:digits unappliedAmount:money"},
+			fields: "active appliedTo? authCode:text? batch? businessUnit? checkNumber? createdBy:text? createdOn customer? customFields:untypedFields? date? deposit:named? " +
+				"generalLedgerAccount:ledger? memo? modifiedOn referenceNumber? refundedPaymentId? syncStatus:Pending|Posted|Exported? total:money? type:Check|Cash|Visa? typeId:digits? unappliedAmount:money?"},
 		&kind{name: "remittance_vendors", list: "remittance-vendors", scope: "tn.acc.remittancevendors:r", states: active, ids: true, sorts: byTime,
 			fields: "name active customerId:digits? isApproved:flag isVerified:flag address createdOn modifiedOn"},
 		&kind{name: "tax_zones", list: "tax-zones", scope: "tn.acc.taxzones:r", states: active, ids: true, sorts: []string{"Id", "Name", "CreatedOn"},

@@ -128,9 +128,11 @@ func settings() []*kind {
 			fields: "name color:text code:digits importance:Medium|High? isConversionOpportunity:flag active createdOn modifiedOn"},
 		&kind{name: "technicians", list: "technicians", export: "export/technicians", scope: "tn.stt.technicians:r", states: active, ids: true,
 			idOf: func(_ *world, ordinal int) int64 { return technicianID(ordinal) },
-			fields: "userId:self name roleIds businessUnitId? mainZoneId? zoneIds:ids createdOn modifiedOn email:email? phoneNumber:phone? loginName:text? home:address? dailyGoal:number " +
-				"isManagedTech:flag customFields active burdenRate team:text? firstName:text? lastName:text? hourlyRate jobId? shiftStart:clock? status:Idle|Dispatched|Working|Meal " +
-				"skills:categories location:object? bio:html? memo?"},
+			fields: "userId:self name roleIds? businessUnitId? mainZoneId? zoneIds:ids? createdOn modifiedOn email:email? phoneNumber:phone? loginName:text? home:site? " +
+				"dailyGoal:number isManagedTech:flag licenseType:NonManagedTech|ManagedTech|ManagedInstaller? customFields? active aadUserId:text? burdenRate team:text? " +
+				"jobFilter:DispatchedWorking|NextScheduledDispatchedWorking? permissions:null accountLocked:flag? commissionRate currentValue:number? firstName:text? lastName:text? " +
+				"hourlyRate jobId? mobilePhone:phone? outboundCallerId:phone? payrollId:digits? payrollProfileId? appoitmentId:ref? shiftStart:clock? shiftEnd:clock? soldByRate " +
+				"startDate:time? status:Idle|Dispatched|Working|Meal skills? positions? location:whereabouts? bio:html? memo?"},
 		&kind{name: "user_roles", list: "user-roles", scope: "tn.stt.userroles:r", states: active, filter: byCreation, ids: true,
 			fields: "active name createdOn employeeType:Employee|Technician"},
 	)

@@ -1,7 +1,7 @@
 package simulator
 
 func customerRelations() []*kind {
-	const contact = contactType + " value:phone memo:text? phoneSettings:object preferences:object? modifiedOn createdOn "
+	const contact = contactType + " value:phone memo:text? phoneSettings preferences? modifiedOn createdOn "
 	return module("crm/v2",
 		&kind{name: "booking_provider_tags", list: "booking-provider-tags", scope: "tn.crm.bookingprovidertags:r", ids: true, sorts: byTime,
 			fields: "tagName:text description:text type:V1Api|V2Api createdOn modifiedOn active"},
@@ -28,7 +28,7 @@ func customerRelations() []*kind {
 		customFieldTypes("location_custom_field_types", "locations/custom-fields", "tn.crm.locations:r"),
 		&kind{name: "locations", list: "locations", export: "export/locations", scope: "tn.crm.locations:r", states: active, ids: true, sorts: byTime, merges: true,
 			idOf:   func(w *world, ordinal int) int64 { return w.person(ordinal).locationID() },
-			fields: "customerId active name address customFields createdOn createdById modifiedOn mergedToId zoneId? taxExempt:flag tagTypeIds externalData taxZoneId?"},
+			fields: "customerId active name address:site customFields createdOn createdById modifiedOn mergedToId zoneId? taxExempt:flag tagTypeIds externalData taxZoneId?"},
 	)
 }
 

@@ -62,7 +62,7 @@ func jobPlanning() []*kind {
 	return module("jpm/v2",
 		&kind{name: "appointments", list: "appointments", export: "export/appointments", exportStates: true, scope: "tn.jpm.appointments:r", states: active, ids: true, sorts: byTime,
 			fields: "jobId appointmentNumber? start end arrivalWindowStart:time? arrivalWindowEnd:time? status:Scheduled|Dispatched|Working|Hold|Done|Canceled " +
-				"specialInstructions:html? createdOn modifiedOn customerId unused:flag createdById isConfirmed:flag active"},
+				"specialInstructions:html? createdOn modifiedOn customerId unused:flag createdById isConfirmed:flag active appointmentSummaries:null"},
 		&kind{name: "budget_codes", list: "work-breakdown-structure/budget-codes", scope: "tn.jpm.budgetcodes:r", filter: noWindow, fields: "code:digits description:text segments:none"},
 		&kind{name: "job_cancel_reasons", list: "job-cancel-reasons", scope: "tn.jpm.jobcancelreasons:r", states: activeAny, sorts: byTime, fields: reason},
 		&kind{name: "job_cancel_reasons_lookup", list: "jobs/cancel-reasons", scope: "tn.jpm.jobs:r", shape: unpaged, filter: noWindow, ids: true, needs: [][]string{{"ids"}},
