@@ -64,6 +64,7 @@ type SyncConfig struct {
 	Timezone            *time.Location
 	RunDeadline         time.Duration
 	PauseLimit          time.Duration
+	DeleteGuard         float64 // share of a table's live rows
 }
 
 // SlackConfig says where notifications go.

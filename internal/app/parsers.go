@@ -49,6 +49,17 @@ func duration(field func(*Config) *time.Duration) setter {
 	}
 }
 
+func percent(field func(*Config) *float64) setter {
+	return func(c *Config, text string) error {
+		n, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
+		if err != nil || n <= 0 || n > 100 {
+			return errors.New("a percentage above 0 and at most 100, as 10%")
+		}
+		*field(c) = n / 100
+		return nil
+	}
+}
+
 func oneOf(field func(*Config) *string, values ...string) setter {
 	return func(c *Config, text string) error {
 		if !slices.Contains(values, text) {

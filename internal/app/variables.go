@@ -55,6 +55,8 @@ var Variables = []Variable{
 	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline })},
 	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit })},
 
+	{Name: "SYNC_DELETE_GUARD", Default: "10%", Doc: "share of a table's rows that a full sync may mark deleted without allowDeletes; 50 rows are always allowed", set: percent(func(c *Config) *float64 { return &c.Sync.DeleteGuard })},
+
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "a webhook per channel: #ops=https://…,#finance=https://…", set: slackURLs},
 	{Name: "SLACK_CHANNEL", Default: "#sync-alerts", Doc: "channel to tell where a request does not say", set: text(func(c *Config) *string { return &c.Slack.Channel })},
