@@ -78,7 +78,7 @@ var formsByName = map[string]string{
 	"cost": "number", "price": "number", "hours": "number", "percent": "number", "from": "number", "to": "number", "quantity": "number",
 	"start": "time", "end": "time", "date": "date", "customFields": "customFields", "externalData": "none", "items": "lines", "address": "address",
 	"customer": "customer", "location": "customer", "businessUnit": "unit", "vendor": "named", "batch": "named", "job": "job",
-	"appliedTo": "applied", "phoneSettings": "phoneSettings", "preferences": "preferences", "skills": "skills", "positions": "positions", "description": "html", "summary": "html", "memo": "html",
+	"appliedTo": "applied", "phoneSettings": "phoneSettings", "preferences": "preferences", "exceptions": "exceptions", "skills": "skills", "positions": "positions", "description": "html", "summary": "html", "memo": "html",
 }
 
 // choice shortens what several tables say.

@@ -125,6 +125,7 @@ var forms = map[string]func(x *writing, name string){
 	"phoneSettings": (*writing).phoneSettings,
 	"preferences":   (*writing).preferences,
 	"skills":        (*writing).skills,
+	"exceptions":    (*writing).exceptions,
 	"positions":     func(x *writing, name string) { x.strings(name, x.now.pick([]string{"Installer", "Service", "Sales"})) },
 	"object":        func(x *writing, name string) { x.object(name, func() { x.int("value", x.now.Int64N(100)) }) },
 	"lines":         (*writing).lines,

@@ -108,3 +108,16 @@ func (x *writing) callDetails(typeField string) {
 		x.field(f, false)
 	}
 }
+
+// exceptions are the prices that one client has.
+func (x *writing) exceptions(name string) {
+	x.array(name, func() {
+		for range 1 + x.traits.IntN(3) {
+			x.element(func() {
+				x.int("skuId", x.traits.id())
+				x.number("value", x.now.Int64N(10_000))
+				x.text("valueType", "Percent")
+			})
+		}
+	})
+}

@@ -92,7 +92,7 @@ func payroll() []*kind {
 func pricebook() []*kind {
 	const sku = "code:digits displayName? description active price memberPrice addOnPrice cost account:text? hours taxable:flag modifiedOn createdOn externalData "
 	return module("pricebook/v2",
-		&kind{name: "client_specific_pricing", list: "clientspecificpricing", scope: "tn.pb.csp:r", states: active, filter: noWindow, ids: true, fields: "exceptions:lines"},
+		&kind{name: "client_specific_pricing", list: "clientspecificpricing", scope: "tn.pb.csp:r", states: active, filter: noWindow, ids: true, fields: "exceptions"},
 		&kind{name: "material_cost_types", list: "materials/costtypes", scope: "tn.pb.materials:r", shape: unpaged, filter: noWindow, fields: "name?"},
 		&kind{name: "materials_markup", list: "materialsmarkup", scope: "tn.pb.materials:r", filter: noWindow, fields: "from to percent"},
 		&kind{name: "pricebook_categories", list: "categories", export: "export/categories", scope: "tn.pb.categories:r", states: active, sorts: []string{"Id", "Name"},

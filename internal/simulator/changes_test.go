@@ -1,0 +1,124 @@
+package simulator_test
+
+import (
+	"net/http"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+// shown is a record that is there, by number; nil where it is not.
+func (a *api) shown(t *testing.T, entity string, id int64) *line {
+	t.Helper()
+	for _, l := range a.memory(t, entity) {
+		if l.ID == id {
+			return &l
+		}
+	}
+	return nil
+}
+
+// TestEveryEntityChanges: records of every entity are made, changed, deleted and
+// brought back.
+func TestEveryEntityChanges(t *testing.T) {
+	t.Parallel()
+	few := map[string]int{}
+	for _, entity := range simulator.Entities() {
+		few[entity] = 12
+	}
+	a := start(t, simulator.Options{Seed: 4, Records: few, RequestsPerSecond: -1})
+	logs := []string{"job_history", "membership_status_changes"} // nothing is deleted from these
+	for _, f := range published(t) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			id, err := a.Create(f.name)
+			require.NoError(t, err)
+			created := a.shown(t, f.name, id)
+			require.NotNil(t, created)
+			require.NoError(t, a.Update(f.name, id))
+			updated := a.shown(t, f.name, id)
+			require.NotEqual(t, created.Record, updated.Record, "a change shows")
+			require.Equal(t, created.Key, updated.Key, "and leaves the key alone")
+
+			err = a.Delete(f.name, id)
+			if slices.Contains(logs, f.name) {
+				require.ErrorContains(t, err, "it is a log")
+				return
+			}
+			require.NoError(t, err)
+			require.Error(t, a.Delete(f.name, id), "twice")
+			deleted := a.shown(t, f.name, id)
+			require.Equal(t, f.export == "", deleted == nil, "what no feed tells of is gone for good")
+			require.NoError(t, a.Restore(f.name, id))
+			require.Error(t, a.Restore(f.name, id), "twice")
+			require.Equal(t, updated.Key, a.shown(t, f.name, id).Key)
+		})
+	}
+}
+
+// TestRemoved: a record that is gone is on no page, whatever it is asked with.
+func TestRemoved(t *testing.T) {
+	t.Parallel()
+	const list = "/inventory/v2/tenant/{tenant}/trucks"
+	a := start(t, simulator.Options{RecordsPerEntity: 1, Records: map[string]int{"trucks": 30}})
+	id, err := a.RandomID("trucks")
+	require.NoError(t, err)
+	ids := func() []int64 { return a.page(t, list+"?active=Any&pageSize=100").ids() }
+
+	require.NoError(t, a.Deactivate("trucks", id))
+	require.Contains(t, ids(), id)
+	require.NotContains(t, a.page(t, list+"?pageSize=100").ids(), id)
+	require.Error(t, a.Delete("trucks", id), "it is not active")
+	require.NoError(t, a.Restore("trucks", id))
+
+	require.NoError(t, a.Delete("trucks", id))
+	require.NotContains(t, ids(), id)
+	require.Len(t, ids(), 29)
+	require.Empty(t, a.page(t, list+"?active=Any&ids="+itoa(id)).Data)
+	require.Error(t, a.Update("trucks", id))
+	require.NoError(t, a.Restore("trucks", id))
+	require.Contains(t, ids(), id)
+
+	require.ErrorContains(t, a.Deactivate("jobs", id), "never just inactive")
+}
+
+// TestMutateGone: the admin route deactivates, deletes and restores too.
+func TestMutateGone(t *testing.T) {
+	t.Parallel()
+	a := start(t, simulator.Options{RecordsPerEntity: 1, Busy: []string{"trucks", "zones"}, Records: map[string]int{"trucks": 30, "zones": 30}})
+	status, body := a.admin(t, "POST", "mutate", `{"delete":4,"deactivate":2}`)
+	require.Equal(t, http.StatusOK, status, body)
+	require.Len(t, a.memory(t, "trucks"), 26)
+	require.Len(t, a.memory(t, "zones"), 26)
+	status, body = a.admin(t, "POST", "mutate", `{"entity":"zones","restore":5}`)
+	require.Equal(t, http.StatusOK, status, body)
+	require.GreaterOrEqual(t, len(a.memory(t, "zones")), 29)
+	status, body = a.admin(t, "POST", "mutate", `{"entity":"job_history","delete":1}`)
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Contains(t, body, "it is a log")
+	require.Panics(t, func() { simulator.New(simulator.Options{RecordsPerEntity: 1, Busy: []string{"lorries"}}) })
+}
+
+// TestJournalOfEverything: what was changed and removed of any entity is so again
+// after a restart, and a journal does not mind how many entities are simulated.
+func TestJournalOfEverything(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	open := func() *api {
+		a := start(t, simulator.Options{Seed: 9, RecordsPerEntity: 5, Busy: []string{"trucks", "contacts", "calls", "payroll_settings"}})
+		require.NoError(t, a.KeepJournal(path))
+		return a
+	}
+	a := open()
+	a.Mutate(300)
+	require.NoError(t, a.CloseJournal())
+	b := open()
+	for _, entity := range []string{"trucks", "contacts", "calls", "payroll_settings"} {
+		require.Equal(t, a.memory(t, entity), b.memory(t, entity))
+	}
+	require.NoError(t, b.CloseJournal())
+}
