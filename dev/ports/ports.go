@@ -3,6 +3,7 @@ package ports
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func Addr(port int) string { return net.JoinHostPort(Host, strconv.Itoa(port)) }
 // Listen grants the wish and keeps the port by listening on it. It suits servers
 // that take a listener; for the others there is Find.
 func Listen(w Wish) (net.Listener, Port, error) {
-	l, err := net.Listen("tcp", Addr(w.Port))
+	l, err := listen(w.Port)
 	if err == nil {
 		return l, Port{Number: number(l)}, nil
 	}
@@ -45,7 +46,7 @@ func Listen(w Wish) (net.Listener, Port, error) {
 	if w.Set {
 		return nil, Port{}, fmt.Errorf("%s: port %d%s cannot be used: %w; free it or set another", w.Name, w.Port, w.from(), cause(err))
 	}
-	l, fallbackErr := net.Listen("tcp", Addr(0))
+	l, fallbackErr := listen(0)
 	if fallbackErr != nil {
 		return nil, Port{}, fmt.Errorf("%s: find a free port: %w", w.Name, fallbackErr)
 	}
@@ -53,6 +54,23 @@ func Listen(w Wish) (net.Listener, Port, error) {
 		Number: number(l),
 		Note:   fmt.Sprintf("port %d is taken, using %d", w.Port, number(l)),
 	}, nil
+}
+
+// Free ports are looked for below those that systems give to outgoing connections:
+// one of these would often be taken again before whoever asked for it listens.
+const lowest, highest = 20_000, 32_000
+
+// listen listens on a port, or for 0 on a free one.
+func listen(port int) (net.Listener, error) {
+	if port == 0 {
+		const tries = 100
+		for range tries {
+			if l, err := net.Listen("tcp", Addr(lowest+rand.IntN(highest-lowest))); err == nil {
+				return l, nil
+			}
+		}
+	}
+	return net.Listen("tcp", Addr(port))
 }
 
 // Find grants the wish without keeping the port: whoever uses it must do so soon,
@@ -70,7 +88,7 @@ func Free(n int) ([]int, error) {
 	numbers := make([]int, 0, n)
 	for range n {
 		// All stay open until the last is found, else one could come twice.
-		l, err := net.Listen("tcp", Addr(0))
+		l, err := listen(0)
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}

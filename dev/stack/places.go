@@ -47,18 +47,19 @@ func choosePlaces(free bool, env environment) (p *places, err error) {
 		usual  int
 		set    string // the variable by which the user can set the address
 		needed bool
+		itself bool // whoever uses the place can find a free port itself, which is safer
 	}{
-		{&p.postgres, postgreSQL.name, postgresPort, "", env.configured(postgreSQL) == ""},
-		{&p.nats, natsJetStream.name, natsPort, "", env.configured(natsJetStream) == ""},
-		{&p.temporal, temporalServer.name, temporalPort, "", env.configured(temporalServer) == ""},
-		{&p.temporalUI, "Temporal UI", temporalUIPort, "", env.configured(temporalServer) == ""},
-		{&p.simulator, serviceTitan.name, simulatorPort, "", env.configured(serviceTitan) == ""},
-		{&p.slack, slackWebhook.name, slackPort, "", env.configured(slackWebhook) == ""},
-		{&p.gateway, "gateway", gatewayPort, "HTTP_ADDR", true},
-		{&p.admin, "health and metrics", adminPort, "ADMIN_ADDR", true},
+		{&p.postgres, postgreSQL.name, postgresPort, "", env.configured(postgreSQL) == "", true},
+		{&p.nats, natsJetStream.name, natsPort, "", env.configured(natsJetStream) == "", true},
+		{&p.temporal, temporalServer.name, temporalPort, "", env.configured(temporalServer) == "", false},
+		{&p.temporalUI, "Temporal UI", temporalUIPort, "", env.configured(temporalServer) == "", false},
+		{&p.simulator, serviceTitan.name, simulatorPort, "", env.configured(serviceTitan) == "", false},
+		{&p.slack, slackWebhook.name, slackPort, "", env.configured(slackWebhook) == "", true},
+		{&p.gateway, "gateway", gatewayPort, "HTTP_ADDR", true, false},
+		{&p.admin, "health and metrics", adminPort, "ADMIN_ADDR", true, false},
 	} {
 		switch {
-		case !choice.needed:
+		case !choice.needed, free && choice.itself:
 		case choice.set != "" && env[choice.set] != "":
 			err = choice.place.take(choice.set, env[choice.set])
 		case free:
@@ -96,7 +97,7 @@ func (p *place) address() string {
 	return p.Addr()
 }
 
-// yield lets go of the port: its user starts now.
+// yield lets go of the port: its user starts now. It is 0 where the user is to find one.
 func (p *place) yield() int {
 	if p.held != nil {
 		_ = p.held.Close() // a listener nobody connected to

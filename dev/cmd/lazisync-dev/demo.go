@@ -49,7 +49,7 @@ func (c *cli) demo() *cobra.Command {
 func (c *cli) runDemo(ctx context.Context, records int, once bool) (err error) {
 	fmt.Fprint(c.out, "Starting what lazisync works with, all on 127.0.0.1:\n\n")
 	r, err := start(ctx, c.out, orDefault(c.dir, demoDir), stack.Options{
-		Fresh: true, Environ: c.environ, Isolated: true, Webhooks: true,
+		Fresh: true, Environ: c.environ, Isolated: true, FreePorts: c.free, Webhooks: true,
 		Simulator: simulator.Options{RecordsPerEntity: records, Seed: 1},
 	})
 	if err != nil {

@@ -53,6 +53,7 @@ type cli struct {
 	environ []string
 	out     io.Writer
 	dir     string // the data folder, "" for the usual one
+	free    bool   // any free ports rather than the usual ones
 }
 
 // The data folders. The demo has its own: it begins afresh each time, and the work of
@@ -70,7 +71,11 @@ func newRoot(c *cli) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUsage(err) })
 	root.PersistentFlags().StringVar(&c.dir, "dir", "", "data folder (default "+usualDir+", for the demo "+demoDir+")")
-	root.AddCommand(c.up(), c.demo(), c.stop(), c.env(), c.psql())
+	up, demo := c.up(), c.demo()
+	for _, cmd := range []*cobra.Command{up, demo} {
+		cmd.Flags().BoolVar(&c.free, "free-ports", false, "use any free ports rather than the usual ones")
+	}
+	root.AddCommand(up, demo, c.stop(), c.env(), c.psql())
 	return root
 }
 

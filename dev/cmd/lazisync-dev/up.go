@@ -23,7 +23,7 @@ func (c *cli) up() *cobra.Command {
 				return wrongUsage(fmt.Errorf("--records: got %d, want a number above 0", records))
 			}
 			return c.runUp(cmd.Context(), stack.Options{
-				Fresh: fresh, Environ: c.environ, Webhooks: true,
+				Fresh: fresh, Environ: c.environ, FreePorts: c.free, Webhooks: true,
 				Simulator: simulator.Options{RecordsPerEntity: records, Seed: 1},
 			})
 		},

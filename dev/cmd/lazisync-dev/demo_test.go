@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+func TestDemoOnce(t *testing.T) {
+	t.Parallel()
+	who := person{name: "the user of the test"}
+	home := who.home(t)
+	demo := launch(t, who, home, "demo", "--once", "--free-ports", "--records=300")
+	require.Zero(t, demo.awaitEnd(t, 2*patience))
+	said := demo.out.String()
+	require.Contains(t, said, "All 1,200 rows are right")
+	require.Contains(t, said, `Slack was told in #sync-alerts: "Full sync completed: 1,200 records`)
+	require.Contains(t, said, "nothing is left running")
+	require.Empty(t, processesOf(t, home))
+}
+
+func TestDemoStaysUpWhileTheBusinessChanges(t *testing.T) {
+	t.Parallel()
+	who := person{name: "the user of the test"}
+	home := who.home(t)
+	demo := launch(t, who, home, "demo", "--free-ports", "--records=100")
+	demo.awaitText(t, "incremental run 2 completed")
+	require.NoError(t, demo.cmd.Process.Signal(syscall.SIGINT))
+	require.Zero(t, demo.awaitEnd(t, shutdownLimit))
+	require.Empty(t, processesOf(t, home))
+}
+
+func TestDemoTellsWhichRecordDiffers(t *testing.T) {
+	t.Parallel()
+	var out output
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	r, err := start(ctx, &out, filepath.Join(t.TempDir(), "data"), stack.Options{
+		Environ: os.Environ(), Isolated: true, FreePorts: true, Unsafe: true,
+		Simulator: simulator.Options{RecordsPerEntity: 20, Seed: 1},
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.stop()) }()
+	require.NoError(t, r.fullSync(ctx, 20))
+	require.NoError(t, r.prove(ctx))
+
+	db, err := pgx.Connect(ctx, string(r.cfg.DatabaseURL))
+	require.NoError(t, err)
+	defer db.Close(ctx)
+	for _, statement := range []string{
+		"update raw.st_customers set full_data = jsonb_set(full_data, '{name}', '\"Somebody Else\"') where st_id = (select min(st_id) from raw.st_customers)",
+		"delete from raw.st_jobs where st_id = (select max(st_id) from raw.st_jobs)",
+		"update raw.st_invoices set st_id = st_id + 1000000 where st_id = (select max(st_id) from raw.st_invoices)",
+		"update raw.st_estimates set deleted_at = now() where st_id = (select min(st_id) from raw.st_estimates)",
+	} {
+		tag, err := db.Exec(ctx, statement)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, tag.RowsAffected())
+	}
+	require.ErrorContains(t, r.prove(ctx), "see the differences above")
+	said := out.String()
+	for _, text := range []string{
+		`name is "Somebody Else" in PostgreSQL, want`, "customers    20 records, 20 rows, 19 equal",
+		"is not in PostgreSQL", "jobs         20 records, 19 rows, 19 equal",
+		"is in PostgreSQL and not in ServiceTitan", "deleted is true in PostgreSQL, want false",
+	} {
+		require.Contains(t, said, text)
+	}
+}
+
+// The demo is held to its word that it touches nothing it did not start.
+func TestDemoIgnoresConfiguredAddresses(t *testing.T) {
+	t.Parallel()
+	var touched output
+	foreign := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = touched.Write([]byte(r.URL.Path)) })
+	listening := httptest.NewServer(foreign)
+	defer listening.Close()
+	server := listening.URL
+	var out, errs output
+	environ := []string{
+		"PATH=" + os.Getenv("PATH"), "PG_BIN=" + os.Getenv("PG_BIN"),
+		"SERVICETITAN_API_URL=" + server, "SERVICETITAN_CLIENT_ID=real", "SLACK_WEBHOOK_URL=" + server,
+		"NATS_URL=" + strings.Replace(server, "http", "nats", 1), "DATABASE_URL=" + strings.Replace(server, "http://", "postgres://me:secret@", 1),
+		"TEMPORAL_ADDRESS=" + strings.TrimPrefix(server, "http://"), "SYNC_ENTITYS=misspelt",
+	}
+	code := run(t.Context(), []string{"demo", "--once", "--free-ports", "--records=10", "--dir=" + filepath.Join(t.TempDir(), "data")}, environ, &out, &errs)
+	require.Zero(t, code, errs.String())
+	require.Contains(t, out.String(), "ignores DATABASE_URL, NATS_URL, SERVICETITAN_API_URL, SERVICETITAN_CLIENT_ID, SLACK_WEBHOOK_URL, SYNC_ENTITYS, TEMPORAL_ADDRESS.")
+	require.Empty(t, touched.String())
+}
