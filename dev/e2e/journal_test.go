@@ -196,3 +196,12 @@ func names(run events.RunData, requestID string) bool {
 	}
 	return false
 }
+
+// outcomes lists the outcomes so far.
+func (w *world) outcomes(t *testing.T) (list []events.OutcomeData) {
+	t.Helper()
+	for _, subject := range []string{"sync.completed", "sync.failed", "sync.cancelled"} {
+		list = append(list, all[events.OutcomeData](t, w, subject)...)
+	}
+	return list
+}

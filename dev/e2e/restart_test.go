@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"context"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/postgres"
+	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+func TestARunOutlivesARestartOfEveryServer(t *testing.T) {
+	t.Parallel()
+	database := &ownPostgres{options: pgserver.Options{Dir: t.TempDir(), Unsafe: true, StopWithParent: true}}
+	t.Cleanup(func() { // root's PostgreSQL keeps its data elsewhere
+		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), database.options.Dir))
+	})
+	temporal := &ownTemporal{options: temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal.db"), Log: zerolog.Nop()}}
+	database.start(t)
+	temporal.start(t)
+	w := newWorld(t, options{
+		simulator:   simulator.Options{RecordsPerEntity: 1500, ExportPageSize: 50},
+		databaseURL: database.URL(""), temporalAddr: temporal.Addr(),
+	})
+	w.start(t, "serve")
+	for name, restart := range map[string]func(t *testing.T){
+		"NATS": func(t *testing.T) {
+			w.nats.Stop()
+			w.nats.start(t)
+		},
+		"Temporal": func(t *testing.T) {
+			require.NoError(t, temporal.Stop())
+			temporal.start(t)
+		},
+		"PostgreSQL": func(t *testing.T) {
+			require.NoError(t, database.Stop())
+			database.start(t)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.stack.Simulator.ResetStats()
+			w.stack.Simulator.SetPace(pageTime)
+			requestID := w.request(t, `{"mode":"full"}`)
+			w.awaitPages(t, 30)
+			restart(t)
+			require.Less(t, w.total(), 120, "the restart came in the middle")
+
+			w.awaitDecided(t, requestID)
+			require.Equal(t, "completed", value[string](t, w,
+				"select runs.state from raw.sync_runs runs join raw.sync_requests using (run_number) where request_id = $1", requestID))
+			w.requireEqual(t)
+		})
+	}
+	w.requireToldOnce(t)
+}
+
+// awaitDecided waits until an outcome is stored that names the request. Who only
+// listens may have missed it while NATS was away.
+func (w *world) awaitDecided(t *testing.T, requestID string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, h := range w.stored(t, "SYNC_EVENTS") {
+			if strings.HasPrefix(h.on, "sync.c") && strings.Contains(string(h.Data), `"requestId":"`+requestID+`"`) && strings.Contains(string(h.Data), `"finishedAt"`) {
+				return true
+			}
+		}
+		return false
+	}, patience, 10*tick)
+}
+
+// ownPostgres is a PostgreSQL that is stopped and started where it was.
+type ownPostgres struct {
+	*pgserver.Server
+	options pgserver.Options
+}
+
+func (s *ownPostgres) start(t *testing.T) {
+	t.Helper()
+	var err error
+	s.Server, err = postgres.Start(t.Context(), s.options)
+	require.NoError(t, err)
+	s.options.Port = portOf(t, s.Addr())
+	server := s.Server
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+}
+
+// ownTemporal is a Temporal that is stopped and started where it was.
+type ownTemporal struct {
+	*temporalserver.Server
+	options temporalserver.Options
+}
+
+func (s *ownTemporal) start(t *testing.T) {
+	t.Helper()
+	var err error
+	s.Server, err = temporalserver.Start(t.Context(), s.options)
+	require.NoError(t, err)
+	s.options.Port = portOf(t, s.Addr())
+}
+
+func portOf(t *testing.T, addr string) int {
+	t.Helper()
+	_, port, ok := strings.Cut(addr, ":")
+	require.True(t, ok, addr)
+	n, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	return n
+}
