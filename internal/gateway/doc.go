@@ -5,7 +5,7 @@
 // by the events catalogue and published before the answer; what is shown comes from
 // the ledger. routes.go lists everything that is served.
 //
-// internal/app builds and runs it. The package imports events and internal/ledger,
+// internal/app builds and runs it. The package imports events, schemas and internal/ledger,
 // and must not import a database driver, a NATS client or Temporal: whoever builds
 // a Gateway hands in small interfaces and functions.
 package gateway

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/schemas"
 )
 
 // handler answers a request. An error that is a *Problem is the answer; any other
@@ -37,6 +38,8 @@ func (g *Gateway) routes() []route {
 		{http.MethodGet, "/api/events", members, g.streamEvents},
 
 		{http.MethodGet, "/{$}", anyone, g.showPage},
+		{http.MethodGet, "/openapi.json", anyone, document(schemas.OpenAPI)},
+		{http.MethodGet, "/asyncapi.json", anyone, document(schemas.AsyncAPI)},
 		{http.MethodPost, "/session", members, g.openSession},
 		{http.MethodDelete, "/session", anyone, g.closeSession},
 

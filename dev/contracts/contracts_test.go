@@ -1,0 +1,233 @@
+package contracts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/natsserver"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/schemas"
+)
+
+func TestDocsThatAreMadeFromTheCodeAreFresh(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	files, err := Files(root)
+	require.NoError(t, err)
+	for _, f := range files {
+		got, err := os.ReadFile(filepath.Join(root, f.Path))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(f.Text, got), "%s is stale: go generate ./contracts in dev/", f.Path)
+	}
+}
+
+func TestDocsOfTheHTTPInterfaceAreProperOpenAPI(t *testing.T) {
+	t.Parallel()
+	loader := openapi3.NewLoader()
+	document, err := loader.LoadFromData(schemas.OpenAPI)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(document.OpenAPI, "3.1."))
+	require.NoError(t, document.Validate(loader.Context))
+}
+
+// document is asyncapi.json, as far as the tests look into it.
+type document struct {
+	AsyncAPI   string
+	Channels   map[string]channel
+	Operations map[string]struct {
+		Action  string
+		Channel reference
+	}
+	Components struct {
+		Messages map[string]message
+		Schemas  map[string]json.RawMessage
+	}
+}
+
+type reference struct {
+	Ref string `json:"$ref"`
+}
+
+type channel struct {
+	Address   string
+	Messages  map[string]reference
+	JetStream struct{ Stream string } `json:"x-jetstream"`
+}
+
+type message struct {
+	Name     string
+	Payload  reference
+	Examples []struct {
+		Name    string
+		Headers map[string]string
+		Payload json.RawMessage
+	}
+}
+
+func readAsyncAPI(t *testing.T) document {
+	t.Helper()
+	var d document
+	require.NoError(t, json.Unmarshal(schemas.AsyncAPI, &d))
+	return d
+}
+
+func TestDocsOfTheEventsNameEverySubjectAndDirection(t *testing.T) {
+	t.Parallel()
+	d := readAsyncAPI(t)
+	require.Equal(t, "3.0.0", d.AsyncAPI)
+	for _, definition := range events.All() {
+		c, described := d.Channels[definition.Subject]
+		require.True(t, described, definition.Subject)
+		require.Equal(t, definition.Subject, c.Address)
+		forms, action := 1, "send"
+		if definition.Command {
+			forms, action = 3, "receive"
+			require.Contains(t, d.Channels, "deadletter."+definition.Subject)
+		}
+		require.Len(t, c.Messages, forms)
+		require.Equal(t, action, d.Operations[definition.Subject].Action)
+		require.Equal(t, "#/channels/"+definition.Subject, d.Operations[definition.Subject].Channel.Ref)
+	}
+	require.Len(t, d.Channels, len(events.All())+2)
+}
+
+// Each example is decoded as if it had come from NATS, and judged by its schema.
+func TestExamplesOfTheEventsAreGoodEvents(t *testing.T) {
+	t.Parallel()
+	d := readAsyncAPI(t)
+	tried := 0
+	for _, definition := range events.All() {
+		for form := range d.Channels[definition.Subject].Messages {
+			for _, e := range d.Components.Messages[form].Examples {
+				tried++
+				headers := map[string][]string{}
+				for name, value := range e.Headers {
+					headers[name] = []string{value}
+				}
+				event, err := events.Decode(events.Message{Subject: definition.Subject, Header: headers, Data: e.Payload, Stream: "S", Sequence: 1})
+				require.NoError(t, err, "%s %s", form, e.Name)
+				require.Equal(t, definition.Name, event.Type())
+				require.NoError(t, judge(definition, event), "%s %s", form, e.Name)
+			}
+		}
+	}
+	require.Greater(t, tried, 30)
+}
+
+func judge(d *events.Definition, event events.Event) error {
+	for _, data := range []func(events.Event) error{
+		data(events.Requested), data(events.Control), data(events.Accepted), data(events.Rejected), data(events.Started), data(events.Progress),
+		data(events.Paused), data(events.Resumed), data(events.Completed), data(events.Failed), data(events.Cancelled),
+	} {
+		err := data(event)
+		var rejection *events.Rejection
+		if errors.As(err, &rejection) && rejection.Code == events.CodeTypeMismatch {
+			continue // of another type
+		}
+		return err
+	}
+	return fmt.Errorf("nothing reads %s", d.Name)
+}
+
+func data[T any](t events.Type[T]) func(events.Event) error {
+	return func(e events.Event) error { _, err := t.Data(e); return err }
+}
+
+func TestDocsOfTheEventsReferToWhatIsThere(t *testing.T) {
+	t.Parallel()
+	var whole any
+	require.NoError(t, json.Unmarshal(schemas.AsyncAPI, &whole))
+	seen := 0
+	each(whole, func(ref string) {
+		seen++
+		at := whole
+		for _, step := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+			inner, ok := at.(map[string]any)
+			require.True(t, ok && inner[step] != nil, "%s leads nowhere at %s", ref, step)
+			at = inner[step]
+		}
+	})
+	require.Greater(t, seen, 50)
+}
+
+func each(value any, found func(ref string)) {
+	switch v := value.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"].(string); ok {
+			found(ref)
+		}
+		for _, inner := range v {
+			each(inner, found)
+		}
+	case []any:
+		for _, inner := range v {
+			each(inner, found)
+		}
+	}
+}
+
+// The document names the streams that migrate declares on a real server.
+func TestDocsOfTheEventsNameTheStreamsOfTheServer(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server, err := natsserver.Start(ctx, natsserver.Options{Dir: t.TempDir(), Log: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(server.Stop)
+	conn, err := stream.Connect(stream.Options{URL: server.URL(), Logger: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	_, err = conn.Declare(ctx)
+	require.NoError(t, err)
+	declared := declaredStreams(ctx, t, server.URL())
+	for _, c := range readAsyncAPI(t).Channels {
+		require.True(t, slices.ContainsFunc(declared[c.JetStream.Stream], func(subject string) bool {
+			return subject == c.Address || strings.HasPrefix(c.Address, strings.TrimSuffix(subject, ">"))
+		}), "%s is not in stream %s", c.Address, c.JetStream.Stream)
+	}
+	require.Len(t, declared, len(streams))
+}
+
+func declaredStreams(ctx context.Context, t *testing.T, url string) map[string][]string {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	found := map[string][]string{}
+	for info := range js.ListStreams(ctx).Info() {
+		found[info.Config.Name] = info.Config.Subjects
+	}
+	return found
+}
+
+// Every variable is in .env.example once, and no secret has a value there.
+func TestDocsOfTheEnvironmentNameEveryVariable(t *testing.T) {
+	t.Parallel()
+	text := EnvExample()
+	for _, v := range app.Variables {
+		name := "\n" + v.Name + "="
+		require.Equal(t, 1, strings.Count(text, name)+strings.Count(text, "\n#"+v.Name+"="), v.Name)
+		if v.Secret {
+			require.True(t, strings.Contains(text, name+"\n") || strings.Contains(text, "\n#"+v.Name+"=\n"), v.Name)
+		}
+	}
+	// It is read by shells too.
+	require.False(t, bytes.ContainsAny([]byte(text), "`$"))
+}

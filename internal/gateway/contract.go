@@ -1,0 +1,12 @@
+package gateway
+
+import "net/http"
+
+// document serves a contract that other programs read.
+func document(text []byte) handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(text) // the caller has gone if this fails
+		return nil
+	}
+}

@@ -1,0 +1,270 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/schemas"
+)
+
+// contract is schemas/openapi.json, as far as the tests look into it.
+type contract struct {
+	Paths      map[string]map[string]operation
+	Components struct {
+		Responses map[string]response
+		Schemas   map[string]struct{ Properties map[string]json.RawMessage }
+	}
+	compiler *jsonschema.Compiler
+}
+
+type operation struct {
+	Security    []map[string][]string
+	RequestBody struct{ Content map[string]media }
+	Responses   map[string]response
+}
+
+type response struct {
+	Ref     string `json:"$ref"`
+	Content map[string]media
+}
+
+type media struct {
+	Example  json.RawMessage
+	Examples map[string]struct{ Value json.RawMessage }
+}
+
+func readContract(t *testing.T) contract {
+	t.Helper()
+	var c contract
+	require.NoError(t, json.Unmarshal(schemas.OpenAPI, &c))
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemas.OpenAPI))
+	require.NoError(t, err)
+	c.compiler = jsonschema.NewCompiler()
+	c.compiler.AssertFormat()
+	require.NoError(t, c.compiler.AddResource("openapi.json", document))
+	return c
+}
+
+// fits checks a value against the schema at a place of the document.
+func (c contract) fits(t *testing.T, text []byte, place ...string) {
+	t.Helper()
+	pointer := "openapi.json#"
+	for _, step := range place {
+		pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(step)
+	}
+	schema, err := c.compiler.Compile(pointer)
+	require.NoError(t, err)
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(t, err, "%s", text)
+	require.NoError(t, schema.Validate(value), "%s", text)
+}
+
+func TestTheContractListsWhatIsServed(t *testing.T) {
+	t.Parallel()
+	c := readContract(t)
+	s := open(t, func(o *Options) { o.Metrics = http.NotFoundHandler() })
+	served := map[string]bool{}
+	for _, r := range s.gate.routes() {
+		path := strings.TrimSuffix(r.path, "{$}")
+		served[r.method+" "+path] = true
+		op, described := c.Paths[path][strings.ToLower(r.method)]
+		require.True(t, described, "%s %s is not in openapi.json", r.method, path)
+		guarded := slices.ContainsFunc(op.Security, func(s map[string][]string) bool { _, ok := s["bearer"]; return ok })
+		require.Equal(t, r.access == members, guarded, "security of %s %s", r.method, path)
+	}
+	for path, methods := range c.Paths {
+		for method := range methods {
+			require.True(t, served[strings.ToUpper(method)+" "+path], "%s %s is not served", method, path)
+		}
+	}
+}
+
+// A body takes what the event takes, less what the path says.
+func TestTheContractsBodiesAreThoseOfTheEvents(t *testing.T) {
+	t.Parallel()
+	c := readContract(t)
+	for name, want := range map[string]struct {
+		event *events.Definition
+		path  []string
+	}{
+		"Request": {events.Requested.Definition, []string{"mode"}},
+		"Control": {events.Control.Definition, []string{"action", "workflowId", "requestId"}},
+	} {
+		raw, err := schemas.Files.ReadFile(want.event.Schema)
+		require.NoError(t, err)
+		var schema struct{ Properties map[string]json.RawMessage }
+		require.NoError(t, json.Unmarshal(raw, &schema))
+		maps.DeleteFunc(schema.Properties, func(name string, _ json.RawMessage) bool { return slices.Contains(want.path, name) })
+		require.Equal(t, slices.Sorted(maps.Keys(schema.Properties)), slices.Sorted(maps.Keys(c.Components.Schemas[name].Properties)))
+		if name == "Request" { // those of a control have descriptions of their own
+			for field, rule := range schema.Properties {
+				require.JSONEq(t, string(rule), string(c.Components.Schemas[name].Properties[field]), field)
+			}
+		}
+	}
+}
+
+// Every example of a body is accepted, and every answer is as described.
+func TestTheContractsExamplesAreAccepted(t *testing.T) {
+	t.Parallel()
+	c := readContract(t)
+	tried := 0
+	for path, methods := range c.Paths {
+		for method, op := range methods {
+			for name, e := range op.RequestBody.Content["application/json"].Examples {
+				tried++
+				t.Run(path+" "+name, func(t *testing.T) {
+					t.Parallel()
+					s := open(t, nil)
+					s.book.fail = errors.New("nobody knows the run")
+					body := string(e.Value)
+					got := s.send(strings.ToUpper(method), filled(path), body, "X-ServiceTitan-Signature", hexOf(testKey, body))
+					require.Equal(t, http.StatusAccepted, got.status, got.body)
+					c.fits(t, []byte(got.body), "paths", path, method, "responses", "202", "content", "application/json", "schema")
+					c.fits(t, e.Value, "paths", path, method, "requestBody", "content", "application/json", "schema")
+					require.Len(t, s.box.events(), 1)
+				})
+			}
+		}
+	}
+	require.Greater(t, tried, 20)
+}
+
+func filled(path string) string {
+	return strings.NewReplacer("{tenant}", "1001", "{workflowId}", "full-sync-1", "{requestId}", "r1").Replace(path)
+}
+
+func TestTheContractsExamplesOfAnswersFitTheirSchemas(t *testing.T) {
+	t.Parallel()
+	c := readContract(t)
+	for path, methods := range c.Paths {
+		for method, op := range methods {
+			for status, r := range op.Responses {
+				for kind, m := range r.Content {
+					if kind == "text/event-stream" {
+						continue
+					}
+					for _, e := range m.Examples {
+						c.fits(t, e.Value, "paths", path, method, "responses", status, "content", kind, "schema")
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestWhatIsShownIsAsTheContractSays(t *testing.T) {
+	t.Parallel()
+	c := readContract(t)
+	s := open(t, func(o *Options) {
+		o.Checks = []Check{{Name: "nats", Probe: func(context.Context) error { return nil }}}
+	})
+	receipt := ledger.Receipt{Request: ledger.Request{ID: "r1", Source: "/s", EventID: "e", TenantID: "1001", Mode: events.Full, State: ledger.Accepted}}
+	s.book.hold("r1", receipt)
+	s.book.runs = []ledger.Run{
+		{Number: 1, TenantID: "1001", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", State: ledger.Running, StartedAt: today},
+		{
+			Number: 2, TenantID: "1001", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", State: ledger.Failed,
+			StartedAt: today, FinishedAt: today.Add(time.Minute), Reason: "x",
+			Results: []events.Result{{Entity: "jobs", Status: "failed", Error: &events.RunError{Type: "ApiError", Message: "m", Entity: "jobs"}}},
+			Error:   &events.RunError{Type: "ApiError", Message: "m"},
+		},
+	}
+	s.book.states = []ledger.State{{TenantID: "1001", Entity: "jobs", Status: "completed", Records: 3, LastFullSync: today}}
+	for _, path := range []string{"/api/sync/state", "/api/sync/runs", "/api/sync/requests/{requestId}", "/healthz", "/readyz"} {
+		got := s.send(http.MethodGet, filled(path), "")
+		require.Equal(t, http.StatusOK, got.status, got.body)
+		c.fits(t, []byte(got.body), "paths", path, "get", "responses", "200", "content", "application/json", "schema")
+	}
+	receipt.Outcome = &ledger.Outcome{State: ledger.Completed, RunNumber: 2}
+	s.book.hold("r1", receipt)
+	got := s.send(http.MethodGet, "/api/sync/requests/r1", "")
+	c.fits(t, []byte(got.body), "components", "schemas", "RequestState")
+}
+
+// Each problem in the contract is what the gateway really says.
+func TestTheContractsProblemsAreReal(t *testing.T) {
+	t.Parallel()
+	c := readContract(t)
+	plain := func(method, path, body string, headers ...string) func(t *testing.T) answer {
+		return func(t *testing.T) answer { return open(t, nil).send(method, path, body, headers...) }
+	}
+	real := map[string]func(t *testing.T) answer{
+		"NotJSON": plain("POST", "/sync/full", "[]"),
+		"Unauthorized": func(t *testing.T) answer {
+			return open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", "b")} }).send("GET", "/api/sync/runs", "")
+		},
+		"BadSignature":         plain("POST", "/webhooks/servicetitan", "{}"),
+		"Forbidden":            plain("GET", "/api/sync/runs", "", "Host", "lazisync.example.com"),
+		"NotFound":             plain("GET", "/api/sync/requests/0000", ""),
+		"NoWebhook":            plain("POST", "/webhooks/servicetitan/2002", "{}"),
+		"TooLarge":             plain("POST", "/sync/full", `{"reason":"`+strings.Repeat("x", maxBody)+`"}`),
+		"UnsupportedMediaType": plain("POST", "/sync/full", "full", "Content-Type", "text/plain"),
+		"InvalidData":          plain("POST", "/sync/full", `{"entitys":["jobs"]}`),
+		"KeyReused": func(t *testing.T) answer {
+			s := open(t, nil)
+			s.book.hold(events.RequestID("/lazisync/gateway", "k"), ledger.Receipt{Request: ledger.Request{Mode: events.Incremental}})
+			return s.send("POST", "/sync/full", "{}", "Idempotency-Key", "k")
+		},
+		"Unavailable": func(t *testing.T) answer {
+			s := open(t, nil)
+			s.box.refuse = errors.New("full")
+			return s.send("POST", "/sync/full", "{}")
+		},
+		"TooSlow": func(t *testing.T) answer { return slowly(t, open(t, nil)) },
+	}
+	require.Equal(t, slices.Sorted(maps.Keys(c.Components.Responses)), slices.Sorted(maps.Keys(real)))
+	for name, provoke := range real {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			example := c.Components.Responses[name].Content["application/problem+json"].Example
+			got := provoke(t)
+			require.JSONEq(t, string(example), got.body)
+			c.fits(t, example, "components", "schemas", "Problem")
+		})
+	}
+}
+
+// slowly sends half a body to a server that does not wait long for the rest.
+func slowly(t *testing.T, s *site) answer {
+	t.Helper()
+	connection, err := net.Dial("tcp", serveWithin(t, s, 100*time.Millisecond, 0))
+	require.NoError(t, err)
+	defer connection.Close()
+	_, err = fmt.Fprint(connection, "POST /sync/full HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return answer{response.StatusCode, response.Header, string(body)}
+}
+
+func TestTheContractsAreServed(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", "b")} })
+	for path, text := range map[string][]byte{"/openapi.json": schemas.OpenAPI, "/asyncapi.json": schemas.AsyncAPI} {
+		got := s.send(http.MethodGet, path, "")
+		require.Equal(t, http.StatusOK, got.status)
+		require.Equal(t, "application/json", got.header.Get("Content-Type"))
+		require.Equal(t, string(text), got.body)
+	}
+}
