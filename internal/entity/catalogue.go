@@ -1,65 +1,55 @@
 package entity
 
-import "strings"
+import "slices"
 
-// Catalogue lists every entity that can be synced, in the order they are shown.
-var Catalogue = []Entity{
-	{
-		Name:     "customers",
-		List:     "/crm/v2/tenant/{tenant}/customers",
-		Export:   "/crm/v2/tenant/{tenant}/export/customers",
-		PageSize: MaxPageSize,
-		States:   QueryParam{"active", "Any"},
-		Filter:   Filter{"modifiedOnOrAfter", "modifiedBefore"},
-		Sort:     "+Id",
-		Scope:    "tn.crm.customers:r",
-		Columns: columns("name text, type text, active boolean, balance numeric, merged_to_id bigint = mergedToId, " +
-			"created_on timestamptz = createdOn"),
-	},
-	{
-		Name:     "jobs",
-		List:     "/jpm/v2/tenant/{tenant}/jobs", // shows neither deleted jobs nor an active field
-		Export:   "/jpm/v2/tenant/{tenant}/export/jobs",
-		PageSize: MaxPageSize,
-		Filter:   Filter{"modifiedOnOrAfter", "modifiedBefore"},
-		Sort:     "+Id",
-		Inactive: Deleted,
-		Scope:    "tn.jpm.jobs:r",
-		Columns: columns("job_number text = jobNumber, job_status text = jobStatus, priority text, active boolean, total numeric, " +
-			"customer_id bigint = customerId, location_id bigint = locationId, project_id bigint = projectId, invoice_id bigint = invoiceId, " +
-			"business_unit_id bigint = businessUnitId, job_type_id bigint = jobTypeId, " +
-			"completed_on timestamptz = completedOn, created_on timestamptz = createdOn"),
-	},
-	{
-		Name:     "invoices",
-		List:     "/accounting/v2/tenant/{tenant}/invoices",
-		Export:   "/accounting/v2/tenant/{tenant}/export/invoices",
-		PageSize: MaxPageSize,
-		States:   QueryParam{"activeState", "All"},
-		Filter:   Filter{"modifiedOnOrAfter", "modifiedBefore"},
-		Sort:     "+Id",
-		Scope:    "tn.acc.invoices:r",
-		Columns: columns("reference_number text = referenceNumber, active boolean, sync_status text = syncStatus, " +
-			"sub_total numeric = subTotal, sales_tax numeric = salesTax, total numeric, balance numeric, " +
-			"customer_id bigint = customer.id, location_id bigint = location.id, job_id bigint = job.id, project_id bigint = projectId, " +
-			"business_unit_id bigint = businessUnit.id, invoice_date timestamptz = invoiceDate, due_date timestamptz = dueDate, " +
-			"paid_on timestamptz = paidOn, created_on timestamptz = createdOn"),
-	},
-	{
-		Name:     "estimates",
-		List:     "/sales/v2/tenant/{tenant}/estimates",
-		Export:   "/sales/v2/tenant/{tenant}/export/estimates",
-		PageSize: MaxPageSize,
-		States:   QueryParam{"active", "Any"},
-		Filter:   Filter{"modifiedOnOrAfter", "modifiedBefore"},
-		Sort:     "+Id",
-		Scope:    "tn.sal.estimates:r",
-		Columns: columns("name text, job_number text = jobNumber, status text = status.name, review_status text = reviewStatus, active boolean, " +
-			"subtotal numeric, tax numeric, customer_id bigint = customerId, location_id bigint = locationId, job_id bigint = jobId, " +
-			"project_id bigint = projectId, business_unit_id bigint = businessUnitId, " +
-			"sold_on timestamptz = soldOn, created_on timestamptz = createdOn"),
-	},
-}
+// Catalogue lists every entity that can be synced, in the order they are shown:
+// the core four, then module by module. What ServiceTitan has beside these is in
+// Excluded.
+var Catalogue = slices.Concat(core, accountingEntities, crmEntities, dispatchEntities, fieldEntities, inventoryEntities,
+	jpmEntities, marketingEntities, membershipEntities, payrollEntities, pricebookEntities, salesEntities, settingsEntities)
+
+// What the rows of the catalogue have in common.
+var (
+	anyState      = QueryParam{"active", "Any"}
+	allStates     = QueryParam{"activeState", "All"}
+	notActiveOnly = QueryParam{"activeOnly", "false"}
+	withInactive  = QueryParam{"includeInactive", "true"}
+
+	modified         = Filter{From: "modifiedOnOrAfter", Before: "modifiedBefore"}
+	modifiedRequired = Filter{From: "modifiedOnOrAfter", Before: "modifiedBefore", Required: true}
+	created          = Filter{From: "createdOnOrAfter", Before: "createdBefore"}
+	submitted        = Filter{From: "submittedOnOrAfter", Before: "submittedBefore"}
+)
+
+const byID = "+Id"
+
+// Where each module's paths begin.
+const (
+	accounting           = "/accounting/v2/tenant/{tenant}/"
+	crm                  = "/crm/v2/tenant/{tenant}/"
+	customerInteractions = "/customer-interactions/v2/tenant/{tenant}/"
+	dispatch             = "/dispatch/v2/tenant/{tenant}/"
+	equipmentSystems     = "/equipmentsystems/v2/tenant/{tenant}/"
+	findings             = "/findings/v2/tenant/{tenant}/"
+	forms                = "/forms/v2/tenant/{tenant}/"
+	inventory            = "/inventory/v2/tenant/{tenant}/"
+	jobBooking           = "/jbce/v2/tenant/{tenant}/"
+	jpm                  = "/jpm/v2/tenant/{tenant}/"
+	marketing            = "/marketing/v2/tenant/{tenant}/"
+	marketingAds         = "/marketingads/v2/tenant/{tenant}/"
+	memberships          = "/memberships/v2/tenant/{tenant}/"
+	payroll              = "/payroll/v2/tenant/{tenant}/"
+	pricebook            = "/pricebook/v2/tenant/{tenant}/"
+	reporting            = "/reporting/v2/tenant/{tenant}/"
+	sales                = "/sales/v2/tenant/{tenant}/"
+	schedulingPro        = "/schedulingpro/v2/tenant/{tenant}/"
+	serviceAgreements    = "/service-agreements/v2/tenant/{tenant}/"
+	settings             = "/settings/v2/tenant/{tenant}/"
+	taskManagement       = "/taskmanagement/v2/tenant/{tenant}/"
+	telecom              = "/telecom/v2/tenant/{tenant}/"
+	telecomV3            = "/telecom/v3/tenant/{tenant}/"
+	timesheets           = "/timesheets/v2/tenant/{tenant}/"
+)
 
 // Find looks an entity up by name.
 func Find(name string) (Entity, bool) {
@@ -80,21 +70,10 @@ func Names() []string {
 	return names
 }
 
-// columns reads "column type [= path], …"; the path defaults to the column's
-// name. It panics on a malformed row: the catalogue is code.
-func columns(spec string) []Column {
-	var out []Column
-	for part := range strings.SplitSeq(spec, ",") {
-		left, path, _ := strings.Cut(part, "=")
-		name, typ, ok := strings.Cut(strings.TrimSpace(left), " ")
-		if !ok {
-			panic("entity: column without a type: " + part)
-		}
-		path = strings.TrimSpace(path)
-		if path == "" {
-			path = name
-		}
-		out = append(out, Column{Name: name, Path: path, Type: ColumnType(strings.TrimSpace(typ))})
+// fieldTypes is the definition of the custom fields of something: all such lists are alike.
+func fieldTypes(name, list, scope string) Entity {
+	return Entity{
+		Name: name, List: list, Filter: modified, Scope: scope,
+		Columns: columns("active, name, dataType, createdOn"),
 	}
-	return out
 }

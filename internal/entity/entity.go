@@ -1,40 +1,107 @@
 package entity
 
+import "strings"
+
 // Entity is one kind of ServiceTitan record and everything there is to know
 // about reading and storing it. The facts come from the vendor's OpenAPI files;
 // docs/entities.md is generated from them.
 type Entity struct {
-	Name   string // plural, snake case; also the table, raw.st_<Name>
-	List   string // path of the list, with {tenant}; "" where there is only a feed
-	Export string // path of the export feed, with {tenant}; "" where there is none
+	Name string // plural, snake case; also the table, raw.st_<Name>
 
-	PageSize int        // the largest page the list serves
-	States   QueryParam // asks the list for records of every state, zero where it has no such filter
-	Filter   Filter     // how the list is asked for what changed
-	Sort     string     // value of the list's sort parameter, "" where it has none
+	// Export is the path of the export feed, with {tenant}; "" where there is
+	// none. ExportStates asks it for records of every state where it would hide some.
+	Export       string
+	ExportStates QueryParam
 
-	Key      Key
-	Inactive Meaning // what active=false in the export feed says
-	Scope    string  // what the app must be granted to read it
-	Columns  []Column
+	// List is the path of the list, with {tenant}; "" where there is none that can
+	// be read without knowing a parent or the ids.
+	List      string
+	Shape     Shape      // what surrounds the records
+	Unpaged   bool       // everything comes at once: there are no parameters page and pageSize
+	ZeroBased bool       // the first page is 0, not 1
+	PageSize  int        // the largest page the list serves; 0 means MaxPageSize
+	Totals    Totals     // whether the list counts its records
+	States    QueryParam // asks for records of every state, zero where the list has no such filter
+	Filter    Filter     // how the list is asked for what changed
+	Sort      string     // value of the parameter sort that orders by id, "" where there is none
+	IDs       bool       // the list takes ids=1,2,3, at most 50
+
+	Key        Key
+	KeyFields  []string // fields that identify a record, id where none is named; several are joined with "/"
+	Inactive   Meaning  // what active=false in the export feed says
+	GoneStatus string   // the value of the field status that says that the record is gone
+	Scope      string   // what the app must be granted to read it
+	Columns    []Column
 }
 
 // Table is the name of the entity's table in schema raw.
 func (e Entity) Table() string { return "st_" + e.Name }
 
+// Identity lists the fields that identify a record.
+func (e Entity) Identity() []string {
+	if len(e.KeyFields) == 0 {
+		return []string{"id"}
+	}
+	return e.KeyFields
+}
+
+// Tracks says what an incremental sync of the entity sees.
+func (e Entity) Tracks() Tracking {
+	switch {
+	case e.Export != "":
+		return Feeding
+	case e.Filter.From == "":
+		return Rereading
+	case strings.HasPrefix(e.Filter.From, "modified"):
+		return Changes
+	}
+	return Additions
+}
+
+// Tracking is what an incremental sync sees of an entity.
+type Tracking string
+
+const (
+	Feeding   Tracking = "feed"       // whatever the export feed brings since its last token
+	Changes   Tracking = "changes"    // records modified in a window
+	Additions Tracking = "additions"  // records made in a window: edits wait for the next full sync
+	Rereading Tracking = "whole list" // everything, each time: the list has no usable filter
+)
+
 // QueryParam is one query parameter with its value.
 type QueryParam struct{ Name, Value string }
 
-// Filter names the list's query parameters for a window of change:
-// From is inclusive, Before exclusive. Zero where the list has none.
-type Filter struct{ From, Before string }
+// Filter names the list's query parameters for a window of change: From is
+// inclusive, Before exclusive and "" where there is none. Zero where the list has none.
+type Filter struct {
+	From, Before string
+	Required     bool // the list refuses to be read without From
+}
 
-// Key says what identifies a record within its tenant.
+// Shape is what surrounds the records of a list's answer.
+type Shape int
+
+const (
+	Pages Shape = iota // an object with page, pageSize, hasMore, totalCount and data
+	Data               // an object with data and without hasMore: a page that is not full is the last
+	Array              // nothing, the answer is an array
+)
+
+// Totals says when a list counts its records, by the parameter includeTotal.
+type Totals int
+
+const (
+	TotalOnAsking Totals = iota // where it is asked to
+	TotalAlways                 // it refuses to be read without counting
+	TotalNever                  // there is no such parameter
+)
+
+// Key says how the identity of a record within its tenant is stored.
 type Key int
 
 const (
-	Int64ID Key = iota // id is a JSON integer, stored as bigint
-	TextID             // id is a GUID or another text
+	Int64ID Key = iota // one JSON integer, stored as bigint
+	TextID             // a GUID, another text, or several fields
 )
 
 // Meaning says what active=false in an export feed means for the record.

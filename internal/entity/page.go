@@ -17,6 +17,12 @@ type Cursor struct {
 	Since  time.Time `json:"since,omitzero"`
 	Before time.Time `json:"before,omitzero"`
 	Page   int       `json:"page,omitempty"`
+
+	// List of several pages: when its first page was asked for, how many records
+	// it held then (-1 unknown), and how often it was read already.
+	Began time.Time `json:"began,omitzero"`
+	Total int       `json:"total,omitempty"`
+	Round int       `json:"round,omitempty"`
 }
 
 // Feed says which of an entity's two listings is read.

@@ -125,25 +125,17 @@ func (c *Client) Page(ctx context.Context, tenantID string, e entity.Entity, at 
 		return entity.Page{}, ans.unreadable(err)
 	}
 	page.Date = ans.date
-	return page, nil
+	return c.settle(ctx, tenantID, e, at, page, interactive)
 }
 
 // Count asks how many records the list of e holds, in every state: an estimate
 // for progress bars, since the list does not show deleted records. It is -1
-// where there is no list or the answer does not say.
+// where there is no list that counts.
 func (c *Client) Count(ctx context.Context, tenantID string, e entity.Entity) (int, error) {
-	if e.List == "" {
+	if !countable(e) {
 		return -1, nil
 	}
-	ans, err := c.get(ctx, tenantID, countRequest(e), false)
-	if err != nil {
-		return -1, err
-	}
-	env, err := readEnvelope(ans.body)
-	if err != nil {
-		return -1, ans.unreadable(err)
-	}
-	return env.total, nil
+	return c.count(ctx, tenantID, e, entity.Cursor{}, false)
 }
 
 // Format prints a client, credentials left out: fmt reaches fields that are not

@@ -26,19 +26,36 @@ type shapeError struct {
 
 func (e *shapeError) Error() string { return e.message }
 
-// readEnvelope checks that body is whole and is a page. A body that is not JSON
-// was cut off or comes from something in front of the API: that passes. One
-// that is JSON of another shape is a change of the API: that stays.
-func readEnvelope(body []byte) (envelope, error) {
+// readEnvelope checks that body is whole and is a page of the given shape. A body
+// that is not JSON was cut off or comes from something in front of the API: that
+// passes. One that is JSON of another shape is a change of the API: that stays.
+func readEnvelope(shape entity.Shape, body []byte) (envelope, error) {
 	if !validJSON(body) {
 		return envelope{}, &shapeError{message: "the answer is not complete JSON", quote: true}
 	}
-	env := envelope{total: -1}
-	var hasMore gjson.Result
 	root := gjson.ParseBytes(body)
-	if !root.IsObject() {
-		return envelope{}, wrongShape("the answer is %s, want an object with data and hasMore", kindOf(root))
+	if shape == entity.Array {
+		if !root.IsArray() {
+			return envelope{}, wrongShape("the answer is %s, want %s", kindOf(root), wanted[shape])
+		}
+		return envelope{data: root, total: -1}, nil
 	}
+	if !root.IsObject() {
+		return envelope{}, wrongShape("the answer is %s, want %s", kindOf(root), wanted[shape])
+	}
+	env, hasMore := readFields(root)
+	if !env.data.IsArray() {
+		return envelope{}, wrongShape("data is %s, want an array", kindOf(env.data))
+	}
+	if !hasMore.IsBool() && shape == entity.Pages {
+		return envelope{}, wrongShape("hasMore is %s, want true or false", kindOf(hasMore))
+	}
+	env.hasMore = hasMore.Bool()
+	return env, nil
+}
+
+func readFields(root gjson.Result) (env envelope, hasMore gjson.Result) {
+	env.total = -1
 	root.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "data":
@@ -56,24 +73,21 @@ func readEnvelope(body []byte) (envelope, error) {
 		}
 		return true
 	})
-	if !env.data.IsArray() {
-		return envelope{}, wrongShape("data is %s, want an array", kindOf(env.data))
-	}
-	if !hasMore.IsBool() {
-		return envelope{}, wrongShape("hasMore is %s, want true or false", kindOf(hasMore))
-	}
-	env.hasMore = hasMore.Bool()
-	return env, nil
+	return env, hasMore
 }
 
-// next is the cursor after this page, or why the listing cannot go on.
-func (env envelope) next(at entity.Cursor, empty bool) (entity.Cursor, error) {
+// next is the cursor after this page of so many records, or why the listing
+// cannot go on.
+func (env envelope) next(e entity.Entity, at entity.Cursor, records int) (entity.Cursor, error) {
 	next := at
 	if at.Feed == entity.List {
-		next.Page = pageNumber(at) + 1
-		if env.hasMore && empty {
-			return at, &shapeError{message: fmt.Sprintf("page %d is empty although hasMore is true", pageNumber(at))}
+		if env.hasMore && e.Unpaged {
+			return at, wrongShape("hasMore is true, but the list has no pages")
 		}
+		if env.hasMore && records == 0 {
+			return at, &shapeError{message: fmt.Sprintf("page %d is empty although hasMore is true", pageNumber(e, at))}
+		}
+		next.Page = pageNumber(e, at) + 1
 		return next, nil
 	}
 	if env.continueFrom != "" {
@@ -83,6 +97,13 @@ func (env envelope) next(at entity.Cursor, empty bool) (entity.Cursor, error) {
 		return at, &shapeError{message: fmt.Sprintf("continueFrom did not advance: still %q although hasMore is true", at.Token), permanent: true}
 	}
 	return next, nil
+}
+
+// wanted is the shape of an answer in words.
+var wanted = map[entity.Shape]string{
+	entity.Pages: "an object with data and hasMore",
+	entity.Data:  "an object with data",
+	entity.Array: "an array",
 }
 
 func wrongShape(format string, args ...any) error {

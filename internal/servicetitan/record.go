@@ -2,7 +2,7 @@ package servicetitan
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,22 +11,30 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-const maxTextID = 256 // bytes of an id that is a text
-
 // decodePage splits the answer to the question at into records. Their Raw is
 // part of body wherever nothing had to be replaced.
 func decodePage(e entity.Entity, at entity.Cursor, body []byte) (entity.Page, error) {
-	env, err := readEnvelope(body)
+	shape := entity.Pages
+	if at.Feed == entity.List {
+		shape = e.Shape
+	}
+	env, err := readEnvelope(shape, body)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	d := decoder{entity: e, feed: at.Feed, index: map[string]int{}}
+	d := decoder{entity: e, feed: at.Feed, index: map[string]int{}, identity: e.Identity()}
+	d.key = make([]gjson.Result, len(d.identity))
+	came := 0
 	env.data.ForEach(func(_, value gjson.Result) bool {
+		came++
 		d.add(value, body[value.Index:value.Index+len(value.Raw)])
 		return true
 	})
+	if shape == entity.Data && !e.Unpaged && came == pageSize(e) {
+		env.hasMore = true // such a list does not say; a page that is not full is the last
+	}
 	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total}
-	page.Next, err = env.next(at, len(d.records)+len(d.rejected) == 0)
+	page.Next, err = env.next(e, at, came)
 	if err != nil {
 		return entity.Page{}, err
 	}
@@ -40,6 +48,9 @@ type decoder struct {
 	records  []entity.Record
 	rejected []entity.Rejected
 	index    map[string]int // of an id in records
+
+	identity []string       // the fields that identify a record
+	key      []gjson.Result // what they hold in the record being read
 }
 
 // add takes the next element of data. Of a record that comes twice the newer
@@ -69,39 +80,31 @@ func (d *decoder) read(value gjson.Result, raw []byte) (record entity.Record, re
 		record.Raw = clean
 		value = gjson.ParseBytes(clean)
 	}
-	var id, modifiedOn, active gjson.Result
+	var modifiedOn, active, status gjson.Result
+	clear(d.key)
 	value.ForEach(func(key, field gjson.Result) bool { // the last of equal keys counts, as in jsonb
 		switch key.Str {
-		case "id":
-			id = field
 		case "modifiedOn":
 			modifiedOn = field
 		case "active":
 			active = field
+		case "status":
+			status = field
+		}
+		if i := slices.Index(d.identity, key.Str); i >= 0 {
+			d.key[i] = field
 		}
 		return true
 	})
-	if record.ID, reason = readID(d.entity.Key, id); reason != "" {
+	if record.ID, reason = d.readKey(); reason != "" {
 		return record, reason
 	}
 	if record.ModifiedOn, reason = readModifiedOn(modifiedOn); reason != "" {
 		return record, reason
 	}
-	record.Deleted = d.feed == entity.Export && d.entity.Inactive == entity.Deleted && active.Type == gjson.False
+	record.Deleted = d.feed == entity.Export && d.entity.Inactive == entity.Deleted && active.Type == gjson.False ||
+		d.entity.GoneStatus != "" && status.Str == d.entity.GoneStatus
 	return record, ""
-}
-
-func readID(key entity.Key, id gjson.Result) (value, reason string) {
-	if key == entity.TextID {
-		if id.Type != gjson.String || id.Str == "" || len(id.Str) > maxTextID {
-			return "", fmt.Sprintf("id is %s, want a text of 1 to %d bytes", kindOf(id), maxTextID)
-		}
-		return strings.Clone(id.Str), "" // a clone does not hold the page's text
-	}
-	if n, err := strconv.ParseInt(id.Raw, 10, 64); id.Type != gjson.Number || err != nil || n <= 0 {
-		return "", fmt.Sprintf("id is %s, want an integer from 1 to 2^63-1", kindOf(id))
-	}
-	return strings.Clone(id.Raw), ""
 }
 
 const noTime = "0001-01-01" // how the API's runtime writes a time that was never set

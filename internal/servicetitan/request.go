@@ -38,42 +38,79 @@ func exportRequest(e entity.Entity, at entity.Cursor) request {
 	case !at.Since.IsZero():
 		q.Set("from", apiTime(at.Since))
 	}
+	set(q, e.ExportStates)
 	return request{entity: e, path: e.Export, query: q, feedToken: at.Token != ""}
 }
 
+// listRequest sends no parameter that the list does not have: the API would
+// ignore it and answer as if it had been obeyed.
 func listRequest(e entity.Entity, at entity.Cursor) request {
-	page := pageNumber(at)
-	q := url.Values{"page": {strconv.Itoa(page)}, "pageSize": {strconv.Itoa(pageSize(e))}}
-	if page == 1 { // counting costs the server; once is enough
-		q.Set("includeTotal", "true")
+	q := window(e, at)
+	if !e.Unpaged {
+		q.Set("page", strconv.Itoa(pageNumber(e, at)))
+		q.Set("pageSize", strconv.Itoa(pageSize(e)))
+		first := pageNumber(e, at) == firstPage(e) // counting costs the server; once is enough
+		if e.Totals == entity.TotalAlways || e.Totals == entity.TotalOnAsking && first {
+			q.Set("includeTotal", "true")
+		}
 	}
 	if e.Sort != "" {
 		q.Set("sort", e.Sort)
 	}
-	if e.Filter.From != "" && !at.Since.IsZero() {
-		q.Set(e.Filter.From, apiTime(at.Since))
+	return request{entity: e, path: e.List, query: q}
+}
+
+// countRequest asks how many records the window of the cursor holds.
+func countRequest(e entity.Entity, at entity.Cursor) request {
+	q := window(e, at)
+	q.Set("page", strconv.Itoa(firstPage(e)))
+	q.Set("pageSize", "1")
+	q.Set("includeTotal", "true")
+	return request{entity: e, path: e.List, query: q}
+}
+
+// countable says whether the list tells how many records it holds.
+func countable(e entity.Entity) bool {
+	return e.List != "" && !e.Unpaged && e.Shape == entity.Pages && e.Totals != entity.TotalNever
+}
+
+// longAgo is before anything in ServiceTitan, for lists that want a bound.
+var longAgo = time.Unix(0, 0)
+
+// window asks for the records of the cursor's window, in every state: most lists
+// hide inactive ones by default.
+func window(e entity.Entity, at entity.Cursor) url.Values {
+	q := url.Values{}
+	since := at.Since
+	if since.IsZero() && e.Filter.Required {
+		since = longAgo
+	}
+	if e.Filter.From != "" && !since.IsZero() {
+		q.Set(e.Filter.From, apiTime(since))
 	}
 	if e.Filter.Before != "" && !at.Before.IsZero() {
 		q.Set(e.Filter.Before, apiTime(at.Before))
 	}
-	return allStates(e, q)
+	set(q, e.States)
+	return q
 }
 
-func countRequest(e entity.Entity) request {
-	return allStates(e, url.Values{"page": {"1"}, "pageSize": {"1"}, "includeTotal": {"true"}})
-}
-
-// allStates asks for inactive records too: most lists hide them by default.
-func allStates(e entity.Entity, q url.Values) request {
-	if e.States.Name != "" {
-		q.Set(e.States.Name, e.States.Value)
+func set(q url.Values, p entity.QueryParam) {
+	if p.Name != "" {
+		q.Set(p.Name, p.Value)
 	}
-	return request{entity: e, path: e.List, query: q}
+}
+
+func firstPage(e entity.Entity) int {
+	if e.ZeroBased {
+		return 0
+	}
+	return 1
 }
 
 // pageNumber is the page a list cursor asks for: a cursor that has not moved is
 // at the first.
-func pageNumber(at entity.Cursor) int { return max(at.Page, 1) }
+func pageNumber(e entity.Entity, at entity.Cursor) int { return max(at.Page, firstPage(e)) }
 
 func pageSize(e entity.Entity) int {
 	if e.PageSize == 0 {

@@ -1,0 +1,43 @@
+package entity
+
+// dispatchEntities are who goes where and when.
+var dispatchEntities = []Entity{
+	// The feed, too, hides inactive assignments unless it is asked for all.
+	{
+		Name: "appointment_assignments", List: dispatch + "appointment-assignments", Export: dispatch + "export/appointment-assignments",
+		ExportStates: anyState, States: anyState, Filter: modified, Sort: byID, IDs: true, Scope: "tn.dis.appointmentassignments:r",
+		Columns: columns("active, status, jobId, appointmentId, technicianId, createdOn"),
+	},
+	// The list filters by creation alone; it is short, so it is read whole and edits are seen.
+	// start is a time of day.
+	{
+		Name: "arrival_windows", List: dispatch + "arrival-windows",
+		States: anyState, Scope: "tn.dis.arrivalwindows:r",
+		Columns: columns("active, starts_at text = start"),
+	},
+	{
+		Name: "non_job_appointments", List: dispatch + "non-job-appointments",
+		States: notActiveOnly, Filter: modified, Sort: byID, IDs: true, Scope: "tn.dis.nonjobappointments:r",
+		Columns: columns("active, name, starts_on timestamptz = start, technicianId, createdOn"),
+	},
+	{
+		Name: "teams", List: dispatch + "teams",
+		States: withInactive, Filter: modified, Sort: byID, Scope: "tn.dis.teams:r",
+		Columns: columns("active, name, createdOn"),
+	},
+	{
+		Name: "technician_shifts", List: dispatch + "technician-shifts",
+		States: anyState, Filter: modified, Sort: byID, Scope: "tn.dis.technicianshifts:r",
+		Columns: columns("active, starts_on timestamptz = start, ends_on timestamptz = end, technicianId, createdOn"),
+	},
+	{
+		Name: "technician_skills", List: dispatch + "technician-skills",
+		States: anyState, Filter: modified, Sort: byID, Key: TextID, Scope: "tn.dis.technicianskills:r",
+		Columns: columns("active, name, technicianId, createdOn"),
+	},
+	{
+		Name: "zones", List: dispatch + "zones",
+		States: anyState, Filter: modified, Sort: byID, Scope: "tn.dis.zones:r",
+		Columns: columns("active, name, createdOn"),
+	},
+}

@@ -1,0 +1,75 @@
+package servicetitan
+
+import (
+	"context"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// maxRounds is how often a list that keeps changing is gone through.
+const maxRounds = 3
+
+// settle sees to it that a list of several pages was read without a gap. Pages
+// are cut by counting, while the list changes: a record that goes, or moves
+// because it was edited, lets another slip over the edge of a page that was read
+// already. Sorted by id, records only stay or join, unless some go; where the
+// order is unknown, any edit counts. A list in which that happened is read again.
+// See docs/adr/0010-list-windows.md.
+func (c *Client) settle(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, page entity.Page, interactive bool) (entity.Page, error) {
+	if at.Feed != entity.List || !countable(e) {
+		return page, nil
+	}
+	if pageNumber(e, at) == firstPage(e) {
+		if !page.Last {
+			page.Next.Began, page.Next.Total = page.Date, page.Total
+		}
+		return page, nil
+	}
+	if !page.Last || at.Began.IsZero() {
+		return page, nil
+	}
+	quiet, err := c.quiet(ctx, tenantID, e, at, interactive)
+	if err != nil || quiet {
+		return page, err
+	}
+	if at.Round+1 >= maxRounds {
+		c.log.Warn().Str("entity", e.Name).Int("rounds", maxRounds).
+			Msg("the list kept changing while it was read: a record may be missing until the next full sync")
+		return page, nil
+	}
+	page.Last = false
+	page.Next = entity.Cursor{Feed: entity.List, Since: at.Since, Before: at.Before, Round: at.Round + 1}
+	return page, nil
+}
+
+// quiet says whether no record can have slipped between the pages since the first.
+func (c *Client) quiet(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, interactive bool) (bool, error) {
+	total, err := c.count(ctx, tenantID, e, at, interactive)
+	if err != nil {
+		return false, err
+	}
+	known := total >= 0 && at.Total >= 0
+	if e.Sort != "" {
+		return !known || total >= at.Total, nil
+	}
+	if known && total != at.Total {
+		return false, nil
+	}
+	if e.Tracks() != entity.Changes {
+		return true, nil
+	}
+	edited, err := c.count(ctx, tenantID, e, entity.Cursor{Since: at.Began}, interactive)
+	return edited <= 0, err
+}
+
+func (c *Client) count(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, interactive bool) (int, error) {
+	ans, err := c.get(ctx, tenantID, countRequest(e, at), interactive)
+	if err != nil {
+		return -1, err
+	}
+	env, err := readEnvelope(e.Shape, ans.body)
+	if err != nil {
+		return -1, ans.unreadable(err)
+	}
+	return env.total, nil
+}
