@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
@@ -24,7 +23,7 @@ func TestWhatChangesDuringAFullSyncIsRightAfterTheNextIncremental(t *testing.T) 
 	var deleted []int64
 	for _, pages := range []int{20, 60, 100} { // of 160
 		w.awaitPages(t, pages)
-		for _, name := range entity.Names() {
+		for _, name := range core {
 			for range 5 {
 				_, err := company.Create(name)
 				require.NoError(t, err)

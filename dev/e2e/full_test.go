@@ -27,7 +27,7 @@ func TestAFullRequestCopiesEveryRecordAndTellsOfIt(t *testing.T) {
 	w.requireEqual(t)
 	require.Equal(t, w.tenant, outcome.TenantID)
 	require.Equal(t, answer.WorkflowID, outcome.WorkflowID)
-	require.Equal(t, []string{"customers", "jobs", "invoices", "estimates"}, outcome.Entities)
+	require.Equal(t, core, outcome.Entities)
 	require.Len(t, outcome.Results, 4)
 	for _, r := range outcome.Results {
 		require.Equal(t, events.StatusCompleted, r.Status)
