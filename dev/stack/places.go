@@ -34,8 +34,8 @@ type place struct {
 // choosePlaces finds and holds a port for everybody, so that none is chosen twice.
 // Where the user set the address of the gateway or the admin endpoints, it is left
 // alone and only checked.
-func choosePlaces(free bool, env environment) (p *places, err error) {
-	p = &places{}
+func choosePlaces(free bool, env environment) (_ *places, err error) {
+	p := &places{}
 	defer func() {
 		if err != nil {
 			p.release()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,6 +81,31 @@ func TestUpSurvivesKill(t *testing.T) {
 			require.Empty(t, processesOf(t, home))
 		})
 	}
+}
+
+func TestUpFreshBeginsAnew(t *testing.T) {
+	t.Parallel()
+	who := person{name: "the user of the test"}
+	home := who.home(t)
+	dir := filepath.Join(home, usualDir)
+	stopped := func(args ...string) {
+		up := launch(t, who, home, append([]string{"up", "--free-ports"}, args...)...)
+		up.awaitText(t, upSays)
+		requestFullSync(t, dir)
+		records, err := strconv.Atoi(args[0][len("--records="):])
+		require.NoError(t, err)
+		require.Equal(t, 4*records, requireEqualTables(t, dir))
+		stop := launch(t, who, home, "stop")
+		require.Zero(t, stop.awaitEnd(t, shutdownLimit))
+		require.Contains(t, stop.out.String(), "stopped pid "+strconv.Itoa(up.cmd.Process.Pid))
+		require.Zero(t, up.awaitEnd(t, shutdownLimit))
+	}
+	stopped("--records=10")
+	other := launch(t, who, home, "up", "--free-ports", "--records=20")
+	require.Equal(t, 1, other.awaitEnd(t, patience))
+	require.Contains(t, other.out.String(), "begin anew with --fresh")
+	stopped("--records=20", "--fresh")
+	require.Empty(t, processesOf(t, home))
 }
 
 // postmasters are those that were called with a data folder: what they start is not.
