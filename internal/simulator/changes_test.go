@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -121,4 +122,10 @@ func TestJournalOfEverything(t *testing.T) {
 		require.Equal(t, a.memory(t, entity), b.memory(t, entity))
 	}
 	require.NoError(t, b.CloseJournal())
+
+	kept, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Regexp(t, `^{"seed":9,"counts":{"customers":5,"estimates":5,"invoices":5,"jobs":5}}\n`, string(kept), "only what is not the usual number")
+	other := simulator.New(simulator.Options{Seed: 9, RecordsPerEntity: 5, Records: map[string]int{"trucks": 7}})
+	require.ErrorContains(t, other.KeepJournal(path), "another company")
 }
