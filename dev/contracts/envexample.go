@@ -43,6 +43,7 @@ func sections() []section {
 			password("POSTGRES_PASSWORD", "of the superuser"),
 			password("POSTGRES_OWNER_PASSWORD", "of lazisync_owner, who migrates"),
 			password("POSTGRES_APP_PASSWORD", "of lazisync_app, as whom the roles read and write"),
+			password("POSTGRES_READER_PASSWORD", "of lazisync_reader, for systems that read the copy"),
 			password("POSTGRES_TEMPORAL_PASSWORD", "of Temporal"),
 		}},
 		{title: "Temporal", prefixes: []string{"TEMPORAL_"}},

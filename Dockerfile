@@ -1,0 +1,34 @@
+# syntax=docker/dockerfile:1
+
+# The binary is static: no libc, no cgo. It is cross-compiled, so that an image for
+# another architecture needs no emulation.
+FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
+WORKDIR /src
+ENV CGO_ENABLED=0 GOTOOLCHAIN=local
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+ARG TARGETOS
+ARG TARGETARCH
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w" -o /lazisync ./cmd/lazisync
+
+# CA certificates, time zones, a user that is not root, and nothing else: no shell.
+FROM gcr.io/distroless/static-debian12:nonroot
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="lazisync" \
+      org.opencontainers.image.description="Keeps a PostgreSQL copy of a ServiceTitan tenant fresh" \
+      org.opencontainers.image.source="https://github.com/lazi/lazisync" \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.revision=$REVISION
+COPY --from=build /lazisync /usr/local/bin/lazisync
+
+# In a container a role listens where its neighbours can reach it. The gateway refuses
+# to, until API_TOKENS is set.
+ENV HTTP_ADDR=0.0.0.0:8080 ADMIN_ADDR=0.0.0.0:9090
+EXPOSE 8080 9090
+USER nonroot:nonroot
+HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 CMD ["/usr/local/bin/lazisync", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/lazisync"]
+CMD ["serve"]

@@ -1,0 +1,54 @@
+package deploytest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// Compose is docker-compose.yml, read as docker compose does.
+type Compose struct{ project *types.Project }
+
+// Load reads the file below root with the variables of an env file.
+func Load(ctx context.Context, root, envFile string, profiles ...string) (*Compose, error) {
+	file := filepath.Join(root, "docker-compose.yml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	variables, err := dotenv.Read(envFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", envFile, err)
+	}
+	project, err := loader.LoadWithContext(ctx, types.ConfigDetails{
+		WorkingDir:  root,
+		ConfigFiles: []types.ConfigFile{{Filename: file, Content: text}},
+		Environment: variables,
+	}, func(o *loader.Options) { o.Profiles = profiles })
+	if err != nil {
+		return nil, err
+	}
+	return &Compose{project}, nil
+}
+
+// Environ is the environment of a service, as NAME=value entries.
+func (c *Compose) Environ(service string) ([]string, error) {
+	s, err := c.project.GetService(service)
+	if err != nil {
+		return nil, err
+	}
+	var entries []string
+	for name, value := range s.Environment {
+		if value != nil { // a variable that is passed on from nowhere is left out
+			entries = append(entries, name+"="+*value)
+		}
+	}
+	slices.Sort(entries)
+	return entries, nil
+}
