@@ -57,7 +57,7 @@ func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 	if applied, err = applyMigrations(ctx, db); err != nil {
 		return applied, err
 	}
-	for _, e := range entity.Catalogue {
+	for _, e := range s.entities {
 		did, err := applyTable(ctx, conn, e)
 		if err != nil {
 			return applied, fmt.Errorf("migrate: table %s: %w", tableName(e), err)
@@ -154,7 +154,7 @@ func columnsOf(ctx context.Context, conn *sql.Conn, e entity.Entity) ([]string, 
 func (s *Store) CheckSchema(ctx context.Context) error {
 	var missing []string
 	err := s.read(ctx, "check the schema", func(q querier) (err error) {
-		missing, err = missingFrom(ctx, q)
+		missing, err = missingFrom(ctx, q, s.entities)
 		return err
 	})
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-func missingFrom(ctx context.Context, q querier) ([]string, error) {
+func missingFrom(ctx context.Context, q querier, entities []entity.Entity) ([]string, error) {
 	var versioned bool
 	if err := q.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&versioned); err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func missingFrom(ctx context.Context, q querier) ([]string, error) {
 			missing = append(missing, "migration "+strings.TrimSuffix(f.Name(), ".sql"))
 		}
 	}
-	for _, e := range entity.Catalogue {
+	for _, e := range entities {
 		lacks, err := missingFromTable(ctx, q, e)
 		if err != nil {
 			return nil, err

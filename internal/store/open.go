@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/entity"
 )
 
 // DefaultOverlap is how far before its watermark an incremental reads again:
@@ -24,6 +26,9 @@ type Options struct {
 	Overlap     time.Duration
 	DeleteGuard float64        // share of a table's live rows that a sweep may mark deleted; default DefaultDeleteGuard
 	Logger      zerolog.Logger // hears of transactions that are tried again
+
+	// Entities are those whose tables Migrate makes; default entity.Catalogue.
+	Entities []entity.Entity
 }
 
 // Store is PostgreSQL as the rest of lazisync knows it. Its methods may be called
@@ -34,6 +39,7 @@ type Store struct {
 	log     zerolog.Logger
 
 	deleteGuard float64
+	entities    []entity.Entity
 }
 
 // Open makes a Store for the database at a URL. It connects on first use, so it
@@ -63,7 +69,10 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.DeleteGuard == 0 {
 		o.DeleteGuard = DefaultDeleteGuard
 	}
-	return &Store{pool: pool, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard}, nil
+	if o.Entities == nil {
+		o.Entities = entity.Catalogue
+	}
+	return &Store{pool: pool, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, entities: o.Entities}, nil
 }
 
 // configure sets what every connection needs, unless the URL says otherwise. The

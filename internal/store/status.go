@@ -107,7 +107,7 @@ func (r *rowReader) next(ctx context.Context, q querier) error {
 func (s *Store) Tenants(ctx context.Context) (tenants []string, err error) {
 	err = s.read(ctx, "list tenants", func(q querier) error {
 		var found []int64
-		for _, e := range entity.Catalogue {
+		for _, e := range s.entities {
 			numbers, err := tenantsOf(ctx, q, e)
 			if err != nil {
 				return err
