@@ -31,6 +31,9 @@ type Options struct {
 	File string
 	// Port of the frontend, where clients connect; 0 takes a free one.
 	Port int
+	// ContinueAsNewAfter is how many events of history a workflow may have before it
+	// is told to go on in a new execution; 0 leaves the server's own limit.
+	ContinueAsNewAfter int
 	// Log receives what the server says; at info it says a lot.
 	Log zerolog.Logger
 }
@@ -71,7 +74,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		temporal.WithClaimMapper(func(*serverconfig.Config) authorization.ClaimMapper {
 			return authorization.NewNoopClaimMapper()
 		}),
-		temporal.WithDynamicConfigClient(dynamicConfig()),
+		temporal.WithDynamicConfigClient(dynamicConfig(o)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("temporal server: %w", err)
@@ -87,14 +90,18 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 // dynamicConfig holds the few settings that suit one process with few task queues.
-func dynamicConfig() dynamicconfig.StaticClient {
-	return dynamicconfig.StaticClient{
+func dynamicConfig(o Options) dynamicconfig.StaticClient {
+	settings := dynamicconfig.StaticClient{
 		// One partition per task queue: a task finds its poller without a detour.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 		// Search attributes can be used as soon as they are added.
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
 	}
+	if o.ContinueAsNewAfter > 0 {
+		settings[dynamicconfig.HistoryCountSuggestContinueAsNew.Key()] = o.ContinueAsNewAfter
+	}
+	return settings
 }
 
 // awaitReady asks what a client needs first: health, the namespace, visibility.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// recorded is a story that a workflow lives through. It returns the workflow's ID.
+type recorded struct {
+	name string
+	play func(ctx context.Context, w *world) (workflowID string, err error)
+}
+
+// A page takes slow where a story needs to meet a run in its middle.
+const slow = 300 * time.Millisecond
+
+// pageSize is how many records a page of an export feed has.
+const pageSize = 50
+
+// usual are the stories whose histories are short. The first one is the full sync
+// without which incrementals have nothing to go on from.
+var usual = []recorded{
+	{"FullSync-completed", full(nil)},
+	{"FullSync-paused-and-resumed", full(pauseAndResume)},
+	{"FullSync-cancelled", full(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
+	{"FullSync-cancelled-in-temporal", full(func(ctx context.Context, w *world, id string) error {
+		return w.temporal.CancelWorkflow(ctx, id, "")
+	})},
+	{"FullSync-entity-failed", func(ctx context.Context, w *world) (string, error) {
+		if err := w.simulator().AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}); err != nil {
+			return "", err
+		}
+		return full(nil)(ctx, w)
+	}},
+	{"FullSync-busy", busy},
+	{"IncrementalSync-completed", incremental(nil)},
+	{"IncrementalSync-two-passes", incremental(func(ctx context.Context, w *world, _ string) error {
+		_, err := w.request(ctx, events.Incremental)
+		return err
+	})},
+	{"IncrementalSync-paused-and-resumed", incremental(pauseAndResume)},
+	{"IncrementalSync-cancelled", incremental(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
+	{"ScheduledSync-completed", scheduled},
+}
+
+// long are the stories on a server that wants short histories: a workflow goes on in a
+// new execution before its next slice or pass.
+var long = []recorded{
+	{"FullSync-continued", full(pauseAndResume)},
+	{"IncrementalSync-continued", incremental(nil)},
+	{"IncrementalSync-continued-paused", incremental(pauseAndResume)},
+	{"ScheduledSync-continued", scheduled},
+}
+
+// full tells of a full sync in whose middle something may happen.
+func full(middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
+	return inTheMiddle(events.Full, 8, middle)
+}
+
+// incremental tells of an incremental sync that finds a few pages of changes.
+func incremental(middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
+	play := inTheMiddle(events.Incremental, 2, middle)
+	return func(ctx context.Context, w *world) (string, error) {
+		for range 3 * pageSize {
+			if _, err := w.simulator().Create("customers"); err != nil {
+				return "", err
+			}
+		}
+		return play(ctx, w)
+	}
+}
+
+func inTheMiddle(mode events.Mode, pages int, middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
+	return func(ctx context.Context, w *world) (string, error) {
+		if middle != nil {
+			w.simulator().SetPace(slow)
+		}
+		id, err := w.request(ctx, mode)
+		if err != nil {
+			return "", err
+		}
+		if middle != nil {
+			if err := w.awaitPages(ctx, pages); err != nil {
+				return "", err
+			}
+			if err := middle(ctx, w, id); err != nil {
+				return "", err
+			}
+		}
+		return id, w.awaitClosed(ctx, id)
+	}
+}
+
+func pauseAndResume(ctx context.Context, w *world, id string) error {
+	if err := w.control(ctx, "pause", id); err != nil {
+		return err
+	}
+	if err := w.awaitPaused(ctx, id); err != nil {
+		return err
+	}
+	return w.control(ctx, "resume", id)
+}
+
+// busy is the second of two full syncs that ask for the same entities.
+func busy(ctx context.Context, w *world) (string, error) {
+	w.simulator().SetPace(slow)
+	if _, err := w.request(ctx, events.Full); err != nil {
+		return "", err
+	}
+	if err := w.awaitPages(ctx, 4); err != nil {
+		return "", err
+	}
+	id, err := w.request(ctx, events.Full)
+	if err != nil {
+		return "", err
+	}
+	return id, w.awaitClosed(ctx, id)
+}
+
+// scheduled has the schedule of the incremental sync act at once.
+func scheduled(ctx context.Context, w *world) (string, error) {
+	w.simulator().SetPace(slow)
+	id, err := w.trigger(ctx, workflows.ScheduleID(events.Incremental, w.tenant()))
+	if err != nil {
+		return "", err
+	}
+	return id, w.awaitClosed(ctx, id)
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+// limit is far more than a recording takes.
+const limit = 5 * time.Minute
+
+func main() {
+	out := flag.String("out", filepath.Join("..", "workflows", "testdata", "histories"), "folder to write to")
+	version := flag.Int("version", 1, "version in the names of the files")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := run(ctx, *out, *version); err != nil {
+		fmt.Fprintln(os.Stderr, "record:", err)
+		os.Exit(1)
+	}
+}
+
+// run records what a usual server leads to, then what one does that wants short
+// histories.
+func run(ctx context.Context, out string, version int) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		cases              []recorded
+		continueAsNewAfter int
+	}{
+		{cases: usual},
+		{cases: long, continueAsNewAfter: 10},
+	} {
+		if err := recordAll(ctx, out, version, part.cases, part.continueAsNewAfter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func recordAll(ctx context.Context, out string, version int, cases []recorded, continueAsNewAfter int) (err error) {
+	w, err := startWorld(ctx, continueAsNewAfter)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.stop()) }()
+	for _, c := range cases {
+		w.simulator().SetPace(0)
+		w.simulator().ClearFaults()
+		w.simulator().ResetStats()
+		id, err := c.play(ctx, w)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		chain, err := w.chain(ctx, id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		for i, history := range chain {
+			name := c.name
+			if len(chain) > 1 {
+				name = fmt.Sprintf("%s-%d", c.name, i+1)
+			}
+			path := filepath.Join(out, fmt.Sprintf("%s.v%d.json", name, version))
+			if err := write(path, history); err != nil {
+				return err
+			}
+			fmt.Printf("%-50s %4d events\n", filepath.Base(path), len(history.GetEvents()))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// world is lazisync with all its roles on servers of its own.
+type world struct {
+	dir      string
+	server   *temporalserver.Server
+	stack    *stack.Stack
+	cfg      *app.Config
+	temporal client.Client
+
+	cancel context.CancelFunc
+	ended  chan error // takes how lazisync ended
+}
+
+func startWorld(ctx context.Context, continueAsNewAfter int) (_ *world, err error) {
+	w := &world{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.stop())
+		}
+	}()
+	if w.dir, err = os.MkdirTemp("", "lazisync-record-"); err != nil {
+		return nil, err
+	}
+	if w.server, err = temporalserver.Start(ctx, temporalserver.Options{
+		File: filepath.Join(w.dir, "temporal.db"), ContinueAsNewAfter: continueAsNewAfter, Log: zerolog.Nop(),
+	}); err != nil {
+		return nil, err
+	}
+	if w.stack, err = stack.Start(ctx, stack.Options{
+		Dir: filepath.Join(w.dir, "stack"), FreePorts: true, Unsafe: true, Log: zerolog.Nop(),
+		Simulator: simulator.Options{Seed: 1, RecordsPerEntity: 400, ExportPageSize: pageSize, RequestsPerSecond: -1},
+		Environ: []string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TEMPORAL_ADDRESS=" + w.server.Addr(),
+			"SYNC_SCHEDULE_INCREMENTAL=0 0 1 1 *", "SYNC_SCHEDULE_FULL=off", // it acts when it is told to
+		},
+	}); err != nil {
+		return nil, err
+	}
+	return w, w.serve(ctx)
+}
+
+// serve runs lazisync as it is released: it is its workers that make the histories.
+func (w *world) serve(ctx context.Context) (err error) {
+	if w.cfg, err = app.Load(w.stack.Environ(), app.ServeRole); err != nil {
+		return err
+	}
+	if err := app.Migrate(ctx, w.cfg, zerolog.Nop(), io.Discard); err != nil {
+		return err
+	}
+	if w.temporal, err = client.Dial(client.Options{
+		HostPort: w.server.Addr(), Namespace: temporalserver.Namespace,
+		Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	}); err != nil {
+		return err
+	}
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w.cancel, w.ended = cancel, make(chan error, 1)
+	started := make(chan struct{})
+	go func() {
+		w.ended <- app.Run(serving, w.cfg, app.ServeRole, zerolog.Nop(), func(app.Started) { close(started) })
+	}()
+	select {
+	case <-started:
+		return nil
+	case err := <-w.ended:
+		w.ended <- err
+		return fmt.Errorf("lazisync ended early: %w", err)
+	}
+}
+
+func (w *world) stop() (err error) {
+	if w.cancel != nil {
+		w.cancel()
+		err = <-w.ended
+	}
+	if w.temporal != nil {
+		w.temporal.Close()
+	}
+	if w.stack != nil {
+		err = errors.Join(err, w.stack.Stop())
+	}
+	if w.server != nil {
+		err = errors.Join(err, w.server.Stop())
+	}
+	return errors.Join(err, os.RemoveAll(w.dir))
+}
+
+func (w *world) simulator() *simulator.Simulator { return w.stack.Simulator }
+func (w *world) tenant() string                  { return w.cfg.ServiceTitan.TenantID }
+
+// request asks for a sync and returns the ID of the workflow that serves it, once that runs.
+func (w *world) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {
+	id := uuid.NewString()
+	if err := app.Request(ctx, w.cfg, app.RequestOptions{Mode: string(mode), ID: id}, io.Discard); err != nil {
+		return "", err
+	}
+	workflowID = workflows.IncrementalSyncID(w.tenant())
+	if mode == events.Full {
+		workflowID = workflows.FullSyncID(events.RequestID(app.CLISource, id))
+	}
+	return workflowID, await(ctx, func() (bool, error) {
+		described, err := w.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+		return err == nil && described.GetWorkflowExecutionInfo().GetCloseTime() == nil, nil
+	})
+}
+
+func (w *world) control(ctx context.Context, action, workflowID string) error {
+	var answer strings.Builder
+	if err := app.Control(ctx, w.cfg, action, workflowID, "for the record", &answer); err != nil {
+		return fmt.Errorf("%s %s: %w%s", action, workflowID, err, answer.String())
+	}
+	return nil
+}
+
+// trigger has a schedule act and returns the ID of the workflow that it started.
+func (w *world) trigger(ctx context.Context, schedule string) (workflowID string, err error) {
+	handle := w.temporal.ScheduleClient().GetHandle(ctx, schedule)
+	if err := handle.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
+		return "", fmt.Errorf("trigger %s: %w", schedule, err)
+	}
+	return workflowID, await(ctx, func() (bool, error) {
+		described, err := handle.Describe(ctx)
+		if err != nil || len(described.Info.RecentActions) == 0 || described.Info.RecentActions[0].StartWorkflowResult == nil {
+			return false, err
+		}
+		workflowID = described.Info.RecentActions[0].StartWorkflowResult.WorkflowID
+		return true, nil
+	})
+}
+
+func (w *world) awaitPages(ctx context.Context, n int) error {
+	return await(ctx, func() (bool, error) {
+		pages := 0
+		for _, e := range w.simulator().Stats().Entities {
+			pages += e.ExportCalls
+		}
+		return pages >= n, nil
+	})
+}
+
+func (w *world) awaitPaused(ctx context.Context, workflowID string) error {
+	return await(ctx, func() (bool, error) {
+		answer, err := w.temporal.QueryWorkflow(ctx, workflowID, "", workflows.QueryProgress)
+		if err != nil {
+			return false, err
+		}
+		var p workflows.Progress
+		err = answer.Get(&p)
+		return p.Paused, err
+	})
+}
+
+// awaitClosed returns when the workflow ended, however it did.
+func (w *world) awaitClosed(ctx context.Context, workflowID string) error {
+	_ = w.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, nil) // a cancelled one returns an error
+	return ctx.Err()
+}
+
+// await asks until it is so.
+func await(ctx context.Context, so func() (bool, error)) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if done, err := so(); done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
