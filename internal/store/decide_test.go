@@ -77,11 +77,10 @@ func TestDecide(t *testing.T) {
 			map[string]string{"customers": "completed"},
 		},
 	}
+	f := newFixture(t)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t)
-			run := f.beginFull("r", tt.entities...)
+			run := f.beginFull(name, tt.entities...)
 			for _, name := range tt.entities {
 				e := find(t, name)
 				switch name {

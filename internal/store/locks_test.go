@@ -11,6 +11,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 )
 
 // These tests stop one transaction in its middle and look at what another one does
@@ -19,10 +20,16 @@ import (
 // raceStore is a migrated store with two full requests and an incremental one.
 func raceStore(t *testing.T) *Store {
 	t.Helper()
-	s := testStore(t, Options{})
-	_, err := s.Migrate(t.Context())
-	require.NoError(t, err)
-	_, err = s.Receive(t.Context(), []ledger.Request{
+	s := storeAt(t, pgtest.Prepared(t, "migrated", func(ctx context.Context, url string) error {
+		s, err := Open(ctx, url, Options{Entities: entity.Catalogue[:4]})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		_, err = s.Migrate(ctx)
+		return err
+	}), Options{})
+	_, err := s.Receive(t.Context(), []ledger.Request{
 		{ID: "full", TenantID: "1", Mode: events.Full, Entities: []string{"customers"}, WorkflowID: "full"},
 		{ID: "other", TenantID: "1", Mode: events.Full, Entities: []string{"customers"}, WorkflowID: "other"},
 		{ID: "inc", TenantID: "1", Mode: events.Incremental, Entities: []string{"customers"}, WorkflowID: "inc"},

@@ -73,8 +73,8 @@ func TestMigrateAddsColumns(t *testing.T) {
 func TestOldSchemaIsNoticed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.exec("delete from raw.schema_versions where version_id = 3")
-	require.EqualError(t, f.CheckSchema(t.Context()), "the database lacks migration 0003_casts: run lazisync migrate")
+	f.exec("delete from raw.schema_versions where version_id >= 3")
+	require.ErrorContains(t, f.CheckSchema(t.Context()), "the database lacks migration 0003_casts")
 }
 
 func TestSessionSettings(t *testing.T) {

@@ -32,7 +32,12 @@ func TestTransient(t *testing.T) {
 
 func testStore(t *testing.T, o Options) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), pgtest.Database(t), o)
+	return storeAt(t, pgtest.Database(t), o)
+}
+
+func storeAt(t *testing.T, url string, o Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), url, o)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
