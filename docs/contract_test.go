@@ -235,7 +235,8 @@ func TestDocsNameTablesThatExist(t *testing.T) {
 			if strings.HasSuffix(name, "_") {
 				continue
 			}
-			require.Regexp(t, regexp.QuoteMeta(name)+`\b`, known.String(), "%s: %s", d.name, name)
+			exists := regexp.MustCompile(regexp.QuoteMeta(name) + `\b`).MatchString(known.String())
+			require.True(t, exists, "%s: %s", d.name, name)
 		}
 	}
 }

@@ -63,9 +63,21 @@ func neededBy(variable string) (roles []string) {
 }
 
 const entitiesIntro = `
-What can be synced. ` + "`lazisync entities`" + ` prints the same list. A full sync reads the export feed, which alone
-shows deleted records; the app needs the scope in ServiceTitan. What every table has beside the typed columns,
-and how to query it, stands in [data.md](data.md).
+What can be synced; ` + "`lazisync entities`" + ` prints the names, tables and scopes. The app needs the scope in ServiceTitan.
+What every table has beside the typed columns, and how to query it, stands in [data.md](data.md).
+
+A full sync reads the export feed where there is one, else the list. What an incremental sees differs:
+
+- *feed*: whatever the export feed brings since its last token;
+- *changes*: what was modified since the last time;
+- *additions*: what was made since; edits wait for the next full sync;
+- *whole list*: everything, each time, because the list has no usable filter.
+
+A deleted record is known by the feed, where an inactive one or one of that status is gone; or, without a feed, because two
+complete full syncs in a row did not find it. Elsewhere an inactive record is only deactivated, and its row stays live.
+
+| entity | incremental sees | gone is | scope |
+|---|---|---|---|
 `
 
 // entities describes the catalogue.
@@ -73,20 +85,29 @@ func entities() string {
 	var b strings.Builder
 	b.WriteString(generatedNote + "# Entities\n" + entitiesIntro)
 	for _, e := range entity.Catalogue {
-		fmt.Fprintf(&b, "\n## %s\n\n", e.Name)
-		fmt.Fprintf(&b, "- table `raw.%s`, key `st_id %s`\n", e.Table(), keyType(e))
-		if e.Export != "" {
-			fmt.Fprintf(&b, "- export feed `%s`: `active: false` means %s\n", e.Export, inactive(e))
-		}
-		if e.List != "" {
-			fmt.Fprintf(&b, "- list `%s`\n", e.List)
-		}
-		fmt.Fprintf(&b, "- scope `%s`\n\n| column | type | from |\n|---|---|---|\n", e.Scope)
-		for _, c := range e.Columns {
-			fmt.Fprintf(&b, "| `%s` | %s | `%s` |\n", c.Name, c.Type, c.Path)
-		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", e.Name, e.Tracks(), gone(e), e.Scope)
+	}
+	b.WriteString("\n## Typed columns\n\nAn entity's table is `raw.st_` and its name. In brackets: where the value comes from, if its name does not say.\n")
+	for _, e := range entity.Catalogue {
+		fmt.Fprintf(&b, "\n**%s**, `st_id` %s%s:\n%s.\n", e.Name, keyType(e), keyFields(e), typedColumns(e))
+	}
+	b.WriteString("\n## Not synced\n\n| what the API has | why not | instead |\n|---|---|---|\n")
+	for _, x := range entity.Excluded {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", x.Name, cell(x.Reason), code(x.Instead))
 	}
 	return b.String()
+}
+
+func gone(e entity.Entity) string {
+	switch {
+	case e.Export == "":
+		return "missed twice"
+	case e.GoneStatus != "":
+		return "status " + e.GoneStatus
+	case e.Inactive == entity.Deleted:
+		return "inactive"
+	}
+	return ""
 }
 
 func keyType(e entity.Entity) string {
@@ -96,11 +117,34 @@ func keyType(e entity.Entity) string {
 	return "bigint"
 }
 
-func inactive(e entity.Entity) string {
-	if e.Inactive == entity.Deleted {
-		return "the record is gone, and sets `deleted_at`"
+func keyFields(e entity.Entity) string {
+	if len(e.KeyFields) == 0 {
+		return ""
 	}
-	return "deactivated, and the row stays live"
+	return " made of `" + strings.Join(e.KeyFields, "`/`") + "`"
+}
+
+func typedColumns(e entity.Entity) string {
+	var list []string
+	for _, c := range e.Columns {
+		text := fmt.Sprintf("`%s` %s", c.Name, c.Type)
+		if c.Path != c.Name && c.Path != camelCase(c.Name) {
+			text += " (`" + c.Path + "`)"
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
+}
+
+// camelCase is how ServiceTitan would write a column's name.
+func camelCase(name string) string {
+	words := strings.Split(name, "_")
+	for i, word := range words[1:] {
+		if word != "" {
+			words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+		}
+	}
+	return strings.Join(words, "")
 }
 
 func code(text string) string {
