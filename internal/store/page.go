@@ -32,10 +32,14 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 	}
 	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p, guard: s.deleteGuard}
 	var next ledger.Position
+	var drifts []drift
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
-		next, err = page.store(ctx, tx, at.Version)
+		next, drifts, err = page.store(ctx, tx, at.Version)
 		return err
 	})
+	if err == nil {
+		s.warn(at.Run, e, drifts)
+	}
 	return next, err
 }
 
@@ -49,37 +53,41 @@ type pageStore struct {
 	guard  float64 // share of the live rows that a sweep may mark deleted
 }
 
-// store is the transaction of a page.
-func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (ledger.Position, error) {
+// store is the transaction of a page. It returns the position behind the page, and the
+// columns that values did not fit for the first time in the run.
+func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next ledger.Position, drifts []drift, err error) {
 	fence, err := s.lock(ctx, tx, version)
 	if err != nil {
-		return ledger.Position{}, err
+		return next, nil, err
 	}
 	resume, err := resumePoint(ctx, tx, s.tenant, s.entity)
 	if err != nil {
-		return ledger.Position{}, err
+		return next, nil, err
 	}
 	records, rejected := prepare(s.entity, s.page.Records)
 	done, refused, err := s.upsert(ctx, tx, records)
 	if err != nil {
-		return ledger.Position{}, err
+		return next, nil, err
 	}
 	rejected = append(append(rejected, s.page.Rejected...), refused...)
 	if err := s.reject(ctx, tx, rejected); err != nil {
-		return ledger.Position{}, err
+		return next, nil, err
 	}
 	swept, err := s.sweep(ctx, tx, fence)
 	if err != nil {
-		return ledger.Position{}, err
+		return next, nil, err
 	}
-	next, err := s.advance(ctx, tx, done, int64(len(rejected)), swept)
+	if drifts, err = s.keepMisfits(ctx, tx, done.misfits); err != nil {
+		return next, nil, err
+	}
+	next, err = s.advance(ctx, tx, done, int64(len(rejected)), swept)
 	if err != nil {
-		return ledger.Position{}, err
+		return next, nil, err
 	}
 	if fence.watermark.IsZero() {
 		fence.watermark = s.page.Date
 	}
-	return next, s.saveState(ctx, tx, done.live-swept.deleted, next.Status, s.moves(resume, fence, next.Status), fence.watermark)
+	return next, drifts, s.saveState(ctx, tx, done.live-swept.deleted, next.Status, s.moves(resume, fence, next.Status), fence.watermark)
 }
 
 // fence is what a page needs to know of its cursor.

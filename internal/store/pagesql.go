@@ -56,34 +56,38 @@ const pageTemplate = `with page as (
         run_number = excluded.run_number,
         deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
     where REPLACES_KEPT
-    returning kept.st_id, kept.deleted_at is null as live
+    returning kept.st_id, kept.deleted_at is null as live, MISFITS as misfits
 ), told as (
-    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.live
+    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
     from stored left join TABLE old on old.tenant_id = $1 and old.st_id = stored.st_id
 )
 select
     count(*) filter (where inserted),
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
-    count(*) filter (where live) - count(*) filter (where was_live)
+    count(*) filter (where live) - count(*) filter (where was_live),
+    (select jsonb_agg(misfit) from (
+        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
 from told`
 
 // pageSQL is the statement that stores a page of an entity. It returns how many rows
-// were inserted, updated (revived ones among them) and deleted, and by how many the
-// live rows grew.
+// were inserted, updated (revived ones among them) and deleted, by how many the live
+// rows grew, and the columns that values did not fit.
 func pageSQL(e entity.Entity) string {
 	names := make([]string, len(e.Columns))
 	picks := make([]string, len(e.Columns))
 	sets := make([]string, len(e.Columns))
+	misfits := make([]string, len(e.Columns))
 	for i, c := range e.Columns {
 		names[i] = quoted(c.Name)
 		picks[i] = pick("data", c)
 		sets[i] = fmt.Sprintf("%[1]s = excluded.%[1]s", names[i])
+		misfits[i] = fmt.Sprintf("case when kept.%s is null and %s not in ('null', '\"\"') then '%s' end", names[i], locate("kept.full_data", c), c.Name)
 	}
 	// An entity without typed columns leaves nothing between the commas around them.
 	template := pageTemplate
 	if len(e.Columns) == 0 {
-		template = strings.NewReplacer("st_id, COLUMNS,", "st_id,", "        PICKS,\n", "", "        SETS,\n", "").Replace(template)
+		template = strings.NewReplacer("st_id, COLUMNS,", "st_id,", "        PICKS,\n", "", "        SETS,\n", "", "MISFITS", "null::text[]").Replace(template)
 	}
 	return strings.NewReplacer(
 		"KEY", keyType(e),
@@ -91,6 +95,7 @@ func pageSQL(e entity.Entity) string {
 		"COLUMNS", strings.Join(names, ", "),
 		"PICKS", strings.Join(picks, ",\n        "),
 		"SETS", strings.Join(sets, ",\n        "),
+		"MISFITS", "array_remove(array[\n        "+strings.Join(misfits, ",\n        ")+"], null)",
 		"REPLACES_OLD", replaces("page", "old", "$3", "page.gone", "page.data"),
 		"REPLACES_KEPT", replaces("excluded", "kept", "excluded.fetched_at", "(excluded.deleted_at is not null)", "excluded.full_data"),
 	).Replace(template)

@@ -75,9 +75,13 @@ func addColumns(e entity.Entity, missing []entity.Column) string {
 
 // pick is the SQL that reads a column out of a jsonb document.
 func pick(document string, c entity.Column) string {
-	path := document + " -> '" + c.Path + "'"
+	return fmt.Sprintf("%s.to_%s(%s)", schemaName, c.Type, locate(document, c))
+}
+
+// locate is the SQL of a column's value in a jsonb document.
+func locate(document string, c entity.Column) string {
 	if strings.Contains(c.Path, ".") {
-		path = document + " #> '{" + strings.ReplaceAll(c.Path, ".", ",") + "}'"
+		return document + " #> '{" + strings.ReplaceAll(c.Path, ".", ",") + "}'"
 	}
-	return fmt.Sprintf("%s.to_%s(%s)", schemaName, c.Type, path)
+	return document + " -> '" + c.Path + "'"
 }

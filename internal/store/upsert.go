@@ -23,6 +23,7 @@ type record struct {
 type stored struct {
 	inserted, updated, deleted int64
 	live                       int64 // by how many the live rows grew
+	misfits                    []misfit
 }
 
 func (s *stored) add(o stored) {
@@ -30,6 +31,7 @@ func (s *stored) add(o stored) {
 	s.updated += o.updated
 	s.deleted += o.deleted
 	s.live += o.live
+	s.misfits = append(s.misfits, o.misfits...)
 }
 
 // prepare sorts a page's records by key, keeps the newest of each, and separates
@@ -72,7 +74,7 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	}
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		return savepoint.QueryRow(ctx, pageSQL(s.entity), s.arguments(records)...).
-			Scan(&done.inserted, &done.updated, &done.deleted, &done.live)
+			Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.misfits)
 	})
 	if err == nil {
 		return done, nil, nil

@@ -23,14 +23,16 @@ with page as (
     where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
         and (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null))
-    returning kept.st_id, kept.deleted_at is null as live
+    returning kept.st_id, kept.deleted_at is null as live, null::text[] as misfits
 ), told as (
-    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.live
+    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
     from stored left join raw.st_bare old on old.tenant_id = $1 and old.st_id = stored.st_id
 )
 select
     count(*) filter (where inserted),
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
-    count(*) filter (where live) - count(*) filter (where was_live)
+    count(*) filter (where live) - count(*) filter (where was_live),
+    (select jsonb_agg(misfit) from (
+        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
 from told

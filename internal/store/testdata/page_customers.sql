@@ -35,14 +35,22 @@ with page as (
     where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
         and (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null))
-    returning kept.st_id, kept.deleted_at is null as live
+    returning kept.st_id, kept.deleted_at is null as live, array_remove(array[
+        case when kept."name" is null and kept.full_data -> 'name' not in ('null', '""') then 'name' end,
+        case when kept."type" is null and kept.full_data -> 'type' not in ('null', '""') then 'type' end,
+        case when kept."active" is null and kept.full_data -> 'active' not in ('null', '""') then 'active' end,
+        case when kept."balance" is null and kept.full_data -> 'balance' not in ('null', '""') then 'balance' end,
+        case when kept."merged_to_id" is null and kept.full_data -> 'mergedToId' not in ('null', '""') then 'merged_to_id' end,
+        case when kept."created_on" is null and kept.full_data -> 'createdOn' not in ('null', '""') then 'created_on' end], null) as misfits
 ), told as (
-    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.live
+    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
     from stored left join raw.st_customers old on old.tenant_id = $1 and old.st_id = stored.st_id
 )
 select
     count(*) filter (where inserted),
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
-    count(*) filter (where live) - count(*) filter (where was_live)
+    count(*) filter (where live) - count(*) filter (where was_live),
+    (select jsonb_agg(misfit) from (
+        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
 from told

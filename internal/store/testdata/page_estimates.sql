@@ -51,14 +51,30 @@ with page as (
     where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
         and (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null))
-    returning kept.st_id, kept.deleted_at is null as live
+    returning kept.st_id, kept.deleted_at is null as live, array_remove(array[
+        case when kept."name" is null and kept.full_data -> 'name' not in ('null', '""') then 'name' end,
+        case when kept."job_number" is null and kept.full_data -> 'jobNumber' not in ('null', '""') then 'job_number' end,
+        case when kept."status" is null and kept.full_data #> '{status,name}' not in ('null', '""') then 'status' end,
+        case when kept."review_status" is null and kept.full_data -> 'reviewStatus' not in ('null', '""') then 'review_status' end,
+        case when kept."active" is null and kept.full_data -> 'active' not in ('null', '""') then 'active' end,
+        case when kept."subtotal" is null and kept.full_data -> 'subtotal' not in ('null', '""') then 'subtotal' end,
+        case when kept."tax" is null and kept.full_data -> 'tax' not in ('null', '""') then 'tax' end,
+        case when kept."customer_id" is null and kept.full_data -> 'customerId' not in ('null', '""') then 'customer_id' end,
+        case when kept."location_id" is null and kept.full_data -> 'locationId' not in ('null', '""') then 'location_id' end,
+        case when kept."job_id" is null and kept.full_data -> 'jobId' not in ('null', '""') then 'job_id' end,
+        case when kept."project_id" is null and kept.full_data -> 'projectId' not in ('null', '""') then 'project_id' end,
+        case when kept."business_unit_id" is null and kept.full_data -> 'businessUnitId' not in ('null', '""') then 'business_unit_id' end,
+        case when kept."sold_on" is null and kept.full_data -> 'soldOn' not in ('null', '""') then 'sold_on' end,
+        case when kept."created_on" is null and kept.full_data -> 'createdOn' not in ('null', '""') then 'created_on' end], null) as misfits
 ), told as (
-    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.live
+    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
     from stored left join raw.st_estimates old on old.tenant_id = $1 and old.st_id = stored.st_id
 )
 select
     count(*) filter (where inserted),
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
-    count(*) filter (where live) - count(*) filter (where was_live)
+    count(*) filter (where live) - count(*) filter (where was_live),
+    (select jsonb_agg(misfit) from (
+        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
 from told

@@ -1,0 +1,93 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+// drifted is a row of raw.schema_drift.
+type drifted struct {
+	Column, ID, Example string
+	Records             int64
+}
+
+func (f *fixture) drift(run int64) []drifted {
+	f.Helper()
+	rows, err := f.db.Query(f.Context(), `
+		select column_name, st_id, example, records from raw.schema_drift where run_number = $1 order by column_name`, run)
+	require.NoError(f, err)
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[drifted])
+	require.NoError(f, err)
+	return found
+}
+
+// TestSchemaDrift stores values whose types are not those of their columns. What is
+// empty is not drift, and an unchanged record is not counted again.
+func TestSchemaDrift(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var log bytes.Buffer
+	listened, err := store.Open(t.Context(), f.url, store.Options{Entities: few, Logger: zerolog.New(&log)})
+	require.NoError(t, err)
+	t.Cleanup(listened.Close)
+	f.Store = listened
+
+	e := find(t, "invoices")
+	record := func(id, fields string) entity.Record {
+		return entity.Record{ID: id, ModifiedOn: at(0), Raw: []byte(`{"id":` + id + fields + `}`)}
+	}
+	first := []entity.Record{
+		record("1", `,"total":"12.50","dueDate":"2026-03-01T00:00:00Z","customer":{"id":5}`),
+		record("2", `,"total":"twelve","dueDate":1767225600,"customer":{"id":"five"}`),
+		record("3", `,"total":{"amount":12},"dueDate":"","customer":null,"active":"maybe"`),
+		record("4", `,"total":null,"subTotal":""`),
+	}
+	run := f.beginFull("r", "invoices")
+	p := f.storePage(run, e, f.open(run, e), page(at(0), "1", false, first...))
+	require.Equal(t, int64(4), p.Inserted)
+	require.Equal(t, []drifted{
+		{"active", "3", `"maybe"`, 1},
+		{"customer_id", "2", `"five"`, 1},
+		{"due_date", "2", `1767225600`, 1},
+		{"total", "2", `"twelve"`, 2},
+	}, f.drift(run.Number))
+	require.Equal(t, "12.50", get[string](f, "select string_agg(total::text, ',') from raw.st_invoices"))
+
+	p = f.storePage(run, e, p, page(at(1), "2", false, append(first, record("5", `,"total":true`))...))
+	require.Contains(t, f.drift(run.Number), drifted{"total", "2", `"twelve"`, 3})
+	f.storePage(run, e, p, page(at(2), "3", true, record("6", `,"total":"6"`)))
+
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	require.Len(t, lines, 4, "each column is told of once")
+	var told map[string]any
+	require.NoError(t, json.Unmarshal([]byte(lines[3]), &told))
+	delete(told, "message")
+	require.Equal(t, map[string]any{
+		"level": "warn", "run_number": float64(run.Number), "entity": "invoices", "column": "total", "records": 2.0, "id": "2", "example": `"twelve"`,
+	}, told)
+}
+
+// TestDriftInAHalf keeps the count right where a page had to be stored in parts.
+func TestDriftInAHalf(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	records := []entity.Record{customer(1, at(0), "a"), customer(2, at(0), "b"), customer(3, at(0), "c"), customer(4, at(0), "d")}
+	for i := range records[:3] {
+		records[i].Raw = bytes.Replace(records[i].Raw, []byte("12.50"), []byte(`"much"`), 1)
+	}
+	records[3].Raw = []byte(`{"id": 4, "balance": 1e200000}`) // refused
+	run := f.beginFull("r", "customers")
+	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", true, records...))
+	require.Equal(t, int64(1), p.Rejected)
+	require.Equal(t, []drifted{{"balance", "1", `"much"`, 3}}, f.drift(run.Number))
+}
