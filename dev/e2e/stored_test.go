@@ -28,10 +28,31 @@ func (w *world) stored(t *testing.T, name string) (list []heard) {
 }
 
 // requireToldOnce proves that consumers of the stored events hear of everything once:
-// no event twice, and of every accepted request exactly one outcome that names it.
+// no event twice, and of every accepted request exactly one outcome that names it. Who
+// listens may hear of an outcome a moment before it is stored.
 func (w *world) requireToldOnce(t *testing.T) {
 	t.Helper()
-	seen, outcomes, asked := map[string]bool{}, map[string]int{}, map[string]bool{}
+	var l *ledgerOfEvents
+	require.Eventually(t, func() bool {
+		l = w.readEvents(t)
+		return len(l.outcomes) >= len(l.asked)
+	}, patience, 10*tick)
+	for id := range l.asked {
+		require.Equal(t, 1, l.outcomes[id], "outcomes of request %s", id)
+	}
+	require.Len(t, l.outcomes, len(l.asked), "every outcome names requests that were accepted")
+}
+
+// ledgerOfEvents is what a consumer of all events knows of the requests.
+type ledgerOfEvents struct {
+	asked    map[string]bool
+	outcomes map[string]int // that name a request
+}
+
+func (w *world) readEvents(t *testing.T) *ledgerOfEvents {
+	t.Helper()
+	l := &ledgerOfEvents{map[string]bool{}, map[string]int{}}
+	seen := map[string]bool{}
 	for _, h := range w.stored(t, "SYNC_EVENTS") {
 		require.Equal(t, "1.0", h.SpecVersion)
 		require.Equal(t, "com.lazi."+h.on+".v1", h.Type)
@@ -42,18 +63,15 @@ func (w *world) requireToldOnce(t *testing.T) {
 			var d events.AcceptedData
 			require.NoError(t, json.Unmarshal(h.Data, &d))
 			if d.Kind == events.KindRequest {
-				asked[d.RequestID] = true
+				l.asked[d.RequestID] = true
 			}
 		case "completed", "failed", "cancelled":
 			var d events.OutcomeData
 			require.NoError(t, json.Unmarshal(h.Data, &d))
 			for _, r := range d.Requests {
-				outcomes[r.RequestID]++
+				l.outcomes[r.RequestID]++
 			}
 		}
 	}
-	for id := range asked {
-		require.Equal(t, 1, outcomes[id], "outcomes of request %s", id)
-	}
-	require.Len(t, outcomes, len(asked), "every outcome names requests that were accepted")
+	return l
 }
