@@ -67,7 +67,7 @@ func people(t *testing.T) []person {
 // home makes a folder that belongs to the person.
 func (p person) home(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "lazisync-dev-test-")
+	dir, err := os.MkdirTemp("", "lazisync-dev-test-") //nolint:usetesting // t.TempDir is closed to other users
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if p.uid != 0 {
@@ -174,7 +174,7 @@ func programFor(t *testing.T, p person) string {
 	if copies.dir != "" {
 		return path
 	}
-	dir, err := os.MkdirTemp("", "lazisync-dev-program-")
+	dir, err := os.MkdirTemp("", "lazisync-dev-program-") //nolint:usetesting // it outlives the test
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
 	path = filepath.Join(dir, "lazisync-dev")

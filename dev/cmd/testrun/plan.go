@@ -136,8 +136,6 @@ func (r *runner) devPackages(ctx context.Context) (light, heavy []string, err er
 	return light, heavy, nil
 }
 
-var fuzzLine = regexp.MustCompile(`^Fuzz\w+$`)
-
 func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
 	out, err := r.list(ctx, ".", "-f", `{{.ImportPath}} {{.Dir}} {{join .TestGoFiles ","}},{{join .XTestGoFiles ","}}`, "./...")
 	if err != nil {

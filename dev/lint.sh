@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs the linters over both modules. The tools are built on first use, which takes a
+# minute or two; tools/go.mod pins them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+unformatted=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l)
+if [ -n "$unformatted" ]; then
+	printf 'not formatted, run make fmt:\n%s\n' "$unformatted"
+	exit 1
+fi
+
+status=0
+run() {
+	echo "$*"
+	"$@" || status=1
+}
+run go vet ./...
+run go -C dev vet ./...
+
+tools="$PWD/tools/go.mod"
+run go tool -modfile="$tools" workflowcheck ./workflows/...
+run go tool -modfile="$tools" golangci-lint run ./...
+cd dev
+run go tool -modfile="$tools" golangci-lint run --config=../.golangci.yml ./...
+exit "$status"
