@@ -170,7 +170,7 @@ func entities(c *Config, text string) error {
 	for part := range strings.SplitSeq(text, ",") {
 		name := strings.TrimSpace(part)
 		if _, ok := entity.Find(name); !ok {
-			return fmt.Errorf("names of entities, separated by commas, or *: %q is none of %s", name, strings.Join(entity.Names(), ", "))
+			return fmt.Errorf("names of entities, separated by commas, or *: %q is none, lazisync entities lists them", name)
 		}
 		c.Sync.Entities = append(c.Sync.Entities, name)
 	}

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/lazi/lazisync/internal/entity"
 )
 
 // PrintConfig prints every variable, its value and where that came from.
@@ -27,23 +25,6 @@ func PrintConfig(cfg *Config, asJSON bool, out io.Writer) error {
 	for _, v := range Variables {
 		value := cfg.Value(v.Name)
 		fmt.Fprintf(w, "%s\t%s\t%s\n", v.Name, value.Text, value.From)
-	}
-	return w.Flush()
-}
-
-// PrintEntities prints the catalogue.
-func PrintEntities(asJSON bool, out io.Writer) error {
-	if asJSON {
-		return json.NewEncoder(out).Encode(entity.Catalogue)
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ENTITY\tTABLE\tFULL SYNC READS\tSCOPE")
-	for _, e := range entity.Catalogue {
-		reads := e.List
-		if e.Export != "" {
-			reads = e.Export
-		}
-		fmt.Fprintf(w, "%s\traw.%s\t%s\t%s\n", e.Name, e.Table(), reads, e.Scope)
 	}
 	return w.Flush()
 }
