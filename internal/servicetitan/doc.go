@@ -8,4 +8,7 @@
 // It does not retry: whoever calls it decides when to ask again, and every
 // failure is an *Error that says whether that can help and how long to wait.
 // The one exception is a 401, which is answered with a new token, once.
+//
+// A list that changed while its pages were read is read again, see
+// docs/adr/0010-list-windows.md.
 package servicetitan
