@@ -39,9 +39,9 @@
 // Create, Update, Delete, Deactivate and Restore change one record; Mutate and
 // Run let things happen at random to the busy entities (Options.Busy). What has
 // a feed is never gone from it: a deleted record reads active=false, a deleted
-// purchase order is canceled. What has only a list is gone for good when it is
-// deleted. From logs (job history, changes of a membership's status) nothing is
-// deleted.
+// purchase order is canceled, and the status of a deleted membership is Deleted.
+// What has only a list is gone for good when it is deleted. From logs (job
+// history, changes of a membership's status) nothing is deleted.
 //
 // Records have a number, by which these methods know them. It is also their id,
 // unless that is text or they have none.

@@ -41,6 +41,9 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) an
 		records, more, token = nil, true, s.continueFrom(c, from)
 	case faultStuckToken:
 		more, token = true, s.continueFrom(c, from)
+		if given := values.Get("from"); s.isToken(c, given) {
+			token = given // to the letter
+		}
 	case faultEmptyToken:
 		token = ""
 	}
@@ -85,6 +88,12 @@ func (s *Simulator) readFrom(p *parameters, c *collection) position {
 		p.notValid("from")
 	}
 	return from
+}
+
+// isToken says whether from is a token rather than a date or nothing.
+func (s *Simulator) isToken(c *collection, from string) bool {
+	_, ok := s.readToken(c, from)
+	return ok
 }
 
 const tokenBytes = 8 + 8 + 8 // modified, id, time of issue

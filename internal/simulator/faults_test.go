@@ -82,6 +82,7 @@ func TestFaultsOfFeeds(t *testing.T) {
 	fault("stuckToken")
 	stuck := a.page(t, next)
 	require.True(t, stuck.HasMore)
+	require.Equal(t, first.ContinueFrom, stuck.ContinueFrom, "to the letter")
 	require.Equal(t, want.ids(), a.page(t, customersExport+"?from="+stuck.ContinueFrom).ids())
 	fault("emptyHasMore")
 	empty := a.page(t, next)

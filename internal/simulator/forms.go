@@ -131,6 +131,7 @@ var forms = map[string]func(x *writing, name string){
 	"lines":         (*writing).lines,
 
 	"canceled":   (*writing).canceled,
+	"membership": (*writing).membership,
 	"landedCost": (*writing).landedCost,
 	"history":    (*writing).history,
 	"categories": (*writing).categories,

@@ -45,7 +45,7 @@ type kind struct {
 	listed   func(*pen, *world, *record)       // the row of the list, where it is another
 
 	form  []field // fields, read
-	gone  bool    // active=false means that the record no longer exists: lists do not show it
+	gone  bool    // active=false means that the record no longer exists: lists that cannot be asked for such do not show it
 	fixed bool    // nothing in a record tells that it is not active
 }
 
@@ -119,7 +119,7 @@ func (k *kind) complete() {
 		return slices.ContainsFunc(k.form, func(f field) bool { return f.form == form && f.in == in })
 	}
 	if k.write == nil {
-		k.gone = has("active", exportOnly) && k.states == noStates
+		k.gone = has("active", exportOnly) || has("membership", everywhere)
 		k.fixed = !k.gone && k.states == noStates && !has("active", everywhere) && !has("canceled", everywhere)
 	}
 	if !k.fixed {

@@ -11,6 +11,16 @@ func (x *writing) canceled(name string) {
 	x.text(name, x.now.pick([]string{"Pending", "Sent", "PartiallyReceived", "Received"}))
 }
 
+// membership is the status of a membership: beside active=false, it says of one that
+// was deleted that it was.
+func (x *writing) membership(name string) {
+	if x.record.Inactive {
+		x.text(name, "Deleted")
+		return
+	}
+	x.text(name, x.now.pick([]string{"Active", "Suspended", "Expired", "Canceled"}))
+}
+
 // landedCost is documented to be None or ByValue, and has been seen as 0.
 func (x *writing) landedCost(name string) {
 	if x.now.chance(100) {

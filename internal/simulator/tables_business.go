@@ -28,7 +28,7 @@ func inventory() []*kind {
 		&kind{name: "return_types", list: "return-types", scope: "tn.inv.returntypes:r", states: activeOnly, sorts: byTime,
 			fields: "name? automaticallyReceiveVendorCredit:flag includeInSalesTax:flag active isDefault:flag createdOn modifiedOn"},
 		&kind{name: "returns", list: "returns", export: "export/returns", scope: "tn.inv.returns:r", states: active, ids: true, sorts: byTime,
-			fields: "active number referenceNumber status:Pending|Returned|CreditReceived|Canceled returnTypeId vendorId jobId? projectId? businessUnitId memo:text returnAmount taxAmount " +
+			fields: "active number referenceNumber status:Pending|Returned|CreditReceived|Canceled returnTypeId vendorId purchaseOrderId? jobId? projectId? businessUnitId memo:text returnAmount taxAmount " +
 				"returnDate returnedOn? createdOn modifiedOn " + syncStatus + " items customFields externalData"},
 		&kind{name: "transfers", list: "transfers", export: "export/transfers", scope: "tn.inv.transfers:r", ids: true, sorts: byTime,
 			fields: "transferType:text status:Pending|Picked|Received number referenceNumber fromLocationId toLocationId memo:text date pickedDate:time? createdOn modifiedOn " + syncStatus +
@@ -45,7 +45,7 @@ func memberships() []*kind {
 	const recurrence = "recurrenceType:Weekly|Monthly|Seasonal|Daily recurrenceInterval:int durationType:Continuous|NumberOfVisits durationLength:int businessUnitId? jobTypeId? campaignId? "
 	return module("memberships/v2",
 		&kind{name: "customer_memberships", list: "memberships", export: "export/memberships", scope: "tn.mem.memberships:r", states: active, ids: true, sorts: byTime,
-			fields: "createdOn createdById modifiedOn followUpOn from:time? to:time? billingFrequency:OneTime|Monthly|Quarterly|Annual status:Active|Suspended|Expired|Canceled|Deleted " +
+			fields: "createdOn createdById modifiedOn followUpOn from:time? to:time? billingFrequency:OneTime|Monthly|Quarterly|Annual status:membership " +
 				"active initialDeferredRevenue:number businessUnitId customerId membershipTypeId locationId? memo:text? customFields"},
 		&kind{name: "invoice_templates", list: "invoice-templates", export: "export/invoice-templates", scope: "tn.mem.invoicetemplates:r", filter: noWindow, ids: true,
 			needs: [][]string{{"ids"}}, fields: "name? createdOn createdById modifiedOn active total isSettingsTemplate:flag items"},
@@ -68,7 +68,7 @@ func payroll() []*kind {
 		&kind{name: "activity_codes", list: "activity-codes", export: "export/activity-codes", scope: "tn.prl.activitycodes:r", states: active, sorts: byTime,
 			fields: "name code:digits earningCategory:Timesheet|Commission|Reimbursement createdOn modifiedOn isDiscretionary:flag active"},
 		&kind{name: "gross_pay_items", list: "gross-pay-items", export: "export/gross-pay-items", scope: "tn.prl.grosspayitems:r", sorts: byTime,
-			fields: employee + " payrollId date amount grossPayItemType:InvoiceRelatedBonus|TimesheetTime|CustomBonus|Salary paidDurationHours:number? jobId jobNumber? projectId? invoiceId? " +
+			fields: employee + " payrollId date amount grossPayItemType:InvoiceRelatedBonus|TimesheetTime|CustomBonus|Salary paidDurationHours:number? jobId jobNumber? projectId? invoiceId? activityCodeId? " +
 				"customerId? locationId? memo:text? createdOn modifiedOn +active"},
 		&kind{name: "job_splits", list: "jobs/splits", export: "export/jobs/splits", scope: "tn.prl.jobs:r", states: active, sorts: byTime,
 			fields: "jobId technicianId split:number createdOn modifiedOn +active"},

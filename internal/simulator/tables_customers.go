@@ -21,7 +21,7 @@ func customerRelations() []*kind {
 			sorts: byTime, firstID: 48_200_000, inactive: 20, merges: true, write: writeCustomer},
 		&kind{name: "leads", list: "leads", export: "export/leads", scope: "tn.crm.leads:r", ids: true, sorts: byTime,
 			fields: "status:Open|Dismissed|Converted " + priority + " customerId? locationId? businessUnitId? jobTypeId? campaignId followUpDate:time? createdById " +
-				"createdOn modifiedOn tagTypeIds dismissingReasonId? summary? callId? bookingId? +active"},
+				"createdOn modifiedOn tagTypeIds dismissingReasonId? summary? callId? bookingId? callReasonId? +active"},
 		&kind{name: "location_contacts", list: "locations/contacts", export: "export/locations/contacts", scope: "tn.crm.locations:r",
 			needs:  [][]string{{"modifiedOnOrAfter", "modifiedBefore", "createdOnOrAfter", "createdBefore", "locationIds"}},
 			refers: reference{"locationIds", "locationId"}, fields: contact + "locationId +active"},
@@ -74,7 +74,7 @@ func marketingReputation() []*kind {
 func sales() []*kind {
 	return module("sales/v2",
 		&kind{name: "estimate_items", list: "estimates/items", scope: "tn.sal.estimates:r", states: active, ids: true, sorts: byTime,
-			fields: "sku:named skuAccount:text description membershipTypeId? qty:number unitRate:number total unitCost totalCost itemGroupName:text createdOn modifiedOn chargeable:flag?"},
+			fields: "sku:named skuAccount:text description membershipTypeId? qty:number unitRate:number total unitCost totalCost itemGroupName:text createdOn modifiedOn chargeable:flag? invoiceItemId?"},
 		&kind{name: "estimate_templates", list: "estimate-templates", scope: "tn.sal.estimatetemplates:r", states: active, filter: byModified,
 			fields: "name internalName:text summary? mode:Dynamic|Static active businessUnitId? totalCost totalPrice createdOn modifiedOn items"},
 		&kind{name: "estimates", core: true, list: "estimates", export: "export/estimates", legacy: "estimates/export", scope: "tn.sal.estimates:r", states: active, ids: true,

@@ -88,7 +88,7 @@ func jobPlanning() []*kind {
 		&kind{name: "projects", list: "projects", export: "export/projects", scope: "tn.jpm.projects:r", ids: true, dateless: 50,
 			sorts: []string{"Id", "ModifiedOn", "CreatedOn", "Name", "TargetCompletionDate"},
 			fields: "number name? summary? status:Open|OnHold|Completed? statusId? customerId locationId projectTypeId? projectManagerIds businessUnitIds startDate? " +
-				"targetCompletionDate? modifiedOn createdOn customFields externalData jobIds +active"},
+				"targetCompletionDate? actualCompletionDate? modifiedOn createdOn customFields externalData jobIds +active"},
 		&kind{name: "wbs_segments", list: "work-breakdown-structure/segments", scope: "tn.jpm.segments:r", shape: dataOnly, filter: noWindow,
 			fields: "name type:None|CostCode|CostType|Custom structure:Flat|Hierarchal isActive:flag isRequired:flag"},
 	)
