@@ -1,14 +1,9 @@
 package compare
 
 import (
-	"bufio"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/tidwall/gjson"
 	"golang.org/x/sync/errgroup"
@@ -23,22 +18,24 @@ type Result struct {
 	Records     int // in the simulated ServiceTitan, deleted ones too
 	Rows        int // in PostgreSQL, likewise
 	Equal       int
+	Gone        int          // rows that are deleted, and rightly so: the list that had them shows them no more
 	Differences []Difference // the first few
 }
 
-// Matched says whether every record has its row, every row its record, and all are equal.
-func (r Result) Matched() bool { return r.Equal == r.Records && r.Equal == r.Rows }
+// Matched says whether every record has its row, every row its record unless that
+// is gone for good, and all are equal.
+func (r Result) Matched() bool { return r.Equal == r.Records && r.Equal+r.Gone == r.Rows }
 
 // Difference is a record that is not as it should be.
 type Difference struct {
-	ID   int64
+	Key  string
 	What string
 }
 
-func (d Difference) String() string { return fmt.Sprintf("%d: %s", d.ID, d.What) }
+func (d Difference) String() string { return d.Key + ": " + d.What }
 
 // keep is how many differences of an entity are told.
-const keep = 5
+const keep = 20
 
 // Entities compares whole entities of a tenant. Nothing should change meanwhile.
 func Entities(ctx context.Context, simulatorURL string, db *store.Store, tenant string, names []string) ([]Result, error) {
@@ -61,18 +58,18 @@ func compareEntity(ctx context.Context, simulatorURL string, db *store.Store, te
 		return err
 	}
 	defer memory.Close()
-	c := &comparison{memory: memory, result: result}
+	c := &comparison{wanted: memory, result: result, entity: e}
+	rows := func(each func(record) error) error { return eachRow(ctx, db, tenant, e, each) }
+	if e.Key == entity.TextID {
+		c.wanted, rows, err = sorted(memory, rows)
+		if err != nil {
+			return err
+		}
+	}
 	if err := c.next(); err != nil {
 		return err
 	}
-	err = db.Rows(ctx, tenant, e, func(id string, _ time.Time, deleted bool, fullData []byte) error {
-		number, err := strconv.ParseInt(id, 10, 64)
-		if err != nil {
-			return fmt.Errorf("row of %s: id %q, want a number", e.Name, id)
-		}
-		return c.row(record{number, deleted, fullData})
-	})
-	if err != nil {
+	if err := rows(c.row); err != nil {
 		return err
 	}
 	return c.rest()
@@ -80,51 +77,72 @@ func compareEntity(ctx context.Context, simulatorURL string, db *store.Store, te
 
 // record is one of either side.
 type record struct {
-	id      int64
+	key     string
 	deleted bool
 	json    []byte
 }
 
-// comparison goes through both sides at once, each in the order of ids.
+// records are one side, in the order of keys. After the last, next returns nil.
+type records interface{ next() (*record, error) }
+
+// comparison goes through both sides at once, each in the order of keys.
 type comparison struct {
-	memory *memory
+	entity entity.Entity
+	wanted records
 	result *Result
-	head   *record // the next one of memory, nil at its end
-	last   int64   // id of the row before
+	head   *record // the next one of wanted, nil at its end
+	last   string  // key of the row before
 }
 
 func (c *comparison) next() (err error) {
-	if c.head, err = c.memory.next(); c.head != nil {
-		c.result.Records++
+	before := c.head
+	if c.head, err = c.wanted.next(); err != nil || c.head == nil {
+		return err
 	}
-	return err
+	c.result.Records++
+	if before != nil && c.order(before.key, c.head.key) >= 0 {
+		return fmt.Errorf("record %s of %s came after record %s, want the order of keys", c.head.key, c.entity.Name, before.key)
+	}
+	return nil
 }
 
-// row compares a row with the record of its id.
-func (c *comparison) row(row record) error {
-	if row.id <= c.last && c.result.Rows > 0 {
-		return fmt.Errorf("row %d of %s came after row %d, want the order of ids", row.id, c.result.Entity, c.last)
+// order compares keys: as PostgreSQL orders numbers, or byte by byte.
+func (c *comparison) order(a, b string) int {
+	if c.entity.Key == entity.Int64ID {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 	}
-	c.last = row.id
+	return cmp.Compare(a, b)
+}
+
+// row compares a row with the record of its key.
+func (c *comparison) row(row record) error {
+	if c.result.Rows > 0 && c.order(c.last, row.key) >= 0 {
+		return fmt.Errorf("row %s of %s came after row %s, want the order of keys", row.key, c.entity.Name, c.last)
+	}
+	c.last = row.key
 	c.result.Rows++
-	for c.head != nil && c.head.id < row.id {
-		c.differ(c.head.id, "is not in PostgreSQL")
+	for c.head != nil && c.order(c.head.key, row.key) < 0 {
+		c.differ(c.head.key, "is not in PostgreSQL")
 		if err := c.next(); err != nil {
 			return err
 		}
 	}
-	if c.head == nil || c.head.id > row.id {
-		c.differ(row.id, "is in PostgreSQL and not in ServiceTitan")
+	if c.head == nil || c.head.key != row.key {
+		if row.deleted && c.entity.Export == "" {
+			c.result.Gone++
+		} else {
+			c.differ(row.key, "is in PostgreSQL and not in ServiceTitan")
+		}
 		return nil
 	}
 	what, err := difference(*c.head, row)
 	if err != nil {
-		return fmt.Errorf("%s %d: %w", c.result.Entity, row.id, err)
+		return fmt.Errorf("%s %s: %w", c.entity.Name, row.key, err)
 	}
 	if what == "" {
 		c.result.Equal++
 	} else {
-		c.differ(row.id, what)
+		c.differ(row.key, what)
 	}
 	return c.next()
 }
@@ -132,7 +150,7 @@ func (c *comparison) row(row record) error {
 // rest are the records after the last row.
 func (c *comparison) rest() error {
 	for c.head != nil {
-		c.differ(c.head.id, "is not in PostgreSQL")
+		c.differ(c.head.key, "is not in PostgreSQL")
 		if err := c.next(); err != nil {
 			return err
 		}
@@ -140,9 +158,9 @@ func (c *comparison) rest() error {
 	return nil
 }
 
-func (c *comparison) differ(id int64, what string) {
+func (c *comparison) differ(key, what string) {
 	if len(c.result.Differences) < keep {
-		c.result.Differences = append(c.result.Differences, Difference{id, what})
+		c.result.Differences = append(c.result.Differences, Difference{key, what})
 	}
 }
 
@@ -156,41 +174,4 @@ func difference(want, got record) (string, error) {
 		}
 	}
 	return unequal("", gjson.ParseBytes(want.json), gjson.ParseBytes(got.json)), nil
-}
-
-// memory reads the simulated ServiceTitan's records, one JSON object a line.
-type memory struct {
-	io.Closer
-	lines *bufio.Reader
-}
-
-func openMemory(ctx context.Context, simulatorURL, entity string) (*memory, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, simulatorURL+"/_admin/records/"+entity, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("read the simulated ServiceTitan's memory: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("read the simulated ServiceTitan's %s: got %s, want 200", entity, response.Status), response.Body.Close())
-	}
-	return &memory{response.Body, bufio.NewReaderSize(response.Body, 1<<16)}, nil
-}
-
-// next returns nil at the end.
-func (m *memory) next() (*record, error) {
-	line, err := m.lines.ReadBytes('\n')
-	if errors.Is(err, io.EOF) && len(line) == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the simulated ServiceTitan's memory: %w", err)
-	}
-	fields := gjson.GetManyBytes(line, "id", "deleted", "record")
-	if fields[0].Type != gjson.Number || !fields[1].IsBool() || !fields[2].IsObject() {
-		return nil, fmt.Errorf("read the simulated ServiceTitan's memory: got %s, want an id, deleted and a record", short(string(line)))
-	}
-	return &record{fields[0].Int(), fields[1].Bool(), []byte(fields[2].Raw)}, nil
 }
