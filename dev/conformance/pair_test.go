@@ -1,0 +1,249 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/dev/compare"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/servicetitan"
+	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+// database is a migrated database. Each pair in it is a tenant of its own.
+type database struct {
+	store   *store.Store
+	pool    *pgxpool.Pool
+	tenants atomic.Int64
+}
+
+func newDatabase(t testing.TB, entities ...entity.Entity) *database {
+	t.Helper()
+	url := pgtest.Database(t)
+	d := &database{}
+	var err error
+	d.store, err = store.Open(t.Context(), url, store.Options{MaxConns: 6, Entities: entities, Logger: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(d.store.Close)
+	_, err = d.store.Migrate(t.Context())
+	require.NoError(t, err)
+	d.pool, err = pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(d.pool.Close)
+	return d
+}
+
+// clock is ServiceTitan's. It moves a little whenever it is read, as time does.
+type clock struct{ nanoseconds atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.nanoseconds.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) Now() time.Time {
+	return time.Unix(0, c.nanoseconds.Add(int64(time.Microsecond))).UTC()
+}
+func (c *clock) Advance(by time.Duration) { c.nanoseconds.Add(int64(by)) }
+
+// source is the client, with something to do around its pages.
+type source struct {
+	*servicetitan.Client
+	pageSize int // of lists, smaller than they allow; 0 leaves them
+	before   func(e entity.Entity, at entity.Cursor)
+	after    func(e entity.Entity, at entity.Cursor)
+}
+
+func (s *source) Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
+	if s.before != nil {
+		s.before(e, at)
+	}
+	if s.pageSize > 0 {
+		e.PageSize = s.pageSize
+	}
+	page, err := s.Client.Page(ctx, tenant, e, at, interactive)
+	if s.after != nil {
+		s.after(e, at)
+	}
+	return page, err
+}
+
+// nobody hears the events.
+type nobody struct{}
+
+func (nobody) Publish(context.Context, events.Event) error { return nil }
+
+// pair is a simulated ServiceTitan, and lazisync that keeps a copy of it.
+type pair struct {
+	testing.TB
+	*simulator.Simulator
+	*database
+	url      string // of the simulator
+	tenant   string
+	clock    *clock
+	source   *source
+	slices   *activities.Slices
+	requests int
+
+	// answer, where it is set, stands between the client and the API.
+	answer func(api http.Handler, w http.ResponseWriter, r *http.Request)
+}
+
+// records is how many records of each entity there are at first, and page how many
+// of them come at once.
+const (
+	records = 120
+	page    = 50
+)
+
+func newPair(t testing.TB, db *database, o simulator.Options, entities ...string) *pair {
+	t.Helper()
+	number := db.tenants.Add(1)
+	p := &pair{TB: t, database: db, tenant: strconv.FormatInt(number, 10), clock: newClock()}
+	o.Seed, o.Tenant, o.Now = max(o.Seed, number), number, p.clock.Now
+	o.RecordsPerEntity, o.ExportPageSize, o.RequestsPerSecond = records, page, -1
+	o.Records = map[string]int{}
+	for _, name := range entities {
+		o.Records[name] = records
+	}
+	p.Simulator = simulator.New(o)
+	api := p.Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.answer != nil {
+			p.answer(api, w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	p.source = &source{pageSize: page, Client: servicetitan.New(servicetitan.Options{
+		APIURL: p.url, AuthURL: p.url, RequestsPerSecond: 1e6, Now: p.clock.Now, HTTP: server.Client(),
+		Tenants: map[string]servicetitan.Credentials{p.tenant: {
+			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
+		}},
+	})}
+	p.slices = &activities.Slices{Source: p.source, Store: p.store, Publisher: nobody{}, Logger: zerolog.Nop(), Length: time.Minute}
+	return p
+}
+
+// begin begins a run for a new request.
+func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledger.Run {
+	p.Helper()
+	p.requests++
+	eventID := fmt.Sprint(p.requests)
+	q := ledger.Request{
+		ID: events.RequestID("/conformance/"+p.tenant, eventID), Source: "/conformance/" + p.tenant, EventID: eventID, Digest: eventID,
+		TenantID: p.tenant, Mode: mode, Entities: names, AllowDeletes: allowDeletes, WorkflowID: "incremental-sync-" + p.tenant,
+	}
+	begin := ledger.Begin{TenantID: p.tenant, Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: p.requests}
+	if mode != events.Incremental {
+		q.WorkflowID = string(mode) + "-sync-" + q.ID
+		begin.WorkflowID, begin.RequestID, begin.Pass = q.WorkflowID, q.ID, 1
+	}
+	_, err := p.store.Receive(p.Context(), []ledger.Request{q})
+	require.NoError(p, err)
+	run, found, err := p.store.BeginRun(p.Context(), begin)
+	require.NoError(p, err)
+	require.True(p, found)
+	return run
+}
+
+// slice goes on with an entity of a run, as a worker does.
+func (p *pair) slice(ctx context.Context, run ledger.Run, name string) (activities.SliceResult, error) {
+	p.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
+	env.RegisterActivity(p.slices.SyncSlice)
+	in := activities.SliceInput{RunNumber: run.Number, TenantID: p.tenant, Mode: run.Mode, Entity: name}
+	value, err := env.ExecuteActivity(p.slices.SyncSlice, in)
+	if err != nil {
+		return activities.SliceResult{}, err
+	}
+	var result activities.SliceResult
+	require.NoError(p, value.Get(&result))
+	return result, nil
+}
+
+// finish reads an entity of a run to its end, and demands that nothing had to be
+// tried again.
+func (p *pair) finish(run ledger.Run, name string) {
+	p.Helper()
+	for {
+		result, err := p.slice(p.Context(), run, name)
+		require.NoError(p, err)
+		if result.Status != "" {
+			return
+		}
+	}
+}
+
+func (p *pair) decide(run ledger.Run) ledger.Run {
+	p.Helper()
+	decided, err := p.store.Decide(p.Context(), run.Number, ledger.Decision{State: ledger.Completed})
+	require.NoError(p, err)
+	return decided
+}
+
+// sync syncs an entity, a few minutes after whatever happened before.
+func (p *pair) sync(mode events.Mode, name string) events.Result {
+	p.Helper()
+	p.clock.Advance(20 * time.Minute)
+	run := p.begin(mode, false, name)
+	p.finish(run, name)
+	return p.decide(run).Results[0]
+}
+
+// complete is a sync that must succeed.
+func (p *pair) complete(mode events.Mode, name string) events.Result {
+	p.Helper()
+	result := p.sync(mode, name)
+	require.Nil(p, result.Error)
+	require.Equal(p, events.StatusCompleted, result.Status)
+	return result
+}
+
+func (p *pair) compare(name string) compare.Result {
+	p.Helper()
+	results, err := compare.Entities(p.Context(), p.url, p.store, p.tenant, []string{name})
+	require.NoError(p, err)
+	return results[0]
+}
+
+// requireEqual demands that every row equals its record.
+func (p *pair) requireEqual(name string) {
+	p.Helper()
+	r := p.compare(name)
+	require.True(p, r.Matched(), "%s: %d records, %d rows, %d equal, %d gone: %v", name, r.Records, r.Rows, r.Equal, r.Gone, r.Differences)
+	require.NotZero(p, r.Equal)
+}
+
+// value is the single value a query answers with.
+func value[T any](p *pair, query string, args ...any) (v T) {
+	p.Helper()
+	require.NoError(p, p.pool.QueryRow(p.Context(), query, args...).Scan(&v), query)
+	return v
+}
