@@ -57,13 +57,13 @@ func live(p *pair, e entity.Entity) {
 
 	c := p.change(e)
 	p.complete(events.Incremental, e.Name)
-	for _, key := range p.different(e) {
+	for _, key := range p.different(e.Name) {
 		require.Contains(p, c.unseen(e), key, "%v", p.compare(e.Name).Differences)
 	}
 
 	p.source.pageSize = 0 // as large as the list allows
 	p.complete(events.Full, e.Name)
-	require.ElementsMatch(p, c.removed, p.different(e), "one full sync that misses them is not enough")
+	require.ElementsMatch(p, c.removed, p.different(e.Name), "one full sync that misses them is not enough")
 	last := p.complete(events.Full, e.Name)
 	require.Equal(p, int64(len(c.removed)), last.Deleted)
 	p.requireEqual(e.Name)
@@ -141,9 +141,9 @@ func (p *pair) change(e entity.Entity) changes {
 }
 
 // different are the keys of rows that are not as they should be.
-func (p *pair) different(e entity.Entity) (keys []string) {
+func (p *pair) different(name string) (keys []string) {
 	p.Helper()
-	for _, d := range p.compare(e.Name).Differences {
+	for _, d := range p.compare(name).Differences {
 		keys = append(keys, d.Key)
 	}
 	return keys
@@ -178,6 +178,32 @@ type remembered struct {
 	number int64
 	key    string
 	json   gjson.Result
+}
+
+// number is what the simulator knows a record by.
+func (p *pair) number(name, key string) int64 {
+	p.Helper()
+	for _, r := range p.memory(name) {
+		if r.key == key {
+			return r.number
+		}
+	}
+	require.Fail(p, "no such record", "%s %s", name, key)
+	return 0
+}
+
+// dated is the number of an active record whose modifiedOn is not null.
+func (p *pair) dated(name string) int64 {
+	p.Helper()
+	for {
+		id, err := p.RandomID(name)
+		require.NoError(p, err)
+		for _, r := range p.memory(name) {
+			if r.number == id && r.json.Get("modifiedOn").Type == gjson.String {
+				return id
+			}
+		}
+	}
 }
 
 func (p *pair) memory(name string) (all []remembered) {

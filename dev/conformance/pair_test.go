@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -38,15 +39,15 @@ type database struct {
 
 func newDatabase(t testing.TB, entities ...entity.Entity) *database {
 	t.Helper()
-	url := pgtest.Database(t)
+	address := pgtest.Database(t)
 	d := &database{}
 	var err error
-	d.store, err = store.Open(t.Context(), url, store.Options{MaxConns: 6, Entities: entities, Logger: zerolog.Nop()})
+	d.store, err = store.Open(t.Context(), address, store.Options{MaxConns: 6, Entities: entities, Logger: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(d.store.Close)
 	_, err = d.store.Migrate(t.Context())
 	require.NoError(t, err)
-	d.pool, err = pgxpool.New(t.Context(), url)
+	d.pool, err = pgxpool.New(t.Context(), address)
 	require.NoError(t, err)
 	t.Cleanup(d.pool.Close)
 	return d
@@ -70,20 +71,20 @@ func (c *clock) Advance(by time.Duration) { c.nanoseconds.Add(int64(by)) }
 type source struct {
 	*servicetitan.Client
 	pageSize int // of lists, smaller than they allow; 0 leaves them
-	before   func(e entity.Entity, at entity.Cursor)
-	after    func(e entity.Entity, at entity.Cursor)
+	before   func()
+	after    func(at entity.Cursor, page entity.Page)
 }
 
 func (s *source) Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
 	if s.before != nil {
-		s.before(e, at)
+		s.before()
 	}
 	if s.pageSize > 0 {
 		e.PageSize = s.pageSize
 	}
 	page, err := s.Client.Page(ctx, tenant, e, at, interactive)
 	if s.after != nil {
-		s.after(e, at)
+		s.after(at, page)
 	}
 	return page, err
 }
@@ -239,6 +240,25 @@ func (p *pair) requireEqual(name string) {
 	r := p.compare(name)
 	require.True(p, r.Matched(), "%s: %d records, %d rows, %d equal, %d gone: %v", name, r.Records, r.Rows, r.Equal, r.Gone, r.Differences)
 	require.NotZero(p, r.Equal)
+}
+
+// asked are the queries of the calls for an entity so far, oldest first.
+func (p *pair) asked(name, on string) (queries []url.Values) {
+	p.Helper()
+	for _, call := range p.Stats().Requests {
+		if call.Entity == name && call.On == on {
+			query, err := url.ParseQuery(call.Query)
+			require.NoError(p, err)
+			queries = append(queries, query)
+		}
+	}
+	return queries
+}
+
+// goWrong makes something go wrong.
+func (p *pair) goWrong(f simulator.Fault) {
+	p.Helper()
+	require.NoError(p, p.AddFault(f))
 }
 
 // value is the single value a query answers with.
