@@ -19,7 +19,7 @@ func (s *Stack) log(service string) zerolog.Logger {
 
 func (s *Stack) startPostgres(ctx context.Context) (err error) {
 	s.postgres, err = postgres.Start(ctx, pgserver.Options{
-		Dir: s.path("postgres"), Port: s.places.postgres.yield(), Unsafe: s.options.Unsafe, StopWithParent: true,
+		Dir: s.path("postgres"), Port: s.places.postgres.Number, Unsafe: s.options.Unsafe, StopWithParent: true,
 		Logf: func(format string, args ...any) {
 			s.tell(Service{Name: postgreSQL.name, Note: fmt.Sprintf(format, args...)})
 		},
@@ -34,7 +34,7 @@ func (s *Stack) startPostgres(ctx context.Context) (err error) {
 
 func (s *Stack) startNATS(ctx context.Context) (err error) {
 	s.nats, err = natsserver.Start(ctx, natsserver.Options{
-		Dir: s.path("nats"), Port: s.places.nats.yield(), Log: s.log("nats"),
+		Dir: s.path("nats"), Port: s.places.nats.Number, Log: s.log("nats"),
 	})
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (s *Stack) startNATS(ctx context.Context) (err error) {
 
 func (s *Stack) startTemporal(ctx context.Context) (err error) {
 	s.temporal, err = temporalserver.Start(ctx, temporalserver.Options{
-		File: s.path("temporal", "temporal.db"), Port: s.places.temporal.yield(), Log: s.log("temporal"),
+		File: s.path("temporal", "temporal.db"), Port: s.places.temporal.Number, Log: s.log("temporal"),
 	})
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (s *Stack) startTemporal(ctx context.Context) (err error) {
 	s.adopt(temporalServer, map[string]string{"TEMPORAL_ADDRESS": s.temporal.Addr()})
 	s.tell(Service{Name: temporalServer.name, Address: s.temporal.Addr(), From: Embedded, Note: s.places.temporal.Note})
 	s.temporalUI, err = temporalui.Start(ctx, temporalui.Options{
-		TemporalAddr: s.temporal.Addr(), Namespace: temporalserver.Namespace, Port: s.places.temporalUI.yield(),
+		TemporalAddr: s.temporal.Addr(), Namespace: temporalserver.Namespace, Port: s.places.temporalUI.Number,
 	})
 	if err != nil {
 		return err

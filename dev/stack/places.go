@@ -24,23 +24,19 @@ type places struct {
 	postgres, nats, temporal, temporalUI, simulator, slack, gateway, admin place
 }
 
-// place is a port that is held until whoever is to use it starts.
+// place is a port that was free a moment ago.
 type place struct {
 	ports.Port
-	held net.Listener
-	set  string // the address the user set, or ""
+	set  string       // the address the user set, or ""
+	held net.Listener // until its user listens itself
 }
 
-// choosePlaces finds and holds a port for everybody, so that none is chosen twice.
-// Where the user set the address of the gateway or the admin endpoints, it is left
-// alone and only checked.
-func choosePlaces(free bool, env environment) (_ *places, err error) {
+// choosePlaces finds a port for everybody. All are held until the last is found, so that
+// none is chosen twice, and then let go at once, except for one that is used as it is: a
+// process that is being started meanwhile would hold them too for a moment.
+// Where the user set the address of the gateway or the admin endpoints, it is only checked.
+func choosePlaces(free bool, env environment) (*places, error) {
 	p := &places{}
-	defer func() {
-		if err != nil {
-			p.release()
-		}
-	}()
 	for _, choice := range []struct {
 		place  *place
 		name   string
@@ -58,8 +54,10 @@ func choosePlaces(free bool, env environment) (_ *places, err error) {
 		{&p.gateway, "gateway", gatewayPort, "HTTP_ADDR", true, false},
 		{&p.admin, "health and metrics", adminPort, "ADMIN_ADDR", true, false},
 	} {
+		var err error
 		switch {
 		case !choice.needed, free && choice.itself:
+			continue
 		case choice.set != "" && env[choice.set] != "":
 			err = choice.place.take(choice.set, env[choice.set])
 		case free:
@@ -68,10 +66,16 @@ func choosePlaces(free bool, env environment) (_ *places, err error) {
 			err = choice.place.find(ports.Wish{Name: choice.name, Port: choice.usual})
 		}
 		if err != nil {
+			p.release(p.all()...)
 			return nil, err
 		}
 	}
+	p.release(&p.postgres, &p.nats, &p.temporal, &p.temporalUI, &p.slack, &p.gateway, &p.admin)
 	return p, nil
+}
+
+func (p *places) all() []*place {
+	return []*place{&p.postgres, &p.nats, &p.temporal, &p.temporalUI, &p.simulator, &p.slack, &p.gateway, &p.admin}
 }
 
 func (p *place) find(w ports.Wish) (err error) {
@@ -97,15 +101,6 @@ func (p *place) address() string {
 	return p.Addr()
 }
 
-// yield lets go of the port: its user starts now. It is 0 where the user is to find one.
-func (p *place) yield() int {
-	if p.held != nil {
-		_ = p.held.Close() // a listener nobody connected to
-		p.held = nil
-	}
-	return p.Number
-}
-
 // listener hands the held port over.
 func (p *place) listener() net.Listener {
 	l := p.held
@@ -113,8 +108,12 @@ func (p *place) listener() net.Listener {
 	return l
 }
 
-func (p *places) release() {
-	for _, one := range []*place{&p.postgres, &p.nats, &p.temporal, &p.temporalUI, &p.simulator, &p.slack, &p.gateway, &p.admin} {
-		one.yield()
+// release lets go of ports.
+func (p *places) release(list ...*place) {
+	for _, one := range list {
+		if one.held != nil {
+			_ = one.held.Close() // nobody connected to it
+			one.held = nil
+		}
 	}
 }

@@ -152,7 +152,7 @@ func keepFounding(path string, o *simulator.Options) error {
 }
 
 func (s *Stack) startSlack(context.Context) (err error) {
-	if s.Slack, err = fakeslack.Start(fakeslack.Options{Port: s.places.slack.yield()}); err != nil {
+	if s.Slack, err = fakeslack.Start(fakeslack.Options{Port: s.places.slack.Number}); err != nil {
 		return err
 	}
 	s.adopt(slackWebhook, map[string]string{"SLACK_WEBHOOK_URL": s.Slack.URL()})

@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	if s.places, err = choosePlaces(o.FreePorts, s.env); err != nil {
 		return nil, err
 	}
-	defer s.places.release()
+	defer s.places.release(&s.places.simulator) // in case it was not started
 	s.env["HTTP_ADDR"] = s.places.gateway.address()
 	s.env["ADMIN_ADDR"] = s.places.admin.address()
 	if o.Isolated { // what happens is what the demo or the test asks for

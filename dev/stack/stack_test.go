@@ -163,7 +163,7 @@ func TestPlaces(t *testing.T) {
 	require.ErrorContains(t, err, "free it or set another")
 	p, err := choosePlaces(true, environment{"ADMIN_ADDR": "127.0.0.1:0"})
 	require.NoError(t, err)
-	defer p.release()
+	defer p.release(p.all()...)
 	require.NotEqual(t, "127.0.0.1:0", p.admin.address(), "others must be able to ask there")
 	require.NotEqual(t, p.gateway.Number, p.admin.Number)
 }
