@@ -20,7 +20,7 @@ import (
 
 const (
 	// patience is how long to wait for what takes moments on a machine at rest.
-	patience = 60 * time.Second
+	patience = 2 * time.Minute
 	tick     = 20 * time.Millisecond
 )
 
