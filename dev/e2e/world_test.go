@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"net/url"
@@ -227,6 +226,3 @@ func (w *world) awaitPages(t *testing.T, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return w.total() >= n }, patience, tick, "waiting for page %d", n)
 }
-
-// signature of a run's pages for messages.
-func describe(pages map[string][]page) string { return fmt.Sprint(counts(pages)) }
