@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -98,7 +99,7 @@ func (c *Config) load(v Variable, env map[string]string, needed bool) string {
 		c.values[v.Name] = Value{"", from}
 		return ""
 	}
-	shown := text
+	shown := userinfo.ReplaceAllString(text, "//***@") // a URL may carry a password
 	if v.Secret {
 		shown = Secret(text).String()
 	}
@@ -108,6 +109,9 @@ func (c *Config) load(v Variable, env map[string]string, needed bool) string {
 	}
 	return ""
 }
+
+// userinfo is what stands before the host of a URL.
+var userinfo = regexp.MustCompile(`//[^/@,]*@`)
 
 // unknown finds variables that look like ours and are not.
 func unknown(env map[string]string) Problems {

@@ -95,8 +95,12 @@ func TestSecretsNeverShow(t *testing.T) {
 		"SLACK_WEBHOOK_URL=https://"+secrets[3],
 		"SERVICETITAN_WEBHOOK_SECRET="+secrets[4],
 		"API_TOKENS=ops="+secrets[5],
+		"NATS_URL=nats://lazi:nats-password@one:4222,nats://lazi:nats-password@two:4222",
 	), ServeRole)
 	require.NoError(t, err)
+	require.Equal(t, "nats://***@one:4222,nats://***@two:4222", cfg.Value("NATS_URL").Text)
+	_, err = Load(complete("NATS_URL=http://lazi:nats-password@one:4222"), ServeRole)
+	require.ErrorContains(t, err, `NATS_URL: got "http://***@one:4222"`)
 	var out bytes.Buffer
 	require.NoError(t, PrintConfig(cfg, false, &out))
 	require.NoError(t, PrintConfig(cfg, true, &out))
