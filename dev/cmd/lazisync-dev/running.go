@@ -213,9 +213,6 @@ func (r *running) stop() error {
 	if r.stack != nil {
 		errs = append(errs, r.stack.Stop())
 	}
-	if r.logs != nil {
-		errs = append(errs, r.logs.close())
-	}
 	if r.folder != nil {
 		errs = append(errs, os.RemoveAll(r.folder.Path(envFile)), r.folder.Close())
 	}
@@ -225,7 +222,8 @@ func (r *running) stop() error {
 	return errors.Join(errs...)
 }
 
-// logs are the log file, and the terminal for what somebody should hear at once.
+// logs are the log file, and the terminal for what somebody should hear at once. The file
+// stays open until the process ends: servers that were stopped still say a word or two.
 type logs struct {
 	to       *os.File
 	terminal *terminalLog
@@ -254,6 +252,5 @@ func (l *logs) everywhere() zerolog.Logger {
 	return zerolog.New(zerolog.MultiLevelWriter(l.to, l.terminal)).Level(zerolog.InfoLevel).With().Timestamp().Logger()
 }
 
-func (l *logs) speak()       { l.terminal.set(false) }
-func (l *logs) hush()        { l.terminal.set(true) }
-func (l *logs) close() error { return l.to.Close() }
+func (l *logs) speak() { l.terminal.set(false) }
+func (l *logs) hush()  { l.terminal.set(true) }
