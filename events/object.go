@@ -96,7 +96,7 @@ func quote(value string) string {
 		return fmt.Sprintf("%q", value)
 	}
 	cut := most
-	for !utf8.RuneStart(value[cut]) {
+	for cut > most-utf8.UTFMax && !utf8.RuneStart(value[cut]) { // it need not be UTF-8 at all
 		cut--
 	}
 	return fmt.Sprintf("%q…", value[:cut])
