@@ -153,8 +153,8 @@ func TestTemporalErrors(t *testing.T) {
 			signalled := adapter.Signal(context.Background(), "x", Signal{})
 			for _, err := range []error{started, woken, signalled} {
 				require.ErrorIs(t, err, c.err)
-				require.Equal(t, c.want == ErrRefused, errors.Is(err, ErrRefused))
-				require.Equal(t, c.want == ErrMisconfigured, errors.Is(err, ErrMisconfigured))
+				require.Equal(t, errors.Is(c.want, ErrRefused), errors.Is(err, ErrRefused))
+				require.Equal(t, errors.Is(c.want, ErrMisconfigured), errors.Is(err, ErrMisconfigured))
 			}
 		})
 	}

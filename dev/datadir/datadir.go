@@ -89,7 +89,7 @@ func acquire(path string) (*os.File, error) {
 	if err == nil {
 		return lock, nil
 	}
-	lock.Close()
+	_ = lock.Close() // nothing was written
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, fmt.Errorf("lock the data folder %s: %w", path, err)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -26,13 +27,14 @@ func (g *Gateway) secured(next http.Handler) http.Handler {
 func (g *Gateway) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			switch cause := recover(); {
-			case cause == nil:
-			case cause == http.ErrAbortHandler:
-				panic(cause) // the server's own way to hang up
-			default:
-				g.writeProblem(w, r, asProblem(fmt.Errorf("panic: %v\n%s", cause, debug.Stack())))
+			cause := recover()
+			if cause == nil {
+				return
 			}
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(cause) // the server's own way to hang up
+			}
+			g.writeProblem(w, r, asProblem(fmt.Errorf("panic: %v\n%s", cause, debug.Stack())))
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -136,7 +136,7 @@ func (h home) acquire() (*os.File, error) {
 		return nil, fmt.Errorf("lock the PostgreSQL folder: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
+		_ = f.Close() // nothing was written
 		return nil, fmt.Errorf("%s is in use by another process: %w", h.dir, err)
 	}
 	return f, nil

@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{home: h, options: o, lock: lock}
 	if err := s.start(ctx); err != nil {
-		lock.Close()
+		_ = lock.Close() // nothing was written
 		return nil, err
 	}
 	return s, nil

@@ -266,7 +266,7 @@ func TestStopWithParent(t *testing.T) {
 // the garbage collection that finds the rest unreachable.
 func TestServerSurvivesGarbageCollection(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "pgserver-gc-")
+	dir, err := os.MkdirTemp("", "pgserver-gc-") //nolint:usetesting // PostgreSQL's account must reach it, and it outlives the test's context
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	url, pid := func() (string, int) {
@@ -324,7 +324,7 @@ func TestAsPlainUser(t *testing.T) {
 	require.NoError(t, err)
 
 	// Nobody may enter neither the folder of the test binary nor t.TempDir.
-	place, err := os.MkdirTemp("", "pgserver-plain-")
+	place, err := os.MkdirTemp("", "pgserver-plain-") //nolint:usetesting // a plain user must reach it
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(place)) })
 	require.NoError(t, os.Chown(place, uid, gid))
