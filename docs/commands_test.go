@@ -63,7 +63,7 @@ func called(command, program string) (arguments []string, ok bool) {
 func built(t *testing.T) (path string) {
 	t.Helper()
 	buildOnce.Do(func() {
-		dir, err := os.MkdirTemp("", "lazisync-docs")
+		dir, err := os.MkdirTemp("", "lazisync-docs") //nolint:usetesting // the program outlives the test that built it
 		if err != nil {
 			buildErr = err
 			return
