@@ -81,8 +81,10 @@ type rowReader struct {
 
 func (r *rowReader) next(ctx context.Context, q querier) error {
 	rows, err := q.Query(ctx, fmt.Sprintf(`
-		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from %s t
-		where t.tenant_id = $1 and ($2::%[2]s is null or t.st_id > $2::%[2]s) order by t.st_id limit $3`, tableName(r.entity), keyType(r.entity)),
+		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from (
+			select * from %s
+			where tenant_id = $1 and ($2::%[2]s is null or st_id > $2::%[2]s) order by st_id limit $3) t
+		order by t.st_id`, tableName(r.entity), keyType(r.entity)),
 		r.tenant, r.after, rowsAtOnce)
 	if err != nil {
 		return err
