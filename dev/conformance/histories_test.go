@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/gjson"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
@@ -22,13 +23,17 @@ import (
 // seed that ever fails belongs here.
 var seeds = []uint64{1, 2, 3}
 
+// overlap is short, so that what one sync does wrong the next does not make good.
+const overlap = 30 * time.Second
+
 // TestHistories makes up what happens: records change, calls go wrong, slices are
 // stopped, runs overtake each other and are cancelled. Once all is calm, one incremental
-// makes the copy of every feed right, and two full syncs that of every list.
+// makes the copy of every feed right and leaves no row of a list older than its record,
+// and two full syncs make every copy right.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	entities := few(t, "customers", "jobs", "technician_ratings", "customer_memberships", "campaigns", "ap_bills", "payment_types", "location_labor_rates")
-	db := newDatabase(t, entities...)
+	db := newOverlapping(t, overlap, entities...)
 	for _, seed := range append(slices.Clone(seeds), rand.Uint64()) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -46,10 +51,13 @@ type history struct {
 	*pair
 	entities []entity.Entity
 	names    []string
-	calm     atomic.Bool
 
-	mu      sync.Mutex // a page may be read while the slice that asked for it is over
+	mu      sync.Mutex // a page may still be read when the slice that asked for it is over
+	calm    bool
+	depth   int
+	around  sync.WaitGroup // what happens around pages
 	dice    *rand.Rand
+	resting bool // nothing happens around pages any more, and nothing may go wrong
 	running []*running
 	gone    map[string][]int64 // records that can be restored
 	stop    context.CancelFunc // of the slice at work
@@ -70,28 +78,50 @@ func newHistory(t *testing.T, db *database, seed uint64, entities []entity.Entit
 	for _, e := range entities {
 		h.names = append(h.names, e.Name)
 	}
-	h.pair = newPair(t, db, simulator.Options{Seed: int64(seed >> 1), FeedTokenLifetime: 30 * time.Minute}, h.names...)
+	h.pair = newPair(t, db, simulator.Options{Seed: int64(seed >> 1), FeedTokenLifetime: 30 * time.Minute, FeedLag: overlap}, h.names...)
 	if seed%2 == 0 {
 		h.slices.Length = 0 // a page for each slice
 	}
-	h.source.before = func() {
-		if h.chance(3) {
-			h.mutate()
-		}
-		if h.chance(8) {
-			h.pause()
-		}
-	}
-	h.source.after = func(entity.Cursor, entity.Page) {
-		if h.chance(3) {
-			h.mutate()
-		}
-		if h.chance(6) { // what was read now is stored after what is read then
-			h.goOn()
-		}
-	}
+	h.source.before = func() { h.unlessCalm(h.beforePage) }
+	h.source.after = func(e entity.Entity, page entity.Page) { h.unlessCalm(func() { h.afterPage(e, page) }) }
 	h.start(events.Full)
 	return h
+}
+
+func (h *history) beforePage() {
+	if h.chance(3) {
+		h.mutate()
+	}
+	if h.chance(8) {
+		h.pause()
+	}
+}
+
+func (h *history) afterPage(e entity.Entity, page entity.Page) {
+	if h.chance(3) {
+		h.mutate()
+	}
+	if !h.deeper(1) { // within a slice within a slice
+		return
+	}
+	defer h.deeper(-1)
+	if h.chance(6) {
+		h.goOn()
+	}
+	if len(page.Records) > 0 && h.chance(2) {
+		h.overtake(e.Name, page.Records[h.roll(len(page.Records))].ID)
+	}
+}
+
+// deeper counts the slices that work within others, and says whether one more may.
+func (h *history) deeper(by int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.depth+by > 2 {
+		return false
+	}
+	h.depth += by
+	return true
 }
 
 // roll is a random number below n.
@@ -101,8 +131,29 @@ func (h *history) roll(n int) int {
 	return h.dice.IntN(n)
 }
 
-// chance is true once in n times, while there is no calm.
-func (h *history) chance(n int) bool { return !h.calm.Load() && h.roll(n) == 0 }
+func (h *history) chance(n int) bool { return h.roll(n) == 0 }
+
+// unlessCalm does something around a page, while things still happen.
+func (h *history) unlessCalm(do func()) {
+	h.mu.Lock()
+	if h.calm {
+		h.mu.Unlock()
+		return
+	}
+	h.around.Add(1)
+	h.mu.Unlock()
+	defer h.around.Done()
+	do()
+}
+
+// rest waits until nothing happens any more.
+func (h *history) rest() {
+	h.mu.Lock()
+	h.calm = true
+	h.mu.Unlock()
+	h.around.Wait()
+	h.ClearFaults()
+}
 
 // step is the next thing that happens.
 func (h *history) step() {
@@ -172,18 +223,26 @@ func (h *history) stumble() {
 
 // start begins another run, of some of the entities, unless many are at work.
 func (h *history) start(mode events.Mode) {
-	names := slices.Clone(h.names)
+	h.mu.Lock()
+	names, many := slices.Clone(h.names), len(h.running) >= 4
 	if len(h.running) > 0 {
 		h.dice.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-		names = names[:1+h.roll(len(names))]
+		names = names[:1+h.dice.IntN(len(names))]
 	}
-	if len(h.running) < 4 {
-		run := h.begin(mode, false, names...)
-		h.mu.Lock()
-		h.running = append(h.running, &running{run, run.Entities})
-		h.mu.Unlock()
+	h.mu.Unlock()
+	if !many {
+		h.add(mode, names...)
 		h.count(string(mode) + " runs")
 	}
+}
+
+// add begins a run.
+func (h *history) add(mode events.Mode, names ...string) *running {
+	run := h.begin(mode, false, names...)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.running = append(h.running, &running{run, run.Entities})
+	return h.running[len(h.running)-1]
 }
 
 // cancel decides a run that is at work.
@@ -220,8 +279,7 @@ func (h *history) pause() {
 	h.count("pauses")
 }
 
-// goOn gives a run one slice of one of its entities. Whatever error it ends with,
-// another one comes some day.
+// goOn gives a run one slice of one of its entities.
 func (h *history) goOn() {
 	r := h.pick()
 	if r == nil {
@@ -229,6 +287,26 @@ func (h *history) goOn() {
 	}
 	h.mu.Lock()
 	name := r.left[h.dice.IntN(len(r.left))]
+	h.mu.Unlock()
+	h.advance(r, name)
+}
+
+// overtake changes a record that was just read, and has an incremental read and store
+// it before what was read is stored.
+func (h *history) overtake(name, key string) {
+	for _, r := range h.memory(name) {
+		if r.key != key || h.Update(name, r.number) != nil {
+			continue
+		}
+		h.clock.Advance(2 * time.Second)
+		h.advance(h.add(events.Incremental, name), name)
+		h.count("overtaken")
+	}
+}
+
+// advance gives a run one slice. Whatever error it ends with, another one comes some day.
+func (h *history) advance(r *running, name string) {
+	h.mu.Lock()
 	ctx, stop := context.WithCancel(h.Context())
 	defer stop()
 	before := h.stop
@@ -237,15 +315,19 @@ func (h *history) goOn() {
 
 	result, err := h.slice(ctx, r.Run, name)
 	h.count("slices")
+	if h.resting {
+		require.NoError(h, err)
+	}
 
 	h.mu.Lock()
 	h.stop = before
+	left := r.left
 	if err == nil && result.Status != "" {
-		r.left = slices.DeleteFunc(slices.Clone(r.left), func(other string) bool { return other == name })
+		left = slices.DeleteFunc(slices.Clone(left), func(other string) bool { return other == name })
 	}
-	over := len(r.left) == 0
-	if over {
-		r.left = []string{name} // for whoever picked it meanwhile
+	over := len(left) == 0
+	if !over { // somebody may have picked a run that is over
+		r.left = left
 	}
 	h.mu.Unlock()
 	if over {
@@ -257,8 +339,8 @@ func (h *history) goOn() {
 
 // end lets everything come to rest and compares.
 func (h *history) end() {
-	h.calm.Store(true)
-	h.ClearFaults()
+	h.rest()
+	h.resting = true
 	for h.pick() != nil {
 		h.goOn()
 	}
@@ -268,8 +350,14 @@ func (h *history) end() {
 		if result.Status != events.StatusSkipped { // no full sync of it was ever complete
 			require.Equal(h, events.StatusCompleted, result.Status)
 		}
-		if result.Status == events.StatusCompleted && e.Export != "" {
+		if result.Status != events.StatusCompleted {
+			continue
+		}
+		switch e.Tracks() {
+		case entity.Feeding:
 			h.requireEqual(e.Name)
+		case entity.Changes:
+			h.requireNoneOlder(e.Name)
 		}
 	}
 	for _, e := range h.entities {
@@ -279,5 +367,18 @@ func (h *history) end() {
 	}
 	for _, what := range []string{"changes", "faults", "pauses", "slices", "full runs", "incremental runs", "ended"} {
 		require.NotZero(h, h.done[what], what)
+	}
+}
+
+// requireNoneOlder demands that no row is older than its record. A list may still hide
+// what was deleted, or what slipped between the pages of a list that never came to rest.
+func (h *history) requireNoneOlder(name string) {
+	dated := map[string]bool{}
+	for _, r := range h.memory(name) {
+		dated[r.key] = r.json.Get("modifiedOn").Type == gjson.String
+	}
+	for _, d := range h.compare(name).Differences {
+		older := dated[d.Key] && strings.Contains(d.What, "want") && !strings.HasPrefix(d.What, "deleted")
+		require.False(h, older, "%s %s", name, d)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,10 +40,16 @@ type database struct {
 
 func newDatabase(t testing.TB, entities ...entity.Entity) *database {
 	t.Helper()
+	return newOverlapping(t, store.DefaultOverlap, entities...)
+}
+
+// newOverlapping says how far before its watermark an incremental reads again.
+func newOverlapping(t testing.TB, overlap time.Duration, entities ...entity.Entity) *database {
+	t.Helper()
 	address := pgtest.Database(t)
 	d := &database{}
 	var err error
-	d.store, err = store.Open(t.Context(), address, store.Options{MaxConns: 6, Entities: entities, Logger: zerolog.Nop()})
+	d.store, err = store.Open(t.Context(), address, store.Options{MaxConns: 6, Overlap: overlap, Entities: entities, Logger: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(d.store.Close)
 	_, err = d.store.Migrate(t.Context())
@@ -72,21 +79,32 @@ type source struct {
 	*servicetitan.Client
 	pageSize int // of lists, smaller than they allow; 0 leaves them
 	before   func()
-	after    func(at entity.Cursor, page entity.Page)
+	after    func(e entity.Entity, page entity.Page)
 }
 
 func (s *source) Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
 	if s.before != nil {
-		s.before()
+		meanwhile(s.before)
 	}
 	if s.pageSize > 0 {
 		e.PageSize = s.pageSize
 	}
 	page, err := s.Client.Page(ctx, tenant, e, at, interactive)
 	if s.after != nil {
-		s.after(at, page)
+		meanwhile(func() { s.after(e, page) })
 	}
 	return page, err
+}
+
+// meanwhile does something to its end. A demand that fails in it fails the test and
+// does not leave the page without an answer, for which a slice would wait.
+func meanwhile(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	<-done
 }
 
 // nobody hears the events.
@@ -105,6 +123,7 @@ type pair struct {
 	source   *source
 	slices   *activities.Slices
 	requests int
+	order    sync.Mutex // of the requests: each gets a run of its own
 
 	// answer, where it is set, stands between the client and the API.
 	answer func(api http.Handler, w http.ResponseWriter, r *http.Request)
@@ -151,6 +170,8 @@ func newPair(t testing.TB, db *database, o simulator.Options, entities ...string
 // begin begins a run for a new request.
 func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledger.Run {
 	p.Helper()
+	p.order.Lock()
+	defer p.order.Unlock()
 	p.requests++
 	eventID := fmt.Sprint(p.requests)
 	q := ledger.Request{
