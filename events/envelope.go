@@ -244,9 +244,15 @@ func (e *envelope) dataContentType() *string {
 	if text == nil {
 		return nil
 	}
-	if mediaType, _, err := mime.ParseMediaType(*text); err != nil || !isJSON(mediaType) {
+	mediaType, _, err := mime.ParseMediaType(*text)
+	switch {
+	case err != nil || !isJSON(mediaType):
 		e.wrong("datacontenttype", quote(*text), jsonType)
 		return nil
+	case strings.HasSuffix(mediaType, "+json"):
+		// The CloudEvents module would write data of such a type as a text.
+		plain := jsonType
+		return &plain
 	}
 	return text
 }

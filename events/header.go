@@ -75,6 +75,8 @@ func binary(h header, data []byte) *envelope {
 	return e
 }
 
+// isJSON says whether a media type means JSON.
 func isJSON(mediaType string) bool {
-	return mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
+	kind, subtype, _ := strings.Cut(mediaType, "/")
+	return kind != "" && (strings.HasSuffix(subtype, "+json") || subtype == "json" && (kind == "application" || kind == "text"))
 }
