@@ -30,16 +30,17 @@ func TestARunOutlivesARestartOfEveryServer(t *testing.T) {
 		databaseURL: database.URL(""), temporalAddr: temporal.Addr(),
 	})
 	w.start(t, "serve")
-	for name, restart := range map[string]func(t *testing.T){
-		"NATS": func(t *testing.T) {
+	// What is started again lives as long as the whole test, not as long as its part.
+	for name, restart := range map[string]func(){
+		"NATS": func() {
 			w.nats.Stop()
 			w.nats.start(t)
 		},
-		"Temporal": func(t *testing.T) {
+		"Temporal": func() {
 			require.NoError(t, temporal.Stop())
 			temporal.start(t)
 		},
-		"PostgreSQL": func(t *testing.T) {
+		"PostgreSQL": func() {
 			require.NoError(t, database.Stop())
 			database.start(t)
 		},
@@ -49,7 +50,7 @@ func TestARunOutlivesARestartOfEveryServer(t *testing.T) {
 			w.stack.Simulator.SetPace(pageTime)
 			requestID := w.request(t, `{"mode":"full"}`)
 			w.awaitPages(t, 30)
-			restart(t)
+			restart()
 			require.Less(t, w.total(), 120, "the restart came in the middle")
 
 			w.awaitDecided(t, requestID)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -10,21 +11,36 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// stored reads a whole stream.
-func (w *world) stored(t *testing.T, name string) (list []heard) {
+// stored reads a whole stream. A call that NATS does not answer, because it was just
+// restarted, is made again.
+func (w *world) stored(t *testing.T, name string) []heard {
 	t.Helper()
-	stream, err := w.js.Stream(t.Context(), name)
-	require.NoError(t, err)
+	for tries := 1; ; tries++ {
+		list, err := w.read(t.Context(), name)
+		if err == nil {
+			return list
+		}
+		require.Less(t, tries, 10, "read stream %s: %v", name, err)
+	}
+}
+
+func (w *world) read(ctx context.Context, name string) (list []heard, err error) {
+	stream, err := w.js.Stream(ctx, name)
+	if err != nil {
+		return nil, err
+	}
 	state := stream.CachedInfo().State
 	for sequence := state.FirstSeq; sequence <= state.LastSeq && state.Msgs > 0; sequence++ {
-		m, err := stream.GetMsg(t.Context(), sequence)
-		require.NoError(t, err)
+		m, err := stream.GetMsg(ctx, sequence)
+		if err != nil {
+			return nil, err
+		}
 		h := heard{}
 		_ = json.Unmarshal(m.Data, &h) // a dead letter need not be an event
 		h.on, h.at, h.data = m.Subject, m.Time, m.Data
 		list = append(list, h)
 	}
-	return list
+	return list, nil
 }
 
 // requireToldOnce proves that consumers of the stored events hear of everything once:
