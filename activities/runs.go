@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -54,6 +55,7 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 	case !found:
 		return Begun{}, nil
 	}
+	failpoint.Hit("worker/run-begun")
 	if run.State == ledger.Running {
 		started, err := run.StartedEvents()
 		if err != nil {
@@ -63,6 +65,7 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 			return Begun{}, err
 		}
 	}
+	failpoint.Hit("worker/run-started")
 	return Begun{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State}, nil
 }
 
@@ -79,6 +82,7 @@ func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, 
 	if err != nil {
 		return "", retryable(events.StoreError, err)
 	}
+	failpoint.Hit("worker/run-decided")
 	if run.Published {
 		return run.State, nil
 	}
@@ -89,9 +93,11 @@ func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, 
 	if err := r.publish(ctx, outcome); err != nil {
 		return "", err
 	}
+	failpoint.Hit("worker/outcome-published")
 	if err := r.Ledger.MarkPublished(ctx, run.Number); err != nil {
 		return "", retryable(events.StoreError, err)
 	}
+	failpoint.Hit("worker/outcome-marked")
 	return run.State, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -199,10 +200,12 @@ func (s *slice) pages(ctx context.Context) error {
 		if !got.page.Last && !s.stopping(ctx) {
 			next = s.ask(work, got.page.Next)
 		}
+		failpoint.Hit("worker/page-read")
 		at, err := s.Store.StorePage(work, s.in.TenantID, s.in.Mode, s.entity, s.at, got.page)
 		if err != nil {
 			return &storeError{err}
 		}
+		failpoint.Hit("worker/page-stored")
 		s.at = at
 		s.report.reached(at)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -44,6 +45,7 @@ func (b *Bridge) park(ctx context.Context, r refused) error {
 	if err != nil {
 		return fmt.Errorf("park %s %d on the dead letter stream: %w", r.message.Stream, r.message.Sequence, err)
 	}
+	failpoint.Hit("bridge/parked")
 	event, err := b.rejected(r, events.DeadLetter{Stream: stream, Sequence: sequence})
 	if err != nil {
 		return err
@@ -91,6 +93,7 @@ func (b *Bridge) reject(ctx context.Context, m Message, kind events.Kind, event 
 	if err != nil {
 		return b.retry(m, err)
 	}
+	failpoint.Hit("bridge/rejected")
 	if err := m.Term(why.Reason); err != nil {
 		return fmt.Errorf("end the delivery of %s %d: %w", m.Event().Stream, m.Event().Sequence, err)
 	}
@@ -114,6 +117,7 @@ func (b *Bridge) publishOutcome(ctx context.Context, run ledger.Run) error {
 	if err := errors.Join(b.Publisher.PublishAll(ctx, told)...); err != nil {
 		return fmt.Errorf("publish the outcome of run %d: %w", run.Number, err)
 	}
+	failpoint.Hit("bridge/outcome-published")
 	if err := b.Ledger.MarkPublished(ctx, run.Number); err != nil {
 		return fmt.Errorf("mark the outcome of run %d as published: %w", run.Number, err)
 	}

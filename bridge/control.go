@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -30,6 +31,7 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	if repeated && !sameControl(recorded, control) {
 		return b.reject(ctx, m, events.KindControl, event, conflict(control.EventID))
 	}
+	failpoint.Hit("bridge/control-recorded")
 	switch recorded.State {
 	case ledger.ControlApplied:
 		return b.answerAgain(ctx, m, event, recorded)
@@ -40,6 +42,7 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	if err != nil {
 		return b.retry(m, err)
 	}
+	failpoint.Hit("bridge/control-signalled")
 	return b.conclude(ctx, m, event, recorded, v)
 }
 
@@ -60,12 +63,14 @@ func (b *Bridge) conclude(ctx context.Context, m Message, event events.Event, c 
 		return b.reject(ctx, m, events.KindControl, event, v.why)
 	}
 	err := b.settleControl(ctx, c, v)
+	failpoint.Hit("bridge/control-settled")
 	if err == nil {
 		err = b.tellApplied(ctx, c, v, events.TraceParent(event))
 	}
 	if err != nil {
 		return b.retry(m, err)
 	}
+	failpoint.Hit("bridge/control-told")
 	return acknowledge(ctx, m)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/workflows"
 	"golang.org/x/sync/errgroup"
@@ -104,6 +105,7 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	if err != nil {
 		return fmt.Errorf("give %s to Temporal: %w", c.execution.ID, err)
 	}
+	failpoint.Hit("bridge/started")
 	if err := b.Ledger.Accept(ctx, c.requestIDs, c.runID); err != nil {
 		return fmt.Errorf("mark the requests of %s as accepted: %w", c.execution.ID, err)
 	}

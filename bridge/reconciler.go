@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -165,6 +166,7 @@ func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string,
 	if err := decide(lost(workflowID, fate)); err != nil {
 		return fmt.Errorf("decide what %s left undecided: %w", workflowID, err)
 	}
+	failpoint.Hit("bridge/lost-decided")
 	b.Logger.Warn().Str("workflow_id", workflowID).Str("run_id", firstRunID).Msgf("the workflow %s without an outcome", fate)
 	b.mended(mendedRuns, 1)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 	"golang.org/x/sync/errgroup"
 )
@@ -48,9 +49,12 @@ func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
 		all[i] = b.read(m)
 	}
 	b.record(ctx, all)
+	failpoint.Hit("bridge/recorded")
 	b.heedCancels(ctx, all)
 	b.dispatch(ctx, all)
+	failpoint.Hit("bridge/accepted")
 	b.answer(ctx, all)
+	failpoint.Hit("bridge/answered")
 	b.settle(ctx, all)
 	return errors.Join(all.trouble(), b.applyParked(ctx, all.accepted()))
 }

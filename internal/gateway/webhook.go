@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 // Webhooks say how deliveries from ServiceTitan are checked and what they lead to.
@@ -236,5 +237,6 @@ func (g *Gateway) publish(ctx context.Context, event events.Event) error {
 	if err := g.Publisher.Publish(ctx, event); err != nil {
 		return unavailable("the request could not be stored", err)
 	}
+	failpoint.Hit("gateway/published")
 	return nil
 }

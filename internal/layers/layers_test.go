@@ -25,21 +25,22 @@ var mayImport = map[string][]string{
 	"cmd/lazisync": {"internal/app"},
 	"internal/app": {anything},
 
-	"schemas":         {},
-	"events":          {"schemas"},
-	"internal/entity": {},
-	"internal/ledger": {"events", "internal/entity"},
+	"schemas":            {},
+	"events":             {"schemas"},
+	"internal/entity":    {},
+	"internal/failpoint": {},
+	"internal/ledger":    {"events", "internal/entity"},
 
-	"activities": {"events", "internal/entity", "internal/ledger"},
+	"activities": {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"workflows":  {"activities", "events", "internal/ledger"},
-	"bridge":     {"events", "workflows", "internal/ledger"},
+	"bridge":     {"events", "workflows", "internal/failpoint", "internal/ledger"},
 
 	// Adapters: each knows its own technology, and none knows another.
-	"internal/gateway":      {"events", "schemas", "internal/ledger"},
-	"internal/notify":       {"events"},
+	"internal/gateway":      {"events", "schemas", "internal/failpoint", "internal/ledger"},
+	"internal/notify":       {"events", "internal/failpoint"},
 	"internal/servicetitan": {"internal/entity"},
 	"internal/simulator":    {"internal/entity"},
-	"internal/store":        {"events", "internal/entity", "internal/ledger"},
+	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"internal/stream":       {"events"},
 
 	"docs":            {"internal/app", "internal/entity"},

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 // Delivery is one event as the stream hands it out, to be settled exactly once.
@@ -52,6 +53,7 @@ func (n *Notifier) Handle(ctx context.Context, d Delivery) error {
 		return n.settled(d.Term("cannot be read: " + err.Error()))
 	}
 	err = n.tell(ctx, notifications)
+	failpoint.Hit("notifier/told")
 	switch failure, failed := asError(err); {
 	case err == nil:
 		return n.settled(d.Ack(ctx))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -35,6 +36,7 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 	var drifts []drift
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		next, drifts, err = page.store(ctx, tx, at.Version)
+		failpoint.Hit("store/page-written")
 		return err
 	})
 	if err == nil {
