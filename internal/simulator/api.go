@@ -58,9 +58,9 @@ func (s *Simulator) page(to route, parent string, values url.Values, fault Fault
 	case to.of != nil:
 		return s.childPage(to, parent, values, fault)
 	case to.on == onExport:
-		return s.exportPage(s.stocked(to.kind.name), values, fault)
+		return s.exportPage(s.shown(to.kind.name), values, fault)
 	default:
-		return s.listPage(to.kind, s.stocked(to.kind.name), values, fault, nil)
+		return s.listPage(to.kind, s.shown(to.kind.name), values, fault, nil)
 	}
 }
 

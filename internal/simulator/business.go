@@ -41,7 +41,7 @@ func newBusiness(o Options) *Business {
 		dice:        dice{rand.New(rand.NewPCG(uint64(o.Seed), 0xb0551e55))},
 	}
 	for _, k := range b.world.kinds {
-		b.collections[k.name] = &collection{kind: k}
+		b.collections[k.name] = newCollection(k, o.Lag)
 	}
 	if b.busy == nil {
 		b.busy = b.world.core()
@@ -72,6 +72,7 @@ func (b *Business) stocked(entity string) *collection {
 			records[i] = b.world.record(c.kind, b.world.birth(c.kind, i))
 		}
 		c.fill(records)
+		c.late.fill(records)
 	})
 	return c
 }

@@ -41,7 +41,7 @@ func (s *Simulator) childPage(to route, parent string, values url.Values, fault 
 	if err != nil {
 		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", map[string][]string{"id": {"The value '" + parent + "' is not valid."}})
 	}
-	holder := s.stocked(of.parent).find(id)
+	holder := s.shown(of.parent).find(id)
 	switch {
 	case holder == nil:
 		return s.problem(http.StatusNotFound, "Not Found", nil)
@@ -50,5 +50,5 @@ func (s *Simulator) childPage(to route, parent string, values url.Values, fault 
 	}
 	theirs := *to.kind
 	theirs.shape, theirs.filter, theirs.needs, theirs.refers = of.shape, of.filter, nil, reference{}
-	return s.listPage(&theirs, s.stocked(of.entity), values, fault, func(r *record) bool { return r.value(of.field) == parent })
+	return s.listPage(&theirs, s.shown(of.entity), values, fault, func(r *record) bool { return r.value(of.field) == parent })
 }

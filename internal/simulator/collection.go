@@ -18,6 +18,7 @@ type collection struct {
 	feed    []slot    // by position
 	slots   []int     // where in feed a record stands, by ordinal
 	vacant  int       // slots whose record has moved on
+	late    *late     // what the API shows where it lags; nil where it does not
 }
 
 type slot struct {
@@ -49,6 +50,7 @@ func (c *collection) number() {
 // put adds a record, or replaces its earlier version. It must be the latest
 // change of the collection.
 func (c *collection) put(r *record) {
+	c.late.put(r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r.Ordinal == len(c.records) {

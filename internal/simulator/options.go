@@ -29,6 +29,7 @@ type Options struct {
 	Records          map[string]int // by entity, where it differs; 200 of all others
 	Busy             []string       // entities that Mutate and Run change; those four unless set
 
+	Lag               time.Duration // how long the API shows nothing of a change, while its webhook is on the way at once
 	FeedLag           time.Duration // how long a change stays out of an export that does not ask for recent ones; 15 min
 	FeedTokenLifetime time.Duration // of a continueFrom token; without end unless set
 	ExportPageSize    int           // 1,000; the real size is not documented

@@ -22,7 +22,11 @@ import (
 type Webhooks struct {
 	options WebhookOptions
 	queue   chan Change
+	posting chan struct{} // one slot per delivery that is on the way
 }
+
+// postsAtOnce is how many deliveries of a subscription are on the way at once.
+const postsAtOnce = 64
 
 // WebhookOptions are one subscription.
 type WebhookOptions struct {
@@ -44,9 +48,9 @@ func NewWebhooks(o WebhookOptions) *Webhooks {
 		o.Delays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute}
 	}
 	if o.Client == nil {
-		o.Client = &http.Client{Timeout: 10 * time.Second}
+		o.Client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: postsAtOnce}}
 	}
-	return &Webhooks{options: o, queue: make(chan Change, 10_000)}
+	return &Webhooks{options: o, queue: make(chan Change, 20_000), posting: make(chan struct{}, postsAtOnce)}
 }
 
 // Notify queues a delivery. It never blocks: when deliveries cannot keep up
@@ -96,6 +100,8 @@ func (h *Webhooks) deliver(ctx context.Context, c Change) {
 }
 
 func (h *Webhooks) post(ctx context.Context, body []byte) error {
+	h.posting <- struct{}{}
+	defer func() { <-h.posting }()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.options.URL, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("webhook request: %w", err)
