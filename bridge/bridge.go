@@ -36,6 +36,9 @@ type Options struct {
 	// Grace is how long a request may be unknown to Temporal before the reconciler
 	// calls again, and a control may name a request that has not come. Default 30 s.
 	Grace time.Duration
+	// SecondPass is how long after a webhook its entities are read once more, 0 for
+	// never.
+	SecondPass time.Duration
 	// Keep is how long the ledger remembers what was decided. Default 90 days.
 	Keep time.Duration
 	// Now is the clock, default time.Now.

@@ -30,6 +30,9 @@ func (f *fakeLedger) Receive(_ context.Context, requests []ledger.Request) (rece
 		for _, r := range requests {
 			held, repeated := f.requests[r.ID]
 			if !repeated {
+				if r.Wait > 0 {
+					r.ReceivedAt = f.world.now.Add(r.Wait)
+				}
 				held = &ledger.Receipt{Request: r}
 				f.requests[r.ID] = held
 				f.order = append(f.order, r.ID)
@@ -104,7 +107,8 @@ func (f *fakeLedger) Unstarted(_ context.Context, olderThan time.Duration) (foun
 	err = f.world.look("unstarted", func() {
 		found = f.which(func(r ledger.Request) bool {
 			return f.older(r.ReceivedAt, olderThan) &&
-				(r.State == ledger.Received || r.Mode == events.Incremental && r.RunNumber == 0)
+				(r.State == ledger.Received || r.Mode == events.Incremental && r.RunNumber == 0) ||
+				r.State == ledger.Received && r.Source == ledger.SecondPassSource && !r.ReceivedAt.After(f.world.now)
 		})
 	})
 	return found, err

@@ -50,7 +50,8 @@ type RequestLedger interface {
 	// request was decided before, it is ledger.ErrDecided and the deciding run;
 	// passEmpty holds then, too, if that is the request's own withdrawal.
 	Withdraw(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
-	// Unstarted lists requests that no Temporal call is known to have reached.
+	// Unstarted lists requests that no Temporal call is known to have reached: those
+	// older than an age, and second passes whose time has come.
 	Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
 	// AcceptedWithoutRun lists accepted full and rebuild requests that no run serves.
 	AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)

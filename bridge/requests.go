@@ -70,7 +70,8 @@ func (b *Bridge) read(m Message) *asked {
 	return a
 }
 
-// record writes the requests to the ledger and learns what it holds of them already.
+// record writes the requests to the ledger, with the second passes that follow them,
+// and learns what it holds of them already.
 func (b *Bridge) record(ctx context.Context, all batch) {
 	standing := all.which((*asked).standing)
 	if len(standing) == 0 {
@@ -80,7 +81,7 @@ func (b *Bridge) record(ctx context.Context, all batch) {
 	for i, a := range standing {
 		requests[i] = a.request
 	}
-	receipts, err := b.Ledger.Receive(ctx, requests)
+	receipts, err := b.Ledger.Receive(ctx, append(requests, b.secondPasses(requests)...))
 	if err != nil {
 		standing.fail(fmt.Errorf("record %d requests: %w", len(requests), err))
 		return

@@ -64,7 +64,8 @@ type SyncConfig struct {
 	Timezone            *time.Location
 	RunDeadline         time.Duration
 	PauseLimit          time.Duration
-	DeleteGuard         float64 // share of a table's live rows
+	SecondPass          time.Duration // after a webhook, 0 for none
+	DeleteGuard         float64       // share of a table's live rows
 }
 
 // SlackConfig says where notifications go.

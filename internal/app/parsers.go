@@ -49,6 +49,17 @@ func duration(field func(*Config) *time.Duration) setter {
 	}
 }
 
+func secondPass(c *Config, text string) error {
+	if text == off {
+		c.Sync.SecondPass = 0
+		return nil
+	}
+	if duration(func(c *Config) *time.Duration { return &c.Sync.SecondPass })(c, text) != nil {
+		return errors.New("a duration with a unit, as 90s or 5m, or off")
+	}
+	return nil
+}
+
 func percent(field func(*Config) *float64) setter {
 	return func(c *Config, text string) error {
 		n, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)

@@ -47,6 +47,7 @@ func (p *process) bridgeJobs() []job {
 		DefaultChannel:  p.cfg.Slack.Channel,
 		Limits:          limits,
 		RetryDelay:      stream.RetryDelay,
+		SecondPass:      p.cfg.Sync.SecondPass,
 
 		Answered: func(kind events.Kind, answer string) { answered.WithLabelValues(string(kind), answer).Inc() },
 		Mended:   func(what string, times int) { mended.WithLabelValues(what).Add(float64(times)) },

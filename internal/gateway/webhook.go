@@ -16,6 +16,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/failpoint"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // Webhooks say how deliveries from ServiceTitan are checked and what they lead to.
@@ -167,7 +168,7 @@ func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage
 	}
 	event, err := events.Requested.New(events.Attributes{
 		ID:     hex.EncodeToString(sum.Sum(nil))[:40],
-		Source: "/lazisync/webhooks/servicetitan/" + tenant,
+		Source: ledger.WebhookSource + tenant,
 		Time:   now,
 	}, data)
 	if err != nil {

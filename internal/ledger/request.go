@@ -28,7 +28,18 @@ type Request struct {
 	FirstRunID string // first run of the workflow execution chain, known once accepted
 	RunNumber  int64  // the run that serves it, 0 until one has begun
 	ReceivedAt time.Time
+
+	// Wait is how long after it is recorded the request counts as received: until
+	// then no pass serves it. Only second passes wait.
+	Wait time.Duration
 }
+
+const (
+	// WebhookSource begins the source of the requests that webhooks make; the tenant follows.
+	WebhookSource = Source + "/webhooks/servicetitan/"
+	// SecondPassSource is the source of the requests for a second pass after webhooks.
+	SecondPassSource = Source + "/second-pass"
+)
 
 // RequestState says how far the bridge came with a request.
 type RequestState string

@@ -61,17 +61,18 @@ type requestRow struct {
 	Reason       string   `json:"reason"`
 	Traceparent  string   `json:"traceparent"`
 	WorkflowID   string   `json:"workflow_id"`
+	Wait         float64  `json:"wait"` // seconds
 }
 
 // receiveSQL sorts, so that two bridges with the same requests in another order
 // wait for each other instead of deadlocking.
 const receiveSQL = `
 insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
-	allow_deletes, reason, traceparent, workflow_id)
+	allow_deletes, reason, traceparent, workflow_id, received_at)
 select request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
-	allow_deletes, reason, traceparent, workflow_id
+	allow_deletes, reason, traceparent, workflow_id, clock_timestamp() + make_interval(secs => wait)
 from jsonb_to_recordset($1) as q (request_id text, source text, event_id text, digest text, tenant_id bigint, mode text,
-	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, workflow_id text)
+	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, workflow_id text, wait float8)
 order by request_id
 on conflict (request_id) do nothing
 returning request_id`
@@ -93,7 +94,7 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 		rows[i] = requestRow{
 			RequestID: q.ID, Source: q.Source, EventID: q.EventID, Digest: q.Digest, TenantID: tenant, Mode: string(q.Mode),
 			Entities: q.Entities, Notify: q.Notify, Channel: q.Channel, AllowDeletes: q.AllowDeletes, Reason: q.Reason,
-			Traceparent: q.Traceparent, WorkflowID: q.WorkflowID,
+			Traceparent: q.Traceparent, WorkflowID: q.WorkflowID, Wait: q.Wait.Seconds(),
 		}
 	}
 	batch, err := document(rows)
@@ -233,11 +234,14 @@ func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.Workflo
 }
 
 // Unstarted lists requests older than an age that Temporal may not know of:
-// received and never accepted, or incremental and claimed by no pass.
+// received and never accepted, or incremental and claimed by no pass. A second pass,
+// which nobody else starts, is listed as soon as its time has come.
 func (s *Store) Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
 	return s.requests(ctx, "list requests that were not started", `
 		where q.received_at < clock_timestamp() - $1::interval
-		and (q.state = 'received' or q.mode = $2 and q.run_number is null)`+inOrder, olderThan, events.Incremental)
+		and (q.state = 'received' or q.mode = $2 and q.run_number is null)
+		or q.state = 'received' and q.source = $3 and q.received_at <= clock_timestamp()`+inOrder,
+		olderThan, events.Incremental, ledger.SecondPassSource)
 }
 
 // AcceptedWithoutRun lists full and rebuild requests older than an age that were

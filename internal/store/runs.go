@@ -150,11 +150,15 @@ type waiting struct {
 	entities []string // may repeat
 }
 
-// lockWaiting reads a tenant's waiting requests and holds them until the transaction ends.
+// lockWaiting reads a tenant's waiting requests and holds them until the transaction
+// ends. A second pass does not wait before its time has come: served earlier it would be
+// no second one.
 func lockWaiting(ctx context.Context, tx pgx.Tx, tenant int64) (w waiting, err error) {
 	rows, err := tx.Query(ctx, `
 		select request_id, entities from raw.sync_requests
-		where tenant_id = $1 and mode = 'incremental' and run_number is null order by request_id for update`, tenant)
+		where tenant_id = $1 and mode = 'incremental' and run_number is null
+		and (source <> $2 or received_at <= clock_timestamp())
+		order by request_id for update`, tenant, ledger.SecondPassSource)
 	if err != nil {
 		return w, err
 	}
