@@ -2,7 +2,6 @@ package entity
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,27 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-// TestEverythingIsListed keeps the catalogue and the exclusions complete:
-// testdata names everything the API can be asked for by GET, and what is read by POST.
-func TestEverythingIsListed(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("testdata/api_names.txt")
-	require.NoError(t, err)
-	want := strings.Fields(string(text))
-
-	got := Names()
-	for _, x := range Excluded {
-		got = append(got, x.Name)
-		require.NotEmpty(t, x.Reason, x.Name)
-		if x.Instead != "" {
-			_, found := Find(x.Instead)
-			require.True(t, found, "%s instead of %s", x.Instead, x.Name)
-		}
-	}
-	slices.Sort(got)
-	require.Equal(t, want, got)
-}
 
 func TestCoreComesFirst(t *testing.T) {
 	t.Parallel()
