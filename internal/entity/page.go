@@ -23,6 +23,20 @@ type Cursor struct {
 	Began time.Time `json:"began,omitzero"`
 	Total int       `json:"total,omitempty"`
 	Round int       `json:"round,omitempty"`
+
+	Trail Trail `json:"trail,omitzero"`
+}
+
+// Trail is what the client remembers of earlier pages, to notice a listing that does
+// not get on.
+type Trail struct {
+	// Export feed: how many pages came, how many of the last were empty, and the
+	// token of an earlier one.
+	Steps int    `json:"steps,omitempty"`
+	Empty int    `json:"empty,omitempty"`
+	Mark  string `json:"mark,omitempty"`
+
+	Print string `json:"print,omitempty"` // list: stands for what the last page held
 }
 
 // Feed says which of an entity's two listings is read.
@@ -50,6 +64,7 @@ type Page struct {
 	Last     bool      // the listing ends here, for now
 	Total    int       // records in the whole listing, -1 where the answer does not say
 	Date     time.Time // the server's clock when it answered (header Date)
+	Warnings []string  // what people should know of the listing, though nothing failed
 }
 
 // Record is one record as received.
@@ -58,6 +73,7 @@ type Record struct {
 	ModifiedOn time.Time // zero where the record has none; rounded down to microseconds
 	Deleted    bool      // the feed says that the record is gone
 	Raw        []byte    // the JSON object; it can be stored as jsonb
+	Received   []byte    // the bytes as received, where Raw differs from them
 }
 
 // Rejected is a record that cannot be stored.

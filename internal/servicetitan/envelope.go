@@ -76,29 +76,6 @@ func readFields(root gjson.Result) (env envelope, hasMore gjson.Result) {
 	return env, hasMore
 }
 
-// next is the cursor after this page of so many records, or why the listing
-// cannot go on.
-func (env envelope) next(e entity.Entity, at entity.Cursor, records int) (entity.Cursor, error) {
-	next := at
-	if at.Feed == entity.List {
-		if env.hasMore && e.Unpaged {
-			return at, wrongShape("hasMore is true, but the list has no pages")
-		}
-		if env.hasMore && records == 0 {
-			return at, &shapeError{message: fmt.Sprintf("page %d is empty although hasMore is true", pageNumber(e, at))}
-		}
-		next.Page = pageNumber(e, at) + 1
-		return next, nil
-	}
-	if env.continueFrom != "" {
-		next.Token = env.continueFrom
-	}
-	if env.hasMore && next.Token == at.Token {
-		return at, &shapeError{message: fmt.Sprintf("continueFrom did not advance: still %q although hasMore is true", at.Token), permanent: true}
-	}
-	return next, nil
-}
-
 // wanted is the shape of an answer in words.
 var wanted = map[entity.Shape]string{
 	entity.Pages: "an object with data and hasMore",

@@ -121,15 +121,16 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (an
 	asked := c.now()
 	res, err := c.http.Do(req.WithContext(reqCtx))
 	if err != nil {
-		return answer{}, call.unanswered(ctx, err)
+		return answer{}, call.unanswered(ctx, err, nil)
 	}
 	defer res.Body.Close()
 	body, err := readBody(res)
 	if errors.Is(err, errTooLarge) {
-		return answer{}, answer{call: call, status: res.StatusCode}.refuse(APIError, "%v", err)
+		large := answer{call: call, status: res.StatusCode, body: body}
+		return answer{}, large.refuse(APIError, "%v%s", err, large.beginning())
 	}
 	if err != nil {
-		return answer{}, call.unanswered(ctx, err)
+		return answer{}, call.unanswered(ctx, err, body)
 	}
 	c.log.Debug().Str("entity", call.subject).Str("path", call.path).Int("status", res.StatusCode).
 		Int("bytes", len(body)).Dur("took", c.now().Sub(asked)).Msg("api answered")
@@ -138,7 +139,8 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (an
 
 var errTooLarge = fmt.Errorf("the answer is larger than %d MiB once decompressed", maxBody>>20)
 
-// readBody reads a body that the transport decompresses on the way.
+// readBody reads a body that the transport decompresses on the way. With an error
+// comes what there was of it.
 func readBody(res *http.Response) ([]byte, error) {
 	var body bytes.Buffer
 	if n := res.ContentLength; n > 0 && n <= maxBody {
@@ -146,7 +148,7 @@ func readBody(res *http.Response) ([]byte, error) {
 	}
 	n, err := body.ReadFrom(io.LimitReader(res.Body, maxBody+1))
 	if n > maxBody {
-		return nil, errTooLarge
+		return body.Bytes(), errTooLarge
 	}
 	return body.Bytes(), err
 }

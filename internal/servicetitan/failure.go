@@ -49,6 +49,8 @@ func (a answer) failure() *Error {
 		e := a.fail(APIError, "%s", a.said())
 		e.wait = a.retryAfter(false)
 		return e
+	case s == http.StatusConflict && strings.Contains(strings.ToLower(a.said()), "maintenance"):
+		return a.fail(APIError, "suspended for now: %s", a.said()) // reporting says so, of all things with a conflict
 	case a.redirects():
 		return a.redirected()
 	}
@@ -78,7 +80,7 @@ func (a answer) unreadable(err error) *Error {
 	if errors.As(err, &shape) {
 		e.permanent = shape.permanent
 		if shape.quote {
-			e.Message += "; it begins " + a.quote()
+			e.Message += a.beginning()
 		}
 	}
 	return e
@@ -113,6 +115,15 @@ func (a answer) said() string {
 	return clean(mask(strings.Join(parts, "; "), a.secrets...), saidBytes)
 }
 
+// beginning shows how a body begins that is not what was asked for; not that of a
+// token server, which may hold a token.
+func (a answer) beginning() string {
+	if len(a.body) == 0 || a.path == tokenPath {
+		return ""
+	}
+	return "; it begins " + a.quote()
+}
+
 func (a answer) quote() string {
 	head := string(a.body[:min(len(a.body), searched)])
 	return fmt.Sprintf("%q", clean(mask(head, a.secrets...), quotedBytes))
@@ -133,8 +144,9 @@ func (a answer) blamesFrom() bool {
 	return from || !named
 }
 
-// unanswered is a call that got no complete answer. The URL is left out of it.
-func (c call) unanswered(ctx context.Context, err error) error {
+// unanswered is a call that got no complete answer, but perhaps the beginning of
+// one. The URL is left out of it.
+func (c call) unanswered(ctx context.Context, err error, began []byte) error {
 	if ctx.Err() != nil {
 		return c.interrupted("waiting for the answer", ctx.Err())
 	}
@@ -146,6 +158,7 @@ func (c call) unanswered(ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		e.Message = fmt.Sprintf("no complete answer within %s", c.timeout)
 	}
+	e.Message += answer{call: c, body: began}.beginning()
 	e.cause = err
 	return e
 }

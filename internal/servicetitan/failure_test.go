@@ -100,6 +100,21 @@ func TestUnusableAnswers(t *testing.T) {
 	}
 }
 
+// TestConflicts: reporting answers 409 while it is maintained; other conflicts stay.
+func TestConflicts(t *testing.T) {
+	t.Parallel()
+	for title, permanent := range map[string]bool{
+		"Reporting is suspended for maintenance, please try again later.": false,
+		"MAINTENANCE":              false,
+		"The customer is inactive": true,
+	} {
+		err := pageError(t, newFakeAPI(t, respond(409, fmt.Sprintf(`{"status":409,"title":%q}`, title))).client())
+		require.Equal(t, permanent, err.Permanent(), title)
+		require.ErrorContains(t, err, "status 409")
+		require.ErrorContains(t, err, title)
+	}
+}
+
 func TestRejectedToken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -193,6 +208,7 @@ func TestAnswerIsCapped(t *testing.T) {
 	err := pageError(t, newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		bomb, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		fmt.Fprint(bomb, `{"hasMore":true, "data":[`)
 		blank := make([]byte, 1<<20)
 		for range 80 {
 			if _, err := bomb.Write(blank); err != nil {
@@ -202,7 +218,7 @@ func TestAnswerIsCapped(t *testing.T) {
 		_ = bomb.Close()
 	}).client())
 	require.True(t, err.Permanent())
-	require.ErrorContains(t, err, "larger than 64 MiB")
+	require.ErrorContains(t, err, `larger than 64 MiB once decompressed; it begins "{\"hasMore\":true, \"data\":["`)
 }
 
 func TestGzip(t *testing.T) {
@@ -220,23 +236,27 @@ func TestGzip(t *testing.T) {
 
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
-	for name, handler := range map[string]http.HandlerFunc{
-		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+	for name, c := range map[string]struct {
+		handler http.HandlerFunc
+		says    string
+	}{
+		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, emptyExport)
-		},
-		"connection dropped": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"bad gzip": func(w http.ResponseWriter, _ *http.Request) {
+		}, `unexpected EOF; it begins "{\"hasMore\":false,`},
+		"connection dropped": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		"bad gzip": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			fmt.Fprint(w, emptyExport)
-		},
+		}, "gzip: invalid header"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := pageError(t, newFakeAPI(t, handler).client())
+			err := pageError(t, newFakeAPI(t, c.handler).client())
 			require.Equal(t, "ApiError", err.Type())
 			require.False(t, err.Permanent())
-			require.ErrorContains(t, err, "no complete answer")
+			require.ErrorContains(t, err, "no complete answer: ")
+			require.ErrorContains(t, err, c.says)
 		})
 	}
 	t.Run("nobody listens", func(t *testing.T) {

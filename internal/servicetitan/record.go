@@ -34,7 +34,7 @@ func decodePage(e entity.Entity, at entity.Cursor, body []byte) (entity.Page, er
 		env.hasMore = true // such a list does not say; a page that is not full is the last
 	}
 	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total}
-	page.Next, err = env.next(e, at, came)
+	page.Next, err = env.next(e, at, &d, came)
 	if err != nil {
 		return entity.Page{}, err
 	}
@@ -77,7 +77,7 @@ func (d *decoder) read(value gjson.Result, raw []byte) (record entity.Record, re
 	}
 	record.Raw = raw
 	if clean, replaced := storable(raw); replaced {
-		record.Raw = clean
+		record.Raw, record.Received = clean, raw
 		value = gjson.ParseBytes(clean)
 	}
 	var modifiedOn, active, status gjson.Result

@@ -2,6 +2,7 @@ package servicetitan
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/lazi/lazisync/internal/entity"
 )
@@ -33,8 +34,8 @@ func (c *Client) settle(ctx context.Context, tenantID string, e entity.Entity, a
 		return page, err
 	}
 	if at.Round+1 >= maxRounds {
-		c.log.Warn().Str("entity", e.Name).Int("rounds", maxRounds).
-			Msg("the list kept changing while it was read: a record may be missing until the next full sync")
+		page.Warnings = append(page.Warnings, fmt.Sprintf(
+			"the list was read %d times and kept changing: a record may be missing until the next full sync", maxRounds))
 		return page, nil
 	}
 	page.Last = false

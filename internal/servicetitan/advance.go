@@ -1,0 +1,85 @@
+package servicetitan
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/bits"
+	"strconv"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// emptyPages is how many pages of a feed may be empty in a row although more is to
+// come. A feed may skip over what it hides; one that brings nothing any more is asked
+// again later.
+const emptyPages = 20
+
+// next is the cursor after this page, or why the listing cannot go on: whatever the
+// answers say, it ends or gets on.
+func (env envelope) next(e entity.Entity, at entity.Cursor, d *decoder, came int) (entity.Cursor, error) {
+	if at.Feed == entity.List {
+		return env.nextOfList(e, at, d, came)
+	}
+	return env.nextOfFeed(at, came)
+}
+
+func (env envelope) nextOfList(e entity.Entity, at entity.Cursor, d *decoder, came int) (entity.Cursor, error) {
+	if env.hasMore && e.Unpaged {
+		return at, wrongShape("hasMore is true, but the list has no pages")
+	}
+	if env.hasMore && came == 0 {
+		return at, &shapeError{message: fmt.Sprintf("page %d is empty although hasMore is true", pageNumber(e, at))}
+	}
+	next := at
+	next.Page, next.Trail = pageNumber(e, at)+1, entity.Trail{}
+	if env.hasMore && came > 1 { // a single record may well slip from page to page
+		next.Trail.Print = d.fingerprint()
+	}
+	if next.Trail.Print != "" && next.Trail.Print == at.Trail.Print {
+		return at, &shapeError{permanent: true, message: fmt.Sprintf(
+			"page %d holds the same %d records as the one before, although hasMore is true: the list does not turn its pages", pageNumber(e, at), came)}
+	}
+	return next, nil
+}
+
+// fingerprint stands for what a page holds, in its order.
+func (d *decoder) fingerprint() string {
+	hash := fnv.New64a()
+	for _, r := range d.records {
+		_, _ = hash.Write(append([]byte(r.ID), 0))
+	}
+	for _, r := range d.rejected {
+		_, _ = hash.Write(r.Raw)
+	}
+	return strconv.FormatUint(hash.Sum64(), 36)
+}
+
+func (env envelope) nextOfFeed(at entity.Cursor, came int) (entity.Cursor, error) {
+	next := at
+	next.Trail = entity.Trail{}
+	if env.continueFrom != "" {
+		next.Token = env.continueFrom
+	}
+	if !env.hasMore {
+		return next, nil
+	}
+	switch next.Token {
+	case at.Token:
+		return at, &shapeError{message: fmt.Sprintf("continueFrom did not advance: still %q although hasMore is true", at.Token), permanent: true}
+	case at.Trail.Mark:
+		return at, &shapeError{message: fmt.Sprintf("continueFrom came again: %q, with which an earlier page ended; the feed goes round in circles", at.Trail.Mark),
+			permanent: true}
+	}
+	next.Trail = entity.Trail{Steps: at.Trail.Steps + 1, Mark: at.Trail.Mark}
+	if came == 0 {
+		if next.Trail.Empty = at.Trail.Empty + 1; next.Trail.Empty > emptyPages {
+			return at, &shapeError{message: fmt.Sprintf("%d pages in a row are empty although hasMore is true", next.Trail.Empty)}
+		}
+	}
+	// Brent's way to find a cycle of any length: a token is remembered at every power
+	// of two, and met again within twice the length of the cycle and what leads to it.
+	if bits.OnesCount(uint(next.Trail.Steps)) == 1 {
+		next.Trail.Mark = next.Token
+	}
+	return next, nil
+}
