@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -98,6 +99,7 @@ type slice struct {
 	stop   <-chan struct{} // closed when the worker is to end
 	until  time.Time       // no further page is asked for after it
 	byDate bool            // the feed's token was rejected, and given up, in this slice
+	warned []string        // what goes with the next page that is stored
 	at     ledger.Position
 	report *reporter
 }
@@ -201,15 +203,25 @@ func (s *slice) pages(ctx context.Context) error {
 			next = s.ask(work, got.page.Next)
 		}
 		failpoint.Hit("worker/page-read")
+		s.warn(&got.page)
 		at, err := s.Store.StorePage(work, s.in.TenantID, s.in.Mode, s.entity, s.at, got.page)
 		if err != nil {
 			return &storeError{err}
 		}
 		failpoint.Hit("worker/page-stored")
-		s.at = at
+		s.at, s.warned = at, nil
 		s.report.reached(at)
 	}
 	return nil
+}
+
+// warn logs what people should know of the page, and lets the page carry what came up
+// before it to the outcome of the run.
+func (s *slice) warn(page *entity.Page) {
+	for _, w := range page.Warnings {
+		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(w)
+	}
+	page.Warnings = append(slices.Clone(s.warned), page.Warnings...)
 }
 
 // storeError tells a page that could not be kept from one that could not be read.
@@ -233,15 +245,24 @@ func (s *slice) recover(ctx context.Context, err error) error {
 	case errors.As(err, &stored):
 		return retryable(events.StoreError, stored.error)
 	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.byDate:
-		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Time("since", s.at.Cursor.Since).
-			Msg("ServiceTitan no longer knows the feed's token: reading on by date")
-		s.at.Cursor.Token, s.byDate = "", true
+		s.byDateInstead()
 		return nil
 	case isPermanent(err):
 		return s.fail(ctx, err)
 	}
 	s.report.troubled(err)
 	return retryable(typeOf(err), err)
+}
+
+// byDateInstead gives up the feed's token, which is unknown or has expired.
+func (s *slice) byDateInstead() {
+	from := "the beginning"
+	if since := s.at.Cursor.Since; !since.IsZero() {
+		from = since.UTC().Format(time.RFC3339)
+	}
+	told := "ServiceTitan no longer knows the feed's token: it is read again from " + from
+	s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(told)
+	s.at.Cursor.Token, s.at.Cursor.Trail, s.byDate, s.warned = "", entity.Trail{}, true, append(s.warned, told)
 }
 
 // fail ends the entity, and it alone.

@@ -194,6 +194,7 @@ func TestSliceReadsOnByDateWhenItsTokenIsUnknown(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, events.StatusCompleted, result.Status)
 		require.Equal(t, []int{2, 1, 2, 3}, r.API.PagesAsked("customers"), "the token, then from the date on")
+		require.Equal(t, []string{"ServiceTitan no longer knows the feed's token: it is read again from 2026-03-01T00:00:00Z"}, position(r).Warnings)
 	})
 }
 

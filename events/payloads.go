@@ -143,6 +143,7 @@ type Result struct {
 	Deleted       int64     `json:"deleted"`
 	Rejected      int64     `json:"rejected"`
 	SkippedReason string    `json:"skippedReason,omitempty"`
+	Warnings      []string  `json:"warnings,omitempty"` // what a person should know, though it is no failure
 	Error         *RunError `json:"error,omitempty"`
 }
 

@@ -68,6 +68,7 @@ func (l *Ledger) StorePage(ctx context.Context, _ string, _ events.Mode, e entit
 	kept.Pages++
 	kept.Fetched += int64(len(p.Records))
 	kept.Cursor = p.Next
+	kept.Warnings = append(kept.Warnings, p.Warnings...)
 	if p.Last {
 		kept.Status = events.StatusCompleted
 	}

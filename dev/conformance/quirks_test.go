@@ -9,6 +9,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/store"
 )
 
 // few are entities by name.
@@ -123,7 +124,8 @@ func listThatNeverRests(p *pair, name string) {
 		p.clock.Advance(time.Second)
 		require.NoError(p, p.Update(name, p.dated(name)))
 	}
-	p.complete(events.Full, name)
+	result := p.complete(events.Full, name)
+	require.Equal(p, []string{"the list was read 3 times and kept changing: a record may be missing until the next full sync"}, result.Warnings)
 	require.Equal(p, 3, p.firstPages(name))
 	p.source.after = nil
 	p.complete(events.Incremental, name)
@@ -156,7 +158,12 @@ func expiredToken(p *pair, name string) {
 	require.NoError(p, p.Update(name, id))
 	p.clock.Advance(2 * time.Hour) // tokens live for one
 
-	require.Equal(p, int64(1), p.complete(events.Incremental, name).Updated)
+	last := value[time.Time](p, "select resume_since from raw.sync_state where tenant_id = $1 and table_name = $2", p.tenant, "raw.st_"+name)
+	again := p.complete(events.Incremental, name)
+	require.Equal(p, int64(1), again.Updated)
+	require.Equal(p, []string{
+		"ServiceTitan no longer knows the feed's token: it is read again from " + last.Add(-store.DefaultOverlap).UTC().Format(time.RFC3339),
+	}, again.Warnings)
 	require.Equal(p, 1, p.Stats().Entities[name].Refused)
 	p.requireEqual(name)
 	p.complete(events.Incremental, name)

@@ -77,6 +77,11 @@ func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now ti
 		if r.Error != nil {
 			fmt.Fprintf(w, "\t\t%s: %s\t\t\t\t\n", r.Error.Type, r.Error.Message)
 		}
+		for _, p := range r.Results {
+			for _, warning := range p.Warnings {
+				fmt.Fprintf(w, "\t\t%s: warning: %s\t\t\t\t\n", p.Entity, warning)
+			}
+		}
 	}
 	if len(states) > 0 {
 		fmt.Fprintln(w, "\t\t\t\t\t\t")

@@ -153,6 +153,9 @@ func printOutcome(out io.Writer, kind string, d events.OutcomeData) {
 			fmt.Fprintf(out, ": %s: %s", r.Error.Type, r.Error.Message)
 		}
 		fmt.Fprintln(out)
+		for _, w := range r.Warnings {
+			fmt.Fprintf(out, "    warning: %s\n", w)
+		}
 	}
 	if d.Error != nil {
 		fmt.Fprintf(out, "  %s: %s\n", d.Error.Type, d.Error.Message)

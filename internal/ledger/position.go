@@ -20,6 +20,7 @@ type Position struct {
 	Total         int64         // records expected, -1 when unknown
 	Status        events.Status // "" while the entity is being read
 	SkippedReason string
+	Warnings      []string // what people should know, though nothing failed
 	Error         *events.RunError
 	StartedAt     time.Time
 }
@@ -38,7 +39,7 @@ func (p Position) Result() events.Result {
 		Entity: p.Entity, Status: p.Status, Pages: p.Pages,
 		Fetched: p.Fetched, Inserted: p.Inserted, Updated: p.Updated, Unchanged: p.Unchanged,
 		Deleted: p.Deleted, Rejected: p.Rejected,
-		SkippedReason: p.SkippedReason, Error: p.Error,
+		SkippedReason: p.SkippedReason, Warnings: p.Warnings, Error: p.Error,
 	}
 }
 

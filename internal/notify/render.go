@@ -117,6 +117,9 @@ func line(r events.Result) string {
 	if r.Error != nil {
 		s += ": " + describe(r.Error, lineLimit)
 	}
+	if len(r.Warnings) > 0 {
+		s += "; warning: " + clip(oneLine(strings.Join(r.Warnings, "; ")), lineLimit)
+	}
 	return s
 }
 

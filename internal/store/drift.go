@@ -56,6 +56,14 @@ func (s pageStore) path(name string) string {
 	return name
 }
 
+// warningsSoFar are the warnings of a row of raw.sync_cursors: those of its pages, and
+// one for each column that values did not fit.
+const warningsSoFar = `warnings || array(
+		select format('%s what does not fit column %s, which is NULL there; record %s has %s',
+			case records when 1 then '1 record holds' else records || ' records hold' end, column_name, st_id, example)
+		from raw.schema_drift d
+		where d.run_number = sync_cursors.run_number and d.table_name = sync_cursors.table_name order by column_name)`
+
 // warn tells of drift: the API's type of a field is not what the catalogue says.
 func (s *Store) warn(run int64, e entity.Entity, drifts []drift) {
 	for _, d := range drifts {

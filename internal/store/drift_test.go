@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store"
 )
 
@@ -90,4 +91,26 @@ func TestDriftInAHalf(t *testing.T) {
 	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", true, records...))
 	require.Equal(t, int64(1), p.Rejected)
 	require.Equal(t, []drifted{{"balance", "1", `"much"`, 3}}, f.drift(run.Number))
+	require.Equal(t, []string{`3 records hold what does not fit column balance, which is NULL there; record 1 has "much"`}, p.Warnings)
+}
+
+// TestWarnings: what pages warn of, and values that do not fit, are in the outcome.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	odd := customer(1, at(0), "a")
+	odd.Raw = bytes.Replace(odd.Raw, []byte("12.50"), []byte(`[1]`), 1)
+	first, again, last := page(at(0), "1", false, odd), page(at(1), "2", false, customer(2, at(0), "b")), page(at(2), "3", true)
+	first.Warnings, again.Warnings, last.Warnings = []string{"beware"}, []string{"beware"}, []string{"of nul\x00"}
+	p := f.open(run, c)
+	require.Empty(t, p.Warnings)
+	for _, next := range []entity.Page{first, again, last} {
+		p = f.storePage(run, c, p, next)
+	}
+	want := []string{"beware", "of nul\uFFFD", "1 record holds what does not fit column balance, which is NULL there; record 1 has [1]"}
+	require.Equal(t, want, p.Warnings)
+	require.Equal(t, want, f.open(run, c).Warnings)
+	require.Equal(t, want, f.decide(run, ledger.Decision{State: ledger.Completed}).Results[0].Warnings)
 }

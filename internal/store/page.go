@@ -174,11 +174,12 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected
 		set cursor = $3, version = version + 1, pages = pages + 1, fetched = fetched + $4, inserted = inserted + $5,
 			updated = updated + $6, unchanged = unchanged + $7, deleted = deleted + $8, rejected = rejected + $9,
 			total = case when $10 >= 0 then $10 else total end, status = $11,
-			watermark = coalesce(watermark, $12), error = $13, updated_at = clock_timestamp()
+			watermark = coalesce(watermark, $12), error = $13, updated_at = clock_timestamp(),
+			warnings = case when $14::text[] <@ warnings then warnings else warnings || $14 end
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
 		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted+swept.deleted, rejected,
-		int64(s.page.Total), string(status), s.page.Date, failure)
+		int64(s.page.Total), string(status), s.page.Date, failure, texts(s.page.Warnings))
 	if err != nil {
 		return ledger.Position{}, err
 	}

@@ -17,14 +17,17 @@ const neverSynced = "never fully synced: request a full sync first"
 
 // positionColumns are what scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
-	total, status, skipped_reason, error, started_at`
+	total, status, skipped_reason, ` + warningsSoFar + `, error, started_at`
 
 func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 	var p ledger.Position
 	var table string
 	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
-		&p.Rejected, &p.Total, &p.Status, &p.SkippedReason, &p.Error, &p.StartedAt)
+		&p.Rejected, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt)
 	p.Entity = entityName(table)
+	if len(p.Warnings) == 0 {
+		p.Warnings = nil
+	}
 	return p, err
 }
 

@@ -19,6 +19,14 @@ type record struct {
 	number int64 // the key, where it is a number
 }
 
+// received are its bytes as ServiceTitan sent them.
+func (r record) received() []byte {
+	if r.Received != nil {
+		return r.Received
+	}
+	return r.Raw
+}
+
 // stored is what a page did to the rows.
 type stored struct {
 	inserted, updated, deleted int64
@@ -43,7 +51,7 @@ func prepare(e entity.Entity, all []entity.Record) (records []record, rejected [
 		if e.Key == entity.Int64ID {
 			var err error
 			if number, err = strconv.ParseInt(r.ID, 10, 64); err != nil {
-				rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: r.Raw, Reason: fmt.Sprintf("id: got %q, want a 64-bit integer", r.ID)})
+				rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: record{Record: r}.received(), Reason: fmt.Sprintf("id: got %q, want a 64-bit integer", r.ID)})
 				continue
 			}
 		}
@@ -85,7 +93,7 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	}
 	if len(records) == 1 {
 		return stored{}, []entity.Rejected{{
-			ID: records[0].ID, Raw: records[0].Raw, Reason: fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", reason.Message, reason.Code),
+			ID: records[0].ID, Raw: records[0].received(), Reason: fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", reason.Message, reason.Code),
 		}}, nil
 	}
 	done = stored{}

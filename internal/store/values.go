@@ -28,6 +28,15 @@ func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
+// texts are several as PostgreSQL can hold them.
+func texts(all []string) []string {
+	held := make([]string, len(all))
+	for i, s := range all {
+		held[i] = text(s)
+	}
+	return held
+}
+
 // document is v as a jsonb parameter, nil for a nil pointer. jsonb holds no NUL:
 // its escape becomes that of U+FFFD.
 func document(v any) ([]byte, error) {
