@@ -3,7 +3,9 @@
 .PHONY: help demo dev stop build preflight test test-all fault chaos bench lint fmt generate verify
 
 DEMO_FLAGS = $(if $(filter-out 0 no false,$(ONCE)),--once)
-COUNT     ?= 5
+COUNT     ?= 1
+SEED      ?= 1
+MINUTES   ?= 5
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +33,13 @@ test-all: ## that with -race, longer fuzzing, browser and privileged tests
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -all
 
-fault: ## only the tests that kill, cut and starve
-	@go -C dev run ./cmd/testrun -part faults
-
-chaos: ## those again and again (COUNT=5)
+fault: ## every test that kills, cuts and starves; takes up to half an hour (COUNT=1)
+	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -part faults -count $(COUNT)
+
+chaos: ## kill everything at random, then judge (SEED=1 MINUTES=5)
+	@dev/preflight.sh --postgres
+	@go -C dev run ./cmd/testrun -part chaos -seed $(SEED) -minutes $(MINUTES)
 
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

@@ -22,10 +22,22 @@ func main() {
 	os.Exit(code)
 }
 
+// options say what to run.
+type options struct {
+	all     bool
+	only    string // a part
+	count   int
+	seed    int64
+	minutes float64
+}
+
 func run(ctx context.Context) int {
-	all := flag.Bool("all", false, "also -race, longer fuzzing, browser and privileged tests")
-	only := flag.String("part", "", "run only this part")
-	count := flag.Int("count", 0, "run every test so often; 0 once, or not at all where nothing changed since")
+	var o options
+	flag.BoolVar(&o.all, "all", false, "also -race, longer fuzzing, browser and privileged tests")
+	flag.StringVar(&o.only, "part", "", "run only this part: faults or chaos")
+	flag.IntVar(&o.count, "count", 0, "run every test so often; 0 once, or not at all where nothing changed since")
+	flag.Int64Var(&o.seed, "seed", 1, "of the chaos: the same seed kills in the same order")
+	flag.Float64Var(&o.minutes, "minutes", 1, "how long the chaos goes on")
 	flag.Parse()
 
 	root, err := findRoot()
@@ -34,7 +46,7 @@ func run(ctx context.Context) int {
 	}
 	r := &runner{root: root, environ: cleanEnvironment(os.Environ()), out: os.Stdout}
 	began := time.Now()
-	steps, err := r.plan(ctx, *all, *only, *count)
+	steps, err := r.plan(ctx, o)
 	if err != nil {
 		return fail(err)
 	}

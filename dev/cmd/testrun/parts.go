@@ -44,6 +44,6 @@ type requirement struct {
 var requirements = []requirement{
 	{"browser", "a browser", []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}, false,
 		"Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium"},
-	{"privileged", "root and iptables", []string{"iptables"}, true,
-		"run it as root; Debian and Ubuntu: apt install iptables"},
+	{"privileged", "root on Linux, to mount a small disk", []string{"mount"}, true,
+		"run it as root; Debian and Ubuntu: apt install mount"},
 }

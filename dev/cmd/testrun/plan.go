@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // step is one call of go test.
@@ -18,6 +20,7 @@ type step struct {
 	title  string
 	module string // folder below the root
 	args   []string
+	live   bool // show what the tests write as they write it
 }
 
 // fuzzTime is how long each fuzz test looks for new input with -all.
@@ -26,22 +29,25 @@ const fuzzTime = "10s"
 // testTimeout is for one package. The end-to-end tests are the longest.
 const testTimeout = "15m"
 
-func (r *runner) plan(ctx context.Context, all bool, only string, count int) ([]step, error) {
+func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
+	all := o.all
 	base := []string{"-timeout=" + testTimeout}
-	if count > 0 {
-		base = append(base, fmt.Sprintf("-count=%d", count))
+	if o.count > 0 {
+		base = append(base, fmt.Sprintf("-count=%d", o.count))
 	}
-	switch only {
+	switch o.only {
 	case "":
 	case "faults":
-		base = append(base, "-run="+faults.String())
+		return r.faultSteps(o.count), nil
+	case "chaos":
+		return r.chaosSteps(o), nil
 	default:
-		return nil, fmt.Errorf("-part: got %q, want faults", only)
+		return nil, fmt.Errorf("-part: got %q, want faults or chaos", o.only)
 	}
 	if !all {
 		return []step{
-			{"The product's module:", ".", append(base, "./...")},
-			{"The embedded stack and the end-to-end tests:", "dev", append(base, "./...")},
+			{title: "The product's module:", module: ".", args: append(slices.Clone(base), "./...")},
+			{title: "The embedded stack and the end-to-end tests:", module: "dev", args: append(base, "./...")},
 		}, nil
 	}
 	tags, err := r.requiredTags()
@@ -57,14 +63,49 @@ func (r *runner) plan(ctx context.Context, all bool, only string, count int) ([]
 	}
 	race := append(slices.Clone(base), "-race")
 	steps := []step{
-		{"The product's module, looking for data races:", ".", append(race, "./...")},
-		{"The development module, looking for data races:", "dev", append(race, light...)},
+		{title: "The product's module, looking for data races:", module: ".", args: append(slices.Clone(race), "./...")},
+		{title: "The development module, looking for data races:", module: "dev", args: append(race, light...)},
 		// With -race the Temporal server would be compiled once more, for the sake of
 		// code that is not ours.
-		{"What contains a Temporal server:", "dev", append(base, heavy...)},
+		{title: "What contains a Temporal server:", module: "dev", args: append(base, heavy...)},
 	}
 	fuzz, err := r.fuzzSteps(ctx)
 	return append(steps, fuzz...), err
+}
+
+// faultTimeout is for all fault tests.
+const faultTimeout = "45m"
+
+// faultTags are the build tags of the fault tests that take longer. Those that mount a
+// small disk need root, and say so by their tag.
+func faultTags() string {
+	if os.Geteuid() == 0 && runtime.GOOS == "linux" {
+		return "fault,privileged"
+	}
+	return "fault"
+}
+
+// faultSteps run whatever kills, cuts and starves, the long tests included.
+func (r *runner) faultSteps(count int) []step {
+	if faultTags() == "fault" {
+		fmt.Fprintln(r.out, "Left out are the tests with a full disk: they need root on Linux.")
+	}
+	args := []string{"-timeout=" + faultTimeout, fmt.Sprintf("-count=%d", max(count, 1)), "-run=" + faults.String()}
+	return []step{
+		{title: "Faults within the product's module:", module: ".", args: append(slices.Clone(args), "./...")},
+		{title: "Faults of processes and servers:", module: "dev", args: append(args, "-tags="+faultTags(), "./...")},
+	}
+}
+
+// chaosSteps kill at random, and show what is killed while it happens.
+func (r *runner) chaosSteps(o options) []step {
+	return []step{{
+		title: fmt.Sprintf("Chaos with seed %d for %g minutes:", o.seed, o.minutes), module: "dev", live: true,
+		args: []string{
+			"-timeout=" + (time.Duration(o.minutes*float64(time.Minute)) + 15*time.Minute).String(), "-count=1", "-v", "-tags=fault",
+			"-run=^TestFault42", "./fault", "-args", fmt.Sprintf("-seed=%d", o.seed), fmt.Sprintf("-minutes=%g", o.minutes),
+		},
+	}}
 }
 
 // requiredTags are the build tags that test files have, once everything they need is
@@ -155,8 +196,9 @@ func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
 			for _, match := range fuzz.FindAllSubmatch(text, -1) {
 				test := string(match[1])
 				steps = append(steps, step{
-					fmt.Sprintf("%s of %s for %s:", test, fields[0], fuzzTime), ".",
-					[]string{"-run=^$", "-fuzz=^" + test + "$", "-fuzztime=" + fuzzTime, fields[0]},
+					title:  fmt.Sprintf("%s of %s for %s:", test, fields[0], fuzzTime),
+					module: ".",
+					args:   []string{"-run=^$", "-fuzz=^" + test + "$", "-fuzztime=" + fuzzTime, fields[0]},
 				})
 			}
 		}

@@ -1,0 +1,126 @@
+package fault
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/postgres"
+	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+// prepare makes the tables, and notes in went_back every row whose modified_on goes back.
+func prepare(ctx context.Context, databaseURL string) error {
+	s, err := store.Open(ctx, databaseURL, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := s.Migrate(ctx); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, watchVersions)
+	return err
+}
+
+const watchVersions = `
+create table public.went_back (at timestamptz default clock_timestamp(), table_name text, st_id text, was timestamptz, became timestamptz);
+create function public.watch_version() returns trigger language plpgsql as $$
+begin
+	if new.modified_on < old.modified_on then
+		insert into public.went_back (table_name, st_id, was, became) values (tg_table_name, new.st_id::text, old.modified_on, new.modified_on);
+	end if;
+	return new;
+end $$;
+do $$
+declare name text;
+begin
+	for name in select table_name from information_schema.tables where table_schema = 'raw' and table_name like 'st\_%' loop
+		execute format('create trigger watch_version before update on raw.%I for each row execute function public.watch_version()', name);
+	end loop;
+end $$`
+
+// ownDatabase is a PostgreSQL that one test kills and freezes. It is as safe as in
+// production: what was committed is on disk.
+type ownDatabase struct {
+	*pgserver.Server
+	options pgserver.Options
+}
+
+func startDatabase(t *testing.T) *ownDatabase {
+	t.Helper()
+	d := &ownDatabase{options: pgserver.Options{Dir: t.TempDir(), StopWithParent: true}}
+	t.Cleanup(func() { // root's PostgreSQL keeps its data elsewhere
+		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), d.options.Dir))
+	})
+	d.start(t)
+	_, port, _ := strings.Cut(d.Addr(), ":")
+	number, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	d.options.Port = number
+	t.Cleanup(func() {
+		d.signalAll(syscall.SIGCONT)
+		require.NoError(t, d.Stop())
+	})
+	return d
+}
+
+func (d *ownDatabase) start(t *testing.T) {
+	t.Helper()
+	var err error
+	d.Server, err = postgres.Start(context.WithoutCancel(t.Context()), d.options)
+	require.NoError(t, err)
+}
+
+// kill ends the postmaster as a crash does; its children see that and end too.
+func (d *ownDatabase) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, syscall.Kill(d.Pid(), syscall.SIGKILL))
+	<-d.Done()
+	require.NoError(t, d.Stop()) // gives up the lock on its folder
+}
+
+// signalAll signals the postmaster and all its children.
+func (d *ownDatabase) signalAll(s syscall.Signal) {
+	parent := d.Pid()
+	if d.hasEnded() {
+		return
+	}
+	_ = syscall.Kill(parent, s)
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended
+		}
+		// The state and the parent follow the name in brackets.
+		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+		if len(fields) > 1 && string(fields[1]) == strconv.Itoa(parent) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			_ = syscall.Kill(pid, s)
+		}
+	}
+}
+
+func (d *ownDatabase) hasEnded() bool {
+	select {
+	case <-d.Done():
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,100 @@
+package fault
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/process"
+)
+
+const (
+	// patience is how long to wait for what takes moments on a machine at rest.
+	patience = 2 * time.Minute
+	tick     = 50 * time.Millisecond
+)
+
+// parallel is how many tests run at once: they wait more than they work.
+const parallel = "4"
+
+func TestMain(m *testing.M) {
+	if asked := os.Getenv(serverVariable); asked != "" {
+		os.Exit(serve(asked))
+	}
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", parallel)
+	}
+	code := m.Run()
+	shared.stop()
+	results.print(os.Stdout)
+	os.Exit(code)
+}
+
+// shared is what all tests of this process use, started when the first one asks.
+var shared = &sharedThings{}
+
+type sharedThings struct {
+	mu       sync.Mutex
+	dir      string
+	program  string
+	temporal *server
+}
+
+// folder is removed when the process ends. The caller holds mu.
+func (s *sharedThings) folder() (_ string, err error) {
+	if s.dir == "" {
+		s.dir, err = os.MkdirTemp("", "lazisync-fault-")
+	}
+	return s.dir, err
+}
+
+// program is lazisync, built with failpoints.
+func program(t testing.TB) string {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.program != "" {
+		return shared.program
+	}
+	dir, err := shared.folder()
+	require.NoError(t, err)
+	path := filepath.Join(dir, "lazisync")
+	require.NoError(t, process.Build(filepath.Join("..", ".."), path, "failpoint"))
+	shared.program = path
+	return path
+}
+
+// sharedTemporal is for tests that leave Temporal alone.
+func sharedTemporal(t testing.TB) *server {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.temporal != nil {
+		return shared.temporal
+	}
+	dir, err := shared.folder()
+	require.NoError(t, err)
+	temporal := newServer(t, serverOptions{Kind: temporalKind, Data: filepath.Join(dir, "temporal", "temporal.db")})
+	require.NoError(t, temporal.start())
+	shared.temporal = temporal
+	return temporal
+}
+
+func (s *sharedThings) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.temporal != nil {
+		s.temporal.Kill()
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}

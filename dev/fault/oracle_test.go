@@ -1,0 +1,214 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// judge waits until everything is calm and proves that no promise was broken. since is
+// when the fault was over: recovery is counted from there.
+func (r *rig) judge(t *testing.T, since time.Time) {
+	t.Helper()
+	results.begin(t)
+	r.settle(t)
+	recovered := time.Since(since)
+	if r.changing { // an incremental brings what changed during and after the fault
+		r.incremental(t)
+		r.settle(t)
+	}
+	v := &verdict{rig: r}
+	require.NoError(t, v.gather(t.Context()))
+	for _, prove := range []func(context.Context) error{
+		v.answers, v.outcomes, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget,
+	} {
+		require.NoError(t, prove(t.Context()))
+	}
+	results.judged(t, v.lost, v.repeated, recovered)
+	require.Empty(t, v.findings)
+}
+
+// settle waits until every command that JetStream has is decided and told, and no
+// message waits for anybody.
+func (r *rig) settle(t *testing.T) {
+	t.Helper()
+	var why string
+	require.Eventually(t, func() bool {
+		why = r.restless(t.Context())
+		return why == ""
+	}, patience, 2*tick, "still not calm: %s", &lazy{&why})
+}
+
+// lazy is a text that is read when it is printed.
+type lazy struct{ text *string }
+
+func (l *lazy) String() string { return *l.text }
+
+// restless says what is not over yet, "" when nothing is.
+func (r *rig) restless(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var ids []string
+	for _, a := range r.commands(events.KindRequest) {
+		if !a.refused {
+			ids = append(ids, a.requestID())
+		}
+	}
+	var told, open, controls int
+	err := r.sql.QueryRow(ctx, `
+		select (select count(*) from raw.sync_requests q join raw.sync_runs r using (run_number)
+				where q.request_id = any($1) and r.published_at is not null),
+			(select count(*) from raw.sync_requests q left join raw.sync_runs r using (run_number) where r.published_at is null),
+			(select count(*) from raw.sync_controls where state = 'pending')`, ids).Scan(&told, &open, &controls)
+	if err != nil {
+		return err.Error()
+	}
+	if told < len(ids) || open > 0 || controls > 0 {
+		return fmt.Sprintf("%d of %d requests told, %d open, %d controls pending", told, len(ids), open, controls)
+	}
+	for stream, names := range consumers {
+		for _, name := range names {
+			consumer, err := r.js.Consumer(ctx, stream, name)
+			if err != nil {
+				return err.Error()
+			}
+			if info := consumer.CachedInfo(); info.NumPending > 0 || info.NumAckPending > 0 {
+				return fmt.Sprintf("%s: %d pending, %d not acknowledged", name, info.NumPending, info.NumAckPending)
+			}
+		}
+	}
+	return ""
+}
+
+// verdict is what the oracle found in one rig.
+type verdict struct {
+	*rig
+	commandStream, eventStream, deadLetters []event
+
+	accepted   map[string]int // by request, answers that are no duplicates
+	duplicates map[string]int // by request
+	rejected   map[string]int // by request
+	ended      map[string]map[int64]string
+
+	lost, repeated int
+	findings       []string
+}
+
+func (v *verdict) find(format string, args ...any) {
+	v.findings = append(v.findings, fmt.Sprintf(format, args...))
+}
+
+// gather reads the streams, and what the events say of each command.
+func (v *verdict) gather(ctx context.Context) (err error) {
+	if v.commandStream, err = v.read(ctx, "SYNC_COMMANDS"); err != nil {
+		return err
+	}
+	if v.eventStream, err = v.read(ctx, "SYNC_EVENTS"); err != nil {
+		return err
+	}
+	if v.deadLetters, err = v.read(ctx, "SYNC_DEADLETTER"); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, e := range v.eventStream {
+		if seen[e.Source+" "+e.ID] {
+			v.find("event %s %s is stored twice", e.on, e.ID)
+		}
+		seen[e.Source+" "+e.ID] = true
+	}
+	for _, e := range v.archived { // of a stream that was wiped: consumers know them by their identity
+		if !seen[e.Source+" "+e.ID] {
+			seen[e.Source+" "+e.ID] = true
+			v.eventStream = append(v.eventStream, e)
+		}
+	}
+	v.accepted, v.duplicates, v.rejected = map[string]int{}, map[string]int{}, map[string]int{}
+	v.ended = map[string]map[int64]string{}
+	for _, e := range v.eventStream {
+		if err := v.count(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verdict) count(e event) error {
+	switch {
+	case e.name() == "accepted":
+		d, err := decode[events.AcceptedData](e)
+		if err != nil {
+			return err
+		}
+		if d.Duplicate {
+			v.duplicates[d.RequestID]++
+		} else {
+			v.accepted[d.RequestID]++
+		}
+	case e.name() == "rejected":
+		d, err := decode[events.RejectedData](e)
+		if err != nil {
+			return err
+		}
+		v.rejected[d.RequestID]++
+	case e.isOutcome():
+		d, err := decode[events.OutcomeData](e)
+		if err != nil {
+			return err
+		}
+		for _, q := range d.Requests {
+			if v.ended[q.RequestID] == nil {
+				v.ended[q.RequestID] = map[int64]string{}
+			}
+			if before := v.ended[q.RequestID][d.RunNumber]; before != "" && before != e.name() {
+				v.find("run %d is both %s and %s", d.RunNumber, before, e.name())
+			}
+			v.ended[q.RequestID][d.RunNumber] = e.name()
+		}
+	}
+	return nil
+}
+
+// answers: every command that JetStream has is answered; the one that can never succeed
+// is rejected, no other is; and nothing is accepted afresh twice.
+func (v *verdict) answers(context.Context) error {
+	for _, a := range append(v.commands(events.KindRequest), v.commands(events.KindControl)...) {
+		id := a.requestID()
+		accepted, duplicates, rejected := v.accepted[id], v.duplicates[id], v.rejected[id]
+		switch {
+		case accepted+duplicates+rejected == 0:
+			v.lost++
+			v.find("%s %s has no answer", a.kind, id)
+		case accepted > 1 || accepted > 0 && rejected > 0:
+			v.repeated++
+			v.find("%s %s is answered %d times as accepted, %d as rejected", a.kind, id, accepted, rejected)
+		case a.kind == events.KindRequest && (rejected > 0) != a.refused:
+			v.find("request %s: rejected is %t, want %t", id, rejected > 0, a.refused)
+		}
+	}
+	return nil
+}
+
+// outcomes: every accepted request has exactly one.
+func (v *verdict) outcomes(context.Context) error {
+	for _, a := range v.commands(events.KindRequest) {
+		if n := len(v.ended[a.requestID()]); !a.refused && n != 1 {
+			if n == 0 {
+				v.lost++
+			} else {
+				v.repeated++
+			}
+			v.find("request %s has %d outcomes: %v", a.requestID(), n, v.ended[a.requestID()])
+		}
+	}
+	for id, runs := range v.ended {
+		if v.accepted[id]+v.duplicates[id] == 0 {
+			v.find("request %s has the outcome %v and was not accepted", id, runs)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,325 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/lazi/lazisync/dev/process"
+	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/failpoint"
+	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+// rig is everything around lazisync's processes in one test.
+type rig struct {
+	stack    *stack.Stack // the simulated ServiceTitan, the fake Slack and the environment
+	tenant   string
+	database *ownDatabase // nil where the test uses the shared one
+	nats     *server
+	temporal *server
+
+	// The rig's own eyes and hands.
+	store  *store.Store
+	sql    *pgxpool.Pool
+	client client.Client
+	nc     *nats.Conn
+	js     jetstream.JetStream
+
+	mu       sync.Mutex
+	roles    []*role
+	asked    []*asked // every command that was published
+	archived []event  // of streams that were wiped
+	changing bool     // records changed after the first sync
+}
+
+// options of a rig. The zero value is a small company and the shared servers.
+type options struct {
+	simulator          simulator.Options
+	ownDatabase        bool
+	ownTemporal        bool
+	continueAsNewAfter int           // events of history, with a Temporal of its own
+	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
+	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
+	proxied            []string      // variables of servers that lazisync reaches through a proxy
+	environ            []string
+}
+
+// core are the entities that are synced where a request names none.
+var core = []string{"customers", "jobs", "invoices", "estimates"}
+
+// tenants numbers the tenants, so that workflows of different tests do not meet.
+var tenants atomic.Int64
+
+// newRig starts everything but lazisync.
+func newRig(t *testing.T, o options) *rig {
+	t.Helper()
+	number := 8000 + tenants.Add(1)
+	r := &rig{tenant: strconv.FormatInt(number, 10)}
+	if o.natsDir == "" {
+		o.natsDir = t.TempDir()
+	}
+	r.nats = newServer(t, serverOptions{Kind: natsKind, Data: o.natsDir})
+	r.nats.run(t)
+	databaseURL := r.startDatabase(t, o)
+	r.startTemporal(t, o)
+	if o.simulator.RecordsPerEntity == 0 {
+		o.simulator.RecordsPerEntity = 300
+	}
+	o.simulator.Tenant = number
+	var err error
+	r.stack, err = stack.Start(t.Context(), stack.Options{
+		Dir: t.TempDir(), FreePorts: true, Simulator: o.simulator, Log: zerolog.Nop(),
+		Environ: slices.Concat([]string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "USER=tester",
+			"NATS_URL=nats://" + r.nats.addr(), "DATABASE_URL=" + databaseURL, "TEMPORAL_ADDRESS=" + r.temporal.addr(),
+			"TEMPORAL_TASK_QUEUE=fault-" + r.tenant, "SYNC_SCHEDULE_FULL=off", "SYNC_SCHEDULE_INCREMENTAL=off",
+			"SERVICETITAN_WEBHOOK_SECRET=" + webhookSecret, "LOG_LEVEL=debug",
+		}, o.environ),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.stack.Stop()) })
+	r.connect(t, databaseURL)
+	r.migrate(t)
+	r.shortenAckWait(t, o.ackWait)
+	return r
+}
+
+// webhookSecret is what lazisync and the tests sign webhooks with.
+const webhookSecret = "the-secret-that-signs-the-webhooks-of-the-fault-tests"
+
+// run starts a server that ends with the test.
+func (s *server) run(t *testing.T) {
+	t.Helper()
+	require.NoError(t, s.start())
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", s.options.Kind, s.Log.Tail(15))
+		}
+		s.Kill()
+	})
+}
+
+func (r *rig) startDatabase(t *testing.T, o options) (url string) {
+	t.Helper()
+	if !o.ownDatabase {
+		return pgtest.Prepared(t, "fault", prepare)
+	}
+	r.database = startDatabase(t)
+	require.NoError(t, prepare(t.Context(), r.database.URL("")))
+	return r.database.URL("")
+}
+
+func (r *rig) startTemporal(t *testing.T, o options) {
+	t.Helper()
+	if !o.ownTemporal {
+		r.temporal = sharedTemporal(t)
+		return
+	}
+	r.temporal = newServer(t, serverOptions{
+		Kind: temporalKind, Data: t.TempDir() + "/temporal.db", ContinueAsNewAfter: o.continueAsNewAfter,
+	})
+	r.temporal.run(t)
+}
+
+// connect connects to everything as other systems do.
+func (r *rig) connect(t *testing.T, databaseURL string) {
+	t.Helper()
+	var err error
+	r.store, err = store.Open(t.Context(), databaseURL, store.Options{Application: "oracle"})
+	require.NoError(t, err)
+	t.Cleanup(r.store.Close)
+	r.sql, err = pgxpool.New(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(r.sql.Close)
+	r.client, err = client.NewLazyClient(client.Options{
+		HostPort: r.temporal.addr(), Namespace: temporalserver.Namespace, Logger: sdklog.NewStructuredLogger(discard),
+	})
+	require.NoError(t, err)
+	t.Cleanup(r.client.Close)
+	r.nc, err = nats.Connect("nats://"+r.nats.addr(), nats.MaxReconnects(-1), nats.ReconnectWait(tick), nats.ReconnectBufSize(-1),
+		nats.PingInterval(2*time.Second))
+	require.NoError(t, err)
+	t.Cleanup(r.nc.Close)
+	r.js, err = jetstream.New(r.nc)
+	require.NoError(t, err)
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+// migrate declares the streams, as an operator does.
+func (r *rig) migrate(t *testing.T) {
+	t.Helper()
+	cfg, err := app.Load(r.stack.Environ(), app.ServeRole)
+	require.NoError(t, err)
+	require.NoError(t, app.Migrate(t.Context(), cfg, zerolog.Nop(), io.Discard))
+}
+
+// shortenAckWait has JetStream deliver again sooner what nobody acknowledged.
+func (r *rig) shortenAckWait(t *testing.T, wait time.Duration) {
+	t.Helper()
+	if wait == 0 {
+		wait = 3 * time.Second
+	}
+	for stream, names := range consumers {
+		for _, name := range names {
+			consumer, err := r.js.Consumer(t.Context(), stream, name)
+			require.NoError(t, err)
+			config := consumer.CachedInfo().Config
+			config.AckWait = wait
+			_, err = r.js.UpdateConsumer(t.Context(), stream, config)
+			require.NoError(t, err)
+		}
+	}
+}
+
+// consumers are those of lazisync, by stream.
+var consumers = map[string][]string{
+	"SYNC_COMMANDS": {"bridge-requests", "bridge-control"},
+	"SYNC_EVENTS":   {"notifier"},
+}
+
+// role is a lazisync process.
+type role struct {
+	*process.Process
+	name    string
+	gateway string // URL, "" where it has none
+	admin   string // URL
+	before  usage  // when it was ready
+}
+
+// allRoles are the four roles, each for itself.
+var allRoles = []string{"bridge", "worker", "notifier", "gateway"}
+
+// startAll starts roles and returns when they are ready.
+func (r *rig) startAll(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		r.start(t, name)
+	}
+}
+
+// start runs a role and returns when it is ready.
+func (r *rig) start(t *testing.T, name string, set ...string) *role {
+	t.Helper()
+	one := r.launch(t, name, set...)
+	require.Eventually(t, func() bool { return one.HasEnded() || answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
+	require.False(t, one.HasEnded(), "lazisync %s ended: %s", name, one.Log.Tail(20))
+	one.before = one.usage(t)
+	return one
+}
+
+// launch runs a role and returns when it listens.
+func (r *rig) launch(t *testing.T, name string, set ...string) *role {
+	t.Helper()
+	cmd := exec.Command(program(t), name)
+	cmd.Env = slices.Concat(r.stack.Environ(), []string{"ADMIN_ADDR=127.0.0.1:0"}, set)
+	p, err := process.Start(cmd)
+	require.NoError(t, err)
+	one := &role{Process: p, name: name}
+	t.Cleanup(func() {
+		one.Thaw()
+		one.Kill()
+		if t.Failed() {
+			t.Logf("log of lazisync %s:\n%s", name, one.Log.Tail(40))
+		}
+	})
+	var at struct{ Message, Admin, Gateway string }
+	require.Eventually(t, func() bool {
+		for _, line := range p.Log.Lines() {
+			if json.Unmarshal([]byte(line), &at) == nil && at.Message == "started" {
+				return true
+			}
+		}
+		return p.HasEnded()
+	}, patience, tick)
+	require.False(t, p.HasEnded(), "lazisync %s ended: %s", name, p.Log.Tail(20))
+	one.admin = "http://" + at.Admin
+	if at.Gateway != "" {
+		one.gateway = "http://" + at.Gateway
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roles = append(r.roles, one)
+	return one
+}
+
+// failing runs a role that dies, or freezes, at a failpoint.
+func (r *rig) failing(t *testing.T, name, at string) *role {
+	t.Helper()
+	return r.start(t, name, failpoint.Variable+"="+at)
+}
+
+// awaitKilled waits until the role died at its failpoint.
+func (one *role) awaitKilled(t *testing.T) {
+	t.Helper()
+	select {
+	case <-one.Ended():
+	case <-time.After(patience):
+		require.Fail(t, "the failpoint was not met", "%s: %s", one.name, one.Log.Tail(20))
+	}
+	require.True(t, one.Killed(), "%s ended otherwise: %s", one.name, one.Log.Tail(20))
+}
+
+// awaitFrozen waits until the role froze at its failpoint.
+func (one *role) awaitFrozen(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), "failpoint ") }, patience, tick, "the failpoint was not met")
+}
+
+// awaitLog waits until the role says something.
+func (one *role) awaitLog(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), text) }, patience, tick, "%s does not say %q", one.name, text)
+}
+
+func answers(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// pages is how many pages ServiceTitan was asked for.
+func (r *rig) pages() (n int) {
+	for _, e := range r.stack.Simulator.Stats().Entities {
+		n += e.ExportCalls + e.ListCalls
+	}
+	return n
+}
+
+// awaitPages waits until so many more pages were asked for.
+func (r *rig) awaitPages(t *testing.T, n int) {
+	t.Helper()
+	n += r.pages()
+	require.Eventually(t, func() bool { return r.pages() >= n }, patience, tick, "waiting for page %d", n)
+}

@@ -1,0 +1,136 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/natsserver"
+	"github.com/lazi/lazisync/dev/ports"
+	"github.com/lazi/lazisync/dev/process"
+	"github.com/lazi/lazisync/dev/temporalserver"
+)
+
+const (
+	serverVariable = "LAZISYNC_FAULT_SERVER"
+	natsKind       = "nats"
+	temporalKind   = "temporal"
+	readyLine      = "the server is ready"
+)
+
+// serverOptions say which server a process is to be.
+type serverOptions struct {
+	Kind               string
+	Data               string // folder of NATS, file of Temporal
+	Port               int
+	ContinueAsNewAfter int
+}
+
+// server is a server in a process of its own, always on the same port and data.
+type server struct {
+	*process.Process // the latest
+	options          serverOptions
+	logs             []*process.Log // of all of them
+}
+
+func newServer(t testing.TB, o serverOptions) *server {
+	t.Helper()
+	free, err := ports.Free(1)
+	require.NoError(t, err)
+	o.Port = free[0]
+	return &server{options: o}
+}
+
+func (s *server) addr() string { return ports.Addr(s.options.Port) }
+
+// start runs the server and returns when it answers.
+func (s *server) start() error {
+	asked, err := json.Marshal(s.options)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), serverVariable + "=" + string(asked)}
+	p, err := process.Start(cmd)
+	if err != nil {
+		return err
+	}
+	s.Process, s.logs = p, append(s.logs, p.Log)
+	late := time.After(patience)
+	for !strings.Contains(p.Log.String(), readyLine) {
+		select {
+		case <-time.After(tick):
+		case <-p.Ended():
+			return fmt.Errorf("%s ended: %s", s.options.Kind, p.Log.Tail(20))
+		case <-late:
+			p.Kill()
+			return fmt.Errorf("%s is not ready: %s", s.options.Kind, p.Log.Tail(20))
+		}
+	}
+	return nil
+}
+
+// restart starts it again where it was.
+func (s *server) restart(t testing.TB) {
+	t.Helper()
+	require.NoError(t, s.start())
+}
+
+// serve makes this process the server that was asked for, until it is told to end.
+func serve(asked string) (code int) {
+	var o serverOptions
+	if err := json.Unmarshal([]byte(asked), &o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	end, err := startServer(ctx, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(readyLine)
+	<-ctx.Done()
+	if err := end(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func startServer(ctx context.Context, o serverOptions) (end func() error, err error) {
+	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel).With().Timestamp().Logger()
+	switch o.Kind {
+	case natsKind:
+		s, err := natsserver.Start(ctx, natsserver.Options{Dir: o.Data, Port: o.Port, Log: log})
+		if err != nil {
+			return nil, err
+		}
+		return func() error { s.Stop(); return nil }, nil
+	case temporalKind:
+		s, err := temporalserver.Start(ctx, temporalserver.Options{
+			File: o.Data, Port: o.Port, ContinueAsNewAfter: o.ContinueAsNewAfter, Log: log.Level(zerolog.ErrorLevel),
+		})
+		if err != nil {
+			return nil, err
+		}
+		return s.Stop, nil
+	}
+	return nil, errors.New("no such server: " + o.Kind)
+}
