@@ -49,7 +49,7 @@ func configuration() string {
 
 // neededBy lists the roles that do not start without a variable.
 func neededBy(variable string) (roles []string) {
-	for _, role := range []app.Role{app.ServeRole, app.BridgeRole, app.WorkerRole, app.GatewayRole, app.MigrateRole, app.StatusRole} {
+	for _, role := range []app.Role{app.ServeRole, app.BridgeRole, app.WorkerRole, app.GatewayRole, app.MigrateRole, app.StatusRole, app.ScheduleRole} {
 		_, err := app.Load(nil, role)
 		var problems app.Problems
 		errors.As(err, &problems)

@@ -42,6 +42,8 @@ var (
 	MigrateRole = Role{Name: "migrate", needs: []string{"DATABASE_URL"}}
 	StatusRole  = Role{Name: "status", needs: []string{"DATABASE_URL"}}
 	ToolRole    = Role{Name: "tool"}
+
+	ScheduleRole = Role{Name: "schedules", needs: []string{"SERVICETITAN_TENANT_ID"}}
 )
 
 // Problems are everything wrong with the configuration, found at once.

@@ -33,8 +33,6 @@ func (p *process) bridgeJobs() []job {
 		Name: "lazisync_bridge_mended_total", Help: "What the reconciler had to mend.",
 	}, []string{"what"})
 	p.metrics.MustRegister(answered, mended)
-	limits := workflows.DefaultLimits
-	limits.Deadline, limits.PauseLimit = p.cfg.Sync.RunDeadline, p.cfg.Sync.PauseLimit
 	b := bridge.New(bridge.Options{
 		Ledger:    p.store,
 		Publisher: p.nats,
@@ -45,7 +43,7 @@ func (p *process) bridgeJobs() []job {
 		KnownEntities:   entity.Names(),
 		DefaultEntities: p.cfg.Sync.Entities,
 		DefaultChannel:  p.cfg.Slack.Channel,
-		Limits:          limits,
+		Limits:          p.cfg.limits(),
 		RetryDelay:      stream.RetryDelay,
 		SecondPass:      p.cfg.Sync.SecondPass,
 
@@ -68,6 +66,13 @@ func (p *process) bridgeJobs() []job {
 		p.consume(stream.ConsumerControl, controlBatch, control),
 		func(ctx context.Context) error { b.RunReconciler(ctx, reconcileEvery); return nil },
 	}
+}
+
+// limits bound a run.
+func (c *Config) limits() workflows.Limits {
+	l := workflows.DefaultLimits
+	l.Deadline, l.PauseLimit = c.Sync.RunDeadline, c.Sync.PauseLimit
+	return l
 }
 
 // notifierJob tells people of outcomes.
@@ -123,6 +128,7 @@ func (p *process) gatewayJob() (job, string, error) {
 	g, err := gateway.New(gateway.Options{
 		Publisher: p.nats,
 		Ledger:    p.store,
+		Temporal:  newTemporalView(p.temporal, p.cfg, p.log),
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
 			return p.nats.Subscribe(ctx, followed, stream.From{}, deliver)
 		},

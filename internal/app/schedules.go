@@ -78,11 +78,15 @@ func applySchedule(ctx context.Context, c client.Client, cfg *Config, tenant str
 	})
 }
 
+// scheduleOptions are a schedule as it should be. Its expression stands behind it as a
+// comment, too: that is all Temporal keeps of it to show. What it starts ends by itself at
+// last, should its request never get an outcome because it was rejected.
 func scheduleOptions(cfg *Config, tenant string, mode events.Mode, cron string) client.ScheduleOptions {
 	id := workflows.ScheduleID(mode, tenant)
+	limits := cfg.limits()
 	return client.ScheduleOptions{
 		ID:            id,
-		Spec:          client.ScheduleSpec{CronExpressions: []string{cron}, TimeZoneName: cfg.Sync.Timezone.String()},
+		Spec:          client.ScheduleSpec{CronExpressions: []string{cron + " # " + cron}, TimeZoneName: cfg.Sync.Timezone.String()},
 		Overlap:       enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		CatchupWindow: catchUp,
 		Action: &client.ScheduleWorkflowAction{
@@ -90,6 +94,8 @@ func scheduleOptions(cfg *Config, tenant string, mode events.Mode, cron string) 
 			Workflow:  workflows.ScheduledSync,
 			Args:      []any{workflows.ScheduledSyncInput{Schedule: id, TenantID: tenant, Mode: mode}},
 			TaskQueue: cfg.Temporal.TaskQueue,
+
+			WorkflowExecutionTimeout: limits.ExecutionTimeout(),
 		},
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -114,21 +115,82 @@ func (b *book) hold(id string, r ledger.Receipt) {
 	b.requests[id] = r
 }
 
+// engine is a Temporal that holds what the test put in, and one schedule.
+type engine struct {
+	workflows []Workflow
+	schedule  Schedule
+	overlaps  bool
+	fail      error
+	asked     []any
+}
+
+func (e *engine) Workflows(_ context.Context, status string, size int, page string) ([]Workflow, string, error) {
+	e.asked = append(e.asked, status, size, page)
+	if page == "bad" {
+		return nil, "", ErrBadPage
+	}
+	return e.workflows, "next", e.fail
+}
+
+func (e *engine) Workflow(_ context.Context, id string) (Workflow, error) {
+	for _, w := range e.workflows {
+		if w.WorkflowID == id {
+			return w, e.fail
+		}
+	}
+	return Workflow{}, cmp.Or(e.fail, ErrNotFound)
+}
+
+func (e *engine) Schedules(context.Context) ([]Schedule, error) {
+	return []Schedule{e.schedule}, e.fail
+}
+
+func (e *engine) PauseSchedule(_ context.Context, id, note string) error {
+	return e.change(id, func() { e.schedule.Paused, e.schedule.Note = true, note })
+}
+
+func (e *engine) UnpauseSchedule(_ context.Context, id, note string) error {
+	return e.change(id, func() { e.schedule.Paused, e.schedule.Note = false, note })
+}
+
+func (e *engine) TriggerSchedule(_ context.Context, id string) (string, error) {
+	if e.overlaps {
+		return "", ErrOverlap
+	}
+	return id + "-now", e.change(id, func() {})
+}
+
+func (e *engine) change(id string, how func()) error {
+	if e.fail != nil || id != e.schedule.ScheduleID {
+		return cmp.Or(e.fail, ErrNotFound)
+	}
+	how()
+	return nil
+}
+
 // site is a gateway on a real listener.
 type site struct {
-	t    *testing.T
-	gate *Gateway
-	url  string
-	box  *box
-	book *book
-	log  *bytes.Buffer
+	t      *testing.T
+	gate   *Gateway
+	url    string
+	box    *box
+	book   *book
+	engine *engine
+	log    *bytes.Buffer
 }
 
 func open(t *testing.T, change func(*Options)) *site {
 	t.Helper()
 	s := &site{t: t, box: &box{}, book: &book{}, log: &bytes.Buffer{}}
+	s.engine = &engine{
+		workflows: []Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
+		schedule: Schedule{
+			ScheduleID: "lazisync-full-1001", TenantID: "1001", Mode: events.Full, Cron: "0 3 * * 0", Timezone: "UTC",
+			NextRuns: []time.Time{today}, Running: []string{},
+		},
+	}
 	o := Options{
-		Publisher: s.box, Ledger: s.book, Subscribe: s.box.Subscribe,
+		Publisher: s.box, Ledger: s.book, Temporal: s.engine, Subscribe: s.box.Subscribe,
 		WorkflowID: func(mode events.Mode, id, tenant string) string { return string(mode) + "-" + id + "-" + tenant },
 		Tenants:    []string{"1001"},
 		Entities:   []string{"customers", "jobs", "invoices", "estimates"},

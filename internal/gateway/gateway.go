@@ -34,6 +34,7 @@ type Ledger interface {
 type Options struct {
 	Publisher Publisher
 	Ledger    Ledger
+	Temporal  Temporal
 
 	// Subscribe returns once it has begun, and delivers what is published from
 	// then on until ctx is done.

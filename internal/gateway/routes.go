@@ -37,6 +37,14 @@ func (g *Gateway) routes() []route {
 		{http.MethodGet, "/api/sync/requests/{requestId}", members, g.showRequest},
 		{http.MethodGet, "/api/events", members, g.streamEvents},
 
+		{http.MethodGet, "/api/temporal/workflows", members, g.listWorkflows},
+		{http.MethodGet, "/api/temporal/workflows/{workflowId}", members, g.showWorkflow},
+		{http.MethodPost, "/api/temporal/workflows/{workflowId}/cancel", members, g.cancelWorkflow},
+		{http.MethodGet, "/api/temporal/schedules", members, g.listSchedules},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/pause", members, g.pauseSchedule},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/unpause", members, g.unpauseSchedule},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/trigger", members, g.triggerSchedule},
+
 		{http.MethodGet, "/{$}", anyone, g.showPage},
 		{http.MethodGet, "/openapi.json", anyone, document(schemas.OpenAPI)},
 		{http.MethodGet, "/asyncapi.json", anyone, document(schemas.AsyncAPI)},

@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -80,13 +79,9 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 
 // showRuns lists runs, the newest first, as many as ?limit= says.
 func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
-	limit := defaultRuns
-	if given := r.URL.Query().Get("limit"); given != "" {
-		n, err := strconv.Atoi(given)
-		if err != nil || n < 1 || n > maxRuns {
-			return invalid(field("limit", given, "a number from 1 to "+strconv.Itoa(maxRuns)))
-		}
-		limit = n
+	limit, err := number(r.URL.Query().Get("limit"), defaultRuns, maxRuns)
+	if err != nil {
+		return err
 	}
 	runs, err := g.Ledger.Runs(r.Context(), limit)
 	if err != nil {

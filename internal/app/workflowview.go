@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// progressTimeout is how long a worker may take to say how far a run is.
+const progressTimeout = 3 * time.Second
+
+// temporalView is what the gateway sees of Temporal: the workflows on our task queue,
+// and our schedules.
+type temporalView struct {
+	schedules
+	client    client.Client
+	taskQueue string
+	log       zerolog.Logger
+}
+
+func newTemporalView(c client.Client, cfg *Config, log zerolog.Logger) *temporalView {
+	return &temporalView{schedules: newSchedules(c, cfg), client: c, taskQueue: cfg.Temporal.TaskQueue, log: log}
+}
+
+// workflowStates ties Temporal's states to the gateway's, and to their names in queries.
+var workflowStates = map[enums.WorkflowExecutionStatus]string{
+	enums.WORKFLOW_EXECUTION_STATUS_RUNNING:          "running",
+	enums.WORKFLOW_EXECUTION_STATUS_PAUSED:           "running",
+	enums.WORKFLOW_EXECUTION_STATUS_COMPLETED:        "completed",
+	enums.WORKFLOW_EXECUTION_STATUS_FAILED:           "failed",
+	enums.WORKFLOW_EXECUTION_STATUS_CANCELED:         "cancelled",
+	enums.WORKFLOW_EXECUTION_STATUS_TERMINATED:       "terminated",
+	enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:        "timedOut",
+	enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: "continuedAsNew",
+}
+
+var queriedStates = map[string]string{
+	"running": "Running", "completed": "Completed", "failed": "Failed", "cancelled": "Canceled",
+	"terminated": "Terminated", "timedOut": "TimedOut", "continuedAsNew": "ContinuedAsNew",
+}
+
+func (v *temporalView) Workflows(ctx context.Context, status string, size int, page string) ([]gateway.Workflow, string, error) {
+	token, err := base64.RawURLEncoding.DecodeString(page)
+	if err != nil {
+		return nil, "", gateway.ErrBadPage
+	}
+	query := "TaskQueue = '" + strings.ReplaceAll(v.taskQueue, "'", "''") + "'"
+	if status != "" {
+		query += " and ExecutionStatus = '" + queriedStates[status] + "'"
+	}
+	answer, err := v.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: int32(size), NextPageToken: token, Query: query,
+	})
+	if _, refused := errors.AsType[*serviceerror.InvalidArgument](err); refused && page != "" {
+		return nil, "", gateway.ErrBadPage
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("list workflows: %w", err)
+	}
+	var list []gateway.Workflow
+	for _, info := range answer.GetExecutions() {
+		list = append(list, workflowOf(info))
+	}
+	return list, base64.RawURLEncoding.EncodeToString(answer.GetNextPageToken()), nil
+}
+
+func workflowOf(info *workflowpb.WorkflowExecutionInfo) gateway.Workflow {
+	return gateway.Workflow{
+		WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
+		Type: info.GetType().GetName(), Status: workflowStates[info.GetStatus()],
+		StartedAt: momentOf(info.GetStartTime()), ClosedAt: momentOf(info.GetCloseTime()),
+	}
+}
+
+func momentOf(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	moment := t.AsTime()
+	return &moment
+}
+
+func (v *temporalView) Workflow(ctx context.Context, id string) (gateway.Workflow, error) {
+	answer, err := v.client.DescribeWorkflowExecution(ctx, id, "")
+	_, unknown := errors.AsType[*serviceerror.NotFound](err)
+	_, refused := errors.AsType[*serviceerror.InvalidArgument](err) // an ID that no workflow can have
+	info := answer.GetWorkflowExecutionInfo()
+	switch {
+	case unknown || refused:
+		return gateway.Workflow{}, gateway.ErrNotFound
+	case err != nil:
+		return gateway.Workflow{}, fmt.Errorf("describe workflow %q: %w", id, err)
+	case info.GetTaskQueue() != v.taskQueue: // somebody else's
+		return gateway.Workflow{}, gateway.ErrNotFound
+	}
+	found := workflowOf(info)
+	if found.ClosedAt == nil {
+		found.Progress = v.progress(ctx, found)
+	}
+	return found, nil
+}
+
+// progress asks a running workflow how far it is; nil where it does not say in time.
+func (v *temporalView) progress(ctx context.Context, of gateway.Workflow) *gateway.Progress {
+	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
+	defer cancel()
+	var p workflows.Progress
+	answer, err := v.client.QueryWorkflow(ctx, of.WorkflowID, of.RunID, workflows.QueryProgress)
+	if err == nil {
+		err = answer.Get(&p)
+	}
+	if err != nil {
+		v.log.Debug().Err(err).Str("workflow_id", of.WorkflowID).Msg("no progress known")
+		return nil
+	}
+	shown := &gateway.Progress{
+		RunNumber: p.RunNumber, Mode: p.Mode, Paused: p.Paused, Stopping: p.Stopping, Passes: p.Passes,
+		Entities: make([]gateway.EntityProgress, len(p.Entities)),
+	}
+	for i, e := range p.Entities {
+		shown.Entities[i] = gateway.EntityProgress{
+			Entity: e.Entity, Phase: e.Phase, Status: e.Status, Pages: e.Pages, Records: e.Records, Waiting: e.Waiting,
+		}
+		if e.Total >= 0 {
+			shown.Entities[i].Total = &e.Total
+		}
+	}
+	return shown
+}

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+func TestWorkflowsAreListedByStateAndPage(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	got := s.send(http.MethodGet, "/api/temporal/workflows", "")
+	require.Equal(t, 200, got.status, got.body)
+	require.JSONEq(t, `{"workflows":[{"workflowId":"full-sync-1","runId":"r","type":"FullSync","status":"running",
+		"startedAt":"2026-03-01T12:00:00Z","closedAt":null}],"nextPage":"next"}`, got.body)
+	require.Equal(t, 200, s.send(http.MethodGet, "/api/temporal/workflows?status=timedOut&limit=200&page=next", "").status)
+	require.Equal(t, []any{"", 50, "", "timedOut", 200, "next"}, s.engine.asked)
+
+	for query, detail := range map[string]string{
+		"status=done": `status: got "done", want one of running, completed`,
+		"limit=201":   `limit: got "201", want a number from 1 to 200`,
+		"page=bad":    `page: got "bad", want nextPage of the answer before`,
+	} {
+		s.send(http.MethodGet, "/api/temporal/workflows?"+query, "").isProblem(t, 422, detail)
+	}
+}
+
+func TestAWorkflowIsShownOrUnknown(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	require.Equal(t, "running", s.send(http.MethodGet, "/api/temporal/workflows/full-sync-1", "").json(t)["status"])
+	s.send(http.MethodGet, "/api/temporal/workflows/full-sync-2", "").isProblem(t, 404, `workflowId: got "full-sync-2"`)
+}
+
+func TestAWorkflowIsCancelledByAControl(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	const cancel = "/api/temporal/workflows/full-sync-1/cancel"
+	got := s.send(http.MethodPost, cancel, `{"reason":"wrong tenant"}`)
+	require.Equal(t, 202, got.status, got.body)
+	data, err := events.Control.Data(s.box.events()[0])
+	require.NoError(t, err)
+	require.Equal(t, events.ControlData{Action: events.Cancel, WorkflowID: "full-sync-1", Reason: "wrong tenant"}, data)
+
+	s.send(http.MethodPost, strings.Replace(cancel, "sync-1", "sync-2", 1), "").isProblem(t, 404, "full-sync-2")
+	s.engine.workflows[0].Status = "failed"
+	s.send(http.MethodPost, cancel, "").isProblem(t, 409, "has ended: failed")
+	require.Len(t, s.box.events(), 1, "what cannot be is not asked for")
+}
+
+func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("kim", "secret")} })
+	send := func(verb, body string) answer {
+		return s.send(http.MethodPost, "/api/temporal/schedules/lazisync-full-1001/"+verb, body, "Authorization", "Bearer secret")
+	}
+	require.Equal(t, 200, send("pause", `{"reason":"month-end"}`).status)
+	require.True(t, s.engine.schedule.Paused)
+	require.Equal(t, "paused by kim: month-end", s.engine.schedule.Note)
+	require.Equal(t, 200, send("unpause", "").status)
+	require.False(t, s.engine.schedule.Paused)
+	require.Equal(t, "resumed by kim", s.engine.schedule.Note)
+
+	for body, detail := range map[string]string{
+		`{"why":"x"}`:  "why: got ",
+		`{"reason":7}`: "reason: got 7, want a text",
+		`{"reason":"` + strings.Repeat("x", 501) + `"}`: "want a text of at most 500 characters",
+	} {
+		send("pause", body).isProblem(t, 422, detail)
+	}
+	send("trigger", `{"mode":"full"}`).isProblem(t, 422, "want nothing")
+	require.False(t, s.engine.schedule.Paused)
+}
+
+func TestATriggerStartsOrIsSkipped(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	const trigger = "/api/temporal/schedules/lazisync-full-1001/trigger"
+	got := s.send(http.MethodPost, trigger, "")
+	require.Equal(t, 202, got.status)
+	require.JSONEq(t, `{"scheduleId":"lazisync-full-1001","workflowId":"lazisync-full-1001-now"}`, got.body)
+	s.engine.overlaps = true
+	s.send(http.MethodPost, trigger, "").isProblem(t, 409, "it skips overlaps")
+}
+
+func TestTemporalThatIsAwayOrKnowsNothing(t *testing.T) {
+	t.Parallel()
+	for request, unknown := range map[string]bool{
+		"GET /api/temporal/workflows":                     false,
+		"GET /api/temporal/workflows/w":                   true,
+		"POST /api/temporal/workflows/w/cancel":           true,
+		"GET /api/temporal/schedules":                     false,
+		"POST /api/temporal/schedules/somebody-s/pause":   true,
+		"POST /api/temporal/schedules/somebody-s/unpause": true,
+		"POST /api/temporal/schedules/somebody-s/trigger": true,
+	} {
+		t.Run(request, func(t *testing.T) {
+			t.Parallel()
+			method, path, _ := strings.Cut(request, " ")
+			s := open(t, nil)
+			if unknown {
+				s.send(method, path, "").isProblem(t, 404, "want ")
+			}
+			s.engine.fail = errors.New("connection refused")
+			got := s.send(method, path, "")
+			got.isProblem(t, 503, "Temporal does not answer")
+			require.Equal(t, "10", got.header.Get("Retry-After"))
+			require.NotContains(t, got.body, "refused", "why is for the log")
+			require.Contains(t, s.log.String(), "connection refused")
+			require.Empty(t, s.box.events())
+		})
+	}
+}
