@@ -12,7 +12,7 @@ import (
 
 func TestAStormOfRequestsFoldsIntoFewPasses(t *testing.T) {
 	t.Parallel()
-	const requests = 2000
+	const requests = 10_000
 	w := newWorld(t, options{})
 	w.start(t, "serve")
 	w.full(t)
