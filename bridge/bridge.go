@@ -11,6 +11,9 @@ import (
 const (
 	// parallelCalls is how many Temporal calls and settlements of one batch go on at once.
 	parallelCalls = 8
+	// outageAfter is how many calls of one batch fail, and none succeeds, until the
+	// others are not tried.
+	outageAfter = 4
 
 	defaultGrace = 30 * time.Second
 	defaultKeep  = 90 * 24 * time.Hour

@@ -68,20 +68,23 @@ func (cs *calls) of(r ledger.Request, limits workflows.Limits) *call {
 	return c
 }
 
-// makeAll makes the calls, some at a time. When one fails for a reason that is not
-// its own, those not begun are not tried: each would wait as long to fail.
+// makeAll makes the calls, some at a time. One that fails keeps none from being
+// tried: its workflow may be busy. When several have failed and none succeeded,
+// nothing answers, and those not begun are left: each would wait as long to fail.
 func (b *Bridge) makeAll(ctx context.Context, all []*call) {
-	var outage atomic.Pointer[error]
+	var made, failed atomic.Int64
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
 	for _, c := range all {
 		group.Go(func() error {
-			if known := outage.Load(); known != nil {
-				c.err = *known
+			if made.Load() == 0 && failed.Load() >= outageAfter {
+				c.err = errors.New("not given to Temporal, which answers no call")
 				return nil
 			}
 			if c.err = b.makeCall(ctx, c); c.err != nil {
-				outage.CompareAndSwap(nil, &c.err)
+				failed.Add(1)
+			} else {
+				made.Add(1)
 			}
 			return nil
 		})

@@ -4,7 +4,8 @@
 // accepted, answered with sync.accepted and only then acknowledged; whatever
 // dies on the way, the redelivered message goes on where the ledger stands. A
 // sync.control becomes a signal. What can never succeed is parked as a dead
-// letter and answered with sync.rejected. The reconciler mends what was left in
+// letter and answered with sync.rejected; so is what JetStream gives up on because
+// nobody settled it. The reconciler mends what was left in
 // between: requests that Temporal never heard of, runs whose workflow ended
 // without an outcome, outcomes that nobody published.
 //

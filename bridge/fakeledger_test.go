@@ -138,6 +138,11 @@ func (f *fakeLedger) RecordControl(_ context.Context, c ledger.Control) (held le
 	return held, repeated, err
 }
 
+func (f *fakeLedger) HasControl(_ context.Context, id string) (has bool, err error) {
+	err = f.world.look("control", func() { has = f.controls[id] != nil })
+	return has, err
+}
+
 func (f *fakeLedger) SettleControl(_ context.Context, id string, state ledger.ControlState, why *events.Rejection) error {
 	return f.world.effect("settle", id+" "+string(state), func() error {
 		if c := f.controls[id]; c.State == ledger.ControlPending {

@@ -62,6 +62,8 @@ type ControlLedger interface {
 	// RecordControl records a control, or returns the one that is there. One that was
 	// rejected and comes again as another message is pending afresh.
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
+	// HasControl says whether a control was recorded.
+	HasControl(ctx context.Context, id string) (bool, error)
 	SettleControl(ctx context.Context, id string, state ledger.ControlState, why *events.Rejection) error
 	// PendingControls lists the controls that are not settled, in the order of their events.
 	PendingControls(ctx context.Context) ([]ledger.Control, error)

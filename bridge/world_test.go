@@ -26,6 +26,7 @@ type world struct {
 	killAt   int // after this many effects, 0 for never
 	dead     bool
 	failures map[string]error // by the first word of an effect
+	failing  func(detail string) error
 	now      time.Time
 	sequence uint64
 
@@ -60,6 +61,9 @@ func (w *world) effect(name, detail string, change func() error) error {
 	}
 	if err := w.failures[name]; err != nil {
 		return err
+	}
+	if w.failing != nil && w.failing(detail) != nil {
+		return w.failing(detail)
 	}
 	if err := change(); err != nil {
 		return err

@@ -47,6 +47,7 @@ var mayPublish = map[string][]string{
 	"bridge": {
 		"sync.accepted", "sync.rejected", "sync.completed", "sync.failed", "sync.cancelled",
 		"deadletter.sync.requested", "deadletter.sync.control",
+		"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled",
 	},
 	"worker": {
 		"sync.requested", "sync.started", "sync.progress", "sync.paused", "sync.resumed", "sync.completed", "sync.failed", "sync.cancelled",
@@ -75,6 +76,9 @@ var guarded = map[string][]string{
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_COMMANDS.bridge-control":  {"bridge"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_EVENTS.notifier":          {"notifier"},
 	"$JS.API.STREAM.MSG.GET.SYNC_DEADLETTER":                  {"operator"},
+	"$JS.API.STREAM.MSG.GET.SYNC_COMMANDS":                    {"bridge"},
+	"$JS.API.CONSUMER.MSG.NEXT.SYNC_ADVISORIES.bridge-lost":   {"bridge"},
+	"$JS.ACK.SYNC_ADVISORIES.bridge-lost.1.1.1.1.0":           {"bridge"},
 	"$JS.ACK.SYNC_COMMANDS.bridge-requests.1.1.1.1.0":         {"bridge"},
 	"$JS.ACK.SYNC_EVENTS.notifier.1.1.1.1.0":                  {"notifier"},
 }

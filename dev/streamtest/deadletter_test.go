@@ -158,6 +158,7 @@ func TestTheLastDeliveryIsParkedAndNotLost(t *testing.T) {
 	require.EqualValues(t, 1000, parked.Attempts)
 	require.Equal(t, "given up after 1000 deliveries", parked.Reason)
 	require.Equal(t, "x", string(parked.Message.Data))
+	require.EqualValues(t, 1000, r.lost(t).await(t, 1)[0].Deliveries(), "and told of, so that it is answered")
 	r.settledAll(t, stream.ConsumerRequests)
 }
 

@@ -27,6 +27,8 @@ func TestDeclareIsIdempotent(t *testing.T) {
 		"consumer SYNC_EVENTS/notifier: created",
 		"stream SYNC_PROGRESS: created",
 		"stream SYNC_DEADLETTER: created",
+		"stream SYNC_ADVISORIES: created",
+		"consumer SYNC_ADVISORIES/bridge-lost: created",
 	}, changes)
 
 	changes, err = r.conn.Declare(ctx(t))
@@ -131,7 +133,7 @@ func TestANewServerIsLeftToDeclare(t *testing.T) {
 	require.ErrorContains(t, r.conn.Ready(ctx(t)), "stream SYNC_COMMANDS is missing")
 	drift, err := r.conn.Drift(ctx(t))
 	require.NoError(t, err)
-	require.Len(t, drift, 4)
+	require.Len(t, drift, 5)
 	_, err = r.conn.Declare(ctx(t))
 	require.NoError(t, err)
 }

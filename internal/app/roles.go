@@ -20,6 +20,7 @@ import (
 const (
 	requestBatch   = 500 // requests judged, recorded and answered at once
 	controlBatch   = 1   // strictly one after another
+	lostBatch      = 20
 	notifierBatch  = 20
 	reconcileEvery = 5 * time.Second
 )
@@ -61,9 +62,13 @@ func (p *process) bridgeJobs() []job {
 		}
 		return nil
 	}
+	lost := func(ctx context.Context, batch []*stream.Message) error {
+		return p.nats.Lost(ctx, batch, func(m *stream.Lost) error { return b.HandleLost(ctx, m) })
+	}
 	return []job{
-		p.consume(stream.ConsumerRequests, requestBatch, requests),
-		p.consume(stream.ConsumerControl, controlBatch, control),
+		p.consume(stream.ConsumerRequests, stream.BatchOptions{Max: requestBatch, Ready: p.bridgeReady}, requests),
+		p.consume(stream.ConsumerControl, stream.BatchOptions{Max: controlBatch, Ready: p.bridgeReady}, control),
+		p.consume(stream.ConsumerLost, stream.BatchOptions{Max: lostBatch, Ready: p.bridgeReady}, lost),
 		func(ctx context.Context) error { b.RunReconciler(ctx, reconcileEvery); return nil },
 	}
 }
@@ -73,6 +78,14 @@ func (c *Config) limits() workflows.Limits {
 	l := workflows.DefaultLimits
 	l.Deadline, l.PauseLimit = c.Sync.RunDeadline, c.Sync.PauseLimit
 	return l
+}
+
+// bridgeReady says whether what the bridge calls for each command is there.
+func (p *process) bridgeReady(ctx context.Context) error {
+	if err := p.temporalReady(ctx); err != nil {
+		return fmt.Errorf("Temporal does not answer: %w", err)
+	}
+	return p.store.Ping(ctx)
 }
 
 // notifierJob tells people of outcomes.
@@ -86,7 +99,7 @@ func (p *process) notifierJob() (job, error) {
 		return nil, err
 	}
 	n := notify.New(notify.Options{Channel: slack, Logger: p.log})
-	return p.consume(stream.ConsumerNotifier, notifierBatch, func(ctx context.Context, batch []*stream.Message) error {
+	return p.consume(stream.ConsumerNotifier, stream.BatchOptions{Max: notifierBatch}, func(ctx context.Context, batch []*stream.Message) error {
 		for _, m := range batch {
 			if err := n.Handle(ctx, m); err != nil {
 				return err
@@ -96,10 +109,8 @@ func (p *process) notifierJob() (job, error) {
 	}), nil
 }
 
-func (p *process) consume(consumer string, batch int, handle stream.Handler) job {
-	return func(ctx context.Context) error {
-		return p.nats.Batches(ctx, consumer, stream.BatchOptions{Max: batch}, handle)
-	}
+func (p *process) consume(consumer string, o stream.BatchOptions, handle stream.Handler) job {
+	return func(ctx context.Context) error { return p.nats.Batches(ctx, consumer, o, handle) }
 }
 
 // messages hands deliveries to a role that knows them by its own interface.

@@ -74,6 +74,14 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 	return held, repeated, err
 }
 
+// HasControl says whether a control was recorded.
+func (s *Store) HasControl(ctx context.Context, id string) (has bool, err error) {
+	err = s.read(ctx, fmt.Sprintf("look up control %s", id), func(q querier) error {
+		return q.QueryRow(ctx, "select exists (select from raw.sync_controls where control_id = $1)", id).Scan(&has)
+	})
+	return has, err
+}
+
 // SettleControl records what became of a pending control. A settled one stays as it
 // is. It fails with ledger.ErrUnknown when there is no such control.
 func (s *Store) SettleControl(ctx context.Context, id string, state ledger.ControlState, rejection *events.Rejection) error {

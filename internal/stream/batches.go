@@ -18,6 +18,8 @@ const (
 	fetchLimit  = 5 * time.Second
 	handleRetry = time.Second // after a handler that went wrong, doubled
 	handleLimit = 30 * time.Second
+	readyRetry  = 500 * time.Millisecond // between questions whether an outage is over, doubled
+	readyLimit  = 5 * time.Second
 	idlePause   = 100 * time.Millisecond // between fetches that find nothing too fast
 )
 
@@ -26,11 +28,17 @@ type BatchOptions struct {
 	Max   int           // messages in a batch, default 1
 	Wait  time.Duration // how long one fetch waits for the first message, default 10 s
 	Grace time.Duration // how long the batch in hand may go on once ctx is done, default 20 s
+
+	// Ready says whether everything the handler needs is there. It is asked when the
+	// handler went wrong, and nothing is fetched before it says nil: an outage, however
+	// long, costs a message one delivery, and trouble of one message alone costs the
+	// others nothing. Without it fetching pauses after each trouble, longer each time.
+	Ready func(ctx context.Context) error
 }
 
 // Handler works on one batch and settles each message. Messages it leaves
-// unsettled are given back. An error means that something everybody needs is
-// down: fetching then waits, longer each time, up to half a minute.
+// unsettled are given back. An error means that something may be down that
+// everybody needs: see BatchOptions.Ready.
 type Handler func(ctx context.Context, batch []*Message) error
 
 // Batches fetches from a durable consumer and hands over what is there, one
@@ -92,12 +100,37 @@ func (l *batchLoop) round(ctx context.Context) {
 	}
 	if err := l.work(ctx, l.deliveries(raw)); err != nil {
 		l.handleFailures++
-		pause := jitter(doubled(handleRetry, handleLimit, l.handleFailures))
-		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Dur("pause", pause).Msg("batch failed, pausing")
-		wait(ctx, pause)
+		if l.conn.quiet.allow(l.consumer + " handler " + err.Error()) {
+			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("batch failed")
+		}
+		l.pause(ctx)
 		return
 	}
 	l.handleFailures = 0
+}
+
+// pause waits until it is worth fetching again.
+func (l *batchLoop) pause(ctx context.Context) {
+	if l.options.Ready == nil {
+		wait(ctx, jitter(doubled(handleRetry, handleLimit, l.handleFailures)))
+		return
+	}
+	for n := uint64(1); ctx.Err() == nil; n++ {
+		err := l.ready(ctx)
+		if err == nil {
+			return
+		}
+		if l.conn.quiet.allow(l.consumer + " waits " + err.Error()) {
+			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetching waits for what is down")
+		}
+		wait(ctx, jitter(doubled(readyRetry, readyLimit, n)))
+	}
+}
+
+func (l *batchLoop) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	return l.options.Ready(ctx)
 }
 
 // work runs the handler, which may outlive ctx for the grace period.

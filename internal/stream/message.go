@@ -60,10 +60,13 @@ func (m *Message) Ack(ctx context.Context) error {
 }
 
 // Retry gives the message back for later; without a delay of its own, after
-// RetryDelay. What has come for the last time is parked instead of being lost.
+// RetryDelay. What has come for the last time is parked; JetStream then tells that it
+// gave up on the message, see Lost.
 func (m *Message) Retry(delay time.Duration) error {
-	if m.deliveries >= maxDeliver {
-		return m.giveUp()
+	if m.deliveries >= maxDeliver && m.event.Stream != StreamAdvisories {
+		if err := m.parkLast(); err != nil {
+			return err
+		}
 	}
 	if delay <= 0 {
 		delay = RetryDelay(m.deliveries)
@@ -84,14 +87,12 @@ func (m *Message) InProgress() error {
 	return nil
 }
 
-func (m *Message) giveUp() error {
+func (m *Message) parkLast() error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
 	reason := fmt.Sprintf("given up after %d deliveries", m.deliveries)
-	if _, _, err := m.conn.DeadLetter(ctx, m.event, events.Rejection{Code: events.CodeExpired, Reason: reason}, m.deliveries); err != nil {
-		return err
-	}
-	return m.Term(reason)
+	_, _, err := m.conn.DeadLetter(ctx, m.event, events.Rejection{Code: events.CodeExpired, Reason: reason}, m.deliveries)
+	return err
 }
 
 func (m *Message) settle(verb, body string) error {

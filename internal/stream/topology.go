@@ -15,6 +15,7 @@ const (
 	StreamEvents     = "SYNC_EVENTS"
 	StreamProgress   = "SYNC_PROGRESS"
 	StreamDeadLetter = "SYNC_DEADLETTER"
+	StreamAdvisories = "SYNC_ADVISORIES"
 )
 
 // The durable consumers.
@@ -22,6 +23,7 @@ const (
 	ConsumerRequests = "bridge-requests"
 	ConsumerControl  = "bridge-control"
 	ConsumerNotifier = "notifier"
+	ConsumerLost     = "bridge-lost"
 )
 
 const (
@@ -30,9 +32,10 @@ const (
 
 	// ackWait is how long a handler may keep a message without a sign of life.
 	ackWait = time.Minute
-	// maxDeliver bounds the deliveries of one message. The last one is not
-	// given back but parked: past it JetStream would hide the message.
-	maxDeliver = 1000
+	// maxDeliver bounds the deliveries of one message. Past it JetStream hides the
+	// message and says so, once, on a subject that begins with gaveUpPrefix.
+	maxDeliver   = 1000
+	gaveUpPrefix = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
 	// deadLetterPrefix goes before the subject of what is parked.
 	deadLetterPrefix = "deadletter."
 )
@@ -55,7 +58,8 @@ type declaredConsumer struct {
 
 // topology is the one declaration of streams and consumers.
 func topology() []declaredStream {
-	return []declaredStream{commandStream(), eventStream(), progressStream(), deadLetterStream()}
+	declared := []declaredStream{commandStream(), eventStream(), progressStream(), deadLetterStream()}
+	return append(declared, advisoryStream(declared))
 }
 
 // commandStream keeps what others ask for. It is also the log of it, so acked
@@ -111,6 +115,22 @@ func deadLetterStream() declaredStream {
 	c.MaxAge = 30 * day
 	c.MaxBytes = 256 * mib
 	return declaredStream{config: c}
+}
+
+// advisoryStream keeps what JetStream says of messages that nobody settled: it says so
+// once, to whoever listens, and without the message. Kept as long as commands are.
+func advisoryStream(watched []declaredStream) declaredStream {
+	var subjects []string
+	for _, s := range watched {
+		for _, c := range s.consumers {
+			subjects = append(subjects, gaveUpPrefix+s.config.Name+"."+c.config.Name)
+		}
+	}
+	c := fileStream(StreamAdvisories, "Messages that JetStream gave up on", subjects...)
+	c.Discard = jetstream.DiscardOld
+	c.MaxAge = 7 * day
+	c.MaxBytes = 16 * mib
+	return declaredStream{config: c, consumers: []declaredConsumer{{config: durable(ConsumerLost, 100, subjects...)}}}
 }
 
 func fileStream(name, description string, subjects ...string) jetstream.StreamConfig {

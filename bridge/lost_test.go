@@ -1,0 +1,125 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/stretchr/testify/require"
+)
+
+func (w *world) lost(m *message) error {
+	m.deliveries = 1000
+	return w.bridge.HandleLost(context.Background(), m)
+}
+
+const neverSettled = "expired: got 1000 deliveries that nobody finished, want one that is; replay it, or publish it again"
+
+func TestWhatWasNeverSettledIsParkedAndAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	control := w.control(t, "c1", events.ControlData{Action: events.Pause, WorkflowID: "full-sync-x"})
+	unread := w.raw("sync.requested", "Status: 409")
+	for _, m := range []*message{request, control, unread} {
+		require.NoError(t, w.lost(m))
+		require.Contains(t, m.ended, "terminated")
+	}
+	require.Equal(t, []string{
+		neverSettled, neverSettled, "notJson: got something else at byte 1: invalid character 'S' looking for beginning of value, want one JSON object",
+	}, w.rejections(t))
+	answers := told(t, w, events.Rejected)
+	require.Equal(t, events.RequestID("/test", "e1"), answers[0].RequestID)
+	require.Equal(t, events.KindControl, answers[1].Kind)
+	require.Len(t, w.publisher.parked, 3)
+	for i, m := range []*message{request, control, unread} {
+		require.Equal(t, m.event, w.publisher.parked[i].original)
+		require.EqualValues(t, 1000, w.publisher.parked[i].attempts)
+	}
+	require.Empty(t, w.temporal.started)
+
+	again := w.ask(t, "e1", events.RequestData{Mode: events.Full}) // as a replay does
+	require.NoError(t, w.requests(again))
+	require.Len(t, told(t, w, events.Accepted), 1, "judged afresh")
+}
+
+func TestWhatTheLedgerHoldsGoesOnThoughItsMessageWasLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	received := w.ask(t, "received", events.RequestData{Mode: events.Full})
+	w.failures["start"] = errors.New("no answer in time")
+	require.Error(t, w.requests(received))
+	delete(w.failures, "start")
+	require.NoError(t, w.lost(received))
+	require.Equal(t, "acked", received.ended)
+	require.Equal(t, ledger.Accepted, w.request("received").State)
+
+	accepted := w.ask(t, "accepted", events.RequestData{Mode: events.Full})
+	w.failures["publish"] = errors.New("no room")
+	require.Error(t, w.requests(accepted))
+	delete(w.failures, "publish")
+	require.NoError(t, w.lost(accepted))
+	require.Equal(t, "acked", accepted.ended)
+
+	control := w.control(t, "c1", events.ControlData{Action: events.Pause, WorkflowID: w.request("accepted").WorkflowID})
+	w.failures["publish"] = errors.New("no room")
+	require.Error(t, w.controls(control))
+	delete(w.failures, "publish")
+	require.NoError(t, w.lost(control))
+	require.Equal(t, "acked", control.ended)
+
+	require.Empty(t, w.rejections(t))
+	require.Len(t, w.temporal.started, 2)
+	require.Len(t, w.temporal.signals[w.request("accepted").WorkflowID], 1, "applied once")
+	require.Len(t, told(t, w, events.Accepted), 3)
+}
+
+func TestALostOutcomeIsParked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.raw("sync.failed", `{"what":"nobody could be told"}`)
+	require.NoError(t, w.lost(m))
+	require.Equal(t, "acked", m.ended)
+	require.Equal(t, m.event, w.publisher.parked[0].original)
+	require.Empty(t, w.publisher.events, "there is nobody to answer")
+}
+
+func TestALostMessageWaitsForWhatIsDown(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"find", "park", "publish"} {
+		w := newWorld(t)
+		down := errors.New("connection refused")
+		w.failures[step] = down
+		m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+		require.ErrorIs(t, w.lost(m), down, step)
+		require.Empty(t, m.ended, step)
+		require.Len(t, m.delays, 1, step)
+		delete(w.failures, step)
+		require.NoError(t, w.lost(m))
+		require.Equal(t, []string{neverSettled}, w.rejections(t), step)
+	}
+}
+
+func TestOneBusyWorkflowKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	busy := errors.New("workflow is busy")
+	w.failing = func(detail string) error {
+		if detail == "full-sync-"+events.RequestID("/test", "busy") {
+			return busy
+		}
+		return nil
+	}
+	messages := []*message{w.ask(t, "busy", events.RequestData{Mode: events.Full})}
+	for i := range 40 {
+		messages = append(messages, w.ask(t, fmt.Sprint("other", i), events.RequestData{Mode: events.Full}))
+	}
+	require.ErrorIs(t, w.requests(messages...), busy)
+	require.Empty(t, messages[0].ended)
+	for _, m := range messages[1:] {
+		require.Equal(t, "acked", m.ended)
+	}
+}

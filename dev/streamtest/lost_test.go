@@ -1,0 +1,145 @@
+package streamtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// impatient has a consumer of a declared stream give up after a few deliveries.
+func (r *rig) impatient(t *testing.T, in, consumer string, deliveries int) jetstream.Consumer {
+	t.Helper()
+	found, err := r.js.Consumer(ctx(t), in, consumer)
+	require.NoError(t, err)
+	config := found.CachedInfo().Config
+	config.AckWait, config.MaxDeliver = 100*time.Millisecond, deliveries
+	found, err = r.js.UpdateConsumer(ctx(t), in, config)
+	require.NoError(t, err)
+	return found
+}
+
+// takeAndDie takes a message and settles nothing, as a process does that dies with it.
+func takeAndDie(t *testing.T, from jetstream.Consumer) {
+	t.Helper()
+	m, err := from.Next(jetstream.FetchMaxWait(patience))
+	require.NoError(t, err)
+	require.NotNil(t, m)
+}
+
+// giveUp has the server notice that it gives up, which it does when it is asked for
+// more, and gives nothing.
+func (r *rig) giveUp(t *testing.T, consumer string, advisories uint64) {
+	t.Helper()
+	stop := r.consume(t, consumer, many, func(_ context.Context, batch []*stream.Message) error {
+		t.Errorf("%d more messages of %s", len(batch), consumer)
+		return nil
+	})
+	require.Eventually(t, func() bool { return r.stored(t, stream.StreamAdvisories) == advisories }, patience, tick)
+	stop()
+}
+
+// lost collects what the consumer of lost messages tells, and settles it.
+func (r *rig) lost(t *testing.T) *seen[*stream.Lost] {
+	t.Helper()
+	var told seen[*stream.Lost]
+	r.consume(t, stream.ConsumerLost, many, func(ctx context.Context, batch []*stream.Message) error {
+		return r.conn.Lost(ctx, batch, func(l *stream.Lost) error {
+			told.add(l)
+			return l.Ack(ctx)
+		})
+	})
+	return &told
+}
+
+func TestWhatNobodySettlesIsTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerRequests, 2)
+	outcomes := r.impatient(t, stream.StreamEvents, stream.ConsumerNotifier, 1)
+	body := "\x00 anything"
+	command := r.send(t, "sync.requested", body, "X-Own", "kept")
+	outcome := r.send(t, "sync.failed", "told to nobody")
+	takeAndDie(t, commands)
+	takeAndDie(t, commands)
+	r.giveUp(t, stream.ConsumerRequests, 1)
+	takeAndDie(t, outcomes)
+	r.giveUp(t, stream.ConsumerNotifier, 2)
+
+	told := map[string]*stream.Lost{}
+	for _, l := range r.lost(t).await(t, 2) {
+		told[l.Event().Subject] = l
+	}
+	one := told["sync.requested"]
+	require.NotNil(t, one)
+	require.EqualValues(t, 2, one.Deliveries())
+	require.Equal(t, r.asMessage(t, stream.StreamCommands, command.Sequence), one.Event())
+	require.Equal(t, body, string(one.Event().Data))
+	require.Equal(t, []string{"kept"}, one.Event().Header["X-Own"])
+	other := told["sync.failed"]
+	require.NotNil(t, other)
+	require.EqualValues(t, 1, other.Deliveries())
+	require.Equal(t, r.asMessage(t, stream.StreamEvents, outcome.Sequence), other.Event())
+	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerLost)
+}
+
+// What is told while nobody listens, or while the server restarts, is not missed.
+func TestWhatNobodySettledIsToldLater(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerControl, 1)
+	r.send(t, "sync.control", "x")
+	takeAndDie(t, commands)
+	r.giveUp(t, stream.ConsumerControl, 1)
+	r.stopServer(t)
+	r.startServer(t)
+	r.ready(t)
+	require.Equal(t, "sync.control", r.lost(t).await(t, 1)[0].Event().Subject)
+}
+
+func TestTheNewsOfALostMessageComesAgainUntilItIsSettled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerRequests, 1)
+	r.send(t, "sync.requested", "x")
+	takeAndDie(t, commands)
+	r.giveUp(t, stream.ConsumerRequests, 1)
+	var told seen[events.Message]
+	r.consume(t, stream.ConsumerLost, many, func(ctx context.Context, batch []*stream.Message) error {
+		return r.conn.Lost(ctx, batch, func(l *stream.Lost) error {
+			told.add(l.Event())
+			if len(told.list()) == 1 {
+				return l.Retry(time.Hour) // the advisory has a pace of its own
+			}
+			return l.Ack(ctx)
+		})
+	})
+	require.Len(t, told.await(t, 2), 2)
+	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerLost)
+}
+
+func TestAdvisoriesOfNothingAreEnded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.send(t, "sync.requested", "x")
+	const subject = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.SYNC_COMMANDS.bridge-requests"
+	for _, forged := range []string{
+		"not JSON",
+		`{"stream":"SYNC_COMMANDS","consumer":"somebody","stream_seq":1,"deliveries":1}`,
+		`{"stream":"SYNC_EVENTS","consumer":"bridge-requests","stream_seq":1,"deliveries":1}`,
+		`{"stream":"SYNC_COMMANDS","consumer":"bridge-requests","stream_seq":99,"deliveries":1}`,
+	} {
+		r.send(t, subject, forged)
+	}
+	r.send(t, subject, `{"stream":"SYNC_COMMANDS","consumer":"bridge-requests","stream_seq":1,"deliveries":7}`)
+	told := r.lost(t).await(t, 1)
+	require.EqualValues(t, 7, told[0].Deliveries())
+	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerLost)
+	require.Equal(t, 3, r.log.count("tells of no message of ours"))
+	require.Equal(t, 1, r.log.count("message 99 of SYNC_COMMANDS was never settled in 1 deliveries and is gone"))
+}
