@@ -105,6 +105,36 @@ func TestAdminStats(t *testing.T) {
 	require.Zero(t, a.Stats().TokenCalls)
 }
 
+// TestIgnoredParameters: the statistics tell which parameters an endpoint does not have.
+func TestIgnoredParameters(t *testing.T) {
+	t.Parallel()
+	a := start(t, simulator.Options{RecordsPerEntity: 3})
+	for path, want := range map[string][]string{
+		customersList + "?active=Any&ids=1&page=1&pageSize=9&includeTotal=true&sort=%2BId&modifiedOnOrAfter=2020-01-01":     nil,
+		jobsList + "?active=Any&scheduledOnOrAfter=2100-01-01":                                                              {"active", "scheduledOnOrAfter"},
+		customersExport + "?from=2020-01-01&includeRecentChanges=true&pageSize=7&active=Any":                                {"active", "pageSize"},
+		"/crm/v2/tenant/{tenant}/contacts/preferences?page=2&pageSize=5":                                                    {"page", "pageSize"},
+		"/dispatch/v2/tenant/{tenant}/non-job-appointments?activeOnly=false&startsBefore=2020-01-01&active=True&pageSize=5": {"active", "startsBefore"},
+	} {
+		a.ResetStats()
+		status, body := a.get(t, path)
+		require.Equal(t, http.StatusOK, status, "%s", body)
+		calls := a.Stats().Requests
+		require.Equal(t, want, calls[len(calls)-1].Ignored, path)
+	}
+}
+
+// TestSamePage: a list that does not know the parameter page.
+func TestSamePage(t *testing.T) {
+	t.Parallel()
+	a := start(t, simulator.Options{RecordsPerEntity: 30})
+	first := a.page(t, customersList+"?active=Any&pageSize=10")
+	require.NoError(t, a.AddFault(simulator.Fault{Kind: "samePage"}))
+	again := a.page(t, customersList+"?active=Any&pageSize=10&page=3")
+	require.Equal(t, first.Data, again.Data)
+	require.True(t, again.HasMore)
+}
+
 // TestPace: a slowed page waits, and a caller that leaves is not waited for.
 func TestPace(t *testing.T) {
 	t.Parallel()

@@ -14,9 +14,10 @@ type answer struct {
 	status  int
 	header  http.Header
 	body    []byte
-	records int  // in a page
-	buffer  *pen // what body stands in, to be used again
-	cut     bool // only half of the body goes out
+	records int      // in a page
+	ignored []string // parameters that the endpoint does not have
+	buffer  *pen     // what body stands in, to be used again
+	cut     bool     // only half of the body goes out
 }
 
 // pens holds the buffers of pages: some megabytes each, not to be made anew.

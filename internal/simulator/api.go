@@ -21,7 +21,7 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	noted := call{At: s.now(), On: to.on, Entity: to.name(), Path: r.URL.Path, Query: r.URL.RawQuery}
 	a, fault := s.answerCall(r, to, tenant, parent)
-	noted.Status, noted.Records = a.status, a.records
+	noted.Status, noted.Records, noted.Ignored = a.status, a.records, a.ignored
 	s.stats.note(noted)
 	s.options.Logger.Debug().Str("entity", noted.Entity).Str("on", noted.On).Str("query", noted.Query).
 		Int("status", noted.Status).Int("records", noted.Records).Msg("call answered")

@@ -54,7 +54,9 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) an
 	out.key("data")
 	out.records(c.kind, records, (*record).appendExport, fault)
 	out.buf = append(out.buf, '}')
-	return out.answer(len(records))
+	a := out.answer(len(records))
+	a.ignored = p.ignored()
+	return a
 }
 
 // exportStates is what the parameter active selects on the two feeds that have
@@ -76,7 +78,7 @@ func (p *parameters) exportStates(c *collection) func(*record) bool {
 // readFrom is where a feed begins: behind a token, at a date (inclusive), or at
 // the very beginning.
 func (s *Simulator) readFrom(p *parameters, c *collection) position {
-	text := p.values.Get("from")
+	text := p.get("from")
 	if text == "" {
 		return position{modified: math.MinInt64}
 	}

@@ -34,6 +34,7 @@ const (
 	faultReset         = "reset"         // the connection is dropped, no answer; over a kept connection Go's client then tries once more unasked
 	faultTruncate      = "truncate"      // the connection ends in the middle of the body
 	faultEmptyHasMore  = "emptyHasMore"  // a page without records that says there is more
+	faultSamePage      = "samePage"      // list: the first page, whichever was asked for, and more to come
 	faultStuckToken    = "stuckToken"    // export: more to come, from where this page began
 	faultEmptyToken    = "emptyToken"    // export: continueFrom is empty
 	faultBadRecord     = "badRecord"     // the page begins with the four badRecords
@@ -41,6 +42,7 @@ const (
 	faultExpiredTokens = "expiredTokens" // 401, and no token given out until now is valid any longer
 	faultHTML          = "html"          // 200 with a web page in place of JSON
 	fault503HTML       = "503html"       // 503 with a web page
+	faultMaintenance   = "maintenance"   // 409, as reporting answers while it is maintained
 )
 
 var errorTitles = map[string]struct {
@@ -58,8 +60,8 @@ var errorTitles = map[string]struct {
 	"504": {http.StatusGatewayTimeout, "Gateway Timeout"},
 }
 
-var pageFaults = []string{faultSlow, faultReset, faultTruncate, faultEmptyHasMore, faultStuckToken, faultEmptyToken, faultBadRecord,
-	faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, "429"}
+var pageFaults = []string{faultSlow, faultReset, faultTruncate, faultEmptyHasMore, faultSamePage, faultStuckToken, faultEmptyToken, faultBadRecord,
+	faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, faultMaintenance, "429"}
 
 // badRecords cannot be stored: no id, an id that is none, not a record at all,
 // a date that is none.
@@ -155,6 +157,8 @@ func (s *Simulator) refusal(fault Fault) (answer, bool) {
 		return answer{status: http.StatusServiceUnavailable, header: html, body: []byte(webPage)}, true
 	case faultHTML:
 		return answer{status: http.StatusOK, header: html, body: []byte(webPage)}, true
+	case faultMaintenance:
+		return s.problem(http.StatusConflict, "Reporting is suspended for maintenance. Please try again later.", nil), true
 	case faultExpiredTokens:
 		s.tokens.revoke()
 		return s.problem(http.StatusUnauthorized, "Unauthorized", nil), true

@@ -30,6 +30,7 @@ func TestFaultsThatRefuse(t *testing.T) {
 		`{"kind":"401"}`:                                   {401, "Unauthorized", ""},
 		`{"kind":"404"}`:                                   {404, `"status":404`, ""},
 		`{"kind":"409","entity":"customers","on":"list"}`:  {409, `"status":409`, ""},
+		`{"kind":"maintenance"}`:                           {409, "suspended for maintenance", ""},
 		`{"kind":"badRecord"}`:                             {200, `{"id":"seven"`, ""},
 		`{"kind":"slow","delayMs":1}`:                      {200, `"hasMore":false`, ""},
 		`{"kind":"emptyHasMore"}`:                          {200, `"hasMore":true,"totalCount":null,"data":[]`, ""},

@@ -11,7 +11,7 @@ import (
 // insist refuses the call unless it has one parameter of each group.
 func (p *parameters) insist(groups [][]string) {
 	for _, group := range groups {
-		given := slices.ContainsFunc(group, func(name string) bool { return p.values.Get(name) != "" })
+		given := slices.ContainsFunc(group, func(name string) bool { return p.get(name) != "" })
 		if !given {
 			p.bad(group[0], "One of %s is required.", strings.Join(group, ", "))
 		}
@@ -130,7 +130,7 @@ func (p *parameters) sorting(k *kind) func(a, b *record) int {
 	if k.sorts == nil {
 		return func(a, b *record) int { return cmp.Compare(scattered(a.id), scattered(b.id)) }
 	}
-	text := p.values.Get("sort")
+	text := p.get("sort")
 	if text == "" {
 		return nil
 	}

@@ -28,15 +28,23 @@ func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fa
 	if p.errors != nil {
 		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", p.errors)
 	}
+	if fault.Kind == faultSamePage {
+		q.skip = 0
+	}
 	records, more, total := c.list(q)
-	if fault.Kind == faultEmptyHasMore {
+	switch fault.Kind {
+	case faultEmptyHasMore:
 		records, more = nil, true
+	case faultSamePage:
+		more = true
 	}
 	if !k.shape.paged() {
 		size = len(records)
 	}
 	e := envelope{page, size, more, count, total}
-	return s.write(k, e, records, fault)
+	a := s.write(k, e, records, fault)
+	a.ignored = p.ignored()
+	return a
 }
 
 // envelope is what stands around the records of a page.

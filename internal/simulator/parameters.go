@@ -14,7 +14,27 @@ import (
 // collected, to be answered with 400.
 type parameters struct {
 	values url.Values
+	asked  map[string]bool // the names that somebody asked for: those that the endpoint has
 	errors map[string][]string
+}
+
+func (p *parameters) get(name string) string {
+	if p.asked == nil {
+		p.asked = map[string]bool{}
+	}
+	p.asked[name] = true
+	return p.values.Get(name)
+}
+
+// ignored are the parameters that were given and that the endpoint does not have.
+func (p *parameters) ignored() (names []string) {
+	for name := range p.values {
+		if !p.asked[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (p *parameters) bad(name, format string, args ...any) {
@@ -29,7 +49,7 @@ func (p *parameters) notValid(name string) {
 }
 
 func (p *parameters) number(name string, unset, least, most int) int {
-	text := p.values.Get(name)
+	text := p.get(name)
 	if text == "" {
 		return unset
 	}
@@ -45,7 +65,7 @@ func (p *parameters) number(name string, unset, least, most int) int {
 }
 
 func (p *parameters) flag(name string, unset bool) bool {
-	switch strings.ToLower(p.values.Get(name)) {
+	switch strings.ToLower(p.get(name)) {
 	case "true":
 		return true
 	case "false":
@@ -58,7 +78,7 @@ func (p *parameters) flag(name string, unset bool) bool {
 }
 
 func (p *parameters) choice(name string, choices ...string) string {
-	text := p.values.Get(name)
+	text := p.get(name)
 	if text == "" {
 		return choices[0]
 	}
@@ -70,7 +90,7 @@ func (p *parameters) choice(name string, choices ...string) string {
 
 // moment is when the parameter says, or unset.
 func (p *parameters) moment(name string, unset ticks) ticks {
-	text := p.values.Get(name)
+	text := p.get(name)
 	if text == "" {
 		return unset
 	}
@@ -97,7 +117,7 @@ const maxIDs = 50
 
 // list reads values with commas between, nil where there are none.
 func (p *parameters) list(name string) []string {
-	text := p.values.Get(name)
+	text := p.get(name)
 	if text == "" {
 		return nil
 	}

@@ -31,6 +31,7 @@ type call struct {
 	Query   string    `json:"query,omitempty"`
 	Status  int       `json:"status"` // 0: the caller left before the answer
 	Records int       `json:"records"`
+	Ignored []string  `json:"ignored,omitempty"` // parameters that the endpoint does not have
 }
 
 type stats struct {
