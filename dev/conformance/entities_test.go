@@ -75,6 +75,7 @@ func live(p *pair, e entity.Entity) {
 		p.requireEqual(e.Name)
 	}
 	require.Zero(p, p.Stats().Entities[e.Name].Refused)
+	p.requireNothingIgnored(e.Name)
 }
 
 // changes are what happened to records, by key.

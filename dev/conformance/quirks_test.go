@@ -44,6 +44,8 @@ func TestQuirks(t *testing.T) {
 		"a last page without token":       {"customers", noToken},
 		"an empty page of a list":         {"campaigns", emptyPageOfList},
 		"an empty page of a feed":         {"customers", emptyPageOfFeed},
+		"a feed of empty pages":           {"customers", emptyPagesOfFeed},
+		"a list that turns no pages":      {"campaigns", listThatTurnsNoPages},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,6 +194,30 @@ func emptyPageOfList(p *pair, name string) {
 
 func emptyPageOfFeed(p *pair, name string) {
 	p.goWrong(simulator.Fault{Kind: "emptyHasMore", Entity: name, On: "export", Skip: 1})
+	p.complete(events.Full, name)
+	p.requireEqual(name)
+}
+
+// emptyPagesOfFeed go on for so long that it is asked again later, when they are over.
+func emptyPagesOfFeed(p *pair, name string) {
+	p.goWrong(simulator.Fault{Kind: "emptyHasMore", Entity: name, On: "export", Skip: 1, Count: 50})
+	run := p.begin(events.Full, false, name)
+	_, err := p.slice(p.Context(), run, name)
+	require.ErrorContains(p, err, "21 pages in a row are empty although hasMore is true")
+	p.ClearFaults()
+	p.finish(run, name)
+	require.Equal(p, int64(records), p.decide(run).Results[0].Inserted)
+	p.requireEqual(name)
+}
+
+func listThatTurnsNoPages(p *pair, name string) {
+	p.goWrong(simulator.Fault{Kind: "samePage", Entity: name, On: "list", Count: -1})
+	failed := p.sync(events.Full, name)
+	require.Equal(p, events.APIError, failed.Error.Type)
+	require.Contains(p, failed.Error.Message, "page 2 holds the same 50 records as the one before, although hasMore is true: the list does not turn its pages")
+	require.Zero(p, failed.Deleted)
+
+	p.ClearFaults()
 	p.complete(events.Full, name)
 	p.requireEqual(name)
 }
