@@ -20,6 +20,13 @@ const (
 	pruneEvery   = 24 * time.Hour
 )
 
+// Tenant is a configured tenant, with what holds where a request does not say.
+type Tenant struct {
+	ID       string
+	Entities []string
+	Channel  string
+}
+
 // Options are what a bridge is made of. Those without a default are required.
 type Options struct {
 	Ledger    Ledger
@@ -27,11 +34,9 @@ type Options struct {
 	Temporal  Temporal
 	Logger    zerolog.Logger
 
-	Tenants         []string         // configured tenants; a request needs to name one only where there are several
-	KnownEntities   []string         // every entity there is, in catalogue order
-	DefaultEntities []string         // of a request that names none
-	DefaultChannel  string           // of a request that names none
-	Limits          workflows.Limits // of the runs, default workflows.DefaultLimits
+	Tenants       []Tenant         // configured tenants; a request needs to name one only where there are several
+	KnownEntities []string         // every entity there is, in catalogue order
+	Limits        workflows.Limits // of the runs, default workflows.DefaultLimits
 
 	// RetryDelay is how long to leave a message that was delivered so many times.
 	RetryDelay func(deliveries uint64) time.Duration

@@ -37,7 +37,7 @@ func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error)
 	if rejection != nil {
 		return event, ledger.Request{}, rejection
 	}
-	entities, rejection := b.entities(data.Entities)
+	entities, rejection := b.entities(data.Entities, tenant.Entities)
 	if rejection != nil {
 		return event, ledger.Request{}, rejection
 	}
@@ -47,40 +47,44 @@ func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error)
 	}
 	r := ledger.Request{
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(), Digest: digest,
-		TenantID: tenant, Mode: data.Mode, Entities: entities, Notify: data.Notify, Channel: data.Channel,
+		TenantID: tenant.ID, Mode: data.Mode, Entities: entities, Notify: data.Notify, Channel: data.Channel,
 		AllowDeletes: data.AllowDeletes, Reason: data.Reason, Traceparent: events.TraceParent(event),
 		State: ledger.Received, ReceivedAt: b.Now().UTC(),
 	}
 	if r.Channel == "" {
-		r.Channel = b.DefaultChannel
+		r.Channel = tenant.Channel
 	}
 	r.WorkflowID = routes.requests[r.Mode].workflowID(r)
 	return event, r, nil
 }
 
-func (b *Bridge) tenant(named string) (string, *events.Rejection) {
-	switch {
-	case named == "" && len(b.Tenants) == 1:
+func (b *Bridge) tenant(named string) (Tenant, *events.Rejection) {
+	if named == "" && len(b.Tenants) == 1 {
 		return b.Tenants[0], nil
-	case slices.Contains(b.Tenants, named):
-		return named, nil
+	}
+	ids := make([]string, len(b.Tenants))
+	for i, t := range b.Tenants {
+		if t.ID == named {
+			return t, nil
+		}
+		ids[i] = t.ID
 	}
 	got := quote(named)
 	if named == "" {
 		got = "nothing"
 	}
-	want := "one of " + strings.Join(b.Tenants, ", ")
-	if len(b.Tenants) == 1 {
-		want = b.Tenants[0]
+	want := "one of " + strings.Join(ids, ", ")
+	if len(ids) == 1 {
+		want = ids[0]
 	}
-	return "", events.Reject(events.CodeUnknownTenant, events.FieldError{Path: "tenantId", Got: got, Want: want})
+	return Tenant{}, events.Reject(events.CodeUnknownTenant, events.FieldError{Path: "tenantId", Got: got, Want: want})
 }
 
 // entities resolves what a request names, in catalogue order.
-func (b *Bridge) entities(named []string) ([]string, *events.Rejection) {
+func (b *Bridge) entities(named, byDefault []string) ([]string, *events.Rejection) {
 	switch {
 	case len(named) == 0:
-		named = b.DefaultEntities
+		named = byDefault
 	case len(named) == 1 && named[0] == everything:
 		return slices.Clone(b.KnownEntities), nil
 	}

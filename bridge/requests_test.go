@@ -131,19 +131,21 @@ func TestRejectedNamesTheEvent(t *testing.T) {
 func TestSeveralTenants(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.bridge.Tenants = []string{"985", "986"}
+	w.bridge.Tenants = append(w.bridge.Tenants, bridge.Tenant{ID: "986", Entities: []string{"invoices"}, Channel: "#west"})
 	require.NoError(t, w.requests(
 		w.ask(t, "none", events.RequestData{Mode: events.Full}),
 		w.ask(t, "second", events.RequestData{Mode: events.Full, TenantID: "986"}),
 	))
 	require.Equal(t, []string{`unknownTenant: tenantId: got nothing, want one of 985, 986`}, w.rejections(t))
 	require.Equal(t, "986", w.request("second").TenantID)
+	require.Equal(t, []string{"invoices"}, w.request("second").Entities, "what is left out is as its tenant has it")
+	require.Equal(t, "#west", w.request("second").Channel)
 }
 
 func TestIncrementalsOfABatchShareOneCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.bridge.Tenants = []string{"985", "986"}
+	w.bridge.Tenants = append(w.bridge.Tenants, bridge.Tenant{ID: "986", Entities: []string{"invoices"}, Channel: "#west"})
 	const batches, size = 20, 500
 	for b := range batches {
 		messages := make([]*message, size)

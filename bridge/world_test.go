@@ -42,12 +42,10 @@ func newWorld(t *testing.T) *world {
 	w.ledger, w.temporal, w.publisher = newFakeLedger(w), newFakeTemporal(w), &fakePublisher{world: w, known: map[string]bool{}}
 	w.bridge = bridge.New(bridge.Options{
 		Ledger: w.ledger, Publisher: w.publisher, Temporal: w.temporal, Logger: zerolog.New(zerolog.NewTestWriter(t)),
-		Tenants:         []string{"985"},
-		KnownEntities:   []string{"customers", "jobs", "invoices", "estimates"},
-		DefaultEntities: []string{"jobs", "customers"},
-		DefaultChannel:  "#sync-alerts",
-		RetryDelay:      func(deliveries uint64) time.Duration { return time.Duration(deliveries) * time.Second },
-		Now:             func() time.Time { return w.now },
+		Tenants:       []bridge.Tenant{{ID: "985", Entities: []string{"jobs", "customers"}, Channel: "#sync-alerts"}},
+		KnownEntities: []string{"customers", "jobs", "invoices", "estimates"},
+		RetryDelay:    func(deliveries uint64) time.Duration { return time.Duration(deliveries) * time.Second },
+		Now:           func() time.Time { return w.now },
 	})
 	return w
 }

@@ -3,6 +3,7 @@ package docs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lazi/lazisync/internal/app"
@@ -44,8 +45,45 @@ func configuration() string {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.Name, code(v.Default), cell(doc), strings.Join(neededBy(v.Name), ", "))
 	}
+	b.WriteString(tenantsIntro)
+	for _, v := range app.Variables {
+		if v.Field == "" {
+			continue
+		}
+		name := code(v.Field)
+		if v.Secret {
+			name += " or " + code(v.Field+"File")
+		}
+		fallback := code(v.Name)
+		if slices.Contains(app.PerTenant, v.Name) {
+			fallback = ""
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, cell(v.Doc), fallback)
+	}
 	return b.String()
 }
+
+const tenantsIntro = `
+## Several tenants
+
+` + "`SERVICETITAN_TENANTS_FILE`" + ` names a JSON file that takes the place of ` + "`SERVICETITAN_TENANT_ID`, `SERVICETITAN_CLIENT_ID` and `SERVICETITAN_CLIENT_SECRET`" + `:
+
+` + "```json" + `
+{"tenants": [
+  {"id": 1039746210, "clientId": "cid.…", "clientSecretFile": "/run/secrets/first", "channel": "#sync-first"},
+  {"id": 1039746211, "clientId": "cid.…", "clientSecretFile": "/run/secrets/second",
+   "requestsPerSecond": 20, "entities": ["customers", "jobs"], "scheduleFull": "off", "timezone": "America/Denver"}
+]}
+` + "```" + `
+
+A field takes what its variable takes; several values may also be a list. What a tenant leaves out is as the variable in the last
+column says, set or by default. A secret may lie in a file, named from the folder of the tenants file. An unknown or repeated field is
+an error. So is a file with secrets in it that everybody can open: close it to others (` + "`chmod o=`" + `) or put the secrets into files of
+their own. Each role needs of a tenant what it needs of the variables, and may be given a file without the rest.
+
+| field | what it is | where it is left out |
+|---|---|---|
+`
 
 // neededBy lists the roles that do not start without a variable.
 func neededBy(variable string) (roles []string) {

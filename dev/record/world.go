@@ -111,7 +111,7 @@ func (w *world) stop() (err error) {
 }
 
 func (w *world) simulator() *simulator.Simulator { return w.stack.Simulator }
-func (w *world) tenant() string                  { return w.cfg.ServiceTitan.TenantID }
+func (w *world) tenant() string                  { return w.cfg.Tenants[0].ID }
 
 // request asks for a sync and returns the ID of the workflow that serves it, once that runs.
 func (w *world) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {

@@ -20,6 +20,7 @@ func TestConfigured(t *testing.T) {
 		"credentials alone":   {"NATS_CREDS=/creds", natsJetStream, ""},
 		"another's API":       {"SERVICETITAN_API_URL=http://elsewhere", serviceTitan, "SERVICETITAN_API_URL"},
 		"the real one":        {"SERVICETITAN_CLIENT_ID=cid", serviceTitan, "SERVICETITAN_CLIENT_ID"},
+		"several tenants":     {"SERVICETITAN_TENANTS_FILE=/run/tenants.json", serviceTitan, "SERVICETITAN_TENANTS_FILE"},
 		"only a tenant":       {"SERVICETITAN_TENANT_ID=1", serviceTitan, ""},
 		"several for Slack":   {"SLACK_WEBHOOK_URLS=#a=https://b", slackWebhook, ""},
 		"Temporal":            {"TEMPORAL_ADDRESS=elsewhere:7233", temporalServer, "TEMPORAL_ADDRESS"},

@@ -15,11 +15,15 @@ type Config struct {
 	Temporal     TemporalConfig
 	DatabaseURL  Secret
 	ServiceTitan ServiceTitanConfig
-	Sync         SyncConfig
-	Slack        SlackConfig
-	HTTP         HTTPConfig
-	Log          LogConfig
+	// Tenants are those of the tenants file, else the one that the variables tell of;
+	// none where a role needs none.
+	Tenants []Tenant
+	Sync    SyncConfig
+	Slack   SlackConfig
+	HTTP    HTTPConfig
+	Log     LogConfig
 
+	tenant Tenant           // what the variables say of one
 	values map[string]Value // by variable, for `lazisync config`
 }
 
@@ -42,37 +46,45 @@ type TemporalConfig struct {
 	TLSServer string
 }
 
-// ServiceTitanConfig says which tenant to read, and how.
+// ServiceTitanConfig says how to reach ServiceTitan, for all tenants.
 type ServiceTitanConfig struct {
-	Environment       servicetitan.Environment
-	APIURL            string
-	AuthURL           string
-	TenantID          string
+	Environment   servicetitan.Environment
+	APIURL        string
+	AuthURL       string
+	WebhookHeader string
+	TenantsFile   string
+}
+
+// Tenant is one ServiceTitan tenant: how to read it, and what is synced when.
+type Tenant struct {
+	ID                string
 	ClientID          string
 	ClientSecret      Secret
 	AppKey            Secret
 	RequestsPerSecond float64
-	WebhookSecrets    []Secret // two while a key is being rotated
-	WebhookHeader     string
+	WebhookSecrets    []Secret // two while a key is being rotated; none: no webhooks
+
+	Entities            []string // of a request that names none
+	ScheduleIncremental string   // cron; "off" for none
+	ScheduleFull        string
+	Timezone            *time.Location // of the schedules
+	Channel             string         // to tell of a request that names none
+
+	values map[string]Value // by field of the tenants file, for `lazisync config`
 }
 
-// SyncConfig says what is synced when, and how long it may take.
+// SyncConfig says how long a sync may take, and what it may do.
 type SyncConfig struct {
-	Entities            []string
-	ScheduleIncremental string // cron; "off" for none
-	ScheduleFull        string
-	Timezone            *time.Location
-	RunDeadline         time.Duration
-	PauseLimit          time.Duration
-	SecondPass          time.Duration // after a webhook, 0 for none
-	DeleteGuard         float64       // share of a table's live rows
+	RunDeadline time.Duration
+	PauseLimit  time.Duration
+	SecondPass  time.Duration // after a webhook, 0 for none
+	DeleteGuard float64       // share of a table's live rows
 }
 
 // SlackConfig says where notifications go.
 type SlackConfig struct {
 	WebhookURL  Secret
 	WebhookURLs map[string]Secret // by channel
-	Channel     string
 }
 
 // HTTPConfig says where the gateway and the admin endpoints listen.

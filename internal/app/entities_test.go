@@ -47,7 +47,7 @@ func TestPrintEntitiesAsJSON(t *testing.T) {
 
 func TestEveryEntityCanBeConfigured(t *testing.T) {
 	t.Parallel()
-	var c Config
-	require.NoError(t, entities(&c, "*"))
-	require.Equal(t, entity.Names(), c.Sync.Entities)
+	var of Tenant
+	require.NoError(t, entities(&of, "*"))
+	require.Equal(t, entity.Names(), of.Entities)
 }

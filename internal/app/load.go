@@ -67,10 +67,17 @@ func Load(environ []string, role Role) (*Config, error) {
 	}
 	c := &Config{values: map[string]Value{}}
 	problems := unknown(env)
+	several := env[tenantsFile] != ""
 	for _, v := range Variables {
-		if problem := c.load(v, env, slices.Contains(role.needs, v.Name)); problem != "" {
+		needed := slices.Contains(role.needs, v.Name) && !(several && v.Field != "")
+		if problem := c.load(v, env, needed); problem != "" {
 			problems = append(problems, problem)
 		}
+	}
+	if several {
+		problems = append(problems, c.loadTenants(env, role)...)
+	} else if c.tenant.ID != "" {
+		c.Tenants = []Tenant{c.tenant}
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -106,10 +113,18 @@ func (c *Config) load(v Variable, env map[string]string, needed bool) string {
 		shown = Secret(text).String()
 	}
 	c.values[v.Name] = Value{shown, from}
-	if err := v.set(c, text); err != nil {
+	if err := v.read(c, text); err != nil {
 		return fmt.Sprintf("%s: got %q, want %s", v.Name, shown, err)
 	}
 	return ""
+}
+
+// read takes the value of a variable.
+func (v Variable) read(c *Config, text string) error {
+	if v.tenant != nil {
+		return v.tenant(&c.tenant, text)
+	}
+	return v.set(c, text)
 }
 
 // userinfo is what stands before the host of a URL.

@@ -25,7 +25,7 @@ func TestLoadCompleteEnvironment(t *testing.T) {
 	t.Parallel()
 	cfg, err := Load(complete("SYNC_ENTITIES=jobs, customers", "SYNC_PAUSE_LIMIT=1h"), ServeRole)
 	require.NoError(t, err)
-	require.Equal(t, []string{"jobs", "customers"}, cfg.Sync.Entities)
+	require.Equal(t, []string{"jobs", "customers"}, cfg.Tenants[0].Entities)
 	require.Equal(t, "1h0m0s", cfg.Sync.PauseLimit.String())
 	require.Equal(t, "24h0m0s", cfg.Sync.RunDeadline.String())
 	require.Equal(t, Value{"1h", "environment"}, cfg.Value("SYNC_PAUSE_LIMIT"))
@@ -81,7 +81,7 @@ func TestLoadSecretFromFile(t *testing.T) {
 	environ[4] = "SERVICETITAN_APP_KEY="
 	cfg, err := Load(environ, WorkerRole)
 	require.NoError(t, err)
-	require.Equal(t, "from-a-file", string(cfg.ServiceTitan.AppKey))
+	require.Equal(t, "from-a-file", string(cfg.Tenants[0].AppKey))
 	require.Equal(t, Value{"***", "file " + path}, cfg.Value("SERVICETITAN_APP_KEY"))
 
 	_, err = Load(complete("API_TOKENS_FILE=/does/not/exist"), ServeRole)
@@ -120,7 +120,7 @@ func TestEveryVariableHasADefaultThatFits(t *testing.T) {
 		require.False(t, seen[v.Name], "%s is listed twice", v.Name)
 		seen[v.Name] = true
 		if v.Default != "" {
-			require.NoError(t, v.set(&Config{}, v.Default), v.Name)
+			require.NoError(t, v.read(&Config{}, v.Default), v.Name)
 		}
 	}
 }

@@ -21,12 +21,12 @@ import (
 
 type setter = func(c *Config, text string) error
 
-func text(field func(*Config) *string) setter {
-	return func(c *Config, text string) error { *field(c) = text; return nil }
+func text[T any](field func(*T) *string) func(*T, string) error {
+	return func(in *T, text string) error { *field(in) = text; return nil }
 }
 
-func secret(field func(*Config) *Secret) setter {
-	return func(c *Config, text string) error { *field(c) = Secret(text); return nil }
+func secret[T any](field func(*T) *Secret) func(*T, string) error {
+	return func(in *T, text string) error { *field(in) = Secret(text); return nil }
 }
 
 func boolean(field func(*Config) *bool) setter {
@@ -116,12 +116,12 @@ func file(field func(*Config) *string) setter {
 }
 
 // schedule takes a cron expression of five fields, or off. Temporal judges the rest.
-func schedule(field func(*Config) *string) setter {
-	return func(c *Config, text string) error {
-		if text != "off" && len(strings.Fields(text)) != 5 {
+func schedule(field func(*Tenant) *string) func(*Tenant, string) error {
+	return func(t *Tenant, text string) error {
+		if text != off && len(strings.Fields(text)) != 5 {
 			return errors.New("a cron expression of five fields, or off")
 		}
-		*field(c) = text
+		*field(t) = text
 		return nil
 	}
 }
@@ -143,53 +143,55 @@ func environment(c *Config, text string) error {
 	return nil
 }
 
-func tenantID(c *Config, text string) error {
+func tenantID(t *Tenant, text string) error {
 	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 {
 		return errors.New("the tenant's number, digits only")
 	}
-	c.ServiceTitan.TenantID = text
+	t.ID = text
 	return nil
 }
 
-func requestsPerSecond(c *Config, text string) error {
+func requestsPerSecond(t *Tenant, text string) error {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || n <= 0 || n > 60 {
 		return errors.New("a number above 0 and at most 60, ServiceTitan's limit")
 	}
-	c.ServiceTitan.RequestsPerSecond = n
+	t.RequestsPerSecond = n
 	return nil
 }
 
 // minWebhookSecret is the shortest HMAC key ServiceTitan's portal takes.
 const minWebhookSecret = 32
 
-func webhookSecrets(c *Config, text string) error {
+func webhookSecrets(t *Tenant, text string) error {
+	t.WebhookSecrets = nil
 	for part := range strings.SplitSeq(text, ",") {
 		if len(part) < minWebhookSecret {
 			return fmt.Errorf("one or two keys of at least %d characters, separated by a comma", minWebhookSecret)
 		}
-		c.ServiceTitan.WebhookSecrets = append(c.ServiceTitan.WebhookSecrets, Secret(part))
+		t.WebhookSecrets = append(t.WebhookSecrets, Secret(part))
 	}
 	return nil
 }
 
-func entities(c *Config, text string) error {
+func entities(t *Tenant, text string) error {
 	if text == "*" {
-		c.Sync.Entities = entity.Names()
+		t.Entities = entity.Names()
 		return nil
 	}
+	t.Entities = nil
 	for part := range strings.SplitSeq(text, ",") {
 		name := strings.TrimSpace(part)
 		if _, ok := entity.Find(name); !ok {
 			return fmt.Errorf("names of entities, separated by commas, or *: %q is none, lazisync entities lists them", name)
 		}
-		c.Sync.Entities = append(c.Sync.Entities, name)
+		t.Entities = append(t.Entities, name)
 	}
 	return nil
 }
 
-func timezone(c *Config, text string) (err error) {
-	if c.Sync.Timezone, err = time.LoadLocation(text); err != nil {
+func timezone(t *Tenant, text string) (err error) {
+	if t.Timezone, err = time.LoadLocation(text); err != nil {
 		return errors.New("a time zone such as America/Los_Angeles")
 	}
 	return nil

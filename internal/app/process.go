@@ -86,12 +86,13 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 		p.checks = append(p.checks, gateway.Check{Name: "temporal", Probe: p.temporalReady})
 	}
 	st := p.cfg.ServiceTitan
+	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
+	for _, t := range p.cfg.Tenants {
+		tenants[t.ID] = servicetitan.Credentials{ClientID: t.ClientID, ClientSecret: t.ClientSecret, AppKey: t.AppKey}
+		budgets[t.ID] = t.RequestsPerSecond
+	}
 	p.source = servicetitan.New(servicetitan.Options{
-		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, RequestsPerSecond: st.RequestsPerSecond,
-		Tenants: map[string]servicetitan.Credentials{
-			st.TenantID: {ClientID: st.ClientID, ClientSecret: st.ClientSecret, AppKey: st.AppKey},
-		},
-		Logger: p.log,
+		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Logger: p.log,
 	})
 	return nil
 }

@@ -34,19 +34,21 @@ func (p *process) bridgeJobs() []job {
 		Name: "lazisync_bridge_mended_total", Help: "What the reconciler had to mend.",
 	}, []string{"what"})
 	p.metrics.MustRegister(answered, mended)
+	var tenants []bridge.Tenant
+	for _, t := range p.cfg.Tenants {
+		tenants = append(tenants, bridge.Tenant{ID: t.ID, Entities: t.Entities, Channel: t.Channel})
+	}
 	b := bridge.New(bridge.Options{
 		Ledger:    p.store,
 		Publisher: p.nats,
 		Temporal:  bridge.NewTemporal(p.temporal, p.cfg.Temporal.TaskQueue),
 		Logger:    p.log,
 
-		Tenants:         []string{p.cfg.ServiceTitan.TenantID},
-		KnownEntities:   entity.Names(),
-		DefaultEntities: p.cfg.Sync.Entities,
-		DefaultChannel:  p.cfg.Slack.Channel,
-		Limits:          p.cfg.limits(),
-		RetryDelay:      stream.RetryDelay,
-		SecondPass:      p.cfg.Sync.SecondPass,
+		Tenants:       tenants,
+		KnownEntities: entity.Names(),
+		Limits:        p.cfg.limits(),
+		RetryDelay:    stream.RetryDelay,
+		SecondPass:    p.cfg.Sync.SecondPass,
 
 		Answered: func(kind events.Kind, answer string) { answered.WithLabelValues(string(kind), answer).Inc() },
 		Mended:   func(what string, times int) { mended.WithLabelValues(what).Add(float64(times)) },
@@ -131,10 +133,11 @@ func (p *process) gatewayJob() (job, string, error) {
 	if err := gateway.CheckAddr(p.cfg.HTTP.Addr, tokens); err != nil {
 		return nil, "", err
 	}
-	tenant := p.cfg.ServiceTitan.TenantID
 	webhooks := gateway.Webhooks{Header: p.cfg.ServiceTitan.WebhookHeader, Keys: map[string][]string{}}
-	for _, key := range p.cfg.ServiceTitan.WebhookSecrets {
-		webhooks.Keys[tenant] = append(webhooks.Keys[tenant], string(key))
+	for _, t := range p.cfg.Tenants {
+		for _, key := range t.WebhookSecrets {
+			webhooks.Keys[t.ID] = append(webhooks.Keys[t.ID], string(key))
+		}
 	}
 	g, err := gateway.New(gateway.Options{
 		Publisher: p.nats,
@@ -144,7 +147,7 @@ func (p *process) gatewayJob() (job, string, error) {
 			return p.nats.Subscribe(ctx, followed, stream.From{}, deliver)
 		},
 		WorkflowID: workflowID,
-		Tenants:    []string{tenant},
+		Tenants:    p.cfg.TenantIDs(),
 		Entities:   entity.Names(),
 		Webhooks:   webhooks,
 		Tokens:     tokens,

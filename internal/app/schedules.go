@@ -23,12 +23,11 @@ const (
 	off     = "off"
 )
 
-// applySchedules creates, updates and removes the tenant's schedules so that they are
+// applySchedules creates, updates and removes the tenants' schedules so that they are
 // as configured. Whether one is paused stays as operators left it.
 func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]string, error) {
-	tenant := cfg.ServiceTitan.TenantID
-	if tenant == "" {
-		return []string{"left alone: SERVICETITAN_TENANT_ID is not set"}, nil
+	if len(cfg.Tenants) == 0 {
+		return []string{"left alone: neither SERVICETITAN_TENANT_ID nor " + tenantsFile + " is set"}, nil
 	}
 	c, err := openTemporal(cfg.Temporal, log)
 	if err != nil {
@@ -36,22 +35,23 @@ func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]str
 	}
 	defer c.Close()
 	var changes []string
-	for _, s := range []struct {
-		mode events.Mode
-		cron string
-	}{{events.Incremental, cfg.Sync.ScheduleIncremental}, {events.Full, cfg.Sync.ScheduleFull}} {
-		id := workflows.ScheduleID(s.mode, tenant)
-		change, err := applySchedule(ctx, c, cfg, tenant, s.mode, s.cron)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", id, err)
+	for _, t := range cfg.Tenants {
+		for _, s := range []struct {
+			mode events.Mode
+			cron string
+		}{{events.Incremental, t.ScheduleIncremental}, {events.Full, t.ScheduleFull}} {
+			want := scheduleOptions(cfg, t, s.mode, s.cron)
+			change, err := applySchedule(ctx, c, want, s.cron)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", want.ID, err)
+			}
+			changes = append(changes, want.ID+": "+change)
 		}
-		changes = append(changes, id+": "+change)
 	}
 	return changes, nil
 }
 
-func applySchedule(ctx context.Context, c client.Client, cfg *Config, tenant string, mode events.Mode, cron string) (string, error) {
-	want := scheduleOptions(cfg, tenant, mode, cron)
+func applySchedule(ctx context.Context, c client.Client, want client.ScheduleOptions, cron string) (string, error) {
 	handle := c.ScheduleClient().GetHandle(ctx, want.ID)
 	if cron == off {
 		err := handle.Delete(ctx)
@@ -81,18 +81,18 @@ func applySchedule(ctx context.Context, c client.Client, cfg *Config, tenant str
 // scheduleOptions are a schedule as it should be. Its expression stands behind it as a
 // comment, too: that is all Temporal keeps of it to show. What it starts ends by itself at
 // last, should its request never get an outcome because it was rejected.
-func scheduleOptions(cfg *Config, tenant string, mode events.Mode, cron string) client.ScheduleOptions {
-	id := workflows.ScheduleID(mode, tenant)
+func scheduleOptions(cfg *Config, t Tenant, mode events.Mode, cron string) client.ScheduleOptions {
+	id := workflows.ScheduleID(mode, t.ID)
 	limits := cfg.limits()
 	return client.ScheduleOptions{
 		ID:            id,
-		Spec:          client.ScheduleSpec{CronExpressions: []string{cron + " # " + cron}, TimeZoneName: cfg.Sync.Timezone.String()},
+		Spec:          client.ScheduleSpec{CronExpressions: []string{cron + " # " + cron}, TimeZoneName: t.Timezone.String()},
 		Overlap:       enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		CatchupWindow: catchUp,
 		Action: &client.ScheduleWorkflowAction{
 			ID:        id,
 			Workflow:  workflows.ScheduledSync,
-			Args:      []any{workflows.ScheduledSyncInput{Schedule: id, TenantID: tenant, Mode: mode}},
+			Args:      []any{workflows.ScheduledSyncInput{Schedule: id, TenantID: t.ID, Mode: mode}},
 			TaskQueue: cfg.Temporal.TaskQueue,
 
 			WorkflowExecutionTimeout: limits.ExecutionTimeout(),

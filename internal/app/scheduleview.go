@@ -32,9 +32,10 @@ type ownSchedule struct {
 
 func newSchedules(c client.Client, cfg *Config) schedules {
 	s := schedules{client: c.ScheduleClient()}
-	for _, mode := range []events.Mode{events.Incremental, events.Full} {
-		tenant := cfg.ServiceTitan.TenantID
-		s.ours = append(s.ours, ownSchedule{workflows.ScheduleID(mode, tenant), tenant, mode})
+	for _, tenant := range cfg.TenantIDs() {
+		for _, mode := range []events.Mode{events.Incremental, events.Full} {
+			s.ours = append(s.ours, ownSchedule{workflows.ScheduleID(mode, tenant), tenant, mode})
+		}
 	}
 	return s
 }

@@ -11,12 +11,21 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// PrintConfig prints every variable, its value and where that came from.
+// PrintConfig prints every variable, its value and where that came from; likewise the
+// tenants of a tenants file.
 func PrintConfig(cfg *Config, asJSON bool, out io.Writer) error {
+	several := cfg.ServiceTitan.TenantsFile != ""
 	if asJSON {
-		all := map[string]Value{}
+		all := map[string]any{}
 		for _, v := range Variables {
 			all[v.Name] = cfg.Value(v.Name)
+		}
+		if several {
+			tenants := map[string]map[string]Value{}
+			for _, t := range cfg.Tenants {
+				tenants[t.ID] = t.values
+			}
+			all["tenants"] = tenants
 		}
 		return json.NewEncoder(out).Encode(all)
 	}
@@ -26,7 +35,21 @@ func PrintConfig(cfg *Config, asJSON bool, out io.Writer) error {
 		value := cfg.Value(v.Name)
 		fmt.Fprintf(w, "%s\t%s\t%s\n", v.Name, value.Text, value.From)
 	}
+	if several {
+		printTenants(w, cfg.Tenants)
+	}
 	return w.Flush()
+}
+
+func printTenants(w io.Writer, tenants []Tenant) {
+	for _, t := range tenants {
+		fmt.Fprintf(w, "\t\t\nTENANT %s\tVALUE\tFROM\n", t.ID)
+		for _, v := range Variables {
+			if value := t.values[v.Field]; v.Field != "" && v.Field != "id" {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", v.Field, value.Text, value.From)
+			}
+		}
+	}
 }
 
 // NewLogger logs to out in the configured form.

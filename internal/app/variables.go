@@ -16,8 +16,12 @@ type Variable struct {
 	Default string
 	Secret  bool
 	Doc     string
+	// Field is its name in the tenants file, where each tenant may have a value of its own.
+	Field string
 
-	set func(c *Config, text string) error // says what is wanted when text does not fit
+	// One of them reads the value, and says what is wanted when it does not fit.
+	set    func(c *Config, text string) error
+	tenant func(t *Tenant, text string) error // where there is a Field
 }
 
 // Variables lists everything that can be configured.
@@ -40,18 +44,19 @@ var Variables = []Variable{
 	{Name: "SERVICETITAN_ENVIRONMENT", Default: string(servicetitan.Production), Doc: "production or integration", set: environment},
 	{Name: "SERVICETITAN_API_URL", Doc: "overrides the environment's API address", set: url(func(c *Config) *string { return &c.ServiceTitan.APIURL }, "https", "http")},
 	{Name: "SERVICETITAN_AUTH_URL", Doc: "overrides the environment's token server", set: url(func(c *Config) *string { return &c.ServiceTitan.AuthURL }, "https", "http")},
-	{Name: "SERVICETITAN_TENANT_ID", Doc: "the tenant's number", set: tenantID},
-	{Name: "SERVICETITAN_CLIENT_ID", Doc: "client id of the app in this tenant", set: text(func(c *Config) *string { return &c.ServiceTitan.ClientID })},
-	{Name: "SERVICETITAN_CLIENT_SECRET", Secret: true, Doc: "client secret", set: secret(func(c *Config) *Secret { return &c.ServiceTitan.ClientSecret })},
-	{Name: "SERVICETITAN_APP_KEY", Secret: true, Doc: "key of the app, sent as ST-App-Key", set: secret(func(c *Config) *Secret { return &c.ServiceTitan.AppKey })},
-	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Default: "50", Doc: "budget of API calls per tenant; ServiceTitan allows 60", set: requestsPerSecond},
-	{Name: "SERVICETITAN_WEBHOOK_SECRET", Secret: true, Doc: "HMAC key of the webhooks; two, separated by a comma, while one is being replaced", set: webhookSecrets},
+	{Name: tenantsFile, Doc: "path of a JSON file with several tenants, see below; in place of SERVICETITAN_TENANT_ID, _CLIENT_ID and _CLIENT_SECRET", set: file(func(c *Config) *string { return &c.ServiceTitan.TenantsFile })},
+	{Name: "SERVICETITAN_TENANT_ID", Field: "id", Doc: "the tenant's number", tenant: tenantID},
+	{Name: "SERVICETITAN_CLIENT_ID", Field: "clientId", Doc: "client id of the app in this tenant", tenant: text(func(t *Tenant) *string { return &t.ClientID })},
+	{Name: "SERVICETITAN_CLIENT_SECRET", Field: "clientSecret", Secret: true, Doc: "client secret", tenant: secret(func(t *Tenant) *Secret { return &t.ClientSecret })},
+	{Name: "SERVICETITAN_APP_KEY", Field: "appKey", Secret: true, Doc: "key of the app, sent as ST-App-Key", tenant: secret(func(t *Tenant) *Secret { return &t.AppKey })},
+	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Field: "requestsPerSecond", Default: "50", Doc: "budget of API calls per tenant; ServiceTitan allows 60", tenant: requestsPerSecond},
+	{Name: "SERVICETITAN_WEBHOOK_SECRET", Field: "webhookSecret", Secret: true, Doc: "HMAC key of the webhooks; two, separated by a comma, while one is being replaced", tenant: webhookSecrets},
 	{Name: "SERVICETITAN_WEBHOOK_HEADER", Default: "x-servicetitan-signature", Doc: "header that carries the webhook's signature", set: text(func(c *Config) *string { return &c.ServiceTitan.WebhookHeader })},
 
-	{Name: "SYNC_ENTITIES", Default: "customers,jobs,invoices,estimates", Doc: "what is synced where a request does not say; * for all", set: entities},
-	{Name: "SYNC_SCHEDULE_INCREMENTAL", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", set: schedule(func(c *Config) *string { return &c.Sync.ScheduleIncremental })},
-	{Name: "SYNC_SCHEDULE_FULL", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", set: schedule(func(c *Config) *string { return &c.Sync.ScheduleFull })},
-	{Name: "SYNC_TIMEZONE", Default: "UTC", Doc: "time zone of the schedules", set: timezone},
+	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "what is synced where a request does not say; * for all", tenant: entities},
+	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", tenant: schedule(func(t *Tenant) *string { return &t.ScheduleIncremental })},
+	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", tenant: schedule(func(t *Tenant) *string { return &t.ScheduleFull })},
+	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", tenant: timezone},
 	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline })},
 	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit })},
 
@@ -60,7 +65,7 @@ var Variables = []Variable{
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "a webhook per channel: #ops=https://…,#finance=https://…", set: slackURLs},
-	{Name: "SLACK_CHANNEL", Default: "#sync-alerts", Doc: "channel to tell where a request does not say", set: text(func(c *Config) *string { return &c.Slack.Channel })},
+	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say", tenant: text(func(t *Tenant) *string { return &t.Channel })},
 
 	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.Addr })},
 	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.AdminAddr })},

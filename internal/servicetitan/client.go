@@ -24,6 +24,8 @@ type Options struct {
 	// ServiceTitan allows 60 to an app and tenant. Calls that are not
 	// interactive use at most four fifths of it.
 	RequestsPerSecond float64
+	// Budgets are those of tenants whose budget is another, by tenant id.
+	Budgets map[string]float64
 
 	HTTP      *http.Client // default: http.DefaultTransport's settings; its CheckRedirect is replaced
 	UserAgent string       // default "lazisync"
@@ -54,7 +56,7 @@ func (e Environment) hosts() (api, auth string) {
 }
 
 const (
-	defaultRequestsPerSecond = 50
+	defaultRequestsPerSecond = 50.0
 	defaultUserAgent         = "lazisync"
 )
 
@@ -93,11 +95,13 @@ func New(o Options) *Client {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	perSecond := o.RequestsPerSecond
-	if perSecond <= 0 {
-		perSecond = defaultRequestsPerSecond
-	}
 	for id, creds := range o.Tenants {
+		perSecond := defaultRequestsPerSecond
+		for _, given := range []float64{o.RequestsPerSecond, o.Budgets[id]} {
+			if given > 0 {
+				perSecond = given
+			}
+		}
 		t := &tenant{id: id, creds: creds, budget: newBudget(perSecond)}
 		t.token = &tokenCache{now: c.now, fetch: func(ctx context.Context) (accessToken, error) { return c.fetchToken(ctx, t) }}
 		c.tenants[id] = t

@@ -81,7 +81,7 @@ func interrupted(ctx context.Context, err error) error {
 
 // fullSync asks for a full sync as another system would, by an event, and shows it.
 func (r *running) fullSync(ctx context.Context, records int) error {
-	names := r.cfg.Sync.Entities
+	names := r.cfg.Tenants[0].Entities
 	fmt.Fprintf(r.out, "\nlazisync is up, after %.1f s. Now publishing sync.requested {\"mode\":\"full\"}: %d × %s records.\n\n",
 		r.startedAfter().Seconds(), len(names), thousands(records))
 	r.logs.hush() // warnings would tear the bars apart; they are in the file
@@ -104,7 +104,7 @@ func (r *running) prove(ctx context.Context) error {
 	if err := r.analyze(ctx); err != nil {
 		return err
 	}
-	results, err := compare.Entities(ctx, r.cfg.ServiceTitan.APIURL, db, r.cfg.ServiceTitan.TenantID, r.cfg.Sync.Entities)
+	results, err := compare.Entities(ctx, r.cfg.ServiceTitan.APIURL, db, r.cfg.Tenants[0].ID, r.cfg.Tenants[0].Entities)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (r *running) analyze(ctx context.Context) error {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
 	defer conn.Close(ctx)
-	for _, name := range r.cfg.Sync.Entities {
+	for _, name := range r.cfg.Tenants[0].Entities {
 		e, _ := entity.Find(name) // the configuration was checked
 		if _, err := conn.Exec(ctx, "analyze raw."+e.Table()); err != nil {
 			return fmt.Errorf("analyze %s: %w", e.Table(), err)

@@ -1,0 +1,230 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// tenantsFile names the file with several tenants.
+const tenantsFile = "SERVICETITAN_TENANTS_FILE"
+
+// PerTenant are the variables that make no sense beside the file: what they say is
+// of one tenant alone.
+var PerTenant = []string{"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET"}
+
+// TenantIDs lists the configured tenants.
+func (c *Config) TenantIDs() []string {
+	ids := make([]string, len(c.Tenants))
+	for i, t := range c.Tenants {
+		ids[i] = t.ID
+	}
+	return ids
+}
+
+// loadTenants reads the tenants file. What a tenant leaves out is as the variables
+// say. Everything wrong with the file is returned at once.
+func (c *Config) loadTenants(env map[string]string, role Role) Problems {
+	path := env[tenantsFile]
+	r := &tenantsReader{path: path, env: c, role: role}
+	for _, name := range PerTenant {
+		if env[name] != "" || env[name+"_FILE"] != "" {
+			r.problems = append(r.problems, fmt.Sprintf("%s and %s are both set: want one of them", tenantsFile, name))
+		}
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		if c.ServiceTitan.TenantsFile != "" { // else it is told already
+			r.problem("", "cannot be read, want a JSON file with tenants")
+		}
+		return r.problems
+	}
+	r.file(content)
+	if info, err := os.Stat(path); err == nil && r.inline && info.Mode().Perm()&othersMay != 0 {
+		r.problem("", "has mode %#o and holds secrets: got a file that everybody can open, want it closed to others (chmod o= %s), or the secrets in files of their own, as clientSecretFile",
+			info.Mode().Perm(), path)
+	}
+	c.Tenants = r.tenants
+	return r.problems
+}
+
+// othersMay are the permissions of those who are neither owner nor group.
+const othersMay fs.FileMode = 0o007
+
+// tenantsReader reads one tenants file.
+type tenantsReader struct {
+	path     string
+	env      *Config // what the variables say
+	role     Role
+	tenants  []Tenant
+	inline   bool // the file itself holds a secret
+	problems Problems
+}
+
+// problem notes what is wrong in the file; where is a tenant and field, or "".
+func (r *tenantsReader) problem(where, format string, args ...any) {
+	if where != "" {
+		where += ": "
+	}
+	r.problems = append(r.problems, fmt.Sprintf("%s %s: %s%s", tenantsFile, r.path, where, fmt.Sprintf(format, args...)))
+}
+
+// file reads {"tenants": [{…}, …]}.
+func (r *tenantsReader) file(content []byte) {
+	members, err := objectMembers(content)
+	if err != nil {
+		r.problem("", "%v; want {\"tenants\": [{\"id\": …}, …]}", err)
+		return
+	}
+	var list []json.RawMessage
+	for _, m := range members {
+		if m.name != "tenants" {
+			r.problem(m.name, "unknown key; want tenants alone")
+		} else if json.Unmarshal(m.value, &list) != nil {
+			r.problem(m.name, "got %s, want a list of tenants", kindOf(m.value))
+			return
+		}
+	}
+	if len(list) == 0 {
+		r.problem("tenants", "got none, want at least one")
+	}
+	for i, raw := range list {
+		r.tenant(i, raw)
+	}
+}
+
+// tenant reads one tenant of the list.
+func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
+	where := fmt.Sprintf("tenants[%d]", i)
+	members, err := objectMembers(raw)
+	if err != nil {
+		r.problem(where, "%v; want an object with id, clientId and so on", err)
+		return
+	}
+	given := map[string]json.RawMessage{}
+	for _, m := range members {
+		given[m.name] = m.value
+	}
+	t := r.env.tenant // what is not given is as the variables say, but for what is one tenant's own
+	t.ID, t.ClientID, t.ClientSecret = "", "", ""
+	t.values = map[string]Value{}
+	for _, v := range Variables { // the id comes first
+		if v.Field == "" {
+			continue
+		}
+		r.field(&t, v, where, given)
+		if v.Field == "id" && t.ID != "" {
+			where = "tenant " + t.ID
+			if slices.ContainsFunc(r.tenants, func(other Tenant) bool { return other.ID == t.ID }) {
+				r.problem(fmt.Sprintf("tenants[%d].id", i), "got %s again, want each tenant once", t.ID)
+			}
+		}
+	}
+	for _, m := range members {
+		if _, unread := given[m.name]; unread {
+			r.unknown(where, m.name)
+		}
+	}
+	r.tenants = append(r.tenants, t)
+}
+
+func (r *tenantsReader) unknown(where, name string) {
+	var known []string
+	for _, v := range Variables {
+		if v.Field != "" {
+			known = append(known, v.Field)
+		}
+		if v.Field != "" && v.Secret {
+			known = append(known, v.Field+fileSuffix)
+		}
+	}
+	if near, ok := events.Nearest(name, known); ok {
+		r.problem(where+": "+name, "unknown field; did you mean %s?", near)
+		return
+	}
+	r.problem(where+": "+name, "unknown field; want one of %s", strings.Join(known, ", "))
+}
+
+// fileSuffix ends the name of a field that names a file with the secret.
+const fileSuffix = "File"
+
+// field reads one field of a tenant and takes it out of given.
+func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[string]json.RawMessage) {
+	raw, inline := given[v.Field]
+	named, inFile := given[v.Field+fileSuffix]
+	delete(given, v.Field)
+	if v.Secret {
+		delete(given, v.Field+fileSuffix)
+	}
+	at, from := where+": "+v.Field, "file "+r.path
+	r.inline = r.inline || inline && v.Secret
+	var text string
+	var err error
+	switch {
+	case v.Secret && inFile && inline:
+		r.problem(at, "%s and %s are both given: want one of them", v.Field, v.Field+fileSuffix)
+		return
+	case v.Secret && inFile:
+		var path string
+		if path, text, err = r.secretFile(named); err != nil {
+			r.problem(at+fileSuffix, "got %s, want a file that holds %s", err, v.Doc)
+			return
+		}
+		from = "file " + path
+	case inline:
+		if text, err = fieldText(raw); err != nil {
+			r.problem(at, "got %s, want %s", err, v.Doc)
+			return
+		}
+	default:
+		r.fallBack(t, v, at)
+		return
+	}
+	shown := text
+	if v.Secret {
+		shown = Secret(text).String()
+	}
+	t.values[v.Field] = Value{shown, from}
+	if text == "" {
+		r.problem(at, "got an empty text, want %s", v.Doc)
+	} else if err := v.tenant(t, text); err != nil {
+		r.problem(at, "got %q, want %s", shown, err)
+	}
+}
+
+// fallBack notes that a field is as its variable says, if that may speak for it.
+func (r *tenantsReader) fallBack(t *Tenant, v Variable, at string) {
+	own := slices.Contains(PerTenant, v.Name)
+	if !own {
+		t.values[v.Field] = r.env.Value(v.Name)
+	}
+	switch needed := v.Field == "id" || slices.Contains(r.role.needs, v.Name); {
+	case !needed || t.values[v.Field].Text != "":
+	case own:
+		r.problem(at, "not given, want %s", v.Doc)
+	default:
+		r.problem(at, "not given, and %s is not set: want %s", v.Name, v.Doc)
+	}
+}
+
+// secretFile reads the secret that lies in a file, named from the folder of the
+// tenants file.
+func (r *tenantsReader) secretFile(named json.RawMessage) (path, secret string, err error) {
+	if json.Unmarshal(named, &path) != nil {
+		return "", "", fmt.Errorf("%s", kindOf(named))
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(r.path), path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return path, "", fmt.Errorf("%q, which cannot be read", path)
+	}
+	return path, strings.TrimSpace(string(content)), nil
+}

@@ -1,0 +1,183 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// tenantsIn writes a tenants file and returns an environment that names it.
+func tenantsIn(t *testing.T, content string, more ...string) (path string, environ []string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "tenants.json")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path, append([]string{"DATABASE_URL=postgres://lazi:db-password@127.0.0.1:5432/lazi", "SERVICETITAN_TENANTS_FILE=" + path}, more...)
+}
+
+func TestTenantsFile(t *testing.T) {
+	t.Parallel()
+	key := strings.Repeat("k", 40)
+	path, environ := tenantsIn(t, `{"tenants": [
+		{"id": 1039746210, "clientId": "cid.1", "clientSecret": "cs.one", "requestsPerSecond": 7.5,
+		 "webhookSecret": ["`+key+`", "`+key+`2"], "entities": ["jobs", "customers"], "scheduleFull": "off",
+		 "scheduleIncremental": "*/5 * * * *", "timezone": "America/Denver", "channel": "#one"},
+		{"id": "1039746211", "clientId": "cid.2", "clientSecretFile": "two.secret", "entities": "*", "appKey": "ak.two"}
+	]}`, "SERVICETITAN_APP_KEY=ak.shared", "SYNC_ENTITIES=invoices", "SLACK_CHANNEL=#all")
+	secret := filepath.Join(filepath.Dir(path), "two.secret")
+	require.NoError(t, os.WriteFile(secret, []byte("cs.two\n"), 0o600))
+
+	cfg, err := Load(environ, ServeRole)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1039746210", "1039746211"}, cfg.TenantIDs())
+	one, two := cfg.Tenants[0], cfg.Tenants[1]
+	require.Equal(t, []string{"cid.1", "cs.one", "ak.shared"}, []string{one.ClientID, string(one.ClientSecret), string(one.AppKey)})
+	require.Equal(t, []string{"cid.2", "cs.two", "ak.two"}, []string{two.ClientID, string(two.ClientSecret), string(two.AppKey)})
+	require.Equal(t, 7.5, one.RequestsPerSecond)
+	require.Equal(t, 50.0, two.RequestsPerSecond)
+	require.Equal(t, []Secret{Secret(key), Secret(key + "2")}, one.WebhookSecrets)
+	require.Empty(t, two.WebhookSecrets)
+	require.Equal(t, []string{"jobs", "customers"}, one.Entities)
+	require.Greater(t, len(two.Entities), 50)
+	require.Equal(t, []string{"off", "*/5 * * * *", "America/Denver", "#one"}, []string{one.ScheduleFull, one.ScheduleIncremental, one.Timezone.String(), one.Channel})
+	require.Equal(t, []string{"0 3 * * 0", "*/15 * * * *", "UTC", "#all"}, []string{two.ScheduleFull, two.ScheduleIncremental, two.Timezone.String(), two.Channel})
+
+	var out bytes.Buffer
+	require.NoError(t, PrintConfig(cfg, false, &out))
+	require.Regexp(t, `(?s)TENANT 1039746210 +VALUE +FROM\nclientId +cid\.1 +file `+path+`\nclientSecret +\*\*\* +file `+path+`\n`, out.String())
+	require.Regexp(t, `(?s)TENANT 1039746211.*clientSecret +\*\*\* +file `+secret+`\nappKey +\*\*\* +file `+path+`\nrequestsPerSecond +50 +default\n.*channel +#all +environment\n`, out.String())
+	require.NoError(t, PrintConfig(cfg, true, &out))
+	log := NewLogger(cfg, &out)
+	log.Info().Interface("config", cfg).Msg("all of it")
+	for _, secret := range []string{"cs.one", "cs.two", "ak.", key} {
+		require.NotContains(t, out.String(), secret)
+	}
+}
+
+func TestOneTenantOfVariables(t *testing.T) {
+	t.Parallel()
+	cfg, err := Load(complete("SYNC_ENTITIES=jobs"), ServeRole)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1039746210"}, cfg.TenantIDs())
+	require.Equal(t, "#sync-alerts", cfg.Tenants[0].Channel)
+	cfg, err = Load(nil, NotifierRole)
+	require.NoError(t, err)
+	require.Empty(t, cfg.Tenants)
+}
+
+func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	path, environ := tenantsIn(t, `{"version": 2, "tenants": [
+		{"id": "acme", "clientId": "", "clientSecrt": "psst", "requestsPerSecond": 600, "webhookSecret": "short-and-secret"},
+		{"id": 7, "clientId": {"a": 1}, "clientSecret": "a", "clientSecretFile": "b", "appKeyFile": "none", "entities": ["custmers"], "scheduleFull": "daily"},
+		{"id": 7, "clientId": "c", "clientSecret": null, "zone": "UTC"},
+		{"id": 8, "clientId": "c", "clientId": "d"},
+		"nine",
+		{}
+	]}`, "SERVICETITAN_CLIENT_ID=cid", "SERVICETITAN_CLIENT_SECRET_FILE=/run/s", "SYNC_TIMEZONE=Mars")
+	_, err := Load(environ, WorkerRole)
+	var problems Problems
+	require.ErrorAs(t, err, &problems)
+	at := "SERVICETITAN_TENANTS_FILE " + path + ": "
+	require.Equal(t, Problems{
+		`SERVICETITAN_CLIENT_SECRET_FILE: got "/run/s", which cannot be read; want a file that holds client secret`,
+		`SYNC_TIMEZONE: got "Mars", want a time zone such as America/Los_Angeles`,
+		`SERVICETITAN_TENANTS_FILE and SERVICETITAN_CLIENT_ID are both set: want one of them`,
+		`SERVICETITAN_TENANTS_FILE and SERVICETITAN_CLIENT_SECRET are both set: want one of them`,
+		at + `version: unknown key; want tenants alone`,
+		at + `tenants[0]: id: got "acme", want the tenant's number, digits only`,
+		at + `tenants[0]: clientId: got an empty text, want client id of the app in this tenant`,
+		at + `tenants[0]: clientSecret: not given, want client secret`,
+		at + `tenants[0]: appKey: not given, and SERVICETITAN_APP_KEY is not set: want key of the app, sent as ST-App-Key`,
+		at + `tenants[0]: requestsPerSecond: got "600", want a number above 0 and at most 60, ServiceTitan's limit`,
+		at + `tenants[0]: webhookSecret: got "***", want one or two keys of at least 32 characters, separated by a comma`,
+		at + `tenants[0]: clientSecrt: unknown field; did you mean clientSecret?`,
+		at + `tenant 7: clientId: got an object, want client id of the app in this tenant`,
+		at + `tenant 7: clientSecret: clientSecret and clientSecretFile are both given: want one of them`,
+		at + fmt.Sprintf(`tenant 7: appKeyFile: got %q, which cannot be read, want a file that holds key of the app, sent as ST-App-Key`, filepath.Join(filepath.Dir(path), "none")),
+		at + `tenant 7: entities: got "custmers", want names of entities, separated by commas, or *: "custmers" is none, lazisync entities lists them`,
+		at + `tenant 7: scheduleFull: got "daily", want a cron expression of five fields, or off`,
+		at + `tenants[2].id: got 7 again, want each tenant once`,
+		at + `tenant 7: clientSecret: got null, want client secret`,
+		at + `tenant 7: appKey: not given, and SERVICETITAN_APP_KEY is not set: want key of the app, sent as ST-App-Key`,
+		at + `tenant 7: zone: unknown field; want one of id, clientId, clientSecret, clientSecretFile, appKey, appKeyFile, requestsPerSecond, webhookSecret, webhookSecretFile, entities, scheduleIncremental, scheduleFull, timezone, channel`,
+		at + `tenants[3]: got clientId twice; want an object with id, clientId and so on`,
+		at + `tenants[4]: got a text; want an object with id, clientId and so on`,
+		at + `tenants[5]: id: not given, want the tenant's number`,
+		at + `tenants[5]: clientId: not given, want client id of the app in this tenant`,
+		at + `tenants[5]: clientSecret: not given, want client secret`,
+		at + `tenants[5]: appKey: not given, and SERVICETITAN_APP_KEY is not set: want key of the app, sent as ST-App-Key`,
+	}, problems)
+	require.NotContains(t, err.Error(), "psst")
+	require.NotContains(t, err.Error(), "short-and-secret")
+}
+
+func TestTenantsFileOfAnotherShape(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ content, want string }{
+		"empty":      {"", `not JSON, in line 1; want {"tenants": [{"id": …}, …]}`},
+		"not JSON":   {"{\n\"tenants\": psst}", `not JSON, in line 2; want`},
+		"two values": {`{"tenants": []} {}`, `not JSON, in line 1; want`},
+		"a list":     {`[{"id": 1}]`, `got a list; want {"tenants"`},
+		"no list":    {`{"tenants": {"id": 1}}`, `tenants: got an object, want a list of tenants`},
+		"nobody":     {`{"tenants": []}`, `tenants: got none, want at least one`},
+		"nothing":    {`{}`, `tenants: got none, want at least one`},
+		"no text":    {"{\"tenants\": [{\"id\": \"\xff\"}]}", `tenants[0]: id: got`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path, environ := tenantsIn(t, c.content)
+			_, err := Load(environ, BridgeRole)
+			require.ErrorContains(t, err, "SERVICETITAN_TENANTS_FILE "+path+": "+c.want)
+			require.NotContains(t, err.Error(), "psst")
+		})
+	}
+	_, err := Load([]string{"SERVICETITAN_TENANTS_FILE=/does/not/exist"}, ToolRole)
+	require.ErrorContains(t, err, `SERVICETITAN_TENANTS_FILE: got "/does/not/exist", want the path of a file that exists`)
+	require.NotContains(t, err.Error(), "cannot be read")
+}
+
+// Everybody on the machine could read the secrets, which is an error where there are
+// any in the file itself.
+func TestTenantsFileIsClosedToOthers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		secret string
+		mode   fs.FileMode
+		open   bool
+	}{
+		{`"clientSecret": "cs"`, 0o644, true},
+		{`"webhookSecret": "` + strings.Repeat("k", 40) + `"`, 0o604, true},
+		{`"clientSecret": "cs"`, 0o640, false},
+		{`"clientSecretFile": "tenants.json"`, 0o644, false},
+	} {
+		path, environ := tenantsIn(t, `{"tenants": [{"id": 1, "clientId": "c", `+c.secret+`}]}`)
+		require.NoError(t, os.Chmod(path, c.mode))
+		_, err := Load(environ, BridgeRole)
+		if !c.open {
+			require.NoError(t, err, c)
+			continue
+		}
+		require.ErrorContains(t, err, fmt.Sprintf("%s: has mode %#o and holds secrets", path, c.mode))
+		require.ErrorContains(t, err, "chmod o= "+path)
+	}
+}
+
+func TestRolesNeedOfATenantWhatTheyUse(t *testing.T) {
+	t.Parallel()
+	_, environ := tenantsIn(t, `{"tenants": [{"id": 1}]}`)
+	for _, role := range []Role{BridgeRole, GatewayRole, MigrateRole, StatusRole, NotifierRole, ToolRole} {
+		_, err := Load(environ, role)
+		require.NoError(t, err, role.Name)
+	}
+	for _, role := range []Role{WorkerRole, ServeRole} {
+		_, err := Load(environ, role)
+		require.ErrorContains(t, err, "tenant 1: clientId: not given", role.Name)
+		require.ErrorContains(t, err, "tenant 1: appKey: not given", role.Name)
+	}
+}

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// jsonMember is one member of a JSON object, not yet read.
+type jsonMember struct {
+	name  string
+	value json.RawMessage
+}
+
+// objectMembers splits a JSON object into its members. A key that comes twice is an
+// error: one of the two would be ignored. Errors name places, never contents, which
+// may be secret.
+func objectMembers(data []byte) ([]jsonMember, error) {
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(data, new(json.RawMessage)); errors.As(err, &syntax) {
+		return nil, fmt.Errorf("not JSON, in line %d", 1+bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n")))
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return nil, fmt.Errorf("got %s", kindOf(data))
+	}
+	var members []jsonMember
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, errors.New("not JSON")
+		}
+		m := jsonMember{name: token.(string)} // a key: the JSON was found valid above
+		if err := decoder.Decode(&m.value); err != nil {
+			return nil, errors.New("not JSON")
+		}
+		if seen[m.name] {
+			return nil, fmt.Errorf("got %s twice", m.name)
+		}
+		seen[m.name] = true
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// fieldText reads a value as its variable would have it: a text, a number as it is
+// written, or a list of texts, joined with commas.
+func fieldText(raw json.RawMessage) (string, error) {
+	var one string
+	var many []string
+	var number json.Number
+	switch kind := kindOf(raw); {
+	case kind == "a text" && json.Unmarshal(raw, &one) == nil:
+		return one, nil
+	case kind == "a number" && json.Unmarshal(raw, &number) == nil:
+		return number.String(), nil
+	case kind == "a list" && json.Unmarshal(raw, &many) == nil:
+		return strings.Join(many, ","), nil
+	default:
+		return "", errors.New(kind)
+	}
+}
+
+// kindOf names the kind of a valid JSON value.
+func kindOf(data []byte) string {
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 {
+		return "nothing"
+	}
+	switch data[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a text"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
