@@ -1,6 +1,6 @@
 # Targets for people. GNU make 3.81 or later; "make help" lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev stop build preflight test test-all fault chaos bench lint fmt generate verify
+.PHONY: help demo dev stop build preflight test test-all fault chaos live bench lint fmt generate verify
 
 DEMO_FLAGS = $(if $(filter-out 0 no false,$(ONCE)),--once)
 COUNT     ?= 1
@@ -40,6 +40,9 @@ fault: ## every test that kills, cuts and starves; takes up to half an hour (COU
 chaos: ## kill everything at random, then judge (SEED=1 MINUTES=5)
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -part chaos -seed $(SEED) -minutes $(MINUTES)
+
+live: ## compare the catalogue with ServiceTitan's integration environment, reading only (ENTITIES="customers jobs")
+	@go -C dev build -o ../bin/lazisync-live ./cmd/live && bin/lazisync-live $(ENTITIES)
 
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
