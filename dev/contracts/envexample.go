@@ -50,8 +50,8 @@ func sections() []section {
 		{title: "Logs", prefixes: []string{"LOG_"}},
 		{title: "Docker Compose", variables: []setting{
 			{name: "LAZISYNC_VERSION", value: "dev", doc: "tag of the image"},
-			{name: "TEMPORAL_VERSION", value: "1.32.0", doc: "of Temporal's server and tools"},
-			{name: "TEMPORAL_UI_VERSION", value: "2.49.1", doc: "of Temporal's web page"},
+			{name: "TEMPORAL_VERSION", value: "1.32.1", doc: "of Temporal's server and tools"},
+			{name: "TEMPORAL_UI_VERSION", value: "2.54.1", doc: "of Temporal's web page"},
 			{name: "GATEWAY_PORT", value: "8080", doc: "on 127.0.0.1, as all ports here"},
 			{name: "NATS_PORT", value: "4222", doc: "of NATS"},
 			{name: "POSTGRES_PORT", value: "5432", doc: "of PostgreSQL"},

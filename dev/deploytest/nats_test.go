@@ -52,7 +52,7 @@ var mayPublish = map[string][]string{
 	"worker": {
 		"sync.requested", "sync.started", "sync.progress", "sync.paused", "sync.resumed", "sync.completed", "sync.failed", "sync.cancelled",
 	},
-	"notifier":  {"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled"},
+	"notifier":  {"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled", "deadletter.sync.rejected"},
 	"gateway":   {"sync.requested", "sync.control"},
 	"operator":  {"sync.requested", "sync.control"},
 	"publisher": {"sync.requested", "sync.control"},

@@ -1,14 +1,20 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/fakeslack"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/simulator"
 )
 
 func TestSlackIsAskedAgainUntilItTakesTheMessage(t *testing.T) {
@@ -45,4 +51,52 @@ func TestWithoutASlackAddressTheMessageIsLogged(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "would send to #finance") }, patience, tick)
 	w.completed(t, w.request(t, `{"mode":"incremental"}`))
 	require.Equal(t, 2, strings.Count(serve.log.String(), "would send to"), "an incremental that went well is told only where asked for")
+}
+
+// Slack is away while much happens: nothing waits for it, and when it is back one message
+// tells of what piled up.
+func TestSyncsDoNotWaitForSlackAndAreToldAsADigestAfterwards(t *testing.T) {
+	t.Parallel()
+	const runs = 8
+	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 20}})
+	w.start(t, "serve")
+	w.stack.Slack.Answer(&fakeslack.Answer{Status: http.StatusInternalServerError, Delay: 100 * time.Millisecond})
+	for range runs {
+		w.completed(t, w.request(t, `{"mode":"full","entities":["customers"]}`))
+	}
+	require.Empty(t, w.stack.Slack.Messages())
+	w.stack.Slack.Answer(nil)
+	told := regexp.MustCompile(`^(\d+) completed, from |^Full sync completed: `)
+	require.Eventually(t, func() bool {
+		total := 0
+		for _, m := range w.stack.Slack.Messages() {
+			if found := told.FindStringSubmatch(m.Text); found != nil {
+				n, _ := strconv.Atoi(found[1])
+				total += max(1, n)
+			}
+		}
+		return total == runs
+	}, patience, tick)
+	require.Less(t, len(w.stack.Slack.Messages()), runs/2)
+}
+
+func TestSlackHearsOfRejectedCommandsOnceForTheSameReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.start(t, "serve", "SLACK_CHANNEL=#ops")
+	const times = 20
+	for i := range times {
+		w.publish(t, "sync.requested", fmt.Sprintf(`{"mode":"full","entities":["entity%d"]}`, i))
+	}
+	w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == times })
+	w.publish(t, "sync.requested", `{"mode":"ful"}`)
+	_, err := w.stack.Slack.Await(t.Context(), func(m fakeslack.Message) bool {
+		return m.Channel == "#ops" && strings.Contains(m.Text, "sync.requested was rejected: invalidData")
+	})
+	require.NoError(t, err)
+	unknown := 0
+	for _, m := range w.stack.Slack.Messages() {
+		unknown += strings.Count(m.Text, "unknownEntity")
+	}
+	require.Equal(t, 1, unknown, "%d are told once, the rest with its count", times)
 }

@@ -3,7 +3,6 @@ package fakeslack
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -203,23 +202,6 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, a Answer) {
 		w.Header().Set("Retry-After", strconv.Itoa(a.RetryAfter))
 	}
 	http.Error(w, words[a.Status], a.Status)
-}
-
-// parse reads what Slack reads of a message, and refuses what Slack refuses.
-func parse(body []byte) (Message, error) {
-	var payload struct {
-		Channel     string            `json:"channel"`
-		Text        string            `json:"text"`
-		Blocks      []json.RawMessage `json:"blocks"`
-		Attachments []json.RawMessage `json:"attachments"`
-	}
-	if err := json.Unmarshal(body, &payload); err != nil {
-		return Message{}, errors.New("invalid_payload")
-	}
-	if payload.Text == "" && len(payload.Blocks) == 0 && len(payload.Attachments) == 0 {
-		return Message{}, errors.New("no_text")
-	}
-	return Message{ReceivedAt: time.Now(), Channel: payload.Channel, Text: payload.Text, Body: body}, nil
 }
 
 func (s *Server) remember(m Message) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/fakeslack"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/notify"
 )
 
 func start(t *testing.T, o fakeslack.Options) *fakeslack.Server {
@@ -50,13 +53,19 @@ func TestAnswersLikeSlack(t *testing.T) {
 		{"blocks", `{"blocks":[{"type":"divider"}]}`, reply{200, "ok", ""}},
 		{"not JSON", `text=done`, reply{400, "invalid_payload", ""}},
 		{"nothing to say", `{}`, reply{400, "no_text", ""}},
+		{"a section without text", `{"blocks":[{"type":"section"}]}`, reply{400, "invalid_blocks", ""}},
+		{"an empty text", `{"blocks":[{"type":"section","text":{"type":"mrkdwn","text":""}}]}`, reply{400, "invalid_blocks", ""}},
+		{"a text that is too long", sections(1, 3001), reply{400, "invalid_blocks", ""}},
+		{"too many blocks", sections(51, 10), reply{400, "invalid_blocks", ""}},
+		{"too much of everything", sections(5, 2900), reply{400, "msg_blocks_too_long", ""}},
+		{"an empty context", `{"attachments":[{"blocks":[{"type":"context","elements":[]}]}]}`, reply{400, "invalid_blocks", ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.want, post(t, s.URL(), c.body))
 		})
 	}
 	require.Len(t, s.Messages(), 2, "refused messages are not kept")
-	require.Equal(t, 4, s.Attempts())
+	require.Equal(t, 10, s.Attempts())
 	require.Equal(t, "#sync-alerts", s.Messages()[0].Channel)
 	require.Equal(t, "done", s.Messages()[0].Text)
 
@@ -143,4 +152,34 @@ func portOf(t *testing.T, addr string) int {
 	a, err := net.ResolveTCPAddr("tcp", addr)
 	require.NoError(t, err)
 	return a.Port
+}
+
+func sections(n, size int) string {
+	one := `{"type":"section","text":{"type":"mrkdwn","text":"` + strings.Repeat("é", size) + `"}}`
+	return `{"attachments":[{"blocks":[` + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + `]}]}`
+}
+
+// Whatever an outcome holds, Slack takes the message about it.
+func TestTakesEveryMessageOfTheNotifier(t *testing.T) {
+	t.Parallel()
+	s := start(t, fakeslack.Options{})
+	slack, err := notify.NewSlack(notify.SlackOptions{URL: s.URL(), RunURL: "https://temporal.example.com/{workflowId}/{runId}"})
+	require.NoError(t, err)
+	for _, text := range []string{"short", strings.Repeat("<long> & ", 2000)} {
+		n := notify.Notification{To: "#a", Outcome: notify.Failed, EventID: text, At: time.Now(), Run: events.OutcomeData{
+			RunData: events.RunData{Mode: events.Full, TenantID: text, WorkflowID: text, RunID: text, RunNumber: 1},
+			Error:   &events.RunError{Type: events.APIError, Message: text, Entity: text},
+		}}
+		for range 190 {
+			n.Run.Results = append(n.Run.Results, events.Result{
+				Entity: text, Status: events.StatusFailed, Error: &events.RunError{Type: events.APIError, Message: text},
+			})
+		}
+		rejected := n
+		rejected.Outcome, rejected.Command = notify.Rejected, events.RejectedData{Subject: text, Reason: text, Code: events.CodeNotJSON}
+		for _, list := range [][]notify.Notification{{n}, {rejected}, slices.Repeat([]notify.Notification{n, rejected}, 50)} {
+			require.NoError(t, slack.Send(t.Context(), list))
+		}
+	}
+	require.Len(t, s.Messages(), 6)
 }

@@ -59,6 +59,7 @@ func (s *Stack) startTemporal(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.suggest("SLACK_RUN_URL", s.temporalUI.URL()+"/namespaces/"+temporalserver.Namespace+"/workflows/{workflowId}/{runId}/history")
 	s.tell(Service{Name: "Temporal UI", Address: s.temporalUI.URL(), From: Embedded, Note: s.places.temporalUI.Note})
 	return nil
 }

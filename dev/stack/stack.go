@@ -143,6 +143,15 @@ func (s *Stack) adopt(b backing, variables map[string]string) {
 	s.env.embed(b, variables)
 }
 
+// suggest sets a variable that is not configured.
+func (s *Stack) suggest(name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.env[name] == "" {
+		s.env[name] = value
+	}
+}
+
 // Environ is the environment for lazisync: what was configured, and the addresses of
 // what was started. It holds passwords.
 func (s *Stack) Environ() []string { return s.env.entries() }

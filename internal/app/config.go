@@ -85,6 +85,8 @@ type SyncConfig struct {
 type SlackConfig struct {
 	WebhookURL  Secret
 	WebhookURLs map[string]Secret // by channel
+	FoldWindow  time.Duration     // 0 for none
+	RunURL      string            // with {workflowId}, {runId} or {runNumber} in it
 }
 
 // HTTPConfig says where the gateway and the admin endpoints listen.

@@ -124,3 +124,22 @@ func TestEveryVariableHasADefaultThatFits(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadSlack(t *testing.T) {
+	t.Parallel()
+	const url = "https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history"
+	cfg, err := Load([]string{"SLACK_FOLD_WINDOW=off", "SLACK_RUN_URL=" + url}, NotifierRole)
+	require.NoError(t, err)
+	require.Zero(t, cfg.Slack.FoldWindow)
+	require.Equal(t, url, cfg.Slack.RunURL)
+	cfg, err = Load(nil, NotifierRole)
+	require.NoError(t, err)
+	require.Equal(t, "1h0m0s", cfg.Slack.FoldWindow.String())
+	for _, wrong := range []string{"https://temporal.example.com/", "temporal/{runId}", "https://temporal.example.com/{run}", "https://temporal.example.com/{runId}|x"} {
+		_, err = Load([]string{"SLACK_FOLD_WINDOW=30", "SLACK_RUN_URL=" + wrong}, NotifierRole)
+		require.Equal(t, Problems{
+			`SLACK_FOLD_WINDOW: got "30", want a duration with a unit, as 30m or 1h, or off`,
+			`SLACK_RUN_URL: got "` + wrong + `", want an https address with {workflowId}, {runId} or {runNumber} in it`,
+		}, err)
+	}
+}

@@ -219,6 +219,26 @@ func slackURLs(c *Config, text string) error {
 	return nil
 }
 
+func foldWindow(c *Config, text string) error {
+	if text == off {
+		return nil
+	}
+	if duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow })(c, text) != nil {
+		return errors.New("a duration with a unit, as 30m or 1h, or off")
+	}
+	return nil
+}
+
+// runURL takes an address with the places of a run's identity in it.
+func runURL(c *Config, text string) error {
+	example := strings.NewReplacer("{workflowId}", "w", "{runId}", "r", "{runNumber}", "1").Replace(text)
+	if !isWebURL(example) || strings.ContainsAny(example, "{}<>| ") || example == text {
+		return errors.New("an https address with {workflowId}, {runId} or {runNumber} in it")
+	}
+	c.Slack.RunURL = text
+	return nil
+}
+
 // minToken is the length of a token with 128 bits of hexadecimal digits.
 const minToken = 32
 

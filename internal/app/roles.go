@@ -21,7 +21,7 @@ const (
 	requestBatch   = 500 // requests judged, recorded and answered at once
 	controlBatch   = 1   // strictly one after another
 	lostBatch      = 20
-	notifierBatch  = 20
+	notifierBatch  = 100 // what comes back together after an outage of Slack is told together
 	reconcileEvery = 5 * time.Second
 )
 
@@ -90,24 +90,28 @@ func (p *process) bridgeReady(ctx context.Context) error {
 	return p.store.Ping(ctx)
 }
 
-// notifierJob tells people of outcomes.
+// notifierJob tells people of outcomes and rejected commands.
 func (p *process) notifierJob() (job, error) {
 	urls := map[string]string{}
 	for channel, u := range p.cfg.Slack.WebhookURLs {
 		urls[channel] = string(u)
 	}
-	slack, err := notify.NewSlack(notify.SlackOptions{URL: string(p.cfg.Slack.WebhookURL), URLs: urls, Logger: p.log})
+	slack, err := notify.NewSlack(notify.SlackOptions{
+		URL: string(p.cfg.Slack.WebhookURL), URLs: urls, RunURL: p.cfg.Slack.RunURL, Logger: p.log,
+	})
 	if err != nil {
 		return nil, err
 	}
-	n := notify.New(notify.Options{Channel: slack, Logger: p.log})
+	told := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lazisync_notifier_notifications_total", Help: "What became of notifications.",
+	}, []string{"result"})
+	p.metrics.MustRegister(told)
+	n := notify.New(notify.Options{
+		Channel: slack, Alerts: p.cfg.tenant.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
+		Observed: func(what string) { told.WithLabelValues(what).Inc() },
+	})
 	return p.consume(stream.ConsumerNotifier, stream.BatchOptions{Max: notifierBatch}, func(ctx context.Context, batch []*stream.Message) error {
-		for _, m := range batch {
-			if err := n.Handle(ctx, m); err != nil {
-				return err
-			}
-		}
-		return nil
+		return n.Handle(ctx, messages[notify.Delivery](batch))
 	}), nil
 }
 

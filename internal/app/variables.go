@@ -65,7 +65,9 @@ var Variables = []Variable{
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "a webhook per channel: #ops=https://…,#finance=https://…", set: slackURLs},
-	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say", tenant: text(func(t *Tenant) *string { return &t.Channel })},
+	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say, and of rejected commands", tenant: text(func(t *Tenant) *string { return &t.Channel })},
+	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "how long identical failures are folded into one message, off for never", set: foldWindow},
+	{Name: "SLACK_RUN_URL", Doc: "where people can look at a run, for the link in a message: https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history; {runNumber} is known too", set: runURL},
 
 	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.Addr })},
 	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.AdminAddr })},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,19 +22,31 @@ type Delivery interface {
 	Term(reason string) error
 }
 
+// What became of a notification, as Options.Observed hears of it.
+const (
+	Sent    = "sent"
+	Folded  = "folded"   // said already; the next message tells how often
+	Delayed = "delayed"  // tried in vain, will be tried again
+	GivenUp = "given_up" // can never be sent
+)
+
 // Options are what a Notifier needs.
 type Options struct {
 	Channel Channel
+	Alerts  string        // the Slack channel that hears of rejected commands
+	Window  time.Duration // how long identical failures are folded into one message; 0 for never
 	Logger  zerolog.Logger
-	Now     func() time.Time // the clock, time.Now when nil
+
+	Observed func(what string) // hears what became of each notification; may be nil
+	Now      func() time.Time  // the clock, time.Now when nil
 }
 
-// Notifier tells people about outcomes: each at least once, as a rule exactly once.
+// Notifier tells people about outcomes and rejected commands: each at least once, as a
+// rule exactly once.
 type Notifier struct {
-	channel Channel
-	logger  zerolog.Logger
-	now     func() time.Time
-	told    memory
+	Options
+	told  memory
+	folds folds
 }
 
 // New makes a Notifier.
@@ -41,98 +54,154 @@ func New(o Options) *Notifier {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Notifier{channel: o.Channel, logger: o.Logger, now: o.Now}
+	if o.Observed == nil {
+		o.Observed = func(string) {}
+	}
+	return &Notifier{Options: o, folds: folds{}}
 }
 
-// Handle tells everyone an outcome event names and settles the event. The error
+const (
+	late = time.Hour // after which news is told as such
+	most = 5         // messages to one channel at once; more are told as a digest
+)
+
+// Handle tells everyone whom a batch of events names, and settles each event. The error
 // says that settling failed; what went wrong with telling is logged.
-func (n *Notifier) Handle(ctx context.Context, d Delivery) error {
-	notifications, err := n.read(d.Event())
-	if err != nil {
-		n.logger.Error().Err(err).Str("subject", d.Event().Subject).Msg("outcome event cannot be read, nobody is told")
-		return n.settled(d.Term("cannot be read: " + err.Error()))
+func (n *Notifier) Handle(ctx context.Context, batch []Delivery) error {
+	pending := make([]*pending, len(batch))
+	var letters []*letter
+	for i, d := range batch {
+		pending[i] = newPending(d)
+		letters = n.collect(letters, pending[i])
 	}
-	err = n.tell(ctx, notifications)
+	now := n.Now()
+	n.folds.prune(now, n.Window)
+	letters = slices.DeleteFunc(letters, func(l *letter) bool { return n.fold(l, now) })
+	for len(letters) > 0 {
+		var next []*letter
+		next, letters = take(letters, now)
+		n.send(ctx, next, now)
+	}
 	failpoint.Hit("notifier/told")
-	switch failure, failed := asError(err); {
-	case err == nil:
-		return n.settled(d.Ack(ctx))
-	case failed && failure.Permanent:
-		return n.settled(d.Term(err.Error()))
-	default:
-		return n.settled(d.Retry(retryDelay(failure, d.Deliveries())))
+	var errs []error
+	for _, p := range pending {
+		errs = append(errs, p.settle(ctx))
 	}
+	return errors.Join(errs...)
 }
 
-// read turns an event into the notifications it asks for: none for an event that
-// is not an outcome, and none for the later parts of an outcome told in parts.
-func (n *Notifier) read(m events.Message) ([]Notification, error) {
-	m.Stored = time.Time{} // however old it is, people want to know
-	event, err := events.Decode(m)
+// letter is a notification with the events that ask for it: several where one batch
+// holds the same failure more than once.
+type letter struct {
+	Notification
+	from []*pending
+	ids  []string
+}
+
+// collect adds what an event asks for and was not told before.
+func (n *Notifier) collect(letters []*letter, p *pending) []*letter {
+	m := p.delivery.Event()
+	list, err := read(m, n.Alerts)
 	if err != nil {
-		return nil, err
+		n.Logger.Error().Err(err).Str("subject", m.Subject).Uint64("sequence", m.Sequence).Msg("event cannot be read, nobody is told")
+		p.never("cannot be read: " + err.Error())
+		return letters
 	}
-	kind, ok := outcomes[event.Type()]
-	if !ok {
-		return nil, nil
-	}
-	data, err := kind.decode(event)
-	if err != nil {
-		return nil, err
-	}
-	if data.Part > 1 {
-		return nil, nil
-	}
-	var list []Notification
-	for _, to := range data.Notify {
-		list = append(list, Notification{
-			To: to, Outcome: kind.outcome, Data: data, EventID: event.ID(),
-			Age: max(0, n.now().Sub(data.FinishedAt)),
+	for _, news := range list {
+		if n.told.has(news.EventID, news.To) {
+			continue
+		}
+		same := slices.IndexFunc(letters, func(l *letter) bool {
+			return n.Window > 0 && l.likeness() != "" && l.likeness() == news.likeness()
 		})
-	}
-	return list, nil
-}
-
-// tell sends what was not sent before. One channel's trouble does not keep the
-// others waiting; of several errors the one that another try may cure counts.
-func (n *Notifier) tell(ctx context.Context, list []Notification) error {
-	var worst error
-	for _, notification := range list {
-		if n.told.has(notification) {
+		if same < 0 {
+			letters = append(letters, &letter{Notification: news, from: []*pending{p}, ids: []string{news.EventID}})
 			continue
 		}
-		err := n.channel.Send(ctx, notification)
-		if err == nil {
-			n.told.add(notification)
-			continue
-		}
-		n.log(notification, err)
-		if failure, ok := asError(err); worst == nil || !ok || !failure.Permanent {
-			worst = err
-		}
-		if failure, ok := asError(err); ok && failure.Permanent {
-			n.told.add(notification) // never again, also when another channel asks for a retry
-		}
+		letters[same].join(news, p)
 	}
-	return worst
+	return letters
 }
 
-func (n *Notifier) log(notification Notification, err error) {
+// join makes one letter of two that say the same. The details are the newer ones.
+func (l *letter) join(news Notification, p *pending) {
+	times, since := max(1, l.Times)+1, l.Since
+	if since.IsZero() {
+		since = l.At
+	}
+	l.Notification, l.from, l.ids = news, append(l.from, p), append(l.ids, news.EventID)
+	l.Times, l.Since = times, since
+}
+
+// take splits off what goes into the next message: the first letter alone, or all to the
+// same channel when they are many, or late. After an outage one digest is enough.
+func take(letters []*letter, now time.Time) (next, rest []*letter) {
+	to := letters[0].To
+	old := false
+	for _, l := range letters {
+		if l.To != to {
+			rest = append(rest, l)
+			continue
+		}
+		next = append(next, l)
+		old = old || now.Sub(l.At) > late
+	}
+	if len(next) > most || old {
+		return next, rest
+	}
+	return letters[:1], letters[1:]
+}
+
+// send sends one message and notes for each event what became of it.
+func (n *Notifier) send(ctx context.Context, letters []*letter, now time.Time) {
+	list := make([]Notification, len(letters))
+	for i, l := range letters {
+		list[i] = l.Notification
+	}
+	err := n.Channel.Send(ctx, list)
+	if err != nil {
+		n.log(list, err)
+	}
+	failure, known := asError(err)
+	for _, l := range letters {
+		switch {
+		case err == nil:
+			n.Observed(Sent)
+			n.remember(l)
+			if n.Window > 0 {
+				n.folds.told(l.Notification, now)
+			}
+		case known && failure.Permanent:
+			n.Observed(GivenUp)
+			n.remember(l) // never again, also when another channel asks for a retry
+			for _, p := range l.from {
+				p.never(err.Error())
+			}
+		default:
+			n.Observed(Delayed)
+			for _, p := range l.from {
+				p.later(retryDelay(failure, p.delivery.Deliveries()))
+			}
+		}
+	}
+}
+
+func (n *Notifier) remember(l *letter) {
+	for _, id := range l.ids {
+		n.told.add(id, l.To)
+	}
+}
+
+func (n *Notifier) log(list []Notification, err error) {
 	level, what := zerolog.WarnLevel, "not told yet, will try again"
 	if failure, ok := asError(err); ok && failure.Permanent {
 		level, what = zerolog.ErrorLevel, "could not be told, giving up"
 	}
-	n.logger.WithLevel(level).Err(err).
-		Str("event_id", notification.EventID).
-		Str("workflow_id", notification.Data.WorkflowID).
-		Msg(what)
-}
-
-func (n *Notifier) settled(err error) error {
-	if err != nil {
-		return fmt.Errorf("settle outcome event: %w", err)
+	ids := make([]string, len(list))
+	for i, l := range list {
+		ids[i] = l.EventID
 	}
-	return nil
+	n.Logger.WithLevel(level).Err(err).Strs("event_ids", ids).Msg(what)
 }
 
 func asError(err error) (*Error, bool) {
@@ -141,15 +210,54 @@ func asError(err error) (*Error, bool) {
 	return failure, ok
 }
 
-// retryDelay is what the other side asked for, else one second doubled with each
-// delivery, at most five minutes.
+// retryDelay is what the channel asks for, else one second doubled with each delivery,
+// at most five minutes.
 func retryDelay(failure *Error, deliveries uint64) time.Duration {
-	const longest = 5 * time.Minute
 	if failure != nil && failure.After > 0 {
 		return failure.After
 	}
-	if deliveries > 9 {
+	return backoff(deliveries)
+}
+
+func backoff(attempts uint64) time.Duration {
+	const longest = 5 * time.Minute
+	if attempts > 9 {
 		return longest
 	}
-	return min(longest, time.Second<<max(0, int(deliveries)-1))
+	return min(longest, time.Second<<max(0, int(attempts)-1))
+}
+
+// pending is an event while it is not decided how to settle it.
+type pending struct {
+	delivery Delivery
+	again    bool
+	delay    time.Duration // if again
+	refusal  string        // why it can never be told, if not again
+}
+
+func newPending(d Delivery) *pending { return &pending{delivery: d} }
+
+// later has the event come again, for the most impatient of those who wait for it.
+func (p *pending) later(delay time.Duration) {
+	if !p.again || delay < p.delay {
+		p.again, p.delay = true, delay
+	}
+}
+
+func (p *pending) never(why string) { p.refusal = why }
+
+func (p *pending) settle(ctx context.Context) error {
+	var err error
+	switch {
+	case p.again:
+		err = p.delivery.Retry(p.delay)
+	case p.refusal != "":
+		err = p.delivery.Term(p.refusal)
+	default:
+		err = p.delivery.Ack(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("settle event: %w", err)
+	}
+	return nil
 }

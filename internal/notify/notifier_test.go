@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,13 +72,15 @@ func deliver(t *testing.T, kind events.Type[events.OutcomeData], data events.Out
 
 // people is a channel that remembers whom it told, and fails as asked.
 type people struct {
-	told []Notification
-	fail map[string]error
+	told     []Notification
+	messages []int // how many notifications each was about
+	fail     map[string]error
 }
 
-func (p *people) Send(_ context.Context, n Notification) error {
-	p.told = append(p.told, n)
-	return p.fail[n.To]
+func (p *people) Send(_ context.Context, list []Notification) error {
+	p.messages = append(p.messages, len(list))
+	p.told = append(p.told, list...)
+	return p.fail[list[0].To]
 }
 
 func (p *people) names() []string {
@@ -89,8 +92,10 @@ func (p *people) names() []string {
 }
 
 func notifier(p *people, now time.Time) *Notifier {
-	return New(Options{Channel: p, Logger: zerolog.Nop(), Now: func() time.Time { return now }})
+	return New(Options{Channel: p, Alerts: "#ops", Logger: zerolog.Nop(), Now: func() time.Time { return now }})
 }
+
+func one(d *delivery) []Delivery { return []Delivery{d} }
 
 func TestHandleTellsWhomTheEventNames(t *testing.T) {
 	t.Parallel()
@@ -103,14 +108,15 @@ func TestHandleTellsWhomTheEventNames(t *testing.T) {
 			data.Notify = names
 			p := &people{}
 			d := deliver(t, kind, data)
-			require.NoError(t, notifier(p, ended.Add(time.Minute)).Handle(t.Context(), d))
+			require.NoError(t, notifier(p, ended.Add(time.Minute)).Handle(t.Context(), one(d)))
 			require.Equal(t, []string{"ack"}, d.settled)
 			require.Equal(t, names, p.names())
 			for _, n := range p.told {
 				require.Equal(t, outcome, n.Outcome)
-				require.Equal(t, time.Minute, n.Age)
+				require.Equal(t, ended, n.At)
+				require.Zero(t, n.Times)
 				require.Equal(t, "42/"+kind.Name, n.EventID)
-				require.Equal(t, data.Results, n.Data.Results)
+				require.Equal(t, data.Results, n.Run.Results)
 			}
 		}
 	}
@@ -142,7 +148,7 @@ func TestHandleSettles(t *testing.T) {
 			p := &people{fail: c.fail}
 			d := deliver(t, events.Failed, data)
 			d.deliveries = c.deliveries
-			require.NoError(t, notifier(p, ended).Handle(t.Context(), d))
+			require.NoError(t, notifier(p, ended).Handle(t.Context(), one(d)))
 			require.Equal(t, []string{c.want}, d.settled)
 			require.Equal(t, []string{"#a", "#b"}, p.names(), "one channel's trouble is not another's")
 		})
@@ -156,9 +162,9 @@ func TestRedeliveryTellsOnlyThoseStillMissing(t *testing.T) {
 	p := &people{fail: map[string]error{"#later": &Error{Status: 503}, "#gone": &Error{Status: 410, Permanent: true}}}
 	n := notifier(p, ended)
 	d := deliver(t, events.Completed, data)
-	require.NoError(t, n.Handle(t.Context(), d))
+	require.NoError(t, n.Handle(t.Context(), one(d)))
 	p.fail, p.told = nil, nil
-	require.NoError(t, n.Handle(t.Context(), d))
+	require.NoError(t, n.Handle(t.Context(), one(d)))
 	require.Equal(t, []string{"#later"}, p.names())
 	require.Equal(t, []string{"retry in 1s", "ack"}, d.settled)
 }
@@ -185,7 +191,7 @@ func TestHandleWhatIsNotForPeople(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := &people{}
-			require.NoError(t, notifier(p, ended).Handle(t.Context(), c.d))
+			require.NoError(t, notifier(p, ended).Handle(t.Context(), one(c.d)))
 			require.Empty(t, p.told)
 			require.Len(t, c.d.settled, 1)
 			require.Contains(t, c.d.settled[0], c.want)
@@ -198,24 +204,86 @@ func TestHandleTellsOfOldEventsToo(t *testing.T) {
 	p := &people{}
 	d := deliver(t, events.Failed, outcomeData())
 	d.message.Stored = ended.Add(3 * time.Hour)
-	require.NoError(t, notifier(p, ended.Add(50*time.Hour)).Handle(t.Context(), d))
+	require.NoError(t, notifier(p, ended.Add(50*time.Hour)).Handle(t.Context(), one(d)))
 	require.Equal(t, []string{"ack"}, d.settled)
-	require.Equal(t, 50*time.Hour, p.told[0].Age)
+	require.Equal(t, ended, p.told[0].At)
 }
 
 func TestHandleReportsThatSettlingFailed(t *testing.T) {
 	t.Parallel()
 	d := deliver(t, events.Completed, outcomeData())
 	d.refuse = errors.New("connection closed")
-	require.EqualError(t, notifier(&people{}, ended).Handle(t.Context(), d), "settle outcome event: connection closed")
+	require.EqualError(t, notifier(&people{}, ended).Handle(t.Context(), one(d)), "settle event: connection closed")
 }
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	var m memory
 	for i := range 3 * remembered {
-		m.add(Notification{EventID: time.Duration(i).String()})
+		m.add(time.Duration(i).String(), "#a")
 	}
 	require.Len(t, m.known, remembered)
 	require.Len(t, m.order, remembered)
+}
+
+func TestHandleTellsOfRejectedCommands(t *testing.T) {
+	t.Parallel()
+	p := &people{}
+	d := refusal(t, "1", rejectedData())
+	require.NoError(t, notifier(p, ended).Handle(t.Context(), one(d)))
+	require.Equal(t, []string{"ack"}, d.settled)
+	require.Equal(t, []string{"#ops"}, p.names())
+	require.Equal(t, Rejected, p.told[0].Outcome)
+	require.Equal(t, rejectedData(), p.told[0].Command)
+}
+
+func refusal(t *testing.T, id string, data events.RejectedData) *delivery {
+	t.Helper()
+	event, err := events.Rejected.New(events.Attributes{ID: id + "/rejected", Source: "/lazisync", Time: ended}, data)
+	require.NoError(t, err)
+	encoded, err := events.Encode(event)
+	require.NoError(t, err)
+	return &delivery{message: events.Message{Subject: "sync.rejected", Header: events.Header(event), Data: encoded, Stored: ended}}
+}
+
+// What piled up is told as one message for each channel, a few fresh outcomes are not.
+func TestHandleTellsWhatPiledUpAsADigest(t *testing.T) {
+	t.Parallel()
+	pile := func(n int, at time.Time) (batch []Delivery) {
+		for i := range n {
+			data := outcomeData()
+			data.FinishedAt = at
+			data.RunNumber = int64(i + 1)
+			data.Notify = []string{"#a", "#b"}[i%2:]
+			batch = append(batch, deliver(t, events.Completed, data))
+		}
+		return batch
+	}
+	for name, c := range map[string]struct {
+		batch    []Delivery
+		messages []int
+	}{
+		"fresh and few":  {pile(3, ended), []int{1, 1, 1, 1, 1}}, // #a is told of two, #b of all three
+		"fresh and many": {pile(20, ended), []int{10, 20}},
+		"old":            {pile(3, ended.Add(-2*time.Hour)), []int{2, 3}},
+		"one old":        {pile(1, ended.Add(-2*time.Hour)), []int{1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &people{}
+			require.NoError(t, notifier(p, ended).Handle(t.Context(), c.batch))
+			slices.Sort(p.messages)
+			require.Equal(t, c.messages, p.messages)
+			for _, d := range c.batch {
+				require.Equal(t, []string{"ack"}, d.(*delivery).settled)
+			}
+		})
+	}
+	failing := &people{fail: map[string]error{"#b": &Error{After: time.Minute}}}
+	batch := pile(20, ended)
+	require.NoError(t, notifier(failing, ended).Handle(t.Context(), batch))
+	require.Len(t, failing.messages, 2)
+	for _, d := range batch {
+		require.Equal(t, []string{"retry in 1m0s"}, d.(*delivery).settled, "all come back at the same time")
+	}
 }

@@ -2,7 +2,7 @@ package notify
 
 import (
 	"fmt"
-	"slices"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -10,140 +10,168 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
+// Slack refuses a text of more than 3,000 characters, and a message whose texts come to
+// more than about 12,000 of them, blocks and escapes included
+// (https://docs.slack.dev/reference/block-kit/blocks/section-block,
+// https://github.com/slackapi/bolt-js/issues/2509). The limits below count bytes and
+// together stay under 10,000.
 const (
-	// Slack refuses a section of more than 3,000 characters, and in practice a
-	// message of more than about 13,000.
 	sectionLimit = 2900
-	maxSections  = 4
-	reserve      = 100  // for the line that says how many more there are
-	errorLimit   = 1200 // of the run's error
+	maxSections  = 2   // of lines
+	reserve      = 100 // for the line that says how many more there are
+	titleLimit   = 300
+	errorLimit   = 1000 // of the run's error, of the reason of a rejection
 	lineLimit    = 300  // of the text in an entity's line
-	nameLimit    = 200
-	late         = time.Hour
+	nameLimit    = 150
+	linkLimit    = 700
 )
 
 var modes = map[events.Mode]string{
 	events.Full: "Full sync", events.Incremental: "Incremental sync", events.Rebuild: "Rebuild",
 }
 
-var colors = map[Outcome]string{Completed: "#2eb67d", Failed: "#e01e5a", Cancelled: "#ecb22e"}
+var colors = map[Outcome]string{Completed: "#2eb67d", Failed: "#e01e5a", Cancelled: "#ecb22e", Rejected: "#ecb22e"}
 
-// render makes the message people read.
-func render(n Notification) message {
-	blocks := []block{section(facts(n))}
-	blocks = append(blocks, results(n.Data.Results)...)
-	if e := n.Data.Error; e != nil {
+// renderer makes the messages that people read.
+type renderer struct {
+	runURL string // where a run is shown, with {workflowId}, {runId} and {runNumber} in it
+	now    time.Time
+}
+
+// message is about one notification, or a digest of several.
+func (r renderer) message(list []Notification) message {
+	if len(list) > 1 {
+		return r.digest(list)
+	}
+	n := list[0]
+	m := message{Channel: n.To, Text: r.title(n), Parse: "none"}
+	blocks := r.run
+	if n.Outcome == Rejected {
+		blocks = r.command
+	}
+	m.Attachments = []attachment{{Color: colors[n.Outcome], Blocks: blocks(n)}}
+	return m
+}
+
+// title is what shows in a list of notifications: what happened, in a few words.
+func (r renderer) title(n Notification) string {
+	s := headline(n)
+	if age := r.now.Sub(n.At); age > late && n.Times == 0 {
+		s += fmt.Sprintf(" (%s ago)", duration(age))
+	}
+	return s
+}
+
+func headline(n Notification) string {
+	if n.Outcome == Rejected {
+		return rejection(n)
+	}
+	run := n.Run
+	took := duration(run.FinishedAt.Sub(run.StartedAt))
+	s := modes[run.Mode] + " " + string(n.Outcome)
+	switch n.Outcome {
+	case Completed:
+		var fetched int64
+		for _, result := range run.Results {
+			fetched += result.Fetched
+		}
+		return s + ": " + count(fetched, "record") + " in " + took
+	case Failed:
+		return s + repetition(n, " after "+took) + ": " + clip(several(failures(run)), titleLimit)
+	default:
+		return s + " after " + took + because(run.Reason)
+	}
+}
+
+func rejection(n Notification) string {
+	what := "A command on " + n.Command.Subject + " was rejected"
+	if n.Times > 1 {
+		what = count(int64(n.Times), "command") + " on " + n.Command.Subject + " were rejected since " + clock(n.Since)
+	}
+	return clip(what, nameLimit) + ": " + string(n.Command.Code)
+}
+
+// repetition says how often the same happened, or else what is said of a single time.
+func repetition(n Notification, single string) string {
+	switch n.Times {
+	case 0:
+		return single
+	case 1:
+		return " again" + single
+	default:
+		return fmt.Sprintf(" %d times since %s", n.Times, clock(n.Since))
+	}
+}
+
+// several names the first of a list, and how many more there are.
+func several(names []string) string {
+	const shown = 3
+	if len(names) > shown {
+		return strings.Join(names[:shown], ", ") + fmt.Sprintf(" and %d more", len(names)-shown)
+	}
+	return strings.Join(names, ", ")
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + clip(oneLine(reason), lineLimit)
+}
+
+func (r renderer) run(n Notification) []block {
+	blocks := []block{section(r.facts(n))}
+	blocks = append(blocks, results(n.Run.Results)...)
+	if e := n.Run.Error; e != nil {
 		blocks = append(blocks, section("*Error* "+describe(e, errorLimit)))
 	}
-	if n.Data.Reason != "" {
-		blocks = append(blocks, section("*Reason* "+clip(oneLine(n.Data.Reason), errorLimit)))
-	}
-	blocks = append(blocks, footer(origin(n)))
-	return message{
-		Channel: n.To, Text: title(n), Parse: "none",
-		Attachments: []attachment{{Color: colors[n.Outcome], Blocks: blocks}},
-	}
+	return append(blocks, footer("workflow "+clip(n.Run.WorkflowID, nameLimit)+"   event "+clip(n.EventID, nameLimit)))
 }
 
-// title is what shows in a list of notifications: the outcome in a few words.
-func title(n Notification) string {
-	var fetched int64
-	for _, r := range n.Data.Results {
-		fetched += r.Fetched
+func (r renderer) facts(n Notification) string {
+	s := "*Tenant* " + clip(n.Run.TenantID, nameLimit)
+	if shown := r.link(n); shown != "" {
+		s += "   *Run* " + shown
 	}
-	s := fmt.Sprintf("%s %s: %s in %s", modes[n.Data.Mode], n.Outcome, count(fetched, "record"), duration(n.Data.FinishedAt.Sub(n.Data.StartedAt)))
-	if n.Age > late {
-		s += fmt.Sprintf(" (ended %s ago)", duration(n.Age))
-	}
-	return s
+	return s + when(n, "Ended")
 }
 
-func facts(n Notification) string {
-	return fmt.Sprintf("*Tenant* %s   *Mode* %s   *Took* %s   *Ended* %s",
-		clip(n.Data.TenantID, nameLimit), n.Data.Mode,
-		duration(n.Data.FinishedAt.Sub(n.Data.StartedAt)),
-		n.Data.FinishedAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+// when is the time of what happened; where it happened often, the details are the last's.
+func when(n Notification, what string) string {
+	if n.Times > 1 {
+		what = "The last"
+	}
+	return "   *" + what + "* " + n.At.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-func origin(n Notification) string {
-	s := "workflow " + clip(n.Data.WorkflowID, nameLimit)
-	if n.Data.RunNumber > 0 {
-		s += "   run " + strconv.FormatInt(n.Data.RunNumber, 10)
+// link names a run and leads to where it is shown, if that is configured.
+func (r renderer) link(n Notification) string {
+	run := n.Run
+	if run.RunNumber == 0 {
+		return ""
 	}
-	return s + "   event " + clip(n.EventID, nameLimit)
+	name := strconv.FormatInt(run.RunNumber, 10)
+	to := inLink.Replace(strings.NewReplacer(
+		"{workflowId}", url.PathEscape(run.WorkflowID), "{runId}", url.PathEscape(run.RunID), "{runNumber}", name).Replace(r.runURL))
+	if to == "" || len(to) > linkLimit {
+		return name
+	}
+	return "<" + to + "|" + name + ">"
 }
 
-// results are the lines about entities, those with trouble first so that the
-// end of a long list is what is left out.
-func results(list []events.Result) []block {
-	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b events.Result) int { return urgency[a.Status] - urgency[b.Status] })
-	var blocks []block
-	var lines []string
-	size := 0
-	for i, r := range sorted {
-		next := line(r)
-		if size+len(next) > sectionLimit-reserve {
-			if len(blocks) == maxSections-1 {
-				lines = append(lines, fmt.Sprintf("%s and %s more", ellipsis, count(int64(len(sorted)-i), "entity")))
-				break
-			}
-			blocks = append(blocks, section(strings.Join(lines, "\n")))
-			lines, size = nil, 0
-		}
-		lines = append(lines, next)
-		size += len(next) + 1
-	}
-	if len(lines) > 0 {
-		blocks = append(blocks, section(strings.Join(lines, "\n")))
-	}
-	return blocks
-}
+// inLink escapes what would end an address between < and |.
+var inLink = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", "&", "&amp;")
 
-var urgency = map[events.Status]int{
-	events.StatusFailed: 0, events.StatusCancelled: 1, events.StatusSkipped: 2, events.StatusCompleted: 3,
-}
-
-// line says what happened to one entity.
-func line(r events.Result) string {
-	s := "*" + clip(r.Entity, nameLimit) + "* "
-	if r.Status == events.StatusSkipped {
-		return s + "skipped: " + clip(oneLine(r.SkippedReason), lineLimit)
+// command is about a rejected command: whose it was, why, and where the original lies.
+func (r renderer) command(n Notification) []block {
+	c := n.Command
+	facts := "*Subject* " + clip(c.Subject, nameLimit)
+	if c.Event != nil {
+		facts += "   *From* " + clip(oneLine(c.Event.Source), nameLimit) + "   *Id* " + clip(oneLine(c.Event.ID), nameLimit)
 	}
-	if r.Status != events.StatusCompleted {
-		s += string(r.Status) + " after "
+	return []block{
+		section(facts + when(n, "At")),
+		section("*Why* " + clip(oneLine(c.Reason), errorLimit)),
+		footer(fmt.Sprintf("The original is kept: lazisync deadletter show %d   event %s", c.DeadLetter.Sequence, clip(n.EventID, nameLimit))),
 	}
-	s += counts(r)
-	if r.Error != nil {
-		s += ": " + describe(r.Error, lineLimit)
-	}
-	if len(r.Warnings) > 0 {
-		s += "; warning: " + clip(oneLine(strings.Join(r.Warnings, "; ")), lineLimit)
-	}
-	return s
-}
-
-// counts names what happened and leaves out what did not.
-func counts(r events.Result) string {
-	parts := []string{thousands(r.Fetched) + " read"}
-	for _, c := range []struct {
-		n    int64
-		what string
-	}{
-		{r.Inserted, "inserted"}, {r.Updated, "updated"}, {r.Deleted, "deleted"},
-		{r.Unchanged, "unchanged"}, {r.Rejected, "rejected"},
-	} {
-		if c.n != 0 {
-			parts = append(parts, thousands(c.n)+" "+c.what)
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-func describe(e *events.RunError, limit int) string {
-	s := string(e.Type)
-	if e.Entity != "" {
-		s += " in " + clip(e.Entity, nameLimit)
-	}
-	return s + ": " + clip(oneLine(e.Message), limit)
 }

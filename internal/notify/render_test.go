@@ -1,11 +1,13 @@
 package notify
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,14 +19,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-func notifications() map[string]Notification {
+// notifications are the messages that people get, each about one thing or several.
+func notifications() map[string][]Notification {
 	completed := sample()
 
 	failed := sample()
 	failed.Outcome = Failed
 	failed.EventID = "43/com.lazi.sync.failed.v1"
-	failed.Data.RunNumber = 43
-	failed.Data.Results = []events.Result{
+	failed.Run.RunNumber = 43
+	failed.Run.Results = []events.Result{
 		{Entity: "customers", Status: events.StatusCompleted, Fetched: 25000, Inserted: 10, Updated: 20, Deleted: 3, Unchanged: 24960, Rejected: 7,
 			Warnings: []string{`2 records hold what does not fit column balance, which is NULL there; record 4711 has "<b>"`, "and one more"}},
 		{
@@ -32,29 +35,56 @@ func notifications() map[string]Notification {
 			Error: &events.RunError{Type: events.APIError, Message: "ServiceTitan answered text/html, want application/json: <h1>Error & more</h1>\nline two"},
 		},
 	}
-	failed.Data.Error = &events.RunError{Type: events.APIError, Entity: "jobs", Message: "<!channel> & <@U123> gave up"}
+	failed.Run.Error = &events.RunError{Type: events.APIError, Entity: "jobs", Message: "<!channel> & <@U123> gave up"}
+
+	repeated := failed
+	repeated.EventID = "50/com.lazi.sync.failed.v1"
+	repeated.Run.RunNumber = 50
+	repeated.Times, repeated.Since = 7, ended.Add(-time.Hour)
 
 	cancelled := sample()
 	cancelled.Outcome = Cancelled
 	cancelled.EventID = "44/com.lazi.sync.cancelled.v1"
-	cancelled.Data.Mode = events.Incremental
-	cancelled.Data.WorkflowID = "incremental-sync-1001"
-	cancelled.Data.Reason = "pause expired"
-	cancelled.Age = 27*time.Hour + 30*time.Minute
-	cancelled.Data.Results = []events.Result{
+	cancelled.Run.Mode = events.Incremental
+	cancelled.Run.WorkflowID = "incremental-sync-1001"
+	cancelled.Run.Reason = "pause expired"
+	cancelled.At = ended.Add(-27*time.Hour - 30*time.Minute)
+	cancelled.Run.Results = []events.Result{
 		{Entity: "customers", Status: events.StatusCancelled, Fetched: 12},
 		{Entity: "jobs", Status: events.StatusSkipped, SkippedReason: "never fully synced: request a full sync first"},
 	}
-	return map[string]Notification{"completed": completed, "failed": failed, "cancelled": cancelled}
+
+	rejected := Notification{To: "#sync-alerts", Outcome: Rejected, EventID: "SYNC_COMMANDS-12-1772366400000000000/rejected", At: ended, Command: rejectedData()}
+	flood := rejected
+	flood.Times, flood.Since = 1234, ended.Add(-time.Hour)
+
+	return map[string][]Notification{
+		"completed": {completed}, "failed": {failed}, "repeated": {repeated}, "cancelled": {cancelled},
+		"rejected": {rejected}, "flood": {flood},
+		"digest": {completed, cancelled, repeated, flood, failed},
+	}
+}
+
+func rejectedData() events.RejectedData {
+	return events.RejectedData{
+		Kind: events.KindRequest, RequestID: "0123456789abcdef0123", Event: &events.EventRef{Source: "/billing", ID: "order-4711"},
+		Subject: "sync.requested", Code: events.CodeUnknownEntity,
+		Reason:     `entities[0]: got "custmers", want a known entity (did you mean customers?)`,
+		Errors:     []events.FieldError{{Path: "entities[0]", Got: `"custmers"`, Want: "a known entity (did you mean customers?)"}},
+		DeadLetter: events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 12},
+	}
 }
 
 func TestRenderGolden(t *testing.T) {
 	t.Parallel()
-	for name, n := range notifications() {
-		m := render(n)
-		encoded, err := json.MarshalIndent(m, "", "  ")
-		require.NoError(t, err)
-		for file, got := range map[string]string{name + ".json": string(encoded) + "\n", name + ".txt": m.plain() + "\n"} {
+	for name, list := range notifications() {
+		m := rendered(list...)
+		var encoded bytes.Buffer
+		encoder := json.NewEncoder(&encoded)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		require.NoError(t, encoder.Encode(m))
+		for file, got := range map[string]string{name + ".json": encoded.String(), name + ".txt": m.plain() + "\n"} {
 			path := filepath.Join("testdata", file)
 			if *update {
 				require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
@@ -66,48 +96,93 @@ func TestRenderGolden(t *testing.T) {
 	}
 }
 
+// requireTaken checks what Slack checks: 3,000 characters of a text, 10 elements, 50
+// blocks, and about 12,000 characters of everything together, of which the JSON around
+// the texts takes some.
+func requireTaken(t *testing.T, m message) {
+	t.Helper()
+	require.NotEmpty(t, m.Text)
+	require.LessOrEqual(t, len(m.Text), 3000)
+	blocks := m.Attachments[0].Blocks
+	require.NotEmpty(t, blocks)
+	require.LessOrEqual(t, len(blocks), 50)
+	total := len(m.Text)
+	for _, b := range blocks {
+		texts := b.Elements
+		if b.Text != nil {
+			texts = append(texts, *b.Text)
+		}
+		require.NotEmpty(t, texts)
+		require.LessOrEqual(t, len(texts), 10)
+		for _, one := range texts {
+			require.NotEmpty(t, one.Text)
+			require.LessOrEqual(t, len(one.Text), 3000)
+			total += len(one.Text)
+		}
+	}
+	require.LessOrEqual(t, total, 10000)
+}
+
 // Whatever an event holds, Slack takes the message.
 func TestRenderStaysWithinSlacksLimits(t *testing.T) {
 	t.Parallel()
-	huge := strings.Repeat("<&>é\n", 40000)
-	n := sample()
-	n.EventID, n.Data.WorkflowID, n.Data.TenantID, n.Data.Reason = huge, huge, huge, huge
-	n.Data.Error = &events.RunError{Type: events.StoreError, Message: huge, Entity: huge}
-	n.Data.Results = nil
-	for i := range 400 {
-		status := []events.Status{events.StatusCompleted, events.StatusSkipped, events.StatusFailed}[i%3]
-		n.Data.Results = append(n.Data.Results, events.Result{
-			Entity: fmt.Sprintf("entity_%d", i), Status: status, Fetched: 1 << 60, Inserted: 1 << 60, SkippedReason: huge,
-			Error: &events.RunError{Type: events.APIError, Message: huge},
-		})
-	}
-	m := render(n)
-	total := 0
-	for _, b := range m.Attachments[0].Blocks {
-		if b.Text != nil {
-			require.LessOrEqual(t, len(b.Text.Text), sectionLimit)
-			total += len(b.Text.Text)
+	for _, huge := range []string{strings.Repeat("<&>é\n", 4000), strings.Repeat("x", 20000), strings.Repeat(`"\`, 10000)} {
+		n := sample()
+		n.Outcome, n.EventID, n.Run.WorkflowID, n.Run.RunID, n.Run.TenantID, n.Run.Reason = Failed, huge, huge, huge, huge, huge
+		n.Run.Error = &events.RunError{Type: events.StoreError, Message: huge, Entity: huge}
+		n.Run.Results = nil
+		for i := range 400 {
+			status := []events.Status{events.StatusCompleted, events.StatusSkipped, events.StatusFailed}[i%3]
+			n.Run.Results = append(n.Run.Results, events.Result{
+				Entity: fmt.Sprintf("entity_%d", i), Status: status, Fetched: 1 << 60, Inserted: 1 << 60, SkippedReason: huge,
+				Error: &events.RunError{Type: events.APIError, Message: huge},
+			})
 		}
+		m := rendered(n)
+		requireTaken(t, m)
+		require.Contains(t, m.plain(), "… and ")
+		require.Contains(t, m.plain(), "entity_2 failed after", "trouble comes first")
+		require.NotContains(t, m.plain(), "entity_0 ")
+
+		cancelled, command := n, n
+		cancelled.Outcome, command.Outcome = Cancelled, Rejected
+		command.Command = rejectedData()
+		command.Command.Subject, command.Command.Reason, command.Command.Event = huge, huge, &events.EventRef{Source: huge, ID: huge}
+		requireTaken(t, rendered(cancelled))
+		requireTaken(t, rendered(command))
+		digest := rendered(slices.Repeat([]Notification{n, cancelled, command}, 40)...)
+		requireTaken(t, digest)
+		require.Contains(t, digest.plain(), "… and ")
 	}
-	require.LessOrEqual(t, total, 4*sectionLimit+2*sectionLimit)
-	require.LessOrEqual(t, len(m.Attachments[0].Blocks), 50)
-	require.Contains(t, m.plain(), "… and ")
-	require.Contains(t, m.plain(), "entity_2 failed after", "trouble comes first")
-	require.NotContains(t, m.plain(), "entity_0 ")
 }
 
-func TestRenderListsAUsualCatalogueCompletely(t *testing.T) {
+func TestRenderListsWhatChangedBeforeWhatDidNot(t *testing.T) {
 	t.Parallel()
 	n := sample()
-	n.Data.Results = nil
+	n.Run.Results = nil
 	for i := range 190 {
-		n.Data.Results = append(n.Data.Results, events.Result{
-			Entity: fmt.Sprintf("entity_%d", i), Status: events.StatusCompleted, Fetched: 25000, Inserted: 20, Unchanged: 24980,
-		})
+		r := events.Result{Entity: fmt.Sprintf("entity_%d", i), Status: events.StatusCompleted, Fetched: 25000, Unchanged: 25000}
+		if i%10 == 9 {
+			r.Inserted = 20
+		}
+		n.Run.Results = append(n.Run.Results, r)
 	}
-	plain := render(n).plain()
-	require.Contains(t, plain, "entity_0 25,000 read")
-	require.Contains(t, plain, "entity_150 25,000 read")
+	plain := rendered(n).plain()
+	require.Contains(t, plain, "entity_189 25,000 read, 20 inserted")
+	require.Less(t, strings.Index(plain, "entity_189 "), strings.Index(plain, "entity_0 "))
+	require.Regexp(t, `… and \d+ entities more`, plain)
+}
+
+func TestRenderNamesTheRunWithoutALink(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, renderer{now: ended}.message(news()).plain(), "Run 42 ")
+	withdrawn := sample()
+	withdrawn.Run.RunNumber = 0
+	require.NotContains(t, rendered(withdrawn).plain(), "Run")
+	sly := sample()
+	sly.Run.WorkflowID = "x|click here><!channel>&"
+	require.Contains(t, rendered(sly).Attachments[0].Blocks[0].Text.Text,
+		"*Run* <https://temporal.example.com/x%7Cclick%20here%3E%3C%21channel%3E&amp;/r1?a=1&amp;run=42|42>")
 }
 
 func TestClip(t *testing.T) {

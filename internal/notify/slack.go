@@ -22,6 +22,7 @@ import (
 type SlackOptions struct {
 	URL    string            // incoming webhook, a secret; empty: messages are logged instead
 	URLs   map[string]string // incoming webhook by Slack channel, for those that have their own
+	RunURL string            // where a run is shown, with {workflowId}, {runId} or {runNumber} in it; may be empty
 	HTTP   *http.Client      // nil: one with a timeout of ten seconds
 	Logger zerolog.Logger
 	Now    func() time.Time // the clock, time.Now when nil
@@ -31,12 +32,20 @@ type SlackOptions struct {
 type Slack struct {
 	fallback address
 	byName   map[string]address
+	runURL   string
 	http     *http.Client
 	logger   zerolog.Logger
 	now      func() time.Time
 
 	mu    sync.Mutex
-	quiet map[address]time.Time // until when a webhook asked to be left alone
+	quiet map[address]*rest
+}
+
+// rest is how long a webhook is left alone: as long as it asked for, or longer with each
+// failure in a row. What waits for it then comes back at once, and not one by one.
+type rest struct {
+	until    time.Time
+	failures uint64
 }
 
 // address is a webhook URL. Whoever prints it sees stars.
@@ -49,8 +58,8 @@ func (address) MarshalJSON() ([]byte, error) { return []byte(`"***"`), nil }
 // NewSlack makes a Slack channel. It refuses a URL that cannot be a webhook.
 func NewSlack(o SlackOptions) (*Slack, error) {
 	s := &Slack{
-		fallback: address(o.URL), byName: map[string]address{},
-		logger: o.Logger, now: o.Now, quiet: map[address]time.Time{},
+		fallback: address(o.URL), byName: map[string]address{}, runURL: o.RunURL,
+		logger: o.Logger, now: o.Now, quiet: map[address]*rest{},
 	}
 	problems := []error{checkURL("SLACK_WEBHOOK_URL", o.URL)}
 	for name, to := range o.URLs {
@@ -95,30 +104,34 @@ func withoutRedirects(given *http.Client) *http.Client {
 	return &client
 }
 
-// Send posts a notification, or logs it where no webhook is configured.
-func (s *Slack) Send(ctx context.Context, n Notification) error {
-	m := render(n)
-	to, ok := s.byName[n.To]
+// Send posts one message, or logs it where no webhook is configured.
+func (s *Slack) Send(ctx context.Context, list []Notification) error {
+	name := list[0].To
+	m := renderer{runURL: s.runURL, now: s.now()}.message(list)
+	to, ok := s.byName[name]
 	if !ok {
 		to = s.fallback
 	}
 	if to == "" {
-		s.logger.Info().Str("workflow_id", n.Data.WorkflowID).Str("event_id", n.EventID).
-			Str("text", m.plain()).Msg("would send to " + n.To)
+		s.logger.Info().Str("event_id", list[0].EventID).Str("text", m.plain()).Msg("would send to " + name)
 		return nil
 	}
 	if wait := s.quietFor(to); wait > 0 {
-		return &Error{To: n.To, Text: "Slack asked to wait", After: wait}
+		return &Error{To: name, Text: "left alone for a while", After: wait}
 	}
 	body, err := json.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("encode notification for %s: %w", n.To, err)
+		return fmt.Errorf("encode notification for %s: %w", name, err)
 	}
 	failure := s.post(ctx, to, body)
 	if failure == nil {
+		s.answered(to)
 		return nil
 	}
-	failure.To = n.To
+	if !failure.Permanent && ctx.Err() == nil {
+		failure.After = s.keepQuiet(to, failure.After)
+	}
+	failure.To = name
 	failure.Text = to.redact(failure.Text)
 	return failure
 }
@@ -136,10 +149,10 @@ func (s *Slack) post(ctx context.Context, to address, body []byte) *Error {
 	}
 	defer response.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, 300)) // only quoted; the status decides
-	return s.judge(to, response, strings.TrimSpace(string(answer)))
+	return s.judge(response, strings.TrimSpace(string(answer)))
 }
 
-func (s *Slack) judge(to address, response *http.Response, answer string) *Error {
+func (s *Slack) judge(response *http.Response, answer string) *Error {
 	status := response.StatusCode
 	failure := &Error{Status: status, Text: answer}
 	if answer == "" {
@@ -150,9 +163,7 @@ func (s *Slack) judge(to address, response *http.Response, answer string) *Error
 		return nil
 	case status == http.StatusTooManyRequests:
 		failure.After = s.retryAfter(response.Header.Get("Retry-After"))
-		s.keepQuiet(to, failure.After)
 	case status == http.StatusRequestTimeout, status >= 500:
-		// the next delivery decides how long to wait
 	default:
 		failure.Permanent = true
 	}
@@ -194,14 +205,35 @@ func (s *Slack) retryAfter(header string) time.Duration {
 	return min(max(wait, time.Second), 10*time.Minute)
 }
 
-func (s *Slack) keepQuiet(to address, wait time.Duration) {
+// keepQuiet leaves a webhook alone for as long as it asks, or as its failures suggest,
+// and returns how long that is.
+func (s *Slack) keepQuiet(to address, asked time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.quiet[to] = s.now().Add(wait)
+	r := s.quiet[to]
+	if r == nil {
+		r = &rest{}
+		s.quiet[to] = r
+	}
+	if asked == 0 {
+		r.failures++
+		asked = backoff(r.failures)
+	}
+	r.until = s.now().Add(asked)
+	return asked
+}
+
+func (s *Slack) answered(to address) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.quiet, to)
 }
 
 func (s *Slack) quietFor(to address) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.quiet[to].Sub(s.now())
+	if r := s.quiet[to]; r != nil {
+		return r.until.Sub(s.now())
+	}
+	return 0
 }

@@ -38,7 +38,17 @@ func slack(t *testing.T, o SlackOptions) *Slack {
 }
 
 func sample() Notification {
-	return Notification{To: "#sync-alerts", Outcome: Completed, Data: outcomeData(), EventID: "42/com.lazi.sync.completed.v1"}
+	return Notification{
+		To: "#sync-alerts", Outcome: Completed, Run: outcomeData(), EventID: "42/com.lazi.sync.completed.v1", At: ended,
+	}
+}
+
+// news is one notification, to send.
+func news() []Notification { return []Notification{sample()} }
+
+// rendered is a message as it reads a minute after the run ended.
+func rendered(list ...Notification) message {
+	return renderer{runURL: "https://temporal.example.com/{workflowId}/{runId}?a=1&run={runNumber}", now: ended.Add(time.Minute)}.message(list)
 }
 
 func TestSendPosts(t *testing.T) {
@@ -50,8 +60,9 @@ func TestSendPosts(t *testing.T) {
 		}
 		fmt.Fprint(w, "ok")
 	})
-	require.NoError(t, slack(t, SlackOptions{URL: url}).Send(t.Context(), sample()))
-	require.Equal(t, render(sample()), got)
+	o := SlackOptions{URL: url, RunURL: "https://temporal.example.com/{workflowId}/{runId}?a=1&run={runNumber}", Now: func() time.Time { return ended }}
+	require.NoError(t, slack(t, o).Send(t.Context(), news()))
+	require.Equal(t, rendered(sample()), got)
 	require.Equal(t, "#sync-alerts", got.Channel)
 }
 
@@ -65,7 +76,7 @@ func TestSendJudgesEveryStatus(t *testing.T) {
 	})
 	for code := 200; code <= 599; code++ {
 		status.Store(int64(code))
-		err := slack(t, SlackOptions{URL: url}).Send(t.Context(), sample())
+		err := slack(t, SlackOptions{URL: url}).Send(t.Context(), news())
 		if code < 300 {
 			require.NoError(t, err, code)
 			continue
@@ -100,13 +111,13 @@ func TestSendKeepsQuietAsLongAsSlackAsks(t *testing.T) {
 			s := slack(t, SlackOptions{URL: url, Now: func() time.Time { return now }})
 			for range 3 {
 				var failure *Error
-				require.ErrorAs(t, s.Send(t.Context(), sample()), &failure)
+				require.ErrorAs(t, s.Send(t.Context(), news()), &failure)
 				require.False(t, failure.Permanent)
 				require.Equal(t, want, failure.RetryAfter())
 			}
 			require.EqualValues(t, 1, posts.Load(), "Slack is left alone until the time has passed")
 			now = now.Add(want)
-			require.Error(t, s.Send(t.Context(), sample()))
+			require.Error(t, s.Send(t.Context(), news()))
 			require.EqualValues(t, 2, posts.Load())
 		})
 	}
@@ -122,7 +133,7 @@ func TestSendChoosesTheWebhookOfTheChannel(t *testing.T) {
 	for _, to := range []string{"#ops", "#sync-alerts", "#ops"} {
 		n := sample()
 		n.To = to
-		require.NoError(t, s.Send(t.Context(), n))
+		require.NoError(t, s.Send(t.Context(), []Notification{n}))
 	}
 	require.EqualValues(t, 2, own.Load())
 	require.EqualValues(t, 1, fallback.Load())
@@ -131,11 +142,38 @@ func TestSendChoosesTheWebhookOfTheChannel(t *testing.T) {
 func TestSendWithoutWebhookLogs(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	require.NoError(t, slack(t, SlackOptions{Logger: zerolog.New(&log)}).Send(t.Context(), sample()))
+	o := SlackOptions{Logger: zerolog.New(&log), Now: func() time.Time { return ended }}
+	require.NoError(t, slack(t, o).Send(t.Context(), news()))
 	var line map[string]string
 	require.NoError(t, json.Unmarshal(log.Bytes(), &line))
 	require.Equal(t, "would send to #sync-alerts", line["message"])
-	require.Equal(t, render(sample()).plain(), line["text"])
+	require.Equal(t, renderer{now: ended}.message(news()).plain(), line["text"])
+}
+
+// One that does not answer is asked again later and later, whatever there is to send;
+// everything that waits for it may come back at the same moment.
+func TestSendLeavesAWebhookAloneThatFails(t *testing.T) {
+	t.Parallel()
+	var posts atomic.Int64
+	status := http.StatusServiceUnavailable
+	url := webhook(t, func(w http.ResponseWriter, _ *http.Request) { posts.Add(1); w.WriteHeader(status) })
+	now := ended
+	s := slack(t, SlackOptions{URL: url, Now: func() time.Time { return now }})
+	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
+		for range 3 {
+			var failure *Error
+			require.ErrorAs(t, s.Send(t.Context(), news()), &failure)
+			require.Equal(t, want*time.Second, failure.RetryAfter())
+		}
+		require.EqualValues(t, i+1, posts.Load())
+		now = now.Add(want * time.Second)
+	}
+	status = http.StatusOK
+	require.NoError(t, s.Send(t.Context(), news()))
+	status = http.StatusServiceUnavailable
+	var failure *Error
+	require.ErrorAs(t, s.Send(t.Context(), news()), &failure)
+	require.Equal(t, time.Second, failure.RetryAfter(), "it begins anew")
 }
 
 // No way of failing may show the webhook's URL: it is a password.
@@ -178,9 +216,9 @@ func TestSecretNeverShows(t *testing.T) {
 			}
 			s := slack(t, o)
 			d := deliver(t, events.Failed, outcomeData())
-			require.NoError(t, New(Options{Channel: s, Logger: logger}).Handle(t.Context(), d))
+			require.NoError(t, New(Options{Channel: s, Logger: logger}).Handle(t.Context(), one(d)))
 			logger.Info().Interface("slack", s.fallback).Msg(fmt.Sprintf("%v %+v %#v %s", s.fallback, s.byName, s.byName, s.fallback))
-			for _, seen := range []string{log.String(), strings.Join(d.settled, " "), fmt.Sprint(s.Send(t.Context(), sample()))} {
+			for _, seen := range []string{log.String(), strings.Join(d.settled, " "), fmt.Sprint(s.Send(t.Context(), news()))} {
 				require.NotContains(t, seen, "sEcReT")
 				require.NotContains(t, seen, "T000")
 			}
@@ -194,7 +232,7 @@ func TestSendStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var failure *Error
-	require.ErrorAs(t, slack(t, SlackOptions{URL: url}).Send(ctx, sample()), &failure)
+	require.ErrorAs(t, slack(t, SlackOptions{URL: url}).Send(ctx, news()), &failure)
 	require.False(t, failure.Permanent)
 }
 

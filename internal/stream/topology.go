@@ -90,8 +90,8 @@ func eventStream() declaredStream {
 	c.MaxAge = 30 * day
 	c.MaxBytes = 512 * mib
 	return declaredStream{config: c, consumers: []declaredConsumer{{
-		config: durable(ConsumerNotifier, 100,
-			events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject),
+		config: durable(ConsumerNotifier, 1000, // also what waits to be told with its count
+			events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject, events.Rejected.Subject),
 		since: time.Hour, // a consumer lost and declared again must not tell a month of outcomes once more
 	}}}
 }
