@@ -34,7 +34,7 @@ func TestDeclareIsIdempotent(t *testing.T) {
 	changes, err = r.conn.Declare(ctx(t))
 	require.NoError(t, err)
 	require.Empty(t, changes)
-	drift, err := r.conn.Drift(ctx(t))
+	drift, err := r.conn.Drift(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
 	require.Empty(t, drift)
 }
@@ -57,7 +57,7 @@ func TestDriftIsShownFieldByFieldAndMended(t *testing.T) {
 	require.NoError(t, r.js.DeleteConsumer(ctx(t), stream.StreamEvents, stream.ConsumerNotifier))
 	require.NoError(t, r.js.DeleteStream(ctx(t), stream.StreamProgress))
 
-	drift, err := r.conn.Drift(ctx(t))
+	drift, err := r.conn.Drift(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
 	require.Equal(t, []stream.Difference{
 		{Object: "stream SYNC_COMMANDS", Field: "discard", Want: "DiscardNew", Got: "DiscardOld"},
@@ -80,7 +80,7 @@ func TestDriftIsShownFieldByFieldAndMended(t *testing.T) {
 		"consumer SYNC_EVENTS/notifier: created",
 		"stream SYNC_PROGRESS: created",
 	}, changes)
-	drift, err = r.conn.Drift(ctx(t))
+	drift, err = r.conn.Drift(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
 	require.Empty(t, drift)
 	require.Equal(t, "ops", r.config(t, stream.StreamCommands).Metadata["owner"], "what is not declared stays")
@@ -118,7 +118,7 @@ func TestProgressIsKeptAgainAfterTheServerRestarted(t *testing.T) {
 	r.stopServer(t)
 	r.startServer(t)
 	require.Eventually(t, func() bool {
-		drift, err := r.conn.Drift(soon(t))
+		drift, err := r.conn.Drift(soon(t), stream.Consumers()...)
 		return err == nil && len(drift) == 0
 	}, patience, tick)
 }
@@ -131,7 +131,7 @@ func TestANewServerIsLeftToDeclare(t *testing.T) {
 	r.startServer(t)
 	require.Eventually(t, func() bool { return r.log.count(`"connected to NATS"`) == 2 }, patience, tick)
 	require.ErrorContains(t, r.conn.Ready(ctx(t)), "stream SYNC_COMMANDS is missing")
-	drift, err := r.conn.Drift(ctx(t))
+	drift, err := r.conn.Drift(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
 	require.Len(t, drift, 5)
 	_, err = r.conn.Declare(ctx(t))

@@ -35,8 +35,9 @@ var (
 	}
 )
 
-// Drift lists what is not as declared, without changing anything.
-func (c *Conn) Drift(ctx context.Context) ([]Difference, error) {
+// Drift lists what is not as declared, without changing anything: every stream, and
+// the consumers named. A user who reads one may not be allowed to see others.
+func (c *Conn) Drift(ctx context.Context, consumers ...string) ([]Difference, error) {
 	var all []Difference
 	for _, want := range topology() {
 		object := "stream " + want.config.Name
@@ -49,7 +50,7 @@ func (c *Conn) Drift(ctx context.Context) ([]Difference, error) {
 			return all, lookupError(object, err)
 		}
 		all = append(all, compareStream(want.config, found.CachedInfo().Config)...)
-		for _, consumer := range want.consumers {
+		for _, consumer := range want.named(consumers) {
 			differences, err := c.consumerDrift(ctx, want.config.Name, consumer.config)
 			if err != nil {
 				return all, err

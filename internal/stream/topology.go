@@ -49,6 +49,11 @@ type declaredStream struct {
 // volatile streams live in memory: a restart of the server loses them.
 func (d declaredStream) volatile() bool { return d.config.Storage == jetstream.MemoryStorage }
 
+// named are the stream's consumers of those names.
+func (d declaredStream) named(names []string) []declaredConsumer {
+	return slices.DeleteFunc(slices.Clone(d.consumers), func(c declaredConsumer) bool { return !slices.Contains(names, c.config.Name) })
+}
+
 type declaredConsumer struct {
 	config jetstream.ConsumerConfig
 	// since limits how far back a consumer looks when it is created on a stream
@@ -162,6 +167,16 @@ func durable(name string, maxAckPending int, subjects ...string) jetstream.Consu
 		MaxDeliver:     maxDeliver,
 		MaxAckPending:  maxAckPending,
 	}
+}
+
+// Consumers are the names of all durable consumers.
+func Consumers() (names []string) {
+	for _, s := range topology() {
+		for _, c := range s.consumers {
+			names = append(names, c.config.Name)
+		}
+	}
+	return names
 }
 
 // streamOf finds the stream that carries a subject.

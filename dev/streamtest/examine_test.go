@@ -1,0 +1,76 @@
+package streamtest
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+func TestStreamsShowHowFullTheyAreAndWhoReadsThem(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.ready(t)
+	for range 3 {
+		_, err := r.js.Publish(ctx(t), events.Requested.Subject, []byte(`{"mode":"full"}`))
+		require.NoError(t, err)
+	}
+	states, err := r.conn.Streams(ctx(t), stream.Consumers()...)
+	require.NoError(t, err)
+	require.Len(t, states, 4)
+	commands := states[0]
+	require.Equal(t, stream.StreamCommands, commands.Name)
+	require.EqualValues(t, 3, commands.Messages)
+	require.NotZero(t, commands.Bytes)
+	require.Equal(t, stream.ConsumerRequests, commands.Consumers[0].Name)
+	require.EqualValues(t, 3, commands.Consumers[0].Waiting)
+	require.Zero(t, commands.Consumers[0].Pulls)
+	server, err := r.conn.Server(ctx(t))
+	require.NoError(t, err)
+	require.NotEmpty(t, server.Version)
+	require.Positive(t, server.Answers)
+}
+
+func TestProvingAPermissionStoresNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.ready(t)
+	require.NoError(t, r.conn.MayPublish(ctx(t), events.Requested.Subject))
+	require.NoError(t, r.conn.MayAcknowledge(ctx(t), stream.ConsumerRequests))
+	states, err := r.conn.Streams(ctx(t), stream.Consumers()...)
+	require.NoError(t, err)
+	require.Zero(t, states[0].Messages)
+}
+
+func TestLackingPermissionsAreNamed(t *testing.T) {
+	t.Parallel()
+	s := privateServer(t, &server.Options{
+		Port: server.RANDOM_PORT, StoreDir: t.TempDir(), JetStream: true,
+		Users: []*server.User{{Username: "owner", Password: "p"}, {Username: "reader", Password: "p", Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Allow: []string{"$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.SYNC_COMMANDS.bridge-requests"}},
+		}}},
+	})
+	owner := connect(t, "nats://owner:p@"+hostPort(t, s).Host, &logBook{})
+	_, err := owner.Declare(ctx(t))
+	require.NoError(t, err)
+
+	reader := connect(t, "nats://reader:p@"+hostPort(t, s).Host, &logBook{})
+	require.Eventually(t, func() bool { return reader.Ready(soon(t)) == nil }, patience, tick)
+	err = reader.MayPublish(ctx(t), events.Requested.Subject)
+	require.ErrorIs(t, err, nats.ErrPermissionViolation)
+	require.ErrorContains(t, err, events.Requested.Subject)
+	err = reader.MayAcknowledge(ctx(t), stream.ConsumerRequests)
+	require.ErrorIs(t, err, nats.ErrPermissionViolation)
+	require.NoError(t, owner.MayAcknowledge(ctx(t), stream.ConsumerRequests))
+
+	// Only what a role reads is looked at: the others' consumers are not its business.
+	_, err = reader.Streams(ctx(t), stream.ConsumerRequests)
+	require.NoError(t, err)
+	differences, err := reader.Drift(ctx(t), stream.ConsumerRequests)
+	require.NoError(t, err)
+	require.Empty(t, differences)
+}

@@ -1,0 +1,148 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// codeOtherStream is the server's answer to a message that names the stream it expects
+// to be stored in, where another takes its subject.
+const codeOtherStream jetstream.ErrorCode = 10060
+
+// noStream is the name of no stream.
+const noStream = "LAZISYNC_NO_SUCH_STREAM"
+
+// probeTimeout is for an answer that does not come where a permission lacks.
+const probeTimeout = 2 * time.Second
+
+// ServerState is what a NATS server tells of itself.
+type ServerState struct {
+	Address string // without a password
+	Version string
+	Answers time.Duration // how long a round trip took
+	TLS     bool
+}
+
+// StreamState is how full a stream is, and who reads it.
+type StreamState struct {
+	Name      string
+	Messages  uint64
+	Bytes     uint64
+	MaxBytes  int64 // -1 for no limit
+	MaxAge    time.Duration
+	Newest    time.Time // when the latest message was stored
+	Consumers []ConsumerState
+}
+
+// ConsumerState is how far a durable consumer is.
+type ConsumerState struct {
+	Name    string
+	Waiting uint64 // messages that were never delivered
+	Unacked int    // messages that were delivered and not settled
+	Pulls   int    // requests for messages that wait: 0 where nobody consumes
+}
+
+// Server looks at the server this connection uses.
+func (c *Conn) Server(context.Context) (ServerState, error) {
+	if !c.nc.IsConnected() {
+		return ServerState{}, c.disconnected()
+	}
+	took, err := c.nc.RTT()
+	if err != nil {
+		return ServerState{}, fmt.Errorf("ask NATS for an answer: %w", err)
+	}
+	return ServerState{
+		Address: c.nc.ConnectedUrlRedacted(), Version: c.nc.ConnectedServerVersion(), Answers: took, TLS: c.nc.TLSRequired(),
+	}, nil
+}
+
+// Streams looks at the declared streams that are there, and at the consumers named.
+func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState, error) {
+	var states []StreamState
+	for _, declared := range topology() {
+		found, err := c.js.Stream(ctx, declared.config.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		if err != nil {
+			return states, lookupError("stream "+declared.config.Name, err)
+		}
+		info := found.CachedInfo()
+		state := StreamState{
+			Name: info.Config.Name, Messages: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes,
+			MaxAge: info.Config.MaxAge, Newest: info.State.LastTime,
+		}
+		for _, consumer := range declared.named(consumers) {
+			known, err := c.js.Consumer(ctx, declared.config.Name, consumer.config.Name)
+			if errors.Is(err, jetstream.ErrConsumerNotFound) {
+				continue
+			}
+			if err != nil {
+				return states, lookupError("consumer "+declared.config.Name+"/"+consumer.config.Name, err)
+			}
+			at := known.CachedInfo()
+			state.Consumers = append(state.Consumers, ConsumerState{
+				Name: consumer.config.Name, Waiting: at.NumPending, Unacked: at.NumAckPending, Pulls: at.NumWaiting,
+			})
+		}
+		states = append(states, state)
+	}
+	return states, nil
+}
+
+// MayPublish says why this user cannot publish on a subject of a declared stream, or
+// nil. Nothing is stored: the message asks for a stream that does not exist, and only
+// who may publish hears that it is refused for that.
+func (c *Conn) MayPublish(ctx context.Context, subject string) error {
+	ctx, stop := context.WithTimeout(ctx, probeTimeout)
+	defer stop()
+	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedStreamHeader: {noStream}}}
+	_, err := c.js.PublishMsg(ctx, m)
+	var refused *jetstream.APIError
+	if errors.As(err, &refused) && refused.ErrorCode == codeOtherStream {
+		return nil
+	}
+	if err == nil {
+		return fmt.Errorf("publish on %s: the server took a message meant for stream %s", subject, noStream)
+	}
+	if denied := c.denied(subject); denied != nil { // else there is nothing but a timeout to see
+		err = denied
+	}
+	return fmt.Errorf("publish on %s: %w", subject, publishError(err))
+}
+
+// MayAcknowledge says why this user cannot acknowledge what a consumer delivers, or
+// nil. Without that permission every acknowledgement is lost without an error. What is
+// sent is a sign of life for a message that does not exist.
+func (c *Conn) MayAcknowledge(ctx context.Context, consumer string) error {
+	stream, ok := streamOfConsumer(consumer)
+	if !ok {
+		return fmt.Errorf("consumer %q is not declared", consumer)
+	}
+	subject := fmt.Sprintf("$JS.ACK.%s.%s.1.0.0.0.0", stream, consumer)
+	if err := c.nc.Publish(subject, []byte("+WPI")); err != nil {
+		return fmt.Errorf("acknowledge for %s: %w", consumer, err)
+	}
+	if err := c.nc.FlushWithContext(ctx); err != nil { // a complaint comes before the answer to this
+		return fmt.Errorf("acknowledge for %s: %w", consumer, err)
+	}
+	if err := c.denied(subject); err != nil {
+		return fmt.Errorf("acknowledge for %s: %w", consumer, err)
+	}
+	return nil
+}
+
+// denied is the server's complaint about a subject, if that is the last we heard.
+func (c *Conn) denied(subject string) error {
+	last := c.nc.LastError()
+	if errors.Is(last, nats.ErrPermissionViolation) && strings.Contains(last.Error(), `"`+subject+`"`) {
+		return last
+	}
+	return nil
+}
