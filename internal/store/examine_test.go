@@ -1,0 +1,77 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+func TestExamineTellsOfTheServer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.beginFull("a", "customers")
+	x, err := f.Examine(t.Context(), store.StoresPages)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, x.Version, store.MinVersion)
+	require.Equal(t, "UTF8", x.Encoding)
+	require.Empty(t, x.Missing)
+	require.Empty(t, x.Denied)
+	require.False(t, x.ReadOnly)
+	require.Less(t, x.Skew.Abs().Seconds(), 5.0)
+	require.Equal(t, 1, x.Undecided)
+	require.Contains(t, x.Summary(), "PostgreSQL 1")
+}
+
+func TestExamineOfAnEmptyDatabaseNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	x, err := openStore(t, pgtest.Database(t)).Examine(t.Context(), store.StoresPages)
+	require.NoError(t, err)
+	require.Equal(t, []string{"lazisync's schema raw"}, x.Missing)
+}
+
+func TestExamineNamesThePrivilegesThatLack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	role := "reader_" + f.name()
+	f.exec(fmt.Sprintf(`create role %s login password 'p'`, role))
+	t.Cleanup(func() { // roles outlive the database of a test
+		_, err := f.db.Exec(context.Background(), fmt.Sprintf(`drop owned by %[1]s; drop role %[1]s`, role))
+		require.NoError(t, err)
+	})
+	as := openStore(t, f.as(role))
+
+	x, err := as.Examine(t.Context(), store.Reads)
+	require.NoError(t, err)
+	require.Equal(t, []string{"usage on schema raw"}, x.Denied)
+
+	f.exec(fmt.Sprintf(`grant usage on schema raw to %[1]s; grant select on all tables in schema raw to %[1]s; grant insert on raw.st_customers to %[1]s`, role))
+	x, err = as.Examine(t.Context(), store.Reads)
+	require.NoError(t, err)
+	require.Empty(t, x.Denied)
+	x, err = as.Examine(t.Context(), store.StoresPages)
+	require.NoError(t, err)
+	require.Contains(t, x.Denied, "update on raw.st_customers")
+	require.NotContains(t, x.Denied, "insert on raw.st_customers")
+	x, err = as.Examine(t.Context(), store.KeepsLedger)
+	require.NoError(t, err)
+	require.Contains(t, x.Denied, "insert on raw.sync_requests")
+	require.NotContains(t, x.Denied, "update on raw.st_customers")
+}
+
+// name is that of the test's database.
+func (f *fixture) name() string { return get[string](f, "select current_database()") }
+
+// as is the database's URL for another user.
+func (f *fixture) as(user string) string {
+	f.Helper()
+	u, err := url.Parse(f.url)
+	require.NoError(f, err)
+	u.User = url.UserPassword(user, "p")
+	return u.String()
+}
