@@ -77,7 +77,7 @@ func newRoot(c *cli) *cobra.Command {
 		c.control("pause", "Ask for no further page until resumed"),
 		c.control("resume", "Go on with a paused run"),
 		c.control("cancel", "End a run, keeping what is stored"),
-		c.status(), c.schedules(), c.deadletter(), c.config(), c.entities(), c.simulator(), c.healthcheck(),
+		c.status(), c.doctor(), c.schedules(), c.deadletter(), c.config(), c.entities(), c.simulator(), c.healthcheck(),
 	)
 	return root
 }

@@ -28,6 +28,7 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		"no id":              {"pause"},
 		"bad sequence":       {"deadletter", "show", "first"},
 		"nothing to replay":  {"deadletter", "replay"},
+		"unknown role":       {"doctor", "--role", "janitor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +68,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	require.Zero(t, code)
 	for _, command := range []string{
 		"serve", "bridge", "worker", "notifier", "gateway", "migrate", "request", "pause", "resume", "cancel",
-		"status", "deadletter", "config", "entities", "simulator", "healthcheck",
+		"status", "doctor", "deadletter", "config", "entities", "simulator", "healthcheck",
 	} {
 		require.Contains(t, stdout, "  "+command)
 	}

@@ -116,6 +116,12 @@ func (p *process) stop(t *testing.T) time.Duration {
 // run runs a command of lazisync to its end.
 func (w *world) run(t *testing.T, args ...string) result { return w.begin(t, args...).wait(t) }
 
+// runWith is run with some variables set otherwise.
+func (w *world) runWith(t *testing.T, set []string, args ...string) result {
+	t.Helper()
+	return w.beginWith(t, set, args...).wait(t)
+}
+
 // command is a command of lazisync under way.
 type command struct {
 	cmd    *exec.Cmd
@@ -133,8 +139,13 @@ type result struct {
 // begin starts a command of lazisync.
 func (w *world) begin(t *testing.T, args ...string) *command {
 	t.Helper()
+	return w.beginWith(t, nil, args...)
+}
+
+func (w *world) beginWith(t *testing.T, set []string, args ...string) *command {
+	t.Helper()
 	c := &command{cmd: exec.Command(program(t), args...), out: &logBook{}, ended: make(chan struct{})}
-	c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr = w.environ(), c.out, &c.errors
+	c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr = w.environ(set...), c.out, &c.errors
 	c.cmd.SysProcAttr = dieWithParent()
 	require.NoError(t, c.cmd.Start())
 	go func() {

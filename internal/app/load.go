@@ -46,6 +46,16 @@ var (
 	ScheduleRole = Role{Name: "schedules", needs: []string{"SERVICETITAN_TENANT_ID"}}
 )
 
+// FindRole finds a role that runs by its name.
+func FindRole(name string) (Role, bool) {
+	for _, r := range []Role{ServeRole, BridgeRole, WorkerRole, NotifierRole, GatewayRole} {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Role{}, false
+}
+
 // Problems are everything wrong with the configuration, found at once.
 type Problems []string
 

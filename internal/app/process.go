@@ -85,16 +85,21 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 		}
 		p.checks = append(p.checks, gateway.Check{Name: "temporal", Probe: p.temporalReady})
 	}
-	st := p.cfg.ServiceTitan
+	p.source = newSource(p.cfg, p.log)
+	return nil
+}
+
+// newSource makes the client of ServiceTitan. It connects to nothing.
+func newSource(cfg *Config, log zerolog.Logger) *servicetitan.Client {
+	st := cfg.ServiceTitan
 	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
-	for _, t := range p.cfg.Tenants {
+	for _, t := range cfg.Tenants {
 		tenants[t.ID] = servicetitan.Credentials{ClientID: t.ClientID, ClientSecret: t.ClientSecret, AppKey: t.AppKey}
 		budgets[t.ID] = t.RequestsPerSecond
 	}
-	p.source = servicetitan.New(servicetitan.Options{
-		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Logger: p.log,
+	return servicetitan.New(servicetitan.Options{
+		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Logger: log,
 	})
-	return nil
 }
 
 func (p *process) temporalReady(ctx context.Context) error {

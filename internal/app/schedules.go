@@ -35,20 +35,31 @@ func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]str
 	}
 	defer c.Close()
 	var changes []string
-	for _, t := range cfg.Tenants {
-		for _, s := range []struct {
-			mode events.Mode
-			cron string
-		}{{events.Incremental, t.ScheduleIncremental}, {events.Full, t.ScheduleFull}} {
-			want := scheduleOptions(cfg, t, s.mode, s.cron)
-			change, err := applySchedule(ctx, c, want, s.cron)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", want.ID, err)
-			}
-			changes = append(changes, want.ID+": "+change)
+	for _, s := range schedulesOf(cfg) {
+		want := s.options(cfg)
+		change, err := applySchedule(ctx, c, want, s.cron)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", want.ID, err)
 		}
+		changes = append(changes, want.ID+": "+change)
 	}
 	return changes, nil
+}
+
+// configuredSchedule is one that the configuration wants or, with off, does not.
+type configuredSchedule struct {
+	tenant Tenant
+	mode   events.Mode
+	cron   string
+}
+
+func (s configuredSchedule) id() string { return workflows.ScheduleID(s.mode, s.tenant.ID) }
+
+func schedulesOf(cfg *Config) (all []configuredSchedule) {
+	for _, t := range cfg.Tenants {
+		all = append(all, configuredSchedule{t, events.Incremental, t.ScheduleIncremental}, configuredSchedule{t, events.Full, t.ScheduleFull})
+	}
+	return all
 }
 
 func applySchedule(ctx context.Context, c client.Client, want client.ScheduleOptions, cron string) (string, error) {
@@ -78,21 +89,21 @@ func applySchedule(ctx context.Context, c client.Client, want client.ScheduleOpt
 	})
 }
 
-// scheduleOptions are a schedule as it should be. Its expression stands behind it as a
+// options are a schedule as it should be. Its expression stands behind it as a
 // comment, too: that is all Temporal keeps of it to show. What it starts ends by itself at
 // last, should its request never get an outcome because it was rejected.
-func scheduleOptions(cfg *Config, t Tenant, mode events.Mode, cron string) client.ScheduleOptions {
-	id := workflows.ScheduleID(mode, t.ID)
+func (s configuredSchedule) options(cfg *Config) client.ScheduleOptions {
+	id := s.id()
 	limits := cfg.limits()
 	return client.ScheduleOptions{
 		ID:            id,
-		Spec:          client.ScheduleSpec{CronExpressions: []string{cron + " # " + cron}, TimeZoneName: t.Timezone.String()},
+		Spec:          client.ScheduleSpec{CronExpressions: []string{s.cron + " # " + s.cron}, TimeZoneName: s.tenant.Timezone.String()},
 		Overlap:       enums.SCHEDULE_OVERLAP_POLICY_SKIP,
 		CatchupWindow: catchUp,
 		Action: &client.ScheduleWorkflowAction{
 			ID:        id,
 			Workflow:  workflows.ScheduledSync,
-			Args:      []any{workflows.ScheduledSyncInput{Schedule: id, TenantID: t.ID, Mode: mode}},
+			Args:      []any{workflows.ScheduledSyncInput{Schedule: id, TenantID: s.tenant.ID, Mode: s.mode}},
 			TaskQueue: cfg.Temporal.TaskQueue,
 
 			WorkflowExecutionTimeout: limits.ExecutionTimeout(),

@@ -20,45 +20,32 @@ const triggerPatience = 5 * time.Second
 // schedules shows and steers our schedules in Temporal.
 type schedules struct {
 	client client.ScheduleClient
-	ours   []ownSchedule // that may exist
-}
-
-// ownSchedule names the syncs of one mode of a tenant.
-type ownSchedule struct {
-	id     string
-	tenant string
-	mode   events.Mode
+	ours   []configuredSchedule // that may exist
 }
 
 func newSchedules(c client.Client, cfg *Config) schedules {
-	s := schedules{client: c.ScheduleClient()}
-	for _, tenant := range cfg.TenantIDs() {
-		for _, mode := range []events.Mode{events.Incremental, events.Full} {
-			s.ours = append(s.ours, ownSchedule{workflows.ScheduleID(mode, tenant), tenant, mode})
-		}
-	}
-	return s
+	return schedules{client: c.ScheduleClient(), ours: schedulesOf(cfg)}
 }
 
 // Schedules looks each one up by itself: a list would be that of some seconds ago.
 func (s schedules) Schedules(ctx context.Context) ([]gateway.Schedule, error) {
 	var list []gateway.Schedule
 	for _, one := range s.ours {
-		d, err := s.client.GetHandle(ctx, one.id).Describe(ctx)
+		d, err := s.client.GetHandle(ctx, one.id()).Describe(ctx)
 		if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
 			continue // switched off
 		}
 		if err != nil {
-			return nil, fmt.Errorf("describe schedule %s: %w", one.id, err)
+			return nil, fmt.Errorf("describe schedule %s: %w", one.id(), err)
 		}
 		list = append(list, one.describe(d))
 	}
 	return list, nil
 }
 
-func (one ownSchedule) describe(d *client.ScheduleDescription) gateway.Schedule {
+func (one configuredSchedule) describe(d *client.ScheduleDescription) gateway.Schedule {
 	shown := gateway.Schedule{
-		ScheduleID: one.id, TenantID: one.tenant, Mode: one.mode,
+		ScheduleID: one.id(), TenantID: one.tenant.ID, Mode: one.mode,
 		NextRuns: []time.Time{}, Running: []string{},
 	}
 	if spec := d.Schedule.Spec; spec != nil {
@@ -141,7 +128,7 @@ func (s schedules) TriggerSchedule(ctx context.Context, id string) (workflowID s
 // handle is that of one of ours: others in the namespace are none of our business.
 func (s schedules) handle(ctx context.Context, id string) (client.ScheduleHandle, error) {
 	for _, one := range s.ours {
-		if one.id == id {
+		if one.id() == id {
 			return s.client.GetHandle(ctx, id), nil
 		}
 	}

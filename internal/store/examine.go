@@ -32,9 +32,9 @@ type Examination struct {
 	// What follows is looked at only where no privilege lacks.
 
 	Missing     []string // what a migration would make
-	Undecided   int // runs without an outcome
-	Unpublished int // outcomes that no stream is known to have
-	Rejected    int // records of the last day that could not be stored
+	Undecided   int      // runs without an outcome
+	Unpublished int      // outcomes that no stream is known to have
+	Rejected    int      // records of the last day that could not be stored
 }
 
 // Access is what a role of lazisync does with its tables.

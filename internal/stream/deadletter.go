@@ -42,6 +42,9 @@ type Parked struct {
 	Message  events.Message // as it came: subject, headers, bytes, and where it was stored
 }
 
+// DeadLetterSubject is where a message of a subject is parked.
+func DeadLetterSubject(subject string) string { return deadLetterPrefix + subject }
+
 // DeadLetter parks a message with its original bytes and headers and returns
 // where. The same message is parked once, however often this is called.
 func (c *Conn) DeadLetter(
@@ -55,7 +58,7 @@ func (c *Conn) DeadLetter(
 }
 
 func deadLetter(m events.Message, why events.Rejection, attempts uint64) *nats.Msg {
-	parked := &nats.Msg{Subject: deadLetterPrefix + m.Subject, Header: nats.Header{}, Data: m.Data}
+	parked := &nats.Msg{Subject: DeadLetterSubject(m.Subject), Header: nats.Header{}, Data: m.Data}
 	for name, values := range m.Header {
 		if reserved(name) {
 			name = headerOriginal + name

@@ -30,6 +30,10 @@ const (
 	day = 24 * time.Hour
 	mib = 1 << 20
 
+	// CommandAge is how long commands are kept. It must stay below the retention of
+	// the Temporal namespace: while a command can come again, its workflow ID must be known.
+	CommandAge = 7 * day
+
 	// ackWait is how long a handler may keep a message without a sign of life.
 	ackWait = time.Minute
 	// maxDeliver bounds the deliveries of one message. Past it JetStream hides the
@@ -69,13 +73,12 @@ func topology() []declaredStream {
 
 // commandStream keeps what others ask for. It is also the log of it, so acked
 // messages stay. A full stream refuses the publisher instead of dropping what
-// nobody has answered yet. MaxAge must stay below the retention of the Temporal
-// namespace: while a message can come again, its workflow ID must be known.
+// nobody has answered yet.
 func commandStream() declaredStream {
 	c := fileStream(StreamCommands, "Commands to lazisync: requests and control",
 		events.Requested.Subject, events.Control.Subject)
 	c.Discard = jetstream.DiscardNew
-	c.MaxAge = 7 * day
+	c.MaxAge = CommandAge
 	c.MaxBytes = 512 * mib
 	c.MaxMsgSize = 512 << 10 // above the limit of a command, so that one too large is answered and not just refused
 	return declaredStream{config: c, consumers: []declaredConsumer{

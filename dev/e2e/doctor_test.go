@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/lazi/lazisync/dev/fakeslack"
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+// examined is what lazisync doctor --json says of one check.
+type examined struct{ Verdict, Check, Detail, Mend string }
+
+// examine asks the doctor, and returns its findings by check.
+func (w *world) examine(t *testing.T, wantCode int, args ...string) map[string]examined {
+	t.Helper()
+	done := w.run(t, append([]string{"doctor", "--json"}, args...)...)
+	require.Equal(t, wantCode, done.code, done.out+done.errors)
+	var all []examined
+	require.NoError(t, json.Unmarshal([]byte(done.out), &all), done.out)
+	byCheck := map[string]examined{}
+	for _, f := range all {
+		require.Equal(t, f.Verdict == "ok", f.Mend == "", "%+v", f)
+		byCheck[f.Check] = f
+	}
+	return byCheck
+}
+
+func TestDoctorFindsAHealthySystemFine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{webhooks: true})
+	w.start(t, "serve")
+	w.full(t)
+	require.Eventually(t, func() bool { return w.run(t, "doctor").code == 0 }, patience, tick)
+
+	done := w.run(t, "doctor")
+	require.Zero(t, done.code, done.out)
+	require.NotContains(t, done.out, "FAIL")
+	for _, want := range []string{
+		`ok +nats +nats://127.0.0.1:\d+ without TLS, version 2\.`, `ok +stream SYNC_COMMANDS +as declared`, `ok +consumer SYNC_EVENTS/notifier +0 messages wait`,
+		`ok +nats permissions +may publish and acknowledge`,
+		`ok +database +PostgreSQL 1\d`, `ok +tables +as this version needs them`, `ok +outcomes +all published`,
+		`ok +temporal +127.0.0.1:\d+, version 1\.`, `ok +temporal namespace +default remembers closed workflows for`,
+		`ok +task queue e2e-` + w.tenant + ` \(pages\) +polled by 1`, `ok +schedule lazisync-full-` + w.tenant + ` +off`,
+		`ok +tenant ` + w.tenant + ` +credentials are good, 4 entities`, `ok +tenant ` + w.tenant + `: invoices +can be read, scope tn\.acc\.invoices:r`,
+		`ok +webhooks +1 keys`, `ok +slack #sync-alerts +the webhook answers`,
+		`\d+ checks: \d+ ok, 0 to look at, 0 to mend`,
+	} {
+		require.Regexp(t, want, done.out)
+	}
+	_, err := w.stack.Slack.Await(t.Context(), func(fakeslack.Message) bool { return true })
+	require.NoError(t, err)
+	require.Len(t, w.stack.Slack.Messages(), 1, "of the sync; the doctor tells nobody")
+}
+
+func TestDoctorNamesTheMend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
+	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "404", Entity: "estimates", Count: -1}))
+	_, err := w.sql.Exec(t.Context(), "drop table raw.st_invoices")
+	require.NoError(t, err)
+	commands, err := w.js.Stream(t.Context(), "SYNC_COMMANDS")
+	require.NoError(t, err)
+	config := commands.CachedInfo().Config
+	config.Discard = jetstream.DiscardOld
+	_, err = w.js.UpdateStream(t.Context(), config)
+	require.NoError(t, err)
+	require.NoError(t, w.js.DeleteConsumer(t.Context(), "SYNC_EVENTS", "notifier"))
+	_, err = w.temporal.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
+		ID: "lazisync-full-" + w.tenant, Spec: client.ScheduleSpec{CronExpressions: []string{"0 3 * * 0"}},
+		Action: &client.ScheduleWorkflowAction{Workflow: "ScheduledSync", TaskQueue: "nobody"},
+	})
+	require.NoError(t, err)
+
+	found := w.examine(t, 1)
+	for check, want := range map[string]examined{
+		"stream SYNC_COMMANDS":               {"FAIL", "", "discard is DiscardOld, want DiscardNew", "lazisync migrate"},
+		"consumer SYNC_EVENTS/notifier":      {"FAIL", "", "existence is missing, want there", "lazisync migrate"},
+		"tables":                             {"FAIL", "", "the database lacks table raw.st_invoices", "lazisync migrate"},
+		"schedule lazisync-full-" + w.tenant: {"FAIL", "", "exists, want none", "lazisync migrate"},
+	} {
+		require.Equal(t, want.Verdict, found[check].Verdict, check)
+		require.Equal(t, want.Detail, found[check].Detail, check)
+		require.Equal(t, want.Mend, found[check].Mend, check)
+	}
+	require.Contains(t, found[fmt.Sprintf("tenant %s: jobs", w.tenant)].Mend, "grant the app the scope tn.jpm.jobs:r")
+	require.Equal(t, "FAIL", found[fmt.Sprintf("tenant %s: estimates", w.tenant)].Verdict)
+	require.Equal(t, "ok", found[fmt.Sprintf("tenant %s: customers", w.tenant)].Verdict)
+	require.Equal(t, "warn", found["consumer SYNC_COMMANDS/bridge-requests"].Verdict)
+	require.Contains(t, found["consumer SYNC_COMMANDS/bridge-requests"].Mend, "start lazisync bridge")
+	require.Equal(t, "warn", found[fmt.Sprintf("task queue e2e-%s (pages)", w.tenant)].Verdict)
+}
+
+func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	for _, c := range []struct{ set, want string }{
+		{"SERVICETITAN_CLIENT_SECRET=wrong-secret-of-a-client", `FAIL +tenant ` + w.tenant + ` +.*refuses the client id or secret`},
+		{"NATS_URL=nats://user:hunter2hunter2@127.0.0.1:1", `FAIL +nats +NATS at nats://\*\*\*@127.0.0.1:1: not connected`},
+		{"DATABASE_URL=postgres://lazi:hunter2hunter2@127.0.0.1:1/lazi", `FAIL +database +.*connection refused`},
+		{"TEMPORAL_ADDRESS=127.0.0.1:1", `FAIL +temporal +127.0.0.1:1: .*connection refused`},
+		{"TEMPORAL_NAMESPACE=nowhere", `FAIL +temporal namespace +nowhere does not exist`},
+		{"SLACK_WEBHOOK_URL=http://127.0.0.1:1/services/T0/B0/hunter2hunter2", `FAIL +slack #sync-alerts +notify the webhook: .*connection refused`},
+	} {
+		t.Run(strings.SplitN(c.set, "=", 2)[0], func(t *testing.T) {
+			t.Parallel()
+			done := w.runWith(t, []string{c.set}, "doctor")
+			require.Equal(t, 1, done.code, done.out+done.errors)
+			require.Regexp(t, c.want, done.out)
+			require.Contains(t, done.out, "mend: ")
+			require.NotContains(t, done.out+done.errors, "hunter2")
+			require.NotContains(t, done.out+done.errors, "wrong-secret")
+		})
+	}
+}

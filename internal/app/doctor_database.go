@@ -1,0 +1,98 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lazi/lazisync/internal/store"
+)
+
+func (d *doctor) examineDatabase(ctx context.Context) (f findings) {
+	if !d.set(&f, "database", "DATABASE_URL") {
+		return f
+	}
+	s, err := store.Open(ctx, string(d.cfg.DatabaseURL), store.Options{MaxConns: 1, Application: "lazisync doctor", Logger: d.log})
+	if err != nil {
+		f.fail("correct DATABASE_URL", "database", "%v", err)
+		return f
+	}
+	defer s.Close()
+	x, err := s.Examine(ctx, d.access())
+	if err != nil {
+		f.fail("start PostgreSQL, or correct DATABASE_URL", "database", "%v", err)
+		return f
+	}
+	d.judgeServer(&f, x)
+	f.skew("database clock", x.Skew)
+	d.judgeTables(&f, x)
+	return f
+}
+
+// access is what the role does with its tables.
+func (d *doctor) access() store.Access {
+	switch {
+	case d.is(WorkerRole):
+		return store.StoresPages
+	case d.is(BridgeRole):
+		return store.KeepsLedger
+	}
+	return store.Reads
+}
+
+func (d *doctor) judgeServer(f *findings, x store.Examination) {
+	encryption := "without TLS"
+	if x.TLS {
+		encryption = "with TLS"
+	}
+	detail := fmt.Sprintf("%s, %s, answers in %s", x.Summary(), encryption, brief(x.Answers))
+	room := x.MaxConnections - x.Connections
+	switch {
+	case x.Version < store.MinVersion:
+		f.fail("move to PostgreSQL 15 or newer", "database", "%s", detail)
+	case x.Encoding != "UTF8":
+		f.fail("make the database with encoding UTF8", "database", "%s; its encoding is %s", detail, x.Encoding)
+	case x.ReadOnly && d.access() != store.Reads:
+		f.fail("point DATABASE_URL at the primary", "database", "%s; it is read only", detail)
+	case room < int(d.role.connections):
+		f.warn("raise max_connections, or put a pooler in between", "database", "%s; the %s may want %d more", detail, d.role.Name, d.role.connections)
+	default:
+		f.ok("database", "%s", detail)
+	}
+}
+
+func (d *doctor) judgeTables(f *findings, x store.Examination) {
+	switch {
+	case len(x.Denied) > 0:
+		f.fail("grant the role what deploy/README.md lists for the "+d.role.Name, "database permissions", "user %s may not %s", x.User, some(x.Denied))
+		return
+	case len(x.Missing) > 0:
+		f.fail(mendMigrate, "tables", "the database lacks %s", some(x.Missing))
+		return
+	}
+	f.ok("database permissions", "user %s may do what the %s does", x.User, d.role.Name)
+	f.ok("tables", "as this version needs them")
+	if x.Unpublished > 0 {
+		f.warn("start lazisync bridge: it publishes them", "outcomes", "%d decided runs are not known to be published", x.Unpublished)
+	} else {
+		f.ok("outcomes", "all published, %d runs under way", x.Undecided)
+	}
+	if x.Rejected > 0 {
+		f.warn("look into raw.rejected_records", "records", "%s could not be stored in the last day", thousands(int64(x.Rejected)))
+	} else {
+		f.ok("records", "none was rejected in the last day")
+	}
+}
+
+// some lists the first few of many.
+func some(all []string) string {
+	const few = 4
+	if len(all) <= few {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:few], ", "), len(all)-few)
+}
+
+// brief writes a short time so that people can compare it.
+func brief(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
