@@ -49,7 +49,7 @@ func TestDoctorFindsAHealthySystemFine(t *testing.T) {
 		`ok +temporal +127.0.0.1:\d+, version 1\.`, `ok +temporal namespace +default remembers closed workflows for`,
 		`ok +task queue e2e-` + w.tenant + ` \(pages\) +polled by 1`, `ok +schedule lazisync-full-` + w.tenant + ` +off`,
 		`ok +tenant ` + w.tenant + ` +credentials are good, 4 entities`, `ok +tenant ` + w.tenant + `: invoices +can be read, scope tn\.acc\.invoices:r`,
-		`ok +webhooks +1 keys`, `ok +slack #sync-alerts +the webhook answers`,
+		`ok +webhooks of tenant ` + w.tenant + ` +1 keys`, `ok +slack webhook +the webhook answers`,
 		`\d+ checks: \d+ ok, 0 to look at, 0 to mend`,
 	} {
 		require.Regexp(t, want, done.out)
@@ -107,7 +107,7 @@ func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
 		{"DATABASE_URL=postgres://lazi:hunter2hunter2@127.0.0.1:1/lazi", `FAIL +database +.*connection refused`},
 		{"TEMPORAL_ADDRESS=127.0.0.1:1", `FAIL +temporal +127.0.0.1:1: .*connection refused`},
 		{"TEMPORAL_NAMESPACE=nowhere", `FAIL +temporal namespace +nowhere does not exist`},
-		{"SLACK_WEBHOOK_URL=http://127.0.0.1:1/services/T0/B0/hunter2hunter2", `FAIL +slack #sync-alerts +notify the webhook: .*connection refused`},
+		{"SLACK_WEBHOOK_URL=http://127.0.0.1:1/services/T0/B0/hunter2hunter2", `FAIL +slack webhook +notify the webhook: .*connection refused`},
 	} {
 		t.Run(strings.SplitN(c.set, "=", 2)[0], func(t *testing.T) {
 			t.Parallel()

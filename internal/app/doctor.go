@@ -122,6 +122,9 @@ func (d *doctor) set(f *findings, check, variable string) bool {
 // skew judges how far another clock is from ours.
 func (f *findings) skew(check string, skew time.Duration) {
 	detail := "its clock and ours differ by " + skew.Abs().Round(time.Millisecond).String()
+	if skew.Abs() < time.Second {
+		detail = "agrees with ours"
+	}
 	const mend = "keep the clock of this machine and of that one by NTP"
 	switch {
 	case skew.Abs() >= skewTooMuch:

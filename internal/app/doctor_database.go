@@ -56,7 +56,7 @@ func (d *doctor) judgeServer(f *findings, x store.Examination) {
 	case x.ReadOnly && d.access() != store.Reads:
 		f.fail("point DATABASE_URL at the primary", "database", "%s; it is read only", detail)
 	case room < int(d.role.connections):
-		f.warn("raise max_connections, or put a pooler in between", "database", "%s; the %s may want %d more", detail, d.role.Name, d.role.connections)
+		f.warn("raise max_connections, or put a pooler in between", "database", "%s; %s may want %d more", detail, d.role.Name, d.role.connections)
 	default:
 		f.ok("database", "%s", detail)
 	}
@@ -65,13 +65,13 @@ func (d *doctor) judgeServer(f *findings, x store.Examination) {
 func (d *doctor) judgeTables(f *findings, x store.Examination) {
 	switch {
 	case len(x.Denied) > 0:
-		f.fail("grant the role what deploy/README.md lists for the "+d.role.Name, "database permissions", "user %s may not %s", x.User, some(x.Denied))
+		f.fail("grant the role what deploy/README.md lists for "+d.role.Name, "database permissions", "user %s may not %s", x.User, some(x.Denied))
 		return
 	case len(x.Missing) > 0:
 		f.fail(mendMigrate, "tables", "the database lacks %s", some(x.Missing))
 		return
 	}
-	f.ok("database permissions", "user %s may do what the %s does", x.User, d.role.Name)
+	f.ok("database permissions", "user %s may do what lazisync %s does", x.User, d.role.Name)
 	f.ok("tables", "as this version needs them")
 	if x.Unpublished > 0 {
 		f.warn("start lazisync bridge: it publishes them", "outcomes", "%d decided runs are not known to be published", x.Unpublished)

@@ -71,7 +71,7 @@ func (d *doctor) examineNATS(ctx context.Context) (f findings) {
 func (d *doctor) examineStreams(ctx context.Context, conn *stream.Conn, f *findings) {
 	drift, err := conn.Drift(ctx, d.role.consumers...)
 	if err != nil {
-		f.fail("grant the NATS user what deploy/nats.conf grants the "+d.role.Name, "streams", "%v", err)
+		f.fail("grant the NATS user what deploy/nats.conf grants "+d.role.Name, "streams", "%v", err)
 		return
 	}
 	drifted := map[string]bool{}
@@ -81,7 +81,7 @@ func (d *doctor) examineStreams(ctx context.Context, conn *stream.Conn, f *findi
 	}
 	states, err := conn.Streams(ctx, d.role.consumers...)
 	if err != nil {
-		f.fail("grant the NATS user what deploy/nats.conf grants the "+d.role.Name, "streams", "%v", err)
+		f.fail("grant the NATS user what deploy/nats.conf grants "+d.role.Name, "streams", "%v", err)
 		return
 	}
 	for _, s := range states {
@@ -139,9 +139,9 @@ func (d *doctor) examinePermissions(ctx context.Context, conn *stream.Conn, f *f
 		prove(conn.MayAcknowledge(ctx, consumer))
 	}
 	for _, l := range lacking {
-		f.fail("grant the NATS user what deploy/nats.conf grants the "+d.role.Name, "nats permissions", "%s", l)
+		f.fail("grant the NATS user what deploy/nats.conf grants "+d.role.Name, "nats permissions", "%s", l)
 	}
 	if len(lacking) == 0 {
-		f.ok("nats permissions", "may publish and acknowledge what the %s does (%d proved)", d.role.Name, proved)
+		f.ok("nats permissions", "may publish and acknowledge what lazisync %s does (%d proved)", d.role.Name, proved)
 	}
 }

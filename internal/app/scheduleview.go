@@ -9,9 +9,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/gateway"
-	"github.com/lazi/lazisync/workflows"
 )
 
 // triggerPatience is how long to wait for what came of a trigger.
