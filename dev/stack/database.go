@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/lazi/lazisync/internal/store"
@@ -24,9 +25,9 @@ func (s *Stack) refuseOtherTenants(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for other tenants' rows: %w", err)
 	}
-	own := s.env["SERVICETITAN_TENANT_ID"]
 	for _, tenant := range tenants {
-		if tenant != own {
+		if !slices.Contains(s.simulated.ids, tenant) {
+			own := strings.Join(s.simulated.ids, ", ")
 			return fmt.Errorf("the database holds rows of tenant %s, and the simulated ServiceTitan is tenant %s: want a database without rows of others. "+
 				"Set another DATABASE_URL, or SERVICETITAN_CLIENT_ID and its like to go on with tenant %s", tenant, own, tenant)
 		}

@@ -15,6 +15,9 @@ type backing struct {
 	belongs   []string // further variables that make sense only together with those
 }
 
+// tenantsFile is the variable that names a file with several tenants.
+const tenantsFile = "SERVICETITAN_TENANTS_FILE"
+
 var (
 	postgreSQL     = backing{"PostgreSQL", []string{"DATABASE_URL"}, nil}
 	natsJetStream  = backing{"NATS", []string{"NATS_URL"}, []string{"NATS_CREDS"}}
@@ -22,7 +25,7 @@ var (
 		"TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_TLS_CA", "TEMPORAL_TLS_CERT", "TEMPORAL_TLS_KEY",
 		"TEMPORAL_TLS_SERVER_NAME",
 	}}
-	serviceTitan = backing{"ServiceTitan", []string{"SERVICETITAN_API_URL", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_TENANTS_FILE"}, []string{
+	serviceTitan = backing{"ServiceTitan", []string{"SERVICETITAN_API_URL", "SERVICETITAN_CLIENT_ID", tenantsFile}, []string{
 		"SERVICETITAN_ENVIRONMENT", "SERVICETITAN_AUTH_URL", "SERVICETITAN_TENANT_ID",
 		"SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY", "SERVICETITAN_WEBHOOK_SECRET", "SERVICETITAN_WEBHOOK_HEADER",
 	}}

@@ -25,6 +25,9 @@ type Options struct {
 	// Simulator says what is simulated. Its RecordsPerEntity, if 0, is what Dir was
 	// made with, and DefaultRecords in a new one.
 	Simulator simulator.Options
+	// OtherTenants are further companies at the same address. lazisync then gets a
+	// tenants file.
+	OtherTenants []simulator.Options
 	// Webhooks has the simulated ServiceTitan deliver its changes to the gateway.
 	Webhooks bool
 	// Log receives the warnings of what is started.

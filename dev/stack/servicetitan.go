@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,87 +20,138 @@ import (
 )
 
 // simulated is the running simulated ServiceTitan: its API, its webhooks and the
-// journal that keeps its changes.
+// journals that keep its changes.
 type simulated struct {
+	companies simulator.Tenants
+	ids       []string // of the tenants
+	cancel    context.CancelFunc
+	jobs      sync.WaitGroup
+	err       error // of the API, once jobs are done
+}
+
+// company is one simulated tenant, before it runs.
+type company struct {
 	*simulator.Simulator
-	cancel context.CancelFunc
-	jobs   sync.WaitGroup
-	err    error // of the API, once jobs are done
+	options simulator.Options
+	id      string // tenant
+	secret  string // of its webhooks
+	hooks   *simulator.Webhooks
 }
 
 func (s *Stack) startServiceTitan(context.Context) error {
-	folder := s.path("servicetitan")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("simulated ServiceTitan: %w", err)
-	}
-	secret, err := keepSecret(s.path("servicetitan", "webhook-secret"))
+	url := "http://" + ports.Addr(s.places.simulator.Number)
+	first, err := s.openCompany(s.options.Simulator, s.path("servicetitan"), "")
 	if err != nil {
 		return err
 	}
-	options := s.options.Simulator
-	options.Logger = s.log("servicetitan")
-	if err := keepFounding(s.path("servicetitan", "company.json"), &options); err != nil {
-		return err
+	all := []*company{first}
+	variables := first.variables(url)
+	for _, options := range s.options.OtherTenants {
+		id := strconv.FormatInt(options.Tenant, 10)
+		other, err := s.openCompany(options, s.path("servicetitan", id), "/"+id)
+		if err != nil {
+			return err
+		}
+		all = append(all, other)
 	}
-	one := &simulated{Simulator: simulator.New(options)}
-	if err := one.KeepJournal(s.path("servicetitan", "journal")); err != nil {
-		return fmt.Errorf("simulated ServiceTitan: %w", err)
+	if len(all) > 1 {
+		if variables, err = tenantsVariables(url, s.path("servicetitan", "tenants.json"), all); err != nil {
+			return err
+		}
 	}
-	var hooks *simulator.Webhooks
-	if s.options.Webhooks {
-		hooks = simulator.NewWebhooks(simulator.WebhookOptions{
-			URL: s.GatewayURL() + "/webhooks/servicetitan", Secret: secret, Tenant: options.Tenant, Logger: s.log("servicetitan"),
-		})
-		one.OnChange(hooks.Notify)
-	}
-	addr := ports.Addr(s.places.simulator.Number)
-	s.serveSimulated(one, hooks)
-	s.adopt(serviceTitan, simulatedVariables("http://"+addr, secret, options))
+	s.serveSimulated(all)
+	s.adopt(serviceTitan, variables)
 	s.tell(Service{
-		Name: serviceTitan.name, Address: "http://" + addr, From: Embedded,
-		Note: join(fmt.Sprintf("simulated, %d records of each entity at first", options.RecordsPerEntity), s.places.simulator.Note),
+		Name: serviceTitan.name, Address: url, From: Embedded,
+		Note: join(fmt.Sprintf("simulated, %d records of each entity at first", first.options.RecordsPerEntity), s.places.simulator.Note),
 	})
 	return nil
 }
 
-func (s *Stack) serveSimulated(one *simulated, hooks *simulator.Webhooks) {
-	ctx, cancel := context.WithCancel(context.Background())
-	one.cancel = cancel
-	listener := s.places.simulator.listener()
-	one.jobs.Go(func() { one.err = one.Serve(ctx, listener) })
-	if hooks != nil {
-		one.jobs.Go(func() { hooks.Run(ctx) })
+// openCompany makes a company from what its folder keeps. Its webhooks, if any, go to
+// the path of the gateway's.
+func (s *Stack) openCompany(o simulator.Options, folder, path string) (*company, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("simulated ServiceTitan: %w", err)
 	}
-	s.simulated, s.Simulator = one, one.Simulator
+	secret, err := keepSecret(filepath.Join(folder, "webhook-secret"))
+	if err != nil {
+		return nil, err
+	}
+	o.Logger = s.log("servicetitan")
+	if err := keepFounding(filepath.Join(folder, "company.json"), &o); err != nil {
+		return nil, err
+	}
+	one := &company{Simulator: simulator.New(o), options: o, secret: secret, id: strconv.FormatInt(cmp.Or(o.Tenant, simulator.DefaultTenant), 10)}
+	if err := one.KeepJournal(filepath.Join(folder, "journal")); err != nil {
+		return nil, fmt.Errorf("simulated ServiceTitan: %w", err)
+	}
+	if s.options.Webhooks {
+		one.hooks = simulator.NewWebhooks(simulator.WebhookOptions{
+			URL: s.GatewayURL() + "/webhooks/servicetitan" + path, Secret: secret, Tenant: o.Tenant, Logger: s.log("servicetitan"),
+		})
+		one.OnChange(one.hooks.Notify)
+	}
+	return one, nil
+}
+
+func (s *Stack) serveSimulated(all []*company) {
+	ctx, cancel := context.WithCancel(context.Background())
+	running := &simulated{cancel: cancel}
+	for _, c := range all {
+		running.companies, running.ids = append(running.companies, c.Simulator), append(running.ids, c.id)
+		if c.hooks != nil {
+			running.jobs.Go(func() { c.hooks.Run(ctx) })
+		}
+	}
+	listener := s.places.simulator.listener()
+	running.jobs.Go(func() { running.err = running.companies.Serve(ctx, listener) })
+	s.simulated, s.Simulator, s.Companies = running, all[0].Simulator, running.companies
 }
 
 func (s *simulated) stop() error {
 	s.cancel()
 	s.jobs.Wait()
-	return errors.Join(s.err, s.CloseJournal())
+	err := s.err
+	for _, c := range s.companies {
+		err = errors.Join(err, c.CloseJournal())
+	}
+	return err
 }
 
-// simulatedVariables are how lazisync gets into the simulated ServiceTitan.
-func simulatedVariables(url, webhookSecret string, o simulator.Options) map[string]string {
-	or := func(text, fallback string) string {
-		if text == "" {
-			return fallback
-		}
-		return text
-	}
-	tenant := int64(simulator.DefaultTenant)
-	if o.Tenant != 0 {
-		tenant = o.Tenant
-	}
+// variables are how lazisync gets into the one simulated company there is.
+func (c *company) variables(url string) map[string]string {
 	return map[string]string{
 		"SERVICETITAN_API_URL":        url,
 		"SERVICETITAN_AUTH_URL":       url,
-		"SERVICETITAN_TENANT_ID":      strconv.FormatInt(tenant, 10),
-		"SERVICETITAN_CLIENT_ID":      or(o.ClientID, simulator.DefaultClientID),
-		"SERVICETITAN_CLIENT_SECRET":  or(o.ClientSecret, simulator.DefaultClientSecret),
-		"SERVICETITAN_APP_KEY":        or(o.AppKey, simulator.DefaultAppKey),
-		"SERVICETITAN_WEBHOOK_SECRET": webhookSecret,
+		"SERVICETITAN_TENANT_ID":      c.id,
+		"SERVICETITAN_CLIENT_ID":      cmp.Or(c.options.ClientID, simulator.DefaultClientID),
+		"SERVICETITAN_CLIENT_SECRET":  cmp.Or(c.options.ClientSecret, simulator.DefaultClientSecret),
+		"SERVICETITAN_APP_KEY":        cmp.Or(c.options.AppKey, simulator.DefaultAppKey),
+		"SERVICETITAN_WEBHOOK_SECRET": c.secret,
 	}
+}
+
+// tenantsVariables are how lazisync gets into several: by a file.
+func tenantsVariables(url, path string, all []*company) (map[string]string, error) {
+	var file struct {
+		Tenants []map[string]string `json:"tenants"`
+	}
+	for _, c := range all {
+		v := c.variables(url)
+		file.Tenants = append(file.Tenants, map[string]string{
+			"id": c.id, "clientId": v["SERVICETITAN_CLIENT_ID"], "clientSecret": v["SERVICETITAN_CLIENT_SECRET"],
+			"appKey": v["SERVICETITAN_APP_KEY"], "webhookSecret": c.secret,
+		})
+	}
+	text, err := json.MarshalIndent(file, "", "  ")
+	if err == nil {
+		err = os.WriteFile(path, append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("simulated ServiceTitan: tenants file: %w", err)
+	}
+	return map[string]string{"SERVICETITAN_API_URL": url, "SERVICETITAN_AUTH_URL": url, tenantsFile: path}, nil
 }
 
 // keepSecret returns the secret in a file, a new random one if there is none yet.

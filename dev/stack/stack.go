@@ -26,6 +26,8 @@ type Stack struct {
 	Ignored []string
 	// Simulator is the simulated ServiceTitan, nil where another is configured.
 	Simulator *simulator.Simulator
+	// Companies are its tenants; Simulator is the first.
+	Companies simulator.Tenants
 	// Slack keeps the messages, nil where another is configured.
 	Slack *fakeslack.Server
 

@@ -3,7 +3,6 @@ package simulator
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -64,11 +63,5 @@ func (s *Simulator) Handler() http.Handler {
 
 // Serve answers on a listener until ctx ends.
 func (s *Simulator) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the simulated ServiceTitan on %s: %w", listener.Addr(), err)
-	}
-	return nil
+	return Tenants{s}.Serve(ctx, listener)
 }
