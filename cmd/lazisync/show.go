@@ -7,7 +7,7 @@ import (
 )
 
 func (c *cli) status() *cobra.Command {
-	var watch, asJSON bool
+	var o app.StatusOptions
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show runs, progress and freshness", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -15,11 +15,12 @@ func (c *cli) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.Status(cmd.Context(), cfg, watch, asJSON, c.out)
+			return app.Status(cmd.Context(), cfg, o, c.out)
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every second")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&o.TenantID, "tenant", "", "of this tenant alone")
+	cmd.Flags().BoolVar(&o.Watch, "watch", false, "show it again every second")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

@@ -34,6 +34,8 @@ import (
 type world struct {
 	stack    *stack.Stack // the simulated ServiceTitan, the fake Slack and the environment
 	tenant   string
+	others   []string // further tenants
+	set      []string // variables that are set otherwise
 	nats     *natsServer
 	store    *store.Store
 	sql      *pgxpool.Pool
@@ -46,6 +48,7 @@ type world struct {
 // options of a world. The zero value is a small company.
 type options struct {
 	simulator simulator.Options
+	others    []simulator.Options // of further tenants, which get their numbers and credentials here
 	webhooks  bool
 	// The addresses of servers that the test started for itself.
 	databaseURL, temporalAddr string
@@ -72,9 +75,17 @@ func newWorld(t *testing.T, o options) *world {
 	if o.simulator.RecordsPerEntity == 0 {
 		o.simulator.RecordsPerEntity = 300
 	}
+	for i := range o.others {
+		number := 7000 + tenants.Add(1)
+		id := strconv.FormatInt(number, 10)
+		w.others = append(w.others, id)
+		other := &o.others[i]
+		other.Tenant, other.RequestsPerSecond = number, -1
+		other.ClientID, other.ClientSecret, other.AppKey = "cid."+id, "cs."+id, "ak."+id
+	}
 	var err error
 	w.stack, err = stack.Start(t.Context(), stack.Options{
-		Dir: t.TempDir(), FreePorts: true, Simulator: o.simulator, Webhooks: o.webhooks, Log: zerolog.Nop(),
+		Dir: t.TempDir(), FreePorts: true, Simulator: o.simulator, OtherTenants: o.others, Webhooks: o.webhooks, Log: zerolog.Nop(),
 		Environ: []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "USER=tester",
 			"NATS_URL=" + w.nats.URL(), "DATABASE_URL=" + o.databaseURL, "TEMPORAL_ADDRESS=" + o.temporalAddr,
@@ -129,7 +140,7 @@ func (w *world) connect(t *testing.T, o options) {
 
 // environ is the environment for a lazisync process, with some variables set otherwise.
 func (w *world) environ(set ...string) []string {
-	return slices.Concat(w.stack.Environ(), []string{"ADMIN_ADDR=127.0.0.1:0"}, set)
+	return slices.Concat(w.stack.Environ(), []string{"ADMIN_ADDR=127.0.0.1:0"}, w.set, set)
 }
 
 // requireEqual proves that PostgreSQL holds what the simulated ServiceTitan has.

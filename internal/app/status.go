@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,32 +21,39 @@ const (
 	statusEvery = time.Second
 )
 
+// StatusOptions are those of `lazisync status`.
+type StatusOptions struct {
+	TenantID string // "" for all
+	Watch    bool
+	JSON     bool
+}
+
 // Status prints the latest runs and the freshness of every table, once or until ctx
 // ends.
-func Status(ctx context.Context, cfg *Config, watch, asJSON bool, out io.Writer) error {
+func Status(ctx context.Context, cfg *Config, o StatusOptions, out io.Writer) error {
 	s, err := store.Open(ctx, string(cfg.DatabaseURL), store.Options{Logger: zerolog.Nop()})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	for {
-		runs, err := s.Runs(ctx, statusRuns)
+		runs, err := latestRuns(ctx, s, o.TenantID)
 		if err != nil {
 			return err
 		}
-		states, err := s.States(ctx, "")
+		states, err := s.States(ctx, o.TenantID)
 		if err != nil {
 			return err
 		}
-		if watch && !asJSON {
+		if o.Watch && !o.JSON {
 			fmt.Fprint(out, "\x1b[2J\x1b[H") // clear the screen
 		}
-		if asJSON {
+		if o.JSON {
 			err = json.NewEncoder(out).Encode(statusJSON(runs, states))
 		} else {
 			err = printStatus(out, runs, states, time.Now())
 		}
-		if err != nil || !watch {
+		if err != nil || !o.Watch {
 			return err
 		}
 		select {
@@ -56,12 +64,19 @@ func Status(ctx context.Context, cfg *Config, watch, asJSON bool, out io.Writer)
 	}
 }
 
+func latestRuns(ctx context.Context, s *store.Store, tenant string) ([]ledger.Run, error) {
+	if tenant == "" {
+		return s.Runs(ctx, statusRuns)
+	}
+	return s.TenantRuns(ctx, tenant, statusRuns)
+}
+
 func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(runs) == 0 {
 		fmt.Fprintln(w, "No run yet. Ask for one: lazisync request full --wait")
 	} else {
-		fmt.Fprintln(w, "RUN\tMODE\tSTATE\tSTARTED\tTOOK\tENTITIES\tWORKFLOW")
+		fmt.Fprintln(w, "RUN\tMODE\tSTATE\tSTARTED\tTOOK\tENTITIES\tWORKFLOW"+ofTenant(runs, "TENANT"))
 	}
 	for _, r := range runs {
 		end := r.FinishedAt
@@ -73,7 +88,7 @@ func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now ti
 			parts = append(parts, fmt.Sprintf("%s %s", p.Entity, thousands(p.Fetched)))
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Number, r.Mode, r.State, ago(r.StartedAt, now),
-			end.Sub(r.StartedAt).Round(100*time.Millisecond), strings.Join(parts, ", "), r.WorkflowID)
+			end.Sub(r.StartedAt).Round(100*time.Millisecond), strings.Join(parts, ", "), r.WorkflowID+ofTenant(runs, r.TenantID))
 		if r.Error != nil {
 			fmt.Fprintf(w, "\t\t%s: %s\t\t\t\t\n", r.Error.Type, r.Error.Message)
 		}
@@ -92,6 +107,14 @@ func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now ti
 			ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
 	}
 	return w.Flush()
+}
+
+// ofTenant is the last cell of a line, where the runs are of several tenants.
+func ofTenant(runs []ledger.Run, text string) string {
+	if !slices.ContainsFunc(runs, func(r ledger.Run) bool { return r.TenantID != runs[0].TenantID }) {
+		return ""
+	}
+	return "\t" + text
 }
 
 func ago(t, now time.Time) string {

@@ -97,6 +97,15 @@ func (s *Store) Runs(ctx context.Context, limit int) ([]ledger.Run, error) {
 	return s.runs(ctx, "list runs", "order by r.run_number desc limit $1", limit)
 }
 
+// TenantRuns lists the latest runs of one tenant, newest first.
+func (s *Store) TenantRuns(ctx context.Context, tenant string, limit int) ([]ledger.Run, error) {
+	number, err := tenantNumber(tenant)
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	return s.runs(ctx, "list runs", "where r.tenant_id = $2 order by r.run_number desc limit $1", limit, number)
+}
+
 // Undecided lists the runs without an outcome, oldest first.
 func (s *Store) Undecided(ctx context.Context) ([]ledger.Run, error) {
 	return s.runs(ctx, "list undecided runs", "where r.state = 'running' order by r.run_number")
