@@ -154,6 +154,14 @@ func (w *world) requireEqual(t *testing.T) {
 	}
 }
 
+// equal says whether PostgreSQL holds what the simulated ServiceTitan has.
+func (w *world) equal(t *testing.T) bool {
+	t.Helper()
+	results, err := compare.Entities(t.Context(), w.stack.Variable("SERVICETITAN_API_URL"), w.store, w.tenant, core)
+	require.NoError(t, err)
+	return !slices.ContainsFunc(results, func(r compare.Result) bool { return !r.Matched() })
+}
+
 // value is the single value a query answers with.
 func value[T any](t *testing.T, w *world, query string, args ...any) T {
 	t.Helper()

@@ -1,0 +1,182 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+// never is a cron expression that no test lives to see.
+const never = "0 0 1 1 *"
+
+// scheduleView is a schedule as REST and the command line show it.
+type scheduleView struct {
+	ScheduleID string
+	Cron       string
+	Timezone   string
+	Paused     bool
+	Note       string
+	NextRuns   []time.Time
+	Running    []string
+}
+
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.migrate(t, "SYNC_SCHEDULE_INCREMENTAL="+never, "SYNC_SCHEDULE_FULL=0 3 * * 0", "SYNC_TIMEZONE=Europe/Berlin")
+	serve := w.start(t, "serve")
+	w.full(t)
+	incremental, full := "lazisync-incremental-"+w.tenant, "lazisync-full-"+w.tenant
+	schedules := func() map[string]scheduleView {
+		var shown struct{ Schedules []scheduleView }
+		got := call(t, http.MethodGet, serve.gateway+"/api/temporal/schedules", "")
+		require.Equal(t, http.StatusOK, got.status, got.body)
+		require.NoError(t, json.Unmarshal([]byte(got.body), &shown))
+		byID := map[string]scheduleView{}
+		for _, s := range shown.Schedules {
+			byID[s.ScheduleID] = s
+		}
+		return byID
+	}
+	steer := func(id, verb, body string) answer {
+		return call(t, http.MethodPost, serve.gateway+"/api/temporal/schedules/"+id+"/"+verb, body)
+	}
+
+	t.Run("are as configured, and migrate keeps them so", func(t *testing.T) {
+		shown := schedules()
+		require.Len(t, shown, 2)
+		require.Equal(t, "0 3 * * 0", shown[full].Cron)
+		require.Equal(t, "Europe/Berlin", shown[full].Timezone)
+		next := shown[full].NextRuns[0].In(berlin(t))
+		require.Equal(t, []int{int(time.Sunday), 3, 0}, []int{int(next.Weekday()), next.Hour(), next.Minute()})
+
+		require.Equal(t, http.StatusOK, steer(full, "pause", `{"reason":"month-end"}`).status)
+		w.migrate(t, "SYNC_SCHEDULE_INCREMENTAL="+never, "SYNC_SCHEDULE_FULL=30 4 * * *")
+		shown = schedules()
+		require.Equal(t, "30 4 * * *", shown[full].Cron)
+		require.Equal(t, "UTC", shown[full].Timezone)
+		require.True(t, shown[full].Paused, "a pause is the operator's")
+		require.Equal(t, "paused: month-end", shown[full].Note)
+	})
+	t.Run("are steered at the command line", func(t *testing.T) {
+		table := w.run(t, "schedules", "ls")
+		require.Zero(t, table.code, table.errors)
+		require.Regexp(t, full+` +30 4 \* \* \* +UTC +paused +- +never +paused: month-end`, table.out)
+		require.Equal(t, result{0, full + " resumed\n", ""}, w.run(t, "schedules", "resume", full, "--reason", "books closed"))
+		require.Contains(t, schedules()[full].Note, "books closed")
+		require.Equal(t, result{0, incremental + " paused\n", ""}, w.run(t, "schedules", "pause", incremental))
+		require.True(t, schedules()[incremental].Paused)
+
+		unknown := w.run(t, "schedules", "trigger", "lazisync-full-1")
+		require.Equal(t, 1, unknown.code)
+		require.Contains(t, unknown.errors, `schedule: got "lazisync-full-1", want one that "lazisync schedules ls" shows`)
+	})
+	t.Run("a trigger asks by an event, and overlaps are skipped", func(t *testing.T) {
+		require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1})) // the sync goes on until that is over
+		triggered := steer(incremental, "trigger", "")
+		require.Equal(t, http.StatusAccepted, triggered.status, triggered.body)
+		require.Contains(t, triggered.body, `"workflowId":"`+incremental+"-")
+		asked, data := await(t, w, "sync.requested", func(d events.RequestData) bool { return d.Mode == events.Incremental })
+		require.Equal(t, "/lazisync/schedules", asked.Source)
+		require.True(t, strings.HasPrefix(asked.ID, incremental+"-"))
+		require.Equal(t, w.tenant, data.TenantID)
+
+		again := steer(incremental, "trigger", "")
+		require.Equal(t, http.StatusConflict, again.status, again.body)
+		skipped := w.run(t, "schedules", "trigger", incremental)
+		require.Equal(t, 4, skipped.code)
+		require.Contains(t, skipped.errors, "what it started before still goes on")
+		require.Len(t, schedules()[incremental].Running, 1)
+
+		w.stack.Simulator.ClearFaults()
+		w.completed(t, events.RequestID(asked.Source, asked.ID))
+		require.Eventually(t, func() bool { return steer(incremental, "trigger", "").status == http.StatusAccepted }, patience, 10*tick,
+			"with the outcome the schedule is free again")
+		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, patience, 10*tick)
+	})
+	t.Run("cover what webhooks missed, all by themselves", func(t *testing.T) {
+		serve.stop(t)
+		w.changesNobodyHears(t)
+		require.False(t, w.equal(t))
+		require.Zero(t, w.run(t, "schedules", "resume", incremental).code)
+		asked := len(all[events.RequestData](t, w, "sync.requested"))
+		w.everySecond(t, incremental)
+		w.start(t, "serve")
+		require.Eventually(t, func() bool { return w.equal(t) }, patience, 10*tick)
+		require.Greater(t, len(all[events.RequestData](t, w, "sync.requested")), asked, "because the schedule asked")
+	})
+	t.Run("go when they are switched off", func(t *testing.T) {
+		w.migrate(t)
+		none := w.run(t, "schedules", "ls")
+		require.Zero(t, none.code, none.errors)
+		require.Contains(t, none.out, "No schedule")
+		w.migrate(t)
+	})
+}
+
+func berlin(t *testing.T) *time.Location {
+	t.Helper()
+	l, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	return l
+}
+
+// migrate does what lazisync migrate does, with some variables set otherwise.
+func (w *world) migrate(t *testing.T, set ...string) {
+	t.Helper()
+	cfg, err := app.Load(w.environ(set...), app.ServeRole)
+	require.NoError(t, err)
+	require.NoError(t, app.Migrate(t.Context(), cfg, zerolog.Nop(), io.Discard))
+}
+
+// everySecond has a schedule act more often than a cron expression can say.
+func (w *world) everySecond(t *testing.T, id string) {
+	t.Helper()
+	err := w.temporal.ScheduleClient().GetHandle(t.Context(), id).Update(t.Context(), client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			s := in.Description.Schedule
+			s.Spec = &client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: time.Second}}}
+			return &client.ScheduleUpdate{Schedule: &s}, nil
+		},
+	})
+	require.NoError(t, err)
+}
+
+// changesNobodyHears changes records while no gateway takes the webhooks, until the
+// last retry of each is used up.
+func (w *world) changesNobodyHears(t *testing.T) {
+	t.Helper()
+	log := &logBook{}
+	hooks := simulator.NewWebhooks(simulator.WebhookOptions{
+		URL: w.stack.GatewayURL() + "/webhooks/servicetitan", Secret: w.stack.Variable("SERVICETITAN_WEBHOOK_SECRET"),
+		Delays: []time.Duration{10 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 300 * time.Millisecond}, // ServiceTitan's in ms
+		Logger: zerolog.New(log),
+	})
+	w.stack.Simulator.OnChange(hooks.Notify)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		hooks.Run(ctx)
+		close(ended)
+	}()
+	const changes = 50
+	w.stack.Simulator.Mutate(changes)
+	require.Eventually(t, func() bool {
+		return bytes.Count([]byte(log.String()), []byte("webhook given up")) >= changes*9/10 // a few change nothing
+	}, patience, tick)
+	cancel()
+	<-ended
+}
