@@ -104,7 +104,7 @@ func pricebook() []*kind {
 		&kind{name: "pricebook_materials", list: "materials", export: "export/materials", scope: "tn.pb.materials:r", states: active, ids: true, sorts: skuSorts,
 			fields: sku + "unitOfMeasure:text? isInventory:flag categories:ids businessUnitId? createdById"},
 		&kind{name: "pricebook_services", list: "services", export: "export/services", scope: "tn.pb.services:r", states: active, ids: true, sorts: skuSorts,
-			fields: sku + "isLabor:flag? categories businessUnitId? -calculatedPrice? -useStaticPrices:flag?"},
+			fields: sku + "isLabor:flag? categories:categories businessUnitId? -calculatedPrice? -useStaticPrices:flag?"},
 	)
 }
 

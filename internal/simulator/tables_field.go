@@ -69,7 +69,7 @@ func jobPlanning() []*kind {
 			key: []string{"jobId"}, fields: "jobId:self reasonId name text:html"},
 		&kind{name: "job_canceled_logs", export: "export/job-canceled-logs", scope: "tn.jpm.jobcanceledlogs:r", fields: "jobId reasonId memo:text? createdOn createdById active"},
 		customFieldTypes("job_custom_field_types", "jobs/custom-fields", "tn.jpm.jobs:r"),
-		&kind{name: "job_history", export: "export/job-history", scope: "tn.jpm.jobhistory:r", key: []string{"jobId"}, fields: "jobId:self history"},
+		&kind{name: "job_history", export: "export/job-history", scope: "tn.jpm.jobhistory:r", key: []string{"jobId"}, fields: "jobId:self history:history"},
 		&kind{name: "job_hold_reasons", list: "job-hold-reasons", scope: "tn.jpm.jobholdreasons:r", states: activeAny, sorts: byTime, fields: reason},
 		&kind{name: "job_hold_reasons_lookup", list: "jobs/hold-reasons", scope: "tn.jpm.jobs:r", shape: unpaged, filter: noWindow, ids: true, needs: [][]string{{"ids"}},
 			key: []string{"jobId"}, fields: "jobId:self reasonId name text:html appointmentHoldReasons:none"},
