@@ -46,6 +46,7 @@ live: ## compare the catalogue with ServiceTitan's integration environment, read
 
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+	go -C dev test -run '^$$' -bench . -benchmem ./streamtest ./gatewaytest
 
 lint: ## gofmt, go vet, determinism of workflows, golangci-lint
 	@dev/lint.sh
