@@ -56,10 +56,10 @@ func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (verdict
 	case !state.Known:
 		return rejectedAs(events.CodeUnknownRun, "workflowId",
 			quote(c.WorkflowID)+", which serves no request", "the workflow ID of a run"), nil
-	case state.Finished:
+	case state.Finished && !workflows.IsIncrementalSync(c.WorkflowID):
 		return finished(c), nil
 	}
-	return b.signal(ctx, c, c.WorkflowID, "")
+	return b.signal(ctx, c, c.WorkflowID, "") // which finds out whether an incremental is still open
 }
 
 func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.Request) (verdict, error) {

@@ -76,6 +76,18 @@ func TestControls(t *testing.T) {
 			control:  events.ControlData{Action: events.Cancel, RequestID: "i1"},
 			rejected: `finishedRun: requestId: got "i1", which has ended, want a run that goes on`,
 		},
+		"incremental that a pause holds open": {
+			before: func(w *world) {
+				w.finish(incremental, ledger.Completed)
+				w.temporal.fates[incremental] = bridge.Open
+			},
+			control: events.ControlData{Action: events.Resume, WorkflowID: incremental}, signals: signals{incremental: "resume"},
+		},
+		"idle incremental": {
+			before:   func(w *world) { w.finish(incremental, ledger.Completed) },
+			control:  events.ControlData{Action: events.Pause, WorkflowID: incremental},
+			rejected: `finishedRun: workflowId: got "` + incremental + `", which has ended, want a run that goes on`,
+		},
 		"gone from Temporal": {
 			before:   func(w *world) { w.temporal.fates[full] = bridge.FateTerminated },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -40,7 +41,13 @@ func FullSyncID(requestID string) string { return "full-sync-" + requestID }
 func RebuildID(requestID string) string { return "rebuild-" + requestID }
 
 // IncrementalSyncID is the workflow ID that serves all incremental requests of a tenant.
-func IncrementalSyncID(tenant string) string { return "incremental-sync-" + tenant }
+func IncrementalSyncID(tenant string) string { return incrementalPrefix + tenant }
+
+// IsIncrementalSync says whether a workflow ID is that of an IncrementalSync, which may
+// be open, held by a pause, when all that it was asked for is decided.
+func IsIncrementalSync(workflowID string) bool { return strings.HasPrefix(workflowID, incrementalPrefix) }
+
+const incrementalPrefix = "incremental-sync-"
 
 // Limits bound a run. The caller sets them, so that a workflow never depends on
 // the configuration of the worker that happens to run it.

@@ -10,7 +10,7 @@ import (
 // IncrementalSync serves the incremental requests of one tenant, pass after pass. A
 // pass begins by claiming every request that waits in the ledger, so that a storm of
 // requests folds into the pass that runs and one more. The workflow completes when
-// nothing waits; the next request starts it again.
+// nothing waits and it is not paused; the next request starts it again.
 func IncrementalSync(ctx workflow.Context, in IncrementalSyncInput) (IncrementalResult, error) {
 	r, err := newRun(ctx, in.Limits, in.Carried)
 	if err != nil {
@@ -25,7 +25,7 @@ func IncrementalSync(ctx workflow.Context, in IncrementalSyncInput) (Incremental
 				return IncrementalResult{}, err
 			}
 			if !found {
-				if woken || wake.Len() > 0 {
+				if woken || wake.Len() > 0 || r.heldByPause(ctx, wake) {
 					continue // a request may have been recorded after the claim: look once more
 				}
 				return IncrementalResult{Passes: r.Passes, Last: r.Last}, ctx.Err()
@@ -44,6 +44,25 @@ func IncrementalSync(ctx workflow.Context, in IncrementalSyncInput) (Incremental
 			return IncrementalResult{}, workflow.NewContinueAsNewError(ctx, IncrementalSync, in)
 		}
 	}
+}
+
+// pauseHolds names the change by which a paused workflow stays open.
+const pauseHolds = "a pause holds the workflow open"
+
+// heldByPause waits while the tenant's incremental sync is paused and nothing waits to be
+// served, so that a pause which came with the end of the last pass holds for the next
+// request. It is false where there is no such pause: nothing was waited for.
+func (r *run) heldByPause(ctx workflow.Context, wake workflow.ReceiveChannel) bool {
+	r.applyAll() // what has come and nobody has looked at
+	if !r.Paused || r.stopping() || workflow.GetVersion(ctx, pauseHolds, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return false
+	}
+	left := r.limits.PauseLimit - workflow.Now(ctx).Sub(r.PausedSince)
+	changed, err := workflow.AwaitWithTimeout(r.ctx, max(left, 0), func() bool { return !r.Paused || r.stopping() || wake.Len() > 0 })
+	if err == nil && !changed {
+		r.Paused = false // it expired
+	}
+	return true
 }
 
 // drain receives everything that waits in a channel and says whether there was any.

@@ -155,6 +155,61 @@ func TestAPauseOutlivesItsPass(t *testing.T) {
 	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
 }
 
+// pausedAtItsEnd pauses when the outcome of the only pass is told, and goes on an hour later.
+func pausedAtItsEnd(r *rig, later func()) {
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.whenTold(events.Completed.Name, func() { r.signal(workflows.SignalPause, nil) })
+	r.prepare = func(int) { r.after(time.Hour, later) }
+}
+
+func TestAPauseAtTheEndOfTheLastPassHoldsForTheNextRequest(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	pausedAtItsEnd(r, func() {
+		p := r.progress(t)
+		require.True(t, p.Paused)
+		require.Zero(t, p.RunNumber, "nothing is under way")
+		r.requested("customers")
+		r.after(time.Hour, func() {
+			require.Empty(t, r.API.Asked("customers"))
+			r.signal(workflows.SignalResume, nil)
+		})
+	})
+	result, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, 2, result.Passes)
+	require.Equal(t, 2*time.Hour, r.elapsed)
+	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+	r.requireEachPageOnce(t, "customers")
+}
+
+func TestAPauseThatHoldsNothingEnds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		later func(*rig)
+		after time.Duration
+	}{
+		"with a resume":               {func(r *rig) { r.signal(workflows.SignalResume, nil) }, time.Hour},
+		"with a cancel":               {func(r *rig) { r.signal(workflows.SignalCancel, nil) }, time.Hour},
+		"with a cancel of Temporal's": {func(r *rig) { r.env.CancelWorkflow() }, time.Hour},
+		"when it has expired":         {func(*rig) {}, 2 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.limits.PauseLimit = 2 * time.Hour
+			pausedAtItsEnd(r, func() { c.later(r) })
+			_, err := r.incremental()
+			if err != nil {
+				require.ErrorContains(t, err, "canceled")
+			}
+			require.Equal(t, c.after, r.elapsed)
+			require.Len(t, r.Ledger.Runs(), 1)
+			require.Equal(t, ledger.Completed, r.Ledger.Runs()[0].State)
+		})
+	}
+}
+
 func TestAPauseThatExpiredIsOver(t *testing.T) {
 	t.Parallel()
 	r := newRig()

@@ -44,6 +44,7 @@ var usual = []recorded{
 	})},
 	{"IncrementalSync-paused-and-resumed", incremental(pauseAndResume)},
 	{"IncrementalSync-cancelled", incremental(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
+	{"IncrementalSync-held-by-a-pause", incremental(heldByPause)},
 	{"ScheduledSync-completed", scheduled},
 }
 
@@ -100,6 +101,29 @@ func pauseAndResume(ctx context.Context, w *world, id string) error {
 		return err
 	}
 	if err := w.awaitPaused(ctx, id); err != nil {
+		return err
+	}
+	return w.control(ctx, "resume", id)
+}
+
+// heldByPause withdraws the only request of a paused pass: the pause goes on without it.
+func heldByPause(ctx context.Context, w *world, id string) error {
+	if err := w.control(ctx, "pause", id); err != nil {
+		return err
+	}
+	if err := w.awaitPaused(ctx, id); err != nil {
+		return err
+	}
+	if err := w.control(ctx, "cancel", w.latest); err != nil {
+		return err
+	}
+	if err := w.awaitProgress(ctx, id, func(p workflows.Progress) bool { return p.RunNumber == 0 }); err != nil {
+		return err
+	}
+	if err := await(ctx, func() (bool, error) { // it has looked whether anything waits
+		described, err := w.temporal.DescribeWorkflowExecution(ctx, id, "")
+		return err == nil && len(described.GetPendingActivities()) == 0 && described.GetPendingWorkflowTask() == nil, err
+	}); err != nil {
 		return err
 	}
 	return w.control(ctx, "resume", id)

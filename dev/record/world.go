@@ -30,6 +30,7 @@ type world struct {
 	server   *temporalserver.Server
 	stack    *stack.Stack
 	cfg      *app.Config
+	latest   string // ID of the latest request
 	temporal client.Client
 
 	cancel context.CancelFunc
@@ -116,12 +117,13 @@ func (w *world) tenant() string                  { return w.cfg.Tenants[0].ID }
 // request asks for a sync and returns the ID of the workflow that serves it, once that runs.
 func (w *world) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {
 	id := uuid.NewString()
+	w.latest = events.RequestID(app.CLISource, id)
 	if err := app.Request(ctx, w.cfg, app.RequestOptions{Mode: string(mode), ID: id}, io.Discard); err != nil {
 		return "", err
 	}
 	workflowID = workflows.IncrementalSyncID(w.tenant())
 	if mode == events.Full {
-		workflowID = workflows.FullSyncID(events.RequestID(app.CLISource, id))
+		workflowID = workflows.FullSyncID(w.latest)
 	}
 	return workflowID, await(ctx, func() (bool, error) {
 		described, err := w.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
@@ -129,10 +131,11 @@ func (w *world) request(ctx context.Context, mode events.Mode) (workflowID strin
 	})
 }
 
-func (w *world) control(ctx context.Context, action, workflowID string) error {
+// control steers a workflow or a request.
+func (w *world) control(ctx context.Context, action, id string) error {
 	var answer strings.Builder
-	if err := app.Control(ctx, w.cfg, action, workflowID, "for the record", &answer); err != nil {
-		return fmt.Errorf("%s %s: %w%s", action, workflowID, err, answer.String())
+	if err := app.Control(ctx, w.cfg, action, id, "for the record", &answer); err != nil {
+		return fmt.Errorf("%s %s: %w%s", action, id, err, answer.String())
 	}
 	return nil
 }
@@ -164,6 +167,10 @@ func (w *world) awaitPages(ctx context.Context, n int) error {
 }
 
 func (w *world) awaitPaused(ctx context.Context, workflowID string) error {
+	return w.awaitProgress(ctx, workflowID, func(p workflows.Progress) bool { return p.Paused })
+}
+
+func (w *world) awaitProgress(ctx context.Context, workflowID string, so func(workflows.Progress) bool) error {
 	return await(ctx, func() (bool, error) {
 		answer, err := w.temporal.QueryWorkflow(ctx, workflowID, "", workflows.QueryProgress)
 		if err != nil {
@@ -171,7 +178,7 @@ func (w *world) awaitPaused(ctx context.Context, workflowID string) error {
 		}
 		var p workflows.Progress
 		err = answer.Get(&p)
-		return p.Paused, err
+		return so(p), err
 	})
 }
 
