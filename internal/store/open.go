@@ -21,8 +21,9 @@ const DefaultOverlap = 15 * time.Minute
 
 // Options of a Store. The zero value is fine.
 type Options struct {
-	MaxConns    int32  // connections at most; 0 leaves it to the URL's pool_max_conns or pgx
-	Application string // shown in pg_stat_activity; default "lazisync"
+	MaxConns    int32         // connections at most; 0 leaves it to the URL's pool_max_conns or pgx
+	Application string        // shown in pg_stat_activity; default "lazisync"
+	AcquireWait time.Duration // for a free connection, default 35 s
 	Overlap     time.Duration
 	DeleteGuard float64        // share of a table's live rows that a sweep may mark deleted; default DefaultDeleteGuard
 	Logger      zerolog.Logger // hears of transactions that are tried again
@@ -34,9 +35,10 @@ type Options struct {
 // Store is PostgreSQL as the rest of lazisync knows it. Its methods may be called
 // at the same time from anywhere.
 type Store struct {
-	pool    *pgxpool.Pool
-	overlap time.Duration
-	log     zerolog.Logger
+	pool        *pgxpool.Pool
+	acquireWait time.Duration
+	overlap     time.Duration
+	log         zerolog.Logger
 
 	deleteGuard float64
 	entities    []entity.Entity
@@ -63,6 +65,9 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, urlError(databaseURL, err)
 	}
+	if o.AcquireWait == 0 {
+		o.AcquireWait = defaultAcquireWait
+	}
 	if o.Overlap == 0 {
 		o.Overlap = DefaultOverlap
 	}
@@ -72,7 +77,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.Entities == nil {
 		o.Entities = entity.Catalogue
 	}
-	return &Store{pool: pool, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, entities: o.Entities}, nil
+	return &Store{pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, entities: o.Entities}, nil
 }
 
 // configure sets what every connection needs, unless the URL says otherwise. The

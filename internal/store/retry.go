@@ -20,7 +20,14 @@ const (
 	// this was not enough: they know how long it is worth it.
 	attempts   = 3
 	firstDelay = 50 * time.Millisecond
+
+	// defaultAcquireWait is how long to wait for a connection of the pool: longer than any statement
+	// may take, so that only a pool too small, or a database that hangs, runs into it.
+	defaultAcquireWait = 35 * time.Second
 )
+
+// errBusy says that no connection became free in time. The caller tries again, if it does.
+var errBusy = errors.New("no connection became free")
 
 // querier reads, within a transaction or without.
 type querier interface {
@@ -60,8 +67,14 @@ func (s *Store) connected(ctx context.Context, what string, f func(conn *pgxpool
 
 func (s *Store) acquired(ctx context.Context, f func(conn *pgxpool.Conn) error) error {
 	asked := time.Now()
-	conn, err := s.pool.Acquire(ctx)
+	waiting, cancel := context.WithTimeout(ctx, s.acquireWait)
+	conn, err := s.pool.Acquire(waiting)
+	late := waiting.Err() != nil && ctx.Err() == nil
+	cancel()
 	if err != nil {
+		if late {
+			err = errBusy
+		}
 		stat := s.pool.Stat()
 		return fmt.Errorf("waited %v for a connection, %d of %d busy: %w",
 			time.Since(asked).Round(time.Millisecond), stat.AcquiredConns(), stat.MaxConns(), err)

@@ -110,6 +110,17 @@ func TestWaitingForAConnectionSaysSo(t *testing.T) {
 	require.True(t, errors.Is(err, context.DeadlineExceeded))
 }
 
+func TestNobodyWaitsForAConnectionForEver(t *testing.T) {
+	t.Parallel()
+	s := testStore(t, Options{MaxConns: 1, AcquireWait: 50 * time.Millisecond})
+	held, err := s.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	err = s.Ping(t.Context())
+	require.ErrorContains(t, err, "ms for a connection, 1 of 1 busy: no connection became free")
+	held.Release()
+	require.NoError(t, s.Ping(t.Context()))
+}
+
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), "postgres://me:hunter2@127.0.0.1:1/x", Options{})
