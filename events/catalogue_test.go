@@ -136,9 +136,7 @@ func closedSets() map[reflect.Type][]any {
 		reflect.TypeFor[WaitReason](): texts(WaitPaused, WaitRateLimit, WaitOutage, WaitBusy),
 		reflect.TypeFor[ErrorType](): texts(ValidationError, AuthError, PermissionError, NotFound, APIError,
 			StoreError, DeadlineExceeded, DeleteGuard, Terminated),
-		reflect.TypeFor[RejectCode](): texts(CodeNotJSON, CodeTooLarge, CodeBadEnvelope, CodeTypeMismatch,
-			CodeInvalidData, CodeUnknownEntity, CodeUnknownTenant, CodeUnknownRun, CodeFinishedRun, CodeAmbiguous,
-			CodeExpired, CodeConflict),
+		reflect.TypeFor[RejectCode](): texts(RejectCodes...),
 	}
 }
 

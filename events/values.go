@@ -90,3 +90,9 @@ const (
 	CodeExpired       RejectCode = "expired"       // its time has passed
 	CodeConflict      RejectCode = "conflict"      // the same identity with other data
 )
+
+// RejectCodes are all of them.
+var RejectCodes = []RejectCode{
+	CodeNotJSON, CodeTooLarge, CodeBadEnvelope, CodeTypeMismatch, CodeInvalidData, CodeUnknownEntity, CodeUnknownTenant,
+	CodeUnknownRun, CodeFinishedRun, CodeAmbiguous, CodeExpired, CodeConflict,
+}

@@ -22,6 +22,9 @@ func (c *cli) deadletterList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ls", Short: "List rejected events", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := filter.Check(); err != nil {
+				return wrongUsage(err)
+			}
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
 				return err
@@ -55,14 +58,17 @@ func (c *cli) deadletterReplay() *cobra.Command {
 	var filter app.DeadLetterFilter
 	var all bool
 	cmd := &cobra.Command{
-		Use: "replay SEQUENCE | replay --all", Short: "Put rejected events back, to be judged afresh", Args: cobra.MaximumNArgs(1),
+		Use: "replay [SEQUENCE]", Short: "Put rejected events back, to be judged afresh", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
+			if err := filter.Check(); err != nil {
+				return wrongUsage(err)
+			}
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
-			if (len(a) == 1) == all {
-				return wrongUsage(errors.New("want a sequence, or --all with --class or --since to pick some"))
+			if some := all || filter != (app.DeadLetterFilter{}); (len(a) == 1) == some {
+				return wrongUsage(errors.New("want a sequence, or --class or --since to pick some, or --all"))
 			}
 			var sequence uint64
 			if len(a) == 1 {
@@ -74,7 +80,7 @@ func (c *cli) deadletterReplay() *cobra.Command {
 		},
 	}
 	filterFlags(cmd, &filter)
-	cmd.Flags().BoolVar(&all, "all", false, "every event that --class and --since pick")
+	cmd.Flags().BoolVar(&all, "all", false, "every rejected event")
 	return cmd
 }
 

@@ -29,6 +29,8 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		"bad sequence":       {"deadletter", "show", "first"},
 		"nothing to replay":  {"deadletter", "replay"},
 		"unknown role":       {"doctor", "--role", "janitor"},
+		"one and some":       {"deadletter", "replay", "1", "--class", "expired"},
+		"no such class":      {"deadletter", "ls", "--class", "expird"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -124,7 +124,7 @@ func TestDeadLettersAreListedShownAndPutBack(t *testing.T) {
 
 	w.publish(t, "sync.requested", structured("sync.requested", id, `{"mode":"full"}`), structuredHeader...)
 	w.awaitPages(t, 8)
-	require.Zero(t, w.run(t, "deadletter", "replay", "2").code)
+	require.Zero(t, w.run(t, "deadletter", "replay", "--class", "unknownRun", "--since", "1h").code)
 	require.Equal(t, events.KindControl, w.accepted(t, early).Kind)
 	require.Equal(t, "on second thought", w.outcome(t, "sync.cancelled", requestID).Reason)
 

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -17,6 +19,22 @@ import (
 type DeadLetterFilter struct {
 	Class string // the code of the rejection
 	Since time.Duration
+}
+
+// Check says whether there is such a class.
+func (f DeadLetterFilter) Check() error {
+	if f.Class == "" || slices.Contains(events.RejectCodes, events.RejectCode(f.Class)) {
+		return nil
+	}
+	names := make([]string, len(events.RejectCodes))
+	for i, code := range events.RejectCodes {
+		names[i] = string(code)
+	}
+	want := "one of " + strings.Join(names, ", ")
+	if nearest, ok := events.Nearest(f.Class, names); ok {
+		want = nearest
+	}
+	return fmt.Errorf("--class: got %q, want %s", f.Class, want)
 }
 
 func (f DeadLetterFilter) picks(p stream.Parked, now time.Time) bool {
