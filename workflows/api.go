@@ -45,7 +45,9 @@ func IncrementalSyncID(tenant string) string { return incrementalPrefix + tenant
 
 // IsIncrementalSync says whether a workflow ID is that of an IncrementalSync, which may
 // be open, held by a pause, when all that it was asked for is decided.
-func IsIncrementalSync(workflowID string) bool { return strings.HasPrefix(workflowID, incrementalPrefix) }
+func IsIncrementalSync(workflowID string) bool {
+	return strings.HasPrefix(workflowID, incrementalPrefix)
+}
 
 const incrementalPrefix = "incremental-sync-"
 
