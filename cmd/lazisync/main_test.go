@@ -28,6 +28,7 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		"no id":              {"pause"},
 		"bad sequence":       {"deadletter", "show", "first"},
 		"nothing to replay":  {"deadletter", "replay"},
+		"nothing to rebuild": {"request", "rebuild"},
 		"unknown role":       {"doctor", "--role", "janitor"},
 		"one and some":       {"deadletter", "replay", "1", "--class", "expired"},
 		"no such class":      {"deadletter", "ls", "--class", "expird"},

@@ -46,11 +46,6 @@ func (o RequestOptions) data() events.RequestData {
 // Request publishes sync.requested and, if asked to, shows what becomes of it until it
 // is decided. The exit code is that of the outcome.
 func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) error {
-	conn, err := connect(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
 	if o.ID == "" {
 		o.ID = uuid.NewString()
 	}
@@ -58,6 +53,11 @@ func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) 
 	if err != nil {
 		return usage(err)
 	}
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
 	requestID := events.RequestID(CLISource, o.ID)
 	publish := func() error { return conn.Publish(ctx, e) }
 	if !o.Wait {
@@ -83,11 +83,6 @@ func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) 
 
 // Control publishes sync.control. The id is a workflow ID or a request ID.
 func Control(ctx context.Context, cfg *Config, action, id, reason string, out io.Writer) error {
-	conn, err := connect(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
 	data := events.ControlData{Action: events.Action(action), Reason: reason, Actor: os.Getenv("USER")}
 	if isRequestID(id) {
 		data.RequestID = id
@@ -99,6 +94,11 @@ func Control(ctx context.Context, cfg *Config, action, id, reason string, out io
 	if err != nil {
 		return usage(err)
 	}
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
 	return answerTo(ctx, conn, events.RequestID(CLISource, eventID), e, action, out)
 }
 
