@@ -115,6 +115,10 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	if s.at, err = s.open(ctx); errors.Is(err, ledger.ErrBusy) {
 		s.report.waiting(events.WaitBusy, 0)
 		return SliceResult{Busy: true, Total: -1}, nil
+	} else if isPermanent(err) {
+		if err := s.fail(ctx, err); err != nil {
+			return SliceResult{}, err
+		}
 	} else if err != nil {
 		return SliceResult{}, retryable(events.StoreError, err)
 	}

@@ -30,62 +30,94 @@ const (
 	lockPollSeconds, lockPolls = 1, 600
 )
 
-// Migrate brings the schema to what this program needs and says what it did. It
-// only ever adds, may be repeated, and may run in several processes at once.
+// Migrate brings the schema to what this program needs and says what it did. Tables of
+// an earlier sync program are adopted in place; everything else it only adds. It may be
+// repeated, and may run in several processes at once.
 func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
+	err = s.migrating(ctx, func(db *sql.DB, conn *sql.Conn) error {
+		applied, err = s.migrate(ctx, db, conn)
+		return err
+	})
+	if err != nil {
+		return applied, fmt.Errorf("migrate: %w", err)
+	}
+	return applied, nil
+}
+
+// migrating runs f on a connection that holds the migration lock.
+func (s *Store) migrating(ctx context.Context, f func(db *sql.DB, conn *sql.Conn) error) (err error) {
 	db := stdlib.OpenDB(*s.migrationConfig())
 	defer func() { _ = db.Close() }()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrate: connect: %w", err)
+		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
 
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPollSeconds, lockPolls))
 	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+		return err
 	}
 	if err := locker.SessionLock(ctx, conn); err != nil {
-		return nil, fmt.Errorf("migrate: wait for another migration to end: %w", err)
+		return fmt.Errorf("wait for another migration to end: %w", err)
 	}
 	defer func() {
 		if e := locker.SessionUnlock(context.WithoutCancel(ctx), conn); e != nil && err == nil {
-			err = fmt.Errorf("migrate: release the lock: %w", e)
+			err = fmt.Errorf("release the lock: %w", e)
 		}
 	}()
+	return f(db, conn)
+}
 
-	if applied, err = applyMigrations(ctx, db); err != nil {
-		return applied, err
+func (s *Store) migrate(ctx context.Context, db *sql.DB, conn *sql.Conn) (applied []string, err error) {
+	state, records, err := s.findEarlier(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	steps := []func() ([]string, error){
+		func() ([]string, error) { return s.adopt(ctx, conn, state, (*earlierTable).adoptState) },
+		func() ([]string, error) { return applyMigrations(ctx, db) },
+		func() ([]string, error) { return s.adopt(ctx, conn, records, (*earlierTable).adoptRecords) },
 	}
 	for _, e := range s.entities {
-		did, err := applyTable(ctx, conn, e)
-		if err != nil {
-			return applied, fmt.Errorf("migrate: table %s: %w", tableName(e), err)
-		}
-		applied = append(applied, did...)
+		steps = append(steps, func() ([]string, error) {
+			did, err := applyTable(ctx, conn, e)
+			if err != nil {
+				err = fmt.Errorf("table %s: %w", tableName(e), err)
+			}
+			return did, err
+		})
 	}
-	return applied, nil
+	for _, step := range steps {
+		did, err := step()
+		applied = append(applied, did...)
+		if err != nil {
+			return applied, err
+		}
+	}
+	return applied, countAdopted(ctx, conn)
 }
 
 // migrationConfig is for a connection that may take its time, but waits for nobody's lock for long.
 func (s *Store) migrationConfig() *pgx.ConnConfig {
 	cfg := s.pool.Config().ConnConfig
 	cfg.RuntimeParams["statement_timeout"] = "0"
+	cfg.RuntimeParams[writerSetting] = "on"
 	return cfg
 }
 
 func applyMigrations(ctx context.Context, db *sql.DB) ([]string, error) {
 	if _, err := db.ExecContext(ctx, "create schema if not exists "+schemaName); err != nil {
-		return nil, fmt.Errorf("migrate: create schema %s: %w", schemaName, err)
+		return nil, fmt.Errorf("create schema %s: %w", schemaName, err)
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+		return nil, err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
 		goose.WithTableName(versionTable), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+		return nil, err
 	}
 	results, err := provider.Up(ctx)
 	var applied []string
@@ -95,7 +127,7 @@ func applyMigrations(ctx context.Context, db *sql.DB) ([]string, error) {
 		}
 	}
 	if err != nil {
-		return applied, fmt.Errorf("migrate: %w", err)
+		return applied, err
 	}
 	return applied, nil
 }
@@ -150,11 +182,14 @@ func columnsOf(ctx context.Context, conn *sql.Conn, e entity.Entity) ([]string, 
 }
 
 // CheckSchema says what the database lacks; its error names everything and the
-// command that mends it. A schema newer than this program is fine.
+// command that mends it. A schema newer than this program is fine; an adoption that is
+// not finished refuses a second tenant.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	var missing []string
 	err := s.read(ctx, "check the schema", func(q querier) (err error) {
-		missing, err = missingFrom(ctx, q, s.entities)
+		if missing, err = missingFrom(ctx, q, s.entities); err == nil && len(missing) == 0 {
+			err = checkTenants(ctx, q, s.tenants...)
+		}
 		return err
 	})
 	if err != nil {

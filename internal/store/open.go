@@ -28,6 +28,10 @@ type Options struct {
 	DeleteGuard float64        // share of a table's live rows that a sweep may mark deleted; default DefaultDeleteGuard
 	Logger      zerolog.Logger // hears of transactions that are tried again
 
+	// Tenants are those that the process works for. Migrate gives an earlier program's
+	// rows to the only one.
+	Tenants []string
+
 	// Entities are those whose tables Migrate makes; default entity.Catalogue.
 	Entities []entity.Entity
 }
@@ -41,6 +45,7 @@ type Store struct {
 	log         zerolog.Logger
 
 	deleteGuard float64
+	tenants     []string
 	entities    []entity.Entity
 }
 
@@ -77,7 +82,9 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.Entities == nil {
 		o.Entities = entity.Catalogue
 	}
-	return &Store{pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, entities: o.Entities}, nil
+	return &Store{
+		pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, tenants: o.Tenants, entities: o.Entities,
+	}, nil
 }
 
 // configure sets what every connection needs, unless the URL says otherwise. The

@@ -12,8 +12,11 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// neverSynced is why an incremental skips an entity.
-const neverSynced = "never fully synced: request a full sync first"
+// Why an incremental skips an entity.
+const (
+	neverSynced = "never fully synced: request a full sync first"
+	onlyAdopted = "adopted, needs a full sync"
+)
 
 // positionColumns are what scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
@@ -53,9 +56,10 @@ func positionsOf(ctx context.Context, q querier, runs []int64) (map[int64]map[st
 
 // Open returns where a run stands in an entity, and begins there if it has not. A
 // full or rebuild begins at the start; an incremental where the last sync ended, or,
-// where the entity was never fully synced, is skipped with the reason.
+// where the entity was never fully synced, is skipped with the reason. What an earlier
+// program says of its syncs does not count.
 //
-// It fails with ledger.ErrBusy while another full or rebuild run is reading the
+// It fails, for good, for a second tenant while an adoption is not finished; with ledger.ErrBusy while another full or rebuild run is reading the
 // entity, ledger.ErrDecided when the run has an outcome, and ledger.ErrUnknown when
 // there is no such run.
 func (s *Store) Open(ctx context.Context, run int64, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
@@ -72,6 +76,9 @@ func (s *Store) Open(ctx context.Context, run int64, tenant string, mode events.
 
 func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
 	if err := shareRun(ctx, tx, run); err != nil {
+		return p, err
+	}
+	if err := checkTenants(ctx, tx, tenantText(tenant)); err != nil {
 		return p, err
 	}
 	// Both who looks whether the entity is busy and who makes it so hold this lock.
@@ -117,6 +124,9 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode ev
 	if mode == events.Incremental {
 		if !resume.known() {
 			p.Status, p.SkippedReason = events.StatusSkipped, neverSynced
+			if resume.adopted {
+				p.SkippedReason = onlyAdopted
+			}
 		}
 		p.Cursor = resume.cursor(e, s.overlap)
 	}
@@ -137,7 +147,13 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode ev
 	return p, setStatus(ctx, tx, tenant, e, "running")
 }
 
+// setStatus shows the status, but for a tenant that Open refuses: it has no row.
 func setStatus(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity, status string) error {
+	if err := checkTenants(ctx, tx, tenantText(tenant)); isAdoptionError(err) {
+		return nil
+	} else if err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
 		insert into raw.sync_state as s (tenant_id, table_name, sync_status) values ($1, $2, $3)
 		on conflict (tenant_id, table_name) do update set sync_status = excluded.sync_status, updated_at = clock_timestamp()`,
@@ -150,6 +166,7 @@ type resume struct {
 	token   string
 	since   time.Time // the watermark
 	version int64
+	adopted bool // the rows came from an earlier program
 }
 
 func (r resume) known() bool { return r.token != "" || !r.since.IsZero() }
@@ -170,13 +187,13 @@ func (r resume) cursor(e entity.Entity, overlap time.Duration) entity.Cursor {
 // resumePoint reads a table's resume point and holds it until the transaction ends.
 func resumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) (r resume, err error) {
 	rows, err := tx.Query(ctx, `
-		select resume_token, resume_since, resume_version from raw.sync_state
+		select resume_token, resume_since, resume_version, adopted_at is not null from raw.sync_state
 		where tenant_id = $1 and table_name = $2 for update`, tenant, tableName(e))
 	if err != nil {
 		return r, err
 	}
 	var since *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&r.token, &since, &r.version}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&r.token, &since, &r.version, &r.adopted}, func() error {
 		r.since = instant(since)
 		return nil
 	})

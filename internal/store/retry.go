@@ -35,12 +35,15 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
+// begin marks a transaction as one of lazisync.
+var begin = pgx.TxOptions{BeginQuery: "begin; set local " + writerSetting + " = 'on'"}
+
 // transact runs f in a transaction, again from its start when PostgreSQL fails in a
 // way that passes. f may therefore run several times, also after a commit whose
 // answer was lost: every transaction of this package bears that.
 func (s *Store) transact(ctx context.Context, what string, f func(tx pgx.Tx) error) error {
 	return s.connected(ctx, what, func(conn *pgxpool.Conn) error {
-		return pgx.BeginFunc(ctx, conn, f)
+		return pgx.BeginTxFunc(ctx, conn, begin, f)
 	})
 }
 

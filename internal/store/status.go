@@ -27,7 +27,9 @@ func (s *Store) States(ctx context.Context, tenant string) (states []ledger.Stat
 	err = s.read(ctx, "list sync states", func(q querier) error {
 		rows, err := q.Query(ctx, `
 			select tenant_id, table_name, last_full_sync, last_incremental_sync, records_count, sync_status
-			from raw.sync_state where $1::bigint is null or tenant_id = $1 order by tenant_id, table_name`, only)
+			from raw.sync_state
+			where ($1::bigint is null or tenant_id = $1) and table_name like 'raw.st\_%' -- earlier programs used other names, too
+			order by tenant_id, table_name`, only)
 		if err != nil {
 			return err
 		}
@@ -136,9 +138,14 @@ const tenantsSQL = `
 	select id from tenants where id is not null`
 
 func tenantsOf(ctx context.Context, q querier, e entity.Entity) ([]int64, error) {
-	var exists bool
-	if err := q.QueryRow(ctx, "select to_regclass($1) is not null", tableName(e)).Scan(&exists); err != nil || !exists {
+	var exists, earlier bool
+	err := q.QueryRow(ctx, `select to_regclass($1) is not null, not exists (
+		select from pg_attribute where attrelid = to_regclass($1) and attname = 'tenant_id' and not attisdropped)`, tableName(e)).Scan(&exists, &earlier)
+	switch {
+	case err != nil || !exists:
 		return nil, err
+	case earlier:
+		return nil, fmt.Errorf("%s is of an earlier program and does not say whose rows it has: lazisync migrate adopts it", tableName(e))
 	}
 	rows, err := q.Query(ctx, strings.ReplaceAll(tenantsSQL, "TABLE", tableName(e)))
 	if err != nil {

@@ -1,7 +1,8 @@
 -- How far every table and every run is.
 
 -- +goose Up
-create table raw.sync_state (
+-- It may be there already: lazisync migrate gives an earlier program's table this form.
+create table if not exists raw.sync_state (
     tenant_id             bigint      not null,
     table_name            text        not null,
     last_full_sync        timestamptz,

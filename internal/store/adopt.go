@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// An earlier sync program made tables of the same names, keyed by the record alone.
+// Migrate takes them over in place, each in one transaction: they get the tenant and
+// lazisync's columns, and the primary key (tenant_id, st_id). Until FinishAdoption a
+// unique constraint on the earlier key and a default for the tenant let the earlier
+// program's statements work, and a trigger keeps the order of versions among its rows.
+
+// writerSetting marks the transactions of lazisync, for the triggers on adopted tables.
+const writerSetting = schemaName + ".writer"
+
+// tenantKey is the name of an adopted table's primary key until the adoption is
+// finished: its earlier name stays with the earlier key, which statements may name.
+func tenantKey(table string) string { return bare(table) + "_tenant_pkey" }
+
+func bare(table string) string { return strings.TrimPrefix(table, schemaName+".") }
+
+// adoptState takes over raw.sync_state. It comes before the migrations, which would
+// make that table.
+func (t *earlierTable) adoptState(ctx context.Context, tx pgx.Tx, tenant int64) error {
+	statements, err := t.reshape(ctx, tx, tenant, func(string) string { return "" })
+	if err != nil {
+		return err
+	}
+	return execAll(ctx, tx, append(statements, stateTrigger, guard(t.name)))
+}
+
+// adoptRecords takes over a table of records. The casts that it needs exist by then.
+func (t *earlierTable) adoptRecords(ctx context.Context, tx pgx.Tx, tenant int64) error {
+	picks := t.picks("full_data")
+	statements, err := t.reshape(ctx, tx, tenant, func(name string) string { return picks[name] })
+	if err != nil {
+		return err
+	}
+	return execAll(ctx, tx, append(statements,
+		fmt.Sprintf("create index %s_run on %s (tenant_id, run_number)", bare(t.name), t.name), t.recordTrigger(), guard(t.name)))
+}
+
+// picks are the SQL of the columns that follow from a record, by name.
+func (t *earlierTable) picks(record string) map[string]string {
+	picks := map[string]string{"modified_on": fmt.Sprintf("%s.modified_on(%s)", schemaName, record)}
+	for _, c := range t.entity.Columns {
+		picks[c.Name] = pick(record, c)
+	}
+	return picks
+}
+
+// reshape are the statements that give the table the form of lazisync's own, with both
+// keys. pick is the SQL of a column's value in the record, "" where it has none.
+func (t *earlierTable) reshape(ctx context.Context, tx pgx.Tx, tenant int64, pick func(name string) string) ([]string, error) {
+	if _, err := tx.Exec(ctx, "lock table "+t.name+" in access exclusive mode"); err != nil {
+		return nil, err
+	}
+	views, err := t.views(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	statements := []string{dropViews(views), t.alter(tenant), t.fillNew(pick), t.fillOld(pick), t.demand(), t.keys()}
+	for _, v := range views {
+		statements = append(statements, v.create()...)
+	}
+	return slices.DeleteFunc(statements, func(s string) bool { return s == "" }), nil
+}
+
+// alter drops what would refuse lazisync's rows, widens types, and adds columns.
+func (t *earlierTable) alter(tenant int64) string {
+	steps := []string{"drop constraint " + quoted(t.primary)}
+	for _, name := range t.checks {
+		steps = append(steps, "drop constraint "+quoted(name))
+	}
+	for _, c := range t.columns {
+		if c.NotNull && c.Name != t.key {
+			steps = append(steps, fmt.Sprintf("alter %s drop not null", quoted(c.Name)))
+		}
+	}
+	for _, want := range t.wanted() {
+		c, there := t.column(want.name)
+		switch {
+		case !there:
+			steps = append(steps, fmt.Sprintf("add %s %s", quoted(want.name), want.definition))
+		case !c.is(want.baseType()):
+			conversion, _ := c.convert(want.baseType())
+			steps = append(steps, c.retype(want.baseType(), conversion.using)...)
+		}
+	}
+	steps = append(steps, fmt.Sprintf("add tenant_id bigint not null default %d", tenant))
+	if t.entity != nil {
+		steps = append(steps, "add run_number bigint not null default 0")
+	}
+	return "alter table " + t.name + " " + strings.Join(steps, ", ")
+}
+
+// retype changes a column's type, and that of its default: not every default converts by itself.
+func (c earlierColumn) retype(want, using string) []string {
+	name := quoted(c.Name)
+	steps := []string{fmt.Sprintf("alter %s type %s using %s", name, want, using)}
+	if c.Default != "" {
+		steps = append(steps, fmt.Sprintf("alter %s drop default", name), fmt.Sprintf("alter %s set default (%s)::%s", name, c.Default, want))
+	}
+	return steps
+}
+
+// fillNew fills the columns that were added. Changing a type rewrites the table once,
+// where an update would leave every row twice.
+func (t *earlierTable) fillNew(pick func(name string) string) string {
+	var steps []string
+	for _, want := range t.wanted() {
+		if value := pick(want.name); value != "" && !t.has(want.name) {
+			steps = append(steps, earlierColumn{Name: want.name}.retype(want.baseType(), value)...)
+		}
+	}
+	if len(steps) == 0 {
+		return ""
+	}
+	return "alter table " + t.name + " " + strings.Join(steps, ", ")
+}
+
+// fillOld mends the rows whose columns are not what lazisync would have stored: an
+// unchanged record is never written again, so nothing else would.
+func (t *earlierTable) fillOld(pick func(name string) string) string {
+	var names, values []string
+	set := func(name, value string) {
+		names, values = append(names, quoted(name)), append(values, value)
+	}
+	for _, want := range t.wanted() {
+		if value := pick(want.name); value != "" && t.has(want.name) {
+			set(want.name, fmt.Sprintf("coalesce(%s, %s)", value, quoted(want.name)))
+		}
+	}
+	if t.entity == nil {
+		set("records_count", "coalesce(records_count, 0)")
+		set("sync_status", "coalesce(sync_status, '')")
+	} else {
+		set("full_data", "coalesce(full_data, '{}')")
+		set("fetched_at", "least(coalesce(fetched_at, 'epoch'), now())") // a version from the future would never be replaced
+	}
+	return fmt.Sprintf("update %s set (%s) = row(%s) where (%s) is distinct from (%s)", t.name,
+		strings.Join(names, ", "), strings.Join(values, ", "), strings.Join(names, ", "), strings.Join(values, ", "))
+}
+
+func (t *earlierTable) has(name string) bool {
+	_, there := t.column(name)
+	return there
+}
+
+// demand sets what lazisync counts on.
+func (t *earlierTable) demand() string {
+	needed := "alter full_data set not null, alter fetched_at set not null"
+	if t.entity == nil {
+		needed = "alter records_count set not null, alter records_count set default 0, alter sync_status set not null, alter sync_status set default ''"
+	}
+	return "alter table " + t.name + " " + needed
+}
+
+// keys makes the earlier key unique and then the primary key. The order matters: rows
+// enter indexes in the order in which those were made. A row of lazisync that meets one
+// of the earlier program thus meets it at the earlier key, where the statement of the
+// earlier program looks for conflicts and so never fails.
+func (t *earlierTable) keys() string {
+	return fmt.Sprintf("alter table %[1]s add constraint %[2]s unique (%[3]s);\nalter table %[1]s add constraint %[4]s primary key (tenant_id, %[3]s)",
+		t.name, quoted(t.primary), quoted(t.key), quoted(tenantKey(t.name)))
+}
+
+func execAll(ctx context.Context, tx pgx.Tx, statements []string) error {
+	for _, statement := range statements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", firstLine(statement), err)
+		}
+	}
+	return nil
+}
+
+func firstLine(statement string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(statement), "\n")
+	if len(line) > 80 {
+		line = line[:80] + "…"
+	}
+	return line
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// view is a view that reads a column whose type must change. PostgreSQL refuses that
+// while the view is there, so it goes, and comes back as it was, in one transaction.
+type view struct {
+	Name       string
+	Definition string
+	Options    string   // as in create view … with (…)
+	Restore    []string // statements that give it its owner, grants and comments back
+	Obstacle   string   // why it cannot be made again; "" where it can
+}
+
+// viewsSQL lists the views that read columns ($2) of a table ($1), with those that read
+// them in turn, each after the ones it reads.
+const viewsSQL = `
+with recursive readers (oid, depth) as (
+	select ev_class, 1 from pg_depend d join pg_rewrite r on r.oid = d.objid
+	where classid = 'pg_rewrite'::regclass and refclassid = 'pg_class'::regclass and refobjid = to_regclass($1) and refobjsubid = any($2) and ev_class <> refobjid
+	union
+	select ev_class, depth + 1 from readers v join pg_depend d on refobjid = v.oid join pg_rewrite r on r.oid = d.objid
+	where classid = 'pg_rewrite'::regclass and refclassid = 'pg_class'::regclass and ev_class <> v.oid
+), views as (
+	select c.*, format('%I.%I', nspname, relname) as name, depth
+	from (select oid, max(depth) as depth from readers group by oid) v join pg_class c using (oid) join pg_namespace n on n.oid = relnamespace
+)
+select name, pg_get_viewdef(oid), coalesce(array_to_string(reloptions, ', '), ''),
+	array[format('alter view %s owner to %I', name, pg_get_userbyid(relowner))]
+	|| array(
+		select format('grant %s on %s to %s%s', privilege_type, name, case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
+			case when is_grantable then ' with grant option' else '' end)
+		from aclexplode(relacl) where grantee <> relowner)
+	|| array(
+		select format('grant %s (%I) on %s to %s%s', privilege_type, attname, name, case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
+			case when is_grantable then ' with grant option' else '' end)
+		from pg_attribute, aclexplode(attacl) where attrelid = views.oid)
+	|| array(
+		select format('comment on column %s.%I is %L', name, attname, col_description(attrelid, attnum)) from pg_attribute
+		where attrelid = views.oid and col_description(attrelid, attnum) is not null)
+	|| array(select format('comment on view %s is %L', name, obj_description(oid, 'pg_class')) where obj_description(oid, 'pg_class') is not null),
+	case when relkind <> 'v' then 'is no plain view'
+		when relhastriggers then 'has triggers'
+		when (select count(*) from pg_rewrite where ev_class = views.oid) > 1 then 'has rules'
+		when not pg_has_role(relowner, 'usage') then 'belongs to another role' else '' end
+from views order by depth, name`
+
+// views lists the views that stand in the way of changing columns' types.
+func (t *earlierTable) views(ctx context.Context, tx pgx.Tx) ([]view, error) {
+	var numbers []int16
+	for _, c := range t.changing() {
+		numbers = append(numbers, c.Number)
+	}
+	rows, err := tx.Query(ctx, viewsSQL, t.name, numbers)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[view])
+}
+
+// dropViews is the statement that drops views together, "" where there are none.
+func dropViews(views []view) string {
+	if len(views) == 0 {
+		return ""
+	}
+	names := make([]string, len(views))
+	for i, v := range views {
+		names[i] = v.Name
+	}
+	return "drop view " + strings.Join(names, ", ")
+}
+
+// create makes the view again, as it was.
+func (v view) create() []string {
+	with := ""
+	if v.Options != "" {
+		with = " with (" + v.Options + ")"
+	}
+	return append([]string{"create view " + v.Name + with + " as " + v.Definition}, v.Restore...)
+}
