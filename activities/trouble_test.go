@@ -74,6 +74,22 @@ func TestSliceFailsItsEntityForGood(t *testing.T) {
 	})
 }
 
+func TestSliceFailsAnEntityThatTheStoreRefusesForGood(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.Ledger.Refuse = func(op, _ string) error {
+			if op == "Open" {
+				return &activitytest.Failure{Text: "no second tenant yet", Kind: "ValidationError", Never: true}
+			}
+			return nil
+		}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusFailed, result.Status)
+		require.Equal(t, &events.RunError{Type: events.ValidationError, Message: "no second tenant yet", Entity: "customers"}, position(r).Error)
+		require.Empty(t, r.API.Asked(""))
+	})
+}
+
 func TestSliceFailsItsEntityThoughItIsPaused(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = func(context.Context, activitytest.Ask) error {

@@ -20,14 +20,23 @@ func (c *cli) role(role app.Role, short string) *cobra.Command {
 }
 
 func (c *cli) migrate() *cobra.Command {
-	return &cobra.Command{
+	var finish bool
+	cmd := &cobra.Command{
 		Use: "migrate", Short: "Declare streams and consumers, migrate the database", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load(app.MigrateRole)
 			if err != nil {
 				return err
 			}
-			return app.Migrate(cmd.Context(), cfg, app.NewLogger(cfg, c.err), c.out)
+			log := app.NewLogger(cfg, c.err)
+			if finish { // first: a second tenant may be configured already
+				if err := app.FinishAdoption(cmd.Context(), cfg, log, c.out); err != nil {
+					return err
+				}
+			}
+			return app.Migrate(cmd.Context(), cfg, log, c.out)
 		},
 	}
+	cmd.Flags().BoolVar(&finish, "finish-adoption", false, "first end the time in which an earlier sync program's statements work on tables that were adopted from it")
+	return cmd
 }

@@ -13,7 +13,9 @@ func (d *doctor) examineDatabase(ctx context.Context) (f findings) {
 	if !d.set(&f, "database", "DATABASE_URL") {
 		return f
 	}
-	s, err := store.Open(ctx, string(d.cfg.DatabaseURL), store.Options{MaxConns: 1, Application: "lazisync doctor", Logger: d.log})
+	s, err := store.Open(ctx, string(d.cfg.DatabaseURL), store.Options{
+		MaxConns: 1, Application: "lazisync doctor", Tenants: d.cfg.TenantIDs(), Logger: d.log,
+	})
 	if err != nil {
 		f.fail("correct DATABASE_URL", "database", "%v", err)
 		return f

@@ -13,7 +13,7 @@ import (
 // Migrate brings tables, streams, consumers and schedules to what this version declares. Doing it
 // again changes nothing.
 func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer) error {
-	s, err := store.Open(ctx, string(cfg.DatabaseURL), store.Options{Logger: log})
+	s, err := openToMigrate(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,28 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 	}
 	report(out, "schedules", changes)
 	return nil
+}
+
+// FinishAdoption ends the time in which the statements of an earlier sync program work.
+func FinishAdoption(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer) error {
+	s, err := openToMigrate(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	finished, err := s.FinishAdoption(ctx)
+	if err != nil {
+		return err
+	}
+	if len(finished) == 0 {
+		finished = []string{"no adoption to finish"}
+	}
+	report(out, "database", finished)
+	return nil
+}
+
+func openToMigrate(ctx context.Context, cfg *Config, log zerolog.Logger) (*store.Store, error) {
+	return store.Open(ctx, string(cfg.DatabaseURL), store.Options{Tenants: cfg.TenantIDs(), Logger: log})
 }
 
 func report(out io.Writer, what string, changes []string) {

@@ -95,6 +95,8 @@ func TestAdoption(t *testing.T) {
 	require.ErrorContains(t, f.CheckSchema(t.Context()), "run lazisync migrate")
 	_, err := f.Tenants(t.Context())
 	require.ErrorContains(t, err, "raw.st_customers is of an earlier program")
+	_, err = f.FinishAdoption(t.Context())
+	require.ErrorContains(t, err, "raw.sync_state are not adopted yet")
 
 	applied, err := f.Migrate(t.Context())
 	require.NoError(t, err)

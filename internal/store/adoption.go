@@ -133,6 +133,16 @@ func (t adopted) count(ctx context.Context, tx pgx.Tx) error {
 // what it did. From then on the database takes further tenants. It may be repeated.
 func (s *Store) FinishAdoption(ctx context.Context) (finished []string, err error) {
 	err = s.migrating(ctx, func(_ *sql.DB, conn *sql.Conn) error {
+		err := within(ctx, conn, func(tx pgx.Tx) error {
+			waiting, err := earlierTables(ctx, tx, s.entities)
+			if len(waiting) > 0 {
+				err = fmt.Errorf("%s are not adopted yet: lazisync migrate, without --finish-adoption, adopts them", names(waiting))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
 		return eachAdopted(ctx, conn, func(tx pgx.Tx, t adopted) error {
 			err := t.finish(ctx, tx)
 			if err == nil {
