@@ -43,6 +43,9 @@ func configuration() string {
 		if v.Secret {
 			doc += " (secret)"
 		}
+		if v.File {
+			doc += " (may lie in a file)"
+		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.Name, code(v.Default), cell(doc), strings.Join(neededBy(v.Name), ", "))
 	}
 	b.WriteString(tenantsIntro)

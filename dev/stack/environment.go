@@ -20,7 +20,9 @@ const tenantsFile = "SERVICETITAN_TENANTS_FILE"
 
 var (
 	postgreSQL     = backing{"PostgreSQL", []string{"DATABASE_URL"}, nil}
-	natsJetStream  = backing{"NATS", []string{"NATS_URL"}, []string{"NATS_CREDS"}}
+	natsJetStream  = backing{"NATS", []string{"NATS_URL"}, []string{
+		"NATS_CREDS", "NATS_TLS_CA", "NATS_TLS_CERT", "NATS_TLS_KEY", "NATS_INBOX_PREFIX",
+	}}
 	temporalServer = backing{"Temporal", []string{"TEMPORAL_ADDRESS"}, []string{
 		"TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_TLS_CA", "TEMPORAL_TLS_CERT", "TEMPORAL_TLS_KEY",
 		"TEMPORAL_TLS_SERVER_NAME",

@@ -29,8 +29,10 @@ type Config struct {
 
 // NATSConfig says how to reach JetStream.
 type NATSConfig struct {
-	URL   string
-	Creds string // path of a credentials file
+	URL         string
+	Creds       string // path of a credentials file
+	TLS         TLSConfig
+	InboxPrefix string
 }
 
 // TemporalConfig says how to reach Temporal.
@@ -39,11 +41,7 @@ type TemporalConfig struct {
 	Namespace string
 	TaskQueue string
 	APIKey    Secret
-	TLS       bool
-	TLSCA     string
-	TLSCert   string
-	TLSKey    string
-	TLSServer string
+	TLS       TLSConfig
 }
 
 // ServiceTitanConfig says how to reach ServiceTitan, for all tenants.

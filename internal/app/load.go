@@ -3,7 +3,6 @@ package app
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -89,6 +88,11 @@ func Load(environ []string, role Role) (*Config, error) {
 	} else if c.tenant.ID != "" {
 		c.Tenants = []Tenant{c.tenant}
 	}
+	for _, problem := range []string{c.NATS.TLS.problem("NATS_TLS_"), c.Temporal.TLS.problem("TEMPORAL_TLS_")} {
+		if problem != "" {
+			problems = append(problems, problem)
+		}
+	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -101,7 +105,7 @@ func (c *Config) load(v Variable, env map[string]string, needed bool) string {
 	if given := env[v.Name]; given != "" {
 		text, from = given, "environment"
 	}
-	if path := env[v.Name+"_FILE"]; v.Secret && path != "" {
+	if path := env[v.Name+"_FILE"]; v.FromFile() && path != "" {
 		if from == "environment" {
 			return fmt.Sprintf("%s and %s_FILE are both set: want one of them", v.Name, v.Name)
 		}
@@ -118,7 +122,10 @@ func (c *Config) load(v Variable, env map[string]string, needed bool) string {
 		c.values[v.Name] = Value{"", from}
 		return ""
 	}
-	shown := userinfo.ReplaceAllString(text, "//***@") // a URL may carry a password
+	shown := text
+	if strings.HasSuffix(v.Name, "_URL") {
+		shown = withoutPasswords(text)
+	}
 	if v.Secret {
 		shown = Secret(text).String()
 	}
@@ -137,15 +144,29 @@ func (v Variable) read(c *Config, text string) error {
 	return v.set(c, text)
 }
 
-// userinfo is what stands before the host of a URL.
-var userinfo = regexp.MustCompile(`//[^/@,]*@`)
+// withoutPasswords shows an address, or several separated by commas, without user and
+// password. What is not well formed may hold a password anywhere before its last @.
+func withoutPasswords(list string) string {
+	parts := strings.Split(list, ",")
+	for i, part := range parts {
+		scheme, rest, ok := strings.Cut(part, "://")
+		at := strings.LastIndex(rest, "@")
+		switch {
+		case ok && at >= 0:
+			parts[i] = scheme + "://***" + rest[at:]
+		case strings.Contains(part, "@"):
+			return "***" + list[strings.LastIndex(list, "@"):]
+		}
+	}
+	return strings.Join(parts, ",")
+}
 
 // unknown finds variables that look like ours and are not.
 func unknown(env map[string]string) Problems {
 	var known []string
 	for _, v := range Variables {
 		known = append(known, v.Name)
-		if v.Secret {
+		if v.FromFile() {
 			known = append(known, v.Name+"_FILE")
 		}
 	}

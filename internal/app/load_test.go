@@ -143,3 +143,68 @@ func TestLoadSlack(t *testing.T) {
 		}, err)
 	}
 }
+
+func TestLoadNATS(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "nats-url")
+	require.NoError(t, os.WriteFile(path, []byte("tls://bridge:pass-word@nats:4222\n"), 0o600))
+	cfg, err := Load([]string{"NATS_URL_FILE=" + path, "NATS_INBOX_PREFIX=_INBOX_bridge"}, NotifierRole)
+	require.NoError(t, err)
+	require.Equal(t, "tls://bridge:pass-word@nats:4222", cfg.NATS.URL)
+	require.Equal(t, Value{"tls://***@nats:4222", "file " + path}, cfg.Value("NATS_URL"))
+	require.Equal(t, "_INBOX_bridge", cfg.NATS.InboxPrefix)
+
+	_, err = Load([]string{"NATS_INBOX_PREFIX=_INBOX.>", "NATS_TLS_CERT=" + path, "TEMPORAL_TLS_KEY=" + path}, NotifierRole)
+	require.Equal(t, Problems{
+		`NATS_INBOX_PREFIX: got "_INBOX.>", want a NATS subject without wildcards, as _INBOX_worker`,
+		`NATS_TLS_CERT and NATS_TLS_KEY: got one of them, want both or none`,
+		`TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY: got one of them, want both or none`,
+	}, err)
+}
+
+// However wrong an address is, its password does not show.
+func TestPasswordsInAddressesNeverShow(t *testing.T) {
+	t.Parallel()
+	for given, shown := range map[string]string{
+		"nats://u:sEcReT@one:4222":                       "nats://***@one:4222",
+		"nats://u:sEcReT@one:4222,nats://u:sEcReT@two:1": "nats://***@one:4222,nats://***@two:1",
+		"nats://u:sEc/ReT@one:4222":                      "nats://***@one:4222",
+		"nats://u:sEc@ReT@one:4222":                      "nats://***@one:4222",
+		"nats://u:sEcReT,sEcReT@one:4222":                "***@one:4222",
+		"u:sEcReT@one:4222":                              "***@one:4222",
+		"nats://one:4222":                                "nats://one:4222",
+		"http://u:sEcReT@one:4222/path?password=x@y":     "http://***@y",
+	} {
+		require.Equal(t, shown, withoutPasswords(given))
+	}
+	for _, name := range []string{"NATS_URL", "SERVICETITAN_API_URL", "SERVICETITAN_AUTH_URL", "DATABASE_URL", "SLACK_WEBHOOK_URL", "SLACK_WEBHOOK_URLS"} {
+		for _, wrong := range []string{"u:sEcReT@one:4222", "ftp://u:sEc/ReT@one", "://sEcReT@", "%zz://u:sEcReT@one"} {
+			_, err := Load([]string{name + "=" + wrong}, ToolRole)
+			require.Error(t, err, name)
+			require.NotContains(t, err.Error(), "sEc")
+		}
+	}
+}
+
+func TestEverySecretMayLieInAFile(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{
+		"NATS_URL": "nats://u:p@h:1", "DATABASE_URL": "postgres://u:p@h/d", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/x",
+		"SLACK_WEBHOOK_URLS": "#ops=https://hooks.slack.com/x", "API_TOKENS": "ops=" + strings.Repeat("t", 32),
+	}
+	for _, v := range Variables {
+		if !v.FromFile() {
+			continue
+		}
+		value, ok := values[v.Name]
+		if !ok {
+			value = strings.Repeat("s", 40)
+		}
+		path := filepath.Join(t.TempDir(), v.Name)
+		require.NoError(t, os.WriteFile(path, []byte(value+"\n"), 0o600))
+		cfg, err := Load([]string{v.Name + "_FILE=" + path}, ToolRole)
+		require.NoError(t, err, v.Name)
+		require.Equal(t, "file "+path, cfg.Value(v.Name).From)
+		require.NotContains(t, cfg.Value(v.Name).Text, "u:p")
+	}
+}

@@ -94,6 +94,17 @@ func url(field func(*Config) *string, schemes ...string) setter {
 	}
 }
 
+// inboxPrefix takes a NATS subject without wildcards.
+func inboxPrefix(c *Config, text string) error {
+	for token := range strings.SplitSeq(text, ".") {
+		if token == "" || strings.ContainsAny(token, "*> \t") {
+			return errors.New("a NATS subject without wildcards, as _INBOX_worker")
+		}
+	}
+	c.NATS.InboxPrefix = text
+	return nil
+}
+
 func hostPort(field func(*Config) *string) setter {
 	return func(c *Config, text string) error {
 		_, port, err := net.SplitHostPort(text)

@@ -65,9 +65,7 @@ func Run(ctx context.Context, cfg *Config, role Role, log zerolog.Logger, starte
 
 // open makes the clients that a role needs. None of them waits for its server.
 func (p *process) open(ctx context.Context, role Role) (err error) {
-	if p.nats, err = stream.Connect(stream.Options{
-		URL: p.cfg.NATS.URL, Creds: p.cfg.NATS.Creds, Name: "lazisync " + role.Name, Logger: p.log,
-	}); err != nil {
+	if p.nats, err = openNATS(p.cfg.NATS, role.Name, p.log); err != nil {
 		return err
 	}
 	p.checks = append(p.checks, gateway.Check{Name: "nats", Probe: func(ctx context.Context) error { return p.nats.Ready(ctx, role.consumers...) }})
@@ -100,6 +98,19 @@ func newSource(cfg *Config, log zerolog.Logger) *servicetitan.Client {
 	return servicetitan.New(servicetitan.Options{
 		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Logger: log,
 	})
+}
+
+// openNATS makes a connection that comes about when the server answers.
+func openNATS(c NATSConfig, name string, log zerolog.Logger) (*stream.Conn, error) {
+	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Logger: log}
+	if c.TLS.wanted() {
+		t, err := c.TLS.client("NATS_TLS_")
+		if err != nil {
+			return nil, err
+		}
+		o.TLS = t
+	}
+	return stream.Connect(o)
 }
 
 func (p *process) temporalReady(ctx context.Context) error {

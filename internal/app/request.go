@@ -166,7 +166,7 @@ func connectServer(ctx context.Context, cfg *Config) (*stream.Conn, error) {
 }
 
 func connectFor(ctx context.Context, cfg *Config, ready bool) (*stream.Conn, error) {
-	conn, err := stream.Connect(stream.Options{URL: cfg.NATS.URL, Creds: cfg.NATS.Creds, Name: "lazisync cli", Logger: zerolog.Nop()})
+	conn, err := openNATS(cfg.NATS, "cli", zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}

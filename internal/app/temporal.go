@@ -2,12 +2,9 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,36 +38,14 @@ func openTemporal(c TemporalConfig, log zerolog.Logger) (client.Client, error) {
 	if c.APIKey != "" {
 		o.Credentials = client.NewAPIKeyStaticCredentials(string(c.APIKey))
 	}
-	if c.TLS || c.APIKey != "" || c.TLSCA != "" || c.TLSCert != "" || c.TLSServer != "" {
-		t, err := c.tls()
+	if c.TLS.wanted() || c.APIKey != "" {
+		t, err := c.TLS.client("TEMPORAL_TLS_")
 		if err != nil {
 			return nil, err
 		}
 		o.ConnectionOptions.TLS = t
 	}
 	return client.NewLazyClient(o)
-}
-
-func (c TemporalConfig) tls() (*tls.Config, error) {
-	t := &tls.Config{ServerName: c.TLSServer, MinVersion: tls.VersionTLS12}
-	if c.TLSCA != "" {
-		pem, err := os.ReadFile(c.TLSCA)
-		if err != nil {
-			return nil, fmt.Errorf("TEMPORAL_TLS_CA: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("TEMPORAL_TLS_CA: %s holds no certificate in PEM form", c.TLSCA)
-		}
-	}
-	if c.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-		if err != nil {
-			return nil, fmt.Errorf("TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY: %w", err)
-		}
-		t.Certificates = []tls.Certificate{cert}
-	}
-	return t, nil
 }
 
 // runWorker serves both task queues until ctx ends, then stores the pages in flight.

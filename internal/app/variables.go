@@ -15,6 +15,7 @@ type Variable struct {
 	Name    string
 	Default string
 	Secret  bool
+	File    bool // may lie in a file like a secret, since it may hold a password
 	Doc     string
 	// Field is its name in the tenants file, where each tenant may have a value of its own.
 	Field string
@@ -24,20 +25,27 @@ type Variable struct {
 	tenant func(t *Tenant, text string) error // where there is a Field
 }
 
+// FromFile says whether NAME_FILE may name a file with the value.
+func (v Variable) FromFile() bool { return v.Secret || v.File }
+
 // Variables lists everything that can be configured.
 var Variables = []Variable{
-	{Name: "NATS_URL", Default: "nats://127.0.0.1:4222", Doc: "NATS server with JetStream", set: url(func(c *Config) *string { return &c.NATS.URL }, "nats", "tls", "ws", "wss")},
+	{Name: "NATS_URL", Default: "nats://127.0.0.1:4222", File: true, Doc: "NATS server with JetStream; several, separated by commas, of one cluster", set: url(func(c *Config) *string { return &c.NATS.URL }, "nats", "tls", "ws", "wss")},
 	{Name: "NATS_CREDS", Doc: "path of the NATS credentials file", set: file(func(c *Config) *string { return &c.NATS.Creds })},
+	{Name: "NATS_TLS_CA", Doc: "path of the CA certificate of the NATS server; this or another NATS_TLS_ variable, or tls:// in NATS_URL, asks for TLS", set: file(func(c *Config) *string { return &c.NATS.TLS.CA })},
+	{Name: "NATS_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.NATS.TLS.Cert })},
+	{Name: "NATS_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.NATS.TLS.Key })},
+	{Name: "NATS_INBOX_PREFIX", Default: "_INBOX", Doc: "subject below which this process is answered; one of its own keeps other users from reading the answers", set: inboxPrefix},
 
 	{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", Doc: "host:port of Temporal's frontend", set: hostPort(func(c *Config) *string { return &c.Temporal.Address })},
 	{Name: "TEMPORAL_NAMESPACE", Default: "default", Doc: "Temporal namespace", set: text(func(c *Config) *string { return &c.Temporal.Namespace })},
 	{Name: "TEMPORAL_TASK_QUEUE", Default: workflows.DefaultTaskQueue, Doc: "task queue of workflows and page slices; <name>-control carries the short activities", set: text(func(c *Config) *string { return &c.Temporal.TaskQueue })},
 	{Name: "TEMPORAL_API_KEY", Secret: true, Doc: "API key for Temporal Cloud", set: secret(func(c *Config) *Secret { return &c.Temporal.APIKey })},
-	{Name: "TEMPORAL_TLS", Doc: "true to use TLS; any other TEMPORAL_TLS_ variable implies it", set: boolean(func(c *Config) *bool { return &c.Temporal.TLS })},
-	{Name: "TEMPORAL_TLS_CA", Doc: "path of the CA certificate of Temporal's server", set: file(func(c *Config) *string { return &c.Temporal.TLSCA })},
-	{Name: "TEMPORAL_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.Temporal.TLSCert })},
-	{Name: "TEMPORAL_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.Temporal.TLSKey })},
-	{Name: "TEMPORAL_TLS_SERVER_NAME", Doc: "name to expect in the server's certificate", set: text(func(c *Config) *string { return &c.Temporal.TLSServer })},
+	{Name: "TEMPORAL_TLS", Doc: "true to use TLS; any other TEMPORAL_TLS_ variable implies it", set: boolean(func(c *Config) *bool { return &c.Temporal.TLS.On })},
+	{Name: "TEMPORAL_TLS_CA", Doc: "path of the CA certificate of Temporal's server", set: file(func(c *Config) *string { return &c.Temporal.TLS.CA })},
+	{Name: "TEMPORAL_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.Temporal.TLS.Cert })},
+	{Name: "TEMPORAL_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.Temporal.TLS.Key })},
+	{Name: "TEMPORAL_TLS_SERVER_NAME", Doc: "name to expect in the server's certificate", set: text(func(c *Config) *string { return &c.Temporal.TLS.ServerName })},
 
 	{Name: "DATABASE_URL", Secret: true, Doc: "PostgreSQL 15 or newer: postgres://user:password@host:5432/database", set: databaseURL},
 

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -26,11 +27,12 @@ const (
 
 // Options say how to connect.
 type Options struct {
-	URL         string // one or several, separated by commas
-	Creds       string // file with the credentials, read again at each connect; may be empty
-	Name        string // what the server's list of connections shows
-	InboxPrefix string // default _INBOX; its own prefix keeps other users from reading the replies
-	Replicas    int    // of streams that Declare creates; default 1
+	URL         string      // one or several, separated by commas
+	Creds       string      // file with the credentials, read again at each connect; may be empty
+	Name        string      // what the server's list of connections shows
+	TLS         *tls.Config // nil: as the URL and the server say
+	InboxPrefix string      // default _INBOX; its own prefix keeps other users from reading the replies
+	Replicas    int         // of streams that Declare creates; default 1
 	Logger      zerolog.Logger
 }
 
@@ -90,6 +92,9 @@ func (c *Conn) options(o Options) ([]nats.Option, error) {
 		nats.ReconnectErrHandler(c.onDisconnect),
 		nats.ErrorHandler(c.onError),
 		nats.ClosedHandler(c.onClosed),
+	}
+	if o.TLS != nil {
+		options = append(options, nats.Secure(o.TLS))
 	}
 	if o.InboxPrefix != "" {
 		options = append(options, nats.CustomInboxPrefix(o.InboxPrefix))

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+)
+
+// TLSConfig says how to encrypt a connection, and how to prove who we are.
+type TLSConfig struct {
+	On         bool   // also without any of the following
+	CA         string // paths of PEM files
+	Cert       string
+	Key        string
+	ServerName string // to expect in the server's certificate, if not its host
+}
+
+func (c TLSConfig) wanted() bool {
+	return c.On || c.CA != "" || c.Cert != "" || c.Key != "" || c.ServerName != ""
+}
+
+// problem says what does not fit together; prefix begins the names of the variables.
+func (c TLSConfig) problem(prefix string) string {
+	if (c.Cert == "") == (c.Key == "") {
+		return ""
+	}
+	return fmt.Sprintf("%sCERT and %sKEY: got one of them, want both or none", prefix, prefix)
+}
+
+// client makes the configuration of a connection. The client's certificate is read again
+// for each, so that a new one is taken up by itself.
+func (c TLSConfig) client(prefix string) (*tls.Config, error) {
+	t := &tls.Config{ServerName: c.ServerName, MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("%sCA: %w", prefix, err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%sCA: %s holds no certificate in PEM form", prefix, c.CA)
+		}
+	}
+	if c.Cert == "" {
+		return t, nil
+	}
+	t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("%sCERT and %sKEY: %w", prefix, prefix, err)
+		}
+		return &pair, nil
+	}
+	_, err := t.GetClientCertificate(nil)
+	return t, err
+}
