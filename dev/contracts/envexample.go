@@ -70,7 +70,7 @@ var needed = []string{
 }
 
 // composed are those that docker-compose.yml or the image sets by itself.
-var composed = []string{"NATS_URL", "DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "HTTP_ADDR", "ADMIN_ADDR"}
+var composed = []string{"NATS_URL", "NATS_INBOX_PREFIX", "DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "HTTP_ADDR", "ADMIN_ADDR"}
 
 const envHeader = `# The configuration of lazisync, and of docker-compose.yml. Made from the code by
 # "go generate" in dev/; change it there.

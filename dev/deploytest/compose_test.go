@@ -53,6 +53,7 @@ func TestComposeGivesEveryRoleWhatItNeeds(t *testing.T) {
 		require.True(t, slices.ContainsFunc(environ, func(e string) bool {
 			return strings.HasPrefix(e, "NATS_URL=nats://"+role.Name+":")
 		}), "%s is not the NATS user of its name", role.Name)
+		require.Contains(t, environ, "NATS_INBOX_PREFIX=_INBOX_"+role.Name)
 	}
 }
 
@@ -152,7 +153,7 @@ func TestComposeTakesOnlyVariablesThatEnvExampleNames(t *testing.T) {
 
 // TLS and credentials are for servers elsewhere, which this file does not use; the image
 // says where to listen; several tenants come with an override of the file.
-var notInCompose = regexp.MustCompile(`^(NATS_CREDS|SERVICETITAN_TENANTS_FILE|TEMPORAL_API_KEY|TEMPORAL_TLS.*|HTTP_ADDR|ADMIN_ADDR)$`)
+var notInCompose = regexp.MustCompile(`^(NATS_CREDS|NATS_TLS.*|SERVICETITAN_TENANTS_FILE|TEMPORAL_API_KEY|TEMPORAL_TLS.*|HTTP_ADDR|ADMIN_ADDR)$`)
 
 func TestComposePassesEveryVariableOn(t *testing.T) {
 	t.Parallel()

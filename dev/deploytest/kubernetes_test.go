@@ -88,11 +88,16 @@ func TestKubernetesGivesEveryRoleWhatItNeeds(t *testing.T) {
 			environ = append(environ, name+"="+value)
 		}
 		for _, v := range container.Env {
+			if v.ValueFrom == nil {
+				environ = append(environ, v.Name+"="+v.Value)
+				continue
+			}
 			key := v.ValueFrom.SecretKeyRef
 			value, there := secret[key.Key]
 			require.True(t, there || key.Optional != nil && *key.Optional, "secret.example.yaml lacks %s", key.Key)
 			environ = append(environ, v.Name+"="+value)
 		}
+		require.Contains(t, environ, "NATS_INBOX_PREFIX=_INBOX_"+role.Name)
 		_, err := app.Load(environ, role)
 		require.NoError(t, err, role.Name)
 	}

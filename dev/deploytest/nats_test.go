@@ -16,22 +16,36 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-const patience = 20 * time.Second
+const (
+	patience = 20 * time.Second
+	tick     = 5 * time.Millisecond
+)
 
-// startNATS runs the server of deploy/nats.conf with the passwords of the demo.
-func startNATS(t *testing.T) *natsd.Server {
+// natsOptions are those of deploy/nats.conf with the passwords of the demo. They are
+// taken from the environment of the process, so whoever asks cannot run in parallel.
+func natsOptions(t *testing.T) *natsd.Options {
 	t.Helper()
 	environ, err := load(t, demoEnv).Environ("nats")
 	require.NoError(t, err)
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		t.Setenv(name, value) // where the file takes them from
+		t.Setenv(name, value)
 	}
 	options, err := natsd.ProcessConfigFile(filepath.Join(root, "deploy", "nats.conf"))
 	require.NoError(t, err)
 	require.True(t, options.SyncAlways, "what was accepted must survive a power failure")
 	require.Equal(t, "/data", options.StoreDir)
 	options.Host, options.Port, options.HTTPPort, options.StoreDir, options.NoSigs = "127.0.0.1", natsd.RANDOM_PORT, 0, t.TempDir(), true
+	return options
+}
+
+func startNATS(t *testing.T) *natsd.Server {
+	t.Helper()
+	return serveNATS(t, natsOptions(t))
+}
+
+func serveNATS(t *testing.T, options *natsd.Options) *natsd.Server {
+	t.Helper()
 	server, err := natsd.NewServer(options)
 	require.NoError(t, err)
 	server.Start()
@@ -47,7 +61,7 @@ var mayPublish = map[string][]string{
 	"bridge": {
 		"sync.accepted", "sync.rejected", "sync.completed", "sync.failed", "sync.cancelled",
 		"deadletter.sync.requested", "deadletter.sync.control",
-		"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled",
+		"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled", "deadletter.sync.rejected",
 	},
 	"worker": {
 		"sync.requested", "sync.started", "sync.progress", "sync.paused", "sync.resumed", "sync.completed", "sync.failed", "sync.cancelled",

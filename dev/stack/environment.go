@@ -19,8 +19,8 @@ type backing struct {
 const tenantsFile = "SERVICETITAN_TENANTS_FILE"
 
 var (
-	postgreSQL     = backing{"PostgreSQL", []string{"DATABASE_URL"}, nil}
-	natsJetStream  = backing{"NATS", []string{"NATS_URL"}, []string{
+	postgreSQL    = backing{"PostgreSQL", []string{"DATABASE_URL"}, nil}
+	natsJetStream = backing{"NATS", []string{"NATS_URL"}, []string{
 		"NATS_CREDS", "NATS_TLS_CA", "NATS_TLS_CERT", "NATS_TLS_KEY", "NATS_INBOX_PREFIX",
 	}}
 	temporalServer = backing{"Temporal", []string{"TEMPORAL_ADDRESS"}, []string{
