@@ -85,8 +85,11 @@ func (l *Ledger) FailEntity(ctx context.Context, number int64, _ string, e entit
 	if err := l.undecided(number); err != nil {
 		return err
 	}
-	p := l.positions[key{number, e.Name}]
-	p.Status, p.Error = events.StatusFailed, &re
+	k := key{number, e.Name}
+	if l.positions[k] == nil { // an entity may fail before it was opened
+		l.positions[k] = &ledger.Position{Run: number, Entity: e.Name, Cursor: e.Start(), Total: -1, StartedAt: time.Now()}
+	}
+	l.positions[k].Status, l.positions[k].Error = events.StatusFailed, &re
 	return nil
 }
 
