@@ -87,6 +87,10 @@ func (b *Bridge) entities(named, byDefault []string) ([]string, *events.Rejectio
 		named = byDefault
 	case len(named) == 1 && named[0] == everything:
 		return slices.Clone(b.KnownEntities), nil
+	case len(named) > len(b.KnownEntities):
+		return nil, events.Reject(events.CodeUnknownEntity, events.FieldError{
+			Path: "entities", Got: fmt.Sprintf("%d of them", len(named)), Want: fmt.Sprintf("at most the %d there are", len(b.KnownEntities)),
+		})
 	}
 	var unknown []events.FieldError
 	for i, name := range named {

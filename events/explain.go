@@ -82,8 +82,12 @@ func (s *schema) missing(path, names []string, node map[string]any, keyword stri
 func unknown(path, names []string, node map[string]any) []FieldError {
 	fields := slices.Sorted(maps.Keys(object(node, "properties")))
 	errs := make([]FieldError, 0, len(names))
-	for _, name := range names {
-		want, near := Nearest(name, fields)
+	slices.Sort(names)
+	for i, name := range names {
+		want, near := "", false
+		if i < mostErrors { // the others are only counted
+			want, near = Nearest(name, fields)
+		}
 		if !near {
 			want = either(fields)
 		}

@@ -1,6 +1,9 @@
 package events
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Rejection says why an event can never succeed. It is an error.
 type Rejection struct {
@@ -26,11 +29,32 @@ func (e FieldError) String() string {
 	return e.Path + ": " + text
 }
 
-// Reject makes a rejection whose reason is the list of its errors.
+// What a rejection tells must fit an event, however much is wrong with a command.
+const (
+	mostErrors  = 20
+	longestText = 400 // of one part of one error, in bytes
+)
+
+// Reject makes a rejection whose reason is the list of its errors: of the first ones
+// where there are many.
 func Reject(code RejectCode, errors ...FieldError) *Rejection {
-	reasons := make([]string, len(errors))
-	for i, e := range errors {
-		reasons[i] = e.String()
+	told := make([]FieldError, min(len(errors), mostErrors))
+	reasons := make([]string, len(told))
+	for i := range told {
+		e := errors[i]
+		told[i] = FieldError{shorten(e.Path), shorten(e.Got), shorten(e.Want)}
+		reasons[i] = told[i].String()
 	}
-	return &Rejection{Code: code, Reason: strings.Join(reasons, "; "), Errors: errors}
+	reason := strings.Join(reasons, "; ")
+	if more := len(errors) - len(told); more > 0 {
+		reason += fmt.Sprintf("; and %d more", more)
+	}
+	return &Rejection{Code: code, Reason: reason, Errors: told}
+}
+
+func shorten(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestText], "") + "…"
 }
