@@ -23,8 +23,15 @@ type step struct {
 	live   bool // show what the tests write as they write it
 }
 
-// fuzzTime is how long each fuzz test looks for new input with -all.
-const fuzzTime = "10s"
+// How long each fuzz test looks for new input: a look, and with -all a longer one.
+const (
+	fuzzBriefly = "2s"
+	fuzzLonger  = "10s"
+)
+
+// fuzzedBriefly are the packages whose fuzz tests look for new input without -all too.
+// Instrumenting what the others depend on, such as Temporal's client, takes minutes.
+var fuzzedBriefly = regexp.MustCompile(`/(events|internal/gateway|internal/servicetitan)$`)
 
 // testTimeout is for one package. The end-to-end tests are the longest.
 const testTimeout = "15m"
@@ -45,10 +52,12 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 		return nil, fmt.Errorf("-part: got %q, want faults or chaos", o.only)
 	}
 	if !all {
-		return []step{
+		steps := []step{
 			{title: "The product's module:", module: ".", args: append(slices.Clone(base), "./...")},
 			{title: "The embedded stack and the end-to-end tests:", module: "dev", args: append(base, "./...")},
-		}, nil
+		}
+		fuzz, err := r.fuzzSteps(ctx, fuzzedBriefly, fuzzBriefly)
+		return append(steps, fuzz...), err
 	}
 	tags, err := r.requiredTags()
 	if err != nil {
@@ -69,7 +78,7 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 		// code that is not ours.
 		{title: "What contains a Temporal server:", module: "dev", args: append(base, heavy...)},
 	}
-	fuzz, err := r.fuzzSteps(ctx)
+	fuzz, err := r.fuzzSteps(ctx, regexp.MustCompile(""), fuzzLonger)
 	return append(steps, fuzz...), err
 }
 
@@ -177,7 +186,8 @@ func (r *runner) devPackages(ctx context.Context) (light, heavy []string, err er
 	return light, heavy, nil
 }
 
-func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
+// fuzzSteps are one for each fuzz test of the product's module, where the package fits.
+func (r *runner) fuzzSteps(ctx context.Context, in *regexp.Regexp, duration string) (steps []step, err error) {
 	out, err := r.list(ctx, ".", "-f", `{{.ImportPath}} {{.Dir}} {{join .TestGoFiles ","}},{{join .XTestGoFiles ","}}`, "./...")
 	if err != nil {
 		return nil, err
@@ -185,7 +195,7 @@ func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
 	fuzz := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)
-		if len(fields) != 3 {
+		if len(fields) != 3 || !in.MatchString(fields[0]) {
 			continue
 		}
 		for _, name := range strings.FieldsFunc(fields[2], func(c rune) bool { return c == ',' }) {
@@ -196,9 +206,9 @@ func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
 			for _, match := range fuzz.FindAllSubmatch(text, -1) {
 				test := string(match[1])
 				steps = append(steps, step{
-					title:  fmt.Sprintf("%s of %s for %s:", test, fields[0], fuzzTime),
+					title:  fmt.Sprintf("%s of %s for %s:", test, strings.TrimPrefix(fields[0], "github.com/lazi/"), duration),
 					module: ".",
-					args:   []string{"-run=^$", "-fuzz=^" + test + "$", "-fuzztime=" + fuzzTime, fields[0]},
+					args:   []string{"-run=^$", "-fuzz=^" + test + "$", "-fuzztime=" + duration, fields[0]},
 				})
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,29 @@ func TestPartOf(t *testing.T) {
 			require.Equal(t, c.want, partOf(module+c.pkg, c.test))
 		})
 	}
+}
+
+func TestFuzzTestsLookForInput(t *testing.T) {
+	t.Parallel()
+	root, err := findRoot()
+	require.NoError(t, err)
+	r := &runner{root: root, environ: os.Environ()}
+	titles := func(in *regexp.Regexp) (all []string) {
+		steps, err := r.fuzzSteps(t.Context(), in, "1s")
+		require.NoError(t, err)
+		for _, s := range steps {
+			all = append(all, s.title)
+		}
+		return all
+	}
+	brief := titles(fuzzedBriefly)
+	for _, want := range []string{
+		"FuzzDecode of lazisync/events", "FuzzHeader of lazisync/events", "FuzzControlData of lazisync/events",
+		"FuzzWebhookBody of lazisync/internal/gateway", "FuzzDecodePage of lazisync/internal/servicetitan",
+	} {
+		require.Contains(t, brief, want+" for 1s:")
+	}
+	require.Subset(t, titles(regexp.MustCompile("")), append(brief, "FuzzCommand of lazisync/bridge for 1s:"))
 }
 
 func TestCleanEnvironment(t *testing.T) {
