@@ -44,6 +44,8 @@ type requirement struct {
 var requirements = []requirement{
 	{"browser", "a browser", []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}, false,
 		"Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium"},
+	{"npm", "npm, which has the schema of AsyncAPI documents", []string{"npm"}, false,
+		"Debian and Ubuntu: apt install npm; macOS: brew install node"},
 	{"privileged", "root on Linux, to mount a small disk", []string{"mount"}, true,
 		"run it as root; Debian and Ubuntu: apt install mount"},
 }
