@@ -50,7 +50,11 @@ type ServiceTitanConfig struct {
 	APIURL        string
 	AuthURL       string
 	WebhookHeader string
-	TenantsFile   string
+	// WebhookEncoding is how a webhook's signature is written: hex, base64 or "" for
+	// either. WebhookEntities ties types of events to entities.
+	WebhookEncoding string
+	WebhookEntities map[string][]string
+	TenantsFile     string
 }
 
 // Tenant is one ServiceTitan tenant: how to read it, and what is synced when.

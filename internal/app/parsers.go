@@ -174,17 +174,6 @@ func requestsPerSecond(t *Tenant, text string) error {
 // minWebhookSecret is the shortest HMAC key ServiceTitan's portal takes.
 const minWebhookSecret = 32
 
-func webhookSecrets(t *Tenant, text string) error {
-	t.WebhookSecrets = nil
-	for part := range strings.SplitSeq(text, ",") {
-		if len(part) < minWebhookSecret {
-			return fmt.Errorf("one or two keys of at least %d characters, separated by a comma", minWebhookSecret)
-		}
-		t.WebhookSecrets = append(t.WebhookSecrets, Secret(part))
-	}
-	return nil
-}
-
 func entities(t *Tenant, text string) error {
 	if text == "*" {
 		t.Entities = entity.Names()

@@ -137,12 +137,6 @@ func (p *process) gatewayJob() (job, string, error) {
 	if err := gateway.CheckAddr(p.cfg.HTTP.Addr, tokens); err != nil {
 		return nil, "", err
 	}
-	webhooks := gateway.Webhooks{Header: p.cfg.ServiceTitan.WebhookHeader, Keys: map[string][]string{}}
-	for _, t := range p.cfg.Tenants {
-		for _, key := range t.WebhookSecrets {
-			webhooks.Keys[t.ID] = append(webhooks.Keys[t.ID], string(key))
-		}
-	}
 	g, err := gateway.New(gateway.Options{
 		Publisher: p.nats,
 		Ledger:    p.store,
@@ -153,7 +147,7 @@ func (p *process) gatewayJob() (job, string, error) {
 		WorkflowID: workflowID,
 		Tenants:    p.cfg.TenantIDs(),
 		Entities:   entity.Names(),
-		Webhooks:   webhooks,
+		Webhooks:   p.webhooks(),
 		Tokens:     tokens,
 		Checks:     p.checks,
 		Metrics:    p.metricsHandler(),

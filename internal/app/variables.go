@@ -60,6 +60,8 @@ var Variables = []Variable{
 	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Field: "requestsPerSecond", Default: "50", Doc: "budget of API calls per tenant; ServiceTitan allows 60", tenant: requestsPerSecond},
 	{Name: "SERVICETITAN_WEBHOOK_SECRET", Field: "webhookSecret", Secret: true, Doc: "HMAC key of the webhooks; two, separated by a comma, while one is being replaced", tenant: webhookSecrets},
 	{Name: "SERVICETITAN_WEBHOOK_HEADER", Default: "x-servicetitan-signature", Doc: "header that carries the webhook's signature", set: text(func(c *Config) *string { return &c.ServiceTitan.WebhookHeader })},
+	{Name: "SERVICETITAN_WEBHOOK_ENCODING", Default: "any", Doc: "how the signature is written: hex, base64 or any of them, each with or without sha256= in front", set: webhookEncoding},
+	{Name: "SERVICETITAN_WEBHOOK_ENTITIES", Doc: "what to read after events beside the usual ones: location=locations;job.completed=jobs,invoices. An event that is nowhere named leads to a sync of SYNC_ENTITIES", set: webhookEntities},
 
 	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "what is synced where a request does not say; * for all", tenant: entities},
 	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", tenant: schedule(func(t *Tenant) *string { return &t.ScheduleIncremental })},

@@ -26,12 +26,32 @@ type Webhooks struct {
 	Keys map[string][]string
 	// Header carries the signature.
 	Header string
+	// Encoding is how the signature is written: EncodingHex, EncodingBase64, or "" for
+	// either.
+	Encoding string
 	// DeliveryHeader carries an id of the delivery, where the sender gives one.
 	DeliveryHeader string
 	// Entities ties an event type, or its first word, to the entities to read.
 	// What is not listed leads to a sync of the default entities.
 	Entities map[string][]string
+	// Received, where it is set, is told what became of each delivery.
+	Received func(WebhookResult)
 }
+
+// WebhookResult is what became of a delivery.
+type WebhookResult string
+
+// What becomes of deliveries.
+const (
+	WebhookTaken        WebhookResult = "taken"
+	WebhookUnknownEvent WebhookResult = "unknownEvent" // taken: it leads to a sync of the default entities
+	WebhookBadSignature WebhookResult = "badSignature"
+	WebhookRefused      WebhookResult = "refused"     // it can never be taken as it is
+	WebhookUnavailable  WebhookResult = "unavailable" // it could not be stored, and is to come again
+)
+
+// WebhookResults lists them.
+var WebhookResults = []WebhookResult{WebhookTaken, WebhookUnknownEvent, WebhookBadSignature, WebhookRefused, WebhookUnavailable}
 
 const (
 	defaultSignatureHeader = "X-ServiceTitan-Signature"
@@ -65,6 +85,9 @@ func (w Webhooks) withDefaults() Webhooks {
 		entities[strings.ToLower(name)] = list
 	}
 	w.Entities = entities
+	if w.Received == nil {
+		w.Received = func(WebhookResult) {}
+	}
 	return w
 }
 
@@ -84,37 +107,59 @@ func (w Webhooks) check() error {
 // receiveWebhook turns a delivery into a request for an incremental sync. It
 // answers once the request is stored, since ServiceTitan gives up after minutes.
 func (g *Gateway) receiveWebhook(w http.ResponseWriter, r *http.Request) error {
-	candidates, err := g.webhookTenants(r.PathValue("tenant"))
+	event, known, err := g.readWebhook(w, r)
+	if err == nil {
+		err = g.publish(r.Context(), event)
+	}
+	g.Webhooks.Received(resultOf(known, err))
 	if err != nil {
 		return err
+	}
+	return writeJSON(w, http.StatusAccepted, map[string]string{"requestId": events.RequestID(event.Source(), event.ID())})
+}
+
+func resultOf(known bool, err error) WebhookResult {
+	var p *Problem
+	switch {
+	case err == nil && known:
+		return WebhookTaken
+	case err == nil:
+		return WebhookUnknownEvent
+	case !errors.As(err, &p) || p.Status >= http.StatusInternalServerError:
+		return WebhookUnavailable
+	case p.Status == http.StatusUnauthorized:
+		return WebhookBadSignature
+	}
+	return WebhookRefused
+}
+
+// readWebhook checks a delivery and makes its request. It is known whether the type of
+// its event is one that names entities.
+func (g *Gateway) readWebhook(w http.ResponseWriter, r *http.Request) (event events.Event, known bool, err error) {
+	candidates, err := g.webhookTenants(r.PathValue("tenant"))
+	if err != nil {
+		return event, false, err
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		return err
+		return event, false, err
 	}
 	signers := slices.DeleteFunc(candidates, func(tenant string) bool {
-		return !signed(g.Webhooks.Keys[tenant], r.Header.Values(g.Webhooks.Header), body)
+		return !signed(g.Webhooks.Keys[tenant], g.Webhooks.Encoding, r.Header.Values(g.Webhooks.Header), body)
 	})
 	if len(signers) == 0 {
-		return problem(http.StatusUnauthorized, "bad-signature", "Bad signature",
+		return event, false, problem(http.StatusUnauthorized, "bad-signature", "Bad signature",
 			"want one "+g.Webhooks.Header+" header with the HMAC-SHA256 of the body")
 	}
 	content, err := fields(body)
 	if err != nil {
-		return err
+		return event, false, err
 	}
 	tenant, err := chooseTenant(signers, content)
 	if err != nil {
-		return err
+		return event, false, err
 	}
-	event, err := g.webhookEvent(tenant, content, body, r.Header.Get(g.Webhooks.DeliveryHeader))
-	if err != nil {
-		return err
-	}
-	if err := g.publish(r.Context(), event); err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusAccepted, map[string]string{"requestId": events.RequestID(event.Source(), event.ID())})
+	return g.webhookEvent(tenant, content, body, r.Header.Get(g.Webhooks.DeliveryHeader))
 }
 
 // webhookTenants lists the tenants a delivery may be for: the one in the path, else
@@ -155,7 +200,7 @@ func chooseTenant(signers []string, content map[string]json.RawMessage) (string,
 
 // webhookEvent makes the request. The same body on the same day is the same
 // request, so that a delivery repeated because our answer got lost changes nothing.
-func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage, body []byte, delivery string) (events.Event, error) {
+func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage, body []byte, delivery string) (_ events.Event, known bool, _ error) {
 	now := g.Now().UTC()
 	sum := sha256.New()
 	sum.Write(body)
@@ -172,9 +217,9 @@ func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage
 		Time:   now,
 	}, data)
 	if err != nil {
-		return events.Event{}, fmt.Errorf("make request of webhook: %w", err)
+		return events.Event{}, false, fmt.Errorf("make request of webhook: %w", err)
 	}
-	return event, nil
+	return event, len(data.Entities) > 0, nil
 }
 
 // eventType finds the name of the event in the places where it has been seen.

@@ -86,6 +86,44 @@ func TestWebhookSignatures(t *testing.T) {
 	}
 }
 
+func TestWebhookSignaturesOfOneEncodingAlone(t *testing.T) {
+	t.Parallel()
+	hexa, base := hexOf(testKey, sampleBody), base64Of(base64.StdEncoding, testKey, sampleBody)
+	for _, c := range []struct {
+		encoding, signature string
+		status              int
+	}{
+		{EncodingHex, hexa, 202},
+		{EncodingHex, "sha256=" + hexa, 202},
+		{EncodingHex, base, 401},
+		{EncodingBase64, base, 202},
+		{EncodingBase64, "sha256=" + base, 202},
+		{EncodingBase64, hexa, 401},
+	} {
+		s := open(t, func(o *Options) { o.Webhooks.Header, o.Webhooks.Encoding = "X-ST-Signature", c.encoding })
+		got := s.send(http.MethodPost, hookPath, sampleBody, "X-ST-Signature", c.signature)
+		require.Equal(t, c.status, got.status, "%s %s", c.encoding, c.signature)
+	}
+}
+
+func TestWebhooksAreCountedByWhatBecameOfThem(t *testing.T) {
+	t.Parallel()
+	var results []WebhookResult
+	s := open(t, func(o *Options) {
+		o.Webhooks.Received = func(r WebhookResult) { results = append(results, r) }
+	})
+	require.Equal(t, 202, s.hook(hookPath, sampleBody).status)
+	require.Equal(t, 202, s.hook(hookPath, `{"eventType":"weather.changed"}`).status)
+	s.send(http.MethodPost, hookPath, sampleBody)
+	s.hook(hookPath, `[]`)
+	s.hook(hookPath+"/2002", sampleBody)
+	s.box.refuse = errors.New("full")
+	s.hook(hookPath, sampleBody)
+	require.Equal(t, []WebhookResult{
+		WebhookTaken, WebhookUnknownEvent, WebhookBadSignature, WebhookRefused, WebhookRefused, WebhookUnavailable,
+	}, results)
+}
+
 func flip(s string) string {
 	last := "0"
 	if strings.HasSuffix(s, "0") {
