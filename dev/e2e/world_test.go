@@ -52,6 +52,7 @@ type options struct {
 	webhooks  bool
 	// The addresses of servers that the test started for itself.
 	databaseURL, temporalAddr string
+	natsPassword              string // of user lazisync, if NATS is to ask for one
 }
 
 // core are the entities that are synced where a request names none.
@@ -64,7 +65,7 @@ var tenants atomic.Int64
 func newWorld(t *testing.T, o options) *world {
 	t.Helper()
 	number := 7000 + tenants.Add(1)
-	w := &world{tenant: strconv.FormatInt(number, 10), nats: startNATS(t)}
+	w := &world{tenant: strconv.FormatInt(number, 10), nats: startNATS(t, o.natsPassword)}
 	if o.databaseURL == "" {
 		o.databaseURL = pgtest.Prepared(t, "migrated", migrate)
 	}
@@ -176,9 +177,12 @@ type natsServer struct {
 	options natsserver.Options
 }
 
-func startNATS(t *testing.T) *natsServer {
+func startNATS(t *testing.T, password string) *natsServer {
 	t.Helper()
 	s := &natsServer{options: natsserver.Options{Dir: t.TempDir(), Log: zerolog.Nop()}}
+	if password != "" {
+		s.options.User, s.options.Password = "lazisync", password
+	}
 	s.start(t)
 	address, err := url.Parse(s.URL())
 	require.NoError(t, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -20,6 +22,8 @@ type Options struct {
 	// needs in production to survive a power failure. A tenth as fast; a process
 	// that is merely killed loses nothing either way.
 	SyncAlways bool
+	// User and Password are asked of clients, if there are any.
+	User, Password string
 	// Log receives the server's warnings and errors, and its notices at debug level.
 	Log zerolog.Logger
 }
@@ -27,6 +31,7 @@ type Options struct {
 // Server is a running nats-server. Stop it before the process ends.
 type Server struct {
 	nats *server.Server
+	user *url.Userinfo // nil where everybody is let in
 }
 
 // maxPayload is nats-server's own default, written down because an event must fit into it.
@@ -51,6 +56,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		JetStream:  true,
 		StoreDir:   o.Dir,
 		SyncAlways: o.SyncAlways,
+		Username:   o.User,
+		Password:   o.Password,
 		MaxPayload: maxPayload,
 		NoSigs:     true, // Ctrl-C belongs to the program around it
 	})
@@ -60,6 +67,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	log := &natsLog{log: o.Log}
 	n.SetLoggerV2(log, false, false, false)
 	s := &Server{nats: n}
+	if o.User != "" {
+		s.user = url.UserPassword(o.User, o.Password)
+	}
 	n.Start()
 	if err := s.awaitReady(ctx, log); err != nil {
 		s.Stop()
@@ -86,8 +96,13 @@ func (s *Server) awaitReady(ctx context.Context, log *natsLog) error {
 	}
 }
 
-// URL returns where clients connect.
-func (s *Server) URL() string { return s.nats.ClientURL() }
+// URL returns where clients connect, and as whom.
+func (s *Server) URL() string {
+	if s.user == nil {
+		return s.nats.ClientURL()
+	}
+	return strings.Replace(s.nats.ClientURL(), "//", "//"+s.user.String()+"@", 1)
+}
 
 // Stop closes all connections, writes what is open and returns when nothing of it runs.
 func (s *Server) Stop() {

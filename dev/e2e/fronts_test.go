@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/testcerts"
+)
+
+// startTemporalFront puts TLS before a Temporal, which then asks for a certificate and an
+// API key. It returns the variables with which lazisync gets in.
+func startTemporalFront(t *testing.T, addr, apiKey string) (set []string) {
+	t.Helper()
+	certs, err := testcerts.New(t.TempDir(), "lazisync")
+	require.NoError(t, err)
+	ca, err := os.ReadFile(certs.CA)
+	require.NoError(t, err)
+	known := x509.NewCertPool()
+	require.True(t, known.AppendCertsFromPEM(ca))
+	own, err := tls.LoadX509KeyPair(certs.ServerCert, certs.ServerKey)
+	require.NoError(t, err)
+
+	plain := &http.Protocols{}
+	plain.SetUnencryptedHTTP2(true)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: addr}) },
+		Transport:     &http.Transport{Protocols: plain},
+		FlushInterval: -1,
+		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+apiKey {
+			w.Header().Set("Content-Type", "application/grpc")
+			w.Header().Set("Grpc-Status", "16")
+			w.Header().Set("Grpc-Message", "wrong API key")
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	front.EnableHTTP2 = true
+	front.TLS = &tls.Config{Certificates: []tls.Certificate{own}, ClientCAs: known, ClientAuth: tls.RequireAndVerifyClientCert}
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	return []string{
+		"TEMPORAL_ADDRESS=" + front.Listener.Addr().String(), "TEMPORAL_API_KEY=" + apiKey, "TEMPORAL_TLS_CA=" + certs.CA,
+		"TEMPORAL_TLS_CERT=" + certs.ClientCert, "TEMPORAL_TLS_KEY=" + certs.ClientKey,
+	}
+}
+
+// parrot stands before a server and, when told to, answers with all it was sent: a proxy
+// or an error page may do that.
+type parrot struct {
+	*httptest.Server
+	mu     sync.Mutex
+	below  string          // what begins the paths it answers itself
+	status int             // 0 passes everything on
+	tokens map[string]bool // that were shown to it
+}
+
+func startParrot(t *testing.T, behind string) *parrot {
+	t.Helper()
+	target, err := url.Parse(behind)
+	require.NoError(t, err)
+	p := &parrot{tokens: map[string]bool{}}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := p.note(r)
+		if status == 0 {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("X-Was", r.Header.Get("Authorization"))
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"title":"no: %s %s","body":%q}`, r.URL, r.Header, body)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *parrot) note(r *http.Request) (status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		p.tokens[token] = true
+	}
+	if !strings.HasPrefix(r.URL.Path, p.below) {
+		return 0
+	}
+	return p.status
+}
+
+// answer has it answer with a status and all that it is sent, below a path; 0 lets all
+// through again.
+func (p *parrot) answer(below string, status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.below, p.status = below, status
+}
+
+func (p *parrot) shown() (tokens []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for token := range p.tokens {
+		tokens = append(tokens, token)
+	}
+	return tokens
+}
