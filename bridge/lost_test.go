@@ -29,7 +29,7 @@ func TestWhatWasNeverSettledIsParkedAndAnswered(t *testing.T) {
 		require.Contains(t, m.ended, "terminated")
 	}
 	require.Equal(t, []string{
-		neverSettled, neverSettled, "notJson: got something else at byte 1: invalid character 'S' looking for beginning of value, want one JSON object",
+		neverSettled, neverSettled, "notJson: got something that is not JSON (byte 1: invalid character 'S' looking for beginning of value), want one JSON object",
 	}, w.rejections(t))
 	answers := told(t, w, events.Rejected)
 	require.Equal(t, events.RequestID("/test", "e1"), answers[0].RequestID)

@@ -100,12 +100,12 @@ func TestDecodeRefuses(t *testing.T) {
 	}{
 		"empty body":             {request(""), CodeNotJSON, `got an empty body, want one JSON object`},
 		"blank body":             {request(" \n"), CodeNotJSON, `got an empty body, want one JSON object`},
-		"not JSON":               {request("full sync please"), CodeNotJSON, `got something else at byte 2: invalid character 'u' in literal false (expecting 'a'), want one JSON object`},
-		"cut short":              {request(`{"mode":"full"`), CodeNotJSON, `got something else at byte 14: unexpected end of JSON input, want one JSON object`},
+		"not JSON":               {request("full sync please"), CodeNotJSON, `got something that is not JSON (byte 2: invalid character 'u' in literal false (expecting 'a')), want one JSON object`},
+		"cut short":              {request(`{"mode":"full"`), CodeNotJSON, `got something that is not JSON (byte 14: unexpected end of JSON input), want one JSON object`},
 		"null":                   {request("null"), CodeNotJSON, `got null, want one JSON object`},
 		"text":                   {request(`"full"`), CodeNotJSON, `got a text, want one JSON object`},
 		"list":                   {request(`[` + requestEnvelope + `]`), CodeNotJSON, `got a list, want one JSON object`},
-		"bytes after the object": {request(requestEnvelope + "x"), CodeNotJSON, `got something else at byte 122: invalid character 'x' after top-level value, want one JSON object`},
+		"bytes after the object": {request(requestEnvelope + "x"), CodeNotJSON, `got something that is not JSON (byte 122: invalid character 'x' after top-level value), want one JSON object`},
 		"invalid UTF-8":          {instead("/my", "/\xff"), CodeNotJSON, `got invalid UTF-8, want one JSON object`},
 		"too large":              {request(`{"mode":"full","reason":"` + strings.Repeat("x", MaxCommandSize) + `"}`), CodeTooLarge, `got 262171 bytes, want at most 262144`},
 
@@ -134,7 +134,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"data and data_base64":    {with(`"data_base64":"e30="`), CodeBadEnvelope, `data: got both data and data_base64, want one of them`},
 		"bad base64":              {instead(`"data":{"mode":"full"}`, `"data_base64":"e30"`), CodeBadEnvelope, `data_base64: got "e30", want base64 text`},
 		"base64 is a number":      {instead(`"data":{"mode":"full"}`, `"data_base64":1`), CodeBadEnvelope, `data_base64: got a number, want base64 text`},
-		"base64 of no JSON":       {instead(`"data":{"mode":"full"}`, `"data_base64":"aGk="`), CodeNotJSON, `got something else at byte 1: invalid character 'h' looking for beginning of value, want one JSON object`},
+		"base64 of no JSON":       {instead(`"data":{"mode":"full"}`, `"data_base64":"aGk="`), CodeNotJSON, `got something that is not JSON (byte 1: invalid character 'h' looking for beginning of value), want one JSON object`},
 		"data is not JSON":        {with(`"datacontenttype":"text/plain"`), CodeBadEnvelope, `datacontenttype: got "text/plain", want application/json`},
 		"empty subject":           {with(`"subject":""`), CodeBadEnvelope, `subject: got "", want a text that is not empty`},
 		"relative dataschema":     {with(`"dataschema":"sync.requested.v1.json"`), CodeBadEnvelope, `dataschema: got "sync.requested.v1.json", want an absolute URI`},
@@ -158,7 +158,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"long message id":         {request(`{"mode":"full"}`, "Nats-Msg-Id", strings.Repeat("x", 257)), CodeBadEnvelope, `id: got 257 bytes, want at most 256`},
 		"message id is not UTF-8": {request(`{"mode":"full"}`, "Nats-Msg-Id", "\xff"), CodeBadEnvelope, `id: got "\xff", want UTF-8`},
 		"two message ids":         {request(`{"mode":"full"}`, "Nats-Msg-Id", "a", "nats-msg-id", "b"), CodeBadEnvelope, `nats-msg-id: got more than one such header, want one`},
-		"binary, bad body":        {request(`{`, "ce-specversion", "1.0", "ce-id", "7", "ce-source", "/a", "ce-type", Requested.Name), CodeNotJSON, `got something else at byte 1: unexpected end of JSON input, want one JSON object`},
+		"binary, bad body":        {request(`{`, "ce-specversion", "1.0", "ce-id", "7", "ce-source", "/a", "ce-type", Requested.Name), CodeNotJSON, `got something that is not JSON (byte 1: unexpected end of JSON input), want one JSON object`},
 		"binary, bad percent-encoding": {
 			request(`{"mode":"full"}`, "ce-specversion", "1.0", "ce-id", "7", "ce-source", "/a", "ce-type", Requested.Name, "Ce-Subject", "%C0%A0"),
 			CodeBadEnvelope, `ce-subject: got "%C0%A0", want percent-encoded UTF-8`,
@@ -169,7 +169,7 @@ func TestDecodeRefuses(t *testing.T) {
 		},
 		"binary, not JSON": {
 			request(`mode=full`, "ce-specversion", "1.0", "ce-id", "7", "ce-source", "/a", "ce-type", Requested.Name, "Content-Type", "text/plain"),
-			CodeNotJSON, `got something else at byte 1: invalid character 'm' looking for beginning of value, want one JSON object; datacontenttype: got "text/plain", want application/json`,
+			CodeNotJSON, `got something that is not JSON (byte 1: invalid character 'm' looking for beginning of value), want one JSON object; datacontenttype: got "text/plain", want application/json`,
 		},
 	}
 	for name, test := range tests {

@@ -25,6 +25,12 @@ const (
 	maxClockSkew = 24 * time.Hour // between an event's time and when it was stored
 )
 
+// textAttributes are those of CloudEvents itself: texts, all of them.
+var textAttributes = []string{"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"}
+
+// notText is what stands in place of a text attribute's text.
+type notText string
+
 // attributeName is stricter than the SDK, which folds upper case.
 var attributeName = regexp.MustCompile(`^[a-z0-9]+$`)
 
@@ -66,6 +72,14 @@ func structured(data []byte) (*envelope, *Rejection) {
 	return fromMembers(members), nil
 }
 
+// shown shows a JSON value in an error, short.
+func shown(raw json.RawMessage) string {
+	if kind := kindOf(raw); kind == "an object" || kind == "a list" {
+		return kind
+	}
+	return string(raw)
+}
+
 // fromMembers reads an event in structured mode.
 func fromMembers(members []member) *envelope {
 	e := &envelope{}
@@ -80,6 +94,8 @@ func fromMembers(members []member) *envelope {
 			var text string
 			_ = json.Unmarshal(m.value, &text) // parseObject found it valid
 			e.set(m.name, text)
+		case slices.Contains(textAttributes, m.name):
+			e.set(m.name, notText(shown(m.value)))
 		case kind == "true or false":
 			e.set(m.name, m.value[0] == 't')
 		case kind == "a number":

@@ -60,7 +60,7 @@ func checkJSON(data []byte) *Rejection {
 	err := json.Unmarshal(data, new(json.RawMessage))
 	switch {
 	case errors.As(err, &syntax):
-		return notJSON(fmt.Sprintf("something else at byte %d: %s", syntax.Offset, syntax))
+		return notJSON(fmt.Sprintf("something that is not JSON (byte %d: %s)", syntax.Offset, syntax))
 	case err != nil:
 		return notJSON(err.Error())
 	}

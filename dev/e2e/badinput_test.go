@@ -23,7 +23,7 @@ func TestBadInputIsRefusedWithReasonsAndParked(t *testing.T) {
 	}{
 		"not JSON": {
 			subject: "sync.requested", body: "please sync", code: events.CodeNotJSON,
-			want: `got something else at byte 1: invalid character 'p' looking for beginning of value, want one JSON object`,
+			want: `got something that is not JSON (byte 1: invalid character 'p' looking for beginning of value), want one JSON object`,
 		},
 		"wrong type of a field": {
 			subject: "sync.requested", body: `{"mode":"full","entities":"customers"}`, code: events.CodeInvalidData,

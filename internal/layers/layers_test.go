@@ -47,13 +47,14 @@ var mayImport = map[string][]string{
 	"internal/layers": {},
 
 	// For development and tests alone.
+	"internal/badinput":        {},
 	"internal/pgserver":        {},
 	"activities/activitytest":  {"activities", "events", "internal/entity", "internal/ledger"},
 	"internal/pgserver/pgtest": {"internal/pgserver"},
 }
 
 // outside are packages for development and tests: no part of the product imports them.
-var outside = []string{"activities/activitytest", "internal/pgserver", "internal/pgserver/pgtest"}
+var outside = []string{"activities/activitytest", "internal/badinput", "internal/pgserver", "internal/pgserver/pgtest"}
 
 // drivers are modules that only one package may import, its tests included.
 var drivers = map[string][]string{

@@ -1,0 +1,61 @@
+package bridge_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/badinput"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
+)
+
+func TestBadCommands(t *testing.T) {
+	t.Parallel()
+	badinput.Check(t, "testdata/bad-commands.txt", func(t *testing.T, input string) string {
+		w := newWorld(t)
+		require.NoError(t, w.requests(
+			w.ask(t, "f1", events.RequestData{Mode: events.Full}), w.ask(t, "f2", events.RequestData{Mode: events.Full}),
+			w.ask(t, "good", events.RequestData{Mode: events.Incremental}),
+		))
+		for _, id := range []string{"f1", "f2"} {
+			w.ledger.begin(w.ledger.requests[events.RequestID("/test", id)], "run of "+id)
+		}
+		w.finish(workflows.FullSyncID(events.RequestID("/test", "f2")), ledger.Completed)
+		require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
+
+		bad := w.typed(input)
+		if bad.event.Subject == events.Control.Subject {
+			good := w.control(t, "next", events.ControlData{Action: events.Resume, RequestID: "f1"})
+			require.NoError(t, w.controls(bad, good))
+			require.Equal(t, "acked", good.ended, "the rest goes on")
+		} else {
+			good := w.ask(t, "next", events.RequestData{Mode: events.Full})
+			require.NoError(t, w.requests(bad, good))
+			require.Equal(t, "acked", good.ended, "the rest of the batch goes on")
+		}
+		told := told(t, w, events.Rejected)
+		require.Len(t, told, 1)
+		require.Equal(t, "terminated: "+told[0].Reason, bad.ended)
+		require.Len(t, w.publisher.parked, 1)
+		require.Equal(t, bad.event, w.publisher.parked[0].original, "parked as it came")
+		require.Equal(t, told[0].Reason, w.publisher.parked[0].why.Reason)
+		return string(told[0].Code) + ": " + told[0].Reason
+	})
+}
+
+// typed makes a message of a subject, headers and a body, as the table has them.
+func (w *world) typed(input string) *message {
+	head, body, _ := strings.Cut(input, "\n--\n")
+	subject, headers, _ := strings.Cut(head, "\n")
+	m := w.raw(subject, body)
+	m.event.Header = map[string][]string{}
+	for line := range strings.SplitSeq(headers, "\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			m.event.Header[name] = append(m.event.Header[name], value)
+		}
+	}
+	return m
+}
