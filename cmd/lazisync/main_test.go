@@ -30,8 +30,6 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 		"nothing to replay":  {"deadletter", "replay"},
 		"nothing to rebuild": {"request", "rebuild"},
 		"unknown role":       {"doctor", "--role", "janitor"},
-		"one and some":       {"deadletter", "replay", "1", "--class", "expired"},
-		"no such class":      {"deadletter", "ls", "--class", "expird"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -179,6 +179,8 @@ func unknown(env map[string]string) Problems {
 		problem := name + ": unknown variable"
 		if near, ok := events.Nearest(name, known); ok {
 			problem += "; did you mean " + near + "?"
+		} else {
+			problem += "; lazisync config lists those there are"
 		}
 		problems = append(problems, problem)
 	}

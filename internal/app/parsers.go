@@ -41,8 +41,11 @@ func boolean(field func(*Config) *bool) setter {
 func duration(field func(*Config) *time.Duration) setter {
 	return func(c *Config, text string) error {
 		d, err := time.ParseDuration(text)
-		if err != nil || d <= 0 {
+		if err != nil {
 			return errors.New("a duration with a unit, as 90s, 30m or 24h")
+		}
+		if d <= 0 {
+			return errors.New("a duration above 0")
 		}
 		*field(c) = d
 		return nil
@@ -108,8 +111,11 @@ func inboxPrefix(c *Config, text string) error {
 func hostPort(field func(*Config) *string) setter {
 	return func(c *Config, text string) error {
 		_, port, err := net.SplitHostPort(text)
-		if n, perr := strconv.Atoi(port); err != nil || perr != nil || n < 0 || n > 65535 {
+		if err != nil {
 			return errors.New("host:port")
+		}
+		if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+			return errors.New("host:port with a port from 0 to 65535")
 		}
 		*field(c) = text
 		return nil

@@ -52,7 +52,7 @@ func parse(content string) (table []entry) {
 	comment := ""
 	for line := range strings.SplitSeq(content, "\n") {
 		text, indented := strings.CutPrefix(line, "\t")
-		said, answer := strings.CutPrefix(text, "=> ")
+		said, answer := strings.CutPrefix(text, "=>")
 		switch {
 		case !indented && (line == "" || strings.HasPrefix(line, "#")):
 			comment += line + "\n"
@@ -60,7 +60,7 @@ func parse(content string) (table []entry) {
 			table = append(table, entry{comment: comment, name: line})
 			comment = ""
 		case answer:
-			table[len(table)-1].said = join(table[len(table)-1].said, said)
+			table[len(table)-1].said = join(table[len(table)-1].said, strings.TrimPrefix(said, " "))
 		default:
 			table[len(table)-1].input = join(table[len(table)-1].input, text)
 		}
@@ -81,7 +81,7 @@ func format(table []entry) string {
 		out.WriteString(e.comment + e.name + "\n")
 		for _, part := range []struct{ prefix, text string }{{"\t", e.input}, {"\t=> ", e.said}} {
 			for line := range strings.SplitSeq(part.text, "\n") {
-				out.WriteString(part.prefix + line + "\n")
+				out.WriteString(strings.TrimRight(part.prefix+line, " ") + "\n")
 			}
 		}
 	}

@@ -45,40 +45,49 @@ func isJSON(contentType string) bool {
 // two answers to one question neither can be trusted.
 func fields(body []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(body) {
-		return nil, notJSON("the body is not UTF-8")
+		return nil, notObject("bytes that are not UTF-8")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	found := map[string]json.RawMessage{}
-	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
-		return nil, notJSON("want one JSON object" + position(err, decoder))
+	switch first, err := decoder.Token(); {
+	case errors.Is(err, io.EOF):
+		return nil, notObject("an empty body")
+	case err != nil:
+		return nil, noJSON(decoder)
+	case first == json.Delim('['):
+		return nil, notObject("a list")
+	case first != json.Delim('{'):
+		return nil, notObject(string(bytes.TrimSpace(body[:min(len(body), longestShown)])))
 	}
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return nil, notJSON("want one JSON object" + position(err, decoder))
+			return nil, noJSON(decoder)
 		}
 		key, _ := name.(string) // in an object the decoder takes nothing else
 		if _, twice := found[key]; twice {
-			return nil, notJSON(fmt.Sprintf("field %q is given twice", key))
+			return nil, notJSON(fmt.Sprintf("%s: got the same field twice, want each field once", key))
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return nil, notJSON("want one JSON object" + position(err, decoder))
+			return nil, noJSON(decoder)
 		}
 		found[key] = value
 	}
 	if _, err := decoder.Token(); err != nil {
-		return nil, notJSON("want one JSON object" + position(err, decoder))
+		return nil, noJSON(decoder)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, notJSON("want nothing after the JSON object")
+		return nil, notObject("something behind the first one")
 	}
 	return found, nil
 }
 
-func position(err error, decoder *json.Decoder) string {
-	if err == nil {
-		return ""
-	}
-	return fmt.Sprintf(", got something else at byte %d", decoder.InputOffset())
+// longestShown is how much of a body is shown in an error.
+const longestShown = 40
+
+func notObject(got string) *Problem { return notJSON("got " + got + ", want one JSON object") }
+
+func noJSON(decoder *json.Decoder) *Problem {
+	return notObject(fmt.Sprintf("something that is not JSON from byte %d on", decoder.InputOffset()+1))
 }

@@ -132,6 +132,14 @@ func checked[T any](t events.Type[T], a events.Attributes, given map[string]json
 		if rejection.Code == events.CodeTooLarge {
 			return payload, unreadable(&http.MaxBytesError{Limit: maxBody})
 		}
+		if rejection.Code == events.CodeBadEnvelope {
+			for i, e := range rejection.Errors {
+				if e.Path == "id" { // the caller knows it by another name
+					rejection.Errors[i].Path = keyHeader
+				}
+			}
+			return payload, invalid(rejection.Errors...)
+		}
 		p := invalid(rejection.Errors...)
 		p.Detail = rejection.Reason
 		return payload, p
