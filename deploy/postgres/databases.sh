@@ -1,18 +1,21 @@
 #!/bin/sh
 # Runs once, when PostgreSQL makes its data folder: the databases, and users that may do no
-# more than they need. lazisync_owner migrates, lazisync_app is the roles, lazisync_reader
-# is other systems that read the copy, temporal keeps to its own databases.
+# more than they need. lazisync_owner migrates, lazisync_app is the bridge and the worker,
+# lazisync_gateway the gateway, which only reads, lazisync_reader is other systems that read
+# the copy, temporal keeps to its own databases.
 set -eu
 
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
 \getenv owner_password POSTGRES_OWNER_PASSWORD
 \getenv app_password POSTGRES_APP_PASSWORD
+\getenv gateway_password POSTGRES_GATEWAY_PASSWORD
 \getenv reader_password POSTGRES_READER_PASSWORD
 \getenv temporal_password POSTGRES_TEMPORAL_PASSWORD
 
 create role lazisync_owner login password :'owner_password';
 create role lazisync_app login password :'app_password';
 create role lazisync_reader login password :'reader_password';
+create role lazisync_gateway login password :'gateway_password' in role lazisync_reader;
 create role temporal login password :'temporal_password';
 
 create database lazisync owner lazisync_owner;

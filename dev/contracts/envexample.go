@@ -42,7 +42,8 @@ func sections() []section {
 		{title: "PostgreSQL", prefixes: []string{"DATABASE_"}, variables: []setting{
 			password("POSTGRES_PASSWORD", "of the superuser"),
 			password("POSTGRES_OWNER_PASSWORD", "of lazisync_owner, who migrates"),
-			password("POSTGRES_APP_PASSWORD", "of lazisync_app, as whom the roles read and write"),
+			password("POSTGRES_APP_PASSWORD", "of lazisync_app, as whom bridge and worker read and write"),
+			password("POSTGRES_GATEWAY_PASSWORD", "of lazisync_gateway, as whom the gateway reads"),
 			password("POSTGRES_READER_PASSWORD", "of lazisync_reader, for systems that read the copy"),
 			password("POSTGRES_TEMPORAL_PASSWORD", "of Temporal"),
 		}},

@@ -67,6 +67,8 @@ func TestComposeGivesNobodyASecretOfOthers(t *testing.T) {
 		"SERVICETITAN_WEBHOOK_SECRET": {"gateway"},
 		"API_TOKENS":                  {"gateway"},
 		"DATABASE_URL":                {"bridge", "gateway", "migrate", "worker"},
+		"POSTGRES_PASSWORD":           {"postgres"},
+		"POSTGRES_OWNER_PASSWORD":     {"postgres"},
 	} {
 		var holders []string
 		for name, s := range c.project.Services {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,16 +61,10 @@ func (d *deployment) startPostgres(t *testing.T) (addr string) {
 	server, err := pgserver.Start(t.Context(), pgserver.Options{Dir: t.TempDir(), Unsafe: true, StopWithParent: true, RemoveAfter: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-	psql, err := pgserver.FindBinaries()
+	psql, err := pgserver.FindBinaries() // which the examples use
 	require.NoError(t, err)
 	t.Setenv("PATH", psql.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	superuser, err := url.Parse(server.URL("postgres"))
-	require.NoError(t, err)
-	d.run(t, nil, "psql", "--quiet", "--command=drop database lazisync", superuser.String()) // it makes one of its own
-	password, _ := superuser.User.Password()
-	d.run(t, d.environ(t, "postgres",
-		"POSTGRES_USER="+superuser.User.Username(), "PGPASSWORD="+password, "PGHOST="+superuser.Hostname(), "PGPORT="+superuser.Port()),
-		"sh", filepath.Join(root, "deploy", "postgres", "databases.sh"))
+	require.NoError(t, d.compose.SetUpPostgres(t.Context(), root, server))
 	return server.Addr()
 }
 
