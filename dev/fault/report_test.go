@@ -29,6 +29,7 @@ type row struct {
 
 // of finds or makes the row of a test.
 func (r *report) of(test string) *row {
+	test, _, _ = strings.Cut(test, "/")
 	one := r.rows[test]
 	if one == nil {
 		one = &row{name: title(test)}
@@ -62,12 +63,16 @@ func (r *report) judged(t *testing.T, lost, repeated int, recovered time.Duratio
 	one.recovered = max(one.recovered, recovered)
 }
 
-var capital = regexp.MustCompile(`[A-Z][a-z]*|[0-9]+|[A-Z]+`)
+var (
+	afterName   = regexp.MustCompile(`([A-Z]+)([A-Z][a-z])`)
+	betweenWord = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+)
 
 // title makes "01 bridge killed" of TestFault01BridgeKilled.
 func title(test string) string {
-	words := capital.FindAllString(strings.TrimPrefix(test, "TestFault"), -1)
-	return strings.ToLower(strings.Join(words, " "))
+	name := strings.ReplaceAll(strings.TrimPrefix(test, "TestFault"), "PostgreSQL", "Postgresql")
+	name = betweenWord.ReplaceAllString(afterName.ReplaceAllString(name, "$1 $2"), "$1 $2")
+	return strings.ToLower(name)
 }
 
 func (r *report) print(out io.Writer) {

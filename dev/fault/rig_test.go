@@ -64,8 +64,7 @@ type options struct {
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
 	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
-	proxied            []string      // variables of servers that lazisync reaches through a proxy
-	environ            []string
+	environ            []string      // what lazisync is configured with besides
 }
 
 // core are the entities that are synced where a request names none.
@@ -96,7 +95,7 @@ func newRig(t *testing.T, o options) *rig {
 		Environ: slices.Concat([]string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "USER=tester",
 			"NATS_URL=nats://" + r.nats.addr(), "DATABASE_URL=" + databaseURL, "TEMPORAL_ADDRESS=" + r.temporal.addr(),
-			"TEMPORAL_TASK_QUEUE=fault-" + r.tenant, "SYNC_SCHEDULE_FULL=off", "SYNC_SCHEDULE_INCREMENTAL=off",
+			"TEMPORAL_TASK_QUEUE=fault-" + r.tenant, "SYNC_SCHEDULE_FULL=off", "SYNC_SCHEDULE_INCREMENTAL=off", "SYNC_WEBHOOK_SECOND_PASS=2s", "SLACK_FOLD_WINDOW=off",
 			"SERVICETITAN_WEBHOOK_SECRET=" + webhookSecret, "LOG_LEVEL=debug",
 		}, o.environ),
 	})

@@ -1,0 +1,133 @@
+//go:build fault
+
+package fault
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFault27PostgreSQLKilledWhilePagesAreStored(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownDatabase: true, simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	stop := r.load(t, 100*time.Millisecond)
+	r.full(t)
+	var mended time.Time
+	for range 3 {
+		r.awaitPages(t, 20)
+		r.database.kill(t)
+		r.database.start(t)
+		mended = time.Now()
+		r.awaitAsked(t, 5)
+	}
+	stop()
+	r.judge(t, mended)
+}
+
+func TestFault28PostgreSQLFrozen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownDatabase: true, simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	stop := r.load(t, 100*time.Millisecond)
+	r.full(t)
+	r.awaitPages(t, 20)
+	r.database.signalAll(syscall.SIGSTOP)
+	during(t, 40*time.Second)
+	r.database.signalAll(syscall.SIGCONT)
+	thawed := time.Now()
+	stop()
+	r.judge(t, thawed)
+}
+
+func TestFault29PostgreSQLBackendsTerminated(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	stop := r.load(t, 100*time.Millisecond)
+	r.full(t)
+	var mended time.Time
+	terminated := 0
+	for range 20 {
+		r.awaitPages(t, 5)
+		terminated += r.terminateBackends(t)
+		mended = time.Now()
+	}
+	require.Greater(t, terminated, 20)
+	stop()
+	r.judge(t, mended)
+}
+
+// terminateBackends ends the connections of lazisync and says how many there were.
+func (r *rig) terminateBackends(t *testing.T) (n int) {
+	t.Helper()
+	require.NoError(t, r.sql.QueryRow(t.Context(), `
+		select count(pg_terminate_backend(pid)) from pg_stat_activity
+		where datname = current_database() and application_name like 'lazisync%'`).Scan(&n))
+	return n
+}
+
+func TestFault30PostgreSQLReadOnly(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownDatabase: true, simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 100*time.Millisecond)
+	r.awaitAsked(t, 10)
+	readOnly := func(value string) {
+		_, err := r.sql.Exec(t.Context(), "set default_transaction_read_only = off")
+		require.NoError(t, err)
+		_, err = r.sql.Exec(t.Context(), "alter system set default_transaction_read_only = "+value)
+		require.NoError(t, err)
+		_, err = r.sql.Exec(t.Context(), "select pg_reload_conf()")
+		require.NoError(t, err)
+		r.terminateBackends(t)
+	}
+	readOnly("on")
+	during(t, 10*time.Second)
+	readOnly("off")
+	mended := time.Now()
+	stop()
+	r.judge(t, mended)
+}
+
+func TestFault31TablesLockedByAnOutsider(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 100*time.Millisecond)
+	r.awaitAsked(t, 10)
+	tx, err := r.sql.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "lock table raw.st_customers, raw.sync_runs in access exclusive mode")
+	require.NoError(t, err)
+	during(t, 12*time.Second) // longer than lazisync waits for a lock
+	require.NoError(t, tx.Rollback(t.Context()))
+	mended := time.Now()
+	stop()
+	r.judge(t, mended)
+}
+
+func TestFault32TableAlteredUnderCachedPlans(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 100*time.Millisecond)
+	for _, change := range []string{"add column of_an_analyst text", "alter column name type varchar", "drop column of_an_analyst"} {
+		r.awaitAsked(t, 10)
+		_, err := r.sql.Exec(t.Context(), "alter table raw.st_customers "+change)
+		require.NoError(t, err)
+	}
+	r.awaitAsked(t, 10)
+	stop()
+	r.judge(t, time.Now())
+}

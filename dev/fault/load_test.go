@@ -1,0 +1,77 @@
+//go:build fault || privileged
+
+package fault
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// firstSync copies the company, so that incrementals have something to go on from.
+func (r *rig) firstSync(t *testing.T) {
+	t.Helper()
+	r.full(t)
+	r.settle(t)
+}
+
+// mostFulls is how many full syncs a load asks for: those of one entity wait for each
+// other, up to half a minute.
+const mostFulls = 6
+
+// load publishes a request and changes some records every so often, until the returned
+// function is called. Most requests are incremental, as webhooks make them.
+func (r *rig) load(t *testing.T, every time.Duration) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	r.changing = true
+	done.Go(func() {
+		dice := rand.New(rand.NewPCG(1, 2))
+		for fulls := 0; wait(ctx, every); {
+			r.stack.Simulator.Mutate(3)
+			data := `{"mode":"incremental"}`
+			if fulls < mostFulls && dice.IntN(5) == 0 {
+				fulls++
+				data = `{"mode":"full","entities":["` + core[dice.IntN(len(core))] + `"]}`
+			}
+			a := r.note(events.KindRequest)
+			if err := r.publish(ctx, a, "sync.requested", data); err != nil && ctx.Err() == nil {
+				t.Errorf("request %s could not be published: %v", a.id, err)
+			}
+		}
+	})
+	var once sync.Once
+	stop = func() { once.Do(func() { cancel(); done.Wait() }) }
+	t.Cleanup(stop)
+	return stop
+}
+
+// wait says whether the time passed before ctx was done.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// during lets a fault last. There is no condition to wait for: the fault is the time.
+func during(t *testing.T, d time.Duration) {
+	t.Helper()
+	require.True(t, wait(t.Context(), d), "the test was ended")
+}
+
+// awaitAsked waits until JetStream has so many more requests.
+func (r *rig) awaitAsked(t *testing.T, n int) {
+	t.Helper()
+	n += len(r.commands(events.KindRequest))
+	require.Eventually(t, func() bool { return len(r.commands(events.KindRequest)) >= n }, patience, tick)
+}

@@ -1,0 +1,125 @@
+//go:build fault
+
+package fault
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/workflows"
+)
+
+func TestFault05NATSKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 20*time.Millisecond)
+	var mended time.Time
+	for range 4 {
+		r.awaitAsked(t, 30)
+		r.nats.Kill()
+		r.nats.restart(t)
+		mended = time.Now()
+	}
+	r.awaitAsked(t, 30)
+	stop()
+	r.judge(t, mended)
+}
+
+func TestFault07NATSFrozen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 50*time.Millisecond)
+	r.awaitAsked(t, 10)
+	r.nats.Freeze()
+	during(t, 35*time.Second) // longer than two pings: connections are given up
+	r.nats.Thaw()
+	thawed := time.Now()
+	r.awaitAsked(t, 10)
+	stop()
+	r.judge(t, thawed)
+}
+
+func TestFault08NATSVolumeWiped(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := newRig(t, options{natsDir: dir, simulator: manyPages})
+	bridge := r.start(t, "bridge")
+	r.startAll(t, "worker", "notifier", "gateway")
+	r.stack.Simulator.SetPace(100 * time.Millisecond)
+	r.full(t)
+	r.awaitPages(t, 8)
+	var err error
+	r.archived, err = r.read(t.Context(), "SYNC_EVENTS")
+	require.NoError(t, err)
+	require.Len(t, r.archived, 2, "accepted and started")
+	r.nats.Kill()
+	require.NoError(t, os.RemoveAll(dir))
+	r.nats.restart(t)
+	bridge.awaitLog(t, `SYNC_COMMANDS is missing, run \"lazisync migrate\"`)
+	require.False(t, answers(t.Context(), bridge.admin+"/readyz"))
+	r.migrate(t)
+	mended := time.Now()
+	r.stack.Simulator.SetPace(0)
+	r.incremental(t)
+	r.judge(t, mended)
+	require.True(t, answers(t.Context(), bridge.admin+"/readyz"))
+}
+
+func TestFault11NATSConnectionSpoiled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	between := startProxy(t, r.nats.addr())
+	through := "NATS_URL=nats://" + between.Listen
+	for _, name := range allRoles {
+		r.start(t, name, through)
+	}
+	r.firstSync(t)
+	stop := r.load(t, 100*time.Millisecond)
+	for _, spoilt := range []struct{ kind, way, attributes string }{
+		{"latency", "downstream", `{"latency":2000}`},
+		{"slicer", "downstream", `{"average_size":1,"size_variation":0,"delay":10}`},
+		{"reset_peer", "upstream", `{"timeout":50}`},
+		{"timeout", "downstream", `{"timeout":0}`}, // half open: nothing comes through, nothing is closed
+	} {
+		r.awaitAsked(t, 10)
+		between.spoil(t, spoilt.kind, spoilt.way, spoilt.attributes)
+		during(t, 6*time.Second)
+		between.heal(t)
+	}
+	mended := time.Now()
+	r.awaitAsked(t, 10)
+	stop()
+	r.judge(t, mended)
+}
+
+// Controls are in flight while NATS dies.
+func TestFault05NATSKilledWhileControlsAreUnderWay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.stack.Simulator.SetPace(100 * time.Millisecond)
+	a := r.full(t)
+	id := workflows.FullSyncID(a.requestID())
+	r.awaitPages(t, 8)
+	var mended time.Time
+	for range 3 {
+		r.control(t, "pause", id)
+		r.nats.Kill()
+		r.nats.restart(t)
+		r.awaitPaused(t, id)
+		r.control(t, "resume", id)
+		r.nats.Kill()
+		r.nats.restart(t)
+		mended = time.Now()
+		r.awaitPages(t, 4)
+	}
+	r.stack.Simulator.SetPace(0)
+	r.judge(t, mended)
+}

@@ -1,0 +1,118 @@
+//go:build fault
+
+package fault
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/fakeslack"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+func TestFault34ServiceTitanInTrouble(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	for _, trouble := range []simulator.Fault{
+		{Kind: "500", Skip: 3, Count: 4}, {Kind: "503html", Skip: 5, Count: 3}, {Kind: "html", Skip: 9, Count: 1}, {Kind: "reset", Skip: 12, Count: 3},
+		{Kind: "truncate", Skip: 15, Count: 3}, {Kind: "slow", Skip: 18, Count: 2, DelayMS: 4000}, {Kind: "504", Skip: 22, Count: 2},
+		{Kind: "repeatRecord", Skip: 30, Count: 3}, {Kind: "500", On: "token", Count: 2},
+	} {
+		require.NoError(t, r.stack.Simulator.AddFault(trouble))
+	}
+	r.full(t)
+	r.settle(t)
+	r.incremental(t)
+	r.judge(t, time.Now())
+}
+
+func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "expiredTokens", Skip: 20, Count: 3}))
+	r.full(t)
+	r.judge(t, time.Now())
+}
+
+func TestFault36RecordsChangeWhilePagesAreRead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.stack.Simulator.SetPace(50 * time.Millisecond)
+	r.changing = true
+	r.full(t)
+	for range 40 {
+		r.awaitPages(t, 2)
+		r.stack.Simulator.Mutate(20)
+	}
+	r.stack.Simulator.SetPace(0)
+	r.judge(t, time.Now())
+}
+
+// A list without a feed is suddenly much shorter: nothing is marked deleted until
+// somebody says that this is right.
+func TestFault37ListSuddenlyShort(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, allRoles...)
+	const request = `{"mode":"full","entities":["business_units"]}`
+	r.request(t, request)
+	r.settle(t)
+	var before, marked int
+	count := func() {
+		require.NoError(t, r.sql.QueryRow(t.Context(), `
+			select count(*), count(deleted_at) from raw.st_business_units`).Scan(&before, &marked))
+	}
+	count()
+	require.Greater(t, before, 100)
+	for range before * 3 / 4 {
+		id, err := r.stack.Simulator.RandomID("business_units")
+		require.NoError(t, err)
+		require.NoError(t, r.stack.Simulator.Delete("business_units", id))
+	}
+	guarded := r.request(t, request)
+	r.settle(t)
+	var kind string
+	require.NoError(t, r.sql.QueryRow(t.Context(), `
+		select r.error->>'type' from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1`, guarded.requestID()).Scan(&kind))
+	require.Equal(t, string(events.DeleteGuard), kind)
+	count()
+	require.Zero(t, marked, "nothing is marked")
+	r.judge(t, time.Now())
+}
+
+func TestFault39SlackInTrouble(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ackWait: longAckWait})
+	r.startAll(t, allRoles...)
+	slack := r.stack.Slack
+	for _, trouble := range []fakeslack.Answer{
+		{Status: http.StatusTooManyRequests, RetryAfter: 1, Times: 2},
+		{Status: http.StatusInternalServerError, Times: 2},
+		{Status: http.StatusInternalServerError, Delay: 15 * time.Second, Times: 1},
+	} {
+		told := len(slack.Messages())
+		slack.Answer(&trouble)
+		began := time.Now()
+		a := r.full(t)
+		require.Eventually(t, func() bool {
+			var published bool
+			err := r.sql.QueryRow(t.Context(), `
+				select r.published_at is not null from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1`,
+				a.requestID()).Scan(&published)
+			return err == nil && published
+		}, patience, tick)
+		require.Len(t, slack.Messages(), told, "the sync was over while Slack was in trouble")
+		r.settle(t)
+		require.Len(t, slack.Messages(), told+1, "told once, after %s", time.Since(began))
+	}
+	slack.Answer(&fakeslack.Answer{Status: http.StatusNotFound, Times: 1}) // for good: the webhook is gone
+	r.full(t)
+	r.judge(t, time.Now())
+}

@@ -1,0 +1,152 @@
+//go:build fault
+
+package fault
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// longAckWait is what production has: a bridge that lives keeps what it holds.
+const longAckWait = time.Minute
+
+func TestFault15TemporalDownForLong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownTemporal: true, ackWait: longAckWait})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 200*time.Millisecond)
+	r.awaitAsked(t, 10)
+	r.temporal.Kill()
+	during(t, 45*time.Second)
+	consumer, err := r.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
+	require.NoError(t, err)
+	info := consumer.CachedInfo()
+	r.temporal.restart(t)
+	mended := time.Now()
+	stop()
+	r.judge(t, mended)
+	requests := len(r.commands(events.KindRequest))
+	require.Less(t, int(info.Delivered.Consumer), 10*requests, "an outage does not use up the deliveries")
+}
+
+func TestFault16TemporalFrozen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownTemporal: true, ackWait: longAckWait})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 200*time.Millisecond)
+	r.awaitAsked(t, 10)
+	r.temporal.Freeze()
+	during(t, 25*time.Second)
+	r.temporal.Thaw()
+	thawed := time.Now()
+	stop()
+	r.judge(t, thawed)
+}
+
+// Temporal starts the workflow, and the bridge never hears of it.
+func TestFault17AnswerToStartLost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, "worker", "notifier")
+	between := startProxy(t, r.temporal.addr())
+	bridge := r.start(t, "bridge", "TEMPORAL_ADDRESS="+between.Listen)
+	r.firstSync(t)
+	var mended time.Time
+	for _, spoilt := range []struct{ kind, attributes string }{
+		{"limit_data", `{"bytes":1}`},   // the connection ends with the answer
+		{"timeout", `{"timeout":0}`},    // the answer never comes
+		{"reset_peer", `{"timeout":0}`}, // the connection is reset
+	} {
+		lines := len(bridge.Log.Lines())
+		between.spoil(t, spoilt.kind, "downstream", spoilt.attributes)
+		a := r.full(t)
+		require.Eventually(t, func() bool { return len(bridge.Log.Lines()) > lines }, patience, tick)
+		id := workflows.FullSyncID(a.requestID())
+		if spoilt.kind != "reset_peer" {
+			require.Eventually(t, func() bool {
+				_, err := r.client.DescribeWorkflowExecution(t.Context(), id, "")
+				return err == nil
+			}, patience, tick, "Temporal has the request")
+		}
+		between.heal(t)
+		mended = time.Now()
+		r.settle(t)
+	}
+	r.judge(t, mended)
+}
+
+func TestFault21WorkflowTerminatedByHand(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, "bridge", "notifier")
+	worker := r.start(t, "worker")
+	terminate := func(id string) {
+		require.NoError(t, r.client.TerminateWorkflow(t.Context(), id, "", "by hand"))
+	}
+	ended := func(a *asked) (state string) {
+		r.settle(t)
+		require.NoError(t, r.sql.QueryRow(t.Context(), `
+			select r.state || ' ' || coalesce(r.error->>'type', '') from raw.sync_runs r join raw.sync_requests using (run_number)
+			where request_id = $1`, a.requestID()).Scan(&state))
+		return state
+	}
+	r.stack.Simulator.SetPace(100 * time.Millisecond)
+	inTheMiddle := r.full(t)
+	r.awaitPages(t, 8)
+	terminate(workflows.FullSyncID(inTheMiddle.requestID()))
+	require.Equal(t, "failed Terminated", ended(inTheMiddle))
+
+	r.stack.Simulator.SetPace(0)
+	r.firstSync(t)
+	r.stack.Simulator.SetPace(2 * time.Second)
+	pass := r.incremental(t)
+	r.awaitBegun(t, pass)
+	terminate(workflows.IncrementalSyncID(r.tenant))
+	behind := r.incremental(t) // it takes the place of what was terminated
+	r.stack.Simulator.SetPace(0)
+	require.Equal(t, "failed Terminated", ended(pass))
+	require.Equal(t, "completed ", ended(behind))
+
+	worker.Kill()
+	unbegun := r.full(t)
+	id := workflows.FullSyncID(unbegun.requestID())
+	require.Eventually(t, func() bool { return !r.idle(t, id) }, patience, tick)
+	terminate(id)
+	terminated := time.Now()
+	require.Equal(t, "failed Terminated", ended(unbegun))
+	r.start(t, "worker")
+	r.judge(t, terminated)
+}
+
+func TestFault22RunOutOfTime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages, environ: []string{"SYNC_RUN_DEADLINE=4s", "SYNC_PAUSE_LIMIT=3s"}})
+	r.startAll(t, "bridge", "worker", "notifier")
+	state := func(a *asked) (state string) {
+		require.NoError(t, r.sql.QueryRow(t.Context(), `
+			select r.state || ' ' || coalesce(r.error->>'type', r.reason) from raw.sync_runs r join raw.sync_requests using (run_number)
+			where request_id = $1`, a.requestID()).Scan(&state))
+		return state
+	}
+	r.stack.Simulator.SetPace(time.Second)
+	slow := r.full(t)
+	r.settle(t)
+	require.Equal(t, "failed DeadlineExceeded", state(slow))
+	paused := r.full(t)
+	r.awaitPages(t, 2)
+	id := workflows.FullSyncID(paused.requestID())
+	r.control(t, "pause", id)
+	r.awaitPaused(t, id)
+	r.settle(t)
+	require.Equal(t, "cancelled pause expired", state(paused))
+	r.stack.Simulator.SetPace(0)
+	r.full(t)
+	r.judge(t, time.Now())
+}

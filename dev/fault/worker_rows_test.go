@@ -1,0 +1,141 @@
+//go:build fault
+
+package fault
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// inFlight is how many pages of an entity a killed worker may have read in vain: the one
+// being stored and the one read ahead.
+const inFlight = 2
+
+func TestFault18WorkerKilledInThePage(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"worker/page-read", "store/page-written", "worker/page-stored"} {
+		t.Run(strings.ReplaceAll(step, "/", " "), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, options{simulator: manyPages})
+			r.startAll(t, "bridge", "notifier")
+			worker := r.failing(t, "worker", step+":20")
+			r.full(t)
+			worker.awaitKilled(t)
+			mended := time.Now()
+			r.start(t, "worker")
+			r.judge(t, mended)
+			for name, pages := range r.readTwice() {
+				require.LessOrEqual(t, pages, inFlight, "pages of %s that were read twice", name)
+			}
+		})
+	}
+}
+
+func TestFault18WorkerKilledAroundItsRun(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"worker/run-begun", "worker/run-started", "worker/run-decided", "worker/outcome-published", "worker/outcome-marked"} {
+		t.Run(strings.ReplaceAll(step, "/", " "), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, options{})
+			r.startAll(t, "bridge", "notifier")
+			worker := r.failing(t, "worker", step)
+			r.full(t)
+			worker.awaitKilled(t)
+			mended := time.Now()
+			r.start(t, "worker")
+			r.incremental(t)
+			r.judge(t, mended)
+		})
+	}
+}
+
+// A worker freezes with a page in its hands, or in an open transaction, for longer than
+// its heartbeat may be missing. When it wakes up, another has read on.
+func TestFault19WorkerFrozenWithAPage(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"worker/page-read", "store/page-written", "worker/page-stored"} {
+		t.Run(strings.ReplaceAll(step, "/", " "), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, options{simulator: manyPages})
+			r.startAll(t, "bridge", "notifier")
+			frozen := r.failing(t, "worker", step+":20=stop")
+			r.full(t)
+			frozen.awaitFrozen(t)
+			r.start(t, "worker")
+			if step != "store/page-written" { // that one holds locks until it wakes up, or PostgreSQL ends it
+				r.settle(t)
+			} else {
+				during(t, 20*time.Second)
+			}
+			r.stack.Simulator.Mutate(20)
+			r.changing = true
+			frozen.Thaw()
+			r.judge(t, time.Now())
+		})
+	}
+}
+
+func TestFault20NoWorkerForLong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, "bridge", "notifier", "gateway")
+	r.full(t)
+	for range 20 {
+		r.incremental(t)
+	}
+	during(t, 45*time.Second) // longer than the reconciler's patience
+	r.full(t)
+	mended := time.Now()
+	r.start(t, "worker")
+	r.judge(t, mended)
+}
+
+func TestFault00RollingRestartOfEverything(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ackWait: longAckWait, simulator: manyPages})
+	running := map[string]*role{}
+	for _, name := range allRoles {
+		running[name] = r.start(t, name)
+	}
+	r.firstSync(t)
+	stop := r.load(t, 100*time.Millisecond)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	r.stack.Simulator.ResetStats()
+	slow := r.full(t)
+	r.awaitPages(t, 8)
+	for range 2 {
+		for _, name := range allRoles {
+			old := running[name]
+			if name != "gateway" { // it has its port for itself
+				running[name] = r.start(t, name)
+			}
+			require.Less(t, old.stop(t), 30*time.Second, name)
+			if name == "gateway" {
+				running[name] = r.start(t, name)
+			}
+			r.awaitAsked(t, 5)
+		}
+	}
+	stop()
+	mended := time.Now()
+	r.stack.Simulator.SetPace(0)
+	r.judge(t, mended)
+	_ = slow
+	duplicates := 0
+	told, err := r.read(t.Context(), "SYNC_EVENTS")
+	require.NoError(t, err)
+	for _, e := range told {
+		if strings.Contains(e.ID, "/duplicate/") {
+			duplicates++
+		}
+	}
+	require.Zero(t, duplicates, "no request came again")
+	seen := map[string]bool{}
+	for _, m := range r.stack.Slack.Messages() {
+		require.False(t, seen[string(m.Body)], "told twice: %s", m.Body)
+		seen[string(m.Body)] = true
+	}
+}
