@@ -61,20 +61,20 @@ func TestFault37ListSuddenlyShort(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	r.startAll(t, allRoles...)
-	const request = `{"mode":"full","entities":["business_units"]}`
+	const request = `{"mode":"full","entities":["gl_accounts"]}`
 	r.request(t, request)
 	r.settle(t)
 	var before, marked int
 	count := func() {
 		require.NoError(t, r.sql.QueryRow(t.Context(), `
-			select count(*), count(deleted_at) from raw.st_business_units`).Scan(&before, &marked))
+			select count(*), count(deleted_at) from raw.st_gl_accounts`).Scan(&before, &marked))
 	}
 	count()
 	require.Greater(t, before, 100)
 	for range before * 3 / 4 {
-		id, err := r.stack.Simulator.RandomID("business_units")
+		id, err := r.stack.Simulator.RandomID("gl_accounts")
 		require.NoError(t, err)
-		require.NoError(t, r.stack.Simulator.Delete("business_units", id))
+		require.NoError(t, r.stack.Simulator.Delete("gl_accounts", id))
 	}
 	guarded := r.request(t, request)
 	r.settle(t)
@@ -84,7 +84,10 @@ func TestFault37ListSuddenlyShort(t *testing.T) {
 	require.Equal(t, string(events.DeleteGuard), kind)
 	count()
 	require.Zero(t, marked, "nothing is marked")
+	r.request(t, `{"mode":"full","entities":["gl_accounts"],"allowDeletes":true}`)
 	r.judge(t, time.Now())
+	count()
+	require.Equal(t, before*3/4, marked)
 }
 
 func TestFault39SlackInTrouble(t *testing.T) {
