@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"time"
 
@@ -54,8 +56,8 @@ var queriedStates = map[string]string{
 }
 
 func (v *temporalView) Workflows(ctx context.Context, status string, size int, page string) ([]gateway.Workflow, string, error) {
-	token, err := base64.RawURLEncoding.DecodeString(page)
-	if err != nil {
+	token, ok := tokenOf(status, page)
+	if !ok {
 		return nil, "", gateway.ErrBadPage
 	}
 	query := "TaskQueue = '" + strings.ReplaceAll(v.taskQueue, "'", "''") + "'"
@@ -65,9 +67,6 @@ func (v *temporalView) Workflows(ctx context.Context, status string, size int, p
 	answer, err := v.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: int32(size), NextPageToken: token, Query: query,
 	})
-	if _, refused := errors.AsType[*serviceerror.InvalidArgument](err); refused && page != "" {
-		return nil, "", gateway.ErrBadPage
-	}
 	if err != nil {
 		return nil, "", fmt.Errorf("list workflows: %w", err)
 	}
@@ -75,7 +74,30 @@ func (v *temporalView) Workflows(ctx context.Context, status string, size int, p
 	for _, info := range answer.GetExecutions() {
 		list = append(list, workflowOf(info))
 	}
-	return list, base64.RawURLEncoding.EncodeToString(answer.GetNextPageToken()), nil
+	return list, pageOf(status, answer.GetNextPageToken()), nil
+}
+
+// pageOf makes the name of a page: Temporal's token behind a sum, since of a token that
+// it did not make Temporal says after some seconds that it is out of order.
+func pageOf(status string, token []byte) string {
+	if len(token) == 0 {
+		return ""
+	}
+	sum := crc32.ChecksumIEEE(append([]byte(status), token...))
+	return base64.RawURLEncoding.EncodeToString(append(binary.BigEndian.AppendUint32(nil, sum), token...))
+}
+
+// tokenOf is the token behind the name of a page; false where pageOf did not make it for
+// that status.
+func tokenOf(status, page string) (token []byte, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(page)
+	if err != nil || page != "" && len(raw) <= 4 {
+		return nil, false
+	}
+	if page == "" {
+		return nil, true
+	}
+	return raw[4:], pageOf(status, raw[4:]) == page
 }
 
 func workflowOf(info *workflowpb.WorkflowExecutionInfo) gateway.Workflow {
