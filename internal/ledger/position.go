@@ -17,15 +17,16 @@ type Position struct {
 	Version int64
 	Counts
 
+	Phase         events.Phase  // what remains to be done: reading, sweeping, checking or applying
 	Total         int64         // records expected, -1 when unknown
-	Status        events.Status // "" while the entity is being read
+	Status        events.Status // "" while the entity is being worked on
 	SkippedReason string
 	Warnings      []string // what people should know, though nothing failed
 	Error         *events.RunError
 	StartedAt     time.Time
 }
 
-// Done says whether nothing remains to be read.
+// Done says whether nothing remains to be done.
 func (p Position) Done() bool { return p.Status != "" }
 
 // Counts are what a run did to one entity so far.

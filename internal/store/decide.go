@@ -13,7 +13,7 @@ import (
 // Decide ends a run, once: what was decided first stands and is returned. It waits
 // for pages that are being stored; after it, none is. The results are what the run's
 // positions say; whatever was not read to its end is cancelled or failed with the
-// run. A run cannot be completed with an entity that failed: it becomes failed with
+// run, and the side table of a rebuild is dropped. A run cannot be completed with an entity that failed: it becomes failed with
 // that entity's error. It fails with ledger.ErrUnknown when there is no such run.
 func (s *Store) Decide(ctx context.Context, number int64, d ledger.Decision) (run ledger.Run, err error) {
 	err = s.transact(ctx, fmt.Sprintf("decide run %d as %s", number, d.State), func(tx pgx.Tx) error {
@@ -49,7 +49,10 @@ func decide(ctx context.Context, tx pgx.Tx, number int64, d ledger.Decision) err
 	if err := saveOutcome(ctx, tx, number, run.Entities, results, d); err != nil {
 		return err
 	}
-	return settleTables(ctx, tx, run, results, positions[number])
+	if err := settleTables(ctx, tx, run, results, positions[number]); err != nil || run.Mode != events.Rebuild {
+		return err
+	}
+	return dropSideTable(ctx, tx, number)
 }
 
 // takeWaiting lets an incremental run answer the requests that wait behind it, and

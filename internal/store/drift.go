@@ -28,7 +28,7 @@ func (s pageStore) keepMisfits(ctx context.Context, tx pgx.Tx, misfits []misfit)
 	for _, m := range misfits {
 		d := drift{misfit: m}
 		var isNew bool
-		err := tx.QueryRow(ctx, forTable(keepMisfitTemplate, s.entity), s.run, tableName(s.entity), m.Column, m.Records, s.tenant, m.ID,
+		err := tx.QueryRow(ctx, s.sql(keepMisfitTemplate), s.run, tableName(s.entity), m.Column, m.Records, s.tenant, m.ID,
 			strings.Split(s.path(m.Column), ".")).Scan(&isNew, &d.example)
 		if err != nil {
 			return nil, fmt.Errorf("count values that do not fit column %s: %w", m.Column, err)
@@ -43,7 +43,7 @@ func (s pageStore) keepMisfits(ctx context.Context, tx pgx.Tx, misfits []misfit)
 // keepMisfitTemplate returns whether the row is new, and its example.
 const keepMisfitTemplate = `
 	insert into raw.schema_drift as d (run_number, table_name, column_name, records, st_id, example)
-	select $1, $2, $3, $4, st_id::text, left((full_data #> $7)::text, 100) from TABLE where tenant_id = $5 and st_id = $6::text::KEY
+	select $1, $2, $3, $4, st_id::text, left((full_data #> $7)::text, 100) from TARGET where tenant_id = $5 and st_id = $6::text::KEY
 	on conflict (run_number, table_name, column_name) do update set records = d.records + excluded.records
 	returning xmax = 0, example`
 

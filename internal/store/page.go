@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +32,7 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 	if p.Date.IsZero() {
 		return ledger.Position{}, fmt.Errorf("%s: the page has no date, which orders versions", what)
 	}
-	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p, guard: s.deleteGuard}
+	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p, pages: 1, guard: s.deleteGuard}
 	var next ledger.Position
 	var drifts []drift
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
@@ -52,7 +53,8 @@ type pageStore struct {
 	mode   events.Mode
 	entity entity.Entity
 	page   entity.Page
-	guard  float64 // share of the live rows that a sweep may mark deleted
+	pages  int64   // how many it counts for: 0 if it was not read as a page of the listing
+	guard  float64 // share of the live rows that may be marked deleted because they are missing
 }
 
 // store is the transaction of a page. It returns the position behind the page, and the
@@ -66,36 +68,61 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 	if err != nil {
 		return next, nil, err
 	}
-	records, rejected := prepare(s.entity, s.page.Records)
-	done, refused, err := s.upsert(ctx, tx, records)
+	done, rejected, err := s.keep(ctx, tx)
 	if err != nil {
 		return next, nil, err
 	}
-	rejected = append(append(rejected, s.page.Rejected...), refused...)
-	if err := s.reject(ctx, tx, rejected); err != nil {
-		return next, nil, err
-	}
-	swept, err := s.sweep(ctx, tx, fence)
+	swept, err := s.sweep(ctx, tx, fence, done)
 	if err != nil {
 		return next, nil, err
 	}
 	if drifts, err = s.keepMisfits(ctx, tx, done.misfits); err != nil {
 		return next, nil, err
 	}
-	next, err = s.advance(ctx, tx, done, int64(len(rejected)), swept)
+	next, err = s.conclude(ctx, tx, resume, fence, done, rejected, swept)
+	return next, drifts, err
+}
+
+// keep stores the page's records, and sets aside and counts those that cannot be stored.
+func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected int64, err error) {
+	records, misshapen := prepare(s.entity, s.page.Records)
+	done, refused, err := s.upsert(ctx, tx, records)
 	if err != nil {
-		return next, nil, err
+		return done, 0, err
 	}
-	if fence.watermark.IsZero() {
-		fence.watermark = s.page.Date
+	all := slices.Concat(misshapen, s.page.Rejected, refused)
+	return done, int64(len(all)), s.reject(ctx, tx, all)
+}
+
+// conclude moves the cursor behind what was stored, and keeps the table's state.
+func (s pageStore) conclude(ctx context.Context, tx pgx.Tx, at resume, f fence, done stored, rejected int64, swept swept) (ledger.Position, error) {
+	if s.mode == events.Rebuild {
+		done = stored{} // the table itself has not changed yet
 	}
-	return next, drifts, s.saveState(ctx, tx, done.live-swept.deleted, next.Status, s.moves(resume, fence, next.Status), fence.watermark)
+	next, err := s.advance(ctx, tx, done, rejected, swept)
+	if err != nil {
+		return next, err
+	}
+	return next, s.saveState(ctx, tx, done.live-swept.deleted, next.Status, s.moves(at, f, next.Status), f.watermark)
+}
+
+// table is where the records go: a rebuild has a table of its own.
+func (s pageStore) table() string {
+	if s.mode == events.Rebuild {
+		return sideTable(s.run)
+	}
+	return tableName(s.entity)
 }
 
 // fence is what a page needs to know of its cursor.
 type fence struct {
+	phase        events.Phase
 	baseVersion  int64
-	watermark    time.Time
+	watermark    time.Time // when the first page was read
+	total        int64
+	seen         int64
+	unidentified int64
+	rejected     int64
 	allowDeletes bool
 }
 
@@ -110,10 +137,11 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	var status events.Status
 	var watermark *time.Time
 	err = tx.QueryRow(ctx, `
-		select r.state, c.version, c.status, c.base_version, c.watermark, r.allow_deletes
+		select r.state, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
-		for share of r for update of c`, s.run, tableName(s.entity)).Scan(&state, &current, &status, &f.baseVersion, &watermark, &f.allowDeletes)
+		for share of r for update of c`, s.run, tableName(s.entity)).Scan(
+		&state, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, fmt.Errorf("the run has no position in the entity: %w", ledger.ErrUnknown)
@@ -124,7 +152,9 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	case current != version || status != "":
 		return f, ledger.ErrFenced
 	}
-	f.watermark = instant(watermark)
+	if f.watermark = instant(watermark); f.watermark.IsZero() {
+		f.watermark = s.page.Date
+	}
 	return f, nil
 }
 
@@ -160,7 +190,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected
 	switch {
 	case swept.refused != nil:
 		status = events.StatusFailed
-	case s.page.Last:
+	case s.page.Last && swept.then == "":
 		status = events.StatusCompleted
 	}
 	failure, err := document(swept.refused)
@@ -169,17 +199,20 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected
 	}
 	fetched := int64(len(s.page.Records) + len(s.page.Rejected))
 	unchanged := fetched - rejected - done.inserted - done.updated - done.deleted
+	if s.mode == events.Rebuild {
+		unchanged = 0 // nothing is compared yet
+	}
 	rows, err := tx.Query(ctx, `
 		update raw.sync_cursors
-		set cursor = $3, version = version + 1, pages = pages + 1, fetched = fetched + $4, inserted = inserted + $5,
+		set cursor = $3, version = version + 1, pages = pages + $15, fetched = fetched + $4, inserted = inserted + $5,
 			updated = updated + $6, unchanged = unchanged + $7, deleted = deleted + $8, rejected = rejected + $9,
 			total = case when $10 >= 0 then $10 else total end, status = $11,
-			watermark = coalesce(watermark, $12), error = $13, updated_at = clock_timestamp(),
-			warnings = case when $14::text[] <@ warnings then warnings else warnings || $14 end
+			watermark = coalesce(watermark, $12), error = $13, phase = coalesce(nullif($14, ''), phase), updated_at = clock_timestamp(),
+			warnings = case when $16::text[] <@ warnings then warnings else warnings || $16 end
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
 		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted+swept.deleted, rejected,
-		int64(s.page.Total), string(status), s.page.Date, failure, texts(s.page.Warnings))
+		int64(s.page.Total), string(status), s.page.Date, failure, string(swept.then), s.pages, texts(s.page.Warnings))
 	if err != nil {
 		return ledger.Position{}, err
 	}
@@ -201,7 +234,7 @@ func (s pageStore) moves(at resume, f fence, status events.Status) (m move) {
 		m.token = s.page.Next.Token != ""
 		m.since = s.page.Last
 	case events.Full:
-		m.since = s.page.Last && at.version == f.baseVersion
+		m.since = status == events.StatusCompleted && at.version == f.baseVersion
 		m.token = m.since
 	}
 	return m

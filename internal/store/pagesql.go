@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lazi/lazisync/internal/entity"
@@ -20,21 +21,54 @@ const (
 	differs = `(%[2]s.full_data is distinct from %[5]s or (%[2]s.deleted_at is not null) <> %[4]s)`
 )
 
-// replaces is the condition under which a record replaces the row that is there.
+// The rules by which a rebuild mends a row, which may have been damaged in any column.
+const (
+	// A row that was read later than the record stays.
+	isFresher = `%[3]s >= %[2]s.fetched_at`
+	// So does one that holds a newer version, by the document itself.
+	isCurrent = `coalesce(%[1]s.modified_on >= raw.to_timestamptz(%[2]s.full_data -> 'modifiedOn'), true)`
+	// %[6]s are the other columns as the record has them, %[7]s as the row does.
+	isAmiss = `(%[2]s.full_data is distinct from %[5]s or (%[2]s.deleted_at is not null) <> %[4]s or (%[6]s) is distinct from (%[7]s))`
+)
+
+// rule is the condition under which a record replaces the row that is there.
+type rule func(record, row, fetchedAt, gone, data string) string
+
+// replaces is the rule of a page.
 func replaces(record, row, fetchedAt, gone, data string) string {
-	rule := isNewer + "\n        and " + mayLive + "\n        and " + differs
-	return fmt.Sprintf(rule, record, row, fetchedAt, gone, data)
+	return fmt.Sprintf(isNewer+"\n        and "+mayLive+"\n        and "+differs, record, row, fetchedAt, gone, data)
 }
 
-// pageTemplate stores a page. Parameters: $1 tenant, $2 run number, $3 when the page
-// was read, $4 ids, $5 modified_on, $6 whether deleted, $7 records.
+// mends is the rule of a rebuild. The rows that are the same come first and are most.
+func mends(names []string) rule {
+	of := func(table string) string {
+		all := make([]string, 0, len(names)+1)
+		for _, name := range append(slices.Clone(names), "modified_on") {
+			all = append(all, table+"."+name)
+		}
+		return strings.Join(all, ", ")
+	}
+	return func(record, row, fetchedAt, gone, data string) string {
+		return fmt.Sprintf(isAmiss+"\n        and "+isFresher+"\n        and "+isCurrent+"\n        and "+mayLive,
+			record, row, fetchedAt, gone, data, of(record), of(row))
+	}
+}
+
+// pageSource are a page's records. Parameters: $3 when the page was read, $4 ids,
+// $5 modified_on, $6 whether deleted, $7 records.
+const pageSource = `select * from unnest($4::KEY[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, gone, data)`
+
+// sideSource are the rows of a rebuild's side table.
+const sideSource = `select side.*, deleted_at is not null as gone, full_data as data from SIDE side where tenant_id = $1`
+
+// storeTemplate stores records. Parameters: $1 tenant, $2 run number, and those of the SOURCE.
 //
 // The join leaves out what would change nothing, so that such rows cost neither WAL
 // nor a lock; the condition on the conflict repeats the rule for writers that do not
 // hold the sync_state row. Rows are written in the order of ids. The last join sees
 // the rows as they were before the statement, and so tells what happened to each.
-const pageTemplate = `with page as (
-    select * from unnest($4::KEY[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, gone, data)
+const storeTemplate = `with page as (
+    SOURCE
 ), changed as (
     select page.*
     from page left join TABLE old on old.tenant_id = $1 and old.st_id = page.st_id
@@ -47,7 +81,7 @@ const pageTemplate = `with page as (
     select
         $1::bigint, st_id,
         PICKS,
-        modified_on, data, $3::timestamptz, $2::bigint, case when gone then $3::timestamptz end
+        modified_on, data, FETCHED, $2::bigint, case when gone then FETCHED end
     from changed
     order by st_id
     on conflict (tenant_id, st_id) do update set
@@ -70,33 +104,72 @@ select
         select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
 from told`
 
-// pageSQL is the statement that stores a page of an entity. It returns how many rows
-// were inserted, updated (revived ones among them) and deleted, by how many the live
-// rows grew, and the columns that values did not fit.
-func pageSQL(e entity.Entity) string {
-	names := make([]string, len(e.Columns))
+// pageSQL is the statement that stores a page of an entity in a table. It returns how
+// many rows were inserted, updated (revived ones among them) and deleted, by how many
+// the live rows grew, and the columns that values did not fit.
+func pageSQL(e entity.Entity, table string) string {
 	picks := make([]string, len(e.Columns))
-	sets := make([]string, len(e.Columns))
 	misfits := make([]string, len(e.Columns))
 	for i, c := range e.Columns {
-		names[i] = quoted(c.Name)
 		picks[i] = pick("data", c)
-		sets[i] = fmt.Sprintf("%[1]s = excluded.%[1]s", names[i])
-		misfits[i] = fmt.Sprintf("case when kept.%s is null and %s not in ('null', '\"\"') then '%s' end", names[i], locate("kept.full_data", c), c.Name)
+		misfits[i] = fmt.Sprintf("case when kept.%s is null and %s not in ('null', '\"\"') then '%s' end", quoted(c.Name), locate("kept.full_data", c), c.Name)
+	}
+	s := statement{e, table, pageSource, "$3::timestamptz", picks, misfits, "$3", replaces}
+	return s.text()
+}
+
+// mergeSQL is the statement that brings a side table's rows into the entity's table,
+// and returns what pageSQL's does. What did not fit was counted as it was loaded.
+func mergeSQL(e entity.Entity, side string) string {
+	names := columnNames(e)
+	s := statement{e, tableName(e), strings.ReplaceAll(sideSource, "SIDE", side), "fetched_at", names, nil, "page.fetched_at", mends(names)}
+	return s.text()
+}
+
+// statement is what the statements that store records differ in.
+type statement struct {
+	entity    entity.Entity
+	table     string
+	source    string
+	fetched   string   // when a record was read, in the select list
+	picks     []string // the typed columns of a record
+	misfits   []string // expressions that name columns which a value did not fit
+	fetchedAt string   // when a record was read, in the rule
+	rule      rule
+}
+
+func (s statement) text() string {
+	names := columnNames(s.entity)
+	sets := make([]string, len(names))
+	for i, name := range names {
+		sets[i] = fmt.Sprintf("%[1]s = excluded.%[1]s", name)
+	}
+	misfits := "null::text[]"
+	if len(s.misfits) > 0 {
+		misfits = "array_remove(array[\n        " + strings.Join(s.misfits, ",\n        ") + "], null)"
 	}
 	// An entity without typed columns leaves nothing between the commas around them.
-	template := pageTemplate
-	if len(e.Columns) == 0 {
-		template = strings.NewReplacer("st_id, COLUMNS,", "st_id,", "        PICKS,\n", "", "        SETS,\n", "", "MISFITS", "null::text[]").Replace(template)
+	template := storeTemplate
+	if len(names) == 0 {
+		template = strings.NewReplacer("st_id, COLUMNS,", "st_id,", "        PICKS,\n", "", "        SETS,\n", "").Replace(template)
 	}
 	return strings.NewReplacer(
-		"KEY", keyType(e),
-		"TABLE", tableName(e),
+		"SOURCE", strings.ReplaceAll(s.source, "KEY", keyType(s.entity)),
+		"FETCHED", s.fetched,
+		"TABLE", s.table,
 		"COLUMNS", strings.Join(names, ", "),
-		"PICKS", strings.Join(picks, ",\n        "),
+		"PICKS", strings.Join(s.picks, ",\n        "),
 		"SETS", strings.Join(sets, ",\n        "),
-		"MISFITS", "array_remove(array[\n        "+strings.Join(misfits, ",\n        ")+"], null)",
-		"REPLACES_OLD", replaces("page", "old", "$3", "page.gone", "page.data"),
-		"REPLACES_KEPT", replaces("excluded", "kept", "excluded.fetched_at", "(excluded.deleted_at is not null)", "excluded.full_data"),
+		"MISFITS", misfits,
+		"REPLACES_OLD", s.rule("page", "old", s.fetchedAt, "page.gone", "page.data"),
+		"REPLACES_KEPT", s.rule("excluded", "kept", "excluded.fetched_at", "(excluded.deleted_at is not null)", "excluded.full_data"),
 	).Replace(template)
+}
+
+func columnNames(e entity.Entity) []string {
+	names := make([]string, len(e.Columns))
+	for i, c := range e.Columns {
+		names[i] = quoted(c.Name)
+	}
+	return names
 }

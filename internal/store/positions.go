@@ -20,13 +20,13 @@ const (
 
 // positionColumns are what scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
-	total, status, skipped_reason, ` + warningsSoFar + `, error, started_at`
+	phase, total, status, skipped_reason, ` + warningsSoFar + `, error, started_at`
 
 func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 	var p ledger.Position
 	var table string
 	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
-		&p.Rejected, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt)
+		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt)
 	p.Entity = entityName(table)
 	if len(p.Warnings) == 0 {
 		p.Warnings = nil
@@ -55,13 +55,14 @@ func positionsOf(ctx context.Context, q querier, runs []int64) (map[int64]map[st
 }
 
 // Open returns where a run stands in an entity, and begins there if it has not. A
-// full or rebuild begins at the start; an incremental where the last sync ended, or,
-// where the entity was never fully synced, is skipped with the reason. What an earlier
-// program says of its syncs does not count.
+// full or rebuild begins at the start, the latter with an empty side table; an
+// incremental where the last sync ended, or, where the entity was never fully synced,
+// is skipped with the reason. What an earlier program says of its syncs does not count.
 //
-// It fails, for good, for a second tenant while an adoption is not finished; with ledger.ErrBusy while another full or rebuild run is reading the
-// entity, ledger.ErrDecided when the run has an outcome, and ledger.ErrUnknown when
-// there is no such run.
+// It fails, for good, for a second tenant while an adoption is not finished; with
+// ledger.ErrBusy while another full or rebuild run is reading the entity,
+// ledger.ErrDecided when the run has an outcome, and ledger.ErrUnknown when there is
+// no such run.
 func (s *Store) Open(ctx context.Context, run int64, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
 	number, err := tenantNumber(tenant)
 	if err != nil {
@@ -143,6 +144,11 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode ev
 	}
 	if p, err = pgx.CollectExactlyOneRow(rows, scanPosition); err != nil || p.Done() {
 		return p, err
+	}
+	if mode == events.Rebuild {
+		if err := createSideTable(ctx, tx, run, e); err != nil {
+			return p, err
+		}
 	}
 	return p, setStatus(ctx, tx, tenant, e, "running")
 }

@@ -19,7 +19,8 @@ func TestOpenFull(t *testing.T) {
 	run := f.beginFull("r", "customers")
 	p := f.open(run, c)
 	require.Equal(t, ledger.Position{
-		Run: run.Number, Entity: "customers", Cursor: entity.Cursor{Feed: entity.Export}, Total: -1, StartedAt: p.StartedAt,
+		Run: run.Number, Entity: "customers", Cursor: entity.Cursor{Feed: entity.Export}, Phase: events.PhaseReading,
+		Total: -1, StartedAt: p.StartedAt,
 	}, p)
 	require.Equal(t, "running", f.state(c).Status)
 
@@ -202,20 +203,6 @@ func TestFullLeavesAMovedResumePointAlone(t *testing.T) {
 		want := map[bool]string{false: "full", true: "incremental"}[moved]
 		require.Equal(t, want, f.open(f.beginIncremental("then", 2, "customers"), c).Cursor.Token)
 	}
-}
-
-func TestRebuildMovesNoResumePoint(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	c := find(t, "customers")
-	q := request(events.Rebuild, "r", "customers")
-	f.receive(q)
-	run, _, err := f.BeginRun(t.Context(), ledger.Begin{
-		TenantID: tenant, Mode: events.Rebuild, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID,
-	})
-	require.NoError(t, err)
-	f.storePage(run, c, f.open(run, c), page(at(1), "t", true))
-	require.Equal(t, events.StatusSkipped, f.open(f.beginIncremental("i", 1, "customers"), c).Status)
 }
 
 func TestRowsAndTenants(t *testing.T) {

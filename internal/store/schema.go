@@ -49,13 +49,17 @@ func tableColumns(e entity.Entity) []column {
 
 // createTable makes an entity's table and its index.
 func createTable(e entity.Entity) string {
+	return fmt.Sprintf("%s;\ncreate index %s on %s (tenant_id, run_number)", defineTable(tableName(e), e), e.Table()+"_run", tableName(e))
+}
+
+// defineTable makes a table that can hold an entity's rows.
+func defineTable(name string, e entity.Entity) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "create table %s (\n", tableName(e))
+	fmt.Fprintf(&b, "create table %s (\n", name)
 	for _, c := range tableColumns(e) {
 		fmt.Fprintf(&b, "    %s %s,\n", quoted(c.name), c.definition)
 	}
-	b.WriteString("    primary key (tenant_id, st_id)\n);\n")
-	fmt.Fprintf(&b, "create index %s on %s (tenant_id, run_number)", e.Table()+"_run", tableName(e))
+	b.WriteString("    primary key (tenant_id, st_id)\n)")
 	return b.String()
 }
 

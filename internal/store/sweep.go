@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,16 +13,18 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// DefaultDeleteGuard is the share of live rows that a sweep may mark deleted at most.
+// DefaultDeleteGuard is the share of live rows that may be marked deleted at most
+// because they are missing.
 const DefaultDeleteGuard = 0.10
 
-// guardFloor is how many rows a sweep may mark whatever the size of the table.
+// guardFloor is how many rows may be marked whatever the size of the table.
 const guardFloor = 50
 
-// swept is what the end of a full read did to the rows it did not find.
+// swept is what the end of a read made of the rows it did not find.
 type swept struct {
+	then    events.Phase // what remains to be done, "" when nothing does
 	deleted int64
-	refused *events.RunError // the delete guard: nothing was marked
+	refused *events.RunError // nothing was marked
 }
 
 // sweeps says whether the page belongs to a read that shows deletions only by absence:
@@ -30,11 +33,18 @@ func (s pageStore) sweeps() bool {
 	return s.mode == events.Full && s.entity.Export == ""
 }
 
-// sweep remembers the ids of the page and, after the last one, marks the rows that
-// this full sync and the complete one before it have both missed. It marks nothing when
-// any record came without an id or the memory of ids is not whole, since what it does
-// not know of must not pass for deleted, and refuses when it would mark too many.
-func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence) (swept, error) {
+// looksUp says whether a row that a read of the entity misses can be asked for by its id.
+func looksUp(e entity.Entity) bool { return e.Export == "" && e.IDs }
+
+// sweep remembers the ids of the page and, after the last one, deals with the rows that
+// were not found: it has them looked up where the list takes ids, else it marks those
+// that this full sync and the complete one before it have both missed. It marks nothing
+// when any record came without an id or the memory of ids is not whole, since what it
+// does not know of must not pass for deleted, and refuses when it would mark too many.
+func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (swept, error) {
+	if s.mode == events.Rebuild {
+		return s.loaded(ctx, tx, f, done)
+	}
 	if !s.sweeps() {
 		return swept{}, nil
 	}
@@ -42,21 +52,25 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence) (swept, error)
 	if err != nil || !s.page.Last {
 		return swept{}, err
 	}
-	done := swept{}
-	if whole {
-		if done, err = s.markMissing(ctx, tx, f); err != nil {
-			return swept{}, err
-		}
+	after := swept{}
+	switch {
+	case !whole:
+	case looksUp(s.entity):
+		after.then, err = s.missing(ctx, tx, f.watermark)
+	default:
+		after, err = s.markMissing(ctx, tx, f)
+	}
+	if err != nil {
+		return swept{}, err
 	}
 	_, err = tx.Exec(ctx, "delete from raw.sync_seen where run_number = $1 and table_name = $2", s.run, tableName(s.entity))
-	return done, err
+	return after, err
 }
 
-// remember keeps the ids of the page and says whether every record so far is known by
-// its id.
-func (s pageStore) remember(ctx context.Context, tx pgx.Tx) (whole bool, err error) {
-	var ids []string
-	var unidentified int64
+// identities are the ids of the page's records, stored or not, and how many records
+// have none.
+func (s pageStore) identities() (ids []string, unidentified int64) {
+	ids = []string{}
 	for _, r := range s.page.Records {
 		ids = append(ids, r.ID)
 	}
@@ -67,6 +81,13 @@ func (s pageStore) remember(ctx context.Context, tx pgx.Tx) (whole bool, err err
 		}
 		ids = append(ids, text(r.ID))
 	}
+	return ids, unidentified
+}
+
+// remember keeps the ids of the page and says whether every record so far is known by
+// its id.
+func (s pageStore) remember(ctx context.Context, tx pgx.Tx) (whole bool, err error) {
+	ids, unidentified := s.identities()
 	var seen int64
 	err = tx.QueryRow(ctx, `
 		with new as (
@@ -84,14 +105,23 @@ func (s pageStore) remember(ctx context.Context, tx pgx.Tx) (whole bool, err err
 	return kept == seen && unidentified == 0, err
 }
 
-// missingTemplate replaces the table's rows of raw.sync_missed by the live rows that
-// the run has not seen, and returns how many of them the complete full sync before
-// missed too, and how many rows live. A row read since the run began is not missing:
-// somebody else has just seen it.
+// unfound is the condition under which a row, named kept, is missing from a read.
+// Parameters: $1 tenant, $2 run number, $3 table name, $4 when the read began. A row
+// read since then is not missing: somebody else has just seen it.
+func (s pageStore) unfound() string {
+	const missing = `kept.tenant_id = $1 and kept.deleted_at is null and kept.fetched_at < $4 and not exists (`
+	if s.mode == events.Rebuild {
+		return missing + `select from TARGET side where side.tenant_id = $1 and side.st_id = kept.st_id)
+    and not exists (select from raw.rejected_records r where r.run_number = $2 and r.table_name = $3 and r.st_id = kept.st_id::text)`
+	}
+	return missing + `select from raw.sync_seen s where s.run_number = $2 and s.table_name = $3 and s.st_id = kept.st_id::text)`
+}
+
+// missingTemplate replaces the table's rows of raw.sync_missed by the rows that the run
+// has not found, and returns how many of them the complete full sync before missed too,
+// and how many rows live.
 const missingTemplate = `with missing as (
-    select st_id::text as st_id from TABLE kept
-    where tenant_id = $1 and deleted_at is null and fetched_at < $4
-    and not exists (select from raw.sync_seen s where s.run_number = $2 and s.table_name = $3 and s.st_id = kept.st_id::text)
+    select st_id::text as st_id from TABLE kept where UNFOUND
 ), found as (
     delete from raw.sync_missed m
     where m.tenant_id = $1 and m.table_name = $3 and not exists (select from missing where missing.st_id = m.st_id)
@@ -111,25 +141,51 @@ update TABLE set deleted_at = $4, run_number = $2
 where tenant_id = $1 and deleted_at is null and st_id = any (select st_id::KEY from gone)`
 
 func (s pageStore) markMissing(ctx context.Context, tx pgx.Tx, f fence) (swept, error) {
-	table := tableName(s.entity)
-	watermark := f.watermark
-	if watermark.IsZero() {
-		watermark = s.page.Date // a single page: its own date
-	}
 	var confirmed, live int64
-	err := tx.QueryRow(ctx, forTable(missingTemplate, s.entity), s.tenant, s.run, table, watermark).Scan(&confirmed, &live)
+	err := tx.QueryRow(ctx, s.sql(missingTemplate), s.tenant, s.run, tableName(s.entity), f.watermark).Scan(&confirmed, &live)
 	if err != nil || confirmed == 0 {
 		return swept{}, err
 	}
-	if most := max(guardFloor, int64(math.Ceil(s.guard*float64(live)))); confirmed > most && !f.allowDeletes {
-		return swept{refused: &events.RunError{Type: events.DeleteGuard, Entity: s.entity.Name, Message: fmt.Sprintf(
-			"two full syncs did not find %d of %d rows; more than %d are marked deleted only by a full request with allowDeletes",
-			confirmed, live, most)}}, nil
+	if refused := s.guarded("two full syncs did not find", confirmed, live, f); refused != nil {
+		return swept{refused: refused}, nil
 	}
-	tag, err := tx.Exec(ctx, forTable(markTemplate, s.entity), s.tenant, s.run, table, s.page.Date)
+	tag, err := tx.Exec(ctx, s.sql(markTemplate), s.tenant, s.run, tableName(s.entity), s.page.Date)
 	return swept{deleted: tag.RowsAffected()}, err
 }
 
-func forTable(template string, e entity.Entity) string {
-	return strings.NewReplacer("TABLE", tableName(e), "KEY", keyType(e)).Replace(template)
+// allowance is how many of so many rows may go missing unquestioned.
+func (s pageStore) allowance(live int64) int64 {
+	return max(guardFloor, int64(math.Ceil(s.guard*float64(live))))
+}
+
+// guarded refuses to mark too many rows of a table as deleted.
+func (s pageStore) guarded(who string, missing, live int64, f fence) *events.RunError {
+	most := s.allowance(live)
+	if missing <= most || f.allowDeletes {
+		return nil
+	}
+	return &events.RunError{Type: events.DeleteGuard, Entity: s.entity.Name, Message: fmt.Sprintf(
+		"%s %d of %d rows; more than %d are marked deleted only by a %s request with allowDeletes", who, missing, live, most, s.mode)}
+}
+
+// sql completes a statement: TABLE is the entity's table, TARGET the one that this
+// run's records go to.
+func (s pageStore) sql(template string) string {
+	template = strings.ReplaceAll(template, "UNFOUND", s.unfound())
+	return strings.NewReplacer("TABLE", tableName(s.entity), "TARGET", s.table(), "KEY", keyType(s.entity)).Replace(template)
+}
+
+// missing notes, in place of whatever was noted of the table, the rows that the run has
+// not found, to be looked up. Where there are none, nothing remains to be done.
+func (s pageStore) missing(ctx context.Context, tx pgx.Tx, began time.Time) (events.Phase, error) {
+	_, err := tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.entity))
+	if err != nil {
+		return "", err
+	}
+	tag, err := tx.Exec(ctx, s.sql(`insert into raw.sync_missed (tenant_id, table_name, st_id, run_number)
+		select $1, $3, st_id::text, $2 from TABLE kept where UNFOUND`), s.tenant, s.run, tableName(s.entity), began)
+	if err != nil || tag.RowsAffected() == 0 {
+		return "", err
+	}
+	return events.PhaseSweeping, nil
 }

@@ -93,7 +93,7 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	}
 	for range tries {
 		err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-			return savepoint.QueryRow(ctx, pageSQL(s.entity), s.arguments(records)...).
+			return savepoint.QueryRow(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...).
 				Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.misfits)
 		})
 		if !isTaken(err) {

@@ -1,0 +1,40 @@
+with page as (
+    select side.*, deleted_at is not null as gone, full_data as data from raw_rebuild.run_7 side where tenant_id = $1
+), changed as (
+    select page.*
+    from page left join raw.st_bare old on old.tenant_id = $1 and old.st_id = page.st_id
+    where old.st_id is null or (
+        (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.gone or (page.modified_on) is distinct from (old.modified_on))
+        and page.fetched_at >= old.fetched_at
+        and coalesce(page.modified_on >= raw.to_timestamptz(old.full_data -> 'modifiedOn'), true)
+        and (page.gone or old.deleted_at is null or page.fetched_at >= old.deleted_at))
+), stored as (
+    insert into raw.st_bare as kept (
+        tenant_id, st_id,
+        modified_on, full_data, fetched_at, run_number, deleted_at)
+    select
+        $1::bigint, st_id,
+        modified_on, data, fetched_at, $2::bigint, case when gone then fetched_at end
+    from changed
+    order by st_id
+    on conflict (tenant_id, st_id) do update set
+        modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at,
+        run_number = excluded.run_number,
+        deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
+    where (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null) or (excluded.modified_on) is distinct from (kept.modified_on))
+        and excluded.fetched_at >= kept.fetched_at
+        and coalesce(excluded.modified_on >= raw.to_timestamptz(kept.full_data -> 'modifiedOn'), true)
+        and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
+    returning kept.st_id, kept.deleted_at is null as live, null::text[] as misfits
+), told as (
+    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
+    from stored left join raw.st_bare old on old.tenant_id = $1 and old.st_id = stored.st_id
+)
+select
+    count(*) filter (where inserted),
+    count(*) filter (where not inserted and (live or not was_live)),
+    count(*) filter (where was_live and not live),
+    count(*) filter (where live) - count(*) filter (where was_live),
+    (select jsonb_agg(misfit) from (
+        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
+from told
