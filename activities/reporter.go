@@ -162,6 +162,8 @@ func phaseOf(at ledger.Position) events.Phase {
 	switch {
 	case at.Done():
 		return events.PhaseDone
+	case at.Phase != "" && at.Phase != events.PhaseReading:
+		return at.Phase
 	case at.Pages > 0:
 		return events.PhaseReading
 	}

@@ -22,6 +22,9 @@ type Source interface {
 	// Page reads the page at a cursor. Interactive reads have a reserved share of
 	// the budget of calls.
 	Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error)
+	// Lookup reads the records that have the ids, at most entity.MaxIDs, of an entity
+	// whose list takes them.
+	Lookup(ctx context.Context, tenant string, e entity.Entity, ids []string, interactive bool) (entity.Page, error)
 	// Count says how many records a full read may expect, -1 when it cannot tell.
 	Count(ctx context.Context, tenant string, e entity.Entity) (int, error)
 }
@@ -31,6 +34,14 @@ type PageStore interface {
 	Run(ctx context.Context, number int64) (ledger.Run, error)
 	Open(ctx context.Context, run int64, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
 	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
+	// Missing lists ids of rows that the run has not found and nobody has asked for yet.
+	Missing(ctx context.Context, run int64, e entity.Entity, most int) ([]string, error)
+	// StoreLookup keeps the answer to a question for ids.
+	StoreLookup(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
+	// CheckRebuild checks what a rebuild has loaded; counted is -1 when unknown.
+	CheckRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error)
+	// ApplyRebuild brings it into the entity's table.
+	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
 	FailEntity(ctx context.Context, run int64, tenant string, e entity.Entity, re events.RunError) error
 	SetTotal(ctx context.Context, run int64, e entity.Entity, total int64) error
 }
@@ -59,8 +70,9 @@ type SliceInput struct {
 
 // SliceResult is where the entity stands after the slice.
 type SliceResult struct {
-	Status  events.Status // "" while more remains to be read
-	Busy    bool          // another run is reading the entity: nothing was done
+	Status  events.Status // "" while more remains to be done
+	Phase   events.Phase
+	Busy    bool // another run is reading the entity: nothing was done
 	Pages   int64
 	Records int64
 	Total   int64 // -1 when unknown
@@ -123,19 +135,39 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 		return SliceResult{}, retryable(events.StoreError, err)
 	}
 	s.count(ctx)
-	s.report.reached(s.at)
+	s.reached(s.at)
 
 	s.until = time.Now().Add(s.Length) // what it took to begin does not count: every slice moves on
 	for !s.at.Done() && !s.interrupted(ctx) {
-		err := s.pages(ctx)
+		err := s.work(ctx)
 		if err == nil {
-			break
+			if s.stopping(ctx) {
+				break
+			}
+			continue
 		}
 		if err := s.recover(ctx, err); err != nil {
 			return SliceResult{}, err
 		}
 	}
-	return SliceResult{Status: s.at.Status, Pages: s.at.Pages, Records: s.at.Fetched, Total: s.at.Total}, nil
+	return s.result(), nil
+}
+
+func (s *slice) result() SliceResult {
+	return SliceResult{Status: s.at.Status, Phase: phaseOf(s.at), Pages: s.at.Pages, Records: s.at.Fetched, Total: s.at.Total}
+}
+
+// work goes on with what the entity's turn is, until that is done or the slice is stopping.
+func (s *slice) work(ctx context.Context) error {
+	switch s.at.Phase {
+	case events.PhaseSweeping:
+		return s.lookUp(ctx)
+	case events.PhaseChecking:
+		return s.check(ctx)
+	case events.PhaseApplying:
+		return s.apply(ctx)
+	}
+	return s.pages(ctx)
 }
 
 func (s *slice) open(ctx context.Context) (ledger.Position, error) {
@@ -213,8 +245,8 @@ func (s *slice) pages(ctx context.Context) error {
 			return &storeError{err}
 		}
 		failpoint.Hit("worker/page-stored")
-		s.at, s.warned = at, nil
-		s.report.reached(at)
+		s.warned = nil
+		s.reached(at)
 	}
 	return nil
 }
@@ -226,6 +258,11 @@ func (s *slice) warn(page *entity.Page) {
 		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(w)
 	}
 	page.Warnings = append(slices.Clone(s.warned), page.Warnings...)
+}
+
+func (s *slice) reached(at ledger.Position) {
+	s.at = at
+	s.report.reached(at)
 }
 
 // storeError tells a page that could not be kept from one that could not be read.
@@ -247,6 +284,9 @@ func (s *slice) recover(ctx context.Context, err error) error {
 		s.at = at
 		return nil
 	case errors.As(err, &stored):
+		if s.interrupted(ctx) && errors.Is(err, context.Canceled) {
+			return nil // it was taken back, and can be made again
+		}
 		return retryable(events.StoreError, stored.error)
 	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.byDate:
 		s.byDateInstead()

@@ -19,7 +19,7 @@ func TestSliceReadsEveryPageOnceInOrder(t *testing.T) {
 		r.API.Pages = map[string]int{"customers": 6}
 		result, err := r.slice()
 		require.NoError(t, err)
-		require.Equal(t, activities.SliceResult{Status: events.StatusCompleted, Pages: 6, Records: 60, Total: 60}, result)
+		require.Equal(t, activities.SliceResult{Status: events.StatusCompleted, Phase: events.PhaseDone, Pages: 6, Records: 60, Total: 60}, result)
 		require.Equal(t, []int{1, 2, 3, 4, 5, 6}, r.API.PagesAsked("customers"))
 		require.Equal(t, 60, r.Ledger.Rows("customers"))
 	})
@@ -132,7 +132,7 @@ func TestSliceStops(t *testing.T) {
 				}
 				result, err := r.slice()
 				require.NoError(t, err, "it is no failure")
-				require.Equal(t, activities.SliceResult{Pages: 4, Records: 40, Total: 90}, result)
+				require.Equal(t, activities.SliceResult{Phase: events.PhaseReading, Pages: 4, Records: 40, Total: 90}, result)
 				require.Equal(t, []int{1, 2, 3, 4}, r.API.PagesAsked("customers"))
 				require.Equal(t, 40, r.Ledger.Rows("customers"))
 			})

@@ -67,7 +67,7 @@ func TestSliceFailsItsEntityForGood(t *testing.T) {
 		r.API.Answer = failAt(2, &activitytest.Failure{Text: "403: not for you", Kind: "PermissionError", Never: true})
 		result, err := r.slice()
 		require.NoError(t, err, "the ledger has it: the activity has done its work")
-		require.Equal(t, activities.SliceResult{Status: events.StatusFailed, Pages: 1, Records: 10, Total: 30}, result)
+		require.Equal(t, activities.SliceResult{Status: events.StatusFailed, Phase: events.PhaseDone, Pages: 1, Records: 10, Total: 30}, result)
 		at := position(r)
 		require.Equal(t, events.StatusFailed, at.Status)
 		require.Equal(t, &events.RunError{Type: events.PermissionError, Message: "403: not for you", Entity: "customers"}, at.Error)
@@ -126,7 +126,7 @@ func TestSliceLooksAgainWhereThingsStandWhenFenced(t *testing.T) {
 		}
 		result, err := r.slice()
 		require.NoError(t, err)
-		require.Equal(t, activities.SliceResult{Status: events.StatusCompleted, Pages: 5, Records: 50, Total: 50}, result)
+		require.Equal(t, activities.SliceResult{Status: events.StatusCompleted, Phase: events.PhaseDone, Pages: 5, Records: 50, Total: 50}, result)
 		require.Equal(t, 50, r.Ledger.Rows("customers"))
 		require.EqualValues(t, 50, position(r).Inserted)
 	})

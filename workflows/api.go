@@ -62,12 +62,21 @@ type Limits struct {
 // DefaultLimits are the limits of DESIGN: a day of work, three days of pause.
 var DefaultLimits = Limits{Deadline: 24 * time.Hour, PauseLimit: 72 * time.Hour, Parallel: 4}
 
-// ExecutionTimeout is the time after which Temporal itself ends a full sync: later
+// ExecutionTimeout is the time after which Temporal itself ends a full sync or rebuild: later
 // than the limits, which end it in good order.
 func (l Limits) ExecutionTimeout() time.Duration { return l.Deadline + l.PauseLimit + time.Hour }
 
 // FullSyncInput starts a FullSync.
 type FullSyncInput struct {
+	TenantID  string
+	RequestID string
+	Limits    Limits
+
+	Carried *Carried // set by continue-as-new alone
+}
+
+// RebuildInput starts a Rebuild.
+type RebuildInput struct {
 	TenantID  string
 	RequestID string
 	Limits    Limits
@@ -97,7 +106,7 @@ type ControlSignal struct {
 	RunNumber int64
 }
 
-// Result is what a FullSync returns: where to look, and how it ended.
+// Result is what a FullSync or a Rebuild returns: where to look, and how it ended.
 type Result struct {
 	RunNumber int64
 	State     ledger.RunState

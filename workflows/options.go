@@ -5,13 +5,19 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/lazi/lazisync/events"
 )
 
 // sliceOptions are those of the activities that move pages. There is no limit on
 // attempts: outages and rate limits are normal, and the run's deadline bounds them.
-func sliceOptions(ctx workflow.Context) workflow.Context {
+func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
+	length := 5 * time.Minute // ten seconds of pages, and the 110 s one answer may take
+	if mode == events.Rebuild {
+		length = time.Hour // a table of any size is applied in one transaction
+	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 5 * time.Minute, // ten seconds of pages, and the 110 s one answer may take
+		StartToCloseTimeout: length,
 		HeartbeatTimeout:    15 * time.Second,
 		WaitForCancellation: true, // the pages in flight are stored before the slot is free
 		RetryPolicy:         retryPolicy,

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -93,7 +94,7 @@ func interrupted(err error) bool {
 
 // slice runs one slice in a context of its own, so that a pause can end it.
 func (r *run) slice(ctx workflow.Context, i int) (activities.SliceResult, error) {
-	ctx, cancel := workflow.WithCancel(sliceOptions(ctx))
+	ctx, cancel := workflow.WithCancel(sliceOptions(ctx, r.Mode))
 	defer cancel()
 	r.cancels[i] = cancel
 	defer func() { r.cancels[i] = nil }()
@@ -106,7 +107,7 @@ func (r *run) slice(ctx workflow.Context, i int) (activities.SliceResult, error)
 
 func (p *EntityProgress) reached(s activities.SliceResult) {
 	p.Status, p.Pages, p.Records, p.Total, p.Waiting = s.Status, s.Pages, s.Records, s.Total, nil
-	p.Phase = events.PhaseReading
+	p.Phase = cmp.Or(s.Phase, events.PhaseReading)
 	if s.Status != "" {
 		p.Phase = events.PhaseDone
 	}

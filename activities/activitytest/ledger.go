@@ -23,12 +23,16 @@ type Ledger struct {
 	Looked func(look int)
 	// Resume is where incrementals begin, the start where it is zero.
 	Resume entity.Cursor
+	// Misses are the ids of rows that full reads and rebuilds do not find, by entity.
+	Misses map[string][]string
 
 	mu        sync.Mutex
 	requests  []*ledger.Request
 	runs      []*ledger.Run
 	positions map[key]*ledger.Position
 	rows      map[string]map[string]bool // IDs by entity
+	aside     map[int64][]string         // IDs that a rebuild has read, by run
+	missed    map[string][]string        // IDs to look up, by entity
 	begun     int
 }
 
@@ -38,7 +42,10 @@ type key struct {
 }
 
 func newLedger() *Ledger {
-	return &Ledger{positions: map[key]*ledger.Position{}, rows: map[string]map[string]bool{}}
+	return &Ledger{
+		positions: map[key]*ledger.Position{}, rows: map[string]map[string]bool{},
+		aside: map[int64][]string{}, missed: map[string][]string{},
+	}
 }
 
 // Request records an accepted request.

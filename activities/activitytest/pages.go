@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -31,7 +32,7 @@ func (l *Ledger) Open(_ context.Context, number int64, _ string, mode events.Mod
 			return ledger.Position{}, fmt.Errorf("run %d: %w", other.Number, ledger.ErrBusy)
 		}
 	}
-	p := &ledger.Position{Run: number, Entity: e.Name, Cursor: e.Start(), Total: -1, StartedAt: time.Now()}
+	p := &ledger.Position{Run: number, Entity: e.Name, Cursor: e.Start(), Phase: events.PhaseReading, Total: -1, StartedAt: time.Now()}
 	if mode == events.Incremental && l.Resume != (entity.Cursor{}) {
 		p.Cursor = l.Resume
 	}
@@ -40,8 +41,53 @@ func (l *Ledger) Open(_ context.Context, number int64, _ string, mode events.Mod
 }
 
 // StorePage keeps a page with the position it leads to.
-func (l *Ledger) StorePage(ctx context.Context, _ string, _ events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
-	if err := cmp.Or(l.refuse("StorePage", e.Name), ctx.Err()); err != nil {
+func (l *Ledger) StorePage(ctx context.Context, _ string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
+	return l.step(ctx, "StorePage", e, at, func(kept *ledger.Position) {
+		l.keep(mode, kept, p)
+		kept.Pages++
+		kept.Cursor = p.Next
+		kept.Warnings = append(kept.Warnings, p.Warnings...)
+		if !p.Last {
+			return
+		}
+		if mode != events.Incremental {
+			l.missed[e.Name] = slices.Clone(l.Misses[e.Name])
+		}
+		l.end(mode, kept)
+	})
+}
+
+// keep keeps the records of a page: a rebuild's apart, until it is applied.
+func (l *Ledger) keep(mode events.Mode, kept *ledger.Position, p entity.Page) {
+	kept.Fetched += int64(len(p.Records))
+	for _, r := range p.Records {
+		switch {
+		case mode == events.Rebuild:
+			l.aside[kept.Run] = append(l.aside[kept.Run], r.ID)
+		case l.rowsOf(kept.Entity)[r.ID]:
+			kept.Unchanged++
+		default:
+			kept.Inserted++
+			l.rowsOf(kept.Entity)[r.ID] = true
+		}
+	}
+}
+
+// end says what follows once everything was read, or looked up.
+func (l *Ledger) end(mode events.Mode, kept *ledger.Position) {
+	switch {
+	case len(l.missed[kept.Entity]) > 0:
+		kept.Phase = events.PhaseSweeping
+	case mode == events.Rebuild:
+		kept.Phase = events.PhaseChecking
+	default:
+		kept.Status = events.StatusCompleted
+	}
+}
+
+// step moves a position, if it is where the caller thinks.
+func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger.Position, do func(kept *ledger.Position)) (ledger.Position, error) {
+	if err := cmp.Or(l.refuse(op, e.Name), ctx.Err()); err != nil {
 		return ledger.Position{}, err
 	}
 	l.mu.Lock()
@@ -53,26 +99,58 @@ func (l *Ledger) StorePage(ctx context.Context, _ string, _ events.Mode, e entit
 	if kept.Version != at.Version {
 		return ledger.Position{}, ledger.ErrFenced
 	}
-	if l.rows[e.Name] == nil {
-		l.rows[e.Name] = map[string]bool{}
+	kept.Version++
+	do(kept)
+	return *kept, nil
+}
+
+// Missing lists what was missed and not looked up yet.
+func (l *Ledger) Missing(_ context.Context, _ int64, e entity.Entity, most int) ([]string, error) {
+	if err := l.refuse("Missing", e.Name); err != nil {
+		return nil, err
 	}
-	for _, r := range p.Records {
-		if l.rows[e.Name][r.ID] {
-			kept.Unchanged++
-		} else {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	missed := l.missed[e.Name]
+	return slices.Clone(missed[:min(most, len(missed))]), nil
+}
+
+// StoreLookup keeps what was found.
+func (l *Ledger) StoreLookup(ctx context.Context, _ string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error) {
+	return l.step(ctx, "StoreLookup", e, at, func(kept *ledger.Position) {
+		l.keep(mode, kept, p)
+		l.missed[e.Name] = slices.DeleteFunc(l.missed[e.Name], func(id string) bool { return slices.Contains(ids, id) })
+		kept.Deleted += int64(len(ids) - len(p.Records))
+		l.end(mode, kept)
+	})
+}
+
+// CheckRebuild fails the entity where more was counted than read.
+func (l *Ledger) CheckRebuild(ctx context.Context, _ string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error) {
+	return l.step(ctx, "CheckRebuild", e, at, func(kept *ledger.Position) {
+		kept.Phase = events.PhaseApplying
+		if kept.Fetched < counted {
+			kept.Status, kept.Error = events.StatusFailed, &events.RunError{Type: events.APIError, Message: "too few", Entity: e.Name}
+		}
+	})
+}
+
+// ApplyRebuild makes rows of what a rebuild has read.
+func (l *Ledger) ApplyRebuild(ctx context.Context, _ string, e entity.Entity, at ledger.Position) (ledger.Position, error) {
+	return l.step(ctx, "ApplyRebuild", e, at, func(kept *ledger.Position) {
+		for _, id := range l.aside[at.Run] {
+			l.rowsOf(e.Name)[id] = true
 			kept.Inserted++
 		}
-		l.rows[e.Name][r.ID] = true
-	}
-	kept.Version++
-	kept.Pages++
-	kept.Fetched += int64(len(p.Records))
-	kept.Cursor = p.Next
-	kept.Warnings = append(kept.Warnings, p.Warnings...)
-	if p.Last {
 		kept.Status = events.StatusCompleted
+	})
+}
+
+func (l *Ledger) rowsOf(name string) map[string]bool {
+	if l.rows[name] == nil {
+		l.rows[name] = map[string]bool{}
 	}
-	return *kept, nil
+	return l.rows[name]
 }
 
 // FailEntity ends an entity.

@@ -3,6 +3,7 @@ package activitytest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,11 +27,18 @@ type Source struct {
 	Answer func(ctx context.Context, a Ask) error
 	// CountError is the answer to Count.
 	CountError error
+	// Uncounted is how many records Count tells of that no page shows.
+	Uncounted int
+	// Found are the ids of records that no page shows and that Lookup finds.
+	Found []string
+	// LookupError is the answer to Lookup.
+	LookupError error
 
-	mu     sync.Mutex
-	asked  []Ask
-	flying map[string]int
-	most   map[string]int
+	mu       sync.Mutex
+	asked    []Ask
+	lookedUp [][]string
+	flying   map[string]int
+	most     map[string]int
 }
 
 // Ask is one request for a page.
@@ -95,7 +103,31 @@ func (s *Source) Count(_ context.Context, _ string, e entity.Entity) (int, error
 	if s.CountError != nil {
 		return -1, s.CountError
 	}
-	return s.pages(e.Name) * s.PageSize, nil
+	return s.pages(e.Name)*s.PageSize + s.Uncounted, nil
+}
+
+// Lookup finds records by their ids.
+func (s *Source) Lookup(_ context.Context, _ string, _ entity.Entity, ids []string, _ bool) (entity.Page, error) {
+	if s.LookupError != nil {
+		return entity.Page{}, s.LookupError
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lookedUp = append(s.lookedUp, ids)
+	p := entity.Page{Last: true, Total: -1, Date: time.Now()}
+	for _, id := range ids {
+		if slices.Contains(s.Found, id) {
+			p.Records = append(p.Records, entity.Record{ID: id, Raw: []byte(`{"id":` + id + `}`)})
+		}
+	}
+	return p, nil
+}
+
+// LookedUp lists the ids that were looked up, one entry for each call.
+func (s *Source) LookedUp() [][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.lookedUp)
 }
 
 func (s *Source) begin(a Ask) {

@@ -24,7 +24,7 @@ type Entity struct {
 	States    QueryParam // asks for records of every state, zero where the list has no such filter
 	Filter    Filter     // how the list is asked for what changed
 	Sort      string     // value of the parameter sort that orders by id, "" where there is none
-	IDs       bool       // the list takes ids=1,2,3, at most 50
+	IDs       bool       // the list takes ids=1,2,3, at most MaxIDs
 
 	Key        Key
 	KeyFields  []string // fields that identify a record, id where none is named; several are joined with "/"
@@ -134,3 +134,6 @@ const (
 // MaxPageSize is the largest page ServiceTitan's lists serve unless the
 // catalogue says less. Source: partnerapis.servicetitan.io, "Timeouts and pagination".
 const MaxPageSize = 5000
+
+// MaxIDs is how many ids a list takes at once. Source: the OpenAPI files, parameter ids.
+const MaxIDs = 50

@@ -1,0 +1,68 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// What a slice does once the last page is stored: rows that the read did not find are
+// looked up, and a rebuild is checked and applied.
+
+// lookUp asks for missing rows by their ids, a few at a time. Answers that were asked
+// for are stored, as pages are.
+func (s *slice) lookUp(ctx context.Context) error {
+	work := context.WithoutCancel(ctx)
+	for s.at.Phase == events.PhaseSweeping && !s.at.Done() {
+		ids, err := s.Store.Missing(work, s.in.RunNumber, s.entity, entity.MaxIDs)
+		if err != nil {
+			return &storeError{err}
+		}
+		found := entity.Page{Date: time.Now()}
+		if len(ids) > 0 {
+			if found, err = s.Source.Lookup(work, s.in.TenantID, s.entity, ids, s.in.Mode == events.Incremental); err != nil {
+				return err
+			}
+		}
+		at, err := s.Store.StoreLookup(work, s.in.TenantID, s.in.Mode, s.entity, s.at, ids, found)
+		if err != nil {
+			return &storeError{err}
+		}
+		s.reached(at)
+		if s.stopping(ctx) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// check compares what a rebuild has loaded with what ServiceTitan counts now.
+func (s *slice) check(ctx context.Context) error {
+	work := context.WithoutCancel(ctx)
+	counted, err := s.Source.Count(work, s.in.TenantID, s.entity)
+	if err != nil {
+		if !isPermanent(err) {
+			return err
+		}
+		counted = -1 // its list may not be ours to read, or be gone
+	}
+	at, err := s.Store.CheckRebuild(work, s.in.TenantID, s.entity, s.at, int64(counted))
+	if err != nil {
+		return &storeError{err}
+	}
+	s.reached(at)
+	return nil
+}
+
+// apply changes the entity's table, in one transaction of any length: a pause or a
+// cancel takes it back.
+func (s *slice) apply(ctx context.Context) error {
+	at, err := s.Store.ApplyRebuild(ctx, s.in.TenantID, s.entity, s.at)
+	if err != nil {
+		return &storeError{err}
+	}
+	s.reached(at)
+	return nil
+}

@@ -1,0 +1,93 @@
+package servicetitan
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		entity   string
+		ids      []string
+		request  string
+		response string
+		found    []string
+		rejected []string
+	}{
+		"in every state": {
+			entity: "campaigns", ids: []string{"7", "8", "9"},
+			request:  "/marketing/v2/tenant/7001/campaigns?active=Any&ids=7%2C8%2C9&page=1&pageSize=5000",
+			response: pageOf(`{"id":9,"active":false},{"id":7,"active":true,"modifiedOn":"yesterday"}`),
+			found:    []string{"9"}, rejected: []string{"7"},
+		},
+		"none of them": {
+			entity: "campaigns", ids: []string{"7"},
+			request:  "/marketing/v2/tenant/7001/campaigns?active=Any&ids=7&page=1&pageSize=5000",
+			response: pageOf(``),
+		},
+		"from page 0, of a list that always counts": {
+			entity: "intacct_business_unit_mappings", ids: []string{"1021"},
+			request:  "/settings/v2/tenant/7001/business-units/intacct?ids=1021&includeTotal=true&page=0&pageSize=500",
+			response: pageOf(`{"id":1021}`),
+			found:    []string{"1021"},
+		},
+		"GUIDs": {
+			entity: "journal_entries", ids: []string{"0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f"},
+			request:  "/accounting/v2/tenant/7001/journal-entries?ids=0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f&page=1&pageSize=500",
+			response: pageOf(`{"id":"0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f"}`),
+			found:    []string{"0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := newFakeAPI(t, respond(http.StatusOK, c.response))
+			page, err := api.client().Lookup(t.Context(), testTenant, find(t, c.entity), c.ids, false)
+			require.NoError(t, err)
+			require.Equal(t, []string{"GET " + c.request}, api.asked())
+			require.Equal(t, serverClock, page.Date)
+			var found, rejected []string
+			for _, r := range page.Records {
+				found = append(found, r.ID)
+			}
+			for _, r := range page.Rejected {
+				rejected = append(rejected, r.ID)
+			}
+			require.Equal(t, c.found, found)
+			require.Equal(t, c.rejected, rejected)
+		})
+	}
+}
+
+// A list that ignores ids must not pass for one that has none of them.
+func TestLookupInAListThatIgnoresIDs(t *testing.T) {
+	t.Parallel()
+	for want, response := range map[string]string{
+		"record 12 came, which is none of the 1 ids asked for: the list ignores ids": pageOf(`{"id":12}`),
+		"more than one page came for 1 ids: the list ignores ids":                    `{"hasMore":true,"data":[{"id":7}]}`,
+	} {
+		api := newFakeAPI(t, respond(http.StatusOK, response))
+		_, err := api.client().Lookup(t.Context(), testTenant, find(t, "campaigns"), []string{"7"}, false)
+		require.ErrorContains(t, err, want)
+		var typed *Error
+		require.ErrorAs(t, err, &typed)
+		require.True(t, typed.Permanent())
+	}
+}
+
+func TestLookupOfWhatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t, respond(http.StatusOK, pageOf(``)))
+	for _, ids := range [][]string{nil, slices.Repeat([]string{"7"}, entity.MaxIDs+1)} {
+		_, err := api.client().Lookup(t.Context(), testTenant, find(t, "campaigns"), ids, false)
+		require.ErrorContains(t, err, "want 1 to 50 and a list that takes them")
+	}
+	_, err := api.client().Lookup(t.Context(), testTenant, customers(t), []string{"7"}, false)
+	require.ErrorContains(t, err, "a list that takes them")
+	require.Empty(t, api.asked())
+}
