@@ -19,6 +19,8 @@ type fakeLedger struct {
 	controls map[string]*ledger.Control
 	runs     []*ledger.Run
 	pruned   int
+
+	sideTables int
 }
 
 func newFakeLedger(w *world) *fakeLedger {
@@ -262,6 +264,11 @@ func (f *fakeLedger) Unpublished(context.Context) (found []ledger.Run, err error
 
 func (f *fakeLedger) MarkPublished(_ context.Context, number int64) error {
 	return f.world.effect("mark", fmt.Sprint(number), func() error { f.run(number).Published = true; return nil })
+}
+
+func (f *fakeLedger) DropSideTables(context.Context) (dropped int, err error) {
+	err = f.world.look("sides", func() { dropped, f.sideTables = f.sideTables, 0 })
+	return dropped, err
 }
 
 func (f *fakeLedger) Prune(context.Context, time.Duration) (int64, error) {

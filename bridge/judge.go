@@ -27,12 +27,6 @@ func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error)
 	if err != nil {
 		return event, ledger.Request{}, err
 	}
-	if why := routes.requests[data.Mode].unavailable; why != "" {
-		return event, ledger.Request{}, &events.Rejection{
-			Code: events.CodeInvalidData, Reason: why,
-			Errors: []events.FieldError{{Path: "mode", Got: quote(string(data.Mode)), Want: "full or incremental"}},
-		}
-	}
 	tenant, rejection := b.tenant(data.TenantID)
 	if rejection != nil {
 		return event, ledger.Request{}, rejection

@@ -81,6 +81,8 @@ type RunLedger interface {
 	DecideUnbegun(ctx context.Context, requestID string, decision ledger.Decision) (ledger.Run, error)
 	Unpublished(ctx context.Context) ([]ledger.Run, error)
 	MarkPublished(ctx context.Context, number int64) error
+	// DropSideTables drops what rebuilds that are over have left, and says how many.
+	DropSideTables(ctx context.Context) (int, error)
 	// Prune forgets what was decided longer ago and says how many rows that were.
 	Prune(ctx context.Context, keep time.Duration) (int64, error)
 }

@@ -17,6 +17,7 @@ const (
 	mendedRuns     = "runs decided whose workflow had ended"
 	mendedOutcomes = "outcomes published"
 	mendedControls = "controls concluded"
+	mendedSides    = "side tables dropped"
 	mendedPruned   = "rows forgotten"
 )
 
@@ -46,6 +47,7 @@ func (b *Bridge) Reconcile(ctx context.Context) error {
 		b.decideUnbegun(ctx),
 		b.publishDecided(ctx),
 		b.concludeControls(ctx),
+		b.dropSides(ctx),
 		b.prune(ctx),
 	)
 }
@@ -228,6 +230,17 @@ func (b *Bridge) concludeControls(ctx context.Context) error {
 		b.mended(mendedControls, 1)
 	}
 	return joinOnce(errs)
+}
+
+// dropSides drops the side tables of rebuilds that are over. Deciding a run drops its
+// own, unless somebody is reading it.
+func (b *Bridge) dropSides(ctx context.Context) error {
+	dropped, err := b.Ledger.DropSideTables(ctx)
+	b.mended(mendedSides, dropped)
+	if err != nil {
+		return fmt.Errorf("drop the side tables of rebuilds that are over: %w", err)
+	}
+	return nil
 }
 
 // prune forgets, once a day, what was decided long ago.

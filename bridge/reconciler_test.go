@@ -179,6 +179,17 @@ func TestOneStepInTroubleDoesNotStopTheOthers(t *testing.T) {
 	}
 }
 
+func TestSideTablesThatAreLeftAreDropped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ledger.sideTables = 2
+	mended := map[string]int{}
+	w.bridge.Mended = func(what string, times int) { mended[what] += times }
+	require.NoError(t, w.reconcile())
+	require.NoError(t, w.reconcile())
+	require.Equal(t, map[string]int{"side tables dropped": 2}, mended)
+}
+
 func TestPruneOnceADay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

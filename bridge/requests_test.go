@@ -44,6 +44,22 @@ func TestFullRequest(t *testing.T) {
 	}}, told(t, w, events.Accepted))
 }
 
+func TestRebuildRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.ask(t, "e1", events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs"}})
+	require.NoError(t, w.requests(m))
+	id := events.RequestID("/test", "e1")
+	require.Equal(t, []string{
+		"receive 1", "start rebuild-" + id, "accept " + id, "publish " + id + "/accepted", "ack 1",
+	}, w.effects)
+	started := w.temporal.started[0]
+	require.Equal(t, workflows.RebuildInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
+	require.Equal(t, workflows.DefaultLimits.ExecutionTimeout(), started.Timeout)
+	require.True(t, started.Once)
+	require.Equal(t, []string{"jobs"}, w.request("e1").Entities)
+}
+
 func TestTraceparentTravels(t *testing.T) {
 	t.Parallel()
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -90,7 +106,6 @@ func TestBadRequests(t *testing.T) {
 		},
 		"all and more":   {`{"mode":"full","entities":["*","jobs"]}`, `unknownEntity: entities[0]: got "*", want "*" alone, or names`},
 		"unknown tenant": {`{"mode":"full","tenantId":"986"}`, `unknownTenant: tenantId: got "986", want 985`},
-		"rebuild":        {`{"mode":"rebuild","entities":["jobs"]}`, `invalidData: rebuild is not available yet`},
 		"rebuild of two": {`{"mode":"rebuild","entities":["jobs","customers"]}`, `invalidData: entities: `},
 	} {
 		t.Run(name, func(t *testing.T) {

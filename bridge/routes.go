@@ -36,8 +36,14 @@ var routes = struct {
 			call: wake,
 		},
 		events.Rebuild: {
-			workflowID:  func(r ledger.Request) string { return workflows.RebuildID(r.ID) },
-			unavailable: "rebuild is not available yet",
+			workflowID: func(r ledger.Request) string { return workflows.RebuildID(r.ID) },
+			execution: func(r ledger.Request, l workflows.Limits) Execution {
+				return Execution{
+					ID: r.WorkflowID, Workflow: workflows.Rebuild, Timeout: l.ExecutionTimeout(), Once: true,
+					Input: workflows.RebuildInput{TenantID: r.TenantID, RequestID: r.ID, Limits: l},
+				}
+			},
+			call: startOnce,
 		},
 	},
 	controls: map[events.Action]string{
@@ -50,10 +56,9 @@ var routes = struct {
 // route says which workflow serves a request. Requests with the same workflow ID
 // share one call.
 type route struct {
-	workflowID  func(ledger.Request) string
-	execution   func(ledger.Request, workflows.Limits) Execution
-	call        func(context.Context, Temporal, Execution) (firstRunID string, err error)
-	unavailable string // why requests of this mode are rejected, if they are
+	workflowID func(ledger.Request) string
+	execution  func(ledger.Request, workflows.Limits) Execution
+	call       func(context.Context, Temporal, Execution) (firstRunID string, err error)
 }
 
 // startOnce serves a request with a workflow of its own.
