@@ -114,8 +114,9 @@ A full sync reads the export feed where there is one, else the list. What an inc
 - *additions*: what was made since; edits wait for the next full sync;
 - *whole list*: everything, each time, because the list has no usable filter.
 
-A deleted record is known by the feed, where an inactive one or one of that status is gone; or, without a feed, because two
-complete full syncs in a row did not find it. Elsewhere an inactive record is only deactivated, and its row stays live.
+A deleted record is known by the feed, where an inactive one or one of that status is gone. Without a feed it is known because a
+complete full sync did not find it: where the list can be asked by ids, it is *looked up* and not there; else it is *missed
+twice*, by two complete full syncs in a row. Elsewhere an inactive record is only deactivated, and its row stays live.
 
 | entity | incremental sees | gone is | scope |
 |---|---|---|---|

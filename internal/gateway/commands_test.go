@@ -32,6 +32,7 @@ func TestRequestIsPublished(t *testing.T) {
 				Channel: "#ops", AllowDeletes: true, Reason: "why not",
 			},
 		},
+		"a rebuild":    {"/sync/rebuild", `{"entities":["jobs"]}`, events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs"}}},
 		"all entities": {"/sync/incremental", `{"entities":["*"],"notify":true}`, events.RequestData{Mode: events.Incremental, Entities: []string{"*"}, Notify: &yes}},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -140,6 +141,9 @@ func TestRequestRefused(t *testing.T) {
 		"another name":         {headers: []string{"Host", "evil.example"}, status: 403, detail: "loopback name"},
 		"unknown path":         {path: "/sync/everything", status: 404},
 		"unknown action":       {path: "/sync/full-sync-1/stop", status: 404},
+		"a rebuild of nothing": {path: "/sync/rebuild", status: 422, detail: "entities: got nothing, want exactly one entity for a rebuild"},
+		"a rebuild of two":     {path: "/sync/rebuild", body: `{"entities":["jobs","customers"]}`, status: 422, detail: "want exactly one entity for a rebuild"},
+		"a rebuild of all":     {path: "/sync/rebuild", body: `{"entities":["*"]}`, status: 422, detail: "want the name of one entity for a rebuild"},
 		"pause with a field":   {path: "/sync/full-sync-1/pause", body: `{"why":"so"}`, status: 422, detail: "why"},
 		"pause of a request":   {path: "/sync/full-sync-1/pause", body: `{"requestId":"r"}`, status: 422, detail: "the path names the workflow"},
 		"pause of another":     {path: "/sync/full-sync-1/pause", body: `{"workflowId":"r"}`, status: 422, detail: "the path says it"},

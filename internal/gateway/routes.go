@@ -58,6 +58,7 @@ func (g *Gateway) routes() []route {
 		list = append(list,
 			route{http.MethodPost, prefix + "/sync/full", members, g.request(events.Full)},
 			route{http.MethodPost, prefix + "/sync/incremental", members, g.request(events.Incremental)},
+			route{http.MethodPost, prefix + "/sync/rebuild", members, g.request(events.Rebuild)},
 			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", members, g.control(events.Pause)},
 			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", members, g.control(events.Resume)},
 			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", members, g.control(events.Cancel)},
