@@ -143,6 +143,9 @@ func entities() string {
 func gone(e entity.Entity) string {
 	switch {
 	case e.Export == "":
+		if e.LooksUp() {
+			return "looked up"
+		}
 		return "missed twice"
 	case e.GoneStatus != "":
 		return "status " + e.GoneStatus

@@ -45,6 +45,11 @@ func (e Entity) Identity() []string {
 	return e.KeyFields
 }
 
+// LooksUp says whether a row that a whole read of the entity did not find can be asked
+// for by its id. What is read from a feed is not: its list shows no deleted records, and
+// records of another form.
+func (e Entity) LooksUp() bool { return e.Export == "" && e.IDs }
+
 // Tracks says what an incremental sync of the entity sees.
 func (e Entity) Tracks() Tracking {
 	switch {

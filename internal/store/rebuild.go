@@ -22,7 +22,7 @@ func (s pageStore) loaded(ctx context.Context, tx pgx.Tx, f fence, done stored) 
 	}
 	after := swept{then: events.PhaseChecking}
 	_, unidentified := s.identities()
-	if looksUp(s.entity) && f.unidentified+unidentified == 0 {
+	if s.entity.LooksUp() && f.unidentified+unidentified == 0 {
 		then, err := s.missing(ctx, tx, f.watermark)
 		if err != nil {
 			return swept{}, err
@@ -160,7 +160,7 @@ func (s pageStore) markUnfound(ctx context.Context, tx pgx.Tx, f fence) (marked 
 	if f.unidentified > 0 {
 		return 0, nil, nil
 	}
-	if looksUp(s.entity) {
+	if s.entity.LooksUp() {
 		after, err := s.markAbsent(ctx, tx, f)
 		return after.deleted, after.refused, err
 	}

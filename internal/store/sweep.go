@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/entity"
 )
 
 // DefaultDeleteGuard is the share of live rows that may be marked deleted at most
@@ -33,9 +32,6 @@ func (s pageStore) sweeps() bool {
 	return s.mode == events.Full && s.entity.Export == ""
 }
 
-// looksUp says whether a row that a read of the entity misses can be asked for by its id.
-func looksUp(e entity.Entity) bool { return e.Export == "" && e.IDs }
-
 // sweep remembers the ids of the page and, after the last one, deals with the rows that
 // were not found: it has them looked up where the list takes ids, else it marks those
 // that this full sync and the complete one before it have both missed. It marks nothing
@@ -55,7 +51,7 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (
 	after := swept{}
 	switch {
 	case !whole:
-	case looksUp(s.entity):
+	case s.entity.LooksUp():
 		after.then, err = s.missing(ctx, tx, f.watermark)
 	default:
 		after, err = s.markMissing(ctx, tx, f)
