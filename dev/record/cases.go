@@ -36,7 +36,20 @@ var usual = []recorded{
 		}
 		return full(nil)(ctx, w)
 	}},
-	{"FullSync-busy", busy},
+	{"FullSync-busy", busy(events.Full)},
+	{"Rebuild-completed", rebuild(nil)},
+	{"Rebuild-paused-and-resumed", rebuild(pauseAndResume)},
+	{"Rebuild-cancelled", rebuild(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
+	{"Rebuild-cancelled-in-temporal", rebuild(func(ctx context.Context, w *world, id string) error {
+		return w.temporal.CancelWorkflow(ctx, id, "")
+	})},
+	{"Rebuild-entity-failed", func(ctx context.Context, w *world) (string, error) {
+		if err := w.simulator().AddFault(simulator.Fault{Kind: "403", Entity: "customers", Count: -1}); err != nil {
+			return "", err
+		}
+		return rebuild(nil)(ctx, w)
+	}},
+	{"Rebuild-busy", busy(events.Rebuild)},
 	{"IncrementalSync-completed", incremental(nil)},
 	{"IncrementalSync-two-passes", incremental(func(ctx context.Context, w *world, _ string) error {
 		_, err := w.request(ctx, events.Incremental)
@@ -52,6 +65,7 @@ var usual = []recorded{
 // new execution before its next slice or pass.
 var long = []recorded{
 	{"FullSync-continued", full(pauseAndResume)},
+	{"Rebuild-continued", rebuild(pauseAndResume)},
 	{"IncrementalSync-continued", incremental(nil)},
 	{"IncrementalSync-continued-paused", incremental(pauseAndResume)},
 	{"ScheduledSync-continued", scheduled},
@@ -60,6 +74,11 @@ var long = []recorded{
 // full tells of a full sync in whose middle something may happen.
 func full(middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
 	return inTheMiddle(events.Full, 8, middle)
+}
+
+// rebuild tells of a rebuild of the customers.
+func rebuild(middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
+	return inTheMiddle(events.Rebuild, 3, middle)
 }
 
 // incremental tells of an incremental sync that finds a few pages of changes.
@@ -129,20 +148,23 @@ func heldByPause(ctx context.Context, w *world, id string) error {
 	return w.control(ctx, "resume", id)
 }
 
-// busy is the second of two full syncs that ask for the same entities.
-func busy(ctx context.Context, w *world) (string, error) {
-	w.simulator().SetPace(slow)
-	if _, err := w.request(ctx, events.Full); err != nil {
-		return "", err
+// busy is the second of two full syncs that ask for the same entities, or a rebuild that
+// asks for one of them.
+func busy(mode events.Mode) func(context.Context, *world) (string, error) {
+	return func(ctx context.Context, w *world) (string, error) {
+		w.simulator().SetPace(slow)
+		if _, err := w.request(ctx, events.Full); err != nil {
+			return "", err
+		}
+		if err := w.awaitPages(ctx, 4); err != nil {
+			return "", err
+		}
+		id, err := w.request(ctx, mode)
+		if err != nil {
+			return "", err
+		}
+		return id, w.awaitClosed(ctx, id)
 	}
-	if err := w.awaitPages(ctx, 4); err != nil {
-		return "", err
-	}
-	id, err := w.request(ctx, events.Full)
-	if err != nil {
-		return "", err
-	}
-	return id, w.awaitClosed(ctx, id)
 }
 
 // scheduled has the schedule of the incremental sync act at once.

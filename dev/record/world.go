@@ -118,12 +118,20 @@ func (w *world) tenant() string                  { return w.cfg.Tenants[0].ID }
 func (w *world) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {
 	id := uuid.NewString()
 	w.latest = events.RequestID(app.CLISource, id)
-	if err := app.Request(ctx, w.cfg, app.RequestOptions{Mode: string(mode), ID: id}, io.Discard); err != nil {
+	o := app.RequestOptions{Mode: string(mode), ID: id}
+	if mode == events.Rebuild {
+		o.Entities = []string{"customers"}
+	}
+	if err := app.Request(ctx, w.cfg, o, io.Discard); err != nil {
 		return "", err
 	}
-	workflowID = workflows.IncrementalSyncID(w.tenant())
-	if mode == events.Full {
+	switch mode {
+	case events.Full:
 		workflowID = workflows.FullSyncID(w.latest)
+	case events.Rebuild:
+		workflowID = workflows.RebuildID(w.latest)
+	default:
+		workflowID = workflows.IncrementalSyncID(w.tenant())
 	}
 	return workflowID, await(ctx, func() (bool, error) {
 		described, err := w.temporal.DescribeWorkflowExecution(ctx, workflowID, "")

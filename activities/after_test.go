@@ -1,0 +1,171 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/activities/activitytest"
+	"github.com/lazi/lazisync/events"
+)
+
+// missing are ids that a read does not find.
+func missing(n int) (ids []string) {
+	for i := range n {
+		ids = append(ids, fmt.Sprint(1000+i))
+	}
+	return ids
+}
+
+func TestSliceLooksUpWhatItMissed(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.Ledger.Misses = map[string][]string{"customers": missing(70)}
+		r.API.Found = []string{"1003"}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusCompleted, result.Status)
+		require.Equal(t, [][]string{missing(70)[:50], missing(70)[50:]}, r.API.LookedUp())
+		require.Equal(t, 31, r.Ledger.Rows("customers"))
+		require.EqualValues(t, 69, position(r).Deleted)
+		require.EqualValues(t, 3, position(r).Pages, "of the listing")
+	})
+}
+
+// An interrupted search goes on where it was: nothing is asked for twice.
+func TestSliceGoesOnLookingUp(t *testing.T) {
+	for name, disturb := range map[string]func(r *rig) (mend func()){
+		"after an outage": func(r *rig) func() {
+			r.API.LookupError = errors.New("connection refused")
+			return func() { r.API.LookupError = nil }
+		},
+		"after PostgreSQL refused": func(r *rig) func() {
+			r.Ledger.Refuse = func(op, _ string) error {
+				if op == "StoreLookup" {
+					return errors.New("no connection")
+				}
+				return nil
+			}
+			return func() { r.Ledger.Refuse = nil }
+		},
+		"after a pause": func(r *rig) func() {
+			r.Ledger.Refuse = func(op, _ string) error {
+				if op == "StoreLookup" {
+					r.pause()
+				}
+				return nil
+			}
+			return func() { r.Ledger.Refuse = nil; r.ctx, r.pause = context.WithCancel(context.Background()) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.Ledger.Misses = map[string][]string{"customers": missing(70)}
+				mend := disturb(r)
+				result, err := r.slice()
+				require.True(t, err != nil || result.Phase == events.PhaseSweeping)
+				require.Equal(t, events.PhaseSweeping, position(r).Phase)
+				mend()
+				result, err = r.slice()
+				require.NoError(t, err)
+				require.Equal(t, events.StatusCompleted, result.Status)
+				require.Len(t, r.API.PagesAsked("customers"), 3)
+				require.EqualValues(t, 70, position(r).Deleted)
+			})
+		})
+	}
+}
+
+func TestSliceFailsAnEntityWhoseListIgnoresIDs(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.Ledger.Misses = map[string][]string{"customers": missing(1)}
+		r.API.LookupError = &activitytest.Failure{Text: "the list ignores ids", Never: true}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusFailed, result.Status)
+		require.Equal(t, "the list ignores ids", position(r).Error.Message)
+	})
+}
+
+func TestSliceTellsOfEveryPhaseOfARebuild(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.begin(t, events.Rebuild)
+		r.Ledger.Misses = map[string][]string{"customers": missing(1)}
+		r.Ledger.Refuse = func(op, _ string) error {
+			if op == "StoreLookup" || op == "CheckRebuild" || op == "ApplyRebuild" {
+				delay(1500 * time.Millisecond)
+			}
+			return nil
+		}
+		r.API.Latency = 2 * time.Second
+		r.slices.Length = time.Minute
+		r.slicesToTheEnd(t)
+		within(2 * time.Second)
+		var phases []events.Phase
+		for _, p := range r.Events.Progress("customers") {
+			if len(phases) == 0 || phases[len(phases)-1] != p.Phase {
+				phases = append(phases, p.Phase)
+			}
+		}
+		require.Equal(t, []events.Phase{"queued", "reading", "sweeping", "checking", "applying", "done"}, phases)
+	})
+}
+
+func TestSliceChecksARebuildWithWhatItCanCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		status events.Status
+	}{
+		"not for us": {&activitytest.Failure{Text: "403", Kind: "PermissionError", Never: true}, events.StatusCompleted},
+		"an outage":  {errors.New("connection refused"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.begin(t, events.Rebuild)
+				r.API.CountError = c.err
+				result, err := r.slice()
+				require.Equal(t, c.status, result.Status)
+				require.Equal(t, c.status == "", err != nil)
+				require.NotEqual(t, events.StatusFailed, position(r).Status)
+			})
+		})
+	}
+}
+
+// What makes a side table may lack the privilege; trying again would not help.
+func TestSliceFailsAtOnceWhereItMayNotBegin(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.begin(t, events.Rebuild)
+		r.Ledger.Refuse = func(op, _ string) error {
+			if op == "Open" {
+				return &activitytest.Failure{Text: "grant create", Kind: "StoreError", Never: true}
+			}
+			return nil
+		}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusFailed, result.Status)
+		require.Equal(t, events.StoreError, position(r).Error.Type)
+		require.Empty(t, r.API.PagesAsked("customers"))
+	})
+}
+
+func TestSliceTakesAnInterruptedApplyBack(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.begin(t, events.Rebuild)
+		r.Ledger.Refuse = func(op, _ string) error {
+			if op == "ApplyRebuild" {
+				r.pause()
+				return fmt.Errorf("apply: %w", context.Canceled)
+			}
+			return nil
+		}
+		result, err := r.slice()
+		require.NoError(t, err, "it is no failure")
+		require.Equal(t, events.PhaseApplying, result.Phase)
+		require.Zero(t, r.Ledger.Rows("customers"))
+	})
+}
