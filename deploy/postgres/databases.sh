@@ -26,6 +26,8 @@ grant connect on database lazisync to lazisync_app, lazisync_reader;
 
 \connect lazisync
 revoke create on schema public from public;
+-- Rebuilds make and drop a table of their own here. Readers are not let in.
+create schema raw_rebuild authorization lazisync_app;
 alter default privileges for role lazisync_owner grant usage on schemas to lazisync_app, lazisync_reader;
 alter default privileges for role lazisync_owner grant select, insert, update, delete on tables to lazisync_app;
 alter default privileges for role lazisync_owner grant usage, select on sequences to lazisync_app;
