@@ -26,7 +26,7 @@ const (
 	// A row that was read later than the record stays.
 	isFresher = `%[3]s >= %[2]s.fetched_at`
 	// So does one that holds a newer version, by the document itself.
-	isCurrent = `coalesce(%[1]s.modified_on >= raw.to_timestamptz(%[2]s.full_data -> 'modifiedOn'), true)`
+	isCurrent = `coalesce(%[1]s.modified_on >= raw.modified_on(%[2]s.full_data), true)`
 	// %[6]s are the other columns as the record has them, %[7]s as the row does.
 	isAmiss = `(%[2]s.full_data is distinct from %[5]s or (%[2]s.deleted_at is not null) <> %[4]s or (%[6]s) is distinct from (%[7]s))`
 )

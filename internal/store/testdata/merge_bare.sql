@@ -6,7 +6,7 @@ with page as (
     where old.st_id is null or (
         (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.gone or (page.modified_on) is distinct from (old.modified_on))
         and page.fetched_at >= old.fetched_at
-        and coalesce(page.modified_on >= raw.to_timestamptz(old.full_data -> 'modifiedOn'), true)
+        and coalesce(page.modified_on >= raw.modified_on(old.full_data), true)
         and (page.gone or old.deleted_at is null or page.fetched_at >= old.deleted_at))
 ), stored as (
     insert into raw.st_bare as kept (
@@ -23,7 +23,7 @@ with page as (
         deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
     where (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null) or (excluded.modified_on) is distinct from (kept.modified_on))
         and excluded.fetched_at >= kept.fetched_at
-        and coalesce(excluded.modified_on >= raw.to_timestamptz(kept.full_data -> 'modifiedOn'), true)
+        and coalesce(excluded.modified_on >= raw.modified_on(kept.full_data), true)
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
     returning kept.st_id, kept.deleted_at is null as live, null::text[] as misfits
 ), told as (
