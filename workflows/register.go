@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 )
 
 // Register makes the workflows known to a worker.
@@ -10,4 +11,6 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflow(Rebuild)
 	w.RegisterWorkflow(IncrementalSync)
 	w.RegisterWorkflow(ScheduledSync)
+	w.RegisterWorkflowWithOptions(earlierFull, workflow.RegisterOptions{Name: EarlierFull})
+	w.RegisterWorkflowWithOptions(earlierIncremental, workflow.RegisterOptions{Name: EarlierIncremental})
 }

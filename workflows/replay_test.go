@@ -25,7 +25,7 @@ import (
 // branch, and never edit or delete a history whose workflow may still be running.
 const histories = "testdata/histories"
 
-var historyName = regexp.MustCompile(`^([A-Z][A-Za-z]+)-([a-z0-9-]+)\.v\d+\.json$`)
+var historyName = regexp.MustCompile(`^([A-Za-z]+)-([a-z0-9-]+)\.v\d+\.json$`)
 
 // recorded lists the files by the workflow they are of.
 func recorded(t *testing.T) map[string][]string {

@@ -88,6 +88,7 @@ func (p *process) workOnce(ctx context.Context) error {
 	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
 	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats})
 	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
+	ledger.RegisterActivity(&activities.Earlier{Publisher: p.nats, Requests: p.store, Tenants: p.cfg.TenantIDs()})
 
 	if err := errors.Join(ledger.Start(), pages.Start()); err != nil {
 		ledger.Stop()
