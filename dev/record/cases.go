@@ -59,6 +59,13 @@ var usual = []recorded{
 	{"IncrementalSync-cancelled", incremental(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
 	{"IncrementalSync-held-by-a-pause", incremental(heldByPause)},
 	{"ScheduledSync-completed", scheduled},
+	{"fullSyncWorkflow-completed", earlier(workflows.EarlierFull, nil)},
+	{"fullSyncWorkflow-paused-and-resumed", earlier(workflows.EarlierFull, signalled)},
+	{"fullSyncWorkflow-cancelled-in-temporal", earlier(workflows.EarlierFull, func(ctx context.Context, w *world, id, _ string) error {
+		return w.temporal.CancelWorkflow(ctx, id, "")
+	})},
+	{"incrementalSyncWorkflow-completed", earlier(workflows.EarlierIncremental, nil)},
+	{"incrementalSyncWorkflow-paused-and-resumed", earlier(workflows.EarlierIncremental, signalled)},
 }
 
 // long are the stories on a server that wants short histories: a workflow goes on in a
@@ -69,6 +76,8 @@ var long = []recorded{
 	{"IncrementalSync-continued", incremental(nil)},
 	{"IncrementalSync-continued-paused", incremental(pauseAndResume)},
 	{"ScheduledSync-continued", scheduled},
+	{"fullSyncWorkflow-continued", earlier(workflows.EarlierFull, signalled)},
+	{"incrementalSyncWorkflow-continued", earlier(workflows.EarlierIncremental, signalled)},
 }
 
 // full tells of a full sync in whose middle something may happen.
@@ -175,4 +184,41 @@ func scheduled(ctx context.Context, w *world) (string, error) {
 		return "", err
 	}
 	return id, w.awaitClosed(ctx, id)
+}
+
+// earlier tells of a workflow of an earlier program's type, in the middle of which
+// something may happen to it, id, while the sync that it asked for runs as serving.
+func earlier(name string, middle func(ctx context.Context, w *world, id, serving string) error) func(context.Context, *world) (string, error) {
+	return func(ctx context.Context, w *world) (string, error) {
+		for range 3 * pageSize {
+			if _, err := w.simulator().Create("customers"); err != nil {
+				return "", err
+			}
+		}
+		w.simulator().SetPace(slow)
+		id, serving, err := w.startEarlier(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if middle != nil {
+			if err := w.awaitPages(ctx, 2); err != nil {
+				return "", err
+			}
+			if err := middle(ctx, w, id, serving); err != nil {
+				return "", err
+			}
+		}
+		return id, w.awaitClosed(ctx, id)
+	}
+}
+
+// signalled pauses and resumes by signals to the earlier workflow.
+func signalled(ctx context.Context, w *world, id, serving string) error {
+	if err := w.temporal.SignalWorkflow(ctx, id, "", workflows.SignalPause, "for the record"); err != nil {
+		return err
+	}
+	if err := w.awaitPaused(ctx, serving); err != nil {
+		return err
+	}
+	return w.temporal.SignalWorkflow(ctx, id, "", workflows.SignalResume, nil)
 }

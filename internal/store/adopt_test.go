@@ -168,14 +168,16 @@ func TestEarlierStatementsKeepTheOrderOfVersions(t *testing.T) {
 	c := find(t, "customers")
 	run := f.beginFull("r", "customers")
 	p := f.storePage(run, c, f.open(run, c), page(at(5), "1", false,
-		customer(1, at(2), "newer"), customer(2, at(2), "same"), customer(3, at(2), "older"), gone(customer(4, at(2), "deleted"))))
-	require.EqualValues(t, 3, p.Updated)
+		customer(1, at(2), "newer"), customer(5, time.Time{}, "without modifiedOn"), customer(2, at(2), "same"), customer(3, at(2), "older"), gone(customer(4, at(2), "deleted"))))
+	require.EqualValues(t, 4, p.Updated)
 	require.EqualValues(t, 1, p.Deleted)
 
 	f.write(1, at(1), "late")
 	require.Equal(t, version{"newer", false, run.Number}, f.version(1), "an older version does not replace a newer one")
 	f.write(2, at(2), "the earlier program's form of it")
 	require.Equal(t, version{"same", false, run.Number}, f.version(2), "the version is here already, as it was received")
+	f.write(5, at(3), "perhaps read before")
+	require.Equal(t, version{"without modifiedOn", false, run.Number}, f.version(5), "nothing says that it is newer")
 	f.write(3, at(3), "edited")
 	require.Equal(t, version{"edited", false, 0}, f.version(3), "a newer version does, and no run of lazisync's changed the row")
 	require.Equal(t, "7.125", get[string](f.fixture, "select balance::text from raw.st_customers where st_id = 3"), "columns are those of the record")

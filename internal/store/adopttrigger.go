@@ -29,7 +29,8 @@ end
 $$`
 
 // recordTriggerTemplate completes a row of the earlier program from its record, and
-// keeps it from replacing a newer version, or the same one as lazisync stored it. Such a
+// keeps it from replacing a newer version. What lazisync stored yields only to a later
+// modified_on: when the earlier program read what it writes, nobody knows. Such a
 // statement succeeds and leaves the row as it is. No run changed the row: its
 // run_number is 0. Whether a record is deleted is for lazisync to find out.
 const recordTriggerTemplate = `create or replace function FUNCTION() returns trigger language plpgsql as $$
@@ -38,9 +39,8 @@ begin
     new.fetched_at := least(coalesce(new.fetched_at, clock_timestamp()), clock_timestamp());
     new.modified_on := raw.modified_on(new.full_data);
     if tg_op = 'UPDATE' and new.full_data is distinct from old.full_data and not (case
-        when new.modified_on = old.modified_on and old.run_number > 0 then false
         when new.modified_on <> old.modified_on then new.modified_on > old.modified_on
-        else new.fetched_at >= old.fetched_at end)
+        else old.run_number = 0 and new.fetched_at >= old.fetched_at end)
     then
         return old;
     end if;
