@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/url"
 	"strings"
@@ -47,6 +48,7 @@ type Store struct {
 	deleteGuard float64
 	tenants     []string
 	entities    []entity.Entity
+	holder      string // of calls in hand: this store among all that use the database
 }
 
 // Open makes a Store for the database at a URL. It connects on first use, so it
@@ -84,6 +86,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	return &Store{
 		pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, tenants: o.Tenants, entities: o.Entities,
+		holder: rand.Text(),
 	}, nil
 }
 

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The budget is a bucket of a fifth of a second's calls that fills at the budget's
+// rate. Calls that a process holds in hand take up room in it, so that, whatever the
+// processes do, within any time no more calls go out than the budget allows for that
+// time and one burst.
+const (
+	burstShare   = 0.2 // of a second's calls may go at once, two at least
+	reserveShare = 0.2 // of the burst is left to interactive calls, one at least
+	heldFor      = 5 * time.Second
+	// recovery is the share of the budget that comes back each second after a refusal:
+	// from half to whole takes 50 seconds.
+	recovery = 0.01
+)
+
+func burstOf(perSecond float64) float64 { return max(2, perSecond*burstShare) }
+func reserveOf(burst float64) float64   { return max(1, burst*reserveShare) }
+
+// CallsWanted asks for calls of a tenant's budget.
+type CallsWanted struct {
+	TenantID  string
+	PerSecond float64 // the budget
+	Now       int     // calls that go out at once
+	// Ahead are as many more to hold in hand, granted where there is slack.
+	Ahead       int
+	Empty       time.Duration // for how long nothing has been in hand
+	Interactive bool          // may use the reserve
+}
+
+// CallsLeased are calls that were granted.
+type CallsLeased struct {
+	Now   int
+	Ahead int
+	For   time.Duration // how long those ahead may be used, from before they were asked for
+	Wait  time.Duration // when to ask for the rest, 0 where all were granted
+}
+
+// LeaseCalls takes calls of a tenant's budget, in one statement. What this store held in
+// hand of the same tenant before is given up.
+func (s *Store) LeaseCalls(ctx context.Context, w CallsWanted) (CallsLeased, error) {
+	return s.leaseCalls(ctx, w, nil)
+}
+
+func (s *Store) leaseCalls(ctx context.Context, w CallsWanted, clock *time.Time) (leased CallsLeased, err error) {
+	tenant, err := tenantNumber(w.TenantID)
+	if err != nil {
+		return leased, fmt.Errorf("lease calls: %w", err)
+	}
+	burst := burstOf(w.PerSecond)
+	var wait float64
+	// One try: whoever asks has something else to go by where PostgreSQL does not answer.
+	row := s.pool.QueryRow(ctx, "select * from raw.lease_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+		tenant, s.holder, w.PerSecond, burst, reserveOf(burst), recovery, w.Now, w.Ahead, heldFor, w.Empty, w.Interactive, clock)
+	if err := row.Scan(&leased.Now, &leased.Ahead, &wait); err != nil {
+		return CallsLeased{}, fmt.Errorf("lease calls of tenant %s: %w", w.TenantID, err)
+	}
+	leased.For, leased.Wait = heldFor, time.Duration(wait*float64(time.Second))
+	return leased, nil
+}
+
+// SlowCalls is told that ServiceTitan refused a call: nobody gets any for the wait, and
+// then fewer.
+func (s *Store) SlowCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
+	return s.slowCalls(ctx, tenantID, perSecond, wait, nil)
+}
+
+func (s *Store) slowCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, clock *time.Time) error {
+	tenant, err := tenantNumber(tenantID)
+	if err != nil {
+		return fmt.Errorf("slow calls down: %w", err)
+	}
+	return s.transact(ctx, "slow calls of tenant "+tenantID+" down", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "select raw.slow_calls($1, $2, $3, $4, $5)", tenant, burstOf(perSecond), recovery, wait, clock)
+		return err
+	})
+}
