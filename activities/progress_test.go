@@ -117,6 +117,33 @@ func TestProgressTellsWhatItWaitsFor(t *testing.T) {
 	}
 }
 
+func TestProgressTellsThatTheBudgetOfCallsHoldsAPageUp(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.API.Pages = map[string]int{"customers": 2}
+		r.API.Answer = func(ctx context.Context, a activitytest.Ask) error {
+			if a.Page == 2 {
+				r.API.Wait.Store(int64(5 * time.Second))
+				delay(5 * time.Second)
+				r.API.Wait.Store(0)
+			}
+			return nil
+		}
+		r.slicesToTheEnd(t)
+		within(2 * time.Second)
+		var waits []events.Waiting
+		told := r.Events.Progress("customers")
+		for _, p := range told {
+			if p.Waiting != nil {
+				waits = append(waits, *p.Waiting)
+			}
+		}
+		require.NotEmpty(t, waits)
+		require.LessOrEqual(t, len(waits), 5)
+		require.Equal(t, events.Waiting{Why: events.WaitRateLimit, Seconds: 5}, waits[0])
+		require.Nil(t, told[len(told)-1].Waiting, "it waits no more")
+	})
+}
+
 func TestProgressNeverHoldsUpAPage(t *testing.T) {
 	for name, refuse := range map[string]func(context.Context, events.Event) error{
 		"the stream is down": func(context.Context, events.Event) error { return errors.New("no servers available") },

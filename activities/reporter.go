@@ -31,11 +31,13 @@ type reporter struct {
 	source    ledger.Run
 	data      events.ProgressData
 	began     time.Time
-	fetched0  int64 // records read before this slice
+	fetched0  int64                // records read before this slice
+	budget    func() time.Duration // how long the next page still waits for the budget of calls
 
 	mu     sync.Mutex
 	told   time.Time // when an event was last due: of this slice, or perhaps of the one before
 	at     ledger.Position
+	moved  time.Time // when at was reached
 	wait   *events.Waiting
 	news   bool
 	opened bool
@@ -44,13 +46,13 @@ type reporter struct {
 	done chan struct{}
 }
 
-func newReporter(ctx context.Context, p Publisher, run ledger.Run, entity string) *reporter {
+func newReporter(ctx context.Context, p Publisher, run ledger.Run, entity string, budget func() time.Duration) *reporter {
 	data := events.ProgressData{RunData: run.CommonData(), Entity: entity, Phase: events.PhaseQueued}
 	if len(data.Requests) > progressRequests {
 		data.Requests = data.Requests[:progressRequests]
 	}
 	r := &reporter{
-		publisher: p, source: run, data: data, began: time.Now(),
+		publisher: p, source: run, data: data, began: time.Now(), moved: time.Now(), budget: budget,
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if activity.GetInfo(ctx).Attempt > 1 {
@@ -70,7 +72,20 @@ func (r *reporter) reached(at ledger.Position) {
 			r.told = r.began
 		}
 	}
-	r.at, r.wait, r.news = at, nil, true
+	r.at, r.moved, r.wait, r.news = at, time.Now(), nil, true
+}
+
+// look notes that an entity stands still because its next page waits for the budget.
+func (r *reporter) look() {
+	wait := r.budget()
+	if wait <= 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.moved) >= progressEvery {
+		r.wait, r.news = &events.Waiting{Why: events.WaitRateLimit, Seconds: wait.Seconds()}, true
+	}
 }
 
 // waiting notes why the entity does not move, and for how long.
@@ -103,6 +118,7 @@ func (r *reporter) loop(ctx context.Context) {
 		select {
 		case <-tick.C:
 			activity.RecordHeartbeat(ctx)
+			r.look()
 			r.tell(ctx, false)
 		case <-r.stop:
 			r.tell(ctx, true)

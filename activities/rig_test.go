@@ -48,7 +48,12 @@ func inTime(t *testing.T, test func(t *testing.T, r *rig)) {
 // begin begins another run of the given mode.
 func (r *rig) begin(t *testing.T, mode events.Mode) {
 	t.Helper()
-	request := r.Ledger.Request(mode, "customers")
+	r.serve(t, mode, r.Ledger.Request(mode, "customers"))
+}
+
+// serve begins a run for a request, and for what else waits.
+func (r *rig) serve(t *testing.T, mode events.Mode, request ledger.Request) {
+	t.Helper()
 	run, found, err := r.Ledger.BeginRun(t.Context(), ledger.Begin{
 		TenantID: activitytest.Tenant, Mode: mode, WorkflowID: "sync-" + request.EventID, FirstRunID: "first", Pass: 1, RequestID: request.ID,
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -12,6 +13,11 @@ import (
 
 // ScheduleSource is the source of the requests that schedules publish.
 const ScheduleSource = ledger.Source + "/schedules"
+
+// scheduledOnly says whether a run serves schedules alone: nobody waits for it.
+func scheduledOnly(run ledger.Run) bool {
+	return !slices.ContainsFunc(run.Requests, func(r ledger.Request) bool { return r.Source != ScheduleSource })
+}
 
 // RequestReader looks requests up.
 type RequestReader interface {

@@ -27,6 +27,9 @@ type Source interface {
 	Lookup(ctx context.Context, tenant string, e entity.Entity, ids []string, interactive bool) (entity.Page, error)
 	// Count says how many records a full read may expect, -1 when it cannot tell.
 	Count(ctx context.Context, tenant string, e entity.Entity) (int, error)
+	// Waiting says how long a call for an entity still waits for the budget, 0 where
+	// none does.
+	Waiting(tenant, entity string) time.Duration
 }
 
 // PageStore keeps pages together with the position they lead to.
@@ -114,6 +117,8 @@ type slice struct {
 	warned []string        // what goes with the next page that is stored
 	at     ledger.Position
 	report *reporter
+
+	interactive bool // somebody waits for it: its calls have a reserved share of the budget
 }
 
 func (s *slice) run(ctx context.Context) (SliceResult, error) {
@@ -121,7 +126,10 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	if err != nil {
 		return SliceResult{}, retryable(events.StoreError, err)
 	}
-	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name)
+	s.interactive = s.in.Mode == events.Incremental && !scheduledOnly(run)
+	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name, func() time.Duration {
+		return s.Source.Waiting(s.in.TenantID, s.entity.Name)
+	})
 	defer s.report.close()
 
 	if s.at, err = s.open(ctx); errors.Is(err, ledger.ErrBusy) {
@@ -218,7 +226,7 @@ type answer struct {
 func (s *slice) ask(ctx context.Context, at entity.Cursor) <-chan answer {
 	out := make(chan answer, 1)
 	go func() {
-		page, err := s.Source.Page(ctx, s.in.TenantID, s.entity, at, s.in.Mode == events.Incremental)
+		page, err := s.Source.Page(ctx, s.in.TenantID, s.entity, at, s.interactive)
 		out <- answer{page, err}
 	}()
 	return out

@@ -176,6 +176,30 @@ func TestSliceCountsOnlyAFullReadThatBegins(t *testing.T) {
 	})
 }
 
+// Nobody waits for what schedules alone have asked for.
+func TestSliceOfASchedulesRunLeavesTheReserveAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		sources     []string
+		interactive bool
+	}{
+		"a schedule":               {[]string{activities.ScheduleSource}, false},
+		"a schedule and a webhook": {[]string{activities.ScheduleSource, "/lazisync/webhooks/servicetitan/985"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				var last ledger.Request
+				for _, source := range c.sources {
+					last = r.Ledger.RequestFrom(source, events.Incremental, "customers")
+				}
+				r.serve(t, events.Incremental, last)
+				_, err := r.slice()
+				require.NoError(t, err)
+				require.Equal(t, c.interactive, r.API.Asked("customers")[0].Interactive)
+			})
+		})
+	}
+}
+
 func TestSliceDoesWithoutATotal(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.CountError = errors.New("no count today")

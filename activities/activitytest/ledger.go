@@ -50,11 +50,16 @@ func newLedger() *Ledger {
 
 // Request records an accepted request.
 func (l *Ledger) Request(mode events.Mode, entities ...string) ledger.Request {
+	return l.RequestFrom("/test", mode, entities...)
+}
+
+// RequestFrom records an accepted request of a source.
+func (l *Ledger) RequestFrom(source string, mode events.Mode, entities ...string) ledger.Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id := fmt.Sprintf("%d", len(l.requests)+1)
 	r := ledger.Request{
-		ID: events.RequestID("/test", id), Source: "/test", EventID: id, TenantID: Tenant, Mode: mode, Entities: entities,
+		ID: events.RequestID(source, id), Source: source, EventID: id, TenantID: Tenant, Mode: mode, Entities: entities,
 		Channel: "#sync", State: ledger.Accepted, ReceivedAt: time.Now(),
 	}
 	l.requests = append(l.requests, &r)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lazi/lazisync/internal/entity"
@@ -25,6 +26,8 @@ type Source struct {
 	// Answer is called before a page is served, and may answer with an error, wait, or
 	// make something happen meanwhile.
 	Answer func(ctx context.Context, a Ask) error
+	// Wait is how long every call waits for the budget, as far as anybody asks.
+	Wait atomic.Int64
 	// CountError is the answer to Count.
 	CountError error
 	// Uncounted is how many records Count tells of that no page shows.
@@ -49,6 +52,9 @@ type Ask struct {
 	Interactive bool
 	At          time.Time
 }
+
+// Waiting is how long a call still waits.
+func (s *Source) Waiting(string, string) time.Duration { return time.Duration(s.Wait.Load()) }
 
 // Page serves a page.
 func (s *Source) Page(ctx context.Context, _ string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {

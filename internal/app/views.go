@@ -188,7 +188,7 @@ func waitNote(w *events.Waiting) string {
 	}
 	text := map[events.WaitReason]string{
 		events.WaitPaused:    "paused",
-		events.WaitRateLimit: "ServiceTitan asked to wait",
+		events.WaitRateLimit: "waiting for the rate limit",
 		events.WaitOutage:    "ServiceTitan does not answer, trying again",
 		events.WaitBusy:      "another run reads this entity",
 	}[w.Why]

@@ -21,11 +21,15 @@ type Options struct {
 	Tenants map[string]Credentials // by tenant id
 
 	// RequestsPerSecond is the budget of API calls of each tenant, default 50.
-	// ServiceTitan allows 60 to an app and tenant. Calls that are not
-	// interactive use at most four fifths of it.
+	// ServiceTitan allows 60 to an app and tenant. Up to a fifth more may go out
+	// within one second, and no more in the long run. Token requests are not part of it:
+	// ServiceTitan limits them by themselves.
 	RequestsPerSecond float64
 	// Budgets are those of tenants whose budget is another, by tenant id.
 	Budgets map[string]float64
+	// Pool is where all processes take their calls from. Without one this client has
+	// the budgets to itself.
+	Pool Pool
 
 	HTTP      *http.Client // default: http.DefaultTransport's settings; its CheckRedirect is replaced
 	UserAgent string       // default "lazisync"
@@ -102,7 +106,7 @@ func New(o Options) *Client {
 				perSecond = given
 			}
 		}
-		t := &tenant{id: id, creds: creds, budget: newBudget(perSecond)}
+		t := &tenant{id: id, creds: creds, budget: newBudget(id, perSecond, o.Pool, o.Logger)}
 		t.token = &tokenCache{now: c.now, fetch: func(ctx context.Context) (accessToken, error) { return c.fetchToken(ctx, t) }}
 		c.tenants[id] = t
 	}
@@ -110,7 +114,8 @@ func New(o Options) *Client {
 }
 
 // Page reads the page of e that the cursor at asks for. Interactive calls may
-// use the whole budget, others leave a share of it free.
+// use the whole budget, others leave a share of it free. A call that would have to
+// wait for the budget for more than two seconds fails, and says for how long.
 //
 // A list without a filter for a window of change is read whole, whatever the
 // cursor's bounds. Page.Date is the server's clock; where an answer carries
@@ -140,6 +145,15 @@ func (c *Client) Count(ctx context.Context, tenantID string, e entity.Entity) (i
 		return -1, nil
 	}
 	return c.count(ctx, tenantID, e, entity.Cursor{}, false)
+}
+
+// Waiting is how long the next call for an entity still waits for the tenant's budget;
+// 0 where none does.
+func (c *Client) Waiting(tenantID, entityName string) time.Duration {
+	if t, ok := c.tenants[tenantID]; ok {
+		return t.budget.waiting(entityName)
+	}
+	return 0
 }
 
 // Format prints a client, credentials left out: fmt reaches fields that are not

@@ -76,6 +76,9 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 		if ans.status == http.StatusOK {
 			return ans, nil
 		}
+		if ans.status == http.StatusTooManyRequests {
+			t.budget.refused(ctx, ans.retryAfter(true))
+		}
 		if ans.status == http.StatusUnauthorized {
 			t.token.drop(token)
 			if attempt == 1 {
@@ -94,8 +97,8 @@ func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive 
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
 		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
 	}
-	if err := t.budget.wait(ctx, interactive); err != nil {
-		return answer{}, "", call.interrupted("waiting for the budget of calls", err)
+	if err := t.budget.take(ctx, call.subject, interactive); err != nil {
+		return answer{}, "", call.unaffordable(err)
 	}
 	token, err := t.token.get(ctx)
 	if err != nil {

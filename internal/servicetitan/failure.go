@@ -169,6 +169,17 @@ func (c call) interrupted(doing string, err error) error {
 	return fmt.Errorf("%s: %s %s: %s: %w", c.subject, c.method, c.path, doing, err)
 }
 
+// unaffordable is a call that the budget did not let out.
+func (c call) unaffordable(err error) error {
+	var over *overBudgetError
+	if !errors.As(err, &over) {
+		return c.interrupted("waiting for the budget of calls", err)
+	}
+	e := answer{call: c}.fail(APIError, "not asked: %v", over)
+	e.wait = over.wait
+	return e
+}
+
 func (c call) badAddress() *Error {
 	return answer{call: c}.refuse(ValidationError, "the configured address does not make a URL, want one such as https://api.servicetitan.io")
 }

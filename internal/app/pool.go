@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/lazi/lazisync/internal/servicetitan"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+// sharedPool has the calls of tenants shared out in PostgreSQL.
+type sharedPool struct{ store *store.Store }
+
+// pool is where calls are taken from, nil where the role has no database and makes none.
+func (p *process) pool() servicetitan.Pool {
+	if p.store == nil {
+		return nil
+	}
+	return sharedPool{p.store}
+}
+
+func (s sharedPool) Lease(ctx context.Context, w servicetitan.Wanted) (servicetitan.Leased, error) {
+	leased, err := s.store.LeaseCalls(ctx, store.CallsWanted(w))
+	return servicetitan.Leased(leased), err
+}
+
+func (s sharedPool) Slow(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
+	return s.store.SlowCalls(ctx, tenantID, perSecond, wait)
+}
