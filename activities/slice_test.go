@@ -12,6 +12,7 @@ import (
 	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/activities/activitytest"
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 func TestSliceReadsEveryPageOnceInOrder(t *testing.T) {
