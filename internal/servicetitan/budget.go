@@ -233,8 +233,9 @@ func (b *budget) delay(interactive bool, wait time.Duration) {
 	}
 }
 
-// refused slows everybody down: the API has refused a call and asked to wait, or not
-// said for how long.
+// refused slows everybody down, by way of the pool: the API has refused a call and asked
+// to wait, or not said for how long. What is in hand here is given up; what others have
+// in hand may still go out.
 func (b *budget) refused(ctx context.Context, wait time.Duration) {
 	if wait <= 0 {
 		wait = refusedWait
@@ -243,8 +244,6 @@ func (b *budget) refused(ctx context.Context, wait time.Duration) {
 	if b.hand > 0 {
 		b.hand, b.empty = 0, time.Now()
 	}
-	b.delay(true, wait)
-	b.delay(false, wait)
 	b.mu.Unlock()
 	_ = b.alone.Slow(ctx, b.tenantID, b.perSecond, wait) // it cannot fail
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), poolPatience)
