@@ -35,6 +35,7 @@ func (s *Stack) startPostgres(ctx context.Context) (err error) {
 func (s *Stack) startNATS(ctx context.Context) (err error) {
 	s.nats, err = natsserver.Start(ctx, natsserver.Options{
 		Dir: s.path("nats"), Port: s.places.nats.Number, Log: s.log("nats"),
+		SyncAlways: true, // as in production: what is said to be stored is
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,45 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// A request that kills whoever takes it, until JetStream gives up on it and hides it.
+func TestARequestThatNobodyCouldFinishIsAnsweredAndCanBePutBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	found, err := w.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
+	require.NoError(t, err)
+	config := found.CachedInfo().Config
+	config.MaxDeliver, config.AckWait = 1, 100*time.Millisecond
+	found, err = w.js.UpdateConsumer(t.Context(), "SYNC_COMMANDS", config)
+	require.NoError(t, err)
+
+	const id = "deadly"
+	requestID := events.RequestID(testSource, id)
+	body := structured("sync.requested", id, `{"mode":"full"}`)
+	w.publish(t, "sync.requested", body, structuredHeader...)
+	m, err := found.Next(jetstream.FetchMaxWait(patience))
+	require.NoError(t, err)
+	require.Equal(t, body, string(m.Data()), "and whoever has it dies")
+
+	w.start(t, "serve")
+	_, d := w.rejected(t, func(d events.RejectedData) bool { return d.RequestID == requestID })
+	require.Equal(t, events.CodeExpired, d.Code)
+	require.Equal(t, "got 1 deliveries that nobody finished, want one that is; replay it, or publish it again", d.Reason)
+	parked := w.parked(t, d.DeadLetter)
+	require.Equal(t, body, string(parked.Data))
+	require.Equal(t, "1", parked.Header.Get("Lazisync-Attempts"))
+
+	again := w.run(t, "deadletter", "replay", "--class", "expired")
+	require.Zero(t, again.code, again.errors)
+	w.outcome(t, "sync.completed", requestID)
+	w.requireEqual(t)
+	w.requireToldOnce(t)
+}
