@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
@@ -22,7 +23,7 @@ func TestAStormOfRequestsFoldsIntoFewPasses(t *testing.T) {
 	for i := range requests {
 		id := fmt.Sprint("storm-", i)
 		expected[events.RequestID(testSource, id)] = true
-		_, err := w.js.PublishMsgAsync(message("sync.requested", structured("sync.requested", id, `{"mode":"incremental"}`), structuredHeader...))
+		_, err := w.js.PublishMsgAsync(message("sync.requested", structured("sync.requested", id, `{"mode":"incremental"}`), structuredHeader...), jetstream.WithStallWait(patience))
 		require.NoError(t, err)
 	}
 	select {
