@@ -16,7 +16,7 @@ import (
 // program's statements work, and a trigger keeps the order of versions among its rows.
 
 // writerSetting marks the transactions of lazisync, for the triggers on adopted tables.
-const writerSetting = schemaName + ".writer"
+const writerSetting = "lazisync.writer"
 
 // tenantKey is the name of an adopted table's primary key until the adoption is
 // finished: its earlier name stays with the earlier key, which statements may name.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -442,4 +443,28 @@ func TestPageMeetsARowThatIsBeingInserted(t *testing.T) {
 	require.NoError(t, storing.Wait())
 	require.Zero(t, p.Rejected)
 	require.Equal(t, version{"lazisync", false, run.Number}, f.version(500))
+}
+
+// TestWayBackAfterTheEnd follows what docs/migrating.md tells who wants the earlier
+// program back after the adoption was finished.
+func TestWayBackAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/migrating.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(document), "```sql\n")
+	require.True(t, found)
+	statements, _, _ := strings.Cut(rest, "```")
+	require.Contains(t, statements, "default 1039746210")
+	f := newEarlier(t, "", tenant)
+	f.adopt()
+	_, err = f.FinishAdoption(t.Context())
+	require.NoError(t, err)
+
+	f.exec(strings.ReplaceAll(statements, "1039746210", tenant))
+	_, err = f.program.Exec(t.Context(), upsert, 1, "back", `{"id": 1}`)
+	require.NoError(t, err)
+	require.Equal(t, version{"back", false, 0}, f.version(1))
+	_, err = f.program.Exec(t.Context(), `insert into raw.sync_state (table_name, records_count) values ('raw.st_customers', 3)
+		on conflict (table_name) do update set records_count = excluded.records_count`)
+	require.NoError(t, err)
 }
