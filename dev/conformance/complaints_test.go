@@ -228,7 +228,7 @@ func bookmarkWithTheRows(p *pair) {
 	before := point()
 	p.clock.Advance(time.Hour)
 	run := p.begin(events.Incremental, false, name)
-	p.slices.Store = &dying{PageStore: p.store, before: 1}
+	p.slices.Store = dying(p.store, 1, 0)
 	_, err := p.slice(p.Context(), run, name)
 	require.ErrorContains(p, err, errDied.Error())
 	require.Equal(p, before, point())
@@ -252,7 +252,7 @@ func fewCalls(p *pair) {
 func interruptedFull(p *pair) {
 	const name = "customers"
 	run := p.begin(events.Full, false, name)
-	p.slices.Store = &dying{PageStore: p.store, after: 2} // the second page is stored, and nobody hears of it
+	p.slices.Store = dying(p.store, 0, 2) // the second page is stored, and nobody hears of it
 	_, err := p.slice(p.Context(), run, name)
 	require.ErrorContains(p, err, errDied.Error())
 	p.slices.Store = p.store

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -23,18 +24,40 @@ import (
 // seed that ever fails belongs here.
 var seeds = []uint64{1, 2, 3}
 
+// One history alone, and more of them than usual:
+//
+//	go test ./conformance -run TestHistories -seed 17
+//	go test ./conformance -run TestHistories -histories 100
+var (
+	oneSeed   = flag.Uint64("seed", 0, "the only history to go through, 0 for the usual ones")
+	histories = flag.Int("histories", 1, "how many histories with seeds drawn anew")
+)
+
+func historySeeds() []uint64 {
+	if *oneSeed != 0 {
+		return []uint64{*oneSeed}
+	}
+	drawn := slices.Clone(seeds)
+	for range *histories {
+		drawn = append(drawn, rand.Uint64())
+	}
+	return drawn
+}
+
 // overlap is short, so that what one sync does wrong the next does not make good.
 const overlap = 30 * time.Second
 
 // TestHistories makes up what happens: records change, calls go wrong, slices are
-// stopped, runs overtake each other and are cancelled. Once all is calm, one incremental
-// makes the copy of every feed right and leaves no row of a list older than its record,
-// and two full syncs make every copy right.
+// stopped, workers die before a page is stored and behind it, PostgreSQL loses what is
+// unlogged, runs overtake each other and are cancelled. All the while, no record that
+// was never deleted is taken for it. Once all is calm, one incremental makes the copy of
+// every feed right and leaves no row of a list older than its record, and two full syncs
+// make every copy right. The name of a history ends with its seed.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	entities := few(t, "customers", "jobs", "technician_ratings", "customer_memberships", "campaigns", "ap_bills", "payment_types", "location_labor_rates")
 	db := newOverlapping(t, overlap, entities...)
-	for _, seed := range append(slices.Clone(seeds), rand.Uint64()) {
+	for _, seed := range historySeeds() {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			h := newHistory(t, db, seed, entities)
@@ -59,9 +82,10 @@ type history struct {
 	dice    *rand.Rand
 	resting bool // nothing happens around pages any more, and nothing may go wrong
 	running []*running
-	gone    map[string][]int64 // records that can be restored
-	stop    context.CancelFunc // of the slice at work
-	done    map[string]int     // how often what happened
+	gone    map[string][]int64         // records that can be restored
+	mourned map[string]map[string]bool // keys of those that ever were deleted, of lists
+	stop    context.CancelFunc         // of the slice at work
+	done    map[string]int             // how often what happened
 }
 
 // running is a run that is not decided, and what it has still to read.
@@ -72,13 +96,20 @@ type running struct {
 
 func newHistory(t *testing.T, db *database, seed uint64, entities []entity.Entity) *history {
 	h := &history{
-		entities: entities, gone: map[string][]int64{}, done: map[string]int{}, stop: func() {},
+		entities: entities, gone: map[string][]int64{}, mourned: map[string]map[string]bool{}, done: map[string]int{}, stop: func() {},
 		dice: rand.New(rand.NewPCG(seed, seed)),
 	}
 	for _, e := range entities {
 		h.names = append(h.names, e.Name)
 	}
 	h.pair = newPair(t, db, simulator.Options{Seed: int64(seed >> 1), FeedTokenLifetime: 30 * time.Minute, FeedLag: overlap}, h.names...)
+	h.slices.Store = &mortal{PageStore: h.store, dies: func() (before, behind bool) {
+		h.unlessCalm(func() { before, behind = h.chance(25), h.chance(25) })
+		if before || behind {
+			h.count("deaths")
+		}
+		return before, behind
+	}}
 	if seed%2 == 0 {
 		h.slices.Length = 0 // a page for each slice
 	}
@@ -169,6 +200,8 @@ func (h *history) step() {
 		h.start(events.Incremental)
 	case n < 49:
 		h.cancel()
+	case n < 52:
+		h.loseUnlogged()
 	default:
 		h.goOn()
 	}
@@ -193,6 +226,7 @@ func (h *history) mutate() {
 	case n < 17:
 		err = h.Deactivate(name, id)
 	case n < 19:
+		h.mourn(name, id)
 		err = h.Delete(name, id)
 		h.mu.Lock()
 		h.gone[name] = append(h.gone[name], id)
@@ -210,10 +244,51 @@ func (h *history) mutate() {
 	}
 }
 
+// mourn notes that a record is deleted, where only its absence will tell.
+func (h *history) mourn(name string, id int64) {
+	if e, _ := entity.Find(name); e.Export != "" {
+		return
+	}
+	for _, r := range h.memory(name) {
+		if r.number == id {
+			h.mu.Lock()
+			if h.mourned[name] == nil {
+				h.mourned[name] = map[string]bool{}
+			}
+			h.mourned[name][r.key] = true
+			h.mu.Unlock()
+		}
+	}
+}
+
+// loseUnlogged is what a crash of PostgreSQL does: unlogged tables are empty.
+func (h *history) loseUnlogged() {
+	_, err := h.pool.Exec(h.Context(), `
+		delete from raw.sync_seen s using raw.sync_runs r where r.run_number = s.run_number and r.tenant_id = $1`, h.tenant)
+	require.NoError(h, err)
+	h.count("losses")
+}
+
+// requireNobodyLost demands that nothing is taken for deleted that never was.
+func (h *history) requireNobodyLost() {
+	for _, e := range h.entities {
+		if e.Export != "" {
+			continue
+		}
+		dead := value[[]string](h.pair, "select coalesce(array_agg(st_id::text), '{}') from raw."+e.Table()+" where tenant_id = $1 and deleted_at is not null", h.tenant)
+		h.mu.Lock()
+		for _, key := range dead {
+			require.True(h, h.mourned[e.Name][key], "%s %s was never deleted", e.Name, key)
+		}
+		h.mu.Unlock()
+	}
+}
+
 // stumble makes a call go wrong some time soon.
 func (h *history) stumble() {
 	kinds := []string{
-		"truncate", "503html", "html", "500", "429", "expiredTokens", "repeatRecord", "emptyHasMore", "emptyToken", "stuckToken", "badRecord", "404",
+		"truncate", "reset", "503html", "html", "500", "429", "expiredTokens", "repeatRecord", "emptyHasMore", "emptyToken", "stuckToken", "samePage",
+		"badRecord", "404", "403", "maintenance",
 	}
 	h.goWrong(simulator.Fault{
 		Kind: kinds[h.roll(len(kinds))], Entity: h.names[h.roll(len(h.names))], Skip: h.roll(3), Count: 1 + h.roll(2),
@@ -249,7 +324,8 @@ func (h *history) end() {
 		h.complete(events.Full, e.Name)
 		h.requireEqual(e.Name)
 	}
-	for _, what := range []string{"changes", "faults", "pauses", "slices", "full runs", "incremental runs", "ended"} {
+	h.requireNobodyLost()
+	for _, what := range []string{"changes", "faults", "pauses", "deaths", "losses", "slices", "full runs", "incremental runs", "ended"} {
 		require.NotZero(h, h.done[what], what)
 	}
 }

@@ -65,6 +65,7 @@ type Page struct {
 	Total    int       // records in the whole listing, -1 where the answer does not say
 	Date     time.Time // the server's clock when it answered (header Date)
 	Warnings []string  // what people should know of the listing, though nothing failed
+	Restless bool      // the list changed all the while: what was not seen need not be gone
 }
 
 // Record is one record as received.

@@ -34,6 +34,7 @@ func (c *Client) settle(ctx context.Context, tenantID string, e entity.Entity, a
 		return page, err
 	}
 	if at.Round+1 >= maxRounds {
+		page.Restless = true
 		page.Warnings = append(page.Warnings, fmt.Sprintf(
 			"the list was read %d times and kept changing: a record may be missing until the next full sync", maxRounds))
 		return page, nil

@@ -35,8 +35,9 @@ func (s pageStore) sweeps() bool {
 // sweep remembers the ids of the page and, after the last one, deals with the rows that
 // were not found: it has them looked up where the list takes ids, else it marks those
 // that this full sync and the complete one before it have both missed. It marks nothing
-// when any record came without an id or the memory of ids is not whole, since what it
-// does not know of must not pass for deleted, and refuses when it would mark too many.
+// when any record came without an id, the memory of ids is not whole or the list never
+// came to rest, since what it does not know of must not pass for deleted, and refuses
+// when it would mark too many.
 func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (swept, error) {
 	if s.mode == events.Rebuild {
 		return s.loaded(ctx, tx, f, done)
@@ -50,11 +51,12 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (
 	}
 	after := swept{}
 	switch {
-	case !whole:
-	case s.entity.LooksUp():
+	case whole && s.entity.LooksUp():
 		after.then, err = s.missing(ctx, tx, f.watermark)
-	default:
+	case whole && !s.page.Restless:
 		after, err = s.markMissing(ctx, tx, f)
+	default: // it may well have seen what the one before has missed
+		_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.entity))
 	}
 	if err != nil {
 		return swept{}, err

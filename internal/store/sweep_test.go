@@ -99,6 +99,16 @@ func TestSweepTakesNothingUnknownForDeleted(t *testing.T) {
 			f.storePage(run, e, f.open(run, e), entity.Page{Records: ids(1, 2), Next: entity.Cursor{Feed: entity.List, Page: 2}, Total: -1, Date: at(2)})
 			f.decide(run, ledger.Decision{State: ledger.Cancelled})
 		},
+		"a list that never came to rest hides some": func(f *fixture, e entity.Entity) {
+			for i, name := range []string{"b", "c"} {
+				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), Restless: true})
+			}
+		},
+		"one that is not certain stands between two that are": func(f *fixture, e entity.Entity) {
+			f.fullRead("b", e, 1, entity.Page{Records: ids(1, 9)})
+			f.fullRead("c", e, 2, entity.Page{Records: ids(1, 10), Rejected: []entity.Rejected{{Reason: "no id", Raw: []byte("{}")}}})
+			f.fullRead("d", e, 3, entity.Page{Records: ids(1, 9)})
+		},
 		"an incremental never deletes": func(f *fixture, e entity.Entity) {
 			f.fullRead("b", e, 1, entity.Page{Records: ids(1, 9)})
 			f.readInto(f.beginIncremental("c", 1, e.Name), e, 2, entity.Page{Records: ids(1, 1)})
