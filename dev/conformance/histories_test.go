@@ -62,7 +62,11 @@ func TestHistories(t *testing.T) {
 			t.Parallel()
 			h := newHistory(t, db, seed, entities)
 			for range 200 {
+				ended := h.often("ended")
 				h.step()
+				if h.often("ended") > ended {
+					h.requireNobodyLost()
+				}
 			}
 			h.end()
 		})
@@ -125,6 +129,9 @@ func (h *history) beforePage() {
 	}
 	if h.chance(8) {
 		h.pause()
+	}
+	if h.chance(6) {
+		h.loseUnlogged()
 	}
 }
 
@@ -200,8 +207,6 @@ func (h *history) step() {
 		h.start(events.Incremental)
 	case n < 49:
 		h.cancel()
-	case n < 52:
-		h.loseUnlogged()
 	default:
 		h.goOn()
 	}
@@ -211,6 +216,13 @@ func (h *history) count(what string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done[what]++
+}
+
+// often is how often something has happened.
+func (h *history) often(what string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.done[what]
 }
 
 // mutate changes a random record. Not everything can be done to every one.
@@ -276,12 +288,16 @@ func (h *history) requireNobodyLost() {
 			continue
 		}
 		dead := value[[]string](h.pair, "select coalesce(array_agg(st_id::text), '{}') from raw."+e.Table()+" where tenant_id = $1 and deleted_at is not null", h.tenant)
-		h.mu.Lock()
 		for _, key := range dead {
-			require.True(h, h.mourned[e.Name][key], "%s %s was never deleted", e.Name, key)
+			require.True(h, h.isMourned(e.Name, key), "%s %s was never deleted", e.Name, key)
 		}
-		h.mu.Unlock()
 	}
+}
+
+func (h *history) isMourned(name, key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mourned[name][key]
 }
 
 // stumble makes a call go wrong some time soon.
