@@ -93,15 +93,18 @@ func silentEdit(p *pair) {
 	require.Zero(p, value[int](p, "select count(*) from raw.st_customers where tenant_id = $1 and full_data ->> 'doNotMail' = 'false'", p.tenant))
 }
 
+// deletedInList: what is missing is looked up, or must be missing twice.
 func deletedInList(p *pair) {
-	const name = "campaigns"
-	p.complete(events.Full, name)
-	id, err := p.RandomID(name)
-	require.NoError(p, err)
-	require.NoError(p, p.Delete(name, id))
-	require.Zero(p, p.complete(events.Full, name).Deleted)
-	require.Equal(p, int64(1), p.complete(events.Full, name).Deleted)
-	p.requireEqual(name)
+	for name, deleted := range map[string][]int64{"campaigns": {1, 0}, "call_reasons": {0, 1}} {
+		p.complete(events.Full, name)
+		id, err := p.RandomID(name)
+		require.NoError(p, err)
+		require.NoError(p, p.Delete(name, id))
+		for _, n := range deleted {
+			require.Equal(p, n, p.complete(events.Full, name).Deleted, name)
+		}
+		p.requireEqual(name)
+	}
 }
 
 func digits(p *pair) {

@@ -20,7 +20,7 @@ func TestComplaints(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, few(t, "customers", "jobs", "invoices", "customer_contacts", "campaigns", "ap_bills", "non_job_appointments", "teams",
 		"return_types", "appointments", "appointment_assignments", "payroll_settings", "report_categories", "intacct_business_unit_mappings",
-		"inventory_bills", "journal_entries")...)
+		"inventory_bills", "journal_entries", "call_reasons")...)
 	for complaint, test := range map[string]func(*pair){
 		"inactive records are missing, entity after entity":                       inactiveRecordsAreThere,
 		"parameters are sent that the endpoint does not have, and have no effect": noParameterIsIgnored,
@@ -51,7 +51,7 @@ func TestComplaints(t *testing.T) {
 			t.Parallel()
 			test(newPair(t, db, simulator.Options{RequestLog: 1000}, "customer_contacts", "campaigns", "ap_bills", "non_job_appointments", "teams",
 				"return_types", "appointments", "appointment_assignments", "payroll_settings", "report_categories", "intacct_business_unit_mappings",
-				"inventory_bills", "journal_entries"))
+				"inventory_bills", "journal_entries", "call_reasons"))
 		})
 	}
 }

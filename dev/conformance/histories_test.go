@@ -55,7 +55,7 @@ const overlap = 30 * time.Second
 // make every copy right. The name of a history ends with its seed.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	entities := few(t, "customers", "jobs", "technician_ratings", "customer_memberships", "campaigns", "ap_bills", "payment_types", "location_labor_rates")
+	entities := few(t, "customers", "jobs", "technician_ratings", "customer_memberships", "campaigns", "ap_bills", "payment_types", "location_labor_rates", "call_reasons")
 	db := newOverlapping(t, overlap, entities...)
 	for _, seed := range historySeeds() {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {

@@ -111,8 +111,8 @@ func TestTokenReplaced(t *testing.T) {
 // TestRecordsThatCannotBeStored: they are kept apart, and never taken for deleted.
 func TestRecordsThatCannotBeStored(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, newDatabase(t, few(t, "campaigns")...), simulator.Options{}, "campaigns")
-	const name, count = "campaigns", `select count(*) from raw.rejected_records where tenant_id = $1`
+	p := newPair(t, newDatabase(t, few(t, "call_reasons")...), simulator.Options{}, "call_reasons") // which cannot be looked up
+	const name, count = "call_reasons", `select count(*) from raw.rejected_records where tenant_id = $1`
 	p.complete(events.Full, name)
 	lost, err := p.RandomID(name)
 	require.NoError(t, err)
@@ -191,8 +191,8 @@ func rewrite(from, to string) func(http.Handler, http.ResponseWriter, *http.Requ
 // TestDeleteGuard: what looks like half of everything gone waits for a person.
 func TestDeleteGuard(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, newDatabase(t, few(t, "campaigns")...), simulator.Options{}, "campaigns")
-	const name, gone = "campaigns", records / 2
+	p := newPair(t, newDatabase(t, few(t, "call_reasons")...), simulator.Options{}, "call_reasons")
+	const name, gone = "call_reasons", records / 2 // which cannot be looked up
 	p.complete(events.Full, name)
 	for range gone {
 		id, err := p.RandomID(name)
