@@ -20,6 +20,10 @@ func (s pageStore) loaded(ctx context.Context, tx pgx.Tx, f fence, done stored) 
 	if err := s.countSide(ctx, tx, done.inserted); err != nil || !s.page.Last {
 		return swept{}, err
 	}
+	if s.page.Restless && s.entity.Export == "" && !s.entity.LooksUp() {
+		return swept{refused: &events.RunError{Type: events.APIError, Entity: s.entity.Name, Message: "the list kept changing while it was read: " +
+			"what it did not show cannot be told from what is gone; nothing was changed"}}, nil
+	}
 	after := swept{then: events.PhaseChecking}
 	_, unidentified := s.identities()
 	if s.entity.LooksUp() && f.unidentified+unidentified == 0 {

@@ -264,6 +264,19 @@ func TestRebuildTakesNothingUnknownForMissing(t *testing.T) {
 	}
 }
 
+// TestRebuildOfAListThatNeverRests: nobody knows what it hid.
+func TestRebuildOfAListThatNeverRests(t *testing.T) {
+	t.Parallel()
+	f, e := newFixture(t), sweptEntity(t)
+	f.fullRead("a", e, 0, ten...)
+	before := f.snapshot()
+	p := f.load(f.beginRebuild("r", true), e, 1, entity.Page{Records: ids(1, 6)}, entity.Page{Records: ids(7, 9), Restless: true})
+	require.Equal(t, events.StatusFailed, p.Status)
+	require.Equal(t, events.APIError, p.Error.Type)
+	require.Contains(t, p.Error.Message, "the list kept changing while it was read")
+	require.Equal(t, before, f.snapshot())
+}
+
 func TestRebuildMarksWhatServiceTitanDoesNotHave(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), askedEntity(t)
