@@ -90,12 +90,16 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 }
 
 // attempt asks once. The token is taken last, after all waiting, so that it is
-// good when the request leaves; it is returned for the case of its refusal.
+// good when the request leaves; it is returned for the case of its refusal. It is
+// seen to first, so that calls that the budget lets out do not gather behind it.
 func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive bool) (answer, Secret, error) {
 	call := call{
 		subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(t.id)),
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
 		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
+	}
+	if _, err := t.token.get(ctx); err != nil {
+		return answer{}, "", call.interrupted("getting a token", err)
 	}
 	if err := t.budget.take(ctx, call.subject, interactive); err != nil {
 		return answer{}, "", call.unaffordable(err)
