@@ -71,6 +71,9 @@ func TestTenantsAreKeptApart(t *testing.T) {
 		"the same ids in both")
 	require.Zero(t, value[int](t, w, "select count(*) from raw.st_customers where tenant_id = $1", locked))
 
+	require.EqualValues(t, 2, value[int](t, w, "select count(*) from raw.call_budgets where tenant_id in ($1::bigint, $2::bigint)", w.tenant, second),
+		"each takes its calls from a budget of its own in PostgreSQL")
+
 	t.Run("a request names one of them", func(t *testing.T) {
 		want := "want one of " + strings.Join(append([]string{w.tenant}, w.others...), ", ")
 		for tenant, got := range map[string]string{"": "nothing", "4711": `"4711"`} {

@@ -21,7 +21,7 @@ func (d *doctor) examineServiceTitan(ctx context.Context) (f findings) {
 		f.fail("set SERVICETITAN_TENANT_ID, or "+tenantsFile, "servicetitan", "no tenant is configured")
 		return f
 	}
-	client := newSource(d.cfg, d.log)
+	client := newSource(d.cfg, nil, d.log)
 	results := make([]findings, len(d.cfg.Tenants))
 	var all sync.WaitGroup
 	for i, t := range d.cfg.Tenants {

@@ -83,12 +83,13 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 		}
 		p.checks = append(p.checks, gateway.Check{Name: "temporal", Probe: p.temporalReady})
 	}
-	p.source = newSource(p.cfg, p.log)
+	p.source = newSource(p.cfg, p.pool(), p.log)
 	return nil
 }
 
-// newSource makes the client of ServiceTitan. It connects to nothing.
-func newSource(cfg *Config, log zerolog.Logger) *servicetitan.Client {
+// newSource makes the client of ServiceTitan. It connects to nothing. Its calls are taken
+// from the pool, or from budgets of its own where that is nil.
+func newSource(cfg *Config, pool servicetitan.Pool, log zerolog.Logger) *servicetitan.Client {
 	st := cfg.ServiceTitan
 	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
 	for _, t := range cfg.Tenants {
@@ -96,7 +97,7 @@ func newSource(cfg *Config, log zerolog.Logger) *servicetitan.Client {
 		budgets[t.ID] = t.RequestsPerSecond
 	}
 	return servicetitan.New(servicetitan.Options{
-		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Logger: log,
+		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Pool: pool, Logger: log,
 	})
 }
 
