@@ -17,6 +17,9 @@ const (
 	answerRejected  = "rejected"
 )
 
+// Answers are all of them.
+var Answers = []string{answerAccepted, answerDuplicate, answerRejected}
+
 // accepted makes the answer to a command that is carried out. Its id is derived
 // from the command; a duplicate is told apart by the sequence of its message.
 func (b *Bridge) accepted(data events.AcceptedData, sequence uint64, traceparent string) (events.Event, error) {

@@ -21,6 +21,9 @@ const (
 	mendedPruned   = "rows forgotten"
 )
 
+// Mends are all of them.
+var Mends = []string{mendedRequests, mendedRuns, mendedOutcomes, mendedControls, mendedPruned}
+
 // RunReconciler reconciles until the context ends. A round that fails is logged:
 // the next one starts from the ledger again.
 func (b *Bridge) RunReconciler(ctx context.Context, every time.Duration) {

@@ -210,30 +210,6 @@ func TestNewEnvMakesUpEveryPassword(t *testing.T) {
 	}
 }
 
-var (
-	stage = regexp.MustCompile(`(?m)^FROM .*$`)
-	entry = regexp.MustCompile(`(?m)^ENTRYPOINT \["/usr/local/bin/lazisync"\]$`)
-)
-
-func TestTheImageIsStaticAndNotRoot(t *testing.T) {
-	t.Parallel()
-	text := read(t, "Dockerfile")
-	stages := stage.FindAllString(text, -1)
-	require.Len(t, stages, 2)
-	require.Contains(t, stages[0], "golang:"+goVersion(t))
-	require.Contains(t, stages[1], "distroless/static")
-	require.Contains(t, text, "CGO_ENABLED=0")
-	require.Contains(t, text, "\nUSER nonroot:nonroot\n")
-	require.Regexp(t, entry, text)
-	require.Regexp(t, `HEALTHCHECK .* CMD \["/usr/local/bin/lazisync", "healthcheck"\]`, text)
-	for _, needed := range strings.Fields(read(t, ".dockerignore")) {
-		if path, ok := strings.CutPrefix(needed, "!"); ok {
-			_, err := os.Stat(filepath.Join(root, path))
-			require.NoError(t, err, ".dockerignore")
-		}
-	}
-}
-
 func goVersion(t *testing.T) string {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "go.mod"))

@@ -1,10 +1,8 @@
 package deploytest
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -121,25 +119,4 @@ func TestKubernetesProbesAndRestrictsEveryRole(t *testing.T) {
 	}
 	// The image listens where the probes ask.
 	require.Contains(t, read(t, "Dockerfile"), "ADMIN_ADDR=0.0.0.0:9090")
-}
-
-func TestTheDashboardShowsMetricsThatExist(t *testing.T) {
-	t.Parallel()
-	text := read(t, "deploy", "grafana", "dashboards", "lazisync.json") + read(t, "deploy", "prometheus", "alerts.yml")
-	var dashboard struct{ Panels []any }
-	require.NoError(t, yaml.Unmarshal([]byte(read(t, "deploy", "grafana", "dashboards", "lazisync.json")), &dashboard))
-	require.NotEmpty(t, dashboard.Panels)
-	var source bytes.Buffer
-	files, err := filepath.Glob(filepath.Join(root, "internal", "app", "*.go"))
-	require.NoError(t, err)
-	for _, f := range files {
-		code, err := os.ReadFile(f)
-		require.NoError(t, err)
-		source.Write(code)
-	}
-	named := regexp.MustCompile(`lazisync_[a-z_]+_total`).FindAllString(text, -1)
-	require.NotEmpty(t, named)
-	for _, name := range named {
-		require.Contains(t, source.String(), `"`+name+`"`, name)
-	}
 }

@@ -34,6 +34,13 @@ func (p *process) bridgeJobs() []job {
 		Name: "lazisync_bridge_mended_total", Help: "What the reconciler had to mend.",
 	}, []string{"what"})
 	p.metrics.MustRegister(answered, mended)
+	for _, answer := range bridge.Answers { // from zero, or the first would not count as an increase
+		answered.WithLabelValues(string(events.KindRequest), answer)
+		answered.WithLabelValues(string(events.KindControl), answer)
+	}
+	for _, what := range bridge.Mends {
+		mended.WithLabelValues(what)
+	}
 	var tenants []bridge.Tenant
 	for _, t := range p.cfg.Tenants {
 		tenants = append(tenants, bridge.Tenant{ID: t.ID, Entities: t.Entities, Channel: t.Channel})
@@ -106,6 +113,9 @@ func (p *process) notifierJob() (job, error) {
 		Name: "lazisync_notifier_notifications_total", Help: "What became of notifications.",
 	}, []string{"result"})
 	p.metrics.MustRegister(told)
+	for _, result := range notify.Results {
+		told.WithLabelValues(result)
+	}
 	n := notify.New(notify.Options{
 		Channel: slack, Alerts: p.cfg.tenant.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
 		Observed: func(what string) { told.WithLabelValues(what).Inc() },

@@ -30,6 +30,9 @@ const (
 	GivenUp = "given_up" // can never be sent
 )
 
+// Results are all of them.
+var Results = []string{Sent, Folded, Delayed, GivenUp}
+
 // Options are what a Notifier needs.
 type Options struct {
 	Channel Channel

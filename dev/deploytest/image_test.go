@@ -1,0 +1,237 @@
+package deploytest
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/natsserver"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// stages are those of the Dockerfile, as BuildKit reads it.
+func stages(t *testing.T) []instructions.Stage {
+	t.Helper()
+	parsed, err := parser.Parse(strings.NewReader(read(t, "Dockerfile")))
+	require.NoError(t, err)
+	require.Empty(t, parsed.Warnings)
+	stages, _, err := instructions.Parse(parsed.AST, nil)
+	require.NoError(t, err)
+	require.Len(t, stages, 2)
+	return stages
+}
+
+// of lists a stage's commands of one kind.
+func of[C any](stage instructions.Stage) (list []C) {
+	for _, command := range stage.Commands {
+		if c, ok := command.(C); ok {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func TestTheImageIsStaticAndNotRoot(t *testing.T) {
+	t.Parallel()
+	all := stages(t)
+	build, image := all[0], all[1]
+	require.Regexp(t, `^golang:`+regexp.QuoteMeta(goVersion(t))+`-`, build.BaseName)
+	require.Contains(t, variables(build), "CGO_ENABLED=0")
+	require.Contains(t, variables(build), "GOTOOLCHAIN=local")
+	runs := of[*instructions.RunCommand](build)
+	last := strings.Join(runs[len(runs)-1].CmdLine, " ")
+	require.Contains(t, last, `go build -trimpath -ldflags="-s -w" -o /lazisync ./cmd/lazisync`)
+
+	require.Equal(t, "gcr.io/distroless/static-debian12:nonroot", image.BaseName)
+	require.Empty(t, of[*instructions.RunCommand](image), "there is no shell")
+	require.Equal(t, "nonroot:nonroot", of[*instructions.UserCommand](image)[0].User)
+	copied := of[*instructions.CopyCommand](image)
+	require.Len(t, copied, 1)
+	require.Equal(t, "build", copied[0].From)
+	require.Equal(t, []string{"/lazisync"}, copied[0].SourcePaths)
+	program := copied[0].DestPath
+	require.Equal(t, []string{program}, []string(of[*instructions.EntrypointCommand](image)[0].CmdLine))
+	require.Equal(t, []string{"serve"}, []string(of[*instructions.CmdCommand](image)[0].CmdLine))
+	health := of[*instructions.HealthCheckCommand](image)[0].Health
+	require.Equal(t, []string{"CMD", program, "healthcheck"}, health.Test)
+	require.Greater(t, health.Timeout.Seconds(), 5.0, "lazisync healthcheck takes up to 5 s")
+	require.Contains(t, variables(image), "ADMIN_ADDR=0.0.0.0:9090", "where the probes and Prometheus ask")
+
+	for _, needed := range strings.Fields(read(t, ".dockerignore")) {
+		if path, ok := strings.CutPrefix(needed, "!"); ok {
+			_, err := os.Stat(filepath.Join(root, path))
+			require.NoError(t, err, ".dockerignore")
+		}
+	}
+}
+
+func variables(stage instructions.Stage) (list []string) {
+	for _, command := range of[*instructions.EnvCommand](stage) {
+		for _, pair := range command.Env {
+			list = append(list, pair.Key+"="+pair.Value)
+		}
+	}
+	return list
+}
+
+// binary is lazisync as the image has it, but for this machine, and with the paths and
+// symbols that other builds have, whose packages it then need not compile again.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "lazisync-image-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "lazisync")
+	build := exec.Command("go", "build", "-o", path, "./cmd/lazisync")
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	build.Stderr = os.Stderr
+	return path, build.Run()
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+func TestTheBinaryIsStaticAndSmall(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	require.NoError(t, err)
+	size, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Less(t, size.Size(), int64(100<<20))
+	if runtime.GOOS != "linux" {
+		return // only Linux has such files, and only there is the image built
+	}
+	file, err := elf.Open(path)
+	require.NoError(t, err)
+	defer file.Close()
+	libraries, err := file.ImportedLibraries()
+	require.NoError(t, err)
+	require.Empty(t, libraries)
+	for _, segment := range file.Progs {
+		require.NotEqual(t, elf.PT_INTERP, segment.Type, "it asks for a dynamic linker")
+	}
+}
+
+// role is a running lazisync, of the image's binary.
+type role struct {
+	admin  string
+	output bytes.Buffer
+}
+
+// startRole runs a role until the test ends and returns once it says where it listens.
+func startRole(t *testing.T, name string, environ ...string) *role {
+	t.Helper()
+	path, err := binary()
+	require.NoError(t, err)
+	r := &role{}
+	command := exec.Command(path, name)
+	command.Env = append(environ, "ADMIN_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0")
+	log, err := command.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	started := make(chan string, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		decoder := json.NewDecoder(log)
+		for {
+			var line struct{ Message, Admin string }
+			if decoder.Decode(&line) != nil {
+				return
+			}
+			if line.Message == "started" {
+				started <- line.Admin
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		<-ended
+		_ = command.Wait() // it was killed
+	})
+	select {
+	case r.admin = <-started:
+	case <-ended:
+		require.Fail(t, "lazisync "+name+" ended")
+	}
+	return r
+}
+
+// healthcheck is what the container's health check runs.
+func healthcheck(t *testing.T, admin string) (output string, err error) {
+	t.Helper()
+	path, err := binary()
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), path, "healthcheck")
+	command.Env = []string{"ADMIN_ADDR=" + admin}
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func TestTheHealthCheckSaysWhetherARoleIsReady(t *testing.T) {
+	t.Parallel()
+	server, err := natsserver.Start(t.Context(), natsserver.Options{Dir: t.TempDir(), Log: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(server.Stop)
+	notifier := startRole(t, "notifier", "NATS_URL="+server.URL())
+	require.Eventually(t, func() bool {
+		out, err := healthcheck(t, notifier.admin)
+		return err != nil && strings.Contains(out, "503") && strings.Contains(out, "nats")
+	}, patience, tick, "no streams yet: it is not ready, and says why")
+
+	conn, err := stream.Connect(stream.Options{URL: server.URL(), Logger: zerolog.Nop()})
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Declare(t.Context())
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { _, err := healthcheck(t, notifier.admin); return err == nil }, patience, tick)
+
+	_, err = healthcheck(t, "127.0.0.1:1")
+	require.Error(t, err, "nobody listens")
+}
+
+// What is deployed is what is tested: images have the versions of the modules that the
+// tests embed.
+func TestImagesHaveTheVersionsThatAreTested(t *testing.T) {
+	t.Parallel()
+	modules := read(t, "dev", "go.mod")
+	version := func(module string) string {
+		m := regexp.MustCompile(`(?m)^\s+` + regexp.QuoteMeta(module) + ` v(\S+)`).FindStringSubmatch(modules)
+		require.NotNil(t, m, module)
+		return m[1]
+	}
+	prometheus := strings.Split(version("github.com/prometheus/prometheus"), ".") // v3.5.0 is module v0.305.0
+	require.Equal(t, "0", prometheus[0])
+	require.Equal(t, "3", prometheus[1][:1])
+	c := load(t, demoEnv, "*")
+	for service, image := range map[string]string{
+		"nats":               "nats:" + version("github.com/nats-io/nats-server/v2") + "-alpine",
+		"temporal":           "temporalio/server:" + version("go.temporal.io/server"),
+		"temporal-schema":    "temporalio/admin-tools:" + version("go.temporal.io/server"),
+		"temporal-namespace": "temporalio/admin-tools:" + version("go.temporal.io/server"),
+		"temporal-ui":        "temporalio/ui:" + version("github.com/temporalio/ui-server/v2"),
+		"prometheus":         "prom/prometheus:v3." + strings.TrimLeft(prometheus[1][1:], "0") + "." + prometheus[2],
+	} {
+		s, err := c.project.GetService(service)
+		require.NoError(t, err)
+		require.Equal(t, image, s.Image)
+	}
+}

@@ -1,0 +1,133 @@
+package deploytest
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/stretchr/testify/require"
+)
+
+var deployed = filepath.Join(root, "deploy")
+
+// Prometheus reads its configuration, and asks every role where the image answers.
+func TestPrometheusAsksEveryRole(t *testing.T) {
+	t.Parallel()
+	c, err := config.LoadFile(filepath.Join(deployed, "prometheus", "prometheus.yml"), false, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(deployed, "prometheus", "alerts.yml")}, c.RuleFiles)
+	asked := map[string]model.LabelValue{}
+	for _, scrape := range c.ScrapeConfigs {
+		for _, d := range scrape.ServiceDiscoveryConfigs {
+			for _, group := range d.(discovery.StaticConfig) {
+				for _, target := range group.Targets {
+					asked[string(target[model.AddressLabel])] = group.Labels["role"]
+				}
+			}
+		}
+	}
+	want := map[string]model.LabelValue{}
+	for _, role := range roles[:4] {
+		want[role.Name+":9090"] = model.LabelValue(role.Name)
+	}
+	require.Equal(t, want, asked)
+}
+
+// exported are the series that the roles tell, whoever else answers or not.
+func exported(t *testing.T) (series []labels.Labels) {
+	t.Helper()
+	nowhere := []string{
+		"NATS_URL=nats://127.0.0.1:1", "TEMPORAL_ADDRESS=127.0.0.1:1", "DATABASE_URL=postgres://nobody@127.0.0.1:1/none", "SERVICETITAN_TENANT_ID=1",
+		"SERVICETITAN_CLIENT_ID=c", "SERVICETITAN_CLIENT_SECRET=s", "SERVICETITAN_APP_KEY=k",
+	}
+	for _, name := range []string{"bridge", "worker", "notifier", "gateway"} {
+		response, err := http.Get("http://" + startRole(t, name, nowhere...).admin + "/metrics")
+		require.NoError(t, err)
+		defer response.Body.Close()
+		reader := expfmt.NewTextParser(model.LegacyValidation)
+		families, err := reader.TextToMetricFamilies(response.Body)
+		require.NoError(t, err)
+		for family, f := range families {
+			for _, m := range f.Metric {
+				b := labels.NewScratchBuilder(0)
+				b.Add(labels.MetricName, family)
+				b.Add("job", "lazisync")
+				b.Add("role", name)
+				for _, pair := range m.Label {
+					b.Add(pair.GetName(), pair.GetValue())
+				}
+				b.Sort()
+				series = append(series, b.Labels())
+			}
+		}
+	}
+	up := labels.FromStrings(labels.MetricName, "up", "job", "lazisync", "role", "bridge") // Prometheus' own
+	return append(series, up)
+}
+
+// Every panel and every alert asks for series that are there, from the first minute on.
+func TestPanelsAndAlertsAskForWhatIsThere(t *testing.T) {
+	t.Parallel()
+	series := exported(t)
+	expressions := map[string]string{}
+	groups, errs := rulefmt.ParseFile(filepath.Join(deployed, "prometheus", "alerts.yml"), false)
+	require.Empty(t, errs)
+	for _, group := range groups.Groups {
+		for _, rule := range group.Rules {
+			expressions["alert "+rule.Alert] = rule.Expr
+			require.NotEmpty(t, rule.Annotations["summary"], rule.Alert)
+			require.NotEmpty(t, rule.Annotations["description"], rule.Alert)
+		}
+	}
+	var dashboard struct {
+		Panels []struct {
+			ID         int
+			Title      string
+			Datasource struct{ UID string }
+			Targets    []struct{ Expr string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(read(t, "deploy", "grafana", "dashboards", "lazisync.json")), &dashboard))
+	ids := map[int]bool{}
+	for _, panel := range dashboard.Panels {
+		require.False(t, ids[panel.ID], panel.Title)
+		ids[panel.ID] = true
+		require.NotEmpty(t, panel.Targets, panel.Title)
+		require.Contains(t, read(t, "deploy", "grafana", "provisioning", "datasources", "prometheus.yml"), "uid: "+panel.Datasource.UID)
+		for _, target := range panel.Targets {
+			expressions["panel "+panel.Title] = target.Expr
+		}
+	}
+	require.Greater(t, len(expressions), 8)
+	for where, expression := range expressions {
+		parsed, err := parser.ParseExpr(expression)
+		require.NoError(t, err, where)
+		selectors := parser.ExtractSelectors(parsed)
+		require.NotEmpty(t, selectors, where)
+		for _, matchers := range selectors {
+			require.True(t, anyMatches(series, matchers), "%s: no role tells %v", where, matchers)
+		}
+	}
+}
+
+func anyMatches(series []labels.Labels, matchers []*labels.Matcher) bool {
+	for _, one := range series {
+		fits := true
+		for _, m := range matchers {
+			fits = fits && m.Matches(one.Get(m.Name))
+		}
+		if fits {
+			return true
+		}
+	}
+	return false
+}
