@@ -49,6 +49,10 @@ func TestDocsExamplesWorkWithTheUsersOfTheDeployment(t *testing.T) {
 	d.run(t, d.as("publisher", "none"), shell("publisher.sh"), `{"mode":"full","entities":["jobs"]}`, "by-hand")
 	require.Regexp(t, `^run 2 completed \(full\): jobs, 300 rows changed`, d.run(t, d.as("consumer", "reader"), "consumer", "-once"))
 
+	// A rebuild makes and drops a table.
+	d.run(t, d.as("publisher", "none"), "publisher", "-mode", "rebuild", "-entities", "customers", "-id", "mend")
+	require.Regexp(t, `^run 3 completed \(rebuild\): customers, 0 rows changed`, d.run(t, d.as("consumer", "reader"), "consumer", "-once"))
+
 	complaints := d.log.String()
 	require.NotContains(t, complaints, "lacks a permission")
 	require.NotContains(t, complaints, "permission denied")
