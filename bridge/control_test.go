@@ -144,7 +144,7 @@ func TestControls(t *testing.T) {
 			for workflowID, signal := range c.signals {
 				require.Equal(t, workflowID, answers[0].WorkflowID)
 				require.Equal(t, []bridge.Signal{{Name: signal, Payload: workflows.ControlSignal{
-					ID: id, Sequence: m.event.Sequence, Reason: "because", Actor: "ann",
+					ID: id, Sequence: uint64(m.event.Stored.UnixNano()), Reason: "because", Actor: "ann",
 				}}}, w.temporal.signals[workflowID])
 			}
 		})
@@ -170,9 +170,10 @@ func TestWithdraw(t *testing.T) {
 	require.Empty(t, w.temporal.signals, "i2 still needs the pass")
 	require.NoError(t, w.controls(w.control(t, "c3", events.ControlData{Action: events.Cancel, RequestID: "i3"})))
 	require.Empty(t, w.temporal.signals, "i3 waited for another pass")
-	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Cancel, RequestID: "i2"})))
+	last := w.control(t, "c2", events.ControlData{Action: events.Cancel, RequestID: "i2"})
+	require.NoError(t, w.controls(last))
 	require.Equal(t, []bridge.Signal{{Name: "cancel", Payload: workflows.ControlSignal{
-		ID: events.RequestID("/test", "c2"), Sequence: 7, PassOnly: true, RunNumber: 2,
+		ID: events.RequestID("/test", "c2"), Sequence: uint64(last.event.Stored.UnixNano()), PassOnly: true, RunNumber: 2,
 	}}}, w.temporal.signals[pass], "the pass serves nobody any more")
 
 	cancelled := told(t, w, events.Cancelled)
@@ -208,6 +209,19 @@ func TestBadControls(t *testing.T) {
 			require.Empty(t, w.ledger.controls)
 		})
 	}
+}
+
+func TestControlsStayInOrderOverANewStream(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	full := w.request("f1").WorkflowID
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
+	w.now, w.sequence = w.now.Add(time.Minute), 0 // NATS lost its volume, and was declared anew
+	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Resume, RequestID: "f1"})))
+	signals := w.temporal.signals[full]
+	require.Len(t, signals, 2)
+	first, second := signals[0].Payload.(workflows.ControlSignal), signals[1].Payload.(workflows.ControlSignal)
+	require.Greater(t, second.Sequence, first.Sequence, "the later one is not taken for an old one")
 }
 
 func TestControlRepeated(t *testing.T) {

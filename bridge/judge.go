@@ -124,9 +124,14 @@ func (b *Bridge) control(m events.Message) (events.Event, ledger.Control, error)
 	return event, ledger.Control{
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(),
 		Action: data.Action, WorkflowID: data.WorkflowID, Target: data.RequestID, Reason: data.Reason, Actor: data.Actor,
-		Sequence: m.Sequence, Message: m, State: ledger.ControlPending, ReceivedAt: b.Now().UTC(),
+		Sequence: order(m), Message: m, State: ledger.ControlPending, ReceivedAt: b.Now().UTC(),
 	}, nil
 }
+
+// order is the place of a control among all: when it was stored, in nanoseconds. The
+// sequence of its message would begin again at 1 with a stream that was lost and declared
+// anew, and a run that goes on would take new controls for old ones.
+func order(m events.Message) uint64 { return uint64(m.Stored.UnixNano()) }
 
 // digest tells whether two requests with the same identity ask for the same. It
 // is taken of what the data says, so that spaces and the order of keys do not matter.

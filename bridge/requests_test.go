@@ -140,7 +140,7 @@ func TestRejectedNamesTheEvent(t *testing.T) {
 	require.Equal(t, events.RequestID("/test", "e1"), rejected.RequestID)
 	require.Equal(t, &events.EventRef{Source: "/test", ID: "e1"}, rejected.Event)
 	require.Equal(t, []events.FieldError{{Path: "tenantId", Got: `"1"`, Want: "985"}}, rejected.Errors)
-	require.Equal(t, []string{"park 1", "publish SYNC_COMMANDS-1-1772352000000000000/rejected", "term 1"}, w.effects)
+	require.Equal(t, []string{"park 1", "publish SYNC_COMMANDS-1-1772352000000000001/rejected", "term 1"}, w.effects)
 }
 
 func TestSeveralTenants(t *testing.T) {

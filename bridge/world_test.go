@@ -129,7 +129,7 @@ func (m *message) Term(reason string) error {
 func (w *world) raw(subject, body string) *message {
 	w.sequence++
 	return &message{world: w, deliveries: 1, event: events.Message{
-		Subject: subject, Data: []byte(body), Stream: "SYNC_COMMANDS", Sequence: w.sequence, Stored: w.now,
+		Subject: subject, Data: []byte(body), Stream: "SYNC_COMMANDS", Sequence: w.sequence, Stored: w.now.Add(time.Duration(w.sequence)),
 	}}
 }
 

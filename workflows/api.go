@@ -95,7 +95,7 @@ type IncrementalSyncInput struct {
 // ControlSignal is the payload of pause, resume and cancel.
 type ControlSignal struct {
 	ID       string // identity of the control event; one that was seen before is ignored
-	Sequence uint64 // of the control event in its stream; controls apply in this order
+	Sequence uint64 // when the control event was stored, in ns; controls apply in this order
 	Reason   string
 	Actor    string
 

@@ -17,7 +17,7 @@ type Control struct {
 	Target     string // a request ID, or an event id that only one request has
 	Reason     string
 	Actor      string
-	Sequence   uint64         // of the event in its stream: controls apply in this order
+	Sequence   uint64         // when the stream stored the event, in ns: controls apply in this order
 	Message    events.Message // as received, for the dead letter should it be rejected later
 
 	State      ControlState
