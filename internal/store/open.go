@@ -114,11 +114,12 @@ func configure(cfg *pgx.ConnConfig, application string) {
 	cfg.RuntimeParams["timezone"] = "UTC"
 }
 
-// Ping says whether the database answers.
+// Ping says whether the database answers. It asks once: who asks goes on asking.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.connected(ctx, "ping PostgreSQL", func(conn *pgxpool.Conn) error {
-		return conn.Ping(ctx)
-	})
+	if err := s.acquired(ctx, func(conn *pgxpool.Conn) error { return conn.Ping(ctx) }); err != nil {
+		return fmt.Errorf("ping PostgreSQL: %w", err)
+	}
+	return nil
 }
 
 // Close waits for the connections in use and closes them all.
