@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -227,43 +226,6 @@ func TestCursors(t *testing.T) {
 			require.Equal(t, c.last, page.Last)
 		})
 	}
-}
-
-func FuzzDecodePage(f *testing.F) {
-	for _, seed := range []string{
-		emptyExport, `{"hasMore":true,"totalCount":3,"data":[{"id":1},{"id":1,"modifiedOn":"2026-02-11T16:04:52.9137221Z"},{"id":"x"},7]}`,
-		`{"hasMore":false,"data":[{"id":2,"n":"\ud800\u0000\\u0000","\udc00":[{}]}]}`, "{\"hasMore\":false,\"data\":[{\"id\":3,\"n\":\"\xff\xed\xa0\x80\"}]}",
-		`[[[[`, `{"data":[{"id":1e5}],"hasMore":false`, `{"hasMore":false,"data":[{"id":1}],"data":[{"id":2}]}`,
-	} {
-		f.Add([]byte(seed), true)
-	}
-	f.Fuzz(func(t *testing.T, body []byte, export bool) {
-		at := entity.Cursor{Feed: entity.List}
-		if export {
-			at.Feed = entity.Export
-		}
-		received := bytes.Clone(body)
-		page, err := decodePage(entity.Entity{Inactive: entity.Deleted}, at, body)
-		require.Equal(t, received, body, "the body is left as it is")
-		if err != nil {
-			return
-		}
-		ids := map[string]bool{}
-		for _, r := range page.Records {
-			require.True(t, json.Valid(r.Raw))
-			require.True(t, utf8.Valid(r.Raw))
-			require.Empty(t, badEscapes(r.Raw))
-			require.Regexp(t, `^[1-9][0-9]{0,18}$`, r.ID)
-			require.False(t, ids[r.ID], "one version of each record")
-			ids[r.ID] = true
-			require.Zero(t, r.ModifiedOn.Nanosecond()%1000)
-		}
-		for _, r := range page.Rejected {
-			require.NotEmpty(t, r.Reason)
-			require.True(t, json.Valid(r.Raw))
-			require.True(t, utf8.ValidString(r.Reason))
-		}
-	})
 }
 
 // BenchmarkDecodePage splits a page of 5000 records of about 1.2 KB.
