@@ -68,7 +68,7 @@ func (a answer) redirected() *Error {
 	if u, err := url.Parse(a.header.Get("Location")); err == nil && u.Host != "" {
 		to = u.Scheme + "://" + u.Host
 	}
-	e := a.fail(APIError, "redirects to %s, which is not followed; is the address of the API right?", mask(to, a.secrets...))
+	e := a.fail(APIError, "redirects to %s, which is not followed; is the address of the API right?", clean(mask(to, a.secrets...), saidBytes))
 	e.permanent = a.status != http.StatusFound && a.status != http.StatusSeeOther && a.status != http.StatusTemporaryRedirect
 	return e
 }
