@@ -186,6 +186,7 @@ func TestMovingFromAnEarlierProgram(t *testing.T) {
 	early := w.run(t, "migrate")
 	require.Equal(t, 1, early.code)
 	require.Contains(t, early.errors, fmt.Sprintf("tenant %s: the database was adopted from an earlier program for tenant %s and takes no other before lazisync migrate --finish-adoption", second, w.tenant))
+	require.Regexp(t, `FAIL +adoption +tenant `+second, w.run(t, "doctor").out)
 	finished := w.run(t, "migrate", "--finish-adoption")
 	require.Zero(t, finished.code, finished.errors)
 	require.Contains(t, finished.out, "finished the adoption of raw.st_customers")

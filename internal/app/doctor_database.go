@@ -75,6 +75,13 @@ func (d *doctor) judgeTables(f *findings, x store.Examination) {
 	}
 	f.ok("database permissions", "user %s may do what lazisync %s does", x.User, d.role.Name)
 	f.ok("tables", "as this version needs them")
+	const finish = "lazisync migrate --finish-adoption, when nothing uses the earlier worker's statements any more"
+	switch {
+	case x.Refused != nil:
+		f.fail(finish, "adoption", "%v", x.Refused)
+	case x.AdoptedFor != "":
+		f.warn(finish, "adoption", "an earlier worker's statements go on working for tenant %s, and there is no second tenant until then", x.AdoptedFor)
+	}
 	if x.Unpublished > 0 {
 		f.warn("start lazisync bridge: it publishes them", "outcomes", "%d decided runs are not known to be published", x.Unpublished)
 	} else {

@@ -231,6 +231,10 @@ func TestSecondTenantWaitsForTheEndOfTheAdoption(t *testing.T) {
 	_, err := both.Migrate(t.Context())
 	require.ErrorContains(t, err, refusal)
 	require.ErrorContains(t, both.CheckSchema(t.Context()), refusal)
+	x, err := both.Examine(t.Context(), store.StoresPages)
+	require.NoError(t, err)
+	require.Equal(t, tenant, x.AdoptedFor)
+	require.ErrorContains(t, x.Refused, refusal)
 
 	second := func(name string) ledger.Run {
 		q := request(events.Full, name, "customers")
@@ -263,6 +267,10 @@ func TestSecondTenantWaitsForTheEndOfTheAdoption(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, applied)
 	require.NoError(t, both.CheckSchema(t.Context()))
+	x, err = both.Examine(t.Context(), store.StoresPages)
+	require.NoError(t, err)
+	require.Empty(t, x.AdoptedFor)
+	require.NoError(t, x.Refused)
 
 	run = second("b")
 	p, err := f.Open(t.Context(), run.Number, "43", events.Full, c)

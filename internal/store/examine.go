@@ -35,6 +35,8 @@ type Examination struct {
 	Undecided   int      // runs without an outcome
 	Unpublished int      // outcomes that no stream is known to have
 	Rejected    int      // records of the last day that could not be stored
+	AdoptedFor  string   // tenant of an adoption that is not finished, "" for none
+	Refused     error    // why the process's tenants cannot all be served meanwhile
 }
 
 // Access is what a role of lazisync does with its tables.
@@ -64,6 +66,14 @@ func (s *Store) Examine(ctx context.Context, access Access) (x Examination, err 
 			return err
 		}
 		if x.Missing, err = missingFrom(ctx, q, s.entities); err != nil || len(x.Missing) > 0 {
+			return err
+		}
+		if x.AdoptedFor, err = adoptedFor(ctx, q); err != nil {
+			return err
+		}
+		if err := checkTenants(ctx, q, s.tenants...); isAdoptionError(err) {
+			x.Refused = err
+		} else if err != nil {
 			return err
 		}
 		return q.QueryRow(ctx, ledgerSQL).Scan(&x.Undecided, &x.Unpublished, &x.Rejected)
