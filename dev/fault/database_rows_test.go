@@ -20,7 +20,7 @@ func TestFault27PostgreSQLKilledWhilePagesAreStored(t *testing.T) {
 	var mended time.Time
 	for range 3 {
 		r.awaitPages(t, 20)
-		r.database.kill(t)
+		require.NoError(t, r.database.kill())
 		r.database.start(t)
 		mended = time.Now()
 		r.awaitAsked(t, 5)

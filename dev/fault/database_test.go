@@ -81,17 +81,21 @@ func startDatabase(t *testing.T) *ownDatabase {
 
 func (d *ownDatabase) start(t *testing.T) {
 	t.Helper()
-	var err error
-	d.Server, err = postgres.Start(context.WithoutCancel(t.Context()), d.options)
-	require.NoError(t, err)
+	require.NoError(t, d.launch())
+}
+
+func (d *ownDatabase) launch() (err error) {
+	d.Server, err = postgres.Start(context.Background(), d.options)
+	return err
 }
 
 // kill ends the postmaster as a crash does; its children see that and end too.
-func (d *ownDatabase) kill(t *testing.T) {
-	t.Helper()
-	require.NoError(t, syscall.Kill(d.Pid(), syscall.SIGKILL))
+func (d *ownDatabase) kill() error {
+	if err := syscall.Kill(d.Pid(), syscall.SIGKILL); err != nil {
+		return err
+	}
 	<-d.Done()
-	require.NoError(t, d.Stop()) // gives up the lock on its folder
+	return d.Stop() // gives up the lock on its folder
 }
 
 // signalAll signals the postmaster and all its children.

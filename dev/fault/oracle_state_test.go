@@ -268,6 +268,9 @@ func (v *verdict) leaks(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if one.before == (usage{}) {
+			continue // it was not measured at its start
+		}
 		if after.goroutines > one.before.goroutines+moreGoroutines || after.files > one.before.files+moreFiles {
 			v.find("%s holds %+v, at its start %+v", one.name, after, one.before)
 		}

@@ -41,7 +41,7 @@ func (r *rig) settle(t *testing.T) {
 	require.Eventually(t, func() bool {
 		why = r.restless(t.Context())
 		return why == ""
-	}, patience, 2*tick, "still not calm: %s", &lazy{&why})
+	}, r.patience, 2*tick, "still not calm: %s", &lazy{&why})
 }
 
 // lazy is a text that is read when it is printed.
@@ -93,7 +93,8 @@ type verdict struct {
 	accepted   map[string]int // by request, answers that are no duplicates
 	duplicates map[string]int // by request
 	rejected   map[string]int // by request
-	ended      map[string]map[int64]string
+	ended      map[string]map[int64]string // by request and run, how it ended
+	told       map[string]int              // by request, the events that tell its outcome
 
 	lost, repeated int
 	findings       []string
@@ -128,7 +129,7 @@ func (v *verdict) gather(ctx context.Context) (err error) {
 		}
 	}
 	v.accepted, v.duplicates, v.rejected = map[string]int{}, map[string]int{}, map[string]int{}
-	v.ended = map[string]map[int64]string{}
+	v.ended, v.told = map[string]map[int64]string{}, map[string]int{}
 	for _, e := range v.eventStream {
 		if err := v.count(e); err != nil {
 			return err
@@ -168,6 +169,7 @@ func (v *verdict) count(e event) error {
 				v.find("run %d is both %s and %s", d.RunNumber, before, e.name())
 			}
 			v.ended[q.RequestID][d.RunNumber] = e.name()
+			v.told[q.RequestID]++
 		}
 	}
 	return nil
@@ -196,7 +198,7 @@ func (v *verdict) answers(context.Context) error {
 // outcomes: every accepted request has exactly one.
 func (v *verdict) outcomes(context.Context) error {
 	for _, a := range v.commands(events.KindRequest) {
-		if n := len(v.ended[a.requestID()]); !a.refused && n != 1 {
+		if n := v.told[a.requestID()]; !a.refused && n != 1 {
 			if n == 0 {
 				v.lost++
 			} else {

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -54,6 +55,7 @@ type rig struct {
 	asked    []*asked // every command that was published
 	archived []event  // of streams that were wiped
 	changing bool     // records changed after the first sync
+	patience time.Duration
 }
 
 // options of a rig. The zero value is a small company and the shared servers.
@@ -77,7 +79,7 @@ var tenants atomic.Int64
 func newRig(t *testing.T, o options) *rig {
 	t.Helper()
 	number := 8000 + tenants.Add(1)
-	r := &rig{tenant: strconv.FormatInt(number, 10)}
+	r := &rig{tenant: strconv.FormatInt(number, 10), patience: patience}
 	if o.natsDir == "" {
 		o.natsDir = t.TempDir()
 	}
@@ -101,6 +103,7 @@ func newRig(t *testing.T, o options) *rig {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.stack.Stop()) })
+	t.Cleanup(r.endRoles)
 	r.connect(t, databaseURL)
 	r.migrate(t)
 	r.shortenAckWait(t, o.ackWait)
@@ -234,36 +237,58 @@ func (r *rig) start(t *testing.T, name string, set ...string) *role {
 // launch runs a role and returns when it listens.
 func (r *rig) launch(t *testing.T, name string, set ...string) *role {
 	t.Helper()
-	cmd := exec.Command(program(t), name)
-	cmd.Env = slices.Concat(r.stack.Environ(), []string{"ADMIN_ADDR=127.0.0.1:0"}, set)
-	p, err := process.Start(cmd)
+	one, err := r.spawn(program(t), name, set...)
 	require.NoError(t, err)
-	one := &role{Process: p, name: name}
 	t.Cleanup(func() {
-		one.Thaw()
-		one.Kill()
 		if t.Failed() {
 			t.Logf("log of lazisync %s:\n%s", name, one.Log.Tail(40))
 		}
 	})
+	return one
+}
+
+// spawn runs a role and returns when it listens. It is ended with the rig.
+func (r *rig) spawn(program, name string, set ...string) (*role, error) {
+	cmd := exec.Command(program, name)
+	cmd.Env = slices.Concat(r.stack.Environ(), []string{"ADMIN_ADDR=127.0.0.1:0"}, set)
+	p, err := process.Start(cmd)
+	if err != nil {
+		return nil, err
+	}
+	one := &role{Process: p, name: name}
+	r.mu.Lock()
+	r.roles = append(r.roles, one)
+	r.mu.Unlock()
 	var at struct{ Message, Admin, Gateway string }
-	require.Eventually(t, func() bool {
+	late := time.After(patience)
+	for at.Message != "started" {
 		for _, line := range p.Log.Lines() {
 			if json.Unmarshal([]byte(line), &at) == nil && at.Message == "started" {
-				return true
+				break
 			}
 		}
-		return p.HasEnded()
-	}, patience, tick)
-	require.False(t, p.HasEnded(), "lazisync %s ended: %s", name, p.Log.Tail(20))
+		select {
+		case <-time.After(tick):
+		case <-p.Ended():
+			return nil, fmt.Errorf("lazisync %s ended: %s", name, p.Log.Tail(20))
+		case <-late:
+			return nil, fmt.Errorf("lazisync %s does not listen: %s", name, p.Log.Tail(20))
+		}
+	}
 	one.admin = "http://" + at.Admin
 	if at.Gateway != "" {
 		one.gateway = "http://" + at.Gateway
 	}
+	return one, nil
+}
+
+// endRoles kills every role that is left.
+func (r *rig) endRoles() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.roles = append(r.roles, one)
-	return one
+	for _, one := range r.roles {
+		one.Kill() // also one that is frozen
+	}
 }
 
 // failing runs a role that dies, or freezes, at a failpoint.

@@ -70,10 +70,18 @@ func TestFault19WorkerFrozenWithAPage(t *testing.T) {
 			} else {
 				during(t, 20*time.Second)
 			}
+			frozen.Thaw()
+			thawed := time.Now()
+			r.settle(t)
 			r.stack.Simulator.Mutate(20)
 			r.changing = true
-			frozen.Thaw()
-			r.judge(t, time.Now())
+			r.judge(t, thawed)
+			var wrong int // a late write would move a cursor once more
+			require.NoError(t, r.sql.QueryRow(t.Context(), `
+				select count(*) from raw.sync_cursors c join raw.sync_runs r using (run_number)
+				where r.mode = 'full' and (c.pages <> $1 or c.fetched <> $2)`,
+				manyPages.RecordsPerEntity/manyPages.ExportPageSize, manyPages.RecordsPerEntity).Scan(&wrong))
+			require.Zero(t, wrong, "the frozen worker wrote nothing")
 		})
 	}
 }

@@ -1,0 +1,199 @@
+//go:build fault
+
+package fault
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	seed    = flag.Int64("seed", 1, "of the chaos: the same seed gives the same schedule")
+	minutes = flag.Float64("minutes", 1, "how long the chaos goes on")
+)
+
+// What can be done to a process.
+const (
+	kill   = "kill"   // SIGKILL, and start it again
+	freeze = "freeze" // SIGSTOP, and SIGCONT
+	stop   = "stop"   // SIGTERM, and start it again when it has ended; roles alone
+)
+
+// blow is one entry of the schedule.
+type blow struct {
+	at      time.Duration // since the beginning
+	victim  string
+	action  string
+	absence time.Duration // until it is started or thawed again
+}
+
+func (b blow) String() string {
+	return fmt.Sprintf("%6.1f s  %-6s %-10s for %.1f s", b.at.Seconds(), b.action, b.victim, b.absence.Seconds())
+}
+
+// chaosRoles are the roles by the name of their place.
+var chaosRoles = map[string]string{
+	"bridge 1": "bridge", "bridge 2": "bridge", "worker 1": "worker", "worker 2": "worker", "notifier": "notifier", "gateway": "gateway",
+}
+
+// victims are everything that is struck, in an order that never changes.
+var victims = []string{"bridge 1", "bridge 2", "worker 1", "worker 2", "notifier", "gateway", "NATS", "Temporal", "PostgreSQL"}
+
+// schedule is what a seed does in a time.
+func schedule(seed int64, length time.Duration) (all []blow) {
+	dice := rand.New(rand.NewPCG(uint64(seed), 0xc4a05))
+	between := func(least, most time.Duration) time.Duration {
+		return least + time.Duration(dice.Int64N(int64(most-least)))
+	}
+	for at := between(0, 2*time.Second); at < length; at += between(200*time.Millisecond, 4*time.Second) {
+		b := blow{at: at, victim: victims[dice.IntN(len(victims))], action: kill, absence: between(0, 3*time.Second)}
+		switch n := dice.IntN(10); {
+		case n < 3:
+			b.action, b.absence = freeze, between(500*time.Millisecond, 9*time.Second)
+		case n < 5 && chaosRoles[b.victim] != "":
+			b.action = stop
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+func TestFault42EverythingKilledAtRandom(t *testing.T) {
+	t.Parallel()
+	length := time.Duration(*minutes * float64(time.Minute))
+	r := newRig(t, options{
+		ownDatabase: true, ownTemporal: true, simulator: manyPages,
+		environ: []string{"SERVICETITAN_REQUESTS_PER_SECOND=25"}, // each of two workers has this budget for itself
+	})
+	r.patience = 5 * time.Minute
+	c := &chaos{rig: r, t: t, program: program(t), places: map[string]*role{}, queues: map[string]chan blow{}}
+	for place, name := range chaosRoles {
+		c.places[place] = r.launch(t, name)
+	}
+	r.firstSync(t)
+	r.stack.Simulator.SetPace(30 * time.Millisecond)
+	stopTraffic := r.traffic(t, *seed)
+	c.strike(schedule(*seed, length))
+	calm := time.Now()
+	stopTraffic()
+	r.stack.Simulator.SetPace(0)
+	t.Logf("calm; %d commands were published", len(r.asked))
+	for place, one := range c.places {
+		require.Eventually(t, func() bool { return answers(t.Context(), one.admin+"/readyz") }, r.patience, tick, "%s is not ready", place)
+	}
+	r.judge(t, calm)
+}
+
+// chaos carries a schedule out.
+type chaos struct {
+	*rig
+	t       *testing.T
+	program string
+	queues  map[string]chan blow
+
+	mu     sync.Mutex
+	places map[string]*role
+}
+
+// strike returns when the schedule is over and everything runs.
+func (c *chaos) strike(blows []blow) {
+	began := time.Now()
+	var done sync.WaitGroup
+	for _, victim := range victims {
+		queue := make(chan blow, len(blows))
+		c.queues[victim] = queue
+		done.Go(func() {
+			for b := range queue {
+				if err := c.suffer(b); err != nil {
+					c.t.Errorf("%s: %v", b, err)
+				}
+			}
+		})
+	}
+	for _, b := range blows {
+		if !wait(c.t.Context(), time.Until(began.Add(b.at))) {
+			break
+		}
+		c.t.Log(b)
+		c.queues[b.victim] <- b
+	}
+	for _, queue := range c.queues {
+		close(queue)
+	}
+	done.Wait()
+}
+
+// suffer carries out one blow, to the end of the victim's absence.
+func (c *chaos) suffer(b blow) error {
+	pause := func() { wait(context.Background(), b.absence) }
+	switch b.victim {
+	case "NATS":
+		return c.strikeServer(c.nats, b.action, pause)
+	case "Temporal":
+		return c.strikeServer(c.temporal, b.action, pause)
+	case "PostgreSQL":
+		return c.strikeDatabase(b.action, pause)
+	}
+	c.mu.Lock()
+	one := c.places[b.victim]
+	c.mu.Unlock()
+	switch b.action {
+	case freeze:
+		one.Freeze()
+		pause()
+		one.Thaw()
+		return nil
+	case stop:
+		asked := time.Now()
+		one.Signal(syscall.SIGTERM)
+		<-one.Ended()
+		if took := time.Since(asked); took > 30*time.Second {
+			return fmt.Errorf("it took %s to stop", took)
+		}
+	default:
+		one.Kill()
+	}
+	pause()
+	next, err := c.spawn(c.program, one.name)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.places[b.victim] = next
+	c.mu.Unlock()
+	return nil
+}
+
+func (c *chaos) strikeServer(s *server, action string, pause func()) error {
+	if action == freeze {
+		s.Freeze()
+		pause()
+		s.Thaw()
+		return nil
+	}
+	s.Kill()
+	pause()
+	return s.start()
+}
+
+func (c *chaos) strikeDatabase(action string, pause func()) error {
+	if action == freeze {
+		c.database.signalAll(syscall.SIGSTOP)
+		pause()
+		c.database.signalAll(syscall.SIGCONT)
+		return nil
+	}
+	if err := c.database.kill(); err != nil {
+		return err
+	}
+	pause()
+	return c.database.launch()
+}

@@ -1,0 +1,104 @@
+//go:build fault
+
+package fault
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// traffic is all that other systems and people do: requests, controls of what they
+// asked for, events that are no good, and a business that changes. Whoever pauses a run
+// resumes it, however long it takes to say so.
+func (r *rig) traffic(t *testing.T, seed int64) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r.changing = true
+	p := &people{rig: r, t: t, ctx: ctx, dice: rand.New(rand.NewPCG(uint64(seed), 0x7af1c))}
+	var done sync.WaitGroup
+	done.Go(func() {
+		for wait(ctx, 150*time.Millisecond) {
+			p.act()
+		}
+		p.busy.Wait()
+	})
+	var once sync.Once
+	stop = func() { once.Do(func() { cancel(); done.Wait() }) }
+	t.Cleanup(stop)
+	return stop
+}
+
+type people struct {
+	*rig
+	t    *testing.T
+	ctx  context.Context
+	dice *rand.Rand
+	busy sync.WaitGroup // commands under way
+	last *asked         // full sync that was asked for
+}
+
+// act does one thing. What is published is published in the background: it may take
+// until NATS is back.
+func (p *people) act() {
+	p.stack.Simulator.Mutate(p.dice.IntN(4))
+	switch n := p.dice.IntN(100); {
+	case n < 8:
+		p.last = p.ask(`{"mode":"full","entities":["` + core[p.dice.IntN(len(core))] + `"]}`)
+	case n < 12 && p.last != nil:
+		p.controlLater(p.last, "pause", "resume")
+	case n < 14 && p.last != nil:
+		p.controlLater(p.last, "cancel")
+	case n < 16:
+		p.controlWorkflow(workflows.IncrementalSyncID(p.tenant), "pause", "resume")
+	case n < 18:
+		a := p.note(events.KindRequest)
+		a.refused = true
+		p.later(func(ctx context.Context) error {
+			return p.publish(ctx, a, "sync.requested", `{"mode":"full","entities":["custmers"]}`)
+		})
+	default:
+		p.ask(`{"mode":"incremental"}`)
+	}
+}
+
+func (p *people) ask(data string) *asked {
+	a := p.note(events.KindRequest)
+	p.later(func(ctx context.Context) error { return p.publish(ctx, a, "sync.requested", data) })
+	return a
+}
+
+func (p *people) controlLater(a *asked, actions ...string) {
+	p.controlWorkflow(workflows.FullSyncID(a.requestID()), actions...)
+}
+
+// controlWorkflow publishes controls one after another.
+func (p *people) controlWorkflow(workflowID string, actions ...string) {
+	var controls []*asked
+	for range actions {
+		controls = append(controls, p.note(events.KindControl))
+	}
+	p.later(func(ctx context.Context) error {
+		for i, action := range actions {
+			if err := p.publishControl(ctx, controls[i], action, workflowID); err != nil {
+				return err
+			}
+			wait(ctx, 300*time.Millisecond)
+		}
+		return nil
+	})
+}
+
+// later does something that outlives the traffic: what was begun is said to its end.
+func (p *people) later(do func(ctx context.Context) error) {
+	p.busy.Go(func() {
+		if err := do(context.WithoutCancel(p.ctx)); err != nil {
+			p.t.Errorf("publish: %v", err)
+		}
+	})
+}
