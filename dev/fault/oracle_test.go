@@ -90,9 +90,9 @@ type verdict struct {
 	*rig
 	commandStream, eventStream, deadLetters []event
 
-	accepted   map[string]int // by request, answers that are no duplicates
-	duplicates map[string]int // by request
-	rejected   map[string]int // by request
+	accepted   map[string]int              // by request, answers that are no duplicates
+	duplicates map[string]int              // by request
+	rejected   map[string]int              // by request
 	ended      map[string]map[int64]string // by request and run, how it ended
 	told       map[string]int              // by request, the events that tell its outcome
 

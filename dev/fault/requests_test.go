@@ -29,7 +29,7 @@ func TestFault01BridgeKilledBetweenStartAndAck(t *testing.T) {
 func TestFault02BridgeKilledBetweenParkingAndTerm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
-	r.start(t, "worker")
+	r.startAll(t, "worker", "notifier")
 	var mended time.Time
 	for _, step := range []string{"bridge/parked", "bridge/rejected"} {
 		bridge := r.failing(t, "bridge", step)
@@ -40,7 +40,7 @@ func TestFault02BridgeKilledBetweenParkingAndTerm(t *testing.T) {
 		r.settle(t)
 		next.Kill()
 	}
-	r.startAll(t, "bridge", "notifier")
+	r.start(t, "bridge")
 	r.judge(t, mended)
 	parked, err := r.read(t.Context(), "SYNC_DEADLETTER")
 	require.NoError(t, err)

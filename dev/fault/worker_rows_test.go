@@ -62,13 +62,14 @@ func TestFault19WorkerFrozenWithAPage(t *testing.T) {
 			r := newRig(t, options{simulator: manyPages})
 			r.startAll(t, "bridge", "notifier")
 			frozen := r.failing(t, "worker", step+":20=stop")
+			r.stack.Simulator.SetPace(100 * time.Millisecond)
 			r.full(t)
 			frozen.awaitFrozen(t)
 			r.start(t, "worker")
-			if step != "store/page-written" { // that one holds locks until it wakes up, or PostgreSQL ends it
-				r.settle(t)
+			if step == "worker/page-stored" {
+				r.settle(t) // the run is decided when it wakes up
 			} else {
-				during(t, 20*time.Second)
+				r.awaitPages(t, 16) // the other reads on
 			}
 			frozen.Thaw()
 			thawed := time.Now()
