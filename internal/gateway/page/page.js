@@ -67,6 +67,8 @@ function describe(run) {
     }).join('; ');
   }
   if (run.error) return run.error.type + ': ' + run.error.message;
+  const skipped = run.results.length > 1 && run.results[0].skippedReason;
+  if (skipped && run.results.every(r => r.skippedReason === skipped)) return 'all skipped: ' + skipped;
   const text = run.results.map(r => r.entity + ' ' + (r.skippedReason || number.format(r.fetched))).join('; ');
   return run.reason ? text + ' (' + run.reason + ')' : text;
 }
