@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,8 +133,22 @@ func TestTheBinaryIsStaticAndSmall(t *testing.T) {
 
 // role is a running lazisync, of the image's binary.
 type role struct {
-	admin  string
-	output bytes.Buffer
+	admin string
+
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+func (r *role) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lines.Write(p)
+}
+
+func (r *role) log() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lines.String()
 }
 
 // startRole runs a role until the test ends and returns once it says where it listens.
@@ -151,7 +166,7 @@ func startRole(t *testing.T, name string, environ ...string) *role {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		decoder := json.NewDecoder(log)
+		decoder := json.NewDecoder(io.TeeReader(log, r))
 		for {
 			var line struct{ Message, Admin string }
 			if decoder.Decode(&line) != nil {
