@@ -17,10 +17,19 @@ type Compose struct{ project *types.Project }
 
 // Load reads the file below root with the variables of an env file.
 func Load(ctx context.Context, root, envFile string, profiles ...string) (*Compose, error) {
+	return loadWith(ctx, root, envFile, "", profiles...)
+}
+
+// loadWith also reads an override, if its text is not empty.
+func loadWith(ctx context.Context, root, envFile, override string, profiles ...string) (*Compose, error) {
 	file := filepath.Join(root, "docker-compose.yml")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
+	}
+	files := []types.ConfigFile{{Filename: file, Content: text}}
+	if override != "" {
+		files = append(files, types.ConfigFile{Filename: filepath.Join(root, "docker-compose.override.yml"), Content: []byte(override)})
 	}
 	variables, err := dotenv.Read(envFile)
 	if err != nil {
@@ -28,7 +37,7 @@ func Load(ctx context.Context, root, envFile string, profiles ...string) (*Compo
 	}
 	project, err := loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  root,
-		ConfigFiles: []types.ConfigFile{{Filename: file, Content: text}},
+		ConfigFiles: files,
 		Environment: variables,
 	}, func(o *loader.Options) { o.Profiles = profiles })
 	if err != nil {

@@ -234,3 +234,28 @@ func TestTheImageGetsEverythingTheBinaryIsMadeOf(t *testing.T) {
 		require.Contains(t, ignore, "\n!"+top+"\n", name)
 	}
 }
+
+// The override that deploy/README.md shows brings in a file with several tenants.
+func TestSeveralTenantsComeWithAnOverride(t *testing.T) {
+	t.Parallel()
+	_, after, _ := strings.Cut(read(t, "deploy", "README.md"), "```yaml\n# docker-compose.override.yml\n")
+	override, _, _ := strings.Cut(after, "```")
+	require.Contains(t, override, "tenants")
+	c, err := loadWith(t.Context(), root, demoEnv, override)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "tenants.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"tenants": [{"id": 1, "clientId": "a", "clientSecret": "b"}, {"id": 2, "clientId": "c", "clientSecret": "d"}]}`), 0o600))
+	for _, role := range []app.Role{app.BridgeRole, app.WorkerRole, app.GatewayRole, app.MigrateRole} {
+		environ, err := c.Environ(role.Name)
+		require.NoError(t, err)
+		for i, e := range environ {
+			environ[i] = strings.Replace(e, "=/run/secrets/tenants", "="+file, 1)
+		}
+		cfg, err := app.Load(environ, role)
+		require.NoError(t, err, role.Name)
+		require.Len(t, cfg.Tenants, 2, role.Name)
+		s, err := c.project.GetService(role.Name)
+		require.NoError(t, err)
+		require.Equal(t, "tenants", s.Secrets[0].Source)
+	}
+}

@@ -60,6 +60,7 @@ var statements = []struct {
 	{"create index on raw.st_customers (name)", []string{"lazisync_owner"}},
 	{"drop table raw.st_customers", []string{"lazisync_owner"}},
 	{"create schema another", []string{"lazisync_owner"}},
+	{"create table raw_rebuild.another (a int)", []string{"lazisync_app"}}, // of a rebuild
 	{"create table public.another (a int)", []string{"lazisync_owner"}},
 	{"create role another", nil},
 	{"select pg_read_file('postgresql.conf')", nil},
