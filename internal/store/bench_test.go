@@ -190,3 +190,66 @@ func (s *bench) rowByRow(ctx context.Context, records []entity.Record) error {
 		return nil
 	})
 }
+
+// BenchmarkRebuild measures a rebuild of 50,000 rows, loaded and then applied to a table
+// that is as it should be, and to one that is damaged throughout.
+func BenchmarkRebuild(b *testing.B) {
+	const pages = 10
+	for name, damage := range map[string]string{"Unchanged": "", "Damaged": "update raw.st_customers set full_data = '{}'"} {
+		b.Run(name, func(b *testing.B) {
+			s := newBench(b)
+			var records [][]entity.Record
+			for page := range pages {
+				records = append(records, benchCustomers(page*benchPage, 0))
+				s.store(b, records[page])
+			}
+			_, err := s.Decide(b.Context(), s.at.Run, ledger.Decision{State: ledger.Cancelled})
+			require.NoError(b, err)
+			var loading, applying time.Duration
+			var wal int64
+			for n := range b.N {
+				if damage != "" {
+					_, err := s.pool.Exec(b.Context(), damage)
+					require.NoError(b, err)
+				}
+				began := time.Now()
+				at := s.load(b, fmt.Sprint("rebuild", n), records)
+				loading += time.Since(began)
+				written := s.wal(b)
+				began = time.Now()
+				_, err := s.ApplyRebuild(b.Context(), "1", s.entity, at)
+				require.NoError(b, err)
+				applying += time.Since(began)
+				wal += s.wal(b) - written
+				_, err = s.Decide(b.Context(), at.Run, ledger.Decision{State: ledger.Completed})
+				require.NoError(b, err)
+			}
+			rows := float64(b.N * pages * benchPage)
+			b.ReportMetric(rows/loading.Seconds(), "loaded/s")
+			b.ReportMetric(rows/applying.Seconds(), "applied/s")
+			b.ReportMetric(float64(wal)/rows, "WAL-bytes/row")
+		})
+	}
+}
+
+// load begins a rebuild and loads and checks pages of customers.
+func (s *bench) load(b *testing.B, id string, pages [][]entity.Record) ledger.Position {
+	b.Helper()
+	ctx := b.Context()
+	_, err := s.Receive(ctx, []ledger.Request{{ID: id, TenantID: "1", Mode: events.Rebuild, Entities: []string{s.entity.Name}, WorkflowID: id}})
+	require.NoError(b, err)
+	run, _, err := s.BeginRun(ctx, ledger.Begin{TenantID: "1", Mode: events.Rebuild, WorkflowID: id, FirstRunID: "f", Pass: 1, RequestID: id})
+	require.NoError(b, err)
+	at, err := s.Open(ctx, run.Number, "1", events.Rebuild, s.entity)
+	require.NoError(b, err)
+	for i, records := range pages {
+		at, err = s.StorePage(ctx, "1", events.Rebuild, s.entity, at, entity.Page{
+			Records: records, Next: entity.Cursor{Feed: entity.Export, Token: fmt.Sprint(i)}, Last: i == len(pages)-1, Total: -1,
+			Date: time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC),
+		})
+		require.NoError(b, err)
+	}
+	at, err = s.CheckRebuild(ctx, "1", s.entity, at, -1)
+	require.NoError(b, err)
+	return at
+}

@@ -118,11 +118,22 @@ func (s *Store) deniedTo(ctx context.Context, q querier, access Access) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+	denied, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
 		var table, privilege string
 		err := row.Scan(&table, &privilege)
 		return fmt.Sprintf("%s on %s", privilege, table), err
 	})
+	if err != nil || access != StoresPages {
+		return denied, err
+	}
+	var makes bool
+	if err := q.QueryRow(ctx, "select coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'create'), true)", sideSchema).Scan(&makes); err != nil {
+		return nil, err
+	}
+	if !makes {
+		denied = append(denied, "create on schema "+sideSchema)
+	}
+	return denied, nil
 }
 
 // ledgerTables are those that say what was asked and how it ended, and what the

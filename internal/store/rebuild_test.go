@@ -13,6 +13,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store"
 )
 
 // beginRebuild begins the run of a new rebuild request.
@@ -434,6 +435,25 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 	var permanent interface{ Permanent() bool }
 	require.ErrorAs(t, err, &permanent)
 	require.True(t, permanent.Permanent())
+	denied, err := as.Examine(t.Context(), store.StoresPages)
+	require.NoError(t, err)
+	require.Contains(t, denied.Denied, "create on schema raw_rebuild")
+
+	// A user who may not drop what another has made decides runs all the same.
+	f.decide(other, ledger.Decision{State: ledger.Cancelled})
+	third := f.beginRebuild("t", false)
+	f.open(third, e)
+	decided, err := as.Decide(t.Context(), third.Number, ledger.Decision{State: ledger.Cancelled})
+	require.NoError(t, err)
+	require.Equal(t, ledger.Cancelled, decided.State)
+	dropped, err := as.DropSideTables(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, dropped)
+	require.EqualValues(t, 1, f.sideTables())
+	fourth := f.beginRebuild("u", false)
+	f.open(fourth, e)
+	require.EqualValues(t, 1, f.sideTables(), "the next rebuild drops what is left")
+	require.EqualValues(t, 1, get[int64](f, "select count(*) from pg_class where oid = to_regclass($1)", fmt.Sprint("raw_rebuild.run_", fourth.Number)))
 }
 
 func separator(u string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,6 +32,9 @@ func (e noPrivilege) Error() string {
 }
 
 func createSideTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Entity) error {
+	if err := dropLeftovers(ctx, tx); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, defineTable(sideTable(run), e))
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "42501" {
@@ -41,49 +43,65 @@ func createSideTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Entity)
 	return err
 }
 
-// dropSideTable drops a run's side table, if it can be had at once: somebody who looks
-// at it, a backup perhaps, must not keep the run from being decided. What is left then,
-// DropSideTables finds.
+// dropSideTable drops a run's side table if it can: neither somebody who looks at it, a
+// backup perhaps, nor a bridge whose user may not drop what a worker made must keep the
+// run from being decided. What is left then, DropSideTables or the next rebuild finds.
 func dropSideTable(ctx context.Context, tx pgx.Tx, run int64) error {
 	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+sideTable(run)+"; set local lock_timeout to default")
 		return err
 	})
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "55P03" {
+	if errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "42501") {
 		return nil
 	}
 	return err
 }
 
-// DropSideTables drops the side tables of rebuilds that are over, and says how many it
-// dropped. There are none but where somebody held one as its run was decided.
-func (s *Store) DropSideTables(ctx context.Context) (dropped int, err error) {
-	var left []string
-	err = s.read(ctx, "list side tables", func(q querier) error {
-		rows, err := q.Query(ctx, `
-			select c.relname::text from pg_class c
-			left join raw.sync_runs r on c.relname = 'run_' || r.run_number
-			where c.relnamespace = to_regnamespace($1) and c.relkind = 'r' and c.relname ~ '^run_[0-9]+$'
-			and r.state is distinct from $2`, sideSchema, string(ledger.Running))
-		if err != nil {
+// leftovers lists the runs whose side tables are ours to drop, and that are over.
+func leftovers(ctx context.Context, q querier) ([]int64, error) {
+	rows, err := q.Query(ctx, `
+		select side.run from (
+			select substr(relname, 5)::bigint as run from pg_class
+			where relnamespace = to_regnamespace($1) and relkind = 'r' and relname ~ '^run_[0-9]{1,18}$' and pg_has_role(relowner, 'usage')) side
+		left join raw.sync_runs r on r.run_number = side.run
+		where r.state is distinct from $2`, sideSchema, string(ledger.Running))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+func dropLeftovers(ctx context.Context, tx pgx.Tx) error {
+	left, err := leftovers(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, run := range left {
+		if err := dropSideTable(ctx, tx, run); err != nil {
 			return err
 		}
-		left, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	return nil
+}
+
+// DropSideTables drops the side tables of rebuilds that are over, and says how many it
+// dropped. There are none but where one could not be dropped as its run was decided.
+func (s *Store) DropSideTables(ctx context.Context) (dropped int, err error) {
+	var before, after []int64
+	err = s.read(ctx, "list side tables", func(q querier) error {
+		before, err = leftovers(ctx, q)
 		return err
 	})
-	if err != nil {
+	if err != nil || len(before) == 0 {
 		return 0, err
 	}
-	for _, name := range left {
-		err := s.transact(ctx, "drop side table "+name, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "drop table if exists "+sideSchema+"."+pgx.Identifier{strings.TrimSpace(name)}.Sanitize())
+	err = s.transact(ctx, "drop side tables", func(tx pgx.Tx) error {
+		if err := dropLeftovers(ctx, tx); err != nil {
 			return err
-		})
-		if err != nil {
-			return dropped, err
 		}
-		dropped++
-	}
-	return dropped, nil
+		after, err = leftovers(ctx, tx)
+		return err
+	})
+	return len(before) - len(after), err
 }
