@@ -21,7 +21,7 @@ func TestStreamsShowHowFullTheyAreAndWhoReadsThem(t *testing.T) {
 	}
 	states, err := r.conn.Streams(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
-	require.Len(t, states, 4)
+	require.Len(t, states, 5)
 	commands := states[0]
 	require.Equal(t, stream.StreamCommands, commands.Name)
 	require.EqualValues(t, 3, commands.Messages)
