@@ -21,9 +21,12 @@ type ScheduledSyncInput struct {
 	RequestID string // set by continue-as-new alone
 }
 
+// SchedulePrefix begins the name of every schedule.
+const SchedulePrefix = "lazisync-"
+
 // ScheduleID names the schedule of a tenant's syncs of one mode.
 func ScheduleID(mode events.Mode, tenant string) string {
-	return fmt.Sprintf("lazisync-%s-%s", mode, tenant)
+	return fmt.Sprintf("%s%s-%s", SchedulePrefix, mode, tenant)
 }
 
 const (

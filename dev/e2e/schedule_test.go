@@ -125,6 +125,25 @@ func TestSchedules(t *testing.T) {
 		require.Contains(t, none.out, "No schedule")
 		w.migrate(t)
 	})
+	t.Run("go when their tenant does, and leave those of others alone", func(t *testing.T) {
+		orphan, stranger := "lazisync-full-1"+w.tenant, "lazisync-full-2"+w.tenant
+		for id, queue := range map[string]string{orphan: w.stack.Variable("TEMPORAL_TASK_QUEUE"), stranger: "another"} {
+			_, err := w.temporal.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
+				ID: id, Spec: client.ScheduleSpec{CronExpressions: []string{never}},
+				Action: &client.ScheduleWorkflowAction{ID: id, Workflow: "ScheduledSync", TaskQueue: queue},
+			})
+			require.NoError(t, err)
+		}
+		exists := func(id string) bool {
+			_, err := w.temporal.ScheduleClient().GetHandle(t.Context(), id).Describe(t.Context())
+			return err == nil
+		}
+		require.Eventually(t, func() bool { // Temporal lists a new schedule some moments later
+			w.migrate(t)
+			return !exists(orphan)
+		}, patience, 10*tick)
+		require.True(t, exists(stranger))
+	})
 }
 
 func berlin(t *testing.T) *time.Location {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -43,7 +44,60 @@ func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]str
 		}
 		changes = append(changes, want.ID+": "+change)
 	}
+	removed, err := removeOrphans(ctx, c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return append(changes, removed...), nil
+}
+
+// removeOrphans removes the schedules of tenants that are configured no longer. Those of
+// another lazisync in the same namespace start workflows on another task queue.
+func removeOrphans(ctx context.Context, c client.Client, cfg *Config) (changes []string, err error) {
+	wanted := map[string]bool{}
+	for _, s := range schedulesOf(cfg) {
+		wanted[s.id()] = true
+	}
+	list, err := c.ScheduleClient().List(ctx, client.ScheduleListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list schedules: %w", err)
+	}
+	for list.HasNext() {
+		entry, err := list.Next()
+		if err != nil {
+			return nil, fmt.Errorf("list schedules: %w", err)
+		}
+		if wanted[entry.ID] || !strings.HasPrefix(entry.ID, workflows.SchedulePrefix) {
+			continue
+		}
+		change, err := removeOrphan(ctx, c.ScheduleClient().GetHandle(ctx, entry.ID), cfg.Temporal.TaskQueue)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", entry.ID, err)
+		}
+		if change != "" {
+			changes = append(changes, entry.ID+": "+change)
+		}
+	}
 	return changes, nil
+}
+
+// removeOrphan removes a schedule if it is ours. A list may name one that is gone.
+func removeOrphan(ctx context.Context, handle client.ScheduleHandle, taskQueue string) (string, error) {
+	var missing *serviceerror.NotFound
+	d, err := handle.Describe(ctx)
+	if errors.As(err, &missing) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if action, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction); !ok || action.TaskQueue != taskQueue {
+		return "", nil
+	}
+	if err := handle.Delete(ctx); err != nil && !errors.As(err, &missing) {
+		return "", err
+	}
+	return "removed, its tenant is not configured", nil
 }
 
 // configuredSchedule is one that the configuration wants or, with off, does not.
