@@ -13,13 +13,17 @@ import (
 
 // The runs of a history: how they begin, go on and are stopped.
 
-// start begins another run, of some of the entities, unless many are at work.
+// start begins another run, of some of the entities, or of one if it is a rebuild, unless
+// many are at work.
 func (h *history) start(mode events.Mode) {
 	h.mu.Lock()
 	names, many := slices.Clone(h.names), len(h.running) >= 4
 	if len(h.running) > 0 {
 		h.dice.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 		names = names[:1+h.dice.IntN(len(names))]
+	}
+	if mode == events.Rebuild {
+		names = names[:1]
 	}
 	h.mu.Unlock()
 	if !many {
