@@ -61,6 +61,14 @@ const pageSource = `select * from unnest($4::KEY[], $5::timestamptz[], $6::boole
 // sideSource are the rows of a rebuild's side table.
 const sideSource = `select side.*, deleted_at is not null as gone, full_data as data from SIDE side where tenant_id = $1`
 
+// compareTemplate notes which rows of a side table would mend the entity's table.
+const compareTemplate = `insert into AMISS
+select page.st_id
+from (
+    SOURCE) page left join TABLE old on old.tenant_id = $1 and old.st_id = page.st_id
+where old.st_id is null or (
+        MENDS)`
+
 // storeTemplate stores records. Parameters: $1 tenant, $2 run number, and those of the SOURCE.
 //
 // The join leaves out what would change nothing, so that such rows cost neither WAL
@@ -118,11 +126,19 @@ func pageSQL(e entity.Entity, table string) string {
 	return s.text()
 }
 
-// mergeSQL is the statement that brings a side table's rows into the entity's table,
-// and returns what pageSQL's does. What did not fit was counted as it was loaded.
+// compareSQL is the statement that finds what is amiss.
+func compareSQL(e entity.Entity, side string) string {
+	return strings.NewReplacer("AMISS", amissTable(side), "SOURCE", strings.ReplaceAll(sideSource, "SIDE", side), "TABLE", tableName(e),
+		"MENDS", mends(columnNames(e))("page", "old", "page.fetched_at", "page.gone", "page.data")).Replace(compareTemplate)
+}
+
+// mergeSQL is the statement that brings what compareSQL found into the entity's table,
+// if it still is amiss, and returns what pageSQL's does. What did not fit was counted
+// as it was loaded.
 func mergeSQL(e entity.Entity, side string) string {
 	names := columnNames(e)
-	s := statement{e, tableName(e), strings.ReplaceAll(sideSource, "SIDE", side), "fetched_at", names, nil, "page.fetched_at", mends(names)}
+	source := strings.ReplaceAll(sideSource, "SIDE", side) + " and st_id in (select st_id from " + amissTable(side) + ")"
+	s := statement{e, tableName(e), source, "fetched_at", names, nil, "page.fetched_at", mends(names)}
 	return s.text()
 }
 

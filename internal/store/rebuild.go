@@ -73,7 +73,10 @@ func (s *Store) CheckRebuild(ctx context.Context, tenant string, e entity.Entity
 func (s *Store) ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error) {
 	what := fmt.Sprintf("apply what run %d loaded of %s", at.Run, e.Name)
 	return s.rebuild(ctx, what, tenant, e, at, events.PhaseApplying, func(tx pgx.Tx, side pageStore, f fence) (next ledger.Position, err error) {
-		// Whoever stores a page of the table waits from here on: what is compared stays so.
+		if err := side.compare(ctx, tx); err != nil {
+			return next, err
+		}
+		// Whoever stores a page of the table waits from here on: what is counted stays so.
 		if _, err := resumePoint(ctx, tx, side.tenant, e); err != nil {
 			return next, err
 		}
@@ -91,11 +94,28 @@ func (s *Store) ApplyRebuild(ctx context.Context, tenant string, e entity.Entity
 				return next, err
 			}
 		}
+		if _, err := tx.Exec(ctx, "drop table "+amissTable(side.table())); err != nil {
+			return next, err
+		}
 		if next, err = side.proceed(ctx, tx, status, refused, done, marked); err != nil {
 			return next, err
 		}
 		return next, side.saveState(ctx, tx, done.live-marked, status, move{}, time.Time{})
 	})
+}
+
+// compare finds the rows to mend while others store pages: that takes long. What it
+// finds is judged again as it is applied, when the table stands still.
+func (s pageStore) compare(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, s.sql("create table "+amissTable(s.table())+" (st_id KEY primary key)"))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, compareSQL(s.entity, s.table()), s.tenant); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "analyze "+amissTable(s.table()))
+	return err
 }
 
 // rebuild runs a step of a rebuild whose turn it is. It may take as long as whole tables do.

@@ -407,6 +407,35 @@ func TestAnInterruptedApplyIsTakenBack(t *testing.T) {
 	require.EqualValues(t, 1, f.apply(e, p).Updated, "and can be made again")
 }
 
+// Two whole tables are compared before anybody who stores a page has to wait.
+func TestARebuildComparesBeforeItLocks(t *testing.T) {
+	t.Parallel()
+	f, e := newFixture(t), find(t, "customers")
+	f.fullRead("a", e, 0, ten...)
+	f.exec("update raw.st_customers set name = 'damaged' where st_id < 4")
+	run := f.beginRebuild("r", false)
+	p := f.check(e, f.load(run, e, 5, ten...), -1)
+	held, err := f.db.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = held.Exec(t.Context(), "select from raw.sync_state for update")
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { _, err := f.ApplyRebuild(t.Context(), tenant, e, p); ended <- err }()
+	require.Eventually(t, func() bool {
+		return get[bool](f, `select exists (select from pg_stat_activity a join pg_locks l using (pid)
+			where a.datname = current_database() and a.wait_event_type = 'Lock' and a.query like '%from raw.sync_state%for update%'
+			and l.locktype = 'relation' and l.mode = 'AccessExclusiveLock')`)
+	}, time.Minute, 10*time.Millisecond, "it waits for the table's state, and has made the list of what is amiss")
+	// What another has mended meanwhile is left to it.
+	_, err = held.Exec(t.Context(), "update raw.st_customers set name = 'c2', run_number = 77 where st_id = 2")
+	require.NoError(t, err)
+	require.NoError(t, held.Commit(t.Context()))
+	require.NoError(t, <-ended)
+	require.EqualValues(t, 77, get[int64](f, "select run_number from raw.st_customers where st_id = 2"))
+	require.EqualValues(t, 2, get[int64](f, "select count(*) from raw.st_customers where run_number = $1", run.Number))
+	require.EqualValues(t, 1, f.sideTables())
+}
+
 func TestReadersDoNotSeeSideTables(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), find(t, "customers")

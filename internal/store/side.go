@@ -20,6 +20,9 @@ const sideSchema = "raw_rebuild"
 // makes the run's position, and dropped in the one that decides the run.
 func sideTable(run int64) string { return fmt.Sprintf("%s.run_%d", sideSchema, run) }
 
+// amissTable lists, within the transaction that applies a side table, the rows to mend.
+func amissTable(side string) string { return side + "_amiss" }
+
 // noPrivilege says what the roles' database user lacks. It is permanent: who asked for
 // the rebuild is told at once.
 type noPrivilege struct{ error }
