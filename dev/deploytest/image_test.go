@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -91,21 +92,27 @@ func variables(stage instructions.Stage) (list []string) {
 // binary is lazisync as the image has it, but for this machine, and with the paths and
 // symbols that other builds have, whose packages it then need not compile again.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "lazisync-image-")
-	if err != nil {
+	var err error
+	if binaryDir, err = os.MkdirTemp("", "lazisync-image-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "lazisync")
+	path := filepath.Join(binaryDir, "lazisync")
 	build := exec.Command("go", "build", "-o", path, "./cmd/lazisync")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	build.Stderr = os.Stderr
 	return path, build.Run()
 })
 
+var binaryDir string // "" while no test asked for it
+
 func TestMain(m *testing.M) {
+	if err := setPasswords(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if binaryDir != "" {
+		_ = os.RemoveAll(binaryDir)
 	}
 	os.Exit(code)
 }

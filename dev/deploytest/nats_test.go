@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -21,16 +22,24 @@ const (
 	tick     = 5 * time.Millisecond
 )
 
-// natsOptions are those of deploy/nats.conf with the passwords of the demo. They are
-// taken from the environment of the process, so whoever asks cannot run in parallel.
-func natsOptions(t *testing.T) *natsd.Options {
-	t.Helper()
-	environ, err := load(t, demoEnv).Environ("nats")
-	require.NoError(t, err)
+// setPasswords puts the demo's passwords into the environment of this process, where the
+// server takes those of its configuration from.
+func setPasswords() error {
+	c, err := Load(context.Background(), root, demoEnv)
+	if err != nil {
+		return err
+	}
+	environ, err := c.Environ("nats")
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		t.Setenv(name, value)
+		err = errors.Join(err, os.Setenv(name, value))
 	}
+	return err
+}
+
+// natsOptions are those of deploy/nats.conf with the passwords of the demo.
+func natsOptions(t *testing.T) *natsd.Options {
+	t.Helper()
 	options, err := natsd.ProcessConfigFile(filepath.Join(root, "deploy", "nats.conf"))
 	require.NoError(t, err)
 	require.True(t, options.SyncAlways, "what was accepted must survive a power failure")
@@ -98,6 +107,7 @@ var guarded = map[string][]string{
 }
 
 func TestEveryNATSUserMayDoWhatItNeedsAndNoMore(t *testing.T) {
+	t.Parallel()
 	server := startNATS(t)
 	for user, allowed := range mayPublish {
 		expected := map[string]bool{}
@@ -155,6 +165,7 @@ func refusals(t *testing.T, url, user string, subjects map[string]bool) map[stri
 }
 
 func TestNobodyConnectsWithoutItsPassword(t *testing.T) {
+	t.Parallel()
 	server := startNATS(t)
 	for _, options := range [][]nats.Option{nil, {nats.UserInfo("bridge", "demo-worker")}, {nats.UserInfo("root", "")}} {
 		_, err := nats.Connect(server.ClientURL(), options...)

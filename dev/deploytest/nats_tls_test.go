@@ -81,6 +81,7 @@ func startSecuredNATS(t *testing.T, certs *testcerts.Set, notifier *natsd.Permis
 }
 
 func TestARoleSpeaksTLSWithCredentialsAndSaysWhatIsWrongWithThem(t *testing.T) {
+	t.Parallel()
 	permissions := permissionsOf(t, natsOptions(t), "notifier")
 	certs, err := testcerts.New(t.TempDir(), "notifier")
 	require.NoError(t, err)

@@ -93,6 +93,7 @@ var rounds = map[string]func(context.Context, *stand) error{
 // Every permission is needed: without it the log names what is refused. With all of them
 // nothing is.
 func TestEveryNATSPermissionIsNeededAndItsLackNamed(t *testing.T) {
+	t.Parallel()
 	options := natsOptions(t)
 	options.SyncAlways = false // nothing to lose
 	var group errgroup.Group
