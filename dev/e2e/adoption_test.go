@@ -179,8 +179,16 @@ func TestMovingFromAnEarlierProgram(t *testing.T) {
 	w.requireEqual(t)
 	require.Zero(t, value[int](t, w, "select count(*) from raw.rejected_records"))
 	require.Positive(t, value[int](t, w, "select count(*) from public.balances"))
-	incremental := w.completed(t, w.request(t, `{"mode":"incremental"}`))
-	require.Equal(t, events.StatusCompleted, incremental.Results[0].Status)
+	run, err = w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: "hourly-" + w.tenant, TaskQueue: w.stack.Variable("TEMPORAL_TASK_QUEUE"),
+	}, workflows.EarlierIncremental)
+	require.NoError(t, err)
+	result = workflows.EarlierResult{}
+	require.NoError(t, run.Get(t.Context(), &result))
+	require.True(t, result.Success)
+	require.Len(t, result.Results, len(core))
+	incremental := w.completed(t, events.RequestID("/lazisync/workflows/"+run.GetRunID(), "hourly-"+w.tenant))
+	require.Equal(t, events.StatusCompleted, incremental.Results[0].Status, "it goes on from lazisync's full sync")
 	p.stop(t)
 
 	early := w.run(t, "migrate")

@@ -18,11 +18,13 @@ import (
 // writerSetting marks the transactions of lazisync, for the triggers on adopted tables.
 const writerSetting = "lazisync.writer"
 
-// tenantKey is the name of an adopted table's primary key until the adoption is
-// finished: its earlier name stays with the earlier key, which statements may name.
-func tenantKey(table string) string { return bare(table) + "_tenant_pkey" }
+// keyName is the name of a table's key, as PostgreSQL gives it to a primary key. Until the
+// adoption is finished it is that of the earlier key, and the primary key has another.
+func keyName(table string) string { return quoted(bare(table) + "_pkey") }
 
-func bare(table string) string { return strings.TrimPrefix(table, schemaName+".") }
+func tenantKeyName(table string) string { return quoted(bare(table) + "_tenant_pkey") }
+
+func bare(table string) string { return table[strings.LastIndexByte(table, '.')+1:] }
 
 // adoptState takes over raw.sync_state. It comes before the migrations, which would
 // make that table.
@@ -64,7 +66,7 @@ func (t *earlierTable) reshape(ctx context.Context, tx pgx.Tx, tenant int64, pic
 	if err != nil {
 		return nil, err
 	}
-	statements := []string{dropViews(views), t.alter(tenant), t.fillNew(pick), t.fillOld(pick), t.demand(), t.keys()}
+	statements := []string{dropViews(views), t.alter(tenant), t.fillNew(pick), t.keys(), t.fillOld(pick), t.demand()}
 	for _, v := range views {
 		statements = append(statements, v.create()...)
 	}
@@ -78,7 +80,7 @@ func (t *earlierTable) alter(tenant int64) string {
 		steps = append(steps, "drop constraint "+quoted(name))
 	}
 	for _, c := range t.columns {
-		if c.NotNull && c.Name != t.key {
+		if c.NotNull && c.Name != t.key && (t.writes(c.Name) || c.Default == "" && !c.Identity) {
 			steps = append(steps, fmt.Sprintf("alter %s drop not null", quoted(c.Name)))
 		}
 	}
@@ -97,6 +99,11 @@ func (t *earlierTable) alter(tenant int64) string {
 		steps = append(steps, "add run_number bigint not null default 0")
 	}
 	return "alter table " + t.name + " " + strings.Join(steps, ", ")
+}
+
+// writes says whether lazisync writes the column.
+func (t *earlierTable) writes(name string) bool {
+	return slices.ContainsFunc(t.wanted(), func(c column) bool { return c.name == name })
 }
 
 // retype changes a column's type, and that of its default: not every default converts by itself.
@@ -161,13 +168,21 @@ func (t *earlierTable) demand() string {
 	return "alter table " + t.name + " " + needed
 }
 
-// keys makes the earlier key unique and then the primary key. The order matters: rows
-// enter indexes in the order in which those were made. A row of lazisync that meets one
-// of the earlier program thus meets it at the earlier key, where the statement of the
-// earlier program looks for conflicts and so never fails.
+// keys makes both keys. A statement that inserts looks for conflicts at one of them, the
+// earlier key, and would fail at the other if a row entered both in between. So the
+// primary key is deferrable: it is checked when the statement is over, which by then has
+// met the row at the earlier key. In raw.sync_state nobody inserts what the other does.
 func (t *earlierTable) keys() string {
-	return fmt.Sprintf("alter table %[1]s add constraint %[2]s unique (%[3]s);\nalter table %[1]s add constraint %[4]s primary key (tenant_id, %[3]s)",
-		t.name, quoted(t.primary), quoted(t.key), quoted(tenantKey(t.name)))
+	deferrable := ""
+	if t.entity != nil {
+		deferrable = " deferrable"
+	}
+	keys := fmt.Sprintf("alter table %[1]s add constraint %[2]s unique (%[3]s), add constraint %[4]s primary key (tenant_id, %[3]s)%[5]s",
+		t.name, keyName(t.name), quoted(t.key), tenantKeyName(t.name), deferrable)
+	if t.byKey { // which a deferrable one does not do
+		keys += fmt.Sprintf(";\nalter table %s replica identity using index %s", t.name, keyName(t.name))
+	}
+	return keys
 }
 
 func execAll(ctx context.Context, tx pgx.Tx, statements []string) error {

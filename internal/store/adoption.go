@@ -173,20 +173,24 @@ func (t adopted) finish(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	var earlier string
-	err := tx.QueryRow(ctx, "select conname::text from pg_constraint where conrelid = to_regclass($1) and contype = 'u' and cardinality(conkey) = 1", t.Table).
-		Scan(&earlier)
-	if err != nil {
-		return fmt.Errorf("find the earlier key: %w", err)
+	key, defaults := "st_id", "alter tenant_id drop default, alter run_number drop default"
+	if !records {
+		key, defaults = "table_name", "alter tenant_id drop default"
 	}
-	drops := "alter tenant_id drop default"
-	if records {
-		drops += ", alter run_number drop default"
+	identity := ""
+	var byEarlierKey bool
+	err := tx.QueryRow(ctx, "select exists (select from pg_index where indrelid = to_regclass($1) and indisreplident and indexrelid = to_regclass($2))",
+		t.Table, schemaName+"."+keyName(t.Table)).Scan(&byEarlierKey)
+	if err != nil {
+		return err
+	}
+	if byEarlierKey {
+		identity = ", replica identity default"
 	}
 	return execAll(ctx, tx, []string{
 		"drop trigger adopted on " + t.Table,
 		"drop function " + guardFunction(t.Table) + "()",
-		fmt.Sprintf("alter table %s drop constraint %s, %s", t.Table, quoted(earlier), drops),
-		fmt.Sprintf("alter table %s rename constraint %s to %s", t.Table, tenantKey(t.Table), quoted(earlier)),
+		fmt.Sprintf("alter table %s drop constraint if exists %s, drop constraint %s, %s%s", t.Table, keyName(t.Table), tenantKeyName(t.Table), defaults, identity),
+		fmt.Sprintf("alter table %s add constraint %s primary key (tenant_id, %s)", t.Table, keyName(t.Table), key),
 	})
 }

@@ -23,6 +23,7 @@ type earlierTable struct {
 	columns []earlierColumn
 	primary string   // name of its primary key
 	checks  []string // names of its check constraints
+	byKey   bool     // logical replication tells its rows apart by the primary key
 
 	problems []string // why it cannot be adopted
 }
@@ -35,6 +36,7 @@ type earlierColumn struct {
 	Number   int16
 	NotNull  bool
 	Computed bool   // nobody but PostgreSQL may write it
+	Identity bool   // PostgreSQL counts it where a statement does not say
 	Default  string // "" for none
 }
 
@@ -115,7 +117,7 @@ func earlierTables(ctx context.Context, tx pgx.Tx, entities []entity.Entity) ([]
 // describe reads what the table looks like.
 func (t *earlierTable) describe(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
-		select attname::text, format_type(atttypid, atttypmod), typcategory::text, attnum, attnotnull, attgenerated <> '' or attidentity = 'a',
+		select attname::text, format_type(atttypid, atttypmod), typcategory::text, attnum, attnotnull, attgenerated <> '' or attidentity = 'a', attidentity <> '',
 			coalesce(pg_get_expr(adbin, adrelid), '')
 		from pg_attribute join pg_type on pg_type.oid = atttypid left join pg_attrdef on adrelid = attrelid and adnum = attnum
 		where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum`, t.name)
@@ -127,8 +129,8 @@ func (t *earlierTable) describe(ctx context.Context, tx pgx.Tx) error {
 	}
 	var kind, owner string
 	var owned bool
-	err = tx.QueryRow(ctx, "select relkind::text, pg_get_userbyid(relowner)::text, pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass($1)", t.name).
-		Scan(&kind, &owner, &owned)
+	err = tx.QueryRow(ctx, "select relkind::text, pg_get_userbyid(relowner)::text, pg_has_role(relowner, 'usage'), relreplident = 'd' from pg_class where oid = to_regclass($1)", t.name).
+		Scan(&kind, &owner, &owned, &t.byKey)
 	if err != nil {
 		return err
 	}

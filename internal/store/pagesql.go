@@ -73,7 +73,9 @@ where old.st_id is null or (
 //
 // The join leaves out what would change nothing, so that such rows cost neither WAL
 // nor a lock; the condition on the conflict repeats the rule for writers that do not
-// hold the sync_state row. Rows are written in the order of ids. The last join sees
+// hold the sync_state row. The conflict is looked for at the constraint by name: in an
+// adopted table that is the earlier key, where the earlier program's statements look,
+// too. Rows are written in the order of ids. The last join sees
 // the rows as they were before the statement, and so tells what happened to each.
 const storeTemplate = `with page as (
     SOURCE
@@ -92,7 +94,7 @@ const storeTemplate = `with page as (
         modified_on, data, FETCHED, $2::bigint, case when gone then FETCHED end
     from changed
     order by st_id
-    on conflict (tenant_id, st_id) do update set
+    on conflict on constraint CONSTRAINT do update set
         SETS,
         modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at,
         run_number = excluded.run_number,
@@ -173,6 +175,7 @@ func (s statement) text() string {
 		"SOURCE", strings.ReplaceAll(s.source, "KEY", keyType(s.entity)),
 		"FETCHED", s.fetched,
 		"TABLE", s.table,
+		"CONSTRAINT", keyName(s.table),
 		"COLUMNS", strings.Join(names, ", "),
 		"PICKS", strings.Join(s.picks, ",\n        "),
 		"SETS", strings.Join(sets, ",\n        "),

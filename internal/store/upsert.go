@@ -74,32 +74,16 @@ func prepare(e entity.Entity, all []entity.Record) (records []record, rejected [
 	return kept, rejected
 }
 
-// tries is how often a statement is made that met a new row at another key than its
-// own: in an adopted table an earlier program may insert the same record at that very
-// moment. Once its row is there, the statement finds it.
-const tries = 3
-
-// isTaken says whether another row had a key of the statement's.
-func isTaken(err error) bool {
-	pg, _ := refusesData(err)
-	return pg != nil && pg.Code == "23505"
-}
-
 // upsert stores records. When PostgreSQL refuses the data it halves them until it
 // has found the ones at fault, which it returns; the others are stored.
 func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (done stored, refused []entity.Rejected, err error) {
 	if len(records) == 0 {
 		return done, nil, nil
 	}
-	for range tries {
-		err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-			return savepoint.QueryRow(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...).
-				Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.misfits)
-		})
-		if !isTaken(err) {
-			break
-		}
-	}
+	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		return savepoint.QueryRow(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...).
+			Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.misfits)
+	})
 	if err == nil {
 		return done, nil, nil
 	}

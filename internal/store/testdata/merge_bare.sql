@@ -17,7 +17,7 @@ with page as (
         modified_on, data, fetched_at, $2::bigint, case when gone then fetched_at end
     from changed
     order by st_id
-    on conflict (tenant_id, st_id) do update set
+    on conflict on constraint "st_bare_pkey" do update set
         modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at,
         run_number = excluded.run_number,
         deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end

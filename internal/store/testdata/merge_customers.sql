@@ -23,7 +23,7 @@ with page as (
         modified_on, data, fetched_at, $2::bigint, case when gone then fetched_at end
     from changed
     order by st_id
-    on conflict (tenant_id, st_id) do update set
+    on conflict on constraint "st_customers_pkey" do update set
         "name" = excluded."name",
         "type" = excluded."type",
         "active" = excluded."active",

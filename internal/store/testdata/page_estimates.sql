@@ -30,7 +30,7 @@ with page as (
         modified_on, data, $3::timestamptz, $2::bigint, case when gone then $3::timestamptz end
     from changed
     order by st_id
-    on conflict (tenant_id, st_id) do update set
+    on conflict on constraint "st_estimates_pkey" do update set
         "name" = excluded."name",
         "job_number" = excluded."job_number",
         "status" = excluded."status",
