@@ -26,6 +26,8 @@ var publishes = []struct {
 	{BridgeRole, []string{
 		events.Accepted.Subject, events.Rejected.Subject, events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject,
 		stream.DeadLetterSubject(events.Requested.Subject), stream.DeadLetterSubject(events.Control.Subject),
+		stream.DeadLetterSubject(events.Completed.Subject), stream.DeadLetterSubject(events.Failed.Subject),
+		stream.DeadLetterSubject(events.Cancelled.Subject), // that the notifier never settled
 	}},
 	{WorkerRole, []string{
 		events.Requested.Subject, events.Started.Subject, events.Progress.Subject, events.Paused.Subject, events.Resumed.Subject,
