@@ -27,7 +27,7 @@ var publishes = []struct {
 		events.Accepted.Subject, events.Rejected.Subject, events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject,
 		stream.DeadLetterSubject(events.Requested.Subject), stream.DeadLetterSubject(events.Control.Subject),
 		stream.DeadLetterSubject(events.Completed.Subject), stream.DeadLetterSubject(events.Failed.Subject),
-		stream.DeadLetterSubject(events.Cancelled.Subject), // that the notifier never settled
+		stream.DeadLetterSubject(events.Cancelled.Subject), stream.DeadLetterSubject(events.Rejected.Subject), // what the notifier never settled
 	}},
 	{WorkerRole, []string{
 		events.Requested.Subject, events.Started.Subject, events.Progress.Subject, events.Paused.Subject, events.Resumed.Subject,
@@ -36,7 +36,7 @@ var publishes = []struct {
 	{GatewayRole, []string{events.Requested.Subject, events.Control.Subject}},
 	{NotifierRole, []string{
 		stream.DeadLetterSubject(events.Completed.Subject), stream.DeadLetterSubject(events.Failed.Subject),
-		stream.DeadLetterSubject(events.Cancelled.Subject),
+		stream.DeadLetterSubject(events.Cancelled.Subject), stream.DeadLetterSubject(events.Rejected.Subject),
 	}},
 }
 
