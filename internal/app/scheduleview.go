@@ -41,9 +41,9 @@ func (s schedules) Schedules(ctx context.Context) ([]gateway.Schedule, error) {
 	return list, nil
 }
 
-func (one configuredSchedule) describe(d *client.ScheduleDescription) gateway.Schedule {
+func (s configuredSchedule) describe(d *client.ScheduleDescription) gateway.Schedule {
 	shown := gateway.Schedule{
-		ScheduleID: one.id(), TenantID: one.tenant.ID, Mode: one.mode,
+		ScheduleID: s.id(), TenantID: s.tenant.ID, Mode: s.mode,
 		NextRuns: []time.Time{}, Running: []string{},
 	}
 	if spec := d.Schedule.Spec; spec != nil {
