@@ -153,7 +153,7 @@ func TestARefusalIsToldToEverybody(t *testing.T) {
 	client := api.client(func(o *Options) { o.Pool = pool })
 	require.Equal(t, 50*time.Second, pageError(t, client).RetryAfter())
 	require.Equal(t, []time.Duration{50 * time.Second}, pool.slowed)
-	pageError(t, client)
+	require.Equal(t, 429, pageError(t, client).Status)
 	require.Len(t, pool.wanted, 2, "what was in hand is given up")
 }
 
