@@ -28,11 +28,11 @@ func (c *cli) request() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.Entities, "entities", nil, "what to sync, separated by commas; * for all (default: the configured set)")
+	f.StringSliceVar(&o.Entities, "entities", nil, "what to sync, separated by commas; * for all (default: the configured set); a rebuild takes one")
 	f.StringVar(&o.TenantID, "tenant", "", "needed only with several tenants")
 	f.BoolVar(&noNotify, "no-notify", false, "tell nobody of the outcome")
 	f.StringVar(&o.Channel, "channel", "", "Slack channel to tell")
-	f.BoolVar(&o.AllowDeletes, "allow-deletes", false, "let a sweep pass the delete guard")
+	f.BoolVar(&o.AllowDeletes, "allow-deletes", false, "let a full sync or rebuild pass the delete guard")
 	f.StringVar(&o.Reason, "reason", "", "for people")
 	f.StringVar(&o.ID, "id", "", "event id; the same id asks for the same sync (default: random)")
 	f.BoolVar(&o.Wait, "wait", false, "show progress until it is decided")

@@ -207,6 +207,9 @@ func TestRebuildIsApplied(t *testing.T) {
 		"not over one that an incremental read later": {func(f *fixture, e entity.Entity) {
 			f.readInto(f.beginIncremental("i", 1, e.Name), e, 7, entity.Page{Records: []entity.Record{edited}})
 		}, "edited"},
+		"not over one without a date that was read later": {func(f *fixture, e entity.Entity) {
+			f.readInto(f.beginIncremental("i", 1, e.Name), e, 7, entity.Page{Records: []entity.Record{customer(3, time.Time{}, "undated")}})
+		}, "undated"},
 		"not over a newer version that was read in the same second": {func(f *fixture, e entity.Entity) {
 			f.readInto(f.beginIncremental("i", 1, e.Name), e, 5, entity.Page{Records: []entity.Record{edited}})
 		}, "edited"},
