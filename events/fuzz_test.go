@@ -11,8 +11,8 @@ import (
 // what a NATS server takes.
 func requireTellable(t *testing.T, err error, subject string) {
 	t.Helper()
-	why, ok := err.(*Rejection)
-	require.True(t, ok, "%T: %v", err, err)
+	var why *Rejection
+	require.ErrorAs(t, err, &why)
 	require.NotEmpty(t, why.Errors)
 	event, err := Rejected.New(Attributes{ID: "1", Source: "/lazisync"}, RejectedData{
 		Kind: KindRequest, Subject: subject, Code: why.Code, Reason: why.Reason, Errors: why.Errors,
