@@ -3,11 +3,8 @@ package e2e
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	processes "github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/temporalserver"
 )
 
@@ -76,10 +74,8 @@ func (s *sharedThings) build() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "lazisync")
-	build := exec.Command("go", "build", "-o", path, "./cmd/lazisync")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build lazisync: %w\n%s", err, strings.TrimSpace(string(out)))
+	if err := processes.Build(filepath.Join("..", ".."), path, ""); err != nil {
+		return "", err
 	}
 	s.binary = path
 	return path, nil

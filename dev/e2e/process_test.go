@@ -4,42 +4,36 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os/exec"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	processes "github.com/lazi/lazisync/dev/process"
 )
 
 // process is a running lazisync.
 type process struct {
-	cmd     *exec.Cmd
-	log     *logBook
-	ended   chan struct{}
-	err     error  // how it ended
+	*processes.Process
+	log     *processes.Log
 	gateway string // URL, "" where the role has none
 }
 
 // start runs a role and returns when it is ready.
 func (w *world) start(t *testing.T, role string, set ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(program(t), role), log: &logBook{}, ended: make(chan struct{})}
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = w.environ(set...), p.log, p.log
-	p.cmd.SysProcAttr = dieWithParent()
-	require.NoError(t, p.cmd.Start())
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.ended)
-	}()
+	cmd := exec.Command(program(t), role)
+	cmd.Env = w.environ(set...)
+	running, err := processes.Start(cmd)
+	require.NoError(t, err)
+	p := &process{Process: running, log: running.Log}
 	t.Cleanup(func() {
-		p.kill(t)
+		p.Kill()
 		if t.Failed() {
-			t.Logf("log of lazisync %s:\n%s", role, p.log.tail(80))
+			t.Logf("log of lazisync %s:\n%s", role, p.log.Tail(80))
 		}
 	})
 	started := p.started(t)
@@ -57,14 +51,14 @@ type addresses struct{ Message, Admin, Gateway string }
 func (p *process) started(t *testing.T) (a addresses) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		for _, line := range p.log.lines() {
+		for _, line := range p.log.Lines() {
 			if json.Unmarshal([]byte(line), &a) == nil && a.Message == "started" {
 				return true
 			}
 		}
-		return p.hasEnded()
+		return p.HasEnded()
 	}, patience, tick)
-	require.False(t, p.hasEnded(), "lazisync ended: %s", p.log.tail(20))
+	require.False(t, p.HasEnded(), "lazisync ended: %s", p.log.Tail(20))
 	return a
 }
 
@@ -81,35 +75,23 @@ func answers(ctx context.Context, url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-func (p *process) hasEnded() bool {
-	select {
-	case <-p.ended:
-		return true
-	default:
-		return false
-	}
-}
-
 // kill ends the process as a crash does.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
-	if !p.hasEnded() {
-		_ = p.cmd.Process.Kill() // it may have ended meanwhile
-		<-p.ended
-	}
+	p.Kill()
 }
 
 // stop asks the process to end and returns how long that took.
 func (p *process) stop(t *testing.T) time.Duration {
 	t.Helper()
 	began := time.Now()
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.Signal(syscall.SIGTERM)
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 	case <-time.After(patience):
 		require.Fail(t, "lazisync does not stop")
 	}
-	require.NoError(t, p.err)
+	require.NoError(t, p.Err())
 	return time.Since(began)
 }
 
@@ -124,10 +106,10 @@ func (w *world) runWith(t *testing.T, set []string, args ...string) result {
 
 // command is a command of lazisync under way.
 type command struct {
+	*processes.Process
 	cmd    *exec.Cmd
-	out    *logBook
+	out    *processes.Log
 	errors bytes.Buffer
-	ended  chan struct{}
 }
 
 // result is how a command ended.
@@ -144,56 +126,22 @@ func (w *world) begin(t *testing.T, args ...string) *command {
 
 func (w *world) beginWith(t *testing.T, set []string, args ...string) *command {
 	t.Helper()
-	c := &command{cmd: exec.Command(program(t), args...), out: &logBook{}, ended: make(chan struct{})}
-	c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr = w.environ(set...), c.out, &c.errors
-	c.cmd.SysProcAttr = dieWithParent()
-	require.NoError(t, c.cmd.Start())
-	go func() {
-		_ = c.cmd.Wait() // its exit code is the result
-		close(c.ended)
-	}()
-	t.Cleanup(func() {
-		_ = c.cmd.Process.Kill()
-		<-c.ended
-	})
+	c := &command{cmd: exec.Command(program(t), args...)}
+	c.cmd.Env, c.cmd.Stderr = w.environ(set...), &c.errors
+	var err error
+	c.Process, err = processes.Start(c.cmd)
+	require.NoError(t, err)
+	c.out = c.Log
+	t.Cleanup(c.Kill)
 	return c
 }
 
 func (c *command) wait(t *testing.T) result {
 	t.Helper()
 	select {
-	case <-c.ended:
+	case <-c.Ended():
 	case <-time.After(patience):
-		require.Fail(t, "the command does not end", "%v printed:\n%s", c.cmd.Args[1:], c.out.tail(20))
+		require.Fail(t, "the command does not end", "%v printed:\n%s", c.cmd.Args[1:], c.out.Tail(20))
 	}
 	return result{c.cmd.ProcessState.ExitCode(), c.out.String(), c.errors.String()}
-}
-
-// logBook keeps what a process writes.
-type logBook struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text = append(l.text, p...)
-	return len(p), nil
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(l.text)
-}
-
-func (l *logBook) lines() []string { return strings.Split(strings.TrimSpace(l.String()), "\n") }
-
-func (l *logBook) tail(n int) string {
-	lines := l.lines()
-	if len(lines) > n {
-		lines = append([]string{fmt.Sprintf("… %d lines before", len(lines)-n)}, lines[len(lines)-n:]...)
-	}
-	return strings.Join(lines, "\n")
 }

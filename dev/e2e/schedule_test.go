@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	processes "github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -178,7 +179,7 @@ func (w *world) everySecond(t *testing.T, id string) {
 // last retry of each is used up.
 func (w *world) changesNobodyHears(t *testing.T) {
 	t.Helper()
-	log := &logBook{}
+	log := &processes.Log{}
 	hooks := simulator.NewWebhooks(simulator.WebhookOptions{
 		URL: w.stack.GatewayURL() + "/webhooks/servicetitan", Secret: w.stack.Variable("SERVICETITAN_WEBHOOK_SECRET"),
 		Delays: []time.Duration{10 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 300 * time.Millisecond}, // ServiceTitan's in ms

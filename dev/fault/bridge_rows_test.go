@@ -15,7 +15,6 @@ import (
 
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -210,7 +209,7 @@ func TestFault24SignalFloodDuringContinueAsNew(t *testing.T) {
 func TestFault25RedeliveredControlAfterContinueAsNew(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{
-		ownTemporal: true, continueAsNewAfter: 40, simulator: simulator.Options{RecordsPerEntity: 5000, ExportPageSize: 50},
+		ownTemporal: true, continueAsNewAfter: 40, simulator: veryManyPages,
 	})
 	r.start(t, "worker")
 	r.stack.Simulator.SetPace(100 * time.Millisecond)
@@ -227,6 +226,7 @@ func TestFault25RedeliveredControlAfterContinueAsNew(t *testing.T) {
 		if r.executionsOf(t, id) > executions {
 			break
 		}
+		r.awaitPages(t, 2) // it goes on: of two signals at once none is the first
 		require.NoError(t, r.client.SignalWorkflow(t.Context(), id, "", "pause", nil))
 		r.awaitPaused(t, id)
 	}

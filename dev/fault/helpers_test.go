@@ -24,6 +24,9 @@ import (
 // manyPages has a run last long enough to meet it in its middle.
 var manyPages = simulator.Options{RecordsPerEntity: 1500, ExportPageSize: 50}
 
+// veryManyPages has it last through several faults.
+var veryManyPages = simulator.Options{RecordsPerEntity: 6000, ExportPageSize: 50}
+
 // deliver sends a webhook as ServiceTitan does.
 func (r *rig) deliver(t *testing.T, gateway, body string) (*http.Response, error) {
 	t.Helper()

@@ -4,6 +4,7 @@ package fault
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -102,9 +103,9 @@ func TestFault11NATSConnectionSpoiled(t *testing.T) {
 // Controls are in flight while NATS dies.
 func TestFault05NATSKilledWhileControlsAreUnderWay(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, options{simulator: manyPages})
+	r := newRig(t, options{simulator: veryManyPages})
 	r.startAll(t, allRoles...)
-	r.stack.Simulator.SetPace(100 * time.Millisecond)
+	r.stack.Simulator.SetPace(200 * time.Millisecond)
 	a := r.full(t)
 	id := workflows.FullSyncID(a.requestID())
 	r.awaitPages(t, 8)
@@ -121,5 +122,42 @@ func TestFault05NATSKilledWhileControlsAreUnderWay(t *testing.T) {
 		r.awaitPages(t, 4)
 	}
 	r.stack.Simulator.SetPace(0)
+	r.judge(t, mended)
+}
+
+// The machine lost its power before the last messages were on disk. They are gone, and
+// whoever published them has to say so again; nothing else is lost, and the numbers that
+// are given out a second time mean nothing.
+func TestFault06TailOfTheCommandStreamLost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := newRig(t, options{natsDir: dir})
+	r.startAll(t, "worker", "notifier")
+	var all []*asked
+	for range 20 {
+		all = append(all, r.incremental(t))
+	}
+	last := all[len(all)-1]
+	r.nats.Kill()
+	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "SYNC_COMMANDS", "msgs", "*.blk"))
+	require.NoError(t, err)
+	require.Len(t, blocks, 1)
+	size, err := os.Stat(blocks[0])
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(blocks[0], size.Size()-100))
+	r.nats.restart(t)
+	require.Eventually(t, r.nc.IsConnected, patience, tick)
+	kept, err := r.read(t.Context(), "SYNC_COMMANDS")
+	require.NoError(t, err)
+	require.Len(t, kept, len(all)-1)
+	last.stored = false
+	mended := time.Now()
+	other := r.full(t) // it gets the number of the one that was lost
+	kept, err = r.read(t.Context(), "SYNC_COMMANDS")
+	require.NoError(t, err)
+	require.EqualValues(t, len(all), kept[len(kept)-1].sequence)
+	require.Equal(t, other.id, kept[len(kept)-1].ID)
+	r.start(t, "bridge")
+	require.NoError(t, r.publish(t.Context(), last, "sync.requested", `{"mode":"incremental"}`))
 	r.judge(t, mended)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -55,30 +56,39 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	r.startAll(t, "worker", "notifier")
-	between := startProxy(t, r.temporal.addr())
-	bridge := r.start(t, "bridge", "TEMPORAL_ADDRESS="+between.Listen)
+	first := r.start(t, "bridge")
 	r.firstSync(t)
+	first.stop(t)
 	var mended time.Time
-	for _, spoilt := range []struct{ kind, attributes string }{
-		{"limit_data", `{"bytes":1}`},   // the connection ends with the answer
-		{"timeout", `{"timeout":0}`},    // the answer never comes
-		{"reset_peer", `{"timeout":0}`}, // the connection is reset
+	for _, spoilt := range []struct {
+		kind, attributes string
+		arrives          bool
+	}{
+		{"latency", `{"latency":8000}`, true},  // the answer comes when nobody waits for it any more
+		{"timeout", `{"timeout":0}`, true},     // it never comes
+		{"limit_data", `{"bytes":1}`, false},   // the connection ends with it
+		{"reset_peer", `{"timeout":0}`, false}, // the connection is reset
 	} {
+		between := startProxy(t, r.temporal.addr())
+		bridge := r.start(t, "bridge", "TEMPORAL_ADDRESS="+between.Listen, failpoint.Variable+"=bridge/recorded=stop")
+		a := r.full(t)
+		bridge.awaitFrozen(t) // it is about to call Temporal
 		lines := len(bridge.Log.Lines())
 		between.spoil(t, spoilt.kind, "downstream", spoilt.attributes)
-		a := r.full(t)
-		require.Eventually(t, func() bool { return len(bridge.Log.Lines()) > lines }, patience, tick)
-		id := workflows.FullSyncID(a.requestID())
-		if spoilt.kind != "reset_peer" {
+		bridge.Thaw()
+		if spoilt.arrives {
 			require.Eventually(t, func() bool {
-				_, err := r.client.DescribeWorkflowExecution(t.Context(), id, "")
+				_, err := r.client.DescribeWorkflowExecution(t.Context(), workflows.FullSyncID(a.requestID()), "")
 				return err == nil
 			}, patience, tick, "Temporal has the request")
 		}
+		require.Eventually(t, func() bool { return len(bridge.Log.Lines()) > lines }, patience, tick, "the bridge knows no answer")
 		between.heal(t)
 		mended = time.Now()
 		r.settle(t)
+		bridge.stop(t)
 	}
+	r.start(t, "bridge")
 	r.judge(t, mended)
 }
 

@@ -1,3 +1,4 @@
 // Package process runs programs for tests that stop, kill and freeze them, and keeps
-// what they say. The fault tests use it for lazisync and for every server around it.
+// what they say. The end-to-end tests use it for lazisync, the fault tests also for every
+// server around it.
 package process

@@ -19,10 +19,15 @@ type Process struct {
 	err   error
 }
 
-// Start starts a program. What it writes goes to its log.
+// Start starts a program. What it writes goes to its log, unless the command says where.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Log: &Log{}, cmd: cmd, ended: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.Log, p.Log
+	if cmd.Stdout == nil {
+		cmd.Stdout = p.Log
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = p.Log
+	}
 	cmd.SysProcAttr = endsWithParent()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
