@@ -162,7 +162,7 @@ func oneRound(t *testing.T, options *natsd.Options, user, lacking, dir string) e
 	case lacking == "" && subject != "":
 		return fmt.Errorf("%s is refused", subject)
 	case lacking != "" && (subject == "" || !natsd.SubjectsCollide(subject, lacking)):
-		return fmt.Errorf("it is not needed, or its lack is not named: %q is, error %v", subject, err)
+		return fmt.Errorf("it is not needed, or its lack is not named: %q is, error %s", subject, fmt.Sprint(err))
 	}
 	return nil
 }

@@ -61,7 +61,8 @@ const (
 	maxRuns     = 500
 )
 
-// showState tells how fresh every table is, of one tenant with ?tenant=.
+// showState tells which tenants there are and how fresh every table is, of one tenant
+// with ?tenant=.
 func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 	states, err := g.Ledger.States(r.Context(), r.URL.Query().Get("tenant"))
 	if err != nil {
@@ -74,7 +75,7 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 			LastFullSync: moment(s.LastFullSync), LastIncrementalSync: moment(s.LastIncrementalSync),
 		})
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"states": views})
+	return writeJSON(w, http.StatusOK, map[string]any{"tenants": g.Tenants, "states": views})
 }
 
 // showRuns lists runs, the newest first, as many as ?limit= says.

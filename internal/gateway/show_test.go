@@ -15,7 +15,7 @@ import (
 func TestShowState(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	require.JSONEq(t, `{"states":[]}`, s.send(http.MethodGet, "/api/sync/state", "").body)
+	require.JSONEq(t, `{"tenants":["1001"],"states":[]}`, s.send(http.MethodGet, "/api/sync/state", "").body)
 	s.book.states = []ledger.State{
 		{TenantID: "1001", Entity: "customers", Records: 25000, Status: "completed", LastFullSync: today, LastIncrementalSync: today.Add(time.Minute)},
 		{TenantID: "1001", Entity: "jobs", Status: "running"},
@@ -23,7 +23,7 @@ func TestShowState(t *testing.T) {
 	got := s.send(http.MethodGet, "/api/sync/state?tenant=1001", "")
 	require.Equal(t, 200, got.status)
 	require.Equal(t, "application/json", got.header.Get("Content-Type"))
-	require.JSONEq(t, `{"states":[
+	require.JSONEq(t, `{"tenants":["1001"],"states":[
 		{"tenantId":"1001","entity":"customers","status":"completed","records":25000,
 		 "lastFullSync":"2026-03-01T12:00:00Z","lastIncrementalSync":"2026-03-01T12:01:00Z"},
 		{"tenantId":"1001","entity":"jobs","status":"running","records":0,"lastFullSync":null,"lastIncrementalSync":null}

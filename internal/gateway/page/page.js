@@ -105,11 +105,19 @@ function showStates(states) {
   if (!states.length) $('states').append(row(element('td', 'Nothing synced yet.', 'muted')));
 }
 
+// showTenants offers a choice where there is one; a request need not name the only tenant.
+function showTenants(tenants) {
+  if ($('tenant').options.length === tenants.length) return;
+  $('tenant').replaceChildren(...tenants.map(id => element('option', id)));
+  $('tenant').hidden = tenants.length < 2;
+}
+
 async function refresh() {
   try {
     const [r, s] = await Promise.all([call('GET', '/api/sync/runs?limit=20'), call('GET', '/api/sync/state')]);
     runs = r.runs;
     showRuns();
+    showTenants(s.tenants);
     showStates(s.states);
     $('login').hidden = true;
   } catch (error) {
@@ -123,10 +131,10 @@ function refreshSoon() {
   pending = setTimeout(refresh, 300);
 }
 
-async function act(button, path, done) {
+async function act(button, path, done, body) {
   button.disabled = true;
   try {
-    const answer = await call('POST', path);
+    const answer = await call('POST', path, body);
     notice(done + ', request ' + answer.requestId);
     refreshSoon();
   } catch (error) {
@@ -138,7 +146,8 @@ async function act(button, path, done) {
 
 for (const button of document.querySelectorAll('[data-start]')) {
   const mode = button.dataset.start;
-  button.addEventListener('click', () => act(button, '/sync/' + mode, mode + ' sync asked for'));
+  button.addEventListener('click', () =>
+    act(button, '/sync/' + mode, mode + ' sync asked for', $('tenant').hidden ? undefined : { tenantId: $('tenant').value }));
 }
 $('refresh').addEventListener('click', refresh);
 $('login').addEventListener('submit', async submitted => {
