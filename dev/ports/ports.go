@@ -57,7 +57,8 @@ func Listen(w Wish) (net.Listener, Port, error) {
 }
 
 // Free ports are looked for below those that systems give to outgoing connections:
-// one of these would often be taken again before whoever asked for it listens.
+// one of these would often be taken again before whoever asked for it listens. Each is
+// given to one process of ours at a time.
 const lowest, highest = 20_000, 32_000
 
 // listen listens on a port, or for 0 on a free one.
@@ -65,7 +66,11 @@ func listen(port int) (net.Listener, error) {
 	if port == 0 {
 		const tries = 100
 		for range tries {
-			if l, err := net.Listen("tcp", Addr(lowest+rand.IntN(highest-lowest))); err == nil {
+			candidate := lowest + rand.IntN(highest-lowest)
+			if !claim(candidate) {
+				continue
+			}
+			if l, err := net.Listen("tcp", Addr(candidate)); err == nil {
 				return l, nil
 			}
 		}

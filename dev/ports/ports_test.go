@@ -1,8 +1,12 @@
 package ports_test
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,5 +61,32 @@ func TestFreePortsDiffer(t *testing.T) {
 	for _, n := range numbers {
 		require.False(t, seen[n], "port %d came twice", n)
 		seen[n] = true
+	}
+}
+
+// Another process that asks for free ports is not given those that this one was given,
+// although nobody listens on them yet.
+func TestFreePortsAreGivenOnce(t *testing.T) {
+	t.Parallel()
+	const many = 300
+	if os.Getenv("LAZISYNC_TEST_FREE_PORTS") != "" {
+		numbers, err := ports.Free(many)
+		require.NoError(t, err)
+		fmt.Println("given", numbers)
+		return
+	}
+	ours, err := ports.Free(many)
+	require.NoError(t, err)
+	other := exec.Command(os.Args[0], "-test.run=^TestFreePortsAreGivenOnce$")
+	other.Env = append(os.Environ(), "LAZISYNC_TEST_FREE_PORTS=1")
+	out, err := other.CombinedOutput()
+	require.NoError(t, err, string(out))
+	_, list, found := strings.Cut(string(out), "given [")
+	require.True(t, found, string(out))
+	list, _, _ = strings.Cut(list, "]")
+	theirs := strings.Fields(list)
+	require.Len(t, theirs, many)
+	for _, port := range ours {
+		require.NotContains(t, theirs, strconv.Itoa(port))
 	}
 }
