@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -64,6 +65,16 @@ func schedule(seed int64, length time.Duration) (all []blow) {
 		all = append(all, b)
 	}
 	return all
+}
+
+func TestFaultScheduleFollowsTheSeed(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, schedule(7, time.Minute), schedule(7, time.Minute))
+	require.NotEqual(t, schedule(7, time.Minute), schedule(8, time.Minute))
+	long := schedule(7, time.Hour)
+	for _, victim := range victims {
+		require.True(t, slices.ContainsFunc(long, func(b blow) bool { return b.victim == victim }), victim)
+	}
 }
 
 func TestFault42EverythingKilledAtRandom(t *testing.T) {
