@@ -68,7 +68,7 @@ func (a answer) redirected() *Error {
 	if u, err := url.Parse(a.header.Get("Location")); err == nil && u.Host != "" {
 		to = u.Scheme + "://" + u.Host
 	}
-	e := a.fail(APIError, "redirects to %s, which is not followed; is the address of the API right?", clean(mask(to, a.secrets...), saidBytes))
+	e := a.fail(APIError, "redirects to %s, which is not followed; is the address of the API right?", clean(to, saidBytes, a.secrets...))
 	e.permanent = a.status != http.StatusFound && a.status != http.StatusSeeOther && a.status != http.StatusTemporaryRedirect
 	return e
 }
@@ -112,7 +112,7 @@ func (a answer) said() string {
 	if len(parts) == 0 {
 		return a.quote()
 	}
-	return clean(mask(strings.Join(parts, "; "), a.secrets...), saidBytes)
+	return clean(strings.Join(parts, "; "), saidBytes, a.secrets...)
 }
 
 // beginning shows how a body begins that is not what was asked for; not that of a
@@ -126,7 +126,7 @@ func (a answer) beginning() string {
 
 func (a answer) quote() string {
 	head := string(a.body[:min(len(a.body), searched)])
-	return fmt.Sprintf("%q", clean(mask(head, a.secrets...), quotedBytes))
+	return fmt.Sprintf("%q", clean(head, quotedBytes, a.secrets...))
 }
 
 // blamesFrom says whether a 400 can be about the parameter from. It is unless
@@ -154,7 +154,7 @@ func (c call) unanswered(ctx context.Context, err error, began []byte) error {
 	if errors.As(err, &outer) {
 		err = outer.Err
 	}
-	e := answer{call: c}.fail(APIError, "no complete answer: %s", clean(mask(err.Error(), c.secrets...), saidBytes))
+	e := answer{call: c}.fail(APIError, "no complete answer: %s", clean(err.Error(), saidBytes, c.secrets...))
 	if errors.Is(err, context.DeadlineExceeded) {
 		e.Message = fmt.Sprintf("no complete answer within %s", c.timeout)
 	}
@@ -185,15 +185,16 @@ func (c call) badAddress() *Error {
 }
 
 // clean makes text fit for one line of a log: white space becomes one space,
-// what does not print goes, and what is too long is cut.
-func clean(text string, most int) string {
-	text = strings.Join(strings.Fields(text), " ")
+// what does not print goes, secrets are masked, and what is too long is cut.
+func clean(text string, most int, secrets ...Secret) string {
+	text = strings.Join(strings.Fields(mask(text, secrets...)), " ")
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return -1
 	}, text)
+	text = mask(text, secrets...) // once more: what stood within one and does not print is gone
 	if len(text) <= most {
 		return text
 	}
