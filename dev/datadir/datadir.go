@@ -9,8 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 const (
@@ -52,7 +53,7 @@ func (e *InUseError) Error() string {
 // Dir is a folder that this process has locked.
 type Dir struct {
 	path    string
-	lock    *os.File
+	lock    *flock.Flock
 	started time.Time
 }
 
@@ -80,18 +81,15 @@ func Open(path string) (*Dir, error) {
 	return d, nil
 }
 
-func acquire(path string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+// acquire locks the folder. The lock goes with the process, however that ends.
+func acquire(path string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(path, lockFile))
+	locked, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
-	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
+	if locked {
 		return lock, nil
-	}
-	_ = lock.Close() // nothing was written
-	if !errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, fmt.Errorf("lock the data folder %s: %w", path, err)
 	}
 	state, err := readState(path)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -134,4 +135,32 @@ func TestNothingRunsWhereNothingIs(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, running)
 	require.NoDirExists(t, path, "asking leaves no trace")
+}
+
+// A child that was forked while the folder was open has the lock's descriptor until it
+// runs its program: closing that here is not enough to free the folder.
+func TestCloseFreesTheFolderWhileChildrenStart(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	done := make(chan struct{})
+	var starters sync.WaitGroup
+	for range 4 {
+		starters.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					_ = exec.Command("true").Run() // the fork is what matters
+				}
+			}
+		})
+	}
+	t.Cleanup(starters.Wait)
+	t.Cleanup(func() { close(done) })
+	for range 500 {
+		d, err := datadir.Open(path)
+		require.NoError(t, err)
+		require.NoError(t, d.Close())
+	}
 }

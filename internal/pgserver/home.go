@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
 // home is the folder that holds everything of one PostgreSQL.
@@ -130,16 +132,16 @@ func ownerOf(path string) int {
 
 // acquire locks the folder for this process. The kernel lets go of the lock when
 // the process ends, however it ends, so whoever holds it may stop leftovers.
-func (h home) acquire() (*os.File, error) {
-	f, err := os.OpenFile(h.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+func (h home) acquire() (*flock.Flock, error) {
+	lock := flock.New(h.lock())
+	locked, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the PostgreSQL folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close() // nothing was written
-		return nil, fmt.Errorf("%s is in use by another process: %w", h.dir, err)
+	if !locked {
+		return nil, fmt.Errorf("%s is in use by another process", h.dir)
 	}
-	return f, nil
+	return lock, nil
 }
 
 // StopOrphan stops the server kept under dir that was left running by a process
@@ -168,7 +170,7 @@ func Remove(ctx context.Context, dir string) error {
 }
 
 // openExisting locks the home of dir; without a dir the lock is nil, and so is the error.
-func openExisting(ctx context.Context, dir string) (home, *os.File, error) {
+func openExisting(ctx context.Context, dir string) (home, *flock.Flock, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return home{}, nil, nil
 	}

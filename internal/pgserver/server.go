@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Options say what to start. Only Dir is required.
@@ -46,7 +48,7 @@ type Server struct {
 	password string
 	options  Options
 
-	lock   *os.File
+	lock   *flock.Flock
 	cmd    *exec.Cmd
 	guard  *guard
 	exited chan struct{}
