@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lazi/lazisync/dev/fakeslack"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -118,5 +121,26 @@ func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
 			require.NotContains(t, done.out+done.errors, "hunter2")
 			require.NotContains(t, done.out+done.errors, "wrong-secret")
 		})
+	}
+}
+
+// While a command can come again, Temporal must still know the workflow that served it.
+func TestDoctorComparesTheNamespacesRetentionWithTheCommands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	for _, c := range []struct {
+		days int
+		want string
+	}{
+		{7, `FAIL +temporal namespace +%[1]s forgets closed workflows after 7 days, want more than the 7 days that commands are kept\n +mend: temporal operator namespace update --namespace %[1]s --retention 240h`},
+		{8, `ok +temporal namespace +%[1]s remembers closed workflows for 8 days, commands are kept for 7 days`},
+	} {
+		namespace := fmt.Sprintf("kept-%d-%s", c.days, w.tenant)
+		_, err := w.temporal.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+			Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(time.Duration(c.days) * 24 * time.Hour),
+		})
+		require.NoError(t, err)
+		done := w.runWith(t, []string{"TEMPORAL_NAMESPACE=" + namespace}, "doctor")
+		require.Regexp(t, fmt.Sprintf(c.want, namespace), done.out)
 	}
 }

@@ -104,6 +104,9 @@ func (s *Server) URL() string {
 	return strings.Replace(s.nats.ClientURL(), "//", "//"+s.user.String()+"@", 1)
 }
 
+// SyncAlways says whether JetStream has each message on disk before it acknowledges it.
+func (s *Server) SyncAlways() bool { return s.nats.JetStreamConfig().SyncAlways }
+
 // Stop closes all connections, writes what is open and returns when nothing of it runs.
 func (s *Server) Stop() {
 	s.nats.Shutdown()

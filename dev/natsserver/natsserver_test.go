@@ -42,6 +42,7 @@ func TestStreamsAreKept(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			s := start(t, natsserver.Options{Dir: dir, SyncAlways: syncAlways})
+			require.Equal(t, syncAlways, s.SyncAlways())
 			js := connect(t, s)
 			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "KEPT", Subjects: []string{"kept"}})
 			require.NoError(t, err)

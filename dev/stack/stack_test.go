@@ -69,6 +69,7 @@ func TestEverythingAnswersAndStopsAnswering(t *testing.T) {
 	}
 	s, err := Start(t.Context(), o)
 	require.NoError(t, err)
+	require.True(t, s.nats.SyncAlways(), "what is said to be stored survives a power failure")
 	require.ElementsMatch(t, []string{"PostgreSQL", "NATS", "Temporal", "Temporal UI", "ServiceTitan", "Slack"}, told)
 	for _, url := range []string{s.TemporalUIURL(), s.Slack.MessagesURL(), s.Variable("SERVICETITAN_API_URL") + "/_admin/stats"} {
 		response, err := http.Get(url)
