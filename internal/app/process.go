@@ -164,5 +164,5 @@ func (p *process) jobs(role Role) (jobs []job, at Started, err error) {
 		return nil, at, err
 	}
 	at.Admin = addr
-	return append(jobs, admin), at, nil
+	return append(jobs, admin, p.tellDrift(role)), at, nil
 }

@@ -1,0 +1,37 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+)
+
+// A stream that somebody changed by hand is told about at start, and left alone.
+func TestARoleTellsWhatIsNotAsDeclared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	commands, err := w.js.Stream(t.Context(), "SYNC_COMMANDS")
+	require.NoError(t, err)
+	config := commands.CachedInfo().Config
+	config.Discard = jetstream.DiscardOld
+	_, err = w.js.UpdateStream(t.Context(), config)
+	require.NoError(t, err)
+
+	p := w.start(t, "notifier")
+	told := func() (all []string) {
+		for _, line := range p.log.Lines() {
+			if strings.Contains(line, "not as declared") {
+				all = append(all, line)
+			}
+		}
+		return all
+	}
+	require.Eventually(t, func() bool { return len(told()) > 0 }, patience, tick)
+	require.Len(t, told(), 1)
+	require.Contains(t, told()[0], `"object":"stream SYNC_COMMANDS","field":"discard","got":"DiscardOld","want":"DiscardNew"`)
+	info, err := commands.Info(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, jetstream.DiscardOld, info.Config.Discard, "only migrate applies what is declared")
+}
