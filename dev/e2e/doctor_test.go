@@ -60,6 +60,21 @@ func TestDoctorFindsAHealthySystemFine(t *testing.T) {
 	_, err := w.stack.Slack.Await(t.Context(), func(fakeslack.Message) bool { return true })
 	require.NoError(t, err)
 	require.Len(t, w.stack.Slack.Messages(), 1, "of the sync; the doctor tells nobody")
+
+	for role, c := range map[string]struct{ with, without []string }{
+		"bridge":   {[]string{"database", "temporal", "consumer SYNC_COMMANDS/bridge-requests"}, []string{"slack webhook", "tenant " + w.tenant, "gateway"}},
+		"worker":   {[]string{"database", "temporal", "tenant " + w.tenant}, []string{"slack webhook", "consumer SYNC_EVENTS/notifier", "gateway"}},
+		"gateway":  {[]string{"database", "temporal", "webhooks of tenant " + w.tenant}, []string{"slack webhook", "tenant " + w.tenant}},
+		"notifier": {[]string{"slack webhook", "consumer SYNC_EVENTS/notifier"}, []string{"database", "temporal", "tenant " + w.tenant, "gateway"}},
+	} {
+		found := w.examine(t, 0, "--role", role)
+		for _, check := range c.with {
+			require.Contains(t, found, check, role)
+		}
+		for _, check := range c.without {
+			require.NotContains(t, found, check, role)
+		}
+	}
 }
 
 func TestDoctorNamesTheMend(t *testing.T) {
