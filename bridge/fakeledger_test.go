@@ -19,6 +19,7 @@ type fakeLedger struct {
 	controls map[string]*ledger.Control
 	runs     []*ledger.Run
 	pruned   int
+	kept     time.Duration
 
 	sideTables int
 }
@@ -271,7 +272,7 @@ func (f *fakeLedger) DropSideTables(context.Context) (dropped int, err error) {
 	return dropped, err
 }
 
-func (f *fakeLedger) Prune(context.Context, time.Duration) (int64, error) {
-	f.pruned++
+func (f *fakeLedger) Prune(_ context.Context, keep time.Duration) (int64, error) {
+	f.pruned, f.kept = f.pruned+1, keep
 	return 0, nil
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // Mends are all of them.
-var Mends = []string{mendedRequests, mendedRuns, mendedOutcomes, mendedControls, mendedPruned}
+var Mends = []string{mendedRequests, mendedRuns, mendedOutcomes, mendedControls, mendedSides, mendedPruned}
 
 // RunReconciler reconciles until the context ends. A round that fails is logged:
 // the next one starts from the ledger again.

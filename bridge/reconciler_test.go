@@ -188,6 +188,7 @@ func TestSideTablesThatAreLeftAreDropped(t *testing.T) {
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
 	require.Equal(t, map[string]int{"side tables dropped": 2}, mended)
+	require.Contains(t, bridge.Mends, "side tables dropped", "counted from zero")
 }
 
 func TestPruneOnceADay(t *testing.T) {
@@ -197,6 +198,7 @@ func TestPruneOnceADay(t *testing.T) {
 		require.NoError(t, w.reconcile())
 	}
 	require.Equal(t, 1, w.ledger.pruned)
+	require.Equal(t, 90*24*time.Hour, w.ledger.kept)
 	w.now = w.now.Add(24 * time.Hour)
 	require.NoError(t, w.reconcile())
 	require.Equal(t, 2, w.ledger.pruned)

@@ -11,9 +11,7 @@ import (
 )
 
 func (c *cli) deadletter() *cobra.Command {
-	cmd := &cobra.Command{Use: "deadletter", Short: "List, show and replay rejected events"}
-	cmd.AddCommand(c.deadletterList(), c.deadletterShow(), c.deadletterReplay())
-	return cmd
+	return group("deadletter", "List, show and replay rejected events", c.deadletterList(), c.deadletterShow(), c.deadletterReplay())
 }
 
 func (c *cli) deadletterList() *cobra.Command {

@@ -82,6 +82,17 @@ func newRoot(c *cli) *cobra.Command {
 	return root
 }
 
+// group is a command that only has others below it. By itself it shows them; cobra would
+// do so for a misspelt one, too, as if nothing were wrong.
+func group(use, short string, below ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(below...)
+	return cmd
+}
+
 // load reads the configuration a role needs.
 func (c *cli) load(role app.Role) (*app.Config, error) {
 	cfg, err := app.Load(c.environ, role)

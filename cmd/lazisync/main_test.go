@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,6 +54,24 @@ func TestBadConfigurationExitsWithTwoAndNamesEveryProblem(t *testing.T) {
 		"DATABASE_URL: not set",
 		"SERVICETITAN_APP_KEY: not set",
 	} {
+		require.Contains(t, stderr, want)
+	}
+}
+
+// What shows only when a role starts is wrong configuration all the same.
+func TestARoleThatCannotStartAsConfiguredExitsWithTwo(t *testing.T) {
+	t.Parallel()
+	noCertificate := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(noCertificate, []byte("nothing"), 0o600))
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	for variable, want := range map[string]string{
+		"NATS_TLS_CA=" + noCertificate:        "NATS_TLS_CA: " + noCertificate + " holds no certificate in PEM form",
+		"ADMIN_ADDR=" + taken.Addr().String(): "ADMIN_ADDR: listen tcp " + taken.Addr().String(),
+	} {
+		code, _, stderr := lazisync(t, []string{"NATS_URL=nats://127.0.0.1:1", variable}, "notifier")
+		require.Equal(t, 2, code, stderr)
 		require.Contains(t, stderr, want)
 	}
 }

@@ -22,7 +22,7 @@ func (c *cli) role(role app.Role, short string) *cobra.Command {
 func (c *cli) migrate() *cobra.Command {
 	var finish bool
 	cmd := &cobra.Command{
-		Use: "migrate", Short: "Declare streams and consumers, migrate the database", Args: cobra.NoArgs,
+		Use: "migrate", Short: "Migrate the database, declare streams and consumers, apply schedules", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load(app.MigrateRole)
 			if err != nil {

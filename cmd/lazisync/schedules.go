@@ -10,14 +10,12 @@ import (
 )
 
 func (c *cli) schedules() *cobra.Command {
-	cmd := &cobra.Command{Use: "schedules", Short: "List, pause, resume and trigger scheduled syncs"}
-	cmd.AddCommand(
+	return group("schedules", "List, pause, resume and trigger scheduled syncs",
 		c.schedulesList(),
 		c.schedulesChange("pause", "Keep a schedule from asking for syncs", app.PauseSchedule),
 		c.schedulesChange("resume", "Let a paused schedule go on", app.ResumeSchedule),
 		c.schedulesTrigger(),
 	)
-	return cmd
 }
 
 func (c *cli) schedulesList() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/gateway"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -88,7 +89,7 @@ func Load(environ []string, role Role) (*Config, error) {
 	} else if c.tenant.ID != "" {
 		c.Tenants = []Tenant{c.tenant}
 	}
-	for _, problem := range []string{c.NATS.TLS.problem("NATS_TLS_"), c.Temporal.TLS.problem("TEMPORAL_TLS_")} {
+	for _, problem := range []string{c.NATS.TLS.problem("NATS_TLS_"), c.Temporal.TLS.problem("TEMPORAL_TLS_"), c.openGateway(role)} {
 		if problem != "" {
 			problems = append(problems, problem)
 		}
@@ -97,6 +98,17 @@ func Load(environ []string, role Role) (*Config, error) {
 		return nil, problems
 	}
 	return c, nil
+}
+
+// openGateway says what is wrong with a gateway that others could reach and anyone use.
+func (c *Config) openGateway(role Role) string {
+	if role.Name != GatewayRole.Name && role.Name != ServeRole.Name || c.HTTP.Addr == "" || c.Value("API_TOKENS").Text != "" {
+		return ""
+	}
+	if err := gateway.CheckAddr(c.HTTP.Addr, nil); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // load sets one variable and says what is wrong with it, if anything.

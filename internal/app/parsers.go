@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/notify"
 	"github.com/lazi/lazisync/internal/servicetitan"
 )
 
@@ -204,7 +205,7 @@ func timezone(t *Tenant, text string) (err error) {
 }
 
 func slackURL(c *Config, text string) error {
-	if !isWebURL(text) {
+	if !isSlackURL(text) {
 		return errors.New("the https address of a Slack incoming webhook")
 	}
 	c.Slack.WebhookURL = Secret(text)
@@ -217,7 +218,7 @@ func slackURLs(c *Config, text string) error {
 		return errors.New("#channel=https://…, separated by commas")
 	}
 	for _, u := range pairs {
-		if !isWebURL(string(u)) {
+		if !isSlackURL(string(u)) {
 			return errors.New("#channel=https://…, separated by commas")
 		}
 	}
@@ -280,6 +281,11 @@ func namedSecrets(text string) (map[string]Secret, error) {
 		out[name] = Secret(value)
 	}
 	return out, nil
+}
+
+func isSlackURL(text string) bool {
+	_, err := notify.NewSlack(notify.SlackOptions{URL: text})
+	return err == nil
 }
 
 func isWebURL(text string) bool {

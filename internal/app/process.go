@@ -37,18 +37,19 @@ type Started struct {
 
 // Run runs a role until ctx ends, then stops it within 30 seconds: nothing new is
 // taken, what is under way is finished, and the connections close last. It connects
-// for as long as it takes; /readyz says what is missing. started, if not nil, is told
+// for as long as it takes; /readyz says what is missing. What keeps it from starting is
+// in the configuration, such as an address that is taken. started, if not nil, is told
 // where it listens.
 func Run(ctx context.Context, cfg *Config, role Role, log zerolog.Logger, started func(Started)) error {
 	p := &process{cfg: cfg, log: log.With().Str("role", role.Name).Logger(), metrics: newMetrics()}
 	if err := p.open(ctx, role); err != nil {
 		p.close()
-		return err
+		return usage(err)
 	}
 	defer p.close()
 	jobs, at, err := p.jobs(role)
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	if started != nil {
 		started(at)
