@@ -18,9 +18,6 @@ const (
 	heartbeatEvery = 500 * time.Millisecond
 	// progressEvery is the least time between two progress events of one entity.
 	progressEvery = time.Second
-	// progressRequests is how many requests a progress event names at most; it comes
-	// too often to go out in parts.
-	progressRequests = 500
 )
 
 // reporter tells the world how far a slice is: heartbeats to Temporal, progress
@@ -48,9 +45,7 @@ type reporter struct {
 
 func newReporter(ctx context.Context, p Publisher, run ledger.Run, entity string, budget func() time.Duration) *reporter {
 	data := events.ProgressData{RunData: run.CommonData(), Entity: entity, Phase: events.PhaseQueued}
-	if len(data.Requests) > progressRequests {
-		data.Requests = data.Requests[:progressRequests]
-	}
+	data.Requests = events.SplitRequests(data.Requests)[0] // it comes too often to go out in parts
 	r := &reporter{
 		publisher: p, source: run, data: data, began: time.Now(), moved: time.Now(), budget: budget,
 		stop: make(chan struct{}), done: make(chan struct{}),

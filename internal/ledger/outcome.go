@@ -16,9 +16,6 @@ const (
 	// WithdrawnPrefix begins the FirstRunID of a run that exists only in the
 	// ledger: it holds the outcome of one request withdrawn from its pass.
 	WithdrawnPrefix = "withdrawn/"
-
-	// requestsPerEvent keeps an event far below what a NATS server takes.
-	requestsPerEvent = 500
 )
 
 // outcomes ties each outcome to the event that tells of it.
@@ -48,17 +45,22 @@ func (r Run) TemporalRunID() string {
 // CommonData holds the fields that every event about the run carries, naming
 // all its requests. Events that may name many are made in parts, by StartedEvents
 // and OutcomeEvents.
-func (r Run) CommonData() events.RunData { return r.common(r.Requests) }
+func (r Run) CommonData() events.RunData { return r.common(r.refs()) }
 
-func (r Run) common(requests []Request) events.RunData {
-	refs := make([]events.RequestRef, len(requests))
-	for i, request := range requests {
-		refs[i] = events.RequestRef{RequestID: request.ID, Source: request.Source, ID: request.EventID}
-	}
+func (r Run) common(requests []events.RequestRef) events.RunData {
 	return events.RunData{
 		TenantID: r.TenantID, Mode: r.Mode, WorkflowID: r.WorkflowID, RunID: r.TemporalRunID(),
-		RunNumber: r.Number, Entities: r.Entities, Requests: refs,
+		RunNumber: r.Number, Entities: r.Entities, Requests: requests,
 	}
+}
+
+// refs names the requests.
+func (r Run) refs() []events.RequestRef {
+	refs := make([]events.RequestRef, len(r.Requests))
+	for i, request := range r.Requests {
+		refs[i] = events.RequestRef{RequestID: request.ID, Source: request.Source, ID: request.EventID}
+	}
+	return refs
 }
 
 // Traceparent is that of the first request that has one: a run serves many and
@@ -147,15 +149,12 @@ func tell[T any](r Run, t events.Type[T], at time.Time, data func(part) T) ([]ev
 // tellAgain is tell for what may happen several times in a run: suffix tells the
 // times apart.
 func tellAgain[T any](r Run, t events.Type[T], suffix string, at time.Time, data func(part) T) ([]events.Event, error) {
-	chunks := slices.Collect(slices.Chunk(r.Requests, requestsPerEvent))
-	if len(chunks) == 0 {
-		chunks = [][]Request{nil} // every request was withdrawn: the run is told of all the same
-	}
-	told := make([]events.Event, len(chunks))
-	for i, requests := range chunks {
+	parts := events.SplitRequests(r.refs()) // one even where every request was withdrawn: the run is told of all the same
+	told := make([]events.Event, len(parts))
+	for i, requests := range parts {
 		p, id := part{common: r.common(requests)}, fmt.Sprintf("%d/%s%s", r.Number, t.Name, suffix)
-		if len(chunks) > 1 {
-			p.number, p.of = i+1, len(chunks)
+		if len(parts) > 1 {
+			p.number, p.of = i+1, len(parts)
 			id = fmt.Sprintf("%s/%d", id, p.number)
 		}
 		event, err := t.New(events.Attributes{

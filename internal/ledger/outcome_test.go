@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +122,30 @@ func TestManyRequestsAreToldInParts(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, started, parts)
 	}
+}
+
+// Identities may be long, and JSON writes some letters as six: an outcome that no server
+// takes would never be told.
+func TestPartsFitWhatAServerTakes(t *testing.T) {
+	t.Parallel()
+	run := decided()
+	for n := range 500 {
+		source := "/" + strings.Repeat("&", 255)
+		id := fmt.Sprintf("%s%03d", strings.Repeat("<", 253), n)
+		run.Requests = append(run.Requests, ledger.Request{ID: events.RequestID(source, id), Source: source, EventID: id})
+	}
+	told, err := run.OutcomeEvents()
+	require.NoError(t, err)
+	named := 0
+	for _, event := range told {
+		encoded, err := events.Encode(event)
+		require.NoError(t, err)
+		require.Less(t, len(encoded), events.MaxSize)
+		data, err := events.Completed.Data(event)
+		require.NoError(t, err)
+		named += len(data.Requests)
+	}
+	require.Equal(t, 500, named)
 }
 
 func TestStartedEvents(t *testing.T) {
