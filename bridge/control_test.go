@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,6 +185,19 @@ func TestWithdraw(t *testing.T) {
 	for _, run := range w.ledger.runs[2:] {
 		require.True(t, run.Published)
 	}
+}
+
+// A command may be long; an outcome with all that it says of itself could not be told.
+func TestWhatAControlSaysIsCutToWhatAnEventCarries(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	long := strings.Repeat("x", 100_000)
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "i1", Reason: long, Actor: long})))
+	require.Equal(t, long[:999]+"…", told(t, w, events.Cancelled)[0].Reason)
+	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "incremental-sync-985", Actor: long})))
+	signal, ok := w.temporal.signals["incremental-sync-985"][0].Payload.(workflows.ControlSignal)
+	require.True(t, ok)
+	require.Equal(t, long[:999]+"…", signal.Actor)
 }
 
 func TestBadControls(t *testing.T) {

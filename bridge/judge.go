@@ -10,6 +10,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
 )
 
 // everything, as the only entity of a request, means all there are.
@@ -123,7 +124,8 @@ func (b *Bridge) control(m events.Message) (events.Event, ledger.Control, error)
 	}
 	return event, ledger.Control{
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(),
-		Action: data.Action, WorkflowID: data.WorkflowID, Target: data.RequestID, Reason: data.Reason, Actor: data.Actor,
+		Action: data.Action, WorkflowID: data.WorkflowID, Target: data.RequestID,
+		Reason: workflows.Clip(data.Reason), Actor: workflows.Clip(data.Actor),
 		Sequence: order(m), Message: m, State: ledger.ControlPending, ReceivedAt: b.Now().UTC(),
 	}, nil
 }

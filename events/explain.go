@@ -53,6 +53,8 @@ func (s *schema) explainKeyword(e *jsonschema.ValidationError, data any) ([]Fiel
 		return one(show(value), s.describe(node))
 	case *kind.MinLength:
 		return one(show(value), "a text that is not empty")
+	case *kind.MaxLength:
+		return one(fmt.Sprintf("a text of %d characters", k.Got), fmt.Sprintf("at most %d", k.Want))
 	case *kind.MinItems:
 		return one("an empty list", worded(node, "minItems", "at least one"))
 	case *kind.MaxItems:

@@ -9,8 +9,8 @@ import (
 
 func TestClip(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "not needed", clip("not needed"))
-	require.Equal(t, "ab", clip("a\x00b"))
-	require.Equal(t, "a\uFFFDb", clip("a\xffb"))
-	require.Equal(t, strings.Repeat("ü", 999)+"…", clip(strings.Repeat("ü", 400_000)))
+	require.Equal(t, "not needed", Clip("not needed"))
+	require.Equal(t, "ab", Clip("a\x00b"))
+	require.Equal(t, "a\uFFFDb", Clip("a\xffb"))
+	require.Equal(t, strings.Repeat("ü", 999)+"…", Clip(strings.Repeat("ü", 400_000)))
 }

@@ -72,7 +72,7 @@ func decodeControl(raw converter.RawValue) ControlSignal {
 }
 
 func (r *run) apply(s received) {
-	s.Reason, s.Actor = clip(s.Reason), clip(s.Actor)
+	s.Reason, s.Actor = Clip(s.Reason), Clip(s.Actor)
 	if s.ID != "" {
 		if slices.Contains(r.Seen, s.ID) {
 			return
@@ -102,8 +102,9 @@ func (r *run) apply(s received) {
 	}
 }
 
-// clip keeps what a signal sent by hand may say within what an event can carry.
-func clip(text string) string {
+// Clip keeps what people say, in a control or a signal sent by hand, within what an event
+// can carry: a thousand characters.
+func Clip(text string) string {
 	const longest = 1000
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
 	if runes := []rune(text); len(runes) > longest {

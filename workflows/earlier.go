@@ -171,7 +171,7 @@ func (e *earlier) queue(action events.Action, s ControlSignal) {
 	e.Controls++
 	c := activities.EarlierControl{
 		Workflow: e.Self, Ordinal: e.Controls, Action: action, RequestID: e.Asked.RequestID,
-		Reason: clip(s.Reason), Actor: clip(s.Actor),
+		Reason: Clip(s.Reason), Actor: Clip(s.Actor),
 	}
 	if c.Actor == "" {
 		c.Actor = "workflow " + e.Self.WorkflowID
