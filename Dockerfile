@@ -10,8 +10,10 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG TARGETOS
 ARG TARGETARCH
+ARG VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w" -o /lazisync ./cmd/lazisync
+    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
+    -ldflags="-s -w -X github.com/lazi/lazisync/internal/app.version=$VERSION" -o /lazisync ./cmd/lazisync
 
 # CA certificates, time zones, a user that is not root, and nothing else: no shell.
 FROM gcr.io/distroless/static-debian12:nonroot

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -62,11 +63,13 @@ func newRoot(c *cli) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lazisync",
 		Short:         "Keeps a PostgreSQL copy of a ServiceTitan tenant fresh",
+		Version:       fmt.Sprintf("%s (%s, %s/%s)", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
 		PersistentPreRun: func(*cobra.Command, []string) { c.understood = true },
 	}
+	root.SetVersionTemplate("lazisync {{.Version}}\n")
 	root.AddCommand(
 		c.role(app.ServeRole, "Run all four roles in one process"),
 		c.role(app.BridgeRole, "Turn events into workflows, answer them, mend what a crash left"),

@@ -84,6 +84,13 @@ func TestUnknownCommandFails(t *testing.T) {
 	require.Contains(t, stderr, "serve")
 }
 
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := lazisync(t, nil, "--version")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `^lazisync \S+ \(go1\.\d+\S*, \w+/\w+\)\n$`, stdout)
+}
+
 func TestHelpNamesEveryCommand(t *testing.T) {
 	t.Parallel()
 	code, stdout, _ := lazisync(t, nil, "--help")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,7 +56,9 @@ func TestTheImageIsStaticAndNotRoot(t *testing.T) {
 	require.Contains(t, variables(build), "GOTOOLCHAIN=local")
 	runs := of[*instructions.RunCommand](build)
 	last := strings.Join(runs[len(runs)-1].CmdLine, " ")
-	require.Contains(t, last, `go build -trimpath -ldflags="-s -w" -o /lazisync ./cmd/lazisync`)
+	require.Contains(t, last, `go build -trimpath`)
+	require.Contains(t, last, `-ldflags="-s -w `+stamp+`$VERSION" -o /lazisync ./cmd/lazisync`)
+	require.NotEmpty(t, of[*instructions.ArgCommand](build), "VERSION is known where it is used")
 
 	require.Equal(t, "gcr.io/distroless/static-debian12:nonroot", image.BaseName)
 	require.Empty(t, of[*instructions.RunCommand](image), "there is no shell")
@@ -89,6 +92,9 @@ func variables(stage instructions.Stage) (list []string) {
 	return list
 }
 
+// stamp is the flag of the linker that gives the binary its version.
+const stamp, stamped = "-X github.com/lazi/lazisync/internal/app.version=", "1.2.3-test"
+
 // binary is lazisync as the image has it, but for this machine, and with the paths and
 // symbols that other builds have, whose packages it then need not compile again.
 var binary = sync.OnceValues(func() (string, error) {
@@ -97,7 +103,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(binaryDir, "lazisync")
-	build := exec.Command("go", "build", "-o", path, "./cmd/lazisync")
+	build := exec.Command("go", "build", "-ldflags", stamp+stamped, "-o", path, "./cmd/lazisync")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	build.Stderr = os.Stderr
 	return path, build.Run()
@@ -195,6 +201,23 @@ func startRole(t *testing.T, name string, environ ...string) *role {
 		require.Fail(t, "lazisync "+name+" ended")
 	}
 	return r
+}
+
+func TestTheImageKnowsItsVersion(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), path, "--version").Output()
+	require.NoError(t, err)
+	require.Regexp(t, `^lazisync `+regexp.QuoteMeta(stamped)+` \(go1\.`, string(out))
+
+	notifier := startRole(t, "notifier", "NATS_URL=nats://127.0.0.1:1")
+	response, err := http.Get("http://" + notifier.admin + "/metrics")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	metrics, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Regexp(t, `lazisync_build_info\{goversion="go1\.[^"]*",version="`+regexp.QuoteMeta(stamped)+`"\} 1`, string(metrics))
 }
 
 // healthcheck is what the container's health check runs.

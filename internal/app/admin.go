@@ -47,9 +47,9 @@ func (p *process) metricsHandler() http.Handler {
 	return promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{})
 }
 
-// newMetrics is a registry with what every Go process tells of itself.
+// newMetrics is a registry with what every Go process tells of itself, and our version.
 func newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	return r
 }

@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg *Config, role Role, log zerolog.Logger, starte
 	if started != nil {
 		started(at)
 	}
-	p.log.Info().Str("admin", at.Admin).Str("gateway", at.Gateway).Msg("started")
+	p.log.Info().Str("version", Version()).Str("admin", at.Admin).Str("gateway", at.Gateway).Msg("started")
 	g, ctx := errgroup.WithContext(ctx)
 	for _, job := range jobs {
 		g.Go(func() error { return job(ctx) })
@@ -99,6 +99,7 @@ func newSource(cfg *Config, pool servicetitan.Pool, log zerolog.Logger) *service
 	}
 	return servicetitan.New(servicetitan.Options{
 		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Pool: pool, Logger: log,
+		UserAgent: "lazisync/" + Version(),
 	})
 }
 
