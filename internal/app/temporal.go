@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
@@ -76,6 +77,7 @@ func (p *process) workOnce(ctx context.Context) error {
 	control := options
 	control.DisableWorkflowWorker = true
 	control.MaxConcurrentActivityExecutionSize = controlSlots
+	control.Interceptors = []interceptor.WorkerInterceptor{&activities.Lives{}}
 	options.MaxConcurrentActivityExecutionSize = pageSlots
 	options.MaxConcurrentWorkflowTaskExecutionSize = workflowSlots
 
