@@ -50,12 +50,13 @@ type rig struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
 
-	mu       sync.Mutex
-	roles    []*role
-	asked    []*asked // every command that was published
-	archived []event  // of streams that were wiped
-	changing bool     // records changed after the first sync
-	patience time.Duration
+	mu        sync.Mutex
+	roles     []*role
+	asked     []*asked // every command that was published
+	archived  []event  // of streams that were wiped
+	changing  bool     // records changed after the first sync
+	natsUsers func() string
+	patience  time.Duration
 }
 
 // options of a rig. The zero value is a small company and the shared servers.
@@ -65,6 +66,8 @@ type options struct {
 	ownTemporal        bool
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
+	natsUsers          func() string // in the words of a NATS configuration, asked at each start and reload; nil lets everybody in
+	natsCreds          string        // file with the credentials of the rig itself
 	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
 	environ            []string      // what lazisync is configured with besides
 }
@@ -84,6 +87,7 @@ func newRig(t *testing.T, o options) *rig {
 		o.natsDir = t.TempDir()
 	}
 	r.nats = newServer(t, serverOptions{Kind: natsKind, Data: o.natsDir})
+	r.configureNATS(t, o.natsUsers)
 	r.nats.run(t)
 	databaseURL := r.startDatabase(t, o)
 	r.startTemporal(t, o)
@@ -104,7 +108,7 @@ func newRig(t *testing.T, o options) *rig {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.stack.Stop()) })
 	t.Cleanup(r.endRoles)
-	r.connect(t, databaseURL)
+	r.connect(t, databaseURL, o.natsCreds)
 	r.migrate(t)
 	r.shortenAckWait(t, o.ackWait)
 	return r
@@ -148,7 +152,7 @@ func (r *rig) startTemporal(t *testing.T, o options) {
 }
 
 // connect connects to everything as other systems do.
-func (r *rig) connect(t *testing.T, databaseURL string) {
+func (r *rig) connect(t *testing.T, databaseURL, natsCreds string) {
 	t.Helper()
 	var err error
 	r.store, err = store.Open(t.Context(), databaseURL, store.Options{Application: "oracle"})
@@ -162,8 +166,11 @@ func (r *rig) connect(t *testing.T, databaseURL string) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(r.client.Close)
-	r.nc, err = nats.Connect("nats://"+r.nats.addr(), nats.MaxReconnects(-1), nats.ReconnectWait(tick), nats.ReconnectBufSize(-1),
-		nats.PingInterval(2*time.Second))
+	how := []nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(tick), nats.ReconnectBufSize(-1), nats.PingInterval(2 * time.Second)}
+	if natsCreds != "" {
+		how = append(how, nats.UserCredentials(natsCreds))
+	}
+	r.nc, err = nats.Connect("nats://"+r.nats.addr(), how...)
 	require.NoError(t, err)
 	t.Cleanup(r.nc.Close)
 	r.js, err = jetstream.New(r.nc)

@@ -33,6 +33,7 @@ const (
 type serverOptions struct {
 	Kind               string
 	Data               string // folder of NATS, file of Temporal
+	Config             string // file with the configuration of NATS, read again at SIGHUP; "" for the usual one
 	Port               int
 	ContinueAsNewAfter int
 }
@@ -118,6 +119,9 @@ func startServer(ctx context.Context, o serverOptions) (end func() error, err er
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel).With().Timestamp().Logger()
 	switch o.Kind {
 	case natsKind:
+		if o.Config != "" {
+			return startConfigured(ctx, o)
+		}
 		s, err := natsserver.Start(ctx, natsserver.Options{Dir: o.Data, Port: o.Port, Log: log})
 		if err != nil {
 			return nil, err

@@ -43,8 +43,9 @@ type Handler func(ctx context.Context, batch []*Message) error
 
 // Batches fetches from a durable consumer and hands over what is there, one
 // batch after another, until ctx is done; the batch in hand is finished first.
-// A lost connection, a deleted consumer or a missing stream is logged once and
-// waited for: only a consumer that is not declared is an error.
+// A lost connection, a deleted consumer, a missing stream or a user who may not
+// acknowledge is logged once and waited for: only a consumer that is not declared is an
+// error.
 func (c *Conn) Batches(ctx context.Context, consumer string, o BatchOptions, handle Handler) error {
 	stream, ok := streamOfConsumer(consumer)
 	if !ok {
@@ -76,6 +77,7 @@ type batchLoop struct {
 	options  BatchOptions
 	handle   Handler
 
+	mayAck         bool   // proved since something last went wrong
 	fetchFailures  uint64 // in a row
 	handleFailures uint64 // in a row
 }
@@ -83,7 +85,7 @@ type batchLoop struct {
 // round is one fetch and, if there is anything, one call of the handler.
 func (l *batchLoop) round(ctx context.Context) {
 	started := time.Now()
-	raw, err := l.conn.pull(ctx, l.stream, l.consumer, l.options.Max, l.options.Wait)
+	raw, err := l.fetch(ctx)
 	if err != nil {
 		l.fetchFailed(ctx, err)
 		return
@@ -99,6 +101,7 @@ func (l *batchLoop) round(ctx context.Context) {
 		return
 	}
 	if err := l.work(ctx, l.deliveries(raw)); err != nil {
+		l.mayAck = false
 		l.handleFailures++
 		if l.conn.quiet.allow(l.consumer + " handler " + err.Error()) {
 			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("batch failed")
@@ -107,6 +110,18 @@ func (l *batchLoop) round(ctx context.Context) {
 		return
 	}
 	l.handleFailures = 0
+}
+
+// fetch asks for messages. What cannot be acknowledged is not asked for: it would be
+// worked on again and again, and nobody would hear why.
+func (l *batchLoop) fetch(ctx context.Context) ([]*nats.Msg, error) {
+	if !l.mayAck {
+		if err := l.conn.MayAcknowledge(ctx, l.consumer); err != nil {
+			return nil, err
+		}
+		l.mayAck = true
+	}
+	return l.conn.pull(ctx, l.stream, l.consumer, l.options.Max, l.options.Wait)
 }
 
 // pause waits until it is worth fetching again.
@@ -191,6 +206,7 @@ func (l *batchLoop) fetchFailed(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
+	l.mayAck = false
 	l.fetchFailures++
 	err = l.diagnose(ctx, err)
 	if l.conn.quiet.allow(l.consumer + " " + err.Error()) {

@@ -123,7 +123,7 @@ func checkURLs(list string) error {
 }
 
 // Ready says why messages cannot flow, or nil: connected, every stream there but
-// the one that may be lost, and the consumers named.
+// the one that may be lost, and the consumers named, which we may acknowledge for.
 func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
@@ -140,6 +140,9 @@ func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 	}
 	for _, name := range consumers {
 		if err := c.consumerReady(ctx, name); err != nil {
+			return err
+		}
+		if err := c.MayAcknowledge(ctx, name); err != nil {
 			return err
 		}
 	}

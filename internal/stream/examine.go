@@ -15,8 +15,10 @@ import (
 // to be stored in, where another takes its subject.
 const codeOtherStream jetstream.ErrorCode = 10060
 
-// noStream is the name of no stream.
-const noStream = "LAZISYNC_NO_SUCH_STREAM"
+const (
+	noStream   = "LAZISYNC_NO_SUCH_STREAM" // the name of no stream
+	noSequence = 1 << 62                   // the number of no message
+)
 
 // probeTimeout is for an answer that does not come where a permission lacks.
 const probeTimeout = 2 * time.Second
@@ -119,23 +121,27 @@ func (c *Conn) MayPublish(ctx context.Context, subject string) error {
 
 // MayAcknowledge says why this user cannot acknowledge what a consumer delivers, or
 // nil. Without that permission every acknowledgement is lost without an error. What is
-// sent is a sign of life for a message that does not exist.
+// sent is a sign of life for a message that does not exist, and only who may acknowledge
+// gets an answer to it.
 func (c *Conn) MayAcknowledge(ctx context.Context, consumer string) error {
 	stream, ok := streamOfConsumer(consumer)
 	if !ok {
 		return fmt.Errorf("consumer %q is not declared", consumer)
 	}
-	subject := fmt.Sprintf("$JS.ACK.%s.%s.1.0.0.0.0", stream, consumer)
-	if err := c.nc.Publish(subject, []byte("+WPI")); err != nil {
-		return fmt.Errorf("acknowledge for %s: %w", consumer, err)
+	ctx, stop := context.WithTimeout(ctx, probeTimeout)
+	defer stop()
+	subject := fmt.Sprintf("%s%s.%s.1.%d.0.0.0", ackSubject, stream, consumer, noSequence)
+	_, err := c.nc.RequestWithContext(ctx, subject, []byte("+WPI"))
+	if err == nil || errors.Is(err, nats.ErrNoResponders) { // the consumer is missing, which is another matter
+		return nil
 	}
-	if err := c.nc.FlushWithContext(ctx); err != nil { // a complaint comes before the answer to this
-		return fmt.Errorf("acknowledge for %s: %w", consumer, err)
+	if !c.nc.IsConnected() {
+		return c.disconnected()
 	}
-	if err := c.denied(subject); err != nil {
-		return fmt.Errorf("acknowledge for %s: %w", consumer, err)
+	if denied := c.denied(subject); denied != nil {
+		err = denied
 	}
-	return nil
+	return fmt.Errorf("acknowledge for %s, which needs permission to publish on %s%s.%s.>: %w", consumer, ackSubject, stream, consumer, publishError(err))
 }
 
 // denied is the server's complaint about a subject, if that is the last we heard.

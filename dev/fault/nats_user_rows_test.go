@@ -1,0 +1,167 @@
+//go:build fault
+
+package fault
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
+	"github.com/stretchr/testify/require"
+)
+
+// operator signs the account and the users of a NATS server, and revokes users.
+type operator struct {
+	operator, account, system nkeys.KeyPair
+	claims                    *jwt.AccountClaims // of the account
+	signed                    string             // the operator itself, which never changes
+}
+
+func newOperator(t *testing.T) *operator {
+	t.Helper()
+	o := &operator{}
+	var err error
+	o.operator, err = nkeys.CreateOperator()
+	require.NoError(t, err)
+	o.account, err = nkeys.CreateAccount()
+	require.NoError(t, err)
+	o.system, err = nkeys.CreateAccount()
+	require.NoError(t, err)
+	o.signed, err = jwt.NewOperatorClaims(public(t, o.operator)).Encode(o.operator)
+	require.NoError(t, err)
+	o.claims = jwt.NewAccountClaims(public(t, o.account))
+	o.claims.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: -1, DiskStorage: -1, Streams: -1, Consumer: -1}
+	return o
+}
+
+func public(t *testing.T, key nkeys.KeyPair) string {
+	t.Helper()
+	text, err := key.PublicKey()
+	require.NoError(t, err)
+	return text
+}
+
+// config is that of a server that lets in whom the operator signed.
+func (o *operator) config(t *testing.T) string {
+	t.Helper()
+	account, err := o.claims.Encode(o.operator)
+	require.NoError(t, err)
+	system, err := jwt.NewAccountClaims(public(t, o.system)).Encode(o.operator)
+	require.NoError(t, err)
+	return fmt.Sprintf("operator: %s\nsystem_account: %s\nresolver: MEMORY\nresolver_preload { %s: %s, %s: %s }",
+		o.signed, public(t, o.system), public(t, o.system), system, public(t, o.account), account)
+}
+
+// sign makes a user and writes its credentials to a file, in one step.
+func (o *operator) sign(t *testing.T, path string) (user string, seed []byte) {
+	t.Helper()
+	key, err := nkeys.CreateUser()
+	require.NoError(t, err)
+	user = public(t, key)
+	signed, err := jwt.NewUserClaims(user).Encode(o.account)
+	require.NoError(t, err)
+	seed, err = key.Seed()
+	require.NoError(t, err)
+	text, err := jwt.FormatUserConfig(signed, seed)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path+".new", text, 0o600))
+	require.NoError(t, os.Rename(path+".new", path))
+	return user, seed
+}
+
+// Credentials are revoked by mistake and given back; then revoked for good, and others
+// lie in their file. Nobody restarts anything.
+func TestFault12NATSCredentialsRotated(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	dir := t.TempDir()
+	own, creds := filepath.Join(dir, "rig.creds"), filepath.Join(dir, "lazisync.creds")
+	o.sign(t, own)
+	user, seed := o.sign(t, creds)
+	r := newRig(t, options{
+		natsUsers: func() string { return o.config(t) }, natsCreds: own, environ: []string{"NATS_CREDS=" + creds},
+	})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 50*time.Millisecond)
+	r.awaitAsked(t, 10)
+
+	o.claims.Revoke(user)
+	r.reloadUsers(t)
+	for _, one := range r.roles {
+		one.awaitLog(t, "not connected to NATS, trying again")
+		one.awaitLog(t, "nats: authentication revoked")
+		require.Eventually(t, func() bool { return !answers(t.Context(), one.admin+"/readyz") }, patience, tick)
+	}
+	r.awaitAsked(t, 10)
+	o.claims.ClearRevocation(user)
+	r.reloadUsers(t)
+	r.awaitReady(t)
+	r.awaitAsked(t, 10)
+
+	o.claims.Revoke(user)
+	r.reloadUsers(t)
+	for _, one := range r.roles {
+		require.Eventually(t, func() bool { return !answers(t.Context(), one.admin+"/readyz") }, patience, tick)
+	}
+	r.awaitAsked(t, 10)
+	_, next := o.sign(t, creds)
+	mended := time.Now()
+	r.awaitReady(t)
+	stop()
+	r.judge(t, mended)
+	for _, one := range r.roles {
+		require.False(t, one.HasEnded(), one.name)
+		require.NotContains(t, one.Log.String(), string(seed))
+		require.NotContains(t, one.Log.String(), string(next))
+	}
+}
+
+// awaitReady waits until every role says that it is ready.
+func (r *rig) awaitReady(t *testing.T) {
+	t.Helper()
+	for _, one := range r.roles {
+		require.Eventually(t, func() bool { return answers(t.Context(), one.admin+"/readyz") }, patience, tick, "%s is not ready", one.name)
+	}
+}
+
+// A bridge that could not acknowledge would work on the same commands for ever. It says
+// what it lacks, and takes none until it has it.
+func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
+	t.Parallel()
+	lacks := true
+	r := newRig(t, options{natsUsers: func() string {
+		denied := ""
+		if lacks {
+			denied = `permissions { publish { allow: ">", deny: "$JS.ACK.>" } }`
+		}
+		return `no_auth_user: other
+			authorization { users: [ { user: other, password: other-password }, { user: bridge, password: bridge-password, ` + denied + ` } ] }`
+	}})
+	r.startAll(t, "worker", "notifier")
+	r.full(t)
+	bridge := r.launch(t, "bridge", "NATS_URL=nats://bridge:bridge-password@"+r.nats.addr())
+	bridge.awaitLog(t, "NATS user lacks a permission")
+	for _, consumer := range consumers["SYNC_COMMANDS"] {
+		bridge.awaitLog(t, "acknowledge for "+consumer+", which needs permission to publish on $JS.ACK.SYNC_COMMANDS."+consumer+".>")
+	}
+	require.False(t, answers(t.Context(), bridge.admin+"/readyz"))
+	consumer, err := r.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
+	require.NoError(t, err)
+	require.Zero(t, consumer.CachedInfo().Delivered.Consumer, "nothing was taken")
+
+	lacks = false
+	r.reloadUsers(t)
+	mended := time.Now()
+	r.judge(t, mended)
+	require.True(t, answers(t.Context(), bridge.admin+"/readyz"))
+	commands, err := r.read(t.Context(), "SYNC_EVENTS")
+	require.NoError(t, err)
+	for _, e := range commands {
+		require.NotContains(t, e.ID, "/duplicate/", "it was answered once")
+	}
+}
