@@ -4,6 +4,8 @@ package fault
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,41 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/simulator"
 )
+
+// Whatever a 429 says of how long to wait, the sync waits for a while and goes on.
+func TestFault33RefusedWithAnyRetryAfter(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.patience = 5 * time.Minute
+	r.startAll(t, allRoles...)
+	waits := []struct {
+		text  string
+		least time.Duration // before the next call
+	}{
+		{"soon", time.Second}, {"0", time.Second}, {"4", 4 * time.Second}, {"date", 6 * time.Second}, {"1000000000", 2 * time.Minute}, {"-30", time.Second},
+	}
+	for i, w := range waits {
+		require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "429", Skip: 3 * i, WaitSeconds: 6, RetryAfterText: w.text}))
+	}
+	r.refusals = len(waits)
+	r.request(t, `{"mode":"full","entities":["customers"]}`)
+	r.settle(t)
+	r.incremental(t)
+	r.judge(t, time.Now())
+	refused := 0
+	calls := r.stack.Simulator.Stats().Requests
+	for i, call := range calls {
+		if call.Status != http.StatusTooManyRequests {
+			continue
+		}
+		wait := waits[refused]
+		refused++
+		pause := calls[i+1].At.Sub(call.At)
+		require.GreaterOrEqual(t, pause, wait.least-time.Second, "after Retry-After: %s", wait.text) // a date has whole seconds
+		require.Less(t, pause, wait.least+time.Minute, "after Retry-After: %s", wait.text)
+	}
+	require.Len(t, waits, refused)
+}
 
 func TestFault34ServiceTitanInTrouble(t *testing.T) {
 	t.Parallel()
@@ -100,6 +137,52 @@ func TestFault37ListSuddenlyShort(t *testing.T) {
 	r.judge(t, time.Now())
 	count()
 	require.Equal(t, before*3/4, marked)
+}
+
+// ServiceTitan's clock and ours are an hour apart. What a sync goes on from is
+// ServiceTitan's: by ours, an incremental of a list would begin an hour too late.
+func TestFault38ClocksAnHourApart(t *testing.T) {
+	t.Parallel()
+	for name, apart := range map[string]time.Duration{"ServiceTitan is ahead": time.Hour, "ServiceTitan is behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := func() time.Time { return time.Now().Add(apart) }
+			listed := []string{"vendors", "campaigns"} // they have no feed, and are asked for by date
+			all := slices.Concat(core, listed)
+			r := newRig(t, options{
+				simulator: simulator.Options{Now: clock}, environ: []string{"SYNC_ENTITIES=" + strings.Join(all, ",")},
+			})
+			r.compared, r.changing = all, true
+			r.startAll(t, allRoles...)
+			for _, mode := range []string{"full", "incremental", "incremental"} {
+				began := clock().Truncate(time.Second) // a Date has whole seconds
+				r.request(t, `{"mode":"`+mode+`"}`)
+				r.settle(t)
+				var wrong []string
+				require.NoError(t, r.sql.QueryRow(t.Context(), `
+					select array_agg(table_name || ' ' || coalesce(resume_since::text, 'never') order by table_name) from raw.sync_state
+					where resume_since is null or resume_since not between $1 and $2`, began, clock()).Scan(&wrong))
+				if mode == "full" {
+					require.Empty(t, wrong, "they go on from when ServiceTitan says they were read")
+				} else {
+					for _, name := range listed {
+						require.NotContains(t, strings.Join(wrong, " "), name)
+					}
+				}
+				r.stack.Simulator.Mutate(50)
+				for _, name := range listed { // nothing is deleted: a list shows that to full syncs alone
+					for range 20 {
+						id, err := r.stack.Simulator.RandomID(name)
+						require.NoError(t, err)
+						require.NoError(t, r.stack.Simulator.Update(name, id))
+					}
+					_, err := r.stack.Simulator.Create(name)
+					require.NoError(t, err)
+				}
+			}
+			r.judge(t, time.Now())
+		})
+	}
 }
 
 func TestFault39SlackInTrouble(t *testing.T) {

@@ -56,6 +56,8 @@ type rig struct {
 	archived  []event  // of streams that were wiped
 	changing  bool     // records changed after the first sync
 	natsUsers func() string
+	compared  []string // entities whose rows must equal ServiceTitan's
+	refusals  int      // calls that ServiceTitan refuses as too many, because the test says so
 	patience  time.Duration
 }
 
@@ -82,7 +84,7 @@ var tenants atomic.Int64
 func newRig(t *testing.T, o options) *rig {
 	t.Helper()
 	number := 8000 + tenants.Add(1)
-	r := &rig{tenant: strconv.FormatInt(number, 10), patience: patience}
+	r := &rig{tenant: strconv.FormatInt(number, 10), patience: patience, compared: core}
 	if o.natsDir == "" {
 		o.natsDir = t.TempDir()
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Fault is something that goes wrong on purpose with the next calls it fits.
@@ -19,6 +20,10 @@ type Fault struct {
 	DelayMS     int  `json:"delayMs,omitempty"`     // wait before answering
 	WaitSeconds int  `json:"waitSeconds,omitempty"` // the wait that a 429 names; 1 unless set
 	RetryAfter  bool `json:"retryAfter,omitempty"`  // a 429 carries it in the header too
+
+	// What the header of a 429 says word for word, "date" for the wait as a date. There is
+	// no wait in its title then.
+	RetryAfterText string `json:"retryAfterText,omitempty"`
 }
 
 // What a call is for.
@@ -147,12 +152,27 @@ func (s *Simulator) AddFault(fault Fault) error {
 // ClearFaults forgets all faults.
 func (s *Simulator) ClearFaults() { s.faults.clear() }
 
+// refuseCall is a 429 as the fault wants it.
+func (s *Simulator) refuseCall(fault Fault) answer {
+	wait := max(fault.WaitSeconds, 1)
+	text := fault.RetryAfterText
+	if text == "" {
+		return s.tooMany(wait, fault.RetryAfter)
+	}
+	if text == "date" {
+		text = s.now().Add(time.Duration(wait) * time.Second).UTC().Format(http.TimeFormat)
+	}
+	a := s.problem(http.StatusTooManyRequests, "Rate limit is exceeded.", nil)
+	a.header = http.Header{"Retry-After": {text}}
+	return a
+}
+
 // refusal is the answer of a fault that leaves no page to serve.
 func (s *Simulator) refusal(fault Fault) (answer, bool) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	switch fault.Kind {
 	case "429":
-		return s.tooMany(max(fault.WaitSeconds, 1), fault.RetryAfter), true
+		return s.refuseCall(fault), true
 	case fault503HTML:
 		return answer{status: http.StatusServiceUnavailable, header: html, body: []byte(webPage)}, true
 	case faultHTML:

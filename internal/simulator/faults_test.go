@@ -23,6 +23,7 @@ func TestFaultsThatRefuse(t *testing.T) {
 	}{
 		`{"kind":"429","waitSeconds":50}`:                  {429, "Try again in 50 seconds.", ""},
 		`{"kind":"429","waitSeconds":7,"retryAfter":true}`: {429, "Try again in 7 seconds.", "7"},
+		`{"kind":"429","retryAfterText":"soon"}`:           {429, "Rate limit is exceeded.\"", "soon"},
 		`{"kind":"503html"}`:                               {503, "<!DOCTYPE html>", ""},
 		`{"kind":"html"}`:                                  {200, "<!DOCTYPE html>", ""},
 		`{"kind":"500"}`:                                   {500, `"status":500`, ""},
