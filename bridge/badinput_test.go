@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,23 +38,22 @@ func TestBadCommands(t *testing.T) {
 		told := told(t, w, events.Rejected)
 		require.Len(t, told, 1)
 		require.Equal(t, "terminated: "+told[0].Reason, bad.ended)
+		require.Equal(t, bad.event.Subject, told[0].Subject)
+		require.Equal(t, bad.event.Subject == events.Control.Subject, told[0].Kind == events.KindControl)
+		require.Equal(t, events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 1}, told[0].DeadLetter)
 		require.Len(t, w.publisher.parked, 1)
-		require.Equal(t, bad.event, w.publisher.parked[0].original, "parked as it came")
-		require.Equal(t, told[0].Reason, w.publisher.parked[0].why.Reason)
+		parked := w.publisher.parked[0]
+		require.Equal(t, bad.event, parked.original, "parked as it came")
+		require.Equal(t, told[0].Reason, parked.why.Reason)
+		require.Equal(t, uint64(1), parked.attempts)
 		return string(told[0].Code) + ": " + told[0].Reason
 	})
 }
 
 // typed makes a message of a subject, headers and a body, as the table has them.
 func (w *world) typed(input string) *message {
-	head, body, _ := strings.Cut(input, "\n--\n")
-	subject, headers, _ := strings.Cut(head, "\n")
+	subject, header, body := badinput.Message(input)
 	m := w.raw(subject, body)
-	m.event.Header = map[string][]string{}
-	for line := range strings.SplitSeq(headers, "\n") {
-		if name, value, ok := strings.Cut(line, ": "); ok {
-			m.event.Header[name] = append(m.event.Header[name], value)
-		}
-	}
+	m.event.Header = header
 	return m
 }

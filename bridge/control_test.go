@@ -200,31 +200,6 @@ func TestWhatAControlSaysIsCutToWhatAnEventCarries(t *testing.T) {
 	require.Equal(t, long[:999]+"…", signal.Actor)
 }
 
-func TestBadControls(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct{ body, code string }{
-		"not JSON":       {`pause`, "notJson"},
-		"no action":      {`{"workflowId":"x"}`, "invalidData"},
-		"unknown action": {`{"action":"stop","workflowId":"x"}`, "invalidData"},
-		"no target":      {`{"action":"pause"}`, "invalidData"},
-		"both targets":   {`{"action":"pause","workflowId":"x","requestId":"y"}`, "invalidData"},
-		"unknown field":  {`{"action":"pause","workflow":"x"}`, "invalidData"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			m := w.raw("sync.control", c.body)
-			require.NoError(t, w.controls(m))
-			rejected := told(t, w, events.Rejected)
-			require.Len(t, rejected, 1)
-			require.Equal(t, events.RejectCode(c.code), rejected[0].Code)
-			require.Equal(t, events.KindControl, rejected[0].Kind)
-			require.Contains(t, m.ended, "terminated")
-			require.Empty(t, w.ledger.controls)
-		})
-	}
-}
-
 func TestControlsStayInOrderOverANewStream(t *testing.T) {
 	t.Parallel()
 	w := running(t)

@@ -82,56 +82,6 @@ func TestBareJSON(t *testing.T) {
 	require.Equal(t, "incremental-sync-985", held[0].WorkflowID)
 }
 
-func TestBadRequests(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		body string
-		want string
-	}{
-		"empty":    {``, "notJson: "},
-		"not JSON": {`hello`, "notJson: "},
-		"array":    {`[{"mode":"full"}]`, "notJson: "},
-		"wrong type": {
-			`{"specversion":"1.0","id":"1","source":"/a","type":"com.lazi.sync.control.v1","data":{"mode":"full"}}`, "typeMismatch: ",
-		},
-		"no mode":        {`{}`, "invalidData: mode: "},
-		"unknown mode":   {`{"mode":"Full"}`, "invalidData: mode: "},
-		"unknown field":  {`{"mode":"full","entitys":["jobs"]}`, "invalidData: entitys: "},
-		"no entities":    {`{"mode":"full","entities":[]}`, "invalidData: entities: "},
-		"unknown entity": {`{"mode":"full","entities":["jobs","custmers"]}`, `unknownEntity: entities[1]: got "custmers", want a known entity (did you mean customers?)`},
-		"unlike any":     {`{"mode":"full","entities":["zebras in the sky"]}`, `unknownEntity: entities[0]: got "zebras in the sky", want a known entity; lazisync entities lists them`},
-		"two unknown": {
-			`{"mode":"full","entities":["job","x-rays of a hand"]}`,
-			`unknownEntity: entities[0]: got "job", want a known entity (did you mean jobs?); entities[1]: got "x-rays of a hand", want a known entity; lazisync entities lists them`,
-		},
-		"all and more":   {`{"mode":"full","entities":["*","jobs"]}`, `unknownEntity: entities[0]: got "*", want "*" alone, or names`},
-		"unknown tenant": {`{"mode":"full","tenantId":"986"}`, `unknownTenant: tenantId: got "986", want 985`},
-		"rebuild of two": {`{"mode":"rebuild","entities":["jobs","customers"]}`, `invalidData: entities: `},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			bad, good := w.raw("sync.requested", c.body), w.ask(t, "good", events.RequestData{Mode: events.Full})
-			require.NoError(t, w.requests(bad, good))
-
-			require.Len(t, w.rejections(t), 1)
-			if strings.HasSuffix(c.want, ": ") {
-				require.Contains(t, w.rejections(t)[0], c.want)
-			} else {
-				require.Equal(t, c.want, w.rejections(t)[0])
-			}
-			require.Len(t, w.publisher.parked, 1)
-			require.Equal(t, bad.event, w.publisher.parked[0].original, "the original is parked as it came")
-			require.Equal(t, uint64(1), w.publisher.parked[0].attempts)
-			rejected := told(t, w, events.Rejected)[0]
-			require.Equal(t, events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 1}, rejected.DeadLetter)
-			require.Equal(t, "sync.requested", rejected.Subject)
-			require.Equal(t, "terminated: "+rejected.Reason, bad.ended)
-			require.Equal(t, "acked", good.ended, "the rest of the batch goes on")
-		})
-	}
-}
-
 func TestRejectedNamesTheEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

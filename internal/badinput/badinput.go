@@ -41,6 +41,20 @@ func Check(t *testing.T, path string, say func(t *testing.T, input string) strin
 	}
 }
 
+// Message takes an input apart that is a message: its first line, the headers below it
+// and, behind a line of --, the body.
+func Message(input string) (first string, header map[string][]string, body string) {
+	head, body, _ := strings.Cut(input, "\n--\n")
+	first, lines, _ := strings.Cut(head, "\n")
+	header = map[string][]string{}
+	for line := range strings.SplitSeq(lines, "\n") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			header[name] = append(header[name], value)
+		}
+	}
+	return first, header, body
+}
+
 type entry struct {
 	comment string // lines before it, as they are
 	name    string
