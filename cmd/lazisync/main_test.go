@@ -21,29 +21,6 @@ func lazisync(t *testing.T, environ []string, args ...string) (code int, stdout,
 	return code, out.String(), errs.String()
 }
 
-func TestWrongUsageExitsWithTwo(t *testing.T) {
-	t.Parallel()
-	for name, args := range map[string][]string{
-		"unknown flag":       {"serve", "--fast"},
-		"too many arguments": {"bridge", "now"},
-		"no mode":            {"request"},
-		"unknown mode":       {"request", "partial"},
-		"no id":              {"pause"},
-		"bad sequence":       {"deadletter", "show", "first"},
-		"nothing to replay":  {"deadletter", "replay"},
-		"nothing to rebuild": {"request", "rebuild"},
-		"unknown role":       {"doctor", "--role", "janitor"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			code, stdout, stderr := lazisync(t, nil, args...)
-			require.Equal(t, 2, code, stderr)
-			require.Empty(t, stdout)
-			require.NotEmpty(t, stderr)
-		})
-	}
-}
-
 func TestBadConfigurationExitsWithTwoAndNamesEveryProblem(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := lazisync(t, []string{"SYNC_TIMEZON=UTC", "HTTP_ADDR=8080"}, "serve")
@@ -74,14 +51,6 @@ func TestARoleThatCannotStartAsConfiguredExitsWithTwo(t *testing.T) {
 		require.Equal(t, 2, code, stderr)
 		require.Contains(t, stderr, want)
 	}
-}
-
-func TestUnknownCommandFails(t *testing.T) {
-	t.Parallel()
-	code, _, stderr := lazisync(t, nil, "sreve")
-	require.Equal(t, 2, code)
-	require.Contains(t, stderr, "sreve")
-	require.Contains(t, stderr, "serve")
 }
 
 func TestVersion(t *testing.T) {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -11,22 +10,6 @@ import (
 
 	"github.com/lazi/lazisync/internal/simulator"
 )
-
-func TestBadConfigurationNamesEveryProblemAtOnce(t *testing.T) {
-	t.Parallel()
-	cmd := exec.Command(program(t), "serve")
-	cmd.Env = []string{"HTTP_ADDR=8080", "SYNC_ENTITIES=customers,jbos", "SYNC_TIMEZON=UTC", "SERVICETITAN_TENANT_ID=acme"}
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	require.ErrorAs(t, err, &exit)
-	require.Equal(t, 2, exit.ExitCode())
-	for _, want := range []string{
-		`HTTP_ADDR: got "8080", want host:port`, `SYNC_ENTITIES: got "customers,jbos"`, "SYNC_TIMEZON: unknown variable; did you mean SYNC_TIMEZONE?",
-		`SERVICETITAN_TENANT_ID: got "acme"`, "DATABASE_URL: not set", "SERVICETITAN_CLIENT_SECRET: not set",
-	} {
-		require.Contains(t, string(out), want)
-	}
-}
 
 func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -14,21 +15,20 @@ func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	badinput.Check(t, "testdata/bad-requests.txt", func(t *testing.T, input string) string {
-		head, body, _ := strings.Cut(input, "\n--\n")
-		line, rest, _ := strings.Cut(head, "\n")
+		line, header, body := badinput.Message(input)
 		method, path, _ := strings.Cut(line, " ")
 		var headers []string
-		for one := range strings.SplitSeq(rest, "\n") {
-			name, value, _ := strings.Cut(one, ": ")
-			switch {
-			case name == "Signature":
-				headers = append(headers, defaultSignatureHeader, hexOf(testKey, body))
-			case name != "":
+		for name, values := range header {
+			if name == "Signature" {
+				name, values = defaultSignatureHeader, []string{hexOf(testKey, body)}
+			}
+			for _, value := range values {
 				headers = append(headers, name, value)
 			}
 		}
 		got := s.send(method, path, body, headers...)
-		require.Equal(t, "application/problem+json", got.header.Get("Content-Type"), got.body)
+		got.isProblem(t, got.status, "")
+		require.Equal(t, got.status == http.StatusMethodNotAllowed, got.header.Get("Allow") == http.MethodPost)
 		require.Empty(t, s.box.events(), "nothing is asked for")
 		return fmt.Sprintf("%d %s", got.status, got.json(t)["detail"])
 	})

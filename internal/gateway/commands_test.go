@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -110,56 +109,6 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "Idempotency-Key was used for a request with other data")
 	require.Len(t, s.box.events(), 1)
-}
-
-func TestRequestRefused(t *testing.T) {
-	t.Parallel()
-	for what, c := range map[string]struct {
-		path, body string
-		headers    []string
-		status     int
-		detail     string
-	}{
-		"not JSON":             {body: "full please", status: 400, detail: "want one JSON object"},
-		"a list":               {body: "[]", status: 400},
-		"null":                 {body: "null", status: 400},
-		"a field twice":        {body: `{"reason":"a","reason":"b"}`, status: 400, detail: "reason: got the same field twice"},
-		"unknown field":        {body: `{"entitys":["jobs"]}`, status: 422, detail: "entitys"},
-		"wrong type":           {body: `{"notify":"yes"}`, status: 422, detail: "notify"},
-		"no entities":          {body: `{"entities":[]}`, status: 422, detail: "entities"},
-		"an entity twice":      {body: `{"entities":["jobs","jobs"]}`, status: 422, detail: "entities"},
-		"the mode said again":  {body: `{"mode":"incremental"}`, status: 422, detail: `mode: got "incremental", want nothing: the path says it`},
-		"an unknown entity":    {body: `{"entities":["jobs","custmers"]}`, status: 422, detail: `entities[1]: got "custmers", want an entity of the catalogue (did you mean customers?)`},
-		"an unknown tenant":    {body: `{"tenantId":"7"}`, status: 422, detail: `tenantId: got "7", want a configured tenant`},
-		"a key with a tab":     {headers: []string{"Idempotency-Key", "a\tb"}, status: 422, detail: "Idempotency-Key: got"},
-		"a key too long":       {headers: []string{"Idempotency-Key", strings.Repeat("k", 257)}, status: 422, detail: "Idempotency-Key: got"},
-		"another content type": {body: "{}", headers: []string{"Content-Type", "text/xml"}, status: 415},
-		"too large":            {body: `{"reason":"` + strings.Repeat("x", maxBody) + `"}`, status: 413},
-		"just too large":       {body: `{"reason":"` + strings.Repeat("x", maxBody-13) + `"}`, status: 413},
-		"another origin":       {headers: []string{"Origin", "https://evil.example"}, status: 403, detail: "another web site"},
-		"another site":         {headers: []string{"Sec-Fetch-Site", "cross-site"}, status: 403},
-		"another name":         {headers: []string{"Host", "evil.example"}, status: 403, detail: "loopback name"},
-		"unknown path":         {path: "/sync/everything", status: 404},
-		"unknown action":       {path: "/sync/full-sync-1/stop", status: 404},
-		"a rebuild of nothing": {path: "/sync/rebuild", status: 422, detail: "entities: got nothing, want exactly one entity for a rebuild"},
-		"a rebuild of two":     {path: "/sync/rebuild", body: `{"entities":["jobs","customers"]}`, status: 422, detail: "want exactly one entity for a rebuild"},
-		"a rebuild of all":     {path: "/sync/rebuild", body: `{"entities":["*"]}`, status: 422, detail: "want the name of one entity for a rebuild"},
-		"pause with a field":   {path: "/sync/full-sync-1/pause", body: `{"why":"so"}`, status: 422, detail: "why"},
-		"pause of a request":   {path: "/sync/full-sync-1/pause", body: `{"requestId":"r"}`, status: 422, detail: "the path names the workflow"},
-		"pause of another":     {path: "/sync/full-sync-1/pause", body: `{"workflowId":"r"}`, status: 422, detail: "the path says it"},
-		"pause as cancel":      {path: "/sync/full-sync-1/pause", body: `{"action":"cancel"}`, status: 422, detail: "the path says it"},
-	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			s := open(t, nil)
-			path := c.path
-			if path == "" {
-				path = "/sync/full"
-			}
-			s.send(http.MethodPost, path, c.body, c.headers...).isProblem(t, c.status, c.detail)
-			require.Empty(t, s.box.events())
-		})
-	}
 }
 
 func TestRequestNamesAllThatIsWrong(t *testing.T) {

@@ -139,60 +139,25 @@ func (s *site) hook(path, body string, headers ...string) answer {
 		append([]string{"X-ServiceTitan-Signature", hexOf(testKey, body), "Content-Type", "application/json"}, headers...)...)
 }
 
-func TestWebhookAnswers(t *testing.T) {
+func TestWebhooksAreTaken(t *testing.T) {
 	t.Parallel()
-	large := `{"a":"` + strings.Repeat("x", maxBody) + `"}`
 	for what, c := range map[string]struct {
-		method, path, body string
-		headers            []string
-		status             int
-		detail             string
+		path, body string
+		headers    []string
 	}{
-		"a body of the largest size": {body: large[:maxBody-2] + `"}`, status: 202},
-		"a body too large":           {body: large, status: 413, detail: "want at most that"},
-		"no content type":            {body: sampleBody, headers: []string{"Content-Type", ""}, status: 202},
-		"JSON of a special kind":     {body: sampleBody, headers: []string{"Content-Type", "application/vnd.st+json; charset=UTF-8"}, status: 202},
-		"another content type":       {body: sampleBody, headers: []string{"Content-Type", "text/plain"}, status: 415, detail: `got "text/plain", want application/json`},
-		"a form":                     {body: sampleBody, headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, status: 415},
-		"another character set":      {body: sampleBody, headers: []string{"Content-Type", "application/json; charset=latin1"}, status: 415},
-		"compressed":                 {body: sampleBody, headers: []string{"Content-Encoding", "gzip"}, status: 415, detail: "not compressed"},
-		"empty":                      {body: "", status: 400, detail: "want one JSON object"},
-		"not JSON":                   {body: "hello", status: 400, detail: "want one JSON object"},
-		"a list":                     {body: "[{}]", status: 400, detail: "want one JSON object"},
-		"null":                       {body: "null", status: 400},
-		"cut":                        {body: `{"a":`, status: 400},
-		"two objects":                {body: `{}{}`, status: 400, detail: "something behind the first one"},
-		"a field twice":              {body: `{"type":"a","type":"b"}`, status: 400, detail: "type: got the same field twice"},
-		"not UTF-8":                  {body: "{\"a\":\"\xff\"}", status: 400, detail: "not UTF-8"},
-		"GET":                        {method: "GET", status: 405, detail: "got GET, want POST"},
-		"PUT":                        {method: "PUT", body: sampleBody, status: 405},
-		"an empty object":            {body: "{}", status: 202},
-		"the tenant's path":          {path: hookPath + "/1001", body: sampleBody, status: 202},
-		"another tenant's path":      {path: hookPath + "/9", body: sampleBody, status: 404, detail: "no webhook is configured here"},
-		"a path below":               {path: hookPath + "/1001/x", body: sampleBody, status: 404},
+		"a body of the largest size": {body: `{"a":"` + strings.Repeat("x", maxBody-8) + `"}`},
+		"no content type":            {body: sampleBody, headers: []string{"Content-Type", ""}},
+		"JSON of a special kind":     {body: sampleBody, headers: []string{"Content-Type", "application/vnd.st+json; charset=UTF-8"}},
+		"an empty object":            {body: "{}"},
+		"the tenant's path":          {path: "/1001", body: sampleBody},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, nil)
-			method, path := c.method, c.path
-			if method == "" {
-				method = http.MethodPost
-			}
-			if path == "" {
-				path = hookPath
-			}
 			headers := append([]string{"X-ServiceTitan-Signature", hexOf(testKey, c.body)}, c.headers...)
-			got := s.send(method, path, c.body, headers...)
-			if c.status == 202 {
-				require.Equal(t, 202, got.status, got.body)
-				require.Len(t, s.box.events(), 1)
-				return
-			}
-			got.isProblem(t, c.status, c.detail)
-			require.Empty(t, s.box.events())
-			if c.status == 405 {
-				require.Equal(t, "POST", got.header.Get("Allow"))
-			}
+			got := s.send(http.MethodPost, hookPath+c.path, c.body, headers...)
+			require.Equal(t, 202, got.status, got.body)
+			require.Len(t, s.box.events(), 1)
 		})
 	}
 }
