@@ -6,7 +6,8 @@ const (
 )
 
 // SplitRequests cuts the requests of an event into numbered parts that each fit
-// one event. There is always at least one part.
+// one event. There is always at least one part: a run whose requests were all withdrawn
+// is told of too.
 func SplitRequests(requests []RequestRef) [][]RequestRef {
 	var parts [][]RequestRef
 	start, size := 0, 0
