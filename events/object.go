@@ -14,6 +14,20 @@ type member struct {
 	value json.RawMessage
 }
 
+// Object splits one JSON object into its members, as strictly as events are read. Its
+// error is a *Rejection.
+func Object(data []byte) (map[string]json.RawMessage, error) {
+	members, rejection := parseObject(data)
+	if rejection != nil {
+		return nil, rejection
+	}
+	object := make(map[string]json.RawMessage, len(members))
+	for _, m := range members {
+		object[m.name] = m.value
+	}
+	return object, nil
+}
+
 // parseObject splits one JSON object into its members. It is stricter than
 // encoding/json: no invalid UTF-8, no key twice, nothing around the object.
 func parseObject(data []byte) ([]member, *Rejection) {

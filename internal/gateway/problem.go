@@ -53,10 +53,6 @@ func wrongType(got, want string) *Problem {
 		fmt.Sprintf("got %q, want %s", got, want))
 }
 
-func notJSON(detail string) *Problem {
-	return problem(http.StatusBadRequest, "not-json", "Not a JSON object", detail)
-}
-
 // invalid says what is wrong with data that is proper JSON.
 func invalid(list ...events.FieldError) *Problem {
 	return fieldProblem(http.StatusUnprocessableEntity, "invalid-data", "Invalid data", list...)
