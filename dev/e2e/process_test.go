@@ -2,9 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"net/http"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -36,43 +33,12 @@ func (w *world) start(t *testing.T, role string, set ...string) *process {
 			t.Logf("log of lazisync %s:\n%s", role, p.log.Tail(80))
 		}
 	})
-	started := p.started(t)
-	if started.Gateway != "" {
-		p.gateway = "http://" + started.Gateway
-	}
-	require.Eventually(t, func() bool { return answers(t.Context(), "http://"+started.Admin+"/readyz") }, patience, tick,
+	at, err := p.AwaitListening(patience)
+	require.NoError(t, err)
+	p.gateway = at.Gateway
+	require.Eventually(t, func() bool { return processes.Answers(t.Context(), at.Admin+"/readyz") }, patience, tick,
 		"lazisync %s is not ready", role)
 	return p
-}
-
-// addresses are where a process says that it listens.
-type addresses struct{ Message, Admin, Gateway string }
-
-func (p *process) started(t *testing.T) (a addresses) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		for _, line := range p.log.Lines() {
-			if json.Unmarshal([]byte(line), &a) == nil && a.Message == "started" {
-				return true
-			}
-		}
-		return p.HasEnded()
-	}, patience, tick)
-	require.False(t, p.HasEnded(), "lazisync ended: %s", p.log.Tail(20))
-	return a
-}
-
-func answers(ctx context.Context, url string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
 }
 
 // kill ends the process as a crash does.

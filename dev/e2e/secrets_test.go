@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lazi/lazisync/dev/fakeslack"
+	processes "github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -221,39 +223,33 @@ func (p *probe) runRolesThatCannotConnect(t *testing.T) {
 			require.Contains(t, wrong, what)
 			set = append(set, wrong[what])
 		}
-		running := p.beginWith(t, append(set, "HTTP_ADDR=127.0.0.1:0"), role)
-		log := func() string { return running.out.String() + running.errors.String() }
-		asked := false
-		require.Eventually(t, func() bool {
-			if !asked {
-				asked = p.askReady(t, log())
-			}
-			return asked && !slices.ContainsFunc(c.want, func(words string) bool { return !strings.Contains(log(), words) })
-		}, patience, tick, "%s says none of %q: %s", role, c.want, log())
-		p.seen("the log of "+role, log())
+		cmd := exec.Command(program(t), role)
+		cmd.Env = p.environ(append(set, "HTTP_ADDR=127.0.0.1:0")...)
+		running, err := processes.Start(cmd)
+		require.NoError(t, err)
+		t.Cleanup(running.Kill)
+		at, err := running.AwaitListening(patience)
+		require.NoError(t, err)
+		p.askReady(t, at.Admin+"/readyz")
+		require.NoError(t, running.Await(patience, func(log *processes.Log) bool {
+			return !slices.ContainsFunc(c.want, func(words string) bool { return !strings.Contains(log.String(), words) })
+		}), "want %q", c.want)
+		p.seen("the log of "+role, running.Log.String())
 	}
 }
 
-// askReady asks a process what it is missing, once it says where it listens.
-func (p *probe) askReady(t *testing.T, log string) bool {
+// askReady asks a process what it is missing.
+func (p *probe) askReady(t *testing.T, url string) {
 	t.Helper()
-	for line := range strings.Lines(log) {
-		var a addresses
-		if json.Unmarshal([]byte(line), &a) != nil || a.Message != "started" {
-			continue
-		}
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.Admin+"/readyz", nil)
-		require.NoError(t, err)
-		response, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
-		p.seen("/readyz", string(text))
-		return true
-	}
-	return false
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	p.seen("/readyz", string(text))
 }
 
 func (p *probe) readStreams(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/workflows"
@@ -112,7 +113,7 @@ func TestFault14ConsumerDeletedWhileBridgeWorks(t *testing.T) {
 		require.NoError(t, r.js.DeleteConsumer(t.Context(), "SYNC_COMMANDS", name))
 	}
 	bridge.awaitLog(t, `consumer SYNC_COMMANDS/bridge-requests is missing, run \"lazisync migrate\"`)
-	require.False(t, answers(t.Context(), bridge.admin+"/readyz"))
+	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
 	r.awaitAsked(t, 10)
 	r.migrate(t)
 	mended := time.Now()

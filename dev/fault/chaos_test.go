@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/process"
 )
 
 var (
@@ -98,7 +100,7 @@ func TestFault42EverythingKilledAtRandom(t *testing.T) {
 	r.stack.Simulator.SetPace(0)
 	t.Logf("calm; %d commands were published", len(r.asked))
 	for place, one := range c.places {
-		require.Eventually(t, func() bool { return answers(t.Context(), one.admin+"/readyz") }, r.patience, tick, "%s is not ready", place)
+		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, r.patience, tick, "%s is not ready", place)
 	}
 	r.judge(t, calm)
 }

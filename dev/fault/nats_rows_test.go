@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -64,13 +65,13 @@ func TestFault08NATSVolumeWiped(t *testing.T) {
 	require.NoError(t, os.RemoveAll(dir))
 	r.nats.restart(t)
 	bridge.awaitLog(t, `SYNC_COMMANDS is missing, run \"lazisync migrate\"`)
-	require.False(t, answers(t.Context(), bridge.admin+"/readyz"))
+	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
 	r.migrate(t)
 	mended := time.Now()
 	r.stack.Simulator.SetPace(0)
 	r.incremental(t)
 	r.judge(t, mended)
-	require.True(t, answers(t.Context(), bridge.admin+"/readyz"))
+	require.True(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
 }
 
 func TestFault11NATSConnectionSpoiled(t *testing.T) {

@@ -1,12 +1,8 @@
 package fault
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -237,7 +233,7 @@ func (r *rig) startAll(t *testing.T, names ...string) {
 func (r *rig) start(t *testing.T, name string, set ...string) *role {
 	t.Helper()
 	one := r.launch(t, name, set...)
-	require.Eventually(t, func() bool { return one.HasEnded() || answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
+	require.Eventually(t, func() bool { return one.HasEnded() || process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
 	require.False(t, one.HasEnded(), "lazisync %s ended: %s", name, one.Log.Tail(20))
 	one.before = one.usage(t)
 	return one
@@ -268,26 +264,11 @@ func (r *rig) spawn(program, name string, set ...string) (*role, error) {
 	r.mu.Lock()
 	r.roles = append(r.roles, one)
 	r.mu.Unlock()
-	var at struct{ Message, Admin, Gateway string }
-	late := time.After(patience)
-	for at.Message != "started" {
-		for _, line := range p.Log.Lines() {
-			if json.Unmarshal([]byte(line), &at) == nil && at.Message == "started" {
-				break
-			}
-		}
-		select {
-		case <-time.After(tick):
-		case <-p.Ended():
-			return nil, fmt.Errorf("lazisync %s ended: %s", name, p.Log.Tail(20))
-		case <-late:
-			return nil, fmt.Errorf("lazisync %s does not listen: %s", name, p.Log.Tail(20))
-		}
+	at, err := p.AwaitListening(patience)
+	if err != nil {
+		return nil, err
 	}
-	one.admin = "http://" + at.Admin
-	if at.Gateway != "" {
-		one.gateway = "http://" + at.Gateway
-	}
+	one.admin, one.gateway = at.Admin, at.Gateway
 	return one, nil
 }
 
@@ -327,19 +308,6 @@ func (one *role) awaitFrozen(t *testing.T) {
 func (one *role) awaitLog(t *testing.T, text string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), text) }, patience, tick, "%s does not say %q", one.name, text)
-}
-
-func answers(ctx context.Context, url string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
 }
 
 // pages is how many pages ServiceTitan was asked for.

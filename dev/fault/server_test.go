@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
@@ -72,18 +71,7 @@ func (s *server) start() error {
 		return err
 	}
 	s.Process, s.logs = p, append(s.logs, p.Log)
-	late := time.After(patience)
-	for !strings.Contains(p.Log.String(), readyLine) {
-		select {
-		case <-time.After(tick):
-		case <-p.Ended():
-			return fmt.Errorf("%s ended: %s", s.options.Kind, p.Log.Tail(20))
-		case <-late:
-			p.Kill()
-			return fmt.Errorf("%s is not ready: %s", s.options.Kind, p.Log.Tail(20))
-		}
-	}
-	return nil
+	return p.Await(patience, func(log *process.Log) bool { return strings.Contains(log.String(), readyLine) })
 }
 
 // restart starts it again where it was.

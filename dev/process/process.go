@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Process is a running program. Kill it, or stop it, before the test ends; where the
@@ -68,6 +69,22 @@ func (p *Process) Killed() bool {
 func (p *Process) Err() error {
 	<-p.ended
 	return p.err
+}
+
+// Await waits until the program has written what it is to be judged by. One that ends
+// before, or takes longer than patience, is an error with the end of its log.
+func (p *Process) Await(patience time.Duration, written func(*Log) bool) error {
+	late := time.After(patience)
+	for !written(p.Log) {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-p.ended:
+			return fmt.Errorf("%s ended: %s", strings.Join(p.cmd.Args, " "), p.Log.Tail(20))
+		case <-late:
+			return fmt.Errorf("%s is not ready: %s", strings.Join(p.cmd.Args, " "), p.Log.Tail(20))
+		}
+	}
+	return nil
 }
 
 // Signal sends a signal to it. One that has ended hears nothing.

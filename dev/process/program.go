@@ -1,9 +1,13 @@
 package process
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Build builds lazisync from the production module in the folder root, with build tags
@@ -15,4 +19,41 @@ func Build(root, path, tags string) error {
 		return fmt.Errorf("build lazisync: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
 	return nil
+}
+
+// Addresses are the URLs at which a role of lazisync listens, "" where it does not.
+type Addresses struct{ Admin, Gateway string }
+
+// AwaitListening waits until a role of lazisync says where it listens.
+func (p *Process) AwaitListening(patience time.Duration) (a Addresses, err error) {
+	var line struct{ Message, Admin, Gateway string }
+	err = p.Await(patience, func(log *Log) bool {
+		for _, text := range log.Lines() {
+			if json.Unmarshal([]byte(text), &line) == nil && line.Message == "started" {
+				return true
+			}
+		}
+		return false
+	})
+	if line.Admin != "" {
+		a.Admin = "http://" + line.Admin
+	}
+	if line.Gateway != "" {
+		a.Gateway = "http://" + line.Gateway
+	}
+	return a, err
+}
+
+// Answers says whether a URL answers, and with 200: /readyz of a role that is ready.
+func Answers(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
