@@ -25,6 +25,7 @@ type Error struct {
 	Method  string
 	Path    string
 	Message string
+	Scope   string // what the app must be granted; only for PermissionError
 
 	permanent     bool
 	wait          time.Duration

@@ -36,7 +36,9 @@ func (a answer) failure() *Error {
 	case s == http.StatusUnauthorized:
 		return a.refuse(AuthError, "the API refuses the app key or a new token: %s", a.said())
 	case s == http.StatusForbidden:
-		return a.refuse(PermissionError, "the app is not granted scope %s, or the tenant has not connected it: %s", a.scope, a.said())
+		e := a.refuse(PermissionError, "the app is not granted scope %s, or the tenant has not connected it: %s", a.scope, a.said())
+		e.Scope = a.scope
+		return e
 	case s == http.StatusNotFound || s == http.StatusGone:
 		return a.refuse(NotFound, "path %s does not exist: %s", a.path, a.said())
 	case s == http.StatusTooManyRequests:
