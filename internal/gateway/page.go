@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"html"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 //go:embed page/page.html
@@ -14,12 +17,15 @@ var pageHTML []byte
 //go:embed page/page.css
 var pageCSS []byte
 
+//go:embed page/show.js
+var showJS []byte
+
 //go:embed page/page.js
 var pageJS []byte
 
 // page is the dashboard: one document that loads nothing else.
 type page struct {
-	body   []byte
+	body   string
 	policy string
 }
 
@@ -27,11 +33,12 @@ type page struct {
 // policy, so that a browser runs them and nothing else.
 func newPage() page {
 	body := bytes.Replace(pageHTML, []byte("/* page.css */"), pageCSS, 1)
-	body = bytes.Replace(body, []byte("/* page.js */"), pageJS, 1)
+	script := slices.Concat(showJS, pageJS)
+	body = bytes.Replace(body, []byte("/* page.js */"), script, 1)
 	return page{
-		body: body,
+		body: string(body),
 		policy: "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
-			"style-src " + digest(pageCSS) + "; script-src " + digest(pageJS),
+			"style-src " + digest(pageCSS) + "; script-src " + digest(script),
 	}
 }
 
@@ -40,9 +47,17 @@ func digest(source []byte) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-func (g *Gateway) showPage(w http.ResponseWriter, _ *http.Request) error {
+// showPage tells the page who looks at it: its script has no other way to know, and
+// would have to be refused to find out.
+func (g *Gateway) showPage(w http.ResponseWriter, r *http.Request) error {
+	access, name := "closed", ""
+	if who, known := g.member(r); known {
+		access, name = "member", who.Name
+	} else if len(g.Tokens) == 0 {
+		access = "open"
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", g.page.policy)
-	_, _ = w.Write(g.page.body) // the reader has gone if this fails
+	_, _ = strings.NewReplacer("{{access}}", access, "{{member}}", html.EscapeString(name)).WriteString(w, g.page.body) // the reader has gone if this fails
 	return nil
 }

@@ -1,0 +1,189 @@
+'use strict';
+// What the page makes of what it learned.
+const number = new Intl.NumberFormat();
+
+const waits = { busy: 'waits for another run', rateLimit: 'waits for the rate limit', outage: 'waits for an outage to end' };
+
+function element(name, text, className) {
+  const e = document.createElement(name);
+  if (text !== undefined) e.textContent = text;
+  if (className) e.className = className;
+  return e;
+}
+
+function put(node, text) {
+  if (node.textContent !== String(text)) node.textContent = text;
+}
+
+// keep shows one row for each item. A row that is there is changed, not made anew: its
+// buttons keep the focus, and what is open in it stays open.
+function keep(body, items, keyOf, make) {
+  const old = body.kept || new Map();
+  body.kept = new Map();
+  items.forEach((item, i) => {
+    const key = keyOf(item);
+    const row = old.get(key) || make(item);
+    body.kept.set(key, row);
+    if (body.children[i] !== row.tr) body.insertBefore(row.tr, body.children[i] || null);
+    row.show(item);
+  });
+  while (body.children.length > items.length) body.lastChild.remove();
+}
+
+function row(...cells) {
+  const tr = element('tr');
+  tr.append(...cells);
+  return tr;
+}
+
+// labelled is a cell that says what it holds where there is no room for a table.
+function labelled(label, className) {
+  const cell = element('td', undefined, className);
+  cell.dataset.label = label;
+  return cell;
+}
+
+function length(seconds) {
+  if (seconds < 60) return Math.round(seconds) + ' s';
+  if (seconds < 3600) return Math.round(seconds / 60) + ' min';
+  if (seconds < 172800) return Math.round(seconds / 3600) + ' h';
+  return Math.round(seconds / 86400) + ' days';
+}
+
+function putTime(cell, time, none) {
+  put(cell, time ? length(Math.max(0, Date.now() - Date.parse(time)) / 1000) + ' ago' : none);
+  if (time) cell.title = new Date(time).toLocaleString();
+}
+
+// entityList is how far each entity of a run that goes on is: what the ledger holds of it,
+// and what was heard or learned of its workflow since.
+function entityList(run, known) {
+  const list = element('ul', undefined, 'going');
+  for (const name of run.entities) {
+    const stored = run.results.find(r => r.entity === name);
+    const e = known.entities.get(name) || {};
+    const records = Math.max(e.records || 0, stored ? stored.fetched : 0);
+    const bar = element(e.total ? 'progress' : 'span');
+    if (e.total) {
+      bar.max = e.total;
+      bar.value = Math.min(records, e.total);
+      bar.ariaLabel = name;
+    }
+    const how = element('span', number.format(records) + (e.total ? ' of ' + number.format(e.total) : '') + ' read');
+    if (e.phase && e.phase !== 'reading' && !known.paused) how.append(', ' + e.phase);
+    if (e.waiting && e.waiting.why !== 'paused' && e.phase !== 'done') {
+      const seconds = e.waiting.seconds ? ', ' + length(e.waiting.seconds) : '';
+      how.append(', ', element('span', (waits[e.waiting.why] || e.waiting.why) + seconds, 'waits'));
+    }
+    const item = element('li');
+    item.append(element('span', name), bar, how);
+    list.append(item);
+  }
+  return list;
+}
+
+function errorText(error, entity) {
+  const own = entity + ': ';
+  return error.type + ': ' + (error.message.startsWith(own) ? error.message.slice(own.length) : error.message);
+}
+
+function resultText(r) {
+  if (r.error) return errorText(r.error, r.entity);
+  if (r.skippedReason) return 'skipped: ' + r.skippedReason;
+  const counts = ['inserted', 'updated', 'deleted', 'rejected'].filter(name => r[name]).map(name => number.format(r[name]) + ' ' + name);
+  return [number.format(r.fetched) + ' read', ...counts, ...(r.warnings || [])].join(', ');
+}
+
+// summary says in one line how a run ended.
+function summary(run) {
+  if (run.error) return (run.error.entity ? run.error.entity + ': ' : '') + errorText(run.error, run.error.entity);
+  if (!run.results.length) return run.reason || 'nothing read';
+  const skipped = run.results[0].skippedReason;
+  if (skipped && run.results.every(r => r.skippedReason === skipped)) return 'all skipped: ' + skipped;
+  const sum = name => run.results.reduce((all, r) => all + r[name], 0);
+  const text = number.format(sum('fetched')) + ' read, ' + number.format(sum('inserted') + sum('updated') + sum('deleted')) + ' changed';
+  const rejected = sum('rejected');
+  return text + (rejected ? ', ' + number.format(rejected) + ' rejected' : '') + (run.reason ? ' (' + run.reason + ')' : '');
+}
+
+// details are what came of each entity, and the workflow, by which a run can be steered
+// elsewhere too.
+function details(run) {
+  const more = element('details');
+  const list = element('ul');
+  const running = run.state === 'running';
+  more.append(element('summary', running ? 'details' : summary(run), run.error ? 'failed' : ''), list);
+  for (const r of running ? [] : run.results) list.append(element('li', r.entity + ': ' + resultText(r), r.error ? 'failed' : ''));
+  list.append(element('li', 'workflow ' + run.workflowId + (run.requests > 1 ? ', for ' + run.requests + ' requests' : ''), 'muted'));
+  return more;
+}
+
+function runRow(run) {
+  const name = element('td', '#' + run.runNumber, 'main');
+  const state = element('td', undefined, 'state');
+  const started = labelled('started', 'time');
+  const took = labelled('took', 'time');
+  const now = element('div');
+  const detail = element('td', undefined, 'detail');
+  const control = element('td', undefined, 'control');
+  const steer = (action, sure) => {
+    const button = element('button');
+    button.type = 'button';
+    button.addEventListener('click', () => {
+      if (sure && !confirm(sure)) return;
+      const wanted = action();
+      act(button, `/sync/${encodeURIComponent(run.workflowId)}/${wanted}`, `Asked to ${wanted} run ${run.runNumber}`);
+    });
+    return button;
+  };
+  const toggle = steer(() => toggle.dataset.action);
+  const cancel = steer(() => 'cancel', `Cancel run ${run.runNumber} (${run.mode})? What it stored stays; it cannot be resumed.`);
+  cancel.textContent = 'Cancel';
+  cancel.ariaLabel = 'Cancel run ' + run.runNumber;
+
+  let shown; // the state that detail was made for
+  const show = run => {
+    const known = going.get(run.runNumber) || { paused: false, entities: new Map() };
+    const running = run.state === 'running';
+    const text = running && known.paused ? 'paused' : run.state;
+    put(state, text);
+    state.className = 'state ' + text;
+    putTime(started, run.startedAt, '');
+    const end = run.finishedAt ? Date.parse(run.finishedAt) : Date.now();
+    put(took, run.startedAt ? length(Math.max(0, end - Date.parse(run.startedAt)) / 1000) : '');
+    if (running) {
+      now.replaceChildren(entityList(run, known));
+      toggle.dataset.action = text === 'paused' ? 'resume' : 'pause';
+      put(toggle, text === 'paused' ? 'Resume' : 'Pause');
+      toggle.ariaLabel = toggle.textContent + ' run ' + run.runNumber;
+    }
+    if (shown === run.state) return;
+    shown = run.state;
+    detail.replaceChildren(...(running ? [now] : []), details(run));
+    control.replaceChildren(...(running ? [toggle, cancel] : []));
+  };
+  const tr = row(name, element('td', run.tenantId, 'tenant'), element('td', run.mode), state, started, took, detail, control);
+  return { tr, show };
+}
+
+function stateRow(of) {
+  const records = labelled('records', 'number');
+  const full = labelled('last full', 'time');
+  const incremental = labelled('last incremental', 'time');
+  const status = element('td', undefined, 'status');
+  const show = s => {
+    put(records, number.format(s.records));
+    putTime(full, s.lastFullSync, 'never');
+    putTime(incremental, s.lastIncrementalSync, 'never');
+    put(status, s.status);
+    status.className = 'status ' + /^\w*/.exec(s.status)[0]; // "failed: why"
+  };
+  return { tr: row(element('td', of.entity, 'main'), element('td', of.tenantId, 'tenant'), records, full, incremental, status), show };
+}
+
+function showAll() {
+  keep($('runs'), runs, run => run.runNumber, runRow);
+  keep($('states'), states, s => s.tenantId + ' ' + s.entity, stateRow);
+  $('no-runs').hidden = runs.length > 0;
+  $('no-states').hidden = states.length > 0;
+}
