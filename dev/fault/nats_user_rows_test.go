@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/process"
 )
 
 // operator signs the account and the users of a NATS server, and revokes users.
@@ -99,7 +101,7 @@ func TestFault12NATSCredentialsRotated(t *testing.T) {
 	}
 	r.awaitRefused(t)
 	for _, one := range r.roles {
-		require.False(t, answers(t.Context(), one.admin+"/readyz"))
+		require.False(t, process.Answers(t.Context(), one.admin+"/readyz"))
 	}
 	r.awaitAsked(t, 10)
 	o.claims.ClearRevocation(user)
@@ -135,7 +137,7 @@ func (r *rig) awaitRefused(t *testing.T) {
 func (r *rig) awaitReady(t *testing.T) {
 	t.Helper()
 	for _, one := range r.roles {
-		require.Eventually(t, func() bool { return answers(t.Context(), one.admin+"/readyz") }, patience, tick, "%s is not ready", one.name)
+		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "%s is not ready", one.name)
 	}
 }
 
@@ -159,7 +161,7 @@ func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
 	for _, consumer := range consumers["SYNC_COMMANDS"] {
 		bridge.awaitLog(t, "acknowledge for "+consumer+", which needs permission to publish on $JS.ACK.SYNC_COMMANDS."+consumer+".>")
 	}
-	require.False(t, answers(t.Context(), bridge.admin+"/readyz"))
+	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
 	consumer, err := r.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
 	require.NoError(t, err)
 	require.Zero(t, consumer.CachedInfo().Delivered.Consumer, "nothing was taken")
@@ -168,7 +170,7 @@ func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
 	r.reloadUsers(t)
 	mended := time.Now()
 	r.judge(t, mended)
-	require.True(t, answers(t.Context(), bridge.admin+"/readyz"))
+	require.True(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
 	commands, err := r.read(t.Context(), "SYNC_EVENTS")
 	require.NoError(t, err)
 	for _, e := range commands {
