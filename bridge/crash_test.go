@@ -29,10 +29,14 @@ func killedAtEvery(t *testing.T, run func(t *testing.T, w *world, kill func())) 
 	}
 }
 
-// redeliver hands a message to a bridge that was killed, and started anew, until
-// the message is settled.
-func (w *world) redeliver(t *testing.T, m *message, handle func(...*message) error) {
+// deliver hands a message to a bridge that is killed over it, and then to one that was
+// started anew, until the message is settled.
+func (w *world) deliver(t *testing.T, m *message, handle func(...*message) error) {
 	t.Helper()
+	_ = handle(m)
+	if w.dead {
+		w.revive()
+	}
 	for m.ended == "" {
 		m.deliveries++
 		require.Less(t, m.deliveries, uint64(5), "never settled")
@@ -48,11 +52,7 @@ func TestKilledBetweenStepsOfARequest(t *testing.T) {
 			killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
 				m := w.ask(t, "e1", events.RequestData{Mode: mode})
 				kill()
-				_ = w.requests(m)
-				if w.dead {
-					w.revive()
-				}
-				w.redeliver(t, m, w.requests)
+				w.deliver(t, m, w.requests)
 
 				require.Equal(t, "acked", m.ended)
 				require.Len(t, w.temporal.started, 1, "one start")
@@ -72,11 +72,7 @@ func TestKilledBetweenStepsOfARejection(t *testing.T) {
 	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
 		m := w.raw("sync.requested", `{"mode":"all"}`)
 		kill()
-		_ = w.requests(m)
-		if w.dead {
-			w.revive()
-		}
-		w.redeliver(t, m, w.requests)
+		w.deliver(t, m, w.requests)
 		require.Len(t, w.publisher.parked, 1, "one copy on the dead letter stream")
 		require.Len(t, w.rejections(t), 1, "one answer")
 		require.Contains(t, m.ended, "terminated")
@@ -89,11 +85,7 @@ func TestKilledBetweenStepsOfAControl(t *testing.T) {
 		require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
 		m := w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "e1"})
 		kill()
-		_ = w.controls(m)
-		if w.dead {
-			w.revive()
-		}
-		w.redeliver(t, m, w.controls)
+		w.deliver(t, m, w.controls)
 		require.Equal(t, "acked", m.ended)
 		for _, s := range w.temporal.signals[w.request("e1").WorkflowID] {
 			require.Equal(t, w.temporal.signals[w.request("e1").WorkflowID][0], s, "the workflow knows the signal by its id")
@@ -110,11 +102,7 @@ func TestKilledBetweenStepsOfAWithdrawal(t *testing.T) {
 		w.ledger.serve("e1")
 		m := w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})
 		kill()
-		_ = w.controls(m)
-		if w.dead {
-			w.revive()
-		}
-		w.redeliver(t, m, w.controls)
+		w.deliver(t, m, w.controls)
 		require.NoError(t, w.reconcile())
 		require.Equal(t, "acked", m.ended)
 		require.Empty(t, w.rejections(t))
@@ -133,11 +121,7 @@ func TestKilledBetweenStepsOfACancelThatCameFirst(t *testing.T) {
 				require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
 				m := w.ask(t, "e1", events.RequestData{Mode: mode})
 				kill()
-				_ = w.requests(m)
-				if w.dead {
-					w.revive()
-				}
-				w.redeliver(t, m, w.requests)
+				w.deliver(t, m, w.requests)
 				w.now = w.now.Add(time.Minute)
 				require.NoError(t, w.reconcile())
 

@@ -203,7 +203,7 @@ func open(t *testing.T, change func(*Options)) *site {
 	}
 	g, err := New(o)
 	require.NoError(t, err)
-	server := httptest.NewServer(g.Handler())
+	server := httptest.NewServer(g.handler)
 	t.Cleanup(server.Close)
 	s.gate, s.url = g, server.URL
 	return s
@@ -212,7 +212,7 @@ func open(t *testing.T, change func(*Options)) *site {
 // serveWithin serves the same gateway with short limits, 0 for none.
 func serveWithin(t *testing.T, s *site, read, write time.Duration) (addr string) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(s.gate.Handler())
+	server := httptest.NewUnstartedServer(s.gate.handler)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = read, write
 	server.Start()
 	t.Cleanup(server.Close)

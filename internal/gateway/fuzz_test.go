@@ -40,7 +40,7 @@ func FuzzWebhookBody(f *testing.F) {
 			book.requests = map[string]ledger.Receipt{id: {Request: ledger.Request{ID: id, State: ledger.Accepted, FirstRunID: "run"}}}
 		}
 	}
-	handler := g.Handler()
+	handler := g.handler
 	f.Fuzz(func(t *testing.T, body string, hook bool) {
 		path := "/sync/incremental"
 		if hook {

@@ -88,9 +88,6 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// Handler serves every route.
-func (g *Gateway) Handler() http.Handler { return g.handler }
-
 // Serve answers on a listener until ctx is done, then lets requests under way
 // finish. A Gateway serves once.
 func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {

@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"internal/gateway":      {"events", "schemas", "internal/failpoint", "internal/ledger"},
 	"internal/notify":       {"events", "internal/failpoint"},
 	"internal/servicetitan": {"internal/entity"},
-	"internal/simulator":    {"internal/entity"},
+	"internal/simulator":    {},
 	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"internal/stream":       {"events"},
 

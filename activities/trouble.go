@@ -1,0 +1,66 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// storeError tells a page that could not be kept from one that could not be read.
+type storeError struct{ error }
+
+func (e *storeError) Unwrap() error { return e.error }
+
+// recover decides what an error means: nil, go on from s.at; else the activity ends
+// with the returned error.
+func (s *slice) recover(ctx context.Context, err error) error {
+	var stored *storeError
+	switch {
+	case errors.Is(err, ledger.ErrFenced):
+		// Another attempt of this slice stored the page. Look again where things stand.
+		at, err := s.open(context.WithoutCancel(ctx))
+		if err != nil {
+			return retryable(events.StoreError, err)
+		}
+		s.at = at
+		return nil
+	case errors.As(err, &stored):
+		if s.interrupted(ctx) && errors.Is(err, context.Canceled) {
+			return nil // it was taken back, and can be made again
+		}
+		return retryable(events.StoreError, stored.error)
+	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.byDate:
+		s.byDateInstead()
+		return nil
+	case isPermanent(err):
+		return s.fail(ctx, err)
+	}
+	s.report.troubled(err)
+	return retryable(typeOf(err), err)
+}
+
+// byDateInstead gives up the feed's token, which is unknown or has expired.
+func (s *slice) byDateInstead() {
+	from := "the beginning"
+	if since := s.at.Cursor.Since; !since.IsZero() {
+		from = since.UTC().Format(time.RFC3339)
+	}
+	told := "ServiceTitan no longer knows the feed's token: it is read again from " + from
+	s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(told)
+	s.at.Cursor.Token, s.at.Cursor.Trail, s.byDate, s.warned = "", entity.Trail{}, true, append(s.warned, told)
+}
+
+// fail ends the entity, and it alone.
+func (s *slice) fail(ctx context.Context, err error) error {
+	re := events.RunError{Type: typeOf(err), Message: err.Error(), Entity: s.entity.Name}
+	if err := s.Store.FailEntity(context.WithoutCancel(ctx), s.in.RunNumber, s.in.TenantID, s.entity, re); err != nil {
+		return retryable(events.StoreError, err)
+	}
+	s.at.Status, s.at.Error = events.StatusFailed, &re
+	s.report.reached(s.at)
+	return nil
+}

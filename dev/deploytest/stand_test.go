@@ -1,0 +1,261 @@
+package deploytest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	natsd "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// refusalLog reads a role's log for the subject that was refused.
+type refusalLog struct {
+	refused func()
+	mu      sync.Mutex
+	text    bytes.Buffer
+}
+
+func (l *refusalLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if bytes.Contains(line, []byte("NATS user lacks a permission")) {
+		l.refused()
+	}
+	return l.text.Write(line)
+}
+
+var violation = regexp.MustCompile(`(?i)permissions violation for (?:publish|subscription) to \\"([^"\\]+)\\".*NATS user lacks a permission`)
+
+func (l *refusalLog) subject() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m := violation.FindStringSubmatch(l.text.String()); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// stand is a role at a server, and somebody who may do everything.
+type stand struct {
+	server *natsd.Server
+	conn   *stream.Conn
+	root   *nats.Conn
+	js     jetstream.JetStream
+}
+
+func newStand(ctx context.Context, server *natsd.Server, user string, log *refusalLog) (*stand, error) {
+	s := &stand{server: server}
+	var err error
+	if s.root, err = nats.Connect(server.ClientURL(), nats.UserInfo("root", "root")); err != nil {
+		return nil, err
+	}
+	if s.js, err = jetstream.New(s.root); err != nil {
+		return nil, err
+	}
+	connect := func(user, password string, log zerolog.Logger) (*stream.Conn, error) {
+		return stream.Connect(stream.Options{
+			URL: strings.Replace(server.ClientURL(), "//", "//"+user+":"+password+"@", 1), InboxPrefix: "_INBOX_" + user, Name: user, Logger: log,
+		})
+	}
+	if user != "migrate" {
+		migrate, err := connect("root", "root", zerolog.Nop())
+		if err != nil {
+			return nil, err
+		}
+		defer migrate.Close()
+		if _, err := migrate.Declare(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s.conn, err = connect(user, "demo-"+user, zerolog.New(log))
+	return s, err
+}
+
+func (s *stand) close() {
+	s.conn.Close()
+	s.root.Close()
+}
+
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drift changes a stream and a consumer, for migrate to mend.
+func (s *stand) drift(ctx context.Context) error {
+	found, err := s.js.Stream(ctx, stream.StreamEvents)
+	if err != nil {
+		return err
+	}
+	config := found.CachedInfo().Config
+	config.MaxAge += time.Hour
+	if _, err := s.js.UpdateStream(ctx, config); err != nil {
+		return err
+	}
+	consumer, err := s.js.Consumer(ctx, stream.StreamEvents, stream.ConsumerNotifier)
+	if err != nil {
+		return err
+	}
+	changed := consumer.CachedInfo().Config
+	changed.MaxAckPending++
+	_, err = s.js.UpdateConsumer(ctx, stream.StreamEvents, changed)
+	return err
+}
+
+// subjectOf is a subject that a consumer reads.
+var subjectOf = map[string]string{
+	stream.ConsumerRequests: "sync.requested", stream.ConsumerControl: "sync.control", stream.ConsumerNotifier: "sync.completed",
+}
+
+// acknowledge reads one message of a consumer and acknowledges it.
+func (s *stand) acknowledge(ctx context.Context, consumer string) error {
+	if _, err := s.js.Publish(ctx, subjectOf[consumer], []byte("{}")); err != nil {
+		return err
+	}
+	return s.batch(ctx, consumer, func(ctx context.Context, m *stream.Message) error { return m.Ack(ctx) })
+}
+
+// batch has one message handled without an error.
+func (s *stand) batch(ctx context.Context, consumer string, handle func(context.Context, *stream.Message) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var last error
+	err := s.conn.Batches(ctx, consumer, stream.BatchOptions{}, func(_ context.Context, batch []*stream.Message) error {
+		if last = handle(ctx, batch[0]); last == nil {
+			stop()
+		}
+		return last
+	})
+	return errors.Join(err, last)
+}
+
+// readLost reads of a command and of an event that nobody settled.
+func (s *stand) readLost(ctx context.Context) error {
+	for name, consumer := range map[string]string{stream.StreamCommands: stream.ConsumerRequests, stream.StreamEvents: stream.ConsumerNotifier} {
+		ack, err := s.js.Publish(ctx, subjectOf[consumer], []byte("{}"))
+		if err != nil {
+			return err
+		}
+		advisory := fmt.Sprintf(`{"stream":%q,"consumer":%q,"stream_seq":%d,"deliveries":1000}`, name, consumer, ack.Sequence)
+		if _, err := s.js.Publish(ctx, "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."+name+"."+consumer, []byte(advisory)); err != nil {
+			return err
+		}
+		err = s.batch(ctx, stream.ConsumerLost, func(ctx context.Context, m *stream.Message) error {
+			return s.conn.Lost(ctx, []*stream.Message{m}, func(l *stream.Lost) error { return l.Ack(ctx) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stand) publish(ctx context.Context, subjects ...string) error {
+	for _, subject := range subjects {
+		definition, _ := events.BySubject(subject)
+		var event events.Event
+		event.SetSpecVersion("1.0")
+		event.SetID("1")
+		event.SetSource("/test")
+		event.SetType(definition.Name)
+		if err := s.conn.Publish(ctx, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stand) park(ctx context.Context, subjects ...string) error {
+	for i, subject := range subjects {
+		m := events.Message{Subject: subject, Stream: "x", Sequence: uint64(i), Data: []byte("{}")}
+		if _, _, err := s.conn.DeadLetter(ctx, m, events.Rejection{Code: events.CodeExpired}, 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow reads events as they happen, also over the loss of its consumer.
+func (s *stand) follow(ctx context.Context) error {
+	heard := make(chan string, 10)
+	err := s.conn.Subscribe(ctx, []string{"sync.completed", "sync.progress"}, stream.From{}, func(m events.Message) { heard <- m.Subject })
+	if err != nil {
+		return err
+	}
+	for range 2 {
+		for _, subject := range []string{"sync.completed", "sync.progress"} {
+			if _, err := s.js.Publish(ctx, subject, []byte("{}")); err != nil {
+				return err
+			}
+			select {
+			case <-heard:
+			case <-ctx.Done():
+				return fmt.Errorf("%s is not heard: %w", subject, ctx.Err())
+			}
+		}
+		if err := s.dropFollower(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropFollower deletes the consumer that somebody follows events with.
+func (s *stand) dropFollower(ctx context.Context) error {
+	found, err := s.js.Stream(ctx, stream.StreamEvents)
+	if err != nil {
+		return err
+	}
+	names := found.ConsumerNames(ctx)
+	for name := range names.Name() {
+		if name != stream.ConsumerNotifier {
+			if err := found.DeleteConsumer(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return names.Err()
+}
+
+// restore has the stream in memory lost, as a restart of the server does, and made again.
+func (s *stand) restore(ctx context.Context) error {
+	if err := s.js.DeleteStream(ctx, stream.StreamProgress); err != nil {
+		return err
+	}
+	connections, err := s.server.Connz(nil)
+	if err != nil {
+		return err
+	}
+	for _, c := range connections.Conns {
+		if c.Name != "" { // root has none
+			if err := s.server.DisconnectClientByID(c.Cid); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		if _, err := s.js.Stream(ctx, stream.StreamProgress); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(tick):
+		}
+	}
+}
