@@ -35,7 +35,11 @@ func TestProgressAtEveryMoment(t *testing.T) {
 			r.signal(workflows.SignalPause, nil)
 		})
 		r.after(2*time.Minute, func() {
-			require.True(t, r.progress(t).Paused)
+			paused := r.progress(t)
+			require.True(t, paused.Paused)
+			for _, e := range paused.Entities {
+				require.Equal(t, &events.Waiting{Why: events.WaitPaused}, e.Waiting, e.Entity)
+			}
 			r.signal(workflows.SignalResume, nil)
 		})
 		r.after(3*time.Minute, func() { require.Fail(t, "the run is over: page 2 was tried again upon resume") })

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -162,9 +163,14 @@ func (r *run) cancelSlices() {
 }
 
 func (r *run) progress() Progress {
-	p := Progress{RunNumber: r.RunNumber, Mode: r.Mode, Paused: r.Paused, Passes: r.Passes, Entities: r.Entities}
+	p := Progress{RunNumber: r.RunNumber, Mode: r.Mode, Paused: r.Paused, Passes: r.Passes, Entities: slices.Clone(r.Entities)}
 	if r.Stop != nil {
 		p.Stopping = string(r.Stop.State)
+	}
+	for i := range p.Entities {
+		if e := &p.Entities[i]; r.Paused && e.Status == "" {
+			e.Waiting = &events.Waiting{Why: events.WaitPaused}
+		}
 	}
 	return p
 }
