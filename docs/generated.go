@@ -104,8 +104,8 @@ func neededBy(variable string) (roles []string) {
 }
 
 const entitiesIntro = `
-What can be synced; ` + "`lazisync entities`" + ` prints the names, tables and scopes. The app needs the scope in ServiceTitan.
-What every table has beside the typed columns, and how to query it, stands in [data.md](data.md).
+What can be synced; ` + "`lazisync entities` prints the names and scopes, `lazisync entities --json`" + ` also how each is asked for. The app needs
+the scope in ServiceTitan. What every table has beside the typed columns, and how to query it, stands in [data.md](data.md).
 
 A full sync reads the export feed where there is one, else the list. What an incremental sees differs:
 
@@ -127,7 +127,7 @@ func entities() string {
 	var b strings.Builder
 	b.WriteString(generatedNote + "# Entities\n" + entitiesIntro)
 	for _, e := range entity.Catalogue {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", e.Name, e.Tracks(), gone(e), e.Scope)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", e.Name, e.Tracks(), e.Gone(), e.Scope)
 	}
 	b.WriteString("\n## Typed columns\n\nAn entity's table is `raw.st_` and its name. In brackets: where the value comes from, if its name does not say.\n")
 	for _, e := range entity.Catalogue {
@@ -138,21 +138,6 @@ func entities() string {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", x.Name, cell(x.Reason), code(x.Instead))
 	}
 	return b.String()
-}
-
-func gone(e entity.Entity) string {
-	switch {
-	case e.Export == "":
-		if e.LooksUp() {
-			return "looked up"
-		}
-		return "missed twice"
-	case e.GoneStatus != "":
-		return "status " + e.GoneStatus
-	case e.Inactive == entity.Deleted:
-		return "inactive"
-	}
-	return ""
 }
 
 func keyType(e entity.Entity) string {

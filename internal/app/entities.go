@@ -15,11 +15,33 @@ type entityView struct {
 	Name        string          `json:"name"`
 	Table       string          `json:"table"`
 	Reads       string          `json:"reads"` // path of the feed or list that a full sync reads
+	Export      *exportView     `json:"export,omitempty"`
+	List        *listView       `json:"list,omitempty"`
 	Incremental entity.Tracking `json:"incremental"`
+	Gone        string          `json:"gone,omitempty"` // how it is known that a record was deleted
 	Key         []string        `json:"key"`
 	KeyType     entity.Key      `json:"keyType"`
 	Scope       string          `json:"scope"`
 	Columns     []columnView    `json:"columns"`
+}
+
+// exportView is how the export feed is asked.
+type exportView struct {
+	Path   string `json:"path"`
+	States string `json:"states,omitempty"` // parameter that asks for records of every state
+}
+
+// listView is how the list is asked.
+type listView struct {
+	Path      string       `json:"path"`
+	Shape     entity.Shape `json:"shape"`
+	FirstPage *int         `json:"firstPage,omitempty"` // absent where everything comes at once
+	PageSize  *int         `json:"pageSize,omitempty"`  // likewise
+	States    string       `json:"states,omitempty"`    // parameter that asks for records of every state
+	From      string       `json:"from,omitempty"`      // parameter for what changed since
+	Before    string       `json:"before,omitempty"`    // parameter for what changed until then
+	Sort      string       `json:"sort,omitempty"`      // value of the parameter sort
+	IDs       bool         `json:"ids,omitempty"`       // whether it takes the parameter ids
 }
 
 type columnView struct {
@@ -30,15 +52,30 @@ type columnView struct {
 
 func viewOf(e entity.Entity) entityView {
 	v := entityView{
-		Name: e.Name, Table: "raw." + e.Table(), Reads: e.List, Incremental: e.Tracks(), Key: e.Identity(), KeyType: e.Key, Scope: e.Scope,
+		Name: e.Name, Table: "raw." + e.Table(), Reads: e.List, Incremental: e.Tracks(), Gone: e.Gone(), Key: e.Identity(), KeyType: e.Key, Scope: e.Scope,
+	}
+	if e.List != "" {
+		v.List = &listView{
+			Path: e.List, Shape: e.Shape, States: parameter(e.States), From: e.Filter.From, Before: e.Filter.Before, Sort: e.Sort, IDs: e.IDs,
+		}
+		if !e.Unpaged {
+			v.List.FirstPage, v.List.PageSize = new(e.FirstPage()), new(e.LargestPage())
+		}
 	}
 	if e.Export != "" {
-		v.Reads = e.Export
+		v.Reads, v.Export = e.Export, &exportView{Path: e.Export, States: parameter(e.ExportStates)}
 	}
 	for _, c := range e.Columns {
 		v.Columns = append(v.Columns, columnView(c))
 	}
 	return v
+}
+
+func parameter(p entity.QueryParam) string {
+	if p.Name == "" {
+		return ""
+	}
+	return p.Name + "=" + p.Value
 }
 
 // PrintEntities prints the catalogue.

@@ -50,6 +50,38 @@ func (e Entity) Identity() []string {
 // records of another form.
 func (e Entity) LooksUp() bool { return e.Export == "" && e.IDs }
 
+// FirstPage is the number of the list's first page.
+func (e Entity) FirstPage() int {
+	if e.ZeroBased {
+		return 0
+	}
+	return 1
+}
+
+// LargestPage is how many records the list serves at once.
+func (e Entity) LargestPage() int {
+	if e.PageSize == 0 {
+		return MaxPageSize
+	}
+	return e.PageSize
+}
+
+// Gone says, for people, how it is known that a record was deleted; "" where ServiceTitan
+// only deactivates.
+func (e Entity) Gone() string {
+	switch {
+	case e.LooksUp():
+		return "looked up"
+	case e.Export == "":
+		return "missed twice"
+	case e.GoneStatus != "":
+		return "status " + e.GoneStatus
+	case e.Inactive == Deleted:
+		return "inactive"
+	}
+	return ""
+}
+
 // Tracks says what an incremental sync of the entity sees.
 func (e Entity) Tracks() Tracking {
 	switch {

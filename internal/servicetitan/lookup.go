@@ -41,8 +41,8 @@ func lookupRequest(e entity.Entity, ids []string) (request, error) {
 	q := window(e, entity.Cursor{})
 	q.Set("ids", strings.Join(ids, ","))
 	if !e.Unpaged {
-		q.Set("page", strconv.Itoa(firstPage(e)))
-		q.Set("pageSize", strconv.Itoa(pageSize(e)))
+		q.Set("page", strconv.Itoa(e.FirstPage()))
+		q.Set("pageSize", strconv.Itoa(e.LargestPage()))
 	}
 	if e.Totals == entity.TotalAlways {
 		q.Set("includeTotal", "true")

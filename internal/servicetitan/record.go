@@ -30,7 +30,7 @@ func decodePage(e entity.Entity, at entity.Cursor, body []byte) (entity.Page, er
 		d.add(value, body[value.Index:value.Index+len(value.Raw)])
 		return true
 	})
-	if shape == entity.Data && !e.Unpaged && came == pageSize(e) {
+	if shape == entity.Data && !e.Unpaged && came == e.LargestPage() {
 		env.hasMore = true // such a list does not say; a page that is not full is the last
 	}
 	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total}

@@ -48,8 +48,8 @@ func listRequest(e entity.Entity, at entity.Cursor) request {
 	q := window(e, at)
 	if !e.Unpaged {
 		q.Set("page", strconv.Itoa(pageNumber(e, at)))
-		q.Set("pageSize", strconv.Itoa(pageSize(e)))
-		first := pageNumber(e, at) == firstPage(e) // counting costs the server; once is enough
+		q.Set("pageSize", strconv.Itoa(e.LargestPage()))
+		first := pageNumber(e, at) == e.FirstPage() // counting costs the server; once is enough
 		if e.Totals == entity.TotalAlways || e.Totals == entity.TotalOnAsking && first {
 			q.Set("includeTotal", "true")
 		}
@@ -63,7 +63,7 @@ func listRequest(e entity.Entity, at entity.Cursor) request {
 // countRequest asks how many records the window of the cursor holds.
 func countRequest(e entity.Entity, at entity.Cursor) request {
 	q := window(e, at)
-	q.Set("page", strconv.Itoa(firstPage(e)))
+	q.Set("page", strconv.Itoa(e.FirstPage()))
 	q.Set("pageSize", "1")
 	q.Set("includeTotal", "true")
 	return request{entity: e, path: e.List, query: q}
@@ -101,23 +101,9 @@ func set(q url.Values, p entity.QueryParam) {
 	}
 }
 
-func firstPage(e entity.Entity) int {
-	if e.ZeroBased {
-		return 0
-	}
-	return 1
-}
-
 // pageNumber is the page a list cursor asks for: a cursor that has not moved is
 // at the first.
-func pageNumber(e entity.Entity, at entity.Cursor) int { return max(at.Page, firstPage(e)) }
-
-func pageSize(e entity.Entity) int {
-	if e.PageSize == 0 {
-		return entity.MaxPageSize
-	}
-	return e.PageSize
-}
+func pageNumber(e entity.Entity, at entity.Cursor) int { return max(at.Page, e.FirstPage()) }
 
 // apiTime writes an instant in UTC with as many digits as it has, at most six.
 // Rounding is down, so windows that touch neither overlap nor leave a gap.

@@ -20,7 +20,7 @@ func (c *Client) settle(ctx context.Context, tenantID string, e entity.Entity, a
 	if at.Feed != entity.List || !countable(e) {
 		return page, nil
 	}
-	if pageNumber(e, at) == firstPage(e) {
+	if pageNumber(e, at) == e.FirstPage() {
 		if !page.Last {
 			page.Next.Began, page.Next.Total = page.Date, page.Total
 		}
