@@ -13,18 +13,20 @@ func TestARequestIsTakenInEveryForm(t *testing.T) {
 	w := newWorld(t, options{})
 	w.start(t, "serve")
 	const data = `{"mode":"full","entities":["customers"]}`
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	for name, c := range map[string]struct {
 		body   string
 		header []string
 		id     string // of the event, "" where lazisync makes one
+		trace  string // that the event carries
 	}{
 		"bare JSON":              {body: data},
 		"bare JSON with an id":   {body: data, header: []string{"Nats-Msg-Id", "bare-1"}, id: "bare-1"},
 		"structured CloudEvent":  {body: structured("sync.requested", "structured-1", data), header: structuredHeader, id: "structured-1"},
 		"structured, no headers": {body: structured("sync.requested", "structured-2", data), id: "structured-2"},
-		"binary CloudEvent": {body: data, id: "binary-1", header: []string{
+		"binary CloudEvent": {body: data, id: "binary-1", trace: trace, header: []string{
 			"Content-Type", "application/json", "ce-specversion", "1.0", "ce-id", "binary-1", "ce-source", testSource,
-			"ce-type", "com.lazi.sync.requested.v1",
+			"ce-type", "com.lazi.sync.requested.v1", "ce-traceparent", trace,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +35,7 @@ func TestARequestIsTakenInEveryForm(t *testing.T) {
 				known[d.RequestID] = true
 			}
 			require.NoError(t, w.nc.PublishMsg(message("sync.requested", c.body, c.header...))) // as `nats pub` does
-			_, answer := await(t, w, "sync.accepted", func(d events.AcceptedData) bool { return !known[d.RequestID] })
+			accepted, answer := await(t, w, "sync.accepted", func(d events.AcceptedData) bool { return !known[d.RequestID] })
 			require.False(t, answer.Duplicate)
 			if c.id == "" {
 				require.Equal(t, "nats://SYNC_COMMANDS", answer.Event.Source)
@@ -43,6 +45,12 @@ func TestARequestIsTakenInEveryForm(t *testing.T) {
 			}
 			outcome := w.completed(t, answer.RequestID)
 			require.Equal(t, []string{"customers"}, outcome.Entities)
+			require.Equal(t, c.trace, accepted.TraceParent)
+			for _, subject := range []string{"sync.started", "sync.progress", "sync.completed"} {
+				told, _ := await(t, w, subject, func(d events.RunData) bool { return d.RunNumber == outcome.RunNumber })
+				require.Equal(t, c.trace, told.TraceParent, subject)
+				require.Equal(t, answer.WorkflowID, told.Subject, subject)
+			}
 		})
 	}
 	w.requireToldOnce(t)
