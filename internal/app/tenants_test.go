@@ -95,7 +95,7 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 		at + `tenants[0]: clientSecret: not given, want client secret`,
 		at + `tenants[0]: appKey: not given, and SERVICETITAN_APP_KEY is not set: want key of the app, sent as ST-App-Key`,
 		at + `tenants[0]: requestsPerSecond: got "600", want a number above 0 and at most 60, ServiceTitan's limit`,
-		at + `tenants[0]: webhookSecret: got "***", want one or two keys of at least 32 characters, separated by a comma`,
+		at + `tenants[0]: webhookSecret: got "***", want one key or several, separated by commas, each of at least 32 characters`,
 		at + `tenants[0]: clientSecrt: unknown field; did you mean clientSecret?`,
 		at + `tenant 7: clientId: got an object, want client id of the app in this tenant`,
 		at + `tenant 7: clientSecret: clientSecret and clientSecretFile are both given: want one of them`,

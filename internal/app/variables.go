@@ -58,7 +58,7 @@ var Variables = []Variable{
 	{Name: "SERVICETITAN_CLIENT_SECRET", Field: "clientSecret", Secret: true, Doc: "client secret", tenant: secret(func(t *Tenant) *Secret { return &t.ClientSecret })},
 	{Name: "SERVICETITAN_APP_KEY", Field: "appKey", Secret: true, Doc: "key of the app, sent as ST-App-Key", tenant: secret(func(t *Tenant) *Secret { return &t.AppKey })},
 	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Field: "requestsPerSecond", Default: "50", Doc: "budget of API calls per tenant, of all processes together; ServiceTitan allows 60", tenant: requestsPerSecond},
-	{Name: "SERVICETITAN_WEBHOOK_SECRET", Field: "webhookSecret", Secret: true, Doc: "HMAC key of the webhooks; two, separated by a comma, while one is being replaced", tenant: webhookSecrets},
+	{Name: "SERVICETITAN_WEBHOOK_SECRET", Field: "webhookSecret", Secret: true, Doc: "HMAC key of the webhooks; several, separated by commas, where subscriptions have keys of their own or one is being replaced", tenant: webhookSecrets},
 	{Name: "SERVICETITAN_WEBHOOK_HEADER", Default: "x-servicetitan-signature", Doc: "header that carries the webhook's signature", set: text(func(c *Config) *string { return &c.ServiceTitan.WebhookHeader })},
 	{Name: "SERVICETITAN_WEBHOOK_ENCODING", Default: "any", Doc: "how the signature is written: hex, base64 or any of them, each with or without sha256= in front", set: webhookEncoding},
 	{Name: "SERVICETITAN_WEBHOOK_ENTITIES", Doc: "what to read after events beside the usual ones: location=locations;job.completed=jobs,invoices. An event that is nowhere named leads to a sync of SYNC_ENTITIES", set: webhookEntities},

@@ -37,7 +37,7 @@ func webhookSecrets(t *Tenant, text string) error {
 	t.WebhookSecrets = nil
 	for part := range strings.SplitSeq(text, ",") {
 		if len(part) < minWebhookSecret {
-			return fmt.Errorf("one or two keys of at least %d characters, separated by a comma", minWebhookSecret)
+			return fmt.Errorf("one key or several, separated by commas, each of at least %d characters", minWebhookSecret)
 		}
 		t.WebhookSecrets = append(t.WebhookSecrets, Secret(part))
 	}

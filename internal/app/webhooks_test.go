@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -8,6 +9,11 @@ import (
 
 func TestWebhookVariables(t *testing.T) {
 	t.Parallel()
+	of := Tenant{}
+	require.NoError(t, webhookSecrets(&of, strings.Join([]string{strings.Repeat("a", 32), strings.Repeat("b", 32), strings.Repeat("c", 64)}, ",")))
+	require.Equal(t, []Secret{Secret(strings.Repeat("a", 32)), Secret(strings.Repeat("b", 32)), Secret(strings.Repeat("c", 64))}, of.WebhookSecrets,
+		"each subscription may have its own")
+
 	cfg, err := Load(complete("SERVICETITAN_WEBHOOK_ENTITIES=location = locations ; job.completed=jobs, invoices", "SERVICETITAN_WEBHOOK_ENCODING=hex",
 		"SYNC_WEBHOOK_SECOND_PASS=off"), ServeRole)
 	require.NoError(t, err)
