@@ -1,9 +1,6 @@
 package bridge
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +33,7 @@ func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error)
 	if rejection != nil {
 		return event, ledger.Request{}, rejection
 	}
-	digest, err := digest(data)
+	digest, err := ledger.Digest(data)
 	if err != nil {
 		return event, ledger.Request{}, err
 	}
@@ -134,16 +131,5 @@ func (b *Bridge) control(m events.Message) (events.Event, ledger.Control, error)
 // sequence of its message would begin again at 1 with a stream that was lost and declared
 // anew, and a run that goes on would take new controls for old ones.
 func order(m events.Message) uint64 { return uint64(m.Stored.UnixNano()) }
-
-// digest tells whether two requests with the same identity ask for the same. It
-// is taken of what the data says, so that spaces and the order of keys do not matter.
-func digest(data events.RequestData) (string, error) {
-	encoded, err := json.Marshal(data)
-	if err != nil {
-		return "", fmt.Errorf("digest a request: %w", err)
-	}
-	sum := sha256.Sum256(encoded)
-	return hex.EncodeToString(sum[:]), nil
-}
 
 func quote(s string) string { return fmt.Sprintf("%q", s) }

@@ -79,8 +79,8 @@ func TestCallersHaveIdentitiesOfTheirOwn(t *testing.T) {
 	}
 	stored := s.box.events()
 	require.Len(t, stored, 2)
-	require.Equal(t, "/lazisync/gateway/ops%20team", stored[0].Source())
-	require.Equal(t, "/lazisync/gateway/ci", stored[1].Source())
+	require.Equal(t, "/lazisync/gateway/ops%20team/pause/x", stored[0].Source())
+	require.Equal(t, "/lazisync/gateway/ci/pause/x", stored[1].Source())
 	data, err := events.Control.Data(stored[0])
 	require.NoError(t, err)
 	require.Equal(t, "ops team", data.Actor)

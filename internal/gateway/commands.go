@@ -40,15 +40,21 @@ func (g *Gateway) request(mode events.Mode) handler {
 			return err
 		}
 		id := events.RequestID(attributes.Source, attributes.ID)
-		if err := g.checkRepeat(r, id, data); err != nil {
+		digest, err := ledger.Digest(data)
+		if err != nil {
+			return err
+		}
+		if err := g.checkRepeat(r, id, digest); err != nil {
 			return err
 		}
 		if err := send(r.Context(), g, events.Requested, attributes, data); err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusAccepted, requested{
-			RequestID: id, WorkflowID: g.WorkflowID(mode, id, tenant), RunID: g.firstRun(r.Context(), id),
-		})
+		runID, err := g.firstRun(r.Context(), id, digest)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusAccepted, requested{RequestID: id, WorkflowID: g.WorkflowID(mode, id, tenant), RunID: runID})
 	}
 }
 
@@ -60,6 +66,9 @@ func (g *Gateway) control(action events.Action) handler {
 			return err
 		}
 		attributes := g.attributes(r)
+		// A key is for one thing: used for another, it is another event, which JetStream would
+		// otherwise drop as a repeat.
+		attributes.Source += "/" + string(action) + "/" + url.PathEscape(r.PathValue("workflowId"))
 		if _, named := given["requestId"]; named {
 			return invalid(events.FieldError{Path: "requestId", Got: string(given["requestId"]), Want: "nothing: the path names the workflow"})
 		}
@@ -198,7 +207,7 @@ func (g *Gateway) checkNames(data events.RequestData) (string, error) {
 
 // checkRepeat refuses a key that was used for something else: JetStream would drop
 // the second event as a repeat, and nobody would hear of it.
-func (g *Gateway) checkRepeat(r *http.Request, id string, data events.RequestData) error {
+func (g *Gateway) checkRepeat(r *http.Request, id, digest string) error {
 	if r.Header.Get(keyHeader) == "" {
 		return nil
 	}
@@ -208,29 +217,20 @@ func (g *Gateway) checkRepeat(r *http.Request, id string, data events.RequestDat
 		return nil
 	case err != nil:
 		return unavailable("the ledger does not answer", err)
-	case sameRequest(held.Request, data):
-		return nil
+	case held.Digest != digest:
+		return keyReused()
 	}
+	return nil
+}
+
+func keyReused() *Problem {
 	return problem(http.StatusConflict, "key-reused", "Key reused", keyHeader+" was used for a request with other data")
 }
 
-// sameRequest compares what was asked with what the ledger holds, in which defaults
-// have been filled in.
-func sameRequest(held ledger.Request, asked events.RequestData) bool {
-	all := slices.Equal(asked.Entities, []string{"*"})
-	return held.Mode == asked.Mode &&
-		held.AllowDeletes == asked.AllowDeletes &&
-		held.Reason == asked.Reason &&
-		(asked.TenantID == "" || held.TenantID == asked.TenantID) &&
-		(asked.Channel == "" || held.Channel == asked.Channel) &&
-		(asked.Notify == nil) == (held.Notify == nil) &&
-		(asked.Notify == nil || *asked.Notify == *held.Notify) &&
-		(len(asked.Entities) == 0 || all || slices.Equal(held.Entities, asked.Entities))
-}
-
 // firstRun waits a little for the run ID, which the bridge notes once Temporal has
-// the request. Not knowing it is no failure: the request is stored.
-func (g *Gateway) firstRun(ctx context.Context, requestID string) *string {
+// the request. Not knowing it is no failure: the request is stored. It may be seen here
+// that another came first under the same key, and that JetStream dropped ours.
+func (g *Gateway) firstRun(ctx context.Context, requestID, digest string) (*string, error) {
 	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -238,15 +238,17 @@ func (g *Gateway) firstRun(ctx context.Context, requestID string) *string {
 	for {
 		held, err := g.Ledger.Request(ctx, requestID)
 		switch {
+		case err == nil && held.Digest != digest:
+			return nil, keyReused()
 		case err == nil && held.FirstRunID != "":
-			return &held.FirstRunID
+			return &held.FirstRunID, nil
 		case err != nil && !errors.Is(err, ledger.ErrUnknown):
 			g.Logger.Warn().Err(err).Str("request_id", requestID).Msg("run ID not known: the ledger does not answer")
-			return nil
+			return nil, nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return nil, nil
 		case <-tick.C:
 		}
 	}

@@ -60,11 +60,13 @@ func TestRequestAnswersWithTheRunID(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	id := events.RequestID("/lazisync/gateway", "my-key")
-	s.book.hold(id, ledger.Receipt{Request: ledger.Request{ID: id, Mode: events.Full, TenantID: "1001"}})
+	s.book.hold(id, ledger.Receipt{Request: ledger.Request{ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full})}})
 	looks := 0
 	s.book.looked = func() { // as the bridge would: received first, the run ID later
 		if looks++; looks == 4 {
-			s.book.requests[id] = ledger.Receipt{Request: ledger.Request{ID: id, FirstRunID: "run-7"}}
+			held := s.book.requests[id]
+			held.FirstRunID = "run-7"
+			s.book.requests[id] = held
 		}
 	}
 	got := s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "my-key")
@@ -86,20 +88,23 @@ func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	id := events.RequestID("/lazisync/gateway", "k")
-	held := ledger.Request{
-		ID: id, Mode: events.Full, TenantID: "1001", Entities: []string{"customers", "jobs"}, Channel: "#sync-alerts", FirstRunID: "r",
-	}
-	first := s.send(http.MethodPost, "/sync/full", `{"entities":["customers","jobs"]}`, "Idempotency-Key", "k")
+	const asked = `{"entities":["jobs","customers"]}`
+	first := s.send(http.MethodPost, "/sync/full", asked, "Idempotency-Key", "k")
 	require.Equal(t, 202, first.status)
-	s.book.hold(id, ledger.Receipt{Request: held})
+	s.book.hold(id, ledger.Receipt{Request: ledger.Request{ // as the bridge records it
+		ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "customers"}}),
+		Mode: events.Full, TenantID: "1001", Entities: []string{"customers", "jobs"}, Channel: "#sync-alerts", FirstRunID: "r",
+	}})
 	for body, status := range map[string]int{
-		`{"entities":["customers","jobs"]}`:                          202,
-		`{"entities":["customers","jobs"],"channel":"#sync-alerts"}`: 202,
-		`{"entities":["customers"]}`:                                 409,
-		`{"entities":["customers","jobs"],"allowDeletes":true}`:      409,
-		`{"entities":["customers","jobs"],"notify":true}`:            409,
-		`{"entities":["customers","jobs"],"channel":"#ops"}`:         409,
-		`{"reason":"another"}`:                                       409,
+		asked:                                 202,
+		`{ "entities": ["jobs","customers"]}`: 202,
+		`{"entities":["customers"]}`:          409,
+		`{"entities":["*"]}`:                  409,
+		``:                                    409,
+		`{"entities":["jobs","customers"],"allowDeletes":true}`: 409,
+		`{"entities":["jobs","customers"],"notify":true}`:       409,
+		`{"entities":["jobs","customers"],"channel":"#ops"}`:    409,
+		`{"reason":"another"}`:                                  409,
 	} {
 		got := s.send(http.MethodPost, "/sync/full", body, "Idempotency-Key", "k")
 		require.Equal(t, status, got.status, body)
@@ -109,6 +114,39 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "Idempotency-Key was used for a request with other data")
 	require.Len(t, s.box.events(), 1)
+}
+
+// Two requests with one key may both be on their way before the bridge has recorded either.
+func TestAKeyThatAnotherRequestWasQuickerWith(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	id := events.RequestID("/lazisync/gateway", "k")
+	s.book.looked = func() {
+		if len(s.box.events()) > 0 { // ours, which JetStream dropped
+			held := ledger.Request{ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full}), FirstRunID: "r"}
+			s.book.requests = map[string]ledger.Receipt{id: {Request: held}}
+		}
+	}
+	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "was used for a request with other data")
+}
+
+func TestAKeyIsForOneControl(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	ids := map[any]bool{}
+	for _, path := range []string{"/sync/full-sync-1/pause", "/sync/full-sync-1/resume", "/sync/full-sync-2/pause", "/sync/full-sync-1/pause"} {
+		got := s.send(http.MethodPost, path, "", "Idempotency-Key", "k")
+		require.Equal(t, 202, got.status)
+		ids[got.json(t)["requestId"]] = true
+	}
+	require.Len(t, ids, 3, "the same control again is a repeat, another is not")
+}
+
+func digestOf(t *testing.T, data events.RequestData) string {
+	t.Helper()
+	d, err := ledger.Digest(data)
+	require.NoError(t, err)
+	return d
 }
 
 func TestRequestNamesAllThatIsWrong(t *testing.T) {

@@ -37,7 +37,15 @@ func FuzzWebhookBody(f *testing.F) {
 	book.looked = func() { // answer at once: the request runs
 		for _, e := range box.events() {
 			id := events.RequestID(e.Source(), e.ID())
-			book.requests = map[string]ledger.Receipt{id: {Request: ledger.Request{ID: id, State: ledger.Accepted, FirstRunID: "run"}}}
+			data, err := events.Requested.Data(e)
+			if err != nil {
+				continue // it shows below
+			}
+			digest, err := ledger.Digest(data)
+			if err != nil {
+				continue
+			}
+			book.requests = map[string]ledger.Receipt{id: {Request: ledger.Request{ID: id, Digest: digest, State: ledger.Accepted, FirstRunID: "run"}}}
 		}
 	}
 	handler := g.handler

@@ -1,6 +1,10 @@
 package ledger
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -12,7 +16,7 @@ type Request struct {
 	ID      string // events.RequestID(Source, EventID)
 	Source  string
 	EventID string
-	Digest  string // sha256 of the data: the same identity with other data is a conflict
+	Digest  string // of the data: the same identity with other data is a conflict
 
 	TenantID     string
 	Mode         events.Mode
@@ -32,6 +36,17 @@ type Request struct {
 	// Wait is how long after it is recorded the request counts as received: until
 	// then no pass serves it. Only second passes wait.
 	Wait time.Duration
+}
+
+// Digest tells whether two requests with the same identity ask for the same. It is taken
+// of what the data says, so that spaces and the order of keys do not matter.
+func Digest(data events.RequestData) (string, error) {
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return "", fmt.Errorf("digest a request: %w", err)
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 const (
