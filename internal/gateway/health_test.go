@@ -82,6 +82,20 @@ func TestPage(t *testing.T) {
 	}
 }
 
+func TestPageKnowsWhoLooks(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, open(t, nil).send(http.MethodGet, "/", "").body, `<body class="open">`)
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("<b>ops</b>", "secret")} })
+	require.Contains(t, s.send(http.MethodGet, "/", "").body, `<body class="closed">`)
+	cookie, _, _ := strings.Cut(s.send(http.MethodPost, "/session", "", "Authorization", "Bearer secret").header.Get("Set-Cookie"), ";")
+	for pair, class := range map[string]string{cookie: "member", cookie + "x": "closed"} {
+		got := s.send(http.MethodGet, "/", "", "Cookie", pair)
+		require.Contains(t, got.body, `<body class="`+class+`">`)
+		require.Equal(t, class == "member", strings.Contains(got.body, "Signed in as &lt;b&gt;ops&lt;/b&gt;<"))
+		require.NotContains(t, got.body, "{{")
+	}
+}
+
 func TestPanicIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) {

@@ -67,9 +67,12 @@ async function ask(run) {
   }
 }
 
+let latest = 0;
 async function refresh() {
+  const mine = ++latest;
   try {
     const [r, s] = await Promise.all([call('GET', '/api/sync/runs?limit=20'), call('GET', '/api/sync/state')]);
+    if (mine !== latest) return; // overtaken
     runs = r.runs;
     states = s.states;
     showTenants(s.tenants);
@@ -83,8 +86,7 @@ async function refresh() {
 
 let pending;
 function refreshSoon() {
-  clearTimeout(pending);
-  pending = setTimeout(refresh, 300);
+  pending ||= setTimeout(() => { pending = 0; refresh(); }, 300);
 }
 
 async function act(button, path, done, data) {
@@ -143,7 +145,7 @@ function listen() {
   on('paused', data => { known(data.runNumber).paused = true; refreshSoon(); });
   on('resumed', data => { known(data.runNumber).paused = false; refreshSoon(); });
   on('rejected', data => notice('rejected: ' + data.reason, 'failed'));
-  for (const name of ['accepted', 'started']) on(name, refreshSoon);
+  on('started', refreshSoon);
   for (const name of ['completed', 'failed', 'cancelled']) on(name, data => { going.delete(data.runNumber); refreshSoon(); });
 }
 
