@@ -120,7 +120,9 @@ func TestDocsCommandsExist(t *testing.T) {
 				}
 				command = strings.TrimSpace(command + " " + word)
 			}
-			require.NotEmpty(t, command, "%s: %s", d.name, line)
+			if !strings.HasPrefix(arguments[0], "--") { // which stands for itself, as --version does
+				require.NotEmpty(t, command, "%s: %s", d.name, line)
+			}
 			for _, word := range arguments {
 				if flag, _, _ := strings.Cut(word, "="); strings.HasPrefix(flag, "--") {
 					require.Contains(t, helpOf(command), strings.Trim(flag, "[],.;:"), "%s: %s", d.name, line)
