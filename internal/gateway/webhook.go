@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,7 +12,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/lazi/lazisync/events"
@@ -198,23 +198,26 @@ func chooseTenant(signers []string, content map[string]json.RawMessage) (string,
 	return "", invalid(field("tenantId", named, "one of "+strings.Join(signers, ", ")+", or the tenant in the path"))
 }
 
-// webhookEvent makes the request. The same body on the same day is the same
-// request, so that a delivery repeated because our answer got lost changes nothing.
+// webhookEvent makes the request, one of its own for each delivery: what has the same
+// bytes may tell of another change, and a delivery that is repeated because our answer got
+// lost folds into the same pass. Where the sender numbers them, a repeat is the same request.
 func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage, body []byte, delivery string) (_ events.Event, known bool, _ error) {
-	now := g.Now().UTC()
-	sum := sha256.New()
-	sum.Write(body)
-	fmt.Fprintf(sum, "\x00%s\x00%s", delivery, now.Format(time.DateOnly))
-
+	id := rand.Text()
+	if delivery != "" {
+		sum := sha256.New()
+		fmt.Fprintf(sum, "%s\x00", delivery)
+		sum.Write(body)
+		id = hex.EncodeToString(sum.Sum(nil))[:40]
+	}
 	data := events.RequestData{Mode: events.Incremental, TenantID: tenant, Reason: "webhook"}
 	if kind := eventType(content); kind != "" {
 		data.Reason += " " + kind
 		data.Entities = g.Webhooks.entities(kind)
 	}
 	event, err := events.Requested.New(events.Attributes{
-		ID:     hex.EncodeToString(sum.Sum(nil))[:40],
+		ID:     id,
 		Source: ledger.WebhookSource + tenant,
-		Time:   now,
+		Time:   g.Now().UTC(),
 	}, data)
 	if err != nil {
 		return events.Event{}, false, fmt.Errorf("make request of webhook: %w", err)
