@@ -25,6 +25,9 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 		return b.retry(m, fmt.Errorf("read control %s %d: %w", m.Event().Stream, m.Event().Sequence, err))
 	}
 	recorded, repeated, err := b.Ledger.RecordControl(ctx, control)
+	if errors.Is(err, ledger.ErrConflict) {
+		return b.reject(ctx, m, events.KindControl, event, conflict(control.EventID))
+	}
 	if err != nil {
 		return b.retry(m, fmt.Errorf("record control %s: %w", control.ID, err))
 	}

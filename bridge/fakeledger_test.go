@@ -32,6 +32,9 @@ func (f *fakeLedger) Receive(_ context.Context, requests []ledger.Request) (rece
 	err = f.world.effect("receive", fmt.Sprint(len(requests)), func() error {
 		for _, r := range requests {
 			held, repeated := f.requests[r.ID]
+			if f.controls[r.ID] != nil {
+				held, repeated = &ledger.Receipt{}, true
+			}
 			if !repeated {
 				if r.Wait > 0 {
 					r.ReceivedAt = f.world.now.Add(r.Wait)
@@ -130,6 +133,9 @@ func (f *fakeLedger) older(t time.Time, age time.Duration) bool { return f.world
 
 func (f *fakeLedger) RecordControl(_ context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	err = f.world.effect("record", c.ID, func() error {
+		if f.requests[c.ID] != nil {
+			return ledger.ErrConflict
+		}
 		old := f.controls[c.ID]
 		replayed := old != nil && old.State == ledger.ControlRejected && old.Sequence != c.Sequence
 		if repeated = old != nil && !replayed; !repeated {

@@ -61,6 +61,7 @@ type RequestLedger interface {
 type ControlLedger interface {
 	// RecordControl records a control, or returns the one that is there. One that was
 	// rejected and comes again as another message is pending afresh.
+	// It is ledger.ErrConflict where a request has the identity.
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
 	// HasControl says whether a control was recorded.
 	HasControl(ctx context.Context, id string) (bool, error)

@@ -175,6 +175,27 @@ func TestSameIdentityOtherData(t *testing.T) {
 	require.Equal(t, "acked", same.ended, "the same data written otherwise is no conflict")
 }
 
+// A request and a control with one identity would also share the id of their answer, and
+// JetStream would drop the second.
+func TestOneIdentityForARequestAndAControl(t *testing.T) {
+	t.Parallel()
+	const refused = `conflict: id: got "e1" again with other data, want an id of its own; the first event stands`
+	pause := events.ControlData{Action: events.Pause, RequestID: "other"}
+
+	w := newWorld(t)
+	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.controls(w.control(t, "e1", pause)))
+	require.Equal(t, []string{refused}, w.rejections(t))
+	require.Empty(t, w.ledger.controls)
+
+	w = newWorld(t)
+	require.NoError(t, w.controls(w.control(t, "e1", pause)))
+	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	require.Equal(t, []string{refused}, w.rejections(t))
+	require.Empty(t, w.ledger.requests)
+	require.Zero(t, w.count("start"))
+}
+
 func TestTroubleKeepsMessages(t *testing.T) {
 	t.Parallel()
 	down := errors.New("connection refused")

@@ -12,7 +12,11 @@ import (
 func TestBadUsage(t *testing.T) {
 	t.Parallel()
 	badinput.Check(t, "testdata/wrong-usage.txt", func(t *testing.T, input string) string {
-		code, stdout, stderr := lazisync(t, nil, strings.Fields(input)...)
+		args := strings.Fields(input)
+		for i, arg := range args {
+			args[i] = strings.ReplaceAll(arg, `""`, "")
+		}
+		code, stdout, stderr := lazisync(t, nil, args...)
 		require.Equal(t, 2, code, stderr)
 		require.Empty(t, stdout)
 		return strings.TrimSpace(stderr)

@@ -40,7 +40,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	case err == nil:
 		return app.ExitCompleted
 	case !c.understood:
-		fmt.Fprintf(stderr, "lazisync: %v\nUsage: %s\n", err, cmd.UseLine())
+		fmt.Fprintf(stderr, "lazisync: %v\nUsage: %s\n", err, usageLine(cmd))
 		return app.ExitUsage
 	case errors.As(err, &exit):
 		if exit.Message != "" {
@@ -50,6 +50,14 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	}
 	fmt.Fprintln(stderr, "lazisync:", err)
 	return app.ExitFailed
+}
+
+// usageLine shows how to use a command; of one that only groups others, that there are some.
+func usageLine(cmd *cobra.Command) string {
+	if cmd.HasSubCommands() {
+		return fmt.Sprintf("%[1]s COMMAND, as %[1]s --help lists them", cmd.CommandPath())
+	}
+	return cmd.UseLine()
 }
 
 // cli is what the commands share.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
@@ -16,6 +19,9 @@ func (c *cli) request() *cobra.Command {
 		ValidArgs: []string{"full", "incremental", "rebuild"},
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {
+			if err := refuseEmpty(cmd, "entities", "tenant", "channel", "id"); err != nil {
+				return err
+			}
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
 				return err
@@ -40,12 +46,27 @@ func (c *cli) request() *cobra.Command {
 	return cmd
 }
 
+// refuseEmpty refuses a flag with nothing in it: a variable that is not set, most likely,
+// and what would be done without the flag is not what was meant.
+func refuseEmpty(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		f := cmd.Flags().Lookup(name)
+		if f.Changed && (f.Value.String() == "" || f.Value.String() == "[]") {
+			return wrongUsage(fmt.Errorf("--%s: got nothing, want a value: %s", name, f.Usage))
+		}
+	}
+	return nil
+}
+
 func (c *cli) control(action, short string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: action + " ID", Short: short,
 		Long: short + ". ID is a workflow ID or a request ID.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
+			if a[0] == "" {
+				return wrongUsage(errors.New("ID: got nothing, want a workflow ID or a request ID"))
+			}
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
 				return err

@@ -11,6 +11,12 @@ func (c *cli) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show runs, progress and freshness", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd, "tenant"); err != nil {
+				return err
+			}
+			if err := o.Check(); err != nil {
+				return wrongUsage(err)
+			}
 			cfg, err := c.load(app.StatusRole)
 			if err != nil {
 				return err

@@ -47,6 +47,25 @@ func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	require.Regexp(t, `^requested [0-9a-f]{20}\n$`, unasked.out)
 }
 
+// Each repetition is answered, and tells what the first came to.
+func TestARequestWithTheIDOfAnotherIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.start(t, "serve")
+	for _, want := range []string{"completed", "duplicate", "duplicate"} {
+		asked := w.run(t, "request", "full", "--entities", "jobs", "--id", "nightly", "--wait")
+		require.Zero(t, asked.code, asked.errors)
+		require.Contains(t, asked.out, want)
+	}
+	other := w.run(t, "request", "full", "--entities", "invoices", "--id", "nightly", "--wait")
+	require.Equal(t, 4, other.code, other.out)
+	require.Contains(t, other.out, `conflict: id: got "nightly" again with other data`)
+
+	unknown := w.run(t, "cancel", "00000000000000000000")
+	require.Equal(t, 4, unknown.code, unknown.out+unknown.errors)
+	require.Contains(t, unknown.out, "which no request has had for")
+}
+
 func TestStatusShowsRunsAndFreshness(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

@@ -27,6 +27,24 @@ func TestPublishStoresAnEventOnce(t *testing.T) {
 	require.Equal(t, "a", event.ID())
 }
 
+// Whoever publishes a command waits for an answer, and JetStream gives none to what it drops.
+func TestPublishCommandStoresEachRepetition(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for range 3 {
+		require.NoError(t, r.conn.PublishCommand(ctx(t), request(t, "a")))
+	}
+	require.EqualValues(t, 3, r.stored(t, stream.StreamCommands))
+	require.Equal(t, events.MsgID("/test", "a"), r.message(t, stream.StreamCommands, 1).Header.Get("Nats-Msg-Id"))
+	for _, sequence := range []uint64{2, 3} {
+		m := r.message(t, stream.StreamCommands, sequence)
+		event, err := events.Decode(events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
+		require.NoError(t, err)
+		require.Equal(t, "a", event.ID(), "it keeps its identity")
+		require.Empty(t, m.Header.Get("Nats-Msg-Id"))
+	}
+}
+
 func TestPublishStoresAnEventOnceAcrossARestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -21,8 +21,11 @@ type DeadLetterFilter struct {
 	Since time.Duration
 }
 
-// Check says whether there is such a class.
+// Check says whether there is such a class and such a time.
 func (f DeadLetterFilter) Check() error {
+	if f.Since < 0 {
+		return fmt.Errorf("--since: got %s, want a duration above 0, such as 24h", f.Since)
+	}
 	if f.Class == "" || slices.Contains(events.RejectCodes, events.RejectCode(f.Class)) {
 		return nil
 	}
@@ -117,6 +120,9 @@ func ReplayDeadLetters(ctx context.Context, cfg *Config, sequence uint64, f Dead
 		if err != nil {
 			return err
 		}
+	}
+	if len(sequences) == 0 {
+		fmt.Fprintln(out, "No such dead letter, nothing is put back.")
 	}
 	for _, seq := range sequences {
 		name, at, err := conn.Replay(ctx, seq)

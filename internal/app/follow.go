@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
@@ -175,11 +176,15 @@ func wait(ctx context.Context, conn *stream.Conn, requestID string, v view, publ
 	defer stop()
 	f := &follower{requestID: requestID, view: v}
 	decided := make(chan struct{})
+	var once sync.Once // what is under way is delivered also after stop
 	err := conn.Subscribe(ctx, followed, stream.From{}, func(m events.Message) {
-		if f.handle(m) != nil {
+		if f.handle(m) == nil {
+			return
+		}
+		once.Do(func() {
 			close(decided) // first: who sees that ctx is done looks here for the reason
 			stop()
-		}
+		})
 	})
 	if err != nil {
 		return 0, err

@@ -59,7 +59,7 @@ func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) 
 	}
 	defer conn.Close()
 	requestID := events.RequestID(CLISource, o.ID)
-	publish := func() error { return conn.Publish(ctx, e) }
+	publish := func() error { return conn.PublishCommand(ctx, e) }
 	if !o.Wait {
 		if err := publish(); err != nil {
 			return err
@@ -84,8 +84,9 @@ func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) 
 // Control publishes sync.control. The id is a workflow ID or a request ID.
 func Control(ctx context.Context, cfg *Config, action, id, reason string, out io.Writer) error {
 	data := events.ControlData{Action: events.Action(action), Reason: reason, Actor: os.Getenv("USER")}
+	patience := answerTime
 	if isRequestID(id) {
-		data.RequestID = id
+		data.RequestID, patience = id, keptTime
 	} else {
 		data.WorkflowID = id
 	}
@@ -99,12 +100,21 @@ func Control(ctx context.Context, cfg *Config, action, id, reason string, out io
 		return err
 	}
 	defer conn.Close()
-	return answerTo(ctx, conn, events.RequestID(CLISource, eventID), e, action, out)
+	return answerTo(ctx, conn, events.RequestID(CLISource, eventID), e, action, patience, out)
 }
 
-// answerTo publishes a control and waits a moment for the bridge's answer.
-func answerTo(ctx context.Context, conn *stream.Conn, requestID string, e events.Event, action string, out io.Writer) error {
-	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+const (
+	// answerTime is how long a bridge that runs needs at most to answer a control.
+	answerTime = 10 * time.Second
+	// keptTime is how long it keeps one for a request that has not come, and answerTime.
+	keptTime = 30*time.Second + answerTime
+)
+
+// answerTo publishes a control and waits for the bridge's answer, as long as that can take.
+func answerTo(
+	ctx context.Context, conn *stream.Conn, requestID string, e events.Event, action string, patience time.Duration, out io.Writer,
+) error {
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	answer := make(chan error, 1)
 	tell := func(err error) {
@@ -130,14 +140,25 @@ func answerTo(ctx context.Context, conn *stream.Conn, requestID string, e events
 	if err != nil {
 		return err
 	}
-	if err := conn.Publish(ctx, e); err != nil {
+	if err := conn.PublishCommand(ctx, e); err != nil {
 		return err
 	}
-	select {
-	case err := <-answer:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("the control is in the stream, and no bridge has answered it within 10 s: is one running?")
+	var late <-chan time.Time
+	if patience > answerTime {
+		late = time.After(answerTime / 2)
+	}
+	for {
+		select {
+		case err := <-answer:
+			return err
+		case <-late:
+			fmt.Fprintln(out, "no answer yet: a control of a request that has not come is kept for 30 s")
+		case <-ctx.Done():
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return errors.New("the control is in the stream, and its answer was not waited for")
+			}
+			return fmt.Errorf("the control is in the stream, and no bridge has answered it within %s: is one running?", patience)
+		}
 	}
 }
 
@@ -191,10 +212,15 @@ func newView(out io.Writer, asJSON bool) view {
 	if asJSON {
 		return jsonView{out}
 	}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(out) {
 		return newBarsView(out)
 	}
 	return newLinesView(out)
+}
+
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // said prints an answer for a person or a program.

@@ -18,6 +18,9 @@ type SimulatorOptions struct {
 
 // Simulate serves the simulated ServiceTitan until ctx ends.
 func Simulate(ctx context.Context, o SimulatorOptions, out io.Writer) error {
+	if o.Records < 0 {
+		return usage(fmt.Errorf("--records: got %d, want a number above 0", o.Records))
+	}
 	l, err := net.Listen("tcp", o.Addr)
 	if err != nil {
 		return usage(fmt.Errorf("--addr: %w", err))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,6 +29,14 @@ type StatusOptions struct {
 	JSON     bool
 }
 
+// Check says whether there can be such a tenant.
+func (o StatusOptions) Check() error {
+	if _, err := strconv.ParseUint(o.TenantID, 10, 63); o.TenantID != "" && err != nil {
+		return fmt.Errorf("--tenant: got %q, want a number, as ServiceTitan's tenant IDs are", o.TenantID)
+	}
+	return nil
+}
+
 // Status prints the latest runs and the freshness of every table, once or until ctx
 // ends.
 func Status(ctx context.Context, cfg *Config, o StatusOptions, out io.Writer) error {
@@ -45,7 +54,7 @@ func Status(ctx context.Context, cfg *Config, o StatusOptions, out io.Writer) er
 		if err != nil {
 			return err
 		}
-		if o.Watch && !o.JSON {
+		if o.Watch && !o.JSON && isTerminal(out) {
 			fmt.Fprint(out, "\x1b[2J\x1b[H") // clear the screen
 		}
 		if o.JSON {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
@@ -30,7 +31,10 @@ func (g *Gateway) request(mode events.Mode) handler {
 		if err != nil {
 			return err
 		}
-		attributes := g.attributes(r)
+		attributes, err := g.attributes(r)
+		if err != nil {
+			return err
+		}
 		data, err := checked(events.Requested, attributes, given, map[string]any{"mode": mode})
 		if err != nil {
 			return err
@@ -65,7 +69,10 @@ func (g *Gateway) control(action events.Action) handler {
 		if err != nil {
 			return err
 		}
-		attributes := g.attributes(r)
+		attributes, err := g.attributes(r)
+		if err != nil {
+			return err
+		}
 		// A key is for one thing: used for another, it is another event, which JetStream would
 		// otherwise drop as a repeat.
 		attributes.Source += "/" + string(action) + "/" + url.PathEscape(r.PathValue("workflowId"))
@@ -106,8 +113,14 @@ var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$
 
 // attributes are the identity of a command. Callers choose their own keys, so each
 // has a source of its own.
-func (g *Gateway) attributes(r *http.Request) events.Attributes {
+func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
 	a := events.Attributes{ID: r.Header.Get(keyHeader), Source: "/lazisync/gateway", Time: g.Now().UTC()}
+	switch keys := r.Header.Values(keyHeader); {
+	case len(keys) > 1:
+		return a, invalid(events.FieldError{Path: keyHeader, Got: fmt.Sprintf("%d of them", len(keys)), Want: "one"})
+	case !utf8.ValidString(a.ID):
+		return a, invalid(field(keyHeader, a.ID, "UTF-8"))
+	}
 	if a.ID == "" {
 		a.ID = rand.Text()
 	}
@@ -117,7 +130,7 @@ func (g *Gateway) attributes(r *http.Request) events.Attributes {
 	if given := r.Header.Get("Traceparent"); traceparent.MatchString(given) {
 		a.TraceParent = given
 	}
-	return a
+	return a, nil
 }
 
 // checked has the event catalogue judge what was given together with what the path says.
@@ -183,10 +196,14 @@ func send[T any](ctx context.Context, g *Gateway, t events.Type[T], a events.Att
 func (g *Gateway) checkNames(data events.RequestData) (string, error) {
 	var problems []events.FieldError
 	for i, name := range data.Entities {
-		if len(g.Entities) == 0 || name == "*" || slices.Contains(g.Entities, name) {
+		everything := name == "*"
+		if len(g.Entities) == 0 || everything && len(data.Entities) == 1 || slices.Contains(g.Entities, name) {
 			continue
 		}
 		want := "an entity of the catalogue"
+		if everything {
+			want = `"*" alone, or names`
+		}
 		if near, ok := events.Nearest(name, g.Entities); ok {
 			want = "an entity of the catalogue (did you mean " + near + "?)"
 		}
@@ -242,7 +259,7 @@ func (g *Gateway) firstRun(ctx context.Context, requestID, digest string) (*stri
 			return nil, keyReused()
 		case err == nil && held.FirstRunID != "":
 			return &held.FirstRunID, nil
-		case err != nil && !errors.Is(err, ledger.ErrUnknown):
+		case err != nil && !errors.Is(err, ledger.ErrUnknown) && ctx.Err() == nil:
 			g.Logger.Warn().Err(err).Str("request_id", requestID).Msg("run ID not known: the ledger does not answer")
 			return nil, nil
 		}

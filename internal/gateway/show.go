@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -64,7 +65,11 @@ const (
 // showState tells which tenants there are and how fresh every table is, of one tenant
 // with ?tenant=.
 func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
-	states, err := g.Ledger.States(r.Context(), r.URL.Query().Get("tenant"))
+	tenant := r.URL.Query().Get("tenant")
+	if tenant != "" && !slices.Contains(g.Tenants, tenant) {
+		return invalid(field("tenant", tenant, "a configured tenant"))
+	}
+	states, err := g.Ledger.States(r.Context(), tenant)
 	if err != nil {
 		return unavailable("the ledger does not answer", err)
 	}

@@ -132,6 +132,9 @@ func (g *Gateway) workflow(r *http.Request) (Workflow, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), temporalTimeout)
 	defer cancel()
 	id := r.PathValue("workflowId")
+	if strings.ContainsFunc(id, unspeakable) {
+		return Workflow{}, notFound("workflowId", id, "a workflow that Temporal knows")
+	}
 	found, err := g.Temporal.Workflow(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -141,6 +144,9 @@ func (g *Gateway) workflow(r *http.Request) (Workflow, error) {
 	}
 	return found, nil
 }
+
+// unspeakable characters cannot be asked for: Temporal's client sends the ID as a header, too.
+func unspeakable(r rune) bool { return r < ' ' || r > '~' }
 
 // cancelWorkflow asks for a cancel as /sync/{workflowId}/cancel does, once Temporal has
 // said that there is something to cancel.

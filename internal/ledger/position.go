@@ -52,6 +52,8 @@ var (
 	ErrFenced = errors.New("the position was advanced by another worker")
 	// ErrBusy says that another full or rebuild run is reading the entity.
 	ErrBusy = errors.New("another run is reading this entity")
+	// ErrConflict says that an event of another kind has the identity.
+	ErrConflict = errors.New("another event has this identity")
 	// ErrUnknown says that the ledger has no such request or run.
 	ErrUnknown = errors.New("not in the ledger")
 )

@@ -40,7 +40,8 @@ func queryControls(ctx context.Context, q querier, where string, args ...any) ([
 
 // RecordControl records a control as pending, and returns what the ledger holds
 // under its identity and whether it was there already. One that was rejected and comes
-// again as another message, as a replay does, is pending afresh.
+// again as another message, as a replay does, is pending afresh. It fails with
+// ledger.ErrConflict where a request has the identity.
 func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	message, err := json.Marshal(c.Message)
 	if err != nil {
@@ -49,7 +50,8 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 	err = s.transact(ctx, fmt.Sprintf("record control %s", c.ID), func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			insert into raw.sync_controls as held (control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			select $1, $2, $3, $4, $5, $6, $7, $8, $9::bigint, $10::bytea
+			where not exists (select from raw.sync_requests where request_id = $1)
 			on conflict (control_id) do update
 			set reason = excluded.reason, actor = excluded.actor, sequence = excluded.sequence, message = excluded.message,
 				state = 'pending', rejection = null, settled_at = null, received_at = excluded.received_at
@@ -66,7 +68,7 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 			return err
 		}
 		if len(found) == 0 {
-			return ledger.ErrUnknown
+			return ledger.ErrConflict
 		}
 		held = found[0]
 		return nil

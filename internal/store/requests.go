@@ -73,12 +73,14 @@ select request_id, source, event_id, digest, tenant_id, mode, entities, notify, 
 	allow_deletes, reason, traceparent, workflow_id, clock_timestamp() + make_interval(secs => wait)
 from jsonb_to_recordset($1) as q (request_id text, source text, event_id text, digest text, tenant_id bigint, mode text,
 	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, workflow_id text, wait float8)
+where not exists (select from raw.sync_controls where control_id = request_id)
 order by request_id
 on conflict (request_id) do nothing
 returning request_id`
 
 // Receive records requests and says, in their order, what the ledger holds under
-// the identity of each. The first to come stands: a repeat changes nothing.
+// the identity of each. The first to come stands: a repeat changes nothing, and a
+// request with the identity of a control is a conflict and is not recorded.
 //
 // When the answer of PostgreSQL was lost on the way, a request may be called
 // repeated although this call recorded it; its state is then still received.

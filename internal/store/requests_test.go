@@ -229,3 +229,19 @@ func TestControls(t *testing.T) {
 	require.Nil(t, held.Rejection)
 	require.ErrorIs(t, f.SettleControl(t.Context(), "nobody", ledger.ControlApplied, nil), ledger.ErrUnknown)
 }
+
+func TestAnIdentityIsOfARequestOrOfAControl(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	clashing := request(events.Full, "c", "customers")
+	_, _, err := f.RecordControl(t.Context(), control(clashing.ID, 1))
+	require.NoError(t, err)
+	receipts, err := f.Receive(t.Context(), []ledger.Request{request(events.Full, "r", "customers"), clashing})
+	require.NoError(t, err)
+	require.Equal(t, []bool{false, true}, []bool{receipts[0].Conflict, receipts[1].Conflict})
+	_, _, err = f.RecordControl(t.Context(), control(receipts[0].ID, 2))
+	require.ErrorIs(t, err, ledger.ErrConflict)
+	pending, err := f.PendingControls(t.Context())
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+}

@@ -38,12 +38,35 @@ func (c *Conn) Publish(ctx context.Context, event events.Event) error {
 	if err != nil {
 		return err
 	}
+	_, err = c.publish(ctx, m, event.ID())
+	return err
+}
+
+// PublishCommand stores a command that somebody expects an answer to. Publish would do
+// nothing where the stream has its identity already, and nobody would answer. So a
+// repetition is stored once more, without the header by which JetStream knows it: the
+// bridge answers that it is a duplicate, or a conflict where it says something else.
+func (c *Conn) PublishCommand(ctx context.Context, event events.Event) error {
+	m, err := outgoing(event)
+	if err != nil {
+		return err
+	}
+	ack, err := c.publish(ctx, m, event.ID())
+	if err != nil || !ack.Duplicate {
+		return err
+	}
+	m.Header.Del(jetstream.MsgIDHeader)
+	_, err = c.publish(ctx, m, event.ID())
+	return err
+}
+
+func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.PubAck, error) {
 	ack, err := c.js.PublishMsg(ctx, m)
 	if err != nil {
-		return fmt.Errorf("publish %s %q: %w", m.Subject, event.ID(), publishError(err))
+		return nil, fmt.Errorf("publish %s %q: %w", m.Subject, id, publishError(err))
 	}
 	c.logPublished(m, ack)
-	return nil
+	return ack, nil
 }
 
 // PublishAll publishes many events without waiting for one before the next. The

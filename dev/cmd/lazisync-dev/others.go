@@ -93,7 +93,7 @@ func writeEnv(path string, s *stack.Stack) error {
 	for _, entry := range s.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
 		if slices.Contains(shared, name) || strings.HasPrefix(name, "SERVICETITAN_") {
-			fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+			fmt.Fprintf(&b, "export %s=%s\n", name, quoted(value))
 		}
 	}
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {

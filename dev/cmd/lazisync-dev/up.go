@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +78,7 @@ func (r *running) printTry() {
 	}
 	psql := programs("lazisync-dev") + " psql"
 	if r.dir != usualDir {
-		psql += " --dir " + r.dir
+		psql += " --dir " + word(r.dir)
 	}
 	fmt.Fprintf(r.out, "\nTry:\n  %s\n  %s\n  %s\n",
 		variable+programs("lazisync")+" request full --wait",
@@ -88,7 +90,21 @@ func (r *running) printTry() {
 func programs(name string) string {
 	path := filepath.Join(filepath.Dir(arg0()), name)
 	if !strings.Contains(path, string(filepath.Separator)) {
-		return "./" + path
+		path = "./" + path
 	}
-	return path
+	return word(path)
 }
+
+// word is a text as a shell takes it for one word.
+func word(text string) string {
+	plain := func(r rune) bool {
+		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-", r))
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return quoted(text)
+}
+
+// quoted is a text in quotes for a shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

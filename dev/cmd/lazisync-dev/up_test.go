@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -176,4 +177,15 @@ func TestUpTellsOfBadConfigurationBeforeStartingAnything(t *testing.T) {
 	require.Contains(t, errs.String(), "did you mean SYNC_ENTITIES?")
 	require.Contains(t, errs.String(), "SYNC_TIMEZONE")
 	require.NoDirExists(t, filepath.Join(home, "data"))
+}
+
+// What is suggested can be pasted, also from a folder with a space in its name.
+func TestAWordIsOneWordForAShell(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"/tmp/lazi", "bin/lazisync-dev", "/tmp/my data", "it's", "", "$HOME", "a;b", "ü*"} {
+		out, err := exec.Command("sh", "-c", "printf '%s.' "+word(text)).Output()
+		require.NoError(t, err, text)
+		require.Equal(t, text+".", string(out))
+	}
+	require.Equal(t, "/tmp/lazi", word("/tmp/lazi"), "no quotes where none are needed")
 }
