@@ -103,11 +103,13 @@ func (p *tab) requireForeignersRefused(t *testing.T, w *world, gateway string) {
 		if err != nil { // the answer is kept from the page by Cross-Origin-Resource-Policy
 			require.ErrorContains(t, err, "Failed to fetch")
 		}
+		require.NoError(t, w.nc.Flush())
+		require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a script of %s asked for a sync", address)
 		p.press(t, "Win")
 		p.see(t, "body", "another web site may not do this")
 	}
 	require.NoError(t, w.nc.Flush())
-	require.Len(t, all[events.RequestData](t, w, "sync.requested"), before)
+	require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a form asked for a sync")
 }
 
 func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
