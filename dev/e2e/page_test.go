@@ -120,7 +120,7 @@ func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
 	p.open(t, gateway)
 	p.see(t, "#live", "live")
 	eval[chromedp.Void](t, p, `window.loaded = 'once'`)
-	w.stack.Simulator.SetPace(pageTime)
+	w.stack.Simulator.SetPace(2 * pageTime) // a run takes 20 seconds
 
 	p.press(t, "Full sync")
 	p.see(t, "#notice", "Full sync asked for (request ")
@@ -153,7 +153,7 @@ func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
 	p.press(t, "Full sync")
 	p.see(t, "tr", "#2")
 	p.await(t, `document.querySelector('#runs tr').innerText.match(/^#2\s+full\s+completed/) !== null`)
-	p.await(t, `/^customers\s+2,000\s+\d+ s ago\s+never\s+completed$/.test(document.querySelector('#states tr').innerText.trim())`)
+	p.await(t, `/^customers\s+2,000\s+\d+ \w+ ago\s+never\s+completed$/.test(document.querySelector('#states tr').innerText.trim())`)
 	id, err := w.stack.Companies[0].Create("jobs")
 	require.NoError(t, err)
 	require.NotZero(t, id)
