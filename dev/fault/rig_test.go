@@ -232,7 +232,13 @@ func (r *rig) startAll(t *testing.T, names ...string) {
 // start runs a role and returns when it is ready.
 func (r *rig) start(t *testing.T, name string, set ...string) *role {
 	t.Helper()
-	one := r.launch(t, name, set...)
+	return r.startProgram(t, program(t), name, set...)
+}
+
+// startProgram runs a role of some build of lazisync.
+func (r *rig) startProgram(t *testing.T, program, name string, set ...string) *role {
+	t.Helper()
+	one := r.launchProgram(t, program, name, set...)
 	require.Eventually(t, func() bool { return one.HasEnded() || process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
 	require.False(t, one.HasEnded(), "lazisync %s ended: %s", name, one.Log.Tail(20))
 	one.before = one.usage(t)
@@ -242,7 +248,12 @@ func (r *rig) start(t *testing.T, name string, set ...string) *role {
 // launch runs a role and returns when it listens.
 func (r *rig) launch(t *testing.T, name string, set ...string) *role {
 	t.Helper()
-	one, err := r.spawn(program(t), name, set...)
+	return r.launchProgram(t, program(t), name, set...)
+}
+
+func (r *rig) launchProgram(t *testing.T, program, name string, set ...string) *role {
+	t.Helper()
+	one, err := r.spawn(program, name, set...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {

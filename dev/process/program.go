@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Build builds lazisync from the production module in the folder root, with build tags
-// or none.
-func Build(root, path, tags string) error {
-	build := exec.Command("go", "build", "-tags="+tags, "-o", path, "./cmd/lazisync")
+// or none, and further flags of go build.
+func Build(root, path, tags string, flags ...string) error {
+	args := slices.Concat([]string{"build", "-tags=" + tags, "-o", path}, flags, []string{"./cmd/lazisync"})
+	build := exec.Command("go", args...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build lazisync: %w\n%s", err, strings.TrimSpace(string(out)))

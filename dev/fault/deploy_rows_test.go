@@ -1,0 +1,110 @@
+//go:build fault
+
+package fault
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+
+	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// A version is deployed that cannot go on with what is under way, and then a good one.
+func TestFault23BadWorkflowsDeployed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		bad  change
+		says string
+	}{
+		{panics, "a bad deploy"},
+		{anotherStepForAll, "[TMPRL1100]"}, // the history does not fit the code
+	} {
+		t.Run(c.bad.name, func(t *testing.T) {
+			t.Parallel()
+			program := changed(t, c.bad)
+			r := newRig(t, options{simulator: manyPages})
+			r.startAll(t, "bridge", "notifier", "gateway")
+			good := r.start(t, "worker")
+			r.stack.Simulator.SetPace(100 * time.Millisecond)
+			a := r.full(t)
+			r.awaitPages(t, 8)
+			good.stop(t)
+
+			bad := r.startProgram(t, program, "worker")
+			bad.awaitLog(t, c.says)
+			id := workflows.FullSyncID(a.requestID())
+			require.Eventually(t, func() bool { return r.failedTasks(t, id) >= 2 }, patience, tick, "it is tried again")
+			bad.awaitLog(t, `"WorkflowID":"`+id+`"`)
+			waits := r.full(t) // what is asked for meanwhile waits, too
+			require.Eventually(t, func() bool { return !r.idle(t, workflows.FullSyncID(waits.requestID())) }, patience, tick)
+			require.False(t, r.idle(t, id), "it is held, not failed")
+			bad.stop(t)
+
+			mended := time.Now()
+			r.start(t, "worker")
+			r.stack.Simulator.SetPace(0)
+			r.judge(t, mended)
+		})
+	}
+}
+
+// failedTasks is how often the workflow task that waits was tried in vain.
+func (r *rig) failedTasks(t *testing.T, workflowID string) int {
+	t.Helper()
+	described, err := r.client.DescribeWorkflowExecution(t.Context(), workflowID, "")
+	require.NoError(t, err)
+	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, described.GetWorkflowExecutionInfo().GetStatus())
+	return int(described.GetPendingWorkflowTask().GetAttempt()) - 1
+}
+
+// Workers of two versions share the work, and each dies while the other goes on. What one
+// began before the change stays as it was; what began after it only the new one can do.
+func TestFault43WorkersOfTwoVersions(t *testing.T) {
+	t.Parallel()
+	next := changed(t, anotherStep)
+	r := newRig(t, options{simulator: simulator.Options{RecordsPerEntity: 3000, ExportPageSize: 50}})
+	r.startAll(t, "bridge", "notifier", "gateway")
+	before := r.start(t, "worker")
+	r.firstSync(t)
+	r.stack.Simulator.SetPace(100 * time.Millisecond)
+	stop := r.load(t, 200*time.Millisecond)
+	begunBefore := r.full(t)
+	r.awaitBegun(t, begunBefore)
+	r.awaitPages(t, 8)
+	after := r.startProgram(t, next, "worker")
+	r.awaitPages(t, 20)
+	before.Kill()
+	begunAfter := r.full(t)
+	r.awaitBegun(t, begunAfter)
+	require.Eventually(t, func() bool { return r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())) }, patience, tick)
+	before = r.start(t, "worker")
+	r.awaitPages(t, 20)
+	after.Kill()
+	r.awaitAsked(t, 20)
+	r.startProgram(t, next, "worker")
+	before.stop(t)
+	mended := time.Now()
+	stop()
+	r.stack.Simulator.SetPace(0)
+	r.judge(t, mended)
+	require.False(t, r.knowsChange(t, workflows.FullSyncID(begunBefore.requestID())))
+	require.True(t, r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())))
+}
+
+// knowsChange says whether a workflow has come by a change and noted its version.
+func (r *rig) knowsChange(t *testing.T, workflowID string) bool {
+	t.Helper()
+	history := r.client.GetWorkflowHistory(t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for history.HasNext() {
+		e, err := history.Next()
+		require.NoError(t, err)
+		if e.GetMarkerRecordedEventAttributes().GetMarkerName() == "Version" {
+			return true
+		}
+	}
+	return false
+}
