@@ -265,7 +265,10 @@ func (r *rig) launchProgram(t *testing.T, program, name string, set ...string) *
 
 // spawn runs a role and returns when it listens. It is ended with the rig.
 func (r *rig) spawn(program, name string, set ...string) (*role, error) {
-	cmd := exec.Command(program, name)
+	return r.spawnCommand(exec.Command(program, name), name, set...)
+}
+
+func (r *rig) spawnCommand(cmd *exec.Cmd, name string, set ...string) (*role, error) {
 	cmd.Env = slices.Concat(r.stack.Environ(), []string{"ADMIN_ADDR=127.0.0.1:0"}, set)
 	p, err := process.Start(cmd)
 	if err != nil {
