@@ -61,9 +61,12 @@ type ownDatabase struct {
 	options pgserver.Options
 }
 
-func startDatabase(t *testing.T) *ownDatabase {
+func startDatabase(t *testing.T, dir string) *ownDatabase {
 	t.Helper()
-	d := &ownDatabase{options: pgserver.Options{Dir: t.TempDir(), StopWithParent: true}}
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	d := &ownDatabase{options: pgserver.Options{Dir: dir, StopWithParent: true}}
 	t.Cleanup(func() { // root's PostgreSQL keeps its data elsewhere
 		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), d.options.Dir))
 	})

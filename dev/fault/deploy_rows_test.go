@@ -48,6 +48,7 @@ func TestFault23BadWorkflowsDeployed(t *testing.T) {
 			r.start(t, "worker")
 			r.stack.Simulator.SetPace(0)
 			r.judge(t, mended)
+			require.Equal(t, "completed", r.state(t, a))
 		})
 	}
 }
@@ -91,6 +92,8 @@ func TestFault43WorkersOfTwoVersions(t *testing.T) {
 	stop()
 	r.stack.Simulator.SetPace(0)
 	r.judge(t, mended)
+	require.Equal(t, "completed", r.state(t, begunBefore))
+	require.Equal(t, "completed", r.state(t, begunAfter))
 	require.False(t, r.knowsChange(t, workflows.FullSyncID(begunBefore.requestID())))
 	require.True(t, r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())))
 }

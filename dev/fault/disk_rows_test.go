@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,9 +22,11 @@ import (
 // it starts; what it really uses is little.
 func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "disk")
-	require.NoError(t, os.Mkdir(dir, 0o700))
-	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4g"))
+	dir, err := os.MkdirTemp("", "lazisync-disk-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.Remove(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o711)) // PostgreSQL, which is not root, has to get there
+	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4g,mode=711"))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
 	return dir
 }
@@ -63,5 +66,36 @@ func TestFault09NATSDiskFull(t *testing.T) {
 		return r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":9}`).StatusCode == http.StatusAccepted
 	}, patience, 10*tick)
 	r.incremental(t)
+	r.judge(t, mended)
+}
+
+// PostgreSQL's disk is full: first tables cannot grow, then neither can its log, and
+// PostgreSQL ends.
+func TestFault30PostgreSQLDiskFull(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t)
+	r := newRig(t, options{ownDatabase: true, databaseDir: filepath.Join(dir, "postgres"), simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	stop := r.load(t, 50*time.Millisecond)
+	r.awaitAsked(t, 10)
+	resize(t, dir, 0, 64<<10)
+	worker := r.roles[slices.Index(allRoles, "worker")]
+	worker.awaitLog(t, "No space left on device")
+	resize(t, dir, 4<<30, 0)
+	a := r.full(t)
+	require.Eventually(t, func() bool { return r.state(t, a) == "completed" }, patience, tick, "it goes on by itself")
+
+	resize(t, dir, 0, 64<<10)
+	require.Eventually(t, func() bool {
+		_, err := r.sql.Exec(t.Context(), "select pg_logical_emit_message(false, 'filler', repeat('x', 100000))")
+		return err != nil && r.database.hasEnded()
+	}, patience, time.Millisecond, "its log cannot grow")
+	r.awaitAsked(t, 10)
+	resize(t, dir, 4<<30, 0)
+	require.NoError(t, r.database.Stop()) // gives up the lock on its folder
+	r.database.start(t)
+	mended := time.Now()
+	stop()
 	r.judge(t, mended)
 }

@@ -96,6 +96,15 @@ func (r *rig) awaitBegun(t *testing.T, a *asked) {
 	}, patience, tick, "no run serves request %s", a.requestID())
 }
 
+// state is that of the run of a request, "" where none serves it yet.
+func (r *rig) state(t *testing.T, a *asked) (state string) {
+	t.Helper()
+	require.NoError(t, r.sql.QueryRow(t.Context(), `
+		select coalesce((select r.state from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1), '')`,
+		a.requestID()).Scan(&state))
+	return state
+}
+
 // awaitPaused waits until a run says that it is paused.
 func (r *rig) awaitPaused(t *testing.T, workflowID string) {
 	t.Helper()

@@ -87,11 +87,12 @@ func TestFault44OpenFilesRunOut(t *testing.T) {
 	}
 	worker := r.start(t, "worker")
 	lift := worker.limit(t, limitFiles, uint64(worker.before.files))
-	r.full(t)
+	a := r.full(t)
 	worker.awaitLog(t, "too many open files")
 	require.False(t, worker.HasEnded())
 	lift()
 	r.judge(t, time.Now())
+	require.Equal(t, "completed", r.state(t, a))
 }
 
 // crowd opens connections to a role and holds them until they are to leave.
@@ -126,7 +127,7 @@ func TestFault44MemoryRunsOut(t *testing.T) {
 	r.startAll(t, "bridge", "notifier", "gateway")
 	worker := r.start(t, "worker")
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
-	r.full(t)
+	a := r.full(t)
 	r.awaitPages(t, 8)
 	worker.limit(t, limitData, worker.written(t))
 	select {
@@ -139,6 +140,7 @@ func TestFault44MemoryRunsOut(t *testing.T) {
 	mended := time.Now()
 	r.start(t, "worker")
 	r.judge(t, mended)
+	require.Equal(t, "completed", r.state(t, a))
 	for name, pages := range r.readTwice() {
 		require.LessOrEqual(t, pages, inFlight, "pages of %s that were read twice", name)
 	}

@@ -32,8 +32,9 @@ func TestFault33RefusedWithAnyRetryAfter(t *testing.T) {
 		require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "429", Skip: 3 * i, WaitSeconds: 6, RetryAfterText: w.text}))
 	}
 	r.refusals = len(waits)
-	r.request(t, `{"mode":"full","entities":["customers"]}`)
+	a := r.request(t, `{"mode":"full","entities":["customers"]}`)
 	r.settle(t)
+	require.Equal(t, "completed", r.state(t, a))
 	r.incremental(t)
 	r.judge(t, time.Now())
 	refused := 0

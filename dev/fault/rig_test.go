@@ -61,6 +61,7 @@ type rig struct {
 type options struct {
 	simulator          simulator.Options
 	ownDatabase        bool
+	databaseDir        string // where it keeps its data, a temporary folder unless set
 	ownTemporal        bool
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
@@ -132,7 +133,7 @@ func (r *rig) startDatabase(t *testing.T, o options) (url string) {
 	if !o.ownDatabase {
 		return pgtest.Prepared(t, "fault", prepare)
 	}
-	r.database = startDatabase(t)
+	r.database = startDatabase(t, o.databaseDir)
 	require.NoError(t, prepare(t.Context(), r.database.URL("")))
 	return r.database.URL("")
 }
