@@ -17,6 +17,8 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/process"
 )
 
 // Linux has these by number alone.
@@ -46,7 +48,7 @@ func (r *rig) startWithFiles(t *testing.T, files int, name string) *role {
 	cmd := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, files), program(t), name)
 	one, err := r.spawnCommand(cmd, name)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
+	require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
 	one.before = one.usage(t)
 	one.awaitLog(t, fmt.Sprintf(`"limit":%d`, files))
 	one.awaitLog(t, "few files and connections may be open at once: raise the limit with ulimit -n")
