@@ -18,28 +18,15 @@ import (
 	"github.com/lazi/lazisync/schemas"
 )
 
-// judge validates the data of an event of each type.
-var judge = map[*events.Definition]func(events.Event) error{
-	events.Requested.Definition: of(events.Requested), events.Control.Definition: of(events.Control),
-	events.Accepted.Definition: of(events.Accepted), events.Rejected.Definition: of(events.Rejected),
-	events.Started.Definition: of(events.Started), events.Progress.Definition: of(events.Progress),
-	events.Paused.Definition: of(events.Paused), events.Resumed.Definition: of(events.Resumed),
-	events.Completed.Definition: of(events.Completed), events.Failed.Definition: of(events.Failed),
-	events.Cancelled.Definition: of(events.Cancelled),
-}
-
-func of[T any](t events.Type[T]) func(events.Event) error {
-	return func(e events.Event) error { _, err := t.Data(e); return err }
-}
-
 // check judges a message as its consumer would.
 func check(m events.Message) error {
 	event, err := events.Decode(m)
 	if err != nil {
 		return err
 	}
-	definition, _ := events.BySubject(m.Subject)
-	return judge[definition](event)
+	definition, _ := events.BySubject(m.Subject) // Decode knew it
+	_, err = definition.Read(event)
+	return err
 }
 
 // A JSON block names the subject it is published on: ```json sync.requested

@@ -3,35 +3,47 @@ package events
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 )
 
 // Data validates an event's data and returns it as the payload. Data that does
 // not fit is a *Rejection.
 func (t Type[T]) Data(event Event) (T, error) {
-	var payload T
-	if event.Type() != t.Name {
-		return payload, Reject(CodeTypeMismatch, FieldError{"type", fmt.Sprintf("%q", event.Type()), t.Name})
-	}
-	schema, err := t.compiled()
+	payload, err := t.Read(event)
 	if err != nil {
-		return payload, err
+		var none T
+		return none, err
+	}
+	return payload.(T), nil // which define says it is
+}
+
+// Read is Type.Data for whoever has the definition alone: what it returns is of the
+// type d.Payload.
+func (d *Definition) Read(event Event) (any, error) {
+	if event.Type() != d.Name {
+		return nil, Reject(CodeTypeMismatch, FieldError{"type", fmt.Sprintf("%q", event.Type()), d.Name})
+	}
+	schema, err := d.compiled()
+	if err != nil {
+		return nil, err
 	}
 	data := event.Data()
 	if len(data) == 0 {
-		return payload, Reject(CodeInvalidData, FieldError{"data", "nothing", "a JSON object"})
+		return nil, Reject(CodeInvalidData, FieldError{"data", "nothing", "a JSON object"})
 	}
 	if _, rejection := parseObject(data); rejection != nil {
-		return payload, Reject(CodeInvalidData, rejection.Errors...)
+		return nil, Reject(CodeInvalidData, rejection.Errors...)
 	}
 	problems, err := schema.validate(data)
 	if err != nil {
-		return payload, fmt.Errorf("validate data of %s: %w", t.Name, err)
+		return nil, fmt.Errorf("validate data of %s: %w", d.Name, err)
 	}
 	if len(problems) > 0 {
-		return payload, Reject(CodeInvalidData, problems...)
+		return nil, Reject(CodeInvalidData, problems...)
 	}
-	if err := json.Unmarshal(data, &payload); err != nil { // a number or a time that JSON Schema allows and Go cannot hold
-		return payload, Reject(CodeInvalidData, FieldError{"data", err.Error(), "values that fit " + t.Schema})
+	payload := reflect.New(d.Payload)
+	if err := json.Unmarshal(data, payload.Interface()); err != nil { // a number or a time that JSON Schema allows and Go cannot hold
+		return nil, Reject(CodeInvalidData, FieldError{"data", err.Error(), "values that fit " + d.Schema})
 	}
-	return payload, nil
+	return payload.Elem().Interface(), nil
 }

@@ -11,36 +11,6 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// payloadOf reads the data of any event: the generic Type.Data, chosen by subject.
-func payloadOf(event Event) (any, error) {
-	switch d, _ := ByType(event.Type()); d {
-	case Requested.Definition:
-		return untyped(Requested.Data(event))
-	case Control.Definition:
-		return untyped(Control.Data(event))
-	case Accepted.Definition:
-		return untyped(Accepted.Data(event))
-	case Rejected.Definition:
-		return untyped(Rejected.Data(event))
-	case Started.Definition:
-		return untyped(Started.Data(event))
-	case Progress.Definition:
-		return untyped(Progress.Data(event))
-	case Paused.Definition:
-		return untyped(Paused.Data(event))
-	case Resumed.Definition:
-		return untyped(Resumed.Data(event))
-	case Completed.Definition:
-		return untyped(Completed.Data(event))
-	case Failed.Definition:
-		return untyped(Failed.Data(event))
-	default:
-		return untyped(Cancelled.Data(event))
-	}
-}
-
-func untyped[T any](payload T, err error) (any, error) { return payload, err }
-
 // envelopeAround puts data into a CloudEvent of the definition's type.
 func envelopeAround(d *Definition, data []byte) Message {
 	return Message{Subject: d.Subject, Data: []byte(`{"specversion":"1.0","id":"1","source":"/test","type":"` + d.Name + `","data":` + string(data) + `}`)}
@@ -62,7 +32,7 @@ func TestExamples(t *testing.T) {
 			}
 			event, err := Decode(envelopeAround(d, []byte(text)))
 			require.NoError(t, err, "%s %s", d.Subject, name)
-			payload, err := payloadOf(event)
+			payload, err := d.Read(event)
 			if strings.HasPrefix(name, "valid/") {
 				valid++
 				require.NoError(t, err, "%s %s", d.Subject, name)

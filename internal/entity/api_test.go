@@ -51,7 +51,6 @@ func TestEverythingIsListed(t *testing.T) {
 	for _, f := range facts(t) {
 		want = append(want, f.name)
 	}
-	require.Len(t, want, 190)
 	got := Names()
 	for _, x := range Excluded {
 		got = append(got, x.Name)
@@ -69,19 +68,14 @@ func TestEverythingIsListed(t *testing.T) {
 // parent whose records have an id.
 func TestWhatIsReadInBulk(t *testing.T) {
 	t.Parallel()
-	feeds := 0
 	for _, f := range facts(t) {
 		_, synced := Find(f.name)
-		if f.export != "" {
-			feeds++
-			require.True(t, synced, f.name)
-		}
+		require.True(t, synced || f.export == "", f.name)
 		bulk := f.list != "" && !f.ofParent() && f.id != "none"
 		if bulk && f.name != "inventory_bills_unpaged" { // the same records in one answer without pages
 			require.True(t, synced, f.name)
 		}
 	}
-	require.Equal(t, 52, feeds)
 }
 
 // unused are filters of change that an entity has and the catalogue leaves: they are by
