@@ -79,7 +79,7 @@ func again(t *testing.T, event Event) Event {
 	return back
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestBadEvents(t *testing.T) {
 	t.Parallel()
 	badinput.Check(t, "testdata/bad-events.txt", func(t *testing.T, input string) string {
 		m := Message{Stream: "SYNC_COMMANDS", Sequence: 12, Stored: time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)}
