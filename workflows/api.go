@@ -35,10 +35,10 @@ const (
 func ControlTaskQueue(taskQueue string) string { return taskQueue + controlSuffix }
 
 // FullSyncID is the workflow ID that serves one full request.
-func FullSyncID(requestID string) string { return "full-sync-" + requestID }
+func FullSyncID(requestID string) string { return fullPrefix + requestID }
 
 // RebuildID is the workflow ID that serves one rebuild request.
-func RebuildID(requestID string) string { return "rebuild-" + requestID }
+func RebuildID(requestID string) string { return rebuildPrefix + requestID }
 
 // IncrementalSyncID is the workflow ID that serves all incremental requests of a tenant.
 func IncrementalSyncID(tenant string) string { return incrementalPrefix + tenant }
@@ -49,7 +49,16 @@ func IsIncrementalSync(workflowID string) bool {
 	return strings.HasPrefix(workflowID, incrementalPrefix)
 }
 
-const incrementalPrefix = "incremental-sync-"
+// IsWorkflowID says whether an id has the form of a workflow's that serves requests.
+func IsWorkflowID(id string) bool {
+	return strings.HasPrefix(id, fullPrefix) || strings.HasPrefix(id, rebuildPrefix) || IsIncrementalSync(id)
+}
+
+const (
+	fullPrefix        = "full-sync-"
+	rebuildPrefix     = "rebuild-"
+	incrementalPrefix = "incremental-sync-"
+)
 
 // Limits bound a run. The caller sets them, so that a workflow never depends on
 // the configuration of the worker that happens to run it.

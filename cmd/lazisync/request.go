@@ -62,7 +62,7 @@ func (c *cli) control(action, short string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: action + " ID", Short: short,
-		Long: short + ". ID is a workflow ID or a request ID.", Args: cobra.ExactArgs(1),
+		Long: short + ". ID is a workflow ID, a request ID or, where only one request has it, the id of its event.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if a[0] == "" {
 				return wrongUsage(errors.New("ID: got nothing, want a workflow ID or a request ID"))

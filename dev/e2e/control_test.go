@@ -144,11 +144,11 @@ func TestControlsAreAnsweredAtTheCommandLine(t *testing.T) {
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
-	asking := w.begin(t, "request", "full", "--entities", "jobs", "--wait")
+	asking := w.begin(t, "request", "full", "--entities", "jobs", "--id", "order-12", "--wait")
 	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
 	requestID := started.Requests[0].RequestID
 
-	require.Equal(t, result{0, "pause sent to " + started.WorkflowID + "\n", ""}, w.run(t, "pause", started.WorkflowID))
+	require.Equal(t, result{0, "pause sent to " + started.WorkflowID + "\n", ""}, w.run(t, "pause", "order-12"), "by the event's own id")
 	await(t, w, "sync.paused", func(events.ControlledData) bool { return true })
 	require.Equal(t, result{0, "resume sent to " + started.WorkflowID + "\n", ""}, w.run(t, "resume", requestID))
 

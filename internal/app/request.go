@@ -16,6 +16,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/workflows"
 )
 
 // CLISource is the source of events that lazisync's own commands publish.
@@ -81,14 +82,15 @@ func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) 
 	return nil
 }
 
-// Control publishes sync.control. The id is a workflow ID or a request ID.
+// Control publishes sync.control. The id is a workflow ID, a request ID or, where only one
+// request has it, the id of its event.
 func Control(ctx context.Context, cfg *Config, action, id, reason string, out io.Writer) error {
 	data := events.ControlData{Action: events.Action(action), Reason: reason, Actor: os.Getenv("USER")}
 	patience := answerTime
-	if isRequestID(id) {
-		data.RequestID, patience = id, keptTime
-	} else {
+	if workflows.IsWorkflowID(id) {
 		data.WorkflowID = id
+	} else {
+		data.RequestID, patience = id, keptTime
 	}
 	eventID := uuid.NewString()
 	e, err := events.Control.New(events.Attributes{ID: eventID, Source: CLISource, Time: time.Now()}, data)
@@ -160,19 +162,6 @@ func answerTo(
 			return fmt.Errorf("the control is in the stream, and no bridge has answered it within %s: is one running?", patience)
 		}
 	}
-}
-
-// isRequestID says whether an id has the form of events.RequestID: 20 hexadecimal digits.
-func isRequestID(id string) bool {
-	if len(id) != 20 {
-		return false
-	}
-	for _, r := range id {
-		if (r < '0' || r > '9') && (r < 'a' || r > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // connect connects to NATS, with its streams declared, for a command that a person
