@@ -46,6 +46,12 @@ func TestFault28PostgreSQLFrozen(t *testing.T) {
 	r.judge(t, thawed)
 }
 
+func TestFault28RolesStopInTimeWhilePostgreSQLIsFrozen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownDatabase: true, simulator: manyPages})
+	r.stopsInTime(t, func() { r.database.signalAll(syscall.SIGSTOP) }, func() { r.database.signalAll(syscall.SIGCONT) })
+}
+
 func TestFault29PostgreSQLBackendsTerminated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})

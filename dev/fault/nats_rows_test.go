@@ -48,6 +48,12 @@ func TestFault07NATSFrozen(t *testing.T) {
 	r.judge(t, thawed)
 }
 
+func TestFault07RolesStopInTimeWhileNATSIsFrozen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.stopsInTime(t, r.nats.Freeze, r.nats.Thaw)
+}
+
 func TestFault08NATSVolumeWiped(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

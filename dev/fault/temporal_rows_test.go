@@ -51,6 +51,12 @@ func TestFault16TemporalFrozen(t *testing.T) {
 	r.judge(t, thawed)
 }
 
+func TestFault16RolesStopInTimeWhileTemporalIsFrozen(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownTemporal: true, ackWait: longAckWait, simulator: manyPages})
+	r.stopsInTime(t, r.temporal.Freeze, r.temporal.Thaw)
+}
+
 // Temporal starts the workflow, and the bridge never hears of it.
 func TestFault17AnswerToStartLost(t *testing.T) {
 	t.Parallel()

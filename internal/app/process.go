@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -122,13 +123,26 @@ func (p *process) temporalReady(ctx context.Context) error {
 	return err
 }
 
+// storeClose is how long to wait for connections to PostgreSQL that are in use: what they
+// wait for may be a server that does not answer.
+const storeClose = 3 * time.Second
+
 // close closes the connections, the one that tells of things last.
 func (p *process) close() {
 	if p.temporal != nil {
 		p.temporal.Close()
 	}
 	if p.store != nil {
-		p.store.Close()
+		closed := make(chan struct{})
+		go func() {
+			p.store.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(storeClose):
+			p.log.Warn().Msg("PostgreSQL does not let go of its connections, not waiting for it")
+		}
 	}
 	if p.nats != nil {
 		p.nats.Close()

@@ -23,9 +23,10 @@ const (
 	controlSlots  = 20 // short ledger and event activities
 	sliceLength   = 10 * time.Second
 
-	// workerStop leaves the pages in flight time to be stored, and the rest of the
-	// 30 seconds of a graceful stop to everything else.
-	workerStop = 20 * time.Second
+	// workerStop leaves the pages in flight time to be stored, controlStop what tells of
+	// them, and both the rest of the 30 seconds of a graceful stop to everything else.
+	workerStop  = 17 * time.Second
+	controlStop = 4 * time.Second
 )
 
 // openTemporal makes a client that connects when it is first used, so that a
@@ -75,6 +76,7 @@ func (p *process) workOnce(ctx context.Context) error {
 		OnFatalError:                     func(err error) { failed <- err },
 	}
 	control := options
+	control.WorkerStopTimeout = controlStop
 	control.DisableWorkflowWorker = true
 	control.MaxConcurrentActivityExecutionSize = controlSlots
 	control.Interceptors = []interceptor.WorkerInterceptor{&activities.Lives{}}
