@@ -133,11 +133,13 @@ func file(field func(*Config) *string) setter {
 	}
 }
 
-// schedule takes a cron expression of five fields, or off. Temporal judges the rest.
+// schedule takes a cron expression of five fields, or off.
 func schedule(field func(*Tenant) *string) func(*Tenant, string) error {
 	return func(t *Tenant, text string) error {
-		if text != off && len(strings.Fields(text)) != 5 {
-			return errors.New("a cron expression of five fields, or off")
+		if text != off {
+			if err := checkCron(text); err != nil {
+				return err
+			}
 		}
 		*field(t) = text
 		return nil
