@@ -16,11 +16,16 @@ const (
 	streamBuffer    = 512
 	streamHeartbeat = 15 * time.Second
 	streamWrite     = 10 * time.Second
+	streamType      = "text/event-stream"
 )
 
 // streamEvents sends every event that is published from now on as server-sent
 // events. What happened before is in the ledger: who connects looks there first.
 func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead { // the mux hands it over as a GET: there is nothing to wait for
+		w.Header().Set("Content-Type", streamType)
+		return nil
+	}
 	select {
 	case g.streams <- struct{}{}:
 		defer func() { <-g.streams }()
@@ -34,7 +39,7 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
 		return unavailable("events cannot be followed", err)
 	}
 
-	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Content-Type", streamType)
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	if err := stream.send([]byte(": welcome\nretry: 2000\n\n")); err != nil {

@@ -149,3 +149,16 @@ func TestServeReportsThatItCannot(t *testing.T) {
 	require.NoError(t, listener.Close())
 	require.ErrorContains(t, open(t, nil).gate.Serve(t.Context(), listener), "serve HTTP on 127.0.0.1:")
 }
+
+// A probe asks for the head again and again over one connection: it must not be held.
+func TestHeadOfTheStreamEnds(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	for range 2 {
+		got := s.send(http.MethodHead, "/api/events", "")
+		require.Equal(t, 200, got.status)
+		require.Equal(t, streamType, got.header.Get("Content-Type"))
+	}
+	require.Empty(t, s.gate.streams)
+	require.Empty(t, s.box.readers, "nothing is subscribed")
+}

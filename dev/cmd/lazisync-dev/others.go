@@ -134,7 +134,11 @@ func (c *cli) readEnv() (string, error) {
 		}
 		return string(text), nil
 	}
-	return "", fmt.Errorf("nothing runs in %s: start it with %s up", strings.Join(c.dirs(), " or "), arg0())
+	start := arg0() + " up"
+	if c.dir != "" {
+		start += " --dir " + word(c.dir)
+	}
+	return "", fmt.Errorf("nothing runs in %s: start it with %s", strings.Join(c.dirs(), " or "), start)
 }
 
 func (c *cli) psql() *cobra.Command {
