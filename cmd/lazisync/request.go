@@ -15,7 +15,7 @@ func (c *cli) request() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:       "request full|incremental|rebuild",
 		Short:     "Publish sync.requested; with --wait, show it until it is decided",
-		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected.",
+		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected; 130 where it was interrupted before.",
 		ValidArgs: []string{"full", "incremental", "rebuild"},
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {

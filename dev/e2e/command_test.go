@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -64,6 +65,17 @@ func TestARequestWithTheIDOfAnotherIsAnswered(t *testing.T) {
 	unknown := w.run(t, "cancel", "00000000000000000000")
 	require.Equal(t, 4, unknown.code, unknown.out+unknown.errors)
 	require.Contains(t, unknown.out, "which no request has had for")
+}
+
+func TestARequestThatNobodyAnswersSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	asked := w.begin(t, "request", "full", "--wait")
+	require.Eventually(t, func() bool { return strings.Contains(asked.out.String(), "no bridge has answered it yet") }, patience, tick)
+	require.NoError(t, asked.cmd.Process.Signal(os.Interrupt))
+	ended := asked.wait(t)
+	require.Equal(t, 130, ended.code, "it did not fail")
+	require.Contains(t, ended.errors, "it goes on without us")
 }
 
 func TestStatusShowsRunsAndFreshness(t *testing.T) {

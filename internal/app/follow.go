@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
@@ -21,6 +22,8 @@ const (
 	ExitUsage     = 2
 	ExitCancelled = 3
 	ExitRejected  = 4
+	// ExitInterrupted says that somebody ended the waiting, as shells have it of Ctrl-C.
+	ExitInterrupted = 130
 )
 
 // ExitError ends a command with a code of its own.
@@ -46,15 +49,28 @@ type view interface {
 	controlled(kind string, d events.ControlledData)
 	outcome(kind string, d events.OutcomeData)
 	rejected(events.RejectedData)
+	unanswered() // for so long that a person may wonder
 	close()
 }
 
 // follower picks out of all events those that tell of one request.
 type follower struct {
 	requestID string
-	runNumber int64 // 0 until a run that serves the request is known
 	view      view
+
+	mu        sync.Mutex
+	heard     bool  // something was heard of the request
+	runNumber int64 // 0 until a run that serves the request is known
 	exit      int
+}
+
+// wonder tells that nothing was heard of the request until now.
+func (f *follower) wonder() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.heard {
+		f.view.unanswered()
+	}
 }
 
 // errDecided ends following: the exit code is known.
@@ -63,6 +79,8 @@ var errDecided = errors.New("decided")
 // follow shows events until the request is decided, and returns the exit code. It
 // must have begun before the request is published.
 func (f *follower) handle(m events.Message) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	e, err := events.Decode(m)
 	if err != nil {
 		return nil // not ours to judge
@@ -112,6 +130,7 @@ func (f *follower) accepted(d events.AcceptedData) error {
 	if d.RequestID != f.requestID || d.Kind != events.KindRequest {
 		return nil
 	}
+	f.heard = true
 	f.view.accepted(d)
 	if d.Outcome == nil {
 		return nil
@@ -164,7 +183,7 @@ func (f *follower) names(d events.RunData) bool {
 // concerns says whether the event is about the run that serves the request.
 func (f *follower) concerns(d events.RunData) bool {
 	if f.names(d) {
-		f.runNumber = d.RunNumber
+		f.heard, f.runNumber = true, d.RunNumber
 	}
 	return f.runNumber != 0 && d.RunNumber == f.runNumber
 }
@@ -192,6 +211,8 @@ func wait(ctx context.Context, conn *stream.Conn, requestID string, v view, publ
 	if err := publish(); err != nil {
 		return 0, err
 	}
+	wonder := time.AfterFunc(answerTime, f.wonder)
+	defer wonder.Stop()
 	select {
 	case <-decided:
 		v.close()
@@ -203,7 +224,10 @@ func wait(ctx context.Context, conn *stream.Conn, requestID string, v view, publ
 	case <-decided:
 		return f.exit, nil
 	default:
-		return 0, fmt.Errorf("no outcome of request %s yet: it goes on without us; see lazisync status", requestID)
+		return 0, &ExitError{
+			Code:    ExitInterrupted,
+			Message: fmt.Sprintf("no outcome of request %s yet: it goes on without us; see lazisync status", requestID),
+		}
 	}
 }
 
@@ -219,4 +243,5 @@ func (v jsonView) progress(d events.ProgressData)               { v.print("progr
 func (v jsonView) controlled(k string, d events.ControlledData) { v.print(k, d) }
 func (v jsonView) outcome(k string, d events.OutcomeData)       { v.print(k, d) }
 func (v jsonView) rejected(d events.RejectedData)               { v.print("rejected", d) }
+func (v jsonView) unanswered()                                  {}
 func (v jsonView) close()                                       {}

@@ -53,7 +53,10 @@ func (v *linesView) controlled(kind string, d events.ControlledData) {
 
 func (v *linesView) outcome(kind string, d events.OutcomeData) { printOutcome(v.out, kind, d) }
 func (v *linesView) rejected(d events.RejectedData)            { printRejected(v.out, d) }
-func (v *linesView) close()                                    {}
+func (v *linesView) unanswered() {
+	fmt.Fprintln(v.out, "no answer  the request is stored, and no bridge has answered it yet: lazisync doctor tells why")
+}
+func (v *linesView) close() {}
 
 // barsView shows a bar per entity on a terminal.
 type barsView struct {
@@ -75,6 +78,7 @@ func newBarsView(out io.Writer) *barsView {
 func (v *barsView) lines() *linesView { return newLinesView(v.mp) }
 
 func (v *barsView) accepted(d events.AcceptedData) { v.lines().accepted(d) }
+func (v *barsView) unanswered()                    { v.lines().unanswered() }
 
 func (v *barsView) started(d events.StartedData) {
 	v.lines().started(d)
