@@ -3,6 +3,7 @@ package contracts
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -17,30 +18,6 @@ import (
 
 // object is a JSON object.
 type object = map[string]any
-
-// streams says which stream stores a subject. A test asks a real server.
-var streams = map[string][]string{
-	stream.StreamCommands: {events.Requested.Subject, events.Control.Subject},
-	stream.StreamProgress: {events.Progress.Subject},
-	stream.StreamDeadLetter: {
-		deadLetter(events.Requested.Definition), deadLetter(events.Control.Definition),
-	},
-	stream.StreamEvents: {
-		events.Accepted.Subject, events.Rejected.Subject, events.Started.Subject, events.Paused.Subject, events.Resumed.Subject,
-		events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject,
-	},
-}
-
-func streamOf(subject string) string {
-	for name, subjects := range streams {
-		for _, s := range subjects {
-			if s == subject {
-				return name
-			}
-		}
-	}
-	return ""
-}
 
 func deadLetter(d *events.Definition) string { return "deadletter." + d.Subject }
 
@@ -96,7 +73,7 @@ func (doc *asyncDocument) add(d *events.Definition, examples Examples) error {
 	}
 	valid := validExamples(archive)
 	if len(valid) == 0 {
-		return fmt.Errorf("there is no valid example of it")
+		return errors.New("there is no valid example of it")
 	}
 	key := strings.TrimSuffix(d.Schema, ".json")
 	doc.schemas[key] = bundled
@@ -116,7 +93,11 @@ func (doc *asyncDocument) add(d *events.Definition, examples Examples) error {
 		doc.messages[key+".bare"] = bare(d, key, title, valid[0])
 		doc.addDeadLetter(d)
 	}
-	doc.channel(d.Subject, title, forms...)
+	in, stored := stream.Of(d.Subject)
+	if !stored {
+		return errors.New("no stream stores it")
+	}
+	doc.channel(d.Subject, in, title, forms...)
 	action, verb := "send", "tells"
 	if d.Command {
 		action, verb = "receive", "takes"
@@ -127,14 +108,14 @@ func (doc *asyncDocument) add(d *events.Definition, examples Examples) error {
 	return nil
 }
 
-func (doc *asyncDocument) channel(subject, title string, forms ...string) {
+func (doc *asyncDocument) channel(subject, in, title string, forms ...string) {
 	messages := object{}
 	for _, form := range forms {
 		messages[form] = ref("messages", form)
 	}
 	doc.channels[subject] = object{
 		"address": subject, "title": title, "servers": []any{ref("servers", "nats")}, "messages": messages,
-		"x-jetstream": object{"stream": streamOf(subject)},
+		"x-jetstream": object{"stream": in},
 	}
 }
 
@@ -150,7 +131,7 @@ func (doc *asyncDocument) addDeadLetter(d *events.Definition) {
 			"Lazisync-Attempts": text, "Lazisync-Stream": text, "Lazisync-Sequence": text, "Lazisync-Stored": text,
 		}},
 	}
-	doc.channel(subject, "Rejected "+d.Subject, subject)
+	doc.channel(subject, stream.StreamDeadLetter, "Rejected "+d.Subject, subject)
 	doc.operations[subject] = object{
 		"action": "send", "channel": ref("channels", subject), "summary": "lazisync parks what it rejects",
 	}

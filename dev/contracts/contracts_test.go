@@ -2,24 +2,17 @@ package contracts
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/dev/natsserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
-	"github.com/lazi/lazisync/internal/stream"
 	"github.com/lazi/lazisync/schemas"
 )
 
@@ -65,7 +58,6 @@ type reference struct {
 type channel struct {
 	Address   string
 	Messages  map[string]reference
-	JetStream struct{ Stream string } `json:"x-jetstream"`
 }
 
 type message struct {
@@ -160,42 +152,6 @@ func each(value any, found func(ref string)) {
 			each(inner, found)
 		}
 	}
-}
-
-// The document names the streams that migrate declares on a real server.
-func TestDocsOfTheEventsNameTheStreamsOfTheServer(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	server, err := natsserver.Start(ctx, natsserver.Options{Dir: t.TempDir(), Log: zerolog.Nop()})
-	require.NoError(t, err)
-	t.Cleanup(server.Stop)
-	conn, err := stream.Connect(stream.Options{URL: server.URL(), Logger: zerolog.Nop()})
-	require.NoError(t, err)
-	t.Cleanup(conn.Close)
-	_, err = conn.Declare(ctx)
-	require.NoError(t, err)
-	declared := declaredStreams(ctx, t, server.URL())
-	for _, c := range readAsyncAPI(t).Channels {
-		require.True(t, slices.ContainsFunc(declared[c.JetStream.Stream], func(subject string) bool {
-			return subject == c.Address || strings.HasPrefix(c.Address, strings.TrimSuffix(subject, ">"))
-		}), "%s is not in stream %s", c.Address, c.JetStream.Stream)
-	}
-	delete(declared, stream.StreamAdvisories) // JetStream's own messages, for the bridge alone
-	require.Len(t, declared, len(streams))
-}
-
-func declaredStreams(ctx context.Context, t *testing.T, url string) map[string][]string {
-	t.Helper()
-	nc, err := nats.Connect(url)
-	require.NoError(t, err)
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	require.NoError(t, err)
-	found := map[string][]string{}
-	for info := range js.ListStreams(ctx).Info() {
-		found[info.Config.Name] = info.Config.Subjects
-	}
-	return found
 }
 
 // Every variable is in .env.example once, and no secret has a value there.

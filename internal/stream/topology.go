@@ -182,6 +182,12 @@ func Consumers() (names []string) {
 	return names
 }
 
+// Of names the stream that stores the events of a subject.
+func Of(subject string) (name string, ok bool) {
+	s, ok := streamOf(subject)
+	return s.config.Name, ok
+}
+
 // streamOf finds the stream that carries a subject.
 func streamOf(subject string) (declaredStream, bool) {
 	for _, s := range topology() {
