@@ -56,8 +56,8 @@ type reference struct {
 }
 
 type channel struct {
-	Address   string
-	Messages  map[string]reference
+	Address  string
+	Messages map[string]reference
 }
 
 type message struct {
