@@ -117,7 +117,7 @@ func (p *process) notifierJob() (job, error) {
 		told.WithLabelValues(result)
 	}
 	n := notify.New(notify.Options{
-		Channel: slack, Alerts: p.cfg.tenant.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
+		Sender: slack, Alerts: p.cfg.tenant.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
 		Observed: func(what string) { told.WithLabelValues(what).Inc() },
 	})
 	return p.consume(stream.ConsumerNotifier, stream.BatchOptions{Max: notifierBatch}, func(ctx context.Context, batch []*stream.Message) error {

@@ -24,7 +24,7 @@ type desk struct {
 func newDesk() *desk {
 	d := &desk{people: &people{}, clock: ended, observed: map[string]int{}}
 	d.Notifier = New(Options{
-		Channel: d.people, Alerts: "#ops", Window: time.Hour, Logger: zerolog.Nop(),
+		Sender: d.people, Alerts: "#ops", Window: time.Hour, Logger: zerolog.Nop(),
 		Observed: func(what string) { d.observed[what]++ }, Now: func() time.Time { return d.clock },
 	})
 	return d

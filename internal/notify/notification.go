@@ -67,10 +67,10 @@ func failures(run events.OutcomeData) []string {
 	return list
 }
 
-// Channel is a way to reach people. It sends one message: about one notification, or a
+// Sender is a way to reach people. It sends one message: about one notification, or a
 // digest of several to the same people. An error that another try may cure is an *Error
 // that is not permanent.
-type Channel interface {
+type Sender interface {
 	Send(ctx context.Context, list []Notification) error
 }
 

@@ -35,10 +35,10 @@ var Results = []string{Sent, Folded, Delayed, GivenUp}
 
 // Options are what a Notifier needs.
 type Options struct {
-	Channel Channel
-	Alerts  string        // the Slack channel that hears of rejected commands
-	Window  time.Duration // how long identical failures are folded into one message; 0 for never
-	Logger  zerolog.Logger
+	Sender Sender
+	Alerts string        // the Slack channel that hears of rejected commands
+	Window time.Duration // how long identical failures are folded into one message; 0 for never
+	Logger zerolog.Logger
 
 	Observed func(what string) // hears what became of each notification; may be nil
 	Now      func() time.Time  // the clock, time.Now when nil
@@ -161,7 +161,7 @@ func (n *Notifier) send(ctx context.Context, letters []*letter, now time.Time) {
 	for i, l := range letters {
 		list[i] = l.Notification
 	}
-	err := n.Channel.Send(ctx, list)
+	err := n.Sender.Send(ctx, list)
 	if err != nil {
 		n.log(list, err)
 	}

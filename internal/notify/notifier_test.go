@@ -92,7 +92,7 @@ func (p *people) names() []string {
 }
 
 func notifier(p *people, now time.Time) *Notifier {
-	return New(Options{Channel: p, Alerts: "#ops", Logger: zerolog.Nop(), Now: func() time.Time { return now }})
+	return New(Options{Sender: p, Alerts: "#ops", Logger: zerolog.Nop(), Now: func() time.Time { return now }})
 }
 
 func one(d *delivery) []Delivery { return []Delivery{d} }

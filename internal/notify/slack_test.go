@@ -216,7 +216,7 @@ func TestSecretNeverShows(t *testing.T) {
 			}
 			s := slack(t, o)
 			d := deliver(t, events.Failed, outcomeData())
-			require.NoError(t, New(Options{Channel: s, Logger: logger}).Handle(t.Context(), one(d)))
+			require.NoError(t, New(Options{Sender: s, Logger: logger}).Handle(t.Context(), one(d)))
 			logger.Info().Interface("slack", s.fallback).Msg(fmt.Sprintf("%v %+v %#v %s", s.fallback, s.byName, s.byName, s.fallback))
 			for _, seen := range []string{log.String(), strings.Join(d.settled, " "), fmt.Sprint(s.Send(t.Context(), news()))} {
 				require.NotContains(t, seen, "sEcReT")
