@@ -3,5 +3,6 @@
 // Kustomize and Kubernetes' own types, nats.conf and the script for PostgreSQL's users by
 // real servers.
 //
-// Its tests use Compose to learn the environment of a role. It holds nothing else.
+// The tests of package examples run the roles as Compose says and with the users that
+// SetUpPostgres makes. Nothing else may import it.
 package deploytest

@@ -2,7 +2,7 @@
 // the only package with SQL and with pgx.
 //
 // The bridge, the activities, the gateway and the command line reach it through
-// small interfaces of their own. It speaks in the values of internal/ledger and
+// small interfaces of their own. It speaks in the values of internal/ledger, events and
 // internal/entity and must import neither another adapter nor Temporal or NATS.
 //
 // The order of locks, which every transaction keeps and which is why none of them
