@@ -67,9 +67,9 @@ func (r *run) heldByPause(ctx workflow.Context, wake workflow.ReceiveChannel) bo
 
 // drain receives everything that waits in a channel and says whether there was any.
 func drain(ch workflow.ReceiveChannel) bool {
-	any := false
+	waited := false
 	for ch.ReceiveAsync(nil) {
-		any = true
+		waited = true
 	}
-	return any
+	return waited
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,13 +18,14 @@ const limit = 5 * time.Minute
 
 func main() {
 	out := flag.String("out", filepath.Join("..", "workflows", "testdata", "histories"), "folder to write to")
+	only := flag.String("only", "", "only the stories whose name begins so, and the first, which others go on from")
 	version := flag.Int("version", 1, "version in the names of the files")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := run(ctx, *out, *version); err != nil {
+	if err := run(ctx, *out, *version, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
 		os.Exit(1)
 	}
@@ -30,7 +33,7 @@ func main() {
 
 // run records what a usual server leads to, then what one does that wants short
 // histories.
-func run(ctx context.Context, out string, version int) error {
+func run(ctx context.Context, out string, version int, only string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
@@ -41,7 +44,14 @@ func run(ctx context.Context, out string, version int) error {
 		{cases: usual},
 		{cases: long, continueAsNewAfter: 10},
 	} {
-		if err := recordAll(ctx, out, version, part.cases, part.continueAsNewAfter); err != nil {
+		wanted := func(c recorded) bool { return strings.HasPrefix(c.name, only) }
+		if !slices.ContainsFunc(part.cases, wanted) {
+			continue
+		}
+		cases := slices.DeleteFunc(slices.Clone(part.cases), func(c recorded) bool {
+			return c.name != part.cases[0].name && !wanted(c)
+		})
+		if err := recordAll(ctx, out, version, cases, part.continueAsNewAfter); err != nil {
 			return err
 		}
 	}

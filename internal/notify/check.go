@@ -2,7 +2,7 @@ package notify
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,7 +25,7 @@ func CheckWebhook(ctx context.Context, client *http.Client, webhook string) erro
 	refused := s.post(ctx, s.fallback, []byte("{}"))
 	switch {
 	case refused == nil:
-		return fmt.Errorf("it took a message without text, which no Slack webhook does")
+		return errors.New("it took a message without text, which no Slack webhook does")
 	case refused.Status == http.StatusBadRequest && slices.ContainsFunc(refusals, func(word string) bool { return strings.Contains(refused.Text, word) }):
 		return nil
 	}

@@ -124,9 +124,9 @@ func (b *budget) fromHand() bool {
 // serve asks for calls until nobody waits.
 func (b *budget) serve() {
 	for {
-		w, rest, any := b.next()
+		w, rest, waited := b.next()
 		switch {
-		case !any:
+		case !waited:
 			return
 		case rest > 0:
 			select {
@@ -140,8 +140,8 @@ func (b *budget) serve() {
 	}
 }
 
-// next says what to ask for, or how long to rest before.
-func (b *budget) next() (w Wanted, rest time.Duration, any bool) {
+// next says what to ask for, or how long to rest before, and whether anybody waits for it.
+func (b *budget) next() (w Wanted, rest time.Duration, waited bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.turnAway()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -73,7 +74,7 @@ func loadRun(ctx context.Context, q querier, number int64) (ledger.Run, error) {
 	return runs[0], nil
 }
 
-// runs runs queryRuns on its own.
+// runs does what queryRuns does, on its own.
 func (s *Store) runs(ctx context.Context, what, where string, args ...any) (found []ledger.Run, err error) {
 	err = s.read(ctx, what, func(q querier) (err error) {
 		found, err = queryRuns(ctx, q, where, args...)
@@ -129,7 +130,7 @@ func (s *Store) MarkPublished(ctx context.Context, number int64) error {
 			return err
 		}
 		if run.State == ledger.Running {
-			return fmt.Errorf("it has no outcome yet")
+			return errors.New("it has no outcome yet")
 		}
 		_, err = tx.Exec(ctx, "update raw.sync_runs set published_at = clock_timestamp() where run_number = $1 and published_at is null", number)
 		return err

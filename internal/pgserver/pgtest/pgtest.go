@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"crypto/rand"
 	"fmt"
 	"net/url"
@@ -68,7 +69,7 @@ func openServer() (*instance, error) {
 	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
 		u, err := url.Parse(given)
 		if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
-			return nil, fmt.Errorf("TEST_DATABASE_URL is not a URL that begins with postgres://")
+			return nil, errors.New("TEST_DATABASE_URL is not a URL that begins with postgres://")
 		}
 		return &instance{url: *u}, nil
 	}
