@@ -2,8 +2,8 @@ package pgtest
 
 import (
 	"context"
-	"errors"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
