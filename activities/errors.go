@@ -20,6 +20,7 @@ type (
 	permanent     interface{ Permanent() bool }
 	typed         interface{ Type() string }
 	retryAfter    interface{ RetryAfter() time.Duration }
+	rateLimited   interface{ RateLimited() bool }
 	tokenRejected interface{ TokenRejected() bool }
 )
 
@@ -36,6 +37,12 @@ func waitOf(err error) time.Duration {
 		return r.RetryAfter()
 	}
 	return 0
+}
+
+// isRateLimited says whether there were too many calls.
+func isRateLimited(err error) bool {
+	var r rateLimited
+	return errors.As(err, &r) && r.RateLimited()
 }
 
 // typeOf names the error as the events do.

@@ -93,8 +93,10 @@ func TestProgressTellsWhatItWaitsFor(t *testing.T) {
 		err  error
 		want events.Waiting
 	}{
-		"rate limit": {&activitytest.Failure{Text: "slow down", Wait: 37 * time.Second}, events.Waiting{Why: events.WaitRateLimit, Seconds: 37}},
-		"outage":     {errors.New("connection refused"), events.Waiting{Why: events.WaitOutage}},
+		"rate limit":             {&activitytest.Failure{Text: "slow down", Limited: true, Wait: 37 * time.Second}, events.Waiting{Why: events.WaitRateLimit, Seconds: 37}},
+		"rate limit of any time": {&activitytest.Failure{Text: "slow down", Limited: true}, events.Waiting{Why: events.WaitRateLimit}},
+		"outage":                 {errors.New("connection refused"), events.Waiting{Why: events.WaitOutage}},
+		"announced outage":       {&activitytest.Failure{Text: "maintenance", Wait: 37 * time.Second}, events.Waiting{Why: events.WaitOutage, Seconds: 37}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {

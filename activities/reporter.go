@@ -92,11 +92,11 @@ func (r *reporter) waiting(why events.WaitReason, d time.Duration) {
 
 // troubled notes an error of the API that is worth another try.
 func (r *reporter) troubled(err error) {
-	if d := waitOf(err); d > 0 {
-		r.waiting(events.WaitRateLimit, d)
-		return
+	why := events.WaitOutage
+	if isRateLimited(err) {
+		why = events.WaitRateLimit
 	}
-	r.waiting(events.WaitOutage, 0)
+	r.waiting(why, waitOf(err))
 }
 
 // close tells the last word and stops.

@@ -195,12 +195,14 @@ type Failure struct {
 	Never    bool          // it can never succeed
 	Wait     time.Duration // when to try again
 	BadToken bool
+	Limited  bool // too many calls
 }
 
 func (f *Failure) Error() string             { return f.Text }
 func (f *Failure) Permanent() bool           { return f.Never }
 func (f *Failure) RetryAfter() time.Duration { return f.Wait }
 func (f *Failure) TokenRejected() bool       { return f.BadToken }
+func (f *Failure) RateLimited() bool         { return f.Limited }
 
 // Type names the failure as the events do.
 func (f *Failure) Type() string {

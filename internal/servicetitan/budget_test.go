@@ -140,6 +140,7 @@ func TestACallThatWaitsTooLongFailsAndSaysHowLong(t *testing.T) {
 		require.InDelta(t, 37, failed.RetryAfter().Seconds(), 5)
 		require.Equal(t, APIError, failed.Kind)
 		require.False(t, failed.Permanent())
+		require.True(t, failed.RateLimited())
 		require.ErrorContains(t, err, "not asked: the budget of 50 calls a second is used up; the next may go out in 3")
 	}
 	require.Len(t, pool.wanted, 1)

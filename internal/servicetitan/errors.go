@@ -2,6 +2,7 @@ package servicetitan
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -29,6 +30,7 @@ type Error struct {
 
 	permanent     bool
 	wait          time.Duration
+	overBudget    bool // the call was not made
 	tokenRejected bool
 	cause         error
 }
@@ -56,6 +58,9 @@ func (e *Error) Permanent() bool { return e.permanent }
 
 // RetryAfter is how long the API asked to wait, 0 where it did not say.
 func (e *Error) RetryAfter() time.Duration { return e.wait }
+
+// RateLimited says that there were too many calls: for the API, or for our own budget.
+func (e *Error) RateLimited() bool { return e.Status == http.StatusTooManyRequests || e.overBudget }
 
 // TokenRejected says that the export feed refused the continueFrom it was
 // given: reading it again from a date can help.

@@ -176,7 +176,7 @@ func (c call) unaffordable(err error) error {
 		return c.interrupted("waiting for the budget of calls", err)
 	}
 	e := answer{call: c}.fail(APIError, "not asked: %v", over)
-	e.wait = over.wait
+	e.wait, e.overBudget = over.wait, true
 	return e
 }
 

@@ -33,6 +33,7 @@ func TestEveryStatus(t *testing.T) {
 		require.Equal(t, !retried[status] && status < 500, err.Permanent(), status)
 		require.Zero(t, err.RetryAfter(), status)
 		require.False(t, err.TokenRejected(), status)
+		require.Equal(t, status == 429, err.RateLimited(), status)
 		require.Equal(t, want == PermissionError, err.Scope == "tn.crm.customers:r", status)
 	}
 }
