@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/lazi/lazisync/dev/process"
-	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -101,49 +98,6 @@ func TestFault10CommandStreamFullAtItsLimit(t *testing.T) {
 	r.judge(t, mended)
 }
 
-func TestFault14ConsumerDeletedWhileBridgeWorks(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, options{})
-	bridge := r.start(t, "bridge")
-	r.startAll(t, "worker", "notifier")
-	r.firstSync(t)
-	stop := r.load(t, 50*time.Millisecond)
-	r.awaitAsked(t, 10)
-	for _, name := range consumers["SYNC_COMMANDS"] {
-		require.NoError(t, r.js.DeleteConsumer(t.Context(), "SYNC_COMMANDS", name))
-	}
-	bridge.awaitLog(t, `consumer SYNC_COMMANDS/bridge-requests is missing, run \"lazisync migrate\"`)
-	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
-	r.awaitAsked(t, 10)
-	r.migrate(t)
-	mended := time.Now()
-	stop()
-	r.judge(t, mended)
-}
-
-func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, options{})
-	r.startAll(t, "bridge", "worker", "notifier")
-	a := r.full(t)
-	r.settle(t)
-	id := workflows.FullSyncID(a.requestID())
-	_, err := r.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
-		Namespace: temporalserver.Namespace, WorkflowExecution: executionOf(id),
-	})
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		_, err := r.client.DescribeWorkflowExecution(t.Context(), id, "")
-		return err != nil
-	}, patience, tick, "Temporal forgets the workflow")
-	pages := r.pages()
-	require.NoError(t, r.publish(t.Context(), a, "sync.requested", `{"mode":"full"}`))
-	r.judge(t, time.Now())
-	require.Equal(t, pages, r.pages(), "nothing is read again")
-	_, err = r.client.DescribeWorkflowExecution(t.Context(), id, "")
-	require.Error(t, err, "nothing is started again")
-}
-
 func TestFault40WebhookFlood(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
@@ -162,25 +116,6 @@ func TestFault40WebhookFlood(t *testing.T) {
 		where source like '%/webhooks/%' and reason not like 'second pass%'`).Scan(&requests, &runs))
 	require.Equal(t, deliveries, requests, "each is a request of its own")
 	require.Less(t, runs, deliveries/8, "they fold")
-}
-
-func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, options{})
-	r.startAll(t, "bridge", "worker", "notifier")
-	r.firstSync(t)
-	gateway := r.failing(t, "gateway", "gateway/published")
-	const body = `{"eventType":"job.updated","id":41}`
-	_, err := r.deliver(t, gateway.gateway, body)
-	require.Error(t, err, "no answer")
-	gateway.awaitKilled(t)
-	mended := time.Now()
-	next := r.start(t, "gateway")
-	require.Equal(t, http.StatusAccepted, r.webhook(t, next.gateway, body).StatusCode)
-	r.judge(t, mended)
-	commands, err := r.read(t.Context(), "SYNC_COMMANDS")
-	require.NoError(t, err)
-	require.Len(t, commands, 3, "the full sync, and the delivery twice: both fold into a pass or two")
 }
 
 func TestFault24SignalFloodDuringContinueAsNew(t *testing.T) {

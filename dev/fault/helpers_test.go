@@ -1,5 +1,3 @@
-//go:build fault || privileged
-
 package fault
 
 import (

@@ -69,15 +69,6 @@ func TestFault34ServiceTitanInTrouble(t *testing.T) {
 	r.judge(t, time.Now())
 }
 
-func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, options{simulator: manyPages})
-	r.startAll(t, allRoles...)
-	require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "expiredTokens", Skip: 20, Count: 3}))
-	r.full(t)
-	r.judge(t, time.Now())
-}
-
 func TestFault36RecordsChangeWhilePagesAreRead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})

@@ -1,0 +1,165 @@
+package fault
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/lazi/lazisync/dev/process"
+	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// These rows take seconds, and run with every test run.
+
+func TestFault01BridgeKilledBetweenStartAndAck(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, "worker", "notifier")
+	var mended time.Time
+	for _, step := range []string{"bridge/recorded", "bridge/started", "bridge/accepted", "bridge/answered"} {
+		bridge := r.failing(t, "bridge", step)
+		r.full(t)
+		bridge.awaitKilled(t)
+		r.incremental(t)
+		mended = time.Now()
+		next := r.start(t, "bridge")
+		r.settle(t)
+		next.Kill()
+	}
+	r.start(t, "bridge")
+	r.judge(t, mended)
+}
+
+func TestFault02BridgeKilledBetweenParkingAndTerm(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, "worker", "notifier")
+	var mended time.Time
+	for _, step := range []string{"bridge/parked", "bridge/rejected"} {
+		bridge := r.failing(t, "bridge", step)
+		r.bad(t)
+		bridge.awaitKilled(t)
+		mended = time.Now()
+		next := r.start(t, "bridge")
+		r.settle(t)
+		next.Kill()
+	}
+	r.start(t, "bridge")
+	r.judge(t, mended)
+	parked, err := r.read(t.Context(), "SYNC_DEADLETTER")
+	require.NoError(t, err)
+	require.Len(t, parked, 2, "one copy of each")
+}
+
+// A bridge that could not acknowledge would work on the same commands for ever. It says
+// what it lacks, and takes none until it has it.
+func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
+	t.Parallel()
+	lacks := true
+	r := newRig(t, options{natsUsers: func() string {
+		denied := ""
+		if lacks {
+			denied = `permissions { publish { allow: ">", deny: "$JS.ACK.>" } }`
+		}
+		return `no_auth_user: other
+			authorization { users: [ { user: other, password: other-password }, { user: bridge, password: bridge-password, ` + denied + ` } ] }`
+	}})
+	r.startAll(t, "worker", "notifier")
+	r.full(t)
+	bridge := r.launch(t, "bridge", "NATS_URL=nats://bridge:bridge-password@"+r.nats.addr())
+	bridge.awaitLog(t, "NATS user lacks a permission")
+	for _, consumer := range consumers["SYNC_COMMANDS"] {
+		bridge.awaitLog(t, "acknowledge for "+consumer+", which needs permission to publish on $JS.ACK.SYNC_COMMANDS."+consumer+".>")
+	}
+	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	consumer, err := r.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
+	require.NoError(t, err)
+	require.Zero(t, consumer.CachedInfo().Delivered.Consumer, "nothing was taken")
+
+	lacks = false
+	r.reloadUsers(t)
+	mended := time.Now()
+	r.judge(t, mended)
+	require.True(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	commands, err := r.read(t.Context(), "SYNC_EVENTS")
+	require.NoError(t, err)
+	for _, e := range commands {
+		require.NotContains(t, e.ID, "/duplicate/", "it was answered once")
+	}
+}
+
+func TestFault14ConsumerDeletedWhileBridgeWorks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	bridge := r.start(t, "bridge")
+	r.startAll(t, "worker", "notifier")
+	r.firstSync(t)
+	stop := r.load(t, 50*time.Millisecond)
+	r.awaitAsked(t, 10)
+	for _, name := range consumers["SYNC_COMMANDS"] {
+		require.NoError(t, r.js.DeleteConsumer(t.Context(), "SYNC_COMMANDS", name))
+	}
+	bridge.awaitLog(t, `consumer SYNC_COMMANDS/bridge-requests is missing, run \"lazisync migrate\"`)
+	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	r.awaitAsked(t, 10)
+	r.migrate(t)
+	mended := time.Now()
+	stop()
+	r.judge(t, mended)
+}
+
+func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, "bridge", "worker", "notifier")
+	a := r.full(t)
+	r.settle(t)
+	id := workflows.FullSyncID(a.requestID())
+	_, err := r.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
+		Namespace: temporalserver.Namespace, WorkflowExecution: executionOf(id),
+	})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := r.client.DescribeWorkflowExecution(t.Context(), id, "")
+		return err != nil
+	}, patience, tick, "Temporal forgets the workflow")
+	pages := r.pages()
+	require.NoError(t, r.publish(t.Context(), a, "sync.requested", `{"mode":"full"}`))
+	r.judge(t, time.Now())
+	require.Equal(t, pages, r.pages(), "nothing is read again")
+	_, err = r.client.DescribeWorkflowExecution(t.Context(), id, "")
+	require.Error(t, err, "nothing is started again")
+}
+
+func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.startAll(t, allRoles...)
+	require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "expiredTokens", Skip: 20, Count: 3}))
+	r.full(t)
+	r.judge(t, time.Now())
+}
+
+func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, "bridge", "worker", "notifier")
+	r.firstSync(t)
+	gateway := r.failing(t, "gateway", "gateway/published")
+	const body = `{"eventType":"job.updated","id":41}`
+	_, err := r.deliver(t, gateway.gateway, body)
+	require.Error(t, err, "no answer")
+	gateway.awaitKilled(t)
+	mended := time.Now()
+	next := r.start(t, "gateway")
+	require.Equal(t, http.StatusAccepted, r.webhook(t, next.gateway, body).StatusCode)
+	r.judge(t, mended)
+	commands, err := r.read(t.Context(), "SYNC_COMMANDS")
+	require.NoError(t, err)
+	require.Len(t, commands, 3, "the full sync, and the delivery twice: both fold into a pass or two")
+}
