@@ -54,23 +54,25 @@ func sameControl(a, b ledger.Control) bool {
 }
 
 // conclude settles a control and its message. The ledger comes first: from then on
-// the redelivered message is answered the same way.
+// the redelivered message is answered the same way, also by another bridge that has it.
 func (b *Bridge) conclude(ctx context.Context, m Message, event events.Event, c ledger.Control, v verdict) error {
-	switch v.state {
-	case ledger.ControlPending:
+	if v.state == ledger.ControlPending {
 		return acknowledge(ctx, m)
-	case ledger.ControlRejected:
-		if err := b.settleControl(ctx, c, v); err != nil {
-			return b.retry(m, err)
-		}
-		return b.reject(ctx, m, events.KindControl, event, v.why)
 	}
-	err := b.settleControl(ctx, c, v)
-	failpoint.Hit("bridge/control-settled")
-	if err == nil {
-		err = b.tellApplied(ctx, c, v, events.TraceParent(event))
-	}
+	stands, err := b.settleControl(ctx, c, v)
 	if err != nil {
+		return b.retry(m, err)
+	}
+	failpoint.Hit("bridge/control-settled")
+	switch rejected := stands.State == ledger.ControlRejected; { // perhaps by another bridge that had the message too
+	case rejected && v.state == ledger.ControlRejected:
+		return b.reject(ctx, m, events.KindControl, event, v.why)
+	case rejected:
+		return b.reject(ctx, m, events.KindControl, event, stands.Rejection)
+	case v.state == ledger.ControlRejected:
+		return b.answerAgain(ctx, m, event, stands)
+	}
+	if err := b.tellApplied(ctx, c, v, events.TraceParent(event)); err != nil {
 		return b.retry(m, err)
 	}
 	failpoint.Hit("bridge/control-told")
@@ -94,14 +96,15 @@ func (b *Bridge) concludeParked(ctx context.Context, c ledger.Control, v verdict
 			return err
 		}
 	}
-	return b.settleControl(ctx, c, v)
+	_, err := b.settleControl(ctx, c, v)
+	return err
 }
 
-func (b *Bridge) settleControl(ctx context.Context, c ledger.Control, v verdict) error {
-	if err := b.Ledger.SettleControl(ctx, c.ID, v.state, v.why); err != nil {
-		return fmt.Errorf("settle control %s as %s: %w", c.ID, v.state, err)
+func (b *Bridge) settleControl(ctx context.Context, c ledger.Control, v verdict) (stands ledger.Control, err error) {
+	if stands, err = b.Ledger.SettleControl(ctx, c.ID, v.state, v.why); err != nil {
+		return stands, fmt.Errorf("settle control %s as %s: %w", c.ID, v.state, err)
 	}
-	return nil
+	return stands, nil
 }
 
 // tellApplied publishes sync.accepted for a control and, where it decided one, the

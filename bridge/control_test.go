@@ -231,6 +231,23 @@ func TestControlRepeated(t *testing.T) {
 	require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
 }
 
+// Two bridges have the message: one froze with it for longer than JetStream waits.
+func TestControlIsAnsweredAsItWasSettledFirst(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	w.ledger.settledBefore = func(c *ledger.Control) {
+		c.State, c.Rejection = ledger.ControlRejected, &events.Rejection{Code: events.CodeConflict, Reason: "it came too late"}
+	}
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
+	require.Empty(t, told(t, w, events.Accepted), "the other bridge has rejected it")
+	require.Equal(t, []string{"conflict: it came too late"}, w.rejections(t))
+
+	w.ledger.settledBefore = func(c *ledger.Control) { c.State = ledger.ControlApplied }
+	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "nobody"})))
+	require.Len(t, w.rejections(t), 1, "the other bridge has applied it")
+	require.True(t, told(t, w, events.Accepted)[0].Duplicate)
+}
+
 func TestRejectedControlRepeated(t *testing.T) {
 	t.Parallel()
 	w := running(t)

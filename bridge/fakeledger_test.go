@@ -22,6 +22,8 @@ type fakeLedger struct {
 	kept     time.Duration
 
 	sideTables int
+
+	settledBefore func(*ledger.Control) // what another bridge does at the last moment
 }
 
 func newFakeLedger(w *world) *fakeLedger {
@@ -152,13 +154,19 @@ func (f *fakeLedger) HasControl(_ context.Context, id string) (has bool, err err
 	return has, err
 }
 
-func (f *fakeLedger) SettleControl(_ context.Context, id string, state ledger.ControlState, why *events.Rejection) error {
-	return f.world.effect("settle", id+" "+string(state), func() error {
-		if c := f.controls[id]; c.State == ledger.ControlPending {
+func (f *fakeLedger) SettleControl(_ context.Context, id string, state ledger.ControlState, why *events.Rejection) (stands ledger.Control, err error) {
+	err = f.world.effect("settle", id+" "+string(state), func() error {
+		c := f.controls[id]
+		if f.settledBefore != nil {
+			f.settledBefore(c)
+		}
+		if c.State == ledger.ControlPending {
 			c.State, c.Rejection = state, why
 		}
+		stands = *c
 		return nil
 	})
+	return stands, err
 }
 
 func (f *fakeLedger) PendingControls(context.Context) (found []ledger.Control, err error) {

@@ -65,7 +65,9 @@ type ControlLedger interface {
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
 	// HasControl says whether a control was recorded.
 	HasControl(ctx context.Context, id string) (bool, error)
-	SettleControl(ctx context.Context, id string, state ledger.ControlState, why *events.Rejection) error
+	// SettleControl settles a pending control, and returns it as it stands: the first who
+	// settles it decides.
+	SettleControl(ctx context.Context, id string, state ledger.ControlState, why *events.Rejection) (stands ledger.Control, err error)
 	// PendingControls lists the controls that are not settled, in the order of their events.
 	PendingControls(ctx context.Context) ([]ledger.Control, error)
 }

@@ -138,7 +138,7 @@ func TestFault44MemoryRunsOut(t *testing.T) {
 		require.Fail(t, "it needs no more memory")
 	}
 	require.False(t, worker.Killed())
-	require.Regexp(t, `fatal error: .*(out of memory|cannot allocate memory)`, worker.Log.String())
+	require.Regexp(t, `(?m)^(fatal error: .*(out of memory|cannot allocate memory)|runtime/cgo: pthread_create failed)`, worker.Log.String())
 	mended := time.Now()
 	r.start(t, "worker")
 	r.judge(t, mended)

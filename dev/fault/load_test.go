@@ -19,10 +19,6 @@ func (r *rig) firstSync(t *testing.T) {
 	r.settle(t)
 }
 
-// mostFulls is how many full syncs a load asks for: those of one entity wait for each
-// other, up to half a minute.
-const mostFulls = 6
-
 // load publishes a request and changes some records every so often, until the returned
 // function is called. Most requests are incremental, as webhooks make them.
 func (r *rig) load(t *testing.T, every time.Duration) (stop func()) {
@@ -35,9 +31,9 @@ func (r *rig) load(t *testing.T, every time.Duration) (stop func()) {
 		for fulls := 0; wait(ctx, every); {
 			r.stack.Simulator.Mutate(3)
 			data := `{"mode":"incremental"}`
-			if fulls < mostFulls && dice.IntN(5) == 0 {
+			if fulls < len(core) && dice.IntN(5) == 0 { // one of each: those of one entity wait for each other, up to half a minute
+				data = `{"mode":"full","entities":["` + core[fulls] + `"]}`
 				fulls++
-				data = `{"mode":"full","entities":["` + core[dice.IntN(len(core))] + `"]}`
 			}
 			a := r.note(events.KindRequest)
 			if err := r.publish(ctx, a, "sync.requested", data); err != nil && ctx.Err() == nil {

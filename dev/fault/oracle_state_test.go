@@ -224,35 +224,42 @@ func (one *role) usage(t *testing.T) usage {
 	return u
 }
 
-// measure asks a role for its metrics.
+// measure asks a role for what it holds.
 func (one *role) measure(ctx context.Context) (u usage, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, one.admin+"/metrics", nil)
+	values, err := one.metrics(ctx)
 	if err != nil {
 		return u, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return u, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return u, err
-	}
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		number, _ := strconv.ParseFloat(value, 64)
-		switch name {
-		case "go_goroutines":
-			u.goroutines = int(number)
-		case "process_open_fds":
-			u.files = int(number)
-		}
-	}
+	u = usage{goroutines: int(values["go_goroutines"]), files: int(values["process_open_fds"])}
 	if u.goroutines == 0 {
 		return u, fmt.Errorf("%s tells no go_goroutines", one.name)
 	}
 	return u, nil
+}
+
+// metrics are the role's metrics that have no labels.
+func (one *role) metrics(ctx context.Context) (values map[string]float64, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, one.admin+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	values = map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if number, err := strconv.ParseFloat(value, 64); err == nil {
+			values[name] = number
+		}
+	}
+	return values, nil
 }
 
 // leaks: a role that lived through the fault holds about what it held before, and

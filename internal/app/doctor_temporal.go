@@ -18,7 +18,7 @@ import (
 
 func (d *doctor) examineTemporal(ctx context.Context) (f findings) {
 	t := d.cfg.Temporal
-	c, err := openTemporal(t, d.log)
+	c, err := openTemporal(t, d.log, nil)
 	if err != nil {
 		f.fail("correct the TEMPORAL_ variables", "temporal", "%v", err)
 		return f

@@ -81,7 +81,11 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 		p.checks = append(p.checks, gateway.Check{Name: "database", Probe: p.store.CheckSchema})
 	}
 	if role.Name != NotifierRole.Name {
-		if p.temporal, err = openTemporal(p.cfg.Temporal, p.log); err != nil {
+		var metrics client.MetricsHandler
+		if role.Name == WorkerRole.Name || role.Name == ServeRole.Name {
+			metrics = newWorkflowTasks(p.metrics)
+		}
+		if p.temporal, err = openTemporal(p.cfg.Temporal, p.log, metrics); err != nil {
 			return fmt.Errorf("Temporal client: %w", err)
 		}
 		p.checks = append(p.checks, gateway.Check{Name: "temporal", Probe: p.temporalReady})

@@ -84,7 +84,7 @@ func TriggerSchedule(ctx context.Context, cfg *Config, id string, out io.Writer)
 }
 
 func withSchedules(cfg *Config, do func(schedules) error) error {
-	c, err := openTemporal(cfg.Temporal, zerolog.Nop())
+	c, err := openTemporal(cfg.Temporal, zerolog.Nop(), nil)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]str
 	if len(cfg.Tenants) == 0 {
 		return []string{"left alone: neither SERVICETITAN_TENANT_ID nor " + tenantsFile + " is set"}, nil
 	}
-	c, err := openTemporal(cfg.Temporal, log)
+	c, err := openTemporal(cfg.Temporal, log, nil)
 	if err != nil {
 		return nil, err
 	}

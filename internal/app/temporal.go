@@ -31,11 +31,13 @@ const (
 
 // openTemporal makes a client that connects when it is first used, so that a
 // process starts, and says that it is not ready, while Temporal is away.
-func openTemporal(c TemporalConfig, log zerolog.Logger) (client.Client, error) {
+func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHandler) (client.Client, error) {
 	o := client.Options{
 		HostPort:  c.Address,
 		Namespace: c.Namespace,
 		Logger:    sdklog.NewStructuredLogger(slog.New(zerolog.NewSlogHandler(log))),
+
+		MetricsHandler: metrics,
 	}
 	if c.APIKey != "" {
 		o.Credentials = client.NewAPIKeyStaticCredentials(string(c.APIKey))

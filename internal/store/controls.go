@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -84,25 +85,32 @@ func (s *Store) HasControl(ctx context.Context, id string) (has bool, err error)
 	return has, err
 }
 
-// SettleControl records what became of a pending control. A settled one stays as it
-// is. It fails with ledger.ErrUnknown when there is no such control.
-func (s *Store) SettleControl(ctx context.Context, id string, state ledger.ControlState, rejection *events.Rejection) error {
+// SettleControl records what became of a pending control, and returns the control as it
+// stands: a settled one stays as it is. It fails with ledger.ErrUnknown when there is no
+// such control.
+func (s *Store) SettleControl(ctx context.Context, id string, state ledger.ControlState, rejection *events.Rejection) (stands ledger.Control, err error) {
 	doc, err := document(rejection)
 	if err != nil {
-		return fmt.Errorf("settle control %s: %w", id, err)
+		return stands, fmt.Errorf("settle control %s: %w", id, err)
 	}
-	return s.transact(ctx, fmt.Sprintf("settle control %s as %s", id, state), func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
+	err = s.transact(ctx, fmt.Sprintf("settle control %s as %s", id, state), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
 			update raw.sync_controls
 			set state       = case when state = 'pending' then $2 else state end,
 				rejection   = case when state = 'pending' then $3 else rejection end,
 				settled_at  = coalesce(settled_at, clock_timestamp())
-			where control_id = $1`, id, string(state), doc)
-		if err == nil && tag.RowsAffected() == 0 {
+			where control_id = $1
+			returning `+controlColumns, id, string(state), doc)
+		if err != nil {
+			return err
+		}
+		stands, err = pgx.CollectExactlyOneRow(rows, scanControl)
+		if errors.Is(err, pgx.ErrNoRows) {
 			return ledger.ErrUnknown
 		}
 		return err
 	})
+	return stands, err
 }
 
 // PendingControls lists the controls that wait for their target, in the order they apply.

@@ -268,7 +268,8 @@ func TestPrune(t *testing.T) {
 		_, _, err := f.RecordControl(t.Context(), control(id, 1))
 		require.NoError(t, err)
 	}
-	require.NoError(t, f.SettleControl(t.Context(), "settled", ledger.ControlApplied, nil))
+	_, err := f.SettleControl(t.Context(), "settled", ledger.ControlApplied, nil)
+	require.NoError(t, err)
 
 	deleted, err := f.Prune(t.Context(), time.Hour)
 	require.NoError(t, err)

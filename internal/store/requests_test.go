@@ -200,8 +200,13 @@ func TestControls(t *testing.T) {
 	require.Equal(t, []string{"early", "late"}, []string{pending[0].ID, pending[1].ID})
 
 	rejection := events.Reject(events.CodeUnknownRun, events.FieldError{Path: "workflowId", Got: "\x00", Want: "a known one"})
-	require.NoError(t, f.SettleControl(t.Context(), "early", ledger.ControlRejected, rejection))
-	require.NoError(t, f.SettleControl(t.Context(), "early", ledger.ControlApplied, nil), "settled once")
+	stands, err := f.SettleControl(t.Context(), "early", ledger.ControlRejected, rejection)
+	require.NoError(t, err)
+	require.Equal(t, ledger.ControlRejected, stands.State)
+	stands, err = f.SettleControl(t.Context(), "early", ledger.ControlApplied, nil)
+	require.NoError(t, err)
+	require.Equal(t, ledger.ControlRejected, stands.State, "settled once")
+	require.Equal(t, events.CodeUnknownRun, stands.Rejection.Code)
 	held, repeated, err := f.RecordControl(t.Context(), early)
 	require.NoError(t, err)
 	require.True(t, repeated)
@@ -227,7 +232,8 @@ func TestControls(t *testing.T) {
 	require.Equal(t, ledger.ControlPending, held.State)
 	require.EqualValues(t, 12, held.Sequence)
 	require.Nil(t, held.Rejection)
-	require.ErrorIs(t, f.SettleControl(t.Context(), "nobody", ledger.ControlApplied, nil), ledger.ErrUnknown)
+	_, err = f.SettleControl(t.Context(), "nobody", ledger.ControlApplied, nil)
+	require.ErrorIs(t, err, ledger.ErrUnknown)
 }
 
 func TestAnIdentityIsOfARequestOrOfAControl(t *testing.T) {
