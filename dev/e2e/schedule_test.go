@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,19 @@ func TestSchedules(t *testing.T) {
 		require.Eventually(t, func() bool { return steer(incremental, "trigger", "").status == http.StatusAccepted }, patience, 10*tick,
 			"with the outcome the schedule is free again")
 		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, patience, 10*tick)
+	})
+	t.Run("what a schedule started is cancelled with what it waits for", func(t *testing.T) {
+		require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1}))
+		defer w.stack.Simulator.ClearFaults()
+		require.Equal(t, http.StatusAccepted, steer(incremental, "trigger", "").status)
+		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 1 }, patience, tick)
+		id := schedules()[incremental].Running[0]
+		requestID := events.RequestID("/lazisync/schedules", id)
+		w.accepted(t, requestID)
+		cancelled := call(t, http.MethodPost, serve.gateway+"/api/temporal/workflows/"+url.PathEscape(id)+"/cancel", "")
+		require.Equal(t, http.StatusAccepted, cancelled.status, cancelled.body)
+		w.outcome(t, "sync.cancelled", requestID)
+		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, patience, tick)
 	})
 	t.Run("cover what webhooks missed, all by themselves", func(t *testing.T) {
 		serve.stop(t)

@@ -102,6 +102,7 @@ func tokenOf(status, page string) (token []byte, ok bool) {
 
 func workflowOf(info *workflowpb.WorkflowExecutionInfo) gateway.Workflow {
 	return gateway.Workflow{
+		Asked:      !workflows.IsWorkflowID(info.GetExecution().GetWorkflowId()),
 		WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
 		Type: info.GetType().GetName(), Status: workflowStates[info.GetStatus()],
 		StartedAt: momentOf(info.GetStartTime()), ClosedAt: momentOf(info.GetCloseTime()),

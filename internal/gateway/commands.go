@@ -62,37 +62,50 @@ func (g *Gateway) request(mode events.Mode) handler {
 	}
 }
 
-// control publishes sync.control. Its body may say reason and actor.
+// What a control names: a workflow, or a request.
+const (
+	controlWorkflow = "workflowId"
+	controlRequest  = "requestId"
+)
+
+// control publishes sync.control for the workflow in the path.
 func (g *Gateway) control(action events.Action) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		given, err := g.body(w, r)
-		if err != nil {
-			return err
-		}
-		attributes, err := g.attributes(r)
-		if err != nil {
-			return err
-		}
-		// A key is for one thing: used for another, it is another event, which JetStream would
-		// otherwise drop as a repeat.
-		attributes.Source += "/" + string(action) + "/" + url.PathEscape(r.PathValue("workflowId"))
-		if _, named := given["requestId"]; named {
-			return invalid(events.FieldError{Path: "requestId", Got: string(given["requestId"]), Want: "nothing: the path names the workflow"})
-		}
-		data, err := checked(events.Control, attributes, given, map[string]any{"action": action, "workflowId": r.PathValue("workflowId")})
-		if err != nil {
-			return err
-		}
-		if who, known := g.member(r); known && data.Actor == "" {
-			data.Actor = who.Name
-		}
-		if err := send(r.Context(), g, events.Control, attributes, data); err != nil {
-			return err
-		}
-		return writeJSON(w, http.StatusAccepted, map[string]any{
-			"success": true, "requestId": events.RequestID(attributes.Source, attributes.ID),
-		})
+		return g.sendControl(w, r, action, controlWorkflow)
 	}
+}
+
+// sendControl publishes sync.control for what the path names. The body may say reason and
+// actor.
+func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action events.Action, target string) error {
+	given, err := g.body(w, r)
+	if err != nil {
+		return err
+	}
+	attributes, err := g.attributes(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("workflowId")
+	// A key is for one thing: used for another, it is another event, which JetStream would
+	// otherwise drop as a repeat.
+	attributes.Source += "/" + string(action) + "/" + url.PathEscape(id)
+	if _, named := given[controlRequest]; named {
+		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "nothing: the path names the workflow"})
+	}
+	data, err := checked(events.Control, attributes, given, map[string]any{"action": action, target: id})
+	if err != nil {
+		return err
+	}
+	if who, known := g.member(r); known && data.Actor == "" {
+		data.Actor = who.Name
+	}
+	if err := send(r.Context(), g, events.Control, attributes, data); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusAccepted, map[string]any{
+		"success": true, "requestId": events.RequestID(attributes.Source, attributes.ID),
+	})
 }
 
 // body reads the fields of a JSON object; an empty body has none.

@@ -47,10 +47,16 @@ func TestAWorkflowIsCancelledByAControl(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, events.ControlData{Action: events.Cancel, WorkflowID: "full-sync-1", Reason: "wrong tenant"}, data)
 
+	s.engine.workflows[0].Asked = true // as a schedule's does: what it waits for is cancelled
+	require.Equal(t, 202, s.send(http.MethodPost, cancel, "").status)
+	data, err = events.Control.Data(s.box.events()[1])
+	require.NoError(t, err)
+	require.Equal(t, events.ControlData{Action: events.Cancel, RequestID: "full-sync-1"}, data)
+
 	s.send(http.MethodPost, strings.Replace(cancel, "sync-1", "sync-2", 1), "").isProblem(t, 404, "full-sync-2")
 	s.engine.workflows[0].Status = "failed"
 	s.send(http.MethodPost, cancel, "").isProblem(t, 409, "has ended: failed")
-	require.Len(t, s.box.events(), 1, "what cannot be is not asked for")
+	require.Len(t, s.box.events(), 2, "what cannot be is not asked for")
 }
 
 func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {

@@ -49,6 +49,10 @@ type Workflow struct {
 	StartedAt  *time.Time `json:"startedAt"`
 	ClosedAt   *time.Time `json:"closedAt"` // null while it runs
 	Progress   *Progress  `json:"progress,omitempty"`
+
+	// Asked says that the workflow reads nothing itself: it asked for a sync by an event
+	// that has its workflow ID as id, and waits for that.
+	Asked bool `json:"-"`
 }
 
 // statusRunning is the status of an execution that has not ended.
@@ -149,7 +153,8 @@ func (g *Gateway) workflow(r *http.Request) (Workflow, error) {
 func unspeakable(r rune) bool { return r < ' ' || r > '~' }
 
 // cancelWorkflow asks for a cancel as /sync/{workflowId}/cancel does, once Temporal has
-// said that there is something to cancel.
+// said that there is something to cancel: where the workflow waits for a sync that it asked
+// for, that.
 func (g *Gateway) cancelWorkflow(w http.ResponseWriter, r *http.Request) error {
 	found, err := g.workflow(r)
 	if err != nil {
@@ -158,5 +163,9 @@ func (g *Gateway) cancelWorkflow(w http.ResponseWriter, r *http.Request) error {
 	if found.Status != statusRunning {
 		return problem(http.StatusConflict, "finished", "Workflow finished", "the workflow has ended: "+found.Status)
 	}
-	return g.control(events.Cancel)(w, r)
+	target := controlWorkflow
+	if found.Asked {
+		target = controlRequest
+	}
+	return g.sendControl(w, r, events.Cancel, target)
 }
