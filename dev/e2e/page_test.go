@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -186,19 +187,21 @@ func (p *tab) awaitProgress(t *testing.T) {
 // pressAndAnswer presses a button that asks back.
 func (p *tab) pressAndAnswer(t *testing.T, name string, yes bool) {
 	t.Helper()
-	questions := chromedp.Events(p.ctx, dialogs.JavascriptDialogOpening)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	questions := chromedp.Events(ctx, dialogs.JavascriptDialogOpening)
 	answered := make(chan error, 1)
 	go func() {
 		for _, err := range questions {
 			if err == nil {
-				_, err = chromedp.Call(p.ctx, dialogs.HandleJavaScriptDialog, dialogs.HandleJavaScriptDialogParams{Accept: yes})
+				_, err = chromedp.Call(ctx, dialogs.HandleJavaScriptDialog, dialogs.HandleJavaScriptDialogParams{Accept: yes})
 			}
 			answered <- err
 			return
 		}
 	}()
 	p.press(t, name)
-	require.NoError(t, <-answered)
+	require.NoError(t, <-answered, "it does not ask")
 }
 
 func TestThePageComesBackWithWhatItNeeds(t *testing.T) {
