@@ -172,7 +172,7 @@ func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
 	p.see(t, "#notice.failed", "rejected: mode: got \"ful\"")
 	w.stack.Simulator.SetPace(time.Second)
 	p.press(t, "Full sync")
-	p.see(t, "tr", "#4")
+	p.await(t, `document.querySelector('.going progress') !== null`)
 	p.requireSound(t)
 }
 

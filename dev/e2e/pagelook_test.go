@@ -63,7 +63,7 @@ const looks = `(scheme => {
 })`
 
 // controls are the roles of what can be used, and of what tells how far something is.
-var controls = []string{"button", "textbox", "combobox", "DisclosureTriangle", "progressindicator", "link", "checkbox"}
+var controls = []string{"button", "textbox", "combobox", "DisclosureTriangle", "progressbar", "link", "checkbox"}
 
 // requireNames proves that a screen reader has a name for every control.
 func (p *tab) requireNames(t *testing.T) {
