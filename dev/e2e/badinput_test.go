@@ -122,6 +122,11 @@ func TestDeadLettersAreListedShownAndPutBack(t *testing.T) {
 	_, second := w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 3 })
 	require.Equal(t, first.RequestID, second.RequestID)
 
+	// Of several at once, what is there twice by now is put back once.
+	once := w.run(t, "deadletter", "replay", "--class", "unknownEntity")
+	require.Zero(t, once.code, once.errors)
+	require.Regexp(t, `^dead letter 3 is back as SYNC_COMMANDS \d+\n$`, once.out)
+
 	w.publish(t, "sync.requested", structured("sync.requested", id, `{"mode":"full"}`), structuredHeader...)
 	w.awaitPages(t, 8)
 	require.Zero(t, w.run(t, "deadletter", "replay", "--class", "unknownRun", "--since", "1h").code)

@@ -100,6 +100,36 @@ func ShowDeadLetter(ctx context.Context, cfg *Config, sequence uint64, out io.Wr
 	return err
 }
 
+// latest picks the last dead letter of each message. One that was put back and rejected
+// again has another, and to put back both would double them each time.
+func latest(ctx context.Context, conn *stream.Conn, f DeadLetterFilter) ([]uint64, error) {
+	last := map[string]stream.Parked{}
+	err := conn.DeadLetters(ctx, func(p stream.Parked) error {
+		last[origin(p.Message)] = p
+		return nil
+	})
+	var picked []uint64
+	for _, p := range last {
+		if f.picks(p, time.Now()) {
+			picked = append(picked, p.Sequence)
+		}
+	}
+	slices.Sort(picked)
+	return picked, err
+}
+
+// origin names a message over all its replays: by where it was sent and when it was
+// stored at first.
+func origin(m events.Message) string {
+	first := m.Stored.UTC().Format(time.RFC3339Nano)
+	for name, values := range m.Header {
+		if strings.EqualFold(name, events.HeaderFirstStored) && len(values) > 0 {
+			first = values[0]
+		}
+	}
+	return m.Subject + " " + first
+}
+
 // ReplayDeadLetters puts rejected events back, to be judged afresh: one by its
 // sequence, or all that the filter picks when the sequence is 0.
 func ReplayDeadLetters(ctx context.Context, cfg *Config, sequence uint64, f DeadLetterFilter, out io.Writer) error {
@@ -110,14 +140,7 @@ func ReplayDeadLetters(ctx context.Context, cfg *Config, sequence uint64, f Dead
 	defer conn.Close()
 	sequences := []uint64{sequence}
 	if sequence == 0 {
-		sequences = nil
-		err := conn.DeadLetters(ctx, func(p stream.Parked) error {
-			if f.picks(p, time.Now()) {
-				sequences = append(sequences, p.Sequence)
-			}
-			return nil
-		})
-		if err != nil {
+		if sequences, err = latest(ctx, conn, f); err != nil {
 			return err
 		}
 	}
