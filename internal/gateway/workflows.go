@@ -45,7 +45,7 @@ type Workflow struct {
 	WorkflowID string     `json:"workflowId"`
 	RunID      string     `json:"runId"`
 	Type       string     `json:"type"`
-	Status     string     `json:"status"` // one of WorkflowStatuses
+	Status     string     `json:"status"` // one of workflowStatuses
 	StartedAt  *time.Time `json:"startedAt"`
 	ClosedAt   *time.Time `json:"closedAt"` // null while it runs
 	Progress   *Progress  `json:"progress,omitempty"`
@@ -58,8 +58,8 @@ type Workflow struct {
 // statusRunning is the status of an execution that has not ended.
 const statusRunning = "running"
 
-// WorkflowStatuses are the states of an execution.
-var WorkflowStatuses = []string{statusRunning, "completed", "failed", "cancelled", "terminated", "timedOut", "continuedAsNew"}
+// workflowStatuses are the states of an execution.
+var workflowStatuses = []string{statusRunning, "completed", "failed", "cancelled", "terminated", "timedOut", "continuedAsNew"}
 
 // Progress is how far a run is, as its workflow says itself.
 type Progress struct {
@@ -92,8 +92,8 @@ const (
 func (g *Gateway) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	status := query.Get("status")
-	if status != "" && !slices.Contains(WorkflowStatuses, status) {
-		return invalid(field("status", status, "one of "+strings.Join(WorkflowStatuses, ", ")))
+	if status != "" && !slices.Contains(workflowStatuses, status) {
+		return invalid(field("status", status, "one of "+strings.Join(workflowStatuses, ", ")))
 	}
 	size, err := number(query.Get("limit"), defaultWorkflows, maxWorkflows)
 	if err != nil {

@@ -144,22 +144,18 @@ func (h home) acquire() (*flock.Flock, error) {
 	return lock, nil
 }
 
-// StopOrphan stops the server kept under dir that was left running by a process
-// that died, without starting another. It returns its pid, or 0 if there was none.
-func StopOrphan(ctx context.Context, dir string) (int, error) {
-	h, lock, err := openExisting(ctx, dir)
-	if lock == nil {
-		return 0, err
-	}
-	defer lock.Close()
-	return stopOrphan(ctx, h.data())
-}
-
 // Remove deletes the PostgreSQL kept under dir, wherever its data lies. It stops
 // one left behind by a process that died, and refuses while one is in use.
 func Remove(ctx context.Context, dir string) error {
-	h, lock, err := openExisting(ctx, dir)
-	if lock == nil {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	h, err := openHome(ctx, dir)
+	if err != nil {
+		return err
+	}
+	lock, err := h.acquire()
+	if err != nil {
 		return err
 	}
 	defer lock.Close()
@@ -167,17 +163,4 @@ func Remove(ctx context.Context, dir string) error {
 		return err
 	}
 	return errors.Join(os.RemoveAll(h.dir), os.RemoveAll(dir))
-}
-
-// openExisting locks the home of dir; without a dir the lock is nil, and so is the error.
-func openExisting(ctx context.Context, dir string) (home, *flock.Flock, error) {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return home{}, nil, nil
-	}
-	h, err := openHome(ctx, dir)
-	if err != nil {
-		return home{}, nil, err
-	}
-	lock, err := h.acquire()
-	return h, lock, err
 }

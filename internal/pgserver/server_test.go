@@ -221,21 +221,15 @@ func TestRecoversFromSIGKILL(t *testing.T) {
 	require.Equal(t, 42, query[int](t, s.URL(""), "select n from kept"))
 }
 
-func TestStopOrphan(t *testing.T) {
+func TestRemoveStopsAnOrphan(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	stopped, err := pgserver.StopOrphan(t.Context(), dir)
-	require.NoError(t, err)
-	require.Zero(t, stopped, "nothing was ever there")
-
 	report, kill := startChild(t, childOptions{Dir: dir, Unsafe: true})
-	_, err = pgserver.StopOrphan(t.Context(), dir)
-	require.ErrorContains(t, err, "in use", "no orphan while its parent lives")
+	require.ErrorContains(t, pgserver.Remove(t.Context(), dir), "in use", "no orphan while its parent lives")
 	kill()
-	stopped, err = pgserver.StopOrphan(t.Context(), dir)
-	require.NoError(t, err)
-	require.Equal(t, report.Pid, stopped)
+	require.NoError(t, pgserver.Remove(t.Context(), dir))
 	require.False(t, pgserver.Alive(report.Pid))
+	require.NoDirExists(t, report.Dir)
 }
 
 func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
