@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -96,6 +98,29 @@ func TestFault10CommandStreamFullAtItsLimit(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":1}`).StatusCode)
 	r.incremental(t)
 	r.judge(t, mended)
+}
+
+func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	r.startAll(t, "bridge", "worker", "notifier")
+	a := r.full(t)
+	r.settle(t)
+	id := workflows.FullSyncID(a.requestID())
+	_, err := r.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
+		Namespace: temporalserver.Namespace, WorkflowExecution: executionOf(id),
+	})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := r.client.DescribeWorkflowExecution(t.Context(), id, "")
+		return err != nil
+	}, patience, tick, "Temporal forgets the workflow")
+	pages := r.pages()
+	require.NoError(t, r.publish(t.Context(), a, "sync.requested", `{"mode":"full"}`))
+	r.judge(t, time.Now())
+	require.Equal(t, pages, r.pages(), "nothing is read again")
+	_, err = r.client.DescribeWorkflowExecution(t.Context(), id, "")
+	require.Error(t, err, "nothing is started again")
 }
 
 func TestFault40WebhookFlood(t *testing.T) {

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"testing"
@@ -38,12 +39,20 @@ func (r *rig) judge(t *testing.T, since time.Time) {
 // message waits for anybody.
 func (r *rig) settle(t *testing.T) {
 	t.Helper()
-	var why string
+	began := time.Now()
+	var why, last string
 	require.Eventually(t, func() bool {
 		why = r.restless(t.Context())
+		last = cmp.Or(why, last)
 		return why == ""
 	}, r.patience, 2*tick, "still not calm: %s", &lazy{&why})
+	if took := time.Since(began); took > longCalm {
+		t.Logf("calm after %.0f s, the last to wait for: %s", took.Seconds(), last)
+	}
 }
+
+// longCalm is worth a word in the log.
+const longCalm = 20 * time.Second
 
 // lazy is a text that is read when it is printed.
 type lazy struct{ text *string }

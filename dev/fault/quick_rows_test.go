@@ -6,12 +6,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/lazi/lazisync/dev/process"
-	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/simulator"
-	"github.com/lazi/lazisync/workflows"
 )
 
 // These rows take seconds, and run with every test run.
@@ -111,29 +108,6 @@ func TestFault14ConsumerDeletedWhileBridgeWorks(t *testing.T) {
 	mended := time.Now()
 	stop()
 	r.judge(t, mended)
-}
-
-func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, options{})
-	r.startAll(t, "bridge", "worker", "notifier")
-	a := r.full(t)
-	r.settle(t)
-	id := workflows.FullSyncID(a.requestID())
-	_, err := r.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
-		Namespace: temporalserver.Namespace, WorkflowExecution: executionOf(id),
-	})
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		_, err := r.client.DescribeWorkflowExecution(t.Context(), id, "")
-		return err != nil
-	}, patience, tick, "Temporal forgets the workflow")
-	pages := r.pages()
-	require.NoError(t, r.publish(t.Context(), a, "sync.requested", `{"mode":"full"}`))
-	r.judge(t, time.Now())
-	require.Equal(t, pages, r.pages(), "nothing is read again")
-	_, err = r.client.DescribeWorkflowExecution(t.Context(), id, "")
-	require.Error(t, err, "nothing is started again")
 }
 
 func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
