@@ -85,7 +85,9 @@ func (b *Bridge) restart(ctx context.Context) error {
 			r.FirstRunID = c.runID
 			errs = append(errs, b.tellAccepted(ctx, r))
 		}
-		b.mended(mendedRequests, 1)
+		if r.Source != ledger.SecondPassSource { // whose time has come, as it should
+			b.mended(mendedRequests, 1)
+		}
 	}
 	return joinOnce(errs)
 }
