@@ -29,6 +29,27 @@ func TestMigrate(t *testing.T) {
 	require.Empty(t, applied)
 }
 
+// rowsOfARun says whether the rows that a run changed are found by an index, and by how many
+// of the tables.
+const rowsOfARun = `select count(*) from pg_indexes where schemaname = 'raw' and tablename like 'st\_%' and indexdef like '% (tenant_id, run_number)'`
+
+func TestTablesOfEntities(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	require.EqualValues(t, len(few), get[int64](f, rowsOfARun))
+	require.EqualValues(t, len(few), get[int64](f, `select count(*) from pg_constraint
+		where contype = 'p' and conrelid::regclass::text like 'raw.st\_%' and pg_get_constraintdef(oid) = 'PRIMARY KEY (tenant_id, st_id)'`))
+	for column, kind := range map[string]string{
+		"tenant_id": "bigint", "st_id": "bigint", "name": "text", "type": "text", "active": "boolean", "balance": "numeric",
+		"modified_on": "timestamp with time zone", "full_data": "jsonb", "fetched_at": "timestamp with time zone",
+		"run_number": "bigint", "deleted_at": "timestamp with time zone",
+	} {
+		require.Equal(t, kind, get[string](f, `select data_type from information_schema.columns
+			where table_schema = 'raw' and table_name = 'st_customers' and column_name = $1`, column), column)
+	}
+	require.Equal(t, "u", get[string](f, "select relpersistence::text from pg_class where oid = 'raw.sync_seen'::regclass"), "unlogged")
+}
+
 func TestMigrateConcurrently(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
