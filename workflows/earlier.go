@@ -20,9 +20,14 @@ const (
 	EarlierIncremental = "incrementalSyncWorkflow"
 )
 
-// earlierUnheard is how long a workflow of an earlier type waits for the bridge to take
-// its request.
-const earlierUnheard = time.Hour
+// unheard is how long a workflow that asked for a sync waits for the bridge to take its
+// request.
+const unheard = time.Hour
+
+func unheardError(requestID string) error {
+	return temporal.NewNonRetryableApplicationError("no bridge has taken request "+requestID+
+		": none is running, or it was rejected; lazisync deadletter ls tells why", string(events.ValidationError), nil)
+}
 
 // EarlierInput are the arguments of the earlier types. Entities default to the
 // configured ones, Notify to what the mode says.
@@ -118,9 +123,8 @@ func (e *earlier) look(ctx workflow.Context) (out activities.EarlierOutcome, err
 		return out, err
 	}
 	e.Accepted = e.Accepted || out.Accepted
-	if !e.Accepted && out.State == "" && workflow.Now(ctx).Sub(e.Since) > earlierUnheard {
-		err = temporal.NewNonRetryableApplicationError("no bridge has taken request "+e.Asked.RequestID+
-			": none is running, or it was rejected; lazisync deadletter ls tells why", string(events.ValidationError), nil)
+	if !e.Accepted && out.State == "" && workflow.Now(ctx).Sub(e.Since) > unheard {
+		err = unheardError(e.Asked.RequestID)
 	}
 	return out, err
 }

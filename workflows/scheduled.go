@@ -18,7 +18,10 @@ type ScheduledSyncInput struct {
 	TenantID string
 	Mode     events.Mode
 
-	RequestID string // set by continue-as-new alone
+	// Set by continue-as-new alone.
+	RequestID string
+	Asked     time.Time
+	Accepted  bool
 }
 
 // SchedulePrefix begins the name of every schedule.
@@ -44,7 +47,8 @@ var scheduleActivities *activities.Schedules
 
 // ScheduledSync asks for a sync, by an event as everybody does, and stays open until
 // the request has its outcome: so a schedule that skips overlaps never asks for a sync
-// while the last one it asked for goes on.
+// while the last one it asked for goes on. A request that no bridge takes for an hour was
+// rejected, or none runs: the workflow fails, and the schedule may act again.
 func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState, error) {
 	if in.RequestID == "" {
 		nominal, ok := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledTimeKey)
@@ -58,12 +62,14 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 			return "", err
 		}
 	}
+	if in.Asked.IsZero() {
+		in.Asked = workflow.Now(ctx)
+	}
 	for wait := lookAgainFirst; ; wait = min(2*wait, lookAgainMost) {
 		if err := workflow.Sleep(ctx, wait); err != nil {
 			return "", err
 		}
-		var state ledger.RunState
-		err := workflow.ExecuteActivity(ledgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)
+		state, err := in.look(ctx)
 		if err != nil || state != "" {
 			return state, err
 		}
@@ -71,4 +77,25 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 			return "", workflow.NewContinueAsNewError(ctx, ScheduledSync, in)
 		}
 	}
+}
+
+// unheardFails names the change by which a request that no bridge takes fails its workflow.
+const unheardFails = "a request that no bridge takes fails the workflow"
+
+// look returns how the request ended, "" while it has not.
+func (in *ScheduledSyncInput) look(ctx workflow.Context) (state ledger.RunState, err error) {
+	if workflow.GetVersion(ctx, unheardFails, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		err = workflow.ExecuteActivity(ledgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)
+		return state, err
+	}
+	var out activities.EarlierOutcome
+	err = workflow.ExecuteActivity(ledgerOptions(ctx), earlierActivities.LookForEarlierOutcome, in.RequestID).Get(ctx, &out)
+	if err != nil {
+		return "", err
+	}
+	in.Accepted = in.Accepted || out.Accepted
+	if out.State == "" && !in.Accepted && workflow.Now(ctx).Sub(in.Asked) > unheard {
+		return "", unheardError(in.RequestID)
+	}
+	return out.State, nil
 }

@@ -20,6 +20,7 @@ type desk struct {
 	failures  int // of publishing, to come
 	looks     int
 	decidedAt int // the look that finds the outcome
+	rejected  bool
 	now       func() time.Time
 	lookedAt  []time.Time
 }
@@ -36,7 +37,7 @@ func (d *desk) Publish(_ context.Context, e events.Event) error {
 func (d *desk) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	d.looks++
 	d.lookedAt = append(d.lookedAt, d.now())
-	if d.looks == 1 {
+	if d.looks == 1 || d.rejected {
 		return ledger.Receipt{}, ledger.ErrUnknown
 	}
 	r := ledger.Receipt{Request: ledger.Request{ID: id}}
@@ -46,11 +47,31 @@ func (d *desk) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	return r, nil
 }
 
+func (d *desk) Run(context.Context, int64) (ledger.Run, error) {
+	return ledger.Run{Number: 7, State: ledger.Failed}, nil
+}
+
+// A request may be rejected: the bridge may not know the tenant yet. Its schedule would skip
+// every time for as long as the workflow stays open.
+func TestScheduledSyncEndsWhenNoBridgeTakesItsRequest(t *testing.T) {
+	t.Parallel()
+	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+	d := &desk{now: env.Now, rejected: true}
+	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
+	env.RegisterActivity(&activities.Earlier{Publisher: d, Requests: d})
+	began := env.Now()
+	env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full})
+	require.ErrorContains(t, env.GetWorkflowError(), "no bridge has taken request")
+	require.ErrorContains(t, env.GetWorkflowError(), "lazisync deadletter ls tells why")
+	require.InDelta(t, 61, env.Now().Sub(began).Minutes(), 1)
+}
+
 func TestScheduledSyncPublishesOneRequestAndStaysOpenUntilItIsDecided(t *testing.T) {
 	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	d := &desk{failures: 2, decidedAt: 12, now: env.Now}
 	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
+	env.RegisterActivity(&activities.Earlier{Publisher: d, Requests: d})
 	due := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	require.NoError(t, env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledTimeKey.ValueSet(due))))
 

@@ -145,7 +145,7 @@ func applySchedule(ctx context.Context, c client.Client, want client.ScheduleOpt
 
 // options are a schedule as it should be. Its expression stands behind it as a
 // comment, too: that is all Temporal keeps of it to show. What it starts ends by itself at
-// last, should its request never get an outcome because it was rejected.
+// last, should its request never get an outcome.
 func (s configuredSchedule) options(cfg *Config) client.ScheduleOptions {
 	id := s.id()
 	limits := cfg.limits()
