@@ -32,7 +32,9 @@ func TestAWebhookAsksForASecondPass(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.SecondPass = 5 * time.Minute
-	w.bridge.Mended = func(what string, _ int) { require.NotEqual(t, "requests given to Temporal again", what, "nothing was broken") }
+	w.bridge.Mended = func(what string, _ int) {
+		require.NotEqual(t, "requests given to Temporal again", what, "nothing was broken")
+	}
 	w.now = w.now.Add(10 * time.Second)
 	require.NoError(t, w.requests(w.webhook(t, "d1", "jobs")))
 	require.Equal(t, 1, w.count("wake"))
