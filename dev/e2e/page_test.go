@@ -58,7 +58,8 @@ func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	require.Equal(t, "/lazisync/gateway/%3Cb%3Eops%20&%20co%3C%2Fb%3E", asked.Source)
 	require.Equal(t, events.RequestData{Mode: events.Incremental, TenantID: w.others[0]}, request)
 
-	t.Run("another site may not use the session", func(t *testing.T) { p.requireForeignersRefused(t, w, gateway) })
+	require.Equal(t, []string{"lazisync_session"}, p.cookies(t))
+	p.requireForeignersRefused(t, w, gateway)
 
 	p.open(t, gateway)
 	p.press(t, "Sign out")
@@ -86,10 +87,9 @@ func (p *tab) cookies(t *testing.T) (names []string) {
 }
 
 // requireForeignersRefused has pages of other servers try to start a sync, in a browser
-// with a session.
+// that may.
 func (p *tab) requireForeignersRefused(t *testing.T, w *world, gateway string) {
 	t.Helper()
-	require.Equal(t, []string{"lazisync_session"}, p.cookies(t))
 	foreign := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(answer, `<!doctype html><title>foreign</title><link rel="icon" href="data:,"><form method="post" action="%s/sync/full"><button>Win</button></form>`, gateway)
 	}))
@@ -209,6 +209,7 @@ func TestThePageComesBackWithWhatItNeeds(t *testing.T) {
 	w := newWorld(t, options{})
 	gateway := w.start(t, "gateway")
 	p := openTab(t)
+	p.requireForeignersRefused(t, w, gateway.gateway) // where there is not even a token to have
 	p.open(t, gateway.gateway)
 	p.see(t, "#live", "live")
 	p.expect(refused+"503 (Service Unavailable)", "net::ERR_")
