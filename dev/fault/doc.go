@@ -9,5 +9,6 @@
 // "make chaos SEED=n MINUTES=m" kills at random.
 //
 // The test binary is also the servers: started again with an environment variable it is
-// a nats-server or a Temporal server. lazisync is built once, with the tag failpoint.
+// a nats-server or a Temporal server. lazisync is built with the tag failpoint, and where
+// two versions meet once more, with changed workflows.
 package fault
