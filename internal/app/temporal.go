@@ -81,7 +81,7 @@ func (p *process) workOnce(ctx context.Context) error {
 	control.WorkerStopTimeout = controlStop
 	control.DisableWorkflowWorker = true
 	control.MaxConcurrentActivityExecutionSize = controlSlots
-	control.Interceptors = []interceptor.WorkerInterceptor{&activities.Lives{}}
+	control.Interceptors = []interceptor.WorkerInterceptor{&activities.Heartbeats{}}
 	options.MaxConcurrentActivityExecutionSize = pageSlots
 	options.MaxConcurrentWorkflowTaskExecutionSize = workflowSlots
 

@@ -8,19 +8,19 @@ import (
 	"go.temporal.io/sdk/interceptor"
 )
 
-// Lives has every activity that is asked for a heartbeat show that it lives for as long
-// as it works. So the death of a worker is noticed soon, and one that waits for the
-// database keeps its time: it is not begun anew beside itself. Slices tell by themselves.
-type Lives struct {
+// Heartbeats sends the heartbeats of short activities while they work. The death of a
+// worker is noticed soon, and yet an activity that waits for the database keeps its time:
+// it is not begun anew beside itself. Slices send their own.
+type Heartbeats struct {
 	interceptor.WorkerInterceptorBase
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (*Lives) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &living{interceptor.ActivityInboundInterceptorBase{Next: next}}
+func (*Heartbeats) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &beating{interceptor.ActivityInboundInterceptorBase{Next: next}}
 }
 
-type living struct {
+type beating struct {
 	interceptor.ActivityInboundInterceptorBase
 }
 
@@ -28,10 +28,10 @@ type living struct {
 // for dead. What is over sooner tells nothing, and costs nothing.
 const beatsInTimeout = 4
 
-func (l *living) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+func (b *beating) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	every := activity.GetInfo(ctx).HeartbeatTimeout / beatsInTimeout
 	if every <= 0 { // it was scheduled by a version that asked for none
-		return l.Next.ExecuteActivity(ctx, in)
+		return b.Next.ExecuteActivity(ctx, in)
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	defer func() { close(stop); <-stopped }()
@@ -48,5 +48,5 @@ func (l *living) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteAct
 			}
 		}
 	}()
-	return l.Next.ExecuteActivity(ctx, in)
+	return b.Next.ExecuteActivity(ctx, in)
 }

@@ -47,7 +47,7 @@ func work(t *testing.T, takes time.Duration, interceptors ...interceptor.WorkerI
 
 func TestActivityThatWorksForLongIsNotTakenForDead(t *testing.T) {
 	t.Parallel()
-	beats, err := work(t, 45*time.Second, &activities.Lives{})
+	beats, err := work(t, 45*time.Second, &activities.Heartbeats{})
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, beats, 4)
 
@@ -57,7 +57,7 @@ func TestActivityThatWorksForLongIsNotTakenForDead(t *testing.T) {
 
 func TestActivityThatIsOverAtOnceSendsNoHeartbeat(t *testing.T) {
 	t.Parallel()
-	beats, err := work(t, 2*time.Second, &activities.Lives{})
+	beats, err := work(t, 2*time.Second, &activities.Heartbeats{})
 	require.NoError(t, err)
 	require.Zero(t, beats)
 }
