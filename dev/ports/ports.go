@@ -37,6 +37,10 @@ func Addr(port int) string { return net.JoinHostPort(Host, strconv.Itoa(port)) }
 // that take a listener; for the others there is Find.
 func Listen(w Wish) (net.Listener, Port, error) {
 	l, err := listen(w.Port)
+	if err == nil && w.Port != 0 && !w.Set && promised(w.Port) {
+		_ = l.Close() // nobody connected to it
+		err = syscall.EADDRINUSE
+	}
 	if err == nil {
 		return l, Port{Number: number(l)}, nil
 	}

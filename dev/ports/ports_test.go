@@ -64,6 +64,32 @@ func TestFreePortsDiffer(t *testing.T) {
 	}
 }
 
+// Two that are started at once do not both get the usual port, although neither listens yet.
+func TestAUsualPortIsGivenToOneProcess(t *testing.T) {
+	t.Parallel()
+	const variable = "LAZISYNC_TEST_USUAL_PORT"
+	if usual := os.Getenv(variable); usual != "" {
+		port, err := strconv.Atoi(usual)
+		require.NoError(t, err)
+		p, err := ports.Find(ports.Wish{Name: "Temporal", Port: port})
+		require.NoError(t, err)
+		fmt.Println("told:", p.Note)
+		return
+	}
+	free, err := ports.Free(1)
+	require.NoError(t, err)
+	for range 2 { // this process may ask again
+		p, err := ports.Find(ports.Wish{Name: "Temporal", Port: free[0]})
+		require.NoError(t, err)
+		require.Equal(t, free[0], p.Number)
+	}
+	other := exec.Command(os.Args[0], "-test.run=^TestAUsualPortIsGivenToOneProcess$")
+	other.Env = append(os.Environ(), variable+"="+strconv.Itoa(free[0]))
+	out, err := other.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), fmt.Sprintf("told: port %d is taken, using ", free[0]))
+}
+
 // Another process that asks for free ports is not given those that this one was given,
 // although nobody listens on them yet.
 func TestFreePortsAreGivenOnce(t *testing.T) {
