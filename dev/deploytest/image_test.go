@@ -1,9 +1,7 @@
 package deploytest
 
 import (
-	"bytes"
 	"debug/elf"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/natsserver"
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -146,22 +145,8 @@ func TestTheBinaryIsStaticAndSmall(t *testing.T) {
 
 // role is a running lazisync, of the image's binary.
 type role struct {
+	*process.Process
 	admin string
-
-	mu    sync.Mutex
-	lines bytes.Buffer
-}
-
-func (r *role) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.lines.Write(p)
-}
-
-func (r *role) log() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.lines.String()
 }
 
 // startRole runs a role until the test ends and returns once it says where it listens.
@@ -169,38 +154,14 @@ func startRole(t *testing.T, name string, environ ...string) *role {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
-	r := &role{}
 	command := exec.Command(path, name)
 	command.Env = append(environ, "ADMIN_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0")
-	log, err := command.StderrPipe()
+	running, err := process.Start(command)
 	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	started := make(chan string, 1)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		decoder := json.NewDecoder(io.TeeReader(log, r))
-		for {
-			var line struct{ Message, Admin string }
-			if decoder.Decode(&line) != nil {
-				return
-			}
-			if line.Message == "started" {
-				started <- line.Admin
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		<-ended
-		_ = command.Wait() // it was killed
-	})
-	select {
-	case r.admin = <-started:
-	case <-ended:
-		require.Fail(t, "lazisync "+name+" ended")
-	}
-	return r
+	t.Cleanup(running.Kill)
+	at, err := running.AwaitListening(patience)
+	require.NoError(t, err)
+	return &role{running, strings.TrimPrefix(at.Admin, "http://")}
 }
 
 func TestTheImageKnowsItsVersion(t *testing.T) {

@@ -117,7 +117,7 @@ func TestARoleSpeaksTLSWithCredentialsAndSaysWhatIsWrongWithThem(t *testing.T) {
 	} {
 		wrong := append(environ(notifierCreds), strings.Split(set, "\n")...)
 		role := startRole(t, "notifier", wrong...)
-		require.Eventually(t, func() bool { return strings.Contains(strings.ToLower(role.log()), strings.ToLower(complaint)) }, patience, tick, complaint)
+		require.Eventually(t, func() bool { return strings.Contains(strings.ToLower(role.Log.String()), strings.ToLower(complaint)) }, patience, tick, complaint)
 		_, err := healthcheck(t, role.admin)
 		require.Error(t, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/deploytest"
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/pgserver"
@@ -35,7 +35,7 @@ var root = filepath.Join("..", "..")
 // deployment is what docker-compose.yml describes, without the containers.
 type deployment struct {
 	compose *deploytest.Compose
-	log     *logBook
+	log     *process.Log
 	places  *strings.Replacer // addresses in the file → addresses here
 }
 
@@ -44,7 +44,7 @@ func deploy(t *testing.T) *deployment {
 	t.Helper()
 	compose, err := deploytest.Load(t.Context(), root, filepath.Join(root, "deploy", "demo.env"), "demo")
 	require.NoError(t, err)
-	d := &deployment{compose: compose, log: &logBook{}}
+	d := &deployment{compose: compose, log: &process.Log{}}
 	postgres := d.startPostgres(t)
 	nats := d.startNATS(t)
 	temporal, err := temporalserver.Start(t.Context(), temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal.db"), Log: zerolog.Nop()})
@@ -155,22 +155,4 @@ func (d *deployment) as(natsUser, databaseUser string) []string {
 		d.places.Replace(fmt.Sprintf("NATS_URL=nats://%s:demo-%s@nats:4222", natsUser, natsUser)),
 		d.places.Replace(fmt.Sprintf("DATABASE_URL=postgres://lazisync_%s:demo-%s@postgres:5432/lazisync", databaseUser, databaseUser)),
 	}
-}
-
-// logBook is what the roles complain of.
-type logBook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBook) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logBook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

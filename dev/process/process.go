@@ -106,7 +106,7 @@ func (p *Process) Freeze() { p.Signal(syscall.SIGSTOP) }
 // Thaw lets a frozen program go on.
 func (p *Process) Thaw() { p.Signal(syscall.SIGCONT) }
 
-// Log keeps what a program writes.
+// Log keeps what a program writes, for tests to read meanwhile.
 type Log struct {
 	mu   sync.Mutex
 	text []byte
@@ -129,6 +129,9 @@ func (l *Log) String() string {
 
 // Lines are its lines so far.
 func (l *Log) Lines() []string { return strings.Split(strings.TrimSpace(l.String()), "\n") }
+
+// Count is how often it says something.
+func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }
 
 // Tail is its last n lines.
 func (l *Log) Tail(n int) string {

@@ -102,7 +102,7 @@ func TestWhatLooksLikeTheServersAnswerIsAMessage(t *testing.T) {
 				return ackAll(ctx, batch)
 			})
 			require.Equal(t, append(statuses, "good"), handled.await(t, len(statuses)+1))
-			require.Zero(t, r.log.count(`"level":"error"`))
+			require.Zero(t, r.log.Count(`"level":"error"`))
 		})
 	}
 }
@@ -146,8 +146,8 @@ func TestALostConsumerIsToldOnceAndFoundAgain(t *testing.T) {
 			r.settledAll(t, stream.ConsumerRequests)
 
 			lose(t, r)
-			require.Eventually(t, func() bool { return r.log.count(`run \"lazisync migrate\"`) > 0 }, patience, tick)
-			require.NotZero(t, r.log.count(what+" SYNC_COMMANDS"))
+			require.Eventually(t, func() bool { return r.log.Count(`run \"lazisync migrate\"`) > 0 }, patience, tick)
+			require.NotZero(t, r.log.Count(what+" SYNC_COMMANDS"))
 			_, err := r.conn.Declare(ctx(t))
 			require.NoError(t, err)
 			r.send(t, "sync.requested", "after")
@@ -155,8 +155,8 @@ func TestALostConsumerIsToldOnceAndFoundAgain(t *testing.T) {
 				all := handled.list()
 				return all[len(all)-1] == "after"
 			}, patience, tick)
-			require.Equal(t, 1, r.log.count(`run \"lazisync migrate\"`), "told once")
-			require.Equal(t, 1, r.log.count("fetching messages again"))
+			require.Equal(t, 1, r.log.Count(`run \"lazisync migrate\"`), "told once")
+			require.Equal(t, 1, r.log.Count("fetching messages again"))
 		})
 	}
 }
@@ -194,7 +194,7 @@ func TestAHandlerThatFailsIsLeftAlone(t *testing.T) {
 	at := times.await(t, 3)
 	require.GreaterOrEqual(t, at[1].Sub(at[0]), 700*time.Millisecond)
 	require.GreaterOrEqual(t, at[2].Sub(at[1]), 1400*time.Millisecond)
-	require.Equal(t, 1, r.log.count("temporal is down"), "told once")
+	require.Equal(t, 1, r.log.Count("temporal is down"), "told once")
 }
 
 func TestTheBatchInHandIsFinished(t *testing.T) {
@@ -216,7 +216,7 @@ func TestTheBatchInHandIsFinished(t *testing.T) {
 	require.Never(t, func() bool { return len(done) > 0 }, 100*time.Millisecond, tick)
 	close(release)
 	require.NoError(t, <-done)
-	require.Zero(t, r.log.count("batch failed"), "the handler's context outlived the loop's")
+	require.Zero(t, r.log.Count("batch failed"), "the handler's context outlived the loop's")
 	r.settledAll(t, stream.ConsumerRequests)
 }
 

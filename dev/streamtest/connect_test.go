@@ -11,12 +11,13 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
 func TestConnectBeforeThereIsAServer(t *testing.T) {
 	t.Parallel()
-	r := &rig{dir: t.TempDir(), log: &logBook{}}
+	r := &rig{dir: t.TempDir(), log: &process.Log{}}
 	r.startServer(t) // to learn a free port
 	r.server.Stop()
 	r.conn = connect(t, fmt.Sprintf("nats://127.0.0.1:%d", r.port), r.log)
@@ -24,7 +25,7 @@ func TestConnectBeforeThereIsAServer(t *testing.T) {
 
 	r.startServer(t)
 	t.Cleanup(r.server.Stop)
-	require.Eventually(t, func() bool { return r.log.count(`"connected to NATS"`) > 0 }, patience, tick)
+	require.Eventually(t, func() bool { return r.log.Count(`"connected to NATS"`) > 0 }, patience, tick)
 	require.Eventually(t, func() bool {
 		_, err := r.conn.Declare(soon(t))
 		return err == nil
@@ -37,7 +38,7 @@ func TestConnectSurvivesAPasswordThatIsWrongForAWhile(t *testing.T) {
 	t.Parallel()
 	wrong := privateServer(t, &server.Options{Port: server.RANDOM_PORT, Username: "u", Password: "old"})
 	address := hostPort(t, wrong)
-	log := &logBook{}
+	log := &process.Log{}
 	conn := connect(t, "nats://u:new-secret@"+address.Host, log)
 	// A client left to its defaults closes for good at the second refusal.
 	require.Eventually(t, func() bool {
@@ -50,10 +51,10 @@ func TestConnectSurvivesAPasswordThatIsWrongForAWhile(t *testing.T) {
 	port, err := strconv.Atoi(address.Port())
 	require.NoError(t, err)
 	privateServer(t, &server.Options{Port: port, Username: "u", Password: "new-secret", StoreDir: t.TempDir(), JetStream: true})
-	require.Eventually(t, func() bool { return log.count(`"connected to NATS"`) > 0 }, patience, tick)
+	require.Eventually(t, func() bool { return log.Count(`"connected to NATS"`) > 0 }, patience, tick)
 	_, err = conn.Declare(ctx(t))
 	require.NoError(t, err)
-	require.Zero(t, log.count("new-secret"))
+	require.Zero(t, log.Count("new-secret"))
 }
 
 func TestMissingPermissionIsLogged(t *testing.T) {
@@ -64,15 +65,15 @@ func TestMissingPermissionIsLogged(t *testing.T) {
 			Publish: &server.SubjectPermission{Deny: []string{"sync.requested"}},
 		}}},
 	})
-	log := &logBook{}
+	log := &process.Log{}
 	conn := connect(t, "nats://u:p@"+hostPort(t, s).Host, log)
 	_, err := conn.Declare(ctx(t))
 	require.NoError(t, err)
 	short, cancel := context.WithTimeout(ctx(t), 300*time.Millisecond)
 	defer cancel()
 	require.Error(t, conn.Publish(short, request(t, "a")))
-	require.Eventually(t, func() bool { return log.count("NATS user lacks a permission") == 1 }, patience, tick)
-	require.NotZero(t, log.count(`sync.requested`))
+	require.Eventually(t, func() bool { return log.Count("NATS user lacks a permission") == 1 }, patience, tick)
+	require.NotZero(t, log.Count(`sync.requested`))
 }
 
 func TestCloseIsForGood(t *testing.T) {

@@ -7,12 +7,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
 func TestDeclareIsIdempotent(t *testing.T) {
 	t.Parallel()
-	r := &rig{dir: t.TempDir(), log: &logBook{}}
+	r := &rig{dir: t.TempDir(), log: &process.Log{}}
 	r.startServer(t)
 	t.Cleanup(r.server.Stop)
 	r.conn = connect(t, r.server.URL(), r.log)
@@ -129,7 +130,7 @@ func TestANewServerIsLeftToDeclare(t *testing.T) {
 	r.stopServer(t)
 	r.dir = t.TempDir()
 	r.startServer(t)
-	require.Eventually(t, func() bool { return r.log.count(`"connected to NATS"`) == 2 }, patience, tick)
+	require.Eventually(t, func() bool { return r.log.Count(`"connected to NATS"`) == 2 }, patience, tick)
 	require.ErrorContains(t, r.conn.Ready(ctx(t)), "stream SYNC_COMMANDS is missing")
 	drift, err := r.conn.Drift(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
 )
@@ -54,11 +55,11 @@ func TestLackingPermissionsAreNamed(t *testing.T) {
 			Publish: &server.SubjectPermission{Allow: []string{"$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.SYNC_COMMANDS.bridge-requests"}},
 		}}},
 	})
-	owner := connect(t, "nats://owner:p@"+hostPort(t, s).Host, &logBook{})
+	owner := connect(t, "nats://owner:p@"+hostPort(t, s).Host, &process.Log{})
 	_, err := owner.Declare(ctx(t))
 	require.NoError(t, err)
 
-	reader := connect(t, "nats://reader:p@"+hostPort(t, s).Host, &logBook{})
+	reader := connect(t, "nats://reader:p@"+hostPort(t, s).Host, &process.Log{})
 	require.Eventually(t, func() bool { return reader.Ready(soon(t)) == nil }, patience, tick)
 	err = reader.MayPublish(ctx(t), events.Requested.Subject)
 	require.ErrorIs(t, err, nats.ErrPermissionViolation)

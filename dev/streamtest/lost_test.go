@@ -140,6 +140,6 @@ func TestAdvisoriesOfNothingAreEnded(t *testing.T) {
 	told := r.lost(t).await(t, 1)
 	require.EqualValues(t, 7, told[0].Deliveries())
 	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerLost)
-	require.Equal(t, 3, r.log.count("tells of no message of ours"))
-	require.Equal(t, 1, r.log.count("message 99 of SYNC_COMMANDS was never settled in 1 deliveries and is gone"))
+	require.Equal(t, 3, r.log.Count("tells of no message of ours"))
+	require.Equal(t, 1, r.log.Count("message 99 of SYNC_COMMANDS was never settled in 1 deliveries and is gone"))
 }

@@ -44,7 +44,7 @@ func TestAnOutageCostsAMessageOneDelivery(t *testing.T) {
 	r.send(t, "sync.requested", "second")
 	require.Eventually(t, func() bool { return asked.Load() >= 4 }, patience, tick)
 	require.Equal(t, []uint64{1}, deliveries.list(), "nothing is fetched meanwhile")
-	require.Equal(t, 1, r.log.count("temporal does not answer"), "told once")
+	require.Equal(t, 1, r.log.Count("temporal does not answer"), "told once")
 	down.Store(false)
 	require.ElementsMatch(t, []uint64{1, 2, 1}, deliveries.await(t, 3))
 }

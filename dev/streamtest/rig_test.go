@@ -1,7 +1,6 @@
 package streamtest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/url"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/natsserver"
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
 )
@@ -32,7 +32,7 @@ type rig struct {
 	port   int
 	server *natsserver.Server
 	conn   *stream.Conn
-	log    *logBook
+	log    *process.Log
 	nc     *nats.Conn
 	js     jetstream.JetStream
 }
@@ -40,7 +40,7 @@ type rig struct {
 // newRig starts a server with every stream declared.
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{dir: t.TempDir(), log: &logBook{}}
+	r := &rig{dir: t.TempDir(), log: &process.Log{}}
 	r.startServer(t)
 	t.Cleanup(func() { r.server.Stop() })
 	r.conn = connect(t, r.server.URL(), r.log)
@@ -55,7 +55,7 @@ func newRig(t testing.TB) *rig {
 	return r
 }
 
-func connect(t testing.TB, address string, log *logBook) *stream.Conn {
+func connect(t testing.TB, address string, log *process.Log) *stream.Conn {
 	t.Helper()
 	conn, err := stream.Connect(stream.Options{URL: address, Name: "test", Logger: zerolog.New(log)})
 	require.NoError(t, err)
@@ -83,10 +83,10 @@ func (r *rig) ready(t testing.TB) {
 // stopServer returns once both connections have noticed.
 func (r *rig) stopServer(t testing.TB) {
 	t.Helper()
-	before := r.log.count("not connected to NATS")
+	before := r.log.Count("not connected to NATS")
 	r.server.Stop()
 	require.Eventually(t, func() bool {
-		return r.log.count("not connected to NATS") > before && !r.nc.IsConnected()
+		return r.log.Count("not connected to NATS") > before && !r.nc.IsConnected()
 	}, patience, tick)
 }
 
@@ -191,22 +191,4 @@ func (s *seen[T]) await(t testing.TB, n int) []T {
 		require.Fail(t, "too few", "want %d, have %v", n, s.list())
 	}
 	return s.list()
-}
-
-// logBook is a log to look things up in.
-type logBook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBook) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logBook) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Count(l.text.Bytes(), []byte(text))
 }

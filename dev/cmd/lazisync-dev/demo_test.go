@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/simulator"
 )
@@ -43,7 +44,7 @@ func TestDemoStaysUpWhileTheBusinessChanges(t *testing.T) {
 
 func TestDemoTellsWhichRecordDiffers(t *testing.T) {
 	t.Parallel()
-	var out output
+	var out process.Log
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	r, err := start(ctx, &out, filepath.Join(t.TempDir(), "data"), stack.Options{
@@ -82,12 +83,12 @@ func TestDemoTellsWhichRecordDiffers(t *testing.T) {
 // The demo is held to its word that it touches nothing it did not start.
 func TestDemoIgnoresConfiguredAddresses(t *testing.T) {
 	t.Parallel()
-	var touched output
+	var touched process.Log
 	foreign := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = touched.Write([]byte(r.URL.Path)) })
 	listening := httptest.NewServer(foreign)
 	defer listening.Close()
 	server := listening.URL
-	var out, errs output
+	var out, errs process.Log
 	environ := []string{
 		"PATH=" + os.Getenv("PATH"), "PG_BIN=" + os.Getenv("PG_BIN"),
 		"SERVICETITAN_API_URL=" + server, "SERVICETITAN_CLIENT_ID=real", "SLACK_WEBHOOK_URL=" + server,

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/process"
 )
 
 // programVariable turns the test binary into lazisync-dev, so that a test can run it as
@@ -80,7 +82,7 @@ func (p person) home(t *testing.T) string {
 // program is a running lazisync-dev.
 type program struct {
 	cmd    *exec.Cmd
-	out    *output
+	out    *process.Log
 	ended  chan struct{}
 	endErr error
 }
@@ -88,7 +90,7 @@ type program struct {
 // launch starts lazisync-dev as a person, in their home.
 func launch(t *testing.T, p person, home string, args ...string) *program {
 	t.Helper()
-	one := &program{cmd: exec.Command(programFor(t, p), args...), out: &output{}, ended: make(chan struct{})}
+	one := &program{cmd: exec.Command(programFor(t, p), args...), out: &process.Log{}, ended: make(chan struct{})}
 	one.cmd.Dir = home
 	one.cmd.Env = []string{programVariable + "=1", "HOME=" + home, "TMPDIR=" + home, "PATH=" + os.Getenv("PATH"), "PG_BIN=" + os.Getenv("PG_BIN")}
 	one.cmd.Stdout, one.cmd.Stderr = one.out, one.out
@@ -135,24 +137,6 @@ func (p *program) awaitEnd(t *testing.T, limit time.Duration) int {
 		require.Fail(t, "the program did not end in time")
 	}
 	return p.cmd.ProcessState.ExitCode()
-}
-
-// output is written by one process and read by a test at the same time.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // copies are of this binary, for people who cannot reach where go test put it.

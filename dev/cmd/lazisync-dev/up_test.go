@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/compare"
+	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/internal/store"
 )
 
@@ -170,7 +171,7 @@ func TestUpTellsOfBadConfigurationBeforeStartingAnything(t *testing.T) {
 	t.Parallel()
 	who := person{name: "the user of the test"}
 	home := who.home(t)
-	var out, errs output
+	var out, errs process.Log
 	environ := []string{"SYNC_ENTITYS=customers", "SYNC_TIMEZONE=Nowhere", "PATH=" + os.Getenv("PATH")}
 	code := run(t.Context(), []string{"up", "--dir=" + filepath.Join(home, "data")}, environ, &out, &errs)
 	require.Equal(t, 2, code)
