@@ -11,7 +11,7 @@ import (
 
 func TestBadUsage(t *testing.T) {
 	t.Parallel()
-	badinput.Check(t, "testdata/wrong-usage.txt", func(t *testing.T, input string) string {
+	badinput.Check(t, "testdata/bad-usage.txt", func(t *testing.T, input string) string {
 		args := strings.Fields(input)
 		for i, arg := range args {
 			args[i] = strings.ReplaceAll(arg, `""`, "")
