@@ -60,7 +60,11 @@ func FindRole(name string) (Role, bool) {
 type Problems []string
 
 func (p Problems) Error() string {
-	return fmt.Sprintf("%d problems with the configuration:\n  %s", len(p), strings.Join(p, "\n  "))
+	what := "problems"
+	if len(p) == 1 {
+		what = "problem"
+	}
+	return fmt.Sprintf("%d %s with the configuration:\n  %s", len(p), what, strings.Join(p, "\n  "))
 }
 
 // guarded are the prefixes whose variables are ours alone: an unknown one is a

@@ -155,3 +155,9 @@ func TestEverySecretMayLieInAFile(t *testing.T) {
 		require.NotContains(t, cfg.Value(v.Name).Text, "u:p")
 	}
 }
+
+func TestProblemsAreCounted(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "1 problem with the configuration:\n  a", Problems{"a"}.Error())
+	require.Equal(t, "2 problems with the configuration:\n  a\n  b", Problems{"a", "b"}.Error())
+}
