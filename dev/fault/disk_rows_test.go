@@ -22,7 +22,7 @@ import (
 // it starts; what it really uses is little.
 func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "lazisync-disk-")
+	dir, err := os.MkdirTemp("", "lazisync-disk-") //nolint:usetesting // t.TempDir is closed to other users
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.Remove(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o711)) // PostgreSQL, which is not root, has to get there
