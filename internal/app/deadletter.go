@@ -7,9 +7,11 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
@@ -74,7 +76,8 @@ func ListDeadLetters(ctx context.Context, cfg *Config, f DeadLetterFilter, asJSO
 	return w.Flush()
 }
 
-// ShowDeadLetter prints one rejected event: why, its headers, its bytes.
+// ShowDeadLetter prints one rejected event: why, its headers, its bytes. They are
+// somebody else's: on a terminal, what would steer it is shown instead of sent.
 func ShowDeadLetter(ctx context.Context, cfg *Config, sequence uint64, out io.Writer) error {
 	conn, err := connect(ctx, cfg)
 	if err != nil {
@@ -84,6 +87,9 @@ func ShowDeadLetter(ctx context.Context, cfg *Config, sequence uint64, out io.Wr
 	p, err := conn.DeadLetterAt(ctx, sequence)
 	if err != nil {
 		return err
+	}
+	if isTerminal(out) {
+		out = escaper{out}
 	}
 	fmt.Fprintf(out, "parked    %s\nsubject   %s\nfrom      %s %d, stored %s\ncode      %s\nreason    %s\nattempts  %d\n",
 		p.At.Format(time.RFC3339), p.Message.Subject, p.Message.Stream, p.Message.Sequence, p.Message.Stored.Format(time.RFC3339),
@@ -155,4 +161,24 @@ func ReplayDeadLetters(ctx context.Context, cfg *Config, sequence uint64, f Dead
 		fmt.Fprintf(out, "dead letter %d is back as %s %d\n", seq, name, at)
 	}
 	return nil
+}
+
+// escaper writes control characters, and bytes that are no text, as Go writes them in a
+// string: \x1b. Lines and tabs stay. Each write is whole characters.
+type escaper struct{ out io.Writer }
+
+func (e escaper) Write(p []byte) (int, error) {
+	var b []byte
+	for rest := p; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == '\n' || r == '\t' || strconv.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
+			b = append(b, rest[:size]...)
+		} else {
+			quoted := strconv.Quote(string(rest[:size]))
+			b = append(b, quoted[1:len(quoted)-1]...)
+		}
+		rest = rest[size:]
+	}
+	_, err := e.out.Write(b)
+	return len(p), err
 }
