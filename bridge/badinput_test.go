@@ -30,6 +30,9 @@ func TestBadCommands(t *testing.T) {
 			good := w.control(t, "next", events.ControlData{Action: events.Resume, RequestID: "f1"})
 			require.NoError(t, w.controls(bad, good))
 			require.Equal(t, "acked", good.ended, "the rest goes on")
+			if !readable(bad.event) {
+				require.Len(t, w.ledger.controls, 2, "c1 and next: what cannot be read leaves nothing in the ledger")
+			}
 		} else {
 			good := w.ask(t, "next", events.RequestData{Mode: events.Full})
 			require.NoError(t, w.requests(bad, good))
@@ -48,6 +51,16 @@ func TestBadCommands(t *testing.T) {
 		require.Equal(t, uint64(1), parked.attempts)
 		return string(told[0].Code) + ": " + told[0].Reason
 	})
+}
+
+// readable says whether a control says what it wants.
+func readable(m events.Message) bool {
+	event, err := events.Decode(m)
+	if err != nil {
+		return false
+	}
+	_, err = events.Control.Data(event)
+	return err == nil
 }
 
 // typed makes a message of a subject, headers and a body, as the table has them.
