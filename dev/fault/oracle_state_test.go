@@ -21,6 +21,26 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
+// failures: a fault that passes is waited for. No run fails, but of what the test wants.
+func (v *verdict) failures(ctx context.Context) error {
+	rows, err := v.sql.Query(ctx, "select run_number, coalesce(error->>'type', ''), coalesce(error->>'message', '') from raw.sync_runs where state = 'failed'")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number int64
+		var kind, message string
+		if err := rows.Scan(&number, &kind, &message); err != nil {
+			return err
+		}
+		if !slices.Contains(v.mayFail, events.ErrorType(kind)) {
+			v.find("run %d failed: %s: %s", number, kind, message)
+		}
+	}
+	return rows.Err()
+}
+
 // starts: no request is served by two runs that began.
 func (v *verdict) starts(context.Context) error {
 	runs := map[string]map[int64]bool{}

@@ -27,7 +27,7 @@ func (r *rig) judge(t *testing.T, since time.Time) {
 	v := &verdict{rig: r}
 	require.NoError(t, v.gather(t.Context()))
 	for _, prove := range []func(context.Context) error{
-		v.answers, v.outcomes, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget,
+		v.answers, v.outcomes, v.failures, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget,
 	} {
 		require.NoError(t, prove(t.Context()))
 	}

@@ -96,6 +96,7 @@ func nextSecond(t *testing.T) {
 func TestFault37ListSuddenlyShort(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
+	r.mayFail = []events.ErrorType{events.DeleteGuard}
 	r.startAll(t, allRoles...)
 	const request = `{"mode":"full","entities":["gl_accounts"]}`
 	r.request(t, request)

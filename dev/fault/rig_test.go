@@ -24,6 +24,7 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/pgserver/pgtest"
@@ -52,8 +53,9 @@ type rig struct {
 	archived  []event  // of streams that were wiped
 	changing  bool     // records changed after the first sync
 	natsUsers func() string
-	compared  []string // entities whose rows must equal ServiceTitan's
-	refusals  int      // calls that ServiceTitan refuses as too many, because the test says so
+	compared  []string           // entities whose rows must equal ServiceTitan's
+	refusals  int                // calls that ServiceTitan refuses as too many, because the test says so
+	mayFail   []events.ErrorType // what runs may fail of, because the test says so
 	patience  time.Duration
 }
 

@@ -101,6 +101,7 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 func TestFault21WorkflowTerminatedByHand(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
+	r.mayFail = []events.ErrorType{events.Terminated}
 	r.startAll(t, "bridge", "notifier")
 	worker := r.start(t, "worker")
 	terminate := func(id string) {
@@ -144,6 +145,7 @@ func TestFault21WorkflowTerminatedByHand(t *testing.T) {
 func TestFault22RunOutOfTime(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages, environ: []string{"SYNC_RUN_DEADLINE=4s", "SYNC_PAUSE_LIMIT=3s"}})
+	r.mayFail = []events.ErrorType{events.DeadlineExceeded}
 	r.startAll(t, "bridge", "worker", "notifier")
 	state := func(a *asked) (state string) {
 		require.NoError(t, r.sql.QueryRow(t.Context(), `
