@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -84,12 +83,7 @@ func TestDoctorNamesTheMend(t *testing.T) {
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "404", Entity: "estimates", Count: -1}))
 	_, err := w.sql.Exec(t.Context(), "drop table raw.st_invoices")
 	require.NoError(t, err)
-	commands, err := w.js.Stream(t.Context(), "SYNC_COMMANDS")
-	require.NoError(t, err)
-	config := commands.CachedInfo().Config
-	config.Discard = jetstream.DiscardOld
-	_, err = w.js.UpdateStream(t.Context(), config)
-	require.NoError(t, err)
+	w.editCommands(t)
 	require.NoError(t, w.js.DeleteConsumer(t.Context(), "SYNC_EVENTS", "notifier"))
 	_, err = w.temporal.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
 		ID: "lazisync-full-" + w.tenant, Spec: client.ScheduleSpec{CronExpressions: []string{"0 3 * * 0"}},

@@ -8,17 +8,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A stream that somebody changed by hand is told about at start, and left alone.
-func TestARoleTellsWhatIsNotAsDeclared(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, options{})
+// editCommands changes the command stream as an operator by hand: it drops the oldest.
+func (w *world) editCommands(t *testing.T) jetstream.Stream {
+	t.Helper()
 	commands, err := w.js.Stream(t.Context(), "SYNC_COMMANDS")
 	require.NoError(t, err)
 	config := commands.CachedInfo().Config
 	config.Discard = jetstream.DiscardOld
 	_, err = w.js.UpdateStream(t.Context(), config)
 	require.NoError(t, err)
+	return commands
+}
 
+// A stream that somebody changed by hand is told about at start, and left alone.
+func TestARoleTellsWhatIsNotAsDeclared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	commands := w.editCommands(t)
 	p := w.start(t, "notifier")
 	told := func() (all []string) {
 		for _, line := range p.log.Lines() {
