@@ -23,10 +23,12 @@ type step struct {
 	live   bool // show what the tests write as they write it
 }
 
-// How long each fuzz test looks for new input: a look, and with -all a longer one.
+// How many inputs each fuzz test tries: as many as take seconds, and with -all more. A
+// limit in time would now and then end as "context deadline exceeded", as if an input had
+// failed: https://go.dev/issue/75804, mended in Go 1.27.
 const (
-	fuzzBriefly = "2s"
-	fuzzLonger  = "10s"
+	fuzzBriefly = 20_000
+	fuzzLonger  = 50_000
 )
 
 // fuzzedBriefly are the packages whose fuzz tests look for new input without -all too.
@@ -187,7 +189,7 @@ func (r *runner) devPackages(ctx context.Context) (light, heavy []string, err er
 }
 
 // fuzzSteps are one for each fuzz test of the product's module, where the package fits.
-func (r *runner) fuzzSteps(ctx context.Context, in *regexp.Regexp, duration string) (steps []step, err error) {
+func (r *runner) fuzzSteps(ctx context.Context, in *regexp.Regexp, inputs int) (steps []step, err error) {
 	out, err := r.list(ctx, ".", "-f", `{{.ImportPath}} {{.Dir}} {{join .TestGoFiles ","}},{{join .XTestGoFiles ","}}`, "./...")
 	if err != nil {
 		return nil, err
@@ -206,9 +208,9 @@ func (r *runner) fuzzSteps(ctx context.Context, in *regexp.Regexp, duration stri
 			for _, match := range fuzz.FindAllSubmatch(text, -1) {
 				test := string(match[1])
 				steps = append(steps, step{
-					title:  fmt.Sprintf("%s of %s for %s:", test, strings.TrimPrefix(fields[0], "github.com/lazi/"), duration),
+					title:  fmt.Sprintf("%s of %s with %d inputs:", test, strings.TrimPrefix(fields[0], "github.com/lazi/"), inputs),
 					module: ".",
-					args:   []string{"-run=^$", "-fuzz=^" + test + "$", "-fuzztime=" + duration, fields[0]},
+					args:   []string{"-run=^$", "-fuzz=^" + test + "$", fmt.Sprintf("-fuzztime=%dx", inputs), fields[0]},
 				})
 			}
 		}

@@ -37,7 +37,7 @@ func TestFuzzTestsLookForInput(t *testing.T) {
 	require.NoError(t, err)
 	r := &runner{root: root, environ: os.Environ()}
 	titles := func(in *regexp.Regexp) (all []string) {
-		steps, err := r.fuzzSteps(t.Context(), in, "1s")
+		steps, err := r.fuzzSteps(t.Context(), in, 7)
 		require.NoError(t, err)
 		for _, s := range steps {
 			all = append(all, s.title)
@@ -49,9 +49,9 @@ func TestFuzzTestsLookForInput(t *testing.T) {
 		"FuzzDecode of lazisync/events", "FuzzHeader of lazisync/events", "FuzzControlData of lazisync/events",
 		"FuzzWebhookBody of lazisync/internal/gateway", "FuzzDecodePage of lazisync/internal/servicetitan",
 	} {
-		require.Contains(t, brief, want+" for 1s:")
+		require.Contains(t, brief, want+" with 7 inputs:")
 	}
-	require.Subset(t, titles(regexp.MustCompile("")), append(brief, "FuzzCommand of lazisync/bridge for 1s:"))
+	require.Subset(t, titles(regexp.MustCompile("")), append(brief, "FuzzCommand of lazisync/bridge with 7 inputs:"))
 }
 
 func TestCleanEnvironment(t *testing.T) {
