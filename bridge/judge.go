@@ -10,9 +10,6 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// everything, as the only entity of a request, means all there are.
-const everything = "*"
-
 // request reads the request a message holds and fills in what it left to the
 // configuration. A request that can never be served is an *events.Rejection; the
 // event then still holds what could be read of its identity.
@@ -77,36 +74,18 @@ func (b *Bridge) entities(named, byDefault []string) ([]string, *events.Rejectio
 	switch {
 	case len(named) == 0:
 		named = byDefault
-	case len(named) == 1 && named[0] == everything:
+	case len(named) == 1 && named[0] == events.AllEntities:
 		return slices.Clone(b.KnownEntities), nil
 	case len(named) > len(b.KnownEntities):
 		return nil, events.Reject(events.CodeUnknownEntity, events.FieldError{
 			Path: "entities", Got: fmt.Sprintf("%d of them", len(named)), Want: fmt.Sprintf("at most the %d there are", len(b.KnownEntities)),
 		})
 	}
-	var unknown []events.FieldError
-	for i, name := range named {
-		if !slices.Contains(b.KnownEntities, name) {
-			unknown = append(unknown, events.FieldError{
-				Path: fmt.Sprintf("entities[%d]", i), Got: quote(name), Want: b.wantedEntity(name),
-			})
-		}
-	}
-	if len(unknown) > 0 {
+	if unknown := events.CheckEntities(named, b.KnownEntities); len(unknown) > 0 {
 		return nil, events.Reject(events.CodeUnknownEntity, unknown...)
 	}
 	known := slices.Clone(b.KnownEntities)
 	return slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(named, name) }), nil
-}
-
-func (b *Bridge) wantedEntity(name string) string {
-	if name == everything {
-		return `"*" alone, or names`
-	}
-	if nearest, ok := events.Nearest(name, b.KnownEntities); ok {
-		return "a known entity (did you mean " + nearest + "?)"
-	}
-	return "a known entity; lazisync entities lists them"
 }
 
 // control reads the control a message holds.

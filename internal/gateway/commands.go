@@ -207,21 +207,7 @@ func send[T any](ctx context.Context, g *Gateway, t events.Type[T], a events.Att
 
 // checkNames refuses at once what the bridge would reject later, and finds the tenant.
 func (g *Gateway) checkNames(data events.RequestData) (string, error) {
-	var problems []events.FieldError
-	for i, name := range data.Entities {
-		everything := name == "*"
-		if len(g.Entities) == 0 || everything && len(data.Entities) == 1 || slices.Contains(g.Entities, name) {
-			continue
-		}
-		want := "an entity of the catalogue"
-		if everything {
-			want = `"*" alone, or names`
-		}
-		if near, ok := events.Nearest(name, g.Entities); ok {
-			want = "an entity of the catalogue (did you mean " + near + "?)"
-		}
-		problems = append(problems, field(fmt.Sprintf("entities[%d]", i), name, want))
-	}
+	problems := events.CheckEntities(data.Entities, g.Entities)
 	tenant := data.TenantID
 	if tenant == "" && len(g.Tenants) == 1 {
 		tenant = g.Tenants[0]

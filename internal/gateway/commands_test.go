@@ -154,8 +154,8 @@ func TestRequestNamesAllThatIsWrong(t *testing.T) {
 	s := open(t, nil)
 	got := s.send(http.MethodPost, "/sync/full", `{"entities":["x","jobz"],"tenantId":"7"}`).json(t)
 	require.Equal(t, []any{
-		map[string]any{"path": "entities[0]", "got": `"x"`, "want": "an entity of the catalogue"},
-		map[string]any{"path": "entities[1]", "got": `"jobz"`, "want": "an entity of the catalogue (did you mean jobs?)"},
+		map[string]any{"path": "entities[0]", "got": `"x"`, "want": "a known entity; lazisync entities lists them"},
+		map[string]any{"path": "entities[1]", "got": `"jobz"`, "want": "a known entity (did you mean jobs?)"},
 		map[string]any{"path": "tenantId", "got": `"7"`, "want": "a configured tenant"},
 	}, got["errors"])
 }

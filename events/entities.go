@@ -1,0 +1,58 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// AllEntities, as the only entry of a list of entities, means every known entity.
+const AllEntities = "*"
+
+// ParseEntities reads a list of entities as people write it, in a variable or behind an
+// option: names separated by commas. Blanks around a name are ignored and a repeated name
+// is taken once. "*" alone means every entity and is returned unchanged. The error names
+// every entry that is wrong.
+func ParseEntities(text string, known []string) ([]string, error) {
+	var names []string
+	for part := range strings.SplitSeq(text, ",") {
+		name := strings.TrimSpace(part)
+		if name == "" {
+			return nil, fmt.Errorf("got %q with an empty name, want names of entities separated by commas", text)
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	var wrong []error
+	for _, e := range CheckEntities(names, known) {
+		wrong = append(wrong, fmt.Errorf("got %s, want %s", e.Got, e.Want))
+	}
+	return names, errors.Join(wrong...)
+}
+
+// CheckEntities returns an error for each name that is not known, at its place in the
+// field entities. It does not object to "*" where that is the only name.
+func CheckEntities(names, known []string) []FieldError {
+	if len(names) == 1 && names[0] == AllEntities {
+		return nil
+	}
+	var unknown []FieldError
+	for i, name := range names {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, FieldError{Path: fmt.Sprintf("entities[%d]", i), Got: quote(name), Want: wantedEntity(name, known)})
+		}
+	}
+	return unknown
+}
+
+func wantedEntity(name string, known []string) string {
+	if name == AllEntities {
+		return `"*" alone, or names`
+	}
+	if nearest, ok := Nearest(strings.TrimSpace(name), known); ok {
+		return "a known entity (did you mean " + nearest + "?)"
+	}
+	return "a known entity; lazisync entities lists them"
+}
