@@ -100,8 +100,8 @@ func TestDocsNameSubjectsAndTypesThatExist(t *testing.T) {
 	}
 }
 
-// The closed sets stand in one table of events.md, as the schemas have them.
-func TestDocsListTheClosedSets(t *testing.T) {
+// The sets of values stand in one table of events.md, as the schemas have them.
+func TestDocsListTheKnownValues(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{}
 	for _, definition := range events.All() {
@@ -118,7 +118,7 @@ func TestDocsListTheClosedSets(t *testing.T) {
 
 	got := map[string][]string{}
 	row := regexp.MustCompile("(?m)^\\| `([a-zA-Z.]+)` \\| ((?:`[a-zA-Z]+`(?:, )?)+) \\|$")
-	_, table, found := strings.Cut(written(t, "docs/events.md").text, "## Closed sets")
+	_, table, found := strings.Cut(written(t, "docs/events.md").text, "## Known values")
 	require.True(t, found)
 	for _, line := range row.FindAllStringSubmatch(table, -1) {
 		got[line[1]] = strings.Split(strings.ReplaceAll(line[2], "`", ""), ", ")
@@ -130,11 +130,15 @@ func TestDocsListTheClosedSets(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// collectEnums finds the enumerations of a schema, by the name of their property.
+// collectEnums finds the sets of values of a schema, closed and open ones, by the name of their property.
 func collectEnums(node any, property string, into map[string][]string) {
 	switch node := node.(type) {
 	case map[string]any:
-		if values, ok := node["enum"].([]any); ok {
+		values, known := node["enum"].([]any)
+		if !known {
+			values, known = node["examples"].([]any)
+		}
+		if known {
 			for _, value := range values {
 				if text := fmt.Sprint(value); !slices.Contains(into[property], text) {
 					into[property] = append(into[property], text)
@@ -159,7 +163,7 @@ func errorTypes(t *testing.T) []string {
 	t.Helper()
 	text, err := schemas.Files.ReadFile(events.Failed.Schema)
 	require.NoError(t, err)
-	enum := regexp.MustCompile(`(?s)"enum": \[([^\]]*"Terminated"[^\]]*)\]`).FindStringSubmatch(string(text))
+	enum := regexp.MustCompile(`(?s)"examples": \[([^\]]*"Terminated"[^\]]*)\]`).FindStringSubmatch(string(text))
 	require.NotNil(t, enum)
 	var list []string
 	require.NoError(t, json.Unmarshal([]byte("["+enum[1]+"]"), &list))

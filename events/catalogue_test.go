@@ -53,8 +53,9 @@ func TestSchemaSaysWhoItIs(t *testing.T) {
 	}
 }
 
-// Every object of every schema is strict, and has exactly the fields of its Go
-// struct; what the schema requires is never left out by Go.
+// Every object of every schema has exactly the fields of its Go struct; what the schema
+// requires is never left out by Go. Commands are strict and their sets of values closed; what
+// lazisync sends is open at every level, so that a later version may add to it.
 func TestGoFieldsAreSchemaProperties(t *testing.T) {
 	t.Parallel()
 	for _, d := range All() {
@@ -62,14 +63,26 @@ func TestGoFieldsAreSchemaProperties(t *testing.T) {
 			t.Parallel()
 			s, err := d.compiled()
 			require.NoError(t, err)
-			compareObject(t, s, d.Subject, d.Payload, s.document)
+			comparison{d, s}.object(t, d.Subject, d.Payload, s.document)
 		})
 	}
 }
 
-func compareObject(t *testing.T, s *schema, path string, goType reflect.Type, node map[string]any) {
+// comparison compares the payload of a definition with its schema.
+type comparison struct {
+	*Definition
+	*schema
+}
+
+func (c comparison) object(t *testing.T, path string, goType reflect.Type, node map[string]any) {
 	t.Helper()
-	require.Equal(t, false, node["additionalProperties"], "%s must be strict", path)
+	if c.Command {
+		require.Equal(t, false, node["additionalProperties"], "%s must be strict", path)
+	} else {
+		require.NotContains(t, node, "additionalProperties", "%s must be open", path)
+		require.NotContains(t, node, "unevaluatedProperties", "%s must be open", path)
+	}
+	require.Regexp(t, `^[A-Z][A-Za-z]+$`, node["title"], "%s: title, the name that generators give the type", path)
 	properties := object(node, "properties")
 	var names, required []string
 	for _, field := range jsonFields(goType) {
@@ -79,7 +92,7 @@ func compareObject(t *testing.T, s *schema, path string, goType reflect.Type, no
 			required = append(required, name)
 		}
 		require.Contains(t, properties, name, "%s: no such property", path)
-		compareValue(t, s, path+"."+name, field.Type, object(properties, name))
+		c.value(t, path+"."+name, field.Type, object(properties, name))
 	}
 	require.ElementsMatch(t, keys(properties), names, "%s: fields", path)
 	require.ElementsMatch(t, node["required"], required, "%s: required", path)
@@ -93,10 +106,10 @@ func mustBeThereInARun(node map[string]any, name string) bool {
 	return isRun && !isOutcome && (name == "runId" || name == "runNumber")
 }
 
-func compareValue(t *testing.T, s *schema, path string, goType reflect.Type, node map[string]any) {
+func (c comparison) value(t *testing.T, path string, goType reflect.Type, node map[string]any) {
 	t.Helper()
 	if reference, ok := node["$ref"].(string); ok {
-		node = s.node(reference)
+		node = c.node(reference)
 	}
 	if goType.Kind() == reflect.Pointer {
 		goType = goType.Elem()
@@ -113,20 +126,27 @@ func compareValue(t *testing.T, s *schema, path string, goType reflect.Type, nod
 	require.NotEmpty(t, node["description"], "%s: no description", path)
 	switch want {
 	case "object":
-		compareObject(t, s, path, goType, node)
+		c.object(t, path, goType, node)
 	case "array":
 		items := object(node, "items")
 		if reference, ok := items["$ref"].(string); ok {
-			items = s.node(reference)
+			items = c.node(reference)
 		}
-		compareValue(t, s, path+"[]", goType.Elem(), items)
+		c.value(t, path+"[]", goType.Elem(), items)
 	}
-	if values, known := closedSets()[goType]; known {
+	values, known := knownValues()[goType]
+	switch {
+	case known && c.Command:
 		require.ElementsMatch(t, node["enum"], values, "%s: closed set", path)
+	case known:
+		require.ElementsMatch(t, node["examples"], values, "%s: known values", path)
+	}
+	if !c.Command {
+		require.NotContains(t, node, "enum", "%s must be open", path)
 	}
 }
 
-func closedSets() map[reflect.Type][]any {
+func knownValues() map[reflect.Type][]any {
 	return map[reflect.Type][]any{
 		reflect.TypeFor[Mode]():       {"full", "incremental", "rebuild"},
 		reflect.TypeFor[Action]():     {"pause", "resume", "cancel"},

@@ -1,7 +1,9 @@
 package events
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,10 +28,18 @@ const (
 	HeaderFirstStored = "Lazisync-First-Stored"
 )
 
+// ErrVersion says that an event that lazisync sent has a version of its type which this
+// build does not know. A reader ignores it: while two versions overlap, every event is
+// published in both.
+var ErrVersion = errors.New("unknown version of an event type")
+
 // Decode reads the event a message carries: a CloudEvent in structured or in
 // binary mode, or, for a command, its bare JSON data. What is not a proper event
 // is a *Rejection; the Event then still holds the id and the source where these
 // could be read. The data is checked by Type.Data.
+//
+// Commands are read strictly. Of what lazisync itself sends, what this build does not know
+// is ignored: see docs/events.md, "Compatibility".
 func Decode(m Message) (Event, error) {
 	definition, known := BySubject(m.Subject)
 	if !known {
@@ -47,6 +57,9 @@ func Decode(m Message) (Event, error) {
 	if rejection != nil {
 		return Event{}, rejection
 	}
+	if !definition.Command && envelope.otherVersionOf(definition) {
+		return Event{}, fmt.Errorf("%w: got %v on %s, want %s", ErrVersion, envelope.attributes["type"], m.Subject, definition.Name)
+	}
 	return envelope.event(definition, arrival(m, header, definition))
 }
 
@@ -55,13 +68,13 @@ func open(m Message, header header, definition *Definition) (*envelope, *Rejecti
 	mediaType := header.mediaType()
 	switch {
 	case mediaType == "application/cloudevents+json":
-		return structured(m.Data)
+		return structured(m.Data, !definition.Command)
 	case strings.HasPrefix(mediaType, "application/cloudevents-batch"):
 		return nil, badContentType(mediaType, "one event in a message, as application/cloudevents+json")
 	case strings.HasPrefix(mediaType, "application/cloudevents"):
 		return nil, badContentType(mediaType, "application/cloudevents+json")
 	case header.binary():
-		return binary(header, m.Data), nil
+		return binary(header, m.Data, !definition.Command), nil
 	case mediaType != "" && !isJSON(mediaType):
 		return nil, badContentType(mediaType, "application/cloudevents+json or application/json")
 	}
@@ -70,9 +83,17 @@ func open(m Message, header header, definition *Definition) (*envelope, *Rejecti
 		return nil, rejection
 	}
 	if !definition.Command || looksStructured(members) {
-		return fromMembers(members), nil
+		return fromMembers(members, !definition.Command), nil
 	}
 	return bare(m, header, definition), nil
+}
+
+// otherVersionOf says whether the type is another version of a definition's.
+func (e *envelope) otherVersionOf(definition *Definition) bool {
+	name, _ := e.attributes["type"].(string)
+	version, is := strings.CutPrefix(name, versionsOf(definition.Subject))
+	_, err := strconv.ParseUint(version, 10, 16)
+	return is && err == nil && name != definition.Name
 }
 
 // looksStructured tells a CloudEvent, also one without its specversion, from

@@ -51,7 +51,7 @@ var catalogue []*Definition
 func define[T any](subject string, version int) Type[T] {
 	d := &Definition{
 		Subject: subject,
-		Name:    fmt.Sprintf("com.lazi.%s.v%d", subject, version),
+		Name:    fmt.Sprintf("%s%d", versionsOf(subject), version),
 		Schema:  fmt.Sprintf("%s.v%d.json", subject, version),
 		Payload: reflect.TypeFor[T](),
 	}
@@ -59,6 +59,9 @@ func define[T any](subject string, version int) Type[T] {
 	catalogue = append(catalogue, d)
 	return Type[T]{d}
 }
+
+// versionsOf is what the CloudEvents types of all versions of an event begin with.
+func versionsOf(subject string) string { return "com.lazi." + subject + ".v" }
 
 func command[T any](subject string, version int) Type[T] {
 	t := define[T](subject, version)

@@ -41,6 +41,7 @@ type envelope struct {
 	data       []byte         // JSON, nil where there is none
 	problems   []FieldError
 	code       RejectCode // of the first problem
+	tolerant   bool       // leave out an extension attribute that cannot be one, instead of refusing the event
 }
 
 func (e *envelope) set(name string, value any) {
@@ -57,6 +58,13 @@ func (e *envelope) wrong(path, got, want string) {
 	e.refuse(Reject(CodeBadEnvelope, FieldError{Path: path, Got: got, Want: want}))
 }
 
+// odd is wrong for an extension attribute, unless the envelope is tolerant.
+func (e *envelope) odd(path, got, want string) {
+	if !e.tolerant {
+		e.wrong(path, got, want)
+	}
+}
+
 func (e *envelope) refuse(r *Rejection) {
 	if e.code == "" {
 		e.code = r.Code
@@ -64,12 +72,12 @@ func (e *envelope) refuse(r *Rejection) {
 	e.problems = append(e.problems, r.Errors...)
 }
 
-func structured(data []byte) (*envelope, *Rejection) {
+func structured(data []byte, tolerant bool) (*envelope, *Rejection) {
 	members, rejection := parseObject(data)
 	if rejection != nil {
 		return nil, rejection
 	}
-	return fromMembers(members), nil
+	return fromMembers(members, tolerant), nil
 }
 
 // shown shows a JSON value in an error, short.
@@ -81,8 +89,8 @@ func shown(raw json.RawMessage) string {
 }
 
 // fromMembers reads an event in structured mode.
-func fromMembers(members []member) *envelope {
-	e := &envelope{}
+func fromMembers(members []member, tolerant bool) *envelope {
+	e := &envelope{tolerant: tolerant}
 	for _, m := range members {
 		switch kind := kindOf(m.value); {
 		case kind == "null": // JSON's way to leave an attribute out
@@ -101,12 +109,12 @@ func fromMembers(members []member) *envelope {
 		case kind == "a number":
 			number, err := strconv.ParseInt(string(m.value), 10, 32)
 			if err != nil {
-				e.wrong(m.name, string(m.value), "a whole number of at most 32 bits, or a text")
+				e.odd(m.name, string(m.value), "a whole number of at most 32 bits, or a text")
 				continue
 			}
 			e.set(m.name, int32(number))
 		default:
-			e.wrong(m.name, kind, "a text, a whole number, or true or false")
+			e.odd(m.name, kind, "a text, a whole number, or true or false")
 		}
 	}
 	return e
@@ -290,16 +298,16 @@ func (e *envelope) dataSchema() *types.URI {
 func (e *envelope) extensions(c *cloudevents.EventContextV1) {
 	for _, name := range slices.Sorted(maps.Keys(e.attributes)) {
 		if !attributeName.MatchString(name) || name == "data" {
-			e.wrong(name, "an unknown attribute", "a name of lower-case letters and digits")
+			e.odd(name, "an unknown attribute", "a name of lower-case letters and digits")
 			continue
 		}
 		value := e.attributes[name]
 		if text, isText := value.(string); isText && strings.ContainsFunc(text, unicode.IsControl) {
-			e.wrong(name, quote(text), "no control characters")
+			e.odd(name, quote(text), "no control characters")
 			continue
 		}
 		if err := c.SetExtension(name, value); err != nil {
-			e.wrong(name, quote(fmt.Sprint(value)), err.Error())
+			e.odd(name, quote(fmt.Sprint(value)), err.Error())
 		}
 	}
 }

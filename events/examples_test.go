@@ -39,6 +39,10 @@ func TestExamples(t *testing.T) {
 				requireUnchanged(t, d, event, payload, text)
 				continue
 			}
+			if strings.HasPrefix(name, "open/") {
+				require.NoError(t, err, "%s %s", d.Subject, name)
+				continue
+			}
 			invalid++
 			want := texts[strings.TrimSuffix(name, ".json")+".txt"]
 			require.EqualError(t, err, strings.TrimSpace(want), "%s %s", d.Subject, name)

@@ -14,9 +14,18 @@ import (
 	"golang.org/x/text/message"
 )
 
+// wants are the words for rules that span fields, by the place of the rule: the schema's
+// file, a JSON pointer into it, and the keyword. They are not part of the schemas, which
+// hold standard keywords alone, so that strict validators accept them.
+var wants = map[string]string{
+	"sync.control.v1.json#/oneOf":                                "exactly one of workflowId and requestId",
+	"sync.requested.v1.json#/then/required":                      "exactly one entity for a rebuild",
+	"sync.requested.v1.json#/then/properties/entities/maxItems":  "exactly one entity for a rebuild",
+	"sync.requested.v1.json#/then/properties/entities/items/not": "the name of one entity for a rebuild",
+}
+
 // explain puts a validation error, a tree in the validator's words, into plain
-// ones. Where a rule spans fields, the schema says under x-want, keyword by
-// keyword, what is wanted.
+// ones.
 func (s *schema) explain(e *jsonschema.ValidationError, data any) []FieldError {
 	if errs, known := s.explainKeyword(e, data); known {
 		return errs
@@ -35,18 +44,19 @@ func (s *schema) explain(e *jsonschema.ValidationError, data any) []FieldError {
 func (s *schema) explainKeyword(e *jsonschema.ValidationError, data any) ([]FieldError, bool) {
 	node := s.node(e.SchemaURL)
 	path, value := e.InstanceLocation, at(data, e.InstanceLocation)
+	worded := func(keyword, otherwise string) string { return worded(e.SchemaURL, keyword, otherwise) }
 	one := func(got, want string) ([]FieldError, bool) {
 		return []FieldError{{pathOf(path), got, want}}, true
 	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.OneOf:
-		return one(fmt.Sprintf("%s of them", count(len(k.Subschemas))), worded(node, "oneOf", "exactly one"))
+		return one(fmt.Sprintf("%s of them", count(len(k.Subschemas))), worded("oneOf", "exactly one"))
 	case *kind.Not:
-		return one(show(value), worded(node, "not", "something else"))
+		return one(show(value), worded("not", "something else"))
 	case *kind.Required:
-		return s.missing(path, k.Missing, node, "required"), true
+		return s.missing(e, k.Missing, "required"), true
 	case *kind.DependentRequired:
-		return s.missing(path, k.Missing, node, "dependentRequired"), true
+		return s.missing(e, k.Missing, "dependentRequired"), true
 	case *kind.AdditionalProperties:
 		return unknown(path, k.Properties, node), true
 	case *kind.Enum, *kind.Type:
@@ -56,9 +66,9 @@ func (s *schema) explainKeyword(e *jsonschema.ValidationError, data any) ([]Fiel
 	case *kind.MaxLength:
 		return one(fmt.Sprintf("a text of %d characters", k.Got), fmt.Sprintf("at most %d", k.Want))
 	case *kind.MinItems:
-		return one("an empty list", worded(node, "minItems", "at least one"))
+		return one("an empty list", worded("minItems", "at least one"))
 	case *kind.MaxItems:
-		return one(fmt.Sprintf("%d of them", k.Got), worded(node, "maxItems", fmt.Sprintf("at most %d", k.Want)))
+		return one(fmt.Sprintf("%d of them", k.Got), worded("maxItems", fmt.Sprintf("at most %d", k.Want)))
 	case *kind.UniqueItems:
 		path = append(slices.Clone(path), strconv.Itoa(k.Duplicates[1]))
 		return one(show(at(data, path))+" again", "each only once")
@@ -71,12 +81,12 @@ func (s *schema) explainKeyword(e *jsonschema.ValidationError, data any) ([]Fiel
 	return nil, false
 }
 
-func (s *schema) missing(path, names []string, node map[string]any, keyword string) []FieldError {
-	properties := object(node, "properties")
+func (s *schema) missing(e *jsonschema.ValidationError, names []string, keyword string) []FieldError {
+	properties := object(s.node(e.SchemaURL), "properties")
 	errs := make([]FieldError, 0, len(names))
 	for _, name := range names {
-		want := worded(node, keyword, s.describe(object(properties, name)))
-		errs = append(errs, FieldError{pathOf(append(slices.Clone(path), name)), "nothing", want})
+		want := worded(e.SchemaURL, keyword, s.describe(object(properties, name)))
+		errs = append(errs, FieldError{pathOf(append(slices.Clone(e.InstanceLocation), name)), "nothing", want})
 	}
 	return errs
 }
@@ -126,9 +136,13 @@ func (s *schema) describe(node map[string]any) string {
 	}
 }
 
-// worded is what the schema itself says is wanted by a keyword.
-func worded(node map[string]any, keyword, otherwise string) string {
-	if want, ok := object(node, "x-want")[keyword].(string); ok {
+// worded is what is wanted by a keyword of the schema at a URL, where that has words of its own.
+func worded(schemaURL, keyword, otherwise string) string {
+	place := strings.TrimPrefix(schemaURL, schemaBase)
+	if !strings.Contains(place, "#") {
+		place += "#"
+	}
+	if want, ok := wants[strings.TrimSuffix(place, "/")+"/"+keyword]; ok {
 		return want
 	}
 	return otherwise

@@ -50,8 +50,8 @@ func (h header) binary() bool {
 }
 
 // binary reads an event whose attributes are headers and whose body is its data.
-func binary(h header, data []byte) *envelope {
-	e := &envelope{data: data}
+func binary(h header, data []byte, tolerant bool) *envelope {
+	e := &envelope{data: data, tolerant: tolerant}
 	for key, raw := range h {
 		name, isAttribute := strings.CutPrefix(key, attributeMark)
 		if !isAttribute {

@@ -63,7 +63,7 @@ type asyncDocument struct {
 }
 
 func (doc *asyncDocument) add(d *events.Definition, examples Examples) error {
-	bundled, title, err := bundle(d)
+	bundled, name, title, err := bundle(d)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (doc *asyncDocument) add(d *events.Definition, examples Examples) error {
 	}
 	key := strings.TrimSuffix(d.Schema, ".json")
 	doc.schemas[key] = bundled
-	doc.schemas[key+".event"] = object{"allOf": []any{
+	doc.schemas[key+".event"] = object{"title": name + "Event", "allOf": []any{
 		ref("schemas", "cloudevent"),
 		object{"type": "object", "properties": object{
 			"type":       object{"const": d.Name},
@@ -214,7 +214,7 @@ func cloudEvent() object {
 		return object{"type": "string", "minLength": 1, "description": description}
 	}
 	return object{
-		"type": "object", "description": "A CloudEvent 1.0 in the JSON format.",
+		"title": "CloudEvent", "type": "object", "description": "A CloudEvent 1.0 in the JSON format.",
 		"required": []string{"specversion", "id", "source", "type", "data"},
 		"properties": object{
 			"specversion": object{"const": "1.0"},
@@ -235,20 +235,23 @@ func cloudEvent() object {
 var identity = regexp.MustCompile(`(?m)^  "\$(schema|id)": .*\n`)
 
 // bundle takes a schema into the document: the same rules, with references that hold there.
-func bundle(d *events.Definition) (json.RawMessage, string, error) {
+// The title is the first sentence of its description.
+func bundle(d *events.Definition) (bundled json.RawMessage, name, title string, err error) {
 	raw, err := schemas.Files.ReadFile(d.Schema)
 	if err != nil {
-		return nil, "", err
+		return nil, "", "", err
 	}
 	var about struct {
-		Title string `json:"title"`
+		Title       string `json:"title"`
+		Description string `json:"description"`
 	}
 	if err := json.Unmarshal(raw, &about); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", d.Schema, err)
+		return nil, "", "", fmt.Errorf("%s: %w", d.Schema, err)
 	}
 	here := "#/components/schemas/" + strings.TrimSuffix(d.Schema, ".json") + "/"
 	raw = identity.ReplaceAll(raw, nil)
-	return bytes.ReplaceAll(raw, []byte(`"#/`), []byte(`"`+here)), about.Title, nil
+	title, _, _ = strings.Cut(about.Description, ". ")
+	return bytes.ReplaceAll(raw, []byte(`"#/`), []byte(`"`+here)), about.Title, strings.TrimSuffix(title, "."), nil
 }
 
 type example struct {

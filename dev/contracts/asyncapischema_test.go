@@ -45,10 +45,11 @@ func TestDocsOfTheEventsFitAsyncAPIsOwnSchema(t *testing.T) {
 	require.Error(t, schema.Validate(document), "the schema does judge")
 }
 
-func command(t *testing.T, dir string, args ...string) {
+func command(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+	return string(out)
 }

@@ -196,6 +196,9 @@ func waitNote(w *events.Waiting) string {
 		events.WaitOutage:    "ServiceTitan does not answer, trying again",
 		events.WaitBusy:      "another run reads this entity",
 	}[w.Why]
+	if text == "" { // a reason of a later version
+		text = "waiting: " + string(w.Why)
+	}
 	if w.Seconds > 0 {
 		text += fmt.Sprintf(" %.0f s", w.Seconds)
 	}

@@ -20,6 +20,8 @@ type Delivery interface {
 	Ack(ctx context.Context) error
 	Retry(delay time.Duration) error
 	Term(reason string) error
+	// Park keeps the event on the dead-letter stream and ends its delivery.
+	Park(ctx context.Context, why events.Rejection) error
 }
 
 // What became of a notification, as Options.Observed hears of it.
@@ -105,9 +107,14 @@ type letter struct {
 func (n *Notifier) collect(letters []*letter, p *pending) []*letter {
 	m := p.delivery.Event()
 	list, err := read(m, n.Alerts)
+	if errors.Is(err, events.ErrVersion) {
+		n.Logger.Debug().Err(err).Str("subject", m.Subject).Uint64("sequence", m.Sequence).Msg("event ignored")
+		return letters
+	}
 	if err != nil {
-		n.Logger.Error().Err(err).Str("subject", m.Subject).Uint64("sequence", m.Sequence).Msg("event cannot be read, nobody is told")
-		p.never("cannot be read: " + err.Error())
+		n.Logger.Error().Err(err).Str("subject", m.Subject).Uint64("sequence", m.Sequence).
+			Msg("event cannot be decoded, no notification sent; it is kept on the dead-letter stream")
+		p.unreadable = unreadable(err)
 		return letters
 	}
 	for _, news := range list {
@@ -236,6 +243,8 @@ type pending struct {
 	again    bool
 	delay    time.Duration // if again
 	refusal  string        // why it can never be told, if not again
+
+	unreadable *events.Rejection // why it cannot be decoded
 }
 
 func newPending(d Delivery) *pending { return &pending{delivery: d} }
@@ -247,11 +256,22 @@ func (p *pending) later(delay time.Duration) {
 	}
 }
 
+// unreadable says why an event cannot be decoded, as the dead-letter stream keeps it.
+func unreadable(err error) *events.Rejection {
+	var why *events.Rejection
+	if errors.As(err, &why) {
+		return why
+	}
+	return events.Reject(events.CodeInvalidData, events.FieldError{Got: err.Error(), Want: "an event that can be decoded"})
+}
+
 func (p *pending) never(why string) { p.refusal = why }
 
 func (p *pending) settle(ctx context.Context) error {
 	var err error
 	switch {
+	case p.unreadable != nil:
+		err = p.delivery.Park(ctx, *p.unreadable)
 	case p.again:
 		err = p.delivery.Retry(p.delay)
 	case p.refusal != "":

@@ -56,6 +56,11 @@ func (d *delivery) Term(reason string) error {
 	return d.refuse
 }
 
+func (d *delivery) Park(_ context.Context, why events.Rejection) error {
+	d.settled = append(d.settled, "park: "+why.Reason)
+	return d.refuse
+}
+
 func deliver(t *testing.T, kind events.Type[events.OutcomeData], data events.OutcomeData) *delivery {
 	t.Helper()
 	event, err := kind.New(events.Attributes{
@@ -184,9 +189,9 @@ func TestHandleWhatIsNotForPeople(t *testing.T) {
 	}{
 		"another event":   {&delivery{message: events.Message{Subject: "sync.started", Header: events.Header(started), Data: encoded}}, "ack"},
 		"a later part":    {deliver(t, events.Completed, secondPart), "ack"},
-		"not JSON":        {&delivery{message: events.Message{Subject: "sync.failed", Data: []byte("boom")}}, "term: cannot be read: "},
-		"not an event":    {&delivery{message: events.Message{Subject: "sync.failed", Data: []byte(`{"a":1}`)}}, "term: cannot be read: "},
-		"unknown subject": {&delivery{message: events.Message{Subject: "elsewhere", Data: encoded}}, "term: cannot be read: "},
+		"not JSON":        {&delivery{message: events.Message{Subject: "sync.failed", Data: []byte("boom")}}, "park: "},
+		"not an event":    {&delivery{message: events.Message{Subject: "sync.failed", Data: []byte(`{"a":1}`)}}, "park: "},
+		"unknown subject": {&delivery{message: events.Message{Subject: "elsewhere", Data: encoded}}, "park: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

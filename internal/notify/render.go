@@ -30,6 +30,14 @@ var modes = map[events.Mode]string{
 	events.Full: "Full sync", events.Incremental: "Incremental sync", events.Rebuild: "Rebuild",
 }
 
+// modeName names a mode, also one of a later version.
+func modeName(mode events.Mode) string {
+	if name, known := modes[mode]; known {
+		return name
+	}
+	return "Sync (" + clip(oneLine(string(mode)), nameLimit) + ")"
+}
+
 var colors = map[Outcome]string{Completed: "#2eb67d", Failed: "#e01e5a", Cancelled: "#ecb22e", Rejected: "#ecb22e"}
 
 // renderer makes the messages that people read.
@@ -68,7 +76,7 @@ func headline(n Notification) string {
 	}
 	run := n.Run
 	took := duration(run.FinishedAt.Sub(run.StartedAt))
-	s := modes[run.Mode] + " " + string(n.Outcome)
+	s := modeName(run.Mode) + " " + string(n.Outcome)
 	switch n.Outcome {
 	case Completed:
 		var fetched int64

@@ -79,6 +79,17 @@ func (m *Message) Term(reason string) error {
 	return m.settle("end", "+TERM "+oneLine(reason))
 }
 
+// Park keeps the message on the dead-letter stream and ends its delivery. An error
+// means that the message is redelivered.
+func (m *Message) Park(ctx context.Context, why events.Rejection) error {
+	ctx, cancel := withDeadline(ctx, apiTimeout)
+	defer cancel()
+	if _, _, err := m.conn.DeadLetter(ctx, m.event, why, m.deliveries); err != nil {
+		return err
+	}
+	return m.Term(why.Reason)
+}
+
 // InProgress asks for more time. Batches does so by itself while its handler runs.
 func (m *Message) InProgress() error {
 	if err := m.conn.nc.Publish(m.reply, []byte("+WPI")); err != nil {

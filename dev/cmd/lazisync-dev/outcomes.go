@@ -20,27 +20,32 @@ func (r *running) followOutcomes(ctx context.Context) (unfollow func(), err erro
 	if err != nil {
 		return nil, err
 	}
-	outcomes := []events.Type[events.OutcomeData]{events.Completed, events.Failed, events.Cancelled}
 	var subjects []string
 	for _, t := range outcomes {
 		subjects = append(subjects, t.Subject)
 	}
-	err = conn.Subscribe(ctx, subjects, stream.From{Time: time.Now()}, func(m events.Message) {
-		e, err := events.Decode(m)
-		if err != nil {
-			return // ours always decode; somebody else's are not our news
-		}
-		for _, t := range outcomes {
-			if data, err := t.Data(e); err == nil && e.Type() == t.Name {
-				printOutcome(r.out, strings.TrimPrefix(t.Subject, "sync."), data)
-			}
-		}
-	})
+	err = conn.Subscribe(ctx, subjects, stream.From{Time: time.Now()}, r.outcome)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return conn.Close, nil
+}
+
+// outcomes are the events that end a run.
+var outcomes = []events.Type[events.OutcomeData]{events.Completed, events.Failed, events.Cancelled}
+
+// outcome prints an event that ends a run. It ignores every other message.
+func (r *running) outcome(m events.Message) {
+	e, err := events.Decode(m)
+	if err != nil {
+		return // not sent by lazisync, or another version of an event that comes in this one too
+	}
+	for _, t := range outcomes {
+		if data, err := t.Data(e); err == nil && e.Type() == t.Name {
+			printOutcome(r.out, strings.TrimPrefix(t.Subject, "sync."), data)
+		}
+	}
 }
 
 // printOutcome writes one line.
