@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -142,7 +141,7 @@ func (r *reporter) publish(ctx context.Context, data events.ProgressData) {
 	ctx, cancel := context.WithTimeout(ctx, progressEvery)
 	defer cancel()
 	now := time.Now()
-	id := fmt.Sprintf("%d/%s/%s/%d", r.source.Number, events.Progress.Name, data.Entity, now.UnixNano())
+	id := r.source.EventID(events.Progress.Name, data.Entity, now.UnixNano())
 	e, err := events.Progress.New(events.Attributes{
 		ID: id, Source: ledger.Source, Subject: data.WorkflowID, Time: now, TraceParent: r.source.Traceparent(),
 	}, data)

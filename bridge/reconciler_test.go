@@ -124,7 +124,7 @@ func TestUnpublishedOutcomes(t *testing.T) {
 	w.finish(w.request("e1").WorkflowID, ledger.Completed)
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
-	require.Equal(t, "1/com.lazi.sync.completed.v1", w.publisher.ids()[1])
+	require.Equal(t, "run-1/0/com.lazi.sync.completed.v1", w.publisher.ids()[1])
 	require.Equal(t, 2, w.count("publish"), "the answer and the outcome, each once")
 	require.True(t, run.Published)
 }

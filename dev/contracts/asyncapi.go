@@ -196,10 +196,15 @@ func event(d *events.Definition, data json.RawMessage) object {
 	var about struct {
 		WorkflowID string `json:"workflowId"`
 		RequestID  string `json:"requestId"`
+		RunID      string `json:"runId"`
 		RunNumber  int64  `json:"runNumber"`
 	}
 	_ = json.Unmarshal(data, &about) // the example was validated; what is absent stays empty
-	e["source"], e["id"] = ledger.Source, fmt.Sprintf("%d/%s", about.RunNumber, d.Name)
+	run := ledger.Run{FirstRunID: about.RunID, Pass: 1}
+	if about.RunID == "" {
+		run = ledger.Run{FirstRunID: ledger.WithdrawnPrefix + "0c4f5e86-8a4c-4f0e-9d4b-4f1c3a1f7c55"}
+	}
+	e["source"], e["id"] = ledger.Source, run.EventID(d.Name)
 	if about.RunNumber == 0 {
 		e["id"] = about.RequestID + "/" + strings.TrimPrefix(d.Subject, "sync.")
 	}

@@ -96,7 +96,7 @@ func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
 	views := make([]runView, 0, len(runs))
 	for _, run := range runs {
 		views = append(views, runView{
-			RunNumber: run.Number, TenantID: run.TenantID, Mode: run.Mode, WorkflowID: run.WorkflowID, RunID: run.FirstRunID,
+			RunNumber: run.Number, TenantID: run.TenantID, Mode: run.Mode, WorkflowID: run.WorkflowID, RunID: run.TemporalRunID(),
 			State: run.State, Entities: some(run.Entities), Requests: len(run.Requests),
 			StartedAt: moment(run.StartedAt), FinishedAt: moment(run.FinishedAt),
 			Results: some(run.Results), Error: run.Error, Reason: run.Reason,

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +14,13 @@ const (
 	// Source is the source of every event that lazisync makes.
 	Source = "/lazisync"
 
-	// WithdrawnPrefix begins the FirstRunID of a run that exists only in the
-	// ledger: it holds the outcome of one request withdrawn from its pass.
+	// WithdrawnPrefix and UnbegunPrefix begin the FirstRunID of a run that exists only in
+	// the ledger. The first holds the outcome of a request withdrawn from its pass, the
+	// second that of a request that Temporal never had. A UUID follows: the ids of the
+	// run's events are made of it, and the same request may be withdrawn another time
+	// when the ledger was restored to an earlier state.
 	WithdrawnPrefix = "withdrawn/"
+	UnbegunPrefix   = "unbegun/"
 )
 
 // outcomes ties each outcome to the event that tells of it.
@@ -36,10 +41,22 @@ func (s RunState) EventType() string {
 
 // TemporalRunID is FirstRunID where Temporal knows it, else "".
 func (r Run) TemporalRunID() string {
-	if strings.HasPrefix(r.FirstRunID, WithdrawnPrefix) {
+	if strings.HasPrefix(r.FirstRunID, WithdrawnPrefix) || strings.HasPrefix(r.FirstRunID, UnbegunPrefix) {
 		return ""
 	}
 	return r.FirstRunID
+}
+
+// EventID is the id of an event about the run: <firstRunId>/<pass>/<type>, then one
+// part per detail. It is unique for ever, which the run's number is not: numbers may
+// repeat after the ledger was restored to an earlier state or created anew.
+func (r Run) EventID(eventType string, details ...any) string {
+	execution := cmp.Or(r.FirstRunID, UnbegunPrefix+r.WorkflowID) // absent in rows of earlier versions
+	id := fmt.Sprintf("%s/%d/%s", execution, r.Pass, eventType)
+	for _, d := range details {
+		id += fmt.Sprintf("/%v", d)
+	}
+	return id
 }
 
 // CommonData holds the fields that every event about the run carries, naming
@@ -109,7 +126,7 @@ func (r Run) ControlledEvents(paused bool, ordinal int, at time.Time, reason, ac
 	if paused {
 		t = events.Paused
 	}
-	return tellAgain(r, t, fmt.Sprintf("/%d", ordinal), at, func(p part) events.ControlledData {
+	return tellAgain(r, t, []any{ordinal}, at, func(p part) events.ControlledData {
 		return events.ControlledData{RunData: p.common, Reason: reason, Actor: actor, Part: p.number, Parts: p.of}
 	})
 }
@@ -143,16 +160,16 @@ type part struct {
 // tell makes the events of one type about a run, in as many parts as its
 // requests need. Their ids are derived from the run alone.
 func tell[T any](r Run, t events.Type[T], at time.Time, data func(part) T) ([]events.Event, error) {
-	return tellAgain(r, t, "", at, data)
+	return tellAgain(r, t, nil, at, data)
 }
 
-// tellAgain is tell for what may happen several times in a run: suffix tells the
-// times apart.
-func tellAgain[T any](r Run, t events.Type[T], suffix string, at time.Time, data func(part) T) ([]events.Event, error) {
+// tellAgain is tell for what may happen several times in a run: details of the ids
+// tell the times apart.
+func tellAgain[T any](r Run, t events.Type[T], details []any, at time.Time, data func(part) T) ([]events.Event, error) {
 	parts := events.SplitRequests(r.refs()) // one even where every request was withdrawn: the run is told of all the same
 	told := make([]events.Event, len(parts))
 	for i, requests := range parts {
-		p, id := part{common: r.common(requests)}, fmt.Sprintf("%d/%s%s", r.Number, t.Name, suffix)
+		p, id := part{common: r.common(requests)}, r.EventID(t.Name, details...)
 		if len(parts) > 1 {
 			p.number, p.of = i+1, len(parts)
 			id = fmt.Sprintf("%s/%d", id, p.number)

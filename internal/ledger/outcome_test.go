@@ -47,7 +47,7 @@ func TestOutcomeEvents(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, told, 1)
 	event := told[0]
-	require.Equal(t, "41/com.lazi.sync.completed.v1", event.ID())
+	require.Equal(t, "run-1/1/com.lazi.sync.completed.v1", event.ID())
 	require.Equal(t, "/lazisync", event.Source())
 	require.Equal(t, "full-sync-a1", event.Subject())
 	require.Equal(t, ended, event.Time())
@@ -109,10 +109,10 @@ func TestManyRequestsAreToldInParts(t *testing.T) {
 			}
 			require.Equal(t, run.Results, data.Results, "every part says how it ended")
 			if parts == 1 {
-				require.Equal(t, "41/com.lazi.sync.completed.v1", event.ID())
+				require.Equal(t, "run-1/1/com.lazi.sync.completed.v1", event.ID())
 				continue
 			}
-			require.Equal(t, fmt.Sprintf("41/com.lazi.sync.completed.v1/%d", i+1), event.ID())
+			require.Equal(t, fmt.Sprintf("run-1/1/com.lazi.sync.completed.v1/%d", i+1), event.ID())
 			require.Equal(t, []int{i + 1, parts}, []int{data.Part, data.Parts})
 			require.Equal(t, i == 0, len(data.Notify) > 0, "one part alone names channels")
 		}
@@ -154,7 +154,7 @@ func TestStartedEvents(t *testing.T) {
 	run.State, run.FinishedAt, run.Results = ledger.Running, time.Time{}, nil
 	told, err := run.StartedEvents()
 	require.NoError(t, err)
-	require.Equal(t, "41/com.lazi.sync.started.v1", told[0].ID())
+	require.Equal(t, "run-1/1/com.lazi.sync.started.v1", told[0].ID())
 	require.Equal(t, began, told[0].Time())
 	data, err := events.Started.Data(told[0])
 	require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestControlledEvents(t *testing.T) {
 	for paused, want := range map[bool]events.Type[events.ControlledData]{true: events.Paused, false: events.Resumed} {
 		told, err := decided(request(1)).ControlledEvents(paused, 3, ended, "lunch", "ann")
 		require.NoError(t, err)
-		require.Equal(t, "41/"+want.Name+"/3", told[0].ID())
+		require.Equal(t, "run-1/1/"+want.Name+"/3", told[0].ID())
 		data, err := want.Data(told[0])
 		require.NoError(t, err)
 		require.Equal(t, "lunch ann", data.Reason+" "+data.Actor)
@@ -183,6 +183,40 @@ func TestWithdrawnRequestsNameNoTemporalRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, data.RunID)
 	require.Equal(t, int64(41), data.RunNumber)
+}
+
+// A ledger that was created anew counts its runs from 1 again, beside a stream that knows
+// the events of the runs before.
+func TestEventIDsDoNotRepeatWhenRunNumbersDo(t *testing.T) {
+	t.Parallel()
+	ids := map[string]string{}
+	add := func(what string, run ledger.Run) {
+		t.Helper()
+		for _, list := range []func() ([]events.Event, error){
+			run.OutcomeEvents, run.StartedEvents,
+			func() ([]events.Event, error) { return run.ControlledEvents(true, 1, ended, "", "") },
+			func() ([]events.Event, error) { return run.ControlledEvents(true, 11, ended, "", "") },
+		} {
+			told, err := list()
+			require.NoError(t, err)
+			for _, e := range told {
+				require.NotContains(t, ids, e.ID(), "of %s", what)
+				ids[e.ID()] = what
+			}
+		}
+	}
+	add("a run", decided(request(1)))
+	another := decided(request(1))
+	another.FirstRunID = "run-2"
+	add("a run of another execution with the same number", another)
+	pass := decided(request(1))
+	pass.Pass = 11
+	add("another pass", pass)
+	for _, workflow := range []string{"full-sync-1", "full-sync-2"} {
+		refused := decided(request(1))
+		refused.WorkflowID, refused.FirstRunID = workflow, "" // as earlier versions kept a request that Temporal refused
+		add("a request that Temporal refused", refused)
+	}
 }
 
 func TestNotify(t *testing.T) {

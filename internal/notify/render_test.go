@@ -25,7 +25,7 @@ func notifications() map[string][]Notification {
 
 	failed := sample()
 	failed.Outcome = Failed
-	failed.EventID = "43/com.lazi.sync.failed.v1"
+	failed.EventID = "run-43/1/com.lazi.sync.failed.v1"
 	failed.Run.RunNumber = 43
 	failed.Run.Results = []events.Result{
 		{Entity: "customers", Status: events.StatusCompleted, Fetched: 25000, Inserted: 10, Updated: 20, Deleted: 3, Unchanged: 24960, Rejected: 7,
@@ -38,13 +38,13 @@ func notifications() map[string][]Notification {
 	failed.Run.Error = &events.RunError{Type: events.APIError, Entity: "jobs", Message: "<!channel> & <@U123> gave up"}
 
 	repeated := failed
-	repeated.EventID = "50/com.lazi.sync.failed.v1"
+	repeated.EventID = "run-50/1/com.lazi.sync.failed.v1"
 	repeated.Run.RunNumber = 50
 	repeated.Times, repeated.Since = 7, ended.Add(-time.Hour)
 
 	cancelled := sample()
 	cancelled.Outcome = Cancelled
-	cancelled.EventID = "44/com.lazi.sync.cancelled.v1"
+	cancelled.EventID = "run-44/1/com.lazi.sync.cancelled.v1"
 	cancelled.Run.Mode = events.Incremental
 	cancelled.Run.WorkflowID = "incremental-sync-1001"
 	cancelled.Run.Reason = "pause expired"

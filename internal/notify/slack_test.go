@@ -39,7 +39,7 @@ func slack(t *testing.T, o SlackOptions) *Slack {
 
 func sample() Notification {
 	return Notification{
-		To: "#sync-alerts", Outcome: Completed, Run: outcomeData(), EventID: "42/com.lazi.sync.completed.v1", At: ended,
+		To: "#sync-alerts", Outcome: Completed, Run: outcomeData(), EventID: "run-42/1/com.lazi.sync.completed.v1", At: ended,
 	}
 }
 

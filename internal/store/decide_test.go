@@ -252,6 +252,37 @@ func TestDecideUnbegun(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 }
 
+// What has an outcome without an execution of its own still has ids of its own: also
+// where a ledger that was restored to an earlier state decides the same request again.
+func TestOutcomesWithoutAnExecutionHaveIDsThatNeverRepeat(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	seen := map[string]bool{}
+	requireNew := func(run ledger.Run) {
+		t.Helper()
+		told, err := run.OutcomeEvents()
+		require.NoError(t, err)
+		require.False(t, seen[told[0].ID()], "id %s repeats", told[0].ID())
+		seen[told[0].ID()] = true
+		require.Empty(t, run.TemporalRunID())
+	}
+	for range 2 {
+		withdrawn := request(events.Incremental, "withdrawn", "jobs")
+		f.receive(withdrawn)
+		run, _, err := f.Withdraw(t.Context(), withdrawn.ID, "")
+		require.NoError(t, err)
+		requireNew(run)
+		for _, id := range []string{"a", "b"} {
+			refused := request(events.Full, id, "jobs")
+			f.receive(refused)
+			run, err := f.DecideUnbegun(t.Context(), refused.ID, cancelled)
+			require.NoError(t, err)
+			requireNew(run)
+		}
+		f.exec("truncate raw.sync_runs restart identity cascade")
+	}
+}
+
 func TestPrune(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -217,7 +217,7 @@ func TestWithdraw(t *testing.T) {
 	require.Equal(t, ledger.Cancelled, w.State)
 	require.Equal(t, "not needed", w.Reason)
 	require.Equal(t, "incremental-sync-42", w.WorkflowID)
-	require.Equal(t, ledger.WithdrawnPrefix+waiting.ID, w.FirstRunID)
+	require.Empty(t, w.TemporalRunID())
 	require.Equal(t, map[string]string{"jobs": "cancelled"}, statuses(w))
 	require.Len(t, w.Requests, 1)
 	_, found, err := f.BeginRun(ctx, incremental("exec", 1))

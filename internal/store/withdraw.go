@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/events"
@@ -61,7 +63,7 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 			return serving.Number, from, ledger.ErrDecided
 		}
 	}
-	number, err = insertDecided(ctx, tx, request, ledger.WithdrawnPrefix+request.ID, 0, ledger.Decision{State: ledger.Cancelled, Reason: reason})
+	number, err = insertDecided(ctx, tx, request, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Decision{State: ledger.Cancelled, Reason: reason})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -107,7 +109,8 @@ func (s *Store) DecideUnbegun(ctx context.Context, requestID string, d ledger.De
 		}
 		number := request.RunNumber
 		if number == 0 {
-			if number, err = insertDecided(ctx, tx, request, request.FirstRunID, 1, d); err != nil {
+			execution := cmp.Or(request.FirstRunID, ledger.UnbegunPrefix+uuid.NewString())
+			if number, err = insertDecided(ctx, tx, request, execution, 1, d); err != nil {
 				return err
 			}
 		}
