@@ -67,7 +67,7 @@ func (b *Bridge) park(ctx context.Context, r refused) error {
 func (b *Bridge) rejected(r refused, where events.DeadLetter) (events.Event, error) {
 	m := r.message
 	attributes := events.Attributes{
-		ID:     fmt.Sprintf("%s-%d-%d/rejected", m.Stream, m.Sequence, m.Stored.UnixNano()),
+		ID:     m.Place() + "/rejected",
 		Source: ledger.Source, Time: b.Now().UTC(), TraceParent: events.TraceParent(r.event),
 	}
 	data := events.RejectedData{

@@ -35,11 +35,8 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 		return b.reject(ctx, m, events.KindControl, event, conflict(control.EventID))
 	}
 	failpoint.Hit("bridge/control-recorded")
-	switch recorded.State {
-	case ledger.ControlApplied:
-		return b.answerAgain(ctx, m, event, recorded)
-	case ledger.ControlRejected:
-		return b.reject(ctx, m, events.KindControl, event, recorded.Rejection)
+	if recorded.State != ledger.ControlPending {
+		return b.answerSettled(ctx, m, event, recorded)
 	}
 	v, err := b.apply(ctx, recorded)
 	if err != nil {
@@ -64,85 +61,113 @@ func (b *Bridge) conclude(ctx context.Context, m Message, event events.Event, c 
 		return b.retry(m, err)
 	}
 	failpoint.Hit("bridge/control-settled")
-	switch rejected := stands.State == ledger.ControlRejected; { // perhaps by another bridge that had the message too
-	case rejected && v.state == ledger.ControlRejected:
-		return b.reject(ctx, m, events.KindControl, event, v.why)
-	case rejected:
-		return b.reject(ctx, m, events.KindControl, event, stands.Rejection)
-	case v.state == ledger.ControlRejected:
-		return b.answerAgain(ctx, m, event, stands)
+	return errors.Join(b.answerSettled(ctx, m, event, stands), b.publishWithdrawal(ctx, v))
+}
+
+// answerSettled answers the message of a control that is settled, and settles it. Only
+// another message than the one that brought the control is a duplicate.
+func (b *Bridge) answerSettled(ctx context.Context, m Message, event events.Event, c ledger.Control) error {
+	if c.State == ledger.ControlRejected {
+		if err := b.reject(ctx, m, events.KindControl, event, c.Rejection); err != nil {
+			return err
+		}
+		return b.markAnswered(ctx, c)
 	}
-	if err := b.tellApplied(ctx, c, v, events.TraceParent(event)); err != nil {
+	message := m.Event()
+	duplicate := message.Place() != c.Message.Place()
+	if err := b.acceptControl(ctx, c, message, duplicate, events.TraceParent(event)); err != nil {
 		return b.retry(m, err)
 	}
 	failpoint.Hit("bridge/control-told")
+	if !duplicate {
+		if err := b.markAnswered(ctx, c); err != nil {
+			return b.retry(m, err)
+		}
+	}
 	return acknowledge(ctx, m)
 }
 
-// concludeParked settles a control whose message is long acknowledged. Telling
-// comes first: what the ledger holds as pending is tried again.
+// concludeParked settles a control whose message is long acknowledged, and answers it.
 func (b *Bridge) concludeParked(ctx context.Context, c ledger.Control, v verdict) error {
-	event, _ := events.Decode(c.Message) // it was decoded before it was recorded
-	switch v.state {
-	case ledger.ControlPending:
+	if v.state == ledger.ControlPending {
 		return nil
-	case ledger.ControlRejected:
-		parked := refused{message: c.Message, event: event, kind: events.KindControl, attempts: 1, why: v.why}
-		if err := b.park(ctx, parked); err != nil {
-			return err
-		}
-	case ledger.ControlApplied:
-		if err := b.tellApplied(ctx, c, v, events.TraceParent(event)); err != nil {
-			return err
-		}
 	}
-	_, err := b.settleControl(ctx, c, v)
-	return err
+	stands, err := b.settleControl(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("bridge/control-settled")
+	return errors.Join(b.answerParked(ctx, stands), b.publishWithdrawal(ctx, v))
+}
+
+// answerParked answers a control that is settled and whose message is long acknowledged.
+func (b *Bridge) answerParked(ctx context.Context, c ledger.Control) error {
+	event, _ := events.Decode(c.Message) // it was decoded before it was recorded
+	var err error
+	if c.State == ledger.ControlRejected {
+		err = b.park(ctx, refused{message: c.Message, event: event, kind: events.KindControl, attempts: 1, why: c.Rejection})
+	} else {
+		err = b.acceptControl(ctx, c, c.Message, false, events.TraceParent(event))
+	}
+	if err != nil {
+		return err
+	}
+	return b.markAnswered(ctx, c)
+}
+
+func (b *Bridge) markAnswered(ctx context.Context, c ledger.Control) error {
+	if err := b.Ledger.MarkControlAnswered(ctx, c.ID); err != nil {
+		return fmt.Errorf("mark control %s as answered: %w", c.ID, err)
+	}
+	return nil
 }
 
 func (b *Bridge) settleControl(ctx context.Context, c ledger.Control, v verdict) (stands ledger.Control, err error) {
-	if stands, err = b.Ledger.SettleControl(ctx, c.ID, v.state, v.why); err != nil {
+	c.State, c.Rejection, c.Applied = v.state, v.why, ledger.Applied{WorkflowID: v.workflowID, RunID: v.runID}
+	if stands, err = b.Ledger.SettleControl(ctx, c); err != nil {
 		return stands, fmt.Errorf("settle control %s as %s: %w", c.ID, v.state, err)
 	}
 	return stands, nil
 }
 
-// tellApplied publishes sync.accepted for a control and, where it decided one, the
-// outcome of what it withdrew.
-func (b *Bridge) tellApplied(ctx context.Context, c ledger.Control, v verdict, traceparent string) error {
-	if err := b.acceptControl(ctx, c, v, false, c.Sequence, traceparent); err != nil {
-		return err
-	}
+// publishWithdrawal publishes the outcome of what a control withdrew, if it did. The
+// reconciler does so where this does not come to it.
+func (b *Bridge) publishWithdrawal(ctx context.Context, v verdict) error {
 	if v.outcome == nil {
 		return nil
 	}
 	return b.publishOutcome(ctx, *v.outcome)
 }
 
-// answerAgain answers the repetition of a control that was applied.
-func (b *Bridge) answerAgain(ctx context.Context, m Message, event events.Event, c ledger.Control) error {
-	v := verdict{workflowID: c.WorkflowID}
-	if v.workflowID == "" {
-		found, err := b.Ledger.FindRequests(ctx, c.Target)
-		if err != nil {
-			return b.retry(m, fmt.Errorf("find request %q: %w", c.Target, err))
-		}
-		v.workflowID = c.Target // the ledger may have forgotten the request
-		if len(found) > 0 {
-			v.workflowID, v.runID = found[0].WorkflowID, found[0].FirstRunID
-		}
+// applied says what a control was applied to. A control that an earlier version settled
+// does not say so itself.
+func (b *Bridge) applied(ctx context.Context, c ledger.Control) (ledger.Applied, error) {
+	if c.Applied.WorkflowID != "" {
+		return c.Applied, nil
 	}
-	if err := b.acceptControl(ctx, c, v, true, m.Event().Sequence, events.TraceParent(event)); err != nil {
-		return b.retry(m, err)
+	if c.WorkflowID != "" {
+		return ledger.Applied{WorkflowID: c.WorkflowID}, nil
 	}
-	return acknowledge(ctx, m)
+	found, err := b.Ledger.FindRequests(ctx, c.Target)
+	if err != nil {
+		return ledger.Applied{}, fmt.Errorf("find request %q: %w", c.Target, err)
+	}
+	if len(found) == 0 {
+		return ledger.Applied{WorkflowID: c.Target}, nil // the ledger may have forgotten the request
+	}
+	return ledger.Applied{WorkflowID: found[0].WorkflowID, RunID: found[0].FirstRunID}, nil
 }
 
-func (b *Bridge) acceptControl(ctx context.Context, c ledger.Control, v verdict, duplicate bool, sequence uint64, traceparent string) error {
+// acceptControl publishes the answer to a message that brought an applied control.
+func (b *Bridge) acceptControl(ctx context.Context, c ledger.Control, message events.Message, duplicate bool, traceparent string) error {
+	applied, err := b.applied(ctx, c)
+	if err != nil {
+		return err
+	}
 	event, err := b.accepted(events.AcceptedData{
 		Kind: events.KindControl, RequestID: c.ID, Event: events.EventRef{Source: c.Source, ID: c.EventID},
-		WorkflowID: v.workflowID, RunID: v.runID, Duplicate: duplicate,
-	}, sequence, traceparent)
+		WorkflowID: applied.WorkflowID, RunID: applied.RunID, Duplicate: duplicate, Message: message.Place(),
+	}, message.Sequence, traceparent)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func TestControlOrderOfSteps(t *testing.T) {
 	require.NoError(t, w.controls(m))
 	id, full := events.RequestID("/test", "c1"), w.request("f1").WorkflowID
 	require.Equal(t, []string{
-		"record " + id, "signal " + full + " pause", "settle " + id + " applied", "publish " + id + "/accepted", "ack 5",
+		"record " + id, "signal " + full + " pause", "settle " + id + " applied", "publish " + id + "/accepted", "answered " + id, "ack 5",
 	}, w.effects)
 }
 
@@ -245,7 +245,7 @@ func TestControlIsAnsweredAsItWasSettledFirst(t *testing.T) {
 	w.ledger.settledBefore = func(c *ledger.Control) { c.State = ledger.ControlApplied }
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "nobody"})))
 	require.Len(t, w.rejections(t), 1, "the other bridge has applied it")
-	require.True(t, told(t, w, events.Accepted)[0].Duplicate)
+	require.False(t, told(t, w, events.Accepted)[0].Duplicate, "it is the message that brought the control")
 }
 
 func TestRejectedControlRepeated(t *testing.T) {

@@ -21,7 +21,7 @@ func (b *Bridge) dispatch(ctx context.Context, all batch) {
 	made := make([]*call, len(fresh))
 	for i, a := range fresh {
 		made[i] = calls.of(a.request, b.Limits)
-		if a.duplicate {
+		if a.echo {
 			continue // the first of its identity in this batch speaks for it
 		}
 		made[i].requestIDs = append(made[i].requestIDs, a.request.ID)
@@ -30,7 +30,7 @@ func (b *Bridge) dispatch(ctx context.Context, all batch) {
 	}
 	b.makeAll(ctx, calls.all)
 	for i, a := range fresh {
-		a.runID, a.err, a.why = made[i].runID, made[i].err, made[i].why
+		a.runID, a.err, a.why = made[i].accepted[a.request.ID], made[i].err, made[i].why
 	}
 }
 
@@ -42,9 +42,10 @@ type call struct {
 	needed     bool            // not all of its requests were withdrawn
 	cancel     *ledger.Control // a cancel that came before its request
 
-	runID string
-	why   *events.Rejection
-	err   error
+	runID    string
+	accepted map[string]string // the first run of each request, as the ledger has it
+	why      *events.Rejection
+	err      error
 }
 
 // calls holds one call per workflow.
@@ -109,7 +110,7 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 		return fmt.Errorf("give %s to Temporal: %w", c.execution.ID, err)
 	}
 	failpoint.Hit("bridge/started")
-	if err := b.Ledger.Accept(ctx, c.requestIDs, c.runID); err != nil {
+	if c.accepted, err = b.Ledger.Accept(ctx, c.requestIDs, c.runID); err != nil {
 		return fmt.Errorf("mark the requests of %s as accepted: %w", c.execution.ID, err)
 	}
 	return nil

@@ -17,6 +17,7 @@ type fakeLedger struct {
 	requests map[string]*ledger.Receipt
 	order    []string
 	controls map[string]*ledger.Control
+	settled  map[string]time.Time // controls, by ID
 	runs     []*ledger.Run
 	pruned   int
 	kept     time.Duration
@@ -27,7 +28,7 @@ type fakeLedger struct {
 }
 
 func newFakeLedger(w *world) *fakeLedger {
-	return &fakeLedger{world: w, requests: map[string]*ledger.Receipt{}, controls: map[string]*ledger.Control{}}
+	return &fakeLedger{world: w, requests: map[string]*ledger.Receipt{}, controls: map[string]*ledger.Control{}, settled: map[string]time.Time{}}
 }
 
 func (f *fakeLedger) Receive(_ context.Context, requests []ledger.Request) (receipts []ledger.Receipt, err error) {
@@ -56,15 +57,19 @@ func (f *fakeLedger) Receive(_ context.Context, requests []ledger.Request) (rece
 	return receipts, err
 }
 
-func (f *fakeLedger) Accept(_ context.Context, ids []string, firstRunID string) error {
-	return f.world.effect("accept", strings.Join(ids, ","), func() error {
+func (f *fakeLedger) Accept(_ context.Context, ids []string, firstRunID string) (map[string]string, error) {
+	accepted := map[string]string{}
+	err := f.world.effect("accept", strings.Join(ids, ","), func() error {
 		for _, id := range ids {
-			if r := f.requests[id]; r.State == ledger.Received {
+			r := f.requests[id]
+			if r.State == ledger.Received {
 				r.State, r.FirstRunID = ledger.Accepted, firstRunID
 			}
+			accepted[id] = r.FirstRunID
 		}
 		return nil
 	})
+	return accepted, err
 }
 
 func (f *fakeLedger) which(is func(ledger.Request) bool) (found []ledger.Request) {
@@ -154,19 +159,35 @@ func (f *fakeLedger) HasControl(_ context.Context, id string) (has bool, err err
 	return has, err
 }
 
-func (f *fakeLedger) SettleControl(_ context.Context, id string, state ledger.ControlState, why *events.Rejection) (stands ledger.Control, err error) {
-	err = f.world.effect("settle", id+" "+string(state), func() error {
-		c := f.controls[id]
+func (f *fakeLedger) SettleControl(_ context.Context, settled ledger.Control) (stands ledger.Control, err error) {
+	err = f.world.effect("settle", settled.ID+" "+string(settled.State), func() error {
+		c := f.controls[settled.ID]
 		if f.settledBefore != nil {
 			f.settledBefore(c)
 		}
 		if c.State == ledger.ControlPending {
-			c.State, c.Rejection = state, why
+			c.State, c.Rejection, c.Applied = settled.State, settled.Rejection, settled.Applied
+			f.settled[c.ID] = f.world.now
 		}
 		stands = *c
 		return nil
 	})
 	return stands, err
+}
+
+func (f *fakeLedger) MarkControlAnswered(_ context.Context, id string) error {
+	return f.world.effect("answered", id, func() error { f.controls[id].Answered = true; return nil })
+}
+
+func (f *fakeLedger) UnansweredControls(_ context.Context, olderThan time.Duration) (found []ledger.Control, err error) {
+	err = f.world.look("unanswered", func() {
+		for _, c := range f.controls {
+			if c.State != ledger.ControlPending && !c.Answered && f.older(f.settled[c.ID], olderThan) {
+				found = append(found, *c)
+			}
+		}
+	})
+	return found, err
 }
 
 func (f *fakeLedger) PendingControls(context.Context) (found []ledger.Control, err error) {

@@ -38,7 +38,7 @@ func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error)
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(), Digest: digest,
 		TenantID: tenant.ID, Mode: data.Mode, Entities: entities, Notify: data.Notify, Channel: data.Channel,
 		AllowDeletes: data.AllowDeletes, Reason: data.Reason, Traceparent: events.TraceParent(event),
-		State: ledger.Received, ReceivedAt: b.Now().UTC(),
+		Message: m.Place(), State: ledger.Received, ReceivedAt: b.Now().UTC(),
 	}
 	if r.Channel == "" {
 		r.Channel = tenant.Channel

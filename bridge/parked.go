@@ -28,7 +28,7 @@ func (b *Bridge) heedCancels(ctx context.Context, all batch) {
 			continue
 		}
 		for _, a := range fresh {
-			if names(c, a.request) && a.standing() && !a.duplicate && !a.withdrawn {
+			if names(c, a.request) && a.standing() && !a.echo && !a.withdrawn {
 				a.err = b.cancelFirst(ctx, c, a)
 			}
 		}

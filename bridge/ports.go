@@ -41,8 +41,9 @@ type Ledger interface {
 type RequestLedger interface {
 	// Receive records requests and returns what the ledger holds of each, in order.
 	Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error)
-	// Accept marks requests as known to Temporal. It never takes anything back.
-	Accept(ctx context.Context, requestIDs []string, firstRunID string) error
+	// Accept marks requests as known to Temporal, and returns the first run of each. It
+	// never takes anything back.
+	Accept(ctx context.Context, requestIDs []string, firstRunID string) (map[string]string, error)
 	// FindRequests finds a request by its ID, else by its event's id: at most two.
 	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
 	// Withdraw cancels one incremental request and leaves its pass to the others.
@@ -67,7 +68,12 @@ type ControlLedger interface {
 	HasControl(ctx context.Context, id string) (bool, error)
 	// SettleControl settles a pending control, and returns it as it stands: the first who
 	// settles it decides.
-	SettleControl(ctx context.Context, id string, state ledger.ControlState, why *events.Rejection) (stands ledger.Control, err error)
+	SettleControl(ctx context.Context, settled ledger.Control) (stands ledger.Control, err error)
+	// MarkControlAnswered notes that the answer to a control is published.
+	MarkControlAnswered(ctx context.Context, id string) error
+	// UnansweredControls lists controls that were settled longer ago than an age and whose
+	// answer is not known to be published.
+	UnansweredControls(ctx context.Context, olderThan time.Duration) ([]ledger.Control, error)
 	// PendingControls lists the controls that are not settled, in the order of their events.
 	PendingControls(ctx context.Context) ([]ledger.Control, error)
 }

@@ -82,7 +82,7 @@ func (b *Bridge) restart(ctx context.Context) error {
 			continue
 		}
 		if r.State == ledger.Received {
-			r.FirstRunID = c.runID
+			r.FirstRunID = c.accepted[r.ID]
 			errs = append(errs, b.tellAccepted(ctx, r))
 		}
 		if r.Source != ledger.SecondPassSource { // whose time has come, as it should
@@ -229,6 +229,23 @@ func (b *Bridge) concludeControls(ctx context.Context) error {
 			continue
 		}
 		if err := b.concludeParked(ctx, c, v); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		b.mended(mendedControls, 1)
+	}
+	return joinOnce(append(errs, b.answerControls(ctx)))
+}
+
+// answerControls answers the controls that were settled by a bridge that died then.
+func (b *Bridge) answerControls(ctx context.Context) error {
+	unanswered, err := b.Ledger.UnansweredControls(ctx, b.Grace)
+	if err != nil {
+		return fmt.Errorf("list controls without an answer: %w", err)
+	}
+	var errs []error
+	for _, c := range unanswered {
+		if err := b.answerParked(ctx, c); err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -19,7 +19,8 @@ type asked struct {
 	request ledger.Request
 	receipt ledger.Receipt
 
-	duplicate bool              // accepted before, or held by an earlier message of the batch
+	duplicate bool              // another message brought the request
+	echo      bool              // an earlier message of the batch has the request, and sees to it
 	withdrawn bool              // a cancel came first: nothing needs to be started for it
 	cancel    *ledger.Control   // a cancel came first: its workflow starts with it
 	runID     string            // first run of the workflow that serves it, where known
@@ -90,7 +91,7 @@ func (b *Bridge) record(ctx context.Context, all batch) {
 	for i, a := range standing {
 		a.receipt = receipts[i]
 		a.runID = a.receipt.FirstRunID
-		a.duplicate = seen[a.request.ID] || a.receipt.Repeated && a.receipt.State == ledger.Accepted
+		a.duplicate, a.echo = a.receipt.DuplicateFor(a.request), seen[a.request.ID]
 		if a.receipt.Conflict {
 			a.why = conflict(a.request.EventID)
 			continue
@@ -127,7 +128,7 @@ func (b *Bridge) answer(ctx context.Context, all batch) {
 
 func (a *asked) acceptance() events.AcceptedData {
 	data := acceptance(a.receipt.Request)
-	data.RunID, data.Duplicate = a.runID, a.duplicate
+	data.RunID, data.Duplicate, data.Message = a.runID, a.duplicate, a.request.Message
 	if o := a.receipt.Outcome; a.duplicate && o != nil {
 		data.Outcome = &events.OutcomeRef{Type: o.State.EventType(), RunNumber: o.RunNumber}
 	}
@@ -138,7 +139,7 @@ func (a *asked) acceptance() events.AcceptedData {
 func acceptance(r ledger.Request) events.AcceptedData {
 	return events.AcceptedData{
 		Kind: events.KindRequest, RequestID: r.ID, Event: events.EventRef{Source: r.Source, ID: r.EventID},
-		WorkflowID: r.WorkflowID, RunID: r.FirstRunID,
+		WorkflowID: r.WorkflowID, RunID: r.FirstRunID, Message: r.Message,
 	}
 }
 
@@ -189,7 +190,7 @@ func (all batch) fail(err error) {
 func (all batch) accepted() []ledger.Request {
 	var requests []ledger.Request
 	for _, a := range all {
-		if a.fresh() && !a.duplicate {
+		if a.fresh() && !a.echo {
 			requests = append(requests, a.request)
 		}
 	}

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestFullRequest(t *testing.T) {
 	require.Equal(t, "full-sync-"+id, answer.Subject())
 	require.Equal(t, []events.AcceptedData{{
 		Kind: events.KindRequest, RequestID: id, Event: events.EventRef{Source: "/test", ID: "e1"},
-		WorkflowID: "full-sync-" + id, RunID: "run-1",
+		WorkflowID: "full-sync-" + id, RunID: "run-1", Message: m.event.Place(),
 	}}, told(t, w, events.Accepted))
 }
 
@@ -157,6 +158,80 @@ func TestDuplicates(t *testing.T) {
 	for _, m := range []*message{first, twin, later, last} {
 		require.Equal(t, "acked", m.ended)
 	}
+}
+
+// The answer to the first message was lost after the ledger had accepted the request: the
+// redelivery of that message is answered as the first time, whatever happened meanwhile.
+func TestARedeliveryOfTheFirstMessageIsNoDuplicate(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(t *testing.T, w *world){
+		"at once": func(*testing.T, *world) {},
+		"after a repetition was answered": func(t *testing.T, w *world) {
+			require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+		},
+		"after its outcome": func(_ *testing.T, w *world) {
+			w.ledger.serve("e1")
+			w.finish(w.request("e1").WorkflowID, ledger.Completed)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+			w.failures["publish"] = errors.New("no leader")
+			require.Error(t, w.requests(m))
+			require.Equal(t, ledger.Accepted, w.request("e1").State)
+			delete(w.failures, "publish")
+			meanwhile(t, w)
+
+			m.deliveries++
+			require.NoError(t, w.requests(m))
+			require.Equal(t, "acked", m.ended)
+			own := slices.DeleteFunc(told(t, w, events.Accepted), func(a events.AcceptedData) bool { return a.Message != m.event.Place() })
+			require.Equal(t, []events.AcceptedData{{
+				Kind: events.KindRequest, RequestID: events.RequestID("/test", "e1"), Event: events.EventRef{Source: "/test", ID: "e1"},
+				WorkflowID: w.request("e1").WorkflowID, RunID: "run-1", Message: m.event.Place(),
+			}}, own)
+		})
+	}
+}
+
+// The first message was recorded and no more when a repetition came: the repetition is a
+// duplicate all the same, and starts what the first could not.
+func TestARepetitionIsADuplicateAlsoBeforeTheFirstIsAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.ask(t, "e1", events.RequestData{Mode: events.Full}), w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	w.failures["start"] = errors.New("Temporal is down")
+	require.Error(t, w.requests(first))
+	delete(w.failures, "start")
+	require.NoError(t, w.requests(second))
+	require.Len(t, w.temporal.started, 1)
+	first.deliveries++
+	require.NoError(t, w.requests(first))
+	id := events.RequestID("/test", "e1")
+	require.Equal(t, []string{id + "/duplicate/2", id + "/accepted"}, w.publisher.ids())
+	answers := told(t, w, events.Accepted)
+	require.Equal(t, []bool{true, false}, []bool{answers[0].Duplicate, answers[1].Duplicate})
+}
+
+// The reconciler answers a request whose bridge died; the redelivered message is answered alike.
+func TestTheReconcilersAnswerIsTheMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.ask(t, "e1", events.RequestData{Mode: events.Incremental})
+	w.killAt = 1 // recorded
+	require.Error(t, w.requests(m))
+	w.revive()
+	w.now = w.now.Add(time.Minute)
+	require.NoError(t, w.reconcile())
+	m.deliveries++
+	require.NoError(t, w.requests(m))
+	answers := told(t, w, events.Accepted)
+	require.Len(t, answers, 1)
+	require.False(t, answers[0].Duplicate)
+	require.Equal(t, m.event.Place(), answers[0].Message)
+	require.Equal(t, 2, w.count("publish"), "the same event, twice")
 }
 
 func TestSameIdentityOtherData(t *testing.T) {

@@ -18,6 +18,12 @@ type Message struct {
 	Stored   time.Time // when the stream stored it; zero skips the check of the event's time
 }
 
+// Place names the message for ever: a stream that was lost and declared anew gives its
+// sequences out again, but at other times.
+func (m Message) Place() string {
+	return fmt.Sprintf("%s-%d-%d", m.Stream, m.Sequence, m.Stored.UnixNano())
+}
+
 const (
 	// MaxCommandSize is how many bytes a command may have.
 	MaxCommandSize = 256 << 10
@@ -117,7 +123,7 @@ func looksStructured(members []member) bool {
 func bare(m Message, header header, definition *Definition) *envelope {
 	id := header[keyMsgID]
 	if id == "" {
-		id = fmt.Sprintf("%s-%d-%d", m.Stream, m.Sequence, m.Stored.UnixNano())
+		id = m.Place()
 	}
 	e := &envelope{data: m.Data}
 	e.set("specversion", specVersion)

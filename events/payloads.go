@@ -36,6 +36,7 @@ type AcceptedData struct {
 	WorkflowID string      `json:"workflowId"`
 	RunID      string      `json:"runId,omitempty"`
 	Duplicate  bool        `json:"duplicate"`
+	Message    string      `json:"message,omitempty"` // Message.Place of the command's message
 	Outcome    *OutcomeRef `json:"outcome,omitempty"` // when it was decided already
 }
 

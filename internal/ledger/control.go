@@ -22,7 +22,16 @@ type Control struct {
 
 	State      ControlState
 	Rejection  *events.Rejection // why, when State is ControlRejected
+	Applied    Applied           // to what, when State is ControlApplied
+	Answered   bool              // the answer is known to be published
 	ReceivedAt time.Time
+}
+
+// Applied names what a control was applied to. It is kept, so that its answer is the
+// same however often it is published.
+type Applied struct {
+	WorkflowID string
+	RunID      string // first run of the workflow, where known
 }
 
 // ControlState says what became of a control.

@@ -26,6 +26,7 @@ type Request struct {
 	AllowDeletes bool
 	Reason       string
 	Traceparent  string // of the event, handed on to what happens because of it
+	Message      string // events.Message.Place of the message that brought it, "" where none did
 
 	State      RequestState
 	WorkflowID string
@@ -70,6 +71,17 @@ type Receipt struct {
 	Repeated bool     // it was there already
 	Conflict bool     // it was there already with other data
 	Outcome  *Outcome // set when it is decided
+}
+
+// DuplicateFor says whether another message brought the request before. A redelivery of
+// the first message is no duplicate: its answer may have been lost. A request that an
+// earlier version recorded does not say which message brought it: it is taken for a
+// duplicate once it is accepted.
+func (r Receipt) DuplicateFor(q Request) bool {
+	if r.Message == "" {
+		return r.Repeated && r.State == Accepted
+	}
+	return r.Message != q.Message
 }
 
 // Outcome names how a run ended.

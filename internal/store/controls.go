@@ -5,22 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
 const controlColumns = `control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message,
-	state, rejection, received_at`
+	state, rejection, applied_workflow_id, applied_run_id, answered_at is not null, received_at`
 
 func scanControl(row pgx.CollectableRow) (ledger.Control, error) {
 	var c ledger.Control
 	var sequence int64
 	var message []byte
 	err := row.Scan(&c.ID, &c.Source, &c.EventID, &c.Action, &c.WorkflowID, &c.Target, &c.Reason, &c.Actor, &sequence, &message,
-		&c.State, &c.Rejection, &c.ReceivedAt)
+		&c.State, &c.Rejection, &c.Applied.WorkflowID, &c.Applied.RunID, &c.Answered, &c.ReceivedAt)
 	if err != nil {
 		return c, err
 	}
@@ -55,7 +55,7 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 			where not exists (select from raw.sync_requests where request_id = $1)
 			on conflict (control_id) do update
 			set reason = excluded.reason, actor = excluded.actor, sequence = excluded.sequence, message = excluded.message,
-				state = 'pending', rejection = null, settled_at = null, received_at = excluded.received_at
+				state = 'pending', rejection = null, settled_at = null, answered_at = null, received_at = excluded.received_at
 			where held.state = 'rejected' and held.sequence <> excluded.sequence
 				and (held.action, held.workflow_id, held.target) = (excluded.action, excluded.workflow_id, excluded.target)`,
 			c.ID, text(c.Source), text(c.EventID), c.Action, text(c.WorkflowID), text(c.Target), text(c.Reason), text(c.Actor),
@@ -85,11 +85,12 @@ func (s *Store) HasControl(ctx context.Context, id string) (has bool, err error)
 	return has, err
 }
 
-// SettleControl records what became of a pending control, and returns the control as it
-// stands: a settled one stays as it is. It fails with ledger.ErrUnknown when there is no
-// such control.
-func (s *Store) SettleControl(ctx context.Context, id string, state ledger.ControlState, rejection *events.Rejection) (stands ledger.Control, err error) {
-	doc, err := document(rejection)
+// SettleControl records what became of a pending control (State, Rejection, Applied), and
+// returns the control as it stands: a settled one stays as it is. It fails with
+// ledger.ErrUnknown when there is no such control.
+func (s *Store) SettleControl(ctx context.Context, c ledger.Control) (stands ledger.Control, err error) {
+	id, state := c.ID, c.State
+	doc, err := document(c.Rejection)
 	if err != nil {
 		return stands, fmt.Errorf("settle control %s: %w", id, err)
 	}
@@ -98,9 +99,11 @@ func (s *Store) SettleControl(ctx context.Context, id string, state ledger.Contr
 			update raw.sync_controls
 			set state       = case when state = 'pending' then $2 else state end,
 				rejection   = case when state = 'pending' then $3 else rejection end,
+				applied_workflow_id = case when state = 'pending' then $4 else applied_workflow_id end,
+				applied_run_id      = case when state = 'pending' then $5 else applied_run_id end,
 				settled_at  = coalesce(settled_at, clock_timestamp())
 			where control_id = $1
-			returning `+controlColumns, id, string(state), doc)
+			returning `+controlColumns, id, string(state), doc, text(c.Applied.WorkflowID), text(c.Applied.RunID))
 		if err != nil {
 			return err
 		}
@@ -111,6 +114,27 @@ func (s *Store) SettleControl(ctx context.Context, id string, state ledger.Contr
 		return err
 	})
 	return stands, err
+}
+
+// MarkControlAnswered records that the answer to a control is published.
+func (s *Store) MarkControlAnswered(ctx context.Context, id string) error {
+	return s.transact(ctx, fmt.Sprintf("mark control %s as answered", id), func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "update raw.sync_controls set answered_at = clock_timestamp() where control_id = $1 and answered_at is null", id)
+		return err
+	})
+}
+
+// UnansweredControls lists the controls that were settled longer ago than an age and whose
+// answer is not known to be published. An applied one without a workflow was settled, and
+// is answered, by an earlier version.
+func (s *Store) UnansweredControls(ctx context.Context, olderThan time.Duration) (unanswered []ledger.Control, err error) {
+	err = s.read(ctx, "list controls without an answer", func(q querier) (err error) {
+		unanswered, err = queryControls(ctx, q, `where answered_at is null
+			and (state = 'rejected' or state = 'applied' and applied_workflow_id <> '')
+			and settled_at < clock_timestamp() - $1::interval order by sequence, control_id`, olderThan)
+		return err
+	})
+	return unanswered, err
 }
 
 // PendingControls lists the controls that wait for their target, in the order they apply.

@@ -221,7 +221,8 @@ func TestDecideUnbegun(t *testing.T) {
 	f := newFixture(t)
 	q := request(events.Full, "r", "customers")
 	f.receive(q)
-	require.NoError(t, f.Accept(t.Context(), []string{q.ID}, "exec"))
+	_, err := f.Accept(t.Context(), []string{q.ID}, "exec")
+	require.NoError(t, err)
 	lost, err := f.AcceptedWithoutRun(t.Context(), 0)
 	require.NoError(t, err)
 	require.Len(t, lost, 1)
@@ -299,7 +300,7 @@ func TestPrune(t *testing.T) {
 		_, _, err := f.RecordControl(t.Context(), control(id, 1))
 		require.NoError(t, err)
 	}
-	_, err := f.SettleControl(t.Context(), "settled", ledger.ControlApplied, nil)
+	_, err := f.SettleControl(t.Context(), ledger.Control{ID: "settled", State: ledger.ControlApplied})
 	require.NoError(t, err)
 
 	deleted, err := f.Prune(t.Context(), time.Hour)

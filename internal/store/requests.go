@@ -14,7 +14,7 @@ import (
 
 // requestColumns are what scanRequest reads, of a table named q.
 const requestColumns = `q.request_id, q.source, q.event_id, q.digest, q.tenant_id, q.mode, q.entities, q.notify, q.channel,
-	q.allow_deletes, q.reason, q.traceparent, q.state, q.workflow_id, q.first_run_id, coalesce(q.run_number, 0), q.received_at`
+	q.allow_deletes, q.reason, q.traceparent, q.message, q.state, q.workflow_id, q.first_run_id, coalesce(q.run_number, 0), q.received_at`
 
 // inOrder sorts requests the same way every time, so that an outcome told twice
 // names them alike.
@@ -24,7 +24,7 @@ func scanRequest(row pgx.CollectableRow) (ledger.Request, error) {
 	var q ledger.Request
 	var tenant int64
 	err := row.Scan(&q.ID, &q.Source, &q.EventID, &q.Digest, &tenant, &q.Mode, &q.Entities, &q.Notify, &q.Channel,
-		&q.AllowDeletes, &q.Reason, &q.Traceparent, &q.State, &q.WorkflowID, &q.FirstRunID, &q.RunNumber, &q.ReceivedAt)
+		&q.AllowDeletes, &q.Reason, &q.Traceparent, &q.Message, &q.State, &q.WorkflowID, &q.FirstRunID, &q.RunNumber, &q.ReceivedAt)
 	q.TenantID = tenantText(tenant)
 	return q, err
 }
@@ -61,20 +61,23 @@ type requestRow struct {
 	Reason       string   `json:"reason"`
 	Traceparent  string   `json:"traceparent"`
 	WorkflowID   string   `json:"workflow_id"`
-	Wait         float64  `json:"wait"` // seconds
+	Message      string   `json:"message"`
+	Wait         float64  `json:"wait"`  // seconds
+	Place        int      `json:"place"` // in the batch
 }
 
 // receiveSQL sorts, so that two bridges with the same requests in another order
 // wait for each other instead of deadlocking.
 const receiveSQL = `
 insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
-	allow_deletes, reason, traceparent, workflow_id, received_at)
+	allow_deletes, reason, traceparent, message, workflow_id, received_at)
 select request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
-	allow_deletes, reason, traceparent, workflow_id, clock_timestamp() + make_interval(secs => wait)
+	allow_deletes, reason, traceparent, message, workflow_id, clock_timestamp() + make_interval(secs => wait)
 from jsonb_to_recordset($1) as q (request_id text, source text, event_id text, digest text, tenant_id bigint, mode text,
-	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, workflow_id text, wait float8)
+	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, message text,
+	workflow_id text, wait float8, place int)
 where not exists (select from raw.sync_controls where control_id = request_id)
-order by request_id
+order by request_id, place
 on conflict (request_id) do nothing
 returning request_id`
 
@@ -83,7 +86,7 @@ returning request_id`
 // request with the identity of a control is a conflict and is not recorded.
 //
 // When the answer of PostgreSQL was lost on the way, a request may be called
-// repeated although this call recorded it; its state is then still received.
+// repeated although this call recorded it; its message is then the same.
 func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error) {
 	rows := make([]requestRow, len(requests))
 	ids := make([]string, len(requests))
@@ -96,7 +99,7 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 		rows[i] = requestRow{
 			RequestID: q.ID, Source: q.Source, EventID: q.EventID, Digest: q.Digest, TenantID: tenant, Mode: string(q.Mode),
 			Entities: q.Entities, Notify: q.Notify, Channel: q.Channel, AllowDeletes: q.AllowDeletes, Reason: q.Reason,
-			Traceparent: q.Traceparent, WorkflowID: q.WorkflowID, Wait: q.Wait.Seconds(),
+			Traceparent: q.Traceparent, Message: q.Message, WorkflowID: q.WorkflowID, Wait: q.Wait.Seconds(), Place: i,
 		}
 	}
 	batch, err := document(rows)
@@ -134,7 +137,7 @@ func receiptsFor(requests []ledger.Request, fresh []string, held map[string]ledg
 	for i, q := range requests {
 		r := held[q.ID]
 		r.Repeated = !unseen[q.ID]
-		r.Conflict = r.Digest != q.Digest
+		r.Conflict = r.Digest != q.Digest && (r.Message == "" || r.Message != q.Message) // a message never conflicts with itself
 		delete(unseen, q.ID)
 		receipts[i] = r
 	}
@@ -193,10 +196,10 @@ func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) 
 	return receipt, err
 }
 
-// Accept records that Temporal has the requests. A request accepted before keeps
-// the first run it was accepted with.
-func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID string) error {
-	return s.transact(ctx, fmt.Sprintf("accept %d requests", len(requestIDs)), func(tx pgx.Tx) error {
+// Accept records that Temporal has the requests, and returns the first run of each. A
+// request accepted before keeps the first run it was accepted with.
+func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID string) (accepted map[string]string, err error) {
+	err = s.transact(ctx, fmt.Sprintf("accept %d requests", len(requestIDs)), func(tx pgx.Tx) error {
 		// Locked in order, as every statement that takes several requests does.
 		_, err := tx.Exec(ctx, `
 			with waiting as (
@@ -204,8 +207,22 @@ func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID stri
 				order by request_id for update)
 			update raw.sync_requests q set state = 'accepted', first_run_id = $2 from waiting w where q.request_id = w.request_id`,
 			requestIDs, firstRunID)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "select request_id, first_run_id from raw.sync_requests where request_id = any($1)", requestIDs)
+		if err != nil {
+			return err
+		}
+		accepted = make(map[string]string, len(requestIDs))
+		var id, run string
+		_, err = pgx.ForEachRow(rows, []any{&id, &run}, func() error {
+			accepted[id] = run
+			return nil
+		})
 		return err
 	})
+	return accepted, err
 }
 
 // FindRequests finds the request with an ID, else requests by plain event id: two

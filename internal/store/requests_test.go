@@ -124,8 +124,12 @@ func TestAccept(t *testing.T) {
 	require.ElementsMatch(t, []string{"a", "b"}, unstarted(0))
 	require.Empty(t, unstarted(time.Hour))
 
-	require.NoError(t, f.Accept(t.Context(), []string{a.ID, b.ID, "nobody"}, "exec"))
-	require.NoError(t, f.Accept(t.Context(), []string{a.ID}, "other"))
+	accepted, err := f.Accept(t.Context(), []string{a.ID, b.ID, "nobody"}, "exec")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{a.ID: "exec", b.ID: "exec"}, accepted)
+	accepted, err = f.Accept(t.Context(), []string{a.ID}, "other")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{a.ID: "exec"}, accepted, "the first one stands")
 	receipts := f.receive(a, b)
 	require.Equal(t, ledger.Accepted, receipts[0].State)
 	require.Equal(t, "exec", receipts[0].FirstRunID)
@@ -200,10 +204,10 @@ func TestControls(t *testing.T) {
 	require.Equal(t, []string{"early", "late"}, []string{pending[0].ID, pending[1].ID})
 
 	rejection := events.Reject(events.CodeUnknownRun, events.FieldError{Path: "workflowId", Got: "\x00", Want: "a known one"})
-	stands, err := f.SettleControl(t.Context(), "early", ledger.ControlRejected, rejection)
+	stands, err := f.SettleControl(t.Context(), ledger.Control{ID: "early", State: ledger.ControlRejected, Rejection: rejection})
 	require.NoError(t, err)
 	require.Equal(t, ledger.ControlRejected, stands.State)
-	stands, err = f.SettleControl(t.Context(), "early", ledger.ControlApplied, nil)
+	stands, err = f.SettleControl(t.Context(), ledger.Control{ID: "early", State: ledger.ControlApplied})
 	require.NoError(t, err)
 	require.Equal(t, ledger.ControlRejected, stands.State, "settled once")
 	require.Equal(t, events.CodeUnknownRun, stands.Rejection.Code)
@@ -232,8 +236,46 @@ func TestControls(t *testing.T) {
 	require.Equal(t, ledger.ControlPending, held.State)
 	require.EqualValues(t, 12, held.Sequence)
 	require.Nil(t, held.Rejection)
-	_, err = f.SettleControl(t.Context(), "nobody", ledger.ControlApplied, nil)
+	_, err = f.SettleControl(t.Context(), ledger.Control{ID: "nobody", State: ledger.ControlApplied})
 	require.ErrorIs(t, err, ledger.ErrUnknown)
+}
+
+func TestSettledControlsAreListedUntilTheyAreAnswered(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	applied := ledger.Applied{WorkflowID: "full-sync-1", RunID: "exec"}
+	_, _, err := f.RecordControl(t.Context(), control("c", 1))
+	require.NoError(t, err)
+	unanswered := func(olderThan time.Duration) []ledger.Control {
+		found, err := f.UnansweredControls(t.Context(), olderThan)
+		require.NoError(t, err)
+		return found
+	}
+	require.Empty(t, unanswered(0), "it is pending")
+	stands, err := f.SettleControl(t.Context(), ledger.Control{ID: "c", State: ledger.ControlApplied, Applied: applied})
+	require.NoError(t, err)
+	require.Equal(t, applied, stands.Applied)
+	require.Equal(t, []ledger.Control{stands}, unanswered(0))
+	require.Empty(t, unanswered(time.Hour))
+	require.NoError(t, f.MarkControlAnswered(t.Context(), "c"))
+	require.Empty(t, unanswered(0))
+}
+
+func TestTheMessageThatBroughtARequestIsKept(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	first, second := request(events.Full, "a", "jobs"), request(events.Full, "a", "jobs")
+	first.Message, second.Message = "SYNC_COMMANDS-1-1", "SYNC_COMMANDS-2-2"
+	receipts := f.receive(first, second)
+	require.Equal(t, []string{first.Message, first.Message}, []string{receipts[0].Message, receipts[1].Message}, "the first of a batch")
+	require.Equal(t, []bool{false, true}, []bool{receipts[0].DuplicateFor(first), receipts[1].DuplicateFor(second)})
+
+	again := f.receive(second, first)
+	require.Equal(t, []bool{true, false}, []bool{again[0].DuplicateFor(second), again[1].DuplicateFor(first)})
+	first.Digest, second.Digest = "as another version computes it", "as another version computes it"
+	again = f.receive(first, second)
+	require.False(t, again[0].Conflict, "a message does not conflict with itself")
+	require.True(t, again[1].Conflict)
 }
 
 func TestAnIdentityIsOfARequestOrOfAControl(t *testing.T) {
