@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // cronField is one of the five fields of a cron expression, as Temporal reads them.
@@ -27,39 +28,74 @@ var cronFields = []cronField{
 	}},
 }
 
-// checkCron says what a cron expression of five fields lacks. Temporal would refuse it
+// cronSpec is a cron expression of five fields in the dialect of Temporal's schedules. In
+// each field the bit of a value is set where the value fits.
+type cronSpec struct{ minute, hour, day, month, weekday uint64 }
+
+const (
+	wantCron = "a cron expression of five fields, or off"
+	// maxCron is the length of the longest expression that fits into the comment, in which
+	// Temporal keeps it.
+	maxCron = 200
+)
+
+// parseCron reads a cron expression of five fields. Temporal would refuse a wrong one
 // too, but only once everything else is applied, and without the name of the variable.
-func checkCron(text string) error {
+func parseCron(text string) (cronSpec, error) {
 	fields := strings.Fields(text)
 	if len(fields) != len(cronFields) {
-		return errors.New("a cron expression of five fields, or off")
+		return cronSpec{}, errors.New(wantCron)
 	}
+	if len(text) > maxCron {
+		return cronSpec{}, fmt.Errorf(wantCron+": at most %d characters", maxCron)
+	}
+	var bits [5]uint64
 	for i, f := range cronFields {
 		for part := range strings.SplitSeq(fields[i], ",") {
-			if !f.takes(part) {
-				return fmt.Errorf("a cron expression of five fields, or off: %q is no %s from %d to %d", part, f.name, f.min, f.max)
+			fitting, ok := f.bits(part)
+			if !ok {
+				return cronSpec{}, fmt.Errorf(wantCron+": %q is no %s from %d to %d", part, f.name, f.min, f.max)
 			}
+			bits[i] |= fitting
 		}
 	}
-	return nil
+	s := cronSpec{minute: bits[0], hour: bits[1], day: bits[2], month: bits[3], weekday: bits[4]}
+	if s.weekday&(1<<7) != 0 { // Sunday is 0 and 7
+		s.weekday |= 1
+	}
+	if !s.everDue() {
+		return cronSpec{}, errors.New(wantCron + ", for a date that exists")
+	}
+	return s, nil
 }
 
-// takes says whether a part is *, a value or a range, with or without a step.
-func (f cronField) takes(part string) bool {
-	values, step, stepped := strings.Cut(part, "/")
-	if n, err := strconv.Atoi(step); stepped && (err != nil || n < 1) {
-		return false
+// bits returns the values of a part: *, a value or a range, with or without a step.
+func (f cronField) bits(part string) (bits uint64, ok bool) {
+	values, by, stepped := strings.Cut(part, "/")
+	step := 1
+	if stepped {
+		if step, ok = number(by, 1, 1<<15); !ok {
+			return 0, false
+		}
 	}
-	if values == "*" {
-		return true
+	from, to := f.min, f.max
+	if values != "*" {
+		first, last, ranged := strings.Cut(values, "-")
+		if from, ok = f.value(first); !ok {
+			return 0, false
+		}
+		if ranged {
+			if to, ok = f.value(last); !ok || to < from {
+				return 0, false
+			}
+		} else if !stepped { // 5/10 is every tenth from 5 to the last
+			to = from
+		}
 	}
-	first, last, ranged := strings.Cut(values, "-")
-	from, known := f.value(first)
-	if !ranged {
-		return known
+	for v := from; v <= to; v += step {
+		bits |= 1 << v
 	}
-	to, toKnown := f.value(last)
-	return known && toKnown && from <= to
+	return bits, true
 }
 
 func (f cronField) value(text string) (n int, known bool) {
@@ -68,6 +104,33 @@ func (f cronField) value(text string) (n int, known bool) {
 			return f.min + i, true
 		}
 	}
-	n, err := strconv.Atoi(text)
-	return n, err == nil && n >= f.min && n <= f.max
+	return number(text, f.min, f.max)
+}
+
+// number reads digits alone.
+func number(text string, least, most int) (n int, ok bool) {
+	u, err := strconv.ParseUint(text, 10, 16)
+	return int(u), err == nil && int(u) >= least && int(u) <= most
+}
+
+// due reports whether the expression fits a local time, given as if it were UTC. As in
+// Temporal, the day of the month and the day of the week must both fit.
+func (s cronSpec) due(local time.Time) bool {
+	return s.dueDay(local) && s.hour&(1<<local.Hour()) != 0 && s.minute&(1<<local.Minute()) != 0
+}
+
+func (s cronSpec) dueDay(local time.Time) bool {
+	return s.month&(1<<local.Month()) != 0 && s.day&(1<<local.Day()) != 0 && s.weekday&(1<<local.Weekday()) != 0
+}
+
+// everDue reports whether there is a date on which the expression is due. The calendar
+// repeats after 28 years.
+func (s cronSpec) everDue() bool {
+	first := time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC)
+	for day := first; day.Year() < first.Year()+28; day = day.AddDate(0, 0, 1) {
+		if s.dueDay(day) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,7 +2,7 @@ package app
 
 import (
 	"fmt"
-	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -77,7 +77,7 @@ func Load(environ []string, role Role) (*Config, error) {
 	env := map[string]string{}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		env[name] = value
+		env[name] = clean(value)
 	}
 	c := &Config{values: map[string]Value{}}
 	problems := unknown(env)
@@ -125,11 +125,12 @@ func (c *Config) load(v Variable, env map[string]string, needed bool) string {
 		if from == "environment" {
 			return fmt.Sprintf("%s and %s_FILE are both set: want one of them", v.Name, v.Name)
 		}
-		content, err := os.ReadFile(path)
+		path = absolute(path)
+		content, err := readValue(path)
 		if err != nil {
-			return fmt.Sprintf("%s_FILE: got %q, which cannot be read; want a file that holds %s", v.Name, path, v.Doc)
+			return fmt.Sprintf("%s_FILE: got %q, %s; want a file that holds %s", v.Name, path, err, v.Doc)
 		}
-		text, from = strings.TrimSpace(string(content)), "file "+path
+		text, from = content, "file "+path
 	}
 	if text == "" {
 		if needed {
@@ -152,8 +153,11 @@ func (c *Config) load(v Variable, env map[string]string, needed bool) string {
 	return ""
 }
 
-// read takes the value of a variable.
+// read takes the clean value of a variable.
 func (v Variable) read(c *Config, text string) error {
+	if err := checkText(text); err != nil {
+		return err
+	}
 	if v.tenant != nil {
 		return v.tenant(&c.tenant, text)
 	}
@@ -180,16 +184,17 @@ func withoutPasswords(list string) string {
 // unknown finds variables that look like ours and are not.
 func unknown(env map[string]string) Problems {
 	var known []string
+	var problems Problems
 	for _, v := range Variables {
 		known = append(known, v.Name)
 		if v.FromFile() {
 			known = append(known, v.Name+"_FILE")
+		} else if env[v.Name+"_FILE"] != "" && !guards(v.Name) {
+			problems = append(problems, fmt.Sprintf("%s_FILE: unknown variable; only secrets are read from files, want %s", v.Name, v.Name))
 		}
 	}
-	var problems Problems
-	for name := range env {
-		ours := slices.ContainsFunc(guarded, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
-		if !ours || slices.Contains(known, name) {
+	for name, value := range env {
+		if !guards(name) || slices.Contains(known, name) || isServiceLink(name, value) {
 			continue
 		}
 		problem := name + ": unknown variable"
@@ -202,6 +207,36 @@ func unknown(env map[string]string) Problems {
 	}
 	slices.Sort(problems)
 	return problems
+}
+
+func guards(name string) bool {
+	return slices.ContainsFunc(guarded, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// The variables that Kubernetes sets in each container for every service of the namespace,
+// unless the pod says enableServiceLinks: false. A service sync-gateway makes
+// SYNC_GATEWAY_PORT=tcp://10.0.0.7:8080 and others.
+var (
+	serviceHost    = regexp.MustCompile(`_SERVICE_HOST$|_PORT_[0-9]+_(TCP|UDP|SCTP)_ADDR$`)
+	servicePort    = regexp.MustCompile(`_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)_PORT$`)
+	serviceProto   = regexp.MustCompile(`_PORT_[0-9]+_(TCP|UDP|SCTP)_PROTO$`)
+	serviceAddress = regexp.MustCompile(`_PORT(_[0-9]+_(TCP|UDP|SCTP))?$`)
+)
+
+// isServiceLink reports whether a variable is one of those, by its name and its value.
+func isServiceLink(name, value string) bool {
+	switch {
+	case serviceHost.MatchString(name):
+		return isHost(value)
+	case servicePort.MatchString(name):
+		return isPort(value, 1)
+	case serviceProto.MatchString(name):
+		return slices.Contains([]string{"tcp", "udp", "sctp"}, strings.ToLower(value))
+	case serviceAddress.MatchString(name):
+		_, err := parseURL(value, "tcp", "udp", "sctp")
+		return err == nil
+	}
+	return false
 }
 
 // Value says how a variable took effect.

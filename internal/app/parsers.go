@@ -3,31 +3,58 @@ package app
 import (
 	"errors"
 	"fmt"
-	"net"
-	neturl "net/url"
-	"os"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
-	"github.com/lazi/lazisync/internal/notify"
 	"github.com/lazi/lazisync/internal/servicetitan"
+	"github.com/lazi/lazisync/internal/store"
 )
 
-// The parsers below say what is wanted; Load adds the variable and what it got.
+// The parsers below say what is wanted; Load adds the variable and what it got. The text
+// they read is clean.
 
 type setter = func(c *Config, text string) error
 
-func text[T any](field func(*T) *string) func(*T, string) error {
-	return func(in *T, text string) error { *field(in) = text; return nil }
+// maxWord is the length of the longest name that Temporal takes.
+const maxWord = 255
+
+// word takes a name without blanks; what says what it names.
+func word[T any](field func(*T) *string, what string) func(*T, string) error {
+	return func(in *T, text string) error {
+		if !isWord(text) || len(text) > maxWord {
+			return fmt.Errorf("%s, without blanks and of at most %d bytes", what, maxWord)
+		}
+		*field(in) = text
+		return nil
+	}
+}
+
+// isWord reports whether a text has neither blanks nor characters that do not show.
+func isWord(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 }
 
 func secret[T any](field func(*T) *Secret) func(*T, string) error {
-	return func(in *T, text string) error { *field(in) = Secret(text); return nil }
+	return func(in *T, text string) error {
+		if !isToken(text) {
+			return errors.New("one word of ASCII characters, without blanks and line breaks")
+		}
+		*field(in) = Secret(text)
+		return nil
+	}
+}
+
+// isToken reports whether a text can be sent in a header as one word.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func boolean(field func(*Config) *bool) setter {
@@ -39,40 +66,44 @@ func boolean(field func(*Config) *bool) setter {
 	}
 }
 
-func duration(field func(*Config) *time.Duration) setter {
+// duration takes a duration within limits and, where offTo is given, off.
+func duration(field func(*Config) *time.Duration, least, most time.Duration, offTo ...time.Duration) setter {
 	return func(c *Config, text string) error {
+		orOff := ""
+		if len(offTo) > 0 {
+			orOff = ", or off"
+			if text == off {
+				*field(c) = offTo[0]
+				return nil
+			}
+		}
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return errors.New("a duration with a unit, as 90s, 30m or 24h")
+			return errors.New("a duration with a unit, as 90s, 30m or 24h" + orOff)
 		}
-		if d <= 0 {
-			return errors.New("a duration above 0")
+		if d < least || d > most {
+			return fmt.Errorf("a duration from %s to %s%s", days(least), days(most), orOff)
 		}
 		*field(c) = d
 		return nil
 	}
 }
 
-func secondPass(c *Config, text string) error {
-	if text == off {
-		c.Sync.SecondPass = 0
-		return nil
-	}
-	if duration(func(c *Config) *time.Duration { return &c.Sync.SecondPass })(c, text) != nil {
-		return errors.New("a duration with a unit, as 90s or 5m, or off")
-	}
-	return nil
-}
-
 func percent(field func(*Config) *float64) setter {
 	return func(c *Config, text string) error {
-		n, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
-		if err != nil || n <= 0 || n > 100 {
+		n, ok := decimal(strings.TrimSpace(strings.TrimSuffix(text, "%")))
+		if !ok || n <= 0 || n > 100 {
 			return errors.New("a percentage above 0 and at most 100, as 10%")
 		}
 		*field(c) = n / 100
 		return nil
 	}
+}
+
+// decimal reads a number written in digits: neither NaN nor infinite nor hexadecimal.
+func decimal(text string) (n float64, ok bool) {
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) && !strings.ContainsAny(text, "xX_")
 }
 
 func oneOf(field func(*Config) *string, values ...string) setter {
@@ -85,23 +116,10 @@ func oneOf(field func(*Config) *string, values ...string) setter {
 	}
 }
 
-func url(field func(*Config) *string, schemes ...string) setter {
-	return func(c *Config, text string) error {
-		for part := range strings.SplitSeq(text, ",") { // NATS takes a list
-			u, err := neturl.Parse(part)
-			if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-				return fmt.Errorf("an address that begins %s://", strings.Join(schemes, ":// or "))
-			}
-		}
-		*field(c) = text
-		return nil
-	}
-}
-
 // inboxPrefix takes a NATS subject without wildcards.
 func inboxPrefix(c *Config, text string) error {
 	for token := range strings.SplitSeq(text, ".") {
-		if token == "" || strings.ContainsAny(token, "*> \t") {
+		if !isToken(token) || strings.ContainsAny(token, "*>") {
 			return errors.New("a NATS subject without wildcards, as _INBOX_worker")
 		}
 	}
@@ -109,37 +127,24 @@ func inboxPrefix(c *Config, text string) error {
 	return nil
 }
 
-func hostPort(field func(*Config) *string) setter {
-	return func(c *Config, text string) error {
-		_, port, err := net.SplitHostPort(text)
-		if err != nil {
-			return errors.New("host:port")
-		}
-		if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-			return errors.New("host:port with a port from 0 to 65535")
-		}
-		*field(c) = text
-		return nil
+// taskQueue takes a name that Temporal does not keep for itself.
+func taskQueue(c *Config, text string) error {
+	const most = maxWord - len("-control")
+	if !isWord(text) || len(text) > most || strings.HasPrefix(text, "/_sys/") {
+		return fmt.Errorf("the name of a task queue, without blanks and of at most %d bytes", most)
 	}
-}
-
-func file(field func(*Config) *string) setter {
-	return func(c *Config, text string) error {
-		if info, err := os.Stat(text); err != nil || info.IsDir() {
-			return errors.New("the path of a file that exists")
-		}
-		*field(c) = text
-		return nil
-	}
+	c.Temporal.TaskQueue = text
+	return nil
 }
 
 // schedule takes a cron expression of five fields, or off.
 func schedule(field func(*Tenant) *string) func(*Tenant, string) error {
 	return func(t *Tenant, text string) error {
 		if text != off {
-			if err := checkCron(text); err != nil {
+			if _, err := parseCron(text); err != nil {
 				return err
 			}
+			text = strings.Join(strings.Fields(text), " ")
 		}
 		*field(t) = text
 		return nil
@@ -147,9 +152,8 @@ func schedule(field func(*Tenant) *string) func(*Tenant, string) error {
 }
 
 func databaseURL(c *Config, text string) error {
-	u, err := neturl.Parse(text)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Host == "" {
-		return errors.New("postgres://user:password@host:5432/database")
+	if err := store.CheckURL(text); err != nil {
+		return err
 	}
 	c.DatabaseURL = Secret(text)
 	return nil
@@ -163,134 +167,58 @@ func environment(c *Config, text string) error {
 	return nil
 }
 
+// tenantID takes the number as the API writes it, since it is compared as text.
 func tenantID(t *Tenant, text string) error {
-	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 {
+	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 || strconv.FormatInt(n, 10) != text {
 		return errors.New("the tenant's number, digits only")
 	}
 	t.ID = text
 	return nil
 }
 
+// The budget of API calls a second: the least is one in 100 seconds, the most is
+// ServiceTitan's limit.
+const minRate, maxRate = 0.01, 60
+
 func requestsPerSecond(t *Tenant, text string) error {
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || n <= 0 || n > 60 {
-		return errors.New("a number above 0 and at most 60, ServiceTitan's limit")
+	n, ok := decimal(text)
+	if !ok || n < minRate || n > maxRate {
+		return fmt.Errorf("a number from %v to %d, ServiceTitan's limit", minRate, maxRate)
 	}
 	t.RequestsPerSecond = n
 	return nil
 }
 
-// minWebhookSecret is the shortest HMAC key ServiceTitan's portal takes.
-const minWebhookSecret = 32
-
 func entities(t *Tenant, text string) error {
-	if text == "*" {
-		t.Entities = entity.Names()
-		return nil
-	}
-	t.Entities = nil
-	for part := range strings.SplitSeq(text, ",") {
-		name := strings.TrimSpace(part)
-		if _, ok := entity.Find(name); !ok {
-			return fmt.Errorf("names of entities, separated by commas, or *: %q is none, lazisync entities lists them", name)
-		}
-		t.Entities = append(t.Entities, name)
-	}
-	return nil
-}
-
-func timezone(t *Tenant, text string) (err error) {
-	if t.Timezone, err = time.LoadLocation(text); err != nil {
-		return errors.New("a time zone such as America/Los_Angeles")
-	}
-	return nil
-}
-
-func slackURL(c *Config, text string) error {
-	if !isSlackURL(text) {
-		return errors.New("the https address of a Slack incoming webhook")
-	}
-	c.Slack.WebhookURL = Secret(text)
-	return nil
-}
-
-func slackURLs(c *Config, text string) error {
-	pairs, err := namedSecrets(text)
+	names, err := parseEntities(text)
 	if err != nil {
-		return errors.New("#channel=https://…, separated by commas")
+		return err
 	}
-	for _, u := range pairs {
-		if !isSlackURL(string(u)) {
-			return errors.New("#channel=https://…, separated by commas")
-		}
-	}
-	c.Slack.WebhookURLs = pairs
+	t.Entities = names
 	return nil
 }
 
-func foldWindow(c *Config, text string) error {
-	if text == off {
-		return nil
-	}
-	if duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow })(c, text) != nil {
-		return errors.New("a duration with a unit, as 30m or 1h, or off")
-	}
-	return nil
-}
-
-// runURL takes an address with the places of a run's identity in it.
-func runURL(c *Config, text string) error {
-	example := strings.NewReplacer("{workflowId}", "w", "{runId}", "r", "{runNumber}", "1").Replace(text)
-	if !isWebURL(example) || strings.ContainsAny(example, "{}<>| ") || example == text {
-		return errors.New("an https address with {workflowId}, {runId} or {runNumber} in it")
-	}
-	c.Slack.RunURL = text
-	return nil
-}
-
-// minToken is the length of a token with 128 bits of hexadecimal digits.
-const minToken = 32
-
-func apiTokens(c *Config, text string) error {
-	tokens, err := namedSecrets(text)
-	for _, t := range tokens {
-		if len(t) < minToken {
-			err = errors.New("too short")
-		}
-	}
+// parseEntities reads a list of entities, or * for all.
+func parseEntities(text string) ([]string, error) {
+	names, err := events.ParseEntities(text, entity.Names())
 	if err != nil {
-		return fmt.Errorf("name=token pairs separated by commas, each token of at least %d characters", minToken)
+		return nil, fmt.Errorf("names of entities, separated by commas, or *: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	c.HTTP.Tokens = tokens
+	if names[0] == events.AllEntities {
+		return entity.Names(), nil
+	}
+	return names, nil
+}
+
+func logLevel(c *Config, text string) error {
+	const want = "trace, debug, info, warn or error"
+	if !slices.Contains([]string{"trace", "debug", "info", "warn", "error"}, strings.ToLower(text)) {
+		return errors.New(want)
+	}
+	level, err := zerolog.ParseLevel(strings.ToLower(text))
+	if err != nil {
+		return errors.New(want)
+	}
+	c.Log.Level = level
 	return nil
-}
-
-func logLevel(c *Config, text string) (err error) {
-	if c.Log.Level, err = zerolog.ParseLevel(text); err != nil || text == "" {
-		return errors.New("trace, debug, info, warn or error")
-	}
-	return nil
-}
-
-// namedSecrets reads name=value pairs separated by commas.
-func namedSecrets(text string) (map[string]Secret, error) {
-	out := map[string]Secret{}
-	for pair := range strings.SplitSeq(text, ",") {
-		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		if !ok || name == "" || value == "" || out[name] != "" {
-			return nil, errors.New("not name=value")
-		}
-		out[name] = Secret(value)
-	}
-	return out, nil
-}
-
-func isSlackURL(text string) bool {
-	_, err := notify.NewSlack(notify.SlackOptions{URL: text})
-	return err == nil
-}
-
-func isWebURL(text string) bool {
-	u, err := neturl.Parse(text)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }

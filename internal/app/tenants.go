@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -31,17 +32,17 @@ func (c *Config) TenantIDs() []string {
 // loadTenants reads the tenants file. What a tenant leaves out is as the variables
 // say. Everything wrong with the file is returned at once.
 func (c *Config) loadTenants(env map[string]string, role Role) Problems {
-	path := env[tenantsFile]
+	path := absolute(env[tenantsFile])
 	r := &tenantsReader{path: path, env: c, role: role}
 	for _, name := range PerTenant {
 		if env[name] != "" || env[name+"_FILE"] != "" {
 			r.problems = append(r.problems, fmt.Sprintf("%s and %s are both set: want one of them", tenantsFile, name))
 		}
 	}
-	content, err := os.ReadFile(path)
+	content, err := readText(path)
 	if err != nil {
 		if c.ServiceTitan.TenantsFile != "" { // else it is told already
-			r.problem("", "cannot be read, want a JSON file with tenants")
+			r.problem("", "%s; want a JSON file with tenants", err)
 		}
 		return r.problems
 	}
@@ -186,6 +187,7 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 		r.fallBack(t, v, at)
 		return
 	}
+	text = clean(text)
 	shown := text
 	if v.Secret {
 		shown = Secret(text).String()
@@ -193,7 +195,12 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 	t.values[v.Field] = Value{shown, from}
 	if text == "" {
 		r.problem(at, "got an empty text, want %s", v.Doc)
-	} else if err := v.tenant(t, text); err != nil {
+		return
+	}
+	if err = checkText(text); err == nil {
+		err = v.tenant(t, text)
+	}
+	if err != nil {
 		r.problem(at, "got %q, want %s", shown, err)
 	}
 }
@@ -219,12 +226,15 @@ func (r *tenantsReader) secretFile(named json.RawMessage) (path, secret string, 
 	if json.Unmarshal(named, &path) != nil {
 		return "", "", fmt.Errorf("%s", kindOf(named))
 	}
+	if path = clean(path); path == "" {
+		return "", "", errors.New("an empty text")
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(r.path), path)
 	}
-	content, err := os.ReadFile(path)
+	secret, err = readValue(path)
 	if err != nil {
-		return path, "", fmt.Errorf("%q, which cannot be read", path)
+		return path, "", fmt.Errorf("%q, %w", path, err)
 	}
-	return path, strings.TrimSpace(string(content)), nil
+	return path, secret, nil
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 )
 
 // TLSConfig says how to encrypt a connection, and how to prove who we are.
@@ -22,10 +21,16 @@ func (c TLSConfig) wanted() bool {
 
 // problem says what does not fit together; prefix begins the names of the variables.
 func (c TLSConfig) problem(prefix string) string {
-	if (c.Cert == "") == (c.Key == "") {
+	if (c.Cert == "") != (c.Key == "") {
+		return fmt.Sprintf("%sCERT and %sKEY: got one of them, want both or none", prefix, prefix)
+	}
+	if c.Cert == "" {
 		return ""
 	}
-	return fmt.Sprintf("%sCERT and %sKEY: got one of them, want both or none", prefix, prefix)
+	if _, err := c.pair(); err != nil {
+		return fmt.Sprintf("%sCERT and %sKEY: got a certificate and a key that do not belong together, want the key of the certificate", prefix, prefix)
+	}
+	return ""
 }
 
 // client makes the configuration of a connection. The client's certificate is read again
@@ -33,9 +38,9 @@ func (c TLSConfig) problem(prefix string) string {
 func (c TLSConfig) client(prefix string) (*tls.Config, error) {
 	t := &tls.Config{ServerName: c.ServerName, MinVersion: tls.VersionTLS12}
 	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
+		pem, err := readText(c.CA)
 		if err != nil {
-			return nil, fmt.Errorf("%sCA: %w", prefix, err)
+			return nil, fmt.Errorf("%sCA: got %q, %w", prefix, c.CA, err)
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
@@ -46,12 +51,26 @@ func (c TLSConfig) client(prefix string) (*tls.Config, error) {
 		return t, nil
 	}
 	t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		pair, err := c.pair()
 		if err != nil {
 			return nil, fmt.Errorf("%sCERT and %sKEY: %w", prefix, prefix, err)
 		}
-		return &pair, nil
+		return pair, nil
 	}
 	_, err := t.GetClientCertificate(nil)
 	return t, err
+}
+
+// pair reads the client's certificate and its key.
+func (c TLSConfig) pair() (*tls.Certificate, error) {
+	cert, err := readText(c.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("got %q, %w", c.Cert, err)
+	}
+	key, err := readText(c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("got %q, %w", c.Key, err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	return &pair, err
 }

@@ -28,38 +28,41 @@ type Variable struct {
 // FromFile says whether NAME_FILE may name a file with the value.
 func (v Variable) FromFile() bool { return v.Secret || v.File }
 
+// maxRun bounds how long a run may take or be paused; the ledger keeps runs for 90 days.
+const maxRun = 30 * 24 * time.Hour
+
 // Variables lists everything that can be configured.
 var Variables = []Variable{
-	{Name: "NATS_URL", Default: "nats://127.0.0.1:4222", File: true, Doc: "NATS server with JetStream; several, separated by commas, of one cluster", set: url(func(c *Config) *string { return &c.NATS.URL }, "nats", "tls", "ws", "wss")},
-	{Name: "NATS_CREDS", Doc: "path of the NATS credentials file", set: file(func(c *Config) *string { return &c.NATS.Creds })},
-	{Name: "NATS_TLS_CA", Doc: "path of the CA certificate of the NATS server; this or another NATS_TLS_ variable, or tls:// in NATS_URL, asks for TLS", set: file(func(c *Config) *string { return &c.NATS.TLS.CA })},
-	{Name: "NATS_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.NATS.TLS.Cert })},
-	{Name: "NATS_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.NATS.TLS.Key })},
+	{Name: "NATS_URL", Default: "nats://127.0.0.1:4222", File: true, Doc: "NATS server with JetStream; several, separated by commas, of one cluster", set: natsURL},
+	{Name: "NATS_CREDS", Doc: "path of the NATS credentials file", set: file(func(c *Config) *string { return &c.NATS.Creds }, credentials)},
+	{Name: "NATS_TLS_CA", Doc: "path of the CA certificate of the NATS server; this or another NATS_TLS_ variable, or tls:// in NATS_URL, asks for TLS", set: file(func(c *Config) *string { return &c.NATS.TLS.CA }, authorities)},
+	{Name: "NATS_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.NATS.TLS.Cert }, certificate)},
+	{Name: "NATS_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.NATS.TLS.Key }, privateKey)},
 	{Name: "NATS_INBOX_PREFIX", Default: "_INBOX", Doc: "subject below which this process is answered; one of its own keeps other users from reading the answers", set: inboxPrefix},
 
-	{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", Doc: "host:port of Temporal's frontend", set: hostPort(func(c *Config) *string { return &c.Temporal.Address })},
-	{Name: "TEMPORAL_NAMESPACE", Default: "default", Doc: "Temporal namespace", set: text(func(c *Config) *string { return &c.Temporal.Namespace })},
-	{Name: "TEMPORAL_TASK_QUEUE", Default: workflows.DefaultTaskQueue, Doc: "task queue of workflows and page slices; <name>-control carries the short activities", set: text(func(c *Config) *string { return &c.Temporal.TaskQueue })},
+	{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", Doc: "host:port of Temporal's frontend", set: dialAddress(func(c *Config) *string { return &c.Temporal.Address })},
+	{Name: "TEMPORAL_NAMESPACE", Default: "default", Doc: "Temporal namespace", set: word(func(c *Config) *string { return &c.Temporal.Namespace }, "the name of a namespace")},
+	{Name: "TEMPORAL_TASK_QUEUE", Default: workflows.DefaultTaskQueue, Doc: "task queue of workflows and page slices; <name>-control carries the short activities", set: taskQueue},
 	{Name: "TEMPORAL_API_KEY", Secret: true, Doc: "API key for Temporal Cloud", set: secret(func(c *Config) *Secret { return &c.Temporal.APIKey })},
 	{Name: "TEMPORAL_TLS", Doc: "true to use TLS; any other TEMPORAL_TLS_ variable implies it", set: boolean(func(c *Config) *bool { return &c.Temporal.TLS.On })},
-	{Name: "TEMPORAL_TLS_CA", Doc: "path of the CA certificate of Temporal's server", set: file(func(c *Config) *string { return &c.Temporal.TLS.CA })},
-	{Name: "TEMPORAL_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.Temporal.TLS.Cert })},
-	{Name: "TEMPORAL_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.Temporal.TLS.Key })},
-	{Name: "TEMPORAL_TLS_SERVER_NAME", Doc: "name to expect in the server's certificate", set: text(func(c *Config) *string { return &c.Temporal.TLS.ServerName })},
+	{Name: "TEMPORAL_TLS_CA", Doc: "path of the CA certificate of Temporal's server", set: file(func(c *Config) *string { return &c.Temporal.TLS.CA }, authorities)},
+	{Name: "TEMPORAL_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.Temporal.TLS.Cert }, certificate)},
+	{Name: "TEMPORAL_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.Temporal.TLS.Key }, privateKey)},
+	{Name: "TEMPORAL_TLS_SERVER_NAME", Doc: "name to expect in the server's certificate", set: hostName(func(c *Config) *string { return &c.Temporal.TLS.ServerName })},
 
 	{Name: "DATABASE_URL", Secret: true, Doc: "PostgreSQL 15 or newer: postgres://user:password@host:5432/database", set: databaseURL},
 
 	{Name: "SERVICETITAN_ENVIRONMENT", Default: string(servicetitan.Production), Doc: "production or integration", set: environment},
-	{Name: "SERVICETITAN_API_URL", Doc: "overrides the environment's API address", set: url(func(c *Config) *string { return &c.ServiceTitan.APIURL }, "https", "http")},
-	{Name: "SERVICETITAN_AUTH_URL", Doc: "overrides the environment's token server", set: url(func(c *Config) *string { return &c.ServiceTitan.AuthURL }, "https", "http")},
-	{Name: tenantsFile, Doc: "path of a JSON file with several tenants, see below; in place of SERVICETITAN_TENANT_ID, _CLIENT_ID and _CLIENT_SECRET", set: file(func(c *Config) *string { return &c.ServiceTitan.TenantsFile })},
+	{Name: "SERVICETITAN_API_URL", Doc: "overrides the environment's API address", set: webURL(func(c *Config) *string { return &c.ServiceTitan.APIURL })},
+	{Name: "SERVICETITAN_AUTH_URL", Doc: "overrides the environment's token server", set: webURL(func(c *Config) *string { return &c.ServiceTitan.AuthURL })},
+	{Name: tenantsFile, Doc: "path of a JSON file with several tenants, see below; in place of SERVICETITAN_TENANT_ID, _CLIENT_ID and _CLIENT_SECRET", set: file(func(c *Config) *string { return &c.ServiceTitan.TenantsFile }, anyContent)},
 	{Name: "SERVICETITAN_TENANT_ID", Field: "id", Doc: "the tenant's number", tenant: tenantID},
-	{Name: "SERVICETITAN_CLIENT_ID", Field: "clientId", Doc: "client id of the app in this tenant", tenant: text(func(t *Tenant) *string { return &t.ClientID })},
+	{Name: "SERVICETITAN_CLIENT_ID", Field: "clientId", Doc: "client id of the app in this tenant", tenant: word(func(t *Tenant) *string { return &t.ClientID }, "the client id of the app")},
 	{Name: "SERVICETITAN_CLIENT_SECRET", Field: "clientSecret", Secret: true, Doc: "client secret", tenant: secret(func(t *Tenant) *Secret { return &t.ClientSecret })},
 	{Name: "SERVICETITAN_APP_KEY", Field: "appKey", Secret: true, Doc: "key of the app, sent as ST-App-Key", tenant: secret(func(t *Tenant) *Secret { return &t.AppKey })},
 	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Field: "requestsPerSecond", Default: "50", Doc: "budget of API calls per tenant, of all processes together; ServiceTitan allows 60", tenant: requestsPerSecond},
 	{Name: "SERVICETITAN_WEBHOOK_SECRET", Field: "webhookSecret", Secret: true, Doc: "HMAC key of the webhooks; several, separated by commas, where subscriptions have keys of their own or one is being replaced", tenant: webhookSecrets},
-	{Name: "SERVICETITAN_WEBHOOK_HEADER", Default: "x-servicetitan-signature", Doc: "header that carries the webhook's signature", set: text(func(c *Config) *string { return &c.ServiceTitan.WebhookHeader })},
+	{Name: "SERVICETITAN_WEBHOOK_HEADER", Default: "x-servicetitan-signature", Doc: "header that carries the webhook's signature", set: webhookHeader},
 	{Name: "SERVICETITAN_WEBHOOK_ENCODING", Default: "any", Doc: "how the signature is written: hex, base64 or any of them, each with or without sha256= in front", set: webhookEncoding},
 	{Name: "SERVICETITAN_WEBHOOK_ENTITIES", Doc: "what to read after events beside the usual ones: location=locations;job.completed=jobs,invoices. An event that is nowhere named leads to a sync of SYNC_ENTITIES", set: webhookEntities},
 
@@ -67,20 +70,20 @@ var Variables = []Variable{
 	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", tenant: schedule(func(t *Tenant) *string { return &t.ScheduleIncremental })},
 	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", tenant: schedule(func(t *Tenant) *string { return &t.ScheduleFull })},
 	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", tenant: timezone},
-	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline })},
-	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit })},
+	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline }, time.Second, maxRun)},
+	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, maxRun)},
 
-	{Name: "SYNC_WEBHOOK_SECOND_PASS", Default: "5m", Doc: "how long after a webhook its entities are read once more, since the API may lag behind; off for never", set: secondPass},
+	{Name: "SYNC_WEBHOOK_SECOND_PASS", Default: "5m", Doc: "how long after a webhook its entities are read once more, since the API may lag behind; off for never", set: duration(func(c *Config) *time.Duration { return &c.Sync.SecondPass }, time.Second, 24*time.Hour, 0)},
 	{Name: "SYNC_DELETE_GUARD", Default: "10%", Doc: "share of a table's rows that a full sync may mark deleted without allowDeletes; 50 rows are always allowed", set: percent(func(c *Config) *float64 { return &c.Sync.DeleteGuard })},
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "a webhook per channel: #ops=https://…,#finance=https://…", set: slackURLs},
-	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say, and of rejected commands", tenant: text(func(t *Tenant) *string { return &t.Channel })},
-	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "how long identical failures are folded into one message, off for never", set: foldWindow},
+	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say, and of rejected commands", tenant: channel},
+	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "how long identical failures are folded into one message, off for never", set: duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow }, time.Second, 24*time.Hour, 0)},
 	{Name: "SLACK_RUN_URL", Doc: "where people can look at a run, for the link in a message: https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history; {runNumber} is known too", set: runURL},
 
-	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.Addr })},
-	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: hostPort(func(c *Config) *string { return &c.HTTP.AdminAddr })},
+	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.Addr })},
+	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.AdminAddr })},
 	{Name: "API_TOKENS", Secret: true, Doc: "bearer tokens of the gateway: name=token,name=token; without any it listens on loopback alone", set: apiTokens},
 
 	{Name: "LOG_LEVEL", Default: zerolog.InfoLevel.String(), Doc: "trace, debug, info, warn or error", set: logLevel},

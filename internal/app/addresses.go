@@ -1,0 +1,144 @@
+package app
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	neturl "net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// natsURL takes the address of a NATS server or, separated by commas, those of a cluster.
+func natsURL(c *Config, text string) error {
+	const want = "addresses that begin nats:// or tls://, or all of them ws:// or wss://, as nats://host:4222"
+	var urls []string
+	web := 0
+	for part := range strings.SplitSeq(text, ",") {
+		u, err := parseURL(part, "nats", "tls", "ws", "wss")
+		if err != nil || strings.Trim(u.Path, "/") != "" {
+			return errors.New(want)
+		}
+		if strings.HasPrefix(u.Scheme, "ws") {
+			web++
+		}
+		urls = append(urls, strings.TrimSpace(part))
+	}
+	if web != 0 && web != len(urls) { // the client refuses both at once
+		return errors.New(want)
+	}
+	c.NATS.URL = strings.Join(urls, ",")
+	return nil
+}
+
+// webURL takes one http or https address, without user and password.
+func webURL(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		u, err := parseURL(text, "https", "http")
+		if err != nil || u.User != nil {
+			return errors.New("an address that begins https:// or http://, as https://host/path, without user and password")
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+// parseURL reads the address of a server: a scheme out of those given, a host, and a port
+// that there can be, without query and fragment.
+func parseURL(text string, schemes ...string) (*neturl.URL, error) {
+	u, err := neturl.Parse(strings.TrimSpace(text))
+	switch {
+	case err != nil:
+		return nil, err
+	case !slices.Contains(schemes, u.Scheme), !isHost(u.Hostname()), u.RawQuery != "", u.ForceQuery, u.Fragment != "":
+		return nil, errors.New("not the address of a server")
+	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && !isPort(u.Port(), 1):
+		return nil, errors.New("not a port")
+	}
+	return u, nil
+}
+
+// dialAddress takes host:port of a server to connect to.
+func dialAddress(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		host, port, err := net.SplitHostPort(text)
+		if err != nil || !isHost(host) {
+			return errors.New("host:port")
+		}
+		if !isPort(port, 1) {
+			return errors.New("host:port with a port from 1 to 65535")
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+// listenAddress takes host:port to listen on. Without a host it means every address of
+// the machine, and port 0 any free one.
+func listenAddress(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		host, port, err := net.SplitHostPort(text)
+		if err != nil || host != "" && !isHost(host) {
+			return errors.New("host:port")
+		}
+		if !isPort(port, 0) {
+			return errors.New("host:port with a port from 0 to 65535")
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+func hostName(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		if !isHost(text) {
+			return errors.New("the name of a host, without scheme and port")
+		}
+		*field(c) = text
+		return nil
+	}
+}
+
+// isHost reports whether a text can be the name or the address of a host.
+func isHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	if text == "" || len(text) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(text, "."), ".") {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, func(r rune) bool { return !isNameRune(r) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// isNameRune reports whether a label of a host's name may hold a character; names in
+// container networks have underscores, too.
+func isNameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+}
+
+func isPort(text string, least int) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && int(n) >= least
+}
+
+// isWebURL reports whether a text is an address that a browser can open.
+func isWebURL(text string) bool {
+	u, err := neturl.Parse(text)
+	return err == nil && isHost(u.Hostname()) && (u.Port() == "" || isPort(u.Port(), 1)) && (u.Scheme == "https" || u.Scheme == "http")
+}
+
+// runURL takes an address with the places of a run's identity in it.
+func runURL(c *Config, text string) error {
+	example := strings.NewReplacer("{workflowId}", "w", "{runId}", "r", "{runNumber}", "1").Replace(text)
+	if !isWebURL(example) || strings.ContainsAny(example, "{}<>|") || !isWord(example) || example == text {
+		return errors.New("an https address with {workflowId}, {runId} or {runNumber} in it")
+	}
+	c.Slack.RunURL = text
+	return nil
+}

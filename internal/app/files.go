@@ -1,0 +1,106 @@
+package app
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// file takes the path of a file that can be read and whose content check accepts. What
+// check returns says what is wanted.
+func file(field func(*Config) *string, check func(content []byte) error) setter {
+	return func(c *Config, text string) error {
+		path := absolute(text)
+		content, err := readText(path)
+		if err != nil {
+			return fmt.Errorf("the path of a file that exists and can be read, not of one %w", err)
+		}
+		if err := check(content); err != nil {
+			return err
+		}
+		*field(c) = path
+		return nil
+	}
+}
+
+func anyContent([]byte) error { return nil }
+
+// credentials accepts what `nsc generate creds` writes.
+func credentials(content []byte) error {
+	if err := stream.CheckCreds(content); err != nil {
+		return fmt.Errorf("the path of a file with the JWT and the seed of a NATS user: %w", err)
+	}
+	return nil
+}
+
+// authorities accepts certificates in PEM form, at least one of them valid now.
+func authorities(content []byte) error {
+	list, err := certificates(content)
+	if err != nil {
+		return fmt.Errorf("the path of a file with certificates in PEM form: %w", err)
+	}
+	for _, c := range list {
+		if err = valid(c, time.Now()); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("the path of a file with valid certificates: %w", err)
+}
+
+// certificate accepts a certificate in PEM form that is valid now, first in the file.
+func certificate(content []byte) error {
+	list, err := certificates(content)
+	if err == nil {
+		err = valid(list[0], time.Now())
+	}
+	if err != nil {
+		return fmt.Errorf("the path of a file with a valid certificate in PEM form: %w", err)
+	}
+	return nil
+}
+
+// privateKey accepts a key in PEM form.
+func privateKey(content []byte) error {
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		switch block.Type {
+		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
+			return nil
+		case "ENCRYPTED PRIVATE KEY":
+			return errors.New("the path of a file with a private key that is not encrypted")
+		}
+	}
+	return errors.New("the path of a file with a private key in PEM form")
+}
+
+// certificates reads the certificates that a file in PEM form holds.
+func certificates(content []byte) (list []*x509.Certificate, err error) {
+	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("number %d cannot be read", len(list)+1)
+		}
+		list = append(list, c)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("it holds no certificate")
+	}
+	return list, nil
+}
+
+// valid returns an error that says when a certificate expired, or from when on it is valid.
+func valid(c *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(c.NotAfter):
+		return fmt.Errorf("the certificate of %s expired at %s", c.Subject, c.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(c.NotBefore):
+		return fmt.Errorf("the certificate of %s is valid only from %s on", c.Subject, c.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}

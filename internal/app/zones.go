@@ -1,0 +1,106 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+	_ "time/tzdata" // time zones also where the machine has none
+)
+
+// zoneName is how the names of the IANA time zone database are written. Other names that
+// Go loads depend on the machine: Local, localtime, posix/…, and names in other case.
+var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
+
+func timezone(t *Tenant, text string) error {
+	const want = "a time zone such as America/Los_Angeles or UTC"
+	if text == time.Local.String() {
+		return errors.New(want + "; Local is a different one on each machine")
+	}
+	zone, err := time.LoadLocation(text)
+	if err != nil || !zoneName.MatchString(text) || text == "Factory" {
+		return errors.New(want)
+	}
+	t.Timezone = zone
+	return nil
+}
+
+// clockChange is a change of the clocks that a schedule meets.
+type clockChange struct {
+	local   time.Time // when the schedule is due, as if it were UTC
+	skipped bool      // that time does not exist, else it occurs twice
+}
+
+// clockChanges returns the first time between from and until that a schedule misses,
+// since clocks go forward over it, and the first at which it runs twice, since they go
+// back. A schedule that runs shortly before or after anyway meets neither.
+func clockChanges(s cronSpec, zone *time.Location, from, until time.Time) (found []clockChange) {
+	seen := map[bool]bool{}
+	for at := from; ; {
+		_, change := at.In(zone).ZoneBounds()
+		if change.IsZero() || change.After(until) {
+			return found
+		}
+		at = change
+		_, before := change.Add(-time.Second).In(zone).Zone()
+		_, after := change.In(zone).Zone()
+		lo, hi := local(change, min(before, after)), local(change, max(before, after))
+		near := max(hi.Sub(lo), time.Hour)
+		skipped := after > before
+		due, ok := firstDue(s, lo, hi)
+		_, earlier := firstDue(s, lo.Add(-near), lo)
+		_, later := firstDue(s, hi, hi.Add(near))
+		if ok && !earlier && !later && !seen[skipped] {
+			seen[skipped] = true
+			found = append(found, clockChange{local: due, skipped: skipped})
+		}
+	}
+}
+
+// local returns what clocks show at an offset from UTC, as if it were UTC.
+func local(at time.Time, offset int) time.Time {
+	return at.UTC().Add(time.Duration(offset) * time.Second)
+}
+
+// firstDue finds the first minute from lo on and before hi at which a schedule is due.
+func firstDue(s cronSpec, lo, hi time.Time) (time.Time, bool) {
+	for at := lo.Truncate(time.Minute); at.Before(hi); at = at.Add(time.Minute) {
+		if s.due(at) {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// scheduleOutlook is how far ahead schedules are compared with changes of the clocks: two
+// years hold each change of a year, also those after a change of the rules.
+const scheduleOutlook = 2 * 366 * 24 * time.Hour
+
+// scheduleWarning says what a change of the clocks does to a schedule.
+type scheduleWarning struct {
+	id   string // of the schedule
+	text string
+}
+
+// scheduleWarnings returns what the coming changes of the clocks do to the schedules.
+func (c *Config) scheduleWarnings(now time.Time) (all []scheduleWarning) {
+	for _, s := range schedulesOf(c) {
+		spec, err := parseCron(s.cron)
+		if err != nil { // off
+			continue
+		}
+		for _, change := range clockChanges(spec, s.tenant.Timezone, now, now.Add(scheduleOutlook)) {
+			all = append(all, scheduleWarning{id: s.id(), text: change.text(s.cron, s.tenant.Timezone)})
+		}
+	}
+	return all
+}
+
+// text says what happens, for people.
+func (c clockChange) text(cron string, zone *time.Location) string {
+	day, clock := c.local.Format(time.DateOnly), c.local.Format("15:04")
+	if c.skipped {
+		return fmt.Sprintf("%s does not run on %s: clocks in %s go forward then, and %s does not exist", cron, day, zone, clock)
+	}
+	return fmt.Sprintf("%s runs twice on %s: clocks in %s go back then, and %s occurs twice", cron, day, zone, clock)
+}
