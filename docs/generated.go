@@ -26,9 +26,18 @@ lazisync is configured by its environment alone. ` + "`lazisync config`" + ` pri
 each variable and where it came from; secrets show as ` + "`***`" + `.
 
 - Every problem is reported at once, and the exit code is 2.
-- A secret may lie in a file: ` + "`DATABASE_URL_FILE`" + ` names the file that holds ` + "`DATABASE_URL`" + `.
-- An unknown variable that begins with ` + "`SYNC_`, `SERVICETITAN_` or `SLACK_`" + ` is taken for a misspelt one and refused.
-- An empty variable counts as not set.
+- A secret may lie in a file: ` + "`DATABASE_URL_FILE`" + ` names the file that holds ` + "`DATABASE_URL`" + `. A file that cannot be read, or is
+  empty, is an error.
+- An unknown variable that begins with ` + "`SYNC_`, `SERVICETITAN_` or `SLACK_`" + ` is taken for a misspelt one and refused. The variables
+  that Kubernetes sets for services, as ` + "`SYNC_GATEWAY_PORT=tcp://10.0.0.7:8080`" + `, are ignored.
+- Blanks, line breaks, a byte order mark and one pair of quotes around a value are taken away, in variables, in files that hold
+  a value, and in the tenants file. A variable that is empty then counts as not set.
+- A duration is a number with a unit: ` + "`90s`, `30m`, `24h`" + `. Runs and pauses take from ` + "`1s` to `720h`" + `.
+- Special characters of a password in a URL are percent-encoded: ` + "`#` as `%23`, `/` as `%2F`, `@` as `%40`" + `. The parameters of
+  ` + "`DATABASE_URL`" + ` that lazisync sets itself (time zone, encoding, size of the pool) are refused.
+- ` + "`SYNC_TIMEZONE`" + ` is a name of the IANA time zone database. ` + "`Local`" + ` is refused: it is another zone on each machine.
+- A schedule that a change of the clocks skips or runs twice is shown by ` + "`lazisync config`, `lazisync migrate` and `lazisync doctor`" + `
+  two years ahead, and logged when the bridge starts. In America/Denver, ` + "`30 2 * * 0`" + ` does not run on 14 March 2027.
 
 | variable | default | what it is | needed by |
 |---|---|---|---|

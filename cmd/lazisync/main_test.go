@@ -44,7 +44,7 @@ func TestARoleThatCannotStartAsConfiguredExitsWithTwo(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 	for variable, want := range map[string]string{
-		"NATS_TLS_CA=" + noCertificate:        "NATS_TLS_CA: " + noCertificate + " holds no certificate in PEM form",
+		"NATS_TLS_CA=" + noCertificate:        `NATS_TLS_CA: got "` + noCertificate + `", want the path of a file with certificates in PEM form: it holds no certificate`,
 		"ADMIN_ADDR=" + taken.Addr().String(): "ADMIN_ADDR: listen tcp " + taken.Addr().String(),
 	} {
 		code, _, stderr := lazisync(t, []string{"NATS_URL=nats://127.0.0.1:1", variable}, "notifier")

@@ -214,3 +214,26 @@ func (w *world) changesNobodyHears(t *testing.T) {
 	cancel()
 	<-ended
 }
+
+// migrate and doctor name a schedule that a change of the clocks skips, and doctor one in
+// another time zone than configured.
+func TestAScheduleThatTheClocksSkipIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.set = []string{"SYNC_SCHEDULE_FULL=30 2 * * 0", "SYNC_TIMEZONE=America/Denver"}
+	const want = `30 2 \* \* 0 does not run on 20\d\d-03-\d\d: clocks in America/Denver go forward then, and 02:30 does not exist`
+	migrated := w.run(t, "migrate")
+	require.Zero(t, migrated.code, migrated.errors)
+	id := "lazisync-full-" + w.tenant
+	require.Regexp(t, `schedules +warning: `+id+`: `+want, migrated.out)
+	w.start(t, "serve")
+	found := w.examine(t, 0)
+	require.Equal(t, "ok", found["schedule "+id].Verdict, "%+v", found)
+	require.Equal(t, "warn", found["clocks of schedule "+id].Verdict, "%+v", found)
+	require.Regexp(t, want, found["clocks of schedule "+id].Detail)
+
+	w.set[1] = "SYNC_TIMEZONE=Europe/London"
+	found = w.examine(t, 1)
+	require.Equal(t, "FAIL", found["schedule "+id].Verdict, "%+v", found)
+	require.Contains(t, found["schedule "+id].Detail, `is in time zone "America/Denver", want "Europe/London"`)
+}

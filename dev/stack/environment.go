@@ -59,7 +59,7 @@ func (e environment) entries() []string {
 func (e environment) configured(b backing) string {
 	for _, name := range b.addresses {
 		for _, variable := range []string{name, name + fileSuffix} {
-			if e[variable] != "" {
+			if strings.TrimSpace(e[variable]) != "" {
 				return variable
 			}
 		}

@@ -79,11 +79,13 @@ func readText(path string) ([]byte, error) {
 	return bytes.TrimPrefix(content, []byte("\ufeff")), nil
 }
 
+var errMissing = errors.New("which does not exist")
+
 // unreadable says why a file cannot be read.
 func unreadable(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("which does not exist")
+		return errMissing
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("which this user may not read")
 	}

@@ -64,7 +64,7 @@ func apiTokens(c *Config, text string) error {
 		names[t] = name
 	}
 	if err != nil {
-		return fmt.Errorf("name=token pairs separated by commas, each token another one of at least %d ASCII characters without blanks", minToken)
+		return fmt.Errorf("name=token pairs separated by commas, each with a name and a token of its own, of at least %d ASCII characters without blanks", minToken)
 	}
 	c.HTTP.Tokens = tokens
 	return nil

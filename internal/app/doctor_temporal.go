@@ -87,8 +87,14 @@ func (d *doctor) examineQueues(ctx context.Context, c client.Client, f *findings
 	}
 }
 
-// examineSchedules looks for the schedules that are configured.
+// examineSchedules looks for the schedules that are configured, and at the changes of the
+// clocks they meet.
 func (d *doctor) examineSchedules(ctx context.Context, c client.Client, f *findings) {
+	defer func() {
+		for _, w := range d.cfg.scheduleWarnings(time.Now()) {
+			f.warn("choose a time of day that every day has once", "clocks of schedule "+w.id, "%s", w.text)
+		}
+	}()
 	for _, s := range schedulesOf(d.cfg) {
 		check := "schedule " + s.id()
 		described, err := c.ScheduleClient().GetHandle(ctx, s.id()).Describe(ctx)
@@ -104,6 +110,8 @@ func (d *doctor) examineSchedules(ctx context.Context, c client.Client, f *findi
 			f.fail(mendMigrate, check, "exists, want none")
 		case s.describe(described).Cron != s.cron:
 			f.fail(mendMigrate, check, "is %q, want %q", s.describe(described).Cron, s.cron)
+		case s.describe(described).Timezone != s.tenant.Timezone.String():
+			f.fail(mendMigrate, check, "is in time zone %q, want %q", s.describe(described).Timezone, s.tenant.Timezone)
 		case described.Schedule.State != nil && described.Schedule.State.Paused:
 			f.warn("unpause it when the reason is gone", check, "%s, but paused: %s", s.cron, described.Schedule.State.Note)
 		case len(described.Info.NextActionTimes) == 0:

@@ -17,7 +17,10 @@ func file(field func(*Config) *string, check func(content []byte) error) setter 
 		path := absolute(text)
 		content, err := readText(path)
 		if err != nil {
-			return fmt.Errorf("the path of a file that exists and can be read, not of one %w", err)
+			if errors.Is(err, errMissing) {
+				return errors.New("the path of a file that exists")
+			}
+			return fmt.Errorf("the path of a file that can be read, not of one %w", err)
 		}
 		if err := check(content); err != nil {
 			return err

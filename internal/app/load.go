@@ -93,7 +93,9 @@ func Load(environ []string, role Role) (*Config, error) {
 	} else if c.tenant.ID != "" {
 		c.Tenants = []Tenant{c.tenant}
 	}
-	for _, problem := range []string{c.NATS.TLS.problem("NATS_TLS_"), c.Temporal.TLS.problem("TEMPORAL_TLS_"), c.openGateway(role)} {
+	for _, problem := range []string{
+		c.pairProblem("NATS_TLS_", c.NATS.TLS, problems), c.pairProblem("TEMPORAL_TLS_", c.Temporal.TLS, problems), c.openGateway(role),
+	} {
 		if problem != "" {
 			problems = append(problems, problem)
 		}
@@ -102,6 +104,17 @@ func Load(environ []string, role Role) (*Config, error) {
 		return nil, problems
 	}
 	return c, nil
+}
+
+// pairProblem says what is wrong with a certificate and its key together, where neither is
+// refused by itself.
+func (c *Config) pairProblem(prefix string, t TLSConfig, found Problems) string {
+	for _, problem := range found {
+		if strings.HasPrefix(problem, prefix+"CERT") || strings.HasPrefix(problem, prefix+"KEY") {
+			return ""
+		}
+	}
+	return t.problem(prefix)
 }
 
 // openGateway says what is wrong with a gateway that others could reach and anyone use.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -40,6 +41,9 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 		return fmt.Errorf("apply schedules: %w", err)
 	}
 	report(out, "schedules", changes)
+	for _, w := range cfg.scheduleWarnings(time.Now()) {
+		fmt.Fprintf(out, "%-9s warning: %s: %s\n", "schedules", w.id, w.text)
+	}
 	return nil
 }
 

@@ -44,6 +44,9 @@ type Started struct {
 func Run(ctx context.Context, cfg *Config, role Role, log zerolog.Logger, started func(Started)) error {
 	p := &process{cfg: cfg, log: log.With().Str("role", role.Name).Logger(), metrics: newMetrics()}
 	checkOpenFiles(openFiles(), p.log)
+	if role.Name == BridgeRole.Name || role.Name == ServeRole.Name {
+		cfg.logWarnings(p.log)
+	}
 	if err := p.open(ctx, role); err != nil {
 		p.close()
 		return usage(err)

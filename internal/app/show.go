@@ -27,6 +27,9 @@ func PrintConfig(cfg *Config, asJSON bool, out io.Writer) error {
 			}
 			all["tenants"] = tenants
 		}
+		if warnings := cfg.scheduleWarnings(time.Now()); len(warnings) > 0 {
+			all["warnings"] = warnings
+		}
 		return json.NewEncoder(out).Encode(all)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -38,7 +41,13 @@ func PrintConfig(cfg *Config, asJSON bool, out io.Writer) error {
 	if several {
 		printTenants(w, cfg.Tenants)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, warning := range cfg.scheduleWarnings(time.Now()) {
+		fmt.Fprintf(out, "warning: %s\n", warning)
+	}
+	return nil
 }
 
 func printTenants(w io.Writer, tenants []Tenant) {

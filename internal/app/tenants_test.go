@@ -85,8 +85,8 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 	require.ErrorAs(t, err, &problems)
 	at := "SERVICETITAN_TENANTS_FILE " + path + ": "
 	require.Equal(t, Problems{
-		`SERVICETITAN_CLIENT_SECRET_FILE: got "/run/s", which cannot be read; want a file that holds client secret`,
-		`SYNC_TIMEZONE: got "Mars", want a time zone such as America/Los_Angeles`,
+		`SERVICETITAN_CLIENT_SECRET_FILE: got "/run/s", which does not exist; want a file that holds client secret`,
+		`SYNC_TIMEZONE: got "Mars", want a time zone such as America/Los_Angeles or UTC`,
 		`SERVICETITAN_TENANTS_FILE and SERVICETITAN_CLIENT_ID are both set: want one of them`,
 		`SERVICETITAN_TENANTS_FILE and SERVICETITAN_CLIENT_SECRET are both set: want one of them`,
 		at + `version: unknown key; want tenants alone`,
@@ -94,13 +94,13 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 		at + `tenants[0]: clientId: got an empty text, want client id of the app in this tenant`,
 		at + `tenants[0]: clientSecret: not given, want client secret`,
 		at + `tenants[0]: appKey: not given, and SERVICETITAN_APP_KEY is not set: want key of the app, sent as ST-App-Key`,
-		at + `tenants[0]: requestsPerSecond: got "600", want a number above 0 and at most 60, ServiceTitan's limit`,
-		at + `tenants[0]: webhookSecret: got "***", want one key or several, separated by commas, each of at least 32 characters`,
+		at + `tenants[0]: requestsPerSecond: got "600", want a number from 0.01 to 60, ServiceTitan's limit`,
+		at + `tenants[0]: webhookSecret: got "***", want one key or several, separated by commas, each of at least 32 ASCII characters without blanks`,
 		at + `tenants[0]: clientSecrt: unknown field; did you mean clientSecret?`,
 		at + `tenant 7: clientId: got an object, want client id of the app in this tenant`,
 		at + `tenant 7: clientSecret: clientSecret and clientSecretFile are both given: want one of them`,
-		at + fmt.Sprintf(`tenant 7: appKeyFile: got %q, which cannot be read, want a file that holds key of the app, sent as ST-App-Key`, filepath.Join(filepath.Dir(path), "none")),
-		at + `tenant 7: entities: got "custmers", want names of entities, separated by commas, or *: "custmers" is none, lazisync entities lists them`,
+		at + fmt.Sprintf(`tenant 7: appKeyFile: got %q, which does not exist, want a file that holds key of the app, sent as ST-App-Key`, filepath.Join(filepath.Dir(path), "none")),
+		at + `tenant 7: entities: got "custmers", want names of entities, separated by commas, or *: got "custmers", want a known entity (did you mean customers?)`,
 		at + `tenant 7: scheduleFull: got "daily", want a cron expression of five fields, or off`,
 		at + `tenants[2].id: got 7 again, want each tenant once`,
 		at + `tenant 7: clientSecret: got null, want client secret`,
@@ -127,7 +127,7 @@ func TestTenantsFileOfAnotherShape(t *testing.T) {
 		"no list":    {`{"tenants": {"id": 1}}`, `tenants: got an object, want a list of tenants`},
 		"nobody":     {`{"tenants": []}`, `tenants: got none, want at least one`},
 		"nothing":    {`{}`, `tenants: got none, want at least one`},
-		"no text":    {"{\"tenants\": [{\"id\": \"\xff\"}]}", `tenants[0]: id: got`},
+		"a control":  {`{"tenants": [{"id": "1\u0000"}]}`, `tenants[0]: id: got "1\x00", want a value without the character U+0000`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,6 +142,35 @@ func TestTenantsFileOfAnotherShape(t *testing.T) {
 	require.NotContains(t, err.Error(), "cannot be read")
 }
 
+// What editors and other programs leave around a value changes nothing.
+func TestTenantsFileIsCleaned(t *testing.T) {
+	t.Parallel()
+	_, environ := tenantsIn(t, `{"tenants": [{"id": 1, "clientId": "cid.1", "clientSecretFile": "secret", "entities": ["jobs", "customers"], "timezone": "America/Denver"}]}`)
+	path, marked := tenantsIn(t, "\ufeff\r\n"+`{"tenants": [{"id": " 1\r\n", "clientId": "\ufeffcid.1\n", "clientSecretFile": " secret ", "entities": [" jobs", "customers\n"], "timezone": "\"America/Denver\""}]}`+"\r\n")
+	for _, e := range [][]string{environ, marked} {
+		file := strings.TrimPrefix(e[1], "SERVICETITAN_TENANTS_FILE=")
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "secret"), []byte("\ufeffcs.1\r\n"), 0o600))
+	}
+	want, err := Load(environ, BridgeRole)
+	require.NoError(t, err)
+	got, err := Load(marked, BridgeRole)
+	require.NoError(t, err)
+	require.Equal(t, "cs.1", string(got.Tenants[0].ClientSecret))
+	got.Tenants[0].values, want.Tenants[0].values = nil, nil
+	require.Equal(t, want.Tenants, got.Tenants)
+
+	require.NoError(t, os.WriteFile(path, []byte("\xff\xfe{\x00"), 0o600))
+	_, err = Load(marked, BridgeRole)
+	require.ErrorContains(t, err, "want the path of a file that can be read, not of one which holds no text in UTF-8")
+	for content, reason := range map[string]string{"": "which is empty", " \n": "which is empty", "\xff\xfec": "which holds no text in UTF-8"} {
+		secret := strings.TrimPrefix(environ[1], "SERVICETITAN_TENANTS_FILE=")
+		secret = filepath.Join(filepath.Dir(secret), "secret")
+		require.NoError(t, os.WriteFile(secret, []byte(content), 0o600))
+		_, err = Load(environ, BridgeRole)
+		require.ErrorContains(t, err, fmt.Sprintf("tenant 1: clientSecretFile: got %q, %s", secret, reason))
+	}
+}
+
 // Everybody on the machine could read the secrets, which is an error where there are
 // any in the file itself.
 func TestTenantsFileIsClosedToOthers(t *testing.T) {
@@ -154,9 +183,10 @@ func TestTenantsFileIsClosedToOthers(t *testing.T) {
 		{`"clientSecret": "cs"`, 0o644, true},
 		{`"webhookSecret": "` + strings.Repeat("k", 40) + `"`, 0o604, true},
 		{`"clientSecret": "cs"`, 0o640, false},
-		{`"clientSecretFile": "tenants.json"`, 0o644, false},
+		{`"clientSecretFile": "secret"`, 0o644, false},
 	} {
 		path, environ := tenantsIn(t, `{"tenants": [{"id": 1, "clientId": "c", `+c.secret+`}]}`)
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "secret"), []byte("cs"), 0o600))
 		require.NoError(t, os.Chmod(path, c.mode))
 		_, err := Load(environ, BridgeRole)
 		if !c.open {

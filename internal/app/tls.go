@@ -21,10 +21,10 @@ func (c TLSConfig) wanted() bool {
 
 // problem says what does not fit together; prefix begins the names of the variables.
 func (c TLSConfig) problem(prefix string) string {
-	if (c.Cert == "") != (c.Key == "") {
+	switch {
+	case (c.Cert == "") != (c.Key == ""):
 		return fmt.Sprintf("%sCERT and %sKEY: got one of them, want both or none", prefix, prefix)
-	}
-	if c.Cert == "" {
+	case c.Cert == "":
 		return ""
 	}
 	if _, err := c.pair(); err != nil {

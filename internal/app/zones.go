@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"time"
 	_ "time/tzdata" // time zones also where the machine has none
+
+	"github.com/rs/zerolog"
 )
 
 // zoneName is how the names of the IANA time zone database are written. Other names that
@@ -77,14 +79,21 @@ func firstDue(s cronSpec, lo, hi time.Time) (time.Time, bool) {
 const scheduleOutlook = 2 * 366 * 24 * time.Hour
 
 // scheduleWarning says what a change of the clocks does to a schedule.
-type scheduleWarning struct {
-	id   string // of the schedule
-	text string
-}
+type scheduleWarning struct{ id, text string }
 
-// scheduleWarnings returns what the coming changes of the clocks do to the schedules.
+func (w scheduleWarning) String() string { return "schedule " + w.id + ": " + w.text }
+
+// MarshalText writes a warning as people read it.
+func (w scheduleWarning) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// scheduleWarnings returns what the coming changes of the clocks do to the schedules, or
+// to those that a tenant would have where none is configured.
 func (c *Config) scheduleWarnings(now time.Time) (all []scheduleWarning) {
-	for _, s := range schedulesOf(c) {
+	schedules := schedulesOf(c)
+	if len(c.Tenants) == 0 {
+		schedules = schedulesOf(&Config{Tenants: []Tenant{c.tenant}})
+	}
+	for _, s := range schedules {
 		spec, err := parseCron(s.cron)
 		if err != nil { // off
 			continue
@@ -94,6 +103,13 @@ func (c *Config) scheduleWarnings(now time.Time) (all []scheduleWarning) {
 		}
 	}
 	return all
+}
+
+// logWarnings logs what the coming changes of the clocks do to the schedules.
+func (c *Config) logWarnings(log zerolog.Logger) {
+	for _, w := range c.scheduleWarnings(time.Now()) {
+		log.Warn().Str("schedule", w.id).Str("reason", w.text).Msg("a change of the clocks affects a schedule, choose another time of day")
+	}
 }
 
 // text says what happens, for people.

@@ -32,8 +32,9 @@ func CheckURL(databaseURL string) error {
 			return err
 		}
 	}
-	if _, err := pgxpool.ParseConfig(databaseURL); err != nil {
-		return errors.New(strings.TrimPrefix(urlError(databaseURL, err).Error(), "the database URL cannot be read: "))
+	if _, err := pgxpool.ParseConfig(databaseURL); err != nil { // it quotes the URL before the reason
+		_, reason, _ := strings.Cut(err.Error(), "`: ")
+		return fmt.Errorf("%s: %s", wantURL, reason)
 	}
 	return nil
 }

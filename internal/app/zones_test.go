@@ -1,0 +1,75 @@
+package app
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+)
+
+// A schedule whose time a change of the clocks leaves out, or has twice, is found before
+// the day comes; one that runs shortly before or after anyway is not.
+func TestSchedulesThatAChangeOfTheClocksMeets(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ cron, zone, skipped, twice string }{
+		{"30 2 * * 0", "America/Denver", "2027-03-14 02:30", ""},
+		{"30 1 * * 0", "America/Denver", "", "2027-11-07 01:30"},
+		{"0 2 * * *", "Europe/Berlin", "2027-03-28 02:00", "2027-10-31 02:00"},
+		{"59 2 28 3 *", "Europe/Berlin", "2027-03-28 02:59", ""},
+		{"0 3 * * 0", "Europe/Helsinki", "2027-03-28 03:00", "2027-10-31 03:00"},
+		{"0 3 * * 0", "America/Denver", "", ""},
+		{"0 1 * * 0", "Europe/London", "2027-03-28 01:00", "2027-10-31 01:00"},
+		{"15 0 * * *", "America/Havana", "2027-03-14 00:15", "2027-11-07 00:15"},
+		{"0 */2 * * *", "America/Denver", "2027-03-14 02:00", ""},
+		{"30 2 * * 1-6", "America/Denver", "", ""}, // never on a Sunday
+		{"30 2 13 * *", "America/Denver", "", ""},
+		{"0 2,14 14 3 *", "America/Denver", "2027-03-14 02:00", ""},
+		{"15 2 * * *", "Australia/Lord_Howe", "2027-10-03 02:15", ""},
+		{"*/15 * * * *", "America/Denver", "", ""},
+		{"30 * * * *", "America/Denver", "", ""},
+		{"0 1-4 * * *", "America/Denver", "", ""},
+		{"30 2 * * *", "UTC", "", ""},
+		{"30 2 * * *", "America/Phoenix", "", ""},
+		{"30 2 * * *", "Etc/GMT+7", "", ""},
+	} {
+		spec, err := parseCron(c.cron)
+		require.NoError(t, err)
+		zone, err := time.LoadLocation(c.zone)
+		require.NoError(t, err)
+		var skipped, twice string
+		for _, change := range clockChanges(spec, zone, now, now.Add(scheduleOutlook)) {
+			if shown := change.local.Format("2006-01-02 15:04"); change.skipped {
+				skipped = shown
+			} else {
+				twice = shown
+			}
+		}
+		require.Equal(t, []string{c.skipped, c.twice}, []string{skipped, twice}, "%s in %s", c.cron, c.zone)
+	}
+}
+
+// The warning is where people look: `lazisync config`, and the log of a role that starts.
+func TestAScheduleThatIsSkippedIsShown(t *testing.T) {
+	t.Parallel()
+	cfg, err := Load(complete("SYNC_SCHEDULE_FULL=30 2 * * 0", "SYNC_TIMEZONE=America/Denver"), ServeRole)
+	require.NoError(t, err)
+	const want = `30 2 \* \* 0 does not run on 20\d\d-03-\d\d: clocks in America/Denver go forward then, and 02:30 does not exist`
+	var out bytes.Buffer
+	require.NoError(t, PrintConfig(cfg, false, &out))
+	require.Regexp(t, `(?m)^warning: schedule lazisync-full-1039746210: `+want+`$`, out.String())
+	out.Reset()
+	require.NoError(t, PrintConfig(cfg, true, &out))
+	require.Regexp(t, `"warnings":\["schedule lazisync-full-1039746210: `+want+`"\]`, out.String())
+	out.Reset()
+	cfg.logWarnings(zerolog.New(&out))
+	require.Regexp(t, `"level":"warn","schedule":"lazisync-full-1039746210","reason":"`+want, out.String())
+
+	cfg, err = Load([]string{"SYNC_SCHEDULE_FULL=30 1 * * 0", "SYNC_TIMEZONE=America/Denver"}, ToolRole)
+	require.NoError(t, err)
+	out.Reset()
+	require.NoError(t, PrintConfig(cfg, false, &out))
+	require.Contains(t, out.String(), "30 1 * * 0 runs twice on 20")
+}
