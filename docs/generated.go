@@ -29,7 +29,7 @@ each variable and where it came from; secrets show as ` + "`***`" + `.
 - A secret may lie in a file: ` + "`DATABASE_URL_FILE`" + ` names the file that holds ` + "`DATABASE_URL`" + `. A file that cannot be read, or is
   empty, is an error.
 - An unknown variable that begins with ` + "`SYNC_`, `SERVICETITAN_` or `SLACK_`" + ` is taken for a misspelt one and refused. The variables
-  that Kubernetes sets for services, as ` + "`SYNC_GATEWAY_PORT=tcp://10.0.0.7:8080`" + `, are ignored.
+  that Kubernetes sets for each service of a namespace are ignored.
 - Blanks, line breaks, a byte order mark and one pair of quotes around a value are taken away, in variables, in files that hold
   a value, and in the tenants file. A variable that is empty then counts as not set.
 - A duration is a number with a unit: ` + "`90s`, `30m`, `24h`" + `. Runs and pauses take from ` + "`1s` to `720h`" + `.
