@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lazi/lazisync/events"
@@ -17,6 +18,31 @@ const oldestNATS = "2.14.6"
 const streamNearlyFull = 0.8
 
 const mendMigrate = "lazisync migrate"
+
+// natsProbe asks whether a role can read from its consumers and publish what it does.
+func natsProbe(conn *stream.Conn, role Role) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		if err := conn.Ready(ctx, role.consumers...); err != nil {
+			return err
+		}
+		return conn.CanStore(ctx, published(role)...)
+	}
+}
+
+// published are the subjects that a role publishes on.
+func published(role Role) (subjects []string) {
+	for _, p := range publishes {
+		if role.Name != p.role.Name && role.Name != ServeRole.Name {
+			continue
+		}
+		for _, subject := range p.subjects {
+			if !slices.Contains(subjects, subject) {
+				subjects = append(subjects, subject)
+			}
+		}
+	}
+	return subjects
+}
 
 // publishes lists, by role, the subjects that it must be allowed to publish on.
 var publishes = []struct {
@@ -73,7 +99,7 @@ func (d *doctor) examineNATS(ctx context.Context) (f findings) {
 func (d *doctor) examineStreams(ctx context.Context, conn *stream.Conn, f *findings) {
 	drift, err := conn.Drift(ctx, d.role.consumers...)
 	if err != nil {
-		f.fail("grant the NATS user what deploy/nats.conf grants "+d.role.Name, "streams", "%v", err)
+		d.failStreams(f, err)
 		return
 	}
 	drifted := map[string]bool{}
@@ -83,7 +109,7 @@ func (d *doctor) examineStreams(ctx context.Context, conn *stream.Conn, f *findi
 	}
 	states, err := conn.Streams(ctx, d.role.consumers...)
 	if err != nil {
-		f.fail("grant the NATS user what deploy/nats.conf grants "+d.role.Name, "streams", "%v", err)
+		d.failStreams(f, err)
 		return
 	}
 	for _, s := range states {
@@ -91,21 +117,40 @@ func (d *doctor) examineStreams(ctx context.Context, conn *stream.Conn, f *findi
 		used := float64(s.Bytes) / float64(s.MaxBytes)
 		switch {
 		case drifted[object]:
+		case s.Full != nil:
+			f.fail("look into what fills it, and give it room", object, "%v", s.Full)
 		case s.MaxBytes > 0 && used >= streamNearlyFull:
 			f.warn(fmt.Sprintf("look into what fills it; nats stream edit %s --max-bytes gives it room", s.Name), object,
 				"%.0f %% full, with %s messages", 100*used, thousands(int64(s.Messages)))
 		default:
 			f.ok(object, "as declared, %s messages", thousands(int64(s.Messages)))
 		}
+		for subject, n := range s.Strays {
+			f.warn(fmt.Sprintf("nats stream view %s --subject %s shows them; publish those that are needed once more, on the subject they were meant for", s.Name, subject),
+				object+" "+subject, "%s messages are stored under this subject, which no consumer reads", thousands(int64(n))) //nolint:gosec // a number of messages fits
+		}
 		for _, c := range s.Consumers {
 			if object := "consumer " + s.Name + "/" + c.Name; !drifted[object] {
-				examineConsumer(f, object, c)
+				examineConsumer(ctx, conn, f, object, c)
 			}
 		}
 	}
 }
 
-func examineConsumer(f *findings, object string, c stream.ConsumerState) {
+// failStreams says what to do about streams that cannot be looked at.
+func (d *doctor) failStreams(f *findings, err error) {
+	mend := stream.Remedy(err)
+	if mend == "" {
+		mend = "grant the NATS user what deploy/nats.conf grants " + d.role.Name
+	}
+	f.fail(mend, "streams", "%v", err)
+}
+
+func examineConsumer(ctx context.Context, conn *stream.Conn, f *findings, object string, c stream.ConsumerState) {
+	if err := conn.MayFetch(ctx, c.Name, requestBatch); err != nil {
+		f.fail("look at it with \"nats consumer info\", and whether the NATS user may fetch from it; lazisync migrate makes it as declared", object, "%v", err)
+		return
+	}
 	detail := fmt.Sprintf("%s messages wait, %d are being worked on", thousands(int64(c.Waiting)), c.Unacked)
 	if c.Pulls == 0 && c.Unacked == 0 {
 		role, _, _ := strings.Cut(c.Name, "-")
@@ -128,14 +173,8 @@ func (d *doctor) examinePermissions(ctx context.Context, conn *stream.Conn, f *f
 			lacking = append(lacking, err.Error())
 		}
 	}
-	asked := map[string]bool{}
-	for _, p := range publishes {
-		for _, subject := range p.subjects {
-			if d.is(p.role) && !asked[subject] {
-				asked[subject] = true
-				prove(conn.MayPublish(ctx, subject))
-			}
-		}
+	for _, subject := range published(d.role) {
+		prove(conn.MayPublish(ctx, subject))
 	}
 	for _, consumer := range d.role.consumers {
 		prove(conn.MayAcknowledge(ctx, consumer))

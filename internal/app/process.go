@@ -74,7 +74,7 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 	if p.nats, err = openNATS(p.cfg.NATS, role.Name, p.log); err != nil {
 		return err
 	}
-	p.checks = append(p.checks, gateway.Check{Name: "nats", Probe: func(ctx context.Context) error { return p.nats.Ready(ctx, role.consumers...) }})
+	p.checks = append(p.checks, gateway.Check{Name: "nats", Probe: natsProbe(p.nats, role)})
 	if slices.Contains(role.needs, "DATABASE_URL") {
 		if p.store, err = store.Open(ctx, string(p.cfg.DatabaseURL), store.Options{
 			MaxConns: role.connections, Application: "lazisync " + role.Name, Tenants: p.cfg.TenantIDs(), DeleteGuard: p.cfg.Sync.DeleteGuard, Logger: p.log,

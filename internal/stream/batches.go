@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,13 +15,15 @@ const (
 	defaultWait  = 10 * time.Second
 	defaultGrace = 20 * time.Second
 
-	fetchRetry  = 500 * time.Millisecond // after a fetch that went wrong, doubled
-	fetchLimit  = 5 * time.Second
-	handleRetry = time.Second // after a handler that went wrong, doubled
-	handleLimit = 30 * time.Second
-	readyRetry  = 500 * time.Millisecond // between questions whether an outage is over, doubled
-	readyLimit  = 5 * time.Second
-	idlePause   = 100 * time.Millisecond // between fetches that find nothing too fast
+	fetchRetry      = 500 * time.Millisecond // after a fetch that went wrong, doubled
+	fetchLimit      = 5 * time.Second
+	handleRetry     = time.Second // after a handler that went wrong, doubled
+	handleLimit     = 30 * time.Second
+	readyRetry      = 500 * time.Millisecond // between questions whether an outage is over, doubled
+	readyLimit      = 5 * time.Second
+	maxHeartbeat    = 2 * time.Second        // between signs of life of the server while a request waits
+	bodilessRetries = 2                      // deliveries for which a message without its body may be one of a headers_only consumer
+	idlePause       = 100 * time.Millisecond // between fetches that find nothing too fast
 )
 
 // BatchOptions say how Batches fetches.
@@ -47,12 +50,12 @@ type Handler func(ctx context.Context, batch []*Message) error
 // acknowledge is logged once and waited for: only a consumer that is not declared is an
 // error.
 func (c *Conn) Batches(ctx context.Context, consumer string, o BatchOptions, handle Handler) error {
-	stream, ok := streamOfConsumer(consumer)
+	stream, declared, ok := findConsumer(consumer)
 	if !ok {
 		return fmt.Errorf("consumer %q is not declared", consumer)
 	}
 	o = o.withDefaults()
-	l := &batchLoop{conn: c, stream: stream, consumer: consumer, options: o, handle: handle}
+	l := &batchLoop{conn: c, stream: stream, consumer: consumer, declared: declared, options: o, handle: handle}
 	for ctx.Err() == nil {
 		l.round(ctx)
 	}
@@ -74,10 +77,12 @@ type batchLoop struct {
 	conn     *Conn
 	stream   string
 	consumer string
+	declared jetstream.ConsumerConfig
 	options  BatchOptions
 	handle   Handler
 
-	mayAck         bool   // proved since something last went wrong
+	proved         bool // since something last went wrong
+	request        pullRequest
 	fetchFailures  uint64 // in a row
 	handleFailures uint64 // in a row
 }
@@ -85,23 +90,24 @@ type batchLoop struct {
 // round is one fetch and, if there is anything, one call of the handler.
 func (l *batchLoop) round(ctx context.Context) {
 	started := time.Now()
-	raw, err := l.fetch(ctx)
+	batch, err := l.fetch(ctx)
 	if err != nil {
 		l.fetchFailed(ctx, err)
 		return
 	}
+	l.conn.fetching.worked(l.consumer)
 	if l.fetchFailures > 0 {
 		l.fetchFailures = 0
 		l.conn.log.Info().Str("consumer", l.consumer).Msg("fetching messages again")
 	}
-	if len(raw) == 0 {
+	if len(batch) == 0 {
 		if time.Since(started) < idlePause { // several fetch at once and the server sends this one away
 			wait(ctx, idlePause)
 		}
 		return
 	}
-	if err := l.work(ctx, l.deliveries(raw)); err != nil {
-		l.mayAck = false
+	if err := l.work(ctx, batch); err != nil {
+		l.proved = false
 		l.handleFailures++
 		if l.conn.quiet.allow(l.consumer + " handler " + err.Error()) {
 			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("batch failed")
@@ -112,16 +118,61 @@ func (l *batchLoop) round(ctx context.Context) {
 	l.handleFailures = 0
 }
 
-// fetch asks for messages. What cannot be acknowledged is not asked for: it would be
-// worked on again and again, and nobody would hear why.
-func (l *batchLoop) fetch(ctx context.Context) ([]*nats.Msg, error) {
-	if !l.mayAck {
-		if err := l.conn.MayAcknowledge(ctx, l.consumer); err != nil {
+// fetch asks for messages, for no more than the consumer allows. What cannot be
+// acknowledged, or would be lost, is not asked for.
+func (l *batchLoop) fetch(ctx context.Context) ([]*Message, error) {
+	if !l.proved {
+		if err := l.prove(ctx); err != nil {
 			return nil, err
 		}
-		l.mayAck = true
+		l.proved = true
 	}
-	return l.conn.pull(ctx, l.stream, l.consumer, l.options.Max, l.options.Wait)
+	raw, err := l.conn.pull(ctx, l.stream, l.consumer, l.request, func() { l.conn.fetching.worked(l.consumer) })
+	var refused *refusal
+	if errors.As(err, &refused) && refused.tooLarge() && l.request.MaxBytes > 0 {
+		alone := l.request
+		alone.Batch, alone.MaxBytes = 1, 0
+		raw, err = l.conn.pull(ctx, l.stream, l.consumer, alone, func() { l.conn.fetching.worked(l.consumer) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.withBodies(ctx, raw)
+}
+
+// prove looks at the consumer and at what this user may do, and plans the requests.
+func (l *batchLoop) prove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	info, err := l.conn.consumerInfo(ctx, l.stream, l.consumer)
+	if err != nil {
+		return lookupError("consumer "+l.stream+"/"+l.consumer, err)
+	}
+	for _, d := range compareConsumer(l.stream, l.declared, info.Config) {
+		if lossy[d.goName] {
+			return fmt.Errorf("%s: messages would be lost: run \"lazisync migrate\"", d)
+		}
+	}
+	l.request = pullRequest{
+		Batch: l.options.Max, MaxBytes: maxPullBytes, NoWait: true, Expires: l.options.Wait, Heartbeat: maxHeartbeat,
+	}.within(info.Config)
+	return l.conn.MayAcknowledge(ctx, l.consumer)
+}
+
+// withBodies gives back a batch that the server delivered without bodies, which it does
+// when somebody made the consumer headers_only while it is read. A message that was
+// published with the header that says so is delivered like that every time.
+func (l *batchLoop) withBodies(ctx context.Context, raw []*nats.Msg) ([]*Message, error) {
+	batch := l.deliveries(raw)
+	if !slices.ContainsFunc(batch, (*Message).isBodiless) {
+		return batch, nil
+	}
+	err := l.prove(ctx)
+	if err == nil && !slices.ContainsFunc(batch, func(m *Message) bool { return m.isBodiless() && m.deliveries <= bodilessRetries }) {
+		return batch, nil
+	}
+	l.giveBack(batch)
+	return nil, err
 }
 
 // pause waits until it is worth fetching again.
@@ -206,9 +257,10 @@ func (l *batchLoop) fetchFailed(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.mayAck = false
+	l.proved = false
 	l.fetchFailures++
 	err = l.diagnose(ctx, err)
+	l.conn.fetching.failed(l.consumer, err)
 	if l.conn.quiet.allow(l.consumer + " " + err.Error()) {
 		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("cannot fetch messages, trying again")
 	}

@@ -44,6 +44,9 @@ type Conn struct {
 	quiet    *quiet
 	replicas int
 	closed   chan struct{}
+
+	fetching   *troubles // by consumer: why the last request for messages was not served
+	publishing *troubles // by stream: why the last event was not stored
 }
 
 // Connect returns at once, also while no server answers: it goes on trying
@@ -52,7 +55,10 @@ func Connect(o Options) (*Conn, error) {
 	if err := checkURLs(o.URL); err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Logger, quiet: newQuiet(time.Minute), replicas: max(o.Replicas, 1), closed: make(chan struct{})}
+	c := &Conn{
+		log: o.Logger, quiet: newQuiet(time.Minute), replicas: max(o.Replicas, 1), closed: make(chan struct{}),
+		fetching: &troubles{}, publishing: &troubles{limit: time.Minute},
+	}
 	options, err := c.options(o)
 	if err != nil {
 		return nil, err
@@ -118,55 +124,6 @@ func checkURLs(list string) error {
 		if u, err := url.Parse(one); err != nil || u.Hostname() == "" {
 			return fmt.Errorf("NATS URL number %d cannot be read, want nats://host:port", i+1)
 		}
-	}
-	return nil
-}
-
-// Ready says why messages cannot flow, or nil: connected, every stream there but
-// the one that may be lost, and the consumers named, which we may acknowledge for.
-func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
-	if !c.nc.IsConnected() {
-		return c.disconnected()
-	}
-	for _, s := range topology() {
-		if s.volatile() {
-			continue
-		}
-		if _, err := c.js.Stream(ctx, s.config.Name); err != nil {
-			return lookupError("stream "+s.config.Name, err)
-		}
-	}
-	for _, name := range consumers {
-		if err := c.consumerReady(ctx, name); err != nil {
-			return err
-		}
-		if err := c.MayAcknowledge(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *Conn) consumerReady(ctx context.Context, name string) error {
-	stream, ok := streamOfConsumer(name)
-	if !ok {
-		return fmt.Errorf("consumer %q is not declared", name)
-	}
-	_, err := c.js.Consumer(ctx, stream, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return lookupError("stream "+stream, err)
-	}
-	return lookupError("consumer "+stream+"/"+name, err)
-}
-
-func lookupError(object string, err error) error {
-	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return fmt.Errorf("%s is missing, run \"lazisync migrate\": %w", object, err)
-	}
-	if err != nil {
-		return fmt.Errorf("look up %s: %w", object, err)
 	}
 	return nil
 }

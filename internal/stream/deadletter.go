@@ -51,6 +51,7 @@ func (c *Conn) DeadLetter(
 	ctx context.Context, m events.Message, why events.Rejection, attempts uint64,
 ) (stream string, sequence uint64, err error) {
 	ack, err := c.js.PublishMsg(ctx, deadLetter(m, why, attempts))
+	c.published(DeadLetterSubject(m.Subject), err)
 	if err != nil {
 		return "", 0, fmt.Errorf("park message %d of %s: %w", m.Sequence, m.Stream, publishError(err))
 	}

@@ -38,7 +38,9 @@ type StreamState struct {
 	Bytes     uint64
 	MaxBytes  int64 // -1 for no limit
 	MaxAge    time.Duration
-	Newest    time.Time // when the latest message was stored
+	Newest    time.Time         // when the latest message was stored
+	Full      error             // why it refuses more, nil where it has room
+	Strays    map[string]uint64 // messages by subjects that are not the stream's, which no consumer reads
 	Consumers []ConsumerState
 }
 
@@ -75,20 +77,28 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 		if err != nil {
 			return states, lookupError("stream "+declared.config.Name, err)
 		}
-		info := found.CachedInfo()
+		info, err := found.Info(ctx, jetstream.WithSubjectFilter(">"))
+		if err != nil {
+			return states, lookupError("stream "+declared.config.Name, err)
+		}
 		state := StreamState{
 			Name: info.Config.Name, Messages: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes,
 			MaxAge: info.Config.MaxAge, Newest: info.State.LastTime,
+			Full: fullError(info.Config, info.State), Strays: map[string]uint64{},
+		}
+		for subject, n := range info.State.Subjects {
+			if !containsSubject(declared.config.Subjects, subject) && !containsSubject(info.Config.Subjects, subject) {
+				state.Strays[subject] = n
+			}
 		}
 		for _, consumer := range declared.named(consumers) {
-			known, err := c.js.Consumer(ctx, declared.config.Name, consumer.config.Name)
+			at, err := c.consumerInfo(ctx, declared.config.Name, consumer.config.Name)
 			if errors.Is(err, jetstream.ErrConsumerNotFound) {
 				continue
 			}
 			if err != nil {
 				return states, lookupError("consumer "+declared.config.Name+"/"+consumer.config.Name, err)
 			}
-			at := known.CachedInfo()
 			state.Consumers = append(state.Consumers, ConsumerState{
 				Name: consumer.config.Name, Waiting: at.NumPending, Unacked: at.NumAckPending, Pulls: at.NumWaiting,
 			})

@@ -47,6 +47,12 @@ func (m *Message) Event() events.Message { return m.event }
 // Deliveries counts how often the message was handed out, this time included.
 func (m *Message) Deliveries() uint64 { return m.deliveries }
 
+// isBodiless reports whether the server left the body out.
+func (m *Message) isBodiless() bool {
+	size := m.event.Header[nats.MsgSize]
+	return len(m.event.Data) == 0 && len(size) > 0 && size[0] != "0"
+}
+
 // Ack says that the message is done with and waits until the server knows. An
 // error means that the message will come again.
 func (m *Message) Ack(ctx context.Context) error {

@@ -62,6 +62,7 @@ func (c *Conn) PublishCommand(ctx context.Context, event events.Event) error {
 
 func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.PubAck, error) {
 	ack, err := c.js.PublishMsg(ctx, m)
+	c.published(m.Subject, err)
 	if err != nil {
 		return nil, fmt.Errorf("publish %s %q: %w", m.Subject, id, publishError(err))
 	}
@@ -99,12 +100,28 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture) error {
 	select {
 	case ack := <-future.Ok():
+		c.published(future.Msg().Subject, nil)
 		c.logPublished(future.Msg(), ack)
 		return nil
 	case err := <-future.Err():
+		c.published(future.Msg().Subject, err)
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// published notes whether the stream of a subject takes events. An error that says
+// nothing of the stream, such as a lost connection, says nothing here.
+func (c *Conn) published(subject string, err error) {
+	in, known := Of(subject)
+	err = publishError(err)
+	switch {
+	case !known:
+	case err == nil:
+		c.publishing.worked(in)
+	case isRefused(err), errors.Is(err, ErrFull), errors.Is(err, ErrNoStream):
+		c.publishing.failed(in, err)
 	}
 }
 

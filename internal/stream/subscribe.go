@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,6 +14,9 @@ import (
 
 	"github.com/lazi/lazisync/events"
 )
+
+// followBatch is how many messages are on their way at once to who follows.
+const followBatch = 500
 
 // From says where to begin to follow. The zero value means: with what comes next.
 type From struct {
@@ -96,23 +101,71 @@ func (c *Conn) follow(ctx context.Context, stream string, filter []string, from 
 	}
 	config := from.config(stream, found.CachedInfo().State.LastSeq)
 	config.FilterSubjects, config.InactiveThreshold = filter, time.Minute
-	consumer, err := found.OrderedConsumer(ctx, config)
-	if err != nil {
-		return fmt.Errorf("follow stream %s: %w", stream, err)
+	f := &follower{conn: c, stream: found, name: stream, config: config, fn: fn}
+	if err := f.start(ctx); err != nil {
+		return fmt.Errorf("follow stream %s: %w", stream, c.explained(err))
 	}
-	consuming, err := consumer.Consume(
-		func(m jetstream.Msg) { c.followed(m, fn) },
-		jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
+	return nil
+}
+
+// follower reads one stream with one ordered consumer after another.
+type follower struct {
+	conn   *Conn
+	stream jetstream.Stream
+	name   string
+	config jetstream.OrderedConsumerConfig
+	fn     func(events.Message)
+	last   atomic.Uint64 // sequence of the latest message
+}
+
+// start begins to read, with requests for no more messages than the server allows.
+func (f *follower) start(ctx context.Context) error {
+	consumer, err := f.stream.OrderedConsumer(ctx, f.config)
+	if err != nil {
+		return err
+	}
+	batch := followBatch
+	if limit := consumer.CachedInfo().Config.MaxRequestBatch; limit > 0 {
+		batch = min(batch, limit)
+	}
+	restart := make(chan struct{}, 1)
+	consuming, err := consumer.Consume(f.received,
+		jetstream.PullMaxMessages(batch), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			if c.quiet.allow("follow " + stream + err.Error()) {
-				c.log.Warn().Err(err).Str("stream", stream).Msg("following events is interrupted")
+			if f.conn.quiet.allow("follow " + f.name + err.Error()) {
+				f.conn.log.Warn().Err(err).Str("stream", f.name).Msg("following events is interrupted")
+			}
+			if strings.Contains(err.Error(), "MaxRequest") { // the limit is another than when this began
+				select {
+				case restart <- struct{}{}:
+				default:
+				}
 			}
 		}))
 	if err != nil {
-		return fmt.Errorf("follow stream %s: %w", stream, err)
+		return err
 	}
-	context.AfterFunc(ctx, consuming.Stop)
+	go func() {
+		defer consuming.Stop()
+		select {
+		case <-ctx.Done():
+		case <-restart:
+			f.restart(ctx)
+		}
+	}()
 	return nil
+}
+
+// restart reads on behind the latest message.
+func (f *follower) restart(ctx context.Context) {
+	if last := f.last.Load(); last > 0 {
+		f.config.DeliverPolicy, f.config.OptStartTime, f.config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, last+1
+	}
+	for n := uint64(1); wait(ctx, doubled(fetchRetry, fetchLimit, n)); n++ {
+		if err := f.start(ctx); err == nil {
+			return
+		}
+	}
 }
 
 // config is where a consumer begins in a stream that has come to sequence last.
@@ -129,13 +182,17 @@ func (f From) config(stream string, last uint64) jetstream.OrderedConsumerConfig
 	return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1}
 }
 
-func (c *Conn) followed(m jetstream.Msg, fn func(events.Message)) {
+func (f *follower) received(m jetstream.Msg) {
 	meta, err := m.Metadata()
 	if err != nil {
-		c.log.Error().Err(err).Str("nats_subject", m.Subject()).Msg("unreadable delivery")
+		f.conn.log.Error().Err(err).Str("nats_subject", m.Subject()).Msg("unreadable delivery")
 		return
 	}
-	fn(events.Message{
+	if meta.Sequence.Stream <= f.last.Load() { // of a consumer that is replaced
+		return
+	}
+	f.last.Store(meta.Sequence.Stream)
+	f.fn(events.Message{
 		Subject: m.Subject(), Header: m.Headers(), Data: m.Data(),
 		Stream: meta.Stream, Sequence: meta.Sequence.Stream, Stored: meta.Timestamp,
 	})

@@ -36,6 +36,11 @@ const (
 
 	// ackWait is how long a handler may keep a message without a sign of life.
 	ackWait = time.Minute
+	// maxWaiting is how many requests for messages a consumer keeps: the server's default,
+	// and more than there are processes of a role.
+	maxWaiting = 512
+	// maxMessageBytes is room for any message of a stream, its headers included.
+	maxMessageBytes = mib
 	// maxDeliver bounds the deliveries of one message. Past it JetStream hides the
 	// message and says so, once, on a subject that begins with gaveUpPrefix.
 	maxDeliver   = 1000
@@ -151,9 +156,12 @@ func fileStream(name, description string, subjects ...string) jetstream.StreamCo
 		MaxMsgs:      -1,
 		MaxConsumers: -1,
 		MaxMsgSize:   -1,
-		Duplicates:   day,
-		DenyDelete:   true,
-		DenyPurge:    true,
+		// Written out, since the server shows it.
+		MaxMsgsPerSubject: -1,
+
+		Duplicates: day,
+		DenyDelete: true,
+		DenyPurge:  true,
 	}
 }
 
@@ -169,6 +177,7 @@ func durable(name string, maxAckPending int, subjects ...string) jetstream.Consu
 		AckWait:        ackWait,
 		MaxDeliver:     maxDeliver,
 		MaxAckPending:  maxAckPending,
+		MaxWaiting:     maxWaiting,
 	}
 }
 
@@ -191,7 +200,7 @@ func Of(subject string) (name string, ok bool) {
 // streamOf finds the stream that carries a subject.
 func streamOf(subject string) (declaredStream, bool) {
 	for _, s := range topology() {
-		if slices.Contains(s.config.Subjects, subject) {
+		if containsSubject(s.config.Subjects, subject) {
 			return s, true
 		}
 	}
@@ -200,12 +209,18 @@ func streamOf(subject string) (declaredStream, bool) {
 
 // streamOfConsumer finds the stream that has a consumer.
 func streamOfConsumer(name string) (string, bool) {
+	stream, _, ok := findConsumer(name)
+	return stream, ok
+}
+
+// findConsumer finds a declared consumer and the stream that has it.
+func findConsumer(name string) (stream string, config jetstream.ConsumerConfig, ok bool) {
 	for _, s := range topology() {
 		for _, c := range s.consumers {
 			if c.config.Name == name {
-				return s.config.Name, true
+				return s.config.Name, c.config, true
 			}
 		}
 	}
-	return "", false
+	return "", config, false
 }

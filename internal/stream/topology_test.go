@@ -1,10 +1,8 @@
 package stream
 
 import (
-	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -52,33 +50,4 @@ func TestStreamsKeepTheirPromises(t *testing.T) {
 	commands, _ := streamOf(events.Requested.Subject)
 	require.Equal(t, jetstream.DiscardNew, commands.config.Discard, "a full stream refuses and drops nothing")
 	require.Greater(t, int(commands.config.MaxMsgSize), events.MaxCommandSize, "what is too large is answered")
-}
-
-func TestComparedFieldsExist(t *testing.T) {
-	t.Parallel()
-	for _, name := range streamFields {
-		require.True(t, reflect.ValueOf(jetstream.StreamConfig{}).FieldByName(name).IsValid(), name)
-	}
-	for _, name := range consumerFields {
-		require.True(t, reflect.ValueOf(jetstream.ConsumerConfig{}).FieldByName(name).IsValid(), name)
-	}
-}
-
-func TestCompareLooksOnlyAtWhatIsDeclared(t *testing.T) {
-	t.Parallel()
-	want := commandStream().config
-	got := want
-	got.Subjects = []string{"sync.control", "sync.requested"} // another order
-	got.Replicas = 3
-	got.Metadata = map[string]string{"_nats.level": "1"}
-	require.Empty(t, compareStream(want, got))
-
-	got.MaxAge = time.Hour
-	require.Equal(t, []Difference{{Object: "stream SYNC_COMMANDS", Field: "max_age", Want: "168h0m0s", Got: "1h0m0s"}},
-		compareStream(want, got))
-	require.Equal(t, "stream SYNC_COMMANDS: max_age is 1h0m0s, want 168h0m0s", compareStream(want, got)[0].String())
-
-	overlay(&got, want, streamFields)
-	require.Empty(t, compareStream(want, got))
-	require.Equal(t, 3, got.Replicas, "what is not declared stays")
 }

@@ -1,0 +1,96 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// minPayload is the smallest max_payload with which every command fits.
+const minPayload = 576 << 10
+
+// remedies say, by the server's error code, which setting keeps a stream or consumer from
+// being declared.
+var remedies = map[jetstream.ErrorCode]string{
+	10039: "enable JetStream for the account of this user (accounts: {NAME: {jetstream: enabled}}), or use a user of another account in NATS_URL or NATS_CREDS",
+	10076: `enable JetStream in nats-server's configuration (jetstream {store_dir: "…"}), or set NATS_URL to a server that has it`,
+	10008: "JetStream has no leader yet, or most servers of the cluster are down: try again when they are up",
+
+	10002: "raise max_storage and max_memory of the account's jetstream limits: " + needs,
+	10120: "give the account jetstream limits for as many replicas as the streams have",
+	10122: "raise the account's storage_max_stream_bytes and memory_max_stream_bytes: " + needs,
+	10026: "raise max_consumers of the account's jetstream limits: lazisync needs 4, and one for each reader of events",
+	10027: "raise max_streams of the account's jetstream limits: lazisync needs 5",
+	10028: "raise max_memory_store in the jetstream block of nats-server's configuration, or max_memory of the account's jetstream limits: SYNC_PROGRESS needs 32 MiB of memory",
+	10047: "raise max_file_store in the jetstream block of nats-server's configuration or max_storage of the account's jetstream limits, or free space on the disk of store_dir: " + needs,
+	10023: "raise max_file_store and max_memory_store in the jetstream block of nats-server's configuration: " + needs,
+
+	10005: "lower the number of replicas to the number of servers with JetStream that have room, or add servers",
+	10074: "this server is no cluster: streams can have one replica only",
+	10121: "raise max_ack_pending in the jetstream limits of nats-server's configuration, of the account or of the stream to 10000",
+	10125: "raise max_request_batch in the jetstream limits of nats-server's configuration",
+	10153: "take the stream's consumer limit for inactive_threshold away",
+	10065: "another stream takes these subjects: look for it with \"nats stream ls --subjects\", and take them from it or delete it",
+}
+
+// needs is what the streams take when they are full.
+const needs = "the streams need 1.3 GiB of storage and 32 MiB of memory"
+
+// explained adds to what the server refused which setting to change.
+func (c *Conn) explained(err error) error {
+	if err == nil {
+		return nil
+	}
+	if remedy := Remedy(err); remedy != "" {
+		return fmt.Errorf("%w: %s", err, remedy)
+	}
+	if last := c.nc.LastError(); errors.Is(err, context.DeadlineExceeded) && last != nil {
+		return fmt.Errorf("%w: the last error of the server was: %w", err, last)
+	}
+	return err
+}
+
+// Remedy says which setting of the server or account to change after an error, "" where
+// that is not known.
+func Remedy(err error) string {
+	var refused *jetstream.APIError
+	var setting *settingError
+	switch {
+	case errors.As(err, &setting):
+		return setting.remedy
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return remedies[10039]
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
+		return remedies[10076]
+	case errors.Is(err, jetstream.ErrMaximumConsumersLimit):
+		return remedies[10026]
+	case !errors.As(err, &refused):
+		return ""
+	case strings.Contains(refused.Description, "duplicates window"):
+		return "raise max_duplicate_window in the limits of the jetstream block of nats-server's configuration to 24h"
+	}
+	return remedies[refused.ErrorCode]
+}
+
+// settingError says that a setting of the server can never work, and how to change it.
+type settingError struct{ what, remedy string }
+
+func (s *settingError) Error() string { return s.what + ": " + s.remedy }
+
+// checkServer looks for what makes every stream useless.
+func (c *Conn) checkServer() error {
+	if !c.nc.IsConnected() {
+		return c.disconnected()
+	}
+	if got := c.nc.MaxPayload(); got < minPayload {
+		return &settingError{
+			fmt.Sprintf("max_payload of the NATS server is %d bytes, want at least %d", got, minPayload),
+			"set max_payload: 1MB in nats-server's configuration",
+		}
+	}
+	return nil
+}
