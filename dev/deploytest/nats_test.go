@@ -85,7 +85,6 @@ var mayPublish = map[string][]string{
 // nobody may do these, whoever asks: they lose messages or take them from others.
 var forbidden = []string{
 	"$JS.API.STREAM.DELETE.SYNC_COMMANDS", "$JS.API.STREAM.PURGE.SYNC_COMMANDS", "$JS.API.STREAM.MSG.DELETE.SYNC_EVENTS",
-	"$JS.API.CONSUMER.DELETE.SYNC_COMMANDS.bridge-requests", "$JS.API.CONSUMER.DELETE.SYNC_EVENTS.notifier",
 	"$SYS.REQ.SERVER.PING", "another.subject",
 }
 
@@ -95,6 +94,9 @@ var guarded = map[string][]string{
 	"$JS.API.STREAM.UPDATE.SYNC_EVENTS":                       {"migrate"},
 	"$JS.API.CONSUMER.CREATE.SYNC_COMMANDS.x":                 {"migrate"},
 	"$JS.API.CONSUMER.CREATE.SYNC_EVENTS.notifier":            {"migrate"},
+	"$JS.API.CONSUMER.DELETE.SYNC_EVENTS.notifier":            {"migrate"},
+	"$JS.API.CONSUMER.DELETE.SYNC_COMMANDS.bridge-requests":   {"migrate"},
+	"$JS.API.CONSUMER.PAUSE.SYNC_COMMANDS.bridge-requests":    {"migrate"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_COMMANDS.bridge-requests": {"bridge"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_COMMANDS.bridge-control":  {"bridge"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_EVENTS.notifier":          {"notifier"},

@@ -96,7 +96,7 @@ func inTurn(steps ...func() error) error {
 	return nil
 }
 
-// drift changes a stream and a consumer, for migrate to mend.
+// drift changes a stream and consumers, for migrate to take back.
 func (s *stand) drift(ctx context.Context) error {
 	found, err := s.js.Stream(ctx, stream.StreamEvents)
 	if err != nil {
@@ -113,7 +113,16 @@ func (s *stand) drift(ctx context.Context) error {
 	}
 	changed := consumer.CachedInfo().Config
 	changed.MaxAckPending++
-	_, err = s.js.UpdateConsumer(ctx, stream.StreamEvents, changed)
+	if _, err = s.js.UpdateConsumer(ctx, stream.StreamEvents, changed); err != nil {
+		return err
+	}
+	if _, err := s.js.PauseConsumer(ctx, stream.StreamCommands, stream.ConsumerRequests, time.Now().Add(time.Hour)); err != nil {
+		return err
+	}
+	if err := s.js.DeleteConsumer(ctx, stream.StreamCommands, stream.ConsumerControl); err != nil {
+		return err
+	}
+	_, err = s.js.CreateConsumer(ctx, stream.StreamCommands, jetstream.ConsumerConfig{Durable: stream.ConsumerControl, AckPolicy: jetstream.AckNonePolicy})
 	return err
 }
 

@@ -24,16 +24,20 @@ func (c *Conn) Declare(ctx context.Context) ([]string, error) {
 		changes = append(changes, done...)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("declare stream %s: %w", want.config.Name, c.explained(err)))
-			if !c.exists(ctx, want.config.Name) {
-				continue
-			}
 		}
 		for _, consumer := range want.consumers {
-			done, err := c.declareConsumer(ctx, want.config.Name, consumer)
-			changes = append(changes, done...)
-			if err != nil {
-				failures = append(failures, fmt.Errorf("declare consumer %s/%s: %w", want.config.Name, consumer.config.Name, c.explained(err)))
+			if err != nil && (!isRefused(err) || !c.exists(ctx, want.config.Name)) {
+				break
 			}
+			done, failed := c.declareConsumer(ctx, want.config.Name, consumer)
+			changes = append(changes, done...)
+			if failed != nil {
+				failures = append(failures, fmt.Errorf("declare consumer %s/%s: %w", want.config.Name, consumer.config.Name, c.explained(failed)))
+			}
+			err = failed
+		}
+		if err != nil && !isRefused(err) { // no answer: there is none to what follows either
+			break
 		}
 	}
 	return changes, errors.Join(failures...)
