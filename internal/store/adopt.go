@@ -29,7 +29,7 @@ func bare(table string) string { return table[strings.LastIndexByte(table, '.')+
 // adoptState takes over raw.sync_state. It comes before the migrations, which would
 // make that table.
 func (t *earlierTable) adoptState(ctx context.Context, tx pgx.Tx, tenant int64) error {
-	statements, err := t.reshape(ctx, tx, tenant, func(string) string { return "" })
+	statements, err := t.reshape(ctx, tx, tenant)
 	if err != nil {
 		return err
 	}
@@ -37,9 +37,9 @@ func (t *earlierTable) adoptState(ctx context.Context, tx pgx.Tx, tenant int64) 
 }
 
 // adoptRecords takes over a table of records. The casts that it needs exist by then.
+// What follows fills the typed columns, as those that any migration adds.
 func (t *earlierTable) adoptRecords(ctx context.Context, tx pgx.Tx, tenant int64) error {
-	picks := t.picks("full_data")
-	statements, err := t.reshape(ctx, tx, tenant, func(name string) string { return picks[name] })
+	statements, err := t.reshape(ctx, tx, tenant)
 	if err != nil {
 		return err
 	}
@@ -47,18 +47,8 @@ func (t *earlierTable) adoptRecords(ctx context.Context, tx pgx.Tx, tenant int64
 		fmt.Sprintf("create index %s_run on %s (tenant_id, run_number)", bare(t.name), t.name), t.recordTrigger(), guard(t.name)))
 }
 
-// picks are the SQL of the columns that follow from a record, by name.
-func (t *earlierTable) picks(record string) map[string]string {
-	picks := map[string]string{"modified_on": fmt.Sprintf("%s.modified_on(%s)", schemaName, record)}
-	for _, c := range t.entity.Columns {
-		picks[c.Name] = pick(record, c)
-	}
-	return picks
-}
-
-// reshape are the statements that give the table the form of lazisync's own, with both
-// keys. pick is the SQL of a column's value in the record, "" where it has none.
-func (t *earlierTable) reshape(ctx context.Context, tx pgx.Tx, tenant int64, pick func(name string) string) ([]string, error) {
+// reshape are the statements that give the table the form of lazisync's own, with both keys.
+func (t *earlierTable) reshape(ctx context.Context, tx pgx.Tx, tenant int64) ([]string, error) {
 	if _, err := tx.Exec(ctx, "lock table "+t.name+" in access exclusive mode"); err != nil {
 		return nil, err
 	}
@@ -66,16 +56,17 @@ func (t *earlierTable) reshape(ctx context.Context, tx pgx.Tx, tenant int64, pic
 	if err != nil {
 		return nil, err
 	}
-	statements := []string{dropViews(views), t.alter(tenant), t.fillNew(pick), t.keys(), t.fillOld(pick), t.demand()}
+	statements := []string{dropViews(views), t.alter(tenant), t.keys(), t.complete(), t.demand()}
 	for _, v := range views {
 		statements = append(statements, v.create()...)
 	}
 	return slices.DeleteFunc(statements, func(s string) bool { return s == "" }), nil
 }
 
-// alter drops what would refuse lazisync's rows, widens types, and adds columns.
+// alter drops what would refuse lazisync's rows, widens types, and adds columns, the
+// tenant first: what comes before it is the earlier program's.
 func (t *earlierTable) alter(tenant int64) string {
-	steps := []string{"drop constraint " + quoted(t.primary)}
+	steps := []string{"drop constraint " + quoted(t.primary), fmt.Sprintf("add tenant_id bigint not null default %d", tenant)}
 	for _, name := range t.checks {
 		steps = append(steps, "drop constraint "+quoted(name))
 	}
@@ -94,7 +85,6 @@ func (t *earlierTable) alter(tenant int64) string {
 			steps = append(steps, c.retype(want.baseType(), conversion.using)...)
 		}
 	}
-	steps = append(steps, fmt.Sprintf("add tenant_id bigint not null default %d", tenant))
 	if t.entity != nil {
 		steps = append(steps, "add run_number bigint not null default 0")
 	}
@@ -116,42 +106,15 @@ func (c earlierColumn) retype(want, using string) []string {
 	return steps
 }
 
-// fillNew fills the columns that were added. Changing a type rewrites the table once,
-// where an update would leave every row twice.
-func (t *earlierTable) fillNew(pick func(name string) string) string {
-	var steps []string
-	for _, want := range t.wanted() {
-		if value := pick(want.name); value != "" && !t.has(want.name) {
-			steps = append(steps, earlierColumn{Name: want.name}.retype(want.baseType(), value)...)
-		}
+// complete gives values to the rows that lack what lazisync counts on. The columns that
+// follow from the record are filled afterwards, without a lock on the table.
+func (t *earlierTable) complete() string {
+	names, values := "records_count, sync_status", "coalesce(records_count, 0), coalesce(sync_status, '')"
+	if t.entity != nil {
+		names = "full_data, fetched_at"
+		values = "coalesce(full_data, '{}'), least(coalesce(fetched_at, 'epoch'), now())" // a version from the future would never be replaced
 	}
-	if len(steps) == 0 {
-		return ""
-	}
-	return "alter table " + t.name + " " + strings.Join(steps, ", ")
-}
-
-// fillOld mends the rows whose columns are not what lazisync would have stored: an
-// unchanged record is never written again, so nothing else would.
-func (t *earlierTable) fillOld(pick func(name string) string) string {
-	var names, values []string
-	set := func(name, value string) {
-		names, values = append(names, quoted(name)), append(values, value)
-	}
-	for _, want := range t.wanted() {
-		if value := pick(want.name); value != "" && t.has(want.name) {
-			set(want.name, fmt.Sprintf("coalesce(%s, %s)", value, quoted(want.name)))
-		}
-	}
-	if t.entity == nil {
-		set("records_count", "coalesce(records_count, 0)")
-		set("sync_status", "coalesce(sync_status, '')")
-	} else {
-		set("full_data", "coalesce(full_data, '{}')")
-		set("fetched_at", "least(coalesce(fetched_at, 'epoch'), now())") // a version from the future would never be replaced
-	}
-	return fmt.Sprintf("update %s set (%s) = row(%s) where (%s) is distinct from (%s)", t.name,
-		strings.Join(names, ", "), strings.Join(values, ", "), strings.Join(names, ", "), strings.Join(values, ", "))
+	return fmt.Sprintf("update %[1]s set (%[2]s) = row(%[3]s) where (%[2]s) is distinct from (%[3]s)", t.name, names, values)
 }
 
 func (t *earlierTable) has(name string) bool {

@@ -132,7 +132,7 @@ func (t adopted) count(ctx context.Context, tx pgx.Tx) error {
 // FinishAdoption ends the time in which an earlier program's statements work, and says
 // what it did. From then on the database takes further tenants. It may be repeated.
 func (s *Store) FinishAdoption(ctx context.Context) (finished []string, err error) {
-	err = s.migrating(ctx, func(_ *sql.DB, conn *sql.Conn) error {
+	err = s.migrating(ctx, func(conn *sql.Conn) error {
 		err := within(ctx, conn, func(tx pgx.Tx) error {
 			waiting, err := earlierTables(ctx, tx, s.entities)
 			if len(waiting) > 0 {

@@ -52,11 +52,14 @@ PICKS
 end
 $$`
 
+// recordTrigger fills the columns that the earlier program has, too. Those that it does
+// not know are filled by the trigger that every table has.
 func (t *earlierTable) recordTrigger() string {
-	picks := t.picks("new.full_data")
-	lines := make([]string, len(t.entity.Columns))
-	for i, c := range t.entity.Columns {
-		lines[i] = fmt.Sprintf("    new.%[1]s := coalesce(%[2]s, new.%[1]s);", quoted(c.Name), picks[c.Name])
+	var lines []string
+	for _, c := range t.entity.Columns {
+		if t.has(c.Name) {
+			lines = append(lines, fmt.Sprintf("    new.%[1]s := coalesce(%[2]s, new.%[1]s);", quoted(c.Name), pick("new.full_data", c)))
+		}
 	}
 	return strings.NewReplacer("FUNCTION", guardFunction(t.name), "PICKS", strings.Join(lines, "\n")).Replace(recordTriggerTemplate)
 }

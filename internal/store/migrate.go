@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -34,8 +35,8 @@ const (
 // an earlier sync program are adopted in place; everything else it only adds. It may be
 // repeated, and may run in several processes at once.
 func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
-	err = s.migrating(ctx, func(db *sql.DB, conn *sql.Conn) error {
-		applied, err = s.migrate(ctx, db, conn)
+	err = s.migrating(ctx, func(conn *sql.Conn) error {
+		applied, err = s.migrate(ctx, conn)
 		return err
 	})
 	if err != nil {
@@ -45,7 +46,7 @@ func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 }
 
 // migrating runs f on a connection that holds the migration lock.
-func (s *Store) migrating(ctx context.Context, f func(db *sql.DB, conn *sql.Conn) error) (err error) {
+func (s *Store) migrating(ctx context.Context, f func(conn *sql.Conn) error) (err error) {
 	db := stdlib.OpenDB(*s.migrationConfig())
 	defer func() { _ = db.Close() }()
 	conn, err := db.Conn(ctx)
@@ -66,22 +67,27 @@ func (s *Store) migrating(ctx context.Context, f func(db *sql.DB, conn *sql.Conn
 			err = fmt.Errorf("release the lock: %w", e)
 		}
 	}()
-	return f(db, conn)
+	return f(conn)
 }
 
-func (s *Store) migrate(ctx context.Context, db *sql.DB, conn *sql.Conn) (applied []string, err error) {
+func (s *Store) migrate(ctx context.Context, conn *sql.Conn) (applied []string, err error) {
 	state, records, err := s.findEarlier(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	m := migration{conn, s.log}
 	steps := []func() ([]string, error){
 		func() ([]string, error) { return s.adopt(ctx, conn, state, (*earlierTable).adoptState) },
-		func() ([]string, error) { return applyMigrations(ctx, db) },
+		func() ([]string, error) { return s.applyMigrations(ctx, m, files) },
 		func() ([]string, error) { return s.adopt(ctx, conn, records, (*earlierTable).adoptRecords) },
 	}
 	for _, e := range s.entities {
 		steps = append(steps, func() ([]string, error) {
-			did, err := applyTable(ctx, conn, e)
+			did, err := m.applyTable(ctx, e)
 			if err != nil {
 				err = fmt.Errorf("table %s: %w", tableName(e), err)
 			}
@@ -106,13 +112,24 @@ func (s *Store) migrationConfig() *pgx.ConnConfig {
 	return cfg
 }
 
-func applyMigrations(ctx context.Context, db *sql.DB) ([]string, error) {
+// applyMigrations applies the numbered migrations. Each waits for its locks for a moment
+// at a time, since others wait behind it.
+func (s *Store) applyMigrations(ctx context.Context, m migration, files fs.FS) (applied []string, err error) {
+	cfg := s.migrationConfig()
+	cfg.RuntimeParams["lock_timeout"] = lockWait
+	db := stdlib.OpenDB(*cfg)
+	defer func() { _ = db.Close() }()
+	err = m.retried(ctx, schemaName, func() error {
+		did, err := applyFiles(ctx, db, files)
+		applied = append(applied, did...)
+		return err
+	})
+	return applied, err
+}
+
+func applyFiles(ctx context.Context, db *sql.DB, files fs.FS) ([]string, error) {
 	if _, err := db.ExecContext(ctx, "create schema if not exists "+schemaName); err != nil {
 		return nil, fmt.Errorf("create schema %s: %w", schemaName, err)
-	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
 		goose.WithTableName(versionTable), goose.WithLogger(goose.NopLogger()))
@@ -120,66 +137,19 @@ func applyMigrations(ctx context.Context, db *sql.DB) ([]string, error) {
 		return nil, err
 	}
 	results, err := provider.Up(ctx)
+	var partial *goose.PartialError
+	if errors.As(err, &partial) {
+		results = partial.Applied
+	}
 	var applied []string
 	for _, r := range results {
-		if r.Error == nil {
-			applied = append(applied, strings.TrimSuffix(path.Base(r.Source.Path), ".sql"))
-		}
+		applied = append(applied, strings.TrimSuffix(path.Base(r.Source.Path), ".sql"))
 	}
-	if err != nil {
-		return applied, err
-	}
-	return applied, nil
-}
-
-// applyTable makes an entity's table, or adds the columns it lacks.
-func applyTable(ctx context.Context, conn *sql.Conn, e entity.Entity) ([]string, error) {
-	present, err := columnsOf(ctx, conn, e)
-	if err != nil {
-		return nil, err
-	}
-	statement, applied := createTable(e), []string{"table " + tableName(e)}
-	if len(present) > 0 {
-		var missing []entity.Column
-		applied = nil
-		for _, c := range e.Columns {
-			if !slices.Contains(present, c.Name) {
-				missing = append(missing, c)
-				applied = append(applied, fmt.Sprintf("column %s.%s", tableName(e), c.Name))
-			}
-		}
-		if len(missing) == 0 {
-			return nil, nil
-		}
-		statement = addColumns(e, missing)
-	}
-	// A string of several statements runs as one transaction.
-	err = conn.Raw(func(driver any) error {
-		_, err := driver.(*stdlib.Conn).Conn().PgConn().Exec(ctx, statement).ReadAll()
-		return err
-	})
 	return applied, err
 }
 
 // tableColumnsSQL lists the columns of a table, none when there is no such table.
 const tableColumnsSQL = `select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`
-
-func columnsOf(ctx context.Context, conn *sql.Conn, e entity.Entity) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, tableColumnsSQL, tableName(e))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var columns []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		columns = append(columns, name)
-	}
-	return columns, rows.Err()
-}
 
 // CheckSchema says what the database lacks; its error names everything and the
 // command that mends it. A schema newer than this program is fine; an adoption that is
@@ -209,7 +179,7 @@ func missingFrom(ctx context.Context, q querier, entities []entity.Entity) ([]st
 	if !versioned {
 		return []string{"lazisync's schema " + schemaName}, nil
 	}
-	var version int
+	var version int64
 	if err := q.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+versionTable).Scan(&version); err != nil {
 		return nil, err
 	}
@@ -218,8 +188,10 @@ func missingFrom(ctx context.Context, q querier, entities []entity.Entity) ([]st
 		return nil, err
 	}
 	var missing []string
-	for i, f := range files { // numbered from 1 without gaps
-		if i >= version {
+	for _, f := range files {
+		if number, err := goose.NumericComponent(f.Name()); err != nil {
+			return nil, err
+		} else if number > version {
 			missing = append(missing, "migration "+strings.TrimSuffix(f.Name(), ".sql"))
 		}
 	}

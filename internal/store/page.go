@@ -86,6 +86,11 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 // keep stores the page's records, and sets aside and counts those that cannot be stored.
 func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected int64, err error) {
 	records, misshapen := prepare(s.entity, s.page.Records)
+	if s.mode == events.Rebuild {
+		if s.entity, err = loadable(ctx, tx, s.entity, s.table()); err != nil {
+			return done, 0, err
+		}
+	}
 	done, refused, err := s.upsert(ctx, tx, records)
 	if err != nil {
 		return done, 0, err
@@ -127,7 +132,8 @@ type fence struct {
 }
 
 // lock holds the run undecided and its cursor until the transaction ends, if the
-// cursor is at the version.
+// cursor is at the version. It declares by which definitions the transaction fills
+// typed columns.
 func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
 	if err := passGate(ctx, tx, s.run); err != nil {
 		return f, err
@@ -137,11 +143,12 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	var status events.Status
 	var watermark *time.Time
 	err = tx.QueryRow(ctx, `
-		select r.state, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes
+		select r.state, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes,
+			set_config('`+columnsSetting+`', $3, true)
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
-		for share of r for update of c`, s.run, tableName(s.entity)).Scan(
-		&state, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes)
+		for share of r for update of c`, s.run, tableName(s.entity), columnsDigest(tableName(s.entity), s.entity.Columns)).Scan(
+		&state, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, fmt.Errorf("the run has no position in the entity: %w", ledger.ErrUnknown)

@@ -58,8 +58,19 @@ func mends(names []string) rule {
 // $5 modified_on, $6 whether deleted, $7 records.
 const pageSource = `select * from unnest($4::KEY[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, gone, data)`
 
-// sideSource are the rows of a rebuild's side table.
-const sideSource = `select side.*, deleted_at is not null as gone, full_data as data from SIDE side where tenant_id = $1`
+// sideSource are the rows of a rebuild's side table. Their typed columns are computed
+// anew: another build, with other columns, may have loaded them.
+const sideSource = `select st_id, PICKED, modified_on, full_data as data, fetched_at, deleted_at is not null as gone
+    from SIDE side where tenant_id = $1`
+
+// sideRows is sideSource for an entity's side table.
+func sideRows(e entity.Entity, side string) string {
+	var picked strings.Builder
+	for _, c := range e.Columns {
+		fmt.Fprintf(&picked, "%s as %s, ", pick("full_data", c), quoted(c.Name))
+	}
+	return strings.NewReplacer("PICKED, ", picked.String(), "SIDE", side).Replace(sideSource)
+}
 
 // compareTemplate notes which rows of a side table would mend the entity's table.
 const compareTemplate = `insert into AMISS
@@ -130,7 +141,7 @@ func pageSQL(e entity.Entity, table string) string {
 
 // compareSQL is the statement that finds what is amiss.
 func compareSQL(e entity.Entity, side string) string {
-	return strings.NewReplacer("AMISS", amissTable(side), "SOURCE", strings.ReplaceAll(sideSource, "SIDE", side), "TABLE", tableName(e),
+	return strings.NewReplacer("AMISS", amissTable(side), "SOURCE", sideRows(e, side), "TABLE", tableName(e),
 		"MENDS", mends(columnNames(e))("page", "old", "page.fetched_at", "page.gone", "page.data")).Replace(compareTemplate)
 }
 
@@ -139,7 +150,7 @@ func compareSQL(e entity.Entity, side string) string {
 // as it was loaded.
 func mergeSQL(e entity.Entity, side string) string {
 	names := columnNames(e)
-	source := strings.ReplaceAll(sideSource, "SIDE", side) + " and st_id in (select st_id from " + amissTable(side) + ")"
+	source := sideRows(e, side) + " and st_id in (select st_id from " + amissTable(side) + ")"
 	s := statement{e, tableName(e), source, "fetched_at", names, nil, "page.fetched_at", mends(names)}
 	return s.text()
 }

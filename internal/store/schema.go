@@ -63,20 +63,6 @@ func defineTable(name string, e entity.Entity) string {
 	return b.String()
 }
 
-// addColumns adds typed columns to an entity's table and fills them from the
-// records that are there: an unchanged record is never written again, so nothing
-// else would.
-func addColumns(e entity.Entity, missing []entity.Column) string {
-	add := make([]string, len(missing))
-	fill := make([]string, len(missing))
-	for i, c := range missing {
-		add[i] = fmt.Sprintf("add column %s %s", quoted(c.Name), c.Type)
-		fill[i] = fmt.Sprintf("%s = %s", quoted(c.Name), pick("full_data", c))
-	}
-	return fmt.Sprintf("alter table %[1]s %[2]s;\nupdate %[1]s set %[3]s",
-		tableName(e), strings.Join(add, ", "), strings.Join(fill, ", "))
-}
-
 // pick is the SQL that reads a column out of a jsonb document.
 func pick(document string, c entity.Column) string {
 	return fmt.Sprintf("%s.to_%s(%s)", schemaName, c.Type, locate(document, c))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -44,6 +45,18 @@ func createSideTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Entity)
 		return noPrivilege{err}
 	}
 	return err
+}
+
+// loadable is the entity with those typed columns alone that a side table has: another
+// build, with other columns, may have made it.
+func loadable(ctx context.Context, tx pgx.Tx, e entity.Entity, side string) (entity.Entity, error) {
+	rows, err := tx.Query(ctx, tableColumnsSQL, side)
+	if err != nil {
+		return e, err
+	}
+	present, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	e.Columns = slices.DeleteFunc(slices.Clone(e.Columns), func(c entity.Column) bool { return !slices.Contains(present, c.Name) })
+	return e, err
 }
 
 // dropSideTable drops a run's side table if it can: neither somebody who looks at it, a

@@ -1,5 +1,6 @@
 with page as (
-    select side.*, deleted_at is not null as gone, full_data as data from raw_rebuild.run_7 side where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_amiss)
+    select st_id, modified_on, full_data as data, fetched_at, deleted_at is not null as gone
+    from raw_rebuild.run_7 side where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_amiss)
 ), changed as (
     select page.*
     from page left join raw.st_bare old on old.tenant_id = $1 and old.st_id = page.st_id

@@ -1,0 +1,268 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// Typed columns follow from full_data by the definitions of the catalogue. Builds with
+// different catalogues write into one table while a new version is rolled out, or rolled
+// back, so each table has a trigger that computes the columns of every row whose writer
+// does not use the table's definitions: an older build, an earlier program, a person. A
+// transaction declares its definitions in a setting, so that the trigger costs a writer
+// with the same definitions one comparison a row.
+
+// columnsSetting holds the digest of the definitions that a transaction's statements use.
+const columnsSetting = "lazisync.columns"
+
+// columnsFunction is the name of the trigger function of a table's typed columns.
+func columnsFunction(table string) string { return table + "_columns" }
+
+// columnsDigest identifies the definitions of a table's typed columns.
+func columnsDigest(table string, columns []entity.Column) string {
+	sum := sha256.Sum256([]byte(table + "\n" + strings.Join(definitions(columns), "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// definitions are columns as raw.sync_columns holds them, in the order of their names.
+func definitions(columns []entity.Column) []string {
+	all := make([]string, len(columns))
+	for i, c := range columns {
+		all[i] = c.Name + " " + string(c.Type) + " = " + c.Path
+	}
+	slices.Sort(all)
+	return all
+}
+
+// parseDefinition reads what definitions wrote.
+func parseDefinition(text string) (entity.Column, error) {
+	head, path, hasPath := strings.Cut(text, " = ")
+	name, kind, hasType := strings.Cut(head, " ")
+	if !hasPath || !hasType {
+		return entity.Column{}, fmt.Errorf("raw.sync_columns: got definition %q, want \"name type = path\"", text)
+	}
+	return entity.Column{Name: name, Type: entity.ColumnType(kind), Path: path}, nil
+}
+
+// layout is what a migration knows of the typed columns of one table.
+type layout struct {
+	table    string
+	entity   entity.Entity
+	present  []string        // names of the table's columns, in their order; none where there is no such table
+	recorded []entity.Column // the definitions that the table follows so far
+	filledBy string
+	guarded  bool   // the trigger is there
+	casts    string // fingerprint of the cast functions
+}
+
+// layoutSQL reads a layout. Parameters: $1 table with its schema, $2 schema.
+const layoutSQL = `
+	select coalesce(c.definitions, '{}'), coalesce(c.filled_by, ''),
+		exists (select from pg_trigger where tgrelid = to_regclass($1) and tgname = 'columns'),
+		array(` + tableColumnsSQL + ` order by attnum),
+		(select md5(string_agg(proname || prosrc, '' order by proname)) from pg_proc
+			where pronamespace = to_regnamespace($2) and (proname like 'to\_%' or proname = 'modified_on'))
+	from (select 1) one left join raw.sync_columns c on c.table_name = $1`
+
+func readLayout(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, err error) {
+	l = layout{table: tableName(e), entity: e}
+	var recorded []string
+	err = tx.QueryRow(ctx, layoutSQL, l.table, schemaName).Scan(&recorded, &l.filledBy, &l.guarded, &l.present, &l.casts)
+	if err != nil {
+		return l, err
+	}
+	for _, text := range recorded {
+		c, err := parseDefinition(text)
+		if err != nil {
+			return l, err
+		}
+		l.recorded = append(l.recorded, c)
+	}
+	return l, nil
+}
+
+// missing are the columns of the catalogue that the table lacks.
+func (l layout) missing() []entity.Column {
+	return slices.DeleteFunc(slices.Clone(l.entity.Columns), func(c entity.Column) bool { return slices.Contains(l.present, c.Name) })
+}
+
+// columns are those that the table's trigger computes: the catalogue's, and those of
+// another version's catalogue that are there. Where both define one differently, the
+// version that migrates decides.
+func (l layout) columns() []entity.Column {
+	all := slices.Clone(l.entity.Columns)
+	for _, c := range l.recorded {
+		known := slices.ContainsFunc(all, func(o entity.Column) bool { return o.Name == c.Name })
+		if !known && slices.Contains(l.present, c.Name) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// current says whether the trigger is there and follows the definitions.
+func (l layout) current() bool {
+	return l.guarded && slices.Equal(definitions(l.recorded), definitions(l.columns()))
+}
+
+// value is the SQL of a column's value in a row, which is prefixed "new." in a trigger.
+// Rows that only an earlier program wrote (run_number 0) keep what it stored in a column
+// of its own where the record has nothing: such columns come before the tenant, which
+// the adoption added.
+func (l layout) value(prefix string, c entity.Column) string {
+	picked := pick(prefix+"full_data", c)
+	if at := slices.Index(l.present, c.Name); at >= 0 && at < slices.Index(l.present, "tenant_id") {
+		return fmt.Sprintf("case when %[1]srun_number = 0 then coalesce(%[2]s, %[1]s%[3]s) else %[2]s end", prefix, picked, quoted(c.Name))
+	}
+	return picked
+}
+
+// assignments are the names of columns, and their values in a row.
+func (l layout) assignments(prefix string, columns []entity.Column) (names, values []string) {
+	for _, c := range columns {
+		names = append(names, quoted(c.Name))
+		values = append(values, l.value(prefix, c))
+	}
+	return names, values
+}
+
+// trigger are the statements that make the trigger, or replace it.
+func (l layout) trigger() []string {
+	var body strings.Builder
+	names, values := l.assignments("new.", l.columns())
+	for i, name := range names {
+		fmt.Fprintf(&body, "    new.%s := %s;\n", name, values[i])
+	}
+	function := columnsFunction(l.table)
+	return []string{
+		fmt.Sprintf("create or replace function %s() returns trigger language plpgsql as $$\nbegin\n%s    return new;\nend\n$$", function, body.String()),
+		fmt.Sprintf("create or replace trigger columns before insert or update of full_data on %s for each row\n"+
+			"when (coalesce(current_setting('%s', true), '') <> '%s') execute function %s()",
+			l.table, columnsSetting, columnsDigest(l.table, l.columns()), function),
+	}
+}
+
+// record keeps the definitions. Rows that are there already are yet to be filled.
+func (l layout) record(ctx context.Context, tx pgx.Tx, filledBy string) error {
+	_, err := tx.Exec(ctx, `
+		insert into raw.sync_columns (table_name, definitions, filled_by) values ($1, $2, $3)
+		on conflict (table_name) do update set definitions = excluded.definitions, filled_by = excluded.filled_by`,
+		l.table, definitions(l.columns()), filledBy)
+	return err
+}
+
+// create makes the table.
+func (l layout) create(ctx context.Context, tx pgx.Tx) error {
+	l.recorded = nil // of a table of that name that was dropped
+	if _, err := tx.Exec(ctx, createTable(l.entity)); err != nil {
+		return err
+	}
+	if err := execAll(ctx, tx, l.trigger()); err != nil {
+		return err
+	}
+	return l.record(ctx, tx, l.casts)
+}
+
+// change adds the columns that the table lacks and has the trigger compute all of them
+// from now on. It changes no row, so that it locks the table for a moment only.
+func (l layout) change(ctx context.Context, tx pgx.Tx) error {
+	if err := l.checkTypes(ctx, tx); err != nil {
+		return err
+	}
+	var add []string
+	for _, c := range l.missing() {
+		add = append(add, fmt.Sprintf("add column %s %s", quoted(c.Name), c.Type))
+	}
+	if len(add) > 0 {
+		if _, err := tx.Exec(ctx, "alter table "+l.table+" "+strings.Join(add, ", ")); err != nil {
+			return err
+		}
+	}
+	if err := execAll(ctx, tx, l.trigger()); err != nil {
+		return err
+	}
+	return l.record(ctx, tx, "")
+}
+
+// checkTypes refuses a catalogue that gives a column another type than it has: changing
+// it would rewrite the table, and break what older builds and readers make of the column.
+func (l layout) checkTypes(ctx context.Context, tx pgx.Tx) error {
+	var names, kinds []string
+	for _, c := range l.entity.Columns {
+		names, kinds = append(names, c.Name), append(kinds, string(c.Type))
+	}
+	rows, err := tx.Query(ctx, `
+		select format('column %s.%s has type %s, want %s: a column keeps its type, so give one of another type another name', $1::text, name, format_type(atttypid, atttypmod), kind)
+		from unnest($2::text[], $3::text[]) as want (name, kind) join pg_attribute on attrelid = to_regclass($1) and attname = name and not attisdropped
+		where atttypid <> to_regtype(kind)`, l.table, names, kinds)
+	if err != nil {
+		return err
+	}
+	wrong, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err == nil && len(wrong) > 0 {
+		err = errors.New(strings.Join(wrong, "; "))
+	}
+	return err
+}
+
+// applyTable makes an entity's table, or adds the columns it lacks and fills them from
+// the records that are there. Whatever ends it in between, the next one continues.
+func (m migration) applyTable(ctx context.Context, e entity.Entity) (applied []string, err error) {
+	l, err := m.layout(ctx, e)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(l.present) == 0:
+		return []string{"table " + l.table}, m.within(ctx, func(tx pgx.Tx) error { return l.create(ctx, tx) })
+	}
+	if missing := l.missing(); len(missing) > 0 || !l.current() {
+		if err := m.change(ctx, l); err != nil {
+			return nil, err
+		}
+		for _, c := range missing {
+			applied = append(applied, fmt.Sprintf("column %s.%s", l.table, c.Name))
+		}
+		if l, err = m.layout(ctx, e); err != nil {
+			return applied, err
+		}
+	}
+	if l.filledBy == l.casts {
+		return applied, nil
+	}
+	return applied, m.fill(ctx, l)
+}
+
+func (m migration) layout(ctx context.Context, e entity.Entity) (l layout, err error) {
+	err = m.within(ctx, func(tx pgx.Tx) error {
+		l, err = readLayout(ctx, tx, e)
+		return err
+	})
+	return l, err
+}
+
+// change changes the table as soon as it can have the lock for a moment. Whoever comes
+// after a request for an exclusive lock waits behind it, so it does not wait for long,
+// but tries again.
+func (m migration) change(ctx context.Context, l layout) error {
+	err := m.retried(ctx, l.table, func() error {
+		return m.within(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "set local lock_timeout = '"+lockWait+"'"); err != nil {
+				return err
+			}
+			return l.change(ctx, tx)
+		})
+	})
+	if isLocked(err) {
+		return errors.Join(err, m.holders(ctx, l.table))
+	}
+	return err
+}
