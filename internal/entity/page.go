@@ -30,11 +30,17 @@ type Cursor struct {
 // Trail is what the client remembers of earlier pages, to notice a listing that does
 // not get on.
 type Trail struct {
-	// Export feed: how many pages came, how many of the last were empty, and the
-	// token of an earlier one.
+	// How many pages came. Export feed: how many of the last were empty, and the token
+	// of an earlier one.
 	Steps int    `json:"steps,omitempty"`
 	Empty int    `json:"empty,omitempty"`
 	Mark  string `json:"mark,omitempty"`
+
+	// How many records came since a step, and a sketch of which: it tells a listing that
+	// brings the same records over and over from one that is long.
+	Since  int    `json:"since,omitempty"`
+	Came   int    `json:"came,omitempty"`
+	Sketch string `json:"sketch,omitempty"`
 
 	Print string `json:"print,omitempty"` // list: stands for what the last page held
 }

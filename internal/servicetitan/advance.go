@@ -20,7 +20,7 @@ func (env envelope) next(e entity.Entity, at entity.Cursor, d *decoder, came int
 	if at.Feed == entity.List {
 		return env.nextOfList(e, at, d, came)
 	}
-	return env.nextOfFeed(at, came)
+	return env.nextOfFeed(at, d, came)
 }
 
 func (env envelope) nextOfList(e entity.Entity, at entity.Cursor, d *decoder, came int) (entity.Cursor, error) {
@@ -32,14 +32,32 @@ func (env envelope) nextOfList(e entity.Entity, at entity.Cursor, d *decoder, ca
 	}
 	next := at
 	next.Page, next.Trail = pageNumber(e, at)+1, entity.Trail{}
-	if env.hasMore && came > 1 { // a single record may well slip from page to page
+	if !env.hasMore {
+		return next, nil
+	}
+	if came > 1 { // a single record may well slip from page to page
 		next.Trail.Print = d.fingerprint()
 	}
 	if next.Trail.Print != "" && next.Trail.Print == at.Trail.Print {
 		return at, &shapeError{permanent: true, message: fmt.Sprintf(
 			"page %d holds the same %d records as the one before, although hasMore is true: the list does not turn its pages", pageNumber(e, at), came)}
 	}
-	return next, nil
+	return next, d.follow(at.Trail, &next.Trail, "the list")
+}
+
+// follow leads the trail of earlier pages on to the next. A listing that brings the same
+// records over and over, under whatever tokens, is not read on.
+func (d *decoder) follow(from entity.Trail, next *entity.Trail, listing string) error {
+	next.Steps, next.Since, next.Came, next.Sketch = from.Steps+1, from.Since, from.Came, from.Sketch
+	if different, yes := d.repeatsItself(next); yes {
+		return &shapeError{permanent: true, message: fmt.Sprintf(
+			"the last %d pages brought %d records, only %d of them different, although hasMore is true: %s repeats itself under new tokens or page numbers",
+			next.Steps-next.Since, next.Came, different, listing)}
+	}
+	if bits.OnesCount(uint(next.Steps)) == 1 { // what led here is no part of the repetition: begin anew, see Mark
+		next.Since, next.Came, next.Sketch = next.Steps, 0, ""
+	}
+	return nil
 }
 
 // fingerprint stands for what a page holds, in its order.
@@ -54,7 +72,7 @@ func (d *decoder) fingerprint() string {
 	return strconv.FormatUint(hash.Sum64(), 36)
 }
 
-func (env envelope) nextOfFeed(at entity.Cursor, came int) (entity.Cursor, error) {
+func (env envelope) nextOfFeed(at entity.Cursor, d *decoder, came int) (entity.Cursor, error) {
 	next := at
 	next.Trail = entity.Trail{}
 	if env.continueFrom != "" {
@@ -70,7 +88,10 @@ func (env envelope) nextOfFeed(at entity.Cursor, came int) (entity.Cursor, error
 		return at, &shapeError{message: fmt.Sprintf("continueFrom came again: %q, with which an earlier page ended; the feed goes round in circles", at.Trail.Mark),
 			permanent: true}
 	}
-	next.Trail = entity.Trail{Steps: at.Trail.Steps + 1, Mark: at.Trail.Mark}
+	next.Trail = entity.Trail{Mark: at.Trail.Mark}
+	if err := d.follow(at.Trail, &next.Trail, "the feed"); err != nil {
+		return at, err
+	}
 	if came == 0 {
 		if next.Trail.Empty = at.Trail.Empty + 1; next.Trail.Empty > emptyPages {
 			return at, &shapeError{message: fmt.Sprintf("%d pages in a row are empty although hasMore is true", next.Trail.Empty)}

@@ -1,7 +1,9 @@
 package servicetitan
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,7 +35,7 @@ func TestFeedInCircles(t *testing.T) {
 				if n >= lead {
 					n = lead + (n-lead)%length
 				}
-				return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[{"id":1}]}`, n)
+				return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[{"id":%d}]}`, n, n+1)
 			})
 			var shape *shapeError
 			require.ErrorAs(t, err, &shape, "%d pages and then %d again and again", lead, length)
@@ -48,10 +50,89 @@ func TestFeedInCircles(t *testing.T) {
 func TestFeedGoesOn(t *testing.T) {
 	t.Parallel()
 	pages, err := readOn(t, entity.Cursor{Feed: entity.Export}, func(_ entity.Cursor, n int) string {
-		return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[{"id":1}]}`, n)
+		return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[{"id":%d}]}`, n, n+1)
 	})
 	require.NoError(t, err)
 	require.Equal(t, 1000, pages)
+}
+
+// TestFeedThatRepeatsItself: a feed that brings the same records over and over under new
+// tokens is left, whatever came before, however many pages the records fill, and in
+// whatever order they come.
+func TestFeedThatRepeatsItself(t *testing.T) {
+	t.Parallel()
+	for _, lead := range []int{0, 1, 7, 100} {
+		for _, length := range []int{1, 2, 3, 10, 50} {
+			for name, at := range map[string]func(n int) int{
+				"in order":     func(n int) int { return (n - lead) % length },
+				"in any order": func(n int) int { return n * 7919 % 104729 % length },
+			} {
+				pages, err := readOn(t, entity.Cursor{Feed: entity.Export}, func(_ entity.Cursor, n int) string {
+					id := n + 1_000_000
+					if n >= lead {
+						id = 10 * at(n)
+					}
+					return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[{"id":%d,"modifiedOn":"2026-01-01T00:00:00Z","at":%d},{"id":%d},{"x":1}]}`, n, id+1, n, id+2)
+				})
+				var shape *shapeError
+				require.ErrorAs(t, err, &shape, "%d pages and then %d %s", lead, length, name)
+				require.True(t, shape.permanent)
+				require.Regexp(t, `^the last \d+ pages brought \d+ records, only \d+ of them different, although hasMore is true: the feed repeats itself`, shape.message)
+				require.LessOrEqual(t, pages, 2*lead+40*length, "%d pages and then %d %s", lead, length, name)
+			}
+		}
+	}
+}
+
+// TestListThatRepeatsItself: the pages of a list that come again are noticed, too, where
+// they are not the one before.
+func TestListThatRepeatsItself(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int{1, 2, 5, 30} {
+		_, err := readOn(t, entity.Cursor{Feed: entity.List}, func(_ entity.Cursor, n int) string {
+			return fmt.Sprintf(`{"hasMore":true,"data":[{"id":%d}]}`, n%length+1)
+		})
+		require.ErrorContains(t, err, "the list repeats itself")
+	}
+}
+
+// TestFeedThatShowsRecentChangesAgain: every page may hold what the last ones held, as
+// long as there is something new now and then.
+func TestFeedThatShowsRecentChangesAgain(t *testing.T) {
+	t.Parallel()
+	for name, page := range map[string]func(n int) string{
+		"the last records again": func(n int) string {
+			return fmt.Sprintf(`{"id":%d},{"id":%d},{"id":%d},{"id":%d}`, n+1, n+2, n+3, n+4)
+		},
+		"one record that keeps changing": func(n int) string {
+			return fmt.Sprintf(`{"id":1,"modifiedOn":"2026-01-01T00:00:00.%06dZ"}`, n)
+		},
+		"twice the same, and then on": func(n int) string { return fmt.Sprintf(`{"id":%d}`, n/2+1) },
+	} {
+		pages, err := readOn(t, entity.Cursor{Feed: entity.Export}, func(_ entity.Cursor, n int) string {
+			return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[%s]}`, n, page(n))
+		})
+		require.NoError(t, err, name)
+		require.Equal(t, 1000, pages, name)
+	}
+}
+
+// TestCursorStaysSmall: what a cursor knows of earlier pages does not grow with them.
+func TestCursorStaysSmall(t *testing.T) {
+	t.Parallel()
+	at := entity.Cursor{Feed: entity.Export}
+	_, err := readOn(t, at, func(asked entity.Cursor, n int) string {
+		at = asked
+		data := make([]string, 100)
+		for i := range data {
+			data[i] = fmt.Sprintf(`{"id":%d}`, 100*n+i+1)
+		}
+		return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[%s]}`, n, strings.Join(data, ","))
+	})
+	require.NoError(t, err)
+	raw, err := json.Marshal(at)
+	require.NoError(t, err)
+	require.Less(t, len(raw), 500)
 }
 
 // TestFeedOfEmptyPages: some may be empty, but not for ever. It is asked again later.

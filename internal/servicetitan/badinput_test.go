@@ -32,6 +32,8 @@ func TestBadAnswers(t *testing.T) {
 		require.NotContains(t, failure.Error(), "token-1", "a token")
 		again := "not asked for again"
 		switch wait := failure.RetryAfter(); {
+		case failure.Permanent() && failure.Unexpected() && !failure.Explained():
+			again = "asked for again for some minutes"
 		case failure.Permanent():
 		case wait > 0:
 			again = "asked for again after " + wait.String()

@@ -74,6 +74,7 @@ type Client struct {
 	log       zerolog.Logger
 	now       func() time.Time
 	tenants   map[string]*tenant
+	suspects  suspects
 }
 
 // tenant is what calls on behalf of one tenant share.
@@ -82,6 +83,7 @@ type tenant struct {
 	creds  Credentials
 	token  *tokenCache
 	budget *budget
+	limits limits
 }
 
 // New makes a client. It connects to nothing.
@@ -125,15 +127,15 @@ func (c *Client) Page(ctx context.Context, tenantID string, e entity.Entity, at 
 	if err != nil {
 		return entity.Page{}, err
 	}
+	req.mayBeEmpty = true
 	ans, err := c.get(ctx, tenantID, req, interactive)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	page, err := decodePage(e, at, ans.body)
+	page, err := c.page(tenantID, req, at, ans)
 	if err != nil {
-		return entity.Page{}, ans.unreadable(err)
+		return entity.Page{}, err
 	}
-	page.Date = ans.date
 	return c.settle(ctx, tenantID, e, at, page, interactive)
 }
 

@@ -21,17 +21,23 @@ type envelope struct {
 type shapeError struct {
 	message   string
 	permanent bool // asking again would bring the same
-	quote     bool // the beginning of the body helps to see what it is
+	// unexpected says of a permanent one that it may be an accident.
+	unexpected bool
+	quote      bool // the body, from at on, helps to see what it is
+	at         int
 }
 
 func (e *shapeError) Error() string { return e.message }
 
-// readEnvelope checks that body is whole and is a page of the given shape. A body
-// that is not JSON was cut off or comes from something in front of the API: that
-// passes. One that is JSON of another shape is a change of the API: that stays.
+// readEnvelope checks that body is a page of the given shape. A body that is truncated,
+// or comes from something in front of the API, may be whole the next time. One that is
+// malformed comes as a *malformedError. One that is JSON of another shape is a change of
+// the API: that stays.
 func readEnvelope(shape entity.Shape, body []byte) (envelope, error) {
 	if !validJSON(body) {
-		return envelope{}, &shapeError{message: "the answer is not complete JSON", quote: true}
+		if fault := findFault(body); fault != nil {
+			return envelope{}, fault.err(shape, body)
+		}
 	}
 	root := gjson.ParseBytes(body)
 	if shape == entity.Array {
@@ -84,7 +90,7 @@ var wanted = map[entity.Shape]string{
 }
 
 func wrongShape(format string, args ...any) error {
-	return &shapeError{message: fmt.Sprintf(format, args...), permanent: true, quote: true}
+	return &shapeError{message: fmt.Sprintf(format, args...), permanent: true, unexpected: true, quote: true}
 }
 
 // kindOf names a JSON value for an error.

@@ -1,6 +1,7 @@
 package servicetitan
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,10 +26,13 @@ type Error struct {
 	Entity  string
 	Method  string
 	Path    string
+	Address string // that was asked: Path with its server
 	Message string
 	Scope   string // what the app must be granted; only for PermissionError
 
 	permanent     bool
+	unexpected    bool
+	explained     bool
 	wait          time.Duration
 	overBudget    bool // the call was not made
 	tokenRejected bool
@@ -39,7 +43,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Entity)
 	if e.Method != "" {
-		fmt.Fprintf(&b, ": %s %s", e.Method, e.Path)
+		fmt.Fprintf(&b, ": %s %s", e.Method, cmp.Or(e.Address, e.Path))
 	}
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": status %d", e.Status)
@@ -55,6 +59,13 @@ func (e *Error) Type() string { return string(e.Kind) }
 
 // Permanent says that asking again cannot help.
 func (e *Error) Permanent() bool { return e.permanent }
+
+// Unexpected says of a permanent error that it may yet be an accident, of the API or of
+// something in front of it, and worth some more tries.
+func (e *Error) Unexpected() bool { return e.unexpected }
+
+// Explained says that the API itself gave the reason, in the form that it documents.
+func (e *Error) Explained() bool { return e.explained }
 
 // RetryAfter is how long the API asked to wait, 0 where it did not say.
 func (e *Error) RetryAfter() time.Duration { return e.wait }

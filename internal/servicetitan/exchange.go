@@ -29,6 +29,7 @@ type call struct {
 	subject   string // the entity, or "token"
 	method    string
 	path      string
+	address   string // that was asked, without query and user
 	scope     string
 	timeout   time.Duration
 	secrets   []Secret // masked in whatever the server says
@@ -60,8 +61,9 @@ func httpClient(base *http.Client) *http.Client {
 	return &client
 }
 
-// get asks the API on behalf of a tenant and returns its answer if that is a
-// 200. A token that is refused is replaced, once.
+// get asks the API on behalf of a tenant and returns its answer if that is a page. A
+// token that is refused is replaced, once. An answer without content is asked for once
+// more before it is believed.
 func (c *Client) get(ctx context.Context, tenantID string, r request, interactive bool) (answer, error) {
 	t, ok := c.tenants[tenantID]
 	if !ok {
@@ -73,13 +75,18 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 		if err != nil {
 			return answer{}, err
 		}
-		if ans.status == http.StatusOK {
+		switch {
+		case ans.isPage():
+			t.limits.answered(r.path)
 			return ans, nil
-		}
-		if ans.status == http.StatusTooManyRequests {
+		case ans.status == http.StatusNoContent && attempt == 1:
+			continue
+		case ans.status == http.StatusNoContent && r.mayBeEmpty:
+			t.limits.answered(r.path)
+			return ans, nil
+		case ans.status == http.StatusTooManyRequests && !t.limits.refused(r.path):
 			t.budget.refused(ctx, ans.retryAfter(true))
-		}
-		if ans.status == http.StatusUnauthorized {
+		case ans.status == http.StatusUnauthorized:
 			t.token.drop(token)
 			if attempt == 1 {
 				continue
@@ -98,6 +105,7 @@ func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive 
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
 		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
 	}
+	call.address = publicAddress(c.apiURL + call.path)
 	if _, err := t.token.get(ctx); err != nil {
 		return answer{}, "", call.interrupted("getting a token", err)
 	}
@@ -132,6 +140,7 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (an
 	}
 	defer res.Body.Close()
 	body, err := readBody(res)
+	body = bytes.TrimPrefix(body, byteOrderMark)
 	if errors.Is(err, errTooLarge) {
 		large := answer{call: call, status: res.StatusCode, body: body}
 		return answer{}, large.refuse(APIError, "%v%s", err, large.beginning())
@@ -142,6 +151,18 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (an
 	c.log.Debug().Str("entity", call.subject).Str("path", call.path).Int("status", res.StatusCode).
 		Int("bytes", len(body)).Dur("took", c.now().Sub(asked)).Msg("api answered")
 	return answer{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, asked)}, nil
+}
+
+// byteOrderMark is what some servers put in front of UTF-8.
+var byteOrderMark = []byte("\uFEFF")
+
+// publicAddress is an address as errors may show it: without user, query and fragment.
+func publicAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
 var errTooLarge = fmt.Errorf("the answer is larger than %d MiB once decompressed", maxBody>>20)

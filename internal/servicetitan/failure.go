@@ -20,7 +20,7 @@ const (
 
 // fail makes an error that another try may mend.
 func (a answer) fail(kind Kind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Status: a.status, Entity: a.subject, Method: a.method, Path: a.path, Message: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Status: a.status, Entity: a.subject, Method: a.method, Path: a.path, Address: mask(a.address, a.secrets...), Message: fmt.Sprintf(format, args...)}
 }
 
 // refuse makes an error that stays.
@@ -30,22 +30,35 @@ func (a answer) refuse(kind Kind, format string, args ...any) *Error {
 	return e
 }
 
-// failure says what an answer other than 200 means.
+// isPage says whether the answer is one that a page can be read from.
+func (a answer) isPage() bool {
+	return a.status == http.StatusOK || a.status == http.StatusNonAuthoritativeInfo
+}
+
+// transientStatuses are those below 500 that say of themselves that they pass.
+var transientStatuses = map[int]bool{
+	http.StatusRequestTimeout: true, http.StatusTooEarly: true, http.StatusTooManyRequests: true,
+	499: true, // the caller went away, says a proxy
+}
+
+// failure says what an answer means that is no page. Statuses of 500 and more, and those
+// of transientStatuses, pass. Every other one is permanent by what it says, and yet
+// unexpected: a proxy may send it in the middle of good answers.
 func (a answer) failure() *Error {
 	switch s := a.status; {
 	case s == http.StatusUnauthorized:
-		return a.refuse(AuthError, "the API refuses the app key or a new token: %s", a.said())
+		return a.unexpected(AuthError, "the API refuses the app key or a new token: %s", a.said())
 	case s == http.StatusForbidden:
-		e := a.refuse(PermissionError, "the app is not granted scope %s, or the tenant has not connected it: %s", a.scope, a.said())
+		e := a.unexpected(PermissionError, "the app is not granted scope %s, or the tenant has not connected it: %s", a.scope, a.said())
 		e.Scope = a.scope
 		return e
 	case s == http.StatusNotFound || s == http.StatusGone:
-		return a.refuse(NotFound, "path %s does not exist: %s", a.path, a.said())
+		return a.unexpected(NotFound, "path %s does not exist: %s", a.path, a.said())
 	case s == http.StatusTooManyRequests:
 		e := a.fail(APIError, "too many calls: %s", a.said())
 		e.wait = a.retryAfter(true)
 		return e
-	case s == http.StatusRequestTimeout || s >= 500:
+	case transientStatuses[s] || s >= 500:
 		e := a.fail(APIError, "%s", a.said())
 		e.wait = a.retryAfter(false)
 		return e
@@ -54,9 +67,36 @@ func (a answer) failure() *Error {
 	case a.redirects():
 		return a.redirected()
 	}
-	e := a.refuse(APIError, "%s", a.said())
+	e := a.unexpected(APIError, "%s", a.said())
 	e.tokenRejected = a.status == http.StatusBadRequest && a.feedToken && a.blamesFrom()
 	return e
+}
+
+// unexpected makes an error that stays, or is an accident.
+func (a answer) unexpected(kind Kind, format string, args ...any) *Error {
+	e := a.refuse(kind, format, args...)
+	e.unexpected, e.explained = true, a.explains()
+	if !e.explained {
+		e.Message += "; the answer is not of the API's form: is the address right?"
+	}
+	return e
+}
+
+// explains says whether the body is an error as the API writes it, or its front door:
+// an object with a title, or with statusCode and message, whose status is that of the
+// answer.
+func (a answer) explains() bool {
+	if !validJSON(a.body) {
+		return false
+	}
+	doc := gjson.ParseBytes(a.body)
+	for _, name := range []string{"status", "statusCode"} {
+		if status := doc.Get(name); status.Type == gjson.Number && int(status.Num) != a.status {
+			return false
+		}
+	}
+	return doc.Get("title").Type == gjson.String ||
+		doc.Get("statusCode").Type == gjson.Number && doc.Get("message").Type == gjson.String
 }
 
 func (a answer) redirects() bool { return a.status >= 300 && a.status < 400 }
@@ -68,8 +108,9 @@ func (a answer) redirected() *Error {
 	if u, err := url.Parse(a.header.Get("Location")); err == nil && u.Host != "" {
 		to = u.Scheme + "://" + u.Host
 	}
-	e := a.fail(APIError, "redirects to %s, which is not followed; is the address of the API right?", clean(to, saidBytes, a.secrets...))
+	e := a.fail(APIError, "redirects to %s, which is not followed; is the address right?", clean(to, saidBytes, a.secrets...))
 	e.permanent = a.status != http.StatusFound && a.status != http.StatusSeeOther && a.status != http.StatusTemporaryRedirect
+	e.unexpected = e.permanent
 	return e
 }
 
@@ -78,8 +119,11 @@ func (a answer) unreadable(err error) *Error {
 	e := a.fail(APIError, "%v", err)
 	var shape *shapeError
 	if errors.As(err, &shape) {
-		e.permanent = shape.permanent
-		if shape.quote {
+		e.permanent, e.unexpected = shape.permanent, shape.unexpected
+		switch {
+		case shape.quote && shape.at > 0:
+			e.Message += "; there it holds " + a.quote(shape.at-quotedBytes/4)
+		case shape.quote:
 			e.Message += a.beginning()
 		}
 	}
@@ -93,7 +137,7 @@ func (a answer) said() string {
 		return "no explanation"
 	}
 	if !validJSON(a.body) {
-		return a.quote()
+		return a.quote(0)
 	}
 	doc := gjson.ParseBytes(a.body)
 	var parts []string
@@ -110,7 +154,7 @@ func (a answer) said() string {
 		return true
 	})
 	if len(parts) == 0 {
-		return a.quote()
+		return a.quote(0)
 	}
 	return clean(strings.Join(parts, "; "), saidBytes, a.secrets...)
 }
@@ -121,11 +165,13 @@ func (a answer) beginning() string {
 	if len(a.body) == 0 || a.path == tokenPath {
 		return ""
 	}
-	return "; it begins " + a.quote()
+	return "; it begins " + a.quote(0)
 }
 
-func (a answer) quote() string {
-	head := string(a.body[:min(len(a.body), searched)])
+// quote shows a body from a place on.
+func (a answer) quote(from int) string {
+	rest := a.body[min(max(0, from), len(a.body)):]
+	head := string(rest[:min(len(rest), searched)])
 	return fmt.Sprintf("%q", clean(head, quotedBytes, a.secrets...))
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,28 +15,117 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// TestEveryStatus goes through all statuses there are but 200.
+// TestEveryStatus goes through all statuses there are but 200: what each is called,
+// and whether it passes by itself, may be an accident, or is a page.
 func TestEveryStatus(t *testing.T) {
 	t.Parallel()
-	retried := map[int]bool{302: true, 303: true, 307: true, 408: true, 429: true}
+	const passes, unexpected = "passes", "unexpected"
+	classes := map[int]string{
+		302: passes, 303: passes, 307: passes, // moved for now
+		408: passes, 425: passes, 429: passes, 499: passes,
+	}
 	kinds := map[int]Kind{401: AuthError, 403: PermissionError, 404: NotFound, 410: NotFound}
 	var status int
 	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 	client := api.client(func(o *Options) { o.RequestsPerSecond = 1e6 })
 	for status = 201; status < 600; status++ {
+		if status == 203 || status == 204 {
+			continue // pages, see below
+		}
 		err := pageError(t, client)
 		require.Equal(t, status, err.Status)
-		want, special := kinds[status]
+		wantKind, special := kinds[status]
 		if !special {
-			want = APIError
+			wantKind = APIError
 		}
-		require.Equal(t, want, err.Kind, status)
-		require.Equal(t, !retried[status] && status < 500, err.Permanent(), status)
+		class, special := classes[status]
+		switch {
+		case special:
+		case status >= 500:
+			class = passes
+		default:
+			class = unexpected
+		}
+		require.Equal(t, wantKind, err.Kind, status)
+		require.Equal(t, class == unexpected, err.Permanent(), status)
+		require.Equal(t, class == unexpected, err.Unexpected(), status)
+		require.False(t, err.Explained(), status)
 		require.Zero(t, err.RetryAfter(), status)
 		require.False(t, err.TokenRejected(), status)
 		require.Equal(t, status == 429, err.RateLimited(), status)
-		require.Equal(t, want == PermissionError, err.Scope == "tn.crm.customers:r", status)
+		require.Equal(t, wantKind == PermissionError, err.Scope == "tn.crm.customers:r", status)
+		require.ErrorContains(t, err, "GET "+api.URL+"/crm/v2/tenant/7001/export/customers: status ", "the address that was asked")
 	}
+}
+
+// TestStatusesThatArePages: what a proxy changed is a page, and no content is an empty
+// one, once it is asked for twice.
+func TestStatusesThatArePages(t *testing.T) {
+	t.Parallel()
+	changed := newFakeAPI(t, respond(203, `{"hasMore":false,"continueFrom":"t","data":[{"id":5}]}`))
+	page, err := changed.client().Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"5"}, ids(page))
+
+	at := entity.Cursor{Feed: entity.Export, Token: "here", Since: since}
+	empty := newFakeAPI(t, respond(204, ""))
+	page, err = empty.client().Page(t.Context(), testTenant, customers(t), at, false)
+	require.NoError(t, err)
+	require.Equal(t, entity.Page{Next: at, Last: true, Total: -1, Date: serverClock}, page)
+	require.Len(t, empty.asked(), 2)
+	_, err = empty.client().Lookup(t.Context(), testTenant, find(t, "bookings"), []string{"5"}, false)
+	var typed *Error
+	require.ErrorAs(t, err, &typed, "no content does not say that a record is gone")
+	require.True(t, typed.Unexpected())
+
+	calls := 0
+	once := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		if calls++; calls == 1 {
+			w.WriteHeader(204)
+			return
+		}
+		fmt.Fprint(w, `{"hasMore":false,"continueFrom":"t","data":[{"id":5}]}`)
+	})
+	page, err = once.client().Page(t.Context(), testTenant, customers(t), at, false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"5"}, ids(page))
+}
+
+// TestExplainedFailures tells the API's own refusals from those of something in front of it.
+func TestExplainedFailures(t *testing.T) {
+	t.Parallel()
+	for body, explained := range map[string]bool{
+		`{"type":"https://httpstatuses.io/403","title":"Scope validation failed","status":403,"traceId":"1","errors":{},"data":{}}`: true,
+		`{"title":"Scope validation failed"}`:                                              true,
+		`{"statusCode":403,"message":"Unable to match incoming request to an operation."}`: true,
+		`{"title":"Bad gateway","status":502}`:                                             false,
+		`{"statusCode":502,"message":"no"}`:                                                false,
+		`{"message":"blocked"}`:                                                            false,
+		`{"status":403}`:                                                                   false,
+		`["title"]`:                                                                        false,
+		`<html><title>Forbidden</title></html>`:                                            false,
+		`Access denied`:                                                                    false,
+		``:                                                                                 false,
+	} {
+		err := pageError(t, newFakeAPI(t, respond(403, body)).client())
+		require.Equal(t, explained, err.Explained(), body)
+		require.True(t, err.Unexpected())
+		require.Equal(t, !explained, strings.Contains(err.Error(), "is the address right?"), body)
+	}
+}
+
+// TestALimitOfOnePath: a path that is refused for ever does not stop the tenant's others.
+func TestALimitOfOnePath(t *testing.T) {
+	t.Parallel()
+	var l limits
+	require.False(t, l.refused("/a"))
+	require.False(t, l.refused("/a"), "nothing else was asked")
+	l.answered("/b")
+	require.True(t, l.refused("/a"))
+	require.True(t, l.refused("/a"), "and stays so")
+	require.False(t, l.refused("/b"))
+	l.answered("/a")
+	require.False(t, l.refused("/a"))
 }
 
 // TestConflicts: reporting answers 409 while it is maintained; other conflicts stay.

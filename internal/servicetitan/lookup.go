@@ -22,14 +22,14 @@ func (c *Client) Lookup(ctx context.Context, tenantID string, e entity.Entity, i
 	if err != nil {
 		return entity.Page{}, err
 	}
-	page, err := decodePage(e, entity.Cursor{Feed: entity.List}, ans.body)
+	page, err := c.page(tenantID, req, entity.Cursor{Feed: entity.List}, ans)
 	if err != nil {
-		return entity.Page{}, ans.unreadable(err)
+		return entity.Page{}, err
 	}
 	if err := onlyAsked(ids, page); err != nil {
 		return entity.Page{}, ans.unreadable(err)
 	}
-	page.Date, page.Next = ans.date, entity.Cursor{}
+	page.Next = entity.Cursor{}
 	return page, nil
 }
 

@@ -1,7 +1,9 @@
 package servicetitan
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,20 +16,42 @@ import (
 // decodePage splits the answer to the question at into records. Their Raw is
 // part of body wherever nothing had to be replaced.
 func decodePage(e entity.Entity, at entity.Cursor, body []byte) (entity.Page, error) {
+	return decodeBody(e, at, body, nil)
+}
+
+// decodeRepaired is decodePage for a page without its faults. Records that are not JSON
+// are rejected.
+func decodeRepaired(e entity.Entity, at entity.Cursor, r *repaired) (entity.Page, error) {
+	page, err := decodeBody(e, at, r.body, r)
+	if err != nil {
+		return page, err
+	}
+	page.Warnings = append(page.Warnings, r.warnings...)
+	for _, name := range slices.Sorted(maps.Keys(r.unread)) {
+		page.Warnings = append(page.Warnings, fmt.Sprintf("%s of the page is not JSON: %s", name, r.unread[name]))
+	}
+	return page, nil
+}
+
+func decodeBody(e entity.Entity, at entity.Cursor, body []byte, r *repaired) (entity.Page, error) {
 	shape := entity.Pages
 	if at.Feed == entity.List {
 		shape = e.Shape
 	}
 	env, err := readEnvelope(shape, body)
-	if err != nil {
+	if err := cmp.Or(r.missing(shape, env), err); err != nil {
 		return entity.Page{}, err
 	}
 	d := decoder{entity: e, feed: at.Feed, index: map[string]int{}, identity: e.Identity()}
 	d.key = make([]gjson.Result, len(d.identity))
 	came := 0
 	env.data.ForEach(func(_, value gjson.Result) bool {
+		if bad, damaged := r.record(came); damaged {
+			d.rejected = append(d.rejected, entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: bad.raw})
+		} else {
+			d.add(value, body[value.Index:value.Index+len(value.Raw)])
+		}
 		came++
-		d.add(value, body[value.Index:value.Index+len(value.Raw)])
 		return true
 	})
 	if shape == entity.Data && !e.Unpaged && came == e.LargestPage() {

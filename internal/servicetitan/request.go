@@ -14,6 +14,8 @@ type request struct {
 	path      string // with {tenant}
 	query     url.Values
 	feedToken bool // the query carries the continueFrom of an earlier answer
+	// mayBeEmpty says that no content means no records.
+	mayBeEmpty bool
 }
 
 // pageRequest asks for the page that the cursor at stands before.

@@ -94,7 +94,7 @@ func (c *Client) fetchToken(ctx context.Context, t *tenant) (accessToken, error)
 		"client_secret": {string(t.creds.ClientSecret)},
 	}
 	call := call{
-		subject: "token", method: http.MethodPost, path: tokenPath, timeout: tokenTimeout,
+		subject: "token", method: http.MethodPost, path: tokenPath, address: publicAddress(c.tokenURL), timeout: tokenTimeout,
 		secrets: []Secret{t.creds.ClientSecret, Secret(url.QueryEscape(string(t.creds.ClientSecret))), t.creds.AppKey},
 	}
 	req, err := http.NewRequest(call.method, c.tokenURL, strings.NewReader(form.Encode()))
@@ -132,13 +132,29 @@ func (a answer) token(asked time.Time) (accessToken, error) {
 	return accessToken{value: Secret(value.Str), renewAt: renewAt}, nil
 }
 
-// tokenFailure says what a refused token request means: a server that is busy
-// or down may recover, everything else is for a person to mend.
+// passingOAuthErrors are those that the token server may answer with for a while.
+var passingOAuthErrors = map[string]bool{"temporarily_unavailable": true, "server_error": true, "slow_down": true}
+
+// tokenFailure says what a refused token request means. Only the token server itself
+// refuses credentials, in the form of OAuth or with a 401; whatever else answers with a
+// status of 400 and more is not the token server, or not itself.
 func (a answer) tokenFailure() *Error {
-	if a.status == http.StatusTooManyRequests || a.status == http.StatusRequestTimeout || a.status >= 500 || a.redirects() {
+	if transientStatuses[a.status] || a.status >= 500 || a.redirects() {
 		return a.failure()
 	}
-	e := a.fail(AuthError, "the token server refuses the client id or secret: %s", a.said())
-	e.permanent = true
+	code := ""
+	if validJSON(a.body) {
+		code = gjson.GetBytes(a.body, "error").String()
+	}
+	switch {
+	case passingOAuthErrors[code]:
+		return a.fail(APIError, "the token server gives no token for now: %s", a.said())
+	case code == "" && a.status != http.StatusUnauthorized:
+		return a.unexpected(APIError, "no token server answers here: %s", a.said())
+	}
+	e := a.unexpected(AuthError, "the token server refuses the client id or secret: %s", a.said())
+	if code != "" {
+		e = a.refuse(AuthError, "the token server refuses the client id or secret: %s", a.said())
+	}
 	return e
 }

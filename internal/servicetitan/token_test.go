@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -146,7 +147,12 @@ func TestTokenFailures(t *testing.T) {
 		"wrong client":     {400, `{"error":"invalid_client"}`, AuthError, true, "invalid_client"},
 		"unauthorized":     {401, ``, AuthError, true, "no explanation"},
 		"forbidden":        {403, `{"error":"access_denied","error_description":"app disabled"}`, AuthError, true, "access_denied; app disabled"},
-		"no token server":  {404, `<html>nothing here`, AuthError, true, "nothing here"},
+		"no token server":  {404, `<html>nothing here`, APIError, true, "no token server answers here: \"<html>nothing here\""},
+		"another API":      {404, `{"statusCode":404,"message":"Unable to match incoming request to an operation."}`, APIError, true, "no token server answers here"},
+		"a proxy forbids":  {403, `<html>blocked`, APIError, true, "no token server answers here"},
+		"bad request":      {400, `<html>bad`, APIError, true, "is the address right?"},
+		"wrong method":     {405, ``, APIError, true, "no token server answers here"},
+		"busy, in OAuth":   {400, `{"error":"temporarily_unavailable"}`, APIError, false, "gives no token for now"},
 		"throttled":        {429, `{"title":"Try again in 7 seconds."}`, APIError, false, "too many calls"},
 		"down":             {503, `<html><h1>Maintenance</h1>`, APIError, false, "Maintenance"},
 		"timeout":          {408, ``, APIError, false, "no explanation"},
@@ -166,7 +172,29 @@ func TestTokenFailures(t *testing.T) {
 			require.NotContains(t, err.Error(), "half-a-tok")
 			require.Empty(t, api.asked(), "no call without a token")
 			require.Equal(t, 1, api.tokens())
+			require.ErrorContains(t, err, "POST "+api.URL+"/connect/token: ", "the address that was asked")
+			require.Equal(t, err.Permanent() && !strings.Contains(c.body, `"error"`), err.Unexpected())
 		})
+	}
+}
+
+// TestAddressesInErrorsAreClean: who is named in the address stays out of errors.
+func TestAddressesInErrorsAreClean(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t, respond(404, `<html>`))
+	api.token = respond(404, `<html>`)
+	for _, token := range []http.HandlerFunc{respond(404, "<html>"), nil} {
+		api.token = token
+		client := api.client(func(o *Options) {
+			o.APIURL = strings.Replace(api.URL, "http://", "http://user:pa55word@", 1)
+			o.AuthURL = o.APIURL + "/?key=pa55word"
+			if token == nil {
+				o.AuthURL = api.URL
+			}
+		})
+		err := pageError(t, client)
+		require.NotContains(t, err.Error(), "pa55word")
+		require.ErrorContains(t, err, api.URL)
 	}
 }
 

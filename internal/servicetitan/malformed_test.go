@@ -1,0 +1,292 @@
+package servicetitan
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// readRepeatedly asks for a page until it is read, or fails for good.
+func readRepeatedly(t *testing.T, c *Client, e entity.Entity, at entity.Cursor) (page entity.Page, tries int, err error) {
+	t.Helper()
+	for tries = 1; tries <= 2*anyFaults; tries++ {
+		var typed *Error
+		page, err = c.Page(t.Context(), testTenant, e, at, false)
+		if err == nil {
+			return page, tries, nil
+		}
+		require.ErrorAs(t, err, &typed)
+		if typed.Permanent() {
+			return page, tries, err
+		}
+	}
+	return page, tries, err
+}
+
+func ids(page entity.Page) (out []string) {
+	for _, r := range page.Records {
+		out = append(out, r.ID)
+	}
+	return out
+}
+
+// TestMalformedPageCostsOneRecord: a page with a record that is not JSON is asked for three
+// times. Then its other records are stored, and the one at fault is rejected with its bytes.
+func TestMalformedPageCostsOneRecord(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
+	for name, c := range map[string]struct {
+		bad string
+		id  string // which can be read in front of the fault
+		why string
+	}{
+		"a control character in a string":   {"{\"id\":2,\"name\":\"a\x01b\"}", "2", `invalid character '\x01' in string literal at byte 17 of the record, byte 69 of the page`},
+		"a line break in a string":          {"{\"id\":2,\"name\":\"a\nb\"}", "2", `invalid character '\n' in string literal`},
+		"a tab in a key":                    {"{\"id\":2,\"na\tme\":1}", "2", `invalid character '\t' in string literal`},
+		"not a number":                      {`{"id":2,"balance":NaN}`, "2", "invalid character 'N' looking for beginning of value at byte 18 of the record"},
+		"not a number, several times":       {`{"id":2,"a":NaN,"items":[{"id":5,"p":1},{"id":6,"p":NaN}],"b":-NaN}`, "2", "invalid character 'N'"},
+		"infinity":                          {`{"id":2,"balance":Infinity}`, "2", "invalid character 'I'"},
+		"minus infinity":                    {`{"id":2,"balance":-Infinity}`, "2", "invalid character 'I' in numeric literal"},
+		"undefined":                         {`{"id":2,"name":undefined}`, "2", "invalid character 'u'"},
+		"a literal that is cut":             {`{"id":2,"active":tru}`, "2", "invalid character '}' in literal true"},
+		"a literal in capitals":             {`{"id":2,"active":True}`, "2", "invalid character 'T'"},
+		"a bad escape":                      {`{"id":2,"name":"a\xb"}`, "2", `invalid character 'x' in string escape code`},
+		"a bad unicode escape":              {`{"id":2,"name":"\u12g4"}`, "2", `in \u hexadecimal character escape`},
+		"leading zeros":                     {`{"id":2,"zip":007}`, "2", "invalid character '0' after object key:value pair"},
+		"a plus sign":                       {`{"id":2,"n":+1}`, "2", "invalid character '+'"},
+		"a number that ends in a point":     {`{"id":2,"n":1.}`, "2", "after decimal point in numeric literal"},
+		"a number of hexadecimal digits":    {`{"id":2,"n":0x1F}`, "2", "invalid character 'x'"},
+		"a comma too many":                  {`{"id":2,,"name":"b"}`, "2", "invalid character ','"},
+		"a comma at the end":                {`{"id":2,"name":"b",}`, "2", "invalid character '}'"},
+		"a comma that is missing":           {`{"id":2,"name":"b" "active":true}`, "2", "invalid character '\"' after object key:value pair"},
+		"a colon that is missing":           {`{"id":2,"name" "b"}`, "2", "after object key"},
+		"a value that is missing":           {`{"id":2,"name":}`, "2", "invalid character '}' looking for beginning of value"},
+		"single quotes":                     {`{'id':2}`, "", `invalid character '\''`},
+		"a key without quotes":              {`{"id":2,name:"b"}`, "2", "invalid character 'n'"},
+		"a comment":                         {`{"id":2,/* note */"name":"b"}`, "2", "invalid character '/'"},
+		"a quote too many":                  {`{"id":2,"name":"5" pipe"}`, "2", "invalid character 'p' after object key:value pair"},
+		"a quote too many, and brackets":    {`{"id":2,"name":"5" [pipe","items":[{"id":9}]}`, "2", "invalid character '['"},
+		"a quote that is missing":           {`{"id":2,"name":"b}`, "2", "unexpected end of JSON input"},
+		"a bracket that is missing":         {`{"id":2,"address":{"zip":1}`, "2", "unexpected end of JSON input"},
+		"a bracket of the wrong kind":       {`{"id":2,"items":[1,2}}`, "2", "invalid character '}' after array element"},
+		"the fault is before the id":        {`{"name":NaN,"id":2}`, "", "invalid character 'N'"},
+		"no record but a word":              {`oops`, "", "invalid character 'o'"},
+		"a record that is nested too deep":  {`{"id":2,"deep":` + deep + `}`, "2", "exceeded max depth"},
+		"a NUL between two fields":          {"{\"id\":2,\x00\"name\":1}", "2", `invalid character '\x00'`},
+		"something that follows the record": {`{"id":2}x`, "", "invalid character 'x' after top-level value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for place, data := range map[string]string{
+				"first":  c.bad + `,{"id":1},{"id":3,"name":"},{"}`,
+				"middle": `{"id":1},` + c.bad + ` , {"id":3,"name":"},{"}`,
+				"last":   `{"id":1},{"id":3,"name":"},{"},` + c.bad,
+			} {
+				if place == "last" && (name == "a quote that is missing" || name == "a bracket that is missing") {
+					continue // looks like a page that is truncated, or swallows the envelope
+				}
+				body := `{"hasMore":true,"continueFrom":"t","data":[` + data + `],"page":1}`
+				api := newFakeAPI(t, respond(200, body))
+				page, tries, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
+				require.NoError(t, err, place)
+				require.Equal(t, 3, tries, place)
+				require.Equal(t, []string{"1", "3"}, ids(page), place)
+				require.Equal(t, "t", page.Next.Token)
+				require.False(t, page.Last)
+				require.Equal(t, serverClock, page.Date)
+				require.Len(t, page.Rejected, 1, place)
+				require.Equal(t, c.bad, string(page.Rejected[0].Raw), place)
+				require.Equal(t, c.id, page.Rejected[0].ID, place)
+				require.Contains(t, page.Rejected[0].Reason, "record is not JSON: ")
+				if place == "middle" || !strings.Contains(c.why, "of the page") {
+					require.Contains(t, page.Rejected[0].Reason, c.why, place)
+				}
+			}
+		})
+	}
+}
+
+// TestMalformedPageCostsEachRecordAtFault, and no more.
+func TestMalformedPageCostsEachRecordAtFault(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		data string
+		good []string
+		bad  []string
+		says []string // warnings
+	}{
+		"two side by side":         {`{"id":1},{"id":2,"a":NaN},{"id":3,"b":NaN},{"id":4}`, []string{"1", "4"}, []string{`{"id":2,"a":NaN}`, `{"id":3,"b":NaN}`}, nil},
+		"two with quotes too many": {`{"id":1,"n":"5" x"},{"id":2,"n":"b"},{"id":3,"n":"6" y"},{"id":4}`, []string{"2", "4"}, []string{`{"id":1,"n":"5" x"}`, `{"id":3,"n":"6" y"}`}, nil},
+		"none but bad ones":        {`NaN`, nil, []string{`NaN`}, nil},
+		"a comma too many":         {`{"id":1},,{"id":2}`, []string{"1", "2"}, nil, []string{"the page has a comma too many at byte 52: a record may be missing"}},
+		"a comma at the end":       {`{"id":1},{"id":2},`, []string{"1", "2"}, nil, []string{"the page has a comma too many at byte 60: a record may be missing"}},
+		"a comma at the beginning": {`,{"id":1}`, []string{"1"}, nil, []string{"the page has a comma too many at byte 43: a record may be missing"}},
+		"a comma that is missing":  {`{"id":1}{"id":2}`, []string{"1", "2"}, nil, []string{"the page lacks a comma at byte 51"}},
+		"a good null among bad":    {`null,{"id":2,"a":NaN},{"id":3}`, []string{"3"}, []string{`null`, `{"id":2,"a":NaN}`}, nil},
+		"nested records":           {`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1},{"id":2}`, []string{"2"}, []string{`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1}`}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := newFakeAPI(t, respond(200, `{"hasMore":true,"continueFrom":"t","data":[`+c.data+`]}`))
+			page, _, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
+			require.NoError(t, err)
+			require.Equal(t, c.good, ids(page))
+			var bad []string
+			for _, r := range page.Rejected {
+				bad = append(bad, string(r.Raw))
+			}
+			require.Equal(t, c.bad, bad)
+			require.Equal(t, c.says, page.Warnings)
+		})
+	}
+}
+
+// TestMalformedEnvelope: a field that the page can do without costs a warning. One that it
+// cannot fails it for good, after three tries, with the place of the fault.
+func TestMalformedEnvelope(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body string
+		warn string
+		fail string
+	}{
+		"the total":                    {`{"totalCount":NaN,"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, "totalCount of the page is not JSON: NaN at byte 14 of the answer", ""},
+		"a field that nobody knows":    {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],"page":01}`, "page of the page is not JSON: 01 at byte 60 of the answer", ""},
+		"commas around fields":         {`{,"hasMore":true,,"continueFrom":"t","data":[{"id":1}],}`, "", ""},
+		"whether there is more":        {`{"hasMore":tru,"continueFrom":"t","data":[{"id":1}]}`, "", "hasMore is tru at byte 11 of the answer, want true or false"},
+		"the token":                    {"{\"hasMore\":true,\"continueFrom\":\"t\x01\",\"data\":[{\"id\":1}]}", "", `continueFrom is "t" at byte 31 of the answer, want a string`},
+		"no array of records":          {`{"hasMore":true,"continueFrom":"t","data":nil}`, "", "data is nil at byte 42 of the answer, want an array"},
+		"two answers":                  {`{"hasMore":false,"data":[]}{"hasMore":false,"data":[]}`, "", "malformed JSON: invalid character '{' after top-level value at byte 27"},
+		"brackets that do not match":   {`{"hasMore":false,"data":[{"id":1}}`, "", "malformed JSON: invalid character '}' after array element at byte 33"},
+		"a list that is none, and bad": {`{"hasMore":false,"data":[{"id":1}],x}`, "", "malformed JSON: invalid character 'x'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			page, tries, err := readRepeatedly(t, newFakeAPI(t, respond(200, c.body)).client(), customers(t), customers(t).Start())
+			if c.fail != "" {
+				require.ErrorContains(t, err, c.fail)
+				require.LessOrEqual(t, tries, hopeless)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, []string{"1"}, ids(page))
+			require.Equal(t, "t", page.Next.Token)
+			require.Equal(t, c.warn, strings.Join(page.Warnings, ", "))
+		})
+	}
+	// A feed that ends needs no new token: it is read on from where the page began.
+	last := "{\"hasMore\":false,\"continueFrom\":\"\x01\",\"data\":[{\"id\":1}]}"
+	page, _, err := readRepeatedly(t, newFakeAPI(t, respond(200, last)).client(), customers(t), entity.Cursor{Feed: entity.Export, Token: "here"})
+	require.NoError(t, err)
+	require.Equal(t, "here", page.Next.Token)
+	require.True(t, page.Last)
+}
+
+// TestTruncatedPageIsAskedForAgain: what was cut off may hold anything, so that no part of
+// the page is taken for all of it, however often it comes.
+func TestTruncatedPageIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		``, `{`, `{"hasMore":false,"continueFrom":"t","data":[{"id":1},{"id`, `{"hasMore":false,"data":[{"id":1}]`, `{"hasMore":false,"data":[{"id":1,"n":"a`,
+		`{"hasMore":false,"data":[{"id":1,"n":"\u00`, `{"hasMore":false,"data":[{"id":1,"n":1.`, `{"hasMore":fals`,
+	} {
+		client := newFakeAPI(t, respond(200, body)).client()
+		for range 2 * anyFaults {
+			err := pageError(t, client)
+			require.False(t, err.Permanent(), body)
+			require.ErrorContains(t, err, "the answer is truncated: its JSON does not end within its ")
+		}
+	}
+}
+
+// TestNoJSONAtAllIsAskedForAgain: it comes from something in front of the API.
+func TestNoJSONAtAllIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`<html>`, " \r\n<!DOCTYPE html>", `OK`, "\x1f\x8b\x08"} {
+		client := newFakeAPI(t, respond(200, body)).client()
+		for range 2 * anyFaults {
+			err := pageError(t, client)
+			require.False(t, err.Permanent(), body)
+			require.ErrorContains(t, err, "the answer is not JSON; it begins ")
+		}
+	}
+}
+
+// TestFaultsThatDifferAreAskedForAgain: a page is only taken apart once its fault is
+// known to be one of the page, not of the way.
+func TestFaultsThatDifferAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	n := 0
+	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		if n++; n%3 == 0 {
+			fmt.Fprint(w, emptyExport)
+			return
+		}
+		fmt.Fprintf(w, `{"hasMore":false,"continueFrom":"t%d","data":[{"id":1,"a":NaN}]}`, n)
+	})
+	client := api.client()
+	for range 5 {
+		require.False(t, pageError(t, client).Permanent())
+		require.False(t, pageError(t, client).Permanent())
+		_, err := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
+		require.NoError(t, err, "the page came whole in between")
+	}
+
+	n = 0
+	changing := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		n++
+		fmt.Fprintf(w, `{"hasMore":false,"continueFrom":"t","data":[{"id":1},{"id":2,"n":%d,"a":NaN}]}`, n)
+	})
+	page, tries, err := readRepeatedly(t, changing.client(), customers(t), customers(t).Start())
+	require.NoError(t, err)
+	require.Equal(t, anyFaults, tries, "and not for ever")
+	require.Equal(t, []string{"1"}, ids(page))
+
+	n = 0
+	tokens := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		n++
+		fmt.Fprintf(w, `{"hasMore":true,"continueFrom":"t%d","data":[{"id":1,"a":NaN}]}`, n)
+	})
+	_, tries, err = readRepeatedly(t, tokens.client(), customers(t), customers(t).Start())
+	require.NoError(t, err)
+	require.Equal(t, equalFaults, tries, "a token of another moment is no other fault")
+}
+
+// TestByteOrderMark: answers may begin with one, that of the token server, too.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t, respond(200, "\xef\xbb\xbf"+`{"hasMore":false,"continueFrom":"t","data":[{"id":1}]}`))
+	api.token = respond(200, "\xef\xbb\xbf"+`{"access_token":"t","expires_in":900}`)
+	page, err := api.client().Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1"}, ids(page))
+	err = pageError(t, newFakeAPI(t, respond(400, "\xef\xbb\xbf"+`{"title":"Bad request"}`)).client())
+	require.ErrorContains(t, err, ": Bad request")
+}
+
+// FuzzRepair: whatever comes, what is left of a page is a page, and holds no record that
+// the page did not have.
+func FuzzRepair(f *testing.F) {
+	f.Add([]byte(`{"hasMore":true,"continueFrom":"t","data":[{"id":1,"n":"5" x"},{"id":2},{"id":NaN}],"page":1}`))
+	f.Add([]byte(`{"data":[{"id":1,,},,{"id":2}]],"hasMore":tru}`))
+	f.Add([]byte(`[{"id":1,"a":{"b":2},{"id":2}]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, shape := range []entity.Shape{entity.Pages, entity.Data, entity.Array} {
+			r := repair(shape, body)
+			if r == nil {
+				continue
+			}
+			require.True(t, validJSON(r.body))
+			for _, bad := range r.damaged {
+				require.Contains(t, string(body), string(bad.raw))
+				require.Less(t, bad.fault, max(1, len(bad.raw)+1))
+			}
+			_, _ = decodeRepaired(customers(t), entity.Cursor{Feed: entity.Export}, r)
+		}
+	})
+}
