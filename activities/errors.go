@@ -14,14 +14,17 @@ import (
 // already. It is never retried.
 const TypeDecided = "RunDecided"
 
-// What an error of the API may say of itself. Three questions cover the program:
-// can it ever succeed, when to try again, and what to call it.
+// What an error of the API may say of itself. It answers what the program
+// needs to know: can it ever succeed, when to try again, and what to call it.
 type (
 	permanent     interface{ Permanent() bool }
 	typed         interface{ Type() string }
 	retryAfter    interface{ RetryAfter() time.Duration }
 	rateLimited   interface{ RateLimited() bool }
 	tokenRejected interface{ TokenRejected() bool }
+	unexpected    interface{ Unexpected() bool }
+	explained     interface{ Explained() bool }
+	notAsked      interface{ NotAsked() bool }
 )
 
 // isPermanent says whether trying again can never help.
@@ -58,6 +61,24 @@ func typeOf(err error) events.ErrorType {
 func isTokenRejected(err error) bool {
 	var t tokenRejected
 	return errors.As(err, &t) && t.TokenRejected()
+}
+
+// isUnexpected says whether an error that looks permanent may be an accident.
+func isUnexpected(err error) bool {
+	var u unexpected
+	return errors.As(err, &u) && u.Unexpected()
+}
+
+// isExplained says whether the API itself gave the reason.
+func isExplained(err error) bool {
+	var e explained
+	return errors.As(err, &e) && e.Explained()
+}
+
+// isNotAsked says whether the call was not made, for want of budget.
+func isNotAsked(err error) bool {
+	var n notAsked
+	return errors.As(err, &n) && n.NotAsked()
 }
 
 // retryable hands an error to Temporal's retry policy, with the wait the API asked

@@ -37,6 +37,7 @@ type reporter struct {
 	wait   *events.Waiting
 	news   bool
 	opened bool
+	failed failures
 
 	stop chan struct{}
 	done chan struct{}
@@ -98,10 +99,28 @@ func (r *reporter) troubled(err error) {
 	r.waiting(why, waitOf(err))
 }
 
+// remember lets the heartbeats carry the failures so far to the next attempt.
+func (r *reporter) remember(f failures) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = f
+}
+
+// beat sends a heartbeat, which may take a while.
+func (r *reporter) beat(ctx context.Context) {
+	r.mu.Lock()
+	f := r.failed
+	r.mu.Unlock()
+	activity.RecordHeartbeat(ctx, f)
+}
+
 // close tells the last word and stops.
-func (r *reporter) close() {
+func (r *reporter) close(ctx context.Context) {
 	close(r.stop)
 	<-r.done
+	if r.failed != (failures{}) {
+		activity.RecordHeartbeat(ctx, r.failed) // goes out before the failure of the attempt does
+	}
 }
 
 func (r *reporter) loop(ctx context.Context) {
@@ -111,7 +130,7 @@ func (r *reporter) loop(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			activity.RecordHeartbeat(ctx)
+			r.beat(ctx)
 			r.look()
 			r.tell(ctx, false)
 		case <-r.stop:

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdkactivity "go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -28,6 +30,7 @@ type rig struct {
 	in      activities.SliceInput
 	ctx     context.Context
 	pause   context.CancelFunc // what a pause or a cancel does to a slice
+	beats   map[string]any     // what the last heartbeat carried, for the next attempt
 	stopped chan struct{}      // closed: the worker is to end
 }
 
@@ -67,6 +70,20 @@ func (r *rig) slice() (activities.SliceResult, error) {
 	return execute[activities.SliceResult](r, r.slices.SyncSlice, r.in)
 }
 
+// attempts runs a slice as Temporal does: again after each failure, for as long as the
+// time allows.
+func (r *rig) attempts(most time.Duration) (result activities.SliceResult, tries int, err error) {
+	r.beats = nil
+	ends := time.Now().Add(most)
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		tries++
+		if result, err = r.slice(); err == nil || !time.Now().Before(ends) {
+			return result, tries, err
+		}
+		delay(wait)
+	}
+}
+
 // execute runs an activity as a worker does.
 func execute[T any](r *rig, activity, in any) (result T, err error) {
 	var suite testsuite.WorkflowTestSuite
@@ -75,6 +92,15 @@ func execute[T any](r *rig, activity, in any) (result T, err error) {
 	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: r.ctx})
 	env.SetWorkerStopChannel(r.stopped)
 	env.RegisterActivity(activity)
+	if r.beats != nil {
+		env.SetHeartbeatDetails(r.beats)
+	}
+	env.SetOnActivityHeartbeatListener(func(_ *sdkactivity.Info, details converter.EncodedValues) {
+		if details.HasValues() {
+			r.beats = nil
+			_ = details.Get(&r.beats)
+		}
+	})
 	value, err := env.ExecuteActivity(activity, in)
 	if err != nil || !value.HasValue() {
 		return result, err

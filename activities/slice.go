@@ -30,6 +30,9 @@ type Source interface {
 	// Waiting says how long a call for an entity still waits for the budget, 0 where
 	// none does.
 	Waiting(tenant, entity string) time.Duration
+	// Probe asks for as little of an entity as can be asked for, to see whether
+	// ServiceTitan answers.
+	Probe(ctx context.Context, tenant string, e entity.Entity) (time.Time, error)
 }
 
 // PageStore keeps pages together with the position they lead to.
@@ -47,6 +50,8 @@ type PageStore interface {
 	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
 	FailEntity(ctx context.Context, run int64, tenant string, e entity.Entity, re events.RunError) error
 	SetTotal(ctx context.Context, run int64, e entity.Entity, total int64) error
+	// Holdup says what an entity holds up that keeps failing.
+	Holdup(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Holdup, error)
 }
 
 // Slices moves pages from the API into the store, a few seconds at a time.
@@ -58,6 +63,8 @@ type Slices struct {
 
 	// Length is how long a slice asks for further pages after its first.
 	Length time.Duration
+	// StallLimit is how long an entity that keeps failing may hold up others; 0 is for ever.
+	StallLimit time.Duration
 	// Full limits how many slices of full and rebuild runs work at once, so that
 	// a slot is always left for incrementals. Nil means no limit.
 	Full chan struct{}
@@ -102,7 +109,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 				temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
 		}
 	}
-	sl := &slice{Slices: s, in: in, entity: e, stop: activity.GetWorkerStopChannel(ctx)}
+	sl := &slice{Slices: s, in: in, entity: e, stop: activity.GetWorkerStopChannel(ctx), failures: recall(ctx)}
 	return sl.run(ctx)
 }
 
@@ -117,6 +124,8 @@ type slice struct {
 	warned []string        // what goes with the next page that is stored
 	at     ledger.Position
 	report *reporter
+	// failures are those of the attempts until now, since something was last stored.
+	failures failures
 
 	interactive bool // somebody waits for it: its calls have a reserved share of the budget
 }
@@ -130,7 +139,8 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name, func() time.Duration {
 		return s.Source.Waiting(s.in.TenantID, s.entity.Name)
 	})
-	defer s.report.close()
+	defer s.report.close(ctx)
+	s.report.remember(s.failures)
 
 	if s.at, err = s.open(ctx); errors.Is(err, ledger.ErrBusy) {
 		s.report.waiting(events.WaitBusy, 0)
@@ -140,7 +150,9 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 			return SliceResult{}, err
 		}
 	} else if err != nil {
-		return SliceResult{}, retryable(events.StoreError, err)
+		if err := s.again(ctx, events.StoreError, &storeError{err}); err != nil {
+			return SliceResult{}, err
+		}
 	}
 	s.count(ctx)
 	s.reached(s.at)
@@ -269,6 +281,10 @@ func (s *slice) warn(page *entity.Page) {
 }
 
 func (s *slice) reached(at ledger.Position) {
+	if at.Version != s.at.Version {
+		s.failures = failures{}
+		s.report.remember(s.failures)
+	}
 	s.at = at
 	s.report.reached(at)
 }

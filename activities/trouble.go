@@ -24,7 +24,7 @@ func (s *slice) recover(ctx context.Context, err error) error {
 		// Another attempt of this slice stored the page. Look again where things stand.
 		at, err := s.open(context.WithoutCancel(ctx))
 		if err != nil {
-			return retryable(events.StoreError, err)
+			return s.again(ctx, events.StoreError, &storeError{err})
 		}
 		s.at = at
 		return nil
@@ -32,15 +32,15 @@ func (s *slice) recover(ctx context.Context, err error) error {
 		if s.interrupted(ctx) && errors.Is(err, context.Canceled) {
 			return nil // it was taken back, and can be made again
 		}
-		return retryable(events.StoreError, stored.error)
-	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.byDate:
+		return s.again(ctx, events.StoreError, err)
+	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.byDate && (isExplained(err) || !s.isAccident(err)):
 		s.byDateInstead()
 		return nil
-	case isPermanent(err):
+	case isPermanent(err) && !s.isAccident(err):
 		return s.fail(ctx, err)
 	}
 	s.report.troubled(err)
-	return retryable(typeOf(err), err)
+	return s.again(ctx, typeOf(err), err)
 }
 
 // byDateInstead gives up the feed's token, which is unknown or has expired.

@@ -26,6 +26,9 @@ type Ledger struct {
 	// Misses are the ids of rows that full reads and rebuilds do not find, by entity.
 	Misses map[string][]string
 
+	// Held is what any entity holds up.
+	Held ledger.Holdup
+
 	mu        sync.Mutex
 	requests  []*ledger.Request
 	runs      []*ledger.Run

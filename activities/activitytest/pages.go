@@ -182,6 +182,14 @@ func (l *Ledger) SetTotal(_ context.Context, number int64, e entity.Entity, tota
 	return nil
 }
 
+// Holdup says what an entity holds up: Held, where it is set.
+func (l *Ledger) Holdup(_ context.Context, number int64, _ string, e entity.Entity) (ledger.Holdup, error) {
+	if err := l.refuse("Holdup", e.Name); err != nil {
+		return ledger.Holdup{}, err
+	}
+	return l.Held, nil
+}
+
 // Position returns where a run stands in an entity.
 func (l *Ledger) Position(number int64, name string) ledger.Position {
 	l.mu.Lock()

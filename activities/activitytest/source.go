@@ -32,6 +32,8 @@ type Source struct {
 	CountError error
 	// Uncounted is how many records Count tells of that no page shows.
 	Uncounted int
+	// ProbeError is the answer to Probe.
+	ProbeError error
 	// Found are the ids of records that no page shows and that Lookup finds.
 	Found []string
 	// LookupError is the answer to Lookup.
@@ -102,6 +104,11 @@ func (s *Source) pages(name string) int {
 		return n
 	}
 	return defaultPages
+}
+
+// Probe says whether anything can be read.
+func (s *Source) Probe(context.Context, string, entity.Entity) (time.Time, error) {
+	return time.Now(), s.ProbeError
 }
 
 // Count says how many records an entity has.
@@ -196,6 +203,9 @@ type Failure struct {
 	Wait     time.Duration // when to try again
 	BadToken bool
 	Limited  bool // too many calls
+	Unasked  bool // the call was not made
+	Odd      bool // it may be an accident although it says never
+	Own      bool // the API itself gave the reason
 }
 
 func (f *Failure) Error() string             { return f.Text }
@@ -203,6 +213,15 @@ func (f *Failure) Permanent() bool           { return f.Never }
 func (f *Failure) RetryAfter() time.Duration { return f.Wait }
 func (f *Failure) TokenRejected() bool       { return f.BadToken }
 func (f *Failure) RateLimited() bool         { return f.Limited }
+
+// NotAsked says that the call was not made.
+func (f *Failure) NotAsked() bool { return f.Unasked }
+
+// Unexpected says that it may be an accident.
+func (f *Failure) Unexpected() bool { return f.Odd }
+
+// Explained says that the API itself gave the reason.
+func (f *Failure) Explained() bool { return f.Own }
 
 // Type names the failure as the events do.
 func (f *Failure) Type() string {

@@ -79,6 +79,7 @@ type Tenant struct {
 type SyncConfig struct {
 	RunDeadline time.Duration
 	PauseLimit  time.Duration
+	StallLimit  time.Duration
 	SecondPass  time.Duration // after a webhook, 0 for none
 	DeleteGuard float64       // share of a table's live rows
 }

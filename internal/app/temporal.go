@@ -89,7 +89,7 @@ func (p *process) workOnce(ctx context.Context) error {
 	workflows.Register(pages)
 	pages.RegisterActivity(&activities.Slices{
 		Source: p.source, Store: p.store, Publisher: p.nats, Logger: p.log,
-		Length: sliceLength, Full: make(chan struct{}, pageSlots-1),
+		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
 	})
 	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
 	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats})

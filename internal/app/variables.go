@@ -72,6 +72,7 @@ var Variables = []Variable{
 	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", tenant: timezone},
 	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline }, time.Second, maxRun)},
 	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, maxRun)},
+	{Name: "SYNC_STALL_LIMIT", Default: "10m", Doc: "time after which an entity that keeps failing ends as failed, while others can be read; a tenth of it while requests wait", set: duration(func(c *Config) *time.Duration { return &c.Sync.StallLimit }, time.Second, maxRun)},
 
 	{Name: "SYNC_WEBHOOK_SECOND_PASS", Default: "5m", Doc: "how long after a webhook its entities are read once more, since the API may lag behind; off for never", set: duration(func(c *Config) *time.Duration { return &c.Sync.SecondPass }, time.Second, 24*time.Hour, 0)},
 	{Name: "SYNC_DELETE_GUARD", Default: "10%", Doc: "share of a table's rows that a full sync may mark deleted without allowDeletes; 50 rows are always allowed", set: percent(func(c *Config) *float64 { return &c.Sync.DeleteGuard })},

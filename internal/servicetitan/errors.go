@@ -73,6 +73,9 @@ func (e *Error) RetryAfter() time.Duration { return e.wait }
 // RateLimited says that there were too many calls: for the API, or for our own budget.
 func (e *Error) RateLimited() bool { return e.Status == http.StatusTooManyRequests || e.overBudget }
 
+// NotAsked says that the call was not made: there was no budget for it.
+func (e *Error) NotAsked() bool { return e.overBudget }
+
 // TokenRejected says that the export feed refused the continueFrom it was
 // given: reading it again from a date can help.
 func (e *Error) TokenRejected() bool { return e.tokenRejected }

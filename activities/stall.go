@@ -1,0 +1,133 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// An error that looks permanent and may be an accident is worth so many tries, over so
+// long a time.
+const (
+	accidentTries = 6
+	accidentTime  = 2 * time.Minute
+)
+
+const (
+	// stallTries is how often a slice must have failed before its entity is given up.
+	stallTries = 3
+	// awaitedShare is the part of the limit after which an entity is given up while
+	// requests for others wait.
+	awaitedShare = 10
+	// probes is how many other entities are asked for, to tell whether ServiceTitan answers.
+	probes = 3
+)
+
+// failures is what the attempts of a slice know of those before them: heartbeats carry it
+// from one to the next. It begins anew whenever something was stored.
+type failures struct {
+	Since time.Time `json:"since"` // when the first one failed
+	Tries int       `json:"tries"`
+
+	// The same of errors that look permanent.
+	AccidentsSince time.Time `json:"accidentsSince"`
+	Accidents      int       `json:"accidents"`
+}
+
+// recall reads what the last attempt knew.
+func recall(ctx context.Context) (f failures) {
+	if activity.HasHeartbeatDetails(ctx) {
+		_ = activity.GetHeartbeatDetails(ctx, &f) // an earlier version sent none
+	}
+	return f
+}
+
+// isAccident says whether a permanent error deserves another try: a status that came once
+// may be that of a proxy. The API's own refusal of what has not worked in this run does not.
+func (s *slice) isAccident(err error) bool {
+	if !isUnexpected(err) || isExplained(err) && s.at.Pages == 0 {
+		return false
+	}
+	return s.failures.Accidents < accidentTries || time.Since(s.failures.AccidentsSince) < accidentTime
+}
+
+// again hands an error to the retry policy, unless the entity has held up others for too
+// long: then it fails.
+func (s *slice) again(ctx context.Context, kind events.ErrorType, err error) error {
+	if errors.Is(err, ledger.ErrDecided) || isNotAsked(err) {
+		return retryable(kind, err)
+	}
+	now := time.Now()
+	if s.failures.Tries++; s.failures.Since.IsZero() {
+		s.failures.Since = now
+	}
+	if isPermanent(err) {
+		if s.failures.Accidents++; s.failures.AccidentsSince.IsZero() {
+			s.failures.AccidentsSince = now
+		}
+	}
+	s.report.remember(s.failures)
+	if why := s.stalled(ctx, err); why != "" {
+		return s.fail(ctx, &gaveUp{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
+	}
+	return retryable(kind, err)
+}
+
+// gaveUp is an error that was given up although it may pass.
+type gaveUp struct {
+	error
+	why string
+}
+
+func (e *gaveUp) Error() string { return e.error.Error() + " (" + e.why + ")" }
+func (e *gaveUp) Unwrap() error { return e.error }
+
+// stalled says why an entity that fails is not waited for any longer, "" while it is: its
+// run has come to a standstill for as long as the limit allows, and yet others could be
+// read. While nothing can be read, for an outage of ServiceTitan or PostgreSQL, it waits.
+func (s *slice) stalled(ctx context.Context, err error) string {
+	failing := time.Since(s.failures.Since)
+	if s.StallLimit <= 0 || s.failures.Tries < stallTries || failing < s.StallLimit/awaitedShare {
+		return ""
+	}
+	ctx = context.WithoutCancel(ctx)
+	held, unknown := s.Store.Holdup(ctx, s.in.RunNumber, s.in.TenantID, s.entity)
+	if unknown != nil {
+		return ""
+	}
+	limit := s.StallLimit
+	if held.Awaited {
+		limit /= awaitedShare
+	}
+	if min(failing, held.Quiet) < limit {
+		return ""
+	}
+	var stored *storeError
+	if errors.As(err, &stored) { // what Holdup reads and FailEntity writes is in PostgreSQL, too
+		return "while PostgreSQL answers"
+	}
+	return s.answering(ctx, held.Others)
+}
+
+// answering says which of several entities ServiceTitan answers for, "" where none.
+func (s *slice) answering(ctx context.Context, names []string) string {
+	asked := 0
+	for _, name := range names {
+		e, ok := entity.Find(name)
+		if !ok || asked == probes {
+			continue
+		}
+		asked++
+		if _, err := s.Source.Probe(ctx, s.in.TenantID, e); err == nil {
+			return "while ServiceTitan answers for " + name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,226 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/activities/activitytest"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// odd is an answer of a proxy, or of the API.
+func odd(own bool) *activitytest.Failure {
+	return &activitytest.Failure{Text: "status 403", Kind: "PermissionError", Never: true, Odd: true, Own: own}
+}
+
+// TestOneOddAnswerCostsOneTry: a status that says never, and comes once, ends nothing.
+func TestOneOddAnswerCostsOneTry(t *testing.T) {
+	for _, page := range []int{1, 2} {
+		for _, own := range []bool{false, true} {
+			if page == 1 && own {
+				continue // the API refuses what it has not answered: that is meant so
+			}
+			t.Run(fmt.Sprintf("page %d, own %v", page, own), func(t *testing.T) {
+				inTime(t, func(t *testing.T, r *rig) {
+					r.API.Answer = failTimes(page, 1, odd(own))
+					result, tries, err := r.attempts(time.Hour)
+					require.NoError(t, err)
+					require.Equal(t, 2, tries)
+					require.Equal(t, events.StatusCompleted, result.Status)
+				})
+			})
+		}
+	}
+}
+
+// failTimes answers one page so many times with an error.
+func failTimes(page, times int, err error) func(context.Context, activitytest.Ask) error {
+	return func(_ context.Context, a activitytest.Ask) error {
+		if a.Page == page && times > 0 {
+			times--
+			return err
+		}
+		return nil
+	}
+}
+
+// TestOddAnswersEndAnEntityAfterMinutes, with the error, and not after a day.
+func TestOddAnswersEndAnEntityAfterMinutes(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.API.Answer = failAt(2, odd(true))
+		began := time.Now()
+		result, tries, err := r.attempts(time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, events.StatusFailed, result.Status)
+		require.GreaterOrEqual(t, tries, 6)
+		require.InDelta(t, 2*time.Minute, time.Since(began), float64(time.Minute))
+		require.Equal(t, &events.RunError{Type: events.PermissionError, Message: "status 403", Entity: "customers"}, position(r).Error)
+		require.EqualValues(t, 1, position(r).Pages, "what was read is stored")
+	})
+}
+
+// TestWhatNeverWorkedFailsAtOnce where the API says why.
+func TestWhatNeverWorkedFailsAtOnce(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.API.Answer = failAt(1, odd(true))
+		result, tries, err := r.attempts(time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, 1, tries)
+		require.Equal(t, events.StatusFailed, result.Status)
+	})
+}
+
+// TestAnOutageBeforeCostsNoTries: odd answers are counted by themselves.
+func TestAnOutageBeforeCostsNoTries(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		n := 0
+		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+			switch n++; {
+			case n <= 30:
+				return &activitytest.Failure{Text: "status 500"}
+			case n == 31:
+				return odd(false)
+			}
+			return nil
+		}
+		result, tries, err := r.attempts(2 * time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, 32, tries)
+		require.Equal(t, events.StatusCompleted, result.Status)
+	})
+}
+
+// TestTheFeedsTokenSurvivesAnOddAnswer: only the API itself says that a token is unknown.
+func TestTheFeedsTokenSurvivesAnOddAnswer(t *testing.T) {
+	t.Run("of a proxy", func(t *testing.T) {
+		inTime(t, func(t *testing.T, r *rig) {
+			refused := &activitytest.Failure{Text: "status 400", Never: true, Odd: true, BadToken: true}
+			r.API.Answer = failTimes(2, 1, refused)
+			_, _, err := r.attempts(time.Hour)
+			require.NoError(t, err)
+			require.Equal(t, []int{1, 2, 2, 3}, r.API.PagesAsked("customers"))
+			require.Empty(t, position(r).Warnings)
+		})
+	})
+	t.Run("of the API", func(t *testing.T) {
+		inTime(t, func(t *testing.T, r *rig) {
+			r.API.Answer = failTimes(2, 1, &activitytest.Failure{Text: "status 400", Never: true, Odd: true, Own: true, BadToken: true})
+			_, _, err := r.attempts(time.Hour)
+			require.NoError(t, err)
+			require.Equal(t, []int{1, 2, 1, 2, 3}, r.API.PagesAsked("customers"), "it is read by date")
+		})
+	})
+}
+
+// TestAnEntityThatHoldsUpOthersIsGivenUp: whatever makes it fail, it is waited for no
+// longer than the limit, once the others could be read.
+func TestAnEntityThatHoldsUpOthersIsGivenUp(t *testing.T) {
+	long := ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"jobs"}}
+	awaited := long
+	awaited.Awaited = true
+	down := errors.New("status 503")
+	for name, c := range map[string]struct {
+		failure error // of its page
+		refused error // of the store
+		held    ledger.Holdup
+		probe   error
+		after   time.Duration // 0: not within hours
+	}{
+		"nobody waits":                    {failure: down, held: long, after: 10 * time.Minute},
+		"others wait":                     {failure: down, held: awaited, after: time.Minute},
+		"a page that comes malformed":     {failure: &activitytest.Failure{Text: "malformed"}, held: awaited, after: time.Minute},
+		"a limit of one path":             {failure: &activitytest.Failure{Text: "429", Limited: true}, held: awaited, after: time.Minute},
+		"odd answers":                     {failure: odd(false), held: awaited, after: time.Minute},
+		"its table is locked":             {refused: errors.New("lock"), held: awaited, after: time.Minute},
+		"nothing answers":                 {failure: down, held: awaited, probe: down},
+		"there is nothing else":           {failure: down, held: ledger.Holdup{Quiet: 24 * time.Hour}},
+		"the run gets on in others":       {failure: down, held: ledger.Holdup{Quiet: 30 * time.Second, Awaited: true, Others: []string{"jobs"}}},
+		"calls that were not made":        {failure: &activitytest.Failure{Text: "budget", Unasked: true, Limited: true}, held: awaited},
+		"an entity that nobody knows now": {failure: down, held: ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"nosuch"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.slices.StallLimit = 10 * time.Minute
+				r.Ledger.Held, r.API.ProbeError = c.held, c.probe
+				if c.failure != nil {
+					r.API.Answer = failAt(2, c.failure)
+				}
+				r.Ledger.Refuse = func(op, _ string) error {
+					if op == "StorePage" {
+						return c.refused
+					}
+					return nil
+				}
+				began := time.Now()
+				result, tries, err := r.attempts(5 * time.Hour)
+				if c.after == 0 {
+					require.Error(t, err)
+					require.Greater(t, tries, 200)
+					require.Empty(t, position(r).Status)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, events.StatusFailed, result.Status)
+				require.InDelta(t, c.after, time.Since(began), float64(time.Minute+time.Second))
+				require.GreaterOrEqual(t, time.Since(began), c.after)
+				require.Regexp(t, `\(given up after \d+ tries in .*, while (ServiceTitan answers for jobs|PostgreSQL answers)\)$`, position(r).Error.Message)
+			})
+		})
+	}
+}
+
+// TestProgressBeginsTheLimitAnew: an entity that fails often, and gets on, is never given up.
+func TestProgressBeginsTheLimitAnew(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.slices.StallLimit = 10 * time.Minute
+		r.Ledger.Held = ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"jobs"}}
+		r.API.Pages = map[string]int{"customers": 40}
+		asked := map[int]int{}
+		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+			if asked[a.Page]++; asked[a.Page] <= 5 {
+				return errors.New("status 500")
+			}
+			return nil
+		}
+		result, _, err := r.attempts(24 * time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, events.StatusCompleted, result.Status)
+	})
+}
+
+// TestAPauseBeginsTheLimitAnew: what failed before a pause is not held against the entity.
+func TestAPauseBeginsTheLimitAnew(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.slices.StallLimit = 10 * time.Minute
+		r.Ledger.Held = ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"jobs"}}
+		r.API.Answer = failAt(2, errors.New("status 500"))
+		_, _, err := r.attempts(8 * time.Minute)
+		require.Error(t, err)
+		_, _, err = r.attempts(8 * time.Minute) // in another activity
+		require.Error(t, err)
+		require.Empty(t, position(r).Status)
+	})
+}
+
+// TestARebuildIsCheckedInSpiteOfAnOddAnswer: the count that is asked for is not taken for
+// one that cannot be had.
+func TestARebuildIsCheckedInSpiteOfAnOddAnswer(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.begin(t, events.Rebuild)
+		r.API.Uncounted = 5
+		r.API.CountError = odd(true)
+		_, err := r.slice()
+		require.Error(t, err, "asked again")
+		r.API.CountError = nil
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusFailed, result.Status)
+		require.Equal(t, "too few", position(r).Error.Message)
+	})
+}

@@ -1,0 +1,51 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// Holdup returns what an entity holds up that keeps failing in a run.
+func (s *Store) Holdup(ctx context.Context, run int64, tenant string, e entity.Entity) (h ledger.Holdup, err error) {
+	what := fmt.Sprintf("look what %s holds up in run %d", e.Name, run)
+	number, err := tenantNumber(tenant)
+	if err != nil {
+		return h, fmt.Errorf("%s: %w", what, err)
+	}
+	err = s.read(ctx, what, func(q querier) error {
+		var seconds float64
+		if err := q.QueryRow(ctx, `
+			select coalesce(extract(epoch from clock_timestamp() - max(c.updated_at)), 0)::float8,
+				exists (select from raw.sync_requests w where w.tenant_id = $2 and w.mode = 'incremental' and w.run_number is null
+					and (w.source <> $4 or w.received_at <= clock_timestamp()) and not w.entities <@ array[$3::text])
+				and exists (select from raw.sync_runs r where r.run_number = $1 and r.mode = 'incremental')
+			from raw.sync_cursors c where c.run_number = $1`, run, number, e.Name, ledger.SecondPassSource).Scan(&seconds, &h.Awaited); err != nil {
+			return err
+		}
+		h.Quiet = time.Duration(seconds * float64(time.Second))
+		rows, err := q.Query(ctx, `
+			select name from (
+				select replace(table_name, 'raw.st_', '') as name, greatest(last_full_sync, last_incremental_sync) as read_at
+				from raw.sync_state where tenant_id = $2 and table_name like 'raw.st\_%' and greatest(last_full_sync, last_incremental_sync) is not null
+				union all
+				select name, null from raw.sync_runs r, unnest(r.entities) name
+				where r.run_number = $1 and not exists (
+					select from raw.sync_cursors c where c.run_number = $1 and c.table_name = 'raw.st_' || name)
+			) as other
+			where name <> $3 and not exists (
+				select from raw.sync_cursors c where c.run_number = $1 and c.table_name = 'raw.st_' || name and c.status in ('', 'failed'))
+			order by read_at desc nulls last, name limit 5`, run, number, e.Name)
+		if err != nil {
+			return err
+		}
+		h.Others, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return h, err
+}
