@@ -30,7 +30,7 @@ func TestTroubleThatPasses(t *testing.T) {
 		says  string
 		wait  time.Duration
 	}{
-		"a web page":                 {simulator.Fault{Kind: "html"}, `not complete JSON; it begins "<!DOCTYPE html>`, 0},
+		"a web page":                 {simulator.Fault{Kind: "html"}, `the answer is not JSON; it begins "<!DOCTYPE html>`, 0},
 		"a web page that says so":    {simulator.Fault{Kind: "503html"}, "status 503", 0},
 		"a body that is cut off":     {simulator.Fault{Kind: "truncate"}, "no complete answer", 0},
 		"too many calls":             {simulator.Fault{Kind: "429", WaitSeconds: 50}, "too many calls", 50 * time.Second},
