@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-
-	"github.com/lazi/lazisync/internal/entity"
 )
 
 //go:embed migrations/*.sql
@@ -150,78 +147,3 @@ func applyFiles(ctx context.Context, db *sql.DB, files fs.FS) ([]string, error) 
 
 // tableColumnsSQL lists the columns of a table, none when there is no such table.
 const tableColumnsSQL = `select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`
-
-// CheckSchema says what the database lacks; its error names everything and the
-// command that mends it. A schema newer than this program is fine; an adoption that is
-// not finished refuses a second tenant.
-func (s *Store) CheckSchema(ctx context.Context) error {
-	var missing []string
-	err := s.read(ctx, "check the schema", func(q querier) (err error) {
-		if missing, err = missingFrom(ctx, q, s.entities); err == nil && len(missing) == 0 {
-			err = checkTenants(ctx, q, s.tenants...)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("the database lacks %s: run lazisync migrate", strings.Join(missing, ", "))
-	}
-	return nil
-}
-
-func missingFrom(ctx context.Context, q querier, entities []entity.Entity) ([]string, error) {
-	var versioned bool
-	if err := q.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&versioned); err != nil {
-		return nil, err
-	}
-	if !versioned {
-		return []string{"lazisync's schema " + schemaName}, nil
-	}
-	var version int64
-	if err := q.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+versionTable).Scan(&version); err != nil {
-		return nil, err
-	}
-	files, err := migrations.ReadDir("migrations")
-	if err != nil {
-		return nil, err
-	}
-	var missing []string
-	for _, f := range files {
-		if number, err := goose.NumericComponent(f.Name()); err != nil {
-			return nil, err
-		} else if number > version {
-			missing = append(missing, "migration "+strings.TrimSuffix(f.Name(), ".sql"))
-		}
-	}
-	for _, e := range entities {
-		lacks, err := missingFromTable(ctx, q, e)
-		if err != nil {
-			return nil, err
-		}
-		missing = append(missing, lacks...)
-	}
-	return missing, nil
-}
-
-func missingFromTable(ctx context.Context, q querier, e entity.Entity) ([]string, error) {
-	rows, err := q.Query(ctx, tableColumnsSQL, tableName(e))
-	if err != nil {
-		return nil, err
-	}
-	present, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, err
-	}
-	if len(present) == 0 {
-		return []string{"table " + tableName(e)}, nil
-	}
-	var missing []string
-	for _, c := range tableColumns(e) {
-		if !slices.Contains(present, c.name) {
-			missing = append(missing, fmt.Sprintf("column %s.%s", tableName(e), c.name))
-		}
-	}
-	return missing, nil
-}
