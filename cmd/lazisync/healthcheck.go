@@ -8,13 +8,18 @@ import (
 
 func (c *cli) healthcheck() *cobra.Command {
 	return &cobra.Command{
-		Use: "healthcheck", Short: "Ask the role at ADMIN_ADDR whether it is ready; for containers", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "healthcheck [ROLE]", Short: "Ask a role whether it is ready, at ADMIN_ADDR or where it listens by default; for containers",
+		Args: cobra.MaximumNArgs(1), ValidArgs: []string{"serve", "bridge", "worker", "notifier", "gateway"},
+		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
-			return app.Healthcheck(cmd.Context(), cfg, c.out)
+			role := ""
+			if len(args) > 0 {
+				role = args[0]
+			}
+			return app.Healthcheck(cmd.Context(), cfg, role, c.out)
 		},
 	}
 }

@@ -26,7 +26,7 @@ func (p *process) adminJob(role Role) (job, string, error) {
 		return nil, "", fmt.Errorf("ADMIN_ADDR: %w", err)
 	}
 	server := &http.Server{
-		Handler:           gateway.Health(p.checks, p.metricsHandler(), p.log),
+		Handler:           gateway.Health(p.ready, p.metricsHandler()),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/probe"
 )
 
 // verdict is how a check went.
@@ -106,7 +108,7 @@ func (d *doctor) examine(ctx context.Context) findings {
 }
 
 // is says whether what is examined does the work of a role.
-func (d *doctor) is(r Role) bool { return d.role.Name == r.Name || d.role.Name == ServeRole.Name }
+func (d *doctor) is(r Role) bool { return d.role.is(r) }
 
 func (d *doctor) needs(variable string) bool { return slices.Contains(d.role.needs, variable) }
 
@@ -117,6 +119,17 @@ func (d *doctor) set(f *findings, check, variable string) bool {
 	}
 	f.fail("set "+variable, check, "%s is not set", variable)
 	return false
+}
+
+// proved asks what readiness asks, so that nothing is well where a role is not ready. It says
+// nothing where a finding does so already.
+func (f *findings) proved(ctx context.Context, p probe.Probe) {
+	if slices.ContainsFunc(*f, func(one finding) bool { return one.Verdict == failure }) {
+		return
+	}
+	if err := p.Check(ctx); err != nil {
+		f.fail(p.Fix, p.Name, "%v", err)
+	}
 }
 
 // skew judges how far another clock is from ours.

@@ -21,7 +21,7 @@ func (d *doctor) examineDatabase(ctx context.Context) (f findings) {
 		return f
 	}
 	defer s.Close()
-	x, err := s.Examine(ctx, d.access())
+	x, err := s.Examine(ctx, d.role.access())
 	if err != nil {
 		f.fail("start PostgreSQL, or correct DATABASE_URL", "database", "%v", err)
 		return f
@@ -29,18 +29,8 @@ func (d *doctor) examineDatabase(ctx context.Context) (f findings) {
 	d.judgeServer(&f, x)
 	f.skew("database clock", x.Skew)
 	d.judgeTables(&f, x)
+	f.proved(ctx, databaseProbe(s, d.role))
 	return f
-}
-
-// access is what the role does with its tables.
-func (d *doctor) access() store.Access {
-	switch {
-	case d.is(WorkerRole):
-		return store.StoresPages
-	case d.is(BridgeRole):
-		return store.KeepsLedger
-	}
-	return store.Reads
 }
 
 func (d *doctor) judgeServer(f *findings, x store.Examination) {
@@ -55,7 +45,7 @@ func (d *doctor) judgeServer(f *findings, x store.Examination) {
 		f.fail("move to PostgreSQL 15 or newer", "database", "%s", detail)
 	case x.Encoding != "UTF8":
 		f.fail("make the database with encoding UTF8", "database", "%s; its encoding is %s", detail, x.Encoding)
-	case x.ReadOnly && d.access() != store.Reads:
+	case x.ReadOnly && d.role.access() != store.Reads:
 		f.fail("point DATABASE_URL at the primary", "database", "%s; it is read only", detail)
 	case room < int(d.role.connections):
 		f.warn("raise max_connections, or put a pooler in between", "database", "%s; %s may want %d more", detail, d.role.Name, d.role.connections)

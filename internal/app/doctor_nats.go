@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/lazi/lazisync/events"
@@ -18,31 +17,6 @@ const oldestNATS = "2.14.6"
 const streamNearlyFull = 0.8
 
 const mendMigrate = "lazisync migrate"
-
-// natsProbe asks whether a role can read from its consumers and publish what it does.
-func natsProbe(conn *stream.Conn, role Role) func(ctx context.Context) error {
-	return func(ctx context.Context) error {
-		if err := conn.Ready(ctx, role.consumers...); err != nil {
-			return err
-		}
-		return conn.CanStore(ctx, published(role)...)
-	}
-}
-
-// published are the subjects that a role publishes on.
-func published(role Role) (subjects []string) {
-	for _, p := range publishes {
-		if role.Name != p.role.Name && role.Name != ServeRole.Name {
-			continue
-		}
-		for _, subject := range p.subjects {
-			if !slices.Contains(subjects, subject) {
-				subjects = append(subjects, subject)
-			}
-		}
-	}
-	return subjects
-}
 
 // publishes lists, by role, the subjects that it must be allowed to publish on.
 var publishes = []struct {
@@ -91,6 +65,7 @@ func (d *doctor) examineNATS(ctx context.Context) (f findings) {
 	}
 	d.examineStreams(ctx, conn, &f)
 	d.examinePermissions(ctx, conn, &f)
+	f.proved(ctx, natsProbe(conn, d.role))
 	return f
 }
 

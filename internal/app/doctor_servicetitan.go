@@ -63,15 +63,15 @@ func examineTenant(ctx context.Context, client *servicetitan.Client, t Tenant) (
 	return f
 }
 
-// probe is what ServiceTitan said of one entity.
-type probe struct {
+// entityProbe is what ServiceTitan said of one entity.
+type entityProbe struct {
 	entity entity.Entity
 	skew   time.Duration // of its clock against ours, in whole seconds as it shows them
 	err    error
 }
 
-func probeAll(ctx context.Context, client *servicetitan.Client, t Tenant) []probe {
-	probes := make([]probe, len(t.Entities))
+func probeAll(ctx context.Context, client *servicetitan.Client, t Tenant) []entityProbe {
+	probes := make([]entityProbe, len(t.Entities))
 	slots := make(chan struct{}, probesAtOnce)
 	var all sync.WaitGroup
 	for i, name := range t.Entities {
@@ -91,7 +91,7 @@ func probeAll(ctx context.Context, client *servicetitan.Client, t Tenant) []prob
 }
 
 // kind is what went wrong, "" where nothing did.
-func (p probe) kind() servicetitan.Kind {
+func (p entityProbe) kind() servicetitan.Kind {
 	var failed *servicetitan.Error
 	if errors.As(p.err, &failed) {
 		return failed.Kind
@@ -99,7 +99,7 @@ func (p probe) kind() servicetitan.Kind {
 	return ""
 }
 
-func (p probe) judge(tenant string, f *findings) {
+func (p entityProbe) judge(tenant string, f *findings) {
 	name := p.entity.Name
 	check := tenant + ": " + name
 	switch {

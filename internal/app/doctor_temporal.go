@@ -31,6 +31,7 @@ func (d *doctor) examineTemporal(ctx context.Context) (f findings) {
 	}
 	f.ok("temporal", "%s, version %s", t.Address, info.GetServerVersion())
 	if d.examineNamespace(ctx, c, &f) {
+		f.proved(ctx, temporalProbe(c))
 		d.examineQueues(ctx, c, &f)
 		d.examineSchedules(ctx, c, &f)
 	}

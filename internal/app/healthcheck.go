@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -9,13 +10,21 @@ import (
 	"time"
 )
 
-// Healthcheck asks the role that runs beside it, in the same container, whether it is
+// Healthcheck asks a role that runs beside it, in the same container, whether it is
 // ready. It is what a container's health check calls: the image holds nothing else that
-// could ask.
-func Healthcheck(ctx context.Context, cfg *Config, out io.Writer) error {
-	addr := cfg.HTTP.AdminAddr
+// could ask. It asks at ADMIN_ADDR, by default where the role listens; another role that
+// answers there is an error. Without a name it asks serve, or whoever listens at ADMIN_ADDR.
+func Healthcheck(ctx context.Context, cfg *Config, name string, out io.Writer) error {
+	role, addr := ServeRole, cfg.HTTP.AdminAddr
+	if name != "" {
+		var found bool
+		if role, found = FindRole(name); !found {
+			return usage(fmt.Errorf("role: got %q, want serve, bridge, worker, notifier or gateway", name))
+		}
+	}
+	anyRole := name == "" && addr != ""
 	if addr == "" {
-		addr = ServeRole.Admin
+		addr = role.Admin
 	}
 	address := "http://" + dialable(addr) + "/readyz"
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -32,6 +41,13 @@ func Healthcheck(ctx context.Context, cfg *Config, out io.Writer) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	if err != nil {
 		return fmt.Errorf("%s: %w", address, err)
+	}
+	var answer struct {
+		Role string `json:"role"`
+	}
+	_ = json.Unmarshal(body, &answer) // what is no answer of ours names no role
+	if answer.Role != role.Name && !anyRole || answer.Role == "" {
+		return fmt.Errorf("%s: role %q answers, want %s: set ADMIN_ADDR, or name the role", address, answer.Role, role.Name)
 	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: got %s %s, want 200", address, response.Status, body)

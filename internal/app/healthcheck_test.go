@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,32 +14,53 @@ import (
 
 func TestHealthcheckSaysWhatReadyzSays(t *testing.T) {
 	t.Parallel()
+	const (
+		ready    = `{"status":"ready","role":"bridge"}`
+		notReady = `{"status":"not ready","role":"bridge","checks":{"nats":"failing"}}`
+	)
 	for name, c := range map[string]struct {
-		status int
-		want   string
+		status     int
+		body, role string
+		want       string
 	}{
-		"ready":     {http.StatusOK, ""},
-		"not ready": {http.StatusServiceUnavailable, `got 503 Service Unavailable {"nats":"failing"}, want 200`},
+		"ready":           {http.StatusOK, ready, "", ""},
+		"ready by name":   {http.StatusOK, ready, "bridge", ""},
+		"not ready":       {http.StatusServiceUnavailable, notReady, "", `got 503 Service Unavailable ` + notReady + `, want 200`},
+		"another role":    {http.StatusOK, ready, "worker", `role "bridge" answers, want worker: set ADMIN_ADDR, or name the role`},
+		"another program": {http.StatusOK, `{"status":"up"}`, "bridge", `role "" answers, want bridge`},
+		"no such role":    {http.StatusOK, ready, "brigde", `role: got "brigde", want serve, bridge, worker, notifier or gateway`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				require.Equal(t, "/readyz", r.URL.Path)
 				w.WriteHeader(c.status)
-				_, _ = w.Write([]byte(`{"nats":"failing"}`))
+				_, _ = w.Write([]byte(c.body))
 			}))
 			t.Cleanup(server.Close)
 			cfg, err := Load([]string{"ADMIN_ADDR=" + strings.TrimPrefix(server.URL, "http://")}, ToolRole)
 			require.NoError(t, err)
 			var out bytes.Buffer
-			err = Healthcheck(t.Context(), cfg, &out)
+			err = Healthcheck(t.Context(), cfg, c.role, &out)
 			if c.want == "" {
 				require.NoError(t, err)
-				require.Contains(t, out.String(), "nats")
+				require.Contains(t, out.String(), "bridge")
 				return
 			}
 			require.ErrorContains(t, err, c.want)
 		})
+	}
+}
+
+// TestHealthcheckAsksWhereTheRoleListens: without ADMIN_ADDR each role has a port of its own.
+func TestHealthcheckAsksWhereTheRoleListens(t *testing.T) {
+	t.Parallel()
+	cfg, err := Load(nil, ToolRole)
+	require.NoError(t, err)
+	for role, port := range map[string]string{"": "9090", "serve": "9090", "bridge": "9091", "worker": "9092", "notifier": "9093", "gateway": "9094"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorContains(t, Healthcheck(ctx, cfg, role, &bytes.Buffer{}), "127.0.0.1:"+port+"/readyz")
 	}
 }
 
@@ -50,7 +72,7 @@ func TestHealthcheckOfNothing(t *testing.T) {
 	require.NoError(t, l.Close())
 	cfg, err := Load([]string{"ADMIN_ADDR=" + free}, ToolRole)
 	require.NoError(t, err)
-	require.ErrorContains(t, Healthcheck(t.Context(), cfg, &bytes.Buffer{}), "not alive")
+	require.ErrorContains(t, Healthcheck(t.Context(), cfg, "", &bytes.Buffer{}), "not alive")
 }
 
 func TestDialable(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
-	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/servicetitan"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/stream"
@@ -22,7 +23,8 @@ type process struct {
 	cfg     *Config
 	log     zerolog.Logger
 	metrics *prometheus.Registry
-	checks  []gateway.Check
+	ready   *probe.Readiness
+	breaker []probe.Probe // what the bridge calls for each command
 
 	nats     *stream.Conn
 	store    *store.Store // nil where the role needs none
@@ -74,25 +76,30 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 	if p.nats, err = openNATS(p.cfg.NATS, role.Name, p.log); err != nil {
 		return err
 	}
-	p.checks = append(p.checks, gateway.Check{Name: "nats", Probe: natsProbe(p.nats, role)})
+	probes := []probe.Probe{natsProbe(p.nats, role)}
 	if slices.Contains(role.needs, "DATABASE_URL") {
 		if p.store, err = store.Open(ctx, string(p.cfg.DatabaseURL), store.Options{
 			MaxConns: role.connections, Application: "lazisync " + role.Name, Tenants: p.cfg.TenantIDs(), DeleteGuard: p.cfg.Sync.DeleteGuard, Logger: p.log,
 		}); err != nil {
 			return err
 		}
-		p.checks = append(p.checks, gateway.Check{Name: "database", Probe: p.store.CheckSchema})
+		p.breaker = append(p.breaker, databaseProbe(p.store, role))
 	}
 	if role.Name != NotifierRole.Name {
 		var metrics client.MetricsHandler
-		if role.Name == WorkerRole.Name || role.Name == ServeRole.Name {
+		var dial []grpc.DialOption
+		if role.is(WorkerRole) {
 			metrics = newWorkflowTasks(p.metrics)
+			polling := &polls{}
+			dial = append(dial, grpc.WithChainUnaryInterceptor(polling.watch))
+			probes = append(probes, polling.probe(p.cfg.Temporal.TaskQueue))
 		}
-		if p.temporal, err = openTemporal(p.cfg.Temporal, p.log, metrics); err != nil {
+		if p.temporal, err = openTemporal(p.cfg.Temporal, p.log, metrics, dial...); err != nil {
 			return fmt.Errorf("Temporal client: %w", err)
 		}
-		p.checks = append(p.checks, gateway.Check{Name: "temporal", Probe: p.temporalReady})
+		p.breaker = append(p.breaker, temporalProbe(p.temporal))
 	}
+	p.ready = probe.New(role.Name, p.log, append(probes, p.breaker...)...)
 	p.source = newSource(p.cfg, p.pool(), p.log)
 	return nil
 }
@@ -123,11 +130,6 @@ func openNATS(c NATSConfig, name string, log zerolog.Logger) (*stream.Conn, erro
 		o.TLS = t
 	}
 	return stream.Connect(o)
-}
-
-func (p *process) temporalReady(ctx context.Context) error {
-	_, err := p.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-	return err
 }
 
 // storeClose is how long to wait for connections to PostgreSQL that are in use: what they

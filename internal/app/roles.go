@@ -89,12 +89,14 @@ func (c *Config) limits() workflows.Limits {
 	return l
 }
 
-// bridgeReady says whether what the bridge calls for each command is there.
+// bridgeReady says whether what the bridge calls for each command works.
 func (p *process) bridgeReady(ctx context.Context) error {
-	if err := p.temporalReady(ctx); err != nil {
-		return fmt.Errorf("Temporal does not answer: %w", err)
+	for _, one := range p.breaker {
+		if err := one.Check(ctx); err != nil {
+			return fmt.Errorf("%s: %w", one.Name, err)
+		}
 	}
-	return p.store.Ping(ctx)
+	return nil
 }
 
 // notifierJob tells people of outcomes and rejected commands.
@@ -159,7 +161,7 @@ func (p *process) gatewayJob() (job, string, error) {
 		Entities:   entity.Names(),
 		Webhooks:   p.webhooks(),
 		Tokens:     tokens,
-		Checks:     p.checks,
+		Ready:      p.ready,
 		Metrics:    p.metricsHandler(),
 		Logger:     p.log,
 	})

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc"
 
 	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/workflows"
@@ -31,7 +32,7 @@ const (
 
 // openTemporal makes a client that connects when it is first used, so that a
 // process starts, and says that it is not ready, while Temporal is away.
-func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHandler) (client.Client, error) {
+func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHandler, dial ...grpc.DialOption) (client.Client, error) {
 	o := client.Options{
 		HostPort:  c.Address,
 		Namespace: c.Namespace,
@@ -39,6 +40,7 @@ func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHa
 
 		MetricsHandler: metrics,
 	}
+	o.ConnectionOptions.DialOptions = dial
 	if c.APIKey != "" {
 		o.Credentials = client.NewAPIKeyStaticCredentials(string(c.APIKey))
 	}

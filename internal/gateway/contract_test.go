@@ -23,6 +23,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/schemas"
 )
 
@@ -181,7 +182,7 @@ func TestWhatIsShownIsAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	s := open(t, func(o *Options) {
-		o.Checks = []Check{{Name: "nats", Probe: func(context.Context) error { return nil }}}
+		o.Ready = probe.New("gateway", o.Logger, probe.Probe{Name: "nats", Check: func(context.Context) error { return nil }})
 	})
 	receipt := ledger.Receipt{Request: ledger.Request{ID: "r1", Source: "/s", EventID: "e", TenantID: "1001", Mode: events.Full, State: ledger.Accepted}}
 	s.book.hold("r1", receipt)

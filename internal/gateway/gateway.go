@@ -13,6 +13,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/probe"
 )
 
 // Publisher puts an event into JetStream. Nil means that it is stored.
@@ -47,8 +48,8 @@ type Options struct {
 	Webhooks Webhooks
 	Tokens   []Token // who may use the API; none: everyone on this machine
 
-	Checks  []Check      // what /readyz asks
-	Metrics http.Handler // what /metrics serves, nil for nothing
+	Ready   *probe.Readiness // what /readyz asks; nil: always ready
+	Metrics http.Handler     // what /metrics serves, nil for nothing
 	Logger  zerolog.Logger
 	Now     func() time.Time // the clock, time.Now when nil
 }
@@ -75,6 +76,9 @@ const (
 
 // New makes a Gateway. It refuses webhook keys that are too short to protect.
 func New(o Options) (*Gateway, error) {
+	if o.Ready == nil {
+		o.Ready = probe.New("gateway", o.Logger)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

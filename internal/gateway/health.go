@@ -1,28 +1,17 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
-	"sync"
-	"time"
 
-	"github.com/rs/zerolog"
+	"github.com/lazi/lazisync/internal/probe"
 )
-
-// Check is one thing that must work before a role can do its job.
-type Check struct {
-	Name  string
-	Probe func(ctx context.Context) error
-}
-
-const probeTimeout = 3 * time.Second
 
 // Health serves /healthz, /readyz and, where there is a handler for it, /metrics:
 // what the admin address of every role offers.
-func Health(checks []Check, metrics http.Handler, logger zerolog.Logger) http.Handler {
+func Health(ready *probe.Readiness, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", healthz())
-	mux.Handle("GET /readyz", readyz(checks, logger))
+	mux.Handle("GET /readyz", readyz(ready))
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}
@@ -36,28 +25,25 @@ func healthz() http.Handler {
 	})
 }
 
-// readyz says whether everything needed answers. Why something does not is for the
-// log: the caller may be anyone.
-func readyz(checks []Check, logger zerolog.Logger) http.Handler {
+// readyz says whether the role can do its job, and which role answers. Why it cannot is
+// for the log: the caller may be anyone. Callers share the answer.
+func readyz(ready *probe.Readiness) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
-		defer cancel()
-		results := make([]error, len(checks))
-		var wait sync.WaitGroup
-		for i, c := range checks {
-			wait.Go(func() { results[i] = c.Probe(ctx) })
+		report, err := ready.Report(r.Context())
+		if err != nil { // the caller has left
+			return
 		}
-		wait.Wait()
-
 		status, word := http.StatusOK, "ready"
-		words := map[string]string{}
-		for i, c := range checks {
-			words[c.Name] = "ok"
-			if results[i] != nil {
-				status, word, words[c.Name] = http.StatusServiceUnavailable, "not ready", "failing"
-				logger.Warn().Err(results[i]).Str("check", c.Name).Msg("not ready")
+		if !report.Ready() {
+			status, word = http.StatusServiceUnavailable, "not ready"
+		}
+		checks := map[string]string{}
+		for name, err := range report.Errors {
+			checks[name] = "ok"
+			if err != nil {
+				checks[name] = "failing"
 			}
 		}
-		_ = writeJSON(w, status, map[string]any{"status": word, "checks": words}) // strings always encode
+		_ = writeJSON(w, status, map[string]any{"status": word, "role": report.Role, "checks": checks}) // strings always encode
 	})
 }

@@ -12,22 +12,24 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/probe"
 )
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	works := Check{"nats", func(context.Context) error { return nil }}
-	fails := Check{"postgresql", func(context.Context) error { return errors.New("host db.internal does not answer") }}
+	works := probe.Probe{Name: "nats", Check: func(context.Context) error { return nil }}
+	fails := probe.Probe{Name: "postgresql", Check: func(context.Context) error { return errors.New("host db.internal does not answer") }}
 	for _, c := range []struct {
-		checks []Check
+		probes []probe.Probe
 		status int
 		body   string
 	}{
-		{nil, 200, `{"status":"ready","checks":{}}`},
-		{[]Check{works}, 200, `{"status":"ready","checks":{"nats":"ok"}}`},
-		{[]Check{works, fails}, 503, `{"status":"not ready","checks":{"nats":"ok","postgresql":"failing"}}`},
+		{nil, 200, `{"status":"ready","role":"bridge","checks":{}}`},
+		{[]probe.Probe{works}, 200, `{"status":"ready","role":"bridge","checks":{"nats":"ok"}}`},
+		{[]probe.Probe{works, fails}, 503, `{"status":"not ready","role":"bridge","checks":{"nats":"ok","postgresql":"failing"}}`},
 	} {
-		s := open(t, func(o *Options) { o.Checks = c.checks })
+		s := open(t, func(o *Options) { o.Ready = probe.New("bridge", o.Logger, c.probes...) })
 		got := s.send(http.MethodGet, "/readyz", "")
 		require.Equal(t, c.status, got.status)
 		require.JSONEq(t, c.body, got.body)
@@ -35,7 +37,7 @@ func TestHealth(t *testing.T) {
 		require.JSONEq(t, `{"status":"alive"}`, s.send(http.MethodGet, "/healthz", "").body)
 
 		admin := httptest.NewRecorder()
-		Health(c.checks, nil, zerolog.Nop()).ServeHTTP(admin, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		Health(probe.New("bridge", zerolog.Nop(), c.probes...), nil).ServeHTTP(admin, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		require.Equal(t, c.status, admin.Code)
 		require.JSONEq(t, c.body, admin.Body.String())
 	}
@@ -47,7 +49,7 @@ func TestMetrics(t *testing.T) {
 	s := open(t, func(o *Options) { o.Metrics = metrics })
 	require.Equal(t, "lazisync_up 1", s.send(http.MethodGet, "/metrics", "").body)
 	admin := httptest.NewRecorder()
-	Health(nil, metrics, zerolog.Nop()).ServeHTTP(admin, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	Health(probe.New("bridge", zerolog.Nop()), metrics).ServeHTTP(admin, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	require.Equal(t, "lazisync_up 1", admin.Body.String())
 }
 

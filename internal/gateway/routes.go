@@ -52,7 +52,7 @@ func (g *Gateway) routes() []route {
 		{http.MethodDelete, "/session", anyone, g.closeSession},
 
 		{http.MethodGet, "/healthz", anyone, wrap(healthz())},
-		{http.MethodGet, "/readyz", anyone, wrap(readyz(g.Checks, g.Logger))},
+		{http.MethodGet, "/readyz", anyone, wrap(readyz(g.Ready))},
 	}
 	for _, prefix := range []string{"", "/api"} {
 		list = append(list,

@@ -30,13 +30,14 @@ var mayImport = map[string][]string{
 	"internal/entity":    {},
 	"internal/failpoint": {},
 	"internal/ledger":    {"events", "internal/entity"},
+	"internal/probe":     {},
 
 	"activities": {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"workflows":  {"activities", "events", "internal/ledger"},
 	"bridge":     {"events", "workflows", "internal/failpoint", "internal/ledger"},
 
 	// Adapters: each knows its own technology, and none knows another.
-	"internal/gateway":      {"events", "schemas", "internal/failpoint", "internal/ledger"},
+	"internal/gateway":      {"events", "schemas", "internal/failpoint", "internal/ledger", "internal/probe"},
 	"internal/notify":       {"events", "internal/failpoint"},
 	"internal/servicetitan": {"internal/entity"},
 	"internal/simulator":    {},

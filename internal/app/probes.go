@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/lazi/lazisync/internal/probe"
+	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// natsProbe asks whether a role can read from its consumers and publish what it does.
+func natsProbe(conn *stream.Conn, role Role) probe.Probe {
+	return probe.Probe{
+		Name: "nats",
+		Fix:  "lazisync doctor says what to do",
+		Check: func(ctx context.Context) error {
+			if err := conn.Ready(ctx, role.consumers...); err != nil {
+				return err
+			}
+			return conn.CanStore(ctx, published(role)...)
+		},
+	}
+}
+
+// databaseProbe asks whether a role can read, and write where it does, what it keeps in
+// PostgreSQL.
+func databaseProbe(s *store.Store, role Role) probe.Probe {
+	return probe.Probe{
+		Name:  "database",
+		Fix:   "run lazisync migrate where the schema is not up to date; else point DATABASE_URL at a primary that this user may write to",
+		Check: func(ctx context.Context) error { return s.Works(ctx, role.access()) },
+	}
+}
+
+// probedWorkflow is the ID of no workflow.
+const probedWorkflow = "lazisync-probe"
+
+// temporalProbe asks the namespace for a workflow that does not exist: to say so, Temporal
+// must read its own database.
+func temporalProbe(c client.Client) probe.Probe {
+	return probe.Probe{
+		Name: "temporal",
+		Fix:  "start Temporal, or set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TEMPORAL_API_KEY",
+		Check: func(ctx context.Context) error {
+			_, err := c.DescribeWorkflowExecution(ctx, probedWorkflow, "")
+			var absent *serviceerror.NotFound
+			if err == nil || errors.As(err, &absent) {
+				return nil
+			}
+			return fmt.Errorf("ask Temporal for a workflow: %w", err)
+		},
+	}
+}
+
+// access is what a role does with its tables.
+func (r Role) access() store.Access {
+	switch r.Name {
+	case WorkerRole.Name, ServeRole.Name:
+		return store.StoresPages
+	case BridgeRole.Name:
+		return store.KeepsLedger
+	}
+	return store.Reads
+}
+
+// is reports whether a role does the work of another.
+func (r Role) is(other Role) bool { return r.Name == other.Name || r.Name == ServeRole.Name }
+
+// published are the subjects that a role publishes on.
+func published(role Role) (subjects []string) {
+	for _, p := range publishes {
+		if !role.is(p.role) {
+			continue
+		}
+		for _, subject := range p.subjects {
+			if !slices.Contains(subjects, subject) {
+				subjects = append(subjects, subject)
+			}
+		}
+	}
+	return subjects
+}
