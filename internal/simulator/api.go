@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -49,7 +51,14 @@ func (s *Simulator) answerCall(r *http.Request, to route, tenant, parent string)
 	if a, refused := s.refusal(fault); refused {
 		return a, fault
 	}
-	return s.page(to, parent, r.URL.Query(), fault), fault
+	a := s.page(to, parent, r.URL.Query(), fault)
+	switch {
+	case fault.Kind == faultByteOrderMark:
+		a.body = append([]byte("\uFEFF"), a.body...)
+	case fault.Kind == faultBadEnvelope && bytes.HasPrefix(a.body, []byte("{")):
+		a.body = append(fmt.Appendf(nil, `{"spoilt":%s,`, fault.noJSON()), a.body[1:]...)
+	}
+	return a, fault
 }
 
 // page is the answer of a call that nothing is wrong with.

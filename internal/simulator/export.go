@@ -44,6 +44,8 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) an
 		if given := values.Get("from"); s.isToken(c, given) {
 			token = given // to the letter
 		}
+	case faultFreshTokens:
+		more, token = true, s.freshToken(c, from)
 	case faultEmptyToken:
 		token = ""
 	}
@@ -103,9 +105,18 @@ const tokenBytes = 8 + 8 + 8 // modified, id, time of issue
 // continueFrom makes the token for a position: signed, so that one made up or
 // of another feed is refused.
 func (s *Simulator) continueFrom(c *collection, at position) string {
+	return s.tokenOf(c, at, ticksOf(s.now()))
+}
+
+// freshToken makes a token that is like no other.
+func (s *Simulator) freshToken(c *collection, at position) string {
+	return s.tokenOf(c, at, ticksOf(s.now())+ticks(s.traces.Add(1)))
+}
+
+func (s *Simulator) tokenOf(c *collection, at position, issued ticks) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(at.modified))
 	b = binary.BigEndian.AppendUint64(b, uint64(at.id))
-	b = binary.BigEndian.AppendUint64(b, uint64(ticksOf(s.now())))
+	b = binary.BigEndian.AppendUint64(b, uint64(issued))
 	return base64.RawURLEncoding.EncodeToString(append(b, s.sign(c, b)...))
 }
 

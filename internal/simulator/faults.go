@@ -24,6 +24,13 @@ type Fault struct {
 	// What the header of a 429 says word for word, "date" for the wait as a date. There is
 	// no wait in its title then.
 	RetryAfterText string `json:"retryAfterText,omitempty"`
+
+	// Value is what malformedRecord and malformedPage put where JSON wants a value, word
+	// for word; NaN unless set.
+	Value string `json:"value,omitempty"`
+	// Foreign makes a status come as something in front of the API sends it: with a web
+	// page in place of the API's problem document.
+	Foreign bool `json:"foreign,omitempty"`
 }
 
 // What a call is for.
@@ -35,19 +42,23 @@ const (
 
 // Kinds of faults.
 const (
-	faultSlow          = "slow"          // only the delay
-	faultReset         = "reset"         // the connection is dropped, no answer; over a kept connection Go's client then tries once more unasked
-	faultTruncate      = "truncate"      // the connection ends in the middle of the body
-	faultEmptyHasMore  = "emptyHasMore"  // a page without records that says there is more
-	faultSamePage      = "samePage"      // list: the first page, whichever was asked for, and more to come
-	faultStuckToken    = "stuckToken"    // export: more to come, from where this page began
-	faultEmptyToken    = "emptyToken"    // export: continueFrom is empty
-	faultBadRecord     = "badRecord"     // the page begins with the four badRecords
-	faultRepeatRecord  = "repeatRecord"  // the page ends with its first record again
-	faultExpiredTokens = "expiredTokens" // 401, and no token given out until now is valid any longer
-	faultHTML          = "html"          // 200 with a web page in place of JSON
-	fault503HTML       = "503html"       // 503 with a web page
-	faultMaintenance   = "maintenance"   // 409, as reporting answers while it is maintained
+	faultSlow          = "slow"            // only the delay
+	faultReset         = "reset"           // the connection is dropped, no answer; over a kept connection Go's client then tries once more unasked
+	faultTruncate      = "truncate"        // the connection ends in the middle of the body
+	faultEmptyHasMore  = "emptyHasMore"    // a page without records that says there is more
+	faultSamePage      = "samePage"        // list: the first page, whichever was asked for, and more to come
+	faultStuckToken    = "stuckToken"      // export: more to come, from where this page began
+	faultEmptyToken    = "emptyToken"      // export: continueFrom is empty
+	faultBadRecord     = "badRecord"       // the page begins with the four badRecords
+	faultFreshTokens   = "freshTokens"     // export: more to come, from where this page began, under a new token
+	faultBadJSON       = "malformedRecord" // the first record has a field whose value is no JSON
+	faultBadEnvelope   = "malformedPage"   // the page has a field beside its records whose value is no JSON
+	faultByteOrderMark = "byteOrderMark"   // the body begins with one
+	faultRepeatRecord  = "repeatRecord"    // the page ends with its first record again
+	faultExpiredTokens = "expiredTokens"   // 401, and no token given out until now is valid any longer
+	faultHTML          = "html"            // 200 with a web page in place of JSON
+	fault503HTML       = "503html"         // 503 with a web page
+	faultMaintenance   = "maintenance"     // 409, as reporting answers while it is maintained
 )
 
 var errorTitles = map[string]struct {
@@ -58,6 +69,13 @@ var errorTitles = map[string]struct {
 	"401": {http.StatusUnauthorized, "Unauthorized"},
 	"403": {http.StatusForbidden, "Scope validation failed"},
 	"404": {http.StatusNotFound, "Not Found"},
+	"410": {http.StatusGone, "Gone"},
+	"412": {http.StatusPreconditionFailed, "Precondition Failed"},
+	"421": {http.StatusMisdirectedRequest, "Misdirected Request"},
+	"423": {http.StatusLocked, "Locked"},
+	"425": {http.StatusTooEarly, "Too Early"},
+	"451": {http.StatusUnavailableForLegalReasons, "Unavailable For Legal Reasons"},
+	"499": {499, "Client Closed Request"},
 	"409": {http.StatusConflict, "The request conflicts with the state of the record."},
 	"500": {http.StatusInternalServerError, "An unexpected error occurred."},
 	"502": {http.StatusBadGateway, "Bad Gateway"},
@@ -66,7 +84,15 @@ var errorTitles = map[string]struct {
 }
 
 var pageFaults = []string{faultSlow, faultReset, faultTruncate, faultEmptyHasMore, faultSamePage, faultStuckToken, faultEmptyToken, faultBadRecord,
-	faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, faultMaintenance, "429"}
+	faultFreshTokens, faultBadJSON, faultBadEnvelope, faultByteOrderMark, faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, faultMaintenance, "204", "429"}
+
+// noJSON is the value of malformedRecord and malformedPage.
+func (f Fault) noJSON() string {
+	if f.Value == "" {
+		return "NaN"
+	}
+	return f.Value
+}
 
 // badRecords cannot be stored: no id, an id that is none, not a record at all,
 // a date that is none.
@@ -171,6 +197,8 @@ func (s *Simulator) refuseCall(fault Fault) answer {
 func (s *Simulator) refusal(fault Fault) (answer, bool) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	switch fault.Kind {
+	case "204":
+		return answer{status: http.StatusNoContent}, true
 	case "429":
 		return s.refuseCall(fault), true
 	case fault503HTML:
@@ -183,7 +211,9 @@ func (s *Simulator) refusal(fault Fault) (answer, bool) {
 		s.tokens.revoke()
 		return s.problem(http.StatusUnauthorized, "Unauthorized", nil), true
 	}
-	if e, ok := errorTitles[fault.Kind]; ok {
+	if e, ok := errorTitles[fault.Kind]; ok && fault.Foreign {
+		return answer{status: e.status, header: html, body: []byte(webPage)}, true
+	} else if ok {
 		return s.problem(e.status, e.title, nil), true
 	}
 	return answer{}, false

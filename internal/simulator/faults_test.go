@@ -31,6 +31,13 @@ func TestFaultsThatRefuse(t *testing.T) {
 		`{"kind":"401"}`:                                   {401, "Unauthorized", ""},
 		`{"kind":"404"}`:                                   {404, `"status":404`, ""},
 		`{"kind":"409","entity":"customers","on":"list"}`:  {409, `"status":409`, ""},
+		`{"kind":"204"}`:                                   {204, "", ""},
+		`{"kind":"423"}`:                                   {423, `"status":423`, ""},
+		`{"kind":"403","foreign":true}`:                    {403, "<!DOCTYPE html>", ""},
+		`{"kind":"byteOrderMark"}`:                         {200, "\uFEFF{", ""},
+		`{"kind":"malformedRecord"}`:                       {200, `,"spoilt":NaN},{`, ""},
+		`{"kind":"malformedRecord","value":"007"}`:         {200, `,"spoilt":007},{`, ""},
+		`{"kind":"malformedPage"}`:                         {200, `{"spoilt":NaN,"page":1`, ""},
 		`{"kind":"maintenance"}`:                           {409, "suspended for maintenance", ""},
 		`{"kind":"badRecord"}`:                             {200, `{"id":"seven"`, ""},
 		`{"kind":"slow","delayMs":1}`:                      {200, `"hasMore":false`, ""},
@@ -77,6 +84,13 @@ func TestFaultsOfFeeds(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 10, ExportPageSize: 4})
 	fault := func(kind string) { require.NoError(t, a.AddFault(simulator.Fault{Kind: kind})) }
+	fault("freshTokens")
+	fault("freshTokens")
+	fresh, again := a.page(t, customersExport), a.page(t, customersExport)
+	require.True(t, fresh.HasMore)
+	require.Equal(t, fresh.Data, again.Data)
+	require.NotEqual(t, fresh.ContinueFrom, again.ContinueFrom)
+
 	first := a.page(t, customersExport)
 	next := customersExport + "?from=" + first.ContinueFrom
 	want := a.page(t, next)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
@@ -99,9 +100,12 @@ func (p *pen) records(k *kind, records []*record, write func(*record, []byte) []
 			p.buf = append(p.buf, bad...)
 		}
 	}
-	for _, r := range records {
+	for i, r := range records {
 		p.comma()
 		p.buf = write(r, p.buf)
+		if i == 0 && fault.Kind == faultBadJSON {
+			p.buf = fmt.Appendf(p.buf[:len(p.buf)-1], `,"spoilt":%s}`, fault.noJSON())
+		}
 	}
 	if fault.Kind == faultRepeatRecord && len(records) > 0 {
 		p.comma()
