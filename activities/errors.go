@@ -14,6 +14,11 @@ import (
 // already. It is never retried.
 const TypeDecided = "RunDecided"
 
+// TypeUnknownRun is the type of the error that ends an activity whose run the ledger does
+// not have, or has as that of another execution: it was restored to an earlier state. It
+// is never retried, and nothing was written.
+const TypeUnknownRun = "RunUnknown"
+
 // What an error of the API may say of itself. It answers what the program
 // needs to know: can it ever succeed, when to try again, and what to call it.
 type (
@@ -86,6 +91,9 @@ func isNotAsked(err error) bool {
 func retryable(kind events.ErrorType, err error) error {
 	if errors.Is(err, ledger.ErrDecided) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), TypeDecided, nil)
+	}
+	if errors.Is(err, ledger.ErrUnknown) {
+		return temporal.NewNonRetryableApplicationError(err.Error(), TypeUnknownRun, nil)
 	}
 	return temporal.NewApplicationErrorWithOptions(err.Error(), string(kind), temporal.ApplicationErrorOptions{
 		NextRetryDelay: waitOf(err),

@@ -63,7 +63,7 @@ func (r *rig) serve(t *testing.T, mode events.Mode, request ledger.Request) {
 	require.NoError(t, err)
 	require.True(t, found)
 	r.run = run
-	r.in = activities.SliceInput{RunNumber: run.Number, TenantID: activitytest.Tenant, Mode: mode, Entity: "customers"}
+	r.in = activities.SliceInput{RunNumber: run.Number, TenantID: activitytest.Tenant, Mode: mode, Entity: "customers", Execution: run.Ref().Execution}
 }
 
 func (r *rig) slice() (activities.SliceResult, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/lazi/lazisync/events"
@@ -17,8 +18,10 @@ import (
 type RunLedger interface {
 	BeginRun(ctx context.Context, in ledger.Begin) (ledger.Run, bool, error)
 	Run(ctx context.Context, number int64) (ledger.Run, error)
-	Decide(ctx context.Context, number int64, d ledger.Decision) (ledger.Run, error)
-	MarkPublished(ctx context.Context, number int64) error
+	// Decide and MarkPublished fail with ledger.ErrUnknown where the ledger has no such run
+	// of that execution.
+	Decide(ctx context.Context, run ledger.Ref, d ledger.Decision) (ledger.Run, error)
+	MarkPublished(ctx context.Context, run ledger.Ref) error
 }
 
 // Publisher publishes one event and returns when it is stored.
@@ -38,7 +41,8 @@ type Begun struct {
 	Found     bool // false: nothing waits, there is no run
 	RunNumber int64
 	Entities  []string
-	State     ledger.RunState // anything but running: it was decided before it could begin
+	State     ledger.RunState  // anything but running: it was decided before it could begin
+	Execution ledger.Execution // that the ledger has for the run; absent in earlier histories
 }
 
 // BeginRun begins the run of a full sync, or claims what waits for an incremental
@@ -66,19 +70,21 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 		}
 	}
 	failpoint.Hit("worker/run-started")
-	return Begun{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State}, nil
+	return Begun{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State, Execution: run.Ref().Execution}, nil
 }
 
 // FinishInput ends a run.
 type FinishInput struct {
 	RunNumber int64
 	Decision  ledger.Decision
+	Execution ledger.Execution // of the run; absent in earlier histories
 }
 
 // FinishRun decides the run, if nobody has yet, and publishes its outcome. It returns
-// the state that was decided first, whoever decided it.
+// the state that was decided first. Where the ledger does not have the run of that
+// execution, it fails with TypeUnknownRun: nothing is decided or published.
 func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, error) {
-	run, err := r.Ledger.Decide(ctx, in.RunNumber, in.Decision)
+	run, err := r.Ledger.Decide(ctx, refOf(ctx, in.RunNumber, in.Execution), in.Decision)
 	if err != nil {
 		return "", retryable(events.StoreError, err)
 	}
@@ -94,7 +100,7 @@ func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, 
 		return "", err
 	}
 	failpoint.Hit("worker/outcome-published")
-	if err := r.Ledger.MarkPublished(ctx, run.Number); err != nil {
+	if err := r.Ledger.MarkPublished(ctx, run.Ref()); err != nil {
 		return "", retryable(events.StoreError, err)
 	}
 	failpoint.Hit("worker/outcome-marked")
@@ -109,11 +115,15 @@ type AnnounceInput struct {
 	At        time.Time
 	Reason    string
 	Actor     string
+	Execution ledger.Execution // of the run; absent in earlier histories
 }
 
 // AnnounceControl publishes sync.paused or sync.resumed.
 func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 	run, err := r.Ledger.Run(ctx, in.RunNumber)
+	if err == nil {
+		err = refOf(ctx, in.RunNumber, in.Execution).Check(run.Ref().Execution)
+	}
 	if err != nil {
 		return retryable(events.StoreError, err)
 	}
@@ -122,6 +132,15 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 		return err
 	}
 	return r.publish(ctx, told)
+}
+
+// refOf names the run that an activity writes for. An input of an earlier version does not
+// say which execution the run belongs to: the workflow ID is known all the same.
+func refOf(ctx context.Context, number int64, e ledger.Execution) ledger.Ref {
+	if e.WorkflowID == "" {
+		e.WorkflowID = activity.GetInfo(ctx).WorkflowExecution.ID
+	}
+	return ledger.Ref{Number: number, Execution: e}
 }
 
 func (r *Runs) publish(ctx context.Context, es []events.Event) error {

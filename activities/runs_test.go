@@ -19,7 +19,7 @@ func (r *rig) beginRun(in ledger.Begin) (activities.Begun, error) {
 }
 
 func (r *rig) finishRun(d ledger.Decision) (ledger.RunState, error) {
-	return execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{RunNumber: r.run.Number, Decision: d})
+	return execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{RunNumber: r.run.Number, Decision: d, Execution: r.in.Execution})
 }
 
 func fullRun(request ledger.Request) ledger.Begin {
@@ -33,7 +33,8 @@ func TestBeginRunTwiceIsOneRun(t *testing.T) {
 		request := r.Ledger.Request(events.Full, "jobs", "customers")
 		begun, err := r.beginRun(fullRun(request))
 		require.NoError(t, err)
-		require.Equal(t, activities.Begun{Found: true, RunNumber: 2, Entities: []string{"jobs", "customers"}, State: ledger.Running}, begun)
+		require.Equal(t, activities.Begun{Found: true, RunNumber: 2, Entities: []string{"jobs", "customers"}, State: ledger.Running,
+			Execution: ledger.Execution{WorkflowID: "full-sync-" + request.ID, FirstRunID: "first", Pass: 1}}, begun)
 		again, err := r.beginRun(fullRun(request))
 		require.NoError(t, err)
 		require.Equal(t, begun, again)
@@ -93,7 +94,7 @@ func TestBeginRunFindsNothingToDo(t *testing.T) {
 
 func TestBeginRunOfADecidedRunSaysSoAndTellsNobody(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		_, err := r.Ledger.Decide(t.Context(), r.run.Number, ledger.Decision{State: ledger.Cancelled})
+		_, err := r.Ledger.Decide(t.Context(), r.run.Ref(), ledger.Decision{State: ledger.Cancelled})
 		require.NoError(t, err)
 		begun, err := r.beginRun(ledger.Begin{Mode: events.Full, WorkflowID: r.run.WorkflowID, FirstRunID: "first", Pass: 1})
 		require.NoError(t, err)
@@ -121,7 +122,7 @@ func TestFinishRunTwiceTellsOneOutcome(t *testing.T) {
 
 func TestFinishRunReturnsWhatWasDecidedFirst(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		_, err := r.Ledger.Decide(t.Context(), r.run.Number, ledger.Decision{State: ledger.Cancelled, Reason: "first"})
+		_, err := r.Ledger.Decide(t.Context(), r.run.Ref(), ledger.Decision{State: ledger.Cancelled, Reason: "first"})
 		require.NoError(t, err)
 		state, err := r.finishRun(ledger.Decision{State: ledger.Completed})
 		require.NoError(t, err)
@@ -205,7 +206,7 @@ func TestAnnounceControl(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
-				in := activities.AnnounceInput{RunNumber: 1, Paused: c.paused, Ordinal: 7, At: at, Reason: "lunch", Actor: "ann"}
+				in := activities.AnnounceInput{RunNumber: 1, Paused: c.paused, Ordinal: 7, At: at, Reason: "lunch", Actor: "ann", Execution: r.in.Execution}
 				_, err := execute[any](r, r.Runs().AnnounceControl, in)
 				require.NoError(t, err)
 				told := r.Events.Told()
@@ -224,7 +225,7 @@ func TestAnnounceControl(t *testing.T) {
 func TestAnnounceControlIsTriedAgain(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		refuse(r, "Run")
-		_, err := execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: 1, Ordinal: 1})
+		_, err := execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: 1, Ordinal: 1, Execution: r.in.Execution})
 		require.Equal(t, "StoreError", failure(t, err).Type())
 		require.False(t, failure(t, err).NonRetryable())
 	})

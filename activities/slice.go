@@ -35,10 +35,11 @@ type Source interface {
 	Probe(ctx context.Context, tenant string, e entity.Entity) (time.Time, error)
 }
 
-// PageStore keeps pages together with the position they lead to.
+// PageStore keeps pages together with the position they lead to. What writes for a run
+// fails with ledger.ErrUnknown where the ledger has no such run of that execution.
 type PageStore interface {
 	Run(ctx context.Context, number int64) (ledger.Run, error)
-	Open(ctx context.Context, run int64, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
+	Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
 	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
 	// Missing lists ids of rows that the run has not found and nobody has asked for yet.
 	Missing(ctx context.Context, run int64, e entity.Entity, most int) ([]string, error)
@@ -48,8 +49,8 @@ type PageStore interface {
 	CheckRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error)
 	// ApplyRebuild brings it into the entity's table.
 	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
-	FailEntity(ctx context.Context, run int64, tenant string, e entity.Entity, re events.RunError) error
-	SetTotal(ctx context.Context, run int64, e entity.Entity, total int64) error
+	FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error
+	SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error
 	// Holdup says what an entity holds up that keeps failing.
 	Holdup(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Holdup, error)
 }
@@ -76,6 +77,7 @@ type SliceInput struct {
 	TenantID  string
 	Mode      events.Mode
 	Entity    string
+	Execution ledger.Execution // of the run; absent in earlier histories
 }
 
 // SliceResult is where the entity stands after the slice.
@@ -109,7 +111,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 				temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
 		}
 	}
-	sl := &slice{Slices: s, in: in, entity: e, stop: activity.GetWorkerStopChannel(ctx), failures: recall(ctx)}
+	sl := &slice{Slices: s, in: in, ref: refOf(ctx, in.RunNumber, in.Execution), entity: e, stop: activity.GetWorkerStopChannel(ctx), failures: recall(ctx)}
 	return sl.run(ctx)
 }
 
@@ -117,6 +119,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 type slice struct {
 	*Slices
 	in     SliceInput
+	ref    ledger.Ref // of the run
 	entity entity.Entity
 	stop   <-chan struct{} // closed when the worker is to end
 	until  time.Time       // no further page is asked for after it
@@ -132,6 +135,9 @@ type slice struct {
 
 func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	run, err := s.Store.Run(ctx, s.in.RunNumber)
+	if err == nil {
+		err = s.ref.Check(run.Ref().Execution)
+	}
 	if err != nil {
 		return SliceResult{}, retryable(events.StoreError, err)
 	}
@@ -191,7 +197,7 @@ func (s *slice) work(ctx context.Context) error {
 }
 
 func (s *slice) open(ctx context.Context) (ledger.Position, error) {
-	return s.Store.Open(ctx, s.in.RunNumber, s.in.TenantID, s.in.Mode, s.entity)
+	return s.Store.Open(ctx, s.ref, s.in.TenantID, s.in.Mode, s.entity)
 }
 
 // count learns how many records a full read may expect, so that people see how far
@@ -205,7 +211,7 @@ func (s *slice) count(ctx context.Context) {
 		return // the first page meets the same trouble, and tells of it
 	}
 	s.at.Total = int64(total)
-	if err := s.Store.SetTotal(ctx, s.in.RunNumber, s.entity, s.at.Total); err != nil {
+	if err := s.Store.SetTotal(ctx, s.ref, s.entity, s.at.Total); err != nil {
 		s.Logger.Warn().Err(err).Str("entity", s.entity.Name).Msg("the expected number of records was not kept")
 	}
 }

@@ -57,7 +57,7 @@ func (s *slice) byDateInstead() {
 // fail ends the entity, and it alone.
 func (s *slice) fail(ctx context.Context, err error) error {
 	re := events.RunError{Type: typeOf(err), Message: err.Error(), Entity: s.entity.Name}
-	if err := s.Store.FailEntity(context.WithoutCancel(ctx), s.in.RunNumber, s.in.TenantID, s.entity, re); err != nil {
+	if err := s.Store.FailEntity(context.WithoutCancel(ctx), s.ref, s.in.TenantID, s.entity, re); err != nil {
 		return retryable(events.StoreError, err)
 	}
 	s.at.Status, s.at.Error = events.StatusFailed, &re

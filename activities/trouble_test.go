@@ -140,7 +140,7 @@ func TestSliceEndsForGoodOnceItsRunIsDecided(t *testing.T) {
 				r.Ledger.Refuse = func(now, _ string) error {
 					if now == op {
 						r.Ledger.Refuse = nil
-						_, err := r.Ledger.Decide(t.Context(), r.run.Number, ledger.Decision{State: ledger.Failed})
+						_, err := r.Ledger.Decide(t.Context(), r.run.Ref(), ledger.Decision{State: ledger.Failed})
 						require.NoError(t, err)
 					}
 					return nil
@@ -176,7 +176,7 @@ func TestSliceAsksForAnotherTryOfTheStore(t *testing.T) {
 func TestSliceSaysThatAnotherRunReadsTheEntity(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		customers, _ := entity.Find("customers")
-		_, err := r.Ledger.Open(t.Context(), r.run.Number, activitytest.Tenant, events.Full, customers)
+		_, err := r.Ledger.Open(t.Context(), r.run.Ref(), activitytest.Tenant, events.Full, customers)
 		require.NoError(t, err)
 		r.begin(t, events.Full)
 		result, err := r.slice()

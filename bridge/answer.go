@@ -121,7 +121,7 @@ func (b *Bridge) publishOutcome(ctx context.Context, run ledger.Run) error {
 		return fmt.Errorf("publish the outcome of run %d: %w", run.Number, err)
 	}
 	failpoint.Hit("bridge/outcome-published")
-	if err := b.Ledger.MarkPublished(ctx, run.Number); err != nil {
+	if err := b.Ledger.MarkPublished(ctx, run.Ref()); err != nil {
 		return fmt.Errorf("mark the outcome of run %d as published: %w", run.Number, err)
 	}
 	return nil

@@ -54,12 +54,27 @@ func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (verdict
 	}
 	switch {
 	case !state.Known:
-		return rejectedAs(events.CodeUnknownRun, "workflowId",
-			quote(c.WorkflowID)+", which serves no request", "the workflow ID of a run"), nil
+		return b.applyToForgotten(ctx, c)
 	case state.Finished && !workflows.IsIncrementalSync(c.WorkflowID):
 		return finished(c), nil
 	}
 	return b.signal(ctx, c, c.WorkflowID, "") // which finds out whether an incremental is still open
+}
+
+// applyToForgotten controls a workflow that serves no request in the ledger. Where the
+// ledger was restored to an earlier state, it may be open in Temporal all the same.
+func (b *Bridge) applyToForgotten(ctx context.Context, c ledger.Control) (verdict, error) {
+	if workflows.IsWorkflowID(c.WorkflowID) {
+		err := b.Temporal.Signal(ctx, c.WorkflowID, signalOf(c))
+		if err == nil {
+			return verdict{state: ledger.ControlApplied, workflowID: c.WorkflowID}, nil
+		}
+		if !errors.Is(err, ErrNotRunning) && !errors.Is(err, ErrRefused) {
+			return verdict{}, fmt.Errorf("%s %s: %w", c.Action, c.WorkflowID, err)
+		}
+	}
+	return rejectedAs(events.CodeUnknownRun, "workflowId",
+		quote(c.WorkflowID)+", which serves no request", "the workflow ID of a run"), nil
 }
 
 func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.Request) (verdict, error) {

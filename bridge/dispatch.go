@@ -133,7 +133,7 @@ func (b *Bridge) refuse(ctx context.Context, c *call, why error) error {
 		if run.State == ledger.Running {
 			continue // it began after all, and decides itself
 		}
-		if err := b.Ledger.MarkPublished(ctx, run.Number); err != nil {
+		if err := b.Ledger.MarkPublished(ctx, run.Ref()); err != nil {
 			return fmt.Errorf("end request %s that Temporal refuses: %w", id, err)
 		}
 	}

@@ -270,7 +270,8 @@ func (f *fakeLedger) Undecided(context.Context) (found []ledger.Run, err error) 
 	return found, err
 }
 
-func (f *fakeLedger) Decide(_ context.Context, number int64, d ledger.Decision) (run ledger.Run, err error) {
+func (f *fakeLedger) Decide(_ context.Context, ref ledger.Ref, d ledger.Decision) (run ledger.Run, err error) {
+	number := ref.Number
 	err = f.world.effect("decide", fmt.Sprint(number), func() error {
 		f.decide(f.run(number), d)
 		run = *f.run(number)
@@ -298,7 +299,8 @@ func (f *fakeLedger) Unpublished(context.Context) (found []ledger.Run, err error
 	return found, err
 }
 
-func (f *fakeLedger) MarkPublished(_ context.Context, number int64) error {
+func (f *fakeLedger) MarkPublished(_ context.Context, ref ledger.Ref) error {
+	number := ref.Number
 	return f.world.effect("mark", fmt.Sprint(number), func() error { f.run(number).Published = true; return nil })
 }
 

@@ -84,12 +84,12 @@ type RunLedger interface {
 	Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error)
 	Undecided(ctx context.Context) ([]ledger.Run, error)
 	// Decide ends a run; of one that is decided it returns what was decided first.
-	Decide(ctx context.Context, number int64, decision ledger.Decision) (ledger.Run, error)
+	Decide(ctx context.Context, run ledger.Ref, decision ledger.Decision) (ledger.Run, error)
 	// DecideUnbegun gives a request that no run serves an outcome. Where a run has
 	// begun after all, it is returned as it is.
 	DecideUnbegun(ctx context.Context, requestID string, decision ledger.Decision) (ledger.Run, error)
 	Unpublished(ctx context.Context) ([]ledger.Run, error)
-	MarkPublished(ctx context.Context, number int64) error
+	MarkPublished(ctx context.Context, run ledger.Ref) error
 	// DropSideTables drops what rebuilds that are over have left, and says how many.
 	DropSideTables(ctx context.Context) (int, error)
 	// Prune forgets what was decided longer ago and says how many rows that were.

@@ -139,7 +139,7 @@ func (b *Bridge) decideLost(ctx context.Context) error {
 	var errs []error
 	for _, run := range undecided {
 		errs = append(errs, b.decideEnded(ctx, run.WorkflowID, run.FirstRunID, func(d ledger.Decision) error {
-			_, err := b.Ledger.Decide(ctx, run.Number, d)
+			_, err := b.Ledger.Decide(ctx, run.Ref(), d)
 			return err
 		}))
 	}

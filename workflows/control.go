@@ -126,7 +126,7 @@ func (r *run) tell(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return len(r.Untold) > 0 && r.RunNumber != 0 })
 		next := r.Untold[0]
-		next.RunNumber = r.RunNumber
+		next.RunNumber, next.Execution = r.RunNumber, r.Execution
 		_ = workflow.ExecuteActivity(ledgerOptions(ctx), runActivities.AnnounceControl, next).Get(ctx, nil)
 		r.Untold = r.Untold[1:]
 	}

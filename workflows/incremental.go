@@ -33,8 +33,14 @@ func IncrementalSync(ctx workflow.Context, in IncrementalSyncInput) (Incremental
 		}
 		outcome := r.read(ctx)
 		if outcome != rolledOver {
-			if r.Last, err = r.finish(ctx); err != nil {
+			last, err := r.finish(ctx)
+			switch {
+			case isUnknownRun(err): // the next pass begins in the ledger as it is now
+				r.unknown = true
+			case err != nil:
 				return IncrementalResult{}, err
+			default:
+				r.Last = last
 			}
 			r.nextPass()
 		}

@@ -75,6 +75,9 @@ func (r *run) entity(ctx workflow.Context, i int) {
 		case errors.As(err, &app) && app.Type() == activities.TypeDecided:
 			r.decided = true
 			r.cancelSlices()
+		case isUnknownRun(err):
+			r.decided, r.unknown = true, true
+			r.cancelSlices()
 		case interrupted(err):
 			// A pause or a cancel met the slice while it waited for another try.
 		default:
@@ -100,7 +103,7 @@ func (r *run) slice(ctx workflow.Context, i int) (activities.SliceResult, error)
 	defer func() { r.cancels[i] = nil }()
 	var result activities.SliceResult
 	err := workflow.ExecuteActivity(ctx, sliceActivities.SyncSlice, activities.SliceInput{
-		RunNumber: r.RunNumber, TenantID: r.TenantID, Mode: r.Mode, Entity: r.Entities[i].Entity,
+		RunNumber: r.RunNumber, TenantID: r.TenantID, Mode: r.Mode, Entity: r.Entities[i].Entity, Execution: r.Execution,
 	}).Get(ctx, &result)
 	return result, err
 }

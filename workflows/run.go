@@ -1,9 +1,12 @@
 package workflows
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/lazi/lazisync/activities"
@@ -16,6 +19,7 @@ import (
 type Carried struct {
 	TenantID  string
 	RunNumber int64
+	Execution ledger.Execution // of the run; absent when an earlier version carried it
 	Mode      events.Mode
 	Entities  []EntityProgress
 	Worked    time.Duration    // unpaused time so far
@@ -43,6 +47,7 @@ type run struct {
 	ctx    workflow.Context // never cancelled by Temporal: a cancel ends the run in good order
 
 	decided   bool // somebody else decided the run: nothing may be written
+	unknown   bool // the ledger does not have the run any more: nothing can be written
 	finishing bool // how the run ends is settled and being told
 	rolling   bool // the history is long: go on in a new execution
 	cancelled bool // by Temporal, and that was applied
@@ -84,7 +89,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
 	if !begun.Found {
 		return false, nil
 	}
-	r.TenantID, r.RunNumber, r.Mode = in.TenantID, begun.RunNumber, in.Mode
+	r.TenantID, r.RunNumber, r.Execution, r.Mode = in.TenantID, begun.RunNumber, begun.Execution, in.Mode
 	r.decided = begun.State != ledger.Running
 	for _, name := range begun.Entities {
 		r.Entities = append(r.Entities, EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: -1})
@@ -92,7 +97,9 @@ func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
 	return true, nil
 }
 
-// finish decides the run and publishes its outcome.
+// finish decides the run and publishes its outcome. Its error has the type
+// activities.TypeUnknownRun where the ledger, restored to an earlier state, does not have
+// the run: there is nothing to decide then.
 func (r *run) finish(workflow.Context) (Result, error) {
 	decision := ledger.Decision{State: ledger.Completed}
 	if r.Failure != nil {
@@ -103,19 +110,32 @@ func (r *run) finish(workflow.Context) (Result, error) {
 	}
 	r.finishing = true
 	_ = workflow.Await(r.ctx, func() bool { return len(r.Untold) == 0 }) // a pause is told before the outcome
+	if r.unknown {
+		return Result{}, temporal.NewNonRetryableApplicationError(
+			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
+	}
 	var state ledger.RunState
 	err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.FinishRun,
-		activities.FinishInput{RunNumber: r.RunNumber, Decision: decision}).Get(r.ctx, &state)
+		activities.FinishInput{RunNumber: r.RunNumber, Decision: decision, Execution: r.Execution}).Get(r.ctx, &state)
 	return Result{RunNumber: r.RunNumber, State: state}, err
+}
+
+// isUnknownRun says whether the ledger does not have the run that an activity was for.
+func isUnknownRun(err error) bool {
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && app.Type() == activities.TypeUnknownRun
 }
 
 // nextPass forgets the finished pass. A pause outlives it: it is the tenant's
 // incremental sync that was paused.
 func (r *run) nextPass() {
 	r.Passes++
-	r.RunNumber, r.Entities, r.Worked, r.Failure = 0, nil, 0, nil
+	if r.unknown && r.Next == nil && r.Stop != nil && r.Stop.TakeWaiting {
+		r.Next = r.Stop // the requests that it was for, too, still wait
+	}
+	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure = 0, ledger.Execution{}, nil, 0, nil
 	r.Stop, r.Next = r.Next, nil
-	r.decided, r.finishing, r.rolling = false, false, false
+	r.decided, r.unknown, r.finishing, r.rolling = false, false, false, false
 }
 
 // carry returns what the next execution needs. Controls that came until now are

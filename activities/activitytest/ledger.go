@@ -146,14 +146,31 @@ func (l *Ledger) run(number int64) (*ledger.Run, error) {
 	return l.runs[number-1], nil
 }
 
+// runOf returns the run where it belongs to the execution.
+func (l *Ledger) runOf(ref ledger.Ref) (*ledger.Run, error) {
+	r, err := l.run(ref.Number)
+	if err == nil {
+		err = ref.Check(r.Ref().Execution)
+	}
+	return r, err
+}
+
+// Forget drops every request and run, as a ledger that was made anew has none. The numbers
+// of runs begin again.
+func (l *Ledger) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.requests, l.runs, l.positions = nil, nil, map[key]*ledger.Position{}
+}
+
 // Decide ends a run, once.
-func (l *Ledger) Decide(_ context.Context, number int64, d ledger.Decision) (ledger.Run, error) {
+func (l *Ledger) Decide(_ context.Context, ref ledger.Ref, d ledger.Decision) (ledger.Run, error) {
 	if err := l.refuse("Decide", ""); err != nil {
 		return ledger.Run{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r, err := l.run(number)
+	r, err := l.runOf(ref)
 	if err != nil {
 		return ledger.Run{}, err
 	}
@@ -189,13 +206,13 @@ func (l *Ledger) result(r *ledger.Run, name string, d ledger.Decision) events.Re
 }
 
 // MarkPublished notes that a run's outcome is told.
-func (l *Ledger) MarkPublished(_ context.Context, number int64) error {
+func (l *Ledger) MarkPublished(_ context.Context, ref ledger.Ref) error {
 	if err := l.refuse("MarkPublished", ""); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r, err := l.run(number)
+	r, err := l.runOf(ref)
 	if err == nil {
 		r.Published = true
 	}
@@ -203,8 +220,8 @@ func (l *Ledger) MarkPublished(_ context.Context, number int64) error {
 }
 
 // undecided fails where nothing may be written for a run any more.
-func (l *Ledger) undecided(number int64) error {
-	r, err := l.run(number)
+func (l *Ledger) undecided(ref ledger.Ref) error {
+	r, err := l.runOf(ref)
 	if err == nil && r.State != ledger.Running {
 		err = ledger.ErrDecided
 	}

@@ -13,13 +13,14 @@ import (
 )
 
 // Open returns a run's position in an entity.
-func (l *Ledger) Open(_ context.Context, number int64, _ string, mode events.Mode, e entity.Entity) (ledger.Position, error) {
+func (l *Ledger) Open(_ context.Context, ref ledger.Ref, _ string, mode events.Mode, e entity.Entity) (ledger.Position, error) {
 	if err := l.refuse("Open", e.Name); err != nil {
 		return ledger.Position{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.undecided(number); err != nil {
+	number := ref.Number
+	if err := l.undecided(ref); err != nil {
 		return ledger.Position{}, err
 	}
 	k := key{number, e.Name}
@@ -32,7 +33,7 @@ func (l *Ledger) Open(_ context.Context, number int64, _ string, mode events.Mod
 			return ledger.Position{}, fmt.Errorf("run %d: %w", other.Number, ledger.ErrBusy)
 		}
 	}
-	p := &ledger.Position{Run: number, Entity: e.Name, Cursor: e.Start(), Phase: events.PhaseReading, Total: -1, StartedAt: time.Now()}
+	p := &ledger.Position{Run: number, Owner: ref.Execution, Entity: e.Name, Cursor: e.Start(), Phase: events.PhaseReading, Total: -1, StartedAt: time.Now()}
 	if mode == events.Incremental && l.Resume != (entity.Cursor{}) {
 		p.Cursor = l.Resume
 	}
@@ -92,11 +93,11 @@ func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.undecided(at.Run); err != nil {
+	if err := l.undecided(at.Ref()); err != nil {
 		return ledger.Position{}, err
 	}
 	kept := l.positions[key{at.Run, e.Name}]
-	if kept.Version != at.Version {
+	if kept == nil || kept.Version != at.Version {
 		return ledger.Position{}, ledger.ErrFenced
 	}
 	kept.Version++
@@ -154,13 +155,14 @@ func (l *Ledger) rowsOf(name string) map[string]bool {
 }
 
 // FailEntity ends an entity.
-func (l *Ledger) FailEntity(ctx context.Context, number int64, _ string, e entity.Entity, re events.RunError) error {
+func (l *Ledger) FailEntity(ctx context.Context, ref ledger.Ref, _ string, e entity.Entity, re events.RunError) error {
 	if err := cmp.Or(l.refuse("FailEntity", e.Name), ctx.Err()); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.undecided(number); err != nil {
+	number := ref.Number
+	if err := l.undecided(ref); err != nil {
 		return err
 	}
 	k := key{number, e.Name}
@@ -172,13 +174,16 @@ func (l *Ledger) FailEntity(ctx context.Context, number int64, _ string, e entit
 }
 
 // SetTotal keeps how many records are expected.
-func (l *Ledger) SetTotal(_ context.Context, number int64, e entity.Entity, total int64) error {
+func (l *Ledger) SetTotal(_ context.Context, ref ledger.Ref, e entity.Entity, total int64) error {
 	if err := l.refuse("SetTotal", e.Name); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.positions[key{number, e.Name}].Total = total
+	if err := l.undecided(ref); err != nil {
+		return err
+	}
+	l.positions[key{ref.Number, e.Name}].Total = total
 	return nil
 }
 

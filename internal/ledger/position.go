@@ -12,6 +12,7 @@ import (
 // transaction as the rows before it; Version fences it against late writers.
 type Position struct {
 	Run     int64
+	Owner   Execution // of the run, as Open was asked; zero fields are not compared
 	Entity  string
 	Cursor  entity.Cursor
 	Version int64
@@ -25,6 +26,9 @@ type Position struct {
 	Error         *events.RunError
 	StartedAt     time.Time
 }
+
+// Ref names the run.
+func (p Position) Ref() Ref { return Ref{Number: p.Run, Execution: p.Owner} }
 
 // Done says whether nothing remains to be done.
 func (p Position) Done() bool { return p.Status != "" }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -27,6 +28,37 @@ type Run struct {
 	Reason     string          // why it was cancelled
 	Results    []events.Result // one per entity, once decided
 	Published  bool            // the outcome event is in JetStream
+}
+
+// Execution names what a run belongs to: the chain of workflow executions that began
+// with a run, and a pass of it.
+type Execution struct {
+	WorkflowID string
+	FirstRunID string
+	Pass       int
+}
+
+// Ref names a run for who writes for it. The number alone is not enough: when the ledger
+// was restored to an earlier state, it may know the number of a run that goes on as that
+// of another run, or not at all. Fields of Execution that are zero are not compared.
+type Ref struct {
+	Number    int64
+	Execution Execution
+}
+
+// Ref names the run.
+func (r Run) Ref() Ref {
+	return Ref{Number: r.Number, Execution: Execution{WorkflowID: r.WorkflowID, FirstRunID: r.FirstRunID, Pass: r.Pass}}
+}
+
+// Check fails with ErrUnknown where the run with the number belongs to another execution.
+func (r Ref) Check(owner Execution) error {
+	if w := r.Execution; (w.WorkflowID == "" || w.WorkflowID == owner.WorkflowID) &&
+		(w.FirstRunID == "" || w.FirstRunID == owner.FirstRunID) && (w.Pass == 0 || w.Pass == owner.Pass) {
+		return nil
+	}
+	return fmt.Errorf("run %d belongs to pass %d of %s (run %s), not to pass %d of %s (run %s): %w", r.Number,
+		owner.Pass, owner.WorkflowID, owner.FirstRunID, r.Execution.Pass, r.Execution.WorkflowID, r.Execution.FirstRunID, ErrUnknown)
 }
 
 // RunState is the state of a run. All but Running are outcomes.

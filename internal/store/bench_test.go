@@ -57,7 +57,7 @@ func newBench(b *testing.B) *bench {
 	require.NoError(b, err)
 	run, _, err := s.BeginRun(ctx, ledger.Begin{TenantID: "1", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", Pass: 1, RequestID: "r"})
 	require.NoError(b, err)
-	at, err := s.Open(ctx, run.Number, "1", events.Full, e)
+	at, err := s.Open(ctx, run.Ref(), "1", events.Full, e)
 	require.NoError(b, err)
 	return &bench{s, e, at}
 }
@@ -203,7 +203,7 @@ func BenchmarkRebuild(b *testing.B) {
 				records = append(records, benchCustomers(page*benchPage, 0))
 				s.store(b, records[page])
 			}
-			_, err := s.Decide(b.Context(), s.at.Run, ledger.Decision{State: ledger.Cancelled})
+			_, err := s.Decide(b.Context(), s.at.Ref(), ledger.Decision{State: ledger.Cancelled})
 			require.NoError(b, err)
 			var loading, applying time.Duration
 			var wal int64
@@ -221,7 +221,7 @@ func BenchmarkRebuild(b *testing.B) {
 				require.NoError(b, err)
 				applying += time.Since(began)
 				wal += s.wal(b) - written
-				_, err = s.Decide(b.Context(), at.Run, ledger.Decision{State: ledger.Completed})
+				_, err = s.Decide(b.Context(), at.Ref(), ledger.Decision{State: ledger.Completed})
 				require.NoError(b, err)
 			}
 			rows := float64(b.N * pages * benchPage)
@@ -240,7 +240,7 @@ func (s *bench) load(b *testing.B, id string, pages [][]entity.Record) ledger.Po
 	require.NoError(b, err)
 	run, _, err := s.BeginRun(ctx, ledger.Begin{TenantID: "1", Mode: events.Rebuild, WorkflowID: id, FirstRunID: "f", Pass: 1, RequestID: id})
 	require.NoError(b, err)
-	at, err := s.Open(ctx, run.Number, "1", events.Rebuild, s.entity)
+	at, err := s.Open(ctx, run.Ref(), "1", events.Rebuild, s.entity)
 	require.NoError(b, err)
 	for i, records := range pages {
 		at, err = s.StorePage(ctx, "1", events.Rebuild, s.entity, at, entity.Page{

@@ -144,7 +144,7 @@ func TestColumnsWhileAllVersionsWrite(t *testing.T) {
 	var writers errgroup.Group
 	migrated := make(chan struct{})
 	writers.Go(func() error {
-		p, err := old.Open(t.Context(), run.Number, tenant, run.Mode, old.customers)
+		p, err := old.Open(t.Context(), run.Ref(), tenant, run.Mode, old.customers)
 		for version := 1; err == nil && version <= 20; version++ {
 			if version == 18 {
 				<-migrated

@@ -14,25 +14,26 @@ import (
 // for pages that are being stored; after it, none is. The results are what the run's
 // positions say; whatever was not read to its end is cancelled or failed with the
 // run, and the side table of a rebuild is dropped. A run cannot be completed with an entity that failed: it becomes failed with
-// that entity's error. It fails with ledger.ErrUnknown when there is no such run.
-func (s *Store) Decide(ctx context.Context, number int64, d ledger.Decision) (run ledger.Run, err error) {
-	err = s.transact(ctx, fmt.Sprintf("decide run %d as %s", number, d.State), func(tx pgx.Tx) error {
-		if err := decide(ctx, tx, number, d); err != nil {
+// that entity's error. It fails with ledger.ErrUnknown when there is no such run of that execution.
+func (s *Store) Decide(ctx context.Context, ref ledger.Ref, d ledger.Decision) (run ledger.Run, err error) {
+	err = s.transact(ctx, fmt.Sprintf("decide run %d as %s", ref.Number, d.State), func(tx pgx.Tx) error {
+		if err := decide(ctx, tx, ref, d); err != nil {
 			return err
 		}
-		run, err = loadRun(ctx, tx, number)
+		run, err = loadRun(ctx, tx, ref.Number)
 		return err
 	})
 	return run, err
 }
 
-func decide(ctx context.Context, tx pgx.Tx, number int64, d ledger.Decision) error {
+func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Decision) error {
 	switch d.State {
 	case ledger.Completed, ledger.Failed, ledger.Cancelled:
 	default:
 		return fmt.Errorf("decision %q: want completed, failed or cancelled", d.State)
 	}
-	run, err := lockRun(ctx, tx, number)
+	number := ref.Number
+	run, err := lockRun(ctx, tx, ref)
 	if err != nil || run.State != ledger.Running {
 		return err
 	}

@@ -89,7 +89,7 @@ func TestDecide(t *testing.T) {
 				case "jobs":
 					f.open(run, e)
 				case "invoices":
-					require.NoError(t, f.FailEntity(t.Context(), run.Number, tenant, e, refused))
+					require.NoError(t, f.FailEntity(t.Context(), run.Ref(), tenant, e, refused))
 				}
 			}
 			decided := f.decide(run, tt.decision)
@@ -116,9 +116,9 @@ func TestDecidedOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, read)
 
-	_, err = f.Decide(t.Context(), 99, completed)
+	_, err = f.Decide(t.Context(), ledger.Ref{Number: 99}, completed)
 	require.ErrorIs(t, err, ledger.ErrUnknown)
-	_, err = f.Decide(t.Context(), f.beginFull("other", "customers").Number, ledger.Decision{State: "done"})
+	_, err = f.Decide(t.Context(), f.beginFull("other", "customers").Ref(), ledger.Decision{State: "done"})
 	require.ErrorContains(t, err, `decision "done": want completed, failed or cancelled`)
 }
 
@@ -129,7 +129,7 @@ func TestManyDecideOnce(t *testing.T) {
 	decided := make(chan ledger.Run, 6)
 	for n := range cap(decided) {
 		go func() {
-			d, err := f.Decide(t.Context(), run.Number, ledger.Decision{State: ledger.Cancelled, Reason: fmt.Sprint(n)})
+			d, err := f.Decide(t.Context(), run.Ref(), ledger.Decision{State: ledger.Cancelled, Reason: fmt.Sprint(n)})
 			if err != nil {
 				d.Reason = err.Error()
 			}
@@ -201,19 +201,19 @@ func TestPublished(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run, other := f.beginFull("r", "customers"), f.beginFull("other", "jobs")
-	require.ErrorContains(t, f.MarkPublished(t.Context(), run.Number), "it has no outcome yet")
+	require.ErrorContains(t, f.MarkPublished(t.Context(), run.Ref()), "it has no outcome yet")
 	run, other = f.decide(run, cancelled), f.decide(other, cancelled)
 
 	waiting, err := f.Unpublished(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []ledger.Run{run, other}, waiting)
 
-	require.NoError(t, f.MarkPublished(t.Context(), run.Number))
-	require.NoError(t, f.MarkPublished(t.Context(), run.Number))
+	require.NoError(t, f.MarkPublished(t.Context(), run.Ref()))
+	require.NoError(t, f.MarkPublished(t.Context(), run.Ref()))
 	waiting, err = f.Unpublished(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []ledger.Run{other}, waiting)
-	require.ErrorIs(t, f.MarkPublished(t.Context(), 99), ledger.ErrUnknown)
+	require.ErrorIs(t, f.MarkPublished(t.Context(), ledger.Ref{Number: 99}), ledger.ErrUnknown)
 }
 
 func TestDecideUnbegun(t *testing.T) {
@@ -294,7 +294,7 @@ func TestPrune(t *testing.T) {
 	f.storePage(old, c, f.open(old, c), p)
 	f.decide(old, completed)
 	f.decide(unpublished, cancelled)
-	require.NoError(t, f.MarkPublished(t.Context(), old.Number))
+	require.NoError(t, f.MarkPublished(t.Context(), old.Ref()))
 	running := f.beginFull("running", "invoices")
 	for _, id := range []string{"settled", "pending"} {
 		_, _, err := f.RecordControl(t.Context(), control(id, 1))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -36,22 +37,26 @@ func closeGate(ctx context.Context, tx pgx.Tx, run int64) error {
 func gate(run int64) string { return fmt.Sprintf("lazisync run %d", run) }
 
 // shareRun keeps the run from being decided until the transaction ends. It fails with
-// ledger.ErrDecided when it is already.
-func shareRun(ctx context.Context, tx pgx.Tx, run int64) error {
-	if err := passGate(ctx, tx, run); err != nil {
+// ledger.ErrDecided when it is already, and with ledger.ErrUnknown when there is no such
+// run of that execution.
+func shareRun(ctx context.Context, tx pgx.Tx, run ledger.Ref) error {
+	if err := passGate(ctx, tx, run.Number); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, "select state from raw.sync_runs where run_number = $1 for share", run)
+	var state ledger.RunState
+	var owner ledger.Execution
+	err := tx.QueryRow(ctx, "select state, workflow_id, first_run_id, pass from raw.sync_runs where run_number = $1 for share", run.Number).
+		Scan(&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("run %d: %w", run.Number, ledger.ErrUnknown)
+	}
 	if err != nil {
 		return err
 	}
-	states, err := pgx.CollectRows(rows, pgx.RowTo[ledger.RunState])
-	switch {
-	case err != nil:
+	if err := run.Check(owner); err != nil {
 		return err
-	case len(states) == 0:
-		return ledger.ErrUnknown
-	case states[0] != ledger.Running:
+	}
+	if state != ledger.Running {
 		return ledger.ErrDecided
 	}
 	return nil

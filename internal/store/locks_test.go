@@ -77,15 +77,15 @@ func TestPagesDoNotOvertakeADecision(t *testing.T) {
 	e, _ := entity.Find("customers")
 	run := s.mustBegin(t, events.Full, "full")
 
-	storing := s.midway(t, func(tx pgx.Tx) error { return shareRun(t.Context(), tx, run.Number) })
+	storing := s.midway(t, func(tx pgx.Tx) error { return shareRun(t.Context(), tx, run.Ref()) })
 	decided, opened := make(chan error, 1), make(chan error, 1)
 	go func() {
-		_, err := s.Decide(t.Context(), run.Number, ledger.Decision{State: ledger.Cancelled})
+		_, err := s.Decide(t.Context(), run.Ref(), ledger.Decision{State: ledger.Cancelled})
 		decided <- err
 	}()
 	s.waitForWaiting(t, 1)
 	go func() {
-		_, err := s.Open(t.Context(), run.Number, "1", events.Full, e)
+		_, err := s.Open(t.Context(), run.Ref(), "1", events.Full, e)
 		opened <- err
 	}()
 	s.waitForWaiting(t, 2)
@@ -122,7 +122,7 @@ func TestSecondFullWaitsForTheFirstToOpen(t *testing.T) {
 	})
 	opened := make(chan error, 1)
 	go func() {
-		_, err := s.Open(t.Context(), second.Number, "1", events.Full, e)
+		_, err := s.Open(t.Context(), second.Ref(), "1", events.Full, e)
 		opened <- err
 	}()
 	s.waitForWaiting(t, 1)

@@ -37,12 +37,13 @@ func (s *Store) StoreLookup(ctx context.Context, tenant string, mode events.Mode
 		return next, fmt.Errorf("%s: %w", what, err)
 	}
 	p.Next, p.Last, p.Total = at.Cursor, true, -1
-	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p, guard: s.deleteGuard}
+	page := pageStore{tenant: number, run: at.Run, owner: at.Owner, mode: mode, entity: e, page: p, guard: s.deleteGuard}
 	var drifts []drift
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		next, drifts, err = page.storeLookup(ctx, tx, at.Version, ids)
 		return err
 	})
+	next.Owner = at.Owner
 	if err == nil {
 		s.warn(at.Run, e, drifts)
 	}

@@ -32,7 +32,7 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 	if p.Date.IsZero() {
 		return ledger.Position{}, fmt.Errorf("%s: the page has no date, which orders versions", what)
 	}
-	page := pageStore{tenant: number, run: at.Run, mode: mode, entity: e, page: p, pages: 1, guard: s.deleteGuard}
+	page := pageStore{tenant: number, run: at.Run, owner: at.Owner, mode: mode, entity: e, page: p, pages: 1, guard: s.deleteGuard}
 	var next ledger.Position
 	var drifts []drift
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
@@ -40,6 +40,7 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 		failpoint.Hit("store/page-written")
 		return err
 	})
+	next.Owner = at.Owner
 	if err == nil {
 		s.warn(at.Run, e, drifts)
 	}
@@ -50,6 +51,7 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 type pageStore struct {
 	tenant int64
 	run    int64
+	owner  ledger.Execution // of the run
 	mode   events.Mode
 	entity entity.Entity
 	page   entity.Page
@@ -139,21 +141,25 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 		return f, err
 	}
 	var state ledger.RunState
+	var owner ledger.Execution
 	var current int64
 	var status events.Status
 	var watermark *time.Time
+	ref := ledger.Ref{Number: s.run, Execution: s.owner}
 	err = tx.QueryRow(ctx, `
-		select r.state, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes,
+		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes,
 			set_config('`+columnsSetting+`', $3, true)
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
 		for share of r for update of c`, s.run, tableName(s.entity), columnsDigest(tableName(s.entity), s.entity.Columns)).Scan(
-		&state, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil)
+		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return f, fmt.Errorf("the run has no position in the entity: %w", ledger.ErrUnknown)
+		return f, s.withoutPosition(ctx, tx)
 	case err != nil:
 		return f, err
+	case ref.Check(owner) != nil:
+		return f, ref.Check(owner)
 	case state != ledger.Running:
 		return f, ledger.ErrDecided
 	case current != version || status != "":
@@ -163,6 +169,15 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 		f.watermark = s.page.Date
 	}
 	return f, nil
+}
+
+// withoutPosition says why the run has no position in the entity: the ledger was restored
+// to a time before the run, or after it began and before its position did.
+func (s pageStore) withoutPosition(ctx context.Context, tx pgx.Tx) error {
+	if err := shareRun(ctx, tx, ledger.Ref{Number: s.run, Execution: s.owner}); err != nil {
+		return err
+	}
+	return ledger.ErrFenced
 }
 
 // rejectedColumns are raw.rejected_records as CopyFrom wants them.

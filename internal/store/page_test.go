@@ -209,9 +209,9 @@ func TestDecidedRunStoresNothing(t *testing.T) {
 
 	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(1), "2", false, customer(2, at(0), "x")))
 	require.ErrorIs(t, err, ledger.ErrDecided)
-	_, err = f.Open(t.Context(), run.Number, tenant, run.Mode, c)
+	_, err = f.Open(t.Context(), run.Ref(), tenant, run.Mode, c)
 	require.ErrorIs(t, err, ledger.ErrDecided)
-	err = f.FailEntity(t.Context(), run.Number, tenant, c, events.RunError{Type: events.NotFound})
+	err = f.FailEntity(t.Context(), run.Ref(), tenant, c, events.RunError{Type: events.NotFound})
 	require.ErrorIs(t, err, ledger.ErrDecided)
 	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"))
 }
@@ -230,7 +230,7 @@ func TestLiveRowsUnderConcurrency(t *testing.T) {
 	failed := make(chan error, 2)
 	for n, run := range []ledger.Run{full, inc} {
 		go func() {
-			p, err := f.Open(t.Context(), run.Number, tenant, run.Mode, c)
+			p, err := f.Open(t.Context(), run.Ref(), tenant, run.Mode, c)
 			for round := 0; round < 20 && err == nil; round++ {
 				var records []entity.Record
 				for id := 1; id <= 50; id++ {

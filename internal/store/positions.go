@@ -63,22 +63,23 @@ func positionsOf(ctx context.Context, q querier, runs []int64) (map[int64]map[st
 // ledger.ErrBusy while another full or rebuild run is reading the entity,
 // ledger.ErrDecided when the run has an outcome, and ledger.ErrUnknown when there is
 // no such run.
-func (s *Store) Open(ctx context.Context, run int64, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
+func (s *Store) Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
 	number, err := tenantNumber(tenant)
 	if err != nil {
-		return p, fmt.Errorf("open %s for run %d: %w", e.Name, run, err)
+		return p, fmt.Errorf("open %s for run %d: %w", e.Name, run.Number, err)
 	}
-	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run), func(tx pgx.Tx) (err error) {
-		p, err = s.open(ctx, tx, run, number, mode, e)
+	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run.Number), func(tx pgx.Tx) (err error) {
+		if err := shareRun(ctx, tx, run); err != nil {
+			return err
+		}
+		p, err = s.open(ctx, tx, run.Number, number, mode, e)
+		p.Owner = run.Execution
 		return err
 	})
 	return p, err
 }
 
 func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
-	if err := shareRun(ctx, tx, run); err != nil {
-		return p, err
-	}
 	if err := checkTenants(ctx, tx, tenantText(tenant)); err != nil {
 		return p, err
 	}
@@ -208,20 +209,20 @@ func resumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) 
 
 // FailEntity records that a run cannot read an entity. An entity that is finished
 // stays as it is. It fails with ledger.ErrDecided when the run has an outcome.
-func (s *Store) FailEntity(ctx context.Context, run int64, tenant string, e entity.Entity, re events.RunError) error {
+func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error {
 	number, err := tenantNumber(tenant)
 	if err != nil {
-		return fmt.Errorf("fail %s for run %d: %w", e.Name, run, err)
+		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
 	}
 	cursor, err := document(e.Start())
 	if err != nil {
-		return fmt.Errorf("fail %s for run %d: %w", e.Name, run, err)
+		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
 	}
 	doc, err := document(&re)
 	if err != nil {
-		return fmt.Errorf("fail %s for run %d: %w", e.Name, run, err)
+		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
 	}
-	return s.transact(ctx, fmt.Sprintf("fail %s for run %d", e.Name, run), func(tx pgx.Tx) error {
+	return s.transact(ctx, fmt.Sprintf("fail %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
 		if err := shareRun(ctx, tx, run); err != nil {
 			return err
 		}
@@ -229,7 +230,7 @@ func (s *Store) FailEntity(ctx context.Context, run int64, tenant string, e enti
 			insert into raw.sync_cursors as c (run_number, table_name, cursor, status, error) values ($1, $2, $3, 'failed', $4)
 			on conflict (run_number, table_name) do update
 			set status = 'failed', error = excluded.error, version = c.version + 1, updated_at = clock_timestamp()
-			where c.status = ''`, run, tableName(e), cursor, doc)
+			where c.status = ''`, run.Number, tableName(e), cursor, doc)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -238,9 +239,12 @@ func (s *Store) FailEntity(ctx context.Context, run int64, tenant string, e enti
 }
 
 // SetTotal records how many records a run may expect of an entity, -1 for unknown.
-func (s *Store) SetTotal(ctx context.Context, run int64, e entity.Entity, total int64) error {
-	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", e.Name, run), func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "update raw.sync_cursors set total = $3 where run_number = $1 and table_name = $2", run, tableName(e), total)
+func (s *Store) SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error {
+	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
+		if err := shareRun(ctx, tx, run); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "update raw.sync_cursors set total = $3 where run_number = $1 and table_name = $2", run.Number, tableName(e), total)
 		return err
 	})
 }

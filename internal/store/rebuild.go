@@ -126,7 +126,7 @@ func (s *Store) rebuild(ctx context.Context, what, tenant string, e entity.Entit
 	if err != nil {
 		return next, fmt.Errorf("%s: %w", what, err)
 	}
-	side := pageStore{tenant: number, run: at.Run, mode: events.Rebuild, entity: e, guard: s.deleteGuard}
+	side := pageStore{tenant: number, run: at.Run, owner: at.Owner, mode: events.Rebuild, entity: e, guard: s.deleteGuard}
 	err = s.transact(ctx, what, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "set local statement_timeout = '"+applyTimeout+"'"); err != nil {
 			return err
@@ -141,6 +141,7 @@ func (s *Store) rebuild(ctx context.Context, what, tenant string, e entity.Entit
 		next, err = step(tx, side, fence)
 		return err
 	})
+	next.Owner = at.Owner
 	return next, err
 }
 

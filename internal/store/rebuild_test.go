@@ -282,7 +282,7 @@ func TestRebuildIsChecked(t *testing.T) {
 			run := f.beginRebuild("r", false)
 			require.EqualValues(t, 2, run.Number)
 			p := f.load(run, e, 5, ten...)
-			require.NoError(t, f.SetTotal(t.Context(), run.Number, e, c.total))
+			require.NoError(t, f.SetTotal(t.Context(), run.Ref(), e, c.total))
 			if c.spoil != "" {
 				f.exec(c.spoil)
 			}

@@ -123,23 +123,24 @@ func (s *Store) Unpublished(ctx context.Context) ([]ledger.Run, error) {
 
 // MarkPublished records that the outcome of a run is published. It fails with
 // ledger.ErrUnknown when there is no such run.
-func (s *Store) MarkPublished(ctx context.Context, number int64) error {
-	return s.transact(ctx, fmt.Sprintf("mark run %d as published", number), func(tx pgx.Tx) error {
-		run, err := lockRun(ctx, tx, number)
+func (s *Store) MarkPublished(ctx context.Context, ref ledger.Ref) error {
+	return s.transact(ctx, fmt.Sprintf("mark run %d as published", ref.Number), func(tx pgx.Tx) error {
+		run, err := lockRun(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
 		if run.State == ledger.Running {
 			return errors.New("it has no outcome yet")
 		}
-		_, err = tx.Exec(ctx, "update raw.sync_runs set published_at = clock_timestamp() where run_number = $1 and published_at is null", number)
+		_, err = tx.Exec(ctx, "update raw.sync_runs set published_at = clock_timestamp() where run_number = $1 and published_at is null", ref.Number)
 		return err
 	})
 }
 
 // lockRun reads the bare run and keeps everybody else from storing for it or deciding
 // it until the transaction ends.
-func lockRun(ctx context.Context, tx pgx.Tx, number int64) (ledger.Run, error) {
+func lockRun(ctx context.Context, tx pgx.Tx, ref ledger.Ref) (ledger.Run, error) {
+	number := ref.Number
 	if err := closeGate(ctx, tx, number); err != nil {
 		return ledger.Run{}, err
 	}
@@ -154,5 +155,5 @@ func lockRun(ctx context.Context, tx pgx.Tx, number int64) (ledger.Run, error) {
 	if len(found) == 0 {
 		return ledger.Run{}, fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
 	}
-	return found[0], nil
+	return found[0], ref.Check(found[0].Ref().Execution)
 }

@@ -83,11 +83,14 @@ func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.Begin) (x executions,
 	return x, err
 }
 
-// decideEarlier decides what other executions of the workflow ID left undecided.
+// decideEarlier decides what other executions of the workflow ID, and earlier passes of
+// this one, left undecided. A pass leaves its run undecided only where the ledger was
+// restored to an earlier state.
 func decideEarlier(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
 	rows, err := tx.Query(ctx, `
 		select run_number from raw.sync_runs
-		where workflow_id = $1 and first_run_id <> $2 and state = 'running' order by run_number`, b.WorkflowID, b.FirstRunID)
+		where workflow_id = $1 and (first_run_id <> $2 or pass < $3) and state = 'running' order by run_number`,
+		b.WorkflowID, b.FirstRunID, b.Pass)
 	if err != nil {
 		return err
 	}
@@ -96,8 +99,8 @@ func decideEarlier(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
 		return err
 	}
 	for _, number := range earlier {
-		err := decide(ctx, tx, number, ledger.Decision{State: ledger.Failed, Error: &events.RunError{
-			Type: events.Terminated, Message: "the workflow execution ended without an outcome, and another one took its place",
+		err := decide(ctx, tx, ledger.Ref{Number: number}, ledger.Decision{State: ledger.Failed, Error: &events.RunError{
+			Type: events.Terminated, Message: "the workflow went on to another execution or pass and left this run without an outcome",
 		}})
 		if err != nil {
 			return fmt.Errorf("decide earlier run %d: %w", number, err)

@@ -122,7 +122,7 @@ func TestEveryRequestIsClaimedOnce(t *testing.T) {
 				errs <- err
 				if found && err == nil {
 					pass++
-					_, err = f.Decide(t.Context(), run.Number, completed)
+					_, err = f.Decide(t.Context(), run.Ref(), completed)
 					errs <- err
 				} else if last {
 					return

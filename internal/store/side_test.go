@@ -80,7 +80,7 @@ func TestARebuildIsAFullForEverybodyElse(t *testing.T) {
 	f, e := newFixture(t), find(t, "customers")
 	rebuild, full := f.beginRebuild("r", false), f.beginFull("f", "customers")
 	p := f.open(rebuild, e)
-	_, err := f.Open(t.Context(), full.Number, tenant, full.Mode, e)
+	_, err := f.Open(t.Context(), full.Ref(), tenant, full.Mode, e)
 	require.ErrorIs(t, err, ledger.ErrBusy)
 	f.open(f.beginIncremental("i", 1, "customers"), e)
 
@@ -174,7 +174,7 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 	f.decide(run, ledger.Decision{State: ledger.Cancelled})
 	as := openStore(t, f.url+separator(f.url)+"options=-c%20role%3D"+reader)
 	other := f.beginRebuild("s", false)
-	_, err = as.Open(t.Context(), other.Number, tenant, other.Mode, e)
+	_, err = as.Open(t.Context(), other.Ref(), tenant, other.Mode, e)
 	require.ErrorContains(t, err, "grant usage, create on schema raw_rebuild to the user of the roles")
 	var permanent interface{ Permanent() bool }
 	require.ErrorAs(t, err, &permanent)
@@ -187,7 +187,7 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 	f.decide(other, ledger.Decision{State: ledger.Cancelled})
 	third := f.beginRebuild("t", false)
 	f.open(third, e)
-	decided, err := as.Decide(t.Context(), third.Number, ledger.Decision{State: ledger.Cancelled})
+	decided, err := as.Decide(t.Context(), third.Ref(), ledger.Decision{State: ledger.Cancelled})
 	require.NoError(t, err)
 	require.Equal(t, ledger.Cancelled, decided.State)
 	dropped, err := as.DropSideTables(t.Context())

@@ -136,7 +136,7 @@ func (f *fixture) beginIncremental(eventID string, pass int, entities ...string)
 
 func (f *fixture) open(run ledger.Run, e entity.Entity) ledger.Position {
 	f.Helper()
-	p, err := f.Open(f.Context(), run.Number, tenant, run.Mode, e)
+	p, err := f.Open(f.Context(), run.Ref(), tenant, run.Mode, e)
 	require.NoError(f, err)
 	return p
 }
@@ -150,7 +150,7 @@ func (f *fixture) storePage(run ledger.Run, e entity.Entity, at ledger.Position,
 
 func (f *fixture) decide(run ledger.Run, d ledger.Decision) ledger.Run {
 	f.Helper()
-	decided, err := f.Decide(f.Context(), run.Number, d)
+	decided, err := f.Decide(f.Context(), run.Ref(), d)
 	require.NoError(f, err)
 	return decided
 }

@@ -51,7 +51,7 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 		return 0, 0, fmt.Errorf("it is a %s request: only an incremental one can be withdrawn from its run", request.Mode)
 	}
 	if from = request.RunNumber; from != 0 {
-		serving, err := lockRun(ctx, tx, from)
+		serving, err := lockRun(ctx, tx, ledger.Ref{Number: from})
 		if err != nil {
 			return 0, 0, err
 		}
@@ -94,7 +94,7 @@ func insertDecided(ctx context.Context, tx pgx.Tx, request ledger.Request, first
 	if err := claim(ctx, tx, number, []string{request.ID}); err != nil {
 		return 0, err
 	}
-	return number, decide(ctx, tx, number, d)
+	return number, decide(ctx, tx, ledger.Ref{Number: number}, d)
 }
 
 // DecideUnbegun ends a request whose workflow closed before it began a run: the
