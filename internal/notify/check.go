@@ -26,7 +26,7 @@ func CheckWebhook(ctx context.Context, client *http.Client, webhook string) erro
 	switch {
 	case refused == nil:
 		return errors.New("it took a message without text, which no Slack webhook does")
-	case refused.Status == http.StatusBadRequest && slices.ContainsFunc(refusals, func(word string) bool { return strings.Contains(refused.Text, word) }):
+	case refused.refusesForm() && slices.ContainsFunc(refusals, func(word string) bool { return strings.Contains(refused.Text, word) }):
 		return nil
 	}
 	refused.To, refused.Text = "the webhook", s.fallback.redact(refused.Text)

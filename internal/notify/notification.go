@@ -87,6 +87,9 @@ func (e *Error) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf("notify %s: %s", e.To, e.Text)
 	}
+	if e.Status >= 200 && e.Status < 300 {
+		return fmt.Sprintf("notify %s: got the error %q with HTTP status %d, want ok", e.To, e.Text, e.Status)
+	}
 	return fmt.Sprintf("notify %s: got HTTP status %d (%s), want 200", e.To, e.Status, e.Text)
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,11 +120,10 @@ func (s *Slack) Send(ctx context.Context, list []Notification) error {
 	if wait := s.quietFor(to); wait > 0 {
 		return &Error{To: name, Text: "left alone for a while", After: wait}
 	}
-	body, err := json.Marshal(m)
+	failure, err := s.postEither(ctx, to, m)
 	if err != nil {
 		return fmt.Errorf("encode notification for %s: %w", name, err)
 	}
-	failure := s.post(ctx, to, body)
 	if failure == nil {
 		s.answered(to)
 		return nil
@@ -134,6 +134,33 @@ func (s *Slack) Send(ctx context.Context, list []Notification) error {
 	failure.To = name
 	failure.Text = to.redact(failure.Text)
 	return failure
+}
+
+// postEither sends a message, and once more as plain text where its form is refused: not every
+// receiver that calls itself compatible with Slack knows blocks.
+func (s *Slack) postEither(ctx context.Context, to address, m message) (*Error, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	failure := s.post(ctx, to, body)
+	if failure == nil || !failure.refusesForm() {
+		return failure, nil
+	}
+	if body, err = json.Marshal(m.asText()); err != nil {
+		return nil, err
+	}
+	s.logger.Warn().Int("status", failure.Status).Str("answer", to.redact(failure.Text)).Msg("form of the message refused, sending plain text")
+	return s.post(ctx, to, body), nil
+}
+
+// refusesForm says whether the receiver may take the same message in another form.
+func (e *Error) refusesForm() bool {
+	switch e.Status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	}
+	return e.Permanent && e.Status >= 200 && e.Status < 300
 }
 
 // post sends a body and judges the answer; nil is success.
@@ -148,19 +175,33 @@ func (s *Slack) post(ctx context.Context, to address, body []byte) *Error {
 		return &Error{Text: reason(err)}
 	}
 	defer response.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, 300)) // only quoted; the status decides
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // what is missing is not judged
 	return s.judge(response, strings.TrimSpace(string(answer)))
 }
 
+const (
+	maxAnswer    = 64 << 10
+	quotedAnswer = 300
+)
+
 func (s *Slack) judge(response *http.Response, answer string) *Error {
 	status := response.StatusCode
-	failure := &Error{Status: status, Text: answer}
+	failure := &Error{Status: status, Text: strings.ToValidUTF8(answer[:min(len(answer), quotedAnswer)], "")}
 	if answer == "" {
 		failure.Text = "no text"
 	}
 	switch {
 	case status >= 200 && status < 300:
-		return nil
+		refusal := refusalIn(answer)
+		if refusal == "" {
+			return nil
+		}
+		failure.Text = refusal
+		if passing.MatchString(refusal) {
+			failure.After = s.retryAfter(response.Header.Get("Retry-After"))
+			return failure
+		}
+		failure.Permanent = true
 	case status == http.StatusTooManyRequests:
 		failure.After = s.retryAfter(response.Header.Get("Retry-After"))
 	case status == http.StatusRequestTimeout, status >= 500:
@@ -168,6 +209,39 @@ func (s *Slack) judge(response *http.Response, answer string) *Error {
 		failure.Permanent = true
 	}
 	return failure
+}
+
+var (
+	// errorWord is how Slack names what is wrong: no_text, invalid_blocks.
+	errorWord = regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`)
+	// errorText is how others say so.
+	errorText = regexp.MustCompile(`(?i)^error\b|\bfailed with error\b`)
+	// passing are errors that another try may cure.
+	passing = regexp.MustCompile(`(?i)rate_?limit|too_many_requests|internal_error|fatal_error|timeout|time_out|unavailable|try_again`)
+)
+
+// refusalIn finds the error in an answer with a status of success, "" where there is none.
+func refusalIn(answer string) string {
+	var body struct {
+		OK      *bool           `json:"ok"`
+		Success *bool           `json:"success"`
+		Error   json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal([]byte(answer), &body) == nil {
+		text := strings.Trim(string(body.Error), `"`)
+		none := text == "" || text == "null" || text == "false"
+		switch denied := body.OK != nil && !*body.OK || body.Success != nil && !*body.Success; {
+		case !none:
+			return text[:min(len(text), quotedAnswer)]
+		case denied:
+			return "not ok"
+		}
+		return ""
+	}
+	if errorWord.MatchString(answer) || errorText.MatchString(answer) {
+		return answer[:min(len(answer), quotedAnswer)]
+	}
+	return ""
 }
 
 // reason tells why there was no answer, without the URL that *url.Error quotes.

@@ -43,6 +43,12 @@ func oneLine(s string) string {
 
 // plain is the message as text, for the log.
 func (m message) plain() string {
+	return unescape.Replace(m.lines())
+}
+
+// lines are the texts of a message without emphasis. They stay escaped, so that a receiver
+// makes no mention or link of what stands in them.
+func (m message) lines() string {
 	lines := []string{m.Text}
 	for _, a := range m.Attachments {
 		for _, b := range a.Blocks {
@@ -54,7 +60,18 @@ func (m message) plain() string {
 			}
 		}
 	}
-	return unescape.Replace(strings.ReplaceAll(strings.Join(lines, "\n"), "*", ""))
+	return strings.ReplaceAll(strings.Join(lines, "\n"), "*", "")
+}
+
+// plainMessage is a message with text alone, for a receiver that refuses another form.
+type plainMessage struct {
+	Channel string `json:"channel,omitempty"`
+	Text    string `json:"text"`
+	Parse   string `json:"parse"`
+}
+
+func (m message) asText() plainMessage {
+	return plainMessage{Channel: m.Channel, Text: m.lines(), Parse: m.Parse}
 }
 
 // count is a number with its noun.

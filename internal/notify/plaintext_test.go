@@ -1,0 +1,91 @@
+package notify
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// receiver answers the first message in one way and what follows in another, and keeps the
+// bodies.
+func receiver(t *testing.T, bodies *[]map[string]any, status int, answer string, then int) string {
+	t.Helper()
+	return webhook(t, func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		text, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = json.Unmarshal(text, &body)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		*bodies = append(*bodies, body)
+		if len(*bodies) == 1 {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, answer)
+			return
+		}
+		w.WriteHeader(then)
+		_, _ = io.WriteString(w, "ok")
+	})
+}
+
+func TestAMessageWhoseFormIsRefusedIsSentOnceMoreAsPlainText(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		answer string
+	}{
+		{400, "invalid_blocks"}, {400, "invalid_payload"}, {400, "invalid_attachments"}, {400, "Unable to parse incoming data"}, {400, ""},
+		{413, "too large"}, {415, ""}, {422, `{"error":"unknown field attachments"}`},
+		{200, "invalid_blocks"}, {200, `{"ok":false,"error":"invalid_blocks"}`}, {200, `{"success":false,"error":"no text"}`},
+		{200, `{"ok":false}`}, {202, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 400"},
+	} {
+		var bodies []map[string]any
+		n := sample()
+		n.Run.Reason = ""
+		n.Run.Results[0].Entity = "<!channel>"
+		s := slack(t, SlackOptions{URL: receiver(t, &bodies, c.status, c.answer, 200)})
+		require.NoError(t, s.Send(t.Context(), []Notification{n}), "%d %s", c.status, c.answer)
+		require.Len(t, bodies, 2, "%d %s", c.status, c.answer)
+		require.Contains(t, bodies[0], "attachments")
+		plain := bodies[1]
+		require.NotContains(t, plain, "attachments")
+		require.NotContains(t, plain, "blocks")
+		require.Equal(t, "#sync-alerts", plain["channel"])
+		require.Contains(t, plain["text"], "Full sync completed")
+		require.Contains(t, plain["text"], "jobs 1 read", "the details too")
+		require.Contains(t, plain["text"], "&lt;!channel&gt;", "nothing in it becomes a mention")
+	}
+}
+
+func TestAPlainTextThatIsRefusedTooIsGivenUp(t *testing.T) {
+	t.Parallel()
+	var bodies []map[string]any
+	s := slack(t, SlackOptions{URL: receiver(t, &bodies, 400, "invalid_blocks", 400)})
+	failure, known := asError(s.Send(t.Context(), news()))
+	require.True(t, known)
+	require.True(t, failure.Permanent)
+	require.Len(t, bodies, 2, "once more and not again")
+}
+
+func TestAnAnswerOfSuccessWithAnErrorInItIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for answer, permanent := range map[string]bool{
+		"channel_not_found": true, `{"ok":false,"error":"not_in_channel"}`: true, "error: no such hook": true,
+		`{"ok":false,"error":"ratelimited"}`: false, "internal_error": false, `{"ok":false,"error":"service_unavailable"}`: false,
+	} {
+		s := slack(t, SlackOptions{URL: webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
+		failure, known := asError(s.Send(t.Context(), news()))
+		require.True(t, known, answer)
+		require.Equal(t, permanent, failure.Permanent, answer)
+	}
+	for _, answer := range []string{"ok", "", "1", `{"ok":true}`, `{"success":true}`, `{"ok":true,"error":null}`, "<html>thanks</html>", "posted", `{"id":"17","error":false}`} {
+		s := slack(t, SlackOptions{URL: webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
+		require.NoError(t, s.Send(t.Context(), news()), answer)
+	}
+}
