@@ -37,6 +37,8 @@ type deployment struct {
 	compose *deploytest.Compose
 	log     *process.Log
 	places  *strings.Replacer // addresses in the file → addresses here
+
+	superuser func(database string) (url string) // of PostgreSQL
 }
 
 // deploy starts the services and migrates.
@@ -65,6 +67,7 @@ func (d *deployment) startPostgres(t *testing.T) (addr string) {
 	require.NoError(t, err)
 	t.Setenv("PATH", psql.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	require.NoError(t, d.compose.SetUpPostgres(t.Context(), root, server))
+	d.superuser = server.URL
 	return server.Addr()
 }
 
@@ -140,13 +143,20 @@ func (d *deployment) start(t *testing.T, role app.Role) {
 // run runs a program to its end.
 func (d *deployment) run(t *testing.T, environ []string, name string, args ...string) string {
 	t.Helper()
+	out, err := d.try(t, environ, name, args...)
+	require.NoError(t, err, "%s: %s", name, out)
+	return out
+}
+
+// try is run for a program that may fail.
+func (d *deployment) try(t *testing.T, environ []string, name string, args ...string) (out string, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), environ...)
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s: %s", name, out)
-	return string(out)
+	text, err := cmd.CombinedOutput()
+	return string(text), err
 }
 
 // as is the environment of an example: a user of NATS and one of PostgreSQL.

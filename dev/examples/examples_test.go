@@ -1,9 +1,11 @@
 package examples
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,18 +42,42 @@ func TestDocsExamplesWorkWithTheUsersOfTheDeployment(t *testing.T) {
 		d.start(t, role)
 	}
 
-	asked := d.run(t, d.as("publisher", "none"), "publisher", "-mode", "full", "-entities", "customers", "-id", "nightly")
-	require.Regexp(t, `^requested [0-9a-f]{20} \(SYNC_COMMANDS 1\)\n$`, asked)
-	require.Regexp(t, `^run 1 completed \(full\): customers, 300 rows changed, for example \d+ \w+`,
-		d.run(t, d.as("consumer", "reader"), "consumer", "-once"))
-	require.Equal(t, "run 1: 300 customers changed\n", d.run(t, d.as("consumer", "reader"), shell("consumer.sh")))
+	consumer := append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+d.database(t, "downstream"))
+	elsewhere := append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+d.database(t, "downstream_shell"))
+	publisher := d.as("publisher", "none")
 
-	d.run(t, d.as("publisher", "none"), shell("publisher.sh"), `{"mode":"full","entities":["jobs"]}`, "by-hand")
-	require.Regexp(t, `^run 2 completed \(full\): jobs, 300 rows changed`, d.run(t, d.as("consumer", "reader"), "consumer", "-once"))
+	asked := d.run(t, publisher, "publisher", "-mode", "full", "-entities", "customers, jobs", "-id", "nightly")
+	require.Regexp(t, `^requested [0-9a-f]{20} \(SYNC_COMMANDS 1\)\naccepted [0-9a-f]{20}: full-sync-[0-9a-f]{20}\n$`, asked)
+	want := "run 1 completed%s: customers, 300 rows changed\nrun 1 completed%[1]s: jobs, 300 rows changed\n"
+	require.Equal(t, fmt.Sprintf(want, " (full)"), d.run(t, consumer, "consumer", "-once"))
+	require.Equal(t, fmt.Sprintf(want, ""), d.run(t, elsewhere, "sh", shell("consumer.sh")))
+
+	again := d.run(t, publisher, "publisher", "-mode", "full", "-entities", "customers,jobs", "-id", "nightly")
+	require.Contains(t, again, "accepted ", "a repetition is answered, and starts nothing")
+
+	accepted := d.run(t, publisher, "sh", shell("publisher.sh"), `{"mode":"full","entities":["estimates"],"reason":"it's {{ID}}"}`, "by-hand")
+	require.Regexp(t, `^accepted [0-9a-f]{20}\n$`, accepted)
+	require.Equal(t, "run 2 completed (full): estimates, 300 rows changed\n", d.run(t, consumer, "consumer", "-once"))
+	require.Equal(t, "run 2 completed: estimates, 300 rows changed\n", d.run(t, elsewhere, "sh", shell("consumer.sh")))
+
+	for name, command := range map[string][]string{
+		"publisher":                 {"publisher", "-mode", "full", "-entities", "custmers"},
+		"publisher.sh":              {"sh", shell("publisher.sh"), `{"mode":"full","entities":["custmers"]}`},
+		"publisher.sh, not JSON":    {"sh", shell("publisher.sh"), `{"mode":`, "not-json"},
+		"publisher.sh, an id of $(": {"sh", shell("publisher.sh"), `{"mode":"full"}`, "$(date)"},
+	} {
+		out, err := d.try(t, publisher, command[0], command[1:]...)
+		require.Error(t, err, name)
+		if strings.Contains(name, "id of") {
+			require.Contains(t, out, "want letters, digits", name)
+			continue
+		}
+		require.Contains(t, out, "rejected", name)
+	}
 
 	// A rebuild makes and drops a table.
-	d.run(t, d.as("publisher", "none"), "publisher", "-mode", "rebuild", "-entities", "customers", "-id", "mend")
-	require.Regexp(t, `^run 3 completed \(rebuild\): customers, 0 rows changed`, d.run(t, d.as("consumer", "reader"), "consumer", "-once"))
+	d.run(t, publisher, "publisher", "-mode", "rebuild", "-entities", "customers", "-id", "repair")
+	require.Empty(t, d.run(t, consumer, "consumer", "-once"), "it changed nothing")
 
 	complaints := d.log.String()
 	require.NotContains(t, complaints, "lacks a permission")

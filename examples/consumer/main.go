@@ -1,7 +1,11 @@
-// Command consumer follows what lazisync does, as a downstream system would: for every
-// run that ended it reads from PostgreSQL exactly the rows which that run changed.
+// Command consumer follows what lazisync does, as a downstream system would: for every run
+// that ended it reads the rows which that run changed, and does its work with each of them
+// exactly once.
 //
 //	go run ./consumer
+//
+// Delivery is at least once, so the work and the note that an event is done are one
+// transaction; the event is acknowledged after it. This consumer may be killed at any moment.
 package main
 
 import (
@@ -13,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,44 +25,60 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// outcome is what this program needs of sync.completed, sync.failed and sync.cancelled.
+// outcome is what this program needs of sync.completed, sync.failed and sync.cancelled. It
+// ignores every other field: later versions of lazisync add some.
 type outcome struct {
-	Type string `json:"type"`
-	Data struct {
+	Source string `json:"source"`
+	ID     string `json:"id"`
+	Type   string `json:"type"`
+	Data   struct {
 		TenantID  string `json:"tenantId"`
 		Mode      string `json:"mode"`
 		RunNumber int64  `json:"runNumber"` // 0: nothing was begun
 		Part      int    `json:"part"`      // an outcome of very many requests comes in parts
 		Results   []struct {
 			Entity string `json:"entity"`
+			// Rows that this run changed: also those of an entity that failed.
+			Inserted int64 `json:"inserted"`
+			Updated  int64 `json:"updated"`
+			Deleted  int64 `json:"deleted"`
 		} `json:"results"`
 	} `json:"data"`
 }
 
+// endings are the types of the events that end a run. A run that failed or was cancelled has
+// stored rows too.
+var endings = map[string]string{
+	"com.lazi.sync.completed.v1": "completed",
+	"com.lazi.sync.failed.v1":    "failed",
+	"com.lazi.sync.cancelled.v1": "cancelled",
+}
+
 func main() {
-	name := flag.String("name", "example-consumer", "of the durable consumer: it remembers how far you are")
+	name := flag.String("name", "example-consumer", "of the durable consumer: NATS remembers its position")
+	ackWait := flag.Duration("ack-wait", time.Minute, "after which an event that was not acknowledged is redelivered")
 	once := flag.Bool("once", false, "stop after one outcome")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := follow(ctx, *name, *once); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, *name, *ackWait, *once); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "consumer:", err)
 		os.Exit(1)
 	}
 }
 
-func follow(ctx context.Context, name string, once bool) error {
-	db, err := pgx.Connect(ctx, os.Getenv("DATABASE_URL"))
+func run(ctx context.Context, name string, ackWait time.Duration, once bool) error {
+	db, err := openDatabases(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to DATABASE_URL: %w", err)
+		return err
 	}
-	defer db.Close(context.WithoutCancel(ctx))
+	defer db.close()
 	nc, err := nats.Connect(os.Getenv("NATS_URL"), nats.Name(name), nats.MaxReconnects(-1))
 	if err != nil {
 		return fmt.Errorf("connect to NATS_URL: %w", err)
 	}
 	defer nc.Close()
-	messages, err := outcomes(ctx, nc, name)
+	messages, err := outcomes(ctx, nc, name, ackWait)
 	if err != nil {
 		return err
 	}
@@ -68,15 +89,12 @@ func follow(ctx context.Context, name string, once bool) error {
 			return err
 		}
 		if err := handle(ctx, db, message.Data()); err != nil {
-			// It comes again. Handle an outcome so that twice is the same as once.
-			fmt.Fprintln(os.Stderr, "consumer:", err)
-			if err := message.NakWithDelay(10 * time.Second); err != nil {
-				return err
-			}
-			continue
+			// Nothing of it is stored. It is redelivered, to this process or another one.
+			_ = message.NakWithDelay(10 * time.Second) // without it, after -ack-wait
+			return err
 		}
 		if err := message.DoubleAck(ctx); err != nil {
-			return err
+			return err // redelivered as well, and then known as done
 		}
 		if once {
 			return nil
@@ -85,7 +103,7 @@ func follow(ctx context.Context, name string, once bool) error {
 }
 
 // outcomes begins where this consumer stopped, the first time with all that is kept.
-func outcomes(ctx context.Context, nc *nats.Conn, name string) (jetstream.MessagesContext, error) {
+func outcomes(ctx context.Context, nc *nats.Conn, name string, ackWait time.Duration) (jetstream.MessagesContext, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, err
@@ -94,57 +112,43 @@ func outcomes(ctx context.Context, nc *nats.Conn, name string) (jetstream.Messag
 		Durable:        name,
 		FilterSubjects: []string{"sync.completed", "sync.failed", "sync.cancelled"},
 		AckPolicy:      jetstream.AckExplicitPolicy,
-		AckWait:        time.Minute,
+		AckWait:        ackWait,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("consumer %s: %w", name, err)
 	}
-	return consumer.Messages()
+	// One at a time: what is fetched ahead would be redelivered while it waits its turn.
+	return consumer.Messages(jetstream.PullMaxMessages(1))
 }
 
-// handle reads the rows that a run changed, also those of one that failed or was
-// cancelled: what it stored stays. A row that a later run changed again is found there.
-func handle(ctx context.Context, db *pgx.Conn, event []byte) error {
+// handle does the work that an outcome asks for, unless it was done before.
+func handle(ctx context.Context, db *databases, event []byte) error {
 	var o outcome
 	if err := json.Unmarshal(event, &o); err != nil {
-		return err
+		return fmt.Errorf("decode event: %w", err)
+	}
+	ended, known := endings[o.Type]
+	if !known { // another version of an event that comes in this one too
+		return nil
 	}
 	if o.Data.RunNumber == 0 || o.Data.Part > 1 {
 		return nil
 	}
-	for _, r := range o.Data.Results {
-		changed, example, err := changedRows(ctx, db, r.Entity, o.Data.TenantID, o.Data.RunNumber)
-		if err != nil {
+	return pgx.BeginFunc(ctx, db.work, func(tx pgx.Tx) error {
+		first, err := markDone(ctx, tx, o)
+		if err != nil || !first {
 			return err
 		}
-		ended := strings.TrimSuffix(strings.TrimPrefix(o.Type, "com.lazi.sync."), ".v1")
-		fmt.Printf("run %d %s (%s): %s, %d rows changed%s\n", o.Data.RunNumber, ended, o.Data.Mode, r.Entity, changed, example)
-	}
-	return nil
-}
-
-func changedRows(ctx context.Context, db *pgx.Conn, entity, tenant string, run int64) (n int, example string, err error) {
-	table := pgx.Identifier{"raw", "st_" + entity}.Sanitize()
-	rows, err := db.Query(ctx, "select st_id::text, deleted_at is not null, full_data from "+table+
-		" where tenant_id = $1 and run_number = $2 order by st_id", tenant, run)
-	if err != nil {
-		return 0, "", err
-	}
-	defer rows.Close()
-	for ; rows.Next(); n++ {
-		var (
-			id      string
-			deleted bool
-			record  struct {
-				Name string `json:"name"`
+		for _, r := range o.Data.Results {
+			if r.Inserted+r.Updated+r.Deleted == 0 {
+				continue
 			}
-		)
-		if err := rows.Scan(&id, &deleted, &record); err != nil {
-			return 0, "", err
+			n, err := db.workOn(ctx, tx, o, r.Entity)
+			if err != nil {
+				return fmt.Errorf("run %d, %s: %w", o.Data.RunNumber, r.Entity, err)
+			}
+			fmt.Printf("run %d %s (%s): %s, %d rows changed\n", o.Data.RunNumber, ended, o.Data.Mode, strings.ReplaceAll(r.Entity, "\n", " "), n)
 		}
-		if n == 0 { // here your program would do its work with every row
-			example = fmt.Sprintf(", for example %s %s", id, record.Name)
-		}
-	}
-	return n, example, rows.Err()
+		return nil
+	})
 }

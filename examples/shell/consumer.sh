@@ -1,15 +1,74 @@
 #!/bin/sh
-# Wait for the next outcome and count what that run changed. The durable consumer
-# remembers how far this script is; a message is acknowledged when it was handled.
+# Wait for the next outcome, note every row which that run changed, then acknowledge it.
+#
+# Delivery is at least once: the note that an event is done, by its source and id, and the
+# work are one transaction, and the message is acknowledged after it. The script may be killed
+# at any moment; the event is then redelivered, after ACK_WAIT.
+#
+# DATABASE_URL is lazisync's, which this script only reads; WORK_DATABASE_URL is its own.
 set -eu
 
+name=${CONSUMER:-example-shell}
+: "${WORK_DATABASE_URL:=$DATABASE_URL}"
+
 nats() { command nats --server "$NATS_URL" "$@"; }
-field() { printf '%s' "$1" | sed -n "s/.*\"$2\": *\"\{0,1\}\([^\",}]*\).*/\1/p"; }
+sql() { psql --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 "$@"; }
 
-nats consumer info SYNC_EVENTS example-shell >/dev/null 2>&1 ||
-	nats consumer add SYNC_EVENTS example-shell --pull --defaults --ack explicit --deliver all --filter sync.completed >/dev/null
+sql "$WORK_DATABASE_URL" <<'SQL'
+set client_min_messages = warning;
+create schema if not exists downstream;
+create table if not exists downstream.done (source text, id text, done_at timestamptz not null default now(), primary key (source, id));
+create table if not exists downstream.changes (
+  tenant_id text not null, entity text not null, st_id text not null, run_number bigint not null, deleted boolean not null, record jsonb not null);
+SQL
 
-event=$(nats consumer next SYNC_EVENTS example-shell --raw --timeout 60s)
-run=$(field "$event" runNumber)
-psql "$DATABASE_URL" --no-align --tuples-only \
-	--command "select 'run $run: ' || count(*) || ' customers changed' from raw.st_customers where run_number = $run"
+# The durable consumer remembers the position. Failed and cancelled runs have stored rows too.
+nats consumer info SYNC_EVENTS "$name" >/dev/null 2>&1 ||
+	nats consumer add SYNC_EVENTS "$name" --pull --defaults --ack explicit --wait "${ACK_WAIT:-60s}" --deliver all \
+		--filter sync.completed --filter sync.failed --filter sync.cancelled >/dev/null
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+
+# Without --no-ack the command acknowledges at once, and what follows would be lost if it fails.
+nats consumer next SYNC_EVENTS "$name" --no-ack --timeout "${WAIT:-60s}" >message
+sed -n '/^{/,$p' message >event
+
+# The subject on which this delivery is acknowledged, made of the three numbers in the first line.
+ack=$(sed -n '1s/.* tries: \([0-9]*\) .*cons seq: \([0-9]*\) .*str seq: \([0-9]*\) .*/\1.\3.\2/p' message)
+ack="\$JS.ACK.SYNC_EVENTS.$name.$ack.0.0"
+
+# Which rows: psql parses the event, so that nothing in it is taken for shell or SQL. A type
+# or a property that is not known is ignored: later versions of lazisync add some.
+sql "$DATABASE_URL" >rows <<'SQL'
+\set event `cat event`
+select format(
+    'copy (select tenant_id, %L, st_id, run_number, deleted_at is not null, full_data from raw.%I where tenant_id = %L and run_number = %s order by st_id) to stdout',
+    result ->> 'entity', 'st_' || (result ->> 'entity'), event #>> '{data,tenantId}', (event #>> '{data,runNumber}')::bigint)
+from (select :'event'::jsonb) as message (event), jsonb_array_elements(event #> '{data,results}') as result
+where event ->> 'type' in ('com.lazi.sync.completed.v1', 'com.lazi.sync.failed.v1', 'com.lazi.sync.cancelled.v1')
+  and event #> '{data,runNumber}' is not null
+  and coalesce((event #>> '{data,part}')::int, 1) = 1
+  and (result ->> 'inserted')::bigint + (result ->> 'updated')::bigint + (result ->> 'deleted')::bigint > 0
+\gexec
+SQL
+
+sql "$WORK_DATABASE_URL" <<'SQL'
+\set event `cat event`
+begin;
+with new as (
+  insert into downstream.done (source, id) values (:'event'::jsonb ->> 'source', :'event'::jsonb ->> 'id') on conflict do nothing returning 1)
+select count(*) = 1 as first from new \gset
+\if :first
+\copy downstream.changes from 'rows'
+select 'run ' || (:'event'::jsonb #>> '{data,runNumber}') || ' ' || split_part(:'event'::jsonb ->> 'type', '.', 4) || ': ' ||
+  entity || ', ' || count(*) || ' rows changed'
+from downstream.changes
+where tenant_id = :'event'::jsonb #>> '{data,tenantId}' and run_number = (:'event'::jsonb #>> '{data,runNumber}')::bigint
+group by entity order by entity;
+\endif
+commit;
+SQL
+
+nats request "$ack" +ACK --raw >/dev/null # NATS answers once it knows

@@ -1,0 +1,284 @@
+package examples
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+)
+
+// rowsEach is how many rows each run of the test changed.
+const rowsEach = 4
+
+// A consumer is killed in the middle of its work, then between its work and the
+// acknowledgement. With redelivery nothing is lost and nothing is done twice, also where an
+// event is delivered once more under another sequence.
+func TestExampleConsumersKilledInTheMiddleLoseNothingAndRepeatNothing(t *testing.T) {
+	build(t)
+	d := deploy(t)
+	for name, command := range map[string][]string{
+		"Go":    {"consumer", "-once", "-ack-wait", "2s", "-name", "killed-go"},
+		"shell": {"sh", shell("consumer.sh")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &killable{deployment: d, command: command, work: d.database(t, "downstream_"+strings.ToLower(name))}
+			c.environ = append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+c.work, "CONSUMER=killed-shell", "ACK_WAIT=2s")
+			first := 100
+			if name == "shell" {
+				first = 200
+			}
+			c.publishRuns(t, first)
+
+			c.killedWhileItWorks(t)
+			require.Zero(t, c.count(t, "select count(*) from downstream.done"), "nothing is half done")
+			require.Zero(t, c.count(t, "select count(*) from downstream.changes"))
+
+			c.killedBeforeItAcknowledges(t)
+			require.EqualValues(t, 1, c.count(t, "select count(*) from downstream.done"))
+			require.EqualValues(t, rowsEach, c.count(t, "select count(*) from downstream.changes"))
+
+			require.Eventually(t, func() bool {
+				c.runOnce(t)
+				return c.settled(t)
+			}, patience, time.Millisecond)
+			for i, ending := range endings {
+				require.EqualValues(t, rowsEach, c.count(t, "select count(*) from downstream.changes where run_number = $1 and tenant_id = '7001'", first+i), ending)
+			}
+			require.EqualValues(t, rowsEach*len(endings), c.count(t, "select count(*) from downstream.changes where run_number between $1 and $1 + 2", first),
+				"each row once, of this tenant alone")
+		})
+	}
+}
+
+var endings = []string{"completed", "failed", "cancelled"}
+
+// killable is one of the consumers.
+type killable struct {
+	*deployment
+	command []string
+	environ []string
+	work    string // URL of its own database
+}
+
+// database makes a database for a consumer.
+func (d *deployment) database(t *testing.T, name string) (url string) {
+	t.Helper()
+	admin := d.admin(t, "postgres")
+	_, err := admin.Exec(t.Context(), "create database "+name)
+	require.NoError(t, err)
+	return d.superuser(name)
+}
+
+func (d *deployment) admin(t *testing.T, database string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), d.superuser(database))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// publishRuns stores rows of three runs, of another tenant too, and publishes how they ended:
+// with properties of a later version, a repetition, and an event in another version.
+func (c *killable) publishRuns(t *testing.T, first int) {
+	t.Helper()
+	owner := c.admin(t, "lazisync")
+	nc, err := nats.Connect(c.places.Replace("nats://worker:demo-worker@nats:4222"), nats.CustomInboxPrefix("_INBOX_worker"))
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := nc.JetStream()
+	require.NoError(t, err)
+	publish := func(subject, event string) {
+		_, err := js.PublishMsg(&nats.Msg{Subject: subject, Data: []byte(event), Header: nats.Header{"Content-Type": {"application/cloudevents+json"}}})
+		require.NoError(t, err)
+	}
+	for i, ending := range endings {
+		run := first + i
+		for _, tenant := range []string{"7001", "7002"} {
+			_, err := owner.Exec(t.Context(), `insert into raw.st_customers (tenant_id, st_id, full_data, fetched_at, run_number)
+				select $1, $2 * 1000 + n, jsonb_build_object('id', n, 'name', 'it''s "'), now(), $2 from generate_series(1, $3) n`, tenant, run, rowsEach)
+			require.NoError(t, err)
+		}
+		event := func(version int) string {
+			return fmt.Sprintf(`{"specversion":"1.0","id":"run-%[1]d/%[3]d","source":"/lazisync","type":"com.lazi.sync.%[2]s.v%[3]d","added":"later","data":{`+
+				`"tenantId":"7001","mode":"full","workflowId":"full-sync-%[1]d","runId":"r","runNumber":%[1]d,"entities":["customers","jobs"],"requests":[],`+
+				`"startedAt":"2026-01-01T10:00:00Z","finishedAt":"2026-01-01T10:00:09Z","notify":[],"addedLater":{"a":[1]},"results":[`+
+				`{"entity":"customers","status":"%[2]s","pages":1,"fetched":4,"inserted":%[4]d,"updated":0,"unchanged":0,"deleted":0,"rejected":0,"added":null},`+
+				`{"entity":"jobs","status":"unheardOf","pages":0,"fetched":0,"inserted":0,"updated":0,"unchanged":0,"deleted":0,"rejected":0}]}}`,
+				run, ending, version, rowsEach)
+		}
+		publish("sync."+ending, event(1))
+		publish("sync."+ending, event(1)) // the same once more, at another place of the stream
+		publish("sync."+ending, event(2))
+	}
+}
+
+func (c *killable) start(t *testing.T, environ []string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(c.command[0], c.command[1:]...)
+	cmd.Env = append(append(os.Environ(), c.environ...), environ...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a script and what it has started
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		kill(cmd)
+		if t.Failed() {
+			t.Logf("%s: %s", c.command[0], out.String())
+		}
+	})
+	return cmd
+}
+
+func kill(cmd *exec.Cmd) {
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait()
+}
+
+// runOnce runs the consumer for one event.
+func (c *killable) runOnce(t *testing.T) {
+	t.Helper()
+	c.run(t, c.environ, c.command[0], c.command[1:]...)
+}
+
+// killedWhileItWorks keeps the consumer from storing what it does, and kills it there.
+func (c *killable) killedWhileItWorks(t *testing.T) {
+	t.Helper()
+	own, err := pgx.Connect(t.Context(), c.work)
+	require.NoError(t, err)
+	defer func() { _ = own.Close(context.Background()) }()
+	_, err = own.Exec(t.Context(), schema)
+	require.NoError(t, err)
+	tx, err := own.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "lock table downstream.changes in access exclusive mode")
+	require.NoError(t, err)
+	cmd := c.start(t, nil)
+	watch, err := pgx.Connect(t.Context(), c.work)
+	require.NoError(t, err)
+	defer func() { _ = watch.Close(context.Background()) }()
+	require.Eventually(t, func() bool {
+		var waiting int
+		err := watch.QueryRow(t.Context(), "select count(*) from pg_locks where not granted and relation = 'downstream.changes'::regclass").Scan(&waiting)
+		return err == nil && waiting > 0
+	}, patience, 20*time.Millisecond, "it does not work")
+	kill(cmd)
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.Eventually(t, func() bool {
+		var others int
+		err := watch.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'").Scan(&others)
+		return err == nil && others == 0
+	}, patience, 20*time.Millisecond, "its transaction goes on")
+}
+
+// killedBeforeItAcknowledges kills the consumer at its first acknowledgement, which does not
+// reach NATS.
+func (c *killable) killedBeforeItAcknowledges(t *testing.T) {
+	t.Helper()
+	at := strings.TrimPrefix(c.places.Replace("@nats:4222"), "@")
+	proxy := &cut{server: at, when: []byte("PUB $JS.ACK."), reached: make(chan struct{})}
+	address := proxy.listen(t)
+	environ := make([]string, len(c.environ))
+	for i, entry := range c.environ {
+		environ[i] = strings.Replace(entry, "@"+at, "@"+address, 1)
+	}
+	cmd := c.start(t, environ)
+	select {
+	case <-proxy.reached:
+	case <-time.After(patience):
+		require.Fail(t, "it acknowledges nothing")
+	}
+	kill(cmd)
+}
+
+// cut carries a connection until the client sends something.
+type cut struct {
+	server  string
+	when    []byte
+	reached chan struct{}
+	once    sync.Once
+}
+
+func (c *cut) listen(t *testing.T) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go c.carry(client)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func (c *cut) carry(client net.Conn) {
+	defer func() { _ = client.Close() }()
+	server, err := net.Dial("tcp", c.server)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	go func() { _, _ = io.Copy(client, server) }()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		if bytes.Contains(buffer[:n], c.when) {
+			c.once.Do(func() { close(c.reached) })
+			return
+		}
+		if _, err := server.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// settled says whether the consumer has nothing left to do.
+func (c *killable) settled(t *testing.T) bool {
+	t.Helper()
+	nc, err := nats.Connect(c.places.Replace("nats://operator:demo-operator@nats:4222"), nats.CustomInboxPrefix("_INBOX_operator"))
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := nc.JetStream()
+	require.NoError(t, err)
+	name := "killed-shell"
+	if c.command[0] == "consumer" {
+		name = "killed-go"
+	}
+	info, err := js.ConsumerInfo("SYNC_EVENTS", name)
+	require.NoError(t, err)
+	return info.NumPending == 0 && info.NumAckPending == 0
+}
+
+func (c *killable) count(t *testing.T, query string, args ...any) int64 {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), c.work)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	var n int64
+	require.NoError(t, conn.QueryRow(t.Context(), query, args...).Scan(&n))
+	return n
+}
+
+// schema is that of the consumers, so that the test can lock a table before they begin.
+const schema = `create schema downstream;
+create table downstream.done (source text, id text, done_at timestamptz not null default now(), primary key (source, id));
+create table downstream.changes (tenant_id text not null, entity text not null, st_id text not null, run_number bigint not null, deleted boolean not null, record jsonb not null);`
