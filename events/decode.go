@@ -55,6 +55,7 @@ func Decode(m Message) (Event, error) {
 		got, want := fmt.Sprintf("%d bytes", len(m.Data)), fmt.Sprintf("at most %d", limit)
 		return Event{}, Reject(CodeTooLarge, FieldError{Got: got, Want: want})
 	}
+	m.Data = TrimBOM(m.Data)
 	header, rejection := readHeader(m.Header)
 	if rejection != nil {
 		return Event{}, rejection

@@ -139,6 +139,7 @@ func (e *envelope) decodeBase64(value json.RawMessage) []byte {
 		e.wrong("data_base64", quote(text), "base64 text")
 		return nil
 	}
+	data = TrimBOM(data)
 	if rejection := checkJSON(data); rejection != nil {
 		e.refuse(rejection)
 		return nil

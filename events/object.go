@@ -14,10 +14,14 @@ type member struct {
 	value json.RawMessage
 }
 
-// Object splits one JSON object into its members, as strictly as events are read. Its
-// error is a *Rejection.
+// TrimBOM returns data without the byte order mark that some programs write before JSON in
+// UTF-8. It means nothing there.
+func TrimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
+
+// Object splits one JSON object into its members, as strictly as events are read, after a
+// byte order mark. Its error is a *Rejection.
 func Object(data []byte) (map[string]json.RawMessage, error) {
-	members, rejection := parseObject(data)
+	members, rejection := parseObject(TrimBOM(data))
 	if rejection != nil {
 		return nil, rejection
 	}

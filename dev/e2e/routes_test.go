@@ -126,7 +126,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		secret := w.stack.Variable("SERVICETITAN_WEBHOOK_SECRET")
 		const body = `{"eventType":"job.updated","id":7}`
 		for path, arguments := range map[string][]string{"/webhooks/servicetitan": nil, "/webhooks/servicetitan/{tenant}": {w.tenant}} {
-			require.Equal(t, http.StatusAccepted, s.call(t, "POST", path, arguments, body, "X-ServiceTitan-Signature", "sha256="+sign(secret, body)).status)
+			require.Equal(t, http.StatusOK, s.call(t, "POST", path, arguments, body, "X-ServiceTitan-Signature", "sha256="+sign(secret, body)).status)
 			require.Equal(t, http.StatusUnauthorized, s.call(t, "POST", path, arguments, body+" ", "X-ServiceTitan-Signature", sign(secret, body)).status)
 		}
 		require.Equal(t, http.StatusNotFound, s.call(t, "POST", "/webhooks/servicetitan/{tenant}", []string{"1"}, body, "X-ServiceTitan-Signature", sign(secret, body)).status)

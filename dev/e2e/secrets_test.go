@@ -121,7 +121,7 @@ func (p *probe) visitGateway(t *testing.T, gateway string) {
 		{"GET", "/api/sync/runs", "", []string{"Cookie", "lazisync_session=" + wrongSecret}, 401},
 		{"POST", "/session", "", []string{"Authorization", "Bearer " + tokenSecret}, 204},
 		{"POST", "/sync/full", `{"entities":["` + "x" + `"]}`, []string{"Authorization", "Bearer " + tokenSecret, "Content-Type", "application/json"}, 422},
-		{"POST", "/webhooks/servicetitan", body, []string{"Content-Type", "application/json", "x-servicetitan-signature", sign(webhook, body)}, 202},
+		{"POST", "/webhooks/servicetitan", body, []string{"Content-Type", "application/json", "x-servicetitan-signature", sign(webhook, body)}, 200},
 		{"POST", "/webhooks/servicetitan", body, []string{"Content-Type", "application/json", "x-servicetitan-signature", wrongSecret}, 401},
 		{"GET", "/readyz", "", nil, 200},
 		{"GET", "/metrics", "", []string{"Authorization", "Bearer " + tokenSecret}, 200},

@@ -63,7 +63,7 @@ func TestFault09NATSDiskFull(t *testing.T) {
 	r.nats.restart(t)
 	mended := time.Now()
 	require.Eventually(t, func() bool {
-		return r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":9}`).StatusCode == http.StatusAccepted
+		return r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":9}`).StatusCode == http.StatusOK
 	}, patience, 10*tick)
 	r.incremental(t)
 	r.judge(t, mended)

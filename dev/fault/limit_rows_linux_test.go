@@ -77,7 +77,7 @@ func TestFault44OpenFilesRunOut(t *testing.T) {
 	leave()
 	require.Eventually(t, func() bool {
 		response, err := r.deliver(t, gateway.gateway, `{"eventType":"job.updated","id":44}`)
-		return err == nil && response.StatusCode == http.StatusAccepted
+		return err == nil && response.StatusCode == http.StatusOK
 	}, patience, tick, "the gateway takes webhooks again")
 	stop()
 	r.settle(t)

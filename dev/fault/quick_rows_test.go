@@ -133,7 +133,7 @@ func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
 	gateway.awaitKilled(t)
 	mended := time.Now()
 	next := r.start(t, "gateway")
-	require.Equal(t, http.StatusAccepted, r.webhook(t, next.gateway, body).StatusCode)
+	require.Equal(t, http.StatusOK, r.webhook(t, next.gateway, body).StatusCode)
 	r.judge(t, mended)
 	commands, err := r.read(t.Context(), "SYNC_COMMANDS")
 	require.NoError(t, err)

@@ -85,7 +85,7 @@ func TestAFullStreamAsksSendersToComeAgain(t *testing.T) {
 	for i := 0; refused.status == 0; i++ {
 		require.Less(t, i, 100, "4 KiB are full soon")
 		switch a := r.mustHook(t, i); a.status {
-		case http.StatusAccepted:
+		case http.StatusOK:
 			stored++
 		default:
 			refused = a
@@ -99,10 +99,10 @@ func TestAFullStreamAsksSendersToComeAgain(t *testing.T) {
 	small.MaxBytes = 1 << 20
 	_, err = r.jetstream(t).UpdateStream(t.Context(), small)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusAccepted, r.mustHook(t, 1000).status, "as soon as there is room")
+	require.Equal(t, http.StatusOK, r.mustHook(t, 1000).status, "as soon as there is room")
 }
 
-// Whatever was answered with 202 is in the stream, also when NATS dies in between; and
+// Whatever was answered with 200 is in the stream, also when NATS dies in between; and
 // what it was away for is answered 503.
 func TestWhatIsTakenIsStoredThoughNATSDies(t *testing.T) {
 	t.Parallel()
@@ -128,7 +128,7 @@ func TestWhatIsTakenIsStoredThoughNATSDies(t *testing.T) {
 				a, err := r.hook(sender*1_000_000 + i)
 				mu.Lock()
 				switch {
-				case err == nil && a.status == http.StatusAccepted:
+				case err == nil && a.status == http.StatusOK:
 					taken[a.requestID] = true
 				case err == nil && a.status == http.StatusServiceUnavailable && a.retryAfter == "10":
 					refused++

@@ -114,7 +114,7 @@ func (g *Gateway) body(w http.ResponseWriter, r *http.Request) (map[string]json.
 	if err != nil {
 		return nil, err
 	}
-	if len(body) == 0 {
+	if len(events.TrimBOM(body)) == 0 {
 		return map[string]json.RawMessage{}, nil
 	}
 	return fields(body)

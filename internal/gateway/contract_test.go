@@ -223,7 +223,8 @@ func TestTheContractsProblemsAreReal(t *testing.T) {
 		return func(t *testing.T) answer { return open(t, nil).send(method, path, body, headers...) }
 	}
 	real := map[string]func(t *testing.T) answer{
-		"NotJSON": plain("POST", "/sync/full", "[]"),
+		"NotJSON":  plain("POST", "/sync/full", "[]"),
+		"BadQuery": plain("GET", "/api/sync/runs?limt=5", ""),
 		"Unauthorized": func(t *testing.T) answer {
 			return open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", "b")} }).send("GET", "/api/sync/runs", "")
 		},

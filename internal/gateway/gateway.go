@@ -65,6 +65,7 @@ type Gateway struct {
 
 const (
 	maxBody    = 256 << 10
+	maxHeader  = 64 << 10 // proxies that sign people in send large cookies
 	maxStreams = 100
 
 	publishTimeout = 5 * time.Second
@@ -101,7 +102,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(g.Logger, "", 0),
 	}
 	served := make(chan error, 1)

@@ -79,7 +79,7 @@ func TestPage(t *testing.T) {
 		require.Contains(t, policy, directive+" "+digest([]byte(inline[0][1])))
 	}
 	require.NotRegexp(t, `(?i)https?://|\ssrc=|\son[a-z]+=|\sstyle=|unsafe`, got.body+policy)
-	for _, want := range []string{`data-start="incremental"`, `data-start="full"`, "prefers-color-scheme: dark", "/api/events"} {
+	for _, want := range []string{`data-start="incremental"`, `data-start="full"`, "prefers-color-scheme: dark", "root + 'api/events'"} {
 		require.Contains(t, got.body, want)
 	}
 }

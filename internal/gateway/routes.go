@@ -24,48 +24,49 @@ type route struct {
 	method, path string
 	access       access
 	handle       handler
+	query        []string // the parameters that it takes
 }
 
 // routes is everything the gateway serves.
 func (g *Gateway) routes() []route {
 	list := []route{
-		{http.MethodPost, "/webhooks/servicetitan", anyone, g.receiveWebhook},
-		{http.MethodPost, "/webhooks/servicetitan/{tenant}", anyone, g.receiveWebhook},
+		{http.MethodPost, webhookPath, anyone, g.receiveWebhook, anyQuery},
+		{http.MethodPost, webhookPath + "/{tenant}", anyone, g.receiveWebhook, anyQuery},
 
-		{http.MethodGet, "/api/sync/state", members, g.showState},
-		{http.MethodGet, "/api/sync/runs", members, g.showRuns},
-		{http.MethodGet, "/api/sync/requests/{requestId}", members, g.showRequest},
-		{http.MethodGet, "/api/events", members, g.streamEvents},
+		{http.MethodGet, "/api/sync/state", members, g.showState, []string{"tenant"}},
+		{http.MethodGet, "/api/sync/runs", members, g.showRuns, []string{"limit"}},
+		{http.MethodGet, "/api/sync/requests/{requestId}", members, g.showRequest, nil},
+		{http.MethodGet, "/api/events", members, g.streamEvents, nil},
 
-		{http.MethodGet, "/api/temporal/workflows", members, g.listWorkflows},
-		{http.MethodGet, "/api/temporal/workflows/{workflowId}", members, g.showWorkflow},
-		{http.MethodPost, "/api/temporal/workflows/{workflowId}/cancel", members, g.cancelWorkflow},
-		{http.MethodGet, "/api/temporal/schedules", members, g.listSchedules},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/pause", members, g.pauseSchedule},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/unpause", members, g.unpauseSchedule},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/trigger", members, g.triggerSchedule},
+		{http.MethodGet, "/api/temporal/workflows", members, g.listWorkflows, []string{"status", "limit", "page"}},
+		{http.MethodGet, "/api/temporal/workflows/{workflowId}", members, g.showWorkflow, nil},
+		{http.MethodPost, "/api/temporal/workflows/{workflowId}/cancel", members, g.cancelWorkflow, nil},
+		{http.MethodGet, "/api/temporal/schedules", members, g.listSchedules, nil},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/pause", members, g.pauseSchedule, nil},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/unpause", members, g.unpauseSchedule, nil},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/trigger", members, g.triggerSchedule, nil},
 
-		{http.MethodGet, "/{$}", anyone, g.showPage},
-		{http.MethodGet, "/openapi.json", anyone, document(schemas.OpenAPI)},
-		{http.MethodGet, "/asyncapi.json", anyone, document(schemas.AsyncAPI)},
-		{http.MethodPost, "/session", members, g.openSession},
-		{http.MethodDelete, "/session", anyone, g.closeSession},
+		{http.MethodGet, "/{$}", anyone, g.showPage, anyQuery},
+		{http.MethodGet, "/openapi.json", anyone, document(schemas.OpenAPI), nil},
+		{http.MethodGet, "/asyncapi.json", anyone, document(schemas.AsyncAPI), nil},
+		{http.MethodPost, "/session", members, g.openSession, nil},
+		{http.MethodDelete, "/session", anyone, g.closeSession, nil},
 
-		{http.MethodGet, "/healthz", anyone, wrap(healthz())},
-		{http.MethodGet, "/readyz", anyone, wrap(readyz(g.Ready))},
+		{http.MethodGet, "/healthz", anyone, wrap(healthz()), nil},
+		{http.MethodGet, "/readyz", anyone, wrap(readyz(g.Ready)), nil},
 	}
 	for _, prefix := range []string{"", "/api"} {
 		list = append(list,
-			route{http.MethodPost, prefix + "/sync/full", members, g.request(events.Full)},
-			route{http.MethodPost, prefix + "/sync/incremental", members, g.request(events.Incremental)},
-			route{http.MethodPost, prefix + "/sync/rebuild", members, g.request(events.Rebuild)},
-			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", members, g.control(events.Pause)},
-			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", members, g.control(events.Resume)},
-			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", members, g.control(events.Cancel)},
+			route{http.MethodPost, prefix + "/sync/full", members, g.request(events.Full), nil},
+			route{http.MethodPost, prefix + "/sync/incremental", members, g.request(events.Incremental), nil},
+			route{http.MethodPost, prefix + "/sync/rebuild", members, g.request(events.Rebuild), nil},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", members, g.control(events.Pause), nil},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", members, g.control(events.Resume), nil},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", members, g.control(events.Cancel), nil},
 		)
 	}
 	if g.Metrics != nil {
-		list = append(list, route{http.MethodGet, "/metrics", members, wrap(g.Metrics)})
+		list = append(list, route{http.MethodGet, "/metrics", members, wrap(g.Metrics), anyQuery})
 	}
 	return list
 }
@@ -78,7 +79,7 @@ func wrap(h http.Handler) handler {
 func (g *Gateway) routed() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range g.routes() {
-		handle := r.handle
+		handle := r.withQuery(r.handle)
 		if r.access == members {
 			handle = g.guarded(handle)
 		}
@@ -93,6 +94,7 @@ func (g *Gateway) routed() http.Handler {
 		return wrongMethod(r.Method, allowed)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = cleaned(r)
 		if _, pattern := mux.Handler(r); pattern == "" {
 			unmatched.ServeHTTP(w, r)
 			return

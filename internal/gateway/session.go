@@ -34,9 +34,11 @@ func (g *Gateway) closeSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// cookie has no Path: a browser then takes the folder of the address that it asked for, which
+// also holds below a path prefix that only the proxy knows.
 func cookie(r *http.Request, value string, seconds int) *http.Cookie {
 	return &http.Cookie{
-		Name: sessionCookie, Value: value, Path: "/", MaxAge: seconds,
+		Name: sessionCookie, Value: value, MaxAge: seconds,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	}

@@ -115,7 +115,8 @@ func (g *Gateway) receiveWebhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusAccepted, map[string]string{"requestId": events.RequestID(event.Source(), event.ID())})
+	// Not 202: ServiceTitan's pages disagree whether any 2xx will do.
+	return writeJSON(w, http.StatusOK, map[string]string{"requestId": events.RequestID(event.Source(), event.ID())})
 }
 
 func resultOf(known bool, err error) WebhookResult {

@@ -46,15 +46,15 @@ func TestWebhookSignatures(t *testing.T) {
 		headers []string
 		status  int
 	}{
-		"hex":                       {[]string{name, hexa}, 202},
-		"hex in capitals":           {[]string{name, strings.ToUpper(hexa)}, 202},
-		"hex with prefix":           {[]string{name, "sha256=" + hexa}, 202},
-		"header in another case":    {[]string{"x-servicetitan-SIGNATURE", hexa}, 202},
-		"base64":                    {[]string{name, base64Of(base64.StdEncoding, testKey, sampleBody)}, 202},
-		"base64 with prefix":        {[]string{name, "SHA256=" + base64Of(base64.StdEncoding, testKey, sampleBody)}, 202},
-		"base64 without padding":    {[]string{name, base64Of(base64.RawStdEncoding, testKey, sampleBody)}, 202},
-		"base64 for URLs":           {[]string{name, base64Of(base64.URLEncoding, testKey, sampleBody)}, 202},
-		"the key being replaced":    {[]string{name, hexOf(otherKey, sampleBody)}, 202},
+		"hex":                       {[]string{name, hexa}, 200},
+		"hex in capitals":           {[]string{name, strings.ToUpper(hexa)}, 200},
+		"hex with prefix":           {[]string{name, "sha256=" + hexa}, 200},
+		"header in another case":    {[]string{"x-servicetitan-SIGNATURE", hexa}, 200},
+		"base64":                    {[]string{name, base64Of(base64.StdEncoding, testKey, sampleBody)}, 200},
+		"base64 with prefix":        {[]string{name, "SHA256=" + base64Of(base64.StdEncoding, testKey, sampleBody)}, 200},
+		"base64 without padding":    {[]string{name, base64Of(base64.RawStdEncoding, testKey, sampleBody)}, 200},
+		"base64 for URLs":           {[]string{name, base64Of(base64.URLEncoding, testKey, sampleBody)}, 200},
+		"the key being replaced":    {[]string{name, hexOf(otherKey, sampleBody)}, 200},
 		"none":                      {nil, 401},
 		"empty":                     {[]string{name, ""}, 401},
 		"prefix alone":              {[]string{name, "sha256="}, 401},
@@ -93,11 +93,11 @@ func TestWebhookSignaturesOfOneEncodingAlone(t *testing.T) {
 		encoding, signature string
 		status              int
 	}{
-		{EncodingHex, hexa, 202},
-		{EncodingHex, "sha256=" + hexa, 202},
+		{EncodingHex, hexa, 200},
+		{EncodingHex, "sha256=" + hexa, 200},
 		{EncodingHex, base, 401},
-		{EncodingBase64, base, 202},
-		{EncodingBase64, "sha256=" + base, 202},
+		{EncodingBase64, base, 200},
+		{EncodingBase64, "sha256=" + base, 200},
 		{EncodingBase64, hexa, 401},
 	} {
 		s := open(t, func(o *Options) { o.Webhooks.Header, o.Webhooks.Encoding = "X-ST-Signature", c.encoding })
@@ -112,8 +112,8 @@ func TestWebhooksAreCountedByWhatBecameOfThem(t *testing.T) {
 	s := open(t, func(o *Options) {
 		o.Webhooks.Received = func(r WebhookResult) { results = append(results, r) }
 	})
-	require.Equal(t, 202, s.hook(hookPath, sampleBody).status)
-	require.Equal(t, 202, s.hook(hookPath, `{"eventType":"weather.changed"}`).status)
+	require.Equal(t, 200, s.hook(hookPath, sampleBody).status)
+	require.Equal(t, 200, s.hook(hookPath, `{"eventType":"weather.changed"}`).status)
 	s.send(http.MethodPost, hookPath, sampleBody)
 	s.hook(hookPath, `[]`)
 	s.hook(hookPath+"/2002", sampleBody)
@@ -156,7 +156,7 @@ func TestWebhooksAreTaken(t *testing.T) {
 			s := open(t, nil)
 			headers := append([]string{"X-ServiceTitan-Signature", hexOf(testKey, c.body)}, c.headers...)
 			got := s.send(http.MethodPost, hookPath+c.path, c.body, headers...)
-			require.Equal(t, 202, got.status, got.body)
+			require.Equal(t, 200, got.status, got.body)
 			require.Len(t, s.box.events(), 1)
 		})
 	}
@@ -166,7 +166,7 @@ func TestWebhookBecomesAnIncrementalRequest(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	got := s.hook(hookPath, sampleBody)
-	require.Equal(t, 202, got.status)
+	require.Equal(t, 200, got.status)
 	stored := s.box.events()
 	require.Len(t, stored, 1)
 	event := stored[0]
@@ -214,7 +214,7 @@ func TestWebhookEntities(t *testing.T) {
 		s := open(t, func(o *Options) {
 			o.Webhooks.Entities = map[string][]string{"special.thing": {"customers", "jobs"}, "Appointment": {"jobs"}}
 		})
-		require.Equal(t, 202, s.hook(hookPath, body).status, body)
+		require.Equal(t, 200, s.hook(hookPath, body).status, body)
 		data, err := events.Requested.Data(s.box.events()[0])
 		require.NoError(t, err)
 		require.Equal(t, want, data.Entities, body)
@@ -230,10 +230,10 @@ func TestWebhookTenants(t *testing.T) {
 		want            string
 		status          int
 	}{
-		"path decides":              {hookPath + "/1002", testKey, `{"__tenantInfo":{"id":1001}}`, "1002", 202},
-		"the only key that fits":    {hookPath, otherKey, `{}`, "1003", 202},
-		"shared key, tenant told":   {hookPath, testKey, `{"__tenantInfo":{"id":1002}}`, "1002", 202},
-		"shared key, tenantId":      {hookPath, testKey, `{"tenantId":"1001"}`, "1001", 202},
+		"path decides":              {hookPath + "/1002", testKey, `{"__tenantInfo":{"id":1001}}`, "1002", 200},
+		"the only key that fits":    {hookPath, otherKey, `{}`, "1003", 200},
+		"shared key, tenant told":   {hookPath, testKey, `{"__tenantInfo":{"id":1002}}`, "1002", 200},
+		"shared key, tenantId":      {hookPath, testKey, `{"tenantId":"1001"}`, "1001", 200},
 		"shared key, nothing told":  {hookPath, testKey, `{}`, "", 422},
 		"shared key, another told":  {hookPath, testKey, `{"tenantId":1003}`, "", 422},
 		"another tenant's key":      {hookPath + "/1003", testKey, `{}`, "", 401},
@@ -245,7 +245,7 @@ func TestWebhookTenants(t *testing.T) {
 			s := open(t, func(o *Options) { o.Webhooks.Keys = keys })
 			got := s.send(http.MethodPost, c.path, c.body, "X-ServiceTitan-Signature", hexOf(c.key, c.body))
 			require.Equal(t, c.status, got.status, got.body)
-			if c.status != 202 {
+			if c.status != 200 {
 				require.Empty(t, s.box.events())
 				return
 			}
@@ -270,7 +270,7 @@ func TestWebhookIsNotTakenUnlessStored(t *testing.T) {
 func TestWebhookNeedsNoToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops", "secret")} })
-	require.Equal(t, 202, s.hook(hookPath, sampleBody, "Host", "hooks.example.com", "Origin", "https://elsewhere").status)
+	require.Equal(t, 200, s.hook(hookPath, sampleBody, "Host", "hooks.example.com", "Origin", "https://elsewhere").status)
 }
 
 func TestWebhookKeysThatAreTooShortAreRefused(t *testing.T) {

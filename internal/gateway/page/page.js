@@ -5,6 +5,10 @@ const answered = new Set(); // run numbers whose workflow was asked
 let runs = [];
 let states = [];
 
+// The page is at the root of the gateway, which a proxy may have put below a path prefix, with or
+// without a slash at the end. All addresses begin there.
+const root = location.pathname.replace(/\/*$/, '/');
+
 // notice says what happened; about says of what, so that good news can take it back.
 function notice(text, kind, about) {
   $('notice').textContent = text;
@@ -15,13 +19,13 @@ function notice(text, kind, about) {
 async function call(method, path, options) {
   let response;
   try {
-    response = await fetch(path, { method, ...options });
+    response = await fetch(root + path, { method, ...options });
   } catch {
     throw new Error('lazisync does not answer');
   }
   if (response.status === 401) {
     signedOut();
-    throw new Error(path === '/session' ? 'This token is not known.' : 'The session has ended: sign in again.');
+    throw new Error(path === 'session' ? 'This token is not known.' : 'The session has ended: sign in again.');
   }
   const text = await response.text();
   let answer = {};
@@ -56,7 +60,7 @@ async function ask(run) {
   if (answered.has(run.runNumber)) return;
   answered.add(run.runNumber);
   try {
-    const { progress } = await call('GET', '/api/temporal/workflows/' + encodeURIComponent(run.workflowId));
+    const { progress } = await call('GET', 'api/temporal/workflows/' + encodeURIComponent(run.workflowId));
     if (!progress || progress.runNumber !== run.runNumber) return;
     const k = known(run.runNumber);
     k.paused = progress.paused;
@@ -71,7 +75,7 @@ let latest = 0;
 async function refresh() {
   const mine = ++latest;
   try {
-    const [r, s] = await Promise.all([call('GET', '/api/sync/runs?limit=20'), call('GET', '/api/sync/state')]);
+    const [r, s] = await Promise.all([call('GET', 'api/sync/runs?limit=20'), call('GET', 'api/sync/state')]);
     if (mine !== latest) return; // overtaken
     runs = r.runs;
     states = s.states;
@@ -106,7 +110,7 @@ async function act(button, path, done, data) {
 
 for (const button of document.querySelectorAll('[data-start]')) {
   button.addEventListener('click', () =>
-    act(button, '/sync/' + button.dataset.start, button.textContent + ' asked for', $('tenant').hidden ? undefined : { tenantId: $('tenant').value }));
+    act(button, 'sync/' + button.dataset.start, button.textContent + ' asked for', $('tenant').hidden ? undefined : { tenantId: $('tenant').value }));
 }
 $('refresh').addEventListener('click', refresh);
 $('login').addEventListener('submit', async submitted => {
@@ -114,7 +118,7 @@ $('login').addEventListener('submit', async submitted => {
   const token = $('token').value;
   $('token').value = '';
   try {
-    await call('POST', '/session', { headers: { Authorization: 'Bearer ' + String.fromCharCode(...new TextEncoder().encode(token)) } });
+    await call('POST', 'session', { headers: { Authorization: 'Bearer ' + String.fromCharCode(...new TextEncoder().encode(token)) } });
     location.reload();
   } catch (error) {
     notice(error.message, 'failed');
@@ -123,7 +127,7 @@ $('login').addEventListener('submit', async submitted => {
 });
 $('leave').addEventListener('click', async () => {
   try {
-    await call('DELETE', '/session');
+    await call('DELETE', 'session');
     location.reload();
   } catch (error) {
     notice(error.message, 'failed');
@@ -133,7 +137,7 @@ $('leave').addEventListener('click', async () => {
 let source;
 function listen() {
   if (document.body.className === 'closed') return;
-  source = new EventSource('/api/events');
+  source = new EventSource(root + 'api/events');
   source.onopen = () => { showLive('live'); answered.clear(); refresh(); };
   source.onerror = () => {
     showLive('reconnecting');

@@ -132,7 +132,7 @@ function runRow(run) {
     button.addEventListener('click', () => {
       if (sure && !confirm(sure)) return;
       const wanted = action();
-      act(button, `/sync/${encodeURIComponent(run.workflowId)}/${wanted}`, `Asked to ${wanted} run ${run.runNumber}`);
+      act(button, `sync/${encodeURIComponent(run.workflowId)}/${wanted}`, `Asked to ${wanted} run ${run.runNumber}`);
     });
     return button;
   };
