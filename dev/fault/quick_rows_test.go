@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/process"
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
@@ -138,4 +139,34 @@ func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
 	commands, err := r.read(t.Context(), "SYNC_COMMANDS")
 	require.NoError(t, err)
 	require.Len(t, commands, 3, "the full sync, and the delivery twice: both fold into a pass or two")
+}
+
+// One path of ServiceTitan fails for ever, and others do not: what is requested of those is
+// read all the same.
+func TestFault53OnePathFailsForEver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{environ: []string{"SYNC_STALL_LIMIT=20s"}}) // 2 s while a request waits
+	r.mayFail = []events.ErrorType{events.APIError}
+	r.startAll(t, "bridge", "worker", "notifier")
+	r.firstSync(t)
+	for _, kind := range []string{"500", "truncate"} {
+		require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: kind, Entity: "jobs", Count: -1}))
+		held := r.incremental(t)
+		r.awaitBegun(t, held)
+		id, err := r.stack.Simulator.RandomID("customers")
+		require.NoError(t, err)
+		require.NoError(t, r.stack.Simulator.Update("customers", id))
+		next := r.request(t, `{"mode":"incremental","entities":["customers"]}`)
+		require.Eventually(t, func() bool { return r.state(t, next) == "completed" }, patience, tick, "%s: the next pass waits", kind)
+		require.Equal(t, "failed", r.state(t, held))
+		var why string
+		require.NoError(t, r.sql.QueryRow(t.Context(), `
+			select error ->> 'message' from raw.sync_cursors join raw.sync_requests using (run_number)
+			where request_id = $1 and table_name = 'raw.st_jobs'`, held.requestID()).Scan(&why))
+		require.Regexp(t, `\(given up after \d+ tries in .*, while ServiceTitan answers for `, why)
+		r.stack.Simulator.ClearFaults()
+	}
+	mended := time.Now()
+	r.incremental(t)
+	r.judge(t, mended)
 }
