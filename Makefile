@@ -29,7 +29,7 @@ test: ## every test that needs only Go, make and PostgreSQL
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun
 
-test-all: ## that with -race, longer fuzzing, browser and privileged tests
+test-all: ## that with -race, longer fuzzing, browser, PgBouncer and privileged tests
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -all
 

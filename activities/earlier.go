@@ -22,7 +22,7 @@ const EarlierSource = ledger.Source + "/workflows/"
 // OutcomeReader looks up requests and the runs that served them.
 type OutcomeReader interface {
 	RequestReader
-	Run(ctx context.Context, number int64) (ledger.Run, error)
+	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 }
 
 // Earlier are the activities of the workflow types of an earlier program: they ask and
@@ -152,7 +152,7 @@ func (e *Earlier) LookForEarlierOutcome(ctx context.Context, requestID string) (
 	if r.Outcome == nil {
 		return out, nil
 	}
-	run, err := e.Requests.Run(ctx, r.Outcome.RunNumber)
+	run, err := e.Requests.RunHeader(ctx, r.Outcome.RunNumber)
 	if err != nil {
 		return EarlierOutcome{}, retryable(events.StoreError, err)
 	}

@@ -27,6 +27,7 @@ type (
 	retryAfter    interface{ RetryAfter() time.Duration }
 	rateLimited   interface{ RateLimited() bool }
 	tokenRejected interface{ TokenRejected() bool }
+	refused       interface{ Refused() bool }
 	unexpected    interface{ Unexpected() bool }
 	explained     interface{ Explained() bool }
 	notAsked      interface{ NotAsked() bool }
@@ -36,6 +37,13 @@ type (
 func isPermanent(err error) bool {
 	var p permanent
 	return errors.As(err, &p) && p.Permanent()
+}
+
+// isRefused says whether trying again helps only once somebody has acted, as where
+// PostgreSQL refuses a statement for want of a privilege.
+func isRefused(err error) bool {
+	var r refused
+	return errors.As(err, &r) && r.Refused()
 }
 
 // waitOf says how long the API asked us to wait, 0 if it did not.

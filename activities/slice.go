@@ -38,7 +38,8 @@ type Source interface {
 // PageStore keeps pages together with the position they lead to. What writes for a run
 // fails with ledger.ErrUnknown where the ledger has no such run of that execution.
 type PageStore interface {
-	Run(ctx context.Context, number int64) (ledger.Run, error)
+	// RunHeader reads a run with the few of its requests that progress needs.
+	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
 	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
 	// Missing lists ids of rows that the run has not found and nobody has asked for yet.
@@ -134,12 +135,12 @@ type slice struct {
 }
 
 func (s *slice) run(ctx context.Context) (SliceResult, error) {
-	run, err := s.Store.Run(ctx, s.in.RunNumber)
+	run, err := s.Store.RunHeader(ctx, s.in.RunNumber)
 	if err == nil {
 		err = s.ref.Check(run.Ref().Execution)
 	}
 	if err != nil {
-		return SliceResult{}, retryable(events.StoreError, err)
+		return SliceResult{}, s.notBegun(ctx, err)
 	}
 	s.interactive = s.in.Mode == events.Incremental && !scheduledOnly(run)
 	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name, func() time.Duration {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
@@ -39,7 +40,14 @@ type failures struct {
 	// The same of errors that look permanent.
 	AccidentsSince time.Time `json:"accidentsSince"`
 	Accidents      int       `json:"accidents"`
+
+	// Since when the store refuses the slice until somebody acts.
+	RefusedSince time.Time `json:"refusedSince"`
 }
+
+// refusalGrace is how long a slice is retried while the store refuses it: long enough for
+// somebody to repair a grant or finish a migration.
+const refusalGrace = 5 * time.Minute
 
 // recall reads what the last attempt knew.
 func recall(ctx context.Context) (f failures) {
@@ -73,11 +81,44 @@ func (s *slice) again(ctx context.Context, kind events.ErrorType, err error) err
 			s.failures.AccidentsSince = now
 		}
 	}
+	if !isRefused(err) {
+		s.failures.RefusedSince = time.Time{}
+	} else if s.failures.RefusedSince.IsZero() {
+		s.failures.RefusedSince = now
+	}
 	s.report.remember(s.failures)
+	if isRefused(err) && now.Sub(s.failures.RefusedSince) >= refusalGrace {
+		return s.giveUpRefused(ctx, err)
+	}
 	if why := s.stalled(ctx, err); why != "" {
 		return s.fail(ctx, &gaveUp{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
 	}
 	return retryable(kind, err)
+}
+
+// notBegun is the activity's error where not even the run can be read.
+func (s *slice) notBegun(ctx context.Context, err error) error {
+	if !isRefused(err) {
+		return retryable(events.StoreError, err)
+	}
+	if s.failures.RefusedSince.IsZero() {
+		s.failures.RefusedSince = time.Now()
+	}
+	activity.RecordHeartbeat(ctx, s.failures)
+	if time.Since(s.failures.RefusedSince) >= refusalGrace {
+		return temporal.NewNonRetryableApplicationError(err.Error(), string(events.StoreError), err)
+	}
+	return retryable(events.StoreError, err)
+}
+
+// giveUpRefused fails the entity for what the store refuses. Where it refuses that, too,
+// the workflow keeps the error for the outcome.
+func (s *slice) giveUpRefused(ctx context.Context, err error) error {
+	why := fmt.Sprintf("given up after %v", time.Since(s.failures.RefusedSince).Round(time.Second))
+	if s.fail(ctx, &gaveUp{err, why}) == nil {
+		return nil
+	}
+	return temporal.NewNonRetryableApplicationError(err.Error(), string(events.StoreError), err)
 }
 
 // gaveUp is an error that was given up although it may pass.

@@ -82,12 +82,14 @@ func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.
 		return b.withdraw(ctx, c, r)
 	}
 	if r.RunNumber != 0 {
-		run, err := b.Ledger.Run(ctx, r.RunNumber)
+		run, err := b.Ledger.RunHeader(ctx, r.RunNumber)
+		if err == nil && run.State != ledger.Running {
+			if run, err = b.Ledger.Run(ctx, r.RunNumber); err == nil {
+				return afterwards(c, run), nil
+			}
+		}
 		if err != nil {
 			return verdict{}, fmt.Errorf("look up run %d: %w", r.RunNumber, err)
-		}
-		if run.State != ledger.Running {
-			return afterwards(c, run), nil
 		}
 	}
 	switch {

@@ -292,6 +292,10 @@ func (f *fakeLedger) DecideUnbegun(_ context.Context, id string, d ledger.Decisi
 	return run, err
 }
 
+func (f *fakeLedger) RunHeader(ctx context.Context, number int64) (ledger.Run, error) {
+	return f.Run(ctx, number)
+}
+
 func (f *fakeLedger) Unpublished(context.Context) (found []ledger.Run, err error) {
 	err = f.world.look("unpublished", func() {
 		found = f.runsIn(func(run *ledger.Run) bool { return run.State != ledger.Running && !run.Published })

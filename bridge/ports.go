@@ -81,6 +81,9 @@ type ControlLedger interface {
 // RunLedger keeps runs and their outcomes.
 type RunLedger interface {
 	Run(ctx context.Context, number int64) (ledger.Run, error)
+	// RunHeader reads a run without most of its requests. Undecided and Unpublished list
+	// runs without any.
+	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error)
 	Undecided(ctx context.Context) ([]ledger.Run, error)
 	// Decide ends a run; of one that is decided it returns what was decided first.

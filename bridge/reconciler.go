@@ -197,8 +197,12 @@ func (b *Bridge) publishDecided(ctx context.Context) error {
 		return fmt.Errorf("list outcomes to publish: %w", err)
 	}
 	var errs []error
-	for _, run := range decided {
-		if err := b.publishOutcome(ctx, run); err != nil {
+	for _, header := range decided {
+		run, err := b.Ledger.Run(ctx, header.Number)
+		if err == nil {
+			err = b.publishOutcome(ctx, run)
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -1,7 +1,8 @@
 package events
 
 const (
-	maxPartRequests = 500
+	// MaxPartRequests is how many requests one event names.
+	MaxPartRequests = 500
 	maxPartBytes    = 512 << 10 // leaves half of MaxSize to the rest of the event
 )
 
@@ -14,7 +15,7 @@ func SplitRequests(requests []RequestRef) [][]RequestRef {
 	for i, r := range requests {
 		// JSON writes a byte as six at most; 64 are for names and quotes.
 		bytes := 64 + 6*(len(r.RequestID)+len(r.Source)+len(r.ID))
-		if i-start == maxPartRequests || (i > start && size+bytes > maxPartBytes) {
+		if i-start == MaxPartRequests || (i > start && size+bytes > maxPartBytes) {
 			parts = append(parts, requests[start:i])
 			start, size = i, 0
 		}

@@ -55,7 +55,7 @@ func (c *counter) Request(_ context.Context, id string) (ledger.Receipt, error) 
 	return r, nil
 }
 
-func (c *counter) Run(_ context.Context, number int64) (ledger.Run, error) {
+func (c *counter) RunHeader(_ context.Context, number int64) (ledger.Run, error) {
 	return ledger.Run{Number: number, State: c.state, Results: []events.Result{
 		{Entity: "customers", Status: events.StatusCompleted, Fetched: 120},
 		{Entity: "jobs", Status: events.StatusCompleted, Fetched: 3},

@@ -47,7 +47,7 @@ func (d *desk) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	return r, nil
 }
 
-func (d *desk) Run(context.Context, int64) (ledger.Run, error) {
+func (d *desk) RunHeader(context.Context, int64) (ledger.Run, error) {
 	return ledger.Run{Number: 7, State: ledger.Failed}, nil
 }
 

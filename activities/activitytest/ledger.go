@@ -139,6 +139,11 @@ func (l *Ledger) Run(_ context.Context, number int64) (ledger.Run, error) {
 	return *r, nil
 }
 
+// RunHeader returns a run.
+func (l *Ledger) RunHeader(ctx context.Context, number int64) (ledger.Run, error) {
+	return l.Run(ctx, number)
+}
+
 func (l *Ledger) run(number int64) (*ledger.Run, error) {
 	if number < 1 || int(number) > len(l.runs) {
 		return nil, fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)

@@ -14,16 +14,26 @@ func (d *doctor) examineDatabase(ctx context.Context) (f findings) {
 		return f
 	}
 	s, err := store.Open(ctx, string(d.cfg.DatabaseURL), store.Options{
-		MaxConns: 1, Application: "lazisync doctor", Tenants: d.cfg.TenantIDs(), Logger: d.log,
+		MaxConns: 2, Application: "lazisync doctor", Tenants: d.cfg.TenantIDs(), Logger: d.log,
 	})
 	if err != nil {
 		f.fail("correct DATABASE_URL", "database", "%v", err)
 		return f
 	}
 	defer s.Close()
-	x, err := s.Examine(ctx, d.role.access())
+	if err = s.CheckSuitable(ctx); err != nil && store.FixOf(err) == "" {
+		err = nil // the examination says more
+	}
+	var x store.Examination
+	if err == nil {
+		x, err = s.Examine(ctx, d.role.access())
+	}
 	if err != nil {
-		f.fail("start PostgreSQL, or correct DATABASE_URL", "database", "%v", err)
+		fix, detail := store.FixOf(err), err.Error()
+		if fix == "" {
+			fix = "start PostgreSQL, or correct DATABASE_URL"
+		}
+		f.fail(fix, "database", "%s", strings.TrimSuffix(detail, ": "+fix))
 		return f
 	}
 	d.judgeServer(&f, x)

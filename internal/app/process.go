@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -158,6 +159,33 @@ func (p *process) close() {
 	}
 }
 
+// suitableRetry is how long to wait between questions whether the database is suitable,
+// while it does not answer.
+const suitableRetry = time.Second
+
+// refuseDatabase ends the role with an error where the database it starts with can never
+// serve it. It waits for one that does not answer.
+func (p *process) refuseDatabase(ctx context.Context) error {
+	if p.store == nil {
+		return nil
+	}
+	for {
+		var unsuitable *store.Unsuitable
+		err := p.store.CheckSuitable(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &unsuitable):
+			return usage(fmt.Errorf("DATABASE_URL: %w", unsuitable))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(suitableRetry):
+		}
+	}
+}
+
 // job is one thing a role does until its context ends.
 type job = func(ctx context.Context) error
 
@@ -190,5 +218,5 @@ func (p *process) jobs(role Role) (jobs []job, at Started, err error) {
 		return nil, at, err
 	}
 	at.Admin = addr
-	return append(jobs, admin, p.tellDrift(role)), at, nil
+	return append(jobs, admin, p.tellDrift(role), p.refuseDatabase), at, nil
 }

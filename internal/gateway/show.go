@@ -97,7 +97,7 @@ func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
 	for _, run := range runs {
 		views = append(views, runView{
 			RunNumber: run.Number, TenantID: run.TenantID, Mode: run.Mode, WorkflowID: run.WorkflowID, RunID: run.TemporalRunID(),
-			State: run.State, Entities: some(run.Entities), Requests: len(run.Requests),
+			State: run.State, Entities: some(run.Entities), Requests: run.RequestCount,
 			StartedAt: moment(run.StartedAt), FinishedAt: moment(run.FinishedAt),
 			Results: some(run.Results), Error: run.Error, Reason: run.Reason,
 		})

@@ -37,7 +37,7 @@ func TestShowRuns(t *testing.T) {
 	s.book.runs = []ledger.Run{
 		{
 			Number: 8, TenantID: "1001", Mode: events.Full, WorkflowID: "full-sync-a", FirstRunID: "r8", State: ledger.Failed,
-			Entities: []string{"customers"}, Requests: []ledger.Request{{}, {}}, StartedAt: today, FinishedAt: today.Add(time.Second),
+			Entities: []string{"customers"}, RequestCount: 2, StartedAt: today, FinishedAt: today.Add(time.Second),
 			Error:   &events.RunError{Type: events.AuthError, Message: "no"},
 			Results: []events.Result{{Entity: "customers", Status: events.StatusFailed, Pages: 1, Fetched: 50, Inserted: 50}},
 		},

@@ -48,22 +48,21 @@ var mayImport = map[string][]string{
 	"internal/layers": {},
 
 	// For development and tests alone.
-	"internal/badinput":        {},
-	"internal/pgserver":        {},
-	"events/eventstest":        {"events", "schemas"},
-	"activities/activitytest":  {"activities", "events", "internal/entity", "internal/ledger"},
-	"internal/pgserver/pgtest": {"internal/pgserver"},
+	"internal/badinput":         {},
+	"internal/pgserver":         {},
+	"events/eventstest":         {"events", "schemas"},
+	"activities/activitytest":   {"activities", "events", "internal/entity", "internal/ledger"},
+	"internal/pgserver/pgtest":  {"internal/pgserver"},
+	"internal/pgserver/bouncer": {"internal/pgserver"},
 }
 
 // outside are packages for development and tests: no part of the product imports them.
-var outside = []string{"activities/activitytest", "events/eventstest", "internal/badinput", "internal/pgserver", "internal/pgserver/pgtest"}
+var outside = []string{"activities/activitytest", "events/eventstest", "internal/badinput", "internal/pgserver", "internal/pgserver/bouncer", "internal/pgserver/pgtest"}
 
 // drivers are modules that only one package may import, its tests included.
 var drivers = map[string][]string{
-	"github.com/jackc/":         {"internal/store", "internal/pgserver", "internal/pgserver/pgtest"},
-	"github.com/pressly/goose/": {"internal/store"},
-	"github.com/nats-io/":       {"internal/stream"},
-	"database/sql":              {"internal/store"},
+	"github.com/jackc/":   {"internal/store", "internal/pgserver", "internal/pgserver/pgtest"},
+	"github.com/nats-io/": {"internal/stream"},
 }
 
 // embedded are servers that belong into the module dev and nowhere else.

@@ -20,6 +20,7 @@ type Run struct {
 	Entities     []string
 	AllowDeletes bool
 	Requests     []Request
+	RequestCount int // how many it serves; those of a run header are not in Requests
 
 	State      RunState
 	StartedAt  time.Time

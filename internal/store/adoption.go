@@ -2,38 +2,30 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 )
-
-// within runs f in a transaction of the connection that migrates.
-func within(ctx context.Context, conn *sql.Conn, f func(tx pgx.Tx) error) error {
-	return conn.Raw(func(driver any) error { return pgx.BeginFunc(ctx, driver.(*stdlib.Conn).Conn(), f) })
-}
 
 // findEarlier finds the tables to adopt, raw.sync_state apart, and fails if one of them
 // cannot be.
-func (s *Store) findEarlier(ctx context.Context, conn *sql.Conn) (state, records []*earlierTable, err error) {
-	err = within(ctx, conn, func(tx pgx.Tx) error {
-		tables, err := s.checkEarlier(ctx, tx)
-		for _, t := range tables {
-			if t.entity == nil {
-				state = append(state, t)
-			} else {
-				records = append(records, t)
-			}
+func (s *Store) findEarlier(ctx context.Context, tx pgx.Tx) (state, records []*earlierTable, err error) {
+	tables, err := s.checkEarlier(ctx, tx)
+	for _, t := range tables {
+		if t.entity == nil {
+			state = append(state, t)
+		} else {
+			records = append(records, t)
 		}
-		return err
-	})
+	}
 	return state, records, err
 }
 
 // adopt takes over tables, each in a transaction of its own: whatever ends it in
-// between, the next migration goes on with the rest.
-func (s *Store) adopt(ctx context.Context, conn *sql.Conn, tables []*earlierTable,
+// between, the next migration goes on with the rest. A table that another process has
+// adopted meanwhile is left as it is.
+func (s *Store) adopt(ctx context.Context, tables []*earlierTable,
 	take func(t *earlierTable, ctx context.Context, tx pgx.Tx, tenant int64) error,
 ) (applied []string, err error) {
 	for _, t := range tables {
@@ -41,8 +33,19 @@ func (s *Store) adopt(ctx context.Context, conn *sql.Conn, tables []*earlierTabl
 		if err != nil {
 			return applied, err
 		}
-		if err := within(ctx, conn, func(tx pgx.Tx) error { return take(t, ctx, tx, tenant) }); err != nil {
+		var adopted bool
+		err = s.step(ctx, func(tx pgx.Tx) error {
+			present, err := columnNamesOf(ctx, tx, t.name)
+			if adopted = slices.Contains(present, "tenant_id"); err != nil || adopted {
+				return err
+			}
+			return take(t, ctx, tx, tenant)
+		})
+		if err != nil {
 			return applied, fmt.Errorf("adopt %s: %w", t.name, err)
+		}
+		if adopted {
+			continue
 		}
 		applied = append(applied, fmt.Sprintf("adopted %s for tenant %d", t.name, tenant))
 		for _, name := range t.checks {
@@ -74,8 +77,8 @@ func adoptedTables(ctx context.Context, q querier) ([]adopted, error) {
 
 // countAdopted counts the rows of adopted tables, in which somebody else than lazisync
 // may have written.
-func countAdopted(ctx context.Context, conn *sql.Conn) error {
-	return eachAdopted(ctx, conn, func(tx pgx.Tx, t adopted) error {
+func (s *Store) countAdopted(ctx context.Context) error {
+	return s.eachAdopted(ctx, func(tx pgx.Tx, t adopted) error {
 		if t.Table == stateTable {
 			return nil
 		}
@@ -88,9 +91,9 @@ func countAdopted(ctx context.Context, conn *sql.Conn) error {
 
 // eachAdopted calls f for every table whose adoption is not finished, each in a
 // transaction of its own.
-func eachAdopted(ctx context.Context, conn *sql.Conn, f func(tx pgx.Tx, t adopted) error) error {
+func (s *Store) eachAdopted(ctx context.Context, f func(tx pgx.Tx, t adopted) error) error {
 	var tables []adopted
-	err := within(ctx, conn, func(tx pgx.Tx) (err error) {
+	err := s.step(ctx, func(tx pgx.Tx) (err error) {
 		tables, err = adoptedTables(ctx, tx)
 		return err
 	})
@@ -98,7 +101,14 @@ func eachAdopted(ctx context.Context, conn *sql.Conn, f func(tx pgx.Tx, t adopte
 		return fmt.Errorf("look for adopted tables: %w", err)
 	}
 	for _, t := range tables {
-		if err := within(ctx, conn, func(tx pgx.Tx) error { return f(tx, t) }); err != nil {
+		err := s.step(ctx, func(tx pgx.Tx) error {
+			left, err := adoptedTables(ctx, tx)
+			if err != nil || !slices.Contains(left, t) { // another process has finished it meanwhile
+				return err
+			}
+			return f(tx, t)
+		})
+		if err != nil {
 			return fmt.Errorf("adopted table %s: %w", t.Table, err)
 		}
 	}
@@ -132,27 +142,24 @@ func (t adopted) count(ctx context.Context, tx pgx.Tx) error {
 // FinishAdoption ends the time in which an earlier program's statements work, and says
 // what it did. From then on the database takes further tenants. It may be repeated.
 func (s *Store) FinishAdoption(ctx context.Context) (finished []string, err error) {
-	err = s.migrating(ctx, func(conn *sql.Conn) error {
-		err := within(ctx, conn, func(tx pgx.Tx) error {
-			waiting, err := earlierTables(ctx, tx, s.entities)
-			if len(waiting) > 0 {
-				err = fmt.Errorf("%s are not adopted yet: lazisync migrate, without --finish-adoption, adopts them", names(waiting))
-			}
-			return err
-		})
-		if err != nil {
-			return err
+	err = s.step(ctx, func(tx pgx.Tx) error {
+		waiting, err := earlierTables(ctx, tx, s.entities)
+		if len(waiting) > 0 {
+			err = fmt.Errorf("%s are not adopted yet: lazisync migrate, without --finish-adoption, adopts them", names(waiting))
 		}
-		return eachAdopted(ctx, conn, func(tx pgx.Tx, t adopted) error {
+		return err
+	})
+	if err == nil {
+		err = s.eachAdopted(ctx, func(tx pgx.Tx, t adopted) error {
 			err := t.finish(ctx, tx)
 			if err == nil {
 				finished = append(finished, "finished the adoption of "+t.Table)
 			}
 			return err
 		})
-	})
+	}
 	if err != nil {
-		return finished, fmt.Errorf("finish the adoption: %w", err)
+		return finished, fmt.Errorf("finish the adoption: %w", explain(refusalOf(err)))
 	}
 	return finished, nil
 }

@@ -44,10 +44,13 @@ type bench struct {
 	at     ledger.Position
 }
 
-func newBench(b *testing.B) *bench {
+func newBench(b *testing.B) *bench { return newBenchWith(b, "") }
+
+// newBenchWith is newBench with more parameters in the URL.
+func newBenchWith(b *testing.B, parameters string) *bench {
 	b.Helper()
 	ctx := b.Context()
-	s, err := Open(ctx, pgtest.Database(b), Options{})
+	s, err := Open(ctx, pgtest.Database(b)+parameters, Options{})
 	require.NoError(b, err)
 	b.Cleanup(s.Close)
 	_, err = s.Migrate(ctx)
@@ -167,6 +170,35 @@ func BenchmarkPageAgainstRows(b *testing.B) {
 			}
 			b.ReportMetric(byRow.Seconds()/byPage.Seconds(), "times-faster")
 			b.ReportMetric(float64(wal)/float64(b.N*benchPage), "WAL-bytes/record")
+		})
+	}
+}
+
+// BenchmarkExecutionModes compares the mode that works through every pooler with pgx's
+// default, which keeps prepared statements, in turn: of pages and of short reads. A figure
+// below 1 is a loss.
+func BenchmarkExecutionModes(b *testing.B) {
+	work := map[string]func(b *testing.B, s *bench, n int){
+		"page":      func(b *testing.B, s *bench, n int) { s.store(b, benchCustomers(1+n*benchPage, 0)) },
+		"unchanged": func(b *testing.B, s *bench, _ int) { s.store(b, benchCustomers(1, 0)) },
+		"small":     func(b *testing.B, s *bench, n int) { s.store(b, benchCustomers(1+n*benchPage, 0)[:50]) },
+		"run": func(b *testing.B, s *bench, _ int) {
+			_, err := s.Run(b.Context(), s.at.Run)
+			require.NoError(b, err)
+		},
+	}
+	for _, name := range []string{"page", "unchanged", "small", "run"} {
+		b.Run(name, func(b *testing.B) {
+			ours, theirs := newBench(b), newBenchWith(b, "&default_query_exec_mode=cache_statement")
+			var took [2]time.Duration
+			for n := 0; b.Loop(); n++ {
+				for i, s := range []*bench{ours, theirs} {
+					began := time.Now()
+					work[name](b, s, n)
+					took[i] += time.Since(began)
+				}
+			}
+			b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "times-as-fast")
 		})
 	}
 }

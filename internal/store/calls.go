@@ -43,7 +43,7 @@ type CallsLeased struct {
 	Wait  time.Duration // when to ask for the rest, 0 where all were granted
 }
 
-// LeaseCalls takes calls of a tenant's budget, in one statement. What this store held in
+// LeaseCalls takes calls of a tenant's budget, in one statement of one try. What this store held in
 // hand of the same tenant before is given up.
 func (s *Store) LeaseCalls(ctx context.Context, w CallsWanted) (CallsLeased, error) {
 	return s.leaseCalls(ctx, w, nil)
@@ -57,9 +57,12 @@ func (s *Store) leaseCalls(ctx context.Context, w CallsWanted, clock *time.Time)
 	burst := burstOf(w.PerSecond)
 	var wait float64
 	// One try: whoever asks has something else to go by where PostgreSQL does not answer.
-	row := s.pool.QueryRow(ctx, "select * from raw.lease_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-		tenant, s.holder, w.PerSecond, burst, reserveOf(burst), recovery, w.Now, w.Ahead, heldFor, w.Empty, w.Interactive, clock)
-	if err := row.Scan(&leased.Now, &leased.Ahead, &wait); err != nil {
+	err = s.once(ctx, s.txOptions, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "select * from raw.lease_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+			tenant, s.holder, w.PerSecond, burst, reserveOf(burst), recovery, w.Now, w.Ahead, heldFor, w.Empty, w.Interactive, clock).
+			Scan(&leased.Now, &leased.Ahead, &wait)
+	})
+	if err != nil {
 		return CallsLeased{}, fmt.Errorf("lease calls of tenant %s: %w", w.TenantID, err)
 	}
 	leased.For, leased.Wait = heldFor, time.Duration(wait*float64(time.Second))

@@ -26,6 +26,7 @@ type Examination struct {
 	Connections    int           // in use, by anybody
 	Skew           time.Duration // of its clock against ours; positive where it is ahead
 	Answers        time.Duration // how long a round trip took
+	Pooler         string        // mode of a connection pooler in front of the server: transaction, session, "" for none
 
 	Denied []string // privileges that the user lacks: "insert on raw.st_customers"
 
@@ -50,13 +51,17 @@ const (
 
 // Examine looks at the database through the eyes of a role.
 func (s *Store) Examine(ctx context.Context, access Access) (x Examination, err error) {
+	pooler, err := s.findPooler(ctx)
+	if err != nil {
+		return x, fmt.Errorf("look for a connection pooler: %w", refusalOf(err))
+	}
 	err = s.read(ctx, "examine the database", func(q querier) error {
 		asked := time.Now()
 		var now time.Time
 		if err := q.QueryRow(ctx, "select clock_timestamp()").Scan(&now); err != nil {
 			return err
 		}
-		x = Examination{Answers: time.Since(asked)}
+		x = Examination{Answers: time.Since(asked), Pooler: pooler}
 		x.Skew = now.Sub(asked.Add(x.Answers / 2))
 		if err := q.QueryRow(ctx, serverSQL).Scan(&x.Version, &x.ServerVersion, &x.User, &x.Encoding, &x.TLS, &x.ReadOnly,
 			&x.MaxConnections, &x.Connections); err != nil {
@@ -158,5 +163,9 @@ func (s *Store) tablesFor(access Access) (names []string) {
 // Summary is the server in a few words.
 func (x Examination) Summary() string {
 	version, _, _ := strings.Cut(x.ServerVersion, " ")
-	return fmt.Sprintf("PostgreSQL %s, user %s, %d of %d connections in use", version, x.User, x.Connections, x.MaxConnections)
+	pooler := ""
+	if x.Pooler != "" {
+		pooler = " through a pooler in " + x.Pooler + " mode"
+	}
+	return fmt.Sprintf("PostgreSQL %s%s, user %s, %d of %d connections in use", version, pooler, x.User, x.Connections, x.MaxConnections)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,8 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/rs/zerolog"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/sethvargo/go-retry"
 )
 
@@ -33,15 +31,12 @@ const (
 	lockTries = 500
 )
 
-// migration is one process's turn at migrating.
-type migration struct {
-	conn *sql.Conn
-	log  zerolog.Logger
-}
+// migration is what the steps of a migration need. Between two of them another process
+// may migrate.
+type migration struct{ *Store }
 
-func (m migration) within(ctx context.Context, f func(tx pgx.Tx) error) error {
-	return within(ctx, m.conn, f)
-}
+// within runs f in a transaction under the migration lock.
+func (m migration) within(ctx context.Context, f func(tx pgx.Tx) error) error { return m.step(ctx, f) }
 
 // retried runs f again while others hold the locks that it needs.
 func (m migration) retried(ctx context.Context, table string, f func() error) error {
@@ -216,8 +211,8 @@ func (l layout) fillBatch(ctx context.Context, tx pgx.Tx, at fillPosition) (b fi
 // vacuum clears earlier versions of rows away, without keeping anyone waiting. Where it
 // cannot, the table grows, and autovacuum does it later.
 func (m migration) vacuum(ctx context.Context, table string) {
-	err := m.conn.Raw(func(driver any) error {
-		_, err := driver.(*stdlib.Conn).Conn().Exec(ctx, "vacuum (truncate false, skip_locked) "+table)
+	err := m.acquired(ctx, func(conn *pgxpool.Conn) error { // not in a transaction
+		_, err := conn.Exec(ctx, "vacuum (truncate false, skip_locked) "+table)
 		return err
 	})
 	if err != nil {

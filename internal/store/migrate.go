@@ -2,18 +2,18 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
+
+	"github.com/lazi/lazisync/internal/entity"
 )
 
 //go:embed migrations/*.sql
@@ -22,65 +22,54 @@ var migrations embed.FS
 const (
 	versionTable = schemaName + ".schema_versions"
 
-	// One process migrates at a time; the others poll the lock for ten minutes.
-	// Polling matters: a session that blocks on the lock would hold a snapshot, and
-	// index builds wait for snapshots.
-	lockPollSeconds, lockPolls = 1, 600
+	// migrationLock is the key of the advisory lock under which steps of a migration run,
+	// one at a time. Earlier versions held it for their session.
+	migrationLock = 4097083626
+
+	// A step that does not get the lock asks again: a transaction that blocks on a lock
+	// would hold a snapshot, and index builds wait for snapshots.
+	lockPoll     = 100 * time.Millisecond
+	lockPatience = 10 * time.Minute
 )
 
 // Migrate brings the schema to what this program needs and says what it did. Tables of
 // an earlier sync program are adopted in place; everything else it only adds. It may be
 // repeated, and may run in several processes at once.
+//
+// It is a sequence of steps, each a transaction that takes the migration lock first and
+// then looks what is left to do. So it works through a pooler in transaction mode, where
+// no lock of a session holds, and with one connection to the server.
 func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
-	err = s.migrating(ctx, func(conn *sql.Conn) error {
-		applied, err = s.migrate(ctx, conn)
-		return err
-	})
+	applied, err = s.migrate(ctx)
 	if err != nil {
-		return applied, fmt.Errorf("migrate: %w", err)
+		return applied, fmt.Errorf("migrate: %w", explain(refusalOf(err)))
 	}
 	return applied, nil
 }
 
-// migrating runs f on a connection that holds the migration lock.
-func (s *Store) migrating(ctx context.Context, f func(conn *sql.Conn) error) (err error) {
-	db := stdlib.OpenDB(*s.migrationConfig())
-	defer func() { _ = db.Close() }()
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+// explain names the fix where the user may not migrate.
+func explain(err error) error {
+	var refusal *Refusal
+	if errors.As(err, &refusal) && refusal.Code == "42501" {
+		refusal.Fix = "migrate as the role that owns the schemas and the tables, or grant it what docs/operations.md lists for migrate"
 	}
-	defer func() { _ = conn.Close() }()
-
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPollSeconds, lockPolls))
-	if err != nil {
-		return err
-	}
-	if err := locker.SessionLock(ctx, conn); err != nil {
-		return fmt.Errorf("wait for another migration to end: %w", err)
-	}
-	defer func() {
-		if e := locker.SessionUnlock(context.WithoutCancel(ctx), conn); e != nil && err == nil {
-			err = fmt.Errorf("release the lock: %w", e)
-		}
-	}()
-	return f(conn)
+	return err
 }
 
-func (s *Store) migrate(ctx context.Context, conn *sql.Conn) (applied []string, err error) {
-	state, records, err := s.findEarlier(ctx, conn)
+func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
+	var state, records []*earlierTable
+	err = s.step(ctx, func(tx pgx.Tx) (err error) {
+		state, records, err = s.findEarlier(ctx, tx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	m := migration{conn, s.log}
+	m := migration{s}
 	steps := []func() ([]string, error){
-		func() ([]string, error) { return s.adopt(ctx, conn, state, (*earlierTable).adoptState) },
-		func() ([]string, error) { return s.applyMigrations(ctx, m, files) },
-		func() ([]string, error) { return s.adopt(ctx, conn, records, (*earlierTable).adoptRecords) },
+		func() ([]string, error) { return s.adopt(ctx, state, (*earlierTable).adoptState) },
+		func() ([]string, error) { return s.applyMigrations(ctx, m, ours()) },
+		func() ([]string, error) { return s.adopt(ctx, records, (*earlierTable).adoptRecords) },
 	}
 	for _, e := range s.entities {
 		steps = append(steps, func() ([]string, error) {
@@ -98,52 +87,182 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn) (applied []string, 
 			return applied, err
 		}
 	}
-	return applied, countAdopted(ctx, conn)
+	return applied, s.countAdopted(ctx)
 }
 
-// migrationConfig is for a connection that may take its time, but waits for nobody's lock for long.
-func (s *Store) migrationConfig() *pgx.ConnConfig {
-	cfg := s.pool.Config().ConnConfig
-	cfg.RuntimeParams["statement_timeout"] = "0"
-	cfg.RuntimeParams[writerSetting] = "on"
-	return cfg
+// errLocked says that another process holds the migration lock.
+var errLocked = errors.New("another migration holds the lock")
+
+// step runs f in a transaction under the migration lock. It may take its time, but waits
+// for nobody's lock on a table for long.
+func (s *Store) step(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return s.stepWith(ctx, nil, f)
 }
 
-// applyMigrations applies the numbered migrations. Each waits for its locks for a moment
-// at a time, since others wait behind it.
-func (s *Store) applyMigrations(ctx context.Context, m migration, files fs.FS) (applied []string, err error) {
-	cfg := s.migrationConfig()
-	cfg.RuntimeParams["lock_timeout"] = lockWait
-	db := stdlib.OpenDB(*cfg)
-	defer func() { _ = db.Close() }()
-	err = m.retried(ctx, schemaName, func() error {
-		did, err := applyFiles(ctx, db, files)
-		applied = append(applied, did...)
-		return err
-	})
-	return applied, err
-}
-
-func applyFiles(ctx context.Context, db *sql.DB, files fs.FS) ([]string, error) {
-	if _, err := db.ExecContext(ctx, "create schema if not exists "+schemaName); err != nil {
-		return nil, fmt.Errorf("create schema %s: %w", schemaName, err)
+func (s *Store) stepWith(ctx context.Context, others settings, f func(tx pgx.Tx) error) error {
+	begin := s.settings.with(settings{"statement_timeout": "0"}).with(others).begin()
+	for until := time.Now().Add(lockPatience); ; {
+		err := s.once(ctx, begin, func(tx pgx.Tx) error {
+			var locked bool
+			if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(migrationLock)).Scan(&locked); err != nil {
+				return err
+			}
+			if !locked {
+				return errLocked
+			}
+			return f(tx)
+		})
+		if !errors.Is(err, errLocked) {
+			return err
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("waited %s: %w", lockPatience, errLocked)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for another migration to end: %w", ctx.Err())
+		case <-time.After(lockPoll):
+		}
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithTableName(versionTable), goose.WithLogger(goose.NopLogger()))
+}
+
+// migrationFile is a file of migrations.
+type migrationFile struct {
+	version int64
+	name    string // 0001_ledger
+	sql     string
+}
+
+// ours are the migrations of this version.
+func ours() fs.FS {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // only of an invalid name
+	}
+	return files
+}
+
+// readMigrations lists the migrations of a folder in order.
+func readMigrations(folder fs.FS) ([]migrationFile, error) {
+	files, err := fs.ReadDir(folder, ".")
 	if err != nil {
 		return nil, err
 	}
-	results, err := provider.Up(ctx)
-	var partial *goose.PartialError
-	if errors.As(err, &partial) {
-		results = partial.Applied
+	all := make([]migrationFile, len(files))
+	for i, f := range files { // in the order of their names
+		name := strings.TrimSuffix(f.Name(), ".sql")
+		number, _, _ := strings.Cut(name, "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("migration %s: want a number before _", f.Name())
+		}
+		text, err := fs.ReadFile(folder, f.Name())
+		if err != nil {
+			return nil, err
+		}
+		all[i] = migrationFile{version, name, string(text)}
 	}
-	var applied []string
-	for _, r := range results {
-		applied = append(applied, strings.TrimSuffix(path.Base(r.Source.Path), ".sql"))
+	return all, nil
+}
+
+// createVersions makes the schema and the table of applied migrations where they are
+// missing. Neither needs a privilege that the user lacks where somebody else made them.
+func createVersions(ctx context.Context, tx pgx.Tx) error {
+	if err := createSchema(ctx, tx, schemaName); err != nil {
+		return err
 	}
-	return applied, err
+	var present bool
+	if err := tx.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&present); err != nil || present {
+		return err
+	}
+	_, err := tx.Exec(ctx, "create table "+versionTable+` (
+		id integer primary key generated by default as identity,
+		version_id bigint not null,
+		is_applied boolean not null,
+		tstamp timestamp not null default now())`)
+	return err
+}
+
+// createSchema makes a schema where it is missing: "create schema if not exists" asks for
+// the privilege to create on the database even where the schema exists.
+func createSchema(ctx context.Context, tx pgx.Tx, name string) error {
+	var present bool
+	if err := tx.QueryRow(ctx, "select to_regnamespace($1) is not null", name).Scan(&present); err != nil || present {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "create schema "+name); err != nil {
+		return fmt.Errorf("create schema %s: %w", name, err)
+	}
+	return nil
+}
+
+// appliedVersions are the migrations that a database has.
+func appliedVersions(ctx context.Context, q querier) ([]int64, error) {
+	rows, err := q.Query(ctx, "select version_id from "+versionTable+" where is_applied")
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// applyMigrations applies what is missing, each migration in a transaction of its own.
+// Each waits for its locks for a moment at a time, since others wait behind it.
+func (s *Store) applyMigrations(ctx context.Context, m migration, folder fs.FS) (applied []string, err error) {
+	all, err := readMigrations(folder)
+	if err != nil {
+		return nil, err
+	}
+	err = m.within(ctx, func(tx pgx.Tx) error {
+		if err := createVersions(ctx, tx); err != nil {
+			return err
+		}
+		return createSchema(ctx, tx, sideSchema)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range all {
+		did := false
+		err := m.retried(ctx, schemaName, func() error {
+			return s.stepWith(ctx, settings{"lock_timeout": lockWait}, func(tx pgx.Tx) (err error) {
+				did, err = f.apply(ctx, tx)
+				return err
+			})
+		})
+		if err != nil {
+			return applied, fmt.Errorf("migration %s: %w", f.name, err)
+		}
+		if did {
+			applied = append(applied, f.name)
+		}
+	}
+	return applied, nil
+}
+
+// apply applies the migration and says so, unless the database has it.
+func (m migrationFile) apply(ctx context.Context, tx pgx.Tx) (did bool, err error) {
+	versions, err := appliedVersions(ctx, tx)
+	if err != nil || slices.Contains(versions, m.version) {
+		return false, err
+	}
+	if _, err := tx.Exec(ctx, m.sql); err != nil { // without parameters, several statements in one message
+		return false, err
+	}
+	_, err = tx.Exec(ctx, "insert into "+versionTable+" (version_id, is_applied) values ($1, true)", m.version)
+	return true, err
 }
 
 // tableColumnsSQL lists the columns of a table, none when there is no such table.
 const tableColumnsSQL = `select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`
+
+func columnsOf(ctx context.Context, q querier, e entity.Entity) ([]string, error) {
+	return columnNamesOf(ctx, q, tableName(e))
+}
+
+func columnNamesOf(ctx context.Context, q querier, table string) ([]string, error) {
+	rows, err := q.Query(ctx, tableColumnsSQL, table)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}

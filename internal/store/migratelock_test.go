@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/pgserver/pgtest"
@@ -35,15 +34,8 @@ func TestANumberedMigrationWaitsWithoutHoldingOthersUp(t *testing.T) {
 	var applied []string
 	done := make(chan error, 1)
 	go func() {
-		db := stdlib.OpenDB(*s.migrationConfig())
-		defer func() { _ = db.Close() }()
-		conn, err := db.Conn(t.Context())
-		if err != nil {
-			done <- err
-			return
-		}
-		defer func() { _ = conn.Close() }()
-		applied, err = s.applyMigrations(t.Context(), migration{conn, s.log}, files)
+		var err error
+		applied, err = s.applyMigrations(t.Context(), migration{s}, files)
 		done <- err
 	}()
 	for range 3 {

@@ -26,8 +26,9 @@ type Options struct {
 	Application string        // shown in pg_stat_activity; default "lazisync"
 	AcquireWait time.Duration // for a free connection, default 35 s
 	Overlap     time.Duration
-	DeleteGuard float64        // share of a table's live rows that a sweep may mark deleted; default DefaultDeleteGuard
-	Logger      zerolog.Logger // hears of transactions that are tried again
+	DeleteGuard float64         // share of a table's live rows that a sweep may mark deleted; default DefaultDeleteGuard
+	Logger      zerolog.Logger  // hears of transactions that are tried again
+	Tracer      pgx.QueryTracer // sees every statement; nil for none
 
 	// Tenants are those that the process works for. Migrate gives an earlier program's
 	// rows to the only one.
@@ -49,6 +50,9 @@ type Store struct {
 	tenants     []string
 	entities    []entity.Entity
 	holder      string // of calls in hand: this store among all that use the database
+
+	settings  settings      // of each transaction
+	txOptions pgx.TxOptions // begins a transaction with them
 }
 
 // Open makes a Store for the database at a URL. It connects on first use, so it
@@ -58,7 +62,11 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, urlError(databaseURL, err)
 	}
-	configure(cfg.ConnConfig, o.Application)
+	settings, err := configure(cfg.ConnConfig, databaseURL, o.Application)
+	if err != nil {
+		return nil, urlError(databaseURL, err)
+	}
+	cfg.ConnConfig.Tracer = o.Tracer
 	if o.MaxConns > 0 {
 		cfg.MaxConns = o.MaxConns
 	}
@@ -66,7 +74,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		conn.TypeMap().RegisterType(&pgtype.Type{
 			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 		})
-		return nil
+		return checkServer(conn.PgConn())
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -86,32 +94,8 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	return &Store{
 		pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, tenants: o.Tenants, entities: o.Entities,
-		holder: rand.Text(),
+		holder: rand.Text(), settings: settings, txOptions: settings.begin(),
 	}, nil
-}
-
-// configure sets what every connection needs, unless the URL says otherwise. The
-// server gives up first, so that a slow statement costs an error and not the
-// connection.
-func configure(cfg *pgx.ConnConfig, application string) {
-	if application == "" {
-		application = "lazisync"
-	}
-	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = 5 * time.Second
-	}
-	for name, value := range map[string]string{
-		"statement_timeout":                   "30s",
-		"lock_timeout":                        "5s",
-		"idle_in_transaction_session_timeout": "60s",
-		"application_name":                    application,
-		"work_mem":                            "32MB", // a page is sorted and joined in memory
-	} {
-		if _, set := cfg.RuntimeParams[name]; !set {
-			cfg.RuntimeParams[name] = value
-		}
-	}
-	cfg.RuntimeParams["timezone"] = "UTC"
 }
 
 // Ping says whether the database answers. It asks once: who asks goes on asking.

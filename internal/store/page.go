@@ -85,6 +85,10 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 	return next, drifts, err
 }
 
+// refusedTogether is how many records PostgreSQL refuses, and stores none of the page,
+// before it is the table that is wrong and not the records.
+const refusedTogether = 20
+
 // keep stores the page's records, and sets aside and counts those that cannot be stored.
 func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected int64, err error) {
 	records, misshapen := prepare(s.entity, s.page.Records)
@@ -96,6 +100,9 @@ func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected i
 	done, refused, err := s.upsert(ctx, tx, records)
 	if err != nil {
 		return done, 0, err
+	}
+	if len(refused) >= refusedTogether && len(refused) == len(records) {
+		return done, 0, fmt.Errorf("PostgreSQL refuses every record of the page, the first: %w", s.refusalOf(ctx, tx, records[:1]))
 	}
 	all := slices.Concat(misshapen, s.page.Rejected, refused)
 	return done, int64(len(all)), s.reject(ctx, tx, all)
@@ -180,22 +187,19 @@ func (s pageStore) withoutPosition(ctx context.Context, tx pgx.Tx) error {
 	return ledger.ErrFenced
 }
 
-// rejectedColumns are raw.rejected_records as CopyFrom wants them.
-var rejectedColumns = []string{"run_number", "tenant_id", "table_name", "st_id", "reason", "bytes"}
-
 func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Rejected) error {
 	if len(rejected) == 0 {
 		return nil
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{schemaName, "rejected_records"}, rejectedColumns,
-		pgx.CopyFromSlice(len(rejected), func(i int) ([]any, error) {
-			r := rejected[i]
-			raw := r.Raw
-			if raw == nil {
-				raw = []byte{}
-			}
-			return []any{s.run, s.tenant, tableName(s.entity), text(r.ID), text(r.Reason), raw}, nil
-		}))
+	ids, reasons, raws := make([]string, len(rejected)), make([]string, len(rejected)), make([][]byte, len(rejected))
+	for i, r := range rejected {
+		ids[i], reasons[i], raws[i] = text(r.ID), text(r.Reason), append([]byte{}, r.Raw...)
+	}
+	_, err := tx.Exec(ctx, `
+		insert into raw.rejected_records (run_number, tenant_id, table_name, st_id, reason, bytes)
+		select $1::bigint, $2::bigint, $3::text, st_id, reason, bytes
+		from unnest($4::text[], $5::text[], $6::bytea[]) as r (st_id, reason, bytes)`,
+		s.run, s.tenant, tableName(s.entity), ids, reasons, raws)
 	if err != nil {
 		return fmt.Errorf("keep rejected records: %w", err)
 	}

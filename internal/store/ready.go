@@ -8,19 +8,29 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/pressly/goose/v3"
 
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// Works says why a role cannot work with the database, or nil: the schema is there and,
-// for a role that writes, the ledger takes a row. A standby and a database set to read
-// only answer queries and fail here.
+// Works says why a role cannot work with the database, or nil: the schema is there, the
+// user has the privileges that the role needs and, for a role that writes, the ledger
+// takes a row. A standby and a database set to read only answer queries and fail here.
 func (s *Store) Works(ctx context.Context, access Access) error {
-	if err := s.CheckSchema(ctx); err != nil || access == Reads {
+	if err := s.CheckSchema(ctx); err != nil {
 		return err
+	}
+	var denied []string
+	err := s.read(ctx, "check the privileges", func(q querier) (err error) {
+		denied, err = s.deniedTo(ctx, q, access)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(denied) > 0:
+		return fmt.Errorf("the user may not %s: %s", strings.Join(denied, ", "), fixGrant)
+	case access == Reads:
+		return nil
 	}
 	return s.checkWrite(ctx)
 }
@@ -29,18 +39,16 @@ var errRollBack = errors.New("nothing is kept")
 
 // checkWrite writes a request to the ledger and rolls it back.
 func (s *Store) checkWrite(ctx context.Context) error {
-	err := s.acquired(ctx, func(conn *pgxpool.Conn) error {
-		return pgx.BeginTxFunc(ctx, conn, begin, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, probeSQL); err != nil {
-				return err
-			}
-			return errRollBack
-		})
+	err := s.once(ctx, s.txOptions, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, probeSQL); err != nil {
+			return err
+		}
+		return errRollBack
 	})
 	if errors.Is(err, errRollBack) {
 		return nil
 	}
-	return fmt.Errorf("write to the ledger: %w", err)
+	return fmt.Errorf("write to the ledger: %w", refusalOf(err))
 }
 
 // probeSQL has an id that no request has: those are hexadecimal.
@@ -68,10 +76,10 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-// schemaSQL reads the version of the schema and the columns of tables, in one statement
-// however many tables there are.
+// schemaSQL reads the migrations that the database has and the columns of tables, in one
+// statement however many tables there are.
 const schemaSQL = `
-	select coalesce((select max(version_id) from ` + versionTable + `), 0),
+	select array(select version_id from ` + versionTable + ` where is_applied),
 	       (select coalesce(array_agg(c.relname || '.' || a.attname), '{}')
 	        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 	        where c.relnamespace = to_regnamespace($1) and c.relname = any($2))`
@@ -81,26 +89,26 @@ func missingFrom(ctx context.Context, q querier, entities []entity.Entity) ([]st
 	for i, e := range entities {
 		tables[i] = e.Table()
 	}
-	var version int64
-	var present []string
-	err := q.QueryRow(ctx, schemaSQL, schemaName, tables).Scan(&version, &present)
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == "42P01" { // there is no such table
-		return []string{"lazisync's schema " + schemaName}, nil
-	}
-	if err != nil {
+	var versioned bool
+	if err := q.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&versioned); err != nil {
 		return nil, err
 	}
-	files, err := migrations.ReadDir("migrations")
+	if !versioned {
+		return []string{"lazisync's schema " + schemaName}, nil
+	}
+	var versions []int64
+	var present []string
+	if err := q.QueryRow(ctx, schemaSQL, schemaName, tables).Scan(&versions, &present); err != nil {
+		return nil, err
+	}
+	all, err := readMigrations(ours())
 	if err != nil {
 		return nil, err
 	}
 	var missing []string
-	for _, f := range files {
-		if number, err := goose.NumericComponent(f.Name()); err != nil {
-			return nil, err
-		} else if number > version {
-			missing = append(missing, "migration "+strings.TrimSuffix(f.Name(), ".sql"))
+	for _, m := range all {
+		if !slices.Contains(versions, m.version) {
+			missing = append(missing, "migration "+m.name)
 		}
 	}
 	columns := map[string][]string{}

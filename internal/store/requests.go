@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -73,7 +72,7 @@ insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, 
 	allow_deletes, reason, traceparent, message, workflow_id, received_at)
 select request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
 	allow_deletes, reason, traceparent, message, workflow_id, clock_timestamp() + make_interval(secs => wait)
-from jsonb_to_recordset($1) as q (request_id text, source text, event_id text, digest text, tenant_id bigint, mode text,
+from jsonb_to_recordset($1::jsonb) as q (request_id text, source text, event_id text, digest text, tenant_id bigint, mode text,
 	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, message text,
 	workflow_id text, wait float8, place int)
 where not exists (select from raw.sync_controls where control_id = request_id)
@@ -108,7 +107,7 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 	}
 	var receipts []ledger.Receipt
 	err = s.transact(ctx, fmt.Sprintf("receive %d requests", len(requests)), func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, receiveSQL, json.RawMessage(batch))
+		rows, err := tx.Query(ctx, receiveSQL, batch)
 		if err != nil {
 			return err
 		}

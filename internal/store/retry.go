@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -29,43 +31,95 @@ const (
 // errBusy says that no connection became free in time. The caller tries again, if it does.
 var errBusy = errors.New("no connection became free")
 
-// querier reads, within a transaction or without.
+// Refusal is an error of PostgreSQL that repeating the transaction does not change:
+// somebody has to act first, as Fix says where it is known.
+type Refusal struct {
+	Code string // SQLSTATE, "" for an error of TLS
+	Fix  string
+	err  error
+}
+
+func (e *Refusal) Error() string {
+	if e.Fix == "" {
+		return e.err.Error()
+	}
+	return e.err.Error() + ": " + e.Fix
+}
+func (e *Refusal) Unwrap() error { return e.err }
+
+// Refused says that the operation fails until somebody acts. Callers retry it for some
+// minutes, in case that somebody is about to, and then give up.
+func (e *Refusal) Refused() bool { return true }
+
+// Type is the type of the error in events.
+func (e *Refusal) Type() string { return "StoreError" }
+
+// FixOf returns what to do about an error of this package, "" where it does not know.
+func FixOf(err error) string { return classify(err).fix }
+
+// querier reads within a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// begin marks a transaction as one of lazisync.
-var begin = pgx.TxOptions{BeginQuery: "begin; set local " + writerSetting + " = 'on'"}
-
-// transact runs f in a transaction, again from its start when PostgreSQL fails in a
-// way that passes. f may therefore run several times, also after a commit whose
+// transact runs f in a transaction, again from its start where that may help. f may
+// therefore run several times, also after a commit whose
 // answer was lost: every transaction of this package bears that.
 func (s *Store) transact(ctx context.Context, what string, f func(tx pgx.Tx) error) error {
-	return s.connected(ctx, what, func(conn *pgxpool.Conn) error {
-		return pgx.BeginTxFunc(ctx, conn, begin, f)
-	})
+	return s.transactWith(ctx, what, s.txOptions, f)
 }
 
-// read runs f on a connection of its own, again when PostgreSQL fails in a way that passes.
-func (s *Store) read(ctx context.Context, what string, f func(q querier) error) error {
-	return s.connected(ctx, what, func(conn *pgxpool.Conn) error { return f(conn) })
-}
-
-func (s *Store) connected(ctx context.Context, what string, f func(conn *pgxpool.Conn) error) error {
+func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptions, f func(tx pgx.Tx) error) error {
 	backoff := retry.WithMaxRetries(attempts-1, retry.WithJitterPercent(50, retry.NewExponential(firstDelay)))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
-		err := s.acquired(ctx, f)
-		if !transient(err) || ctx.Err() != nil {
+		err := s.once(ctx, begin, f)
+		if ctx.Err() != nil || !isRetriable(err) {
 			return err
 		}
-		s.log.Warn().Err(err).Str("doing", what).Msg("PostgreSQL failed in a way that passes")
+		s.log.Warn().Err(err).Str("doing", what).Stringer("class", classify(err).class).Msg("transaction failed, retrying")
 		return retry.RetryableError(err)
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", what, refusalOf(err))
 	}
 	return nil
+}
+
+// read runs f in a transaction that only reads. Reads are in transactions, too: a pooler
+// in transaction mode gives each transaction one connection to the server.
+func (s *Store) read(ctx context.Context, what string, f func(q querier) error) error {
+	return s.transact(ctx, what, func(tx pgx.Tx) error { return f(tx) })
+}
+
+// once runs f in a transaction, and closes the connection after an error that leaves it
+// of no use.
+func (s *Store) once(ctx context.Context, begin pgx.TxOptions, f func(tx pgx.Tx) error) error {
+	return s.acquired(ctx, func(conn *pgxpool.Conn) error {
+		err := pgx.BeginTxFunc(ctx, conn, begin, f)
+		s.dropUseless(ctx, conn, err)
+		return err
+	})
+}
+
+// closeWait is how long the goodbye to a server may take that is perhaps gone.
+const closeWait = time.Second
+
+// dropUseless closes a connection after an error that leaves it of no use. After one that
+// says that the server no longer takes writes or goes down, none of the pool's is of any.
+func (s *Store) dropUseless(ctx context.Context, conn *pgxpool.Conn, err error) {
+	switch classify(err).class {
+	case connectionError, sessionError:
+	default:
+		return
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (pg.Code == "25006" || strings.HasPrefix(pg.Code, "57P0")) {
+		s.pool.Reset()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
+	defer cancel()
+	_ = conn.Conn().Close(ctx) // the pool forgets it
 }
 
 func (s *Store) acquired(ctx context.Context, f func(conn *pgxpool.Conn) error) error {
@@ -86,37 +140,80 @@ func (s *Store) acquired(ctx context.Context, f func(conn *pgxpool.Conn) error) 
 	return f(conn)
 }
 
-// transient says whether the same transaction may well succeed in a moment.
-func transient(err error) bool {
+// classify returns what follows from an error.
+func classify(err error) sqlState {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch {
-		case strings.HasPrefix(pg.Code, "08"), // connection lost
-			strings.HasPrefix(pg.Code, "57P0"),     // the server goes down or comes up
-			strings.HasPrefix(pg.Code, "53"),       // out of connections, memory or disk
-			pg.Code == "40001", pg.Code == "40P01", // serialization, deadlock
-			pg.Code == "55P03": // waited too long for a lock
-			return true
-		case pg.Code == "0A000": // a table was altered under a prepared statement
-			return strings.Contains(pg.Message, "cached plan")
-		}
-		return false
-	}
+	var unsuitable *Unsuitable
 	var network net.Error
 	var connect *pgconn.ConnectError
-	return errors.As(err, &network) || errors.As(err, &connect) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
+	switch {
+	case err == nil:
+		return sqlState{}
+	case errors.As(err, &unsuitable):
+		return sqlState{permanentError, unsuitable.Fix}
+	case errors.As(err, &pg):
+		return stateOf(pg.Code, pg.Message, pg.Routine)
+	case isTLSError(err):
+		return sqlState{permanentError, "correct sslmode and sslrootcert in DATABASE_URL, or the server's certificate"}
+	case errors.Is(err, errBusy):
+		return sqlState{class: transientError}
+	case errors.As(err, &network), errors.As(err, &connect), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, net.ErrClosed), pgconn.SafeToRetry(err):
+		return sqlState{class: connectionError}
+	}
+	return sqlState{}
+}
+
+func isTLSError(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var certificate x509.CertificateInvalidError
+	var alert tls.AlertError
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &certificate) ||
+		errors.As(err, &alert) || err != nil && strings.Contains(err.Error(), "server refused TLS connection")
+}
+
+// isRetriable says whether the same transaction may well succeed in a moment. One that
+// ran into statement_timeout would take as long once more.
+func isRetriable(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "57014" {
+		return false
+	}
+	switch classify(err).class {
+	case transientError, connectionError, sessionError:
+		return true
+	}
+	return false
+}
+
+// refusalOf makes a Refusal of an error of PostgreSQL that was not worth another try.
+// Data errors are: outside of a page, whose records are rejected, the same values come
+// with every try. So are errors of sessions that came with each of several connections.
+func refusalOf(err error) error {
+	state := classify(err)
+	switch state.class {
+	case dataError, sessionError, permanentError:
+	default:
+		return err
+	}
+	var unsuitable *Unsuitable
+	var permanent interface{ Permanent() bool }
+	if errors.As(err, &unsuitable) || errors.As(err, &permanent) && permanent.Permanent() {
+		return err // it says so itself
+	}
+	refusal := &Refusal{Fix: state.fix, err: err}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		refusal.Code = pg.Code
+	}
+	return refusal
 }
 
 // refusesData says whether PostgreSQL refused the data of a statement, so that the
 // same statement without it could succeed.
 func refusesData(err error) (*pgconn.PgError, bool) {
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return nil, false
-	}
-	data := strings.HasPrefix(pg.Code, "22") || // a value is wrong
-		strings.HasPrefix(pg.Code, "23") || // a constraint does not hold
-		strings.HasPrefix(pg.Code, "54") // too long, too deep, too large
-	return pg, data
+	return pg, errors.As(err, &pg) && classify(err).class == dataError
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"testing"
 	"time"
 
@@ -15,20 +13,6 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 )
-
-func TestTransient(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[string]bool{
-		"08006": true, "57P01": true, "57P03": true, "40001": true, "40P01": true, "55P03": true, "53300": true, "53100": true,
-		"22P02": false, "23505": false, "42P01": false, "57014": false, "0A000": false, "28P01": false,
-	} {
-		require.Equal(t, want, transient(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code})), code)
-	}
-	require.True(t, transient(&pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}))
-	require.True(t, transient(fmt.Errorf("read: %w", io.ErrUnexpectedEOF)))
-	require.False(t, transient(ledger.ErrDecided))
-	require.False(t, transient(nil))
-}
 
 func testStore(t *testing.T, o Options) *Store {
 	t.Helper()
@@ -161,7 +145,7 @@ func TestDocument(t *testing.T) {
 	} {
 		got, err := document(in)
 		require.NoError(t, err)
-		require.Equal(t, want, string(got))
+		require.Equal(t, want, *got)
 	}
 	got, err := document((*ledger.Run)(nil))
 	require.NoError(t, err)

@@ -63,8 +63,13 @@ func loadable(ctx context.Context, tx pgx.Tx, e entity.Entity, side string) (ent
 // backup perhaps, nor a bridge whose user may not drop what a worker made must keep the
 // run from being decided. What is left then, DropSideTables or the next rebuild finds.
 func dropSideTable(ctx context.Context, tx pgx.Tx, run int64) error {
+	var before string
+	if err := tx.QueryRow(ctx, "select current_setting('lock_timeout')").Scan(&before); err != nil {
+		return err
+	}
+	again := "set local lock_timeout = " + literal(before)
 	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+sideTable(run)+"; set local lock_timeout to default")
+		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+sideTable(run)+"; "+again)
 		return err
 	})
 	var pg *pgconn.PgError

@@ -63,47 +63,48 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 	if err != nil {
 		return fmt.Errorf("read rows of %s: %w", e.Name, err)
 	}
-	rows := &rowReader{tenant: number, entity: e, call: f}
-	for !rows.done {
-		if err := s.read(ctx, "read rows of "+e.Name, func(q querier) error { return rows.next(ctx, q) }); err != nil {
+	var after *string // the last id that was read
+	for {
+		var chunk []row
+		err := s.read(ctx, "read rows of "+e.Name, func(q querier) (err error) {
+			chunk, err = rowsAfter(ctx, q, number, e, after)
+			return err
+		})
+		if err != nil {
 			return err
 		}
+		// How long the callers take is not the statement's time.
+		for _, r := range chunk {
+			if err := f(r.ID, instant(r.Modified), r.Deleted, r.Data); err != nil {
+				return err
+			}
+		}
+		if len(chunk) < rowsAtOnce {
+			return nil
+		}
+		after = &chunk[len(chunk)-1].ID
 	}
-	return nil
 }
 
-// rowReader reads a table piece by piece.
-type rowReader struct {
-	tenant int64
-	entity entity.Entity
-	call   func(id string, modifiedOn time.Time, deleted bool, fullData []byte) error
-	after  *string // the last id that was read
-	done   bool
-}
-
-func (r *rowReader) next(ctx context.Context, q querier) error {
+// rowsAfter reads the rows that follow an id, or the first ones.
+func rowsAfter(ctx context.Context, q querier, tenant int64, e entity.Entity, after *string) ([]row, error) {
 	rows, err := q.Query(ctx, fmt.Sprintf(`
 		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from (
 			select * from %s
 			where tenant_id = $1 and ($2::%[2]s is null or st_id > $2::%[2]s) order by st_id limit $3) t
-		order by t.st_id`, tableName(r.entity), keyType(r.entity)),
-		r.tenant, r.after, rowsAtOnce)
+		order by t.st_id`, tableName(e), keyType(e)), tenant, after, rowsAtOnce)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var id string
-	var modified *time.Time
-	var deleted bool
-	var data []byte
-	read := 0
-	_, err = pgx.ForEachRow(rows, []any{&id, &modified, &deleted, &data}, func() error {
-		read++
-		last := id
-		r.after = &last
-		return r.call(id, instant(modified), deleted, data)
-	})
-	r.done = read < rowsAtOnce
-	return err
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+}
+
+// row is a row of an entity's table.
+type row struct {
+	ID       string
+	Modified *time.Time
+	Deleted  bool
+	Data     []byte
 }
 
 // Tenants lists the tenants that have rows in any entity's table. A database without

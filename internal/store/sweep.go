@@ -70,7 +70,7 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (
 func (s pageStore) identities() (ids []string, unidentified int64) {
 	ids = []string{}
 	for _, r := range s.page.Records {
-		ids = append(ids, r.ID)
+		ids = append(ids, text(r.ID))
 	}
 	for _, r := range s.page.Rejected {
 		if r.ID == "" {

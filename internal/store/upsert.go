@@ -1,12 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,7 +45,7 @@ func (s *stored) add(o stored) {
 }
 
 // prepare sorts a page's records by key, keeps the newest of each, and separates
-// those whose key does not fit the table.
+// those whose key does not fit the table or that are no text.
 func prepare(e entity.Entity, all []entity.Record) (records []record, rejected []entity.Rejected) {
 	records = make([]record, 0, len(all))
 	for _, r := range all {
@@ -54,6 +56,11 @@ func prepare(e entity.Entity, all []entity.Record) (records []record, rejected [
 				rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: record{Record: r}.received(), Reason: fmt.Sprintf("id: got %q, want a 64-bit integer", r.ID)})
 				continue
 			}
+		}
+		if text(r.ID) != r.ID || !utf8.Valid(r.Raw) || bytes.IndexByte(r.Raw, 0) >= 0 {
+			// Not every execution mode of pgx lets PostgreSQL itself refuse these.
+			rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: record{Record: r}.received(), Reason: "got a zero byte or invalid UTF-8, want text that PostgreSQL can hold"})
+			continue
 		}
 		records = append(records, record{r, number})
 	}
@@ -108,15 +115,23 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	return done, refused, nil
 }
 
+// refusalOf is the error with which PostgreSQL refuses records.
+func (s pageStore) refusalOf(ctx context.Context, tx pgx.Tx, records []record) error {
+	return pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		_, err := savepoint.Exec(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...)
+		return err
+	})
+}
+
 // arguments are the parameters of pageSQL.
 func (s pageStore) arguments(records []record) []any {
 	numbers := make([]int64, len(records))
 	texts := make([]string, len(records))
 	modified := make([]*time.Time, len(records))
 	gone := make([]bool, len(records))
-	data := make([][]byte, len(records))
+	data := make([]string, len(records)) // text, as a document is
 	for i, r := range records {
-		numbers[i], texts[i], modified[i], gone[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, r.Raw
+		numbers[i], texts[i], modified[i], gone[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, string(r.Raw)
 	}
 	var keys any = numbers
 	if s.entity.Key == entity.TextID {

@@ -37,9 +37,10 @@ func texts(all []string) []string {
 	return held
 }
 
-// document is v as a jsonb parameter, nil for a nil pointer. jsonb holds no NUL:
-// its escape becomes that of U+FFFD.
-func document(v any) ([]byte, error) {
+// document is v as a jsonb parameter, nil for a nil pointer. It is text: bytes are bytea to
+// the execution modes of pgx that do not ask the server for the types of parameters.
+// jsonb holds no NUL: its escape becomes that of U+FFFD.
+func document(v any) (*string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode %T: %w", v, err)
@@ -56,7 +57,8 @@ func document(v any) ([]byte, error) {
 		}
 		i++ // the escaped character begins no escape itself
 	}
-	return raw, nil
+	doc := string(raw)
+	return &doc, nil
 }
 
 // optional is t as a parameter, NULL when zero.

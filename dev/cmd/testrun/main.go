@@ -33,7 +33,7 @@ type options struct {
 
 func run(ctx context.Context) int {
 	var o options
-	flag.BoolVar(&o.all, "all", false, "also -race, longer fuzzing, browser and privileged tests")
+	flag.BoolVar(&o.all, "all", false, "also -race, longer fuzzing, browser, PgBouncer and privileged tests")
 	flag.StringVar(&o.only, "part", "", "run only this part: faults or chaos")
 	flag.IntVar(&o.count, "count", 0, "run every test so often; 0 once, or not at all where nothing changed since")
 	flag.Int64Var(&o.seed, "seed", 1, "of the chaos: the same seed kills in the same order")

@@ -46,6 +46,8 @@ var requirements = []requirement{
 		"Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium"},
 	{"npm", "npm, which has the schema of AsyncAPI documents", []string{"npm"}, false,
 		"Debian and Ubuntu: apt install npm; macOS: brew install node"},
+	{"pgbouncer", "PgBouncer", []string{"pgbouncer", "/usr/sbin/pgbouncer"}, false,
+		"Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer"},
 	{"privileged", "root on Linux, to mount a small disk", []string{"mount"}, true,
 		"run it as root; Debian and Ubuntu: apt install mount"},
 }

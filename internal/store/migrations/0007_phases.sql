@@ -9,7 +9,3 @@ comment on column raw.sync_cursors.seen is 'Distinct ids that the run has put in
 alter table raw.sync_missed
     add column absent_at timestamptz;
 comment on column raw.sync_missed.absent_at is 'When ServiceTitan was asked for the row by its id and did not have it.';
-
--- A rebuild loads into a table of its own, run_<run number>, which the roles make and
--- drop. Nobody else has any business here: readers are not let into this schema.
-create schema if not exists raw_rebuild;

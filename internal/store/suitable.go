@@ -1,0 +1,54 @@
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Unsuitable says why a database can never serve lazisync, and what to do.
+type Unsuitable struct{ Got, Fix string }
+
+func (e *Unsuitable) Error() string { return e.Got + ": " + e.Fix }
+
+// Refused says that the operation fails until somebody acts.
+func (e *Unsuitable) Refused() bool { return true }
+
+// Type is the type of the error in events.
+func (e *Unsuitable) Type() string { return "StoreError" }
+
+// checkServer returns an *Unsuitable error where the server of a new connection cannot
+// serve lazisync. It reads what the server reports as the connection begins, and costs
+// no round trip. What a server or a pooler does not report is not judged.
+func checkServer(conn *pgconn.PgConn) error {
+	if version := conn.ParameterStatus("server_version"); version != "" {
+		if major, err := strconv.Atoi(leadingDigits(version)); err == nil && major < MinVersion/10000 {
+			return &Unsuitable{
+				Got: fmt.Sprintf("the server is PostgreSQL %s, want %d or newer", version, MinVersion/10000),
+				Fix: fmt.Sprintf("move to PostgreSQL %d or newer", MinVersion/10000),
+			}
+		}
+	}
+	for name, want := range map[string]string{"server_encoding": "UTF8", "client_encoding": "UTF8", "standard_conforming_strings": "on"} {
+		if got := conn.ParameterStatus(name); got != "" && !strings.EqualFold(got, want) {
+			return &Unsuitable{Got: fmt.Sprintf("the database has %s %s, want %s", name, got, want), Fix: suitableFixes[name]}
+		}
+	}
+	return nil
+}
+
+var suitableFixes = map[string]string{
+	"server_encoding":             "create a database with encoding UTF8 and point DATABASE_URL at it",
+	"client_encoding":             "let the pooler pass client_encoding on, or set it to UTF8 there",
+	"standard_conforming_strings": "let the pooler pass standard_conforming_strings on, or set it to on there",
+}
+
+func leadingDigits(s string) string {
+	end := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		return s
+	}
+	return s[:end]
+}

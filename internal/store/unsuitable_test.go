@@ -1,0 +1,193 @@
+package store_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/store"
+)
+
+// otherDatabase is a database made with options of its own.
+func otherDatabase(t *testing.T, options string) string {
+	t.Helper()
+	admin := pgtest.Database(t)
+	name := "other_" + strings.ToLower(rand.Text())
+	run := func(sql string) {
+		ctx := context.WithoutCancel(t.Context())
+		conn, err := pgx.Connect(ctx, admin)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, conn.Close(ctx)) }()
+		_, err = conn.Exec(ctx, sql)
+		require.NoError(t, err, sql)
+	}
+	run("create database " + name + " " + options)
+	t.Cleanup(func() { run("drop database " + name + " with (force)") })
+	u, err := url.Parse(admin)
+	require.NoError(t, err)
+	u.Path = "/" + name
+	return u.String()
+}
+
+func TestADatabaseInAnotherEncodingIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{"SQL_ASCII", "LATIN1"} {
+		s := openStore(t, otherDatabase(t, "template template0 encoding '"+encoding+"' lc_collate 'C' lc_ctype 'C'"))
+		var unsuitable *store.Unsuitable
+		for name, call := range map[string]func() error{
+			"CheckSuitable": func() error { return s.CheckSuitable(t.Context()) },
+			"Works":         func() error { return s.Works(t.Context(), store.StoresPages) },
+			"Migrate":       func() error { _, err := s.Migrate(t.Context()); return err },
+			"Examine":       func() error { _, err := s.Examine(t.Context(), store.Reads); return err },
+			"Ping":          func() error { return s.Ping(t.Context()) },
+		} {
+			began := time.Now()
+			err := call()
+			require.ErrorAs(t, err, &unsuitable, name)
+			require.ErrorContains(t, err, "the database has server_encoding "+encoding+", want UTF8: create a database with encoding UTF8", name)
+			require.Less(t, time.Since(began), 20*time.Second, name)
+		}
+	}
+}
+
+// TestSettingsOfARoleDoNotMatter sets for the user what would change texts and results.
+func TestSettingsOfARoleDoNotMatter(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"", "exec", "simple_protocol"} {
+		t.Run("mode "+mode, func(t *testing.T) {
+			t.Parallel()
+			user := role(t)
+			f := exclusive(t)
+			f.exec("do $$ begin execute format('grant create on database %I to " + user + "', current_database()); end $$")
+			for setting, value := range map[string]string{
+				"datestyle": "'German'", "intervalstyle": "'sql_standard'", "bytea_output": "'escape'", "timezone": "'America/Denver'", "client_encoding": "'LATIN1'",
+				"standard_conforming_strings": "off", "default_transaction_isolation": "'serializable'",
+				"lock_timeout": "'1ms'", "extra_float_digits": "'0'", "lc_messages": "'C'",
+			} {
+				f.exec("alter role " + user + " set " + setting + " = " + value)
+			}
+			doEverything(t, withParameter(t, as(t, f.url, user), "default_query_exec_mode", mode), 4)
+		})
+	}
+}
+
+func TestParametersOfTheURLHoldInEachTransaction(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	s := openStore(t, withParameter(t, withParameter(t, f.url, "statement_timeout", "150ms"), "lock_timeout", "50ms"))
+	tx, err := f.db.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "lock table raw.sync_requests in access exclusive mode")
+	require.NoError(t, err)
+	_, err = s.Receive(t.Context(), []ledger.Request{request(events.Full, "r", "customers")})
+	require.ErrorContains(t, err, "SQLSTATE 55P03")
+	require.NoError(t, tx.Rollback(t.Context()))
+	_, err = s.Receive(t.Context(), []ledger.Request{request(events.Full, "r", "customers")})
+	require.NoError(t, err)
+}
+
+// TestWhatPostgreSQLRefusesUntilSomebodyActs takes privileges and tables away.
+func TestWhatPostgreSQLRefusesUntilSomebodyActs(t *testing.T) {
+	t.Parallel()
+	user := role(t)
+	f := newFixture(t)
+	f.exec("grant usage on schema raw, raw_rebuild to " + user + "; grant create on schema raw_rebuild to " + user)
+	f.exec("grant select, insert, update, delete on all tables in schema raw to " + user + "; grant usage on all sequences in schema raw to " + user)
+	s := openStore(t, as(t, f.url, user))
+	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+	c := find(t, "customers")
+	run := f.beginFull("r", c.Name)
+	at := f.open(run, c)
+	storePage := func() error {
+		next, err := s.StorePage(t.Context(), tenant, run.Mode, c, at, page(atMinute(at), "1", false, customer(1, atMinute(at), "x")))
+		if err == nil {
+			at = next
+		}
+		return err
+	}
+	require.NoError(t, storePage())
+	refused := func(code, fix string) {
+		t.Helper()
+		err := storePage()
+		var refusal *store.Refusal
+		require.ErrorAs(t, err, &refusal)
+		require.Equal(t, code, refusal.Code)
+		require.Equal(t, "StoreError", refusal.Type())
+		require.ErrorContains(t, err, fix)
+		require.Equal(t, fix, store.FixOf(err))
+	}
+
+	f.exec("revoke insert on raw.st_customers from " + user)
+	refused("42501", "grant what deploy/README.md lists for the role")
+	require.EqualError(t, s.Works(t.Context(), store.StoresPages), "the user may not insert on raw.st_customers: grant what deploy/README.md lists for the role")
+	f.exec("grant insert on raw.st_customers to " + user)
+	require.NoError(t, storePage())
+	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+
+	f.exec("alter table raw.st_customers rename to gone")
+	refused("42P01", "run lazisync migrate; if the table was dropped, restore it")
+	require.EqualError(t, s.Works(t.Context(), store.StoresPages), "the database lacks table raw.st_customers: run lazisync migrate")
+	f.exec("alter table raw.gone rename to st_customers")
+	require.NoError(t, storePage())
+}
+
+func atMinute(p ledger.Position) time.Time { return at(int(p.Pages)) }
+
+// TestAReadOnlyServerIsLeft switches the database to read only, as a failover does, and back.
+func TestAReadOnlyServerIsLeft(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	set := func(value string) {
+		f.exec("do $$ begin execute format('alter database %I set default_transaction_read_only = " + value + "', current_database()); end $$")
+	}
+	require.NoError(t, f.Works(t.Context(), store.StoresPages))
+	_, err := f.db.Exec(t.Context(), "set default_transaction_read_only = off")
+	require.NoError(t, err)
+	set("on")
+	// Connections that are open do not know yet; new ones do.
+	s := openStore(t, f.url)
+	require.EqualError(t, s.Works(t.Context(), store.StoresPages), "write to the ledger: ERROR: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)")
+	require.NoError(t, s.Works(t.Context(), store.Reads))
+	_, err = s.Receive(t.Context(), []ledger.Request{request(events.Full, "r", "customers")})
+	require.ErrorContains(t, err, "SQLSTATE 25006")
+	var refusal *store.Refusal
+	require.NotErrorAs(t, err, &refusal, "it passes")
+
+	admin, err := pgx.Connect(t.Context(), f.url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, admin.Close(t.Context())) }()
+	_, err = admin.Exec(t.Context(), "begin read write; do $$ begin execute format('alter database %I set default_transaction_read_only = off', current_database()); end $$; commit")
+	require.NoError(t, err)
+	_, err = s.Receive(t.Context(), []ledger.Request{request(events.Full, "r", "customers")})
+	require.NoError(t, err, "its connections were closed, and new ones take writes")
+	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+}
+
+func TestAWholePageThatIsRefusedFailsThePage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", c.Name)
+	f.exec("alter table raw.st_customers add check (tenant_id <> 42)")
+	records := make([]entity.Record, 40)
+	for i := range records {
+		records[i] = customer(i+1, at(0), "x")
+	}
+	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, f.open(run, c), page(at(0), "1", false, records...))
+	require.ErrorContains(t, err, "PostgreSQL refuses every record of the page")
+	require.ErrorContains(t, err, "SQLSTATE 23514")
+	var refusal *store.Refusal
+	require.ErrorAs(t, err, &refusal)
+	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", false, records[:3]...))
+	require.EqualValues(t, 3, p.Rejected, "few records may well be wrong together")
+}
