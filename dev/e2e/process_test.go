@@ -17,6 +17,7 @@ type process struct {
 	*processes.Process
 	log     *processes.Log
 	gateway string // URL, "" where the role has none
+	admin   string // URL
 }
 
 // start runs a role and returns when it is ready.
@@ -35,7 +36,7 @@ func (w *world) start(t *testing.T, role string, set ...string) *process {
 	})
 	at, err := p.AwaitListening(patience)
 	require.NoError(t, err)
-	p.gateway = at.Gateway
+	p.gateway, p.admin = at.Gateway, at.Admin
 	require.Eventually(t, func() bool { return processes.Answers(t.Context(), at.Admin+"/readyz") }, patience, tick,
 		"lazisync %s is not ready", role)
 	return p

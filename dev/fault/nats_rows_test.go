@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -71,13 +70,13 @@ func TestFault08NATSVolumeWiped(t *testing.T) {
 	require.NoError(t, os.RemoveAll(dir))
 	r.nats.restart(t)
 	bridge.awaitLog(t, `SYNC_COMMANDS is missing, run \"lazisync migrate\"`)
-	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	bridge.awaitNotReady(t)
 	r.migrate(t)
 	mended := time.Now()
 	r.stack.Simulator.SetPace(0)
 	r.incremental(t)
 	r.judge(t, mended)
-	require.True(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	bridge.awaitReady(t)
 }
 
 func TestFault11NATSConnectionSpoiled(t *testing.T) {

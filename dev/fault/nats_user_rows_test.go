@@ -101,7 +101,7 @@ func TestFault12NATSCredentialsRotated(t *testing.T) {
 	}
 	r.awaitRefused(t)
 	for _, one := range r.roles {
-		require.False(t, process.Answers(t.Context(), one.admin+"/readyz"))
+		one.awaitNotReady(t)
 	}
 	r.awaitAsked(t, 10)
 	o.claims.ClearRevocation(user)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/simulator"
 )
@@ -74,7 +73,7 @@ func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
 	for _, consumer := range consumers["SYNC_COMMANDS"] {
 		bridge.awaitLog(t, "acknowledge for "+consumer+", which needs permission to publish on $JS.ACK.SYNC_COMMANDS."+consumer+".>")
 	}
-	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	bridge.awaitNotReady(t)
 	consumer, err := r.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
 	require.NoError(t, err)
 	require.Zero(t, consumer.CachedInfo().Delivered.Consumer, "nothing was taken")
@@ -83,7 +82,7 @@ func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
 	r.reloadUsers(t)
 	mended := time.Now()
 	r.judge(t, mended)
-	require.True(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	bridge.awaitReady(t)
 	commands, err := r.read(t.Context(), "SYNC_EVENTS")
 	require.NoError(t, err)
 	for _, e := range commands {
@@ -103,7 +102,7 @@ func TestFault14ConsumerDeletedWhileBridgeWorks(t *testing.T) {
 		require.NoError(t, r.js.DeleteConsumer(t.Context(), "SYNC_COMMANDS", name))
 	}
 	bridge.awaitLog(t, `consumer SYNC_COMMANDS/bridge-requests is missing, run \"lazisync migrate\"`)
-	require.False(t, process.Answers(t.Context(), bridge.admin+"/readyz"))
+	bridge.awaitNotReady(t)
 	r.awaitAsked(t, 10)
 	r.migrate(t)
 	mended := time.Now()

@@ -1,0 +1,76 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/process"
+)
+
+// TestReadyzCostsTheDatabaseNothing: fifty callers without a token ask the gateway and the
+// admin port as fast as they can; they share an answer.
+func TestReadyzCostsTheDatabaseNothing(t *testing.T) {
+	t.Parallel()
+	const callers, calls = 50, 40
+	w := newWorld(t, options{})
+	p := w.start(t, "serve")
+	transactions := func() (n int64) {
+		require.NoError(t, w.sql.QueryRow(t.Context(), `
+			select xact_commit + xact_rollback from pg_stat_database where datname = current_database()`).Scan(&n))
+		return n
+	}
+	for _, address := range []string{p.admin, p.gateway} {
+		before := transactions()
+		var all sync.WaitGroup
+		for range callers {
+			all.Go(func() {
+				for range calls {
+					response, err := http.Get(address + "/readyz")
+					if err == nil {
+						_ = response.Body.Close()
+					}
+				}
+			})
+		}
+		all.Wait()
+		require.Less(t, transactions()-before, int64(callers*calls/4), "%s", address)
+	}
+}
+
+// TestABridgeThatCannotWriteIsNotReady: the database answers every query and takes no row.
+func TestABridgeThatCannotWriteIsNotReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	p := w.start(t, "bridge")
+	var name string
+	require.NoError(t, w.sql.QueryRow(t.Context(), "select current_database()").Scan(&name))
+	set := func(to string) {
+		_, err := w.sql.Exec(t.Context(), fmt.Sprintf("alter database %q set default_transaction_read_only = %s", name, to))
+		require.NoError(t, err)
+		_, err = w.sql.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'lazisync%'")
+		require.NoError(t, err)
+	}
+	set("on")
+	require.Eventually(t, func() bool { return !process.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
+	found := w.examine(t, 1, "--role", "bridge")
+	require.Equal(t, "FAIL", found["database"].Verdict)
+	set("off")
+	require.Eventually(t, func() bool { return process.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
+}
+
+// TestHealthcheckNamesTheRoleThatAnswers: one that asks another role's port fails.
+func TestHealthcheckNamesTheRoleThatAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	p := w.start(t, "notifier")
+	at := []string{"ADMIN_ADDR=" + p.admin[len("http://"):]}
+	require.Zero(t, w.runWith(t, at, "healthcheck", "notifier").code)
+	require.Zero(t, w.runWith(t, at, "healthcheck").code)
+	wrong := w.runWith(t, at, "healthcheck", "bridge")
+	require.Equal(t, 1, wrong.code)
+	require.Contains(t, wrong.errors, `role "notifier" answers, want bridge`)
+}
