@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/dev/process"
+	processes "github.com/lazi/lazisync/dev/process"
 )
 
 // TestReadyzCostsTheDatabaseNothing: fifty callers without a token ask the gateway and the
@@ -55,11 +55,11 @@ func TestABridgeThatCannotWriteIsNotReady(t *testing.T) {
 		require.NoError(t, err)
 	}
 	set("on")
-	require.Eventually(t, func() bool { return !process.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
+	require.Eventually(t, func() bool { return !processes.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
 	found := w.examine(t, 1, "--role", "bridge")
 	require.Equal(t, "FAIL", found["database"].Verdict)
 	set("off")
-	require.Eventually(t, func() bool { return process.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
+	require.Eventually(t, func() bool { return processes.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
 }
 
 // TestHealthcheckNamesTheRoleThatAnswers: one that asks another role's port fails.

@@ -136,7 +136,7 @@ func (d *deployment) start(t *testing.T, role app.Role) {
 	asked, err := app.Load([]string{"ADMIN_ADDR=" + at.Admin}, app.ToolRole)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		return app.Healthcheck(t.Context(), asked, &bytes.Buffer{}) == nil
+		return app.Healthcheck(t.Context(), asked, role.Name, &bytes.Buffer{}) == nil
 	}, patience, 50*time.Millisecond, "%s is not ready", role.Name)
 }
 

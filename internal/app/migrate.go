@@ -32,6 +32,9 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 	defer conn.Close()
 	changes, err := conn.Declare(ctx)
 	if err != nil {
+		for _, c := range changes {
+			fmt.Fprintf(out, "%-9s %s\n", "streams", c)
+		}
 		return fmt.Errorf("declare streams and consumers: %w", err)
 	}
 	report(out, "streams", changes)
