@@ -15,10 +15,11 @@ const (
 	answerAccepted  = "accepted"
 	answerDuplicate = "duplicate"
 	answerRejected  = "rejected"
+	answerNoTarget  = "no_target" // rejected, since what the control names is not there
 )
 
 // Answers are all of them.
-var Answers = []string{answerAccepted, answerDuplicate, answerRejected}
+var Answers = []string{answerAccepted, answerDuplicate, answerRejected, answerNoTarget}
 
 // accepted makes the answer to a command that is carried out. Its id is derived
 // from the command; a duplicate is told apart by the sequence of its message.
@@ -56,7 +57,11 @@ func (b *Bridge) park(ctx context.Context, r refused) error {
 	if err := b.Publisher.Publish(ctx, event); err != nil {
 		return fmt.Errorf("tell that %s %d was rejected: %w", r.message.Stream, r.message.Sequence, err)
 	}
-	b.Answered(r.kind, answerRejected)
+	answer := answerRejected
+	if r.why.Code.NamesNothing() {
+		answer = answerNoTarget
+	}
+	b.Answered(r.kind, answer)
 	b.Logger.Info().Str("stream", r.message.Stream).Uint64("sequence", r.message.Sequence).
 		Str("code", string(r.why.Code)).Str("reason", r.why.Reason).Msgf("%s rejected", r.kind)
 	return nil

@@ -52,7 +52,7 @@ type Options struct {
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 
-	// Answered is told of every answer given: "accepted", "duplicate" or "rejected".
+	// Answered is called with every answer given, one of Answers.
 	Answered func(kind events.Kind, answer string)
 	// Mended is told what the reconciler had to do, and how often.
 	Mended func(what string, times int)

@@ -96,3 +96,9 @@ var RejectCodes = []RejectCode{
 	CodeNotJSON, CodeTooLarge, CodeBadEnvelope, CodeTypeMismatch, CodeInvalidData, CodeUnknownEntity, CodeUnknownTenant,
 	CodeUnknownRun, CodeFinishedRun, CodeAmbiguous, CodeExpired, CodeConflict,
 }
+
+// NamesNothing says whether a control was rejected because what it names is not there, has
+// ended or is not the only one: its sender is answered, and no operator has to act.
+func (c RejectCode) NamesNothing() bool {
+	return c == CodeUnknownRun || c == CodeFinishedRun || c == CodeAmbiguous
+}

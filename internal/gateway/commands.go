@@ -71,13 +71,34 @@ const (
 // control publishes sync.control for the workflow in the path.
 func (g *Gateway) control(action events.Action) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		return g.sendControl(w, r, action, controlWorkflow)
+		return g.sendControl(w, r, action, controlWorkflow, false)
+	}
+}
+
+// checkWorkflow refuses a control of a workflow that never served a request, before it is
+// published. One that was asked for a moment ago may not be in the ledger yet. Where the
+// ledger does not answer, the bridge decides.
+func (g *Gateway) checkWorkflow(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		state, err := g.Ledger.Workflow(ctx, id)
+		if err != nil || state.Known {
+			return nil //nolint:nilerr // not known whether it is known
+		}
+		select {
+		case <-ctx.Done():
+			return notFound(controlWorkflow, id, "the workflow ID of a run")
+		case <-tick.C:
+		}
 	}
 }
 
 // sendControl publishes sync.control for what the path names. The body may say reason and
-// actor.
-func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action events.Action, target string) error {
+// actor. Seen says that the workflow is known to be there.
+func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action events.Action, target string, seen bool) error {
 	given, err := g.body(w, r)
 	if err != nil {
 		return err
@@ -96,6 +117,11 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	data, err := checked(events.Control, attributes, given, map[string]any{"action": action, target: id})
 	if err != nil {
 		return err
+	}
+	if target == controlWorkflow && !seen {
+		if err := g.checkWorkflow(r.Context(), id); err != nil {
+			return err
+		}
 	}
 	if who, known := g.member(r); known && data.Actor == "" {
 		data.Actor = who.Name

@@ -96,6 +96,12 @@ func (b *book) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	return held, nil
 }
 
+func (b *book) Workflow(_ context.Context, id string) (ledger.WorkflowState, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return ledger.WorkflowState{Known: id != "nosuch"}, b.fail
+}
+
 func (b *book) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
 	b.asked = append(b.asked, limit)
 	return b.runs, b.fail

@@ -25,6 +25,8 @@ type Publisher interface {
 type Ledger interface {
 	// Request finds a request, ledger.ErrUnknown if there is none.
 	Request(ctx context.Context, id string) (ledger.Receipt, error)
+	// Workflow says what is known of a workflow ID.
+	Workflow(ctx context.Context, id string) (ledger.WorkflowState, error)
 	// Runs lists runs, the newest first.
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
 	// States lists the freshness of every table, of all tenants for "".

@@ -167,5 +167,5 @@ func (g *Gateway) cancelWorkflow(w http.ResponseWriter, r *http.Request) error {
 	if found.Asked {
 		target = controlRequest
 	}
-	return g.sendControl(w, r, events.Cancel, target)
+	return g.sendControl(w, r, events.Cancel, target, true)
 }

@@ -56,3 +56,23 @@ func TestANotificationOfAModeOfALaterVersionNamesIt(t *testing.T) {
 	n := Notification{To: "#a", Outcome: Completed, Run: data, At: ended}
 	require.Equal(t, "Sync (verify) completed: 100,001 records in 2 min 14 s", renderer{now: ended.Add(time.Second)}.title(n))
 }
+
+// A typo in a control is answered to its sender; no channel hears of it.
+func TestAControlThatNamesNothingIsNotNotified(t *testing.T) {
+	t.Parallel()
+	for _, code := range events.RejectCodes {
+		event, err := events.Rejected.New(events.Attributes{ID: string(code), Source: "/lazisync", Time: ended}, events.RejectedData{
+			Kind: events.KindControl, Subject: "sync.control", Code: code, Reason: "r",
+			DeadLetter: events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 1},
+		})
+		require.NoError(t, err)
+		encoded, err := events.Encode(event)
+		require.NoError(t, err)
+		p := &people{}
+		d := &delivery{message: events.Message{Subject: "sync.rejected", Header: events.Header(event), Data: encoded}}
+		require.NoError(t, notifier(p, ended).Handle(t.Context(), one(d)))
+		require.Equal(t, []string{"ack"}, d.settled)
+		silent := code == events.CodeUnknownRun || code == events.CodeFinishedRun || code == events.CodeAmbiguous
+		require.Equal(t, silent, len(p.told) == 0, code)
+	}
+}

@@ -117,6 +117,9 @@ func read(m events.Message, alerts string) ([]Notification, error) {
 	}
 	if event.Type() == events.Rejected.Name {
 		command, err := events.Rejected.Data(event)
+		if err == nil && command.Code.NamesNothing() {
+			return nil, nil // a typo, which its sender was told
+		}
 		return []Notification{{To: alerts, Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}}, err
 	}
 	kind, ok := outcomes[event.Type()]

@@ -148,7 +148,7 @@ function listen() {
   on('progress', data => { known(data.runNumber).entities.set(data.entity, data); showAll(); });
   on('paused', data => { known(data.runNumber).paused = true; refreshSoon(); });
   on('resumed', data => { known(data.runNumber).paused = false; refreshSoon(); });
-  on('rejected', data => notice('rejected: ' + data.reason, 'failed'));
+  on('rejected', data => notice('rejected: ' + data.reason, ['unknownRun', 'finishedRun', 'ambiguous'].includes(data.code) ? 'muted' : 'failed'));
   on('started', refreshSoon);
   for (const name of ['completed', 'failed', 'cancelled']) on(name, data => { going.delete(data.runNumber); refreshSoon(); });
 }
