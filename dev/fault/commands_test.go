@@ -25,6 +25,7 @@ type asked struct {
 	kind    events.Kind
 	refused bool // it is one that must be rejected
 	stored  bool // JetStream said that it has it
+	setBack bool // PostgreSQL was restored to a time when it had not ended
 	reason  string
 }
 

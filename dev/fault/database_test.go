@@ -33,7 +33,7 @@ func prepare(ctx context.Context, databaseURL string) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, watchVersions)
+	_, err = conn.Exec(ctx, watchVersions+watchTables)
 	return err
 }
 
@@ -45,7 +45,9 @@ begin
 		insert into public.went_back (table_name, st_id, was, became) values (tg_table_name, new.st_id::text, old.modified_on, new.modified_on);
 	end if;
 	return new;
-end $$;
+end $$;`
+
+const watchTables = `
 do $$
 declare name text;
 begin

@@ -62,10 +62,8 @@ func TestFault08NATSVolumeWiped(t *testing.T) {
 	r.stack.Simulator.SetPace(100 * time.Millisecond)
 	r.full(t)
 	r.awaitPages(t, 8)
-	var err error
-	r.archived, err = r.read(t.Context(), "SYNC_EVENTS")
-	require.NoError(t, err)
-	require.Len(t, r.archived, 2, "accepted and started")
+	r.archive(t)
+	require.Len(t, r.past.events, 2, "accepted and started")
 	r.nats.Kill()
 	require.NoError(t, os.RemoveAll(dir))
 	r.nats.restart(t)

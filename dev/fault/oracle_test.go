@@ -27,7 +27,7 @@ func (r *rig) judge(t *testing.T, since time.Time) {
 	v := &verdict{rig: r}
 	require.NoError(t, v.gather(t.Context()))
 	for _, prove := range []func(context.Context) error{
-		v.answers, v.outcomes, v.failures, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget,
+		v.answers, v.repetitions, v.outcomes, v.identities, v.published, v.writers, v.failures, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget,
 	} {
 		require.NoError(t, prove(t.Context()))
 	}
@@ -65,7 +65,7 @@ func (r *rig) restless(ctx context.Context) string {
 	defer cancel()
 	var ids []string
 	for _, a := range r.commands(events.KindRequest) {
-		if !a.refused {
+		if !a.refused && !a.setBack {
 			ids = append(ids, a.requestID())
 		}
 	}
@@ -106,7 +106,8 @@ type verdict struct {
 	ended      map[string]map[int64]string // by request and run, how it ended
 	told       map[string]int              // by request, the events that tell its outcome
 
-	own map[string]bool // requests that nobody published: second passes
+	own     map[string]bool // requests that nobody published: second passes
+	setBack map[string]bool // requests that had not ended in a restored ledger
 
 	lost, repeated int
 	findings       []string
@@ -134,15 +135,13 @@ func (v *verdict) gather(ctx context.Context) (err error) {
 		}
 		seen[e.Source+" "+e.ID] = true
 	}
-	for _, e := range v.archived { // of a stream that was wiped: consumers know them by their identity
-		if !seen[e.Source+" "+e.ID] {
-			seen[e.Source+" "+e.ID] = true
-			v.eventStream = append(v.eventStream, e)
-		}
-	}
+	v.eventStream = v.delivered(v.eventStream)
 	v.accepted, v.duplicates, v.rejected = map[string]int{}, map[string]int{}, map[string]int{}
 	v.ended, v.told = map[string]map[int64]string{}, map[string]int{}
-	v.own = map[string]bool{}
+	v.own, v.setBack = map[string]bool{}, map[string]bool{}
+	for _, a := range v.commands(events.KindRequest) {
+		v.setBack[a.requestID()] = a.setBack
+	}
 	for _, e := range v.eventStream {
 		if err := v.count(e); err != nil {
 			return err
@@ -178,7 +177,7 @@ func (v *verdict) count(e event) error {
 			if v.ended[q.RequestID] == nil {
 				v.ended[q.RequestID] = map[int64]string{}
 			}
-			if before := v.ended[q.RequestID][d.RunNumber]; before != "" && before != e.name() {
+			if before := v.ended[q.RequestID][d.RunNumber]; before != "" && before != e.name() && !v.setBack[q.RequestID] {
 				v.find("run %d is both %s and %s", d.RunNumber, before, e.name())
 			}
 			v.ended[q.RequestID][d.RunNumber] = e.name()
@@ -214,7 +213,11 @@ func (v *verdict) answers(context.Context) error {
 // outcomes: every accepted request has exactly one.
 func (v *verdict) outcomes(context.Context) error {
 	for _, a := range v.commands(events.KindRequest) {
-		if n := v.told[a.requestID()]; !a.refused && n != 1 {
+		n := v.told[a.requestID()]
+		if a.setBack && n <= 2 {
+			continue
+		}
+		if !a.refused && n != 1 {
 			if n == 0 {
 				v.lost++
 			} else {

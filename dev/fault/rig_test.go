@@ -50,7 +50,7 @@ type rig struct {
 	mu        sync.Mutex
 	roles     []*role
 	asked     []*asked // every command that was published
-	archived  []event  // of streams that were wiped
+	past      history  // of streams that were wiped or set back
 	changing  bool     // records changed after the first sync
 	natsUsers func() string
 	compared  []string           // entities whose rows must equal ServiceTitan's
@@ -176,6 +176,7 @@ func (r *rig) connect(t *testing.T, databaseURL, natsCreds string) {
 	t.Cleanup(r.nc.Close)
 	r.js, err = jetstream.New(r.nc)
 	require.NoError(t, err)
+	r.listen(t)
 }
 
 var discard = slog.New(slog.DiscardHandler)

@@ -1,0 +1,125 @@
+//go:build fault
+
+package fault
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// again publishes a command once more, as another message with the same identity.
+func (r *rig) again(t *testing.T, a *asked, data string) {
+	t.Helper()
+	require.NoError(t, r.publish(t.Context(), a, "sync.requested", data))
+}
+
+const fullOfCustomers = `{"mode":"full","entities":["customers"]}`
+
+func TestFault47NATSRestoredToAnEarlierState(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.withNATSSetBack(t, func() *backup {
+		b := r.nats.backUp(t)
+		return &b
+	})
+}
+
+func TestFault48NATSCreatedAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{simulator: manyPages})
+	r.withNATSSetBack(t, func() *backup { return nil })
+}
+
+// withNATSSetBack sets NATS back to a backup that is made in the middle, or to nothing.
+func (r *rig) withNATSSetBack(t *testing.T, makeBackup func() *backup) {
+	t.Helper()
+	r.startAll(t, "worker", "notifier", "gateway")
+	bridge := r.start(t, "bridge")
+	r.firstSync(t)
+	known := r.incremental(t)
+	r.settle(t)
+	r.stack.Simulator.SetPace(100 * time.Millisecond)
+	open := r.full(t)
+	r.awaitPages(t, 8)
+	r.incremental(t)
+	saved := makeBackup()
+	later := r.request(t, fullOfCustomers)
+	r.settle(t)
+	r.stack.Simulator.SetPace(time.Second)
+	orphan := r.full(t)
+	r.awaitBegun(t, orphan)
+	bridge.stop(t)
+	r.incremental(t) // nobody has taken it yet
+	r.archive(t)
+	r.nats.setBack(t, saved)
+	r.archiveHeard()
+	require.Eventually(t, r.nc.IsConnected, patience, tick)
+	if saved == nil {
+		r.migrate(t)
+		r.shortenAckWait(t, 0)
+	}
+	restored := time.Now()
+	r.noteLostCommands(t)
+	r.again(t, known, `{"mode":"incremental"}`)
+	r.again(t, later, fullOfCustomers)
+	r.start(t, "bridge")
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	r.afterRestore(t, restored, open, orphan)
+}
+
+func TestFault49TemporalRestoredToAnEarlierState(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{ownTemporal: true, ackWait: longAckWait, simulator: manyPages})
+	r.startAll(t, allRoles...)
+	r.firstSync(t)
+	r.stack.Simulator.SetPace(200 * time.Millisecond)
+	open := r.full(t)
+	r.incremental(t)
+	r.awaitPages(t, 8)
+	saved := r.temporal.backUp(t)
+	later := r.request(t, fullOfCustomers)
+	r.incremental(t)
+	r.stack.Simulator.SetPace(0)
+	r.settle(t) // also what was open in the backup has ended
+	require.Equal(t, "completed", r.state(t, open))
+	r.stack.Simulator.SetPace(time.Second)
+	orphan := r.full(t)
+	r.incremental(t)
+	r.awaitBegun(t, orphan)
+	r.temporal.setBack(t, &saved)
+	restored := time.Now()
+	r.again(t, later, fullOfCustomers)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	r.afterRestore(t, restored, open, later)
+	require.Equal(t, "failed", r.state(t, orphan), "Temporal does not know its workflow")
+}
+
+// afterRestore asks for all that people ask for, and judges. The requests that were open
+// when the ledger was set back must not keep their workflows running.
+func (r *rig) afterRestore(t *testing.T, since time.Time, before ...*asked) {
+	t.Helper()
+	r.mayFail = append(r.mayFail, events.Terminated)
+	r.incremental(t)
+	full := r.full(t)
+	r.awaitBegun(t, full)
+	id := workflows.FullSyncID(full.requestID())
+	r.control(t, "pause", id)
+	r.awaitPaused(t, id)
+	r.incremental(t)
+	r.control(t, "resume", id)
+	r.settle(t)
+	require.Equal(t, "completed", r.state(t, full))
+	last := r.incremental(t)
+	r.settle(t)
+	require.Equal(t, "completed", r.state(t, last))
+	r.judge(t, since)
+	for _, a := range before {
+		id := workflows.FullSyncID(a.requestID())
+		require.Eventually(t, func() bool { return r.idle(t, id) }, patience, tick, "%s still runs", id)
+	}
+}
