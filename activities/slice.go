@@ -70,6 +70,28 @@ type Slices struct {
 	// Full limits how many slices of full and rebuild runs work at once, so that
 	// a slot is always left for incrementals. Nil means no limit.
 	Full chan struct{}
+	// Failing limits how many slices work at once whose last attempt failed: what ServiceTitan
+	// does not answer for minutes leaves slots to what it answers. Nil means no limit.
+	Failing chan struct{}
+}
+
+// occupy takes a slot, if one is free.
+func occupy(slots chan struct{}) (release func(), free bool) {
+	if slots == nil {
+		return func() {}, true
+	}
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, true
+	default:
+		return nil, false
+	}
+}
+
+// noSlot has Temporal try the slice again in a moment.
+func noSlot(why string) error {
+	return temporal.NewApplicationErrorWithOptions(why, "Busy",
+		temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
 }
 
 // SliceInput names the entity of a run to go on with. Where to go on is in the ledger.
@@ -103,16 +125,22 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 		return SliceResult{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("entity %q is not in this worker's catalogue", in.Entity), string(events.ValidationError), nil)
 	}
-	if in.Mode != events.Incremental && s.Full != nil {
-		select {
-		case s.Full <- struct{}{}:
-			defer func() { <-s.Full }()
-		default:
-			return SliceResult{}, temporal.NewApplicationErrorWithOptions("every slot for full syncs is taken", "Busy",
-				temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
+	if in.Mode != events.Incremental {
+		release, free := occupy(s.Full)
+		if !free {
+			return SliceResult{}, noSlot("every slot for full syncs is taken")
 		}
+		defer release()
 	}
-	sl := &slice{Slices: s, in: in, ref: refOf(ctx, in.RunNumber, in.Execution), entity: e, stop: activity.GetWorkerStopChannel(ctx), failures: recall(ctx)}
+	earlier := recall(ctx)
+	if earlier.Tries > 0 {
+		release, free := occupy(s.Failing)
+		if !free {
+			return SliceResult{}, noSlot("every slot for another try is taken")
+		}
+		defer release()
+	}
+	sl := &slice{Slices: s, in: in, ref: refOf(ctx, in.RunNumber, in.Execution), entity: e, stop: activity.GetWorkerStopChannel(ctx), failures: earlier}
 	return sl.run(ctx)
 }
 

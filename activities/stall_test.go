@@ -224,3 +224,29 @@ func TestARebuildIsCheckedInSpiteOfAnOddAnswer(t *testing.T) {
 		require.Equal(t, "too few", position(r).Error.Message)
 	})
 }
+
+// TestFailingSlicesLeaveSlotsToOthers: an attempt after a failure waits for a slot of its
+// kind; a first one does not, and what is remembered of the failures stays.
+func TestFailingSlicesLeaveSlotsToOthers(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.slices.Failing = make(chan struct{}, 1)
+		r.API.Answer = failTimes(2, 2, errors.New("status 500"))
+		r.slices.Failing <- struct{}{}
+		_, err := r.slice()
+		require.ErrorContains(t, err, "status 500", "the first attempt needs none")
+		for range 3 {
+			_, err = r.slice()
+			require.Equal(t, "Busy", failure(t, err).Type())
+			require.Equal(t, time.Second, failure(t, err).NextRetryDelay())
+		}
+		require.EqualValues(t, 1, r.beats["tries"])
+		<-r.slices.Failing
+		_, err = r.slice()
+		require.ErrorContains(t, err, "status 500")
+		require.EqualValues(t, 2, r.beats["tries"])
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, events.StatusCompleted, result.Status)
+		require.Empty(t, r.slices.Failing)
+	})
+}

@@ -92,6 +92,7 @@ func (p *process) workOnce(ctx context.Context) error {
 	pages.RegisterActivity(&activities.Slices{
 		Source: p.source, Store: p.store, Publisher: p.nats, Logger: p.log,
 		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
+		Failing: make(chan struct{}, pageSlots/2),
 	})
 	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
 	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats})
