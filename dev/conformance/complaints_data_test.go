@@ -95,7 +95,11 @@ func silentEdit(p *pair) {
 
 // deletedInList: what is missing is looked up, or must be missing twice.
 func deletedInList(p *pair) {
-	for name, deleted := range map[string][]int64{"campaigns": {1, 0}, "call_reasons": {0, 1}} {
+	for _, list := range []struct {
+		name    string
+		deleted []int64
+	}{{"campaigns", []int64{1, 0}}, {"call_reasons", []int64{0, 1}}} {
+		name, deleted := list.name, list.deleted
 		p.complete(events.Full, name)
 		id, err := p.RandomID(name)
 		require.NoError(p, err)

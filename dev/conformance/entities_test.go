@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -210,6 +211,24 @@ func (p *pair) dated(name string) int64 {
 	}
 }
 
+// active says whether a record is not deactivated: only such a one can be deleted.
+func (r remembered) active() bool { return isActive(r.json) }
+
+func isActive(record gjson.Result) bool {
+	field := record.Get("active")
+	return !field.Exists() || field.Bool()
+}
+
+// active are the ids of a page's records that are not deactivated.
+func active(page entity.Page) (ids []string) {
+	for _, r := range page.Records {
+		if isActive(gjson.ParseBytes(r.Raw)) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
 func (p *pair) memory(name string) (all []remembered) {
 	p.Helper()
 	response, err := http.Get(p.url + "/_admin/records/" + name)
@@ -223,4 +242,30 @@ func (p *pair) memory(name string) (all []remembered) {
 	}
 	require.NoError(p, lines.Err())
 	return all
+}
+
+// TestDataFollowFromTheSeedAlone makes pairs one after another and at once: neither their
+// tenants nor their order change the records, nor what is picked from them.
+func TestDataFollowFromTheSeedAlone(t *testing.T) {
+	t.Parallel()
+	const name = "campaigns"
+	db := newDatabase(t, few(t, name)...)
+	form := func(p *pair) (all []string) {
+		for _, r := range p.memory(name) {
+			all = append(all, r.json.Raw)
+		}
+		id, err := p.RandomID(name)
+		require.NoError(t, err)
+		return append(all, strconv.FormatInt(id, 10))
+	}
+	want := form(newPair(t, db, simulator.Options{}, name))
+	require.NotEqual(t, want, form(newPair(t, db, simulator.Options{Seed: *data + 1}, name)))
+	t.Run("at once", func(t *testing.T) {
+		for i := range 4 {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				require.Equal(t, want, form(newPair(t, db, simulator.Options{}, name)))
+			})
+		}
+	})
 }

@@ -1,7 +1,9 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -136,11 +138,15 @@ const (
 	page    = 50
 )
 
+// data is the seed of the simulated records where a test does not say. What happens must
+// not depend on it: go test ./conformance -data 17
+var data = flag.Int64("data", 1, "seed of the simulated records of tests that have none of their own")
+
 func newPair(t testing.TB, db *database, o simulator.Options, entities ...string) *pair {
 	t.Helper()
 	number := db.tenants.Add(1)
 	p := &pair{TB: t, database: db, tenant: strconv.FormatInt(number, 10), clock: newClock()}
-	o.Seed, o.Tenant, o.Now = max(o.Seed, number), number, p.clock.Now
+	o.Seed, o.Tenant, o.Now = cmp.Or(o.Seed, *data), number, p.clock.Now
 	o.RecordsPerEntity, o.ExportPageSize, o.RequestsPerSecond = records, page, -1
 	o.Records = map[string]int{}
 	for _, name := range entities {

@@ -86,13 +86,13 @@ func (p *pair) firstPages(name string) (n int) {
 	return n
 }
 
-// listThatShrinks loses a record of a page that was read already: the first one of the
+// listThatShrinks loses a record of a page that was read already: the first of the
 // next page slips onto that.
 func listThatShrinks(p *pair, name string) {
 	var lost string
 	p.source.after = func(_ entity.Entity, page entity.Page) {
 		if lost == "" { // after the first page
-			lost = page.Records[0].ID
+			lost = active(page)[0]
 			require.NoError(p, p.Delete(name, p.number(name, lost)))
 		}
 	}

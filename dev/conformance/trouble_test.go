@@ -227,8 +227,9 @@ func TestOvertaken(t *testing.T) {
 				p.source.after = nil
 				stop() // this page is stored, and none behind it, which might make good what it did wrong
 				p.clock.Advance(time.Second)
-				require.NoError(t, p.Update(name, p.number(name, page.Records[0].ID)))
-				require.NoError(t, p.Delete(name, p.number(name, page.Records[1].ID)))
+				there := active(page)
+				require.NoError(t, p.Update(name, p.number(name, there[0])))
+				require.NoError(t, p.Delete(name, p.number(name, there[1])))
 				run := p.begin(events.Incremental, false, name)
 				p.finish(run, name)
 				p.decide(run)
