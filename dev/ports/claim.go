@@ -2,35 +2,33 @@ package ports
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"strconv"
+	"net"
 	"sync"
 	"syscall"
 )
 
 // claims are the ports that this process was given and that no other of ours may be
 // given while it lives: who asked for one may listen on it much later, on a busy machine.
+//
+// A claim is a UDP socket bound to the port's number. Nothing here uses UDP, so it is in
+// nobody's way; the kernel lets go of it when the process ends, however that ends; and
+// it holds where the port itself would be taken, and nowhere else: another network
+// namespace, a container's for example, has ports of its own, also where it shares
+// folders with this one.
 var claims = struct {
 	sync.Mutex
-	files map[int]*os.File
-}{files: map[int]*os.File{}}
+	sockets map[int]net.PacketConn
+}{sockets: map[int]net.PacketConn{}}
 
 // claim says whether nobody was given a port, and keeps it from being given to others
-// until this process ends. The lock goes with the process, however that ends; the file
-// stays for the next.
+// until this process ends.
 func claim(port int) bool {
 	claims.Lock()
 	defer claims.Unlock()
-	if claims.files[port] != nil {
+	if claims.sockets[port] != nil {
 		return false
 	}
-	file, err := lockFile(port)
-	if err != nil {
-		return false // another user's, or locked
-	}
-	claims.files[port] = file
-	return true
+	return bind(port) == nil
 }
 
 // promised says whether a usual port was given to another process of ours, which may be
@@ -38,28 +36,17 @@ func claim(port int) bool {
 func promised(port int) bool {
 	claims.Lock()
 	defer claims.Unlock()
-	if claims.files[port] != nil {
+	if claims.sockets[port] != nil {
 		return false
 	}
-	file, err := lockFile(port)
-	if err == nil {
-		claims.files[port] = file
-	}
-	return errors.Is(err, syscall.EWOULDBLOCK) // what another user has cannot be known
+	return errors.Is(bind(port), syscall.EADDRINUSE)
 }
 
-func lockFile(port int) (*os.File, error) {
-	dir := filepath.Join(os.TempDir(), "lazisync-ports")
-	if os.MkdirAll(dir, 0o777) == nil {
-		_ = os.Chmod(dir, 0o777|os.ModeSticky) // for all users; ours alone can do it, once is enough
+// bind claims a port. The lock is held.
+func bind(port int) error {
+	socket, err := net.ListenPacket("udp4", Addr(port))
+	if err == nil {
+		claims.sockets[port] = socket
 	}
-	file, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(port)), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = file.Close()
-		return nil, err
-	}
-	return file, nil
+	return err
 }

@@ -116,3 +116,30 @@ func TestFreePortsAreGivenOnce(t *testing.T) {
 		require.NotContains(t, theirs, strconv.Itoa(port))
 	}
 }
+
+// Another program's file, lock or socket elsewhere says nothing about a port here, and a
+// claim leaves nothing behind.
+func TestAClaimIsTheKernelsAlone(t *testing.T) {
+	const variable = "LAZISYNC_TEST_CLAIM"
+	if usual := os.Getenv(variable); usual != "" {
+		port, err := strconv.Atoi(usual)
+		require.NoError(t, err)
+		p, err := ports.Find(ports.Wish{Name: "Temporal", Port: port})
+		require.NoError(t, err)
+		fmt.Println("given:", p.Number)
+		return
+	}
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	free, err := ports.Free(1)
+	require.NoError(t, err)
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Empty(t, left, "no file that another namespace could see")
+	usual := ports.Wish{Name: "Temporal", Port: free[0]}
+	other := exec.Command(os.Args[0], "-test.run=^TestAClaimIsTheKernelsAlone$")
+	other.Env = append(os.Environ(), variable+"="+strconv.Itoa(usual.Port))
+	out, err := other.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NotContains(t, string(out), fmt.Sprintf("given: %d\n", usual.Port), "this process has it")
+}

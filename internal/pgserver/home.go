@@ -2,8 +2,6 @@ package pgserver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,7 +28,7 @@ func (h home) lock() string     { return filepath.Join(h.dir, "lock") }
 const locationFile = "location"
 
 // openHome returns the folder to use for dir: dir itself, or where the account
-// that runs PostgreSQL cannot reach it, a folder named after it elsewhere.
+// that runs PostgreSQL cannot reach it, a folder elsewhere that it names.
 func openHome(ctx context.Context, dir string) (home, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -83,20 +81,16 @@ func placeOf(dir string) (string, error) {
 	return place, nil
 }
 
-// elsewhere makes and records the folder that stands in for dir.
+// elsewhere makes and records the folder that holds the data of dir. Its name does not follow from
+// the path: containers that share a temporary folder may each have a dir of that path.
 func elsewhere(ctx context.Context, dir string, who account) (string, error) {
-	sum := sha256.Sum256([]byte(dir))
-	name := "lazisync-postgres-" + hex.EncodeToString(sum[:6])
 	for _, parent := range []string{os.TempDir(), "/var/tmp", "/tmp"} {
 		if !who.canReach(ctx, parent) {
 			continue
 		}
-		place := filepath.Join(parent, name)
-		if err := os.Mkdir(place, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
+		place, err := os.MkdirTemp(parent, "lazisync-postgres-")
+		if err != nil {
 			return "", fmt.Errorf("make the PostgreSQL folder: %w", err)
-		}
-		if err := checkOwned(place); err != nil {
-			return "", err
 		}
 		if err := os.Chmod(place, 0o711); err != nil {
 			return "", err
@@ -106,8 +100,8 @@ func elsewhere(ctx context.Context, dir string, who account) (string, error) {
 	return "", fmt.Errorf("PostgreSQL runs as %s, who can reach neither %s nor a temporary folder; set TMPDIR to one that is open to all", who.name, dir)
 }
 
-// checkOwned refuses a folder that somebody else put in our place: its name can
-// be guessed, and temporary directories are open to all.
+// checkOwned refuses a folder that somebody else put in our place: temporary
+// directories are open to all.
 func checkOwned(place string) error {
 	info, err := os.Lstat(place)
 	if err != nil {

@@ -304,6 +304,28 @@ func TestFolderOutOfReach(t *testing.T) {
 	require.NoDirExists(t, dir)
 }
 
+// TestFoldersOfOnePath has two folders of the same path, as two containers that share a
+// temporary folder have.
+func TestFoldersOfOnePath(t *testing.T) {
+	t.Parallel()
+	closed := filepath.Join(t.TempDir(), "closed")
+	require.NoError(t, os.Mkdir(closed, 0o700))
+	dir := filepath.Join(closed, "postgres")
+	first := start(t, pgserver.Options{Dir: dir, Unsafe: true})
+	require.NoError(t, os.Rename(closed, closed+"-other"))
+	require.NoError(t, os.Mkdir(closed, 0o700))
+	if os.Geteuid() == 0 { // a plain user's data lies in the folder itself
+		second := start(t, pgserver.Options{Dir: dir, Unsafe: true})
+		require.NotEqual(t, first.Dir(), second.Dir())
+		require.NoError(t, second.Stop())
+		require.NoError(t, pgserver.Remove(t.Context(), dir))
+	}
+	require.NoError(t, os.RemoveAll(closed))
+	require.NoError(t, os.Rename(closed+"-other", closed))
+	require.NoError(t, first.Stop())
+	require.NoError(t, pgserver.Remove(t.Context(), dir))
+}
+
 // TestAsPlainUser runs the tests above once more as nobody when root runs them.
 func TestAsPlainUser(t *testing.T) {
 	t.Parallel()
