@@ -217,52 +217,46 @@ func (l layout) checkTypes(ctx context.Context, tx pgx.Tx) error {
 // applyTable makes an entity's table, or adds the columns it lacks and fills them from
 // the records that are there. Whatever ends it in between, the next one continues.
 func (m migration) applyTable(ctx context.Context, e entity.Entity) (applied []string, err error) {
-	l, err := m.layout(ctx, e)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(l.present) == 0:
-		return []string{"table " + l.table}, m.within(ctx, func(tx pgx.Tx) error { return l.create(ctx, tx) })
+	var l layout
+	err = m.retried(ctx, tableName(e), func() error {
+		return m.within(ctx, func(tx pgx.Tx) (err error) {
+			l, applied, err = shape(ctx, tx, e)
+			return err
+		})
+	})
+	if isLocked(err) {
+		err = errors.Join(err, m.holders(ctx, tableName(e)))
 	}
-	if missing := l.missing(); len(missing) > 0 || !l.current() {
-		if err := m.change(ctx, l); err != nil {
-			return nil, err
-		}
-		for _, c := range missing {
-			applied = append(applied, fmt.Sprintf("column %s.%s", l.table, c.Name))
-		}
-		if l, err = m.layout(ctx, e); err != nil {
-			return applied, err
-		}
-	}
-	if l.filledBy == l.casts {
-		return applied, nil
+	if err != nil || l.filledBy == l.casts {
+		return applied, err
 	}
 	return applied, m.fill(ctx, l)
 }
 
-func (m migration) layout(ctx context.Context, e entity.Entity) (l layout, err error) {
-	err = m.within(ctx, func(tx pgx.Tx) error {
-		l, err = readLayout(ctx, tx, e)
-		return err
-	})
-	return l, err
-}
-
-// change changes the table as soon as it can have the lock for a moment. Whoever comes
-// after a request for an exclusive lock waits behind it, so it does not wait for long,
-// but tries again.
-func (m migration) change(ctx context.Context, l layout) error {
-	err := m.retried(ctx, l.table, func() error {
-		return m.within(ctx, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "set local lock_timeout = '"+lockWait+"'"); err != nil {
-				return err
-			}
-			return l.change(ctx, tx)
-		})
-	})
-	if isLocked(err) {
-		return errors.Join(err, m.holders(ctx, l.table))
+// shape makes the table, or changes what it lacks. It does not wait for an exclusive lock
+// for long, since whoever comes after the request for one waits behind it.
+func shape(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, applied []string, err error) {
+	if _, err := tx.Exec(ctx, "set local lock_timeout = '"+lockWait+"'"); err != nil {
+		return l, nil, err
 	}
-	return err
+	if l, err = readLayout(ctx, tx, e); err != nil {
+		return l, nil, err
+	}
+	missing := l.missing()
+	switch {
+	case len(l.present) == 0:
+		applied, err = []string{"table " + l.table}, l.create(ctx, tx)
+	case len(missing) == 0 && l.current():
+		return l, nil, nil
+	default:
+		for _, c := range missing {
+			applied = append(applied, fmt.Sprintf("column %s.%s", l.table, c.Name))
+		}
+		err = l.change(ctx, tx)
+	}
+	if err != nil {
+		return l, nil, err
+	}
+	l, err = readLayout(ctx, tx, e)
+	return l, applied, err
 }
