@@ -1,0 +1,159 @@
+//go:build browser
+
+package gatewaytest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+const token = "0123456789abcdef0123456789abcdef"
+
+// The page works where a proxy strips a path prefix, with and without a slash at the end of
+// the address, and nothing that it asks for is outside the prefix.
+func TestThePageWorksBelowAPathPrefix(t *testing.T) {
+	for _, address := range []string{"/lazisync/", "/lazisync", "/tools/sync/lazisync/"} {
+		t.Run(address, func(t *testing.T) {
+			t.Parallel()
+			below := newPrefixed(t, strings.TrimSuffix(address, "/"))
+			tab := browser(t)
+			do(t, tab, chromedp.Navigate(below.url+address))
+			await(t, tab, `document.querySelector('#token')?.checkVisibility() === true`)
+			do(t, tab, chromedp.KeyEvent(token+"\r"))
+			await(t, tab, `document.querySelector('#live')?.innerText === 'live'`)
+			await(t, tab, `document.querySelector('#runs')?.innerText.includes('#7') === true`)
+			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('[data-start=full]')`)))
+			await(t, tab, `document.querySelector('#notice').innerText.includes('request ')`)
+			require.Equal(t, []string{events.Requested.Name}, below.published())
+			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('#leave')`)))
+			await(t, tab, `document.querySelector('#token')?.checkVisibility() === true`)
+			require.Empty(t, below.outside(), "asked for outside the prefix")
+		})
+	}
+}
+
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	options := slices.Clone(chromedp.DefaultExecAllocatorOptions[:])
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium has none for root
+	}
+	ctx, cancel := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(options...))
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as ctx
+	return ctx
+}
+
+func do(t *testing.T, tab context.Context, step chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(tab, time.Minute)
+	defer cancel()
+	require.NoError(t, chromedp.Do(ctx, step))
+}
+
+func await(t *testing.T, tab context.Context, expression string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		is, err := chromedp.Run(tab, chromedp.Evaluate[bool](expression))
+		return err == nil && is
+	}, time.Minute, 50*time.Millisecond, expression)
+}
+
+// prefixed is a gateway behind a proxy that strips a prefix.
+type prefixed struct {
+	url string
+
+	mu      sync.Mutex
+	sent    []string // types of events
+	strayed []string // paths outside the prefix
+}
+
+func newPrefixed(t *testing.T, prefix string) *prefixed {
+	t.Helper()
+	p := &prefixed{}
+	g, err := gateway.New(gateway.Options{
+		Publisher: p, Ledger: shelf{},
+		Subscribe:  func(context.Context, func(events.Message)) error { return nil },
+		WorkflowID: func(events.Mode, string, string) string { return "w" },
+		Tenants:    []string{"1001"}, Entities: []string{"jobs"},
+		Tokens: []gateway.Token{gateway.NewToken("ops", token)}, Logger: zerolog.Nop(),
+	})
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(ctx, listener) }()
+	t.Cleanup(func() { stop(); require.NoError(t, <-served) })
+
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listener.Addr().String()})
+	proxy.FlushInterval = -1
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, below := strings.CutPrefix(r.URL.Path, prefix)
+		if !below || rest != "" && rest[0] != '/' {
+			p.mu.Lock()
+			p.strayed = append(p.strayed, r.URL.Path)
+			p.mu.Unlock()
+			http.NotFound(w, r)
+			return
+		}
+		r.URL.Path, r.URL.RawPath = rest, ""
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	t.Cleanup(front.CloseClientConnections)
+	p.url = front.URL
+	return p
+}
+
+func (p *prefixed) Publish(_ context.Context, e events.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = append(p.sent, e.Type())
+	return nil
+}
+
+func (p *prefixed) published() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sent)
+}
+
+func (p *prefixed) outside() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.strayed)
+}
+
+// shelf is a ledger with one run.
+type shelf struct{}
+
+func (shelf) Request(context.Context, string) (ledger.Receipt, error) {
+	return ledger.Receipt{}, ledger.ErrUnknown
+}
+func (shelf) States(context.Context, string) ([]ledger.State, error) { return nil, nil }
+func (shelf) Workflow(context.Context, string) (ledger.WorkflowState, error) {
+	return ledger.WorkflowState{Known: true}, nil
+}
+
+func (shelf) Runs(context.Context, int) ([]ledger.Run, error) {
+	return []ledger.Run{{Number: 7, TenantID: "1001", Mode: events.Full, WorkflowID: "w", State: ledger.Completed, StartedAt: time.Now(), FinishedAt: time.Now()}}, nil
+}
