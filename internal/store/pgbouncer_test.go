@@ -5,8 +5,11 @@ package store_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/lazi/lazisync/internal/pgserver/bouncer"
 	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/store"
 )
 
 // TestThroughPgBouncer does everything through a PgBouncer that is configured with nothing
@@ -25,4 +28,68 @@ func TestThroughPgBouncer(t *testing.T) {
 			doEverything(t, b.URL(), 4)
 		})
 	}
+}
+
+func TestThePoolerIsNamed(t *testing.T) {
+	t.Parallel()
+	address := pgtest.Database(t)
+	mode := func(address string) string {
+		t.Helper()
+		s, err := store.Open(t.Context(), address, store.Options{MaxConns: 2})
+		require.NoError(t, err)
+		t.Cleanup(s.Close)
+		require.NoError(t, s.CheckSuitable(t.Context()))
+		x, err := s.Examine(t.Context(), store.Reads)
+		require.NoError(t, err)
+		return x.Pooler
+	}
+	require.Empty(t, mode(address))
+	for _, want := range []string{"transaction", "session"} {
+		for _, more := range []string{"", "default_pool_size = 1", "server_round_robin = 1"} {
+			b := bouncer.Start(t, address, "pool_mode = "+want, more)
+			require.Equal(t, want, mode(b.URL()), more)
+		}
+	}
+}
+
+// TestWhatCanNeverWorkThroughPgBouncerIsRefused names what has to be changed.
+func TestWhatCanNeverWorkThroughPgBouncerIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ setting, parameter, value, fix string }{
+		"statement pooling": {"pool_mode = statement", "", "", "set pool_mode to transaction or session: lazisync needs transactions"},
+		"prepared statements": {"pool_mode = transaction", "default_query_exec_mode", "cache_statement",
+			"remove default_query_exec_mode from DATABASE_URL: the connection pooler does not keep prepared statements"},
+		"options": {"pool_mode = transaction", "options", "-c work_mem=1MB",
+			"remove the parameter from DATABASE_URL, or add it to PgBouncer's ignore_startup_parameters"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := bouncer.Start(t, pgtest.Database(t), c.setting)
+			s := openStore(t, withParameter(t, b.URL(), c.parameter, c.value))
+			err := s.CheckSuitable(t.Context())
+			var unsuitable *store.Unsuitable
+			require.ErrorAs(t, err, &unsuitable)
+			require.Equal(t, c.fix, unsuitable.Fix)
+			require.Equal(t, c.fix, store.FixOf(err))
+		})
+	}
+}
+
+// TestErrorsOfPgBouncerPass stops the server behind it, and PgBouncer itself.
+func TestErrorsOfPgBouncerPass(t *testing.T) {
+	t.Parallel()
+	b := bouncer.Start(t, pgtest.Database(t), "pool_mode = transaction")
+	s := openStore(t, b.URL())
+	_, err := s.Migrate(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+	require.NoError(t, b.Restart())
+	require.NoError(t, s.Works(t.Context(), store.StoresPages), "the connections that PgBouncer lost are replaced")
+	b.Stop()
+	err = s.Works(t.Context(), store.StoresPages)
+	var refusal *store.Refusal
+	require.Error(t, err)
+	require.NotErrorAs(t, err, &refusal, "it passes")
+	require.NoError(t, b.Restart())
+	require.NoError(t, s.Works(t.Context(), store.StoresPages))
 }

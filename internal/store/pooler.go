@@ -53,6 +53,9 @@ func (s *Store) twice(ctx context.Context, f func(first, second *pgxpool.Conn) e
 			return f(first, first)
 		}
 		defer second.Release()
+		if err := pgx.BeginTxFunc(short, second, s.txOptions, func(pgx.Tx) error { return nil }); err != nil {
+			return f(first, first) // a pooler in session mode has no connection to the server left
+		}
 		return f(first, second)
 	})
 }
