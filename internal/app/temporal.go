@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
-	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/grpc"
 
@@ -36,7 +34,7 @@ func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHa
 	o := client.Options{
 		HostPort:  c.Address,
 		Namespace: c.Namespace,
-		Logger:    sdklog.NewStructuredLogger(slog.New(zerolog.NewSlogHandler(log))),
+		Logger:    sdkLogger{log},
 
 		MetricsHandler: metrics,
 	}
