@@ -1,8 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,15 +12,20 @@ import (
 func (c *cli) request() *cobra.Command {
 	var o app.RequestOptions
 	var noNotify bool
+	var entities []string
 	cmd := &cobra.Command{
 		Use:       "request full|incremental|rebuild",
 		Short:     "Publish sync.requested; with --wait, show it until it is decided",
-		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected; 130 where it was interrupted before.",
+		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with entities skipped;\n130 where it was interrupted before.",
 		ValidArgs: []string{"full", "incremental", "rebuild"},
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if err := refuseEmpty(cmd, "entities", "tenant", "channel", "id"); err != nil {
 				return err
+			}
+			var err error
+			if o.Entities, err = app.EntitiesOption(entities); err != nil {
+				return wrongUsage(fmt.Errorf("--entities: %w", err))
 			}
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {
@@ -34,7 +39,7 @@ func (c *cli) request() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.Entities, "entities", nil, "what to sync, separated by commas; * for all (default: the configured set); a rebuild takes one")
+	f.StringArrayVar(&entities, "entities", nil, "what to sync, separated by commas; * for all (default: the configured set); a rebuild takes one")
 	f.StringVar(&o.TenantID, "tenant", "", "needed only with several tenants")
 	f.BoolVar(&noNotify, "no-notify", false, "tell nobody of the outcome")
 	f.StringVar(&o.Channel, "channel", "", "Slack channel to tell")
@@ -51,7 +56,7 @@ func (c *cli) request() *cobra.Command {
 func refuseEmpty(cmd *cobra.Command, names ...string) error {
 	for _, name := range names {
 		f := cmd.Flags().Lookup(name)
-		if f.Changed && (f.Value.String() == "" || f.Value.String() == "[]") {
+		if f.Changed && (strings.Trim(f.Value.String(), " []\"") == "") {
 			return wrongUsage(fmt.Errorf("--%s: got nothing, want a value: %s", name, f.Usage))
 		}
 	}
@@ -64,8 +69,8 @@ func (c *cli) control(action, short string) *cobra.Command {
 		Use: action + " ID", Short: short,
 		Long: short + ". ID is a workflow ID, a request ID or, where only one request has it, the id of its event.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			if a[0] == "" {
-				return wrongUsage(errors.New("ID: got nothing, want a workflow ID or a request ID"))
+			if err := app.CheckControlID(a[0]); err != nil {
+				return wrongUsage(fmt.Errorf("ID: %w", err))
 			}
 			cfg, err := c.load(app.ToolRole)
 			if err != nil {

@@ -32,9 +32,11 @@ func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	require.Equal(t, []string{"accepted", "started"}, kinds[:2])
 	require.Equal(t, "completed", kinds[len(kinds)-1])
 
-	refused := w.run(t, "request", "full", "--entities", "custmers", "--wait")
+	misspelt := w.run(t, "request", "full", "--entities", "custmers", "--wait")
+	require.Equal(t, 2, misspelt.code, misspelt.errors)
+	require.Contains(t, misspelt.errors, "did you mean customers?")
+	refused := w.run(t, "request", "full", "--entities", "customers, jobs", "--tenant", "1", "--wait")
 	require.Equal(t, 4, refused.code, refused.out)
-	require.Contains(t, refused.out, "did you mean customers?")
 	require.Contains(t, refused.out, "lazisync deadletter show 1")
 
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
@@ -42,6 +44,11 @@ func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	require.Equal(t, 1, failed.code, failed.out)
 	require.Regexp(t, `jobs +failed.*PermissionError`, failed.out)
 	require.Regexp(t, `invoices +completed`, failed.out)
+
+	skipped := w.run(t, "request", "incremental", "--entities", "customers, locations", "--wait")
+	require.Equal(t, 5, skipped.code, skipped.out)
+	require.Regexp(t, `completed +run \d+ in .*, 1 of 2 entities skipped`, skipped.out)
+	require.Regexp(t, `locations +skipped +\S+`, skipped.out)
 
 	unasked := w.run(t, "request", "incremental")
 	require.Zero(t, unasked.code)

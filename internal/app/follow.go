@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -22,6 +21,9 @@ const (
 	ExitUsage     = 2
 	ExitCancelled = 3
 	ExitRejected  = 4
+	// ExitSkipped says that a sync completed and skipped at least one entity, of which
+	// nothing was read.
+	ExitSkipped = 5
 	// ExitInterrupted says that somebody ended the waiting, as shells have it of Ctrl-C.
 	ExitInterrupted = 130
 )
@@ -41,7 +43,8 @@ var followed = []string{
 	events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject,
 }
 
-// view shows what becomes of a request: bars on a terminal, lines elsewhere.
+// view shows what becomes of a request: bars on a terminal, lines elsewhere. Its methods
+// are called by one goroutine.
 type view interface {
 	accepted(events.AcceptedData)
 	started(events.StartedData)
@@ -49,38 +52,39 @@ type view interface {
 	controlled(kind string, d events.ControlledData)
 	outcome(kind string, d events.OutcomeData)
 	rejected(events.RejectedData)
-	unanswered() // for so long that a person may wonder
+	unanswered()                // for so long that a person may wonder
+	held(events.ControlledData) // the workflow was paused before the request came to it
 	close()
 }
 
-// follower picks out of all events those that tell of one request.
+// follower picks out of all events those that tell of one request. One goroutine uses it.
 type follower struct {
 	requestID string
 	view      view
 
-	mu        sync.Mutex
-	heard     bool  // something was heard of the request
-	runNumber int64 // 0 until a run that serves the request is known
-	exit      int
+	heard      bool                             // something was heard of the request
+	workflowID string                           // of the workflow that serves it, once that is known
+	paused     map[string]events.ControlledData // by workflow: pauses that last
+	began      time.Time                        // what is older is known from before
+	runNumber  int64                            // 0 until a run that serves the request is known
+	exit       int
 }
 
-// wonder tells that nothing was heard of the request until now.
+// wonder tells that nothing was heard of the request until now, or why it waits.
 func (f *follower) wonder() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if !f.heard {
 		f.view.unanswered()
+	} else if f.runNumber == 0 {
+		f.showPause()
 	}
 }
 
 // errDecided ends following: the exit code is known.
 var errDecided = errors.New("decided")
 
-// follow shows events until the request is decided, and returns the exit code. It
-// must have begun before the request is published.
+// handle shows what a message tells of the request, and returns errDecided when that is
+// its outcome.
 func (f *follower) handle(m events.Message) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	e, err := events.Decode(m)
 	if err != nil {
 		return nil // not ours to judge
@@ -105,9 +109,9 @@ func (f *follower) handle(m events.Message) error {
 			return nil
 		})
 	case events.Paused.Name:
-		return on(e, events.Paused, f.controlled("paused"))
+		return on(e, events.Paused, f.controlled("paused", e.Time()))
 	case events.Resumed.Name:
-		return on(e, events.Resumed, f.controlled("resumed"))
+		return on(e, events.Resumed, f.controlled("resumed", e.Time()))
 	case events.Completed.Name:
 		return on(e, events.Completed, f.outcome("completed", ExitCompleted))
 	case events.Failed.Name:
@@ -130,9 +134,10 @@ func (f *follower) accepted(d events.AcceptedData) error {
 	if d.RequestID != f.requestID || d.Kind != events.KindRequest {
 		return nil
 	}
-	f.heard = true
+	f.heard, f.workflowID = true, d.WorkflowID
 	f.view.accepted(d)
 	if d.Outcome == nil {
+		f.showPause()
 		return nil
 	}
 	switch d.Outcome.Type { // decided before we asked
@@ -155,12 +160,29 @@ func (f *follower) rejected(d events.RejectedData) error {
 	return errDecided
 }
 
-func (f *follower) controlled(kind string) func(events.ControlledData) error {
+func (f *follower) controlled(kind string, at time.Time) func(events.ControlledData) error {
 	return func(d events.ControlledData) error {
-		if f.concerns(d.RunData) {
+		if kind == "paused" {
+			if f.paused == nil {
+				f.paused = map[string]events.ControlledData{}
+			}
+			f.paused[d.WorkflowID] = d
+		} else {
+			delete(f.paused, d.WorkflowID)
+		}
+		waits := f.runNumber == 0 && f.workflowID != "" && d.WorkflowID == f.workflowID // behind the run of another request
+		if (f.concerns(d.RunData) || waits) && !at.Before(f.began) {
 			f.view.controlled(kind, d)
 		}
 		return nil
+	}
+}
+
+// showPause tells that the request waits for a workflow that was paused before.
+func (f *follower) showPause() {
+	if d, paused := f.paused[f.workflowID]; paused {
+		f.view.held(d)
+		delete(f.paused, f.workflowID) // once is enough
 	}
 }
 
@@ -170,7 +192,9 @@ func (f *follower) outcome(kind string, exit int) func(events.OutcomeData) error
 			return nil
 		}
 		f.view.outcome(kind, d)
-		f.exit = exit
+		if f.exit = exit; exit == ExitCompleted && len(skipped(d)) > 0 {
+			f.exit = ExitSkipped
+		}
 		return errDecided
 	}
 }
@@ -188,45 +212,74 @@ func (f *follower) concerns(d events.RunData) bool {
 	return f.runNumber != 0 && d.RunNumber == f.runNumber
 }
 
-// Wait publishes through publish, shows what becomes of the request, and returns the
-// exit code of its outcome.
-func wait(ctx context.Context, conn *stream.Conn, requestID string, v view, publish func() error) (int, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	f := &follower{requestID: requestID, view: v}
-	decided := make(chan struct{})
-	var once sync.Once // what is under way is delivered also after stop
-	err := conn.Subscribe(ctx, followed, stream.From{}, func(m events.Message) {
-		if f.handle(m) == nil {
-			return
+// skipped lists the entities of an outcome of which nothing was read.
+func skipped(d events.OutcomeData) (names []string) {
+	for _, r := range d.Results {
+		if r.Status == events.StatusSkipped {
+			names = append(names, r.Entity)
 		}
-		once.Do(func() {
-			close(decided) // first: who sees that ctx is done looks here for the reason
-			stop()
-		})
-	})
+	}
+	return names
+}
+
+// pauseMemory is how far back pauses are looked for: longer than one may last.
+const pauseMemory = maxRun
+
+// wait publishes through publish, shows what becomes of the request, and returns the
+// exit code of its outcome. It alone calls the view.
+func wait(ctx context.Context, conn *stream.Conn, requestID string, v view, publish func() error) (int, error) {
+	defer v.close()
+	f := &follower{requestID: requestID, view: v, began: time.Now()}
+	heard, stop, err := listen(ctx, conn)
 	if err != nil {
 		return 0, err
 	}
+	defer stop()
 	if err := publish(); err != nil {
 		return 0, err
 	}
-	wonder := time.AfterFunc(answerTime, f.wonder)
-	defer wonder.Stop()
-	select {
-	case <-decided:
-		v.close()
-		return f.exit, nil
-	case <-ctx.Done():
+	return f.follow(ctx, heard, time.After(answerTime))
+}
+
+// listen returns a channel of everything that tells of requests from now on, and of the
+// pauses before.
+func listen(ctx context.Context, conn *stream.Conn) (heard <-chan events.Message, stop func(), err error) {
+	ctx, stop = context.WithCancel(ctx)
+	messages := make(chan events.Message, 64)
+	deliver := func(m events.Message) {
+		select {
+		case messages <- m:
+		case <-ctx.Done():
+		}
 	}
-	v.close()
-	select {
-	case <-decided:
-		return f.exit, nil
-	default:
-		return 0, &ExitError{
-			Code:    ExitInterrupted,
-			Message: fmt.Sprintf("no outcome of request %s yet: it goes on without us; see lazisync status", requestID),
+	pauses := []string{events.Paused.Subject, events.Resumed.Subject}
+	others := slices.DeleteFunc(slices.Clone(followed), func(subject string) bool { return slices.Contains(pauses, subject) })
+	err = conn.Subscribe(ctx, pauses, stream.From{Time: time.Now().Add(-pauseMemory)}, deliver)
+	if err == nil {
+		err = conn.Subscribe(ctx, others, stream.From{}, deliver)
+	}
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return messages, stop, nil
+}
+
+// follow shows what is heard until the request is decided, and returns the exit code.
+func (f *follower) follow(ctx context.Context, heard <-chan events.Message, wonder <-chan time.Time) (int, error) {
+	for {
+		select {
+		case m := <-heard:
+			if f.handle(m) != nil {
+				return f.exit, nil
+			}
+		case <-wonder:
+			f.wonder()
+		case <-ctx.Done():
+			return 0, &ExitError{
+				Code:    ExitInterrupted,
+				Message: fmt.Sprintf("no outcome of request %s yet: it goes on without us; see lazisync status", f.requestID),
+			}
 		}
 	}
 }
@@ -243,5 +296,6 @@ func (v jsonView) progress(d events.ProgressData)               { v.print("progr
 func (v jsonView) controlled(k string, d events.ControlledData) { v.print(k, d) }
 func (v jsonView) outcome(k string, d events.OutcomeData)       { v.print(k, d) }
 func (v jsonView) rejected(d events.RejectedData)               { v.print("rejected", d) }
+func (v jsonView) held(d events.ControlledData)                 { v.print("waiting", d) }
 func (v jsonView) unanswered()                                  {}
 func (v jsonView) close()                                       {}

@@ -18,6 +18,7 @@ func (v *recordingView) progress(events.ProgressData)                 { v.shown 
 func (v *recordingView) controlled(k string, _ events.ControlledData) { v.shown = append(v.shown, k) }
 func (v *recordingView) outcome(k string, _ events.OutcomeData)       { v.shown = append(v.shown, k) }
 func (v *recordingView) rejected(events.RejectedData)                 { v.shown = append(v.shown, "rejected") }
+func (v *recordingView) held(events.ControlledData)                   { v.shown = append(v.shown, "held") }
 func (v *recordingView) unanswered()                                  {}
 func (v *recordingView) close()                                       {}
 

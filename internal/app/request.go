@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/stream"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -43,6 +46,45 @@ func (o RequestOptions) data() events.RequestData {
 		Channel: o.Channel, AllowDeletes: o.AllowDeletes, Reason: o.Reason,
 	}
 }
+
+// EntitiesOption reads the values of --entities as SYNC_ENTITIES is read: names separated
+// by commas, or * for all.
+func EntitiesOption(values []string) ([]string, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	names, err := events.ParseEntities(strings.Join(values, ","), entity.Names())
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return names, nil
+}
+
+// CheckControlID returns an error where nothing that can be controlled has such an ID.
+func CheckControlID(id string) error {
+	const want = "want a workflow ID or a request ID, as lazisync status shows them"
+	switch {
+	case strings.TrimSpace(id) == "":
+		return errors.New("got nothing, " + want)
+	case strings.HasPrefix(id, workflows.SchedulePrefix):
+		return fmt.Errorf("got %q, which is a schedule, %s; lazisync schedules pauses and resumes schedules", id, want)
+	case !isWord(id) || len(id) > maxWord:
+		return fmt.Errorf("got %q, %s", id, want)
+	}
+	if _, isEntity := entity.Find(id); isEntity {
+		return fmt.Errorf("got %q, which is an entity, %s", id, want)
+	}
+	if name := strings.TrimPrefix(id, workflows.FullSyncID("")); name != id && !requestIDForm.MatchString(name) {
+		return fmt.Errorf("got %q, want %s with the 20 hexadecimal digits of a request ID", id, workflows.FullSyncID("…"))
+	}
+	if name := strings.TrimPrefix(id, workflows.RebuildID("")); name != id && !requestIDForm.MatchString(name) {
+		return fmt.Errorf("got %q, want %s with the 20 hexadecimal digits of a request ID", id, workflows.RebuildID("…"))
+	}
+	return nil
+}
+
+// requestIDForm is how request IDs are written.
+var requestIDForm = regexp.MustCompile("^[0-9a-f]{20}$")
 
 // Request publishes sync.requested and, if asked to, shows what becomes of it until it
 // is decided. The exit code is that of the outcome.

@@ -1,14 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/lazi/lazisync/events"
 )
@@ -39,8 +37,11 @@ func (v *linesView) started(d events.StartedData) {
 	fmt.Fprintf(v.out, "started    run %d: %s\n", d.RunNumber, strings.Join(d.Entities, ", "))
 }
 
+// progress prints how far an entity is, now and then. What came to nothing has its line in
+// the outcome, which alone knows whether it failed or was skipped.
 func (v *linesView) progress(d events.ProgressData) {
-	if now := time.Now(); d.Phase != events.PhaseDone && now.Sub(v.last[d.Entity]) < 2*time.Second {
+	done := d.Phase == events.PhaseDone
+	if done && d.Records == 0 || !done && time.Since(v.last[d.Entity]) < 2*time.Second {
 		return
 	}
 	v.last[d.Entity] = time.Now()
@@ -51,6 +52,10 @@ func (v *linesView) controlled(kind string, d events.ControlledData) {
 	fmt.Fprintf(v.out, "%-10s %s\n", kind, because(d.Reason, d.Actor))
 }
 
+func (v *linesView) held(d events.ControlledData) {
+	fmt.Fprintf(v.out, "waiting    %s is paused %s\n", d.WorkflowID, because(d.Reason, d.Actor))
+}
+
 func (v *linesView) outcome(kind string, d events.OutcomeData) { printOutcome(v.out, kind, d) }
 func (v *linesView) rejected(d events.RejectedData)            { printRejected(v.out, d) }
 func (v *linesView) unanswered() {
@@ -58,114 +63,49 @@ func (v *linesView) unanswered() {
 }
 func (v *linesView) close() {}
 
-// barsView shows a bar per entity on a terminal.
-type barsView struct {
-	out  io.Writer
-	mp   *mpb.Progress
-	bars map[string]*bar
-}
-
-// bar is one entity's line.
-type bar struct {
-	*mpb.Bar
-	note string
-}
-
-func newBarsView(out io.Writer) *barsView {
-	return &barsView{out: out, mp: mpb.New(mpb.WithOutput(out), mpb.WithWidth(40)), bars: map[string]*bar{}}
-}
-
-func (v *barsView) lines() *linesView { return newLinesView(v.mp) }
-
-func (v *barsView) accepted(d events.AcceptedData) { v.lines().accepted(d) }
-func (v *barsView) unanswered()                    { v.lines().unanswered() }
-
-func (v *barsView) started(d events.StartedData) {
-	v.lines().started(d)
-	for _, name := range d.Entities {
-		v.bar(name)
-	}
-}
-
-func (v *barsView) bar(name string) *bar {
-	b := v.bars[name]
-	if b == nil {
-		b = &bar{}
-		b.Bar = v.mp.AddBar(0,
-			mpb.PrependDecorators(decor.Name(name, decor.WC{W: 14, C: decor.DindentRight})),
-			mpb.AppendDecorators(decor.CurrentNoUnit("%d"), decor.Any(func(decor.Statistics) string { return b.note })))
-		v.bars[name] = b
-	}
-	return b
-}
-
-func (v *barsView) progress(d events.ProgressData) {
-	b := v.bar(d.Entity)
-	b.note = fmt.Sprintf(" records  %s/s%s", thousands(int64(d.RecordsPerSecond)), waitNote(d.Waiting))
-	total := d.Records + 1 // a bar that is full is over
-	if d.Total != nil {
-		total = max(total, *d.Total)
-	}
-	b.SetTotal(total, false)
-	b.SetCurrent(d.Records)
-	if d.Phase == events.PhaseDone {
-		b.note = " records"
-		b.SetTotal(d.Records, true)
-	}
-}
-
-func (v *barsView) controlled(kind string, d events.ControlledData) { v.lines().controlled(kind, d) }
-
-func (v *barsView) outcome(kind string, d events.OutcomeData) {
-	v.close()
-	printOutcome(v.out, kind, d)
-}
-
-func (v *barsView) rejected(d events.RejectedData) {
-	v.close()
-	printRejected(v.out, d)
-}
-
-func (v *barsView) close() {
-	for _, b := range v.bars {
-		b.Abort(false)
-	}
-	v.mp.Wait()
-}
-
 func printOutcome(out io.Writer, kind string, d events.OutcomeData) {
 	seconds := d.FinishedAt.Sub(d.StartedAt).Seconds()
 	var fetched int64
 	for _, r := range d.Results {
 		fetched += r.Fetched
 	}
-	rate := ""
+	note := ""
 	if seconds > 0 && fetched > 0 {
-		rate = fmt.Sprintf(", %s records a second", thousands(int64(float64(fetched)/seconds)))
+		note = fmt.Sprintf(", %s records a second", thousands(int64(float64(fetched)/seconds)))
 	}
-	fmt.Fprintf(out, "%-10s run %d in %.1f s%s\n", kind, d.RunNumber, seconds, rate)
+	if n := len(skipped(d)); n > 0 {
+		note += fmt.Sprintf(", %d of %d entities skipped", n, len(d.Results))
+	}
+	fmt.Fprintf(out, "%-10s run %d in %.1f s%s\n", kind, d.RunNumber, seconds, note)
 	for _, r := range d.Results {
-		fmt.Fprintf(out, "  %-12s %-10s %s fetched, %s inserted, %s updated, %s unchanged, %s deleted", r.Entity, r.Status,
-			thousands(r.Fetched), thousands(r.Inserted), thousands(r.Updated), thousands(r.Unchanged), thousands(r.Deleted))
-		if r.Rejected > 0 {
-			fmt.Fprintf(out, ", %s rejected", thousands(r.Rejected))
-		}
-		if r.SkippedReason != "" {
-			fmt.Fprintf(out, ": %s", r.SkippedReason)
-		}
-		if r.Error != nil {
-			fmt.Fprintf(out, ": %s: %s", r.Error.Type, r.Error.Message)
-		}
-		fmt.Fprintln(out)
-		for _, w := range r.Warnings {
-			fmt.Fprintf(out, "    warning: %s\n", w)
-		}
+		printResult(out, r)
 	}
 	if d.Error != nil {
 		fmt.Fprintf(out, "  %s: %s\n", d.Error.Type, d.Error.Message)
 	}
 	if d.Reason != "" {
 		fmt.Fprintf(out, "  reason: %s\n", d.Reason)
+	}
+}
+
+// printResult prints what became of one entity: first why, where it did not complete.
+func printResult(out io.Writer, r events.Result) {
+	fmt.Fprintf(out, "  %-12s %-10s ", r.Entity, r.Status)
+	if r.Error != nil {
+		fmt.Fprintf(out, "%s: %s; ", r.Error.Type, r.Error.Message)
+	}
+	if r.Status == events.StatusSkipped {
+		fmt.Fprintf(out, "%s\n", cmp.Or(r.SkippedReason, "nothing was read"))
+	} else {
+		fmt.Fprintf(out, "%s fetched, %s inserted, %s updated, %s unchanged, %s deleted",
+			thousands(r.Fetched), thousands(r.Inserted), thousands(r.Updated), thousands(r.Unchanged), thousands(r.Deleted))
+		if r.Rejected > 0 {
+			fmt.Fprintf(out, ", %s rejected", thousands(r.Rejected))
+		}
+		fmt.Fprintln(out)
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(out, "    warning: %s\n", w)
 	}
 }
 

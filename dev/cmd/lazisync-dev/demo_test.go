@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,12 +11,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
@@ -77,6 +82,47 @@ func TestDemoTellsWhichRecordDiffers(t *testing.T) {
 		"is in PostgreSQL and not in ServiceTitan", "deleted is true in PostgreSQL, want false",
 	} {
 		require.Contains(t, said, text)
+	}
+}
+
+// TestTheDoctorFindsTheDemoHealthy: the commands that the documents suggest work in the
+// environment that `lazisync-dev env` prints, and find nothing to fix.
+func TestTheDoctorFindsTheDemoHealthy(t *testing.T) {
+	t.Parallel()
+	var out process.Log
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	dir := filepath.Join(t.TempDir(), "data")
+	r, err := start(ctx, &out, dir, stack.Options{
+		Environ: os.Environ(), Isolated: true, FreePorts: true, Unsafe: true, Webhooks: true,
+		Simulator: simulator.Options{RecordsPerEntity: 20, Seed: 1},
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, r.stop()) }()
+	require.NoError(t, r.fullSync(ctx, 20))
+
+	var environ []string
+	for name, value := range variables(t, dir) {
+		environ = append(environ, name+"="+value)
+	}
+	cfg, err := app.Load(environ, app.ServeRole)
+	require.NoError(t, err)
+	var said string
+	require.Eventually(t, func() bool { // task queues and consumers are described with some delay
+		var report bytes.Buffer
+		err = app.Doctor(ctx, cfg, app.ServeRole, false, &report)
+		said = report.String()
+		return err == nil && strings.Contains(said, " 0 to look at, 0 to mend")
+	}, patience, time.Second, "%v\n%s", &err, &said)
+	for _, suggested := range []func(*app.Config) error{
+		func(cfg *app.Config) error { return app.Migrate(ctx, cfg, zerolog.Nop(), io.Discard) },
+		func(cfg *app.Config) error { return app.Status(ctx, cfg, app.StatusOptions{}, io.Discard) },
+		func(cfg *app.Config) error {
+			return app.Request(ctx, cfg, app.RequestOptions{Mode: "rebuild", Entities: []string{"customers"}, Wait: true}, io.Discard)
+		},
+		func(cfg *app.Config) error { return app.ListSchedules(ctx, cfg, false, io.Discard) },
+	} {
+		require.NoError(t, suggested(cfg))
 	}
 }
 

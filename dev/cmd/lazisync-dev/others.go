@@ -85,14 +85,23 @@ func stopProcess(ctx context.Context, dir string, pid int) error {
 // envFile holds the variables for other programs, passwords among them.
 const envFile = "env"
 
-// shared are the variables of the stack that other programs can use.
-var shared = []string{"NATS_URL", "TEMPORAL_ADDRESS", "DATABASE_URL", "SLACK_WEBHOOK_URL"}
+// own are the variables of the addresses at which the running one listens; another role
+// beside it needs addresses of its own.
+var own = []string{"HTTP_ADDR", "ADMIN_ADDR"}
+
+// shared reports whether a variable is for other programs: every one of lazisync, so that
+// `lazisync doctor` looks for what there is.
+func shared(name string) bool {
+	return !slices.Contains(own, name) && slices.ContainsFunc(app.Variables, func(v app.Variable) bool {
+		return name == v.Name || v.FromFile() && name == v.Name+"_FILE"
+	})
+}
 
 func writeEnv(path string, s *stack.Stack) error {
 	var b strings.Builder
 	for _, entry := range s.Environ() {
 		name, value, _ := strings.Cut(entry, "=")
-		if slices.Contains(shared, name) || strings.HasPrefix(name, "SERVICETITAN_") {
+		if value != "" && shared(name) {
 			fmt.Fprintf(&b, "export %s=%s\n", name, quoted(value))
 		}
 	}

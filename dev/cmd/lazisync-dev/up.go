@@ -70,20 +70,22 @@ func (r *running) printLinks() {
 	fmt.Fprintf(r.out, "  %-14s %s\n", "log", r.logPath)
 }
 
-// printTry suggests the first three things to do.
+// printTry suggests the first things to do.
 func (r *running) printTry() {
 	nats, variable := "nats", ""
 	if url := r.stack.Variable("NATS_URL"); url != "nats://127.0.0.1:4222" {
 		nats, variable = "nats -s "+url, "NATS_URL="+url+" "
 	}
-	psql := programs("lazisync-dev") + " psql"
+	psql, env := programs("lazisync-dev")+" psql", programs("lazisync-dev")+" env"
 	if r.dir != usualDir {
 		psql += " --dir " + word(r.dir)
+		env += " --dir " + word(r.dir)
 	}
-	fmt.Fprintf(r.out, "\nTry:\n  %s\n  %s\n  %s\n",
+	fmt.Fprintf(r.out, "\nTry:\n  %s\n  %s\n  %s\n  %s\n",
 		variable+programs("lazisync")+" request full --wait",
 		nats+` pub sync.requested '{"mode":"incremental"}'`,
-		psql+" -c 'select * from raw.sync_state'")
+		psql+" -c 'select * from raw.sync_state'",
+		`(eval "$(`+env+`)" && `+programs("lazisync")+" doctor)")
 }
 
 // programs is how to call one of the two programs, which lie beside each other.
