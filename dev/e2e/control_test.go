@@ -22,7 +22,7 @@ func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
 	t.Parallel()
 	const records = 25_000 // of each of four entities
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
-	w.start(t, "serve")
+	serve := w.start(t, "serve")
 	w.full(t)
 	undisturbed := counts(w.pages())
 	w.stack.Simulator.ResetStats()
@@ -63,6 +63,7 @@ func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
 	}
 	w.requireEqual(t)
 	w.requireToldOnce(t)
+	require.NotContains(t, serve.log.String(), "RecordActivityHeartbeat", "a pause is no warning")
 }
 
 // awaitQuiet waits until no page has been asked for in a second, ten times as long as a
