@@ -14,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 )
 
-// change is an edit of the workflows' code: another version of them.
+// change is an edit of the code: another version of it. The file is named from workflows.
 type change struct{ name, file, before, after string }
 
 // What a developer may do to workflows: well, by the rule of CONTRIBUTING.md, or badly.
@@ -40,11 +40,17 @@ var (
 	}
 )
 
+// anotherColumn gives customers a column more.
+var anotherColumn = change{
+	name: "with another column of customers", file: "../internal/entity/catalogue_core.go", before: `"name text, type text, active boolean, balance`,
+	after: `"name text, type text, do_not_mail boolean = doNotMail, active boolean, balance`,
+}
+
 const beforeSlice = `
 	ctx, cancel := workflow.WithCancel(sliceOptions(ctx, r.Mode))
 `
 
-// changed is lazisync with changed workflows, built from a checkout that stays as it is.
+// changed is lazisync with changed code, built from a checkout that stays as it is.
 func changed(t *testing.T, c change) (program string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,7 +59,7 @@ func changed(t *testing.T, c change) (program string) {
 	text, err := os.ReadFile(original)
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(string(text), c.before), "%s is no longer what %q changes", c.file, c.name)
-	replacement := filepath.Join(dir, c.file)
+	replacement := filepath.Join(dir, filepath.Base(c.file))
 	require.NoError(t, os.WriteFile(replacement, []byte(strings.Replace(string(text), c.before, c.after, 1)), 0o600))
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replacement}})
 	require.NoError(t, err)

@@ -111,6 +111,52 @@ func TestFault43WorkersOfTwoVersions(t *testing.T) {
 	require.True(t, r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())))
 }
 
+// A version with another column of customers migrates and works beside the one before, which
+// goes on storing pages, dies, is started once more, and is replaced at last.
+func TestFault54AColumnAddedWhileTheOlderBuildWorks(t *testing.T) {
+	t.Parallel()
+	next := changed(t, anotherColumn)
+	r := newRig(t, options{simulator: simulator.Options{RecordsPerEntity: 3000, ExportPageSize: 50}})
+	r.startAll(t, "bridge", "notifier", "gateway")
+	before := r.start(t, "worker")
+	r.firstSync(t)
+	r.stack.Simulator.SetPace(50 * time.Millisecond)
+	stop := r.load(t, 200*time.Millisecond)
+	first := r.full(t)
+	r.awaitPages(t, 8)
+	require.Contains(t, r.runProgram(t, next, nil, "migrate"), "column raw.st_customers.do_not_mail")
+	require.Zero(t, r.wrongColumns(t), "as soon as it has migrated")
+	r.awaitPages(t, 20)
+	require.Zero(t, r.wrongColumns(t), "in what the older build has stored since")
+	after := r.startProgram(t, next, "worker")
+	r.awaitPages(t, 20)
+	before.Kill()
+	second := r.full(t)
+	before = r.start(t, "worker")
+	r.awaitPages(t, 20)
+	after.stop(t) // rolled back
+	r.awaitPages(t, 20)
+	require.Zero(t, r.wrongColumns(t), "after the way back")
+	r.startProgram(t, next, "worker")
+	before.stop(t)
+	mended := time.Now()
+	stop()
+	r.stack.Simulator.SetPace(0)
+	r.judge(t, mended)
+	require.Equal(t, "completed", r.state(t, first))
+	require.Equal(t, "completed", r.state(t, second))
+	require.Zero(t, r.wrongColumns(t))
+}
+
+// wrongColumns counts the customers whose columns are not what the casts make of the record.
+func (r *rig) wrongColumns(t *testing.T) (n int) {
+	t.Helper()
+	require.NoError(t, r.sql.QueryRow(t.Context(), `select count(*) from raw.st_customers
+		where (name, active, balance, do_not_mail) is distinct from (raw.to_text(full_data -> 'name'), raw.to_boolean(full_data -> 'active'),
+			raw.to_numeric(full_data -> 'balance'), raw.to_boolean(full_data -> 'doNotMail'))`).Scan(&n))
+	return n
+}
+
 // knowsChange says whether a workflow has come by a change and noted its version.
 func (r *rig) knowsChange(t *testing.T, workflowID string) bool {
 	t.Helper()

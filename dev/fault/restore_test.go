@@ -173,7 +173,13 @@ func (r *rig) noteLostCommands(t *testing.T) {
 // run runs a command of lazisync, and returns what it prints however it ends.
 func (r *rig) run(t *testing.T, set []string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program(t), args...)
+	return r.runProgram(t, program(t), set, args...)
+}
+
+// runProgram runs a command of some build of lazisync.
+func (r *rig) runProgram(t *testing.T, program string, set []string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Env = slices.Concat(r.stack.Environ(), set)
 	out, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
