@@ -27,6 +27,8 @@ nats sub --raw sync.accepted sync.rejected >"$answers" 2>&1 &
 listener=$!
 trap 'kill "$listener" 2>/dev/null || :; rm -f "$answers"' EXIT
 
+sleep 1 # until it listens; where that took longer, the repetition below is answered
+
 answered() { grep -F "\"requestId\":\"$request\"" "$answers"; }
 
 for attempt in 1 2 3; do
