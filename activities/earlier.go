@@ -129,6 +129,7 @@ func (e *Earlier) publish(ctx context.Context, event events.Event) error {
 // EarlierOutcome is how far a request is.
 type EarlierOutcome struct {
 	Accepted bool            // the bridge has handed it to Temporal
+	Unknown  bool            // the ledger does not have it
 	State    ledger.RunState // "" while it is not decided
 	Results  []EntityCount   // once it is
 }
@@ -143,8 +144,8 @@ type EntityCount struct {
 func (e *Earlier) LookForEarlierOutcome(ctx context.Context, requestID string) (EarlierOutcome, error) {
 	r, err := e.Requests.Request(ctx, requestID)
 	switch {
-	case errors.Is(err, ledger.ErrUnknown): // the bridge has not come to it yet
-		return EarlierOutcome{}, nil
+	case errors.Is(err, ledger.ErrUnknown): // the bridge has not come to it yet, or the ledger forgot it
+		return EarlierOutcome{Unknown: true}, nil
 	case err != nil:
 		return EarlierOutcome{}, retryable(events.StoreError, err)
 	}

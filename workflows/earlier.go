@@ -29,6 +29,13 @@ func unheardError(requestID string) error {
 		": none is running, or it was rejected; lazisync deadletter ls tells why", string(events.ValidationError), nil)
 }
 
+// forgottenError ends a workflow that waits for the outcome of a request that the ledger had
+// accepted and does not have any more.
+func forgottenError(requestID string) error {
+	return temporal.NewNonRetryableApplicationError("request "+requestID+
+		" is not in the ledger any more: it was restored to an earlier state; ask for the sync again", activities.TypeUnknownRun, nil)
+}
+
 // EarlierInput are the arguments of the earlier types. Entities default to the
 // configured ones, Notify to what the mode says.
 type EarlierInput struct {
@@ -121,6 +128,9 @@ func (e *earlier) look(ctx workflow.Context) (out activities.EarlierOutcome, err
 	err = workflow.ExecuteActivity(ledgerOptions(ctx), earlierActivities.LookForEarlierOutcome, e.Asked.RequestID).Get(ctx, &out)
 	if err != nil {
 		return out, err
+	}
+	if e.Accepted && out.Unknown {
+		return out, forgottenError(e.Asked.RequestID)
 	}
 	e.Accepted = e.Accepted || out.Accepted
 	if !e.Accepted && out.State == "" && workflow.Now(ctx).Sub(e.Since) > unheard {

@@ -93,6 +93,9 @@ func (in *ScheduledSyncInput) look(ctx workflow.Context) (state ledger.RunState,
 	if err != nil {
 		return "", err
 	}
+	if in.Accepted && out.Unknown {
+		return "", forgottenError(in.RequestID)
+	}
 	in.Accepted = in.Accepted || out.Accepted
 	if out.State == "" && !in.Accepted && workflow.Now(ctx).Sub(in.Asked) > unheard {
 		return "", unheardError(in.RequestID)

@@ -16,13 +16,14 @@ import (
 
 // desk takes requests and, after a few looks, knows how they ended.
 type desk struct {
-	published []events.Event
-	failures  int // of publishing, to come
-	looks     int
-	decidedAt int // the look that finds the outcome
-	rejected  bool
-	now       func() time.Time
-	lookedAt  []time.Time
+	published   []events.Event
+	failures    int // of publishing, to come
+	looks       int
+	decidedAt   int // the look that finds the outcome
+	forgottenAt int // the look from which on the ledger does not have the request; 0 for never
+	rejected    bool
+	now         func() time.Time
+	lookedAt    []time.Time
 }
 
 func (d *desk) Publish(_ context.Context, e events.Event) error {
@@ -37,10 +38,10 @@ func (d *desk) Publish(_ context.Context, e events.Event) error {
 func (d *desk) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	d.looks++
 	d.lookedAt = append(d.lookedAt, d.now())
-	if d.looks == 1 || d.rejected {
+	if d.looks == 1 || d.rejected || d.forgottenAt > 0 && d.looks >= d.forgottenAt {
 		return ledger.Receipt{}, ledger.ErrUnknown
 	}
-	r := ledger.Receipt{Request: ledger.Request{ID: id}}
+	r := ledger.Receipt{Request: ledger.Request{ID: id, State: ledger.Accepted}}
 	if d.looks >= d.decidedAt {
 		r.Outcome = &ledger.Outcome{State: ledger.Failed, RunNumber: 7}
 	}
@@ -64,6 +65,19 @@ func TestScheduledSyncEndsWhenNoBridgeTakesItsRequest(t *testing.T) {
 	require.ErrorContains(t, env.GetWorkflowError(), "no bridge has taken request")
 	require.ErrorContains(t, env.GetWorkflowError(), "lazisync deadletter ls tells why")
 	require.InDelta(t, 61, env.Now().Sub(began).Minutes(), 1)
+}
+
+// The ledger was restored to a time before the request: nothing will ever decide it, and the
+// schedule would skip every time.
+func TestScheduledSyncEndsWhenTheLedgerForgotItsRequest(t *testing.T) {
+	t.Parallel()
+	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+	d := &desk{now: env.Now, decidedAt: 1000, forgottenAt: 4}
+	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
+	env.RegisterActivity(&activities.Earlier{Publisher: d, Requests: d})
+	env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full})
+	require.ErrorContains(t, env.GetWorkflowError(), "is not in the ledger any more")
+	require.Equal(t, 4, d.looks)
 }
 
 func TestScheduledSyncPublishesOneRequestAndStaysOpenUntilItIsDecided(t *testing.T) {

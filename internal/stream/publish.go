@@ -32,14 +32,18 @@ const (
 // Publish stores an event in its stream, on the subject of its type. It returns
 // nil only once the stream has it. After any other error than ErrDisconnected,
 // ErrFull and ErrNoStream the event may have arrived all the same; publishing
-// the same event again stores it once.
+// the same event again stores it once. Another event that has its id in the stream does
+// not keep it from being stored: see settleDuplicate.
 func (c *Conn) Publish(ctx context.Context, event events.Event) error {
 	m, err := outgoing(event)
 	if err != nil {
 		return err
 	}
-	_, err = c.publish(ctx, m, event.ID())
-	return err
+	ack, err := c.publish(ctx, m, event.ID())
+	if err != nil {
+		return err
+	}
+	return c.settleDuplicate(ctx, event, ack)
 }
 
 // PublishCommand stores a command that somebody expects an answer to. Publish would do
@@ -88,7 +92,7 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	}
 	for i, future := range pending {
 		if future != nil {
-			errs[i] = c.await(ctx, future)
+			errs[i] = c.await(ctx, future, all[i])
 		}
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("publish %s %q: %w", all[i].Type(), all[i].ID(), publishError(errs[i]))
@@ -97,12 +101,12 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	return errs
 }
 
-func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture) error {
+func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event events.Event) error {
 	select {
 	case ack := <-future.Ok():
 		c.published(future.Msg().Subject, nil)
 		c.logPublished(future.Msg(), ack)
-		return nil
+		return c.settleDuplicate(ctx, event, ack)
 	case err := <-future.Err():
 		c.published(future.Msg().Subject, err)
 		return err

@@ -1,0 +1,84 @@
+package streamtest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// outcome is an outcome with an id, of the run with a number.
+func outcome(t *testing.T, id string, number int64) events.Event {
+	t.Helper()
+	at := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	event, err := events.Completed.New(events.Attributes{ID: id, Source: "/test", Time: time.Now()}, events.OutcomeData{
+		RunData:   events.RunData{TenantID: "1", Mode: events.Full, WorkflowID: "w", RunID: "r", RunNumber: number, Entities: []string{"jobs"}},
+		StartedAt: at, FinishedAt: at, Results: []events.Result{{Entity: "jobs", Status: events.StatusCompleted}},
+	})
+	require.NoError(t, err)
+	return event
+}
+
+// An id that is taken by another event swallows nothing: JetStream compares ids, not events.
+func TestAnotherEventUnderAKnownIDIsStored(t *testing.T) {
+	t.Parallel()
+	for name, publish := range map[string]func(*rig, ...events.Event) error{
+		"one by one": func(r *rig, all ...events.Event) error {
+			for _, e := range all {
+				if err := r.conn.Publish(ctx(t), e); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"in a batch": func(r *rig, all ...events.Event) error {
+			for _, err := range r.conn.PublishAll(ctx(t), all) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			first := outcome(t, "3/completed", 3)
+			require.NoError(t, publish(r, first, first, outcome(t, "3/completed", 3)))
+			require.EqualValues(t, 1, r.stored(t, stream.StreamEvents), "the same event is stored once")
+
+			other := outcome(t, "3/completed", 103)
+			require.NoError(t, publish(r, other, other))
+			require.NoError(t, publish(r, other, first))
+			require.EqualValues(t, 2, r.stored(t, stream.StreamEvents), "another one is stored, and once")
+			m := r.message(t, stream.StreamEvents, 2)
+			event, err := events.Decode(events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
+			require.NoError(t, err)
+			require.Regexp(t, "^3/completed/[0-9a-f]{8}$", event.ID())
+			data, err := events.Completed.Data(event)
+			require.NoError(t, err)
+			require.EqualValues(t, 103, data.RunNumber)
+			last, err := r.conn.LastRunNumber(ctx(t))
+			require.NoError(t, err)
+			require.EqualValues(t, 103, last)
+		})
+	}
+}
+
+func TestTheLastRunNumberOfAnEmptyStream(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	last, err := r.conn.LastRunNumber(ctx(t))
+	require.NoError(t, err)
+	require.Zero(t, last)
+	for n := range int64(3) {
+		require.NoError(t, r.conn.Publish(ctx(t), outcome(t, fmt.Sprint(n), n+1)))
+	}
+	last, err = r.conn.LastRunNumber(ctx(t))
+	require.NoError(t, err)
+	require.EqualValues(t, 3, last)
+}

@@ -1,0 +1,71 @@
+package stream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// settleDuplicate examines what JetStream acknowledged as a duplicate: it knows ids alone,
+// and an id may stand for another event where NATS, PostgreSQL or Temporal was restored to
+// an earlier state. An event that the stream does not hold is stored under a derived id, so
+// that publishing it again still stores it once.
+//
+// Commands are left alone: the first of an identity stands, and the bridge answers the
+// others. Progress may be lost.
+func (c *Conn) settleDuplicate(ctx context.Context, event events.Event, ack *jetstream.PubAck) error {
+	if !ack.Duplicate || ack.Stream != StreamEvents {
+		return nil
+	}
+	same, err := c.holds(ctx, ack, event)
+	if err != nil || same {
+		return err
+	}
+	again := event.Clone()
+	sum := sha256.Sum256(event.Data())
+	again.SetID(event.ID() + "/" + hex.EncodeToString(sum[:4]))
+	m, err := outgoing(again)
+	if err != nil {
+		return err
+	}
+	if _, err := c.publish(ctx, m, again.ID()); err != nil {
+		return err
+	}
+	c.log.Warn().Str("event_id", event.ID()).Str("published_as", again.ID()).Uint64("sequence", ack.Sequence).
+		Msg("another event has this id in the stream, published under an id of its own: something was restored to an earlier state")
+	return nil
+}
+
+// holds says whether the message that an acknowledgement names is the event.
+func (c *Conn) holds(ctx context.Context, ack *jetstream.PubAck, event events.Event) (bool, error) {
+	ctx, cancel := withDeadline(ctx, apiTimeout)
+	defer cancel()
+	stream, err := c.js.Stream(ctx, ack.Stream)
+	if err != nil {
+		return false, lookupError("stream "+ack.Stream, err)
+	}
+	raw, err := stream.GetMsg(ctx, ack.Sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read message %d of %s, which has the id of %s %q (the NATS user needs $JS.API.STREAM.MSG.GET.%s): %w",
+			ack.Sequence, ack.Stream, event.Type(), event.ID(), ack.Stream, err)
+	}
+	stored, err := events.Decode(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
+	if err != nil || stored.Type() != event.Type() || stored.ID() != event.ID() || stored.Source() != event.Source() {
+		return false, nil //nolint:nilerr // what cannot be read is another event
+	}
+	var there, ours any
+	if stored.DataAs(&there) != nil || event.DataAs(&ours) != nil {
+		return false, nil
+	}
+	return reflect.DeepEqual(there, ours), nil
+}

@@ -1,0 +1,46 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// LastRunNumber returns the highest run number among the latest event of each kind that
+// names one, 0 where the event stream has none.
+func (c *Conn) LastRunNumber(ctx context.Context) (highest int64, err error) {
+	ctx, cancel := withDeadline(ctx, apiTimeout)
+	defer cancel()
+	stream, err := c.js.Stream(ctx, StreamEvents)
+	if err != nil {
+		return 0, lookupError("stream "+StreamEvents, err)
+	}
+	for _, subject := range []string{events.Started.Subject, events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject} {
+		raw, err := stream.GetLastMsgForSubject(ctx, subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("read the last %s: %w", subject, err)
+		}
+		highest = max(highest, runNumber(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data}))
+	}
+	return highest, nil
+}
+
+// runNumber reads the number of the run that an event is about, 0 if it has none.
+func runNumber(m events.Message) int64 {
+	event, err := events.Decode(m)
+	if err != nil {
+		return 0 // published by somebody else
+	}
+	var about struct {
+		RunNumber int64 `json:"runNumber"`
+	}
+	_ = event.DataAs(&about)
+	return about.RunNumber
+}
