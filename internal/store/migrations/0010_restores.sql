@@ -1,7 +1,8 @@
 -- What tells one life of the ledger, of Temporal and of NATS from another.
 
 -- +goose Up
-alter table raw.sync_requests add column message text not null default '';
+alter table raw.sync_requests
+    add column message text not null default '';
 comment on column raw.sync_requests.message is 'The message that brought the request: stream, sequence and stored time in ns. A redelivery of it is no duplicate.';
 
 alter table raw.sync_controls
