@@ -180,7 +180,7 @@ func TestDocsTargetsOfMakeExist(t *testing.T) {
 }
 
 // foreign are variables that others read.
-var foreign = []string{"TEST_DATABASE_URL", "PG_BIN", "GOTOOLCHAIN"}
+var foreign = []string{"TEST_DATABASE_URL", "PG_BIN", "GOTOOLCHAIN", "CRON_TZ"}
 
 func TestDocsVariablesExist(t *testing.T) {
 	t.Parallel()
