@@ -22,3 +22,14 @@ func PageSQL(e entity.Entity) string { return pageSQL(e, tableName(e)) }
 
 // PickSQL is the SQL of a column's value in full_data.
 func PickSQL(c entity.Column) string { return pick("full_data", c) }
+
+// Show is the value of a parameter within a transaction of the store.
+func (s *Store) Show(ctx context.Context, name string) (value string, err error) {
+	err = s.read(ctx, "show "+name, func(q querier) error {
+		return q.QueryRow(ctx, "select current_setting($1)", name).Scan(&value)
+	})
+	return value, err
+}
+
+// ChecksHosts reports whether a host that takes no writes is passed over.
+func (s *Store) ChecksHosts() bool { return s.pool.Config().ConnConfig.ValidateConnect != nil }

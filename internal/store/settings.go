@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // settings are the parameters of PostgreSQL that hold in each transaction, by name.
@@ -60,6 +61,8 @@ func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, 
 	if !strings.Contains(databaseURL, "default_query_exec_mode") {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
+	withoutCache(cfg)
+	writeOnly(cfg, databaseURL)
 	s := maps.Clone(defaultSettings)
 	for name, value := range cfg.RuntimeParams {
 		switch strings.ToLower(name) {
@@ -85,6 +88,27 @@ func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, 
 	return s, nil
 }
 
+// withoutCache takes an execution mode that needs no cache where the URL disables it.
+func withoutCache(cfg *pgx.ConnConfig) {
+	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && cfg.StatementCacheCapacity == 0 {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheDescribe && cfg.DescriptionCacheCapacity == 0 {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	}
+}
+
+// writeOnly connects to the one of several hosts that takes writes, unless the URL says
+// which to take.
+func writeOnly(cfg *pgx.ConnConfig, databaseURL string) {
+	if cfg.ValidateConnect != nil || strings.Contains(databaseURL, "target_session_attrs") {
+		return
+	}
+	if slices.ContainsFunc(cfg.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != cfg.Host || f.Port != cfg.Port }) {
+		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+}
+
 // begin returns the options of a transaction with the settings. Beginning it costs one
 // round trip, whatever the number of settings.
 func (s settings) begin() pgx.TxOptions {
@@ -102,7 +126,47 @@ func (s settings) local() string {
 
 // set returns the statement that sets one parameter until the transaction ends.
 func (s settings) set(name string) string {
-	return fmt.Sprintf("set local %s = %s", pgx.Identifier(strings.Split(name, ".")).Sanitize(), literal(s[name]))
+	value := literal(s[name])
+	if lists[strings.ToLower(name)] {
+		value = literals(s[name])
+	}
+	return fmt.Sprintf("set local %s = %s", pgx.Identifier(strings.Split(name, ".")).Sanitize(), value)
+}
+
+// lists are the parameters of which one constant would be one name, commas included.
+var lists = map[string]bool{"search_path": true, "temp_tablespaces": true}
+
+// literals turns a list of names, which may be in double quotes, into constants.
+func literals(list string) string {
+	var names []string
+	var name strings.Builder
+	quoted, wasQuoted := false, false
+	end := func() {
+		text := name.String()
+		if !wasQuoted {
+			text = strings.ToLower(strings.TrimSpace(text))
+		}
+		names = append(names, literal(text))
+		name.Reset()
+		wasQuoted = false
+	}
+	for _, r := range list {
+		switch {
+		case r == '"':
+			if !quoted && wasQuoted { // two in a row are one in the name
+				name.WriteRune(r)
+			} else if !quoted {
+				name.Reset() // blanks before it
+			}
+			quoted, wasQuoted = !quoted, true
+		case r == ',' && !quoted:
+			end()
+		case quoted || !wasQuoted:
+			name.WriteRune(r)
+		}
+	}
+	end()
+	return strings.Join(names, ", ")
 }
 
 // with returns the settings with some of them replaced.

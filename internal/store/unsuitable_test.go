@@ -96,6 +96,49 @@ func TestParametersOfTheURLHoldInEachTransaction(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestListsOfTheURLAreLists: a search path of two schemas is not one schema with a comma
+// in its name.
+func TestListsOfTheURLAreLists(t *testing.T) {
+	t.Parallel()
+	address := pgtest.Database(t)
+	for given, want := range map[string]string{
+		"one":                     "one",
+		"one,Two , raw":           "one, two, raw",
+		`"$user", "a ""b"", C",d`: `"$user", "a ""b"", C", d`,
+	} {
+		got, err := openStore(t, strings.ReplaceAll(withParameter(t, address, "search_path", given), "+", "%20")).Show(t.Context(), "search_path")
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
+// TestAURLMayDisableTheCachesOfPgx, as is advised for poolers.
+func TestAURLMayDisableTheCachesOfPgx(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"", "cache_statement", "cache_describe"} {
+		address := withParameter(t, pgtest.Database(t), "default_query_exec_mode", mode)
+		address = withParameter(t, withParameter(t, address, "statement_cache_capacity", "0"), "description_cache_capacity", "0")
+		require.NoError(t, store.CheckURL(address))
+		doEverything(t, address, 2)
+	}
+}
+
+// TestOfSeveralHostsTheOneThatTakesWritesIsUsed, whatever their order.
+func TestOfSeveralHostsTheOneThatTakesWritesIsUsed(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"postgres://u@a,b/d":                          true,
+		"postgres://u@a:1,a:2/d":                      true,
+		"postgres://u@/d?host=a,b&sslmode=disable":    true,
+		"postgres://u@a/d?sslmode=prefer":             false,
+		"postgres:///d?host=/tmp":                     false,
+		"postgres://u@a,b/d?target_session_attrs=any": false,
+	} {
+		require.NoError(t, store.CheckURL(address))
+		require.Equal(t, want, openStore(t, address).ChecksHosts(), address)
+	}
+}
+
 // TestWhatPostgreSQLRefusesUntilSomebodyActs takes privileges and tables away.
 func TestWhatPostgreSQLRefusesUntilSomebodyActs(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ const wantURL = "postgres://user:password@host:5432/database, special characters
 func CheckURL(databaseURL string) error {
 	u, err := url.Parse(databaseURL)
 	switch {
-	case err != nil, u.Scheme != "postgres" && u.Scheme != "postgresql", u.Host == "", u.Fragment != "",
+	case err != nil, u.Scheme != "postgres" && u.Scheme != "postgresql", u.Host == "" && u.Query().Get("host") == "", u.Fragment != "",
 		strings.ContainsAny(u.Host, " \t\r\n"):
 		return errors.New(wantURL)
 	}
