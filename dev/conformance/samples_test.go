@@ -122,7 +122,7 @@ func (p *pair) requireRows(s *sample) {
 	}
 
 	run := p.begin(events.Full, false, s.entity.Name)
-	at, err := p.store.Open(p.Context(), run.Number, p.tenant, events.Full, s.entity)
+	at, err := p.store.Open(p.Context(), run.Ref(), p.tenant, events.Full, s.entity)
 	require.NoError(p, err)
 	at, err = p.store.StorePage(p.Context(), p.tenant, events.Full, s.entity, at, page)
 	require.NoError(p, err)
