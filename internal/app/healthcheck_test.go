@@ -75,6 +75,13 @@ func TestHealthcheckOfNothing(t *testing.T) {
 	require.ErrorContains(t, Healthcheck(t.Context(), cfg, "", &bytes.Buffer{}), "not alive")
 }
 
+// TestHealthcheckAsksNoProxy: where HTTP_PROXY is set, the proxy would answer for a role
+// that listens on an address of the container's own.
+func TestHealthcheckAsksNoProxy(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, direct.Transport.(*http.Transport).Proxy)
+}
+
 func TestDialable(t *testing.T) {
 	t.Parallel()
 	for listen, dial := range map[string]string{
