@@ -152,7 +152,6 @@ type slice struct {
 	entity entity.Entity
 	stop   <-chan struct{} // closed when the worker is to end
 	until  time.Time       // no further page is asked for after it
-	byDate bool            // the feed's token was rejected, and given up, in this slice
 	warned []string        // what goes with the next page that is stored
 	at     ledger.Position
 	report *reporter

@@ -223,3 +223,25 @@ func TestSliceReadsOnByDateOnlyOnce(t *testing.T) {
 		require.Equal(t, []int{1, 2, 1, 2}, r.API.PagesAsked("customers"))
 	})
 }
+
+// TestSliceReadsOnByDateOnlyOnceInAllItsAttempts: a feed that refuses each of its own
+// tokens is not begun anew for as long as the run may last.
+func TestSliceReadsOnByDateOnlyOnceInAllItsAttempts(t *testing.T) {
+	for name, own := range map[string]bool{"the API explains it": true, "something else says so": false} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.API.Answer = failAt(2, &activitytest.Failure{Text: "status 400", Never: true, Odd: true, Own: own, BadToken: true})
+				result, _, err := r.attempts(time.Hour)
+				require.NoError(t, err)
+				require.Equal(t, events.StatusFailed, result.Status)
+				begun := 0
+				for _, page := range r.API.PagesAsked("customers") {
+					if page == 1 {
+						begun++
+					}
+				}
+				require.Equal(t, 2, begun)
+			})
+		})
+	}
+}

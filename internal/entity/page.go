@@ -36,6 +36,10 @@ type Trail struct {
 	Empty int    `json:"empty,omitempty"`
 	Mark  string `json:"mark,omitempty"`
 
+	// Export feed: a token was refused, and the feed read again by date. A feed that
+	// refuses what it issued is not read again and again.
+	ByDate bool `json:"byDate,omitempty"`
+
 	// How many records came since a step, and a sketch of which: it tells a listing that
 	// brings the same records over and over from one that is long.
 	Since  int    `json:"since,omitempty"`

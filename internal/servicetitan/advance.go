@@ -88,7 +88,7 @@ func (env envelope) nextOfFeed(at entity.Cursor, d *decoder, came int) (entity.C
 		return at, &shapeError{message: fmt.Sprintf("continueFrom came again: %q, with which an earlier page ended; the feed goes round in circles", at.Trail.Mark),
 			permanent: true}
 	}
-	next.Trail = entity.Trail{Mark: at.Trail.Mark}
+	next.Trail = entity.Trail{Mark: at.Trail.Mark, ByDate: at.Trail.ByDate}
 	if err := d.follow(at.Trail, &next.Trail, "the feed"); err != nil {
 		return at, err
 	}

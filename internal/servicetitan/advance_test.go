@@ -172,3 +172,15 @@ func TestListThatDoesNotTurnItsPages(t *testing.T) {
 	_, err = decodePage(e, page.Next, []byte(`{"data":[{"id":2},{"id":3}]}`))
 	require.NoError(t, err)
 }
+
+// TestAFeedReadByDateIsKnownAsOne until it ends: only then may it be read by date again.
+func TestAFeedReadByDateIsKnownAsOne(t *testing.T) {
+	t.Parallel()
+	at := entity.Cursor{Feed: entity.Export, Since: since, Trail: entity.Trail{ByDate: true}}
+	for _, more := range []bool{true, true, false} {
+		page, err := decodePage(customers(t), at, fmt.Appendf(nil, `{"hasMore":%t,"continueFrom":"%s1","data":[{"id":1}]}`, more, at.Token))
+		require.NoError(t, err)
+		at = page.Next
+		require.Equal(t, more, at.Trail.ByDate)
+	}
+}
