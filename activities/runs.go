@@ -33,6 +33,10 @@ type Publisher interface {
 type Runs struct {
 	Ledger    RunLedger
 	Publisher Publisher
+
+	// Ours fails where the Temporal namespace is not the one that the ledger belongs to: a
+	// run that begins finalizes those of earlier executions. Nil: it is.
+	Ours func(ctx context.Context) error
 }
 
 // Begun says what a run is to do. The requests it serves stay in the ledger: ten
@@ -48,6 +52,11 @@ type Begun struct {
 // BeginRun begins the run of a full sync, or claims what waits for an incremental
 // pass, and publishes sync.started. Repeating it changes nothing.
 func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
+	if r.Ours != nil {
+		if err := r.Ours(ctx); err != nil {
+			return Begun{}, retryable(events.StoreError, err)
+		}
+	}
 	run, found, err := r.Ledger.BeginRun(ctx, in)
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):

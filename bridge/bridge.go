@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -32,6 +33,7 @@ type Options struct {
 	Ledger    Ledger
 	Publisher Publisher
 	Temporal  Temporal
+	History   History // of the event stream; nil where run numbers need no comparison
 	Logger    zerolog.Logger
 
 	Tenants       []Tenant         // configured tenants; a request needs to name one only where there are several
@@ -51,6 +53,10 @@ type Options struct {
 	Keep time.Duration
 	// Now is the clock, default time.Now.
 	Now func() time.Time
+
+	// Ours fails where Temporal answers with another namespace than the one whose workflows
+	// the ledger describes. Nothing is started, signalled or finalized then. Default: it is ours.
+	Ours func(ctx context.Context) error
 
 	// Answered is called with every answer given, one of Answers.
 	Answered func(kind events.Kind, answer string)
@@ -77,6 +83,9 @@ func New(o Options) *Bridge {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Ours == nil {
+		o.Ours = func(context.Context) error { return nil }
 	}
 	if o.Answered == nil {
 		o.Answered = func(events.Kind, string) {}

@@ -16,6 +16,9 @@ import (
 // A control of a request that has not come is kept in the ledger and applied when
 // the request is accepted; the reconciler rejects it when none comes.
 func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
+	if err := b.Ours(ctx); err != nil {
+		return err
+	}
 	event, control, err := b.control(m.Event())
 	var why *events.Rejection
 	if errors.As(err, &why) {

@@ -23,6 +23,7 @@ type fakeLedger struct {
 	kept     time.Duration
 
 	sideTables int
+	raised     int64 // how far run numbers were raised
 
 	settledBefore func(*ledger.Control) // what another bridge does at the last moment
 }
@@ -306,6 +307,14 @@ func (f *fakeLedger) Unpublished(context.Context) (found []ledger.Run, err error
 func (f *fakeLedger) MarkPublished(_ context.Context, ref ledger.Ref) error {
 	number := ref.Number
 	return f.world.effect("mark", fmt.Sprint(number), func() error { f.run(number).Published = true; return nil })
+}
+
+func (f *fakeLedger) RaiseRunNumbers(_ context.Context, inStream int64) (given int64, raised bool, err error) {
+	given = int64(len(f.runs)) + f.raised
+	if inStream > given {
+		f.raised, raised = inStream-int64(len(f.runs)), true
+	}
+	return given, raised, nil
 }
 
 func (f *fakeLedger) DropSideTables(context.Context) (dropped int, err error) {

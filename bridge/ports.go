@@ -30,6 +30,12 @@ type Publisher interface {
 	DeadLetter(ctx context.Context, original events.Message, why events.Rejection, attempts uint64) (stream string, sequence uint64, err error)
 }
 
+// History is what the event stream remembers.
+type History interface {
+	// LastRunNumber is the highest number among its latest runs, 0 where it has none.
+	LastRunNumber(ctx context.Context) (int64, error)
+}
+
 // Ledger is what the bridge needs of the ledger.
 type Ledger interface {
 	RequestLedger
@@ -91,6 +97,9 @@ type RunLedger interface {
 	// DecideUnbegun gives a request that no run serves an outcome. Where a run has
 	// begun after all, it is returned as it is.
 	DecideUnbegun(ctx context.Context, requestID string, decision ledger.Decision) (ledger.Run, error)
+	// RaiseRunNumbers makes the next run number higher than one that the event stream has.
+	// raised says that it was not: the ledger was restored to an earlier state.
+	RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error)
 	Unpublished(ctx context.Context) ([]ledger.Run, error)
 	MarkPublished(ctx context.Context, run ledger.Ref) error
 	// DropSideTables drops what rebuilds that are over have left, and says how many.

@@ -44,7 +44,11 @@ func (b *Bridge) RunReconciler(ctx context.Context, every time.Duration) {
 // Reconcile mends, in one round, what was left between two steps by whatever died
 // there. Every bridge may do so at the same time: each mend is idempotent.
 func (b *Bridge) Reconcile(ctx context.Context) error {
+	if err := b.Ours(ctx); err != nil {
+		return err
+	}
 	return errors.Join(
+		b.raiseRunNumbers(ctx),
 		b.restart(ctx),
 		b.decideLost(ctx),
 		b.decideUnbegun(ctx),

@@ -45,6 +45,9 @@ type batch []*asked
 // An error says that something the bridge depends on is out of order. The
 // messages it concerns come again; the caller had better wait before it fetches more.
 func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
+	if err := b.Ours(ctx); err != nil {
+		return err
+	}
 	all := make(batch, len(messages))
 	for i, m := range messages {
 		all[i] = b.read(m)

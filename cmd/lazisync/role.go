@@ -20,7 +20,7 @@ func (c *cli) role(role app.Role, short string) *cobra.Command {
 }
 
 func (c *cli) migrate() *cobra.Command {
-	var finish bool
+	var finish, accept bool
 	cmd := &cobra.Command{
 		Use: "migrate", Short: "Migrate the database, declare streams and consumers, apply schedules", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,9 +34,15 @@ func (c *cli) migrate() *cobra.Command {
 					return err
 				}
 			}
+			if accept {
+				if err := app.AcceptNamespace(cmd.Context(), cfg, log, c.out); err != nil {
+					return err
+				}
+			}
 			return app.Migrate(cmd.Context(), cfg, log, c.out)
 		},
 	}
 	cmd.Flags().BoolVar(&finish, "finish-adoption", false, "first end the time in which an earlier sync program's statements work on tables that were adopted from it")
+	cmd.Flags().BoolVar(&accept, "accept-namespace", false, "take the ledger over to the Temporal namespace that is configured, after the former one was lost; runs that are open end as failed")
 	return cmd
 }

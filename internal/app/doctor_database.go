@@ -39,8 +39,22 @@ func (d *doctor) examineDatabase(ctx context.Context) (f findings) {
 	d.judgeServer(&f, x)
 	f.skew("database clock", x.Skew)
 	d.judgeTables(&f, x)
+	d.judgeRestores(ctx, &f, s)
 	f.proved(ctx, databaseProbe(s, d.role))
 	return f
+}
+
+// restoresShown is how long the doctor shows that something was restored.
+const restoresShown = 7 * 24 * time.Hour
+
+func (d *doctor) judgeRestores(ctx context.Context, f *findings, s *store.Store) {
+	found, err := s.Restores(ctx, restoresShown)
+	if err != nil {
+		return // what the database lacks is reported already
+	}
+	for _, r := range found {
+		f.warn("see docs/operations.md, Restore; request a full sync of what changed since", "restore", "%s: %s", r.FoundAt.UTC().Format(time.RFC3339), r.Detail)
+	}
 }
 
 func (d *doctor) judgeServer(f *findings, x store.Examination) {

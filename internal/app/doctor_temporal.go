@@ -53,6 +53,7 @@ func (d *doctor) examineNamespace(ctx context.Context, c client.Client, f *findi
 		f.fail("allow this client to use the namespace", "temporal namespace", "%s: %v", name, err)
 		return false
 	}
+	d.judgeNamespace(ctx, f, described.GetNamespaceInfo().GetId())
 	kept, needed := described.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(), stream.CommandAge
 	if kept <= needed {
 		f.fail(fmt.Sprintf("temporal operator namespace update --namespace %s --retention 240h", name),

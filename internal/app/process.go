@@ -27,10 +27,11 @@ type process struct {
 	ready   *probe.Readiness
 	breaker []probe.Probe // what the bridge calls for each command
 
-	nats     *stream.Conn
-	store    *store.Store // nil where the role needs none
-	temporal client.Client
-	source   *servicetitan.Client
+	nats      *stream.Conn
+	store     *store.Store // nil where the role needs none
+	namespace *namespace   // of the bridge and the worker
+	temporal  client.Client
+	source    *servicetitan.Client
 }
 
 // Started says where a process listens.
@@ -98,7 +99,18 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 		if p.temporal, err = openTemporal(p.cfg.Temporal, p.log, metrics, dial...); err != nil {
 			return fmt.Errorf("Temporal client: %w", err)
 		}
-		p.breaker = append(p.breaker, temporalProbe(p.temporal))
+		temporal := temporalProbe(p.temporal)
+		if role.is(BridgeRole) || role.is(WorkerRole) {
+			p.namespace = &namespace{client: p.temporal, store: p.store, name: p.cfg.Temporal.Namespace}
+			answers := temporal.Check
+			temporal.Check = func(ctx context.Context) error {
+				if err := answers(ctx); err != nil {
+					return err
+				}
+				return p.namespace.ours(ctx)
+			}
+		}
+		p.breaker = append(p.breaker, temporal)
 	}
 	p.ready = probe.New(role.Name, p.log, append(probes, p.breaker...)...)
 	p.source = newSource(p.cfg, p.pool(), p.log)

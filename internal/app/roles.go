@@ -49,6 +49,8 @@ func (p *process) bridgeJobs() []job {
 		Ledger:    p.store,
 		Publisher: p.nats,
 		Temporal:  bridge.NewTemporal(p.temporal, p.cfg.Temporal.TaskQueue),
+		History:   p.nats,
+		Ours:      p.namespace.ours,
 		Logger:    p.log,
 
 		Tenants:       tenants,
@@ -75,10 +77,33 @@ func (p *process) bridgeJobs() []job {
 		return p.nats.Lost(ctx, batch, func(m *stream.Lost) error { return b.HandleLost(ctx, m) })
 	}
 	return []job{
-		p.consume(stream.ConsumerRequests, stream.BatchOptions{Max: requestBatch, Ready: p.bridgeReady}, requests),
-		p.consume(stream.ConsumerControl, stream.BatchOptions{Max: controlBatch, Ready: p.bridgeReady}, control),
-		p.consume(stream.ConsumerLost, stream.BatchOptions{Max: lostBatch, Ready: p.bridgeReady}, lost),
+		p.prepared(b, p.consume(stream.ConsumerRequests, stream.BatchOptions{Max: requestBatch, Ready: p.bridgeReady}, requests)),
+		p.prepared(b, p.consume(stream.ConsumerControl, stream.BatchOptions{Max: controlBatch, Ready: p.bridgeReady}, control)),
+		p.prepared(b, p.consume(stream.ConsumerLost, stream.BatchOptions{Max: lostBatch, Ready: p.bridgeReady}, lost)),
 		func(ctx context.Context) error { b.RunReconciler(ctx, reconcileEvery); return nil },
+	}
+}
+
+// prepared runs a job once the bridge is prepared.
+func (p *process) prepared(b *bridge.Bridge, j job) job {
+	return func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			err := b.Prepare(ctx)
+			if err == nil {
+				return j(ctx)
+			}
+			p.log.Warn().Err(err).Msg("the bridge does not consume yet, trying again")
+			pause(ctx, 2*time.Second)
+		}
+		return nil
+	}
+}
+
+// pause waits, but not longer than ctx.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

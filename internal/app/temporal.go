@@ -56,21 +56,35 @@ func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHa
 // It is not impressed by a Temporal that is away: it tries again.
 func (p *process) runWorker(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := p.namespace.ours(ctx); err != nil {
+			p.log.Warn().Err(err).Msg("the worker does not poll yet, trying again")
+			pause(ctx, 2*time.Second)
+			continue
+		}
 		err := p.workOnce(ctx)
 		if err == nil {
 			break
 		}
 		p.log.Error().Err(err).Msg("the worker stopped, starting it again")
-		select {
-		case <-ctx.Done():
-		case <-time.After(2 * time.Second):
-		}
+		pause(ctx, 2*time.Second)
 	}
 	return nil
 }
 
+// watchNamespace reports when Temporal answers with another namespace than the ledger's,
+// until ctx ends.
+func (p *process) watchNamespace(ctx context.Context, failed chan<- error) {
+	for ctx.Err() == nil {
+		if err := p.namespace.ours(ctx); errors.Is(err, errForeignNamespace) {
+			failed <- err
+			return
+		}
+		pause(ctx, 5*time.Second)
+	}
+}
+
 func (p *process) workOnce(ctx context.Context) error {
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	options := worker.Options{
 		WorkerStopTimeout:                workerStop,
 		MaxHeartbeatThrottleInterval:     time.Second,
@@ -93,7 +107,7 @@ func (p *process) workOnce(ctx context.Context) error {
 		Failing: make(chan struct{}, pageSlots/2),
 	})
 	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
-	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats})
+	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.ours})
 	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
 	ledger.RegisterActivity(&activities.Earlier{Publisher: p.nats, Requests: p.store, Tenants: p.cfg.TenantIDs()})
 
@@ -103,6 +117,9 @@ func (p *process) workOnce(ctx context.Context) error {
 		return fmt.Errorf("start the worker: %w", err)
 	}
 	p.log.Info().Str("task_queue", p.cfg.Temporal.TaskQueue).Msg("worker polls")
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	go p.watchNamespace(watching, failed)
 	var err error
 	select {
 	case <-ctx.Done():

@@ -143,7 +143,8 @@ func (s *Store) deniedTo(ctx context.Context, q querier, access Access) ([]strin
 
 // ledgerTables are those that say what was asked and how it ended, and what the
 // reconciler prunes with them.
-var ledgerTables = []string{"sync_requests", "sync_runs", "sync_controls", "sync_cursors", "sync_state", "sync_seen", "sync_missed", "rejected_records"}
+var ledgerTables = []string{"sync_requests", "sync_runs", "sync_controls", "sync_cursors", "sync_state", "sync_seen", "sync_missed", "rejected_records",
+	"temporal_namespace", "sync_restores"}
 
 // tablesFor are the tables that a role writes.
 func (s *Store) tablesFor(access Access) (names []string) {

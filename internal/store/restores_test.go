@@ -1,0 +1,73 @@
+package store_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+func TestRunNumbersBeginAboveThoseOfTheEventStream(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	first := f.beginFull("a", "jobs")
+	_, raised, err := f.RaiseRunNumbers(t.Context(), first.Number)
+	require.NoError(t, err)
+	require.False(t, raised, "the ledger knows that run")
+
+	given, raised, err := f.RaiseRunNumbers(t.Context(), 400)
+	require.NoError(t, err)
+	require.True(t, raised)
+	require.Equal(t, first.Number, given)
+	require.Greater(t, f.beginFull("b", "customers").Number, int64(400))
+	_, raised, err = f.RaiseRunNumbers(t.Context(), 400)
+	require.NoError(t, err)
+	require.False(t, raised, "once")
+
+	found, err := f.Restores(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].Detail, "the last run of the ledger was 1, the event stream has run 400")
+}
+
+func TestRunNumbersAreRaisedWhileRunsBegin(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var all sync.WaitGroup
+	numbers := make(chan int64, 20)
+	for n := range 20 {
+		all.Go(func() {
+			q := request(events.Full, string(rune('a'+n)), "jobs")
+			f.receive(q)
+			run, err := f.DecideUnbegun(t.Context(), q.ID, cancelled)
+			if err == nil {
+				numbers <- run.Number
+			}
+		})
+		all.Go(func() { _, _, _ = f.RaiseRunNumbers(t.Context(), int64(3*n)) })
+	}
+	all.Wait()
+	require.Len(t, numbers, 20, "no run fails for a number that was given twice")
+}
+
+func TestTheLedgerBelongsToOneTemporalNamespace(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	none, err := f.Namespace(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, none)
+	for _, id := range []string{"one", "two"} {
+		held, err := f.RecordNamespace(t.Context(), id, "default")
+		require.NoError(t, err)
+		require.Equal(t, "one", held, "the first is recorded")
+	}
+	former, err := f.AcceptNamespace(t.Context(), "two", "default")
+	require.NoError(t, err)
+	require.Equal(t, "one", former)
+	held, err := f.RecordNamespace(t.Context(), "one", "default")
+	require.NoError(t, err)
+	require.Equal(t, "two", held)
+}
