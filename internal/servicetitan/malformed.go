@@ -49,11 +49,29 @@ func (f *jsonFault) text(body []byte) string {
 // err makes an error of the fault of a page.
 func (f *jsonFault) err(shape entity.Shape, body []byte) error {
 	e := shapeError{message: f.text(body), quote: true}
-	if f.truncated || f.at == leadingSpace(body) {
+	if f.at == leadingSpace(body) || f.truncated && !endsInString(body) {
+		return &e
+	}
+	fixed := repair(shape, body)
+	if f.truncated && fixed == nil {
 		return &e
 	}
 	e.at = f.at
-	return &malformedError{shapeError: e, repaired: repair(shape, body), near: near(body, f.at)}
+	return &malformedError{shapeError: e, repaired: fixed, near: near(body, f.at)}
+}
+
+// endsInString says whether body ends within a string. If that ends as a page does, the
+// string lacks its quote, and the page is all there.
+func endsInString(body []byte) bool {
+	for i := 0; i < len(body); i++ {
+		if body[i] != '"' {
+			continue
+		}
+		if i = stringEnd(body, i); i >= len(body) {
+			return true
+		}
+	}
+	return false
 }
 
 func leadingSpace(body []byte) int { return skipSpace(body, 0) }
@@ -93,7 +111,7 @@ func (e *malformedError) print() uint64 {
 const (
 	equalFaults = 3  // with the same faults: what can be read of it is read
 	anyFaults   = 10 // with any faults
-	hopeless    = 8  // where nothing can be read of it: it is given up
+	hopeless    = 8  // with the same faults where nothing can be read of it: it is given up
 )
 
 // suspects counts how often pages came malformed, one after another, by the question.
@@ -148,9 +166,10 @@ func (c *Client) page(tenantID string, r request, at entity.Cursor, ans answer) 
 	} else if times := c.suspects.again(question, bad.print()); bad.repaired != nil && (times.equal >= equalFaults || times.all >= anyFaults) {
 		c.suspects.clear(question)
 		page, err = decodeRepaired(r.entity, at, bad.repaired)
-	} else if bad.repaired == nil && times.equal >= hopeless {
+	} else if bad.repaired == nil && (times.equal >= hopeless || times.all >= anyFaults) {
+		c.suspects.clear(question)
 		bad.permanent = true
-		bad.message += fmt.Sprintf("; it came so %d times", times.equal)
+		bad.message += fmt.Sprintf("; it came so %d times", times.all)
 	}
 	if err != nil {
 		return entity.Page{}, ans.unreadable(err)

@@ -127,6 +127,7 @@ func TestMalformedPageCostsEachRecordAtFault(t *testing.T) {
 		"a comma at the end":       {`{"id":1},{"id":2},`, []string{"1", "2"}, nil, []string{"the page has a comma too many at byte 60: a record may be missing"}},
 		"a comma at the beginning": {`,{"id":1}`, []string{"1"}, nil, []string{"the page has a comma too many at byte 43: a record may be missing"}},
 		"a comma that is missing":  {`{"id":1}{"id":2}`, []string{"1", "2"}, nil, []string{"the page lacks a comma at byte 51"}},
+		"white space that is none": {"\f{\"id\":1},\u00a0{\"id\":2}", []string{"1", "2"}, nil, []string{"the page has what is no white space of JSON around a record at byte 43", "the page has what is no white space of JSON around a record at byte 53"}},
 		"a good null among bad":    {`null,{"id":2,"a":NaN},{"id":3}`, []string{"3"}, []string{`null`, `{"id":2,"a":NaN}`}, nil},
 		"nested records":           {`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1},{"id":2}`, []string{"2"}, []string{`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1}`}, nil},
 	} {
@@ -155,15 +156,21 @@ func TestMalformedEnvelope(t *testing.T) {
 		warn string
 		fail string
 	}{
-		"the total":                    {`{"totalCount":NaN,"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, "totalCount of the page is not JSON: NaN at byte 14 of the answer", ""},
-		"a field that nobody knows":    {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],"page":01}`, "page of the page is not JSON: 01 at byte 60 of the answer", ""},
-		"commas around fields":         {`{,"hasMore":true,,"continueFrom":"t","data":[{"id":1}],}`, "", ""},
-		"whether there is more":        {`{"hasMore":tru,"continueFrom":"t","data":[{"id":1}]}`, "", "hasMore is tru at byte 11 of the answer, want true or false"},
-		"the token":                    {"{\"hasMore\":true,\"continueFrom\":\"t\x01\",\"data\":[{\"id\":1}]}", "", `continueFrom is "t" at byte 31 of the answer, want a string`},
-		"no array of records":          {`{"hasMore":true,"continueFrom":"t","data":nil}`, "", "data is nil at byte 42 of the answer, want an array"},
-		"two answers":                  {`{"hasMore":false,"data":[]}{"hasMore":false,"data":[]}`, "", "malformed JSON: invalid character '{' after top-level value at byte 27"},
-		"brackets that do not match":   {`{"hasMore":false,"data":[{"id":1}}`, "", "malformed JSON: invalid character '}' after array element at byte 33"},
-		"a list that is none, and bad": {`{"hasMore":false,"data":[{"id":1}],x}`, "", "malformed JSON: invalid character 'x'"},
+		"the total":                  {`{"totalCount":NaN,"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, "totalCount of the page is not JSON: NaN at byte 14 of the answer", ""},
+		"a field that nobody knows":  {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],"page":01}`, "page of the page is not JSON: 01 at byte 60 of the answer", ""},
+		"commas around fields":       {`{,"hasMore":true,,"continueFrom":"t","data":[{"id":1}],}`, "", ""},
+		"a name":                     {"{\"x\x01\":1,\"hasMore\":true,\"continueFrom\":\"t\",\"data\":[{\"id\":1}]}", `the page has a field whose name is not JSON at byte 1: "x":1`, ""},
+		"a name without quotes":      {`{page:{"a":1},"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, `the page has a field whose name is not JSON at byte 1: page:{"a":1}`, ""},
+		"a name in the middle":       {`{"hasMore":true,page=1,"continueFrom":"t","data":[{"id":1}]}`, "the page has a field whose name is not JSON at byte 16: page=1", ""},
+		"a name at the end":          {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],page=1}`, "the page has a field whose name is not JSON at byte 53: page=1", ""},
+		"a NUL behind it":            {"{\"hasMore\":true,\"continueFrom\":\"t\",\"data\":[{\"id\":1}]}\x00", "the page is followed by what is no JSON at byte 53", ""},
+		"a comment behind it":        {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}]}<!-- cached -->`, "the page is followed by what is no JSON at byte 53", ""},
+		"whether there is more":      {`{"hasMore":tru,"continueFrom":"t","data":[{"id":1}]}`, "", "hasMore is tru at byte 11 of the answer, want true or false"},
+		"the token":                  {"{\"hasMore\":true,\"continueFrom\":\"t\x01\",\"data\":[{\"id\":1}]}", "", `continueFrom is "t" at byte 31 of the answer, want a string`},
+		"no array of records":        {`{"hasMore":true,"continueFrom":"t","data":nil}`, "", "data is nil at byte 42 of the answer, want an array"},
+		"two answers":                {`{"hasMore":false,"data":[]}{"hasMore":false,"data":[]}`, "", "malformed JSON: invalid character '{' after top-level value at byte 27"},
+		"brackets that do not match": {`{"hasMore":false,"data":[{"id":1}}`, "", "malformed JSON: invalid character '}' after array element at byte 33"},
+		"a word at the end":          {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],x}`, "the page has a field whose name is not JSON at byte 53: x", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -202,6 +209,64 @@ func TestTruncatedPageIsAskedForAgain(t *testing.T) {
 			require.ErrorContains(t, err, "the answer is truncated: its JSON does not end within its ")
 		}
 	}
+}
+
+// TestLastRecordThatDoesNotClose: a page whose last string has no closing quote ends as a
+// page does, within that string. It is malformed, not truncated.
+func TestLastRecordThatDoesNotClose(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{`{"id":2,"name":"b}`, `{"id":2,"name":"c:\"}`, `{"id":2,"tags":["a","b]}`} {
+		api := newFakeAPI(t, respond(200, `{"hasMore":true,"continueFrom":"t","data":[{"id":1},`+bad+`]}`))
+		page, tries, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
+		require.NoError(t, err, bad)
+		require.Equal(t, 3, tries)
+		require.Equal(t, []string{"1"}, ids(page))
+		require.Len(t, page.Rejected, 1)
+		require.Equal(t, bad, string(page.Rejected[0].Raw))
+		require.Equal(t, "2", page.Rejected[0].ID)
+	}
+}
+
+// TestHopelessPagesAreGivenUp: a page of which nothing can be read ends its entity, also
+// where each answer is another.
+func TestHopelessPagesAreGivenUp(t *testing.T) {
+	t.Parallel()
+	n := 0
+	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		n++
+		fmt.Fprintf(w, `{"hasMore":false,"request":%d,"data":[{"id":1}}`, n)
+	})
+	_, tries, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
+	require.ErrorContains(t, err, "it came so 10 times")
+	require.Equal(t, anyFaults, tries)
+}
+
+// TestACountOfAMalformedPage: what a list holds can be counted although the record that
+// comes with the number is not JSON, and no content is none.
+func TestACountOfAMalformedPage(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		`{"hasMore":true,"totalCount":7,"data":[{"id":1,"n":NaN}]}`: 7,
+		`{"hasMore":true,"totalCount":NaN,"data":[{"id":1}]}`:       -1,
+		`{"hasMore":tru,"totalCount":7,"data":[{"id":1}]}`:          7,
+		`{"hasMore" true,"totalCount":7,"data":[{"id":1}]}`:         7,
+		`{"totalCount":7,"data":[{"id":1}}`:                         -1,
+	} {
+		total, err := newFakeAPI(t, respond(200, body)).client().Count(t.Context(), testTenant, customers(t))
+		require.NoError(t, err, body)
+		require.Equal(t, want, total, body)
+	}
+	total, err := newFakeAPI(t, respond(204, "")).client().Count(t.Context(), testTenant, customers(t))
+	require.NoError(t, err)
+	require.Zero(t, total)
+}
+
+// TestAProbeOfWhatHoldsNothing: no content is an answer.
+func TestAProbeOfWhatHoldsNothing(t *testing.T) {
+	t.Parallel()
+	date, err := newFakeAPI(t, respond(204, "")).client().Probe(t.Context(), testTenant, customers(t))
+	require.NoError(t, err)
+	require.Equal(t, serverClock, date)
 }
 
 // TestNoJSONAtAllIsAskedForAgain: it comes from something in front of the API.

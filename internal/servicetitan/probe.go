@@ -2,6 +2,7 @@ package servicetitan
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -15,9 +16,14 @@ const probeSince = time.Minute
 // server's clock. Its error is that of reading a page: it says whether credentials,
 // scope and path are right.
 func (c *Client) Probe(ctx context.Context, tenantID string, e entity.Entity) (time.Time, error) {
-	ans, err := c.get(ctx, tenantID, probeRequest(e, c.now().Add(-probeSince)), true)
+	req := probeRequest(e, c.now().Add(-probeSince))
+	req.mayBeEmpty = true
+	ans, err := c.get(ctx, tenantID, req, true)
 	if err != nil {
 		return time.Time{}, err
+	}
+	if ans.status == http.StatusNoContent {
+		return ans.date, nil
 	}
 	at := entity.Cursor{Feed: entity.List}
 	if e.Export != "" {

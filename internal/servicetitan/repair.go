@@ -51,7 +51,7 @@ func repair(shape entity.Shape, body []byte) *repaired {
 	case shape != entity.Array && body[at] == '{':
 		at, ok = r.fields(at + 1)
 	}
-	if !ok || skipSpace(body, at) != len(body) {
+	if !ok || !r.end(skipSpace(body, at)) {
 		return nil
 	}
 	r.repaired.body = append(r.repaired.body, body[r.kept:]...)
@@ -66,6 +66,16 @@ func (r *repairer) replace(from, to int, text string) {
 	r.repaired.body = append(r.repaired.body, r.body[r.kept:from]...)
 	r.repaired.body = append(r.repaired.body, text...)
 	r.kept = to
+}
+
+// end leaves out what follows the page, unless it may be part of one.
+func (r *repairer) end(at int) (ok bool) {
+	if at == len(r.body) {
+		return true
+	}
+	r.warnings = append(r.warnings, fmt.Sprintf("the page is followed by what is no JSON at byte %d", at))
+	r.replace(at, len(r.body), "")
+	return !bytes.ContainsAny(r.body[at:], `{}[]"`)
 }
 
 // fields goes through the fields of the envelope and returns the place behind it.
@@ -91,7 +101,14 @@ func (r *repairer) fields(at int) (end int, ok bool) {
 		}
 		name, value, ok := r.name(at)
 		if !ok {
-			return at, false
+			from := at
+			if comma >= r.kept {
+				from, comma = comma, -1
+			}
+			if at, ok = r.nameless(from, at); !ok {
+				return at, false
+			}
+			continue
 		}
 		if at, ok = r.field(name, value); !ok {
 			return at, false
@@ -104,7 +121,7 @@ func (r *repairer) fields(at int) (end int, ok bool) {
 // name reads the name of the field at a place, and where its value begins.
 func (r *repairer) name(at int) (name string, value int, ok bool) {
 	end := stringEnd(r.body, at)
-	if r.body[at] != '"' || end >= len(r.body) {
+	if r.body[at] != '"' || end >= len(r.body) || !validJSON(r.body[at:end+1]) {
 		return "", at, false
 	}
 	colon := skipSpace(r.body, end+1)
@@ -112,6 +129,20 @@ func (r *repairer) name(at int) (name string, value int, ok bool) {
 		return "", at, false
 	}
 	return string(r.body[at+1 : end]), skipSpace(r.body, colon+1), true
+}
+
+// nameless leaves out a field whose name is not JSON, from a place in front of it on.
+func (r *repairer) nameless(from, at int) (end int, ok bool) {
+	for end = at; end == at || end < len(r.body) && r.body[end] != ',' && r.body[end] != '}'; {
+		next, ok := valueEnd(r.body, end)
+		if !ok || next == end {
+			return at, false
+		}
+		end = skipSpace(r.body, next)
+	}
+	r.warnings = append(r.warnings, fmt.Sprintf("the page has a field whose name is not JSON at byte %d: %s", at, clean(string(r.body[at:end]), quotedBytes)))
+	r.replace(from, end, "")
+	return end, true
 }
 
 // field goes through the value of one field. One that is not JSON becomes null.
@@ -189,6 +220,11 @@ func (r *repairer) element(at int) (end int, ok bool) {
 	}
 	raw := bytes.TrimSpace(r.body[at:end])
 	fault := findFault(raw)
+	if fault == nil && !deeperThan(raw, deepest) {
+		r.warnings = append(r.warnings, fmt.Sprintf("the page has what is no white space of JSON around a record at byte %d", at))
+		r.replace(at, end, string(raw))
+		return end, true
+	}
 	if fault == nil {
 		fault = &jsonFault{at: 0, reason: fmt.Sprintf("it is nested deeper than %d levels", deepest)}
 	}
@@ -396,4 +432,13 @@ func (r *repaired) record(at int) (bad damagedRecord, damaged bool) {
 	}
 	bad, damaged = r.damaged[at]
 	return bad, damaged
+}
+
+// total is how many records the page says there are, -1 where it does not.
+func (r *repaired) total() int {
+	if r == nil {
+		return -1
+	}
+	env, _ := readFields(gjson.ParseBytes(r.body))
+	return env.total
 }

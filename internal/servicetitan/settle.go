@@ -2,7 +2,9 @@ package servicetitan
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/lazi/lazisync/internal/entity"
 )
@@ -64,12 +66,22 @@ func (c *Client) quiet(ctx context.Context, tenantID string, e entity.Entity, at
 	return edited <= 0, err
 }
 
+// count asks how many records the window of the cursor holds; -1 where that cannot be read.
 func (c *Client) count(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, interactive bool) (int, error) {
-	ans, err := c.get(ctx, tenantID, countRequest(e, at), interactive)
+	req := countRequest(e, at)
+	req.mayBeEmpty = true
+	ans, err := c.get(ctx, tenantID, req, interactive)
 	if err != nil {
 		return -1, err
 	}
+	if ans.status == http.StatusNoContent {
+		return 0, nil
+	}
 	env, err := readEnvelope(e.Shape, ans.body)
+	var bad *malformedError
+	if errors.As(err, &bad) { // mostly for the record that comes with the number
+		return bad.repaired.total(), nil
+	}
 	if err != nil {
 		return -1, ans.unreadable(err)
 	}
