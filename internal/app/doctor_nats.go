@@ -154,6 +154,9 @@ func (d *doctor) examinePermissions(ctx context.Context, conn *stream.Conn, f *f
 	for _, consumer := range d.role.consumers {
 		prove(conn.MayAcknowledge(ctx, consumer))
 	}
+	for _, name := range d.role.reads() {
+		prove(conn.MayRead(ctx, name))
+	}
 	for _, l := range lacking {
 		f.fail("grant the NATS user what deploy/nats.conf grants "+d.role.Name, "nats permissions", "%s", l)
 	}

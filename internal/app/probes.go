@@ -14,7 +14,8 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// natsProbe asks whether a role can read from its consumers and publish what it does.
+// natsProbe asks whether a role can read from its consumers and streams, and publish what it
+// does.
 func natsProbe(conn *stream.Conn, role Role) probe.Probe {
 	return probe.Probe{
 		Name: "nats",
@@ -23,7 +24,15 @@ func natsProbe(conn *stream.Conn, role Role) probe.Probe {
 			if err := conn.Ready(ctx, role.consumers...); err != nil {
 				return err
 			}
-			return conn.CanStore(ctx, published(role)...)
+			if err := conn.CanStore(ctx, published(role)...); err != nil {
+				return err
+			}
+			for _, name := range role.reads() {
+				if err := conn.MayRead(ctx, name); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }
@@ -71,6 +80,17 @@ func (r Role) access() store.Access {
 
 // is reports whether a role does the work of another.
 func (r Role) is(other Role) bool { return r.Name == other.Name || r.Name == ServeRole.Name }
+
+// reads are the streams of which a role reads single messages.
+func (r Role) reads() []string {
+	switch {
+	case r.is(BridgeRole):
+		return []string{stream.StreamEvents, stream.StreamCommands}
+	case r.is(WorkerRole):
+		return []string{stream.StreamEvents}
+	}
+	return nil
+}
 
 // published are the subjects that a role publishes on.
 func published(role Role) (subjects []string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,8 @@ type process struct {
 	metrics *prometheus.Registry
 	ready   *probe.Readiness
 	breaker []probe.Probe // what the bridge calls for each command
+
+	unprepared atomic.Pointer[error] // why the bridge does not consume yet
 
 	nats      *stream.Conn
 	store     *store.Store // nil where the role needs none
@@ -78,7 +81,7 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 	if p.nats, err = openNATS(p.cfg.NATS, role.Name, p.log); err != nil {
 		return err
 	}
-	probes := []probe.Probe{natsProbe(p.nats, role)}
+	probes := []probe.Probe{p.consuming(natsProbe(p.nats, role))}
 	if slices.Contains(role.needs, "DATABASE_URL") {
 		if p.store, err = store.Open(ctx, string(p.cfg.DatabaseURL), store.Options{
 			MaxConns: role.connections, Application: "lazisync " + role.Name, Tenants: p.cfg.TenantIDs(), DeleteGuard: p.cfg.Sync.DeleteGuard, Logger: p.log,
@@ -115,6 +118,21 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 	p.ready = probe.New(role.Name, p.log, append(probes, p.breaker...)...)
 	p.source = newSource(p.cfg, p.pool(), p.log)
 	return nil
+}
+
+// consuming is a probe that fails also while the bridge does not consume.
+func (p *process) consuming(one probe.Probe) probe.Probe {
+	works := one.Check
+	one.Check = func(ctx context.Context) error {
+		if err := works(ctx); err != nil {
+			return err
+		}
+		if why := p.unprepared.Load(); why != nil {
+			return *why
+		}
+		return nil
+	}
+	return one
 }
 
 // newSource makes the client of ServiceTitan. It connects to nothing. Its calls are taken

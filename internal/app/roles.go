@@ -84,15 +84,18 @@ func (p *process) bridgeJobs() []job {
 	}
 }
 
-// prepared runs a job once the bridge is prepared.
+// prepared runs a job once the bridge is prepared. Until then the role is not ready.
 func (p *process) prepared(b *bridge.Bridge, j job) job {
 	return func(ctx context.Context) error {
 		for ctx.Err() == nil {
 			err := b.Prepare(ctx)
 			if err == nil {
+				p.unprepared.Store(nil)
 				return j(ctx)
 			}
-			p.log.Warn().Err(err).Msg("the bridge does not consume yet, trying again")
+			err = fmt.Errorf("the bridge does not consume: %w", err)
+			p.unprepared.Store(&err)
+			p.log.Warn().Err(err).Msg("trying again")
 			pause(ctx, 2*time.Second)
 		}
 		return nil

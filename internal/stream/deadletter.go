@@ -121,9 +121,9 @@ func (c *Conn) DeadLetterAt(ctx context.Context, sequence uint64) (Parked, error
 
 // parkedFrom reads the first dead letter at or after a sequence.
 func (c *Conn) parkedFrom(ctx context.Context, sequence uint64) (Parked, error) {
-	stream, err := c.js.Stream(ctx, StreamDeadLetter)
+	stream, err := c.reader(ctx, StreamDeadLetter)
 	if err != nil {
-		return Parked{}, lookupError("stream "+StreamDeadLetter, err)
+		return Parked{}, err
 	}
 	raw, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(deadLetterPrefix+">"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

@@ -47,17 +47,17 @@ func (c *Conn) settleDuplicate(ctx context.Context, event events.Event, ack *jet
 func (c *Conn) holds(ctx context.Context, ack *jetstream.PubAck, event events.Event) (bool, error) {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
-	stream, err := c.js.Stream(ctx, ack.Stream)
+	stream, err := c.reader(ctx, ack.Stream)
 	if err != nil {
-		return false, lookupError("stream "+ack.Stream, err)
+		return false, err
 	}
 	raw, err := stream.GetMsg(ctx, ack.Sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read message %d of %s, which has the id of %s %q (the NATS user needs $JS.API.STREAM.MSG.GET.%s): %w",
-			ack.Sequence, ack.Stream, event.Type(), event.ID(), ack.Stream, err)
+		return false, fmt.Errorf("read message %d of %s, which has the id of %s %q (the NATS user needs %s): %w",
+			ack.Sequence, ack.Stream, event.Type(), event.ID(), readSubject(ack.Stream), err)
 	}
 	stored, err := events.Decode(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
 	if err != nil || stored.Type() != event.Type() || stored.ID() != event.ID() || stored.Source() != event.Source() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -15,9 +16,9 @@ import (
 func (c *Conn) LastRunNumber(ctx context.Context) (highest int64, err error) {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
-	stream, err := c.js.Stream(ctx, StreamEvents)
+	stream, err := c.reader(ctx, StreamEvents)
 	if err != nil {
-		return 0, lookupError("stream "+StreamEvents, err)
+		return 0, err
 	}
 	for _, subject := range []string{events.Started.Subject, events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject} {
 		raw, err := stream.GetLastMsgForSubject(ctx, subject)
@@ -25,17 +26,18 @@ func (c *Conn) LastRunNumber(ctx context.Context) (highest int64, err error) {
 			continue
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read the last %s: %w", subject, err)
+			return 0, fmt.Errorf("read the last %s (the NATS user needs %s): %w", subject, readSubject(StreamEvents), err)
 		}
 		highest = max(highest, runNumber(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data}))
 	}
 	return highest, nil
 }
 
-// runNumber reads the number of the run that an event is about, 0 if it has none.
+// runNumber reads the number of the run that an event is about, 0 if it has none or is bare
+// JSON, which a person published and not lazisync.
 func runNumber(m events.Message) int64 {
 	event, err := events.Decode(m)
-	if err != nil {
+	if err != nil || strings.HasPrefix(event.Source(), "nats://") {
 		return 0 // published by somebody else
 	}
 	var about struct {

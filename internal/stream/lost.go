@@ -76,9 +76,9 @@ func (c *Conn) lost(ctx context.Context, m *Message) (*Lost, error) {
 	}
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
-	stream, err := c.js.Stream(ctx, told.Stream)
+	stream, err := c.reader(ctx, told.Stream)
 	if err != nil {
-		return nil, lookupError("stream "+told.Stream, err)
+		return nil, err
 	}
 	raw, err := stream.GetMsg(ctx, told.Sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
