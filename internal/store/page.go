@@ -19,10 +19,11 @@ import (
 // returns that position. Older data never overwrites newer, unchanged rows are not
 // written, and records that PostgreSQL refuses go to raw.rejected_records.
 //
-// It fails with ledger.ErrDecided when the run has an outcome and with
-// ledger.ErrFenced when the position is not at any more, also because this very page
-// was stored and the answer got lost: nothing is written then, and Open tells where
-// to go on.
+// It fails with ledger.ErrDecided when the run has an outcome, with ledger.ErrUnknown when
+// there is no such run of that execution, and with ledger.ErrFenced when the position is
+// not at any more, or the run has none in the entity: this very page was stored and the
+// answer was lost, for example, or the ledger was restored. Nothing is written then, and
+// after ErrFenced Open returns the position from which to continue.
 func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
 	what := fmt.Sprintf("store page %d of %s for run %d", at.Pages+1, e.Name, at.Run)
 	number, err := tenantNumber(tenant)

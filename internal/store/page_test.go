@@ -170,7 +170,10 @@ func TestFencing(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrFenced, "nothing follows the last page")
 
 	_, err = f.StorePage(t.Context(), tenant, run.Mode, find(t, "jobs"), done, page(at(3), "3", true))
-	require.ErrorIs(t, err, ledger.ErrUnknown)
+	require.ErrorIs(t, err, ledger.ErrFenced, "the run has no position in the entity")
+	done.Run++
+	_, err = f.StorePage(t.Context(), tenant, run.Mode, c, done, page(at(3), "3", true))
+	require.ErrorIs(t, err, ledger.ErrUnknown, "there is no such run")
 }
 
 func TestOneOfManyWritersStoresEachPage(t *testing.T) {

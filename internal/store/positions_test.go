@@ -149,13 +149,17 @@ func TestResumeByToken(t *testing.T) {
 	f.storePage(full, c, p, page(at(20), "t2", true))
 	require.Equal(t, entity.Cursor{Feed: entity.Export, Token: "t2", Since: at(10).Add(-store.DefaultOverlap)}, f.open(f.beginIncremental("1", 1, "customers"), c).Cursor)
 
-	// Each page of an incremental takes the token along; the date moves at its end.
+	// Each page of an incremental takes the token along; the date moves at its end. Pass 2
+	// stores a page and no more: it is failed when pass 3 begins.
 	run := f.beginIncremental("2", 2, "customers")
-	p = f.storePage(run, c, f.open(run, c), page(at(30), "t3", false))
-	require.Equal(t, entity.Cursor{Feed: entity.Export, Token: "t3", Since: at(10).Add(-store.DefaultOverlap)}, f.open(f.beginIncremental("3", 3, "customers"), c).Cursor)
+	f.storePage(run, c, f.open(run, c), page(at(20), "t3", false))
+	run = f.beginIncremental("3", 3, "customers")
+	p = f.open(run, c)
+	require.Equal(t, entity.Cursor{Feed: entity.Export, Token: "t3", Since: at(10).Add(-store.DefaultOverlap)}, p.Cursor)
+	p = f.storePage(run, c, p, page(at(30), "t4", false))
 	f.storePage(run, c, p, page(at(40), "", true))
 	state := f.state(c)
-	require.Equal(t, entity.Cursor{Feed: entity.Export, Token: "t3", Since: at(30).Add(-store.DefaultOverlap)}, f.open(f.beginIncremental("4", 4, "customers"), c).Cursor)
+	require.Equal(t, entity.Cursor{Feed: entity.Export, Token: "t4", Since: at(30).Add(-store.DefaultOverlap)}, f.open(f.beginIncremental("4", 4, "customers"), c).Cursor)
 	require.Equal(t, "completed", state.Status)
 	require.False(t, state.LastFullSync.IsZero())
 	require.True(t, state.LastIncrementalSync.After(state.LastFullSync))
@@ -177,12 +181,15 @@ func TestResumeByWatermark(t *testing.T) {
 	f.storePage(full, c, p, listPage(at(20), 3, true))
 	require.Equal(t, at(10), since("1", 1), "the clock of the first page")
 
-	// A list that was not read to its end has missed what its later pages show.
+	// A list that was not read to its end has missed what its later pages show: pass 2 is
+	// failed when pass 3 begins.
 	run := f.beginIncremental("2", 2, "customers")
-	p = f.storePage(run, c, f.open(run, c), listPage(at(30), 2, false))
+	f.storePage(run, c, f.open(run, c), listPage(at(20), 2, false))
 	require.Equal(t, at(10), since("3", 3))
+	run = f.beginIncremental("4", 4, "customers")
+	p = f.storePage(run, c, f.open(run, c), listPage(at(30), 2, false))
 	f.storePage(run, c, p, listPage(at(40), 3, true))
-	require.Equal(t, at(30), since("4", 4))
+	require.Equal(t, at(30), since("5", 5))
 }
 
 func TestFullLeavesAMovedResumePointAlone(t *testing.T) {
