@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	keep = 2 * time.Second
 	// limit is how long the probes of one report may take.
 	limit = 3 * time.Second
+	// late is how long a check may take to give up after that.
+	late = 200 * time.Millisecond
 	// remind is how long the same failure is not logged again.
 	remind = time.Minute
 )
@@ -95,7 +98,7 @@ func (r *Readiness) probe(ctx context.Context) {
 	results := make([]error, len(r.probes))
 	var all sync.WaitGroup
 	for i, p := range r.probes {
-		all.Go(func() { results[i] = p.Check(ctx) })
+		all.Go(func() { results[i] = p.within(ctx) })
 	}
 	all.Wait()
 
@@ -109,6 +112,23 @@ func (r *Readiness) probe(ctx context.Context) {
 	r.made = r.now()
 	close(r.running)
 	r.running = nil
+}
+
+// within checks, and does not wait for a check that outlasts ctx.
+func (p Probe) within(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- p.Check(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done: // which says more
+		return err
+	case <-time.After(late):
+		return fmt.Errorf("no answer within %s", limit)
+	}
 }
 
 // note logs a failure when it begins, changes, or lasts.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -98,4 +99,25 @@ func TestAProbeThatHangsDoesNotHangTheCaller(t *testing.T) {
 	report, err := r.Report(t.Context())
 	require.NoError(t, err)
 	require.ErrorIs(t, report.Errors["database"], context.DeadlineExceeded)
+}
+
+// TestAProbeThatHangsHoldsNobodyUp: callers get an answer within the time that they have, and
+// the probes that answered are reported as they are.
+func TestAProbeThatHangsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		r := New("bridge", zerolog.Nop(),
+			Probe{Name: "temporal", Check: func(context.Context) error { <-release; return nil }},
+			Probe{Name: "database", Check: func(ctx context.Context) error { <-ctx.Done(); return errors.New("waited for a connection") }},
+			Probe{Name: "nats", Check: func(context.Context) error { return nil }})
+		ctx, cancel := context.WithTimeout(t.Context(), limit+time.Second)
+		defer cancel()
+		report, err := r.Report(ctx)
+		require.NoError(t, err)
+		require.EqualError(t, report.Errors["temporal"], "no answer within 3s")
+		require.EqualError(t, report.Errors["database"], "waited for a connection")
+		require.NoError(t, report.Errors["nats"])
+	})
 }
