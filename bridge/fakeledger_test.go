@@ -19,6 +19,7 @@ type fakeLedger struct {
 	controls map[string]*ledger.Control
 	settled  map[string]time.Time // controls, by ID
 	runs     []*ledger.Run
+	skipped  []string // by every run
 	pruned   int
 	kept     time.Duration
 
@@ -49,7 +50,7 @@ func (f *fakeLedger) Receive(_ context.Context, requests []ledger.Request) (rece
 			}
 			receipt := ledger.Receipt{Request: held.Request, Repeated: repeated, Conflict: held.Digest != r.Digest}
 			if run := f.run(held.RunNumber); run != nil && run.State != ledger.Running {
-				receipt.Outcome = &ledger.Outcome{State: run.State, RunNumber: run.Number}
+				receipt.Outcome = &ledger.Outcome{State: run.State, RunNumber: run.Number, Skipped: f.skipped}
 			}
 			receipts = append(receipts, receipt)
 		}

@@ -133,7 +133,7 @@ func (a *asked) acceptance() events.AcceptedData {
 	data := acceptance(a.receipt.Request)
 	data.RunID, data.Duplicate, data.Message = a.runID, a.duplicate, a.request.Message
 	if o := a.receipt.Outcome; a.duplicate && o != nil {
-		data.Outcome = &events.OutcomeRef{Type: o.State.EventType(), RunNumber: o.RunNumber}
+		data.Outcome = &events.OutcomeRef{Type: o.State.EventType(), RunNumber: o.RunNumber, Skipped: o.Skipped}
 	}
 	return data
 }

@@ -140,6 +140,7 @@ func TestDuplicates(t *testing.T) {
 	require.NoError(t, w.requests(later))
 	w.ledger.serve("e1")
 	w.finish(w.request("e1").WorkflowID, ledger.Completed)
+	w.ledger.skipped = []string{"jobs"}
 	last := w.ask(t, "e1", data)
 	require.NoError(t, w.requests(last))
 
@@ -154,7 +155,7 @@ func TestDuplicates(t *testing.T) {
 		require.Equal(t, "run-1", a.RunID)
 	}
 	require.Nil(t, answers[2].Outcome)
-	require.Equal(t, &events.OutcomeRef{Type: "com.lazi.sync.completed.v1", RunNumber: 1}, answers[3].Outcome)
+	require.Equal(t, &events.OutcomeRef{Type: "com.lazi.sync.completed.v1", RunNumber: 1, Skipped: []string{"jobs"}}, answers[3].Outcome)
 	for _, m := range []*message{first, twin, later, last} {
 		require.Equal(t, "acked", m.ended)
 	}

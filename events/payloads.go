@@ -42,8 +42,9 @@ type AcceptedData struct {
 
 // OutcomeRef names the outcome of a request that was decided already.
 type OutcomeRef struct {
-	Type      string `json:"type"`                // the outcome's event type
-	RunNumber int64  `json:"runNumber,omitempty"` // absent when no run had begun
+	Type      string   `json:"type"`                // the outcome's event type
+	RunNumber int64    `json:"runNumber,omitempty"` // absent when no run had begun
+	Skipped   []string `json:"skipped,omitempty"`   // entities of which nothing was read
 }
 
 // RejectedData answers a command that can never succeed.

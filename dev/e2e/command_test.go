@@ -36,8 +36,8 @@ func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	require.Equal(t, 2, misspelt.code, misspelt.errors)
 	require.Contains(t, misspelt.errors, "did you mean customers?")
 	refused := w.run(t, "request", "full", "--entities", "customers, jobs", "--tenant", "1", "--wait")
-	require.Equal(t, 4, refused.code, refused.out)
-	require.Contains(t, refused.out, "lazisync deadletter show 1")
+	require.Equal(t, 2, refused.code, refused.out)
+	require.Contains(t, refused.errors, `--tenant: got "1", want a configured tenant: `)
 
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
 	failed := w.run(t, "request", "full", "--entities", "jobs,invoices", "--wait")
@@ -68,6 +68,12 @@ func TestARequestWithTheIDOfAnotherIsAnswered(t *testing.T) {
 	other := w.run(t, "request", "full", "--entities", "invoices", "--id", "nightly", "--wait")
 	require.Equal(t, 4, other.code, other.out)
 	require.Contains(t, other.out, `conflict: id: got "nightly" again with other data`)
+	require.Contains(t, other.out, "lazisync deadletter show 1")
+	for range 2 {
+		skipped := w.run(t, "request", "incremental", "--entities", "locations", "--id", "places", "--wait")
+		require.Equal(t, 5, skipped.code, skipped.out+skipped.errors)
+		require.Contains(t, skipped.out, "locations")
+	}
 
 	unknown := w.run(t, "cancel", "00000000000000000000")
 	require.Equal(t, 4, unknown.code, unknown.out+unknown.errors)

@@ -142,7 +142,9 @@ func (f *follower) accepted(d events.AcceptedData) error {
 	}
 	switch d.Outcome.Type { // decided before we asked
 	case events.Completed.Name:
-		f.exit = ExitCompleted
+		if f.exit = ExitCompleted; len(d.Outcome.Skipped) > 0 {
+			f.exit = ExitSkipped
+		}
 	case events.Cancelled.Name:
 		f.exit = ExitCancelled
 	default:

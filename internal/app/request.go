@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,21 +76,62 @@ func CheckControlID(id string) error {
 	if _, isEntity := entity.Find(id); isEntity {
 		return fmt.Errorf("got %q, which is an entity, %s", id, want)
 	}
-	if name := strings.TrimPrefix(id, workflows.FullSyncID("")); name != id && !requestIDForm.MatchString(name) {
-		return fmt.Errorf("got %q, want %s with the 20 hexadecimal digits of a request ID", id, workflows.FullSyncID("…"))
-	}
-	if name := strings.TrimPrefix(id, workflows.RebuildID("")); name != id && !requestIDForm.MatchString(name) {
-		return fmt.Errorf("got %q, want %s with the 20 hexadecimal digits of a request ID", id, workflows.RebuildID("…"))
+	for _, f := range workflowForms {
+		rest, is := strings.CutPrefix(id, f.prefix)
+		if is && !f.rest.MatchString(rest) {
+			return fmt.Errorf("got %q, want %s… with %s", id, f.prefix, f.want)
+		}
+		if rest, would := strings.CutPrefix(strings.ToLower(id), f.prefix); would && !is && f.rest.MatchString(rest) {
+			return fmt.Errorf("got %q, want %s, in lower case", id, strings.ToLower(id))
+		}
 	}
 	return nil
+}
+
+// workflowForms are the forms of the workflow IDs that can be controlled.
+var workflowForms = []struct {
+	prefix string
+	rest   *regexp.Regexp
+	want   string
+}{
+	{workflows.FullSyncID(""), requestIDForm, "the 20 hexadecimal digits of a request ID"},
+	{workflows.RebuildID(""), requestIDForm, "the 20 hexadecimal digits of a request ID"},
+	{workflows.IncrementalSyncID(""), regexp.MustCompile("^[1-9][0-9]*$"), "the number of a tenant"},
 }
 
 // requestIDForm is how request IDs are written.
 var requestIDForm = regexp.MustCompile("^[0-9a-f]{20}$")
 
+// checkTenant returns an error where a request names no tenant that there can be, or none
+// of those that are configured where the command runs.
+func (c *Config) checkTenant(id string) error {
+	if err := checkTenantID(id); err != nil || len(c.Tenants) == 0 {
+		return err
+	}
+	ids := c.TenantIDs()
+	if id == "" && len(ids) > 1 {
+		return fmt.Errorf("--tenant: got nothing, want one of %s", strings.Join(ids, ", "))
+	}
+	if id != "" && !slices.Contains(ids, id) {
+		return fmt.Errorf("--tenant: got %q, want a configured tenant: %s", id, strings.Join(ids, ", "))
+	}
+	return nil
+}
+
+// checkTenantID returns an error where there can be no tenant with such an ID; "" is none.
+func checkTenantID(id string) error {
+	if _, err := strconv.ParseUint(id, 10, 63); id != "" && err != nil {
+		return fmt.Errorf("--tenant: got %q, want a number, as ServiceTitan's tenant IDs are", id)
+	}
+	return nil
+}
+
 // Request publishes sync.requested and, if asked to, shows what becomes of it until it
 // is decided. The exit code is that of the outcome.
 func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) error {
+	if err := cfg.checkTenant(o.TenantID); err != nil {
+		return usage(err)
+	}
 	if o.ID == "" {
 		o.ID = uuid.NewString()
 	}

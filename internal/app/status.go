@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store"
 )
@@ -30,12 +30,7 @@ type StatusOptions struct {
 }
 
 // Check says whether there can be such a tenant.
-func (o StatusOptions) Check() error {
-	if _, err := strconv.ParseUint(o.TenantID, 10, 63); o.TenantID != "" && err != nil {
-		return fmt.Errorf("--tenant: got %q, want a number, as ServiceTitan's tenant IDs are", o.TenantID)
-	}
-	return nil
-}
+func (o StatusOptions) Check() error { return checkTenantID(o.TenantID) }
 
 // Status prints the latest runs and the freshness of every table, once or until ctx
 // ends.
@@ -94,7 +89,7 @@ func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now ti
 		}
 		var parts []string
 		for _, p := range r.Results {
-			parts = append(parts, fmt.Sprintf("%s %s", p.Entity, thousands(p.Fetched)))
+			parts = append(parts, p.Entity+" "+progressOf(p))
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Number, r.Mode, r.State, ago(r.StartedAt, now),
 			end.Sub(r.StartedAt).Round(100*time.Millisecond), strings.Join(parts, ", "), r.WorkflowID+ofTenant(runs, r.TenantID))
@@ -116,6 +111,18 @@ func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now ti
 			ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
 	}
 	return w.Flush()
+}
+
+// progressOf says what a run has read of an entity, and how that ended where it did not
+// complete.
+func progressOf(r events.Result) string {
+	switch r.Status {
+	case events.StatusSkipped:
+		return string(r.Status)
+	case events.StatusFailed, events.StatusCancelled:
+		return fmt.Sprintf("%s after %s", r.Status, thousands(r.Fetched))
+	}
+	return thousands(r.Fetched)
 }
 
 // ofTenant is the last cell of a line, where the runs are of several tenants.

@@ -23,7 +23,7 @@ func newLinesView(out io.Writer) *linesView {
 
 func (v *linesView) accepted(d events.AcceptedData) {
 	if d.Outcome != nil {
-		fmt.Fprintf(v.out, "duplicate  %s was decided before, see run %d\n", d.WorkflowID, d.Outcome.RunNumber)
+		fmt.Fprintf(v.out, "duplicate  %s was decided before, %s\n", d.WorkflowID, decidedBy(*d.Outcome))
 		return
 	}
 	note := ""
@@ -31,6 +31,18 @@ func (v *linesView) accepted(d events.AcceptedData) {
 		note = " (asked for before)"
 	}
 	fmt.Fprintf(v.out, "accepted   %s%s\n", d.WorkflowID, note)
+}
+
+// decidedBy says where an outcome is found, and what it left out.
+func decidedBy(o events.OutcomeRef) string {
+	if o.RunNumber == 0 {
+		return "withdrawn before a run began"
+	}
+	text := fmt.Sprintf("see run %d", o.RunNumber)
+	if len(o.Skipped) > 0 {
+		text += ", which skipped " + strings.Join(o.Skipped, ", ")
+	}
+	return text
 }
 
 func (v *linesView) started(d events.StartedData) {

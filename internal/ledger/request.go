@@ -88,6 +88,7 @@ func (r Receipt) DuplicateFor(q Request) bool {
 type Outcome struct {
 	State     RunState
 	RunNumber int64
+	Skipped   []string // entities of which nothing was read
 }
 
 // WorkflowState is what the ledger knows of a workflow ID.

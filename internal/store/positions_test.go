@@ -132,6 +132,9 @@ func TestIncrementalNeedsAFull(t *testing.T) {
 	run = f.decide(run, completed)
 	require.Equal(t, ledger.Completed, run.State)
 	require.Equal(t, p.SkippedReason, run.Results[0].SkippedReason)
+	receipt, err := f.Request(t.Context(), run.Requests[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, &ledger.Outcome{State: ledger.Completed, RunNumber: run.Number, Skipped: []string{"customers"}}, receipt.Outcome)
 	require.Empty(t, f.state(c))
 
 	// A full that is not finished is none.

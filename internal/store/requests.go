@@ -155,22 +155,25 @@ func heldRequests(ctx context.Context, q querier, ids []string) (map[string]ledg
 		held[r.ID] = ledger.Receipt{Request: r}
 		numbers = append(numbers, r.RunNumber)
 	}
-	rows, err := q.Query(ctx, "select run_number, state from raw.sync_runs where run_number = any($1) and state <> 'running'", numbers)
+	rows, err := q.Query(ctx, `select run_number, state, jsonb_path_query_array(results, '$[*] ? (@.status == "skipped").entity')
+		from raw.sync_runs where run_number = any($1) and state <> 'running'`, numbers)
 	if err != nil {
 		return nil, err
 	}
-	decided := map[int64]ledger.RunState{}
-	var number int64
-	var state ledger.RunState
-	if _, err := pgx.ForEachRow(rows, []any{&number, &state}, func() error {
-		decided[number] = state
+	decided := map[int64]ledger.Outcome{}
+	var o ledger.Outcome
+	if _, err := pgx.ForEachRow(rows, []any{&o.RunNumber, &o.State, &o.Skipped}, func() error {
+		if len(o.Skipped) == 0 {
+			o.Skipped = nil
+		}
+		decided[o.RunNumber], o = o, ledger.Outcome{}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
 	for id, r := range held {
-		if state, ok := decided[r.RunNumber]; ok {
-			r.Outcome = &ledger.Outcome{State: state, RunNumber: r.RunNumber}
+		if outcome, ok := decided[r.RunNumber]; ok {
+			r.Outcome = &outcome
 			held[id] = r
 		}
 	}
