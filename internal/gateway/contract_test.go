@@ -295,3 +295,33 @@ func TestTheContractsAreServed(t *testing.T) {
 		require.Equal(t, string(text), got.body)
 	}
 }
+
+// What is answered is open, as events are: a later version may add a property or a value.
+// Bodies and parameters are strict.
+func TestTheContractsAnswersAreOpen(t *testing.T) {
+	t.Parallel()
+	var document map[string]any
+	require.NoError(t, json.Unmarshal(schemas.OpenAPI, &document))
+	var closed []string
+	var walk func(node any, place string)
+	walk = func(node any, place string) {
+		switch n := node.(type) {
+		case map[string]any:
+			if n["additionalProperties"] == false || n["enum"] != nil {
+				closed = append(closed, place)
+			}
+			for name, inner := range n {
+				if name != "parameters" && name != "requestBody" && name != "example" && name != "examples" {
+					walk(inner, place+"/"+name)
+				}
+			}
+		case []any:
+			for i, inner := range n {
+				walk(inner, fmt.Sprint(place, "/", i))
+			}
+		}
+	}
+	walk(document, "")
+	slices.Sort(closed)
+	require.Equal(t, []string{"/components/schemas/Control", "/components/schemas/Reason", "/components/schemas/Request"}, closed)
+}
