@@ -76,6 +76,7 @@ type Page struct {
 	Date     time.Time // the server's clock when it answered (header Date)
 	Warnings []string  // what people should know of the listing, though nothing failed
 	Restless bool      // the list changed all the while: what was not seen need not be gone
+	Gaps     int       // places where the answer is damaged and may have had a record that it does not show
 }
 
 // Record is one record as received.

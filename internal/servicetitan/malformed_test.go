@@ -147,6 +147,31 @@ func TestMalformedPageCostsEachRecordAtFault(t *testing.T) {
 	}
 }
 
+// TestAFaultThatMayHideOtherRecords: a sweep must not take for gone what the page did not
+// show. A record whose end is lost may hold the next ones, so that its id is not known; a
+// comma too many may have had a record before it.
+func TestAFaultThatMayHideOtherRecords(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]entity.Page{
+		`{"id":1,"n":"b},{"active":true,"id":2},{"id":3}`:       {Rejected: []entity.Rejected{{ID: ""}}},
+		`{"id":1,"n":"b},{"id":2,"n":"c},{"id":3},{"id":4}`:     {Rejected: []entity.Rejected{{ID: ""}}},
+		`{"id":1,"n":"b},{"id":2},{"id":3}`:                     {Rejected: []entity.Rejected{{ID: "1"}}},
+		`{"id":1,"items":[{"id":8,"n":NaN},{"id":9}]},{"id":3}`: {Rejected: []entity.Rejected{{ID: "1"}}},
+		`{"id":1,"a":NaN},,{"id":3}`:                            {Rejected: []entity.Rejected{{ID: "1"}}, Gaps: 1},
+		`,{"id":1},{"id":2},`:                                   {Gaps: 2},
+		`{"id":1}{"id":2}`:                                      {},
+	} {
+		api := newFakeAPI(t, respond(200, `{"hasMore":true,"continueFrom":"t","data":[`+data+`]}`))
+		page, _, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
+		require.NoError(t, err, data)
+		require.Equal(t, want.Gaps, page.Gaps, data)
+		require.Len(t, page.Rejected, len(want.Rejected), data)
+		for i, r := range want.Rejected {
+			require.Equal(t, r.ID, page.Rejected[i].ID, data)
+		}
+	}
+}
+
 // TestMalformedEnvelope: a field that the page can do without costs a warning. One that it
 // cannot fails it for good, after three tries, with the place of the fault.
 func TestMalformedEnvelope(t *testing.T) {

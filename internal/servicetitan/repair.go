@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -18,6 +19,7 @@ type repaired struct {
 	body     []byte
 	damaged  map[int]damagedRecord // by their place in data, where null stands now
 	warnings []string              // of faults that cost no record
+	gaps     int                   // commas without a record
 	unread   map[string]string     // fields of the envelope that are null now: what they held
 }
 
@@ -26,6 +28,7 @@ type damagedRecord struct {
 	raw    []byte
 	fault  int    // index in raw
 	reason string // names the place in the page and in the record
+	lost   bool   // where it ends is lost: it may hold the records that follow it
 }
 
 // repairer goes through a malformed page. It takes brackets and quotes for what they are
@@ -176,8 +179,7 @@ func (r *repairer) elements(open int) (end int, ok bool) {
 			wantsComma = false
 			at++
 		case r.body[at] == ',':
-			r.warnings = append(r.warnings, fmt.Sprintf("the page has a comma too many at byte %d: a record may be missing", at))
-			r.replace(at, at+1, "")
+			r.gap(at)
 			at++
 		default:
 			if wantsComma {
@@ -199,8 +201,14 @@ func (r *repairer) dropComma(open, closing int, wantsComma bool) {
 	if wantsComma || before < 0 || open+before < r.kept || len(bytes.TrimSpace(r.body[open+before+1:closing])) > 0 {
 		return
 	}
-	r.warnings = append(r.warnings, fmt.Sprintf("the page has a comma too many at byte %d: a record may be missing", open+before))
-	r.replace(open+before, open+before+1, "")
+	r.gap(open + before)
+}
+
+// gap takes away a comma that has no record before or behind it.
+func (r *repairer) gap(at int) {
+	r.gaps++
+	r.warnings = append(r.warnings, fmt.Sprintf("the page has a comma too many at byte %d: a record may be missing", at))
+	r.replace(at, at+1, "")
 }
 
 // element goes through one record and returns the place behind it. One that is not JSON
@@ -210,9 +218,10 @@ func (r *repairer) element(at int) (end int, ok bool) {
 	if closed && end > at && r.endsAt(end) && validJSON(r.body[at:end]) && !deeperThan(r.body[at:end], deepest) {
 		return end, true
 	}
+	lost := false
 	if !closed || end == at || !r.separates(end) || swallows(r.body[at:end]) {
 		if next, found := r.resume(at); found {
-			end, closed = next, true
+			end, closed, lost = next, true, true
 		}
 	}
 	if !closed || end == at {
@@ -228,7 +237,7 @@ func (r *repairer) element(at int) (end int, ok bool) {
 	if fault == nil {
 		fault = &jsonFault{at: 0, reason: fmt.Sprintf("it is nested deeper than %d levels", deepest)}
 	}
-	r.damaged[r.came] = damagedRecord{raw: raw, fault: fault.at, reason: fmt.Sprintf(
+	r.damaged[r.came] = damagedRecord{raw: raw, fault: fault.at, lost: lost, reason: fmt.Sprintf(
 		"record is not JSON: %s at byte %d of the record, byte %d of the page", fault.reason, fault.at, at+fault.at)}
 	r.replace(at, end, "null")
 	return end, true
@@ -335,9 +344,15 @@ func firstKey(body []byte, at int) string {
 	return string(body[at:min(stringEnd(body, at)+1, len(body))])
 }
 
+// anotherRecord is what stands between two records, or two elements of another array.
+var anotherRecord = regexp.MustCompile(`,\s*\{`)
+
 // id reads the id of a damaged record from the fields before its fault, "" where it is
-// not among them.
+// not among them, or not the only one: a sweep takes ids that it does not see for gone.
 func (d *decoder) id(record damagedRecord) string {
+	if record.lost && anotherRecord.Match(record.raw) {
+		return ""
+	}
 	raw := record.raw[:record.fault]
 	comma, depth := -1, 0
 	for i := 0; i < len(raw); i++ {

@@ -177,6 +177,9 @@ func TestRebuildTakesNothingUnknownForMissing(t *testing.T) {
 		"a record without an id may be any": func(f *fixture, run ledger.Run, e entity.Entity) ledger.Position {
 			return f.load(run, e, 5, entity.Page{Records: ids(1, 9), Rejected: []entity.Rejected{{Reason: "no id"}}})
 		},
+		"a damaged answer may have had a record more": func(f *fixture, run ledger.Run, e entity.Entity) ledger.Position {
+			return f.load(run, e, 5, entity.Page{Records: ids(1, 9), Gaps: 1})
+		},
 		"a row that an incremental read meanwhile is there": func(f *fixture, run ledger.Run, e entity.Entity) ledger.Position {
 			p := f.load(run, e, 5, entity.Page{Records: ids(1, 9)})
 			f.readInto(f.beginIncremental("i", 1, e.Name), e, 6, entity.Page{Records: []entity.Record{customer(10, at(6), "edited")}})

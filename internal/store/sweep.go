@@ -66,9 +66,9 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (
 }
 
 // identities are the ids of the page's records, stored or not, and how many records
-// have none.
+// have none, or may be missing from a damaged answer.
 func (s pageStore) identities() (ids []string, unidentified int64) {
-	ids = []string{}
+	ids, unidentified = []string{}, int64(s.page.Gaps)
 	for _, r := range s.page.Records {
 		ids = append(ids, text(r.ID))
 	}

@@ -85,6 +85,11 @@ func TestSweepTakesNothingUnknownForDeleted(t *testing.T) {
 				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), Rejected: []entity.Rejected{{Reason: "no id", Raw: []byte("{}")}}})
 			}
 		},
+		"a damaged answer may have had a record more": func(f *fixture, e entity.Entity) {
+			for i, name := range []string{"b", "c"} {
+				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), Gaps: 1})
+			}
+		},
 		"a crash of PostgreSQL empties the memory of ids": func(f *fixture, e entity.Entity) {
 			f.fullRead("b", e, 1, entity.Page{Records: ids(1, 9)})
 			run := f.beginFull("c", e.Name)
