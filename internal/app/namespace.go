@@ -27,6 +27,9 @@ const acceptNamespace = "correct TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE; where 
 // namespaceKept is how long a namespace that is ours is not asked for again.
 const namespaceKept = 2 * time.Second
 
+// namespaceWait is how long Temporal has to answer: others wait for the same answer.
+const namespaceWait = 5 * time.Second
+
 // namespace compares the Temporal namespace with the one that the ledger belongs to. It is
 // safe for concurrent use.
 type namespace struct {
@@ -69,6 +72,8 @@ func foreign(name, id, held string) error {
 
 // namespaceID returns the ID of a namespace, "" where the client may not ask for it.
 func namespaceID(ctx context.Context, c client.Client, name string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, namespaceWait)
+	defer cancel()
 	described, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
 	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); denied {
 		return "", nil
