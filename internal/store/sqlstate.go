@@ -163,6 +163,10 @@ func stateOf(code, message, routine string) sqlState {
 		if routine == "RevalidateCachedQuery" { // cached plan must not change result type
 			return sqlState{class: sessionError}
 		}
+	case "XX000":
+		if routine == "simple_heap_update" || routine == "simple_heap_delete" { // two sessions changed one row of the catalog
+			return sqlState{class: transientError}
+		}
 	}
 	if state, ok := sqlStates[code]; ok {
 		return state

@@ -52,6 +52,9 @@ func TestSQLSTATEsThatDependOnMore(t *testing.T) {
 		{"0A000", "cached plan must not change result type", "RevalidateCachedQuery", sessionError},
 		{"0A000", "le plan en cache ne doit pas modifier le type en résultat", "RevalidateCachedQuery", sessionError},
 		{"0A000", "cannot use cached plan", "", permanentError},
+		{"XX000", "tuple concurrently updated", "simple_heap_update", transientError},
+		{"XX000", "tuple concurrently deleted", "simple_heap_delete", transientError},
+		{"XX000", "unexpected data beyond EOF", "", permanentError},
 		// What PgBouncer says.
 		{"08P01", "unsupported startup parameter: lock_timeout", "", permanentError},
 		{"08P01", "transaction blocks not allowed in statement pooling mode", "", permanentError},
