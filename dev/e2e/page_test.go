@@ -230,3 +230,17 @@ func TestThePageComesBackWithWhatItNeeds(t *testing.T) {
 	p.see(t, "#live", "live")
 	p.await(t, `document.getElementById('notice').innerText === ''`)
 }
+
+func TestThePageSaysWhatWasSkipped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	gateway := w.start(t, "serve").gateway
+	p := openTab(t)
+	p.open(t, gateway)
+	p.see(t, "#live", "live")
+	w.publish(t, "sync.requested", `{"mode":"full","entities":["jobs"]}`)
+	p.see(t, "td.state", "completed")
+	w.publish(t, "sync.requested", `{"mode":"incremental","entities":["jobs","locations"]}`)
+	p.see(t, "summary", ", 1 of 2 entities skipped")
+	p.requireSound(t)
+}

@@ -98,12 +98,13 @@ function resultText(r) {
 function summary(run) {
   if (run.error) return (run.error.entity ? run.error.entity + ': ' : '') + errorText(run.error, run.error.entity);
   if (!run.results.length) return run.reason || 'nothing read';
-  const skipped = run.results[0].skippedReason;
-  if (skipped && run.results.every(r => r.skippedReason === skipped)) return 'all skipped: ' + skipped;
+  const reasons = run.results.filter(r => r.status === 'skipped').map(r => r.skippedReason);
+  if (reasons.length === run.results.length) return 'all skipped' + (new Set(reasons).size === 1 ? ': ' + reasons[0] : '');
   const sum = name => run.results.reduce((all, r) => all + r[name], 0);
   const text = number.format(sum('fetched')) + ' read, ' + number.format(sum('inserted') + sum('updated') + sum('deleted')) + ' changed';
   const rejected = sum('rejected');
-  return text + (rejected ? ', ' + number.format(rejected) + ' rejected' : '') + (run.reason ? ' (' + run.reason + ')' : '');
+  const left = reasons.length ? `, ${reasons.length} of ${run.results.length} entities skipped` : '';
+  return text + (rejected ? ', ' + number.format(rejected) + ' rejected' : '') + left + (run.reason ? ' (' + run.reason + ')' : '');
 }
 
 // details are what came of each entity, and the workflow, by which a run can be steered
