@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,3 +89,29 @@ func TestSliceStoresNoPageOnceTheLedgerForgotItsRun(t *testing.T) {
 		require.Zero(t, r.Ledger.Position(other.Number, "customers").Pages)
 	})
 }
+
+// The ledger is restored while the bridge and the worker run: the next run begins above the
+// numbers of the event stream, before the reconciler looks.
+func TestARunBeginsAboveTheNumbersOfTheEventStream(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		request := r.Ledger.Request(events.Full, "jobs")
+		runs := r.Runs()
+		runs.History = history{last: 41}
+		in := ledger.Begin{Mode: events.Full, TenantID: activitytest.Tenant, WorkflowID: "full-sync-2", FirstRunID: "second", RequestID: request.ID}
+		_, err := execute[activities.Begun](r, runs.BeginRun, in)
+		require.NoError(t, err)
+		require.EqualValues(t, 41, r.Ledger.Raised)
+
+		runs.History = history{err: errors.New("no server")}
+		_, err = execute[activities.Begun](r, runs.BeginRun, in)
+		require.Equal(t, string(events.StoreError), failure(t, err).Type())
+		require.False(t, failure(t, err).NonRetryable(), "the run waits for the event stream")
+	})
+}
+
+type history struct {
+	last int64
+	err  error
+}
+
+func (h history) LastRunNumber(context.Context) (int64, error) { return h.last, h.err }

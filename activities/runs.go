@@ -22,6 +22,14 @@ type RunLedger interface {
 	// of that execution.
 	Decide(ctx context.Context, run ledger.Ref, d ledger.Decision) (ledger.Run, error)
 	MarkPublished(ctx context.Context, run ledger.Ref) error
+	// RaiseRunNumbers makes the next run number higher than one that the event stream has.
+	RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error)
+}
+
+// History reads the event stream.
+type History interface {
+	// LastRunNumber returns the highest number among the latest runs, 0 where there is none.
+	LastRunNumber(ctx context.Context) (int64, error)
 }
 
 // Publisher publishes one event and returns when it is stored.
@@ -37,6 +45,9 @@ type Runs struct {
 	// Ours fails where the Temporal namespace is not the one that the ledger belongs to: a
 	// run that begins finalizes those of earlier executions. Nil: it is.
 	Ours func(ctx context.Context) error
+	// History is the event stream: a run begins with a number above those that it has, also
+	// right after the ledger was restored to an earlier state. Nil: the bridge alone sees to that.
+	History History
 }
 
 // Begun says what a run is to do. The requests it serves stay in the ledger: ten
@@ -56,6 +67,9 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 		if err := r.Ours(ctx); err != nil {
 			return Begun{}, retryable(events.StoreError, err)
 		}
+	}
+	if err := r.raiseRunNumbers(ctx); err != nil {
+		return Begun{}, retryable(events.StoreError, err)
 	}
 	run, found, err := r.Ledger.BeginRun(ctx, in)
 	switch {
@@ -80,6 +94,21 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 	}
 	failpoint.Hit("worker/run-started")
 	return Begun{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State, Execution: run.Ref().Execution}, nil
+}
+
+// raiseRunNumbers makes the number of a run that begins higher than those in the event stream.
+func (r *Runs) raiseRunNumbers(ctx context.Context) error {
+	if r.History == nil {
+		return nil
+	}
+	last, err := r.History.LastRunNumber(ctx)
+	if err != nil {
+		return fmt.Errorf("compare run numbers with the event stream: %w", err)
+	}
+	if _, _, err := r.Ledger.RaiseRunNumbers(ctx, last); err != nil {
+		return fmt.Errorf("raise run numbers above %d: %w", last, err)
+	}
+	return nil
 }
 
 // FinishInput ends a run.

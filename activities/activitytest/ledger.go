@@ -29,6 +29,9 @@ type Ledger struct {
 	// Held is what any entity holds up.
 	Held ledger.Holdup
 
+	// Raised is the highest number of the event stream that the ledger was given.
+	Raised int64
+
 	mu        sync.Mutex
 	requests  []*ledger.Request
 	runs      []*ledger.Run
@@ -67,6 +70,14 @@ func (l *Ledger) RequestFrom(source string, mode events.Mode, entities ...string
 	}
 	l.requests = append(l.requests, &r)
 	return r
+}
+
+// RaiseRunNumbers records the number; runs are numbered from 1 all the same.
+func (l *Ledger) RaiseRunNumbers(_ context.Context, inStream int64) (given int64, raised bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Raised = max(l.Raised, inStream)
+	return int64(len(l.runs)), false, nil
 }
 
 // BeginRun begins a run or returns the one that is there.

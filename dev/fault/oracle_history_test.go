@@ -239,18 +239,29 @@ func (v *verdict) rowsByRun(ctx context.Context) (all []written, err error) {
 // repetitions: "duplicate" is said of another message with an identity that was seen
 // before, never of the first message, however often that is delivered.
 func (v *verdict) repetitions(context.Context) error {
-	messages := map[string]map[string]bool{} // by request, the messages that hold it
-	for _, m := range slices.Concat(v.past.commands, v.commandStream) {
-		id := events.RequestID(m.Source, m.ID)
-		if messages[id] == nil {
-			messages[id] = map[string]bool{}
-		}
-		messages[id][fmt.Sprintf("%d %d", m.sequence, m.stored.UnixNano())] = true
-	}
+	messages := v.messages()
 	for id, n := range v.duplicates {
-		if stored := len(messages[id]); n >= max(stored, 1) || v.accepted[id]+v.rejected[id] == 0 {
+		if stored := messages[id]; n >= max(stored, 1) || v.accepted[id]+v.rejected[id] == 0 {
 			v.find("%s is in JetStream %d times; it is called a duplicate %d times, and %d times accepted", id, stored, n, v.accepted[id])
 		}
 	}
 	return nil
+}
+
+// messages counts the messages that hold each request or control, also those of streams
+// that were wiped.
+func (v *verdict) messages() map[string]int {
+	places := map[string]map[string]bool{}
+	for _, m := range slices.Concat(v.past.commands, v.commandStream) {
+		id := events.RequestID(m.Source, m.ID)
+		if places[id] == nil {
+			places[id] = map[string]bool{}
+		}
+		places[id][fmt.Sprintf("%d %d", m.sequence, m.stored.UnixNano())] = true
+	}
+	counts := map[string]int{}
+	for id, at := range places {
+		counts[id] = len(at)
+	}
+	return counts
 }

@@ -191,8 +191,10 @@ func (v *verdict) count(e event) error {
 }
 
 // answers: every command that JetStream has is answered; the one that can never succeed
-// is rejected, no other is; and nothing is accepted afresh twice.
+// is rejected, no other is; and nothing is accepted as new twice, unless it was published
+// again to a ledger that had forgotten it.
 func (v *verdict) answers(context.Context) error {
+	messages := v.messages()
 	for _, a := range append(v.commands(events.KindRequest), v.commands(events.KindControl)...) {
 		id := a.requestID()
 		accepted, duplicates, rejected := v.accepted[id], v.duplicates[id], v.rejected[id]
@@ -200,7 +202,7 @@ func (v *verdict) answers(context.Context) error {
 		case accepted+duplicates+rejected == 0:
 			v.lost++
 			v.find("%s %s has no answer", a.kind, id)
-		case accepted > 1 || accepted > 0 && rejected > 0:
+		case accepted > 1 && !(a.setBack && accepted <= messages[id]) || accepted > 0 && rejected > 0:
 			v.repeated++
 			v.find("%s %s is answered %d times as accepted, %d as rejected", a.kind, id, accepted, rejected)
 		case a.kind == events.KindRequest && (rejected > 0) != a.refused:

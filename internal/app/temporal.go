@@ -107,7 +107,7 @@ func (p *process) workOnce(ctx context.Context) error {
 		Failing: make(chan struct{}, pageSlots/2),
 	})
 	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
-	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.ours})
+	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.ours, History: p.nats})
 	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
 	ledger.RegisterActivity(&activities.Earlier{Publisher: p.nats, Requests: p.store, Tenants: p.cfg.TenantIDs()})
 
