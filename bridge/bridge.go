@@ -57,6 +57,9 @@ type Options struct {
 	// Ours fails where Temporal answers with another namespace than the one whose workflows
 	// the ledger describes. Nothing is started, signalled or finalized then. Default: it is ours.
 	Ours func(ctx context.Context) error
+	// OursNow is Ours without a cached answer: what Temporal said of a workflow may have come
+	// from a server that took the place of another a moment ago. Default: Ours.
+	OursNow func(ctx context.Context) error
 
 	// Answered is called with every answer given, one of Answers.
 	Answered func(kind events.Kind, answer string)
@@ -86,6 +89,9 @@ func New(o Options) *Bridge {
 	}
 	if o.Ours == nil {
 		o.Ours = func(context.Context) error { return nil }
+	}
+	if o.OursNow == nil {
+		o.OursNow = o.Ours
 	}
 	if o.Answered == nil {
 		o.Answered = func(events.Kind, string) {}

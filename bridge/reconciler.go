@@ -67,6 +67,11 @@ func (b *Bridge) restart(ctx context.Context) error {
 	}
 	unstarted, err := b.unheard(ctx, listed)
 	errs := []error{err}
+	if len(unstarted) > 0 {
+		if err := b.OursNow(ctx); err != nil {
+			return err
+		}
+	}
 	var calls calls
 	for _, r := range unstarted {
 		c := calls.of(r, b.Limits)
@@ -173,6 +178,9 @@ func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string,
 	}
 	if fate == Open {
 		return nil
+	}
+	if err := b.OursNow(ctx); err != nil {
+		return err
 	}
 	if err := decide(lost(workflowID, fate)); err != nil {
 		return fmt.Errorf("decide what %s left undecided: %w", workflowID, err)

@@ -37,6 +37,21 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 	require.Equal(t, events.Terminated, told(t, w, events.Failed)[0].Error.Type)
 }
 
+// Temporal is replaced within a round: the round began with the right one, and the answer
+// that a workflow is unknown comes from the other.
+func TestNothingIsFinalizedOnTheWordOfATemporalThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	run := w.ledger.serve("e1")
+	delete(w.temporal.fates, w.request("e1").WorkflowID)
+	foreign := errors.New("another namespace")
+	w.bridge.OursNow = func(context.Context) error { return foreign }
+
+	require.ErrorIs(t, w.reconcile(), foreign)
+	require.Equal(t, ledger.Running, run.State)
+}
+
 type history int64
 
 func (h history) LastRunNumber(context.Context) (int64, error) { return int64(h), nil }

@@ -11,7 +11,7 @@ import (
 
 // JetStream does not take the answers to what the ledger has accepted. The same messages
 // are delivered once more: their answer is the first one, and no duplicate.
-func TestFault52AnswerNotPublishedAfterAccepting(t *testing.T) {
+func TestFault55AnswerNotPublishedAfterAccepting(t *testing.T) {
 	t.Parallel()
 	refused := false
 	r := newRig(t, options{simulator: manyPages, natsUsers: func() string {

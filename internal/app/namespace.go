@@ -49,6 +49,18 @@ func (n *namespace) ours(ctx context.Context) error {
 	if time.Now().Before(n.until) {
 		return nil
 	}
+	return n.compare(ctx)
+}
+
+// oursNow is ours without a cached answer.
+func (n *namespace) oursNow(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.compare(ctx)
+}
+
+func (n *namespace) compare(ctx context.Context) error {
+	n.until = time.Time{}
 	id, err := namespaceID(ctx, n.client, n.name)
 	if err != nil {
 		return err

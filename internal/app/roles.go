@@ -51,6 +51,7 @@ func (p *process) bridgeJobs() []job {
 		Temporal:  bridge.NewTemporal(p.temporal, p.cfg.Temporal.TaskQueue),
 		History:   p.nats,
 		Ours:      p.namespace.ours,
+		OursNow:   p.namespace.oursNow,
 		Logger:    p.log,
 
 		Tenants:       tenants,
@@ -87,6 +88,7 @@ func (p *process) bridgeJobs() []job {
 // prepared runs a job once the bridge is prepared. Until then the role is not ready.
 func (p *process) prepared(b *bridge.Bridge, j job) job {
 	return func(ctx context.Context) error {
+		var logged string
 		for ctx.Err() == nil {
 			err := b.Prepare(ctx)
 			if err == nil {
@@ -95,7 +97,10 @@ func (p *process) prepared(b *bridge.Bridge, j job) job {
 			}
 			err = fmt.Errorf("the bridge does not consume: %w", err)
 			p.unprepared.Store(&err)
-			p.log.Warn().Err(err).Msg("trying again")
+			if err.Error() != logged {
+				logged = err.Error()
+				p.log.Warn().Err(err).Msg("trying again")
+			}
 			pause(ctx, 2*time.Second)
 		}
 		return nil

@@ -55,9 +55,13 @@ func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHa
 // runWorker serves both task queues until ctx ends, then stores the pages in flight.
 // It is not impressed by a Temporal that is away: it tries again.
 func (p *process) runWorker(ctx context.Context) error {
+	var logged string
 	for ctx.Err() == nil {
 		if err := p.namespace.ours(ctx); err != nil {
-			p.log.Warn().Err(err).Msg("the worker does not poll yet, trying again")
+			if err.Error() != logged {
+				logged = err.Error()
+				p.log.Warn().Err(err).Msg("the worker does not poll yet, trying again")
+			}
 			pause(ctx, 2*time.Second)
 			continue
 		}
@@ -107,7 +111,7 @@ func (p *process) workOnce(ctx context.Context) error {
 		Failing: make(chan struct{}, pageSlots/2),
 	})
 	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
-	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.ours, History: p.nats})
+	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.oursNow, History: p.nats})
 	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
 	ledger.RegisterActivity(&activities.Earlier{Publisher: p.nats, Requests: p.store, Tenants: p.cfg.TenantIDs()})
 
