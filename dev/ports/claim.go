@@ -11,7 +11,7 @@ import (
 // given while it lives: who asked for one may listen on it much later, on a busy machine.
 //
 // A claim is a UDP socket bound to the port's number. Nothing here uses UDP, so it is in
-// nobody's way; the kernel lets go of it when the process ends, however that ends; and
+// the way of no other claim; the kernel releases it when the process ends, in whatever way; and
 // it holds where the port itself would be taken, and nowhere else: another network
 // namespace, a container's for example, has ports of its own, also where it shares
 // folders with this one.

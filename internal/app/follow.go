@@ -280,7 +280,7 @@ func (f *follower) follow(ctx context.Context, heard <-chan events.Message, wond
 		case <-ctx.Done():
 			return 0, &ExitError{
 				Code:    ExitInterrupted,
-				Message: fmt.Sprintf("no outcome of request %s yet: it goes on without us; see lazisync status", f.requestID),
+				Message: fmt.Sprintf("no outcome of request %s yet: it continues in the background; see lazisync status", f.requestID),
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // Healthcheck asks a role that runs beside it, in the same container, whether it is
 // ready. It is what a container's health check calls: the image holds nothing else that
 // could ask. It asks at ADMIN_ADDR, by default where the role listens; another role that
-// answers there is an error. Without a name it asks serve, or whoever listens at ADMIN_ADDR.
+// answers there is an error. Without a name it asks serve, or the role that listens at ADMIN_ADDR.
 func Healthcheck(ctx context.Context, cfg *Config, name string, out io.Writer) error {
 	role, addr := ServeRole, cfg.HTTP.AdminAddr
 	if name != "" {

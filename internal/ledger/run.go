@@ -40,7 +40,7 @@ type Execution struct {
 }
 
 // Ref names a run for who writes for it. The number alone is not enough: when the ledger
-// was restored to an earlier state, it may know the number of a run that goes on as that
+// was restored to an earlier state, it may know the number of a run that continues as that
 // of another run, or not at all. Fields of Execution that are zero are not compared.
 type Ref struct {
 	Number    int64

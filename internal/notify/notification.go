@@ -118,7 +118,7 @@ func read(m events.Message, alerts string) ([]Notification, error) {
 	if event.Type() == events.Rejected.Name {
 		command, err := events.Rejected.Data(event)
 		if err == nil && command.Code.NamesNothing() {
-			return nil, nil // a typo, which its sender was told
+			return nil, nil // a typo; its sender has the answer
 		}
 		return []Notification{{To: alerts, Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}}, err
 	}

@@ -47,7 +47,7 @@ func (m message) plain() string {
 }
 
 // lines are the texts of a message without emphasis. They stay escaped, so that a receiver
-// makes no mention or link of what stands in them.
+// makes no mention or link of their content.
 func (m message) lines() string {
 	lines := []string{m.Text}
 	for _, a := range m.Attachments {

@@ -62,7 +62,7 @@ func httpClient(base *http.Client) *http.Client {
 }
 
 // get asks the API on behalf of a tenant and returns its answer if that is a page. A
-// token that is refused is replaced, once. An answer without content is asked for once
+// token that is refused is replaced, once. A request whose answer has no content is repeated once
 // more before it is believed.
 func (c *Client) get(ctx context.Context, tenantID string, r request, interactive bool) (answer, error) {
 	t, ok := c.tenants[tenantID]

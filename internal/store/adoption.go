@@ -23,7 +23,7 @@ func (s *Store) findEarlier(ctx context.Context, tx pgx.Tx) (state, records []*e
 }
 
 // adopt takes over tables, each in a transaction of its own: whatever ends it in
-// between, the next migration goes on with the rest. A table that another process has
+// between, the next migration continues with the rest. A table that another process has
 // adopted meanwhile is left as it is.
 func (s *Store) adopt(ctx context.Context, tables []*earlierTable,
 	take func(t *earlierTable, ctx context.Context, tx pgx.Tx, tenant int64) error,

@@ -234,7 +234,7 @@ func (m migration) applyTable(ctx context.Context, e entity.Entity) (applied []s
 }
 
 // shape makes the table, or changes what it lacks. It does not wait for an exclusive lock
-// for long, since whoever comes after the request for one waits behind it.
+// for long, since every later request for the table waits behind it.
 func shape(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, applied []string, err error) {
 	if _, err := tx.Exec(ctx, "set local lock_timeout = '"+lockWait+"'"); err != nil {
 		return l, nil, err

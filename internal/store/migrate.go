@@ -94,7 +94,7 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 var errLocked = errors.New("another migration holds the lock")
 
 // step runs f in a transaction under the migration lock. It may take its time, but waits
-// for nobody's lock on a table for long.
+// for no lock on a table for long.
 func (s *Store) step(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return s.stepWith(ctx, nil, f)
 }

@@ -60,7 +60,7 @@ func (s *Store) twice(ctx context.Context, f func(first, second *pgxpool.Conn) e
 	})
 }
 
-// findPooler says in which mode a connection pooler stands in front of the server, ""
+// findPooler says in which mode a connection pooler is between client and server, ""
 // where there is none. A pooler gives each client a process number of its own, and in
 // transaction mode several clients the same connection to the server.
 func (s *Store) findPooler(ctx context.Context) (mode string, err error) {

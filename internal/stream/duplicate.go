@@ -14,7 +14,7 @@ import (
 )
 
 // settleDuplicate examines what JetStream acknowledged as a duplicate: it knows ids alone,
-// and an id may stand for another event where NATS, PostgreSQL or Temporal was restored to
+// and an id may name another event where NATS, PostgreSQL or Temporal was restored to
 // an earlier state. An event that the stream does not hold is stored under a derived id, so
 // that publishing it again still stores it once.
 //

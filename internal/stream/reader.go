@@ -24,7 +24,7 @@ func readSubject(stream string) string { return "$JS.API.STREAM.MSG.GET." + stre
 
 // MayRead says why this user cannot read single messages of a stream, or nil: the bridge
 // compares run numbers with the event stream before it consumes, and who publishes examines
-// what JetStream calls a duplicate. What is asked for is a message that does not exist.
+// what JetStream calls a duplicate. The message requested does not exist.
 func (c *Conn) MayRead(ctx context.Context, name string) error {
 	ctx, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
