@@ -193,10 +193,13 @@ func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledge
 		ID: events.RequestID("/conformance/"+p.tenant, eventID), Source: "/conformance/" + p.tenant, EventID: eventID, Digest: eventID,
 		TenantID: p.tenant, Mode: mode, Entities: names, AllowDeletes: allowDeletes, WorkflowID: "incremental-sync-" + p.tenant,
 	}
-	begin := ledger.Begin{TenantID: p.tenant, Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: p.requests}
+	// Workflows of their own, so that incrementals may overlap: a pass that begins fails those
+	// that the same workflow left open.
+	q.WorkflowID += "-" + eventID
+	begin := ledger.Begin{TenantID: p.tenant, Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: 1}
 	if mode != events.Incremental {
 		q.WorkflowID = string(mode) + "-sync-" + q.ID
-		begin.WorkflowID, begin.RequestID, begin.Pass = q.WorkflowID, q.ID, 1
+		begin.WorkflowID, begin.RequestID = q.WorkflowID, q.ID
 	}
 	_, err := p.store.Receive(p.Context(), []ledger.Request{q})
 	require.NoError(p, err)
@@ -215,7 +218,7 @@ func (p *pair) slice(ctx context.Context, run ledger.Run, name string) (activiti
 	env.SetTestTimeout(time.Minute)
 	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
 	env.RegisterActivity(p.slices.SyncSlice)
-	in := activities.SliceInput{RunNumber: run.Number, TenantID: p.tenant, Mode: run.Mode, Entity: name}
+	in := activities.SliceInput{RunNumber: run.Number, TenantID: p.tenant, Mode: run.Mode, Entity: name, Execution: run.Ref().Execution}
 	value, err := env.ExecuteActivity(p.slices.SyncSlice, in)
 	if err != nil {
 		return activities.SliceResult{}, err

@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/internal/store"
-	"github.com/lazi/lazisync/internal/stream"
 )
 
 // Migrate brings tables, streams, consumers and schedules to what this version declares. Doing it
@@ -39,7 +38,6 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 		return fmt.Errorf("declare streams and consumers: %w", err)
 	}
 	report(out, "streams", changes)
-	reportRunNumbers(ctx, conn, s, out)
 
 	if err := checkNamespace(ctx, cfg, s, log); err != nil {
 		return err
@@ -53,23 +51,6 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 		fmt.Fprintf(out, "%-9s warning: %s: %s\n", "schedules", w.id, w.text)
 	}
 	return nil
-}
-
-// reportRunNumbers lets run numbers begin above those that the event stream has. The bridge
-// does so before it consumes, too: that this user may not read the stream is no failure.
-func reportRunNumbers(ctx context.Context, conn *stream.Conn, s *store.Store, out io.Writer) {
-	last, err := conn.LastRunNumber(ctx)
-	if err != nil {
-		fmt.Fprintf(out, "%-9s warning: run numbers are left to the bridge: %v\n", "database", err)
-		return
-	}
-	given, raised, err := s.RaiseRunNumbers(ctx, last)
-	switch {
-	case err != nil:
-		fmt.Fprintf(out, "%-9s warning: run numbers are left to the bridge: %v\n", "database", err)
-	case raised:
-		fmt.Fprintf(out, "%-9s run numbers: raised above %d, the last in the event stream (was %d: PostgreSQL was restored)\n", "database", last, given)
-	}
 }
 
 // FinishAdoption ends the time in which the statements of an earlier sync program work.
