@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -111,14 +112,17 @@ func (h *history) advance(r *running, name string) {
 
 	result, err := h.slice(ctx, r.Run, name)
 	h.count("slices")
-	if h.resting {
+	// A feed whose tokens expired twice in one listing is not begun by date again: the entity
+	// fails in this run, and the next one reads it.
+	expired := h.resting && err != nil && strings.Contains(err.Error(), "from: The value")
+	if h.resting && !expired {
 		require.NoError(h, err)
 	}
 
 	h.mu.Lock()
 	h.stop = before
 	left := r.left
-	if err == nil && result.Status != "" {
+	if expired || err == nil && result.Status != "" {
 		left = slices.DeleteFunc(slices.Clone(left), func(other string) bool { return other == name })
 	}
 	over := len(left) == 0
