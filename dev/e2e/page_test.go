@@ -29,7 +29,7 @@ const (
 func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{others: []simulator.Options{{Seed: 2}}})
-	gateway := w.start(t, "gateway", `API_TOKENS=<b>ops & co</b>=`+apiToken).gateway
+	gateway := w.start(t, "gateway", `API_TOKENS=<b>ops&co</b>=`+apiToken).gateway
 	p := openTab(t)
 	p.open(t, gateway)
 	p.see(t, "form", "Sign in")
@@ -41,7 +41,7 @@ func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	p.enter(t, "tokén-of-another-house")
 	p.see(t, "#notice", "This token is not known.")
 	p.enter(t, apiToken) // the field has the focus, and is empty
-	p.see(t, "header", "Signed in as <b>ops & co</b>")
+	p.see(t, "header", "Signed in as <b>ops&co</b>")
 	p.see(t, "#live", "live")
 	p.see(t, "main", "No run yet.")
 	p.see(t, "main", "Nothing synced yet.")
