@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/badinput"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/testing/badinput"
 	"github.com/lazi/lazisync/workflows"
 )
 

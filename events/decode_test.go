@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/badinput"
+	"github.com/lazi/lazisync/internal/testing/badinput"
 )
 
 var stored = time.Date(2026, 1, 1, 10, 0, 0, 5, time.UTC)

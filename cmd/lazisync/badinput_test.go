@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/badinput"
+	"github.com/lazi/lazisync/internal/testing/badinput"
 )
 
 func TestBadUsage(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/testcerts"
-	"github.com/lazi/lazisync/internal/pgserver"
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // startPostgres runs a server with the users of the deployment.

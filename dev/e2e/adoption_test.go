@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 	"github.com/lazi/lazisync/workflows"
 )
 

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/pgserver/bouncer"
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/pgserver/bouncer"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // TestEverythingWorksThroughPgBouncer uses a pool of three for all roles together, and

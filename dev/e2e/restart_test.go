@@ -12,8 +12,8 @@ import (
 
 	"github.com/lazi/lazisync/dev/postgres"
 	"github.com/lazi/lazisync/dev/temporalserver"
-	"github.com/lazi/lazisync/internal/pgserver"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 func TestARunOutlivesARestartOfEveryServer(t *testing.T) {

@@ -25,9 +25,9 @@ import (
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // world is everything around lazisync in one test.

@@ -21,8 +21,8 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
-	"github.com/lazi/lazisync/internal/pgserver"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 const (

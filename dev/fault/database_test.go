@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/postgres"
-	"github.com/lazi/lazisync/internal/pgserver"
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // prepare makes the tables, and notes in went_back every row whose modified_on goes back.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // Start is pgserver.Start, except that a machine without PostgreSQL gets one.

@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/dev/postgres"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/dev/temporalui"
-	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 func (s *Stack) log(service string) zerolog.Logger {

@@ -15,8 +15,8 @@ import (
 	"github.com/lazi/lazisync/dev/ports"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/dev/temporalui"
-	"github.com/lazi/lazisync/internal/pgserver"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // Stack is what was started. Stop it before the process ends; only PostgreSQL is a

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/badinput"
+	"github.com/lazi/lazisync/internal/testing/badinput"
 )
 
 func TestBadConfiguration(t *testing.T) {

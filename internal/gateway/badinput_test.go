@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/badinput"
+	"github.com/lazi/lazisync/internal/testing/badinput"
 )
 
 func TestBadRequests(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/badinput"
+	"github.com/lazi/lazisync/internal/testing/badinput"
 )
 
 func TestBadAnswers(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/pgserver/bouncer"
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/testing/pgserver/bouncer"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // TestThroughPgBouncer does everything through a PgBouncer that is configured with nothing

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 func testStore(t *testing.T, o Options) *Store {

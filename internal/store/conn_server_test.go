@@ -14,8 +14,8 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // otherDatabase is a database made with options of its own.

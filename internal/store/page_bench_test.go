@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // benchPage is how many records a page of the benchmarks has: the largest a list serves.

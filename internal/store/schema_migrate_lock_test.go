@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // TestANumberedMigrationWaitsWithoutHoldingOthersUp applies one that needs a table which a

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/pgserver/pgtest"
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // role makes a role of the test's own that may log in and nothing else. Make it before

@@ -18,7 +18,7 @@ import (
 	"github.com/lazi/lazisync/dev/datadir"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
-	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // dirs are the data folders to look in for a running lazisync-dev.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // wantFree is what a cold build and a demo need on disk.

@@ -16,7 +16,7 @@ var parts = []part{
 	{"end to end", regexp.MustCompile(`/dev/(e2e|stack|cmd)`), nil},
 	{"bad input and fuzz", nil, regexp.MustCompile(`^Fuzz|Bad|Broken|Hostile|Invalid|Malformed|Reject|Refuse|Unknown|Wrong`)},
 	{"conformance", regexp.MustCompile(`/internal/(servicetitan|simulator)|/schemas|/dev/(compare|conformance)`), nil},
-	{"store and stream", regexp.MustCompile(`/internal/(store|stream|pgserver)|/dev/(streamtest|gatewaytest|natsserver|postgres)`), nil},
+	{"store and stream", regexp.MustCompile(`/internal/(store|stream|testing/pgserver)|/dev/(streamtest|gatewaytest|natsserver|postgres)`), nil},
 	{"units", nil, nil},
 }
 

@@ -18,7 +18,7 @@ func TestPartOf(t *testing.T) {
 		"fuzz":             {"/events", "FuzzDecode", "bad input and fuzz"},
 		"bad input":        {"/events", "TestRejectedBecauseUnknown", "bad input and fuzz"},
 		"example":          {"/events", "ExampleNew", "docs and examples"},
-		"killed":           {"/internal/pgserver", "TestSurvivesSIGKILL", "faults"},
+		"killed":           {"/internal/testing/pgserver", "TestSurvivesSIGKILL", "faults"},
 		"killed, in a run": {"/dev/e2e", "TestWorkerKilled", "faults"},
 		"end to end":       {"/dev/e2e", "TestFullSync", "end to end"},
 		"store":            {"/internal/store", "TestPage", "store and stream"},

@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // Prepare fills a database, say by migrating it. It must close its connections.

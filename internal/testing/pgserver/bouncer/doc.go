@@ -2,5 +2,5 @@
 // Whatever a test does not set is as PgBouncer's defaults have it.
 //
 // Tests with the build tag pgbouncer call it. It uses the standard library and
-// internal/pgserver alone and is never part of production.
+// internal/testing/pgserver alone and is never part of production.
 package bouncer

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // Bouncer is a PgBouncer that ends with its test.

@@ -44,24 +44,24 @@ var mayImport = map[string][]string{
 	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"internal/stream":       {"events"},
 
-	"docs":            {"internal/app", "internal/entity"},
-	"internal/layers": {},
+	"docs":                    {"internal/app", "internal/entity"},
+	"internal/testing/layers": {},
 
 	// For development and tests alone.
-	"internal/badinput":         {},
-	"internal/pgserver":         {},
-	"events/eventstest":         {"events", "schemas"},
-	"activities/activitytest":   {"activities", "events", "internal/entity", "internal/ledger"},
-	"internal/pgserver/pgtest":  {"internal/pgserver"},
-	"internal/pgserver/bouncer": {"internal/pgserver"},
+	"internal/testing/badinput":         {},
+	"internal/testing/pgserver":         {},
+	"events/eventstest":                 {"events", "schemas"},
+	"activities/activitytest":           {"activities", "events", "internal/entity", "internal/ledger"},
+	"internal/testing/pgserver/pgtest":  {"internal/testing/pgserver"},
+	"internal/testing/pgserver/bouncer": {"internal/testing/pgserver"},
 }
 
 // outside are packages for development and tests: no part of the product imports them.
-var outside = []string{"activities/activitytest", "events/eventstest", "internal/badinput", "internal/pgserver", "internal/pgserver/bouncer", "internal/pgserver/pgtest"}
+var outside = []string{"activities/activitytest", "events/eventstest", "internal/testing/badinput", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest"}
 
 // drivers are modules that only one package may import, its tests included.
 var drivers = map[string][]string{
-	"github.com/jackc/":   {"internal/store", "internal/pgserver", "internal/pgserver/pgtest"},
+	"github.com/jackc/":   {"internal/store", "internal/testing/pgserver", "internal/testing/pgserver/pgtest"},
 	"github.com/nats-io/": {"internal/stream"},
 }
 
@@ -119,7 +119,7 @@ var packages = sync.OnceValues(func() ([]pkg, error) {
 // goCommand runs the go command at the root of the module.
 func goCommand(args ...string) ([]byte, error) {
 	cmd := exec.Command("go", args...)
-	cmd.Dir = filepath.Join("..", "..")
+	cmd.Dir = filepath.Join("..", "..", "..")
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -21,7 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/pgserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // childVariable turns the test binary into a program that starts PostgreSQL with
