@@ -15,41 +15,50 @@ import (
 // seenControls is how many controls a run remembers, to apply each once.
 const seenControls = 200
 
-// controls are the signals that carry a ControlSignal.
-var controls = []string{SignalPause, SignalResume, SignalCancel}
+// controlNames are the signals that carry a ControlSignal.
+var controlNames = []string{SignalPause, SignalResume, SignalCancel}
 
-// control applies signals as they come. It leaves them in their channels until then: a
-// selector would take one out and hold it where carry does not find it.
-func (r *run) control(ctx workflow.Context) {
-	for {
-		_ = workflow.Await(ctx, func() bool {
-			return slices.ContainsFunc(controls, func(name string) bool { return workflow.GetSignalChannel(ctx, name).Len() > 0 })
-		})
-		r.applyAll()
-	}
-}
-
-// received is a control signal with the name it came under.
-type received struct {
-	name string
+// ReceivedControl is a control signal with the name of its channel.
+type ReceivedControl struct {
+	Name string // SignalPause, SignalResume or SignalCancel
 	ControlSignal
 }
 
-// applyAll applies every control that waits, in the order of their events: signals
-// of different names have no order of their own.
-func (r *run) applyAll() {
-	var all []received
-	for _, name := range controls {
-		ch := workflow.GetSignalChannel(r.ctx, name)
+// HasControl reports whether a control signal waits in its channel.
+func HasControl(ctx workflow.Context) bool {
+	return slices.ContainsFunc(controlNames, func(name string) bool { return workflow.GetSignalChannel(ctx, name).Len() > 0 })
+}
+
+// ReceiveControls takes every waiting control signal out of its channel. Those of one name
+// are in the order of arrival.
+func ReceiveControls(ctx workflow.Context) (all []ReceivedControl) {
+	for _, name := range controlNames {
+		ch := workflow.GetSignalChannel(ctx, name)
 		for {
 			var raw converter.RawValue
 			if !ch.ReceiveAsync(&raw) {
 				break
 			}
-			all = append(all, received{name, decodeControl(raw)})
+			all = append(all, ReceivedControl{name, decodeControl(raw)})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b received) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return all
+}
+
+// control applies control signals when they arrive. It leaves them in their channels until
+// then: a selector would take one out and hold it where continue-as-new does not find it.
+func (r *run) control(ctx workflow.Context) {
+	for {
+		_ = workflow.Await(ctx, func() bool { return HasControl(ctx) })
+		r.applyAll()
+	}
+}
+
+// applyAll applies every waiting control in the order of their events: signals of
+// different names have no order of their own.
+func (r *run) applyAll() {
+	all := ReceiveControls(r.ctx)
+	slices.SortStableFunc(all, func(a, b ReceivedControl) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	for _, s := range all {
 		r.apply(s)
 	}
@@ -71,7 +80,7 @@ func decodeControl(raw converter.RawValue) ControlSignal {
 	return ControlSignal{Reason: reason}
 }
 
-func (r *run) apply(s received) {
+func (r *run) apply(s ReceivedControl) {
 	s.Reason, s.Actor = Clip(s.Reason), Clip(s.Actor)
 	if s.ID != "" {
 		if slices.Contains(r.Seen, s.ID) {
@@ -81,7 +90,7 @@ func (r *run) apply(s received) {
 		r.Seen = r.Seen[max(0, len(r.Seen)-seenControls):]
 	}
 	if s.Sequence != 0 {
-		if s.Sequence <= r.LastSequence && s.name != SignalCancel {
+		if s.Sequence <= r.LastSequence && s.Name != SignalCancel {
 			return // a later control was applied already; a cancel holds whatever came after it
 		}
 		r.LastSequence = max(s.Sequence, r.LastSequence)
@@ -89,14 +98,14 @@ func (r *run) apply(s received) {
 	switch {
 	case s.PassOnly && (r.RunNumber == 0 || s.RunNumber != 0 && s.RunNumber != r.RunNumber):
 		// The pass that was meant is over, and the next serves others.
-	case s.name == SignalCancel:
+	case s.Name == SignalCancel:
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
 		r.end(ledger.Decision{State: ledger.Cancelled, Reason: reason, TakeWaiting: !s.PassOnly})
-	case s.name == SignalPause && !r.Paused && !r.stopping():
+	case s.Name == SignalPause && !r.Paused && !r.stopping():
 		r.Paused, r.PausedSince = true, workflow.Now(r.ctx)
 		r.cancelSlices()
 		r.announced(s)
-	case s.name == SignalResume && r.Paused:
+	case s.Name == SignalResume && r.Paused:
 		r.Paused = false
 		r.announced(s)
 	}
@@ -114,7 +123,7 @@ func Clip(text string) string {
 }
 
 // announced queues a sync.paused or sync.resumed.
-func (r *run) announced(s received) {
+func (r *run) announced(s ReceivedControl) {
 	r.Announced++
 	r.Untold = append(r.Untold, activities.AnnounceInput{
 		Paused: r.Paused, Ordinal: r.Announced, At: workflow.Now(r.ctx), Reason: s.Reason, Actor: s.Actor,
@@ -127,7 +136,7 @@ func (r *run) tell(ctx workflow.Context) {
 		_ = workflow.Await(ctx, func() bool { return len(r.Untold) > 0 && r.RunNumber != 0 })
 		next := r.Untold[0]
 		next.RunNumber, next.Execution = r.RunNumber, r.Execution
-		_ = workflow.ExecuteActivity(ledgerOptions(ctx), runActivities.AnnounceControl, next).Get(ctx, nil)
+		_ = workflow.ExecuteActivity(LedgerOptions(ctx), runActivities.AnnounceControl, next).Get(ctx, nil)
 		r.Untold = r.Untold[1:]
 	}
 }

@@ -24,11 +24,11 @@ func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
 	})
 }
 
-// ledgerOptions are those of the short activities on the control queue. They go on
+// LedgerOptions are those of the short activities on the control queue. They go on
 // trying for as long as it takes: a run that cannot tell its outcome is not over. A
 // minute is enough for ten thousand requests and a PostgreSQL that everybody waits for; a
 // worker that died is noticed by its silence (activities.Heartbeats), long before that.
-func ledgerOptions(ctx workflow.Context) workflow.Context {
+func LedgerOptions(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           ControlTaskQueue(workflow.GetInfo(ctx).TaskQueueName),
 		StartToCloseTimeout: time.Minute,

@@ -1,9 +1,6 @@
 package workflows
 
-import (
-	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
-)
+import "go.temporal.io/sdk/worker"
 
 // Register makes the workflows known to a worker.
 func Register(w worker.WorkflowRegistry) {
@@ -11,6 +8,4 @@ func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflow(Rebuild)
 	w.RegisterWorkflow(IncrementalSync)
 	w.RegisterWorkflow(ScheduledSync)
-	w.RegisterWorkflowWithOptions(earlierFull, workflow.RegisterOptions{Name: EarlierFull})
-	w.RegisterWorkflowWithOptions(earlierIncremental, workflow.RegisterOptions{Name: EarlierIncremental})
 }

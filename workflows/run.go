@@ -83,7 +83,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
 	info := workflow.GetInfo(ctx)
 	in.WorkflowID, in.FirstRunID = info.WorkflowExecution.ID, info.FirstRunID
 	var begun activities.Begun
-	if err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.BeginRun, in).Get(r.ctx, &begun); err != nil {
+	if err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.BeginRun, in).Get(r.ctx, &begun); err != nil {
 		return false, err
 	}
 	if !begun.Found {
@@ -115,7 +115,7 @@ func (r *run) finish(workflow.Context) (Result, error) {
 			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
 	}
 	var state ledger.RunState
-	err := workflow.ExecuteActivity(ledgerOptions(r.ctx), runActivities.FinishRun,
+	err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.FinishRun,
 		activities.FinishInput{RunNumber: r.RunNumber, Decision: decision, Execution: r.Execution}).Get(r.ctx, &state)
 	return Result{RunNumber: r.RunNumber, State: state}, err
 }

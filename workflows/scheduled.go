@@ -32,13 +32,6 @@ func ScheduleID(mode events.Mode, tenant string) string {
 	return fmt.Sprintf("%s%s-%s", SchedulePrefix, mode, tenant)
 }
 
-const (
-	// lookAgain is how long a scheduled sync waits before it looks for the outcome
-	// again: at first, and at most.
-	lookAgainFirst = 2 * time.Second
-	lookAgainMost  = time.Minute
-)
-
 // scheduledTimeKey is the search attribute in which Temporal tells a scheduled
 // workflow when it was due.
 var scheduledTimeKey = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
@@ -55,7 +48,7 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 		if !ok {
 			nominal = workflow.Now(ctx) // started by hand
 		}
-		err := workflow.ExecuteActivity(ledgerOptions(ctx), scheduleActivities.PublishScheduled, activities.ScheduledRequest{
+		err := workflow.ExecuteActivity(LedgerOptions(ctx), scheduleActivities.PublishScheduled, activities.ScheduledRequest{
 			Schedule: in.Schedule, Nominal: nominal, TenantID: in.TenantID, Mode: in.Mode,
 		}).Get(ctx, &in.RequestID)
 		if err != nil {
@@ -65,7 +58,7 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 	if in.Asked.IsZero() {
 		in.Asked = workflow.Now(ctx)
 	}
-	for wait := lookAgainFirst; ; wait = min(2*wait, lookAgainMost) {
+	for wait := MinPollInterval; ; wait = min(2*wait, MaxPollInterval) {
 		if err := workflow.Sleep(ctx, wait); err != nil {
 			return "", err
 		}
@@ -79,26 +72,18 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 	}
 }
 
-// unheardFails names the change by which a request that no bridge takes fails its workflow.
-const unheardFails = "a request that no bridge takes fails the workflow"
+// notAcceptedChange names the change by which a request that no bridge takes fails its workflow.
+const notAcceptedChange = "a request that no bridge takes fails the workflow"
 
 // look returns how the request ended, "" while it has not.
 func (in *ScheduledSyncInput) look(ctx workflow.Context) (state ledger.RunState, err error) {
-	if workflow.GetVersion(ctx, unheardFails, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		err = workflow.ExecuteActivity(ledgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)
+	if workflow.GetVersion(ctx, notAcceptedChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		err = workflow.ExecuteActivity(LedgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)
 		return state, err
 	}
-	var out activities.EarlierOutcome
-	err = workflow.ExecuteActivity(ledgerOptions(ctx), earlierActivities.LookForEarlierOutcome, in.RequestID).Get(ctx, &out)
+	out, err := LookUpOutcome(ctx, in.RequestID, in.Asked, &in.Accepted)
 	if err != nil {
 		return "", err
-	}
-	if in.Accepted && out.Unknown {
-		return "", forgottenError(in.RequestID)
-	}
-	in.Accepted = in.Accepted || out.Accepted
-	if out.State == "" && !in.Accepted && workflow.Now(ctx).Sub(in.Asked) > unheard {
-		return "", unheardError(in.RequestID)
 	}
 	return out.State, nil
 }

@@ -59,11 +59,11 @@ func TestScheduledSyncEndsWhenNoBridgeTakesItsRequest(t *testing.T) {
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	d := &desk{now: env.Now, rejected: true}
 	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
-	env.RegisterActivity(&activities.Earlier{Publisher: d, Requests: d})
+	env.RegisterActivity(&activities.Outcomes{Requests: d})
 	began := env.Now()
 	env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full})
-	require.ErrorContains(t, env.GetWorkflowError(), "no bridge has taken request")
-	require.ErrorContains(t, env.GetWorkflowError(), "lazisync deadletter ls tells why")
+	require.ErrorContains(t, env.GetWorkflowError(), "no bridge has accepted request")
+	require.ErrorContains(t, env.GetWorkflowError(), "lazisync deadletter ls shows the reason")
 	require.InDelta(t, 61, env.Now().Sub(began).Minutes(), 1)
 }
 
@@ -74,7 +74,7 @@ func TestScheduledSyncEndsWhenTheLedgerForgotItsRequest(t *testing.T) {
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	d := &desk{now: env.Now, decidedAt: 1000, forgottenAt: 4}
 	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
-	env.RegisterActivity(&activities.Earlier{Publisher: d, Requests: d})
+	env.RegisterActivity(&activities.Outcomes{Requests: d})
 	env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full})
 	require.ErrorContains(t, env.GetWorkflowError(), "is not in the ledger any more")
 	require.Equal(t, 4, d.looks)
@@ -85,7 +85,7 @@ func TestScheduledSyncPublishesOneRequestAndStaysOpenUntilItIsDecided(t *testing
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	d := &desk{failures: 2, decidedAt: 12, now: env.Now}
 	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
-	env.RegisterActivity(&activities.Earlier{Publisher: d, Requests: d})
+	env.RegisterActivity(&activities.Outcomes{Requests: d})
 	due := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	require.NoError(t, env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledTimeKey.ValueSet(due))))
 

@@ -19,13 +19,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 	"github.com/lazi/lazisync/workflows"
 )
 
-// earlierTables are what an earlier sync program made, with a view and a grant on it.
-const earlierTables = `
+// legacyTables are tables of the legacy worker, with a view and a grant on it.
+const legacyTables = `
 drop schema raw cascade;
 create schema raw;
 create table raw.st_customers (st_id bigint primary key, name varchar(255), type varchar(50), active boolean, balance numeric(12,2), full_data jsonb, fetched_at timestamp default now());
@@ -38,11 +39,11 @@ select 'raw.st_' || entity, '2026-01-01 03:00', '2026-01-02 12:00', 1, 'complete
 create view public.balances as select st_id, name, balance from raw.st_customers where active;
 grant select on public.balances to public;`
 
-// earlierUpsert is the statement of the earlier program for a record.
-const earlierUpsert = `insert into raw.st_%s (st_id, full_data, fetched_at) values ($1, $2, now())
+// legacyUpsert is the statement of the legacy worker for a record.
+const legacyUpsert = `insert into raw.st_%s (st_id, full_data, fetched_at) values ($1, $2, now())
 	on conflict (st_id) do update set full_data = excluded.full_data, fetched_at = excluded.fetched_at`
 
-const earlierState = `insert into raw.sync_state (table_name, last_incremental_sync, records_count, sync_status) values ($1, now(), 2, 'completed')
+const legacyState = `insert into raw.sync_state (table_name, last_incremental_sync, records_count, sync_status) values ($1, now(), 2, 'completed')
 	on conflict (table_name) do update set last_incremental_sync = excluded.last_incremental_sync, records_count = excluded.records_count, sync_status = excluded.sync_status`
 
 // source is a record as the simulated ServiceTitan has it.
@@ -82,19 +83,19 @@ func (s source) stale() map[string]any {
 	return old
 }
 
-// writeAsEarlier has the earlier program write early versions of every record, again and again.
-func (w *world) writeAsEarlier(ctx context.Context, records map[string][]source, done *atomic.Int64) error {
+// writeAsLegacyWorker writes early versions of every record, again and again.
+func (w *world) writeAsLegacyWorker(ctx context.Context, records map[string][]source, done *atomic.Int64) error {
 	for ctx.Err() == nil {
 		for entity, all := range records {
 			for _, r := range all {
 				if ctx.Err() != nil {
 					return nil
 				}
-				if _, err := w.sql.Exec(context.WithoutCancel(ctx), fmt.Sprintf(earlierUpsert, entity), r.ID, r.stale()); err != nil {
+				if _, err := w.sql.Exec(context.WithoutCancel(ctx), fmt.Sprintf(legacyUpsert, entity), r.ID, r.stale()); err != nil {
 					return err
 				}
 			}
-			if _, err := w.sql.Exec(context.WithoutCancel(ctx), earlierState, "raw.st_"+entity); err != nil {
+			if _, err := w.sql.Exec(context.WithoutCancel(ctx), legacyState, "raw.st_"+entity); err != nil {
 				return err
 			}
 			done.Add(1)
@@ -121,20 +122,20 @@ func (w *world) only(t *testing.T) string {
 	return tenantsFile + "=" + path
 }
 
-// TestMovingFromAnEarlierProgram takes its database over, runs beside its statements,
+// TestMoveFromTheLegacyWorker takes its database over, runs beside its statements,
 // serves a workflow of its type, and then takes a second tenant.
-func TestMovingFromAnEarlierProgram(t *testing.T) {
+func TestMoveFromTheLegacyWorker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{databaseURL: pgtest.Database(t), others: []simulator.Options{{Seed: 2, RecordsPerEntity: 20}}})
 	second, one := w.others[0], w.only(t)
-	_, err := w.sql.Exec(t.Context(), earlierTables)
+	_, err := w.sql.Exec(t.Context(), legacyTables)
 	require.NoError(t, err)
 	records := map[string][]source{}
 	for _, entity := range core {
 		records[entity] = w.records(t, entity)
 		batch := &pgx.Batch{}
 		for _, r := range records[entity] {
-			batch.Queue(fmt.Sprintf(earlierUpsert, entity), r.ID, r.stale())
+			batch.Queue(fmt.Sprintf(legacyUpsert, entity), r.ID, r.stale())
 		}
 		require.NoError(t, w.sql.SendBatch(t.Context(), batch).Close())
 	}
@@ -158,12 +159,12 @@ func TestMovingFromAnEarlierProgram(t *testing.T) {
 	writing, stop := context.WithCancel(t.Context())
 	var writers errgroup.Group
 	var rounds atomic.Int64
-	writers.Go(func() error { return w.writeAsEarlier(writing, records, &rounds) })
+	writers.Go(func() error { return w.writeAsLegacyWorker(writing, records, &rounds) })
 	run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: "nightly-" + w.tenant, TaskQueue: w.stack.Variable("TEMPORAL_TASK_QUEUE"),
-	}, workflows.EarlierFull, map[string]any{"entities": core, "notify": false})
+	}, legacy.FullSync, map[string]any{"entities": core, "notify": false})
 	require.NoError(t, err)
-	var result workflows.EarlierResult
+	var result legacy.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	require.True(t, result.Success)
 	require.Len(t, result.Results, len(core))
@@ -181,9 +182,9 @@ func TestMovingFromAnEarlierProgram(t *testing.T) {
 	require.Positive(t, value[int](t, w, "select count(*) from public.balances"))
 	run, err = w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: "hourly-" + w.tenant, TaskQueue: w.stack.Variable("TEMPORAL_TASK_QUEUE"),
-	}, workflows.EarlierIncremental)
+	}, legacy.IncrementalSync)
 	require.NoError(t, err)
-	result = workflows.EarlierResult{}
+	result = legacy.Result{}
 	require.NoError(t, run.Get(t.Context(), &result))
 	require.True(t, result.Success)
 	require.Len(t, result.Results, len(core))
@@ -202,14 +203,14 @@ func TestMovingFromAnEarlierProgram(t *testing.T) {
 	w.completed(t, w.request(t, `{"mode":"full","tenantId":"`+second+`"}`))
 	w.requireTenantEqual(t, second)
 	w.requireEqual(t)
-	_, err = w.sql.Exec(t.Context(), fmt.Sprintf(earlierUpsert, "customers"), 1, map[string]any{})
+	_, err = w.sql.Exec(t.Context(), fmt.Sprintf(legacyUpsert, "customers"), 1, map[string]any{})
 	require.ErrorContains(t, err, "ON CONFLICT")
 	require.True(t, strings.HasPrefix(w.run(t, "migrate", "--finish-adoption").out, "database  no adoption to finish"))
 }
 
-// TestEarlierWorkflowsAreSteeredBySignals pauses, resumes and cancels the sync that a
-// workflow of an earlier type asked for, by signals to that workflow; and uses its ID again.
-func TestEarlierWorkflowsAreSteeredBySignals(t *testing.T) {
+// TestSignalsControlLegacyWorkflows pauses, resumes and cancels the request of a legacy
+// workflow by signals to that workflow, and uses its ID again.
+func TestSignalsControlLegacyWorkflows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
@@ -218,7 +219,7 @@ func TestEarlierWorkflowsAreSteeredBySignals(t *testing.T) {
 	begin := func() (client.WorkflowRun, string) {
 		run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 			ID: id, TaskQueue: w.stack.Variable("TEMPORAL_TASK_QUEUE"),
-		}, workflows.EarlierFull, map[string]any{"entities": []string{"customers"}})
+		}, legacy.FullSync, map[string]any{"entities": []string{"customers"}})
 		require.NoError(t, err)
 		return run, events.RequestID("/lazisync/workflows/"+run.GetRunID(), id)
 	}
@@ -236,7 +237,7 @@ func TestEarlierWorkflowsAreSteeredBySignals(t *testing.T) {
 	signal(workflows.SignalCancel)
 	cancelled := w.outcome(t, "sync.cancelled", requestID)
 	require.Equal(t, "by signal", cancelled.Reason)
-	var result workflows.EarlierResult
+	var result legacy.Result
 	require.NoError(t, run.Get(t.Context(), &result))
 	require.False(t, result.Success)
 

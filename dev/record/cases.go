@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -59,13 +60,13 @@ var usual = []recorded{
 	{"IncrementalSync-cancelled", incremental(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
 	{"IncrementalSync-held-by-a-pause", incremental(heldByPause)},
 	{"ScheduledSync-completed", scheduled},
-	{"fullSyncWorkflow-completed", earlier(workflows.EarlierFull, nil)},
-	{"fullSyncWorkflow-paused-and-resumed", earlier(workflows.EarlierFull, signalled)},
-	{"fullSyncWorkflow-cancelled-in-temporal", earlier(workflows.EarlierFull, func(ctx context.Context, w *world, id, _ string) error {
+	{"fullSyncWorkflow-completed", legacyCase(legacy.FullSync, nil)},
+	{"fullSyncWorkflow-paused-and-resumed", legacyCase(legacy.FullSync, signalled)},
+	{"fullSyncWorkflow-cancelled-in-temporal", legacyCase(legacy.FullSync, func(ctx context.Context, w *world, id, _ string) error {
 		return w.temporal.CancelWorkflow(ctx, id, "")
 	})},
-	{"incrementalSyncWorkflow-completed", earlier(workflows.EarlierIncremental, nil)},
-	{"incrementalSyncWorkflow-paused-and-resumed", earlier(workflows.EarlierIncremental, signalled)},
+	{"incrementalSyncWorkflow-completed", legacyCase(legacy.IncrementalSync, nil)},
+	{"incrementalSyncWorkflow-paused-and-resumed", legacyCase(legacy.IncrementalSync, signalled)},
 }
 
 // long are the stories on a server that wants short histories: a workflow goes on in a
@@ -76,8 +77,8 @@ var long = []recorded{
 	{"IncrementalSync-continued", incremental(nil)},
 	{"IncrementalSync-continued-paused", incremental(pauseAndResume)},
 	{"ScheduledSync-continued", scheduled},
-	{"fullSyncWorkflow-continued", earlier(workflows.EarlierFull, signalled)},
-	{"incrementalSyncWorkflow-continued", earlier(workflows.EarlierIncremental, signalled)},
+	{"fullSyncWorkflow-continued", legacyCase(legacy.FullSync, signalled)},
+	{"incrementalSyncWorkflow-continued", legacyCase(legacy.IncrementalSync, signalled)},
 }
 
 // full tells of a full sync in whose middle something may happen.
@@ -186,9 +187,9 @@ func scheduled(ctx context.Context, w *world) (string, error) {
 	return id, w.awaitClosed(ctx, id)
 }
 
-// earlier tells of a workflow of an earlier program's type, in the middle of which
-// something may happen to it, id, while the sync that it asked for runs as serving.
-func earlier(name string, middle func(ctx context.Context, w *world, id, serving string) error) func(context.Context, *world) (string, error) {
+// legacyCase runs a legacy workflow. middle, if not nil, runs while the workflow serving
+// serves the request of the legacy workflow id.
+func legacyCase(name string, middle func(ctx context.Context, w *world, id, serving string) error) func(context.Context, *world) (string, error) {
 	return func(ctx context.Context, w *world) (string, error) {
 		for range 3 * pageSize {
 			if _, err := w.simulator().Create("customers"); err != nil {
@@ -196,7 +197,7 @@ func earlier(name string, middle func(ctx context.Context, w *world, id, serving
 			}
 		}
 		w.simulator().SetPace(slow)
-		id, serving, err := w.startEarlier(ctx, name)
+		id, serving, err := w.startLegacy(ctx, name)
 		if err != nil {
 			return "", err
 		}
@@ -212,7 +213,7 @@ func earlier(name string, middle func(ctx context.Context, w *world, id, serving
 	}
 }
 
-// signalled pauses and resumes by signals to the earlier workflow.
+// signalled pauses and resumes by signals to the legacy workflow.
 func signalled(ctx context.Context, w *world, id, serving string) error {
 	if err := w.temporal.SignalWorkflow(ctx, id, "", workflows.SignalPause, "for the record"); err != nil {
 		return err

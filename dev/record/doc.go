@@ -1,5 +1,5 @@
 // Command record runs every workflow on a real Temporal server and writes the
-// histories of what happened, for the replay test of package workflows:
+// histories of what happened, for the replay tests of packages workflows and legacy:
 //
 //	go run ./record
 //

@@ -16,11 +16,11 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
-	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -140,19 +140,19 @@ func (w *world) request(ctx context.Context, mode events.Mode) (workflowID strin
 	})
 }
 
-// startEarlier starts a workflow of an earlier program's type, as that program does, and
-// returns its ID and that of the workflow that serves it.
-func (w *world) startEarlier(ctx context.Context, name string) (id, serving string, err error) {
+// startLegacy starts a legacy workflow as its callers do, and returns its ID and that of
+// the workflow that serves its request.
+func (w *world) startLegacy(ctx context.Context, name string) (id, serving string, err error) {
 	id = "nightly-" + uuid.NewString()
 	run, err := w.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: w.cfg.Temporal.TaskQueue}, name,
 		map[string]any{"entities": []string{"customers", "jobs"}, "notify": false})
 	if err != nil {
 		return "", "", err
 	}
-	if name == workflows.EarlierIncremental {
+	if name == legacy.IncrementalSync {
 		return id, workflows.IncrementalSyncID(w.tenant()), nil
 	}
-	return id, workflows.FullSyncID(events.RequestID(activities.EarlierSource+run.GetRunID(), id)), nil
+	return id, workflows.FullSyncID(events.RequestID(legacy.SourcePrefix+run.GetRunID(), id)), nil
 }
 
 // control steers a workflow or a request.

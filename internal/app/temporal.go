@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -105,6 +106,7 @@ func (p *process) workOnce(ctx context.Context) error {
 
 	pages := worker.New(p.temporal, p.cfg.Temporal.TaskQueue, options)
 	workflows.Register(pages)
+	legacy.Register(pages)
 	pages.RegisterActivity(&activities.Slices{
 		Source: p.source, Store: p.store, Publisher: p.nats, Logger: p.log,
 		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
@@ -113,7 +115,8 @@ func (p *process) workOnce(ctx context.Context) error {
 	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
 	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.oursNow, History: p.nats})
 	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
-	ledger.RegisterActivity(&activities.Earlier{Publisher: p.nats, Requests: p.store, Tenants: p.cfg.TenantIDs()})
+	ledger.RegisterActivity(&activities.Outcomes{Requests: p.store})
+	ledger.RegisterActivity(&legacy.Activities{Publisher: p.nats, Tenants: p.cfg.TenantIDs()})
 
 	if err := errors.Join(ledger.Start(), pages.Start()); err != nil {
 		ledger.Stop()
