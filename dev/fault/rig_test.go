@@ -71,6 +71,10 @@ type options struct {
 	natsCreds          string        // file with the credentials of the rig itself
 	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
 	environ            []string      // what lazisync is configured with besides
+
+	// reach returns the URL by which lazisync reaches the database, whose own URL it is
+	// given; nil is that one. The rig itself reaches the database directly.
+	reach func(t *testing.T, databaseURL string) string
 }
 
 // core are the entities that are synced where a request names none.
@@ -91,6 +95,10 @@ func newRig(t *testing.T, o options) *rig {
 	r.configureNATS(t, o.natsUsers)
 	r.nats.run(t)
 	databaseURL := r.startDatabase(t, o)
+	reachedURL := databaseURL
+	if o.reach != nil {
+		reachedURL = o.reach(t, databaseURL)
+	}
 	r.startTemporal(t, o)
 	if o.simulator.RecordsPerEntity == 0 {
 		o.simulator.RecordsPerEntity = 300
@@ -101,7 +109,7 @@ func newRig(t *testing.T, o options) *rig {
 		Dir: t.TempDir(), FreePorts: true, Simulator: o.simulator, Log: zerolog.Nop(),
 		Environ: slices.Concat([]string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "USER=tester",
-			"NATS_URL=nats://" + r.nats.addr(), "DATABASE_URL=" + databaseURL, "TEMPORAL_ADDRESS=" + r.temporal.addr(),
+			"NATS_URL=nats://" + r.nats.addr(), "DATABASE_URL=" + reachedURL, "TEMPORAL_ADDRESS=" + r.temporal.addr(),
 			"TEMPORAL_TASK_QUEUE=fault-" + r.tenant, "SYNC_SCHEDULE_FULL=off", "SYNC_SCHEDULE_INCREMENTAL=off", "SYNC_WEBHOOK_SECOND_PASS=2s", "SLACK_FOLD_WINDOW=off",
 			"SERVICETITAN_WEBHOOK_SECRET=" + webhookSecret, "LOG_LEVEL=debug",
 		}, o.environ),
