@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/pgserver/bouncer"
+	"github.com/lazi/lazisync/internal/testing/pgserver/bouncer"
 )
 
 // Every role shares a few connections to the server. Transactions are cut off where they

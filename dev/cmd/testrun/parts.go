@@ -1,6 +1,12 @@
 package main
 
-import "regexp"
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"slices"
+)
 
 // part is a kind of test. Which part a test belongs to follows from where it is and what
 // it is called; the first that fits has it.
@@ -50,4 +56,12 @@ var requirements = []requirement{
 		"Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer"},
 	{"privileged", "root on Linux, to mount a small disk", []string{"mount"}, true,
 		"run it as root; Debian and Ubuntu: apt install mount"},
+}
+
+// isMet reports whether this machine has what the tests need.
+func (q requirement) isMet() bool {
+	if q.root && (os.Geteuid() != 0 || runtime.GOOS != "linux") {
+		return false
+	}
+	return slices.ContainsFunc(q.programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil })
 }

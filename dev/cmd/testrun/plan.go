@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -87,24 +86,31 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 // faultTimeout is for all fault tests.
 const faultTimeout = "45m"
 
-// faultTags are the build tags of the fault tests that take longer. Those that mount a
-// small disk need root, and say so by their tag.
-func faultTags() string {
-	if os.Geteuid() == 0 && runtime.GOOS == "linux" {
-		return "fault,privileged"
+// faultRequirements are the tags of fault tests that need something beyond PostgreSQL.
+var faultRequirements = []string{"pgbouncer", "privileged"}
+
+// faultTags returns the build tags of the fault tests. It names the tests that are left out
+// because what they need is missing.
+func (r *runner) faultTags() string {
+	tags := []string{"fault"}
+	for _, need := range requirements {
+		switch {
+		case !slices.Contains(faultRequirements, need.tag):
+		case need.isMet():
+			tags = append(tags, need.tag)
+		default:
+			fmt.Fprintf(r.out, "Left out are the %s tests: they need %s (%s).\n", need.tag, need.what, need.install)
+		}
 	}
-	return "fault"
+	return strings.Join(tags, ",")
 }
 
 // faultSteps run whatever kills, cuts and starves, the long tests included.
 func (r *runner) faultSteps(count int) []step {
-	if faultTags() == "fault" {
-		fmt.Fprintln(r.out, "Left out are the tests with a full disk: they need root on Linux.")
-	}
 	args := []string{"-timeout=" + faultTimeout, fmt.Sprintf("-count=%d", max(count, 1)), "-run=" + faults.String()}
 	return []step{
 		{title: "Faults within the product's module:", module: ".", args: append(slices.Clone(args), "./...")},
-		{title: "Faults of processes and servers:", module: "dev", args: append(args, "-tags="+faultTags(), "./...")},
+		{title: "Faults of processes and servers:", module: "dev", args: append(args, "-tags="+r.faultTags(), "./...")},
 	}
 }
 
@@ -132,8 +138,7 @@ func (r *runner) requiredTags() (tags []string, err error) {
 			continue
 		}
 		tags = append(tags, need.tag)
-		found := slices.ContainsFunc(need.programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil })
-		if !found || need.root && os.Geteuid() != 0 {
+		if !need.isMet() {
 			missing = append(missing, fmt.Sprintf("the %s tests need %s (%s)", need.tag, need.what, need.install))
 		}
 	}

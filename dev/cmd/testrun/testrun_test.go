@@ -100,3 +100,12 @@ func TestRun(t *testing.T) {
 		})
 	}
 }
+
+func TestFaultTestsRunWithWhatTheMachineHas(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var out bytes.Buffer
+	tags := (&runner{out: &out}).faultTags()
+	require.NotContains(t, tags, "privileged", "mount is not in PATH")
+	require.Contains(t, tags, "fault")
+	require.Contains(t, out.String(), "Left out are the privileged tests: they need root on Linux")
+}
