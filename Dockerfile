@@ -15,7 +15,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
     -ldflags="-s -w -X github.com/lazi/lazisync/internal/app.version=$VERSION" -o /lazisync ./cmd/lazisync
 
-# CA certificates, time zones, a user that is not root, and nothing else: no shell.
+# Contains CA certificates, time zones and a non-root user, and no shell.
 FROM gcr.io/distroless/static-debian12:nonroot
 ARG VERSION=dev
 ARG REVISION=unknown
@@ -26,8 +26,8 @@ LABEL org.opencontainers.image.title="lazisync" \
       org.opencontainers.image.revision=$REVISION
 COPY --from=build /lazisync /usr/local/bin/lazisync
 
-# In a container a role listens where its neighbours can reach it. The gateway refuses
-# to, until API_TOKENS is set.
+# In a container a role listens on all interfaces. The gateway refuses to start without
+# API_TOKENS.
 ENV HTTP_ADDR=0.0.0.0:8080 ADMIN_ADDR=0.0.0.0:9090
 EXPOSE 8080 9090
 USER nonroot:nonroot

@@ -1,4 +1,4 @@
-# Targets for people. GNU make 3.81 or later; "make help" lists them.
+# Requires GNU make 3.81 or later. "make help" lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help demo dev stop build preflight test test-all fault chaos live bench lint fmt generate verify
 
@@ -10,14 +10,14 @@ MINUTES   ?= 5
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: preflight build ## copy a simulated tenant, prove every row, stay up (ONCE=1: exit after the proof)
+demo: preflight build ## sync a simulated tenant, compare every row, keep running (ONCE=1: exit after the comparison)
 	@bin/lazisync-dev demo $(DEMO_FLAGS)
 
-dev: build ## run lazisync with what is not configured, until Ctrl-C
+dev: build ## run lazisync and every server that is not configured, until Ctrl-C
 	@bin/lazisync-dev up
 
-stop: ## stop what make dev or make demo started
-	@if [ -x bin/lazisync-dev ]; then bin/lazisync-dev stop; else echo "nothing runs"; fi
+stop: ## stop make dev or make demo
+	@if [ -x bin/lazisync-dev ]; then bin/lazisync-dev stop; else echo "nothing is running"; fi
 
 build: ## build bin/lazisync and bin/lazisync-dev
 	@dev/build.sh
@@ -25,30 +25,30 @@ build: ## build bin/lazisync and bin/lazisync-dev
 preflight:
 	@dev/preflight.sh
 
-test: ## every test that needs only Go, make and PostgreSQL
+test: ## run all tests that need only Go, make and PostgreSQL
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun
 
-test-all: ## that with -race, longer fuzzing, browser, PgBouncer and privileged tests
+test-all: ## run all tests, with -race and longer fuzzing, also browser, PgBouncer and privileged tests
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -all
 
-fault: ## every test that kills, cuts and starves; takes up to half an hour (COUNT=1)
+fault: ## run the fault tests, up to half an hour (COUNT=1)
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -part faults -count $(COUNT)
 
-chaos: ## kill everything at random, then judge (SEED=1 MINUTES=5)
+chaos: ## inject random faults, then check the guarantees (SEED=1 MINUTES=5)
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -part chaos -seed $(SEED) -minutes $(MINUTES)
 
-live: ## compare the catalogue with ServiceTitan's integration environment, reading only (ENTITIES="customers jobs")
+live: ## compare the catalogue with ServiceTitan's integration environment, read-only (ENTITIES="customers jobs")
 	@go -C dev build -o ../bin/lazisync-live ./cmd/live && bin/lazisync-live $(ENTITIES)
 
-bench: ## benchmarks
+bench: ## run benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 	go -C dev test -run '^$$' -bench . -benchmem ./streamtest ./gatewaytest
 
-lint: ## gofmt, go vet, determinism of workflows, golangci-lint
+lint: ## run gofmt, go vet, workflowcheck and golangci-lint
 	@dev/lint.sh
 
 fmt: ## format all Go files
@@ -58,7 +58,7 @@ generate: ## write generated files
 	go generate ./...
 	go -C dev generate ./...
 
-verify: generate ## fail if a generated file or go.mod is not what it should be
+verify: generate ## fail if a generated file or go.mod is out of date
 	go mod tidy -diff
 	go -C dev mod tidy -diff
 	git diff --exit-code

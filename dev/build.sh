@@ -1,36 +1,36 @@
 #!/usr/bin/env bash
-# Builds both programs into bin/. The first build compiles a whole Temporal server and
-# takes minutes: then it says so, and in any case it shows that it moves.
+# Builds lazisync and lazisync-dev into bin/ and shows the progress. The first build
+# compiles a Temporal server, which takes minutes; the script announces it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cold=50 # so many compiled packages mean that this is a first build
+first_build=50 # number of compiled packages from which this is a first build
 tally=$(mktemp)
-pulse=''
-trap 'rm -f "$tally"; if [ -n "$pulse" ]; then kill "$pulse" 2>/dev/null || true; fi' EXIT
+progress_pid=''
+trap 'rm -f "$tally"; if [ -n "$progress_pid" ]; then kill "$progress_pid" 2>/dev/null || true; fi' EXIT
 
-# count notes how many packages "go build -v" has named and passes everything else on.
+# count counts the packages that "go build -v" prints and forwards all other lines.
 count() {
 	local compiled=0 downloaded=0 line
 	while IFS= read -r line; do
 		case $line in
 		'go: downloading '*) downloaded=$((downloaded + 1)) ;;
-		*' '* | *:* | '#'* | '') echo "$line" >&2 ;; # no package, so an error
+		*' '* | *:* | '#'* | '') echo "$line" >&2 ;; # an error message
 		*) compiled=$((compiled + 1)) ;;
 		esac
 		echo "$compiled $downloaded" >"$tally"
 	done
 }
 
-# beat shows every ten seconds, or on a terminal every second, how far it is.
-beat() {
-	local program=$1 began=$SECONDS every=10 told='' compiled downloaded text
+# show_progress prints the counts every ten seconds, or every second on a terminal.
+show_progress() {
+	local program=$1 began=$SECONDS every=10 announced='' compiled downloaded text
 	if [ -t 1 ]; then every=1; fi
-	while sleep "$every" >/dev/null 2>&1; do # a sleep left behind holds no pipe open
+	while sleep "$every" >/dev/null 2>&1; do # without output: a leftover sleep must not keep the pipe open
 		read -r compiled downloaded <"$tally" || continue
-		if [ -z "$told" ] && [ "$program" = lazisync-dev ] && [ "$compiled" -ge "$cold" ]; then
-			told=yes
-			echo "Compiling a Temporal server into lazisync-dev: about three minutes on two cores, the next time seconds."
+		if [ -z "$announced" ] && [ "$program" = lazisync-dev ] && [ "$compiled" -ge "$first_build" ]; then
+			announced=yes
+			echo "Compiling a Temporal server into lazisync-dev: about three minutes on two cores; later builds take seconds."
 		fi
 		text="  $program: $compiled packages compiled, $((SECONDS - began)) s"
 		if [ "$downloaded" -gt 0 ]; then text="$text, $downloaded modules downloaded"; fi
@@ -46,12 +46,12 @@ beat() {
 build() {
 	local module=$1 program=$2 status=0
 	echo "0 0" >"$tally"
-	beat "$program" &
-	pulse=$!
+	show_progress "$program" &
+	progress_pid=$!
 	go -C "$module" build -v -o "$PWD/bin/$program" "./cmd/$program" 2>&1 | count || status=$?
-	kill "$pulse" 2>/dev/null || true
-	wait "$pulse" 2>/dev/null || true
-	pulse=''
+	kill "$progress_pid" 2>/dev/null || true
+	wait "$progress_pid" 2>/dev/null || true
+	progress_pid=''
 	if [ -t 1 ]; then printf '\r\033[K'; fi
 	return "$status"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the linters over both modules. The tools are built on first use, which takes a
-# minute or two; tools/go.mod pins them.
+# Runs the linters on both modules. tools/go.mod pins their versions. The first run builds
+# them, which takes a minute or two.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Looks for what a build needs, a line each, and says how to get what is missing.
-# --postgres makes PostgreSQL a must; lazisync-dev fetches one if need be, tests do not.
+# Checks the requirements of a build, one line each, and prints how to install what is
+# missing. With --postgres, a missing PostgreSQL is an error: lazisync-dev can download one,
+# the tests do not.
 set -euo pipefail
 cd "$(dirname "$0")"
 

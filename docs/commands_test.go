@@ -24,9 +24,9 @@ func number(t *testing.T, text string) int64 {
 	return n
 }
 
-// code are the commands of a document: in its blocks of shell, behind a prompt in other
-// blocks, and between backticks.
-func (d document) code() []string {
+// commands returns the commands of a document: the lines of its shell blocks, lines after
+// a prompt in other blocks, and text between backticks.
+func (d document) commands() []string {
 	var all []string
 	for _, f := range d.fence {
 		for line := range strings.Lines(f.text) {
@@ -42,9 +42,9 @@ func (d document) code() []string {
 	return all
 }
 
-// called finds a program at the beginning of a command, behind variables, and returns
-// its arguments.
-func called(command, program string) (arguments []string, ok bool) {
+// argumentsOf returns the arguments of a command that runs the program. Assignments of
+// variables may precede the program.
+func argumentsOf(command, program string) (arguments []string, ok bool) {
 	words := strings.Fields(strings.NewReplacer("'", "", `"`, "", ")", "").Replace(command))
 	for len(words) > 0 && strings.Contains(words[0], "=") {
 		words = words[1:]
@@ -59,11 +59,11 @@ func called(command, program string) (arguments []string, ok bool) {
 	return words[1:end], true
 }
 
-// built builds the program once.
-func built(t *testing.T) (path string) {
+// buildProgram builds lazisync on its first call and returns the path of the binary.
+func buildProgram(t *testing.T) (path string) {
 	t.Helper()
 	buildOnce.Do(func() {
-		dir, err := os.MkdirTemp("", "lazisync-docs") //nolint:usetesting // the program outlives the test that built it
+		dir, err := os.MkdirTemp("", "lazisync-docs") //nolint:usetesting // other tests use the program, too
 		if err != nil {
 			buildErr = err
 			return
@@ -87,7 +87,7 @@ var (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if program != "" {
-		_ = os.RemoveAll(filepath.Dir(program)) // a folder of this process alone
+		_ = os.RemoveAll(filepath.Dir(program)) // this process created the folder
 	}
 	os.Exit(code)
 }
@@ -99,15 +99,15 @@ func TestDocsCommandsExist(t *testing.T) {
 		if text, known := help[command]; known {
 			return text
 		}
-		out, err := exec.Command(built(t), append(strings.Fields(command), "--help")...).CombinedOutput()
+		out, err := exec.Command(buildProgram(t), append(strings.Fields(command), "--help")...).CombinedOutput()
 		require.NoError(t, err, "lazisync %s --help: %s", command, out)
 		help[command] = string(out)
 		return help[command]
 	}
 	count := 0
 	for _, d := range documents(t) {
-		for _, line := range d.code() {
-			arguments, ok := called(line, "lazisync")
+		for _, line := range d.commands() {
+			arguments, ok := argumentsOf(line, "lazisync")
 			if !ok || len(arguments) == 0 {
 				continue
 			}
@@ -120,7 +120,7 @@ func TestDocsCommandsExist(t *testing.T) {
 				}
 				command = strings.TrimSpace(command + " " + word)
 			}
-			if !strings.HasPrefix(arguments[0], "--") { // which stands for itself, as --version does
+			if !strings.HasPrefix(arguments[0], "--") { // lazisync --version has no command
 				require.NotEmpty(t, command, "%s: %s", d.name, line)
 			}
 			for _, word := range arguments {
@@ -133,8 +133,8 @@ func TestDocsCommandsExist(t *testing.T) {
 	require.Greater(t, count, 20)
 }
 
-// The commands of lazisync-dev are looked up in its code: to build it would mean to
-// build the Temporal server.
+// The test looks up the commands of lazisync-dev in its source code, because building it
+// includes building the Temporal server.
 func TestDocsCommandsForDevelopmentExist(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob(filepath.Join(root, "dev/cmd/lazisync-dev/*.go"))
@@ -147,8 +147,8 @@ func TestDocsCommandsForDevelopmentExist(t *testing.T) {
 	}
 	count := 0
 	for _, d := range documents(t) {
-		for _, line := range d.code() {
-			arguments, ok := called(line, "lazisync-dev")
+		for _, line := range d.commands() {
+			arguments, ok := argumentsOf(line, "lazisync-dev")
 			if !ok || len(arguments) == 0 {
 				continue
 			}
@@ -166,8 +166,8 @@ func TestDocsTargetsOfMakeExist(t *testing.T) {
 	require.NoError(t, err)
 	count := 0
 	for _, d := range documents(t) {
-		for _, line := range d.code() {
-			arguments, ok := called(line, "make")
+		for _, line := range d.commands() {
+			arguments, ok := argumentsOf(line, "make")
 			if !ok || len(arguments) == 0 {
 				continue
 			}
@@ -179,12 +179,12 @@ func TestDocsTargetsOfMakeExist(t *testing.T) {
 	require.Positive(t, count)
 }
 
-// foreign are variables that others read.
-var foreign = []string{"TEST_DATABASE_URL", "PG_BIN", "GOTOOLCHAIN", "CRON_TZ"}
+// foreignVariables are variables that other programs read.
+var foreignVariables = []string{"TEST_DATABASE_URL", "PG_BIN", "GOTOOLCHAIN", "CRON_TZ"}
 
 func TestDocsVariablesExist(t *testing.T) {
 	t.Parallel()
-	known := slices.Clone(foreign)
+	known := slices.Clone(foreignVariables)
 	for _, v := range app.Variables {
 		known = append(known, v.Name)
 		if v.Secret {
@@ -194,7 +194,7 @@ func TestDocsVariablesExist(t *testing.T) {
 	streams := []string{stream.StreamCommands, stream.StreamEvents, stream.StreamProgress, stream.StreamDeadLetter, stream.StreamAdvisories}
 	variable := regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b_?`)
 	for _, d := range documents(t) {
-		for _, line := range d.code() {
+		for _, line := range d.commands() {
 			for _, name := range variable.FindAllString(line, -1) {
 				if !strings.HasSuffix(name, "_") { // a prefix
 					require.Contains(t, append(known, streams...), name, "%s: %s", d.name, line)

@@ -18,18 +18,18 @@ import (
 	"github.com/lazi/lazisync/schemas"
 )
 
-// check judges a message as its consumer would.
-func check(m events.Message) error {
+// validate decodes a message and validates its data, as a consumer does.
+func validate(m events.Message) error {
 	event, err := events.Decode(m)
 	if err != nil {
 		return err
 	}
-	definition, _ := events.BySubject(m.Subject) // Decode knew it
+	definition, _ := events.BySubject(m.Subject) // Decode has checked the subject
 	_, err = definition.Read(event)
 	return err
 }
 
-// A JSON block names the subject it is published on: ```json sync.requested
+// The info string of a JSON block may name the subject of the example: ```json sync.requested
 func TestDocsExamplesOfEventsAreValid(t *testing.T) {
 	t.Parallel()
 	count := 0
@@ -44,7 +44,7 @@ func TestDocsExamplesOfEventsAreValid(t *testing.T) {
 				continue
 			}
 			count++
-			require.NoError(t, check(message(subject, f.text)), "%s:\n%s", d.name, f.text)
+			require.NoError(t, validate(message(subject, f.text)), "%s:\n%s", d.name, f.text)
 		}
 	}
 	require.Positive(t, count)
@@ -63,7 +63,7 @@ var (
 	headerFlag  = regexp.MustCompile(`-H '?([^:']+):\s*([^']+)'?`)
 )
 
-func TestDocsPublishWhatIsAccepted(t *testing.T) {
+func TestDocsPublishValidCommands(t *testing.T) {
 	t.Parallel()
 	count := 0
 	for _, d := range documents(t) {
@@ -74,7 +74,7 @@ func TestDocsPublishWhatIsAccepted(t *testing.T) {
 			for _, h := range headerFlag.FindAllStringSubmatch(found[3], -1) {
 				m.Header[strings.TrimSpace(h[1])] = []string{strings.TrimSpace(h[2])}
 			}
-			require.NoError(t, check(m), "%s: %s", d.name, found[0])
+			require.NoError(t, validate(m), "%s: %s", d.name, found[0])
 		}
 	}
 	require.Positive(t, count)
@@ -82,7 +82,7 @@ func TestDocsPublishWhatIsAccepted(t *testing.T) {
 
 func TestDocsNameSubjectsAndTypesThatExist(t *testing.T) {
 	t.Parallel()
-	contract := written(t, "docs/events.md").text
+	contract := readDocument(t, "docs/events.md").text
 	for _, definition := range events.All() {
 		require.Contains(t, contract, "`"+definition.Subject+"`")
 	}
@@ -100,7 +100,7 @@ func TestDocsNameSubjectsAndTypesThatExist(t *testing.T) {
 	}
 }
 
-// The sets of values stand in one table of events.md, as the schemas have them.
+// One table of events.md lists the sets of values of the schemas.
 func TestDocsListTheKnownValues(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{}
@@ -111,14 +111,14 @@ func TestDocsListTheKnownValues(t *testing.T) {
 		require.NoError(t, json.Unmarshal(text, &document))
 		collectEnums(document, "", want)
 	}
-	delete(want, "type") // of errors, below, and of outcomes, which are event types
+	delete(want, "type") // error types are added below; those of outcomes are event types
 	want["error.type"] = errorTypes(t)
 	want["waiting.why"] = want["why"]
 	delete(want, "why")
 
 	got := map[string][]string{}
 	row := regexp.MustCompile("(?m)^\\| `([a-zA-Z.]+)` \\| ((?:`[a-zA-Z]+`(?:, )?)+) \\|$")
-	_, table, found := strings.Cut(written(t, "docs/events.md").text, "## Known values")
+	_, table, found := strings.Cut(readDocument(t, "docs/events.md").text, "## Known values")
 	require.True(t, found)
 	for _, line := range row.FindAllStringSubmatch(table, -1) {
 		got[line[1]] = strings.Split(strings.ReplaceAll(line[2], "`", ""), ", ")
@@ -130,7 +130,8 @@ func TestDocsListTheKnownValues(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// collectEnums finds the sets of values of a schema, closed and open ones, by the name of their property.
+// collectEnums collects the sets of values of a schema, closed and open ones, by the name of
+// the property.
 func collectEnums(node any, property string, into map[string][]string) {
 	switch node := node.(type) {
 	case map[string]any:
@@ -179,7 +180,7 @@ func TestDocsDescribeEveryColumn(t *testing.T) {
 	altered := regexp.MustCompile(`(?ms)^alter table (raw\.\w+)\n(.*?);`)
 	column := regexp.MustCompile(`(?m)^    (?:add column )?([a-z_]+) +[a-z]`)
 	row := regexp.MustCompile("(?m)^\\| ((?:`\\w+`(?:, )?)+) \\|")
-	document := written(t, "docs/data.md").text
+	document := readDocument(t, "docs/data.md").text
 	want := map[string][]string{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
@@ -195,7 +196,7 @@ func TestDocsDescribeEveryColumn(t *testing.T) {
 	require.NotEmpty(t, want)
 	for name, columns := range want {
 		_, rest, described := strings.Cut(document, "## `"+name+"`\n")
-		require.True(t, described, "data.md says nothing of %s", name)
+		require.True(t, described, "data.md does not describe %s", name)
 		section, _, _ := strings.Cut(rest, "\n## ")
 		var got []string
 		for _, r := range row.FindAllStringSubmatch(section, -1) {

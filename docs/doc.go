@@ -1,8 +1,8 @@
-// Package docs keeps the documents true. It writes those that are made from the code
-// (configuration.md, entities.md), and its tests hold the rest to the code: links,
-// commands, variables, events, columns and examples.
+// Package docs checks that the documentation matches the code. It generates
+// configuration.md and entities.md; its tests check links, commands, variables,
+// subjects, columns, examples and the identifiers of the glossary.
 //
-// go generate calls it, and the tests; no part of the product may import it.
+// Only go generate and the tests use it. No other package may import it.
 package docs
 
 //go:generate go run generate.go

@@ -13,17 +13,17 @@ import (
 
 const root = ".."
 
-// document is one of the Markdown files for people.
+// document is a Markdown file of the documentation.
 type document struct {
-	name  string // from the root of the repository
+	name  string // path from the root of the repository
 	text  string
 	fence []fence
 }
 
-// fence is a fenced block with what stands behind its opening marks.
+// fence is a fenced code block. info is its info string, for example "sh".
 type fence struct{ info, text string }
 
-// documents reads them all.
+// documents reads all documents.
 func documents(t *testing.T) []document {
 	t.Helper()
 	var all []document
@@ -42,15 +42,15 @@ func documents(t *testing.T) []document {
 	return all
 }
 
-// written reads one document.
-func written(t *testing.T, name string) document {
+// readDocument returns the document with this path.
+func readDocument(t *testing.T, name string) document {
 	t.Helper()
 	for _, d := range documents(t) {
 		if d.name == name {
 			return d
 		}
 	}
-	require.Fail(t, "there is no "+name)
+	require.Fail(t, "no such document: "+name)
 	return document{}
 }
 
@@ -76,7 +76,7 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 )
 
-// anchors are the names that links may give to headings, as GitHub makes them.
+// anchors returns the anchors that GitHub generates for the headings of a text.
 func anchors(text string) map[string]bool {
 	all := map[string]bool{}
 	for _, h := range heading.FindAllStringSubmatch(text, -1) {
@@ -93,7 +93,7 @@ func anchors(text string) map[string]bool {
 	return all
 }
 
-func TestDocsLinksLeadSomewhere(t *testing.T) {
+func TestDocsLinksResolve(t *testing.T) {
 	t.Parallel()
 	for _, d := range documents(t) {
 		for _, found := range link.FindAllStringSubmatch(d.text, -1) {
@@ -117,7 +117,7 @@ func TestDocsLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-func TestDocsMadeFromCodeAreCurrent(t *testing.T) {
+func TestDocsGeneratedFromCodeAreCurrent(t *testing.T) {
 	t.Parallel()
 	for name, want := range Generated() {
 		got, err := os.ReadFile(filepath.Join(root, name))
@@ -128,7 +128,7 @@ func TestDocsMadeFromCodeAreCurrent(t *testing.T) {
 
 func TestDocsDecisionsAreNumbered(t *testing.T) {
 	t.Parallel()
-	index := written(t, "docs/adr/README.md").text
+	index := readDocument(t, "docs/adr/README.md").text
 	paths, err := filepath.Glob("adr/[0-9]*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
@@ -141,7 +141,7 @@ func TestDocsDecisionsAreNumbered(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(string(text), "# "+strings.TrimLeft(name[:4], "0")+". "), name)
 		n := int(number(t, name[:4]))
-		require.Greater(t, n, last, "each number is given once")
+		require.Greater(t, n, last, "numbers increase; gaps are allowed, because a number is never reused or changed")
 		last = n
 		for _, part := range []string{"## Context", "## Decision", "## Consequences"} {
 			require.Contains(t, string(text), part, name)
@@ -151,7 +151,7 @@ func TestDocsDecisionsAreNumbered(t *testing.T) {
 
 func TestREADMEIsShort(t *testing.T) {
 	t.Parallel()
-	lines := strings.Split(strings.TrimSpace(written(t, "README.md").text), "\n")
+	lines := strings.Split(strings.TrimSpace(readDocument(t, "README.md").text), "\n")
 	require.LessOrEqual(t, len(lines), 150)
 	first := strings.Join(lines[:40], "\n")
 	require.Contains(t, first, "$ make demo")

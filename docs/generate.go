@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Writes the documents that are made from the code: go generate ./docs
+// Writes the documents that are generated from the code: go generate ./docs
 package main
 
 import (

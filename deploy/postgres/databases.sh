@@ -1,8 +1,11 @@
 #!/bin/sh
-# Runs once, when PostgreSQL makes its data folder: the databases, and users that may do no
-# more than they need. lazisync_owner migrates, lazisync_app is the bridge and the worker,
-# lazisync_gateway the gateway, which only reads, lazisync_reader is other systems that read
-# the copy, temporal keeps to its own databases.
+# Creates the databases and users. PostgreSQL runs it once, when it creates its data folder.
+#
+#   lazisync_owner    owns the tables, for lazisync migrate
+#   lazisync_app      reads and writes the tables, for bridge and worker
+#   lazisync_gateway  reads the tables, for the gateway
+#   lazisync_reader   reads the tables, for other programs
+#   temporal          owns Temporal's databases
 set -eu
 
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
@@ -26,7 +29,7 @@ grant connect on database lazisync to lazisync_app, lazisync_reader;
 
 \connect lazisync
 revoke create on schema public from public;
--- Rebuilds make and drop a table of their own here. Readers are not let in.
+-- For the staging tables of rebuilds. Readers have no privileges here.
 create schema raw_rebuild authorization lazisync_app;
 alter default privileges for role lazisync_owner grant usage on schemas to lazisync_app, lazisync_reader;
 alter default privileges for role lazisync_owner grant select, insert, update, delete on tables to lazisync_app;
@@ -34,6 +37,6 @@ alter default privileges for role lazisync_owner grant usage, select on sequence
 alter default privileges for role lazisync_owner grant select on tables to lazisync_reader;
 
 \connect temporal_visibility
--- Temporal's schema of its visibility store uses it.
+-- Required by the schema of Temporal's visibility store.
 create extension if not exists btree_gin;
 SQL

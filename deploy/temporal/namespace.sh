@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the namespace. It must remember closed workflows longer than NATS keeps commands
-# (7 days): a command that comes again is known by its workflow.
+# Creates the namespace. Its retention must be longer than that of commands in NATS (7 days),
+# so that a redelivered command finds its workflow.
 set -eu
 
 retention=30d

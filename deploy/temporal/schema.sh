@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings the tables of Temporal to the version of this image. Doing it again changes
-# nothing, and a newer image moves them on. The tool reads SQL_HOST and its like itself.
+# Creates Temporal's tables or migrates them to the version of this image. Running it again
+# changes nothing. temporal-sql-tool reads SQL_HOST and the other SQL_ variables itself.
 set -eu
 
 for store in temporal:temporal temporal_visibility:visibility; do

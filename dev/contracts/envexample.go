@@ -8,82 +8,83 @@ import (
 	"github.com/lazi/lazisync/internal/app"
 )
 
-// section is a part of .env.example.
+// section is one part of .env.example.
 type section struct {
 	title     string
-	prefixes  []string // of the variables of lazisync that belong here
+	prefixes  []string // prefixes of the lazisync variables in this section
 	variables []setting
 }
 
 // setting is a variable that docker-compose.yml reads and lazisync does not.
 type setting struct {
 	name, value, doc string
-	needed           bool // empty until somebody fills it in
+	required         bool // the user must set it; it has no default
 }
 
-func password(name, doc string) setting { return setting{name: name, doc: doc, needed: true} }
+func password(name, doc string) setting { return setting{name: name, doc: doc, required: true} }
 
 func sections() []section {
 	return []section{
 		{title: "ServiceTitan", prefixes: []string{"SERVICETITAN_"}},
-		{title: "What is synced when", prefixes: []string{"SYNC_"}},
+		{title: "Syncs", prefixes: []string{"SYNC_"}},
 		{title: "Slack", prefixes: []string{"SLACK_"}},
-		{title: "The gateway", prefixes: []string{"API_", "HTTP_", "ADMIN_"}},
+		{title: "Gateway", prefixes: []string{"API_", "HTTP_", "ADMIN_"}},
 		{title: "NATS", prefixes: []string{"NATS_"}, variables: []setting{
-			password("NATS_MIGRATE_PASSWORD", "of lazisync migrate"),
-			password("NATS_BRIDGE_PASSWORD", "of the bridge"),
-			password("NATS_WORKER_PASSWORD", "of the worker"),
-			password("NATS_NOTIFIER_PASSWORD", "of the notifier"),
-			password("NATS_GATEWAY_PASSWORD", "of the gateway"),
-			password("NATS_OPERATOR_PASSWORD", "for people, with the nats and the lazisync command"),
-			password("NATS_PUBLISHER_PASSWORD", "for systems that ask for syncs"),
-			password("NATS_CONSUMER_PASSWORD", "for systems that read outcomes"),
+			password("NATS_MIGRATE_PASSWORD", "Password of lazisync migrate."),
+			password("NATS_BRIDGE_PASSWORD", "Password of the bridge."),
+			password("NATS_WORKER_PASSWORD", "Password of the worker."),
+			password("NATS_NOTIFIER_PASSWORD", "Password of the notifier."),
+			password("NATS_GATEWAY_PASSWORD", "Password of the gateway."),
+			password("NATS_OPERATOR_PASSWORD", "Password for operators, for the nats and lazisync commands."),
+			password("NATS_PUBLISHER_PASSWORD", "Password for programs that request syncs."),
+			password("NATS_CONSUMER_PASSWORD", "Password for programs that read events."),
 		}},
 		{title: "PostgreSQL", prefixes: []string{"DATABASE_"}, variables: []setting{
-			password("POSTGRES_PASSWORD", "of the superuser"),
-			password("POSTGRES_OWNER_PASSWORD", "of lazisync_owner, who migrates"),
-			password("POSTGRES_APP_PASSWORD", "of lazisync_app, as whom bridge and worker read and write"),
-			password("POSTGRES_GATEWAY_PASSWORD", "of lazisync_gateway, as whom the gateway reads"),
-			password("POSTGRES_READER_PASSWORD", "of lazisync_reader, for systems that read the copy"),
-			password("POSTGRES_TEMPORAL_PASSWORD", "of Temporal"),
+			password("POSTGRES_PASSWORD", "Password of the superuser."),
+			password("POSTGRES_OWNER_PASSWORD", "Password of lazisync_owner, the user of lazisync migrate."),
+			password("POSTGRES_APP_PASSWORD", "Password of lazisync_app, the user of bridge and worker."),
+			password("POSTGRES_GATEWAY_PASSWORD", "Password of lazisync_gateway, the read-only user of the gateway."),
+			password("POSTGRES_READER_PASSWORD", "Password of lazisync_reader, for programs that read the copy."),
+			password("POSTGRES_TEMPORAL_PASSWORD", "Password of temporal, the user of the Temporal server."),
 		}},
 		{title: "Temporal", prefixes: []string{"TEMPORAL_"}},
 		{title: "Logs", prefixes: []string{"LOG_"}},
 		{title: "Docker Compose", variables: []setting{
-			{name: "LAZISYNC_VERSION", value: "dev", doc: "tag of the image"},
-			{name: "TEMPORAL_VERSION", value: "1.32.1", doc: "of Temporal's server and tools"},
-			{name: "TEMPORAL_UI_VERSION", value: "2.54.1", doc: "of Temporal's web page"},
-			{name: "GATEWAY_PORT", value: "8080", doc: "on 127.0.0.1, as all ports here"},
-			{name: "NATS_PORT", value: "4222", doc: "of NATS"},
-			{name: "POSTGRES_PORT", value: "5432", doc: "of PostgreSQL"},
-			{name: "TEMPORAL_PORT", value: "7233", doc: "of Temporal"},
-			{name: "TEMPORAL_UI_PORT", value: "8088", doc: "of Temporal's web page"},
-			{name: "PROMETHEUS_PORT", value: "9090", doc: "of Prometheus, with --profile metrics"},
-			{name: "GRAFANA_PORT", value: "3000", doc: "of Grafana, likewise"},
-			password("GRAFANA_PASSWORD", "of Grafana's admin, likewise"),
+			{name: "LAZISYNC_VERSION", value: "dev", doc: "Tag of the lazisync image."},
+			{name: "TEMPORAL_VERSION", value: "1.32.1", doc: "Version of Temporal's server and tools."},
+			{name: "TEMPORAL_UI_VERSION", value: "2.54.1", doc: "Version of Temporal's web UI."},
+			{name: "GATEWAY_PORT", value: "8080", doc: "Port of the gateway, on 127.0.0.1 like all ports here."},
+			{name: "NATS_PORT", value: "4222", doc: "Port of NATS."},
+			{name: "POSTGRES_PORT", value: "5432", doc: "Port of PostgreSQL."},
+			{name: "TEMPORAL_PORT", value: "7233", doc: "Port of Temporal."},
+			{name: "TEMPORAL_UI_PORT", value: "8088", doc: "Port of Temporal's web UI."},
+			{name: "PROMETHEUS_PORT", value: "9090", doc: "Port of Prometheus, with --profile metrics."},
+			{name: "GRAFANA_PORT", value: "3000", doc: "Port of Grafana, with --profile metrics."},
+			password("GRAFANA_PASSWORD", "Password of Grafana's user admin, with --profile metrics."),
 		}},
 	}
 }
 
-// needed are the variables of lazisync without which docker-compose.yml does not start.
-var needed = []string{
+// requiredVariables are the lazisync variables that docker-compose.yml requires.
+var requiredVariables = []string{
 	"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY", "API_TOKENS",
 }
 
-// composed are those that docker-compose.yml or the image sets by itself.
-var composed = []string{"NATS_URL", "NATS_INBOX_PREFIX", "DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "HTTP_ADDR", "ADMIN_ADDR"}
+// composeVariables are the lazisync variables that docker-compose.yml or the image sets.
+var composeVariables = []string{"NATS_URL", "NATS_INBOX_PREFIX", "DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "HTTP_ADDR", "ADMIN_ADDR"}
 
-const envHeader = `# The configuration of lazisync, and of docker-compose.yml. Made from the code by
-# "go generate" in dev/; change it there.
+const envHeader = `# Configuration of lazisync and of docker-compose.yml. Generated by "go generate" in dev/
+# from the code; do not edit.
 #
-#   deploy/new-env > .env      # with passwords made up
+#   deploy/new-env > .env      # copies this file and generates the passwords
 #
-# What has no # before it must be filled in for docker compose. Behind a # stands the
-# default. Each secret of lazisync can also be given as a file: API_TOKENS_FILE=/run/…
-# Passwords are put into URLs: letters and digits alone, a letter first.
+# docker compose requires a value for each variable without a leading #. A commented
+# variable shows its default. Each secret of lazisync can also be read from a file:
+# API_TOKENS_FILE=/run/… Passwords become parts of URLs: use letters and digits only, and
+# begin with a letter.
 `
 
-// EnvExample is the text of .env.example.
+// EnvExample returns the text of .env.example.
 func EnvExample() string {
 	var b strings.Builder
 	b.WriteString(envHeader)
@@ -95,11 +96,11 @@ func EnvExample() string {
 			}
 		}
 		for _, v := range s.variables {
-			if v.needed {
-				fmt.Fprintf(&b, "\n# Password %s.\n%s=\n", v.doc, v.name)
+			if v.required {
+				fmt.Fprintf(&b, "\n# %s\n%s=\n", v.doc, v.name)
 				continue
 			}
-			fmt.Fprintf(&b, "\n# %s\n#%s=%s\n", sentence(v.doc), v.name, v.value)
+			fmt.Fprintf(&b, "\n# %s\n#%s=%s\n", v.doc, v.name, v.value)
 		}
 	}
 	return b.String()
@@ -107,11 +108,11 @@ func EnvExample() string {
 
 func entry(v app.Variable) string {
 	doc := sentence(v.Doc)
-	if slices.Contains(composed, v.Name) {
+	if slices.Contains(composeVariables, v.Name) {
 		doc += " Docker Compose sets it."
 	}
 	mark := "#"
-	if slices.Contains(needed, v.Name) {
+	if slices.Contains(requiredVariables, v.Name) {
 		mark = ""
 	}
 	return fmt.Sprintf("\n# %s\n%s%s=%s\n", doc, mark, v.Name, quoted(v.Default))
@@ -119,7 +120,7 @@ func entry(v app.Variable) string {
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
-// quoted keeps a shell and docker compose from reading more into a value.
+// quoted quotes a value that a shell or docker compose would interpret.
 func quoted(value string) string {
 	if strings.ContainsAny(value, " *#") {
 		return "'" + value + "'"
