@@ -15,7 +15,19 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
     -ldflags="-s -w -X github.com/lazi/lazisync/internal/app.version=$VERSION" -o /lazisync ./cmd/lazisync
 
-# Contains CA certificates, time zones and a non-root user, and no shell.
+# The simulated ServiceTitan of the demo: docker build --target simulator.
+FROM build AS simulator-build
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w" -o /servicetitan-simulator ./cmd/servicetitan-simulator
+
+FROM gcr.io/distroless/static-debian12:nonroot AS simulator
+COPY --from=simulator-build /servicetitan-simulator /usr/local/bin/servicetitan-simulator
+EXPOSE 8099
+USER nonroot:nonroot
+ENTRYPOINT ["/usr/local/bin/servicetitan-simulator"]
+CMD ["--addr=0.0.0.0:8099"]
+
+# lazisync, the default target. Contains CA certificates, time zones and a non-root user, and no shell.
 FROM gcr.io/distroless/static-debian12:nonroot
 ARG VERSION=dev
 ARG REVISION=unknown

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
@@ -56,14 +58,12 @@ func (c *cli) entities() *cobra.Command {
 	return cmd
 }
 
+// simulator tells callers of the former command where the simulator is now.
 func (c *cli) simulator() *cobra.Command {
-	var o app.SimulatorOptions
-	cmd := &cobra.Command{
-		Use: "simulator", Short: "Serve a simulated ServiceTitan", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.Simulate(cmd.Context(), o, c.out) },
+	return &cobra.Command{
+		Use: "simulator", Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return wrongUsage(errors.New("the simulator is a program of its own: run servicetitan-simulator (go run ./cmd/servicetitan-simulator)"))
+		},
 	}
-	cmd.Flags().StringVar(&o.Addr, "addr", "127.0.0.1:8099", "address to listen on")
-	cmd.Flags().Int64Var(&o.Seed, "seed", 1, "the same seed makes the same records")
-	cmd.Flags().IntVar(&o.Records, "records", 1000, "records per entity")
-	return cmd
 }

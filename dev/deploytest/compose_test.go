@@ -217,10 +217,10 @@ func goVersion(t *testing.T) string {
 	return m[1]
 }
 
-// The image is built of what .dockerignore lets in: everything the binary is made of.
-func TestTheImageGetsEverythingTheBinaryIsMadeOf(t *testing.T) {
+// The images are built of what .dockerignore lets in: everything the binaries are made of.
+func TestTheImagesGetEverythingTheBinariesAreMadeOf(t *testing.T) {
 	t.Parallel()
-	list := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/lazisync")
+	list := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/...")
 	list.Dir = root
 	out, err := list.Output()
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ func stages(t *testing.T) []instructions.Stage {
 	require.Empty(t, parsed.Warnings)
 	stages, _, err := instructions.Parse(parsed.AST, nil)
 	require.NoError(t, err)
-	require.Len(t, stages, 2)
+	require.Len(t, stages, 4)
 	return stages
 }
 
@@ -49,7 +49,7 @@ func of[C any](stage instructions.Stage) (list []C) {
 func TestTheImageIsStaticAndNotRoot(t *testing.T) {
 	t.Parallel()
 	all := stages(t)
-	build, image := all[0], all[1]
+	build, image := all[0], all[len(all)-1] // the last stage is the default target
 	require.Regexp(t, `^golang:`+regexp.QuoteMeta(goVersion(t))+`-`, build.BaseName)
 	require.Contains(t, variables(build), "CGO_ENABLED=0")
 	require.Contains(t, variables(build), "GOTOOLCHAIN=local")
@@ -80,6 +80,22 @@ func TestTheImageIsStaticAndNotRoot(t *testing.T) {
 			require.NoError(t, err, ".dockerignore")
 		}
 	}
+}
+
+func TestTheSimulatorHasAnImageOfItsOwn(t *testing.T) {
+	t.Parallel()
+	all := stages(t)
+	build, image := all[1], all[2]
+	require.Equal(t, "build", build.BaseName)
+	require.Equal(t, "simulator", image.Name)
+	require.Equal(t, all[3].BaseName, image.BaseName)
+	require.Equal(t, "nonroot:nonroot", of[*instructions.UserCommand](image)[0].User)
+	copied := of[*instructions.CopyCommand](image)
+	require.Len(t, copied, 1)
+	require.Equal(t, build.Name, copied[0].From)
+	require.Equal(t, []string{copied[0].DestPath}, []string(of[*instructions.EntrypointCommand](image)[0].CmdLine))
+	last := of[*instructions.RunCommand](build)[0]
+	require.Contains(t, strings.Join(last.CmdLine, " "), "-o "+copied[0].SourcePaths[0]+" ./cmd/servicetitan-simulator")
 }
 
 func variables(stage instructions.Stage) (list []string) {

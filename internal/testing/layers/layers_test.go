@@ -22,8 +22,9 @@ const (
 
 // mayImport lists, for every package, which others of this module it may import.
 var mayImport = map[string][]string{
-	"cmd/lazisync": {"internal/app"},
-	"internal/app": {anything},
+	"cmd/lazisync":               {"internal/app"},
+	"cmd/servicetitan-simulator": {"internal/simulator"},
+	"internal/app":               {anything},
 
 	"schemas":            {},
 	"events":             {"schemas"},
@@ -177,6 +178,14 @@ func TestTheProductImportsNothingThatIsForTests(t *testing.T) {
 			require.NotContains(t, outside, name)
 		}
 		require.NotContains(t, p.Imports, "testing")
+	})
+}
+
+func TestLazisyncDoesNotContainTheSimulator(t *testing.T) {
+	eachPackage(t, func(t *testing.T, p pkg) {
+		if p.name() == "cmd/lazisync" {
+			require.NotContains(t, ours(p.Deps), "internal/simulator")
+		}
 	})
 }
 
