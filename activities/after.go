@@ -16,7 +16,7 @@ import (
 func (s *slice) lookUp(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
 	for s.at.Phase == events.PhaseSweeping && !s.at.Done() {
-		ids, err := s.Store.Missing(work, s.in.RunNumber, s.entity, entity.MaxIDs)
+		ids, err := s.Store.MissingIDs(work, s.in.RunNumber, s.entity, entity.MaxIDs)
 		if err != nil {
 			return &storeError{err}
 		}

@@ -97,7 +97,7 @@ func isNotAsked(err error) bool {
 // retryable hands an error to Temporal's retry policy, with the wait the API asked
 // for where it did.
 func retryable(kind events.ErrorType, err error) error {
-	if errors.Is(err, ledger.ErrDecided) {
+	if errors.Is(err, ledger.ErrFinalized) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), TypeDecided, nil)
 	}
 	if errors.Is(err, ledger.ErrUnknown) {

@@ -52,7 +52,7 @@ func TestActivitiesWriteNothingForARunThatTheLedgerDoesNotHave(t *testing.T) {
 				_, err := r.slice()
 				requireUnknown(err)
 				_, err = execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{
-					RunNumber: r.in.RunNumber, Decision: ledger.Decision{State: ledger.Completed}, Execution: r.in.Execution,
+					RunNumber: r.in.RunNumber, Decision: ledger.Finalization{State: ledger.Completed}, Execution: r.in.Execution,
 				})
 				requireUnknown(err)
 				_, err = execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: r.in.RunNumber, Ordinal: 1, Execution: r.in.Execution})

@@ -18,9 +18,9 @@ import (
 type RunLedger interface {
 	BeginRun(ctx context.Context, in ledger.Begin) (ledger.Run, bool, error)
 	Run(ctx context.Context, number int64) (ledger.Run, error)
-	// Decide and MarkPublished fail with ledger.ErrUnknown where the ledger has no such run
+	// Finalize and MarkPublished fail with ledger.ErrUnknown where the ledger has no such run
 	// of that execution.
-	Decide(ctx context.Context, run ledger.Ref, d ledger.Decision) (ledger.Run, error)
+	Finalize(ctx context.Context, run ledger.Ref, d ledger.Finalization) (ledger.Run, error)
 	MarkPublished(ctx context.Context, run ledger.Ref) error
 	// RaiseRunNumbers makes the next run number higher than one that the event stream has.
 	RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error)
@@ -114,7 +114,7 @@ func (r *Runs) raiseRunNumbers(ctx context.Context) error {
 // FinishInput ends a run.
 type FinishInput struct {
 	RunNumber int64
-	Decision  ledger.Decision
+	Decision  ledger.Finalization
 	Execution ledger.Execution // of the run; absent in earlier histories
 }
 
@@ -122,7 +122,7 @@ type FinishInput struct {
 // the state that was decided first. Where the ledger does not have the run of that
 // execution, it fails with TypeUnknownRun: nothing is decided or published.
 func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, error) {
-	run, err := r.Ledger.Decide(ctx, refOf(ctx, in.RunNumber, in.Execution), in.Decision)
+	run, err := r.Ledger.Finalize(ctx, refOf(ctx, in.RunNumber, in.Execution), in.Decision)
 	if err != nil {
 		return "", retryable(events.StoreError, err)
 	}

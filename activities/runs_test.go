@@ -18,7 +18,7 @@ func (r *rig) beginRun(in ledger.Begin) (activities.Begun, error) {
 	return execute[activities.Begun](r, r.Runs().BeginRun, in)
 }
 
-func (r *rig) finishRun(d ledger.Decision) (ledger.RunState, error) {
+func (r *rig) finishRun(d ledger.Finalization) (ledger.RunState, error) {
 	return execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{RunNumber: r.run.Number, Decision: d, Execution: r.in.Execution})
 }
 
@@ -94,7 +94,7 @@ func TestBeginRunFindsNothingToDo(t *testing.T) {
 
 func TestBeginRunOfADecidedRunSaysSoAndTellsNobody(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		_, err := r.Ledger.Decide(t.Context(), r.run.Ref(), ledger.Decision{State: ledger.Cancelled})
+		_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Cancelled})
 		require.NoError(t, err)
 		begun, err := r.beginRun(ledger.Begin{Mode: events.Full, WorkflowID: r.run.WorkflowID, FirstRunID: "first", Pass: 1})
 		require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestFinishRunTwiceTellsOneOutcome(t *testing.T) {
 		_, err := r.slice()
 		require.NoError(t, err)
 		for range 2 {
-			state, err := r.finishRun(ledger.Decision{State: ledger.Completed})
+			state, err := r.finishRun(ledger.Finalization{State: ledger.Completed})
 			require.NoError(t, err)
 			require.Equal(t, ledger.Completed, state)
 		}
@@ -122,9 +122,9 @@ func TestFinishRunTwiceTellsOneOutcome(t *testing.T) {
 
 func TestFinishRunReturnsWhatWasDecidedFirst(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		_, err := r.Ledger.Decide(t.Context(), r.run.Ref(), ledger.Decision{State: ledger.Cancelled, Reason: "first"})
+		_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Cancelled, Reason: "first"})
 		require.NoError(t, err)
-		state, err := r.finishRun(ledger.Decision{State: ledger.Completed})
+		state, err := r.finishRun(ledger.Finalization{State: ledger.Completed})
 		require.NoError(t, err)
 		require.Equal(t, ledger.Cancelled, state)
 		require.Equal(t, "first", r.Events.Outcomes()[0].Reason)
@@ -137,18 +137,18 @@ func TestFinishRunIsTriedAgainUntilItIsTold(t *testing.T) {
 		"the stream is down": func(r *rig) {
 			r.Events.Refuse = func(context.Context, events.Event) error { return errors.New("down") }
 		},
-		"the ledger is down":               func(r *rig) { refuse(r, "Decide") },
+		"the ledger is down":               func(r *rig) { refuse(r, "Finalize") },
 		"the ledger is down after telling": func(r *rig) { refuse(r, "MarkPublished") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
 				spoil(r)
-				_, err := r.finishRun(ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.APIError, Message: "gone"}})
+				_, err := r.finishRun(ledger.Finalization{State: ledger.Failed, Error: &events.RunError{Type: events.APIError, Message: "gone"}})
 				require.False(t, failure(t, err).NonRetryable())
 				require.False(t, r.Ledger.Runs()[0].Published)
 
 				r.Events.Refuse, r.Ledger.Refuse = nil, nil
-				state, err := r.finishRun(ledger.Decision{State: ledger.Completed})
+				state, err := r.finishRun(ledger.Finalization{State: ledger.Completed})
 				require.NoError(t, err)
 				require.True(t, r.Ledger.Runs()[0].Published)
 				ids := map[string]bool{}
@@ -179,7 +179,7 @@ func TestFinishRunNamesManyRequestsInParts(t *testing.T) {
 			r.Ledger.Request(events.Incremental, "customers")
 		}
 		r.begin(t, events.Incremental)
-		_, err := r.finishRun(ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.APIError, Message: "gone"}})
+		_, err := r.finishRun(ledger.Finalization{State: ledger.Failed, Error: &events.RunError{Type: events.APIError, Message: "gone"}})
 		require.NoError(t, err)
 		named, told := map[string]bool{}, 0
 		for i, part := range r.Events.Outcomes() {

@@ -43,7 +43,7 @@ type PageStore interface {
 	Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
 	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
 	// Missing lists ids of rows that the run has not found and nobody has asked for yet.
-	Missing(ctx context.Context, run int64, e entity.Entity, most int) ([]string, error)
+	MissingIDs(ctx context.Context, run int64, e entity.Entity, most int) ([]string, error)
 	// StoreLookup keeps the answer to a question for ids.
 	StoreLookup(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
 	// CheckRebuild checks what a rebuild has loaded; counted is -1 when unknown.
@@ -52,8 +52,8 @@ type PageStore interface {
 	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
 	FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error
 	SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error
-	// Holdup says what an entity holds up that keeps failing.
-	Holdup(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Holdup, error)
+	// Stall says what an entity holds up that keeps failing.
+	Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Stall, error)
 }
 
 // Slices moves pages from the API into the store, a few seconds at a time.

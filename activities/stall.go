@@ -69,7 +69,7 @@ func (s *slice) isAccident(err error) bool {
 // again hands an error to the retry policy, unless the entity has held up others for too
 // long: then it fails.
 func (s *slice) again(ctx context.Context, kind events.ErrorType, err error) error {
-	if errors.Is(err, ledger.ErrDecided) || isNotAsked(err) {
+	if errors.Is(err, ledger.ErrFinalized) || isNotAsked(err) {
 		return retryable(kind, err)
 	}
 	now := time.Now()
@@ -139,22 +139,22 @@ func (s *slice) stalled(ctx context.Context, err error) string {
 		return ""
 	}
 	ctx = context.WithoutCancel(ctx)
-	held, unknown := s.Store.Holdup(ctx, s.in.RunNumber, s.in.TenantID, s.entity)
+	held, unknown := s.Store.Stall(ctx, s.in.RunNumber, s.in.TenantID, s.entity)
 	if unknown != nil {
 		return ""
 	}
 	limit := s.StallLimit
-	if held.Awaited {
+	if held.BlocksOthers {
 		limit /= awaitedShare
 	}
-	if min(failing, held.Quiet) < limit {
+	if min(failing, held.Idle) < limit {
 		return ""
 	}
 	var stored *storeError
-	if errors.As(err, &stored) { // what Holdup reads and FailEntity writes is in PostgreSQL, too
+	if errors.As(err, &stored) { // what Stall reads and FailEntity writes is in PostgreSQL, too
 		return "while PostgreSQL answers"
 	}
-	return s.answering(ctx, held.Others)
+	return s.answering(ctx, held.ProbeEntities)
 }
 
 // answering says which of several entities ServiceTitan answers for, "" where none.

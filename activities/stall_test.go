@@ -121,14 +121,14 @@ func TestTheFeedsTokenSurvivesAnOddAnswer(t *testing.T) {
 // TestAnEntityThatHoldsUpOthersIsGivenUp: whatever makes it fail, it is waited for no
 // longer than the limit, once the others could be read.
 func TestAnEntityThatHoldsUpOthersIsGivenUp(t *testing.T) {
-	long := ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"jobs"}}
+	long := ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
 	awaited := long
-	awaited.Awaited = true
+	awaited.BlocksOthers = true
 	down := errors.New("status 503")
 	for name, c := range map[string]struct {
 		failure error // of its page
 		refused error // of the store
-		held    ledger.Holdup
+		held    ledger.Stall
 		probe   error
 		after   time.Duration // 0: not within hours
 	}{
@@ -139,10 +139,10 @@ func TestAnEntityThatHoldsUpOthersIsGivenUp(t *testing.T) {
 		"odd answers":                     {failure: odd(false), held: awaited, after: time.Minute},
 		"its table is locked":             {refused: errors.New("lock"), held: awaited, after: time.Minute},
 		"nothing answers":                 {failure: down, held: awaited, probe: down},
-		"there is nothing else":           {failure: down, held: ledger.Holdup{Quiet: 24 * time.Hour}},
-		"the run gets on in others":       {failure: down, held: ledger.Holdup{Quiet: 30 * time.Second, Awaited: true, Others: []string{"jobs"}}},
+		"there is nothing else":           {failure: down, held: ledger.Stall{Idle: 24 * time.Hour}},
+		"the run gets on in others":       {failure: down, held: ledger.Stall{Idle: 30 * time.Second, BlocksOthers: true, ProbeEntities: []string{"jobs"}}},
 		"calls that were not made":        {failure: &activitytest.Failure{Text: "budget", Unasked: true, Limited: true}, held: awaited},
-		"an entity that nobody knows now": {failure: down, held: ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"nosuch"}}},
+		"an entity that nobody knows now": {failure: down, held: ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"nosuch"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
@@ -179,7 +179,7 @@ func TestAnEntityThatHoldsUpOthersIsGivenUp(t *testing.T) {
 func TestProgressBeginsTheLimitAnew(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.StallLimit = 10 * time.Minute
-		r.Ledger.Held = ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"jobs"}}
+		r.Ledger.Held = ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
 		r.API.Pages = map[string]int{"customers": 40}
 		asked := map[int]int{}
 		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
@@ -198,7 +198,7 @@ func TestProgressBeginsTheLimitAnew(t *testing.T) {
 func TestAPauseBeginsTheLimitAnew(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.StallLimit = 10 * time.Minute
-		r.Ledger.Held = ledger.Holdup{Quiet: 24 * time.Hour, Others: []string{"jobs"}}
+		r.Ledger.Held = ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
 		r.API.Answer = failAt(2, errors.New("status 500"))
 		_, _, err := r.attempts(8 * time.Minute)
 		require.Error(t, err)

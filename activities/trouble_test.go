@@ -140,7 +140,7 @@ func TestSliceEndsForGoodOnceItsRunIsDecided(t *testing.T) {
 				r.Ledger.Refuse = func(now, _ string) error {
 					if now == op {
 						r.Ledger.Refuse = nil
-						_, err := r.Ledger.Decide(t.Context(), r.run.Ref(), ledger.Decision{State: ledger.Failed})
+						_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Failed})
 						require.NoError(t, err)
 					}
 					return nil

@@ -119,7 +119,7 @@ func afterwards(c ledger.Control, run ledger.Run) verdict {
 // if anybody else needs it.
 func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Request) (verdict, error) {
 	run, passEmpty, err := b.Ledger.Withdraw(ctx, r.ID, c.Reason)
-	if err != nil && !errors.Is(err, ledger.ErrDecided) {
+	if err != nil && !errors.Is(err, ledger.ErrFinalized) {
 		return verdict{}, fmt.Errorf("withdraw request %s: %w", r.ID, err)
 	}
 	if passEmpty {

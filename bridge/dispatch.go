@@ -123,7 +123,7 @@ func (b *Bridge) refuse(ctx context.Context, c *call, why error) error {
 		Got: "a request that Temporal refuses (" + why.Error() + ")", Want: "one that it takes",
 	})
 	for _, id := range c.requestIDs {
-		run, err := b.Ledger.DecideUnbegun(ctx, id, ledger.Decision{
+		run, err := b.Ledger.FinalizeUnstarted(ctx, id, ledger.Finalization{
 			State: ledger.Failed,
 			Error: &events.RunError{Type: events.ValidationError, Message: why.Error()},
 		})

@@ -100,7 +100,7 @@ func (f *fakeLedger) Withdraw(_ context.Context, id, reason string) (w ledger.Ru
 		r := f.requests[id]
 		from := f.run(r.RunNumber)
 		if from != nil && from.State != ledger.Running {
-			w, decided = *from, ledger.ErrDecided
+			w, decided = *from, ledger.ErrFinalized
 			return nil
 		}
 		if from != nil {
@@ -108,7 +108,7 @@ func (f *fakeLedger) Withdraw(_ context.Context, id, reason string) (w ledger.Ru
 			passEmpty = len(from.Requests) == 0
 		}
 		run := f.begin(r, ledger.WithdrawnPrefix+id)
-		f.decide(run, ledger.Decision{State: ledger.Cancelled, Reason: reason})
+		f.decide(run, ledger.Finalization{State: ledger.Cancelled, Reason: reason})
 		w = *run
 		return nil
 	})
@@ -227,7 +227,7 @@ func (f *fakeLedger) serve(ids ...string) *ledger.Run {
 	return f.begin(receipts[0], f.world.temporal.runs[receipts[0].WorkflowID], receipts[1:]...)
 }
 
-func (f *fakeLedger) decide(run *ledger.Run, d ledger.Decision) {
+func (f *fakeLedger) decide(run *ledger.Run, d ledger.Finalization) {
 	if run.State == ledger.Running {
 		run.State, run.Error, run.Reason, run.FinishedAt = d.State, d.Error, d.Reason, f.world.now
 	}
@@ -265,14 +265,14 @@ func (f *fakeLedger) Workflow(_ context.Context, id string) (state ledger.Workfl
 	return state, err
 }
 
-func (f *fakeLedger) Undecided(context.Context) (found []ledger.Run, err error) {
+func (f *fakeLedger) Unfinalized(context.Context) (found []ledger.Run, err error) {
 	err = f.world.look("undecided", func() {
 		found = f.runsIn(func(run *ledger.Run) bool { return run.State == ledger.Running })
 	})
 	return found, err
 }
 
-func (f *fakeLedger) Decide(_ context.Context, ref ledger.Ref, d ledger.Decision) (run ledger.Run, err error) {
+func (f *fakeLedger) Finalize(_ context.Context, ref ledger.Ref, d ledger.Finalization) (run ledger.Run, err error) {
 	number := ref.Number
 	err = f.world.effect("decide", fmt.Sprint(number), func() error {
 		f.decide(f.run(number), d)
@@ -282,7 +282,7 @@ func (f *fakeLedger) Decide(_ context.Context, ref ledger.Ref, d ledger.Decision
 	return run, err
 }
 
-func (f *fakeLedger) DecideUnbegun(_ context.Context, id string, d ledger.Decision) (run ledger.Run, err error) {
+func (f *fakeLedger) FinalizeUnstarted(_ context.Context, id string, d ledger.Finalization) (run ledger.Run, err error) {
 	err = f.world.effect("unbegun", id, func() error {
 		r := f.requests[id]
 		if r.RunNumber == 0 {
@@ -318,7 +318,7 @@ func (f *fakeLedger) RaiseRunNumbers(_ context.Context, inStream int64) (given i
 	return given, raised, nil
 }
 
-func (f *fakeLedger) DropSideTables(context.Context) (dropped int, err error) {
+func (f *fakeLedger) DropStagingTables(context.Context) (dropped int, err error) {
 	err = f.world.look("sides", func() { dropped, f.sideTables = f.sideTables, 0 })
 	return dropped, err
 }

@@ -163,7 +163,7 @@ func (w *world) finish(workflowID string, state ledger.RunState) {
 	w.temporal.fates[workflowID] = bridge.FateCompleted
 	for _, run := range w.ledger.runs {
 		if run.WorkflowID == workflowID && run.State == ledger.Running {
-			w.ledger.decide(run, ledger.Decision{State: state})
+			w.ledger.decide(run, ledger.Finalization{State: state})
 		}
 	}
 }

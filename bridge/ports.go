@@ -54,7 +54,7 @@ type RequestLedger interface {
 	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
 	// Withdraw cancels one incremental request and leaves its pass to the others.
 	// passEmpty says that the pass goes on and has no request left. Where the
-	// request was decided before, it is ledger.ErrDecided and the deciding run;
+	// request was decided before, it is ledger.ErrFinalized and the deciding run;
 	// passEmpty holds then, too, if that is the request's own withdrawal.
 	Withdraw(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
 	// Unstarted lists requests that no Temporal call is known to have reached: those
@@ -87,23 +87,23 @@ type ControlLedger interface {
 // RunLedger keeps runs and their outcomes.
 type RunLedger interface {
 	Run(ctx context.Context, number int64) (ledger.Run, error)
-	// RunHeader reads a run without most of its requests. Undecided and Unpublished list
+	// RunHeader reads a run without most of its requests. Unfinalized and Unpublished list
 	// runs without any.
 	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error)
-	Undecided(ctx context.Context) ([]ledger.Run, error)
-	// Decide ends a run; of one that is decided it returns what was decided first.
-	Decide(ctx context.Context, run ledger.Ref, decision ledger.Decision) (ledger.Run, error)
-	// DecideUnbegun gives a request that no run serves an outcome. Where a run has
+	Unfinalized(ctx context.Context) ([]ledger.Run, error)
+	// Finalize ends a run; of one that is decided it returns what was decided first.
+	Finalize(ctx context.Context, run ledger.Ref, decision ledger.Finalization) (ledger.Run, error)
+	// FinalizeUnstarted gives a request that no run serves an outcome. Where a run has
 	// begun after all, it is returned as it is.
-	DecideUnbegun(ctx context.Context, requestID string, decision ledger.Decision) (ledger.Run, error)
+	FinalizeUnstarted(ctx context.Context, requestID string, decision ledger.Finalization) (ledger.Run, error)
 	// RaiseRunNumbers makes the next run number higher than one that the event stream has.
 	// raised says that it was not: the ledger was restored to an earlier state.
 	RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error)
 	Unpublished(ctx context.Context) ([]ledger.Run, error)
 	MarkPublished(ctx context.Context, run ledger.Ref) error
-	// DropSideTables drops what rebuilds that are over have left, and says how many.
-	DropSideTables(ctx context.Context) (int, error)
+	// DropStagingTables drops what rebuilds that are over have left, and says how many.
+	DropStagingTables(ctx context.Context) (int, error)
 	// Prune forgets what was decided longer ago and says how many rows that were.
 	Prune(ctx context.Context, keep time.Duration) (int64, error)
 }

@@ -51,7 +51,7 @@ func (b *Bridge) Reconcile(ctx context.Context) error {
 		b.raiseRunNumbers(ctx),
 		b.restart(ctx),
 		b.decideLost(ctx),
-		b.decideUnbegun(ctx),
+		b.finalizeUnstarted(ctx),
 		b.publishDecided(ctx),
 		b.concludeControls(ctx),
 		b.dropSides(ctx),
@@ -141,37 +141,37 @@ func (b *Bridge) tellAccepted(ctx context.Context, r ledger.Request) error {
 
 // decideLost decides runs whose workflow ended without doing so.
 func (b *Bridge) decideLost(ctx context.Context) error {
-	undecided, err := b.Ledger.Undecided(ctx)
+	undecided, err := b.Ledger.Unfinalized(ctx)
 	if err != nil {
 		return fmt.Errorf("list undecided runs: %w", err)
 	}
 	var errs []error
 	for _, run := range undecided {
-		errs = append(errs, b.decideEnded(ctx, run.WorkflowID, run.FirstRunID, func(d ledger.Decision) error {
-			_, err := b.Ledger.Decide(ctx, run.Ref(), d)
+		errs = append(errs, b.decideEnded(ctx, run.WorkflowID, run.FirstRunID, func(d ledger.Finalization) error {
+			_, err := b.Ledger.Finalize(ctx, run.Ref(), d)
 			return err
 		}))
 	}
 	return joinOnce(errs)
 }
 
-// decideUnbegun decides requests whose workflow ended before their run began.
-func (b *Bridge) decideUnbegun(ctx context.Context) error {
+// finalizeUnstarted decides requests whose workflow ended before their run began.
+func (b *Bridge) finalizeUnstarted(ctx context.Context) error {
 	waiting, err := b.Ledger.AcceptedWithoutRun(ctx, b.Grace)
 	if err != nil {
 		return fmt.Errorf("list requests without a run: %w", err)
 	}
 	var errs []error
 	for _, r := range waiting {
-		errs = append(errs, b.decideEnded(ctx, r.WorkflowID, r.FirstRunID, func(d ledger.Decision) error {
-			_, err := b.Ledger.DecideUnbegun(ctx, r.ID, d)
+		errs = append(errs, b.decideEnded(ctx, r.WorkflowID, r.FirstRunID, func(d ledger.Finalization) error {
+			_, err := b.Ledger.FinalizeUnstarted(ctx, r.ID, d)
 			return err
 		}))
 	}
 	return joinOnce(errs)
 }
 
-func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string, decide func(ledger.Decision) error) error {
+func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string, decide func(ledger.Finalization) error) error {
 	fate, err := b.Temporal.Describe(ctx, workflowID, firstRunID)
 	if err != nil {
 		return fmt.Errorf("look up %s in Temporal: %w", workflowID, err)
@@ -192,12 +192,12 @@ func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string,
 }
 
 // lost is the outcome of a run that its workflow cannot decide any more.
-func lost(workflowID string, fate Fate) ledger.Decision {
+func lost(workflowID string, fate Fate) ledger.Finalization {
 	why := events.Terminated
 	if fate == FateTimedOut {
 		why = events.DeadlineExceeded
 	}
-	return ledger.Decision{State: ledger.Failed, Error: &events.RunError{
+	return ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
 		Type: why, Message: fmt.Sprintf("workflow %s %s and left its run unfinished", workflowID, fate),
 	}}
 }
@@ -273,7 +273,7 @@ func (b *Bridge) answerControls(ctx context.Context) error {
 // dropSides drops the side tables of rebuilds that are over. Deciding a run drops its
 // own, unless somebody is reading it.
 func (b *Bridge) dropSides(ctx context.Context) error {
-	dropped, err := b.Ledger.DropSideTables(ctx)
+	dropped, err := b.Ledger.DropStagingTables(ctx)
 	b.mended(mendedSides, dropped)
 	if err != nil {
 		return fmt.Errorf("drop the side tables of rebuilds that are over: %w", err)

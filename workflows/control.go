@@ -100,7 +100,7 @@ func (r *run) apply(s ReceivedControl) {
 		// The pass that was meant is over, and the next serves others.
 	case s.Name == SignalCancel:
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
-		r.end(ledger.Decision{State: ledger.Cancelled, Reason: reason, TakeWaiting: !s.PassOnly})
+		r.end(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly})
 	case s.Name == SignalPause && !r.Paused && !r.stopping():
 		r.Paused, r.PausedSince = true, workflow.Now(r.ctx)
 		r.cancelSlices()

@@ -148,7 +148,7 @@ func TestFullSyncWaitsWhileAnotherRunReadsTheEntity(t *testing.T) {
 			require.Equal(t, events.WaitBusy, p.Entities[1].Waiting.Why)
 			require.Equal(t, events.StatusCompleted, p.Entities[0].Status, "the others go on")
 			require.Empty(t, r.API.Asked("jobs"))
-			_, err := r.Ledger.Decide(t.Context(), ledger.Ref{Number: other}, ledger.Decision{State: ledger.Cancelled})
+			_, err := r.Ledger.Finalize(t.Context(), ledger.Ref{Number: other}, ledger.Finalization{State: ledger.Cancelled})
 			require.NoError(t, err)
 		})
 	}
@@ -199,7 +199,7 @@ func TestFullSyncEndsQuietlyWhenSomebodyElseDecidedIt(t *testing.T) {
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 50}
 	r.at("jobs", 2, func() {
-		_, err := r.Ledger.Decide(t.Context(), ledger.Ref{Number: 1}, ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.Terminated, Message: "gone"}})
+		_, err := r.Ledger.Finalize(t.Context(), ledger.Ref{Number: 1}, ledger.Finalization{State: ledger.Failed, Error: &events.RunError{Type: events.Terminated, Message: "gone"}})
 		require.NoError(t, err)
 	})
 	result, err := r.full("jobs")
@@ -224,7 +224,7 @@ func TestFullSyncReadsNothingWhenItWasDecidedBeforeItBegan(t *testing.T) {
 		TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: workflows.FullSyncID(request.ID), Pass: 1, RequestID: request.ID,
 	})
 	require.NoError(t, err)
-	_, err = r.Ledger.Decide(t.Context(), ledger.Ref{Number: 1}, ledger.Decision{State: ledger.Cancelled, Reason: "withdrawn"})
+	_, err = r.Ledger.Finalize(t.Context(), ledger.Ref{Number: 1}, ledger.Finalization{State: ledger.Cancelled, Reason: "withdrawn"})
 	require.NoError(t, err)
 	result, err := r.fullOf(request)
 	require.NoError(t, err)

@@ -172,7 +172,7 @@ func TestAPassThatWasDecidedElsewhereMakesRoomForTheNext(t *testing.T) {
 	r.API.Pages = map[string]int{"jobs": 50}
 	r.Ledger.Request(events.Incremental, "jobs")
 	r.at("jobs", 2, func() {
-		_, err := r.Ledger.Decide(t.Context(), ledger.Ref{Number: 1}, ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.Terminated, Message: "gone"}})
+		_, err := r.Ledger.Finalize(t.Context(), ledger.Ref{Number: 1}, ledger.Finalization{State: ledger.Failed, Error: &events.RunError{Type: events.Terminated, Message: "gone"}})
 		require.NoError(t, err)
 		r.requested("customers")
 	})

@@ -132,9 +132,9 @@ func (r *run) clock(ctx workflow.Context) {
 		case err != nil || changed:
 		case paused:
 			r.Paused = false
-			r.end(ledger.Decision{State: ledger.Cancelled, Reason: "pause expired"})
+			r.end(ledger.Finalization{State: ledger.Cancelled, Reason: "pause expired"})
 		default:
-			r.end(ledger.Decision{State: ledger.Failed, Error: &events.RunError{
+			r.end(ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
 				Type: events.DeadlineExceeded, Message: "the run was not complete after " + r.limits.Deadline.String() + " of work",
 			}})
 		}

@@ -152,7 +152,7 @@ func TestRebuildWaitsWhileAFullSyncReadsTheEntity(t *testing.T) {
 	r.prepare = func(int) {
 		r.after(20*time.Minute, func() {
 			require.Equal(t, events.WaitBusy, r.progress(t).Entities[0].Waiting.Why)
-			_, err := r.Ledger.Decide(context.Background(), ledger.Ref{Number: other}, ledger.Decision{State: ledger.Cancelled})
+			_, err := r.Ledger.Finalize(context.Background(), ledger.Ref{Number: other}, ledger.Finalization{State: ledger.Cancelled})
 			require.NoError(t, err)
 		})
 	}

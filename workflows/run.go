@@ -36,8 +36,8 @@ type Carried struct {
 	Passes int // finished passes of an IncrementalSync
 	Last   Result
 
-	Stop *ledger.Decision // set once no further page may be asked for
-	Next *ledger.Decision // ends the next pass: a cancel that came too late for this one
+	Stop *ledger.Finalization // set once no further page may be asked for
+	Next *ledger.Finalization // ends the next pass: a cancel that came too late for this one
 }
 
 // run is the state of one workflow execution: what it carries, and what it is doing.
@@ -101,9 +101,9 @@ func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
 // activities.TypeUnknownRun where the ledger, restored to an earlier state, does not have
 // the run: there is nothing to decide then.
 func (r *run) finish(workflow.Context) (Result, error) {
-	decision := ledger.Decision{State: ledger.Completed}
+	decision := ledger.Finalization{State: ledger.Completed}
 	if r.Failure != nil {
-		decision = ledger.Decision{State: ledger.Failed, Error: r.Failure}
+		decision = ledger.Finalization{State: ledger.Failed, Error: r.Failure}
 	}
 	if r.Stop != nil {
 		decision = *r.Stop
@@ -130,7 +130,7 @@ func isUnknownRun(err error) bool {
 // incremental sync that was paused.
 func (r *run) nextPass() {
 	r.Passes++
-	if r.unknown && r.Next == nil && r.Stop != nil && r.Stop.TakeWaiting {
+	if r.unknown && r.Next == nil && r.Stop != nil && r.Stop.ClaimQueued {
 		r.Next = r.Stop // the requests that it was for, too, still wait
 	}
 	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure = 0, ledger.Execution{}, nil, 0, nil
@@ -155,12 +155,12 @@ func (r *run) stopping() bool { return r.Stop != nil || r.decided }
 
 // end stops the run. The first reason stands; a cancel that is also for the requests
 // that wait, and comes after it, ends the pass that would serve them.
-func (r *run) end(d ledger.Decision) {
+func (r *run) end(d ledger.Finalization) {
 	switch {
 	case r.Stop == nil && !r.finishing:
 		r.Stop = &d
 		r.cancelSlices()
-	case d.TakeWaiting && (r.Stop == nil || !r.Stop.TakeWaiting):
+	case d.ClaimQueued && (r.Stop == nil || !r.Stop.ClaimQueued):
 		r.Next = &d
 	}
 }
@@ -169,7 +169,7 @@ func (r *run) end(d ledger.Decision) {
 func (r *run) cancelInTemporal() {
 	if !r.cancelled {
 		r.cancelled = true
-		r.end(ledger.Decision{State: ledger.Cancelled, Reason: "cancelled in Temporal", TakeWaiting: true})
+		r.end(ledger.Finalization{State: ledger.Cancelled, Reason: "cancelled in Temporal", ClaimQueued: true})
 	}
 }
 

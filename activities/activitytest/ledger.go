@@ -27,7 +27,7 @@ type Ledger struct {
 	Misses map[string][]string
 
 	// Held is what any entity holds up.
-	Held ledger.Holdup
+	Held ledger.Stall
 
 	// Raised is the highest number of the event stream that the ledger was given.
 	Raised int64
@@ -179,9 +179,9 @@ func (l *Ledger) Forget() {
 	l.requests, l.runs, l.positions = nil, nil, map[key]*ledger.Position{}
 }
 
-// Decide ends a run, once.
-func (l *Ledger) Decide(_ context.Context, ref ledger.Ref, d ledger.Decision) (ledger.Run, error) {
-	if err := l.refuse("Decide", ""); err != nil {
+// Finalize ends a run, once.
+func (l *Ledger) Finalize(_ context.Context, ref ledger.Ref, d ledger.Finalization) (ledger.Run, error) {
+	if err := l.refuse("Finalize", ""); err != nil {
 		return ledger.Run{}, err
 	}
 	l.mu.Lock()
@@ -193,13 +193,13 @@ func (l *Ledger) Decide(_ context.Context, ref ledger.Ref, d ledger.Decision) (l
 	if r.State != ledger.Running {
 		return *r, nil
 	}
-	if d.TakeWaiting && r.Mode == events.Incremental {
+	if d.ClaimQueued && r.Mode == events.Incremental {
 		l.serve(r, l.unserved(ledger.Begin{Mode: events.Incremental}))
 	}
 	for _, name := range r.Entities {
 		result := l.result(r, name, d)
 		if d.State == ledger.Completed && result.Status == events.StatusFailed {
-			d = ledger.Decision{State: ledger.Failed, Error: result.Error}
+			d = ledger.Finalization{State: ledger.Failed, Error: result.Error}
 		}
 		r.Results = append(r.Results, result)
 	}
@@ -207,7 +207,7 @@ func (l *Ledger) Decide(_ context.Context, ref ledger.Ref, d ledger.Decision) (l
 	return *r, nil
 }
 
-func (l *Ledger) result(r *ledger.Run, name string, d ledger.Decision) events.Result {
+func (l *Ledger) result(r *ledger.Run, name string, d ledger.Finalization) events.Result {
 	p := ledger.Position{Entity: name}
 	if at, ok := l.positions[key{r.Number, name}]; ok {
 		p = *at
@@ -239,7 +239,7 @@ func (l *Ledger) MarkPublished(_ context.Context, ref ledger.Ref) error {
 func (l *Ledger) undecided(ref ledger.Ref) error {
 	r, err := l.runOf(ref)
 	if err == nil && r.State != ledger.Running {
-		err = ledger.ErrDecided
+		err = ledger.ErrFinalized
 	}
 	return err
 }

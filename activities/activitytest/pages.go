@@ -106,7 +106,7 @@ func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger
 }
 
 // Missing lists what was missed and not looked up yet.
-func (l *Ledger) Missing(_ context.Context, _ int64, e entity.Entity, most int) ([]string, error) {
+func (l *Ledger) MissingIDs(_ context.Context, _ int64, e entity.Entity, most int) ([]string, error) {
 	if err := l.refuse("Missing", e.Name); err != nil {
 		return nil, err
 	}
@@ -187,10 +187,10 @@ func (l *Ledger) SetTotal(_ context.Context, ref ledger.Ref, e entity.Entity, to
 	return nil
 }
 
-// Holdup says what an entity holds up: Held, where it is set.
-func (l *Ledger) Holdup(_ context.Context, number int64, _ string, e entity.Entity) (ledger.Holdup, error) {
-	if err := l.refuse("Holdup", e.Name); err != nil {
-		return ledger.Holdup{}, err
+// Stall says what an entity holds up: Held, where it is set.
+func (l *Ledger) Stall(_ context.Context, number int64, _ string, e entity.Entity) (ledger.Stall, error) {
+	if err := l.refuse("Stall", e.Name); err != nil {
+		return ledger.Stall{}, err
 	}
 	return l.Held, nil
 }

@@ -26,12 +26,12 @@ type shared struct {
 
 func (s shared) Lease(ctx context.Context, w servicetitan.Wanted) (servicetitan.Leased, error) {
 	s.asked.Add(1)
-	leased, err := s.LeaseCalls(ctx, store.CallsWanted(w))
+	leased, err := s.LeaseCalls(ctx, store.LeaseRequest(w))
 	return servicetitan.Leased(leased), err
 }
 
 func (s shared) Slow(ctx context.Context, tenant string, perSecond float64, wait time.Duration) error {
-	return s.SlowCalls(ctx, tenant, perSecond, wait)
+	return s.ThrottleCalls(ctx, tenant, perSecond, wait)
 }
 
 // crowd is several processes that read one tenant of a simulated ServiceTitan with its

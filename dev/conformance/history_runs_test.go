@@ -45,7 +45,7 @@ func (h *history) add(mode events.Mode, names ...string) *running {
 // cancel decides a run that is at work.
 func (h *history) cancel() {
 	if r := h.pick(); r != nil {
-		_, err := h.store.Decide(h.Context(), r.Ref(), ledger.Decision{State: ledger.Cancelled, Reason: "by chance"})
+		_, err := h.store.Finalize(h.Context(), r.Ref(), ledger.Finalization{State: ledger.Cancelled, Reason: "by chance"})
 		require.NoError(h, err)
 		h.forget(r)
 		h.count("cancelled")

@@ -243,7 +243,7 @@ func (p *pair) finish(run ledger.Run, name string) {
 
 func (p *pair) decide(run ledger.Run) ledger.Run {
 	p.Helper()
-	decided, err := p.store.Decide(p.Context(), run.Ref(), ledger.Decision{State: ledger.Completed})
+	decided, err := p.store.Finalize(p.Context(), run.Ref(), ledger.Finalization{State: ledger.Completed})
 	require.NoError(p, err)
 	return decided
 }

@@ -75,9 +75,9 @@ func TestEveryPostgresUserMayDoWhatItNeedsAndNoMore(t *testing.T) {
 	_, err = openStore(t, urlOf(server, "lazisync_owner", "lazisync")).Migrate(t.Context())
 	require.NoError(t, err)
 	for user, access := range map[string]store.Access{
-		"lazisync_app": store.StoresPages, "lazisync_gateway": store.Reads, "lazisync_reader": store.Reads,
+		"lazisync_app": store.AccessPages, "lazisync_gateway": store.AccessRead, "lazisync_reader": store.AccessRead,
 	} {
-		x, err := openStore(t, urlOf(server, user, "lazisync")).Examine(t.Context(), access)
+		x, err := openStore(t, urlOf(server, user, "lazisync")).Inspect(t.Context(), access)
 		require.NoError(t, err, user)
 		require.Empty(t, x.Denied, user)
 		require.Empty(t, x.Missing, user)
@@ -142,7 +142,7 @@ func TestPostgresOverTLS(t *testing.T) {
 	url := urlOf(server, "lazisync_owner", "lazisync")
 	verified := openStore(t, url+"?sslmode=verify-full&sslrootcert="+certs.CA)
 	require.Eventually(t, func() bool { // the server reads its configuration again in its own time
-		x, err := verified.Examine(t.Context(), store.Reads)
+		x, err := verified.Inspect(t.Context(), store.AccessRead)
 		return err == nil && x.TLS
 	}, patience, tick)
 	_, err = verified.Migrate(t.Context())

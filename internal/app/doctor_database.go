@@ -21,12 +21,12 @@ func (d *doctor) examineDatabase(ctx context.Context) (f findings) {
 		return f
 	}
 	defer s.Close()
-	if err = s.CheckSuitable(ctx); err != nil && store.FixOf(err) == "" {
+	if err = s.CheckSupported(ctx); err != nil && store.FixOf(err) == "" {
 		err = nil // the examination says more
 	}
-	var x store.Examination
+	var x store.Inspection
 	if err == nil {
-		x, err = s.Examine(ctx, d.role.access())
+		x, err = s.Inspect(ctx, d.role.access())
 	}
 	if err != nil {
 		fix, detail := store.FixOf(err), err.Error()
@@ -57,7 +57,7 @@ func (d *doctor) judgeRestores(ctx context.Context, f *findings, s *store.Store)
 	}
 }
 
-func (d *doctor) judgeServer(f *findings, x store.Examination) {
+func (d *doctor) judgeServer(f *findings, x store.Inspection) {
 	encryption := "without TLS"
 	if x.TLS {
 		encryption = "with TLS"
@@ -69,7 +69,7 @@ func (d *doctor) judgeServer(f *findings, x store.Examination) {
 		f.fail("move to PostgreSQL 15 or newer", "database", "%s", detail)
 	case x.Encoding != "UTF8":
 		f.fail("make the database with encoding UTF8", "database", "%s; its encoding is %s", detail, x.Encoding)
-	case x.ReadOnly && d.role.access() != store.Reads:
+	case x.ReadOnly && d.role.access() != store.AccessRead:
 		f.fail("point DATABASE_URL at the primary", "database", "%s; it is read only", detail)
 	case room < int(d.role.connections):
 		f.warn("raise max_connections, or put a pooler in between", "database", "%s; %s may want %d more", detail, d.role.Name, d.role.connections)
@@ -78,7 +78,7 @@ func (d *doctor) judgeServer(f *findings, x store.Examination) {
 	}
 }
 
-func (d *doctor) judgeTables(f *findings, x store.Examination) {
+func (d *doctor) judgeTables(f *findings, x store.Inspection) {
 	switch {
 	case len(x.Denied) > 0:
 		f.fail("grant the role what deploy/README.md lists for "+d.role.Name, "database permissions", "user %s may not %s", x.User, some(x.Denied))
@@ -99,7 +99,7 @@ func (d *doctor) judgeTables(f *findings, x store.Examination) {
 	if x.Unpublished > 0 {
 		f.warn("start lazisync bridge: it publishes them", "outcomes", "%d decided runs are not known to be published", x.Unpublished)
 	} else {
-		f.ok("outcomes", "all published, %d runs under way", x.Undecided)
+		f.ok("outcomes", "all published, %d runs under way", x.Unfinalized)
 	}
 	if x.Rejected > 0 {
 		f.warn("look into raw.rejected_records", "records", "%s could not be stored in the last day", thousands(int64(x.Rejected)))

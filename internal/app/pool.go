@@ -20,10 +20,10 @@ func (p *process) pool() servicetitan.Pool {
 }
 
 func (s sharedPool) Lease(ctx context.Context, w servicetitan.Wanted) (servicetitan.Leased, error) {
-	leased, err := s.store.LeaseCalls(ctx, store.CallsWanted(w))
+	leased, err := s.store.LeaseCalls(ctx, store.LeaseRequest(w))
 	return servicetitan.Leased(leased), err
 }
 
 func (s sharedPool) Slow(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
-	return s.store.SlowCalls(ctx, tenantID, perSecond, wait)
+	return s.store.ThrottleCalls(ctx, tenantID, perSecond, wait)
 }

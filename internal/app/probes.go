@@ -43,7 +43,7 @@ func databaseProbe(s *store.Store, role Role) probe.Probe {
 	return probe.Probe{
 		Name:  "database",
 		Fix:   "run lazisync migrate where the schema is not up to date; else point DATABASE_URL at a primary that this user may write to",
-		Check: func(ctx context.Context) error { return s.Works(ctx, role.access()) },
+		Check: func(ctx context.Context) error { return s.CheckReady(ctx, role.access()) },
 	}
 }
 
@@ -71,11 +71,11 @@ func temporalProbe(c client.Client) probe.Probe {
 func (r Role) access() store.Access {
 	switch r.Name {
 	case WorkerRole.Name, ServeRole.Name:
-		return store.StoresPages
+		return store.AccessPages
 	case BridgeRole.Name:
-		return store.KeepsLedger
+		return store.AccessLedger
 	}
-	return store.Reads
+	return store.AccessRead
 }
 
 // is reports whether a role does the work of another.

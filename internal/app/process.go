@@ -200,8 +200,8 @@ func (p *process) refuseDatabase(ctx context.Context) error {
 		return nil
 	}
 	for {
-		var unsuitable *store.Unsuitable
-		err := p.store.CheckSuitable(ctx)
+		var unsuitable *store.UnsupportedServerError
+		err := p.store.CheckSupported(ctx)
 		switch {
 		case err == nil:
 			return nil

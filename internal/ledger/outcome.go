@@ -14,13 +14,13 @@ const (
 	// Source is the source of every event that lazisync makes.
 	Source = "/lazisync"
 
-	// WithdrawnPrefix and UnbegunPrefix begin the FirstRunID of a run that exists only in
+	// WithdrawnPrefix and UnstartedPrefix begin the FirstRunID of a run that exists only in
 	// the ledger. The first holds the outcome of a request withdrawn from its pass, the
 	// second that of a request that Temporal never had. A UUID follows: the ids of the
 	// run's events are made of it, and the same request may be withdrawn another time
 	// when the ledger was restored to an earlier state.
 	WithdrawnPrefix = "withdrawn/"
-	UnbegunPrefix   = "unbegun/"
+	UnstartedPrefix = "unbegun/"
 )
 
 // outcomes ties each outcome to the event that tells of it.
@@ -41,7 +41,7 @@ func (s RunState) EventType() string {
 
 // TemporalRunID is FirstRunID where Temporal knows it, else "".
 func (r Run) TemporalRunID() string {
-	if strings.HasPrefix(r.FirstRunID, WithdrawnPrefix) || strings.HasPrefix(r.FirstRunID, UnbegunPrefix) {
+	if strings.HasPrefix(r.FirstRunID, WithdrawnPrefix) || strings.HasPrefix(r.FirstRunID, UnstartedPrefix) {
 		return ""
 	}
 	return r.FirstRunID
@@ -51,7 +51,7 @@ func (r Run) TemporalRunID() string {
 // part per detail. It is unique for ever, which the run's number is not: numbers may
 // repeat after the ledger was restored to an earlier state or created anew.
 func (r Run) EventID(eventType string, details ...any) string {
-	execution := cmp.Or(r.FirstRunID, UnbegunPrefix+r.WorkflowID) // absent in rows of earlier versions
+	execution := cmp.Or(r.FirstRunID, UnstartedPrefix+r.WorkflowID) // absent in rows of earlier versions
 	id := fmt.Sprintf("%s/%d/%s", execution, r.Pass, eventType)
 	for _, d := range details {
 		id += fmt.Sprintf("/%v", d)

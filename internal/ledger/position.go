@@ -49,8 +49,8 @@ func (p Position) Result() events.Result {
 }
 
 var (
-	// ErrDecided says that the run has an outcome: nothing may be written for it.
-	ErrDecided = errors.New("the run is decided")
+	// ErrFinalized reports that the run has an outcome: nothing may be written for it.
+	ErrFinalized = errors.New("the run is finalized")
 	// ErrFenced says that somebody else advanced the position: what the caller
 	// read is stale, and a fresh look at the position tells where to go on.
 	ErrFenced = errors.New("the position was advanced by another worker")

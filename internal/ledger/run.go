@@ -82,13 +82,13 @@ type Begin struct {
 	RequestID  string // the request of a full or rebuild; an incremental claims what waits
 }
 
-// Decision ends a run.
-type Decision struct {
+// Finalization is the outcome with which a run is finalized.
+type Finalization struct {
 	State  RunState
 	Error  *events.RunError
 	Reason string
 
-	// TakeWaiting lets a cancelled incremental pass answer the requests that
-	// wait behind it, too.
-	TakeWaiting bool
+	// ClaimQueued makes a cancelled incremental pass claim the requests that are queued
+	// behind it too. Recorded histories have it under its JSON name.
+	ClaimQueued bool `json:"TakeWaiting"`
 }

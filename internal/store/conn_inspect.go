@@ -14,8 +14,8 @@ import (
 // as server_version_num counts.
 const MinVersion = 15_00_00
 
-// Examination is what the database tells of itself and of the user of this connection.
-type Examination struct {
+// Inspection is what the database tells of itself and of the user of this connection.
+type Inspection struct {
 	Version        int    // 150018 for 15.18
 	ServerVersion  string // 15.18 (Debian 15.18-0+deb12u1)
 	User           string
@@ -33,7 +33,7 @@ type Examination struct {
 	// What follows is looked at only where no privilege lacks.
 
 	Missing     []string // what a migration would make
-	Undecided   int      // runs without an outcome
+	Unfinalized int      // runs without an outcome
 	Unpublished int      // outcomes that no stream is known to have
 	Rejected    int      // records of the last day that could not be stored
 	AdoptedFor  string   // tenant of an adoption that is not finished, "" for none
@@ -44,13 +44,13 @@ type Examination struct {
 type Access int
 
 const (
-	Reads       Access = iota // everything, and changes nothing
-	KeepsLedger               // writes the tables of requests, runs and controls, and prunes the others
-	StoresPages               // writes every table
+	AccessRead   Access = iota // everything, and changes nothing
+	AccessLedger               // writes the tables of requests, runs and controls, and prunes the others
+	AccessPages                // writes every table
 )
 
-// Examine looks at the database through the eyes of a role.
-func (s *Store) Examine(ctx context.Context, access Access) (x Examination, err error) {
+// Inspect looks at the database through the eyes of a role.
+func (s *Store) Inspect(ctx context.Context, access Access) (x Inspection, err error) {
 	pooler, err := s.findPooler(ctx)
 	if err != nil {
 		return x, fmt.Errorf("look for a connection pooler: %w", refusalOf(err))
@@ -61,7 +61,7 @@ func (s *Store) Examine(ctx context.Context, access Access) (x Examination, err 
 		if err := q.QueryRow(ctx, "select clock_timestamp()").Scan(&now); err != nil {
 			return err
 		}
-		x = Examination{Answers: time.Since(asked), Pooler: pooler}
+		x = Inspection{Answers: time.Since(asked), Pooler: pooler}
 		x.Skew = now.Sub(asked.Add(x.Answers / 2))
 		if err := q.QueryRow(ctx, serverSQL).Scan(&x.Version, &x.ServerVersion, &x.User, &x.Encoding, &x.TLS, &x.ReadOnly,
 			&x.MaxConnections, &x.Connections); err != nil {
@@ -81,7 +81,7 @@ func (s *Store) Examine(ctx context.Context, access Access) (x Examination, err 
 		} else if err != nil {
 			return err
 		}
-		return q.QueryRow(ctx, ledgerSQL).Scan(&x.Undecided, &x.Unpublished, &x.Rejected)
+		return q.QueryRow(ctx, ledgerSQL).Scan(&x.Unfinalized, &x.Unpublished, &x.Rejected)
 	})
 	return x, err
 }
@@ -119,7 +119,7 @@ func (s *Store) deniedTo(ctx context.Context, q querier, access Access) ([]strin
 		where n.nspname = $1 and c.relname = any($3) and (p.privilege = 'select' or c.relname = any($4))
 		  and not has_table_privilege(c.oid, p.privilege)
 		order by c.relname, p.place`, schemaName, []string{"select", "insert", "update", "delete"},
-		append(s.tablesFor(StoresPages), strings.TrimPrefix(versionTable, schemaName+".")), s.tablesFor(access))
+		append(s.tablesFor(AccessPages), strings.TrimPrefix(versionTable, schemaName+".")), s.tablesFor(access))
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *Store) deniedTo(ctx context.Context, q querier, access Access) ([]strin
 		err := row.Scan(&table, &privilege)
 		return fmt.Sprintf("%s on %s", privilege, table), err
 	})
-	if err != nil || access != StoresPages {
+	if err != nil || access != AccessPages {
 		return denied, err
 	}
 	var makes bool
@@ -148,11 +148,11 @@ var ledgerTables = []string{"sync_requests", "sync_runs", "sync_controls", "sync
 
 // tablesFor are the tables that a role writes.
 func (s *Store) tablesFor(access Access) (names []string) {
-	if access == Reads {
+	if access == AccessRead {
 		return nil
 	}
 	names = slices.Clone(ledgerTables)
-	if access == StoresPages {
+	if access == AccessPages {
 		names = append(names, "schema_drift")
 		for _, e := range s.entities {
 			names = append(names, e.Table())
@@ -162,7 +162,7 @@ func (s *Store) tablesFor(access Access) (names []string) {
 }
 
 // Summary is the server in a few words.
-func (x Examination) Summary() string {
+func (x Inspection) Summary() string {
 	version, _, _ := strings.Cut(x.ServerVersion, " ")
 	pooler := ""
 	if x.Pooler != "" {

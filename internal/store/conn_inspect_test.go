@@ -16,7 +16,7 @@ func TestExamineTellsOfTheServer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.beginFull("a", "customers")
-	x, err := f.Examine(t.Context(), store.StoresPages)
+	x, err := f.Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, x.Version, store.MinVersion)
 	require.Equal(t, "UTF8", x.Encoding)
@@ -24,13 +24,13 @@ func TestExamineTellsOfTheServer(t *testing.T) {
 	require.Empty(t, x.Denied)
 	require.False(t, x.ReadOnly)
 	require.Less(t, x.Skew.Abs().Seconds(), 5.0)
-	require.Equal(t, 1, x.Undecided)
+	require.Equal(t, 1, x.Unfinalized)
 	require.Contains(t, x.Summary(), "PostgreSQL 1")
 }
 
 func TestExamineOfAnEmptyDatabaseNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	x, err := openStore(t, pgtest.Database(t)).Examine(t.Context(), store.StoresPages)
+	x, err := openStore(t, pgtest.Database(t)).Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
 	require.Equal(t, []string{"lazisync's schema raw"}, x.Missing)
 }
@@ -46,19 +46,19 @@ func TestExamineNamesThePrivilegesThatLack(t *testing.T) {
 	})
 	as := openStore(t, f.as(role))
 
-	x, err := as.Examine(t.Context(), store.Reads)
+	x, err := as.Inspect(t.Context(), store.AccessRead)
 	require.NoError(t, err)
 	require.Equal(t, []string{"usage on schema raw"}, x.Denied)
 
 	f.exec(fmt.Sprintf(`grant usage on schema raw to %[1]s; grant select on all tables in schema raw to %[1]s; grant insert on raw.st_customers to %[1]s`, role))
-	x, err = as.Examine(t.Context(), store.Reads)
+	x, err = as.Inspect(t.Context(), store.AccessRead)
 	require.NoError(t, err)
 	require.Empty(t, x.Denied)
-	x, err = as.Examine(t.Context(), store.StoresPages)
+	x, err = as.Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
 	require.Contains(t, x.Denied, "update on raw.st_customers")
 	require.NotContains(t, x.Denied, "insert on raw.st_customers")
-	x, err = as.Examine(t.Context(), store.KeepsLedger)
+	x, err = as.Inspect(t.Context(), store.AccessLedger)
 	require.NoError(t, err)
 	require.Contains(t, x.Denied, "insert on raw.sync_requests")
 	require.NotContains(t, x.Denied, "update on raw.st_customers")

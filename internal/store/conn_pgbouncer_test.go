@@ -38,8 +38,8 @@ func TestThePoolerIsNamed(t *testing.T) {
 		s, err := store.Open(t.Context(), address, store.Options{MaxConns: 2})
 		require.NoError(t, err)
 		t.Cleanup(s.Close)
-		require.NoError(t, s.CheckSuitable(t.Context()))
-		x, err := s.Examine(t.Context(), store.Reads)
+		require.NoError(t, s.CheckSupported(t.Context()))
+		x, err := s.Inspect(t.Context(), store.AccessRead)
 		require.NoError(t, err)
 		return x.Pooler
 	}
@@ -66,8 +66,8 @@ func TestWhatCanNeverWorkThroughPgBouncerIsRefused(t *testing.T) {
 			t.Parallel()
 			b := bouncer.Start(t, pgtest.Database(t), c.setting)
 			s := openStore(t, withParameter(t, b.URL(), c.parameter, c.value))
-			err := s.CheckSuitable(t.Context())
-			var unsuitable *store.Unsuitable
+			err := s.CheckSupported(t.Context())
+			var unsuitable *store.UnsupportedServerError
 			require.ErrorAs(t, err, &unsuitable)
 			require.Equal(t, c.fix, unsuitable.Fix)
 			require.Equal(t, c.fix, store.FixOf(err))
@@ -82,14 +82,14 @@ func TestErrorsOfPgBouncerPass(t *testing.T) {
 	s := openStore(t, b.URL())
 	_, err := s.Migrate(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages))
 	require.NoError(t, b.Restart())
-	require.NoError(t, s.Works(t.Context(), store.StoresPages), "the connections that PgBouncer lost are replaced")
+	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages), "the connections that PgBouncer lost are replaced")
 	b.Stop()
-	err = s.Works(t.Context(), store.StoresPages)
+	err = s.CheckReady(t.Context(), store.AccessPages)
 	var refusal *store.Refusal
 	require.Error(t, err)
 	require.NotErrorAs(t, err, &refusal, "it passes")
 	require.NoError(t, b.Restart())
-	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages))
 }

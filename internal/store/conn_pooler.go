@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// CheckSuitable returns an *Unsuitable error where the database, or a pooler in front of
+// CheckSupported returns an *UnsupportedServerError error where the database, or a pooler in front of
 // it, can never serve lazisync as configured, and any other error where it cannot be asked.
-func (s *Store) CheckSuitable(ctx context.Context) error {
+func (s *Store) CheckSupported(ctx context.Context) error {
 	// Two connections run one statement in turn: a pooler that does not keep prepared
 	// statements gives both the same connection to the server.
 	err := s.twice(ctx, func(first, second *pgxpool.Conn) error {
@@ -29,7 +29,7 @@ func (s *Store) CheckSuitable(ctx context.Context) error {
 	if errors.As(refusalOf(err), &refusal) {
 		switch refusal.Code {
 		case "08P01", "26000", "42P05":
-			return &Unsuitable{Got: refusal.err.Error(), Fix: refusal.Fix}
+			return &UnsupportedServerError{Got: refusal.err.Error(), Fix: refusal.Fix}
 		}
 	}
 	return err

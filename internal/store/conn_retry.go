@@ -143,7 +143,7 @@ func (s *Store) acquired(ctx context.Context, f func(conn *pgxpool.Conn) error) 
 // classify returns what follows from an error.
 func classify(err error) sqlState {
 	var pg *pgconn.PgError
-	var unsuitable *Unsuitable
+	var unsuitable *UnsupportedServerError
 	var network net.Error
 	var connect *pgconn.ConnectError
 	switch {
@@ -198,7 +198,7 @@ func refusalOf(err error) error {
 	default:
 		return err
 	}
-	var unsuitable *Unsuitable
+	var unsuitable *UnsupportedServerError
 	var permanent interface{ Permanent() bool }
 	if errors.As(err, &unsuitable) || errors.As(err, &permanent) && permanent.Permanent() {
 		return err // it says so itself

@@ -49,8 +49,8 @@ func TestTransactionIsTriedAgain(t *testing.T) {
 	require.Equal(t, attempts, tries)
 
 	tries = 0
-	err = s.transact(t.Context(), "do it", func(pgx.Tx) error { tries++; return ledger.ErrDecided })
-	require.ErrorIs(t, err, ledger.ErrDecided)
+	err = s.transact(t.Context(), "do it", func(pgx.Tx) error { tries++; return ledger.ErrFinalized })
+	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, 1, tries)
 }
 

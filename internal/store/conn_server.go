@@ -8,24 +8,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Unsuitable says why a database can never serve lazisync, and what to do.
-type Unsuitable struct{ Got, Fix string }
+// UnsupportedServerError says why a database can never serve lazisync, and what to do.
+type UnsupportedServerError struct{ Got, Fix string }
 
-func (e *Unsuitable) Error() string { return e.Got + ": " + e.Fix }
+func (e *UnsupportedServerError) Error() string { return e.Got + ": " + e.Fix }
 
 // Refused says that the operation fails until somebody acts.
-func (e *Unsuitable) Refused() bool { return true }
+func (e *UnsupportedServerError) Refused() bool { return true }
 
 // Type is the type of the error in events.
-func (e *Unsuitable) Type() string { return "StoreError" }
+func (e *UnsupportedServerError) Type() string { return "StoreError" }
 
-// checkServer returns an *Unsuitable error where the server of a new connection cannot
+// checkServer returns an *UnsupportedServerError error where the server of a new connection cannot
 // serve lazisync. It reads what the server reports as the connection begins, and costs
 // no round trip. What a server or a pooler does not report is not judged.
 func checkServer(conn *pgconn.PgConn) error {
 	if version := conn.ParameterStatus("server_version"); version != "" {
 		if major, err := strconv.Atoi(leadingDigits(version)); err == nil && major < MinVersion/10000 {
-			return &Unsuitable{
+			return &UnsupportedServerError{
 				Got: fmt.Sprintf("the server is PostgreSQL %s, want %d or newer", version, MinVersion/10000),
 				Fix: fmt.Sprintf("move to PostgreSQL %d or newer", MinVersion/10000),
 			}
@@ -33,7 +33,7 @@ func checkServer(conn *pgconn.PgConn) error {
 	}
 	for name, want := range map[string]string{"server_encoding": "UTF8", "client_encoding": "UTF8", "standard_conforming_strings": "on"} {
 		if got := conn.ParameterStatus(name); got != "" && !strings.EqualFold(got, want) {
-			return &Unsuitable{Got: fmt.Sprintf("the database has %s %s, want %s", name, got, want), Fix: suitableFixes[name]}
+			return &UnsupportedServerError{Got: fmt.Sprintf("the database has %s %s, want %s", name, got, want), Fix: suitableFixes[name]}
 		}
 	}
 	return nil

@@ -43,13 +43,13 @@ func TestADatabaseInAnotherEncodingIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"SQL_ASCII", "LATIN1"} {
 		s := openStore(t, otherDatabase(t, "template template0 encoding '"+encoding+"' lc_collate 'C' lc_ctype 'C'"))
-		var unsuitable *store.Unsuitable
+		var unsuitable *store.UnsupportedServerError
 		for name, call := range map[string]func() error{
-			"CheckSuitable": func() error { return s.CheckSuitable(t.Context()) },
-			"Works":         func() error { return s.Works(t.Context(), store.StoresPages) },
-			"Migrate":       func() error { _, err := s.Migrate(t.Context()); return err },
-			"Examine":       func() error { _, err := s.Examine(t.Context(), store.Reads); return err },
-			"Ping":          func() error { return s.Ping(t.Context()) },
+			"CheckSupported": func() error { return s.CheckSupported(t.Context()) },
+			"Works":          func() error { return s.CheckReady(t.Context(), store.AccessPages) },
+			"Migrate":        func() error { _, err := s.Migrate(t.Context()); return err },
+			"Inspect":        func() error { _, err := s.Inspect(t.Context(), store.AccessRead); return err },
+			"Ping":           func() error { return s.Ping(t.Context()) },
 		} {
 			began := time.Now()
 			err := call()
@@ -147,7 +147,7 @@ func TestWhatPostgreSQLRefusesUntilSomebodyActs(t *testing.T) {
 	f.exec("grant usage on schema raw, raw_rebuild to " + user + "; grant create on schema raw_rebuild to " + user)
 	f.exec("grant select, insert, update, delete on all tables in schema raw to " + user + "; grant usage on all sequences in schema raw to " + user)
 	s := openStore(t, as(t, f.url, user))
-	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages))
 	c := find(t, "customers")
 	run := f.beginFull("r", c.Name)
 	at := f.open(run, c)
@@ -172,14 +172,14 @@ func TestWhatPostgreSQLRefusesUntilSomebodyActs(t *testing.T) {
 
 	f.exec("revoke insert on raw.st_customers from " + user)
 	refused("42501", "grant what deploy/README.md lists for the role")
-	require.EqualError(t, s.Works(t.Context(), store.StoresPages), "the user may not insert on raw.st_customers: grant what deploy/README.md lists for the role")
+	require.EqualError(t, s.CheckReady(t.Context(), store.AccessPages), "the user may not insert on raw.st_customers: grant what deploy/README.md lists for the role")
 	f.exec("grant insert on raw.st_customers to " + user)
 	require.NoError(t, storePage())
-	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages))
 
 	f.exec("alter table raw.st_customers rename to gone")
 	refused("42P01", "run lazisync migrate; if the table was dropped, restore it")
-	require.EqualError(t, s.Works(t.Context(), store.StoresPages), "the database lacks table raw.st_customers: run lazisync migrate")
+	require.EqualError(t, s.CheckReady(t.Context(), store.AccessPages), "the database lacks table raw.st_customers: run lazisync migrate")
 	f.exec("alter table raw.gone rename to st_customers")
 	require.NoError(t, storePage())
 }
@@ -193,14 +193,14 @@ func TestAReadOnlyServerIsLeft(t *testing.T) {
 	set := func(value string) {
 		f.exec("do $$ begin execute format('alter database %I set default_transaction_read_only = " + value + "', current_database()); end $$")
 	}
-	require.NoError(t, f.Works(t.Context(), store.StoresPages))
+	require.NoError(t, f.CheckReady(t.Context(), store.AccessPages))
 	_, err := f.db.Exec(t.Context(), "set default_transaction_read_only = off")
 	require.NoError(t, err)
 	set("on")
 	// Connections that are open do not know yet; new ones do.
 	s := openStore(t, f.url)
-	require.EqualError(t, s.Works(t.Context(), store.StoresPages), "write to the ledger: ERROR: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)")
-	require.NoError(t, s.Works(t.Context(), store.Reads))
+	require.EqualError(t, s.CheckReady(t.Context(), store.AccessPages), "write to the ledger: ERROR: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)")
+	require.NoError(t, s.CheckReady(t.Context(), store.AccessRead))
 	_, err = s.Receive(t.Context(), []ledger.Request{request(events.Full, "r", "customers")})
 	require.ErrorContains(t, err, "SQLSTATE 25006")
 	var refusal *store.Refusal
@@ -213,7 +213,7 @@ func TestAReadOnlyServerIsLeft(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Receive(t.Context(), []ledger.Request{request(events.Full, "r", "customers")})
 	require.NoError(t, err, "its connections were closed, and new ones take writes")
-	require.NoError(t, s.Works(t.Context(), store.StoresPages))
+	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages))
 }
 
 func TestAWholePageThatIsRefusedFailsThePage(t *testing.T) {

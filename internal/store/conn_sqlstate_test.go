@@ -104,8 +104,8 @@ func TestErrorsWithoutSQLSTATE(t *testing.T) {
 		"other host":         {fmt.Errorf("tls: %w", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "db"}), permanentError},
 		"no TLS":             {errors.New("server refused TLS connection"), permanentError},
 		"pool":               {fmt.Errorf("waited: %w", errBusy), transientError},
-		"encoding":           {&Unsuitable{Got: "server_encoding SQL_ASCII"}, permanentError},
-		"decided":            {ledger.ErrDecided, unclassified},
+		"encoding":           {&UnsupportedServerError{Got: "server_encoding SQL_ASCII"}, permanentError},
+		"decided":            {ledger.ErrFinalized, unclassified},
 		"fenced":             {fmt.Errorf("store page: %w", ledger.ErrFenced), unclassified},
 		"canceled":           {context.Canceled, unclassified},
 	} {
@@ -130,6 +130,6 @@ func TestWhatFollowsFromAClass(t *testing.T) {
 	}
 	require.ErrorContains(t, refusalOf(&pgconn.PgError{Code: "42501", Message: "permission denied"}), "grant what deploy/README.md lists")
 	require.False(t, isRetriable(&pgconn.PgError{Code: "57014"}), "it would take as long once more")
-	require.Equal(t, ledger.ErrDecided, refusalOf(ledger.ErrDecided))
+	require.Equal(t, ledger.ErrFinalized, refusalOf(ledger.ErrFinalized))
 	require.NoError(t, refusalOf(nil))
 }

@@ -8,12 +8,12 @@ import (
 )
 
 // LeaseCallsAt is LeaseCalls at a moment of the test's choice.
-func (s *Store) LeaseCallsAt(ctx context.Context, w CallsWanted, now time.Time) (CallsLeased, error) {
+func (s *Store) LeaseCallsAt(ctx context.Context, w LeaseRequest, now time.Time) (LeaseGrant, error) {
 	return s.leaseCalls(ctx, w, &now)
 }
 
-// SlowCallsAt is SlowCalls at a moment of the test's choice.
-func (s *Store) SlowCallsAt(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, now time.Time) error {
+// ThrottleCallsAt is ThrottleCalls at a moment of the test's choice.
+func (s *Store) ThrottleCallsAt(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, now time.Time) error {
 	return s.slowCalls(ctx, tenantID, perSecond, wait, &now)
 }
 

@@ -164,7 +164,7 @@ func TestEarlierTimestampsAreNoResumePoint(t *testing.T) {
 
 	run := f.beginFull("r", "customers")
 	f.storePage(run, c, f.open(run, c), page(at(0), "after full", true, customer(1, at(0), "x")))
-	f.decide(run, ledger.Decision{State: ledger.Completed})
+	f.decide(run, ledger.Finalization{State: ledger.Completed})
 	require.Equal(t, "after full", f.open(f.beginIncremental("i2", 2, "customers"), c).Cursor.Token)
 }
 

@@ -235,7 +235,7 @@ func BenchmarkRebuild(b *testing.B) {
 				records = append(records, benchCustomers(page*benchPage, 0))
 				s.store(b, records[page])
 			}
-			_, err := s.Decide(b.Context(), s.at.Ref(), ledger.Decision{State: ledger.Cancelled})
+			_, err := s.Finalize(b.Context(), s.at.Ref(), ledger.Finalization{State: ledger.Cancelled})
 			require.NoError(b, err)
 			var loading, applying time.Duration
 			var wal int64
@@ -253,7 +253,7 @@ func BenchmarkRebuild(b *testing.B) {
 				require.NoError(b, err)
 				applying += time.Since(began)
 				wal += s.wal(b) - written
-				_, err = s.Decide(b.Context(), at.Ref(), ledger.Decision{State: ledger.Completed})
+				_, err = s.Finalize(b.Context(), at.Ref(), ledger.Finalization{State: ledger.Completed})
 				require.NoError(b, err)
 			}
 			rows := float64(b.N * pages * benchPage)

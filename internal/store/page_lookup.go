@@ -13,7 +13,7 @@ import (
 
 // Missing lists ids, at most so many, of rows that a run in its phase of sweeping has
 // not found and ServiceTitan was not asked for yet.
-func (s *Store) Missing(ctx context.Context, run int64, e entity.Entity, most int) (ids []string, err error) {
+func (s *Store) MissingIDs(ctx context.Context, run int64, e entity.Entity, most int) (ids []string, err error) {
 	err = s.read(ctx, fmt.Sprintf("list what run %d did not find of %s", run, e.Name), func(q querier) error {
 		rows, err := q.Query(ctx, `
 			select m.st_id from raw.sync_missed m join raw.sync_runs r using (run_number, tenant_id)

@@ -33,7 +33,7 @@ func (f *fixture) lookUp(run ledger.Run, e entity.Entity, p ledger.Position, min
 	f.Helper()
 	var all []string
 	for p.Phase == events.PhaseSweeping && !p.Done() {
-		asked, err := f.Missing(f.Context(), run.Number, e, 2)
+		asked, err := f.MissingIDs(f.Context(), run.Number, e, 2)
 		require.NoError(f, err)
 		require.NotEmpty(f, asked)
 		all = append(all, asked...)
@@ -120,10 +120,10 @@ func TestALookupTakesNothingUnknownForDeleted(t *testing.T) {
 			run, p := f.fullBut("b", e, 1, 7)
 			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10", "8"}, entity.Page{Date: at(2)})
 			require.NoError(f, err)
-			f.decide(run, ledger.Decision{State: ledger.Cancelled})
+			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
 			// The next one asks anew for all that it misses itself.
 			next, p := f.fullBut("c", e, 3, 9)
-			missing, err := f.Missing(f.Context(), next.Number, e, 50)
+			missing, err := f.MissingIDs(f.Context(), next.Number, e, 50)
 			require.NoError(f, err)
 			require.Equal(f, []string{"10"}, missing)
 			f.lookUp(next, e, p, 3, map[string]entity.Record{"10": customer(10, at(0), "c10")})
@@ -136,9 +136,9 @@ func TestALookupTakesNothingUnknownForDeleted(t *testing.T) {
 		},
 		"a run that was decided meanwhile": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 9)
-			f.decide(run, ledger.Decision{State: ledger.Cancelled})
+			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
 			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10"}, entity.Page{Date: at(2)})
-			require.ErrorIs(f, err, ledger.ErrDecided)
+			require.ErrorIs(f, err, ledger.ErrFinalized)
 		},
 		"a worker that comes too late": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 8)

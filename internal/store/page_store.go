@@ -19,7 +19,7 @@ import (
 // returns that position. Older data never overwrites newer, unchanged rows are not
 // written, and records that PostgreSQL refuses go to raw.rejected_records.
 //
-// It fails with ledger.ErrDecided when the run has an outcome, with ledger.ErrUnknown when
+// It fails with ledger.ErrFinalized when the run has an outcome, with ledger.ErrUnknown when
 // there is no such run of that execution, and with ledger.ErrFenced when the position is
 // not at any more, or the run has none in the entity: this very page was stored and the
 // answer was lost, for example, or the ledger was restored. Nothing is written then, and
@@ -169,7 +169,7 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	case ref.Check(owner) != nil:
 		return f, ref.Check(owner)
 	case state != ledger.Running:
-		return f, ledger.ErrDecided
+		return f, ledger.ErrFinalized
 	case current != version || status != "":
 		return f, ledger.ErrFenced
 	}

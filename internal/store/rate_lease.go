@@ -24,8 +24,8 @@ const (
 func burstOf(perSecond float64) float64 { return max(2, perSecond*burstShare) }
 func reserveOf(burst float64) float64   { return max(1, burst*reserveShare) }
 
-// CallsWanted asks for calls of a tenant's budget.
-type CallsWanted struct {
+// LeaseRequest asks for calls of a tenant's budget.
+type LeaseRequest struct {
 	TenantID  string
 	PerSecond float64 // the budget
 	Now       int     // calls that go out at once
@@ -35,8 +35,8 @@ type CallsWanted struct {
 	Interactive bool          // may use the reserve
 }
 
-// CallsLeased are calls that were granted.
-type CallsLeased struct {
+// LeaseGrant are calls that were granted.
+type LeaseGrant struct {
 	Now   int
 	Ahead int
 	For   time.Duration // how long those ahead may be used, from before they were asked for
@@ -45,11 +45,11 @@ type CallsLeased struct {
 
 // LeaseCalls takes calls of a tenant's budget, in one statement of one try. What this store held in
 // hand of the same tenant before is given up.
-func (s *Store) LeaseCalls(ctx context.Context, w CallsWanted) (CallsLeased, error) {
+func (s *Store) LeaseCalls(ctx context.Context, w LeaseRequest) (LeaseGrant, error) {
 	return s.leaseCalls(ctx, w, nil)
 }
 
-func (s *Store) leaseCalls(ctx context.Context, w CallsWanted, clock *time.Time) (leased CallsLeased, err error) {
+func (s *Store) leaseCalls(ctx context.Context, w LeaseRequest, clock *time.Time) (leased LeaseGrant, err error) {
 	tenant, err := tenantNumber(w.TenantID)
 	if err != nil {
 		return leased, fmt.Errorf("lease calls: %w", err)
@@ -63,15 +63,15 @@ func (s *Store) leaseCalls(ctx context.Context, w CallsWanted, clock *time.Time)
 			Scan(&leased.Now, &leased.Ahead, &wait)
 	})
 	if err != nil {
-		return CallsLeased{}, fmt.Errorf("lease calls of tenant %s: %w", w.TenantID, err)
+		return LeaseGrant{}, fmt.Errorf("lease calls of tenant %s: %w", w.TenantID, err)
 	}
 	leased.For, leased.Wait = heldFor, time.Duration(wait*float64(time.Second))
 	return leased, nil
 }
 
-// SlowCalls is told that ServiceTitan refused a call: nobody gets any for the wait, and
+// ThrottleCalls is told that ServiceTitan refused a call: nobody gets any for the wait, and
 // then fewer.
-func (s *Store) SlowCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
+func (s *Store) ThrottleCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
 	return s.slowCalls(ctx, tenantID, perSecond, wait, nil)
 }
 

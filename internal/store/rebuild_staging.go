@@ -61,7 +61,7 @@ func loadable(ctx context.Context, tx pgx.Tx, e entity.Entity, side string) (ent
 
 // dropSideTable drops a run's side table if it can: neither somebody who looks at it, a
 // backup perhaps, nor a bridge whose user may not drop what a worker made must keep the
-// run from being decided. What is left then, DropSideTables or the next rebuild finds.
+// run from being decided. What is left then, DropStagingTables or the next rebuild finds.
 func dropSideTable(ctx context.Context, tx pgx.Tx, run int64) error {
 	var before string
 	if err := tx.QueryRow(ctx, "select current_setting('lock_timeout')").Scan(&before); err != nil {
@@ -106,9 +106,9 @@ func dropLeftovers(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// DropSideTables drops the side tables of rebuilds that are over, and says how many it
+// DropStagingTables drops the side tables of rebuilds that are over, and says how many it
 // dropped. There are none but where one could not be dropped as its run was decided.
-func (s *Store) DropSideTables(ctx context.Context) (dropped int, err error) {
+func (s *Store) DropStagingTables(ctx context.Context) (dropped int, err error) {
 	var before, after []int64
 	err = s.read(ctx, "list side tables", func(q querier) error {
 		before, err = leftovers(ctx, q)

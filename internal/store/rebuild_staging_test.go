@@ -20,14 +20,14 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position){
 		"cancelled while it reads": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
-			f.decide(run, ledger.Decision{State: ledger.Cancelled})
+			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
 		},
 		"cancelled before it applies": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
 			p = f.storePage(run, e, p, page(at(6), "t", true, ids(7, 10)...))
 			p = f.check(e, p, -1)
-			f.decide(run, ledger.Decision{State: ledger.Cancelled})
+			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
 			_, err := f.ApplyRebuild(f.Context(), tenant, e, p)
-			require.ErrorIs(f, err, ledger.ErrDecided)
+			require.ErrorIs(f, err, ledger.ErrFinalized)
 		},
 		"another execution takes its place": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
 			_, _, err := f.BeginRun(f.Context(), ledger.Begin{
@@ -47,10 +47,10 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 			require.NoError(f, err)
 			_, err = tx.Exec(f.Context(), fmt.Sprintf("select * from raw_rebuild.run_%d", run.Number))
 			require.NoError(f, err)
-			require.Equal(f, ledger.Cancelled, f.decide(run, ledger.Decision{State: ledger.Cancelled}).State)
+			require.Equal(f, ledger.Cancelled, f.decide(run, ledger.Finalization{State: ledger.Cancelled}).State)
 			require.EqualValues(f, 1, f.sideTables())
 			require.NoError(f, tx.Rollback(f.Context()))
-			dropped, err := f.DropSideTables(f.Context())
+			dropped, err := f.DropStagingTables(f.Context())
 			require.NoError(f, err)
 			require.Equal(f, 1, dropped)
 		},
@@ -63,7 +63,7 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 			before := f.snapshot()
 			run := f.beginRebuild("r", false)
 			p := f.storePage(run, e, f.open(run, e), page(at(5), "t", false, ids(1, 6)...))
-			dropped, err := f.DropSideTables(t.Context())
+			dropped, err := f.DropStagingTables(t.Context())
 			require.NoError(t, err)
 			require.Zero(t, dropped, "the run goes on")
 			require.EqualValues(t, 1, f.sideTables())
@@ -171,7 +171,7 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 
 	// The same user as the one of the roles is told what it lacks.
 	f.exec("grant select, insert, update, delete on all tables in schema raw to " + reader)
-	f.decide(run, ledger.Decision{State: ledger.Cancelled})
+	f.decide(run, ledger.Finalization{State: ledger.Cancelled})
 	as := openStore(t, f.url+separator(f.url)+"options=-c%20role%3D"+reader)
 	other := f.beginRebuild("s", false)
 	_, err = as.Open(t.Context(), other.Ref(), tenant, other.Mode, e)
@@ -179,18 +179,18 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 	var permanent interface{ Permanent() bool }
 	require.ErrorAs(t, err, &permanent)
 	require.True(t, permanent.Permanent())
-	denied, err := as.Examine(t.Context(), store.StoresPages)
+	denied, err := as.Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
 	require.Contains(t, denied.Denied, "create on schema raw_rebuild")
 
 	// A user who may not drop what another has made decides runs all the same.
-	f.decide(other, ledger.Decision{State: ledger.Cancelled})
+	f.decide(other, ledger.Finalization{State: ledger.Cancelled})
 	third := f.beginRebuild("t", false)
 	f.open(third, e)
-	decided, err := as.Decide(t.Context(), third.Ref(), ledger.Decision{State: ledger.Cancelled})
+	decided, err := as.Finalize(t.Context(), third.Ref(), ledger.Finalization{State: ledger.Cancelled})
 	require.NoError(t, err)
 	require.Equal(t, ledger.Cancelled, decided.State)
-	dropped, err := as.DropSideTables(t.Context())
+	dropped, err := as.DropStagingTables(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, dropped)
 	require.EqualValues(t, 1, f.sideTables())

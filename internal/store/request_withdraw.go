@@ -17,8 +17,8 @@ import (
 // passEmpty says that the run it was taken from serves no request any more and still
 // goes on.
 //
-// It fails with ledger.ErrDecided when the request has an outcome, ledger.ErrUnknown
-// when there is no such request. With ErrDecided it returns the deciding run: if
+// It fails with ledger.ErrFinalized when the request has an outcome, ledger.ErrUnknown
+// when there is no such request. With ErrFinalized it returns the deciding run: if
 // that is the request's own withdrawal, somebody came before, perhaps this very call
 // before a lost answer, and passEmpty holds as above.
 func (s *Store) Withdraw(ctx context.Context, requestID, reason string) (run ledger.Run, passEmpty bool, err error) {
@@ -60,10 +60,10 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 			if err != nil {
 				return 0, 0, err
 			}
-			return serving.Number, from, ledger.ErrDecided
+			return serving.Number, from, ledger.ErrFinalized
 		}
 	}
-	number, err = insertDecided(ctx, tx, request, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Decision{State: ledger.Cancelled, Reason: reason})
+	number, err = insertDecided(ctx, tx, request, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Finalization{State: ledger.Cancelled, Reason: reason})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -80,7 +80,7 @@ func isEmpty(ctx context.Context, tx pgx.Tx, number int64) (empty bool, err erro
 }
 
 // insertDecided makes a run that serves one request and is decided from its start.
-func insertDecided(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Decision) (int64, error) {
+func insertDecided(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Finalization) (int64, error) {
 	tenant, err := tenantNumber(request.TenantID)
 	if err != nil {
 		return 0, err
@@ -97,11 +97,11 @@ func insertDecided(ctx context.Context, tx pgx.Tx, request ledger.Request, first
 	return number, decide(ctx, tx, ledger.Ref{Number: number}, d)
 }
 
-// DecideUnbegun ends a request whose workflow closed before it began a run: the
+// FinalizeUnstarted ends a request whose workflow closed before it began a run: the
 // first run of that workflow is made, decided already. When a run has begun after
 // all, it is returned as it is, and may be undecided. It fails with
 // ledger.ErrUnknown when there is no such request.
-func (s *Store) DecideUnbegun(ctx context.Context, requestID string, d ledger.Decision) (run ledger.Run, err error) {
+func (s *Store) FinalizeUnstarted(ctx context.Context, requestID string, d ledger.Finalization) (run ledger.Run, err error) {
 	err = s.transact(ctx, fmt.Sprintf("decide request %q as %s", requestID, d.State), func(tx pgx.Tx) error {
 		request, err := lockRequest(ctx, tx, requestID)
 		if err != nil {
@@ -109,7 +109,7 @@ func (s *Store) DecideUnbegun(ctx context.Context, requestID string, d ledger.De
 		}
 		number := request.RunNumber
 		if number == 0 {
-			execution := cmp.Or(request.FirstRunID, ledger.UnbegunPrefix+uuid.NewString())
+			execution := cmp.Or(request.FirstRunID, ledger.UnstartedPrefix+uuid.NewString())
 			if number, err = insertDecided(ctx, tx, request, execution, 1, d); err != nil {
 				return err
 			}

@@ -99,7 +99,7 @@ func decideEarlier(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
 		return err
 	}
 	for _, number := range earlier {
-		err := decide(ctx, tx, ledger.Ref{Number: number}, ledger.Decision{State: ledger.Failed, Error: &events.RunError{
+		err := decide(ctx, tx, ledger.Ref{Number: number}, ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
 			Type: events.Terminated, Message: "the workflow went on to another execution or pass and left this run without an outcome",
 		}})
 		if err != nil {

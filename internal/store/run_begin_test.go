@@ -107,7 +107,7 @@ func TestEveryRequestIsClaimedOnce(t *testing.T) {
 				_, err := f.Receive(t.Context(), []ledger.Request{q})
 				errs <- err
 				if i%10 == 0 {
-					if _, _, err := f.Withdraw(t.Context(), q.ID, ""); !errors.Is(err, ledger.ErrDecided) {
+					if _, _, err := f.Withdraw(t.Context(), q.ID, ""); !errors.Is(err, ledger.ErrFinalized) {
 						errs <- err
 					}
 				}
@@ -122,7 +122,7 @@ func TestEveryRequestIsClaimedOnce(t *testing.T) {
 				errs <- err
 				if found && err == nil {
 					pass++
-					_, err = f.Decide(t.Context(), run.Ref(), completed)
+					_, err = f.Finalize(t.Context(), run.Ref(), completed)
 					errs <- err
 				} else if last {
 					return
@@ -226,7 +226,7 @@ func TestWithdraw(t *testing.T) {
 
 	// Again: it says what it found.
 	again, _, err := f.Withdraw(ctx, waiting.ID, "twice")
-	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, w, again)
 
 	// From the run that serves it.
@@ -241,7 +241,7 @@ func TestWithdraw(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, empty)
 	_, empty, err = f.Withdraw(ctx, b, "")
-	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.True(t, empty, "a repeat tells it, too")
 
 	state, err := f.Workflow(ctx, pass.WorkflowID)
@@ -250,7 +250,7 @@ func TestWithdraw(t *testing.T) {
 	pass = f.decide(pass, cancelled)
 	require.Empty(t, pass.Requests)
 	_, empty, err = f.Withdraw(ctx, b, "")
-	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.False(t, empty)
 	state, err = f.Workflow(ctx, pass.WorkflowID)
 	require.NoError(t, err)
@@ -270,7 +270,7 @@ func TestWithdrawRefused(t *testing.T) {
 	run := f.beginIncremental("a", 1, "jobs")
 	f.decide(run, completed)
 	decided, _, err := f.Withdraw(t.Context(), run.Requests[0].ID, "")
-	require.ErrorIs(t, err, ledger.ErrDecided)
+	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, run.Number, decided.Number)
 }
 
@@ -291,7 +291,7 @@ func TestRunsAndUndecided(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, second.Number, runs[0].Number)
 
-	undecided, err := f.Undecided(t.Context())
+	undecided, err := f.Unfinalized(t.Context())
 	require.NoError(t, err)
 	require.Len(t, undecided, 1)
 	require.Equal(t, second.Number, undecided[0].Number)

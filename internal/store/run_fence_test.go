@@ -45,7 +45,7 @@ func TestNothingIsWrittenForARunOfAnotherExecution(t *testing.T) {
 				return f.FailEntity(t.Context(), ref, tenant, c, events.RunError{Type: events.NotFound})
 			},
 			"SetTotal":      func() error { return f.SetTotal(t.Context(), ref, c, 7) },
-			"Decide":        func() error { _, err := f.Decide(t.Context(), ref, completed); return err },
+			"Finalize":      func() error { _, err := f.Finalize(t.Context(), ref, completed); return err },
 			"MarkPublished": func() error { return f.MarkPublished(t.Context(), ref) },
 		} {
 			require.ErrorIs(t, write(), ledger.ErrUnknown, "%s of another %s", what, name)

@@ -10,12 +10,12 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Decide ends a run, once: what was decided first stands and is returned. It waits
+// Finalize ends a run, once: what was decided first stands and is returned. It waits
 // for pages that are being stored; after it, none is. The results are what the run's
 // positions say; whatever was not read to its end is cancelled or failed with the
 // run, and the side table of a rebuild is dropped. A run cannot be completed with an entity that failed: it becomes failed with
 // that entity's error. It fails with ledger.ErrUnknown when there is no such run of that execution.
-func (s *Store) Decide(ctx context.Context, ref ledger.Ref, d ledger.Decision) (run ledger.Run, err error) {
+func (s *Store) Finalize(ctx context.Context, ref ledger.Ref, d ledger.Finalization) (run ledger.Run, err error) {
 	err = s.transact(ctx, fmt.Sprintf("decide run %d as %s", ref.Number, d.State), func(tx pgx.Tx) error {
 		if err := decide(ctx, tx, ref, d); err != nil {
 			return err
@@ -26,7 +26,7 @@ func (s *Store) Decide(ctx context.Context, ref ledger.Ref, d ledger.Decision) (
 	return run, err
 }
 
-func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Decision) error {
+func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalization) error {
 	switch d.State {
 	case ledger.Completed, ledger.Failed, ledger.Cancelled:
 	default:
@@ -37,7 +37,7 @@ func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Decision) e
 	if err != nil || run.State != ledger.Running {
 		return err
 	}
-	if d.TakeWaiting && run.Mode == events.Incremental {
+	if d.ClaimQueued && run.Mode == events.Incremental {
 		if run.Entities, err = takeWaiting(ctx, tx, run); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func takeWaiting(ctx context.Context, tx pgx.Tx, run ledger.Run) ([]string, erro
 	return inCatalogueOrder(append(waiting.entities, run.Entities...)), claim(ctx, tx, run.Number, waiting.ids)
 }
 
-func saveOutcome(ctx context.Context, tx pgx.Tx, number int64, entities []string, results []events.Result, d ledger.Decision) error {
+func saveOutcome(ctx context.Context, tx pgx.Tx, number int64, entities []string, results []events.Result, d ledger.Finalization) error {
 	resultsDoc, err := document(results)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func settleTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []even
 
 // conclude composes the results of a run from its positions and settles how it
 // ended: completed only if nothing failed, and failed never without saying why.
-func conclude(entities []string, positions map[string]ledger.Position, d ledger.Decision) ([]events.Result, ledger.Decision) {
+func conclude(entities []string, positions map[string]ledger.Position, d ledger.Finalization) ([]events.Result, ledger.Finalization) {
 	results := resultsSoFar(entities, positions)
 	for i := range results {
 		r := &results[i]

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	completed = ledger.Decision{State: ledger.Completed}
-	cancelled = ledger.Decision{State: ledger.Cancelled, Reason: "enough"}
+	completed = ledger.Finalization{State: ledger.Completed}
+	cancelled = ledger.Finalization{State: ledger.Cancelled, Reason: "enough"}
 )
 
 // statuses are the results of a run in short.
@@ -37,7 +37,7 @@ func TestDecide(t *testing.T) {
 	// In each, customers is read to its end, jobs is begun, invoices failed, estimates never begun.
 	tests := map[string]struct {
 		entities []string
-		decision ledger.Decision
+		decision ledger.Finalization
 		state    ledger.RunState
 		err      *events.RunError
 		results  map[string]string
@@ -60,19 +60,19 @@ func TestDecide(t *testing.T) {
 			map[string]string{"customers": "completed", "jobs": "cancelled", "invoices": "failed: PermissionError, 403", "estimates": "cancelled"},
 		},
 		"failed": {
-			[]string{"customers", "jobs", "invoices", "estimates"}, ledger.Decision{State: ledger.Failed, Error: terminated}, ledger.Failed, terminated,
+			[]string{"customers", "jobs", "invoices", "estimates"}, ledger.Finalization{State: ledger.Failed, Error: terminated}, ledger.Failed, terminated,
 			map[string]string{
 				"customers": "completed", "jobs": "failed: Terminated, gone", "invoices": "failed: PermissionError, 403",
 				"estimates": "failed: Terminated, gone",
 			},
 		},
 		"failed without saying why": {
-			[]string{"customers", "invoices"}, ledger.Decision{State: ledger.Failed}, ledger.Failed,
+			[]string{"customers", "invoices"}, ledger.Finalization{State: ledger.Failed}, ledger.Failed,
 			&events.RunError{Type: events.PermissionError, Message: "403", Entity: "invoices"},
 			map[string]string{"customers": "completed", "invoices": "failed: PermissionError, 403"},
 		},
 		"failed with nothing failed": {
-			[]string{"customers"}, ledger.Decision{State: ledger.Failed}, ledger.Failed,
+			[]string{"customers"}, ledger.Finalization{State: ledger.Failed}, ledger.Failed,
 			&events.RunError{Type: events.Terminated, Message: "the run was ended without saying why"},
 			map[string]string{"customers": "completed"},
 		},
@@ -108,7 +108,7 @@ func TestDecidedOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginFull("r", "customers")
-	first := f.decide(run, ledger.Decision{State: ledger.Cancelled, Reason: "first \x00"})
+	first := f.decide(run, ledger.Finalization{State: ledger.Cancelled, Reason: "first \x00"})
 	require.Equal(t, "first \uFFFD", first.Reason)
 	require.Equal(t, first, f.decide(run, completed))
 
@@ -116,9 +116,9 @@ func TestDecidedOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, read)
 
-	_, err = f.Decide(t.Context(), ledger.Ref{Number: 99}, completed)
+	_, err = f.Finalize(t.Context(), ledger.Ref{Number: 99}, completed)
 	require.ErrorIs(t, err, ledger.ErrUnknown)
-	_, err = f.Decide(t.Context(), f.beginFull("other", "customers").Ref(), ledger.Decision{State: "done"})
+	_, err = f.Finalize(t.Context(), f.beginFull("other", "customers").Ref(), ledger.Finalization{State: "done"})
 	require.ErrorContains(t, err, `decision "done": want completed, failed or cancelled`)
 }
 
@@ -129,7 +129,7 @@ func TestManyDecideOnce(t *testing.T) {
 	decided := make(chan ledger.Run, 6)
 	for n := range cap(decided) {
 		go func() {
-			d, err := f.Decide(t.Context(), run.Ref(), ledger.Decision{State: ledger.Cancelled, Reason: fmt.Sprint(n)})
+			d, err := f.Finalize(t.Context(), run.Ref(), ledger.Finalization{State: ledger.Cancelled, Reason: fmt.Sprint(n)})
 			if err != nil {
 				d.Reason = err.Error()
 			}
@@ -172,7 +172,7 @@ func TestDecideIsNotOvertaken(t *testing.T) {
 	}
 	decided := f.decide(run, cancelled)
 	for range names {
-		require.ErrorIs(t, <-ended, ledger.ErrDecided)
+		require.ErrorIs(t, <-ended, ledger.ErrFinalized)
 	}
 	// The outcome says exactly what was stored, and nothing came after it.
 	for _, r := range decided.Results {
@@ -187,7 +187,7 @@ func TestCancelledPassTakesWhatWaits(t *testing.T) {
 	f.receive(request(events.Incremental, "second", "customers"), request(events.Incremental, "third", "jobs"))
 	f.receive(request(events.Full, "full", "customers"))
 
-	decided := f.decide(run, ledger.Decision{State: ledger.Cancelled, TakeWaiting: true})
+	decided := f.decide(run, ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true})
 	require.Equal(t, []string{"customers", "jobs"}, decided.Entities)
 	require.Equal(t, map[string]string{"customers": "cancelled", "jobs": "cancelled"}, statuses(decided))
 	require.Len(t, decided.Requests, 3)
@@ -216,7 +216,7 @@ func TestPublished(t *testing.T) {
 	require.ErrorIs(t, f.MarkPublished(t.Context(), ledger.Ref{Number: 99}), ledger.ErrUnknown)
 }
 
-func TestDecideUnbegun(t *testing.T) {
+func TestFinalizeUnstarted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	q := request(events.Full, "r", "customers")
@@ -227,14 +227,14 @@ func TestDecideUnbegun(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, lost, 1)
 
-	failed := ledger.Decision{State: ledger.Failed, Error: &events.RunError{Type: events.DeadlineExceeded, Message: "late"}}
-	run, err := f.DecideUnbegun(t.Context(), q.ID, failed)
+	failed := ledger.Finalization{State: ledger.Failed, Error: &events.RunError{Type: events.DeadlineExceeded, Message: "late"}}
+	run, err := f.FinalizeUnstarted(t.Context(), q.ID, failed)
 	require.NoError(t, err)
 	require.Equal(t, ledger.Failed, run.State)
 	require.Equal(t, "exec", run.FirstRunID)
 	require.Equal(t, 1, run.Pass)
 	require.Equal(t, map[string]string{"customers": "failed: DeadlineExceeded, late"}, statuses(run))
-	again, err := f.DecideUnbegun(t.Context(), q.ID, cancelled)
+	again, err := f.FinalizeUnstarted(t.Context(), q.ID, cancelled)
 	require.NoError(t, err)
 	require.Equal(t, run, again)
 
@@ -249,7 +249,7 @@ func TestDecideUnbegun(t *testing.T) {
 	lost, err = f.AcceptedWithoutRun(t.Context(), 0)
 	require.NoError(t, err)
 	require.Empty(t, lost)
-	_, err = f.DecideUnbegun(t.Context(), "nobody", failed)
+	_, err = f.FinalizeUnstarted(t.Context(), "nobody", failed)
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 }
 
@@ -276,7 +276,7 @@ func TestOutcomesWithoutAnExecutionHaveIDsThatNeverRepeat(t *testing.T) {
 		for _, id := range []string{"a", "b"} {
 			refused := request(events.Full, id, "jobs")
 			f.receive(refused)
-			run, err := f.DecideUnbegun(t.Context(), refused.ID, cancelled)
+			run, err := f.FinalizeUnstarted(t.Context(), refused.ID, cancelled)
 			require.NoError(t, err)
 			requireNew(run)
 		}

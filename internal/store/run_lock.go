@@ -37,7 +37,7 @@ func closeGate(ctx context.Context, tx pgx.Tx, run int64) error {
 func gate(run int64) string { return fmt.Sprintf("lazisync run %d", run) }
 
 // shareRun keeps the run from being decided until the transaction ends. It fails with
-// ledger.ErrDecided when it is already, and with ledger.ErrUnknown when there is no such
+// ledger.ErrFinalized when it is already, and with ledger.ErrUnknown when there is no such
 // run of that execution.
 func shareRun(ctx context.Context, tx pgx.Tx, run ledger.Ref) error {
 	if err := passGate(ctx, tx, run.Number); err != nil {
@@ -57,7 +57,7 @@ func shareRun(ctx context.Context, tx pgx.Tx, run ledger.Ref) error {
 		return err
 	}
 	if state != ledger.Running {
-		return ledger.ErrDecided
+		return ledger.ErrFinalized
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func TestPagesDoNotOvertakeADecision(t *testing.T) {
 	storing := s.midway(t, func(tx pgx.Tx) error { return shareRun(t.Context(), tx, run.Ref()) })
 	decided, opened := make(chan error, 1), make(chan error, 1)
 	go func() {
-		_, err := s.Decide(t.Context(), run.Ref(), ledger.Decision{State: ledger.Cancelled})
+		_, err := s.Finalize(t.Context(), run.Ref(), ledger.Finalization{State: ledger.Cancelled})
 		decided <- err
 	}()
 	s.waitForWaiting(t, 1)
@@ -91,7 +91,7 @@ func TestPagesDoNotOvertakeADecision(t *testing.T) {
 	s.waitForWaiting(t, 2)
 	storing()
 	require.NoError(t, <-decided)
-	require.ErrorIs(t, <-opened, ledger.ErrDecided)
+	require.ErrorIs(t, <-opened, ledger.ErrFinalized)
 }
 
 func TestPassDoesNotClaimWhatIsBeingWithdrawn(t *testing.T) {
@@ -138,7 +138,7 @@ func TestLateBeginMeetsTheDecision(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = insertDecided(t.Context(), tx, request, "f", 1, ledger.Decision{State: ledger.Failed})
+		_, err = insertDecided(t.Context(), tx, request, "f", 1, ledger.Finalization{State: ledger.Failed})
 		return err
 	})
 	begun := make(chan ledger.Run, 1)

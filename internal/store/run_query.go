@@ -174,8 +174,8 @@ func (s *Store) TenantRuns(ctx context.Context, tenant string, limit int) ([]led
 	return s.headers(ctx, "list runs", "where r.tenant_id = $2 order by r.run_number desc limit $1", limit, number)
 }
 
-// Undecided lists the runs without an outcome, oldest first, without their requests.
-func (s *Store) Undecided(ctx context.Context) ([]ledger.Run, error) {
+// Unfinalized lists the runs without an outcome, oldest first, without their requests.
+func (s *Store) Unfinalized(ctx context.Context) ([]ledger.Run, error) {
 	return s.headers(ctx, "list undecided runs", "where r.state = 'running' order by r.run_number")
 }
 

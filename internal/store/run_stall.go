@@ -11,8 +11,8 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Holdup returns what an entity holds up that keeps failing in a run.
-func (s *Store) Holdup(ctx context.Context, run int64, tenant string, e entity.Entity) (h ledger.Holdup, err error) {
+// Stall returns what an entity holds up that keeps failing in a run.
+func (s *Store) Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (h ledger.Stall, err error) {
 	what := fmt.Sprintf("look what %s holds up in run %d", e.Name, run)
 	number, err := tenantNumber(tenant)
 	if err != nil {
@@ -25,10 +25,10 @@ func (s *Store) Holdup(ctx context.Context, run int64, tenant string, e entity.E
 				exists (select from raw.sync_requests w where w.tenant_id = $2 and w.mode = 'incremental' and w.run_number is null
 					and (w.source <> $4 or w.received_at <= clock_timestamp()) and not w.entities <@ array[$3::text])
 				and exists (select from raw.sync_runs r where r.run_number = $1 and r.mode = 'incremental')
-			from raw.sync_cursors c where c.run_number = $1`, run, number, e.Name, ledger.SecondPassSource).Scan(&seconds, &h.Awaited); err != nil {
+			from raw.sync_cursors c where c.run_number = $1`, run, number, e.Name, ledger.SecondPassSource).Scan(&seconds, &h.BlocksOthers); err != nil {
 			return err
 		}
-		h.Quiet = time.Duration(seconds * float64(time.Second))
+		h.Idle = time.Duration(seconds * float64(time.Second))
 		rows, err := q.Query(ctx, `
 			select name from (
 				select replace(table_name, 'raw.st_', '') as name, greatest(last_full_sync, last_incremental_sync) as read_at
@@ -44,7 +44,7 @@ func (s *Store) Holdup(ctx context.Context, run int64, tenant string, e entity.E
 		if err != nil {
 			return err
 		}
-		h.Others, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		h.ProbeEntities, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
 	return h, err

@@ -11,44 +11,44 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// TestHoldup: the ledger knows for how long a run has stood still, who waits for it, and
+// TestStall: the ledger knows for how long a run has stood still, who waits for it, and
 // by which entities to tell whether ServiceTitan answers.
-func TestHoldup(t *testing.T) {
+func TestStall(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	customers, jobs := find(t, "customers"), find(t, "jobs")
-	held := func(run ledger.Run, e entity.Entity) ledger.Holdup {
+	held := func(run ledger.Run, e entity.Entity) ledger.Stall {
 		t.Helper()
-		h, err := f.Holdup(t.Context(), run.Number, tenant, e)
+		h, err := f.Stall(t.Context(), run.Number, tenant, e)
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, h.Quiet, time.Duration(0))
-		require.Less(t, h.Quiet, 10*time.Minute)
-		h.Quiet = 0
+		require.GreaterOrEqual(t, h.Idle, time.Duration(0))
+		require.Less(t, h.Idle, 10*time.Minute)
+		h.Idle = 0
 		return h
 	}
 	full := f.beginFull("f", "customers", "jobs", "estimates")
 	p := f.open(full, customers)
-	require.Equal(t, ledger.Holdup{Others: []string{"estimates", "jobs"}}, held(full, customers), "those that the run has not begun")
+	require.Equal(t, ledger.Stall{ProbeEntities: []string{"estimates", "jobs"}}, held(full, customers), "those that the run has not begun")
 	f.storePage(full, customers, p, page(at(1), "t1", true, customer(1, at(0), "a")))
 	f.open(full, jobs)
-	require.Equal(t, ledger.Holdup{Others: []string{"customers", "estimates"}}, held(full, jobs), "what was read comes first")
-	require.Equal(t, ledger.Holdup{Others: []string{"estimates"}}, held(full, customers), "not what is not read yet")
+	require.Equal(t, ledger.Stall{ProbeEntities: []string{"customers", "estimates"}}, held(full, jobs), "what was read comes first")
+	require.Equal(t, ledger.Stall{ProbeEntities: []string{"estimates"}}, held(full, customers), "not what is not read yet")
 
 	f.receive(request(events.Incremental, "other", "jobs", "customers"))
-	require.False(t, held(full, jobs).Awaited, "no incremental waits for a full")
+	require.False(t, held(full, jobs).BlocksOthers, "no incremental waits for a full")
 
 	f.exec("update raw.sync_cursors set updated_at = clock_timestamp() - interval '1 hour' where table_name = 'raw.st_customers'")
-	h, err := f.Holdup(t.Context(), full.Number, tenant, jobs)
+	h, err := f.Stall(t.Context(), full.Number, tenant, jobs)
 	require.NoError(t, err)
-	require.Less(t, h.Quiet, 10*time.Minute, "the run got on in the other")
+	require.Less(t, h.Idle, 10*time.Minute, "the run got on in the other")
 	f.exec("update raw.sync_cursors set updated_at = clock_timestamp() - interval '1 hour'")
-	h, err = f.Holdup(t.Context(), full.Number, tenant, jobs)
+	h, err = f.Stall(t.Context(), full.Number, tenant, jobs)
 	require.NoError(t, err)
-	require.InDelta(t, time.Hour, h.Quiet, float64(10*time.Minute))
+	require.InDelta(t, time.Hour, h.Idle, float64(10*time.Minute))
 }
 
-// TestHoldupOfAPass: only requests that want something else wait for an entity.
-func TestHoldupOfAPass(t *testing.T) {
+// TestStallOfAPass: only requests that want something else wait for an entity.
+func TestStallOfAPass(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	customers := find(t, "customers")
@@ -57,9 +57,9 @@ func TestHoldupOfAPass(t *testing.T) {
 	pass := f.beginIncremental("i", 1, "customers")
 	f.open(pass, customers)
 	awaited := func() bool {
-		h, err := f.Holdup(t.Context(), pass.Number, tenant, customers)
+		h, err := f.Stall(t.Context(), pass.Number, tenant, customers)
 		require.NoError(t, err)
-		return h.Awaited
+		return h.BlocksOthers
 	}
 	require.False(t, awaited())
 	f.receive(request(events.Incremental, "same", "customers"))

@@ -15,7 +15,7 @@ import (
 // Works says why a role cannot work with the database, or nil: the schema is there, the
 // user has the privileges that the role needs and, for a role that writes, the ledger
 // takes a row. A standby and a database set to read only answer queries and fail here.
-func (s *Store) Works(ctx context.Context, access Access) error {
+func (s *Store) CheckReady(ctx context.Context, access Access) error {
 	if err := s.CheckSchema(ctx); err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *Store) Works(ctx context.Context, access Access) error {
 		return err
 	case len(denied) > 0:
 		return fmt.Errorf("the user may not %s: %s", strings.Join(denied, ", "), fixGrant)
-	case access == Reads:
+	case access == AccessRead:
 		return nil
 	}
 	return s.checkWrite(ctx)

@@ -61,7 +61,7 @@ func positionsOf(ctx context.Context, q querier, runs []int64) (map[int64]map[st
 //
 // It fails, for good, for a second tenant while an adoption is not finished; with
 // ledger.ErrBusy while another full or rebuild run is reading the entity,
-// ledger.ErrDecided when the run has an outcome, and ledger.ErrUnknown when there is
+// ledger.ErrFinalized when the run has an outcome, and ledger.ErrUnknown when there is
 // no such run.
 func (s *Store) Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
 	number, err := tenantNumber(tenant)
@@ -208,7 +208,7 @@ func resumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) 
 }
 
 // FailEntity records that a run cannot read an entity. An entity that is finished
-// stays as it is. It fails with ledger.ErrDecided when the run has an outcome.
+// stays as it is. It fails with ledger.ErrFinalized when the run has an outcome.
 func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error {
 	number, err := tenantNumber(tenant)
 	if err != nil {

@@ -42,7 +42,7 @@ func TestRunNumbersAreRaisedWhileRunsBegin(t *testing.T) {
 		all.Go(func() {
 			q := request(events.Full, string(rune('a'+n)), "jobs")
 			f.receive(q)
-			run, err := f.DecideUnbegun(t.Context(), q.ID, cancelled)
+			run, err := f.FinalizeUnstarted(t.Context(), q.ID, cancelled)
 			if err == nil {
 				numbers <- run.Number
 			}

@@ -148,9 +148,9 @@ func (f *fixture) storePage(run ledger.Run, e entity.Entity, at ledger.Position,
 	return next
 }
 
-func (f *fixture) decide(run ledger.Run, d ledger.Decision) ledger.Run {
+func (f *fixture) decide(run ledger.Run, d ledger.Finalization) ledger.Run {
 	f.Helper()
-	decided, err := f.Decide(f.Context(), run.Ref(), d)
+	decided, err := f.Finalize(f.Context(), run.Ref(), d)
 	require.NoError(f, err)
 	return decided
 }
