@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -185,7 +185,7 @@ var foreignVariables = []string{"TEST_DATABASE_URL", "PG_BIN", "GOTOOLCHAIN", "C
 func TestDocsVariablesExist(t *testing.T) {
 	t.Parallel()
 	known := slices.Clone(foreignVariables)
-	for _, v := range app.Variables {
+	for _, v := range config.Variables {
 		known = append(known, v.Name)
 		if v.Secret {
 			known = append(known, v.Name+"_FILE")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -46,7 +47,7 @@ secrets print as ` + "`***`" + `.
 func configuration() string {
 	var b strings.Builder
 	b.WriteString(generatedNote + "# Configuration\n" + configurationIntro)
-	for _, v := range app.Variables {
+	for _, v := range config.Variables {
 		doc := v.Doc
 		if v.Secret {
 			doc += " (secret)"
@@ -57,7 +58,7 @@ func configuration() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.Name, code(v.Default), cell(doc), strings.Join(requiredBy(v.Name), ", "))
 	}
 	b.WriteString(tenantsIntro)
-	for _, v := range app.Variables {
+	for _, v := range config.Variables {
 		if v.Field == "" {
 			continue
 		}
@@ -66,7 +67,7 @@ func configuration() string {
 			name += " or " + code(v.Field+"File")
 		}
 		fallback := code(v.Name)
-		if slices.Contains(app.PerTenant, v.Name) {
+		if slices.Contains(config.TenantOnlyVariables, v.Name) {
 			fallback = ""
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, cell(v.Doc), fallback)
@@ -100,7 +101,7 @@ requires the fields of a tenant that correspond to its variables; its file may o
 func requiredBy(variable string) (roles []string) {
 	for _, role := range []app.Role{app.ServeRole, app.BridgeRole, app.WorkerRole, app.GatewayRole, app.MigrateRole, app.StatusRole, app.ScheduleRole} {
 		_, err := app.Load(nil, role)
-		var problems app.Problems
+		var problems config.Problems
 		errors.As(err, &problems)
 		for _, problem := range problems {
 			if strings.HasPrefix(problem, variable+": not set") {

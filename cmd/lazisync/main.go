@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 )
 
 func main() {
@@ -105,7 +106,7 @@ func group(use, short string, below ...*cobra.Command) *cobra.Command {
 }
 
 // load reads the configuration a role needs.
-func (c *cli) load(role app.Role) (*app.Config, error) {
+func (c *cli) load(role app.Role) (*config.Config, error) {
 	cfg, err := app.Load(c.environ, role)
 	if err != nil {
 		return nil, wrongUsage(err)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 )
 
 func (c *cli) schedules() *cobra.Command {
@@ -34,7 +35,7 @@ func (c *cli) schedulesList() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) schedulesChange(verb, short string, change func(ctx context.Context, cfg *app.Config, id, reason string, out io.Writer) error) *cobra.Command {
+func (c *cli) schedulesChange(verb, short string, change func(ctx context.Context, cfg *config.Config, id, reason string, out io.Writer) error) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1),

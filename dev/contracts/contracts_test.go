@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/schemas"
 )
 
@@ -158,7 +158,7 @@ func each(value any, found func(ref string)) {
 func TestDocsOfTheEnvironmentNameEveryVariable(t *testing.T) {
 	t.Parallel()
 	text := EnvExample()
-	for _, v := range app.Variables {
+	for _, v := range config.Variables {
 		name := "\n" + v.Name + "="
 		require.Equal(t, 1, strings.Count(text, name)+strings.Count(text, "\n#"+v.Name+"="), v.Name)
 		if v.Secret {

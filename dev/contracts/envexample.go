@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 )
 
 // section is one part of .env.example.
@@ -90,7 +90,7 @@ func EnvExample() string {
 	b.WriteString(envHeader)
 	for _, s := range sections() {
 		fmt.Fprintf(&b, "\n# --- %s\n", s.title)
-		for _, v := range app.Variables {
+		for _, v := range config.Variables {
 			if slices.ContainsFunc(s.prefixes, func(p string) bool { return strings.HasPrefix(v.Name, p) }) {
 				b.WriteString(entry(v))
 			}
@@ -106,7 +106,7 @@ func EnvExample() string {
 	return b.String()
 }
 
-func entry(v app.Variable) string {
+func entry(v config.Variable) string {
 	doc := sentence(v.Doc)
 	if slices.Contains(composeVariables, v.Name) {
 		doc += " Docker Compose sets it."

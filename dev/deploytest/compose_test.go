@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
@@ -160,7 +161,7 @@ var notInCompose = regexp.MustCompile(`^(NATS_CREDS|NATS_TLS.*|SERVICETITAN_TENA
 func TestComposePassesEveryVariableOn(t *testing.T) {
 	t.Parallel()
 	text := read(t, "docker-compose.yml")
-	for _, v := range app.Variables {
+	for _, v := range config.Variables {
 		if !notInCompose.MatchString(v.Name) {
 			require.Regexp(t, `(?m)^ +`+v.Name+`:`, text, "docker-compose.yml gives %s to no role", v.Name)
 		}

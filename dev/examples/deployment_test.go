@@ -21,6 +21,7 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
@@ -112,7 +113,7 @@ func (d *deployment) environ(t *testing.T, service string, more ...string) []str
 }
 
 // config is a role's configuration, by its environment in docker-compose.yml.
-func (d *deployment) config(t *testing.T, role app.Role) *app.Config {
+func (d *deployment) config(t *testing.T, role app.Role) *config.Config {
 	t.Helper()
 	environ := d.environ(t, role.Name, "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0")
 	for i := range environ {

@@ -20,6 +20,7 @@ import (
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/workflows"
@@ -30,7 +31,7 @@ type world struct {
 	dir      string
 	server   *temporalserver.Server
 	stack    *stack.Stack
-	cfg      *app.Config
+	cfg      *config.Config
 	latest   string // ID of the latest request
 	temporal client.Client
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 )
 
 // backing is a service that lazisync is configured to use, or that the stack starts.
@@ -86,7 +86,7 @@ var prefixes = []string{"SYNC_", "SERVICETITAN_", "SLACK_", "NATS_", "TEMPORAL_"
 // a value.
 func (e environment) dropOurs() (dropped []string) {
 	known := map[string]bool{}
-	for _, v := range app.Variables {
+	for _, v := range config.Variables {
 		known[v.Name], known[v.Name+fileSuffix] = true, true
 	}
 	for _, name := range slices.Sorted(maps.Keys(e)) {

@@ -7,24 +7,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lazi/lazisync/internal/gateway"
 	"github.com/lazi/lazisync/internal/notify"
 )
 
 // examineGateway judges what the gateway is configured with.
 func (d *doctor) examineGateway(context.Context) (f findings) {
 	listen := d.cfg.HTTP
-	var tokens []gateway.Token
-	for name, value := range listen.Tokens {
-		tokens = append(tokens, gateway.NewToken(name, string(value)))
-	}
-	switch err := gateway.CheckAddr(listen.Addr, tokens); {
+	switch err := listen.Validate(); {
 	case err != nil:
 		f.fail("set API_TOKENS, or HTTP_ADDR to an address of this machine alone", "gateway", "%v", err)
-	case len(tokens) == 0:
+	case len(listen.Tokens) == 0:
 		f.ok("gateway", "%s, without tokens: this machine alone", listen.Addr)
 	default:
-		f.ok("gateway", "%s, %d tokens", listen.Addr, len(tokens))
+		f.ok("gateway", "%s, %d tokens", listen.Addr, len(listen.Tokens))
 	}
 	for _, t := range d.cfg.Tenants {
 		check := "webhooks of tenant " + t.ID

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/servicetitan"
 )
@@ -18,7 +19,7 @@ const probesAtOnce = 4
 // examineServiceTitan asks for a little of every entity that is synced, tenant by tenant.
 func (d *doctor) examineServiceTitan(ctx context.Context) (f findings) {
 	if len(d.cfg.Tenants) == 0 {
-		f.fail("set SERVICETITAN_TENANT_ID, or "+tenantsFile, "servicetitan", "no tenant is configured")
+		f.fail("set SERVICETITAN_TENANT_ID, or SERVICETITAN_TENANTS_FILE", "servicetitan", "no tenant is configured")
 		return f
 	}
 	client := newSource(d.cfg, nil, d.log)
@@ -31,7 +32,7 @@ func (d *doctor) examineServiceTitan(ctx context.Context) (f findings) {
 	return slices.Concat(results...)
 }
 
-func examineTenant(ctx context.Context, client *servicetitan.Client, t Tenant) (f findings) {
+func examineTenant(ctx context.Context, client *servicetitan.Client, t config.Tenant) (f findings) {
 	check := "tenant " + t.ID
 	for _, c := range []struct{ name, value string }{
 		{"SERVICETITAN_CLIENT_ID", t.ClientID}, {"SERVICETITAN_CLIENT_SECRET", string(t.ClientSecret)}, {"SERVICETITAN_APP_KEY", string(t.AppKey)},
@@ -70,7 +71,7 @@ type entityProbe struct {
 	err    error
 }
 
-func probeAll(ctx context.Context, client *servicetitan.Client, t Tenant) []entityProbe {
+func probeAll(ctx context.Context, client *servicetitan.Client, t config.Tenant) []entityProbe {
 	probes := make([]entityProbe, len(t.Entities))
 	slots := make(chan struct{}, probesAtOnce)
 	var all sync.WaitGroup

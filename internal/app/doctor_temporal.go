@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -12,6 +11,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/stream"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -57,10 +57,10 @@ func (d *doctor) examineNamespace(ctx context.Context, c client.Client, f *findi
 	kept, needed := described.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(), stream.CommandAge
 	if kept <= needed {
 		f.fail(fmt.Sprintf("temporal operator namespace update --namespace %s --retention 240h", name),
-			"temporal namespace", "%s forgets closed workflows after %s, want more than the %s that commands are kept", name, days(kept), days(needed))
+			"temporal namespace", "%s forgets closed workflows after %s, want more than the %s that commands are kept", name, config.Days(kept), config.Days(needed))
 		return true
 	}
-	f.ok("temporal namespace", "%s remembers closed workflows for %s, commands are kept for %s", name, days(kept), days(needed))
+	f.ok("temporal namespace", "%s remembers closed workflows for %s, commands are kept for %s", name, config.Days(kept), config.Days(needed))
 	return true
 }
 
@@ -93,8 +93,8 @@ func (d *doctor) examineQueues(ctx context.Context, c client.Client, f *findings
 // clocks they meet.
 func (d *doctor) examineSchedules(ctx context.Context, c client.Client, f *findings) {
 	defer func() {
-		for _, w := range d.cfg.scheduleWarnings(time.Now()) {
-			f.warn("choose a time of day that every day has once", "clocks of schedule "+w.id, "%s", w.text)
+		for _, w := range d.cfg.ScheduleWarnings(time.Now()) {
+			f.warn("choose a time of day that every day has once", "clocks of schedule "+workflows.ScheduleID(w.Mode, w.TenantID), "%s", w.Text)
 		}
 	}()
 	for _, s := range schedulesOf(d.cfg) {
@@ -102,13 +102,13 @@ func (d *doctor) examineSchedules(ctx context.Context, c client.Client, f *findi
 		described, err := c.ScheduleClient().GetHandle(ctx, s.id()).Describe(ctx)
 		var missing *serviceerror.NotFound
 		switch {
-		case errors.As(err, &missing) && s.cron == off:
+		case errors.As(err, &missing) && s.cron == config.Off:
 			f.ok(check, "off, as configured")
 		case errors.As(err, &missing):
 			f.fail(mendMigrate, check, "does not exist, want %s", s.cron)
 		case err != nil:
 			f.fail("allow this client to describe schedules", check, "%v", err)
-		case s.cron == off:
+		case s.cron == config.Off:
 			f.fail(mendMigrate, check, "exists, want none")
 		case s.describe(described).Cron != s.cron:
 			f.fail(mendMigrate, check, "is %q, want %q", s.describe(described).Cron, s.cron)
@@ -122,12 +122,4 @@ func (d *doctor) examineSchedules(ctx context.Context, c client.Client, f *findi
 			f.ok(check, "%s, next at %s", s.cron, described.Info.NextActionTimes[0].UTC().Format(time.RFC3339))
 		}
 	}
-}
-
-// days writes a long time as people say it.
-func days(d time.Duration) string {
-	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%d days", d/(24*time.Hour))
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
 }

@@ -51,10 +51,3 @@ func TestPrintEntitiesAsJSON(t *testing.T) {
 	require.Equal(t, true, byName["payment_types"]["list"].(map[string]any)["ids"])
 	require.Equal(t, "inactive", byName["jobs"]["gone"])
 }
-
-func TestEveryEntityCanBeConfigured(t *testing.T) {
-	t.Parallel()
-	var of Tenant
-	require.NoError(t, entities(&of, "*"))
-	require.Equal(t, entity.Names(), of.Entities)
-}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -225,7 +226,7 @@ func skipped(d events.OutcomeData) (names []string) {
 }
 
 // pauseMemory is how far back pauses are looked for: longer than one may last.
-const pauseMemory = maxRun
+const pauseMemory = config.MaxRun
 
 // wait publishes through publish, shows what becomes of the request, and returns the
 // exit code of its outcome. It alone calls the view.

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/workflows"
 )
 
 // Migrate brings tables, streams, consumers and schedules to what this version declares. Doing it
@@ -47,8 +48,8 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 		return fmt.Errorf("apply schedules: %w", err)
 	}
 	report(out, "schedules", changes)
-	for _, w := range cfg.scheduleWarnings(time.Now()) {
-		fmt.Fprintf(out, "%-9s warning: %s: %s\n", "schedules", w.id, w.text)
+	for _, w := range cfg.ScheduleWarnings(time.Now()) {
+		fmt.Fprintf(out, "%-9s warning: %s: %s\n", "schedules", workflows.ScheduleID(w.Mode, w.TenantID), w.Text)
 	}
 	return nil
 }

@@ -14,10 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/servicetitan"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/workflows"
 )
 
 // process is one running lazisync: the connections its roles share.
@@ -52,7 +54,7 @@ func Run(ctx context.Context, cfg *Config, role Role, log zerolog.Logger, starte
 	p := &process{cfg: cfg, log: log.With().Str("role", role.Name).Logger(), metrics: newMetrics()}
 	checkOpenFiles(openFiles(), p.log)
 	if role.Name == BridgeRole.Name || role.Name == ServeRole.Name {
-		cfg.logWarnings(p.log)
+		logScheduleWarnings(cfg, p.log)
 	}
 	if err := p.open(ctx, role); err != nil {
 		p.close()
@@ -141,20 +143,20 @@ func newSource(cfg *Config, pool servicetitan.Pool, log zerolog.Logger) *service
 	st := cfg.ServiceTitan
 	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
 	for _, t := range cfg.Tenants {
-		tenants[t.ID] = servicetitan.Credentials{ClientID: t.ClientID, ClientSecret: t.ClientSecret, AppKey: t.AppKey}
+		tenants[t.ID] = servicetitan.Credentials{ClientID: t.ClientID, ClientSecret: servicetitan.Secret(t.ClientSecret), AppKey: servicetitan.Secret(t.AppKey)}
 		budgets[t.ID] = t.RequestsPerSecond
 	}
 	return servicetitan.New(servicetitan.Options{
-		Environment: st.Environment, APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Pool: pool, Logger: log,
+		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Pool: pool, Logger: log,
 		UserAgent: "lazisync/" + Version(),
 	})
 }
 
 // openNATS makes a connection that comes about when the server answers.
-func openNATS(c NATSConfig, name string, log zerolog.Logger) (*stream.Conn, error) {
+func openNATS(c config.NATSConfig, name string, log zerolog.Logger) (*stream.Conn, error) {
 	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Logger: log}
-	if c.TLS.wanted() {
-		t, err := c.TLS.client("NATS_TLS_")
+	if c.TLS.Enabled() {
+		t, err := c.TLS.ClientConfig()
 		if err != nil {
 			return nil, err
 		}
@@ -249,4 +251,12 @@ func (p *process) jobs(role Role) (jobs []job, at Started, err error) {
 	}
 	at.Admin = addr
 	return append(jobs, admin, p.tellDrift(role), p.refuseDatabase), at, nil
+}
+
+// logScheduleWarnings logs what the coming changes of the clocks do to the schedules.
+func logScheduleWarnings(cfg *Config, log zerolog.Logger) {
+	for _, w := range cfg.ScheduleWarnings(time.Now()) {
+		log.Warn().Str("schedule", workflows.ScheduleID(w.Mode, w.TenantID)).Str("reason", w.Text).
+			Msg("a change of the clocks affects a schedule, choose another time of day")
+	}
 }

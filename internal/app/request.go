@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/stream"
 	"github.com/lazi/lazisync/workflows"
@@ -70,7 +71,7 @@ func CheckControlID(id string) error {
 		return errors.New("got nothing, " + want)
 	case strings.HasPrefix(id, workflows.SchedulePrefix):
 		return fmt.Errorf("got %q, which is a schedule, %s; lazisync schedules pauses and resumes schedules", id, want)
-	case !isWord(id) || len(id) > maxWord:
+	case !config.IsName(id):
 		return fmt.Errorf("got %q, %s", id, want)
 	}
 	if _, isEntity := entity.Find(id); isEntity {
@@ -104,7 +105,7 @@ var requestIDForm = regexp.MustCompile("^[0-9a-f]{20}$")
 
 // checkTenant returns an error where a request names no tenant that there can be, or none
 // of those that are configured where the command runs.
-func (c *Config) checkTenant(id string) error {
+func checkTenant(c *Config, id string) error {
 	if err := checkTenantID(id); err != nil || len(c.Tenants) == 0 {
 		return err
 	}
@@ -129,7 +130,7 @@ func checkTenantID(id string) error {
 // Request publishes sync.requested and, if asked to, shows what becomes of it until it
 // is decided. The exit code is that of the outcome.
 func Request(ctx context.Context, cfg *Config, o RequestOptions, out io.Writer) error {
-	if err := cfg.checkTenant(o.TenantID); err != nil {
+	if err := checkTenant(cfg, o.TenantID); err != nil {
 		return usage(err)
 	}
 	if o.ID == "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -65,7 +66,7 @@ func TestAControlIDThatCannotBeIsRefused(t *testing.T) {
 // before it is published.
 func TestARequestOfATenantThatIsNotConfiguredIsRefused(t *testing.T) {
 	t.Parallel()
-	one, two := &Config{Tenants: []Tenant{{ID: "7"}}}, &Config{Tenants: []Tenant{{ID: "7"}, {ID: "8"}}}
+	one, two := &Config{Tenants: []config.Tenant{{ID: "7"}}}, &Config{Tenants: []config.Tenant{{ID: "7"}, {ID: "8"}}}
 	for _, c := range []struct {
 		cfg    *Config
 		tenant string
@@ -84,7 +85,7 @@ func TestARequestOfATenantThatIsNotConfiguredIsRefused(t *testing.T) {
 		require.Equal(t, ExitError{Code: ExitUsage, Message: c.want}, *exit)
 	}
 	for _, tenant := range []string{"", "7"} {
-		require.NoError(t, one.checkTenant(tenant))
-		require.NoError(t, (&Config{}).checkTenant(tenant))
+		require.NoError(t, checkTenant(one, tenant))
+		require.NoError(t, checkTenant(&Config{}, tenant))
 	}
 }

@@ -56,7 +56,7 @@ func (p *process) bridgeJobs() []job {
 
 		Tenants:       tenants,
 		KnownEntities: entity.Names(),
-		Limits:        p.cfg.limits(),
+		Limits:        limits(p.cfg),
 		RetryDelay:    stream.RetryDelay,
 		SecondPass:    p.cfg.Sync.SecondPass,
 
@@ -115,13 +115,6 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// limits bound a run.
-func (c *Config) limits() workflows.Limits {
-	l := workflows.DefaultLimits
-	l.Deadline, l.PauseLimit = c.Sync.RunDeadline, c.Sync.PauseLimit
-	return l
-}
-
 // bridgeReady says whether what the bridge calls for each command works.
 func (p *process) bridgeReady(ctx context.Context) error {
 	for _, one := range p.breaker {
@@ -152,7 +145,7 @@ func (p *process) notifierJob() (job, error) {
 		told.WithLabelValues(result)
 	}
 	n := notify.New(notify.Options{
-		Sender: slack, Alerts: p.cfg.tenant.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
+		Sender: slack, Alerts: p.cfg.Slack.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
 		Observed: func(what string) { told.WithLabelValues(what).Inc() },
 	})
 	return p.consume(stream.ConsumerNotifier, stream.BatchOptions{Max: notifierBatch}, func(ctx context.Context, batch []*stream.Message) error {
@@ -179,7 +172,7 @@ func (p *process) gatewayJob() (job, string, error) {
 	for name, value := range p.cfg.HTTP.Tokens {
 		tokens = append(tokens, gateway.NewToken(name, string(value)))
 	}
-	if err := gateway.CheckAddr(p.cfg.HTTP.Addr, tokens); err != nil {
+	if err := p.cfg.HTTP.Validate(); err != nil {
 		return nil, "", err
 	}
 	g, err := gateway.New(gateway.Options{

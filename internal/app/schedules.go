@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -21,14 +22,13 @@ const (
 	// catchUp is how late a schedule may still act after Temporal was away. What it
 	// misses the next one covers.
 	catchUp = 10 * time.Minute
-	off     = "off"
 )
 
 // applySchedules creates, updates and removes the tenants' schedules so that they are
 // as configured. Whether one is paused stays as operators left it.
 func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]string, error) {
 	if len(cfg.Tenants) == 0 {
-		return []string{"left alone: neither SERVICETITAN_TENANT_ID nor " + tenantsFile + " is set"}, nil
+		return []string{"left alone: neither SERVICETITAN_TENANT_ID nor SERVICETITAN_TENANTS_FILE is set"}, nil
 	}
 	c, err := openTemporal(cfg.Temporal, log, nil)
 	if err != nil {
@@ -102,7 +102,7 @@ func removeOrphan(ctx context.Context, handle client.ScheduleHandle, taskQueue s
 
 // configuredSchedule is one that the configuration wants or, with off, does not.
 type configuredSchedule struct {
-	tenant Tenant
+	tenant config.Tenant
 	mode   events.Mode
 	cron   string
 }
@@ -118,11 +118,11 @@ func schedulesOf(cfg *Config) (all []configuredSchedule) {
 
 func applySchedule(ctx context.Context, c client.Client, want client.ScheduleOptions, cron string) (string, error) {
 	handle := c.ScheduleClient().GetHandle(ctx, want.ID)
-	if cron == off {
+	if cron == config.Off {
 		err := handle.Delete(ctx)
 		var missing *serviceerror.NotFound
 		if errors.As(err, &missing) {
-			return off, nil
+			return config.Off, nil
 		}
 		return "removed", err
 	}
@@ -148,7 +148,7 @@ func applySchedule(ctx context.Context, c client.Client, want client.ScheduleOpt
 // last, should its request never get an outcome.
 func (s configuredSchedule) options(cfg *Config) client.ScheduleOptions {
 	id := s.id()
-	limits := cfg.limits()
+	limits := limits(cfg)
 	return client.ScheduleOptions{
 		ID:            id,
 		Spec:          client.ScheduleSpec{CronExpressions: []string{s.cron + " # " + s.cron}, TimeZoneName: s.tenant.Timezone.String()},

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -31,7 +32,7 @@ const (
 
 // openTemporal makes a client that connects when it is first used, so that a
 // process starts, and says that it is not ready, while Temporal is away.
-func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHandler, dial ...grpc.DialOption) (client.Client, error) {
+func openTemporal(c config.TemporalConfig, log zerolog.Logger, metrics client.MetricsHandler, dial ...grpc.DialOption) (client.Client, error) {
 	o := client.Options{
 		HostPort:  c.Address,
 		Namespace: c.Namespace,
@@ -43,8 +44,8 @@ func openTemporal(c TemporalConfig, log zerolog.Logger, metrics client.MetricsHa
 	if c.APIKey != "" {
 		o.Credentials = client.NewAPIKeyStaticCredentials(string(c.APIKey))
 	}
-	if c.TLS.wanted() || c.APIKey != "" {
-		t, err := c.TLS.client("TEMPORAL_TLS_")
+	if c.TLS.Enabled() || c.APIKey != "" {
+		t, err := c.TLS.ClientConfig()
 		if err != nil {
 			return nil, err
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
@@ -114,13 +115,13 @@ func TestTheDoctorFindsTheDemoHealthy(t *testing.T) {
 		said = report.String()
 		return err == nil && strings.Contains(said, " 0 to look at, 0 to mend")
 	}, patience, time.Second, "%v\n%s", &err, &said)
-	for _, suggested := range []func(*app.Config) error{
-		func(cfg *app.Config) error { return app.Migrate(ctx, cfg, zerolog.Nop(), io.Discard) },
-		func(cfg *app.Config) error { return app.Status(ctx, cfg, app.StatusOptions{}, io.Discard) },
-		func(cfg *app.Config) error {
+	for _, suggested := range []func(*config.Config) error{
+		func(cfg *config.Config) error { return app.Migrate(ctx, cfg, zerolog.Nop(), io.Discard) },
+		func(cfg *config.Config) error { return app.Status(ctx, cfg, app.StatusOptions{}, io.Discard) },
+		func(cfg *config.Config) error {
 			return app.Request(ctx, cfg, app.RequestOptions{Mode: "rebuild", Entities: []string{"customers"}, Wait: true}, io.Discard)
 		},
-		func(cfg *app.Config) error { return app.ListSchedules(ctx, cfg, false, io.Discard) },
+		func(cfg *config.Config) error { return app.ListSchedules(ctx, cfg, false, io.Discard) },
 	} {
 		require.NoError(t, suggested(cfg))
 	}

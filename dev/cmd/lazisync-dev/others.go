@@ -18,6 +18,7 @@ import (
 	"github.com/lazi/lazisync/dev/datadir"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
@@ -92,8 +93,8 @@ var own = []string{"HTTP_ADDR", "ADMIN_ADDR"}
 // shared reports whether a variable is for other programs: every one of lazisync, so that
 // `lazisync doctor` looks for what there is.
 func shared(name string) bool {
-	return !slices.Contains(own, name) && slices.ContainsFunc(app.Variables, func(v app.Variable) bool {
-		return name == v.Name || v.FromFile() && name == v.Name+"_FILE"
+	return !slices.Contains(own, name) && slices.ContainsFunc(config.Variables, func(v config.Variable) bool {
+		return name == v.Name || v.AllowsFile() && name == v.Name+"_FILE"
 	})
 }
 

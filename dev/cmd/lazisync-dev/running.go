@@ -15,6 +15,7 @@ import (
 	"github.com/lazi/lazisync/dev/datadir"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/config"
 )
 
 // running is the stack and lazisync on it, in this process.
@@ -26,7 +27,7 @@ type running struct {
 	folder  *datadir.Dir
 	logs    *logs
 	stack   *stack.Stack
-	cfg     *app.Config
+	cfg     *config.Config
 	at      app.Started
 	ready   time.Time
 

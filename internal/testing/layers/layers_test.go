@@ -22,9 +22,10 @@ const (
 
 // mayImport lists, for every package, which others of this module it may import.
 var mayImport = map[string][]string{
-	"cmd/lazisync":               {"internal/app"},
+	"cmd/lazisync":               {"internal/app", "internal/config"},
 	"cmd/servicetitan-simulator": {"internal/simulator"},
 	"internal/app":               {anything},
+	"internal/config":            {"events", "internal/entity"},
 
 	"schemas":            {},
 	"events":             {"schemas"},
@@ -48,7 +49,7 @@ var mayImport = map[string][]string{
 	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"internal/stream":       {"events"},
 
-	"docs":                    {"internal/app", "internal/entity"},
+	"docs":                    {"internal/app", "internal/config", "internal/entity"},
 	"internal/testing/layers": {},
 
 	// For development and tests alone.

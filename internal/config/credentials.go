@@ -1,11 +1,10 @@
-package app
+package config
 
 import (
 	"errors"
 	"fmt"
+	neturl "net/url"
 	"strings"
-
-	"github.com/lazi/lazisync/internal/notify"
 )
 
 func slackURL(c *Config, text string) error {
@@ -32,8 +31,8 @@ func slackURLs(c *Config, text string) error {
 
 // isSlackURL reports whether a text can be the address of an incoming webhook.
 func isSlackURL(text string) bool {
-	_, err := notify.NewSlack(notify.SlackOptions{URL: text})
-	return err == nil && isWebURL(text) && isToken(text) && !strings.Contains(text, "@")
+	u, err := neturl.Parse(text)
+	return err == nil && (u.Scheme == "https" || isLoopback(u.Hostname())) && isWebURL(text) && isToken(text) && !strings.Contains(text, "@")
 }
 
 // maxChannel is the length of the longest channel that a request may name.
@@ -43,11 +42,11 @@ func isChannel(text string) bool {
 	return isWord(text) && strings.Trim(text, "#@") != "" && len(text) <= maxChannel
 }
 
-func channel(t *Tenant, text string) error {
+func channel(c *Config, text string) error {
 	if !isChannel(text) {
 		return fmt.Errorf("a channel as #sync-alerts, without blanks and of at most %d bytes", maxChannel)
 	}
-	t.Channel = text
+	c.Defaults.Channel, c.Slack.Channel = text, text
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"encoding/json"
@@ -13,12 +13,12 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// tenantsFile names the file with several tenants.
-const tenantsFile = "SERVICETITAN_TENANTS_FILE"
+// tenantsFileVariable names the file with several tenants.
+const tenantsFileVariable = "SERVICETITAN_TENANTS_FILE"
 
-// PerTenant are the variables that make no sense beside the file: what they say is
+// TenantOnlyVariables are the variables that make no sense beside the file: what they say is
 // of one tenant alone.
-var PerTenant = []string{"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET"}
+var TenantOnlyVariables = []string{"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET"}
 
 // TenantIDs lists the configured tenants.
 func (c *Config) TenantIDs() []string {
@@ -31,15 +31,15 @@ func (c *Config) TenantIDs() []string {
 
 // loadTenants reads the tenants file. What a tenant leaves out is as the variables
 // say. Everything wrong with the file is returned at once.
-func (c *Config) loadTenants(env map[string]string, role Role) Problems {
-	path := absolute(env[tenantsFile])
-	r := &tenantsReader{path: path, env: c, role: role}
-	for _, name := range PerTenant {
+func (c *Config) loadTenants(env map[string]string, required []string) Problems {
+	path := absolute(env[tenantsFileVariable])
+	r := &tenantsReader{path: path, env: c, required: required}
+	for _, name := range TenantOnlyVariables {
 		if env[name] != "" || env[name+"_FILE"] != "" {
-			r.problems = append(r.problems, fmt.Sprintf("%s and %s are both set: want one of them", tenantsFile, name))
+			r.problems = append(r.problems, fmt.Sprintf("%s and %s are both set: want one of them", tenantsFileVariable, name))
 		}
 	}
-	content, err := readText(path)
+	content, err := ReadFile(path)
 	if err != nil {
 		if c.ServiceTitan.TenantsFile != "" { // else it is told already
 			r.problem("", "%s; want a JSON file with tenants", err)
@@ -62,7 +62,7 @@ const othersMay fs.FileMode = 0o007
 type tenantsReader struct {
 	path     string
 	env      *Config // what the variables say
-	role     Role
+	required []string
 	tenants  []Tenant
 	inline   bool // the file itself holds a secret
 	problems Problems
@@ -73,7 +73,7 @@ func (r *tenantsReader) problem(where, format string, args ...any) {
 	if where != "" {
 		where += ": "
 	}
-	r.problems = append(r.problems, fmt.Sprintf("%s %s: %s%s", tenantsFile, r.path, where, fmt.Sprintf(format, args...)))
+	r.problems = append(r.problems, fmt.Sprintf("%s %s: %s%s", tenantsFileVariable, r.path, where, fmt.Sprintf(format, args...)))
 }
 
 // file reads {"tenants": [{…}, …]}.
@@ -112,7 +112,7 @@ func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
 	for _, m := range members {
 		given[m.name] = m.value
 	}
-	t := r.env.tenant // what is not given is as the variables say, but for what is one tenant's own
+	t := r.env.Defaults // what is not given is as the variables say, but for what is one tenant's own
 	t.ID, t.ClientID, t.ClientSecret = "", "", ""
 	t.values = map[string]Value{}
 	for _, v := range Variables { // the id comes first
@@ -198,7 +198,9 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 		return
 	}
 	if err = checkText(text); err == nil {
-		err = v.tenant(t, text)
+		scratch := Config{Defaults: *t}
+		err = v.set(&scratch, text)
+		*t = scratch.Defaults
 	}
 	if err != nil {
 		r.problem(at, "got %q, want %s", shown, err)
@@ -207,11 +209,11 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 
 // fallBack notes that a field is as its variable says, if that may speak for it.
 func (r *tenantsReader) fallBack(t *Tenant, v Variable, at string) {
-	own := slices.Contains(PerTenant, v.Name)
+	own := slices.Contains(TenantOnlyVariables, v.Name)
 	if !own {
 		t.values[v.Field] = r.env.Value(v.Name)
 	}
-	switch needed := v.Field == "id" || slices.Contains(r.role.needs, v.Name); {
+	switch needed := v.Field == "id" || slices.Contains(r.required, v.Name); {
 	case !needed || t.values[v.Field].Text != "":
 	case own:
 		r.problem(at, "not given, want %s", v.Doc)

@@ -1,12 +1,15 @@
-package app
+package config
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,7 +26,7 @@ func complete(more ...string) []string {
 
 func TestLoadCompleteEnvironment(t *testing.T) {
 	t.Parallel()
-	cfg, err := Load(complete("SYNC_ENTITIES=jobs, customers", "SYNC_PAUSE_LIMIT=1h"), ServeRole)
+	cfg, err := Load(complete("SYNC_ENTITIES=jobs, customers", "SYNC_PAUSE_LIMIT=1h"), serve)
 	require.NoError(t, err)
 	require.Equal(t, []string{"jobs", "customers"}, cfg.Tenants[0].Entities)
 	require.Equal(t, "1h0m0s", cfg.Sync.PauseLimit.String())
@@ -34,9 +37,9 @@ func TestLoadCompleteEnvironment(t *testing.T) {
 
 func TestLoadNeedsOnlyWhatTheRoleUses(t *testing.T) {
 	t.Parallel()
-	_, err := Load(nil, NotifierRole)
+	_, err := Load(nil, tool)
 	require.NoError(t, err)
-	_, err = Load(nil, BridgeRole)
+	_, err = Load(nil, bridge)
 	require.ErrorContains(t, err, "DATABASE_URL: not set")
 	require.NotContains(t, err.Error(), "SERVICETITAN_APP_KEY")
 }
@@ -45,7 +48,7 @@ func TestLoadSecretFromFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app-key")
 	require.NoError(t, os.WriteFile(path, []byte("from-a-file\n"), 0o600))
-	cfg, err := Load(complete("SERVICETITAN_APP_KEY=", "SERVICETITAN_APP_KEY_FILE="+path), WorkerRole)
+	cfg, err := Load(complete("SERVICETITAN_APP_KEY=", "SERVICETITAN_APP_KEY_FILE="+path), worker)
 	require.NoError(t, err)
 	require.Equal(t, "from-a-file", string(cfg.Tenants[0].AppKey))
 	require.Equal(t, Value{"***", "file " + path}, cfg.Value("SERVICETITAN_APP_KEY"))
@@ -59,14 +62,17 @@ func TestSecretsNeverShow(t *testing.T) {
 		"SERVICETITAN_WEBHOOK_SECRET="+secrets[4],
 		"API_TOKENS=ops="+secrets[5],
 		"NATS_URL=nats://lazi:nats-password@one:4222,nats://lazi:nats-password@two:4222",
-	), ServeRole)
+	), serve)
 	require.NoError(t, err)
 	require.Equal(t, "nats://***@one:4222,nats://***@two:4222", cfg.Value("NATS_URL").Text)
 	var out bytes.Buffer
-	require.NoError(t, PrintConfig(cfg, false, &out))
-	require.NoError(t, PrintConfig(cfg, true, &out))
-	log := NewLogger(cfg, &out)
+	for _, v := range Variables {
+		out.WriteString(v.Name + cfg.Value(v.Name).Text)
+	}
+	require.NoError(t, json.NewEncoder(&out).Encode(cfg))
+	log := zerolog.New(&out)
 	log.Info().Interface("config", cfg).Msg("all of it")
+	fmt.Fprintf(&out, "%v %+v %#v", *cfg, *cfg, cfg)
 	for _, s := range secrets {
 		require.NotContains(t, out.String(), s)
 	}
@@ -81,7 +87,7 @@ func TestEveryVariableHasADefaultThatFits(t *testing.T) {
 		require.False(t, seen[v.Name], "%s is listed twice", v.Name)
 		seen[v.Name] = true
 		if v.Default != "" {
-			require.NoError(t, v.read(&Config{}, v.Default), v.Name)
+			require.NoError(t, v.parse(&Config{}, v.Default), v.Name)
 		}
 	}
 }
@@ -89,11 +95,11 @@ func TestEveryVariableHasADefaultThatFits(t *testing.T) {
 func TestLoadSlack(t *testing.T) {
 	t.Parallel()
 	const url = "https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history"
-	cfg, err := Load([]string{"SLACK_FOLD_WINDOW=off", "SLACK_RUN_URL=" + url}, NotifierRole)
+	cfg, err := Load([]string{"SLACK_FOLD_WINDOW=off", "SLACK_RUN_URL=" + url}, tool)
 	require.NoError(t, err)
 	require.Zero(t, cfg.Slack.FoldWindow)
 	require.Equal(t, url, cfg.Slack.RunURL)
-	cfg, err = Load(nil, NotifierRole)
+	cfg, err = Load(nil, tool)
 	require.NoError(t, err)
 	require.Equal(t, "1h0m0s", cfg.Slack.FoldWindow.String())
 }
@@ -102,7 +108,7 @@ func TestLoadNATS(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "nats-url")
 	require.NoError(t, os.WriteFile(path, []byte("tls://bridge:pass-word@nats:4222\n"), 0o600))
-	cfg, err := Load([]string{"NATS_URL_FILE=" + path, "NATS_INBOX_PREFIX=_INBOX_bridge"}, NotifierRole)
+	cfg, err := Load([]string{"NATS_URL_FILE=" + path, "NATS_INBOX_PREFIX=_INBOX_bridge"}, tool)
 	require.NoError(t, err)
 	require.Equal(t, "tls://bridge:pass-word@nats:4222", cfg.NATS.URL)
 	require.Equal(t, Value{"tls://***@nats:4222", "file " + path}, cfg.Value("NATS_URL"))
@@ -126,7 +132,7 @@ func TestPasswordsInAddressesNeverShow(t *testing.T) {
 	}
 	for _, name := range []string{"NATS_URL", "SERVICETITAN_API_URL", "SERVICETITAN_AUTH_URL", "DATABASE_URL", "SLACK_WEBHOOK_URL", "SLACK_WEBHOOK_URLS"} {
 		for _, wrong := range []string{"u:sEcReT@one:4222", "ftp://u:sEc/ReT@one", "://sEcReT@", "%zz://u:sEcReT@one"} {
-			_, err := Load([]string{name + "=" + wrong}, ToolRole)
+			_, err := Load([]string{name + "=" + wrong}, tool)
 			require.Error(t, err, name)
 			require.NotContains(t, err.Error(), "sEc")
 		}
@@ -140,7 +146,7 @@ func TestEverySecretMayLieInAFile(t *testing.T) {
 		"SLACK_WEBHOOK_URLS": "#ops=https://hooks.slack.com/x", "API_TOKENS": "ops=" + strings.Repeat("t", 32),
 	}
 	for _, v := range Variables {
-		if !v.FromFile() {
+		if !v.AllowsFile() {
 			continue
 		}
 		value, ok := values[v.Name]
@@ -149,7 +155,7 @@ func TestEverySecretMayLieInAFile(t *testing.T) {
 		}
 		path := filepath.Join(t.TempDir(), v.Name)
 		require.NoError(t, os.WriteFile(path, []byte(value+"\n"), 0o600))
-		cfg, err := Load([]string{v.Name + "_FILE=" + path}, ToolRole)
+		cfg, err := Load([]string{v.Name + "_FILE=" + path}, tool)
 		require.NoError(t, err, v.Name)
 		require.Equal(t, "file "+path, cfg.Value(v.Name).From)
 		require.NotContains(t, cfg.Value(v.Name).Text, "u:p")

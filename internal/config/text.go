@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ const maxValueFile = 1 << 20
 // readValue returns the value that a file holds. The error says what is wrong with the
 // file, to follow its name.
 func readValue(path string) (string, error) {
-	content, err := readText(path)
+	content, err := ReadFile(path)
 	if err != nil {
 		return "", err
 	}
@@ -57,8 +57,9 @@ func readValue(path string) (string, error) {
 	return text, nil
 }
 
-// readText returns the content of a file of text, without its byte order mark.
-func readText(path string) ([]byte, error) {
+// ReadFile returns the content of a text file, without a byte order mark. The error says
+// what is wrong with the file, without its name.
+func ReadFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(err)

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"slices"
@@ -14,7 +14,7 @@ func TestBadConfiguration(t *testing.T) {
 	t.Parallel()
 	badinput.Check(t, "testdata/bad-configuration.txt", func(t *testing.T, input string) string {
 		environ := slices.Concat(complete(), strings.Split(input, "\n"))
-		_, err := Load(environ, ServeRole)
+		_, err := Load(environ, serve)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "hunter2", "a password")
 		var problems Problems

@@ -1,7 +1,6 @@
-package app
+package config
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -32,7 +31,7 @@ func TestTenantsFile(t *testing.T) {
 	secret := filepath.Join(filepath.Dir(path), "two.secret")
 	require.NoError(t, os.WriteFile(secret, []byte("cs.two\n"), 0o600))
 
-	cfg, err := Load(environ, ServeRole)
+	cfg, err := Load(environ, serve)
 	require.NoError(t, err)
 	require.Equal(t, []string{"1039746210", "1039746211"}, cfg.TenantIDs())
 	one, two := cfg.Tenants[0], cfg.Tenants[1]
@@ -47,25 +46,25 @@ func TestTenantsFile(t *testing.T) {
 	require.Equal(t, []string{"off", "*/5 * * * *", "America/Denver", "#one"}, []string{one.ScheduleFull, one.ScheduleIncremental, one.Timezone.String(), one.Channel})
 	require.Equal(t, []string{"0 3 * * 0", "*/15 * * * *", "UTC", "#all"}, []string{two.ScheduleFull, two.ScheduleIncremental, two.Timezone.String(), two.Channel})
 
-	var out bytes.Buffer
-	require.NoError(t, PrintConfig(cfg, false, &out))
-	require.Regexp(t, `(?s)TENANT 1039746210 +VALUE +FROM\nclientId +cid\.1 +file `+path+`\nclientSecret +\*\*\* +file `+path+`\n`, out.String())
-	require.Regexp(t, `(?s)TENANT 1039746211.*clientSecret +\*\*\* +file `+secret+`\nappKey +\*\*\* +file `+path+`\nrequestsPerSecond +50 +default\n.*channel +#all +environment\n`, out.String())
-	require.NoError(t, PrintConfig(cfg, true, &out))
-	log := NewLogger(cfg, &out)
-	log.Info().Interface("config", cfg).Msg("all of it")
+	require.Equal(t, Value{"cid.1", "file " + path}, one.Values()["clientId"])
+	require.Equal(t, Value{"***", "file " + path}, one.Values()["clientSecret"])
+	require.Equal(t, Value{"***", "file " + secret}, two.Values()["clientSecret"])
+	require.Equal(t, Value{"***", "file " + path}, two.Values()["appKey"])
+	require.Equal(t, Value{"50", "default"}, two.Values()["requestsPerSecond"])
+	require.Equal(t, Value{"#all", "environment"}, two.Values()["channel"])
+	shown := fmt.Sprintf("%+v %#v", *cfg, *cfg)
 	for _, secret := range []string{"cs.one", "cs.two", "ak.", key} {
-		require.NotContains(t, out.String(), secret)
+		require.NotContains(t, shown, secret)
 	}
 }
 
 func TestOneTenantOfVariables(t *testing.T) {
 	t.Parallel()
-	cfg, err := Load(complete("SYNC_ENTITIES=jobs"), ServeRole)
+	cfg, err := Load(complete("SYNC_ENTITIES=jobs"), serve)
 	require.NoError(t, err)
 	require.Equal(t, []string{"1039746210"}, cfg.TenantIDs())
 	require.Equal(t, "#sync-alerts", cfg.Tenants[0].Channel)
-	cfg, err = Load(nil, NotifierRole)
+	cfg, err = Load(nil, tool)
 	require.NoError(t, err)
 	require.Empty(t, cfg.Tenants)
 }
@@ -80,7 +79,7 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 		"nine",
 		{}
 	]}`, "SERVICETITAN_CLIENT_ID=cid", "SERVICETITAN_CLIENT_SECRET_FILE=/run/s", "SYNC_TIMEZONE=Mars")
-	_, err := Load(environ, WorkerRole)
+	_, err := Load(environ, worker)
 	var problems Problems
 	require.ErrorAs(t, err, &problems)
 	at := "SERVICETITAN_TENANTS_FILE " + path + ": "
@@ -132,12 +131,12 @@ func TestTenantsFileOfAnotherShape(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path, environ := tenantsIn(t, c.content)
-			_, err := Load(environ, BridgeRole)
+			_, err := Load(environ, bridge)
 			require.ErrorContains(t, err, "SERVICETITAN_TENANTS_FILE "+path+": "+c.want)
 			require.NotContains(t, err.Error(), "psst")
 		})
 	}
-	_, err := Load([]string{"SERVICETITAN_TENANTS_FILE=/does/not/exist"}, ToolRole)
+	_, err := Load([]string{"SERVICETITAN_TENANTS_FILE=/does/not/exist"}, tool)
 	require.ErrorContains(t, err, `SERVICETITAN_TENANTS_FILE: got "/does/not/exist", want the path of a file that exists`)
 	require.NotContains(t, err.Error(), "cannot be read")
 }
@@ -151,22 +150,22 @@ func TestTenantsFileIsCleaned(t *testing.T) {
 		file := strings.TrimPrefix(e[1], "SERVICETITAN_TENANTS_FILE=")
 		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "secret"), []byte("\ufeffcs.1\r\n"), 0o600))
 	}
-	want, err := Load(environ, BridgeRole)
+	want, err := Load(environ, bridge)
 	require.NoError(t, err)
-	got, err := Load(marked, BridgeRole)
+	got, err := Load(marked, bridge)
 	require.NoError(t, err)
 	require.Equal(t, "cs.1", string(got.Tenants[0].ClientSecret))
 	got.Tenants[0].values, want.Tenants[0].values = nil, nil
 	require.Equal(t, want.Tenants, got.Tenants)
 
 	require.NoError(t, os.WriteFile(path, []byte("\xff\xfe{\x00"), 0o600))
-	_, err = Load(marked, BridgeRole)
+	_, err = Load(marked, bridge)
 	require.ErrorContains(t, err, "want the path of a file that can be read, not of one which holds no text in UTF-8")
 	for content, reason := range map[string]string{"": "which is empty", " \n": "which is empty", "\xff\xfec": "which holds no text in UTF-8"} {
 		secret := strings.TrimPrefix(environ[1], "SERVICETITAN_TENANTS_FILE=")
 		secret = filepath.Join(filepath.Dir(secret), "secret")
 		require.NoError(t, os.WriteFile(secret, []byte(content), 0o600))
-		_, err = Load(environ, BridgeRole)
+		_, err = Load(environ, bridge)
 		require.ErrorContains(t, err, fmt.Sprintf("tenant 1: clientSecretFile: got %q, %s", secret, reason))
 	}
 }
@@ -188,7 +187,7 @@ func TestTenantsFileIsClosedToOthers(t *testing.T) {
 		path, environ := tenantsIn(t, `{"tenants": [{"id": 1, "clientId": "c", `+c.secret+`}]}`)
 		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "secret"), []byte("cs"), 0o600))
 		require.NoError(t, os.Chmod(path, c.mode))
-		_, err := Load(environ, BridgeRole)
+		_, err := Load(environ, bridge)
 		if !c.open {
 			require.NoError(t, err, c)
 			continue
@@ -201,13 +200,11 @@ func TestTenantsFileIsClosedToOthers(t *testing.T) {
 func TestRolesNeedOfATenantWhatTheyUse(t *testing.T) {
 	t.Parallel()
 	_, environ := tenantsIn(t, `{"tenants": [{"id": 1}]}`)
-	for _, role := range []Role{BridgeRole, GatewayRole, MigrateRole, StatusRole, NotifierRole, ToolRole} {
-		_, err := Load(environ, role)
-		require.NoError(t, err, role.Name)
+	for _, o := range []Options{tool, bridge} {
+		_, err := Load(environ, o)
+		require.NoError(t, err)
 	}
-	for _, role := range []Role{WorkerRole, ServeRole} {
-		_, err := Load(environ, role)
-		require.ErrorContains(t, err, "tenant 1: clientId: not given", role.Name)
-		require.ErrorContains(t, err, "tenant 1: appKey: not given", role.Name)
-	}
+	_, err := Load(environ, worker)
+	require.ErrorContains(t, err, "tenant 1: clientId: not given")
+	require.ErrorContains(t, err, "tenant 1: appKey: not given")
 }

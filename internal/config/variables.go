@@ -1,12 +1,9 @@
-package app
+package config
 
 import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/lazi/lazisync/internal/servicetitan"
-	"github.com/lazi/lazisync/workflows"
 )
 
 // Variable is one environment variable. The table below is the whole of the
@@ -20,21 +17,21 @@ type Variable struct {
 	// Field is its name in the tenants file, where each tenant may have a value of its own.
 	Field string
 
-	// One of them reads the value, and says what is wanted when it does not fit.
-	set    func(c *Config, text string) error
-	tenant func(t *Tenant, text string) error // where there is a Field
+	// set parses the value into c. Variables with a Field set c.Defaults.
+	set func(c *Config, text string) error
 }
 
-// FromFile says whether NAME_FILE may name a file with the value.
-func (v Variable) FromFile() bool { return v.Secret || v.File }
+// AllowsFile says whether NAME_FILE may name a file with the value.
+func (v Variable) AllowsFile() bool { return v.Secret || v.File }
 
-// maxRun bounds how long a run may take or be paused; the ledger keeps runs for 90 days.
-const maxRun = 30 * 24 * time.Hour
+// MaxRun is the largest limit for the duration of a run and of a pause; the ledger keeps
+// runs for 90 days.
+const MaxRun = 30 * 24 * time.Hour
 
 // Variables lists everything that can be configured.
 var Variables = []Variable{
 	{Name: "NATS_URL", Default: "nats://127.0.0.1:4222", File: true, Doc: "NATS server with JetStream; several, separated by commas, of one cluster", set: natsURL},
-	{Name: "NATS_CREDS", Doc: "path of the NATS credentials file", set: file(func(c *Config) *string { return &c.NATS.Creds }, credentials)},
+	{Name: "NATS_CREDS", Doc: "path of the NATS credentials file", set: file(func(c *Config) *string { return &c.NATS.Creds }, anyContent)},
 	{Name: "NATS_TLS_CA", Doc: "path of the CA certificate of the NATS server; this or another NATS_TLS_ variable, or tls:// in NATS_URL, asks for TLS", set: file(func(c *Config) *string { return &c.NATS.TLS.CA }, authorities)},
 	{Name: "NATS_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.NATS.TLS.Cert }, certificate)},
 	{Name: "NATS_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.NATS.TLS.Key }, privateKey)},
@@ -42,7 +39,7 @@ var Variables = []Variable{
 
 	{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", Doc: "host:port of Temporal's frontend", set: dialAddress(func(c *Config) *string { return &c.Temporal.Address })},
 	{Name: "TEMPORAL_NAMESPACE", Default: "default", Doc: "Temporal namespace", set: word(func(c *Config) *string { return &c.Temporal.Namespace }, "the name of a namespace")},
-	{Name: "TEMPORAL_TASK_QUEUE", Default: workflows.DefaultTaskQueue, Doc: "task queue of workflows and page slices; <name>-control carries the short activities", set: taskQueue},
+	{Name: "TEMPORAL_TASK_QUEUE", Default: "sync-tasks", Doc: "task queue of workflows and page slices; <name>-control carries the short activities", set: taskQueue},
 	{Name: "TEMPORAL_API_KEY", Secret: true, Doc: "API key for Temporal Cloud", set: secret(func(c *Config) *Secret { return &c.Temporal.APIKey })},
 	{Name: "TEMPORAL_TLS", Doc: "true to use TLS; any other TEMPORAL_TLS_ variable implies it", set: boolean(func(c *Config) *bool { return &c.Temporal.TLS.On })},
 	{Name: "TEMPORAL_TLS_CA", Doc: "path of the CA certificate of Temporal's server", set: file(func(c *Config) *string { return &c.Temporal.TLS.CA }, authorities)},
@@ -52,34 +49,34 @@ var Variables = []Variable{
 
 	{Name: "DATABASE_URL", Secret: true, Doc: "PostgreSQL 15 or newer: postgres://user:password@host:5432/database", set: databaseURL},
 
-	{Name: "SERVICETITAN_ENVIRONMENT", Default: string(servicetitan.Production), Doc: "production or integration", set: environment},
+	{Name: "SERVICETITAN_ENVIRONMENT", Default: string(Production), Doc: "production or integration", set: environment},
 	{Name: "SERVICETITAN_API_URL", Doc: "overrides the environment's API address", set: webURL(func(c *Config) *string { return &c.ServiceTitan.APIURL })},
 	{Name: "SERVICETITAN_AUTH_URL", Doc: "overrides the environment's token server", set: webURL(func(c *Config) *string { return &c.ServiceTitan.AuthURL })},
-	{Name: tenantsFile, Doc: "path of a JSON file with several tenants, see below; in place of SERVICETITAN_TENANT_ID, _CLIENT_ID and _CLIENT_SECRET", set: file(func(c *Config) *string { return &c.ServiceTitan.TenantsFile }, anyContent)},
-	{Name: "SERVICETITAN_TENANT_ID", Field: "id", Doc: "the tenant's number", tenant: tenantID},
-	{Name: "SERVICETITAN_CLIENT_ID", Field: "clientId", Doc: "client id of the app in this tenant", tenant: word(func(t *Tenant) *string { return &t.ClientID }, "the client id of the app")},
-	{Name: "SERVICETITAN_CLIENT_SECRET", Field: "clientSecret", Secret: true, Doc: "client secret", tenant: secret(func(t *Tenant) *Secret { return &t.ClientSecret })},
-	{Name: "SERVICETITAN_APP_KEY", Field: "appKey", Secret: true, Doc: "key of the app, sent as ST-App-Key", tenant: secret(func(t *Tenant) *Secret { return &t.AppKey })},
-	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Field: "requestsPerSecond", Default: "50", Doc: "budget of API calls per tenant, of all processes together; ServiceTitan allows 60", tenant: requestsPerSecond},
-	{Name: "SERVICETITAN_WEBHOOK_SECRET", Field: "webhookSecret", Secret: true, Doc: "HMAC key of the webhooks; several, separated by commas, where subscriptions have keys of their own or one is being replaced", tenant: webhookSecrets},
+	{Name: tenantsFileVariable, Doc: "path of a JSON file with several tenants, see below; in place of SERVICETITAN_TENANT_ID, _CLIENT_ID and _CLIENT_SECRET", set: file(func(c *Config) *string { return &c.ServiceTitan.TenantsFile }, anyContent)},
+	{Name: "SERVICETITAN_TENANT_ID", Field: "id", Doc: "the tenant's number", set: tenantID},
+	{Name: "SERVICETITAN_CLIENT_ID", Field: "clientId", Doc: "client id of the app in this tenant", set: word(func(c *Config) *string { return &c.Defaults.ClientID }, "the client id of the app")},
+	{Name: "SERVICETITAN_CLIENT_SECRET", Field: "clientSecret", Secret: true, Doc: "client secret", set: secret(func(c *Config) *Secret { return &c.Defaults.ClientSecret })},
+	{Name: "SERVICETITAN_APP_KEY", Field: "appKey", Secret: true, Doc: "key of the app, sent as ST-App-Key", set: secret(func(c *Config) *Secret { return &c.Defaults.AppKey })},
+	{Name: "SERVICETITAN_REQUESTS_PER_SECOND", Field: "requestsPerSecond", Default: "50", Doc: "budget of API calls per tenant, of all processes together; ServiceTitan allows 60", set: requestsPerSecond},
+	{Name: "SERVICETITAN_WEBHOOK_SECRET", Field: "webhookSecret", Secret: true, Doc: "HMAC key of the webhooks; several, separated by commas, where subscriptions have keys of their own or one is being replaced", set: webhookSecrets},
 	{Name: "SERVICETITAN_WEBHOOK_HEADER", Default: "x-servicetitan-signature", Doc: "header that carries the webhook's signature", set: webhookHeader},
 	{Name: "SERVICETITAN_WEBHOOK_ENCODING", Default: "any", Doc: "how the signature is written: hex, base64 or any of them, each with or without sha256= in front", set: webhookEncoding},
 	{Name: "SERVICETITAN_WEBHOOK_ENTITIES", Doc: "what to read after events beside the usual ones: location=locations;job.completed=jobs,invoices. An event that is nowhere named leads to a sync of SYNC_ENTITIES", set: webhookEntities},
 
-	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "what is synced where a request does not say; * for all", tenant: entities},
-	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", tenant: schedule(func(t *Tenant) *string { return &t.ScheduleIncremental })},
-	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", tenant: schedule(func(t *Tenant) *string { return &t.ScheduleFull })},
-	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", tenant: timezone},
-	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline }, time.Second, maxRun)},
-	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, maxRun)},
-	{Name: "SYNC_STALL_LIMIT", Default: "10m", Doc: "time after which an entity that keeps failing ends as failed, while others can be read; a tenth of it while requests wait", set: duration(func(c *Config) *time.Duration { return &c.Sync.StallLimit }, time.Second, maxRun)},
+	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "what is synced where a request does not say; * for all", set: entities},
+	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleIncremental })},
+	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleFull })},
+	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", set: timezone},
+	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "unpaused time after which a run fails", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline }, time.Second, MaxRun)},
+	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, MaxRun)},
+	{Name: "SYNC_STALL_LIMIT", Default: "10m", Doc: "time after which an entity that keeps failing ends as failed, while others can be read; a tenth of it while requests wait", set: duration(func(c *Config) *time.Duration { return &c.Sync.StallLimit }, time.Second, MaxRun)},
 
 	{Name: "SYNC_WEBHOOK_SECOND_PASS", Default: "5m", Doc: "how long after a webhook its entities are read once more, since the API may lag behind; off for never", set: duration(func(c *Config) *time.Duration { return &c.Sync.SecondPass }, time.Second, 24*time.Hour, 0)},
 	{Name: "SYNC_DELETE_GUARD", Default: "10%", Doc: "share of a table's rows that a full sync may mark deleted without allowDeletes; 50 rows are always allowed", set: percent(func(c *Config) *float64 { return &c.Sync.DeleteGuard })},
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "a webhook per channel: #ops=https://…,#finance=https://…", set: slackURLs},
-	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say, and of rejected commands", tenant: channel},
+	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say, and of rejected commands", set: channel},
 	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "how long identical failures are folded into one message, off for never", set: duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow }, time.Second, 24*time.Hour, 0)},
 	{Name: "SLACK_RUN_URL", Doc: "where people can look at a run, for the link in a message: https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history; {runNumber} is known too", set: runURL},
 

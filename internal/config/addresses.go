@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -120,6 +120,12 @@ func isHost(text string) bool {
 // container networks have underscores, too.
 func isNameRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+}
+
+// isLoopback reports whether a host is this machine alone.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func isPort(text string, least int) bool {

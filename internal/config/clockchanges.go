@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -7,14 +7,14 @@ import (
 	"time"
 	_ "time/tzdata" // time zones also where the machine has none
 
-	"github.com/rs/zerolog"
+	"github.com/lazi/lazisync/events"
 )
 
 // zoneName is how the names of the IANA time zone database are written. Other names that
 // Go loads depend on the machine: Local, localtime, posix/…, and names in other case.
 var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
 
-func timezone(t *Tenant, text string) error {
+func timezone(c *Config, text string) error {
 	const want = "a time zone such as America/Los_Angeles or UTC"
 	if text == time.Local.String() {
 		return errors.New(want + "; Local is a different one on each machine")
@@ -23,7 +23,7 @@ func timezone(t *Tenant, text string) error {
 	if err != nil || !zoneName.MatchString(text) || text == "Factory" {
 		return errors.New(want)
 	}
-	t.Timezone = zone
+	c.Defaults.Timezone = zone
 	return nil
 }
 
@@ -78,38 +78,38 @@ func firstDue(s cronSpec, lo, hi time.Time) (time.Time, bool) {
 // years hold each change of a year, also those after a change of the rules.
 const scheduleOutlook = 2 * 366 * 24 * time.Hour
 
-// scheduleWarning says what a change of the clocks does to a schedule.
-type scheduleWarning struct{ id, text string }
+// ScheduleWarning says what a change of the clocks does to a schedule.
+type ScheduleWarning struct {
+	TenantID string
+	Mode     events.Mode
+	Text     string
+}
 
-func (w scheduleWarning) String() string { return "schedule " + w.id + ": " + w.text }
-
-// MarshalText writes a warning as people read it.
-func (w scheduleWarning) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
-
-// scheduleWarnings returns what the coming changes of the clocks do to the schedules, or
-// to those that a tenant would have where none is configured.
-func (c *Config) scheduleWarnings(now time.Time) (all []scheduleWarning) {
-	schedules := schedulesOf(c)
-	if len(c.Tenants) == 0 {
-		schedules = schedulesOf(&Config{Tenants: []Tenant{c.tenant}})
+// ScheduleWarnings returns the effects of the clock changes of the next two years on the
+// schedules of all tenants, or on those that a tenant would have where none is configured.
+func (c *Config) ScheduleWarnings(now time.Time) (all []ScheduleWarning) {
+	tenants := c.Tenants
+	if len(tenants) == 0 {
+		tenants = []Tenant{c.Defaults}
 	}
-	for _, s := range schedules {
-		spec, err := parseCron(s.cron)
-		if err != nil { // off
-			continue
-		}
-		for _, change := range clockChanges(spec, s.tenant.Timezone, now, now.Add(scheduleOutlook)) {
-			all = append(all, scheduleWarning{id: s.id(), text: change.text(s.cron, s.tenant.Timezone)})
+	for _, t := range tenants {
+		for _, s := range []struct {
+			mode events.Mode
+			cron string
+		}{{events.Incremental, t.ScheduleIncremental}, {events.Full, t.ScheduleFull}} {
+			if s.cron == Off || s.cron == "" {
+				continue
+			}
+			spec, err := parseCron(s.cron)
+			if err != nil { // Load accepts no such expression
+				continue
+			}
+			for _, change := range clockChanges(spec, t.Timezone, now, now.Add(scheduleOutlook)) {
+				all = append(all, ScheduleWarning{TenantID: t.ID, Mode: s.mode, Text: change.text(s.cron, t.Timezone)})
+			}
 		}
 	}
 	return all
-}
-
-// logWarnings logs what the coming changes of the clocks do to the schedules.
-func (c *Config) logWarnings(log zerolog.Logger) {
-	for _, w := range c.scheduleWarnings(time.Now()) {
-		log.Warn().Str("schedule", w.id).Str("reason", w.text).Msg("a change of the clocks affects a schedule, choose another time of day")
-	}
 }
 
 // text says what happens, for people.

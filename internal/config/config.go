@@ -1,11 +1,9 @@
-package app
+package config
 
 import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/lazi/lazisync/internal/servicetitan"
 )
 
 // Config is the effective configuration. Load fills it from the environment;
@@ -18,12 +16,14 @@ type Config struct {
 	// Tenants are those of the tenants file, else the one that the variables tell of;
 	// none where a role needs none.
 	Tenants []Tenant
-	Sync    SyncConfig
-	Slack   SlackConfig
-	HTTP    HTTPConfig
-	Log     LogConfig
+	// Defaults is the tenant that the variables describe. The tenants file takes from it
+	// what a tenant does not set.
+	Defaults Tenant
+	Sync     SyncConfig
+	Slack    SlackConfig
+	HTTP     HTTPConfig
+	Log      LogConfig
 
-	tenant Tenant           // what the variables say of one
 	values map[string]Value // by variable, for `lazisync config`
 }
 
@@ -46,7 +46,7 @@ type TemporalConfig struct {
 
 // ServiceTitanConfig says how to reach ServiceTitan, for all tenants.
 type ServiceTitanConfig struct {
-	Environment   servicetitan.Environment
+	Environment   Environment
 	APIURL        string
 	AuthURL       string
 	WebhookHeader string
@@ -56,6 +56,14 @@ type ServiceTitanConfig struct {
 	WebhookEntities map[string][]string
 	TenantsFile     string
 }
+
+// Environment is one of ServiceTitan's environments.
+type Environment string
+
+const (
+	Production  Environment = "production"
+	Integration Environment = "integration"
+)
 
 // Tenant is one ServiceTitan tenant: how to read it, and what is synced when.
 type Tenant struct {
@@ -75,6 +83,9 @@ type Tenant struct {
 	values map[string]Value // by field of the tenants file, for `lazisync config`
 }
 
+// Values say how each field of the tenants file took effect; nil without a tenants file.
+func (t Tenant) Values() map[string]Value { return t.values }
+
 // SyncConfig says how long a sync may take, and what it may do.
 type SyncConfig struct {
 	RunDeadline time.Duration
@@ -88,6 +99,7 @@ type SyncConfig struct {
 type SlackConfig struct {
 	WebhookURL  Secret
 	WebhookURLs map[string]Secret // by channel
+	Channel     string            // default channel, also for rejected commands
 	FoldWindow  time.Duration     // 0 for none
 	RunURL      string            // with {workflowId}, {runId} or {runNumber} in it
 }

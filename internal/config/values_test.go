@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"crypto/ecdsa"
@@ -29,7 +29,7 @@ func values(t *testing.T) map[string]string {
 		"NATS_CREDS": testFile(t, testCreds), "NATS_TLS_CA": cert, "NATS_TLS_CERT": cert, "NATS_TLS_KEY": key,
 		"TEMPORAL_API_KEY": "eyJhbGciOi.x.y", "TEMPORAL_TLS": "true", "TEMPORAL_TLS_CA": cert, "TEMPORAL_TLS_CERT": cert, "TEMPORAL_TLS_KEY": key,
 		"TEMPORAL_TLS_SERVER_NAME": "temporal.internal", "DATABASE_URL": "postgres://lazi:pass-word@db:5432/lazi?sslmode=disable",
-		"SERVICETITAN_API_URL": "https://api.example.com", "SERVICETITAN_AUTH_URL": "https://auth.example.com", tenantsFile: tenants,
+		"SERVICETITAN_API_URL": "https://api.example.com", "SERVICETITAN_AUTH_URL": "https://auth.example.com", tenantsFileVariable: tenants,
 		"SERVICETITAN_TENANT_ID": "1039746210", "SERVICETITAN_CLIENT_ID": "cid.x", "SERVICETITAN_CLIENT_SECRET": "cs1.secret", "SERVICETITAN_APP_KEY": "ak1.key",
 		"SERVICETITAN_WEBHOOK_SECRET": strings.Repeat("k", 40) + "," + strings.Repeat("l", 40), "SERVICETITAN_WEBHOOK_ENTITIES": "location=locations;job.completed=jobs,invoices",
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x", "SLACK_WEBHOOK_URLS": "#ops=https://hooks.slack.com/services/T/B/y",
@@ -63,29 +63,29 @@ func TestEveryVariableIsCleanedOrRefusedByItsName(t *testing.T) {
 			clean = v.Default
 		}
 		require.NotEmpty(t, clean, v.Name)
-		want, err := Load(with(v.Name, clean, all), ToolRole)
+		want, err := Load(with(v.Name, clean, all), tool)
 		require.NoError(t, err, v.Name)
 		for how, text := range map[string]string{
 			"blanks": "  " + clean + " \t", "a newline": clean + "\n", "CRLF": clean + "\r\n", "a byte order mark": "\ufeff" + clean, "quotes": `"` + clean + `"`,
 			"single quotes": " '" + clean + "'\n", "a hard blank": clean + "\u00a0", "a zero-width blank": "\u200b" + clean,
 		} {
-			got, err := Load(with(v.Name, text, all), ToolRole)
+			got, err := Load(with(v.Name, text, all), tool)
 			require.NoError(t, err, "%s with %s", v.Name, how)
 			require.Equal(t, want, got, "%s with %s", v.Name, how)
-			if !v.FromFile() {
+			if !v.AllowsFile() {
 				continue
 			}
 			path := testFile(t, text)
-			got, err = Load([]string{v.Name + "_FILE=" + path + " \n"}, ToolRole)
+			got, err = Load([]string{v.Name + "_FILE=" + path + " \n"}, tool)
 			require.NoError(t, err, "%s in a file with %s", v.Name, how)
 			require.Equal(t, "file "+path, got.Value(v.Name).From)
 			got.values[v.Name] = want.Value(v.Name)
 			require.Equal(t, want, got, "%s in a file with %s", v.Name, how)
 		}
-		unset, err := Load(nil, ToolRole)
+		unset, err := Load(nil, tool)
 		require.NoError(t, err)
 		for _, empty := range []string{"", " ", "\r\n", `""`, "\ufeff"} {
-			got, err := Load([]string{v.Name + "=" + empty}, ToolRole)
+			got, err := Load([]string{v.Name + "=" + empty}, tool)
 			require.NoError(t, err, "%s=%q", v.Name, empty)
 			require.Equal(t, unset, got, "%s=%q", v.Name, empty)
 		}
@@ -93,7 +93,7 @@ func TestEveryVariableIsCleanedOrRefusedByItsName(t *testing.T) {
 			"\x00", "a\x00b", "\xff\xfe", "a\x1bb", "a\nb c", "a\u200bb", "! ,;=\t?", "NaN:NaN NaN", clean + " " + clean + "\x01", clean + "\n\n\x7f" + clean,
 		} {
 			refused(t, v.Name, with(v.Name, garbage, all))
-			if v.FromFile() {
+			if v.AllowsFile() {
 				refused(t, v.Name, []string{v.Name + "_FILE=" + testFile(t, garbage)})
 			}
 		}
@@ -104,7 +104,7 @@ func TestEveryVariableIsCleanedOrRefusedByItsName(t *testing.T) {
 // name of the variable and shows no secret.
 func refused(t *testing.T, name string, environ []string) string {
 	t.Helper()
-	_, err := Load(environ, ToolRole)
+	_, err := Load(environ, tool)
 	var problems Problems
 	require.ErrorAs(t, err, &problems, "%q", environ)
 	require.Len(t, problems, 1, "%q", environ)
@@ -180,7 +180,7 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 	for _, v := range Variables {
 		if strings.Contains(v.Doc, "path of") {
 			for _, path := range []string{"/does/not/exist", t.TempDir(), testFile(t, "garbage"), testFile(t, "\xff\xfe\x00"), testFile(t, "")} {
-				if v.Name != tenantsFile {
+				if v.Name != tenantsFileVariable {
 					refused(t, v.Name, []string{v.Name + "=" + path})
 				}
 			}
@@ -192,8 +192,8 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 func TestAFileWithoutAValueIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, v := range Variables {
-		if !v.FromFile() {
-			_, err := Load([]string{v.Name + "_FILE=/run/secrets/x"}, ToolRole)
+		if !v.AllowsFile() {
+			_, err := Load([]string{v.Name + "_FILE=/run/secrets/x"}, tool)
 			require.ErrorContains(t, err, v.Name+"_FILE: unknown variable")
 			continue
 		}
@@ -210,7 +210,7 @@ func TestAFileWithoutAValueIsRefused(t *testing.T) {
 // A file is named by its whole path, wherever the process works.
 func TestARelativePathIsShownWhole(t *testing.T) {
 	t.Parallel()
-	_, err := Load([]string{"SERVICETITAN_APP_KEY_FILE=no/such/key"}, ToolRole)
+	_, err := Load([]string{"SERVICETITAN_APP_KEY_FILE=no/such/key"}, tool)
 	dir, _ := os.Getwd()
 	require.ErrorContains(t, err, `"`+filepath.Join(dir, "no/such/key")+`"`)
 }
@@ -229,9 +229,9 @@ func TestCertificatesThatCannotWorkAreRefused(t *testing.T) {
 	content, err := os.ReadFile(cert)
 	require.NoError(t, err)
 	marked := testFile(t, "\ufeff"+strings.ReplaceAll(string(content), "\n", "\r\n"))
-	cfg, err := Load([]string{"NATS_TLS_CA=" + marked, "NATS_TLS_CERT=" + marked, "NATS_TLS_KEY=" + key}, ToolRole)
+	cfg, err := Load([]string{"NATS_TLS_CA=" + marked, "NATS_TLS_CERT=" + marked, "NATS_TLS_KEY=" + key}, tool)
 	require.NoError(t, err)
-	_, err = cfg.NATS.TLS.client("NATS_TLS_")
+	_, err = cfg.NATS.TLS.ClientConfig()
 	require.NoError(t, err)
 }
 
@@ -247,16 +247,16 @@ func TestKubernetesServiceLinksAreIgnored(t *testing.T) {
 			environ = append(environ, link+"="+strings.ToLower(proto)+"://10.0.0.7:8080", link+"_PROTO="+strings.ToLower(proto), link+"_PORT=8080", link+"_ADDR=fd00::7")
 		}
 	}
-	_, err := Load(environ, ToolRole)
+	_, err := Load(environ, tool)
 	require.NoError(t, err)
-	_, err = Load([]string{"SYNC_GATEWAY_PORT=tcp://[fd00::7]:8080", "SYNC_GATEWAY_SERVICE_HOST=fd00::7"}, ToolRole)
+	_, err = Load([]string{"SYNC_GATEWAY_PORT=tcp://[fd00::7]:8080", "SYNC_GATEWAY_SERVICE_HOST=fd00::7"}, tool)
 	require.NoError(t, err)
 	for _, misspelt := range []string{
 		"SYNC_GATEWAY_PORT=8080", "SYNC_ENTITES=customers", "SYNC_SERVICE_HOSTS=10.0.0.7", "SYNC_GATEWAY_PORT_HTTP=tcp://10.0.0.7:1", "SYNC_SERVICE_PORT=http",
 		"SLACK_PORT_1_TCP_PROTO=http", "SERVICETITAN_PORT_1_TLS=tcp://10.0.0.7:1", "SYNC_SERVICE_HOST=not a host", "SYNC_ENTITIES_PORT_X=tcp://10.0.0.7:1",
 	} {
 		name, _, _ := strings.Cut(misspelt, "=")
-		_, err := Load([]string{misspelt}, ToolRole)
+		_, err := Load([]string{misspelt}, tool)
 		require.ErrorContains(t, err, name+": unknown variable", misspelt)
 	}
 	for _, v := range Variables { // no service can set one of ours

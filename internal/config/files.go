@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"crypto/x509"
@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/lazi/lazisync/internal/stream"
 )
 
 // file takes the path of a file that can be read and whose content check accepts. What
@@ -15,7 +13,7 @@ import (
 func file(field func(*Config) *string, check func(content []byte) error) setter {
 	return func(c *Config, text string) error {
 		path := absolute(text)
-		content, err := readText(path)
+		content, err := ReadFile(path)
 		if err != nil {
 			if errors.Is(err, errMissing) {
 				return errors.New("the path of a file that exists")
@@ -31,14 +29,6 @@ func file(field func(*Config) *string, check func(content []byte) error) setter 
 }
 
 func anyContent([]byte) error { return nil }
-
-// credentials accepts what `nsc generate creds` writes.
-func credentials(content []byte) error {
-	if err := stream.CheckCreds(content); err != nil {
-		return fmt.Errorf("the path of a file with the JWT and the seed of a NATS user: %w", err)
-	}
-	return nil
-}
 
 // authorities accepts certificates in PEM form, at least one of them valid now.
 func authorities(content []byte) error {

@@ -1,12 +1,12 @@
-package app
+package config
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
 )
 
 // A schedule whose time a change of the clocks leaves out, or has twice, is found before
@@ -51,25 +51,16 @@ func TestSchedulesThatAChangeOfTheClocksMeets(t *testing.T) {
 	}
 }
 
-// The warning is where people look: `lazisync config`, and the log of a role that starts.
-func TestAScheduleThatIsSkippedIsShown(t *testing.T) {
+// A schedule of every tenant is examined; without tenants, the one that the variables describe.
+func TestScheduleWarnings(t *testing.T) {
 	t.Parallel()
-	cfg, err := Load(complete("SYNC_SCHEDULE_FULL=30 2 * * 0", "SYNC_TIMEZONE=America/Denver"), ServeRole)
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	cfg, err := Load(complete("SYNC_SCHEDULE_FULL=30 2 * * 0", "SYNC_TIMEZONE=America/Denver"), serve)
 	require.NoError(t, err)
-	const want = `30 2 \* \* 0 does not run on 20\d\d-03-\d\d: clocks in America/Denver go forward then, and 02:30 does not exist`
-	var out bytes.Buffer
-	require.NoError(t, PrintConfig(cfg, false, &out))
-	require.Regexp(t, `(?m)^warning: schedule lazisync-full-1039746210: `+want+`$`, out.String())
-	out.Reset()
-	require.NoError(t, PrintConfig(cfg, true, &out))
-	require.Regexp(t, `"warnings":\["schedule lazisync-full-1039746210: `+want+`"\]`, out.String())
-	out.Reset()
-	cfg.logWarnings(zerolog.New(&out))
-	require.Regexp(t, `"level":"warn","schedule":"lazisync-full-1039746210","reason":"`+want, out.String())
-
-	cfg, err = Load([]string{"SYNC_SCHEDULE_FULL=30 1 * * 0", "SYNC_TIMEZONE=America/Denver"}, ToolRole)
+	require.Equal(t, []ScheduleWarning{{TenantID: "1039746210", Mode: events.Full,
+		Text: "30 2 * * 0 does not run on 2027-03-14: clocks in America/Denver go forward then, and 02:30 does not exist"}}, cfg.ScheduleWarnings(now))
+	cfg, err = Load([]string{"SYNC_SCHEDULE_FULL=30 1 * * 0", "SYNC_TIMEZONE=America/Denver"}, tool)
 	require.NoError(t, err)
-	out.Reset()
-	require.NoError(t, PrintConfig(cfg, false, &out))
-	require.Contains(t, out.String(), "30 1 * * 0 runs twice on 20")
+	require.Equal(t, []ScheduleWarning{{Mode: events.Full,
+		Text: "30 1 * * 0 runs twice on 2027-11-07: clocks in America/Denver go back then, and 01:30 occurs twice"}}, cfg.ScheduleWarnings(now))
 }

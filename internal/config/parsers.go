@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -14,8 +14,6 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
-	"github.com/lazi/lazisync/internal/servicetitan"
-	"github.com/lazi/lazisync/internal/store"
 )
 
 // The parsers below say what is wanted; Load adds the variable and what it got. The text
@@ -23,31 +21,38 @@ import (
 
 type setter = func(c *Config, text string) error
 
-// maxWord is the length of the longest name that Temporal takes.
-const maxWord = 255
+// Off is the value that switches off a schedule, a second pass or grouping.
+const Off = "off"
+
+// maxName is the length of the longest name that Temporal accepts, in bytes.
+const maxName = 255
 
 // word takes a name without blanks; what says what it names.
-func word[T any](field func(*T) *string, what string) func(*T, string) error {
-	return func(in *T, text string) error {
-		if !isWord(text) || len(text) > maxWord {
-			return fmt.Errorf("%s, without blanks and of at most %d bytes", what, maxWord)
+func word(field func(*Config) *string, what string) setter {
+	return func(c *Config, text string) error {
+		if !IsName(text) {
+			return fmt.Errorf("%s, without blanks and of at most %d bytes", what, maxName)
 		}
-		*field(in) = text
+		*field(c) = text
 		return nil
 	}
 }
+
+// IsName reports whether a text can be a name in Temporal: without spaces and invisible
+// characters, and of at most 255 bytes.
+func IsName(text string) bool { return isWord(text) && len(text) <= maxName }
 
 // isWord reports whether a text has neither blanks nor characters that do not show.
 func isWord(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 }
 
-func secret[T any](field func(*T) *Secret) func(*T, string) error {
-	return func(in *T, text string) error {
+func secret(field func(*Config) *Secret) setter {
+	return func(c *Config, text string) error {
 		if !isToken(text) {
 			return errors.New("one word of ASCII characters, without blanks and line breaks")
 		}
-		*field(in) = Secret(text)
+		*field(c) = Secret(text)
 		return nil
 	}
 }
@@ -72,7 +77,7 @@ func duration(field func(*Config) *time.Duration, least, most time.Duration, off
 		orOff := ""
 		if len(offTo) > 0 {
 			orOff = ", or off"
-			if text == off {
+			if text == Off {
 				*field(c) = offTo[0]
 				return nil
 			}
@@ -82,7 +87,7 @@ func duration(field func(*Config) *time.Duration, least, most time.Duration, off
 			return errors.New("a duration with a unit, as 90s, 30m or 24h" + orOff)
 		}
 		if d < least || d > most {
-			return fmt.Errorf("a duration from %s to %s%s", days(least), days(most), orOff)
+			return fmt.Errorf("a duration from %s to %s%s", Days(least), Days(most), orOff)
 		}
 		*field(c) = d
 		return nil
@@ -129,7 +134,7 @@ func inboxPrefix(c *Config, text string) error {
 
 // taskQueue takes a name that Temporal does not keep for itself.
 func taskQueue(c *Config, text string) error {
-	const most = maxWord - len("-control")
+	const most = maxName - len("-control")
 	if !isWord(text) || len(text) > most || strings.HasPrefix(text, "/_sys/") {
 		return fmt.Errorf("the name of a task queue, without blanks and of at most %d bytes", most)
 	}
@@ -138,41 +143,38 @@ func taskQueue(c *Config, text string) error {
 }
 
 // schedule takes a cron expression of five fields, or off.
-func schedule(field func(*Tenant) *string) func(*Tenant, string) error {
-	return func(t *Tenant, text string) error {
-		if text != off {
+func schedule(field func(*Config) *string) setter {
+	return func(c *Config, text string) error {
+		if text != Off {
 			if _, err := parseCron(text); err != nil {
 				return err
 			}
 			text = strings.Join(strings.Fields(text), " ")
 		}
-		*field(t) = text
+		*field(c) = text
 		return nil
 	}
 }
 
 func databaseURL(c *Config, text string) error {
-	if err := store.CheckURL(text); err != nil {
-		return err
-	}
 	c.DatabaseURL = Secret(text)
 	return nil
 }
 
 func environment(c *Config, text string) error {
-	c.ServiceTitan.Environment = servicetitan.Environment(text)
-	if e := c.ServiceTitan.Environment; e != servicetitan.Production && e != servicetitan.Integration {
+	c.ServiceTitan.Environment = Environment(text)
+	if e := c.ServiceTitan.Environment; e != Production && e != Integration {
 		return errors.New("production or integration")
 	}
 	return nil
 }
 
 // tenantID takes the number as the API writes it, since it is compared as text.
-func tenantID(t *Tenant, text string) error {
+func tenantID(c *Config, text string) error {
 	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 || strconv.FormatInt(n, 10) != text {
 		return errors.New("the tenant's number, digits only")
 	}
-	t.ID = text
+	c.Defaults.ID = text
 	return nil
 }
 
@@ -180,21 +182,21 @@ func tenantID(t *Tenant, text string) error {
 // ServiceTitan's limit.
 const minRate, maxRate = 0.01, 60
 
-func requestsPerSecond(t *Tenant, text string) error {
+func requestsPerSecond(c *Config, text string) error {
 	n, ok := decimal(text)
 	if !ok || n < minRate || n > maxRate {
 		return fmt.Errorf("a number from %v to %d, ServiceTitan's limit", minRate, maxRate)
 	}
-	t.RequestsPerSecond = n
+	c.Defaults.RequestsPerSecond = n
 	return nil
 }
 
-func entities(t *Tenant, text string) error {
+func entities(c *Config, text string) error {
 	names, err := parseEntities(text)
 	if err != nil {
 		return err
 	}
-	t.Entities = names
+	c.Defaults.Entities = names
 	return nil
 }
 
@@ -221,4 +223,13 @@ func logLevel(c *Config, text string) error {
 	}
 	c.Log.Level = level
 	return nil
+}
+
+// Days returns a duration in days where it is a whole number of at least two, else as Go
+// writes it, without zero minutes and seconds.
+func Days(d time.Duration) string {
+	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
 }
