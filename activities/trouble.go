@@ -33,7 +33,7 @@ func (s *slice) recover(ctx context.Context, err error) error {
 			return nil // it was taken back, and can be made again
 		}
 		return s.again(ctx, events.StoreError, err)
-	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.at.Cursor.Trail.ByDate && (isExplained(err) || !s.isAccident(err)):
+	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.at.Cursor.LoopGuard.ByDate && (isExplained(err) || !s.isAccident(err)):
 		s.byDateInstead()
 		return nil
 	case isPermanent(err) && !s.isAccident(err):
@@ -51,7 +51,7 @@ func (s *slice) byDateInstead() {
 	}
 	told := "ServiceTitan no longer knows the feed's token: it is read again from " + from
 	s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(told)
-	s.at.Cursor.Token, s.at.Cursor.Trail, s.warned = "", entity.Trail{ByDate: true}, append(s.warned, told)
+	s.at.Cursor.Token, s.at.Cursor.LoopGuard, s.warned = "", entity.LoopGuard{ByDate: true}, append(s.warned, told)
 }
 
 // fail ends the entity, and it alone.

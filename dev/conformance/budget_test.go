@@ -24,10 +24,10 @@ type shared struct {
 	asked *atomic.Int64
 }
 
-func (s shared) Lease(ctx context.Context, w servicetitan.Wanted) (servicetitan.Leased, error) {
+func (s shared) Lease(ctx context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
 	s.asked.Add(1)
 	leased, err := s.LeaseCalls(ctx, store.LeaseRequest(w))
-	return servicetitan.Leased(leased), err
+	return servicetitan.LeaseGrant(leased), err
 }
 
 func (s shared) Slow(ctx context.Context, tenant string, perSecond float64, wait time.Duration) error {

@@ -51,7 +51,7 @@ func live(p *pair, e entity.Entity) {
 	idle := p.complete(events.Incremental, e.Name)
 	require.Zero(p, idle.Inserted+idle.Updated+idle.Deleted)
 	require.LessOrEqual(p, idle.Pages, first.Pages)
-	if e.Tracks() != entity.Rereading {
+	if e.Tracks() != entity.WholeList {
 		require.Zero(p, idle.Fetched)
 		require.Equal(p, int64(1), idle.Pages)
 	}
@@ -64,7 +64,7 @@ func live(p *pair, e entity.Entity) {
 
 	p.source.pageSize = 0 // as large as the list allows
 	last := p.complete(events.Full, e.Name)
-	if !e.LooksUp() {
+	if !e.CanLookUp() {
 		require.ElementsMatch(p, c.removed, p.different(e.Name), "one full sync that misses them is not enough")
 		last = p.complete(events.Full, e.Name)
 	}

@@ -66,7 +66,7 @@ func (h *history) end() {
 			continue
 		}
 		switch e.Tracks() {
-		case entity.Feeding:
+		case entity.FeedChanges:
 			h.requireEqual(e.Name)
 		case entity.Changes:
 			h.requireNoneOlder(e.Name)

@@ -176,8 +176,8 @@ func newPair(t testing.TB, db *database, o simulator.Options, entities ...string
 // limitless lets every call out at once: the clock that the waits go by is not the pair's.
 type limitless struct{}
 
-func (limitless) Lease(_ context.Context, w servicetitan.Wanted) (servicetitan.Leased, error) {
-	return servicetitan.Leased{Now: w.Now}, nil
+func (limitless) Lease(_ context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
+	return servicetitan.LeaseGrant{Now: w.Now}, nil
 }
 
 func (limitless) Slow(context.Context, string, float64, time.Duration) error { return nil }

@@ -19,9 +19,9 @@ func (p *process) pool() servicetitan.Pool {
 	return sharedPool{p.store}
 }
 
-func (s sharedPool) Lease(ctx context.Context, w servicetitan.Wanted) (servicetitan.Leased, error) {
+func (s sharedPool) Lease(ctx context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
 	leased, err := s.store.LeaseCalls(ctx, store.LeaseRequest(w))
-	return servicetitan.Leased(leased), err
+	return servicetitan.LeaseGrant(leased), err
 }
 
 func (s sharedPool) Slow(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {

@@ -70,6 +70,18 @@ func Names() []string {
 	return names
 }
 
+// WebhookEntities returns the names of the entities to sync for each event type of a
+// webhook. The keys are as in Entity.Webhooks.
+func WebhookEntities() map[string][]string {
+	byType := map[string][]string{}
+	for _, e := range Catalogue {
+		for _, eventType := range e.Webhooks {
+			byType[eventType] = append(byType[eventType], e.Name)
+		}
+	}
+	return byType
+}
+
 // fieldTypes is the definition of the custom fields of something: all such lists are alike.
 func fieldTypes(name, list, scope string) Entity {
 	return Entity{

@@ -165,11 +165,18 @@ func TestTracking(t *testing.T) {
 		"arrival_windows", "budget_codes", "campaign_costs", "capacity_warnings", "client_specific_pricing", "contact_preference_definitions",
 		"intacct_business_unit_mappings", "material_cost_types", "materials_markup", "payment_types", "project_types", "proposal_types",
 		"report_categories", "user_roles", "wbs_segments",
-	}, sorted(by[Rereading]))
+	}, sorted(by[WholeList]))
 	require.Len(t, slices.Collect(maps.Keys(by)), 4)
 }
 
 func sorted(names []string) []string {
 	slices.Sort(names)
 	return names
+}
+
+func TestWebhookEntities(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, map[string][]string{
+		"customer": {"customers"}, "job": {"jobs"}, "invoice": {"invoices"}, "payment": {"invoices"}, "estimate": {"estimates"},
+	}, WebhookEntities())
 }

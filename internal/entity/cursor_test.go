@@ -30,8 +30,8 @@ func FuzzCursor(f *testing.F) {
 		once, err := json.Marshal(again)
 		require.NoError(t, err)
 		require.JSONEq(t, string(written), string(once))
-		require.True(t, read.Since.Equal(again.Since) && read.Before.Equal(again.Before) && read.Began.Equal(again.Began))
-		read.Since, read.Before, read.Began = again.Since, again.Before, again.Began
+		require.True(t, read.Since.Equal(again.Since) && read.Before.Equal(again.Before) && read.FirstPageAt.Equal(again.FirstPageAt))
+		read.Since, read.Before, read.FirstPageAt = again.Since, again.Before, again.FirstPageAt
 		require.Equal(t, read, again)
 	})
 }

@@ -31,7 +31,10 @@ type Entity struct {
 	Inactive   Meaning  // what active=false in the export feed says
 	GoneStatus string   // the value of the field status that says that the record is gone
 	Scope      string   // what the app must be granted to read it
-	Columns    []Column
+	// Webhooks lists the event types whose deliveries trigger an incremental sync of the
+	// entity, by their first word in lower case: "invoice" stands for invoice.updated.
+	Webhooks []string
+	Columns  []Column
 }
 
 // Table is the name of the entity's table in schema raw.
@@ -45,10 +48,10 @@ func (e Entity) Identity() []string {
 	return e.KeyFields
 }
 
-// LooksUp says whether a row that a whole read of the entity did not find can be asked
+// CanLookUp says whether a row that a whole read of the entity did not find can be asked
 // for by its id. What is read from a feed is not: its list shows no deleted records, and
 // records of another form.
-func (e Entity) LooksUp() bool { return e.Export == "" && e.IDs }
+func (e Entity) CanLookUp() bool { return e.Export == "" && e.IDs }
 
 // FirstPage is the number of the list's first page.
 func (e Entity) FirstPage() int {
@@ -70,7 +73,7 @@ func (e Entity) LargestPage() int {
 // only deactivates.
 func (e Entity) Gone() string {
 	switch {
-	case e.LooksUp():
+	case e.CanLookUp():
 		return "looked up"
 	case e.Export == "":
 		return "missed twice"
@@ -86,9 +89,9 @@ func (e Entity) Gone() string {
 func (e Entity) Tracks() Tracking {
 	switch {
 	case e.Export != "":
-		return Feeding
+		return FeedChanges
 	case e.Filter.From == "":
-		return Rereading
+		return WholeList
 	case strings.HasPrefix(e.Filter.From, "modified"):
 		return Changes
 	}
@@ -99,10 +102,10 @@ func (e Entity) Tracks() Tracking {
 type Tracking string
 
 const (
-	Feeding   Tracking = "feed"       // whatever the export feed brings since its last token
-	Changes   Tracking = "changes"    // records modified in a window
-	Additions Tracking = "additions"  // records made in a window: edits wait for the next full sync
-	Rereading Tracking = "whole list" // everything, each time: the list has no usable filter
+	FeedChanges Tracking = "feed"       // whatever the export feed brings since its last token
+	Changes     Tracking = "changes"    // records modified in a window
+	Additions   Tracking = "additions"  // records made in a window: edits wait for the next full sync
+	WholeList   Tracking = "whole list" // everything, each time: the list has no usable filter
 )
 
 // QueryParam is one query parameter with its value.
@@ -128,9 +131,9 @@ const (
 type Totals int
 
 const (
-	TotalOnAsking Totals = iota // where it is asked to
-	TotalAlways                 // it refuses to be read without counting
-	TotalNever                  // there is no such parameter
+	TotalOnRequest Totals = iota // where it is asked to
+	TotalAlways                  // it refuses to be read without counting
+	TotalNever                   // there is no such parameter
 )
 
 // Key says how the identity of a record within its tenant is stored.

@@ -20,33 +20,36 @@ type Cursor struct {
 
 	// List of several pages: when its first page was asked for, how many records
 	// it held then (-1 unknown), and how often it was read already.
-	Began time.Time `json:"began,omitzero"`
-	Total int       `json:"total,omitempty"`
-	Round int       `json:"round,omitempty"`
+	FirstPageAt time.Time `json:"began,omitzero"`
+	Total       int       `json:"total,omitempty"`
+	Round       int       `json:"round,omitempty"`
 
-	Trail Trail `json:"trail,omitzero"`
+	LoopGuard LoopGuard `json:"trail,omitzero"`
 }
 
-// Trail is what the client remembers of earlier pages, to notice a listing that does
-// not get on.
-type Trail struct {
-	// How many pages came. Export feed: how many of the last were empty, and the token
-	// of an earlier one.
-	Steps int    `json:"steps,omitempty"`
-	Empty int    `json:"empty,omitempty"`
-	Mark  string `json:"mark,omitempty"`
+// LoopGuard is what the client remembers of earlier pages of a listing, to detect one that
+// never ends. Its JSON names are stored and stay.
+type LoopGuard struct {
+	// Pages counts the pages read. EmptyPages counts the latest consecutive pages of an
+	// export feed without records; Token is a continuation token that an earlier page of it
+	// ended with.
+	Pages      int    `json:"steps,omitempty"`
+	EmptyPages int    `json:"empty,omitempty"`
+	Token      string `json:"mark,omitempty"`
 
-	// Export feed: a token was refused, and the feed read again by date. A feed that
-	// refuses what it issued is not read again and again.
+	// ByDate reports that the export feed refused a token and is read by date instead. It
+	// prevents the client from doing so over and over.
 	ByDate bool `json:"byDate,omitempty"`
 
-	// How many records came since a step, and a sketch of which: it tells a listing that
-	// brings the same records over and over from one that is long.
-	Since  int    `json:"since,omitempty"`
-	Came   int    `json:"came,omitempty"`
-	Sketch string `json:"sketch,omitempty"`
+	// SinceReset is the page count at which Records and Sketch were last reset. Records
+	// counts the records received since then, and Sketch estimates how many of them were
+	// distinct: a listing that repeats itself has few distinct ones, a long listing many.
+	SinceReset int    `json:"since,omitempty"`
+	Records    int    `json:"came,omitempty"`
+	Sketch     string `json:"sketch,omitempty"`
 
-	Print string `json:"print,omitempty"` // list: stands for what the last page held
+	// Fingerprint identifies the records of the last page of a list.
+	Fingerprint string `json:"print,omitempty"`
 }
 
 // Feed says which of an entity's two listings is read.
@@ -68,15 +71,15 @@ func (e Entity) Start() Cursor {
 
 // Page is one answer of the API, split into records.
 type Page struct {
-	Records  []Record
-	Rejected []Rejected
-	Next     Cursor    // asks for the following page; after the last page of an export feed it is the resume point
-	Last     bool      // the listing ends here, for now
-	Total    int       // records in the whole listing, -1 where the answer does not say
-	Date     time.Time // the server's clock when it answered (header Date)
-	Warnings []string  // what people should know of the listing, though nothing failed
-	Restless bool      // the list changed all the while: what was not seen need not be gone
-	Gaps     int       // places where the answer is damaged and may have had a record that it does not show
+	Records       []Record
+	Rejected      []Rejected
+	Next          Cursor    // asks for the following page; after the last page of an export feed it is the resume point
+	Last          bool      // the listing ends here, for now
+	Total         int       // records in the whole listing, -1 where the answer does not say
+	Date          time.Time // the server's clock when it answered (header Date)
+	Warnings      []string  // what people should know of the listing, though nothing failed
+	Unstable      bool      // the list changed all the while: what was not seen need not be gone
+	DamagedPlaces int       // places where the answer is damaged and may have had a record that it does not show
 }
 
 // Record is one record as received.

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -63,16 +64,6 @@ const (
 	longestType = 100
 )
 
-// defaultEntities reads what a change touches: an invoice changes the balance of
-// its customer, and so does a payment.
-var defaultEntities = map[string][]string{
-	"customer": {"customers"},
-	"job":      {"jobs"},
-	"invoice":  {"invoices"},
-	"payment":  {"invoices"},
-	"estimate": {"estimates"},
-}
-
 func (w Webhooks) withDefaults() Webhooks {
 	if w.Header == "" {
 		w.Header = defaultSignatureHeader
@@ -80,7 +71,7 @@ func (w Webhooks) withDefaults() Webhooks {
 	if w.DeliveryHeader == "" {
 		w.DeliveryHeader = defaultDeliveryHeader
 	}
-	entities := maps.Clone(defaultEntities)
+	entities := entity.WebhookEntities()
 	for name, list := range w.Entities {
 		entities[strings.ToLower(name)] = list
 	}

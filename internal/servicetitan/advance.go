@@ -31,31 +31,31 @@ func (env envelope) nextOfList(e entity.Entity, at entity.Cursor, d *decoder, ca
 		return at, &shapeError{message: fmt.Sprintf("page %d is empty although hasMore is true", pageNumber(e, at))}
 	}
 	next := at
-	next.Page, next.Trail = pageNumber(e, at)+1, entity.Trail{}
+	next.Page, next.LoopGuard = pageNumber(e, at)+1, entity.LoopGuard{}
 	if !env.hasMore {
 		return next, nil
 	}
 	if came > 1 { // a single record may well slip from page to page
-		next.Trail.Print = d.fingerprint()
+		next.LoopGuard.Fingerprint = d.fingerprint()
 	}
-	if next.Trail.Print != "" && next.Trail.Print == at.Trail.Print {
+	if next.LoopGuard.Fingerprint != "" && next.LoopGuard.Fingerprint == at.LoopGuard.Fingerprint {
 		return at, &shapeError{permanent: true, message: fmt.Sprintf(
 			"page %d holds the same %d records as the one before, although hasMore is true: the list does not turn its pages", pageNumber(e, at), came)}
 	}
-	return next, d.follow(at.Trail, &next.Trail, "the list")
+	return next, d.follow(at.LoopGuard, &next.LoopGuard, "the list")
 }
 
 // follow leads the trail of earlier pages on to the next. A listing that brings the same
 // records over and over, under whatever tokens, is not read on.
-func (d *decoder) follow(from entity.Trail, next *entity.Trail, listing string) error {
-	next.Steps, next.Since, next.Came, next.Sketch = from.Steps+1, from.Since, from.Came, from.Sketch
+func (d *decoder) follow(from entity.LoopGuard, next *entity.LoopGuard, listing string) error {
+	next.Pages, next.SinceReset, next.Records, next.Sketch = from.Pages+1, from.SinceReset, from.Records, from.Sketch
 	if different, yes := d.repeatsItself(next); yes {
 		return &shapeError{permanent: true, message: fmt.Sprintf(
 			"the last %d pages brought %d records, only %d of them different, although hasMore is true: %s repeats itself under new tokens or page numbers",
-			next.Steps-next.Since, next.Came, different, listing)}
+			next.Pages-next.SinceReset, next.Records, different, listing)}
 	}
-	if bits.OnesCount(uint(next.Steps)) == 1 { // what led here is no part of the repetition: begin anew, see Mark
-		next.Since, next.Came, next.Sketch = next.Steps, 0, ""
+	if bits.OnesCount(uint(next.Pages)) == 1 { // what led here is no part of the repetition: begin anew, see Mark
+		next.SinceReset, next.Records, next.Sketch = next.Pages, 0, ""
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (d *decoder) fingerprint() string {
 
 func (env envelope) nextOfFeed(at entity.Cursor, d *decoder, came int) (entity.Cursor, error) {
 	next := at
-	next.Trail = entity.Trail{}
+	next.LoopGuard = entity.LoopGuard{}
 	if env.continueFrom != "" {
 		next.Token = env.continueFrom
 	}
@@ -84,23 +84,23 @@ func (env envelope) nextOfFeed(at entity.Cursor, d *decoder, came int) (entity.C
 	switch next.Token {
 	case at.Token:
 		return at, &shapeError{message: fmt.Sprintf("continueFrom did not advance: still %q although hasMore is true", at.Token), permanent: true}
-	case at.Trail.Mark:
-		return at, &shapeError{message: fmt.Sprintf("continueFrom came again: %q, with which an earlier page ended; the feed goes round in circles", at.Trail.Mark),
+	case at.LoopGuard.Token:
+		return at, &shapeError{message: fmt.Sprintf("continueFrom came again: %q, with which an earlier page ended; the feed goes round in circles", at.LoopGuard.Token),
 			permanent: true}
 	}
-	next.Trail = entity.Trail{Mark: at.Trail.Mark, ByDate: at.Trail.ByDate}
-	if err := d.follow(at.Trail, &next.Trail, "the feed"); err != nil {
+	next.LoopGuard = entity.LoopGuard{Token: at.LoopGuard.Token, ByDate: at.LoopGuard.ByDate}
+	if err := d.follow(at.LoopGuard, &next.LoopGuard, "the feed"); err != nil {
 		return at, err
 	}
 	if came == 0 {
-		if next.Trail.Empty = at.Trail.Empty + 1; next.Trail.Empty > emptyPages {
-			return at, &shapeError{message: fmt.Sprintf("%d pages in a row are empty although hasMore is true", next.Trail.Empty)}
+		if next.LoopGuard.EmptyPages = at.LoopGuard.EmptyPages + 1; next.LoopGuard.EmptyPages > emptyPages {
+			return at, &shapeError{message: fmt.Sprintf("%d pages in a row are empty although hasMore is true", next.LoopGuard.EmptyPages)}
 		}
 	}
 	// Brent's way to find a cycle of any length: a token is remembered at every power
 	// of two, and met again within twice the length of the cycle and what leads to it.
-	if bits.OnesCount(uint(next.Trail.Steps)) == 1 {
-		next.Trail.Mark = next.Token
+	if bits.OnesCount(uint(next.LoopGuard.Pages)) == 1 {
+		next.LoopGuard.Token = next.Token
 	}
 	return next, nil
 }

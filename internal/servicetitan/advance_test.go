@@ -176,11 +176,11 @@ func TestListThatDoesNotTurnItsPages(t *testing.T) {
 // TestAFeedReadByDateIsKnownAsOne until it ends: only then may it be read by date again.
 func TestAFeedReadByDateIsKnownAsOne(t *testing.T) {
 	t.Parallel()
-	at := entity.Cursor{Feed: entity.Export, Since: since, Trail: entity.Trail{ByDate: true}}
+	at := entity.Cursor{Feed: entity.Export, Since: since, LoopGuard: entity.LoopGuard{ByDate: true}}
 	for _, more := range []bool{true, true, false} {
 		page, err := decodePage(customers(t), at, fmt.Appendf(nil, `{"hasMore":%t,"continueFrom":"%s1","data":[{"id":1}]}`, more, at.Token))
 		require.NoError(t, err)
 		at = page.Next
-		require.Equal(t, more, at.Trail.ByDate)
+		require.Equal(t, more, at.LoopGuard.ByDate)
 	}
 }

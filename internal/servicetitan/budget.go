@@ -141,7 +141,7 @@ func (b *budget) serve() {
 }
 
 // next says what to ask for, or how long to rest before, and whether anybody waits for it.
-func (b *budget) next() (w Wanted, rest time.Duration, waited bool) {
+func (b *budget) next() (w LeaseRequest, rest time.Duration, waited bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.turnAway()
@@ -153,7 +153,7 @@ func (b *budget) next() (w Wanted, rest time.Duration, waited bool) {
 	if rest := time.Until(b.again[interactive]); rest > 0 {
 		return w, rest, true
 	}
-	w = Wanted{
+	w = LeaseRequest{
 		TenantID: b.tenantID, PerSecond: b.perSecond, Interactive: interactive,
 		Ahead: int(burstOf(b.perSecond)), Empty: time.Since(b.empty),
 	}
@@ -178,7 +178,7 @@ func (b *budget) turnAway() {
 }
 
 // lease asks the pool, or does without it while it does not answer.
-func (b *budget) lease(w Wanted) Leased {
+func (b *budget) lease(w LeaseRequest) LeaseGrant {
 	if time.Now().Before(b.down) { // the server's alone
 		leased, _ := b.alone.Lease(context.Background(), w)
 		return leased
@@ -203,7 +203,7 @@ func (b *budget) lease(w Wanted) Leased {
 }
 
 // grant lets calls go out.
-func (b *budget) grant(asked time.Time, w Wanted, l Leased) {
+func (b *budget) grant(asked time.Time, w LeaseRequest, l LeaseGrant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hand, b.lapses, b.empty = l.Ahead, asked.Add(l.For), time.Now()

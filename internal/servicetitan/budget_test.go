@@ -16,14 +16,14 @@ import (
 
 // fakePool answers as a test says, and remembers.
 type fakePool struct {
-	answer func(w Wanted) (Leased, error)
+	answer func(w LeaseRequest) (LeaseGrant, error)
 
 	mu     sync.Mutex
-	wanted []Wanted
+	wanted []LeaseRequest
 	slowed []time.Duration
 }
 
-func (p *fakePool) Lease(ctx context.Context, w Wanted) (Leased, error) {
+func (p *fakePool) Lease(ctx context.Context, w LeaseRequest) (LeaseGrant, error) {
 	p.mu.Lock()
 	p.wanted = append(p.wanted, w)
 	p.mu.Unlock()
@@ -38,8 +38,8 @@ func (p *fakePool) Slow(_ context.Context, _ string, _ float64, wait time.Durati
 }
 
 // generous grants everything, and holds something ahead.
-func generous(w Wanted) (Leased, error) {
-	return Leased{Now: w.Now, Ahead: 7, For: 5 * time.Second}, nil
+func generous(w LeaseRequest) (LeaseGrant, error) {
+	return LeaseGrant{Now: w.Now, Ahead: 7, For: 5 * time.Second}, nil
 }
 
 // TestBudgetOfOneProcess plays callers that want all there is, in virtual time.
@@ -80,16 +80,16 @@ func TestBudgetOfOneProcess(t *testing.T) {
 func TestCallsThatWaitAreAskedForTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		pool := &fakePool{answer: func(w Wanted) (Leased, error) {
+		pool := &fakePool{answer: func(w LeaseRequest) (LeaseGrant, error) {
 			if w.Now > 4 {
-				return Leased{Now: 4, Wait: 100 * time.Millisecond}, nil
+				return LeaseGrant{Now: 4, Wait: 100 * time.Millisecond}, nil
 			}
-			return Leased{Now: w.Now}, nil
+			return LeaseGrant{Now: w.Now}, nil
 		}}
 		b := newBudget("1", 50, pool, zerolog.Nop())
 		first := make(chan struct{})
 		answer := pool.answer
-		pool.answer = func(w Wanted) (Leased, error) { <-first; pool.answer = answer; return answer(w) }
+		pool.answer = func(w LeaseRequest) (LeaseGrant, error) { <-first; pool.answer = answer; return answer(w) }
 		began := time.Now()
 		var all sync.WaitGroup
 		call := func() { require.NoError(t, b.take(t.Context(), "jobs", false)) }
@@ -129,7 +129,7 @@ func TestSlackCostsFewRoundTrips(t *testing.T) {
 
 func TestACallThatWaitsTooLongFailsAndSaysHowLong(t *testing.T) {
 	t.Parallel()
-	pool := &fakePool{answer: func(w Wanted) (Leased, error) { return Leased{Wait: 37 * time.Second}, nil }}
+	pool := &fakePool{answer: func(w LeaseRequest) (LeaseGrant, error) { return LeaseGrant{Wait: 37 * time.Second}, nil }}
 	api := newFakeAPI(t, respond(200, `{"hasMore":false,"data":[]}`))
 	client := api.client(func(o *Options) { o.Pool, o.RequestsPerSecond = pool, 50 })
 	e := customers(t)
@@ -161,11 +161,11 @@ func TestARefusalIsToldToEverybody(t *testing.T) {
 func TestInteractiveCallsDoNotWaitForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		pool := &fakePool{answer: func(w Wanted) (Leased, error) {
+		pool := &fakePool{answer: func(w LeaseRequest) (LeaseGrant, error) {
 			if w.Interactive {
-				return Leased{Now: w.Now}, nil
+				return LeaseGrant{Now: w.Now}, nil
 			}
-			return Leased{Wait: 1500 * time.Millisecond}, nil
+			return LeaseGrant{Wait: 1500 * time.Millisecond}, nil
 		}}
 		b := newBudget("1", 50, pool, zerolog.Nop())
 		ctx, cancel := context.WithCancel(t.Context())
@@ -193,11 +193,11 @@ func TestWithoutThePoolAProcessKeepsToAPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		failing := errors.New("connection refused")
-		pool := &fakePool{answer: func(w Wanted) (Leased, error) {
+		pool := &fakePool{answer: func(w LeaseRequest) (LeaseGrant, error) {
 			if failing != nil {
-				return Leased{}, failing
+				return LeaseGrant{}, failing
 			}
-			return Leased{Now: w.Now}, nil
+			return LeaseGrant{Now: w.Now}, nil
 		}}
 		b := newBudget("77", 50, pool, zerolog.New(&log))
 		count := func(d time.Duration) (made int) {

@@ -207,7 +207,7 @@ func TestCursors(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			page.Next.Trail = entity.Trail{}
+			page.Next.LoopGuard = entity.LoopGuard{}
 			require.Equal(t, c.next, page.Next)
 			require.Equal(t, c.last, page.Last)
 		})

@@ -72,14 +72,14 @@ var families = map[string]family{
 		request:  "/settings/v2/tenant/7001/business-units/intacct?includeTotal=true&page=0&pageSize=500",
 		response: `{"page":0,"pageSize":500,"hasMore":true,"totalCount":501,"data":[{"id":1021}]}`,
 		ids:      []string{"1021"},
-		next:     entity.Cursor{Feed: entity.List, Page: 1, Began: serverClock, Total: 501},
+		next:     entity.Cursor{Feed: entity.List, Page: 1, FirstPageAt: serverClock, Total: 501},
 	},
 	"the second page is 1": {
-		entity: "intacct_business_unit_mappings", at: entity.Cursor{Feed: entity.List, Page: 1, Began: serverClock, Total: 1001},
+		entity: "intacct_business_unit_mappings", at: entity.Cursor{Feed: entity.List, Page: 1, FirstPageAt: serverClock, Total: 1001},
 		request:  "/settings/v2/tenant/7001/business-units/intacct?includeTotal=true&page=1&pageSize=500",
 		response: `{"page":1,"pageSize":500,"hasMore":true,"totalCount":1001,"data":[{"id":1022}]}`,
 		ids:      []string{"1022"},
-		next:     entity.Cursor{Feed: entity.List, Page: 2, Began: serverClock, Total: 1001},
+		next:     entity.Cursor{Feed: entity.List, Page: 2, FirstPageAt: serverClock, Total: 1001},
 	},
 	"a list that does not count": {
 		entity: "materials_markup", at: sinceJan31,
@@ -215,7 +215,7 @@ func TestFamilies(t *testing.T) {
 			if f.next == (entity.Cursor{}) {
 				require.True(t, page.Last)
 			} else {
-				page.Next.Trail = entity.Trail{}
+				page.Next.LoopGuard = entity.LoopGuard{}
 				require.Equal(t, f.next, page.Next)
 				require.False(t, page.Last)
 			}

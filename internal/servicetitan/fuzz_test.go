@@ -42,9 +42,9 @@ func FuzzDecodePage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, which uint8, export bool, token string, steps int) {
 		e := all[int(which)%len(all)]
-		at := entity.Cursor{Feed: entity.List, Page: steps, Trail: entity.Trail{Print: token}}
+		at := entity.Cursor{Feed: entity.List, Page: steps, LoopGuard: entity.LoopGuard{Fingerprint: token}}
 		if export && e.Export != "" {
-			at = entity.Cursor{Feed: entity.Export, Token: token, Trail: entity.Trail{Steps: max(steps, 0) % 1e6, Mark: "t1"}}
+			at = entity.Cursor{Feed: entity.Export, Token: token, LoopGuard: entity.LoopGuard{Pages: max(steps, 0) % 1e6, Token: "t1"}}
 		}
 		received := bytes.Clone(body)
 		page, err := decodePage(e, at, body)

@@ -155,7 +155,7 @@ func (s *suspects) clear(question string) {
 // is read without the records at fault, which are rejected.
 func (c *Client) page(tenantID string, r request, at entity.Cursor, ans answer) (entity.Page, error) {
 	if ans.status == http.StatusNoContent {
-		at.Trail = entity.Trail{}
+		at.LoopGuard = entity.LoopGuard{}
 		return entity.Page{Next: at, Last: true, Total: -1, Date: ans.date}, nil
 	}
 	question := tenantID + " " + r.path + "?" + r.query.Encode()

@@ -157,14 +157,14 @@ func TestAFaultThatMayHideOtherRecords(t *testing.T) {
 		`{"id":1,"n":"b},{"id":2,"n":"c},{"id":3},{"id":4}`:     {Rejected: []entity.Rejected{{ID: ""}}},
 		`{"id":1,"n":"b},{"id":2},{"id":3}`:                     {Rejected: []entity.Rejected{{ID: "1"}}},
 		`{"id":1,"items":[{"id":8,"n":NaN},{"id":9}]},{"id":3}`: {Rejected: []entity.Rejected{{ID: "1"}}},
-		`{"id":1,"a":NaN},,{"id":3}`:                            {Rejected: []entity.Rejected{{ID: "1"}}, Gaps: 1},
-		`,{"id":1},{"id":2},`:                                   {Gaps: 2},
+		`{"id":1,"a":NaN},,{"id":3}`:                            {Rejected: []entity.Rejected{{ID: "1"}}, DamagedPlaces: 1},
+		`,{"id":1},{"id":2},`:                                   {DamagedPlaces: 2},
 		`{"id":1}{"id":2}`:                                      {},
 	} {
 		api := newFakeAPI(t, respond(200, `{"hasMore":true,"continueFrom":"t","data":[`+data+`]}`))
 		page, _, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
 		require.NoError(t, err, data)
-		require.Equal(t, want.Gaps, page.Gaps, data)
+		require.Equal(t, want.DamagedPlaces, page.DamagedPlaces, data)
 		require.Len(t, page.Rejected, len(want.Rejected), data)
 		for i, r := range want.Rejected {
 			require.Equal(t, r.ID, page.Rejected[i].ID, data)

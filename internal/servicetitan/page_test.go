@@ -96,7 +96,7 @@ func requireEnd(t *testing.T, at entity.Cursor, page entity.Page) {
 		require.False(t, page.Last)
 		require.Equal(t, -1, page.Total)
 	}
-	page.Next.Trail = entity.Trail{}
+	page.Next.LoopGuard = entity.LoopGuard{}
 	require.Equal(t, want, page.Next)
 }
 

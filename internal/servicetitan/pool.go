@@ -10,13 +10,13 @@ import (
 // Pool hands out the calls of tenants to everybody who reads them, in whatever process.
 type Pool interface {
 	// Lease grants as many of the wanted calls as may go out now.
-	Lease(ctx context.Context, w Wanted) (Leased, error)
+	Lease(ctx context.Context, w LeaseRequest) (LeaseGrant, error)
 	// Slow is told that the API refused a call and asked to wait.
 	Slow(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error
 }
 
-// Wanted asks for calls of a tenant's budget.
-type Wanted struct {
+// LeaseRequest asks for calls of a tenant's budget.
+type LeaseRequest struct {
 	TenantID  string
 	PerSecond float64 // the budget
 	Now       int     // calls that wait to go out
@@ -26,8 +26,8 @@ type Wanted struct {
 	Interactive bool          // may use what is kept back for interactive calls
 }
 
-// Leased are calls that were granted.
-type Leased struct {
+// LeaseGrant are calls that were granted.
+type LeaseGrant struct {
 	Now   int
 	Ahead int
 	For   time.Duration // how long those ahead may be used, from before they were asked for
@@ -56,7 +56,7 @@ func newLone(perSecond float64) *lone {
 }
 
 // Lease grants none ahead: asking costs nothing.
-func (l *lone) Lease(_ context.Context, w Wanted) (Leased, error) {
+func (l *lone) Lease(_ context.Context, w LeaseRequest) (LeaseGrant, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, burst, left := time.Now(), burstOf(l.perSecond), 0.0
@@ -69,10 +69,10 @@ func (l *lone) Lease(_ context.Context, w Wanted) (Leased, error) {
 	granted := min(w.Now, max(0, int(math.Floor(l.calls-left+1e-6))))
 	l.calls -= float64(granted)
 	if granted == w.Now {
-		return Leased{Now: granted}, nil
+		return LeaseGrant{Now: granted}, nil
 	}
 	wait := l.at.Sub(now) + time.Duration(max(0, left+1-l.calls)/l.perSecond*float64(time.Second))
-	return Leased{Now: granted, Wait: max(wait, time.Microsecond)}, nil
+	return LeaseGrant{Now: granted, Wait: max(wait, time.Microsecond)}, nil
 }
 
 // Slow lets nobody call for the wait. It does not go on more slowly after that: nobody

@@ -26,7 +26,7 @@ func decodeRepaired(e entity.Entity, at entity.Cursor, r *repaired) (entity.Page
 	if err != nil {
 		return page, err
 	}
-	page.Gaps, page.Warnings = r.gaps, append(page.Warnings, r.warnings...)
+	page.DamagedPlaces, page.Warnings = r.gaps, append(page.Warnings, r.warnings...)
 	for _, name := range slices.Sorted(maps.Keys(r.unread)) {
 		page.Warnings = append(page.Warnings, fmt.Sprintf("%s of the page is not JSON: %s", name, r.unread[name]))
 	}

@@ -52,7 +52,7 @@ func listRequest(e entity.Entity, at entity.Cursor) request {
 		q.Set("page", strconv.Itoa(pageNumber(e, at)))
 		q.Set("pageSize", strconv.Itoa(e.LargestPage()))
 		first := pageNumber(e, at) == e.FirstPage() // counting costs the server; once is enough
-		if e.Totals == entity.TotalAlways || e.Totals == entity.TotalOnAsking && first {
+		if e.Totals == entity.TotalAlways || e.Totals == entity.TotalOnRequest && first {
 			q.Set("includeTotal", "true")
 		}
 	}

@@ -24,11 +24,11 @@ func (c *Client) settle(ctx context.Context, tenantID string, e entity.Entity, a
 	}
 	if pageNumber(e, at) == e.FirstPage() {
 		if !page.Last {
-			page.Next.Began, page.Next.Total = page.Date, page.Total
+			page.Next.FirstPageAt, page.Next.Total = page.Date, page.Total
 		}
 		return page, nil
 	}
-	if !page.Last || at.Began.IsZero() {
+	if !page.Last || at.FirstPageAt.IsZero() {
 		return page, nil
 	}
 	quiet, err := c.quiet(ctx, tenantID, e, at, interactive)
@@ -36,7 +36,7 @@ func (c *Client) settle(ctx context.Context, tenantID string, e entity.Entity, a
 		return page, err
 	}
 	if at.Round+1 >= maxRounds {
-		page.Restless = true
+		page.Unstable = true
 		page.Warnings = append(page.Warnings, fmt.Sprintf(
 			"the list was read %d times and kept changing: a record may be missing until the next full sync", maxRounds))
 		return page, nil
@@ -62,7 +62,7 @@ func (c *Client) quiet(ctx context.Context, tenantID string, e entity.Entity, at
 	if e.Tracks() != entity.Changes {
 		return true, nil
 	}
-	edited, err := c.count(ctx, tenantID, e, entity.Cursor{Since: at.Began}, interactive)
+	edited, err := c.count(ctx, tenantID, e, entity.Cursor{Since: at.FirstPageAt}, interactive)
 	return edited <= 0, err
 }
 

@@ -136,7 +136,7 @@ func TestSettlingAsksAboutTheWindow(t *testing.T) {
 	require.False(t, page.Last)
 
 	list.counted = nil
-	whole := entity.Cursor{Feed: entity.List, Page: 2, Began: serverClock.Add(time.Second), Total: 3}
+	whole := entity.Cursor{Feed: entity.List, Page: 2, FirstPageAt: serverClock.Add(time.Second), Total: 3}
 	page, err = client.Page(t.Context(), testTenant, e, whole, false)
 	require.NoError(t, err)
 	require.Equal(t, []string{
@@ -156,7 +156,7 @@ func TestSettlingNeedsAnAnswer(t *testing.T) {
 		fmt.Fprint(w, `{"hasMore":false,"totalCount":3,"data":[{"id":"a"}]}`)
 	})
 	_, err := api.client().Page(t.Context(), testTenant, find(t, "journal_entries"),
-		entity.Cursor{Feed: entity.List, Page: 2, Began: serverClock, Total: 3}, false)
+		entity.Cursor{Feed: entity.List, Page: 2, FirstPageAt: serverClock, Total: 3}, false)
 	var typed *Error
 	require.ErrorAs(t, err, &typed)
 	require.False(t, typed.Permanent())

@@ -88,12 +88,12 @@ func (d *decoder) versions() []uint32 {
 
 // repeatsItself adds the page to what the trail knows of earlier ones, and says whether
 // the same versions of records came over and over: how many there are.
-func (d *decoder) repeatsItself(trail *entity.Trail) (different int, yes bool) {
+func (d *decoder) repeatsItself(trail *entity.LoopGuard) (different int, yes bool) {
 	hashes := d.versions()
 	all := readSketch(trail.Sketch).add(hashes)
-	trail.Came += len(hashes)
+	trail.Records += len(hashes)
 	different = all.different()
-	if trail.Came >= repeats*different && trail.Came > 0 && trail.Steps-trail.Since >= repeats {
+	if trail.Records >= repeats*different && trail.Records > 0 && trail.Pages-trail.SinceReset >= repeats {
 		return different, true
 	}
 	trail.Sketch = all.text()

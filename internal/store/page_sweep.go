@@ -51,9 +51,9 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (
 	}
 	after := swept{}
 	switch {
-	case whole && s.entity.LooksUp():
+	case whole && s.entity.CanLookUp():
 		after.then, err = s.missing(ctx, tx, f.watermark)
-	case whole && !s.page.Restless:
+	case whole && !s.page.Unstable:
 		after, err = s.markMissing(ctx, tx, f)
 	default: // it may well have seen what the one before has missed
 		_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.entity))
@@ -68,7 +68,7 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (
 // identities are the ids of the page's records, stored or not, and how many records
 // have none, or may be missing from a damaged answer.
 func (s pageStore) identities() (ids []string, unidentified int64) {
-	ids, unidentified = []string{}, int64(s.page.Gaps)
+	ids, unidentified = []string{}, int64(s.page.DamagedPlaces)
 	for _, r := range s.page.Records {
 		ids = append(ids, text(r.ID))
 	}

@@ -87,7 +87,7 @@ func TestSweepTakesNothingUnknownForDeleted(t *testing.T) {
 		},
 		"a damaged answer may have had a record more": func(f *fixture, e entity.Entity) {
 			for i, name := range []string{"b", "c"} {
-				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), Gaps: 1})
+				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), DamagedPlaces: 1})
 			}
 		},
 		"a crash of PostgreSQL empties the memory of ids": func(f *fixture, e entity.Entity) {
@@ -106,7 +106,7 @@ func TestSweepTakesNothingUnknownForDeleted(t *testing.T) {
 		},
 		"a list that never came to rest hides some": func(f *fixture, e entity.Entity) {
 			for i, name := range []string{"b", "c"} {
-				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), Restless: true})
+				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), Unstable: true})
 			}
 		},
 		"one that is not certain stands between two that are": func(f *fixture, e entity.Entity) {

@@ -20,13 +20,13 @@ func (s pageStore) loaded(ctx context.Context, tx pgx.Tx, f fence, done stored) 
 	if err := s.countSide(ctx, tx, done.inserted); err != nil || !s.page.Last {
 		return swept{}, err
 	}
-	if s.page.Restless && s.entity.Export == "" && !s.entity.LooksUp() {
+	if s.page.Unstable && s.entity.Export == "" && !s.entity.CanLookUp() {
 		return swept{refused: &events.RunError{Type: events.APIError, Entity: s.entity.Name, Message: "the list kept changing while it was read: " +
 			"what it did not show cannot be told from what is gone; nothing was changed"}}, nil
 	}
 	after := swept{then: events.PhaseChecking}
 	_, unidentified := s.identities()
-	if s.entity.LooksUp() && f.unidentified+unidentified == 0 {
+	if s.entity.CanLookUp() && f.unidentified+unidentified == 0 {
 		then, err := s.missing(ctx, tx, f.watermark)
 		if err != nil {
 			return swept{}, err
@@ -185,7 +185,7 @@ func (s pageStore) markUnfound(ctx context.Context, tx pgx.Tx, f fence) (marked 
 	if f.unidentified > 0 {
 		return 0, nil, nil
 	}
-	if s.entity.LooksUp() {
+	if s.entity.CanLookUp() {
 		after, err := s.markAbsent(ctx, tx, f)
 		return after.deleted, after.refused, err
 	}

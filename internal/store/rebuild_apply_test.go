@@ -178,7 +178,7 @@ func TestRebuildTakesNothingUnknownForMissing(t *testing.T) {
 			return f.load(run, e, 5, entity.Page{Records: ids(1, 9), Rejected: []entity.Rejected{{Reason: "no id"}}})
 		},
 		"a damaged answer may have had a record more": func(f *fixture, run ledger.Run, e entity.Entity) ledger.Position {
-			return f.load(run, e, 5, entity.Page{Records: ids(1, 9), Gaps: 1})
+			return f.load(run, e, 5, entity.Page{Records: ids(1, 9), DamagedPlaces: 1})
 		},
 		"a row that an incremental read meanwhile is there": func(f *fixture, run ledger.Run, e entity.Entity) ledger.Position {
 			p := f.load(run, e, 5, entity.Page{Records: ids(1, 9)})
@@ -214,7 +214,7 @@ func TestRebuildOfAListThatNeverRests(t *testing.T) {
 	f, e := newFixture(t), sweptEntity(t)
 	f.fullRead("a", e, 0, ten...)
 	before := f.snapshot()
-	p := f.load(f.beginRebuild("r", true), e, 1, entity.Page{Records: ids(1, 6)}, entity.Page{Records: ids(7, 9), Restless: true})
+	p := f.load(f.beginRebuild("r", true), e, 1, entity.Page{Records: ids(1, 6)}, entity.Page{Records: ids(7, 9), Unstable: true})
 	require.Equal(t, events.StatusFailed, p.Status)
 	require.Equal(t, events.APIError, p.Error.Type)
 	require.Contains(t, p.Error.Message, "the list kept changing while it was read")

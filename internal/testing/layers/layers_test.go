@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"internal/legacy": {"activities", "events", "internal/entity", "internal/ledger", "workflows"},
 
 	// Adapters: each knows its own technology, and none knows another.
-	"internal/gateway":      {"events", "schemas", "internal/failpoint", "internal/ledger", "internal/probe"},
+	"internal/gateway":      {"events", "schemas", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
 	"internal/notify":       {"events", "internal/failpoint"},
 	"internal/servicetitan": {"internal/entity"},
 	"internal/simulator":    {},
