@@ -18,6 +18,7 @@ run() {
 run go vet ./...
 run go vet -tags=failpoint ./internal/failpoint
 run go -C dev vet -tags=fault,privileged,browser ./...
+run go test -run "^TestNoRetiredWords$" ./docs
 
 tools="$PWD/tools/go.mod"
 run go tool -modfile="$tools" workflowcheck ./workflows/... ./internal/legacy
