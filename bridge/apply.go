@@ -69,7 +69,7 @@ func (b *Bridge) applyToForgotten(ctx context.Context, c ledger.Control) (verdic
 		if err == nil {
 			return verdict{state: ledger.ControlApplied, workflowID: c.WorkflowID}, nil
 		}
-		if !errors.Is(err, ErrNotRunning) && !errors.Is(err, ErrRefused) {
+		if !errors.Is(err, workflows.ErrNotRunning) && !errors.Is(err, workflows.ErrRejected) {
 			return verdict{}, fmt.Errorf("%s %s: %w", c.Action, c.WorkflowID, err)
 		}
 	}
@@ -127,7 +127,7 @@ func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Reques
 		if err != nil {
 			pass = 0 // withdrawn before, and r names the withdrawal: the pass is not known any more
 		}
-		if err := b.Temporal.Signal(ctx, r.WorkflowID, passSignal(c, pass)); err != nil && !errors.Is(err, ErrNotRunning) {
+		if err := b.Temporal.Signal(ctx, r.WorkflowID, passSignal(c, pass)); err != nil && !errors.Is(err, workflows.ErrNotRunning) {
 			return verdict{}, fmt.Errorf("cancel the pass of %s that serves nobody: %w", r.WorkflowID, err)
 		}
 	}
@@ -136,10 +136,10 @@ func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Reques
 
 func (b *Bridge) signal(ctx context.Context, c ledger.Control, workflowID, runID string) (verdict, error) {
 	err := b.Temporal.Signal(ctx, workflowID, signalOf(c))
-	if errors.Is(err, ErrNotRunning) {
+	if errors.Is(err, workflows.ErrNotRunning) {
 		return finished(c), nil
 	}
-	if errors.Is(err, ErrRefused) {
+	if errors.Is(err, workflows.ErrRejected) {
 		return rejectedAs(events.CodeInvalidData, "", "a control that Temporal refuses ("+err.Error()+")", "one that it takes"), nil
 	}
 	if err != nil {
@@ -157,15 +157,15 @@ func finished(c ledger.Control) verdict {
 }
 
 // signalOf is the signal that carries a control.
-func signalOf(c ledger.Control) Signal {
-	return Signal{Name: routes.controls[c.Action], Payload: controlSignal(c)}
+func signalOf(c ledger.Control) workflows.Signal {
+	return workflows.Signal{Name: routes.controls[c.Action], Payload: controlSignal(c)}
 }
 
 // passSignal is the signal that cancels a pass and nothing behind it.
-func passSignal(c ledger.Control, pass int64) Signal {
+func passSignal(c ledger.Control, pass int64) workflows.Signal {
 	payload := controlSignal(c)
 	payload.PassOnly, payload.RunNumber = true, pass
-	return Signal{Name: routes.controls[c.Action], Payload: payload}
+	return workflows.Signal{Name: routes.controls[c.Action], Payload: payload}
 }
 
 func controlSignal(c ledger.Control) workflows.ControlSignal {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/workflows"
@@ -27,7 +26,7 @@ func running(t *testing.T) *world {
 	w.ledger.serve("i1", "i2")
 	require.NoError(t, w.requests(w.ask(t, "i3", events.RequestData{Mode: events.Incremental})))
 	w.effects, w.publisher.events = nil, nil
-	w.temporal.signals = map[string][]bridge.Signal{}
+	w.temporal.signals = map[string][]workflows.Signal{}
 	return w
 }
 
@@ -80,7 +79,7 @@ func TestControls(t *testing.T) {
 		"incremental that a pause holds open": {
 			before: func(w *world) {
 				w.finish(incremental, ledger.Completed)
-				w.temporal.fates[incremental] = bridge.Open
+				w.temporal.fates[incremental] = workflows.ExecutionOpen
 			},
 			control: events.ControlData{Action: events.Resume, WorkflowID: incremental}, signals: signals{incremental: "resume"},
 		},
@@ -90,7 +89,7 @@ func TestControls(t *testing.T) {
 			rejected: `finishedRun: workflowId: got "` + incremental + `", which has ended, want a run that goes on`,
 		},
 		"gone from Temporal": {
-			before:   func(w *world) { w.temporal.fates[full] = bridge.FateTerminated },
+			before:   func(w *world) { w.temporal.fates[full] = workflows.ExecutionTerminated },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
 			rejected: `finishedRun: workflowId: got "` + full + `", which has ended, want a run that goes on`,
 		},
@@ -106,9 +105,9 @@ func TestControls(t *testing.T) {
 		},
 		"unknown request": {control: events.ControlData{Action: events.Cancel, RequestID: "later"}, pending: true},
 		"refused": {
-			before:   func(w *world) { w.failures["signal"] = bridge.ErrRefused },
+			before:   func(w *world) { w.failures["signal"] = workflows.ErrRejected },
 			control:  events.ControlData{Action: events.Pause, RequestID: "f1"},
-			rejected: `invalidData: got a control that Temporal refuses (Temporal refuses the call), want one that it takes`,
+			rejected: `invalidData: got a control that Temporal refuses (Temporal rejects the call), want one that it takes`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +143,7 @@ func TestControls(t *testing.T) {
 			require.Len(t, w.temporal.signals, len(c.signals))
 			for workflowID, signal := range c.signals {
 				require.Equal(t, workflowID, answers[0].WorkflowID)
-				require.Equal(t, []bridge.Signal{{Name: signal, Payload: workflows.ControlSignal{
+				require.Equal(t, []workflows.Signal{{Name: signal, Payload: workflows.ControlSignal{
 					ID: id, Sequence: uint64(m.event.Stored.UnixNano()), Reason: "because", Actor: "ann",
 				}}}, w.temporal.signals[workflowID])
 			}
@@ -173,7 +172,7 @@ func TestWithdraw(t *testing.T) {
 	require.Empty(t, w.temporal.signals, "i3 waited for another pass")
 	last := w.control(t, "c2", events.ControlData{Action: events.Cancel, RequestID: "i2"})
 	require.NoError(t, w.controls(last))
-	require.Equal(t, []bridge.Signal{{Name: "cancel", Payload: workflows.ControlSignal{
+	require.Equal(t, []workflows.Signal{{Name: "cancel", Payload: workflows.ControlSignal{
 		ID: events.RequestID("/test", "c2"), Sequence: uint64(last.event.Stored.UnixNano()), PassOnly: true, RunNumber: 2,
 	}}}, w.temporal.signals[pass], "the pass serves nobody any more")
 

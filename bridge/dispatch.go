@@ -37,7 +37,7 @@ func (b *Bridge) dispatch(ctx context.Context, all batch) {
 // call is one Temporal call, the requests it is made for and what came of it.
 type call struct {
 	route      route
-	execution  Execution
+	execution  workflows.StartOptions
 	requestIDs []string
 	needed     bool            // not all of its requests were withdrawn
 	cancel     *ledger.Control // a cancel that came before its request
@@ -99,11 +99,11 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	switch {
 	case !c.needed:
 	case c.cancel != nil: // the workflow finds the cancel before its first step
-		c.runID, err = b.Temporal.Wake(ctx, c.execution, signalOf(*c.cancel))
+		c.runID, err = b.Temporal.SignalWithStart(ctx, c.execution, signalOf(*c.cancel))
 	default:
 		c.runID, err = c.route.call(ctx, b.Temporal, c.execution)
 	}
-	if c.execution.Once && errors.Is(err, ErrRefused) {
+	if c.execution.Once && errors.Is(err, workflows.ErrRejected) {
 		return b.refuse(ctx, c, err)
 	}
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,24 +15,24 @@ import (
 type fakeTemporal struct {
 	world   *world
 	runs    map[string]string // workflow ID → its first run, once started
-	fates   map[string]bridge.Fate
-	started []bridge.Execution
-	signals map[string][]bridge.Signal
+	fates   map[string]workflows.ExecutionStatus
+	started []workflows.StartOptions
+	signals map[string][]workflows.Signal
 }
 
 func newFakeTemporal(w *world) *fakeTemporal {
-	return &fakeTemporal{world: w, runs: map[string]string{}, fates: map[string]bridge.Fate{}, signals: map[string][]bridge.Signal{}}
+	return &fakeTemporal{world: w, runs: map[string]string{}, fates: map[string]workflows.ExecutionStatus{}, signals: map[string][]workflows.Signal{}}
 }
 
-func (f *fakeTemporal) open(id string) bool { return f.fates[id] == bridge.Open }
+func (f *fakeTemporal) open(id string) bool { return f.fates[id] == workflows.ExecutionOpen }
 
-func (f *fakeTemporal) start(e bridge.Execution) {
+func (f *fakeTemporal) start(e workflows.StartOptions) {
 	f.started = append(f.started, e)
-	f.fates[e.ID] = bridge.Open
+	f.fates[e.ID] = workflows.ExecutionOpen
 	f.runs[e.ID] = fmt.Sprintf("run-%d", len(f.started))
 }
 
-func (f *fakeTemporal) Start(_ context.Context, e bridge.Execution) (run string, err error) {
+func (f *fakeTemporal) Start(_ context.Context, e workflows.StartOptions) (run string, err error) {
 	err = f.world.effect("start", e.ID, func() error {
 		if _, known := f.runs[e.ID]; !known {
 			f.start(e)
@@ -43,7 +43,7 @@ func (f *fakeTemporal) Start(_ context.Context, e bridge.Execution) (run string,
 	return run, err
 }
 
-func (f *fakeTemporal) Wake(_ context.Context, e bridge.Execution, s bridge.Signal) (run string, err error) {
+func (f *fakeTemporal) SignalWithStart(_ context.Context, e workflows.StartOptions, s workflows.Signal) (run string, err error) {
 	err = f.world.effect("wake", e.ID, func() error {
 		if _, known := f.runs[e.ID]; !f.open(e.ID) && (!known || !e.Once) {
 			f.start(e)
@@ -57,20 +57,20 @@ func (f *fakeTemporal) Wake(_ context.Context, e bridge.Execution, s bridge.Sign
 	return run, err
 }
 
-func (f *fakeTemporal) Signal(_ context.Context, id string, s bridge.Signal) error {
+func (f *fakeTemporal) Signal(_ context.Context, id string, s workflows.Signal) error {
 	return f.world.effect("signal", id+" "+s.Name, func() error {
 		if !f.open(id) {
-			return bridge.ErrNotRunning
+			return workflows.ErrNotRunning
 		}
 		f.signals[id] = append(f.signals[id], s)
 		return nil
 	})
 }
 
-func (f *fakeTemporal) Describe(_ context.Context, id, _ string) (fate bridge.Fate, err error) {
+func (f *fakeTemporal) ExecutionStatus(_ context.Context, id, _ string) (fate workflows.ExecutionStatus, err error) {
 	err = f.world.look("describe", func() {
 		if fate = f.fates[id]; fate == "" {
-			fate = bridge.FateForgotten
+			fate = workflows.ExecutionNotFound
 		}
 	})
 	return fate, err
@@ -160,7 +160,7 @@ func (w *world) rejections(t *testing.T) []string {
 
 // finish decides a run, as a worker does.
 func (w *world) finish(workflowID string, state ledger.RunState) {
-	w.temporal.fates[workflowID] = bridge.FateCompleted
+	w.temporal.fates[workflowID] = workflows.ExecutionCompleted
 	for _, run := range w.ledger.runs {
 		if run.WorkflowID == workflowID && run.State == ledger.Running {
 			w.ledger.decide(run, ledger.Finalization{State: state})

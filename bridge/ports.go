@@ -2,11 +2,11 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
 )
 
 // Message is one delivery of a command.
@@ -108,57 +108,19 @@ type RunLedger interface {
 	Prune(ctx context.Context, keep time.Duration) (int64, error)
 }
 
-// Temporal is what the bridge asks of Temporal. An error that is none of those
-// below says that the call may have arrived or not: making it again does no harm.
+// Temporal starts, signals and describes workflow executions. Its errors are
+// workflows.ErrNotRunning, ErrRejected and ErrMisconfigured; any other error is transient,
+// and repeating the call is safe.
 type Temporal interface {
-	// Start starts a workflow, once for each ID ever. Where that was done before,
-	// it returns the first run of then.
-	Start(ctx context.Context, e Execution) (firstRunID string, err error)
-	// Wake signals a workflow, and starts it if it is not running. With Once, one
-	// that was started before is only signalled.
-	Wake(ctx context.Context, e Execution, signal Signal) (firstRunID string, err error)
-	// Signal signals a running workflow. Where none runs it is ErrNotRunning.
-	Signal(ctx context.Context, workflowID string, signal Signal) error
-	// Describe says what became of the execution that began with a run.
-	Describe(ctx context.Context, workflowID, firstRunID string) (Fate, error)
+	// Start starts a workflow and returns the first run of its chain. If the ID is running,
+	// or was started before and Once is set, it returns the first run of that execution.
+	Start(ctx context.Context, o workflows.StartOptions) (firstRunID string, err error)
+	// SignalWithStart signals a workflow and starts it first if it is not running. With
+	// Once, a workflow that was started before is signalled only while it runs.
+	SignalWithStart(ctx context.Context, o workflows.StartOptions, signal workflows.Signal) (firstRunID string, err error)
+	// Signal signals a running workflow. It returns workflows.ErrNotRunning if none runs.
+	Signal(ctx context.Context, workflowID string, signal workflows.Signal) error
+	// ExecutionStatus returns the status of the execution that began with a run, or of the
+	// latest execution if firstRunID is "".
+	ExecutionStatus(ctx context.Context, workflowID, firstRunID string) (workflows.ExecutionStatus, error)
 }
-
-// Execution is what to start.
-type Execution struct {
-	ID       string
-	Workflow any // the function
-	Input    any
-	Timeout  time.Duration // 0 for none
-	Once     bool          // never again with this ID, also after it ended
-}
-
-// Signal is a signal with its payload.
-type Signal struct {
-	Name    string
-	Payload any
-}
-
-// Fate is what became of a workflow execution. All but Open mean that it ended.
-type Fate string
-
-const (
-	Open           Fate = "open"
-	FateCompleted  Fate = "completed"
-	FateFailed     Fate = "failed"
-	FateCancelled  Fate = "was cancelled"
-	FateTerminated Fate = "was terminated"
-	FateTimedOut   Fate = "ran out of time"
-	FateForgotten  Fate = "is not known to Temporal"
-	FateSuperseded Fate = "was replaced by a later execution"
-	FateUnknowable Fate = "ended in a way that is not known"
-)
-
-var (
-	// ErrNotRunning says that no workflow with that ID runs.
-	ErrNotRunning = errors.New("the workflow is not running")
-	// ErrRefused says that Temporal will never take this call.
-	ErrRefused = errors.New("Temporal refuses the call")
-	// ErrMisconfigured says that Temporal takes no call of ours until somebody
-	// mends the configuration: the namespace, the credentials or the version.
-	ErrMisconfigured = errors.New("Temporal refuses us as configured")
-)

@@ -9,6 +9,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
 )
 
 // What the reconciler mends, as Options.Mended hears of it.
@@ -104,7 +105,7 @@ func (b *Bridge) restart(ctx context.Context) error {
 // unheard leaves out accepted requests whose workflow runs: that claims them when
 // its pass ends, and every wake-up would lengthen its history.
 func (b *Bridge) unheard(ctx context.Context, listed []ledger.Request) ([]ledger.Request, error) {
-	fates := map[string]Fate{}
+	fates := map[string]workflows.ExecutionStatus{}
 	var unheard []ledger.Request
 	for _, r := range listed {
 		if r.State == ledger.Received {
@@ -114,12 +115,12 @@ func (b *Bridge) unheard(ctx context.Context, listed []ledger.Request) ([]ledger
 		fate, known := fates[r.WorkflowID]
 		if !known {
 			var err error
-			if fate, err = b.Temporal.Describe(ctx, r.WorkflowID, ""); err != nil {
+			if fate, err = b.Temporal.ExecutionStatus(ctx, r.WorkflowID, ""); err != nil {
 				return unheard, fmt.Errorf("look up %s in Temporal: %w", r.WorkflowID, err)
 			}
 			fates[r.WorkflowID] = fate
 		}
-		if fate != Open {
+		if fate != workflows.ExecutionOpen {
 			unheard = append(unheard, r)
 		}
 	}
@@ -172,11 +173,11 @@ func (b *Bridge) finalizeUnstarted(ctx context.Context) error {
 }
 
 func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string, decide func(ledger.Finalization) error) error {
-	fate, err := b.Temporal.Describe(ctx, workflowID, firstRunID)
+	fate, err := b.Temporal.ExecutionStatus(ctx, workflowID, firstRunID)
 	if err != nil {
 		return fmt.Errorf("look up %s in Temporal: %w", workflowID, err)
 	}
-	if fate == Open {
+	if fate == workflows.ExecutionOpen {
 		return nil
 	}
 	if err := b.OursNow(ctx); err != nil {
@@ -186,19 +187,31 @@ func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string,
 		return fmt.Errorf("decide what %s left undecided: %w", workflowID, err)
 	}
 	failpoint.Hit("bridge/lost-decided")
-	b.Logger.Warn().Str("workflow_id", workflowID).Str("run_id", firstRunID).Msgf("the workflow %s without an outcome", fate)
+	b.Logger.Warn().Str("workflow_id", workflowID).Str("run_id", firstRunID).Msgf("workflow %s, its run is finalized", closings[fate])
 	b.mended(mendedRuns, 1)
 	return nil
 }
 
+// closings say how an execution ended, or that it does not exist.
+var closings = map[workflows.ExecutionStatus]string{
+	workflows.ExecutionCompleted:  "completed",
+	workflows.ExecutionFailed:     "failed",
+	workflows.ExecutionCancelled:  "was cancelled",
+	workflows.ExecutionTerminated: "was terminated",
+	workflows.ExecutionTimedOut:   "timed out",
+	workflows.ExecutionNotFound:   "does not exist in Temporal",
+	workflows.ExecutionSuperseded: "was superseded by a later execution",
+	workflows.ExecutionUnknown:    "ended with an unknown status",
+}
+
 // lost is the outcome of a run that its workflow cannot decide any more.
-func lost(workflowID string, fate Fate) ledger.Finalization {
+func lost(workflowID string, fate workflows.ExecutionStatus) ledger.Finalization {
 	why := events.Terminated
-	if fate == FateTimedOut {
+	if fate == workflows.ExecutionTimedOut {
 		why = events.DeadlineExceeded
 	}
 	return ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
-		Type: why, Message: fmt.Sprintf("workflow %s %s and left its run unfinished", workflowID, fate),
+		Type: why, Message: fmt.Sprintf("workflow %s %s without finalizing its run", workflowID, closings[fate]),
 	}}
 }
 

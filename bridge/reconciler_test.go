@@ -9,6 +9,7 @@ import (
 	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
 	"github.com/stretchr/testify/require"
 )
 
@@ -27,19 +28,19 @@ func TestRestart(t *testing.T) {
 		mode     events.Mode
 		effects  int
 		age      time.Duration
-		fate     bridge.Fate // of the workflow meanwhile, "" to leave it
-		calls    int         // made by the reconciler
-		accepted int         // answers given by it
+		fate     workflows.ExecutionStatus // of the workflow meanwhile, "" to leave it
+		calls    int                       // made by the reconciler
+		accepted int                       // answers given by it
 	}{
 		"full, received":                          {events.Full, 1, time.Minute, "", 1, 1},
 		"full, Temporal has it":                   {events.Full, 2, time.Minute, "", 1, 1},
 		"full, accepted":                          {events.Full, 3, time.Minute, "", 0, 0},
 		"full, just received":                     {events.Full, 1, time.Second, "", 0, 0},
 		"incremental, received":                   {events.Incremental, 1, time.Minute, "", 1, 1},
-		"incremental, unclaimed, workflow ended":  {events.Incremental, 3, time.Minute, bridge.FateTerminated, 1, 0},
-		"incremental, unclaimed, workflow runs":   {events.Incremental, 3, time.Minute, bridge.Open, 0, 0},
-		"incremental, unclaimed, workflow gone":   {events.Incremental, 3, time.Minute, bridge.FateForgotten, 1, 0},
-		"incremental, unclaimed but only just so": {events.Incremental, 3, time.Second, bridge.FateTerminated, 0, 0},
+		"incremental, unclaimed, workflow ended":  {events.Incremental, 3, time.Minute, workflows.ExecutionTerminated, 1, 0},
+		"incremental, unclaimed, workflow runs":   {events.Incremental, 3, time.Minute, workflows.ExecutionOpen, 0, 0},
+		"incremental, unclaimed, workflow gone":   {events.Incremental, 3, time.Minute, workflows.ExecutionNotFound, 1, 0},
+		"incremental, unclaimed but only just so": {events.Incremental, 3, time.Second, workflows.ExecutionTerminated, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,18 +74,18 @@ func TestRestartFoldsIncrementals(t *testing.T) {
 
 func TestLostRuns(t *testing.T) {
 	t.Parallel()
-	for fate, want := range map[bridge.Fate]struct {
+	for fate, want := range map[workflows.ExecutionStatus]struct {
 		kind    events.ErrorType
 		message string
 	}{
-		bridge.Open:           {},
-		bridge.FateTerminated: {events.Terminated, "was terminated and left its run unfinished"},
-		bridge.FateTimedOut:   {events.DeadlineExceeded, "ran out of time and left its run unfinished"},
-		bridge.FateFailed:     {events.Terminated, "failed and left its run unfinished"},
-		bridge.FateCompleted:  {events.Terminated, "completed and left its run unfinished"},
-		bridge.FateCancelled:  {events.Terminated, "was cancelled and left its run unfinished"},
-		bridge.FateForgotten:  {events.Terminated, "is not known to Temporal and left its run unfinished"},
-		bridge.FateSuperseded: {events.Terminated, "was replaced by a later execution and left its run unfinished"},
+		workflows.ExecutionOpen:       {},
+		workflows.ExecutionTerminated: {events.Terminated, "was terminated without finalizing its run"},
+		workflows.ExecutionTimedOut:   {events.DeadlineExceeded, "timed out without finalizing its run"},
+		workflows.ExecutionFailed:     {events.Terminated, "failed without finalizing its run"},
+		workflows.ExecutionCompleted:  {events.Terminated, "completed without finalizing its run"},
+		workflows.ExecutionCancelled:  {events.Terminated, "was cancelled without finalizing its run"},
+		workflows.ExecutionNotFound:   {events.Terminated, "does not exist in Temporal without finalizing its run"},
+		workflows.ExecutionSuperseded: {events.Terminated, "was superseded by a later execution without finalizing its run"},
 	} {
 		for _, begun := range []bool{true, false} {
 			t.Run(string(fate), func(t *testing.T) {
@@ -101,7 +102,7 @@ func TestLostRuns(t *testing.T) {
 				require.NoError(t, w.reconcile())
 
 				failed := told(t, w, events.Failed)
-				if fate == bridge.Open {
+				if fate == workflows.ExecutionOpen {
 					require.Empty(t, failed)
 					return
 				}

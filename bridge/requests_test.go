@@ -127,7 +127,7 @@ func TestIncrementalsOfABatchShareOneCall(t *testing.T) {
 	require.Equal(t, 2*batches, w.count("wake"), "one call for each tenant and batch")
 	require.Len(t, w.temporal.started, 2)
 	require.Equal(t, batches*size, w.count("publish"))
-	require.Equal(t, bridge.Signal{Name: workflows.SignalWake}, w.temporal.signals["incremental-sync-985"][0])
+	require.Equal(t, workflows.Signal{Name: workflows.SignalWake}, w.temporal.signals["incremental-sync-985"][0])
 }
 
 func TestDuplicates(t *testing.T) {
@@ -319,9 +319,9 @@ func TestTemporalDown(t *testing.T) {
 func TestMisconfiguredTemporalLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.failures["start"] = bridge.ErrMisconfigured
+	w.failures["start"] = workflows.ErrMisconfigured
 	m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
-	require.ErrorIs(t, w.requests(m), bridge.ErrMisconfigured)
+	require.ErrorIs(t, w.requests(m), workflows.ErrMisconfigured)
 	require.Empty(t, m.ended)
 	require.Len(t, m.delays, 1)
 }
@@ -329,10 +329,10 @@ func TestMisconfiguredTemporalLosesNothing(t *testing.T) {
 func TestRefusedByTemporal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.failures["start"] = fmt.Errorf("%w: blob too large", bridge.ErrRefused)
+	w.failures["start"] = fmt.Errorf("%w: blob too large", workflows.ErrRejected)
 	m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
 	require.NoError(t, w.requests(m))
-	require.Equal(t, []string{"invalidData: got a request that Temporal refuses (Temporal refuses the call: blob too large), want one that it takes"}, w.rejections(t))
+	require.Equal(t, []string{"invalidData: got a request that Temporal refuses (Temporal rejects the call: blob too large), want one that it takes"}, w.rejections(t))
 	require.Contains(t, m.ended, "terminated")
 
 	w.now = w.now.Add(time.Hour)

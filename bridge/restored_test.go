@@ -5,9 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/lazi/lazisync/workflows"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -72,7 +72,7 @@ func TestAWorkflowThatTheLedgerForgotCanBeCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const workflow = "full-sync-0123456789abcdef0123"
-	w.temporal.fates[workflow] = bridge.Open
+	w.temporal.fates[workflow] = workflows.ExecutionOpen
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, WorkflowID: workflow})))
 	require.Equal(t, "cancel", w.temporal.signals[workflow][0].Name)
 	require.Equal(t, workflow, told(t, w, events.Accepted)[0].WorkflowID)

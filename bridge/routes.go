@@ -17,8 +17,8 @@ var routes = struct {
 	requests: map[events.Mode]route{
 		events.Full: {
 			workflowID: func(r ledger.Request) string { return workflows.FullSyncID(r.ID) },
-			execution: func(r ledger.Request, l workflows.Limits) Execution {
-				return Execution{
+			execution: func(r ledger.Request, l workflows.Limits) workflows.StartOptions {
+				return workflows.StartOptions{
 					ID: r.WorkflowID, Workflow: workflows.FullSync, Timeout: l.ExecutionTimeout(), Once: true,
 					Input: workflows.FullSyncInput{TenantID: r.TenantID, RequestID: r.ID, Limits: l},
 				}
@@ -27,8 +27,8 @@ var routes = struct {
 		},
 		events.Incremental: {
 			workflowID: func(r ledger.Request) string { return workflows.IncrementalSyncID(r.TenantID) },
-			execution: func(r ledger.Request, l workflows.Limits) Execution {
-				return Execution{
+			execution: func(r ledger.Request, l workflows.Limits) workflows.StartOptions {
+				return workflows.StartOptions{
 					ID: r.WorkflowID, Workflow: workflows.IncrementalSync,
 					Input: workflows.IncrementalSyncInput{TenantID: r.TenantID, Limits: l},
 				}
@@ -37,8 +37,8 @@ var routes = struct {
 		},
 		events.Rebuild: {
 			workflowID: func(r ledger.Request) string { return workflows.RebuildID(r.ID) },
-			execution: func(r ledger.Request, l workflows.Limits) Execution {
-				return Execution{
+			execution: func(r ledger.Request, l workflows.Limits) workflows.StartOptions {
+				return workflows.StartOptions{
 					ID: r.WorkflowID, Workflow: workflows.Rebuild, Timeout: l.ExecutionTimeout(), Once: true,
 					Input: workflows.RebuildInput{TenantID: r.TenantID, RequestID: r.ID, Limits: l},
 				}
@@ -57,14 +57,16 @@ var routes = struct {
 // share one call.
 type route struct {
 	workflowID func(ledger.Request) string
-	execution  func(ledger.Request, workflows.Limits) Execution
-	call       func(context.Context, Temporal, Execution) (firstRunID string, err error)
+	execution  func(ledger.Request, workflows.Limits) workflows.StartOptions
+	call       func(context.Context, Temporal, workflows.StartOptions) (firstRunID string, err error)
 }
 
 // startOnce serves a request with a workflow of its own.
-func startOnce(ctx context.Context, t Temporal, e Execution) (string, error) { return t.Start(ctx, e) }
+func startOnce(ctx context.Context, t Temporal, e workflows.StartOptions) (string, error) {
+	return t.Start(ctx, e)
+}
 
 // wake tells the workflow that serves many requests to look into the ledger.
-func wake(ctx context.Context, t Temporal, e Execution) (string, error) {
-	return t.Wake(ctx, e, Signal{Name: workflows.SignalWake})
+func wake(ctx context.Context, t Temporal, e workflows.StartOptions) (string, error) {
+	return t.SignalWithStart(ctx, e, workflows.Signal{Name: workflows.SignalWake})
 }

@@ -5,95 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/client"
 
 	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/temporal"
 )
 
-// errForeignNamespace says that Temporal answers with another namespace than the one whose
-// workflows the ledger describes.
-var errForeignNamespace = errors.New("another Temporal namespace")
+// acceptNamespace says how to take a ledger over to another namespace.
+const acceptNamespace = "correct TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE; if that Temporal is lost, run lazisync migrate --accept-namespace: " +
+	"open runs end as failed"
 
-// acceptNamespace is what takes a ledger over to another namespace.
-const acceptNamespace = "correct TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE; where that Temporal is lost, run lazisync migrate --accept-namespace: " +
-	"runs that are open end as failed"
+// namespace verifies the Temporal namespace. It adds to the error of a foreign one what to
+// do. It is safe for concurrent use.
+type namespace struct{ verifier *temporal.NamespaceVerifier }
 
-// namespaceKept is how long a namespace that is ours is not asked for again.
-const namespaceKept = 2 * time.Second
-
-// namespaceWait is how long Temporal has to answer: others wait for the same answer.
-const namespaceWait = 5 * time.Second
-
-// namespace compares the Temporal namespace with the one that the ledger belongs to. It is
-// safe for concurrent use.
-type namespace struct {
-	client client.Client
-	store  *store.Store
-	name   string
-
-	mu    sync.Mutex
-	until time.Time
+func newNamespace(c *temporal.Client, s *store.Store) *namespace {
+	return &namespace{temporal.NewNamespaceVerifier(c, s)}
 }
 
-// ours fails with errForeignNamespace where the namespace is another one than the ledger's.
-// A ledger that belongs to none yet belongs to this one from then on.
-func (n *namespace) ours(ctx context.Context) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if time.Now().Before(n.until) {
-		return nil
-	}
-	return n.compare(ctx)
-}
+func (n *namespace) verify(ctx context.Context) error { return withHint(n.verifier.Verify(ctx)) }
 
-// oursNow is ours without a cached answer.
-func (n *namespace) oursNow(ctx context.Context) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.compare(ctx)
-}
+func (n *namespace) verifyNow(ctx context.Context) error { return withHint(n.verifier.VerifyNow(ctx)) }
 
-func (n *namespace) compare(ctx context.Context) error {
-	n.until = time.Time{}
-	id, err := namespaceID(ctx, n.client, n.name)
-	if err != nil {
-		return err
+func withHint(err error) error {
+	if errors.Is(err, temporal.ErrForeignNamespace) {
+		return fmt.Errorf("%w: %s", err, acceptNamespace)
 	}
-	if id != "" {
-		held, err := n.store.RecordNamespace(ctx, id, n.name)
-		if err != nil {
-			return err
-		}
-		if held != id {
-			return foreign(n.name, id, held)
-		}
-	}
-	n.until = time.Now().Add(namespaceKept)
-	return nil
-}
-
-func foreign(name, id, held string) error {
-	return fmt.Errorf("%w: Temporal namespace %q has id %s, the ledger belongs to id %s: %s", errForeignNamespace, name, id, held, acceptNamespace)
-}
-
-// namespaceID returns the ID of a namespace, "" where the client may not ask for it.
-func namespaceID(ctx context.Context, c client.Client, name string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, namespaceWait)
-	defer cancel()
-	described, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
-	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); denied {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("look up Temporal namespace %q: %w", name, err)
-	}
-	return described.GetNamespaceInfo().GetId(), nil
+	return err
 }
 
 // AcceptNamespace lets the ledger belong to the Temporal namespace that is configured,
@@ -109,13 +48,13 @@ func AcceptNamespace(ctx context.Context, cfg *Config, log zerolog.Logger, out i
 		return fmt.Errorf("migrate the database: %w", err)
 	}
 	report(out, "database", applied)
-	c, err := openTemporal(cfg.Temporal, log, nil)
+	c, err := openTemporal(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	name := cfg.Temporal.Namespace
-	id, err := namespaceID(ctx, c, name)
+	id, err := c.NamespaceID(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,32 +77,10 @@ func checkNamespace(ctx context.Context, cfg *Config, s *store.Store, log zerolo
 	if len(cfg.Tenants) == 0 {
 		return nil // no schedule is applied, and Temporal need not be there
 	}
-	c, err := openTemporal(cfg.Temporal, log, nil)
+	c, err := openTemporal(cfg, log)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	return (&namespace{client: c, store: s, name: cfg.Temporal.Namespace}).ours(ctx)
-}
-
-// judgeNamespace compares the namespace with the one that the ledger belongs to.
-func (d *doctor) judgeNamespace(ctx context.Context, f *findings, id string) {
-	if !d.needs("DATABASE_URL") {
-		return
-	}
-	s, err := store.Open(ctx, string(d.cfg.DatabaseURL), store.Options{MaxConns: 1, Application: "lazisync doctor", Logger: d.log})
-	if err != nil {
-		return // examineDatabase reports it
-	}
-	defer s.Close()
-	held, err := s.Namespace(ctx)
-	if err != nil {
-		return // likewise
-	}
-	name := d.cfg.Temporal.Namespace
-	if held != "" && held != id {
-		f.fail(acceptNamespace, "temporal namespace id", "Temporal namespace %q has id %s, the ledger belongs to id %s: nothing is started or finalized", name, id, held)
-		return
-	}
-	f.ok("temporal namespace id", "%s", id)
+	return newNamespace(c, s).verify(ctx)
 }

@@ -2,12 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/client"
 
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/store"
@@ -44,26 +39,6 @@ func databaseProbe(s *store.Store, role Role) probe.Probe {
 		Name:  "database",
 		Fix:   "run lazisync migrate where the schema is not up to date; else point DATABASE_URL at a primary that this user may write to",
 		Check: func(ctx context.Context) error { return s.CheckReady(ctx, role.access()) },
-	}
-}
-
-// probedWorkflow is the ID of no workflow.
-const probedWorkflow = "lazisync-probe"
-
-// temporalProbe asks the namespace for a workflow that does not exist: to say so, Temporal
-// must read its own database.
-func temporalProbe(c client.Client) probe.Probe {
-	return probe.Probe{
-		Name: "temporal",
-		Fix:  "start Temporal, or set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TEMPORAL_API_KEY",
-		Check: func(ctx context.Context) error {
-			_, err := c.DescribeWorkflowExecution(ctx, probedWorkflow, "")
-			var absent *serviceerror.NotFound
-			if err == nil || errors.As(err, &absent) {
-				return nil
-			}
-			return fmt.Errorf("ask Temporal for a workflow: %w", err)
-		},
 	}
 }
 

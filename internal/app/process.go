@@ -10,15 +10,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
 
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/servicetitan"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/internal/temporal"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -35,7 +34,7 @@ type process struct {
 	nats      *stream.Conn
 	store     *store.Store // nil where the role needs none
 	namespace *namespace   // of the bridge and the worker
-	temporal  client.Client
+	temporal  *temporal.Client
 	source    *servicetitan.Client
 }
 
@@ -93,29 +92,30 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 		p.breaker = append(p.breaker, databaseProbe(p.store, role))
 	}
 	if role.Name != NotifierRole.Name {
-		var metrics client.MetricsHandler
-		var dial []grpc.DialOption
+		options, err := temporalOptions(p.cfg, p.log)
+		if err != nil {
+			return err
+		}
 		if role.is(WorkerRole) {
-			metrics = newWorkflowTasks(p.metrics)
-			polling := &polls{}
-			dial = append(dial, grpc.WithChainUnaryInterceptor(polling.watch))
-			probes = append(probes, polling.probe(p.cfg.Temporal.TaskQueue))
+			options.Polls = &temporal.Polls{}
+			options.OnWorkflowTaskFailed = countFailedWorkflowTasks(p.metrics)
+			probes = append(probes, pollProbe(options.Polls, options.TaskQueue))
 		}
-		if p.temporal, err = openTemporal(p.cfg.Temporal, p.log, metrics, dial...); err != nil {
-			return fmt.Errorf("Temporal client: %w", err)
+		if p.temporal, err = temporal.Open(options); err != nil {
+			return err
 		}
-		temporal := temporalProbe(p.temporal)
+		answers := temporalProbe(p.temporal)
 		if role.is(BridgeRole) || role.is(WorkerRole) {
-			p.namespace = &namespace{client: p.temporal, store: p.store, name: p.cfg.Temporal.Namespace}
-			answers := temporal.Check
-			temporal.Check = func(ctx context.Context) error {
-				if err := answers(ctx); err != nil {
+			p.namespace = newNamespace(p.temporal, p.store)
+			ping := answers.Check
+			answers.Check = func(ctx context.Context) error {
+				if err := ping(ctx); err != nil {
 					return err
 				}
-				return p.namespace.ours(ctx)
+				return p.namespace.verify(ctx)
 			}
 		}
-		p.breaker = append(p.breaker, temporal)
+		p.breaker = append(p.breaker, answers)
 	}
 	p.ready = probe.New(role.Name, p.log, append(probes, p.breaker...)...)
 	p.source = newSource(p.cfg, p.pool(), p.log)

@@ -48,10 +48,10 @@ func (p *process) bridgeJobs() []job {
 	b := bridge.New(bridge.Options{
 		Ledger:    p.store,
 		Publisher: p.nats,
-		Temporal:  bridge.NewTemporal(p.temporal, p.cfg.Temporal.TaskQueue),
+		Temporal:  p.temporal,
 		History:   p.nats,
-		Ours:      p.namespace.ours,
-		OursNow:   p.namespace.oursNow,
+		Ours:      p.namespace.verify,
+		OursNow:   p.namespace.verifyNow,
 		Logger:    p.log,
 
 		Tenants:       tenants,
@@ -178,7 +178,7 @@ func (p *process) gatewayJob() (job, string, error) {
 	g, err := gateway.New(gateway.Options{
 		Publisher: p.nats,
 		Ledger:    p.store,
-		Temporal:  newTemporalView(p.temporal, p.cfg, p.log),
+		Temporal:  p.temporal,
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
 			return p.nats.Subscribe(ctx, followed, stream.From{}, deliver)
 		},

@@ -2,138 +2,90 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/interceptor"
-	"go.temporal.io/sdk/worker"
-	"google.golang.org/grpc"
 
-	"github.com/lazi/lazisync/activities"
-	"github.com/lazi/lazisync/internal/config"
-	"github.com/lazi/lazisync/internal/legacy"
-	"github.com/lazi/lazisync/workflows"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/probe"
+	"github.com/lazi/lazisync/internal/temporal"
 )
 
-const (
-	pageSlots     = 10 // slices of pages at once, in one process
-	workflowSlots = 5
-	controlSlots  = 20 // short ledger and event activities
-	sliceLength   = 10 * time.Second
-
-	// workerStop leaves the pages in flight time to be stored, controlStop what tells of
-	// them, and both the rest of the 30 seconds of a graceful stop to everything else.
-	workerStop  = 17 * time.Second
-	controlStop = 4 * time.Second
-)
-
-// openTemporal makes a client that connects when it is first used, so that a
-// process starts, and says that it is not ready, while Temporal is away.
-func openTemporal(c config.TemporalConfig, log zerolog.Logger, metrics client.MetricsHandler, dial ...grpc.DialOption) (client.Client, error) {
-	o := client.Options{
-		HostPort:  c.Address,
-		Namespace: c.Namespace,
-		Logger:    sdkLogger{log},
-
-		MetricsHandler: metrics,
+// openTemporal creates a Temporal client. It connects on its first call.
+func openTemporal(cfg *Config, log zerolog.Logger) (*temporal.Client, error) {
+	o, err := temporalOptions(cfg, log)
+	if err != nil {
+		return nil, err
 	}
-	o.ConnectionOptions.DialOptions = dial
-	if c.APIKey != "" {
-		o.Credentials = client.NewAPIKeyStaticCredentials(string(c.APIKey))
+	return temporal.Open(o)
+}
+
+func temporalOptions(cfg *Config, log zerolog.Logger) (temporal.Options, error) {
+	c := cfg.Temporal
+	o := temporal.Options{
+		Address: c.Address, Namespace: c.Namespace, TaskQueue: c.TaskQueue, APIKey: string(c.APIKey), Logger: log,
+		Schedules: scheduleSpecs(cfg), ScheduleTimeout: limits(cfg).ExecutionTimeout(),
 	}
 	if c.TLS.Enabled() || c.APIKey != "" {
 		t, err := c.TLS.ClientConfig()
 		if err != nil {
-			return nil, err
+			return o, err
 		}
-		o.ConnectionOptions.TLS = t
+		o.TLS = t
 	}
-	return client.NewLazyClient(o)
+	return o, nil
 }
 
-// runWorker serves both task queues until ctx ends, then stores the pages in flight.
-// It is not impressed by a Temporal that is away: it tries again.
-func (p *process) runWorker(ctx context.Context) error {
-	var logged string
-	for ctx.Err() == nil {
-		if err := p.namespace.ours(ctx); err != nil {
-			if err.Error() != logged {
-				logged = err.Error()
-				p.log.Warn().Err(err).Msg("the worker does not poll yet, trying again")
-			}
-			pause(ctx, 2*time.Second)
-			continue
-		}
-		err := p.workOnce(ctx)
-		if err == nil {
-			break
-		}
-		p.log.Error().Err(err).Msg("the worker stopped, starting it again")
-		pause(ctx, 2*time.Second)
+// scheduleSpecs lists the schedules that the configuration wants, including those that it
+// switches off.
+func scheduleSpecs(cfg *Config) (specs []temporal.ScheduleSpec) {
+	for _, t := range cfg.Tenants {
+		zone := t.Timezone.String()
+		specs = append(specs,
+			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Incremental, Cron: t.ScheduleIncremental, Timezone: zone},
+			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Full, Cron: t.ScheduleFull, Timezone: zone})
 	}
-	return nil
+	return specs
 }
 
-// watchNamespace reports when Temporal answers with another namespace than the ledger's,
-// until ctx ends.
-func (p *process) watchNamespace(ctx context.Context, failed chan<- error) {
-	for ctx.Err() == nil {
-		if err := p.namespace.ours(ctx); errors.Is(err, errForeignNamespace) {
-			failed <- err
-			return
-		}
-		pause(ctx, 5*time.Second)
+// applySchedules creates, updates and removes the tenants' schedules so that they are as
+// configured, and returns one line for each change. Whether a schedule is paused stays as it is.
+func applySchedules(ctx context.Context, cfg *Config, log zerolog.Logger) ([]string, error) {
+	if len(cfg.Tenants) == 0 {
+		return []string{"unchanged: neither SERVICETITAN_TENANT_ID nor SERVICETITAN_TENANTS_FILE is set"}, nil
+	}
+	c, err := openTemporal(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.ApplySchedules(ctx)
+}
+
+// temporalProbe checks that Temporal answers.
+func temporalProbe(c *temporal.Client) probe.Probe {
+	return probe.Probe{
+		Name:  "temporal",
+		Fix:   "start Temporal, or set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TEMPORAL_API_KEY",
+		Check: c.Ping,
 	}
 }
 
-func (p *process) workOnce(ctx context.Context) error {
-	failed := make(chan error, 3)
-	options := worker.Options{
-		WorkerStopTimeout:                workerStop,
-		MaxHeartbeatThrottleInterval:     time.Second,
-		DefaultHeartbeatThrottleInterval: time.Second,
-		OnFatalError:                     func(err error) { failed <- err },
+// pollProbe checks that Temporal accepts the worker's polls of its task queues.
+func pollProbe(polls *temporal.Polls, taskQueue string) probe.Probe {
+	return probe.Probe{
+		Name:  "worker",
+		Fix:   "let this client poll the task queue in its namespace: see TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE and TEMPORAL_API_KEY",
+		Check: func(context.Context) error { return polls.Check(taskQueue) },
 	}
-	control := options
-	control.WorkerStopTimeout = controlStop
-	control.DisableWorkflowWorker = true
-	control.MaxConcurrentActivityExecutionSize = controlSlots
-	control.Interceptors = []interceptor.WorkerInterceptor{&activities.Heartbeats{}}
-	options.MaxConcurrentActivityExecutionSize = pageSlots
-	options.MaxConcurrentWorkflowTaskExecutionSize = workflowSlots
+}
 
-	pages := worker.New(p.temporal, p.cfg.Temporal.TaskQueue, options)
-	workflows.Register(pages)
-	legacy.Register(pages)
-	pages.RegisterActivity(&activities.Slices{
-		Source: p.source, Store: p.store, Publisher: p.nats, Logger: p.log,
-		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
-		Failing: make(chan struct{}, pageSlots/2),
+// countFailedWorkflowTasks registers a counter and returns what adds to it.
+func countFailedWorkflowTasks(registry *prometheus.Registry) func(n int64) {
+	failed := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lazisync_worker_workflow_tasks_failed_total",
+		Help: "Failed workflow tasks; the workflows in question make no progress, see the log.",
 	})
-	ledger := worker.New(p.temporal, workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
-	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.oursNow, History: p.nats})
-	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
-	ledger.RegisterActivity(&activities.Outcomes{Requests: p.store})
-	ledger.RegisterActivity(&legacy.Activities{Publisher: p.nats, Tenants: p.cfg.TenantIDs()})
-
-	if err := errors.Join(ledger.Start(), pages.Start()); err != nil {
-		ledger.Stop()
-		pages.Stop()
-		return fmt.Errorf("start the worker: %w", err)
-	}
-	p.log.Info().Str("task_queue", p.cfg.Temporal.TaskQueue).Msg("worker polls")
-	watching, stopWatching := context.WithCancel(ctx)
-	defer stopWatching()
-	go p.watchNamespace(watching, failed)
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	pages.Stop()
-	ledger.Stop() // last: what the slices led to may still have to be told
-	return err
+	registry.MustRegister(failed)
+	return func(n int64) { failed.Add(float64(n)) }
 }

@@ -123,32 +123,32 @@ func (b *book) hold(id string, r ledger.Receipt) {
 
 // engine is a Temporal that holds what the test put in, and one schedule.
 type engine struct {
-	workflows []Workflow
-	schedule  Schedule
+	workflows []ledger.Workflow
+	schedule  ledger.Schedule
 	overlaps  bool
 	fail      error
 	asked     []any
 }
 
-func (e *engine) Workflows(_ context.Context, status string, size int, page string) ([]Workflow, string, error) {
+func (e *engine) Workflows(_ context.Context, status string, size int, page string) ([]ledger.Workflow, string, error) {
 	e.asked = append(e.asked, status, size, page)
 	if page == "bad" {
-		return nil, "", ErrBadPage
+		return nil, "", ledger.ErrPageToken
 	}
 	return e.workflows, "next", e.fail
 }
 
-func (e *engine) Workflow(_ context.Context, id string) (Workflow, error) {
+func (e *engine) Workflow(_ context.Context, id string) (ledger.Workflow, error) {
 	for _, w := range e.workflows {
 		if w.WorkflowID == id {
 			return w, e.fail
 		}
 	}
-	return Workflow{}, cmp.Or(e.fail, ErrNotFound)
+	return ledger.Workflow{}, cmp.Or(e.fail, ledger.ErrWorkflowNotFound)
 }
 
-func (e *engine) Schedules(context.Context) ([]Schedule, error) {
-	return []Schedule{e.schedule}, e.fail
+func (e *engine) ListSchedules(context.Context) ([]ledger.Schedule, error) {
+	return []ledger.Schedule{e.schedule}, e.fail
 }
 
 func (e *engine) PauseSchedule(_ context.Context, id, note string) error {
@@ -161,14 +161,14 @@ func (e *engine) UnpauseSchedule(_ context.Context, id, note string) error {
 
 func (e *engine) TriggerSchedule(_ context.Context, id string) (string, error) {
 	if e.overlaps {
-		return "", ErrOverlap
+		return "", ledger.ErrScheduleOverlap
 	}
 	return id + "-now", e.change(id, func() {})
 }
 
 func (e *engine) change(id string, how func()) error {
 	if e.fail != nil || id != e.schedule.ScheduleID {
-		return cmp.Or(e.fail, ErrNotFound)
+		return cmp.Or(e.fail, ledger.ErrScheduleNotFound)
 	}
 	how()
 	return nil
@@ -189,8 +189,8 @@ func open(t *testing.T, change func(*Options)) *site {
 	t.Helper()
 	s := &site{t: t, box: &box{}, book: &book{}, log: &bytes.Buffer{}}
 	s.engine = &engine{
-		workflows: []Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
-		schedule: Schedule{
+		workflows: []ledger.Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
+		schedule: ledger.Schedule{
 			ScheduleID: "lazisync-full-1001", TenantID: "1001", Mode: events.Full, Cron: "0 3 * * 0", Timezone: "UTC",
 			NextRuns: []time.Time{today}, Running: []string{},
 		},

@@ -5,25 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 	"unicode/utf8"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 )
-
-// Schedule is one of lazisync's Temporal schedules.
-type Schedule struct {
-	ScheduleID string      `json:"scheduleId"`
-	TenantID   string      `json:"tenantId"`
-	Mode       events.Mode `json:"mode"`
-	Cron       string      `json:"cron"`
-	Timezone   string      `json:"timezone"`
-	Paused     bool        `json:"paused"`
-	Note       string      `json:"note,omitempty"` // who paused or resumed it, and why
-	NextRuns   []time.Time `json:"nextRuns"`       // also while it is paused, and then not carried out
-	LastRun    *time.Time  `json:"lastRun"`        // when it started something last, null for never
-	Running    []string    `json:"running"`        // workflows that it started and that go on
-}
 
 // longestNote is more than anybody reads.
 const longestNote = 500
@@ -31,7 +17,7 @@ const longestNote = 500
 func (g *Gateway) listSchedules(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), temporalTimeout)
 	defer cancel()
-	list, err := g.Temporal.Schedules(ctx)
+	list, err := g.Temporal.ListSchedules(ctx)
 	if err != nil {
 		return unavailable("Temporal does not answer", err)
 	}
@@ -107,9 +93,9 @@ func (g *Gateway) triggerSchedule(w http.ResponseWriter, r *http.Request) error 
 
 func scheduleProblem(id string, err error) error {
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ledger.ErrScheduleNotFound):
 		return notFound("scheduleId", id, "one of the schedules that /api/temporal/schedules lists")
-	case errors.Is(err, ErrOverlap):
+	case errors.Is(err, ledger.ErrScheduleOverlap):
 		return problem(http.StatusConflict, "overlap", "Schedule skipped",
 			"what the schedule started before still goes on, and it skips overlaps")
 	}

@@ -47,7 +47,7 @@ func TestAWorkflowIsCancelledByAControl(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, events.ControlData{Action: events.Cancel, WorkflowID: "full-sync-1", Reason: "wrong tenant"}, data)
 
-	s.engine.workflows[0].Asked = true // as a schedule's does: what it waits for is cancelled
+	s.engine.workflows[0].RequestsSync = true // as that of a schedule: the request that it waits for is cancelled
 	require.Equal(t, 202, s.send(http.MethodPost, cancel, "").status)
 	data, err = events.Control.Data(s.box.events()[1])
 	require.NoError(t, err)

@@ -10,76 +10,29 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Temporal is what the gateway shows and steers of Temporal. Its errors are those
-// below, or say that Temporal cannot answer now.
+// Temporal lists the workflows and schedules of lazisync and controls the schedules. Its
+// errors are ledger.ErrWorkflowNotFound, ErrScheduleNotFound, ErrScheduleOverlap and
+// ErrPageToken; any other error means that Temporal is unavailable.
 type Temporal interface {
-	// Workflows lists executions of lazisync, the newest first. Page is "" at first
-	// and then what the call before returned, which is "" at the end.
-	Workflows(ctx context.Context, status string, size int, page string) (list []Workflow, next string, err error)
-	// Workflow describes the latest execution of a workflow, with its progress while
-	// it runs and a worker answers.
-	Workflow(ctx context.Context, id string) (Workflow, error)
+	// Workflows lists executions, newest first, at most size of them, of one status or,
+	// with "", of all. The page token is "" at first, then the one that the previous call
+	// returned; next is "" on the last page.
+	Workflows(ctx context.Context, status string, size int, pageToken string) (list []ledger.Workflow, next string, err error)
+	// Workflow describes the latest execution of a workflow, with its progress if it runs
+	// and a worker answers.
+	Workflow(ctx context.Context, id string) (ledger.Workflow, error)
 
-	// Schedules lists the schedules that lazisync has.
-	Schedules(ctx context.Context) ([]Schedule, error)
-	// PauseSchedule and UnpauseSchedule note who did it and why, for people.
+	// ListSchedules describes the schedules that exist.
+	ListSchedules(ctx context.Context) ([]ledger.Schedule, error)
+	// PauseSchedule and UnpauseSchedule record a note that says by whom and why.
 	PauseSchedule(ctx context.Context, id, note string) error
 	UnpauseSchedule(ctx context.Context, id, note string) error
-	// TriggerSchedule starts what a schedule starts, now, and returns its workflow ID.
+	// TriggerSchedule runs a schedule now and returns the ID of the workflow that it
+	// started, "" if that is not known.
 	TriggerSchedule(ctx context.Context, id string) (workflowID string, err error)
-}
-
-var (
-	// ErrNotFound says that there is no such workflow or schedule.
-	ErrNotFound = errors.New("not found")
-	// ErrOverlap says that what the schedule started before still goes on.
-	ErrOverlap = errors.New("still going on")
-	// ErrBadPage says that a page was asked for that no call returned.
-	ErrBadPage = errors.New("no such page")
-)
-
-// Workflow is one execution of a workflow.
-type Workflow struct {
-	WorkflowID string     `json:"workflowId"`
-	RunID      string     `json:"runId"`
-	Type       string     `json:"type"`
-	Status     string     `json:"status"` // one of workflowStatuses
-	StartedAt  *time.Time `json:"startedAt"`
-	ClosedAt   *time.Time `json:"closedAt"` // null while it runs
-	Progress   *Progress  `json:"progress,omitempty"`
-
-	// Asked says that the workflow reads nothing itself: it asked for a sync by an event
-	// that has its workflow ID as id, and waits for that.
-	Asked bool `json:"-"`
-}
-
-// statusRunning is the status of an execution that has not ended.
-const statusRunning = "running"
-
-// workflowStatuses are the states of an execution.
-var workflowStatuses = []string{statusRunning, "completed", "failed", "cancelled", "terminated", "timedOut", "continuedAsNew"}
-
-// Progress is how far a run is, as its workflow says itself.
-type Progress struct {
-	RunNumber int64            `json:"runNumber"` // 0 before it begins
-	Mode      events.Mode      `json:"mode,omitempty"`
-	Paused    bool             `json:"paused"`
-	Stopping  string           `json:"stopping,omitempty"`
-	Passes    int              `json:"passes,omitempty"`
-	Entities  []EntityProgress `json:"entities"`
-}
-
-// EntityProgress is how far one entity is.
-type EntityProgress struct {
-	Entity  string          `json:"entity"`
-	Phase   events.Phase    `json:"phase"`
-	Status  events.Status   `json:"status,omitempty"`
-	Pages   int64           `json:"pages"`
-	Records int64           `json:"records"`
-	Total   *int64          `json:"total"` // null when unknown
-	Waiting *events.Waiting `json:"waiting,omitempty"`
 }
 
 const (
@@ -92,8 +45,8 @@ const (
 func (g *Gateway) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	status := query.Get("status")
-	if status != "" && !slices.Contains(workflowStatuses, status) {
-		return invalid(field("status", status, "one of "+strings.Join(workflowStatuses, ", ")))
+	if status != "" && !slices.Contains(ledger.WorkflowStatuses, status) {
+		return invalid(field("status", status, "one of "+strings.Join(ledger.WorkflowStatuses, ", ")))
 	}
 	size, err := number(query.Get("limit"), defaultWorkflows, maxWorkflows)
 	if err != nil {
@@ -103,7 +56,7 @@ func (g *Gateway) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	list, next, err := g.Temporal.Workflows(ctx, status, size, query.Get("page"))
 	switch {
-	case errors.Is(err, ErrBadPage):
+	case errors.Is(err, ledger.ErrPageToken):
 		return invalid(field("page", query.Get("page"), "nextPage of the answer before"))
 	case err != nil:
 		return unavailable("Temporal does not answer", err)
@@ -132,16 +85,16 @@ func (g *Gateway) showWorkflow(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, found)
 }
 
-func (g *Gateway) workflow(r *http.Request) (Workflow, error) {
+func (g *Gateway) workflow(r *http.Request) (ledger.Workflow, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), temporalTimeout)
 	defer cancel()
 	id := r.PathValue("workflowId")
 	if strings.ContainsFunc(id, unspeakable) {
-		return Workflow{}, notFound("workflowId", id, "a workflow that Temporal knows")
+		return ledger.Workflow{}, notFound("workflowId", id, "a workflow that Temporal knows")
 	}
 	found, err := g.Temporal.Workflow(ctx, id)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ledger.ErrWorkflowNotFound):
 		return found, notFound("workflowId", id, "a workflow that Temporal knows")
 	case err != nil:
 		return found, unavailable("Temporal does not answer", err)
@@ -160,11 +113,11 @@ func (g *Gateway) cancelWorkflow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if found.Status != statusRunning {
+	if found.Status != ledger.WorkflowRunning {
 		return problem(http.StatusConflict, "finished", "Workflow finished", "the workflow has ended: "+found.Status)
 	}
 	target := controlWorkflow
-	if found.Asked {
+	if found.RequestsSync {
 		target = controlRequest
 	}
 	return g.sendControl(w, r, events.Cancel, target, true)

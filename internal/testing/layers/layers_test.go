@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"internal/simulator":    {},
 	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"internal/stream":       {"events"},
+	"internal/temporal":     {"events", "internal/ledger", "workflows"},
 
 	"docs":                    {"internal/app", "internal/config", "internal/entity"},
 	"internal/testing/layers": {},
@@ -69,6 +70,11 @@ var drivers = map[string][]string{
 	"github.com/jackc/":   {"internal/store", "internal/testing/pgserver", "internal/testing/pgserver/pgtest"},
 	"github.com/nats-io/": {"internal/stream"},
 }
+
+// temporalClient lists the packages of Temporal's client. In production code only
+// internal/temporal imports them. The SDK's workflow, activity and worker packages are for
+// workflows, activities and the wiring of the worker.
+var temporalClient = []string{"go.temporal.io/sdk/client", "go.temporal.io/api/workflowservice/", "go.temporal.io/api/serviceerror"}
 
 // embedded are servers that belong into the module dev and nowhere else.
 var embedded = []string{
@@ -198,6 +204,19 @@ func TestDriversStayInTheirPackages(t *testing.T) {
 			}
 			for _, path := range p.withTests() {
 				require.False(t, reaches(path, driver), "%s is for %v", path, owners)
+			}
+		}
+	})
+}
+
+func TestOnlyOnePackageUsesTemporalsClient(t *testing.T) {
+	eachPackage(t, func(t *testing.T, p pkg) {
+		if p.name() == "internal/temporal" {
+			return
+		}
+		for _, path := range p.Imports {
+			for _, forbidden := range temporalClient {
+				require.False(t, reaches(path, forbidden), "%s is for internal/temporal", path)
 			}
 		}
 	})

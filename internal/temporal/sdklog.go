@@ -1,4 +1,4 @@
-package app
+package temporal
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// sdkLogger logs what Temporal's SDK has to say with the keys that lazisync uses:
-// workflow_id and not WorkflowID.
+// sdkLogger writes the log of Temporal's SDK with the keys that lazisync uses: workflow_id,
+// not WorkflowID.
 type sdkLogger struct{ log zerolog.Logger }
 
 func (l sdkLogger) Debug(msg string, keyvals ...any) { l.write(zerolog.DebugLevel, msg, keyvals) }
@@ -40,27 +40,27 @@ func (l sdkLogger) write(level zerolog.Level, msg string, keyvals []any) {
 	e.Msg(msg)
 }
 
-// sdkLevel returns the level of a message. A heartbeat that is answered with a
-// cancellation, and what ends with it, is how a pause, a cancel and a stop work. An
-// activity that fails is tried again; whether its run fails is logged by the run.
+// sdkLevel returns the level of a message. Cancelled heartbeats, polls and tasks are debug
+// messages: pause, cancel and shutdown work by cancellation. A failed activity is a warning,
+// because it is retried; the run logs an error when it fails itself.
 func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
-	var failure error
+	var sdkErr error
 	for key, value := range pairs(keyvals) {
 		if err, ok := value.(error); ok && key == zerolog.ErrorFieldName {
-			failure = err
+			sdkErr = err
 		}
 	}
 	switch msg {
 	case "RecordActivityHeartbeat with error":
-		if _, gone := errors.AsType[*serviceerror.NotFound](failure); gone || isCancellation(failure) {
+		if _, notFound := errors.AsType[*serviceerror.NotFound](sdkErr); notFound || isCancellation(sdkErr) {
 			return zerolog.DebugLevel
 		}
 	case "Failed to poll for task.", "Task processing failed with error", "Task processing failed with client side error":
-		if isCancellation(failure) {
+		if isCancellation(sdkErr) {
 			return zerolog.DebugLevel
 		}
 	case "Activity error.":
-		if isCancellation(failure) {
+		if isCancellation(sdkErr) {
 			return zerolog.DebugLevel
 		}
 		return zerolog.WarnLevel
@@ -68,14 +68,14 @@ func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
 	return level
 }
 
-// isCancellation reports whether something ended because somebody asked for that.
+// isCancellation reports whether an error comes from a cancellation, a pause or a shutdown.
 func isCancellation(err error) bool {
 	_, cancelled := errors.AsType[*serviceerror.Canceled](err)
 	return cancelled || temporal.IsCanceledError(err) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, activity.ErrActivityPaused) || errors.Is(err, activity.ErrActivityReset)
 }
 
-// pairs returns keys and values as the SDK gives them, one after the other.
+// pairs iterates over alternating keys and values.
 func pairs(keyvals []any) func(yield func(string, any) bool) {
 	return func(yield func(string, any) bool) {
 		for i := 0; i+1 < len(keyvals); i += 2 {
@@ -86,8 +86,8 @@ func pairs(keyvals []any) func(yield func(string, any) bool) {
 	}
 }
 
-// logKey writes a key of the SDK as ours are written. The SDK's events are those of a
-// workflow's history, ours are CloudEvents.
+// logKey converts a key of the SDK to snake_case. An "Event" of the SDK becomes a
+// "history_event", since an event of lazisync is a CloudEvent.
 func logKey(key string) string {
 	if strings.HasPrefix(key, "Event") {
 		key = "History" + key
@@ -95,12 +95,12 @@ func logKey(key string) string {
 	var out strings.Builder
 	runes := []rune(key)
 	for i, r := range runes {
-		begins := i > 0 && unicode.IsUpper(r) && (!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
+		startsWord := i > 0 && unicode.IsUpper(r) && (!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
 		switch {
 		case r == ' ' || r == '-':
 			out.WriteByte('_')
 			continue
-		case begins && runes[i-1] != ' ' && runes[i-1] != '_':
+		case startsWord && runes[i-1] != ' ' && runes[i-1] != '_':
 			out.WriteByte('_')
 		}
 		out.WriteRune(unicode.ToLower(r))
@@ -108,7 +108,7 @@ func logKey(key string) string {
 	return out.String()
 }
 
-// loggable returns a value as JSON shows it best.
+// loggable returns errors and stringers as text, other values unchanged.
 func loggable(value any) any {
 	switch v := value.(type) {
 	case error:

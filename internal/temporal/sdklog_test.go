@@ -1,4 +1,4 @@
-package app
+package temporal
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-func TestTheSDKLogsWithOurKeys(t *testing.T) {
+func TestSDKLogKeys(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := sdkLogger{zerolog.New(&out)}.With("Namespace", "default", "TaskQueue", "sync-tasks", "WorkerID", "1@host")
@@ -35,9 +35,9 @@ func TestTheSDKLogsWithOurKeys(t *testing.T) {
 	}, line)
 }
 
-// A pause, a cancel and a stop end activities and polls: that is no warning. What fails
-// otherwise is one.
-func TestWhatIsNormalIsNoWarning(t *testing.T) {
+// Pause, cancel and shutdown end activities and polls by cancellation, which must not be
+// logged as a warning.
+func TestSDKLogLevels(t *testing.T) {
 	t.Parallel()
 	const heartbeat = "RecordActivityHeartbeat with error"
 	for _, c := range []struct {
@@ -66,26 +66,26 @@ func TestWhatIsNormalIsNoWarning(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-var updateKeys = flag.Bool("update-log-keys", false, "write the keys of the log into their list")
+var updateKeys = flag.Bool("update-log-keys", false, "update testdata/log-keys.txt")
 
-// Every key that a log line can have is written as ours are, those of the SDK are listed,
-// and the documents name none that no line has.
+// TestLogKeysAreListed checks that every log key is in snake_case, that testdata lists the
+// keys of the SDK, and that docs/operations.md names only keys that exist.
 func TestLogKeysAreListed(t *testing.T) {
 	t.Parallel()
 	const path = "testdata/log-keys.txt"
-	theirs := sdkKeys(t)
-	slices.Sort(theirs)
-	theirs = slices.Compact(theirs)
-	keys := append(ownKeys(t), theirs...)
+	sdk := sdkKeys(t)
+	slices.Sort(sdk)
+	sdk = slices.Compact(sdk)
+	keys := append(ownKeys(t), sdk...)
 	for _, key := range keys {
 		require.Regexp(t, `^[a-z][a-z0-9]*(_[a-z0-9]+)*$`, key)
 	}
 	if *updateKeys {
-		require.NoError(t, os.WriteFile(path, []byte(strings.Join(theirs, "\n")+"\n"), 0o644))
+		require.NoError(t, os.WriteFile(path, []byte(strings.Join(sdk, "\n")+"\n"), 0o644))
 	}
 	listed, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, strings.TrimSpace(string(listed)), strings.Join(theirs, "\n"), "go test ./internal/app -run LogKeys -update-log-keys")
+	require.Equal(t, strings.TrimSpace(string(listed)), strings.Join(sdk, "\n"), "go test ./internal/temporal -run LogKeys -update-log-keys")
 
 	operations, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestLogKeysAreListed(t *testing.T) {
 	}
 }
 
-// ownKeys are the keys that the code of lazisync gives to its logger.
+// ownKeys returns the keys that lazisync itself logs.
 func ownKeys(t *testing.T) (keys []string) {
 	t.Helper()
 	key := regexp.MustCompile(`\.(?:Str|Strs|Stringer|Int|Int32|Int64|Uint32|Uint64|Float64|Bool|Dur|Time|Any|Interface|AnErr|RawJSON)\("([^"]+)", `)
@@ -118,7 +118,7 @@ func ownKeys(t *testing.T) (keys []string) {
 	return keys
 }
 
-// sdkKeys are those of Temporal's SDK, as its source has them.
+// sdkKeys returns the keys in the source of Temporal's SDK.
 func sdkKeys(t *testing.T) (keys []string) {
 	t.Helper()
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "go.temporal.io/sdk").Output()

@@ -1,4 +1,4 @@
-package app
+package temporal
 
 import (
 	"testing"
@@ -12,20 +12,17 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-func TestSchedulesOfATenant(t *testing.T) {
+func TestScheduleOptions(t *testing.T) {
 	t.Parallel()
-	cfg, err := Load(complete("SYNC_TIMEZONE=Europe/Berlin", "TEMPORAL_TASK_QUEUE=queue"), ServeRole)
-	require.NoError(t, err)
-	all := schedulesOf(cfg)
-	require.Len(t, all, 2)
-	for i, want := range []struct {
+	c := &Client{options: Options{TaskQueue: "queue", ScheduleTimeout: 97 * time.Hour}}
+	for _, want := range []struct {
 		id, cron string
 		mode     events.Mode
 	}{
 		{"lazisync-incremental-1039746210", "*/15 * * * *", events.Incremental},
 		{"lazisync-full-1039746210", "0 3 * * 0", events.Full},
 	} {
-		made := all[i].options(cfg)
+		made := c.scheduleOptions(ScheduleSpec{TenantID: "1039746210", Mode: want.mode, Cron: want.cron, Timezone: "Europe/Berlin"})
 		require.Equal(t, want.id, made.ID)
 		require.Equal(t, []string{want.cron + " # " + want.cron}, made.Spec.CronExpressions)
 		require.Equal(t, "Europe/Berlin", made.Spec.TimeZoneName)
@@ -34,6 +31,7 @@ func TestSchedulesOfATenant(t *testing.T) {
 		action, ok := made.Action.(*client.ScheduleWorkflowAction)
 		require.True(t, ok)
 		require.Equal(t, "queue", action.TaskQueue)
+		require.Equal(t, 97*time.Hour, action.WorkflowExecutionTimeout)
 		require.Equal(t, []any{workflows.ScheduledSyncInput{Schedule: want.id, TenantID: "1039746210", Mode: want.mode}}, action.Args)
 	}
 }

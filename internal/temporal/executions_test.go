@@ -1,4 +1,4 @@
-package bridge
+package temporal
 
 import (
 	"context"
@@ -13,10 +13,14 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+
+	"github.com/lazi/lazisync/workflows"
 )
 
-// fakeClient answers as it is told and remembers what it was asked.
+// fakeClient returns what its fields say and records its arguments.
 type fakeClient struct {
+	client.Client
+
 	run        fakeRun
 	err        error
 	executions map[string]*workflowpb.WorkflowExecutionInfo // by run ID, "" for the current one
@@ -70,8 +74,8 @@ func execution(runID, first string, status enumspb.WorkflowExecutionStatus) *wor
 func TestStartOptions(t *testing.T) {
 	t.Parallel()
 	f := &fakeClient{run: fakeRun{runID: "r1"}}
-	adapter := &temporal{client: f, taskQueue: "sync-tasks"}
-	e := Execution{ID: "full-sync-1", Workflow: "FullSync", Input: 7, Timeout: time.Hour, Once: true}
+	adapter := &Client{sdk: f, options: Options{TaskQueue: "sync-tasks"}}
+	e := workflows.StartOptions{ID: "full-sync-1", Workflow: "FullSync", Input: 7, Timeout: time.Hour, Once: true}
 
 	run, err := adapter.Start(context.Background(), e)
 	require.NoError(t, err)
@@ -86,18 +90,18 @@ func TestStartOptions(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(callTimeout), f.deadline, time.Second)
 
 	f.run.first = "r0"
-	run, err = adapter.Wake(context.Background(), Execution{ID: "incremental-sync-985"}, Signal{Name: "wake"})
+	run, err = adapter.SignalWithStart(context.Background(), workflows.StartOptions{ID: "incremental-sync-985"}, workflows.Signal{Name: "wake"})
 	require.NoError(t, err)
 	require.Equal(t, "r0", run, "the first run of the chain, where the server names it")
 	require.Equal(t, "wake", f.signal)
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, f.options.WorkflowIDReusePolicy, "it runs again after it was idle")
 
-	_, err = adapter.Wake(context.Background(), e, Signal{Name: "cancel"})
+	_, err = adapter.SignalWithStart(context.Background(), e, workflows.Signal{Name: "cancel"})
 	require.NoError(t, err)
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, f.options.WorkflowIDReusePolicy)
 }
 
-func TestAlreadyStartedIsDone(t *testing.T) {
+func TestAlreadyStartedIsASuccess(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		err        error
@@ -117,18 +121,18 @@ func TestAlreadyStartedIsDone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			adapter := &temporal{client: &fakeClient{err: c.err, executions: c.executions}}
-			run, err := adapter.Start(context.Background(), Execution{ID: "x", Once: true})
+			adapter := &Client{sdk: &fakeClient{err: c.err, executions: c.executions}}
+			run, err := adapter.Start(context.Background(), workflows.StartOptions{ID: "x", Once: true})
 			require.NoError(t, err)
 			require.Equal(t, c.want, run)
-			run, err = adapter.Wake(context.Background(), Execution{ID: "x", Once: true}, Signal{Name: "cancel"})
+			run, err = adapter.SignalWithStart(context.Background(), workflows.StartOptions{ID: "x", Once: true}, workflows.Signal{Name: "cancel"})
 			require.NoError(t, err)
 			require.Equal(t, c.want, run)
 		})
 	}
 }
 
-func TestTemporalErrors(t *testing.T) {
+func TestErrorClasses(t *testing.T) {
 	t.Parallel()
 	transient := errors.New("transient")
 	for name, c := range map[string]struct{ err, want error }{
@@ -139,34 +143,34 @@ func TestTemporalErrors(t *testing.T) {
 		"internal":           {serviceerror.NewInternal("oops"), transient},
 		"busy":               {serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW, "workflow is closing"), transient},
 		"too many signals":   {serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events"), transient},
-		"too large":          {serviceerror.NewInvalidArgument("Blob data size exceeds limit."), ErrRefused},
-		"too large for gRPC": {serviceerror.NewResourceExhausted(0, "grpc: received message after decompression larger than max 4194304"), ErrRefused},
-		"no such namespace":  {serviceerror.NewNamespaceNotFound("nowhere"), ErrMisconfigured},
-		"not allowed":        {serviceerror.NewPermissionDenied("no", "reason"), ErrMisconfigured},
-		"server too old":     {serviceerror.NewUnimplemented("what?"), ErrMisconfigured},
+		"too large":          {serviceerror.NewInvalidArgument("Blob data size exceeds limit."), workflows.ErrRejected},
+		"too large for gRPC": {serviceerror.NewResourceExhausted(0, "grpc: received message after decompression larger than max 4194304"), workflows.ErrRejected},
+		"no such namespace":  {serviceerror.NewNamespaceNotFound("nowhere"), workflows.ErrMisconfigured},
+		"not allowed":        {serviceerror.NewPermissionDenied("no", "reason"), workflows.ErrMisconfigured},
+		"server too old":     {serviceerror.NewUnimplemented("what?"), workflows.ErrMisconfigured},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			adapter := &temporal{client: &fakeClient{err: c.err}}
-			_, started := adapter.Start(context.Background(), Execution{ID: "x"})
-			_, woken := adapter.Wake(context.Background(), Execution{ID: "x"}, Signal{})
-			signalled := adapter.Signal(context.Background(), "x", Signal{})
-			for _, err := range []error{started, woken, signalled} {
+			adapter := &Client{sdk: &fakeClient{err: c.err}}
+			_, started := adapter.Start(context.Background(), workflows.StartOptions{ID: "x"})
+			_, signalledWithStart := adapter.SignalWithStart(context.Background(), workflows.StartOptions{ID: "x"}, workflows.Signal{})
+			signalled := adapter.Signal(context.Background(), "x", workflows.Signal{})
+			for _, err := range []error{started, signalledWithStart, signalled} {
 				require.ErrorIs(t, err, c.err)
-				require.Equal(t, errors.Is(c.want, ErrRefused), errors.Is(err, ErrRefused))
-				require.Equal(t, errors.Is(c.want, ErrMisconfigured), errors.Is(err, ErrMisconfigured))
+				require.Equal(t, errors.Is(c.want, workflows.ErrRejected), errors.Is(err, workflows.ErrRejected))
+				require.Equal(t, errors.Is(c.want, workflows.ErrMisconfigured), errors.Is(err, workflows.ErrMisconfigured))
 			}
 		})
 	}
 }
 
-func TestSignalOfWhatDoesNotRun(t *testing.T) {
+func TestSignalOfAWorkflowThatIsNotRunning(t *testing.T) {
 	t.Parallel()
-	adapter := &temporal{client: &fakeClient{err: serviceerror.NewNotFound("workflow execution already completed")}}
-	require.ErrorIs(t, adapter.Signal(context.Background(), "x", Signal{Name: "pause"}), ErrNotRunning)
+	adapter := &Client{sdk: &fakeClient{err: serviceerror.NewNotFound("workflow execution already completed")}}
+	require.ErrorIs(t, adapter.Signal(context.Background(), "x", workflows.Signal{Name: "pause"}), workflows.ErrNotRunning)
 }
 
-func TestDescribe(t *testing.T) {
+func TestExecutionStatus(t *testing.T) {
 	t.Parallel()
 	const (
 		runs       = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
@@ -179,25 +183,25 @@ func TestDescribe(t *testing.T) {
 	for name, c := range map[string]struct {
 		first      string
 		executions infos
-		want       Fate
+		want       workflows.ExecutionStatus
 	}{
-		"runs":             {"r1", infos{"": execution("r1", "r1", runs)}, Open},
-		"runs on as r3":    {"r1", infos{"": execution("r3", "r1", runs), "r1": execution("r1", "r1", continued)}, Open},
-		"ended as r3":      {"r1", infos{"": execution("r3", "r1", timedOut), "r1": execution("r1", "r1", continued)}, FateTimedOut},
-		"terminated":       {"r1", infos{"": execution("r1", "r1", terminated)}, FateTerminated},
-		"completed":        {"r1", infos{"": execution("r1", "", completed)}, FateCompleted},
-		"another runs":     {"r1", infos{"": execution("r9", "r9", runs), "r1": execution("r1", "r1", terminated)}, FateTerminated},
-		"another, chain":   {"r1", infos{"": execution("r9", "r9", runs), "r1": execution("r1", "r1", continued)}, FateSuperseded},
-		"another, no more": {"r1", infos{"": execution("r9", "r9", runs)}, FateSuperseded},
-		"any run":          {"", infos{"": execution("r9", "r8", runs)}, Open},
-		"unknown":          {"r1", infos{}, FateForgotten},
+		"runs":             {"r1", infos{"": execution("r1", "r1", runs)}, workflows.ExecutionOpen},
+		"runs on as r3":    {"r1", infos{"": execution("r3", "r1", runs), "r1": execution("r1", "r1", continued)}, workflows.ExecutionOpen},
+		"ended as r3":      {"r1", infos{"": execution("r3", "r1", timedOut), "r1": execution("r1", "r1", continued)}, workflows.ExecutionTimedOut},
+		"terminated":       {"r1", infos{"": execution("r1", "r1", terminated)}, workflows.ExecutionTerminated},
+		"completed":        {"r1", infos{"": execution("r1", "", completed)}, workflows.ExecutionCompleted},
+		"another runs":     {"r1", infos{"": execution("r9", "r9", runs), "r1": execution("r1", "r1", terminated)}, workflows.ExecutionTerminated},
+		"another, chain":   {"r1", infos{"": execution("r9", "r9", runs), "r1": execution("r1", "r1", continued)}, workflows.ExecutionSuperseded},
+		"another, no more": {"r1", infos{"": execution("r9", "r9", runs)}, workflows.ExecutionSuperseded},
+		"any run":          {"", infos{"": execution("r9", "r8", runs)}, workflows.ExecutionOpen},
+		"unknown":          {"r1", infos{}, workflows.ExecutionNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			adapter := &temporal{client: &fakeClient{executions: c.executions}}
-			fate, err := adapter.Describe(context.Background(), "x", c.first)
+			adapter := &Client{sdk: &fakeClient{executions: c.executions}}
+			status, err := adapter.ExecutionStatus(context.Background(), "x", c.first)
 			require.NoError(t, err)
-			require.Equal(t, c.want, fate)
+			require.Equal(t, c.want, status)
 		})
 	}
 }

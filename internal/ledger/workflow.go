@@ -1,0 +1,76 @@
+package ledger
+
+import (
+	"errors"
+	"time"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// Workflow is one execution of a lazisync workflow as Temporal reports it.
+type Workflow struct {
+	WorkflowID string     `json:"workflowId"`
+	RunID      string     `json:"runId"`
+	Type       string     `json:"type"`
+	Status     string     `json:"status"` // one of WorkflowStatuses
+	StartedAt  *time.Time `json:"startedAt"`
+	ClosedAt   *time.Time `json:"closedAt"` // null while it runs
+	Progress   *Progress  `json:"progress,omitempty"`
+
+	// RequestsSync reports that the workflow reads nothing itself: it publishes a
+	// sync.requested with its workflow ID as the event's id and waits for the outcome.
+	RequestsSync bool `json:"-"`
+}
+
+// WorkflowRunning is the status of an execution that is not closed.
+const WorkflowRunning = "running"
+
+// WorkflowStatuses lists the values of Workflow.Status.
+var WorkflowStatuses = []string{WorkflowRunning, "completed", "failed", "cancelled", "terminated", "timedOut", "continuedAsNew"}
+
+// Progress is the progress of a run as its workflow reports it.
+type Progress struct {
+	RunNumber int64            `json:"runNumber"` // 0 before the run begins
+	Mode      events.Mode      `json:"mode,omitempty"`
+	Paused    bool             `json:"paused"`
+	Stopping  string           `json:"stopping,omitempty"`
+	Passes    int              `json:"passes,omitempty"`
+	Entities  []EntityProgress `json:"entities"`
+}
+
+// EntityProgress is the progress of one entity of a run.
+type EntityProgress struct {
+	Entity  string          `json:"entity"`
+	Phase   events.Phase    `json:"phase"`
+	Status  events.Status   `json:"status,omitempty"`
+	Pages   int64           `json:"pages"`
+	Records int64           `json:"records"`
+	Total   *int64          `json:"total"` // null when unknown
+	Waiting *events.Waiting `json:"waiting,omitempty"`
+}
+
+// Schedule is one of lazisync's schedules as Temporal reports it.
+type Schedule struct {
+	ScheduleID string      `json:"scheduleId"`
+	TenantID   string      `json:"tenantId"`
+	Mode       events.Mode `json:"mode"`
+	Cron       string      `json:"cron"`
+	Timezone   string      `json:"timezone"`
+	Paused     bool        `json:"paused"`
+	Note       string      `json:"note,omitempty"` // who paused or resumed it, and why
+	NextRuns   []time.Time `json:"nextRuns"`       // at most three; set while paused too, but then not carried out
+	LastRun    *time.Time  `json:"lastRun"`        // when it last started a workflow; null for never
+	Running    []string    `json:"running"`        // IDs of open workflows that it started
+}
+
+var (
+	// ErrWorkflowNotFound is returned when Temporal has no such workflow of lazisync.
+	ErrWorkflowNotFound = errors.New("workflow not found")
+	// ErrScheduleNotFound is returned when lazisync has no such schedule.
+	ErrScheduleNotFound = errors.New("schedule not found")
+	// ErrScheduleOverlap is returned when a triggered schedule is skipped because the
+	// workflow it started before is still open.
+	ErrScheduleOverlap = errors.New("the previous workflow of the schedule is still open")
+	// ErrPageToken is returned for a page token that no previous call returned.
+	ErrPageToken = errors.New("unknown page token")
+)
