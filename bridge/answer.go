@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Answers, as Options.Answered hears of them.
+// Answers, as Options.OnAnswer hears of them.
 const (
 	answerAccepted  = "accepted"
 	answerDuplicate = "duplicate"
@@ -61,7 +61,7 @@ func (b *Bridge) park(ctx context.Context, r refused) error {
 	if r.why.Code.NamesNothing() {
 		answer = answerNoTarget
 	}
-	b.Answered(r.kind, answer)
+	b.OnAnswer(r.kind, answer)
 	b.Logger.Info().Str("stream", r.message.Stream).Uint64("sequence", r.message.Sequence).
 		Str("code", string(r.why.Code)).Str("reason", r.why.Reason).Msgf("%s rejected", r.kind)
 	return nil

@@ -54,17 +54,17 @@ type Options struct {
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 
-	// Ours fails where Temporal answers with another namespace than the one whose workflows
+	// VerifyNamespace fails where Temporal answers with another namespace than the one whose workflows
 	// the ledger describes. Nothing is started, signalled or finalized then. Default: it is ours.
-	Ours func(ctx context.Context) error
-	// OursNow is Ours without a cached answer: what Temporal said of a workflow may have come
-	// from a server that took the place of another a moment ago. Default: Ours.
-	OursNow func(ctx context.Context) error
+	VerifyNamespace func(ctx context.Context) error
+	// VerifyNamespaceNow is VerifyNamespace without a cached answer: what Temporal said of a workflow may have come
+	// from a server that took the place of another a moment ago. Default: VerifyNamespace.
+	VerifyNamespaceNow func(ctx context.Context) error
 
-	// Answered is called with every answer given, one of Answers.
-	Answered func(kind events.Kind, answer string)
-	// Mended is told what the reconciler had to do, and how often.
-	Mended func(what string, times int)
+	// OnAnswer is called with every answer given, one of Answers.
+	OnAnswer func(kind events.Kind, answer string)
+	// OnReconcile is told what the reconciler had to do, and how often.
+	OnReconcile func(what string, times int)
 }
 
 // Bridge turns events into Temporal calls.
@@ -87,17 +87,17 @@ func New(o Options) *Bridge {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Ours == nil {
-		o.Ours = func(context.Context) error { return nil }
+	if o.VerifyNamespace == nil {
+		o.VerifyNamespace = func(context.Context) error { return nil }
 	}
-	if o.OursNow == nil {
-		o.OursNow = o.Ours
+	if o.VerifyNamespaceNow == nil {
+		o.VerifyNamespaceNow = o.VerifyNamespace
 	}
-	if o.Answered == nil {
-		o.Answered = func(events.Kind, string) {}
+	if o.OnAnswer == nil {
+		o.OnAnswer = func(events.Kind, string) {}
 	}
-	if o.Mended == nil {
-		o.Mended = func(string, int) {}
+	if o.OnReconcile == nil {
+		o.OnReconcile = func(string, int) {}
 	}
 	return &Bridge{Options: o}
 }

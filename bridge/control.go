@@ -16,7 +16,7 @@ import (
 // A control of a request that has not come is kept in the ledger and applied when
 // the request is accepted; the reconciler rejects it when none comes.
 func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
-	if err := b.Ours(ctx); err != nil {
+	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
 	event, control, err := b.control(m.Event())
@@ -181,6 +181,6 @@ func (b *Bridge) acceptControl(ctx context.Context, c ledger.Control, message ev
 	if duplicate {
 		answer = answerDuplicate
 	}
-	b.Answered(events.KindControl, answer)
+	b.OnAnswer(events.KindControl, answer)
 	return nil
 }

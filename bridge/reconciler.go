@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// What the reconciler mends, as Options.Mended hears of it.
+// What the reconciler mends, as Options.OnReconcile hears of it.
 const (
 	mendedRequests = "requests given to Temporal again"
 	mendedRuns     = "runs decided whose workflow had ended"
@@ -22,8 +22,8 @@ const (
 	mendedPruned   = "rows forgotten"
 )
 
-// Mends are all of them.
-var Mends = []string{mendedRequests, mendedRuns, mendedOutcomes, mendedControls, mendedSides, mendedPruned}
+// ReconcileActions are all of them.
+var ReconcileActions = []string{mendedRequests, mendedRuns, mendedOutcomes, mendedControls, mendedSides, mendedPruned}
 
 // RunReconciler reconciles until the context ends. A round that fails is logged:
 // the next one starts from the ledger again.
@@ -45,7 +45,7 @@ func (b *Bridge) RunReconciler(ctx context.Context, every time.Duration) {
 // Reconcile mends, in one round, what was left between two steps by whatever died
 // there. Every bridge may do so at the same time: each mend is idempotent.
 func (b *Bridge) Reconcile(ctx context.Context) error {
-	if err := b.Ours(ctx); err != nil {
+	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
 	return errors.Join(
@@ -69,7 +69,7 @@ func (b *Bridge) restart(ctx context.Context) error {
 	unstarted, err := b.unheard(ctx, listed)
 	errs := []error{err}
 	if len(unstarted) > 0 {
-		if err := b.OursNow(ctx); err != nil {
+		if err := b.VerifyNamespaceNow(ctx); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ func (b *Bridge) tellAccepted(ctx context.Context, r ledger.Request) error {
 	if err := b.Publisher.Publish(ctx, event); err != nil {
 		return fmt.Errorf("tell that request %s is accepted: %w", r.ID, err)
 	}
-	b.Answered(events.KindRequest, answerAccepted)
+	b.OnAnswer(events.KindRequest, answerAccepted)
 	return nil
 }
 
@@ -180,7 +180,7 @@ func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string,
 	if fate == workflows.ExecutionOpen {
 		return nil
 	}
-	if err := b.OursNow(ctx); err != nil {
+	if err := b.VerifyNamespaceNow(ctx); err != nil {
 		return err
 	}
 	if err := decide(lost(workflowID, fate)); err != nil {
@@ -310,6 +310,6 @@ func (b *Bridge) prune(ctx context.Context) error {
 
 func (b *Bridge) mended(what string, times int) {
 	if times > 0 {
-		b.Mended(what, times)
+		b.OnReconcile(what, times)
 	}
 }

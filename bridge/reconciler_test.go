@@ -185,11 +185,11 @@ func TestSideTablesThatAreLeftAreDropped(t *testing.T) {
 	w := newWorld(t)
 	w.ledger.sideTables = 2
 	mended := map[string]int{}
-	w.bridge.Mended = func(what string, times int) { mended[what] += times }
+	w.bridge.OnReconcile = func(what string, times int) { mended[what] += times }
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
 	require.Equal(t, map[string]int{"side tables dropped": 2}, mended)
-	require.Contains(t, bridge.Mends, "side tables dropped", "counted from zero")
+	require.Contains(t, bridge.ReconcileActions, "side tables dropped", "counted from zero")
 }
 
 func TestPruneOnceADay(t *testing.T) {
@@ -211,7 +211,7 @@ func TestRunReconciler(t *testing.T) {
 	w.leave(t, 1, "e1", events.Full)
 	w.now = w.now.Add(time.Minute)
 	mended := make(chan string, 1)
-	w.bridge.Mended = func(what string, _ int) { mended <- what }
+	w.bridge.OnReconcile = func(what string, _ int) { mended <- what }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

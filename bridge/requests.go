@@ -45,7 +45,7 @@ type batch []*asked
 // An error says that something the bridge depends on is out of order. The
 // messages it concerns come again; the caller had better wait before it fetches more.
 func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
-	if err := b.Ours(ctx); err != nil {
+	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
 	all := make(batch, len(messages))
@@ -125,7 +125,7 @@ func (b *Bridge) answer(ctx context.Context, all batch) {
 		if answered[i].duplicate {
 			answer = answerDuplicate
 		}
-		b.Answered(events.KindRequest, answer)
+		b.OnAnswer(events.KindRequest, answer)
 	}
 }
 

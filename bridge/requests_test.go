@@ -345,7 +345,7 @@ func TestAnswersAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	counts := map[string]int{}
-	w.bridge.Answered = func(kind events.Kind, answer string) {
+	w.bridge.OnAnswer = func(kind events.Kind, answer string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		counts[string(kind)+" "+answer]++

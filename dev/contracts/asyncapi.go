@@ -93,7 +93,7 @@ func (doc *asyncDocument) add(d *events.Definition, examples Examples) error {
 		doc.messages[key+".bare"] = bare(d, key, title, valid[0])
 		doc.addDeadLetter(d)
 	}
-	in, stored := stream.Of(d.Subject)
+	in, stored := stream.StreamFor(d.Subject)
 	if !stored {
 		return errors.New("no stream stores it")
 	}

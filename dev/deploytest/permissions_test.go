@@ -30,7 +30,7 @@ var rounds = map[string]func(context.Context, *stand) error{
 	"bridge": func(ctx context.Context, s *stand) error {
 		return inTurn(
 			func() error {
-				return s.conn.Ready(ctx, stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerLost)
+				return s.conn.Ready(ctx, stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerMaxDeliveries)
 			},
 			func() error { return s.acknowledge(ctx, stream.ConsumerRequests) },
 			func() error { return s.acknowledge(ctx, stream.ConsumerControl) },
@@ -74,7 +74,7 @@ var rounds = map[string]func(context.Context, *stand) error{
 		return inTurn(
 			func() error { return s.publish(ctx, "sync.requested", "sync.control") },
 			func() error { return s.follow(ctx) },
-			func() error { return s.conn.DeadLetters(ctx, func(stream.Parked) error { return nil }) },
+			func() error { return s.conn.DeadLetters(ctx, func(stream.DeadLetter) error { return nil }) },
 			func() error { _, err := s.conn.Drift(ctx, stream.Consumers()...); return err },
 			func() error { return s.restore(ctx) },
 		)

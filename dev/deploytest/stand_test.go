@@ -144,7 +144,7 @@ func (s *stand) batch(ctx context.Context, consumer string, handle func(context.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var last error
-	err := s.conn.Batches(ctx, consumer, stream.BatchOptions{}, func(_ context.Context, batch []*stream.Message) error {
+	err := s.conn.ConsumeBatches(ctx, consumer, stream.BatchOptions{}, func(_ context.Context, batch []*stream.Message) error {
 		if last = handle(ctx, batch[0]); last == nil {
 			stop()
 		}
@@ -164,8 +164,8 @@ func (s *stand) readLost(ctx context.Context) error {
 		if _, err := s.js.Publish(ctx, "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."+name+"."+consumer, []byte(advisory)); err != nil {
 			return err
 		}
-		err = s.batch(ctx, stream.ConsumerLost, func(ctx context.Context, m *stream.Message) error {
-			return s.conn.Lost(ctx, []*stream.Message{m}, func(l *stream.Lost) error { return l.Ack(ctx) })
+		err = s.batch(ctx, stream.ConsumerMaxDeliveries, func(ctx context.Context, m *stream.Message) error {
+			return s.conn.ForEachExhausted(ctx, []*stream.Message{m}, func(l *stream.Exhausted) error { return l.Ack(ctx) })
 		})
 		if err != nil {
 			return err
@@ -202,7 +202,7 @@ func (s *stand) park(ctx context.Context, subjects ...string) error {
 // follow reads events as they happen, also over the loss of its consumer.
 func (s *stand) follow(ctx context.Context) error {
 	heard := make(chan string, 10)
-	err := s.conn.Subscribe(ctx, []string{"sync.completed", "sync.progress"}, stream.From{}, func(m events.Message) { heard <- m.Subject })
+	err := s.conn.Subscribe(ctx, []string{"sync.completed", "sync.progress"}, stream.StartPosition{}, func(m events.Message) { heard <- m.Subject })
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func TestDeadLetterKeepsTheOriginalAndTheReason(t *testing.T) {
 	require.WithinDuration(t, time.Now(), parked.At, time.Minute)
 	parked.At = time.Time{}
 	parked.Message.Stored, m.Stored = parked.Message.Stored.UTC(), m.Stored.UTC()
-	require.Equal(t, stream.Parked{
+	require.Equal(t, stream.DeadLetter{
 		Sequence: at, Code: events.CodeNotJSON, Reason: "got text, want one JSON object", Attempts: 3, Message: m,
 	}, parked)
 }
@@ -63,7 +63,7 @@ func TestAMessageIsParkedOnce(t *testing.T) {
 func TestDeadLettersAreListedInOrder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	none := func(stream.Parked) error { return errors.New("there is none") }
+	none := func(stream.DeadLetter) error { return errors.New("there is none") }
 	require.NoError(t, r.conn.DeadLetters(ctx(t), none))
 	for _, subject := range []string{"sync.requested", "sync.control", "sync.requested"} {
 		m := r.asMessage(t, stream.StreamCommands, r.send(t, subject, "x").Sequence)
@@ -71,7 +71,7 @@ func TestDeadLettersAreListedInOrder(t *testing.T) {
 		require.NoError(t, err)
 	}
 	var subjects []string
-	require.NoError(t, r.conn.DeadLetters(ctx(t), func(p stream.Parked) error {
+	require.NoError(t, r.conn.DeadLetters(ctx(t), func(p stream.DeadLetter) error {
 		subjects = append(subjects, p.Message.Subject)
 		return nil
 	}))

@@ -195,7 +195,7 @@ func TestRequestsStayWithinWhatTheConsumerAllows(t *testing.T) {
 		return all == 101
 	}, patience, tick)
 	r.awaitReady(t, stream.ConsumerRequests)
-	require.NoError(t, r.conn.MayFetch(ctx(t), stream.ConsumerRequests, 500))
+	require.NoError(t, r.conn.CheckFetch(ctx(t), stream.ConsumerRequests, 500))
 	drift, err := r.conn.Drift(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
 	require.Empty(t, lines(drift), "what requests may ask for is an operator's choice")
@@ -218,7 +218,7 @@ func TestFetchingLosesNothingToAProbe(t *testing.T) {
 	r := newRig(t)
 	r.send(t, "sync.requested", "one")
 	for range 5 {
-		require.NoError(t, r.conn.MayFetch(ctx(t), stream.ConsumerRequests, 500))
+		require.NoError(t, r.conn.CheckFetch(ctx(t), stream.ConsumerRequests, 500))
 	}
 	var deliveries seen[uint64]
 	r.consume(t, stream.ConsumerRequests, many, func(ctx context.Context, batch []*stream.Message) error {
@@ -289,21 +289,21 @@ func TestWhatTheServerCannotChangeIsNamedWithItsCost(t *testing.T) {
 func TestAFullOrSealedStreamCannotStore(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	require.NoError(t, r.conn.CanStore(ctx(t), "sync.requested", "sync.accepted", "deadletter.sync.control"))
+	require.NoError(t, r.conn.CheckStore(ctx(t), "sync.requested", "sync.accepted", "deadletter.sync.control"))
 	commands := r.config(t, stream.StreamCommands)
 	commands.MaxBytes = 32 << 10
 	_, err := r.js.UpdateStream(ctx(t), commands)
 	require.NoError(t, err)
-	err = r.conn.CanStore(ctx(t), "sync.requested")
+	err = r.conn.CheckStore(ctx(t), "sync.requested")
 	require.ErrorIs(t, err, stream.ErrFull)
 	require.ErrorContains(t, err, `"nats stream edit SYNC_COMMANDS --max-bytes"`)
-	require.NoError(t, r.conn.CanStore(ctx(t), "sync.accepted"))
+	require.NoError(t, r.conn.CheckStore(ctx(t), "sync.accepted"))
 
 	sealed := r.config(t, stream.StreamEvents)
 	sealed.Sealed = true
 	_, err = r.js.UpdateStream(ctx(t), sealed)
 	require.NoError(t, err)
-	require.ErrorContains(t, r.conn.CanStore(ctx(t), "sync.accepted"), "sealed")
+	require.ErrorContains(t, r.conn.CheckStore(ctx(t), "sync.accepted"), "sealed")
 }
 
 func (r *rig) awaitReady(t *testing.T, consumer string) {

@@ -96,10 +96,10 @@ func TestAServerThatLimitsRequestsIsRead(t *testing.T) {
 	})
 	handled.await(t, 25)
 	r.awaitReady(t, stream.ConsumerRequests)
-	require.NoError(t, conn.MayFetch(ctx(t), stream.ConsumerRequests, 500))
+	require.NoError(t, conn.CheckFetch(ctx(t), stream.ConsumerRequests, 500))
 
 	var followed seen[string]
-	require.NoError(t, conn.Subscribe(t.Context(), []string{"sync.requested"}, stream.From{Time: time.Now().Add(-time.Hour)},
+	require.NoError(t, conn.Subscribe(t.Context(), []string{"sync.requested"}, stream.StartPosition{Time: time.Now().Add(-time.Hour)},
 		func(m events.Message) { followed.add(m.Subject) }))
 	followed.await(t, 25)
 }
@@ -112,7 +112,7 @@ func TestALimitThatComesWhileEventsAreFollowed(t *testing.T) {
 	_, err := conn.Declare(ctx(t))
 	require.NoError(t, err)
 	var followed seen[uint64]
-	require.NoError(t, conn.Subscribe(t.Context(), []string{"sync.requested"}, stream.From{},
+	require.NoError(t, conn.Subscribe(t.Context(), []string{"sync.requested"}, stream.StartPosition{},
 		func(m events.Message) { followed.add(m.Sequence) }))
 	require.NoError(t, conn.Publish(ctx(t), request(t, "before")))
 	followed.await(t, 1)

@@ -36,13 +36,13 @@ func userOf(t *testing.T, n *server.Server, user string) *stream.Conn {
 func TestWhoMayNotReadAStreamIsNamed(t *testing.T) {
 	t.Parallel()
 	conn, n, _ := startWith(t, readers)
-	require.NoError(t, conn.MayRead(ctx(t), stream.StreamEvents), "a missing stream is another matter")
+	require.NoError(t, conn.CheckRead(ctx(t), stream.StreamEvents), "a missing stream is another matter")
 	_, err := conn.Declare(ctx(t))
 	require.NoError(t, err)
 	blind := userOf(t, n, "blind")
 	require.Eventually(t, func() bool { _, err := blind.Server(soon(t)); return err == nil }, patience, tick)
-	require.ErrorContains(t, blind.MayRead(ctx(t), stream.StreamEvents), "permission to publish on $JS.API.STREAM.MSG.GET.SYNC_EVENTS: nats: permissions violation")
-	require.NoError(t, conn.MayRead(ctx(t), stream.StreamEvents))
+	require.ErrorContains(t, blind.CheckRead(ctx(t), stream.StreamEvents), "permission to publish on $JS.API.STREAM.MSG.GET.SYNC_EVENTS: nats: permissions violation")
+	require.NoError(t, conn.CheckRead(ctx(t), stream.StreamEvents))
 }
 
 // TestAStreamWithDirectReadsIsReadAsAnyOther: allow_direct is an operator's choice, and needs
@@ -67,7 +67,7 @@ func TestAStreamWithDirectReadsIsReadAsAnyOther(t *testing.T) {
 
 	bridge := userOf(t, n, "bridge")
 	require.Eventually(t, func() bool { _, err := bridge.Server(soon(t)); return err == nil }, patience, tick)
-	require.NoError(t, bridge.MayRead(ctx(t), stream.StreamEvents))
+	require.NoError(t, bridge.CheckRead(ctx(t), stream.StreamEvents))
 	last, err := bridge.LastRunNumber(ctx(t))
 	require.NoError(t, err)
 	require.EqualValues(t, 7, last)

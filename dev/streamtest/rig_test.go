@@ -125,7 +125,7 @@ func (r *rig) consume(t testing.TB, consumer string, o stream.BatchOptions, hand
 	done := make(chan error, 1)
 	go func() {
 		defer close(done) // also when a require in the handler ends the goroutine
-		done <- r.conn.Batches(running, consumer, o, handle)
+		done <- r.conn.ConsumeBatches(running, consumer, o, handle)
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()

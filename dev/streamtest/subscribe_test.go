@@ -17,7 +17,7 @@ func TestSubscribeBeginsWithWhatComesNext(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.completed", "old")
-	got := r.follow(t, t.Context(), stream.From{})
+	got := r.follow(t, t.Context(), stream.StartPosition{})
 	r.send(t, "sync.failed", "not asked for")
 	r.send(t, "sync.completed", "new")
 	require.Equal(t, []string{"new"}, got.await(t, 1))
@@ -32,12 +32,12 @@ func TestSubscribeGoesOnWhereItStopped(t *testing.T) {
 	second := r.send(t, "sync.completed", "two")
 	r.send(t, "sync.completed", "three")
 
-	after := r.follow(t, t.Context(), stream.From{After: map[string]uint64{stream.StreamEvents: second.Sequence}})
+	after := r.follow(t, t.Context(), stream.StartPosition{After: map[string]uint64{stream.StreamEvents: second.Sequence}})
 	require.Equal(t, []string{"three"}, after.await(t, 1))
-	since := r.follow(t, t.Context(), stream.From{Time: time.Now().Add(-time.Hour)})
+	since := r.follow(t, t.Context(), stream.StartPosition{Time: time.Now().Add(-time.Hour)})
 	require.Equal(t, []string{"one", "two", "three"}, since.await(t, 3))
 
-	beyond := r.follow(t, t.Context(), stream.From{After: map[string]uint64{stream.StreamEvents: 1000}})
+	beyond := r.follow(t, t.Context(), stream.StartPosition{After: map[string]uint64{stream.StreamEvents: 1000}})
 	r.send(t, "sync.completed", "four")
 	require.Equal(t, []string{"four"}, beyond.await(t, 1), "the sequence of a stream that is no more")
 }
@@ -45,7 +45,7 @@ func TestSubscribeGoesOnWhereItStopped(t *testing.T) {
 func TestSubscribeMissesNothingOverARestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	got := r.follow(t, t.Context(), stream.From{})
+	got := r.follow(t, t.Context(), stream.StartPosition{})
 	r.send(t, "sync.completed", "before")
 	got.await(t, 1)
 
@@ -63,8 +63,8 @@ func TestSubscribeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	following, stop := context.WithCancel(t.Context())
-	ended := r.follow(t, following, stream.From{})
-	going := r.follow(t, t.Context(), stream.From{})
+	ended := r.follow(t, following, stream.StartPosition{})
+	going := r.follow(t, t.Context(), stream.StartPosition{})
 	r.send(t, "sync.completed", "one")
 	ended.await(t, 1)
 	stop()
@@ -76,11 +76,11 @@ func TestSubscribeEndsWithItsContext(t *testing.T) {
 func TestSubscribeToASubjectOfNoStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	err := r.conn.Subscribe(ctx(t), []string{"sync.complete"}, stream.From{}, nil)
+	err := r.conn.Subscribe(ctx(t), []string{"sync.complete"}, stream.StartPosition{}, nil)
 	require.EqualError(t, err, `subscribe to "sync.complete": no declared stream carries it`)
 }
 
-func (r *rig) follow(t *testing.T, following context.Context, from stream.From) *seen[string] {
+func (r *rig) follow(t *testing.T, following context.Context, from stream.StartPosition) *seen[string] {
 	t.Helper()
 	got := &seen[string]{}
 	require.NoError(t, r.conn.Subscribe(following, told, from, func(m events.Message) { got.add(string(m.Data)) }))

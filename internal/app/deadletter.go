@@ -42,7 +42,7 @@ func (f DeadLetterFilter) Check() error {
 	return fmt.Errorf("--class: got %q, want %s", f.Class, want)
 }
 
-func (f DeadLetterFilter) picks(p stream.Parked, now time.Time) bool {
+func (f DeadLetterFilter) picks(p stream.DeadLetter, now time.Time) bool {
 	return (f.Class == "" || f.Class == string(p.Code)) && (f.Since == 0 || now.Sub(p.At) <= f.Since)
 }
 
@@ -57,7 +57,7 @@ func ListDeadLetters(ctx context.Context, cfg *Config, f DeadLetterFilter, asJSO
 	if !asJSON {
 		fmt.Fprintln(w, "SEQUENCE\tPARKED\tSUBJECT\tCODE\tATTEMPTS\tREASON")
 	}
-	err = conn.DeadLetters(ctx, func(p stream.Parked) error {
+	err = conn.DeadLetters(ctx, func(p stream.DeadLetter) error {
 		switch {
 		case !f.picks(p, time.Now()):
 		case asJSON:
@@ -109,8 +109,8 @@ func ShowDeadLetter(ctx context.Context, cfg *Config, sequence uint64, out io.Wr
 // latest picks the last dead letter of each message. One that was put back and rejected
 // again has another, and to put back both would double them each time.
 func latest(ctx context.Context, conn *stream.Conn, f DeadLetterFilter) ([]uint64, error) {
-	last := map[string]stream.Parked{}
-	err := conn.DeadLetters(ctx, func(p stream.Parked) error {
+	last := map[string]stream.DeadLetter{}
+	err := conn.DeadLetters(ctx, func(p stream.DeadLetter) error {
 		last[origin(p.Message)] = p
 		return nil
 	})

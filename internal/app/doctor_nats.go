@@ -56,7 +56,7 @@ func (d *doctor) examineNATS(ctx context.Context) (f findings) {
 	if server.TLS {
 		encryption = "with TLS"
 	}
-	detail := fmt.Sprintf("%s %s, version %s, answers in %s", server.Address, encryption, server.Version, brief(server.Answers))
+	detail := fmt.Sprintf("%s %s, version %s, answers in %s", server.Address, encryption, server.Version, brief(server.RTT))
 	if olderVersion(server.Version, oldestNATS) {
 		f.warn("update nats-server to "+oldestNATS+" or later: earlier ones may lose what was acknowledged with the power",
 			"nats", "%s", detail)
@@ -100,7 +100,7 @@ func (d *doctor) examineStreams(ctx context.Context, conn *stream.Conn, f *findi
 		default:
 			f.ok(object, "as declared, %s messages", thousands(int64(s.Messages)))
 		}
-		for subject, n := range s.Strays {
+		for subject, n := range s.UndeclaredSubjects {
 			f.warn(fmt.Sprintf("nats stream view %s --subject %s shows them; publish those that are needed once more, on the subject they were meant for", s.Name, subject),
 				object+" "+subject, "%s messages are stored under this subject, which no consumer reads", thousands(int64(n))) //nolint:gosec // a number of messages fits
 		}
@@ -122,12 +122,12 @@ func (d *doctor) failStreams(f *findings, err error) {
 }
 
 func examineConsumer(ctx context.Context, conn *stream.Conn, f *findings, object string, c stream.ConsumerState) {
-	if err := conn.MayFetch(ctx, c.Name, requestBatch); err != nil {
+	if err := conn.CheckFetch(ctx, c.Name, requestBatch); err != nil {
 		f.fail("look at it with \"nats consumer info\", and whether the NATS user may fetch from it; lazisync migrate makes it as declared", object, "%v", err)
 		return
 	}
-	detail := fmt.Sprintf("%s messages wait, %d are being worked on", thousands(int64(c.Waiting)), c.Unacked)
-	if c.Pulls == 0 && c.Unacked == 0 {
+	detail := fmt.Sprintf("%s messages wait, %d are being worked on", thousands(int64(c.Pending)), c.AckPending)
+	if c.WaitingPulls == 0 && c.AckPending == 0 {
 		role, _, _ := strings.Cut(c.Name, "-")
 		f.warn("start lazisync "+role+", or lazisync serve", object, "%s, and nobody reads them", detail)
 		return
@@ -149,13 +149,13 @@ func (d *doctor) examinePermissions(ctx context.Context, conn *stream.Conn, f *f
 		}
 	}
 	for _, subject := range published(d.role) {
-		prove(conn.MayPublish(ctx, subject))
+		prove(conn.CheckPublish(ctx, subject))
 	}
 	for _, consumer := range d.role.consumers {
-		prove(conn.MayAcknowledge(ctx, consumer))
+		prove(conn.CheckAcknowledge(ctx, consumer))
 	}
 	for _, name := range d.role.reads() {
-		prove(conn.MayRead(ctx, name))
+		prove(conn.CheckRead(ctx, name))
 	}
 	for _, l := range lacking {
 		f.fail("grant the NATS user what deploy/nats.conf grants "+d.role.Name, "nats permissions", "%s", l)

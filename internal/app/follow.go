@@ -257,9 +257,9 @@ func listen(ctx context.Context, conn *stream.Conn) (heard <-chan events.Message
 	}
 	pauses := []string{events.Paused.Subject, events.Resumed.Subject}
 	others := slices.DeleteFunc(slices.Clone(followed), func(subject string) bool { return slices.Contains(pauses, subject) })
-	err = conn.Subscribe(ctx, pauses, stream.From{Time: time.Now().Add(-pauseMemory)}, deliver)
+	err = conn.Subscribe(ctx, pauses, stream.StartPosition{Time: time.Now().Add(-pauseMemory)}, deliver)
 	if err == nil {
-		err = conn.Subscribe(ctx, others, stream.From{}, deliver)
+		err = conn.Subscribe(ctx, others, stream.StartPosition{}, deliver)
 	}
 	if err != nil {
 		stop()

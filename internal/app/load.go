@@ -26,7 +26,7 @@ type Role struct {
 var (
 	BridgeRole = Role{
 		Name: "bridge", Admin: "127.0.0.1:9091", needs: []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID"},
-		connections: 8, consumers: []string{stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerLost},
+		connections: 8, consumers: []string{stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerMaxDeliveries},
 	}
 	WorkerRole = Role{
 		Name: "worker", Admin: "127.0.0.1:9092", needs: []string{
@@ -38,7 +38,7 @@ var (
 	GatewayRole  = Role{Name: "gateway", Admin: "127.0.0.1:9094", needs: BridgeRole.needs, connections: 4}
 	ServeRole    = Role{
 		Name: "serve", Admin: "127.0.0.1:9090", needs: WorkerRole.needs, connections: 24,
-		consumers: []string{stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerLost, stream.ConsumerNotifier},
+		consumers: []string{stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerMaxDeliveries, stream.ConsumerNotifier},
 	}
 	MigrateRole = Role{Name: "migrate", needs: []string{"DATABASE_URL"}}
 	StatusRole  = Role{Name: "status", needs: []string{"DATABASE_URL"}}

@@ -20,7 +20,7 @@ func TestABridgeThatDoesNotConsumeIsNotReady(t *testing.T) {
 	ready := p.consuming(probe.Probe{Check: func(context.Context) error { return nil }})
 	ctx, stop := context.WithCancel(t.Context())
 	wrong := errors.New("permission denied for function raise_run_numbers")
-	b := bridge.New(bridge.Options{Ours: func(context.Context) error { stop(); return wrong }})
+	b := bridge.New(bridge.Options{VerifyNamespace: func(context.Context) error { stop(); return wrong }})
 	require.NoError(t, p.prepared(b, func(context.Context) error { return errors.New("consumed") })(ctx))
 	require.ErrorIs(t, ready.Check(t.Context()), wrong)
 

@@ -19,11 +19,11 @@ func natsProbe(conn *stream.Conn, role Role) probe.Probe {
 			if err := conn.Ready(ctx, role.consumers...); err != nil {
 				return err
 			}
-			if err := conn.CanStore(ctx, published(role)...); err != nil {
+			if err := conn.CheckStore(ctx, published(role)...); err != nil {
 				return err
 			}
 			for _, name := range role.reads() {
-				if err := conn.MayRead(ctx, name); err != nil {
+				if err := conn.CheckRead(ctx, name); err != nil {
 					return err
 				}
 			}

@@ -211,7 +211,7 @@ func answerTo(
 		default:
 		}
 	}
-	err := conn.Subscribe(ctx, []string{events.Accepted.Subject, events.Rejected.Subject}, stream.From{}, func(m events.Message) {
+	err := conn.Subscribe(ctx, []string{events.Accepted.Subject, events.Rejected.Subject}, stream.StartPosition{}, func(m events.Message) {
 		e, err := events.Decode(m)
 		if err != nil {
 			return

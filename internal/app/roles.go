@@ -38,7 +38,7 @@ func (p *process) bridgeJobs() []job {
 		answered.WithLabelValues(string(events.KindRequest), answer)
 		answered.WithLabelValues(string(events.KindControl), answer)
 	}
-	for _, what := range bridge.Mends {
+	for _, what := range bridge.ReconcileActions {
 		mended.WithLabelValues(what)
 	}
 	var tenants []bridge.Tenant
@@ -46,13 +46,13 @@ func (p *process) bridgeJobs() []job {
 		tenants = append(tenants, bridge.Tenant{ID: t.ID, Entities: t.Entities, Channel: t.Channel})
 	}
 	b := bridge.New(bridge.Options{
-		Ledger:    p.store,
-		Publisher: p.nats,
-		Temporal:  p.temporal,
-		History:   p.nats,
-		Ours:      p.namespace.verify,
-		OursNow:   p.namespace.verifyNow,
-		Logger:    p.log,
+		Ledger:             p.store,
+		Publisher:          p.nats,
+		Temporal:           p.temporal,
+		History:            p.nats,
+		VerifyNamespace:    p.namespace.verify,
+		VerifyNamespaceNow: p.namespace.verifyNow,
+		Logger:             p.log,
 
 		Tenants:       tenants,
 		KnownEntities: entity.Names(),
@@ -60,8 +60,8 @@ func (p *process) bridgeJobs() []job {
 		RetryDelay:    stream.RetryDelay,
 		SecondPass:    p.cfg.Sync.SecondPass,
 
-		Answered: func(kind events.Kind, answer string) { answered.WithLabelValues(string(kind), answer).Inc() },
-		Mended:   func(what string, times int) { mended.WithLabelValues(what).Add(float64(times)) },
+		OnAnswer:    func(kind events.Kind, answer string) { answered.WithLabelValues(string(kind), answer).Inc() },
+		OnReconcile: func(what string, times int) { mended.WithLabelValues(what).Add(float64(times)) },
 	})
 	requests := func(ctx context.Context, batch []*stream.Message) error {
 		return b.HandleRequests(ctx, messages[bridge.Message](batch))
@@ -75,12 +75,12 @@ func (p *process) bridgeJobs() []job {
 		return nil
 	}
 	lost := func(ctx context.Context, batch []*stream.Message) error {
-		return p.nats.Lost(ctx, batch, func(m *stream.Lost) error { return b.HandleLost(ctx, m) })
+		return p.nats.ForEachExhausted(ctx, batch, func(m *stream.Exhausted) error { return b.HandleMaxDeliveries(ctx, m) })
 	}
 	return []job{
 		p.prepared(b, p.consume(stream.ConsumerRequests, stream.BatchOptions{Max: requestBatch, Ready: p.bridgeReady}, requests)),
 		p.prepared(b, p.consume(stream.ConsumerControl, stream.BatchOptions{Max: controlBatch, Ready: p.bridgeReady}, control)),
-		p.prepared(b, p.consume(stream.ConsumerLost, stream.BatchOptions{Max: lostBatch, Ready: p.bridgeReady}, lost)),
+		p.prepared(b, p.consume(stream.ConsumerMaxDeliveries, stream.BatchOptions{Max: lostBatch, Ready: p.bridgeReady}, lost)),
 		func(ctx context.Context) error { b.RunReconciler(ctx, reconcileEvery); return nil },
 	}
 }
@@ -154,7 +154,7 @@ func (p *process) notifierJob() (job, error) {
 }
 
 func (p *process) consume(consumer string, o stream.BatchOptions, handle stream.Handler) job {
-	return func(ctx context.Context) error { return p.nats.Batches(ctx, consumer, o, handle) }
+	return func(ctx context.Context) error { return p.nats.ConsumeBatches(ctx, consumer, o, handle) }
 }
 
 // messages hands deliveries to a role that knows them by its own interface.
@@ -180,7 +180,7 @@ func (p *process) gatewayJob() (job, string, error) {
 		Ledger:    p.store,
 		Temporal:  p.temporal,
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
-			return p.nats.Subscribe(ctx, followed, stream.From{}, deliver)
+			return p.nats.Subscribe(ctx, followed, stream.StartPosition{}, deliver)
 		},
 		WorkflowID: workflowID,
 		Tenants:    p.cfg.TenantIDs(),

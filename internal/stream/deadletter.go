@@ -32,8 +32,8 @@ const (
 	headerOriginal = "Lazisync-Original-"
 )
 
-// Parked is a dead letter: a message that was rejected, and why.
-type Parked struct {
+// DeadLetter is a dead letter: a message that was rejected, and why.
+type DeadLetter struct {
 	Sequence uint64    // in SYNC_DEADLETTER
 	At       time.Time // when it was parked
 	Code     events.RejectCode
@@ -91,7 +91,7 @@ func parkedID(m events.Message) string {
 }
 
 // DeadLetters calls fn for each dead letter, oldest first, until fn returns an error.
-func (c *Conn) DeadLetters(ctx context.Context, fn func(Parked) error) error {
+func (c *Conn) DeadLetters(ctx context.Context, fn func(DeadLetter) error) error {
 	for sequence := uint64(1); ; {
 		parked, err := c.parkedFrom(ctx, sequence)
 		if errors.Is(err, ErrNoDeadLetter) {
@@ -108,35 +108,35 @@ func (c *Conn) DeadLetters(ctx context.Context, fn func(Parked) error) error {
 }
 
 // DeadLetterAt reads one dead letter.
-func (c *Conn) DeadLetterAt(ctx context.Context, sequence uint64) (Parked, error) {
+func (c *Conn) DeadLetterAt(ctx context.Context, sequence uint64) (DeadLetter, error) {
 	parked, err := c.parkedFrom(ctx, sequence)
 	if err == nil && parked.Sequence != sequence {
 		err = ErrNoDeadLetter
 	}
 	if err != nil {
-		return Parked{}, fmt.Errorf("dead letter %d: %w", sequence, err)
+		return DeadLetter{}, fmt.Errorf("dead letter %d: %w", sequence, err)
 	}
 	return parked, nil
 }
 
 // parkedFrom reads the first dead letter at or after a sequence.
-func (c *Conn) parkedFrom(ctx context.Context, sequence uint64) (Parked, error) {
+func (c *Conn) parkedFrom(ctx context.Context, sequence uint64) (DeadLetter, error) {
 	stream, err := c.reader(ctx, StreamDeadLetter)
 	if err != nil {
-		return Parked{}, err
+		return DeadLetter{}, err
 	}
 	raw, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(deadLetterPrefix+">"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Parked{}, ErrNoDeadLetter
+		return DeadLetter{}, ErrNoDeadLetter
 	}
 	if err != nil {
-		return Parked{}, fmt.Errorf("read %s from %d: %w", StreamDeadLetter, sequence, err)
+		return DeadLetter{}, fmt.Errorf("read %s from %d: %w", StreamDeadLetter, sequence, err)
 	}
 	return unpark(raw), nil
 }
 
 // unpark reads a dead letter leniently: anyone may publish there.
-func unpark(raw *jetstream.RawStreamMsg) Parked {
+func unpark(raw *jetstream.RawStreamMsg) DeadLetter {
 	attempts, _ := strconv.ParseUint(raw.Header.Get(headerAttempts), 10, 64)
 	sequence, _ := strconv.ParseUint(raw.Header.Get(headerSequence), 10, 64)
 	stored, _ := time.Parse(time.RFC3339Nano, raw.Header.Get(headerStored))
@@ -148,7 +148,7 @@ func unpark(raw *jetstream.RawStreamMsg) Parked {
 			original[name] = values
 		}
 	}
-	return Parked{
+	return DeadLetter{
 		Sequence: raw.Sequence,
 		At:       raw.Time,
 		Code:     events.RejectCode(raw.Header.Get(headerCode)),

@@ -96,7 +96,7 @@ func (m *Message) Park(ctx context.Context, why events.Rejection) error {
 	return m.Term(why.Reason)
 }
 
-// InProgress asks for more time. Batches does so by itself while its handler runs.
+// InProgress asks for more time. ConsumeBatches does so by itself while its handler runs.
 func (m *Message) InProgress() error {
 	if err := m.conn.nc.Publish(m.reply, []byte("+WPI")); err != nil {
 		return m.settleError("keep", err)

@@ -118,7 +118,7 @@ func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event e
 // published notes whether the stream of a subject takes events. An error that says
 // nothing of the stream, such as a lost connection, says nothing here.
 func (c *Conn) published(subject string, err error) {
-	in, known := Of(subject)
+	in, known := StreamFor(subject)
 	err = publishError(err)
 	switch {
 	case !known:

@@ -143,9 +143,9 @@ func verdict(m *nats.Msg) (done bool, err error) {
 	}
 }
 
-// MayFetch says why the server would not serve our requests for messages of a consumer,
+// CheckFetch says why the server would not serve our requests for messages of a consumer,
 // or nil. No message is delivered: the request has room for none.
-func (c *Conn) MayFetch(ctx context.Context, consumer string, batch int) error {
+func (c *Conn) CheckFetch(ctx context.Context, consumer string, batch int) error {
 	stream, declared, ok := findConsumer(consumer)
 	if !ok {
 		return fmt.Errorf("consumer %q is not declared", consumer)

@@ -39,7 +39,7 @@ func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 		if err := c.consumerReady(ctx, name); err != nil {
 			return err
 		}
-		if err := c.MayAcknowledge(ctx, name); err != nil {
+		if err := c.CheckAcknowledge(ctx, name); err != nil {
 			return err
 		}
 		if err := c.fetching.of(name); err != nil {
@@ -88,10 +88,10 @@ func lookupError(object string, err error) error {
 	return nil
 }
 
-// CanStore says why an event on one of the subjects would not be stored, or nil: this
+// CheckStore says why an event on one of the subjects would not be stored, or nil: this
 // user may publish on them, and their streams are there, are not sealed, have room and
 // took the last event.
-func (c *Conn) CanStore(ctx context.Context, subjects ...string) error {
+func (c *Conn) CheckStore(ctx context.Context, subjects ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	looked := map[string]bool{}
@@ -100,7 +100,7 @@ func (c *Conn) CanStore(ctx context.Context, subjects ...string) error {
 		if !known || in.volatile() {
 			continue
 		}
-		if err := c.MayPublish(ctx, subject); err != nil {
+		if err := c.CheckPublish(ctx, subject); err != nil {
 			return err
 		}
 		if looked[in.config.Name] {

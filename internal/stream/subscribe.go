@@ -18,8 +18,8 @@ import (
 // followBatch is how many messages are on their way at once to who follows.
 const followBatch = 500
 
-// From says where to begin to follow. The zero value means: with what comes next.
-type From struct {
+// StartPosition says where to begin to follow. The zero value means: with what comes next.
+type StartPosition struct {
 	Time  time.Time         // with what was stored since
 	After map[string]uint64 // by stream: with what follows this sequence; goes before Time
 }
@@ -29,7 +29,7 @@ type From struct {
 // the exception: it is told as it happens, without stream and sequence, and what
 // happens while the connection is lost is not told later. fn is called for one
 // message after another, those of one stream in order.
-func (c *Conn) Subscribe(ctx context.Context, subjects []string, from From, fn func(events.Message)) error {
+func (c *Conn) Subscribe(ctx context.Context, subjects []string, from StartPosition, fn func(events.Message)) error {
 	following, stop := context.WithCancel(ctx)
 	context.AfterFunc(ctx, stop)
 	if err := c.followAll(following, subjects, from, oneAtATime(following, fn)); err != nil {
@@ -50,7 +50,7 @@ func oneAtATime(ctx context.Context, fn func(events.Message)) func(events.Messag
 	}
 }
 
-func (c *Conn) followAll(ctx context.Context, subjects []string, from From, fn func(events.Message)) error {
+func (c *Conn) followAll(ctx context.Context, subjects []string, from StartPosition, fn func(events.Message)) error {
 	filters := map[string][]string{}
 	for _, subject := range subjects {
 		in, ok := streamOf(subject)
@@ -94,7 +94,7 @@ func (c *Conn) listen(ctx context.Context, subject string, fn func(events.Messag
 
 // follow uses an ordered consumer, which begins anew where it stood when it is
 // lost or misses something.
-func (c *Conn) follow(ctx context.Context, stream string, filter []string, from From, fn func(events.Message)) error {
+func (c *Conn) follow(ctx context.Context, stream string, filter []string, from StartPosition, fn func(events.Message)) error {
 	found, err := c.js.Stream(ctx, stream)
 	if err != nil {
 		return lookupError("stream "+stream, err)
@@ -169,7 +169,7 @@ func (f *follower) restart(ctx context.Context) {
 }
 
 // config is where a consumer begins in a stream that has come to sequence last.
-func (f From) config(stream string, last uint64) jetstream.OrderedConsumerConfig {
+func (f StartPosition) config(stream string, last uint64) jetstream.OrderedConsumerConfig {
 	after, resumed := f.After[stream]
 	switch {
 	case resumed: // a sequence the stream has not reached is of an earlier stream

@@ -20,10 +20,10 @@ const (
 
 // The durable consumers.
 const (
-	ConsumerRequests = "bridge-requests"
-	ConsumerControl  = "bridge-control"
-	ConsumerNotifier = "notifier"
-	ConsumerLost     = "bridge-lost"
+	ConsumerRequests      = "bridge-requests"
+	ConsumerControl       = "bridge-control"
+	ConsumerNotifier      = "notifier"
+	ConsumerMaxDeliveries = "bridge-lost"
 )
 
 const (
@@ -143,7 +143,7 @@ func advisoryStream(watched []declaredStream) declaredStream {
 	c.Discard = jetstream.DiscardOld
 	c.MaxAge = 7 * day
 	c.MaxBytes = 16 * mib
-	return declaredStream{config: c, consumers: []declaredConsumer{{config: durable(ConsumerLost, 100, subjects...)}}}
+	return declaredStream{config: c, consumers: []declaredConsumer{{config: durable(ConsumerMaxDeliveries, 100, subjects...)}}}
 }
 
 func fileStream(name, description string, subjects ...string) jetstream.StreamConfig {
@@ -191,8 +191,8 @@ func Consumers() (names []string) {
 	return names
 }
 
-// Of names the stream that stores the events of a subject.
-func Of(subject string) (name string, ok bool) {
+// StreamFor names the stream that stores the events of a subject.
+func StreamFor(subject string) (name string, ok bool) {
 	s, ok := streamOf(subject)
 	return s.config.Name, ok
 }

@@ -24,7 +24,7 @@ func (r *running) followOutcomes(ctx context.Context) (unfollow func(), err erro
 	for _, t := range outcomes {
 		subjects = append(subjects, t.Subject)
 	}
-	err = conn.Subscribe(ctx, subjects, stream.From{Time: time.Now()}, r.outcome)
+	err = conn.Subscribe(ctx, subjects, stream.StartPosition{Time: time.Now()}, r.outcome)
 	if err != nil {
 		conn.Close()
 		return nil, err

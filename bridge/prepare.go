@@ -9,7 +9,7 @@ import (
 // far as the bridge can. It is asked before anything is consumed, and again in each round
 // of the reconciler, since each of the three may be restored to an earlier state meanwhile.
 func (b *Bridge) Prepare(ctx context.Context) error {
-	if err := b.Ours(ctx); err != nil {
+	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
 	return b.raiseRunNumbers(ctx)

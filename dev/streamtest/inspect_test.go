@@ -28,20 +28,20 @@ func TestStreamsShowHowFullTheyAreAndWhoReadsThem(t *testing.T) {
 	require.EqualValues(t, 3, commands.Messages)
 	require.NotZero(t, commands.Bytes)
 	require.Equal(t, stream.ConsumerRequests, commands.Consumers[0].Name)
-	require.EqualValues(t, 3, commands.Consumers[0].Waiting)
-	require.Zero(t, commands.Consumers[0].Pulls)
+	require.EqualValues(t, 3, commands.Consumers[0].Pending)
+	require.Zero(t, commands.Consumers[0].WaitingPulls)
 	server, err := r.conn.Server(ctx(t))
 	require.NoError(t, err)
 	require.NotEmpty(t, server.Version)
-	require.Positive(t, server.Answers)
+	require.Positive(t, server.RTT)
 }
 
 func TestProvingAPermissionStoresNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.ready(t)
-	require.NoError(t, r.conn.MayPublish(ctx(t), events.Requested.Subject))
-	require.NoError(t, r.conn.MayAcknowledge(ctx(t), stream.ConsumerRequests))
+	require.NoError(t, r.conn.CheckPublish(ctx(t), events.Requested.Subject))
+	require.NoError(t, r.conn.CheckAcknowledge(ctx(t), stream.ConsumerRequests))
 	states, err := r.conn.Streams(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
 	require.Zero(t, states[0].Messages)
@@ -61,12 +61,12 @@ func TestLackingPermissionsAreNamed(t *testing.T) {
 
 	reader := connect(t, "nats://reader:p@"+hostPort(t, s).Host, &process.Log{})
 	require.Eventually(t, func() bool { return reader.Ready(soon(t)) == nil }, patience, tick)
-	err = reader.MayPublish(ctx(t), events.Requested.Subject)
+	err = reader.CheckPublish(ctx(t), events.Requested.Subject)
 	require.ErrorIs(t, err, nats.ErrPermissionViolation)
 	require.ErrorContains(t, err, events.Requested.Subject)
-	err = reader.MayAcknowledge(ctx(t), stream.ConsumerRequests)
+	err = reader.CheckAcknowledge(ctx(t), stream.ConsumerRequests)
 	require.ErrorIs(t, err, nats.ErrPermissionViolation)
-	require.NoError(t, owner.MayAcknowledge(ctx(t), stream.ConsumerRequests))
+	require.NoError(t, owner.CheckAcknowledge(ctx(t), stream.ConsumerRequests))
 
 	// Only what a role reads is looked at: the others' consumers are not its business.
 	_, err = reader.Streams(ctx(t), stream.ConsumerRequests)

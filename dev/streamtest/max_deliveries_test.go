@@ -45,11 +45,11 @@ func (r *rig) giveUp(t *testing.T, consumer string, advisories uint64) {
 }
 
 // lost collects what the consumer of lost messages tells, and settles it.
-func (r *rig) lost(t *testing.T) *seen[*stream.Lost] {
+func (r *rig) lost(t *testing.T) *seen[*stream.Exhausted] {
 	t.Helper()
-	var told seen[*stream.Lost]
-	r.consume(t, stream.ConsumerLost, many, func(ctx context.Context, batch []*stream.Message) error {
-		return r.conn.Lost(ctx, batch, func(l *stream.Lost) error {
+	var told seen[*stream.Exhausted]
+	r.consume(t, stream.ConsumerMaxDeliveries, many, func(ctx context.Context, batch []*stream.Message) error {
+		return r.conn.ForEachExhausted(ctx, batch, func(l *stream.Exhausted) error {
 			told.add(l)
 			return l.Ack(ctx)
 		})
@@ -71,7 +71,7 @@ func TestWhatNobodySettlesIsTold(t *testing.T) {
 	takeAndDie(t, outcomes)
 	r.giveUp(t, stream.ConsumerNotifier, 2)
 
-	told := map[string]*stream.Lost{}
+	told := map[string]*stream.Exhausted{}
 	for _, l := range r.lost(t).await(t, 2) {
 		told[l.Event().Subject] = l
 	}
@@ -85,7 +85,7 @@ func TestWhatNobodySettlesIsTold(t *testing.T) {
 	require.NotNil(t, other)
 	require.EqualValues(t, 1, other.Deliveries())
 	require.Equal(t, r.asMessage(t, stream.StreamEvents, outcome.Sequence), other.Event())
-	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerLost)
+	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerMaxDeliveries)
 }
 
 // What is told while nobody listens, or while the server restarts, is not missed.
@@ -110,8 +110,8 @@ func TestTheNewsOfALostMessageComesAgainUntilItIsSettled(t *testing.T) {
 	takeAndDie(t, commands)
 	r.giveUp(t, stream.ConsumerRequests, 1)
 	var told seen[events.Message]
-	r.consume(t, stream.ConsumerLost, many, func(ctx context.Context, batch []*stream.Message) error {
-		return r.conn.Lost(ctx, batch, func(l *stream.Lost) error {
+	r.consume(t, stream.ConsumerMaxDeliveries, many, func(ctx context.Context, batch []*stream.Message) error {
+		return r.conn.ForEachExhausted(ctx, batch, func(l *stream.Exhausted) error {
 			told.add(l.Event())
 			if len(told.list()) == 1 {
 				return l.Retry(time.Hour) // the advisory has a pace of its own
@@ -120,7 +120,7 @@ func TestTheNewsOfALostMessageComesAgainUntilItIsSettled(t *testing.T) {
 		})
 	})
 	require.Len(t, told.await(t, 2), 2)
-	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerLost)
+	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerMaxDeliveries)
 }
 
 func TestAdvisoriesOfNothingAreEnded(t *testing.T) {
@@ -139,7 +139,7 @@ func TestAdvisoriesOfNothingAreEnded(t *testing.T) {
 	r.send(t, subject, `{"stream":"SYNC_COMMANDS","consumer":"bridge-requests","stream_seq":1,"deliveries":7}`)
 	told := r.lost(t).await(t, 1)
 	require.EqualValues(t, 7, told[0].Deliveries())
-	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerLost)
+	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerMaxDeliveries)
 	require.Equal(t, 3, r.log.Count("tells of no message of ours"))
 	require.Equal(t, 1, r.log.Count("message 99 of SYNC_COMMANDS was never settled in 1 deliveries and is gone"))
 }

@@ -26,7 +26,7 @@ const (
 	idlePause       = 100 * time.Millisecond // between fetches that find nothing too fast
 )
 
-// BatchOptions say how Batches fetches.
+// BatchOptions say how ConsumeBatches fetches.
 type BatchOptions struct {
 	Max   int           // messages in a batch, default 1
 	Wait  time.Duration // how long one fetch waits for the first message, default 10 s
@@ -44,12 +44,12 @@ type BatchOptions struct {
 // everybody needs: see BatchOptions.Ready.
 type Handler func(ctx context.Context, batch []*Message) error
 
-// Batches fetches from a durable consumer and hands over what is there, one
+// ConsumeBatches fetches from a durable consumer and hands over what is there, one
 // batch after another, until ctx is done; the batch in hand is finished first.
 // A lost connection, a deleted consumer, a missing stream or a user who may not
 // acknowledge is logged once and waited for: only a consumer that is not declared is an
 // error.
-func (c *Conn) Batches(ctx context.Context, consumer string, o BatchOptions, handle Handler) error {
+func (c *Conn) ConsumeBatches(ctx context.Context, consumer string, o BatchOptions, handle Handler) error {
 	stream, declared, ok := findConsumer(consumer)
 	if !ok {
 		return fmt.Errorf("consumer %q is not declared", consumer)
@@ -156,7 +156,7 @@ func (l *batchLoop) prove(ctx context.Context) error {
 	l.request = pullRequest{
 		Batch: l.options.Max, MaxBytes: maxPullBytes, NoWait: true, Expires: l.options.Wait, Heartbeat: maxHeartbeat,
 	}.within(info.Config)
-	return l.conn.MayAcknowledge(ctx, l.consumer)
+	return l.conn.CheckAcknowledge(ctx, l.consumer)
 }
 
 // withBodies gives back a batch that the server delivered without bodies, which it does

@@ -8,13 +8,13 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// HandleLost deals with a message that was delivered as often as its consumer allows
+// HandleMaxDeliveries deals with a message that was delivered as often as its consumer allows
 // and that nobody settled: whoever had it died or could not work every time, or it
 // never came through. JetStream hides it from now on. Settling m settles the news of it.
 //
 // What the ledger holds goes on where that stands, as after any other delivery. All
 // else is parked with its bytes, and rejected where it is a command.
-func (b *Bridge) HandleLost(ctx context.Context, m Message) error {
+func (b *Bridge) HandleMaxDeliveries(ctx context.Context, m Message) error {
 	what := m.Event()
 	b.Logger.Warn().Str("stream", what.Stream).Uint64("sequence", what.Sequence).Str("subject", what.Subject).
 		Uint64("deliveries", m.Deliveries()).Msg("a message was never settled")

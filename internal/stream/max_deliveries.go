@@ -15,7 +15,7 @@ import (
 // Lost is a message that JetStream gave up on: it was delivered as often as its
 // consumer allows and nobody settled it. To settle it is to settle the advisory that
 // tells of it.
-type Lost struct {
+type Exhausted struct {
 	*Message // the advisory
 
 	original   events.Message
@@ -23,14 +23,14 @@ type Lost struct {
 }
 
 // Event is the message that was given up, as it lies in its stream.
-func (l *Lost) Event() events.Message { return l.original }
+func (l *Exhausted) Event() events.Message { return l.original }
 
 // Deliveries counts how often that message was handed out.
-func (l *Lost) Deliveries() uint64 { return l.deliveries }
+func (l *Exhausted) Deliveries() uint64 { return l.deliveries }
 
 // Retry has the advisory delivered again, at its own pace whatever the delay: the
 // message's would be that of its thousandth delivery.
-func (l *Lost) Retry(time.Duration) error { return l.Message.Retry(0) }
+func (l *Exhausted) Retry(time.Duration) error { return l.Message.Retry(0) }
 
 // advisory is what JetStream publishes, with no more of the message than its place.
 // https://docs.nats.io/running-a-nats-service/nats_admin/monitoring/monitoring_jetstream
@@ -41,10 +41,10 @@ type advisory struct {
 	Deliveries uint64 `json:"deliveries"`
 }
 
-// Lost reads a batch of ConsumerLost and calls fn for each message it tells of. What
+// Lost reads a batch of ConsumerMaxDeliveries and calls fn for each message it tells of. What
 // tells of nothing, or of a message that its stream does not hold any more, is logged
 // and ended.
-func (c *Conn) Lost(ctx context.Context, batch []*Message, fn func(*Lost) error) error {
+func (c *Conn) ForEachExhausted(ctx context.Context, batch []*Message, fn func(*Exhausted) error) error {
 	var errs []error
 	for _, m := range batch {
 		lost, err := c.lost(ctx, m)
@@ -68,7 +68,7 @@ type nothingLost struct{ why string }
 
 func (n *nothingLost) Error() string { return n.why }
 
-func (c *Conn) lost(ctx context.Context, m *Message) (*Lost, error) {
+func (c *Conn) lost(ctx context.Context, m *Message) (*Exhausted, error) {
 	var told advisory
 	err := json.Unmarshal(m.event.Data, &told)
 	if stream, declared := streamOfConsumer(told.Consumer); err != nil || !declared || stream != told.Stream {
@@ -90,5 +90,5 @@ func (c *Conn) lost(ctx context.Context, m *Message) (*Lost, error) {
 	original := events.Message{
 		Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Stream: told.Stream, Sequence: raw.Sequence, Stored: raw.Time,
 	}
-	return &Lost{Message: m, original: original, deliveries: told.Deliveries}, nil
+	return &Exhausted{Message: m, original: original, deliveries: told.Deliveries}, nil
 }

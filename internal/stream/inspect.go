@@ -27,29 +27,29 @@ const probeTimeout = 2 * time.Second
 type ServerState struct {
 	Address string // without a password
 	Version string
-	Answers time.Duration // how long a round trip took
+	RTT     time.Duration // how long a round trip took
 	TLS     bool
 }
 
 // StreamState is how full a stream is, and who reads it.
 type StreamState struct {
-	Name      string
-	Messages  uint64
-	Bytes     uint64
-	MaxBytes  int64 // -1 for no limit
-	MaxAge    time.Duration
-	Newest    time.Time         // when the latest message was stored
-	Full      error             // why it refuses more, nil where it has room
-	Strays    map[string]uint64 // messages by subjects that are not the stream's, which no consumer reads
-	Consumers []ConsumerState
+	Name               string
+	Messages           uint64
+	Bytes              uint64
+	MaxBytes           int64 // -1 for no limit
+	MaxAge             time.Duration
+	LastStored         time.Time         // when the latest message was stored
+	Full               error             // why it refuses more, nil where it has room
+	UndeclaredSubjects map[string]uint64 // messages by subjects that are not the stream's, which no consumer reads
+	Consumers          []ConsumerState
 }
 
 // ConsumerState is how far a durable consumer is.
 type ConsumerState struct {
-	Name    string
-	Waiting uint64 // messages that were never delivered
-	Unacked int    // messages that were delivered and not settled
-	Pulls   int    // requests for messages that wait: 0 where nobody consumes
+	Name         string
+	Pending      uint64 // messages that were never delivered
+	AckPending   int    // messages that were delivered and not settled
+	WaitingPulls int    // requests for messages that wait: 0 where nobody consumes
 }
 
 // Server looks at the server this connection uses.
@@ -62,7 +62,7 @@ func (c *Conn) Server(context.Context) (ServerState, error) {
 		return ServerState{}, fmt.Errorf("ask NATS for an answer: %w", err)
 	}
 	return ServerState{
-		Address: c.nc.ConnectedUrlRedacted(), Version: c.nc.ConnectedServerVersion(), Answers: took, TLS: c.nc.TLSRequired(),
+		Address: c.nc.ConnectedUrlRedacted(), Version: c.nc.ConnectedServerVersion(), RTT: took, TLS: c.nc.TLSRequired(),
 	}, nil
 }
 
@@ -83,12 +83,12 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 		}
 		state := StreamState{
 			Name: info.Config.Name, Messages: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes,
-			MaxAge: info.Config.MaxAge, Newest: info.State.LastTime,
-			Full: fullError(info.Config, info.State), Strays: map[string]uint64{},
+			MaxAge: info.Config.MaxAge, LastStored: info.State.LastTime,
+			Full: fullError(info.Config, info.State), UndeclaredSubjects: map[string]uint64{},
 		}
 		for subject, n := range info.State.Subjects {
 			if !containsSubject(declared.config.Subjects, subject) && !containsSubject(info.Config.Subjects, subject) {
-				state.Strays[subject] = n
+				state.UndeclaredSubjects[subject] = n
 			}
 		}
 		for _, consumer := range declared.named(consumers) {
@@ -100,7 +100,7 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 				return states, lookupError("consumer "+declared.config.Name+"/"+consumer.config.Name, err)
 			}
 			state.Consumers = append(state.Consumers, ConsumerState{
-				Name: consumer.config.Name, Waiting: at.NumPending, Unacked: at.NumAckPending, Pulls: at.NumWaiting,
+				Name: consumer.config.Name, Pending: at.NumPending, AckPending: at.NumAckPending, WaitingPulls: at.NumWaiting,
 			})
 		}
 		states = append(states, state)
@@ -108,10 +108,10 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 	return states, nil
 }
 
-// MayPublish says why this user cannot publish on a subject of a declared stream, or
+// CheckPublish says why this user cannot publish on a subject of a declared stream, or
 // nil. Nothing is stored: the message asks for a stream that does not exist, and only
 // who may publish hears that it is refused for that.
-func (c *Conn) MayPublish(ctx context.Context, subject string) error {
+func (c *Conn) CheckPublish(ctx context.Context, subject string) error {
 	ctx, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
 	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedStreamHeader: {noStream}}}
@@ -129,11 +129,11 @@ func (c *Conn) MayPublish(ctx context.Context, subject string) error {
 	return fmt.Errorf("publish on %s: %w", subject, publishError(err))
 }
 
-// MayAcknowledge says why this user cannot acknowledge what a consumer delivers, or
+// CheckAcknowledge says why this user cannot acknowledge what a consumer delivers, or
 // nil. Without that permission every acknowledgement is lost without an error. What is
 // sent is a sign of life for a message that does not exist, and only who may acknowledge
 // gets an answer to it.
-func (c *Conn) MayAcknowledge(ctx context.Context, consumer string) error {
+func (c *Conn) CheckAcknowledge(ctx context.Context, consumer string) error {
 	stream, ok := streamOfConsumer(consumer)
 	if !ok {
 		return fmt.Errorf("consumer %q is not declared", consumer)

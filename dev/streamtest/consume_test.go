@@ -205,7 +205,7 @@ func TestTheBatchInHandIsFinished(t *testing.T) {
 	running, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- r.conn.Batches(running, stream.ConsumerRequests, many, func(ctx context.Context, batch []*stream.Message) error {
+		done <- r.conn.ConsumeBatches(running, stream.ConsumerRequests, many, func(ctx context.Context, batch []*stream.Message) error {
 			close(entered)
 			<-release
 			return errors.Join(ctx.Err(), ackAll(ctx, batch))
@@ -289,7 +289,7 @@ func TestSettlingIsHonestAboutALostConnection(t *testing.T) {
 func TestUnknownConsumerIsAnError(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	require.EqualError(t, r.conn.Batches(ctx(t), "stranger", many, nil), `consumer "stranger" is not declared`)
+	require.EqualError(t, r.conn.ConsumeBatches(ctx(t), "stranger", many, nil), `consumer "stranger" is not declared`)
 }
 
 // consumeData acknowledges every request and keeps its body.

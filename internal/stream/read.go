@@ -22,10 +22,10 @@ func (c *Conn) reader(ctx context.Context, name string) (jetstream.Stream, error
 // readSubject is where to ask for a message of a stream.
 func readSubject(stream string) string { return "$JS.API.STREAM.MSG.GET." + stream }
 
-// MayRead says why this user cannot read single messages of a stream, or nil: the bridge
+// CheckRead says why this user cannot read single messages of a stream, or nil: the bridge
 // compares run numbers with the event stream before it consumes, and who publishes examines
 // what JetStream calls a duplicate. The message requested does not exist.
-func (c *Conn) MayRead(ctx context.Context, name string) error {
+func (c *Conn) CheckRead(ctx context.Context, name string) error {
 	ctx, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
 	stream, err := c.reader(ctx, name)

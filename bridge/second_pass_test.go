@@ -32,7 +32,7 @@ func TestAWebhookAsksForASecondPass(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.SecondPass = 5 * time.Minute
-	w.bridge.Mended = func(what string, _ int) {
+	w.bridge.OnReconcile = func(what string, _ int) {
 		require.NotEqual(t, "requests given to Temporal again", what, "nothing was broken")
 	}
 	w.now = w.now.Add(10 * time.Second)

@@ -13,7 +13,7 @@ import (
 
 func (w *world) lost(m *message) error {
 	m.deliveries = 1000
-	return w.bridge.HandleLost(context.Background(), m)
+	return w.bridge.HandleMaxDeliveries(context.Background(), m)
 }
 
 const neverSettled = "expired: got 1000 deliveries that nobody finished, want one that is; replay it, or publish it again"

@@ -20,7 +20,7 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 	run := w.ledger.serve("e1")
 	delete(w.temporal.fates, w.request("e1").WorkflowID)
 	foreign := errors.New("another namespace")
-	w.bridge.Ours = func(context.Context) error { return foreign }
+	w.bridge.VerifyNamespace = func(context.Context) error { return foreign }
 	before := len(w.effects)
 
 	require.ErrorIs(t, w.bridge.Prepare(t.Context()), foreign)
@@ -32,7 +32,7 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 	require.Empty(t, m.ended)
 	require.Equal(t, ledger.Running, run.State)
 
-	w.bridge.Ours = func(context.Context) error { return nil } // accepted, or the right Temporal is back
+	w.bridge.VerifyNamespace = func(context.Context) error { return nil } // accepted, or the right Temporal is back
 	require.NoError(t, w.reconcile())
 	require.Equal(t, events.Terminated, told(t, w, events.Failed)[0].Error.Type)
 }
@@ -46,7 +46,7 @@ func TestNothingIsFinalizedOnTheWordOfATemporalThatCameMeanwhile(t *testing.T) {
 	run := w.ledger.serve("e1")
 	delete(w.temporal.fates, w.request("e1").WorkflowID)
 	foreign := errors.New("another namespace")
-	w.bridge.OursNow = func(context.Context) error { return foreign }
+	w.bridge.VerifyNamespaceNow = func(context.Context) error { return foreign }
 
 	require.ErrorIs(t, w.reconcile(), foreign)
 	require.Equal(t, ledger.Running, run.State)
