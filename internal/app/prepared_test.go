@@ -24,7 +24,7 @@ func TestABridgeThatDoesNotConsumeIsNotReady(t *testing.T) {
 	require.NoError(t, p.prepared(b, func(context.Context) error { return errors.New("consumed") })(ctx))
 	require.ErrorIs(t, ready.Check(t.Context()), wrong)
 
-	b.Ours = func(context.Context) error { return nil }
+	b.VerifyNamespace = func(context.Context) error { return nil }
 	require.NoError(t, p.prepared(b, func(context.Context) error { return nil })(t.Context()))
 	require.NoError(t, ready.Check(t.Context()))
 }
