@@ -125,7 +125,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 		return SliceResult{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("entity %q is not in this worker's catalogue", in.Entity), string(events.ValidationError), nil)
 	}
-	if in.Mode != events.Incremental {
+	if in.Mode.Info().ReadsAll {
 		release, free := occupy(s.Full)
 		if !free {
 			return SliceResult{}, noSlot("every slot for full syncs is taken")
@@ -231,7 +231,7 @@ func (s *slice) open(ctx context.Context) (ledger.Position, error) {
 // count learns how many records a full read may expect, so that people see how far
 // it is. Not knowing is no reason to stop.
 func (s *slice) count(ctx context.Context) {
-	if s.in.Mode == events.Incremental || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
+	if !s.in.Mode.Info().ReadsAll || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
 		return
 	}
 	total, err := s.Source.Count(ctx, s.in.TenantID, s.entity)

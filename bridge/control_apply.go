@@ -55,7 +55,7 @@ func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (verdict
 	switch {
 	case !state.Known:
 		return b.applyToForgotten(ctx, c)
-	case state.Finished && !workflows.IsIncrementalSync(c.WorkflowID):
+	case state.Finished && !workflows.ServesTenant(c.WorkflowID):
 		return finished(c), nil
 	}
 	return b.signal(ctx, c, c.WorkflowID, "") // which finds out whether an incremental is still open
@@ -78,7 +78,7 @@ func (b *Bridge) applyToForgotten(ctx context.Context, c ledger.Control) (verdic
 }
 
 func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.Request) (verdict, error) {
-	if r.Mode == events.Incremental && c.Action == events.Cancel {
+	if r.Mode.Info().PerTenant && c.Action == events.Cancel {
 		return b.withdraw(ctx, c, r)
 	}
 	if r.RunNumber != 0 {
@@ -93,7 +93,7 @@ func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.
 		}
 	}
 	switch {
-	case r.Mode == events.Incremental:
+	case r.Mode.Info().PerTenant:
 		return rejectedAs(events.CodeInvalidData, "requestId", quote(c.Target),
 			"workflowId "+quote(r.WorkflowID)+": to "+string(c.Action)+" an incremental concerns everybody who waits for it"), nil
 	case r.State == ledger.Received: // its workflow may not have started
@@ -158,14 +158,14 @@ func finished(c ledger.Control) verdict {
 
 // signalOf is the signal that carries a control.
 func signalOf(c ledger.Control) workflows.Signal {
-	return workflows.Signal{Name: routes.controls[c.Action], Payload: controlSignal(c)}
+	return workflows.Signal{Name: signalNames[c.Action], Payload: controlSignal(c)}
 }
 
 // passSignal is the signal that cancels a pass and nothing behind it.
 func passSignal(c ledger.Control, pass int64) workflows.Signal {
 	payload := controlSignal(c)
 	payload.PassOnly, payload.RunNumber = true, pass
-	return workflows.Signal{Name: routes.controls[c.Action], Payload: payload}
+	return workflows.Signal{Name: signalNames[c.Action], Payload: payload}
 }
 
 func controlSignal(c ledger.Control) workflows.ControlSignal {

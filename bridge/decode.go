@@ -43,7 +43,7 @@ func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error)
 	if r.Channel == "" {
 		r.Channel = tenant.Channel
 	}
-	r.WorkflowID = routes.requests[r.Mode].workflowID(r)
+	r.WorkflowID = r.Mode.WorkflowID(r.TenantID, r.ID)
 	return event, r, nil
 }
 

@@ -36,7 +36,6 @@ func (b *Bridge) dispatch(ctx context.Context, all batch) {
 
 // call is one Temporal call, the requests it is made for and what came of it.
 type call struct {
-	route      route
 	execution  workflows.StartOptions
 	requestIDs []string
 	needed     bool            // not all of its requests were withdrawn
@@ -59,8 +58,7 @@ func (cs *calls) of(r ledger.Request, limits workflows.Limits) *call {
 	if c, known := cs.byWorkflow[r.WorkflowID]; known {
 		return c
 	}
-	route := routes.requests[r.Mode]
-	c := &call{route: route, execution: route.execution(r, limits)}
+	c := &call{execution: startOptions(r, limits)}
 	if cs.byWorkflow == nil {
 		cs.byWorkflow = map[string]*call{}
 	}
@@ -100,8 +98,10 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	case !c.needed:
 	case c.cancel != nil: // the workflow finds the cancel before its first step
 		c.runID, err = b.Temporal.SignalWithStart(ctx, c.execution, signalOf(*c.cancel))
-	default:
-		c.runID, err = c.route.call(ctx, b.Temporal, c.execution)
+	case c.execution.Once:
+		c.runID, err = b.Temporal.Start(ctx, c.execution)
+	default: // the workflow of a tenant looks for requests in the ledger
+		c.runID, err = b.Temporal.SignalWithStart(ctx, c.execution, workflows.Signal{Name: workflows.SignalWake})
 	}
 	if c.execution.Once && errors.Is(err, workflows.ErrRejected) {
 		return b.refuse(ctx, c, err)

@@ -9,7 +9,7 @@
 // between: requests that Temporal never heard of, runs whose workflow ended
 // without an outcome, outcomes that nobody published.
 //
-// routes.go is the whole translation from event to Temporal.
+// routes.go and the table of modes (events.Modes) are the whole translation from event to Temporal.
 //
 // The role that runs it is wired in internal/app, which passes the stream, the
 // ledger and Temporal through the interfaces of ports.go. The package imports

@@ -43,7 +43,7 @@ func (b *Bridge) cancelFirst(ctx context.Context, c ledger.Control, a *asked) er
 	if len(found) != 1 { // ambiguous: its conclusion says so
 		return nil
 	}
-	if a.request.Mode != events.Incremental {
+	if !a.request.Mode.Info().PerTenant {
 		a.cancel = &c
 		return nil
 	}

@@ -27,7 +27,7 @@ func TestFullRequest(t *testing.T) {
 	}, w.effects, "received, Temporal, accepted, answered, acknowledged")
 
 	started := w.temporal.started[0]
-	require.Equal(t, workflows.FullSyncInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
+	require.Equal(t, workflows.SyncInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
 	require.Equal(t, workflows.DefaultLimits.ExecutionTimeout(), started.Timeout)
 	require.True(t, started.Once)
 
@@ -55,7 +55,7 @@ func TestRebuildRequest(t *testing.T) {
 		"receive 1", "start rebuild-" + id, "accept " + id, "publish " + id + "/accepted", "ack 1",
 	}, w.effects)
 	started := w.temporal.started[0]
-	require.Equal(t, workflows.RebuildInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
+	require.Equal(t, workflows.SyncInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
 	require.Equal(t, workflows.DefaultLimits.ExecutionTimeout(), started.Timeout)
 	require.True(t, started.Once)
 	require.Equal(t, []string{"jobs"}, w.request("e1").Entities)

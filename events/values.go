@@ -1,14 +1,5 @@
 package events
 
-// Mode is the kind of sync.
-type Mode string
-
-const (
-	Full        Mode = "full"
-	Incremental Mode = "incremental"
-	Rebuild     Mode = "rebuild"
-)
-
 // Action is what a control event asks for.
 type Action string
 

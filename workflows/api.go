@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -34,31 +33,27 @@ const (
 // the task queue that pages and workflows use.
 func ControlTaskQueue(taskQueue string) string { return taskQueue + controlSuffix }
 
-// FullSyncID is the workflow ID that serves one full request.
-func FullSyncID(requestID string) string { return fullPrefix + requestID }
+// FullSyncID returns the ID of the workflow that serves one full request.
+func FullSyncID(requestID string) string { return events.Full.WorkflowID("", requestID) }
 
-// RebuildID is the workflow ID that serves one rebuild request.
-func RebuildID(requestID string) string { return rebuildPrefix + requestID }
+// RebuildID returns the ID of the workflow that serves one rebuild request.
+func RebuildID(requestID string) string { return events.Rebuild.WorkflowID("", requestID) }
 
-// IncrementalSyncID is the workflow ID that serves all incremental requests of a tenant.
-func IncrementalSyncID(tenant string) string { return incrementalPrefix + tenant }
+// IncrementalSyncID returns the ID of the workflow that serves all incremental requests of a tenant.
+func IncrementalSyncID(tenantID string) string { return events.Incremental.WorkflowID(tenantID, "") }
 
-// IsIncrementalSync says whether a workflow ID is that of an IncrementalSync, which may
-// be open, held by a pause, when all that it was asked for is decided.
-func IsIncrementalSync(workflowID string) bool {
-	return strings.HasPrefix(workflowID, incrementalPrefix)
+// ServesTenant reports whether a workflow ID is that of a workflow that serves all
+// requests of a tenant. A pause can keep it open when all its requests are decided.
+func ServesTenant(workflowID string) bool {
+	mode, known := events.ModeOfWorkflowID(workflowID)
+	return known && mode.PerTenant
 }
 
-// IsWorkflowID says whether an id has the form of a workflow's that serves requests.
+// IsWorkflowID reports whether an id has the form of the ID of a workflow that serves requests.
 func IsWorkflowID(id string) bool {
-	return strings.HasPrefix(id, fullPrefix) || strings.HasPrefix(id, rebuildPrefix) || IsIncrementalSync(id)
+	_, known := events.ModeOfWorkflowID(id)
+	return known
 }
-
-const (
-	fullPrefix        = "full-sync-"
-	rebuildPrefix     = "rebuild-"
-	incrementalPrefix = "incremental-sync-"
-)
 
 // Limits bound a run. The caller sets them, so that a workflow never depends on
 // the configuration of the worker that happens to run it.
@@ -75,28 +70,11 @@ var DefaultLimits = Limits{Deadline: 24 * time.Hour, PauseLimit: 72 * time.Hour,
 // than the limits, which end it in good order.
 func (l Limits) ExecutionTimeout() time.Duration { return l.Deadline + l.PauseLimit + time.Hour }
 
-// FullSyncInput starts a FullSync.
-type FullSyncInput struct {
+// SyncInput starts the workflow of any mode.
+type SyncInput struct {
 	TenantID  string
-	RequestID string
+	RequestID string `json:",omitempty"` // the request to serve; empty where one workflow serves all requests of a tenant
 	Limits    Limits
-
-	Carried *Carried // set by continue-as-new alone
-}
-
-// RebuildInput starts a Rebuild.
-type RebuildInput struct {
-	TenantID  string
-	RequestID string
-	Limits    Limits
-
-	Carried *Carried // set by continue-as-new alone
-}
-
-// IncrementalSyncInput starts an IncrementalSync.
-type IncrementalSyncInput struct {
-	TenantID string
-	Limits   Limits
 
 	Carried *Carried // set by continue-as-new alone
 }

@@ -8,7 +8,7 @@ import (
 // StartOptions describes a workflow execution to start.
 type StartOptions struct {
 	ID       string
-	Workflow any           // the workflow function
+	Workflow string        // the workflow type
 	Input    any           // its argument
 	Timeout  time.Duration // of the whole chain of runs; 0 for none
 	Once     bool          // reject the ID for good once an execution with it has been started

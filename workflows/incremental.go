@@ -11,7 +11,7 @@ import (
 // pass begins by claiming every request that waits in the ledger, so that a storm of
 // requests folds into the pass that runs and one more. The workflow completes when
 // nothing waits and it is not paused; the next request starts it again.
-func IncrementalSync(ctx workflow.Context, in IncrementalSyncInput) (IncrementalResult, error) {
+func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, error) {
 	r, err := newRun(ctx, in.Limits, in.Carried)
 	if err != nil {
 		return IncrementalResult{}, err

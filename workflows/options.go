@@ -13,7 +13,7 @@ import (
 // attempts: outages and rate limits are normal, and the run's deadline bounds them.
 func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
 	length := 5 * time.Minute // ten seconds of pages, and the 110 s one answer may take
-	if mode == events.Rebuild {
+	if mode.Info().Staged {
 		length = time.Hour // a table of any size is applied in one transaction
 	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -18,8 +18,8 @@ import (
 // rebuild runs a Rebuild of a new request for an entity.
 func (r *rig) rebuild(entity string) (workflows.Result, error) {
 	request := r.Ledger.Request(events.Rebuild, entity)
-	in := workflows.RebuildInput{TenantID: activitytest.Tenant, RequestID: request.ID, Limits: r.limits}
-	return execute(r, workflows.RebuildID(request.ID), workflows.Rebuild, in, func(in workflows.RebuildInput) *workflows.Carried { return in.Carried })
+	in := workflows.SyncInput{TenantID: activitytest.Tenant, RequestID: request.ID, Limits: r.limits}
+	return execute(r, workflows.RebuildID(request.ID), workflows.Rebuild, in, func(in workflows.SyncInput) *workflows.Carried { return in.Carried })
 }
 
 // during makes something happen, once, when an operation of the ledger begins.

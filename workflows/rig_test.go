@@ -100,15 +100,15 @@ func (r *rig) full(entities ...string) (workflows.Result, error) {
 }
 
 func (r *rig) fullOf(request ledger.Request) (workflows.Result, error) {
-	in := workflows.FullSyncInput{TenantID: activitytest.Tenant, RequestID: request.ID, Limits: r.limits}
-	return execute(r, workflows.FullSyncID(request.ID), workflows.FullSync, in, func(in workflows.FullSyncInput) *workflows.Carried { return in.Carried })
+	in := workflows.SyncInput{TenantID: activitytest.Tenant, RequestID: request.ID, Limits: r.limits}
+	return execute(r, workflows.FullSyncID(request.ID), workflows.FullSync, in, func(in workflows.SyncInput) *workflows.Carried { return in.Carried })
 }
 
 // incremental runs an IncrementalSync.
 func (r *rig) incremental() (workflows.IncrementalResult, error) {
-	in := workflows.IncrementalSyncInput{TenantID: activitytest.Tenant, Limits: r.limits}
+	in := workflows.SyncInput{TenantID: activitytest.Tenant, Limits: r.limits}
 	return execute(r, workflows.IncrementalSyncID(activitytest.Tenant), workflows.IncrementalSync, in,
-		func(in workflows.IncrementalSyncInput) *workflows.Carried { return in.Carried })
+		func(in workflows.SyncInput) *workflows.Carried { return in.Carried })
 }
 
 // at makes something happen, once, when a page is asked for.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
 )
 
@@ -14,10 +15,10 @@ func (c *cli) request() *cobra.Command {
 	var noNotify bool
 	var entities []string
 	cmd := &cobra.Command{
-		Use:       "request full|incremental|rebuild",
+		Use:       "request " + strings.Join(events.ModeNames(), "|"),
 		Short:     "Publish sync.requested; with --wait, show it until it is decided",
 		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with entities skipped;\n130 where it was interrupted before.",
-		ValidArgs: []string{"full", "incremental", "rebuild"},
+		ValidArgs: events.ModeNames(),
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if err := refuseEmpty(cmd, "entities", "tenant", "channel", "id"); err != nil {

@@ -91,9 +91,8 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 	p := &prefixed{}
 	g, err := gateway.New(gateway.Options{
 		Publisher: p, Ledger: shelf{},
-		Subscribe:  func(context.Context, func(events.Message)) error { return nil },
-		WorkflowID: func(events.Mode, string, string) string { return "w" },
-		Tenants:    []string{"1001"}, Entities: []string{"jobs"},
+		Subscribe: func(context.Context, func(events.Message)) error { return nil },
+		Tenants:   []string{"1001"}, Entities: []string{"jobs"},
 		Tokens: []gateway.Token{gateway.NewToken("ops", token)}, Logger: zerolog.Nop(),
 	})
 	require.NoError(t, err)

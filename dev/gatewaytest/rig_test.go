@@ -49,12 +49,11 @@ func newRigAt(t testing.TB, o natsserver.Options) *rig {
 	require.NoError(t, err)
 
 	g, err := gateway.New(gateway.Options{
-		Publisher:  r.conn,
-		Subscribe:  func(context.Context, func(events.Message)) error { return nil },
-		WorkflowID: func(events.Mode, string, string) string { return "" },
-		Tenants:    []string{"1001"},
-		Webhooks:   gateway.Webhooks{Keys: map[string][]string{"1001": {key}}},
-		Logger:     zerolog.Nop(),
+		Publisher: r.conn,
+		Subscribe: func(context.Context, func(events.Message)) error { return nil },
+		Tenants:   []string{"1001"},
+		Webhooks:  gateway.Webhooks{Keys: map[string][]string{"1001": {key}}},
+		Logger:    zerolog.Nop(),
 	})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -77,31 +77,26 @@ func CheckControlID(id string) error {
 	if _, isEntity := entity.Find(id); isEntity {
 		return fmt.Errorf("got %q, which is an entity, %s", id, want)
 	}
-	for _, f := range workflowForms {
-		rest, is := strings.CutPrefix(id, f.prefix)
-		if is && !f.rest.MatchString(rest) {
-			return fmt.Errorf("got %q, want %s… with %s", id, f.prefix, f.want)
+	for _, mode := range events.Modes() {
+		form, described := requestIDForm, "the 20 hexadecimal digits of a request ID"
+		if mode.PerTenant {
+			form, described = tenantIDForm, "the number of a tenant"
 		}
-		if rest, would := strings.CutPrefix(strings.ToLower(id), f.prefix); would && !is && f.rest.MatchString(rest) {
+		rest, has := strings.CutPrefix(id, mode.WorkflowIDPrefix)
+		if has && !form.MatchString(rest) {
+			return fmt.Errorf("got %q, want %s… with %s", id, mode.WorkflowIDPrefix, described)
+		}
+		if rest, would := strings.CutPrefix(strings.ToLower(id), mode.WorkflowIDPrefix); would && !has && form.MatchString(rest) {
 			return fmt.Errorf("got %q, want %s, in lower case", id, strings.ToLower(id))
 		}
 	}
 	return nil
 }
 
-// workflowForms are the forms of the workflow IDs that can be controlled.
-var workflowForms = []struct {
-	prefix string
-	rest   *regexp.Regexp
-	want   string
-}{
-	{workflows.FullSyncID(""), requestIDForm, "the 20 hexadecimal digits of a request ID"},
-	{workflows.RebuildID(""), requestIDForm, "the 20 hexadecimal digits of a request ID"},
-	{workflows.IncrementalSyncID(""), regexp.MustCompile("^[1-9][0-9]*$"), "the number of a tenant"},
-}
-
-// requestIDForm is how request IDs are written.
-var requestIDForm = regexp.MustCompile("^[0-9a-f]{20}$")
+var (
+	requestIDForm = regexp.MustCompile("^[0-9a-f]{20}$")
+	tenantIDForm  = regexp.MustCompile("^[1-9][0-9]*$")
+)
 
 // checkTenant returns an error where a request names no tenant that there can be, or none
 // of those that are configured where the command runs.

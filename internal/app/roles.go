@@ -14,7 +14,6 @@ import (
 	"github.com/lazi/lazisync/internal/gateway"
 	"github.com/lazi/lazisync/internal/notify"
 	"github.com/lazi/lazisync/internal/stream"
-	"github.com/lazi/lazisync/workflows"
 )
 
 const (
@@ -182,14 +181,13 @@ func (p *process) gatewayJob() (job, string, error) {
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
 			return p.nats.Subscribe(ctx, followed, stream.StartPosition{}, deliver)
 		},
-		WorkflowID: workflowID,
-		Tenants:    p.cfg.TenantIDs(),
-		Entities:   entity.Names(),
-		Webhooks:   p.webhooks(),
-		Tokens:     tokens,
-		Ready:      p.ready,
-		Metrics:    p.metricsHandler(),
-		Logger:     p.log,
+		Tenants:  p.cfg.TenantIDs(),
+		Entities: entity.Names(),
+		Webhooks: p.webhooks(),
+		Tokens:   tokens,
+		Ready:    p.ready,
+		Metrics:  p.metricsHandler(),
+		Logger:   p.log,
 	})
 	if err != nil {
 		return nil, "", err
@@ -199,16 +197,4 @@ func (p *process) gatewayJob() (job, string, error) {
 		return nil, "", fmt.Errorf("HTTP_ADDR: %w", err)
 	}
 	return func(ctx context.Context) error { return g.Serve(ctx, l) }, l.Addr().String(), nil
-}
-
-// workflowID names the workflow that serves a request.
-func workflowID(mode events.Mode, requestID, tenant string) string {
-	switch mode {
-	case events.Full:
-		return workflows.FullSyncID(requestID)
-	case events.Rebuild:
-		return workflows.RebuildID(requestID)
-	default:
-		return workflows.IncrementalSyncID(tenant)
-	}
 }

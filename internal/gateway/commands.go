@@ -58,7 +58,7 @@ func (g *Gateway) request(mode events.Mode) handler {
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusAccepted, requested{RequestID: id, WorkflowID: g.WorkflowID(mode, id, tenant), RunID: runID})
+		return writeJSON(w, http.StatusAccepted, requested{RequestID: id, WorkflowID: mode.WorkflowID(tenant, id), RunID: runID})
 	}
 }
 

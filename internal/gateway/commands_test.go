@@ -50,7 +50,7 @@ func TestRequestIsPublished(t *testing.T) {
 			require.Equal(t, trace, events.TraceParent(stored[0]))
 			id := events.RequestID(stored[0].Source(), stored[0].ID())
 			require.Equal(t, map[string]any{
-				"requestId": id, "workflowId": string(c.want.Mode) + "-" + id + "-1001", "runId": nil,
+				"requestId": id, "workflowId": c.want.Mode.WorkflowID("1001", id), "runId": nil,
 			}, got.json(t))
 		})
 	}
@@ -71,7 +71,7 @@ func TestRequestAnswersWithTheRunID(t *testing.T) {
 	}
 	got := s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "my-key")
 	require.Equal(t, 202, got.status)
-	require.Equal(t, map[string]any{"requestId": id, "workflowId": "full-" + id + "-1001", "runId": "run-7"}, got.json(t))
+	require.Equal(t, map[string]any{"requestId": id, "workflowId": "full-sync-" + id, "runId": "run-7"}, got.json(t))
 }
 
 func TestRequestGivesUpOnTheRunID(t *testing.T) {

@@ -197,12 +197,11 @@ func open(t *testing.T, change func(*Options)) *site {
 	}
 	o := Options{
 		Publisher: s.box, Ledger: s.book, Temporal: s.engine, Subscribe: s.box.Subscribe,
-		WorkflowID: func(mode events.Mode, id, tenant string) string { return string(mode) + "-" + id + "-" + tenant },
-		Tenants:    []string{"1001"},
-		Entities:   []string{"customers", "jobs", "invoices", "estimates"},
-		Webhooks:   Webhooks{Keys: map[string][]string{"1001": {testKey}}},
-		Logger:     zerolog.New(zerolog.SyncWriter(s.log)),
-		Now:        func() time.Time { return today },
+		Tenants:  []string{"1001"},
+		Entities: []string{"customers", "jobs", "invoices", "estimates"},
+		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}},
+		Logger:   zerolog.New(zerolog.SyncWriter(s.log)),
+		Now:      func() time.Time { return today },
 	}
 	if change != nil {
 		change(&o)

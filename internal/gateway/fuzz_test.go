@@ -29,8 +29,7 @@ func FuzzWebhookBody(f *testing.F) {
 	box, book := &box{}, &book{}
 	g, err := New(Options{
 		Publisher: box, Ledger: book, Temporal: &engine{}, Subscribe: box.Subscribe,
-		WorkflowID: func(events.Mode, string, string) string { return "w" },
-		Tenants:    []string{"1001"}, Entities: []string{"customers", "jobs", "invoices", "estimates"},
+		Tenants: []string{"1001"}, Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}}, Logger: zerolog.Nop(),
 	})
 	require.NoError(f, err)

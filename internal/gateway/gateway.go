@@ -42,8 +42,6 @@ type Options struct {
 	// Subscribe returns once it has begun, and delivers what is published from
 	// then on until ctx is done.
 	Subscribe func(ctx context.Context, deliver func(events.Message)) error
-	// WorkflowID names the workflow that will serve a request.
-	WorkflowID func(mode events.Mode, requestID, tenant string) string
 
 	Tenants  []string // configured ones; a request need not name the only one
 	Entities []string // everything that can be asked for

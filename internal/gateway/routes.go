@@ -56,10 +56,10 @@ func (g *Gateway) routes() []route {
 		{http.MethodGet, "/readyz", anyone, wrap(readyz(g.Ready)), nil},
 	}
 	for _, prefix := range []string{"", "/api"} {
+		for _, mode := range events.Modes() {
+			list = append(list, route{http.MethodPost, prefix + "/sync/" + string(mode.Mode), members, g.request(mode.Mode), nil})
+		}
 		list = append(list,
-			route{http.MethodPost, prefix + "/sync/full", members, g.request(events.Full), nil},
-			route{http.MethodPost, prefix + "/sync/incremental", members, g.request(events.Incremental), nil},
-			route{http.MethodPost, prefix + "/sync/rebuild", members, g.request(events.Rebuild), nil},
 			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", members, g.control(events.Pause), nil},
 			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", members, g.control(events.Resume), nil},
 			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", members, g.control(events.Cancel), nil},

@@ -109,7 +109,7 @@ func (r Request) tells(outcome RunState) bool {
 	if r.Notify != nil {
 		return *r.Notify
 	}
-	return outcome == Failed || r.Mode != events.Incremental
+	return outcome == Failed || r.Mode.Info().NotifyByDefault
 }
 
 // StartedEvents tells that the run began.

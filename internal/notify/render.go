@@ -26,16 +26,9 @@ const (
 	linkLimit    = 700
 )
 
-var modes = map[events.Mode]string{
-	events.Full: "Full sync", events.Incremental: "Incremental sync", events.Rebuild: "Rebuild",
-}
-
-// modeName names a mode, also one of a later version.
+// modeName returns the title of a mode, also of one of a later version.
 func modeName(mode events.Mode) string {
-	if name, known := modes[mode]; known {
-		return name
-	}
-	return "Sync (" + clip(oneLine(string(mode)), nameLimit) + ")"
+	return events.Mode(clip(oneLine(string(mode)), nameLimit)).Info().Title
 }
 
 var colors = map[Outcome]string{Completed: "#2eb67d", Failed: "#e01e5a", Cancelled: "#ecb22e", Rejected: "#ecb22e"}

@@ -69,7 +69,7 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, as
 	}
 	after := swept{then: events.PhaseSweeping}
 	switch {
-	case s.mode == events.Rebuild:
+	case s.mode.Info().Staged:
 		if err := s.countSide(ctx, tx, done.inserted); err != nil {
 			return next, nil, err
 		}

@@ -93,7 +93,7 @@ const refusedTogether = 20
 // keep stores the page's records, and sets aside and counts those that cannot be stored.
 func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected int64, err error) {
 	records, misshapen := prepare(s.entity, s.page.Records)
-	if s.mode == events.Rebuild {
+	if s.mode.Info().Staged {
 		if s.entity, err = loadable(ctx, tx, s.entity, s.table()); err != nil {
 			return done, 0, err
 		}
@@ -111,7 +111,7 @@ func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected i
 
 // conclude moves the cursor behind what was stored, and keeps the table's state.
 func (s pageStore) conclude(ctx context.Context, tx pgx.Tx, at resume, f fence, done stored, rejected int64, swept swept) (ledger.Position, error) {
-	if s.mode == events.Rebuild {
+	if s.mode.Info().Staged {
 		done = stored{} // the table itself has not changed yet
 	}
 	next, err := s.advance(ctx, tx, done, rejected, swept)
@@ -123,7 +123,7 @@ func (s pageStore) conclude(ctx context.Context, tx pgx.Tx, at resume, f fence, 
 
 // table is where the records go: a rebuild has a table of its own.
 func (s pageStore) table() string {
-	if s.mode == events.Rebuild {
+	if s.mode.Info().Staged {
 		return sideTable(s.run)
 	}
 	return tableName(s.entity)
@@ -226,7 +226,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected
 	}
 	fetched := int64(len(s.page.Records) + len(s.page.Rejected))
 	unchanged := fetched - rejected - done.inserted - done.updated - done.deleted
-	if s.mode == events.Rebuild {
+	if s.mode.Info().Staged {
 		unchanged = 0 // nothing is compared yet
 	}
 	rows, err := tx.Query(ctx, `

@@ -39,7 +39,7 @@ func (s pageStore) sweeps() bool {
 // came to rest, since what it does not know of must not pass for deleted, and refuses
 // when it would mark too many.
 func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done stored) (swept, error) {
-	if s.mode == events.Rebuild {
+	if s.mode.Info().Staged {
 		return s.loaded(ctx, tx, f, done)
 	}
 	if !s.sweeps() {
@@ -108,7 +108,7 @@ func (s pageStore) remember(ctx context.Context, tx pgx.Tx) (whole bool, err err
 // read since then is not missing: somebody else has just seen it.
 func (s pageStore) unfound() string {
 	const missing = `kept.tenant_id = $1 and kept.deleted_at is null and kept.fetched_at < $4 and not exists (`
-	if s.mode == events.Rebuild {
+	if s.mode.Info().Staged {
 		return missing + `select from TARGET side where side.tenant_id = $1 and side.st_id = kept.st_id)
     and not exists (select from raw.rejected_records r where r.run_number = $2 and r.table_name = $3 and r.st_id = kept.st_id::text)`
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -47,7 +46,7 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 	if err != nil {
 		return 0, 0, err
 	}
-	if request.Mode != events.Incremental {
+	if !request.Mode.Info().PerTenant {
 		return 0, 0, fmt.Errorf("it is a %s request: only an incremental one can be withdrawn from its run", request.Mode)
 	}
 	if from = request.RunNumber; from != 0 {

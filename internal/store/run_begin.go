@@ -57,7 +57,7 @@ func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int
 			return 0, err
 		}
 	}
-	if b.Mode != events.Incremental {
+	if !b.Mode.Info().PerTenant {
 		return beginForRequest(ctx, tx, tenant, b)
 	}
 	if past.overtaken {

@@ -37,7 +37,7 @@ func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizatio
 	if err != nil || run.State != ledger.Running {
 		return err
 	}
-	if d.ClaimQueued && run.Mode == events.Incremental {
+	if d.ClaimQueued && run.Mode.Info().PerTenant {
 		if run.Entities, err = takeWaiting(ctx, tx, run); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizatio
 	if err := saveOutcome(ctx, tx, number, run.Entities, results, d); err != nil {
 		return err
 	}
-	if err := settleTables(ctx, tx, run, results, positions[number]); err != nil || run.Mode != events.Rebuild {
+	if err := settleTables(ctx, tx, run, results, positions[number]); err != nil || !run.Mode.Info().Staged {
 		return err
 	}
 	return dropSideTable(ctx, tx, number)

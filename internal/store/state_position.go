@@ -94,7 +94,7 @@ func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode eve
 	if p, opened := positions[run][e.Name]; opened {
 		return p, nil
 	}
-	if mode != events.Incremental {
+	if mode.Info().ReadsAll {
 		if err := notBusy(ctx, tx, run, tenant, e); err != nil {
 			return p, err
 		}
@@ -146,7 +146,7 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode ev
 	if p, err = pgx.CollectExactlyOneRow(rows, scanPosition); err != nil || p.Done() {
 		return p, err
 	}
-	if mode == events.Rebuild {
+	if mode.Info().Staged {
 		if err := createSideTable(ctx, tx, run, e); err != nil {
 			return p, err
 		}

@@ -22,7 +22,7 @@ const (
 
 // mayImport lists, for every package, which others of this module it may import.
 var mayImport = map[string][]string{
-	"cmd/lazisync":               {"internal/app", "internal/config"},
+	"cmd/lazisync":               {"events", "internal/app", "internal/config"},
 	"cmd/servicetitan-simulator": {"internal/simulator"},
 	"internal/app":               {anything},
 	"internal/config":            {"events", "internal/entity"},
@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"internal/stream":       {"events"},
 	"internal/temporal":     {"events", "internal/ledger", "workflows"},
 
-	"docs":                    {"internal/app", "internal/config", "internal/entity"},
+	"docs":                    {"events", "internal/app", "internal/config", "internal/entity"},
 	"internal/testing/layers": {},
 
 	// For development and tests alone.

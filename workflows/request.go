@@ -1,0 +1,45 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// FullSync reads every record of the entities of one request. It serves exactly one
+// run; the ledger, not its result, says how that ended.
+func FullSync(ctx workflow.Context, in SyncInput) (Result, error) {
+	return serveRequest(ctx, events.Full, in)
+}
+
+// Rebuild reads every record of one entity into a staging table, checks that table, and
+// applies the differences to the table of the entity in one transaction. Its slices know
+// the steps; the ledger says which are done. Whoever decides the run drops the staging
+// table, so there is nothing to undo here.
+func Rebuild(ctx workflow.Context, in SyncInput) (Result, error) {
+	return serveRequest(ctx, events.Rebuild, in)
+}
+
+// serveRequest serves one request with one run. Where the history grows too long, it
+// continues as new.
+func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result, error) {
+	r, err := newRun(ctx, in.Limits, in.Carried)
+	if err != nil {
+		return Result{}, err
+	}
+	if in.Carried == nil {
+		if _, err := r.begin(ctx, ledger.Begin{TenantID: in.TenantID, Mode: mode, RequestID: in.RequestID, Pass: 1}); err != nil {
+			return Result{}, err
+		}
+	}
+	if r.read(ctx) == rolledOver {
+		in.Carried = r.carry(ctx)
+		return Result{}, workflow.NewContinueAsNewError(ctx, mode.Info().Workflow, in)
+	}
+	result, err := r.finish(ctx)
+	if err == nil {
+		err = ctx.Err() // Temporal shows a run that it cancelled as cancelled
+	}
+	return result, err
+}
