@@ -42,7 +42,7 @@ func (c *cli) migrate() *cobra.Command {
 			return app.Migrate(cmd.Context(), cfg, log, c.out)
 		},
 	}
-	cmd.Flags().BoolVar(&finish, "finish-adoption", false, "first end the time in which an earlier sync program's statements work on tables that were adopted from it")
+	cmd.Flags().BoolVar(&finish, "finish-adoption", false, "first finish the adoption of the legacy worker's tables: its statements fail from then on")
 	cmd.Flags().BoolVar(&accept, "accept-namespace", false, "take the ledger over to the Temporal namespace that is configured, after the former one was lost; runs that are open end as failed")
 	return cmd
 }

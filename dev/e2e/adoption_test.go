@@ -194,7 +194,7 @@ func TestMoveFromTheLegacyWorker(t *testing.T) {
 
 	early := w.run(t, "migrate")
 	require.Equal(t, 1, early.code)
-	require.Contains(t, early.errors, fmt.Sprintf("tenant %s: the database was adopted from an earlier program for tenant %s and takes no other before lazisync migrate --finish-adoption", second, w.tenant))
+	require.Contains(t, early.errors, fmt.Sprintf("tenant %s: the database was adopted from the legacy worker for tenant %s and takes no other tenant before lazisync migrate --finish-adoption", second, w.tenant))
 	require.Regexp(t, `FAIL +adoption +tenant `+second, w.run(t, "doctor").out)
 	finished := w.run(t, "migrate", "--finish-adoption")
 	require.Zero(t, finished.code, finished.errors)

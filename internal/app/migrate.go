@@ -54,7 +54,7 @@ func Migrate(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer
 	return nil
 }
 
-// FinishAdoption ends the time in which the statements of an earlier sync program work.
+// FinishAdoption ends the time in which statements of the legacy worker work.
 func FinishAdoption(ctx context.Context, cfg *Config, log zerolog.Logger, out io.Writer) error {
 	s, err := openToMigrate(ctx, cfg, log)
 	if err != nil {

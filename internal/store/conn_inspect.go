@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/legacy/adoption"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // MinVersion is the oldest PostgreSQL that every statement of this package works with,
@@ -55,7 +58,7 @@ func (s *Store) Inspect(ctx context.Context, access Access) (x Inspection, err e
 	if err != nil {
 		return x, fmt.Errorf("look for a connection pooler: %w", refusalOf(err))
 	}
-	err = s.read(ctx, "examine the database", func(q querier) error {
+	err = s.read(ctx, "examine the database", func(q ddl.Querier) error {
 		asked := time.Now()
 		var now time.Time
 		if err := q.QueryRow(ctx, "select clock_timestamp()").Scan(&now); err != nil {
@@ -73,10 +76,10 @@ func (s *Store) Inspect(ctx context.Context, access Access) (x Inspection, err e
 		if x.Missing, err = missingFrom(ctx, q, s.entities); err != nil || len(x.Missing) > 0 {
 			return err
 		}
-		if x.AdoptedFor, err = adoptedFor(ctx, q); err != nil {
+		if x.AdoptedFor, err = adoption.Tenant(ctx, q); err != nil {
 			return err
 		}
-		if err := checkTenants(ctx, q, s.tenants...); isAdoptionError(err) {
+		if err := adoption.CheckTenants(ctx, q, s.tenants...); adoption.IsTenantError(err) {
 			x.Refused = err
 		} else if err != nil {
 			return err
@@ -99,17 +102,17 @@ const ledgerSQL = `
 
 // deniedTo lists the privileges that a role needs and its user lacks. Privileges on
 // columns are not looked at: nobody grants those to a program.
-func (s *Store) deniedTo(ctx context.Context, q querier, access Access) ([]string, error) {
+func (s *Store) deniedTo(ctx context.Context, q ddl.Querier, access Access) ([]string, error) {
 	var present, usable bool
 	if err := q.QueryRow(ctx, `select to_regnamespace($1) is not null,
-		coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'usage'), false)`, schemaName).Scan(&present, &usable); err != nil {
+		coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'usage'), false)`, ddl.Schema).Scan(&present, &usable); err != nil {
 		return nil, err
 	}
 	if !present {
 		return nil, nil
 	}
 	if !usable {
-		return []string{"usage on schema " + schemaName}, nil
+		return []string{"usage on schema " + ddl.Schema}, nil
 	}
 	rows, err := q.Query(ctx, `
 		select n.nspname || '.' || c.relname, p.privilege
@@ -118,8 +121,8 @@ func (s *Store) deniedTo(ctx context.Context, q querier, access Access) ([]strin
 		cross join unnest($2::text[]) with ordinality as p (privilege, place)
 		where n.nspname = $1 and c.relname = any($3) and (p.privilege = 'select' or c.relname = any($4))
 		  and not has_table_privilege(c.oid, p.privilege)
-		order by c.relname, p.place`, schemaName, []string{"select", "insert", "update", "delete"},
-		append(s.tablesFor(AccessPages), strings.TrimPrefix(versionTable, schemaName+".")), s.tablesFor(access))
+		order by c.relname, p.place`, ddl.Schema, []string{"select", "insert", "update", "delete"},
+		append(s.tablesFor(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.tablesFor(access))
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,8 @@ type Options struct {
 	Logger      zerolog.Logger  // hears of transactions that are tried again
 	Tracer      pgx.QueryTracer // sees every statement; nil for none
 
-	// Tenants are those that the process works for. Migrate gives an earlier program's
-	// rows to the only one.
+	// Tenants are the tenants that the process syncs. Migrate adopts the rows of legacy
+	// tables for the only one.
 	Tenants []string
 
 	// Entities are those whose tables Migrate makes; default entity.Catalogue.

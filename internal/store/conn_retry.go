@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/sethvargo/go-retry"
+
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 const (
@@ -57,12 +59,6 @@ func (e *Refusal) Type() string { return "StoreError" }
 // FixOf returns what to do about an error of this package, "" where it does not know.
 func FixOf(err error) string { return classify(err).fix }
 
-// querier reads within a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // transact runs f in a transaction, again from its start where that may help. f may
 // therefore run several times, also after a commit whose
 // answer was lost: every transaction of this package bears that.
@@ -88,7 +84,7 @@ func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptio
 
 // read runs f in a transaction that only reads. Reads are in transactions, too: a pooler
 // in transaction mode gives each transaction one connection to the server.
-func (s *Store) read(ctx context.Context, what string, f func(q querier) error) error {
+func (s *Store) read(ctx context.Context, what string, f func(q ddl.Querier) error) error {
 	return s.transact(ctx, what, func(tx pgx.Tx) error { return f(tx) })
 }
 

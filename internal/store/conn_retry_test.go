@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
@@ -65,7 +66,7 @@ func TestAlteredTableUnderAPreparedStatement(t *testing.T) {
 		}))
 	}
 	read := func() error {
-		return s.read(t.Context(), "read", func(q querier) error {
+		return s.read(t.Context(), "read", func(q ddl.Querier) error {
 			rows, err := q.Query(t.Context(), "select * from things")
 			if err != nil {
 				return err

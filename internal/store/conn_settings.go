@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/lazi/lazisync/internal/legacy/adoption"
 )
 
 // settings are the parameters of PostgreSQL that hold in each transaction, by name.
@@ -31,9 +33,9 @@ var defaultSettings = settings{
 // ownSettings hold whatever the URL and the role's own settings say: text that comes back
 // depends on them.
 var ownSettings = settings{
-	writerSetting:   "on",
-	"bytea_output":  "hex",
-	"intervalstyle": "postgres",
+	adoption.WriterSetting: "on",
+	"bytea_output":         "hex",
+	"intervalstyle":        "postgres",
 }
 
 // startupParams go into the startup packet. PgBouncer takes these, whatever its

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // LeaseCallsAt is LeaseCalls at a moment of the test's choice.
@@ -21,11 +22,11 @@ func (s *Store) ThrottleCallsAt(ctx context.Context, tenantID string, perSecond 
 func PageSQL(e entity.Entity) string { return pageSQL(e, tableName(e)) }
 
 // PickSQL is the SQL of a column's value in full_data.
-func PickSQL(c entity.Column) string { return pick("full_data", c) }
+func PickSQL(c entity.Column) string { return ddl.ColumnValue("full_data", c) }
 
 // Show is the value of a parameter within a transaction of the store.
 func (s *Store) Show(ctx context.Context, name string) (value string, err error) {
-	err = s.read(ctx, "show "+name, func(q querier) error {
+	err = s.read(ctx, "show "+name, func(q ddl.Querier) error {
 		return q.QueryRow(ctx, "select current_setting($1)", name).Scan(&value)
 	})
 	return value, err

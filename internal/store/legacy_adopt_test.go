@@ -21,26 +21,26 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-//go:embed testdata/earlier.sql
-var earlierSchema string
+//go:embed testdata/legacy.sql
+var legacySchema string
 
-// earlier is a database of an earlier program, with that program's own way in.
-type earlier struct {
+// legacyFixture is a database with tables of the legacy worker and a connection as that worker.
+type legacyFixture struct {
 	*fixture
-	program *pgxpool.Pool // connects with the earlier program's role, which owns nothing
+	worker *pgxpool.Pool // connects as the role of the legacy worker, which owns nothing
 }
 
-// newEarlier makes the database and, where change is not "", changes it.
-func newEarlier(t *testing.T, change string, tenants ...string) *earlier {
+// newLegacy creates the database and executes change on it.
+func newLegacy(t *testing.T, change string, tenants ...string) *legacyFixture {
 	t.Helper()
 	url := pgtest.Database(t)
 	db := openPool(t, url)
-	// Roles are of the whole server: each test has one of its own.
-	role := "earlier_" + strings.ToLower(rand.Text())
-	_, err := db.Exec(t.Context(), strings.ReplaceAll(earlierSchema, "ROLE", role)+change)
+	// Roles belong to the whole server: each test has one of its own.
+	role := "legacy_" + strings.ToLower(rand.Text())
+	_, err := db.Exec(t.Context(), strings.ReplaceAll(legacySchema, "ROLE", role)+change)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		// The test's context has ended by now.
+		// The context of the test has ended.
 		_, err := db.Exec(context.Background(), fmt.Sprintf("drop owned by %[1]s; drop role %[1]s", role))
 		require.NoError(t, err)
 	})
@@ -50,10 +50,10 @@ func newEarlier(t *testing.T, change string, tenants ...string) *earlier {
 		_, err := conn.Exec(ctx, "set role "+role)
 		return err
 	}
-	program, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	worker, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	require.NoError(t, err)
-	t.Cleanup(program.Close)
-	return &earlier{&fixture{TB: t, Store: openFor(t, url, tenants...), url: url, db: db}, program}
+	t.Cleanup(worker.Close)
+	return &legacyFixture{&fixture{TB: t, Store: openFor(t, url, tenants...), url: url, db: db}, worker}
 }
 
 func openFor(t testing.TB, url string, tenants ...string) *store.Store {
@@ -64,36 +64,36 @@ func openFor(t testing.TB, url string, tenants ...string) *store.Store {
 	return s
 }
 
-func (f *earlier) adopt() {
+func (f *legacyFixture) adopt() {
 	f.Helper()
 	_, err := f.Migrate(f.Context())
 	require.NoError(f, err)
 	require.NoError(f, f.CheckSchema(f.Context()))
 }
 
-// upsert is the earlier program's statement for a customer.
+// upsert is the statement of the legacy worker for a customer.
 const upsert = `
 	insert into raw.st_customers (st_id, name, type, active, balance, full_data, fetched_at) values ($1, $2, 'Residential', true, 1.5, $3, now())
 	on conflict (st_id) do update set name = excluded.name, type = excluded.type, active = excluded.active, balance = excluded.balance,
 		full_data = excluded.full_data, fetched_at = now()`
 
-// write has the earlier program store a version of a customer.
-func (f *earlier) write(id int, modified time.Time, name string) {
+// write stores a version of a customer as the legacy worker does.
+func (f *legacyFixture) write(id int, modified time.Time, name string) {
 	f.Helper()
-	_, err := f.program.Exec(f.Context(), upsert, id, "written as "+name,
+	_, err := f.worker.Exec(f.Context(), upsert, id, "written as "+name,
 		fmt.Sprintf(`{"id": %d, "name": %q, "balance": 7.125, "modifiedOn": %q}`, id, name, modified.Format(time.RFC3339Nano)))
 	require.NoError(f, err)
 }
 
 func TestAdoption(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	const identity = `select string_agg(relname || oid, ' ' order by relname) from pg_class where relnamespace = 'raw'::regnamespace
 		and relname in ('st_customers', 'st_estimates', 'st_invoices', 'st_jobs', 'sync_state', 'customers_by_active')`
 	before := get[string](f.fixture, identity)
 	require.ErrorContains(t, f.CheckSchema(t.Context()), "run lazisync migrate")
 	_, err := f.Tenants(t.Context())
-	require.ErrorContains(t, err, "raw.st_customers is of an earlier program")
+	require.ErrorContains(t, err, "raw.st_customers is a table of the legacy worker")
 	_, err = f.FinishAdoption(t.Context())
 	require.ErrorContains(t, err, "raw.sync_state are not adopted yet")
 
@@ -109,10 +109,10 @@ func TestAdoption(t *testing.T) {
 	again, err := f.Migrate(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, again)
-	require.Equal(t, before, get[string](f.fixture, identity), "the tables and indexes are the same ones")
+	require.Equal(t, before, get[string](f.fixture, identity), "the tables and indexes keep their identity")
 	require.EqualValues(t, 4, get[int64](f.fixture, rowsOfARun))
 
-	// Rows have a tenant, and what their record says.
+	// Rows have the tenant and the values of their records.
 	require.Equal(t, "c1 Residential f 12.505 2026-03-01 11:00:00.123456 2026-01-02 00:00:00 2026-03-01 11:30:00 0",
 		get[string](f.fixture, `select concat_ws(' ', name, type, active, balance, modified_on at time zone 'UTC', created_on at time zone 'UTC', fetched_at at time zone 'UTC', run_number)
 			from raw.st_customers where tenant_id = 42 and st_id = 1`))
@@ -121,17 +121,17 @@ func TestAdoption(t *testing.T) {
 	require.Equal(t, "J7 High 1 10.25", get[string](f.fixture, "select concat_ws(' ', job_number, priority, customer_id, total) from raw.st_jobs where tenant_id = 42 and st_id = 7"))
 	require.Equal(t, "1.50 t", get[string](f.fixture, "select concat_ws(' ', total, active) from raw.st_invoices where tenant_id = 42 and st_id = 9007199254740993"))
 
-	// Views and what was granted on them are as they were.
+	// Views, grants and comments are unchanged.
 	require.Equal(t, int64(50), get[int64](f.fixture, "select count(*) from public.rich"))
 	require.Equal(t, "who we know", get[string](f.fixture, "select obj_description('public.people'::regclass, 'pg_class')"))
 	require.Equal(t, "{security_barrier=true}", get[string](f.fixture, "select reloptions::text from pg_class where oid = 'public.rich'::regclass"))
 	var seen int
-	require.NoError(t, f.program.QueryRow(t.Context(), "select count(*) from public.people").Scan(&seen))
+	require.NoError(t, f.worker.QueryRow(t.Context(), "select count(*) from public.people").Scan(&seen))
 	require.Equal(t, 52, seen)
-	require.NoError(t, f.program.QueryRow(t.Context(), "select count(name) from public.rich").Scan(&seen))
+	require.NoError(t, f.worker.QueryRow(t.Context(), "select count(name) from public.rich").Scan(&seen))
 	require.Equal(t, int64(0), get[int64](f.fixture, "select count(*) from public.estimated"))
 
-	_, err = f.program.Exec(t.Context(), "update raw.st_customers set active = active where st_id = 1")
+	_, err = f.worker.Exec(t.Context(), "update raw.st_customers set active = active where st_id = 1")
 	require.NoError(t, err, "a published table needs a replica identity")
 
 	e := find(t, "estimates")
@@ -139,7 +139,7 @@ func TestAdoption(t *testing.T) {
 	f.storePage(full, e, f.open(full, e), page(at(0), "1", true, entity.Record{ID: "5", Raw: []byte(`{"id": 5}`)}))
 	require.Equal(t, int64(1), get[int64](f.fixture, "select count(*) from raw.st_estimates where number = 1 and note is null"), "columns that lazisync does not know")
 
-	// What the earlier program says of its syncs is shown.
+	// The timestamps of the legacy worker are shown.
 	customers := f.state(find(t, "customers"))
 	require.Equal(t, time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC), customers.LastFullSync)
 	require.EqualValues(t, 102, customers.Records)
@@ -148,14 +148,13 @@ func TestAdoption(t *testing.T) {
 	require.EqualValues(t, 1, jobs.Records)
 	states, err := f.States(t.Context(), "")
 	require.NoError(t, err)
-	require.Len(t, states, 4, "one for each table, whatever names the earlier program used")
+	require.Len(t, states, 4, "one per table, whatever other names the legacy worker used")
 }
 
-// TestEarlierTimestampsAreNoResumePoint goes from a skipped incremental through a full
-// sync to one that goes on from it.
-func TestEarlierTimestampsAreNoResumePoint(t *testing.T) {
+// An adopted table needs a full sync before its first incremental.
+func TestLegacyTimestampsAreNoResumePoint(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	f.adopt()
 	c := find(t, "customers")
 	skipped := f.open(f.beginIncremental("i1", 1, "customers"), c)
@@ -168,10 +167,9 @@ func TestEarlierTimestampsAreNoResumePoint(t *testing.T) {
 	require.Equal(t, "after full", f.open(f.beginIncremental("i2", 2, "customers"), c).Cursor.Token)
 }
 
-// TestWhatCannotBeAdoptedIsSaidBeforeAnythingChanges names every problem at once.
-func TestWhatCannotBeAdoptedIsSaidBeforeAnythingChanges(t *testing.T) {
+func TestMigrateReportsEveryProblemBeforeItChangesATable(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, `;
+	f := newLegacy(t, `;
 		alter table raw.st_customers add unique (st_id, name), alter type type int[] using null;
 		insert into raw.st_invoices (st_id) values ('007');
 		update raw.st_jobs set full_data = '{"note": "\u0000"}';
@@ -181,12 +179,12 @@ func TestWhatCannotBeAdoptedIsSaidBeforeAnythingChanges(t *testing.T) {
 	_, err := f.Migrate(t.Context())
 	for _, want := range []string{
 		"nothing was changed",
-		"raw.st_customers: constraint st_customers_st_id_name_key of raw.st_customers, UNIQUE (st_id, name), would not hold: drop it",
-		"raw.st_customers: column type is integer[], want text or what converts to it safely",
+		"raw.st_customers: constraint st_customers_st_id_name_key of raw.st_customers, UNIQUE (st_id, name), is not supported: drop it",
+		"raw.st_customers: column type is integer[], want text or a type that converts to it safely",
 		`raw.st_invoices: column st_id is text and does not convert to bigint: st_id 007 has "007"`,
 		"raw.st_jobs: column full_data is json and does not convert to jsonb: unsupported Unicode escape sequence",
-		"raw.st_jobs: public.kept reads a column whose type must change, and is no plain view",
-		"raw.st_estimates: has a column run_number already",
+		"raw.st_jobs: public.kept reads a column whose type must change, and is not an ordinary view",
+		"raw.st_estimates: has a column run_number, a name that lazisync needs",
 		"raw.sync_state: want PRIMARY KEY (table_name)",
 	} {
 		require.ErrorContains(t, err, want)
@@ -197,24 +195,24 @@ func TestWhatCannotBeAdoptedIsSaidBeforeAnythingChanges(t *testing.T) {
 
 func TestAdoptionNeedsTheTenant(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "")
+	f := newLegacy(t, "")
 	_, err := f.Migrate(t.Context())
-	require.ErrorContains(t, err, "want the one tenant they are of, in SERVICETITAN_TENANT_ID, and got 0")
+	require.ErrorContains(t, err, "want their tenant in SERVICETITAN_TENANT_ID, got 0 tenants")
 	require.Zero(t, get[int](f.fixture, "select count(*) from pg_class where relname = 'sync_runs'"))
 }
 
-// TestAdoptionGoesOnAfterItWasInterrupted keeps a table locked, so that migrating fails
-// after it has adopted others.
-func TestAdoptionGoesOnAfterItWasInterrupted(t *testing.T) {
+// TestInterruptedAdoptionResumes locks a table, so that Migrate fails after it has adopted
+// others.
+func TestInterruptedAdoptionResumes(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	busy, err := f.db.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = busy.Rollback(context.WithoutCancel(t.Context())) }()
 	_, err = busy.Exec(t.Context(), "lock table raw.st_jobs in share mode")
 	require.NoError(t, err)
-	hasty := openFor(t, f.url+"&lock_timeout=100ms", tenant)
-	applied, err := hasty.Migrate(t.Context())
+	impatient := openFor(t, f.url+"&lock_timeout=100ms", tenant)
+	applied, err := impatient.Migrate(t.Context())
 	require.ErrorContains(t, err, "adopt raw.st_jobs")
 	require.Contains(t, applied, "adopted raw.st_invoices for tenant 42")
 	f.write(500, at(1), "in between")

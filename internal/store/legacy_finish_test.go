@@ -12,12 +12,12 @@ import (
 	"github.com/lazi/lazisync/internal/store"
 )
 
-func TestSecondTenantWaitsForTheEndOfTheAdoption(t *testing.T) {
+func TestASecondTenantIsRefusedUntilTheAdoptionIsFinished(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	f.adopt()
 	c := find(t, "customers")
-	const refusal = "tenant 43: the database was adopted from an earlier program for tenant 42 and takes no other before lazisync migrate --finish-adoption"
+	const refusal = "tenant 43: the database was adopted from the legacy worker for tenant 42 and takes no other tenant before lazisync migrate --finish-adoption"
 	both := openFor(t, f.url, tenant, "43")
 	_, err := both.Migrate(t.Context())
 	require.ErrorContains(t, err, refusal)
@@ -69,10 +69,10 @@ func TestSecondTenantWaitsForTheEndOfTheAdoption(t *testing.T) {
 	_, err = f.StorePage(t.Context(), "43", events.Full, c, p, page(at(0), "1", true, customer(1, at(0), "of 43")))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, get[int](f.fixture, "select count(*) from raw.st_customers where st_id = 1"))
-	_, err = f.program.Exec(t.Context(), upsert, 1, "late", `{"id": 1}`)
+	_, err = f.worker.Exec(t.Context(), upsert, 1, "late", `{"id": 1}`)
 	require.ErrorContains(t, err, "no unique or exclusion constraint matching the ON CONFLICT specification")
 
-	// What is left is what a new database has.
+	// The tables have the keys of a new database.
 	fresh := newFixture(t)
 	const keys = `select string_agg(conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid), e'\n' order by conrelid::regclass::text)
 		from pg_constraint where conrelid in ('raw.st_customers'::regclass, 'raw.st_jobs'::regclass, 'raw.sync_state'::regclass) and contype <> 'n'`
@@ -83,9 +83,8 @@ func TestSecondTenantWaitsForTheEndOfTheAdoption(t *testing.T) {
 	require.Equal(t, "adopted, needs a full sync", skipped.SkippedReason)
 }
 
-// TestWayBackAfterTheEnd follows what docs/migrating.md tells who wants the earlier
-// program back after the adoption was finished.
-func TestWayBackAfterTheEnd(t *testing.T) {
+// TestRollbackAfterTheAdoptionIsFinished runs the statements of docs/migrating.md.
+func TestRollbackAfterTheAdoptionIsFinished(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile("../../docs/migrating.md")
 	require.NoError(t, err)
@@ -93,16 +92,16 @@ func TestWayBackAfterTheEnd(t *testing.T) {
 	require.True(t, found)
 	statements, _, _ := strings.Cut(rest, "```")
 	require.Contains(t, statements, "default 1039746210")
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	f.adopt()
 	_, err = f.FinishAdoption(t.Context())
 	require.NoError(t, err)
 
 	f.exec(strings.ReplaceAll(statements, "1039746210", tenant))
-	_, err = f.program.Exec(t.Context(), upsert, 1, "back", `{"id": 1}`)
+	_, err = f.worker.Exec(t.Context(), upsert, 1, "back", `{"id": 1}`)
 	require.NoError(t, err)
 	require.Equal(t, version{"back", false, 0}, f.version(1))
-	_, err = f.program.Exec(t.Context(), `insert into raw.sync_state (table_name, records_count) values ('raw.st_customers', 3)
+	_, err = f.worker.Exec(t.Context(), `insert into raw.sync_state (table_name, records_count) values ('raw.st_customers', 3)
 		on conflict (table_name) do update set records_count = excluded.records_count`)
 	require.NoError(t, err)
 }

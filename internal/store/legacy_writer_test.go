@@ -13,10 +13,9 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// TestEarlierStatementsKeepTheOrderOfVersions mixes the statements of the earlier program with lazisync's pages.
-func TestEarlierStatementsKeepTheOrderOfVersions(t *testing.T) {
+func TestLegacyStatementsAndPagesKeepTheNewestVersion(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	f.adopt()
 	c := find(t, "customers")
 	run := f.beginFull("r", "customers")
@@ -27,17 +26,17 @@ func TestEarlierStatementsKeepTheOrderOfVersions(t *testing.T) {
 
 	f.write(1, at(1), "late")
 	require.Equal(t, version{"newer", false, run.Number}, f.version(1), "an older version does not replace a newer one")
-	f.write(2, at(2), "the earlier program's form of it")
-	require.Equal(t, version{"same", false, run.Number}, f.version(2), "the version is here already, as it was received")
+	f.write(2, at(2), "written by the legacy worker")
+	require.Equal(t, version{"same", false, run.Number}, f.version(2), "lazisync has stored this version as it was received")
 	var id int
-	require.NoError(t, f.program.QueryRow(t.Context(), upsert+" returning st_id", 2, "x", `{"id": 2}`).Scan(&id), "a statement that changes nothing succeeds as any other")
+	require.NoError(t, f.worker.QueryRow(t.Context(), upsert+" returning st_id", 2, "x", `{"id": 2}`).Scan(&id), "a statement that changes nothing succeeds")
 	f.write(5, at(3), "perhaps read before")
-	require.Equal(t, version{"without modifiedOn", false, run.Number}, f.version(5), "nothing says that it is newer")
+	require.Equal(t, version{"without modifiedOn", false, run.Number}, f.version(5), "without modifiedOn the version is not known to be newer")
 	f.write(3, at(3), "edited")
-	require.Equal(t, version{"edited", false, 0}, f.version(3), "a newer version does, and no run of lazisync's changed the row")
-	require.Equal(t, "7.125", get[string](f.fixture, "select balance::text from raw.st_customers where st_id = 3"), "columns are those of the record")
+	require.Equal(t, version{"edited", false, 0}, f.version(3), "a newer version replaces an older one, and no run changed the row")
+	require.Equal(t, "7.125", get[string](f.fixture, "select balance::text from raw.st_customers where st_id = 3"), "typed columns follow the record")
 	f.write(4, at(3), "deleted")
-	require.True(t, f.version(4).Deleted, "whether it lives again is for lazisync to find out")
+	require.True(t, f.version(4).Deleted, "only lazisync clears deleted_at")
 	f.write(500, at(3), "new")
 	require.Equal(t, version{"new", false, 0}, f.version(500))
 	require.Equal(t, at(3), get[time.Time](f.fixture, "select modified_on from raw.st_customers where tenant_id = 42 and st_id = 500").UTC())
@@ -49,18 +48,18 @@ func TestEarlierStatementsKeepTheOrderOfVersions(t *testing.T) {
 	f.storePage(run, c, p, page(at(7), "3", true, customer(500, at(4), "read again")))
 	require.Equal(t, "read again", f.version(500).Name)
 
-	// An earlier statement that brings the same record leaves the run that changed it.
-	_, err := f.program.Exec(t.Context(), `update raw.st_customers set fetched_at = now(), name = 'touched' where st_id = 500`)
+	// A statement with the same record leaves run_number as it is.
+	_, err := f.worker.Exec(t.Context(), `update raw.st_customers set fetched_at = now(), name = 'touched' where st_id = 500`)
 	require.NoError(t, err)
 	require.Equal(t, version{"read again", false, run.Number}, f.version(500))
 }
 
-func TestEarlierStatementsOnSyncState(t *testing.T) {
+func TestLegacyStatementsOnSyncStateKeepTheRowCount(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	f.adopt()
 	write := func(table string) {
-		_, err := f.program.Exec(t.Context(), `
+		_, err := f.worker.Exec(t.Context(), `
 			insert into raw.sync_state (table_name, last_full_sync, last_incremental_sync, records_count, sync_status) values ($1, $2, now(), $3, $4)
 			on conflict (table_name) do update set last_full_sync = excluded.last_full_sync, last_incremental_sync = excluded.last_incremental_sync,
 				records_count = excluded.records_count, sync_status = excluded.sync_status`, table, at(9), 3, nil)
@@ -70,17 +69,16 @@ func TestEarlierStatementsOnSyncState(t *testing.T) {
 	write("customers")
 	s := f.state(find(t, "customers"))
 	require.Equal(t, at(9), s.LastFullSync)
-	require.EqualValues(t, 102, s.Records, "lazisync's count goes on from what there is")
+	require.EqualValues(t, 102, s.Records, "records_count stays that of lazisync")
 	require.Equal(t, "adopted, needs a full sync", f.open(f.beginIncremental("i", 1, "customers"), find(t, "customers")).SkippedReason)
 	require.EqualValues(t, 3, get[int](f.fixture, "select records_count from raw.sync_state where table_name = 'customers' and tenant_id = 42"))
 }
 
-// TestEarlierStatementsBesideAFullSync has both insert the same new records at the same
-// time, in opposite orders: each statement of the earlier program succeeds, no record is
-// rejected, and the newest version of each stands.
-func TestEarlierStatementsBesideAFullSync(t *testing.T) {
+// Both insert the same records at the same time, in opposite orders: every statement succeeds,
+// no record is rejected, and the newest version of each record is kept.
+func TestLegacyStatementsDuringAFullSync(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	f.adopt()
 	c := find(t, "customers")
 	const pages, size, first = 20, 100, 1000
@@ -89,7 +87,7 @@ func TestEarlierStatementsBesideAFullSync(t *testing.T) {
 	for w := range 3 {
 		writers.Go(func() error {
 			for id := first + pages*size - 1; id >= first; id-- {
-				// Every third version of the earlier program is the newer one.
+				// Every third version of the legacy worker is the newer one.
 				modified := at(1)
 				if id%3 == 0 {
 					modified = at(3)
@@ -97,7 +95,7 @@ func TestEarlierStatementsBesideAFullSync(t *testing.T) {
 				if id%4 != w {
 					continue
 				}
-				if _, err := f.program.Exec(t.Context(), upsert, id, "x", fmt.Sprintf(`{"id": %d, "name": "earlier", "modifiedOn": %q}`, id, modified.Format(time.RFC3339))); err != nil {
+				if _, err := f.worker.Exec(t.Context(), upsert, id, "x", fmt.Sprintf(`{"id": %d, "name": "legacy", "modifiedOn": %q}`, id, modified.Format(time.RFC3339))); err != nil {
 					return err
 				}
 			}
@@ -116,19 +114,18 @@ func TestEarlierStatementsBesideAFullSync(t *testing.T) {
 	require.EqualValues(t, pages*size, p.Fetched)
 	require.Zero(t, p.Rejected)
 	require.Equal(t, int64(0), get[int64](f.fixture, `select count(*) from raw.st_customers where st_id >= $1
-		and name <> case when st_id % 3 = 0 and st_id % 4 <> 3 then 'earlier' else 'lazisync' end`, first))
+		and name <> case when st_id % 3 = 0 and st_id % 4 <> 3 then 'legacy' else 'lazisync' end`, first))
 	_, err := f.Migrate(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 102+pages*size, f.state(c).Records, "migrating counts anew what two wrote")
+	require.EqualValues(t, 102+pages*size, f.state(c).Records, "Migrate counts the rows again")
 }
 
-// TestEarlierStatementMeetsARowThatCameInBetween holds an earlier statement at the one
-// moment in which it cannot see lazisync's row coming: it has looked for conflicts, and
-// has not entered its own row into the indexes.
-func TestEarlierStatementMeetsARowThatCameInBetween(t *testing.T) {
+// The legacy statement has looked for conflicts and has not inserted its row into the indexes
+// when lazisync inserts the same row.
+func TestLegacyStatementSucceedsWhenAPageInsertsItsRowInBetween(t *testing.T) {
 	t.Parallel()
-	// Rows enter indexes in the order in which those were made: this one comes before the keys.
-	f := newEarlier(t, `;
+	// Rows are inserted into indexes in the order of their creation: this one comes before the keys.
+	f := newLegacy(t, `;
 		create function public.held(active boolean) returns boolean immutable language plpgsql as $$
 		begin
 			if current_setting('test.held', true) = 'on' then perform pg_advisory_xact_lock_shared(1); end if;
@@ -144,11 +141,11 @@ func TestEarlierStatementMeetsARowThatCameInBetween(t *testing.T) {
 
 	var inserting errgroup.Group
 	inserting.Go(func() error {
-		return pgx.BeginFunc(t.Context(), f.program, func(tx pgx.Tx) error {
+		return pgx.BeginFunc(t.Context(), f.worker, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(t.Context(), "set local test.held = 'on'"); err != nil {
 				return err
 			}
-			_, err := tx.Exec(t.Context(), upsert, 500, "x", `{"id": 500, "name": "earlier", "modifiedOn": "2026-03-01T12:01:00Z"}`)
+			_, err := tx.Exec(t.Context(), upsert, 500, "x", `{"id": 500, "name": "legacy", "modifiedOn": "2026-03-01T12:01:00Z"}`)
 			return err
 		})
 	})
@@ -160,6 +157,6 @@ func TestEarlierStatementMeetsARowThatCameInBetween(t *testing.T) {
 	p := f.storePage(run, c, f.open(run, c), page(at(2), "1", true, customer(500, at(2), "lazisync")))
 	require.Zero(t, p.Rejected)
 	require.NoError(t, holder.Rollback(t.Context()))
-	require.NoError(t, inserting.Wait(), "the earlier statement never fails")
+	require.NoError(t, inserting.Wait(), "the legacy statement does not fail")
 	require.Equal(t, version{"lazisync", false, run.Number}, f.version(500))
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Missing lists ids, at most so many, of rows that a run in its phase of sweeping has
 // not found and ServiceTitan was not asked for yet.
 func (s *Store) MissingIDs(ctx context.Context, run int64, e entity.Entity, most int) (ids []string, err error) {
-	err = s.read(ctx, fmt.Sprintf("list what run %d did not find of %s", run, e.Name), func(q querier) error {
+	err = s.read(ctx, fmt.Sprintf("list what run %d did not find of %s", run, e.Name), func(q ddl.Querier) error {
 		rows, err := q.Query(ctx, `
 			select m.st_id from raw.sync_missed m join raw.sync_runs r using (run_number, tenant_id)
 			where m.run_number = $1 and m.table_name = $2 and m.absent_at is null order by m.st_id limit $3`, run, tableName(e), most)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // The rules of one version over another, in SQL. %[1]s is the record that comes
@@ -67,7 +68,7 @@ const sideSource = `select st_id, PICKED, modified_on, full_data as data, fetche
 func sideRows(e entity.Entity, side string) string {
 	var picked strings.Builder
 	for _, c := range e.Columns {
-		fmt.Fprintf(&picked, "%s as %s, ", pick("full_data", c), quoted(c.Name))
+		fmt.Fprintf(&picked, "%s as %s, ", ddl.ColumnValue("full_data", c), ddl.Quote(c.Name))
 	}
 	return strings.NewReplacer("PICKED, ", picked.String(), "SIDE", side).Replace(sideSource)
 }
@@ -85,7 +86,7 @@ where old.st_id is null or (
 // The join leaves out what would change nothing, so that such rows cost neither WAL
 // nor a lock; the condition on the conflict repeats the rule for writers that do not
 // hold the sync_state row. The conflict is looked for at the constraint by name: in an
-// adopted table that is the earlier key, where the earlier program's statements look,
+// adopted table that is the legacy key, where the statements of the legacy worker look,
 // too. Rows are written in the order of ids. The last join sees
 // the rows as they were before the statement, and so tells what happened to each.
 const storeTemplate = `with page as (
@@ -132,8 +133,8 @@ func pageSQL(e entity.Entity, table string) string {
 	picks := make([]string, len(e.Columns))
 	misfits := make([]string, len(e.Columns))
 	for i, c := range e.Columns {
-		picks[i] = pick("data", c)
-		misfits[i] = fmt.Sprintf("case when kept.%s is null and %s not in ('null', '\"\"') then '%s' end", quoted(c.Name), locate("kept.full_data", c), c.Name)
+		picks[i] = ddl.ColumnValue("data", c)
+		misfits[i] = fmt.Sprintf("case when kept.%s is null and %s not in ('null', '\"\"') then '%s' end", ddl.Quote(c.Name), ddl.JSONValue("kept.full_data", c), c.Name)
 	}
 	s := statement{e, table, pageSource, "$3::timestamptz", picks, misfits, "$3", replaces}
 	return s.text()
@@ -183,10 +184,10 @@ func (s statement) text() string {
 		template = strings.NewReplacer("st_id, COLUMNS,", "st_id,", "        PICKS,\n", "", "        SETS,\n", "").Replace(template)
 	}
 	return strings.NewReplacer(
-		"SOURCE", strings.ReplaceAll(s.source, "KEY", keyType(s.entity)),
+		"SOURCE", strings.ReplaceAll(s.source, "KEY", ddl.KeyType(s.entity)),
 		"FETCHED", s.fetched,
 		"TABLE", s.table,
-		"CONSTRAINT", keyName(s.table),
+		"CONSTRAINT", ddl.KeyConstraint(s.table),
 		"COLUMNS", strings.Join(names, ", "),
 		"PICKS", strings.Join(s.picks, ",\n        "),
 		"SETS", strings.Join(sets, ",\n        "),
@@ -199,7 +200,7 @@ func (s statement) text() string {
 func columnNames(e entity.Entity) []string {
 	names := make([]string, len(e.Columns))
 	for i, c := range e.Columns {
-		names[i] = quoted(c.Name)
+		names[i] = ddl.Quote(c.Name)
 	}
 	return names
 }

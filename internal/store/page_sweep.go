@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // DefaultDeleteGuard is the share of live rows that may be marked deleted at most
@@ -170,7 +171,7 @@ func (s pageStore) guarded(who string, missing, live int64, f fence) *events.Run
 // run's records go to.
 func (s pageStore) sql(template string) string {
 	template = strings.ReplaceAll(template, "UNFOUND", s.unfound())
-	return strings.NewReplacer("TABLE", tableName(s.entity), "TARGET", s.table(), "KEY", keyType(s.entity)).Replace(template)
+	return strings.NewReplacer("TABLE", tableName(s.entity), "TARGET", s.table(), "KEY", ddl.KeyType(s.entity)).Replace(template)
 }
 
 // missing notes, in place of whatever was noted of the table, the rows that the run has

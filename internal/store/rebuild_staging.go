@@ -11,6 +11,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // sideSchema holds the side tables of rebuilds. It is not schema raw, into which
@@ -50,7 +51,7 @@ func createSideTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Entity)
 // loadable is the entity with those typed columns alone that a side table has: another
 // build, with other columns, may have made it.
 func loadable(ctx context.Context, tx pgx.Tx, e entity.Entity, side string) (entity.Entity, error) {
-	rows, err := tx.Query(ctx, tableColumnsSQL, side)
+	rows, err := tx.Query(ctx, ddl.ColumnNamesSQL, side)
 	if err != nil {
 		return e, err
 	}
@@ -80,7 +81,7 @@ func dropSideTable(ctx context.Context, tx pgx.Tx, run int64) error {
 }
 
 // leftovers lists the runs whose side tables are ours to drop, and that are over.
-func leftovers(ctx context.Context, q querier) ([]int64, error) {
+func leftovers(ctx context.Context, q ddl.Querier) ([]int64, error) {
 	rows, err := q.Query(ctx, `
 		select side.run from (
 			select substr(relname, 5)::bigint as run from pg_class
@@ -110,7 +111,7 @@ func dropLeftovers(ctx context.Context, tx pgx.Tx) error {
 // dropped. There are none but where one could not be dropped as its run was decided.
 func (s *Store) DropStagingTables(ctx context.Context) (dropped int, err error) {
 	var before, after []int64
-	err = s.read(ctx, "list side tables", func(q querier) error {
+	err = s.read(ctx, "list side tables", func(q ddl.Querier) error {
 		before, err = leftovers(ctx, q)
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 const controlColumns = `control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message,
@@ -31,7 +32,7 @@ func scanControl(row pgx.CollectableRow) (ledger.Control, error) {
 	return c, nil
 }
 
-func queryControls(ctx context.Context, q querier, where string, args ...any) ([]ledger.Control, error) {
+func queryControls(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Control, error) {
 	rows, err := q.Query(ctx, "select "+controlColumns+" from raw.sync_controls "+where, args...)
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 
 // HasControl says whether a control was recorded.
 func (s *Store) HasControl(ctx context.Context, id string) (has bool, err error) {
-	err = s.read(ctx, fmt.Sprintf("look up control %s", id), func(q querier) error {
+	err = s.read(ctx, fmt.Sprintf("look up control %s", id), func(q ddl.Querier) error {
 		return q.QueryRow(ctx, "select exists (select from raw.sync_controls where control_id = $1)", id).Scan(&has)
 	})
 	return has, err
@@ -128,7 +129,7 @@ func (s *Store) MarkControlAnswered(ctx context.Context, id string) error {
 // answer is not known to be published. An applied one without a workflow was settled, and
 // is answered, by an earlier version.
 func (s *Store) UnansweredControls(ctx context.Context, olderThan time.Duration) (unanswered []ledger.Control, err error) {
-	err = s.read(ctx, "list controls without an answer", func(q querier) (err error) {
+	err = s.read(ctx, "list controls without an answer", func(q ddl.Querier) (err error) {
 		unanswered, err = queryControls(ctx, q, `where answered_at is null
 			and (state = 'rejected' or state = 'applied' and applied_workflow_id <> '')
 			and settled_at < clock_timestamp() - $1::interval order by sequence, control_id`, olderThan)
@@ -139,7 +140,7 @@ func (s *Store) UnansweredControls(ctx context.Context, olderThan time.Duration)
 
 // PendingControls lists the controls that wait for their target, in the order they apply.
 func (s *Store) PendingControls(ctx context.Context) (pending []ledger.Control, err error) {
-	err = s.read(ctx, "list pending controls", func(q querier) (err error) {
+	err = s.read(ctx, "list pending controls", func(q ddl.Querier) (err error) {
 		pending, err = queryControls(ctx, q, "where state = 'pending' order by sequence, control_id")
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // requestColumns are what scanRequest reads, of a table named q.
@@ -28,7 +29,7 @@ func scanRequest(row pgx.CollectableRow) (ledger.Request, error) {
 	return q, err
 }
 
-func queryRequests(ctx context.Context, q querier, where string, args ...any) ([]ledger.Request, error) {
+func queryRequests(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Request, error) {
 	rows, err := q.Query(ctx, "select "+requestColumns+" from raw.sync_requests q "+where, args...)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func queryRequests(ctx context.Context, q querier, where string, args ...any) ([
 
 // requests runs queryRequests on its own.
 func (s *Store) requests(ctx context.Context, what, where string, args ...any) (found []ledger.Request, err error) {
-	err = s.read(ctx, what, func(q querier) (err error) {
+	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
 		found, err = queryRequests(ctx, q, where, args...)
 		return err
 	})
@@ -144,7 +145,7 @@ func receiptsFor(requests []ledger.Request, fresh []string, held map[string]ledg
 }
 
 // heldRequests reads requests by ID, with their outcomes.
-func heldRequests(ctx context.Context, q querier, ids []string) (map[string]ledger.Receipt, error) {
+func heldRequests(ctx context.Context, q ddl.Querier, ids []string) (map[string]ledger.Receipt, error) {
 	held := make(map[string]ledger.Receipt, len(ids))
 	found, err := queryRequests(ctx, q, "where q.request_id = any($1)", ids)
 	if err != nil {
@@ -184,7 +185,7 @@ func heldRequests(ctx context.Context, q querier, ids []string) (map[string]ledg
 // there is no such request.
 func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) {
 	var receipt ledger.Receipt
-	err := s.read(ctx, fmt.Sprintf("look up request %q", id), func(q querier) error {
+	err := s.read(ctx, fmt.Sprintf("look up request %q", id), func(q ddl.Querier) error {
 		held, err := heldRequests(ctx, q, []string{text(id)})
 		if err != nil {
 			return err
@@ -242,7 +243,7 @@ func (s *Store) FindRequests(ctx context.Context, ref string) ([]ledger.Request,
 // was given is decided.
 func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error) {
 	var w ledger.WorkflowState
-	err := s.read(ctx, fmt.Sprintf("look up workflow %q", workflowID), func(q querier) error {
+	err := s.read(ctx, fmt.Sprintf("look up workflow %q", workflowID), func(q ddl.Querier) error {
 		return q.QueryRow(ctx, `
 			select count(*) > 0,
 				count(*) > 0

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Finalize ends a run, once: what was decided first stands and is returned. It waits
@@ -95,7 +96,7 @@ func settleTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []even
 	var tables, statuses []string
 	for _, r := range results {
 		if p, began := positions[r.Entity]; began && !p.Done() {
-			tables = append(tables, schemaName+".st_"+r.Entity)
+			tables = append(tables, ddl.Schema+".st_"+r.Entity)
 			statuses = append(statuses, string(r.Status))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // runColumns are what scanRun reads, of a table named r.
@@ -44,7 +45,7 @@ func scanRunAnd(row pgx.CollectableRow, more ...any) (ledger.Run, error) {
 
 // queryRuns reads runs with their requests; the results of undecided ones are as far
 // as they are.
-func queryRuns(ctx context.Context, q querier, where string, args ...any) ([]ledger.Run, error) {
+func queryRuns(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Run, error) {
 	runs, err := queryHeaders(ctx, q, where, args...)
 	if err != nil || len(runs) == 0 {
 		return runs, err
@@ -64,7 +65,7 @@ func queryRuns(ctx context.Context, q querier, where string, args ...any) ([]led
 }
 
 // queryHeaders reads runs without their requests, of which there may be ten thousand.
-func queryHeaders(ctx context.Context, q querier, where string, args ...any) ([]ledger.Run, error) {
+func queryHeaders(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Run, error) {
 	rows, err := q.Query(ctx, "select "+runColumns+requestCount+" from raw.sync_runs r "+where, args...)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ const someRequests = `
 		union (select request_id from ours where source <> (select source from ours where n = 1) order by n limit 1))` + inOrder
 
 // loadRun reads one run.
-func loadRun(ctx context.Context, q querier, number int64) (ledger.Run, error) {
+func loadRun(ctx context.Context, q ddl.Querier, number int64) (ledger.Run, error) {
 	runs, err := queryRuns(ctx, q, "where r.run_number = $1", number)
 	if err != nil {
 		return ledger.Run{}, err
@@ -120,7 +121,7 @@ func loadRun(ctx context.Context, q querier, number int64) (ledger.Run, error) {
 
 // headers does what queryHeaders does, on its own.
 func (s *Store) headers(ctx context.Context, what, where string, args ...any) (found []ledger.Run, err error) {
-	err = s.read(ctx, what, func(q querier) (err error) {
+	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
 		found, err = queryHeaders(ctx, q, where, args...)
 		return err
 	})
@@ -130,7 +131,7 @@ func (s *Store) headers(ctx context.Context, what, where string, args ...any) (f
 // Run reads a run with its requests and results; those of an undecided run are as
 // far as it is. It fails with ledger.ErrUnknown when there is no such run.
 func (s *Store) Run(ctx context.Context, number int64) (run ledger.Run, err error) {
-	err = s.read(ctx, fmt.Sprintf("look up run %d", number), func(q querier) (err error) {
+	err = s.read(ctx, fmt.Sprintf("look up run %d", number), func(q ddl.Querier) (err error) {
 		run, err = loadRun(ctx, q, number)
 		return err
 	})
@@ -141,7 +142,7 @@ func (s *Store) Run(ctx context.Context, number int64) (run ledger.Run, err erro
 // first part of an event, and those that decide about its traceparent and its share of
 // calls. It fails with ledger.ErrUnknown when there is no such run.
 func (s *Store) RunHeader(ctx context.Context, number int64) (run ledger.Run, err error) {
-	err = s.read(ctx, fmt.Sprintf("look up the header of run %d", number), func(q querier) error {
+	err = s.read(ctx, fmt.Sprintf("look up the header of run %d", number), func(q ddl.Querier) error {
 		found, err := queryHeaders(ctx, q, "where r.run_number = $1", number)
 		if err != nil {
 			return err

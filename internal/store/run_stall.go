@@ -9,6 +9,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Stall returns what an entity holds up that keeps failing in a run.
@@ -18,7 +19,7 @@ func (s *Store) Stall(ctx context.Context, run int64, tenant string, e entity.En
 	if err != nil {
 		return h, fmt.Errorf("%s: %w", what, err)
 	}
-	err = s.read(ctx, what, func(q querier) error {
+	err = s.read(ctx, what, func(q ddl.Querier) error {
 		var seconds float64
 		if err := q.QueryRow(ctx, `
 			select coalesce(extract(epoch from clock_timestamp() - max(c.updated_at)), 0)::float8,

@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/legacy/adoption"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Works says why a role cannot work with the database, or nil: the schema is there, the
@@ -20,7 +22,7 @@ func (s *Store) CheckReady(ctx context.Context, access Access) error {
 		return err
 	}
 	var denied []string
-	err := s.read(ctx, "check the privileges", func(q querier) (err error) {
+	err := s.read(ctx, "check the privileges", func(q ddl.Querier) (err error) {
 		denied, err = s.deniedTo(ctx, q, access)
 		return err
 	})
@@ -61,9 +63,9 @@ const probeSQL = `
 // not finished refuses a second tenant.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	var missing []string
-	err := s.read(ctx, "check the schema", func(q querier) (err error) {
+	err := s.read(ctx, "check the schema", func(q ddl.Querier) (err error) {
 		if missing, err = missingFrom(ctx, q, s.entities); err == nil && len(missing) == 0 {
-			err = checkTenants(ctx, q, s.tenants...)
+			err = adoption.CheckTenants(ctx, q, s.tenants...)
 		}
 		return err
 	})
@@ -84,7 +86,7 @@ const schemaSQL = `
 	        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 	        where c.relnamespace = to_regnamespace($1) and c.relname = any($2))`
 
-func missingFrom(ctx context.Context, q querier, entities []entity.Entity) ([]string, error) {
+func missingFrom(ctx context.Context, q ddl.Querier, entities []entity.Entity) ([]string, error) {
 	tables := make([]string, len(entities))
 	for i, e := range entities {
 		tables[i] = e.Table()
@@ -94,11 +96,11 @@ func missingFrom(ctx context.Context, q querier, entities []entity.Entity) ([]st
 		return nil, err
 	}
 	if !versioned {
-		return []string{"lazisync's schema " + schemaName}, nil
+		return []string{"lazisync's schema " + ddl.Schema}, nil
 	}
 	var versions []int64
 	var present []string
-	if err := q.QueryRow(ctx, schemaSQL, schemaName, tables).Scan(&versions, &present); err != nil {
+	if err := q.QueryRow(ctx, schemaSQL, ddl.Schema, tables).Scan(&versions, &present); err != nil {
 		return nil, err
 	}
 	all, err := readMigrations(ours())

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Typed columns follow from full_data by the definitions of the catalogue. Builds with
@@ -68,7 +69,7 @@ type layout struct {
 const layoutSQL = `
 	select coalesce(c.definitions, '{}'), coalesce(c.filled_by, ''),
 		exists (select from pg_trigger where tgrelid = to_regclass($1) and tgname = 'columns'),
-		array(` + tableColumnsSQL + ` order by attnum),
+		array(` + ddl.ColumnNamesSQL + ` order by attnum),
 		(select md5(string_agg(proname || prosrc, '' order by proname)) from pg_proc
 			where pronamespace = to_regnamespace($2) and (proname like 'to\_%' or proname = 'modified_on'))
 	from (select 1) one left join raw.sync_columns c on c.table_name = $1`
@@ -76,7 +77,7 @@ const layoutSQL = `
 func readLayout(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, err error) {
 	l = layout{table: tableName(e), entity: e}
 	var recorded []string
-	err = tx.QueryRow(ctx, layoutSQL, l.table, schemaName).Scan(&recorded, &l.filledBy, &l.guarded, &l.present, &l.casts)
+	err = tx.QueryRow(ctx, layoutSQL, l.table, ddl.Schema).Scan(&recorded, &l.filledBy, &l.guarded, &l.present, &l.casts)
 	if err != nil {
 		return l, err
 	}
@@ -119,9 +120,9 @@ func (l layout) current() bool {
 // of its own where the record has nothing: such columns come before the tenant, which
 // the adoption added.
 func (l layout) value(prefix string, c entity.Column) string {
-	picked := pick(prefix+"full_data", c)
+	picked := ddl.ColumnValue(prefix+"full_data", c)
 	if at := slices.Index(l.present, c.Name); at >= 0 && at < slices.Index(l.present, "tenant_id") {
-		return fmt.Sprintf("case when %[1]srun_number = 0 then coalesce(%[2]s, %[1]s%[3]s) else %[2]s end", prefix, picked, quoted(c.Name))
+		return fmt.Sprintf("case when %[1]srun_number = 0 then coalesce(%[2]s, %[1]s%[3]s) else %[2]s end", prefix, picked, ddl.Quote(c.Name))
 	}
 	return picked
 }
@@ -129,7 +130,7 @@ func (l layout) value(prefix string, c entity.Column) string {
 // assignments are the names of columns, and their values in a row.
 func (l layout) assignments(prefix string, columns []entity.Column) (names, values []string) {
 	for _, c := range columns {
-		names = append(names, quoted(c.Name))
+		names = append(names, ddl.Quote(c.Name))
 		values = append(values, l.value(prefix, c))
 	}
 	return names, values
@@ -166,7 +167,7 @@ func (l layout) create(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, createTable(l.entity)); err != nil {
 		return err
 	}
-	if err := execAll(ctx, tx, l.trigger()); err != nil {
+	if err := ddl.ExecAll(ctx, tx, l.trigger()); err != nil {
 		return err
 	}
 	return l.record(ctx, tx, l.casts)
@@ -180,14 +181,14 @@ func (l layout) change(ctx context.Context, tx pgx.Tx) error {
 	}
 	var add []string
 	for _, c := range l.missing() {
-		add = append(add, fmt.Sprintf("add column %s %s", quoted(c.Name), c.Type))
+		add = append(add, fmt.Sprintf("add column %s %s", ddl.Quote(c.Name), c.Type))
 	}
 	if len(add) > 0 {
 		if _, err := tx.Exec(ctx, "alter table "+l.table+" "+strings.Join(add, ", ")); err != nil {
 			return err
 		}
 	}
-	if err := execAll(ctx, tx, l.trigger()); err != nil {
+	if err := ddl.ExecAll(ctx, tx, l.trigger()); err != nil {
 		return err
 	}
 	return l.record(ctx, tx, "")

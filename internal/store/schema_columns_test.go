@@ -413,7 +413,7 @@ func TestColumnsOfARebuildAcrossBuilds(t *testing.T) {
 // TestColumnsOfAnAdoptedTable adds a column to a table whose adoption is not finished.
 func TestColumnsOfAnAdoptedTable(t *testing.T) {
 	t.Parallel()
-	f := newEarlier(t, "", tenant)
+	f := newLegacy(t, "", tenant)
 	f.adopt()
 	next := find(t, "customers")
 	next.Columns = append(slices.Clone(next.Columns), entity.Column{Name: "referred", Path: "referred", Type: entity.Text})
@@ -426,11 +426,11 @@ func TestColumnsOfAnAdoptedTable(t *testing.T) {
 		return get[[]string](f.fixture, "select array[name, type, referred, merged_to_id::text, balance::text] from raw.st_customers where st_id = $1", id)
 	}
 	write := func(record string) {
-		_, err := f.program.Exec(t.Context(), upsert, 500, "written", record)
+		_, err := f.worker.Exec(t.Context(), upsert, 500, "written", record)
 		require.NoError(t, err)
 	}
 	write(`{"id": 500, "name": "n", "referred": "r", "mergedToId": 7, "modifiedOn": "2026-03-01T12:01:00Z"}`)
-	require.Equal(t, []string{"n", "Residential", "r", "7", "1.5"}, row(500), "a column of the earlier program keeps what it wrote where the record has nothing")
+	require.Equal(t, []string{"n", "Residential", "r", "7", "1.5"}, row(500), "a column of the legacy worker keeps its value where the record has none")
 	write(`{"id": 500, "modifiedOn": "2026-03-01T12:02:00Z"}`)
 	var referred, merged *string
 	require.NoError(t, f.db.QueryRow(t.Context(), "select referred, merged_to_id::text from raw.st_customers where st_id = 500").Scan(&referred, &merged))

@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/sethvargo/go-retry"
+
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 const (
@@ -184,7 +186,7 @@ func (l layout) fillSQL(after bool) string {
 	}
 	where := ""
 	if after {
-		where = "where (tenant_id, st_id) > ($1::bigint, $2::text::" + keyType(l.entity) + ")"
+		where = "where (tenant_id, st_id) > ($1::bigint, $2::text::" + ddl.KeyType(l.entity) + ")"
 	}
 	return strings.NewReplacer("TABLE", l.table, "AFTER", where, "LIMIT", fmt.Sprint(fillBatch), "NAMES_OF", strings.Join(of, ", "),
 		"NAMES", strings.Join(names, ", "), "VALUES", strings.Join(values, ", ")).Replace(fillTemplate)

@@ -13,14 +13,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/legacy/adoption"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 const (
-	versionTable = schemaName + ".schema_versions"
+	versionTable = ddl.Schema + ".schema_versions"
 
 	// migrationLock is the key of the advisory lock under which steps of a migration run,
 	// one at a time. Earlier versions held it for their session.
@@ -33,7 +34,7 @@ const (
 )
 
 // Migrate brings the schema to what this program needs and says what it did. Tables of
-// an earlier sync program are adopted in place; everything else it only adds. It may be
+// the legacy worker are adopted in place; everything else it only adds. It may be
 // repeated, and may run in several processes at once.
 //
 // It is a sequence of steps, each a transaction that takes the migration lock first and
@@ -57,19 +58,27 @@ func explain(err error) error {
 }
 
 func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
-	var state, records []*earlierTable
+	var legacy []*adoption.Table
 	err = s.step(ctx, func(tx pgx.Tx) (err error) {
-		state, records, err = s.findEarlier(ctx, tx)
+		legacy, err = adoption.Find(ctx, tx, s.entities, s.tenants)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	var state, records []*adoption.Table
+	for _, t := range legacy {
+		if t.IsState() {
+			state = append(state, t)
+		} else {
+			records = append(records, t)
+		}
+	}
 	m := migration{s}
 	steps := []func() ([]string, error){
-		func() ([]string, error) { return s.adopt(ctx, state, (*earlierTable).adoptState) },
+		func() ([]string, error) { return s.adopt(ctx, state) },
 		func() ([]string, error) { return s.applyMigrations(ctx, m, ours()) },
-		func() ([]string, error) { return s.adopt(ctx, records, (*earlierTable).adoptRecords) },
+		func() ([]string, error) { return s.adopt(ctx, records) },
 	}
 	for _, e := range s.entities {
 		steps = append(steps, func() ([]string, error) {
@@ -87,7 +96,7 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 			return applied, err
 		}
 	}
-	return applied, s.countAdopted(ctx)
+	return applied, s.eachUnfinished(ctx, func(tx pgx.Tx, t adoption.Unfinished) error { return t.CountRows(ctx, tx) })
 }
 
 // errLocked says that another process holds the migration lock.
@@ -168,7 +177,7 @@ func readMigrations(folder fs.FS) ([]migrationFile, error) {
 // createVersions makes the schema and the table of applied migrations where they are
 // missing. Neither needs a privilege that the user lacks where somebody else made them.
 func createVersions(ctx context.Context, tx pgx.Tx) error {
-	if err := createSchema(ctx, tx, schemaName); err != nil {
+	if err := createSchema(ctx, tx, ddl.Schema); err != nil {
 		return err
 	}
 	var present bool
@@ -197,7 +206,7 @@ func createSchema(ctx context.Context, tx pgx.Tx, name string) error {
 }
 
 // appliedVersions are the migrations that a database has.
-func appliedVersions(ctx context.Context, q querier) ([]int64, error) {
+func appliedVersions(ctx context.Context, q ddl.Querier) ([]int64, error) {
 	rows, err := q.Query(ctx, "select version_id from "+versionTable+" where is_applied")
 	if err != nil {
 		return nil, err
@@ -223,7 +232,7 @@ func (s *Store) applyMigrations(ctx context.Context, m migration, folder fs.FS) 
 	}
 	for _, f := range all {
 		did := false
-		err := m.retried(ctx, schemaName, func() error {
+		err := m.retried(ctx, ddl.Schema, func() error {
 			return s.stepWith(ctx, settings{"lock_timeout": lockWait}, func(tx pgx.Tx) (err error) {
 				did, err = f.apply(ctx, tx)
 				return err
@@ -250,19 +259,4 @@ func (m migrationFile) apply(ctx context.Context, tx pgx.Tx) (did bool, err erro
 	}
 	_, err = tx.Exec(ctx, "insert into "+versionTable+" (version_id, is_applied) values ($1, true)", m.version)
 	return true, err
-}
-
-// tableColumnsSQL lists the columns of a table, none when there is no such table.
-const tableColumnsSQL = `select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`
-
-func columnsOf(ctx context.Context, q querier, e entity.Entity) ([]string, error) {
-	return columnNamesOf(ctx, q, tableName(e))
-}
-
-func columnNamesOf(ctx context.Context, q querier, table string) ([]string, error) {
-	rows, err := q.Query(ctx, tableColumnsSQL, table)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
 }

@@ -4,29 +4,15 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// schemaName is the schema of everything here.
-const schemaName = "raw"
-
 // tableName is an entity's table as the ledger writes it: raw.st_customers.
-func tableName(e entity.Entity) string { return schemaName + "." + e.Table() }
+func tableName(e entity.Entity) string { return ddl.Schema + "." + e.Table() }
 
 // entityName is the entity whose table tableName wrote.
-func entityName(table string) string { return strings.TrimPrefix(table, schemaName+".st_") }
-
-// keyType is the type of an entity's st_id.
-func keyType(e entity.Entity) string {
-	if e.Key == entity.TextID {
-		return "text"
-	}
-	return "bigint"
-}
-
-func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
+func entityName(table string) string { return strings.TrimPrefix(table, ddl.Schema+".st_") }
 
 // column is a column of an entity's table.
 type column struct{ name, definition string }
@@ -34,7 +20,7 @@ type column struct{ name, definition string }
 // tableColumns are the columns of an entity's table, in order: its key, the typed
 // columns of the catalogue, and what every table has.
 func tableColumns(e entity.Entity) []column {
-	columns := []column{{"tenant_id", "bigint not null"}, {"st_id", keyType(e) + " not null"}}
+	columns := []column{{"tenant_id", "bigint not null"}, {"st_id", ddl.KeyType(e) + " not null"}}
 	for _, c := range e.Columns {
 		columns = append(columns, column{c.Name, string(c.Type)})
 	}
@@ -57,21 +43,8 @@ func defineTable(name string, e entity.Entity) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "create table %s (\n", name)
 	for _, c := range tableColumns(e) {
-		fmt.Fprintf(&b, "    %s %s,\n", quoted(c.name), c.definition)
+		fmt.Fprintf(&b, "    %s %s,\n", ddl.Quote(c.name), c.definition)
 	}
 	b.WriteString("    primary key (tenant_id, st_id)\n)")
 	return b.String()
-}
-
-// pick is the SQL that reads a column out of a jsonb document.
-func pick(document string, c entity.Column) string {
-	return fmt.Sprintf("%s.to_%s(%s)", schemaName, c.Type, locate(document, c))
-}
-
-// locate is the SQL of a column's value in a jsonb document.
-func locate(document string, c entity.Column) string {
-	if strings.Contains(c.Path, ".") {
-		return document + " #> '{" + strings.ReplaceAll(c.Path, ".", ",") + "}'"
-	}
-	return document + " -> '" + c.Path + "'"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // States lists the freshness of every table that was ever opened, of one tenant or,
@@ -24,11 +25,11 @@ func (s *Store) States(ctx context.Context, tenant string) (states []ledger.Stat
 		}
 		only = &number
 	}
-	err = s.read(ctx, "list sync states", func(q querier) error {
+	err = s.read(ctx, "list sync states", func(q ddl.Querier) error {
 		rows, err := q.Query(ctx, `
 			select tenant_id, table_name, last_full_sync, last_incremental_sync, records_count, sync_status
 			from raw.sync_state
-			where ($1::bigint is null or tenant_id = $1) and table_name like 'raw.st\_%' -- earlier programs used other names, too
+			where ($1::bigint is null or tenant_id = $1) and table_name like 'raw.st\_%' -- the legacy worker used other names too
 			order by tenant_id, table_name`, only)
 		if err != nil {
 			return err
@@ -66,7 +67,7 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 	var after *string // the last id that was read
 	for {
 		var chunk []row
-		err := s.read(ctx, "read rows of "+e.Name, func(q querier) (err error) {
+		err := s.read(ctx, "read rows of "+e.Name, func(q ddl.Querier) (err error) {
 			chunk, err = rowsAfter(ctx, q, number, e, after)
 			return err
 		})
@@ -87,12 +88,12 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 }
 
 // rowsAfter reads the rows that follow an id, or the first ones.
-func rowsAfter(ctx context.Context, q querier, tenant int64, e entity.Entity, after *string) ([]row, error) {
+func rowsAfter(ctx context.Context, q ddl.Querier, tenant int64, e entity.Entity, after *string) ([]row, error) {
 	rows, err := q.Query(ctx, fmt.Sprintf(`
 		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from (
 			select * from %s
 			where tenant_id = $1 and ($2::%[2]s is null or st_id > $2::%[2]s) order by st_id limit $3) t
-		order by t.st_id`, tableName(e), keyType(e)), tenant, after, rowsAtOnce)
+		order by t.st_id`, tableName(e), ddl.KeyType(e)), tenant, after, rowsAtOnce)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ type row struct {
 // Tenants lists the tenants that have rows in any entity's table. A database without
 // the tables has none.
 func (s *Store) Tenants(ctx context.Context) (tenants []string, err error) {
-	err = s.read(ctx, "list tenants", func(q querier) error {
+	err = s.read(ctx, "list tenants", func(q ddl.Querier) error {
 		var found []int64
 		for _, e := range s.entities {
 			numbers, err := tenantsOf(ctx, q, e)
@@ -138,15 +139,15 @@ const tenantsSQL = `
 		select (select min(tenant_id) from TABLE where tenant_id > id) from tenants where id is not null)
 	select id from tenants where id is not null`
 
-func tenantsOf(ctx context.Context, q querier, e entity.Entity) ([]int64, error) {
-	var exists, earlier bool
+func tenantsOf(ctx context.Context, q ddl.Querier, e entity.Entity) ([]int64, error) {
+	var exists, isLegacy bool
 	err := q.QueryRow(ctx, `select to_regclass($1) is not null, not exists (
-		select from pg_attribute where attrelid = to_regclass($1) and attname = 'tenant_id' and not attisdropped)`, tableName(e)).Scan(&exists, &earlier)
+		select from pg_attribute where attrelid = to_regclass($1) and attname = 'tenant_id' and not attisdropped)`, tableName(e)).Scan(&exists, &isLegacy)
 	switch {
 	case err != nil || !exists:
 		return nil, err
-	case earlier:
-		return nil, fmt.Errorf("%s is of an earlier program and does not say whose rows it has: lazisync migrate adopts it", tableName(e))
+	case isLegacy:
+		return nil, fmt.Errorf("%s is a table of the legacy worker and has no tenant: run lazisync migrate to adopt it", tableName(e))
 	}
 	rows, err := q.Query(ctx, strings.ReplaceAll(tenantsSQL, "TABLE", tableName(e)))
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/legacy/adoption"
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Why an incremental skips an entity.
@@ -35,7 +37,7 @@ func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 }
 
 // positionsOf reads the positions of runs, by entity.
-func positionsOf(ctx context.Context, q querier, runs []int64) (map[int64]map[string]ledger.Position, error) {
+func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]map[string]ledger.Position, error) {
 	rows, err := q.Query(ctx, "select "+positionColumns+" from raw.sync_cursors where run_number = any($1)", runs)
 	if err != nil {
 		return nil, err
@@ -57,7 +59,7 @@ func positionsOf(ctx context.Context, q querier, runs []int64) (map[int64]map[st
 // Open returns where a run stands in an entity, and begins there if it has not. A
 // full or rebuild begins at the start, the latter with an empty side table; an
 // incremental where the last sync ended, or, where the entity was never fully synced,
-// is skipped with the reason. What an earlier program says of its syncs does not count.
+// is skipped with the reason. Timestamps of the legacy worker are no resume point.
 //
 // It fails, for good, for a second tenant while an adoption is not finished; with
 // ledger.ErrBusy while another full or rebuild run is reading the entity,
@@ -80,7 +82,7 @@ func (s *Store) Open(ctx context.Context, run ledger.Ref, tenant string, mode ev
 }
 
 func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
-	if err := checkTenants(ctx, tx, tenantText(tenant)); err != nil {
+	if err := adoption.CheckTenants(ctx, tx, tenantText(tenant)); err != nil {
 		return p, err
 	}
 	// Both who looks whether the entity is busy and who makes it so hold this lock.
@@ -156,7 +158,7 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode ev
 
 // setStatus shows the status, but for a tenant that Open refuses: it has no row.
 func setStatus(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity, status string) error {
-	if err := checkTenants(ctx, tx, tenantText(tenant)); isAdoptionError(err) {
+	if err := adoption.CheckTenants(ctx, tx, tenantText(tenant)); adoption.IsTenantError(err) {
 		return nil
 	} else if err != nil {
 		return err
@@ -173,7 +175,7 @@ type resume struct {
 	token   string
 	since   time.Time // the watermark
 	version int64
-	adopted bool // the rows came from an earlier program
+	adopted bool // from the legacy worker
 }
 
 func (r resume) known() bool { return r.token != "" || !r.since.IsZero() }

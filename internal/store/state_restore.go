@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 const namespaceSQL = "select id from raw.temporal_namespace"
@@ -14,7 +16,7 @@ const namespaceSQL = "select id from raw.temporal_namespace"
 // Namespace returns the ID of the Temporal namespace that the ledger belongs to, "" while
 // it belongs to none.
 func (s *Store) Namespace(ctx context.Context) (id string, err error) {
-	err = s.read(ctx, "look up the Temporal namespace", func(q querier) error {
+	err = s.read(ctx, "look up the Temporal namespace", func(q ddl.Querier) error {
 		err := q.QueryRow(ctx, namespaceSQL).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -92,7 +94,7 @@ func noteRestore(ctx context.Context, tx pgx.Tx, part, detail string) error {
 
 // Restores lists the signs that were found lately, newest first.
 func (s *Store) Restores(ctx context.Context, within time.Duration) (found []Restore, err error) {
-	err = s.read(ctx, "list restores", func(q querier) error {
+	err = s.read(ctx, "list restores", func(q ddl.Querier) error {
 		rows, err := q.Query(ctx, `select found_at, part, detail from raw.sync_restores
 			where found_at > clock_timestamp() - $1::interval order by found_at desc`, within)
 		if err != nil {

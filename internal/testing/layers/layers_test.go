@@ -39,14 +39,16 @@ var mayImport = map[string][]string{
 	"bridge":     {"events", "workflows", "internal/failpoint", "internal/ledger"},
 
 	// Removed with ADR 30.
-	"internal/legacy": {"activities", "events", "internal/entity", "internal/ledger", "workflows"},
+	"internal/legacy":          {"activities", "events", "internal/entity", "internal/ledger", "workflows"},
+	"internal/legacy/adoption": {"internal/entity", "internal/store/ddl"},
 
 	// Adapters: each knows its own technology, and none knows another.
 	"internal/gateway":      {"events", "schemas", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
 	"internal/notify":       {"events", "internal/failpoint"},
 	"internal/servicetitan": {"internal/entity"},
 	"internal/simulator":    {},
-	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
+	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger", "internal/legacy/adoption", "internal/store/ddl"},
+	"internal/store/ddl":    {"internal/entity"},
 	"internal/stream":       {"events"},
 	"internal/temporal":     {"events", "internal/ledger", "workflows"},
 
@@ -67,7 +69,7 @@ var outside = []string{"activities/activitytest", "events/eventstest", "internal
 
 // drivers are modules that only one package may import, its tests included.
 var drivers = map[string][]string{
-	"github.com/jackc/":   {"internal/store", "internal/testing/pgserver", "internal/testing/pgserver/pgtest"},
+	"github.com/jackc/":   {"internal/store", "internal/store/ddl", "internal/legacy/adoption", "internal/testing/pgserver", "internal/testing/pgserver/pgtest"},
 	"github.com/nats-io/": {"internal/stream"},
 }
 

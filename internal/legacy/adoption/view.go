@@ -1,4 +1,4 @@
-package store
+package adoption
 
 import (
 	"context"
@@ -7,18 +7,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// view is a view that reads a column whose type must change. PostgreSQL refuses that
-// while the view is there, so it goes, and comes back as it was, in one transaction.
+// view is a view that reads a column whose type changes. PostgreSQL rejects the change while
+// the view exists, so the view is dropped and created again in the same transaction.
 type view struct {
 	Name       string
 	Definition string
 	Options    string   // as in create view … with (…)
-	Restore    []string // statements that give it its owner, grants and comments back
-	Obstacle   string   // why it cannot be made again; "" where it can
+	Restore    []string // statements that restore the owner, grants and comments
+	Obstacle   string   // why the view cannot be created again; "" if it can
 }
 
-// viewsSQL lists the views that read columns ($2) of a table ($1), with those that read
-// them in turn, each after the ones it reads.
+// viewsSQL lists the views that read columns $2 of table $1, directly or through another
+// view, each after the views that it reads.
 const viewsSQL = `
 with recursive readers (oid, depth) as (
 	select ev_class, 1 from pg_depend d join pg_rewrite r on r.oid = d.objid
@@ -44,26 +44,26 @@ select name, pg_get_viewdef(oid), coalesce(array_to_string(reloptions, ', '), ''
 		select format('comment on column %s.%I is %L', name, attname, col_description(attrelid, attnum)) from pg_attribute
 		where attrelid = views.oid and col_description(attrelid, attnum) is not null)
 	|| array(select format('comment on view %s is %L', name, obj_description(oid, 'pg_class')) where obj_description(oid, 'pg_class') is not null),
-	case when relkind <> 'v' then 'is no plain view'
+	case when relkind <> 'v' then 'is not an ordinary view'
 		when relhastriggers then 'has triggers'
 		when (select count(*) from pg_rewrite where ev_class = views.oid) > 1 then 'has rules'
 		when not pg_has_role(relowner, 'usage') then 'belongs to another role' else '' end
 from views order by depth, name`
 
-// views lists the views that stand in the way of changing columns' types.
-func (t *earlierTable) views(ctx context.Context, tx pgx.Tx) ([]view, error) {
+// views lists the views that read a column whose type changes.
+func (t *Table) views(ctx context.Context, tx pgx.Tx) ([]view, error) {
 	var numbers []int16
-	for _, c := range t.changing() {
+	for _, c := range t.changingColumns() {
 		numbers = append(numbers, c.Number)
 	}
-	rows, err := tx.Query(ctx, viewsSQL, t.name, numbers)
+	rows, err := tx.Query(ctx, viewsSQL, t.Name, numbers)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[view])
 }
 
-// dropViews is the statement that drops views together, "" where there are none.
+// dropViews returns the statement that drops views, "" for none.
 func dropViews(views []view) string {
 	if len(views) == 0 {
 		return ""
@@ -75,8 +75,8 @@ func dropViews(views []view) string {
 	return "drop view " + strings.Join(names, ", ")
 }
 
-// create makes the view again, as it was.
-func (v view) create() []string {
+// createSQL returns the statements that create the view again.
+func (v view) createSQL() []string {
 	with := ""
 	if v.Options != "" {
 		with = " with (" + v.Options + ")"

@@ -1,4 +1,4 @@
--- A database as an earlier sync program left it.
+-- Tables as the legacy worker leaves them.
 create schema raw;
 create table raw.st_customers (
     st_id      bigint primary key,
