@@ -16,6 +16,7 @@ import (
 	"github.com/lazi/lazisync/dev/fakeslack"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/notify/slack"
 )
 
 func start(t *testing.T, o fakeslack.Options) *fakeslack.Server {
@@ -163,7 +164,7 @@ func sections(n, size int) string {
 func TestTakesEveryMessageOfTheNotifier(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeslack.Options{})
-	slack, err := notify.NewSlack(notify.SlackOptions{URL: s.URL(), RunURL: "https://temporal.example.com/{workflowId}/{runId}"})
+	sender, err := slack.New(slack.Options{URL: s.URL(), RunURL: "https://temporal.example.com/{workflowId}/{runId}"})
 	require.NoError(t, err)
 	for _, text := range []string{"short", strings.Repeat("<long> & ", 2000)} {
 		n := notify.Notification{To: "#a", Outcome: notify.Failed, EventID: text, At: time.Now(), Run: events.OutcomeData{
@@ -178,7 +179,7 @@ func TestTakesEveryMessageOfTheNotifier(t *testing.T) {
 		rejected := n
 		rejected.Outcome, rejected.Command = notify.Rejected, events.RejectedData{Subject: text, Reason: text, Code: events.CodeNotJSON}
 		for _, list := range [][]notify.Notification{{n}, {rejected}, slices.Repeat([]notify.Notification{n, rejected}, 50)} {
-			require.NoError(t, slack.Send(t.Context(), list))
+			require.NoError(t, sender.Send(t.Context(), list))
 		}
 	}
 	require.Len(t, s.Messages(), 6)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/notify/slack"
 )
 
 // examineGateway judges what the gateway is configured with.
@@ -52,7 +52,7 @@ func (d *doctor) examineSlack(ctx context.Context) (f findings) {
 	}
 	for _, channel := range slices.Sorted(maps.Keys(webhooks)) {
 		check := "slack " + channel
-		if err := notify.CheckWebhook(ctx, http.DefaultClient, webhooks[channel]); err != nil {
+		if err := slack.CheckWebhook(ctx, http.DefaultClient, webhooks[channel]); err != nil {
 			f.fail("make a new incoming webhook in Slack, and set it in SLACK_WEBHOOK_URL or SLACK_WEBHOOK_URLS", check, "%v", err)
 			continue
 		}

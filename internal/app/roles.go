@@ -13,6 +13,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/gateway"
 	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/notify/slack"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -130,7 +131,7 @@ func (p *process) notifierJob() (job, error) {
 	for channel, u := range p.cfg.Slack.WebhookURLs {
 		urls[channel] = string(u)
 	}
-	slack, err := notify.NewSlack(notify.SlackOptions{
+	sender, err := slack.New(slack.Options{
 		URL: string(p.cfg.Slack.WebhookURL), URLs: urls, RunURL: p.cfg.Slack.RunURL, Logger: p.log,
 	})
 	if err != nil {
@@ -144,8 +145,8 @@ func (p *process) notifierJob() (job, error) {
 		told.WithLabelValues(result)
 	}
 	n := notify.New(notify.Options{
-		Sender: slack, Alerts: p.cfg.Slack.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
-		Observed: func(what string) { told.WithLabelValues(what).Inc() },
+		Sender: sender, Alerts: p.cfg.Slack.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
+		OnResult: func(what string) { told.WithLabelValues(what).Inc() },
 	})
 	return p.consume(stream.ConsumerNotifier, stream.BatchOptions{Max: notifierBatch}, func(ctx context.Context, batch []*stream.Message) error {
 		return n.Handle(ctx, messages[notify.Delivery](batch))

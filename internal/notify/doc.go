@@ -1,12 +1,13 @@
-// Package notify tells people how syncs ended, and which commands were rejected.
+// Package notify sends notifications about the outcomes of runs and about rejected commands.
 //
-// The Notifier takes these events off a durable consumer and has a Sender send one
-// message to everyone an event names; it alone decides what becomes of the event. The
-// same failure again, within a window, is only counted, and what has piled up is told
-// as a digest. A Sender only formats and posts, and its error says whether another try
-// is worth it. Slack is the one there is.
+// A Notifier reads these events from a durable consumer and passes one message per channel
+// to a Sender. The Notifier alone decides whether an event is acknowledged, redelivered or
+// dead-lettered. It groups identical failures within a window and combines late or numerous
+// notifications into a digest. A Sender formats and posts; its error says whether and when
+// a retry can help. Senders are packages of their own, such as notify/slack, and each passes
+// the conformance kit notify/notifytest.
 //
-// internal/app builds and feeds the Notifier. The package must not import
-// internal/stream, a database driver or anything of ours but events. A webhook URL
-// is a password: it never appears in an error or in a log.
+// internal/app builds the Notifier and feeds it. The package must not import
+// internal/stream or a database driver; of this module it imports only events and
+// internal/failpoint. A webhook URL is a password: it appears in no error and no log.
 package notify

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,93 +9,68 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Outcome is what became of a run or a command, as people are told.
+// Outcome is the result of a run or of a command, as a notification reports it.
 type Outcome string
 
 const (
 	Completed Outcome = "completed"
 	Failed    Outcome = "failed"
 	Cancelled Outcome = "cancelled"
-	Rejected  Outcome = "rejected" // a command, parked on the dead letter stream
+	Rejected  Outcome = "rejected" // of a command, which is on the dead-letter stream
 )
 
-// Notification is what one group of people is told about one event.
+// LateAfter is the age from which a notification counts as late: its message mentions the
+// age, and late notifications are sent as a digest.
+const LateAfter = time.Hour
+
+// Notification reports one event to one channel.
 type Notification struct {
-	To      string // the Slack channel
+	To      string // the channel, such as #sync-alerts
 	Outcome Outcome
 	Run     events.OutcomeData  // unless Outcome is Rejected
 	Command events.RejectedData // if Outcome is Rejected
 	EventID string
-	At      time.Time // when it happened
+	At      time.Time // when the run finished or the command was rejected
 
-	// Times is how often the same happened since Since, this time included; 0 where
-	// nothing is folded.
+	// Times counts the identical events since Since, this one included. It is 0 if the
+	// notification does not stand for a group.
 	Times int
 	Since time.Time
 }
 
-// likeness is equal for notifications that tell the same, and empty for those that
-// are always news.
-func (n Notification) likeness() string {
+// DedupKey is equal for notifications that report the same failure to the same channel.
+// It is empty for notifications that are never grouped.
+func (n Notification) DedupKey() string {
 	switch n.Outcome {
 	case Rejected:
 		return strings.Join([]string{n.To, n.Command.Subject, string(n.Command.Code)}, "\x00")
 	case Failed:
-		return strings.Join(append([]string{n.To, n.Run.TenantID, string(n.Run.Mode)}, failures(n.Run)...), "\x00")
+		return strings.Join(append([]string{n.To, n.Run.TenantID, string(n.Run.Mode)}, n.Failures()...), "\x00")
 	default:
 		return ""
 	}
 }
 
-// failures names what failed, and how: entities with the type of their error. The words
-// of an error are left out, they may hold a time or an id.
-func failures(run events.OutcomeData) []string {
+// Failures lists the failed entities of a run with the type of their error, sorted, such as
+// "jobs (ApiError)". Error messages are omitted because they may contain times or IDs.
+func (n Notification) Failures() []string {
 	var list []string
-	for _, r := range run.Results {
+	for _, r := range n.Run.Results {
 		if r.Status == events.StatusFailed && r.Error != nil {
 			list = append(list, fmt.Sprintf("%s (%s)", r.Entity, r.Error.Type))
 		}
 	}
-	if len(list) == 0 && run.Error != nil {
-		if run.Error.Entity == "" {
-			return []string{string(run.Error.Type)}
+	if len(list) == 0 && n.Run.Error != nil {
+		if n.Run.Error.Entity == "" {
+			return []string{string(n.Run.Error.Type)}
 		}
-		return []string{fmt.Sprintf("%s (%s)", run.Error.Entity, run.Error.Type)}
+		return []string{fmt.Sprintf("%s (%s)", n.Run.Error.Entity, n.Run.Error.Type)}
 	}
 	slices.Sort(list)
 	return list
 }
 
-// Sender is a way to reach people. It sends one message: about one notification, or a
-// digest of several to the same people. An error that another try may cure is an *Error
-// that is not permanent.
-type Sender interface {
-	Send(ctx context.Context, list []Notification) error
-}
-
-// Error says why a message was not sent. It never holds the address.
-type Error struct {
-	To        string
-	Status    int    // HTTP status, 0 without an answer
-	Text      string // what the other side said, or why there was no answer
-	Permanent bool   // no later try can succeed
-	After     time.Duration
-}
-
-func (e *Error) Error() string {
-	if e.Status == 0 {
-		return fmt.Sprintf("notify %s: %s", e.To, e.Text)
-	}
-	if e.Status >= 200 && e.Status < 300 {
-		return fmt.Sprintf("notify %s: got the error %q with HTTP status %d, want ok", e.To, e.Text, e.Status)
-	}
-	return fmt.Sprintf("notify %s: got HTTP status %d (%s), want 200", e.To, e.Status, e.Text)
-}
-
-// RetryAfter is how long to leave the other side alone, 0 when nobody says.
-func (e *Error) RetryAfter() time.Duration { return e.After }
-
-// outcomes ties the event types that tell of a run to what people are told.
+// outcomes maps the event types that report the end of a run to their outcome.
 var outcomes = map[string]struct {
 	outcome Outcome
 	decode  func(events.Event) (events.OutcomeData, error)
@@ -106,11 +80,11 @@ var outcomes = map[string]struct {
 	events.Cancelled.Name: {Cancelled, events.Cancelled.Data},
 }
 
-// read turns an event into the notifications it asks for: none for an event that people
-// do not hear of, and none for the later parts of an outcome told in parts. Of rejected
-// commands alerts hears.
-func read(m events.Message, alerts string) ([]Notification, error) {
-	m.Stored = time.Time{} // however old it is, people want to know
+// notifications returns the notifications for an event. There are none for an event of
+// another type, nor for parts after the first of an outcome that is published in parts.
+// Rejected commands are reported to the channel alerts.
+func notifications(m events.Message, alerts string) ([]Notification, error) {
+	m.Stored = time.Time{} // the age of an event is no reason to reject it here
 	event, err := events.Decode(m)
 	if err != nil {
 		return nil, err
@@ -118,7 +92,7 @@ func read(m events.Message, alerts string) ([]Notification, error) {
 	if event.Type() == events.Rejected.Name {
 		command, err := events.Rejected.Data(event)
 		if err == nil && command.Code.NamesNothing() {
-			return nil, nil // a typo; its sender has the answer
+			return nil, nil // such as a typo in a run ID: the sender gets the reply, no channel needs it
 		}
 		return []Notification{{To: alerts, Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}}, err
 	}

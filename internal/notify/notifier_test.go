@@ -31,11 +31,21 @@ func outcomeData() events.OutcomeData {
 	}
 }
 
+func rejectedData() events.RejectedData {
+	return events.RejectedData{
+		Kind: events.KindRequest, RequestID: "0123456789abcdef0123", Event: &events.EventRef{Source: "/billing", ID: "order-4711"},
+		Subject: "sync.requested", Code: events.CodeUnknownEntity,
+		Reason:     `entities[0]: got "custmers", want a known entity (did you mean customers?)`,
+		Errors:     []events.FieldError{{Path: "entities[0]", Got: `"custmers"`, Want: "a known entity (did you mean customers?)"}},
+		DeadLetter: events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 12},
+	}
+}
+
 // delivery is one event and a record of how it was settled.
 type delivery struct {
 	message    events.Message
 	deliveries uint64
-	refuse     error
+	settleErr  error
 	settled    []string
 }
 
@@ -43,22 +53,22 @@ func (d *delivery) Event() events.Message { return d.message }
 func (d *delivery) Deliveries() uint64    { return max(1, d.deliveries) }
 func (d *delivery) Ack(context.Context) error {
 	d.settled = append(d.settled, "ack")
-	return d.refuse
+	return d.settleErr
 }
 
 func (d *delivery) Retry(delay time.Duration) error {
 	d.settled = append(d.settled, "retry in "+delay.String())
-	return d.refuse
+	return d.settleErr
 }
 
 func (d *delivery) Term(reason string) error {
 	d.settled = append(d.settled, "term: "+reason)
-	return d.refuse
+	return d.settleErr
 }
 
 func (d *delivery) Park(_ context.Context, why events.Rejection) error {
 	d.settled = append(d.settled, "park: "+why.Reason)
-	return d.refuse
+	return d.settleErr
 }
 
 func deliver(t *testing.T, kind events.Type[events.OutcomeData], data events.OutcomeData) *delivery {
@@ -75,34 +85,34 @@ func deliver(t *testing.T, kind events.Type[events.OutcomeData], data events.Out
 	}}
 }
 
-// people is a channel that remembers whom it told, and fails as asked.
-type people struct {
-	told     []Notification
+// fakeSender records what it sends and fails as configured.
+type fakeSender struct {
+	sent     []Notification
 	messages []int // how many notifications each was about
 	fail     map[string]error
 }
 
-func (p *people) Send(_ context.Context, list []Notification) error {
+func (p *fakeSender) Send(_ context.Context, list []Notification) error {
 	p.messages = append(p.messages, len(list))
-	p.told = append(p.told, list...)
+	p.sent = append(p.sent, list...)
 	return p.fail[list[0].To]
 }
 
-func (p *people) names() []string {
+func (p *fakeSender) names() []string {
 	var names []string
-	for _, n := range p.told {
+	for _, n := range p.sent {
 		names = append(names, n.To)
 	}
 	return names
 }
 
-func notifier(p *people, now time.Time) *Notifier {
+func notifier(p *fakeSender, now time.Time) *Notifier {
 	return New(Options{Sender: p, Alerts: "#ops", Logger: zerolog.Nop(), Now: func() time.Time { return now }})
 }
 
 func one(d *delivery) []Delivery { return []Delivery{d} }
 
-func TestHandleTellsWhomTheEventNames(t *testing.T) {
+func TestHandleSendsToTheChannelsOfTheEvent(t *testing.T) {
 	t.Parallel()
 	kinds := map[Outcome]events.Type[events.OutcomeData]{
 		Completed: events.Completed, Failed: events.Failed, Cancelled: events.Cancelled,
@@ -111,12 +121,12 @@ func TestHandleTellsWhomTheEventNames(t *testing.T) {
 		for _, names := range [][]string{nil, {"#sync-alerts"}, {"#a", "#b", "#c"}} {
 			data := outcomeData()
 			data.Notify = names
-			p := &people{}
+			p := &fakeSender{}
 			d := deliver(t, kind, data)
 			require.NoError(t, notifier(p, ended.Add(time.Minute)).Handle(t.Context(), one(d)))
 			require.Equal(t, []string{"ack"}, d.settled)
 			require.Equal(t, names, p.names())
-			for _, n := range p.told {
+			for _, n := range p.sent {
 				require.Equal(t, outcome, n.Outcome)
 				require.Equal(t, ended, n.At)
 				require.Zero(t, n.Times)
@@ -150,7 +160,7 @@ func TestHandleSettles(t *testing.T) {
 			t.Parallel()
 			data := outcomeData()
 			data.Notify = []string{"#a", "#b"}
-			p := &people{fail: c.fail}
+			p := &fakeSender{fail: c.fail}
 			d := deliver(t, events.Failed, data)
 			d.deliveries = c.deliveries
 			require.NoError(t, notifier(p, ended).Handle(t.Context(), one(d)))
@@ -160,21 +170,21 @@ func TestHandleSettles(t *testing.T) {
 	}
 }
 
-func TestRedeliveryTellsOnlyThoseStillMissing(t *testing.T) {
+func TestRedeliveryNotifiesOnlyTheMissingChannels(t *testing.T) {
 	t.Parallel()
 	data := outcomeData()
-	data.Notify = []string{"#told", "#later", "#gone"}
-	p := &people{fail: map[string]error{"#later": &Error{Status: 503}, "#gone": &Error{Status: 410, Permanent: true}}}
+	data.Notify = []string{"#sent", "#later", "#gone"}
+	p := &fakeSender{fail: map[string]error{"#later": &Error{Status: 503}, "#gone": &Error{Status: 410, Permanent: true}}}
 	n := notifier(p, ended)
 	d := deliver(t, events.Completed, data)
 	require.NoError(t, n.Handle(t.Context(), one(d)))
-	p.fail, p.told = nil, nil
+	p.fail, p.sent = nil, nil
 	require.NoError(t, n.Handle(t.Context(), one(d)))
 	require.Equal(t, []string{"#later"}, p.names())
 	require.Equal(t, []string{"retry in 1s", "ack"}, d.settled)
 }
 
-func TestHandleWhatIsNotForPeople(t *testing.T) {
+func TestHandleEventsWithoutNotifications(t *testing.T) {
 	t.Parallel()
 	started, err := events.Started.New(events.Attributes{ID: "1", Source: "/lazisync"}, events.StartedData{RunData: outcomeData().RunData})
 	require.NoError(t, err)
@@ -195,54 +205,54 @@ func TestHandleWhatIsNotForPeople(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &people{}
+			p := &fakeSender{}
 			require.NoError(t, notifier(p, ended).Handle(t.Context(), one(c.d)))
-			require.Empty(t, p.told)
+			require.Empty(t, p.sent)
 			require.Len(t, c.d.settled, 1)
 			require.Contains(t, c.d.settled[0], c.want)
 		})
 	}
 }
 
-func TestHandleTellsOfOldEventsToo(t *testing.T) {
+func TestHandleSendsOldEvents(t *testing.T) {
 	t.Parallel()
-	p := &people{}
+	p := &fakeSender{}
 	d := deliver(t, events.Failed, outcomeData())
 	d.message.Stored = ended.Add(3 * time.Hour)
 	require.NoError(t, notifier(p, ended.Add(50*time.Hour)).Handle(t.Context(), one(d)))
 	require.Equal(t, []string{"ack"}, d.settled)
-	require.Equal(t, ended, p.told[0].At)
+	require.Equal(t, ended, p.sent[0].At)
 }
 
 func TestHandleReportsThatSettlingFailed(t *testing.T) {
 	t.Parallel()
 	d := deliver(t, events.Completed, outcomeData())
-	d.refuse = errors.New("connection closed")
-	require.EqualError(t, notifier(&people{}, ended).Handle(t.Context(), one(d)), "settle event: connection closed")
+	d.settleErr = errors.New("connection closed")
+	require.EqualError(t, notifier(&fakeSender{}, ended).Handle(t.Context(), one(d)), "settle event: connection closed")
 }
 
-func TestMemoryIsBounded(t *testing.T) {
+func TestDeliveredIsBounded(t *testing.T) {
 	t.Parallel()
-	var m memory
-	for i := range 3 * remembered {
+	var m delivered
+	for i := range 3 * maxDelivered {
 		m.add(time.Duration(i).String(), "#a")
 	}
-	require.Len(t, m.known, remembered)
-	require.Len(t, m.order, remembered)
+	require.Len(t, m.known, maxDelivered)
+	require.Len(t, m.order, maxDelivered)
 }
 
-func TestHandleTellsOfRejectedCommands(t *testing.T) {
+func TestHandleSendsRejectedCommands(t *testing.T) {
 	t.Parallel()
-	p := &people{}
-	d := refusal(t, "1", rejectedData())
+	p := &fakeSender{}
+	d := rejection(t, "1", rejectedData())
 	require.NoError(t, notifier(p, ended).Handle(t.Context(), one(d)))
 	require.Equal(t, []string{"ack"}, d.settled)
 	require.Equal(t, []string{"#ops"}, p.names())
-	require.Equal(t, Rejected, p.told[0].Outcome)
-	require.Equal(t, rejectedData(), p.told[0].Command)
+	require.Equal(t, Rejected, p.sent[0].Outcome)
+	require.Equal(t, rejectedData(), p.sent[0].Command)
 }
 
-func refusal(t *testing.T, id string, data events.RejectedData) *delivery {
+func rejection(t *testing.T, id string, data events.RejectedData) *delivery {
 	t.Helper()
 	event, err := events.Rejected.New(events.Attributes{ID: id + "/rejected", Source: "/lazisync", Time: ended}, data)
 	require.NoError(t, err)
@@ -251,8 +261,8 @@ func refusal(t *testing.T, id string, data events.RejectedData) *delivery {
 	return &delivery{message: events.Message{Subject: "sync.rejected", Header: events.Header(event), Data: encoded, Stored: ended}}
 }
 
-// What piled up is told as one message for each channel, a few fresh outcomes are not.
-func TestHandleTellsWhatPiledUpAsADigest(t *testing.T) {
+// Late or numerous notifications are sent as one message per channel.
+func TestHandleSendsADigest(t *testing.T) {
 	t.Parallel()
 	pile := func(n int, at time.Time) (batch []Delivery) {
 		for i := range n {
@@ -268,14 +278,14 @@ func TestHandleTellsWhatPiledUpAsADigest(t *testing.T) {
 		batch    []Delivery
 		messages []int
 	}{
-		"fresh and few":  {pile(3, ended), []int{1, 1, 1, 1, 1}}, // #a is told of two, #b of all three
+		"fresh and few":  {pile(3, ended), []int{1, 1, 1, 1, 1}}, // two to #a, three to #b
 		"fresh and many": {pile(20, ended), []int{10, 20}},
 		"old":            {pile(3, ended.Add(-2*time.Hour)), []int{2, 3}},
 		"one old":        {pile(1, ended.Add(-2*time.Hour)), []int{1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &people{}
+			p := &fakeSender{}
 			require.NoError(t, notifier(p, ended).Handle(t.Context(), c.batch))
 			slices.Sort(p.messages)
 			require.Equal(t, c.messages, p.messages)
@@ -284,11 +294,11 @@ func TestHandleTellsWhatPiledUpAsADigest(t *testing.T) {
 			}
 		})
 	}
-	failing := &people{fail: map[string]error{"#b": &Error{After: time.Minute}}}
+	failing := &fakeSender{fail: map[string]error{"#b": &Error{After: time.Minute}}}
 	batch := pile(20, ended)
 	require.NoError(t, notifier(failing, ended).Handle(t.Context(), batch))
 	require.Len(t, failing.messages, 2)
 	for _, d := range batch {
-		require.Equal(t, []string{"retry in 1m0s"}, d.(*delivery).settled, "all come back at the same time")
+		require.Equal(t, []string{"retry in 1m0s"}, d.(*delivery).settled, "all are redelivered at the same time")
 	}
 }

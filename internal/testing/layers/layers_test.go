@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	// Adapters: each knows its own technology, and none knows another.
 	"internal/gateway":      {"events", "schemas", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
 	"internal/notify":       {"events", "internal/failpoint"},
+	"internal/notify/slack": {"events", "internal/notify"},
 	"internal/servicetitan": {"internal/entity"},
 	"internal/simulator":    {},
 	"internal/store":        {"events", "internal/entity", "internal/failpoint", "internal/ledger", "internal/legacy/adoption", "internal/store/ddl"},
@@ -58,6 +59,7 @@ var mayImport = map[string][]string{
 	// For development and tests alone.
 	"internal/testing/badinput":         {},
 	"internal/testing/pgserver":         {},
+	"internal/notify/notifytest":        {"events", "internal/notify"},
 	"events/eventstest":                 {"events", "schemas"},
 	"activities/activitytest":           {"activities", "events", "internal/entity", "internal/ledger"},
 	"internal/testing/pgserver/pgtest":  {"internal/testing/pgserver"},
@@ -65,7 +67,7 @@ var mayImport = map[string][]string{
 }
 
 // outside are packages for development and tests: no part of the product imports them.
-var outside = []string{"activities/activitytest", "events/eventstest", "internal/testing/badinput", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest"}
+var outside = []string{"activities/activitytest", "events/eventstest", "internal/notify/notifytest", "internal/testing/badinput", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest"}
 
 // drivers are modules that only one package may import, its tests included.
 var drivers = map[string][]string{

@@ -1,4 +1,4 @@
-package notify
+package slack
 
 import (
 	"encoding/json"
@@ -7,13 +7,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/notify/notifytest"
 )
 
-// receiver answers the first message in one way and what follows in another, and keeps the
+// receiver answers the first message in one way and the others in another. It records the
 // bodies.
 func receiver(t *testing.T, bodies *[]map[string]any, status int, answer string, then int) string {
 	t.Helper()
-	return webhook(t, func(w http.ResponseWriter, r *http.Request) {
+	return notifytest.Webhook(t, func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]any
 		text, err := io.ReadAll(r.Body)
 		if err == nil {
@@ -34,7 +37,7 @@ func receiver(t *testing.T, bodies *[]map[string]any, status int, answer string,
 	})
 }
 
-func TestAMessageWhoseFormIsRefusedIsSentOnceMoreAsPlainText(t *testing.T) {
+func TestAMessageWhoseBlocksAreRejectedIsSentAsPlainText(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		status int
@@ -46,11 +49,11 @@ func TestAMessageWhoseFormIsRefusedIsSentOnceMoreAsPlainText(t *testing.T) {
 		{200, `{"ok":false}`}, {202, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 400"},
 	} {
 		var bodies []map[string]any
-		n := sample()
+		n := notifytest.Completed()
 		n.Run.Reason = ""
 		n.Run.Results[0].Entity = "<!channel>"
-		s := slack(t, SlackOptions{URL: receiver(t, &bodies, c.status, c.answer, 200)})
-		require.NoError(t, s.Send(t.Context(), []Notification{n}), "%d %s", c.status, c.answer)
+		s := newSender(t, Options{URL: receiver(t, &bodies, c.status, c.answer, 200)})
+		require.NoError(t, s.Send(t.Context(), []notify.Notification{n}), "%d %s", c.status, c.answer)
 		require.Len(t, bodies, 2, "%d %s", c.status, c.answer)
 		require.Contains(t, bodies[0], "attachments")
 		plain := bodies[1]
@@ -58,34 +61,24 @@ func TestAMessageWhoseFormIsRefusedIsSentOnceMoreAsPlainText(t *testing.T) {
 		require.NotContains(t, plain, "blocks")
 		require.Equal(t, "#sync-alerts", plain["channel"])
 		require.Contains(t, plain["text"], "Full sync completed")
-		require.Contains(t, plain["text"], "jobs 1 read", "the details too")
-		require.Contains(t, plain["text"], "&lt;!channel&gt;", "nothing in it becomes a mention")
+		require.Contains(t, plain["text"], "jobs 1 read", "with details")
+		require.Contains(t, plain["text"], "&lt;!channel&gt;", "no text becomes a mention")
 	}
 }
 
-func TestAPlainTextThatIsRefusedTooIsGivenUp(t *testing.T) {
-	t.Parallel()
-	var bodies []map[string]any
-	s := slack(t, SlackOptions{URL: receiver(t, &bodies, 400, "invalid_blocks", 400)})
-	failure, known := asError(s.Send(t.Context(), news()))
-	require.True(t, known)
-	require.True(t, failure.Permanent)
-	require.Len(t, bodies, 2, "once more and not again")
-}
-
-func TestAnAnswerOfSuccessWithAnErrorInItIsNoSuccess(t *testing.T) {
+func TestAnErrorInAResponseWithStatus200IsAnError(t *testing.T) {
 	t.Parallel()
 	for answer, permanent := range map[string]bool{
 		"channel_not_found": true, `{"ok":false,"error":"not_in_channel"}`: true, "error: no such hook": true,
 		`{"ok":false,"error":"ratelimited"}`: false, "internal_error": false, `{"ok":false,"error":"service_unavailable"}`: false,
 	} {
-		s := slack(t, SlackOptions{URL: webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
-		failure, known := asError(s.Send(t.Context(), news()))
-		require.True(t, known, answer)
+		s := newSender(t, Options{URL: notifytest.Webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
+		var failure *notify.Error
+		require.ErrorAs(t, s.Send(t.Context(), one()), &failure, answer)
 		require.Equal(t, permanent, failure.Permanent, answer)
 	}
 	for _, answer := range []string{"ok", "", "1", `{"ok":true}`, `{"success":true}`, `{"ok":true,"error":null}`, "<html>thanks</html>", "posted", `{"id":"17","error":false}`} {
-		s := slack(t, SlackOptions{URL: webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
-		require.NoError(t, s.Send(t.Context(), news()), answer)
+		s := newSender(t, Options{URL: notifytest.Webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
+		require.NoError(t, s.Send(t.Context(), one()), answer)
 	}
 }

@@ -1,31 +1,33 @@
-package notify
+package slack
 
 import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lazi/lazisync/internal/notify"
 )
 
-// gravity puts what needs a person first.
-var gravity = map[Outcome]int{Failed: 0, Rejected: 1, Cancelled: 2, Completed: 3}
+// severity orders the lines of a digest.
+var severity = map[notify.Outcome]int{notify.Failed: 0, notify.Rejected: 1, notify.Cancelled: 2, notify.Completed: 3}
 
-// digest is about much that happened, the worst first.
-func (r renderer) digest(list []Notification) message {
+// digest renders several notifications for one channel, the most severe first.
+func (r renderer) digest(list []notify.Notification) message {
 	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b Notification) int { return gravity[a.Outcome] - gravity[b.Outcome] })
+	slices.SortStableFunc(sorted, func(a, b notify.Notification) int { return severity[a.Outcome] - severity[b.Outcome] })
 	var lines []string
 	for _, n := range sorted {
 		lines = append(lines, r.digestLine(n))
 	}
 	blocks := append(pack(lines, "message"),
-		footer("Told together because they are late, or many. lazisync status lists runs, lazisync deadletter ls rejected commands."))
+		footer("Sent as a digest because there are many notifications or some are late. List runs with lazisync status, rejected commands with lazisync deadletter ls."))
 	return message{
 		Channel: list[0].To, Text: tally(sorted) + ", " + period(list), Parse: "none",
 		Attachments: []attachment{{Color: colors[sorted[0].Outcome], Blocks: blocks}},
 	}
 }
 
-func (r renderer) digestLine(n Notification) string {
+func (r renderer) digestLine(n notify.Notification) string {
 	s := n.At.UTC().Format("01-02 15:04") + "   " + headline(n)
 	if shown := r.link(n); shown != "" {
 		s += "   run " + shown
@@ -33,8 +35,8 @@ func (r renderer) digestLine(n Notification) string {
 	return s
 }
 
-// tally counts what happened, for a list that is sorted: 3 failed, 10 completed.
-func tally(sorted []Notification) string {
+// tally counts the outcomes of a sorted list: "3 failed, 10 completed".
+func tally(sorted []notify.Notification) string {
 	var parts []string
 	for len(sorted) > 0 {
 		outcome, times, n := sorted[0].Outcome, 0, 0
@@ -48,8 +50,8 @@ func tally(sorted []Notification) string {
 	return strings.Join(parts, ", ")
 }
 
-// period is when it happened, from the first to the last.
-func period(list []Notification) string {
+// period returns the times of the first and of the last notification.
+func period(list []notify.Notification) string {
 	first, last := list[0].At, list[0].At
 	for _, n := range list {
 		if n.At.Before(first) {

@@ -1,30 +1,36 @@
-package notify
+package slack
 
 import (
 	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/events/eventstest"
+	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/notify/notifytest"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// notifications are the messages that people get, each about one thing or several.
-func notifications() map[string][]Notification {
-	completed := sample()
+// notifications are the contents of the golden messages, by file name.
+func notifications() map[string][]notify.Notification {
+	completed := notifytest.Completed()
 
-	failed := sample()
-	failed.Outcome = Failed
+	failed := notifytest.Completed()
+	failed.Outcome = notify.Failed
 	failed.EventID = "run-43/1/com.lazi.sync.failed.v1"
 	failed.Run.RunNumber = 43
 	failed.Run.Results = []events.Result{
@@ -40,38 +46,28 @@ func notifications() map[string][]Notification {
 	repeated := failed
 	repeated.EventID = "run-50/1/com.lazi.sync.failed.v1"
 	repeated.Run.RunNumber = 50
-	repeated.Times, repeated.Since = 7, ended.Add(-time.Hour)
+	repeated.Times, repeated.Since = 7, notifytest.Ended.Add(-time.Hour)
 
-	cancelled := sample()
-	cancelled.Outcome = Cancelled
+	cancelled := notifytest.Completed()
+	cancelled.Outcome = notify.Cancelled
 	cancelled.EventID = "run-44/1/com.lazi.sync.cancelled.v1"
 	cancelled.Run.Mode = events.Incremental
 	cancelled.Run.WorkflowID = "incremental-sync-1001"
 	cancelled.Run.Reason = "pause expired"
-	cancelled.At = ended.Add(-27*time.Hour - 30*time.Minute)
+	cancelled.At = notifytest.Ended.Add(-27*time.Hour - 30*time.Minute)
 	cancelled.Run.Results = []events.Result{
 		{Entity: "customers", Status: events.StatusCancelled, Fetched: 12},
 		{Entity: "jobs", Status: events.StatusSkipped, SkippedReason: "never fully synced: request a full sync first"},
 	}
 
-	rejected := Notification{To: "#sync-alerts", Outcome: Rejected, EventID: "SYNC_COMMANDS-12-1772366400000000000/rejected", At: ended, Command: rejectedData()}
+	rejected := notifytest.Rejected()
 	flood := rejected
-	flood.Times, flood.Since = 1234, ended.Add(-time.Hour)
+	flood.Times, flood.Since = 1234, notifytest.Ended.Add(-time.Hour)
 
-	return map[string][]Notification{
+	return map[string][]notify.Notification{
 		"completed": {completed}, "failed": {failed}, "repeated": {repeated}, "cancelled": {cancelled},
 		"rejected": {rejected}, "flood": {flood},
 		"digest": {completed, cancelled, repeated, flood, failed},
-	}
-}
-
-func rejectedData() events.RejectedData {
-	return events.RejectedData{
-		Kind: events.KindRequest, RequestID: "0123456789abcdef0123", Event: &events.EventRef{Source: "/billing", ID: "order-4711"},
-		Subject: "sync.requested", Code: events.CodeUnknownEntity,
-		Reason:     `entities[0]: got "custmers", want a known entity (did you mean customers?)`,
-		Errors:     []events.FieldError{{Path: "entities[0]", Got: `"custmers"`, Want: "a known entity (did you mean customers?)"}},
-		DeadLetter: events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 12},
 	}
 }
 
@@ -96,10 +92,10 @@ func TestRenderGolden(t *testing.T) {
 	}
 }
 
-// requireTaken checks what Slack checks: 3,000 characters of a text, 10 elements, 50
+// requireAccepted checks the limits of Slack: 3,000 characters of a text, 10 elements, 50
 // blocks, and about 12,000 characters of everything together, of which the JSON around
 // the texts takes some.
-func requireTaken(t *testing.T, m message) {
+func requireAccepted(t *testing.T, m message) {
 	t.Helper()
 	require.NotEmpty(t, m.Text)
 	require.LessOrEqual(t, len(m.Text), 3000)
@@ -123,12 +119,12 @@ func requireTaken(t *testing.T, m message) {
 	require.LessOrEqual(t, total, 10000)
 }
 
-// Whatever an event holds, Slack takes the message.
+// No event leads to a message that Slack rejects for its size.
 func TestRenderStaysWithinSlacksLimits(t *testing.T) {
 	t.Parallel()
 	for _, huge := range []string{strings.Repeat("<&>é\n", 4000), strings.Repeat("x", 20000), strings.Repeat(`"\`, 10000)} {
-		n := sample()
-		n.Outcome, n.EventID, n.Run.WorkflowID, n.Run.RunID, n.Run.TenantID, n.Run.Reason = Failed, huge, huge, huge, huge, huge
+		n := notifytest.Completed()
+		n.Outcome, n.EventID, n.Run.WorkflowID, n.Run.RunID, n.Run.TenantID, n.Run.Reason = notify.Failed, huge, huge, huge, huge, huge
 		n.Run.Error = &events.RunError{Type: events.StoreError, Message: huge, Entity: huge}
 		n.Run.Results = nil
 		for i := range 400 {
@@ -139,26 +135,26 @@ func TestRenderStaysWithinSlacksLimits(t *testing.T) {
 			})
 		}
 		m := rendered(n)
-		requireTaken(t, m)
+		requireAccepted(t, m)
 		require.Contains(t, m.plain(), "… and ")
-		require.Contains(t, m.plain(), "entity_2 failed after", "trouble comes first")
+		require.Contains(t, m.plain(), "entity_2 failed after", "failures come first")
 		require.NotContains(t, m.plain(), "entity_0 ")
 
 		cancelled, command := n, n
-		cancelled.Outcome, command.Outcome = Cancelled, Rejected
-		command.Command = rejectedData()
+		cancelled.Outcome, command.Outcome = notify.Cancelled, notify.Rejected
+		command.Command = notifytest.Rejected().Command
 		command.Command.Subject, command.Command.Reason, command.Command.Event = huge, huge, &events.EventRef{Source: huge, ID: huge}
-		requireTaken(t, rendered(cancelled))
-		requireTaken(t, rendered(command))
-		digest := rendered(slices.Repeat([]Notification{n, cancelled, command}, 40)...)
-		requireTaken(t, digest)
+		requireAccepted(t, rendered(cancelled))
+		requireAccepted(t, rendered(command))
+		digest := rendered(slices.Repeat([]notify.Notification{n, cancelled, command}, 40)...)
+		requireAccepted(t, digest)
 		require.Contains(t, digest.plain(), "… and ")
 	}
 }
 
-func TestRenderListsWhatChangedBeforeWhatDidNot(t *testing.T) {
+func TestRenderListsChangedEntitiesFirst(t *testing.T) {
 	t.Parallel()
-	n := sample()
+	n := notifytest.Completed()
 	n.Run.Results = nil
 	for i := range 190 {
 		r := events.Result{Entity: fmt.Sprintf("entity_%d", i), Status: events.StatusCompleted, Fetched: 25000, Unchanged: 25000}
@@ -175,14 +171,36 @@ func TestRenderListsWhatChangedBeforeWhatDidNot(t *testing.T) {
 
 func TestRenderNamesTheRunWithoutALink(t *testing.T) {
 	t.Parallel()
-	require.Contains(t, renderer{now: ended}.message(news()).plain(), "Run 42 ")
-	withdrawn := sample()
-	withdrawn.Run.RunNumber = 0
-	require.NotContains(t, rendered(withdrawn).plain(), "Run")
-	sly := sample()
-	sly.Run.WorkflowID = "x|click here><!channel>&"
-	require.Contains(t, rendered(sly).Attachments[0].Blocks[0].Text.Text,
+	require.Contains(t, renderer{now: notifytest.Ended}.message(one()).plain(), "Run 42 ")
+	withoutRun := notifytest.Completed()
+	withoutRun.Run.RunNumber = 0
+	require.NotContains(t, rendered(withoutRun).plain(), "Run")
+	malicious := notifytest.Completed()
+	malicious.Run.WorkflowID = "x|click here><!channel>&"
+	require.Contains(t, rendered(malicious).Attachments[0].Blocks[0].Text.Text,
 		"*Run* <https://temporal.example.com/x%7Cclick%20here%3E%3C%21channel%3E&amp;/r1?a=1&amp;run=42|42>")
+}
+
+func TestRenderNamesAModeOfALaterVersion(t *testing.T) {
+	t.Parallel()
+	n := notifytest.Completed()
+	n.Run.Mode = "verify"
+	require.Equal(t, "Sync (verify) completed: 100,001 records in 2 min 14 s", rendered(n).Text)
+}
+
+func TestRenderEventsOfALaterVersion(t *testing.T) {
+	t.Parallel()
+	for _, l := range eventstest.Later(t, "../../..") {
+		var posts atomic.Int64
+		s := newSender(t, Options{URL: notifytest.Webhook(t, func(http.ResponseWriter, *http.Request) { posts.Add(1) })})
+		d := &notifytest.Delivery{Message: l.Message}
+		n := notify.New(notify.Options{Sender: s, Alerts: "#ops", Logger: zerolog.Nop(), Now: func() time.Time { return notifytest.Ended }})
+		require.NoError(t, n.Handle(t.Context(), []notify.Delivery{d}), l.Name)
+		require.Equal(t, []string{"ack"}, d.Settled, l.Name)
+		if to, _ := l.Data["notify"].([]any); len(to) > 0 {
+			require.EqualValues(t, len(to), posts.Load(), l.Name)
+		}
+	}
 }
 
 func TestClip(t *testing.T) {
@@ -207,7 +225,7 @@ func TestClip(t *testing.T) {
 	}
 }
 
-func TestNumbersForPeople(t *testing.T) {
+func TestFormatNumbers(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{
 		0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", 1 << 62: "4,611,686,018,427,387,904",

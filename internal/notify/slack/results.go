@@ -1,4 +1,4 @@
-package notify
+package slack
 
 import (
 	"cmp"
@@ -9,12 +9,12 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// results are the lines about entities, those with trouble first and those that did not
-// change last: the end of a long list is what is left out.
+// results renders the lines about entities: failed ones first, unchanged ones last, because
+// the end of a long list is omitted.
 func results(list []events.Result) []block {
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b events.Result) int {
-		return cmp.Or(urgency[a.Status]-urgency[b.Status], quiet(a)-quiet(b))
+		return cmp.Or(statusOrder[a.Status]-statusOrder[b.Status], unchangedOrder(a)-unchangedOrder(b))
 	})
 	lines := make([]string, len(sorted))
 	for i, r := range sorted {
@@ -23,7 +23,7 @@ func results(list []events.Result) []block {
 	return pack(lines, "entity")
 }
 
-// pack puts lines into sections that Slack takes, and says how many do not fit.
+// pack puts lines into sections within Slack's limits and counts the lines that do not fit.
 func pack(lines []string, noun string) []block {
 	var blocks []block
 	var open []string
@@ -46,19 +46,19 @@ func pack(lines []string, noun string) []block {
 	return blocks
 }
 
-var urgency = map[events.Status]int{
+var statusOrder = map[events.Status]int{
 	events.StatusFailed: 0, events.StatusCancelled: 1, events.StatusSkipped: 2, events.StatusCompleted: 3,
 }
 
-// quiet is 1 for an entity of which nothing changed, and nothing is to be said.
-func quiet(r events.Result) int {
+// unchangedOrder is 1 for an entity without changes and warnings, else 0.
+func unchangedOrder(r events.Result) int {
 	if r.Inserted+r.Updated+r.Deleted+r.Rejected == 0 && len(r.Warnings) == 0 {
 		return 1
 	}
 	return 0
 }
 
-// line says what happened to one entity.
+// line renders the result of one entity.
 func line(r events.Result) string {
 	s := "*" + clip(r.Entity, nameLimit) + "* "
 	if r.Status == events.StatusSkipped {
@@ -77,7 +77,7 @@ func line(r events.Result) string {
 	return s
 }
 
-// counts names what happened and leaves out what did not.
+// counts lists the counters that are not zero.
 func counts(r events.Result) string {
 	parts := []string{thousands(r.Fetched) + " read"}
 	for _, c := range []struct {

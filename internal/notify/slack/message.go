@@ -1,8 +1,8 @@
-package notify
+package slack
 
-// message is the JSON that Slack's incoming webhooks take.
+// message is the JSON body of a post to a Slack incoming webhook.
 type message struct {
-	Channel     string       `json:"channel,omitempty"` // honoured by older webhooks alone
+	Channel     string       `json:"channel,omitempty"` // only older webhooks honour it
 	Text        string       `json:"text"`
 	Parse       string       `json:"parse"`
 	UnfurlLinks bool         `json:"unfurl_links"`
@@ -10,7 +10,7 @@ type message struct {
 	Attachments []attachment `json:"attachments"`
 }
 
-// attachment carries the blocks, since only an attachment has a colour.
+// attachment contains the blocks, because only an attachment has a color.
 type attachment struct {
 	Color  string  `json:"color"`
 	Blocks []block `json:"blocks"`
@@ -25,7 +25,7 @@ type block struct {
 type text struct {
 	Type string `json:"type"`
 	Text string `json:"text"`
-	// Verbatim keeps Slack from making links out of what merely looks like one.
+	// Verbatim keeps Slack from turning text such as #name or example.com into links.
 	Verbatim bool `json:"verbatim"`
 }
 

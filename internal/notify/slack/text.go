@@ -1,4 +1,4 @@
-package notify
+package slack
 
 import (
 	"fmt"
@@ -9,17 +9,17 @@ import (
 
 const ellipsis = "…"
 
-// escaped are the three characters that mean something to Slack: without them
-// <!channel> or <@someone> in a customer's name is only text.
+// escaped are the three characters that are special to Slack. Escaped, <!channel> or
+// <@someone> in a customer's name is only text.
 var escaped = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}
 
 var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
-// clip escapes a text and cuts it to a number of bytes, which is never less than
-// the characters Slack counts, and never in the middle of a character or an escape.
+// clip escapes a text and truncates it to a number of bytes, never within a character or an
+// escape. Slack counts characters, of which there are never more than bytes.
 func clip(s string, limit int) string {
 	var out strings.Builder
-	cut := 0 // how much fits together with an ellipsis
+	cut := 0 // bytes that fit together with an ellipsis
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
 		piece, ok := escaped[r]
 		if !ok {
@@ -36,18 +36,18 @@ func clip(s string, limit int) string {
 	return out.String()
 }
 
-// oneLine joins lines and drops what a terminal would obey.
+// oneLine joins lines and removes control characters.
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
 }
 
-// plain is the message as text, for the log.
+// plain returns the message as text, for the log.
 func (m message) plain() string {
 	return unescape.Replace(m.lines())
 }
 
-// lines are the texts of a message without emphasis. They stay escaped, so that a receiver
-// makes no mention or link of their content.
+// lines returns the texts of the message without emphasis. They stay escaped, so that a
+// receiver turns nothing in them into a mention or a link.
 func (m message) lines() string {
 	lines := []string{m.Text}
 	for _, a := range m.Attachments {
@@ -63,7 +63,7 @@ func (m message) lines() string {
 	return strings.ReplaceAll(strings.Join(lines, "\n"), "*", "")
 }
 
-// plainMessage is a message with text alone, for a receiver that refuses another form.
+// plainMessage is a message without blocks, for a receiver that rejects them.
 type plainMessage struct {
 	Channel string `json:"channel,omitempty"`
 	Text    string `json:"text"`
@@ -74,7 +74,7 @@ func (m message) asText() plainMessage {
 	return plainMessage{Channel: m.Channel, Text: m.lines(), Parse: m.Parse}
 }
 
-// count is a number with its noun.
+// count returns a number with its noun.
 func count(n int64, noun string) string {
 	switch {
 	case n == 1:
@@ -86,7 +86,7 @@ func count(n int64, noun string) string {
 	return thousands(n) + " " + noun
 }
 
-// thousands writes 1234567 as 1,234,567.
+// thousands formats 1234567 as 1,234,567.
 func thousands(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	sign := ""
@@ -99,7 +99,7 @@ func thousands(n int64) string {
 	return sign + digits
 }
 
-// duration writes the two largest units.
+// duration formats the two largest units.
 func duration(d time.Duration) string {
 	d = max(0, d)
 	switch {

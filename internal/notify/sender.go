@@ -1,0 +1,63 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Sender posts messages to one kind of channel.
+type Sender interface {
+	// Send posts one message to the channel of the notifications: about one notification,
+	// or a digest of several that share a channel. An error that is not an *Error, or an
+	// *Error that is not permanent, makes the Notifier retry.
+	Send(ctx context.Context, list []Notification) error
+}
+
+// Error reports why a message was not sent. It never contains the webhook URL.
+type Error struct {
+	To        string        // the channel
+	Status    int           // HTTP status, 0 without a response
+	Text      string        // the response, or the reason why there was none
+	Permanent bool          // no retry can succeed
+	After     time.Duration // delay before the next attempt, 0 for the default backoff
+}
+
+func (e *Error) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("notify %s: %s", e.To, e.Text)
+	}
+	if e.Status >= 200 && e.Status < 300 {
+		return fmt.Sprintf("notify %s: got the error %q with HTTP status %d, want ok", e.To, e.Text, e.Status)
+	}
+	return fmt.Sprintf("notify %s: got HTTP status %d (%s), want 200", e.To, e.Status, e.Text)
+}
+
+// RetryAfter returns the delay before the next attempt, 0 for the default backoff.
+func (e *Error) RetryAfter() time.Duration { return e.After }
+
+// asError returns the *Error in the chain of err, nil if there is none.
+func asError(err error) *Error {
+	var failure *Error
+	errors.As(err, &failure)
+	return failure
+}
+
+// retryDelay returns the delay that the channel asked for, else the default backoff.
+func retryDelay(failure *Error, deliveries uint64) time.Duration {
+	if failure != nil && failure.After > 0 {
+		return failure.After
+	}
+	return backoff(deliveries)
+}
+
+// backoff returns the delay after the nth attempt: one second, doubled with each attempt,
+// at most five minutes.
+func backoff(attempts uint64) time.Duration {
+	const longest = 5 * time.Minute
+	if attempts > 9 {
+		return longest
+	}
+	return min(longest, time.Second<<max(0, int(attempts)-1))
+}
