@@ -63,12 +63,19 @@ type ownDatabase struct {
 	options pgserver.Options
 }
 
+// startDatabase starts a PostgreSQL in a folder, a temporary one where dir is empty.
 func startDatabase(t *testing.T, dir string) *ownDatabase {
 	t.Helper()
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	d := &ownDatabase{options: pgserver.Options{Dir: dir, StopWithParent: true}}
+	return startDatabaseWith(t, pgserver.Options{Dir: dir})
+}
+
+func startDatabaseWith(t *testing.T, o pgserver.Options) *ownDatabase {
+	t.Helper()
+	o.StopWithParent = true
+	d := &ownDatabase{options: o}
 	t.Cleanup(func() { // root's PostgreSQL keeps its data elsewhere
 		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), d.options.Dir))
 	})

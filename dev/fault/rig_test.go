@@ -63,7 +63,8 @@ type rig struct {
 type options struct {
 	simulator          simulator.Options
 	ownDatabase        bool
-	databaseDir        string // where it keeps its data, a temporary folder unless set
+	databaseDir        string       // where it keeps its data, a temporary folder unless set
+	database           *ownDatabase // that the test has started, in place of ownDatabase
 	ownTemporal        bool
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
@@ -140,10 +141,14 @@ func (s *server) run(t *testing.T) {
 
 func (r *rig) startDatabase(t *testing.T, o options) (url string) {
 	t.Helper()
-	if !o.ownDatabase {
+	switch {
+	case o.database != nil:
+		r.database = o.database
+	case o.ownDatabase:
+		r.database = startDatabase(t, o.databaseDir)
+	default:
 		return pgtest.Prepared(t, "fault", prepare)
 	}
-	r.database = startDatabase(t, o.databaseDir)
 	require.NoError(t, prepare(t.Context(), r.database.URL("")))
 	return r.database.URL("")
 }
@@ -163,13 +168,8 @@ func (r *rig) startTemporal(t *testing.T, o options) {
 // connect connects to everything as other systems do.
 func (r *rig) connect(t *testing.T, databaseURL, natsCreds string) {
 	t.Helper()
+	r.connectDatabase(t, databaseURL)
 	var err error
-	r.store, err = store.Open(t.Context(), databaseURL, store.Options{Application: "oracle"})
-	require.NoError(t, err)
-	t.Cleanup(r.store.Close)
-	r.sql, err = pgxpool.New(t.Context(), databaseURL)
-	require.NoError(t, err)
-	t.Cleanup(r.sql.Close)
 	r.client, err = client.NewLazyClient(client.Options{
 		HostPort: r.temporal.addr(), Namespace: temporalserver.Namespace, Logger: sdklog.NewStructuredLogger(discard),
 	})
@@ -185,6 +185,18 @@ func (r *rig) connect(t *testing.T, databaseURL, natsCreds string) {
 	r.js, err = jetstream.New(r.nc)
 	require.NoError(t, err)
 	r.listen(t)
+}
+
+// connectDatabase lets the rig read the database at a URL.
+func (r *rig) connectDatabase(t *testing.T, databaseURL string) {
+	t.Helper()
+	var err error
+	r.store, err = store.Open(t.Context(), databaseURL, store.Options{Application: "oracle"})
+	require.NoError(t, err)
+	t.Cleanup(r.store.Close)
+	r.sql, err = pgxpool.New(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(r.sql.Close)
 }
 
 var discard = slog.New(slog.DiscardHandler)

@@ -1,0 +1,204 @@
+//go:build fault
+
+package fault
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// A user is the PostgreSQL user of lazisync's roles, with the privileges that
+// docs/operations.md lists. It owns nothing, so that what it may do can be taken away.
+type user struct{ name, password string }
+
+// newUser returns a user that exists once options.reach of its rig was called.
+func newUser() *user {
+	return &user{name: "app_" + strings.ToLower(rand.Text()), password: rand.Text()}
+}
+
+// reach creates the user and returns its URL of the database.
+func (u *user) reach(t *testing.T, databaseURL string) string {
+	t.Helper()
+	execute := func(statements ...string) {
+		ctx := context.WithoutCancel(t.Context())
+		conn, err := pgx.Connect(ctx, databaseURL)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, conn.Close(ctx)) }()
+		for _, sql := range statements {
+			_, err := conn.Exec(ctx, u.named(sql))
+			require.NoError(t, err, sql)
+		}
+	}
+	execute(
+		"create role APP login password '"+u.password+"'",
+		"grant usage on schema raw to APP",
+		"grant select, insert, update, delete on all tables in schema raw to APP",
+		"grant usage, select on all sequences in schema raw to APP",
+		"grant usage, create on schema raw_rebuild to APP",
+		"grant insert on public.went_back to APP", // by the triggers of the oracle
+	)
+	t.Cleanup(func() { execute("drop owned by APP cascade", "drop role APP") })
+	address, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	address.User = url.UserPassword(u.name, u.password)
+	return address.String()
+}
+
+// named replaces APP by the user's name.
+func (u *user) named(sql string) string { return strings.ReplaceAll(sql, "APP", u.name) }
+
+// execute executes a statement as the administrator.
+func (r *rig) execute(t *testing.T, sql string) {
+	t.Helper()
+	_, err := r.sql.Exec(t.Context(), sql)
+	require.NoError(t, err, sql)
+}
+
+// A mishap is something that an administrator does and takes back.
+type mishap struct{ strike, repair string }
+
+// What an administrator takes back within minutes fails nothing.
+func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
+	t.Parallel()
+	app := newUser()
+	r := newRig(t, options{simulator: veryManyPages, reach: app.reach})
+	r.startAll(t, allRoles...)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	stop := r.load(t, 100*time.Millisecond)
+	a := r.full(t)
+	var repaired time.Time
+	for _, m := range []mishap{
+		{"revoke insert, update on raw.st_customers from APP", "grant insert, update on raw.st_customers to APP"},                                                                                                                               // 42501
+		{"alter table raw.st_jobs rename to jobs", "alter table raw.jobs rename to st_jobs"},                                                                                                                                                    // 42P01
+		{"alter table raw.st_invoices rename column full_data to data", "alter table raw.st_invoices rename column data to full_data"},                                                                                                          // 42703
+		{"revoke all on raw.sync_runs, raw.sync_requests from APP", "grant select, insert, update, delete on raw.sync_runs, raw.sync_requests to APP"},                                                                                          // 42501 of the ledger
+		{"alter table raw.sync_cursors rename to cursors", "alter table raw.cursors rename to sync_cursors"},                                                                                                                                    // 42P01 of the ledger
+		{"revoke usage on schema raw from APP", "grant usage on schema raw to APP"},                                                                                                                                                             // 42501 of all
+		{"create function raw.refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$; create trigger refuse before update on raw.sync_runs execute function raw.refuse()", "drop function raw.refuse cascade"}, // P0001
+	} {
+		r.awaitPages(t, 10)
+		r.execute(t, app.named(m.strike))
+		during(t, 8*time.Second)
+		r.execute(t, app.named(m.repair))
+		repaired = time.Now()
+	}
+	stop()
+	r.judge(t, repaired)
+	require.Equal(t, "completed", r.state(t, a))
+}
+
+// What nobody repairs fails its entities after five minutes, or after one while other
+// requests wait. The outcome says what to do. The others are complete.
+func TestFault58PermanentErrorsNobodyRepairs(t *testing.T) {
+	t.Parallel()
+	app := newUser()
+	r := newRig(t, options{simulator: manyPages, reach: app.reach})
+	r.patience = 10 * time.Minute
+	r.mayFail = []events.ErrorType{events.StoreError}
+	r.startAll(t, "bridge", "notifier", "gateway")
+	worker := r.start(t, "worker")
+	r.firstSync(t)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	a := r.full(t)
+	r.awaitPages(t, 8)
+	mishaps := []mishap{
+		{"revoke insert, update on raw.st_customers from APP", "grant insert, update on raw.st_customers to APP"},
+		{"alter table raw.st_jobs rename to jobs", "alter table raw.jobs rename to st_jobs"},
+		{"alter table raw.st_invoices rename column full_data to data", "alter table raw.st_invoices rename column data to full_data"},
+	}
+	for _, m := range mishaps {
+		r.execute(t, app.named(m.strike))
+	}
+	struck := time.Now()
+	worker.awaitNotReady(t)
+	r.settle(t)
+	require.Less(t, time.Since(struck), 8*time.Minute, "failed after five minutes")
+	require.Greater(t, time.Since(struck), 4*time.Minute, "not before somebody can act")
+	require.Equal(t, "failed", r.state(t, a))
+	messages := r.failures(t, a)
+	require.Len(t, messages, len(mishaps))
+	require.Contains(t, messages["customers"], "permission denied for table st_customers (SQLSTATE 42501): grant")
+	require.Contains(t, messages["jobs"], "(SQLSTATE 42P01): run lazisync migrate")
+	require.Contains(t, messages["invoices"], "(SQLSTATE 42703): run lazisync migrate")
+
+	first := r.incremental(t) // one that others wait for
+	r.awaitBegun(t, first)
+	second := r.incremental(t)
+	began := time.Now()
+	require.Eventually(t, func() bool { return r.state(t, first) == "failed" }, r.patience, tick)
+	require.Less(t, time.Since(began), 4*time.Minute)
+
+	for _, m := range mishaps {
+		r.execute(t, app.named(m.repair))
+	}
+	repaired := time.Now()
+	worker.awaitReady(t)
+	r.settle(t)
+	require.Equal(t, "completed", r.state(t, second))
+	r.full(t)
+	r.judge(t, repaired)
+}
+
+// failures returns the messages of the entities that failed in the run of a request.
+func (r *rig) failures(t *testing.T, a *asked) map[string]string {
+	t.Helper()
+	var text []byte
+	require.NoError(t, r.sql.QueryRow(t.Context(), `
+		select results from raw.sync_runs join raw.sync_requests using (run_number) where request_id = $1`, a.requestID()).Scan(&text))
+	var results []events.Result
+	require.NoError(t, json.Unmarshal(text, &results))
+	messages := map[string]string{}
+	for _, one := range results {
+		if one.Status == events.StatusFailed {
+			messages[one.Entity] = one.Error.Message
+		}
+	}
+	return messages
+}
+
+// Connections are terminated all the time while the database takes no writes, and then no
+// connections: 57P01, 25006 and 53300.
+func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
+	t.Parallel()
+	app := newUser()
+	r := newRig(t, options{simulator: veryManyPages, reach: app.reach})
+	r.startAll(t, allRoles...)
+	r.stack.Simulator.SetPace(20 * time.Millisecond)
+	stop := r.load(t, 100*time.Millisecond)
+	a := r.full(t)
+	var database string
+	require.NoError(t, r.sql.QueryRow(t.Context(), "select current_database()").Scan(&database))
+	r.awaitPages(t, 20)
+	admin, err := r.sql.Acquire(t.Context()) // whatever is set for the database, this session keeps
+	require.NoError(t, err)
+	defer admin.Release()
+	var repaired time.Time
+	for _, m := range []mishap{
+		{"set default_transaction_read_only = on", "reset default_transaction_read_only"},
+		{"connection limit 0", "connection limit -1"},
+	} {
+		_, err := admin.Exec(t.Context(), fmt.Sprintf("alter database %s %s", database, m.strike))
+		require.NoError(t, err)
+		for until := time.Now().Add(15 * time.Second); time.Now().Before(until); during(t, 200*time.Millisecond) {
+			r.terminateBackends(t)
+		}
+		_, err = admin.Exec(t.Context(), fmt.Sprintf("alter database %s %s", database, m.repair))
+		require.NoError(t, err)
+		repaired = time.Now()
+		r.awaitPages(t, 20)
+	}
+	stop()
+	r.judge(t, repaired)
+	require.Equal(t, "completed", r.state(t, a))
+}
