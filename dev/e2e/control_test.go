@@ -63,11 +63,7 @@ func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
 	}
 	w.requireEqual(t)
 	w.requireToldOnce(t)
-	for line := range strings.Lines(serve.log.String()) {
-		if strings.Contains(line, "RecordActivityHeartbeat") {
-			require.Contains(t, line, "deadline exceeded", "a pause is no warning, a Temporal that does not answer is")
-		}
-	}
+	require.NotContains(t, serve.log.String(), "RecordActivityHeartbeat", "a pause is no warning")
 }
 
 // awaitQuiet waits until no page has been asked for in a second, ten times as long as a

@@ -64,6 +64,8 @@ type follower struct {
 	view      view
 
 	heard      bool                             // something was heard of the request
+	answered   bool                             // it was accepted, or its answer is not waited for any more
+	early      []events.Message                 // those of runs that came before the answer
 	workflowID string                           // of the workflow that serves it, once that is known
 	paused     map[string]events.ControlledData // by workflow: pauses that last
 	began      time.Time                        // what is older is known from before
@@ -71,13 +73,18 @@ type follower struct {
 	exit       int
 }
 
-// wonder tells that nothing was heard of the request until now, or why it waits.
-func (f *follower) wonder() {
+// wonder ends the wait for the answer. It tells that nothing was heard of the request
+// until now, or why it waits. It returns errDecided like handle.
+func (f *follower) wonder() error {
+	if err := f.replay(); err != nil {
+		return err
+	}
 	if !f.heard {
 		f.view.unanswered()
 	} else if f.runNumber == 0 {
 		f.showPause()
 	}
+	return nil
 }
 
 // errDecided ends following: the exit code is known.
@@ -85,10 +92,18 @@ var errDecided = errors.New("decided")
 
 // handle shows what a message tells of the request, and returns errDecided when that is
 // its outcome.
+//
+// The bridge publishes that a request is accepted, and the worker that its run started: the
+// two messages come in either order. Those of runs are kept until the answer is there, so
+// that people and programs always see it first.
 func (f *follower) handle(m events.Message) error {
 	e, err := events.Decode(m)
 	if err != nil {
 		return nil // not ours to judge
+	}
+	if !f.answered && ofRun(e) {
+		f.early = append(f.early, m)
+		return nil
 	}
 	switch e.Type() {
 	case events.Accepted.Name:
@@ -123,6 +138,27 @@ func (f *follower) handle(m events.Message) error {
 	return nil
 }
 
+// ofRun reports whether an event tells how a run started, proceeds or ended.
+func ofRun(e events.Event) bool {
+	switch e.Type() {
+	case events.Started.Name, events.Progress.Name, events.Completed.Name, events.Failed.Name, events.Cancelled.Name:
+		return true
+	}
+	return false
+}
+
+// replay handles the messages that came before the answer.
+func (f *follower) replay() error {
+	early := f.early
+	f.answered, f.early = true, nil
+	for _, m := range early {
+		if err := f.handle(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func on[T any](e events.Event, t events.Type[T], do func(T) error) error {
 	data, err := t.Data(e)
 	if err != nil {
@@ -139,7 +175,7 @@ func (f *follower) accepted(d events.AcceptedData) error {
 	f.view.accepted(d)
 	if d.Outcome == nil {
 		f.showPause()
-		return nil
+		return f.replay()
 	}
 	switch d.Outcome.Type { // decided before we asked
 	case events.Completed.Name:
@@ -277,7 +313,9 @@ func (f *follower) follow(ctx context.Context, heard <-chan events.Message, wond
 				return f.exit, nil
 			}
 		case <-wonder:
-			f.wonder()
+			if f.wonder() != nil {
+				return f.exit, nil
+			}
 		case <-ctx.Done():
 			return 0, &ExitError{
 				Code:    ExitInterrupted,

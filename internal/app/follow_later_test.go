@@ -38,7 +38,7 @@ func TestFollowingARequestTakesEventsOfALaterVersion(t *testing.T) {
 			continue // an answer to a command without identity
 		}
 		v := &recordingView{}
-		f := &follower{requestID: id, view: v, exit: -1}
+		f := &follower{requestID: id, view: v, answered: true, exit: -1}
 		err := f.handle(l.Message)
 		require.Len(t, v.shown, 1, l.Name)
 		seen[l.Message.Subject]++

@@ -41,8 +41,10 @@ func (l sdkLogger) write(level zerolog.Level, msg string, keyvals []any) {
 }
 
 // sdkLevel returns the level of a message. Cancelled heartbeats, polls and tasks are debug
-// messages: pause, cancel and shutdown work by cancellation. A failed activity is a warning,
-// because it is retried; the run logs an error when it fails itself.
+// messages: pause, cancel and shutdown work by cancellation. So is a heartbeat that a busy
+// server does not answer within a second: it ends its slice early, and the next slice
+// continues. A server that is down shows in failed polls and in readiness. A failed activity
+// is a warning, because it is retried; the run logs an error when it fails itself.
 func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
 	var sdkErr error
 	for key, value := range pairs(keyvals) {
@@ -52,7 +54,9 @@ func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
 	}
 	switch msg {
 	case "RecordActivityHeartbeat with error":
-		if _, notFound := errors.AsType[*serviceerror.NotFound](sdkErr); notFound || isCancellation(sdkErr) {
+		_, notFound := errors.AsType[*serviceerror.NotFound](sdkErr)
+		_, timedOut := errors.AsType[*serviceerror.DeadlineExceeded](sdkErr)
+		if notFound || timedOut || isCancellation(sdkErr) || errors.Is(sdkErr, context.DeadlineExceeded) {
 			return zerolog.DebugLevel
 		}
 	case "Failed to poll for task.", "Task processing failed with error", "Task processing failed with client side error":

@@ -51,9 +51,11 @@ func TestSDKLogLevels(t *testing.T) {
 		{heartbeat, fmt.Errorf("heartbeat: %w", context.Canceled), zerolog.DebugLevel},
 		{heartbeat, serviceerror.NewUnavailable("connection refused"), zerolog.WarnLevel},
 		{heartbeat, serviceerror.NewNamespaceNotFound("default"), zerolog.WarnLevel},
-		{heartbeat, context.DeadlineExceeded, zerolog.WarnLevel},
+		{heartbeat, context.DeadlineExceeded, zerolog.DebugLevel},
+		{heartbeat, serviceerror.NewDeadlineExceeded("context deadline exceeded"), zerolog.DebugLevel},
 		{"Failed to poll for task.", context.Canceled, zerolog.DebugLevel},
 		{"Failed to poll for task.", serviceerror.NewUnavailable("connection refused"), zerolog.WarnLevel},
+		{"Failed to poll for task.", serviceerror.NewDeadlineExceeded("context deadline exceeded"), zerolog.WarnLevel},
 		{"Something else", context.Canceled, zerolog.WarnLevel},
 	} {
 		require.Equal(t, c.want, sdkLevel(zerolog.WarnLevel, c.msg, []any{"Namespace", "default", "Error", c.err}), "%s: %v", c.msg, c.err)
