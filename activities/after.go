@@ -22,7 +22,7 @@ func (s *slice) lookUp(ctx context.Context) error {
 		}
 		found := entity.Page{Date: time.Now()}
 		if len(ids) > 0 {
-			if found, err = s.Source.Lookup(work, s.in.TenantID, s.entity, ids, s.in.Mode == events.Incremental); err != nil {
+			if found, err = s.Source.Lookup(work, s.in.TenantID, s.entity, ids, s.in.Mode.Info().Interactive); err != nil {
 				return err
 			}
 		}

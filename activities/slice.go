@@ -169,7 +169,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	if err != nil {
 		return SliceResult{}, s.notBegun(ctx, err)
 	}
-	s.interactive = s.in.Mode == events.Incremental && !scheduledOnly(run)
+	s.interactive = s.in.Mode.Info().Interactive && !scheduledOnly(run)
 	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name, func() time.Duration {
 		return s.Source.Waiting(s.in.TenantID, s.entity.Name)
 	})

@@ -30,6 +30,7 @@ type ModeInfo struct {
 	OneEntity       bool // a request names exactly one entity
 	ReadsAll        bool // reads every record, and finds the rows that are gone: allowDeletes has an effect
 	Staged          bool // stores pages in a staging table that is checked before anything is applied
+	Interactive     bool // somebody may be waiting: its API calls have a reserved share of the rate budget
 	NotifyByDefault bool // notifies of every outcome; otherwise of failures only
 
 	PageButton string // the label of the button on the page that starts a sync; "" for none
@@ -45,6 +46,7 @@ var modes = []ModeInfo{
 	{
 		Mode: Incremental, Title: "Incremental sync", Description: "reads what changed since the last sync",
 		Workflow: "IncrementalSync", WorkflowIDPrefix: "incremental-sync-", PerTenant: true,
+		Interactive: true,
 		PageButton: "Sync changes",
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
@@ -108,4 +109,16 @@ func TestSessionSettings(t *testing.T) {
 	require.NoError(t, f.Ping(t.Context()))
 	got := get[string](f, "select string_agg(distinct application_name, ',') from pg_stat_activity where datname = current_database() and application_name <> ''")
 	require.Equal(t, "lazisync", got)
+}
+
+func TestConstraintsAllowEveryMode(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, table := range []string{"sync_requests", "sync_runs"} {
+		constraint := get[string](f, `select pg_get_constraintdef(oid) from pg_constraint
+			where conrelid = ('raw.' || $1::text)::regclass and contype = 'c' and pg_get_constraintdef(oid) like '%mode%'`, table)
+		for _, mode := range events.ModeNames() {
+			require.Contains(t, constraint, "'"+mode+"'", "raw.%s: a new mode needs a migration", table)
+		}
+	}
 }

@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 	"internal/stream":       {"events"},
 	"internal/temporal":     {"events", "internal/ledger", "workflows"},
 
-	"docs":                    {"events", "internal/app", "internal/config", "internal/entity"},
+	"docs":                    {"events", "schemas", "internal/app", "internal/config", "internal/entity"},
 	"internal/testing/layers": {},
 
 	// For development and tests alone.
