@@ -47,7 +47,7 @@ var modes = []ModeInfo{
 		Mode: Incremental, Title: "Incremental sync", Description: "reads what changed since the last sync",
 		Workflow: "IncrementalSync", WorkflowIDPrefix: "incremental-sync-", PerTenant: true,
 		Interactive: true,
-		PageButton: "Sync changes",
+		PageButton:  "Sync changes",
 	},
 	{
 		Mode: Rebuild, Title: "Rebuild", Description: "reads every record of one entity into a staging table, checks it and applies the differences",
