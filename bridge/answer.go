@@ -10,20 +10,20 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Answers, as Options.OnAnswer hears of them.
+// Kinds of answers, passed to Options.OnAnswer.
 const (
 	answerAccepted  = "accepted"
 	answerDuplicate = "duplicate"
 	answerRejected  = "rejected"
-	answerNoTarget  = "no_target" // rejected, since what the control names is not there
+	answerNoTarget  = "no_target" // rejected, because the target of the control does not exist
 )
 
-// Answers are all of them.
+// Answers lists the kinds of answers.
 var Answers = []string{answerAccepted, answerDuplicate, answerRejected, answerNoTarget}
 
-// accepted makes the answer to a command that is carried out. Its id is derived
-// from the command; a duplicate is told apart by the sequence of its message.
-func (b *Bridge) accepted(data events.AcceptedData, sequence uint64, traceparent string) (events.Event, error) {
+// acceptedEvent returns the answer to a command that is carried out. Its id is derived from
+// the command; that of a duplicate also from the sequence of its message.
+func (b *Bridge) acceptedEvent(data events.AcceptedData, sequence uint64, traceparent string) (events.Event, error) {
 	id := data.RequestID + "/accepted"
 	if data.Duplicate {
 		id = fmt.Sprintf("%s/duplicate/%d", data.RequestID, sequence)
@@ -33,50 +33,57 @@ func (b *Bridge) accepted(data events.AcceptedData, sequence uint64, traceparent
 	}, data)
 }
 
-// refused is a command that can never succeed.
-type refused struct {
-	message  events.Message
-	event    events.Event // as far as it could be read
-	kind     events.Kind
-	attempts uint64
-	why      *events.Rejection
+// rejectedCommand is a command that can never succeed.
+type rejectedCommand struct {
+	message   events.Message
+	event     events.Event // as much of it as could be decoded
+	kind      events.Kind
+	attempts  uint64
+	rejection *events.Rejection
 }
 
-// park parks the original of a refused command and tells that it was rejected.
-// Doing so again changes nothing.
-func (b *Bridge) park(ctx context.Context, r refused) error {
-	stream, sequence, err := b.Publisher.DeadLetter(ctx, r.message, *r.why, r.attempts)
+// deadLetter writes a rejected command to the dead-letter stream and publishes
+// sync.rejected. It is idempotent.
+func (b *Bridge) deadLetter(ctx context.Context, r rejectedCommand) error {
+	stream, sequence, err := b.Publisher.DeadLetter(ctx, r.message, *r.rejection, r.attempts)
 	if err != nil {
-		return fmt.Errorf("park %s %d on the dead letter stream: %w", r.message.Stream, r.message.Sequence, err)
+		return deadLetterError(r.message, err)
 	}
-	failpoint.Hit("bridge/parked")
-	event, err := b.rejected(r, events.DeadLetter{Stream: stream, Sequence: sequence})
+	failpoint.Hit("bridge/dead-lettered")
+	event, err := b.rejectedEvent(r, events.DeadLetter{Stream: stream, Sequence: sequence})
 	if err != nil {
 		return err
 	}
 	if err := b.Publisher.Publish(ctx, event); err != nil {
-		return fmt.Errorf("tell that %s %d was rejected: %w", r.message.Stream, r.message.Sequence, err)
+		return fmt.Errorf("publish the rejection of %s: %w", place(r.message), err)
 	}
 	answer := answerRejected
-	if r.why.Code.NamesNothing() {
+	if r.rejection.Code.NamesNothing() {
 		answer = answerNoTarget
 	}
 	b.OnAnswer(r.kind, answer)
 	b.Logger.Info().Str("stream", r.message.Stream).Uint64("sequence", r.message.Sequence).
-		Str("code", string(r.why.Code)).Str("reason", r.why.Reason).Msgf("%s rejected", r.kind)
+		Str("code", string(r.rejection.Code)).Str("reason", r.rejection.Reason).Msgf("%s rejected", r.kind)
 	return nil
 }
 
-// rejected makes the answer to a refused command. Its id is that of the message:
-// a replay is another message and is judged, and answered, afresh.
-func (b *Bridge) rejected(r refused, where events.DeadLetter) (events.Event, error) {
+func deadLetterError(m events.Message, err error) error {
+	return fmt.Errorf("dead-letter %s: %w", place(m), err)
+}
+
+// place names a message in errors.
+func place(m events.Message) string { return fmt.Sprintf("message %d of %s", m.Sequence, m.Stream) }
+
+// rejectedEvent returns the answer to a rejected command. Its id is derived from the
+// message: a replayed command is another message, which is decided and answered anew.
+func (b *Bridge) rejectedEvent(r rejectedCommand, deadLetter events.DeadLetter) (events.Event, error) {
 	m := r.message
 	attributes := events.Attributes{
 		ID:     m.Place() + "/rejected",
 		Source: ledger.Source, Time: b.Now().UTC(), TraceParent: events.TraceParent(r.event),
 	}
 	data := events.RejectedData{
-		Kind: r.kind, Subject: m.Subject, Code: r.why.Code, Reason: r.why.Reason, Errors: r.why.Errors, DeadLetter: where,
+		Kind: r.kind, Subject: m.Subject, Code: r.rejection.Code, Reason: r.rejection.Reason, Errors: r.rejection.Errors, DeadLetter: deadLetter,
 	}
 	if source, id := r.event.Source(), r.event.ID(); source != "" && id != "" {
 		data.RequestID = events.RequestID(source, id)
@@ -86,43 +93,50 @@ func (b *Bridge) rejected(r refused, where events.DeadLetter) (events.Event, err
 	if err == nil {
 		return event, nil
 	}
-	// What the command says of itself may not fit our own event: tell without it.
+	// The identity of a malformed command may be invalid in an answer: omit it.
 	attributes.TraceParent, data.RequestID, data.Event = "", "", nil
 	event, again := events.Rejected.New(attributes, data)
 	if again != nil {
-		return events.Event{}, fmt.Errorf("tell that %s %d was rejected: %w", m.Stream, m.Sequence, err)
+		return events.Event{}, fmt.Errorf("create the rejection of %s: %w", place(m), err)
 	}
 	return event, nil
 }
 
-// reject parks a message, tells so and ends its delivery.
-func (b *Bridge) reject(ctx context.Context, m Message, kind events.Kind, event events.Event, why *events.Rejection) error {
-	err := b.park(ctx, refused{message: m.Event(), event: event, kind: kind, attempts: m.Deliveries(), why: why})
+// reject dead-letters the command of a delivery, answers it and ends the delivery.
+func (b *Bridge) reject(ctx context.Context, m Message, kind events.Kind, event events.Event, rejection *events.Rejection) error {
+	err := b.deadLetter(ctx, rejectedCommand{message: m.Event(), event: event, kind: kind, attempts: m.Deliveries(), rejection: rejection})
 	if err != nil {
 		return b.retry(m, err)
 	}
 	failpoint.Hit("bridge/rejected")
-	if err := m.Term(why.Reason); err != nil {
-		return fmt.Errorf("end the delivery of %s %d: %w", m.Event().Stream, m.Event().Sequence, err)
+	if err := m.Term(rejection.Reason); err != nil {
+		return fmt.Errorf("terminate the delivery of %s: %w", place(m.Event()), err)
 	}
 	return nil
 }
 
-// retry has a message delivered again later and returns why.
-func (b *Bridge) retry(m Message, why error) error {
+// retry requests a redelivery with backoff and returns its cause.
+func (b *Bridge) retry(m Message, cause error) error {
 	if err := m.Retry(b.RetryDelay(m.Deliveries())); err != nil {
-		return errors.Join(why, fmt.Errorf("ask for %s %d again: %w", m.Event().Stream, m.Event().Sequence, err))
+		return errors.Join(cause, fmt.Errorf("request a redelivery of %s: %w", place(m.Event()), err))
 	}
-	return why
+	return cause
 }
 
-// publishOutcome tells how a run ended and marks it as told.
+func acknowledge(ctx context.Context, m Message) error {
+	if err := m.Ack(ctx); err != nil {
+		return fmt.Errorf("acknowledge %s: %w", place(m.Event()), err)
+	}
+	return nil
+}
+
+// publishOutcome publishes the outcome of a run and marks it as published.
 func (b *Bridge) publishOutcome(ctx context.Context, run ledger.Run) error {
-	told, err := run.OutcomeEvents()
+	outcome, err := run.OutcomeEvents()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(b.Publisher.PublishAll(ctx, told)...); err != nil {
+	if err := errors.Join(b.Publisher.PublishAll(ctx, outcome)...); err != nil {
 		return fmt.Errorf("publish the outcome of run %d: %w", run.Number, err)
 	}
 	failpoint.Hit("bridge/outcome-published")
@@ -130,4 +144,17 @@ func (b *Bridge) publishOutcome(ctx context.Context, run ledger.Run) error {
 		return fmt.Errorf("mark the outcome of run %d as published: %w", run.Number, err)
 	}
 	return nil
+}
+
+// joinUnique joins errors and drops those with the same text.
+func joinUnique(errs []error) error {
+	seen := map[string]bool{}
+	var unique []error
+	for _, err := range errs {
+		if err != nil && !seen[err.Error()] {
+			seen[err.Error()] = true
+			unique = append(unique, err)
+		}
+	}
+	return errors.Join(unique...)
 }

@@ -10,70 +10,72 @@ import (
 )
 
 const (
-	// parallelCalls is how many Temporal calls and settlements of one batch go on at once.
+	// parallelCalls is how many Temporal calls and settlements of one batch run at once.
 	parallelCalls = 8
-	// outageAfter is how many calls of one batch fail, and none succeeds, until the
-	// others are not tried.
-	outageAfter = 4
+	// outageThreshold is how many calls of one batch must fail, and none succeed, before
+	// the remaining calls are skipped.
+	outageThreshold = 4
 
 	defaultGrace = 30 * time.Second
 	defaultKeep  = 90 * 24 * time.Hour
-	pruneEvery   = 24 * time.Hour
 )
 
-// Tenant is a configured tenant, with what holds where a request does not say.
+// Tenant is a configured tenant with the defaults of its requests.
 type Tenant struct {
 	ID       string
 	Entities []string
 	Channel  string
 }
 
-// Options are what a bridge is made of. Those without a default are required.
+// Options configure a Bridge. Fields without a default are required.
 type Options struct {
 	Ledger    Ledger
 	Publisher Publisher
 	Temporal  Temporal
-	History   History // of the event stream; nil where run numbers need no comparison
+	History   History // the event stream; nil to skip the comparison of run numbers
 	Logger    zerolog.Logger
 
-	Tenants       []Tenant         // configured tenants; a request needs to name one only where there are several
-	KnownEntities []string         // every entity there is, in catalogue order
-	Limits        workflows.Limits // of the runs, default workflows.DefaultLimits
+	Tenants       []Tenant         // a request must name its tenant if there are several
+	KnownEntities []string         // names of all entities, in catalogue order
+	Limits        workflows.Limits // of runs; default workflows.DefaultLimits
 
-	// RetryDelay is how long to leave a message that was delivered so many times.
+	// RetryDelay returns the redelivery backoff after the nth delivery.
 	RetryDelay func(deliveries uint64) time.Duration
 
-	// Grace is how long a request may be unknown to Temporal before the reconciler
-	// calls again, and a control may name a request that has not come. Default 30 s.
+	// Grace is how long a request may be unknown to Temporal before the reconciler starts
+	// its workflow, and how long a control may wait for its request. Default 30 s.
 	Grace time.Duration
-	// SecondPass is how long after a webhook its entities are read once more, 0 for
-	// never.
+	// SecondPass is how long after a webhook its entities are read once more; 0 for never.
 	SecondPass time.Duration
-	// Keep is how long the ledger remembers what was decided. Default 90 days.
+	// Keep is how long the ledger keeps finalized rows. Default 90 days.
 	Keep time.Duration
-	// Now is the clock, default time.Now.
+	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	// VerifyNamespace fails where Temporal answers with another namespace than the one whose workflows
-	// the ledger describes. Nothing is started, signalled or finalized then. Default: it is ours.
+	// VerifyNamespace returns an error if Temporal answers with another namespace than the
+	// one that the ledger belongs to. Nothing is started, signalled or finalized then.
+	// Default: no check.
 	VerifyNamespace func(ctx context.Context) error
-	// VerifyNamespaceNow is VerifyNamespace without a cached answer: what Temporal said of a workflow may have come
-	// from a server that took the place of another a moment ago. Default: VerifyNamespace.
+	// VerifyNamespaceNow is VerifyNamespace without a cached result. It runs before a run is
+	// finalized, because the status of its workflow may come from a server that was replaced
+	// a moment ago. Default: VerifyNamespace.
 	VerifyNamespaceNow func(ctx context.Context) error
 
-	// OnAnswer is called with every answer given, one of Answers.
+	// OnAnswer is called with the kind of each command and its answer, one of Answers.
 	OnAnswer func(kind events.Kind, answer string)
-	// OnReconcile is told what the reconciler had to do, and how often.
-	OnReconcile func(what string, times int)
+	// OnReconcile is called with an action of the reconciler, one of ReconcileActions, and
+	// how many times it was carried out.
+	OnReconcile func(action string, times int)
 }
 
-// Bridge turns events into Temporal calls.
+// Bridge consumes commands and starts and signals workflows. Its methods are safe for
+// concurrent use, except that only one reconciler may run.
 type Bridge struct {
 	Options
-	pruned time.Time // when the ledger was pruned last; the reconciler's alone
+	pruned time.Time // when the reconciler last pruned the ledger
 }
 
-// New makes a bridge. It connects to nothing.
+// New creates a bridge. It makes no connection.
 func New(o Options) *Bridge {
 	if o.Limits == (workflows.Limits{}) {
 		o.Limits = workflows.DefaultLimits

@@ -10,22 +10,22 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// HandleControl carries out one sync.control and settles its message. Controls
-// come one after another, in the order of their stream.
+// HandleControl processes one sync.control and settles its message. Controls must be
+// handled one at a time, in the order of their stream.
 //
-// A control of a request that has not come is kept in the ledger and applied when
-// the request is accepted; the reconciler rejects it when none comes.
+// A control whose request has not arrived stays pending in the ledger and is applied once
+// the request is accepted. The reconciler rejects it if none arrives within Options.Grace.
 func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
-	event, control, err := b.control(m.Event())
-	var why *events.Rejection
-	if errors.As(err, &why) {
-		return b.reject(ctx, m, events.KindControl, event, why)
+	event, control, err := b.decodeControl(m.Event())
+	var rejection *events.Rejection
+	if errors.As(err, &rejection) {
+		return b.reject(ctx, m, events.KindControl, event, rejection)
 	}
 	if err != nil {
-		return b.retry(m, fmt.Errorf("read control %s %d: %w", m.Event().Stream, m.Event().Sequence, err))
+		return b.retry(m, fmt.Errorf("decode %s: %w", place(m.Event()), err))
 	}
 	recorded, repeated, err := b.Ledger.RecordControl(ctx, control)
 	if errors.Is(err, ledger.ErrConflict) {
@@ -39,37 +39,37 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	}
 	failpoint.Hit("bridge/control-recorded")
 	if recorded.State != ledger.ControlPending {
-		return b.answerSettled(ctx, m, event, recorded)
+		return b.answerDelivery(ctx, m, event, recorded)
 	}
-	v, err := b.apply(ctx, recorded)
+	result, err := b.applyControl(ctx, recorded)
 	if err != nil {
 		return b.retry(m, err)
 	}
 	failpoint.Hit("bridge/control-signalled")
-	return b.conclude(ctx, m, event, recorded, v)
+	return b.settleDelivery(ctx, m, event, recorded, result)
 }
 
 func sameControl(a, b ledger.Control) bool {
 	return a.Action == b.Action && a.WorkflowID == b.WorkflowID && a.Target == b.Target
 }
 
-// conclude settles a control and its message. The ledger comes first: from then on
-// the redelivered message is answered the same way, also by another bridge that has it.
-func (b *Bridge) conclude(ctx context.Context, m Message, event events.Event, c ledger.Control, v verdict) error {
-	if v.state == ledger.ControlPending {
+// settleDelivery settles a control in the ledger, then its message. With that order a
+// redelivery gets the same answer, also from another bridge.
+func (b *Bridge) settleDelivery(ctx context.Context, m Message, event events.Event, c ledger.Control, result controlResult) error {
+	if result.state == ledger.ControlPending {
 		return acknowledge(ctx, m)
 	}
-	stands, err := b.settleControl(ctx, c, v)
+	settled, err := b.settleControl(ctx, c, result)
 	if err != nil {
 		return b.retry(m, err)
 	}
 	failpoint.Hit("bridge/control-settled")
-	return errors.Join(b.answerSettled(ctx, m, event, stands), b.publishWithdrawal(ctx, v))
+	return errors.Join(b.answerDelivery(ctx, m, event, settled), b.publishWithdrawal(ctx, result))
 }
 
-// answerSettled answers the message of a control that is settled, and settles it. Only
+// answerDelivery answers the message of a settled control and settles the message. Only
 // another message than the one that brought the control is a duplicate.
-func (b *Bridge) answerSettled(ctx context.Context, m Message, event events.Event, c ledger.Control) error {
+func (b *Bridge) answerDelivery(ctx context.Context, m Message, event events.Event, c ledger.Control) error {
 	if c.State == ledger.ControlRejected {
 		if err := b.reject(ctx, m, events.KindControl, event, c.Rejection); err != nil {
 			return err
@@ -81,7 +81,7 @@ func (b *Bridge) answerSettled(ctx context.Context, m Message, event events.Even
 	if err := b.acceptControl(ctx, c, message, duplicate, events.TraceParent(event)); err != nil {
 		return b.retry(m, err)
 	}
-	failpoint.Hit("bridge/control-told")
+	failpoint.Hit("bridge/control-answered")
 	if !duplicate {
 		if err := b.markAnswered(ctx, c); err != nil {
 			return b.retry(m, err)
@@ -90,25 +90,25 @@ func (b *Bridge) answerSettled(ctx context.Context, m Message, event events.Even
 	return acknowledge(ctx, m)
 }
 
-// concludeParked settles a control whose message is long acknowledged, and answers it.
-func (b *Bridge) concludeParked(ctx context.Context, c ledger.Control, v verdict) error {
-	if v.state == ledger.ControlPending {
+// settlePending settles and answers a control whose message is already acknowledged.
+func (b *Bridge) settlePending(ctx context.Context, c ledger.Control, result controlResult) error {
+	if result.state == ledger.ControlPending {
 		return nil
 	}
-	stands, err := b.settleControl(ctx, c, v)
+	settled, err := b.settleControl(ctx, c, result)
 	if err != nil {
 		return err
 	}
 	failpoint.Hit("bridge/control-settled")
-	return errors.Join(b.answerParked(ctx, stands), b.publishWithdrawal(ctx, v))
+	return errors.Join(b.answerControl(ctx, settled), b.publishWithdrawal(ctx, result))
 }
 
-// answerParked answers a control that is settled and whose message is long acknowledged.
-func (b *Bridge) answerParked(ctx context.Context, c ledger.Control) error {
+// answerControl answers a settled control whose message is already acknowledged.
+func (b *Bridge) answerControl(ctx context.Context, c ledger.Control) error {
 	event, _ := events.Decode(c.Message) // it was decoded before it was recorded
 	var err error
 	if c.State == ledger.ControlRejected {
-		err = b.park(ctx, refused{message: c.Message, event: event, kind: events.KindControl, attempts: 1, why: c.Rejection})
+		err = b.deadLetter(ctx, rejectedCommand{message: c.Message, event: event, kind: events.KindControl, attempts: 1, rejection: c.Rejection})
 	} else {
 		err = b.acceptControl(ctx, c, c.Message, false, events.TraceParent(event))
 	}
@@ -125,25 +125,26 @@ func (b *Bridge) markAnswered(ctx context.Context, c ledger.Control) error {
 	return nil
 }
 
-func (b *Bridge) settleControl(ctx context.Context, c ledger.Control, v verdict) (stands ledger.Control, err error) {
-	c.State, c.Rejection, c.Applied = v.state, v.why, ledger.Applied{WorkflowID: v.workflowID, RunID: v.runID}
-	if stands, err = b.Ledger.SettleControl(ctx, c); err != nil {
-		return stands, fmt.Errorf("settle control %s as %s: %w", c.ID, v.state, err)
+func (b *Bridge) settleControl(ctx context.Context, c ledger.Control, result controlResult) (settled ledger.Control, err error) {
+	c.State, c.Rejection = result.state, result.rejection
+	c.Applied = ledger.Applied{WorkflowID: result.workflowID, RunID: result.runID}
+	if settled, err = b.Ledger.SettleControl(ctx, c); err != nil {
+		return settled, fmt.Errorf("settle control %s as %s: %w", c.ID, result.state, err)
 	}
-	return stands, nil
+	return settled, nil
 }
 
-// publishWithdrawal publishes the outcome of what a control withdrew, if it did. The
-// reconciler does so where this does not come to it.
-func (b *Bridge) publishWithdrawal(ctx context.Context, v verdict) error {
-	if v.outcome == nil {
+// publishWithdrawal publishes the outcome of the request that a control cancelled, if any.
+// If that fails, the reconciler publishes it.
+func (b *Bridge) publishWithdrawal(ctx context.Context, result controlResult) error {
+	if result.withdrawal == nil {
 		return nil
 	}
-	return b.publishOutcome(ctx, *v.outcome)
+	return b.publishOutcome(ctx, *result.withdrawal)
 }
 
-// applied says what a control was applied to. A control that an earlier version settled
-// does not say so itself.
+// applied returns what a control was applied to. Controls settled by earlier versions do not
+// record it.
 func (b *Bridge) applied(ctx context.Context, c ledger.Control) (ledger.Applied, error) {
 	if c.Applied.WorkflowID != "" {
 		return c.Applied, nil
@@ -156,18 +157,18 @@ func (b *Bridge) applied(ctx context.Context, c ledger.Control) (ledger.Applied,
 		return ledger.Applied{}, fmt.Errorf("find request %q: %w", c.Target, err)
 	}
 	if len(found) == 0 {
-		return ledger.Applied{WorkflowID: c.Target}, nil // the ledger may have forgotten the request
+		return ledger.Applied{WorkflowID: c.Target}, nil // the request was pruned
 	}
 	return ledger.Applied{WorkflowID: found[0].WorkflowID, RunID: found[0].FirstRunID}, nil
 }
 
-// acceptControl publishes the answer to a message that brought an applied control.
+// acceptControl publishes sync.accepted for a message that brought an applied control.
 func (b *Bridge) acceptControl(ctx context.Context, c ledger.Control, message events.Message, duplicate bool, traceparent string) error {
 	applied, err := b.applied(ctx, c)
 	if err != nil {
 		return err
 	}
-	event, err := b.accepted(events.AcceptedData{
+	event, err := b.acceptedEvent(events.AcceptedData{
 		Kind: events.KindControl, RequestID: c.ID, Event: events.EventRef{Source: c.Source, ID: c.EventID},
 		WorkflowID: applied.WorkflowID, RunID: applied.RunID, Duplicate: duplicate, Message: message.Place(),
 	}, message.Sequence, traceparent)
@@ -175,7 +176,7 @@ func (b *Bridge) acceptControl(ctx context.Context, c ledger.Control, message ev
 		return err
 	}
 	if err := b.Publisher.Publish(ctx, event); err != nil {
-		return fmt.Errorf("tell that control %s is accepted: %w", c.ID, err)
+		return fmt.Errorf("publish the acceptance of control %s: %w", c.ID, err)
 	}
 	answer := answerAccepted
 	if duplicate {

@@ -10,74 +10,74 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// verdict is what becomes of a control.
-type verdict struct {
+// controlResult is the result of applying a control.
+type controlResult struct {
 	state      ledger.ControlState
 	workflowID string            // where it was applied
-	runID      string            // likewise, where known
-	why        *events.Rejection // where it was rejected
-	outcome    *ledger.Run       // what it decided and nobody has told yet
-	expected   bool              // it waits for a request that has come already
+	runID      string            // first run of that workflow, "" if unknown
+	rejection  *events.Rejection // set if it was rejected
+	withdrawal *ledger.Run       // the unpublished outcome of a request that it cancelled
+	hasRequest bool              // it is pending, and its request has arrived
 }
 
-func rejectedAs(code events.RejectCode, path, got, want string) verdict {
-	return verdict{
-		state: ledger.ControlRejected,
-		why:   events.Reject(code, events.FieldError{Path: path, Got: got, Want: want}),
+func rejectedResult(code events.RejectCode, path, got, want string) controlResult {
+	return controlResult{
+		state:     ledger.ControlRejected,
+		rejection: events.Reject(code, events.FieldError{Path: path, Got: got, Want: want}),
 	}
 }
 
-// apply carries a control out. Doing so again is harmless: the workflow knows the
-// signal by the id in it, and a cancel of what was cancelled is content.
-func (b *Bridge) apply(ctx context.Context, c ledger.Control) (verdict, error) {
+// applyControl applies a control. It is idempotent: a workflow ignores a signal whose id it
+// has seen, and cancelling a cancelled run succeeds.
+func (b *Bridge) applyControl(ctx context.Context, c ledger.Control) (controlResult, error) {
 	if c.WorkflowID != "" {
 		return b.applyToWorkflow(ctx, c)
 	}
 	found, err := b.Ledger.FindRequests(ctx, c.Target)
 	if err != nil {
-		return verdict{}, fmt.Errorf("find request %q: %w", c.Target, err)
+		return controlResult{}, fmt.Errorf("find request %q: %w", c.Target, err)
 	}
 	switch len(found) {
 	case 0:
-		return verdict{state: ledger.ControlPending}, nil
+		return controlResult{state: ledger.ControlPending}, nil
 	case 1:
 		return b.applyToRequest(ctx, c, found[0])
 	}
-	return rejectedAs(events.CodeAmbiguous, "requestId",
-		quote(c.Target)+", which is the event id of several requests", "the requestId of one"), nil
+	return rejectedResult(events.CodeAmbiguous, "requestId",
+		quote(c.Target)+", the event id of several requests", "the requestId of one of them"), nil
 }
 
-func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (verdict, error) {
+func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (controlResult, error) {
 	state, err := b.Ledger.Workflow(ctx, c.WorkflowID)
 	if err != nil {
-		return verdict{}, fmt.Errorf("look up workflow %q: %w", c.WorkflowID, err)
+		return controlResult{}, fmt.Errorf("look up workflow %q: %w", c.WorkflowID, err)
 	}
 	switch {
 	case !state.Known:
-		return b.applyToForgotten(ctx, c)
+		return b.applyToUnknownWorkflow(ctx, c)
 	case state.Finished && !workflows.ServesTenant(c.WorkflowID):
-		return finished(c), nil
+		return finishedResult(c), nil
 	}
-	return b.signal(ctx, c, c.WorkflowID, "") // which finds out whether an incremental is still open
+	return b.signal(ctx, c, c.WorkflowID, "") // an incremental workflow may be open, held by a pause
 }
 
-// applyToForgotten controls a workflow that serves no request in the ledger. Where the
-// ledger was restored to an earlier state, it may be open in Temporal all the same.
-func (b *Bridge) applyToForgotten(ctx context.Context, c ledger.Control) (verdict, error) {
+// applyToUnknownWorkflow controls a workflow without requests in the ledger. After the
+// ledger was restored to an earlier state, such a workflow may still be open in Temporal.
+func (b *Bridge) applyToUnknownWorkflow(ctx context.Context, c ledger.Control) (controlResult, error) {
 	if workflows.IsWorkflowID(c.WorkflowID) {
-		err := b.Temporal.Signal(ctx, c.WorkflowID, signalOf(c))
+		err := b.Temporal.Signal(ctx, c.WorkflowID, controlSignal(c))
 		if err == nil {
-			return verdict{state: ledger.ControlApplied, workflowID: c.WorkflowID}, nil
+			return controlResult{state: ledger.ControlApplied, workflowID: c.WorkflowID}, nil
 		}
 		if !errors.Is(err, workflows.ErrNotRunning) && !errors.Is(err, workflows.ErrRejected) {
-			return verdict{}, fmt.Errorf("%s %s: %w", c.Action, c.WorkflowID, err)
+			return controlResult{}, fmt.Errorf("%s %s: %w", c.Action, c.WorkflowID, err)
 		}
 	}
-	return rejectedAs(events.CodeUnknownRun, "workflowId",
-		quote(c.WorkflowID)+", which serves no request", "the workflow ID of a run"), nil
+	return rejectedResult(events.CodeUnknownRun, "workflowId",
+		quote(c.WorkflowID)+", a workflow without requests", "the workflow ID of a run"), nil
 }
 
-func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.Request) (verdict, error) {
+func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.Request) (controlResult, error) {
 	if r.Mode.Info().PerTenant && c.Action == events.Cancel {
 		return b.withdraw(ctx, c, r)
 	}
@@ -85,89 +85,90 @@ func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.
 		run, err := b.Ledger.RunHeader(ctx, r.RunNumber)
 		if err == nil && run.State != ledger.Running {
 			if run, err = b.Ledger.Run(ctx, r.RunNumber); err == nil {
-				return afterwards(c, run), nil
+				return finalizedResult(c, run), nil
 			}
 		}
 		if err != nil {
-			return verdict{}, fmt.Errorf("look up run %d: %w", r.RunNumber, err)
+			return controlResult{}, fmt.Errorf("look up run %d: %w", r.RunNumber, err)
 		}
 	}
 	switch {
 	case r.Mode.Info().PerTenant:
-		return rejectedAs(events.CodeInvalidData, "requestId", quote(c.Target),
-			"workflowId "+quote(r.WorkflowID)+": to "+string(c.Action)+" an incremental concerns everybody who waits for it"), nil
+		return rejectedResult(events.CodeInvalidData, "requestId", quote(c.Target),
+			fmt.Sprintf("workflowId %q: %s applies to all requests of an incremental", r.WorkflowID, c.Action)), nil
 	case r.State == ledger.Received: // its workflow may not have started
-		return verdict{state: ledger.ControlPending, expected: true}, nil
+		return controlResult{state: ledger.ControlPending, hasRequest: true}, nil
 	}
 	return b.signal(ctx, c, r.WorkflowID, r.FirstRunID)
 }
 
-// afterwards judges a control of a request whose run is decided. To cancel what is
-// cancelled is to be content: that may have been this very control.
-func afterwards(c ledger.Control, run ledger.Run) verdict {
+// finalizedResult is the result for a request whose run is finalized. Cancelling a cancelled
+// run succeeds, because this very control may have cancelled it.
+func finalizedResult(c ledger.Control, run ledger.Run) controlResult {
 	if c.Action != events.Cancel || run.State != ledger.Cancelled {
-		return finished(c)
+		return finishedResult(c)
 	}
-	v := verdict{state: ledger.ControlApplied, workflowID: run.WorkflowID, runID: run.TemporalRunID()}
+	result := controlResult{state: ledger.ControlApplied, workflowID: run.WorkflowID, runID: run.TemporalRunID()}
 	if !run.Published {
-		v.outcome = &run
+		result.withdrawal = &run
 	}
-	return v
+	return result
 }
 
-// withdraw cancels one request of an incremental. The pass that serves it goes on
-// if anybody else needs it.
-func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Request) (verdict, error) {
+// withdraw cancels one request of an incremental. The pass that serves it continues unless
+// it serves no other request.
+func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Request) (controlResult, error) {
 	run, passEmpty, err := b.Ledger.Withdraw(ctx, r.ID, c.Reason)
 	if err != nil && !errors.Is(err, ledger.ErrFinalized) {
-		return verdict{}, fmt.Errorf("withdraw request %s: %w", r.ID, err)
+		return controlResult{}, fmt.Errorf("withdraw request %s: %w", r.ID, err)
 	}
 	if passEmpty {
 		pass := r.RunNumber
 		if err != nil {
-			pass = 0 // withdrawn before, and r names the withdrawal: the pass is not known any more
+			pass = 0 // withdrawn before: r names the withdrawal, and the pass is no longer known
 		}
-		if err := b.Temporal.Signal(ctx, r.WorkflowID, passSignal(c, pass)); err != nil && !errors.Is(err, workflows.ErrNotRunning) {
-			return verdict{}, fmt.Errorf("cancel the pass of %s that serves nobody: %w", r.WorkflowID, err)
+		if err := b.Temporal.Signal(ctx, r.WorkflowID, cancelPassSignal(c, pass)); err != nil && !errors.Is(err, workflows.ErrNotRunning) {
+			return controlResult{}, fmt.Errorf("cancel the empty pass of %s: %w", r.WorkflowID, err)
 		}
 	}
-	return afterwards(c, run), nil
+	return finalizedResult(c, run), nil
 }
 
-func (b *Bridge) signal(ctx context.Context, c ledger.Control, workflowID, runID string) (verdict, error) {
-	err := b.Temporal.Signal(ctx, workflowID, signalOf(c))
+func (b *Bridge) signal(ctx context.Context, c ledger.Control, workflowID, runID string) (controlResult, error) {
+	err := b.Temporal.Signal(ctx, workflowID, controlSignal(c))
 	if errors.Is(err, workflows.ErrNotRunning) {
-		return finished(c), nil
+		return finishedResult(c), nil
 	}
 	if errors.Is(err, workflows.ErrRejected) {
-		return rejectedAs(events.CodeInvalidData, "", "a control that Temporal refuses ("+err.Error()+")", "one that it takes"), nil
+		return rejectedResult(events.CodeInvalidData, "", fmt.Sprintf("an invalid control (%v)", err), "a control that Temporal accepts"), nil
 	}
 	if err != nil {
-		return verdict{}, fmt.Errorf("%s %s: %w", c.Action, workflowID, err)
+		return controlResult{}, fmt.Errorf("%s %s: %w", c.Action, workflowID, err)
 	}
-	return verdict{state: ledger.ControlApplied, workflowID: workflowID, runID: runID}, nil
+	return controlResult{state: ledger.ControlApplied, workflowID: workflowID, runID: runID}, nil
 }
 
-func finished(c ledger.Control) verdict {
+func finishedResult(c ledger.Control) controlResult {
 	path, got := "workflowId", c.WorkflowID
 	if got == "" {
 		path, got = "requestId", c.Target
 	}
-	return rejectedAs(events.CodeFinishedRun, path, quote(got)+", which has ended", "a run that goes on")
+	return rejectedResult(events.CodeFinishedRun, path, quote(got)+", which is finished", "a run that is not finished")
 }
 
-// signalOf is the signal that carries a control.
-func signalOf(c ledger.Control) workflows.Signal {
-	return workflows.Signal{Name: signalNames[c.Action], Payload: controlSignal(c)}
+// controlSignal returns the signal for a control.
+func controlSignal(c ledger.Control) workflows.Signal {
+	return workflows.Signal{Name: signalNames[c.Action], Payload: signalPayload(c)}
 }
 
-// passSignal is the signal that cancels a pass and nothing behind it.
-func passSignal(c ledger.Control, pass int64) workflows.Signal {
-	payload := controlSignal(c)
+// cancelPassSignal returns the signal that cancels one pass of an IncrementalSync and leaves
+// the queued requests.
+func cancelPassSignal(c ledger.Control, pass int64) workflows.Signal {
+	payload := signalPayload(c)
 	payload.PassOnly, payload.RunNumber = true, pass
 	return workflows.Signal{Name: signalNames[c.Action], Payload: payload}
 }
 
-func controlSignal(c ledger.Control) workflows.ControlSignal {
+func signalPayload(c ledger.Control) workflows.ControlSignal {
 	return workflows.ControlSignal{ID: c.ID, Sequence: c.Sequence, Reason: c.Reason, Actor: c.Actor}
 }

@@ -51,21 +51,21 @@ func TestControls(t *testing.T) {
 		"incremental, all":    {control: events.ControlData{Action: events.Cancel, WorkflowID: incremental}, signals: signals{incremental: "cancel"}},
 		"incremental, paused by request": {
 			control:  events.ControlData{Action: events.Pause, RequestID: "i1"},
-			rejected: `invalidData: requestId: got "i1", want workflowId "incremental-sync-985": to pause an incremental concerns everybody who waits for it`,
+			rejected: `invalidData: requestId: got "i1", want workflowId "incremental-sync-985": pause applies to all requests of an incremental`,
 		},
 		"unknown workflow": {
 			control:  events.ControlData{Action: events.Pause, WorkflowID: "full-sync-nobody"},
-			rejected: `unknownRun: workflowId: got "full-sync-nobody", which serves no request, want the workflow ID of a run`,
+			rejected: `unknownRun: workflowId: got "full-sync-nobody", a workflow without requests, want the workflow ID of a run`,
 		},
 		"finished workflow": {
 			before:   func(w *world) { w.finish(full, ledger.Completed) },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
-			rejected: `finishedRun: workflowId: got "` + full + `", which has ended, want a run that goes on`,
+			rejected: `finishedRun: workflowId: got "` + full + `", which is finished, want a run that is not finished`,
 		},
 		"finished request": {
 			before:   func(w *world) { w.finish(full, ledger.Completed) },
 			control:  events.ControlData{Action: events.Cancel, RequestID: "f1"},
-			rejected: `finishedRun: requestId: got "f1", which has ended, want a run that goes on`,
+			rejected: `finishedRun: requestId: got "f1", which is finished, want a run that is not finished`,
 		},
 		"cancelled request, again": {
 			before:  func(w *world) { w.finish(full, ledger.Cancelled) },
@@ -74,7 +74,7 @@ func TestControls(t *testing.T) {
 		"finished incremental": {
 			before:   func(w *world) { w.finish(incremental, ledger.Completed) },
 			control:  events.ControlData{Action: events.Cancel, RequestID: "i1"},
-			rejected: `finishedRun: requestId: got "i1", which has ended, want a run that goes on`,
+			rejected: `finishedRun: requestId: got "i1", which is finished, want a run that is not finished`,
 		},
 		"incremental that a pause holds open": {
 			before: func(w *world) {
@@ -86,12 +86,12 @@ func TestControls(t *testing.T) {
 		"idle incremental": {
 			before:   func(w *world) { w.finish(incremental, ledger.Completed) },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: incremental},
-			rejected: `finishedRun: workflowId: got "` + incremental + `", which has ended, want a run that goes on`,
+			rejected: `finishedRun: workflowId: got "` + incremental + `", which is finished, want a run that is not finished`,
 		},
 		"gone from Temporal": {
 			before:   func(w *world) { w.temporal.fates[full] = workflows.ExecutionTerminated },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
-			rejected: `finishedRun: workflowId: got "` + full + `", which has ended, want a run that goes on`,
+			rejected: `finishedRun: workflowId: got "` + full + `", which is finished, want a run that is not finished`,
 		},
 		"ambiguous": {
 			before: func(w *world) {
@@ -101,13 +101,13 @@ func TestControls(t *testing.T) {
 				w.ledger.order = append(w.ledger.order, "other")
 			},
 			control:  events.ControlData{Action: events.Pause, RequestID: "f1"},
-			rejected: `ambiguous: requestId: got "f1", which is the event id of several requests, want the requestId of one`,
+			rejected: `ambiguous: requestId: got "f1", the event id of several requests, want the requestId of one of them`,
 		},
 		"unknown request": {control: events.ControlData{Action: events.Cancel, RequestID: "later"}, pending: true},
 		"refused": {
 			before:   func(w *world) { w.failures["signal"] = workflows.ErrRejected },
 			control:  events.ControlData{Action: events.Pause, RequestID: "f1"},
-			rejected: `invalidData: got a control that Temporal refuses (Temporal rejects the call), want one that it takes`,
+			rejected: `invalidData: got an invalid control (rejected by Temporal), want a control that Temporal accepts`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +226,7 @@ func TestControlRepeated(t *testing.T) {
 
 	other := w.control(t, "c1", events.ControlData{Action: events.Resume, RequestID: "f1"})
 	require.NoError(t, w.controls(other))
-	require.Equal(t, []string{`conflict: id: got "c1" again with other data, want an id of its own; the first event stands`}, w.rejections(t))
+	require.Equal(t, []string{`conflict: id: got "c1", already used with different data, want a new id; the first event is kept`}, w.rejections(t))
 	require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
 }
 
@@ -342,7 +342,7 @@ func TestCancelThatCameFirstAndMayMeanTwo(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
 	other := w.raw("sync.requested", `{"specversion":"1.0","id":"e1","source":"/other","type":"com.lazi.sync.requested.v1","data":{"mode":"incremental"}}`)
 	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), other))
-	require.Equal(t, []string{`ambiguous: requestId: got "e1", which is the event id of several requests, want the requestId of one`}, w.rejections(t))
+	require.Equal(t, []string{`ambiguous: requestId: got "e1", the event id of several requests, want the requestId of one of them`}, w.rejections(t))
 	require.Empty(t, w.ledger.runs, "neither is cancelled")
 	require.Equal(t, 1, w.count("wake"))
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// request reads the request a message holds and fills in what it left to the
-// configuration. A request that can never be served is an *events.Rejection; the
-// event then still holds what could be read of its identity.
-func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error) {
+// decodeRequest decodes a sync.requested and fills in the defaults of its tenant. The error
+// is an *events.Rejection if the request can never be served; the event then holds as much of
+// its identity as could be decoded.
+func (b *Bridge) decodeRequest(m events.Message) (events.Event, ledger.Request, error) {
 	event, err := events.Decode(m)
 	if err != nil {
 		return event, ledger.Request{}, err
@@ -47,6 +47,7 @@ func (b *Bridge) request(m events.Message) (events.Event, ledger.Request, error)
 	return event, r, nil
 }
 
+// tenant resolves the tenant of a request. Without a name it is the only configured tenant.
 func (b *Bridge) tenant(named string) (Tenant, *events.Rejection) {
 	if named == "" && len(b.Tenants) == 1 {
 		return b.Tenants[0], nil
@@ -69,16 +70,16 @@ func (b *Bridge) tenant(named string) (Tenant, *events.Rejection) {
 	return Tenant{}, events.Reject(events.CodeUnknownTenant, events.FieldError{Path: "tenantId", Got: got, Want: want})
 }
 
-// entities resolves what a request names, in catalogue order.
-func (b *Bridge) entities(named, byDefault []string) ([]string, *events.Rejection) {
+// entities resolves the entities of a request, in catalogue order.
+func (b *Bridge) entities(named, defaults []string) ([]string, *events.Rejection) {
 	switch {
 	case len(named) == 0:
-		named = byDefault
+		named = defaults
 	case len(named) == 1 && named[0] == events.AllEntities:
 		return slices.Clone(b.KnownEntities), nil
 	case len(named) > len(b.KnownEntities):
 		return nil, events.Reject(events.CodeUnknownEntity, events.FieldError{
-			Path: "entities", Got: fmt.Sprintf("%d of them", len(named)), Want: fmt.Sprintf("at most the %d there are", len(b.KnownEntities)),
+			Path: "entities", Got: fmt.Sprintf("%d entities", len(named)), Want: fmt.Sprintf("at most the %d known entities", len(b.KnownEntities)),
 		})
 	}
 	if unknown := events.CheckEntities(named, b.KnownEntities); len(unknown) > 0 {
@@ -88,8 +89,9 @@ func (b *Bridge) entities(named, byDefault []string) ([]string, *events.Rejectio
 	return slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(named, name) }), nil
 }
 
-// control reads the control a message holds.
-func (b *Bridge) control(m events.Message) (events.Event, ledger.Control, error) {
+// decodeControl decodes a sync.control. The error is an *events.Rejection if the control can
+// never be applied.
+func (b *Bridge) decodeControl(m events.Message) (events.Event, ledger.Control, error) {
 	event, err := events.Decode(m)
 	if err != nil {
 		return event, ledger.Control{}, err
@@ -102,13 +104,13 @@ func (b *Bridge) control(m events.Message) (events.Event, ledger.Control, error)
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(),
 		Action: data.Action, WorkflowID: data.WorkflowID, Target: data.RequestID,
 		Reason: workflows.Clip(data.Reason), Actor: workflows.Clip(data.Actor),
-		Sequence: order(m), Message: m, State: ledger.ControlPending, ReceivedAt: b.Now().UTC(),
+		Sequence: controlOrder(m), Message: m, State: ledger.ControlPending, ReceivedAt: b.Now().UTC(),
 	}, nil
 }
 
-// order is the place of a control among all: when it was stored, in nanoseconds. The
-// sequence of its message would begin again at 1 with a stream that was lost and declared
-// anew, and a run that goes on would take new controls for old ones.
-func order(m events.Message) uint64 { return uint64(m.Stored.UnixNano()) }
+// controlOrder returns the order of a control among all controls: the time when the stream
+// stored it, in nanoseconds. Stream sequences restart at 1 when a lost stream is declared
+// again, and running workflows would take new controls for old ones.
+func controlOrder(m events.Message) uint64 { return uint64(m.Stored.UnixNano()) }
 
 func quote(s string) string { return fmt.Sprintf("%q", s) }

@@ -13,38 +13,38 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// dispatch gives the requests that Temporal may not have heard of to Temporal and
-// marks them as accepted.
+// dispatch gives the requests that Temporal may not have to Temporal and marks them as
+// accepted.
 func (b *Bridge) dispatch(ctx context.Context, all batch) {
 	var calls calls
-	fresh := all.which((*asked).fresh)
-	made := make([]*call, len(fresh))
-	for i, a := range fresh {
-		made[i] = calls.of(a.request, b.Limits)
-		if a.echo {
-			continue // the first of its identity in this batch speaks for it
+	undispatched := all.filter((*delivery).isUndispatched)
+	served := make([]*call, len(undispatched))
+	for i, d := range undispatched {
+		served[i] = calls.forRequest(d.request, b.Limits)
+		if d.repeated {
+			continue // the first delivery of the request in this batch makes the call
 		}
-		made[i].requestIDs = append(made[i].requestIDs, a.request.ID)
-		made[i].needed = made[i].needed || !a.withdrawn
-		made[i].cancel = a.cancel
+		served[i].requestIDs = append(served[i].requestIDs, d.request.ID)
+		served[i].needed = served[i].needed || !d.withdrawn
+		served[i].cancel = d.cancel
 	}
-	b.makeAll(ctx, calls.all)
-	for i, a := range fresh {
-		a.runID, a.err, a.why = made[i].accepted[a.request.ID], made[i].err, made[i].why
+	b.makeCalls(ctx, calls.all)
+	for i, d := range undispatched {
+		d.runID, d.err, d.rejection = served[i].accepted[d.request.ID], served[i].err, served[i].rejection
 	}
 }
 
-// call is one Temporal call, the requests it is made for and what came of it.
+// call is one Temporal call, the requests that it serves and its result.
 type call struct {
 	execution  workflows.StartOptions
 	requestIDs []string
-	needed     bool            // not all of its requests were withdrawn
-	cancel     *ledger.Control // a cancel that came before its request
+	needed     bool            // false if all of its requests were withdrawn
+	cancel     *ledger.Control // a cancel that arrived before its request
 
-	runID    string
-	accepted map[string]string // the first run of each request, as the ledger has it
-	why      *events.Rejection
-	err      error
+	runID     string
+	accepted  map[string]string // by request ID: the first run of its workflow, as recorded in the ledger
+	rejection *events.Rejection
+	err       error
 }
 
 // calls holds one call per workflow.
@@ -53,9 +53,9 @@ type calls struct {
 	byWorkflow map[string]*call
 }
 
-// of finds or makes the call that serves a request.
-func (cs *calls) of(r ledger.Request, limits workflows.Limits) *call {
-	if c, known := cs.byWorkflow[r.WorkflowID]; known {
+// forRequest returns the call that serves a request, and adds it if there is none.
+func (cs *calls) forRequest(r ledger.Request, limits workflows.Limits) *call {
+	if c, exists := cs.byWorkflow[r.WorkflowID]; exists {
 		return c
 	}
 	c := &call{execution: startOptions(r, limits)}
@@ -67,28 +67,30 @@ func (cs *calls) of(r ledger.Request, limits workflows.Limits) *call {
 	return c
 }
 
-// makeAll makes the calls, some at a time. One that fails keeps none from being
-// tried: its workflow may be busy. When several have failed and none succeeded,
-// nothing answers, and those not begun are left: each would wait as long to fail.
-func (b *Bridge) makeAll(ctx context.Context, all []*call) {
-	var made, failed atomic.Int64
+var errOutage = errors.New("skipped, because Temporal answers no call")
+
+// makeCalls makes the calls, several at once. A failed call does not stop the others: its
+// workflow may be busy. Once outageThreshold calls have failed and none has succeeded, the
+// calls not yet made are skipped, because each would wait as long to fail.
+func (b *Bridge) makeCalls(ctx context.Context, all []*call) {
+	var succeeded, failed atomic.Int64
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
 	for _, c := range all {
 		group.Go(func() error {
-			if made.Load() == 0 && failed.Load() >= outageAfter {
-				c.err = errors.New("not given to Temporal, which answers no call")
+			if succeeded.Load() == 0 && failed.Load() >= outageThreshold {
+				c.err = errOutage
 				return nil
 			}
 			if c.err = b.makeCall(ctx, c); c.err != nil {
 				failed.Add(1)
 			} else {
-				made.Add(1)
+				succeeded.Add(1)
 			}
 			return nil
 		})
 	}
-	_ = group.Wait() // what went wrong stands in each call
+	_ = group.Wait() // errors are in the calls
 }
 
 // makeCall gives requests to Temporal, then marks them as accepted.
@@ -96,18 +98,18 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	var err error
 	switch {
 	case !c.needed:
-	case c.cancel != nil: // the workflow finds the cancel before its first step
-		c.runID, err = b.Temporal.SignalWithStart(ctx, c.execution, signalOf(*c.cancel))
+	case c.cancel != nil: // the workflow receives the cancel before its first step
+		c.runID, err = b.Temporal.SignalWithStart(ctx, c.execution, controlSignal(*c.cancel))
 	case c.execution.Once:
 		c.runID, err = b.Temporal.Start(ctx, c.execution)
-	default: // the workflow of a tenant looks for requests in the ledger
+	default: // the workflow of a tenant reads its requests from the ledger
 		c.runID, err = b.Temporal.SignalWithStart(ctx, c.execution, workflows.Signal{Name: workflows.SignalWake})
 	}
 	if c.execution.Once && errors.Is(err, workflows.ErrRejected) {
-		return b.refuse(ctx, c, err)
+		return b.failRequests(ctx, c, err)
 	}
 	if err != nil {
-		return fmt.Errorf("give %s to Temporal: %w", c.execution.ID, err)
+		return fmt.Errorf("start workflow %s: %w", c.execution.ID, err)
 	}
 	failpoint.Hit("bridge/started")
 	if c.accepted, err = b.Ledger.Accept(ctx, c.requestIDs, c.runID); err != nil {
@@ -116,25 +118,23 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	return nil
 }
 
-// refuse ends a request that Temporal will never take. It has an outcome in the
-// ledger, so that nobody tries again; the rejection is what is told of it.
-func (b *Bridge) refuse(ctx context.Context, c *call, why error) error {
-	c.why = events.Reject(events.CodeInvalidData, events.FieldError{
-		Got: "a request that Temporal refuses (" + why.Error() + ")", Want: "one that it takes",
+// failRequests finalizes requests that Temporal will never accept, so that the reconciler
+// does not try them again, and rejects their messages. The rejection is the only answer: the
+// outcome is marked as published without an event.
+func (b *Bridge) failRequests(ctx context.Context, c *call, cause error) error {
+	c.rejection = events.Reject(events.CodeInvalidData, events.FieldError{
+		Got: fmt.Sprintf("an invalid request (%v)", cause), Want: "a request that Temporal accepts",
 	})
 	for _, id := range c.requestIDs {
 		run, err := b.Ledger.FinalizeUnstarted(ctx, id, ledger.Finalization{
 			State: ledger.Failed,
-			Error: &events.RunError{Type: events.ValidationError, Message: why.Error()},
+			Error: &events.RunError{Type: events.ValidationError, Message: cause.Error()},
 		})
+		if err == nil && run.State != ledger.Running { // else its run has begun after all and finalizes itself
+			err = b.Ledger.MarkPublished(ctx, run.Ref())
+		}
 		if err != nil {
-			return fmt.Errorf("end request %s that Temporal refuses: %w", id, err)
-		}
-		if run.State == ledger.Running {
-			continue // it began after all, and decides itself
-		}
-		if err := b.Ledger.MarkPublished(ctx, run.Ref()); err != nil {
-			return fmt.Errorf("end request %s that Temporal refuses: %w", id, err)
+			return fmt.Errorf("finalize request %s, which Temporal rejects: %w", id, err)
 		}
 	}
 	return nil

@@ -1,18 +1,18 @@
-// Package bridge turns events into Temporal calls and answers each of them.
+// Package bridge consumes commands, starts and signals workflows, answers each command and
+// reconciles after crashes.
 //
-// A sync.requested is written to the ledger, given to Temporal, marked as
-// accepted, answered with sync.accepted and only then acknowledged; whatever
-// dies on the way, the redelivered message goes on where the ledger stands. A
-// sync.control becomes a signal. What can never succeed is parked as a dead
-// letter and answered with sync.rejected; so is what JetStream gives up on because
-// nobody settled it. The reconciler mends what was left in
-// between: requests that Temporal never heard of, runs whose workflow ended
-// without an outcome, outcomes that nobody published.
+// A sync.requested is recorded in the ledger, given to Temporal, marked as accepted,
+// answered with sync.accepted and only then acknowledged. If a process crashes in between,
+// JetStream redelivers the message and processing resumes from the state in the ledger. A
+// sync.control becomes a signal. A command that can never succeed goes to the dead-letter
+// stream and is answered with sync.rejected; so does a command that exceeds its maximum
+// number of deliveries. The reconciler repairs what crashes leave: requests that were never
+// given to Temporal, runs whose workflow closed without an outcome, unpublished outcomes.
 //
-// routes.go and the table of modes (events.Modes) are the whole translation from event to Temporal.
+// The table of modes (events.Modes) and routes.go map each mode to its workflow and each
+// action to its signal.
 //
-// The role that runs it is wired in internal/app, which passes the stream, the
-// ledger and Temporal through the interfaces of ports.go. The package imports
-// events, workflows and internal/ledger; it must not import a driver of NATS or
-// PostgreSQL, nor another adapter.
+// internal/app wires the role and passes NATS, the ledger and Temporal through the
+// interfaces of ports.go. The package imports events, workflows and internal/ledger; it must
+// not import a driver or an adapter.
 package bridge

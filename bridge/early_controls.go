@@ -9,63 +9,71 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// heedCancels looks for cancels that came before their requests, and sees to it
-// that these never do any work: an incremental is withdrawn before it is woken, a
-// full sync is started with the cancel. The controls are concluded when their
-// requests are accepted.
-func (b *Bridge) heedCancels(ctx context.Context, all batch) {
-	fresh := all.which((*asked).fresh)
-	if len(fresh) == 0 {
+// applyEarlyCancels applies cancels that arrived before their requests, so that such a
+// request does no work: an incremental is withdrawn before its workflow is signalled, a full
+// sync is started together with the cancel. The controls are settled once their requests are
+// accepted.
+func (b *Bridge) applyEarlyCancels(ctx context.Context, all batch) {
+	undispatched := all.filter((*delivery).isUndispatched)
+	if len(undispatched) == 0 {
 		return
 	}
-	parked, err := b.Ledger.PendingControls(ctx)
+	pending, err := b.pendingControls(ctx)
 	if err != nil {
-		fresh.fail(fmt.Errorf("look for controls that came first: %w", err))
+		undispatched.fail(err)
 		return
 	}
-	for _, c := range parked {
+	for _, c := range pending {
 		if c.Action != events.Cancel {
 			continue
 		}
-		for _, a := range fresh {
-			if names(c, a.request) && a.standing() && !a.echo && !a.withdrawn {
-				a.err = b.cancelFirst(ctx, c, a)
+		for _, d := range undispatched {
+			if targets(c, d.request) && d.ok() && !d.repeated && !d.withdrawn {
+				d.err = b.applyEarlyCancel(ctx, c, d)
 			}
 		}
 	}
 }
 
-func (b *Bridge) cancelFirst(ctx context.Context, c ledger.Control, a *asked) error {
+func (b *Bridge) pendingControls(ctx context.Context) ([]ledger.Control, error) {
+	pending, err := b.Ledger.PendingControls(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list pending controls: %w", err)
+	}
+	return pending, nil
+}
+
+func (b *Bridge) applyEarlyCancel(ctx context.Context, c ledger.Control, d *delivery) error {
 	found, err := b.Ledger.FindRequests(ctx, c.Target)
 	if err != nil {
 		return fmt.Errorf("find request %q: %w", c.Target, err)
 	}
-	if len(found) != 1 { // ambiguous: its conclusion says so
+	if len(found) != 1 { // ambiguous: applyControl rejects it
 		return nil
 	}
-	if !a.request.Mode.Info().PerTenant {
-		a.cancel = &c
+	if !d.request.Mode.Info().PerTenant {
+		d.cancel = &c
 		return nil
 	}
-	v, err := b.withdraw(ctx, c, a.receipt.Request)
-	a.withdrawn = v.state == ledger.ControlApplied
+	result, err := b.withdraw(ctx, c, d.receipt.Request)
+	d.withdrawn = result.state == ledger.ControlApplied
 	return err
 }
 
-// applyParked applies the controls that wait for requests just accepted.
-func (b *Bridge) applyParked(ctx context.Context, accepted []ledger.Request) error {
+// applyPendingControls applies the pending controls of requests that were just accepted.
+func (b *Bridge) applyPendingControls(ctx context.Context, accepted []ledger.Request) error {
 	if len(accepted) == 0 {
 		return nil
 	}
-	parked, err := b.Ledger.PendingControls(ctx)
+	pending, err := b.pendingControls(ctx)
 	if err != nil {
-		return fmt.Errorf("look for controls that came first: %w", err)
+		return err
 	}
 	var errs []error
-	for _, c := range parked {
+	for _, c := range pending {
 		for _, r := range accepted {
-			if names(c, r) {
-				errs = append(errs, b.applyOne(ctx, c))
+			if targets(c, r) {
+				errs = append(errs, b.applyPendingControl(ctx, c))
 				break
 			}
 		}
@@ -73,15 +81,15 @@ func (b *Bridge) applyParked(ctx context.Context, accepted []ledger.Request) err
 	return errors.Join(errs...)
 }
 
-func (b *Bridge) applyOne(ctx context.Context, c ledger.Control) error {
-	v, err := b.apply(ctx, c)
+func (b *Bridge) applyPendingControl(ctx context.Context, c ledger.Control) error {
+	result, err := b.applyControl(ctx, c)
 	if err != nil {
 		return err
 	}
-	return b.concludeParked(ctx, c, v)
+	return b.settlePending(ctx, c, result)
 }
 
-// names says whether a control may mean a request.
-func names(c ledger.Control, r ledger.Request) bool {
+// targets reports whether a control names a request, by its ID or by its event's id.
+func targets(c ledger.Control, r ledger.Request) bool {
 	return c.Target != "" && (c.Target == r.ID || c.Target == r.EventID)
 }

@@ -8,59 +8,68 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// HandleMaxDeliveries deals with a message that was delivered as often as its consumer allows
-// and that nobody settled: whoever had it died or could not work every time, or it
-// never came through. JetStream hides it from now on. Settling m settles the news of it.
+// HandleMaxDeliveries processes a message that exceeded the maximum number of deliveries of
+// its consumer, which no longer delivers it. Its handler crashed or failed every time, or no
+// delivery arrived. Settling m settles the advisory about the message.
 //
-// What the ledger holds goes on where that stands, as after any other delivery. All
-// else is parked with its bytes, and rejected where it is a command.
+// A command in the ledger is processed like any other delivery. Any other message goes to
+// the dead-letter stream, and is rejected if it is a command.
 func (b *Bridge) HandleMaxDeliveries(ctx context.Context, m Message) error {
-	what := m.Event()
-	b.Logger.Warn().Str("stream", what.Stream).Uint64("sequence", what.Sequence).Str("subject", what.Subject).
-		Uint64("deliveries", m.Deliveries()).Msg("a message was never settled")
-	switch what.Subject {
+	message := m.Event()
+	b.Logger.Warn().Str("stream", message.Stream).Uint64("sequence", message.Sequence).Str("subject", message.Subject).
+		Uint64("deliveries", m.Deliveries()).Msg("max deliveries exceeded")
+	switch message.Subject {
 	case events.Requested.Subject:
-		event, request, err := b.request(what)
-		return b.lostCommand(ctx, m, lostCommand{events.KindRequest, event, err}, func() (bool, error) {
-			found, err := b.Ledger.FindRequests(ctx, request.ID)
-			return len(found) == 1 && found[0].ID == request.ID, err
-		}, func() error { return b.HandleRequests(ctx, []Message{m}) })
+		event, request, err := b.decodeRequest(message)
+		return b.handleExhausted(ctx, m, exhaustedCommand{
+			kind: events.KindRequest, event: event, decodeErr: err,
+			isRecorded: func() (bool, error) {
+				found, err := b.Ledger.FindRequests(ctx, request.ID)
+				return len(found) == 1 && found[0].ID == request.ID, err
+			},
+			handle: func() error { return b.HandleRequests(ctx, []Message{m}) },
+		})
 	case events.Control.Subject:
-		event, control, err := b.control(what)
-		return b.lostCommand(ctx, m, lostCommand{events.KindControl, event, err}, func() (bool, error) {
-			return b.Ledger.HasControl(ctx, control.ID)
-		}, func() error { return b.HandleControl(ctx, m) })
+		event, control, err := b.decodeControl(message)
+		return b.handleExhausted(ctx, m, exhaustedCommand{
+			kind: events.KindControl, event: event, decodeErr: err,
+			isRecorded: func() (bool, error) { return b.Ledger.HasControl(ctx, control.ID) },
+			handle:     func() error { return b.HandleControl(ctx, m) },
+		})
 	}
-	if _, _, err := b.Publisher.DeadLetter(ctx, what, *neverSettled(m), m.Deliveries()); err != nil {
-		return b.retry(m, fmt.Errorf("park %s %d on the dead letter stream: %w", what.Stream, what.Sequence, err))
+	if _, _, err := b.Publisher.DeadLetter(ctx, message, *exhausted(m), m.Deliveries()); err != nil {
+		return b.retry(m, deadLetterError(message, err))
 	}
 	return acknowledge(ctx, m)
 }
 
-// lostCommand is what could be read of one.
-type lostCommand struct {
-	kind  events.Kind
-	event events.Event
-	err   error // why it could not be read
+// exhaustedCommand is a command that exceeded its maximum number of deliveries.
+type exhaustedCommand struct {
+	kind       events.Kind
+	event      events.Event
+	decodeErr  error
+	isRecorded func() (bool, error) // reports whether the ledger has the command
+	handle     func() error         // handles it as a delivery
 }
 
-func (b *Bridge) lostCommand(ctx context.Context, m Message, c lostCommand, known func() (bool, error), goOn func() error) error {
-	why := neverSettled(m)
-	if errors.As(c.err, &why) {
-		return b.reject(ctx, m, c.kind, c.event, why)
+func (b *Bridge) handleExhausted(ctx context.Context, m Message, c exhaustedCommand) error {
+	rejection := exhausted(m)
+	if errors.As(c.decodeErr, &rejection) {
+		return b.reject(ctx, m, c.kind, c.event, rejection)
 	}
-	held, err := known()
-	if err = errors.Join(c.err, err); err != nil {
-		return b.retry(m, fmt.Errorf("look up what became of %s %d: %w", m.Event().Stream, m.Event().Sequence, err))
+	recorded, err := c.isRecorded()
+	if err = errors.Join(c.decodeErr, err); err != nil {
+		return b.retry(m, fmt.Errorf("look up %s in the ledger: %w", place(m.Event()), err))
 	}
-	if held {
-		return goOn()
+	if recorded {
+		return c.handle()
 	}
-	return b.reject(ctx, m, c.kind, c.event, why)
+	return b.reject(ctx, m, c.kind, c.event, rejection)
 }
 
-func neverSettled(m Message) *events.Rejection {
+func exhausted(m Message) *events.Rejection {
 	return events.Reject(events.CodeExpired, events.FieldError{
-		Got: fmt.Sprintf("%d deliveries that nobody finished", m.Deliveries()), Want: "one that is; replay it, or publish it again",
+		Got:  fmt.Sprintf("%d deliveries without an acknowledgement", m.Deliveries()),
+		Want: "an acknowledged delivery; replay the dead letter, or publish the command again",
 	})
 }

@@ -16,7 +16,7 @@ func (w *world) lost(m *message) error {
 	return w.bridge.HandleMaxDeliveries(context.Background(), m)
 }
 
-const neverSettled = "expired: got 1000 deliveries that nobody finished, want one that is; replay it, or publish it again"
+const neverSettled = "expired: got 1000 deliveries without an acknowledgement, want an acknowledged delivery; replay the dead letter, or publish the command again"
 
 func TestWhatWasNeverSettledIsParkedAndAnswered(t *testing.T) {
 	t.Parallel()

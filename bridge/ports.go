@@ -9,102 +9,104 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// Message is one delivery of a command.
+// Message is one delivery of a command. It is settled by one of Ack, Retry and Term.
 type Message interface {
 	Event() events.Message
-	Deliveries() uint64 // 1 the first time
+	Deliveries() uint64 // including this one
 
-	Ack(ctx context.Context) error   // it is done
-	Retry(delay time.Duration) error // deliver it again after the delay
-	Term(reason string) error        // it can never succeed; never deliver it again
+	Ack(ctx context.Context) error   // processed
+	Retry(delay time.Duration) error // redeliver after the delay
+	Term(reason string) error        // never redeliver
 }
 
-// Publisher sends what the bridge has to say. Publishing an event that is there
-// already changes nothing.
+// Publisher publishes events. Publishing an event again has no effect.
 type Publisher interface {
 	Publish(ctx context.Context, event events.Event) error
-	// PublishAll returns one entry per event, nil where the stream has it.
+	// PublishAll returns one entry per event, nil if the stream stored it.
 	PublishAll(ctx context.Context, all []events.Event) []error
-	// DeadLetter parks the original of a message and says where. Parking the
-	// same message again finds it where it is.
+	// DeadLetter writes a message to the dead-letter stream and returns its place there. It
+	// is idempotent.
 	DeadLetter(ctx context.Context, original events.Message, why events.Rejection, attempts uint64) (stream string, sequence uint64, err error)
 }
 
-// History is what the event stream remembers.
+// History is the event stream as far as run numbers are concerned.
 type History interface {
-	// LastRunNumber is the highest number among its latest runs, 0 where it has none.
+	// LastRunNumber returns the highest run number among the latest runs, 0 if there is none.
 	LastRunNumber(ctx context.Context) (int64, error)
 }
 
-// Ledger is what the bridge needs of the ledger.
+// Ledger is the bridge's view of the ledger.
 type Ledger interface {
 	RequestLedger
 	ControlLedger
 	RunLedger
 }
 
-// RequestLedger keeps requests.
+// RequestLedger stores requests.
 type RequestLedger interface {
-	// Receive records requests and returns what the ledger holds of each, in order.
+	// Receive records requests and returns a receipt for each, in order.
 	Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error)
-	// Accept marks requests as known to Temporal, and returns the first run of each. It
-	// never takes anything back.
+	// Accept marks requests as accepted, and returns the recorded first run of each. It has
+	// no effect on requests that are accepted already.
 	Accept(ctx context.Context, requestIDs []string, firstRunID string) (map[string]string, error)
-	// FindRequests finds a request by its ID, else by its event's id: at most two.
+	// FindRequests finds a request by its ID, or else requests by their event's id; at most
+	// two.
 	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
-	// Withdraw cancels one incremental request and leaves its pass to the others.
-	// passEmpty says that the pass goes on and has no request left. Where the
-	// request was decided before, it is ledger.ErrFinalized and the deciding run;
-	// passEmpty holds then, too, if that is the request's own withdrawal.
+	// Withdraw cancels one incremental request. passEmpty reports that its pass continues
+	// but serves no other request. If the request was finalized before, the error is
+	// ledger.ErrFinalized and withdrawn is the run that finalized it; passEmpty is set then,
+	// too, if that was the request's own withdrawal.
 	Withdraw(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
-	// Unstarted lists requests that no Temporal call is known to have reached: those
-	// older than an age, and second passes whose time has come.
+	// Unstarted lists requests that may not have been given to Temporal: those received
+	// longer ago than an age, and second passes that are due.
 	Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
-	// AcceptedWithoutRun lists accepted full and rebuild requests that no run serves.
+	// AcceptedWithoutRun lists accepted full and rebuild requests without a run.
 	AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
 }
 
-// ControlLedger keeps controls.
+// ControlLedger stores controls.
 type ControlLedger interface {
-	// RecordControl records a control, or returns the one that is there. One that was
-	// rejected and comes again as another message is pending afresh.
-	// It is ledger.ErrConflict where a request has the identity.
+	// RecordControl records a control, or returns the recorded one. A rejected control that
+	// arrives in another message becomes pending again. The error is ledger.ErrConflict if a
+	// request has the same identity.
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
-	// HasControl says whether a control was recorded.
+	// HasControl reports whether a control is recorded.
 	HasControl(ctx context.Context, id string) (bool, error)
-	// SettleControl settles a pending control, and returns it as it stands: the first who
-	// settles it decides.
-	SettleControl(ctx context.Context, settled ledger.Control) (stands ledger.Control, err error)
-	// MarkControlAnswered notes that the answer to a control is published.
+	// SettleControl settles a pending control and returns the settled control, which is
+	// another caller's if that caller was first.
+	SettleControl(ctx context.Context, control ledger.Control) (settled ledger.Control, err error)
+	// MarkControlAnswered records that the answer to a control is published.
 	MarkControlAnswered(ctx context.Context, id string) error
-	// UnansweredControls lists controls that were settled longer ago than an age and whose
-	// answer is not known to be published.
+	// UnansweredControls lists controls that were settled longer ago than an age and are not
+	// marked as answered.
 	UnansweredControls(ctx context.Context, olderThan time.Duration) ([]ledger.Control, error)
-	// PendingControls lists the controls that are not settled, in the order of their events.
+	// PendingControls lists controls that are not settled, in the order of their events.
 	PendingControls(ctx context.Context) ([]ledger.Control, error)
 }
 
-// RunLedger keeps runs and their outcomes.
+// RunLedger stores runs and their outcomes.
 type RunLedger interface {
 	Run(ctx context.Context, number int64) (ledger.Run, error)
-	// RunHeader reads a run without most of its requests. Unfinalized and Unpublished list
-	// runs without any.
+	// RunHeader reads a run with few of its requests.
 	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error)
+	// Unfinalized and Unpublished list runs without their requests.
 	Unfinalized(ctx context.Context) ([]ledger.Run, error)
-	// Finalize ends a run; of one that is decided it returns what was decided first.
-	Finalize(ctx context.Context, run ledger.Ref, decision ledger.Finalization) (ledger.Run, error)
-	// FinalizeUnstarted gives a request that no run serves an outcome. Where a run has
-	// begun after all, it is returned as it is.
-	FinalizeUnstarted(ctx context.Context, requestID string, decision ledger.Finalization) (ledger.Run, error)
-	// RaiseRunNumbers makes the next run number higher than one that the event stream has.
-	// raised says that it was not: the ledger was restored to an earlier state.
-	RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error)
 	Unpublished(ctx context.Context) ([]ledger.Run, error)
+	// Finalize finalizes a run and returns it with its outcome, which is the earlier one if
+	// it was finalized before.
+	Finalize(ctx context.Context, run ledger.Ref, f ledger.Finalization) (ledger.Run, error)
+	// FinalizeUnstarted finalizes a request without a run. If its run has begun after all,
+	// that run is returned unchanged.
+	FinalizeUnstarted(ctx context.Context, requestID string, f ledger.Finalization) (ledger.Run, error)
+	// RaiseRunNumbers makes the next run number higher than one in the event stream, and
+	// returns the last number used. raised reports that it was not higher: the ledger was
+	// restored to an earlier state.
+	RaiseRunNumbers(ctx context.Context, inStream int64) (last int64, raised bool, err error)
 	MarkPublished(ctx context.Context, run ledger.Ref) error
-	// DropStagingTables drops what rebuilds that are over have left, and says how many.
+	// DropStagingTables drops the staging tables of finished rebuilds and returns how many.
 	DropStagingTables(ctx context.Context) (int, error)
-	// Prune forgets what was decided longer ago and says how many rows that were.
+	// Prune deletes rows finalized longer ago than keep and returns how many.
 	Prune(ctx context.Context, keep time.Duration) (int64, error)
 }
 

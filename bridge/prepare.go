@@ -5,9 +5,10 @@ import (
 	"fmt"
 )
 
-// Prepare makes sure that the ledger, Temporal and the event stream belong together, as
-// far as the bridge can. It is asked before anything is consumed, and again in each round
-// of the reconciler, since each of the three may be restored to an earlier state meanwhile.
+// Prepare verifies that the ledger belongs to the Temporal namespace and raises run numbers
+// above those of the event stream. It must succeed before anything is consumed. The
+// reconciler repeats both, because PostgreSQL, Temporal or NATS may be restored to an earlier
+// state at any time.
 func (b *Bridge) Prepare(ctx context.Context) error {
 	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
@@ -15,21 +16,21 @@ func (b *Bridge) Prepare(ctx context.Context) error {
 	return b.raiseRunNumbers(ctx)
 }
 
-// raiseRunNumbers lets run numbers begin above those that the event stream has.
+// raiseRunNumbers makes the next run number higher than every one in the event stream.
 func (b *Bridge) raiseRunNumbers(ctx context.Context) error {
 	if b.History == nil {
 		return nil
 	}
-	last, err := b.History.LastRunNumber(ctx)
+	inStream, err := b.History.LastRunNumber(ctx)
 	if err != nil {
 		return fmt.Errorf("compare run numbers with the event stream: %w", err)
 	}
-	given, raised, err := b.Ledger.RaiseRunNumbers(ctx, last)
+	last, raised, err := b.Ledger.RaiseRunNumbers(ctx, inStream)
 	if err != nil {
-		return fmt.Errorf("raise run numbers above %d: %w", last, err)
+		return fmt.Errorf("raise run numbers above %d: %w", inStream, err)
 	}
 	if raised {
-		b.Logger.Warn().Int64("last_run", given).Int64("last_run_of_stream", last).
+		b.Logger.Warn().Int64("last_run", last).Int64("last_run_of_stream", inStream).
 			Msg("run numbers raised: the ledger was restored to an earlier state than the event stream")
 	}
 	return nil

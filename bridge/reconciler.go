@@ -7,32 +7,37 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/workflows"
 )
 
-// What the reconciler mends, as Options.OnReconcile hears of it.
+// Actions of the reconciler, passed to Options.OnReconcile.
 const (
-	mendedRequests = "requests given to Temporal again"
-	mendedRuns     = "runs decided whose workflow had ended"
-	mendedOutcomes = "outcomes published"
-	mendedControls = "controls concluded"
-	mendedSides    = "side tables dropped"
-	mendedPruned   = "rows forgotten"
+	actionStartRequest     = "requests_started"
+	actionFinalizeRun      = "runs_finalized"
+	actionPublishOutcome   = "outcomes_published"
+	actionSettleControl    = "controls_settled"
+	actionDropStagingTable = "staging_tables_dropped"
+	actionPruneRow         = "rows_pruned"
 )
 
-// ReconcileActions are all of them.
-var ReconcileActions = []string{mendedRequests, mendedRuns, mendedOutcomes, mendedControls, mendedSides, mendedPruned}
+// ReconcileActions lists the actions of the reconciler.
+var ReconcileActions = []string{
+	actionStartRequest, actionFinalizeRun, actionPublishOutcome, actionSettleControl, actionDropStagingTable, actionPruneRow,
+}
 
-// RunReconciler reconciles until the context ends. A round that fails is logged:
-// the next one starts from the ledger again.
-func (b *Bridge) RunReconciler(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
+// pruneInterval is how often old rows are pruned. Options.Keep is months, so once a day is
+// exact enough and keeps the deletes out of nearly every round.
+const pruneInterval = 24 * time.Hour
+
+// RunReconciler calls Reconcile at an interval until ctx is done. An error is logged; the
+// next round starts from the state in the ledger.
+func (b *Bridge) RunReconciler(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		if err := b.Reconcile(ctx); err != nil && ctx.Err() == nil {
-			b.Logger.Error().Err(err).Msg("reconcile")
+			b.Logger.Error().Err(err).Msg("reconcile failed, retrying")
 		}
 		select {
 		case <-ctx.Done():
@@ -42,31 +47,35 @@ func (b *Bridge) RunReconciler(ctx context.Context, every time.Duration) {
 	}
 }
 
-// Reconcile mends, in one round, what was left between two steps by whatever died
-// there. Every bridge may do so at the same time: each mend is idempotent.
+// Reconcile repairs, in one round, what processes that crashed between two steps left. Each
+// step is idempotent, so that several bridges may reconcile at the same time. A step that
+// fails does not stop the others.
 func (b *Bridge) Reconcile(ctx context.Context) error {
 	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
 	return errors.Join(
 		b.raiseRunNumbers(ctx),
-		b.restart(ctx),
-		b.decideLost(ctx),
+		b.startRequests(ctx),
+		b.finalizeRuns(ctx),
 		b.finalizeUnstarted(ctx),
-		b.publishDecided(ctx),
-		b.concludeControls(ctx),
-		b.dropSides(ctx),
+		b.publishOutcomes(ctx),
+		b.settlePendingControls(ctx),
+		b.answerSettledControls(ctx),
+		b.dropStagingTables(ctx),
 		b.prune(ctx),
 	)
 }
 
-// restart calls Temporal again for requests that it is not known to have heard of.
-func (b *Bridge) restart(ctx context.Context) error {
+// startRequests starts the workflows of requests that Temporal may not have: their bridge
+// crashed before it called Temporal or recorded the call, or they are second passes that are
+// due.
+func (b *Bridge) startRequests(ctx context.Context) error {
 	listed, err := b.Ledger.Unstarted(ctx, b.Grace)
 	if err != nil {
 		return fmt.Errorf("list requests without a workflow: %w", err)
 	}
-	unstarted, err := b.unheard(ctx, listed)
+	unstarted, err := b.withoutOpenWorkflow(ctx, listed)
 	errs := []error{err}
 	if len(unstarted) > 0 {
 		if err := b.VerifyNamespaceNow(ctx); err != nil {
@@ -75,241 +84,145 @@ func (b *Bridge) restart(ctx context.Context) error {
 	}
 	var calls calls
 	for _, r := range unstarted {
-		c := calls.of(r, b.Limits)
+		c := calls.forRequest(r, b.Limits)
 		c.needed = true
 		c.requestIDs = append(c.requestIDs, r.ID)
 	}
-	b.makeAll(ctx, calls.all)
+	b.makeCalls(ctx, calls.all)
 	for _, c := range calls.all {
 		errs = append(errs, c.err)
-		if c.why != nil {
-			b.Logger.Error().Str("workflow_id", c.execution.ID).Msgf("request ended: %s", c.why.Reason)
+		if c.rejection != nil {
+			b.Logger.Error().Str("workflow_id", c.execution.ID).Str("reason", c.rejection.Reason).Msg("request failed: Temporal rejects it")
 		}
 	}
 	for _, r := range unstarted {
-		c := calls.of(r, b.Limits)
-		if c.err != nil || c.why != nil {
+		c := calls.forRequest(r, b.Limits)
+		if c.err != nil || c.rejection != nil {
 			continue
 		}
 		if r.State == ledger.Received {
 			r.FirstRunID = c.accepted[r.ID]
-			errs = append(errs, b.tellAccepted(ctx, r))
+			errs = append(errs, b.publishAccepted(ctx, r))
 		}
-		if r.Source != ledger.SecondPassSource { // whose time has come, as it should
-			b.mended(mendedRequests, 1)
+		if r.Source != ledger.SecondPassSource { // a second pass that is due is no repair
+			b.reconciled(actionStartRequest, 1)
 		}
 	}
-	return joinOnce(errs)
+	return joinUnique(errs)
 }
 
-// unheard leaves out accepted requests whose workflow runs: that claims them when
-// its pass ends, and every wake-up would lengthen its history.
-func (b *Bridge) unheard(ctx context.Context, listed []ledger.Request) ([]ledger.Request, error) {
-	fates := map[string]workflows.ExecutionStatus{}
-	var unheard []ledger.Request
+// withoutOpenWorkflow drops accepted requests whose workflow is open. It claims them when its
+// current pass ends, and each signal would lengthen its history.
+func (b *Bridge) withoutOpenWorkflow(ctx context.Context, listed []ledger.Request) ([]ledger.Request, error) {
+	statuses := map[string]workflows.ExecutionStatus{}
+	var kept []ledger.Request
 	for _, r := range listed {
 		if r.State == ledger.Received {
-			unheard = append(unheard, r)
+			kept = append(kept, r)
 			continue
 		}
-		fate, known := fates[r.WorkflowID]
+		status, known := statuses[r.WorkflowID]
 		if !known {
 			var err error
-			if fate, err = b.Temporal.ExecutionStatus(ctx, r.WorkflowID, ""); err != nil {
-				return unheard, fmt.Errorf("look up %s in Temporal: %w", r.WorkflowID, err)
+			if status, err = b.Temporal.ExecutionStatus(ctx, r.WorkflowID, ""); err != nil {
+				return kept, fmt.Errorf("look up workflow %s: %w", r.WorkflowID, err)
 			}
-			fates[r.WorkflowID] = fate
+			statuses[r.WorkflowID] = status
 		}
-		if fate != workflows.ExecutionOpen {
-			unheard = append(unheard, r)
+		if status != workflows.ExecutionOpen {
+			kept = append(kept, r)
 		}
 	}
-	return unheard, nil
+	return kept, nil
 }
 
-// tellAccepted answers a request whose message the bridge does not hold.
-func (b *Bridge) tellAccepted(ctx context.Context, r ledger.Request) error {
-	event, err := b.accepted(acceptance(r), 0, r.Traceparent)
+// publishAccepted answers a request whose message this bridge does not have.
+func (b *Bridge) publishAccepted(ctx context.Context, r ledger.Request) error {
+	event, err := b.acceptedEvent(acceptedData(r), 0, r.Traceparent)
 	if err != nil {
 		return err
 	}
 	if err := b.Publisher.Publish(ctx, event); err != nil {
-		return fmt.Errorf("tell that request %s is accepted: %w", r.ID, err)
+		return fmt.Errorf("publish the acceptance of request %s: %w", r.ID, err)
 	}
 	b.OnAnswer(events.KindRequest, answerAccepted)
 	return nil
 }
 
-// decideLost decides runs whose workflow ended without doing so.
-func (b *Bridge) decideLost(ctx context.Context) error {
-	undecided, err := b.Ledger.Unfinalized(ctx)
+// settlePendingControls applies pending controls, and rejects those whose request did not
+// arrive within Options.Grace.
+func (b *Bridge) settlePendingControls(ctx context.Context) error {
+	pending, err := b.pendingControls(ctx)
 	if err != nil {
-		return fmt.Errorf("list undecided runs: %w", err)
-	}
-	var errs []error
-	for _, run := range undecided {
-		errs = append(errs, b.decideEnded(ctx, run.WorkflowID, run.FirstRunID, func(d ledger.Finalization) error {
-			_, err := b.Ledger.Finalize(ctx, run.Ref(), d)
-			return err
-		}))
-	}
-	return joinOnce(errs)
-}
-
-// finalizeUnstarted decides requests whose workflow ended before their run began.
-func (b *Bridge) finalizeUnstarted(ctx context.Context) error {
-	waiting, err := b.Ledger.AcceptedWithoutRun(ctx, b.Grace)
-	if err != nil {
-		return fmt.Errorf("list requests without a run: %w", err)
-	}
-	var errs []error
-	for _, r := range waiting {
-		errs = append(errs, b.decideEnded(ctx, r.WorkflowID, r.FirstRunID, func(d ledger.Finalization) error {
-			_, err := b.Ledger.FinalizeUnstarted(ctx, r.ID, d)
-			return err
-		}))
-	}
-	return joinOnce(errs)
-}
-
-func (b *Bridge) decideEnded(ctx context.Context, workflowID, firstRunID string, decide func(ledger.Finalization) error) error {
-	fate, err := b.Temporal.ExecutionStatus(ctx, workflowID, firstRunID)
-	if err != nil {
-		return fmt.Errorf("look up %s in Temporal: %w", workflowID, err)
-	}
-	if fate == workflows.ExecutionOpen {
-		return nil
-	}
-	if err := b.VerifyNamespaceNow(ctx); err != nil {
 		return err
 	}
-	if err := decide(lost(workflowID, fate)); err != nil {
-		return fmt.Errorf("decide what %s left undecided: %w", workflowID, err)
-	}
-	failpoint.Hit("bridge/lost-decided")
-	b.Logger.Warn().Str("workflow_id", workflowID).Str("run_id", firstRunID).Msgf("workflow %s, its run is finalized", closings[fate])
-	b.mended(mendedRuns, 1)
-	return nil
-}
-
-// closings say how an execution ended, or that it does not exist.
-var closings = map[workflows.ExecutionStatus]string{
-	workflows.ExecutionCompleted:  "completed",
-	workflows.ExecutionFailed:     "failed",
-	workflows.ExecutionCancelled:  "was cancelled",
-	workflows.ExecutionTerminated: "was terminated",
-	workflows.ExecutionTimedOut:   "timed out",
-	workflows.ExecutionNotFound:   "does not exist in Temporal",
-	workflows.ExecutionSuperseded: "was superseded by a later execution",
-	workflows.ExecutionUnknown:    "ended with an unknown status",
-}
-
-// lost is the outcome of a run that its workflow cannot decide any more.
-func lost(workflowID string, fate workflows.ExecutionStatus) ledger.Finalization {
-	why := events.Terminated
-	if fate == workflows.ExecutionTimedOut {
-		why = events.DeadlineExceeded
-	}
-	return ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
-		Type: why, Message: fmt.Sprintf("workflow %s %s without finalizing its run", workflowID, closings[fate]),
-	}}
-}
-
-// publishDecided publishes the outcomes that nobody is known to have published.
-func (b *Bridge) publishDecided(ctx context.Context) error {
-	decided, err := b.Ledger.Unpublished(ctx)
-	if err != nil {
-		return fmt.Errorf("list outcomes to publish: %w", err)
-	}
 	var errs []error
-	for _, header := range decided {
-		run, err := b.Ledger.Run(ctx, header.Number)
+	for _, c := range pending {
+		result, err := b.applyControl(ctx, c)
+		if err == nil && result.state == ledger.ControlPending {
+			if result.hasRequest || b.Now().Sub(c.ReceivedAt) < b.Grace {
+				continue
+			}
+			result = rejectedResult(events.CodeUnknownRun, "requestId",
+				fmt.Sprintf("%q, no request with this id arrived within %s", c.Target, b.Grace), "the id of a request")
+		}
 		if err == nil {
-			err = b.publishOutcome(ctx, run)
+			err = b.settlePending(ctx, c, result)
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		b.mended(mendedOutcomes, 1)
+		b.reconciled(actionSettleControl, 1)
 	}
-	return joinOnce(errs)
+	return joinUnique(errs)
 }
 
-// concludeControls applies the controls that wait, and rejects those whose request
-// has not come in time.
-func (b *Bridge) concludeControls(ctx context.Context) error {
-	parked, err := b.Ledger.PendingControls(ctx)
-	if err != nil {
-		return fmt.Errorf("list pending controls: %w", err)
-	}
-	var errs []error
-	for _, c := range parked {
-		v, err := b.apply(ctx, c)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if v.state == ledger.ControlPending && !v.expected && b.Now().Sub(c.ReceivedAt) >= b.Grace {
-			v = rejectedAs(events.CodeUnknownRun, "requestId",
-				fmt.Sprintf("%q, which no request has had for %s", c.Target, b.Grace), "the id of a request")
-		}
-		if v.state == ledger.ControlPending {
-			continue
-		}
-		if err := b.concludeParked(ctx, c, v); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		b.mended(mendedControls, 1)
-	}
-	return joinOnce(append(errs, b.answerControls(ctx)))
-}
-
-// answerControls answers the controls that were settled by a bridge that died then.
-func (b *Bridge) answerControls(ctx context.Context) error {
+// answerSettledControls answers controls whose bridge crashed between settling and answering
+// them.
+func (b *Bridge) answerSettledControls(ctx context.Context) error {
 	unanswered, err := b.Ledger.UnansweredControls(ctx, b.Grace)
 	if err != nil {
-		return fmt.Errorf("list controls without an answer: %w", err)
+		return fmt.Errorf("list unanswered controls: %w", err)
 	}
 	var errs []error
 	for _, c := range unanswered {
-		if err := b.answerParked(ctx, c); err != nil {
+		if err := b.answerControl(ctx, c); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		b.mended(mendedControls, 1)
+		b.reconciled(actionSettleControl, 1)
 	}
-	return joinOnce(errs)
+	return joinUnique(errs)
 }
 
-// dropSides drops the side tables of rebuilds that are over. Deciding a run drops its
-// own, unless somebody is reading it.
-func (b *Bridge) dropSides(ctx context.Context) error {
+// dropStagingTables drops the staging tables of finished rebuilds. Finalizing a rebuild drops
+// its own, unless the table is being read.
+func (b *Bridge) dropStagingTables(ctx context.Context) error {
 	dropped, err := b.Ledger.DropStagingTables(ctx)
-	b.mended(mendedSides, dropped)
+	b.reconciled(actionDropStagingTable, dropped)
 	if err != nil {
-		return fmt.Errorf("drop the side tables of rebuilds that are over: %w", err)
+		return fmt.Errorf("drop staging tables of finished rebuilds: %w", err)
 	}
 	return nil
 }
 
-// prune forgets, once a day, what was decided long ago.
+// prune deletes old finalized rows, once per pruneInterval.
 func (b *Bridge) prune(ctx context.Context) error {
-	if b.Now().Sub(b.pruned) < pruneEvery {
+	if b.Now().Sub(b.pruned) < pruneInterval {
 		return nil
 	}
 	rows, err := b.Ledger.Prune(ctx, b.Keep)
 	if err != nil {
-		return fmt.Errorf("forget what was decided more than %s ago: %w", b.Keep, err)
+		return fmt.Errorf("prune rows finalized more than %s ago: %w", b.Keep, err)
 	}
 	b.pruned = b.Now()
-	b.mended(mendedPruned, int(rows))
+	b.reconciled(actionPruneRow, int(rows))
 	return nil
 }
 
-func (b *Bridge) mended(what string, times int) {
+func (b *Bridge) reconciled(action string, times int) {
 	if times > 0 {
-		b.OnReconcile(what, times)
+		b.OnReconcile(action, times)
 	}
 }

@@ -141,7 +141,7 @@ func TestPendingControls(t *testing.T) {
 	w.now = w.now.Add(time.Second)
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
-	require.Equal(t, []string{`unknownRun: requestId: got "never", which no request has had for 30s, want the id of a request`}, w.rejections(t))
+	require.Equal(t, []string{`unknownRun: requestId: got "never", no request with this id arrived within 30s, want the id of a request`}, w.rejections(t))
 	require.Len(t, w.publisher.parked, 1, "its original is parked, long after it was acknowledged")
 	require.Equal(t, ledger.ControlRejected, w.ledger.controls[events.RequestID("/test", "c1")].State)
 }
@@ -188,8 +188,8 @@ func TestSideTablesThatAreLeftAreDropped(t *testing.T) {
 	w.bridge.OnReconcile = func(what string, times int) { mended[what] += times }
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
-	require.Equal(t, map[string]int{"side tables dropped": 2}, mended)
-	require.Contains(t, bridge.ReconcileActions, "side tables dropped", "counted from zero")
+	require.Equal(t, map[string]int{"staging_tables_dropped": 2}, mended)
+	require.Contains(t, bridge.ReconcileActions, "staging_tables_dropped", "counted from zero")
 }
 
 func TestPruneOnceADay(t *testing.T) {
@@ -218,7 +218,7 @@ func TestRunReconciler(t *testing.T) {
 		defer close(done)
 		w.bridge.RunReconciler(ctx, time.Hour)
 	}()
-	require.Equal(t, "requests given to Temporal again", <-mended, "it does not wait for its first turn")
+	require.Equal(t, "requests_started", <-mended, "it does not wait for its first turn")
 	cancel()
 	<-done
 }

@@ -242,7 +242,7 @@ func TestSameIdentityOtherData(t *testing.T) {
 		w.ask(t, "e1", events.RequestData{Mode: events.Full}),
 		w.ask(t, "e1", events.RequestData{Mode: events.Incremental}),
 	))
-	require.Equal(t, []string{`conflict: id: got "e1" again with other data, want an id of its own; the first event stands`}, w.rejections(t))
+	require.Equal(t, []string{`conflict: id: got "e1", already used with different data, want a new id; the first event is kept`}, w.rejections(t))
 	require.Equal(t, events.Full, w.request("e1").Mode)
 	require.Zero(t, w.count("wake"))
 
@@ -255,7 +255,7 @@ func TestSameIdentityOtherData(t *testing.T) {
 // JetStream would drop the second.
 func TestOneIdentityForARequestAndAControl(t *testing.T) {
 	t.Parallel()
-	const refused = `conflict: id: got "e1" again with other data, want an id of its own; the first event stands`
+	const refused = `conflict: id: got "e1", already used with different data, want a new id; the first event is kept`
 	pause := events.ControlData{Action: events.Pause, RequestID: "other"}
 
 	w := newWorld(t)
@@ -332,7 +332,7 @@ func TestRefusedByTemporal(t *testing.T) {
 	w.failures["start"] = fmt.Errorf("%w: blob too large", workflows.ErrRejected)
 	m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
 	require.NoError(t, w.requests(m))
-	require.Equal(t, []string{"invalidData: got a request that Temporal refuses (Temporal rejects the call: blob too large), want one that it takes"}, w.rejections(t))
+	require.Equal(t, []string{"invalidData: got an invalid request (rejected by Temporal: blob too large), want a request that Temporal accepts"}, w.rejections(t))
 	require.Contains(t, m.ended, "terminated")
 
 	w.now = w.now.Add(time.Hour)

@@ -6,8 +6,8 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// startOptions returns how to start the workflow that serves a request, as the table of
-// modes says. Requests with the same workflow ID share one execution.
+// startOptions returns the options of the workflow that serves a request, from the table of
+// modes. Requests with the same workflow ID share one execution.
 func startOptions(r ledger.Request, limits workflows.Limits) workflows.StartOptions {
 	mode := r.Mode.Info()
 	o := workflows.StartOptions{ID: r.WorkflowID, Workflow: mode.Workflow}
@@ -20,7 +20,7 @@ func startOptions(r ledger.Request, limits workflows.Limits) workflows.StartOpti
 	return o
 }
 
-// signalNames are the names of the signals that the actions of sync.control become.
+// signalNames maps the actions of sync.control to names of signals.
 var signalNames = map[events.Action]string{
 	events.Pause:  workflows.SignalPause,
 	events.Resume: workflows.SignalResume,

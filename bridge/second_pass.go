@@ -11,33 +11,33 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// foldSecondPasses is how many parts the time to a second pass has: the webhooks of one
-// part share a second pass per set of entities.
-const foldSecondPasses = 10
+// secondPassSlots is how many slots Options.SecondPass is divided into. Webhooks of one slot
+// with the same entities share one second pass.
+const secondPassSlots = 10
 
-// secondPasses are the requests that follow those of webhooks: a webhook tells of a
-// change that the API may not show yet, so its entities are read once more later. They
-// are recorded together with what they follow, and the reconciler starts them when
-// their time has come. Their identity is the tenant, the time and the entities, so that
-// a storm of webhooks asks for a handful.
+// secondPasses returns the requests that follow those of webhooks: a webhook reports a
+// change that the API may not show yet, so that its entities are read once more later. They
+// are recorded together with the requests that they follow, and the reconciler starts them
+// when they are due. Their identity is the tenant, the time and the entities, so that many
+// webhooks cause only a few second passes.
 func (b *Bridge) secondPasses(requests []ledger.Request) []ledger.Request {
 	if b.SecondPass <= 0 {
 		return nil
 	}
 	now := b.Now().UTC()
-	part := b.SecondPass / foldSecondPasses
-	due := now.Truncate(part).Add(part + b.SecondPass)
+	slot := b.SecondPass / secondPassSlots
+	due := now.Truncate(slot).Add(slot + b.SecondPass)
 	var passes []ledger.Request
-	known := map[string]bool{}
+	seen := map[string]bool{}
 	for _, r := range requests {
 		if r.Mode != events.Incremental || !strings.HasPrefix(r.Source, ledger.WebhookSource) {
 			continue
 		}
 		pass := secondPass(r, due)
-		if known[pass.ID] {
+		if seen[pass.ID] {
 			continue
 		}
-		known[pass.ID] = true
+		seen[pass.ID] = true
 		pass.ReceivedAt, pass.Wait = due, due.Sub(now)
 		passes = append(passes, pass)
 	}

@@ -43,7 +43,7 @@ var (
 	ErrNotRunning = errors.New("the workflow is not running")
 	// ErrRejected is returned when Temporal will never accept the call, for example because
 	// its arguments are too large.
-	ErrRejected = errors.New("Temporal rejects the call")
+	ErrRejected = errors.New("rejected by Temporal")
 	// ErrMisconfigured is returned when Temporal accepts no call until the configuration is
 	// corrected: the namespace, the credentials or the server version.
 	ErrMisconfigured = errors.New("Temporal rejects this client's configuration")

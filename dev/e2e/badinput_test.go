@@ -57,7 +57,7 @@ func TestBadInputIsRefusedWithReasonsAndParked(t *testing.T) {
 		},
 		"control of an unknown run": {
 			subject: "sync.control", body: `{"action":"pause","workflowId":"full-sync-nobody"}`, code: events.CodeUnknownRun,
-			want: `workflowId: got "full-sync-nobody", which serves no request, want the workflow ID of a run`,
+			want: `workflowId: got "full-sync-nobody", a workflow without requests, want the workflow ID of a run`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func TestARequestWithTheIDOfAnotherIsAnswered(t *testing.T) {
 	}
 	other := w.run(t, "request", "full", "--entities", "invoices", "--id", "nightly", "--wait")
 	require.Equal(t, 4, other.code, other.out)
-	require.Contains(t, other.out, `conflict: id: got "nightly" again with other data`)
+	require.Contains(t, other.out, `conflict: id: got "nightly", already used with different data`)
 	require.Contains(t, other.out, "lazisync deadletter show 1")
 	for range 2 {
 		skipped := w.run(t, "request", "incremental", "--entities", "locations", "--id", "places", "--wait")
@@ -77,7 +77,7 @@ func TestARequestWithTheIDOfAnotherIsAnswered(t *testing.T) {
 
 	unknown := w.run(t, "cancel", "00000000000000000000")
 	require.Equal(t, 4, unknown.code, unknown.out+unknown.errors)
-	require.Contains(t, unknown.out, "which no request has had for")
+	require.Contains(t, unknown.out, "no request with this id arrived within")
 }
 
 func TestARequestThatNobodyAnswersSaysSo(t *testing.T) {

@@ -108,7 +108,7 @@ func TestACancelKeepsWhatIsStoredAndSaysHowMuch(t *testing.T) {
 	}
 	late := w.run(t, "cancel", started.WorkflowID)
 	require.Equal(t, 4, late.code)
-	require.Contains(t, late.out, "which has ended")
+	require.Contains(t, late.out, "which is finished")
 }
 
 func TestTwoFullSyncsOfOneEntityTakeTurnsAndAnIncrementalWaitsForNeither(t *testing.T) {

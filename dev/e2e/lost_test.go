@@ -32,7 +32,7 @@ func TestARequestThatNobodyCouldFinishIsAnsweredAndCanBePutBack(t *testing.T) {
 	w.start(t, "serve")
 	_, d := w.rejected(t, func(d events.RejectedData) bool { return d.RequestID == requestID })
 	require.Equal(t, events.CodeExpired, d.Code)
-	require.Equal(t, "got 1 deliveries that nobody finished, want one that is; replay it, or publish it again", d.Reason)
+	require.Equal(t, "got 1 deliveries without an acknowledgement, want an acknowledged delivery; replay the dead letter, or publish the command again", d.Reason)
 	parked := w.parked(t, d.DeadLetter)
 	require.Equal(t, body, string(parked.Data))
 	require.Equal(t, "1", parked.Header.Get("Lazisync-Attempts"))

@@ -37,7 +37,7 @@ func TestFault02BridgeKilledBetweenParkingAndTerm(t *testing.T) {
 	r := newRig(t, options{})
 	r.startAll(t, "worker", "notifier")
 	var mended time.Time
-	for _, step := range []string{"bridge/parked", "bridge/rejected"} {
+	for _, step := range []string{"bridge/dead-lettered", "bridge/rejected"} {
 		bridge := r.failing(t, "bridge", step)
 		r.bad(t)
 		bridge.awaitKilled(t)
