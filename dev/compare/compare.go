@@ -12,21 +12,21 @@ import (
 	"github.com/lazi/lazisync/internal/store"
 )
 
-// Result is what became of one entity.
+// Result is the result of comparing one entity.
 type Result struct {
 	Entity      string
-	Records     int // in the simulated ServiceTitan, deleted ones too
-	Rows        int // in PostgreSQL, likewise
+	Records     int // in the simulated ServiceTitan, including deleted ones
+	Rows        int // in PostgreSQL, including deleted ones
 	Equal       int
-	Gone        int          // rows that are deleted, and rightly so: the list that had them shows them no more
+	Gone        int          // correctly deleted rows: their list no longer has them
 	Differences []Difference // the first few
 }
 
-// Matched says whether every record has its row, every row its record unless that
-// is gone for good, and all are equal.
+// Matched reports whether records and rows correspond and are equal, except for correctly
+// deleted rows.
 func (r Result) Matched() bool { return r.Equal == r.Records && r.Equal+r.Gone == r.Rows }
 
-// Difference is a record that is not as it should be.
+// Difference describes a record and a row that differ.
 type Difference struct {
 	Key  string
 	What string
@@ -34,10 +34,10 @@ type Difference struct {
 
 func (d Difference) String() string { return d.Key + ": " + d.What }
 
-// keep is how many differences of an entity are told.
+// keep is the maximum number of differences per entity in a result.
 const keep = 20
 
-// Entities compares whole entities of a tenant. Nothing should change meanwhile.
+// Entities compares all records of entities of a tenant. The data must not change meanwhile.
 func Entities(ctx context.Context, simulatorURL string, db *store.Store, tenant string, names []string) ([]Result, error) {
 	results := make([]Result, len(names))
 	all, ctx := errgroup.WithContext(ctx)
@@ -75,23 +75,23 @@ func compareEntity(ctx context.Context, simulatorURL string, db *store.Store, te
 	return c.rest()
 }
 
-// record is one of either side.
+// record is a record or a row.
 type record struct {
 	key     string
 	deleted bool
 	json    []byte
 }
 
-// records are one side, in the order of keys. After the last, next returns nil.
+// records iterates over one side in the order of keys. After the last, next returns nil.
 type records interface{ next() (*record, error) }
 
-// comparison goes through both sides at once, each in the order of keys.
+// comparison merges both sides in the order of keys.
 type comparison struct {
 	entity entity.Entity
 	wanted records
 	result *Result
-	head   *record // the next one of wanted, nil at its end
-	last   string  // key of the row before
+	head   *record // the next wanted record, nil at the end
+	last   string  // key of the previous row
 }
 
 func (c *comparison) next() (err error) {
@@ -106,7 +106,7 @@ func (c *comparison) next() (err error) {
 	return nil
 }
 
-// order compares keys: as PostgreSQL orders numbers, or byte by byte.
+// order compares two keys: as numbers, or byte by byte.
 func (c *comparison) order(a, b string) int {
 	if c.entity.Key == entity.Int64ID {
 		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
@@ -114,7 +114,7 @@ func (c *comparison) order(a, b string) int {
 	return cmp.Compare(a, b)
 }
 
-// row compares a row with the record of its key.
+// row compares a row with the record that has its key.
 func (c *comparison) row(row record) error {
 	if c.result.Rows > 0 && c.order(c.last, row.key) >= 0 {
 		return fmt.Errorf("row %s of %s came after row %s, want the order of keys", row.key, c.entity.Name, c.last)
@@ -147,7 +147,7 @@ func (c *comparison) row(row record) error {
 	return c.next()
 }
 
-// rest are the records after the last row.
+// rest reports the records after the last row as missing.
 func (c *comparison) rest() error {
 	for c.head != nil {
 		c.differ(c.head.key, "is not in PostgreSQL")

@@ -1,6 +1,6 @@
-// Package compare proves that PostgreSQL holds what ServiceTitan has: it reads the
-// memory of the simulated ServiceTitan through its admin endpoint, which lazisync's
-// client never uses, and every row of the tables, and compares them value by value.
+// Package compare compares PostgreSQL with the simulated ServiceTitan, value by value. It reads
+// all records from the simulator's admin route, which lazisync does not use, and all rows of
+// the tables.
 //
 // The demo and the end-to-end tests call it.
 package compare

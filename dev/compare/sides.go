@@ -18,17 +18,17 @@ import (
 	"github.com/lazi/lazisync/internal/store"
 )
 
-// eachRow calls each with the rows of an entity, in the order that PostgreSQL gives
-// their ids. The row is valid only during the call.
+// eachRow calls each with every row of an entity, in the order of ids in PostgreSQL. The row is
+// valid only during the call.
 func eachRow(ctx context.Context, db *store.Store, tenant string, e entity.Entity, each func(record) error) error {
 	return db.Rows(ctx, tenant, e, func(id string, _ time.Time, deleted bool, fullData []byte) error {
 		return each(record{id, deleted, fullData})
 	})
 }
 
-// sorted brings both sides into the order of their bytes. PostgreSQL orders texts as
-// its collation says, and the simulated ServiceTitan by the number of the record.
-// Everything must fit into memory; what has many records has numbers for ids.
+// sorted sorts both sides by the bytes of their keys, because PostgreSQL sorts strings by its
+// collation and the simulator by number. All records must fit into memory; entities with many
+// records have numbers as ids.
 func sorted(memory *memory, rows func(func(record) error) error) (records, func(func(record) error) error, error) {
 	var wanted list
 	for {
@@ -52,7 +52,7 @@ func sorted(memory *memory, rows func(func(record) error) error) (records, func(
 	return &wanted, got.each, err
 }
 
-// list is a side in memory.
+// list is one side in memory.
 type list []record
 
 func (l list) sort() { slices.SortFunc(l, func(a, b record) int { return cmp.Compare(a.key, b.key) }) }
@@ -75,7 +75,7 @@ func (l list) each(do func(record) error) error {
 	return nil
 }
 
-// memory reads the simulated ServiceTitan's records, one JSON object a line.
+// memory reads the simulator's records, one JSON object per line.
 type memory struct {
 	io.Closer
 	lines *bufio.Reader

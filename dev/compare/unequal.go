@@ -35,13 +35,13 @@ func unequal(path string, want, got gjson.Result) string {
 	return fmt.Sprintf("%s is %s in PostgreSQL, want %s", named(path), short(got.Raw), short(want.Raw))
 }
 
-// member is one key of an object with its value.
+// member is a key of an object with its value.
 type member struct {
 	key   string
 	value gjson.Result
 }
 
-// members are an object's keys in order.
+// members returns the members of an object, sorted by key.
 func members(object gjson.Result) []member {
 	list := make([]member, 0, 32)
 	object.ForEach(func(key, value gjson.Result) bool {
@@ -52,7 +52,7 @@ func members(object gjson.Result) []member {
 	return list
 }
 
-// unequalObjects goes through the keys of both at once.
+// unequalObjects compares two objects by merging their sorted members.
 func unequalObjects(path string, want, got []member) string {
 	for len(want) > 0 || len(got) > 0 {
 		switch {
@@ -61,7 +61,7 @@ func unequalObjects(path string, want, got []member) string {
 		case len(want) == 0 || got[0].key < want[0].key:
 			return named(path+"."+got[0].key) + " is in PostgreSQL and not in ServiceTitan"
 		}
-		// The path is put together only where something differs: this runs for every value.
+		// This runs for every value, so the path is built only for a difference.
 		if what := unequal("", want[0].value, got[0].value); what != "" {
 			return unequal(path+"."+want[0].key, want[0].value, got[0].value)
 		}
@@ -77,7 +77,7 @@ func named(path string) string {
 	return path[1:]
 }
 
-// short cuts a text so that it fits a line.
+// short truncates a text to one line.
 func short(text string) string {
 	const limit = 80
 	if len(text) > limit {

@@ -19,7 +19,7 @@ const (
 	stateFile = "state.json"
 )
 
-// State is what the running stack says about itself in state.json.
+// State describes the running stack. It is stored in state.json.
 type State struct {
 	Pid       int       `json:"pid"`
 	StartedAt time.Time `json:"startedAt"`
@@ -32,15 +32,15 @@ type Link struct {
 	URL  string `json:"url"`
 }
 
-// InUseError says that another process has the folder.
+// InUseError reports that another process has locked the folder.
 type InUseError struct {
 	Path  string
-	State State // zero while the other is still starting
+	State State // zero while the other process starts
 }
 
 func (e *InUseError) Error() string {
 	if e.State.Pid == 0 {
-		return e.Path + " is in use by another process that is just starting"
+		return e.Path + " is in use by another process that is starting"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is in use by pid %d, running since %s", e.Path, e.State.Pid, e.State.StartedAt.Local().Format(time.DateTime))
@@ -57,31 +57,31 @@ type Dir struct {
 	started time.Time
 }
 
-// Open makes the folder if need be and locks it. If another process has it the
-// error is an *InUseError.
+// Open creates the folder if it does not exist, and locks it. If another process has locked
+// it, the error is an *InUseError.
 func Open(path string) (*Dir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	// Others may pass through, for PostgreSQL may run as another user; what lies
-	// inside is closed to them.
+	// Other users may traverse the folder, because PostgreSQL may run as another user. They
+	// cannot list it, and cannot read the files in it.
 	if err := os.MkdirAll(path, 0o711); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
+		return nil, fmt.Errorf("create the data folder: %w", err)
 	}
 	lock, err := acquire(path)
 	if err != nil {
 		return nil, err
 	}
 	d := &Dir{path: path, lock: lock, started: time.Now()}
-	// What an earlier process left says nothing about this one.
+	// Remove the state of an earlier process.
 	if err := d.removeState(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return d, nil
 }
 
-// acquire locks the folder. The lock goes with the process, however that ends.
+// acquire locks the folder. The kernel releases the lock when the process ends.
 func acquire(path string) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(path, lockFile))
 	locked, err := lock.TryLock()
@@ -98,7 +98,7 @@ func acquire(path string) (*flock.Flock, error) {
 	return nil, &InUseError{Path: path, State: state}
 }
 
-// Running returns the state of the process that has the folder, and false if none has.
+// Running returns the state of the process that has locked the folder, or false if there is none.
 func Running(path string) (State, bool, error) {
 	if _, err := os.Stat(filepath.Join(path, lockFile)); errors.Is(err, fs.ErrNotExist) {
 		return State{}, false, nil
@@ -119,8 +119,8 @@ func (d *Dir) Path(elements ...string) string {
 	return filepath.Join(append([]string{d.path}, elements...)...)
 }
 
-// Announce writes state.json with this process's pid and the links. Passwords in
-// them are masked: the file is read out in error messages.
+// Announce writes state.json with the pid of this process and the links. It masks passwords,
+// because error messages show the file.
 func (d *Dir) Announce(links []Link) error {
 	state := State{Pid: os.Getpid(), StartedAt: d.started, Links: make([]Link, 0, len(links))}
 	for _, link := range links {
@@ -130,7 +130,7 @@ func (d *Dir) Announce(links []Link) error {
 	if err != nil {
 		return err
 	}
-	// Renamed into place, so that a reader sees all of it or nothing.
+	// Renamed into place, so that a reader sees the complete file or none.
 	partial := d.Path(stateFile + ".new")
 	if err := os.WriteFile(partial, append(text, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write the state of this process: %w", err)
@@ -138,7 +138,7 @@ func (d *Dir) Announce(links []Link) error {
 	return os.Rename(partial, d.Path(stateFile))
 }
 
-// Clear deletes everything in the folder but its lock.
+// Clear deletes everything in the folder except the lock.
 func (d *Dir) Clear() error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -155,7 +155,7 @@ func (d *Dir) Clear() error {
 	return nil
 }
 
-// Close unlocks the folder for the next process.
+// Close removes state.json and unlocks the folder.
 func (d *Dir) Close() error {
 	return errors.Join(d.removeState(), d.lock.Close())
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/lazi/lazisync/dev/datadir"
 )
 
-// childVariable turns the test binary into a program that holds the folder it
-// names and waits to be killed.
+// childVariable names a folder. If it is set, the test binary locks this folder and waits to
+// be killed.
 const childVariable = "DATADIR_TEST_CHILD"
 
 var links = []datadir.Link{
@@ -45,11 +45,11 @@ func runChild(path string) error {
 		return err
 	}
 	fmt.Println("ready")
-	_, err = io.Copy(io.Discard, os.Stdin) // until the test lets go
+	_, err = io.Copy(io.Discard, os.Stdin) // until the test closes it
 	return err
 }
 
-// startChild has another process hold the folder until the returned function kills it.
+// startChild starts a process that locks the folder until the returned function kills it.
 func startChild(t *testing.T, path string) (pid int, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -93,10 +93,10 @@ func TestSecondStartNamesTheFirst(t *testing.T) {
 	kill()
 	_, running, err = datadir.Running(path)
 	require.NoError(t, err)
-	require.False(t, running, "SIGKILL frees the folder")
+	require.False(t, running, "the kernel unlocks the folder")
 	d, err := datadir.Open(path)
 	require.NoError(t, err)
-	require.NoFileExists(t, d.Path("state.json"), "the state of the dead is gone")
+	require.NoFileExists(t, d.Path("state.json"), "Open removes the state of a killed process")
 	require.NoError(t, d.Close())
 }
 
@@ -107,7 +107,7 @@ func TestSecondStartWhileTheFirstIsStarting(t *testing.T) {
 	require.NoError(t, err)
 	defer d.Close()
 	_, err = datadir.Open(path)
-	require.ErrorContains(t, err, "just starting")
+	require.ErrorContains(t, err, "that is starting")
 }
 
 func TestClearKeepsTheLock(t *testing.T) {
@@ -128,18 +128,18 @@ func TestClearKeepsTheLock(t *testing.T) {
 	require.NoError(t, d.Close())
 }
 
-func TestNothingRunsWhereNothingIs(t *testing.T) {
+func TestRunningWithoutAFolder(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "absent")
 	_, running, err := datadir.Running(path)
 	require.NoError(t, err)
 	require.False(t, running)
-	require.NoDirExists(t, path, "asking leaves no trace")
+	require.NoDirExists(t, path, "Running creates no folder")
 }
 
-// A child that was forked while the folder was open has the lock's descriptor until it
-// runs its program: closing that here is not enough to free the folder.
-func TestCloseFreesTheFolderWhileChildrenStart(t *testing.T) {
+// A forked child has the descriptor of the lock until it executes its program, so closing the
+// descriptor is not enough to unlock the folder.
+func TestCloseUnlocksTheFolderWhileChildrenStart(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	done := make(chan struct{})

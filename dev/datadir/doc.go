@@ -1,7 +1,6 @@
-// Package datadir keeps one folder for one running development stack: it locks
-// the folder, tells a second start who has it and where to look, and survives
-// SIGKILL, because the kernel lets go of the lock with the process.
+// Package datadir locks a folder for one running development stack. A second start gets the
+// pid and the URLs of the first. After SIGKILL the folder is free, because the kernel
+// releases the lock with the process.
 //
-// lazisync-dev calls it. What lies in the folder is the business of the packages
-// that put it there.
+// lazisync-dev calls it. The content of the folder belongs to other packages.
 package datadir

@@ -1,8 +1,7 @@
-// Package deploytest judges what lazisync is deployed with, as far as that goes without
-// a container engine: docker-compose.yml by Compose's own loader, the manifests by
-// Kustomize and Kubernetes' own types, nats.conf and the script for PostgreSQL's users by
-// real servers.
+// Package deploytest tests the deployment files without a container engine: docker-compose.yml
+// with Compose's loader, the manifests with Kustomize and Kubernetes' types, nats.conf and the
+// script for PostgreSQL's users with real servers.
 //
-// The tests of package examples run the roles as Compose says and with the users that
-// SetUpPostgres makes. Nothing else may import it.
+// Only the tests of package examples may import it. They run the roles as docker-compose.yml
+// configures them, with the users that SetUpPostgres creates.
 package deploytest

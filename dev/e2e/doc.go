@@ -1,9 +1,7 @@
-// Package e2e holds the end-to-end tests: the program as it is built for production,
-// on a real NATS, Temporal and PostgreSQL, with a simulated ServiceTitan and a fake
-// Slack. An event goes in, rows and events come out.
+// Package e2e contains the end-to-end tests. They run the production build with real NATS,
+// Temporal and PostgreSQL servers, a simulated ServiceTitan and a fake Slack.
 //
-// Each test has a world of its own: a NATS server, a database, a tenant, a task queue.
-// PostgreSQL and Temporal are started once for all of them, except for the tests that
-// stop them. What lazisync did is read where other systems would read it: in the
-// events on NATS, in the tables, in the simulated ServiceTitan's list of calls.
+// Each test has its own NATS server, database, tenant and task queue. PostgreSQL and Temporal
+// are shared, except by tests that stop them. Tests observe lazisync as other systems do:
+// through events, tables and the simulator's list of calls.
 package e2e

@@ -1,7 +1,7 @@
-// Package examples runs the programs of the folder examples against lazisync as it is
-// deployed: the roles have the environment that docker-compose.yml gives them, NATS has
-// deploy/nats.conf, and PostgreSQL the users that deploy/postgres makes. What a role or
-// an example may not do, it therefore does not need.
+// Package examples tests the programs in the folder examples with lazisync as it is deployed:
+// the roles have the environment of docker-compose.yml, NATS has deploy/nats.conf, and
+// PostgreSQL has the users of deploy/postgres. So the tests also show that the permissions are
+// sufficient.
 //
-// It holds tests alone.
+// It contains only tests.
 package examples

@@ -63,7 +63,7 @@ const webhookPath = "/services/T00000000/B00000000/fake"
 
 // Start returns when the fake listens.
 func Start(o Options) (*Server, error) {
-	l, p, err := ports.Listen(ports.Wish{Name: "fake Slack", Port: o.Port, Set: o.Port != 0})
+	l, p, err := ports.Listen(ports.Request{Name: "fake Slack", Port: o.Port, Set: o.Port != 0})
 	if err != nil {
 		return nil, err
 	}

@@ -1,14 +1,14 @@
-// Package fault holds the fault tests: lazisync's roles and every server around them
-// are processes of their own, and are killed, frozen, cut off, starved and wiped while
-// they work. Afterwards one oracle judges all that can be seen: no accepted request is
-// lost, none is answered or served twice, PostgreSQL equals ServiceTitan.
+// Package fault contains the fault tests. lazisync's roles and all servers are separate
+// processes. The tests kill, freeze, disconnect, starve and wipe them during syncs. Then one
+// oracle checks everything that is observable: no accepted request is lost, none is answered or
+// served twice, PostgreSQL equals ServiceTitan.
 //
-// Each test is a row of the fault matrix, and its name begins with the row's number. A
-// few quick ones run with every test run; the rest has the build tag fault, and those
-// that need root the tag privileged too. "make fault" runs them all and prints a table;
-// "make chaos SEED=n MINUTES=m" kills at random.
+// Each test is a row of the fault matrix; its name begins with the number of the row. A few fast
+// ones are part of every test run. The others have the build tag fault, and privileged if they
+// need root. "make fault" runs all and prints a table; "make chaos SEED=n MINUTES=m" injects
+// random faults.
 //
-// The test binary is also the servers: started again with an environment variable it is
-// a nats-server or a Temporal server. lazisync is built with the tag failpoint, and where
-// two versions meet once more, with changed workflows.
+// The test binary is also the servers: with an environment variable it runs as nats-server or
+// as Temporal. lazisync is built with the tag failpoint, and again with changed workflows for
+// tests with two versions.
 package fault

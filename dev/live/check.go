@@ -14,38 +14,37 @@ import (
 	"github.com/lazi/lazisync/internal/servicetitan"
 )
 
-// Verdict is what one feed or list turned out to be.
-type Verdict string
+// Status is the result for one feed or list.
+type Status string
 
 const (
-	Reachable    Verdict = "reachable"
-	MissingScope Verdict = "missing scope"
-	Gone         Verdict = "path is gone"
-	WrongShape   Verdict = "wrong shape"
-	Failed       Verdict = "failed"
+	Reachable    Status = "reachable"
+	MissingScope Status = "missing scope"
+	Gone         Status = "path is gone"
+	WrongShape   Status = "wrong shape"
+	Failed       Status = "failed"
 )
 
-// Finding is what is to be said of one feed or list.
+// Finding describes one feed or list.
 type Finding struct {
 	Entity  string
 	On      entity.Feed
-	Verdict Verdict
-	Records int      // on the page
+	Status  Status
+	Records int      // number of records on the page
 	Notes   []string // the error, unknown fields, columns without a field, records that cannot be stored
 }
 
-// Bad says that the catalogue and the API do not agree. A scope that the app lacks is
-// for whoever made the app.
-func (f Finding) Bad() bool { return f.Verdict != Reachable && f.Verdict != MissingScope }
+// Bad reports whether the catalogue and the API differ. A missing scope is not a difference.
+func (f Finding) Bad() bool { return f.Status != Reachable && f.Status != MissingScope }
 
 const (
 	pageSize = 50 // of lists; a feed has its own
-	tries    = 4  // of a page, while the trouble may pass
+	tries    = 4  // attempts per page, for transient errors
 )
 
-// Check reads a page of every feed and list of the entities, and tells of each. It ends
-// with an error when the API refuses the credentials, or ctx is over.
-func Check(ctx context.Context, s Settings, entities []entity.Entity, tell func(Finding)) error {
+// Check reads a page of every feed and list of the entities and calls report for each. It
+// returns an error if the API refuses the credentials or ctx ends.
+func Check(ctx context.Context, s Settings, entities []entity.Entity, report func(Finding)) error {
 	client := servicetitan.New(s.Client)
 	known := newKnown()
 	defer known.close()
@@ -61,17 +60,17 @@ func Check(ctx context.Context, s Settings, entities []entity.Entity, tell func(
 			}
 			f := Finding{Entity: e.Name, On: feed, Records: len(page.Records) + len(page.Rejected)}
 			if err != nil {
-				f.Verdict, f.Notes = judge(failure), []string{note(failure, err)}
-			} else if f.Verdict, f.Notes, err = known.compare(ctx, e, feed, page); err != nil {
+				f.Status, f.Notes = statusOf(failure), []string{note(failure, err)}
+			} else if f.Status, f.Notes, err = known.compare(ctx, e, feed, page); err != nil {
 				return err
 			}
-			tell(f)
+			report(f)
 		}
 	}
 	return nil
 }
 
-// feeds are the listings that an entity has.
+// feeds returns the feeds and lists of an entity.
 func feeds(e entity.Entity) (found []entity.Feed) {
 	if e.Export != "" {
 		found = append(found, entity.Export)
@@ -82,7 +81,7 @@ func feeds(e entity.Entity) (found []entity.Feed) {
 	return found
 }
 
-// readPage reads the first page of a feed or list. It waits as the API asks.
+// readPage reads the first page of a feed or list. It waits as long as the API requests.
 func readPage(ctx context.Context, client *servicetitan.Client, tenant string, e entity.Entity, feed entity.Feed) (page entity.Page, err error) {
 	if !e.Unpaged {
 		e.PageSize = pageSize
@@ -101,7 +100,7 @@ func readPage(ctx context.Context, client *servicetitan.Client, tenant string, e
 	}
 }
 
-func judge(failure *servicetitan.Error) Verdict {
+func statusOf(failure *servicetitan.Error) Status {
 	switch {
 	case failure == nil:
 		return Failed
@@ -125,7 +124,7 @@ func note(failure *servicetitan.Error, err error) string {
 	return err.Error()
 }
 
-// fields are the names of the fields of a page's records, sorted.
+// fields returns the names of the fields in a page's records, sorted.
 func fields(page entity.Page) []string {
 	seen := map[string]bool{}
 	for _, r := range page.Records {
@@ -137,8 +136,8 @@ func fields(page entity.Page) []string {
 	return sortedKeys(seen)
 }
 
-// compare looks for what the page has and nobody knows of, and the other way round.
-func (k *known) compare(ctx context.Context, e entity.Entity, feed entity.Feed, page entity.Page) (Verdict, []string, error) {
+// compare reports fields that only the page has, and columns that it lacks.
+func (k *known) compare(ctx context.Context, e entity.Entity, feed entity.Feed, page entity.Page) (Status, []string, error) {
 	var notes []string
 	for _, r := range page.Rejected {
 		if said := "cannot be stored: " + r.Reason; !slices.Contains(notes, said) {

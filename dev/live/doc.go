@@ -1,8 +1,7 @@
-// Package live compares the catalogue with ServiceTitan itself: it reads one page of
-// every feed and list, read-only, and says which are reachable, for which the app
-// lacks the scope, which answer in another shape, and which records have fields that
-// nobody here knows of. The command dev/cmd/live calls it, as make live does.
+// Package live compares the catalogue with the real ServiceTitan API. It reads one page of every
+// feed and list and reports whether it is reachable, whether the app lacks the scope, whether
+// the shape differs, and which fields are unknown. dev/cmd/live, and so make live, calls it.
 //
-// What is known are the fields of the simulator's records, which were written down
-// from the published facts, apart from the catalogue.
+// Known fields are those of the simulator's records, which follow the published documentation
+// independently of the catalogue.
 package live

@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// known is a simulated ServiceTitan, which has every field that is known of.
+// known is a simulated ServiceTitan with all known fields.
 type known struct {
 	server *httptest.Server
 	client *servicetitan.Client
@@ -34,11 +34,11 @@ func newKnown() *known {
 
 func (k *known) close() { k.server.Close() }
 
-// fields are those that the records of a feed or list are known to have.
+// fields returns the known fields of a feed or list.
 func (k *known) fields(ctx context.Context, e entity.Entity, feed entity.Feed) ([]string, error) {
 	page, err := k.client.Page(ctx, strconv.Itoa(knownTenant), e, entity.Cursor{Feed: feed}, false)
 	if err != nil {
-		return nil, fmt.Errorf("what is known of %s: %w", e.Name, err)
+		return nil, fmt.Errorf("known fields of %s: %w", e.Name, err)
 	}
 	return fields(page), nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/lazi/lazisync/internal/servicetitan"
 )
 
-// variables are what must be set, with what is wanted.
+// variables are required, with their description.
 var variables = []struct{ name, want string }{
 	{"SERVICETITAN_TENANT_ID", "the number of a tenant there"},
 	{"SERVICETITAN_CLIENT_ID", "client id of the app in that tenant"},
@@ -17,17 +17,16 @@ var variables = []struct{ name, want string }{
 	{"SERVICETITAN_APP_KEY", "key of the app, or SERVICETITAN_APP_KEY_FILE"},
 }
 
-// Settings are where to read and as whom.
+// Settings configure the API client.
 type Settings struct {
 	Tenant string
 	Client servicetitan.Options
 }
 
-// defaultPerSecond is far below what ServiceTitan allows: others use the same budget.
+// defaultPerSecond is far below the limit, because other programs share the rate budget.
 const defaultPerSecond = 10
 
-// Load reads the settings from the environment. The error names everything that is
-// missing.
+// Load reads the settings from the environment. The error lists everything that is missing.
 func Load(lookup func(string) string) (Settings, error) {
 	var missing []string
 	environment, address := lookup("SERVICETITAN_ENVIRONMENT"), lookup("SERVICETITAN_API_URL")
@@ -36,7 +35,7 @@ func Load(lookup func(string) string) (Settings, error) {
 		if environment != "" {
 			got = fmt.Sprintf(", got %q", environment)
 		}
-		missing = append(missing, "SERVICETITAN_ENVIRONMENT: want integration"+got+"; no other environment is read, unless SERVICETITAN_API_URL names one")
+		missing = append(missing, "SERVICETITAN_ENVIRONMENT: want integration"+got+"; only SERVICETITAN_API_URL can select another environment")
 	}
 	values := map[string]string{}
 	for _, v := range variables {
@@ -70,7 +69,7 @@ func Load(lookup func(string) string) (Settings, error) {
 	}}, nil
 }
 
-// read is the value of a variable, or what the file of the variable with _FILE holds.
+// read returns the value of a variable, or the content of the file in its _FILE variable.
 func read(name string, lookup func(string) string) (string, error) {
 	file := lookup(name + "_FILE")
 	if value := lookup(name); value != "" || file == "" {

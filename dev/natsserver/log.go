@@ -7,8 +7,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// natsLog is nats-server's Logger over zerolog. nats-server ends the process
-// after Fatalf only if its own main called it; here the message is kept for Start.
+// natsLog implements nats-server's Logger with zerolog. nats-server exits after Fatalf only
+// in its own main; here Start returns the message as an error.
 type natsLog struct {
 	log zerolog.Logger
 

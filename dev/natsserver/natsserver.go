@@ -12,17 +12,17 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Options say what to start. Only Dir is required.
+// Options configure a server. Only Dir is required.
 type Options struct {
-	// Dir keeps the streams between starts.
+	// Dir is the folder of the streams. They survive a restart.
 	Dir string
-	// Port on 127.0.0.1; 0 takes a free one.
+	// Port on 127.0.0.1; 0 selects a free one.
 	Port int
-	// SyncAlways has every message on disk before it is acknowledged, as lazisync
-	// needs in production to survive a power failure. A tenth as fast; a process
-	// that is merely killed loses nothing either way.
+	// SyncAlways writes every message to disk before it is acknowledged, which lazisync
+	// needs in production to survive a power failure. It is ten times slower. A killed
+	// process loses nothing in either case.
 	SyncAlways bool
-	// User and Password are asked of clients, if there are any.
+	// User and Password of clients; without a User, no authentication.
 	User, Password string
 	// Log receives the server's warnings and errors, and its notices at debug level.
 	Log zerolog.Logger
@@ -31,16 +31,16 @@ type Options struct {
 // Server is a running nats-server. Stop it before the process ends.
 type Server struct {
 	nats *server.Server
-	user *url.Userinfo // nil where everybody is let in
+	user *url.Userinfo // nil without authentication
 }
 
-// maxPayload is nats-server's own default, written down because an event must fit into it.
+// maxPayload is nats-server's default. It is set explicitly because an event must fit.
 const maxPayload = 1 << 20
 
-// startLimit is for opening the streams of an earlier run.
-const startLimit = 30 * time.Second
+// startTimeout includes the time to open the streams of an earlier run.
+const startTimeout = 30 * time.Second
 
-// Start returns when clients can connect and JetStream answers.
+// Start starts a server and returns when clients can connect and JetStream is available.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Dir == "" {
 		return nil, errors.New("nats-server: Dir is empty, want a folder for its streams")
@@ -59,7 +59,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		Username:   o.User,
 		Password:   o.Password,
 		MaxPayload: maxPayload,
-		NoSigs:     true, // Ctrl-C belongs to the program around it
+		NoSigs:     true, // the calling program handles signals
 	})
 	if err != nil {
 		return nil, fmt.Errorf("nats-server: %w", err)
@@ -79,11 +79,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func (s *Server) awaitReady(ctx context.Context, log *natsLog) error {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		// A port that is taken and a folder that cannot be used are reported to the
-		// logger as fatal, and nowhere else.
+		// nats-server reports a taken port and an unusable folder only to the logger.
 		if err := log.fatal(); err != nil {
 			return fmt.Errorf("nats-server: %w", err)
 		}
@@ -96,7 +95,7 @@ func (s *Server) awaitReady(ctx context.Context, log *natsLog) error {
 	}
 }
 
-// URL returns where clients connect, and as whom.
+// URL returns the URL for clients, with user and password.
 func (s *Server) URL() string {
 	if s.user == nil {
 		return s.nats.ClientURL()
@@ -104,10 +103,10 @@ func (s *Server) URL() string {
 	return strings.Replace(s.nats.ClientURL(), "//", "//"+s.user.String()+"@", 1)
 }
 
-// SyncAlways says whether JetStream has each message on disk before it acknowledges it.
+// SyncAlways reports whether JetStream writes each message to disk before it acknowledges it.
 func (s *Server) SyncAlways() bool { return s.nats.JetStreamConfig().SyncAlways }
 
-// Stop closes all connections, writes what is open and returns when nothing of it runs.
+// Stop closes all connections, writes pending data and returns when the server has stopped.
 func (s *Server) Stop() {
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()

@@ -35,7 +35,7 @@ func connect(t *testing.T, s *natsserver.Server) jetstream.JetStream {
 	return js
 }
 
-func TestStreamsAreKept(t *testing.T) {
+func TestStreamsSurviveARestart(t *testing.T) {
 	t.Parallel()
 	for _, syncAlways := range []bool{false, true} {
 		t.Run("sync always "+strconv.FormatBool(syncAlways), func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestStreamsAreKept(t *testing.T) {
 			address := hostOf(t, s.URL())
 			s.Stop()
 			_, err = net.Dial("tcp", address)
-			require.Error(t, err, "nobody listens any more")
+			require.Error(t, err, "the server has stopped listening")
 
 			js = connect(t, start(t, natsserver.Options{Dir: dir, SyncAlways: syncAlways}))
 			stream, err := js.Stream(t.Context(), "KEPT")
@@ -63,7 +63,7 @@ func TestStreamsAreKept(t *testing.T) {
 	}
 }
 
-func TestLoopbackAndPort(t *testing.T) {
+func TestServerListensOnLoopbackAndRefusesATakenPort(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestLoopbackAndPort(t *testing.T) {
 	require.Equal(t, "127.0.0.1", host)
 }
 
-func TestFolderThatCannotBeUsed(t *testing.T) {
+func TestUnusableFolderIsAnError(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

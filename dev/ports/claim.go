@@ -7,21 +7,20 @@ import (
 	"syscall"
 )
 
-// claims are the ports that this process was given and that no other of ours may be
-// given while it lives: who asked for one may listen on it much later, on a busy machine.
+// claims holds the ports that this process has selected. No other lazisync process selects
+// them while this one runs, although a server may start to listen much later.
 //
-// A claim is a UDP socket bound to the port's number. Nothing here uses UDP, so it is in
-// the way of no other claim; the kernel releases it when the process ends, in whatever way; and
-// it holds where the port itself would be taken, and nowhere else: another network
-// namespace, a container's for example, has ports of its own, also where it shares
-// folders with this one.
+// A claim is a UDP socket on the port's number. No development server uses UDP, so a claim
+// conflicts only with another claim. The kernel releases it when the process ends. It is
+// valid in the same network namespace as the port itself: a container, for example, has its
+// own ports even if it shares folders with this process.
 var claims = struct {
 	sync.Mutex
 	sockets map[int]net.PacketConn
 }{sockets: map[int]net.PacketConn{}}
 
-// claim says whether nobody was given a port, and keeps it from being given to others
-// until this process ends.
+// claim claims a port until this process ends. It returns false if any process, including
+// this one, has claimed the port.
 func claim(port int) bool {
 	claims.Lock()
 	defer claims.Unlock()
@@ -31,9 +30,9 @@ func claim(port int) bool {
 	return bind(port) == nil
 }
 
-// promised says whether a usual port was given to another process of ours, which may be
-// about to listen on it. If not, it is ours from now on.
-func promised(port int) bool {
+// claimedByOther reports whether another lazisync process has claimed a default port, on
+// which it may not listen yet. If not, this process claims it.
+func claimedByOther(port int) bool {
 	claims.Lock()
 	defer claims.Unlock()
 	if claims.sockets[port] != nil {
@@ -42,7 +41,7 @@ func promised(port int) bool {
 	return errors.Is(bind(port), syscall.EADDRINUSE)
 }
 
-// bind claims a port. The lock is held.
+// bind claims a port. The caller holds the lock.
 func bind(port int) error {
 	socket, err := net.ListenPacket("udp4", Addr(port))
 	if err == nil {

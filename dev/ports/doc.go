@@ -1,7 +1,6 @@
-// Package ports decides where the development servers listen, always on
-// 127.0.0.1: on their usual port, on a free one where the usual is taken, and on
-// none at all where the user asked for a port that is taken.
+// Package ports selects the ports of the development servers, all on 127.0.0.1: the
+// default port, or a free one if the default is taken. A port that the user set and
+// that is taken is an error.
 //
-// lazisync-dev and the packages beside this one call it. It imports nothing of
-// this module.
+// lazisync-dev and the packages of dev call it. It imports no package of this module.
 package ports

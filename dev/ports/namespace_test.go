@@ -16,35 +16,35 @@ import (
 	"github.com/lazi/lazisync/dev/ports"
 )
 
-// Two network namespaces that share every folder have ports of their own: each gets the
-// usual one, and the two together do not run out of free ones.
-func TestNetworkNamespacesHavePortsOfTheirOwn(t *testing.T) {
+// Two network namespaces that share all folders have separate ports: both get the default
+// port.
+func TestNetworkNamespacesHaveSeparatePorts(t *testing.T) {
 	t.Parallel()
 	const variable = "LAZISYNC_TEST_NAMESPACE"
 	if usual := os.Getenv(variable); usual != "" {
 		bringUpLoopback(t)
 		port, err := strconv.Atoi(usual)
 		require.NoError(t, err)
-		p, err := ports.Find(ports.Wish{Name: "Temporal", Port: port})
+		p, err := ports.Find(ports.Request{Name: "Temporal", Port: port})
 		require.NoError(t, err)
-		fmt.Println("given:", p.Number, p.Note)
+		fmt.Println("selected:", p.Number, p.Note)
 		return
 	}
 	free, err := ports.Free(1)
 	require.NoError(t, err)
 	inside := func(flags uintptr) string {
-		other := exec.Command(os.Args[0], "-test.run=^TestNetworkNamespacesHavePortsOfTheirOwn$")
+		other := exec.Command(os.Args[0], "-test.run=^TestNetworkNamespacesHaveSeparatePorts$")
 		other.Env = append(os.Environ(), variable+"="+strconv.Itoa(free[0]))
 		other.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
 		out, err := other.CombinedOutput()
 		require.NoError(t, err, string(out))
 		return string(out)
 	}
-	require.Contains(t, inside(syscall.CLONE_NEWNET), fmt.Sprintf("given: %d \n", free[0]), "nobody has it there")
-	require.Contains(t, inside(0), fmt.Sprintf("port %d is taken, using ", free[0]), "this process has it here")
+	require.Contains(t, inside(syscall.CLONE_NEWNET), fmt.Sprintf("selected: %d \n", free[0]), "the port is free in the other namespace")
+	require.Contains(t, inside(0), fmt.Sprintf("port %d is taken, using ", free[0]), "this process has claimed it")
 }
 
-// bringUpLoopback gives a new namespace its 127.0.0.1.
+// bringUpLoopback enables 127.0.0.1 in a new network namespace.
 func bringUpLoopback(t *testing.T) {
 	t.Helper()
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)

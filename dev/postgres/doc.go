@@ -1,6 +1,6 @@
-// Package postgres starts PostgreSQL with the programs on this machine, and where
-// there are none fetches them first, with fergusstrange/embedded-postgres from
-// Maven Central. If that fails too the error says what to install.
+// Package postgres starts PostgreSQL with the installed programs. If there are none, it
+// downloads them with fergusstrange/embedded-postgres from Maven Central. If that fails, too,
+// the error says what to install.
 //
-// lazisync-dev calls it. Running the server is internal/testing/pgserver's work.
+// lazisync-dev calls it. internal/testing/pgserver runs the server.
 package postgres

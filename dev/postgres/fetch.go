@@ -17,16 +17,16 @@ import (
 
 const version = embeddedpostgres.V17
 
-// FetchOptions say where from and where to; the zero value is fine.
+// FetchOptions configure a download. The zero value is valid.
 type FetchOptions struct {
-	// Dir keeps the programs; empty: the user's cache folder, and for root a folder
-	// that the account running PostgreSQL can reach.
+	// Dir is the folder of the programs. Default: the user's cache folder; for root, a folder
+	// that the account of PostgreSQL can read.
 	Dir string
-	// RepositoryURL is a Maven repository; empty: Maven Central.
+	// RepositoryURL is a Maven repository. Default: Maven Central.
 	RepositoryURL string
 }
 
-// Fetch returns the folder of the programs, downloading them unless an earlier call did.
+// Fetch returns the folder of the programs. It downloads them unless the folder has them.
 func Fetch(ctx context.Context, o FetchOptions) (string, error) {
 	dir, err := cacheDir(o.Dir)
 	if err != nil {
@@ -44,7 +44,7 @@ func Fetch(ctx context.Context, o FetchOptions) (string, error) {
 	go func() {
 		unpacked <- errors.Join(unpack(dir, scratch, o.RepositoryURL), os.RemoveAll(scratch))
 	}()
-	// The library cannot be interrupted; when the caller gives up it ends by itself.
+	// The library cannot be interrupted. If the context ends, the download completes in the background.
 	select {
 	case <-ctx.Done():
 		return "", fmt.Errorf("fetch PostgreSQL: %w", ctx.Err())
@@ -56,9 +56,9 @@ func Fetch(ctx context.Context, o FetchOptions) (string, error) {
 	return bin, nil
 }
 
-// unpack has the library download and unpack the programs into dir. The library
-// knows no such order, only to start a server; it is given a data folder that
-// cannot exist, below a file, and so stops with an error once they are unpacked.
+// unpack downloads the programs and unpacks them into dir. The library can only start a
+// server, so unpack configures a data folder that cannot exist, below a file: the library
+// stops with an error after unpacking.
 func unpack(dir, scratch, repository string) error {
 	file := filepath.Join(scratch, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -82,7 +82,7 @@ func unpack(dir, scratch, repository string) error {
 	return embeddedpostgres.NewDatabase(config).Start()
 }
 
-// complete reports whether bin holds the two programs that pgserver runs.
+// complete reports whether bin contains the two programs that pgserver runs.
 func complete(bin string) bool {
 	for _, program := range []string{"postgres", "initdb"} {
 		info, err := os.Stat(filepath.Join(bin, program))
@@ -93,15 +93,15 @@ func complete(bin string) bool {
 	return true
 }
 
-func cacheDir(asked string) (string, error) {
-	dir := asked
+func cacheDir(configured string) (string, error) {
+	dir := configured
 	if dir == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
 			return "", err
 		}
 		if os.Geteuid() == 0 {
-			base = "/var/tmp" // root's own folders are closed to the account running PostgreSQL
+			base = "/var/tmp" // the account of PostgreSQL cannot read root's home
 		}
 		dir = filepath.Join(base, "lazisync-postgres-"+string(version))
 	}
@@ -111,13 +111,13 @@ func cacheDir(asked string) (string, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	// Programs from a folder that somebody else could have filled are not run.
+	// Do not run programs from a folder that another user could have filled.
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return "", err
 	}
 	if owner := info.Sys().(*syscall.Stat_t).Uid; !info.IsDir() || int(owner) != os.Geteuid() {
-		return "", fmt.Errorf("%s is in the way: want a folder that belongs to user id %d; remove it", dir, os.Geteuid())
+		return "", fmt.Errorf("%s is not a folder of user id %d: remove it", dir, os.Geteuid())
 	}
 	return dir, nil
 }

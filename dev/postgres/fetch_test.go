@@ -21,7 +21,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// repository serves a jar as Maven Central does. Inside is testdata/programs.txz,
+// repository serves a jar in the form of Maven Central. It contains testdata/programs.txz,
 // a tar of three shell scripts: bin/postgres, bin/initdb and bin/pg_ctl.
 func repository(t *testing.T) (url string, downloads *atomic.Int32) {
 	t.Helper()
@@ -82,10 +82,10 @@ func TestFetchRefusesALink(t *testing.T) {
 	link := filepath.Join(dir, "postgres")
 	require.NoError(t, os.Symlink(dir, link))
 	_, err := postgres.Fetch(t.Context(), postgres.FetchOptions{Dir: link})
-	require.ErrorContains(t, err, "is in the way")
+	require.ErrorContains(t, err, "is not a folder of user id")
 }
 
-func TestStartWithWhatIsInstalled(t *testing.T) {
+func TestStartWithInstalledPrograms(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "postgres")
 	t.Cleanup(func() { require.NoError(t, pgserver.Remove(context.Background(), dir)) })

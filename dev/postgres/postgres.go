@@ -7,7 +7,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// Start is pgserver.Start, except that a machine without PostgreSQL gets one.
+// Start is pgserver.Start, but downloads PostgreSQL if it is not installed.
 func Start(ctx context.Context, o pgserver.Options) (*pgserver.Server, error) {
 	s, err := pgserver.Start(ctx, o)
 	if !errors.Is(err, pgserver.ErrNotFound) {
@@ -18,7 +18,7 @@ func Start(ctx context.Context, o pgserver.Options) (*pgserver.Server, error) {
 	}
 	bin, fetchErr := Fetch(ctx, FetchOptions{})
 	if fetchErr != nil {
-		// What to install comes first: it is the sure way out.
+		// The first error says what to install.
 		return nil, errors.Join(err, fetchErr)
 	}
 	o.BinDir = bin

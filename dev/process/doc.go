@@ -1,4 +1,4 @@
-// Package process runs programs for tests that stop, kill and freeze them, and keeps
-// what they say. The end-to-end tests use it for lazisync, the fault tests also for every
-// server around it; other tests of this module take its Log alone.
+// Package process runs programs for tests that stop, kill and freeze them, and keeps their
+// output. The end-to-end tests use it for lazisync, the fault tests also for all servers.
+// Other tests of this module use only its Log.
 package process

@@ -2,5 +2,5 @@ package process
 
 import "syscall"
 
-// endsWithParent keeps a test that is killed from leaving programs behind.
-func endsWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+// killWithParent makes the kernel kill the program when the test process ends.
+func killWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,4 +4,4 @@ package process
 
 import "syscall"
 
-func endsWithParent() *syscall.SysProcAttr { return nil }
+func killWithParent() *syscall.SysProcAttr { return nil }

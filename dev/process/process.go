@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Process is a running program. Kill it, or stop it, before the test ends; where the
-// system can, it also ends with the test's own process.
+// Process is a running program. Kill or stop it before the test ends. On Linux it also ends
+// with the test process.
 type Process struct {
 	Log *Log
 
@@ -20,7 +20,7 @@ type Process struct {
 	err   error
 }
 
-// Start starts a program. What it writes goes to its log, unless the command says where.
+// Start starts a program. Its output goes to its log, unless the command redirects it.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Log: &Log{}, cmd: cmd, ended: make(chan struct{})}
 	if cmd.Stdout == nil {
@@ -29,7 +29,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	if cmd.Stderr == nil {
 		cmd.Stderr = p.Log
 	}
-	cmd.SysProcAttr = endsWithParent()
+	cmd.SysProcAttr = killWithParent()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
@@ -40,13 +40,13 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// Pid is its process id.
+// Pid returns the process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Ended is closed once the program has ended, whoever ended it.
+// Ended returns a channel that is closed when the program has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// HasEnded says whether it has.
+// HasEnded reports whether the program has ended.
 func (p *Process) HasEnded() bool {
 	select {
 	case <-p.ended:
@@ -56,7 +56,7 @@ func (p *Process) HasEnded() bool {
 	}
 }
 
-// Killed says whether it ended by SIGKILL.
+// Killed reports whether SIGKILL ended the program.
 func (p *Process) Killed() bool {
 	if !p.HasEnded() {
 		return false
@@ -65,48 +65,48 @@ func (p *Process) Killed() bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
-// Err is how it ended: nil after a stop in good order.
+// Err waits for the end of the program and returns its error, nil for exit code 0.
 func (p *Process) Err() error {
 	<-p.ended
 	return p.err
 }
 
-// Await waits until the program has written what it is to be judged by. One that ends
-// before, or takes longer than patience, is an error with the end of its log.
-func (p *Process) Await(patience time.Duration, written func(*Log) bool) error {
-	late := time.After(patience)
-	for !written(p.Log) {
+// Await waits until the log meets a condition. It returns an error with the end of the log
+// if the program ends first or the timeout expires.
+func (p *Process) Await(timeout time.Duration, condition func(*Log) bool) error {
+	expired := time.After(timeout)
+	for !condition(p.Log) {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-p.ended:
 			return fmt.Errorf("%s ended: %s", strings.Join(p.cmd.Args, " "), p.Log.Tail(20))
-		case <-late:
+		case <-expired:
 			return fmt.Errorf("%s is not ready: %s", strings.Join(p.cmd.Args, " "), p.Log.Tail(20))
 		}
 	}
 	return nil
 }
 
-// Signal sends a signal to it. One that has ended hears nothing.
+// Signal sends a signal to the program, unless it has ended.
 func (p *Process) Signal(s syscall.Signal) {
 	if !p.HasEnded() {
 		_ = p.cmd.Process.Signal(s) // it may have ended meanwhile
 	}
 }
 
-// Kill ends it as a crash does, and returns when it is gone.
+// Kill kills the program with SIGKILL and waits for its end.
 func (p *Process) Kill() {
 	p.Signal(syscall.SIGKILL)
 	<-p.ended
 }
 
-// Freeze stops it where it is. Thaw lets it go on.
+// Freeze stops the program with SIGSTOP. Thaw continues it.
 func (p *Process) Freeze() { p.Signal(syscall.SIGSTOP) }
 
-// Thaw lets a frozen program go on.
+// Thaw continues a frozen program.
 func (p *Process) Thaw() { p.Signal(syscall.SIGCONT) }
 
-// Log keeps what a program writes, for tests to read meanwhile.
+// Log collects the output of a program. It is safe for concurrent use.
 type Log struct {
 	mu   sync.Mutex
 	text []byte
@@ -120,20 +120,20 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is all of it.
+// String returns the whole log.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return string(l.text)
 }
 
-// Lines are its lines so far.
+// Lines returns the lines of the log.
 func (l *Log) Lines() []string { return strings.Split(strings.TrimSpace(l.String()), "\n") }
 
-// Count is how often it says something.
+// Count returns how often the log contains a text.
 func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }
 
-// Tail is its last n lines.
+// Tail returns the last n lines.
 func (l *Log) Tail(n int) string {
 	lines := l.Lines()
 	if len(lines) > n {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Build builds lazisync from the production module in the folder root, with build tags
-// or none, and further flags of go build.
+// Build builds lazisync from the production module in the folder root. tags may be empty;
+// flags are additional flags of go build.
 func Build(root, path, tags string, flags ...string) error {
 	args := slices.Concat([]string{"build", "-tags=" + tags, "-o", path}, flags, []string{"./cmd/lazisync"})
 	build := exec.Command("go", args...)
@@ -23,13 +23,13 @@ func Build(root, path, tags string, flags ...string) error {
 	return nil
 }
 
-// Addresses are the URLs at which a role of lazisync listens, "" where it does not.
+// Addresses are the URLs on which a role listens, "" if it does not.
 type Addresses struct{ Admin, Gateway string }
 
-// AwaitListening waits until a role of lazisync says where it listens.
-func (p *Process) AwaitListening(patience time.Duration) (a Addresses, err error) {
+// AwaitListening waits until a role logs its addresses.
+func (p *Process) AwaitListening(timeout time.Duration) (a Addresses, err error) {
 	var line struct{ Message, Admin, Gateway string }
-	err = p.Await(patience, func(log *Log) bool {
+	err = p.Await(timeout, func(log *Log) bool {
 		for _, text := range log.Lines() {
 			if json.Unmarshal([]byte(text), &line) == nil && line.Message == "started" {
 				return true
@@ -46,7 +46,7 @@ func (p *Process) AwaitListening(patience time.Duration) (a Addresses, err error
 	return a, err
 }
 
-// Answers says whether a URL answers, and with 200: /readyz of a role that is ready.
+// Answers reports whether a URL answers with 200, for example /readyz of a role.
 func Answers(ctx context.Context, url string) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

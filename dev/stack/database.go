@@ -10,7 +10,8 @@ import (
 	"github.com/lazi/lazisync/internal/store"
 )
 
-// refuseOtherTenants keeps simulated records out of a database with real ones.
+// refuseOtherTenants returns an error if the database has rows of tenants that are not
+// simulated.
 func (s *Stack) refuseOtherTenants(ctx context.Context) error {
 	url, err := s.databaseURL()
 	if err != nil {
@@ -23,19 +24,19 @@ func (s *Stack) refuseOtherTenants(ctx context.Context) error {
 	defer db.Close()
 	tenants, err := db.Tenants(ctx)
 	if err != nil {
-		return fmt.Errorf("look for other tenants' rows: %w", err)
+		return fmt.Errorf("list the tenants of the database: %w", err)
 	}
 	for _, tenant := range tenants {
 		if !slices.Contains(s.simulated.ids, tenant) {
 			own := strings.Join(s.simulated.ids, ", ")
-			return fmt.Errorf("the database holds rows of tenant %s, and the simulated ServiceTitan is tenant %s: want a database without rows of others. "+
-				"Set another DATABASE_URL, or SERVICETITAN_CLIENT_ID and its like to go on with tenant %s", tenant, own, tenant)
+			return fmt.Errorf("the database has rows of tenant %s, but the simulated ServiceTitan is tenant %s. "+
+				"Set another DATABASE_URL, or set SERVICETITAN_CLIENT_ID and the other credentials of tenant %s", tenant, own, tenant)
 		}
 	}
 	return nil
 }
 
-// databaseURL is DATABASE_URL, also where a file holds it.
+// databaseURL returns DATABASE_URL, from the variable or from its file.
 func (s *Stack) databaseURL() (string, error) {
 	if url := s.env["DATABASE_URL"]; url != "" {
 		return url, nil

@@ -19,48 +19,48 @@ func (s *Stack) log(service string) zerolog.Logger {
 
 func (s *Stack) startPostgres(ctx context.Context) (err error) {
 	s.postgres, err = postgres.Start(ctx, pgserver.Options{
-		Dir: s.path("postgres"), Port: s.places.postgres.Number, Unsafe: s.options.Unsafe, StopWithParent: true,
+		Dir: s.path("postgres"), Port: s.reservedPorts.postgres.Number, Unsafe: s.options.Unsafe, StopWithParent: true,
 		Logf: func(format string, args ...any) {
-			s.tell(Service{Name: postgreSQL.name, Note: fmt.Sprintf(format, args...)})
+			s.report(Service{Name: postgreSQL.name, Note: fmt.Sprintf(format, args...)})
 		},
 	})
 	if err != nil {
 		return err
 	}
-	s.adopt(postgreSQL, map[string]string{"DATABASE_URL": s.postgres.URL("")})
-	s.tell(Service{Name: postgreSQL.name, Address: s.postgres.Addr(), From: Embedded, Note: s.places.postgres.Note})
+	s.addVariables(postgreSQL, map[string]string{"DATABASE_URL": s.postgres.URL("")})
+	s.report(Service{Name: postgreSQL.name, Address: s.postgres.Addr(), From: Embedded, Note: s.reservedPorts.postgres.Note})
 	return nil
 }
 
 func (s *Stack) startNATS(ctx context.Context) (err error) {
 	s.nats, err = natsserver.Start(ctx, natsserver.Options{
-		Dir: s.path("nats"), Port: s.places.nats.Number, Log: s.log("nats"),
-		SyncAlways: true, // as in production: what is said to be stored is
+		Dir: s.path("nats"), Port: s.reservedPorts.nats.Number, Log: s.log("nats"),
+		SyncAlways: true, // as in production
 	})
 	if err != nil {
 		return err
 	}
-	s.adopt(natsJetStream, map[string]string{"NATS_URL": s.nats.URL()})
-	s.tell(Service{Name: natsJetStream.name, Address: s.nats.URL(), From: Embedded, Note: s.places.nats.Note})
+	s.addVariables(natsJetStream, map[string]string{"NATS_URL": s.nats.URL()})
+	s.report(Service{Name: natsJetStream.name, Address: s.nats.URL(), From: Embedded, Note: s.reservedPorts.nats.Note})
 	return nil
 }
 
 func (s *Stack) startTemporal(ctx context.Context) (err error) {
 	s.temporal, err = temporalserver.Start(ctx, temporalserver.Options{
-		File: s.path("temporal", "temporal.db"), Port: s.places.temporal.Number, Log: s.log("temporal"),
+		File: s.path("temporal", "temporal.db"), Port: s.reservedPorts.temporal.Number, Log: s.log("temporal"),
 	})
 	if err != nil {
 		return err
 	}
-	s.adopt(temporalServer, map[string]string{"TEMPORAL_ADDRESS": s.temporal.Addr()})
-	s.tell(Service{Name: temporalServer.name, Address: s.temporal.Addr(), From: Embedded, Note: s.places.temporal.Note})
+	s.addVariables(temporalServer, map[string]string{"TEMPORAL_ADDRESS": s.temporal.Addr()})
+	s.report(Service{Name: temporalServer.name, Address: s.temporal.Addr(), From: Embedded, Note: s.reservedPorts.temporal.Note})
 	s.temporalUI, err = temporalui.Start(ctx, temporalui.Options{
-		TemporalAddr: s.temporal.Addr(), Namespace: temporalserver.Namespace, Port: s.places.temporalUI.Number,
+		TemporalAddr: s.temporal.Addr(), Namespace: temporalserver.Namespace, Port: s.reservedPorts.temporalUI.Number,
 	})
 	if err != nil {
 		return err
 	}
-	s.suggest("SLACK_RUN_URL", s.temporalUI.URL()+"/namespaces/"+temporalserver.Namespace+"/workflows/{workflowId}/{runId}/history")
-	s.tell(Service{Name: "Temporal UI", Address: s.temporalUI.URL(), From: Embedded, Note: s.places.temporalUI.Note})
+	s.setDefault("SLACK_RUN_URL", s.temporalUI.URL()+"/namespaces/"+temporalserver.Namespace+"/workflows/{workflowId}/{runId}/history")
+	s.report(Service{Name: "Temporal UI", Address: s.temporalUI.URL(), From: Embedded, Note: s.reservedPorts.temporalUI.Note})
 	return nil
 }

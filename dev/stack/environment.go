@@ -8,33 +8,33 @@ import (
 	"github.com/lazi/lazisync/internal/config"
 )
 
-// backing is a service that lazisync is configured to use, or that the stack starts.
-type backing struct {
+// backingService is a service that is either configured or started by the stack.
+type backingService struct {
 	name      string
-	addresses []string // variables that configure it: any of them is enough
-	belongs   []string // further variables that make sense only together with those
+	addresses []string // each of these variables configures the service
+	others    []string // variables that are valid only together with addresses
 }
 
-// tenantsFile is the variable that names a file with several tenants.
+// tenantsFile is the variable that names the tenants file.
 const tenantsFile = "SERVICETITAN_TENANTS_FILE"
 
 var (
-	postgreSQL    = backing{"PostgreSQL", []string{"DATABASE_URL"}, nil}
-	natsJetStream = backing{"NATS", []string{"NATS_URL"}, []string{
+	postgreSQL    = backingService{"PostgreSQL", []string{"DATABASE_URL"}, nil}
+	natsJetStream = backingService{"NATS", []string{"NATS_URL"}, []string{
 		"NATS_CREDS", "NATS_TLS_CA", "NATS_TLS_CERT", "NATS_TLS_KEY", "NATS_INBOX_PREFIX",
 	}}
-	temporalServer = backing{"Temporal", []string{"TEMPORAL_ADDRESS"}, []string{
+	temporalServer = backingService{"Temporal", []string{"TEMPORAL_ADDRESS"}, []string{
 		"TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_TLS_CA", "TEMPORAL_TLS_CERT", "TEMPORAL_TLS_KEY",
 		"TEMPORAL_TLS_SERVER_NAME",
 	}}
-	serviceTitan = backing{"ServiceTitan", []string{"SERVICETITAN_API_URL", "SERVICETITAN_CLIENT_ID", tenantsFile}, []string{
+	serviceTitan = backingService{"ServiceTitan", []string{"SERVICETITAN_API_URL", "SERVICETITAN_CLIENT_ID", tenantsFile}, []string{
 		"SERVICETITAN_ENVIRONMENT", "SERVICETITAN_AUTH_URL", "SERVICETITAN_TENANT_ID",
 		"SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY", "SERVICETITAN_WEBHOOK_SECRET", "SERVICETITAN_WEBHOOK_HEADER",
 	}}
-	slackWebhook = backing{"Slack", []string{"SLACK_WEBHOOK_URL"}, []string{"SLACK_WEBHOOK_URLS"}}
+	slackWebhook = backingService{"Slack", []string{"SLACK_WEBHOOK_URL"}, []string{"SLACK_WEBHOOK_URLS"}}
 )
 
-// environment is what a process is given, by name.
+// environment maps the names of environment variables to their values.
 type environment map[string]string
 
 func newEnvironment(entries []string) environment {
@@ -55,8 +55,8 @@ func (e environment) entries() []string {
 	return list
 }
 
-// configured returns the variable that configures a service, or "".
-func (e environment) configured(b backing) string {
+// configured returns the variable that configures the service, or "".
+func (e environment) configured(b backingService) string {
 	for _, name := range b.addresses {
 		for _, variable := range []string{name, name + fileSuffix} {
 			if strings.TrimSpace(e[variable]) != "" {
@@ -67,37 +67,37 @@ func (e environment) configured(b backing) string {
 	return ""
 }
 
-// fileSuffix ends the name of a variable that names a file with the value.
+// fileSuffix is the suffix of variables that name a file with the value.
 const fileSuffix = "_FILE"
 
-// embed replaces all that is said about a service.
-func (e environment) embed(b backing, variables map[string]string) {
-	for _, name := range slices.Concat(b.addresses, b.belongs) {
+// replace replaces all variables of a service.
+func (e environment) replace(b backingService, variables map[string]string) {
+	for _, name := range slices.Concat(b.addresses, b.others) {
 		delete(e, name)
 		delete(e, name+fileSuffix)
 	}
 	maps.Copy(e, variables)
 }
 
-// prefixes begin the names of variables that nobody but lazisync and its services reads.
-var prefixes = []string{"SYNC_", "SERVICETITAN_", "SLACK_", "NATS_", "TEMPORAL_"}
+// variablePrefixes are prefixes of variables that only lazisync and its services read.
+var variablePrefixes = []string{"SYNC_", "SERVICETITAN_", "SLACK_", "NATS_", "TEMPORAL_"}
 
-// dropOurs removes every variable of lazisync and returns the names of those that had
-// a value.
-func (e environment) dropOurs() (dropped []string) {
+// removeLazisyncVariables removes every variable of lazisync and returns the names of those
+// that were not empty.
+func (e environment) removeLazisyncVariables() (removed []string) {
 	known := map[string]bool{}
 	for _, v := range config.Variables {
 		known[v.Name], known[v.Name+fileSuffix] = true, true
 	}
 	for _, name := range slices.Sorted(maps.Keys(e)) {
-		prefixed := slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		prefixed := slices.ContainsFunc(variablePrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 		if !known[name] && !prefixed {
 			continue
 		}
 		if e[name] != "" {
-			dropped = append(dropped, name)
+			removed = append(removed, name)
 		}
 		delete(e, name)
 	}
-	return dropped
+	return removed
 }

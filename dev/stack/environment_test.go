@@ -9,16 +9,16 @@ import (
 func TestConfigured(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		entry   string
-		backing backing
-		want    string
+		entry          string
+		backingService backingService
+		want           string
 	}{
 		"nothing":             {"PATH=/bin", natsJetStream, ""},
 		"an address":          {"NATS_URL=nats://elsewhere", natsJetStream, "NATS_URL"},
 		"empty":               {"NATS_URL=", natsJetStream, ""},
 		"in a file":           {"DATABASE_URL_FILE=/run/secrets/url", postgreSQL, "DATABASE_URL_FILE"},
 		"credentials alone":   {"NATS_CREDS=/creds", natsJetStream, ""},
-		"another's API":       {"SERVICETITAN_API_URL=http://elsewhere", serviceTitan, "SERVICETITAN_API_URL"},
+		"another API":         {"SERVICETITAN_API_URL=http://elsewhere", serviceTitan, "SERVICETITAN_API_URL"},
 		"the real one":        {"SERVICETITAN_CLIENT_ID=cid", serviceTitan, "SERVICETITAN_CLIENT_ID"},
 		"several tenants":     {"SERVICETITAN_TENANTS_FILE=/run/tenants.json", serviceTitan, "SERVICETITAN_TENANTS_FILE"},
 		"only a tenant":       {"SERVICETITAN_TENANT_ID=1", serviceTitan, ""},
@@ -28,26 +28,26 @@ func TestConfigured(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, c.want, newEnvironment([]string{c.entry}).configured(c.backing))
+			require.Equal(t, c.want, newEnvironment([]string{c.entry}).configured(c.backingService))
 		})
 	}
 }
 
-func TestEmbedReplacesAllThatIsSaidAboutAService(t *testing.T) {
+func TestReplaceReplacesAllVariablesOfAService(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment([]string{
 		"PATH=/bin", "SERVICETITAN_TENANT_ID=42", "SERVICETITAN_CLIENT_SECRET_FILE=/run/secrets/s", "SERVICETITAN_REQUESTS_PER_SECOND=7", "NATS_CREDS=/creds",
 	})
-	e.embed(serviceTitan, map[string]string{"SERVICETITAN_TENANT_ID": "1"})
+	e.replace(serviceTitan, map[string]string{"SERVICETITAN_TENANT_ID": "1"})
 	require.Equal(t, []string{"NATS_CREDS=/creds", "PATH=/bin", "SERVICETITAN_REQUESTS_PER_SECOND=7", "SERVICETITAN_TENANT_ID=1"}, e.entries())
 }
 
-func TestDropOurs(t *testing.T) {
+func TestRemoveLazisyncVariables(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment([]string{
 		"PATH=/bin", "HOME=/root", "DATABASE_URL=postgres://production", "SYNC_ENTITYS=misspelt", "HTTP_ADDR=0.0.0.0:80", "API_TOKENS_FILE=/tokens",
 		"LOG_LEVEL=", "NATS_CONTEXT=production",
 	})
-	require.Equal(t, []string{"API_TOKENS_FILE", "DATABASE_URL", "HTTP_ADDR", "NATS_CONTEXT", "SYNC_ENTITYS"}, e.dropOurs())
+	require.Equal(t, []string{"API_TOKENS_FILE", "DATABASE_URL", "HTTP_ADDR", "NATS_CONTEXT", "SYNC_ENTITYS"}, e.removeLazisyncVariables())
 	require.Equal(t, []string{"HOME=/root", "PATH=/bin"}, e.entries())
 }

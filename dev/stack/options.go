@@ -6,47 +6,46 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// Options say what to start. Only Dir is required.
+// Options configure a stack. Only Dir is required.
 type Options struct {
-	// Dir keeps everything between starts. Whoever calls sees to it that one stack at
-	// a time uses it.
+	// Dir is the folder of all data. The caller must ensure that only one stack uses it.
 	Dir string
-	// Fresh deletes what Dir kept of earlier stacks.
+	// Fresh deletes the data of earlier stacks in Dir.
 	Fresh bool
-	// Environ is where configured addresses are looked for: NAME=value entries, as
-	// os.Environ gives them. A service whose address is there is not started.
+	// Environ has NAME=value entries, as os.Environ returns them. A service whose address
+	// it contains is not started.
 	Environ []string
 	// Isolated ignores every variable of lazisync in Environ, and starts everything.
 	Isolated bool
-	// FreePorts takes any free ports rather than the usual ones. For tests.
+	// FreePorts uses free ports instead of the default ones. For tests.
 	FreePorts bool
-	// Unsafe gives up safety against power loss for speed. For tests.
+	// Unsafe turns off durability against power loss, which is faster. For tests.
 	Unsafe bool
-	// Simulator says what is simulated. Its RecordsPerEntity, if 0, is what Dir was
-	// made with, and DefaultRecords in a new one.
+	// Simulator configures the simulated ServiceTitan. If RecordsPerEntity is 0, the number
+	// of an existing Dir applies, or DefaultRecords.
 	Simulator simulator.Options
-	// OtherTenants are further companies at the same address. lazisync then gets a
-	// tenants file.
+	// OtherTenants are additional tenants at the same address. Environ then has a tenants
+	// file.
 	OtherTenants []simulator.Options
-	// Webhooks has the simulated ServiceTitan deliver its changes to the gateway.
+	// Webhooks makes the simulated ServiceTitan send webhooks to the gateway.
 	Webhooks bool
-	// Log receives the warnings of what is started.
+	// Log receives the warnings of the servers.
 	Log zerolog.Logger
-	// Ready is told of every service as soon as it answers, and of what is worth
-	// knowing on the way there, one at a time.
+	// Ready is called for each service when it answers, and for notes while it starts. Calls
+	// are not concurrent.
 	Ready func(Service)
 }
 
-// DefaultRecords is how many records of each entity the simulated ServiceTitan has.
+// DefaultRecords is the default number of records per entity of the simulated ServiceTitan.
 const DefaultRecords = 10_000
 
-// Embedded is where a service that was started here comes from.
+// Embedded is the value of Service.From for a service that the stack started.
 const Embedded = "embedded"
 
-// Service is something lazisync uses, for people to read.
+// Service describes a service to the user.
 type Service struct {
 	Name    string
-	Address string // without passwords; empty where it was configured
-	From    string // Embedded, or which variable configured it; empty while it starts
-	Note    string // what else to know, or ""
+	Address string // without passwords; empty if it is configured
+	From    string // Embedded, or the variable that configures it; empty while it starts
+	Note    string // additional information, or ""
 }

@@ -19,17 +19,17 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// simulated is the running simulated ServiceTitan: its API, its webhooks and the
-// journals that keep its changes.
-type simulated struct {
+// simulatorService is the running simulated ServiceTitan: its API, its webhooks and the
+// journals of its changes.
+type simulatorService struct {
 	companies simulator.Tenants
 	ids       []string // of the tenants
 	cancel    context.CancelFunc
 	jobs      sync.WaitGroup
-	err       error // of the API, once jobs are done
+	err       error // of the API, after jobs are done
 }
 
-// company is one simulated tenant, before it runs.
+// company is one simulated tenant.
 type company struct {
 	*simulator.Simulator
 	options simulator.Options
@@ -39,7 +39,7 @@ type company struct {
 }
 
 func (s *Stack) startServiceTitan(context.Context) error {
-	url := "http://" + ports.Addr(s.places.simulator.Number)
+	url := "http://" + ports.Addr(s.reservedPorts.simulator.Number)
 	first, err := s.openCompany(s.options.Simulator, s.path("servicetitan"), "")
 	if err != nil {
 		return err
@@ -60,26 +60,26 @@ func (s *Stack) startServiceTitan(context.Context) error {
 		}
 	}
 	s.serveSimulated(all)
-	s.adopt(serviceTitan, variables)
-	s.tell(Service{
+	s.addVariables(serviceTitan, variables)
+	s.report(Service{
 		Name: serviceTitan.name, Address: url, From: Embedded,
-		Note: join(fmt.Sprintf("simulated, %d records of each entity at first", first.options.RecordsPerEntity), s.places.simulator.Note),
+		Note: join(fmt.Sprintf("simulated, %d records of each entity at first", first.options.RecordsPerEntity), s.reservedPorts.simulator.Note),
 	})
 	return nil
 }
 
-// openCompany makes a company from what its folder keeps. Its webhooks, if any, go to
-// the path of the gateway's.
+// openCompany opens the company in a folder, or creates it. path is the suffix of its webhook
+// address.
 func (s *Stack) openCompany(o simulator.Options, folder, path string) (*company, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("simulated ServiceTitan: %w", err)
 	}
-	secret, err := keepSecret(filepath.Join(folder, "webhook-secret"))
+	secret, err := loadOrCreateSecret(filepath.Join(folder, "webhook-secret"))
 	if err != nil {
 		return nil, err
 	}
 	o.Logger = s.log("servicetitan")
-	if err := keepFounding(filepath.Join(folder, "company.json"), &o); err != nil {
+	if err := loadOrSaveParameters(filepath.Join(folder, "company.json"), &o); err != nil {
 		return nil, err
 	}
 	one := &company{Simulator: simulator.New(o), options: o, secret: secret, id: strconv.FormatInt(cmp.Or(o.Tenant, simulator.DefaultTenant), 10)}
@@ -97,19 +97,19 @@ func (s *Stack) openCompany(o simulator.Options, folder, path string) (*company,
 
 func (s *Stack) serveSimulated(all []*company) {
 	ctx, cancel := context.WithCancel(context.Background())
-	running := &simulated{cancel: cancel}
+	running := &simulatorService{cancel: cancel}
 	for _, c := range all {
 		running.companies, running.ids = append(running.companies, c.Simulator), append(running.ids, c.id)
 		if c.hooks != nil {
 			running.jobs.Go(func() { c.hooks.Run(ctx) })
 		}
 	}
-	listener := s.places.simulator.listener()
+	listener := s.reservedPorts.simulator.listener()
 	running.jobs.Go(func() { running.err = running.companies.Serve(ctx, listener) })
 	s.simulated, s.Simulator, s.Companies = running, all[0].Simulator, running.companies
 }
 
-func (s *simulated) stop() error {
+func (s *simulatorService) stop() error {
 	s.cancel()
 	s.jobs.Wait()
 	err := s.err
@@ -119,7 +119,7 @@ func (s *simulated) stop() error {
 	return err
 }
 
-// variables are how lazisync gets into the one simulated company there is.
+// variables returns the variables of lazisync for a single simulated company.
 func (c *company) variables(url string) map[string]string {
 	return map[string]string{
 		"SERVICETITAN_API_URL":        url,
@@ -132,7 +132,7 @@ func (c *company) variables(url string) map[string]string {
 	}
 }
 
-// tenantsVariables are how lazisync gets into several: by a file.
+// tenantsVariables returns the variables for several companies, and writes the tenants file.
 func tenantsVariables(url, path string, all []*company) (map[string]string, error) {
 	var file struct {
 		Tenants []map[string]string `json:"tenants"`
@@ -154,8 +154,9 @@ func tenantsVariables(url, path string, all []*company) (map[string]string, erro
 	return map[string]string{"SERVICETITAN_API_URL": url, "SERVICETITAN_AUTH_URL": url, tenantsFile: path}, nil
 }
 
-// keepSecret returns the secret in a file, a new random one if there is none yet.
-func keepSecret(path string) (string, error) {
+// loadOrCreateSecret returns the secret in a file. It creates the file with a random secret if
+// it does not exist.
+func loadOrCreateSecret(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err == nil && len(text) > 0 {
 		return strings.TrimSpace(string(text)), nil
@@ -170,27 +171,28 @@ func keepSecret(path string) (string, error) {
 	return secret, nil
 }
 
-// founding is what a simulated company began with. It cannot change later: the journal
-// holds changes to just these records.
-type founding struct {
+// companyParameters are the parameters with which a simulated company was generated. They
+// cannot change, because the journal has changes to these records.
+type companyParameters struct {
 	Seed    int64 `json:"seed"`
 	Records int   `json:"recordsPerEntity"`
 }
 
-// keepFounding fills in what the folder's company began with, or writes it down.
-func keepFounding(path string, o *simulator.Options) error {
+// loadOrSaveParameters sets the options to the parameters in a file, or saves them if the file
+// does not exist.
+func loadOrSaveParameters(path string, o *simulator.Options) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if o.RecordsPerEntity == 0 {
 			o.RecordsPerEntity = DefaultRecords
 		}
-		text, err := json.Marshal(founding{o.Seed, o.RecordsPerEntity})
+		text, err := json.Marshal(companyParameters{o.Seed, o.RecordsPerEntity})
 		if err != nil {
 			return fmt.Errorf("simulated ServiceTitan: %w", err)
 		}
 		return os.WriteFile(path, append(text, '\n'), 0o600)
 	}
-	var kept founding
+	var kept companyParameters
 	if err == nil {
 		err = json.Unmarshal(text, &kept)
 	}
@@ -198,22 +200,22 @@ func keepFounding(path string, o *simulator.Options) error {
 		return fmt.Errorf("simulated ServiceTitan: read %s: %w", path, err)
 	}
 	if o.RecordsPerEntity != 0 && o.RecordsPerEntity != kept.Records {
-		return fmt.Errorf("the data folder keeps a simulated company of %d records of each entity, not %d: begin anew with --fresh", kept.Records, o.RecordsPerEntity)
+		return fmt.Errorf("the data folder has a simulated company with %d records of each entity, not %d: start with --fresh to replace it", kept.Records, o.RecordsPerEntity)
 	}
 	o.Seed, o.RecordsPerEntity = kept.Seed, kept.Records
 	return nil
 }
 
 func (s *Stack) startSlack(context.Context) (err error) {
-	if s.Slack, err = fakeslack.Start(fakeslack.Options{Port: s.places.slack.Number}); err != nil {
+	if s.Slack, err = fakeslack.Start(fakeslack.Options{Port: s.reservedPorts.slack.Number}); err != nil {
 		return err
 	}
-	s.adopt(slackWebhook, map[string]string{"SLACK_WEBHOOK_URL": s.Slack.URL()})
-	s.tell(Service{Name: slackWebhook.name, Address: s.Slack.MessagesURL(), From: Embedded, Note: join("fake", s.places.slack.Note)})
+	s.addVariables(slackWebhook, map[string]string{"SLACK_WEBHOOK_URL": s.Slack.URL()})
+	s.report(Service{Name: slackWebhook.name, Address: s.Slack.MessagesURL(), From: Embedded, Note: join("fake", s.reservedPorts.slack.Note)})
 	return nil
 }
 
-// join puts notes together.
+// join joins the notes that are not empty.
 func join(notes ...string) string {
 	var given []string
 	for _, n := range notes {

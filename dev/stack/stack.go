@@ -19,60 +19,60 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// Stack is what was started. Stop it before the process ends; only PostgreSQL is a
-// process of its own, and it ends when this process is killed.
+// Stack is a set of running servers. Stop it before the process ends. Only PostgreSQL is a
+// separate process; it ends when this process is killed.
 type Stack struct {
-	// Ignored are the variables of lazisync that isolation left out.
+	// Ignored are the variables that Options.Isolated ignored.
 	Ignored []string
-	// Simulator is the simulated ServiceTitan, nil where another is configured.
+	// Simulator is the simulated ServiceTitan, nil if another is configured.
 	Simulator *simulator.Simulator
-	// Companies are its tenants; Simulator is the first.
+	// Companies are the simulated tenants; Simulator is the first.
 	Companies simulator.Tenants
-	// Slack keeps the messages, nil where another is configured.
+	// Slack is the fake Slack, nil if another is configured.
 	Slack *fakeslack.Server
 
-	options Options
-	env     environment
-	places  *places
+	options       Options
+	env           environment
+	reservedPorts *reservedPorts
 
 	postgres   *pgserver.Server
 	nats       *natsserver.Server
 	temporal   *temporalserver.Server
 	temporalUI *temporalui.Server
-	simulated  *simulated
+	simulated  *simulatorService
 
 	mu       sync.Mutex // guards env and the calls of Ready while services start
 	stopOnce sync.Once
 	stopErr  error
 }
 
-// folders are what Fresh deletes of Dir, beside PostgreSQL's.
+// folders are the folders in Dir that Fresh deletes, in addition to that of PostgreSQL.
 var folders = []string{"nats", "temporal", "servicetitan"}
 
-// Start returns when everything answers. ctx bounds the start alone. What was started
-// before an error is stopped again.
+// Start starts the servers and returns when all answer. ctx applies only to the start. If one
+// fails, Start stops the others.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil || o.Dir == "" {
-		return nil, fmt.Errorf("stack: Dir is %q, want a folder for its data", o.Dir)
+		return nil, fmt.Errorf("stack: Dir is %q, want a path", o.Dir)
 	}
 	o.Dir = dir
 	s := &Stack{options: o, env: newEnvironment(o.Environ)}
 	if o.Isolated {
-		s.Ignored = s.env.dropOurs()
+		s.Ignored = s.env.removeLazisyncVariables()
 	}
 	if o.Fresh {
 		if err := s.clear(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if s.places, err = choosePlaces(o.FreePorts, s.env); err != nil {
+	if s.reservedPorts, err = reservePorts(o.FreePorts, s.env); err != nil {
 		return nil, err
 	}
-	defer s.places.release(&s.places.simulator) // in case it was not started
-	s.env["HTTP_ADDR"] = s.places.gateway.address()
-	s.env["ADMIN_ADDR"] = s.places.admin.address()
-	if o.Isolated { // what happens is what the demo or the test asks for
+	defer s.reservedPorts.release(&s.reservedPorts.simulator) // in case it was not started
+	s.env["HTTP_ADDR"] = s.reservedPorts.gateway.address()
+	s.env["ADMIN_ADDR"] = s.reservedPorts.admin.address()
+	if o.Isolated { // the demo or the test requests the syncs
 		s.env["SYNC_SCHEDULE_INCREMENTAL"], s.env["SYNC_SCHEDULE_FULL"] = "off", "off"
 	}
 	if err := s.startAll(ctx); err != nil {
@@ -83,7 +83,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 
 func (s *Stack) startAll(ctx context.Context) error {
 	type starter struct {
-		backing
+		backingService
 		start func(context.Context) error
 	}
 	var starters []starter
@@ -94,8 +94,8 @@ func (s *Stack) startAll(ctx context.Context) error {
 		{slackWebhook, s.startSlack},
 		{serviceTitan, s.startServiceTitan},
 	} {
-		if variable := s.env.configured(one.backing); variable != "" {
-			s.tell(Service{Name: one.name, From: variable})
+		if variable := s.env.configured(one.backingService); variable != "" {
+			s.report(Service{Name: one.name, From: variable})
 			continue
 		}
 		starters = append(starters, one)
@@ -129,7 +129,7 @@ func (s *Stack) path(parts ...string) string {
 	return filepath.Join(append([]string{s.options.Dir}, parts...)...)
 }
 
-func (s *Stack) tell(service Service) {
+func (s *Stack) report(service Service) {
 	if s.options.Ready == nil {
 		return
 	}
@@ -138,15 +138,15 @@ func (s *Stack) tell(service Service) {
 	s.options.Ready(service)
 }
 
-// adopt puts the addresses of a service that was started into the environment.
-func (s *Stack) adopt(b backing, variables map[string]string) {
+// addVariables adds the variables of a started service to the environment.
+func (s *Stack) addVariables(b backingService, variables map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.env.embed(b, variables)
+	s.env.replace(b, variables)
 }
 
-// suggest sets a variable that is not configured.
-func (s *Stack) suggest(name, value string) {
+// setDefault sets a variable that is not configured.
+func (s *Stack) setDefault(name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.env[name] == "" {
@@ -154,17 +154,17 @@ func (s *Stack) suggest(name, value string) {
 	}
 }
 
-// Environ is the environment for lazisync: what was configured, and the addresses of
-// what was started. It holds passwords.
+// Environ returns the environment for lazisync: the configured variables and those of the
+// started services. It contains passwords.
 func (s *Stack) Environ() []string { return s.env.entries() }
 
-// Variable is one variable of Environ.
+// Variable returns the value of one variable of Environ.
 func (s *Stack) Variable(name string) string { return s.env[name] }
 
-// GatewayURL is where the gateway listens once lazisync runs.
-func (s *Stack) GatewayURL() string { return "http://" + ports.Addr(s.places.gateway.Number) }
+// GatewayURL returns the URL of the gateway, which answers while lazisync runs.
+func (s *Stack) GatewayURL() string { return "http://" + ports.Addr(s.reservedPorts.gateway.Number) }
 
-// TemporalUIURL is where Temporal's web page is, "" where it was not started.
+// TemporalUIURL returns the URL of Temporal's web UI, "" if it was not started.
 func (s *Stack) TemporalUIURL() string {
 	if s.temporalUI == nil {
 		return ""
@@ -172,7 +172,7 @@ func (s *Stack) TemporalUIURL() string {
 	return s.temporalUI.URL()
 }
 
-// PostgresPid is the process of the PostgreSQL that was started, 0 where none was.
+// PostgresPid returns the process id of PostgreSQL, 0 if it was not started.
 func (s *Stack) PostgresPid() int {
 	if s.postgres == nil {
 		return 0
@@ -180,8 +180,8 @@ func (s *Stack) PostgresPid() int {
 	return s.postgres.Pid()
 }
 
-// Stop ends what was started, what others depend on last. It leaves no process. Later
-// calls return what the first returned.
+// Stop stops the servers in the order of their dependencies. Later calls return the result of
+// the first.
 func (s *Stack) Stop() error {
 	s.stopOnce.Do(func() {
 		var errs []error

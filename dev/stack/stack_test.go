@@ -36,13 +36,13 @@ func TestStackKeepsItsData(t *testing.T) {
 	require.NoError(t, err)
 	query(t, s, "create table kept as select 1 as one")
 	require.NoError(t, s.Stop())
-	require.NoError(t, s.Stop(), "a second stop is none")
+	require.NoError(t, s.Stop(), "a second Stop has no effect")
 
 	s, err = Start(t.Context(), options(t, dir))
 	require.NoError(t, err)
 	query(t, s, "select one from kept")
 	require.Equal(t, secret, s.Variable("SERVICETITAN_WEBHOOK_SECRET"))
-	require.NoError(t, s.Simulator.Update("customers", id), "the company is as it was")
+	require.NoError(t, s.Simulator.Update("customers", id), "the company has its records")
 	require.NoError(t, s.Stop())
 }
 
@@ -59,18 +59,18 @@ func TestEverythingAnswersAndStopsAnswering(t *testing.T) {
 	t.Parallel()
 	o := options(t, t.TempDir())
 	var mu sync.Mutex
-	var told []string
+	var ready []string
 	o.Ready = func(service Service) {
 		mu.Lock()
 		defer mu.Unlock()
 		if service.From == Embedded {
-			told = append(told, service.Name)
+			ready = append(ready, service.Name)
 		}
 	}
 	s, err := Start(t.Context(), o)
 	require.NoError(t, err)
-	require.True(t, s.nats.SyncAlways(), "what is said to be stored survives a power failure")
-	require.ElementsMatch(t, []string{"PostgreSQL", "NATS", "Temporal", "Temporal UI", "ServiceTitan", "Slack"}, told)
+	require.True(t, s.nats.SyncAlways(), "acknowledged messages survive a power failure")
+	require.ElementsMatch(t, []string{"PostgreSQL", "NATS", "Temporal", "Temporal UI", "ServiceTitan", "Slack"}, ready)
 	for _, url := range []string{s.TemporalUIURL(), s.Slack.MessagesURL(), s.Variable("SERVICETITAN_API_URL") + "/_admin/stats"} {
 		response, err := http.Get(url)
 		require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestStackRefusesADatabaseWithAnotherTenantsRows(t *testing.T) {
 	o.Isolated = false
 	o.Environ = []string{"DATABASE_URL=" + url, "NATS_URL=nats://127.0.0.1:1", "TEMPORAL_ADDRESS=127.0.0.1:2"}
 	s, err := Start(t.Context(), o)
-	require.NoError(t, err, "its own rows are no obstacle")
+	require.NoError(t, err, "rows of the simulated tenant are accepted")
 	require.NoError(t, s.Stop())
 
 	_, err = conn.Exec(t.Context(), insert, 42)
@@ -136,35 +136,35 @@ func TestStackRefusesADatabaseWithAnotherTenantsRows(t *testing.T) {
 	require.ErrorContains(t, err, "rows of tenant 42")
 	o.Environ = append(o.Environ, "SERVICETITAN_CLIENT_ID=cid")
 	s, err = Start(t.Context(), o)
-	require.NoError(t, err, "nothing is simulated")
+	require.NoError(t, err, "ServiceTitan is configured")
 	require.NoError(t, s.Stop())
 }
 
-func TestStackKeepsToTheCompanyItBeganWith(t *testing.T) {
+func TestStackKeepsTheParametersOfACompany(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "company.json")
 	first := simulator.Options{RecordsPerEntity: 7, Seed: 3}
-	require.NoError(t, keepFounding(path, &first))
+	require.NoError(t, loadOrSaveParameters(path, &first))
 	again := simulator.Options{}
-	require.NoError(t, keepFounding(path, &again))
+	require.NoError(t, loadOrSaveParameters(path, &again))
 	require.Equal(t, first, again)
 	other := simulator.Options{RecordsPerEntity: 8}
-	require.ErrorContains(t, keepFounding(path, &other), "7 records of each entity, not 8: begin anew with --fresh")
+	require.ErrorContains(t, loadOrSaveParameters(path, &other), "7 records of each entity, not 8: start with --fresh")
 }
 
-func TestPlaces(t *testing.T) {
+func TestReservePorts(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
 
-	_, err = choosePlaces(true, environment{"HTTP_ADDR": taken.Addr().String()})
+	_, err = reservePorts(true, environment{"HTTP_ADDR": taken.Addr().String()})
 	require.ErrorContains(t, err, "HTTP_ADDR")
 	require.ErrorContains(t, err, "free it or set another")
-	p, err := choosePlaces(true, environment{"ADMIN_ADDR": "127.0.0.1:0"})
+	p, err := reservePorts(true, environment{"ADMIN_ADDR": "127.0.0.1:0"})
 	require.NoError(t, err)
 	defer p.release(p.all()...)
-	require.NotEqual(t, "127.0.0.1:0", p.admin.address(), "others must be able to ask there")
+	require.NotEqual(t, "127.0.0.1:0", p.admin.address(), "the address has the actual port")
 	require.NotEqual(t, p.gateway.Number, p.admin.Number)
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/lazi/lazisync/dev/ports"
 )
 
-// servicePorts are where the four services of the server listen.
+// servicePorts are the ports of the four services of the server.
 type servicePorts struct {
 	frontend, history, matching, worker int
 }
 
-// chooseServicePorts checks the frontend's port itself: the server would end the
-// process over one that is taken.
+// chooseServicePorts checks the frontend's port, because the server exits the process if it is
+// taken.
 func chooseServicePorts(frontend int) (servicePorts, error) {
-	p, err := ports.Find(ports.Wish{Name: "frontend", Port: frontend, Set: frontend != 0})
+	p, err := ports.Find(ports.Request{Name: "frontend", Port: frontend, Set: frontend != 0})
 	if err != nil {
 		return servicePorts{}, err
 	}
@@ -40,7 +40,7 @@ func (p servicePorts) byService() map[primitives.ServiceName]int {
 	}
 }
 
-// hosts tells the services where the others are, in place of the gossip they use in a cluster.
+// hosts returns the addresses of the services. It replaces the membership protocol of a cluster.
 func (p servicePorts) hosts() map[primitives.ServiceName]static.Hosts {
 	hosts := map[primitives.ServiceName]static.Hosts{}
 	for service, port := range p.byService() {
@@ -86,8 +86,8 @@ func serverConfig(file string, listen servicePorts) *config.Config {
 	}
 }
 
-// sqliteConfig sets the write-ahead log, which a killed process leaves whole, and
-// leaves out the flush at each commit that only a power failure would miss.
+// sqliteConfig selects the write-ahead log, which survives SIGKILL, and turns off the flush at
+// each commit, which is needed only for a power failure.
 func sqliteConfig(file string) *config.SQL {
 	return &config.SQL{
 		PluginName:   sqliteplugin.PluginName,

@@ -11,17 +11,17 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// prepareFile makes the database with its tables and the namespace, unless it is
-// there. A mark beside it says that it was finished: a process killed half-way
-// leaves tables without the rest, and then it is made anew.
+// prepareFile creates the database with its tables and the namespace, unless it exists. A second
+// file marks it as complete. Without that file, the process was killed during the creation, and
+// prepareFile creates the database again.
 func prepareFile(file string) error {
-	mark := file + ".ready"
-	if _, err := os.Stat(mark); err == nil {
+	complete := file + ".ready"
+	if _, err := os.Stat(complete); err == nil {
 		_, err := os.Stat(file)
 		if err == nil {
 			return nil
 		}
-		return fmt.Errorf("%s is gone though %s is there; remove both to start afresh: %w", file, mark, err)
+		return fmt.Errorf("%s is missing although %s exists; remove both to create a new database: %w", file, complete, err)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -34,12 +34,12 @@ func prepareFile(file string) error {
 		return err
 	}
 	if err := sqlite.SetupSchema(sqliteConfig(file)); err != nil {
-		return fmt.Errorf("make the database %s: %w", file, err)
+		return fmt.Errorf("create the database %s: %w", file, err)
 	}
 	if err := createNamespace(file); err != nil {
 		return err
 	}
-	return os.WriteFile(mark, nil, 0o600)
+	return os.WriteFile(complete, nil, 0o600)
 }
 
 func createNamespace(file string) error {

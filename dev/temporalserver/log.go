@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-// serverLog is the Temporal server's Logger over zerolog.
+// serverLog implements the Temporal server's Logger with zerolog.
 type serverLog struct {
 	log zerolog.Logger
 }
@@ -25,8 +25,8 @@ func (l serverLog) Panic(msg string, tags ...tag.Tag) {
 	panic("temporal server: " + msg)
 }
 
-// Fatal ends the process, as the server expects: it goes on as if Fatal never
-// returned. The log may be a file, so it is said on standard error too.
+// Fatal exits the process, as the server expects. It also prints the message to standard error,
+// because the log may be a file.
 func (l serverLog) Fatal(msg string, tags ...tag.Tag) {
 	send(l.log.Error(), msg, tags)
 	fmt.Fprintln(os.Stderr, "temporal server:", msg)
@@ -47,5 +47,5 @@ func send(e *zerolog.Event, msg string, tags []tag.Tag) {
 	e.Msg(msg)
 }
 
-// discard silences the client that waits for the server: its complaints are expected.
+// discard is the logger of the client that waits for the server. Its errors are expected.
 var discard = slog.New(slog.DiscardHandler)

@@ -18,23 +18,23 @@ import (
 	"github.com/lazi/lazisync/dev/ports"
 )
 
-// Namespace is registered when the file is made.
+// Namespace is the namespace in a new database.
 const Namespace = "default"
 
-// Retention is how long the namespace keeps closed workflows. A request's
-// workflow ID stays taken that long, so it is longer than any stream keeps a request.
+// Retention is the retention of closed workflows. It is longer than that of commands in NATS, so
+// that a redelivered command finds its workflow.
 const Retention = 30 * 24 * time.Hour
 
-// Options say what to start. Only File is required.
+// Options configure a server. Only File is required.
 type Options struct {
-	// File is the SQLite database; it is made with its folder if it is not there.
+	// File is the path of the SQLite database. Start creates it if it does not exist.
 	File string
-	// Port of the frontend, where clients connect; 0 takes a free one.
+	// Port of the frontend, to which clients connect; 0 selects a free one.
 	Port int
-	// ContinueAsNewAfter is how many events of history a workflow may have before it
-	// is told to go on in a new execution; 0 leaves the server's own limit.
+	// ContinueAsNewAfter is the number of history events after which the server suggests
+	// continue-as-new; 0 means the server's default.
 	ContinueAsNewAfter int
-	// Log receives what the server says; at info it says a lot.
+	// Log receives the log of the server, which is verbose at level info.
 	Log zerolog.Logger
 }
 
@@ -44,13 +44,13 @@ type Server struct {
 	addr     string
 }
 
-// startLimit is generous for a machine that is busy compiling.
-const startLimit = 90 * time.Second
+// startTimeout allows for a machine that is busy compiling.
+const startTimeout = 90 * time.Second
 
-// Start returns when the namespace answers to clients.
+// Start starts a server and returns when clients can use the namespace.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.File == "" {
-		return nil, errors.New("temporal server: File is empty, want a path for its database")
+		return nil, errors.New("temporal server: File is empty, want a path")
 	}
 	if err := prepareFile(o.File); err != nil {
 		return nil, fmt.Errorf("temporal server: %w", err)
@@ -89,10 +89,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return server, nil
 }
 
-// dynamicConfig holds the few settings that suit one process with few task queues.
+// dynamicConfig returns settings for one process with few task queues.
 func dynamicConfig(o Options) dynamicconfig.StaticClient {
 	settings := dynamicconfig.StaticClient{
-		// One partition per task queue: a task finds its poller without a detour.
+		// One partition per task queue, so that tasks are not forwarded between partitions.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 		// Search attributes can be used as soon as they are added.
@@ -104,9 +104,9 @@ func dynamicConfig(o Options) dynamicconfig.StaticClient {
 	return settings
 }
 
-// awaitReady asks what a client needs first: health, the namespace, visibility.
+// awaitReady waits until the server is healthy and serves the namespace and visibility.
 func (s *Server) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	c, err := client.NewLazyClient(client.Options{HostPort: s.addr, Namespace: Namespace, Logger: sdklog.NewStructuredLogger(discard)})
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := ask(ctx, c)
+		err := checkReady(ctx, c)
 		if err == nil {
 			return nil
 		}
@@ -128,7 +128,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-func ask(ctx context.Context, c client.Client) error {
+func checkReady(ctx context.Context, c client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if _, err := c.CheckHealth(ctx, nil); err != nil {
@@ -144,7 +144,7 @@ func ask(ctx context.Context, c client.Client) error {
 // Addr returns host and port of the frontend.
 func (s *Server) Addr() string { return s.addr }
 
-// Stop ends all services; it takes a moment, for open polls are let go first.
+// Stop stops all services. It first ends open polls, which takes a moment.
 func (s *Server) Stop() error {
 	if err := s.temporal.Stop(); err != nil {
 		return fmt.Errorf("stop the temporal server: %w", err)

@@ -23,8 +23,8 @@ import (
 	"github.com/lazi/lazisync/dev/temporalserver"
 )
 
-// childVariable turns the test binary into a program that runs the server on the
-// file it names and waits to be killed.
+// childVariable names a database file. If it is set, the test binary runs a server with this
+// file and waits to be killed.
 const childVariable = "TEMPORALSERVER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -46,11 +46,11 @@ func runChild(file string) error {
 	if err := json.NewEncoder(os.Stdout).Encode(s.Addr()); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin) // until the test lets go
+	_, err = io.Copy(io.Discard, os.Stdin) // until the test closes it
 	return err
 }
 
-// startChild runs the server in another process, to be killed with the returned function.
+// startChild runs a server in another process until the returned function kills it.
 func startChild(t *testing.T, file string) (addr string, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -68,7 +68,7 @@ func startChild(t *testing.T, file string) (addr string, kill func()) {
 	}
 	t.Cleanup(kill)
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	require.NoError(t, err, "the child says where its server is")
+	require.NoError(t, err, "the child prints its address")
 	require.NoError(t, json.Unmarshal(line, &addr))
 	return addr, kill
 }
@@ -90,7 +90,7 @@ func stop(t *testing.T, s *temporalserver.Server) {
 	require.Less(t, time.Since(began), 10*time.Second, "stops within seconds")
 	t.Logf("stopped after %v", time.Since(began).Round(time.Millisecond))
 	_, err := net.Dial("tcp", s.Addr())
-	require.Error(t, err, "nobody listens any more")
+	require.Error(t, err, "the server has stopped listening")
 }
 
 func dial(t *testing.T, addr string) client.Client {
@@ -101,7 +101,7 @@ func dial(t *testing.T, addr string) client.Client {
 	return c
 }
 
-// await is a workflow that ends when it is told a word, and returns it.
+// await is a workflow that waits for the signal "word" and returns its value.
 func await(ctx workflow.Context) (word string, err error) {
 	workflow.GetSignalChannel(ctx, "word").Receive(ctx, &word)
 	return word, nil

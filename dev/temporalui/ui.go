@@ -35,7 +35,7 @@ const startLimit = 15 * time.Second
 // Start returns when the page answers.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	// The library ends the process over a port that is taken, so look first.
-	p, err := ports.Find(ports.Wish{Name: "temporal web page", Port: o.Port, Set: o.Port != 0})
+	p, err := ports.Find(ports.Request{Name: "temporal web page", Port: o.Port, Set: o.Port != 0})
 	if err != nil {
 		return nil, err
 	}

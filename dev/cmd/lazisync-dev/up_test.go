@@ -105,7 +105,7 @@ func TestUpFreshBeginsAnew(t *testing.T) {
 	stopped("--records=10")
 	other := launch(t, who, home, "up", "--free-ports", "--records=20")
 	require.Equal(t, 1, other.awaitEnd(t, patience))
-	require.Contains(t, other.out.String(), "begin anew with --fresh")
+	require.Contains(t, other.out.String(), "start with --fresh")
 	stopped("--records=20", "--fresh")
 	require.Empty(t, processesOf(t, home))
 }

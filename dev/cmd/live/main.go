@@ -1,9 +1,9 @@
-// Command live reads one page of every feed and list of ServiceTitan's integration
-// environment and says where the catalogue and the API do not agree. It only reads.
-// Arguments are the entities to look at; without any it looks at all.
+// Command live reads one page of every feed and list from ServiceTitan's integration
+// environment and reports differences from the catalogue. It only reads. Arguments select
+// entities; the default is all.
 //
-// It exits with 0 where they agree (a scope that the app was not granted is no
-// disagreement), 1 where they do not, and 2 where it is not told whom to ask.
+// Exit codes: 0 without differences (a missing scope is not one), 1 with differences, 2 if a
+// setting is missing.
 package main
 
 import (
@@ -26,9 +26,9 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the program. It returns the exit code.
+// run runs the command and returns the exit code.
 func run(ctx context.Context, args []string, lookup func(string) string, stdout, stderr io.Writer) int {
-	entities, err := named(args)
+	entities, err := findEntities(args)
 	if err != nil {
 		fmt.Fprintln(stderr, "live:", err)
 		return 2
@@ -38,18 +38,18 @@ func run(ctx context.Context, args []string, lookup func(string) string, stdout,
 		fmt.Fprintln(stderr, "live:", err)
 		return 2
 	}
-	count, bad := map[live.Verdict]int{}, false
+	count, bad := map[live.Status]int{}, false
 	err = live.Check(ctx, settings, entities, func(f live.Finding) {
-		count[f.Verdict]++
+		count[f.Status]++
 		bad = bad || f.Bad()
-		fmt.Fprintf(stdout, "%-40s %-6s %-13s %s\n", f.Entity, f.On, f.Verdict, detail(f))
+		fmt.Fprintf(stdout, "%-40s %-6s %-13s %s\n", f.Entity, f.On, f.Status, detail(f))
 	})
 	if err != nil {
 		fmt.Fprintln(stderr, "live:", err)
 		return 1
 	}
 	fmt.Fprintf(stdout, "\n%d entities:", len(entities))
-	for _, v := range []live.Verdict{live.Reachable, live.MissingScope, live.Gone, live.WrongShape, live.Failed} {
+	for _, v := range []live.Status{live.Reachable, live.MissingScope, live.Gone, live.WrongShape, live.Failed} {
 		if count[v] > 0 {
 			fmt.Fprintf(stdout, " %d × %s", count[v], v)
 		}
@@ -63,14 +63,14 @@ func run(ctx context.Context, args []string, lookup func(string) string, stdout,
 
 func detail(f live.Finding) string {
 	notes := strings.Join(f.Notes, "; ")
-	if f.Verdict == live.Reachable {
+	if f.Status == live.Reachable {
 		return strings.TrimSuffix(fmt.Sprintf("%d records; %s", f.Records, notes), "; ")
 	}
 	return notes
 }
 
-// named are the entities of that name, all without any.
-func named(names []string) (found []entity.Entity, err error) {
+// findEntities returns the entities with these names, or all if there are none.
+func findEntities(names []string) (found []entity.Entity, err error) {
 	for _, name := range names {
 		e, ok := entity.Find(name)
 		if !ok {

@@ -1,7 +1,6 @@
 // Command testrun runs the tests of both modules for "make test" and "make test-all". It
-// keeps the environment of the caller away from them, says what share of the time each
-// part of the tests took, and fails if a test fails or is skipped: a test that was not run
-// proves nothing.
+// removes variables of real systems from their environment, reports the share of time of
+// each part of the tests, and fails if a test fails or is skipped.
 package main
 
 import (
@@ -22,10 +21,10 @@ func main() {
 	os.Exit(code)
 }
 
-// options say what to run.
+// options select the tests to run.
 type options struct {
 	all     bool
-	only    string // a part
+	part    string // "", "faults" or "chaos"
 	count   int
 	seed    int64
 	minutes float64
@@ -34,10 +33,10 @@ type options struct {
 func run(ctx context.Context) int {
 	var o options
 	flag.BoolVar(&o.all, "all", false, "also -race, longer fuzzing, browser, PgBouncer and privileged tests")
-	flag.StringVar(&o.only, "part", "", "run only this part: faults or chaos")
-	flag.IntVar(&o.count, "count", 0, "run every test so often; 0 once, or not at all where nothing changed since")
-	flag.Int64Var(&o.seed, "seed", 1, "of the chaos: the same seed kills in the same order")
-	flag.Float64Var(&o.minutes, "minutes", 1, "how long the chaos goes on")
+	flag.StringVar(&o.part, "part", "", "run only this part: faults or chaos")
+	flag.IntVar(&o.count, "count", 0, "run each test this many times; 0: once, or use the cached result")
+	flag.Int64Var(&o.seed, "seed", 1, "seed of the chaos schedule")
+	flag.Float64Var(&o.minutes, "minutes", 1, "duration of the chaos test")
 	flag.Parse()
 
 	root, err := findRoot()
@@ -68,7 +67,7 @@ func fail(err error) int {
 	return 1
 }
 
-// findRoot goes up to the folder that holds both modules.
+// findRoot returns the folder of both modules: the working directory or a parent of it.
 func findRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -79,7 +78,7 @@ func findRoot() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("neither here nor above is a folder with dev/go.mod: run it in lazisync's checkout")
+			return "", fmt.Errorf("no dev/go.mod in the working directory or its parents: run it in a checkout of lazisync")
 		}
 		dir = filepath.Dir(dir)
 	}

@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// part is a kind of test. Which part a test belongs to follows from where it is and what
-// it is called; the first that fits has it.
+// part is a kind of test. A test belongs to the first part that matches its package and
+// name.
 type part struct {
 	name string
-	in   *regexp.Regexp // package path; nil is every
-	test *regexp.Regexp // name of the top-level test; nil is every
+	in   *regexp.Regexp // package path; nil matches all
+	test *regexp.Regexp // name of the top-level test; nil matches all
 }
 
 var parts = []part{
@@ -26,7 +26,7 @@ var parts = []part{
 	{"units", nil, nil},
 }
 
-// faults are the tests in which something is killed, cut off or starved.
+// faults matches tests that kill, disconnect or starve a process or server.
 var faults = regexp.MustCompile(`Crash|Death|Dies|Fault|Kill|Outage|Orphan|Starve|Survive|Torn`)
 
 func partOf(pkg, test string) string {
@@ -38,11 +38,11 @@ func partOf(pkg, test string) string {
 	return ""
 }
 
-// requirement is something beyond Go and PostgreSQL that tests behind a build tag need.
+// requirement is a requirement, beyond Go and PostgreSQL, of tests with a build tag.
 type requirement struct {
 	tag      string
 	what     string
-	programs []string // any of these will do
+	programs []string // any of these
 	root     bool
 	install  string
 }
@@ -58,7 +58,7 @@ var requirements = []requirement{
 		"run it as root; Debian and Ubuntu: apt install mount"},
 }
 
-// isMet reports whether this machine has what the tests need.
+// isMet reports whether this machine meets the requirement.
 func (q requirement) isMet() bool {
 	if q.root && (os.Geteuid() != 0 || runtime.GOOS != "linux") {
 		return false

@@ -19,22 +19,21 @@ type step struct {
 	title  string
 	module string // folder below the root
 	args   []string
-	live   bool // show what the tests write as they write it
+	live   bool // show the output of the tests immediately
 }
 
-// How many inputs each fuzz test tries: as many as take seconds, and with -all more. A
-// limit in time would now and then end as "context deadline exceeded", as if an input had
-// failed: https://go.dev/issue/75804, mended in Go 1.27.
+// Number of inputs of each fuzz test, without and with -all. A limit by time sometimes fails
+// with "context deadline exceeded" (https://go.dev/issue/75804, fixed in Go 1.27).
 const (
 	fuzzBriefly = 20_000
 	fuzzLonger  = 50_000
 )
 
-// fuzzedBriefly are the packages whose fuzz tests look for new input without -all too.
-// Instrumenting what the others depend on, such as Temporal's client, takes minutes.
+// fuzzedBriefly matches the packages whose fuzz tests also run without -all. Instrumenting
+// the dependencies of the others, such as Temporal's client, takes minutes.
 var fuzzedBriefly = regexp.MustCompile(`/(events|internal/gateway|internal/servicetitan)$`)
 
-// testTimeout is for one package. The end-to-end tests are the longest.
+// testTimeout applies to each package. The end-to-end tests take longest.
 const testTimeout = "15m"
 
 func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
@@ -43,19 +42,19 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 	if o.count > 0 {
 		base = append(base, fmt.Sprintf("-count=%d", o.count))
 	}
-	switch o.only {
+	switch o.part {
 	case "":
 	case "faults":
 		return r.faultSteps(o.count), nil
 	case "chaos":
 		return r.chaosSteps(o), nil
 	default:
-		return nil, fmt.Errorf("-part: got %q, want faults or chaos", o.only)
+		return nil, fmt.Errorf("-part: got %q, want faults or chaos", o.part)
 	}
 	if !all {
 		steps := []step{
-			{title: "The product's module:", module: ".", args: append(slices.Clone(base), "./...")},
-			{title: "The embedded stack and the end-to-end tests:", module: "dev", args: append(base, "./...")},
+			{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
+			{title: "Development module:", module: "dev", args: append(base, "./...")},
 		}
 		fuzz, err := r.fuzzSteps(ctx, fuzzedBriefly, fuzzBriefly)
 		return append(steps, fuzz...), err
@@ -73,24 +72,23 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 	}
 	race := append(slices.Clone(base), "-race")
 	steps := []step{
-		{title: "The product's module, looking for data races:", module: ".", args: append(slices.Clone(race), "./...")},
-		{title: "The development module, looking for data races:", module: "dev", args: append(race, light...)},
-		// With -race the Temporal server would be compiled once more, for the sake of
-		// code that is not ours.
-		{title: "What contains a Temporal server:", module: "dev", args: append(base, heavy...)},
+		{title: "Root module, with -race:", module: ".", args: append(slices.Clone(race), "./...")},
+		{title: "Development module, with -race:", module: "dev", args: append(race, light...)},
+		// Without -race, so that the Temporal server is not compiled again.
+		{title: "Packages with a Temporal server:", module: "dev", args: append(base, heavy...)},
 	}
 	fuzz, err := r.fuzzSteps(ctx, regexp.MustCompile(""), fuzzLonger)
 	return append(steps, fuzz...), err
 }
 
-// faultTimeout is for all fault tests.
+// faultTimeout applies to all fault tests together.
 const faultTimeout = "45m"
 
-// faultRequirements are the tags of fault tests that need something beyond PostgreSQL.
+// faultRequirements are the tags of fault tests with further requirements.
 var faultRequirements = []string{"pgbouncer", "privileged"}
 
-// faultTags returns the build tags of the fault tests. It names the tests that are left out
-// because what they need is missing.
+// faultTags returns the build tags of the fault tests. It prints the tests that it omits
+// because a requirement is not met.
 func (r *runner) faultTags() string {
 	tags := []string{"fault"}
 	for _, need := range requirements {
@@ -99,22 +97,22 @@ func (r *runner) faultTags() string {
 		case need.isMet():
 			tags = append(tags, need.tag)
 		default:
-			fmt.Fprintf(r.out, "Left out are the %s tests: they need %s (%s).\n", need.tag, need.what, need.install)
+			fmt.Fprintf(r.out, "Omitting the %s tests: they need %s (%s).\n", need.tag, need.what, need.install)
 		}
 	}
 	return strings.Join(tags, ",")
 }
 
-// faultSteps run whatever kills, cuts and starves, the long tests included.
+// faultSteps returns the steps of all fault tests, including long ones.
 func (r *runner) faultSteps(count int) []step {
 	args := []string{"-timeout=" + faultTimeout, fmt.Sprintf("-count=%d", max(count, 1)), "-run=" + faults.String()}
 	return []step{
-		{title: "Faults within the product's module:", module: ".", args: append(slices.Clone(args), "./...")},
-		{title: "Faults of processes and servers:", module: "dev", args: append(args, "-tags="+r.faultTags(), "./...")},
+		{title: "Fault tests of the root module:", module: ".", args: append(slices.Clone(args), "./...")},
+		{title: "Fault tests of processes and servers:", module: "dev", args: append(args, "-tags="+r.faultTags(), "./...")},
 	}
 }
 
-// chaosSteps kill at random, and show what is killed while it happens.
+// chaosSteps returns the step of the chaos test, which shows its faults as they happen.
 func (r *runner) chaosSteps(o options) []step {
 	return []step{{
 		title: fmt.Sprintf("Chaos with seed %d for %g minutes:", o.seed, o.minutes), module: "dev", live: true,
@@ -125,8 +123,8 @@ func (r *runner) chaosSteps(o options) []step {
 	}}
 }
 
-// requiredTags are the build tags that test files have, once everything they need is
-// there. What is missing is an error that lists it all.
+// requiredTags returns the build tags of the test files. The error lists all requirements that
+// are not met.
 func (r *runner) requiredTags() (tags []string, err error) {
 	var missing []string
 	for _, need := range requirements {
@@ -148,7 +146,7 @@ func (r *runner) requiredTags() (tags []string, err error) {
 	return tags, nil
 }
 
-// hasTag looks for a test file that is built only with a tag.
+// hasTag reports whether a test file requires a build tag.
 func (r *runner) hasTag(tag string) (found bool, err error) {
 	constraint := regexp.MustCompile(`(?m)^//go:build .*\b` + tag + `\b`)
 	err = filepath.WalkDir(r.root, func(path string, entry fs.DirEntry, err error) error {
@@ -170,9 +168,9 @@ func (r *runner) hasTag(tag string) (found bool, err error) {
 	return found, err
 }
 
-// devPackages tells those that contain a Temporal server from the others.
+// devPackages returns the packages without and with a Temporal server.
 func (r *runner) devPackages(ctx context.Context) (light, heavy []string, err error) {
-	// A package's tests come as a package of their own, named "path.test".
+	// go list prints the tests of a package as a package named "path.test".
 	out, err := r.list(ctx, "dev", "-test", "-deps", "-f", `{{if not .Standard}}{{.ImportPath}} {{join .Deps ","}}{{end}}`, "./...")
 	if err != nil {
 		return nil, nil, err
@@ -193,7 +191,7 @@ func (r *runner) devPackages(ctx context.Context) (light, heavy []string, err er
 	return light, heavy, nil
 }
 
-// fuzzSteps are one for each fuzz test of the product's module, where the package fits.
+// fuzzSteps returns one step for each fuzz test of the root module in matching packages.
 func (r *runner) fuzzSteps(ctx context.Context, in *regexp.Regexp, inputs int) (steps []step, err error) {
 	out, err := r.list(ctx, ".", "-f", `{{.ImportPath}} {{.Dir}} {{join .TestGoFiles ","}},{{join .XTestGoFiles ","}}`, "./...")
 	if err != nil {
@@ -226,11 +224,11 @@ func (r *runner) fuzzSteps(ctx context.Context, in *regexp.Regexp, inputs int) (
 func (r *runner) list(ctx context.Context, module string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, args...)...)
 	cmd.Dir, cmd.Env = filepath.Join(r.root, module), r.environ
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("go list: %w: %s", err, complaints.String())
+		return "", fmt.Errorf("go list: %w: %s", err, stderr.String())
 	}
 	return string(out), nil
 }

@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// runner runs steps and keeps their results.
+// runner runs steps and collects their results.
 type runner struct {
 	root    string
 	environ []string
 	out     io.Writer
 
 	results  []result
-	outputs  map[key][]string // of tests that run
-	problems []string         // what makes it fail
-	live     bool             // show what tests write at once
+	outputs  map[key][]string // of running tests
+	problems []string         // reasons to fail
+	live     bool             // show the output of tests immediately
 }
 
-// result is one top-level test.
+// result is the result of one top-level test.
 type result struct {
 	part    string
 	elapsed time.Duration
@@ -43,12 +43,12 @@ type event struct {
 	Output  string
 }
 
-// run reads what go test says: a line for each package, and all of what a test wrote that
-// failed or was skipped.
+// run runs go test. It prints a line for each package, and the output of tests that fail or are
+// skipped.
 func (r *runner) run(ctx context.Context, s step) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environ, os.Stderr
-	// Ctrl-C reaches the tests by the terminal; they clean up and end by themselves.
+	// The terminal sends Ctrl-C to the tests, too; they clean up and exit.
 	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, time.Minute
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *runner) run(ctx context.Context, s step) error {
 	for lines.Scan() {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			fmt.Fprintln(r.out, lines.Text()) // go itself speaks
+			fmt.Fprintln(r.out, lines.Text()) // output of go itself
 			continue
 		}
 		r.handle(e)
@@ -99,7 +99,7 @@ func (r *runner) handle(e event) {
 	}
 }
 
-// reporting is the package that prints a table of its own when its tests are over.
+// reporting is the suffix of the package that prints its own table after its tests.
 const reporting = "/dev/fault"
 
 func (r *runner) output(at key, text string) {
@@ -107,7 +107,7 @@ func (r *runner) output(at key, text string) {
 		fmt.Fprint(r.out, strings.ReplaceAll(text, "github.com/lazi/lazisync", "lazisync"))
 		return
 	}
-	// The closing line of a package is worth reading at once.
+	// Print the result of a package immediately.
 	closing := strings.HasPrefix(text, "ok  \t") || strings.HasPrefix(text, "FAIL\t")
 	if at.test == "" && closing {
 		fmt.Fprint(r.out, strings.ReplaceAll(text, "github.com/lazi/lazisync", "lazisync"))
@@ -129,15 +129,15 @@ func (r *runner) testEnded(e event) {
 	}
 }
 
-// packageEnded tells of what failed outside of any test. A package without tests counts
-// as skipped for go; it is no test that was skipped.
+// packageEnded records a failure outside of tests. go reports a package without tests as
+// skipped, which is not a skipped test.
 func (r *runner) packageEnded(e event) {
 	if e.Action != "fail" {
 		return
 	}
 	r.problems = append(r.problems, "fail "+e.Package)
 	for at, lines := range r.outputs {
-		if at.pkg == e.Package { // of the package itself, and of tests a crash left unfinished
+		if at.pkg == e.Package { // of the package, and of tests that a crash interrupted
 			fmt.Fprint(r.out, strings.Join(lines, ""))
 		}
 	}
@@ -145,7 +145,7 @@ func (r *runner) packageEnded(e event) {
 
 func (r *runner) failed() bool { return len(r.problems) > 0 || len(r.results) == 0 }
 
-// report prints the share of each part, and what went wrong.
+// report prints the share of each part, and the failures.
 func (r *runner) report(wall time.Duration) {
 	tests, spent := map[string]int{}, map[string]time.Duration{}
 	var all time.Duration

@@ -31,7 +31,7 @@ func TestPartOf(t *testing.T) {
 	}
 }
 
-func TestFuzzTestsLookForInput(t *testing.T) {
+func TestFuzzStepsFindAllFuzzTests(t *testing.T) {
 	t.Parallel()
 	root, err := findRoot()
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		test   string
 		failed bool
-		says   []string
+		want   []string
 	}{
 		"passes":         {"func TestA(t *testing.T) {}", false, []string{"ok  \t", "ok: 1 tests"}},
 		"fails":          {`func TestA(t *testing.T) { t.Error("why it failed") }`, true, []string{"why it failed", "fail TestA"}},
@@ -94,18 +94,18 @@ func TestRun(t *testing.T) {
 			require.NoError(t, r.run(t.Context(), step{module: ".", args: []string{"./..."}}))
 			r.report(0)
 			require.Equal(t, c.failed, r.failed(), out.String())
-			for _, text := range c.says {
+			for _, text := range c.want {
 				require.Contains(t, out.String(), text)
 			}
 		})
 	}
 }
 
-func TestFaultTestsRunWithWhatTheMachineHas(t *testing.T) {
+func TestFaultTagsOmitUnmetRequirements(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var out bytes.Buffer
 	tags := (&runner{out: &out}).faultTags()
 	require.NotContains(t, tags, "privileged", "mount is not in PATH")
 	require.Contains(t, tags, "fault")
-	require.Contains(t, out.String(), "Left out are the privileged tests: they need root on Linux")
+	require.Contains(t, out.String(), "Omitting the privileged tests: they need root on Linux")
 }
