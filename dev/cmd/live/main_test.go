@@ -147,7 +147,7 @@ func TestWhatMustBeSet(t *testing.T) {
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
 	require.Equal(t, `live: to read ServiceTitan's integration environment, set:
-  SERVICETITAN_ENVIRONMENT: want integration, got "production"; no other environment is read, unless SERVICETITAN_API_URL names one
+  SERVICETITAN_ENVIRONMENT: want integration, got "production"; only SERVICETITAN_API_URL can select another environment
   SERVICETITAN_TENANT_ID: not set, want the number of a tenant there
   SERVICETITAN_CLIENT_ID: not set, want client id of the app in that tenant
   SERVICETITAN_CLIENT_SECRET: not set, want client secret, or SERVICETITAN_CLIENT_SECRET_FILE
