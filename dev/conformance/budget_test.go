@@ -30,7 +30,7 @@ func (s shared) Lease(ctx context.Context, w servicetitan.LeaseRequest) (service
 	return servicetitan.LeaseGrant(leased), err
 }
 
-func (s shared) Slow(ctx context.Context, tenant string, perSecond float64, wait time.Duration) error {
+func (s shared) Throttle(ctx context.Context, tenant string, perSecond float64, wait time.Duration) error {
 	return s.ThrottleCalls(ctx, tenant, perSecond, wait)
 }
 
@@ -62,7 +62,7 @@ func newCrowd(t testing.TB, processes int, perSecond float64) *crowd {
 			require.NoError(t, err)
 		}
 		c.clients = append(c.clients, servicetitan.New(servicetitan.Options{
-			APIURL: server.URL, AuthURL: server.URL, RequestsPerSecond: perSecond, Pool: shared{s, &c.asked},
+			APIURL: server.URL, AuthURL: server.URL, RequestsPerSecond: perSecond, RateLimiter: shared{s, &c.asked},
 			Tenants: map[string]servicetitan.Credentials{crowdTenant: {
 				ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 			}},

@@ -164,7 +164,7 @@ func newPair(t testing.TB, db *database, o simulator.Options, entities ...string
 	t.Cleanup(server.Close)
 	p.url = server.URL
 	p.source = &source{pageSize: page, Client: servicetitan.New(servicetitan.Options{
-		APIURL: p.url, AuthURL: p.url, Pool: limitless{}, Now: p.clock.Now, HTTP: server.Client(),
+		APIURL: p.url, AuthURL: p.url, RateLimiter: limitless{}, Now: p.clock.Now, HTTP: server.Client(),
 		Tenants: map[string]servicetitan.Credentials{p.tenant: {
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},
@@ -177,10 +177,10 @@ func newPair(t testing.TB, db *database, o simulator.Options, entities ...string
 type limitless struct{}
 
 func (limitless) Lease(_ context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
-	return servicetitan.LeaseGrant{Now: w.Now}, nil
+	return servicetitan.LeaseGrant{Calls: w.Calls}, nil
 }
 
-func (limitless) Slow(context.Context, string, float64, time.Duration) error { return nil }
+func (limitless) Throttle(context.Context, string, float64, time.Duration) error { return nil }
 
 // begin begins a run for a new request.
 func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledger.Run {

@@ -127,7 +127,7 @@ func listThatNeverRests(p *pair, name string) {
 		require.NoError(p, p.Update(name, p.dated(name)))
 	}
 	result := p.complete(events.Full, name)
-	require.Equal(p, []string{"the list was read 3 times and kept changing: a record may be missing until the next full sync"}, result.Warnings)
+	require.Equal(p, []string{"the list changed during each of 3 reads: a record may be missing until the next full sync"}, result.Warnings)
 	require.Equal(p, 3, p.firstPages(name))
 	p.source.after = nil
 	p.complete(events.Incremental, name)
@@ -203,7 +203,7 @@ func emptyPagesOfFeed(p *pair, name string) {
 	p.goWrong(simulator.Fault{Kind: "emptyHasMore", Entity: name, On: "export", Skip: 1, Count: 50})
 	run := p.begin(events.Full, false, name)
 	_, err := p.slice(p.Context(), run, name)
-	require.ErrorContains(p, err, "21 pages in a row are empty although hasMore is true")
+	require.ErrorContains(p, err, "21 consecutive pages are empty although hasMore is true")
 	p.ClearFaults()
 	p.finish(run, name)
 	require.Equal(p, int64(records), p.decide(run).Results[0].Inserted)
@@ -214,7 +214,7 @@ func listThatTurnsNoPages(p *pair, name string) {
 	p.goWrong(simulator.Fault{Kind: "samePage", Entity: name, On: "list", Count: -1})
 	failed := p.sync(events.Full, name)
 	require.Equal(p, events.APIError, failed.Error.Type)
-	require.Contains(p, failed.Error.Message, "page 2 holds the same 50 records as the one before, although hasMore is true: the list does not turn its pages")
+	require.Contains(p, failed.Error.Message, "page 2 has the same 50 records as the previous page although hasMore is true: the list ignores the page number")
 	require.Zero(p, failed.Deleted)
 
 	p.ClearFaults()

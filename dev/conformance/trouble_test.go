@@ -30,11 +30,11 @@ func TestTroubleThatPasses(t *testing.T) {
 		says  string
 		wait  time.Duration
 	}{
-		"a web page":                 {simulator.Fault{Kind: "html"}, `the answer is not JSON; it begins "<!DOCTYPE html>`, 0},
+		"a web page":                 {simulator.Fault{Kind: "html"}, `the response is not JSON; the body begins with "<!DOCTYPE html>`, 0},
 		"a web page that says so":    {simulator.Fault{Kind: "503html"}, "status 503", 0},
-		"a body that is cut off":     {simulator.Fault{Kind: "truncate"}, "no complete answer", 0},
-		"too many calls":             {simulator.Fault{Kind: "429", WaitSeconds: 50}, "too many calls", 50 * time.Second},
-		"too many calls, in headers": {simulator.Fault{Kind: "429", WaitSeconds: 7, RetryAfter: true}, "too many calls", 7 * time.Second},
+		"a body that is cut off":     {simulator.Fault{Kind: "truncate"}, "no complete response", 0},
+		"too many calls":             {simulator.Fault{Kind: "429", WaitSeconds: 50}, "rate limit exceeded", 50 * time.Second},
+		"too many calls, in headers": {simulator.Fault{Kind: "429", WaitSeconds: 7, RetryAfter: true}, "rate limit exceeded", 7 * time.Second},
 		"a broken server":            {simulator.Fault{Kind: "500"}, "status 500", 0},
 		"a broken gateway":           {simulator.Fault{Kind: "502"}, "status 502", 0},
 		"no server":                  {simulator.Fault{Kind: "503"}, "status 503", 0},

@@ -12,7 +12,7 @@ import (
 type sharedPool struct{ store *store.Store }
 
 // pool is where calls are taken from, nil where the role has no database and makes none.
-func (p *process) pool() servicetitan.Pool {
+func (p *process) pool() servicetitan.RateLimiter {
 	if p.store == nil {
 		return nil
 	}
@@ -24,6 +24,6 @@ func (s sharedPool) Lease(ctx context.Context, w servicetitan.LeaseRequest) (ser
 	return servicetitan.LeaseGrant(leased), err
 }
 
-func (s sharedPool) Slow(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
+func (s sharedPool) Throttle(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
 	return s.store.ThrottleCalls(ctx, tenantID, perSecond, wait)
 }

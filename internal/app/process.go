@@ -139,7 +139,7 @@ func (p *process) consuming(one probe.Probe) probe.Probe {
 
 // newSource makes the client of ServiceTitan. It connects to nothing. Its calls are taken
 // from the pool, or from budgets of its own where that is nil.
-func newSource(cfg *Config, pool servicetitan.Pool, log zerolog.Logger) *servicetitan.Client {
+func newSource(cfg *Config, pool servicetitan.RateLimiter, log zerolog.Logger) *servicetitan.Client {
 	st := cfg.ServiceTitan
 	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
 	for _, t := range cfg.Tenants {
@@ -147,7 +147,7 @@ func newSource(cfg *Config, pool servicetitan.Pool, log zerolog.Logger) *service
 		budgets[t.ID] = t.RequestsPerSecond
 	}
 	return servicetitan.New(servicetitan.Options{
-		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, Pool: pool, Logger: log,
+		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL, Tenants: tenants, Budgets: budgets, RateLimiter: pool, Logger: log,
 		UserAgent: "lazisync/" + Version(),
 	})
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/lazi/lazisync/internal/testing/badinput"
 )
 
-func TestBadAnswers(t *testing.T) {
+func TestBadResponses(t *testing.T) {
 	t.Parallel()
-	badinput.Check(t, "testdata/bad-answers.txt", func(t *testing.T, input string) string {
+	badinput.Check(t, "testdata/bad-responses.txt", func(t *testing.T, input string) string {
 		head, body, _ := strings.Cut(input, "\n--\n")
 		line, headers, _ := strings.Cut(head, "\n")
 		status, err := strconv.Atoi(line)
@@ -30,17 +30,17 @@ func TestBadAnswers(t *testing.T) {
 		})
 		failure := pageError(t, api.client())
 		require.NotContains(t, failure.Error(), "token-1", "a token")
-		again := "not asked for again"
+		retry := "not retried"
 		switch wait := failure.RetryAfter(); {
 		case failure.Permanent() && failure.Unexpected() && !failure.Explained():
-			again = "asked for again for some minutes"
+			retry = "retried for some minutes"
 		case failure.Permanent():
 		case wait > 0:
-			again = "asked for again after " + wait.String()
+			retry = "retried after " + wait.String()
 		default:
-			again = "asked for again"
+			retry = "retried"
 		}
-		return fmt.Sprintf("%s: %s\n%s", failure.Type(), strings.ReplaceAll(failure.Error(), api.URL, "https://api"), again)
+		return fmt.Sprintf("%s: %s\n%s", failure.Type(), strings.ReplaceAll(failure.Error(), api.URL, "https://api"), retry)
 	})
 }
 

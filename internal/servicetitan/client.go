@@ -12,26 +12,25 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// Options configure a Client. The zero value of each field means its default.
+// Options configure a Client. The zero value of a field means its default.
 type Options struct {
-	Environment Environment // which hosts to talk to; default Production
+	Environment Environment // which hosts to use; default Production
 	APIURL      string      // overrides the environment's API address
 	AuthURL     string      // overrides the environment's token server; /connect/token is added
 
-	Tenants map[string]Credentials // by tenant id
+	Tenants map[string]Credentials // by tenant ID
 
-	// RequestsPerSecond is the budget of API calls of each tenant, default 50.
-	// ServiceTitan allows 60 to an app and tenant. Up to a fifth more may go out
-	// within one second, and no more in the long run. Token requests are not part of it:
-	// ServiceTitan limits them by themselves.
+	// RequestsPerSecond limits the API calls of each tenant, default 50. ServiceTitan
+	// allows 60 for each app and tenant. A burst may exceed the limit by up to a fifth
+	// within one second. Token requests do not count: ServiceTitan limits them separately.
 	RequestsPerSecond float64
-	// Budgets are those of tenants whose budget is another, by tenant id.
+	// Budgets overrides RequestsPerSecond, by tenant ID.
 	Budgets map[string]float64
-	// Pool is where all processes take their calls from. Without one this client has
-	// the budgets to itself.
-	Pool Pool
+	// RateLimiter is shared by all processes that read the tenants. Default: a limiter
+	// local to this client.
+	RateLimiter RateLimiter
 
-	HTTP      *http.Client // default: http.DefaultTransport's settings; its CheckRedirect is replaced
+	HTTP      *http.Client // default: the settings of http.DefaultTransport; CheckRedirect is replaced
 	UserAgent string       // default "lazisync"
 	Logger    zerolog.Logger
 	Now       func() time.Time // default time.Now
@@ -44,7 +43,7 @@ type Credentials struct {
 	AppKey       Secret
 }
 
-// Environment is one of ServiceTitan's two installations.
+// Environment is one of ServiceTitan's two environments.
 type Environment string
 
 const (
@@ -67,26 +66,26 @@ const (
 // Client reads from the API for any number of tenants. It is safe for
 // concurrent use.
 type Client struct {
-	apiURL    string
-	tokenURL  string
-	userAgent string
-	http      *http.Client
-	log       zerolog.Logger
-	now       func() time.Time
-	tenants   map[string]*tenant
-	suspects  suspects
+	apiURL          string
+	tokenURL        string
+	userAgent       string
+	http            *http.Client
+	log             zerolog.Logger
+	now             func() time.Time
+	tenants         map[string]*tenant
+	malformedCounts malformedCounts
 }
 
-// tenant is what calls on behalf of one tenant share.
+// tenant is the state shared by the calls for one tenant.
 type tenant struct {
-	id     string
-	creds  Credentials
-	token  *tokenCache
-	budget *budget
-	limits limits
+	id      string
+	creds   Credentials
+	token   *tokenCache
+	limiter *tenantLimiter
+	limits  pathLimits
 }
 
-// New makes a client. It connects to nothing.
+// New returns a Client. It does not connect.
 func New(o Options) *Client {
 	api, auth := o.Environment.hosts()
 	c := &Client{
@@ -108,40 +107,40 @@ func New(o Options) *Client {
 				perSecond = given
 			}
 		}
-		t := &tenant{id: id, creds: creds, budget: newBudget(id, perSecond, o.Pool, o.Logger)}
+		t := &tenant{id: id, creds: creds, limiter: newTenantLimiter(id, perSecond, o.RateLimiter, o.Logger)}
 		t.token = &tokenCache{now: c.now, fetch: func(ctx context.Context) (accessToken, error) { return c.fetchToken(ctx, t) }}
 		c.tenants[id] = t
 	}
 	return c
 }
 
-// Page reads the page of e that the cursor at asks for. Interactive calls may
-// use the whole budget, others leave a share of it free. A call that would have to
-// wait for the budget for more than two seconds fails, and says for how long.
+// Page reads the page of e that the cursor at points to. Interactive calls may use the
+// reserve of the rate limit. A call that would wait for the rate limit for more than two
+// seconds fails with an *Error whose RetryAfter is the wait.
 //
-// A list without a filter for a window of change is read whole, whatever the
-// cursor's bounds. Page.Date is the server's clock; where an answer carries
-// none it is the local time at which the page was asked for.
+// A list without a filter for changes is read whole, whatever the bounds of the cursor.
+// Page.Date is the server's clock or, if the response has no Date header, the local time of
+// the request.
 func (c *Client) Page(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
 	req, err := pageRequest(e, at)
 	if err != nil {
 		return entity.Page{}, err
 	}
 	req.mayBeEmpty = true
-	ans, err := c.get(ctx, tenantID, req, interactive)
+	resp, err := c.get(ctx, tenantID, req, interactive)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	page, err := c.page(tenantID, req, at, ans)
+	page, err := c.page(tenantID, req, at, resp)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	return c.settle(ctx, tenantID, e, at, page, interactive)
+	return c.verifyStable(ctx, tenantID, e, at, page, interactive)
 }
 
-// Count asks how many records the list of e holds, in every state: an estimate
-// for progress bars, since the list does not show deleted records. It is -1
-// where there is no list that counts.
+// Count returns the number of records in the list of e, in every state, for progress bars.
+// It is an estimate because the list omits deleted records. It is -1 if e has no list that
+// counts.
 func (c *Client) Count(ctx context.Context, tenantID string, e entity.Entity) (int, error) {
 	if !countable(e) {
 		return -1, nil
@@ -149,17 +148,17 @@ func (c *Client) Count(ctx context.Context, tenantID string, e entity.Entity) (i
 	return c.count(ctx, tenantID, e, entity.Cursor{}, false)
 }
 
-// Waiting is how long the next call for an entity still waits for the tenant's budget;
-// 0 where none does.
+// Waiting returns how long the next call for an entity still waits for the rate limit of the
+// tenant, 0 if none does.
 func (c *Client) Waiting(tenantID, entityName string) time.Duration {
 	if t, ok := c.tenants[tenantID]; ok {
-		return t.budget.waiting(entityName)
+		return t.limiter.waiting(entityName)
 	}
 	return 0
 }
 
-// Format prints a client, credentials left out: fmt reaches fields that are not
-// exported without asking them how to print.
+// Format prints a Client without its credentials. Without it, fmt would print unexported
+// fields and ignore their String methods.
 func (c *Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "ServiceTitan client of %s for %d tenants", c.apiURL, len(c.tenants))
 }

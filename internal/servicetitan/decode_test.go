@@ -39,7 +39,7 @@ func TestIDs(t *testing.T) {
 		{text, `{"id":"6f1c-a"}`, "6f1c-a", ""},
 		{text, `{"id":"a\u0000\ud800b"}`, "a\uFFFD\uFFFDb", ""},
 		{text, `{"id":"` + long[:256] + `"}`, long[:256], ""},
-		{text, `{"id":"` + long + `"}`, "", "want a text of 1 to 256 bytes"},
+		{text, `{"id":"` + long + `"}`, "", "want a string of 1 to 256 bytes"},
 		{text, `{"id":""}`, "", `id is "", want`},
 		{text, `{"id":7}`, "", "id is 7"},
 	} {
@@ -190,7 +190,7 @@ func TestCursors(t *testing.T) {
 		"export ends":              {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":false,"continueFrom":"b","data":[]}`, entity.Cursor{Feed: export, Token: "b"}, true, ""},
 		"export keeps its token":   {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":false,"data":[]}`, entity.Cursor{Feed: export, Token: "a"}, true, ""},
 		"empty token":              {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":false,"continueFrom":"","data":[]}`, entity.Cursor{Feed: export, Token: "a"}, true, ""},
-		"export stands still":      {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":true,"continueFrom":"a","data":[{"id":1}]}`, entity.Cursor{}, false, `true continueFrom did not advance: still "a"`},
+		"export stands still":      {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":true,"continueFrom":"a","data":[{"id":1}]}`, entity.Cursor{}, false, `true continueFrom did not advance: it is still "a"`},
 		"export loses its token":   {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":true,"continueFrom":null,"data":[{"id":1}]}`, entity.Cursor{}, false, "true continueFrom did not advance"},
 		"list goes on":             {entity.Cursor{Feed: list, Page: 4}, `{"hasMore":true,"data":[{"id":1}]}`, entity.Cursor{Feed: list, Page: 5}, false, ""},
 		"list of rejected records": {entity.Cursor{Feed: list}, `{"hasMore":true,"data":[{}]}`, entity.Cursor{Feed: list, Page: 2}, false, ""},

@@ -8,33 +8,33 @@ import (
 	"time"
 )
 
-// Kind is what went wrong, in the words of the events that tell of it.
+// Kind is the type of an error as events report it.
 type Kind string
 
 const (
-	AuthError       Kind = "AuthError"       // the credentials, the app key or the token are refused
+	AuthError       Kind = "AuthError"       // credentials, app key or token rejected
 	PermissionError Kind = "PermissionError" // the app lacks the entity's scope, or the tenant has not connected it
-	NotFound        Kind = "NotFound"        // the path is gone
-	APIError        Kind = "ApiError"        // everything else the API or the way to it does wrong
-	ValidationError Kind = "ValidationError" // the call cannot be made: unknown tenant, cursor that does not fit
+	NotFound        Kind = "NotFound"        // the path does not exist
+	APIError        Kind = "ApiError"        // any other failure of the API or of the connection
+	ValidationError Kind = "ValidationError" // the call cannot be made: unknown tenant, cursor of another feed
 )
 
-// Error is a call that failed. It never holds a secret, nor a query string.
+// Error is a failed call. It contains neither secrets nor the query string.
 type Error struct {
 	Kind    Kind
-	Status  int // HTTP status, 0 where there was no answer
+	Status  int // HTTP status, 0 without a response
 	Entity  string
 	Method  string
 	Path    string
-	Address string // that was asked: Path with its server
+	Address string // Path with its host
 	Message string
-	Scope   string // what the app must be granted; only for PermissionError
+	Scope   string // the missing scope; only for PermissionError
 
 	permanent     bool
 	unexpected    bool
 	explained     bool
 	wait          time.Duration
-	overBudget    bool // the call was not made
+	rateLimited   bool // the call was not sent
 	tokenRejected bool
 	cause         error
 }
@@ -51,31 +51,32 @@ func (e *Error) Error() string {
 	return b.String() + ": " + e.Message
 }
 
-// Unwrap returns the network or context error behind a call without an answer.
+// Unwrap returns the network or context error behind a call without a response.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Type is the error.type that outcome events carry.
+// Type returns the error.type of outcome events.
 func (e *Error) Type() string { return string(e.Kind) }
 
-// Permanent says that asking again cannot help.
+// Permanent reports that no retry can succeed.
 func (e *Error) Permanent() bool { return e.permanent }
 
-// Unexpected says of a permanent error that it may yet be an accident, of the API or of
-// something in front of it, and worth some more tries.
+// Unexpected reports that a permanent error may be caused by a temporary fault of the API or
+// of a proxy in front of it, so that a few retries make sense.
 func (e *Error) Unexpected() bool { return e.unexpected }
 
-// Explained says that the API itself gave the reason, in the form that it documents.
+// Explained reports that the response is an error document of the API.
 func (e *Error) Explained() bool { return e.explained }
 
-// RetryAfter is how long the API asked to wait, 0 where it did not say.
+// RetryAfter returns the delay before a retry that the API or the rate limiter asked for, 0 if
+// there is none.
 func (e *Error) RetryAfter() time.Duration { return e.wait }
 
-// RateLimited says that there were too many calls: for the API, or for our own budget.
-func (e *Error) RateLimited() bool { return e.Status == http.StatusTooManyRequests || e.overBudget }
+// RateLimited reports that the rate limit of the API or our own was reached.
+func (e *Error) RateLimited() bool { return e.Status == http.StatusTooManyRequests || e.rateLimited }
 
-// NotAsked says that the call was not made: there was no budget for it.
-func (e *Error) NotAsked() bool { return e.overBudget }
+// NotAsked reports that the call was not sent, because our own rate limit was reached.
+func (e *Error) NotAsked() bool { return e.rateLimited }
 
-// TokenRejected says that the export feed refused the continueFrom it was
-// given: reading it again from a date can help.
+// TokenRejected reports that the export feed rejected the continuation token. Reading the feed
+// from a date can help.
 func (e *Error) TokenRejected() bool { return e.tokenRejected }

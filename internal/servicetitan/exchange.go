@@ -14,9 +14,9 @@ import (
 
 const (
 	// The server gives up after 100 s; waiting a little longer lets its own
-	// answer through.
+	// response through.
 	requestTimeout = 110 * time.Second
-	// maxBody caps an answer after decompression. A page of 5000 invoices with
+	// maxBody caps a response after decompression. A page of 5000 invoices with
 	// their items is some 20 MB.
 	maxBody = 64 << 20
 	// Connections kept open to each host; the default of two would open and
@@ -24,7 +24,7 @@ const (
 	idleConnections = 16
 )
 
-// call is what an error needs to know about a request.
+// call is the part of a request that errors report.
 type call struct {
 	subject   string // the entity, or "token"
 	method    string
@@ -36,8 +36,8 @@ type call struct {
 	feedToken bool
 }
 
-// answer is what came back, read to its end.
-type answer struct {
+// response is a response with its whole body.
+type response struct {
 	call
 	status int
 	header http.Header
@@ -45,8 +45,8 @@ type answer struct {
 	date   time.Time
 }
 
-// httpClient makes base follow no redirects: the next host would be sent the
-// app key.
+// httpClient returns a copy of base that follows no redirects, because a redirect would send
+// the app key to another host.
 func httpClient(base *http.Client) *http.Client {
 	var client http.Client
 	if base != nil {
@@ -61,45 +61,44 @@ func httpClient(base *http.Client) *http.Client {
 	return &client
 }
 
-// get asks the API on behalf of a tenant and returns its answer if that is a page. A
-// token that is refused is replaced, once. A request whose answer has no content is repeated once
-// more before it is believed.
-func (c *Client) get(ctx context.Context, tenantID string, r request, interactive bool) (answer, error) {
+// get sends a request for a tenant and returns the response if it is a page. It replaces a
+// rejected token once, and repeats a request once if the response has no content.
+func (c *Client) get(ctx context.Context, tenantID string, r request, interactive bool) (response, error) {
 	t, ok := c.tenants[tenantID]
 	if !ok {
-		return answer{}, &Error{Kind: ValidationError, Entity: r.entity.Name, permanent: true,
+		return response{}, &Error{Kind: ValidationError, Entity: r.entity.Name, permanent: true,
 			Message: fmt.Sprintf("tenant %q has no credentials", tenantID)}
 	}
 	for attempt := 1; ; attempt++ {
-		ans, token, err := c.attempt(ctx, t, r, interactive)
+		resp, token, err := c.attempt(ctx, t, r, interactive)
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 		switch {
-		case ans.isPage():
-			t.limits.answered(r.path)
-			return ans, nil
-		case ans.status == http.StatusNoContent && attempt == 1:
+		case resp.isPage():
+			t.limits.succeeded(r.path)
+			return resp, nil
+		case resp.status == http.StatusNoContent && attempt == 1:
 			continue
-		case ans.status == http.StatusNoContent && r.mayBeEmpty:
-			t.limits.answered(r.path)
-			return ans, nil
-		case ans.status == http.StatusTooManyRequests && !t.limits.refused(r.path):
-			t.budget.refused(ctx, ans.retryAfter(true))
-		case ans.status == http.StatusUnauthorized:
+		case resp.status == http.StatusNoContent && r.mayBeEmpty:
+			t.limits.succeeded(r.path)
+			return resp, nil
+		case resp.status == http.StatusTooManyRequests && !t.limits.limited(r.path):
+			t.limiter.throttle(ctx, resp.retryAfter(true))
+		case resp.status == http.StatusUnauthorized:
 			t.token.drop(token)
 			if attempt == 1 {
 				continue
 			}
 		}
-		return answer{}, ans.failure()
+		return response{}, resp.statusError()
 	}
 }
 
-// attempt asks once. The token is taken last, after all waiting, so that it is
-// good when the request leaves; it is returned for the case of its refusal. It is
-// seen to first, so that calls that the budget lets out do not gather behind it.
-func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive bool) (answer, Secret, error) {
+// attempt sends a request once. It returns the token it used. The token is read last, after
+// all waiting, so that it is valid when the request is sent. It is also read first, so that
+// calls that the rate limit allows do not queue for a new token.
+func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive bool) (response, Secret, error) {
 	call := call{
 		subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(t.id)),
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
@@ -107,28 +106,28 @@ func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive 
 	}
 	call.address = publicAddress(c.apiURL + call.path)
 	if _, err := t.token.get(ctx); err != nil {
-		return answer{}, "", call.interrupted("getting a token", err)
+		return response{}, "", call.interruptedError("getting a token", err)
 	}
-	if err := t.budget.take(ctx, call.subject, interactive); err != nil {
-		return answer{}, "", call.unaffordable(err)
+	if err := t.limiter.wait(ctx, call.subject, interactive); err != nil {
+		return response{}, "", call.limitError(err)
 	}
 	token, err := t.token.get(ctx)
 	if err != nil {
-		return answer{}, "", call.interrupted("getting a token", err)
+		return response{}, "", call.interruptedError("getting a token", err)
 	}
 	call.secrets = append(call.secrets, token)
 	req, err := http.NewRequest(call.method, c.apiURL+call.path+"?"+r.query.Encode(), nil)
 	if err != nil {
-		return answer{}, "", call.badAddress()
+		return response{}, "", call.addressError()
 	}
 	req.Header.Set("Authorization", "Bearer "+string(token))
 	req.Header.Set("ST-App-Key", string(t.creds.AppKey))
-	ans, err := c.exchange(ctx, call, req)
-	return ans, token, err
+	resp, err := c.exchange(ctx, call, req)
+	return resp, token, err
 }
 
-// exchange sends req and reads the whole answer. It does not judge the status.
-func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (answer, error) {
+// exchange sends req and reads the whole response, whatever its status.
+func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (response, error) {
 	reqCtx, cancel := context.WithTimeout(ctx, call.timeout)
 	defer cancel()
 	req.Header.Set("Accept", "application/json")
@@ -136,27 +135,27 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (an
 	asked := c.now()
 	res, err := c.http.Do(req.WithContext(reqCtx))
 	if err != nil {
-		return answer{}, call.unanswered(ctx, err, nil)
+		return response{}, call.noResponseError(ctx, err, nil)
 	}
 	defer res.Body.Close()
 	body, err := readBody(res)
 	body = bytes.TrimPrefix(body, byteOrderMark)
 	if errors.Is(err, errTooLarge) {
-		large := answer{call: call, status: res.StatusCode, body: body}
-		return answer{}, large.refuse(APIError, "%v%s", err, large.beginning())
+		large := response{call: call, status: res.StatusCode, body: body}
+		return response{}, large.permanentError(APIError, "%v%s", err, large.excerpt())
 	}
 	if err != nil {
-		return answer{}, call.unanswered(ctx, err, body)
+		return response{}, call.noResponseError(ctx, err, body)
 	}
 	c.log.Debug().Str("entity", call.subject).Str("path", call.path).Int("status", res.StatusCode).
-		Int("bytes", len(body)).Dur("took", c.now().Sub(asked)).Msg("api answered")
-	return answer{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, asked)}, nil
+		Int("bytes", len(body)).Dur("duration_ms", c.now().Sub(asked)).Msg("API responded")
+	return response{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, asked)}, nil
 }
 
-// byteOrderMark is what some servers put in front of UTF-8.
+// byteOrderMark is what some servers put before UTF-8.
 var byteOrderMark = []byte("\uFEFF")
 
-// publicAddress is an address as errors may show it: without user, query and fragment.
+// publicAddress returns an address as errors show it: without user, query and fragment.
 func publicAddress(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -165,10 +164,10 @@ func publicAddress(address string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-var errTooLarge = fmt.Errorf("the answer is larger than %d MiB once decompressed", maxBody>>20)
+var errTooLarge = fmt.Errorf("the response is larger than %d MiB after decompression", maxBody>>20)
 
-// readBody reads a body that the transport decompresses on the way. With an error
-// comes what there was of it.
+// readBody reads a body, which the transport decompresses. With an error it returns the part
+// that was read.
 func readBody(res *http.Response) ([]byte, error) {
 	var body bytes.Buffer
 	if n := res.ContentLength; n > 0 && n <= maxBody {
@@ -181,8 +180,8 @@ func readBody(res *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// serverDate is the server's clock. Where it does not show one, the moment
-// before the question stands in: nothing that changed later can be in the answer.
+// serverDate returns the server's clock. If the response does not have it, the time of the
+// request stands in: no later change can be in the response.
 func serverDate(h http.Header, asked time.Time) time.Time {
 	if t, err := http.ParseTime(h.Get("Date")); err == nil {
 		return t.UTC()

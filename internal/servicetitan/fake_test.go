@@ -23,7 +23,7 @@ const (
 
 var serverClock = time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
 
-// fakeAPI answers with what a test scripts. It keeps what it was asked, and
+// fakeAPI responses with what a test scripts. It keeps what it was asked, and
 // hands out the tokens token-1, token-2, … .
 type fakeAPI struct {
 	*httptest.Server
@@ -93,7 +93,7 @@ func (f *fakeAPI) client(change ...func(*Options)) *Client {
 	return New(o)
 }
 
-// respond answers every call with the same status and body.
+// respond responses every call with the same status and body.
 func respond(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)

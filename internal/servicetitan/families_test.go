@@ -9,7 +9,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// family is one kind of endpoint: what it is asked and how its answer is read,
+// family is one kind of endpoint: what it is asked and how its response is read,
 // written by hand from the API's documentation.
 type family struct {
 	entity   string
@@ -227,14 +227,14 @@ func TestFamilies(t *testing.T) {
 func TestWrongShapes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ entity, response, want string }{
-		"object for an array":        {"contact_preference_definitions", `{"data":[]}`, "the answer is an object, want an array"},
-		"array for pages":            {"contacts", `[]`, "the answer is an array, want an object with data and hasMore"},
-		"array for data":             {"wbs_segments", `[]`, "the answer is an array, want an object with data"},
+		"object for an array":        {"contact_preference_definitions", `{"data":[]}`, "the response is an object, want an array"},
+		"array for pages":            {"contacts", `[]`, "the response is an array, want an object with data and hasMore"},
+		"array for data":             {"wbs_segments", `[]`, "the response is an array, want an object with data"},
 		"data missing":               {"wbs_segments", `{}`, "data is missing, want an array"},
-		"more of what has no pages":  {"material_cost_types", `{"hasMore":true,"data":[{"id":1}]}`, "hasMore is true, but the list has no pages"},
+		"more of what has no pages":  {"material_cost_types", `{"hasMore":true,"data":[{"id":1}]}`, "hasMore is true, but the list is not paged"},
 		"pages without hasMore":      {"contacts", `{"data":[]}`, "hasMore is missing"},
 		"page 0 empty with hasMore":  {"intacct_business_unit_mappings", `{"hasMore":true,"data":[]}`, "page 0 is empty although hasMore is true"},
-		"a list that wants a parent": {"job_notes", `{}`, `cursor names feed "list", which this entity does not have`},
+		"a list that wants a parent": {"job_notes", `{}`, `cursor: unknown feed "list" for this entity`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ func listings(f *testing.F) (all []entity.Entity) {
 	return all
 }
 
-// FuzzDecodePage reads any answer as a page of any listing: it never panics, what it
+// FuzzDecodePage reads any response as a page of any listing: it never panics, what it
 // returns can be stored, and the listing ends, fails or gets on.
 func FuzzDecodePage(f *testing.F) {
 	all := listings(f)
@@ -86,8 +86,8 @@ func requireStorable(t *testing.T, e entity.Entity, r entity.Record) {
 	}
 }
 
-// FuzzToken reads any answer as that of the token server: a token is never used longer
-// than documented, and no error shows what the answer held.
+// FuzzToken reads any response as that of the token server: a token is never used longer
+// than documented, and no error shows what the response held.
 func FuzzToken(f *testing.F) {
 	for _, seed := range []string{
 		`{"access_token":"secret-token","expires_in":900}`, `{"access_token":"secret-token","expires_in":"900"}`, `{"access_token":"secret-token"}`,
@@ -97,7 +97,7 @@ func FuzzToken(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		token, err := answer{call: call{subject: "token", method: http.MethodPost, path: tokenPath}, status: http.StatusOK, body: body}.token(serverClock)
+		token, err := response{call: call{subject: "token", method: http.MethodPost, path: tokenPath}, status: http.StatusOK, body: body}.token(serverClock)
 		if err != nil {
 			if bytes.Contains(body, []byte("secret-token")) {
 				require.NotContains(t, err.Error(), "secret-token")
@@ -121,11 +121,11 @@ func FuzzFailure(f *testing.F) {
 	f.Add(409, []byte(`{"title":"maintenance \ud800\u0000 ak1.keyvalue9"}`), "1e999", "::")
 	f.Add(401, []byte(`[[[[[["ak1.keyvalue9"]]]]]]`), "NaN", "")
 	f.Fuzz(func(t *testing.T, status int, body []byte, retryAfter, location string) {
-		a := answer{
+		a := response{
 			call:   call{subject: "customers", method: http.MethodGet, path: "/x", scope: "tn.crm.customers:r", feedToken: true, secrets: []Secret{appKey}},
 			status: status, body: body, date: serverClock, header: http.Header{"Retry-After": {retryAfter}, "Location": {location}},
 		}
-		err := a.failure()
+		err := a.statusError()
 		text := err.Error()
 		require.Less(t, len(text), 1200)
 		require.True(t, utf8.ValidString(text))

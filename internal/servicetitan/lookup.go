@@ -10,24 +10,24 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// Lookup reads the records of e that have the ids, at most entity.MaxIDs, whatever
-// their state. Those that the answer does not have do not exist. The entity's list
-// must take ids; one that answers with other records does not, and the error says so.
+// Lookup reads the records of e with the given IDs, at most entity.MaxIDs, in whatever
+// state. Records that the response omits do not exist. The list of e must have the parameter
+// ids; if it responds with other records, Lookup returns an error.
 func (c *Client) Lookup(ctx context.Context, tenantID string, e entity.Entity, ids []string, interactive bool) (entity.Page, error) {
 	req, err := lookupRequest(e, ids)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	ans, err := c.get(ctx, tenantID, req, interactive)
+	resp, err := c.get(ctx, tenantID, req, interactive)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	page, err := c.page(tenantID, req, entity.Cursor{Feed: entity.List}, ans)
+	page, err := c.page(tenantID, req, entity.Cursor{Feed: entity.List}, resp)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	if err := onlyAsked(ids, page); err != nil {
-		return entity.Page{}, ans.unreadable(err)
+	if err := verifyIDs(ids, page); err != nil {
+		return entity.Page{}, resp.decodeError(err)
 	}
 	page.Next = entity.Cursor{}
 	return page, nil
@@ -36,7 +36,7 @@ func (c *Client) Lookup(ctx context.Context, tenantID string, e entity.Entity, i
 func lookupRequest(e entity.Entity, ids []string) (request, error) {
 	if !e.IDs || e.List == "" || len(ids) == 0 || len(ids) > entity.MaxIDs {
 		return request{}, &Error{Kind: ValidationError, Entity: e.Name, permanent: true,
-			Message: fmt.Sprintf("got %d ids to look up, want 1 to %d and a list that takes them", len(ids), entity.MaxIDs)}
+			Message: fmt.Sprintf("got %d IDs to look up, want 1 to %d and a list with the parameter ids", len(ids), entity.MaxIDs)}
 	}
 	q := window(e, entity.Cursor{})
 	q.Set("ids", strings.Join(ids, ","))
@@ -50,15 +50,16 @@ func lookupRequest(e entity.Entity, ids []string) (request, error) {
 	return request{entity: e, path: e.List, query: q}, nil
 }
 
-// onlyAsked keeps a list that ignores ids from passing for one that has none of them.
-func onlyAsked(ids []string, page entity.Page) error {
+// verifyIDs returns an error if the list ignored the parameter ids. Otherwise all requested
+// records would appear to be missing.
+func verifyIDs(ids []string, page entity.Page) error {
 	for _, r := range page.Records {
 		if !slices.Contains(ids, r.ID) {
-			return &shapeError{message: fmt.Sprintf("record %s came, which is none of the %d ids asked for: the list ignores ids", clean(r.ID, quotedBytes), len(ids)), permanent: true}
+			return &shapeError{message: fmt.Sprintf("the response contains record %s, which is not one of the %d requested IDs: the list ignores ids", sanitize(r.ID, quotedBytes), len(ids)), permanent: true}
 		}
 	}
 	if !page.Last {
-		return &shapeError{message: fmt.Sprintf("more than one page came for %d ids: the list ignores ids", len(ids)), permanent: true}
+		return &shapeError{message: fmt.Sprintf("the response has several pages for %d requested IDs: the list ignores ids", len(ids)), permanent: true}
 	}
 	return nil
 }

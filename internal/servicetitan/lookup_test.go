@@ -68,8 +68,8 @@ func TestLookup(t *testing.T) {
 func TestLookupInAListThatIgnoresIDs(t *testing.T) {
 	t.Parallel()
 	for want, response := range map[string]string{
-		"record 12 came, which is none of the 1 ids asked for: the list ignores ids": pageOf(`{"id":12}`),
-		"more than one page came for 1 ids: the list ignores ids":                    `{"hasMore":true,"data":[{"id":7}]}`,
+		"the response contains record 12, which is not one of the 1 requested IDs: the list ignores ids": pageOf(`{"id":12}`),
+		"the response has several pages for 1 requested IDs: the list ignores ids":                       `{"hasMore":true,"data":[{"id":7}]}`,
 	} {
 		api := newFakeAPI(t, respond(http.StatusOK, response))
 		_, err := api.client().Lookup(t.Context(), testTenant, find(t, "campaigns"), []string{"7"}, false)
@@ -85,9 +85,9 @@ func TestLookupOfWhatCannotBeAsked(t *testing.T) {
 	api := newFakeAPI(t, respond(http.StatusOK, pageOf(``)))
 	for _, ids := range [][]string{nil, slices.Repeat([]string{"7"}, entity.MaxIDs+1)} {
 		_, err := api.client().Lookup(t.Context(), testTenant, find(t, "campaigns"), ids, false)
-		require.ErrorContains(t, err, "want 1 to 50 and a list that takes them")
+		require.ErrorContains(t, err, "want 1 to 50 and a list with the parameter ids")
 	}
 	_, err := api.client().Lookup(t.Context(), testTenant, customers(t), []string{"7"}, false)
-	require.ErrorContains(t, err, "a list that takes them")
+	require.ErrorContains(t, err, "a list with the parameter ids")
 	require.Empty(t, api.asked())
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// jsonFault says where and why a body is not JSON.
+// jsonFault is the position and the reason of a JSON syntax error.
 type jsonFault struct {
-	at        int    // index of the byte at fault; the length of the body where it is truncated
+	at        int    // index of the byte at fault; the length of a truncated body
 	reason    string // such as "invalid character 'N' looking for beginning of value"
-	truncated bool   // the body ends before its JSON does
+	truncated bool   // the JSON is incomplete
 }
 
-// findFault returns the first fault of body, nil where it is JSON.
+// findFault returns the first fault of body, nil if it is JSON.
 func findFault(body []byte) *jsonFault {
 	var syntax *json.SyntaxError
 	if !errors.As(json.Unmarshal(body, new(json.RawMessage)), &syntax) {
@@ -35,18 +35,18 @@ func findFault(body []byte) *jsonFault {
 	return &jsonFault{at: int(syntax.Offset) - 1, reason: syntax.Error()}
 }
 
-// text describes the fault of a body.
+// text describes the fault.
 func (f *jsonFault) text(body []byte) string {
 	switch {
 	case f.truncated:
-		return fmt.Sprintf("the answer is truncated: its JSON does not end within its %d bytes", len(body))
+		return fmt.Sprintf("the response is truncated: its JSON is incomplete after %d bytes", len(body))
 	case f.at == leadingSpace(body):
-		return "the answer is not JSON"
+		return "the response is not JSON"
 	}
-	return fmt.Sprintf("the answer is malformed JSON: %s at byte %d", f.reason, f.at)
+	return fmt.Sprintf("the response is malformed JSON: %s at byte %d", f.reason, f.at)
 }
 
-// err makes an error of the fault of a page.
+// err returns the error of a page with the fault.
 func (f *jsonFault) err(shape entity.Shape, body []byte) error {
 	e := shapeError{message: f.text(body), quote: true}
 	if f.at == leadingSpace(body) || f.truncated && !endsInString(body) {
@@ -60,8 +60,8 @@ func (f *jsonFault) err(shape entity.Shape, body []byte) error {
 	return &malformedError{shapeError: e, repaired: fixed, near: near(body, f.at)}
 }
 
-// endsInString says whether body ends within a string. If that ends as a page does, the
-// string lacks its quote, and the page is all there.
+// endsInString reports whether body ends within a string. If the rest looks like the end of
+// a page, the string lacks its closing quote and the page is complete.
 func endsInString(body []byte) bool {
 	for i := 0; i < len(body); i++ {
 		if body[i] != '"' {
@@ -76,23 +76,23 @@ func endsInString(body []byte) bool {
 
 func leadingSpace(body []byte) int { return skipSpace(body, 0) }
 
-// near is as much of a body around a fault as identifies it.
+// near returns the bytes around a fault, which identify it.
 func near(body []byte, at int) []byte {
 	const around = 64
 	return fmt.Appendf(nil, "%d %s", len(body), body[max(0, at-around):min(len(body), at+around)])
 }
 
-// malformedError says that a body of full length is JSON but for a fault in it.
+// malformedError is the error of a complete body with a fault in its JSON.
 type malformedError struct {
 	shapeError
-	repaired *repaired // the page without its faults, nil where no page is left
-	near     []byte    // what is around the first fault
+	repaired *repaired // the page without its faults, nil if nothing is left
+	near     []byte    // the bytes around the first fault
 }
 
 func (e *malformedError) Unwrap() error { return &e.shapeError }
 
-// print is the same for answers with the same faults.
-func (e *malformedError) print() uint64 {
+// fingerprint is equal for responses with the same faults.
+func (e *malformedError) fingerprint() uint64 {
 	hash := fnv.New64a()
 	if e.repaired == nil {
 		_, _ = hash.Write(e.near)
@@ -107,73 +107,74 @@ func (e *malformedError) print() uint64 {
 	return hash.Sum64()
 }
 
-// How often a page must come malformed before it is taken as it is.
+// Numbers of consecutive malformed responses after which a page is accepted as it is.
 const (
-	equalFaults = 3  // with the same faults: what can be read of it is read
-	anyFaults   = 10 // with any faults
-	hopeless    = 8  // with the same faults where nothing can be read of it: it is given up
+	sameFaults   = 3  // same faults: the valid records are decoded
+	anyFaults    = 10 // any faults
+	unrepairable = 8  // same faults and no valid records: the error becomes permanent
 )
 
-// suspects counts how often pages came malformed, one after another, by the question.
-type suspects struct {
-	mu sync.Mutex
-	of map[string]suspect
+// malformedCounts counts consecutive malformed responses by request. It is safe for
+// concurrent use.
+type malformedCounts struct {
+	mu    sync.Mutex
+	byKey map[string]malformedCount
 }
 
-type suspect struct {
-	print      uint64
-	equal, all int
+type malformedCount struct {
+	fingerprint uint64
+	same, all   int
 }
 
-const maxSuspects = 1000
+const maxMalformedCounts = 1000
 
-// again counts another malformed answer.
-func (s *suspects) again(question string, print uint64) suspect {
+// count adds a malformed response and returns the counts of the request.
+func (s *malformedCounts) count(key string, fingerprint uint64) malformedCount {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.of == nil || len(s.of) >= maxSuspects {
-		s.of = map[string]suspect{}
+	if s.byKey == nil || len(s.byKey) >= maxMalformedCounts {
+		s.byKey = map[string]malformedCount{}
 	}
-	one := s.of[question]
-	if one.all++; one.print == print {
-		one.equal++
+	one := s.byKey[key]
+	if one.all++; one.fingerprint == fingerprint {
+		one.same++
 	} else {
-		one.print, one.equal = print, 1
+		one.fingerprint, one.same = fingerprint, 1
 	}
-	s.of[question] = one
+	s.byKey[key] = one
 	return one
 }
 
-// clear forgets a question.
-func (s *suspects) clear(question string) {
+// clear resets the counts of a request.
+func (s *malformedCounts) clear(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.of, question)
+	delete(s.byKey, key)
 }
 
-// page decodes the answer to r. A page that came malformed several times in the same way
-// is read without the records at fault, which are rejected.
-func (c *Client) page(tenantID string, r request, at entity.Cursor, ans answer) (entity.Page, error) {
-	if ans.status == http.StatusNoContent {
+// page decodes the response to r. After several responses with the same faults it decodes
+// the page without the damaged records, which are rejected.
+func (c *Client) page(tenantID string, r request, at entity.Cursor, resp response) (entity.Page, error) {
+	if resp.status == http.StatusNoContent {
 		at.LoopGuard = entity.LoopGuard{}
-		return entity.Page{Next: at, Last: true, Total: -1, Date: ans.date}, nil
+		return entity.Page{Next: at, Last: true, Total: -1, Date: resp.date}, nil
 	}
-	question := tenantID + " " + r.path + "?" + r.query.Encode()
-	page, err := decodePage(r.entity, at, ans.body)
+	key := tenantID + " " + r.path + "?" + r.query.Encode()
+	page, err := decodePage(r.entity, at, resp.body)
 	var bad *malformedError
 	if !errors.As(err, &bad) {
-		c.suspects.clear(question)
-	} else if times := c.suspects.again(question, bad.print()); bad.repaired != nil && (times.equal >= equalFaults || times.all >= anyFaults) {
-		c.suspects.clear(question)
+		c.malformedCounts.clear(key)
+	} else if times := c.malformedCounts.count(key, bad.fingerprint()); bad.repaired != nil && (times.same >= sameFaults || times.all >= anyFaults) {
+		c.malformedCounts.clear(key)
 		page, err = decodeRepaired(r.entity, at, bad.repaired)
-	} else if bad.repaired == nil && (times.equal >= hopeless || times.all >= anyFaults) {
-		c.suspects.clear(question)
+	} else if bad.repaired == nil && (times.same >= unrepairable || times.all >= anyFaults) {
+		c.malformedCounts.clear(key)
 		bad.permanent = true
-		bad.message += fmt.Sprintf("; it came so %d times", times.all)
+		bad.message += fmt.Sprintf("; it received so %d times", times.all)
 	}
 	if err != nil {
-		return entity.Page{}, ans.unreadable(err)
+		return entity.Page{}, resp.decodeError(err)
 	}
-	page.Date = ans.date
+	page.Date = resp.date
 	return page, nil
 }

@@ -127,7 +127,7 @@ func TestMalformedPageCostsEachRecordAtFault(t *testing.T) {
 		"a comma at the end":       {`{"id":1},{"id":2},`, []string{"1", "2"}, nil, []string{"the page has a comma too many at byte 60: a record may be missing"}},
 		"a comma at the beginning": {`,{"id":1}`, []string{"1"}, nil, []string{"the page has a comma too many at byte 43: a record may be missing"}},
 		"a comma that is missing":  {`{"id":1}{"id":2}`, []string{"1", "2"}, nil, []string{"the page lacks a comma at byte 51"}},
-		"white space that is none": {"\f{\"id\":1},\u00a0{\"id\":2}", []string{"1", "2"}, nil, []string{"the page has what is no white space of JSON around a record at byte 43", "the page has what is no white space of JSON around a record at byte 53"}},
+		"white space that is none": {"\f{\"id\":1},\u00a0{\"id\":2}", []string{"1", "2"}, nil, []string{"a record is surrounded by characters that are not JSON white space at byte 43", "a record is surrounded by characters that are not JSON white space at byte 53"}},
 		"a good null among bad":    {`null,{"id":2,"a":NaN},{"id":3}`, []string{"3"}, []string{`null`, `{"id":2,"a":NaN}`}, nil},
 		"nested records":           {`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1},{"id":2}`, []string{"2"}, []string{`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1}`}, nil},
 	} {
@@ -181,19 +181,19 @@ func TestMalformedEnvelope(t *testing.T) {
 		warn string
 		fail string
 	}{
-		"the total":                  {`{"totalCount":NaN,"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, "totalCount of the page is not JSON: NaN at byte 14 of the answer", ""},
-		"a field that nobody knows":  {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],"page":01}`, "page of the page is not JSON: 01 at byte 60 of the answer", ""},
+		"the total":                  {`{"totalCount":NaN,"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, "field totalCount of the page is not JSON: NaN at byte 14 of the response", ""},
+		"a field that nobody knows":  {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],"page":01}`, "field page of the page is not JSON: 01 at byte 60 of the response", ""},
 		"commas around fields":       {`{,"hasMore":true,,"continueFrom":"t","data":[{"id":1}],}`, "", ""},
 		"a name":                     {"{\"x\x01\":1,\"hasMore\":true,\"continueFrom\":\"t\",\"data\":[{\"id\":1}]}", `the page has a field whose name is not JSON at byte 1: "x":1`, ""},
 		"a name without quotes":      {`{page:{"a":1},"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, `the page has a field whose name is not JSON at byte 1: page:{"a":1}`, ""},
 		"a name in the middle":       {`{"hasMore":true,page=1,"continueFrom":"t","data":[{"id":1}]}`, "the page has a field whose name is not JSON at byte 16: page=1", ""},
 		"a name at the end":          {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],page=1}`, "the page has a field whose name is not JSON at byte 53: page=1", ""},
-		"a NUL behind it":            {"{\"hasMore\":true,\"continueFrom\":\"t\",\"data\":[{\"id\":1}]}\x00", "the page is followed by what is no JSON at byte 53", ""},
-		"a comment behind it":        {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}]}<!-- cached -->`, "the page is followed by what is no JSON at byte 53", ""},
-		"whether there is more":      {`{"hasMore":tru,"continueFrom":"t","data":[{"id":1}]}`, "", "hasMore is tru at byte 11 of the answer, want true or false"},
-		"the token":                  {"{\"hasMore\":true,\"continueFrom\":\"t\x01\",\"data\":[{\"id\":1}]}", "", `continueFrom is "t" at byte 31 of the answer, want a string`},
-		"no array of records":        {`{"hasMore":true,"continueFrom":"t","data":nil}`, "", "data is nil at byte 42 of the answer, want an array"},
-		"two answers":                {`{"hasMore":false,"data":[]}{"hasMore":false,"data":[]}`, "", "malformed JSON: invalid character '{' after top-level value at byte 27"},
+		"a NUL behind it":            {"{\"hasMore\":true,\"continueFrom\":\"t\",\"data\":[{\"id\":1}]}\x00", "the page is followed by text that is not JSON at byte 53", ""},
+		"a comment behind it":        {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}]}<!-- cached -->`, "the page is followed by text that is not JSON at byte 53", ""},
+		"whether there is more":      {`{"hasMore":tru,"continueFrom":"t","data":[{"id":1}]}`, "", "hasMore is tru at byte 11 of the response, want a boolean"},
+		"the token":                  {"{\"hasMore\":true,\"continueFrom\":\"t\x01\",\"data\":[{\"id\":1}]}", "", `continueFrom is "t" at byte 31 of the response, want a string`},
+		"no array of records":        {`{"hasMore":true,"continueFrom":"t","data":nil}`, "", "data is nil at byte 42 of the response, want an array"},
+		"two responses":              {`{"hasMore":false,"data":[]}{"hasMore":false,"data":[]}`, "", "malformed JSON: invalid character '{' after top-level value at byte 27"},
 		"brackets that do not match": {`{"hasMore":false,"data":[{"id":1}}`, "", "malformed JSON: invalid character '}' after array element at byte 33"},
 		"a word at the end":          {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],x}`, "the page has a field whose name is not JSON at byte 53: x", ""},
 	} {
@@ -202,7 +202,7 @@ func TestMalformedEnvelope(t *testing.T) {
 			page, tries, err := readRepeatedly(t, newFakeAPI(t, respond(200, c.body)).client(), customers(t), customers(t).Start())
 			if c.fail != "" {
 				require.ErrorContains(t, err, c.fail)
-				require.LessOrEqual(t, tries, hopeless)
+				require.LessOrEqual(t, tries, unrepairable)
 				return
 			}
 			require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestTruncatedPageIsAskedForAgain(t *testing.T) {
 		for range 2 * anyFaults {
 			err := pageError(t, client)
 			require.False(t, err.Permanent(), body)
-			require.ErrorContains(t, err, "the answer is truncated: its JSON does not end within its ")
+			require.ErrorContains(t, err, "the response is truncated: its JSON is incomplete after ")
 		}
 	}
 }
@@ -253,7 +253,7 @@ func TestLastRecordThatDoesNotClose(t *testing.T) {
 }
 
 // TestHopelessPagesAreGivenUp: a page of which nothing can be read ends its entity, also
-// where each answer is another.
+// where each response is another.
 func TestHopelessPagesAreGivenUp(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -262,7 +262,7 @@ func TestHopelessPagesAreGivenUp(t *testing.T) {
 		fmt.Fprintf(w, `{"hasMore":false,"request":%d,"data":[{"id":1}}`, n)
 	})
 	_, tries, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
-	require.ErrorContains(t, err, "it came so 10 times")
+	require.ErrorContains(t, err, "it received so 10 times")
 	require.Equal(t, anyFaults, tries)
 }
 
@@ -286,7 +286,7 @@ func TestACountOfAMalformedPage(t *testing.T) {
 	require.Zero(t, total)
 }
 
-// TestAProbeOfWhatHoldsNothing: no content is an answer.
+// TestAProbeOfWhatHoldsNothing: no content is a response.
 func TestAProbeOfWhatHoldsNothing(t *testing.T) {
 	t.Parallel()
 	date, err := newFakeAPI(t, respond(204, "")).client().Probe(t.Context(), testTenant, customers(t))
@@ -302,7 +302,7 @@ func TestNoJSONAtAllIsAskedForAgain(t *testing.T) {
 		for range 2 * anyFaults {
 			err := pageError(t, client)
 			require.False(t, err.Permanent(), body)
-			require.ErrorContains(t, err, "the answer is not JSON; it begins ")
+			require.ErrorContains(t, err, "the response is not JSON; the body begins with ")
 		}
 	}
 }
@@ -324,7 +324,7 @@ func TestFaultsThatDifferAreAskedForAgain(t *testing.T) {
 		require.False(t, pageError(t, client).Permanent())
 		require.False(t, pageError(t, client).Permanent())
 		_, err := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
-		require.NoError(t, err, "the page came whole in between")
+		require.NoError(t, err, "the page received whole in between")
 	}
 
 	n = 0
@@ -344,10 +344,10 @@ func TestFaultsThatDifferAreAskedForAgain(t *testing.T) {
 	})
 	_, tries, err = readRepeatedly(t, tokens.client(), customers(t), customers(t).Start())
 	require.NoError(t, err)
-	require.Equal(t, equalFaults, tries, "a token of another moment is no other fault")
+	require.Equal(t, sameFaults, tries, "a token of another moment is no other fault")
 }
 
-// TestByteOrderMark: answers may begin with one, that of the token server, too.
+// TestByteOrderMark: responses may begin with one, that of the token server, too.
 func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(200, "\xef\xbb\xbf"+`{"hasMore":false,"continueFrom":"t","data":[{"id":1}]}`))

@@ -19,7 +19,7 @@ var (
 )
 
 // TestSamples reads the samples of the core entities in testdata, written by hand
-// from the API's documentation: the exact request and one answer to it.
+// from the API's documentation: the exact request and one response to it.
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"customers", "jobs", "invoices", "estimates"} {
@@ -202,8 +202,8 @@ func TestCallsThatCannotBeMade(t *testing.T) {
 		want   string
 	}{
 		"unknown tenant": {"8", customers(t), customers(t).Start(), `tenant "8" has no credentials`},
-		"no such feed":   {testTenant, exportOnly, entity.Cursor{Feed: entity.List}, `cursor names feed "list"`},
-		"no feed named":  {testTenant, customers(t), entity.Cursor{}, `cursor names feed ""`},
+		"no such feed":   {testTenant, exportOnly, entity.Cursor{Feed: entity.List}, `cursor: unknown feed "list"`},
+		"no feed named":  {testTenant, customers(t), entity.Cursor{}, `cursor: unknown feed ""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

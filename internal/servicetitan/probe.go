@@ -9,30 +9,29 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// probeSince is how far back a probe of a feed looks: the answer is small, or empty.
+// probeSince is how far back the probe of a feed reads, so that the response is small.
 const probeSince = time.Minute
 
-// Probe asks for as little of an entity as the API can answer with, and returns the
-// server's clock. Its error is that of reading a page: it says whether credentials,
-// scope and path are right.
+// Probe sends the smallest request for an entity and returns the server's clock. Its error
+// is that of reading a page, and so tells whether credentials, scope and path are correct.
 func (c *Client) Probe(ctx context.Context, tenantID string, e entity.Entity) (time.Time, error) {
 	req := probeRequest(e, c.now().Add(-probeSince))
 	req.mayBeEmpty = true
-	ans, err := c.get(ctx, tenantID, req, true)
+	resp, err := c.get(ctx, tenantID, req, true)
 	if err != nil {
 		return time.Time{}, err
 	}
-	if ans.status == http.StatusNoContent {
-		return ans.date, nil
+	if resp.status == http.StatusNoContent {
+		return resp.date, nil
 	}
 	at := entity.Cursor{Feed: entity.List}
 	if e.Export != "" {
 		at.Feed = entity.Export
 	}
-	if _, err := decodePage(e, at, ans.body); err != nil {
-		return time.Time{}, ans.unreadable(err)
+	if _, err := decodePage(e, at, resp.body); err != nil {
+		return time.Time{}, resp.decodeError(err)
 	}
-	return ans.date, nil
+	return resp.date, nil
 }
 
 func probeRequest(e entity.Entity, since time.Time) request {

@@ -13,22 +13,21 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// decodePage splits the answer to the question at into records. Their Raw is
-// part of body wherever nothing had to be replaced.
+// decodePage splits the response to a request for the page at into records. Their Raw shares
+// memory with body unless something was replaced.
 func decodePage(e entity.Entity, at entity.Cursor, body []byte) (entity.Page, error) {
 	return decodeBody(e, at, body, nil)
 }
 
-// decodeRepaired is decodePage for a page without its faults. Records that are not JSON
-// are rejected.
+// decodeRepaired decodes a repaired page. Records that are not JSON are rejected.
 func decodeRepaired(e entity.Entity, at entity.Cursor, r *repaired) (entity.Page, error) {
 	page, err := decodeBody(e, at, r.body, r)
 	if err != nil {
 		return page, err
 	}
-	page.DamagedPlaces, page.Warnings = r.gaps, append(page.Warnings, r.warnings...)
+	page.DamagedPlaces, page.Warnings = r.emptyElements, append(page.Warnings, r.warnings...)
 	for _, name := range slices.Sorted(maps.Keys(r.unread)) {
-		page.Warnings = append(page.Warnings, fmt.Sprintf("%s of the page is not JSON: %s", name, r.unread[name]))
+		page.Warnings = append(page.Warnings, fmt.Sprintf("field %s of the page is not JSON: %s", name, r.unread[name]))
 	}
 	return page, nil
 }
@@ -44,21 +43,21 @@ func decodeBody(e entity.Entity, at entity.Cursor, body []byte, r *repaired) (en
 	}
 	d := decoder{entity: e, feed: at.Feed, index: map[string]int{}, identity: e.Identity()}
 	d.key = make([]gjson.Result, len(d.identity))
-	came := 0
+	received := 0
 	env.data.ForEach(func(_, value gjson.Result) bool {
-		if bad, damaged := r.record(came); damaged {
+		if bad, damaged := r.record(received); damaged {
 			d.rejected = append(d.rejected, entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: bad.raw})
 		} else {
 			d.add(value, body[value.Index:value.Index+len(value.Raw)])
 		}
-		came++
+		received++
 		return true
 	})
-	if shape == entity.Data && !e.Unpaged && came == e.LargestPage() {
+	if shape == entity.Data && !e.Unpaged && received == e.LargestPage() {
 		env.hasMore = true // such a list does not say; a page that is not full is the last
 	}
 	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total}
-	page.Next, err = env.next(e, at, &d, came)
+	page.Next, err = env.next(e, at, &d, received)
 	if err != nil {
 		return entity.Page{}, err
 	}
@@ -77,8 +76,8 @@ type decoder struct {
 	key      []gjson.Result // what they hold in the record being read
 }
 
-// add takes the next element of data. Of a record that comes twice the newer
-// version stays, and of equally new ones the later.
+// add reads the next element of data. If a record occurs twice, the newer version is kept,
+// and of equally new ones the later.
 func (d *decoder) add(value gjson.Result, raw []byte) {
 	record, reason := d.read(value, raw)
 	if reason != "" {
@@ -94,13 +93,13 @@ func (d *decoder) add(value gjson.Result, raw []byte) {
 	}
 }
 
-// read makes a record of value. The reason says why it cannot be one.
+// read returns the record in value, or the reason why it is rejected.
 func (d *decoder) read(value gjson.Result, raw []byte) (record entity.Record, reason string) {
 	if !value.IsObject() {
-		return record, fmt.Sprintf("record is %s, want an object", kindOf(value))
+		return record, fmt.Sprintf("record is %s, want an object", describe(value))
 	}
 	record.Raw = raw
-	if clean, replaced := storable(raw); replaced {
+	if clean, replaced := storableJSON(raw); replaced {
 		record.Raw, record.Received = clean, raw
 		value = gjson.ParseBytes(clean)
 	}
@@ -133,8 +132,8 @@ func (d *decoder) read(value gjson.Result, raw []byte) (record entity.Record, re
 
 const noTime = "0001-01-01" // how the API's runtime writes a time that was never set
 
-// readModifiedOn returns the zero time where the record has none. A time
-// without a zone is UTC.
+// readModifiedOn returns the zero time if the record has none. A time without a zone is in
+// UTC.
 func readModifiedOn(value gjson.Result) (t time.Time, reason string) {
 	if !value.Exists() || value.Type == gjson.Null || value.Type == gjson.String && strings.HasPrefix(value.Str, noTime) {
 		return time.Time{}, ""
@@ -144,7 +143,7 @@ func readModifiedOn(value gjson.Result) (t time.Time, reason string) {
 			return t.Truncate(time.Microsecond), "" // down: PostgreSQL would round, perhaps into the future
 		}
 	}
-	return time.Time{}, fmt.Sprintf("modifiedOn is %s, want a time such as 2026-02-11T16:04:52.9137221Z from 1900 on", kindOf(value))
+	return time.Time{}, fmt.Sprintf("modifiedOn is %s, want a time such as 2026-02-11T16:04:52.9137221Z from 1900 on", describe(value))
 }
 
 func parseTime(text string) (time.Time, error) {

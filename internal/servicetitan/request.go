@@ -8,17 +8,17 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// request is one question to the API, before it has a host, token or tenant.
+// request is a request without host, token and tenant.
 type request struct {
 	entity    entity.Entity
 	path      string // with {tenant}
 	query     url.Values
-	feedToken bool // the query carries the continueFrom of an earlier answer
-	// mayBeEmpty says that no content means no records.
+	feedToken bool // the query carries the continueFrom of an earlier response
+	// mayBeEmpty accepts a response without content as one without records.
 	mayBeEmpty bool
 }
 
-// pageRequest asks for the page that the cursor at stands before.
+// pageRequest returns the request for the page that the cursor at points to.
 func pageRequest(e entity.Entity, at entity.Cursor) (request, error) {
 	switch {
 	case at.Feed == entity.Export && e.Export != "":
@@ -27,11 +27,11 @@ func pageRequest(e entity.Entity, at entity.Cursor) (request, error) {
 		return listRequest(e, at), nil
 	}
 	return request{}, &Error{Kind: ValidationError, Entity: e.Name, permanent: true,
-		Message: "cursor names feed " + strconv.Quote(string(at.Feed)) + ", which this entity does not have"}
+		Message: "cursor: unknown feed " + strconv.Quote(string(at.Feed)) + " for this entity"}
 }
 
-// exportRequest always wants recent changes: without them the feed lags by
-// about a quarter of an hour. Some records then come twice, which is harmless.
+// exportRequest always asks for recent changes, without which the feed lags by about a
+// quarter of an hour. Some records are then received twice, which is harmless.
 func exportRequest(e entity.Entity, at entity.Cursor) request {
 	q := url.Values{"includeRecentChanges": {"true"}}
 	switch {
@@ -44,8 +44,8 @@ func exportRequest(e entity.Entity, at entity.Cursor) request {
 	return request{entity: e, path: e.Export, query: q, feedToken: at.Token != ""}
 }
 
-// listRequest sends no parameter that the list does not have: the API would
-// ignore it and answer as if it had been obeyed.
+// listRequest sends only parameters that the list has, because the API ignores others
+// without an error.
 func listRequest(e entity.Entity, at entity.Cursor) request {
 	q := window(e, at)
 	if !e.Unpaged {
@@ -62,7 +62,7 @@ func listRequest(e entity.Entity, at entity.Cursor) request {
 	return request{entity: e, path: e.List, query: q}
 }
 
-// countRequest asks how many records the window of the cursor holds.
+// countRequest returns the request for the number of records in the window of the cursor.
 func countRequest(e entity.Entity, at entity.Cursor) request {
 	q := window(e, at)
 	q.Set("page", strconv.Itoa(e.FirstPage()))
@@ -71,21 +71,21 @@ func countRequest(e entity.Entity, at entity.Cursor) request {
 	return request{entity: e, path: e.List, query: q}
 }
 
-// countable says whether the list tells how many records it holds.
+// countable reports whether the list returns the number of its records.
 func countable(e entity.Entity) bool {
 	return e.List != "" && !e.Unpaged && e.Shape == entity.Pages && e.Totals != entity.TotalNever
 }
 
-// longAgo is before anything in ServiceTitan, for lists that want a bound.
-var longAgo = time.Unix(0, 0)
+// epoch is before all records, for lists that require a lower bound.
+var epoch = time.Unix(0, 0)
 
-// window asks for the records of the cursor's window, in every state: most lists
-// hide inactive ones by default.
+// window returns the parameters for the records in the window of the cursor, in every state:
+// most lists hide inactive records by default.
 func window(e entity.Entity, at entity.Cursor) url.Values {
 	q := url.Values{}
 	since := at.Since
 	if since.IsZero() && e.Filter.Required {
-		since = longAgo
+		since = epoch
 	}
 	if e.Filter.From != "" && !since.IsZero() {
 		q.Set(e.Filter.From, apiTime(since))
@@ -103,12 +103,12 @@ func set(q url.Values, p entity.QueryParam) {
 	}
 }
 
-// pageNumber is the page a list cursor asks for: a cursor that has not moved is
-// at the first.
+// pageNumber returns the page that a list cursor points to. The zero cursor points to the
+// first page.
 func pageNumber(e entity.Entity, at entity.Cursor) int { return max(at.Page, e.FirstPage()) }
 
-// apiTime writes an instant in UTC with as many digits as it has, at most six.
-// Rounding is down, so windows that touch neither overlap nor leave a gap.
+// apiTime formats a time in UTC with up to six fractional digits. It rounds down, so that
+// adjacent windows neither overlap nor leave a gap.
 func apiTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.999999Z")
 }

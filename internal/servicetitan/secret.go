@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Secret is a value that never shows: however it is printed, logged or encoded
-// it reads ***. Convert it to string to use it.
+// Secret is a string that is never displayed: printed, logged or encoded it is ***. Convert
+// it to string to use it.
 type Secret string
 
 const masked = "***"
@@ -15,7 +15,7 @@ const masked = "***"
 // Format prints *** for every verb, %d and %#v included.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// String returns ***, or nothing where there is no secret.
+// String returns ***, or "" if the secret is empty.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -23,11 +23,10 @@ func (s Secret) String() string {
 	return masked
 }
 
-// MarshalText serves JSON and zerolog alike.
+// MarshalText makes JSON and zerolog print ***.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// mask replaces every secret in text that came from outside: a server may
-// repeat in its answer what it was sent.
+// mask replaces secrets in text from outside, because a server may echo what it received.
 func mask(text string, secrets ...Secret) string {
 	for _, s := range secrets {
 		if s != "" {

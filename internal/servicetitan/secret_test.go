@@ -33,7 +33,7 @@ func TestSecretNeverShows(t *testing.T) {
 }
 
 // TestFailuresHoldNoSecret drives every failure against a server that repeats
-// in its answer all it was sent.
+// in its response all it was sent.
 func TestFailuresHoldNoSecret(t *testing.T) {
 	t.Parallel()
 	echo := func(status int, format string) http.HandlerFunc {

@@ -16,22 +16,22 @@ const (
 	tokenPath    = "/connect/token"
 	tokenTimeout = 30 * time.Second
 
-	// A token is renewed when this share of its life has passed, so that a call
-	// never starts with one about to run out.
+	// tokenLifeUsed is the share of its life after which a token is renewed, so that no call
+	// starts with a token about to expire.
 	tokenLifeUsed = 0.8
-	// defaultTokenLife is what ServiceTitan documents; used where an answer does
-	// not say, and never exceeded.
+	// defaultTokenLife is the life that ServiceTitan documents. It is the default if a
+	// response does not contain one, and the maximum.
 	defaultTokenLife = 15 * time.Minute
 )
 
-// accessToken is a bearer token and when to replace it.
+// accessToken is a bearer token and the time to renew it.
 type accessToken struct {
 	value   Secret
 	renewAt time.Time
 }
 
-// tokenCache holds a tenant's token. However many calls need a new one, it is
-// fetched once: token requests are throttled too.
+// tokenCache holds the token of a tenant. Concurrent callers share one token request,
+// because those are rate limited too. It is safe for concurrent use.
 type tokenCache struct {
 	now   func() time.Time
 	fetch func(context.Context) (accessToken, error)
@@ -41,8 +41,8 @@ type tokenCache struct {
 	current accessToken
 }
 
-// get returns a token that is good for a while. The fetch is shared, so it
-// outlives the caller that began it.
+// get returns a token that stays valid for a while. The request for a new one is shared, so
+// it outlives the context of the caller that started it.
 func (c *tokenCache) get(ctx context.Context) (Secret, error) {
 	if value := c.fresh(); value != "" {
 		return value, nil
@@ -77,7 +77,7 @@ func (c *tokenCache) fresh() Secret {
 	return ""
 }
 
-// drop forgets a token that was refused, unless it has been replaced already.
+// drop removes a rejected token unless it was already replaced.
 func (c *tokenCache) drop(value Secret) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,7 +86,7 @@ func (c *tokenCache) drop(value Secret) {
 	}
 }
 
-// fetchToken exchanges the tenant's client id and secret for a token.
+// fetchToken exchanges the tenant's client ID and secret for a token.
 func (c *Client) fetchToken(ctx context.Context, t *tenant) (accessToken, error) {
 	form := url.Values{
 		"grant_type":    {"client_credentials"},
@@ -99,30 +99,29 @@ func (c *Client) fetchToken(ctx context.Context, t *tenant) (accessToken, error)
 	}
 	req, err := http.NewRequest(call.method, c.tokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return accessToken{}, call.badAddress()
+		return accessToken{}, call.addressError()
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	asked := c.now()
-	ans, err := c.exchange(ctx, call, req)
+	resp, err := c.exchange(ctx, call, req)
 	if err != nil {
 		return accessToken{}, err
 	}
-	if ans.status != http.StatusOK {
-		return accessToken{}, ans.tokenFailure()
+	if resp.status != http.StatusOK {
+		return accessToken{}, resp.tokenStatusError()
 	}
-	return ans.token(asked)
+	return resp.token(asked)
 }
 
-// token reads the answer of the token server. Its life counts from the moment
-// it was asked for. Nothing of it is quoted in an error: even a broken answer
-// may hold a token.
-func (a answer) token(asked time.Time) (accessToken, error) {
+// token reads the response of the token server. The life of the token counts from the
+// request. No error quotes the body, because even a malformed one may contain a token.
+func (a response) token(asked time.Time) (accessToken, error) {
 	if !gjson.ValidBytes(a.body) {
-		return accessToken{}, a.fail(APIError, "the answer is not JSON, want an object with access_token")
+		return accessToken{}, a.transientError(APIError, "the response is not JSON, want an object with access_token")
 	}
 	value := gjson.GetBytes(a.body, "access_token")
 	if value.Type != gjson.String || value.Str == "" {
-		return accessToken{}, a.fail(APIError, "the answer holds no access_token")
+		return accessToken{}, a.transientError(APIError, "the response has no access_token")
 	}
 	life := defaultTokenLife
 	if seconds := gjson.GetBytes(a.body, "expires_in").Float(); seconds > 0 && seconds < life.Seconds() {
@@ -132,29 +131,29 @@ func (a answer) token(asked time.Time) (accessToken, error) {
 	return accessToken{value: Secret(value.Str), renewAt: renewAt}, nil
 }
 
-// passingOAuthErrors are those that the token server may answer with for a while.
-var passingOAuthErrors = map[string]bool{"temporarily_unavailable": true, "server_error": true, "slow_down": true}
+// transientOAuthErrors are the temporary errors of the token server.
+var transientOAuthErrors = map[string]bool{"temporarily_unavailable": true, "server_error": true, "slow_down": true}
 
-// tokenFailure says what a refused token request means. Only the token server itself
-// refuses credentials, in the form of OAuth or with a 401; whatever else answers with a
-// status of 400 and more is not the token server, or not itself.
-func (a answer) tokenFailure() *Error {
-	if transientStatuses[a.status] || a.status >= 500 || a.redirects() {
-		return a.failure()
+// tokenStatusError returns the error of a failed token request. Only the token server itself
+// rejects credentials, with an OAuth error or a 401. Any other response with a status from
+// 400 is from another server or caused by a fault.
+func (a response) tokenStatusError() *Error {
+	if transientStatuses[a.status] || a.status >= 500 || a.isRedirect() {
+		return a.statusError()
 	}
 	code := ""
 	if validJSON(a.body) {
 		code = gjson.GetBytes(a.body, "error").String()
 	}
 	switch {
-	case passingOAuthErrors[code]:
-		return a.fail(APIError, "the token server gives no token for now: %s", a.said())
+	case transientOAuthErrors[code]:
+		return a.transientError(APIError, "the token server is temporarily unavailable: %s", a.explanation())
 	case code == "" && a.status != http.StatusUnauthorized:
-		return a.unexpected(APIError, "no token server answers here: %s", a.said())
+		return a.unexpectedError(APIError, "the response is not from a token server: %s", a.explanation())
 	}
-	e := a.unexpected(AuthError, "the token server refuses the client id or secret: %s", a.said())
+	e := a.unexpectedError(AuthError, "the token server rejected the client ID or secret: %s", a.explanation())
 	if code != "" {
-		e = a.refuse(AuthError, "the token server refuses the client id or secret: %s", a.said())
+		e = a.permanentError(AuthError, "the token server rejected the client ID or secret: %s", a.explanation())
 	}
 	return e
 }

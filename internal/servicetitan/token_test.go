@@ -37,8 +37,8 @@ func TestTokenLife(t *testing.T) {
 		`60`: 48 * time.Second, `"100"`: 80 * time.Second, `0`: 12 * time.Minute, `-5`: 12 * time.Minute,
 		`1e300`: 12 * time.Minute, `null`: 12 * time.Minute, `"soon"`: 12 * time.Minute,
 	} {
-		ans := answer{body: []byte(`{"access_token":"t","expires_in":` + expires + `}`)}
-		token, err := ans.token(serverClock)
+		resp := response{body: []byte(`{"access_token":"t","expires_in":` + expires + `}`)}
+		token, err := resp.token(serverClock)
 		require.NoError(t, err)
 		require.Equal(t, serverClock.Add(want), token.renewAt, expires)
 	}
@@ -145,17 +145,17 @@ func TestTokenFailures(t *testing.T) {
 		says      string
 	}{
 		"wrong client":     {400, `{"error":"invalid_client"}`, AuthError, true, "invalid_client"},
-		"unauthorized":     {401, ``, AuthError, true, "no explanation"},
+		"unauthorized":     {401, ``, AuthError, true, "empty body"},
 		"forbidden":        {403, `{"error":"access_denied","error_description":"app disabled"}`, AuthError, true, "access_denied; app disabled"},
-		"no token server":  {404, `<html>nothing here`, APIError, true, "no token server answers here: \"<html>nothing here\""},
-		"another API":      {404, `{"statusCode":404,"message":"Unable to match incoming request to an operation."}`, APIError, true, "no token server answers here"},
-		"a proxy forbids":  {403, `<html>blocked`, APIError, true, "no token server answers here"},
-		"bad request":      {400, `<html>bad`, APIError, true, "is the address right?"},
-		"wrong method":     {405, ``, APIError, true, "no token server answers here"},
-		"busy, in OAuth":   {400, `{"error":"temporarily_unavailable"}`, APIError, false, "gives no token for now"},
-		"throttled":        {429, `{"title":"Try again in 7 seconds."}`, APIError, false, "too many calls"},
+		"no token server":  {404, `<html>nothing here`, APIError, true, "the response is not from a token server: \"<html>nothing here\""},
+		"another API":      {404, `{"statusCode":404,"message":"Unable to match incoming request to an operation."}`, APIError, true, "the response is not from a token server"},
+		"a proxy forbids":  {403, `<html>blocked`, APIError, true, "the response is not from a token server"},
+		"bad request":      {400, `<html>bad`, APIError, true, "check the address"},
+		"wrong method":     {405, ``, APIError, true, "the response is not from a token server"},
+		"busy, in OAuth":   {400, `{"error":"temporarily_unavailable"}`, APIError, false, "is temporarily unavailable"},
+		"throttled":        {429, `{"title":"Try again in 7 seconds."}`, APIError, false, "rate limit exceeded"},
 		"down":             {503, `<html><h1>Maintenance</h1>`, APIError, false, "Maintenance"},
-		"timeout":          {408, ``, APIError, false, "no explanation"},
+		"timeout":          {408, ``, APIError, false, "empty body"},
 		"not JSON":         {200, `<html>`, APIError, false, "not JSON"},
 		"cut off":          {200, `{"access_token":"half-a-tok`, APIError, false, "not JSON"},
 		"without a token":  {200, `{"expires_in":900}`, APIError, false, "no access_token"},

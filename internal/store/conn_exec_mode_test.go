@@ -230,11 +230,11 @@ func (f *fixture) everyRebuild() {
 
 func (f *fixture) everyCall() {
 	f.Helper()
-	leased, err := f.LeaseCalls(f.Context(), store.LeaseRequest{TenantID: tenant, PerSecond: 50, Now: 1, Ahead: 2, Empty: time.Second, Interactive: true})
+	leased, err := f.LeaseCalls(f.Context(), store.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1, Prefetch: 2, Idle: time.Second, Interactive: true})
 	require.NoError(f, err)
-	require.Equal(f, 1, leased.Now)
+	require.Equal(f, 1, leased.Calls)
 	require.NoError(f, f.ThrottleCalls(f.Context(), tenant, 50, 10*time.Millisecond))
-	_, err = f.LeaseCallsAt(f.Context(), store.LeaseRequest{TenantID: tenant, PerSecond: 50, Now: 1}, time.Now())
+	_, err = f.LeaseCallsAt(f.Context(), store.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1}, time.Now())
 	require.NoError(f, err)
 	states, err := f.States(f.Context(), "")
 	require.NoError(f, err)

@@ -24,23 +24,22 @@ const (
 func burstOf(perSecond float64) float64 { return max(2, perSecond*burstShare) }
 func reserveOf(burst float64) float64   { return max(1, burst*reserveShare) }
 
-// LeaseRequest asks for calls of a tenant's budget.
+// LeaseRequest asks for calls of one tenant's rate limit.
 type LeaseRequest struct {
-	TenantID  string
-	PerSecond float64 // the budget
-	Now       int     // calls that go out at once
-	// Ahead are as many more to hold in hand, granted where there is slack.
-	Ahead       int
-	Empty       time.Duration // for how long nothing has been in hand
+	TenantID    string
+	PerSecond   float64       // the rate limit
+	Calls       int           // calls that are waiting
+	Prefetch    int           // further calls to lease for later, granted if the limit has slack
+	Idle        time.Duration // time since the last prefetched call was used or expired
 	Interactive bool          // may use the reserve
 }
 
-// LeaseGrant are calls that were granted.
+// LeaseGrant is the response to a LeaseRequest.
 type LeaseGrant struct {
-	Now   int
-	Ahead int
-	For   time.Duration // how long those ahead may be used, from before they were asked for
-	Wait  time.Duration // when to ask for the rest, 0 where all were granted
+	Calls    int           // of the waiting calls
+	Prefetch int           // of the further calls
+	ValidFor time.Duration // how long prefetched calls may be used, counted from the request
+	RetryIn  time.Duration // when to request the calls that were not granted, 0 if all were
 }
 
 // LeaseCalls takes calls of a tenant's budget, in one statement of one try. What this store held in
@@ -59,13 +58,13 @@ func (s *Store) leaseCalls(ctx context.Context, w LeaseRequest, clock *time.Time
 	// One try: whoever asks has something else to go by where PostgreSQL does not answer.
 	err = s.once(ctx, s.txOptions, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select * from raw.lease_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-			tenant, s.holder, w.PerSecond, burst, reserveOf(burst), recovery, w.Now, w.Ahead, heldFor, w.Empty, w.Interactive, clock).
-			Scan(&leased.Now, &leased.Ahead, &wait)
+			tenant, s.holder, w.PerSecond, burst, reserveOf(burst), recovery, w.Calls, w.Prefetch, heldFor, w.Idle, w.Interactive, clock).
+			Scan(&leased.Calls, &leased.Prefetch, &wait)
 	})
 	if err != nil {
 		return LeaseGrant{}, fmt.Errorf("lease calls of tenant %s: %w", w.TenantID, err)
 	}
-	leased.For, leased.Wait = heldFor, time.Duration(wait*float64(time.Second))
+	leased.ValidFor, leased.RetryIn = heldFor, time.Duration(wait*float64(time.Second))
 	return leased, nil
 }
 

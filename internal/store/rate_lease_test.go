@@ -55,14 +55,14 @@ func (c *callers) call(p *caller, n int, interactive bool) (made int) {
 	}
 	if n > 0 && (interactive || !c.now.Before(p.again)) {
 		got, err := p.store.LeaseCallsAt(c.Context(), store.LeaseRequest{
-			TenantID: c.tenant, PerSecond: c.perSecond, Now: n, Ahead: int(c.burst()), Empty: c.now.Sub(p.empty), Interactive: interactive,
+			TenantID: c.tenant, PerSecond: c.perSecond, Calls: n, Prefetch: int(c.burst()), Idle: c.now.Sub(p.empty), Interactive: interactive,
 		}, c.now)
 		require.NoError(c, err)
-		require.LessOrEqual(c, got.Now, n)
-		require.Equal(c, got.Now < n, got.Wait > 0, "a wait is told where, and only where, something is left")
+		require.LessOrEqual(c, got.Calls, n)
+		require.Equal(c, got.Calls < n, got.RetryIn > 0, "a wait is told where, and only where, something is left")
 		c.leases++
-		p.hand, p.until, p.empty, p.again = got.Ahead, c.now.Add(got.For), c.now, c.now.Add(got.Wait)
-		made += got.Now
+		p.hand, p.until, p.empty, p.again = got.Prefetch, c.now.Add(got.ValidFor), c.now, c.now.Add(got.RetryIn)
+		made += got.Calls
 	}
 	for range made {
 		c.made = append(c.made, c.now)
@@ -198,9 +198,9 @@ func TestCallsOfTenantsAreCountedApart(t *testing.T) {
 	require.Equal(t, 1, one.call(one.all[0], 8, false), "all but the reserve of two")
 	require.Equal(t, 1, two.call(two.all[0], 8, false))
 	require.NoError(t, one.ThrottleCalls(t.Context(), "501", 10, time.Minute))
-	got, err := two.LeaseCalls(t.Context(), store.LeaseRequest{TenantID: "503", PerSecond: 10, Now: 1})
+	got, err := two.LeaseCalls(t.Context(), store.LeaseRequest{TenantID: "503", PerSecond: 10, Calls: 1})
 	require.NoError(t, err)
-	require.Equal(t, 1, got.Now)
-	_, err = f.LeaseCalls(t.Context(), store.LeaseRequest{TenantID: "acme", PerSecond: 10, Now: 1})
+	require.Equal(t, 1, got.Calls)
+	_, err = f.LeaseCalls(t.Context(), store.LeaseRequest{TenantID: "acme", PerSecond: 10, Calls: 1})
 	require.ErrorContains(t, err, "lease calls: ")
 }

@@ -92,7 +92,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"all is well":   {code: 0, says: `(?m)^campaigns +list +reachable +50 records$`},
 		"scope":         {options: simulator.Options{WithoutScopes: []string{"tn.mrk.campaigns:r"}}, code: 0, says: `(?m)^campaigns +list +missing scope tn\.mrk\.campaigns:r$`},
 		"path":          {fault: "404", code: 1, says: `(?m)^campaigns +list +path is gone  path /marketing/v2/tenant/\d+/campaigns does not exist`},
-		"shape":         {rewrite: [2]string{`"data":[`, `"items":[`}, code: 1, says: `(?m)^campaigns +list +wrong shape +data is missing, want an array; it begins "{`},
+		"shape":         {rewrite: [2]string{`"data":[`, `"items":[`}, code: 1, says: `(?m)^campaigns +list +wrong shape +data is missing, want an array; the body begins with "{`},
 		"refused":       {fault: "400", code: 1, says: `(?m)^campaigns +list +failed +One or more validation errors`},
 		"unknown field": {rewrite: [2]string{`"name":`, `"reach":7,"name":`}, code: 0, says: `(?m)^campaigns +list +reachable +50 records; unknown fields: reach$`},
 		"renamed field": {

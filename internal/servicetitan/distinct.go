@@ -10,19 +10,19 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// sketch estimates how many different versions of records came, in bounded space: it
-// holds the smallest hashes of all. Up to sketchSize versions the number is exact; beyond
-// that it is right within a fifth or so.
+// sketch estimates the number of distinct versions of records in bounded space. It holds the
+// smallest hashes. Up to sketchSize versions the number is exact, beyond that it is within
+// about a fifth.
 type sketch []uint32
 
 const sketchSize = 48
 
-// repeats is how often each version of a record must have come, on average, for a listing
-// to count as one that repeats itself. Some records come twice or more in a listing that
-// does not: a feed shows recent changes again, and pages of a list drift.
+// repeats is how often each version of a record must have been received, on average, for a
+// listing to count as one that repeats itself. Some repetition is normal: a feed returns
+// recent changes again, and pages of a list drift.
 const repeats = 8
 
-// readSketch reads what text returned.
+// readSketch parses the output of text.
 func readSketch(text string) (s sketch) {
 	raw, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s sketch) text() string {
 	return base64.RawStdEncoding.EncodeToString(raw)
 }
 
-// add adds versions, by their hashes.
+// add adds versions by their hashes.
 func (s sketch) add(hashes []uint32) sketch {
 	all := append(slices.Clone(s), hashes...)
 	slices.Sort(all)
@@ -50,7 +50,7 @@ func (s sketch) add(hashes []uint32) sketch {
 	return all[:min(len(all), sketchSize)]
 }
 
-// different estimates how many versions there were.
+// different estimates the number of versions.
 func (s sketch) different() int {
 	if len(s) < sketchSize {
 		return len(s)
@@ -58,8 +58,8 @@ func (s sketch) different() int {
 	return int(float64(sketchSize-1) / (float64(s[sketchSize-1]) + 1) * math.MaxUint32)
 }
 
-// versions are hashes of the page's records: of their ids and modification, where they
-// have one, else of all they hold.
+// versions returns hashes of the records of the page: of ID and modification time or, if a
+// record has none, of its content.
 func (d *decoder) versions() []uint32 {
 	hashes := make([]uint32, 0, len(d.records)+len(d.rejected))
 	hash := fnv.New64a()
@@ -86,8 +86,8 @@ func (d *decoder) versions() []uint32 {
 	return hashes
 }
 
-// repeatsItself adds the page to what the trail knows of earlier ones, and says whether
-// the same versions of records came over and over: how many there are.
+// repeatsItself adds the page to the loop guard. It returns the number of distinct versions
+// and whether the listing repeats itself.
 func (d *decoder) repeatsItself(trail *entity.LoopGuard) (different int, yes bool) {
 	hashes := d.versions()
 	all := readSketch(trail.Sketch).add(hashes)

@@ -11,11 +11,11 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// readOn asks for page after page, as given by answer, until one fails.
-func readOn(t *testing.T, at entity.Cursor, answer func(asked entity.Cursor, n int) string) (pages int, err error) {
+// readOn asks for page after page, as given by response, until one fails.
+func readOn(t *testing.T, at entity.Cursor, response func(asked entity.Cursor, n int) string) (pages int, err error) {
 	t.Helper()
 	for ; pages < 1000; pages++ {
-		page, err := decodePage(customers(t), at, []byte(answer(at, pages)))
+		page, err := decodePage(customers(t), at, []byte(response(at, pages)))
 		if err != nil {
 			return pages, err
 		}
@@ -40,7 +40,7 @@ func TestFeedInCircles(t *testing.T) {
 			var shape *shapeError
 			require.ErrorAs(t, err, &shape, "%d pages and then %d again and again", lead, length)
 			require.True(t, shape.permanent)
-			require.Regexp(t, `^continueFrom (came again: "token-\d+", with which an earlier page ended|did not advance)`, shape.message)
+			require.Regexp(t, `^continueFrom (received again: "token-\d+", with which an earlier page ended|did not advance)`, shape.message)
 			require.LessOrEqual(t, pages, 3*(lead+length))
 		}
 	}
@@ -57,7 +57,7 @@ func TestFeedGoesOn(t *testing.T) {
 }
 
 // TestFeedThatRepeatsItself: a feed that brings the same records over and over under new
-// tokens is left, whatever came before, however many pages the records fill, and in
+// tokens is left, whatever received before, however many pages the records fill, and in
 // whatever order they come.
 func TestFeedThatRepeatsItself(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ func TestFeedThatRepeatsItself(t *testing.T) {
 				var shape *shapeError
 				require.ErrorAs(t, err, &shape, "%d pages and then %d %s", lead, length, name)
 				require.True(t, shape.permanent)
-				require.Regexp(t, `^the last \d+ pages brought \d+ records, only \d+ of them different, although hasMore is true: the feed repeats itself`, shape.message)
+				require.Regexp(t, `^the last \d+ pages had \d+ records but only \d+ distinct ones although hasMore is true: the feed repeats itself`, shape.message)
 				require.LessOrEqual(t, pages, 2*lead+40*length, "%d pages and then %d %s", lead, length, name)
 			}
 		}
@@ -145,7 +145,7 @@ func TestFeedOfEmptyPages(t *testing.T) {
 		}
 		return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[%s]}`, n, data)
 	})
-	require.EqualError(t, err, "21 pages in a row are empty although hasMore is true")
+	require.EqualError(t, err, "21 consecutive pages are empty although hasMore is true")
 	require.Equal(t, 31, pages)
 	var shape *shapeError
 	require.ErrorAs(t, err, &shape)
@@ -160,7 +160,7 @@ func TestListThatDoesNotTurnItsPages(t *testing.T) {
 		"records": `{"id":1},{"id":2}`, "records that cannot be stored": `{},{}`, "one of each": `{"id":1},7`,
 	} {
 		pages, err := readOn(t, wholeList, func(entity.Cursor, int) string { return `{"hasMore":true,"data":[` + data + `]}` })
-		require.EqualError(t, err, "page 2 holds the same 2 records as the one before, although hasMore is true: the list does not turn its pages", name)
+		require.EqualError(t, err, "page 2 has the same 2 records as the previous page although hasMore is true: the list ignores the page number", name)
 		require.Equal(t, 1, pages)
 	}
 	e := find(t, "wbs_segments") // which does not say whether there is more
@@ -168,7 +168,7 @@ func TestListThatDoesNotTurnItsPages(t *testing.T) {
 	page, err := decodePage(e, wholeList, []byte(`{"data":[{"id":1},{"id":2}]}`))
 	require.NoError(t, err)
 	_, err = decodePage(e, page.Next, []byte(`{"data":[{"id":1},{"id":2}]}`))
-	require.ErrorContains(t, err, "does not turn its pages")
+	require.ErrorContains(t, err, "ignores the page number")
 	_, err = decodePage(e, page.Next, []byte(`{"data":[{"id":2},{"id":3}]}`))
 	require.NoError(t, err)
 }

@@ -8,10 +8,10 @@ import (
 
 const replacement = `\ufffd` // as long as the escapes it replaces
 
-// storable replaces what jsonb cannot hold by U+FFFD: the escape \u0000, half
-// a surrogate pair, bytes that are not UTF-8. Everything else keeps every byte,
-// and where nothing is replaced raw itself is returned.
-func storable(raw []byte) (clean []byte, replaced bool) {
+// storableJSON replaces what jsonb cannot store by U+FFFD: the escape \u0000, half a
+// surrogate pair, bytes that are not UTF-8. All other bytes stay. If nothing is replaced, it
+// returns raw itself.
+func storableJSON(raw []byte) (clean []byte, replaced bool) {
 	if !utf8.Valid(raw) {
 		raw, replaced = bytes.ToValidUTF8(raw, []byte("\uFFFD")), true
 	}
@@ -28,7 +28,7 @@ func storable(raw []byte) (clean []byte, replaced bool) {
 	return raw, true
 }
 
-// badEscapes lists where the escapes stand that jsonb cannot hold.
+// badEscapes returns the indexes of the escapes that jsonb cannot store.
 func badEscapes(raw []byte) (at []int) {
 	for i := nextEscape(raw, 0); i >= 0; {
 		first, ok := codeUnit(raw, i)
@@ -52,7 +52,7 @@ func badEscapes(raw []byte) (at []int) {
 	return at
 }
 
-// nextEscape is the index of the next backslash from i on, or -1.
+// nextEscape returns the index of the next backslash from i, or -1.
 func nextEscape(raw []byte, i int) int {
 	if i >= len(raw) {
 		return -1

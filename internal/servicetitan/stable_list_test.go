@@ -105,7 +105,7 @@ func TestSettling(t *testing.T) {
 			}
 			require.Equal(t, c.pages, pages)
 			if c.warned {
-				require.Equal(t, []string{"the list was read 3 times and kept changing: a record may be missing until the next full sync"}, warnings)
+				require.Equal(t, []string{"the list changed during each of 3 reads: a record may be missing until the next full sync"}, warnings)
 			} else {
 				require.Empty(t, warnings)
 			}

@@ -12,7 +12,7 @@ import (
 
 const maxTextID = 256 // bytes of an id that is a text
 
-// readKey makes the id of the record being read. The reason says why it has none.
+// readKey returns the ID of the current record, or the reason why it has none.
 func (d *decoder) readKey() (id, reason string) {
 	if len(d.identity) > 1 {
 		return joinedKey(d.identity, d.key)
@@ -25,22 +25,22 @@ func (d *decoder) readKey() (id, reason string) {
 
 func integerKey(name string, value gjson.Result) (id, reason string) {
 	if n, err := strconv.ParseInt(value.Raw, 10, 64); value.Type != gjson.Number || err != nil || n <= 0 {
-		return "", fmt.Sprintf("%s is %s, want an integer from 1 to 2^63-1", name, kindOf(value))
+		return "", fmt.Sprintf("%s is %s, want an integer from 1 to 2^63-1", name, describe(value))
 	}
 	return strings.Clone(value.Raw), ""
 }
 
 func textKey(name string, value gjson.Result) (id, reason string) {
 	if value.Type != gjson.String || value.Str == "" || len(value.Str) > maxTextID {
-		return "", fmt.Sprintf("%s is %s, want a text of 1 to %d bytes", name, kindOf(value), maxTextID)
+		return "", fmt.Sprintf("%s is %s, want a string of 1 to %d bytes", name, describe(value), maxTextID)
 	}
 	return strings.Clone(value.Str), "" // a clone does not hold the page's text
 }
 
-// partEscapes keep the parts of a key apart.
+// partEscapes escapes the separator within the parts of a key.
 var partEscapes = strings.NewReplacer("%", "%25", "/", "%2F")
 
-// joinedKey joins several fields, texts or integers, with slashes.
+// joinedKey joins several fields, strings or integers, with slashes.
 func joinedKey(names []string, values []gjson.Result) (id, reason string) {
 	parts := make([]string, len(values))
 	for i, value := range values {
@@ -55,7 +55,7 @@ func joinedKey(names []string, values []gjson.Result) (id, reason string) {
 		parts[i] = partEscapes.Replace(part)
 	}
 	if id = strings.Join(parts, "/"); len(id) > maxTextID {
-		return "", fmt.Sprintf("%s have %d bytes together, want at most %d", strings.Join(names, " and "), len(id), maxTextID)
+		return "", fmt.Sprintf("%s have %d bytes in total, want at most %d", strings.Join(names, " and "), len(id), maxTextID)
 	}
 	return id, ""
 }

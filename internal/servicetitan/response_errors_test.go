@@ -110,25 +110,25 @@ func TestExplainedFailures(t *testing.T) {
 		err := pageError(t, newFakeAPI(t, respond(403, body)).client())
 		require.Equal(t, explained, err.Explained(), body)
 		require.True(t, err.Unexpected())
-		require.Equal(t, !explained, strings.Contains(err.Error(), "is the address right?"), body)
+		require.Equal(t, !explained, strings.Contains(err.Error(), "check the address"), body)
 	}
 }
 
 // TestALimitOfOnePath: a path that is refused for ever does not stop the tenant's others.
 func TestALimitOfOnePath(t *testing.T) {
 	t.Parallel()
-	var l limits
-	require.False(t, l.refused("/a"))
-	require.False(t, l.refused("/a"), "nothing else was asked")
-	l.answered("/b")
-	require.True(t, l.refused("/a"))
-	require.True(t, l.refused("/a"), "and stays so")
-	require.False(t, l.refused("/b"))
-	l.answered("/a")
-	require.False(t, l.refused("/a"))
+	var l pathLimits
+	require.False(t, l.limited("/a"))
+	require.False(t, l.limited("/a"), "nothing else was asked")
+	l.succeeded("/b")
+	require.True(t, l.limited("/a"))
+	require.True(t, l.limited("/a"), "and stays so")
+	require.False(t, l.limited("/b"))
+	l.succeeded("/a")
+	require.False(t, l.limited("/a"))
 }
 
-// TestConflicts: reporting answers 409 while it is maintained; other conflicts stay.
+// TestConflicts: reporting responses 409 while it is maintained; other conflicts stay.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
 	for title, permanent := range map[string]bool{
@@ -246,7 +246,7 @@ func TestAnswerIsCapped(t *testing.T) {
 		_ = bomb.Close()
 	}).client())
 	require.True(t, err.Permanent())
-	require.ErrorContains(t, err, `larger than 64 MiB once decompressed; it begins "{\"hasMore\":true, \"data\":["`)
+	require.ErrorContains(t, err, `larger than 64 MiB after decompression; the body begins with "{\"hasMore\":true, \"data\":["`)
 }
 
 func TestGzip(t *testing.T) {
@@ -271,7 +271,7 @@ func TestNoAnswer(t *testing.T) {
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, emptyExport)
-		}, `unexpected EOF; it begins "{\"hasMore\":false,`},
+		}, `unexpected EOF; the body begins with "{\"hasMore\":false,`},
 		"connection dropped": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,7 +279,7 @@ func TestNoAnswer(t *testing.T) {
 			err := pageError(t, newFakeAPI(t, c.handler).client())
 			require.Equal(t, "ApiError", err.Type())
 			require.False(t, err.Permanent())
-			require.ErrorContains(t, err, "no complete answer: ")
+			require.ErrorContains(t, err, "no complete response: ")
 			require.ErrorContains(t, err, c.says)
 		})
 	}

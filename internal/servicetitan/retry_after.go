@@ -10,14 +10,14 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxWait caps what a server may ask for: the API's limits are counted by the
-// second and by the minute.
+// maxWait caps the wait that a server may ask for. The API counts its limits by the second
+// and by the minute.
 const maxWait = 120 * time.Second
 
-// retryAfter is how long the server asks to wait, at most maxWait; 0 where it
-// does not say, or says nothing usable. ServiceTitan was seen to put the wait
-// into the title of a 429 rather than into the header.
-func (a answer) retryAfter(inTitle bool) time.Duration {
+// retryAfter returns the wait that the server asks for, at most maxWait, 0 if there is none.
+// ServiceTitan has been observed to put the wait into the title of a 429 instead of the
+// header.
+func (a response) retryAfter(inTitle bool) time.Duration {
 	header := strings.TrimSpace(a.header.Get("Retry-After"))
 	if wait := seconds(header); wait > 0 {
 		return wait
@@ -37,8 +37,8 @@ var (
 	titleNumber  = regexp.MustCompile(`(\d+)\D*$`)
 )
 
-// titleWait finds the wait in a sentence such as "Rate limit is exceeded. Try
-// again in 50 seconds.". A number without a unit is taken for seconds.
+// titleWait finds the wait in a sentence such as "Rate limit is exceeded. Try again in 50
+// seconds.". A number without a unit counts as seconds.
 func titleWait(title string) time.Duration {
 	if m := titleSeconds.FindStringSubmatch(title); m != nil {
 		return seconds(m[1])
@@ -52,7 +52,7 @@ func titleWait(title string) time.Duration {
 	return 0
 }
 
-// seconds reads a number of seconds, at most maxWait; 0 where it is none.
+// seconds parses a number of seconds, at most maxWait, 0 if it is invalid.
 func seconds(text string) time.Duration {
 	n, _ := strconv.ParseFloat(text, 64) // 0 for what is no number, infinity for one too large
 	if n > 0 {
