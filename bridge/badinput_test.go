@@ -29,27 +29,27 @@ func TestBadCommands(t *testing.T) {
 		if bad.event.Subject == events.Control.Subject {
 			good := w.control(t, "next", events.ControlData{Action: events.Resume, RequestID: "f1"})
 			require.NoError(t, w.controls(bad, good))
-			require.Equal(t, "acked", good.ended, "the rest goes on")
+			require.Equal(t, "acked", good.ended, "the valid command is processed")
 			if !readable(bad.event) {
 				require.Len(t, w.ledger.controls, 2, "c1 and next: what cannot be read leaves nothing in the ledger")
 			}
 		} else {
 			good := w.ask(t, "next", events.RequestData{Mode: events.Full})
 			require.NoError(t, w.requests(bad, good))
-			require.Equal(t, "acked", good.ended, "the rest of the batch goes on")
+			require.Equal(t, "acked", good.ended, "the valid command of the batch is processed")
 		}
-		told := told(t, w, events.Rejected)
-		require.Len(t, told, 1)
-		require.Equal(t, "terminated: "+told[0].Reason, bad.ended)
-		require.Equal(t, bad.event.Subject, told[0].Subject)
-		require.Equal(t, bad.event.Subject == events.Control.Subject, told[0].Kind == events.KindControl)
-		require.Equal(t, events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 1}, told[0].DeadLetter)
-		require.Len(t, w.publisher.parked, 1)
-		parked := w.publisher.parked[0]
-		require.Equal(t, bad.event, parked.original, "parked as it came")
-		require.Equal(t, told[0].Reason, parked.why.Reason)
-		require.Equal(t, uint64(1), parked.attempts)
-		return string(told[0].Code) + ": " + told[0].Reason
+		rejected := published(t, w, events.Rejected)
+		require.Len(t, rejected, 1)
+		require.Equal(t, "terminated: "+rejected[0].Reason, bad.ended)
+		require.Equal(t, bad.event.Subject, rejected[0].Subject)
+		require.Equal(t, bad.event.Subject == events.Control.Subject, rejected[0].Kind == events.KindControl)
+		require.Equal(t, events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 1}, rejected[0].DeadLetter)
+		require.Len(t, w.publisher.deadLetters, 1)
+		deadLetter := w.publisher.deadLetters[0]
+		require.Equal(t, bad.event, deadLetter.original, "dead-lettered unchanged")
+		require.Equal(t, rejected[0].Reason, deadLetter.why.Reason)
+		require.Equal(t, uint64(1), deadLetter.attempts)
+		return string(rejected[0].Code) + ": " + rejected[0].Reason
 	})
 }
 

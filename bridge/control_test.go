@@ -79,7 +79,7 @@ func TestControls(t *testing.T) {
 		"incremental that a pause holds open": {
 			before: func(w *world) {
 				w.finish(incremental, ledger.Completed)
-				w.temporal.fates[incremental] = workflows.ExecutionOpen
+				w.temporal.statuses[incremental] = workflows.ExecutionOpen
 			},
 			control: events.ControlData{Action: events.Resume, WorkflowID: incremental}, signals: signals{incremental: "resume"},
 		},
@@ -89,7 +89,7 @@ func TestControls(t *testing.T) {
 			rejected: `finishedRun: workflowId: got "` + incremental + `", which is finished, want a run that is not finished`,
 		},
 		"gone from Temporal": {
-			before:   func(w *world) { w.temporal.fates[full] = workflows.ExecutionTerminated },
+			before:   func(w *world) { w.temporal.statuses[full] = workflows.ExecutionTerminated },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
 			rejected: `finishedRun: workflowId: got "` + full + `", which is finished, want a run that is not finished`,
 		},
@@ -125,7 +125,7 @@ func TestControls(t *testing.T) {
 				require.Equal(t, []string{c.rejected}, w.rejections(t))
 				require.Equal(t, ledger.ControlRejected, w.ledger.controls[id].State)
 				require.Contains(t, m.ended, "terminated")
-				require.Len(t, w.publisher.parked, 1)
+				require.Len(t, w.publisher.deadLetters, 1)
 				require.Empty(t, w.temporal.signals)
 				return
 			}
@@ -136,7 +136,7 @@ func TestControls(t *testing.T) {
 				return
 			}
 			require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
-			answers := told(t, w, events.Accepted)
+			answers := published(t, w, events.Accepted)
 			require.Len(t, answers, 1)
 			require.Equal(t, events.KindControl, answers[0].Kind)
 			require.Equal(t, id, answers[0].RequestID)
@@ -169,14 +169,14 @@ func TestWithdraw(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "i1", Reason: "not needed"})))
 	require.Empty(t, w.temporal.signals, "i2 still needs the pass")
 	require.NoError(t, w.controls(w.control(t, "c3", events.ControlData{Action: events.Cancel, RequestID: "i3"})))
-	require.Empty(t, w.temporal.signals, "i3 waited for another pass")
+	require.Empty(t, w.temporal.signals, "i3 was queued for another pass")
 	last := w.control(t, "c2", events.ControlData{Action: events.Cancel, RequestID: "i2"})
 	require.NoError(t, w.controls(last))
 	require.Equal(t, []workflows.Signal{{Name: "cancel", Payload: workflows.ControlSignal{
 		ID: events.RequestID("/test", "c2"), Sequence: uint64(last.event.Stored.UnixNano()), PassOnly: true, RunNumber: 2,
-	}}}, w.temporal.signals[pass], "the pass serves nobody any more")
+	}}}, w.temporal.signals[pass], "the pass serves no other request")
 
-	cancelled := told(t, w, events.Cancelled)
+	cancelled := published(t, w, events.Cancelled)
 	require.Len(t, cancelled, 3)
 	require.Equal(t, "not needed", cancelled[0].Reason)
 	require.Equal(t, "i1", cancelled[0].Requests[0].ID)
@@ -186,30 +186,30 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
-// A command may be long; an outcome with all that it says of itself could not be told.
-func TestWhatAControlSaysIsCutToWhatAnEventCarries(t *testing.T) {
+// A reason longer than an event may carry would make the outcome invalid.
+func TestReasonAndActorAreClipped(t *testing.T) {
 	t.Parallel()
 	w := running(t)
 	long := strings.Repeat("x", 100_000)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "i1", Reason: long, Actor: long})))
-	require.Equal(t, long[:999]+"…", told(t, w, events.Cancelled)[0].Reason)
+	require.Equal(t, long[:999]+"…", published(t, w, events.Cancelled)[0].Reason)
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "incremental-sync-985", Actor: long})))
 	signal, ok := w.temporal.signals["incremental-sync-985"][0].Payload.(workflows.ControlSignal)
 	require.True(t, ok)
 	require.Equal(t, long[:999]+"…", signal.Actor)
 }
 
-func TestControlsStayInOrderOverANewStream(t *testing.T) {
+func TestControlsStayInOrderAcrossANewStream(t *testing.T) {
 	t.Parallel()
 	w := running(t)
 	full := w.request("f1").WorkflowID
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
-	w.now, w.sequence = w.now.Add(time.Minute), 0 // NATS lost its volume, and was declared anew
+	w.now, w.sequence = w.now.Add(time.Minute), 0 // NATS lost its volume, and its streams were declared again
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Resume, RequestID: "f1"})))
 	signals := w.temporal.signals[full]
 	require.Len(t, signals, 2)
 	first, second := signals[0].Payload.(workflows.ControlSignal), signals[1].Payload.(workflows.ControlSignal)
-	require.Greater(t, second.Sequence, first.Sequence, "the later one is not taken for an old one")
+	require.Greater(t, second.Sequence, first.Sequence, "the later control has the higher order")
 }
 
 func TestControlRepeated(t *testing.T) {
@@ -219,7 +219,7 @@ func TestControlRepeated(t *testing.T) {
 	pause := events.ControlData{Action: events.Pause, RequestID: "f1"}
 	require.NoError(t, w.controls(w.control(t, "c1", pause), w.control(t, "c1", pause)))
 	require.Equal(t, []string{id + "/accepted", id + "/duplicate/6"}, w.publisher.ids())
-	answers := told(t, w, events.Accepted)
+	answers := published(t, w, events.Accepted)
 	require.True(t, answers[1].Duplicate)
 	require.Equal(t, answers[0].WorkflowID, answers[1].WorkflowID)
 	require.Len(t, w.temporal.signals[w.request("f1").WorkflowID], 1)
@@ -230,21 +230,21 @@ func TestControlRepeated(t *testing.T) {
 	require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
 }
 
-// Two bridges have the message: one froze with it for longer than JetStream waits.
-func TestControlIsAnsweredAsItWasSettledFirst(t *testing.T) {
+// Two bridges have the message, because one froze for longer than the ack wait.
+func TestControlIsAnsweredAsItWasFirstSettled(t *testing.T) {
 	t.Parallel()
 	w := running(t)
 	w.ledger.settledBefore = func(c *ledger.Control) {
 		c.State, c.Rejection = ledger.ControlRejected, &events.Rejection{Code: events.CodeConflict, Reason: "it came too late"}
 	}
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
-	require.Empty(t, told(t, w, events.Accepted), "the other bridge has rejected it")
+	require.Empty(t, published(t, w, events.Accepted), "the other bridge has rejected it")
 	require.Equal(t, []string{"conflict: it came too late"}, w.rejections(t))
 
 	w.ledger.settledBefore = func(c *ledger.Control) { c.State = ledger.ControlApplied }
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "nobody"})))
 	require.Len(t, w.rejections(t), 1, "the other bridge has applied it")
-	require.False(t, told(t, w, events.Accepted)[0].Duplicate, "it is the message that brought the control")
+	require.False(t, published(t, w, events.Accepted)[0].Duplicate, "it is the message that brought the control")
 }
 
 func TestRejectedControlRepeated(t *testing.T) {
@@ -257,12 +257,12 @@ func TestRejectedControlRepeated(t *testing.T) {
 	require.Equal(t, rejected[0], rejected[1])
 }
 
-func TestRejectedControlThatIsReplayedIsJudgedAfresh(t *testing.T) {
+func TestReplayedRejectedControlIsAppliedAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cancel := events.ControlData{Action: events.Cancel, WorkflowID: workflows.FullSyncID(events.RequestID("/test", "f1"))}
 	require.NoError(t, w.controls(w.control(t, "c1", cancel)))
-	require.Len(t, w.rejections(t), 1, "its run is not known yet")
+	require.Len(t, w.rejections(t), 1, "its run is unknown")
 
 	require.NoError(t, w.requests(w.ask(t, "f1", events.RequestData{Mode: events.Full})))
 	require.NoError(t, w.controls(w.control(t, "c1", cancel)))
@@ -286,7 +286,7 @@ func TestControlWaitsForTemporal(t *testing.T) {
 	m.deliveries++
 	require.NoError(t, w.controls(m))
 	require.Equal(t, "acked", m.ended)
-	require.Len(t, told(t, w, events.Accepted), 1)
+	require.Len(t, published(t, w, events.Accepted), 1)
 }
 
 func TestControlBeforeItsRequest(t *testing.T) {
@@ -300,13 +300,13 @@ func TestControlBeforeItsRequest(t *testing.T) {
 			require.Equal(t, "pause", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
 		}},
 		"cancel of a full": {events.Full, events.Cancel, func(t *testing.T, w *world) {
-			require.Zero(t, w.count("start"), "it starts with the cancel, in one call")
+			require.Zero(t, w.count("start"), "it starts together with the cancel")
 			require.Len(t, w.temporal.started, 1)
 			require.Equal(t, "cancel", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
 		}},
 		"cancel of an incremental": {events.Incremental, events.Cancel, func(t *testing.T, w *world) {
 			require.Empty(t, w.temporal.started, "nothing is started for it")
-			require.Len(t, told(t, w, events.Cancelled), 1)
+			require.Len(t, published(t, w, events.Cancelled), 1)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,20 +323,20 @@ func TestControlBeforeItsRequest(t *testing.T) {
 	}
 }
 
-func TestWithdrawnRequestDoesNotKeepOthers(t *testing.T) {
+func TestWithdrawnRequestDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
 	require.NoError(t, w.requests(
 		w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), w.ask(t, "e2", events.RequestData{Mode: events.Incremental}),
 	))
-	require.Equal(t, 1, w.count("wake"))
+	require.Equal(t, 1, w.count("signal_with_start"))
 	require.Equal(t, ledger.Accepted, w.request("e1").State)
 	require.Equal(t, ledger.Accepted, w.request("e2").State)
 	require.Zero(t, w.request("e2").RunNumber)
 }
 
-func TestCancelThatCameFirstAndMayMeanTwo(t *testing.T) {
+func TestAmbiguousEarlyCancel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
@@ -344,5 +344,5 @@ func TestCancelThatCameFirstAndMayMeanTwo(t *testing.T) {
 	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), other))
 	require.Equal(t, []string{`ambiguous: requestId: got "e1", the event id of several requests, want the requestId of one of them`}, w.rejections(t))
 	require.Empty(t, w.ledger.runs, "neither is cancelled")
-	require.Equal(t, 1, w.count("wake"))
+	require.Equal(t, 1, w.count("signal_with_start"))
 }

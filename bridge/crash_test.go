@@ -19,8 +19,8 @@ func killedAtEvery(t *testing.T, run func(t *testing.T, w *world, kill func())) 
 		reached := false
 		t.Run(fmt.Sprintf("after effect %d", n), func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, func() { w.killAt = len(w.effects) + n })
-			reached = w.killAt == 0
+			run(t, w, func() { w.crashAt = len(w.effects) + n })
+			reached = w.crashAt == 0
 		})
 		if !reached || t.Failed() {
 			require.Greater(t, n, 1, "nothing was killed")
@@ -34,8 +34,8 @@ func killedAtEvery(t *testing.T, run func(t *testing.T, w *world, kill func())) 
 func (w *world) deliver(t *testing.T, m *message, handle func(...*message) error) {
 	t.Helper()
 	_ = handle(m)
-	if w.dead {
-		w.revive()
+	if w.crashed {
+		w.restart()
 	}
 	for m.ended == "" {
 		m.deliveries++
@@ -44,7 +44,7 @@ func (w *world) deliver(t *testing.T, m *message, handle func(...*message) error
 	}
 }
 
-func TestKilledBetweenStepsOfARequest(t *testing.T) {
+func TestCrashBetweenStepsOfARequest(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []events.Mode{events.Full, events.Incremental} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -64,19 +64,19 @@ func TestKilledBetweenStepsOfARequest(t *testing.T) {
 	}
 }
 
-func TestKilledBetweenStepsOfARejection(t *testing.T) {
+func TestCrashBetweenStepsOfARejection(t *testing.T) {
 	t.Parallel()
 	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
 		m := w.raw("sync.requested", `{"mode":"all"}`)
 		kill()
 		w.deliver(t, m, w.requests)
-		require.Len(t, w.publisher.parked, 1, "one copy on the dead letter stream")
+		require.Len(t, w.publisher.deadLetters, 1, "one copy in the dead-letter stream")
 		require.Len(t, w.rejections(t), 1, "one answer")
 		require.Contains(t, m.ended, "terminated")
 	})
 }
 
-func TestKilledBetweenStepsOfAControl(t *testing.T) {
+func TestCrashBetweenStepsOfAControl(t *testing.T) {
 	t.Parallel()
 	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
 		require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
@@ -97,12 +97,12 @@ func TestKilledBetweenStepsOfAControl(t *testing.T) {
 // answer and that is no duplicate.
 func (w *world) requireOneAnswer(t *testing.T, id string) {
 	t.Helper()
-	answers := slices.DeleteFunc(told(t, w, events.Accepted), func(a events.AcceptedData) bool { return a.Event.ID != id })
+	answers := slices.DeleteFunc(published(t, w, events.Accepted), func(a events.AcceptedData) bool { return a.Event.ID != id })
 	require.Len(t, answers, 1, "one answer to %s", id)
 	require.False(t, answers[0].Duplicate, "%s was published once", id)
 }
 
-func TestKilledBetweenStepsOfAWithdrawal(t *testing.T) {
+func TestCrashBetweenStepsOfAWithdrawal(t *testing.T) {
 	t.Parallel()
 	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
 		require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental})))
@@ -113,14 +113,14 @@ func TestKilledBetweenStepsOfAWithdrawal(t *testing.T) {
 		require.NoError(t, w.reconcile())
 		require.Equal(t, "acked", m.ended)
 		require.Empty(t, w.rejections(t))
-		cancelled := told(t, w, events.Cancelled)
+		cancelled := published(t, w, events.Cancelled)
 		require.Len(t, cancelled, 1, "one outcome")
 		require.Equal(t, events.RequestID("/test", "e1"), cancelled[0].Requests[0].RequestID)
 		w.requireOneAnswer(t, "c1")
 	})
 }
 
-func TestKilledBetweenStepsOfACancelThatCameFirst(t *testing.T) {
+func TestCrashBetweenStepsOfAnEarlyCancel(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []events.Mode{events.Full, events.Incremental} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestKilledBetweenStepsOfACancelThatCameFirst(t *testing.T) {
 				w.requireOneAnswer(t, "e1")
 				w.requireOneAnswer(t, "c1")
 				if mode == events.Incremental {
-					require.Len(t, told(t, w, events.Cancelled), 1)
+					require.Len(t, published(t, w, events.Cancelled), 1)
 					return
 				}
 				require.NotEmpty(t, w.temporal.signals[w.request("e1").WorkflowID], "the workflow has the cancel")

@@ -13,22 +13,22 @@ import (
 
 // fakeTemporal knows workflows by ID.
 type fakeTemporal struct {
-	world   *world
-	runs    map[string]string // workflow ID → its first run, once started
-	fates   map[string]workflows.ExecutionStatus
-	started []workflows.StartOptions
-	signals map[string][]workflows.Signal
+	world    *world
+	runs     map[string]string // workflow ID → its first run, once started
+	statuses map[string]workflows.ExecutionStatus
+	started  []workflows.StartOptions
+	signals  map[string][]workflows.Signal
 }
 
 func newFakeTemporal(w *world) *fakeTemporal {
-	return &fakeTemporal{world: w, runs: map[string]string{}, fates: map[string]workflows.ExecutionStatus{}, signals: map[string][]workflows.Signal{}}
+	return &fakeTemporal{world: w, runs: map[string]string{}, statuses: map[string]workflows.ExecutionStatus{}, signals: map[string][]workflows.Signal{}}
 }
 
-func (f *fakeTemporal) open(id string) bool { return f.fates[id] == workflows.ExecutionOpen }
+func (f *fakeTemporal) open(id string) bool { return f.statuses[id] == workflows.ExecutionOpen }
 
 func (f *fakeTemporal) start(e workflows.StartOptions) {
 	f.started = append(f.started, e)
-	f.fates[e.ID] = workflows.ExecutionOpen
+	f.statuses[e.ID] = workflows.ExecutionOpen
 	f.runs[e.ID] = fmt.Sprintf("run-%d", len(f.started))
 }
 
@@ -44,7 +44,7 @@ func (f *fakeTemporal) Start(_ context.Context, e workflows.StartOptions) (run s
 }
 
 func (f *fakeTemporal) SignalWithStart(_ context.Context, e workflows.StartOptions, s workflows.Signal) (run string, err error) {
-	err = f.world.effect("wake", e.ID, func() error {
+	err = f.world.effect("signal_with_start", e.ID, func() error {
 		if _, known := f.runs[e.ID]; !f.open(e.ID) && (!known || !e.Once) {
 			f.start(e)
 		}
@@ -67,24 +67,24 @@ func (f *fakeTemporal) Signal(_ context.Context, id string, s workflows.Signal) 
 	})
 }
 
-func (f *fakeTemporal) ExecutionStatus(_ context.Context, id, _ string) (fate workflows.ExecutionStatus, err error) {
+func (f *fakeTemporal) ExecutionStatus(_ context.Context, id, _ string) (status workflows.ExecutionStatus, err error) {
 	err = f.world.look("describe", func() {
-		if fate = f.fates[id]; fate == "" {
-			fate = workflows.ExecutionNotFound
+		if status = f.statuses[id]; status == "" {
+			status = workflows.ExecutionNotFound
 		}
 	})
-	return fate, err
+	return status, err
 }
 
 // fakePublisher is a stream that stores an event once.
 type fakePublisher struct {
-	world  *world
-	events []events.Event
-	known  map[string]bool // by Nats-Msg-Id
-	parked []parked
+	world       *world
+	events      []events.Event
+	known       map[string]bool // by Nats-Msg-Id
+	deadLetters []deadLetter
 }
 
-type parked struct {
+type deadLetter struct {
 	original events.Message
 	why      events.Rejection
 	attempts uint64
@@ -111,14 +111,14 @@ func (f *fakePublisher) PublishAll(ctx context.Context, all []events.Event) []er
 func (f *fakePublisher) DeadLetter(_ context.Context, m events.Message, why events.Rejection, attempts uint64) (string, uint64, error) {
 	var sequence uint64
 	err := f.world.effect("park", fmt.Sprint(m.Sequence), func() error {
-		for i, known := range f.parked {
+		for i, known := range f.deadLetters {
 			if known.original.Sequence == m.Sequence {
 				sequence = uint64(i + 1)
 				return nil
 			}
 		}
-		f.parked = append(f.parked, parked{m, why, attempts})
-		sequence = uint64(len(f.parked))
+		f.deadLetters = append(f.deadLetters, deadLetter{m, why, attempts})
+		sequence = uint64(len(f.deadLetters))
 		return nil
 	})
 	return "SYNC_DEADLETTER", sequence, err
@@ -133,8 +133,8 @@ func (f *fakePublisher) ids() []string {
 	return ids
 }
 
-// told lists the data of every published event of one type.
-func told[T any](t *testing.T, w *world, typ events.Type[T]) []T {
+// published lists the data of every published event of one type.
+func published[T any](t *testing.T, w *world, typ events.Type[T]) []T {
 	t.Helper()
 	all := []T{}
 	for _, e := range w.publisher.events {
@@ -148,11 +148,11 @@ func told[T any](t *testing.T, w *world, typ events.Type[T]) []T {
 	return all
 }
 
-// rejections lists why commands were rejected, as they were told.
+// rejections lists the code and reason of each published sync.rejected.
 func (w *world) rejections(t *testing.T) []string {
 	t.Helper()
 	reasons := []string{}
-	for _, data := range told(t, w, events.Rejected) {
+	for _, data := range published(t, w, events.Rejected) {
 		reasons = append(reasons, string(data.Code)+": "+data.Reason)
 	}
 	return reasons
@@ -160,7 +160,7 @@ func (w *world) rejections(t *testing.T) []string {
 
 // finish decides a run, as a worker does.
 func (w *world) finish(workflowID string, state ledger.RunState) {
-	w.temporal.fates[workflowID] = workflows.ExecutionCompleted
+	w.temporal.statuses[workflowID] = workflows.ExecutionCompleted
 	for _, run := range w.ledger.runs {
 		if run.WorkflowID == workflowID && run.State == ledger.Running {
 			w.ledger.decide(run, ledger.Finalization{State: state})

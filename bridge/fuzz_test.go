@@ -32,13 +32,13 @@ func FuzzCommand(f *testing.F) {
 		m := w.raw(subject, body)
 		require.NoError(t, handle(m))
 		require.NotEmpty(t, m.ended)
-		accepted, rejected := told(t, w, events.Accepted), told(t, w, events.Rejected)
+		accepted, rejected := published(t, w, events.Accepted), published(t, w, events.Rejected)
 		if control && len(accepted)+len(rejected) == 0 {
 			require.Len(t, w.ledger.controls, 1, "it waits for its request")
 		} else {
 			require.Len(t, append(w.rejections(t), make([]string, len(accepted))...), 1, "one answer")
 		}
-		require.Len(t, w.publisher.parked, len(rejected))
+		require.Len(t, w.publisher.deadLetters, len(rejected))
 		started := len(w.temporal.started)
 		require.NoError(t, handle(m))
 		require.Len(t, w.temporal.started, started)

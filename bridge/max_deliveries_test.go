@@ -11,49 +11,49 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (w *world) lost(m *message) error {
+func (w *world) exhaust(m *message) error {
 	m.deliveries = 1000
 	return w.bridge.HandleMaxDeliveries(context.Background(), m)
 }
 
-const neverSettled = "expired: got 1000 deliveries without an acknowledgement, want an acknowledged delivery; replay the dead letter, or publish the command again"
+const exhausted = "expired: got 1000 deliveries without an acknowledgement, want an acknowledged delivery; replay the dead letter, or publish the command again"
 
-func TestWhatWasNeverSettledIsParkedAndAnswered(t *testing.T) {
+func TestExhaustedCommandsAreDeadLetteredAndRejected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := w.ask(t, "e1", events.RequestData{Mode: events.Full})
 	control := w.control(t, "c1", events.ControlData{Action: events.Pause, WorkflowID: "full-sync-x"})
 	unread := w.raw("sync.requested", "Status: 409")
 	for _, m := range []*message{request, control, unread} {
-		require.NoError(t, w.lost(m))
+		require.NoError(t, w.exhaust(m))
 		require.Contains(t, m.ended, "terminated")
 	}
 	require.Equal(t, []string{
-		neverSettled, neverSettled, "notJson: got something that is not JSON (byte 1: invalid character 'S' looking for beginning of value), want one JSON object",
+		exhausted, exhausted, "notJson: got something that is not JSON (byte 1: invalid character 'S' looking for beginning of value), want one JSON object",
 	}, w.rejections(t))
-	answers := told(t, w, events.Rejected)
+	answers := published(t, w, events.Rejected)
 	require.Equal(t, events.RequestID("/test", "e1"), answers[0].RequestID)
 	require.Equal(t, events.KindControl, answers[1].Kind)
-	require.Len(t, w.publisher.parked, 3)
+	require.Len(t, w.publisher.deadLetters, 3)
 	for i, m := range []*message{request, control, unread} {
-		require.Equal(t, m.event, w.publisher.parked[i].original)
-		require.EqualValues(t, 1000, w.publisher.parked[i].attempts)
+		require.Equal(t, m.event, w.publisher.deadLetters[i].original)
+		require.EqualValues(t, 1000, w.publisher.deadLetters[i].attempts)
 	}
 	require.Empty(t, w.temporal.started)
 
 	again := w.ask(t, "e1", events.RequestData{Mode: events.Full}) // as a replay does
 	require.NoError(t, w.requests(again))
-	require.Len(t, told(t, w, events.Accepted), 1, "judged afresh")
+	require.Len(t, published(t, w, events.Accepted), 1, "a replay is decided anew")
 }
 
-func TestWhatTheLedgerHoldsGoesOnThoughItsMessageWasLost(t *testing.T) {
+func TestExhaustedCommandsInTheLedgerAreProcessed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	received := w.ask(t, "received", events.RequestData{Mode: events.Full})
 	w.failures["start"] = errors.New("no answer in time")
 	require.Error(t, w.requests(received))
 	delete(w.failures, "start")
-	require.NoError(t, w.lost(received))
+	require.NoError(t, w.exhaust(received))
 	require.Equal(t, "acked", received.ended)
 	require.Equal(t, ledger.Accepted, w.request("received").State)
 
@@ -61,49 +61,49 @@ func TestWhatTheLedgerHoldsGoesOnThoughItsMessageWasLost(t *testing.T) {
 	w.failures["publish"] = errors.New("no room")
 	require.Error(t, w.requests(accepted))
 	delete(w.failures, "publish")
-	require.NoError(t, w.lost(accepted))
+	require.NoError(t, w.exhaust(accepted))
 	require.Equal(t, "acked", accepted.ended)
 
 	control := w.control(t, "c1", events.ControlData{Action: events.Pause, WorkflowID: w.request("accepted").WorkflowID})
 	w.failures["publish"] = errors.New("no room")
 	require.Error(t, w.controls(control))
 	delete(w.failures, "publish")
-	require.NoError(t, w.lost(control))
+	require.NoError(t, w.exhaust(control))
 	require.Equal(t, "acked", control.ended)
 
 	require.Empty(t, w.rejections(t))
 	require.Len(t, w.temporal.started, 2)
 	require.Len(t, w.temporal.signals[w.request("accepted").WorkflowID], 1, "applied once")
-	require.Len(t, told(t, w, events.Accepted), 3)
+	require.Len(t, published(t, w, events.Accepted), 3)
 }
 
-func TestALostOutcomeIsParked(t *testing.T) {
+func TestAnExhaustedOutcomeIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	m := w.raw("sync.failed", `{"what":"nobody could be told"}`)
-	require.NoError(t, w.lost(m))
+	m := w.raw("sync.failed", `{"what":"not notified"}`)
+	require.NoError(t, w.exhaust(m))
 	require.Equal(t, "acked", m.ended)
-	require.Equal(t, m.event, w.publisher.parked[0].original)
-	require.Empty(t, w.publisher.events, "there is nobody to answer")
+	require.Equal(t, m.event, w.publisher.deadLetters[0].original)
+	require.Empty(t, w.publisher.events, "events are not answered")
 }
 
-func TestALostMessageWaitsForWhatIsDown(t *testing.T) {
+func TestAnExhaustedMessageIsRetriedDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"find", "park", "publish"} {
 		w := newWorld(t)
 		down := errors.New("connection refused")
 		w.failures[step] = down
 		m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
-		require.ErrorIs(t, w.lost(m), down, step)
+		require.ErrorIs(t, w.exhaust(m), down, step)
 		require.Empty(t, m.ended, step)
 		require.Len(t, m.delays, 1, step)
 		delete(w.failures, step)
-		require.NoError(t, w.lost(m))
-		require.Equal(t, []string{neverSettled}, w.rejections(t), step)
+		require.NoError(t, w.exhaust(m))
+		require.Equal(t, []string{exhausted}, w.rejections(t), step)
 	}
 }
 
-func TestOneBusyWorkflowKeepsNoOtherWaiting(t *testing.T) {
+func TestABusyWorkflowDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	busy := errors.New("workflow is busy")

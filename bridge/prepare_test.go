@@ -18,7 +18,7 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
 	run := w.ledger.serve("e1")
-	delete(w.temporal.fates, w.request("e1").WorkflowID)
+	delete(w.temporal.statuses, w.request("e1").WorkflowID)
 	foreign := errors.New("another namespace")
 	w.bridge.VerifyNamespace = func(context.Context) error { return foreign }
 	before := len(w.effects)
@@ -34,17 +34,17 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 
 	w.bridge.VerifyNamespace = func(context.Context) error { return nil } // accepted, or the right Temporal is back
 	require.NoError(t, w.reconcile())
-	require.Equal(t, events.Terminated, told(t, w, events.Failed)[0].Error.Type)
+	require.Equal(t, events.Terminated, published(t, w, events.Failed)[0].Error.Type)
 }
 
 // Temporal is replaced within a round: the round began with the right one, and the answer
 // that a workflow is unknown comes from the other.
-func TestNothingIsFinalizedOnTheWordOfATemporalThatCameMeanwhile(t *testing.T) {
+func TestNothingIsFinalizedIfTemporalWasJustReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
 	run := w.ledger.serve("e1")
-	delete(w.temporal.fates, w.request("e1").WorkflowID)
+	delete(w.temporal.statuses, w.request("e1").WorkflowID)
 	foreign := errors.New("another namespace")
 	w.bridge.VerifyNamespaceNow = func(context.Context) error { return foreign }
 
@@ -56,7 +56,7 @@ type history int64
 
 func (h history) LastRunNumber(context.Context) (int64, error) { return int64(h), nil }
 
-func TestRunNumbersAreRaisedBeforeAnythingIsConsumed(t *testing.T) {
+func TestPrepareRaisesRunNumbers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.History = history(41)
@@ -67,13 +67,13 @@ func TestRunNumbersAreRaisedBeforeAnythingIsConsumed(t *testing.T) {
 	require.EqualValues(t, 50, w.ledger.raised)
 }
 
-// The ledger forgot a workflow that goes on in Temporal: an operator can end it all the same.
-func TestAWorkflowThatTheLedgerForgotCanBeCancelled(t *testing.T) {
+// After a restore the ledger may lack a workflow that is open in Temporal. An operator can still cancel it.
+func TestAWorkflowMissingFromTheLedgerCanBeCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const workflow = "full-sync-0123456789abcdef0123"
-	w.temporal.fates[workflow] = workflows.ExecutionOpen
+	w.temporal.statuses[workflow] = workflows.ExecutionOpen
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, WorkflowID: workflow})))
 	require.Equal(t, "cancel", w.temporal.signals[workflow][0].Name)
-	require.Equal(t, workflow, told(t, w, events.Accepted)[0].WorkflowID)
+	require.Equal(t, workflow, published(t, w, events.Accepted)[0].WorkflowID)
 }

@@ -17,18 +17,18 @@ import (
 // number of effects: 1 received, 2 Temporal has it, 3 accepted.
 func (w *world) leave(t *testing.T, effects int, id string, mode events.Mode) {
 	t.Helper()
-	w.killAt = len(w.effects) + effects
+	w.crashAt = len(w.effects) + effects
 	require.Error(t, w.requests(w.ask(t, id, events.RequestData{Mode: mode})))
-	w.revive()
+	w.restart()
 }
 
-func TestRestart(t *testing.T) {
+func TestReconcileStartsRequests(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		mode     events.Mode
 		effects  int
 		age      time.Duration
-		fate     workflows.ExecutionStatus // of the workflow meanwhile, "" to leave it
+		status   workflows.ExecutionStatus // of the workflow meanwhile, "" to leave it
 		calls    int                       // made by the reconciler
 		accepted int                       // answers given by it
 	}{
@@ -47,13 +47,13 @@ func TestRestart(t *testing.T) {
 			w := newWorld(t)
 			w.leave(t, c.effects, "e1", c.mode)
 			w.effects = nil
-			if c.fate != "" {
-				w.temporal.fates[w.request("e1").WorkflowID] = c.fate
+			if c.status != "" {
+				w.temporal.statuses[w.request("e1").WorkflowID] = c.status
 			}
 			w.now = w.now.Add(c.age)
 			require.NoError(t, w.reconcile())
-			require.Equal(t, c.calls, w.count("start")+w.count("wake"))
-			require.Len(t, told(t, w, events.Accepted), c.accepted)
+			require.Equal(t, c.calls, w.count("start")+w.count("signal_with_start"))
+			require.Len(t, published(t, w, events.Accepted), c.accepted)
 			if c.mode == events.Full {
 				require.LessOrEqual(t, len(w.temporal.started), 1)
 			}
@@ -61,20 +61,20 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-func TestRestartFoldsIncrementals(t *testing.T) {
+func TestReconcileCoalescesIncrementals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.leave(t, 1, "e1", events.Incremental)
 	w.leave(t, 1, "e2", events.Incremental)
 	w.now = w.now.Add(time.Minute)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 1, w.count("wake"))
+	require.Equal(t, 1, w.count("signal_with_start"))
 	require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "e2") + "/accepted"}, w.publisher.ids())
 }
 
-func TestLostRuns(t *testing.T) {
+func TestReconcileFinalizesRuns(t *testing.T) {
 	t.Parallel()
-	for fate, want := range map[workflows.ExecutionStatus]struct {
+	for status, want := range map[workflows.ExecutionStatus]struct {
 		kind    events.ErrorType
 		message string
 	}{
@@ -88,7 +88,7 @@ func TestLostRuns(t *testing.T) {
 		workflows.ExecutionSuperseded: {events.Terminated, "was superseded by a later execution without finalizing its run"},
 	} {
 		for _, begun := range []bool{true, false} {
-			t.Run(string(fate), func(t *testing.T) {
+			t.Run(string(status), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
@@ -96,13 +96,13 @@ func TestLostRuns(t *testing.T) {
 					w.ledger.serve("e1")
 				}
 				workflowID := w.request("e1").WorkflowID
-				w.temporal.fates[workflowID] = fate
+				w.temporal.statuses[workflowID] = status
 				w.now = w.now.Add(time.Minute)
 				require.NoError(t, w.reconcile())
 				require.NoError(t, w.reconcile())
 
-				failed := told(t, w, events.Failed)
-				if fate == workflows.ExecutionOpen {
+				failed := published(t, w, events.Failed)
+				if status == workflows.ExecutionOpen {
 					require.Empty(t, failed)
 					return
 				}
@@ -117,7 +117,7 @@ func TestLostRuns(t *testing.T) {
 	}
 }
 
-func TestUnpublishedOutcomes(t *testing.T) {
+func TestReconcilePublishesOutcomes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
@@ -130,7 +130,7 @@ func TestUnpublishedOutcomes(t *testing.T) {
 	require.True(t, run.Published)
 }
 
-func TestPendingControls(t *testing.T) {
+func TestReconcileSettlesPendingControls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "never"})))
@@ -142,11 +142,11 @@ func TestPendingControls(t *testing.T) {
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
 	require.Equal(t, []string{`unknownRun: requestId: got "never", no request with this id arrived within 30s, want the id of a request`}, w.rejections(t))
-	require.Len(t, w.publisher.parked, 1, "its original is parked, long after it was acknowledged")
+	require.Len(t, w.publisher.deadLetters, 1, "the original is dead-lettered, long after it was acknowledged")
 	require.Equal(t, ledger.ControlRejected, w.ledger.controls[events.RequestID("/test", "c1")].State)
 }
 
-func TestPendingControlOutlastsAnOutage(t *testing.T) {
+func TestPendingControlsWaitDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	down := errors.New("connection refused")
@@ -163,7 +163,7 @@ func TestPendingControlOutlastsAnOutage(t *testing.T) {
 	require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
 }
 
-func TestOneStepInTroubleDoesNotStopTheOthers(t *testing.T) {
+func TestAFailedStepDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"unstarted", "undecided", "withoutrun", "pending"} {
 		t.Run(step, func(t *testing.T) {
@@ -175,12 +175,12 @@ func TestOneStepInTroubleDoesNotStopTheOthers(t *testing.T) {
 			down := errors.New("connection refused")
 			w.failures[step] = down
 			require.ErrorIs(t, w.reconcile(), down)
-			require.Len(t, told(t, w, events.Completed), 1)
+			require.Len(t, published(t, w, events.Completed), 1)
 		})
 	}
 }
 
-func TestSideTablesThatAreLeftAreDropped(t *testing.T) {
+func TestReconcileDropsStagingTables(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.ledger.sideTables = 2
@@ -192,7 +192,7 @@ func TestSideTablesThatAreLeftAreDropped(t *testing.T) {
 	require.Contains(t, bridge.ReconcileActions, "staging_tables_dropped", "counted from zero")
 }
 
-func TestPruneOnceADay(t *testing.T) {
+func TestReconcilePrunesOnceADay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 3 {

@@ -42,7 +42,7 @@ func TestFullRequest(t *testing.T) {
 	require.Equal(t, []events.AcceptedData{{
 		Kind: events.KindRequest, RequestID: id, Event: events.EventRef{Source: "/test", ID: "e1"},
 		WorkflowID: "full-sync-" + id, RunID: "run-1", Message: m.event.Place(),
-	}}, told(t, w, events.Accepted))
+	}}, published(t, w, events.Accepted))
 }
 
 func TestRebuildRequest(t *testing.T) {
@@ -61,7 +61,7 @@ func TestRebuildRequest(t *testing.T) {
 	require.Equal(t, []string{"jobs"}, w.request("e1").Entities)
 }
 
-func TestTraceparentTravels(t *testing.T) {
+func TestTraceparentIsPropagated(t *testing.T) {
 	t.Parallel()
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	w := newWorld(t)
@@ -83,11 +83,11 @@ func TestBareJSON(t *testing.T) {
 	require.Equal(t, "incremental-sync-985", held[0].WorkflowID)
 }
 
-func TestRejectedNamesTheEvent(t *testing.T) {
+func TestRejectionsNameTheEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full, TenantID: "1"})))
-	rejected := told(t, w, events.Rejected)[0]
+	rejected := published(t, w, events.Rejected)[0]
 	require.Equal(t, events.RequestID("/test", "e1"), rejected.RequestID)
 	require.Equal(t, &events.EventRef{Source: "/test", ID: "e1"}, rejected.Event)
 	require.Equal(t, []events.FieldError{{Path: "tenantId", Got: `"1"`, Want: "985"}}, rejected.Errors)
@@ -124,7 +124,7 @@ func TestIncrementalsOfABatchShareOneCall(t *testing.T) {
 			require.Equal(t, "acked", m.ended)
 		}
 	}
-	require.Equal(t, 2*batches, w.count("wake"), "one call for each tenant and batch")
+	require.Equal(t, 2*batches, w.count("signal_with_start"), "one call for each tenant and batch")
 	require.Len(t, w.temporal.started, 2)
 	require.Equal(t, batches*size, w.count("publish"))
 	require.Equal(t, workflows.Signal{Name: workflows.SignalWake}, w.temporal.signals["incremental-sync-985"][0])
@@ -148,7 +148,7 @@ func TestDuplicates(t *testing.T) {
 	require.Equal(t, []string{id + "/accepted", id + "/duplicate/2", id + "/duplicate/3", id + "/duplicate/4"}, w.publisher.ids())
 	require.Len(t, w.temporal.started, 1)
 	require.Equal(t, 1, w.count("start"))
-	answers := told(t, w, events.Accepted)
+	answers := published(t, w, events.Accepted)
 	require.False(t, answers[0].Duplicate)
 	for _, a := range answers[1:] {
 		require.True(t, a.Duplicate)
@@ -163,7 +163,7 @@ func TestDuplicates(t *testing.T) {
 
 // The answer to the first message was lost after the ledger had accepted the request: the
 // redelivery of that message is answered as the first time, whatever happened meanwhile.
-func TestARedeliveryOfTheFirstMessageIsNoDuplicate(t *testing.T) {
+func TestARedeliveryIsNotADuplicate(t *testing.T) {
 	t.Parallel()
 	for name, meanwhile := range map[string]func(t *testing.T, w *world){
 		"at once": func(*testing.T, *world) {},
@@ -188,7 +188,7 @@ func TestARedeliveryOfTheFirstMessageIsNoDuplicate(t *testing.T) {
 			m.deliveries++
 			require.NoError(t, w.requests(m))
 			require.Equal(t, "acked", m.ended)
-			own := slices.DeleteFunc(told(t, w, events.Accepted), func(a events.AcceptedData) bool { return a.Message != m.event.Place() })
+			own := slices.DeleteFunc(published(t, w, events.Accepted), func(a events.AcceptedData) bool { return a.Message != m.event.Place() })
 			require.Equal(t, []events.AcceptedData{{
 				Kind: events.KindRequest, RequestID: events.RequestID("/test", "e1"), Event: events.EventRef{Source: "/test", ID: "e1"},
 				WorkflowID: w.request("e1").WorkflowID, RunID: "run-1", Message: m.event.Place(),
@@ -199,7 +199,7 @@ func TestARedeliveryOfTheFirstMessageIsNoDuplicate(t *testing.T) {
 
 // The first message was recorded and no more when a repetition came: the repetition is a
 // duplicate all the same, and starts what the first could not.
-func TestARepetitionIsADuplicateAlsoBeforeTheFirstIsAccepted(t *testing.T) {
+func TestARepeatedRequestIsADuplicateBeforeTheFirstIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first, second := w.ask(t, "e1", events.RequestData{Mode: events.Full}), w.ask(t, "e1", events.RequestData{Mode: events.Full})
@@ -212,30 +212,30 @@ func TestARepetitionIsADuplicateAlsoBeforeTheFirstIsAccepted(t *testing.T) {
 	require.NoError(t, w.requests(first))
 	id := events.RequestID("/test", "e1")
 	require.Equal(t, []string{id + "/duplicate/2", id + "/accepted"}, w.publisher.ids())
-	answers := told(t, w, events.Accepted)
+	answers := published(t, w, events.Accepted)
 	require.Equal(t, []bool{true, false}, []bool{answers[0].Duplicate, answers[1].Duplicate})
 }
 
 // The reconciler answers a request whose bridge died; the redelivered message is answered alike.
-func TestTheReconcilersAnswerIsTheMessages(t *testing.T) {
+func TestTheReconcilerAnswersLikeTheBridge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := w.ask(t, "e1", events.RequestData{Mode: events.Incremental})
-	w.killAt = 1 // recorded
+	w.crashAt = 1 // recorded
 	require.Error(t, w.requests(m))
-	w.revive()
+	w.restart()
 	w.now = w.now.Add(time.Minute)
 	require.NoError(t, w.reconcile())
 	m.deliveries++
 	require.NoError(t, w.requests(m))
-	answers := told(t, w, events.Accepted)
+	answers := published(t, w, events.Accepted)
 	require.Len(t, answers, 1)
 	require.False(t, answers[0].Duplicate)
 	require.Equal(t, m.event.Place(), answers[0].Message)
 	require.Equal(t, 2, w.count("publish"), "the same event, twice")
 }
 
-func TestSameIdentityOtherData(t *testing.T) {
+func TestAKnownIdentityWithOtherDataIsAConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(
@@ -244,7 +244,7 @@ func TestSameIdentityOtherData(t *testing.T) {
 	))
 	require.Equal(t, []string{`conflict: id: got "e1", already used with different data, want a new id; the first event is kept`}, w.rejections(t))
 	require.Equal(t, events.Full, w.request("e1").Mode)
-	require.Zero(t, w.count("wake"))
+	require.Zero(t, w.count("signal_with_start"))
 
 	same := w.raw("sync.requested", `{"data": {"mode" : "full"}, "type":"com.lazi.sync.requested.v1", "source":"/test", "id":"e1", "specversion":"1.0"}`)
 	require.NoError(t, w.requests(same))
@@ -253,7 +253,7 @@ func TestSameIdentityOtherData(t *testing.T) {
 
 // A request and a control with one identity would also share the id of their answer, and
 // JetStream would drop the second.
-func TestOneIdentityForARequestAndAControl(t *testing.T) {
+func TestRequestsAndControlsShareIdentities(t *testing.T) {
 	t.Parallel()
 	const refused = `conflict: id: got "e1", already used with different data, want a new id; the first event is kept`
 	pause := events.ControlData{Action: events.Pause, RequestID: "other"}
@@ -272,7 +272,7 @@ func TestOneIdentityForARequestAndAControl(t *testing.T) {
 	require.Zero(t, w.count("start"))
 }
 
-func TestTroubleKeepsMessages(t *testing.T) {
+func TestErrorsKeepMessages(t *testing.T) {
 	t.Parallel()
 	down := errors.New("connection refused")
 	for _, step := range []string{"receive", "pending", "start", "accept", "publish"} {
@@ -285,14 +285,14 @@ func TestTroubleKeepsMessages(t *testing.T) {
 			require.ErrorIs(t, w.requests(m), down)
 			require.Empty(t, m.ended)
 			require.Equal(t, []time.Duration{3 * time.Second}, m.delays)
-			require.Empty(t, w.publisher.parked)
+			require.Empty(t, w.publisher.deadLetters)
 
 			delete(w.failures, step)
 			m.deliveries++
 			require.NoError(t, w.requests(m))
 			require.Equal(t, "acked", m.ended)
 			require.Len(t, w.temporal.started, 1)
-			require.Len(t, told(t, w, events.Accepted), 1)
+			require.Len(t, published(t, w, events.Accepted), 1)
 		})
 	}
 }
@@ -316,7 +316,7 @@ func TestTemporalDown(t *testing.T) {
 	require.NotEmpty(t, bad.ended, "a bad message is settled all the same")
 }
 
-func TestMisconfiguredTemporalLosesNothing(t *testing.T) {
+func TestAMisconfiguredTemporalKeepsMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.failures["start"] = workflows.ErrMisconfigured
@@ -326,7 +326,7 @@ func TestMisconfiguredTemporalLosesNothing(t *testing.T) {
 	require.Len(t, m.delays, 1)
 }
 
-func TestRefusedByTemporal(t *testing.T) {
+func TestRequestRejectedByTemporal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.failures["start"] = fmt.Errorf("%w: blob too large", workflows.ErrRejected)
@@ -337,8 +337,8 @@ func TestRefusedByTemporal(t *testing.T) {
 
 	w.now = w.now.Add(time.Hour)
 	require.NoError(t, w.reconcile())
-	require.Empty(t, w.temporal.started, "nobody tries again")
-	require.Len(t, w.publisher.events, 1, "the rejection is all that is told")
+	require.Empty(t, w.temporal.started, "it is not retried")
+	require.Len(t, w.publisher.events, 1, "the rejection is the only answer")
 }
 
 func TestAnswersAreCounted(t *testing.T) {

@@ -28,7 +28,7 @@ func (w *world) second() []ledger.Request {
 	return w.ledger.which(func(r ledger.Request) bool { return r.Source == ledger.SecondPassSource })
 }
 
-func TestAWebhookAsksForASecondPass(t *testing.T) {
+func TestWebhooksCauseASecondPass(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.SecondPass = 5 * time.Minute
@@ -37,7 +37,7 @@ func TestAWebhookAsksForASecondPass(t *testing.T) {
 	}
 	w.now = w.now.Add(10 * time.Second)
 	require.NoError(t, w.requests(w.webhook(t, "d1", "jobs")))
-	require.Equal(t, 1, w.count("wake"))
+	require.Equal(t, 1, w.count("signal_with_start"))
 	second := w.second()
 	require.Len(t, second, 1)
 	require.Equal(t, []string{"jobs"}, second[0].Entities)
@@ -46,16 +46,16 @@ func TestAWebhookAsksForASecondPass(t *testing.T) {
 	received := w.now
 	w.now = received.Add(5*time.Minute - time.Second)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 1, w.count("wake"), "its time has not come")
+	require.Equal(t, 1, w.count("signal_with_start"), "its time has not come")
 
 	w.now = received.Add(5*time.Minute + 30*time.Second)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 2, w.count("wake"))
-	answers := told(t, w, events.Accepted)
+	require.Equal(t, 2, w.count("signal_with_start"))
+	answers := published(t, w, events.Accepted)
 	require.Equal(t, second[0].ID, answers[len(answers)-1].RequestID, "it is answered as any request is")
 }
 
-func TestAStormOfWebhooksAsksForAHandfulOfSecondPasses(t *testing.T) {
+func TestManyWebhooksShareSecondPasses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.SecondPass = 5 * time.Minute
@@ -68,10 +68,10 @@ func TestAStormOfWebhooksAsksForAHandfulOfSecondPasses(t *testing.T) {
 	w.effects = nil
 	w.now = w.now.Add(6 * time.Minute)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 1, w.count("wake"), "and one pass serves them all")
+	require.Equal(t, 1, w.count("signal_with_start"), "and one pass serves them all")
 }
 
-func TestOnlyWebhooksAskForASecondPass(t *testing.T) {
+func TestOnlyWebhooksCauseSecondPasses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.SecondPass = 5 * time.Minute
@@ -85,16 +85,16 @@ func TestOnlyWebhooksAskForASecondPass(t *testing.T) {
 // Whatever dies wherever: a webhook that was recorded has its second pass recorded.
 func TestASecondPassIsRecordedWithItsWebhook(t *testing.T) {
 	t.Parallel()
-	for killAt := 1; killAt <= 5; killAt++ {
+	for crashAt := 1; crashAt <= 5; crashAt++ {
 		w := newWorld(t)
 		w.bridge.SecondPass = 5 * time.Minute
-		w.killAt = killAt
+		w.crashAt = crashAt
 		m := w.webhook(t, "d1", "jobs")
 		_ = w.requests(m)
-		w.revive()
+		w.restart()
 		require.Len(t, w.second(), 1)
 		m.deliveries++
 		require.NoError(t, w.requests(m))
-		require.Len(t, w.second(), 1, "the same when the message comes again")
+		require.Len(t, w.second(), 1, "a redelivery adds none")
 	}
 }

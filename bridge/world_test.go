@@ -15,16 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var errDead = errors.New("the process is dead")
+var errCrashed = errors.New("the process has crashed")
 
-// world is everything around a bridge: a ledger, Temporal, the streams and the
-// messages, all in memory. It writes down every effect, fails on demand, and can
-// kill the bridge after any effect: from then on nothing it does has one.
+// world is an in-memory environment of a bridge: ledger, Temporal, streams and messages. It
+// records every effect, fails on demand, and can crash the bridge after any effect: later
+// calls then have none.
 type world struct {
 	mu       sync.Mutex
 	effects  []string
-	killAt   int // after this many effects, 0 for never
-	dead     bool
+	crashAt  int // after this many effects, 0 for never
+	crashed  bool
 	failures map[string]error // by the first word of an effect
 	failing  func(detail string) error
 	now      time.Time
@@ -50,12 +50,12 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// effect runs what changes the world, unless it is to fail or the bridge is dead.
+// effect makes a change, unless it must fail or the bridge has crashed.
 func (w *world) effect(name, detail string, change func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.dead {
-		return errDead
+	if w.crashed {
+		return errCrashed
 	}
 	if err := w.failures[name]; err != nil {
 		return err
@@ -67,16 +67,16 @@ func (w *world) effect(name, detail string, change func() error) error {
 		return err
 	}
 	w.effects = append(w.effects, name+" "+detail)
-	w.dead = len(w.effects) == w.killAt
+	w.crashed = len(w.effects) == w.crashAt
 	return nil
 }
 
-// look runs what only reads.
+// look makes a read.
 func (w *world) look(name string, read func()) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.dead {
-		return errDead
+	if w.crashed {
+		return errCrashed
 	}
 	if err := w.failures[name]; err != nil {
 		return err
@@ -85,10 +85,10 @@ func (w *world) look(name string, read func()) error {
 	return nil
 }
 
-// revive starts the bridge anew.
-func (w *world) revive() { w.dead, w.killAt = false, 0 }
+// restart restarts a crashed bridge.
+func (w *world) restart() { w.crashed, w.crashAt = false, 0 }
 
-// count says how many effects have a name.
+// count returns the number of effects with a name.
 func (w *world) count(name string) int {
 	n := 0
 	for _, e := range w.effects {
@@ -101,7 +101,7 @@ func (w *world) count(name string) int {
 	return n
 }
 
-// message is one message of the command stream, as often as it is delivered.
+// message is one message of the command stream.
 type message struct {
 	world      *world
 	event      events.Message
@@ -125,7 +125,7 @@ func (m *message) Term(reason string) error {
 	return m.world.effect("term", fmt.Sprint(m.event.Sequence), func() error { m.ended = "terminated: " + reason; return nil })
 }
 
-// raw makes a message of what a person may type.
+// raw creates a message with any body.
 func (w *world) raw(subject, body string) *message {
 	w.sequence++
 	return &message{world: w, deliveries: 1, event: events.Message{
@@ -133,13 +133,13 @@ func (w *world) raw(subject, body string) *message {
 	}}
 }
 
-// ask makes a message that asks for a sync.
+// ask creates a sync.requested.
 func (w *world) ask(t *testing.T, id string, data events.RequestData) *message {
 	t.Helper()
 	return structured(t, w, events.Requested, id, data)
 }
 
-// control makes a message that pauses, resumes or cancels.
+// control creates a sync.control.
 func (w *world) control(t *testing.T, id string, data events.ControlData) *message {
 	t.Helper()
 	return structured(t, w, events.Control, id, data)

@@ -94,7 +94,7 @@ func TestDoctorNamesTheMend(t *testing.T) {
 	found := w.examine(t, 1)
 	for check, want := range map[string]examined{
 		"stream SYNC_COMMANDS":               {"FAIL", "", "discard is DiscardOld, want DiscardNew", "lazisync migrate"},
-		"consumer SYNC_EVENTS/notifier":      {"FAIL", "", "existence is missing, want there", "lazisync migrate"},
+		"consumer SYNC_EVENTS/notifier":      {"FAIL", "", "existence is missing, want present", "lazisync migrate"},
 		"tables":                             {"FAIL", "", "the database lacks table raw.st_invoices", "lazisync migrate"},
 		"schedule lazisync-full-" + w.tenant: {"FAIL", "", "exists, want none", "lazisync migrate"},
 	} {

@@ -96,7 +96,7 @@ func TestFault12NATSCredentialsRotated(t *testing.T) {
 	o.claims.Revoke(user)
 	r.reloadUsers(t)
 	for _, one := range r.roles {
-		one.awaitLog(t, "not connected to NATS, trying again")
+		one.awaitLog(t, "not connected to NATS, reconnecting")
 		one.awaitLog(t, "nats: authentication revoked")
 	}
 	r.awaitRefused(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-func TestConnectBeforeThereIsAServer(t *testing.T) {
+func TestConnectBeforeTheServerStarts(t *testing.T) {
 	t.Parallel()
 	r := &rig{dir: t.TempDir(), log: &process.Log{}}
 	r.startServer(t) // to learn a free port
@@ -34,7 +34,7 @@ func TestConnectBeforeThereIsAServer(t *testing.T) {
 	require.ErrorContains(t, r.conn.Ready(ctx(t), "stranger"), `consumer "stranger" is not declared`)
 }
 
-func TestConnectSurvivesAPasswordThatIsWrongForAWhile(t *testing.T) {
+func TestConnectRetriesAfterAnAuthenticationError(t *testing.T) {
 	t.Parallel()
 	wrong := privateServer(t, &server.Options{Port: server.RANDOM_PORT, Username: "u", Password: "old"})
 	address := hostPort(t, wrong)
@@ -76,7 +76,7 @@ func TestMissingPermissionIsLogged(t *testing.T) {
 	require.NotZero(t, log.Count(`sync.requested`))
 }
 
-func TestCloseIsForGood(t *testing.T) {
+func TestCloseIsFinal(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.conn.Close()

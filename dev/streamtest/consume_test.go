@@ -16,7 +16,7 @@ import (
 // many is what the bridge uses for requests.
 var many = stream.BatchOptions{Max: 500, Wait: time.Second}
 
-func TestBatchTakesWhatIsThereWithoutWaitingToFill(t *testing.T) {
+func TestBatchReturnsAvailableMessagesWithoutWaitingToFill(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, err := range r.conn.PublishAll(ctx(t), requests(t, 1200)) {
@@ -35,7 +35,7 @@ func TestBatchTakesWhatIsThereWithoutWaitingToFill(t *testing.T) {
 	require.Less(t, time.Since(began), 30*time.Second, "no fetch waited until the batch was full")
 }
 
-func TestEachMessageOfABatchIsSettledOnItsOwn(t *testing.T) {
+func TestEachMessageOfABatchIsSettledSeparately(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, verb := range []string{"ack", "retry", "term", "forget"} {
@@ -62,7 +62,7 @@ func TestEachMessageOfABatchIsSettledOnItsOwn(t *testing.T) {
 	require.Len(t, handled.list(), 6)
 }
 
-func TestAMessageComesBackAfterTheDelayItWasGivenBackWith(t *testing.T) {
+func TestRetryRedeliversAfterItsDelay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
@@ -81,7 +81,7 @@ func TestAMessageComesBackAfterTheDelayItWasGivenBackWith(t *testing.T) {
 	}
 }
 
-func TestWhatLooksLikeTheServersAnswerIsAMessage(t *testing.T) {
+func TestAMessageWithAStatusHeaderIsDelivered(t *testing.T) {
 	t.Parallel()
 	for _, consumer := range []struct{ name, subject string }{
 		{stream.ConsumerRequests, "sync.requested"}, {stream.ConsumerControl, "sync.control"},
@@ -107,7 +107,7 @@ func TestWhatLooksLikeTheServersAnswerIsAMessage(t *testing.T) {
 	}
 }
 
-func TestControlStaysInOrderThroughRetries(t *testing.T) {
+func TestControlsStayInOrderAcrossRetries(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, n := range []string{"a", "b", "c"} {
@@ -126,7 +126,7 @@ func TestControlStaysInOrderThroughRetries(t *testing.T) {
 	require.Equal(t, []string{"a", "a", "a", "b", "b", "b", "c"}, handled.await(t, 7))
 }
 
-func TestALostConsumerIsToldOnceAndFoundAgain(t *testing.T) {
+func TestAMissingConsumerIsLoggedOnceAndResumed(t *testing.T) {
 	t.Parallel()
 	losses := map[string]func(*testing.T, *rig){
 		"consumer": func(t *testing.T, r *rig) {
@@ -155,13 +155,13 @@ func TestALostConsumerIsToldOnceAndFoundAgain(t *testing.T) {
 				all := handled.list()
 				return all[len(all)-1] == "after"
 			}, patience, tick)
-			require.Equal(t, 1, r.log.Count(`run \"lazisync migrate\"`), "told once")
-			require.Equal(t, 1, r.log.Count("fetching messages again"))
+			require.Equal(t, 1, r.log.Count(`run \"lazisync migrate\"`), "logged once")
+			require.Equal(t, 1, r.log.Count("fetching resumed"))
 		})
 	}
 }
 
-func TestConsumingGoesOnAfterTheServerRestarted(t *testing.T) {
+func TestConsumingResumesAfterAServerRestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	handled := r.consumeData(t)
@@ -176,7 +176,7 @@ func TestConsumingGoesOnAfterTheServerRestarted(t *testing.T) {
 	require.Equal(t, []string{"one", "two"}, handled.await(t, 2))
 }
 
-func TestAHandlerThatFailsIsLeftAlone(t *testing.T) {
+func TestFetchingBacksOffAfterAFailedBatch(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var times seen[time.Time]
@@ -194,10 +194,10 @@ func TestAHandlerThatFailsIsLeftAlone(t *testing.T) {
 	at := times.await(t, 3)
 	require.GreaterOrEqual(t, at[1].Sub(at[0]), 700*time.Millisecond)
 	require.GreaterOrEqual(t, at[2].Sub(at[1]), 1400*time.Millisecond)
-	require.Equal(t, 1, r.log.Count("temporal is down"), "told once")
+	require.Equal(t, 1, r.log.Count("temporal is down"), "logged once")
 }
 
-func TestTheBatchInHandIsFinished(t *testing.T) {
+func TestTheCurrentBatchIsFinished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
@@ -220,7 +220,7 @@ func TestTheBatchInHandIsFinished(t *testing.T) {
 	r.settledAll(t, stream.ConsumerRequests)
 }
 
-func TestTheBatchInHandIsGivenAGracePeriodOnly(t *testing.T) {
+func TestTheCurrentBatchEndsAfterTheGracePeriod(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
@@ -260,7 +260,7 @@ func TestTwoConsumersShareTheMessages(t *testing.T) {
 	}
 }
 
-func TestSettlingIsHonestAboutALostConnection(t *testing.T) {
+func TestSettlingFailsWhileDisconnected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
@@ -286,7 +286,7 @@ func TestSettlingIsHonestAboutALostConnection(t *testing.T) {
 	r.settledAll(t, stream.ConsumerRequests)
 }
 
-func TestUnknownConsumerIsAnError(t *testing.T) {
+func TestConsumingAnUndeclaredConsumerFails(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.EqualError(t, r.conn.ConsumeBatches(ctx(t), "stranger", many, nil), `consumer "stranger" is not declared`)

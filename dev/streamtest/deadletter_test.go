@@ -33,17 +33,17 @@ func TestDeadLetterKeepsTheOriginalAndTheReason(t *testing.T) {
 	require.Empty(t, raw.Header.Get("Status"), "must not look like an answer of the server")
 	require.Equal(t, "kept", raw.Header.Get("X-Own"))
 
-	parked, err := r.conn.DeadLetterAt(ctx(t), at)
+	deadLetter, err := r.conn.DeadLetterAt(ctx(t), at)
 	require.NoError(t, err)
-	require.WithinDuration(t, time.Now(), parked.At, time.Minute)
-	parked.At = time.Time{}
-	parked.Message.Stored, m.Stored = parked.Message.Stored.UTC(), m.Stored.UTC()
+	require.WithinDuration(t, time.Now(), deadLetter.At, time.Minute)
+	deadLetter.At = time.Time{}
+	deadLetter.Message.Stored, m.Stored = deadLetter.Message.Stored.UTC(), m.Stored.UTC()
 	require.Equal(t, stream.DeadLetter{
 		Sequence: at, Code: events.CodeNotJSON, Reason: "got text, want one JSON object", Attempts: 3, Message: m,
-	}, parked)
+	}, deadLetter)
 }
 
-func TestAMessageIsParkedOnce(t *testing.T) {
+func TestAMessageIsDeadLetteredOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	m := r.asMessage(t, stream.StreamCommands, r.send(t, "sync.requested", "x").Sequence)
@@ -80,7 +80,7 @@ func TestDeadLettersAreListedInOrder(t *testing.T) {
 	_, err := r.conn.DeadLetterAt(ctx(t), 9)
 	require.ErrorIs(t, err, stream.ErrNoDeadLetter)
 	_, _, err = r.conn.Replay(ctx(t), 9)
-	require.EqualError(t, err, "dead letter 9: no such dead letter")
+	require.EqualError(t, err, "dead letter 9: dead letter not found")
 }
 
 func TestReplayKeepsTheIdentity(t *testing.T) {
@@ -132,7 +132,7 @@ func TestReplayKeepsTheIdentity(t *testing.T) {
 	}
 }
 
-func TestReplayOfWhatCannotBeReadKeepsItsBytes(t *testing.T) {
+func TestReplayOfAMalformedMessageKeepsItsBody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	m := r.asMessage(t, stream.StreamCommands, r.send(t, "sync.control", "nonsense", "Nats-Msg-Id", "m").Sequence)
@@ -145,7 +145,7 @@ func TestReplayOfWhatCannotBeReadKeepsItsBytes(t *testing.T) {
 	require.Equal(t, "nonsense", string(again.Data))
 }
 
-func TestTheLastDeliveryIsParkedAndNotLost(t *testing.T) {
+func TestTheLastDeliveryIsDeadLettered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
@@ -153,12 +153,12 @@ func TestTheLastDeliveryIsParkedAndNotLost(t *testing.T) {
 		return batch[0].Retry(time.Nanosecond)
 	})
 	require.Eventually(t, func() bool { return r.stored(t, stream.StreamDeadLetter) == 1 }, 2*patience, tick)
-	parked, err := r.conn.DeadLetterAt(ctx(t), 1)
+	deadLetter, err := r.conn.DeadLetterAt(ctx(t), 1)
 	require.NoError(t, err)
-	require.EqualValues(t, 1000, parked.Attempts)
-	require.Equal(t, "given up after 1000 deliveries", parked.Reason)
-	require.Equal(t, "x", string(parked.Message.Data))
-	require.EqualValues(t, 1000, r.lost(t).await(t, 1)[0].Deliveries(), "and told of, so that it is answered")
+	require.EqualValues(t, 1000, deadLetter.Attempts)
+	require.Equal(t, "not acknowledged after 1000 deliveries", deadLetter.Reason)
+	require.Equal(t, "x", string(deadLetter.Message.Data))
+	require.EqualValues(t, 1000, r.exhausted(t).await(t, 1)[0].Deliveries(), "an advisory reports it, so that it is answered")
 	r.settledAll(t, stream.ConsumerRequests)
 }
 

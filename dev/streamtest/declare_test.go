@@ -41,7 +41,7 @@ func TestDeclareIsIdempotent(t *testing.T) {
 	require.Empty(t, drift)
 }
 
-func TestDriftIsShownFieldByFieldAndTakenBack(t *testing.T) {
+func TestDriftIsListedByFieldAndCorrected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	commands := r.config(t, stream.StreamCommands)
@@ -67,8 +67,8 @@ func TestDriftIsShownFieldByFieldAndTakenBack(t *testing.T) {
 		"stream SYNC_COMMANDS: duplicate_window is 1m0s, want 24h0m0s",
 		"consumer SYNC_COMMANDS/bridge-control: ack_wait is 30s, want 1m0s",
 		"consumer SYNC_COMMANDS/bridge-control: max_ack_pending is 64, want 1",
-		"consumer SYNC_EVENTS/notifier: existence is missing, want there",
-		"stream SYNC_PROGRESS: existence is missing, want there",
+		"consumer SYNC_EVENTS/notifier: existence is missing, want present",
+		"stream SYNC_PROGRESS: existence is missing, want present",
 	}, lines(drift))
 
 	changes, err := r.conn.Declare(ctx(t))
@@ -88,7 +88,7 @@ func TestDriftIsShownFieldByFieldAndTakenBack(t *testing.T) {
 	require.Equal(t, "ops", r.config(t, stream.StreamCommands).Metadata["owner"], "what is not declared stays")
 }
 
-func TestNotifierCreatedLateLooksBackAnHour(t *testing.T) {
+func TestANewNotifierConsumerStartsOneHourBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.NoError(t, r.js.DeleteConsumer(ctx(t), stream.StreamEvents, stream.ConsumerNotifier))
@@ -101,7 +101,7 @@ func TestNotifierCreatedLateLooksBackAnHour(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(-time.Hour), *config.OptStartTime, time.Minute)
 }
 
-func TestProgressIsKeptAgainAfterTheServerRestarted(t *testing.T) {
+func TestTheProgressStreamIsRestoredAfterAServerRestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.stopServer(t)
@@ -112,7 +112,7 @@ func TestProgressIsKeptAgainAfterTheServerRestarted(t *testing.T) {
 	}, patience, tick)
 }
 
-func TestANewServerIsLeftToDeclare(t *testing.T) {
+func TestNothingIsDeclaredOnANewServer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.stopServer(t)

@@ -14,11 +14,11 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// TestWhatAnOperatorChangesKeepsNoCommandWaiting changes a stream or consumer by hand while
+// TestOperatorChangesDoNotStopConsumption changes a stream or consumer by hand while
 // it is read. Where the change keeps commands from being read, the role is not ready and
 // says why; Declare takes it back without a restart, and what was published meanwhile is
 // delivered, each command once.
-func TestWhatAnOperatorChangesKeepsNoCommandWaiting(t *testing.T) {
+func TestOperatorChangesDoNotStopConsumption(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		edit  func(*testing.T, *rig)
@@ -95,11 +95,11 @@ func TestWhatAnOperatorChangesKeepsNoCommandWaiting(t *testing.T) {
 		},
 		"another filter": {
 			edit: editRequests(func(c *jetstream.ConsumerConfig) { c.FilterSubjects = []string{"sync.nothing"} }),
-			want: "filter_subjects is sync.nothing", fixed: "recreated where it was",
+			want: "filter_subjects is sync.nothing", fixed: "recreated, resumes where it was",
 		},
 		"no filter": {
 			edit: editRequests(func(c *jetstream.ConsumerConfig) { c.FilterSubject, c.FilterSubjects = "", nil }),
-			want: "filter_subjects is none", fixed: "recreated where it was",
+			want: "filter_subjects is none", fixed: "recreated, resumes where it was",
 		},
 		"a push consumer": {
 			edit: recreated(jetstream.ConsumerConfig{
@@ -169,9 +169,9 @@ func TestWhatAnOperatorChangesKeepsNoCommandWaiting(t *testing.T) {
 	}
 }
 
-// TestRequestsStayWithinWhatTheConsumerAllows: limits of requests are adapted to, also those
-// that somebody sets while the consumer is read.
-func TestRequestsStayWithinWhatTheConsumerAllows(t *testing.T) {
+// TestFetchesRespectConsumerLimits checks that fetches adapt to limits, also to limits
+// that are set while the consumer is read.
+func TestFetchesRespectConsumerLimits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var sizes seen[int]
@@ -201,8 +201,8 @@ func TestRequestsStayWithinWhatTheConsumerAllows(t *testing.T) {
 	require.Empty(t, lines(drift), "what requests may ask for is an operator's choice")
 }
 
-// TestAMessageLargerThanARequestMayAskForIsRead: it would be answered with an error for ever.
-func TestAMessageLargerThanARequestMayAskForIsRead(t *testing.T) {
+// TestAMessageLargerThanTheFetchLimitIsDelivered: otherwise every fetch would fail.
+func TestAMessageLargerThanTheFetchLimitIsDelivered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	handled := r.consumeData(t)
@@ -212,8 +212,8 @@ func TestAMessageLargerThanARequestMayAskForIsRead(t *testing.T) {
 	require.ErrorContains(t, r.conn.Ready(ctx(t), stream.ConsumerRequests), "max_bytes is 1000")
 }
 
-// TestFetchingLosesNothingToAProbe: to ask whether messages may be fetched delivers none.
-func TestFetchingLosesNothingToAProbe(t *testing.T) {
+// TestCheckFetchDeliversNothing checks that CheckFetch consumes no message.
+func TestCheckFetchDeliversNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "one")
@@ -230,8 +230,8 @@ func TestFetchingLosesNothingToAProbe(t *testing.T) {
 	require.Equal(t, []uint64{1}, deliveries.await(t, 1))
 }
 
-// TestWhatTheServerCannotChangeIsNamedWithItsCost, and all else is taken back.
-func TestWhatTheServerCannotChangeIsNamedWithItsCost(t *testing.T) {
+// TestImmutableDifferencesAreReportedWithTheirCost checks that all other differences are corrected.
+func TestImmutableDifferencesAreReportedWithTheirCost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		config jetstream.StreamConfig
@@ -285,8 +285,8 @@ func TestWhatTheServerCannotChangeIsNamedWithItsCost(t *testing.T) {
 	}
 }
 
-// TestAFullOrSealedStreamCannotStore: a role that publishes to it is not ready.
-func TestAFullOrSealedStreamCannotStore(t *testing.T) {
+// TestCheckStoreFailsForAFullOrSealedStream: a role that publishes to it is not ready.
+func TestCheckStoreFailsForAFullOrSealedStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.NoError(t, r.conn.CheckStore(ctx(t), "sync.requested", "sync.accepted", "deadletter.sync.control"))

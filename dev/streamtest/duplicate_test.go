@@ -24,7 +24,7 @@ func outcome(t *testing.T, id string, number int64) events.Event {
 }
 
 // An id that is taken by another event swallows nothing: JetStream compares ids, not events.
-func TestAnotherEventUnderAKnownIDIsStored(t *testing.T) {
+func TestADifferentEventWithAKnownIDIsStored(t *testing.T) {
 	t.Parallel()
 	for name, publish := range map[string]func(*rig, ...events.Event) error{
 		"one by one": func(r *rig, all ...events.Event) error {
@@ -69,7 +69,7 @@ func TestAnotherEventUnderAKnownIDIsStored(t *testing.T) {
 	}
 }
 
-func TestTheLastRunNumberOfAnEmptyStream(t *testing.T) {
+func TestLastRunNumberOfAnEmptyStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	last, err := r.conn.LastRunNumber(ctx(t))

@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-func TestStreamsShowHowFullTheyAreAndWhoReadsThem(t *testing.T) {
+func TestStreamsDescribesUsageAndConsumers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.ready(t)
@@ -36,7 +36,7 @@ func TestStreamsShowHowFullTheyAreAndWhoReadsThem(t *testing.T) {
 	require.Positive(t, server.RTT)
 }
 
-func TestProvingAPermissionStoresNothing(t *testing.T) {
+func TestPermissionChecksStoreNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.ready(t)
@@ -47,7 +47,7 @@ func TestProvingAPermissionStoresNothing(t *testing.T) {
 	require.Zero(t, states[0].Messages)
 }
 
-func TestLackingPermissionsAreNamed(t *testing.T) {
+func TestMissingPermissionsAreReported(t *testing.T) {
 	t.Parallel()
 	s := privateServer(t, &server.Options{
 		Port: server.RANDOM_PORT, StoreDir: t.TempDir(), JetStream: true,

@@ -37,9 +37,9 @@ func startWith(t *testing.T, config string) (*stream.Conn, *server.Server, *serv
 	return conn, n, options
 }
 
-// TestALimitOfTheServerIsNamed: what a server or account does not allow is an error that
+// TestServerLimitsAreReportedWithARemedy: what a server or account does not allow is an error that
 // says which setting to change.
-func TestALimitOfTheServerIsNamed(t *testing.T) {
+func TestServerLimitsAreReportedWithARemedy(t *testing.T) {
 	t.Parallel()
 	const account = `
 		jetstream {store_dir: "%%s"}
@@ -72,9 +72,9 @@ func TestALimitOfTheServerIsNamed(t *testing.T) {
 	}
 }
 
-// TestAServerThatLimitsRequestsIsRead: with a max_request_batch of the server below what we
+// TestFetchesRespectServerLimits: with a max_request_batch of the server below what we
 // would ask for, commands are read and events followed.
-func TestAServerThatLimitsRequestsIsRead(t *testing.T) {
+func TestFetchesRespectServerLimits(t *testing.T) {
 	t.Parallel()
 	conn, _, _ := startWith(t, `jetstream {store_dir: "%s", limits: {max_request_batch: 10}}`)
 	_, err := conn.Declare(ctx(t))
@@ -104,9 +104,9 @@ func TestAServerThatLimitsRequestsIsRead(t *testing.T) {
 	followed.await(t, 25)
 }
 
-// TestALimitThatComesWhileEventsAreFollowed: a server restarted with a max_request_batch is
+// TestSubscriptionsAdaptToALoweredLimit: a server restarted with a max_request_batch is
 // followed without a gap.
-func TestALimitThatComesWhileEventsAreFollowed(t *testing.T) {
+func TestSubscriptionsAdaptToALoweredLimit(t *testing.T) {
 	t.Parallel()
 	conn, n, options := startWith(t, `jetstream {store_dir: "%s"}`)
 	_, err := conn.Declare(ctx(t))

@@ -45,51 +45,51 @@ func (r *rig) giveUp(t *testing.T, consumer string, advisories uint64) {
 }
 
 // lost collects what the consumer of lost messages tells, and settles it.
-func (r *rig) lost(t *testing.T) *seen[*stream.Exhausted] {
+func (r *rig) exhausted(t *testing.T) *seen[*stream.Exhausted] {
 	t.Helper()
-	var told seen[*stream.Exhausted]
+	var reported seen[*stream.Exhausted]
 	r.consume(t, stream.ConsumerMaxDeliveries, many, func(ctx context.Context, batch []*stream.Message) error {
 		return r.conn.ForEachExhausted(ctx, batch, func(l *stream.Exhausted) error {
-			told.add(l)
+			reported.add(l)
 			return l.Ack(ctx)
 		})
 	})
-	return &told
+	return &reported
 }
 
-func TestWhatNobodySettlesIsTold(t *testing.T) {
+func TestExhaustedMessagesAreReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerRequests, 2)
 	outcomes := r.impatient(t, stream.StreamEvents, stream.ConsumerNotifier, 1)
 	body := "\x00 anything"
 	command := r.send(t, "sync.requested", body, "X-Own", "kept")
-	outcome := r.send(t, "sync.failed", "told to nobody")
+	outcome := r.send(t, "sync.failed", "not notified")
 	takeAndDie(t, commands)
 	takeAndDie(t, commands)
 	r.giveUp(t, stream.ConsumerRequests, 1)
 	takeAndDie(t, outcomes)
 	r.giveUp(t, stream.ConsumerNotifier, 2)
 
-	told := map[string]*stream.Exhausted{}
-	for _, l := range r.lost(t).await(t, 2) {
-		told[l.Event().Subject] = l
+	reported := map[string]*stream.Exhausted{}
+	for _, l := range r.exhausted(t).await(t, 2) {
+		reported[l.Event().Subject] = l
 	}
-	one := told["sync.requested"]
+	one := reported["sync.requested"]
 	require.NotNil(t, one)
 	require.EqualValues(t, 2, one.Deliveries())
 	require.Equal(t, r.asMessage(t, stream.StreamCommands, command.Sequence), one.Event())
 	require.Equal(t, body, string(one.Event().Data))
 	require.Equal(t, []string{"kept"}, one.Event().Header["X-Own"])
-	other := told["sync.failed"]
+	other := reported["sync.failed"]
 	require.NotNil(t, other)
 	require.EqualValues(t, 1, other.Deliveries())
 	require.Equal(t, r.asMessage(t, stream.StreamEvents, outcome.Sequence), other.Event())
 	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerMaxDeliveries)
 }
 
-// What is told while nobody listens, or while the server restarts, is not missed.
-func TestWhatNobodySettledIsToldLater(t *testing.T) {
+// What is reported while nobody listens, or while the server restarts, is not missed.
+func TestExhaustedMessagesAreReportedLater(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerControl, 1)
@@ -99,31 +99,31 @@ func TestWhatNobodySettledIsToldLater(t *testing.T) {
 	r.stopServer(t)
 	r.startServer(t)
 	r.ready(t)
-	require.Equal(t, "sync.control", r.lost(t).await(t, 1)[0].Event().Subject)
+	require.Equal(t, "sync.control", r.exhausted(t).await(t, 1)[0].Event().Subject)
 }
 
-func TestTheNewsOfALostMessageComesAgainUntilItIsSettled(t *testing.T) {
+func TestAnAdvisoryIsRedeliveredUntilItIsSettled(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerRequests, 1)
 	r.send(t, "sync.requested", "x")
 	takeAndDie(t, commands)
 	r.giveUp(t, stream.ConsumerRequests, 1)
-	var told seen[events.Message]
+	var reported seen[events.Message]
 	r.consume(t, stream.ConsumerMaxDeliveries, many, func(ctx context.Context, batch []*stream.Message) error {
 		return r.conn.ForEachExhausted(ctx, batch, func(l *stream.Exhausted) error {
-			told.add(l.Event())
-			if len(told.list()) == 1 {
+			reported.add(l.Event())
+			if len(reported.list()) == 1 {
 				return l.Retry(time.Hour) // the advisory has a pace of its own
 			}
 			return l.Ack(ctx)
 		})
 	})
-	require.Len(t, told.await(t, 2), 2)
+	require.Len(t, reported.await(t, 2), 2)
 	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerMaxDeliveries)
 }
 
-func TestAdvisoriesOfNothingAreEnded(t *testing.T) {
+func TestStaleAdvisoriesAreTerminated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
@@ -137,9 +137,9 @@ func TestAdvisoriesOfNothingAreEnded(t *testing.T) {
 		r.send(t, subject, forged)
 	}
 	r.send(t, subject, `{"stream":"SYNC_COMMANDS","consumer":"bridge-requests","stream_seq":1,"deliveries":7}`)
-	told := r.lost(t).await(t, 1)
-	require.EqualValues(t, 7, told[0].Deliveries())
+	reported := r.exhausted(t).await(t, 1)
+	require.EqualValues(t, 7, reported[0].Deliveries())
 	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerMaxDeliveries)
-	require.Equal(t, 3, r.log.Count("tells of no message of ours"))
-	require.Equal(t, 1, r.log.Count("message 99 of SYNC_COMMANDS was never settled in 1 deliveries and is gone"))
+	require.Equal(t, 3, r.log.Count("names no message of lazisync"))
+	require.Equal(t, 1, r.log.Count("message 99 of SYNC_COMMANDS was not acknowledged in 1 deliveries and no longer exists"))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-func TestAnOutageCostsAMessageOneDelivery(t *testing.T) {
+func TestAnOutageCostsOneDelivery(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var asked atomic.Int64
@@ -44,12 +44,12 @@ func TestAnOutageCostsAMessageOneDelivery(t *testing.T) {
 	r.send(t, "sync.requested", "second")
 	require.Eventually(t, func() bool { return asked.Load() >= 4 }, patience, tick)
 	require.Equal(t, []uint64{1}, deliveries.list(), "nothing is fetched meanwhile")
-	require.Equal(t, 1, r.log.Count("temporal does not answer"), "told once")
+	require.Equal(t, 1, r.log.Count("temporal does not answer"), "logged once")
 	down.Store(false)
 	require.ElementsMatch(t, []uint64{1, 2, 1}, deliveries.await(t, 3))
 }
 
-func TestTroubleOfOneMessageCostsTheOthersNothing(t *testing.T) {
+func TestAFailingMessageDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	o := stream.BatchOptions{Max: 1, Wait: time.Second}

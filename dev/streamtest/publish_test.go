@@ -56,7 +56,7 @@ func TestPublishStoresAnEventOnceAcrossARestart(t *testing.T) {
 	require.EqualValues(t, 1, r.stored(t, stream.StreamCommands))
 }
 
-func TestPublishAllAnswersForEachEvent(t *testing.T) {
+func TestPublishAllReturnsOneErrorPerEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	all := requests(t, 3000)
@@ -83,7 +83,7 @@ func TestPublishAllAnswersForEachEvent(t *testing.T) {
 	require.EqualValues(t, len(all)-1, r.stored(t, stream.StreamCommands))
 }
 
-func TestFullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
+func TestAFullStreamRejectsNewMessages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	config := r.config(t, stream.StreamCommands)
@@ -101,7 +101,7 @@ func TestFullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
 	require.Contains(t, string(r.message(t, stream.StreamCommands, 1).Data), `"a"`)
 }
 
-func TestMissingStreamIsNamed(t *testing.T) {
+func TestAMissingStreamIsReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.NoError(t, r.js.DeleteStream(ctx(t), stream.StreamCommands))
@@ -123,7 +123,7 @@ func TestNothingIsPublishedWhileDisconnected(t *testing.T) {
 	require.NoError(t, r.conn.Publish(ctx(t), request(t, "a")))
 }
 
-func TestPublishAllGivesUpWithItsContext(t *testing.T) {
+func TestPublishAllEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ended, cancel := context.WithCancel(ctx(t))

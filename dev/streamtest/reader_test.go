@@ -31,9 +31,9 @@ func userOf(t *testing.T, n *server.Server, user string) *stream.Conn {
 	return connect(t, fmt.Sprintf("nats://%s:p@127.0.0.1:%d", user, n.Addr().(*net.TCPAddr).Port), &process.Log{})
 }
 
-// TestWhoMayNotReadAStreamIsNamed: the bridge consumes nothing before it has compared run
+// TestCheckReadReportsAMissingPermission: the bridge consumes nothing before it has compared run
 // numbers with the event stream.
-func TestWhoMayNotReadAStreamIsNamed(t *testing.T) {
+func TestCheckReadReportsAMissingPermission(t *testing.T) {
 	t.Parallel()
 	conn, n, _ := startWith(t, readers)
 	require.NoError(t, conn.CheckRead(ctx(t), stream.StreamEvents), "a missing stream is another matter")
@@ -45,9 +45,9 @@ func TestWhoMayNotReadAStreamIsNamed(t *testing.T) {
 	require.NoError(t, conn.CheckRead(ctx(t), stream.StreamEvents))
 }
 
-// TestAStreamWithDirectReadsIsReadAsAnyOther: allow_direct is an operator's choice, and needs
+// TestReadsIgnoreAllowDirect: allow_direct is an operator's choice, and needs
 // no other permission.
-func TestAStreamWithDirectReadsIsReadAsAnyOther(t *testing.T) {
+func TestReadsIgnoreAllowDirect(t *testing.T) {
 	t.Parallel()
 	conn, n, _ := startWith(t, readers)
 	_, err := conn.Declare(ctx(t))
@@ -73,8 +73,8 @@ func TestAStreamWithDirectReadsIsReadAsAnyOther(t *testing.T) {
 	require.EqualValues(t, 7, last)
 }
 
-// TestRunNumbersOfPeopleDoNotCount: what somebody publishes by hand raises no run number.
-func TestRunNumbersOfPeopleDoNotCount(t *testing.T) {
+// TestRunNumbersOfBareJSONAreIgnored: bare JSON published by a person raises no run number.
+func TestRunNumbersOfBareJSONAreIgnored(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.completed", fmt.Sprintf(`{"runNumber": %d}`, int64(math.MaxInt64)))

@@ -11,9 +11,9 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-var told = []string{"sync.completed", "sync.progress"}
+var subjects = []string{"sync.completed", "sync.progress"}
 
-func TestSubscribeBeginsWithWhatComesNext(t *testing.T) {
+func TestSubscribeStartsWithNewMessages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.completed", "old")
@@ -25,7 +25,7 @@ func TestSubscribeBeginsWithWhatComesNext(t *testing.T) {
 	require.Equal(t, []string{"new", "half"}, got.await(t, 2))
 }
 
-func TestSubscribeGoesOnWhereItStopped(t *testing.T) {
+func TestSubscribeResumesAfterASequence(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.completed", "one")
@@ -42,7 +42,7 @@ func TestSubscribeGoesOnWhereItStopped(t *testing.T) {
 	require.Equal(t, []string{"four"}, beyond.await(t, 1), "the sequence of a stream that is no more")
 }
 
-func TestSubscribeMissesNothingOverARestart(t *testing.T) {
+func TestSubscribeMissesNothingAcrossAServerRestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	got := r.follow(t, t.Context(), stream.StartPosition{})
@@ -77,12 +77,12 @@ func TestSubscribeToASubjectOfNoStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	err := r.conn.Subscribe(ctx(t), []string{"sync.complete"}, stream.StartPosition{}, nil)
-	require.EqualError(t, err, `subscribe to "sync.complete": no declared stream carries it`)
+	require.EqualError(t, err, `subscribe to "sync.complete": no declared stream has this subject`)
 }
 
 func (r *rig) follow(t *testing.T, following context.Context, from stream.StartPosition) *seen[string] {
 	t.Helper()
 	got := &seen[string]{}
-	require.NoError(t, r.conn.Subscribe(following, told, from, func(m events.Message) { got.add(string(m.Data)) }))
+	require.NoError(t, r.conn.Subscribe(following, subjects, from, func(m events.Message) { got.add(string(m.Data)) }))
 	return got
 }

@@ -15,49 +15,50 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// ErrDisconnected says that NATS cannot be reached right now. Nothing was sent.
+// ErrDisconnected is returned while NATS is unreachable. Nothing was sent.
 var ErrDisconnected = errors.New("not connected to NATS")
 
 const (
 	apiTimeout   = 5 * time.Second // for a call whose context has no deadline
 	drainTimeout = 5 * time.Second
-	// maxInFlight is how many events PublishAll sends ahead of their acknowledgements.
+	// maxInFlight is how many events PublishAll sends before their acknowledgements arrive.
 	maxInFlight = 1000
 )
 
-// Options say how to connect.
+// Options configure a connection.
 type Options struct {
 	URL         string      // one or several, separated by commas
-	Creds       string      // file with the credentials, read again at each connect; may be empty
-	Name        string      // what the server's list of connections shows
-	TLS         *tls.Config // nil: as the URL and the server say
-	InboxPrefix string      // default _INBOX; its own prefix keeps other users from reading the replies
+	Creds       string      // path of a credentials file, read at each connect; "" for none
+	Name        string      // shown in the server's list of connections
+	TLS         *tls.Config // nil: TLS if the URL or the server requires it
+	InboxPrefix string      // default _INBOX; a separate prefix keeps other users from reading replies
 	Replicas    int         // of streams that Declare creates; default 1
 	Logger      zerolog.Logger
 }
 
-// Conn is a connection to NATS that never gives up.
+// Conn is a connection to NATS that reconnects until it is closed. It is safe for concurrent
+// use.
 type Conn struct {
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	log      zerolog.Logger
-	quiet    *quiet
-	replicas int
-	closed   chan struct{}
+	nc         *nats.Conn
+	js         jetstream.JetStream
+	log        zerolog.Logger
+	logLimiter *logLimiter
+	replicas   int
+	closed     chan struct{}
 
-	fetching   *troubles // by consumer: why the last request for messages was not served
-	publishing *troubles // by stream: why the last event was not stored
+	fetching   *recentErrors // by consumer: the error of the last fetch
+	publishing *recentErrors // by stream: the error of the last publish
 }
 
-// Connect returns at once, also while no server answers: it goes on trying
-// until Close. Only options that can never work are an error.
+// Connect returns at once, even if no server is reachable, and connects in the background
+// until Close. It returns an error only for invalid options.
 func Connect(o Options) (*Conn, error) {
 	if err := checkURLs(o.URL); err != nil {
 		return nil, err
 	}
 	c := &Conn{
-		log: o.Logger, quiet: newQuiet(time.Minute), replicas: max(o.Replicas, 1), closed: make(chan struct{}),
-		fetching: &troubles{}, publishing: &troubles{limit: time.Minute},
+		log: o.Logger, logLimiter: newLogLimiter(time.Minute), replicas: max(o.Replicas, 1), closed: make(chan struct{}),
+		fetching: &recentErrors{}, publishing: &recentErrors{maxAge: time.Minute},
 	}
 	options, err := c.options(o)
 	if err != nil {
@@ -77,9 +78,9 @@ func Connect(o Options) (*Conn, error) {
 	return c, nil
 }
 
-// options turn off every default that would end the connection (60 reconnects,
-// two equal authentication errors) or pretend that something was sent (the
-// buffer for what is published while disconnected).
+// options disable the defaults that would end the connection (60 reconnects, two identical
+// authentication errors) or report success for messages that are not sent (the buffer for
+// messages published while disconnected).
 func (c *Conn) options(o Options) ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name(o.Name),
@@ -114,7 +115,8 @@ func (c *Conn) options(o Options) ([]nats.Option, error) {
 	return options, nil
 }
 
-// checkURLs never quotes a URL: it may hold a password.
+// checkURLs returns an error for an invalid URL. It never quotes a URL, which may contain a
+// password.
 func checkURLs(list string) error {
 	for i, one := range strings.Split(list, ",") {
 		one = strings.TrimSpace(one)
@@ -122,7 +124,7 @@ func checkURLs(list string) error {
 			one = "nats://" + one
 		}
 		if u, err := url.Parse(one); err != nil || u.Hostname() == "" {
-			return fmt.Errorf("NATS URL number %d cannot be read, want nats://host:port", i+1)
+			return fmt.Errorf("NATS URL number %d is invalid, want nats://host:port", i+1)
 		}
 	}
 	return nil
@@ -135,12 +137,12 @@ func (c *Conn) disconnected() error {
 	return ErrDisconnected
 }
 
-// Closed is closed when the connection has ended for good.
+// Closed returns a channel that is closed once the connection is closed for good.
 func (c *Conn) Closed() <-chan struct{} { return c.closed }
 
-// Close lets what is under way finish, for a few seconds, and disconnects.
+// Close drains the connection for up to five seconds and disconnects.
 func (c *Conn) Close() {
-	if err := c.nc.Drain(); err != nil { // not connected: there is nothing to wait for
+	if err := c.nc.Drain(); err != nil { // not connected: nothing to drain
 		c.nc.Close()
 	}
 	<-c.closed
@@ -150,26 +152,26 @@ func (c *Conn) onConnect(nc *nats.Conn) {
 	c.log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to NATS")
 }
 
-// onReconnect may follow a restart of the server, which loses streams in memory.
+// onReconnect creates memory streams again, which a restart of the server loses.
 func (c *Conn) onReconnect(nc *nats.Conn) {
 	c.onConnect(nc)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*apiTimeout)
 	defer cancel()
-	if err := c.restoreVolatile(ctx); err != nil && c.quiet.allow("restore "+err.Error()) {
-		c.log.Warn().Err(err).Msg("progress is not kept, run \"lazisync migrate\"")
+	if err := c.restoreMemoryStreams(ctx); err != nil && c.logLimiter.allow("restore "+err.Error()) {
+		c.log.Warn().Err(err).Msg("progress events are not stored, run \"lazisync migrate\"")
 	}
 }
 
 func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
-	if err != nil && c.quiet.allow("disconnect "+err.Error()) {
-		c.log.Warn().Err(err).Msg("not connected to NATS, trying again")
+	if err != nil && c.logLimiter.allow("disconnect "+err.Error()) {
+		c.log.Warn().Err(err).Msg("not connected to NATS, reconnecting")
 	}
 }
 
-// onError is the only place where a missing permission shows: who published or
-// asked sees nothing but a timeout.
+// onError logs asynchronous errors. A missing permission appears only here: the caller of the
+// request gets a timeout.
 func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
-	if !c.quiet.allow(err.Error()) {
+	if !c.logLimiter.allow(err.Error()) {
 		return
 	}
 	line := c.log.Error().Err(err)

@@ -7,16 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestConnectRefusesWhatCanNeverWork(t *testing.T) {
+func TestConnectRejectsInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		options Options
 		want    string
 	}{
-		"no URL":        {Options{}, "NATS URL number 1 cannot be read, want nats://host:port"},
-		"second URL":    {Options{URL: "nats://a:4222,nats://"}, "NATS URL number 2 cannot be read, want nats://host:port"},
-		"with password": {Options{URL: "nats://u:pass word@a:4222"}, "NATS URL number 1 cannot be read, want nats://host:port"},
-		"bad port":      {Options{URL: "nats://u:secret@a:x"}, "NATS URL number 1 cannot be read, want nats://host:port"},
+		"no URL":        {Options{}, "NATS URL number 1 is invalid, want nats://host:port"},
+		"second URL":    {Options{URL: "nats://a:4222,nats://"}, "NATS URL number 2 is invalid, want nats://host:port"},
+		"with password": {Options{URL: "nats://u:pass word@a:4222"}, "NATS URL number 1 is invalid, want nats://host:port"},
+		"bad port":      {Options{URL: "nats://u:secret@a:x"}, "NATS URL number 1 is invalid, want nats://host:port"},
 		"no creds":      {Options{URL: "nats://127.0.0.1:1", Creds: "/no/such.creds"}, "NATS credentials: stat /no/such.creds: no such file or directory"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,40 +15,39 @@ const (
 	defaultWait  = 10 * time.Second
 	defaultGrace = 20 * time.Second
 
-	fetchRetry      = 500 * time.Millisecond // after a fetch that went wrong, doubled
-	fetchLimit      = 5 * time.Second
-	handleRetry     = time.Second // after a handler that went wrong, doubled
-	handleLimit     = 30 * time.Second
-	readyRetry      = 500 * time.Millisecond // between questions whether an outage is over, doubled
-	readyLimit      = 5 * time.Second
-	maxHeartbeat    = 2 * time.Second        // between signs of life of the server while a request waits
-	bodilessRetries = 2                      // deliveries for which a message without its body may be one of a headers_only consumer
-	idlePause       = 100 * time.Millisecond // between fetches that find nothing too fast
+	fetchRetry         = 500 * time.Millisecond // after a failed fetch, doubled each time
+	fetchLimit         = 5 * time.Second
+	handleRetry        = time.Second // after a failed batch, doubled each time
+	handleLimit        = 30 * time.Second
+	readyRetry         = 500 * time.Millisecond // between readiness checks, doubled each time
+	readyLimit         = 5 * time.Second
+	maxHeartbeat       = 2 * time.Second        // between heartbeats of the server while a request waits
+	bodilessDeliveries = 2                      // deliveries after which a message without a body is taken as published like that
+	idlePause          = 100 * time.Millisecond // after an empty fetch that returned at once
 )
 
-// BatchOptions say how ConsumeBatches fetches.
+// BatchOptions configure ConsumeBatches.
 type BatchOptions struct {
-	Max   int           // messages in a batch, default 1
+	Max   int           // maximum size of a batch, default 1
 	Wait  time.Duration // how long one fetch waits for the first message, default 10 s
-	Grace time.Duration // how long the batch in hand may go on once ctx is done, default 20 s
+	Grace time.Duration // how long the current batch may run after ctx is done, default 20 s
 
-	// Ready says whether everything the handler needs is there. It is asked when the
-	// handler went wrong, and nothing is fetched before it says nil: an outage, however
-	// long, costs a message one delivery, and trouble of one message alone costs the
-	// others nothing. Without it fetching pauses after each trouble, longer each time.
+	// Ready checks the dependencies of the handler. After a failed batch nothing is fetched
+	// until Ready returns nil: an outage costs each message one delivery however long it
+	// lasts, and an error of a single message does not delay the others. If it is nil,
+	// fetching backs off after each failed batch.
 	Ready func(ctx context.Context) error
 }
 
-// Handler works on one batch and settles each message. Messages it leaves
-// unsettled are given back. An error means that something may be down that
-// everybody needs: see BatchOptions.Ready.
+// Handler processes one batch and settles each message. Messages that it leaves unsettled are
+// redelivered with backoff. An error means that a dependency may be unavailable: see
+// BatchOptions.Ready.
 type Handler func(ctx context.Context, batch []*Message) error
 
-// ConsumeBatches fetches from a durable consumer and hands over what is there, one
-// batch after another, until ctx is done; the batch in hand is finished first.
-// A lost connection, a deleted consumer, a missing stream or a user who may not
-// acknowledge is logged once and waited for: only a consumer that is not declared is an
-// error.
+// ConsumeBatches fetches from a durable consumer and calls handle with one batch after
+// another until ctx is done; the current batch is finished first. It logs and retries a lost
+// connection, a missing stream or consumer, and a missing permission. It returns an error only
+// for a consumer that is not declared.
 func (c *Conn) ConsumeBatches(ctx context.Context, consumer string, o BatchOptions, handle Handler) error {
 	stream, declared, ok := findConsumer(consumer)
 	if !ok {
@@ -81,13 +80,13 @@ type batchLoop struct {
 	options  BatchOptions
 	handle   Handler
 
-	proved         bool // since something last went wrong
+	verified       bool // the consumer was verified since the last error
 	request        pullRequest
-	fetchFailures  uint64 // in a row
-	handleFailures uint64 // in a row
+	fetchFailures  uint64 // consecutive
+	handleFailures uint64 // consecutive
 }
 
-// round is one fetch and, if there is anything, one call of the handler.
+// round fetches once and calls the handler if there are messages.
 func (l *batchLoop) round(ctx context.Context) {
 	started := time.Now()
 	batch, err := l.fetch(ctx)
@@ -95,44 +94,44 @@ func (l *batchLoop) round(ctx context.Context) {
 		l.fetchFailed(ctx, err)
 		return
 	}
-	l.conn.fetching.worked(l.consumer)
+	l.conn.fetching.clear(l.consumer)
 	if l.fetchFailures > 0 {
 		l.fetchFailures = 0
-		l.conn.log.Info().Str("consumer", l.consumer).Msg("fetching messages again")
+		l.conn.log.Info().Str("consumer", l.consumer).Msg("fetching resumed")
 	}
 	if len(batch) == 0 {
-		if time.Since(started) < idlePause { // several fetch at once and the server sends this one away
+		if time.Since(started) < idlePause { // the server rejects requests beyond its limit at once
 			wait(ctx, idlePause)
 		}
 		return
 	}
-	if err := l.work(ctx, batch); err != nil {
-		l.proved = false
+	if err := l.handleBatch(ctx, batch); err != nil {
+		l.verified = false
 		l.handleFailures++
-		if l.conn.quiet.allow(l.consumer + " handler " + err.Error()) {
-			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("batch failed")
+		if l.conn.logLimiter.allow(l.consumer + " handler " + err.Error()) {
+			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("batch failed, backing off")
 		}
-		l.pause(ctx)
+		l.backOff(ctx)
 		return
 	}
 	l.handleFailures = 0
 }
 
-// fetch asks for messages, for no more than the consumer allows. What cannot be
-// acknowledged, or would be lost, is not asked for.
+// fetch fetches messages within the limits of the consumer. It fetches nothing that could not
+// be acknowledged or would be lost.
 func (l *batchLoop) fetch(ctx context.Context) ([]*Message, error) {
-	if !l.proved {
-		if err := l.prove(ctx); err != nil {
+	if !l.verified {
+		if err := l.verify(ctx); err != nil {
 			return nil, err
 		}
-		l.proved = true
+		l.verified = true
 	}
-	raw, err := l.conn.pull(ctx, l.stream, l.consumer, l.request, func() { l.conn.fetching.worked(l.consumer) })
-	var refused *refusal
+	raw, err := l.conn.pull(ctx, l.stream, l.consumer, l.request, func() { l.conn.fetching.clear(l.consumer) })
+	var refused *pullError
 	if errors.As(err, &refused) && refused.tooLarge() && l.request.MaxBytes > 0 {
 		alone := l.request
 		alone.Batch, alone.MaxBytes = 1, 0
-		raw, err = l.conn.pull(ctx, l.stream, l.consumer, alone, func() { l.conn.fetching.worked(l.consumer) })
+		raw, err = l.conn.pull(ctx, l.stream, l.consumer, alone, func() { l.conn.fetching.clear(l.consumer) })
 	}
 	if err != nil {
 		return nil, err
@@ -140,8 +139,9 @@ func (l *batchLoop) fetch(ctx context.Context) ([]*Message, error) {
 	return l.withBodies(ctx, raw)
 }
 
-// prove looks at the consumer and at what this user may do, and plans the requests.
-func (l *batchLoop) prove(ctx context.Context) error {
+// verify checks the consumer and the permission to acknowledge, and sets the limits of
+// requests.
+func (l *batchLoop) verify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	info, err := l.conn.consumerInfo(ctx, l.stream, l.consumer)
@@ -149,36 +149,36 @@ func (l *batchLoop) prove(ctx context.Context) error {
 		return lookupError("consumer "+l.stream+"/"+l.consumer, err)
 	}
 	for _, d := range compareConsumer(l.stream, l.declared, info.Config) {
-		if lossy[d.goName] {
+		if lossyFields[d.goName] {
 			return fmt.Errorf("%s: messages would be lost: run \"lazisync migrate\"", d)
 		}
 	}
 	l.request = pullRequest{
 		Batch: l.options.Max, MaxBytes: maxPullBytes, NoWait: true, Expires: l.options.Wait, Heartbeat: maxHeartbeat,
-	}.within(info.Config)
+	}.limitedBy(info.Config)
 	return l.conn.CheckAcknowledge(ctx, l.consumer)
 }
 
-// withBodies gives back a batch that the server delivered without bodies, which it does
-// when somebody made the consumer headers_only while it is read. A message that was
-// published with the header that says so is delivered like that every time.
+// withBodies rejects a batch that was delivered without bodies, which happens if the consumer
+// is changed to headers_only while it is read. A message that was published with the header
+// Nats-Msg-Size and no body arrives like that every time and is accepted.
 func (l *batchLoop) withBodies(ctx context.Context, raw []*nats.Msg) ([]*Message, error) {
 	batch := l.deliveries(raw)
 	if !slices.ContainsFunc(batch, (*Message).isBodiless) {
 		return batch, nil
 	}
-	err := l.prove(ctx)
-	if err == nil && !slices.ContainsFunc(batch, func(m *Message) bool { return m.isBodiless() && m.deliveries <= bodilessRetries }) {
+	err := l.verify(ctx)
+	if err == nil && !slices.ContainsFunc(batch, func(m *Message) bool { return m.isBodiless() && m.deliveries <= bodilessDeliveries }) {
 		return batch, nil
 	}
-	l.giveBack(batch)
+	l.nakUnsettled(batch)
 	return nil, err
 }
 
-// pause waits until it is worth fetching again.
-func (l *batchLoop) pause(ctx context.Context) {
+// backOff waits until Ready returns nil or, without Ready, for the backoff.
+func (l *batchLoop) backOff(ctx context.Context) {
 	if l.options.Ready == nil {
-		wait(ctx, jitter(doubled(handleRetry, handleLimit, l.handleFailures)))
+		wait(ctx, jitter(exponential(handleRetry, handleLimit, l.handleFailures)))
 		return
 	}
 	for n := uint64(1); ctx.Err() == nil; n++ {
@@ -186,10 +186,10 @@ func (l *batchLoop) pause(ctx context.Context) {
 		if err == nil {
 			return
 		}
-		if l.conn.quiet.allow(l.consumer + " waits " + err.Error()) {
-			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetching waits for what is down")
+		if l.conn.logLimiter.allow(l.consumer + " waits " + err.Error()) {
+			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetching paused, a dependency is unavailable")
 		}
-		wait(ctx, jitter(doubled(readyRetry, readyLimit, n)))
+		wait(ctx, jitter(exponential(readyRetry, readyLimit, n)))
 	}
 }
 
@@ -199,21 +199,21 @@ func (l *batchLoop) ready(ctx context.Context) error {
 	return l.options.Ready(ctx)
 }
 
-// work runs the handler, which may outlive ctx for the grace period.
-func (l *batchLoop) work(ctx context.Context, batch []*Message) error {
+// handleBatch runs the handler, which may continue for the grace period after ctx is done.
+func (l *batchLoop) handleBatch(ctx context.Context, batch []*Message) error {
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stopGrace := context.AfterFunc(ctx, func() { wait(working, l.options.Grace); cancel() })
 	defer stopGrace()
-	stopKeeping := keep(batch)
+	stopProgress := keepInProgress(batch)
 	err := l.handle(working, batch)
-	stopKeeping()
-	l.giveBack(batch)
+	stopProgress()
+	l.nakUnsettled(batch)
 	return err
 }
 
-// keep asks for more time for each message until it is settled, and returns how to stop.
-func keep(batch []*Message) (stop func()) {
+// keepInProgress extends the ack wait of each message until it is settled or stop is called.
+func keepInProgress(batch []*Message) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -221,7 +221,7 @@ func keep(batch []*Message) (stop func()) {
 		for wait(ctx, ackWait/3) {
 			for _, m := range batch {
 				if !m.settled.Load() {
-					_ = m.InProgress() // a lost connection: the message comes again
+					_ = m.InProgress() // if the connection is lost, the message is redelivered
 				}
 			}
 		}
@@ -229,13 +229,13 @@ func keep(batch []*Message) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-func (l *batchLoop) giveBack(batch []*Message) {
+func (l *batchLoop) nakUnsettled(batch []*Message) {
 	for _, m := range batch {
 		if m.settled.Load() {
 			continue
 		}
-		if err := m.Retry(0); err != nil && l.conn.quiet.allow("give back "+l.consumer) {
-			l.conn.log.Warn().Err(err).Str("consumer", l.consumer).Msg("message not given back, it comes again by itself")
+		if err := m.Retry(0); err != nil && l.conn.logLimiter.allow("nak "+l.consumer) {
+			l.conn.log.Warn().Err(err).Str("consumer", l.consumer).Msg("nak failed, the message is redelivered after its ack wait")
 		}
 	}
 }
@@ -244,7 +244,7 @@ func (l *batchLoop) deliveries(raw []*nats.Msg) []*Message {
 	batch := make([]*Message, 0, len(raw))
 	for _, r := range raw {
 		m, err := l.conn.delivery(r)
-		if err != nil { // a server that speaks another protocol: nothing to settle with
+		if err != nil { // a server with another protocol: there is nothing to settle
 			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("unreadable delivery")
 			continue
 		}
@@ -257,17 +257,17 @@ func (l *batchLoop) fetchFailed(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.proved = false
+	l.verified = false
 	l.fetchFailures++
 	err = l.diagnose(ctx, err)
-	l.conn.fetching.failed(l.consumer, err)
-	if l.conn.quiet.allow(l.consumer + " " + err.Error()) {
-		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("cannot fetch messages, trying again")
+	l.conn.fetching.record(l.consumer, err)
+	if l.conn.logLimiter.allow(l.consumer + " " + err.Error()) {
+		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetch failed, retrying")
 	}
-	wait(ctx, jitter(doubled(fetchRetry, fetchLimit, l.fetchFailures)))
+	wait(ctx, jitter(exponential(fetchRetry, fetchLimit, l.fetchFailures)))
 }
 
-// diagnose finds the reason behind a fetch that failed.
+// diagnose returns the cause of a failed fetch.
 func (l *batchLoop) diagnose(ctx context.Context, err error) error {
 	if !l.conn.nc.IsConnected() {
 		return l.conn.disconnected()
@@ -281,7 +281,7 @@ func (l *batchLoop) diagnose(ctx context.Context, err error) error {
 	return err
 }
 
-// wait says whether the time passed before ctx was done.
+// wait waits and reports whether the time passed before ctx was done.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

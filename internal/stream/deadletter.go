@@ -16,8 +16,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// ErrNoDeadLetter says that there is nothing parked at a sequence.
-var ErrNoDeadLetter = errors.New("no such dead letter")
+// ErrNoDeadLetter is returned when there is no dead letter at a sequence.
+var ErrNoDeadLetter = errors.New("dead letter not found")
 
 // Headers of a dead letter.
 const (
@@ -27,65 +27,65 @@ const (
 	headerStream   = "Lazisync-Stream"
 	headerSequence = "Lazisync-Sequence"
 	headerStored   = "Lazisync-Stored"
-	// headerOriginal goes before a header of the original that would mean
-	// something to the server or to us.
+	// headerOriginal is the prefix of original headers that the server or lazisync would
+	// interpret.
 	headerOriginal = "Lazisync-Original-"
 )
 
-// DeadLetter is a dead letter: a message that was rejected, and why.
+// DeadLetter is a rejected message with the reason for its rejection.
 type DeadLetter struct {
 	Sequence uint64    // in SYNC_DEADLETTER
-	At       time.Time // when it was parked
+	At       time.Time // when it was written
 	Code     events.RejectCode
 	Reason   string
 	Attempts uint64
-	Message  events.Message // as it came: subject, headers, bytes, and where it was stored
+	Message  events.Message // the original: subject, headers, body and place
 }
 
-// DeadLetterSubject is where a message of a subject is parked.
+// DeadLetterSubject returns the subject of dead letters for a subject.
 func DeadLetterSubject(subject string) string { return deadLetterPrefix + subject }
 
-// DeadLetter parks a message with its original bytes and headers and returns
-// where. The same message is parked once, however often this is called.
+// DeadLetter writes a message with its original body and headers to the dead-letter stream and
+// returns its place there. It is idempotent.
 func (c *Conn) DeadLetter(
 	ctx context.Context, m events.Message, why events.Rejection, attempts uint64,
 ) (stream string, sequence uint64, err error) {
-	ack, err := c.js.PublishMsg(ctx, deadLetter(m, why, attempts))
-	c.published(DeadLetterSubject(m.Subject), err)
+	ack, err := c.js.PublishMsg(ctx, encodeDeadLetter(m, why, attempts))
+	c.recordPublish(DeadLetterSubject(m.Subject), err)
 	if err != nil {
-		return "", 0, fmt.Errorf("park message %d of %s: %w", m.Sequence, m.Stream, publishError(err))
+		return "", 0, fmt.Errorf("dead-letter message %d of %s: %w", m.Sequence, m.Stream, publishError(err))
 	}
 	return ack.Stream, ack.Sequence, nil
 }
 
-func deadLetter(m events.Message, why events.Rejection, attempts uint64) *nats.Msg {
-	parked := &nats.Msg{Subject: DeadLetterSubject(m.Subject), Header: nats.Header{}, Data: m.Data}
+func encodeDeadLetter(m events.Message, why events.Rejection, attempts uint64) *nats.Msg {
+	deadLetter := &nats.Msg{Subject: DeadLetterSubject(m.Subject), Header: nats.Header{}, Data: m.Data}
 	for name, values := range m.Header {
-		if reserved(name) {
+		if isReserved(name) {
 			name = headerOriginal + name
 		}
-		parked.Header[name] = values
+		deadLetter.Header[name] = values
 	}
-	parked.Header.Set(jetstream.MsgIDHeader, parkedID(m))
-	parked.Header.Set(headerCode, string(why.Code))
-	parked.Header.Set(headerReason, oneLine(why.Reason))
-	parked.Header.Set(headerAttempts, strconv.FormatUint(attempts, 10))
-	parked.Header.Set(headerStream, m.Stream)
-	parked.Header.Set(headerSequence, strconv.FormatUint(m.Sequence, 10))
-	parked.Header.Set(headerStored, m.Stored.UTC().Format(time.RFC3339Nano))
-	return parked
+	deadLetter.Header.Set(jetstream.MsgIDHeader, deadLetterID(m))
+	deadLetter.Header.Set(headerCode, string(why.Code))
+	deadLetter.Header.Set(headerReason, oneLine(why.Reason))
+	deadLetter.Header.Set(headerAttempts, strconv.FormatUint(attempts, 10))
+	deadLetter.Header.Set(headerStream, m.Stream)
+	deadLetter.Header.Set(headerSequence, strconv.FormatUint(m.Sequence, 10))
+	deadLetter.Header.Set(headerStored, m.Stored.UTC().Format(time.RFC3339Nano))
+	return deadLetter
 }
 
-// reserved tells the headers that must not be taken over as they are: those the
-// server acts on, those a client takes for the server's, and ours.
-func reserved(name string) bool {
+// isReserved reports whether a header must not be copied unchanged: it belongs to the server,
+// looks to a client as if it did, or belongs to lazisync.
+func isReserved(name string) bool {
 	name = strings.ToLower(name)
 	return strings.HasPrefix(name, "nats-") || strings.HasPrefix(name, "lazisync-") || name == "status"
 }
 
-// parkedID includes the time: a stream that lost its tail gives the same
-// sequence out again, to another message.
-func parkedID(m events.Message) string {
+// deadLetterID returns the message id of a dead letter. It includes the time, because a stream
+// that lost its latest messages assigns their sequences again.
+func deadLetterID(m events.Message) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", m.Stream, m.Sequence, m.Stored.UnixNano()))
 	return "dl-" + hex.EncodeToString(sum[:])[:32]
 }
@@ -93,34 +93,34 @@ func parkedID(m events.Message) string {
 // DeadLetters calls fn for each dead letter, oldest first, until fn returns an error.
 func (c *Conn) DeadLetters(ctx context.Context, fn func(DeadLetter) error) error {
 	for sequence := uint64(1); ; {
-		parked, err := c.parkedFrom(ctx, sequence)
+		deadLetter, err := c.deadLetterFrom(ctx, sequence)
 		if errors.Is(err, ErrNoDeadLetter) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := fn(parked); err != nil {
+		if err := fn(deadLetter); err != nil {
 			return err
 		}
-		sequence = parked.Sequence + 1
+		sequence = deadLetter.Sequence + 1
 	}
 }
 
-// DeadLetterAt reads one dead letter.
+// DeadLetterAt reads one dead letter. It returns ErrNoDeadLetter if there is none.
 func (c *Conn) DeadLetterAt(ctx context.Context, sequence uint64) (DeadLetter, error) {
-	parked, err := c.parkedFrom(ctx, sequence)
-	if err == nil && parked.Sequence != sequence {
+	deadLetter, err := c.deadLetterFrom(ctx, sequence)
+	if err == nil && deadLetter.Sequence != sequence {
 		err = ErrNoDeadLetter
 	}
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("dead letter %d: %w", sequence, err)
 	}
-	return parked, nil
+	return deadLetter, nil
 }
 
-// parkedFrom reads the first dead letter at or after a sequence.
-func (c *Conn) parkedFrom(ctx context.Context, sequence uint64) (DeadLetter, error) {
+// deadLetterFrom reads the first dead letter at or after a sequence.
+func (c *Conn) deadLetterFrom(ctx context.Context, sequence uint64) (DeadLetter, error) {
 	stream, err := c.reader(ctx, StreamDeadLetter)
 	if err != nil {
 		return DeadLetter{}, err
@@ -132,19 +132,19 @@ func (c *Conn) parkedFrom(ctx context.Context, sequence uint64) (DeadLetter, err
 	if err != nil {
 		return DeadLetter{}, fmt.Errorf("read %s from %d: %w", StreamDeadLetter, sequence, err)
 	}
-	return unpark(raw), nil
+	return decodeDeadLetter(raw), nil
 }
 
-// unpark reads a dead letter leniently: anyone may publish there.
-func unpark(raw *jetstream.RawStreamMsg) DeadLetter {
+// decodeDeadLetter ignores malformed headers, because other clients may write dead letters.
+func decodeDeadLetter(raw *jetstream.RawStreamMsg) DeadLetter {
 	attempts, _ := strconv.ParseUint(raw.Header.Get(headerAttempts), 10, 64)
 	sequence, _ := strconv.ParseUint(raw.Header.Get(headerSequence), 10, 64)
 	stored, _ := time.Parse(time.RFC3339Nano, raw.Header.Get(headerStored))
 	original := nats.Header{}
 	for name, values := range raw.Header {
-		if restored, was := strings.CutPrefix(name, headerOriginal); was {
+		if restored, found := strings.CutPrefix(name, headerOriginal); found {
 			original[restored] = values
-		} else if !reserved(name) {
+		} else if !isReserved(name) {
 			original[name] = values
 		}
 	}

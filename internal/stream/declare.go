@@ -10,9 +10,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Declare creates what is missing of the streams and consumers and takes back what
-// differs, but for what an operator chose. It returns one line per change; a second call
-// changes nothing. What it cannot do keeps it from nothing else, and is in the error.
+// Declare creates missing streams and consumers and corrects those that differ from their
+// declaration, except for allowed changes. It returns one line per change; a second call
+// changes nothing. A failure does not stop the remaining declarations; the error joins all
+// failures.
 func (c *Conn) Declare(ctx context.Context) ([]string, error) {
 	if err := c.checkServer(); err != nil {
 		return nil, err
@@ -23,20 +24,20 @@ func (c *Conn) Declare(ctx context.Context) ([]string, error) {
 		done, err := c.declareStream(ctx, want.config)
 		changes = append(changes, done...)
 		if err != nil {
-			failures = append(failures, fmt.Errorf("declare stream %s: %w", want.config.Name, c.explained(err)))
+			failures = append(failures, fmt.Errorf("declare stream %s: %w", want.config.Name, c.withRemedy(err)))
 		}
 		for _, consumer := range want.consumers {
-			if err != nil && (!isRefused(err) || !c.exists(ctx, want.config.Name)) {
+			if err != nil && (!isAPIError(err) || !c.exists(ctx, want.config.Name)) {
 				break
 			}
 			done, failed := c.declareConsumer(ctx, want.config.Name, consumer)
 			changes = append(changes, done...)
 			if failed != nil {
-				failures = append(failures, fmt.Errorf("declare consumer %s/%s: %w", want.config.Name, consumer.config.Name, c.explained(failed)))
+				failures = append(failures, fmt.Errorf("declare consumer %s/%s: %w", want.config.Name, consumer.config.Name, c.withRemedy(failed)))
 			}
 			err = failed
 		}
-		if err != nil && !isRefused(err) { // no answer: there is none to what follows either
+		if err != nil && !isAPIError(err) { // no response: the next calls would get none either
 			break
 		}
 	}
@@ -48,15 +49,15 @@ func (c *Conn) exists(ctx context.Context, stream string) bool {
 	return err == nil
 }
 
-// restoreVolatile creates again what a restart of the server lost, if everything
-// was declared before: a server that is new to lazisync is left to Declare.
-func (c *Conn) restoreVolatile(ctx context.Context) error {
+// restoreMemoryStreams creates memory streams again that a restart of the server lost. If
+// another stream is missing, too, the server is new and it leaves all to Declare.
+func (c *Conn) restoreMemoryStreams(ctx context.Context) error {
 	var lost []jetstream.StreamConfig
 	for _, s := range topology() {
 		_, err := c.js.Stream(ctx, s.config.Name)
 		switch {
 		case err == nil:
-		case errors.Is(err, jetstream.ErrStreamNotFound) && s.volatile():
+		case errors.Is(err, jetstream.ErrStreamNotFound) && s.inMemory():
 			lost = append(lost, s.config)
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			return nil
@@ -90,26 +91,26 @@ func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) (
 	if len(differences) == 0 {
 		return nil, nil
 	}
-	return c.takeBack(ctx, config, want, differences)
+	return c.restoreFields(ctx, config, want, differences)
 }
 
-// takeBack changes the fields of a stream that differ: all at once, or else as many as the
-// server changes one by one.
-func (c *Conn) takeBack(ctx context.Context, config, want jetstream.StreamConfig, differences []Difference) ([]string, error) {
+// restoreFields corrects the fields of a stream that differ. If the server rejects the update,
+// it corrects them one by one as far as possible.
+func (c *Conn) restoreFields(ctx context.Context, config, want jetstream.StreamConfig, differences []Difference) ([]string, error) {
 	all := config
-	overlay(&all, want, differences...)
+	copyFields(&all, want, differences...)
 	_, err := c.js.UpdateStream(ctx, all)
 	if err == nil {
-		return changed(differences), nil
+		return formatChanges(differences), nil
 	}
-	if !isRefused(err) {
+	if !isAPIError(err) {
 		return nil, err
 	}
 	var done, left []Difference
 	var refusals []error
 	for _, d := range differences {
 		one := config
-		overlay(&one, want, d)
+		copyFields(&one, want, d)
 		if _, err := c.js.UpdateStream(ctx, one); err != nil {
 			left, refusals = append(left, d), append(refusals, err)
 			continue
@@ -117,27 +118,28 @@ func (c *Conn) takeBack(ctx context.Context, config, want jetstream.StreamConfig
 		config, done = one, append(done, d)
 	}
 	if len(left) == 0 {
-		return changed(done), nil
+		return formatChanges(done), nil
 	}
-	return changed(done), fmt.Errorf("change %s: %w; %s", describe(left), errors.Join(refusals...), recreate(want.Name))
+	return formatChanges(done), fmt.Errorf("change %s: %w; %s", formatDifferences(left), errors.Join(refusals...), recreate(want.Name))
 }
 
-// recreate says how to get a stream that the server does not change, and what it costs.
+// recreate describes how to recreate a stream that the server cannot change, and what is lost
+// then.
 func recreate(stream string) string {
-	return fmt.Sprintf("what the server cannot change of a stream needs a new one: "+
-		"stop the roles, \"nats stream backup %[1]s FOLDER\" where the messages matter, \"nats stream rm %[1]s\", \"lazisync migrate\"; it costs %[2]s", stream, costs[stream])
+	return fmt.Sprintf("the server cannot change this, recreate the stream: "+
+		"stop the roles, run \"nats stream backup %[1]s FOLDER\" if the messages matter, \"nats stream rm %[1]s\", \"lazisync migrate\"; this loses %[2]s", stream, costs[stream])
 }
 
-// costs says, by stream, what is lost with it.
+// costs lists, by stream, what is lost with it.
 var costs = map[string]string{
-	StreamCommands:   "the commands that are not answered yet, which must be published again",
-	StreamEvents:     "the events that consumers have not read yet; outcomes stay in raw.sync_runs",
-	StreamProgress:   "nothing but the progress of runs under way",
-	StreamDeadLetter: "the dead letters: replay those that are needed first",
-	StreamAdvisories: "nothing, unless messages were given up in the last minutes",
+	StreamCommands:   "commands without an answer, which must be published again",
+	StreamEvents:     "events that consumers have not read; raw.sync_runs keeps the outcomes",
+	StreamProgress:   "only the progress of open runs",
+	StreamDeadLetter: "the dead letters: replay those that you need first",
+	StreamAdvisories: "nothing, unless messages exceeded their max deliveries in the last minutes",
 }
 
-func isRefused(err error) bool {
+func isAPIError(err error) bool {
 	var refused *jetstream.APIError
 	return errors.As(err, &refused)
 }
@@ -146,7 +148,7 @@ func (c *Conn) declareConsumer(ctx context.Context, stream string, want declared
 	object := "consumer " + stream + "/" + want.config.Name
 	found, err := c.consumerInfo(ctx, stream, want.config.Name)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		if _, err := c.js.CreateConsumer(ctx, stream, want.fresh(time.Now())); err != nil {
+		if _, err := c.js.CreateConsumer(ctx, stream, want.createConfig(time.Now())); err != nil {
 			return nil, err
 		}
 		return []string{object + ": created"}, nil
@@ -159,46 +161,45 @@ func (c *Conn) declareConsumer(ctx context.Context, stream string, want declared
 	if len(differences) == 0 {
 		return nil, nil
 	}
-	if slices.ContainsFunc(differences, func(d Difference) bool { return onlyRecreated[d.goName] }) {
+	if slices.ContainsFunc(differences, func(d Difference) bool { return immutableFields[d.goName] }) {
 		return c.recreateConsumer(ctx, stream, want, found, differences)
 	}
-	overlay(&config, want.config, differences...)
-	if paused := slices.ContainsFunc(differences, isPause); paused { // an update leaves it as it is
+	copyFields(&config, want.config, differences...)
+	if paused := slices.ContainsFunc(differences, isPause); paused { // an update does not resume it
 		if _, err := c.js.ResumeConsumer(ctx, stream, want.config.Name); err != nil {
 			return nil, fmt.Errorf("resume: %w", err)
 		}
 	}
 	if _, err := c.js.UpdateConsumer(ctx, stream, config); err != nil {
-		return nil, fmt.Errorf("change %s: %w", describe(differences), err)
+		return nil, fmt.Errorf("change %s: %w", formatDifferences(differences), err)
 	}
-	return changed(differences), nil
+	return formatChanges(differences), nil
 }
 
 func isPause(d Difference) bool { return d.goName == "PauseUntil" }
 
-// recreateConsumer replaces a consumer that cannot be changed by one that resumes where
-// it was: at the first message that is not acknowledged. Those behind it that are
-// acknowledged are delivered once more. One that skipped messages when it began starts
-// as a new one does.
+// recreateConsumer replaces a consumer that cannot be changed by one that resumes at its first
+// unacknowledged message. Later messages that are acknowledged are redelivered. A consumer
+// that skipped stored messages starts like a new one.
 func (c *Conn) recreateConsumer(
 	ctx context.Context, stream string, want declaredConsumer, found *jetstream.ConsumerInfo, differences []Difference,
 ) ([]string, error) {
-	config := want.fresh(time.Now())
+	config := want.createConfig(time.Now())
 	skipped := slices.ContainsFunc(differences, func(d Difference) bool { return d.goName == "DeliverPolicy" })
 	if floor := found.AckFloor.Stream; floor > 0 && !skipped {
 		config.DeliverPolicy, config.OptStartTime, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, floor+1
 	}
 	if err := c.js.DeleteConsumer(ctx, stream, want.config.Name); err != nil {
-		return nil, fmt.Errorf("change %s, for which the consumer is deleted and created: delete: %w", describe(differences), err)
+		return nil, fmt.Errorf("change %s: delete the consumer to recreate it: %w", formatDifferences(differences), err)
 	}
 	if _, err := c.js.CreateConsumer(ctx, stream, config); err != nil {
-		return nil, fmt.Errorf("change %s, for which the consumer was deleted: create: %w", describe(differences), err)
+		return nil, fmt.Errorf("change %s: recreate the deleted consumer: %w", formatDifferences(differences), err)
 	}
-	return append(changed(differences), "consumer "+stream+"/"+want.config.Name+": recreated where it was"), nil
+	return append(formatChanges(differences), "consumer "+stream+"/"+want.config.Name+": recreated, resumes where it was"), nil
 }
 
-// fresh is the configuration to create the consumer with.
-func (d declaredConsumer) fresh(now time.Time) jetstream.ConsumerConfig {
+// createConfig returns the configuration that creates the consumer.
+func (d declaredConsumer) createConfig(now time.Time) jetstream.ConsumerConfig {
 	config := d.config
 	if d.since > 0 {
 		start := now.Add(-d.since)
@@ -207,7 +208,7 @@ func (d declaredConsumer) fresh(now time.Time) jetstream.ConsumerConfig {
 	return config
 }
 
-func changed(differences []Difference) []string {
+func formatChanges(differences []Difference) []string {
 	lines := make([]string, len(differences))
 	for i, d := range differences {
 		lines[i] = fmt.Sprintf("%s: %s %s -> %s", d.Object, d.Field, d.Got, d.Want)

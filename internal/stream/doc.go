@@ -1,10 +1,9 @@
-// Package stream is the only package that speaks to NATS. It connects, declares
-// the streams and consumers, publishes events, hands messages to the bridge and
-// the notifier in batches and settles them, parks what was rejected, and follows
-// events as they happen.
+// Package stream is the adapter for NATS and the only package that uses nats.go. It connects,
+// declares streams and consumers, publishes events, delivers messages in batches and settles
+// them, writes and replays dead letters, and subscribes to events.
 //
-// internal/app connects once per process and gives the Conn to the bridge, the
-// notifier, the gateway, the activities and the command line, each of which
-// names the few methods it needs in an interface of its own. The package imports
-// events and nothing else of ours; it never looks into an event's data.
+// internal/app connects once per process and passes the Conn to the bridge, the notifier, the
+// gateway, the activities and the commands, each of which declares the methods it needs in an
+// interface of its own. The package imports events and nothing else of this module. Of the
+// data of an event it reads only the run number.
 package stream

@@ -12,13 +12,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Difference is one field of a stream or consumer that is not as declared.
+// Difference is a field of a stream or consumer that differs from its declaration.
 type Difference struct {
 	Object string // "stream SYNC_EVENTS" or "consumer SYNC_EVENTS/notifier"
-	Field  string // by the name the nats command line shows
+	Field  string // as the nats command shows it
 	Want   string
 	Got    string
-	Blocks bool // a role that uses the object cannot do its work, and is not ready
+	Blocks bool // a role that uses the object is not ready
 
 	goName string
 }
@@ -27,8 +27,8 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s: %s is %s, want %s", d.Object, d.Field, d.Got, d.Want)
 }
 
-// Drift lists what is not as declared, without changing anything: every stream, and
-// the consumers named. A user who reads one may not be allowed to see others.
+// Drift compares all streams and the named consumers with their declarations. It changes
+// nothing. Consumers are named because a NATS user may be allowed to read only its own.
 func (c *Conn) Drift(ctx context.Context, consumers ...string) ([]Difference, error) {
 	var all []Difference
 	if err := c.checkServer(); err != nil {
@@ -38,14 +38,14 @@ func (c *Conn) Drift(ctx context.Context, consumers ...string) ([]Difference, er
 		object := "stream " + want.config.Name
 		found, err := c.js.Stream(ctx, want.config.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			all = append(all, missing(object))
+			all = append(all, missingObject(object))
 			continue
 		}
 		if err != nil {
 			return all, lookupError(object, err)
 		}
 		all = append(all, compareStream(want.config, found.CachedInfo().Config)...)
-		for _, consumer := range want.named(consumers) {
+		for _, consumer := range want.consumersNamed(consumers) {
 			differences, err := c.consumerDrift(ctx, want.config.Name, consumer.config)
 			if err != nil {
 				return all, err
@@ -60,7 +60,7 @@ func (c *Conn) consumerDrift(ctx context.Context, stream string, want jetstream.
 	object := "consumer " + stream + "/" + want.Name
 	found, err := c.consumerInfo(ctx, stream, want.Name)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return []Difference{missing(object)}, nil
+		return []Difference{missingObject(object)}, nil
 	}
 	if err != nil {
 		return nil, lookupError(object, err)
@@ -68,7 +68,7 @@ func (c *Conn) consumerDrift(ctx context.Context, stream string, want jetstream.
 	return compareConsumer(stream, want, found.Config), nil
 }
 
-// consumerInfo looks at a consumer, also at one that somebody made to push.
+// consumerInfo describes a consumer, also one that was changed to a push consumer.
 func (c *Conn) consumerInfo(ctx context.Context, stream, name string) (*jetstream.ConsumerInfo, error) {
 	pull, err := c.js.Consumer(ctx, stream, name)
 	if err == nil {
@@ -84,20 +84,19 @@ func (c *Conn) consumerInfo(ctx context.Context, stream, name string) (*jetstrea
 	return push.CachedInfo(), nil
 }
 
-func missing(object string) Difference {
-	return Difference{Object: object, Field: "existence", Want: "there", Got: "missing", Blocks: true}
+func missingObject(object string) Difference {
+	return Difference{Object: object, Field: "existence", Want: "present", Got: "missing", Blocks: true}
 }
 
 func compareStream(want, got jetstream.StreamConfig) []Difference {
-	return compare("stream "+want.Name, want, got, streamChoices)
+	return compare("stream "+want.Name, want, got, allowedStreamChanges)
 }
 
 func compareConsumer(stream string, want, got jetstream.ConsumerConfig) []Difference {
-	return compare("consumer "+stream+"/"+want.Name, want, oneFilterStyle(got), consumerChoices)
+	return compare("consumer "+stream+"/"+want.Name, want, oneFilterStyle(got), allowedConsumerChanges)
 }
 
-// oneFilterStyle puts a single filter where we declare filters: the server
-// keeps one and several in different fields.
+// oneFilterStyle moves a single filter to the field for several, which the declarations use.
 func oneFilterStyle(config jetstream.ConsumerConfig) jetstream.ConsumerConfig {
 	if config.FilterSubject != "" {
 		config.FilterSubjects, config.FilterSubject = []string{config.FilterSubject}, ""
@@ -105,9 +104,9 @@ func oneFilterStyle(config jetstream.ConsumerConfig) jetstream.ConsumerConfig {
 	return config
 }
 
-// compare lists the fields of two configurations that differ, but for those that an
-// operator chose.
-func compare[T any](object string, want, got T, choices map[string]choice) []Difference {
+// compare lists the fields that differ between two configurations, except for the allowed
+// changes.
+func compare[T any](object string, want, got T, allowed map[string]allowedChange) []Difference {
 	var differences []Difference
 	w, g := reflect.ValueOf(want), reflect.ValueOf(got)
 	for i := range w.NumField() {
@@ -116,20 +115,20 @@ func compare[T any](object string, want, got T, choices map[string]choice) []Dif
 		if equal(wanted, found) {
 			continue
 		}
-		if c, is := choices[field.Name]; is && (c.fits == nil || c.fits(wanted, found)) {
+		if c, is := allowed[field.Name]; is && (c.fits == nil || c.fits(wanted, found)) {
 			continue
 		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		differences = append(differences, Difference{
-			Object: object, Field: name, Want: show(wanted), Got: show(found), goName: field.Name,
-			Blocks: keepsFromWork(field.Name, wanted, found),
+			Object: object, Field: name, Want: formatValue(wanted), Got: formatValue(found), goName: field.Name,
+			Blocks: blocksRoles(field.Name, wanted, found),
 		})
 	}
 	return differences
 }
 
-// equal compares two values of a field. The order of subjects means nothing, and an empty
-// list or set is none.
+// equal compares two values of a field. It ignores the order of subjects and treats an empty
+// slice or map as nil.
 func equal(a, b any) bool {
 	if x, y := reflect.ValueOf(a), reflect.ValueOf(b); x.Kind() == reflect.Slice || x.Kind() == reflect.Map {
 		if x.Len() == 0 && y.Len() == 0 {
@@ -142,15 +141,15 @@ func equal(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// overlay copies the fields that differ.
-func overlay[T any](onto *T, want T, differences ...Difference) {
+// copyFields sets the fields that differ to their declared values.
+func copyFields[T any](onto *T, want T, differences ...Difference) {
 	for _, d := range differences {
 		reflect.ValueOf(onto).Elem().FieldByName(d.goName).Set(reflect.ValueOf(want).FieldByName(d.goName))
 	}
 }
 
-// show writes a value for people.
-func show(value any) string {
+// formatValue formats the value of a field for a message.
+func formatValue(value any) string {
 	switch v := value.(type) {
 	case []string:
 		return orNone(strings.Join(slices.Sorted(slices.Values(v)), ", "))
@@ -183,7 +182,7 @@ func orNone(text string) string {
 	return text
 }
 
-func describe(differences []Difference) string {
+func formatDifferences(differences []Difference) string {
 	fields := make([]string, len(differences))
 	for i, d := range differences {
 		fields[i] = fmt.Sprintf("%s from %s to %s", d.Field, d.Got, d.Want)

@@ -7,70 +7,69 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A choice is a field of a stream or consumer that an operator may set. Every field that
-// is not a choice is compared with what is declared, those of later versions included.
-type choice struct {
-	reason string // why another value is fine
-	// fits reports whether a value other than the declared one is fine. Without it every
-	// value is.
+// allowedChange is a field of a stream or consumer that an operator may change. Every other
+// field is compared with the declaration, also fields that later versions of NATS add.
+type allowedChange struct {
+	reason string // why a change is harmless
+	// fits reports whether a value is allowed. If it is nil, every value is.
 	fits func(want, got any) bool
 }
 
-// streamChoices and consumerChoices are by the Go name of the field.
+// allowedStreamChanges and allowedConsumerChanges list allowed changes by the Go name of the
+// field.
 var (
-	streamChoices = map[string]choice{
-		"Description":  {reason: "text for people"},
-		"Replicas":     {reason: "how many servers keep a copy depends on the cluster"},
-		"Placement":    {reason: "where the copies are depends on the cluster"},
-		"Compression":  {reason: "how the messages lie on the disk; they are read as they were written"},
-		"AllowDirect":  {reason: "another way to read a message, which changes none"},
-		"MirrorDirect": {reason: "another way to read a message, which changes none"},
-		"FirstSeq":     {reason: "where numbering began when the stream was created"},
-		"Metadata":     {reason: "labels for people and tools; the server adds _nats labels of its own"},
-		"MaxBytes":     {"more room than declared", noLimitOrMore[int64]},
+	allowedStreamChanges = map[string]allowedChange{
+		"Description":  {reason: "documentation"},
+		"Replicas":     {reason: "the number of copies depends on the cluster"},
+		"Placement":    {reason: "the placement of copies depends on the cluster"},
+		"Compression":  {reason: "affects storage only"},
+		"AllowDirect":  {reason: "another way to read messages, which does not affect them"},
+		"MirrorDirect": {reason: "another way to read messages, which does not affect them"},
+		"FirstSeq":     {reason: "the first sequence when the stream was created"},
+		"Metadata":     {reason: "labels for operators and tools; the server adds its own, with the prefix _nats"},
+		"MaxBytes":     {"a larger stream", noLimitOrMore[int64]},
 	}
-	consumerChoices = map[string]choice{
-		"Description":       {reason: "text for people"},
-		"Replicas":          {reason: "how many servers keep a copy depends on the cluster"},
-		"Metadata":          {reason: "labels for people and tools; the server adds _nats labels of its own"},
-		"SampleFrequency":   {reason: "how many acknowledgements the server reports to a monitor"},
-		"MaxRequestBatch":   {reason: "a request never asks for more messages than this; a limit of the server shows here too"},
-		"MaxRequestExpires": {reason: "a request never waits longer than this"},
-		"MaxRequestMaxBytes": {"a request never asks for more bytes than this; what is less than one message needs is not a choice",
+	allowedConsumerChanges = map[string]allowedChange{
+		"Description":       {reason: "documentation"},
+		"Replicas":          {reason: "the number of copies depends on the cluster"},
+		"Metadata":          {reason: "labels for operators and tools; the server adds its own, with the prefix _nats"},
+		"SampleFrequency":   {reason: "affects monitoring only"},
+		"MaxRequestBatch":   {reason: "requests are limited to this many messages; limits of the server appear here, too"},
+		"MaxRequestExpires": {reason: "requests are limited to this duration"},
+		"MaxRequestMaxBytes": {"requests are limited to this many bytes; less than one message needs is not allowed",
 			noLimitOrAtLeast(maxMessageBytes)},
-		"DeliverPolicy": {"where the consumer began to read its stream; one that skipped what was stored before is not a choice", beginsAtAPlace},
-		"OptStartSeq":   {reason: "where the consumer began to read its stream"},
-		"OptStartTime":  {reason: "where the consumer began to read its stream"},
-		"PauseUntil":    {"a pause that is over", isOver},
+		"DeliverPolicy": {"where the consumer started; a policy that skips stored messages is not allowed", startsAtPosition},
+		"OptStartSeq":   {reason: "where the consumer started"},
+		"OptStartTime":  {reason: "where the consumer started"},
+		"PauseUntil":    {"a pause in the past has no effect", isPast},
 	}
 )
 
-// harmless are the fields in which a difference keeps no role from its work: roles stay
-// ready. Doctor reports it and Declare takes it back all the same. Roles of the version
-// before and of the version after work beside each other on one declaration, so what a
-// version is likely to declare differently belongs here.
-var harmless = map[string]bool{
+// tolerated lists fields whose difference leaves roles ready. The doctor reports such a
+// difference and Declare corrects it. Consecutive versions of lazisync share one declaration
+// during an upgrade, so that this must include the fields that a version may declare anew.
+var tolerated = map[string]bool{
 	"MaxAge": true, "MaxBytes": true, "MaxMsgs": true, "Duplicates": true, "DenyDelete": true, "DenyPurge": true,
 	"Discard": true, "AllowRollup": true, "AllowMsgTTL": true, "RePublish": true, "AllowAtomicPublish": true, "AllowBatchPublish": true,
 	"AckWait": true, "MaxDeliver": true, "MaxAckPending": true, "BackOff": true, "InactiveThreshold": true, "MaxWaiting": true,
 }
 
-// lossy are the fields of a consumer with which messages are lost when they are fetched.
-var lossy = map[string]bool{"AckPolicy": true, "HeadersOnly": true}
+// lossyFields lists fields of a consumer with which fetched messages would be lost.
+var lossyFields = map[string]bool{"AckPolicy": true, "HeadersOnly": true}
 
-// onlyRecreated are the fields of a consumer that no server changes once it exists.
-var onlyRecreated = map[string]bool{
+// immutableFields lists fields of a consumer that the server does not change once it exists.
+var immutableFields = map[string]bool{
 	"Durable": true, "DeliverPolicy": true, "AckPolicy": true, "ReplayPolicy": true, "MaxWaiting": true, "MemoryStorage": true,
 	"DeliverSubject": true, "DeliverGroup": true, "FlowControl": true, "IdleHeartbeat": true,
-	"FilterSubjects": true, // it can be changed, but what another filter passed over is never delivered
+	"FilterSubjects": true, // mutable, but messages that the previous filter skipped would never be delivered
 }
 
-// keepsFromWork reports whether a role must not be ready with such a difference.
-func keepsFromWork(field string, want, got any) bool {
-	if field == "Subjects" { // one more is another version's
+// blocksRoles reports whether roles must not be ready with a difference.
+func blocksRoles(field string, want, got any) bool {
+	if field == "Subjects" { // additional subjects belong to another version
 		return !containsAll(got.([]string), want.([]string))
 	}
-	return !harmless[field] || field == "MaxAckPending" && got == 0
+	return !tolerated[field] || field == "MaxAckPending" && got == 0
 }
 
 func containsAll(have, want []string) bool {
@@ -82,7 +81,7 @@ func containsAll(have, want []string) bool {
 	return true
 }
 
-// containsSubject reports whether one of the patterns takes a subject.
+// containsSubject reports whether one of the patterns matches a subject.
 func containsSubject(patterns []string, subject string) bool {
 	for _, p := range patterns {
 		if p == subject || matches(strings.Split(p, "."), strings.Split(subject, ".")) {
@@ -110,7 +109,7 @@ func noLimitOrAtLeast(least int) func(want, got any) bool {
 	return func(_, got any) bool { return got.(int) <= 0 || got.(int) >= least }
 }
 
-func beginsAtAPlace(_, got any) bool {
+func startsAtPosition(_, got any) bool {
 	switch got.(jetstream.DeliverPolicy) {
 	case jetstream.DeliverAllPolicy, jetstream.DeliverByStartSequencePolicy, jetstream.DeliverByStartTimePolicy:
 		return true
@@ -118,7 +117,7 @@ func beginsAtAPlace(_, got any) bool {
 	return false
 }
 
-func isOver(_, got any) bool {
+func isPast(_, got any) bool {
 	until, _ := got.(*time.Time)
 	return until == nil || !until.After(time.Now())
 }

@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryFieldIsComparedOrAChoice sets every field of both configurations, the nested
-// ones too, to another value: each is a difference, or an operator's choice with a reason.
-func TestEveryFieldIsComparedOrAChoice(t *testing.T) {
+// TestEveryFieldIsComparedOrAllowed sets every field of both configurations, the nested
+// ones too, to another value: each is a difference, or an operator's allowedChange with a reason.
+func TestEveryFieldIsComparedOrAllowed(t *testing.T) {
 	t.Parallel()
 	stream, consumer := commandStream().config, durable(ConsumerRequests, 10, "sync.requested")
-	everyField(t, stream, streamChoices, func(got jetstream.StreamConfig) []Difference { return compareStream(stream, got) })
-	everyField(t, consumer, consumerChoices, func(got jetstream.ConsumerConfig) []Difference {
+	everyField(t, stream, allowedStreamChanges, func(got jetstream.StreamConfig) []Difference { return compareStream(stream, got) })
+	everyField(t, consumer, allowedConsumerChanges, func(got jetstream.ConsumerConfig) []Difference {
 		return compareConsumer(StreamCommands, consumer, got)
 	})
 }
 
-// fine are other values that an operator may not choose, for choices within bounds.
+// notFine are values outside the bounds of allowed changes.
 var notFine = map[string]any{
 	"MaxBytes":           int64(1000),
 	"MaxRequestMaxBytes": 1000,
@@ -30,10 +30,10 @@ var notFine = map[string]any{
 	"FilterSubject":      "sync.other", // it is one of the filters
 }
 
-func everyField[T any](t *testing.T, declared T, choices map[string]choice, compared func(T) []Difference) {
+func everyField[T any](t *testing.T, declared T, allowed map[string]allowedChange, compared func(T) []Difference) {
 	t.Helper()
 	kind := reflect.TypeFor[T]()
-	for name, c := range choices {
+	for name, c := range allowed {
 		_, exists := kind.FieldByName(name)
 		require.True(t, exists, "%s has no field %s", kind, name)
 		require.NotEmpty(t, c.reason, name)
@@ -48,11 +48,11 @@ func everyField[T any](t *testing.T, declared T, choices map[string]choice, comp
 				field.Set(reflect.ValueOf(other))
 			}
 			differences := compared(got)
-			if c, is := choices[name]; is && c.fits == nil {
-				require.Empty(t, differences, "%s.%s is an operator's choice", kind, name)
+			if c, is := allowed[name]; is && c.fits == nil {
+				require.Empty(t, differences, "%s.%s is an allowed change", kind, name)
 				continue
 			}
-			require.Len(t, differences, 1, "%s.%s, set to %+v, is neither compared nor an operator's choice", kind, name, field.Interface())
+			require.Len(t, differences, 1, "%s.%s, set to %+v, is neither compared nor an allowed change", kind, name, field.Interface())
 			require.NotEmpty(t, differences[0].Field, name)
 			require.NotEqual(t, differences[0].Want, differences[0].Got, "%s.%s", kind, name)
 		}
@@ -117,7 +117,7 @@ func variants(v reflect.Value) []reflect.Value {
 	return []reflect.Value{one}
 }
 
-func TestChoicesAndWhatTheServerAddsAreNoDifference(t *testing.T) {
+func TestAllowedChangesAndServerMetadataAreNoDifference(t *testing.T) {
 	t.Parallel()
 	want := commandStream().config
 	got := want
@@ -133,9 +133,9 @@ func TestChoicesAndWhatTheServerAddsAreNoDifference(t *testing.T) {
 	require.Equal(t, []Difference{{Object: "stream SYNC_COMMANDS", Field: "max_age", Want: "168h0m0s", Got: "1h0m0s", goName: "MaxAge"}}, d)
 	require.Equal(t, "stream SYNC_COMMANDS: max_age is 1h0m0s, want 168h0m0s", d[0].String())
 
-	overlay(&got, want, d...)
+	copyFields(&got, want, d...)
 	require.Empty(t, compareStream(want, got))
-	require.Equal(t, 3, got.Replicas, "an operator's choice stays")
+	require.Equal(t, 3, got.Replicas, "an operator's allowedChange stays")
 
 	consumer := durable(ConsumerRequests, 10, "sync.requested")
 	shown := consumer
@@ -146,34 +146,34 @@ func TestChoicesAndWhatTheServerAddsAreNoDifference(t *testing.T) {
 	require.Empty(t, compareConsumer(StreamCommands, consumer, shown))
 }
 
-// TestWhatKeepsARoleFromItsWork: an older version beside a newer one, which declares one
+// TestBlockingDifferences: an older version beside a newer one, which declares one
 // subject more and other limits, stays ready.
-func TestWhatKeepsARoleFromItsWork(t *testing.T) {
+func TestBlockingDifferences(t *testing.T) {
 	t.Parallel()
 	want := eventStream().config
 	newer := want
 	newer.Subjects = append(slices.Clone(want.Subjects), "sync.stale")
 	newer.MaxAge, newer.Duplicates = 60*day, 2*day
-	require.NoError(t, blocked(compareStream(want, newer)))
+	require.NoError(t, blockingError(compareStream(want, newer)))
 
 	wide := want
 	wide.Subjects = []string{"sync.>"}
-	require.NoError(t, blocked(compareStream(want, wide)))
+	require.NoError(t, blockingError(compareStream(want, wide)))
 
 	narrow := want
 	narrow.Subjects = want.Subjects[1:]
-	require.ErrorContains(t, blocked(compareStream(want, narrow)), "stream SYNC_EVENTS: subjects is ")
+	require.ErrorContains(t, blockingError(compareStream(want, narrow)), "stream SYNC_EVENTS: subjects is ")
 
 	moved := want
 	moved.SubjectTransform = &jetstream.SubjectTransformConfig{Source: ">", Destination: "moved.>"}
-	require.EqualError(t, blocked(compareStream(want, moved)),
+	require.EqualError(t, blockingError(compareStream(want, moved)),
 		`stream SYNC_EVENTS: subject_transform is {"src":">","dest":"moved.>"}, want none: run "lazisync migrate"`)
 }
 
-func TestARequestAsksForNoMoreThanAllowed(t *testing.T) {
+func TestPullRequestStaysWithinTheLimitsOfTheConsumer(t *testing.T) {
 	t.Parallel()
 	wanted := pullRequest{Batch: 500, MaxBytes: 16 << 20, NoWait: true, Expires: 10 * time.Second, Heartbeat: 2 * time.Second}
-	require.Equal(t, wanted, wanted.within(jetstream.ConsumerConfig{}))
+	require.Equal(t, wanted, wanted.limitedBy(jetstream.ConsumerConfig{}))
 	require.Equal(t, pullRequest{Batch: 100, MaxBytes: 2 << 20, NoWait: true, Expires: time.Second, Heartbeat: 250 * time.Millisecond},
-		wanted.within(jetstream.ConsumerConfig{MaxRequestBatch: 100, MaxRequestMaxBytes: 2 << 20, MaxRequestExpires: time.Second}))
+		wanted.limitedBy(jetstream.ConsumerConfig{MaxRequestBatch: 100, MaxRequestMaxBytes: 2 << 20, MaxRequestExpires: time.Second}))
 }

@@ -32,7 +32,7 @@ func FuzzDeadLetter(f *testing.F) {
 		m := events.Message{
 			Subject: "sync.requested", Header: header, Data: body, Stream: StreamCommands, Sequence: 7, Stored: time.Unix(1, 2).UTC(),
 		}
-		parked := deadLetter(m, events.Rejection{Code: events.CodeNotJSON, Reason: reason}, 3)
+		parked := encodeDeadLetter(m, events.Rejection{Code: events.CodeNotJSON, Reason: reason}, 3)
 		for name, values := range parked.Header {
 			if lower := strings.ToLower(name); lower == "status" || strings.HasPrefix(lower, "nats-") && name != jetstream.MsgIDHeader {
 				t.Fatalf("the server would act on %s: %q", name, values)
@@ -40,11 +40,11 @@ func FuzzDeadLetter(f *testing.F) {
 		}
 		require.NotContains(t, parked.Header.Get(headerReason), "\n")
 
-		back := unpark(&jetstream.RawStreamMsg{Subject: parked.Subject, Header: parked.Header, Data: parked.Data, Sequence: 1})
+		back := decodeDeadLetter(&jetstream.RawStreamMsg{Subject: parked.Subject, Header: parked.Header, Data: parked.Data, Sequence: 1})
 		require.Equal(t, m, back.Message)
 		require.EqualValues(t, 3, back.Attempts)
 
-		again := replayed(back.Message)
+		again := replayMessage(back.Message)
 		before, readable := events.Decode(m)
 		if readable != nil {
 			require.Equal(t, body, again.Data, "what cannot be read keeps its bytes")

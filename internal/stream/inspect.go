@@ -11,27 +11,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// codeOtherStream is the server's answer to a message that names the stream it expects
-// to be stored in, where another takes its subject.
+// codeOtherStream is the server's error for a message that expects another stream than the one
+// that has its subject.
 const codeOtherStream jetstream.ErrorCode = 10060
 
 const (
-	noStream   = "LAZISYNC_NO_SUCH_STREAM" // the name of no stream
-	noSequence = 1 << 62                   // the number of no message
+	absentStream   = "LAZISYNC_NO_SUCH_STREAM" // the name of no stream
+	absentSequence = 1 << 62                   // the number of no message
 )
 
-// probeTimeout is for an answer that does not come where a permission lacks.
+// probeTimeout bounds a request that gets no response if a permission is missing.
 const probeTimeout = 2 * time.Second
 
-// ServerState is what a NATS server tells of itself.
+// ServerState describes a NATS server.
 type ServerState struct {
-	Address string // without a password
+	Address string // without credentials
 	Version string
-	RTT     time.Duration // how long a round trip took
+	RTT     time.Duration // duration of a round trip
 	TLS     bool
 }
 
-// StreamState is how full a stream is, and who reads it.
+// StreamState describes a stream and its consumers.
 type StreamState struct {
 	Name               string
 	Messages           uint64
@@ -39,34 +39,34 @@ type StreamState struct {
 	MaxBytes           int64 // -1 for no limit
 	MaxAge             time.Duration
 	LastStored         time.Time         // when the latest message was stored
-	Full               error             // why it refuses more, nil where it has room
-	UndeclaredSubjects map[string]uint64 // messages by subjects that are not the stream's, which no consumer reads
+	Full               error             // nil if it has room
+	UndeclaredSubjects map[string]uint64 // number of messages by subject that is not declared; no consumer reads them
 	Consumers          []ConsumerState
 }
 
-// ConsumerState is how far a durable consumer is.
+// ConsumerState describes a durable consumer.
 type ConsumerState struct {
 	Name         string
-	Pending      uint64 // messages that were never delivered
-	AckPending   int    // messages that were delivered and not settled
-	WaitingPulls int    // requests for messages that wait: 0 where nobody consumes
+	Pending      uint64 // messages not delivered yet
+	AckPending   int    // messages delivered but not settled
+	WaitingPulls int    // waiting fetch requests; 0 if no role consumes
 }
 
-// Server looks at the server this connection uses.
+// Server describes the server of this connection.
 func (c *Conn) Server(context.Context) (ServerState, error) {
 	if !c.nc.IsConnected() {
 		return ServerState{}, c.disconnected()
 	}
 	took, err := c.nc.RTT()
 	if err != nil {
-		return ServerState{}, fmt.Errorf("ask NATS for an answer: %w", err)
+		return ServerState{}, fmt.Errorf("measure the round trip to NATS: %w", err)
 	}
 	return ServerState{
 		Address: c.nc.ConnectedUrlRedacted(), Version: c.nc.ConnectedServerVersion(), RTT: took, TLS: c.nc.TLSRequired(),
 	}, nil
 }
 
-// Streams looks at the declared streams that are there, and at the consumers named.
+// Streams describes the declared streams that exist, with the named consumers.
 func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState, error) {
 	var states []StreamState
 	for _, declared := range topology() {
@@ -91,7 +91,7 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 				state.UndeclaredSubjects[subject] = n
 			}
 		}
-		for _, consumer := range declared.named(consumers) {
+		for _, consumer := range declared.consumersNamed(consumers) {
 			at, err := c.consumerInfo(ctx, declared.config.Name, consumer.config.Name)
 			if errors.Is(err, jetstream.ErrConsumerNotFound) {
 				continue
@@ -108,31 +108,31 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 	return states, nil
 }
 
-// CheckPublish says why this user cannot publish on a subject of a declared stream, or
-// nil. Nothing is stored: the message asks for a stream that does not exist, and only
-// who may publish hears that it is refused for that.
+// CheckPublish returns an error if this NATS user may not publish on a subject of a declared
+// stream. Nothing is stored: the message expects a stream that does not exist, and the server
+// rejects it for that reason only if the user may publish.
 func (c *Conn) CheckPublish(ctx context.Context, subject string) error {
 	ctx, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
-	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedStreamHeader: {noStream}}}
+	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedStreamHeader: {absentStream}}}
 	_, err := c.js.PublishMsg(ctx, m)
 	var refused *jetstream.APIError
 	if errors.As(err, &refused) && refused.ErrorCode == codeOtherStream {
 		return nil
 	}
 	if err == nil {
-		return fmt.Errorf("publish on %s: the server took a message meant for stream %s", subject, noStream)
+		return fmt.Errorf("publish on %s: the server stored a message that expects stream %s", subject, absentStream)
 	}
-	if denied := c.denied(subject); denied != nil { // else there is nothing but a timeout to see
+	if denied := c.denied(subject); denied != nil { // without this the error is a timeout
 		err = denied
 	}
 	return fmt.Errorf("publish on %s: %w", subject, publishError(err))
 }
 
-// CheckAcknowledge says why this user cannot acknowledge what a consumer delivers, or
-// nil. Without that permission every acknowledgement is lost without an error. What is
-// sent is a sign of life for a message that does not exist, and only who may acknowledge
-// gets an answer to it.
+// CheckAcknowledge returns an error if this NATS user may not acknowledge messages of a
+// consumer. Without the permission acknowledgements are lost without an error. It sends an
+// in-progress acknowledgement of a message that does not exist; the server responds only if
+// the user may acknowledge.
 func (c *Conn) CheckAcknowledge(ctx context.Context, consumer string) error {
 	stream, ok := streamOfConsumer(consumer)
 	if !ok {
@@ -140,9 +140,9 @@ func (c *Conn) CheckAcknowledge(ctx context.Context, consumer string) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
-	subject := fmt.Sprintf("%s%s.%s.1.%d.0.0.0", ackSubject, stream, consumer, noSequence)
+	subject := fmt.Sprintf("%s%s.%s.1.%d.0.0.0", ackSubject, stream, consumer, absentSequence)
 	_, err := c.nc.RequestWithContext(ctx, subject, []byte("+WPI"))
-	if err == nil || errors.Is(err, nats.ErrNoResponders) { // the consumer is missing, which is another matter
+	if err == nil || errors.Is(err, nats.ErrNoResponders) { // a missing consumer is not a missing permission
 		return nil
 	}
 	if !c.nc.IsConnected() {
@@ -154,7 +154,8 @@ func (c *Conn) CheckAcknowledge(ctx context.Context, consumer string) error {
 	return fmt.Errorf("acknowledge for %s, which needs permission to publish on %s%s.%s.>: %w", consumer, ackSubject, stream, consumer, publishError(err))
 }
 
-// denied is the server's complaint about a subject, if that is the last we heard.
+// denied returns the last error of the connection if it is a permission violation for a
+// subject.
 func (c *Conn) denied(subject string) error {
 	last := c.nc.LastError()
 	if errors.Is(last, nats.ErrPermissionViolation) && strings.Contains(last.Error(), `"`+subject+`"`) {

@@ -11,8 +11,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// LastRunNumber returns the highest run number among the latest event of each kind that
-// names one, 0 where the event stream has none.
+// LastRunNumber returns the highest run number of the latest sync.started and outcome events, 0
+// if the event stream has none.
 func (c *Conn) LastRunNumber(ctx context.Context) (highest int64, err error) {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
@@ -33,12 +33,12 @@ func (c *Conn) LastRunNumber(ctx context.Context) (highest int64, err error) {
 	return highest, nil
 }
 
-// runNumber reads the number of the run that an event is about, 0 if it has none or is bare
-// JSON, which a person published and not lazisync.
+// runNumber returns the run number of an event, 0 if it has none or is bare JSON, which a
+// person published.
 func runNumber(m events.Message) int64 {
 	event, err := events.Decode(m)
 	if err != nil || strings.HasPrefix(event.Source(), "nats://") {
-		return 0 // published by somebody else
+		return 0 // not published by lazisync
 	}
 	var about struct {
 		RunNumber int64 `json:"runNumber"`

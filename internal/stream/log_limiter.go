@@ -5,29 +5,30 @@ import (
 	"time"
 )
 
-// quiet lets the same line into the log once in a while, so that an outage is
-// told and not repeated with every attempt.
-type quiet struct {
+// logLimiter limits how often the same line is logged, so that an outage is not logged again
+// with every attempt. It is safe for concurrent use.
+type logLimiter struct {
 	every time.Duration
 
 	mu   sync.Mutex
 	last map[string]time.Time
 }
 
-func newQuiet(every time.Duration) *quiet {
-	return &quiet{every: every, last: map[string]time.Time{}}
+func newLogLimiter(every time.Duration) *logLimiter {
+	return &logLimiter{every: every, last: map[string]time.Time{}}
 }
 
-func (q *quiet) allow(line string) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+// allow reports whether a line may be logged now.
+func (l *logLimiter) allow(line string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	now := time.Now()
-	if last, said := q.last[line]; said && now.Sub(last) < q.every {
+	if last, logged := l.last[line]; logged && now.Sub(last) < l.every {
 		return false
 	}
-	if len(q.last) > 100 { // lines that hold a changing part must not pile up
-		clear(q.last)
+	if len(l.last) > 100 { // bounds the memory for lines with a variable part
+		clear(l.last)
 	}
-	q.last[line] = now
+	l.last[line] = now
 	return true
 }

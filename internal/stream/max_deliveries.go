@@ -12,9 +12,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Lost is a message that JetStream gave up on: it was delivered as often as its
-// consumer allows and nobody settled it. To settle it is to settle the advisory that
-// tells of it.
+// Exhausted is a message that exceeded the maximum number of deliveries of its consumer.
+// Settling it settles the advisory that reports it.
 type Exhausted struct {
 	*Message // the advisory
 
@@ -22,17 +21,17 @@ type Exhausted struct {
 	deliveries uint64
 }
 
-// Event is the message that was given up, as it lies in its stream.
-func (l *Exhausted) Event() events.Message { return l.original }
+// Event returns the message as its stream stores it.
+func (e *Exhausted) Event() events.Message { return e.original }
 
-// Deliveries counts how often that message was handed out.
-func (l *Exhausted) Deliveries() uint64 { return l.deliveries }
+// Deliveries returns how often the message was delivered.
+func (e *Exhausted) Deliveries() uint64 { return e.deliveries }
 
-// Retry has the advisory delivered again, at its own pace whatever the delay: the
-// message's would be that of its thousandth delivery.
-func (l *Exhausted) Retry(time.Duration) error { return l.Message.Retry(0) }
+// Retry redelivers the advisory. It ignores the delay, which derives from the deliveries of
+// the message, and uses the backoff of the advisory.
+func (e *Exhausted) Retry(time.Duration) error { return e.Message.Retry(0) }
 
-// advisory is what JetStream publishes, with no more of the message than its place.
+// advisory is the message that JetStream publishes. It names the message, without its content.
 // https://docs.nats.io/running-a-nats-service/nats_admin/monitoring/monitoring_jetstream
 type advisory struct {
 	Stream     string `json:"stream"`
@@ -41,54 +40,54 @@ type advisory struct {
 	Deliveries uint64 `json:"deliveries"`
 }
 
-// Lost reads a batch of ConsumerMaxDeliveries and calls fn for each message it tells of. What
-// tells of nothing, or of a message that its stream does not hold any more, is logged
-// and ended.
+// ForEachExhausted calls fn for the message of each advisory in a batch of
+// ConsumerMaxDeliveries. An advisory that names no message of lazisync, or one that its stream
+// no longer has, is logged and terminated.
 func (c *Conn) ForEachExhausted(ctx context.Context, batch []*Message, fn func(*Exhausted) error) error {
 	var errs []error
 	for _, m := range batch {
-		lost, err := c.lost(ctx, m)
-		var nothing *nothingLost
+		exhausted, err := c.exhausted(ctx, m)
+		var stale *staleAdvisory
 		switch {
-		case errors.As(err, &nothing):
+		case errors.As(err, &stale):
 			c.log.Error().Str("stream", m.event.Stream).Uint64("sequence", m.event.Sequence).Msg(err.Error())
 			err = m.Term(err.Error())
 		case err != nil:
 			err = errors.Join(err, m.Retry(0))
 		default:
-			err = fn(lost)
+			err = fn(exhausted)
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// nothingLost says that there is nothing to be done about an advisory.
-type nothingLost struct{ why string }
+// staleAdvisory is an advisory without a message.
+type staleAdvisory struct{ reason string }
 
-func (n *nothingLost) Error() string { return n.why }
+func (s *staleAdvisory) Error() string { return s.reason }
 
-func (c *Conn) lost(ctx context.Context, m *Message) (*Exhausted, error) {
-	var told advisory
-	err := json.Unmarshal(m.event.Data, &told)
-	if stream, declared := streamOfConsumer(told.Consumer); err != nil || !declared || stream != told.Stream {
-		return nil, &nothingLost{fmt.Sprintf("advisory %d tells of no message of ours", m.event.Sequence)}
+func (c *Conn) exhausted(ctx context.Context, m *Message) (*Exhausted, error) {
+	var a advisory
+	err := json.Unmarshal(m.event.Data, &a)
+	if stream, declared := streamOfConsumer(a.Consumer); err != nil || !declared || stream != a.Stream {
+		return nil, &staleAdvisory{fmt.Sprintf("advisory %d names no message of lazisync", m.event.Sequence)}
 	}
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
-	stream, err := c.reader(ctx, told.Stream)
+	stream, err := c.reader(ctx, a.Stream)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := stream.GetMsg(ctx, told.Sequence)
+	raw, err := stream.GetMsg(ctx, a.Sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, &nothingLost{fmt.Sprintf("message %d of %s was never settled in %d deliveries and is gone", told.Sequence, told.Stream, told.Deliveries)}
+		return nil, &staleAdvisory{fmt.Sprintf("message %d of %s was not acknowledged in %d deliveries and no longer exists", a.Sequence, a.Stream, a.Deliveries)}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read message %d of %s, which was never settled: %w", told.Sequence, told.Stream, err)
+		return nil, fmt.Errorf("read message %d of %s, which exceeded its max deliveries: %w", a.Sequence, a.Stream, err)
 	}
 	original := events.Message{
-		Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Stream: told.Stream, Sequence: raw.Sequence, Stored: raw.Time,
+		Subject: raw.Subject, Header: raw.Header, Data: raw.Data, Stream: a.Stream, Sequence: raw.Sequence, Stored: raw.Time,
 	}
-	return &Exhausted{Message: m, original: original, deliveries: told.Deliveries}, nil
+	return &Exhausted{Message: m, original: original, deliveries: a.Deliveries}, nil
 }

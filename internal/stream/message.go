@@ -13,10 +13,10 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// settleTimeout bounds what Retry does on its own behalf.
+// settleTimeout bounds the dead-lettering of a last delivery.
 const settleTimeout = 5 * time.Second
 
-// Message is one delivery. It is settled by exactly one of Ack, Retry and Term.
+// Message is one delivery. It is settled by one of Ack, Retry, Term and Park.
 type Message struct {
 	conn       *Conn
 	reply      string
@@ -41,20 +41,20 @@ func (c *Conn) delivery(m *nats.Msg) (*Message, error) {
 	}, nil
 }
 
-// Event is the message as it came.
+// Event returns the message as received.
 func (m *Message) Event() events.Message { return m.event }
 
-// Deliveries counts how often the message was handed out, this time included.
+// Deliveries returns how often the message was delivered, including this delivery.
 func (m *Message) Deliveries() uint64 { return m.deliveries }
 
-// isBodiless reports whether the server left the body out.
+// isBodiless reports whether the server omitted the body.
 func (m *Message) isBodiless() bool {
 	size := m.event.Header[nats.MsgSize]
 	return len(m.event.Data) == 0 && len(size) > 0 && size[0] != "0"
 }
 
-// Ack says that the message is done with and waits until the server knows. An
-// error means that the message will come again.
+// Ack acknowledges the message and waits for the confirmation of the server. After an error the
+// message may be redelivered.
 func (m *Message) Ack(ctx context.Context) error {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
@@ -65,28 +65,28 @@ func (m *Message) Ack(ctx context.Context) error {
 	return nil
 }
 
-// Retry gives the message back for later; without a delay of its own, after
-// RetryDelay. What has come for the last time is parked; JetStream then tells that it
-// gave up on the message, see Lost.
+// Retry requests a redelivery after the delay, or after RetryDelay if the delay is 0. The last
+// delivery is written to the dead-letter stream first; JetStream then publishes an advisory,
+// see Exhausted.
 func (m *Message) Retry(delay time.Duration) error {
 	if m.deliveries >= maxDeliver && m.event.Stream != StreamAdvisories {
-		if err := m.parkLast(); err != nil {
+		if err := m.deadLetterExhausted(); err != nil {
 			return err
 		}
 	}
 	if delay <= 0 {
 		delay = RetryDelay(m.deliveries)
 	}
-	return m.settle("give back", fmt.Sprintf("-NAK {\"delay\": %d}", delay.Nanoseconds()))
+	return m.settle("nak", fmt.Sprintf("-NAK {\"delay\": %d}", delay.Nanoseconds()))
 }
 
-// Term says that the message must never come again.
+// Term ends the delivery: the message is never redelivered.
 func (m *Message) Term(reason string) error {
-	return m.settle("end", "+TERM "+oneLine(reason))
+	return m.settle("terminate", "+TERM "+oneLine(reason))
 }
 
-// Park keeps the message on the dead-letter stream and ends its delivery. An error
-// means that the message is redelivered.
+// Park writes the message to the dead-letter stream and ends its delivery. After an error the
+// message is redelivered.
 func (m *Message) Park(ctx context.Context, why events.Rejection) error {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
@@ -96,18 +96,18 @@ func (m *Message) Park(ctx context.Context, why events.Rejection) error {
 	return m.Term(why.Reason)
 }
 
-// InProgress asks for more time. ConsumeBatches does so by itself while its handler runs.
+// InProgress extends the ack wait. ConsumeBatches calls it while its handler runs.
 func (m *Message) InProgress() error {
 	if err := m.conn.nc.Publish(m.reply, []byte("+WPI")); err != nil {
-		return m.settleError("keep", err)
+		return m.settleError("extend the ack wait of", err)
 	}
 	return nil
 }
 
-func (m *Message) parkLast() error {
+func (m *Message) deadLetterExhausted() error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
-	reason := fmt.Sprintf("given up after %d deliveries", m.deliveries)
+	reason := fmt.Sprintf("not acknowledged after %d deliveries", m.deliveries)
 	_, _, err := m.conn.DeadLetter(ctx, m.event, events.Rejection{Code: events.CodeExpired, Reason: reason}, m.deliveries)
 	return err
 }
@@ -131,7 +131,7 @@ func withDeadline(ctx context.Context, limit time.Duration) (context.Context, co
 	return context.WithTimeout(ctx, limit)
 }
 
-// oneLine makes a text fit for a header or an ack.
+// oneLine makes a text valid for a header or an acknowledgement: one line of at most 1 KiB.
 func oneLine(text string) string {
 	const limit = 1024
 	text = strings.Map(func(r rune) rune {

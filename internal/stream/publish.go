@@ -13,14 +13,14 @@ import (
 )
 
 var (
-	// ErrFull says that a stream refuses more for now. Nothing was stored.
+	// ErrFull is returned when a stream has no room. Nothing was stored.
 	ErrFull = errors.New("stream is full")
-	// ErrNoStream says that no stream takes the subject. Nothing was stored.
-	ErrNoStream = errors.New("no stream takes this subject, run \"lazisync migrate\"")
+	// ErrNoStream is returned when no stream has the subject. Nothing was stored.
+	ErrNoStream = errors.New("no stream has this subject, run \"lazisync migrate\"")
 )
 
-// Error codes of the server that mean "no room", beside the stream's own limits:
-// the account's and the server's storage.
+// Error codes of the server for a lack of storage of the account or the server, in addition to
+// the limits of a stream.
 const (
 	codeAccountLimit  jetstream.ErrorCode = 10002
 	codeNoResources   jetstream.ErrorCode = 10023
@@ -29,13 +29,12 @@ const (
 	publishStallLimit                     = 10 * time.Second
 )
 
-// Publish stores an event in its stream, on the subject of its type. It returns
-// nil only once the stream has it. After any other error than ErrDisconnected,
-// ErrFull and ErrNoStream the event may have arrived all the same; publishing
-// the same event again stores it once. Another event that has its id in the stream does
-// not keep it from being stored: see settleDuplicate.
+// Publish stores an event in its stream, on the subject of its type, and returns nil once the
+// stream has stored it. After an error other than ErrDisconnected, ErrFull and ErrNoStream the
+// event may have been stored, too; publishing it again stores it once. A different event with
+// the same id does not prevent it from being stored: see verifyDuplicate.
 func (c *Conn) Publish(ctx context.Context, event events.Event) error {
-	m, err := outgoing(event)
+	m, err := encode(event)
 	if err != nil {
 		return err
 	}
@@ -43,15 +42,15 @@ func (c *Conn) Publish(ctx context.Context, event events.Event) error {
 	if err != nil {
 		return err
 	}
-	return c.settleDuplicate(ctx, event, ack)
+	return c.verifyDuplicate(ctx, event, ack)
 }
 
-// PublishCommand stores a command that somebody expects an answer to. Publish would do
-// nothing where the stream has its identity already, and nobody would answer. So a
-// repetition is stored once more, without the header by which JetStream knows it: the
-// bridge answers that it is a duplicate, or a conflict where it says something else.
+// PublishCommand stores a command whose publisher waits for an answer. A repeated command is
+// stored again, without its message id: JetStream would drop it as a duplicate, and the bridge
+// would not answer. The bridge answers that it is a duplicate, or a conflict if its data
+// differs.
 func (c *Conn) PublishCommand(ctx context.Context, event events.Event) error {
-	m, err := outgoing(event)
+	m, err := encode(event)
 	if err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (c *Conn) PublishCommand(ctx context.Context, event events.Event) error {
 
 func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.PubAck, error) {
 	ack, err := c.js.PublishMsg(ctx, m)
-	c.published(m.Subject, err)
+	c.recordPublish(m.Subject, err)
 	if err != nil {
 		return nil, fmt.Errorf("publish %s %q: %w", m.Subject, id, publishError(err))
 	}
@@ -74,14 +73,14 @@ func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.
 	return ack, nil
 }
 
-// PublishAll publishes many events without waiting for one before the next. The
-// result has one entry per event, nil where the stream has it. Events keep their
-// order, but one that is refused does not stop those after it.
+// PublishAll publishes events without waiting for each acknowledgement. It returns one entry
+// per event, nil if the stream stored it. Events keep their order; a failed one does not stop
+// those after it.
 func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	errs := make([]error, len(all))
 	pending := make([]jetstream.PubAckFuture, len(all))
 	for i, event := range all {
-		m, err := outgoing(event)
+		m, err := encode(event)
 		if err == nil && ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -104,33 +103,33 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event events.Event) error {
 	select {
 	case ack := <-future.Ok():
-		c.published(future.Msg().Subject, nil)
+		c.recordPublish(future.Msg().Subject, nil)
 		c.logPublished(future.Msg(), ack)
-		return c.settleDuplicate(ctx, event, ack)
+		return c.verifyDuplicate(ctx, event, ack)
 	case err := <-future.Err():
-		c.published(future.Msg().Subject, err)
+		c.recordPublish(future.Msg().Subject, err)
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// published notes whether the stream of a subject takes events. An error that says
-// nothing of the stream, such as a lost connection, says nothing here.
-func (c *Conn) published(subject string, err error) {
+// recordPublish records whether the stream of a subject stores events. An error that says
+// nothing about the stream, such as a lost connection, is ignored.
+func (c *Conn) recordPublish(subject string, err error) {
 	in, known := StreamFor(subject)
 	err = publishError(err)
 	switch {
 	case !known:
 	case err == nil:
-		c.publishing.worked(in)
-	case isRefused(err), errors.Is(err, ErrFull), errors.Is(err, ErrNoStream):
-		c.publishing.failed(in, err)
+		c.publishing.clear(in)
+	case isAPIError(err), errors.Is(err, ErrFull), errors.Is(err, ErrNoStream):
+		c.publishing.record(in, err)
 	}
 }
 
-// outgoing makes the message of an event: structured JSON on the subject of its type.
-func outgoing(event events.Event) (*nats.Msg, error) {
+// encode returns the message of an event: structured JSON on the subject of its type.
+func encode(event events.Event) (*nats.Msg, error) {
 	definition, known := events.ByType(event.Type())
 	if !known {
 		return nil, fmt.Errorf("publish event %q: type %q is not in the catalogue", event.ID(), event.Type())

@@ -13,25 +13,25 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// settleDuplicate examines what JetStream acknowledged as a duplicate: it knows ids alone,
-// and an id may name another event where NATS, PostgreSQL or Temporal was restored to
-// an earlier state. An event that the stream does not hold is stored under a derived id, so
-// that publishing it again still stores it once.
+// verifyDuplicate compares an event that JetStream acknowledged as a duplicate with the stored
+// one. JetStream compares ids only, and after NATS, PostgreSQL or Temporal was restored to an
+// earlier state an id may belong to a different event. Such an event is stored under a derived
+// id, so that publishing it again still stores it once.
 //
-// Commands are left alone: the first of an identity stands, and the bridge answers the
-// others. Progress may be lost.
-func (c *Conn) settleDuplicate(ctx context.Context, event events.Event, ack *jetstream.PubAck) error {
+// Commands are excluded: the first one with an identity is kept, and the bridge answers the
+// others. Progress is excluded, because it may be lost.
+func (c *Conn) verifyDuplicate(ctx context.Context, event events.Event, ack *jetstream.PubAck) error {
 	if !ack.Duplicate || ack.Stream != StreamEvents {
 		return nil
 	}
-	same, err := c.holds(ctx, ack, event)
+	same, err := c.isStored(ctx, ack, event)
 	if err != nil || same {
 		return err
 	}
 	again := event.Clone()
 	sum := sha256.Sum256(event.Data())
 	again.SetID(event.ID() + "/" + hex.EncodeToString(sum[:4]))
-	m, err := outgoing(again)
+	m, err := encode(again)
 	if err != nil {
 		return err
 	}
@@ -39,12 +39,12 @@ func (c *Conn) settleDuplicate(ctx context.Context, event events.Event, ack *jet
 		return err
 	}
 	c.log.Warn().Str("event_id", event.ID()).Str("published_as", again.ID()).Uint64("sequence", ack.Sequence).
-		Msg("another event has this id in the stream, published under an id of its own: something was restored to an earlier state")
+		Msg("the stream has a different event with this id, published under a derived id: NATS, PostgreSQL or Temporal was restored to an earlier state")
 	return nil
 }
 
-// holds says whether the message that an acknowledgement names is the event.
-func (c *Conn) holds(ctx context.Context, ack *jetstream.PubAck, event events.Event) (bool, error) {
+// isStored reports whether the message that an acknowledgement names is the event.
+func (c *Conn) isStored(ctx context.Context, ack *jetstream.PubAck, event events.Event) (bool, error) {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
 	stream, err := c.reader(ctx, ack.Stream)
@@ -61,7 +61,7 @@ func (c *Conn) holds(ctx context.Context, ack *jetstream.PubAck, event events.Ev
 	}
 	stored, err := events.Decode(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
 	if err != nil || stored.Type() != event.Type() || stored.ID() != event.ID() || stored.Source() != event.Source() {
-		return false, nil //nolint:nilerr // what cannot be read is another event
+		return false, nil //nolint:nilerr // a malformed event is a different one
 	}
 	var there, ours any
 	if stored.DataAs(&there) != nil || event.DataAs(&ours) != nil {

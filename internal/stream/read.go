@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// reader returns a stream to read single messages of. An operator may set allow_direct on
-// it: the jetstream package would then ask on another subject, which needs another permission.
+// reader returns a stream from which to read single messages. It ignores allow_direct, with
+// which the jetstream package would use another subject that needs another permission.
 func (c *Conn) reader(ctx context.Context, name string) (jetstream.Stream, error) {
 	found, err := c.js.Stream(ctx, name)
 	if err != nil {
@@ -19,23 +19,23 @@ func (c *Conn) reader(ctx context.Context, name string) (jetstream.Stream, error
 	return found, nil
 }
 
-// readSubject is where to ask for a message of a stream.
+// readSubject returns the request subject for messages of a stream.
 func readSubject(stream string) string { return "$JS.API.STREAM.MSG.GET." + stream }
 
-// CheckRead says why this user cannot read single messages of a stream, or nil: the bridge
-// compares run numbers with the event stream before it consumes, and who publishes examines
-// what JetStream calls a duplicate. The message requested does not exist.
+// CheckRead returns an error if this NATS user may not read single messages of a stream. The
+// bridge reads run numbers from the event stream, and Publish reads messages that JetStream
+// reports as duplicates. The message that CheckRead requests does not exist.
 func (c *Conn) CheckRead(ctx context.Context, name string) error {
 	ctx, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
 	stream, err := c.reader(ctx, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) { // which is another matter
+	if errors.Is(err, jetstream.ErrStreamNotFound) { // a missing stream is not a missing permission
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	_, err = stream.GetMsg(ctx, noSequence)
+	_, err = stream.GetMsg(ctx, absentSequence)
 	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// fullReserve is the room of a stream below which it is full: an event needs it.
+// fullReserve is the free space below which a stream counts as full: one event may need it.
 const fullReserve = 64 << 10
 
-// Ready says why messages cannot be read, or nil: connected, every stream there but the
-// one that may be lost, and the consumers named, all of them such that what is stored
-// is delivered; this user may acknowledge it, and the server serves our requests.
+// Ready returns an error if messages of the named consumers cannot be consumed: the connection
+// is lost, a stream other than the memory stream or a consumer is missing or differs too much
+// from its declaration, this NATS user may not acknowledge, or the last fetch failed.
 func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
@@ -24,14 +24,14 @@ func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 		return err
 	}
 	for _, s := range topology() {
-		if s.volatile() {
+		if s.inMemory() {
 			continue
 		}
 		found, err := c.js.Stream(ctx, s.config.Name)
 		if err != nil {
-			return c.explained(lookupError("stream "+s.config.Name, err))
+			return c.withRemedy(lookupError("stream "+s.config.Name, err))
 		}
-		if err := blocked(compareStream(s.config, found.CachedInfo().Config)); err != nil {
+		if err := blockingError(compareStream(s.config, found.CachedInfo().Config)); err != nil {
 			return err
 		}
 	}
@@ -42,15 +42,15 @@ func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 		if err := c.CheckAcknowledge(ctx, name); err != nil {
 			return err
 		}
-		if err := c.fetching.of(name); err != nil {
+		if err := c.fetching.get(name); err != nil {
 			return fmt.Errorf("fetch messages from consumer %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// blocked names the differences with which a role cannot work.
-func blocked(differences []Difference) error {
+// blockingError returns an error with the differences that block a role, nil if there are none.
+func blockingError(differences []Difference) error {
 	var named []string
 	for _, d := range differences {
 		if d.Blocks {
@@ -75,7 +75,7 @@ func (c *Conn) consumerReady(ctx context.Context, name string) error {
 	if err != nil {
 		return lookupError("consumer "+stream+"/"+name, err)
 	}
-	return blocked(compareConsumer(stream, declared, info.Config))
+	return blockingError(compareConsumer(stream, declared, info.Config))
 }
 
 func lookupError(object string, err error) error {
@@ -88,29 +88,28 @@ func lookupError(object string, err error) error {
 	return nil
 }
 
-// CheckStore says why an event on one of the subjects would not be stored, or nil: this
-// user may publish on them, and their streams are there, are not sealed, have room and
-// took the last event.
+// CheckStore returns an error if events on one of the subjects would not be stored: this NATS
+// user may not publish, a stream is missing, sealed or full, or the last publish failed.
 func (c *Conn) CheckStore(ctx context.Context, subjects ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	looked := map[string]bool{}
+	checked := map[string]bool{}
 	for _, subject := range subjects {
-		in, known := streamOf(subject)
-		if !known || in.volatile() {
+		in, known := findStream(subject)
+		if !known || in.inMemory() {
 			continue
 		}
 		if err := c.CheckPublish(ctx, subject); err != nil {
 			return err
 		}
-		if looked[in.config.Name] {
+		if checked[in.config.Name] {
 			continue
 		}
-		looked[in.config.Name] = true
+		checked[in.config.Name] = true
 		if err := c.hasRoom(ctx, in.config.Name); err != nil {
 			return err
 		}
-		if err := c.publishing.of(in.config.Name); err != nil {
+		if err := c.publishing.get(in.config.Name); err != nil {
 			return fmt.Errorf("publish to stream %s: %w", in.config.Name, err)
 		}
 	}
@@ -131,47 +130,48 @@ func fullError(config jetstream.StreamConfig, state jetstream.StreamState) error
 		return nil
 	}
 	if config.MaxBytes > 0 && config.MaxBytes-int64(state.Bytes) < fullReserve { //nolint:gosec // a stream's bytes fit
-		return fmt.Errorf("stream %s: %w: %d of %d bytes are used, \"nats stream edit %[1]s --max-bytes\" gives it room", config.Name, ErrFull, state.Bytes, config.MaxBytes)
+		return fmt.Errorf("stream %s: %w: %d of %d bytes are used, raise the limit with \"nats stream edit %[1]s --max-bytes\"", config.Name, ErrFull, state.Bytes, config.MaxBytes)
 	}
 	if config.MaxMsgs > 0 && int64(state.Msgs) >= config.MaxMsgs { //nolint:gosec // a number of messages fits
-		return fmt.Errorf("stream %s: %w: it has %d messages, the most that max_msgs allows", config.Name, ErrFull, state.Msgs)
+		return fmt.Errorf("stream %s: %w: it has %d messages, the maximum of max_msgs", config.Name, ErrFull, state.Msgs)
 	}
 	return nil
 }
 
-// troubles are the last errors of things that are tried again and again, by the thing.
-type troubles struct {
-	limit time.Duration // after which an error says nothing any more; 0 for never
+// recentErrors holds the last error of each operation that is retried. It is safe for
+// concurrent use.
+type recentErrors struct {
+	maxAge time.Duration // how long an error counts; 0 for ever
 
 	mu   sync.Mutex
-	last map[string]trouble
+	last map[string]recentError
 }
 
-type trouble struct {
+type recentError struct {
 	err error
 	at  time.Time
 }
 
-func (t *troubles) failed(thing string, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.last == nil {
-		t.last = map[string]trouble{}
+func (r *recentErrors) record(name string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		r.last = map[string]recentError{}
 	}
-	t.last[thing] = trouble{err, time.Now()}
+	r.last[name] = recentError{err, time.Now()}
 }
 
-func (t *troubles) worked(thing string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.last, thing)
+func (r *recentErrors) clear(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, name)
 }
 
-func (t *troubles) of(thing string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	last := t.last[thing]
-	if t.limit > 0 && time.Since(last.at) > t.limit {
+func (r *recentErrors) get(name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.last[name]
+	if r.maxAge > 0 && time.Since(last.at) > r.maxAge {
 		return nil
 	}
 	return last.err

@@ -10,38 +10,38 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// minPayload is the smallest max_payload with which every command fits.
+// minPayload is the smallest max_payload that allows every command.
 const minPayload = 576 << 10
 
-// remedies say, by the server's error code, which setting keeps a stream or consumer from
-// being declared.
+// remedies describes, by the server's error code, which setting prevents a stream or consumer
+// from being declared and how to change it.
 var remedies = map[jetstream.ErrorCode]string{
 	10039: "enable JetStream for the account of this user (accounts: {NAME: {jetstream: enabled}}), or use a user of another account in NATS_URL or NATS_CREDS",
-	10076: `enable JetStream in nats-server's configuration (jetstream {store_dir: "…"}), or set NATS_URL to a server that has it`,
-	10008: "JetStream has no leader yet, or most servers of the cluster are down: try again when they are up",
+	10076: `enable JetStream in nats-server's configuration (jetstream {store_dir: "…"}), or set NATS_URL to a server with JetStream`,
+	10008: "JetStream has no leader yet, or most servers of the cluster are down: retry when they are up",
 
-	10002: "raise max_storage and max_memory of the account's jetstream limits: " + needs,
+	10002: "raise max_storage and max_memory of the account's jetstream limits: " + storageNeeds,
 	10120: "give the account jetstream limits for as many replicas as the streams have",
-	10122: "raise the account's storage_max_stream_bytes and memory_max_stream_bytes: " + needs,
-	10026: "raise max_consumers of the account's jetstream limits: lazisync needs 4, and one for each reader of events",
+	10122: "raise the account's storage_max_stream_bytes and memory_max_stream_bytes: " + storageNeeds,
+	10026: "raise max_consumers of the account's jetstream limits: lazisync needs 4, and one for each subscriber to events",
 	10027: "raise max_streams of the account's jetstream limits: lazisync needs 5",
 	10028: "raise max_memory_store in the jetstream block of nats-server's configuration, or max_memory of the account's jetstream limits: SYNC_PROGRESS needs 32 MiB of memory",
-	10047: "raise max_file_store in the jetstream block of nats-server's configuration or max_storage of the account's jetstream limits, or free space on the disk of store_dir: " + needs,
-	10023: "raise max_file_store and max_memory_store in the jetstream block of nats-server's configuration: " + needs,
+	10047: "raise max_file_store in the jetstream block of nats-server's configuration or max_storage of the account's jetstream limits, or free space on the disk of store_dir: " + storageNeeds,
+	10023: "raise max_file_store and max_memory_store in the jetstream block of nats-server's configuration: " + storageNeeds,
 
 	10005: "lower the number of replicas to the number of servers with JetStream that have room, or add servers",
-	10074: "this server is no cluster: streams can have one replica only",
+	10074: "this server is not clustered: streams can have one replica only",
 	10121: "raise max_ack_pending in the jetstream limits of nats-server's configuration, of the account or of the stream to 10000",
 	10125: "raise max_request_batch in the jetstream limits of nats-server's configuration",
-	10153: "take the stream's consumer limit for inactive_threshold away",
-	10065: "another stream takes these subjects: look for it with \"nats stream ls --subjects\", and take them from it or delete it",
+	10153: "remove the stream's consumer limit for inactive_threshold",
+	10065: "another stream has these subjects: find it with \"nats stream ls --subjects\" and remove them from it, or delete it",
 }
 
-// needs is what the streams take when they are full.
-const needs = "the streams need 1.3 GiB of storage and 32 MiB of memory"
+// storageNeeds is the storage of the streams when they are full.
+const storageNeeds = "the streams need 1.3 GiB of storage and 32 MiB of memory"
 
-// explained adds to what the server refused which setting to change.
-func (c *Conn) explained(err error) error {
+// withRemedy adds the remedy to an error of the server.
+func (c *Conn) withRemedy(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -54,8 +54,8 @@ func (c *Conn) explained(err error) error {
 	return err
 }
 
-// Remedy says which setting of the server or account to change after an error, "" where
-// that is not known.
+// Remedy returns which setting of the server or account to change after an error, "" if
+// unknown.
 func Remedy(err error) string {
 	var refused *jetstream.APIError
 	var setting *settingError
@@ -76,12 +76,12 @@ func Remedy(err error) string {
 	return remedies[refused.ErrorCode]
 }
 
-// settingError says that a setting of the server can never work, and how to change it.
+// settingError is an unsuitable setting of the server.
 type settingError struct{ what, remedy string }
 
 func (s *settingError) Error() string { return s.what + ": " + s.remedy }
 
-// checkServer looks for what makes every stream useless.
+// checkServer returns an error if no stream can work with this server.
 func (c *Conn) checkServer() error {
 	if !c.nc.IsConnected() {
 		return c.disconnected()

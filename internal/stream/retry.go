@@ -10,15 +10,15 @@ const (
 	lastRetry  = 5 * time.Minute
 )
 
-// RetryDelay is how long to leave a message that was delivered so many times:
-// 1 s, 2 s, 4 s, … up to five minutes, give or take a fifth so that what failed
-// together does not come back together.
+// RetryDelay returns the redelivery backoff after the nth delivery: 1 s, 2 s, 4 s and so on,
+// up to five minutes, with a jitter of 20 % so that messages that failed together are not
+// redelivered together.
 func RetryDelay(deliveries uint64) time.Duration {
-	return jitter(doubled(firstRetry, lastRetry, deliveries))
+	return jitter(exponential(firstRetry, lastRetry, deliveries))
 }
 
-// doubled is the n-th delay, n from 1, of a series that doubles up to a limit.
-func doubled(first, limit time.Duration, n uint64) time.Duration {
+// exponential returns the nth delay, counted from 1, of a series that doubles up to a limit.
+func exponential(first, limit time.Duration, n uint64) time.Duration {
 	delay := first
 	for i := uint64(1); i < n && delay < limit; i++ {
 		delay *= 2

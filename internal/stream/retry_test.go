@@ -25,9 +25,9 @@ func TestRetryDelay(t *testing.T) {
 	}
 }
 
-func TestQuietRepeatsALineOnlyAfterAWhile(t *testing.T) {
+func TestLogLimiter(t *testing.T) {
 	t.Parallel()
-	q := newQuiet(time.Hour)
+	q := newLogLimiter(time.Hour)
 	require.True(t, q.allow("a"))
 	require.False(t, q.allow("a"))
 	require.True(t, q.allow("b"))

@@ -15,31 +15,30 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// followBatch is how many messages are on their way at once to who follows.
+// followBatch is how many messages are requested from the server at once.
 const followBatch = 500
 
-// StartPosition says where to begin to follow. The zero value means: with what comes next.
+// StartPosition says where a subscription starts. The zero value starts with new messages.
 type StartPosition struct {
-	Time  time.Time         // with what was stored since
-	After map[string]uint64 // by stream: with what follows this sequence; goes before Time
+	Time  time.Time         // with messages stored since
+	After map[string]uint64 // by stream: with messages after this sequence; takes precedence over Time
 }
 
-// Subscribe follows events until ctx is done. When it returns, it has begun:
-// nothing stored from now on is missed, a lost connection included. Progress is
-// the exception: it is told as it happens, without stream and sequence, and what
-// happens while the connection is lost is not told later. fn is called for one
-// message after another, those of one stream in order.
+// Subscribe calls fn for events until ctx is done. Once it returns, no event that is stored
+// afterwards is missed, also if the connection is lost meanwhile. Progress is the exception:
+// it is delivered as it is published, without stream and sequence, and is missed while the
+// connection is lost. fn is never called concurrently; messages of one stream arrive in order.
 func (c *Conn) Subscribe(ctx context.Context, subjects []string, from StartPosition, fn func(events.Message)) error {
 	following, stop := context.WithCancel(ctx)
 	context.AfterFunc(ctx, stop)
-	if err := c.followAll(following, subjects, from, oneAtATime(following, fn)); err != nil {
+	if err := c.subscribeAll(following, subjects, from, serialize(following, fn)); err != nil {
 		stop()
 		return err
 	}
 	return nil
 }
 
-func oneAtATime(ctx context.Context, fn func(events.Message)) func(events.Message) {
+func serialize(ctx context.Context, fn func(events.Message)) func(events.Message) {
 	var mu sync.Mutex
 	return func(m events.Message) {
 		mu.Lock()
@@ -50,15 +49,15 @@ func oneAtATime(ctx context.Context, fn func(events.Message)) func(events.Messag
 	}
 }
 
-func (c *Conn) followAll(ctx context.Context, subjects []string, from StartPosition, fn func(events.Message)) error {
+func (c *Conn) subscribeAll(ctx context.Context, subjects []string, from StartPosition, fn func(events.Message)) error {
 	filters := map[string][]string{}
 	for _, subject := range subjects {
-		in, ok := streamOf(subject)
+		in, ok := findStream(subject)
 		switch {
 		case !ok:
-			return fmt.Errorf("subscribe to %q: no declared stream carries it", subject)
-		case in.volatile():
-			if err := c.listen(ctx, subject, fn); err != nil {
+			return fmt.Errorf("subscribe to %q: no declared stream has this subject", subject)
+		case in.inMemory():
+			if err := c.subscribeCore(ctx, subject, fn); err != nil {
 				return err
 			}
 		case !slices.Contains(filters[in.config.Name], subject):
@@ -66,35 +65,34 @@ func (c *Conn) followAll(ctx context.Context, subjects []string, from StartPosit
 		}
 	}
 	for stream, filter := range filters {
-		if err := c.follow(ctx, stream, filter, from, fn); err != nil {
+		if err := c.subscribeStream(ctx, stream, filter, from, fn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// listen hears what is published, whether a stream stores it or not. A stream
-// in memory begins to count anew when the server restarts, which would leave a
-// consumer waiting for a sequence far away.
-func (c *Conn) listen(ctx context.Context, subject string, fn func(events.Message)) error {
+// subscribeCore subscribes with core NATS. The sequences of a memory stream restart at
+// 1 when the server restarts, so that a consumer would wait for a sequence far ahead.
+func (c *Conn) subscribeCore(ctx context.Context, subject string, fn func(events.Message)) error {
 	sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) {
 		fn(events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data})
 	})
 	if err != nil {
-		return fmt.Errorf("listen to %s: %w", subject, err)
+		return fmt.Errorf("subscribe to %s: %w", subject, err)
 	}
 	context.AfterFunc(ctx, func() { _ = sub.Unsubscribe() })
 	flushing, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
 	if err := c.nc.FlushWithContext(flushing); err != nil {
-		return fmt.Errorf("listen to %s: %w", subject, publishError(err))
+		return fmt.Errorf("subscribe to %s: %w", subject, publishError(err))
 	}
 	return nil
 }
 
-// follow uses an ordered consumer, which begins anew where it stood when it is
-// lost or misses something.
-func (c *Conn) follow(ctx context.Context, stream string, filter []string, from StartPosition, fn func(events.Message)) error {
+// subscribeStream uses an ordered consumer, which resumes where it was when it is lost or
+// misses a message.
+func (c *Conn) subscribeStream(ctx context.Context, stream string, filter []string, from StartPosition, fn func(events.Message)) error {
 	found, err := c.js.Stream(ctx, stream)
 	if err != nil {
 		return lookupError("stream "+stream, err)
@@ -103,7 +101,7 @@ func (c *Conn) follow(ctx context.Context, stream string, filter []string, from 
 	config.FilterSubjects, config.InactiveThreshold = filter, time.Minute
 	f := &follower{conn: c, stream: found, name: stream, config: config, fn: fn}
 	if err := f.start(ctx); err != nil {
-		return fmt.Errorf("follow stream %s: %w", stream, c.explained(err))
+		return fmt.Errorf("subscribe to stream %s: %w", stream, c.withRemedy(err))
 	}
 	return nil
 }
@@ -118,7 +116,7 @@ type follower struct {
 	last   atomic.Uint64 // sequence of the latest message
 }
 
-// start begins to read, with requests for no more messages than the server allows.
+// start starts to read, with requests within the limits of the server.
 func (f *follower) start(ctx context.Context) error {
 	consumer, err := f.stream.OrderedConsumer(ctx, f.config)
 	if err != nil {
@@ -132,10 +130,10 @@ func (f *follower) start(ctx context.Context) error {
 	consuming, err := consumer.Consume(f.received,
 		jetstream.PullMaxMessages(batch), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			if f.conn.quiet.allow("follow " + f.name + err.Error()) {
-				f.conn.log.Warn().Err(err).Str("stream", f.name).Msg("following events is interrupted")
+			if f.conn.logLimiter.allow("follow " + f.name + err.Error()) {
+				f.conn.log.Warn().Err(err).Str("stream", f.name).Msg("subscription interrupted, resuming")
 			}
-			if strings.Contains(err.Error(), "MaxRequest") { // the limit is another than when this began
+			if strings.Contains(err.Error(), "MaxRequest") { // the server lowered its limit
 				select {
 				case restart <- struct{}{}:
 				default:
@@ -156,12 +154,12 @@ func (f *follower) start(ctx context.Context) error {
 	return nil
 }
 
-// restart reads on behind the latest message.
+// restart resumes after the latest message.
 func (f *follower) restart(ctx context.Context) {
 	if last := f.last.Load(); last > 0 {
 		f.config.DeliverPolicy, f.config.OptStartTime, f.config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, last+1
 	}
-	for n := uint64(1); wait(ctx, doubled(fetchRetry, fetchLimit, n)); n++ {
+	for n := uint64(1); wait(ctx, exponential(fetchRetry, fetchLimit, n)); n++ {
 		if err := f.start(ctx); err == nil {
 			return
 		}
@@ -188,7 +186,7 @@ func (f *follower) received(m jetstream.Msg) {
 		f.conn.log.Error().Err(err).Str("nats_subject", m.Subject()).Msg("unreadable delivery")
 		return
 	}
-	if meta.Sequence.Stream <= f.last.Load() { // of a consumer that is replaced
+	if meta.Sequence.Stream <= f.last.Load() { // from a replaced consumer
 		return
 	}
 	f.last.Store(meta.Sequence.Stream)

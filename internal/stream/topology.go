@@ -30,72 +30,72 @@ const (
 	day = 24 * time.Hour
 	mib = 1 << 20
 
-	// CommandAge is how long commands are kept. It must stay below the retention of
-	// the Temporal namespace: while a command can come again, its workflow ID must be known.
+	// CommandAge is how long commands are kept. It must be shorter than the retention of the
+	// Temporal namespace: while a command can be redelivered, its workflow ID must be known.
 	CommandAge = 7 * day
 
-	// ackWait is how long a handler may keep a message without a sign of life.
+	// ackWait is how long a message may stay unsettled before it is redelivered.
 	ackWait = time.Minute
-	// maxWaiting is how many requests for messages a consumer keeps: the server's default,
-	// and more than there are processes of a role.
+	// maxWaiting is how many fetch requests may wait at a consumer: the server's default, and
+	// more than a role has processes.
 	maxWaiting = 512
-	// maxMessageBytes is room for any message of a stream, its headers included.
+	// maxMessageBytes is the maximum size of a message with its headers.
 	maxMessageBytes = mib
-	// maxDeliver bounds the deliveries of one message. Past it JetStream hides the
-	// message and says so, once, on a subject that begins with gaveUpPrefix.
-	maxDeliver   = 1000
-	gaveUpPrefix = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
-	// deadLetterPrefix goes before the subject of what is parked.
+	// maxDeliver is the maximum number of deliveries of a message. After it JetStream no longer
+	// delivers the message and publishes one advisory, on a subject that begins with
+	// maxDeliveriesPrefix.
+	maxDeliver          = 1000
+	maxDeliveriesPrefix = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
+	// deadLetterPrefix is the prefix of the subjects of dead letters.
 	deadLetterPrefix = "deadletter."
 )
 
-// declaredStream is a stream as it should be, with its consumers.
+// declaredStream is the declaration of a stream and its consumers.
 type declaredStream struct {
 	config    jetstream.StreamConfig
 	consumers []declaredConsumer
 }
 
-// volatile streams live in memory: a restart of the server loses them.
-func (d declaredStream) volatile() bool { return d.config.Storage == jetstream.MemoryStorage }
+// inMemory reports whether a restart of the server loses the stream.
+func (d declaredStream) inMemory() bool { return d.config.Storage == jetstream.MemoryStorage }
 
-// named are the stream's consumers of those names.
-func (d declaredStream) named(names []string) []declaredConsumer {
+// consumersNamed returns the stream's consumers with the given names.
+func (d declaredStream) consumersNamed(names []string) []declaredConsumer {
 	return slices.DeleteFunc(slices.Clone(d.consumers), func(c declaredConsumer) bool { return !slices.Contains(names, c.config.Name) })
 }
 
 type declaredConsumer struct {
 	config jetstream.ConsumerConfig
-	// since limits how far back a consumer looks when it is created on a stream
-	// that already holds messages; zero means to the beginning.
+	// since is the maximum age of the messages at which a new consumer starts; 0 for all
+	// messages.
 	since time.Duration
 }
 
-// topology is the one declaration of streams and consumers.
+// topology returns the declarations of all streams and consumers.
 func topology() []declaredStream {
 	declared := []declaredStream{commandStream(), eventStream(), progressStream(), deadLetterStream()}
 	return append(declared, advisoryStream(declared))
 }
 
-// commandStream keeps what others ask for. It is also the log of it, so acked
-// messages stay. A full stream refuses the publisher instead of dropping what
-// nobody has answered yet.
+// commandStream stores commands. It also serves as their log, so that acknowledged messages
+// stay. When it is full, it rejects new commands instead of dropping unanswered ones.
 func commandStream() declaredStream {
-	c := fileStream(StreamCommands, "Commands to lazisync: requests and control",
+	c := fileStream(StreamCommands, "Commands: requests and controls",
 		events.Requested.Subject, events.Control.Subject)
 	c.Discard = jetstream.DiscardNew
 	c.MaxAge = CommandAge
 	c.MaxBytes = 512 * mib
-	c.MaxMsgSize = 512 << 10 // above the limit of a command, so that one too large is answered and not just refused
+	c.MaxMsgSize = 512 << 10 // above the limit of a command, so that one that is too large is answered and not just rejected by NATS
 	return declaredStream{config: c, consumers: []declaredConsumer{
 		{config: durable(ConsumerRequests, 10_000, events.Requested.Subject)},
-		{config: durable(ConsumerControl, 1, events.Control.Subject)}, // one at a time keeps the order, also over a retry
+		{config: durable(ConsumerControl, 1, events.Control.Subject)}, // one at a time keeps the order across retries
 	}}
 }
 
-// eventStream keeps what happened. An outcome must always find room, so the
-// oldest events go first when it is full.
+// eventStream stores answers, the start, pauses and outcomes of runs. When it is full, it drops the
+// oldest events, so that there is always room for an outcome.
 func eventStream() declaredStream {
-	c := fileStream(StreamEvents, "What lazisync did: answers and outcomes",
+	c := fileStream(StreamEvents, "Answers, starts and outcomes of runs",
 		events.Accepted.Subject, events.Rejected.Subject, events.Started.Subject,
 		events.Paused.Subject, events.Resumed.Subject,
 		events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject)
@@ -103,14 +103,14 @@ func eventStream() declaredStream {
 	c.MaxAge = 30 * day
 	c.MaxBytes = 512 * mib
 	return declaredStream{config: c, consumers: []declaredConsumer{{
-		config: durable(ConsumerNotifier, 1000, // also what waits to be told with its count
+		config: durable(ConsumerNotifier, 1000, // includes events that wait to be grouped
 			events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject, events.Rejected.Subject),
-		since: time.Hour, // a consumer lost and declared again must not tell a month of outcomes once more
+		since: time.Hour, // a consumer that is lost and declared again must not notify of a month of outcomes
 	}}}
 }
 
 func progressStream() declaredStream {
-	c := fileStream(StreamProgress, "How far runs are; may be lost", events.Progress.Subject)
+	c := fileStream(StreamProgress, "Progress of open runs; may be lost", events.Progress.Subject)
 	c.Storage = jetstream.MemoryStorage
 	c.Discard = jetstream.DiscardOld
 	c.MaxAge = 10 * time.Minute
@@ -120,8 +120,8 @@ func progressStream() declaredStream {
 	return declaredStream{config: c}
 }
 
-// deadLetterStream keeps what was rejected, for a person to look at. When it is
-// full, rejecting waits: nothing is dropped silently.
+// deadLetterStream stores rejected commands. When it is full, commands that would be rejected
+// are retried: nothing is dropped silently.
 func deadLetterStream() declaredStream {
 	c := fileStream(StreamDeadLetter, "Rejected commands with the reason", deadLetterPrefix+"sync.>")
 	c.Discard = jetstream.DiscardNew
@@ -130,16 +130,16 @@ func deadLetterStream() declaredStream {
 	return declaredStream{config: c}
 }
 
-// advisoryStream keeps what JetStream says of messages that nobody settled: it says so
-// once, to whoever listens, and without the message. Kept as long as commands are.
+// advisoryStream stores the advisories about messages that exceeded their max deliveries, which
+// JetStream publishes once. They are kept as long as commands.
 func advisoryStream(watched []declaredStream) declaredStream {
 	var subjects []string
 	for _, s := range watched {
 		for _, c := range s.consumers {
-			subjects = append(subjects, gaveUpPrefix+s.config.Name+"."+c.config.Name)
+			subjects = append(subjects, maxDeliveriesPrefix+s.config.Name+"."+c.config.Name)
 		}
 	}
-	c := fileStream(StreamAdvisories, "Messages that JetStream gave up on", subjects...)
+	c := fileStream(StreamAdvisories, "Advisories about messages that exceeded their max deliveries", subjects...)
 	c.Discard = jetstream.DiscardOld
 	c.MaxAge = 7 * day
 	c.MaxBytes = 16 * mib
@@ -156,7 +156,7 @@ func fileStream(name, description string, subjects ...string) jetstream.StreamCo
 		MaxMsgs:      -1,
 		MaxConsumers: -1,
 		MaxMsgSize:   -1,
-		// Written out, since the server shows it.
+		// Explicit, because the server reports it.
 		MaxMsgsPerSubject: -1,
 
 		Duplicates: day,
@@ -165,8 +165,8 @@ func fileStream(name, description string, subjects ...string) jetstream.StreamCo
 	}
 }
 
-// durable is a pull consumer that acknowledges one by one. It has no BackOff:
-// the server would add it to the delay a message is given back with.
+// durable returns a pull consumer with explicit acknowledgement. It has no BackOff, which the
+// server would add to the delay of a nak.
 func durable(name string, maxAckPending int, subjects ...string) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Name:           name,
@@ -181,7 +181,7 @@ func durable(name string, maxAckPending int, subjects ...string) jetstream.Consu
 	}
 }
 
-// Consumers are the names of all durable consumers.
+// Consumers returns the names of all durable consumers.
 func Consumers() (names []string) {
 	for _, s := range topology() {
 		for _, c := range s.consumers {
@@ -191,14 +191,14 @@ func Consumers() (names []string) {
 	return names
 }
 
-// StreamFor names the stream that stores the events of a subject.
+// StreamFor returns the name of the stream that has a subject.
 func StreamFor(subject string) (name string, ok bool) {
-	s, ok := streamOf(subject)
+	s, ok := findStream(subject)
 	return s.config.Name, ok
 }
 
-// streamOf finds the stream that carries a subject.
-func streamOf(subject string) (declaredStream, bool) {
+// findStream returns the stream that has a subject.
+func findStream(subject string) (declaredStream, bool) {
 	for _, s := range topology() {
 		if containsSubject(s.config.Subjects, subject) {
 			return s, true
@@ -207,13 +207,13 @@ func streamOf(subject string) (declaredStream, bool) {
 	return declaredStream{}, false
 }
 
-// streamOfConsumer finds the stream that has a consumer.
+// streamOfConsumer returns the stream of a consumer.
 func streamOfConsumer(name string) (string, bool) {
 	stream, _, ok := findConsumer(name)
 	return stream, ok
 }
 
-// findConsumer finds a declared consumer and the stream that has it.
+// findConsumer returns a declared consumer and its stream.
 func findConsumer(name string) (stream string, config jetstream.ConsumerConfig, ok bool) {
 	for _, s := range topology() {
 		for _, c := range s.consumers {

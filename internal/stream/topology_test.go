@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestEachEventHasOneStream(t *testing.T) {
+func TestEachEventHasExactlyOneStream(t *testing.T) {
 	t.Parallel()
 	carriers := map[string]int{}
 	for _, s := range topology() {
@@ -20,14 +20,14 @@ func TestEachEventHasOneStream(t *testing.T) {
 	}
 	for _, definition := range events.All() {
 		require.Equal(t, 1, carriers[definition.Subject], definition.Subject)
-		in, ok := streamOf(definition.Subject)
+		in, ok := findStream(definition.Subject)
 		require.True(t, ok)
 		require.Equal(t, definition.Command, in.config.Name == StreamCommands, definition.Subject)
 		require.True(t, strings.HasPrefix(deadLetterPrefix+definition.Subject, "deadletter.sync."))
 	}
 }
 
-func TestStreamsKeepTheirPromises(t *testing.T) {
+func TestStreamLimits(t *testing.T) {
 	t.Parallel()
 	const ledger = 90 * day
 	for _, s := range topology() {
@@ -47,7 +47,7 @@ func TestStreamsKeepTheirPromises(t *testing.T) {
 			}
 		}
 	}
-	commands, _ := streamOf(events.Requested.Subject)
+	commands, _ := findStream(events.Requested.Subject)
 	require.Equal(t, jetstream.DiscardNew, commands.config.Discard, "a full stream refuses and drops nothing")
 	require.Greater(t, int(commands.config.MaxMsgSize), events.MaxCommandSize, "what is too large is answered")
 }
