@@ -142,7 +142,7 @@ func TestMoveFromTheLegacyWorker(t *testing.T) {
 
 	refused := w.run(t, "migrate")
 	require.Equal(t, 1, refused.code)
-	require.Contains(t, refused.errors, "want the one tenant they are of")
+	require.Contains(t, refused.errors, "want their tenant in SERVICETITAN_TENANT_ID, got 2 tenants")
 	adopted := w.runWith(t, []string{one}, "migrate")
 	require.Zero(t, adopted.code, adopted.errors)
 	require.Contains(t, adopted.out, "adopted raw.st_customers for tenant "+w.tenant)
