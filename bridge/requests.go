@@ -92,7 +92,7 @@ func (b *Bridge) record(ctx context.Context, all batch) {
 	for i, d := range decoded {
 		d.receipt = receipts[i]
 		d.runID = d.receipt.FirstRunID
-		d.duplicate, d.repeated = d.receipt.DuplicateFor(d.request), seen[d.request.ID]
+		d.duplicate, d.repeated = d.receipt.IsDuplicateFor(d.request), seen[d.request.ID]
 		if d.receipt.Conflict {
 			d.rejection = conflict(d.request.EventID)
 			continue

@@ -148,7 +148,7 @@ type shelf struct{}
 func (shelf) Request(context.Context, string) (ledger.Receipt, error) {
 	return ledger.Receipt{}, ledger.ErrUnknown
 }
-func (shelf) States(context.Context, string) ([]ledger.State, error) { return nil, nil }
+func (shelf) States(context.Context, string) ([]ledger.EntityState, error) { return nil, nil }
 func (shelf) Workflow(context.Context, string) (ledger.WorkflowState, error) {
 	return ledger.WorkflowState{Known: true}, nil
 }

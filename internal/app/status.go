@@ -75,7 +75,7 @@ func latestRuns(ctx context.Context, s *store.Store, tenant string) ([]ledger.Ru
 	return s.TenantRuns(ctx, tenant, statusRuns)
 }
 
-func printStatus(out io.Writer, runs []ledger.Run, states []ledger.State, now time.Time) error {
+func printStatus(out io.Writer, runs []ledger.Run, states []ledger.EntityState, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(runs) == 0 {
 		fmt.Fprintln(w, "No run yet. Ask for one: lazisync request full --wait")
@@ -150,7 +150,7 @@ func ago(t, now time.Time) string {
 }
 
 // statusJSON is what --json prints: stable names, RFC 3339 times.
-func statusJSON(runs []ledger.Run, states []ledger.State) any {
+func statusJSON(runs []ledger.Run, states []ledger.EntityState) any {
 	type run struct {
 		RunNumber  int64      `json:"runNumber"`
 		TenantID   string     `json:"tenantId"`

@@ -195,7 +195,7 @@ func TestWhatIsShownIsAsTheContractSays(t *testing.T) {
 			Error:   &events.RunError{Type: "ApiError", Message: "m"},
 		},
 	}
-	s.book.states = []ledger.State{{TenantID: "1001", Entity: "jobs", Status: "completed", Records: 3, LastFullSync: today}}
+	s.book.states = []ledger.EntityState{{TenantID: "1001", Entity: "jobs", Status: "completed", Records: 3, LastFullSync: today}}
 	total := int64(7)
 	s.engine.workflows[0].Progress = &ledger.Progress{Entities: []ledger.EntityProgress{
 		{Entity: "jobs", Phase: events.PhaseReading, Total: &total, Waiting: &events.Waiting{Why: events.WaitBusy}},

@@ -74,7 +74,7 @@ type book struct {
 	mu       sync.Mutex
 	requests map[string]ledger.Receipt
 	runs     []ledger.Run
-	states   []ledger.State
+	states   []ledger.EntityState
 	fail     error
 	asked    []any
 	looked   func() // called at each look for a request
@@ -107,7 +107,7 @@ func (b *book) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
 	return b.runs, b.fail
 }
 
-func (b *book) States(_ context.Context, tenant string) ([]ledger.State, error) {
+func (b *book) States(_ context.Context, tenant string) ([]ledger.EntityState, error) {
 	b.asked = append(b.asked, tenant)
 	return b.states, b.fail
 }

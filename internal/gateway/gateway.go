@@ -30,7 +30,7 @@ type Ledger interface {
 	// Runs lists runs, the newest first.
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
 	// States lists the freshness of every table, of all tenants for "".
-	States(ctx context.Context, tenant string) ([]ledger.State, error)
+	States(ctx context.Context, tenant string) ([]ledger.EntityState, error)
 }
 
 // Options are what a Gateway needs.

@@ -16,7 +16,7 @@ func TestShowState(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	require.JSONEq(t, `{"tenants":["1001"],"states":[]}`, s.send(http.MethodGet, "/api/sync/state", "").body)
-	s.book.states = []ledger.State{
+	s.book.states = []ledger.EntityState{
 		{TenantID: "1001", Entity: "customers", Records: 25000, Status: "completed", LastFullSync: today, LastIncrementalSync: today.Add(time.Minute)},
 		{TenantID: "1001", Entity: "jobs", Status: "running"},
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Control is one sync.control: pause, resume or cancel.
+// Control is one sync.control.
 type Control struct {
 	ID      string // events.RequestID(Source, EventID)
 	Source  string
@@ -14,31 +14,31 @@ type Control struct {
 
 	Action     events.Action
 	WorkflowID string // exactly one of WorkflowID and Target is set
-	Target     string // a request ID, or an event id that only one request has
+	Target     string // a request ID, or the event id of a single request
 	Reason     string
 	Actor      string
-	Sequence   uint64         // when the stream stored the event, in ns: controls apply in this order
-	Message    events.Message // as received, for the dead letter should it be rejected later
+	Sequence   uint64         // when the stream stored the event, in ns; controls apply in this order
+	Message    events.Message // as received, for a dead letter if it is rejected later
 
 	State      ControlState
-	Rejection  *events.Rejection // why, when State is ControlRejected
-	Applied    Applied           // to what, when State is ControlApplied
+	Rejection  *events.Rejection // set if State is ControlRejected
+	Applied    Applied           // set if State is ControlApplied
 	Answered   bool              // the answer is known to be published
 	ReceivedAt time.Time
 }
 
-// Applied names what a control was applied to. It is kept, so that its answer is the
-// same however often it is published.
+// Applied names what a control was applied to. It is stored, so that a repeated answer is the
+// same.
 type Applied struct {
 	WorkflowID string
-	RunID      string // first run of the workflow, where known
+	RunID      string // first run of the workflow, "" if unknown
 }
 
-// ControlState says what became of a control.
+// ControlState is the state of a control.
 type ControlState string
 
 const (
-	ControlPending  ControlState = "pending"  // its target is not known yet, or the signal is under way
-	ControlApplied  ControlState = "applied"  // the workflow has the signal
-	ControlRejected ControlState = "rejected" // it can never apply
+	ControlPending  ControlState = "pending"  // its target is unknown, or the signal is not confirmed
+	ControlApplied  ControlState = "applied"  // the workflow received the signal
+	ControlRejected ControlState = "rejected" // it can never be applied
 )

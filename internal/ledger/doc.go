@@ -1,8 +1,9 @@
-// Package ledger holds the values of the ledger: requests, runs, positions and
-// controls. The tables behind them decide what was asked, what serves it and how
-// it ended; events and signals only tell.
+// Package ledger defines the domain types that packages share: requests, controls, runs,
+// positions and outcomes, which the tables of the ledger store, and the workflows and schedules
+// behind them. The ledger decides what was requested, what serves it and how it ended; events
+// and signals only report it.
 //
-// The bridge, the activities, the gateway and the store speak in these values,
-// so that none of them needs to know another. The package imports events (a run
-// knows how to tell of itself) and internal/entity, and must not import a driver.
+// The bridge, the activities, the gateway and the adapters exchange these types, so that none
+// imports another. The package imports events, because a run creates its own events, and
+// internal/entity. It must not import a driver.
 package ledger

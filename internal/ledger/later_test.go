@@ -12,13 +12,13 @@ import (
 // publishes outcomes that a worker of the later one has written.
 func TestAnOutcomeWithValuesOfALaterVersionIsPublished(t *testing.T) {
 	t.Parallel()
-	run := decided(request(1))
+	run := finalized(request(1))
 	run.Mode = "verify"
 	run.Results[0].Status = "partial"
 	run.Results[1].Error = &events.RunError{Type: "QuotaError", Message: "of a later version"}
-	told, err := run.OutcomeEvents()
+	created, err := run.OutcomeEvents()
 	require.NoError(t, err)
-	data, err := events.Completed.Data(told[0])
+	data, err := events.Completed.Data(created[0])
 	require.NoError(t, err)
 	require.Equal(t, run.Results, data.Results)
 	require.EqualValues(t, "verify", data.Mode)

@@ -11,35 +11,34 @@ import (
 )
 
 const (
-	// Source is the source of every event that lazisync makes.
+	// Source is the source of the events that lazisync publishes.
 	Source = "/lazisync"
 
-	// WithdrawnPrefix and UnstartedPrefix begin the FirstRunID of a run that exists only in
-	// the ledger. The first holds the outcome of a request withdrawn from its pass, the
-	// second that of a request that Temporal never had. A UUID follows: the ids of the
-	// run's events are made of it, and the same request may be withdrawn another time
-	// when the ledger was restored to an earlier state.
+	// WithdrawnPrefix and UnstartedPrefix are prefixes of the FirstRunID of a run that exists
+	// only in the ledger: the outcome of a request that was withdrawn from its pass, or of one
+	// that Temporal never had. A UUID follows, because the ids of the run's events derive from
+	// it and the same request may be withdrawn again after the ledger was restored to an
+	// earlier state.
 	WithdrawnPrefix = "withdrawn/"
 	UnstartedPrefix = "unbegun/"
 )
 
-// outcomes ties each outcome to the event that tells of it.
+// outcomes maps each outcome to its event.
 var outcomes = map[RunState]events.Type[events.OutcomeData]{
 	Completed: events.Completed,
 	Failed:    events.Failed,
 	Cancelled: events.Cancelled,
 }
 
-// EventType is the CloudEvents type that tells of the outcome, "" for a run
-// that is not decided.
+// EventType returns the CloudEvents type of the outcome, "" for a run that is not finalized.
 func (s RunState) EventType() string {
-	if t, decided := outcomes[s]; decided {
+	if t, ok := outcomes[s]; ok {
 		return t.Name
 	}
 	return ""
 }
 
-// TemporalRunID is FirstRunID where Temporal knows it, else "".
+// TemporalRunID returns FirstRunID, or "" if the run exists only in the ledger.
 func (r Run) TemporalRunID() string {
 	if strings.HasPrefix(r.FirstRunID, WithdrawnPrefix) || strings.HasPrefix(r.FirstRunID, UnstartedPrefix) {
 		return ""
@@ -47,9 +46,9 @@ func (r Run) TemporalRunID() string {
 	return r.FirstRunID
 }
 
-// EventID is the id of an event about the run: <firstRunId>/<pass>/<type>, then one
-// part per detail. It is unique for ever, which the run's number is not: numbers may
-// repeat after the ledger was restored to an earlier state or created anew.
+// EventID returns the id of an event of the run: <firstRunId>/<pass>/<type>, then one part per
+// detail. Unlike the run number, it is never used again: numbers may repeat after the ledger was
+// restored to an earlier state or created anew.
 func (r Run) EventID(eventType string, details ...any) string {
 	execution := cmp.Or(r.FirstRunID, UnstartedPrefix+r.WorkflowID) // absent in rows of earlier versions
 	id := fmt.Sprintf("%s/%d/%s", execution, r.Pass, eventType)
@@ -59,9 +58,8 @@ func (r Run) EventID(eventType string, details ...any) string {
 	return id
 }
 
-// CommonData holds the fields that every event about the run carries, naming
-// all its requests. Events that may name many are made in parts, by StartedEvents
-// and OutcomeEvents.
+// CommonData returns the fields that every event of the run has, with all of its requests.
+// StartedEvents and OutcomeEvents split long lists of requests into parts.
 func (r Run) CommonData() events.RunData { return r.common(r.refs()) }
 
 func (r Run) common(requests []events.RequestRef) events.RunData {
@@ -71,7 +69,7 @@ func (r Run) common(requests []events.RequestRef) events.RunData {
 	}
 }
 
-// refs names the requests.
+// refs returns references to the requests.
 func (r Run) refs() []events.RequestRef {
 	refs := make([]events.RequestRef, len(r.Requests))
 	for i, request := range r.Requests {
@@ -80,8 +78,8 @@ func (r Run) refs() []events.RequestRef {
 	return refs
 }
 
-// Traceparent is that of the first request that has one: a run serves many and
-// an event carries one.
+// Traceparent returns that of the first request that has one: a run may serve many requests,
+// but an event has one traceparent.
 func (r Run) Traceparent() string {
 	for _, request := range r.Requests {
 		if request.Traceparent != "" {
@@ -91,83 +89,78 @@ func (r Run) Traceparent() string {
 	return ""
 }
 
-// Notify lists the channels to tell of the outcome: those of every request that
-// wants to be told of it, each once.
+// Notify lists the channels to notify of the outcome: those of the requests that want it, each
+// once.
 func (r Run) Notify() []string {
 	channels := []string{}
 	for _, request := range r.Requests {
-		if request.tells(r.State) && request.Channel != "" && !slices.Contains(channels, request.Channel) {
+		if request.wantsNotification(r.State) && request.Channel != "" && !slices.Contains(channels, request.Channel) {
 			channels = append(channels, request.Channel)
 		}
 	}
 	return channels
 }
 
-// tells says whether people hear of the outcome: as the request says, else of
-// every failure, and of anything that was not an incremental.
-func (r Request) tells(outcome RunState) bool {
+// wantsNotification reports whether to notify of the outcome: as the request says, otherwise of
+// every failure and according to its mode.
+func (r Request) wantsNotification(outcome RunState) bool {
 	if r.Notify != nil {
 		return *r.Notify
 	}
 	return outcome == Failed || r.Mode.Info().NotifyByDefault
 }
 
-// StartedEvents tells that the run began.
+// StartedEvents returns the sync.started of the run.
 func (r Run) StartedEvents() ([]events.Event, error) {
-	return tell(r, events.Started, r.StartedAt, func(p part) events.StartedData {
+	return newEvents(r, events.Started, r.StartedAt, func(p part) events.StartedData {
 		return events.StartedData{RunData: p.common, Part: p.number, Parts: p.of}
 	})
 }
 
-// ControlledEvents tells that the run was paused or resumed. The ordinal counts the
+// ControlledEvents returns the sync.paused or sync.resumed of the run. The ordinal counts the
 // pauses and resumes of the run.
 func (r Run) ControlledEvents(paused bool, ordinal int, at time.Time, reason, actor string) ([]events.Event, error) {
 	t := events.Resumed
 	if paused {
 		t = events.Paused
 	}
-	return tellAgain(r, t, []any{ordinal}, at, func(p part) events.ControlledData {
+	return newEvents(r, t, at, func(p part) events.ControlledData {
 		return events.ControlledData{RunData: p.common, Reason: reason, Actor: actor, Part: p.number, Parts: p.of}
-	})
+	}, ordinal)
 }
 
-// OutcomeEvents tells how the run ended. The events are the same whoever makes
-// them and however often, so that publishing them again changes nothing.
+// OutcomeEvents returns the outcome of the run. Every call returns the same events, so that
+// publishing them again has no effect.
 func (r Run) OutcomeEvents() ([]events.Event, error) {
-	outcome, decided := outcomes[r.State]
-	if !decided {
-		return nil, fmt.Errorf("tell the outcome of run %d: got state %q, want a decided one", r.Number, r.State)
+	outcome, ok := outcomes[r.State]
+	if !ok {
+		return nil, fmt.Errorf("create the outcome of run %d: state %q is not an outcome", r.Number, r.State)
 	}
-	return tell(r, outcome, r.FinishedAt, func(p part) events.OutcomeData {
+	return newEvents(r, outcome, r.FinishedAt, func(p part) events.OutcomeData {
 		data := events.OutcomeData{
 			RunData: p.common, StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(),
 			Results: r.Results, Error: r.Error, Reason: r.Reason, Part: p.number, Parts: p.of,
 		}
-		if p.number <= 1 { // people hear of a run once, however many parts it is told in
+		if p.number <= 1 { // notify once, not once per part
 			data.Notify = r.Notify()
 		}
 		return data
 	})
 }
 
-// part is one of the events that together name all requests of a run. Number and
-// of are 0 where a single event does.
+// part is one of the events that together name all requests of a run. number and of are 0 if
+// there is a single event.
 type part struct {
 	common     events.RunData
 	number, of int
 }
 
-// tell makes the events of one type about a run, in as many parts as its
-// requests need. Their ids are derived from the run alone.
-func tell[T any](r Run, t events.Type[T], at time.Time, data func(part) T) ([]events.Event, error) {
-	return tellAgain(r, t, nil, at, data)
-}
-
-// tellAgain is tell for what may happen several times in a run: details of the ids
-// tell the times apart.
-func tellAgain[T any](r Run, t events.Type[T], details []any, at time.Time, data func(part) T) ([]events.Event, error) {
-	parts := events.SplitRequests(r.refs()) // one even where every request was withdrawn: the run is told of all the same
-	told := make([]events.Event, len(parts))
+// newEvents creates the events of one type for a run, in as many parts as its requests need.
+// Their ids derive from the run and the details, which distinguish events that may occur several
+// times in a run.
+func newEvents[T any](r Run, t events.Type[T], at time.Time, data func(part) T, details ...any) ([]events.Event, error) {
+	parts := events.SplitRequests(r.refs()) // at least one, even if every request was withdrawn
+	created := make([]events.Event, len(parts))
 	for i, requests := range parts {
 		p, id := part{common: r.common(requests)}, r.EventID(t.Name, details...)
 		if len(parts) > 1 {
@@ -178,9 +171,9 @@ func tellAgain[T any](r Run, t events.Type[T], details []any, at time.Time, data
 			ID: id, Source: Source, Subject: r.WorkflowID, Time: at.UTC(), TraceParent: r.Traceparent(),
 		}, data(p))
 		if err != nil {
-			return nil, fmt.Errorf("tell of run %d: %w", r.Number, err)
+			return nil, fmt.Errorf("create %s of run %d: %w", t.Name, r.Number, err)
 		}
-		told[i] = event
+		created[i] = event
 	}
-	return told, nil
+	return created, nil
 }

@@ -18,7 +18,7 @@ var (
 	no    = false
 )
 
-func decided(requests ...ledger.Request) ledger.Run {
+func finalized(requests ...ledger.Request) ledger.Run {
 	return ledger.Run{
 		Number: 41, TenantID: "985", Mode: events.Full, WorkflowID: "full-sync-a1", FirstRunID: "run-1", Pass: 1,
 		Entities: []string{"customers", "jobs"}, Requests: requests,
@@ -40,13 +40,13 @@ func request(n int) ledger.Request {
 
 func TestOutcomeEvents(t *testing.T) {
 	t.Parallel()
-	run := decided(request(1), request(2))
+	run := finalized(request(1), request(2))
 	run.Requests[1].Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
-	told, err := run.OutcomeEvents()
+	created, err := run.OutcomeEvents()
 	require.NoError(t, err)
-	require.Len(t, told, 1)
-	event := told[0]
+	require.Len(t, created, 1)
+	event := created[0]
 	require.Equal(t, "run-1/1/com.lazi.sync.completed.v1", event.ID())
 	require.Equal(t, "/lazisync", event.Source())
 	require.Equal(t, "full-sync-a1", event.Subject())
@@ -64,7 +64,7 @@ func TestOutcomeEvents(t *testing.T) {
 
 	again, err := run.OutcomeEvents()
 	require.NoError(t, err)
-	require.Equal(t, told, again, "telling again tells the same")
+	require.Equal(t, created, again, "repeated calls return the same events")
 }
 
 func TestOutcomeEventsByState(t *testing.T) {
@@ -74,47 +74,47 @@ func TestOutcomeEventsByState(t *testing.T) {
 		ledger.Failed:    "com.lazi.sync.failed.v1",
 		ledger.Cancelled: "com.lazi.sync.cancelled.v1",
 	} {
-		run := decided(request(1))
+		run := finalized(request(1))
 		run.State, run.Reason = state, "because"
 		run.Error = &events.RunError{Type: events.Terminated, Message: "the workflow was terminated"}
-		told, err := run.OutcomeEvents()
+		created, err := run.OutcomeEvents()
 		require.NoError(t, err)
-		require.Equal(t, want, told[0].Type())
+		require.Equal(t, want, created[0].Type())
 		require.Equal(t, want, state.EventType())
 	}
-	run := decided(request(1))
+	run := finalized(request(1))
 	run.State = ledger.Running
 	_, err := run.OutcomeEvents()
-	require.EqualError(t, err, `tell the outcome of run 41: got state "running", want a decided one`)
+	require.EqualError(t, err, `create the outcome of run 41: state "running" is not an outcome`)
 	require.Empty(t, ledger.Running.EventType())
 }
 
-func TestManyRequestsAreToldInParts(t *testing.T) {
+func TestManyRequestsAreSplitIntoParts(t *testing.T) {
 	t.Parallel()
 	for requests, parts := range map[int]int{0: 1, 1: 1, 500: 1, 501: 2, 1000: 2, 1001: 3} {
-		run := decided()
+		run := finalized()
 		for n := range requests {
 			run.Requests = append(run.Requests, request(n))
 		}
-		told, err := run.OutcomeEvents()
+		created, err := run.OutcomeEvents()
 		require.NoError(t, err)
-		require.Len(t, told, parts)
+		require.Len(t, created, parts)
 
 		named := map[string]bool{}
-		for i, event := range told {
+		for i, event := range created {
 			data, err := events.Completed.Data(event)
 			require.NoError(t, err)
 			for _, ref := range data.Requests {
 				named[ref.RequestID] = true
 			}
-			require.Equal(t, run.Results, data.Results, "every part says how it ended")
+			require.Equal(t, run.Results, data.Results, "every part has the results")
 			if parts == 1 {
 				require.Equal(t, "run-1/1/com.lazi.sync.completed.v1", event.ID())
 				continue
 			}
 			require.Equal(t, fmt.Sprintf("run-1/1/com.lazi.sync.completed.v1/%d", i+1), event.ID())
 			require.Equal(t, []int{i + 1, parts}, []int{data.Part, data.Parts})
-			require.Equal(t, i == 0, len(data.Notify) > 0, "one part alone names channels")
+			require.Equal(t, i == 0, len(data.Notify) > 0, "only one part names channels")
 		}
 		require.Len(t, named, requests, "each request is named once")
 
@@ -125,19 +125,19 @@ func TestManyRequestsAreToldInParts(t *testing.T) {
 }
 
 // Identities may be long, and JSON writes some letters as six: an outcome that no server
-// takes would never be told.
-func TestPartsFitWhatAServerTakes(t *testing.T) {
+// takes would never be created.
+func TestPartsFitTheMaximumPayload(t *testing.T) {
 	t.Parallel()
-	run := decided()
+	run := finalized()
 	for n := range 500 {
 		source := "/" + strings.Repeat("&", 255)
 		id := fmt.Sprintf("%s%03d", strings.Repeat("<", 253), n)
 		run.Requests = append(run.Requests, ledger.Request{ID: events.RequestID(source, id), Source: source, EventID: id})
 	}
-	told, err := run.OutcomeEvents()
+	created, err := run.OutcomeEvents()
 	require.NoError(t, err)
 	named := 0
-	for _, event := range told {
+	for _, event := range created {
 		encoded, err := events.Encode(event)
 		require.NoError(t, err)
 		require.Less(t, len(encoded), events.MaxSize)
@@ -150,13 +150,13 @@ func TestPartsFitWhatAServerTakes(t *testing.T) {
 
 func TestStartedEvents(t *testing.T) {
 	t.Parallel()
-	run := decided(request(1))
+	run := finalized(request(1))
 	run.State, run.FinishedAt, run.Results = ledger.Running, time.Time{}, nil
-	told, err := run.StartedEvents()
+	created, err := run.StartedEvents()
 	require.NoError(t, err)
-	require.Equal(t, "run-1/1/com.lazi.sync.started.v1", told[0].ID())
-	require.Equal(t, began, told[0].Time())
-	data, err := events.Started.Data(told[0])
+	require.Equal(t, "run-1/1/com.lazi.sync.started.v1", created[0].ID())
+	require.Equal(t, began, created[0].Time())
+	data, err := events.Started.Data(created[0])
 	require.NoError(t, err)
 	require.Equal(t, run.CommonData(), data.RunData)
 }
@@ -164,22 +164,22 @@ func TestStartedEvents(t *testing.T) {
 func TestControlledEvents(t *testing.T) {
 	t.Parallel()
 	for paused, want := range map[bool]events.Type[events.ControlledData]{true: events.Paused, false: events.Resumed} {
-		told, err := decided(request(1)).ControlledEvents(paused, 3, ended, "lunch", "ann")
+		created, err := finalized(request(1)).ControlledEvents(paused, 3, ended, "lunch", "ann")
 		require.NoError(t, err)
-		require.Equal(t, "run-1/1/"+want.Name+"/3", told[0].ID())
-		data, err := want.Data(told[0])
+		require.Equal(t, "run-1/1/"+want.Name+"/3", created[0].ID())
+		data, err := want.Data(created[0])
 		require.NoError(t, err)
 		require.Equal(t, "lunch ann", data.Reason+" "+data.Actor)
 	}
 }
 
-func TestWithdrawnRequestsNameNoTemporalRun(t *testing.T) {
+func TestWithdrawnRequestsHaveNoTemporalRun(t *testing.T) {
 	t.Parallel()
-	run := decided(request(1))
+	run := finalized(request(1))
 	run.State, run.FirstRunID, run.Results = ledger.Cancelled, ledger.WithdrawnPrefix+request(1).ID, nil
-	told, err := run.OutcomeEvents()
+	created, err := run.OutcomeEvents()
 	require.NoError(t, err)
-	data, err := events.Cancelled.Data(told[0])
+	data, err := events.Cancelled.Data(created[0])
 	require.NoError(t, err)
 	require.Empty(t, data.RunID)
 	require.Equal(t, int64(41), data.RunNumber)
@@ -187,7 +187,7 @@ func TestWithdrawnRequestsNameNoTemporalRun(t *testing.T) {
 
 // A ledger that was created anew counts its runs from 1 again, beside a stream that knows
 // the events of the runs before.
-func TestEventIDsDoNotRepeatWhenRunNumbersDo(t *testing.T) {
+func TestEventIDsAreUniqueAcrossRepeatedRunNumbers(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{}
 	add := func(what string, run ledger.Run) {
@@ -199,23 +199,23 @@ func TestEventIDsDoNotRepeatWhenRunNumbersDo(t *testing.T) {
 				func() ([]events.Event, error) { return run.ControlledEvents(true, 11, ended, "", "") })
 		}
 		for _, list := range lists {
-			told, err := list()
+			created, err := list()
 			require.NoError(t, err)
-			for _, e := range told {
+			for _, e := range created {
 				require.NotContains(t, ids, e.ID(), "of %s", what)
 				ids[e.ID()] = what
 			}
 		}
 	}
-	add("a run", decided(request(1)))
-	another := decided(request(1))
+	add("a run", finalized(request(1)))
+	another := finalized(request(1))
 	another.FirstRunID = "run-2"
 	add("a run of another execution with the same number", another)
-	pass := decided(request(1))
+	pass := finalized(request(1))
 	pass.Pass = 11
 	add("another pass", pass)
 	for _, workflow := range []string{"full-sync-1", "full-sync-2"} {
-		refused := decided(request(1))
+		refused := finalized(request(1))
 		refused.WorkflowID, refused.FirstRunID = workflow, "" // as earlier versions kept a request that Temporal refused
 		add("a request that Temporal refused", refused)
 	}

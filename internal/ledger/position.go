@@ -8,37 +8,37 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// Position is where a run stands in one entity. It is kept in the same
-// transaction as the rows before it; Version fences it against late writers.
+// Position is the position of a run in one entity. It is written in the same transaction as the
+// rows before it. Version is a fencing token against late writers.
 type Position struct {
 	Run     int64
-	Owner   Execution // of the run, as Open was asked; zero fields are not compared
+	Owner   Execution // of the run; zero fields are not compared
 	Entity  string
 	Cursor  entity.Cursor
 	Version int64
 	Counts
 
-	Phase         events.Phase  // what remains to be done: reading, sweeping, checking or applying
-	Total         int64         // records expected, -1 when unknown
-	Status        events.Status // "" while the entity is being worked on
+	Phase         events.Phase  // the remaining work: reading, sweeping, checking or applying
+	Total         int64         // expected records, -1 if unknown
+	Status        events.Status // "" until the entity is done
 	SkippedReason string
-	Warnings      []string // what people should know, though nothing failed
+	Warnings      []string // problems that did not fail the entity
 	Error         *events.RunError
 	StartedAt     time.Time
 }
 
-// Ref names the run.
+// Ref returns the reference of the run.
 func (p Position) Ref() Ref { return Ref{Number: p.Run, Execution: p.Owner} }
 
-// Done says whether nothing remains to be done.
+// Done reports whether no work remains.
 func (p Position) Done() bool { return p.Status != "" }
 
-// Counts are what a run did to one entity so far.
+// Counts counts pages and records of one entity in a run.
 type Counts struct {
 	Pages, Fetched, Inserted, Updated, Unchanged, Deleted, Rejected int64
 }
 
-// Result is the position as the outcome reports it.
+// Result returns the position as a result of the outcome.
 func (p Position) Result() events.Result {
 	return events.Result{
 		Entity: p.Entity, Status: p.Status, Pages: p.Pages,
@@ -51,19 +51,19 @@ func (p Position) Result() events.Result {
 var (
 	// ErrFinalized reports that the run has an outcome: nothing may be written for it.
 	ErrFinalized = errors.New("the run is finalized")
-	// ErrFenced says that somebody else advanced the position: what the caller
-	// read is stale, and a fresh look at the position tells where to go on.
+	// ErrFenced reports that another writer advanced the position. The caller must read the
+	// position again and resume there.
 	ErrFenced = errors.New("the position was advanced by another worker")
-	// ErrBusy says that another full or rebuild run is reading the entity.
+	// ErrBusy reports that another full or rebuild run is reading the entity.
 	ErrBusy = errors.New("another run is reading this entity")
-	// ErrConflict says that an event of another kind has the identity.
+	// ErrConflict reports that an event of another kind has the identity.
 	ErrConflict = errors.New("another event has this identity")
-	// ErrUnknown says that the ledger has no such request or run.
+	// ErrUnknown reports that the ledger has no such request or run.
 	ErrUnknown = errors.New("not in the ledger")
 )
 
-// State is the freshness of one entity's table.
-type State struct {
+// EntityState is the freshness of the table of one entity.
+type EntityState struct {
 	TenantID            string
 	Entity              string
 	LastFullSync        time.Time

@@ -10,23 +10,23 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Request is one accepted or just received sync.requested. Its identity is
-// (Source, EventID); ID is the short form that everybody quotes.
+// Request is one sync.requested. Its identity is (Source, EventID); ID is the short form of the
+// identity.
 type Request struct {
 	ID      string // events.RequestID(Source, EventID)
 	Source  string
 	EventID string
-	Digest  string // of the data: the same identity with other data is a conflict
+	Digest  string // of the data: the same identity with different data is a conflict
 
 	TenantID     string
 	Mode         events.Mode
 	Entities     []string // resolved: never empty, never "*"
-	Notify       *bool    // nil: decided by mode and outcome
-	Channel      string   // resolved: the channel to tell
+	Notify       *bool    // nil: depends on mode and outcome
+	Channel      string   // resolved: the channel to notify
 	AllowDeletes bool
 	Reason       string
-	Traceparent  string // of the event, handed on to what happens because of it
-	Message      string // events.Message.Place of the message that brought it, "" where none did
+	Traceparent  string // of the event, propagated to the events of its run
+	Message      string // events.Message.Place of the message that brought it, "" if none did
 
 	State      RequestState
 	WorkflowID string
@@ -34,65 +34,64 @@ type Request struct {
 	RunNumber  int64  // the run that serves it, 0 until one has begun
 	ReceivedAt time.Time
 
-	// Wait is how long after it is recorded the request counts as received: until
-	// then no pass serves it. Only second passes wait.
+	// Wait is how long after it is recorded the request counts as received. Until then no
+	// pass serves it. It is 0 except for second passes.
 	Wait time.Duration
 }
 
-// Digest tells whether two requests with the same identity ask for the same. It is taken
-// of what the data says, so that spaces and the order of keys do not matter.
+// Digest returns the digest of the data of a request. It ignores spaces and the order of keys.
 func Digest(data events.RequestData) (string, error) {
 	encoded, err := json.Marshal(data)
 	if err != nil {
-		return "", fmt.Errorf("digest a request: %w", err)
+		return "", fmt.Errorf("compute the digest of a request: %w", err)
 	}
 	sum := sha256.Sum256(encoded)
 	return hex.EncodeToString(sum[:]), nil
 }
 
 const (
-	// WebhookSource begins the source of the requests that webhooks make; the tenant follows.
+	// WebhookSource is the prefix of the source of requests by webhooks; the tenant follows.
 	WebhookSource = Source + "/webhooks/servicetitan/"
-	// SecondPassSource is the source of the requests for a second pass after webhooks.
+	// SecondPassSource is the source of requests for a second pass after webhooks.
 	SecondPassSource = Source + "/second-pass"
 )
 
-// RequestState says how far the bridge came with a request.
+// RequestState is the state of a request.
 type RequestState string
 
 const (
-	Received RequestState = "received" // recorded; Temporal may or may not have heard of it
+	Received RequestState = "received" // recorded; Temporal may or may not have it
 	Accepted RequestState = "accepted" // Temporal has it
 )
 
-// Receipt is the ledger's answer to a request: what it holds under that identity.
+// Receipt is what the ledger has under the identity of a request.
 type Receipt struct {
 	Request
-	Repeated bool     // it was there already
-	Conflict bool     // it was there already with other data
-	Outcome  *Outcome // set when it is decided
+	Repeated bool     // it was recorded before
+	Conflict bool     // it was recorded before with different data
+	Outcome  *Outcome // set once it is finalized
 }
 
-// DuplicateFor says whether another message brought the request before. A redelivery of
-// the first message is no duplicate: its answer may have been lost. A request that an
-// earlier version recorded does not say which message brought it: it is taken for a
-// duplicate once it is accepted.
-func (r Receipt) DuplicateFor(q Request) bool {
+// IsDuplicateFor reports whether another message brought the request before. A redelivery of
+// the first message is not a duplicate, because its answer may have been lost. Requests that
+// earlier versions recorded do not name their message; they count as duplicates once they are
+// accepted.
+func (r Receipt) IsDuplicateFor(q Request) bool {
 	if r.Message == "" {
 		return r.Repeated && r.State == Accepted
 	}
 	return r.Message != q.Message
 }
 
-// Outcome names how a run ended.
+// Outcome is the outcome of a run.
 type Outcome struct {
 	State     RunState
 	RunNumber int64
-	Skipped   []string // entities of which nothing was read
+	Skipped   []string // entities that were skipped
 }
 
-// WorkflowState is what the ledger knows of a workflow ID.
+// WorkflowState is the state of a workflow ID in the ledger.
 type WorkflowState struct {
-	Known    bool // a request was ever given to it
-	Finished bool // nothing it was given is undecided
+	Known    bool // it serves or served a request
+	Finished bool // all of its requests are finalized
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Run is one pass over a set of entities that serves one or more requests. Its
-// number identifies it everywhere: in events, rows and cursors.
+// Run is one pass over a set of entities that serves one or more requests. Events, rows and
+// cursors identify it by its number.
 type Run struct {
 	Number     int64
 	TenantID   string
@@ -20,42 +20,42 @@ type Run struct {
 	Entities     []string
 	AllowDeletes bool
 	Requests     []Request
-	RequestCount int // how many it serves; those of a run header are not in Requests
+	RequestCount int // how many it serves; a run header has few or none of them in Requests
 
 	State      RunState
 	StartedAt  time.Time
-	FinishedAt time.Time // zero until decided
+	FinishedAt time.Time // zero until finalized
 	Error      *events.RunError
 	Reason     string          // why it was cancelled
-	Results    []events.Result // one per entity, once decided
-	Published  bool            // the outcome event is in JetStream
+	Results    []events.Result // one per entity, once finalized
+	Published  bool            // the outcome is in the event stream
 }
 
-// Execution names what a run belongs to: the chain of workflow executions that began
-// with a run, and a pass of it.
+// Execution identifies what a run belongs to: a chain of workflow runs by its first run, and a
+// pass of that chain.
 type Execution struct {
 	WorkflowID string
 	FirstRunID string
 	Pass       int
 }
 
-// Ref names a run for who writes for it. The number alone is not enough: when the ledger
-// was restored to an earlier state, it may know the number of a run that continues as that
-// of another run, or not at all. Fields of Execution that are zero are not compared.
+// Ref identifies a run for a write. The number alone is not enough: after the ledger was
+// restored to an earlier state, the number of a run that continues may be unknown or belong to
+// another run. Zero fields of Execution are not compared.
 type Ref struct {
 	Number    int64
 	Execution Execution
 }
 
-// Ref names the run.
+// Ref returns the reference of the run.
 func (r Run) Ref() Ref {
 	return Ref{Number: r.Number, Execution: Execution{WorkflowID: r.WorkflowID, FirstRunID: r.FirstRunID, Pass: r.Pass}}
 }
 
-// Check fails with ErrUnknown where the run with the number belongs to another execution.
+// Check returns ErrUnknown if the run with the number belongs to another execution.
 func (r Ref) Check(owner Execution) error {
-	if w := r.Execution; (w.WorkflowID == "" || w.WorkflowID == owner.WorkflowID) &&
-		(w.FirstRunID == "" || w.FirstRunID == owner.FirstRunID) && (w.Pass == 0 || w.Pass == owner.Pass) {
+	if e := r.Execution; (e.WorkflowID == "" || e.WorkflowID == owner.WorkflowID) &&
+		(e.FirstRunID == "" || e.FirstRunID == owner.FirstRunID) && (e.Pass == 0 || e.Pass == owner.Pass) {
 		return nil
 	}
 	return fmt.Errorf("run %d belongs to pass %d of %s (run %s), not to pass %d of %s (run %s): %w", r.Number,
@@ -72,14 +72,14 @@ const (
 	Cancelled RunState = "cancelled"
 )
 
-// Begin asks for a run. It is idempotent on (WorkflowID, FirstRunID, Pass).
+// Begin describes a run to begin. Beginning it is idempotent on (WorkflowID, FirstRunID, Pass).
 type Begin struct {
 	TenantID   string
 	Mode       events.Mode
 	WorkflowID string
 	FirstRunID string
 	Pass       int
-	RequestID  string // the request of a full or rebuild; an incremental claims what waits
+	RequestID  string // the request of a full or rebuild; an incremental claims the queued requests
 }
 
 // Finalization is the outcome with which a run is finalized.

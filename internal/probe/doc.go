@@ -1,4 +1,4 @@
-// Package probe asks whether what a role needs works: each Probe does a little of what the
-// role does. internal/app lists the probes of each role; readiness, the doctor and the
-// pause of the bridge while something is down all use them. It imports nothing of ours.
+// Package probe checks whether the dependencies of a role work. Each Probe carries out a small
+// part of what the role does. internal/app defines the probes of each role, which readiness, the
+// doctor and the backoff of the bridge share. The package imports nothing of this module.
 package probe

@@ -9,26 +9,25 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Probe is one thing that must work before a role can do its job.
+// Probe is one check of a dependency of a role.
 type Probe struct {
 	Name  string
-	Check func(ctx context.Context) error // nil: it works
-	Fix   string                          // what to do when it does not
+	Check func(ctx context.Context) error // nil if it works
+	Fix   string                          // what to do if it fails
 }
 
 const (
-	// keep is how long a report is given to callers. A thousand of them cost no more
-	// than one.
-	keep = 2 * time.Second
-	// limit is how long the probes of one report may take.
-	limit = 3 * time.Second
-	// late is how long a check may take to give up after that.
-	late = 200 * time.Millisecond
-	// remind is how long the same failure is not logged again.
-	remind = time.Minute
+	// cacheTTL is how long a report is reused, so that many callers cost as much as one.
+	cacheTTL = 2 * time.Second
+	// checkTimeout is how long the checks of one report may take.
+	checkTimeout = 3 * time.Second
+	// cancelTimeout is how long a cancelled check may take to return its error.
+	cancelTimeout = 200 * time.Millisecond
+	// logInterval is how often a lasting failure is logged.
+	logInterval = time.Minute
 )
 
-// Report is how the probes of a role went, by name. Nil: it works.
+// Report is the results of the probes of a role, by name; nil for a dependency that works.
 type Report struct {
 	Role   string
 	Errors map[string]error
@@ -44,8 +43,8 @@ func (r Report) Ready() bool {
 	return true
 }
 
-// Readiness says whether a role can do its job. It is safe for concurrent use: callers
-// share one report, which is at most two seconds old.
+// Readiness reports whether the dependencies of a role work. It is safe for concurrent use:
+// callers share one report, which is at most two seconds old.
 type Readiness struct {
 	role   string
 	probes []Probe
@@ -54,32 +53,32 @@ type Readiness struct {
 
 	mu      sync.Mutex
 	report  Report
-	made    time.Time     // zero: there is no report yet
-	running chan struct{} // closed when the report under way is made; nil where none is
-	logged  map[string]logged
+	checked time.Time     // when the report was made; zero if there is none
+	running chan struct{} // closed when the running check ends; nil if none runs
+	logged  map[string]loggedFailure
 }
 
-type logged struct {
+type loggedFailure struct {
 	text string
 	at   time.Time
 }
 
-// New makes the Readiness of a role. Why it is not ready goes to the log.
+// New creates the Readiness of a role. Failures are logged.
 func New(role string, log zerolog.Logger, probes ...Probe) *Readiness {
-	return &Readiness{role: role, probes: probes, log: log, now: time.Now, logged: map[string]logged{}}
+	return &Readiness{role: role, probes: probes, log: log, now: time.Now, logged: map[string]loggedFailure{}}
 }
 
-// Report waits for a report that is fresh enough, or for ctx.
+// Report returns a report that is at most two seconds old. The error is that of ctx.
 func (r *Readiness) Report(ctx context.Context) (Report, error) {
 	for {
 		r.mu.Lock()
-		if !r.made.IsZero() && r.now().Sub(r.made) < keep {
+		if !r.checked.IsZero() && r.now().Sub(r.checked) < cacheTTL {
 			defer r.mu.Unlock()
 			return r.report, nil
 		}
 		if r.running == nil {
 			r.running = make(chan struct{})
-			go r.probe(context.WithoutCancel(ctx)) // it is for everybody who waits, not for the first alone
+			go r.check(context.WithoutCancel(ctx)) // other callers wait for it, too
 		}
 		running := r.running
 		r.mu.Unlock()
@@ -91,14 +90,14 @@ func (r *Readiness) Report(ctx context.Context) (Report, error) {
 	}
 }
 
-// probe makes a report.
-func (r *Readiness) probe(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// check runs the probes and stores a report.
+func (r *Readiness) check(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	results := make([]error, len(r.probes))
 	var all sync.WaitGroup
 	for i, p := range r.probes {
-		all.Go(func() { results[i] = p.within(ctx) })
+		all.Go(func() { results[i] = p.run(ctx) })
 	}
 	all.Wait()
 
@@ -107,15 +106,15 @@ func (r *Readiness) probe(ctx context.Context) {
 	r.report = Report{Role: r.role, Errors: map[string]error{}}
 	for i, p := range r.probes {
 		r.report.Errors[p.Name] = results[i]
-		r.note(p, results[i])
+		r.logChange(p, results[i])
 	}
-	r.made = r.now()
+	r.checked = r.now()
 	close(r.running)
 	r.running = nil
 }
 
-// within checks, and does not wait for a check that outlasts ctx.
-func (p Probe) within(ctx context.Context) error {
+// run runs the check and returns when ctx is done, even if the check does not.
+func (p Probe) run(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- p.Check(ctx) }()
 	select {
@@ -124,15 +123,15 @@ func (p Probe) within(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	select {
-	case err := <-done: // which says more
+	case err := <-done: // more specific than the timeout
 		return err
-	case <-time.After(late):
-		return fmt.Errorf("no answer within %s", limit)
+	case <-time.After(cancelTimeout):
+		return fmt.Errorf("no response within %s", checkTimeout)
 	}
 }
 
-// note logs a failure when it begins, changes, or lasts.
-func (r *Readiness) note(p Probe, err error) {
+// logChange logs a failure when it starts, changes or lasts, and when it ends.
+func (r *Readiness) logChange(p Probe, err error) {
 	last, failing := r.logged[p.Name]
 	if err == nil {
 		if failing {
@@ -141,9 +140,9 @@ func (r *Readiness) note(p Probe, err error) {
 		delete(r.logged, p.Name)
 		return
 	}
-	if failing && last.text == err.Error() && r.now().Sub(last.at) < remind {
+	if failing && last.text == err.Error() && r.now().Sub(last.at) < logInterval {
 		return
 	}
-	r.logged[p.Name] = logged{err.Error(), r.now()}
+	r.logged[p.Name] = loggedFailure{err.Error(), r.now()}
 	r.log.Warn().Err(err).Str("check", p.Name).Str("fix", p.Fix).Msg("not ready")
 }

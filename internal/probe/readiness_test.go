@@ -61,10 +61,10 @@ func TestAReportIsMadeAnewWhenItIsOld(t *testing.T) {
 	require.True(t, ready())
 	result = errors.New("read only")
 	require.True(t, ready(), "it is kept for a while")
-	now = now.Add(keep)
+	now = now.Add(cacheTTL)
 	require.False(t, ready())
 	result = nil
-	now = now.Add(keep)
+	now = now.Add(cacheTTL)
 	require.True(t, ready())
 }
 
@@ -81,19 +81,19 @@ func TestAFailureIsLoggedWhenItBeginsChangesAndEnds(t *testing.T) {
 	}
 	ask(nil, 0)
 	for range 5 {
-		ask(errors.New("down"), keep)
+		ask(errors.New("down"), cacheTTL)
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "not ready"))
 	require.Contains(t, log.String(), `"fix":"start PostgreSQL"`)
-	ask(errors.New("read only"), keep)
+	ask(errors.New("read only"), cacheTTL)
 	require.Equal(t, 2, strings.Count(log.String(), "not ready"))
-	ask(errors.New("read only"), remind)
+	ask(errors.New("read only"), logInterval)
 	require.Equal(t, 3, strings.Count(log.String(), "not ready"))
-	ask(nil, keep)
+	ask(nil, cacheTTL)
 	require.Equal(t, 1, strings.Count(log.String(), "ready again"))
 }
 
-func TestAProbeThatHangsDoesNotHangTheCaller(t *testing.T) {
+func TestAHangingCheckTimesOut(t *testing.T) {
 	t.Parallel()
 	r := New("bridge", zerolog.Nop(), Probe{Name: "database", Check: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }})
 	report, err := r.Report(t.Context())
@@ -101,9 +101,9 @@ func TestAProbeThatHangsDoesNotHangTheCaller(t *testing.T) {
 	require.ErrorIs(t, report.Errors["database"], context.DeadlineExceeded)
 }
 
-// TestAProbeThatHangsHoldsNobodyUp: callers get an answer within the time that they have, and
-// the probes that answered are reported as they are.
-func TestAProbeThatHangsHoldsNobodyUp(t *testing.T) {
+// TestAHangingCheckDoesNotDelayOthers checks that the report arrives in time and has the results
+// of the other probes.
+func TestAHangingCheckDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -112,11 +112,11 @@ func TestAProbeThatHangsHoldsNobodyUp(t *testing.T) {
 			Probe{Name: "temporal", Check: func(context.Context) error { <-release; return nil }},
 			Probe{Name: "database", Check: func(ctx context.Context) error { <-ctx.Done(); return errors.New("waited for a connection") }},
 			Probe{Name: "nats", Check: func(context.Context) error { return nil }})
-		ctx, cancel := context.WithTimeout(t.Context(), limit+time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), checkTimeout+time.Second)
 		defer cancel()
 		report, err := r.Report(ctx)
 		require.NoError(t, err)
-		require.EqualError(t, report.Errors["temporal"], "no answer within 3s")
+		require.EqualError(t, report.Errors["temporal"], "no response within 3s")
 		require.EqualError(t, report.Errors["database"], "waited for a connection")
 		require.NoError(t, report.Errors["nats"])
 	})

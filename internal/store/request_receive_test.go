@@ -268,10 +268,10 @@ func TestTheMessageThatBroughtARequestIsKept(t *testing.T) {
 	first.Message, second.Message = "SYNC_COMMANDS-1-1", "SYNC_COMMANDS-2-2"
 	receipts := f.receive(first, second)
 	require.Equal(t, []string{first.Message, first.Message}, []string{receipts[0].Message, receipts[1].Message}, "the first of a batch")
-	require.Equal(t, []bool{false, true}, []bool{receipts[0].DuplicateFor(first), receipts[1].DuplicateFor(second)})
+	require.Equal(t, []bool{false, true}, []bool{receipts[0].IsDuplicateFor(first), receipts[1].IsDuplicateFor(second)})
 
 	again := f.receive(second, first)
-	require.Equal(t, []bool{true, false}, []bool{again[0].DuplicateFor(second), again[1].DuplicateFor(first)})
+	require.Equal(t, []bool{true, false}, []bool{again[0].IsDuplicateFor(second), again[1].IsDuplicateFor(first)})
 	first.Digest, second.Digest = "as another version computes it", "as another version computes it"
 	again = f.receive(first, second)
 	require.False(t, again[0].Conflict, "a message does not conflict with itself")

@@ -16,7 +16,7 @@ import (
 
 // States lists the freshness of every table that was ever opened, of one tenant or,
 // for "", of all.
-func (s *Store) States(ctx context.Context, tenant string) (states []ledger.State, err error) {
+func (s *Store) States(ctx context.Context, tenant string) (states []ledger.EntityState, err error) {
 	var only *int64
 	if tenant != "" {
 		number, err := tenantNumber(tenant)
@@ -40,8 +40,8 @@ func (s *Store) States(ctx context.Context, tenant string) (states []ledger.Stat
 	return states, err
 }
 
-func scanState(row pgx.CollectableRow) (ledger.State, error) {
-	var state ledger.State
+func scanState(row pgx.CollectableRow) (ledger.EntityState, error) {
+	var state ledger.EntityState
 	var tenant int64
 	var table string
 	var full, incremental *time.Time

@@ -155,7 +155,7 @@ func (f *fixture) decide(run ledger.Run, d ledger.Finalization) ledger.Run {
 	return decided
 }
 
-func (f *fixture) state(e entity.Entity) ledger.State {
+func (f *fixture) state(e entity.Entity) ledger.EntityState {
 	f.Helper()
 	states, err := f.States(f.Context(), tenant)
 	require.NoError(f, err)
@@ -164,7 +164,7 @@ func (f *fixture) state(e entity.Entity) ledger.State {
 			return s
 		}
 	}
-	return ledger.State{}
+	return ledger.EntityState{}
 }
 
 // at is a moment of ServiceTitan's clock.
