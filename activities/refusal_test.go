@@ -1,13 +1,19 @@
 package activities_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // refusal is an error of the store that lasts until somebody acts.
@@ -75,4 +81,65 @@ func TestSliceEndsWhereTheStoreRefusesEverything(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A run that cannot start or end for want of somebody's help is retried until it can, since
+// no outcome could be written either. The log and readiness say why.
+func TestRunsWaitForWhatTheStoreRefuses(t *testing.T) {
+	for _, op := range []string{"BeginRun", "Finalize", "MarkPublished"} {
+		t.Run(op, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				var log bytes.Buffer
+				refusals := &activities.Refusals{}
+				runs := r.Runs()
+				runs.Logger, runs.Refusals = zerolog.New(&log), refusals
+				attempt := func() error {
+					if op == "BeginRun" {
+						_, err := execute[activities.Begun](r, runs.BeginRun, fullRun(r.Ledger.Request(events.Full, "jobs")))
+						return err
+					}
+					_, err := execute[ledger.RunState](r, runs.FinishRun, activities.FinishInput{
+						RunNumber: r.run.Number, Decision: ledger.Finalization{State: ledger.Completed}, Execution: r.in.Execution,
+					})
+					return err
+				}
+				require.NoError(t, refusals.Check(t.Context()))
+				r.Ledger.Refuse = func(now, _ string) error {
+					if now == op {
+						return fmt.Errorf("write: %w", refusal{})
+					}
+					return nil
+				}
+				for range 3 {
+					err := attempt()
+					require.Equal(t, "StoreError", failure(t, err).Type())
+					require.False(t, failure(t, err).NonRetryable())
+					require.ErrorContains(t, refusals.Check(t.Context()), "cannot continue: write: permission denied for table st_customers: grant it")
+					delay(time.Hour)
+					require.NoError(t, refusals.Check(t.Context()), "another worker may have it, or it ended")
+				}
+				require.Equal(t, 3, strings.Count(log.String(), `"level":"error"`), log.String())
+				require.Contains(t, log.String(), "retrying until the cause is repaired")
+
+				require.Error(t, attempt())
+				r.Ledger.Refuse = nil
+				require.NoError(t, attempt())
+				require.NoError(t, refusals.Check(t.Context()))
+			})
+		})
+	}
+}
+
+func TestRunsWaitForAStoreThatIsDownWithoutAlarm(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		var log bytes.Buffer
+		refusals := &activities.Refusals{}
+		runs := r.Runs()
+		runs.Logger, runs.Refusals = zerolog.New(&log), refusals
+		r.Ledger.Refuse = func(string, string) error { return errors.New("no connection") }
+		_, err := execute[activities.Begun](r, runs.BeginRun, fullRun(r.Ledger.Request(events.Full, "jobs")))
+		require.Error(t, err)
+		require.NoError(t, refusals.Check(t.Context()))
+		require.Empty(t, log.String())
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -41,6 +42,8 @@ type Publisher interface {
 type Runs struct {
 	Ledger    RunLedger
 	Publisher Publisher
+	Logger    zerolog.Logger
+	Refusals  *Refusals // kept for readiness; nil keeps none
 
 	// Ours fails where the Temporal namespace is not the one that the ledger belongs to: a
 	// run that begins finalizes those of earlier executions. Nil: it is.
@@ -65,11 +68,11 @@ type Begun struct {
 func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 	if r.Ours != nil {
 		if err := r.Ours(ctx); err != nil {
-			return Begun{}, retryable(events.StoreError, err)
+			return Begun{}, r.storeError(ctx, "start the run", err)
 		}
 	}
 	if err := r.raiseRunNumbers(ctx); err != nil {
-		return Begun{}, retryable(events.StoreError, err)
+		return Begun{}, r.storeError(ctx, "start the run", err)
 	}
 	run, found, err := r.Ledger.BeginRun(ctx, in)
 	switch {
@@ -78,8 +81,10 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
 			fmt.Sprintf("request %q is not in the ledger: publish %s instead of starting the workflow by hand", in.RequestID, events.Requested.Subject),
 			string(events.ValidationError), err)
 	case err != nil:
-		return Begun{}, retryable(events.StoreError, err)
-	case !found:
+		return Begun{}, r.storeError(ctx, "start the run", err)
+	}
+	r.Refusals.remove(activity.GetInfo(ctx).WorkflowExecution.ID)
+	if !found {
 		return Begun{}, nil
 	}
 	failpoint.Hit("worker/run-begun")
@@ -124,10 +129,11 @@ type FinishInput struct {
 func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, error) {
 	run, err := r.Ledger.Finalize(ctx, refOf(ctx, in.RunNumber, in.Execution), in.Decision)
 	if err != nil {
-		return "", retryable(events.StoreError, err)
+		return "", r.storeError(ctx, "write the outcome", err)
 	}
 	failpoint.Hit("worker/run-decided")
 	if run.Published {
+		r.Refusals.remove(activity.GetInfo(ctx).WorkflowExecution.ID)
 		return run.State, nil
 	}
 	outcome, err := run.OutcomeEvents()
@@ -139,9 +145,10 @@ func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, 
 	}
 	failpoint.Hit("worker/outcome-published")
 	if err := r.Ledger.MarkPublished(ctx, run.Ref()); err != nil {
-		return "", retryable(events.StoreError, err)
+		return "", r.storeError(ctx, "write the outcome", err)
 	}
 	failpoint.Hit("worker/outcome-marked")
+	r.Refusals.remove(activity.GetInfo(ctx).WorkflowExecution.ID)
 	return run.State, nil
 }
 
@@ -163,13 +170,27 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 		err = refOf(ctx, in.RunNumber, in.Execution).Check(run.Ref().Execution)
 	}
 	if err != nil {
-		return retryable(events.StoreError, err)
+		return r.storeError(ctx, "read the run", err)
 	}
 	told, err := run.ControlledEvents(in.Paused, in.Ordinal, in.At, in.Reason, in.Actor)
 	if err != nil {
 		return err
 	}
 	return r.publish(ctx, told)
+}
+
+// storeError returns the error of an activity for one of the ledger. The activity is retried
+// without limit, also where PostgreSQL refuses the statement until somebody acts: an outcome
+// is a row of the tables in which a run starts, so nothing else could end the request, and
+// the run continues once the cause is repaired. Until then readiness and the log name it.
+func (r *Runs) storeError(ctx context.Context, action string, err error) error {
+	if isRefused(err) {
+		info := activity.GetInfo(ctx)
+		r.Refusals.add(info.WorkflowExecution.ID, err)
+		r.Logger.Error().Err(err).Str("workflow_id", info.WorkflowExecution.ID).Int32("attempt", info.Attempt).
+			Msgf("PostgreSQL refuses to %s, retrying until the cause is repaired", action)
+	}
+	return retryable(events.StoreError, err)
 }
 
 // refOf names the run that an activity writes for. An input of an earlier version does not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/stream"
@@ -39,6 +40,15 @@ func databaseProbe(s *store.Store, role Role) probe.Probe {
 		Name:  "database",
 		Fix:   "run lazisync migrate where the schema is not up to date; else point DATABASE_URL at a primary that this user may write to",
 		Check: func(ctx context.Context) error { return s.CheckReady(ctx, role.access()) },
+	}
+}
+
+// runsProbe checks that PostgreSQL lets runs start and end.
+func runsProbe(refusals *activities.Refusals) probe.Probe {
+	return probe.Probe{
+		Name:  "runs",
+		Fix:   "repair what the error names; the runs continue within a minute",
+		Check: refusals.Check,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/servicetitan"
@@ -30,6 +31,7 @@ type process struct {
 	breaker []probe.Probe // what the bridge calls for each command
 
 	unprepared atomic.Pointer[error] // why the bridge does not consume yet
+	refusals   activities.Refusals   // of the worker
 
 	nats      *stream.Conn
 	store     *store.Store // nil where the role needs none
@@ -99,7 +101,7 @@ func (p *process) open(ctx context.Context, role Role) (err error) {
 		if role.is(WorkerRole) {
 			options.Polls = &temporal.Polls{}
 			options.OnWorkflowTaskFailed = countFailedWorkflowTasks(p.metrics)
-			probes = append(probes, pollProbe(options.Polls, options.TaskQueue))
+			probes = append(probes, pollProbe(options.Polls, options.TaskQueue), runsProbe(&p.refusals))
 		}
 		if p.temporal, err = temporal.Open(options); err != nil {
 			return err

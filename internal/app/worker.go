@@ -87,7 +87,9 @@ func (p *process) workOnce(ctx context.Context) error {
 		Failing: make(chan struct{}, pageSlots/2),
 	})
 	ledger := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
-	ledger.RegisterActivity(&activities.Runs{Ledger: p.store, Publisher: p.nats, Ours: p.namespace.verifyNow, History: p.nats})
+	ledger.RegisterActivity(&activities.Runs{
+		Ledger: p.store, Publisher: p.nats, Logger: p.log, Refusals: &p.refusals, Ours: p.namespace.verifyNow, History: p.nats,
+	})
 	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
 	ledger.RegisterActivity(&activities.Outcomes{Requests: p.store})
 	ledger.RegisterActivity(&legacy.Activities{Publisher: p.nats, Tenants: p.cfg.TenantIDs()})

@@ -131,8 +131,16 @@ func (s *Store) deniedTo(ctx context.Context, q ddl.Querier, access Access) ([]s
 		err := row.Scan(&table, &privilege)
 		return fmt.Sprintf("%s on %s", privilege, table), err
 	})
-	if err != nil || access != AccessPages {
-		return denied, err
+	if err != nil {
+		return nil, err
+	}
+	functions, err := s.deniedFunctions(ctx, q, access)
+	if err != nil {
+		return nil, err
+	}
+	denied = append(denied, functions...)
+	if access != AccessPages {
+		return denied, nil
 	}
 	var makes bool
 	if err := q.QueryRow(ctx, "select coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'create'), true)", sideSchema).Scan(&makes); err != nil {
@@ -142,6 +150,31 @@ func (s *Store) deniedTo(ctx context.Context, q ddl.Querier, access Access) ([]s
 		denied = append(denied, "create on schema "+sideSchema)
 	}
 	return denied, nil
+}
+
+// pageFunctions are the functions of the schema that statements of pages call.
+var pageFunctions = []string{"lease_calls", "modified_on", "raise_run_numbers", "slow_calls", "to_bigint", "to_boolean", "to_numeric", "to_text",
+	"to_timestamptz", "to_timestamptz_checked"}
+
+// deniedFunctions lists the functions that a role calls and its user may not execute.
+// Everybody may, unless an administrator has revoked that.
+func (s *Store) deniedFunctions(ctx context.Context, q ddl.Querier, access Access) ([]string, error) {
+	called := pageFunctions
+	switch access {
+	case AccessRead:
+		return nil, nil
+	case AccessLedger:
+		called = []string{"raise_run_numbers"}
+	}
+	rows, err := q.Query(ctx, `
+		select distinct 'execute on function ' || n.nspname || '.' || p.proname
+		from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+		where n.nspname = $1 and p.proname = any($2) and not has_function_privilege(p.oid, 'execute')
+		order by 1`, ddl.Schema, called)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // ledgerTables are those that say what was asked and how it ended, and what the

@@ -34,3 +34,6 @@ func (s *Store) Show(ctx context.Context, name string) (value string, err error)
 
 // ChecksHosts reports whether a host that takes no writes is passed over.
 func (s *Store) ChecksHosts() bool { return s.pool.Config().ConnConfig.ValidateConnect != nil }
+
+// PageFunctions is pageFunctions.
+var PageFunctions = pageFunctions

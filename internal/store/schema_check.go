@@ -87,9 +87,9 @@ const schemaSQL = `
 	        where c.relnamespace = to_regnamespace($1) and c.relname = any($2))`
 
 func missingFrom(ctx context.Context, q ddl.Querier, entities []entity.Entity) ([]string, error) {
-	tables := make([]string, len(entities))
-	for i, e := range entities {
-		tables[i] = e.Table()
+	tables := slices.Clone(ledgerTables)
+	for _, e := range entities {
+		tables = append(tables, e.Table())
 	}
 	var versioned bool
 	if err := q.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&versioned); err != nil {
@@ -117,6 +117,13 @@ func missingFrom(ctx context.Context, q ddl.Querier, entities []entity.Entity) (
 	for _, name := range present {
 		table, column, _ := strings.Cut(name, ".")
 		columns[table] = append(columns[table], column)
+	}
+	if len(missing) == 0 { // the migrations have created them
+		for _, table := range ledgerTables {
+			if len(columns[table]) == 0 {
+				missing = append(missing, fmt.Sprintf("table %s.%s (dropped or renamed: restore it)", ddl.Schema, table))
+			}
+		}
 	}
 	for _, e := range entities {
 		missing = append(missing, missingFromTable(columns[e.Table()], e)...)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,4 +32,41 @@ func TestAUserWhoMayNotWriteDoesNotWork(t *testing.T) {
 	_, err := f.db.Exec(t.Context(), `alter table raw.sync_requests add constraint closed check (request_id not like 'probe-%')`)
 	require.NoError(t, err)
 	require.ErrorContains(t, f.CheckReady(t.Context(), store.AccessLedger), "closed", "it is a real write")
+}
+
+// Without them no run starts or ends, although the ledger takes requests.
+func TestALedgerThatIsNotCompleteDoesNotWork(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"sync_runs", "sync_cursors", "temporal_namespace"} {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.exec("alter table raw." + table + " rename to moved")
+			require.ErrorContains(t, f.CheckReady(t.Context(), store.AccessLedger), "lacks table raw."+table+" (dropped or renamed: restore it)")
+			x, err := f.Inspect(t.Context(), store.AccessLedger)
+			require.NoError(t, err)
+			require.Equal(t, []string{"table raw." + table + " (dropped or renamed: restore it)"}, x.Missing)
+			f.exec("alter table raw.moved rename to " + table)
+			require.NoError(t, f.CheckReady(t.Context(), store.AccessLedger))
+		})
+	}
+}
+
+// Functions are everybody's, until an administrator revokes that.
+func TestAUserWhoMayNotExecuteFunctionsDoesNotWork(t *testing.T) {
+	t.Parallel()
+	user := role(t)
+	f := newFixture(t)
+	f.exec(fmt.Sprintf(`grant usage on schema raw to %[1]s; grant all on all tables in schema raw to %[1]s; grant usage, create on schema raw_rebuild to %[1]s`, user))
+	own := openStore(t, as(t, f.url, user))
+	require.NoError(t, own.CheckReady(t.Context(), store.AccessPages))
+	f.exec("revoke execute on all functions in schema raw from public")
+	require.ErrorContains(t, own.CheckReady(t.Context(), store.AccessLedger), "may not execute on function raw.raise_run_numbers: grant")
+	require.ErrorContains(t, own.CheckReady(t.Context(), store.AccessPages), "execute on function raw.to_bigint, ")
+
+	var unknown []string // to the check
+	require.NoError(t, f.db.QueryRow(t.Context(), `
+		select coalesce(array_agg(proname::text order by proname), '{}') from pg_proc
+		where pronamespace = 'raw'::regnamespace and prorettype <> 'trigger'::regtype and not proname = any($1)`, store.PageFunctions).Scan(&unknown))
+	require.Empty(t, unknown)
 }
