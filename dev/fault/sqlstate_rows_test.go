@@ -68,12 +68,14 @@ func (r *rig) execute(t *testing.T, sql string) {
 // A mishap is something that an administrator does and takes back.
 type mishap struct{ strike, repair string }
 
-// What an administrator takes back within minutes fails nothing.
+// What an administrator takes back within minutes fails nothing. Meanwhile the worker is not
+// ready.
 func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 	t.Parallel()
 	app := newUser()
 	r := newRig(t, options{simulator: veryManyPages, reach: app.reach})
-	r.startAll(t, allRoles...)
+	r.startAll(t, "bridge", "notifier", "gateway")
+	worker := r.start(t, "worker")
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	stop := r.load(t, 100*time.Millisecond)
 	a := r.full(t)
@@ -89,9 +91,11 @@ func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 	} {
 		r.awaitPages(t, 10)
 		r.execute(t, app.named(m.strike))
-		during(t, 8*time.Second)
+		worker.awaitNotReady(t)
+		during(t, 5*time.Second)
 		r.execute(t, app.named(m.repair))
 		repaired = time.Now()
+		worker.awaitReady(t)
 	}
 	stop()
 	r.judge(t, repaired)

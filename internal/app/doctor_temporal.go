@@ -31,6 +31,7 @@ func (d *doctor) examineTemporal(ctx context.Context) (f findings) {
 	if d.examineNamespace(ctx, c, &f) {
 		f.proved(ctx, temporalProbe(c))
 		d.examineQueues(ctx, c, &f)
+		examineRuns(ctx, c, &f)
 		d.examineSchedules(ctx, c, &f)
 	}
 	return f
@@ -96,6 +97,18 @@ func (d *doctor) examineQueues(ctx context.Context, c *temporal.Client, f *findi
 		default:
 			f.ok(check, "polled by %d", pollers)
 		}
+	}
+}
+
+// examineRuns looks for runs that cannot start, or whose outcome cannot be written.
+func examineRuns(ctx context.Context, c *temporal.Client, f *findings) {
+	retried, err := c.RetriedActivities(ctx, "BeginRun", "FinishRun", "AnnounceControl")
+	if err != nil {
+		f.fail("allow this client to list and describe workflows", "runs", "%v", err)
+		return
+	}
+	for _, a := range retried {
+		f.fail("repair what the error names; the run continues within a minute", "workflow "+a.WorkflowID, "%s failed %d times: %s", a.Type, a.Attempts, a.LastError)
 	}
 }
 

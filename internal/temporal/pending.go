@@ -1,0 +1,55 @@
+package temporal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// A RetriedActivity is an activity of a running workflow that keeps failing.
+type RetriedActivity struct {
+	WorkflowID string
+	Type       string // of the activity
+	Attempts   int32
+	LastError  string
+}
+
+const (
+	manyAttempts = 5  // about 15 seconds of them
+	describedMax = 50 // workflows
+)
+
+// RetriedActivities returns the activities of the given types that have failed several times
+// in the newest running workflows on the task queue.
+func (c *Client) RetriedActivities(ctx context.Context, types ...string) ([]RetriedActivity, error) {
+	running, _, err := c.Workflows(ctx, ledger.WorkflowRunning, describedMax, "")
+	if err != nil {
+		return nil, err
+	}
+	var retried []RetriedActivity
+	for _, w := range running {
+		described, err := c.sdk.DescribeWorkflowExecution(ctx, w.WorkflowID, w.RunID)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("describe workflow %q: %w", w.WorkflowID, err)
+		}
+		retried = append(retried, retriedActivities(w.WorkflowID, described.GetPendingActivities(), types)...)
+	}
+	return retried, nil
+}
+
+func retriedActivities(workflowID string, pending []*workflowpb.PendingActivityInfo, types []string) (retried []RetriedActivity) {
+	for _, p := range pending {
+		name := p.GetActivityType().GetName()
+		if p.GetAttempt() > manyAttempts && p.GetLastFailure() != nil && slices.Contains(types, name) {
+			retried = append(retried, RetriedActivity{workflowID, name, p.GetAttempt() - 1, p.GetLastFailure().GetMessage()})
+		}
+	}
+	return retried
+}
