@@ -39,11 +39,11 @@ func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	eval[chromedp.Void](t, p, `document.getElementById('token').focus()`)
 	p.expect(refused+"401 (Unauthorized), at "+gateway+"/session", refused+"401 (Unauthorized), at "+gateway+"/api/sync/")
 	p.enter(t, "tokén-of-another-house")
-	p.see(t, "#notice", "This token is not known.")
+	p.see(t, "#notice", "Unknown API token.")
 	p.enter(t, apiToken) // the field has the focus, and is empty
 	p.see(t, "header", "Signed in as <b>ops&co</b>")
 	p.see(t, "#live", "live")
-	p.see(t, "main", "No run yet.")
+	p.see(t, "main", "No runs yet.")
 	p.see(t, "main", "Nothing synced yet.")
 	p.requireSound(t)
 	kept := eval[string](t, p, `[document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href].join(' ')`)
@@ -53,7 +53,7 @@ func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	p.await(t, `document.getElementById('tenant').options.length === 2`)
 	p.run(t, chromedp.SetValue(chromedp.CSS("#tenant"), w.others[0]))
 	p.press(t, "Sync changes")
-	p.see(t, "#notice", "Sync changes asked for (request ")
+	p.see(t, "#notice", "Sync changes requested (request ")
 	asked, request := await(t, w, "sync.requested", func(events.RequestData) bool { return true })
 	require.Equal(t, "/lazisync/gateway/%3Cb%3Eops&co%3C%2Fb%3E", asked.Source)
 	require.Equal(t, events.RequestData{Mode: events.Incremental, TenantID: w.others[0]}, request)
@@ -72,7 +72,7 @@ func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	_, err := chromedp.Call(p.ctx, network.ClearBrowserCookies, cdp.Empty{})
 	require.NoError(t, err)
 	p.press(t, "Refresh")
-	p.see(t, "#notice", "The session has ended: sign in again.")
+	p.see(t, "#notice", "The session has expired. Sign in again.")
 	p.see(t, "form", "Sign in")
 }
 
@@ -107,7 +107,7 @@ func (p *tab) requireForeignersRefused(t *testing.T, w *world, gateway string) {
 		require.NoError(t, w.nc.Flush())
 		require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a script of %s asked for a sync", address)
 		p.press(t, "Win")
-		p.see(t, "body", "another web site may not do this")
+		p.see(t, "body", "cross-origin requests are not allowed")
 	}
 	require.NoError(t, w.nc.Flush())
 	require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a form asked for a sync")
@@ -124,7 +124,7 @@ func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
 	w.stack.Simulator.SetPace(2 * pageTime) // a run takes 20 seconds
 
 	p.press(t, "Full sync")
-	p.see(t, "#notice", "Full sync asked for (request ")
+	p.see(t, "#notice", "Full sync requested (request ")
 	p.see(t, "tr", "#1")
 	p.awaitProgress(t)
 	focus := func(name string) string { return `document.activeElement === ` + button(name) }
@@ -138,7 +138,7 @@ func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
 	require.Equal(t, "once", eval[string](t, p, `window.loaded`), "nobody loaded the page again")
 	p.run(t, chromedp.Reload())
 	p.see(t, "td.state", "paused") // which neither an event nor the ledger tells
-	p.await(t, `/customers\s+[1-9]/.test(document.querySelector('.going').innerText)`)
+	p.await(t, `/customers\s+[1-9]/.test(document.querySelector('.progress-list').innerText)`)
 	p.requireSound(t)
 	p.press(t, "Resume run 1")
 	p.see(t, "td.state", "running")
@@ -169,17 +169,17 @@ func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
 	p.see(t, "#states td.failed", "failed")
 
 	w.publish(t, "sync.requested", `{"mode":"ful"}`)
-	p.see(t, "#notice.failed", "rejected: mode: got \"ful\"")
+	p.see(t, "#notice.failed", "Request rejected: mode: got \"ful\"")
 	w.stack.Simulator.SetPace(time.Second)
 	p.press(t, "Full sync")
-	p.await(t, `document.querySelector('.going progress') !== null`)
+	p.await(t, `document.querySelector('.progress-list progress') !== null`)
 	p.requireSound(t)
 }
 
 // awaitProgress waits until the page, left alone, counts further.
 func (p *tab) awaitProgress(t *testing.T) {
 	t.Helper()
-	const counted = `(document.querySelector('.going') || {}).innerText`
+	const counted = `(document.querySelector('.progress-list') || {}).innerText`
 	p.await(t, `/\d+ of 2,000/.test(`+counted+`)`)
 	p.await(t, counted+` !== `+quote(eval[string](t, p, counted)))
 }
@@ -216,16 +216,16 @@ func TestThePageComesBackWithWhatItNeeds(t *testing.T) {
 
 	w.nats.Stop()
 	p.press(t, "Full sync")
-	p.see(t, "#notice.failed", "try again later")
+	p.see(t, "#notice.failed", "retry later")
 	p.open(t, gateway.gateway)
 	p.see(t, "#live", "reconnecting")
-	p.see(t, "main", "No run yet.") // the ledger is there
+	p.see(t, "main", "No runs yet.") // the ledger is there
 	w.nats.start(t)
 	p.see(t, "#live", "live")
 
 	gateway.kill(t)
 	p.see(t, "#live", "reconnecting")
-	p.see(t, "#notice.failed", "lazisync does not answer")
+	p.see(t, "#notice.failed", "lazisync is unreachable")
 	w.start(t, "gateway")
 	p.see(t, "#live", "live")
 	p.await(t, `document.getElementById('notice').innerText === ''`)

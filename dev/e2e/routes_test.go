@@ -138,7 +138,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		}
 		require.Equal(t, http.StatusNoContent, s.call(t, "POST", "/session", nil, "").status)
 		require.Equal(t, http.StatusNoContent, s.call(t, "DELETE", "/session", nil, "").status)
-		require.Contains(t, s.call(t, "GET", "/metrics", nil, "").body, `lazisync_gateway_webhooks_total{result="badSignature"} 2`)
+		require.Contains(t, s.call(t, "GET", "/metrics", nil, "").body, `lazisync_gateway_webhooks_total{result="bad_signature"} 2`)
 	})
 
 	t.Run("what is wrong is a problem", func(t *testing.T) {
@@ -185,8 +185,8 @@ func requireProblems(t *testing.T, w *world, s *site) {
 		{405, "DELETE", "/api/temporal/schedules", "", "want GET or HEAD", nil},
 		{415, "POST", "/sync/full", "full", "want application/json", []string{"Content-Type", "text/plain"}},
 		{415, "POST", "/webhooks/servicetitan", "a=b", "want application/json", []string{"Content-Type", "application/x-www-form-urlencoded"}},
-		{413, "POST", "/sync/incremental", large, "want at most that", nil},
-		{413, "POST", "/webhooks/servicetitan", large, "want at most that", nil},
+		{413, "POST", "/sync/incremental", large, "want at most 262144", nil},
+		{413, "POST", "/webhooks/servicetitan", large, "want at most 262144", nil},
 		{400, "POST", "/sync/full", "{", "want one JSON object", nil},
 		{400, "POST", "/sync/full", `{"reason":"a","reason":"b"}`, "the same key twice", nil},
 		{422, "POST", "/sync/full", `{"entitys":["jobs"]}`, "entitys", nil},
@@ -198,13 +198,13 @@ func requireProblems(t *testing.T, w *world, s *site) {
 		{422, "POST", "/sync/some-workflow/pause", `{"requestId":"x"}`, "the path names the workflow", nil},
 		{422, "GET", "/api/sync/runs?limit=0", "", "a number from 1 to 500", nil},
 		{404, "GET", "/api/sync/requests/0000", "", "a request that was received", nil},
-		{404, "GET", "/api/temporal/workflows/full-sync-none", "", "a workflow that Temporal knows", nil},
-		{404, "GET", "/api/temporal/workflows/" + strings.Repeat("x", 2000), "", "a workflow that Temporal knows", nil},
-		{404, "POST", "/api/temporal/workflows/full-sync-none/cancel", "", "a workflow that Temporal knows", nil},
+		{404, "GET", "/api/temporal/workflows/full-sync-none", "", "the ID of an existing workflow", nil},
+		{404, "GET", "/api/temporal/workflows/" + strings.Repeat("x", 2000), "", "the ID of an existing workflow", nil},
+		{404, "POST", "/api/temporal/workflows/full-sync-none/cancel", "", "the ID of an existing workflow", nil},
 		{422, "GET", "/api/temporal/workflows?status=odd", "", "one of running", nil},
-		{422, "GET", "/api/temporal/workflows?page=bm8", "", "nextPage of the answer before", nil},
-		{422, "GET", "/api/temporal/workflows?page=!", "", "nextPage of the answer before", nil},
-		{422, "GET", "/api/temporal/workflows?page=AAAA", "", "nextPage of the answer before", nil},
+		{422, "GET", "/api/temporal/workflows?page=bm8", "", "nextPage of the previous response", nil},
+		{422, "GET", "/api/temporal/workflows?page=!", "", "nextPage of the previous response", nil},
+		{422, "GET", "/api/temporal/workflows?page=AAAA", "", "nextPage of the previous response", nil},
 		{404, "POST", "/api/temporal/schedules/lazisync-full-1/trigger", "", "one of the schedules", nil},
 		{404, "POST", "/api/temporal/schedules/lazisync-incremental-" + w.tenant + "/pause", "", "one of the schedules", nil}, // switched off
 		{422, "POST", "/api/temporal/schedules/lazisync-full-" + w.tenant + "/pause", `{"why":"x"}`, "want reason", nil},

@@ -43,7 +43,7 @@ func TestThePageWorksBelowAPathPrefix(t *testing.T) {
 			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('[data-start=full]')`)))
 			await(t, tab, `document.querySelector('#notice').innerText.includes('request ')`)
 			require.Equal(t, []string{events.Requested.Name}, below.published())
-			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('#leave')`)))
+			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('#sign-out')`)))
 			await(t, tab, `document.querySelector('#token')?.checkVisibility() === true`)
 			require.Empty(t, below.outside(), "asked for outside the prefix")
 		})

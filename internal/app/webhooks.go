@@ -10,7 +10,7 @@ import (
 func (p *process) webhooks() gateway.Webhooks {
 	st := p.cfg.ServiceTitan
 	received := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lazisync_gateway_webhooks_total", Help: "Webhook deliveries, by what became of them.",
+		Name: "lazisync_gateway_webhooks_total", Help: "Webhook deliveries by result.",
 	}, []string{"result"})
 	p.metrics.MustRegister(received)
 	for _, result := range gateway.WebhookResults {
@@ -18,7 +18,7 @@ func (p *process) webhooks() gateway.Webhooks {
 	}
 	webhooks := gateway.Webhooks{
 		Header: st.WebhookHeader, Encoding: st.WebhookEncoding, Entities: st.WebhookEntities, Keys: map[string][]string{},
-		Received: func(result gateway.WebhookResult) { received.WithLabelValues(string(result)).Inc() },
+		OnDelivery: func(result gateway.WebhookResult) { received.WithLabelValues(string(result)).Inc() },
 	}
 	for _, t := range p.cfg.Tenants {
 		for _, key := range t.WebhookSecrets {

@@ -8,56 +8,58 @@ import (
 	"strings"
 )
 
-// Token names somebody who may use the API. Only a digest of the secret is kept.
+// Token is an API token with the name of its client. It keeps only a digest of the secret.
 type Token struct {
 	Name   string
 	digest [sha256.Size]byte
 }
 
-// NewToken makes a Token of a name and its secret.
+// NewToken returns the Token of a name and a secret.
 func NewToken(name, secret string) Token {
 	return Token{Name: name, digest: sha256.Sum256([]byte(secret))}
 }
 
-// guarded lets members through: who shows a token, in a header or as a session, or
-// everyone on this machine when there are no tokens. It keeps other web sites from
-// using a browser's access.
-func (g *Gateway) guarded(handle handler) handler {
+// requireAccess allows clients with a valid token or session or, if no tokens are
+// configured, those on this machine. It rejects cross-origin requests, so that other web
+// sites cannot use the access of a browser.
+func (g *Gateway) requireAccess(handle handler) handler {
 	foreign := http.NewCrossOriginProtection()
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := foreign.Check(r); err != nil {
-			return problem(http.StatusForbidden, "cross-origin", "Cross-origin request", "another web site may not do this")
+			return problem(http.StatusForbidden, "cross-origin", "Cross-origin request", "cross-origin requests are not allowed")
 		}
 		if len(g.Tokens) == 0 {
-			if !localHost(r.Host) {
-				return problem(http.StatusForbidden, "host", "Wrong host",
-					"without API_TOKENS the gateway answers only to a loopback name such as localhost")
+			if !isLocalHost(r.Host) {
+				return problem(http.StatusForbidden, "host", "Host not allowed",
+					"without API tokens the gateway accepts only loopback host names such as localhost")
 			}
 			return handle(w, r)
 		}
-		if _, known := g.member(r); !known {
+		if _, known := g.client(r); !known {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="lazisync"`)
-			return problem(http.StatusUnauthorized, "unauthorized", "Not authorized", "want Authorization: Bearer with one of API_TOKENS")
+			return problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "want the header Authorization: Bearer with an API token")
 		}
 		return handle(w, r)
 	}
 }
 
-// localHost refuses a name that somebody else's DNS points at this machine.
-func localHost(host string) bool {
+// isLocalHost reports whether the Host header names this machine. Other names may come from
+// DNS rebinding.
+func isLocalHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return loopback(strings.Trim(host, "[]"))
+	return isLoopback(strings.Trim(host, "[]"))
 }
 
-// member says who is asking.
-func (g *Gateway) member(r *http.Request) (Token, bool) {
+// client returns the token of the client, from the Authorization header or the session
+// cookie.
+func (g *Gateway) client(r *http.Request) (Token, bool) {
 	if given, ok := bearer(r); ok {
-		return g.tokenOf(given)
+		return g.findToken(given)
 	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
-		return g.sessionOf(cookie.Value)
+		return g.findSession(cookie.Value)
 	}
 	return Token{}, false
 }
@@ -71,8 +73,9 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(given), strings.EqualFold(scheme, "Bearer")
 }
 
-// tokenOf compares with every token, so that the time says nothing.
-func (g *Gateway) tokenOf(given string) (Token, bool) {
+// findToken returns the token with a secret. It compares all tokens, so that the duration
+// reveals nothing.
+func (g *Gateway) findToken(given string) (Token, bool) {
 	digest := sha256.Sum256([]byte(given))
 	var found Token
 	known := false

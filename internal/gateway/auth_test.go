@@ -142,7 +142,7 @@ func TestCheckAddr(t *testing.T) {
 		require.NoError(t, CheckAddr(addr, nil))
 	}
 	for _, addr := range []string{":8080", "0.0.0.0:8080", "[::]:8080", "192.168.0.1:80", "example.com:80", "8080", ""} {
-		require.ErrorContains(t, CheckAddr(addr, nil), "want a loopback address such as 127.0.0.1:8080, or API_TOKENS set")
+		require.ErrorContains(t, CheckAddr(addr, nil), "want a loopback address such as 127.0.0.1:8080, or API tokens")
 		require.NoError(t, CheckAddr(addr, []Token{NewToken("a", "b")}))
 	}
 }

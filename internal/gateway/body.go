@@ -11,22 +11,22 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// readBody takes in a JSON body of bounded size. A body without a content type is
-// taken for JSON: what it holds is checked anyway.
+// readBody reads a JSON body of bounded size. A body without a content type is accepted as
+// JSON, because its content is validated anyway.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if given := r.Header.Get("Content-Type"); given != "" && !isJSON(given) {
 		return nil, wrongType(given, "application/json")
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return nil, wrongType("Content-Encoding: "+coding, "a body that is not compressed")
+		return nil, wrongType("Content-Encoding: "+coding, "an uncompressed body")
 	}
 	limited := http.MaxBytesReader(w, r.Body, maxBody)
 	if r.ContentLength > maxBody {
-		return nil, unreadable(&http.MaxBytesError{Limit: maxBody})
+		return nil, bodyProblem(&http.MaxBytesError{Limit: maxBody})
 	}
 	body, err := io.ReadAll(limited)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, bodyProblem(err)
 	}
 	return body, nil
 }
@@ -40,8 +40,7 @@ func isJSON(contentType string) bool {
 	return charset == "" || strings.EqualFold(charset, "utf-8")
 }
 
-// fields splits a JSON object into its fields. A field given twice is refused: of
-// two answers to one question neither can be trusted.
+// fields splits a JSON object into its fields. Duplicate keys are rejected.
 func fields(body []byte) (map[string]json.RawMessage, error) {
 	found, err := events.Object(body)
 	var rejection *events.Rejection

@@ -17,14 +17,14 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// requested answers a request for a sync.
-type requested struct {
+// requestResponse is the response to a sync request.
+type requestResponse struct {
 	RequestID  string  `json:"requestId"`
 	WorkflowID string  `json:"workflowId"`
 	RunID      *string `json:"runId"` // null when not known in time
 }
 
-// request publishes sync.requested. Its body is the event's data without the mode.
+// request publishes sync.requested. The body is the data of the event without the mode.
 func (g *Gateway) request(mode events.Mode) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		given, err := g.body(w, r)
@@ -35,7 +35,7 @@ func (g *Gateway) request(mode events.Mode) handler {
 		if err != nil {
 			return err
 		}
-		data, err := checked(events.Requested, attributes, given, map[string]any{"mode": mode})
+		data, err := validate(events.Requested, attributes, given, map[string]any{"mode": mode})
 		if err != nil {
 			return err
 		}
@@ -51,14 +51,14 @@ func (g *Gateway) request(mode events.Mode) handler {
 		if err := g.checkRepeat(r, id, digest); err != nil {
 			return err
 		}
-		if err := send(r.Context(), g, events.Requested, attributes, data); err != nil {
+		if err := publishCommand(r.Context(), g, events.Requested, attributes, data); err != nil {
 			return err
 		}
 		runID, err := g.firstRun(r.Context(), id, digest)
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusAccepted, requested{RequestID: id, WorkflowID: mode.WorkflowID(tenant, id), RunID: runID})
+		return writeJSON(w, http.StatusAccepted, requestResponse{RequestID: id, WorkflowID: mode.WorkflowID(tenant, id), RunID: runID})
 	}
 }
 
@@ -75,9 +75,9 @@ func (g *Gateway) control(action events.Action) handler {
 	}
 }
 
-// checkWorkflow refuses a control of a workflow that never served a request, before it is
-// published. One that was asked for a moment ago may not be in the ledger yet. Where the
-// ledger does not answer, the bridge decides.
+// checkWorkflow rejects the control of an unknown workflow. It waits a moment, because a new
+// workflow may not be in the database yet. If the database is unavailable, the bridge
+// decides.
 func (g *Gateway) checkWorkflow(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
 	defer cancel()
@@ -96,8 +96,8 @@ func (g *Gateway) checkWorkflow(ctx context.Context, id string) error {
 	}
 }
 
-// sendControl publishes sync.control for what the path names. The body may say reason and
-// actor. Seen says that the workflow is known to be there.
+// sendControl publishes sync.control for the target in the path. The body may contain reason
+// and actor. seen reports that the workflow is known to exist.
 func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action events.Action, target string, seen bool) error {
 	given, err := g.body(w, r)
 	if err != nil {
@@ -112,9 +112,9 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	// otherwise drop as a repeat.
 	attributes.Source += "/" + string(action) + "/" + url.PathEscape(id)
 	if _, named := given[controlRequest]; named {
-		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "nothing: the path names the workflow"})
+		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "no such field: the path determines the workflow"})
 	}
-	data, err := checked(events.Control, attributes, given, map[string]any{"action": action, target: id})
+	data, err := validate(events.Control, attributes, given, map[string]any{"action": action, target: id})
 	if err != nil {
 		return err
 	}
@@ -123,10 +123,10 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 			return err
 		}
 	}
-	if who, known := g.member(r); known && data.Actor == "" {
+	if who, known := g.client(r); known && data.Actor == "" {
 		data.Actor = who.Name
 	}
-	if err := send(r.Context(), g, events.Control, attributes, data); err != nil {
+	if err := publishCommand(r.Context(), g, events.Control, attributes, data); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusAccepted, map[string]any{
@@ -134,7 +134,7 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	})
 }
 
-// body reads the fields of a JSON object; an empty body has none.
+// body returns the fields of a JSON object. An empty body has none.
 func (g *Gateway) body(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
 	body, err := readBody(w, r)
 	if err != nil {
@@ -150,8 +150,8 @@ const keyHeader = "Idempotency-Key"
 
 var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-// attributes are the identity of a command. Callers choose their own keys, so each
-// has a source of its own.
+// attributes returns the identity of a command. Each client has its own source, because
+// clients choose their own keys.
 func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
 	a := events.Attributes{ID: r.Header.Get(keyHeader), Source: "/lazisync/gateway", Time: g.Now().UTC()}
 	switch keys := r.Header.Values(keyHeader); {
@@ -163,7 +163,7 @@ func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
 	if a.ID == "" {
 		a.ID = rand.Text()
 	}
-	if who, known := g.member(r); known {
+	if who, known := g.client(r); known {
 		a.Source += "/" + url.PathEscape(who.Name)
 	}
 	if given := r.Header.Get("Traceparent"); traceparent.MatchString(given) {
@@ -172,13 +172,14 @@ func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
 	return a, nil
 }
 
-// checked has the event catalogue judge what was given together with what the path says.
-func checked[T any](t events.Type[T], a events.Attributes, given map[string]json.RawMessage, path map[string]any) (T, error) {
+// validate validates the fields of the body together with those that the path determines, as
+// an event of type t.
+func validate[T any](t events.Type[T], a events.Attributes, given map[string]json.RawMessage, path map[string]any) (T, error) {
 	data := map[string]any{}
 	for name, value := range given {
-		if _, said := path[name]; said {
+		if _, determined := path[name]; determined {
 			var none T
-			return none, invalid(events.FieldError{Path: name, Got: string(value), Want: "nothing: the path says it"})
+			return none, invalid(events.FieldError{Path: name, Got: string(value), Want: "no such field: the path determines it"})
 		}
 		data[name] = value
 	}
@@ -191,7 +192,7 @@ func checked[T any](t events.Type[T], a events.Attributes, given map[string]json
 	var rejection *events.Rejection
 	if errors.As(err, &rejection) {
 		if rejection.Code == events.CodeTooLarge {
-			return payload, unreadable(&http.MaxBytesError{Limit: maxBody})
+			return payload, bodyProblem(&http.MaxBytesError{Limit: maxBody})
 		}
 		if rejection.Code == events.CodeBadEnvelope {
 			for i, e := range rejection.Errors {
@@ -223,15 +224,16 @@ func decode[T any](t events.Type[T], document map[string]any) (T, error) {
 	return t.Data(event)
 }
 
-func send[T any](ctx context.Context, g *Gateway, t events.Type[T], a events.Attributes, data T) error {
+func publishCommand[T any](ctx context.Context, g *Gateway, t events.Type[T], a events.Attributes, data T) error {
 	event, err := t.New(a, data)
 	if err != nil {
-		return fmt.Errorf("make %s: %w", t.Subject, err)
+		return fmt.Errorf("create %s: %w", t.Subject, err)
 	}
 	return g.publish(ctx, event)
 }
 
-// checkNames refuses at once what the bridge would reject later, and finds the tenant.
+// checkNames validates tenant and entities, which the bridge would reject later, and returns
+// the tenant.
 func (g *Gateway) checkNames(data events.RequestData) (string, error) {
 	problems := events.CheckEntities(data.Entities, g.Entities)
 	tenant := data.TenantID
@@ -247,45 +249,46 @@ func (g *Gateway) checkNames(data events.RequestData) (string, error) {
 	return tenant, nil
 }
 
-// checkRepeat refuses a key that was used for something else: JetStream would drop
-// the second event as a repeat, and nobody would hear of it.
+// checkRepeat rejects an idempotency key that was used for a different request. JetStream
+// would drop the second event as a duplicate without an error.
 func (g *Gateway) checkRepeat(r *http.Request, id, digest string) error {
 	if r.Header.Get(keyHeader) == "" {
 		return nil
 	}
-	held, err := g.Ledger.Request(r.Context(), id)
+	request, err := g.Ledger.Request(r.Context(), id)
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
 		return nil
 	case err != nil:
-		return unavailable("the ledger does not answer", err)
-	case held.Digest != digest:
+		return unavailable("the database is unavailable", err)
+	case request.Digest != digest:
 		return keyReused()
 	}
 	return nil
 }
 
 func keyReused() *Problem {
-	return problem(http.StatusConflict, "key-reused", "Key reused", keyHeader+" was used for a request with other data")
+	return problem(http.StatusConflict, "key-reused", "Key reused", keyHeader+" was already used for a request with different data")
 }
 
-// firstRun waits a little for the run ID, which the bridge notes once Temporal has
-// the request. Not knowing it is no failure: the request is stored. It may be seen here
-// that another came first under the same key, and that JetStream dropped ours.
+// firstRun waits briefly for the run ID, which the bridge stores after it started the
+// workflow. It returns nil if the run ID is still unknown: the request is stored all the
+// same. It also detects a concurrent request with the same key, in which case JetStream
+// dropped this one.
 func (g *Gateway) firstRun(ctx context.Context, requestID, digest string) (*string, error) {
 	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		held, err := g.Ledger.Request(ctx, requestID)
+		request, err := g.Ledger.Request(ctx, requestID)
 		switch {
-		case err == nil && held.Digest != digest:
+		case err == nil && request.Digest != digest:
 			return nil, keyReused()
-		case err == nil && held.FirstRunID != "":
-			return &held.FirstRunID, nil
+		case err == nil && request.FirstRunID != "":
+			return &request.FirstRunID, nil
 		case err != nil && !errors.Is(err, ledger.ErrUnknown) && ctx.Err() == nil:
-			g.Logger.Warn().Err(err).Str("request_id", requestID).Msg("run ID not known: the ledger does not answer")
+			g.Logger.Warn().Err(err).Str("request_id", requestID).Msg("run ID unknown, database unavailable")
 			return nil, nil
 		}
 		select {

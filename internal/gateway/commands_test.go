@@ -64,9 +64,9 @@ func TestRequestAnswersWithTheRunID(t *testing.T) {
 	looks := 0
 	s.book.looked = func() { // as the bridge would: received first, the run ID later
 		if looks++; looks == 4 {
-			held := s.book.requests[id]
-			held.FirstRunID = "run-7"
-			s.book.requests[id] = held
+			request := s.book.requests[id]
+			request.FirstRunID = "run-7"
+			s.book.requests[id] = request
 		}
 	}
 	got := s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "my-key")
@@ -112,7 +112,7 @@ func TestIdempotencyKey(t *testing.T) {
 			require.Equal(t, id, got.json(t)["requestId"])
 		}
 	}
-	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "Idempotency-Key was used for a request with other data")
+	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "Idempotency-Key was already used for a request with different data")
 	require.Len(t, s.box.events(), 1)
 }
 
@@ -123,11 +123,11 @@ func TestAKeyThatAnotherRequestWasQuickerWith(t *testing.T) {
 	id := events.RequestID("/lazisync/gateway", "k")
 	s.book.looked = func() {
 		if len(s.box.events()) > 0 { // ours, which JetStream dropped
-			held := ledger.Request{ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full}), FirstRunID: "r"}
-			s.book.requests = map[string]ledger.Receipt{id: {Request: held}}
+			request := ledger.Request{ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full}), FirstRunID: "r"}
+			s.book.requests = map[string]ledger.Receipt{id: {Request: request}}
 		}
 	}
-	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "was used for a request with other data")
+	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "was already used for a request with different data")
 }
 
 func TestAKeyIsForOneControl(t *testing.T) {
@@ -193,7 +193,7 @@ func TestCommandsAreNotTakenUnlessStored(t *testing.T) {
 		s := open(t, nil)
 		s.box.refuse = errors.New("no responders")
 		got := s.send(http.MethodPost, path, "")
-		got.isProblem(t, 503, "could not be stored")
+		got.isProblem(t, 503, "was not stored")
 		require.NotEmpty(t, got.header.Get("Retry-After"))
 	}
 }

@@ -2,7 +2,7 @@ package gateway
 
 import "net/http"
 
-// document serves a contract that other programs read.
+// document serves an API description.
 func document(text []byte) handler {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "application/json")

@@ -1,11 +1,10 @@
-// Package gateway is the way in over HTTP: ServiceTitan's webhooks, the REST API,
-// live events and the dashboard page.
+// Package gateway serves HTTP: webhooks from ServiceTitan, the REST API, live events and the
+// dashboard page.
 //
-// It does no business of its own. What changes something becomes an event, checked
-// by the events catalogue and published before the answer; what is shown comes from
-// the ledger. routes.go lists everything that is served.
+// A command becomes an event, which is validated and published before the response. What is
+// displayed comes from the ledger. routes.go lists all routes.
 //
-// internal/app builds and runs it. The package imports events, schemas and internal/ledger,
-// and must not import a database driver, a NATS client or Temporal: whoever builds
-// a Gateway hands in small interfaces and functions.
+// internal/app builds and runs it. The package imports events, schemas, internal/entity,
+// internal/ledger and internal/probe. It must not import a database driver, a NATS client or
+// Temporal: it receives them as small interfaces and functions.
 package gateway

@@ -89,11 +89,11 @@ func (b *book) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	if b.fail != nil {
 		return ledger.Receipt{}, b.fail
 	}
-	held, ok := b.requests[id]
+	request, ok := b.requests[id]
 	if !ok {
-		return held, ledger.ErrUnknown
+		return request, ledger.ErrUnknown
 	}
-	return held, nil
+	return request, nil
 }
 
 func (b *book) Workflow(_ context.Context, id string) (ledger.WorkflowState, error) {

@@ -16,31 +16,32 @@ import (
 	"github.com/lazi/lazisync/internal/probe"
 )
 
-// Publisher puts an event into JetStream. Nil means that it is stored.
+// Publisher publishes events to JetStream. It returns nil once the event is stored.
 type Publisher interface {
 	Publish(ctx context.Context, event events.Event) error
 }
 
-// Ledger is what the gateway shows.
+// Ledger has the requests, runs and states that the gateway returns.
 type Ledger interface {
-	// Request finds a request, ledger.ErrUnknown if there is none.
+	// Request returns a request, or ledger.ErrUnknown.
 	Request(ctx context.Context, id string) (ledger.Receipt, error)
-	// Workflow says what is known of a workflow ID.
+	// Workflow returns what is known about a workflow ID.
 	Workflow(ctx context.Context, id string) (ledger.WorkflowState, error)
-	// Runs lists runs, the newest first.
+	// Runs lists runs, newest first.
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
-	// States lists the freshness of every table, of all tenants for "".
+	// States lists the freshness of all tables of a tenant, or of all tenants if tenant is
+	// "".
 	States(ctx context.Context, tenant string) ([]ledger.EntityState, error)
 }
 
-// Options are what a Gateway needs.
+// Options configure a Gateway.
 type Options struct {
 	Publisher Publisher
 	Ledger    Ledger
 	Temporal  Temporal
 
-	// Subscribe returns once it has begun, and delivers what is published from
-	// then on until ctx is done.
+	// Subscribe returns once it is subscribed, and delivers the events published from then
+	// on until ctx ends.
 	Subscribe func(ctx context.Context, deliver func(events.Message)) error
 
 	Tenants  []string // configured ones; a request need not name the only one
@@ -75,7 +76,7 @@ const (
 	shutdownTimeout = 10 * time.Second
 )
 
-// New makes a Gateway. It refuses webhook keys that are too short to protect.
+// New returns a Gateway. The error joins those of all webhook keys that are too short.
 func New(o Options) (*Gateway, error) {
 	if o.Ready == nil {
 		o.Ready = probe.New("gateway", o.Logger)
@@ -89,12 +90,12 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{Options: o, streams: make(chan struct{}, maxStreams), closing: make(chan struct{})}
 	g.page = newPage()
-	g.handler = g.logged(g.secured(g.recovered(g.routed())))
+	g.handler = g.withLogging(g.withSecurityHeaders(g.withRecovery(g.router())))
 	return g, nil
 }
 
-// Serve answers on a listener until ctx is done, then lets requests under way
-// finish. A Gateway serves once.
+// Serve serves a listener until ctx ends, then waits for requests in progress. It can be
+// called once.
 func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           g.handler,
@@ -121,19 +122,20 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// CheckAddr refuses to serve other machines without tokens.
+// CheckAddr returns an error if addr is reachable from other machines and there are no
+// tokens.
 func CheckAddr(addr string, tokens []Token) error {
 	if len(tokens) > 0 {
 		return nil
 	}
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil || !loopback(host) {
-		return fmt.Errorf("HTTP_ADDR: got %q, want a loopback address such as 127.0.0.1:8080, or API_TOKENS set so that callers must say who they are", addr)
+	if err != nil || !isLoopback(host) {
+		return fmt.Errorf("listen address: got %q, want a loopback address such as 127.0.0.1:8080, or API tokens that authenticate clients", addr)
 	}
 	return nil
 }
 
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/lazi/lazisync/internal/probe"
 )
 
-// Health serves /healthz, /readyz and, where there is a handler for it, /metrics:
-// what the admin address of every role offers.
+// Health serves the admin address of a role: /healthz, /readyz and, if metrics is not nil,
+// /metrics.
 func Health(ready *probe.Readiness, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", healthz())
@@ -18,15 +18,15 @@ func Health(ready *probe.Readiness, metrics http.Handler) http.Handler {
 	return mux
 }
 
-// healthz only says that the process lives.
+// healthz reports that the process is alive.
 func healthz() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = writeJSON(w, http.StatusOK, map[string]string{"status": "alive"}) // a map of strings always encodes
 	})
 }
 
-// readyz says whether the role can do its job, and which role answers. Why it cannot is
-// for the log: the caller may be anyone. Callers share the answer.
+// readyz reports the role and whether it is ready. The reasons are only in the log, because
+// the client is not authenticated. Concurrent clients share one check.
 func readyz(ready *probe.Readiness) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		report, err := ready.Report(r.Context())

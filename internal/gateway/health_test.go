@@ -84,16 +84,16 @@ func TestPage(t *testing.T) {
 	}
 }
 
-func TestPageKnowsWhoLooks(t *testing.T) {
+func TestThePageContainsTheClient(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, open(t, nil).send(http.MethodGet, "/", "").body, `<body class="open">`)
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("<b>ops</b>", "secret")} })
 	require.Contains(t, s.send(http.MethodGet, "/", "").body, `<body class="closed">`)
 	cookie, _, _ := strings.Cut(s.send(http.MethodPost, "/session", "", "Authorization", "Bearer secret").header.Get("Set-Cookie"), ";")
-	for pair, class := range map[string]string{cookie: "member", cookie + "x": "closed"} {
+	for pair, class := range map[string]string{cookie: "signed-in", cookie + "x": "closed"} {
 		got := s.send(http.MethodGet, "/", "", "Cookie", pair)
 		require.Contains(t, got.body, `<body class="`+class+`">`)
-		require.Equal(t, class == "member", strings.Contains(got.body, "Signed in as &lt;b&gt;ops&lt;/b&gt;<"))
+		require.Equal(t, class == "signed-in", strings.Contains(got.body, "Signed in as &lt;b&gt;ops&lt;/b&gt;<"))
 		require.NotContains(t, got.body, "{{")
 	}
 }
@@ -103,6 +103,6 @@ func TestPanicIsAnswered(t *testing.T) {
 	s := open(t, func(o *Options) {
 		o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("at the disco") })
 	})
-	s.send(http.MethodGet, "/metrics", "").isProblem(t, 500, "the log says more")
+	s.send(http.MethodGet, "/metrics", "").isProblem(t, 500, "see the log of the gateway")
 	require.Contains(t, s.log.String(), "at the disco")
 }

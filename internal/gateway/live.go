@@ -19,8 +19,8 @@ const (
 	streamType      = "text/event-stream"
 )
 
-// streamEvents sends every event that is published from now on as server-sent
-// events. What happened before is in the ledger: who connects looks there first.
+// streamEvents sends all events that are published from now on as server-sent events.
+// Clients load earlier state from the REST API.
 func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead { // the mux hands it over as a GET: there is nothing to wait for
 		w.Header().Set("Content-Type", streamType)
@@ -30,31 +30,31 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	case g.streams <- struct{}{}:
 		defer func() { <-g.streams }()
 	default:
-		return unavailable(fmt.Sprintf("%d event streams are open", maxStreams), nil)
+		return unavailable(fmt.Sprintf("the limit of %d open event streams is reached", maxStreams), nil)
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	stream := &eventStream{writer: w, control: http.NewResponseController(w), frames: make(chan []byte, streamBuffer), cancel: cancel}
 	if err := g.Subscribe(ctx, stream.deliver); err != nil {
-		return unavailable("events cannot be followed", err)
+		return unavailable("live events are unavailable", err)
 	}
 
 	w.Header().Set("Content-Type", streamType)
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	if err := stream.send([]byte(": welcome\nretry: 2000\n\n")); err != nil {
+	if err := stream.send([]byte(": connected\nretry: 2000\n\n")); err != nil {
 		return nil //nolint:nilerr // the reader has gone, there is nobody to answer
 	}
 	g.relay(ctx, stream)
 	return nil
 }
 
-// relay sends frames until the reader goes, falls behind, or the gateway closes.
+// relay sends frames until the client disconnects or falls behind, or the gateway stops.
 func (g *Gateway) relay(ctx context.Context, stream *eventStream) {
 	heartbeat := time.NewTicker(streamHeartbeat)
 	defer heartbeat.Stop()
 	for {
-		frame := []byte(": alive\n\n")
+		frame := []byte(": heartbeat\n\n")
 		select {
 		case <-ctx.Done():
 			return
@@ -76,7 +76,7 @@ type eventStream struct {
 	cancel  context.CancelFunc
 }
 
-// deliver queues an event and never waits for the reader.
+// deliver queues an event. It never blocks: a client whose queue is full is disconnected.
 func (s *eventStream) deliver(m events.Message) {
 	event, err := events.Decode(m)
 	if err != nil {

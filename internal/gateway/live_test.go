@@ -39,7 +39,7 @@ func follow(ctx context.Context, t *testing.T, url string) *bufio.Scanner {
 	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
 	lines := bufio.NewScanner(response.Body)
 	require.True(t, lines.Scan())
-	require.Equal(t, ": welcome", lines.Text())
+	require.Equal(t, ": connected", lines.Text())
 	return lines
 }
 
@@ -103,10 +103,10 @@ func TestStreamsAreBounded(t *testing.T) {
 	for range maxStreams {
 		s.gate.streams <- struct{}{}
 	}
-	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "event streams are open")
+	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "open event streams is reached")
 	<-s.gate.streams
 	follow(ctx, t, s.url)
-	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "event streams are open")
+	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "open event streams is reached")
 	cancel()
 	require.Eventually(t, func() bool { return len(s.gate.streams) == maxStreams-1 }, 5*time.Second, 5*time.Millisecond)
 }
@@ -115,7 +115,7 @@ func TestStreamWithoutEvents(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	s.box.refuse = errors.New("stream missing")
-	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "events cannot be followed")
+	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "live events are unavailable")
 }
 
 func TestServeStopsInGoodOrder(t *testing.T) {
@@ -150,7 +150,7 @@ func TestServeReportsThatItCannot(t *testing.T) {
 	require.ErrorContains(t, open(t, nil).gate.Serve(t.Context(), listener), "serve HTTP on 127.0.0.1:")
 }
 
-// A probe asks for the head again and again over one connection: it must not be held.
+// A probe asks for the head again and again over one connection: it must not be request.
 func TestHeadOfTheStreamEnds(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)

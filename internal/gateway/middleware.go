@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// secured sets the headers that keep a browser from doing more than it should.
-func (g *Gateway) secured(next http.Handler) http.Handler {
+// withSecurityHeaders sets the headers that restrict browsers.
+func (g *Gateway) withSecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -23,8 +23,8 @@ func (g *Gateway) secured(next http.Handler) http.Handler {
 	})
 }
 
-// recovered answers for a handler that panicked.
-func (g *Gateway) recovered(next http.Handler) http.Handler {
+// withRecovery responds with a problem document if a handler panics.
+func (g *Gateway) withRecovery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			cause := recover()
@@ -40,18 +40,18 @@ func (g *Gateway) recovered(next http.Handler) http.Handler {
 	})
 }
 
-// logged notes each request: never its body, its headers or its query.
-func (g *Gateway) logged(next http.Handler) http.Handler {
+// withLogging logs each request without its body, headers and query.
+func (g *Gateway) withLogging(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r)
 		g.Logger.Debug().Str("method", r.Method).Str("path", r.URL.Path).
-			Int("status", seen.status).Dur("took", time.Since(began)).Msg("answered")
+			Int("status", seen.status).Dur("duration_ms", time.Since(began)).Msg("request served")
 	})
 }
 
-// statusWriter remembers the status that was sent.
+// statusWriter records the status of a response.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -62,5 +62,5 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController access to the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

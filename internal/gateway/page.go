@@ -23,14 +23,14 @@ var showJS []byte
 //go:embed page/page.js
 var pageJS []byte
 
-// page is the dashboard: one document that loads nothing else.
+// page is the dashboard: one document that loads no other.
 type page struct {
 	body   string
 	policy string
 }
 
-// newPage puts style and script into the document, and their digests into the
-// policy, so that a browser runs them and nothing else.
+// newPage inserts style and script into the document, and their digests into its content
+// security policy.
 func newPage() page {
 	body := bytes.Replace(pageHTML, []byte("/* page.css */"), pageCSS, 1)
 	script := slices.Concat(showJS, pageJS)
@@ -47,17 +47,17 @@ func digest(source []byte) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// showPage tells the page who looks at it: its script has no other way to know, and
-// would have to be refused to find out.
+// showPage serves the page with the name of the client, so that its script does not have to
+// send a request that may be rejected.
 func (g *Gateway) showPage(w http.ResponseWriter, r *http.Request) error {
 	access, name := "closed", ""
-	if who, known := g.member(r); known {
-		access, name = "member", who.Name
+	if who, known := g.client(r); known {
+		access, name = "signed-in", who.Name
 	} else if len(g.Tokens) == 0 {
 		access = "open"
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", g.page.policy)
-	_, _ = strings.NewReplacer("{{access}}", access, "{{member}}", html.EscapeString(name)).WriteString(w, g.page.body) // the reader has gone if this fails
+	_, _ = strings.NewReplacer("{{access}}", access, "{{client}}", html.EscapeString(name)).WriteString(w, g.page.body) // the reader has gone if this fails
 	return nil
 }

@@ -9,10 +9,10 @@ import (
 
 const webhookPath = "/webhooks/servicetitan"
 
-// cleaned takes out of a path what proxies and people put in: doubled slashes and one at the
-// end, and for webhooks upper case. The mux would answer with a redirect, which senders of
-// webhooks do not follow, and which leads elsewhere below a path prefix.
-func cleaned(r *http.Request) *http.Request {
+// normalizePath removes duplicate and trailing slashes from a path, and lowers the case of
+// webhook paths. Otherwise the mux would respond with a redirect, which senders of webhooks
+// do not follow and which is wrong below a path prefix.
+func normalizePath(r *http.Request) *http.Request {
 	escaped := path.Clean("/" + r.URL.EscapedPath())
 	if n := len(webhookPath); len(escaped) >= n && strings.EqualFold(escaped[:n], webhookPath) {
 		escaped = webhookPath + escaped[n:]

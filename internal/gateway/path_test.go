@@ -24,8 +24,8 @@ func TestAWebhookIsTakenInPlaceHoweverItsPathIsWritten(t *testing.T) {
 	} {
 		taken := 0
 		s := open(t, func(o *Options) {
-			o.Webhooks.Received = func(r WebhookResult) {
-				if r == WebhookTaken {
+			o.Webhooks.OnDelivery = func(r WebhookResult) {
+				if r == WebhookAccepted {
 					taken++
 				}
 			}

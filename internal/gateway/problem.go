@@ -53,14 +53,14 @@ func wrongType(got, want string) *Problem {
 		fmt.Sprintf("got %q, want %s", got, want))
 }
 
-// invalid says what is wrong with data that is proper JSON.
+// invalid returns the problem of valid JSON with invalid data.
 func invalid(list ...events.FieldError) *Problem {
 	return fieldProblem(http.StatusUnprocessableEntity, "invalid-data", "Invalid data", list...)
 }
 
-// unavailable says that a part behind us cannot answer now, and why in the log alone.
+// unavailable returns the problem of an unavailable dependency. The cause is only logged.
 func unavailable(what string, cause error) *Problem {
-	p := problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", what+", try again later")
+	p := problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", what+", retry later")
 	p.retryAfter, p.cause = 10*time.Second, cause
 	return p
 }
@@ -69,29 +69,29 @@ func field(path, got, want string) events.FieldError {
 	return events.FieldError{Path: path, Got: strconv.Quote(got), Want: want}
 }
 
-// asProblem finds the answer in an error.
+// asProblem returns the Problem in the chain of err, else an internal error.
 func asProblem(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p
 	}
-	p = problem(http.StatusInternalServerError, "internal", "Internal error", "the log says more")
+	p = problem(http.StatusInternalServerError, "internal", "Internal error", "see the log of the gateway")
 	p.cause = err
 	return p
 }
 
-// unreadable judges why a body could not be read.
-func unreadable(err error) *Problem {
+// bodyProblem returns the problem of a body that could not be read.
+func bodyProblem(err error) *Problem {
 	var large *http.MaxBytesError
 	var slow net.Error
 	switch {
 	case errors.As(err, &large):
 		return problem(http.StatusRequestEntityTooLarge, "too-large", "Body too large",
-			fmt.Sprintf("got more than %d bytes, want at most that", large.Limit))
+			fmt.Sprintf("got a body of more than %d bytes, want at most %[1]d", large.Limit))
 	case errors.As(err, &slow) && slow.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return problem(http.StatusRequestTimeout, "timeout", "Body too slow", "the body did not arrive in time")
+		return problem(http.StatusRequestTimeout, "timeout", "Request timeout", "the body was not received within the timeout")
 	}
-	return problem(http.StatusBadRequest, "unreadable", "Body unreadable", "the body ended too early")
+	return problem(http.StatusBadRequest, "unreadable", "Incomplete body", "the connection ended before the body was complete")
 }
 
 func (g *Gateway) writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
@@ -113,7 +113,7 @@ func (g *Gateway) writeProblem(w http.ResponseWriter, r *http.Request, p *Proble
 func writeJSON(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("encode answer: %w", err)
+		return fmt.Errorf("encode response: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

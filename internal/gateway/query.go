@@ -10,12 +10,11 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// anyQuery is the query of a route that ignores parameters: webhooks, the page and the
-// metrics, which others call with parameters of their own.
+// anyQuery is the query of routes that ignore parameters because other programs add their
+// own: webhooks, the page and metrics.
 var anyQuery = []string{"*"}
 
-// withQuery refuses a query that the route does not take: a misspelt parameter must not be
-// ignored.
+// withQuery rejects queries with unknown parameters, so that a misspelt one is not ignored.
 func (r route) withQuery(handle handler) handler {
 	if slices.Equal(r.query, anyQuery) {
 		return handle
@@ -28,11 +27,11 @@ func (r route) withQuery(handle handler) handler {
 	}
 }
 
-// checkQuery returns everything that is wrong with the names in a query, nil for nothing.
+// checkQuery returns a problem with all errors in a query, or nil.
 func checkQuery(raw string, known []string) error {
 	given, err := url.ParseQuery(raw)
 	if err != nil {
-		return badQuery(field("query", raw, "name=value pairs, percent-encoded and separated by &"))
+		return badQuery(field("query", raw, "percent-encoded name=value pairs separated by &"))
 	}
 	var problems []events.FieldError
 	for name, values := range given {
@@ -40,9 +39,9 @@ func checkQuery(raw string, known []string) error {
 		case !slices.Contains(known, name):
 			problems = append(problems, events.FieldError{Path: name, Got: "an unknown parameter", Want: wantedParameter(name, known)})
 		case len(values) > 1:
-			problems = append(problems, events.FieldError{Path: name, Got: strconv.Itoa(len(values)) + " of them", Want: "one"})
+			problems = append(problems, events.FieldError{Path: name, Got: strconv.Itoa(len(values)) + " values", Want: "one"})
 		case values[0] == "":
-			problems = append(problems, field(name, "", "a value, or no such parameter"))
+			problems = append(problems, field(name, "", "a value"))
 		}
 	}
 	if len(problems) == 0 {
@@ -63,5 +62,5 @@ func wantedParameter(name string, known []string) string {
 }
 
 func badQuery(list ...events.FieldError) *Problem {
-	return fieldProblem(http.StatusBadRequest, "bad-query", "Bad query", list...)
+	return fieldProblem(http.StatusBadRequest, "bad-query", "Invalid query", list...)
 }

@@ -29,14 +29,14 @@ func TestAQueryIsRefusedWithWhatIsWrong(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/sync/runs?limt=5":                             "limt: got an unknown parameter, want limit",
 		"/api/sync/runs?Limit=5":                            "Limit: got an unknown parameter, want limit",
-		"/api/sync/runs?limit=5&limit=6":                    "limit: got 2 of them, want one",
-		"/api/sync/runs?limit=":                             `limit: got "", want a value, or no such parameter`,
-		"/api/sync/runs?limit":                              `limit: got "", want a value, or no such parameter`,
+		"/api/sync/runs?limit=5&limit=6":                    "limit: got 2 values, want one",
+		"/api/sync/runs?limit=":                             `limit: got "", want a value`,
+		"/api/sync/runs?limit":                              `limit: got "", want a value`,
 		"/api/sync/state?tenantId=1001":                     "tenantId: got an unknown parameter, want tenant",
 		"/api/temporal/workflows?pageToken=x&stauts=failed": "pageToken: got an unknown parameter, want status, limit, page; stauts: got an unknown parameter, want status",
 		"/api/temporal/schedules?x=1":                       "x: got an unknown parameter, want no parameters",
-		"/api/sync/runs?limit=%zz":                          `query: got "limit=%zz", want name=value pairs`,
-		"/api/sync/runs?limit=5;limit=6":                    "want name=value pairs, percent-encoded and separated by &",
+		"/api/sync/runs?limit=%zz":                          `query: got "limit=%zz", want percent-encoded name=value pairs`,
+		"/api/sync/runs?limit=5;limit=6":                    "want percent-encoded name=value pairs separated by &",
 		"/healthz?verbose=1":                                "verbose: got an unknown parameter, want no parameters",
 	} {
 		s.send(http.MethodGet, path, "").isProblem(t, 400, want)

@@ -8,16 +8,16 @@ import (
 	"github.com/lazi/lazisync/schemas"
 )
 
-// handler answers a request. An error that is a *Problem is the answer; any other
-// is ours, and the caller learns no more than that.
+// handler handles a request. If it returns a *Problem, that is the response; any other error
+// is an internal error, whose details are not sent to the client.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// access says who may use a route.
+// access is the permission that a route requires.
 type access int
 
 const (
-	members access = iota // who shows a token, or anyone on this machine when there are none
-	anyone                // the handler itself checks what there is to check
+	clients access = iota // a token or a session or, without tokens, a client on this machine
+	public                // the handler itself checks what there is to check
 )
 
 type route struct {
@@ -27,46 +27,46 @@ type route struct {
 	query        []string // the parameters that it takes
 }
 
-// routes is everything the gateway serves.
+// routes lists all routes of the gateway.
 func (g *Gateway) routes() []route {
 	list := []route{
-		{http.MethodPost, webhookPath, anyone, g.receiveWebhook, anyQuery},
-		{http.MethodPost, webhookPath + "/{tenant}", anyone, g.receiveWebhook, anyQuery},
+		{http.MethodPost, webhookPath, public, g.receiveWebhook, anyQuery},
+		{http.MethodPost, webhookPath + "/{tenant}", public, g.receiveWebhook, anyQuery},
 
-		{http.MethodGet, "/api/sync/state", members, g.showState, []string{"tenant"}},
-		{http.MethodGet, "/api/sync/runs", members, g.showRuns, []string{"limit"}},
-		{http.MethodGet, "/api/sync/requests/{requestId}", members, g.showRequest, nil},
-		{http.MethodGet, "/api/events", members, g.streamEvents, nil},
+		{http.MethodGet, "/api/sync/state", clients, g.showState, []string{"tenant"}},
+		{http.MethodGet, "/api/sync/runs", clients, g.showRuns, []string{"limit"}},
+		{http.MethodGet, "/api/sync/requests/{requestId}", clients, g.showRequest, nil},
+		{http.MethodGet, "/api/events", clients, g.streamEvents, nil},
 
-		{http.MethodGet, "/api/temporal/workflows", members, g.listWorkflows, []string{"status", "limit", "page"}},
-		{http.MethodGet, "/api/temporal/workflows/{workflowId}", members, g.showWorkflow, nil},
-		{http.MethodPost, "/api/temporal/workflows/{workflowId}/cancel", members, g.cancelWorkflow, nil},
-		{http.MethodGet, "/api/temporal/schedules", members, g.listSchedules, nil},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/pause", members, g.pauseSchedule, nil},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/unpause", members, g.unpauseSchedule, nil},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/trigger", members, g.triggerSchedule, nil},
+		{http.MethodGet, "/api/temporal/workflows", clients, g.listWorkflows, []string{"status", "limit", "page"}},
+		{http.MethodGet, "/api/temporal/workflows/{workflowId}", clients, g.showWorkflow, nil},
+		{http.MethodPost, "/api/temporal/workflows/{workflowId}/cancel", clients, g.cancelWorkflow, nil},
+		{http.MethodGet, "/api/temporal/schedules", clients, g.listSchedules, nil},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/pause", clients, g.pauseSchedule, nil},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/unpause", clients, g.unpauseSchedule, nil},
+		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/trigger", clients, g.triggerSchedule, nil},
 
-		{http.MethodGet, "/{$}", anyone, g.showPage, anyQuery},
-		{http.MethodGet, "/openapi.json", anyone, document(schemas.OpenAPI), nil},
-		{http.MethodGet, "/asyncapi.json", anyone, document(schemas.AsyncAPI), nil},
-		{http.MethodPost, "/session", members, g.openSession, nil},
-		{http.MethodDelete, "/session", anyone, g.closeSession, nil},
+		{http.MethodGet, "/{$}", public, g.showPage, anyQuery},
+		{http.MethodGet, "/openapi.json", public, document(schemas.OpenAPI), nil},
+		{http.MethodGet, "/asyncapi.json", public, document(schemas.AsyncAPI), nil},
+		{http.MethodPost, "/session", clients, g.openSession, nil},
+		{http.MethodDelete, "/session", public, g.closeSession, nil},
 
-		{http.MethodGet, "/healthz", anyone, wrap(healthz()), nil},
-		{http.MethodGet, "/readyz", anyone, wrap(readyz(g.Ready)), nil},
+		{http.MethodGet, "/healthz", public, wrap(healthz()), nil},
+		{http.MethodGet, "/readyz", public, wrap(readyz(g.Ready)), nil},
 	}
 	for _, prefix := range []string{"", "/api"} {
 		for _, mode := range events.Modes() {
-			list = append(list, route{http.MethodPost, prefix + "/sync/" + string(mode.Mode), members, g.request(mode.Mode), nil})
+			list = append(list, route{http.MethodPost, prefix + "/sync/" + string(mode.Mode), clients, g.request(mode.Mode), nil})
 		}
 		list = append(list,
-			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", members, g.control(events.Pause), nil},
-			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", members, g.control(events.Resume), nil},
-			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", members, g.control(events.Cancel), nil},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", clients, g.control(events.Pause), nil},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", clients, g.control(events.Resume), nil},
+			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", clients, g.control(events.Cancel), nil},
 		)
 	}
 	if g.Metrics != nil {
-		list = append(list, route{http.MethodGet, "/metrics", members, wrap(g.Metrics), anyQuery})
+		list = append(list, route{http.MethodGet, "/metrics", clients, wrap(g.Metrics), anyQuery})
 	}
 	return list
 }
@@ -76,16 +76,16 @@ func wrap(h http.Handler) handler {
 }
 
 // routed answers every path and method, also the wrong ones, with our own words.
-func (g *Gateway) routed() http.Handler {
+func (g *Gateway) router() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range g.routes() {
 		handle := r.withQuery(r.handle)
-		if r.access == members {
-			handle = g.guarded(handle)
+		if r.access == clients {
+			handle = g.requireAccess(handle)
 		}
-		mux.Handle(r.method+" "+r.path, g.answering(handle))
+		mux.Handle(r.method+" "+r.path, g.withProblems(handle))
 	}
-	unmatched := g.answering(func(w http.ResponseWriter, r *http.Request) error {
+	unmatched := g.withProblems(func(w http.ResponseWriter, r *http.Request) error {
 		allowed := methods(mux, r)
 		if len(allowed) == 0 {
 			return notFound("path", r.URL.Path, "a path that the documentation lists")
@@ -94,7 +94,7 @@ func (g *Gateway) routed() http.Handler {
 		return wrongMethod(r.Method, allowed)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = cleaned(r)
+		r = normalizePath(r)
 		if _, pattern := mux.Handler(r); pattern == "" {
 			unmatched.ServeHTTP(w, r)
 			return
@@ -103,7 +103,7 @@ func (g *Gateway) routed() http.Handler {
 	})
 }
 
-// methods lists those that the path of a request does take.
+// methods lists the methods that the path of a request supports.
 func methods(mux *http.ServeMux, r *http.Request) []string {
 	var allowed []string
 	for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPost} {
@@ -116,8 +116,8 @@ func methods(mux *http.ServeMux, r *http.Request) []string {
 	return allowed
 }
 
-// answering turns a handler's error into a problem document.
-func (g *Gateway) answering(handle handler) http.Handler {
+// withProblems writes the error of a handler as a problem document.
+func (g *Gateway) withProblems(handle handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := handle(w, r); err != nil {
 			g.writeProblem(w, r, asProblem(err))

@@ -11,17 +11,17 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// longestNote is more than anybody reads.
-const longestNote = 500
+// maxReason is the maximum number of characters of a reason.
+const maxReason = 500
 
 func (g *Gateway) listSchedules(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), temporalTimeout)
 	defer cancel()
 	list, err := g.Temporal.ListSchedules(ctx)
 	if err != nil {
-		return unavailable("Temporal does not answer", err)
+		return unavailable("Temporal is unavailable", err)
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"schedules": some(list)})
+	return writeJSON(w, http.StatusOK, map[string]any{"schedules": emptyIfNil(list)})
 }
 
 func (g *Gateway) pauseSchedule(w http.ResponseWriter, r *http.Request) error {
@@ -32,14 +32,14 @@ func (g *Gateway) unpauseSchedule(w http.ResponseWriter, r *http.Request) error 
 	return g.changeSchedule(w, r, "resumed", g.Temporal.UnpauseSchedule)
 }
 
-// changeSchedule changes a schedule with a note that says by whom and why.
+// changeSchedule changes a schedule with a note that contains the client and the reason.
 func (g *Gateway) changeSchedule(w http.ResponseWriter, r *http.Request, done string, change func(ctx context.Context, id, note string) error) error {
 	reason, err := g.reason(w, r)
 	if err != nil {
 		return err
 	}
 	note := done
-	if who, known := g.member(r); known {
+	if who, known := g.client(r); known {
 		note += " by " + who.Name
 	}
 	if reason != "" {
@@ -54,7 +54,7 @@ func (g *Gateway) changeSchedule(w http.ResponseWriter, r *http.Request, done st
 	return writeJSON(w, http.StatusOK, map[string]any{"success": true, "scheduleId": id})
 }
 
-// reason reads a body that says at most why.
+// reason returns the optional field reason of the body.
 func (g *Gateway) reason(w http.ResponseWriter, r *http.Request) (string, error) {
 	given, err := g.body(w, r)
 	if err != nil {
@@ -63,23 +63,23 @@ func (g *Gateway) reason(w http.ResponseWriter, r *http.Request) (string, error)
 	var reason string
 	for name, value := range given {
 		if name != "reason" {
-			return "", invalid(events.FieldError{Path: name, Got: string(value), Want: "reason, or nothing"})
+			return "", invalid(events.FieldError{Path: name, Got: string(value), Want: "reason, the only field"})
 		}
-		if json.Unmarshal(value, &reason) != nil || utf8.RuneCountInString(reason) > longestNote {
-			return "", invalid(events.FieldError{Path: name, Got: string(value), Want: "a text of at most 500 characters"})
+		if json.Unmarshal(value, &reason) != nil || utf8.RuneCountInString(reason) > maxReason {
+			return "", invalid(events.FieldError{Path: name, Got: string(value), Want: "a string of at most 500 characters"})
 		}
 	}
 	return reason, nil
 }
 
-// triggerSchedule starts what a schedule starts, now.
+// triggerSchedule runs a schedule now.
 func (g *Gateway) triggerSchedule(w http.ResponseWriter, r *http.Request) error {
 	given, err := g.body(w, r)
 	if err != nil {
 		return err
 	}
 	for name, value := range given {
-		return invalid(events.FieldError{Path: name, Got: string(value), Want: "nothing: a schedule knows what it starts"})
+		return invalid(events.FieldError{Path: name, Got: string(value), Want: "an empty body"})
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), temporalTimeout)
 	defer cancel()
@@ -88,16 +88,16 @@ func (g *Gateway) triggerSchedule(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return scheduleProblem(id, err)
 	}
-	return writeJSON(w, http.StatusAccepted, map[string]any{"scheduleId": id, "workflowId": known(workflowID)})
+	return writeJSON(w, http.StatusAccepted, map[string]any{"scheduleId": id, "workflowId": nullIfZero(workflowID)})
 }
 
 func scheduleProblem(id string, err error) error {
 	switch {
 	case errors.Is(err, ledger.ErrScheduleNotFound):
-		return notFound("scheduleId", id, "one of the schedules that /api/temporal/schedules lists")
+		return notFound("scheduleId", id, "a schedule that /api/temporal/schedules lists")
 	case errors.Is(err, ledger.ErrScheduleOverlap):
 		return problem(http.StatusConflict, "overlap", "Schedule skipped",
-			"what the schedule started before still goes on, and it skips overlaps")
+			"the previous workflow of the schedule is still running, and its overlap policy is to skip")
 	}
-	return unavailable("Temporal does not answer", err)
+	return unavailable("Temporal is unavailable", err)
 }

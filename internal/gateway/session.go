@@ -16,11 +16,11 @@ const (
 	sessionLength = 12 * time.Hour
 )
 
-// openSession gives a browser that showed a token a cookie instead, so that the
-// page need not keep the token.
+// openSession sets a session cookie for a client with a token, so that the page does not
+// keep the token.
 func (g *Gateway) openSession(w http.ResponseWriter, r *http.Request) error {
 	given, _ := bearer(r)
-	token, known := g.tokenOf(given)
+	token, known := g.findToken(given)
 	if known {
 		http.SetCookie(w, cookie(r, sign(token, g.Now().Add(sessionLength)), int(sessionLength.Seconds())))
 	}
@@ -34,8 +34,8 @@ func (g *Gateway) closeSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// cookie has no Path: a browser then takes the folder of the address that it asked for, which
-// also holds below a path prefix that only the proxy knows.
+// cookie returns the session cookie. It has no Path: the browser uses the folder of the
+// request, which is correct below a path prefix that only the proxy knows.
 func cookie(r *http.Request, value string, seconds int) *http.Cookie {
 	return &http.Cookie{
 		Name: sessionCookie, Value: value, MaxAge: seconds,
@@ -44,8 +44,8 @@ func cookie(r *http.Request, value string, seconds int) *http.Cookie {
 	}
 }
 
-// sign makes a session that needs no memory: it names its token and its end, and
-// the token's digest signs it. Taking the token away ends its sessions.
+// sign returns a stateless session: it contains the name of the token and its expiry, signed
+// with the digest of the token. Removing the token ends its sessions.
 func sign(t Token, end time.Time) string {
 	name := base64.RawURLEncoding.EncodeToString([]byte(t.Name))
 	claim := fmt.Sprintf("%s.%d", name, end.Unix())
@@ -54,7 +54,7 @@ func sign(t Token, end time.Time) string {
 	return claim + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func (g *Gateway) sessionOf(value string) (Token, bool) {
+func (g *Gateway) findSession(value string) (Token, bool) {
 	parts := strings.Split(value, ".")
 	if len(parts) != 3 {
 		return Token{}, false

@@ -62,8 +62,8 @@ const (
 	maxRuns     = 500
 )
 
-// showState tells which tenants there are and how fresh every table is, of one tenant
-// with ?tenant=.
+// showState returns the tenants and the freshness of all tables, of one tenant with
+// ?tenant=.
 func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 	tenant := r.URL.Query().Get("tenant")
 	if tenant != "" && !slices.Contains(g.Tenants, tenant) {
@@ -71,64 +71,64 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 	}
 	states, err := g.Ledger.States(r.Context(), tenant)
 	if err != nil {
-		return unavailable("the ledger does not answer", err)
+		return unavailable("the database is unavailable", err)
 	}
 	views := make([]stateView, 0, len(states))
 	for _, s := range states {
 		views = append(views, stateView{
 			TenantID: s.TenantID, Entity: s.Entity, Status: s.Status, Records: s.Records,
-			LastFullSync: moment(s.LastFullSync), LastIncrementalSync: moment(s.LastIncrementalSync),
+			LastFullSync: timeOrNull(s.LastFullSync), LastIncrementalSync: timeOrNull(s.LastIncrementalSync),
 		})
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"tenants": g.Tenants, "states": views})
 }
 
-// showRuns lists runs, the newest first, as many as ?limit= says.
+// showRuns lists runs, newest first, at most ?limit=.
 func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
-	limit, err := number(r.URL.Query().Get("limit"), defaultRuns, maxRuns)
+	limit, err := parseLimit(r.URL.Query().Get("limit"), defaultRuns, maxRuns)
 	if err != nil {
 		return err
 	}
 	runs, err := g.Ledger.Runs(r.Context(), limit)
 	if err != nil {
-		return unavailable("the ledger does not answer", err)
+		return unavailable("the database is unavailable", err)
 	}
 	views := make([]runView, 0, len(runs))
 	for _, run := range runs {
 		views = append(views, runView{
 			RunNumber: run.Number, TenantID: run.TenantID, Mode: run.Mode, WorkflowID: run.WorkflowID, RunID: run.TemporalRunID(),
-			State: run.State, Entities: some(run.Entities), Requests: run.RequestCount,
-			StartedAt: moment(run.StartedAt), FinishedAt: moment(run.FinishedAt),
-			Results: some(run.Results), Error: run.Error, Reason: run.Reason,
+			State: run.State, Entities: emptyIfNil(run.Entities), Requests: run.RequestCount,
+			StartedAt: timeOrNull(run.StartedAt), FinishedAt: timeOrNull(run.FinishedAt),
+			Results: emptyIfNil(run.Results), Error: run.Error, Reason: run.Reason,
 		})
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"runs": views})
 }
 
-// showRequest tells what became of a request.
+// showRequest returns a request and its outcome.
 func (g *Gateway) showRequest(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("requestId")
-	held, err := g.Ledger.Request(r.Context(), id)
+	request, err := g.Ledger.Request(r.Context(), id)
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
-		return notFound("requestId", id, "a request that was received in the last 90 days")
+		return notFound("requestId", id, "a request of the last 90 days")
 	case err != nil:
-		return unavailable("the ledger does not answer", err)
+		return unavailable("the database is unavailable", err)
 	}
 	view := requestView{
-		RequestID: held.ID, Event: events.EventRef{Source: held.Source, ID: held.EventID},
-		TenantID: held.TenantID, Mode: held.Mode, Entities: some(held.Entities), State: held.State,
-		WorkflowID: held.WorkflowID, AllowDeletes: held.AllowDeletes, Channel: held.Channel, Reason: held.Reason,
-		ReceivedAt: moment(held.ReceivedAt), RunID: known(held.FirstRunID), RunNumber: known(held.RunNumber),
+		RequestID: request.ID, Event: events.EventRef{Source: request.Source, ID: request.EventID},
+		TenantID: request.TenantID, Mode: request.Mode, Entities: emptyIfNil(request.Entities), State: request.State,
+		WorkflowID: request.WorkflowID, AllowDeletes: request.AllowDeletes, Channel: request.Channel, Reason: request.Reason,
+		ReceivedAt: timeOrNull(request.ReceivedAt), RunID: nullIfZero(request.FirstRunID), RunNumber: nullIfZero(request.RunNumber),
 	}
-	if o := held.Outcome; o != nil {
+	if o := request.Outcome; o != nil {
 		view.Outcome = &outcomeView{State: o.State, RunNumber: o.RunNumber}
 	}
 	return writeJSON(w, http.StatusOK, view)
 }
 
-// moment makes null of a time that is not known.
-func moment(t time.Time) *time.Time {
+// timeOrNull returns nil for the zero time.
+func timeOrNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -136,16 +136,16 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// known makes null of what is not known yet.
-func known[T comparable](value T) *T {
+// nullIfZero returns nil for the zero value.
+func nullIfZero[T comparable](value T) *T {
 	if value == *new(T) {
 		return nil
 	}
 	return &value
 }
 
-// some makes [] of a list that is nil.
-func some[T any](list []T) []T {
+// emptyIfNil returns an empty list instead of nil, which would be null in JSON.
+func emptyIfNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}

@@ -53,7 +53,7 @@ func TestShowRuns(t *testing.T) {
 	require.Equal(t, 200, s.send(http.MethodGet, "/api/sync/runs?limit=500", "").status)
 	require.Equal(t, []any{50, 500}, s.book.asked)
 	for _, limit := range []string{"0", "-1", "501", "ten", "1.5", "99999999999999999999"} {
-		s.send(http.MethodGet, "/api/sync/runs?limit="+limit, "").isProblem(t, 422, `limit: got "`+limit+`", want a number from 1 to 500`)
+		s.send(http.MethodGet, "/api/sync/runs?limit="+limit, "").isProblem(t, 422, `limit: got "`+limit+`", want an integer from 1 to 500`)
 	}
 }
 
@@ -86,11 +86,11 @@ func TestShowWithoutTheLedger(t *testing.T) {
 	s.book.fail = errors.New("dial tcp 10.0.0.7:5432: connection refused")
 	for _, path := range []string{"/api/sync/state", "/api/sync/runs", "/api/sync/requests/x"} {
 		got := s.send(http.MethodGet, path, "")
-		got.isProblem(t, 503, "the ledger does not answer")
+		got.isProblem(t, 503, "the database is unavailable")
 		require.NotContains(t, got.body, "10.0.0.7")
 	}
 	require.Contains(t, s.log.String(), "10.0.0.7")
-	s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "k").isProblem(t, 503, "the ledger does not answer")
+	s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "k").isProblem(t, 503, "the database is unavailable")
 }
 
 func TestMethodsAndPaths(t *testing.T) {

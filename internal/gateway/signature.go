@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// signed says whether exactly one signature was given and one of the keys made it
-// over exactly these bytes. A signature that cannot be read is just a wrong one.
-func signed(keys []string, encoding string, signatures []string, body []byte) bool {
+// isSigned reports whether there is exactly one signature and one of the keys made it for
+// these bytes. A malformed signature is an invalid one.
+func isSigned(keys []string, encoding string, signatures []string, body []byte) bool {
 	if len(signatures) != 1 {
 		return false
 	}
@@ -32,8 +32,8 @@ const (
 	EncodingBase64 = "base64"
 )
 
-// readSignature takes hex or base64 or, unless one of them is wanted, either; with or
-// without "sha256=" in front: ServiceTitan does not say in public which it sends.
+// readSignature decodes hex or base64, or only the wanted encoding, with or without the
+// prefix "sha256=". ServiceTitan does not document which it sends.
 func readSignature(s, wanted string) ([]byte, bool) {
 	s = strings.TrimSpace(s)
 	if prefix := "sha256="; len(s) > len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {

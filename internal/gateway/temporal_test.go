@@ -23,8 +23,8 @@ func TestWorkflowsAreListedByStateAndPage(t *testing.T) {
 
 	for query, detail := range map[string]string{
 		"status=done": `status: got "done", want one of running, completed`,
-		"limit=201":   `limit: got "201", want a number from 1 to 200`,
-		"page=bad":    `page: got "bad", want nextPage of the answer before`,
+		"limit=201":   `limit: got "201", want an integer from 1 to 200`,
+		"page=bad":    `page: got "bad", want nextPage of the previous response`,
 	} {
 		s.send(http.MethodGet, "/api/temporal/workflows?"+query, "").isProblem(t, 422, detail)
 	}
@@ -55,7 +55,7 @@ func TestAWorkflowIsCancelledByAControl(t *testing.T) {
 
 	s.send(http.MethodPost, strings.Replace(cancel, "sync-1", "sync-2", 1), "").isProblem(t, 404, "full-sync-2")
 	s.engine.workflows[0].Status = "failed"
-	s.send(http.MethodPost, cancel, "").isProblem(t, 409, "has ended: failed")
+	s.send(http.MethodPost, cancel, "").isProblem(t, 409, "is not running: failed")
 	require.Len(t, s.box.events(), 2, "what cannot be is not asked for")
 }
 
@@ -74,12 +74,12 @@ func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {
 
 	for body, detail := range map[string]string{
 		`{"why":"x"}`:  "why: got ",
-		`{"reason":7}`: "reason: got 7, want a text",
-		`{"reason":"` + strings.Repeat("x", 501) + `"}`: "want a text of at most 500 characters",
+		`{"reason":7}`: "reason: got 7, want a string",
+		`{"reason":"` + strings.Repeat("x", 501) + `"}`: "want a string of at most 500 characters",
 	} {
 		send("pause", body).isProblem(t, 422, detail)
 	}
-	send("trigger", `{"mode":"full"}`).isProblem(t, 422, "want nothing")
+	send("trigger", `{"mode":"full"}`).isProblem(t, 422, "want an empty body")
 	require.False(t, s.engine.schedule.Paused)
 }
 
@@ -91,7 +91,7 @@ func TestATriggerStartsOrIsSkipped(t *testing.T) {
 	require.Equal(t, 202, got.status)
 	require.JSONEq(t, `{"scheduleId":"lazisync-full-1001","workflowId":"lazisync-full-1001-now"}`, got.body)
 	s.engine.overlaps = true
-	s.send(http.MethodPost, trigger, "").isProblem(t, 409, "it skips overlaps")
+	s.send(http.MethodPost, trigger, "").isProblem(t, 409, "its overlap policy is to skip")
 }
 
 func TestTemporalThatIsAwayOrKnowsNothing(t *testing.T) {
@@ -114,7 +114,7 @@ func TestTemporalThatIsAwayOrKnowsNothing(t *testing.T) {
 			}
 			s.engine.fail = errors.New("connection refused")
 			got := s.send(method, path, "")
-			got.isProblem(t, 503, "Temporal does not answer")
+			got.isProblem(t, 503, "Temporal is unavailable")
 			require.Equal(t, "10", got.header.Get("Retry-After"))
 			require.NotContains(t, got.body, "refused", "why is for the log")
 			require.Contains(t, s.log.String(), "connection refused")

@@ -20,48 +20,48 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Webhooks say how deliveries from ServiceTitan are checked and what they lead to.
+// Webhooks configure how webhooks from ServiceTitan are verified and handled.
 type Webhooks struct {
-	// Keys are the HMAC keys by tenant: one, or two while one is being replaced.
-	// A tenant without a key receives nothing.
+	// Keys are the HMAC keys by tenant: one, or two during a rotation. Webhooks of a tenant
+	// without a key are rejected.
 	Keys map[string][]string
-	// Header carries the signature.
+	// Header is the header with the signature.
 	Header string
-	// Encoding is how the signature is written: EncodingHex, EncodingBase64, or "" for
+	// Encoding is the encoding of the signature: EncodingHex, EncodingBase64, or "" for
 	// either.
 	Encoding string
-	// DeliveryHeader carries an id of the delivery, where the sender gives one.
+	// DeliveryHeader is the header with the ID of the delivery, if the sender sets one.
 	DeliveryHeader string
-	// Entities ties an event type, or its first word, to the entities to read.
-	// What is not listed leads to a sync of the default entities.
+	// Entities maps an event type, or its first word, to the entities to sync, in addition
+	// to those of the catalogue. Other event types sync the default entities.
 	Entities map[string][]string
-	// Received, where it is set, is told what became of each delivery.
-	Received func(WebhookResult)
+	// OnDelivery is called with the result of each delivery. It may be nil.
+	OnDelivery func(WebhookResult)
 }
 
-// WebhookResult is what became of a delivery.
+// WebhookResult is the result of a delivery, and the label value of its metric.
 type WebhookResult string
 
 // What becomes of deliveries.
 const (
-	WebhookTaken        WebhookResult = "taken"
-	WebhookUnknownEvent WebhookResult = "unknownEvent" // taken: it leads to a sync of the default entities
-	WebhookBadSignature WebhookResult = "badSignature"
-	WebhookRefused      WebhookResult = "refused"     // it can never be taken as it is
-	WebhookUnavailable  WebhookResult = "unavailable" // it could not be stored, and is to come again
+	WebhookAccepted     WebhookResult = "taken"
+	WebhookUnknownEvent WebhookResult = "unknown_event" // accepted, for a sync of the default entities
+	WebhookBadSignature WebhookResult = "bad_signature"
+	WebhookInvalid      WebhookResult = "refused"     // invalid for another reason, a retry cannot succeed
+	WebhookUnavailable  WebhookResult = "unavailable" // it was not stored, the sender retries
 )
 
-// WebhookResults lists them.
-var WebhookResults = []WebhookResult{WebhookTaken, WebhookUnknownEvent, WebhookBadSignature, WebhookRefused, WebhookUnavailable}
+// WebhookResults lists all results.
+var WebhookResults = []WebhookResult{WebhookAccepted, WebhookUnknownEvent, WebhookBadSignature, WebhookInvalid, WebhookUnavailable}
 
 const (
 	defaultSignatureHeader = "X-ServiceTitan-Signature"
 	defaultDeliveryHeader  = "X-ServiceTitan-Delivery"
 
-	// shortestKey is what ServiceTitan's portal takes.
-	shortestKey = 32
-	// a longer event type is not one
-	longestType = 100
+	// minKeyLength is what ServiceTitan's portal takes.
+	minKeyLength = 32
+	// longer values are no event types
+	maxEventType = 100
 )
 
 func (w Webhooks) withDefaults() Webhooks {
@@ -76,8 +76,8 @@ func (w Webhooks) withDefaults() Webhooks {
 		entities[strings.ToLower(name)] = list
 	}
 	w.Entities = entities
-	if w.Received == nil {
-		w.Received = func(WebhookResult) {}
+	if w.OnDelivery == nil {
+		w.OnDelivery = func(WebhookResult) {}
 	}
 	return w
 }
@@ -86,23 +86,23 @@ func (w Webhooks) check() error {
 	var problems []error
 	for _, tenant := range slices.Sorted(maps.Keys(w.Keys)) {
 		for _, key := range w.Keys[tenant] {
-			if len(key) < shortestKey {
+			if len(key) < minKeyLength {
 				problems = append(problems, fmt.Errorf(
-					"SERVICETITAN_WEBHOOK_SECRET of tenant %s: got %d characters, want at least %d", tenant, len(key), shortestKey))
+					"webhook key of tenant %s: got %d characters, want at least %d", tenant, len(key), minKeyLength))
 			}
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// receiveWebhook turns a delivery into a request for an incremental sync. It
-// answers once the request is stored, since ServiceTitan gives up after minutes.
+// receiveWebhook publishes a request for an incremental sync. It responds once the request
+// is stored, because ServiceTitan stops retrying after a few minutes.
 func (g *Gateway) receiveWebhook(w http.ResponseWriter, r *http.Request) error {
 	event, known, err := g.readWebhook(w, r)
 	if err == nil {
 		err = g.publish(r.Context(), event)
 	}
-	g.Webhooks.Received(resultOf(known, err))
+	g.Webhooks.OnDelivery(resultOf(known, err))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func resultOf(known bool, err error) WebhookResult {
 	var p *Problem
 	switch {
 	case err == nil && known:
-		return WebhookTaken
+		return WebhookAccepted
 	case err == nil:
 		return WebhookUnknownEvent
 	case !errors.As(err, &p) || p.Status >= http.StatusInternalServerError:
@@ -122,11 +122,11 @@ func resultOf(known bool, err error) WebhookResult {
 	case p.Status == http.StatusUnauthorized:
 		return WebhookBadSignature
 	}
-	return WebhookRefused
+	return WebhookInvalid
 }
 
-// readWebhook checks a delivery and makes its request. It is known whether the type of
-// its event is one that names entities.
+// readWebhook verifies a delivery and returns its request. known reports whether the event
+// type has entities.
 func (g *Gateway) readWebhook(w http.ResponseWriter, r *http.Request) (event events.Event, known bool, err error) {
 	candidates, err := g.webhookTenants(r.PathValue("tenant"))
 	if err != nil {
@@ -137,10 +137,10 @@ func (g *Gateway) readWebhook(w http.ResponseWriter, r *http.Request) (event eve
 		return event, false, err
 	}
 	signers := slices.DeleteFunc(candidates, func(tenant string) bool {
-		return !signed(g.Webhooks.Keys[tenant], g.Webhooks.Encoding, r.Header.Values(g.Webhooks.Header), body)
+		return !isSigned(g.Webhooks.Keys[tenant], g.Webhooks.Encoding, r.Header.Values(g.Webhooks.Header), body)
 	})
 	if len(signers) == 0 {
-		return event, false, problem(http.StatusUnauthorized, "bad-signature", "Bad signature",
+		return event, false, problem(http.StatusUnauthorized, "bad-signature", "Invalid signature",
 			"want one "+g.Webhooks.Header+" header with the HMAC-SHA256 of the body")
 	}
 	content, err := fields(body)
@@ -154,8 +154,8 @@ func (g *Gateway) readWebhook(w http.ResponseWriter, r *http.Request) (event eve
 	return g.webhookEvent(tenant, content, body, r.Header.Get(g.Webhooks.DeliveryHeader))
 }
 
-// webhookTenants lists the tenants a delivery may be for: the one in the path, else
-// every one that has a key.
+// webhookTenants lists the tenants that a delivery may be for: the one in the path, else all
+// that have a key.
 func (g *Gateway) webhookTenants(named string) ([]string, error) {
 	var list []string
 	for tenant, keys := range g.Webhooks.Keys {
@@ -164,14 +164,14 @@ func (g *Gateway) webhookTenants(named string) ([]string, error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, problem(http.StatusNotFound, "not-found", "Not found", "no webhook is configured here")
+		return nil, problem(http.StatusNotFound, "not-found", "Not found", "no webhook is configured for this path")
 	}
 	slices.Sort(list)
 	return list, nil
 }
 
-// chooseTenant finds the tenant among those whose key fits: several tenants of one
-// app share its key, and then the body must name one.
+// chooseTenant returns the tenant of a delivery. If several tenants share the key of an app,
+// the body must name the tenant.
 func chooseTenant(signers []string, content map[string]json.RawMessage) (string, error) {
 	if len(signers) == 1 {
 		return signers[0], nil
@@ -190,9 +190,10 @@ func chooseTenant(signers []string, content map[string]json.RawMessage) (string,
 	return "", invalid(field("tenantId", named, "one of "+strings.Join(signers, ", ")+", or the tenant in the path"))
 }
 
-// webhookEvent makes the request, one of its own for each delivery: what has the same
-// bytes may tell of another change, and a delivery that is repeated because our answer got
-// lost folds into the same pass. Where the sender numbers them, a repeat is the same request.
+// webhookEvent returns the request for a delivery. Each delivery is a request of its own,
+// because equal bytes may report different changes; a repeated delivery is coalesced into
+// the same run. If the sender numbers its deliveries, a repetition has the ID of the same
+// request.
 func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage, body []byte, delivery string) (_ events.Event, known bool, _ error) {
 	id := rand.Text()
 	if delivery != "" {
@@ -212,12 +213,12 @@ func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage
 		Time:   g.Now().UTC(),
 	}, data)
 	if err != nil {
-		return events.Event{}, false, fmt.Errorf("make request of webhook: %w", err)
+		return events.Event{}, false, fmt.Errorf("create request for webhook: %w", err)
 	}
 	return event, len(data.Entities) > 0, nil
 }
 
-// eventType finds the name of the event in the places where it has been seen.
+// eventType returns the event type from one of the fields where it has been observed, or "".
 func eventType(content map[string]json.RawMessage) string {
 	var info struct {
 		WebhookType string `json:"webhookType"`
@@ -226,14 +227,14 @@ func eventType(content map[string]json.RawMessage) string {
 	for _, name := range []string{
 		text(content["eventType"]), info.WebhookType, text(content["webhookType"]), text(content["event"]), text(content["type"]),
 	} {
-		if name != "" && len(name) <= longestType && strings.IndexFunc(name, unusual) < 0 {
+		if name != "" && len(name) <= maxEventType && strings.IndexFunc(name, isNotInEventType) < 0 {
 			return name
 		}
 	}
 	return ""
 }
 
-func unusual(r rune) bool {
+func isNotInEventType(r rune) bool {
 	return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_:/", r))
 }
 
@@ -250,7 +251,8 @@ func text(raw json.RawMessage) string {
 	return ""
 }
 
-// entities maps customer.updated, CustomerUpdated and customers-updated alike.
+// entities returns the entities of an event type. It maps customer.updated, CustomerUpdated
+// and customers-updated alike.
 func (w Webhooks) entities(kind string) []string {
 	if list, ok := w.Entities[strings.ToLower(kind)]; ok {
 		return list
@@ -271,12 +273,12 @@ func firstWord(s string) string {
 	return s
 }
 
-// publish stores an event in JetStream; what cannot be stored is worth another try.
+// publish stores an event in JetStream. A failure can be retried.
 func (g *Gateway) publish(ctx context.Context, event events.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	if err := g.Publisher.Publish(ctx, event); err != nil {
-		return unavailable("the request could not be stored", err)
+		return unavailable("the request was not stored", err)
 	}
 	failpoint.Hit("gateway/published")
 	return nil

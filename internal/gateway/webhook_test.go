@@ -58,7 +58,7 @@ func TestWebhookSignatures(t *testing.T) {
 		"none":                      {nil, 401},
 		"empty":                     {[]string{name, ""}, 401},
 		"prefix alone":              {[]string{name, "sha256="}, 401},
-		"an unknown key":            {[]string{name, hexOf("another key that nobody configured", sampleBody)}, 401},
+		"an unknown key":            {[]string{name, hexOf("another key that is not configured", sampleBody)}, 401},
 		"an empty key":              {[]string{name, hexOf("", sampleBody)}, 401},
 		"of re-serialised JSON":     {[]string{name, hexOf(testKey, reserialised)}, 401},
 		"given twice":               {[]string{name, hexa, name, hexa}, 401},
@@ -110,7 +110,7 @@ func TestWebhooksAreCountedByWhatBecameOfThem(t *testing.T) {
 	t.Parallel()
 	var results []WebhookResult
 	s := open(t, func(o *Options) {
-		o.Webhooks.Received = func(r WebhookResult) { results = append(results, r) }
+		o.Webhooks.OnDelivery = func(r WebhookResult) { results = append(results, r) }
 	})
 	require.Equal(t, 200, s.hook(hookPath, sampleBody).status)
 	require.Equal(t, 200, s.hook(hookPath, `{"eventType":"weather.changed"}`).status)
@@ -120,7 +120,7 @@ func TestWebhooksAreCountedByWhatBecameOfThem(t *testing.T) {
 	s.box.refuse = errors.New("full")
 	s.hook(hookPath, sampleBody)
 	require.Equal(t, []WebhookResult{
-		WebhookTaken, WebhookUnknownEvent, WebhookBadSignature, WebhookRefused, WebhookRefused, WebhookUnavailable,
+		WebhookAccepted, WebhookUnknownEvent, WebhookBadSignature, WebhookInvalid, WebhookInvalid, WebhookUnavailable,
 	}, results)
 }
 
@@ -230,15 +230,15 @@ func TestWebhookTenants(t *testing.T) {
 		want            string
 		status          int
 	}{
-		"path decides":              {hookPath + "/1002", testKey, `{"__tenantInfo":{"id":1001}}`, "1002", 200},
-		"the only key that fits":    {hookPath, otherKey, `{}`, "1003", 200},
-		"shared key, tenant told":   {hookPath, testKey, `{"__tenantInfo":{"id":1002}}`, "1002", 200},
-		"shared key, tenantId":      {hookPath, testKey, `{"tenantId":"1001"}`, "1001", 200},
-		"shared key, nothing told":  {hookPath, testKey, `{}`, "", 422},
-		"shared key, another told":  {hookPath, testKey, `{"tenantId":1003}`, "", 422},
-		"another tenant's key":      {hookPath + "/1003", testKey, `{}`, "", 401},
-		"a tenant without a key":    {hookPath + "/1004", "", `{}`, "", 404},
-		"a tenant nobody has heard": {hookPath + "/1005", testKey, `{}`, "", 404},
+		"path decides":                {hookPath + "/1002", testKey, `{"__tenantInfo":{"id":1001}}`, "1002", 200},
+		"the only key that fits":      {hookPath, otherKey, `{}`, "1003", 200},
+		"shared key, tenant named":    {hookPath, testKey, `{"__tenantInfo":{"id":1002}}`, "1002", 200},
+		"shared key, tenantId":        {hookPath, testKey, `{"tenantId":"1001"}`, "1001", 200},
+		"shared key, no tenant named": {hookPath, testKey, `{}`, "", 422},
+		"shared key, another named":   {hookPath, testKey, `{"tenantId":1003}`, "", 422},
+		"another tenant's key":        {hookPath + "/1003", testKey, `{}`, "", 401},
+		"a tenant without a key":      {hookPath + "/1004", "", `{}`, "", 404},
+		"an unknown tenant":           {hookPath + "/1005", testKey, `{}`, "", 404},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -261,7 +261,7 @@ func TestWebhookIsNotTakenUnlessStored(t *testing.T) {
 	s := open(t, nil)
 	s.box.refuse = errors.New("stream SYNC_COMMANDS is full, nats://user:password@host")
 	got := s.hook(hookPath, sampleBody)
-	got.isProblem(t, 503, "the request could not be stored, try again later")
+	got.isProblem(t, 503, "the request was not stored, retry later")
 	require.Equal(t, "10", got.header.Get("Retry-After"))
 	require.NotContains(t, got.body, "SYNC_COMMANDS", "why is for the log")
 	require.Contains(t, s.log.String(), "SYNC_COMMANDS is full")
@@ -276,11 +276,11 @@ func TestWebhookNeedsNoToken(t *testing.T) {
 func TestWebhookKeysThatAreTooShortAreRefused(t *testing.T) {
 	t.Parallel()
 	_, err := New(Options{Webhooks: Webhooks{Keys: map[string][]string{"1": {"short-secret"}, "2": {testKey, "brief"}}}})
-	require.EqualError(t, err, "SERVICETITAN_WEBHOOK_SECRET of tenant 1: got 12 characters, want at least 32\n"+
-		"SERVICETITAN_WEBHOOK_SECRET of tenant 2: got 5 characters, want at least 32")
+	require.EqualError(t, err, "webhook key of tenant 1: got 12 characters, want at least 32\n"+
+		"webhook key of tenant 2: got 5 characters, want at least 32")
 }
 
-// A sender that never finishes is told so instead of holding a connection.
+// A sender that does not finish gets a response instead of holding the connection.
 func TestWebhookBodyThatNeverEnds(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)

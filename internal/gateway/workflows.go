@@ -41,14 +41,14 @@ const (
 	temporalTimeout  = 10 * time.Second
 )
 
-// listWorkflows lists executions, a page at a time, of one state with ?status=.
+// listWorkflows lists executions by page, of one status with ?status=.
 func (g *Gateway) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	status := query.Get("status")
 	if status != "" && !slices.Contains(ledger.WorkflowStatuses, status) {
 		return invalid(field("status", status, "one of "+strings.Join(ledger.WorkflowStatuses, ", ")))
 	}
-	size, err := number(query.Get("limit"), defaultWorkflows, maxWorkflows)
+	size, err := parseLimit(query.Get("limit"), defaultWorkflows, maxWorkflows)
 	if err != nil {
 		return err
 	}
@@ -57,21 +57,21 @@ func (g *Gateway) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	list, next, err := g.Temporal.Workflows(ctx, status, size, query.Get("page"))
 	switch {
 	case errors.Is(err, ledger.ErrPageToken):
-		return invalid(field("page", query.Get("page"), "nextPage of the answer before"))
+		return invalid(field("page", query.Get("page"), "nextPage of the previous response"))
 	case err != nil:
-		return unavailable("Temporal does not answer", err)
+		return unavailable("Temporal is unavailable", err)
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"workflows": some(list), "nextPage": known(next)})
+	return writeJSON(w, http.StatusOK, map[string]any{"workflows": emptyIfNil(list), "nextPage": nullIfZero(next)})
 }
 
-// number reads how many are wanted at most.
-func number(given string, usual, most int) (int, error) {
+// parseLimit parses the parameter limit.
+func parseLimit(given string, usual, most int) (int, error) {
 	if given == "" {
 		return usual, nil
 	}
 	n, err := strconv.Atoi(given)
 	if err != nil || n < 1 || n > most {
-		return 0, invalid(field("limit", given, "a number from 1 to "+strconv.Itoa(most)))
+		return 0, invalid(field("limit", given, "an integer from 1 to "+strconv.Itoa(most)))
 	}
 	return n, nil
 }
@@ -89,32 +89,32 @@ func (g *Gateway) workflow(r *http.Request) (ledger.Workflow, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), temporalTimeout)
 	defer cancel()
 	id := r.PathValue("workflowId")
-	if strings.ContainsFunc(id, unspeakable) {
-		return ledger.Workflow{}, notFound("workflowId", id, "a workflow that Temporal knows")
+	if strings.ContainsFunc(id, isNotHeaderSafe) {
+		return ledger.Workflow{}, notFound("workflowId", id, "the ID of an existing workflow")
 	}
 	found, err := g.Temporal.Workflow(ctx, id)
 	switch {
 	case errors.Is(err, ledger.ErrWorkflowNotFound):
-		return found, notFound("workflowId", id, "a workflow that Temporal knows")
+		return found, notFound("workflowId", id, "the ID of an existing workflow")
 	case err != nil:
-		return found, unavailable("Temporal does not answer", err)
+		return found, unavailable("Temporal is unavailable", err)
 	}
 	return found, nil
 }
 
-// unspeakable characters cannot be asked for: Temporal's client sends the ID as a header, too.
-func unspeakable(r rune) bool { return r < ' ' || r > '~' }
+// isNotHeaderSafe matches characters that cannot be in a workflow ID: Temporal's client also
+// sends the ID as a header.
+func isNotHeaderSafe(r rune) bool { return r < ' ' || r > '~' }
 
-// cancelWorkflow asks for a cancel as /sync/{workflowId}/cancel does, once Temporal has
-// said that there is something to cancel: where the workflow waits for a sync that it asked
-// for, that.
+// cancelWorkflow cancels a running workflow as /sync/{workflowId}/cancel does. If the
+// workflow waits for a sync that it requested, it cancels that request.
 func (g *Gateway) cancelWorkflow(w http.ResponseWriter, r *http.Request) error {
 	found, err := g.workflow(r)
 	if err != nil {
 		return err
 	}
 	if found.Status != ledger.WorkflowRunning {
-		return problem(http.StatusConflict, "finished", "Workflow finished", "the workflow has ended: "+found.Status)
+		return problem(http.StatusConflict, "finished", "Workflow finished", "the workflow is not running: "+found.Status)
 	}
 	target := controlWorkflow
 	if found.RequestsSync {

@@ -1,15 +1,15 @@
-// What the page asks, hears and does.
+// Requests, live events and user actions of the page.
 const $ = id => document.getElementById(id);
-const going = new Map(); // run number -> what only its workflow knows: {paused, entities by name}
-const answered = new Set(); // run numbers whose workflow was asked
+const progress = new Map(); // run number -> state that only its workflow has: {paused, entities by name}
+const loaded = new Set(); // run numbers whose progress was loaded
 let runs = [];
 let states = [];
 
-// The page is at the root of the gateway, which a proxy may have put below a path prefix, with or
-// without a slash at the end. All addresses begin there.
+// The page is at the root of the gateway, which a proxy may serve below a path prefix, with or
+// without a trailing slash. All requests are relative to it.
 const root = location.pathname.replace(/\/*$/, '/');
 
-// notice says what happened; about says of what, so that good news can take it back.
+// notice displays a message. about names its subject, so that a later success can clear it.
 function notice(text, kind, about) {
   $('notice').textContent = text;
   $('notice').className = kind || 'muted';
@@ -21,18 +21,18 @@ async function call(method, path, options) {
   try {
     response = await fetch(root + path, { method, ...options });
   } catch {
-    throw new Error('lazisync does not answer');
+    throw new Error('lazisync is unreachable');
   }
   if (response.status === 401) {
     signedOut();
-    throw new Error(path === 'session' ? 'This token is not known.' : 'The session has ended: sign in again.');
+    throw new Error(path === 'session' ? 'Unknown API token.' : 'The session has expired. Sign in again.');
   }
   const text = await response.text();
   let answer = {};
   try {
     answer = text ? JSON.parse(text) : {};
-  } catch { /* something between us answered in its own way */ }
-  if (!response.ok) throw new Error(answer.detail || answer.title || 'lazisync answered with status ' + response.status);
+  } catch { /* not from lazisync, but from a proxy */ }
+  if (!response.ok) throw new Error(answer.detail || answer.title || 'lazisync responded with status ' + response.status);
   return answer;
 }
 
@@ -41,7 +41,7 @@ function signedOut() {
   document.body.className = 'closed';
 }
 
-// showTenants offers a choice where there is one; a request need not name the only tenant.
+// showTenants displays the tenant selection if there are several tenants.
 function showTenants(tenants) {
   $('sync').classList.toggle('single', tenants.length < 2);
   if ($('tenant').options.length === tenants.length) return;
@@ -49,25 +49,25 @@ function showTenants(tenants) {
   $('tenant').hidden = tenants.length < 2;
 }
 
-function known(runNumber) {
-  if (!going.has(runNumber)) going.set(runNumber, { paused: false, entities: new Map() });
-  return going.get(runNumber);
+function progressOf(runNumber) {
+  if (!progress.has(runNumber)) progress.set(runNumber, { paused: false, entities: new Map() });
+  return progress.get(runNumber);
 }
 
-// ask learns of a run that went on before this page listened: the ledger does not know how
-// far it is, nor that it is paused.
-async function ask(run) {
-  if (answered.has(run.runNumber)) return;
-  answered.add(run.runNumber);
+// loadProgress loads the progress of a run that started before this page was opened. The list of
+// runs does not contain it, nor whether the run is paused.
+async function loadProgress(run) {
+  if (loaded.has(run.runNumber)) return;
+  loaded.add(run.runNumber);
   try {
-    const { progress } = await call('GET', 'api/temporal/workflows/' + encodeURIComponent(run.workflowId));
-    if (!progress || progress.runNumber !== run.runNumber) return;
-    const k = known(run.runNumber);
-    k.paused = progress.paused;
-    for (const e of progress.entities) if (!(k.entities.get(e.entity)?.records > e.records)) k.entities.set(e.entity, e);
+    const { progress: current } = await call('GET', 'api/temporal/workflows/' + encodeURIComponent(run.workflowId));
+    if (!current || current.runNumber !== run.runNumber) return;
+    const k = progressOf(run.runNumber);
+    k.paused = current.paused;
+    for (const e of current.entities) if (!(k.entities.get(e.entity)?.records > e.records)) k.entities.set(e.entity, e);
     showAll();
   } catch {
-    answered.delete(run.runNumber);
+    loaded.delete(run.runNumber);
   }
 }
 
@@ -76,13 +76,13 @@ async function refresh() {
   const mine = ++latest;
   try {
     const [r, s] = await Promise.all([call('GET', 'api/sync/runs?limit=20'), call('GET', 'api/sync/state')]);
-    if (mine !== latest) return; // overtaken
+    if (mine !== latest) return; // a later refresh has finished
     runs = r.runs;
     states = s.states;
     showTenants(s.tenants);
     showAll();
     if ($('notice').dataset.about === 'refresh') notice('');
-    runs.filter(run => run.state === 'running').forEach(ask);
+    runs.filter(run => run.state === 'running').forEach(loadProgress);
   } catch (error) {
     notice(error.message, 'failed', 'refresh');
   }
@@ -95,11 +95,11 @@ function refreshSoon() {
 
 async function act(button, path, done, data) {
   if (button.ariaDisabled === 'true') return;
-  button.ariaDisabled = 'true'; // not disabled, which would lose the focus
+  button.ariaDisabled = 'true'; // disabled would lose the focus
   try {
     const body = data && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(data) };
-    const answer = await call('POST', path, body);
-    notice(done + ' (request ' + answer.requestId + ')');
+    const result = await call('POST', path, body);
+    notice(done + ' (request ' + result.requestId + ')');
     refreshSoon();
   } catch (error) {
     notice(error.message, 'failed');
@@ -110,7 +110,7 @@ async function act(button, path, done, data) {
 
 for (const button of document.querySelectorAll('[data-start]')) {
   button.addEventListener('click', () =>
-    act(button, 'sync/' + button.dataset.start, button.textContent + ' asked for', $('tenant').hidden ? undefined : { tenantId: $('tenant').value }));
+    act(button, 'sync/' + button.dataset.start, button.textContent + ' requested', $('tenant').hidden ? undefined : { tenantId: $('tenant').value }));
 }
 $('refresh').addEventListener('click', refresh);
 $('login').addEventListener('submit', async submitted => {
@@ -125,7 +125,7 @@ $('login').addEventListener('submit', async submitted => {
     $('token').focus();
   }
 });
-$('leave').addEventListener('click', async () => {
+$('sign-out').addEventListener('click', async () => {
   try {
     await call('DELETE', 'session');
     location.reload();
@@ -138,19 +138,19 @@ let source;
 function listen() {
   if (document.body.className === 'closed') return;
   source = new EventSource(root + 'api/events');
-  source.onopen = () => { showLive('live'); answered.clear(); refresh(); };
+  source.onopen = () => { showLive('live'); loaded.clear(); refresh(); };
   source.onerror = () => {
     showLive('reconnecting');
     refreshSoon();
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // it was refused, and does not try again by itself
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // rejected: the browser does not reconnect by itself
   };
   const on = (name, handle) => source.addEventListener('sync.' + name, message => handle(JSON.parse(message.data).data));
-  on('progress', data => { known(data.runNumber).entities.set(data.entity, data); showAll(); });
-  on('paused', data => { known(data.runNumber).paused = true; refreshSoon(); });
-  on('resumed', data => { known(data.runNumber).paused = false; refreshSoon(); });
-  on('rejected', data => notice('rejected: ' + data.reason, ['unknownRun', 'finishedRun', 'ambiguous'].includes(data.code) ? 'muted' : 'failed'));
+  on('progress', data => { progressOf(data.runNumber).entities.set(data.entity, data); showAll(); });
+  on('paused', data => { progressOf(data.runNumber).paused = true; refreshSoon(); });
+  on('resumed', data => { progressOf(data.runNumber).paused = false; refreshSoon(); });
+  on('rejected', data => notice('Request rejected: ' + data.reason, ['unknownRun', 'finishedRun', 'ambiguous'].includes(data.code) ? 'muted' : 'failed'));
   on('started', refreshSoon);
-  for (const name of ['completed', 'failed', 'cancelled']) on(name, data => { going.delete(data.runNumber); refreshSoon(); });
+  for (const name of ['completed', 'failed', 'cancelled']) on(name, data => { progress.delete(data.runNumber); refreshSoon(); });
 }
 
 function showLive(text) {
@@ -161,5 +161,5 @@ function showLive(text) {
 if (document.body.className !== 'closed') {
   listen();
   refresh();
-  setInterval(showAll, 5000); // times go on
+  setInterval(showAll, 5000); // update the relative times
 }

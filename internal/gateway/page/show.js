@@ -1,8 +1,8 @@
 'use strict';
-// What the page makes of what it learned.
+// Rendering of runs and entities.
 const number = new Intl.NumberFormat();
 
-const waits = { busy: 'waits for another run', rateLimit: 'waits for the rate limit', outage: 'waits for an outage to end' };
+const waits = { busy: 'waiting for another run', rateLimit: 'waiting for the rate limit', outage: 'waiting for the end of an outage' };
 
 function element(name, text, className) {
   const e = document.createElement(name);
@@ -15,15 +15,15 @@ function put(node, text) {
   if (node.textContent !== String(text)) node.textContent = text;
 }
 
-// keep shows one row for each item. A row that is there is changed, not made anew: its
-// buttons keep the focus, and what is open in it stays open.
-function keep(body, items, keyOf, make) {
-  const old = body.kept || new Map();
-  body.kept = new Map();
+// updateRows displays one row for each item. It updates existing rows, so that their buttons keep
+// the focus and open details stay open.
+function updateRows(body, items, keyOf, make) {
+  const old = body.rowsByKey || new Map();
+  body.rowsByKey = new Map();
   items.forEach((item, i) => {
     const key = keyOf(item);
     const row = old.get(key) || make(item);
-    body.kept.set(key, row);
+    body.rowsByKey.set(key, row);
     if (body.children[i] !== row.tr) body.insertBefore(row.tr, body.children[i] || null);
     row.show(item);
   });
@@ -36,14 +36,14 @@ function row(...cells) {
   return tr;
 }
 
-// labelled is a cell that says what it holds where there is no room for a table.
+// labelled returns a cell with a label, which narrow screens display instead of the header.
 function labelled(label, className) {
   const cell = element('td', undefined, className);
   cell.dataset.label = label;
   return cell;
 }
 
-function length(seconds) {
+function duration(seconds) {
   if (seconds < 60) return Math.round(seconds) + ' s';
   if (seconds < 3600) return Math.round(seconds / 60) + ' min';
   if (seconds < 172800) return Math.round(seconds / 3600) + ' h';
@@ -51,14 +51,14 @@ function length(seconds) {
 }
 
 function putTime(cell, time, none) {
-  put(cell, time ? length(Math.max(0, Date.now() - Date.parse(time)) / 1000) + ' ago' : none);
+  put(cell, time ? duration(Math.max(0, Date.now() - Date.parse(time)) / 1000) + ' ago' : none);
   if (time) cell.title = new Date(time).toLocaleString();
 }
 
-// entityList is how far each entity of a run that goes on is: what the ledger holds of it,
-// and what was heard or learned of its workflow since.
+// entityList returns the progress of each entity of a running run: from the list of runs, from
+// live events and from its workflow.
 function entityList(run, known) {
-  const list = element('ul', undefined, 'going');
+  const list = element('ul', undefined, 'progress-list');
   for (const name of run.entities) {
     const stored = run.results.find(r => r.entity === name);
     const e = known.entities.get(name) || {};
@@ -72,7 +72,7 @@ function entityList(run, known) {
     const how = element('span', number.format(records) + (e.total ? ' of ' + number.format(e.total) : '') + ' read');
     if (e.phase && e.phase !== 'reading' && !known.paused) how.append(', ' + e.phase);
     if (e.waiting && e.waiting.why !== 'paused' && e.phase !== 'done') {
-      const seconds = e.waiting.seconds ? ', ' + length(e.waiting.seconds) : '';
+      const seconds = e.waiting.seconds ? ', ' + duration(e.waiting.seconds) : '';
       how.append(', ', element('span', (waits[e.waiting.why] || e.waiting.why) + seconds, 'waits'));
     }
     const item = element('li');
@@ -94,10 +94,10 @@ function resultText(r) {
   return [number.format(r.fetched) + ' read', ...counts, ...(r.warnings || [])].join(', ');
 }
 
-// summary says in one line how a run ended.
+// summary describes the result of a run in one line.
 function summary(run) {
   if (run.error) return (run.error.entity ? run.error.entity + ': ' : '') + errorText(run.error, run.error.entity);
-  if (!run.results.length) return run.reason || 'nothing read';
+  if (!run.results.length) return run.reason || 'no records read';
   const reasons = run.results.filter(r => r.status === 'skipped').map(r => r.skippedReason);
   if (reasons.length === run.results.length) return 'all skipped' + (new Set(reasons).size === 1 ? ': ' + reasons[0] : '');
   const sum = name => run.results.reduce((all, r) => all + r[name], 0);
@@ -107,15 +107,15 @@ function summary(run) {
   return text + (rejected ? ', ' + number.format(rejected) + ' rejected' : '') + left + (run.reason ? ' (' + run.reason + ')' : '');
 }
 
-// details are what came of each entity, and the workflow, by which a run can be steered
-// elsewhere too.
+// details returns the results of each entity and the workflow ID, with which other tools can
+// control the run.
 function details(run) {
   const more = element('details');
   const list = element('ul');
   const running = run.state === 'running';
   more.append(element('summary', running ? 'details' : summary(run), run.error ? 'failed' : ''), list);
   for (const r of running ? [] : run.results) list.append(element('li', r.entity + ': ' + resultText(r), r.error ? 'failed' : ''));
-  list.append(element('li', 'workflow ' + run.workflowId + (run.requests > 1 ? ', for ' + run.requests + ' requests' : ''), 'muted'));
+  list.append(element('li', 'Workflow ' + run.workflowId + (run.requests > 1 ? ', serves ' + run.requests + ' requests' : ''), 'muted'));
   return more;
 }
 
@@ -123,35 +123,35 @@ function runRow(run) {
   const name = element('td', '#' + run.runNumber, 'main');
   const state = element('td', undefined, 'state');
   const started = labelled('started', 'time');
-  const took = labelled('took', 'time');
+  const took = labelled('duration', 'time');
   const now = element('div');
   const detail = element('td', undefined, 'detail');
   const control = element('td', undefined, 'control');
-  const steer = (action, sure) => {
+  const actionButton = (action, confirmation) => {
     const button = element('button');
     button.type = 'button';
     button.addEventListener('click', () => {
-      if (sure && !confirm(sure)) return;
-      const wanted = action();
-      act(button, `sync/${encodeURIComponent(run.workflowId)}/${wanted}`, `Asked to ${wanted} run ${run.runNumber}`);
+      if (confirmation && !confirm(confirmation)) return;
+      const name = action();
+      act(button, `sync/${encodeURIComponent(run.workflowId)}/${name}`, `Requested: ${name} run ${run.runNumber}`);
     });
     return button;
   };
-  const toggle = steer(() => toggle.dataset.action);
-  const cancel = steer(() => 'cancel', `Cancel run ${run.runNumber} (${run.mode})? What it stored stays; it cannot be resumed.`);
+  const toggle = actionButton(() => toggle.dataset.action);
+  const cancel = actionButton(() => 'cancel', `Cancel run ${run.runNumber} (${run.mode})? Stored records are kept. The run cannot be resumed.`);
   cancel.textContent = 'Cancel';
   cancel.ariaLabel = 'Cancel run ' + run.runNumber;
 
-  let shown; // the state that detail was made for
+  let shown; // the state that detail displays
   const show = run => {
-    const known = going.get(run.runNumber) || { paused: false, entities: new Map() };
+    const known = progress.get(run.runNumber) || { paused: false, entities: new Map() };
     const running = run.state === 'running';
     const text = running && known.paused ? 'paused' : run.state;
     put(state, text);
     state.className = 'state ' + text;
     putTime(started, run.startedAt, '');
     const end = run.finishedAt ? Date.parse(run.finishedAt) : Date.now();
-    put(took, run.startedAt ? length(Math.max(0, end - Date.parse(run.startedAt)) / 1000) : '');
+    put(took, run.startedAt ? duration(Math.max(0, end - Date.parse(run.startedAt)) / 1000) : '');
     if (running) {
       now.replaceChildren(entityList(run, known));
       toggle.dataset.action = text === 'paused' ? 'resume' : 'pause';
@@ -183,8 +183,8 @@ function stateRow(of) {
 }
 
 function showAll() {
-  keep($('runs'), runs, run => run.runNumber, runRow);
-  keep($('states'), states, s => s.tenantId + ' ' + s.entity, stateRow);
+  updateRows($('runs'), runs, run => run.runNumber, runRow);
+  updateRows($('states'), states, s => s.tenantId + ' ' + s.entity, stateRow);
   $('no-runs').hidden = runs.length > 0;
   $('no-states').hidden = states.length > 0;
 }
