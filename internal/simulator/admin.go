@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// adminRoutes adds what tests and the demo use and the client never does.
+// adminRoutes adds the routes for tests and the demo, which the client does not use.
 func (s *Simulator) adminRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_admin/faults", admin(func(_ http.ResponseWriter, r *http.Request) error {
 		var fault Fault
@@ -23,7 +23,7 @@ func (s *Simulator) adminRoutes(mux *http.ServeMux) {
 		return nil
 	}))
 	mux.HandleFunc("GET /_admin/stats", func(w http.ResponseWriter, _ *http.Request) {
-		s.send(w, jsonAnswer(http.StatusOK, s.Stats()))
+		s.send(w, jsonResponse(http.StatusOK, s.Stats()))
 	})
 	mux.HandleFunc("DELETE /_admin/stats", admin(func(http.ResponseWriter, *http.Request) error {
 		s.ResetStats()
@@ -42,14 +42,14 @@ func (s *Simulator) adminRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_admin/mutate", s.serveMutate)
 	mux.HandleFunc("GET /_admin/records/{entity}", s.serveRecords)
 	mux.HandleFunc("/_admin/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("there is no admin route %s %s", r.Method, r.URL.Path), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("unknown admin route %s %s", r.Method, r.URL.Path), http.StatusNotFound)
 	})
 }
 
-// SetPace makes every page, and every token, take longer.
+// SetPace delays every page and every token.
 func (s *Simulator) SetPace(delay time.Duration) { s.pace.Store(int64(delay)) }
 
-// admin answers 204, or 400 with the error.
+// admin responds with 204, or with 400 and the error.
 func admin(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := do(w, r); err != nil {
@@ -60,8 +60,8 @@ func admin(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	}
 }
 
-// mutation asks for changes of random records of one entity, or of all busy ones
-// where none is named.
+// mutation asks for changes of random records of one entity, or of all busy entities if
+// Entity is "".
 type mutation struct {
 	Entity     string `json:"entity"`
 	Create     int    `json:"create"`
@@ -71,7 +71,7 @@ type mutation struct {
 	Restore    int    `json:"restore"`
 }
 
-// changed are the ids that a mutation touched.
+// changed has the IDs of the records that a mutation changed.
 type changed struct {
 	Created     []int64 `json:"created"`
 	Updated     []int64 `json:"updated"`
@@ -99,10 +99,10 @@ func (s *Simulator) serveMutate(w http.ResponseWriter, r *http.Request) {
 		}
 		done[entity] = ids
 	}
-	s.send(w, jsonAnswer(http.StatusOK, done))
+	s.send(w, jsonResponse(http.StatusOK, done))
 }
 
-// mutate changes so many random records of an entity.
+// mutate changes random records of an entity.
 func (s *Simulator) mutate(entity string, m mutation) (changed, error) {
 	var errs []error
 	repeat := func(n int, do func() (int64, error)) []int64 {
@@ -126,18 +126,18 @@ func (s *Simulator) mutate(entity string, m mutation) (changed, error) {
 			return id, do(entity, id)
 		}
 	}
-	went := func(r *record) bool { return !r.present() }
+	isGone := func(r *record) bool { return !r.isActive() }
 	done := changed{
 		Created:     repeat(m.Create, func() (int64, error) { return s.Create(entity) }),
-		Updated:     repeat(m.Update, onRandom("active", (*record).present, s.Update)),
-		Deleted:     repeat(m.Delete, onRandom("active", (*record).present, s.Delete)),
-		Deactivated: repeat(m.Deactivate, onRandom("active", (*record).present, s.Deactivate)),
-		Restored:    repeat(m.Restore, onRandom("gone", went, s.Restore)),
+		Updated:     repeat(m.Update, onRandom("active", (*record).isActive, s.Update)),
+		Deleted:     repeat(m.Delete, onRandom("active", (*record).isActive, s.Delete)),
+		Deactivated: repeat(m.Deactivate, onRandom("active", (*record).isActive, s.Deactivate)),
+		Restored:    repeat(m.Restore, onRandom("gone", isGone, s.Restore)),
 	}
 	return done, errors.Join(errs...)
 }
 
-// serveRecords writes every record of an entity as memory has it, one a line.
+// serveRecords writes all records of an entity, one per line.
 func (s *Simulator) serveRecords(w http.ResponseWriter, r *http.Request) {
 	c, err := s.collection(r.PathValue("entity"))
 	if err != nil {
@@ -156,12 +156,12 @@ func (s *Simulator) serveRecords(w http.ResponseWriter, r *http.Request) {
 		line = append(line, `,"record":`...)
 		line = append(record.appendExport(line), '}', '\n')
 		if _, err := w.Write(line); err != nil {
-			return // the reader is gone
+			return // the client has disconnected
 		}
 	}
 }
 
-// key is what identifies a record, as JSON text.
+// key returns the identity of a record as JSON.
 func key(r *record) []byte {
 	text, _ := json.Marshal(r.identity()) // a string can always be encoded
 	return text

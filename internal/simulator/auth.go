@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// accessTokens are the tokens given out and when each runs out.
+// accessTokens has the issued tokens and their expiry.
 type accessTokens struct {
 	lifetime time.Duration
 	mu       sync.Mutex
@@ -39,20 +39,20 @@ func (t *accessTokens) valid(token string, now time.Time) bool {
 	return known && now.Before(end)
 }
 
-// revoke makes every token invalid at once.
+// revoke invalidates all tokens.
 func (t *accessTokens) revoke() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.expiry)
 }
 
-// serveToken is POST /connect/token.
+// serveToken handles POST /connect/token.
 func (s *Simulator) serveToken(w http.ResponseWriter, r *http.Request) {
 	fault := s.faults.take("", onToken)
 	if !s.wait(r.Context(), fault) {
 		return
 	}
-	a, spoilt := s.refusal(fault)
+	a, spoilt := s.faultResponse(fault)
 	if !spoilt {
 		a = s.token(r)
 	}
@@ -65,8 +65,10 @@ func (s *Simulator) serveToken(w http.ResponseWriter, r *http.Request) {
 	s.send(w, a)
 }
 
-func (s *Simulator) token(r *http.Request) answer {
-	refuse := func(code string) answer { return jsonAnswer(http.StatusBadRequest, map[string]string{"error": code}) }
+func (s *Simulator) token(r *http.Request) response {
+	refuse := func(code string) response {
+		return jsonResponse(http.StatusBadRequest, map[string]string{"error": code})
+	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
 		return refuse("invalid_request")
 	}
@@ -80,10 +82,10 @@ func (s *Simulator) token(r *http.Request) answer {
 	switch {
 	case r.PostForm.Get("grant_type") != "client_credentials":
 		return refuse("unsupported_grant_type")
-	case !same(id, s.options.ClientID) || !same(secret, s.options.ClientSecret):
+	case !secretsEqual(id, s.options.ClientID) || !secretsEqual(secret, s.options.ClientSecret):
 		return refuse("invalid_client")
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{
+	return jsonResponse(http.StatusOK, map[string]any{
 		"access_token": s.tokens.issue(s.now()),
 		"expires_in":   int(s.options.TokenLifetime.Seconds()),
 		"token_type":   "Bearer",
@@ -101,10 +103,9 @@ func (s *Simulator) grantedScopes() string {
 	return strings.Join(scopes, " ")
 }
 
-// admit checks that the caller may use a route of a tenant: application key,
-// access token, then tenant and scope.
-func (s *Simulator) admit(r *http.Request, to route, tenant string) (refused answer, ok bool) {
-	if !same(r.Header.Get("ST-App-Key"), s.options.AppKey) {
+// authorize checks application key, access token, tenant and scope of a request.
+func (s *Simulator) authorize(r *http.Request, to route, tenant string) (refused response, ok bool) {
+	if !secretsEqual(r.Header.Get("ST-App-Key"), s.options.AppKey) {
 		return s.problem(http.StatusUnauthorized, "Application key is not present or not known. Please check the ST-App-Key header.", nil), false
 	}
 	// The bare token without "Bearer" works too.
@@ -114,7 +115,9 @@ func (s *Simulator) admit(r *http.Request, to route, tenant string) (refused ans
 	if tenant != strconv.FormatInt(s.options.Tenant, 10) || slices.Contains(s.options.WithoutScopes, to.scope()) {
 		return s.problem(http.StatusForbidden, "Scope validation failed", nil), false
 	}
-	return answer{}, true
+	return response{}, true
 }
 
-func same(got, want string) bool { return subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1 }
+func secretsEqual(got, want string) bool {
+	return subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
+}

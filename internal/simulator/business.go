@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Business is the simulated company: its records, and how they change.
+// Business is the simulated company: its records and their changes. It is safe for
+// concurrent use.
 type Business struct {
 	world       *world
 	now         func() time.Time
@@ -17,12 +18,12 @@ type Business struct {
 	mu      sync.Mutex // held while anything changes, so that changes are in one order
 	busy    []string   // the entities that Mutate changes
 	last    ticks      // when the last change happened
-	dice    dice       // what happens next
+	random  random     // what happens next
 	journal *journal   // nil where changes are not kept
 	hooks   []func(Change)
 }
 
-// Change is something that happened to a record.
+// Change is a change of a record.
 type Change struct {
 	Entity string
 	ID     int64
@@ -37,8 +38,8 @@ func newBusiness(o Options) *Business {
 		now:         o.Now,
 		collections: map[string]*collection{},
 		busy:        o.Busy,
-		last:        census,
-		dice:        dice{rand.New(rand.NewPCG(uint64(o.Seed), 0xb0551e55))},
+		last:        snapshotTime,
+		random:      random{rand.New(rand.NewPCG(uint64(o.Seed), 0xb0551e55))},
 	}
 	for _, k := range b.world.kinds {
 		b.collections[k.name] = newCollection(k, o.Lag)
@@ -48,55 +49,55 @@ func newBusiness(o Options) *Business {
 	}
 	for _, name := range b.busy {
 		if b.collections[name] == nil {
-			panic("simulator: Options.Busy names an entity that is not simulated: " + name)
+			panic("simulator: Options.Busy: entity not simulated: " + name)
 		}
 	}
-	var stocking sync.WaitGroup
+	var loading sync.WaitGroup
 	for _, name := range b.world.core() {
-		stocking.Go(func() { b.stocked(name) })
+		loading.Go(func() { b.loaded(name) })
 	}
-	stocking.Wait()
+	loading.Wait()
 	return b
 }
 
-// stocked is the collection of an entity, with its first records made; nil where
-// there is no such entity.
-func (b *Business) stocked(entity string) *collection {
+// loaded returns the collection of an entity with its initial records, nil if there is no
+// such entity.
+func (b *Business) loaded(entity string) *collection {
 	c := b.collections[entity]
 	if c == nil {
 		return nil
 	}
-	c.stock.Do(func() {
+	c.init.Do(func() {
 		records := make([]*record, b.world.counts[c.name])
 		for i := range records {
-			records[i] = b.world.record(c.kind, b.world.birth(c.kind, i))
+			records[i] = b.world.record(c.kind, b.world.initialState(c.kind, i))
 		}
 		c.fill(records)
-		c.late.fill(records)
+		c.delayed.fill(records)
 	})
 	return c
 }
 
-// OnChange has hook called after every change, before the method that made it
-// returns. Hooks must be set before anything changes.
+// OnChange registers a hook that is called after every change, before the method that made
+// it returns. Hooks must be registered before the first change.
 func (b *Business) OnChange(hook func(Change)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hooks = append(b.hooks, hook)
 }
 
-// Create adds a record and returns its id.
+// Create adds a record and returns its number.
 func (b *Business) Create(entity string) (int64, error) {
 	c, err := b.collection(entity)
 	if err != nil {
 		return 0, err
 	}
 	return b.change(c, "created", func() (state, error) {
-		return state{Ordinal: c.len(), Dateless: b.dice.chance(c.dateless)}, nil
+		return state{Ordinal: c.len(), Dateless: b.random.chance(c.dateless)}, nil
 	})
 }
 
-// Update changes a record; one that is gone cannot be changed.
+// Update changes a record. It returns an error if the record does not exist.
 func (b *Business) Update(entity string, id int64) error {
 	c, err := b.collection(entity)
 	if err != nil {
@@ -105,17 +106,17 @@ func (b *Business) Update(entity string, id int64) error {
 	_, err = b.change(c, "updated", func() (state, error) {
 		r := c.find(id)
 		if r == nil || c.deleted(r) {
-			return state{}, fmt.Errorf("update %s %d: there is no such record", entity, id)
+			return state{}, fmt.Errorf("update %s %d: no such record", entity, id)
 		}
 		return r.state, nil
 	})
 	return err
 }
 
-// Delete does what users of ServiceTitan do to be rid of a record. What has an
-// export feed stays in it, as not active: jobs and the like are from then on
-// shown by the feed alone, customers merged into another or deactivated, the
-// rest deactivated. Without a feed the record is gone for good, without a word.
+// Delete does what users of ServiceTitan do to remove a record. A record of an entity with
+// an export feed stays in the feed as inactive: jobs and the like appear only there,
+// customers are merged into another one or deactivated, others are deactivated. A record of
+// an entity without a feed disappears.
 func (b *Business) Delete(entity string, id int64) error {
 	c, err := b.collection(entity)
 	if err != nil {
@@ -125,7 +126,7 @@ func (b *Business) Delete(entity string, id int64) error {
 		return b.end(c, id, "deleted", func(s *state) { s.Removed = true })
 	}
 	if c.fixed {
-		return fmt.Errorf("delete %s %d: it is a log, nothing is deleted from it", entity, id)
+		return fmt.Errorf("delete %s %d: records of this log cannot be deleted", entity, id)
 	}
 	event := "updated"
 	if c.gone {
@@ -133,30 +134,31 @@ func (b *Business) Delete(entity string, id int64) error {
 	}
 	return b.end(c, id, event, func(s *state) {
 		s.Inactive = true
-		if survivor := b.pick(c, (*record).present); c.merges && b.dice.chance(500) && survivor != nil && survivor.id != id {
+		if survivor := b.pick(c, (*record).isActive); c.merges && b.random.chance(500) && survivor != nil && survivor.id != id {
 			s.MergedTo = survivor.id
 		}
 	})
 }
 
-// Deactivate makes a record inactive, of an entity where that does not delete it.
+// Deactivate makes a record inactive. It returns an error for entities where that would
+// delete it.
 func (b *Business) Deactivate(entity string, id int64) error {
 	c, err := b.collection(entity)
 	if err != nil {
 		return err
 	}
 	if c.fixed || c.gone {
-		return fmt.Errorf("deactivate %s %d: its records are never just inactive", entity, id)
+		return fmt.Errorf("deactivate %s %d: records of this entity cannot be inactive", entity, id)
 	}
 	return b.end(c, id, "updated", func(s *state) { s.Inactive = true })
 }
 
-// end changes a record that is there and active.
+// end changes an active record.
 func (b *Business) end(c *collection, id int64, event string, to func(*state)) error {
 	_, err := b.change(c, event, func() (state, error) {
 		r := c.find(id)
-		if r == nil || !r.present() {
-			return state{}, fmt.Errorf("%s %d: there is no such active record", c.name, id)
+		if r == nil || !r.isActive() {
+			return state{}, fmt.Errorf("%s %d: no such active record", c.name, id)
 		}
 		s := r.state
 		to(&s)
@@ -165,16 +167,16 @@ func (b *Business) end(c *collection, id int64, event string, to func(*state)) e
 	return err
 }
 
-// Restore brings back a record that was deleted or deactivated.
+// Restore restores a deleted or deactivated record.
 func (b *Business) Restore(entity string, id int64) error {
 	c, err := b.collection(entity)
 	if err != nil {
 		return err
 	}
 	_, err = b.change(c, "updated", func() (state, error) {
-		r := c.lookUp(id)
-		if r == nil || r.present() {
-			return state{}, fmt.Errorf("restore %s %d: there is no such record that went", entity, id)
+		r := c.findAny(id)
+		if r == nil || r.isActive() {
+			return state{}, fmt.Errorf("restore %s %d: there is no such record that isGone", entity, id)
 		}
 		s := r.state
 		s.Inactive, s.Removed, s.MergedTo = false, false, 0
@@ -183,7 +185,7 @@ func (b *Business) Restore(entity string, id int64) error {
 	return err
 }
 
-// change makes the next version of a record, stores it, and tells of it.
+// change stores the next version of a record and calls the hooks.
 func (b *Business) change(c *collection, event string, next func() (state, error)) (int64, error) {
 	b.mu.Lock()
 	s, err := next()
@@ -210,18 +212,18 @@ func (b *Business) change(c *collection, event string, next func() (state, error
 	return r.id, nil
 }
 
-// Mutate lets n things happen at random to the busy entities: mostly updates,
-// some new records, a few deletions.
+// Mutate makes n random changes to the busy entities: mostly updates, some new records, few
+// deletions.
 func (b *Business) Mutate(n int) {
 	for range n {
 		b.mu.Lock()
-		c := b.stocked(b.busy[b.dice.IntN(len(b.busy))])
-		roll := b.dice.IntN(100)
-		target := b.pick(c, (*record).present)
+		c := b.loaded(b.busy[b.random.IntN(len(b.busy))])
+		roll := b.random.IntN(100)
+		target := b.pick(c, (*record).isActive)
 		b.mu.Unlock()
 
-		// Between picking and changing somebody else may delete the record:
-		// then nothing happens this time.
+		// A concurrent change may delete the record after it was picked. Then there is no
+		// change this time.
 		switch {
 		case target == nil || roll < 20:
 			_, _ = b.Create(c.name)
@@ -233,7 +235,7 @@ func (b *Business) Mutate(n int) {
 	}
 }
 
-// Run keeps the company busy until ctx ends: a few changes every interval.
+// Run makes a few random changes every interval until ctx ends.
 func (b *Business) Run(ctx context.Context, interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -247,9 +249,9 @@ func (b *Business) Run(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// RandomID picks an active record of an entity.
+// RandomID returns the number of a random active record of an entity.
 func (b *Business) RandomID(entity string) (int64, error) {
-	return b.randomID(entity, "active", (*record).present)
+	return b.randomID(entity, "active", (*record).isActive)
 }
 
 func (b *Business) randomID(entity, what string, fits func(*record) bool) (int64, error) {
@@ -262,17 +264,16 @@ func (b *Business) randomID(entity, what string, fits func(*record) bool) (int64
 	if r := b.pick(c, fits); r != nil {
 		return r.id, nil
 	}
-	return 0, fmt.Errorf("%s: there is no record that is %s", entity, what)
+	return 0, fmt.Errorf("%s: no %s record", entity, what)
 }
 
-// pick picks a record that fits, nil where there is none: at random, and where
-// others are in the way the next that does.
+// pick returns a random record that fits, nil if there is none.
 func (b *Business) pick(c *collection, fits func(*record) bool) *record {
 	n := c.len()
 	if n == 0 {
 		return nil
 	}
-	start := b.dice.IntN(n)
+	start := b.random.IntN(n)
 	for i := range n {
 		if r := c.at((start + i) % n); fits(r) {
 			return r
@@ -282,7 +283,7 @@ func (b *Business) pick(c *collection, fits func(*record) bool) *record {
 }
 
 func (b *Business) collection(entity string) (*collection, error) {
-	if c := b.stocked(entity); c != nil {
+	if c := b.loaded(entity); c != nil {
 		return c, nil
 	}
 	return nil, fmt.Errorf("entity %q is not simulated", entity)

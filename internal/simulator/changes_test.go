@@ -13,7 +13,7 @@ import (
 )
 
 // shown is a record that is there, by number; nil where it is not.
-func (a *api) shown(t *testing.T, entity string, id int64) *line {
+func (a *api) visible(t *testing.T, entity string, id int64) *line {
 	t.Helper()
 	for _, l := range a.memory(t, entity) {
 		if l.ID == id {
@@ -38,25 +38,25 @@ func TestEveryEntityChanges(t *testing.T) {
 			t.Parallel()
 			id, err := a.Create(f.name)
 			require.NoError(t, err)
-			created := a.shown(t, f.name, id)
+			created := a.visible(t, f.name, id)
 			require.NotNil(t, created)
 			require.NoError(t, a.Update(f.name, id))
-			updated := a.shown(t, f.name, id)
+			updated := a.visible(t, f.name, id)
 			require.NotEqual(t, created.Record, updated.Record, "a change shows")
 			require.Equal(t, created.Key, updated.Key, "and leaves the key alone")
 
 			err = a.Delete(f.name, id)
 			if slices.Contains(logs, f.name) {
-				require.ErrorContains(t, err, "it is a log")
+				require.ErrorContains(t, err, "records of this log")
 				return
 			}
 			require.NoError(t, err)
 			require.Error(t, a.Delete(f.name, id), "twice")
-			deleted := a.shown(t, f.name, id)
-			require.Equal(t, f.export == "", deleted == nil, "what no feed tells of is gone for good")
+			deleted := a.visible(t, f.name, id)
+			require.Equal(t, f.export == "", deleted == nil, "records without a feed disappear")
 			require.NoError(t, a.Restore(f.name, id))
 			require.Error(t, a.Restore(f.name, id), "twice")
-			require.Equal(t, updated.Key, a.shown(t, f.name, id).Key)
+			require.Equal(t, updated.Key, a.visible(t, f.name, id).Key)
 		})
 	}
 }
@@ -84,7 +84,7 @@ func TestRemoved(t *testing.T) {
 	require.NoError(t, a.Restore("trucks", id))
 	require.Contains(t, ids(), id)
 
-	require.ErrorContains(t, a.Deactivate("jobs", id), "never just inactive")
+	require.ErrorContains(t, a.Deactivate("jobs", id), "cannot be inactive")
 }
 
 // TestMutateGone: the admin route deactivates, deletes and restores too.
@@ -100,7 +100,7 @@ func TestMutateGone(t *testing.T) {
 	require.GreaterOrEqual(t, len(a.memory(t, "zones")), 29)
 	status, body = a.admin(t, "POST", "mutate", `{"entity":"job_history","delete":1}`)
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Contains(t, body, "it is a log")
+	require.Contains(t, body, "records of this log")
 	require.Panics(t, func() { simulator.New(simulator.Options{RecordsPerEntity: 1, Busy: []string{"lorries"}}) })
 }
 

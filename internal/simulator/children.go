@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// child is a list of the records of one parent: the same records that an entity
-// of its own serves in bulk.
+// child is a list of the records of one parent. An entity of its own lists the same records
+// for all parents.
 type child struct {
 	name    string // in statistics and faults
 	path    string
@@ -34,21 +34,21 @@ var children = []child{
 	{name: "job_timesheets_by_job", path: "/payroll/v2/tenant/{tenant}/jobs/{id}/timesheets", scope: "tn.prl.jobs:r", entity: "job_timesheets", parent: "jobs", field: "jobId"},
 }
 
-// childPage answers a call for the records of one parent.
-func (s *Simulator) childPage(to route, parent string, values url.Values, fault Fault) answer {
+// childPage responds to a request for the records of one parent.
+func (s *Simulator) childPage(to route, parent string, values url.Values, fault Fault) response {
 	of := to.of
 	id, err := strconv.ParseInt(parent, 10, 64)
 	if err != nil {
 		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", map[string][]string{"id": {"The value '" + parent + "' is not valid."}})
 	}
-	holder := s.shown(of.parent).find(id)
+	holder := s.visible(of.parent).find(id)
 	switch {
 	case holder == nil:
 		return s.problem(http.StatusNotFound, "Not Found", nil)
 	case of.refuses && holder.Inactive:
 		return s.problem(http.StatusConflict, "The record is not active.", nil)
 	}
-	theirs := *to.kind
-	theirs.shape, theirs.filter, theirs.needs, theirs.refers = of.shape, of.filter, nil, reference{}
-	return s.listPage(&theirs, s.shown(of.entity), values, fault, func(r *record) bool { return r.value(of.field) == parent })
+	childKind := *to.kind
+	childKind.shape, childKind.filter, childKind.needs, childKind.refers = of.shape, of.filter, nil, reference{}
+	return s.listPage(&childKind, s.visible(of.entity), values, fault, func(r *record) bool { return r.value(of.field) == parent })
 }

@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// collection holds all records of one entity in two orders: by id, as lists
-// serve them, and by time of change, as export feeds do. Records never leave
-// it, those that were removed are only no longer shown; and every change is later than all before it: so the feed is a slice to
-// which changes are appended, and finding a place in it is a binary search.
+// collection holds all records of one entity in two orders: by ID for lists, and by time of
+// change for export feeds. Records are never removed from it, only hidden. Every change is
+// later than all before it, so the feed is a slice that grows at its end and is searched by
+// bisection.
 type collection struct {
 	*kind
-	stock   sync.Once // makes the first records
+	init    sync.Once // makes the first records
 	mu      sync.RWMutex
-	records []*record // by ordinal, which is also by id
-	feed    []slot    // by position
-	slots   []int     // where in feed a record stands, by ordinal
-	vacant  int       // slots whose record has moved on
-	late    *late     // what the API shows where it lags; nil where it does not
+	records []*record    // by ordinal, which is also by id
+	feed    []slot       // by position
+	slots   []int        // where in feed a record stands, by ordinal
+	stale   int          // slots whose record has moved on
+	delayed *delayedView // what the API shows where it lags; nil where it does not
 }
 
 type slot struct {
@@ -26,7 +26,7 @@ type slot struct {
 	record *record // nil where it has changed since and stands further on
 }
 
-// fill takes the first records, in order of id.
+// fill stores the initial records, which are ordered by ID.
 func (c *collection) fill(records []*record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,17 +40,17 @@ func (c *collection) fill(records []*record) {
 	c.number()
 }
 
-// number notes where each record stands in the feed.
+// number records the feed slot of each record.
 func (c *collection) number() {
 	for i, s := range c.feed {
 		c.slots[s.record.Ordinal] = i
 	}
 }
 
-// put adds a record, or replaces its earlier version. It must be the latest
-// change of the collection.
+// put stores a new record or the next version of one. It must be the latest change of the
+// collection.
 func (c *collection) put(r *record) {
-	c.late.put(r)
+	c.delayed.put(r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r.Ordinal == len(c.records) {
@@ -59,13 +59,13 @@ func (c *collection) put(r *record) {
 	} else {
 		c.records[r.Ordinal] = r
 		c.feed[c.slots[r.Ordinal]].record = nil
-		c.vacant++
+		c.stale++
 	}
 	c.slots[r.Ordinal] = len(c.feed)
 	c.feed = append(c.feed, slot{r.position(), r})
-	if c.vacant > len(c.records)/2+100 {
+	if c.stale > len(c.records)/2+100 {
 		c.feed = slices.DeleteFunc(c.feed, func(s slot) bool { return s.record == nil })
-		c.vacant = 0
+		c.stale = 0
 		c.number()
 	}
 }
@@ -82,16 +82,16 @@ func (c *collection) at(ordinal int) *record {
 	return c.records[ordinal]
 }
 
-// find looks a record up by id, nil where there is none or it was removed.
+// find returns a record by its number, nil if it does not exist or was removed.
 func (c *collection) find(id int64) *record {
-	if r := c.lookUp(id); r != nil && !r.Removed {
+	if r := c.findAny(id); r != nil && !r.Removed {
 		return r
 	}
 	return nil
 }
 
-// lookUp looks a record up by id, also one that was removed.
-func (c *collection) lookUp(id int64) *record {
+// findAny returns a record by its number, also a removed one.
+func (c *collection) findAny(id int64) *record {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	i, found := slices.BinarySearchFunc(c.records, id, func(r *record, id int64) int { return cmp.Compare(r.id, id) })
@@ -101,16 +101,15 @@ func (c *collection) lookUp(id int64) *record {
 	return c.records[i]
 }
 
-// all is every record that there is now, by id.
+// all returns all records that were not removed, ordered by ID.
 func (c *collection) all() []*record {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return slices.DeleteFunc(slices.Clone(c.records), func(r *record) bool { return r.Removed })
 }
 
-// after is a page of the feed: up to limit records behind a position that
-// changed no later than until and are to be shown, and whether there are more
-// of them. Without show, all are.
+// after returns a page of the feed: up to limit records after a position that changed no
+// later than until, and whether there are more. If show is not nil, it selects the records.
 func (c *collection) after(p position, until ticks, limit int, show func(*record) bool) (page []*record, more bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -129,8 +128,8 @@ func (c *collection) after(p position, until ticks, limit int, show func(*record
 	return page, false
 }
 
-// settled is the position behind everything that changed no later than until.
-func (c *collection) settled(until ticks) position {
+// positionAt returns the position after the last change that is no later than until.
+func (c *collection) positionAt(until ticks) position {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if i := c.seek(position{until + 1, 0}); i > 0 {
@@ -139,7 +138,7 @@ func (c *collection) settled(until ticks) position {
 	return position{}
 }
 
-// seek is the index of the first slot behind a position.
+// seek returns the index of the first slot after a position.
 func (c *collection) seek(p position) int {
 	i, found := slices.BinarySearchFunc(c.feed, p, func(s slot, p position) int { return s.compare(p) })
 	if found {
@@ -156,8 +155,8 @@ type query struct {
 	count       bool // also count all that match
 }
 
-// list is a page of the list, whether there are more, and how many match in
-// all, where the query asked to count.
+// list returns a page, whether there are more records, and the number of all matching
+// records if the query counts.
 func (c *collection) list(q query) (page []*record, more bool, total int) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -170,8 +169,8 @@ func (c *collection) list(q query) (page []*record, more bool, total int) {
 	return slices.Clone(matching[first:last]), last < len(matching), len(matching)
 }
 
-// matching is what the query selects, in its order: all of it where it must be
-// counted or ordered, else as much as tells whether there is more behind the page.
+// matching returns the selected records in order: all of them if they are counted or
+// ordered, else enough to know whether there is another page.
 func (c *collection) matching(q query) []*record {
 	var out []*record
 	for _, r := range c.records {

@@ -3,9 +3,9 @@ package simulator
 import "strconv"
 
 // writeCustomer writes a row of crm/v2 customers.
-func writeCustomer(p *pen, w *world, r *record) {
+func writeCustomer(p *jsonWriter, w *world, r *record) {
 	c := w.person(r.Ordinal)
-	now := w.dice(w.kind("customers"), r.Ordinal, forVersion+uint64(r.Version))
+	now := w.random(w.kind("customers"), r.Ordinal, forVersion+uint64(r.Version))
 	p.int("id", r.id)
 	p.flag("active", !r.Inactive)
 	p.text("name", c.name)
@@ -56,7 +56,7 @@ func customerType(c person) string {
 }
 
 // balance is mostly nothing, sometimes owed, now and then a credit.
-func balance(d dice) int64 {
+func balance(d random) int64 {
 	switch {
 	case d.chance(700):
 		return 0
@@ -67,14 +67,14 @@ func balance(d dice) int64 {
 	}
 }
 
-func tags(d dice) []int64 {
+func tags(d random) []int64 {
 	all := []int64{310, 512, 518, 640, 777}
 	n := d.IntN(3)
 	first := d.IntN(len(all) - n)
 	return all[first : first+n]
 }
 
-func (p *pen) customField(typeID int64, name, value string) {
+func (p *jsonWriter) customField(typeID int64, name, value string) {
 	p.element(func() {
 		p.int("typeId", typeID)
 		p.text("name", name)

@@ -54,7 +54,7 @@ var demanded = map[string]string{
 	"intacct_business_unit_mappings": "includeTotal=true",
 }
 
-// lookUps answer for ids alone.
+// lookUps response for ids alone.
 var lookUps = []string{"job_cancel_reasons_lookup", "job_hold_reasons_lookup", "invoice_templates"}
 
 // rows reads one page in any shape.
@@ -85,7 +85,7 @@ func TestEntities(t *testing.T) {
 	require.Equal(t, names, served)
 }
 
-// TestEveryList asks every list in every way that the facts tell of, and in
+// TestEveryList sends requests with all documented parameters to every list, and in
 // some that it does not know.
 func TestEveryList(t *testing.T) {
 	t.Parallel()

@@ -7,9 +7,9 @@ var estimateStatuses = []string{"Open", "Sold", "Dismissed"}
 
 // writeEstimate writes a row of sales/v2 estimates. Its status is an object and
 // it has no total.
-func writeEstimate(p *pen, w *world, r *record) {
+func writeEstimate(p *jsonWriter, w *world, r *record) {
 	k := w.kind("estimates")
-	traits, now := w.dice(k, r.Ordinal, forTraits), w.dice(k, r.Ordinal, forVersion+uint64(r.Version))
+	traits, now := w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))
 	c := w.person(w.refer("customers", traits))
 	job := w.id(w.kind("jobs"), w.refer("jobs", traits))
 	unit := traits.IntN(len(units))
@@ -67,7 +67,7 @@ func writeEstimate(p *pen, w *world, r *record) {
 	p.null("depositAmount", "depositPercent", "requireDepositOnSignature")
 }
 
-func writeEstimateItem(p *pen, r *record, l line) {
+func writeEstimateItem(p *jsonWriter, r *record, l line) {
 	sku := skus[l.sku]
 	p.int("id", l.id)
 	p.object("sku", func() {
@@ -78,7 +78,7 @@ func writeEstimateItem(p *pen, r *record, l line) {
 		p.number("soldHours", 600)
 		p.int("generalLedgerAccountId", 412)
 		p.text("generalLedgerAccountName", "Service revenue")
-		p.time("modifiedOn", opening)
+		p.time("modifiedOn", foundedTime)
 	})
 	p.text("skuAccount", "Service revenue")
 	p.text("description", "<p>"+sku.name+", installed</p>")

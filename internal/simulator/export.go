@@ -10,8 +10,8 @@ import (
 	"net/url"
 )
 
-// exportPage answers a call of an export feed.
-func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) answer {
+// exportPage responds to a request to an export feed.
+func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) response {
 	p := parameters{values: values}
 	from := s.readFrom(&p, c)
 	recent := p.flag("includeRecentChanges", false)
@@ -32,7 +32,7 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) an
 	if recent && !more && next.modified > settled {
 		// Changes this young are not yet in their final order, so the next
 		// call gets them again.
-		next = c.settled(settled)
+		next = c.positionAt(settled)
 	}
 
 	token := s.continueFrom(c, next)
@@ -49,20 +49,20 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) an
 	case faultEmptyToken:
 		token = ""
 	}
-	out := pens.Get().(*pen)
+	out := jsonWriters.Get().(*jsonWriter)
 	out.buf = append(out.buf[:0], '{')
 	out.flag("hasMore", more)
 	out.text("continueFrom", token)
 	out.key("data")
 	out.records(c.kind, records, (*record).appendExport, fault)
 	out.buf = append(out.buf, '}')
-	a := out.answer(len(records))
+	a := out.response(len(records))
 	a.ignored = p.ignored()
 	return a
 }
 
-// exportStates is what the parameter active selects on the two feeds that have
-// it, nil for every record.
+// exportStates returns the filter of the parameter active, which two feeds have. It is nil
+// for all records.
 func (p *parameters) exportStates(c *collection) func(*record) bool {
 	if !c.exportStates {
 		return nil
@@ -77,8 +77,8 @@ func (p *parameters) exportStates(c *collection) func(*record) bool {
 	}
 }
 
-// readFrom is where a feed begins: behind a token, at a date (inclusive), or at
-// the very beginning.
+// readFrom returns the start of a feed page: after a token, at a date (inclusive), or the
+// beginning.
 func (s *Simulator) readFrom(p *parameters, c *collection) position {
 	text := p.get("from")
 	if text == "" {
@@ -94,7 +94,7 @@ func (s *Simulator) readFrom(p *parameters, c *collection) position {
 	return from
 }
 
-// isToken says whether from is a token rather than a date or nothing.
+// isToken reports whether from is a token, and not a date or "".
 func (s *Simulator) isToken(c *collection, from string) bool {
 	_, ok := s.readToken(c, from)
 	return ok
@@ -102,13 +102,13 @@ func (s *Simulator) isToken(c *collection, from string) bool {
 
 const tokenBytes = 8 + 8 + 8 // modified, id, time of issue
 
-// continueFrom makes the token for a position: signed, so that one made up or
-// of another feed is refused.
+// continueFrom returns the token of a position. It is signed, so that invalid tokens and
+// those of other feeds are rejected.
 func (s *Simulator) continueFrom(c *collection, at position) string {
 	return s.tokenOf(c, at, ticksOf(s.now()))
 }
 
-// freshToken makes a token that is like no other.
+// freshToken returns a token that differs from all others.
 func (s *Simulator) freshToken(c *collection, at position) string {
 	return s.tokenOf(c, at, ticksOf(s.now())+ticks(s.traces.Add(1)))
 }

@@ -79,7 +79,7 @@ func TestExportFromDate(t *testing.T) {
 }
 
 // TestExportLag: a change shows after the lag, or at once with
-// includeRecentChanges; then it comes again until it is old enough.
+// includeRecentChanges; then it is returned again until it is old enough.
 func TestExportLag(t *testing.T) {
 	t.Parallel()
 	const recent = "&includeRecentChanges=true"

@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong on purpose with the next calls it fits.
+// Fault is an error that is injected into the next matching calls.
 type Fault struct {
 	Kind   string `json:"kind"`
 	Entity string `json:"entity,omitempty"` // of this entity only
 	On     string `json:"on,omitempty"`     // "list", "export" or "token"; unless set, lists and exports
 
-	Skip  int `json:"skip,omitempty"`  // let so many calls pass first
-	Count int `json:"count,omitempty"` // then go wrong so many times; once unless set, negative for ever
+	Skip  int `json:"skip,omitempty"`  // number of calls to leave unchanged first
+	Count int `json:"count,omitempty"` // number of calls to change; default 1, negative for all
 
-	DelayMS     int  `json:"delayMs,omitempty"`     // wait before answering
-	WaitSeconds int  `json:"waitSeconds,omitempty"` // the wait that a 429 names; 1 unless set
-	RetryAfter  bool `json:"retryAfter,omitempty"`  // a 429 carries it in the header too
+	DelayMS     int  `json:"delayMs,omitempty"`     // delay of the response
+	WaitSeconds int  `json:"waitSeconds,omitempty"` // the wait in a 429; default 1
+	RetryAfter  bool `json:"retryAfter,omitempty"`  // also in the Retry-After header of a 429
 
-	// What the header of a 429 says word for word, "date" for the wait as a date. There is
-	// no wait in its title then.
+	// RetryAfterText is the literal Retry-After header of a 429, or "date" for the wait as a
+	// date. The title then has no wait.
 	RetryAfterText string `json:"retryAfterText,omitempty"`
 
-	// Value is what malformedRecord and malformedPage put where JSON wants a value, word
-	// for word; NaN unless set.
+	// Value is the literal text that malformedRecord and malformedPage insert as a JSON value;
+	// default NaN.
 	Value string `json:"value,omitempty"`
-	// Foreign makes a status come as something in front of the API sends it: with a web
-	// page in place of the API's problem document.
+	// Foreign sends a status as a proxy in front of the API does: with a web page instead of
+	// a problem document.
 	Foreign bool `json:"foreign,omitempty"`
 }
 
@@ -43,7 +43,7 @@ const (
 // Kinds of faults.
 const (
 	faultSlow          = "slow"            // only the delay
-	faultReset         = "reset"           // the connection is dropped, no answer; over a kept connection Go's client then tries once more unasked
+	faultReset         = "reset"           // the connection is dropped, no response; over a kept connection Go's client then tries once more unasked
 	faultTruncate      = "truncate"        // the connection ends in the middle of the body
 	faultEmptyHasMore  = "emptyHasMore"    // a page without records that says there is more
 	faultSamePage      = "samePage"        // list: the first page, whichever was asked for, and more to come
@@ -87,7 +87,7 @@ var pageFaults = []string{faultSlow, faultReset, faultTruncate, faultEmptyHasMor
 	faultFreshTokens, faultBadJSON, faultBadEnvelope, faultByteOrderMark, faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, faultMaintenance, "204", "429"}
 
 // noJSON is the value of malformedRecord and malformedPage.
-func (f Fault) noJSON() string {
+func (f Fault) invalidValue() string {
 	if f.Value == "" {
 		return "NaN"
 	}
@@ -114,7 +114,7 @@ const webPage = "<!DOCTYPE html><html><head><title>Service Unavailable</title></
 func (f Fault) check() error {
 	_, isError := errorTitles[f.Kind]
 	if !isError && !slices.Contains(pageFaults, f.Kind) {
-		return fmt.Errorf("kind %q is not known; want one of %v or an HTTP status such as 500", f.Kind, pageFaults)
+		return fmt.Errorf("unknown kind %q, want one of %v or an HTTP status such as 500", f.Kind, pageFaults)
 	}
 	if !slices.Contains([]string{"", onList, onExport, onToken}, f.On) {
 		return fmt.Errorf("on is %q; want list, export or token", f.On)
@@ -179,11 +179,11 @@ func (s *Simulator) AddFault(fault Fault) error {
 func (s *Simulator) ClearFaults() { s.faults.clear() }
 
 // refuseCall is a 429 as the fault wants it.
-func (s *Simulator) refuseCall(fault Fault) answer {
+func (s *Simulator) refuseCall(fault Fault) response {
 	wait := max(fault.WaitSeconds, 1)
 	text := fault.RetryAfterText
 	if text == "" {
-		return s.tooMany(wait, fault.RetryAfter)
+		return s.rateLimited(wait, fault.RetryAfter)
 	}
 	if text == "date" {
 		text = s.now().Add(time.Duration(wait) * time.Second).UTC().Format(http.TimeFormat)
@@ -193,18 +193,18 @@ func (s *Simulator) refuseCall(fault Fault) answer {
 	return a
 }
 
-// refusal is the answer of a fault that leaves no page to serve.
-func (s *Simulator) refusal(fault Fault) (answer, bool) {
+// refusal is the response of a fault that leaves no page to serve.
+func (s *Simulator) faultResponse(fault Fault) (response, bool) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	switch fault.Kind {
 	case "204":
-		return answer{status: http.StatusNoContent}, true
+		return response{status: http.StatusNoContent}, true
 	case "429":
 		return s.refuseCall(fault), true
 	case fault503HTML:
-		return answer{status: http.StatusServiceUnavailable, header: html, body: []byte(webPage)}, true
+		return response{status: http.StatusServiceUnavailable, header: html, body: []byte(webPage)}, true
 	case faultHTML:
-		return answer{status: http.StatusOK, header: html, body: []byte(webPage)}, true
+		return response{status: http.StatusOK, header: html, body: []byte(webPage)}, true
 	case faultMaintenance:
 		return s.problem(http.StatusConflict, "Reporting is suspended for maintenance. Please try again later.", nil), true
 	case faultExpiredTokens:
@@ -212,9 +212,9 @@ func (s *Simulator) refusal(fault Fault) (answer, bool) {
 		return s.problem(http.StatusUnauthorized, "Unauthorized", nil), true
 	}
 	if e, ok := errorTitles[fault.Kind]; ok && fault.Foreign {
-		return answer{status: e.status, header: html, body: []byte(webPage)}, true
+		return response{status: e.status, header: html, body: []byte(webPage)}, true
 	} else if ok {
 		return s.problem(e.status, e.title, nil), true
 	}
-	return answer{}, false
+	return response{}, false
 }

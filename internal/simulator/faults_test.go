@@ -139,7 +139,7 @@ func TestFaultsFit(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, 503, response.StatusCode)
 
-	require.ErrorContains(t, a.AddFault(simulator.Fault{Kind: "explode"}), `kind "explode" is not known`)
+	require.ErrorContains(t, a.AddFault(simulator.Fault{Kind: "explode"}), `unknown kind "explode"`)
 	require.ErrorContains(t, a.AddFault(simulator.Fault{Kind: "429", On: "page"}), `on is "page"`)
 }
 

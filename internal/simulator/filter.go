@@ -9,7 +9,7 @@ import (
 )
 
 // insist refuses the call unless it has one parameter of each group.
-func (p *parameters) insist(groups [][]string) {
+func (p *parameters) require(groups [][]string) {
 	for _, group := range groups {
 		given := slices.ContainsFunc(group, func(name string) bool { return p.get(name) != "" })
 		if !given {
@@ -47,7 +47,7 @@ func (p *parameters) filter(k *kind) func(*record) bool {
 	return match
 }
 
-// Bounds that nobody asked for.
+// Bounds of absent parameters.
 const (
 	never  = ticks(math.MinInt64)
 	always = ticks(math.MaxInt64)

@@ -3,9 +3,9 @@ package simulator
 import "strconv"
 
 // writeInvoice writes a row of accounting/v2 invoices. All its money is text.
-func writeInvoice(p *pen, w *world, r *record) {
+func writeInvoice(p *jsonWriter, w *world, r *record) {
 	k := w.kind("invoices")
-	traits, now := w.dice(k, r.Ordinal, forTraits), w.dice(k, r.Ordinal, forVersion+uint64(r.Version))
+	traits, now := w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))
 	c := w.person(w.refer("customers", traits))
 	job := w.id(w.kind("jobs"), w.refer("jobs", traits))
 	unit, technician := traits.IntN(len(units)), traits.IntN(len(technicians))
@@ -106,7 +106,7 @@ type line struct {
 	sku                       int
 }
 
-func invoiceLines(d dice) []line {
+func invoiceLines(d random) []line {
 	lines := make([]line, 1+d.IntN(2))
 	for i := range lines {
 		price := 2_500 + d.Int64N(90_000)
@@ -115,7 +115,7 @@ func invoiceLines(d dice) []line {
 	return lines
 }
 
-func writeInvoiceItem(p *pen, r *record, l line, i, unit, technician int) {
+func writeInvoiceItem(p *jsonWriter, r *record, l line, i, unit, technician int) {
 	sku := skus[l.sku]
 	p.int("id", l.id)
 	p.text("description", "<p>"+sku.name+"</p>")

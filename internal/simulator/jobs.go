@@ -7,9 +7,9 @@ import (
 
 // writeJob writes a row of jpm/v2 jobs. Active comes last: the list shows all
 // that stands before it.
-func writeJob(p *pen, w *world, r *record) {
+func writeJob(p *jsonWriter, w *world, r *record) {
 	k := w.kind("jobs")
-	traits, now := w.dice(k, r.Ordinal, forTraits), w.dice(k, r.Ordinal, forVersion+uint64(r.Version))
+	traits, now := w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))
 	c := w.person(w.refer("customers", traits))
 	visit := traits.id()
 	invoice := w.id(w.kind("invoices"), w.refer("invoices", traits))
@@ -69,7 +69,7 @@ func writeJob(p *pen, w *world, r *record) {
 
 // jobTotal is 0 for a good part of all jobs: nothing was earned, which is not
 // the same as unknown.
-func jobTotal(d dice) int64 {
+func jobTotal(d random) int64 {
 	if d.chance(400) {
 		return 0
 	}
@@ -77,7 +77,7 @@ func jobTotal(d dice) int64 {
 }
 
 // maybeInt writes the value where there is one, else null.
-func (p *pen) maybeInt(name string, value int64, there bool) {
+func (p *jsonWriter) maybeInt(name string, value int64, there bool) {
 	if there {
 		p.int(name, value)
 	} else {

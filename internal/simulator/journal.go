@@ -8,15 +8,15 @@ import (
 	"os"
 )
 
-// journal keeps the changes of a business in a file, one JSON line each, so
-// that a stack that is started again finds the company as it left it.
+// journal stores the changes of a business in a file, one JSON line each, so that a
+// restarted stack finds the company unchanged.
 type journal struct {
 	file *os.File
 	err  error // the first write that failed
 }
 
-// founding is the first line: what the states in the file are states of.
-type founding struct {
+// journalHeader is the first line. It identifies the company of the changes.
+type journalHeader struct {
 	Seed   uint64         `json:"seed"`
 	Counts map[string]int `json:"counts"`
 }
@@ -26,24 +26,24 @@ type entry struct {
 	State  state  `json:"state"`
 }
 
-// KeepJournal repeats the changes that the file at path tells of and appends
-// every further change to it. It is called before anything else changes; the
-// file is made where there is none. The file stays open until CloseJournal.
+// KeepJournal replays the changes in the file at path and appends all further changes. It
+// creates the file if necessary. It must be called before the first change. The file stays
+// open until CloseJournal.
 func (b *Business) KeepJournal(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("open the simulator's journal: %w", err)
+		return fmt.Errorf("open simulator journal: %w", err)
 	}
 	whole, err := b.replay(path)
 	if err == nil {
-		// A line cut short by a kill goes; the next change starts a line.
+		// Remove an incomplete last line, which a killed process leaves behind.
 		err = errors.Join(file.Truncate(whole), seekTo(file, whole))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.journal = &journal{file: file}
 	if err == nil && whole == 0 {
-		b.journal.line(founding{b.world.seed, b.world.founded()})
+		b.journal.line(journalHeader{b.world.seed, b.world.initialCounts()})
 		err = b.journal.err
 	}
 	if err != nil {
@@ -53,7 +53,7 @@ func (b *Business) KeepJournal(path string) error {
 	return nil
 }
 
-// CloseJournal ends the journal and says whether any change is missing in it.
+// CloseJournal closes the journal. It returns an error if a change was not written.
 func (b *Business) CloseJournal() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,12 +65,11 @@ func (b *Business) CloseJournal() error {
 	return err
 }
 
-// replay makes the company what the journal says and returns the length of its
-// whole lines.
+// replay applies the changes of the journal and returns the length of its complete lines.
 func (b *Business) replay(path string) (whole int64, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return 0, fmt.Errorf("read the simulator's journal: %w", err)
+		return 0, fmt.Errorf("read simulator journal: %w", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,7 +79,7 @@ func (b *Business) replay(path string) (whole int64, err error) {
 			return whole, nil
 		}
 		if number == 1 {
-			err = b.checkFounding(line)
+			err = b.checkHeader(line)
 		} else {
 			err = b.repeat(line)
 		}
@@ -92,14 +91,14 @@ func (b *Business) replay(path string) (whole int64, err error) {
 	}
 }
 
-func (b *Business) checkFounding(line []byte) error {
-	var got founding
+func (b *Business) checkHeader(line []byte) error {
+	var got journalHeader
 	if err := json.Unmarshal(line, &got); err != nil {
 		return err
 	}
-	want := founding{b.world.seed, b.world.founded()}
+	want := journalHeader{b.world.seed, b.world.initialCounts()}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		return fmt.Errorf("it is the journal of another company: seed and records are %v, want %v", got, want)
+		return fmt.Errorf("journal of another company: got seed and counts %v, want %v", got, want)
 	}
 	return nil
 }
@@ -136,7 +135,7 @@ func (j *journal) line(value any) {
 		_, err = j.file.Write(append(text, '\n'))
 	}
 	if err != nil {
-		j.err = fmt.Errorf("write the simulator's journal: %w", err)
+		j.err = fmt.Errorf("write simulator journal: %w", err)
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// kind is how one entity is simulated: where it is read, how its list behaves,
-// and what its records look like. The zero value of every field is what most
-// entities have; what differs is a line in one of the tables.
+// kind describes how one entity is simulated: its paths, the behavior of its list, and its
+// records. The zero value of each field is what most entities have; the tables list the
+// differences.
 type kind struct {
 	name     string // plural, snake case
 	singular string // in webhook event types
@@ -36,20 +36,20 @@ type kind struct {
 	fields   string   // see readFields; id comes before them unless key is set
 	key      []string // fields that identify a record, where that is not an int64 id
 	firstID  int64
-	idOf     func(w *world, ordinal int) int64 // where ids follow from others
-	inactive int                               // so many of a thousand first records are not active
-	dateless int                               // so many of a thousand have a null modifiedOn
-	merges   bool                              // a record goes by being merged into another
-	core     bool                              // one of the four entities that there are many of
-	write    func(*pen, *world, *record)       // in place of fields
-	listed   func(*pen, *world, *record)       // the row of the list, where it is another
+	idOf     func(w *world, ordinal int) int64  // where ids follow from others
+	inactive int                                // so many of a thousand first records are not active
+	dateless int                                // so many of a thousand have a null modifiedOn
+	merges   bool                               // a record goes by being merged into another
+	core     bool                               // one of the four entities that there are many of
+	write    func(*jsonWriter, *world, *record) // in place of fields
+	listed   func(*jsonWriter, *world, *record) // the row of the list, where it is another
 
 	form  []field // fields, read
 	gone  bool    // active=false means that the record no longer exists: lists that cannot be asked for such do not show it
 	fixed bool    // nothing in a record tells that it is not active
 }
 
-// shape is what surrounds the records of a list.
+// shape is the envelope of a list.
 type shape int
 
 const (
@@ -63,7 +63,7 @@ const (
 
 func (s shape) paged() bool { return s == enveloped || s == dataOnly }
 
-// states is how a list is asked for records that are not active.
+// states is the parameter with which a list returns inactive records.
 type states int
 
 const (
@@ -75,7 +75,7 @@ const (
 	includeInactive               // includeInactive=true|false, false unless given
 )
 
-// window says by which moments a list can be filtered.
+// window is the set of time filters of a list.
 type window int
 
 const (
@@ -87,15 +87,15 @@ const (
 	noWindow                   // by none
 )
 
-// reference is a parameter that selects records by a field of theirs.
+// reference is a parameter that selects records by one of their fields.
 type reference struct{ param, field string }
 
-// byTime are the fields that most lists can be sorted by. It is also taken for
-// lists whose fields are not documented.
+// byTime are the fields by which most lists can be sorted. It is also used for lists whose
+// fields are not documented.
 var byTime = []string{"Id", "ModifiedOn", "CreatedOn"}
 
-// module is a table of one module of the API: its paths are completed, and what
-// follows from a row is filled in.
+// module completes the table of one module of the API: its paths, and what follows from each
+// row.
 func module(base string, kinds ...*kind) []*kind {
 	base = "/" + base + "/tenant/{tenant}/"
 	for _, k := range kinds {
@@ -109,7 +109,7 @@ func module(base string, kinds ...*kind) []*kind {
 	return kinds
 }
 
-// complete fills in what follows from the rest of a row.
+// complete sets the fields that follow from others.
 func (k *kind) complete() {
 	setDefault(&k.maxPage, 5000)
 	setDefault(&k.singular, singular(k.name))
@@ -127,10 +127,10 @@ func (k *kind) complete() {
 	}
 }
 
-// deleted says whether the record no longer exists for its users.
+// deleted reports whether the record no longer exists for users.
 func (k *kind) deleted(r *record) bool { return r.Removed || r.Inactive && k.gone }
 
-// singular is one of many: contacts, entries, purchase_orders.
+// singular returns the singular of an entity name: contact for contacts, entry for entries.
 func singular(name string) string {
 	if stem, ok := strings.CutSuffix(name, "ies"); ok {
 		return stem + "y"

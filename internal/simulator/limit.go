@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// callLimit allows so many calls within any second.
+// callLimit limits the calls within any second.
 type callLimit struct {
 	perSecond int // negative is no limit
 	mu        sync.Mutex

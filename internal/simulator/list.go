@@ -10,9 +10,8 @@ import (
 
 const defaultPageSize = 50
 
-// listPage answers a call of a list, of all records or of those that only lets
-// pass.
-func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fault, only func(*record) bool) answer {
+// listPage responds to a request to a list. If only is not nil, it selects the records.
+func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fault, only func(*record) bool) response {
 	p := parameters{values: values}
 	page, size := 1, math.MaxInt32
 	first := 1
@@ -24,7 +23,7 @@ func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fa
 		size = p.number("pageSize", defaultPageSize, 1, k.maxPage)
 	}
 	count := p.flag("includeTotal", false) || k.shape == tenantEnvelope
-	p.insist(k.needs)
+	p.require(k.needs)
 	q := query{match: both(p.filter(k), only), order: p.sorting(k), skip: (page - first) * size, limit: size, count: count}
 	if p.errors != nil {
 		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", p.errors)
@@ -48,7 +47,7 @@ func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fa
 	return a
 }
 
-// envelope is what stands around the records of a page.
+// envelope is the part of a page around its records.
 type envelope struct {
 	page, size int
 	more       bool
@@ -57,8 +56,8 @@ type envelope struct {
 }
 
 // write writes a page in the shape of its list.
-func (s *Simulator) write(k *kind, e envelope, records []*record, fault Fault) answer {
-	out := pens.Get().(*pen)
+func (s *Simulator) write(k *kind, e envelope, records []*record, fault Fault) response {
+	out := jsonWriters.Get().(*jsonWriter)
 	out.buf = out.buf[:0]
 	if k.shape != bare {
 		out.buf = append(out.buf, '{')
@@ -69,11 +68,11 @@ func (s *Simulator) write(k *kind, e envelope, records []*record, fault Fault) a
 	if k.shape != bare {
 		out.buf = append(out.buf, '}')
 	}
-	return out.answer(len(records))
+	return out.response(len(records))
 }
 
-// head writes what stands before the records.
-func (s *Simulator) head(out *pen, shape shape, e envelope) {
+// head writes the part before the records.
+func (s *Simulator) head(out *jsonWriter, shape shape, e envelope) {
 	switch shape {
 	case enveloped, unpaged:
 		out.int("page", int64(e.page))
@@ -91,8 +90,8 @@ func (s *Simulator) head(out *pen, shape shape, e envelope) {
 	}
 }
 
-// records writes an array of records, with what a fault puts into it.
-func (p *pen) records(k *kind, records []*record, write func(*record, []byte) []byte, fault Fault) {
+// records writes an array of records, changed by a fault.
+func (p *jsonWriter) records(k *kind, records []*record, write func(*record, []byte) []byte, fault Fault) {
 	p.buf = append(p.buf, '[')
 	if fault.Kind == faultBadRecord {
 		for _, bad := range badRecords(k) {
@@ -104,7 +103,7 @@ func (p *pen) records(k *kind, records []*record, write func(*record, []byte) []
 		p.comma()
 		p.buf = write(r, p.buf)
 		if i == 0 && fault.Kind == faultBadJSON {
-			p.buf = fmt.Appendf(p.buf[:len(p.buf)-1], `,"spoilt":%s}`, fault.noJSON())
+			p.buf = fmt.Appendf(p.buf[:len(p.buf)-1], `,"spoilt":%s}`, fault.invalidValue())
 		}
 	}
 	if fault.Kind == faultRepeatRecord && len(records) > 0 {
@@ -114,6 +113,6 @@ func (p *pen) records(k *kind, records []*record, write func(*record, []byte) []
 	p.buf = append(p.buf, ']')
 }
 
-func (p *pen) answer(records int) answer {
-	return answer{status: http.StatusOK, body: p.buf, records: records, buffer: p}
+func (p *jsonWriter) response(records int) response {
+	return response{status: http.StatusOK, body: p.buf, records: records, buffer: p}
 }

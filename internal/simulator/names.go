@@ -5,19 +5,18 @@ import (
 	"strconv"
 )
 
-// dice make the choices of a record.
-type dice struct{ *rand.Rand }
+// random makes the random choices of a record.
+type random struct{ *rand.Rand }
 
-// chance is true so many times in a thousand.
-func (d dice) chance(permille int) bool { return d.IntN(1000) < permille }
+// chance is true with a probability of permille/1000.
+func (d random) chance(permille int) bool { return d.IntN(1000) < permille }
 
-func (d dice) pick(from []string) string { return from[d.IntN(len(from))] }
+func (d random) pick(from []string) string { return from[d.IntN(len(from))] }
 
-// id makes up the id of a record that is not simulated.
-func (d dice) id() int64 { return 10_000_000 + d.Int64N(900_000_000) }
+// id returns the random ID of a record that is not simulated.
+func (d random) id() int64 { return 10_000_000 + d.Int64N(900_000_000) }
 
-// Invented people and places. A few hold what has broken software before:
-// accents, quotes, ampersands, characters beyond the basic plane.
+// Invented people and places. Some contain what often breaks software: accents, quotes, ampersands, characters beyond the basic plane.
 var (
 	givenNames  = []string{"Abena", "Bram", "Celestine", "Dario", "Elowen", "Farid", "Greta", "Hollis", "Inés", "Jorun", "Kofi", "Linnea", "Marlow", "Nadia", "Otis", "Priya", "Quill", "Rosalind", "Søren", "Tamsin", "Udo", "Vesna", "Wren", "Ximena", "Yusuf", "Zelda"}
 	familyNames = []string{"Alderwick", "Bexley-Moor", "Castellane", "Dunmarrow", "Everhollow", "Fennimore", "Garrowby", "Hathersmith", "Ironmonger", "Juniperson", "Kestrelman", "Lockwether", "Müllenbach", "Nightingall", "O'Fallowby", "Pemberlane", "Quarrington", "Ravenshield", "Stonebridge", "Thistledown", "Umberfield", "Vandermoss", "Willowmere", "Yarrowgate"}
@@ -50,7 +49,7 @@ type person struct {
 
 func (w *world) person(ordinal int) person {
 	k := w.kind("customers")
-	d := w.dice(k, ordinal, forTraits)
+	d := w.random(k, ordinal, forTraits)
 	c := person{id: w.id(k, ordinal), business: d.chance(180)}
 	if c.name = d.pick(givenNames) + " " + d.pick(familyNames); c.business {
 		c.name = d.pick(familyNames) + " " + d.pick(firms)
@@ -67,7 +66,7 @@ func (w *world) person(ordinal int) person {
 func (c person) locationID() int64 { return c.id + 20_000_000 }
 
 // address writes the address without coordinates, as invoices have it.
-func (c person) address(p *pen) {
+func (c person) address(p *jsonWriter) {
 	p.text("street", c.street)
 	if c.unit == "" {
 		p.null("unit")

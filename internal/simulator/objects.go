@@ -5,7 +5,7 @@ import "strconv"
 // Values that are objects or lists.
 
 // strings writes a list of texts.
-func (x *writing) strings(name string, values ...string) {
+func (x *recordWriter) strings(name string, values ...string) {
 	x.array(name, func() {
 		for _, v := range values {
 			x.comma()
@@ -14,7 +14,7 @@ func (x *writing) strings(name string, values ...string) {
 	})
 }
 
-func (x *writing) ownFields(name string) {
+func (x *recordWriter) ownFields(name string) {
 	x.array(name, func() {
 		if x.now.chance(300) {
 			x.customField(1204, "Filter size", "16x25x1")
@@ -22,7 +22,7 @@ func (x *writing) ownFields(name string) {
 	})
 }
 
-func (x *writing) lines(name string) {
+func (x *recordWriter) lines(name string) {
 	x.array(name, func() {
 		for _, l := range invoiceLines(x.traits) {
 			x.element(func() {
@@ -36,7 +36,7 @@ func (x *writing) lines(name string) {
 }
 
 // untypedFields are the custom fields of payments, unlike others without a typeId.
-func (x *writing) untypedFields(name string) {
+func (x *recordWriter) untypedFields(name string) {
 	x.array(name, func() {
 		if x.now.chance(300) {
 			x.element(func() {
@@ -48,10 +48,10 @@ func (x *writing) untypedFields(name string) {
 }
 
 // site is an address with coordinates.
-func (x *writing) site(name string) {
+func (x *recordWriter) site(name string) {
 	x.object(name, func() {
 		c := x.person()
-		c.address(x.pen)
+		c.address(x.jsonWriter)
 		if x.traits.chance(200) {
 			x.null("latitude", "longitude")
 			return
@@ -60,19 +60,19 @@ func (x *writing) site(name string) {
 	})
 }
 
-func (x *writing) whereabouts(name string) {
+func (x *recordWriter) whereabouts(name string) {
 	x.object(name, func() {
 		x.coordinates()
 		x.time("coordinatesUpdatedOn", x.record.Modified)
 	})
 }
 
-func (x *writing) coordinates() {
+func (x *recordWriter) coordinates() {
 	x.degrees("latitude", 30+x.now.Float64()*15)
 	x.degrees("longitude", -120+x.now.Float64()*40)
 }
 
-func (x *writing) ledger(name string) {
+func (x *recordWriter) ledger(name string) {
 	x.object(name, func() {
 		x.int("id", 120)
 		x.text("name", "Undeposited funds")
@@ -83,7 +83,7 @@ func (x *writing) ledger(name string) {
 }
 
 // applied says which invoice a payment is for.
-func (x *writing) applied(name string) {
+func (x *recordWriter) applied(name string) {
 	invoice := x.world.id(x.world.kind("invoices"), x.world.refer("invoices", x.traits))
 	x.array(name, func() {
 		x.element(func() {
@@ -97,14 +97,14 @@ func (x *writing) applied(name string) {
 	})
 }
 
-func (x *writing) phoneSettings(name string) {
+func (x *recordWriter) phoneSettings(name string) {
 	x.object(name, func() {
 		x.text("phoneNumber", "5550100")
 		x.flag("doNotText", x.now.chance(200))
 	})
 }
 
-func (x *writing) preferences(name string) {
+func (x *recordWriter) preferences(name string) {
 	x.object(name, func() {
 		for _, what := range []string{"jobRemindersEnabled", "marketingUpdatesEnabled", "invoiceStatementNotification", "invoiceNotification", "statementNotification"} {
 			x.flag(what, x.now.chance(500))
@@ -112,7 +112,7 @@ func (x *writing) preferences(name string) {
 	})
 }
 
-func (x *writing) skills(name string) {
+func (x *recordWriter) skills(name string) {
 	x.array(name, func() {
 		for _, id := range tags(x.now) {
 			x.element(func() {

@@ -14,10 +14,10 @@ const (
 	DefaultAppKey       = "ak1.simulated"
 )
 
-// DefaultWebhookHeader carries the signature of a webhook.
+// DefaultWebhookHeader is the header with the signature of a webhook.
 const DefaultWebhookHeader = "x-servicetitan-signature"
 
-// Options say what is simulated. The zero value works.
+// Options configure a Simulator. The zero value is valid.
 type Options struct {
 	Seed   int64 // the same seed makes the same records
 	Tenant int64
@@ -65,10 +65,11 @@ func setDefault[T comparable](option *T, value T) {
 	}
 }
 
-// fewRecords are enough of most entities: more than one page of default size.
+// fewRecords is the default number of records of most entities, which is more than one page
+// of default size.
 const fewRecords = 200
 
-// count says how many records of an entity there are in the beginning.
+// count returns the number of initial records of an entity.
 func (o Options) count(k *kind) int {
 	if n, ok := o.Records[k.name]; ok {
 		return n

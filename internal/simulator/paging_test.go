@@ -95,14 +95,14 @@ func TestOneParent(t *testing.T) {
 	id, err := a.RandomID("customers")
 	require.NoError(t, err)
 	contacts := "/crm/v2/tenant/{tenant}/customers/" + itoa(id) + "/contacts"
-	theirs := a.rows(t, contacts, "pageSize=100")
-	require.NotEmpty(t, theirs)
-	for _, r := range theirs {
+	childKind := a.rows(t, contacts, "pageSize=100")
+	require.NotEmpty(t, childKind)
+	for _, r := range childKind {
 		require.InDelta(t, float64(id), r["customerId"], 0)
 		require.NotContains(t, r, "active", "which the export alone shows")
 	}
 	bulk := a.rows(t, "/crm/v2/tenant/{tenant}/customers/contacts", "customerIds="+itoa(id), "pageSize=100")
-	require.ElementsMatch(t, theirs, bulk)
+	require.ElementsMatch(t, childKind, bulk)
 
 	require.NoError(t, a.Delete("customers", id))
 	status, body := a.get(t, contacts)

@@ -9,12 +9,11 @@ import (
 	"time"
 )
 
-// parameters reads the query of a call. Parameters that nobody asks for are
-// ignored, as the API ignores unknown ones; a bad value of a known one is
-// collected, to be answered with 400.
+// parameters reads the query of a request. Parameters that no code reads are ignored, as the
+// API ignores unknown ones. Invalid values of known ones are collected for a 400.
 type parameters struct {
 	values url.Values
-	asked  map[string]bool // the names that somebody asked for: those that the endpoint has
+	asked  map[string]bool // the names that were read, which are those of the endpoint
 	errors map[string][]string
 }
 
@@ -26,7 +25,7 @@ func (p *parameters) get(name string) string {
 	return p.values.Get(name)
 }
 
-// ignored are the parameters that were given and that the endpoint does not have.
+// ignored returns the given parameters that the endpoint does not have.
 func (p *parameters) ignored() (names []string) {
 	for name := range p.values {
 		if !p.asked[name] {
@@ -88,7 +87,7 @@ func (p *parameters) choice(name string, choices ...string) string {
 	return text
 }
 
-// moment is when the parameter says, or unset.
+// moment returns the time in a parameter, or unset.
 func (p *parameters) moment(name string, unset ticks) ticks {
 	text := p.get(name)
 	if text == "" {
@@ -101,7 +100,7 @@ func (p *parameters) moment(name string, unset ticks) ticks {
 	return t
 }
 
-// parseMoment reads a date or a date-time; without a zone it is UTC.
+// parseMoment parses a date or a date with time. Without a zone it is in UTC.
 func parseMoment(text string) (ticks, error) {
 	var err error
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly} {
@@ -115,7 +114,7 @@ func parseMoment(text string) (ticks, error) {
 
 const maxIDs = 50
 
-// list reads values with commas between, nil where there are none.
+// list returns comma-separated values, nil if there are none.
 func (p *parameters) list(name string) []string {
 	text := p.get(name)
 	if text == "" {

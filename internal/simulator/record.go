@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// state is everything about a record that is not decided by the seed. A
-// record's JSON follows from seed, entity and state alone, so that a journal of
-// states is enough to have the company back after a restart.
+// state is the part of a record that does not follow from the seed. The JSON of a record
+// follows from seed, entity and state, so that a journal of states restores the company
+// after a restart.
 type state struct {
 	Ordinal  int   `json:"ordinal"` // the how-manieth record of its entity, from 0
 	Version  int   `json:"version"` // how often it was changed
@@ -23,7 +23,7 @@ type state struct {
 	MergedTo int64 `json:"mergedTo,omitempty"`
 }
 
-// record is one version of a record; it is never changed, only replaced.
+// record is one version of a record. It is immutable.
 type record struct {
 	state
 	id     int64  // its number; most entities show it as their id
@@ -33,10 +33,10 @@ type record struct {
 	listed []byte // what the list shows, where that is not a part of body
 }
 
-// present says whether the record is neither removed nor inactive.
-func (r *record) present() bool { return !r.Removed && !r.Inactive }
+// isActive reports whether the record is neither removed nor inactive.
+func (r *record) isActive() bool { return !r.Removed && !r.Inactive }
 
-// appendList appends the record as the list shows it.
+// appendList appends the record as lists return it.
 func (r *record) appendList(buf []byte) []byte {
 	if r.listed != nil {
 		return append(buf, r.listed...)
@@ -44,11 +44,10 @@ func (r *record) appendList(buf []byte) []byte {
 	return append(append(buf, r.body[:r.list]...), '}')
 }
 
-// appendExport appends the record as the export feed shows it.
+// appendExport appends the record as export feeds return it.
 func (r *record) appendExport(buf []byte) []byte { return append(buf, r.body...) }
 
-// identity is what identifies the record among those of its entity: the values
-// of its key, joined with a slash.
+// identity returns the values of the record's key, joined with a slash.
 func (r *record) identity() string {
 	if r.key != "" {
 		return r.key

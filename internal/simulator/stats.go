@@ -29,7 +29,7 @@ type call struct {
 	Entity  string    `json:"entity,omitempty"`
 	Path    string    `json:"path"`
 	Query   string    `json:"query,omitempty"`
-	Status  int       `json:"status"` // 0: the caller left before the answer
+	Status  int       `json:"status"` // 0: the caller left before the response
 	Records int       `json:"records"`
 	Ignored []string  `json:"ignored,omitempty"` // parameters that the endpoint does not have
 }

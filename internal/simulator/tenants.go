@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Tenants are several companies at one address, as in ServiceTitan. The client id says
-// whose token is asked for, the path whose records. A token is good for its own tenant
-// alone. Admin routes are the first tenant's; /_tenants/{tenant}/_admin/… are those of
-// any.
+// Tenants are several companies at one address, as in ServiceTitan. The client ID determines
+// the tenant of a token, and the path the tenant of a request. A token is valid for its own
+// tenant only. Admin routes are those of the first tenant; /_tenants/{tenant}/_admin/… are
+// those of any.
 type Tenants []*Simulator
 
 // Handler serves the token endpoint, the API and the admin routes.
@@ -39,27 +39,27 @@ func (all Tenants) Handler() http.Handler {
 	return mux
 }
 
-// caller is the tenant whose client asks for a token; the first refuses the others.
+// caller returns the tenant of a token request, the first one if the client ID is unknown.
 func (all Tenants) caller(r *http.Request) *Simulator {
 	id, _, basic := r.BasicAuth()
 	if !basic {
 		id = r.PostFormValue("client_id")
 	}
 	for _, s := range all {
-		if same(id, s.options.ClientID) {
+		if secretsEqual(id, s.options.ClientID) {
 			return s
 		}
 	}
 	return all[0]
 }
 
-// Serve answers on a listener until ctx ends.
+// Serve serves a listener until ctx ends.
 func (all Tenants) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: all.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the simulated ServiceTitan on %s: %w", listener.Addr(), err)
+		return fmt.Errorf("serve ServiceTitan simulator on %s: %w", listener.Addr(), err)
 	}
 	return nil
 }

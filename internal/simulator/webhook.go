@@ -16,19 +16,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Webhooks send a signed delivery for every change, as ServiceTitan does for a
-// subscription: at least once, in no particular order, and after the last
-// retry never again.
+// Webhooks sends a signed delivery for every change, as ServiceTitan does for a
+// subscription: at least once, in any order, and not again after the last retry.
 type Webhooks struct {
 	options WebhookOptions
 	queue   chan Change
-	posting chan struct{} // one slot per delivery that is on the way
+	posting chan struct{} // one slot per delivery in progress
 }
 
-// postsAtOnce is how many deliveries of a subscription are on the way at once.
+// postsAtOnce is the maximum number of concurrent deliveries of a subscription.
 const postsAtOnce = 64
 
-// WebhookOptions are one subscription.
+// WebhookOptions configure a subscription.
 type WebhookOptions struct {
 	URL    string
 	Secret string
@@ -40,7 +39,7 @@ type WebhookOptions struct {
 	Logger zerolog.Logger
 }
 
-// NewWebhooks makes a subscription. Its Notify is a hook for Business.OnChange.
+// NewWebhooks returns a subscription. Pass its Notify to Business.OnChange.
 func NewWebhooks(o WebhookOptions) *Webhooks {
 	setDefault(&o.Header, DefaultWebhookHeader)
 	setDefault(&o.Tenant, DefaultTenant)
@@ -53,17 +52,16 @@ func NewWebhooks(o WebhookOptions) *Webhooks {
 	return &Webhooks{options: o, queue: make(chan Change, 20_000), posting: make(chan struct{}, postsAtOnce)}
 }
 
-// Notify queues a delivery. It never blocks: when deliveries cannot keep up
-// with the changes, the event is lost, as events may be.
+// Notify queues a delivery. It never blocks: if the queue is full, the event is dropped.
 func (h *Webhooks) Notify(c Change) {
 	select {
 	case h.queue <- c:
 	default:
-		h.options.Logger.Warn().Str("event_type", c.Event).Int64("id", c.ID).Msg("webhook dropped: the queue is full")
+		h.options.Logger.Warn().Str("event_type", c.Event).Int64("id", c.ID).Msg("webhook dropped, queue full")
 	}
 }
 
-// Run delivers what is queued until ctx ends, then waits for deliveries in flight.
+// Run sends queued deliveries until ctx ends, then waits for those in progress.
 func (h *Webhooks) Run(ctx context.Context) {
 	var deliveries sync.WaitGroup
 	defer deliveries.Wait()
@@ -77,7 +75,7 @@ func (h *Webhooks) Run(ctx context.Context) {
 	}
 }
 
-// deliver sends one event until it is taken or the retries are used up.
+// deliver sends one event until it is accepted or the retries are exhausted.
 func (h *Webhooks) deliver(ctx context.Context, c Change) {
 	body := h.payload(c)
 	for attempt := 0; ; attempt++ {
@@ -87,10 +85,10 @@ func (h *Webhooks) deliver(ctx context.Context, c Change) {
 		}
 		log := h.options.Logger.Warn().Err(err).Str("event_type", c.Event).Int64("id", c.ID)
 		if attempt == len(h.options.Delays) {
-			log.Msg("webhook given up")
+			log.Msg("webhook failed, retries exhausted")
 			return
 		}
-		log.Dur("retry_in", h.options.Delays[attempt]).Msg("webhook not delivered")
+		log.Dur("retry_in", h.options.Delays[attempt]).Msg("webhook failed, retrying")
 		select {
 		case <-ctx.Done():
 			return
@@ -115,22 +113,22 @@ func (h *Webhooks) post(ctx context.Context, body []byte) error {
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be used again
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("webhook was answered %s, want 2xx", response.Status)
+		return fmt.Errorf("webhook got status %s, want 2xx", response.Status)
 	}
 	return nil
 }
 
-// Signature is the HMAC-SHA256 of a body, in hex.
+// Signature returns the HMAC-SHA256 of a body in hex.
 func Signature(secret string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// payload is the record with what tells about the event. Its eventId is a
-// moment: by itself it is not unique.
+// payload returns the record with the fields of the event. Its eventId is a time and not
+// unique.
 func (h *Webhooks) payload(c Change) []byte {
-	p := pen{buf: make([]byte, 0, len(c.Record)+256)}
+	p := jsonWriter{buf: make([]byte, 0, len(c.Record)+256)}
 	p.buf = append(p.buf, c.Record[:len(c.Record)-1]...)
 	p.text("eventId", c.At.Format(timestampLayout))
 	p.text("eventType", c.Event)

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// The first records were made between opening and census, and last changed
-// before census: fixed moments, so that a seed makes the same bytes on any day.
+// The first records were made between foundedTime and snapshotTime, and last changed
+// before snapshotTime: fixed moments, so that a seed makes the same bytes on any day.
 var (
-	opening = ticksOf(time.Date(2019, 1, 7, 8, 0, 0, 0, time.UTC))
-	census  = ticksOf(time.Date(2025, 6, 30, 18, 0, 0, 0, time.UTC))
+	foundedTime  = ticksOf(time.Date(2019, 1, 7, 8, 0, 0, 0, time.UTC))
+	snapshotTime = ticksOf(time.Date(2025, 6, 30, 18, 0, 0, 0, time.UTC))
 )
 
-// idStep keeps room between ids: they are neither dense nor evenly spaced.
+// idStep is the average distance between IDs, which are neither dense nor evenly spaced.
 const idStep = 9
 
-// quarter is the time between changes in bulk.
+// quarter is the interval between bulk changes.
 const quarter = 91 * 24 * time.Hour
 
-// world is what all records are made from.
+// world has what all records are generated from.
 type world struct {
 	seed   uint64
 	kinds  []*kind
@@ -37,12 +37,12 @@ func newWorld(o Options) *world {
 	return w
 }
 
-// kind finds what is simulated by the name of its entity, nil where nothing is.
+// kind returns the simulation of an entity, nil if it is not simulated.
 func (w *world) kind(name string) *kind { return w.byName[name] }
 
-// founded is how many records the company began with, by entity: of the core,
-// and of others where it is not the usual number.
-func (w *world) founded() map[string]int {
+// initialCounts returns the numbers of initial records by entity, for the core entities and
+// for those with another number than usual.
+func (w *world) initialCounts() map[string]int {
 	counts := map[string]int{}
 	for _, k := range w.kinds {
 		if n := w.counts[k.name]; k.core || n != fewRecords {
@@ -52,7 +52,7 @@ func (w *world) founded() map[string]int {
 	return counts
 }
 
-// core are the four entities that there are many of.
+// core returns the names of the four entities with many records.
 func (w *world) core() []string {
 	var names []string
 	for _, k := range w.kinds {
@@ -63,16 +63,16 @@ func (w *world) core() []string {
 	return names
 }
 
-// dice are the random choices for one record. Purpose tells several streams of
-// choices for the same record apart.
-func (w *world) dice(k *kind, ordinal int, purpose uint64) dice {
-	return dice{rand.New(rand.NewPCG(w.seed^uint64(k.firstID)<<20, uint64(ordinal)<<16|purpose))}
+// random returns the random choices of one record. The purpose separates several sequences
+// of choices for the same record.
+func (w *world) random(k *kind, ordinal int, purpose uint64) random {
+	return random{rand.New(rand.NewPCG(w.seed^uint64(k.firstID)<<20, uint64(ordinal)<<16|purpose))}
 }
 
-// Purposes of dice. Those of a version are forVersion + version.
+// Purposes of random choices. Those of a version are forVersion + version.
 const (
 	forID uint64 = iota
-	forBirth
+	forInitialState
 	forTraits // what stays the same all its life
 	forVersion
 )
@@ -81,23 +81,23 @@ func (w *world) id(k *kind, ordinal int) int64 {
 	if k.idOf != nil {
 		return k.idOf(w, ordinal)
 	}
-	return k.firstID + int64(ordinal)*idStep + w.dice(k, ordinal, forID).Int64N(idStep)
+	return k.firstID + int64(ordinal)*idStep + w.random(k, ordinal, forID).Int64N(idStep)
 }
 
-// birth is the state of one of the first records.
-func (w *world) birth(k *kind, ordinal int) state {
-	d := w.dice(k, ordinal, forBirth)
-	age := ticks(float64(census-opening) * float64(ordinal) / float64(w.counts[k.name]))
-	s := state{Ordinal: ordinal, Created: opening + age, Modified: census}
+// initialState returns the state of an initial record.
+func (w *world) initialState(k *kind, ordinal int) state {
+	d := w.random(k, ordinal, forInitialState)
+	age := ticks(float64(snapshotTime-foundedTime) * float64(ordinal) / float64(w.counts[k.name]))
+	s := state{Ordinal: ordinal, Created: foundedTime + age, Modified: snapshotTime}
 	s.Created += ticks(d.Int64N(int64(time.Minute / 100)))
 
 	// Most records rest soon after they were made, a few change years later.
-	if left := float64(census - s.Created); left > 0 {
+	if left := float64(snapshotTime - s.Created); left > 0 {
 		u := d.Float64()
 		s.Modified = s.Created + ticks(left*u*u*u)
 	}
 	if d.chance(30) { // changed in bulk: many share one moment
-		s.Modified = min(census, ticksOf(s.Modified.time().Truncate(quarter).Add(quarter)))
+		s.Modified = min(snapshotTime, ticksOf(s.Modified.time().Truncate(quarter).Add(quarter)))
 	}
 	s.Inactive = d.chance(k.inactive)
 	s.Dateless = d.chance(k.dateless)
@@ -107,15 +107,15 @@ func (w *world) birth(k *kind, ordinal int) state {
 	return s
 }
 
-// record writes a state down.
+// record generates the record of a state.
 func (w *world) record(k *kind, s state) *record {
 	r := &record{state: s, id: w.id(k, s.Ordinal)}
 	if k.write == nil {
 		return w.fieldRecord(k, r)
 	}
-	r.body = row(func(p *pen) { k.write(p, w, r) })
+	r.body = row(func(p *jsonWriter) { k.write(p, w, r) })
 	if k.listed != nil {
-		r.listed = row(func(p *pen) { k.listed(p, w, r) })
+		r.listed = row(func(p *jsonWriter) { k.listed(p, w, r) })
 	}
 	if r.list == 0 {
 		r.list = len(r.body) - 1
@@ -123,12 +123,12 @@ func (w *world) record(k *kind, s state) *record {
 	return r
 }
 
-// fieldRecord writes down a record that is written from its kind's fields.
+// fieldRecord generates a record from the fields of its kind.
 func (w *world) fieldRecord(k *kind, r *record) *record {
-	r.body = row(func(p *pen) { w.fields(p, k, r, listOnly) })
+	r.body = row(func(p *jsonWriter) { w.fields(p, k, r, listOnly) })
 	r.list = len(r.body) - 1
 	if slices.ContainsFunc(k.form, func(f field) bool { return f.in != everywhere }) {
-		r.listed = row(func(p *pen) { w.fields(p, k, r, exportOnly) })
+		r.listed = row(func(p *jsonWriter) { w.fields(p, k, r, exportOnly) })
 	}
 	if k.key != nil {
 		values := make([]string, len(k.key))
@@ -140,12 +140,11 @@ func (w *world) fieldRecord(k *kind, r *record) *record {
 	return r
 }
 
-func row(write func(*pen)) []byte {
-	p := pen{buf: make([]byte, 0, 3072)}
+func row(write func(*jsonWriter)) []byte {
+	p := jsonWriter{buf: make([]byte, 0, 3072)}
 	p.bare(func() { write(&p) })
 	return append(make([]byte, 0, len(p.buf)), p.buf...)
 }
 
-// refer picks an ordinal among the first records of an entity, for one record
-// to refer to another.
-func (w *world) refer(name string, d dice) int { return d.IntN(max(w.counts[name], 1)) }
+// refer returns the ordinal of a random initial record of an entity, for a reference to it.
+func (w *world) refer(name string, d random) int { return d.IntN(max(w.counts[name], 1)) }

@@ -22,7 +22,7 @@ func TestPartOf(t *testing.T) {
 		"killed, in a run": {"/dev/e2e", "TestWorkerKilled", "faults"},
 		"end to end":       {"/dev/e2e", "TestFullSync", "end to end"},
 		"store":            {"/internal/store", "TestPage", "store and stream"},
-		"conformance":      {"/internal/simulator", "TestConversations", "conformance"},
+		"conformance":      {"/internal/simulator", "TestExchanges", "conformance"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,7 +3,7 @@ package simulator
 // What the fields of a few entities have that no others do.
 
 // canceled is a status that says what others say with active=false.
-func (x *writing) canceled(name string) {
+func (x *recordWriter) canceled(name string) {
 	if x.record.Inactive {
 		x.text(name, "Canceled")
 		return
@@ -13,7 +13,7 @@ func (x *writing) canceled(name string) {
 
 // membership is the status of a membership: beside active=false, it says of one that
 // was deleted that it was.
-func (x *writing) membership(name string) {
+func (x *recordWriter) membership(name string) {
 	if x.record.Inactive {
 		x.text(name, "Deleted")
 		return
@@ -22,7 +22,7 @@ func (x *writing) membership(name string) {
 }
 
 // landedCost is documented to be None or ByValue, and has been seen as 0.
-func (x *writing) landedCost(name string) {
+func (x *recordWriter) landedCost(name string) {
 	if x.now.chance(100) {
 		x.int(name, 0)
 		return
@@ -31,7 +31,7 @@ func (x *writing) landedCost(name string) {
 }
 
 // history is what happened to a job.
-func (x *writing) history(name string) {
+func (x *recordWriter) history(name string) {
 	x.array(name, func() {
 		for i := range 1 + x.record.Version + x.traits.IntN(3) {
 			x.element(func() {
@@ -46,7 +46,7 @@ func (x *writing) history(name string) {
 }
 
 // categories are objects on services, though ids on materials and equipment.
-func (x *writing) categories(name string) {
+func (x *recordWriter) categories(name string) {
 	x.array(name, func() {
 		for _, id := range tags(x.now) {
 			x.element(func() {
@@ -62,9 +62,9 @@ func (x *writing) categories(name string) {
 // technician and others as an employee.
 const sharedEvery = 10
 
-func (x *writing) secondSide() bool { return x.record.Ordinal%sharedEvery == sharedEvery-1 }
+func (x *recordWriter) secondSide() bool { return x.record.Ordinal%sharedEvery == sharedEvery-1 }
 
-func (x *writing) shared(name string) {
+func (x *recordWriter) shared(name string) {
 	ordinal := x.record.Ordinal
 	if x.secondSide() {
 		ordinal--
@@ -72,7 +72,7 @@ func (x *writing) shared(name string) {
 	x.int(name, x.world.id(x.kind, ordinal))
 }
 
-func (x *writing) side(name string) {
+func (x *recordWriter) side(name string) {
 	if x.secondSide() {
 		x.text(name, "Employee")
 		return
@@ -83,7 +83,7 @@ func (x *writing) side(name string) {
 // Calls are flat in the export, which is telecom v2, and nested in the list,
 // which is telecom v3; the list's rows themselves have no modifiedOn.
 
-func writeCall(p *pen, w *world, r *record) {
+func writeCall(p *jsonWriter, w *world, r *record) {
 	x := w.call(p, r)
 	p.int("id", r.id)
 	x.callDetails("type")
@@ -91,7 +91,7 @@ func writeCall(p *pen, w *world, r *record) {
 	p.flag("active", !r.Inactive)
 }
 
-func writeListedCall(p *pen, w *world, r *record) {
+func writeListedCall(p *jsonWriter, w *world, r *record) {
 	x := w.call(p, r)
 	p.int("id", r.id)
 	p.text("jobNumber", "")
@@ -105,12 +105,12 @@ func writeListedCall(p *pen, w *world, r *record) {
 	})
 }
 
-func (w *world) call(p *pen, r *record) *writing {
+func (w *world) call(p *jsonWriter, r *record) *recordWriter {
 	k := w.kind("calls")
-	return &writing{p, w, k, r, w.dice(k, r.Ordinal, forTraits), w.dice(k, r.Ordinal, forVersion+uint64(r.Version))}
+	return &recordWriter{p, w, k, r, w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))}
 }
 
-func (x *writing) callDetails(typeField string) {
+func (x *recordWriter) callDetails(typeField string) {
 	x.time("createdOn", x.record.Created)
 	x.time("modifiedOn", x.record.Modified)
 	for _, f := range readFields("duration:clock from:phone to:phone !direction:Inbound|Outbound customer:customer? " +
@@ -120,7 +120,7 @@ func (x *writing) callDetails(typeField string) {
 }
 
 // exceptions are the prices that one client has.
-func (x *writing) exceptions(name string) {
+func (x *recordWriter) exceptions(name string) {
 	x.array(name, func() {
 		for range 1 + x.traits.IntN(3) {
 			x.element(func() {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ticks is a moment as ServiceTitan keeps it: units of 100 ns, here since 1970.
+// ticks is a time in the resolution of ServiceTitan: units of 100 ns since 1970.
 type ticks int64
 
 const timestampLayout = "2006-01-02T15:04:05.0000000Z"
@@ -22,25 +22,25 @@ func (t ticks) time() time.Time {
 // midnight is the beginning of the day, as calendar dates are written.
 func (t ticks) midnight() ticks { return ticksOf(t.time().Truncate(24 * time.Hour)) }
 
-// pen writes JSON straight into bytes: it keeps the forms that encoding/json
-// has no types for (250.0, "250.00", seven fractional digits) and is fast
-// enough to write a million records at start.
-type pen struct{ buf []byte }
+// jsonWriter writes JSON into a buffer. It writes forms for which encoding/json has no types
+// (250.0, "250.00", seven fractional digits), and is fast enough to write a million records
+// at start.
+type jsonWriter struct{ buf []byte }
 
-func (p *pen) comma() {
+func (p *jsonWriter) comma() {
 	if n := len(p.buf); n > 0 && p.buf[n-1] != '{' && p.buf[n-1] != '[' {
 		p.buf = append(p.buf, ',')
 	}
 }
 
-func (p *pen) key(name string) {
+func (p *jsonWriter) key(name string) {
 	p.comma()
 	p.buf = append(p.buf, '"')
 	p.buf = append(p.buf, name...)
 	p.buf = append(p.buf, '"', ':')
 }
 
-func (p *pen) quoted(s string) {
+func (p *jsonWriter) quoted(s string) {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			text, _ := json.Marshal(s) // a string can always be encoded
@@ -53,19 +53,19 @@ func (p *pen) quoted(s string) {
 	p.buf = append(p.buf, '"')
 }
 
-func (p *pen) text(name, value string) { p.key(name); p.quoted(value) }
+func (p *jsonWriter) text(name, value string) { p.key(name); p.quoted(value) }
 
-func (p *pen) int(name string, value int64) {
+func (p *jsonWriter) int(name string, value int64) {
 	p.key(name)
 	p.buf = strconv.AppendInt(p.buf, value, 10)
 }
 
-func (p *pen) flag(name string, value bool) {
+func (p *jsonWriter) flag(name string, value bool) {
 	p.key(name)
 	p.buf = strconv.AppendBool(p.buf, value)
 }
 
-func (p *pen) null(names ...string) {
+func (p *jsonWriter) null(names ...string) {
 	for _, name := range names {
 		p.key(name)
 		p.buf = append(p.buf, "null"...)
@@ -73,7 +73,7 @@ func (p *pen) null(names ...string) {
 }
 
 // number writes hundredths as a JSON number with at least one digit after the point.
-func (p *pen) number(name string, hundredths int64) {
+func (p *jsonWriter) number(name string, hundredths int64) {
 	p.key(name)
 	p.buf = appendHundredths(p.buf, hundredths)
 	if p.buf[len(p.buf)-1] == '0' {
@@ -82,7 +82,7 @@ func (p *pen) number(name string, hundredths int64) {
 }
 
 // money writes hundredths as a JSON string with two digits after the point.
-func (p *pen) money(name string, hundredths int64) {
+func (p *jsonWriter) money(name string, hundredths int64) {
 	p.key(name)
 	p.buf = append(p.buf, '"')
 	p.buf = append(appendHundredths(p.buf, hundredths), '"')
@@ -96,12 +96,12 @@ func appendHundredths(buf []byte, n int64) []byte {
 	return append(buf, '.', byte('0'+n/10%10), byte('0'+n%10))
 }
 
-func (p *pen) degrees(name string, value float64) {
+func (p *jsonWriter) degrees(name string, value float64) {
 	p.key(name)
 	p.buf = strconv.AppendFloat(p.buf, value, 'f', 4, 64)
 }
 
-func (p *pen) time(name string, t ticks) {
+func (p *jsonWriter) time(name string, t ticks) {
 	p.key(name)
 	p.buf = append(p.buf, '"')
 	p.buf = t.time().AppendFormat(p.buf, timestampLayout)
@@ -109,19 +109,19 @@ func (p *pen) time(name string, t ticks) {
 }
 
 // date writes a calendar value: midnight, without a fraction.
-func (p *pen) date(name string, t ticks) {
+func (p *jsonWriter) date(name string, t ticks) {
 	p.key(name)
 	p.buf = append(p.buf, '"')
 	p.buf = t.midnight().time().AppendFormat(p.buf, time.RFC3339)
 	p.buf = append(p.buf, '"')
 }
 
-func (p *pen) object(name string, fields func()) {
+func (p *jsonWriter) object(name string, fields func()) {
 	p.key(name)
 	p.bare(fields)
 }
 
-func (p *pen) array(name string, elements func()) {
+func (p *jsonWriter) array(name string, elements func()) {
 	p.key(name)
 	p.buf = append(p.buf, '[')
 	elements()
@@ -129,18 +129,18 @@ func (p *pen) array(name string, elements func()) {
 }
 
 // element writes an object inside an array.
-func (p *pen) element(fields func()) {
+func (p *jsonWriter) element(fields func()) {
 	p.comma()
 	p.bare(fields)
 }
 
-func (p *pen) bare(fields func()) {
+func (p *jsonWriter) bare(fields func()) {
 	p.buf = append(p.buf, '{')
 	fields()
 	p.buf = append(p.buf, '}')
 }
 
-func (p *pen) ints(name string, values ...int64) {
+func (p *jsonWriter) ints(name string, values ...int64) {
 	p.array(name, func() {
 		for _, v := range values {
 			p.comma()
@@ -149,8 +149,8 @@ func (p *pen) ints(name string, values ...int64) {
 	})
 }
 
-// named writes the {id, name} by which invoices refer to other records.
-func (p *pen) named(field string, id int64, name string) {
+// named writes the object {id, name} with which invoices refer to other records.
+func (p *jsonWriter) named(field string, id int64, name string) {
 	p.object(field, func() {
 		p.int("id", id)
 		p.text("name", name)

@@ -9,29 +9,29 @@ import (
 	"sync"
 )
 
-// answer is a response before it goes out: faults may still spoil it.
-type answer struct {
+// response is a response before it is sent. A fault may still change it.
+type response struct {
 	status  int
 	header  http.Header
 	body    []byte
-	records int      // in a page
-	ignored []string // parameters that the endpoint does not have
-	buffer  *pen     // what body stands in, to be used again
-	cut     bool     // only half of the body goes out
+	records int         // in a page
+	ignored []string    // parameters that the endpoint does not have
+	buffer  *jsonWriter // holds body, for reuse
+	cut     bool        // only half of the body is sent
 }
 
-// pens holds the buffers of pages: some megabytes each, not to be made anew.
-var pens = sync.Pool{New: func() any { return new(pen) }}
+// jsonWriters reuses the buffers of pages, which have several megabytes.
+var jsonWriters = sync.Pool{New: func() any { return new(jsonWriter) }}
 
-func jsonAnswer(status int, value any) answer {
+func jsonResponse(status int, value any) response {
 	body, err := json.Marshal(value)
 	if err != nil {
-		return answer{status: http.StatusInternalServerError}
+		return response{status: http.StatusInternalServerError}
 	}
-	return answer{status: status, body: body}
+	return response{status: status, body: body}
 }
 
-// problem is an error body of the API.
+// problem is the body of an error of the API.
 type problem struct {
 	Type    string              `json:"type"`
 	Title   string              `json:"title"`
@@ -41,11 +41,11 @@ type problem struct {
 	Data    map[string]any      `json:"data"`
 }
 
-func (s *Simulator) problem(status int, title string, errors map[string][]string) answer {
+func (s *Simulator) problem(status int, title string, errors map[string][]string) response {
 	if errors == nil {
 		errors = map[string][]string{}
 	}
-	return jsonAnswer(status, problem{
+	return jsonResponse(status, problem{
 		Type:    "https://httpstatuses.io/" + strconv.Itoa(status),
 		Title:   title,
 		Status:  status,
@@ -55,9 +55,10 @@ func (s *Simulator) problem(status int, title string, errors map[string][]string
 	})
 }
 
-// tooMany is the 429: shorter than other problems, with the wait in its title.
-func (s *Simulator) tooMany(seconds int, header bool) answer {
-	a := jsonAnswer(http.StatusTooManyRequests, struct {
+// rateLimited returns the 429, which is shorter than other problems and has the wait in its
+// title.
+func (s *Simulator) rateLimited(seconds int, header bool) response {
+	a := jsonResponse(http.StatusTooManyRequests, struct {
 		Status  int    `json:"status"`
 		Title   string `json:"title"`
 		TraceID string `json:"traceId"`
@@ -73,8 +74,8 @@ func (s *Simulator) traceID() string {
 	return fmt.Sprintf("00-%032x-%016x-00", n*0x9e3779b97f4a7c15, n)
 }
 
-// send writes the answer. The Date is that of the simulated clock.
-func (s *Simulator) send(w http.ResponseWriter, a answer) {
+// send writes a response. Its Date header is the simulated time.
+func (s *Simulator) send(w http.ResponseWriter, a response) {
 	header := w.Header()
 	header.Set("Date", s.now().UTC().Format(http.TimeFormat))
 	header.Set("Content-Type", "application/json; charset=utf-8")
@@ -86,16 +87,16 @@ func (s *Simulator) send(w http.ResponseWriter, a answer) {
 	if a.cut {
 		_, _ = w.Write(a.body[:len(a.body)/2])
 		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler) // ends the connection in the middle of the body
+		panic(http.ErrAbortHandler) // closes the connection within the body
 	}
-	_, _ = w.Write(a.body) // the client may be gone; there is nobody to tell
+	_, _ = w.Write(a.body) // the client may have disconnected
 	if a.buffer != nil {
 		a.buffer.buf = a.body[:0]
-		pens.Put(a.buffer)
+		jsonWriters.Put(a.buffer)
 	}
 }
 
-// reset drops the connection without an answer, as a broken network does.
+// reset closes the connection without a response, as a broken network does.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -107,7 +108,7 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// decode reads the JSON body of an admin call; a misspelt field is an error.
+// decode reads the JSON body of an admin request. Unknown fields are errors.
 func decode(body io.Reader, into any) error {
 	d := json.NewDecoder(body)
 	d.DisallowUnknownFields()

@@ -17,11 +17,11 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// TestConversations holds the simulator to requests and answers written by hand
+// TestExchanges holds the simulator to requests and answers written by hand
 // from the published facts about the API.
-func TestConversations(t *testing.T) {
+func TestExchanges(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/conversations/*.txt")
+	files, err := filepath.Glob("testdata/exchanges/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
@@ -38,25 +38,25 @@ func TestConversations(t *testing.T) {
 	}
 }
 
-type conversation struct {
+type exchange struct {
 	name               string
 	method, path, body string
 	headers            [][2]string
 	status             int
-	answer             string
+	response           string
 }
 
-// readConversations reads "# name", "> request" and "< answer" lines; what
+// readConversations reads "# name", "> request" and "< response" lines; what
 // stands before the first name explains the file.
-func readConversations(t *testing.T, file string) []*conversation {
+func readConversations(t *testing.T, file string) []*exchange {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	var all []*conversation
+	var all []*exchange
 	for line := range strings.Lines(string(text)) {
 		sign, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if sign == "#" {
-			all = append(all, &conversation{name: rest})
+			all = append(all, &exchange{name: rest})
 		}
 		if len(all) == 0 || sign == "" || sign == "#" {
 			continue
@@ -69,7 +69,7 @@ func readConversations(t *testing.T, file string) []*conversation {
 			c.status, err = strconv.Atoi(rest)
 			require.NoError(t, err, "%s: %s", file, line)
 		case sign == "<":
-			c.answer = rest
+			c.response = rest
 		default:
 			t.Fatalf("%s: %q is neither #, > nor <", file, line)
 		}
@@ -77,7 +77,7 @@ func readConversations(t *testing.T, file string) []*conversation {
 	return all
 }
 
-func (c *conversation) ask(line string) {
+func (c *exchange) ask(line string) {
 	first, rest, _ := strings.Cut(line, " ")
 	switch {
 	case c.method == "":
@@ -89,7 +89,7 @@ func (c *conversation) ask(line string) {
 	}
 }
 
-func (c *conversation) hold(t *testing.T, a *api) {
+func (c *exchange) hold(t *testing.T, a *api) {
 	fill := strings.NewReplacer("{token}", a.token, "{client}", simulator.DefaultClientID, "{secret}", simulator.DefaultClientSecret)
 	request := a.request(t, c.path)
 	request.Method = c.method
@@ -110,7 +110,7 @@ func (c *conversation) hold(t *testing.T, a *api) {
 	require.Equal(t, "application/json; charset=utf-8", response.Header.Get("Content-Type"))
 	var got, want any
 	require.NoError(t, json.Unmarshal(body, &got), "%s", body)
-	require.NoError(t, json.Unmarshal([]byte(c.answer), &want))
+	require.NoError(t, json.Unmarshal([]byte(c.response), &want))
 	require.Empty(t, differences("", got, want), "answered %s", body)
 }
 
