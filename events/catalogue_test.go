@@ -148,7 +148,7 @@ func (c comparison) value(t *testing.T, path string, goType reflect.Type, node m
 
 func knownValues() map[reflect.Type][]any {
 	return map[reflect.Type][]any{
-		reflect.TypeFor[Mode]():       {"full", "incremental", "rebuild"},
+		reflect.TypeFor[Mode]():       ModeNames(),
 		reflect.TypeFor[Action]():     {"pause", "resume", "cancel"},
 		reflect.TypeFor[Kind]():       {"request", "control"},
 		reflect.TypeFor[Status]():     texts(StatusCompleted, StatusFailed, StatusSkipped, StatusCancelled),

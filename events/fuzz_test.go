@@ -108,7 +108,7 @@ func FuzzRequestData(f *testing.F) {
 			requireTellable(t, err, Requested.Subject)
 			return
 		}
-		require.Contains(t, []Mode{Full, Incremental, Rebuild}, data.Mode)
+		require.Contains(t, ModeNames(), string(data.Mode))
 		if data.Mode == Rebuild {
 			require.Len(t, data.Entities, 1)
 		}
