@@ -32,5 +32,5 @@ func TestAByteOrderMarkBeforeACommandIsSkipped(t *testing.T) {
 		require.Equal(t, events.Full, request.Mode, name)
 	}
 	_, err := events.Decode(events.Message{Subject: "sync.requested", Data: []byte(bom + bom + data)})
-	require.ErrorContains(t, err, "something that is not JSON", "one alone")
+	require.ErrorContains(t, err, "invalid JSON", "one alone")
 }

@@ -1,7 +1,8 @@
 package events
 
-// The catalogue. A command comes from anyone and may be bare JSON data; every
-// other event is ours. Each has schemas/<subject>.v<version>.json.
+// The catalogue of events. Any client may publish a command, also as bare JSON data; only
+// lazisync publishes the other events. The schema of each is
+// schemas/<subject>.v<version>.json.
 var (
 	Requested = command[RequestData]("sync.requested", 1)
 	Control   = command[ControlData]("sync.control", 1)

@@ -6,19 +6,19 @@ import (
 	"reflect"
 )
 
-// Data validates an event's data and returns it as the payload. Data that does
-// not fit is a *Rejection.
+// Data validates the data of an event against its schema and returns it as the payload.
+// The error for invalid data is a *Rejection.
 func (t Type[T]) Data(event Event) (T, error) {
 	payload, err := t.Read(event)
 	if err != nil {
 		var none T
 		return none, err
 	}
-	return payload.(T), nil // which define says it is
+	return payload.(T), nil // define sets d.Payload to the type T
 }
 
-// Read is Type.Data for whoever has the definition alone: what it returns is of the
-// type d.Payload.
+// Read is Type.Data for callers that have only the definition. The dynamic type of the
+// result is d.Payload.
 func (d *Definition) Read(event Event) (any, error) {
 	if event.Type() != d.Name {
 		return nil, Reject(CodeTypeMismatch, FieldError{"type", fmt.Sprintf("%q", event.Type()), d.Name})
@@ -42,7 +42,7 @@ func (d *Definition) Read(event Event) (any, error) {
 		return nil, Reject(CodeInvalidData, problems...)
 	}
 	payload := reflect.New(d.Payload)
-	if err := json.Unmarshal(data, payload.Interface()); err != nil { // a number or a time that JSON Schema allows and Go cannot hold
+	if err := json.Unmarshal(data, payload.Interface()); err != nil { // JSON Schema allows numbers and times that Go types cannot hold
 		return nil, Reject(CodeInvalidData, FieldError{"data", err.Error(), "values that fit " + d.Schema})
 	}
 	return payload.Elem().Interface(), nil

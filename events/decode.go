@@ -8,44 +8,46 @@ import (
 	"time"
 )
 
-// Message is what a NATS message says about an event.
+// Message is a NATS message with the metadata of the stream that stored it.
 type Message struct {
 	Subject  string
 	Header   map[string][]string
 	Data     []byte
 	Stream   string
 	Sequence uint64
-	Stored   time.Time // when the stream stored it; zero skips the check of the event's time
+	Stored   time.Time // when the stream stored it; the zero value skips the check of the event time
 }
 
-// Place names the message for ever: a stream that was lost and declared anew gives its
-// sequences out again, but at other times.
+// Place returns a unique name of the message: <stream>-<sequence>-<stored time in ns>. The
+// time keeps it unique after the stream is deleted and created again, which restarts its
+// sequence.
 func (m Message) Place() string {
 	return fmt.Sprintf("%s-%d-%d", m.Stream, m.Sequence, m.Stored.UnixNano())
 }
 
 const (
-	// MaxCommandSize is how many bytes a command may have.
+	// MaxCommandSize is the maximum size of a command, in bytes.
 	MaxCommandSize = 256 << 10
-	// MaxSize is how many bytes our own events may have: the payload a NATS server takes by default.
+	// MaxSize is the maximum size of other events, in bytes: the default max_payload of a
+	// NATS server.
 	MaxSize = 1 << 20
-	// HeaderFirstStored carries, on a replayed message, when the original was
-	// stored (RFC 3339), so that an event does not grow old on the dead letter stream.
+	// HeaderFirstStored is the header of a replayed message that says when the original was
+	// stored (RFC 3339), so that an event does not expire on the dead-letter stream.
 	HeaderFirstStored = "Lazisync-First-Stored"
 )
 
-// ErrVersion says that an event that lazisync sent has a version of its type which this
-// build does not know. A reader ignores it: while two versions overlap, every event is
-// published in both.
+// ErrVersion reports that the type of an event from lazisync has a version that this build
+// does not know. Ignore such an event: while two versions overlap, lazisync publishes every
+// event in both.
 var ErrVersion = errors.New("unknown version of an event type")
 
-// Decode reads the event a message carries: a CloudEvent in structured or in
-// binary mode, or, for a command, its bare JSON data. What is not a proper event
-// is a *Rejection; the Event then still holds the id and the source where these
-// could be read. The data is checked by Type.Data.
+// Decode returns the event in a message: a CloudEvent in structured or binary mode or, for
+// a command, bare JSON data. The error for an invalid envelope is a *Rejection; the Event
+// then has the id and the source if they are valid. Decode does not validate the data, see
+// Type.Data.
 //
-// Commands are read strictly. Of what lazisync itself sends, what this build does not know
-// is ignored: see docs/events.md, "Compatibility".
+// Commands are decoded strictly. In other events, Decode ignores what this build does not
+// know: see docs/events.md, "Compatibility".
 func Decode(m Message) (Event, error) {
 	definition, known := BySubject(m.Subject)
 	if !known {
@@ -60,7 +62,7 @@ func Decode(m Message) (Event, error) {
 	if rejection != nil {
 		return Event{}, rejection
 	}
-	envelope, rejection := open(m, header, definition)
+	envelope, rejection := openEnvelope(m, header, definition)
 	if rejection != nil {
 		return Event{}, rejection
 	}
@@ -70,18 +72,19 @@ func Decode(m Message) (Event, error) {
 	return envelope.event(definition, arrival(m, header, definition))
 }
 
-// open tells the three modes apart, by content type, then by header, then by body.
-func open(m Message, header header, definition *Definition) (*envelope, *Rejection) {
+// openEnvelope chooses between the three content modes: by content type, then by header,
+// then by body.
+func openEnvelope(m Message, header header, definition *Definition) (*envelope, *Rejection) {
 	mediaType := header.mediaType()
 	switch {
 	case mediaType == "application/cloudevents+json":
-		return structured(m.Data, !definition.Command)
+		return structuredEnvelope(m.Data, !definition.Command)
 	case strings.HasPrefix(mediaType, "application/cloudevents-batch"):
 		return nil, badContentType(mediaType, "one event in a message, as application/cloudevents+json")
 	case strings.HasPrefix(mediaType, "application/cloudevents"):
 		return nil, badContentType(mediaType, "application/cloudevents+json")
-	case header.binary():
-		return binary(header, m.Data, !definition.Command), nil
+	case header.isBinary():
+		return binaryEnvelope(header, m.Data, !definition.Command), nil
 	case mediaType != "" && !isJSON(mediaType):
 		return nil, badContentType(mediaType, "application/cloudevents+json or application/json")
 	}
@@ -90,12 +93,12 @@ func open(m Message, header header, definition *Definition) (*envelope, *Rejecti
 		return nil, rejection
 	}
 	if !definition.Command || looksStructured(members) {
-		return fromMembers(members, !definition.Command), nil
+		return envelopeOf(members, !definition.Command), nil
 	}
-	return bare(m, header, definition), nil
+	return bareEnvelope(m, header, definition), nil
 }
 
-// otherVersionOf says whether the type is another version of a definition's.
+// otherVersionOf reports whether the type is another version of the type of a definition.
 func (e *envelope) otherVersionOf(definition *Definition) bool {
 	name, _ := e.attributes["type"].(string)
 	version, is := strings.CutPrefix(name, versionsOf(definition.Subject))
@@ -103,8 +106,8 @@ func (e *envelope) otherVersionOf(definition *Definition) bool {
 	return is && err == nil && name != definition.Name
 }
 
-// looksStructured tells a CloudEvent, also one without its specversion, from
-// bare data: no command has two of these as fields.
+// looksStructured reports whether an object is a CloudEvent, even without specversion,
+// rather than bare data: no command has two of these fields.
 func looksStructured(members []member) bool {
 	found := 0
 	for _, member := range members {
@@ -118,10 +121,10 @@ func looksStructured(members []member) bool {
 	return found >= 2
 }
 
-// bare makes up the envelope of bare JSON data. The id is stable across
-// redelivery, and the time in it keeps it from being used again when a stream
-// loses its tail and hands out the same sequence numbers once more.
-func bare(m Message, header header, definition *Definition) *envelope {
+// bareEnvelope returns an envelope for bare JSON data. The id is stable across redelivery.
+// The time in it keeps it unique when a stream loses its last messages and assigns the same
+// sequence numbers again.
+func bareEnvelope(m Message, header header, definition *Definition) *envelope {
 	id := header[keyMsgID]
 	if id == "" {
 		id = m.Place()
@@ -134,8 +137,8 @@ func bare(m Message, header header, definition *Definition) *envelope {
 	return e
 }
 
-// arrival is when the command, or the one it replays, was stored. Our own events
-// have none: an outcome is true however late it could be sent.
+// arrival returns when the command, or the one that it replays, was stored. It is zero for
+// other events, which do not expire: an outcome stays true however late it is published.
 func arrival(m Message, header header, definition *Definition) time.Time {
 	if !definition.Command {
 		return time.Time{}

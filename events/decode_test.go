@@ -126,8 +126,8 @@ func TestDataRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ data, text string }{
 		"nothing":   {`null`, `data: got nothing, want a JSON object`},
-		"a text":    {`"full"`, `got a text, want one JSON object`},
-		"key twice": {`{"mode":"full","mode":"rebuild"}`, `mode: got the same key twice, want each key once`},
+		"a string":  {`"full"`, `got a string, want one JSON object`},
+		"key twice": {`{"mode":"full","mode":"rebuild"}`, `mode: got a duplicate key, want each key once`},
 		"long word": {`{"mode":"` + strings.Repeat("x", 200) + `"}`, `mode: got "` + strings.Repeat("x", 80) + `"…, want full, incremental or rebuild`},
 	}
 	for name, test := range tests {

@@ -7,32 +7,32 @@ import (
 	"sync"
 )
 
-// Definition is one line of the catalogue.
+// Definition is an entry of the catalogue.
 type Definition struct {
 	Subject string       // the NATS subject: sync.requested
 	Name    string       // the CloudEvents type: com.lazi.sync.requested.v1
 	Schema  string       // the file in schemas: sync.requested.v1.json
-	Command bool         // comes from anyone and may be bare JSON data
+	Command bool         // any client may publish it, also as bare JSON data
 	Payload reflect.Type // the Go type of its data
 
 	compiled func() (*schema, error)
 }
 
-// DataSchema is the value of the dataschema attribute, the $id of the schema.
+// DataSchema returns the value of the dataschema attribute, which is the $id of the schema.
 func (d *Definition) DataSchema() string { return schemaBase + d.Schema }
 
 // Type is a definition with the Go type of its payload.
 type Type[T any] struct{ *Definition }
 
-// All lists the catalogue in the order of catalogue.go.
+// All returns the catalogue in the order of catalogue.go.
 func All() []*Definition { return slices.Clone(catalogue) }
 
-// BySubject finds the definition that a NATS subject carries.
+// BySubject returns the definition with a NATS subject.
 func BySubject(subject string) (*Definition, bool) {
 	return find(func(d *Definition) bool { return d.Subject == subject })
 }
 
-// ByType finds the definition of a CloudEvents type.
+// ByType returns the definition with a CloudEvents type.
 func ByType(name string) (*Definition, bool) {
 	return find(func(d *Definition) bool { return d.Name == name })
 }
@@ -45,7 +45,7 @@ func find(matches func(*Definition) bool) (*Definition, bool) {
 	return catalogue[i], true
 }
 
-// catalogue is filled by the declarations in catalogue.go and never changes after.
+// catalogue is filled by the declarations in catalogue.go and does not change afterwards.
 var catalogue []*Definition
 
 func define[T any](subject string, version int) Type[T] {
@@ -60,7 +60,7 @@ func define[T any](subject string, version int) Type[T] {
 	return Type[T]{d}
 }
 
-// versionsOf is what the CloudEvents types of all versions of an event begin with.
+// versionsOf returns the prefix that the CloudEvents types of all versions of an event share.
 func versionsOf(subject string) string { return "com.lazi." + subject + ".v" }
 
 func command[T any](subject string, version int) Type[T] {

@@ -1,15 +1,16 @@
-// Package events is the event catalogue: one line of catalogue.go ties an event
-// type to its NATS subject, its JSON Schema and its Go payload.
+// Package events is the catalogue of events and of the modes of a sync. A line of
+// catalogue.go ties an event type to its NATS subject, its JSON Schema and its Go payload.
+// A row of modes.go holds the properties of a mode.
 //
-// Whoever publishes makes an event with Type.New and sends what Encode and
-// Header return. Whoever consumes turns a message into an Event with Decode,
-// which checks the envelope, and into a payload with Type.Data, which checks
-// the data against the schema. What does not pass comes back as a *Rejection
-// that names path, value and what is wanted.
+// To publish, create an event with Type.New and send the results of Encode and Header. To
+// consume, turn a message into an Event with Decode, which checks the envelope, and the
+// Event into a payload with Type.Data, which validates the data against the schema.
+// Invalid input is a *Rejection with the path, the value and the expected value of every
+// error.
 //
-// The bridge, the notifier, the gateway, the command line, the stream adapter,
-// the workflows and the activities all call this package. It knows CloudEvents
-// and JSON; it must import nothing of ours but schemas, and no NATS client.
+// The bridge, notifier, gateway, command line, stream adapter, workflows and activities
+// use this package. Of this module it may import only schemas. It must not import a NATS
+// client.
 //
-// Together with schemas it is the contract other programs may rely on.
+// With schemas, it is the contract with other programs.
 package events

@@ -10,10 +10,9 @@ import (
 // AllEntities, as the only entry of a list of entities, means every known entity.
 const AllEntities = "*"
 
-// ParseEntities reads a list of entities as people write it, in a variable or behind an
-// option: names separated by commas. Blanks around a name are ignored and a repeated name
-// is taken once. "*" alone means every entity and is returned unchanged. The error names
-// every entry that is wrong.
+// ParseEntities parses a comma-separated list of entities, as in a variable or an option.
+// It ignores white space around a name and duplicate names. "*" alone means every entity and
+// is returned unchanged. The error lists every invalid entry.
 func ParseEntities(text string, known []string) ([]string, error) {
 	var names []string
 	for part := range strings.SplitSeq(text, ",") {
@@ -32,8 +31,8 @@ func ParseEntities(text string, known []string) ([]string, error) {
 	return names, errors.Join(wrong...)
 }
 
-// CheckEntities returns an error for each name that is not known, at its place in the
-// field entities. It does not object to "*" where that is the only name.
+// CheckEntities returns an error for each unknown name, with its path in the field
+// entities. It accepts "*" if it is the only name.
 func CheckEntities(names, known []string) []FieldError {
 	if len(names) == 1 && names[0] == AllEntities {
 		return nil
@@ -41,13 +40,13 @@ func CheckEntities(names, known []string) []FieldError {
 	var unknown []FieldError
 	for i, name := range names {
 		if !slices.Contains(known, name) {
-			unknown = append(unknown, FieldError{Path: fmt.Sprintf("entities[%d]", i), Got: quote(name), Want: wantedEntity(name, known)})
+			unknown = append(unknown, FieldError{Path: fmt.Sprintf("entities[%d]", i), Got: quote(name), Want: describeEntity(name, known)})
 		}
 	}
 	return unknown
 }
 
-func wantedEntity(name string, known []string) string {
+func describeEntity(name string, known []string) string {
 	if name == AllEntities {
 		return `"*" alone, or names`
 	}

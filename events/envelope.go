@@ -25,23 +25,23 @@ const (
 	maxClockSkew = 24 * time.Hour // between an event's time and when it was stored
 )
 
-// textAttributes are those of CloudEvents itself: texts, all of them.
-var textAttributes = []string{"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"}
+// stringAttributes are the attributes that CloudEvents defines. All are strings.
+var stringAttributes = []string{"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"}
 
-// notText is what stands in place of a text attribute's text.
-type notText string
+// nonString is the value of a string attribute that is not a string, formatted for errors.
+type nonString string
 
-// attributeName is stricter than the SDK, which folds upper case.
+// attributeName is stricter than the SDK, which converts upper case to lower case.
 var attributeName = regexp.MustCompile(`^[a-z0-9]+$`)
 
-// envelope is an event whose attributes are still to be checked. Checks add to
-// problems and go on, so that all of them are told at once.
+// envelope is an event whose attributes are not checked yet. The checks collect problems,
+// so that the rejection lists all of them.
 type envelope struct {
 	attributes map[string]any // string, bool or int32
-	data       []byte         // JSON, nil where there is none
+	data       []byte         // JSON; nil for none
 	problems   []FieldError
 	code       RejectCode // of the first problem
-	tolerant   bool       // leave out an extension attribute that cannot be one, instead of refusing the event
+	tolerant   bool       // omit an invalid extension attribute instead of rejecting the event
 }
 
 func (e *envelope) set(name string, value any) {
@@ -49,72 +49,72 @@ func (e *envelope) set(name string, value any) {
 		e.attributes = map[string]any{}
 	}
 	if old, twice := e.attributes[name]; twice && old != value {
-		e.wrong(name, "two values", "one")
+		e.invalid(name, "two values", "one value")
 	}
 	e.attributes[name] = value
 }
 
-func (e *envelope) wrong(path, got, want string) {
-	e.refuse(Reject(CodeBadEnvelope, FieldError{Path: path, Got: got, Want: want}))
+func (e *envelope) invalid(path, got, want string) {
+	e.reject(Reject(CodeBadEnvelope, FieldError{Path: path, Got: got, Want: want}))
 }
 
-// odd is wrong for an extension attribute, unless the envelope is tolerant.
-func (e *envelope) odd(path, got, want string) {
+// invalidExtension is invalid for an extension attribute, unless the envelope is tolerant.
+func (e *envelope) invalidExtension(path, got, want string) {
 	if !e.tolerant {
-		e.wrong(path, got, want)
+		e.invalid(path, got, want)
 	}
 }
 
-func (e *envelope) refuse(r *Rejection) {
+func (e *envelope) reject(r *Rejection) {
 	if e.code == "" {
 		e.code = r.Code
 	}
 	e.problems = append(e.problems, r.Errors...)
 }
 
-func structured(data []byte, tolerant bool) (*envelope, *Rejection) {
+func structuredEnvelope(data []byte, tolerant bool) (*envelope, *Rejection) {
 	members, rejection := parseObject(data)
 	if rejection != nil {
 		return nil, rejection
 	}
-	return fromMembers(members, tolerant), nil
+	return envelopeOf(members, tolerant), nil
 }
 
-// shown shows a JSON value in an error, short.
-func shown(raw json.RawMessage) string {
-	if kind := kindOf(raw); kind == "an object" || kind == "a list" {
+// showRaw formats a JSON value for an error: an object or array by its type.
+func showRaw(raw json.RawMessage) string {
+	if kind := kindOf(raw); kind == "an object" || kind == "an array" {
 		return kind
 	}
 	return string(raw)
 }
 
-// fromMembers reads an event in structured mode.
-func fromMembers(members []member, tolerant bool) *envelope {
+// envelopeOf returns the envelope of an event in structured mode.
+func envelopeOf(members []member, tolerant bool) *envelope {
 	e := &envelope{tolerant: tolerant}
 	for _, m := range members {
 		switch kind := kindOf(m.value); {
-		case kind == "null": // JSON's way to leave an attribute out
+		case kind == "null": // same as an absent attribute
 		case m.name == "data":
 			e.setData(m.name, m.value)
 		case m.name == "data_base64":
 			e.setData(m.name, e.decodeBase64(m.value))
-		case kind == "a text":
+		case kind == "a string":
 			var text string
-			_ = json.Unmarshal(m.value, &text) // parseObject found it valid
+			_ = json.Unmarshal(m.value, &text) // parseObject has checked it
 			e.set(m.name, text)
-		case slices.Contains(textAttributes, m.name):
-			e.set(m.name, notText(shown(m.value)))
-		case kind == "true or false":
+		case slices.Contains(stringAttributes, m.name):
+			e.set(m.name, nonString(showRaw(m.value)))
+		case kind == "a boolean":
 			e.set(m.name, m.value[0] == 't')
 		case kind == "a number":
 			number, err := strconv.ParseInt(string(m.value), 10, 32)
 			if err != nil {
-				e.odd(m.name, string(m.value), "a whole number of at most 32 bits, or a text")
+				e.invalidExtension(m.name, string(m.value), "an integer of at most 32 bits, or a string")
 				continue
 			}
 			e.set(m.name, int32(number))
 		default:
-			e.odd(m.name, kind, "a text, a whole number, or true or false")
+			e.invalidExtension(m.name, kind, "a string, an integer or a boolean")
 		}
 	}
 	return e
@@ -122,7 +122,7 @@ func fromMembers(members []member, tolerant bool) *envelope {
 
 func (e *envelope) setData(name string, data []byte) {
 	if e.data != nil {
-		e.wrong(name, "both data and data_base64", "one of them")
+		e.invalid(name, "both data and data_base64", "one of them")
 		return
 	}
 	e.data = data
@@ -131,23 +131,23 @@ func (e *envelope) setData(name string, data []byte) {
 func (e *envelope) decodeBase64(value json.RawMessage) []byte {
 	var text string
 	if err := json.Unmarshal(value, &text); err != nil {
-		e.wrong("data_base64", kindOf(value), "base64 text")
+		e.invalid("data_base64", kindOf(value), "base64")
 		return nil
 	}
 	data, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil {
-		e.wrong("data_base64", quote(text), "base64 text")
+		e.invalid("data_base64", quote(text), "base64")
 		return nil
 	}
 	data = TrimBOM(data)
 	if rejection := checkJSON(data); rejection != nil {
-		e.refuse(rejection)
+		e.reject(rejection)
 		return nil
 	}
 	return data
 }
 
-// event checks every attribute. An event that is refused keeps its id and source.
+// event checks every attribute. A rejected event keeps its id and source.
 func (e *envelope) event(definition *Definition, stored time.Time) (Event, error) {
 	c := &cloudevents.EventContextV1{}
 	e.checkVersion()
@@ -168,19 +168,19 @@ func (e *envelope) event(definition *Definition, stored time.Time) (Event, error
 
 func (e *envelope) checkVersion() {
 	if version, ok := e.required("specversion"); ok && version != specVersion {
-		e.wrong("specversion", quote(version), quote(specVersion))
+		e.invalid("specversion", quote(version), quote(specVersion))
 	}
 }
 
 func (e *envelope) required(name string) (string, bool) {
 	if _, present := e.attributes[name]; !present {
-		e.wrong(name, "nothing", "a text")
+		e.invalid(name, "nothing", "a string")
 		return "", false
 	}
 	return e.text(name)
 }
 
-// text takes an attribute that must be a text with something in it.
+// text removes and returns an attribute that must be a non-empty string.
 func (e *envelope) text(name string) (string, bool) {
 	value, present := e.attributes[name]
 	if !present {
@@ -190,13 +190,13 @@ func (e *envelope) text(name string) (string, bool) {
 	text, isText := value.(string)
 	switch {
 	case !isText:
-		e.wrong(name, fmt.Sprint(value), "a text")
-	case !utf8.ValidString(text): // a header may hold any bytes
-		e.wrong(name, quote(text), "UTF-8")
+		e.invalid(name, fmt.Sprint(value), "a string")
+	case !utf8.ValidString(text): // a header can contain any bytes
+		e.invalid(name, quote(text), "UTF-8")
 	case strings.TrimSpace(text) == "":
-		e.wrong(name, quote(text), "a text that is not empty")
+		e.invalid(name, quote(text), "a non-empty string")
 	case strings.ContainsFunc(text, unicode.IsControl):
-		e.wrong(name, quote(text), "no control characters")
+		e.invalid(name, quote(text), "no control characters")
 	default:
 		return text, true
 	}
@@ -213,14 +213,14 @@ func (e *envelope) optional(name string) *string {
 func (e *envelope) identity(name string) string {
 	text, ok := e.required(name)
 	if ok && len(text) > maxIdentity {
-		e.wrong(name, fmt.Sprintf("%d bytes", len(text)), fmt.Sprintf("at most %d", maxIdentity))
+		e.invalid(name, fmt.Sprintf("%d bytes", len(text)), fmt.Sprintf("at most %d", maxIdentity))
 		return ""
 	}
 	return text
 }
 
-// source insists on the one way to write a URI, because it is part of the
-// request's identity and is hashed as it stands.
+// source accepts only the normalized form of a URI reference, because the source is part
+// of the identity of a request and is hashed as it is.
 func (e *envelope) source() types.URIRef {
 	text := e.identity("source")
 	if text == "" {
@@ -229,10 +229,10 @@ func (e *envelope) source() types.URIRef {
 	parsed, err := url.Parse(text)
 	switch {
 	case err != nil:
-		e.wrong("source", quote(text), "a URI reference such as /my/program")
+		e.invalid("source", quote(text), "a URI reference such as /my/program")
 		return types.URIRef{}
 	case parsed.String() != text:
-		e.wrong("source", quote(text), "a URI reference such as "+quote(parsed.String()))
+		e.invalid("source", quote(text), "a URI reference such as "+quote(parsed.String()))
 		return types.URIRef{}
 	}
 	return types.URIRef{URL: *parsed}
@@ -242,7 +242,7 @@ func (e *envelope) eventType(definition *Definition) string {
 	name, ok := e.required("type")
 	if ok && name != definition.Name {
 		want := fmt.Sprintf("%s on NATS subject %s", definition.Name, definition.Subject)
-		e.refuse(Reject(CodeTypeMismatch, FieldError{Path: "type", Got: quote(name), Want: want}))
+		e.reject(Reject(CodeTypeMismatch, FieldError{Path: "type", Got: quote(name), Want: want}))
 	}
 	return name
 }
@@ -254,11 +254,11 @@ func (e *envelope) time(stored time.Time) *types.Timestamp {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		e.wrong("time", quote(text), "a time as in RFC 3339, such as 2006-01-02T15:04:05Z")
+		e.invalid("time", quote(text), "an RFC 3339 time such as 2006-01-02T15:04:05Z")
 		return nil
 	}
 	if !stored.IsZero() && t.Sub(stored).Abs() > maxClockSkew {
-		e.wrong("time", quote(text), "a time within 24 hours of "+stored.UTC().Format(time.RFC3339))
+		e.invalid("time", quote(text), "a time within 24 hours of "+stored.UTC().Format(time.RFC3339))
 		return nil
 	}
 	return &types.Timestamp{Time: t}
@@ -272,10 +272,10 @@ func (e *envelope) dataContentType() *string {
 	mediaType, _, err := mime.ParseMediaType(*text)
 	switch {
 	case err != nil || !isJSON(mediaType):
-		e.wrong("datacontenttype", quote(*text), jsonType)
+		e.invalid("datacontenttype", quote(*text), jsonType)
 		return nil
 	case strings.HasSuffix(mediaType, "+json"):
-		// The CloudEvents module would write data of such a type as a text.
+		// The CloudEvents module would encode data of such a type as a string.
 		plain := jsonType
 		return &plain
 	}
@@ -289,26 +289,26 @@ func (e *envelope) dataSchema() *types.URI {
 	}
 	parsed := types.ParseURI(text)
 	if parsed == nil || !parsed.IsAbs() {
-		e.wrong("dataschema", quote(text), "an absolute URI")
+		e.invalid("dataschema", quote(text), "an absolute URI")
 		return nil
 	}
 	return parsed
 }
 
-// extensions takes what is left: attributes that we do not know and carry along.
+// extensions adds the remaining attributes, which lazisync does not know, to the event.
 func (e *envelope) extensions(c *cloudevents.EventContextV1) {
 	for _, name := range slices.Sorted(maps.Keys(e.attributes)) {
 		if !attributeName.MatchString(name) || name == "data" {
-			e.odd(name, "an unknown attribute", "a name of lower-case letters and digits")
+			e.invalidExtension(name, "an unknown attribute", "a name of lower-case letters and digits")
 			continue
 		}
 		value := e.attributes[name]
 		if text, isText := value.(string); isText && strings.ContainsFunc(text, unicode.IsControl) {
-			e.odd(name, quote(text), "no control characters")
+			e.invalidExtension(name, quote(text), "no control characters")
 			continue
 		}
 		if err := c.SetExtension(name, value); err != nil {
-			e.odd(name, quote(fmt.Sprint(value)), err.Error())
+			e.invalidExtension(name, quote(fmt.Sprint(value)), err.Error())
 		}
 	}
 }

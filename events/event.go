@@ -14,7 +14,7 @@ import (
 type Event = cloudevents.Event
 
 const (
-	// ContentType is the Content-Type header of what is sent: structured mode.
+	// ContentType is the Content-Type header of published events: structured mode.
 	ContentType = "application/cloudevents+json; charset=UTF-8"
 
 	headerContentType = "Content-Type"
@@ -22,19 +22,20 @@ const (
 	jsonType          = "application/json"
 )
 
-// Attributes are what New cannot know by itself. ID and Source are required.
+// Attributes are the attributes of a new event. ID and Source are required.
 type Attributes struct {
 	ID          string
 	Source      string
-	Subject     string    // the workflow ID, where there is one
+	Subject     string    // the workflow ID, if there is one
 	Time        time.Time // absent when zero
 	TraceParent string    // the Distributed Tracing extension
 	TraceState  string
 }
 
-// New makes an event that is ready to be sent. It refuses what Decode and Data
-// would refuse, so that nobody downstream has to. Its error is no *Rejection:
-// that is what becomes of an event that came in.
+// New creates an event. It returns an error if the attributes are invalid and, for a
+// command, if the data is: commands contain the input of users. It does not validate the
+// data of other events against their schemas; TestPayloadsFitTheirSchemas does. The error
+// is never a *Rejection, which is for received events.
 func (t Type[T]) New(a Attributes, data T) (Event, error) {
 	fillLists(reflect.ValueOf(&data).Elem())
 	encoded, err := json.Marshal(data)
@@ -42,7 +43,7 @@ func (t Type[T]) New(a Attributes, data T) (Event, error) {
 		return Event{}, fmt.Errorf("encode data of %s: %w", t.Name, err)
 	}
 	event, err := a.envelope(t.Definition, encoded).event(t.Definition, time.Time{})
-	if err == nil {
+	if err == nil && t.Command {
 		_, err = t.Data(event)
 	}
 	if err != nil {
@@ -70,7 +71,7 @@ func (a Attributes) envelope(d *Definition, data []byte) *envelope {
 	return e
 }
 
-// fillLists turns nil lists into empty ones: required lists are [] on the wire, never null.
+// fillLists replaces nil slices by empty ones, because required arrays are [] in JSON, not null.
 func fillLists(payload reflect.Value) {
 	for _, field := range payload.Fields() {
 		switch field.Kind() {
@@ -84,7 +85,7 @@ func fillLists(payload reflect.Value) {
 	}
 }
 
-// Encode writes an event in structured mode, as one JSON object.
+// Encode encodes an event in structured mode, as one JSON object.
 func Encode(event Event) ([]byte, error) {
 	var buffer bytes.Buffer
 	if err := cloudevents.WriteJson(&event, &buffer); err != nil {
@@ -93,7 +94,7 @@ func Encode(event Event) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// Header is the NATS header an encoded event is sent with.
+// Header returns the NATS header of an encoded event.
 func Header(event Event) map[string][]string {
 	return map[string][]string{
 		headerContentType: {ContentType},
@@ -101,7 +102,7 @@ func Header(event Event) map[string][]string {
 	}
 }
 
-// TraceParent is the traceparent extension of an event, or "".
+// TraceParent returns the traceparent extension of an event, "" if it has none.
 func TraceParent(event Event) string {
 	value, _ := event.Extensions()["traceparent"].(string)
 	return value

@@ -14,18 +14,18 @@ import (
 	"golang.org/x/text/message"
 )
 
-// wants are the words for rules that span fields, by the place of the rule: the schema's
-// file, a JSON pointer into it, and the keyword. They are not part of the schemas, which
-// hold standard keywords alone, so that strict validators accept them.
-var wants = map[string]string{
+// ruleTexts describes rules that span fields, by the location of the rule: the file of
+// the schema, a JSON pointer into it, and the keyword. The schemas do not contain these
+// texts: they use only standard keywords, so that strict validators accept them.
+var ruleTexts = map[string]string{
 	"sync.control.v1.json#/oneOf":                                "exactly one of workflowId and requestId",
 	"sync.requested.v1.json#/then/required":                      "exactly one entity for a rebuild",
 	"sync.requested.v1.json#/then/properties/entities/maxItems":  "exactly one entity for a rebuild",
 	"sync.requested.v1.json#/then/properties/entities/items/not": "the name of one entity for a rebuild",
 }
 
-// explain puts a validation error, a tree in the validator's words, into plain
-// ones.
+// explain turns a validation error, which is a tree in the terms of JSON Schema, into a
+// list of field errors.
 func (s *schema) explain(e *jsonschema.ValidationError, data any) []FieldError {
 	if errs, known := s.explainKeyword(e, data); known {
 		return errs
@@ -44,15 +44,15 @@ func (s *schema) explain(e *jsonschema.ValidationError, data any) []FieldError {
 func (s *schema) explainKeyword(e *jsonschema.ValidationError, data any) ([]FieldError, bool) {
 	node := s.node(e.SchemaURL)
 	path, value := e.InstanceLocation, at(data, e.InstanceLocation)
-	worded := func(keyword, otherwise string) string { return worded(e.SchemaURL, keyword, otherwise) }
+	wanted := func(keyword, otherwise string) string { return ruleText(e.SchemaURL, keyword, otherwise) }
 	one := func(got, want string) ([]FieldError, bool) {
 		return []FieldError{{pathOf(path), got, want}}, true
 	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.OneOf:
-		return one(fmt.Sprintf("%s of them", count(len(k.Subschemas))), worded("oneOf", "exactly one"))
+		return one(fmt.Sprintf("%s of them", count(len(k.Subschemas))), wanted("oneOf", "exactly one"))
 	case *kind.Not:
-		return one(show(value), worded("not", "something else"))
+		return one(show(value), wanted("not", "something else"))
 	case *kind.Required:
 		return s.missing(e, k.Missing, "required"), true
 	case *kind.DependentRequired:
@@ -62,21 +62,21 @@ func (s *schema) explainKeyword(e *jsonschema.ValidationError, data any) ([]Fiel
 	case *kind.Enum, *kind.Type:
 		return one(show(value), s.describe(node))
 	case *kind.MinLength:
-		return one(show(value), "a text that is not empty")
+		return one(show(value), "a non-empty string")
 	case *kind.MaxLength:
-		return one(fmt.Sprintf("a text of %d characters", k.Got), fmt.Sprintf("at most %d", k.Want))
+		return one(fmt.Sprintf("a string of %d characters", k.Got), fmt.Sprintf("at most %d", k.Want))
 	case *kind.MinItems:
-		return one("an empty list", worded("minItems", "at least one"))
+		return one("an empty array", wanted("minItems", "at least one"))
 	case *kind.MaxItems:
-		return one(fmt.Sprintf("%d of them", k.Got), worded("maxItems", fmt.Sprintf("at most %d", k.Want)))
+		return one(fmt.Sprintf("%d of them", k.Got), wanted("maxItems", fmt.Sprintf("at most %d", k.Want)))
 	case *kind.UniqueItems:
 		path = append(slices.Clone(path), strconv.Itoa(k.Duplicates[1]))
-		return one(show(at(data, path))+" again", "each only once")
+		return one(show(at(data, path))+" twice", "unique items")
 	case *kind.Minimum:
 		limit, _ := k.Want.Float64()
 		return one(show(value), fmt.Sprintf("at least %g", limit))
 	case *kind.Format:
-		return one(show(value), "a time as in RFC 3339, such as 2006-01-02T15:04:05Z")
+		return one(show(value), "an RFC 3339 time such as 2006-01-02T15:04:05Z")
 	}
 	return nil, false
 }
@@ -85,7 +85,7 @@ func (s *schema) missing(e *jsonschema.ValidationError, names []string, keyword 
 	properties := object(s.node(e.SchemaURL), "properties")
 	errs := make([]FieldError, 0, len(names))
 	for _, name := range names {
-		want := worded(e.SchemaURL, keyword, s.describe(object(properties, name)))
+		want := ruleText(e.SchemaURL, keyword, s.describe(object(properties, name)))
 		errs = append(errs, FieldError{pathOf(append(slices.Clone(e.InstanceLocation), name)), "nothing", want})
 	}
 	return errs
@@ -97,18 +97,18 @@ func unknown(path, names []string, node map[string]any) []FieldError {
 	slices.Sort(names)
 	for i, name := range names {
 		want, near := "", false
-		if i < mostErrors { // the others are only counted
+		if i < maxErrors { // further errors are only counted
 			want, near = Nearest(name, fields)
 		}
 		if !near {
-			want = either(fields)
+			want = joinOr(fields)
 		}
 		errs = append(errs, FieldError{pathOf(append(slices.Clone(path), name)), "an unknown field", want})
 	}
 	return errs
 }
 
-// describe says what a schema wants.
+// describe names the values that a schema allows.
 func (s *schema) describe(node map[string]any) string {
 	if reference, ok := node["$ref"].(string); ok {
 		return s.describe(s.node(reference))
@@ -118,37 +118,38 @@ func (s *schema) describe(node map[string]any) string {
 		for i, value := range values {
 			words[i] = fmt.Sprint(value)
 		}
-		return either(words)
+		return joinOr(words)
 	}
 	switch node["type"] {
 	case "string":
-		return "a text"
+		return "a string"
 	case "boolean":
-		return "true or false"
+		return "a boolean"
 	case "integer":
-		return "a whole number"
+		return "an integer"
 	case "number":
 		return "a number"
 	case "array":
-		return "a list"
+		return "an array"
 	default:
 		return "an object"
 	}
 }
 
-// worded is what is wanted by a keyword of the schema at a URL, where that has words of its own.
-func worded(schemaURL, keyword, otherwise string) string {
+// ruleText returns what a keyword of the schema at a URL wants: its entry in ruleTexts, or
+// otherwise.
+func ruleText(schemaURL, keyword, otherwise string) string {
 	place := strings.TrimPrefix(schemaURL, schemaBase)
 	if !strings.Contains(place, "#") {
 		place += "#"
 	}
-	if want, ok := wants[strings.TrimSuffix(place, "/")+"/"+keyword]; ok {
+	if want, ok := ruleTexts[strings.TrimSuffix(place, "/")+"/"+keyword]; ok {
 		return want
 	}
 	return otherwise
 }
 
-// node finds the part of the document that the fragment of a schema URL points at.
+// node returns the part of the document that the fragment of a schema URL points to.
 func (s *schema) node(schemaURL string) map[string]any {
 	_, fragment, _ := strings.Cut(schemaURL, "#")
 	var steps []string
@@ -164,7 +165,7 @@ func object(node map[string]any, name string) map[string]any {
 	return value
 }
 
-// at walks into a JSON value.
+// at returns the value at a path into a JSON value, nil if there is none.
 func at(value any, steps []string) any {
 	for _, step := range steps {
 		switch container := value.(type) {
@@ -183,7 +184,7 @@ func at(value any, steps []string) any {
 	return value
 }
 
-// pathOf writes a location with dots and brackets: results[1].error.type.
+// pathOf formats a location with dots and brackets: results[1].error.type.
 func pathOf(steps []string) string {
 	var path strings.Builder
 	for _, step := range steps {
@@ -199,7 +200,7 @@ func pathOf(steps []string) string {
 	return path.String()
 }
 
-// show shows a value in an error, short.
+// show formats a value for an error: objects and arrays by their type, strings shortened.
 func show(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -209,7 +210,7 @@ func show(value any) string {
 	case map[string]any:
 		return "an object"
 	case []any:
-		return "a list"
+		return "an array"
 	case nil:
 		return "null"
 	default:
@@ -217,8 +218,8 @@ func show(value any) string {
 	}
 }
 
-// either lists words as a choice: pause, resume or cancel.
-func either(words []string) string {
+// joinOr joins words into a choice: "pause, resume or cancel".
+func joinOr(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}

@@ -6,26 +6,26 @@ import (
 	"unicode/utf8"
 )
 
-// header holds the headers that matter, by lower-case name: NATS keeps the case
-// of a name and leaves its meaning to us.
+// header holds the headers that lazisync reads, by lower-case name: NATS preserves case,
+// and clients differ in it.
 type header map[string]string
 
 const (
-	keyContentType = "content-type"
-	keyMsgID       = "nats-msg-id"
-	keyFirstStored = "lazisync-first-stored"
-	attributeMark  = "ce-"
+	keyContentType  = "content-type"
+	keyMsgID        = "nats-msg-id"
+	keyFirstStored  = "lazisync-first-stored"
+	attributePrefix = "ce-"
 )
 
 func readHeader(raw map[string][]string) (header, *Rejection) {
 	read := header{}
 	for name, values := range raw {
 		key := strings.ToLower(name)
-		if !strings.HasPrefix(key, attributeMark) && key != keyContentType && key != keyMsgID && key != keyFirstStored {
+		if !strings.HasPrefix(key, attributePrefix) && key != keyContentType && key != keyMsgID && key != keyFirstStored {
 			continue
 		}
 		if _, twice := read[key]; twice || len(values) > 1 {
-			return nil, Reject(CodeBadEnvelope, FieldError{Path: key, Got: "more than one such header", Want: "one"})
+			return nil, Reject(CodeBadEnvelope, FieldError{Path: key, Got: "several headers", Want: "one header"})
 		}
 		if len(values) == 1 {
 			read[key] = values[0]
@@ -39,27 +39,28 @@ func (h header) mediaType() string {
 	return strings.ToLower(strings.TrimSpace(mediaType))
 }
 
-// binary says whether there is any attribute among the headers.
-func (h header) binary() bool {
+// isBinary reports whether the headers contain an attribute of an event.
+func (h header) isBinary() bool {
 	for name := range h {
-		if strings.HasPrefix(name, attributeMark) {
+		if strings.HasPrefix(name, attributePrefix) {
 			return true
 		}
 	}
 	return false
 }
 
-// binary reads an event whose attributes are headers and whose body is its data.
-func binary(h header, data []byte, tolerant bool) *envelope {
+// binaryEnvelope returns the envelope of an event in binary mode: its attributes are headers,
+// the body is its data.
+func binaryEnvelope(h header, data []byte, tolerant bool) *envelope {
 	e := &envelope{data: data, tolerant: tolerant}
 	for key, raw := range h {
-		name, isAttribute := strings.CutPrefix(key, attributeMark)
+		name, isAttribute := strings.CutPrefix(key, attributePrefix)
 		if !isAttribute {
 			continue
 		}
 		value, err := url.PathUnescape(raw)
 		if err != nil || !utf8.ValidString(value) {
-			e.wrong(key, quote(raw), "percent-encoded UTF-8")
+			e.invalid(key, quote(raw), "percent-encoded UTF-8")
 			continue
 		}
 		e.set(name, value)
@@ -70,12 +71,12 @@ func binary(h header, data []byte, tolerant bool) *envelope {
 	if len(data) == 0 {
 		e.data = nil
 	} else if rejection := checkJSON(data); rejection != nil {
-		e.refuse(rejection)
+		e.reject(rejection)
 	}
 	return e
 }
 
-// isJSON says whether a media type means JSON.
+// isJSON reports whether a media type is JSON.
 func isJSON(mediaType string) bool {
 	kind, subtype, _ := strings.Cut(mediaType, "/")
 	return kind != "" && (strings.HasSuffix(subtype, "+json") || subtype == "json" && (kind == "application" || kind == "text"))

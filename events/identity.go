@@ -5,15 +5,15 @@ import (
 	"encoding/hex"
 )
 
-// RequestID is the identity of a request in one word: two events are the same
-// request when their source and id are the same. Other programs may compute it
-// too; schemas/testdata/request-id.json holds examples.
+// RequestID returns the ID of a request, 20 hexadecimal digits derived from its identity:
+// two events are the same request if their source and id are equal. Other programs can
+// compute it too; schemas/testdata/request-id.json has examples.
 func RequestID(source, id string) string {
 	return digest(source, id)[:20]
 }
 
-// MsgID is the Nats-Msg-Id of an event. JetStream compares it across a whole
-// stream, so it is derived from everything that makes the event's identity.
+// MsgID returns the Nats-Msg-Id of an event. JetStream compares it across all subjects of a
+// stream, so it is derived from the whole identity of the event.
 func MsgID(source, id string) string {
 	return "ce-" + digest(source, id)[:32]
 }

@@ -2,7 +2,8 @@ package events
 
 import "strings"
 
-// Nearest finds the candidate that a misspelt word most likely means, if any is near enough.
+// Nearest returns the candidate that a misspelt word most likely means. It reports false if
+// no candidate is similar enough.
 func Nearest(word string, candidates []string) (string, bool) {
 	if len(word) > 64 {
 		return "", false
@@ -17,7 +18,7 @@ func Nearest(word string, candidates []string) (string, bool) {
 	return best, best != ""
 }
 
-// distance counts the letters to insert, delete or replace (Levenshtein).
+// distance returns the Levenshtein distance of two words.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -8,18 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// member is one top-level member of a JSON object, not yet read.
+// member is a top-level member of a JSON object; its value is not decoded.
 type member struct {
 	name  string
 	value json.RawMessage
 }
 
-// TrimBOM returns data without the byte order mark that some programs write before JSON in
-// UTF-8. It means nothing there.
+// TrimBOM returns data without the byte order mark that some programs write before UTF-8
+// text.
 func TrimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
 
-// Object splits one JSON object into its members, as strictly as events are read, after a
-// byte order mark. Its error is a *Rejection.
+// Object decodes the members of a JSON object, which may follow a byte order mark. It is as
+// strict as Decode. The error is a *Rejection.
 func Object(data []byte) (map[string]json.RawMessage, error) {
 	members, rejection := parseObject(TrimBOM(data))
 	if rejection != nil {
@@ -32,8 +32,8 @@ func Object(data []byte) (map[string]json.RawMessage, error) {
 	return object, nil
 }
 
-// parseObject splits one JSON object into its members. It is stricter than
-// encoding/json: no invalid UTF-8, no key twice, nothing around the object.
+// parseObject returns the members of a JSON object. It is stricter than encoding/json: it
+// rejects invalid UTF-8, duplicate keys, and data around the object.
 func parseObject(data []byte) ([]member, *Rejection) {
 	if rejection := checkJSON(data); rejection != nil {
 		return nil, rejection
@@ -54,7 +54,7 @@ func parseObject(data []byte) ([]member, *Rejection) {
 		}
 		name, _ := token.(string)
 		if seen[name] {
-			return nil, Reject(CodeBadEnvelope, FieldError{Path: name, Got: "the same key twice", Want: "each key once"})
+			return nil, Reject(CodeBadEnvelope, FieldError{Path: name, Got: "a duplicate key", Want: "each key once"})
 		}
 		seen[name] = true
 		var value json.RawMessage
@@ -66,7 +66,7 @@ func parseObject(data []byte) ([]member, *Rejection) {
 	return members, nil
 }
 
-// checkJSON says what keeps data from being one JSON value.
+// checkJSON returns a rejection if data is not one JSON value.
 func checkJSON(data []byte) *Rejection {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return notJSON("an empty body")
@@ -78,7 +78,7 @@ func checkJSON(data []byte) *Rejection {
 	err := json.Unmarshal(data, new(json.RawMessage))
 	switch {
 	case errors.As(err, &syntax):
-		return notJSON(fmt.Sprintf("something that is not JSON (byte %d: %s)", syntax.Offset, syntax))
+		return notJSON(fmt.Sprintf("invalid JSON (byte %d: %s)", syntax.Offset, syntax))
 	case err != nil:
 		return notJSON(err.Error())
 	}
@@ -89,17 +89,17 @@ func notJSON(got string) *Rejection {
 	return Reject(CodeNotJSON, FieldError{Got: got, Want: "one JSON object"})
 }
 
-// kindOf names the kind of a valid JSON value.
+// kindOf names the type of a valid JSON value.
 func kindOf(data []byte) string {
 	switch data = bytes.TrimSpace(data); data[0] {
 	case '{':
 		return "an object"
 	case '[':
-		return "a list"
+		return "an array"
 	case '"':
-		return "a text"
+		return "a string"
 	case 't', 'f':
-		return "true or false"
+		return "a boolean"
 	case 'n':
 		return "null"
 	default:
@@ -107,14 +107,14 @@ func kindOf(data []byte) string {
 	}
 }
 
-// quote shows a value in an error, short.
+// quote quotes a value for an error, shortened to 80 bytes.
 func quote(value string) string {
-	const most = 80
-	if len(value) <= most {
+	const limit = 80
+	if len(value) <= limit {
 		return fmt.Sprintf("%q", value)
 	}
-	cut := most
-	for cut > most-utf8.UTFMax && !utf8.RuneStart(value[cut]) { // it need not be UTF-8 at all
+	cut := limit
+	for cut > limit-utf8.UTFMax && !utf8.RuneStart(value[cut]) { // value can be invalid UTF-8
 		cut--
 	}
 	return fmt.Sprintf("%q…", value[:cut])

@@ -2,22 +2,22 @@ package events
 
 import "time"
 
-// RequestData asks for a sync.
+// RequestData is the data of sync.requested.
 type RequestData struct {
 	Mode         Mode     `json:"mode"`
-	Entities     []string `json:"entities,omitempty"`     // default: the configured set; ["*"] means all; a rebuild takes exactly one
-	TenantID     string   `json:"tenantId,omitempty"`     // needed only where several tenants are configured
-	Notify       *bool    `json:"notify,omitempty"`       // default: true for full and rebuild, false for incremental
-	Channel      string   `json:"channel,omitempty"`      // where to notify, default the configured channel
-	AllowDeletes bool     `json:"allowDeletes,omitempty"` // lets a sweep pass the delete guard
-	Reason       string   `json:"reason,omitempty"`       // for people
+	Entities     []string `json:"entities,omitempty"`     // default: the configured set; ["*"] means all; a rebuild needs exactly one
+	TenantID     string   `json:"tenantId,omitempty"`     // required if several tenants are configured
+	Notify       *bool    `json:"notify,omitempty"`       // default: ModeInfo.NotifyByDefault
+	Channel      string   `json:"channel,omitempty"`      // of the notification; default: the configured channel
+	AllowDeletes bool     `json:"allowDeletes,omitempty"` // overrides the delete guard
+	Reason       string   `json:"reason,omitempty"`       // text for people
 }
 
-// ControlData pauses, resumes or cancels. Exactly one of WorkflowID and RequestID is given.
+// ControlData is the data of sync.control. Exactly one of WorkflowID and RequestID is set.
 type ControlData struct {
 	Action     Action `json:"action"`
 	WorkflowID string `json:"workflowId,omitempty"`
-	RequestID  string `json:"requestId,omitempty"` // a plain event id works too when only one request has it
+	RequestID  string `json:"requestId,omitempty"` // or an event id, if only one request has it
 	Reason     string `json:"reason,omitempty"`
 	Actor      string `json:"actor,omitempty"`
 }
@@ -28,7 +28,8 @@ type EventRef struct {
 	ID     string `json:"id"`
 }
 
-// AcceptedData answers a command that will be, or already was, carried out.
+// AcceptedData is the data of sync.accepted, the answer to a command that will be, or
+// already was, carried out.
 type AcceptedData struct {
 	Kind       Kind        `json:"kind"`
 	RequestID  string      `json:"requestId"`
@@ -36,68 +37,70 @@ type AcceptedData struct {
 	WorkflowID string      `json:"workflowId"`
 	RunID      string      `json:"runId,omitempty"`
 	Duplicate  bool        `json:"duplicate"`
-	Message    string      `json:"message,omitempty"` // Message.Place of the command's message
-	Outcome    *OutcomeRef `json:"outcome,omitempty"` // when it was decided already
+	Message    string      `json:"message,omitempty"` // Message.Place of the command
+	Outcome    *OutcomeRef `json:"outcome,omitempty"` // if the request already has one
 }
 
-// OutcomeRef names the outcome of a request that was decided already.
+// OutcomeRef identifies the outcome of a request.
 type OutcomeRef struct {
-	Type      string   `json:"type"`                // the outcome's event type
-	RunNumber int64    `json:"runNumber,omitempty"` // absent when no run had begun
-	Skipped   []string `json:"skipped,omitempty"`   // entities of which nothing was read
+	Type      string   `json:"type"`                // the CloudEvents type of the outcome
+	RunNumber int64    `json:"runNumber,omitempty"` // absent if no run had started
+	Skipped   []string `json:"skipped,omitempty"`   // entities that were not read
 }
 
-// RejectedData answers a command that can never succeed.
+// RejectedData is the data of sync.rejected, the answer to a command that can never
+// succeed.
 type RejectedData struct {
 	Kind       Kind         `json:"kind"`
-	RequestID  string       `json:"requestId,omitempty"` // absent when the event's identity could not be read
+	RequestID  string       `json:"requestId,omitempty"` // absent if the identity of the event is invalid
 	Event      *EventRef    `json:"event,omitempty"`     // likewise
-	Subject    string       `json:"subject"`             // the NATS subject it came on
+	Subject    string       `json:"subject"`             // the NATS subject of the command
 	Code       RejectCode   `json:"code"`
 	Reason     string       `json:"reason"`
 	Errors     []FieldError `json:"errors"`
 	DeadLetter DeadLetter   `json:"deadLetter"`
 }
 
-// DeadLetter says where the original of a rejected event is parked.
+// DeadLetter is the position of a rejected message in the dead-letter stream.
 type DeadLetter struct {
 	Stream   string `json:"stream"`
 	Sequence uint64 `json:"sequence"`
 }
 
-// RunData holds the fields common to everything that is told about a run.
+// RunData contains the fields that all events about a run have.
 type RunData struct {
 	TenantID   string       `json:"tenantId"`
 	Mode       Mode         `json:"mode"`
 	WorkflowID string       `json:"workflowId"`
-	RunID      string       `json:"runId,omitempty"`     // absent only from the outcome of requests withdrawn before a run began
+	RunID      string       `json:"runId,omitempty"`     // absent only in the outcome of requests that were withdrawn before a run started
 	RunNumber  int64        `json:"runNumber,omitempty"` // likewise
 	Entities   []string     `json:"entities"`
 	Requests   []RequestRef `json:"requests"`
 }
 
-// RequestRef names a request that a run serves.
+// RequestRef identifies a request that a run serves.
 type RequestRef struct {
 	RequestID string `json:"requestId"`
 	Source    string `json:"source"`
 	ID        string `json:"id"`
 }
 
-// StartedData says that a run began.
+// StartedData is the data of sync.started.
 type StartedData struct {
 	RunData
-	Part  int `json:"part,omitempty"` // set when the requests do not fit one event
+	Part  int `json:"part,omitempty"` // number of the part, if the requests do not fit one event
 	Parts int `json:"parts,omitempty"`
 }
 
-// ProgressData says how far a run is with one entity. Progress may be lost.
+// ProgressData is the data of sync.progress: the progress of a run in one entity. These
+// events can be lost.
 type ProgressData struct {
 	RunData
 	Entity           string   `json:"entity"`
 	Phase            Phase    `json:"phase"`
 	Pages            int64    `json:"pages"`
 	Records          int64    `json:"records"`
-	Total            *int64   `json:"total,omitempty"` // records to expect, where the API says so
+	Total            *int64   `json:"total,omitempty"` // expected records; absent if unknown
 	RecordsPerSecond float64  `json:"recordsPerSecond"`
 	EtaSeconds       *int64   `json:"etaSeconds,omitempty"`
 	Waiting          *Waiting `json:"waiting,omitempty"`
@@ -105,13 +108,13 @@ type ProgressData struct {
 	Parts            int      `json:"parts,omitempty"`
 }
 
-// Waiting says why an entity is not moving.
+// Waiting is the reason why an entity makes no progress.
 type Waiting struct {
 	Why     WaitReason `json:"why"`
-	Seconds float64    `json:"seconds"` // how much longer; 0 when nobody can tell
+	Seconds float64    `json:"seconds"` // remaining time; 0 if unknown
 }
 
-// ControlledData says that a run was paused or resumed.
+// ControlledData is the data of sync.paused and sync.resumed.
 type ControlledData struct {
 	RunData
 	Reason string `json:"reason,omitempty"`
@@ -120,20 +123,20 @@ type ControlledData struct {
 	Parts  int    `json:"parts,omitempty"`
 }
 
-// OutcomeData says how a run ended.
+// OutcomeData is the data of sync.completed, sync.failed and sync.cancelled.
 type OutcomeData struct {
 	RunData
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt"`
 	Results    []Result  `json:"results"`
-	Notify     []string  `json:"notify"` // channels to tell, already decided
+	Notify     []string  `json:"notify"` // channels to notify; empty for no notification
 	Error      *RunError `json:"error,omitempty"`
 	Reason     string    `json:"reason,omitempty"` // why it was cancelled
 	Part       int       `json:"part,omitempty"`
 	Parts      int       `json:"parts,omitempty"`
 }
 
-// Result is what a run did to one entity.
+// Result is the result of a run for one entity.
 type Result struct {
 	Entity        string    `json:"entity"`
 	Status        Status    `json:"status"`
@@ -145,11 +148,11 @@ type Result struct {
 	Deleted       int64     `json:"deleted"`
 	Rejected      int64     `json:"rejected"`
 	SkippedReason string    `json:"skippedReason,omitempty"`
-	Warnings      []string  `json:"warnings,omitempty"` // what a person should know, though it is no failure
+	Warnings      []string  `json:"warnings,omitempty"` // for people; not failures
 	Error         *RunError `json:"error,omitempty"`
 }
 
-// RunError says why a run, or one entity of it, failed.
+// RunError is the reason why a run, or one of its entities, failed.
 type RunError struct {
 	Type    ErrorType `json:"type"`
 	Message string    `json:"message"`

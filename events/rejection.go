@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Rejection says why an event can never succeed. It is an error.
+// Rejection is the error of an event that can never succeed.
 type Rejection struct {
 	Code   RejectCode
 	Reason string
@@ -14,9 +14,9 @@ type Rejection struct {
 
 func (r *Rejection) Error() string { return r.Reason }
 
-// FieldError is one thing wrong with an event, in plain words.
+// FieldError is an error in one field of an event.
 type FieldError struct {
-	Path string `json:"path"` // dots and brackets: entities[1]; empty for the event as a whole
+	Path string `json:"path"` // with dots and brackets: entities[1]; empty for the whole event
 	Got  string `json:"got"`
 	Want string `json:"want"`
 }
@@ -29,32 +29,32 @@ func (e FieldError) String() string {
 	return e.Path + ": " + text
 }
 
-// What a rejection tells must fit an event, however much is wrong with a command.
+// A rejection must fit into one event, however many errors a command has.
 const (
-	mostErrors  = 20
-	longestText = 400 // of one part of one error, in bytes
+	maxErrors    = 20
+	maxErrorText = 400 // bytes of one field of a FieldError
 )
 
-// Reject makes a rejection whose reason is the list of its errors: of the first ones
-// where there are many.
+// Reject returns a rejection whose reason lists its errors. It keeps the first 20 and
+// counts the rest.
 func Reject(code RejectCode, errors ...FieldError) *Rejection {
-	told := make([]FieldError, min(len(errors), mostErrors))
-	reasons := make([]string, len(told))
-	for i := range told {
+	kept := make([]FieldError, min(len(errors), maxErrors))
+	reasons := make([]string, len(kept))
+	for i := range kept {
 		e := errors[i]
-		told[i] = FieldError{shorten(e.Path), shorten(e.Got), shorten(e.Want)}
-		reasons[i] = told[i].String()
+		kept[i] = FieldError{shorten(e.Path), shorten(e.Got), shorten(e.Want)}
+		reasons[i] = kept[i].String()
 	}
 	reason := strings.Join(reasons, "; ")
-	if more := len(errors) - len(told); more > 0 {
+	if more := len(errors) - len(kept); more > 0 {
 		reason += fmt.Sprintf("; and %d more", more)
 	}
-	return &Rejection{Code: code, Reason: reason, Errors: told}
+	return &Rejection{Code: code, Reason: reason, Errors: kept}
 }
 
 func shorten(text string) string {
-	if len(text) <= longestText {
+	if len(text) <= maxErrorText {
 		return text
 	}
-	return strings.ToValidUTF8(text[:longestText], "") + "…"
+	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 }

@@ -15,8 +15,8 @@ import (
 
 const schemaBase = "https://github.com/lazi/lazisync/schemas/"
 
-// schema is a compiled JSON Schema beside the document it came from, in which
-// the wording of an error is looked up.
+// schema is a compiled JSON Schema with its document, from which errors take what a field
+// should be.
 type schema struct {
 	compiled *jsonschema.Schema
 	document map[string]any
@@ -44,7 +44,7 @@ func compile(file string) (*schema, error) {
 	return &schema{compiled: compiled, document: object}, nil
 }
 
-// validate lists what is wrong with data, sorted by path.
+// validate returns the errors of data, sorted by path.
 func (s *schema) validate(data []byte) ([]FieldError, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {

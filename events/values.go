@@ -1,6 +1,6 @@
 package events
 
-// Action is what a control event asks for.
+// Action is the action of a sync.control.
 type Action string
 
 const (
@@ -9,7 +9,7 @@ const (
 	Cancel Action = "cancel"
 )
 
-// Kind is the kind of command an answer belongs to.
+// Kind is the kind of command that an answer is for.
 type Kind string
 
 const (
@@ -17,7 +17,7 @@ const (
 	KindControl Kind = "control"
 )
 
-// Status is how one entity of a run ended.
+// Status is the outcome of one entity of a run.
 type Status string
 
 const (
@@ -27,7 +27,7 @@ const (
 	StatusCancelled Status = "cancelled"
 )
 
-// Phase is what a run is doing with an entity.
+// Phase is the current step of an entity of a run.
 type Phase string
 
 const (
@@ -39,7 +39,7 @@ const (
 	PhaseDone     Phase = "done"
 )
 
-// WaitReason is why an entity is not moving.
+// WaitReason is the reason why an entity makes no progress.
 type WaitReason string
 
 const (
@@ -49,7 +49,7 @@ const (
 	WaitBusy      WaitReason = "busy"
 )
 
-// ErrorType is why a run, or one entity of it, failed.
+// ErrorType is the kind of a RunError.
 type ErrorType string
 
 const (
@@ -64,32 +64,32 @@ const (
 	Terminated       ErrorType = "Terminated"
 )
 
-// RejectCode is why a command was rejected.
+// RejectCode is the reason of a rejection.
 type RejectCode string
 
 const (
 	CodeNotJSON       RejectCode = "notJson"       // the body is not one JSON object
 	CodeTooLarge      RejectCode = "tooLarge"      // over MaxSize
-	CodeBadEnvelope   RejectCode = "badEnvelope"   // not a proper CloudEvent
-	CodeTypeMismatch  RejectCode = "typeMismatch"  // the type does not fit the subject
-	CodeInvalidData   RejectCode = "invalidData"   // the data does not fit the schema
+	CodeBadEnvelope   RejectCode = "badEnvelope"   // an invalid CloudEvent
+	CodeTypeMismatch  RejectCode = "typeMismatch"  // the type is not that of the subject
+	CodeInvalidData   RejectCode = "invalidData"   // the data does not match the schema
 	CodeUnknownEntity RejectCode = "unknownEntity" // no such entity
-	CodeUnknownTenant RejectCode = "unknownTenant" // no such tenant, or none named where several are configured
-	CodeUnknownRun    RejectCode = "unknownRun"    // control of something that never was
-	CodeFinishedRun   RejectCode = "finishedRun"   // control of something that ended
-	CodeAmbiguous     RejectCode = "ambiguous"     // several requests fit the id
-	CodeExpired       RejectCode = "expired"       // its time has passed
-	CodeConflict      RejectCode = "conflict"      // the same identity with other data
+	CodeUnknownTenant RejectCode = "unknownTenant" // no such tenant, or none given although several are configured
+	CodeUnknownRun    RejectCode = "unknownRun"    // a control of something that does not exist
+	CodeFinishedRun   RejectCode = "finishedRun"   // a control of something that has ended
+	CodeAmbiguous     RejectCode = "ambiguous"     // the id matches several requests
+	CodeExpired       RejectCode = "expired"       // it is too old
+	CodeConflict      RejectCode = "conflict"      // the identity was already used with different data
 )
 
-// RejectCodes are all of them.
+// RejectCodes lists all codes.
 var RejectCodes = []RejectCode{
 	CodeNotJSON, CodeTooLarge, CodeBadEnvelope, CodeTypeMismatch, CodeInvalidData, CodeUnknownEntity, CodeUnknownTenant,
 	CodeUnknownRun, CodeFinishedRun, CodeAmbiguous, CodeExpired, CodeConflict,
 }
 
-// NamesNothing says whether a control was rejected because what it names is not there, has
-// ended or is not the only one: its sender is answered, and no operator has to act.
+// NamesNothing reports whether the target of a control does not exist, has ended or is
+// ambiguous. Its sender gets the answer; operators need not act.
 func (c RejectCode) NamesNothing() bool {
 	return c == CodeUnknownRun || c == CodeFinishedRun || c == CodeAmbiguous
 }

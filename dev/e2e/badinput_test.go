@@ -23,11 +23,11 @@ func TestBadInputIsRefusedWithReasonsAndParked(t *testing.T) {
 	}{
 		"not JSON": {
 			subject: "sync.requested", body: "please sync", code: events.CodeNotJSON,
-			want: `got something that is not JSON (byte 1: invalid character 'p' looking for beginning of value), want one JSON object`,
+			want: `got invalid JSON (byte 1: invalid character 'p' looking for beginning of value), want one JSON object`,
 		},
 		"wrong type of a field": {
 			subject: "sync.requested", body: `{"mode":"full","entities":"customers"}`, code: events.CodeInvalidData,
-			want: `entities: got "customers", want a list`,
+			want: `entities: got "customers", want an array`,
 		},
 		"type of another subject": {
 			subject: "sync.requested", header: structuredHeader, code: events.CodeTypeMismatch,
