@@ -165,7 +165,7 @@ func (f *fixture) everyPage() {
 
 	records := []entity.Record{sample(f, tags, 1, 0, "x"), sample(f, tags, 2, 0, "x")}
 	f.storePage(run, tags, f.open(run, tags), entity.Page{Records: records, Last: true, Total: 2, Date: at(2)})
-	run = f.decide(run, ledger.Finalization{State: ledger.Completed})
+	run = f.finalize(run, ledger.Finalization{State: ledger.Completed})
 	require.Equal(f, ledger.Completed, run.State)
 
 	again := f.beginFull("pages again", tags.Name)
@@ -176,7 +176,7 @@ func (f *fixture) everyPage() {
 		position, err = f.StoreLookup(ctx, tenant, again.Mode, tags, position, missing, entity.Page{Date: at(4)})
 		require.NoError(f, err)
 	}
-	f.decide(again, ledger.Finalization{State: ledger.Completed})
+	f.finalize(again, ledger.Finalization{State: ledger.Completed})
 
 	incremental := f.beginIncremental("pages after", 1, c.Name, "jobs")
 	f.storePage(incremental, c, f.open(incremental, c), page(at(5), "3", true, customer(7, at(5), "new")))
@@ -186,7 +186,7 @@ func (f *fixture) everyPage() {
 	require.NoError(f, err)
 	require.Len(f, undecided, 1)
 	f.receive(request(events.Incremental, "waits", "estimates"))
-	f.decide(incremental, ledger.Finalization{State: ledger.Cancelled, Reason: awkward, ClaimQueued: true})
+	f.finalize(incremental, ledger.Finalization{State: ledger.Cancelled, Reason: awkward, ClaimQueued: true})
 	runs, err := f.TenantRuns(ctx, tenant, 2)
 	require.NoError(f, err)
 	require.Len(f, runs, 2)
@@ -225,7 +225,7 @@ func (f *fixture) everyRebuild() {
 	require.NoError(f, err)
 	require.Equal(f, events.StatusCompleted, at.Status, "%v", at.Error)
 	require.EqualValues(f, 4, at.Updated)
-	f.decide(run, ledger.Finalization{State: ledger.Completed})
+	f.finalize(run, ledger.Finalization{State: ledger.Completed})
 }
 
 func (f *fixture) everyCall() {

@@ -13,67 +13,67 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// MinVersion is the oldest PostgreSQL that every statement of this package works with,
-// as server_version_num counts.
+// MinVersion is the oldest supported version of PostgreSQL, as in server_version_num.
 const MinVersion = 15_00_00
 
-// Inspection is what the database tells of itself and of the user of this connection.
+// Inspection describes the server, the user of the connection and the state of the schema.
 type Inspection struct {
 	Version        int    // 150018 for 15.18
 	ServerVersion  string // 15.18 (Debian 15.18-0+deb12u1)
 	User           string
 	Encoding       string
 	TLS            bool
-	ReadOnly       bool // a standby, or set to read only
+	ReadOnly       bool // a standby, or default_transaction_read_only
 	MaxConnections int
-	Connections    int           // in use, by anybody
-	Skew           time.Duration // of its clock against ours; positive where it is ahead
-	Answers        time.Duration // how long a round trip took
-	Pooler         string        // mode of a connection pooler in front of the server: transaction, session, "" for none
+	Connections    int           // of all clients
+	Skew           time.Duration // of its clock from the local clock; positive if it is ahead
+	Answers        time.Duration // time of one round trip
+	Pooler         string        // mode of a connection pooler in front of the server: transaction or session; "" for none
 
-	Denied []string // privileges that the user lacks: "insert on raw.st_customers"
+	Denied []string // missing privileges: "insert on raw.st_customers"
 
-	// What follows is looked at only where no privilege lacks.
+	// The fields below are set only if no privilege is missing, those after Missing only if
+	// the schema is complete.
 
-	Missing     []string // what a migration would make
+	Missing     []string // what lazisync migrate would create
 	Unfinalized int      // runs without an outcome
-	Unpublished int      // outcomes that no stream is known to have
-	Rejected    int      // records of the last day that could not be stored
-	AdoptedFor  string   // tenant of an adoption that is not finished, "" for none
-	Refused     error    // why the process's tenants cannot all be served meanwhile
+	Unpublished int      // outcomes not known to be published
+	Rejected    int      // rejected records of the last day
+	AdoptedFor  string   // tenant of an unfinished adoption; "" for none
+	Refused     error    // why a configured tenant is refused until then
 }
 
-// Access is what a role of lazisync does with its tables.
+// Access is the access to tables that a role of lazisync needs.
 type Access int
 
 const (
-	AccessRead   Access = iota // everything, and changes nothing
-	AccessLedger               // writes the tables of requests, runs and controls, and prunes the others
-	AccessPages                // writes every table
+	AccessRead   Access = iota // reads every table
+	AccessLedger               // also writes the ledger, and prunes
+	AccessPages                // also writes every other table
 )
 
-// Inspect looks at the database through the eyes of a role.
+// Inspect describes the database for a role with an access.
 func (s *Store) Inspect(ctx context.Context, access Access) (x Inspection, err error) {
 	pooler, err := s.findPooler(ctx)
 	if err != nil {
-		return x, fmt.Errorf("look for a connection pooler: %w", refusalOf(err))
+		return x, fmt.Errorf("detect a connection pooler: %w", refusalOf(err))
 	}
-	err = s.read(ctx, "examine the database", func(q ddl.Querier) error {
-		asked := time.Now()
+	err = s.read(ctx, "inspect the database", func(q ddl.Querier) error {
+		sent := time.Now()
 		var now time.Time
 		if err := q.QueryRow(ctx, "select clock_timestamp()").Scan(&now); err != nil {
 			return err
 		}
-		x = Inspection{Answers: time.Since(asked), Pooler: pooler}
-		x.Skew = now.Sub(asked.Add(x.Answers / 2))
+		x = Inspection{Answers: time.Since(sent), Pooler: pooler}
+		x.Skew = now.Sub(sent.Add(x.Answers / 2))
 		if err := q.QueryRow(ctx, serverSQL).Scan(&x.Version, &x.ServerVersion, &x.User, &x.Encoding, &x.TLS, &x.ReadOnly,
 			&x.MaxConnections, &x.Connections); err != nil {
 			return err
 		}
-		if x.Denied, err = s.deniedTo(ctx, q, access); err != nil || len(x.Denied) > 0 {
+		if x.Denied, err = s.missingPrivileges(ctx, q, access); err != nil || len(x.Denied) > 0 {
 			return err
 		}
-		if x.Missing, err = missingFrom(ctx, q, s.entities); err != nil || len(x.Missing) > 0 {
+		if x.Missing, err = missingSchema(ctx, q, s.entities); err != nil || len(x.Missing) > 0 {
 			return err
 		}
 		if x.AdoptedFor, err = adoption.Tenant(ctx, q); err != nil {
@@ -100,9 +100,9 @@ const ledgerSQL = `
 	       (select count(*) from raw.sync_runs where state <> 'running' and published_at is null),
 	       (select count(*) from raw.rejected_records where rejected_at > now() - interval '1 day')`
 
-// deniedTo lists the privileges that a role needs and its user lacks. Privileges on
-// columns are not looked at: nobody grants those to a program.
-func (s *Store) deniedTo(ctx context.Context, q ddl.Querier, access Access) ([]string, error) {
+// missingPrivileges lists the privileges that an access needs and the user does not have. It ignores
+// privileges on columns.
+func (s *Store) missingPrivileges(ctx context.Context, q ddl.Querier, access Access) ([]string, error) {
 	var present, usable bool
 	if err := q.QueryRow(ctx, `select to_regnamespace($1) is not null,
 		coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'usage'), false)`, ddl.Schema).Scan(&present, &usable); err != nil {
@@ -122,7 +122,7 @@ func (s *Store) deniedTo(ctx context.Context, q ddl.Querier, access Access) ([]s
 		where n.nspname = $1 and c.relname = any($3) and (p.privilege = 'select' or c.relname = any($4))
 		  and not has_table_privilege(c.oid, p.privilege)
 		order by c.relname, p.place`, ddl.Schema, []string{"select", "insert", "update", "delete"},
-		append(s.tablesFor(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.tablesFor(access))
+		append(s.writtenTables(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.writtenTables(access))
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (s *Store) deniedTo(ctx context.Context, q ddl.Querier, access Access) ([]s
 	if err != nil {
 		return nil, err
 	}
-	functions, err := s.deniedFunctions(ctx, q, access)
+	functions, err := s.missingFunctionPrivileges(ctx, q, access)
 	if err != nil {
 		return nil, err
 	}
@@ -142,23 +142,23 @@ func (s *Store) deniedTo(ctx context.Context, q ddl.Querier, access Access) ([]s
 	if access != AccessPages {
 		return denied, nil
 	}
-	var makes bool
-	if err := q.QueryRow(ctx, "select coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'create'), true)", sideSchema).Scan(&makes); err != nil {
+	var canCreate bool
+	if err := q.QueryRow(ctx, "select coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'create'), true)", sideSchema).Scan(&canCreate); err != nil {
 		return nil, err
 	}
-	if !makes {
+	if !canCreate {
 		denied = append(denied, "create on schema "+sideSchema)
 	}
 	return denied, nil
 }
 
-// pageFunctions are the functions of the schema that statements of pages call.
+// pageFunctions are the functions of schema raw that a role with AccessPages calls.
 var pageFunctions = []string{"lease_calls", "modified_on", "raise_run_numbers", "slow_calls", "to_bigint", "to_boolean", "to_numeric", "to_text",
 	"to_timestamptz", "to_timestamptz_checked"}
 
-// deniedFunctions lists the functions that a role calls and its user may not execute.
-// Everybody may, unless an administrator has revoked that.
-func (s *Store) deniedFunctions(ctx context.Context, q ddl.Querier, access Access) ([]string, error) {
+// missingFunctionPrivileges lists the functions that an access calls and the user may not execute. By
+// default every user may.
+func (s *Store) missingFunctionPrivileges(ctx context.Context, q ddl.Querier, access Access) ([]string, error) {
 	called := pageFunctions
 	switch access {
 	case AccessRead:
@@ -177,13 +177,12 @@ func (s *Store) deniedFunctions(ctx context.Context, q ddl.Querier, access Acces
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// ledgerTables are those that say what was asked and how it ended, and what the
-// reconciler prunes with them.
+// ledgerTables are the tables of the ledger and those that the reconciler prunes.
 var ledgerTables = []string{"sync_requests", "sync_runs", "sync_controls", "sync_cursors", "sync_state", "sync_seen", "sync_missed", "rejected_records",
 	"temporal_namespace", "sync_restores"}
 
-// tablesFor are the tables that a role writes.
-func (s *Store) tablesFor(access Access) (names []string) {
+// writtenTables returns the tables that an access writes.
+func (s *Store) writtenTables(access Access) (names []string) {
 	if access == AccessRead {
 		return nil
 	}
@@ -197,7 +196,7 @@ func (s *Store) tablesFor(access Access) (names []string) {
 	return names
 }
 
-// Summary is the server in a few words.
+// Summary describes the server in one line.
 func (x Inspection) Summary() string {
 	version, _, _ := strings.Cut(x.ServerVersion, " ")
 	pooler := ""

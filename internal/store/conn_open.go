@@ -16,30 +16,29 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// DefaultOverlap is how far before its watermark an incremental reads again:
-// longer than any transaction of ServiceTitan should take to become visible.
+// DefaultOverlap is the time before its watermark that an incremental reads again. It is longer
+// than a transaction of ServiceTitan should need to become visible.
 const DefaultOverlap = 15 * time.Minute
 
-// Options of a Store. The zero value is fine.
+// Options configure a Store. The zero value has working defaults.
 type Options struct {
-	MaxConns    int32         // connections at most; 0 leaves it to the URL's pool_max_conns or pgx
-	Application string        // shown in pg_stat_activity; default "lazisync"
-	AcquireWait time.Duration // for a free connection, default 35 s
-	Overlap     time.Duration
-	DeleteGuard float64         // share of a table's live rows that a sweep may mark deleted; default DefaultDeleteGuard
-	Logger      zerolog.Logger  // hears of transactions that are tried again
-	Tracer      pgx.QueryTracer // sees every statement; nil for none
+	MaxConns    int32           // maximum number of connections; default pool_max_conns of the URL, else that of pgx
+	Application string          // shown in pg_stat_activity; default "lazisync"
+	AcquireWait time.Duration   // maximum wait for a free connection; default 35 s
+	Overlap     time.Duration   // default DefaultOverlap
+	DeleteGuard float64         // share of the live rows of a table that a sweep may mark deleted; default DefaultDeleteGuard
+	Logger      zerolog.Logger  // retries and cast failures
+	Tracer      pgx.QueryTracer // nil for none
 
 	// Tenants are the tenants that the process syncs. Migrate adopts the rows of legacy
 	// tables for the only one.
 	Tenants []string
 
-	// Entities are those whose tables Migrate makes; default entity.Catalogue.
+	// Entities are the entities whose tables Migrate creates; default entity.Catalogue.
 	Entities []entity.Entity
 }
 
-// Store is PostgreSQL as the rest of lazisync knows it. Its methods may be called
-// at the same time from anywhere.
+// Store reads and writes the database. It is safe for concurrent use.
 type Store struct {
 	pool        *pgxpool.Pool
 	acquireWait time.Duration
@@ -49,14 +48,14 @@ type Store struct {
 	deleteGuard float64
 	tenants     []string
 	entities    []entity.Entity
-	holder      string // of calls in hand: this store among all that use the database
+	holder      string // identifies this Store in raw.call_leases
 
 	settings  settings      // of each transaction
 	txOptions pgx.TxOptions // begins a transaction with them
 }
 
-// Open makes a Store for the database at a URL. It connects on first use, so it
-// fails only for a URL that cannot be read; Ping tells whether the database answers.
+// Open returns a Store for the database at a URL. It connects on first use and fails only for
+// an invalid URL. Close releases its connections.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
@@ -94,27 +93,27 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	return &Store{
 		pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, tenants: o.Tenants, entities: o.Entities,
-		holder: rand.Text(), settings: settings, txOptions: settings.begin(),
+		holder: rand.Text(), settings: settings, txOptions: settings.txOptions(),
 	}, nil
 }
 
-// Ping says whether the database answers. It asks once: who asks goes on asking.
+// Ping returns an error if the database does not answer. It does not retry.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.acquired(ctx, func(conn *pgxpool.Conn) error { return conn.Ping(ctx) }); err != nil {
+	if err := s.withConn(ctx, func(conn *pgxpool.Conn) error { return conn.Ping(ctx) }); err != nil {
 		return fmt.Errorf("ping PostgreSQL: %w", err)
 	}
 	return nil
 }
 
-// Close waits for the connections in use and closes them all.
+// Close waits until no connection is in use and closes all of them.
 func (s *Store) Close() { s.pool.Close() }
 
-// urlError says what is wrong with a database URL without quoting its password.
+// urlError describes what is wrong with a database URL. It never contains the password.
 func urlError(databaseURL string, err error) error {
 	const want = "want postgres://user:password@host:port/database"
 	u, parseErr := url.Parse(databaseURL)
 	if parseErr != nil || u.User == nil || !strings.HasPrefix(u.Scheme, "postgres") {
-		return fmt.Errorf("the database URL cannot be read: %s", want)
+		return fmt.Errorf("invalid database URL: %s", want)
 	}
 	reason := err.Error()
 	if password, _ := u.User.Password(); password != "" {
@@ -122,5 +121,5 @@ func urlError(databaseURL string, err error) error {
 		reason = strings.ReplaceAll(reason, url.QueryEscape(password), "***")
 		reason = strings.ReplaceAll(reason, url.PathEscape(password), "***")
 	}
-	return fmt.Errorf("the database URL cannot be read: %s; %s", reason, want)
+	return fmt.Errorf("invalid database URL: %s; %s", reason, want)
 }

@@ -20,23 +20,23 @@ import (
 )
 
 const (
-	// attempts is how often a transaction is tried. The callers go on trying where
-	// this was not enough: they know how long it is worth it.
-	attempts   = 3
-	firstDelay = 50 * time.Millisecond
+	// maxAttempts bounds the attempts at a transaction. Callers retry longer, up to their own
+	// deadline.
+	maxAttempts = 3
+	firstDelay  = 50 * time.Millisecond
 
-	// defaultAcquireWait is how long to wait for a connection of the pool: longer than any statement
-	// may take, so that only a pool too small, or a database that hangs, runs into it.
+	// defaultAcquireWait is longer than any statement may take, so that only a pool that is too
+	// small or a database that hangs exceeds it.
 	defaultAcquireWait = 35 * time.Second
 )
 
-// errBusy says that no connection became free in time. The caller tries again, if it does.
-var errBusy = errors.New("no connection became free")
+// errPoolBusy reports that no connection became free in time.
+var errPoolBusy = errors.New("no connection became free")
 
-// Refusal is an error of PostgreSQL that repeating the transaction does not change:
-// somebody has to act first, as Fix says where it is known.
+// Refusal is an error of PostgreSQL that a retry does not change: somebody has to act first. Fix
+// says how; it may be "".
 type Refusal struct {
-	Code string // SQLSTATE, "" for an error of TLS
+	Code string // SQLSTATE; "" for a TLS error
 	Fix  string
 	err  error
 }
@@ -49,31 +49,31 @@ func (e *Refusal) Error() string {
 }
 func (e *Refusal) Unwrap() error { return e.err }
 
-// Refused says that the operation fails until somebody acts. Callers retry it for some
-// minutes, in case that somebody is about to, and then give up.
+// Refused reports that the operation fails until somebody acts. Callers retry it for some minutes
+// and then give up.
 func (e *Refusal) Refused() bool { return true }
 
 // Type is the type of the error in events.
 func (e *Refusal) Type() string { return "StoreError" }
 
-// FixOf returns what to do about an error of this package, "" where it does not know.
+// FixOf returns what to do about an error of this package, "" if unknown.
 func FixOf(err error) string { return classify(err).fix }
 
-// transact runs f in a transaction, again from its start where that may help. f may
-// therefore run several times, also after a commit whose
-// answer was lost: every transaction of this package bears that.
+// transact runs f in a transaction and retries it from the start after a transient error. f may
+// run again after a commit whose response was lost, so every transaction of this package must be
+// safe to repeat.
 func (s *Store) transact(ctx context.Context, what string, f func(tx pgx.Tx) error) error {
 	return s.transactWith(ctx, what, s.txOptions, f)
 }
 
 func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptions, f func(tx pgx.Tx) error) error {
-	backoff := retry.WithMaxRetries(attempts-1, retry.WithJitterPercent(50, retry.NewExponential(firstDelay)))
+	backoff := retry.WithMaxRetries(maxAttempts-1, retry.WithJitterPercent(50, retry.NewExponential(firstDelay)))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
 		err := s.once(ctx, begin, f)
-		if ctx.Err() != nil || !isRetriable(err) {
+		if ctx.Err() != nil || !isRetryable(err) {
 			return err
 		}
-		s.log.Warn().Err(err).Str("doing", what).Stringer("class", classify(err).class).Msg("transaction failed, retrying")
+		s.log.Warn().Err(err).Str("operation", what).Stringer("class", classify(err).class).Msg("transient PostgreSQL error, retrying")
 		return retry.RetryableError(err)
 	})
 	if err != nil {
@@ -82,28 +82,28 @@ func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptio
 	return nil
 }
 
-// read runs f in a transaction that only reads. Reads are in transactions, too: a pooler
-// in transaction mode gives each transaction one connection to the server.
+// read runs f in a transaction that only reads. A pooler in transaction mode gives each
+// transaction one server connection.
 func (s *Store) read(ctx context.Context, what string, f func(q ddl.Querier) error) error {
 	return s.transact(ctx, what, func(tx pgx.Tx) error { return f(tx) })
 }
 
-// once runs f in a transaction, and closes the connection after an error that leaves it
-// of no use.
+// once runs f in a transaction without retry. It closes the connection after an error that leaves
+// it unusable.
 func (s *Store) once(ctx context.Context, begin pgx.TxOptions, f func(tx pgx.Tx) error) error {
-	return s.acquired(ctx, func(conn *pgxpool.Conn) error {
+	return s.withConn(ctx, func(conn *pgxpool.Conn) error {
 		err := pgx.BeginTxFunc(ctx, conn, begin, f)
-		s.dropUseless(ctx, conn, err)
+		s.closeUnusable(ctx, conn, err)
 		return err
 	})
 }
 
-// closeWait is how long the goodbye to a server may take that is perhaps gone.
+// closeWait bounds closing a connection: the server may be unreachable.
 const closeWait = time.Second
 
-// dropUseless closes a connection after an error that leaves it of no use. After one that
-// says that the server no longer takes writes or goes down, none of the pool's is of any.
-func (s *Store) dropUseless(ctx context.Context, conn *pgxpool.Conn, err error) {
+// closeUnusable closes a connection after an error that leaves it unusable. If the server no
+// longer accepts writes or shuts down, it closes every connection of the pool.
+func (s *Store) closeUnusable(ctx context.Context, conn *pgxpool.Conn, err error) {
 	switch classify(err).class {
 	case connectionError, sessionError:
 	default:
@@ -115,28 +115,29 @@ func (s *Store) dropUseless(ctx context.Context, conn *pgxpool.Conn, err error) 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 	defer cancel()
-	_ = conn.Conn().Close(ctx) // the pool forgets it
+	_ = conn.Conn().Close(ctx) // the pool removes a closed connection
 }
 
-func (s *Store) acquired(ctx context.Context, f func(conn *pgxpool.Conn) error) error {
-	asked := time.Now()
+// withConn runs f with a connection of the pool.
+func (s *Store) withConn(ctx context.Context, f func(conn *pgxpool.Conn) error) error {
+	began := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, s.acquireWait)
 	conn, err := s.pool.Acquire(waiting)
-	late := waiting.Err() != nil && ctx.Err() == nil
+	timedOut := waiting.Err() != nil && ctx.Err() == nil
 	cancel()
 	if err != nil {
-		if late {
-			err = errBusy
+		if timedOut {
+			err = errPoolBusy
 		}
 		stat := s.pool.Stat()
 		return fmt.Errorf("waited %v for a connection, %d of %d busy: %w",
-			time.Since(asked).Round(time.Millisecond), stat.AcquiredConns(), stat.MaxConns(), err)
+			time.Since(began).Round(time.Millisecond), stat.AcquiredConns(), stat.MaxConns(), err)
 	}
 	defer conn.Release()
 	return f(conn)
 }
 
-// classify returns what follows from an error.
+// classify returns the class of an error and what to do about it.
 func classify(err error) sqlState {
 	var pg *pgconn.PgError
 	var unsuitable *UnsupportedServerError
@@ -151,7 +152,7 @@ func classify(err error) sqlState {
 		return stateOf(pg.Code, pg.Message, pg.Routine)
 	case isTLSError(err):
 		return sqlState{permanentError, "correct sslmode and sslrootcert in DATABASE_URL, or the server's certificate"}
-	case errors.Is(err, errBusy):
+	case errors.Is(err, errPoolBusy):
 		return sqlState{class: transientError}
 	case errors.As(err, &network), errors.As(err, &connect), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), pgconn.SafeToRetry(err):
@@ -170,9 +171,9 @@ func isTLSError(err error) bool {
 		errors.As(err, &alert) || err != nil && strings.Contains(err.Error(), "server refused TLS connection")
 }
 
-// isRetriable says whether the same transaction may well succeed in a moment. One that
-// ran into statement_timeout would take as long once more.
-func isRetriable(err error) bool {
+// isRetryable reports whether a retry may succeed. A transaction that exceeded statement_timeout
+// would take as long again.
+func isRetryable(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "57014" {
 		return false
@@ -184,9 +185,8 @@ func isRetriable(err error) bool {
 	return false
 }
 
-// refusalOf makes a Refusal of an error of PostgreSQL that was not worth another try.
-// Data errors are: outside of a page, whose records are rejected, the same values come
-// with every try. So are errors of sessions that came with each of several connections.
+// refusalOf wraps an error that a retry does not change in a Refusal. These are permanent errors,
+// data errors outside of a page, and session errors of every connection that was tried.
 func refusalOf(err error) error {
 	state := classify(err)
 	switch state.class {
@@ -197,7 +197,7 @@ func refusalOf(err error) error {
 	var unsuitable *UnsupportedServerError
 	var permanent interface{ Permanent() bool }
 	if errors.As(err, &unsuitable) || errors.As(err, &permanent) && permanent.Permanent() {
-		return err // it says so itself
+		return err // has the same methods
 	}
 	refusal := &Refusal{Fix: state.fix, err: err}
 	var pg *pgconn.PgError
@@ -207,8 +207,8 @@ func refusalOf(err error) error {
 	return refusal
 }
 
-// refusesData says whether PostgreSQL refused the data of a statement, so that the
-// same statement without it could succeed.
+// refusesData returns the error of PostgreSQL, and whether it rejects the values of a statement,
+// which may succeed without them.
 func refusesData(err error) (*pgconn.PgError, bool) {
 	var pg *pgconn.PgError
 	return pg, errors.As(err, &pg) && classify(err).class == dataError

@@ -172,7 +172,7 @@ func TestWhatPostgreSQLRefusesUntilSomebodyActs(t *testing.T) {
 
 	f.exec("revoke insert on raw.st_customers from " + user)
 	refused("42501", "grant what deploy/README.md lists for the role")
-	require.EqualError(t, s.CheckReady(t.Context(), store.AccessPages), "the user may not insert on raw.st_customers: grant what deploy/README.md lists for the role")
+	require.EqualError(t, s.CheckReady(t.Context(), store.AccessPages), "the user has no privilege to insert on raw.st_customers: grant what deploy/README.md lists for the role")
 	f.exec("grant insert on raw.st_customers to " + user)
 	require.NoError(t, storePage())
 	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages))

@@ -13,16 +13,15 @@ import (
 	"github.com/lazi/lazisync/internal/legacy/adoption"
 )
 
-// settings are the parameters of PostgreSQL that hold in each transaction, by name.
+// settings are the PostgreSQL parameters of each transaction, by name.
 //
-// They are set as the transaction begins and not as the connection is made: a pooler such
-// as PgBouncer refuses most parameters in the startup packet, and in transaction mode it
-// gives each transaction another connection to the server, so that nothing that was set
-// for a session holds.
+// They are set when a transaction begins, not on connect: a pooler such as PgBouncer rejects
+// most parameters in the startup packet, and in transaction mode it gives each transaction
+// another server connection, so that session settings are lost.
 type settings map[string]string
 
-// defaultSettings hold where the database URL does not set the parameter. The server
-// gives up first, so that a slow statement costs an error and not the connection.
+// defaultSettings apply unless the database URL sets the parameter. The server times out before
+// the client, so that a slow statement costs an error and not the connection.
 var defaultSettings = settings{
 	"statement_timeout":                   "30s",
 	"lock_timeout":                        "5s",
@@ -30,16 +29,16 @@ var defaultSettings = settings{
 	"work_mem":                            "32MB", // a page is sorted and joined in memory
 }
 
-// ownSettings hold whatever the URL and the role's own settings say: text that comes back
-// depends on them.
+// ownSettings override the URL and the settings of the role: the text format of results depends
+// on them.
 var ownSettings = settings{
 	adoption.WriterSetting: "on",
 	"bytea_output":         "hex",
 	"intervalstyle":        "postgres",
 }
 
-// startupParams go into the startup packet. PgBouncer takes these, whatever its
-// configuration: it tracks them per client. Text that comes back depends on them.
+// startupParams are sent in the startup packet. PgBouncer accepts them in every configuration,
+// because it tracks them per client. The text format of results depends on them.
 var startupParams = map[string]string{
 	"timezone":                    "UTC",
 	"datestyle":                   "ISO",
@@ -47,12 +46,12 @@ var startupParams = map[string]string{
 	"standard_conforming_strings": "on",
 }
 
-// configure prepares connections and returns the settings of their transactions: our
-// defaults, and every parameter that the URL sets.
+// configure configures connections and returns the settings of their transactions: the
+// defaults, and every parameter of the URL.
 //
-// Statements are executed as cache_describe does unless the URL names another
-// default_query_exec_mode: in one round trip, and without the named prepared statements
-// of pgx's default, which a pooler in transaction mode loses.
+// The execution mode is cache_describe unless the URL has default_query_exec_mode: it needs one
+// round trip, and none of the named prepared statements of pgx's default, which a pooler in
+// transaction mode loses.
 func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, error) {
 	if application == "" {
 		application = "lazisync"
@@ -63,8 +62,8 @@ func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, 
 	if !strings.Contains(databaseURL, "default_query_exec_mode") {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	withoutCache(cfg)
-	writeOnly(cfg, databaseURL)
+	useModeWithoutCache(cfg)
+	requireWritableHost(cfg, databaseURL)
 	s := maps.Clone(defaultSettings)
 	for name, value := range cfg.RuntimeParams {
 		switch strings.ToLower(name) {
@@ -72,8 +71,8 @@ func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, 
 			application = value
 			delete(cfg.RuntimeParams, name)
 		case "timezone", "datestyle", "client_encoding", "standard_conforming_strings":
-			delete(cfg.RuntimeParams, name) // ours hold
-		case "options", "replication": // they exist in the startup packet alone
+			delete(cfg.RuntimeParams, name) // startupParams apply
+		case "options", "replication": // possible in the startup packet only
 		default:
 			s[name] = value
 			delete(cfg.RuntimeParams, name)
@@ -84,14 +83,14 @@ func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, 
 	cfg.RuntimeParams["application_name"] = application
 	for name, value := range s {
 		if strings.ContainsRune(name+value, 0) {
-			return nil, fmt.Errorf("parameter %q holds a zero byte", name)
+			return nil, fmt.Errorf("parameter %q contains a zero byte", name)
 		}
 	}
 	return s, nil
 }
 
-// withoutCache takes an execution mode that needs no cache where the URL disables it.
-func withoutCache(cfg *pgx.ConnConfig) {
+// useModeWithoutCache selects an execution mode without the cache that the URL disables.
+func useModeWithoutCache(cfg *pgx.ConnConfig) {
 	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && cfg.StatementCacheCapacity == 0 {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
@@ -100,9 +99,9 @@ func withoutCache(cfg *pgx.ConnConfig) {
 	}
 }
 
-// writeOnly connects to the one of several hosts that takes writes, unless the URL says
-// which to take.
-func writeOnly(cfg *pgx.ConnConfig, databaseURL string) {
+// requireWritableHost makes connections to several hosts skip those that accept no writes, unless
+// the URL has target_session_attrs.
+func requireWritableHost(cfg *pgx.ConnConfig, databaseURL string) {
 	if cfg.ValidateConnect != nil || strings.Contains(databaseURL, "target_session_attrs") {
 		return
 	}
@@ -111,9 +110,9 @@ func writeOnly(cfg *pgx.ConnConfig, databaseURL string) {
 	}
 }
 
-// begin returns the options of a transaction with the settings. Beginning it costs one
-// round trip, whatever the number of settings.
-func (s settings) begin() pgx.TxOptions {
+// txOptions returns the options of a transaction with the settings. They cost no round trip of
+// their own.
+func (s settings) txOptions() pgx.TxOptions {
 	return pgx.TxOptions{BeginQuery: "begin isolation level read committed; " + s.local()}
 }
 
@@ -128,18 +127,19 @@ func (s settings) local() string {
 
 // set returns the statement that sets one parameter until the transaction ends.
 func (s settings) set(name string) string {
-	value := literal(s[name])
-	if lists[strings.ToLower(name)] {
-		value = literals(s[name])
+	value := quoteLiteral(s[name])
+	if listParams[strings.ToLower(name)] {
+		value = listLiteral(s[name])
 	}
 	return fmt.Sprintf("set local %s = %s", pgx.Identifier(strings.Split(name, ".")).Sanitize(), value)
 }
 
-// lists are the parameters of which one constant would be one name, commas included.
-var lists = map[string]bool{"search_path": true, "temp_tablespaces": true}
+// listParams are the parameters that take a list of names: one constant with commas would be a
+// single name.
+var listParams = map[string]bool{"search_path": true, "temp_tablespaces": true}
 
-// literals turns a list of names, which may be in double quotes, into constants.
-func literals(list string) string {
+// listLiteral returns a list of names, which may be in double quotes, as string constants.
+func listLiteral(list string) string {
 	var names []string
 	var name strings.Builder
 	quoted, wasQuoted := false, false
@@ -148,17 +148,17 @@ func literals(list string) string {
 		if !wasQuoted {
 			text = strings.ToLower(strings.TrimSpace(text))
 		}
-		names = append(names, literal(text))
+		names = append(names, quoteLiteral(text))
 		name.Reset()
 		wasQuoted = false
 	}
 	for _, r := range list {
 		switch {
 		case r == '"':
-			if !quoted && wasQuoted { // two in a row are one in the name
+			if !quoted && wasQuoted { // two quotes are one quote in the name
 				name.WriteRune(r)
 			} else if !quoted {
-				name.Reset() // blanks before it
+				name.Reset() // drops spaces before the quote
 			}
 			quoted, wasQuoted = !quoted, true
 		case r == ',' && !quoted:
@@ -171,12 +171,12 @@ func literals(list string) string {
 	return strings.Join(names, ", ")
 }
 
-// with returns the settings with some of them replaced.
-func (s settings) with(others settings) settings {
+// merge returns the settings, replaced or extended by others.
+func (s settings) merge(others settings) settings {
 	all := maps.Clone(s)
 	maps.Copy(all, others)
 	return all
 }
 
-// literal is a string constant in SQL, with standard_conforming_strings on.
-func literal(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
+// quoteLiteral returns a string constant in SQL. It needs standard_conforming_strings on.
+func quoteLiteral(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }

@@ -2,37 +2,36 @@ package store
 
 import "regexp"
 
-// A failure class says what follows from an error of PostgreSQL. This table holds for
-// every statement of lazisync:
+// failureClass is what lazisync does about an error of PostgreSQL. It applies to every statement:
 //
-//	class       record     page or statement        connection  run
-//	dataError   rejected   the others are stored    kept        continues; outside of a page as permanent
-//	transient   unchanged  3 tries, 50 ms apart     kept        waits: the caller retries until its deadline
-//	connection  unchanged  3 tries, 50 ms apart     closed      waits: the caller retries until its deadline
-//	session     unchanged  3 tries, 50 ms apart     closed      as permanent if every try fails
-//	permanent   unchanged  1 try                    kept        ends as StoreError after a grace of minutes
+//	class       record     page or statement          connection  run
+//	data        rejected   the others are stored      kept        continues; outside of a page like permanent
+//	transient   unchanged  3 attempts, 50 ms backoff  kept        waits: the caller retries until its deadline
+//	connection  unchanged  3 attempts, 50 ms backoff  closed      waits: the caller retries until its deadline
+//	session     unchanged  3 attempts, 50 ms backoff  closed      like permanent if every attempt fails
+//	permanent   unchanged  1 attempt                  kept        fails with StoreError after some minutes
 type failureClass int
 
 const (
-	unclassified    failureClass = iota // not of PostgreSQL
-	dataError                           // PostgreSQL refuses the values; the same statement without them may succeed
-	transientError                      // the same statement may succeed in a moment
-	connectionError                     // the connection, or the server behind it, is of no more use
-	sessionError                        // the session is not in the state that the statement expects
-	permanentError                      // somebody has to act first
+	unclassified    failureClass = iota // not an error of PostgreSQL
+	dataError                           // PostgreSQL rejects the values; the statement may succeed without them
+	transientError                      // a retry may succeed
+	connectionError                     // the connection or its server is unusable
+	sessionError                        // the session lacks state that the statement needs
+	permanentError                      // a retry fails until somebody acts
 )
 
 func (c failureClass) String() string {
 	return [...]string{"unclassified", "data", "transient", "connection", "session", "permanent"}[c]
 }
 
-// A sqlState is what lazisync knows of a class of SQLSTATEs, or of one code in it.
+// sqlState classifies a class of SQLSTATEs, or one code.
 type sqlState struct {
 	class failureClass
-	fix   string // what to do, "" where the message says it
+	fix   string // what to do; "" if the message says it
 }
 
-// Fixes that several codes share.
+// Fixes of several codes.
 const (
 	fixMigrate  = "run lazisync migrate; if the table was dropped, restore it"
 	fixGrant    = "grant what deploy/README.md lists for the role"
@@ -44,10 +43,10 @@ const (
 	fixDamage   = "check PostgreSQL's log and disks for damage, and restore from a backup if there is any"
 )
 
-// sqlStates classifies SQLSTATEs by their class, the first two characters, and by whole
-// codes where one differs from its class. A code in neither is permanent.
+// sqlStates classifies SQLSTATEs by their class, the first two characters, and codes that differ
+// from their class. Anything else is permanent.
 var sqlStates = map[string]sqlState{
-	"00": {class: permanentError}, // no errors: success, warnings, no data
+	"00": {class: permanentError}, // 00 to 03 are no errors
 	"01": {class: permanentError},
 	"02": {class: permanentError},
 	"03": {class: permanentError},
@@ -70,7 +69,7 @@ var sqlStates = map[string]sqlState{
 	"24":    {class: sessionError},
 	"25":    {class: sessionError},
 	"25006": {class: connectionError, fix: fixPrimary},
-	"25P03": {class: connectionError}, // the server ended a transaction that took too long
+	"25P03": {class: connectionError}, // the server ended an idle transaction
 	"25P04": {class: connectionError},
 	"26":    {class: sessionError, fix: fixMode},
 	"27":    {class: permanentError},
@@ -100,7 +99,7 @@ var sqlStates = map[string]sqlState{
 
 	"53":    {class: transientError},
 	"53100": {class: transientError, fix: fixSpace},
-	"53300": {class: transientError, fix: "raise max_connections, or put PgBouncer in transaction mode in between"},
+	"53300": {class: transientError, fix: "raise max_connections, or use PgBouncer in transaction mode"},
 	"53400": {class: permanentError, fix: "raise the limit that the message names"},
 
 	"54":    {class: dataError},
@@ -129,8 +128,7 @@ var sqlStates = map[string]sqlState{
 	"XX": {class: permanentError, fix: fixDamage},
 }
 
-// poolerStates classify what PgBouncer says under 08P01, the code of all its own errors,
-// where it is not about one connection.
+// poolerStates classify errors of PgBouncer by message: all of them have the code 08P01.
 var poolerStates = []struct {
 	message *regexp.Regexp
 	sqlState
@@ -146,12 +144,12 @@ var poolerStates = []struct {
 		"raise PgBouncer's max_client_conn or default_pool_size"}},
 }
 
-// stateOf returns what lazisync knows of an SQLSTATE, routine is where in PostgreSQL's
-// source the error was raised, which no translation of messages changes.
+// stateOf classifies an error by its SQLSTATE. routine is the function of PostgreSQL's source that
+// raised it, which does not depend on the language of messages.
 func stateOf(code, message, routine string) sqlState {
 	switch code {
 	case "08P01":
-		if routine != "" { // PostgreSQL itself, of what pgx sent
+		if routine != "" { // PostgreSQL, about a message of pgx
 			return sqlState{class: sessionError}
 		}
 		for _, p := range poolerStates {
@@ -164,7 +162,7 @@ func stateOf(code, message, routine string) sqlState {
 			return sqlState{class: sessionError}
 		}
 	case "XX000":
-		if routine == "simple_heap_update" || routine == "simple_heap_delete" { // two sessions changed one row of the catalog
+		if routine == "simple_heap_update" || routine == "simple_heap_delete" { // two sessions changed one catalog row
 			return sqlState{class: transientError}
 		}
 	}

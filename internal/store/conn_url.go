@@ -15,8 +15,8 @@ import (
 
 const wantURL = "postgres://user:password@host:5432/database, special characters of the password as %23"
 
-// CheckURL returns an error that says what is wanted where a database URL can never work.
-// It never quotes a password.
+// CheckURL returns an error that says what is expected if a database URL can never work. The
+// error never contains a password.
 func CheckURL(databaseURL string) error {
 	u, err := url.Parse(databaseURL)
 	switch {
@@ -32,22 +32,22 @@ func CheckURL(databaseURL string) error {
 			return err
 		}
 	}
-	if _, err := pgxpool.ParseConfig(databaseURL); err != nil { // it quotes the URL before the reason
+	if _, err := pgxpool.ParseConfig(databaseURL); err != nil { // the error of pgx quotes the URL before the reason
 		_, reason, _ := strings.Cut(err.Error(), "`: ")
 		return fmt.Errorf("%s: %s", wantURL, reason)
 	}
 	return nil
 }
 
-// owned are the parameters of a session that the statements of this package rely on, or
-// that each role sets by itself.
-var owned = []string{
+// reservedParams are parameters that lazisync sets: its statements rely on them, or each role has
+// a value of its own.
+var reservedParams = []string{
 	"client_encoding", "datestyle", "default_transaction_read_only", "intervalstyle", "pool_max_conns", "pool_min_conns",
 	"pool_min_idle_conns", "session_replication_role", "standard_conforming_strings", "timezone",
 }
 
-// understood are the parameters of the URL that pgx takes for itself.
-var understood = []string{
+// knownParams are the parameters of pgx and the usual ones of PostgreSQL, for suggestions.
+var knownParams = []string{
 	"connect_timeout", "dbname", "host", "krbspn", "krbsrvname", "max_protocol_version", "min_protocol_version", "channel_binding",
 	"require_auth", "passfile", "password", "port", "service", "servicefile", "sslcert", "sslcertmode", "sslkey", "sslmode",
 	"sslnegotiation", "sslpassword", "sslrootcert", "sslsni", "target_session_attrs", "user",
@@ -56,27 +56,27 @@ var understood = []string{
 	"application_name", "idle_in_transaction_session_timeout", "lock_timeout", "search_path", "statement_timeout", "work_mem", "options",
 }
 
-// foreign are parameters of other clients, which PostgreSQL refuses.
-var foreign = []string{"charset", "connection_limit", "currentschema", "encoding", "pgbouncer", "pool_timeout", "schema", "ssl", "usessl"}
+// unsupportedParams are parameters of other clients, which PostgreSQL rejects.
+var unsupportedParams = []string{"charset", "connection_limit", "currentschema", "encoding", "pgbouncer", "pool_timeout", "schema", "ssl", "usessl"}
 
-// checkParameter refuses parameters that lazisync sets itself, that no server knows, and
-// those with which a connection can only read.
+// checkParameter rejects parameters that lazisync sets itself, that no server knows, and those
+// that select a read-only server.
 func checkParameter(name string, values []string) error {
 	const want = "a URL without the parameter %s, which %s"
 	lower := strings.ToLower(name)
 	switch {
-	case slices.Contains(owned, lower):
+	case slices.Contains(reservedParams, lower):
 		return fmt.Errorf(want, name, "lazisync sets itself")
 	case len(values) > 1:
 		return fmt.Errorf("a URL with the parameter %s once", name)
 	case lower == "target_session_attrs" && slices.Contains([]string{"read-only", "standby", "prefer-standby"}, values[0]):
 		return fmt.Errorf("a URL with target_session_attrs=read-write: lazisync writes")
-	case slices.Contains(foreign, lower):
+	case slices.Contains(unsupportedParams, lower):
 		return fmt.Errorf(want, name, "PostgreSQL does not know")
-	case slices.Contains(understood, name) || strings.Contains(name, "."):
+	case slices.Contains(knownParams, name) || strings.Contains(name, "."):
 		return nil
 	}
-	if near, ok := events.Nearest(name, understood); ok {
+	if near, ok := events.Nearest(name, knownParams); ok {
 		return fmt.Errorf("a URL without the parameter %s (did you mean %s?)", name, near)
 	}
 	return nil

@@ -1,13 +1,18 @@
-// Package store keeps the copy of ServiceTitan and the ledger in PostgreSQL. It is
-// the only package with SQL and with pgx.
+// Package store is the PostgreSQL adapter: the copy of ServiceTitan's records and the ledger.
+// It is the only package of the product with SQL and pgx, with its helper ddl and the
+// removable legacy/adoption.
 //
-// The bridge, the activities, the gateway and the command line reach it through
-// small interfaces of their own. It speaks in the values of internal/ledger, events and
-// internal/entity and must import neither another adapter nor Temporal or NATS.
+// The bridge, the activities, the gateway and the command line call it through small
+// interfaces of their own. Arguments and results are values of internal/ledger, events and
+// internal/entity. It must not import another adapter, Temporal or NATS.
 //
-// The order of locks, which every transaction keeps and which is why none of them
-// deadlocks: a workflow's advisory lock, requests, the run, a table's advisory
-// lock, the run's cursor in the table, the table's sync_state, its rows by id.
-// The sync_state row is held while a page is stored, so that pages of one tenant
-// and entity are stored one after another and the counts are exact.
+// File names begin with the concern: conn (connections, errors, retries), schema
+// (migrations, tables, columns), request, run, state (cursors and resume points), page,
+// rebuild, rate (leases of API calls) and sql (parameters).
+//
+// Every transaction takes its locks in this order, which is why none of them deadlocks: the
+// advisory lock of a workflow, requests, the run, the advisory lock of a table, the run's
+// cursor in the table, the table's row of raw.sync_state, rows of the table by id. A page
+// holds the row of raw.sync_state, so that pages of one tenant and entity are stored one after
+// another and the counts are exact.
 package store

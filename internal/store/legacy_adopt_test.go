@@ -163,7 +163,7 @@ func TestLegacyTimestampsAreNoResumePoint(t *testing.T) {
 
 	run := f.beginFull("r", "customers")
 	f.storePage(run, c, f.open(run, c), page(at(0), "after full", true, customer(1, at(0), "x")))
-	f.decide(run, ledger.Finalization{State: ledger.Completed})
+	f.finalize(run, ledger.Finalization{State: ledger.Completed})
 	require.Equal(t, "after full", f.open(f.beginIncremental("i2", 2, "customers"), c).Cursor.Token)
 }
 

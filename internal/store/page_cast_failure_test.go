@@ -112,5 +112,5 @@ func TestWarnings(t *testing.T) {
 	want := []string{"beware", "of nul\uFFFD", "1 record holds what does not fit column balance, which is NULL there; record 1 has [1]"}
 	require.Equal(t, want, p.Warnings)
 	require.Equal(t, want, f.open(run, c).Warnings)
-	require.Equal(t, want, f.decide(run, ledger.Finalization{State: ledger.Completed}).Results[0].Warnings)
+	require.Equal(t, want, f.finalize(run, ledger.Finalization{State: ledger.Completed}).Results[0].Warnings)
 }

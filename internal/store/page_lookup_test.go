@@ -74,7 +74,7 @@ func TestMissingRowsAreLookedUpBeforeTheyAreMarked(t *testing.T) {
 	require.EqualValues(t, 4, get[int64](f, "select count(*) from raw.st_customers where run_number = $1", run.Number), "consumers find them under this run")
 	require.NotEqual(t, resume, get[string](f, "select resume_since::text from raw.sync_state"))
 	require.Zero(t, get[int64](f, "select count(*) from raw.sync_missed"))
-	f.decide(run, completed)
+	f.finalize(run, completed)
 
 	// It has been away, and is there again.
 	run, p = f.fullBut("c", e, 3, 7)
@@ -120,7 +120,7 @@ func TestALookupTakesNothingUnknownForDeleted(t *testing.T) {
 			run, p := f.fullBut("b", e, 1, 7)
 			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10", "8"}, entity.Page{Date: at(2)})
 			require.NoError(f, err)
-			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
+			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 			// The next one asks anew for all that it misses itself.
 			next, p := f.fullBut("c", e, 3, 9)
 			missing, err := f.MissingIDs(f.Context(), next.Number, e, 50)
@@ -136,7 +136,7 @@ func TestALookupTakesNothingUnknownForDeleted(t *testing.T) {
 		},
 		"a run that was decided meanwhile": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 9)
-			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
+			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10"}, entity.Page{Date: at(2)})
 			require.ErrorIs(f, err, ledger.ErrFinalized)
 		},
@@ -178,7 +178,7 @@ func TestDeleteGuardOfLookups(t *testing.T) {
 			require.Equal(t, &events.RunError{Type: events.DeleteGuard, Entity: "customers", Message: "ServiceTitan does not have 51 of 60 rows; " +
 				"more than 50 are marked deleted only by a full request with allowDeletes"}, p.Error)
 			require.Empty(t, f.deletedIDs())
-			require.Equal(t, ledger.Failed, f.decide(run, completed).State)
+			require.Equal(t, ledger.Failed, f.finalize(run, completed).State)
 		})
 	}
 }

@@ -145,7 +145,7 @@ type fence struct {
 // cursor is at the version. It declares by which definitions the transaction fills
 // typed columns.
 func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
-	if err := passGate(ctx, tx, s.run); err != nil {
+	if err := lockRunShared(ctx, tx, s.run); err != nil {
 		return f, err
 	}
 	var state ledger.RunState
@@ -182,7 +182,7 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 // withoutPosition says why the run has no position in the entity: the ledger was restored
 // to a time before the run, or after it began and before its position did.
 func (s pageStore) withoutPosition(ctx context.Context, tx pgx.Tx) error {
-	if err := shareRun(ctx, tx, ledger.Ref{Number: s.run, Execution: s.owner}); err != nil {
+	if err := requireRunning(ctx, tx, ledger.Ref{Number: s.run, Execution: s.owner}); err != nil {
 		return err
 	}
 	return ledger.ErrFenced

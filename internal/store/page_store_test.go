@@ -208,7 +208,7 @@ func TestDecidedRunStoresNothing(t *testing.T) {
 	c := find(t, "customers")
 	run := f.beginFull("r", "customers")
 	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", false, customer(1, at(0), "x")))
-	f.decide(run, ledger.Finalization{State: ledger.Cancelled})
+	f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 
 	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(1), "2", false, customer(2, at(0), "x")))
 	require.ErrorIs(t, err, ledger.ErrFinalized)
@@ -227,7 +227,7 @@ func TestLiveRowsUnderConcurrency(t *testing.T) {
 	c := find(t, "customers")
 	first := f.beginFull("first", "customers")
 	f.storePage(first, c, f.open(first, c), page(at(0), "0", true))
-	f.decide(first, ledger.Finalization{State: ledger.Completed})
+	f.finalize(first, ledger.Finalization{State: ledger.Completed})
 
 	full, inc := f.beginFull("full", "customers"), f.beginIncremental("inc", 1, "customers")
 	failed := make(chan error, 2)

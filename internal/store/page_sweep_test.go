@@ -42,7 +42,7 @@ func (f *fixture) readInto(run ledger.Run, e entity.Entity, minute int, pages ..
 		page.Next = entity.Cursor{Feed: entity.List, Page: i + 2}
 		p = f.storePage(run, e, p, page)
 	}
-	return f.decide(run, ledger.Finalization{State: ledger.Completed})
+	return f.finalize(run, ledger.Finalization{State: ledger.Completed})
 }
 
 func (f *fixture) deletedIDs() []int64 {
@@ -102,7 +102,7 @@ func TestSweepTakesNothingUnknownForDeleted(t *testing.T) {
 			f.fullRead("b", e, 1, entity.Page{Records: ids(1, 9)})
 			run := f.beginFull("c", e.Name)
 			f.storePage(run, e, f.open(run, e), entity.Page{Records: ids(1, 2), Next: entity.Cursor{Feed: entity.List, Page: 2}, Total: -1, Date: at(2)})
-			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
+			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 		},
 		"a list that never came to rest hides some": func(f *fixture, e entity.Entity) {
 			for i, name := range []string{"b", "c"} {

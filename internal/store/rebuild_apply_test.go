@@ -111,7 +111,7 @@ func TestRebuildMendsWhatIsDamaged(t *testing.T) {
 	require.EqualValues(t, 7, get[int64](f, "select count(*) from raw.st_customers where run_number = $1", run.Number), "what it changed, and nothing else")
 	require.True(t, at(5).Equal(get[time.Time](f, "select fetched_at from raw.st_customers where tenant_id = 42 and st_id = 1")))
 
-	decided := f.decide(run, completed)
+	decided := f.finalize(run, completed)
 	require.Equal(t, ledger.Completed, decided.State)
 	require.Zero(t, f.sideTables())
 	require.Equal(t, state.Records, f.state(e).Records)
@@ -247,7 +247,7 @@ func TestDeleteGuardOfRebuilds(t *testing.T) {
 	require.Equal(t, &events.RunError{Type: events.DeleteGuard, Entity: "customers", Message: "the rebuild did not find 51 of 60 rows; " +
 		"more than 50 are marked deleted only by a rebuild request with allowDeletes"}, p.Error)
 	require.Equal(t, before, f.snapshot(), "nothing is changed at all")
-	result := f.decide(run, completed).Results[0]
+	result := f.finalize(run, completed).Results[0]
 	require.Zero(t, result.Inserted+result.Updated+result.Unchanged+result.Deleted)
 
 	run = f.beginRebuild("s", true)

@@ -68,7 +68,7 @@ func dropSideTable(ctx context.Context, tx pgx.Tx, run int64) error {
 	if err := tx.QueryRow(ctx, "select current_setting('lock_timeout')").Scan(&before); err != nil {
 		return err
 	}
-	again := "set local lock_timeout = " + literal(before)
+	again := "set local lock_timeout = " + quoteLiteral(before)
 	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+sideTable(run)+"; "+again)
 		return err

@@ -20,12 +20,12 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position){
 		"cancelled while it reads": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
-			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
+			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 		},
 		"cancelled before it applies": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
 			p = f.storePage(run, e, p, page(at(6), "t", true, ids(7, 10)...))
 			p = f.check(e, p, -1)
-			f.decide(run, ledger.Finalization{State: ledger.Cancelled})
+			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 			_, err := f.ApplyRebuild(f.Context(), tenant, e, p)
 			require.ErrorIs(f, err, ledger.ErrFinalized)
 		},
@@ -40,14 +40,14 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 			p = f.check(e, p, 1000)
 			require.Equal(f, events.StatusFailed, p.Status)
 			require.Equal(f, "failed", f.state(e).Status)
-			require.Equal(f, ledger.Failed, f.decide(run, completed).State)
+			require.Equal(f, ledger.Failed, f.finalize(run, completed).State)
 		},
 		"somebody looks at the side table": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
 			tx, err := f.db.Begin(f.Context())
 			require.NoError(f, err)
 			_, err = tx.Exec(f.Context(), fmt.Sprintf("select * from raw_rebuild.run_%d", run.Number))
 			require.NoError(f, err)
-			require.Equal(f, ledger.Cancelled, f.decide(run, ledger.Finalization{State: ledger.Cancelled}).State)
+			require.Equal(f, ledger.Cancelled, f.finalize(run, ledger.Finalization{State: ledger.Cancelled}).State)
 			require.EqualValues(f, 1, f.sideTables())
 			require.NoError(f, tx.Rollback(f.Context()))
 			dropped, err := f.DropStagingTables(f.Context())
@@ -171,7 +171,7 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 
 	// The same user as the one of the roles is told what it lacks.
 	f.exec("grant select, insert, update, delete on all tables in schema raw to " + reader)
-	f.decide(run, ledger.Finalization{State: ledger.Cancelled})
+	f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 	as := openStore(t, f.url+separator(f.url)+"options=-c%20role%3D"+reader)
 	other := f.beginRebuild("s", false)
 	_, err = as.Open(t.Context(), other.Ref(), tenant, other.Mode, e)
@@ -184,7 +184,7 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 	require.Contains(t, denied.Denied, "create on schema raw_rebuild")
 
 	// A user who may not drop what another has made decides runs all the same.
-	f.decide(other, ledger.Finalization{State: ledger.Cancelled})
+	f.finalize(other, ledger.Finalization{State: ledger.Cancelled})
 	third := f.beginRebuild("t", false)
 	f.open(third, e)
 	decided, err := as.Finalize(t.Context(), third.Ref(), ledger.Finalization{State: ledger.Cancelled})

@@ -40,10 +40,9 @@ func queryControls(ctx context.Context, q ddl.Querier, where string, args ...any
 	return pgx.CollectRows(rows, scanControl)
 }
 
-// RecordControl records a control as pending, and returns what the ledger holds
-// under its identity and whether it was there already. One that was rejected and comes
-// again as another message, as a replay does, is pending afresh. It fails with
-// ledger.ErrConflict where a request has the identity.
+// RecordControl records a control as pending. It returns the control that the ledger has under its
+// identity, and whether it was recorded before. A rejected control in another message, as a replay
+// publishes it, is pending again. It fails with ledger.ErrConflict if a request has the identity.
 func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	message, err := json.Marshal(c.Message)
 	if err != nil {
@@ -78,22 +77,22 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 	return held, repeated, err
 }
 
-// HasControl says whether a control was recorded.
+// HasControl reports whether a control was recorded.
 func (s *Store) HasControl(ctx context.Context, id string) (has bool, err error) {
-	err = s.read(ctx, fmt.Sprintf("look up control %s", id), func(q ddl.Querier) error {
+	err = s.read(ctx, fmt.Sprintf("read control %s", id), func(q ddl.Querier) error {
 		return q.QueryRow(ctx, "select exists (select from raw.sync_controls where control_id = $1)", id).Scan(&has)
 	})
 	return has, err
 }
 
-// SettleControl records what became of a pending control (State, Rejection, Applied), and
-// returns the control as it stands: a settled one stays as it is. It fails with
-// ledger.ErrUnknown when there is no such control.
-func (s *Store) SettleControl(ctx context.Context, c ledger.Control) (stands ledger.Control, err error) {
+// SettleControl sets State, Rejection and Applied of a pending control and returns the control. A
+// settled control is returned unchanged. It fails with ledger.ErrUnknown if the control does not
+// exist.
+func (s *Store) SettleControl(ctx context.Context, c ledger.Control) (settled ledger.Control, err error) {
 	id, state := c.ID, c.State
 	doc, err := document(c.Rejection)
 	if err != nil {
-		return stands, fmt.Errorf("settle control %s: %w", id, err)
+		return settled, fmt.Errorf("settle control %s: %w", id, err)
 	}
 	err = s.transact(ctx, fmt.Sprintf("settle control %s as %s", id, state), func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -108,16 +107,16 @@ func (s *Store) SettleControl(ctx context.Context, c ledger.Control) (stands led
 		if err != nil {
 			return err
 		}
-		stands, err = pgx.CollectExactlyOneRow(rows, scanControl)
+		settled, err = pgx.CollectExactlyOneRow(rows, scanControl)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ledger.ErrUnknown
 		}
 		return err
 	})
-	return stands, err
+	return settled, err
 }
 
-// MarkControlAnswered records that the answer to a control is published.
+// MarkControlAnswered records that the answer of a control is published.
 func (s *Store) MarkControlAnswered(ctx context.Context, id string) error {
 	return s.transact(ctx, fmt.Sprintf("mark control %s as answered", id), func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "update raw.sync_controls set answered_at = clock_timestamp() where control_id = $1 and answered_at is null", id)
@@ -125,11 +124,11 @@ func (s *Store) MarkControlAnswered(ctx context.Context, id string) error {
 	})
 }
 
-// UnansweredControls lists the controls that were settled longer ago than an age and whose
-// answer is not known to be published. An applied one without a workflow was settled, and
-// is answered, by an earlier version.
+// UnansweredControls lists the controls that were settled longer than an age ago and whose answer is
+// not known to be published. An applied control without a workflow was settled and answered by an
+// earlier version.
 func (s *Store) UnansweredControls(ctx context.Context, olderThan time.Duration) (unanswered []ledger.Control, err error) {
-	err = s.read(ctx, "list controls without an answer", func(q ddl.Querier) (err error) {
+	err = s.read(ctx, "list unanswered controls", func(q ddl.Querier) (err error) {
 		unanswered, err = queryControls(ctx, q, `where answered_at is null
 			and (state = 'rejected' or state = 'applied' and applied_workflow_id <> '')
 			and settled_at < clock_timestamp() - $1::interval order by sequence, control_id`, olderThan)
@@ -138,7 +137,7 @@ func (s *Store) UnansweredControls(ctx context.Context, olderThan time.Duration)
 	return unanswered, err
 }
 
-// PendingControls lists the controls that wait for their target, in the order they apply.
+// PendingControls lists the controls that wait for their target, in the order in which they apply.
 func (s *Store) PendingControls(ctx context.Context) (pending []ledger.Control, err error) {
 	err = s.read(ctx, "list pending controls", func(q ddl.Querier) (err error) {
 		pending, err = queryControls(ctx, q, "where state = 'pending' order by sequence, control_id")

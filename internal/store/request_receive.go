@@ -12,13 +12,13 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// requestColumns are what scanRequest reads, of a table named q.
+// requestColumns are the columns that scanRequest reads, of a table with alias q.
 const requestColumns = `q.request_id, q.source, q.event_id, q.digest, q.tenant_id, q.mode, q.entities, q.notify, q.channel,
 	q.allow_deletes, q.reason, q.traceparent, q.message, q.state, q.workflow_id, q.first_run_id, coalesce(q.run_number, 0), q.received_at`
 
-// inOrder sorts requests the same way every time, so that an outcome told twice
-// names them alike.
-const inOrder = ` order by q.received_at, q.request_id`
+// orderByReceived is a stable order of requests, so that an outcome that is published twice lists
+// them in the same order.
+const orderByReceived = ` order by q.received_at, q.request_id`
 
 func scanRequest(row pgx.CollectableRow) (ledger.Request, error) {
 	var q ledger.Request
@@ -37,8 +37,8 @@ func queryRequests(ctx context.Context, q ddl.Querier, where string, args ...any
 	return pgx.CollectRows(rows, scanRequest)
 }
 
-// requests runs queryRequests on its own.
-func (s *Store) requests(ctx context.Context, what, where string, args ...any) (found []ledger.Request, err error) {
+// listRequests runs queryRequests in a transaction of its own.
+func (s *Store) listRequests(ctx context.Context, what, where string, args ...any) (found []ledger.Request, err error) {
 	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
 		found, err = queryRequests(ctx, q, where, args...)
 		return err
@@ -46,7 +46,7 @@ func (s *Store) requests(ctx context.Context, what, where string, args ...any) (
 	return found, err
 }
 
-// requestRow is a request as one element of Receive's parameter.
+// requestRow is an element of the JSON parameter of receiveSQL.
 type requestRow struct {
 	RequestID    string   `json:"request_id"`
 	Source       string   `json:"source"`
@@ -63,11 +63,11 @@ type requestRow struct {
 	WorkflowID   string   `json:"workflow_id"`
 	Message      string   `json:"message"`
 	Wait         float64  `json:"wait"`  // seconds
-	Place        int      `json:"place"` // in the batch
+	Place        int      `json:"place"` // index in the batch
 }
 
-// receiveSQL sorts, so that two bridges with the same requests in another order
-// wait for each other instead of deadlocking.
+// receiveSQL inserts requests in the order of their ids, so that two bridges with the same requests
+// in another order do not deadlock.
 const receiveSQL = `
 insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
 	allow_deletes, reason, traceparent, message, workflow_id, received_at)
@@ -81,12 +81,12 @@ order by request_id, place
 on conflict (request_id) do nothing
 returning request_id`
 
-// Receive records requests and says, in their order, what the ledger holds under
-// the identity of each. The first to come stands: a repeat changes nothing, and a
-// request with the identity of a control is a conflict and is not recorded.
+// Receive records requests and returns one receipt per request, in order, with the request that
+// the ledger has under its identity. The first request with an identity is kept: a repeat changes
+// nothing. A request with the identity of a control is a conflict and is not recorded.
 //
-// When the answer of PostgreSQL was lost on the way, a request may be called
-// repeated although this call recorded it; its message is then the same.
+// If the response of PostgreSQL was lost, a request may be reported as repeated although this call
+// recorded it. Its message is then the same.
 func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error) {
 	rows := make([]requestRow, len(requests))
 	ids := make([]string, len(requests))
@@ -112,48 +112,48 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 		if err != nil {
 			return err
 		}
-		fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		inserted, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return err
 		}
-		held, err := heldRequests(ctx, tx, ids)
+		known, err := readReceipts(ctx, tx, ids)
 		if err != nil {
 			return err
 		}
-		receipts = receiptsFor(requests, fresh, held)
+		receipts = receiptsFor(requests, inserted, known)
 		return nil
 	})
 	return receipts, err
 }
 
-// receiptsFor answers requests in order. Of several with one identity in the same
+// receiptsFor returns the receipts of requests in order. Of several with one identity in the same
 // batch, only the first is new.
-func receiptsFor(requests []ledger.Request, fresh []string, held map[string]ledger.Receipt) []ledger.Receipt {
-	unseen := make(map[string]bool, len(fresh))
-	for _, id := range fresh {
-		unseen[id] = true
+func receiptsFor(requests []ledger.Request, inserted []string, known map[string]ledger.Receipt) []ledger.Receipt {
+	isNew := make(map[string]bool, len(inserted))
+	for _, id := range inserted {
+		isNew[id] = true
 	}
 	receipts := make([]ledger.Receipt, len(requests))
 	for i, q := range requests {
-		r := held[q.ID]
-		r.Repeated = !unseen[q.ID]
-		r.Conflict = r.Digest != q.Digest && (r.Message == "" || r.Message != q.Message) // a message never conflicts with itself
-		delete(unseen, q.ID)
+		r := known[q.ID]
+		r.Repeated = !isNew[q.ID]
+		r.Conflict = r.Digest != q.Digest && (r.Message == "" || r.Message != q.Message) // a redelivered message does not conflict with itself
+		delete(isNew, q.ID)
 		receipts[i] = r
 	}
 	return receipts
 }
 
-// heldRequests reads requests by ID, with their outcomes.
-func heldRequests(ctx context.Context, q ddl.Querier, ids []string) (map[string]ledger.Receipt, error) {
-	held := make(map[string]ledger.Receipt, len(ids))
+// readReceipts reads requests by ID with their outcomes.
+func readReceipts(ctx context.Context, q ddl.Querier, ids []string) (map[string]ledger.Receipt, error) {
+	receipts := make(map[string]ledger.Receipt, len(ids))
 	found, err := queryRequests(ctx, q, "where q.request_id = any($1)", ids)
 	if err != nil {
 		return nil, err
 	}
 	numbers := make([]int64, 0, len(found))
 	for _, r := range found {
-		held[r.ID] = ledger.Receipt{Request: r}
+		receipts[r.ID] = ledger.Receipt{Request: r}
 		numbers = append(numbers, r.RunNumber)
 	}
 	rows, err := q.Query(ctx, `select run_number, state, jsonb_path_query_array(results, '$[*] ? (@.status == "skipped").entity')
@@ -161,37 +161,37 @@ func heldRequests(ctx context.Context, q ddl.Querier, ids []string) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	decided := map[int64]ledger.Outcome{}
+	outcomes := map[int64]ledger.Outcome{}
 	var o ledger.Outcome
 	if _, err := pgx.ForEachRow(rows, []any{&o.RunNumber, &o.State, &o.Skipped}, func() error {
 		if len(o.Skipped) == 0 {
 			o.Skipped = nil
 		}
-		decided[o.RunNumber], o = o, ledger.Outcome{}
+		outcomes[o.RunNumber], o = o, ledger.Outcome{}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	for id, r := range held {
-		if outcome, ok := decided[r.RunNumber]; ok {
+	for id, r := range receipts {
+		if outcome, ok := outcomes[r.RunNumber]; ok {
 			r.Outcome = &outcome
-			held[id] = r
+			receipts[id] = r
 		}
 	}
-	return held, nil
+	return receipts, nil
 }
 
-// Request reads one request with its outcome. It fails with ledger.ErrUnknown when
-// there is no such request.
+// Request reads one request with its outcome. It fails with ledger.ErrUnknown if the request does
+// not exist.
 func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) {
 	var receipt ledger.Receipt
-	err := s.read(ctx, fmt.Sprintf("look up request %q", id), func(q ddl.Querier) error {
-		held, err := heldRequests(ctx, q, []string{text(id)})
+	err := s.read(ctx, fmt.Sprintf("read request %q", id), func(q ddl.Querier) error {
+		receipts, err := readReceipts(ctx, q, []string{text(id)})
 		if err != nil {
 			return err
 		}
 		var ok bool
-		if receipt, ok = held[text(id)]; !ok {
+		if receipt, ok = receipts[text(id)]; !ok {
 			return ledger.ErrUnknown
 		}
 		return nil
@@ -199,16 +199,16 @@ func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) 
 	return receipt, err
 }
 
-// Accept records that Temporal has the requests, and returns the first run of each. A
-// request accepted before keeps the first run it was accepted with.
+// Accept records that Temporal has workflows for the requests and returns the first run ID of each
+// request. A request that was accepted before keeps its first run ID.
 func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID string) (accepted map[string]string, err error) {
 	err = s.transact(ctx, fmt.Sprintf("accept %d requests", len(requestIDs)), func(tx pgx.Tx) error {
-		// Locked in order, as every statement that takes several requests does.
+		// Locks requests in the order of their ids, as every statement does.
 		_, err := tx.Exec(ctx, `
-			with waiting as (
+			with received as (
 				select request_id from raw.sync_requests where request_id = any($1) and state = 'received'
 				order by request_id for update)
-			update raw.sync_requests q set state = 'accepted', first_run_id = $2 from waiting w where q.request_id = w.request_id`,
+			update raw.sync_requests q set state = 'accepted', first_run_id = $2 from received r where q.request_id = r.request_id`,
 			requestIDs, firstRunID)
 		if err != nil {
 			return err
@@ -228,22 +228,22 @@ func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID stri
 	return accepted, err
 }
 
-// FindRequests finds the request with an ID, else requests by plain event id: two
-// at most, which is enough to know that the id does not say which one is meant.
+// FindRequests finds the request with an ID, else requests with an event id: at most two, which is
+// enough to know that the event id is ambiguous.
 func (s *Store) FindRequests(ctx context.Context, ref string) ([]ledger.Request, error) {
 	what := fmt.Sprintf("find request %q", ref)
-	found, err := s.requests(ctx, what, "where q.request_id = $1", text(ref))
+	found, err := s.listRequests(ctx, what, "where q.request_id = $1", text(ref))
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	return s.requests(ctx, what, "where q.event_id = $1"+inOrder+" limit 2", text(ref))
+	return s.listRequests(ctx, what, "where q.event_id = $1"+orderByReceived+" limit 2", text(ref))
 }
 
-// Workflow says what the ledger knows of a workflow ID. It is finished when all it
-// was given is decided.
+// Workflow returns what the ledger knows about a workflow ID. It is finished if all of its requests
+// and runs have an outcome.
 func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error) {
 	var w ledger.WorkflowState
-	err := s.read(ctx, fmt.Sprintf("look up workflow %q", workflowID), func(q ddl.Querier) error {
+	err := s.read(ctx, fmt.Sprintf("read workflow %q", workflowID), func(q ddl.Querier) error {
 		return q.QueryRow(ctx, `
 			select count(*) > 0,
 				count(*) > 0
@@ -255,21 +255,21 @@ func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.Workflo
 	return w, err
 }
 
-// Unstarted lists requests older than an age that Temporal may not know of:
-// received and never accepted, or incremental and claimed by no pass. A second pass,
-// which nobody else starts, is listed as soon as its time has come.
+// Unstarted lists requests older than an age that Temporal may not know: received and never accepted,
+// or incremental and not claimed by a run. A second pass, which nothing else starts, is listed as
+// soon as it is due.
 func (s *Store) Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
-	return s.requests(ctx, "list requests that were not started", `
+	return s.listRequests(ctx, "list unstarted requests", `
 		where q.received_at < clock_timestamp() - $1::interval
 		and (q.state = 'received' or q.mode = $2 and q.run_number is null)
-		or q.state = 'received' and q.source = $3 and q.received_at <= clock_timestamp()`+inOrder,
+		or q.state = 'received' and q.source = $3 and q.received_at <= clock_timestamp()`+orderByReceived,
 		olderThan, events.Incremental, ledger.SecondPassSource)
 }
 
-// AcceptedWithoutRun lists full and rebuild requests older than an age that were
-// accepted and have no run: their workflow waits for a worker, or ended before one came.
+// AcceptedWithoutRun lists full and rebuild requests older than an age that are accepted and have no
+// run: their workflow waits for a worker, or has closed before a worker ran it.
 func (s *Store) AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
-	return s.requests(ctx, "list requests without a run", `
+	return s.listRequests(ctx, "list requests without a run", `
 		where q.received_at < clock_timestamp() - $1::interval
-		and q.state = 'accepted' and q.mode <> $2 and q.run_number is null`+inOrder, olderThan, events.Incremental)
+		and q.state = 'accepted' and q.mode <> $2 and q.run_number is null`+orderByReceived, olderThan, events.Incremental)
 }

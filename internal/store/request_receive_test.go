@@ -54,7 +54,7 @@ func TestReceiveTellsTheOutcome(t *testing.T) {
 	run := f.beginFull("a", "customers")
 	q := run.Requests[0]
 	require.Nil(t, f.receive(q)[0].Outcome)
-	f.decide(run, cancelled)
+	f.finalize(run, cancelled)
 	want := &ledger.Outcome{State: ledger.Cancelled, RunNumber: run.Number}
 	require.Equal(t, want, f.receive(q)[0].Outcome)
 
@@ -171,7 +171,7 @@ func TestWorkflow(t *testing.T) {
 	expect(ledger.WorkflowState{})
 	run := f.beginIncremental("a", 1, "jobs")
 	expect(ledger.WorkflowState{Known: true})
-	f.decide(run, completed)
+	f.finalize(run, completed)
 	expect(ledger.WorkflowState{Known: true, Finished: true})
 	f.receive(request(events.Incremental, "b", "jobs"))
 	expect(ledger.WorkflowState{Known: true})

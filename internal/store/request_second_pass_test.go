@@ -23,7 +23,7 @@ func TestASecondPassWaits(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, []string{"jobs"}, run.Entities)
-	decided := f.decide(run, ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true})
+	decided := f.finalize(run, ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true})
 	require.Len(t, decided.Requests, 1)
 	_, found, err = f.BeginRun(t.Context(), incremental("exec", 2))
 	require.NoError(t, err)

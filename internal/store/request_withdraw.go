@@ -11,15 +11,13 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Withdraw takes one incremental request back, from what waits or from the run that
-// serves it, and gives it a run of its own that is decided already: cancelled.
-// passEmpty says that the run it was taken from serves no request any more and still
-// goes on.
+// Withdraw removes one incremental request from the queue, or from the run that serves it, and gives
+// it a run of its own with the outcome cancelled. passEmpty reports whether the run that served it
+// is still running and serves no other request.
 //
-// It fails with ledger.ErrFinalized when the request has an outcome, ledger.ErrUnknown
-// when there is no such request. With ErrFinalized it returns the deciding run: if
-// that is the request's own withdrawal, somebody came before, perhaps this very call
-// before a lost answer, and passEmpty holds as above.
+// It fails with ledger.ErrFinalized if the request has an outcome, and with ledger.ErrUnknown if the
+// request does not exist. With ErrFinalized it also returns the run with the outcome. If that is the
+// run of a withdrawal, perhaps by this call before its response was lost, passEmpty is set as above.
 func (s *Store) Withdraw(ctx context.Context, requestID, reason string) (run ledger.Run, passEmpty bool, err error) {
 	err = s.transact(ctx, fmt.Sprintf("withdraw request %q", requestID), func(tx pgx.Tx) error {
 		run, passEmpty = ledger.Run{}, false
@@ -27,27 +25,27 @@ func (s *Store) Withdraw(ctx context.Context, requestID, reason string) (run led
 		if number == 0 {
 			return err
 		}
-		decided := err
+		withdrawErr := err
 		if run, err = loadRun(ctx, tx, number); err != nil {
 			return err
 		}
 		if passEmpty, err = isEmpty(ctx, tx, from); err != nil {
 			return err
 		}
-		return decided
+		return withdrawErr
 	})
 	return run, passEmpty, err
 }
 
-// withdraw returns the run that holds the request's outcome, and the run that served
-// it before, 0 when none did.
+// withdraw returns the run with the outcome of the request, and the run that served the request
+// before, 0 for none.
 func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number, from int64, err error) {
 	request, err := lockRequest(ctx, tx, requestID)
 	if err != nil {
 		return 0, 0, err
 	}
 	if !request.Mode.Info().PerTenant {
-		return 0, 0, fmt.Errorf("it is a %s request: only an incremental one can be withdrawn from its run", request.Mode)
+		return 0, 0, fmt.Errorf("it is a %s request, want an incremental one", request.Mode)
 	}
 	if from = request.RunNumber; from != 0 {
 		serving, err := lockRun(ctx, tx, ledger.Ref{Number: from})
@@ -62,7 +60,7 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 			return serving.Number, from, ledger.ErrFinalized
 		}
 	}
-	number, err = insertDecided(ctx, tx, request, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Finalization{State: ledger.Cancelled, Reason: reason})
+	number, err = insertFinalized(ctx, tx, request, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Finalization{State: ledger.Cancelled, Reason: reason})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -70,7 +68,7 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 	return number, from, err
 }
 
-// isEmpty says whether a run goes on without a request.
+// isEmpty reports whether a run is running and serves no request.
 func isEmpty(ctx context.Context, tx pgx.Tx, number int64) (empty bool, err error) {
 	err = tx.QueryRow(ctx, `
 		select exists (select from raw.sync_runs where run_number = $1 and state = 'running')
@@ -78,8 +76,8 @@ func isEmpty(ctx context.Context, tx pgx.Tx, number int64) (empty bool, err erro
 	return empty, err
 }
 
-// insertDecided makes a run that serves one request and is decided from its start.
-func insertDecided(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Finalization) (int64, error) {
+// insertFinalized inserts a run that serves one request and has its outcome from the start.
+func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Finalization) (int64, error) {
 	tenant, err := tenantNumber(request.TenantID)
 	if err != nil {
 		return 0, err
@@ -93,15 +91,15 @@ func insertDecided(ctx context.Context, tx pgx.Tx, request ledger.Request, first
 	if err := claim(ctx, tx, number, []string{request.ID}); err != nil {
 		return 0, err
 	}
-	return number, decide(ctx, tx, ledger.Ref{Number: number}, d)
+	return number, finalize(ctx, tx, ledger.Ref{Number: number}, d)
 }
 
-// FinalizeUnstarted ends a request whose workflow closed before it began a run: the
-// first run of that workflow is made, decided already. When a run has begun after
-// all, it is returned as it is, and may be undecided. It fails with
-// ledger.ErrUnknown when there is no such request.
+// FinalizeUnstarted gives a request an outcome whose workflow closed before it began a run. It inserts
+// the first run of that workflow with the outcome. If a run has begun meanwhile, it returns that run
+// unchanged, perhaps without an outcome. It fails with ledger.ErrUnknown if the request does not
+// exist.
 func (s *Store) FinalizeUnstarted(ctx context.Context, requestID string, d ledger.Finalization) (run ledger.Run, err error) {
-	err = s.transact(ctx, fmt.Sprintf("decide request %q as %s", requestID, d.State), func(tx pgx.Tx) error {
+	err = s.transact(ctx, fmt.Sprintf("finalize request %q as %s", requestID, d.State), func(tx pgx.Tx) error {
 		request, err := lockRequest(ctx, tx, requestID)
 		if err != nil {
 			return err
@@ -109,7 +107,7 @@ func (s *Store) FinalizeUnstarted(ctx context.Context, requestID string, d ledge
 		number := request.RunNumber
 		if number == 0 {
 			execution := cmp.Or(request.FirstRunID, ledger.UnstartedPrefix+uuid.NewString())
-			if number, err = insertDecided(ctx, tx, request, execution, 1, d); err != nil {
+			if number, err = insertFinalized(ctx, tx, request, execution, 1, d); err != nil {
 				return err
 			}
 		}

@@ -12,15 +12,14 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// BeginRun begins a run, or returns it as it is when it began before. It is one
-// transaction, and safe to call twice at once.
+// BeginRun begins a run, or returns it if it has begun before. It is one transaction and may be
+// called concurrently for the same run.
 //
-// Whatever run of the same workflow ID an earlier execution left undecided is
-// decided first: failed, Terminated. A full or rebuild run serves its request; when
-// that is served by a run already, decided perhaps, that run is returned. It fails
-// with ledger.ErrUnknown when there is no such request. An incremental run claims
-// every request of its tenant that no run has; when there is none, there is no run
-// and BeginRun returns false.
+// It first finalizes runs of the same workflow ID that an earlier execution left without an
+// outcome, as failed with type Terminated. A full or rebuild run serves its request; if another
+// run serves the request already, that run is returned, with or without an outcome. BeginRun
+// fails with ledger.ErrUnknown if the request does not exist. An incremental run claims every
+// queued request of its tenant; without any, BeginRun returns false.
 func (s *Store) BeginRun(ctx context.Context, b ledger.Begin) (run ledger.Run, found bool, err error) {
 	tenant, err := tenantNumber(b.TenantID)
 	if err != nil {
@@ -39,7 +38,7 @@ func (s *Store) BeginRun(ctx context.Context, b ledger.Begin) (run ledger.Run, f
 	return run, found, err
 }
 
-// beginRun returns the number of the run, 0 when there is nothing to do.
+// beginRun returns the number of the run, 0 if there is nothing to do.
 func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
 	if err := advisoryLock(ctx, tx, "workflow "+b.WorkflowID); err != nil {
 		return 0, err
@@ -50,43 +49,43 @@ func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int
 		return 0, err
 	case past.existing != 0:
 		return past.existing, nil
-	case past.overtaken:
-		// A late call of an execution that is over: a later one has begun runs.
+	case past.superseded:
+		// A late call of a closed execution: a later one has begun runs.
 	default:
-		if err := decideEarlier(ctx, tx, b); err != nil {
+		if err := finalizePredecessors(ctx, tx, b); err != nil {
 			return 0, err
 		}
 	}
 	if !b.Mode.Info().PerTenant {
 		return beginForRequest(ctx, tx, tenant, b)
 	}
-	if past.overtaken {
+	if past.superseded {
 		return 0, nil
 	}
-	return beginForWaiting(ctx, tx, tenant, b)
+	return beginForQueued(ctx, tx, tenant, b)
 }
 
-// executions is what the ledger says of a workflow ID's executions, seen from one of them.
+// executions describes the executions of a workflow ID from the point of view of one of them.
 type executions struct {
-	existing  int64 // the run that is asked for, 0 when it has not begun
-	overtaken bool  // another execution has begun a run after this one's last
+	existing   int64 // number of the run to begin, 0 if it has not begun
+	superseded bool  // another execution has begun a run after this one's last
 }
 
-// executionsOf reads them. Executions of one workflow ID never overlap, so the one
-// with the latest run is the latest. Withdrawn requests have pass 0 and no execution.
+// executionsOf reads the executions of a workflow ID. They never overlap, so the one with the latest
+// run is the latest. Withdrawn requests have pass 0 and no execution.
 func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.Begin) (x executions, err error) {
 	err = tx.QueryRow(ctx, `
 		select coalesce(max(run_number) filter (where first_run_id = $2 and pass = $3), 0),
 			coalesce(max(run_number) filter (where first_run_id = $2) < max(run_number) filter (where first_run_id <> $2), false)
 		from raw.sync_runs where workflow_id = $1 and pass > 0`,
-		b.WorkflowID, b.FirstRunID, b.Pass).Scan(&x.existing, &x.overtaken)
+		b.WorkflowID, b.FirstRunID, b.Pass).Scan(&x.existing, &x.superseded)
 	return x, err
 }
 
-// decideEarlier decides what other executions of the workflow ID, and earlier passes of
-// this one, left undecided. A pass leaves its run undecided only where the ledger was
-// restored to an earlier state.
-func decideEarlier(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
+// finalizePredecessors finalizes runs of other executions of the workflow ID and of earlier passes
+// that have no outcome. A pass leaves its run without one only if PostgreSQL was restored to an
+// earlier state.
+func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
 	rows, err := tx.Query(ctx, `
 		select run_number from raw.sync_runs
 		where workflow_id = $1 and (first_run_id <> $2 or pass < $3) and state = 'running' order by run_number`,
@@ -94,16 +93,16 @@ func decideEarlier(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
 	if err != nil {
 		return err
 	}
-	earlier, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return err
 	}
-	for _, number := range earlier {
-		err := decide(ctx, tx, ledger.Ref{Number: number}, ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
-			Type: events.Terminated, Message: "the workflow went on to another execution or pass and left this run without an outcome",
+	for _, number := range numbers {
+		err := finalize(ctx, tx, ledger.Ref{Number: number}, ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
+			Type: events.Terminated, Message: "the workflow began another execution or pass and left this run without an outcome",
 		}})
 		if err != nil {
-			return fmt.Errorf("decide earlier run %d: %w", number, err)
+			return fmt.Errorf("finalize predecessor run %d: %w", number, err)
 		}
 	}
 	return nil
@@ -122,20 +121,20 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begi
 	return number, claim(ctx, tx, number, []string{request.ID})
 }
 
-// beginForWaiting begins an incremental run for all requests that wait.
-func beginForWaiting(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
-	waiting, err := lockWaiting(ctx, tx, tenant)
-	if err != nil || len(waiting.ids) == 0 {
+// beginForQueued begins an incremental run for all queued requests.
+func beginForQueued(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
+	queued, err := lockQueued(ctx, tx, tenant)
+	if err != nil || len(queued.ids) == 0 {
 		return 0, err
 	}
-	number, err := insertRun(ctx, tx, tenant, b, inCatalogueOrder(waiting.entities), false)
+	number, err := insertRun(ctx, tx, tenant, b, inCatalogueOrder(queued.entities), false)
 	if err != nil {
 		return 0, err
 	}
-	return number, claim(ctx, tx, number, waiting.ids)
+	return number, claim(ctx, tx, number, queued.ids)
 }
 
-// lockRequest reads a request and holds it until the transaction ends.
+// lockRequest reads a request and locks it until the transaction ends.
 func lockRequest(ctx context.Context, tx pgx.Tx, id string) (ledger.Request, error) {
 	found, err := queryRequests(ctx, tx, "where q.request_id = $1 for update", text(id))
 	if err != nil {
@@ -147,36 +146,36 @@ func lockRequest(ctx context.Context, tx pgx.Tx, id string) (ledger.Request, err
 	return found[0], nil
 }
 
-// waiting are incremental requests that no run has claimed.
-type waiting struct {
+// queuedRequests are incremental requests that no run has claimed.
+type queuedRequests struct {
 	ids      []string
-	entities []string // may repeat
+	entities []string // of all requests
 }
 
-// lockWaiting reads a tenant's waiting requests and holds them until the transaction
-// ends. A second pass does not wait before its time has come: served earlier it would be
-// no second one.
-func lockWaiting(ctx context.Context, tx pgx.Tx, tenant int64) (w waiting, err error) {
+// lockQueued reads the queued requests of a tenant and locks them until the transaction ends. The
+// request of a second pass is not queued before its time: served earlier, it would be no second
+// pass.
+func lockQueued(ctx context.Context, tx pgx.Tx, tenant int64) (queued queuedRequests, err error) {
 	rows, err := tx.Query(ctx, `
 		select request_id, entities from raw.sync_requests
 		where tenant_id = $1 and mode = 'incremental' and run_number is null
 		and (source <> $2 or received_at <= clock_timestamp())
 		order by request_id for update`, tenant, ledger.SecondPassSource)
 	if err != nil {
-		return w, err
+		return queued, err
 	}
 	var id string
 	var entities []string
 	_, err = pgx.ForEachRow(rows, []any{&id, &entities}, func() error {
-		w.ids = append(w.ids, id)
+		queued.ids = append(queued.ids, id)
 		for _, e := range entities {
-			if !slices.Contains(w.entities, e) {
-				w.entities = append(w.entities, e)
+			if !slices.Contains(queued.entities, e) {
+				queued.entities = append(queued.entities, e)
 			}
 		}
 		return nil
 	})
-	return w, err
+	return queued, err
 }
 
 func insertRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin, entities []string, allowDeletes bool) (number int64, err error) {
@@ -187,14 +186,14 @@ func insertRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin, ent
 	return number, err
 }
 
-// claim makes a run serve requests that the transaction holds.
+// claim makes a run serve requests that the transaction has locked.
 func claim(ctx context.Context, tx pgx.Tx, number int64, requestIDs []string) error {
 	_, err := tx.Exec(ctx, "update raw.sync_requests set run_number = $1 where request_id = any($2)", number, requestIDs)
 	return err
 }
 
-// inCatalogueOrder sorts entity names as the catalogue lists them, each once. Names
-// it does not know come last.
+// inCatalogueOrder sorts entity names in the order of the catalogue, without duplicates. Unknown
+// names come last.
 func inCatalogueOrder(names []string) []string {
 	var out []string
 	for _, name := range append(entity.Names(), names...) {

@@ -247,7 +247,7 @@ func TestWithdraw(t *testing.T) {
 	state, err := f.Workflow(ctx, pass.WorkflowID)
 	require.NoError(t, err)
 	require.False(t, state.Finished, "the pass goes on until it is decided")
-	pass = f.decide(pass, cancelled)
+	pass = f.finalize(pass, cancelled)
 	require.Empty(t, pass.Requests)
 	_, empty, err = f.Withdraw(ctx, b, "")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
@@ -268,7 +268,7 @@ func TestWithdrawRefused(t *testing.T) {
 	require.ErrorContains(t, err, "it is a full request")
 
 	run := f.beginIncremental("a", 1, "jobs")
-	f.decide(run, completed)
+	f.finalize(run, completed)
 	decided, _, err := f.Withdraw(t.Context(), run.Requests[0].ID, "")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, run.Number, decided.Number)
@@ -280,7 +280,7 @@ func TestRunsAndUndecided(t *testing.T) {
 	c := find(t, "customers")
 	first, second := f.beginFull("a", "jobs"), f.beginFull("b", "customers", "estimates")
 	f.storePage(second, c, f.open(second, c), page(at(0), "1", false, customer(1, at(0), "x")))
-	first = withoutRequests(f.decide(first, cancelled))
+	first = withoutRequests(f.finalize(first, cancelled))
 
 	runs, err := f.Runs(t.Context(), 10)
 	require.NoError(t, err)

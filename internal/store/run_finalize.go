@@ -11,14 +11,15 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// Finalize ends a run, once: what was decided first stands and is returned. It waits
-// for pages that are being stored; after it, none is. The results are what the run's
-// positions say; whatever was not read to its end is cancelled or failed with the
-// run, and the side table of a rebuild is dropped. A run cannot be completed with an entity that failed: it becomes failed with
-// that entity's error. It fails with ledger.ErrUnknown when there is no such run of that execution.
+// Finalize gives a run its outcome, once: a run that has one is returned unchanged. It waits for
+// pages that are being stored, and no page is stored after it. The results follow from the
+// positions of the run: an entity that was not read to its end is cancelled or failed with the
+// run. A run with a failed entity is not completed but failed, with the error of that entity. The
+// staging table of a rebuild is dropped. Finalize fails with ledger.ErrUnknown if the execution has
+// no such run.
 func (s *Store) Finalize(ctx context.Context, ref ledger.Ref, d ledger.Finalization) (run ledger.Run, err error) {
-	err = s.transact(ctx, fmt.Sprintf("decide run %d as %s", ref.Number, d.State), func(tx pgx.Tx) error {
-		if err := decide(ctx, tx, ref, d); err != nil {
+	err = s.transact(ctx, fmt.Sprintf("finalize run %d as %s", ref.Number, d.State), func(tx pgx.Tx) error {
+		if err := finalize(ctx, tx, ref, d); err != nil {
 			return err
 		}
 		run, err = loadRun(ctx, tx, ref.Number)
@@ -27,11 +28,11 @@ func (s *Store) Finalize(ctx context.Context, ref ledger.Ref, d ledger.Finalizat
 	return run, err
 }
 
-func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalization) error {
+func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalization) error {
 	switch d.State {
 	case ledger.Completed, ledger.Failed, ledger.Cancelled:
 	default:
-		return fmt.Errorf("decision %q: want completed, failed or cancelled", d.State)
+		return fmt.Errorf("outcome %q: want completed, failed or cancelled", d.State)
 	}
 	number := ref.Number
 	run, err := lockRun(ctx, tx, ref)
@@ -39,7 +40,7 @@ func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizatio
 		return err
 	}
 	if d.ClaimQueued && run.Mode.Info().PerTenant {
-		if run.Entities, err = takeWaiting(ctx, tx, run); err != nil {
+		if run.Entities, err = claimQueued(ctx, tx, run); err != nil {
 			return err
 		}
 	}
@@ -47,28 +48,27 @@ func decide(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizatio
 	if err != nil {
 		return err
 	}
-	results, d := conclude(run.Entities, positions[number], d)
+	results, d := composeOutcome(run.Entities, positions[number], d)
 	if err := saveOutcome(ctx, tx, number, run.Entities, results, d); err != nil {
 		return err
 	}
-	if err := settleTables(ctx, tx, run, results, positions[number]); err != nil || !run.Mode.Info().Staged {
+	if err := finalizeTables(ctx, tx, run, results, positions[number]); err != nil || !run.Mode.Info().Staged {
 		return err
 	}
 	return dropSideTable(ctx, tx, number)
 }
 
-// takeWaiting lets an incremental run answer the requests that wait behind it, and
-// returns its entities with theirs.
-func takeWaiting(ctx context.Context, tx pgx.Tx, run ledger.Run) ([]string, error) {
+// claimQueued claims the queued requests for an incremental run and returns the entities of both.
+func claimQueued(ctx context.Context, tx pgx.Tx, run ledger.Run) ([]string, error) {
 	tenant, err := tenantNumber(run.TenantID)
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := lockWaiting(ctx, tx, tenant)
-	if err != nil || len(waiting.ids) == 0 {
+	queued, err := lockQueued(ctx, tx, tenant)
+	if err != nil || len(queued.ids) == 0 {
 		return run.Entities, err
 	}
-	return inCatalogueOrder(append(waiting.entities, run.Entities...)), claim(ctx, tx, run.Number, waiting.ids)
+	return inCatalogueOrder(append(queued.entities, run.Entities...)), claim(ctx, tx, run.Number, queued.ids)
 }
 
 func saveOutcome(ctx context.Context, tx pgx.Tx, number int64, entities []string, results []events.Result, d ledger.Finalization) error {
@@ -87,8 +87,8 @@ func saveOutcome(ctx context.Context, tx pgx.Tx, number int64, entities []string
 	return err
 }
 
-// settleTables ends, in sync_state, what the run was reading when it was decided.
-func settleTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []events.Result, positions map[string]ledger.Position) error {
+// finalizeTables sets sync_status of the tables that the run was reading.
+func finalizeTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []events.Result, positions map[string]ledger.Position) error {
 	tenant, err := tenantNumber(run.TenantID)
 	if err != nil {
 		return err
@@ -112,9 +112,9 @@ func settleTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []even
 	return err
 }
 
-// conclude composes the results of a run from its positions and settles how it
-// ended: completed only if nothing failed, and failed never without saying why.
-func conclude(entities []string, positions map[string]ledger.Position, d ledger.Finalization) ([]events.Result, ledger.Finalization) {
+// composeOutcome returns the results of a run and its outcome: completed only if no entity failed,
+// and failed always with an error.
+func composeOutcome(entities []string, positions map[string]ledger.Position, d ledger.Finalization) ([]events.Result, ledger.Finalization) {
 	results := resultsSoFar(entities, positions)
 	for i := range results {
 		r := &results[i]
@@ -124,7 +124,7 @@ func conclude(entities []string, positions map[string]ledger.Position, d ledger.
 			r.Status = events.StatusCancelled
 		default:
 			r.Status = events.StatusFailed
-			r.Error = unread(r.Entity, d.Error)
+			r.Error = unfinishedError(r.Entity, d.Error)
 		}
 	}
 	if d.State == ledger.Cancelled {
@@ -132,34 +132,34 @@ func conclude(entities []string, positions map[string]ledger.Position, d ledger.
 	}
 	for _, r := range results {
 		if r.Status == events.StatusFailed && (d.State == ledger.Completed || d.Error == nil) {
-			d.State, d.Error = ledger.Failed, named(r)
+			d.State, d.Error = ledger.Failed, entityError(r)
 		}
 	}
 	if d.State == ledger.Failed && d.Error == nil {
-		d.Error = &events.RunError{Type: events.Terminated, Message: "the run was ended without saying why"}
+		d.Error = &events.RunError{Type: events.Terminated, Message: "the run ended without an error message"}
 	}
 	return results, d
 }
 
-// unread is why an entity that was not read to its end failed.
-func unread(name string, cause *events.RunError) *events.RunError {
+// unfinishedError returns the error of an entity that was not read to its end.
+func unfinishedError(name string, cause *events.RunError) *events.RunError {
 	if cause == nil {
 		return &events.RunError{Type: events.Terminated, Message: "the run ended before the entity was read to its end", Entity: name}
 	}
 	return &events.RunError{Type: cause.Type, Message: cause.Message, Entity: name}
 }
 
-// named is the error of a failed result, with the entity's name in it.
-func named(r events.Result) *events.RunError {
+// entityError returns the error of a failed result, with the name of the entity.
+func entityError(r events.Result) *events.RunError {
 	if r.Error == nil {
-		return &events.RunError{Type: events.StoreError, Message: "the entity failed without saying why", Entity: r.Entity}
+		return &events.RunError{Type: events.StoreError, Message: "the entity failed without an error message", Entity: r.Entity}
 	}
 	e := *r.Error
 	e.Entity = r.Entity
 	return &e
 }
 
-// resultsSoFar lists one result per entity; those not read to their end have no status.
+// resultsSoFar returns one result per entity, without a status if the entity is not finished.
 func resultsSoFar(entities []string, positions map[string]ledger.Position) []events.Result {
 	results := make([]events.Result, len(entities))
 	for i, name := range entities {

@@ -66,14 +66,14 @@ func TestDecide(t *testing.T) {
 				"estimates": "failed: Terminated, gone",
 			},
 		},
-		"failed without saying why": {
+		"failed without an error": {
 			[]string{"customers", "invoices"}, ledger.Finalization{State: ledger.Failed}, ledger.Failed,
 			&events.RunError{Type: events.PermissionError, Message: "403", Entity: "invoices"},
 			map[string]string{"customers": "completed", "invoices": "failed: PermissionError, 403"},
 		},
 		"failed with nothing failed": {
 			[]string{"customers"}, ledger.Finalization{State: ledger.Failed}, ledger.Failed,
-			&events.RunError{Type: events.Terminated, Message: "the run was ended without saying why"},
+			&events.RunError{Type: events.Terminated, Message: "the run ended without an error message"},
 			map[string]string{"customers": "completed"},
 		},
 	}
@@ -92,7 +92,7 @@ func TestDecide(t *testing.T) {
 					require.NoError(t, f.FailEntity(t.Context(), run.Ref(), tenant, e, refused))
 				}
 			}
-			decided := f.decide(run, tt.decision)
+			decided := f.finalize(run, tt.decision)
 			require.Equal(t, tt.state, decided.State)
 			require.Equal(t, tt.err, decided.Error)
 			require.Equal(t, tt.decision.Reason, decided.Reason)
@@ -108,9 +108,9 @@ func TestDecidedOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginFull("r", "customers")
-	first := f.decide(run, ledger.Finalization{State: ledger.Cancelled, Reason: "first \x00"})
+	first := f.finalize(run, ledger.Finalization{State: ledger.Cancelled, Reason: "first \x00"})
 	require.Equal(t, "first \uFFFD", first.Reason)
-	require.Equal(t, first, f.decide(run, completed))
+	require.Equal(t, first, f.finalize(run, completed))
 
 	read, err := f.Run(t.Context(), run.Number)
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestDecidedOnce(t *testing.T) {
 	_, err = f.Finalize(t.Context(), ledger.Ref{Number: 99}, completed)
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 	_, err = f.Finalize(t.Context(), f.beginFull("other", "customers").Ref(), ledger.Finalization{State: "done"})
-	require.ErrorContains(t, err, `decision "done": want completed, failed or cancelled`)
+	require.ErrorContains(t, err, `outcome "done": want completed, failed or cancelled`)
 }
 
 func TestManyDecideOnce(t *testing.T) {
@@ -170,7 +170,7 @@ func TestDecideIsNotOvertaken(t *testing.T) {
 	for range names {
 		<-started
 	}
-	decided := f.decide(run, cancelled)
+	decided := f.finalize(run, cancelled)
 	for range names {
 		require.ErrorIs(t, <-ended, ledger.ErrFinalized)
 	}
@@ -187,7 +187,7 @@ func TestCancelledPassTakesWhatWaits(t *testing.T) {
 	f.receive(request(events.Incremental, "second", "customers"), request(events.Incremental, "third", "jobs"))
 	f.receive(request(events.Full, "full", "customers"))
 
-	decided := f.decide(run, ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true})
+	decided := f.finalize(run, ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true})
 	require.Equal(t, []string{"customers", "jobs"}, decided.Entities)
 	require.Equal(t, map[string]string{"customers": "cancelled", "jobs": "cancelled"}, statuses(decided))
 	require.Len(t, decided.Requests, 3)
@@ -201,8 +201,8 @@ func TestPublished(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run, other := f.beginFull("r", "customers"), f.beginFull("other", "jobs")
-	require.ErrorContains(t, f.MarkPublished(t.Context(), run.Ref()), "it has no outcome yet")
-	run, other = withoutRequests(f.decide(run, cancelled)), withoutRequests(f.decide(other, cancelled))
+	require.ErrorContains(t, f.MarkPublished(t.Context(), run.Ref()), "the run has no outcome yet")
+	run, other = withoutRequests(f.finalize(run, cancelled)), withoutRequests(f.finalize(other, cancelled))
 
 	waiting, err := f.Unpublished(t.Context())
 	require.NoError(t, err)
@@ -292,8 +292,8 @@ func TestPrune(t *testing.T) {
 	p := page(at(0), "1", true, customer(1, at(0), "x"))
 	p.Rejected = []entity.Rejected{{Reason: "no id"}}
 	f.storePage(old, c, f.open(old, c), p)
-	f.decide(old, completed)
-	f.decide(unpublished, cancelled)
+	f.finalize(old, completed)
+	f.finalize(unpublished, cancelled)
 	require.NoError(t, f.MarkPublished(t.Context(), old.Ref()))
 	running := f.beginFull("running", "invoices")
 	for _, id := range []string{"settled", "pending"} {

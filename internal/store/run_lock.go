@@ -10,37 +10,38 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// advisoryLock makes transactions that name the same thing wait for each other.
+// advisoryLock makes transactions with the same name wait for each other.
 func advisoryLock(ctx context.Context, tx pgx.Tx, name string) error {
 	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended($1, 0))", "lazisync "+name)
 	return err
 }
 
-// A run's gate stands before its row. Pages pass it together and lock the row for
-// share; who decides the run closes it first. PostgreSQL lets a later for share
-// overtake a waiting for update, so that busy slices would keep a run from being
-// decided for as long as they go on; advisory locks queue in order.
+// A run has an advisory lock in addition to its row. Pages take it shared and lock the row "for
+// share"; finalizing the run takes it exclusively. With the row alone, PostgreSQL would let later
+// "for share" locks overtake a waiting "for update", so that pages could delay the outcome
+// forever. Advisory locks are queued.
 
-// passGate lets the transaction store for a run, after whoever waits to close the gate.
-func passGate(ctx context.Context, tx pgx.Tx, run int64) error {
-	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock_shared(hashtextextended($1, 0))", gate(run))
+// lockRunShared lets the transaction write for a run. It waits for a transaction that waits in
+// lockRunExclusive.
+func lockRunShared(ctx context.Context, tx pgx.Tx, run int64) error {
+	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock_shared(hashtextextended($1, 0))", runLockKey(run))
 	return err
 }
 
-// closeGate waits for everybody within the run's gate and keeps others out until the
+// lockRunExclusive waits for every transaction that writes for a run and keeps others out until the
 // transaction ends.
-func closeGate(ctx context.Context, tx pgx.Tx, run int64) error {
-	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended($1, 0))", gate(run))
+func lockRunExclusive(ctx context.Context, tx pgx.Tx, run int64) error {
+	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended($1, 0))", runLockKey(run))
 	return err
 }
 
-func gate(run int64) string { return fmt.Sprintf("lazisync run %d", run) }
+func runLockKey(run int64) string { return fmt.Sprintf("lazisync run %d", run) }
 
-// shareRun keeps the run from being decided until the transaction ends. It fails with
-// ledger.ErrFinalized when it is already, and with ledger.ErrUnknown when there is no such
-// run of that execution.
-func shareRun(ctx context.Context, tx pgx.Tx, run ledger.Ref) error {
-	if err := passGate(ctx, tx, run.Number); err != nil {
+// requireRunning keeps a run from being finalized until the transaction ends. It fails with
+// ledger.ErrFinalized if the run has an outcome, and with ledger.ErrUnknown if the execution has
+// no such run.
+func requireRunning(ctx context.Context, tx pgx.Tx, run ledger.Ref) error {
+	if err := lockRunShared(ctx, tx, run.Number); err != nil {
 		return err
 	}
 	var state ledger.RunState

@@ -77,7 +77,7 @@ func TestPagesDoNotOvertakeADecision(t *testing.T) {
 	e, _ := entity.Find("customers")
 	run := s.mustBegin(t, events.Full, "full")
 
-	storing := s.midway(t, func(tx pgx.Tx) error { return shareRun(t.Context(), tx, run.Ref()) })
+	storing := s.midway(t, func(tx pgx.Tx) error { return requireRunning(t.Context(), tx, run.Ref()) })
 	decided, opened := make(chan error, 1), make(chan error, 1)
 	go func() {
 		_, err := s.Finalize(t.Context(), run.Ref(), ledger.Finalization{State: ledger.Cancelled})
@@ -138,7 +138,7 @@ func TestLateBeginMeetsTheDecision(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = insertDecided(t.Context(), tx, request, "f", 1, ledger.Finalization{State: ledger.Failed})
+		_, err = insertFinalized(t.Context(), tx, request, "f", 1, ledger.Finalization{State: ledger.Failed})
 		return err
 	})
 	begun := make(chan ledger.Run, 1)

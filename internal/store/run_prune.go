@@ -7,11 +7,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// pruneAtOnce bounds one transaction of Prune, well within a statement's time.
-const pruneAtOnce = 1000
+// pruneBatch is the maximum number of rows that one transaction of Prune deletes, so that it stays
+// within statement_timeout.
+const pruneBatch = 1000
 
-// pruneSteps delete at most $2 old rows each. What is undecided or not yet published
-// stays, whatever its age. A run goes together with its requests and cursors.
+// pruneSteps delete at most $2 old rows each. Runs without an outcome, or with one that is not
+// published, are kept. A run is deleted with its requests and cursors.
 var pruneSteps = []string{`
 	with old as (
 		select run_number from raw.sync_runs
@@ -29,14 +30,14 @@ var pruneSteps = []string{`
 		where coalesce(r.state, '') <> 'running' and $1::interval is not null limit $2)`,
 }
 
-// Prune deletes what ended longer than keep ago: runs with their requests, controls,
-// rejected records. It says how many of those rows it deleted.
+// Prune deletes runs with their requests, controls and rejected records that ended longer than keep
+// ago. It returns the number of deleted rows, without the requests.
 func (s *Store) Prune(ctx context.Context, keep time.Duration) (deleted int64, err error) {
 	for _, step := range pruneSteps {
 		for {
 			var rows int64
-			err := s.transact(ctx, "delete old ledger rows", func(tx pgx.Tx) error {
-				tag, err := tx.Exec(ctx, step, keep, pruneAtOnce)
+			err := s.transact(ctx, "prune the ledger", func(tx pgx.Tx) error {
+				tag, err := tx.Exec(ctx, step, keep, pruneBatch)
 				rows = tag.RowsAffected()
 				return err
 			})
@@ -44,7 +45,7 @@ func (s *Store) Prune(ctx context.Context, keep time.Duration) (deleted int64, e
 				return deleted, err
 			}
 			deleted += rows
-			if rows < pruneAtOnce {
+			if rows < pruneBatch {
 				break
 			}
 		}

@@ -14,26 +14,27 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// runColumns are what scanRun reads, of a table named r.
+// runColumns are the columns that scanRun reads, of a table with alias r.
 const runColumns = `r.run_number, r.tenant_id, r.mode, r.workflow_id, r.first_run_id, r.pass, r.entities, r.allow_deletes,
 	r.state, r.started_at, r.finished_at, r.error, r.reason, r.results, r.published_at is not null`
 
-// requestCount is how many requests a run serves, of a table named r. An index answers.
+// requestCount is the number of requests that a run serves, of a table with alias r. It reads an
+// index.
 const requestCount = `, (select count(*) from raw.sync_requests q where q.run_number = r.run_number)`
 
 func scanRun(row pgx.CollectableRow) (ledger.Run, error) {
-	return scanRunAnd(row)
+	return scanRunWith(row)
 }
 
-// scanHeader reads a run and how many requests it serves.
+// scanHeader reads a run and the number of requests that it serves.
 func scanHeader(row pgx.CollectableRow) (ledger.Run, error) {
 	var count int
-	r, err := scanRunAnd(row, &count)
+	r, err := scanRunWith(row, &count)
 	r.RequestCount = count
 	return r, err
 }
 
-func scanRunAnd(row pgx.CollectableRow, more ...any) (ledger.Run, error) {
+func scanRunWith(row pgx.CollectableRow, more ...any) (ledger.Run, error) {
 	var r ledger.Run
 	var tenant int64
 	var finished *time.Time
@@ -43,14 +44,13 @@ func scanRunAnd(row pgx.CollectableRow, more ...any) (ledger.Run, error) {
 	return r, err
 }
 
-// queryRuns reads runs with their requests; the results of undecided ones are as far
-// as they are.
+// queryRuns reads runs with their requests. A run without an outcome has its results so far.
 func queryRuns(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Run, error) {
 	runs, err := queryHeaders(ctx, q, where, args...)
 	if err != nil || len(runs) == 0 {
 		return runs, err
 	}
-	requests, err := queryRequests(ctx, q, "where q.run_number = any($1)"+inOrder, numbersOf(runs))
+	requests, err := queryRequests(ctx, q, "where q.run_number = any($1)"+orderByReceived, numbersOf(runs))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func queryRuns(ctx context.Context, q ddl.Querier, where string, args ...any) ([
 	return runs, nil
 }
 
-// queryHeaders reads runs without their requests, of which there may be ten thousand.
+// queryHeaders reads runs without their requests, which may be ten thousand.
 func queryHeaders(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Run, error) {
 	rows, err := q.Query(ctx, "select "+runColumns+requestCount+" from raw.sync_runs r "+where, args...)
 	if err != nil {
@@ -96,18 +96,18 @@ func numbersOf(runs []ledger.Run) []int64 {
 	return numbers
 }
 
-// someRequests are those of the first part of an event, the first that has a traceparent,
-// and the first whose source is not that of the others: they say of a run's requests what
-// progress events and the sharing of calls need to know.
-const someRequests = `
+// headerRequestsSQL reads the requests of a run that progress events and the sharing of API calls
+// need: those of the first part of an event, the first with a traceparent, and the first with
+// another source than the first request.
+const headerRequestsSQL = `
 	with ours as (select request_id, source, traceparent, row_number() over (order by received_at, request_id) as n
 		from raw.sync_requests where run_number = $1)
 	select ` + requestColumns + ` from raw.sync_requests q where q.run_number = $1 and q.request_id in (
 		select request_id from ours where n <= $2
 		union (select request_id from ours where traceparent <> '' order by n limit 1)
-		union (select request_id from ours where source <> (select source from ours where n = 1) order by n limit 1))` + inOrder
+		union (select request_id from ours where source <> (select source from ours where n = 1) order by n limit 1))` + orderByReceived
 
-// loadRun reads one run.
+// loadRun reads one run with its requests.
 func loadRun(ctx context.Context, q ddl.Querier, number int64) (ledger.Run, error) {
 	runs, err := queryRuns(ctx, q, "where r.run_number = $1", number)
 	if err != nil {
@@ -119,8 +119,8 @@ func loadRun(ctx context.Context, q ddl.Querier, number int64) (ledger.Run, erro
 	return runs[0], nil
 }
 
-// headers does what queryHeaders does, on its own.
-func (s *Store) headers(ctx context.Context, what, where string, args ...any) (found []ledger.Run, err error) {
+// listRuns runs queryHeaders in a transaction of its own.
+func (s *Store) listRuns(ctx context.Context, what, where string, args ...any) (found []ledger.Run, err error) {
 	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
 		found, err = queryHeaders(ctx, q, where, args...)
 		return err
@@ -128,21 +128,21 @@ func (s *Store) headers(ctx context.Context, what, where string, args ...any) (f
 	return found, err
 }
 
-// Run reads a run with its requests and results; those of an undecided run are as
-// far as it is. It fails with ledger.ErrUnknown when there is no such run.
+// Run reads a run with its requests and results, those so far if it has no outcome. It fails with
+// ledger.ErrUnknown if the run does not exist.
 func (s *Store) Run(ctx context.Context, number int64) (run ledger.Run, err error) {
-	err = s.read(ctx, fmt.Sprintf("look up run %d", number), func(q ddl.Querier) (err error) {
+	err = s.read(ctx, fmt.Sprintf("read run %d", number), func(q ddl.Querier) (err error) {
 		run, err = loadRun(ctx, q, number)
 		return err
 	})
 	return run, err
 }
 
-// RunHeader reads a run with its results and without most of its requests: those of the
-// first part of an event, and those that decide about its traceparent and its share of
-// calls. It fails with ledger.ErrUnknown when there is no such run.
+// RunHeader reads a run with its results and some of its requests: those of the first part of an
+// event, and those that determine its traceparent and its share of API calls. It fails with
+// ledger.ErrUnknown if the run does not exist.
 func (s *Store) RunHeader(ctx context.Context, number int64) (run ledger.Run, err error) {
-	err = s.read(ctx, fmt.Sprintf("look up the header of run %d", number), func(q ddl.Querier) error {
+	err = s.read(ctx, fmt.Sprintf("read the header of run %d", number), func(q ddl.Querier) error {
 		found, err := queryHeaders(ctx, q, "where r.run_number = $1", number)
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func (s *Store) RunHeader(ctx context.Context, number int64) (run ledger.Run, er
 			return fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
 		}
 		run = found[0]
-		rows, err := q.Query(ctx, someRequests, number, events.MaxPartRequests)
+		rows, err := q.Query(ctx, headerRequestsSQL, number, events.MaxPartRequests)
 		if err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (s *Store) RunHeader(ctx context.Context, number int64) (run ledger.Run, er
 
 // Runs lists the latest runs, newest first, without their requests.
 func (s *Store) Runs(ctx context.Context, limit int) ([]ledger.Run, error) {
-	return s.headers(ctx, "list runs", "order by r.run_number desc limit $1", limit)
+	return s.listRuns(ctx, "list runs", "order by r.run_number desc limit $1", limit)
 }
 
 // TenantRuns lists the latest runs of one tenant, newest first, without their requests.
@@ -172,26 +172,26 @@ func (s *Store) TenantRuns(ctx context.Context, tenant string, limit int) ([]led
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", err)
 	}
-	return s.headers(ctx, "list runs", "where r.tenant_id = $2 order by r.run_number desc limit $1", limit, number)
+	return s.listRuns(ctx, "list runs", "where r.tenant_id = $2 order by r.run_number desc limit $1", limit, number)
 }
 
 // Unfinalized lists the runs without an outcome, oldest first, without their requests.
 func (s *Store) Unfinalized(ctx context.Context) ([]ledger.Run, error) {
-	return s.headers(ctx, "list undecided runs", "where r.state = 'running' order by r.run_number")
+	return s.listRuns(ctx, "list runs without an outcome", "where r.state = 'running' order by r.run_number")
 }
 
-// unpublishedAtOnce bounds what Unpublished returns; what is left comes next time.
-const unpublishedAtOnce = 100
+// unpublishedLimit is the maximum number of runs that Unpublished returns.
+const unpublishedLimit = 100
 
-// Unpublished lists the oldest decided runs whose outcome is not known to be published,
-// without their requests.
+// Unpublished lists the oldest runs whose outcome is not known to be published, at most 100, without
+// their requests.
 func (s *Store) Unpublished(ctx context.Context) ([]ledger.Run, error) {
-	return s.headers(ctx, "list unpublished outcomes",
-		"where r.state <> 'running' and r.published_at is null order by r.run_number limit $1", unpublishedAtOnce)
+	return s.listRuns(ctx, "list unpublished outcomes",
+		"where r.state <> 'running' and r.published_at is null order by r.run_number limit $1", unpublishedLimit)
 }
 
-// MarkPublished records that the outcome of a run is published. It fails with
-// ledger.ErrUnknown when there is no such run.
+// MarkPublished records that the outcome of a run is published. It fails with ledger.ErrUnknown if
+// the execution has no such run.
 func (s *Store) MarkPublished(ctx context.Context, ref ledger.Ref) error {
 	return s.transact(ctx, fmt.Sprintf("mark run %d as published", ref.Number), func(tx pgx.Tx) error {
 		run, err := lockRun(ctx, tx, ref)
@@ -199,18 +199,18 @@ func (s *Store) MarkPublished(ctx context.Context, ref ledger.Ref) error {
 			return err
 		}
 		if run.State == ledger.Running {
-			return errors.New("it has no outcome yet")
+			return errors.New("the run has no outcome yet")
 		}
 		_, err = tx.Exec(ctx, "update raw.sync_runs set published_at = clock_timestamp() where run_number = $1 and published_at is null", ref.Number)
 		return err
 	})
 }
 
-// lockRun reads the bare run and keeps everybody else from storing for it or deciding
-// it until the transaction ends.
+// lockRun reads a run without requests. Until the transaction ends, no other one can write for the
+// run or finalize it.
 func lockRun(ctx context.Context, tx pgx.Tx, ref ledger.Ref) (ledger.Run, error) {
 	number := ref.Number
-	if err := closeGate(ctx, tx, number); err != nil {
+	if err := lockRunExclusive(ctx, tx, number); err != nil {
 		return ledger.Run{}, err
 	}
 	rows, err := tx.Query(ctx, "select "+runColumns+" from raw.sync_runs r where r.run_number = $1 for update", number)

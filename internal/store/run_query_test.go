@@ -73,7 +73,7 @@ func TestARunOfManyRequestsIsListedWithoutThem(t *testing.T) {
 	measured("list", 10, func() ([]ledger.Run, error) { return s.Runs(t.Context(), 50) })
 	measured("list of a tenant", 10, func() ([]ledger.Run, error) { return s.TenantRuns(t.Context(), tenant, 50) })
 	measured("undecided", 10, func() ([]ledger.Run, error) { return s.Unfinalized(t.Context()) })
-	f.decide(run, ledger.Finalization{State: ledger.Completed})
+	f.finalize(run, ledger.Finalization{State: ledger.Completed})
 	measured("unpublished", 10, func() ([]ledger.Run, error) { return s.Unpublished(t.Context()) })
 
 	_, err = s.RunHeader(t.Context(), 999)

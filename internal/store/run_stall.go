@@ -12,9 +12,9 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// Stall returns what an entity holds up that keeps failing in a run.
+// Stall returns what an entity that keeps failing holds up in a run.
 func (s *Store) Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (h ledger.Stall, err error) {
-	what := fmt.Sprintf("look what %s holds up in run %d", e.Name, run)
+	what := fmt.Sprintf("read what %s holds up in run %d", e.Name, run)
 	number, err := tenantNumber(tenant)
 	if err != nil {
 		return h, fmt.Errorf("%s: %w", what, err)

@@ -71,7 +71,7 @@ func (s *Store) FinishAdoption(ctx context.Context) (finished []string, err erro
 		})
 	}
 	if err != nil {
-		return finished, fmt.Errorf("finish the adoption: %w", explain(refusalOf(err)))
+		return finished, fmt.Errorf("finish the adoption: %w", withMigrateFix(refusalOf(err)))
 	}
 	return finished, nil
 }

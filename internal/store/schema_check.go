@@ -14,57 +14,57 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// Works says why a role cannot work with the database, or nil: the schema is there, the
-// user has the privileges that the role needs and, for a role that writes, the ledger
-// takes a row. A standby and a database set to read only answer queries and fail here.
+// CheckReady returns an error if a role cannot work with the database: the schema must be
+// complete, the user must have the privileges of the access and, for a role that writes, the
+// ledger must accept a row. A standby or read-only database answers queries and fails here.
 func (s *Store) CheckReady(ctx context.Context, access Access) error {
 	if err := s.CheckSchema(ctx); err != nil {
 		return err
 	}
 	var denied []string
-	err := s.read(ctx, "check the privileges", func(q ddl.Querier) (err error) {
-		denied, err = s.deniedTo(ctx, q, access)
+	err := s.read(ctx, "check privileges", func(q ddl.Querier) (err error) {
+		denied, err = s.missingPrivileges(ctx, q, access)
 		return err
 	})
 	switch {
 	case err != nil:
 		return err
 	case len(denied) > 0:
-		return fmt.Errorf("the user may not %s: %s", strings.Join(denied, ", "), fixGrant)
+		return fmt.Errorf("the user has no privilege to %s: %s", strings.Join(denied, ", "), fixGrant)
 	case access == AccessRead:
 		return nil
 	}
 	return s.checkWrite(ctx)
 }
 
-var errRollBack = errors.New("nothing is kept")
+var errRollback = errors.New("roll back")
 
-// checkWrite writes a request to the ledger and rolls it back.
+// checkWrite inserts a request into the ledger and rolls back.
 func (s *Store) checkWrite(ctx context.Context) error {
 	err := s.once(ctx, s.txOptions, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, probeSQL); err != nil {
 			return err
 		}
-		return errRollBack
+		return errRollback
 	})
-	if errors.Is(err, errRollBack) {
+	if errors.Is(err, errRollback) {
 		return nil
 	}
 	return fmt.Errorf("write to the ledger: %w", refusalOf(err))
 }
 
-// probeSQL has an id that no request has: those are hexadecimal.
+// probeSQL inserts an id that no request has: those are hexadecimal.
 const probeSQL = `
 	insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, workflow_id)
 	values ('probe-' || gen_random_uuid(), '', '', '', 0, 'incremental', '{}', '')`
 
-// CheckSchema says what the database lacks; its error names everything and the
-// command that adds it. A schema newer than this program is fine; an adoption that is
-// not finished refuses a second tenant.
+// CheckSchema returns an error that names everything that the schema lacks and the command that
+// adds it. A newer schema is fine. It also fails for a second tenant while an adoption is not
+// finished.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	var missing []string
 	err := s.read(ctx, "check the schema", func(q ddl.Querier) (err error) {
-		if missing, err = missingFrom(ctx, q, s.entities); err == nil && len(missing) == 0 {
+		if missing, err = missingSchema(ctx, q, s.entities); err == nil && len(missing) == 0 {
 			err = adoption.CheckTenants(ctx, q, s.tenants...)
 		}
 		return err
@@ -78,15 +78,15 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-// schemaSQL reads the migrations that the database has and the columns of tables, in one
-// statement however many tables there are.
+// schemaSQL reads the applied migrations and the columns of all tables in one statement.
 const schemaSQL = `
 	select array(select version_id from ` + versionTable + ` where is_applied),
 	       (select coalesce(array_agg(c.relname || '.' || a.attname), '{}')
 	        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 	        where c.relnamespace = to_regnamespace($1) and c.relname = any($2))`
 
-func missingFrom(ctx context.Context, q ddl.Querier, entities []entity.Entity) ([]string, error) {
+// missingSchema lists the migrations, tables and columns that the database lacks.
+func missingSchema(ctx context.Context, q ddl.Querier, entities []entity.Entity) ([]string, error) {
 	tables := slices.Clone(ledgerTables)
 	for _, e := range entities {
 		tables = append(tables, e.Table())
@@ -103,7 +103,7 @@ func missingFrom(ctx context.Context, q ddl.Querier, entities []entity.Entity) (
 	if err := q.QueryRow(ctx, schemaSQL, ddl.Schema, tables).Scan(&versions, &present); err != nil {
 		return nil, err
 	}
-	all, err := readMigrations(ours())
+	all, err := readMigrations(embeddedMigrations())
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +126,12 @@ func missingFrom(ctx context.Context, q ddl.Querier, entities []entity.Entity) (
 		}
 	}
 	for _, e := range entities {
-		missing = append(missing, missingFromTable(columns[e.Table()], e)...)
+		missing = append(missing, missingColumns(columns[e.Table()], e)...)
 	}
 	return missing, nil
 }
 
-func missingFromTable(present []string, e entity.Entity) (missing []string) {
+func missingColumns(present []string, e entity.Entity) (missing []string) {
 	if len(present) == 0 {
 		return []string{"table " + tableName(e)}
 	}

@@ -15,26 +15,25 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// Typed columns follow from full_data by the definitions of the catalogue. Builds with
-// different catalogues write into one table while a new version is rolled out, or rolled
-// back, so each table has a trigger that computes the columns of every row whose writer
-// does not use the table's definitions: an older build, an earlier program, a person. A
-// transaction declares its definitions in a setting, so that the trigger costs a writer
-// with the same definitions one comparison a row.
+// The definitions of the catalogue compute typed columns from full_data. During a rollout or
+// rollback, builds with different catalogues write the same table. So each table has a trigger
+// that computes the columns of every row whose writer does not use the definitions of the table:
+// an older build, the legacy worker, a person. A transaction declares its definitions in a
+// setting, so that the trigger costs a writer with the same definitions one comparison per row.
 
-// columnsSetting holds the digest of the definitions that a transaction's statements use.
+// columnsSetting is the setting with the digest of the definitions of a transaction.
 const columnsSetting = "lazisync.columns"
 
-// columnsFunction is the name of the trigger function of a table's typed columns.
+// columnsFunction returns the name of the trigger function of a table.
 func columnsFunction(table string) string { return table + "_columns" }
 
-// columnsDigest identifies the definitions of a table's typed columns.
+// columnsDigest returns a digest of the definitions of a table's typed columns.
 func columnsDigest(table string, columns []entity.Column) string {
 	sum := sha256.Sum256([]byte(table + "\n" + strings.Join(definitions(columns), "\n")))
 	return hex.EncodeToString(sum[:8])
 }
 
-// definitions are columns as raw.sync_columns holds them, in the order of their names.
+// definitions returns columns as raw.sync_columns has them, sorted by name.
 func definitions(columns []entity.Column) []string {
 	all := make([]string, len(columns))
 	for i, c := range columns {
@@ -44,28 +43,28 @@ func definitions(columns []entity.Column) []string {
 	return all
 }
 
-// parseDefinition reads what definitions wrote.
+// parseDefinition parses one string of definitions.
 func parseDefinition(text string) (entity.Column, error) {
 	head, path, hasPath := strings.Cut(text, " = ")
 	name, kind, hasType := strings.Cut(head, " ")
 	if !hasPath || !hasType {
-		return entity.Column{}, fmt.Errorf("raw.sync_columns: got definition %q, want \"name type = path\"", text)
+		return entity.Column{}, fmt.Errorf("raw.sync_columns: definition %q: want \"name type = path\"", text)
 	}
 	return entity.Column{Name: name, Type: entity.ColumnType(kind), Path: path}, nil
 }
 
-// layout is what a migration knows of the typed columns of one table.
+// layout describes a table and its typed columns to a migration.
 type layout struct {
-	table    string
-	entity   entity.Entity
-	present  []string        // names of the table's columns, in their order; none where there is no such table
-	recorded []entity.Column // the definitions that the table follows so far
-	filledBy string
-	guarded  bool   // the trigger is there
-	casts    string // fingerprint of the cast functions
+	table      string
+	entity     entity.Entity
+	present    []string        // names of the columns in order; none if the table does not exist
+	recorded   []entity.Column // the definitions in raw.sync_columns
+	filledBy   string          // fingerprint of the casts that filled every row
+	hasTrigger bool
+	casts      string // fingerprint of the current cast functions
 }
 
-// layoutSQL reads a layout. Parameters: $1 table with its schema, $2 schema.
+// layoutSQL reads a layout. Parameters: $1 table with schema, $2 schema.
 const layoutSQL = `
 	select coalesce(c.definitions, '{}'), coalesce(c.filled_by, ''),
 		exists (select from pg_trigger where tgrelid = to_regclass($1) and tgname = 'columns'),
@@ -77,7 +76,7 @@ const layoutSQL = `
 func readLayout(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, err error) {
 	l = layout{table: tableName(e), entity: e}
 	var recorded []string
-	err = tx.QueryRow(ctx, layoutSQL, l.table, ddl.Schema).Scan(&recorded, &l.filledBy, &l.guarded, &l.present, &l.casts)
+	err = tx.QueryRow(ctx, layoutSQL, l.table, ddl.Schema).Scan(&recorded, &l.filledBy, &l.hasTrigger, &l.present, &l.casts)
 	if err != nil {
 		return l, err
 	}
@@ -91,14 +90,13 @@ func readLayout(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, err 
 	return l, nil
 }
 
-// missing are the columns of the catalogue that the table lacks.
+// missing returns the columns of the catalogue that the table does not have.
 func (l layout) missing() []entity.Column {
 	return slices.DeleteFunc(slices.Clone(l.entity.Columns), func(c entity.Column) bool { return slices.Contains(l.present, c.Name) })
 }
 
-// columns are those that the table's trigger computes: the catalogue's, and those of
-// another version's catalogue that are there. Where both define one differently, the
-// version that migrates decides.
+// columns returns the columns that the trigger computes: those of the catalogue, and those of
+// another version's catalogue that the table has. This version's definition of a column wins.
 func (l layout) columns() []entity.Column {
 	all := slices.Clone(l.entity.Columns)
 	for _, c := range l.recorded {
@@ -110,15 +108,14 @@ func (l layout) columns() []entity.Column {
 	return all
 }
 
-// current says whether the trigger is there and follows the definitions.
-func (l layout) current() bool {
-	return l.guarded && slices.Equal(definitions(l.recorded), definitions(l.columns()))
+// isCurrent reports whether the table has the trigger with the current definitions.
+func (l layout) isCurrent() bool {
+	return l.hasTrigger && slices.Equal(definitions(l.recorded), definitions(l.columns()))
 }
 
-// value is the SQL of a column's value in a row, which is prefixed "new." in a trigger.
-// Rows that only an earlier program wrote (run_number 0) keep what it stored in a column
-// of its own where the record has nothing: such columns come before the tenant, which
-// the adoption added.
+// value returns the expression of a column's value in a row with a prefix, "new." in a trigger.
+// Rows that only the legacy worker wrote (run_number 0) keep its value in a column of its own if
+// the record has none. Such columns come before tenant_id, which the adoption added.
 func (l layout) value(prefix string, c entity.Column) string {
 	picked := ddl.ColumnValue(prefix+"full_data", c)
 	if at := slices.Index(l.present, c.Name); at >= 0 && at < slices.Index(l.present, "tenant_id") {
@@ -127,7 +124,7 @@ func (l layout) value(prefix string, c entity.Column) string {
 	return picked
 }
 
-// assignments are the names of columns, and their values in a row.
+// assignments returns the quoted names of columns and the expressions of their values.
 func (l layout) assignments(prefix string, columns []entity.Column) (names, values []string) {
 	for _, c := range columns {
 		names = append(names, ddl.Quote(c.Name))
@@ -136,8 +133,8 @@ func (l layout) assignments(prefix string, columns []entity.Column) (names, valu
 	return names, values
 }
 
-// trigger are the statements that make the trigger, or replace it.
-func (l layout) trigger() []string {
+// triggerSQL returns the statements that create or replace the trigger.
+func (l layout) triggerSQL() []string {
 	var body strings.Builder
 	names, values := l.assignments("new.", l.columns())
 	for i, name := range names {
@@ -152,8 +149,9 @@ func (l layout) trigger() []string {
 	}
 }
 
-// record keeps the definitions. Rows that are there already are yet to be filled.
-func (l layout) record(ctx context.Context, tx pgx.Tx, filledBy string) error {
+// saveDefinitions writes the definitions to raw.sync_columns. An empty filledBy means that
+// existing rows are not filled yet.
+func (l layout) saveDefinitions(ctx context.Context, tx pgx.Tx, filledBy string) error {
 	_, err := tx.Exec(ctx, `
 		insert into raw.sync_columns (table_name, definitions, filled_by) values ($1, $2, $3)
 		on conflict (table_name) do update set definitions = excluded.definitions, filled_by = excluded.filled_by`,
@@ -161,20 +159,20 @@ func (l layout) record(ctx context.Context, tx pgx.Tx, filledBy string) error {
 	return err
 }
 
-// create makes the table.
+// create creates the table.
 func (l layout) create(ctx context.Context, tx pgx.Tx) error {
-	l.recorded = nil // of a table of that name that was dropped
+	l.recorded = nil // of a dropped table of the same name
 	if _, err := tx.Exec(ctx, createTable(l.entity)); err != nil {
 		return err
 	}
-	if err := ddl.ExecAll(ctx, tx, l.trigger()); err != nil {
+	if err := ddl.ExecAll(ctx, tx, l.triggerSQL()); err != nil {
 		return err
 	}
-	return l.record(ctx, tx, l.casts)
+	return l.saveDefinitions(ctx, tx, l.casts)
 }
 
-// change adds the columns that the table lacks and has the trigger compute all of them
-// from now on. It changes no row, so that it locks the table for a moment only.
+// change adds the missing columns and replaces the trigger. It changes no row, so that it locks
+// the table only briefly.
 func (l layout) change(ctx context.Context, tx pgx.Tx) error {
 	if err := l.checkTypes(ctx, tx); err != nil {
 		return err
@@ -188,21 +186,21 @@ func (l layout) change(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	if err := ddl.ExecAll(ctx, tx, l.trigger()); err != nil {
+	if err := ddl.ExecAll(ctx, tx, l.triggerSQL()); err != nil {
 		return err
 	}
-	return l.record(ctx, tx, "")
+	return l.saveDefinitions(ctx, tx, "")
 }
 
-// checkTypes refuses a catalogue that gives a column another type than it has: changing
-// it would rewrite the table, and break what older builds and readers make of the column.
+// checkTypes rejects a catalogue in which a column has another type than in the table: a change
+// would rewrite the table and break older builds and readers of the column.
 func (l layout) checkTypes(ctx context.Context, tx pgx.Tx) error {
 	var names, kinds []string
 	for _, c := range l.entity.Columns {
 		names, kinds = append(names, c.Name), append(kinds, string(c.Type))
 	}
 	rows, err := tx.Query(ctx, `
-		select format('column %s.%s has type %s, want %s: a column keeps its type, so give one of another type another name', $1::text, name, format_type(atttypid, atttypmod), kind)
+		select format('column %s.%s has type %s, want %s: the type of a column cannot change, use another name', $1::text, name, format_type(atttypid, atttypmod), kind)
 		from unnest($2::text[], $3::text[]) as want (name, kind) join pg_attribute on attrelid = to_regclass($1) and attname = name and not attisdropped
 		where atttypid <> to_regtype(kind)`, l.table, names, kinds)
 	if err != nil {
@@ -215,18 +213,18 @@ func (l layout) checkTypes(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// applyTable makes an entity's table, or adds the columns it lacks and fills them from
-// the records that are there. Whatever ends it in between, the next one continues.
+// applyTable creates the table of an entity, or adds missing columns and fills them from
+// full_data. If it ends in between, the next migration continues.
 func (m migration) applyTable(ctx context.Context, e entity.Entity) (applied []string, err error) {
 	var l layout
-	err = m.retried(ctx, tableName(e), func() error {
-		return m.within(ctx, func(tx pgx.Tx) (err error) {
-			l, applied, err = shape(ctx, tx, e)
+	err = m.retryLocked(ctx, tableName(e), func() error {
+		return m.inTransaction(ctx, func(tx pgx.Tx) (err error) {
+			l, applied, err = createOrChange(ctx, tx, e)
 			return err
 		})
 	})
 	if isLocked(err) {
-		err = errors.Join(err, m.holders(ctx, tableName(e)))
+		err = errors.Join(err, m.lockHolders(ctx, tableName(e)))
 	}
 	if err != nil || l.filledBy == l.casts {
 		return applied, err
@@ -234,9 +232,9 @@ func (m migration) applyTable(ctx context.Context, e entity.Entity) (applied []s
 	return applied, m.fill(ctx, l)
 }
 
-// shape makes the table, or changes what it lacks. It does not wait for an exclusive lock
-// for long, since every later request for the table waits behind it.
-func shape(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, applied []string, err error) {
+// createOrChange creates the table or changes it. It waits for the exclusive lock only briefly,
+// because every later statement on the table waits behind it.
+func createOrChange(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, applied []string, err error) {
 	if _, err := tx.Exec(ctx, "set local lock_timeout = '"+lockWait+"'"); err != nil {
 		return l, nil, err
 	}
@@ -247,7 +245,7 @@ func shape(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, applied [
 	switch {
 	case len(l.present) == 0:
 		applied, err = []string{"table " + l.table}, l.create(ctx, tx)
-	case len(missing) == 0 && l.current():
+	case len(missing) == 0 && l.isCurrent():
 		return l, nil, nil
 	default:
 		for _, c := range missing {

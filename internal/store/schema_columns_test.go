@@ -138,7 +138,7 @@ func TestColumnsWhileAllVersionsWrite(t *testing.T) {
 	next := old.with()
 	first := old.beginFull("seed", "customers")
 	old.storePage(first, old.customers, old.open(first, old.customers), page(at(0), "1", true, numbered(1, 2000, 0)...))
-	old.decide(first, ledger.Finalization{State: ledger.Completed})
+	old.finalize(first, ledger.Finalization{State: ledger.Completed})
 
 	run := old.beginFull("r", "customers")
 	var writers errgroup.Group
@@ -347,7 +347,7 @@ func TestATypeThatChangesIsRefused(t *testing.T) {
 	i := slices.IndexFunc(e.Columns, func(c entity.Column) bool { return c.Name == "type" })
 	e.Columns[i].Type = entity.Bigint
 	_, err := old.of(e).Migrate(t.Context())
-	require.ErrorContains(t, err, "column raw.st_customers.type has type text, want bigint: a column keeps its type, so give one of another type another name")
+	require.ErrorContains(t, err, "column raw.st_customers.type has type text, want bigint: the type of a column cannot change, use another name")
 	require.Empty(t, old.migrate(), "nothing was changed")
 }
 
@@ -387,7 +387,7 @@ func TestColumnsOfARebuildAcrossBuilds(t *testing.T) {
 	next := old.with()
 	run := next.beginFull("seed", "customers")
 	old.storePage(run, old.customers, old.open(run, old.customers), page(at(1), "1", true, numbered(1, 30, 1)...))
-	old.decide(run, ledger.Finalization{State: ledger.Completed})
+	old.finalize(run, ledger.Finalization{State: ledger.Completed})
 	next.migrate()
 	minute := 1
 	for made, by := range map[string][3]build{
@@ -406,7 +406,7 @@ func TestColumnsOfARebuildAcrossBuilds(t *testing.T) {
 		p = by[2].apply(by[2].customers, p)
 		require.Zero(t, next.wrong(), made)
 		require.EqualValues(t, 10, p.Updated, "%s: only what differs is written", made)
-		old.decide(run, ledger.Finalization{State: ledger.Completed})
+		old.finalize(run, ledger.Finalization{State: ledger.Completed})
 	}
 }
 

@@ -17,56 +17,56 @@ import (
 )
 
 const (
-	// fillBatch is how many rows one transaction fills: it holds their locks for about
-	// a tenth of a second.
+	// fillBatch is the number of rows that one transaction fills. It holds their locks for about
+	// 0.1 s.
 	fillBatch = 5000
 
-	// vacuumAfter is the share of a table's rows whose earlier versions may lie about
-	// before they are cleared away, so that filling does not double the table.
+	// vacuumAfter is the share of a table's rows that are filled between two vacuums, so that
+	// filling does not double the size of the table. vacuumLeast is its minimum in rows.
 	vacuumAfter = 0.1
 	vacuumLeast = 10 * fillBatch
 
-	// lockWait is how long a migration waits for an exclusive lock at a time, and
-	// lockTries how often: for about ten minutes.
-	lockWait  = "200ms"
-	lockPause = time.Second
-	lockTries = 500
+	// A migration waits lockWait for an exclusive lock, pauses and retries, for about ten minutes.
+	lockWait     = "200ms"
+	lockPause    = time.Second
+	lockAttempts = 500
 )
 
-// migration is what the steps of a migration need. Between two of them another process
-// may migrate.
+// migration runs the steps of a migration. Another process may migrate between two steps.
 type migration struct{ *Store }
 
-// within runs f in a transaction under the migration lock.
-func (m migration) within(ctx context.Context, f func(tx pgx.Tx) error) error { return m.step(ctx, f) }
+// inTransaction runs f in a transaction under the migration lock.
+func (m migration) inTransaction(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return m.step(ctx, f)
+}
 
-// retried runs f again while others hold the locks that it needs.
-func (m migration) retried(ctx context.Context, table string, f func() error) error {
+// retryLocked runs f and retries it while other sessions hold the locks that it needs.
+func (m migration) retryLocked(ctx context.Context, table string, f func() error) error {
 	first := true
-	backoff := retry.WithMaxRetries(lockTries, retry.WithJitterPercent(50, retry.NewConstant(lockPause)))
+	backoff := retry.WithMaxRetries(lockAttempts, retry.WithJitterPercent(50, retry.NewConstant(lockPause)))
 	return retry.Do(ctx, backoff, func(ctx context.Context) error {
 		err := f()
 		if !isLocked(err) {
 			return err
 		}
 		if first {
-			m.log.Warn().Err(err).Str("table", table).Msg("others hold locks that the migration needs, retrying for ten minutes")
+			m.log.Warn().Err(err).Str("table", table).Msg("table locked by other sessions, retrying for ten minutes")
 		}
 		first = false
 		return retry.RetryableError(err)
 	})
 }
 
-// isLocked says whether a statement failed because of the locks of others.
+// isLocked reports whether a statement failed because of the locks of other sessions.
 func isLocked(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "40P01")
 }
 
-// holders is an error that names the sessions that hold locks on a table.
-func (m migration) holders(ctx context.Context, table string) error {
+// lockHolders returns an error that names the sessions with locks on a table, nil for none.
+func (m migration) lockHolders(ctx context.Context, table string) error {
 	var holders []string
-	err := m.within(ctx, func(tx pgx.Tx) error {
+	err := m.inTransaction(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			select distinct format('pid %s (%s, %s, in a transaction since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'unnamed'),
 				date_trunc('second', a.xact_start))
@@ -85,42 +85,41 @@ func (m migration) holders(ctx context.Context, table string) error {
 	return fmt.Errorf("%s is locked by %s", table, strings.Join(holders, ", "))
 }
 
-// fill computes the typed columns of the rows that are there, a batch at a time in the
-// order of their keys, and writes those that differ. It can be ended at any time: the
-// next migration reads the table again from its start. What is written meanwhile is
-// right already, by the table's trigger.
+// fill computes the typed columns of existing rows, in batches by key, and writes those that
+// differ. It may end at any time: the next migration starts again. The trigger computes the
+// columns of rows that are written meanwhile.
 func (m migration) fill(ctx context.Context, l layout) error {
 	if names, _ := l.filledColumns(); len(names) == 0 {
-		return m.filled(ctx, l)
+		return m.saveFilled(ctx, l)
 	}
 	var estimate int64
-	err := m.within(ctx, func(tx pgx.Tx) error {
+	err := m.inTransaction(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select greatest(reltuples, 0)::bigint from pg_class where oid = to_regclass($1)", l.table).Scan(&estimate)
 	})
 	if err != nil {
 		return err
 	}
 	var at fillPosition
-	var read, written, unswept int64
+	var read, written, sinceVacuum int64
 	began, reported := time.Now(), time.Now()
 	for {
 		var batch filledBatch
-		err := m.retried(ctx, l.table, func() error {
-			return m.within(ctx, func(tx pgx.Tx) (err error) {
+		err := m.retryLocked(ctx, l.table, func() error {
+			return m.inTransaction(ctx, func(tx pgx.Tx) (err error) {
 				batch, err = l.fillBatch(ctx, tx, at)
 				return err
 			})
 		})
 		if err != nil {
-			return fmt.Errorf("fill the columns, %d rows after the start: %w", read, err)
+			return fmt.Errorf("fill columns after %d rows: %w", read, err)
 		}
 		if batch.read == 0 {
 			break
 		}
-		at, read, written, unswept = batch.last, read+batch.read, written+batch.written, unswept+batch.written
-		if unswept >= max(vacuumLeast, int64(vacuumAfter*float64(estimate))) {
+		at, read, written, sinceVacuum = batch.last, read+batch.read, written+batch.written, sinceVacuum+batch.written
+		if sinceVacuum >= max(vacuumLeast, int64(vacuumAfter*float64(estimate))) {
 			m.vacuum(ctx, l.table)
-			unswept = 0
+			sinceVacuum = 0
 		}
 		if time.Since(reported) > 10*time.Second {
 			m.log.Info().Str("table", l.table).Int64("rows", read).Int64("estimated_rows", max(estimate, read)).Msg("filling columns")
@@ -130,32 +129,32 @@ func (m migration) fill(ctx context.Context, l layout) error {
 	if written > 0 {
 		m.log.Info().Str("table", l.table).Int64("rows", read).Int64("written", written).Int64("duration_ms", time.Since(began).Milliseconds()).Msg("columns filled")
 	}
-	return m.filled(ctx, l)
+	return m.saveFilled(ctx, l)
 }
 
-// filled records that every row follows the definitions, unless they changed since.
-func (m migration) filled(ctx context.Context, l layout) error {
-	return m.within(ctx, func(tx pgx.Tx) error {
+// saveFilled records that every row is filled, unless the definitions have changed meanwhile.
+func (m migration) saveFilled(ctx context.Context, l layout) error {
+	return m.inTransaction(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "update raw.sync_columns set filled_by = $3 where table_name = $1 and definitions = $2",
 			l.table, definitions(l.recorded), l.casts)
 		return err
 	})
 }
 
-// fillPosition is the key of the last row that was filled; the zero value is before the first.
+// fillPosition is the key of the last filled row. The zero value is before the first row.
 type fillPosition struct {
 	tenant int64
 	id     string
-	some   bool
+	isSet  bool
 }
 
-// filledBatch is what one transaction did.
+// filledBatch is the result of one transaction.
 type filledBatch struct {
 	read, written int64
 	last          fillPosition
 }
 
-// fillTemplate fills the rows after a key. Parameters: $1 tenant and $2 id, where AFTER uses them.
+// fillTemplate fills the rows after a key. Parameters, if AFTER is not empty: $1 tenant, $2 id.
 const fillTemplate = `with batch as materialized (
     select tenant_id, st_id from TABLE AFTER order by tenant_id, st_id limit LIMIT
 ), filled as (
@@ -167,8 +166,8 @@ const fillTemplate = `with batch as materialized (
 select (select count(*) from batch), (select count(*) from filled), tenant_id, st_id::text
 from batch order by batch.tenant_id desc, batch.st_id desc limit 1`
 
-// filledColumns are the columns that are filled, and their values. Of an adopted table,
-// modified_on is one: rows that no run has changed lack it.
+// filledColumns returns the columns to fill and the expressions of their values. In an adopted
+// table modified_on is one of them: rows that no run has changed do not have it.
 func (l layout) filledColumns() (names, values []string) {
 	names, values = l.assignments("t.", l.columns())
 	if slices.Index(l.present, "tenant_id") > 0 {
@@ -192,28 +191,28 @@ func (l layout) fillSQL(after bool) string {
 		"NAMES", strings.Join(names, ", "), "VALUES", strings.Join(values, ", ")).Replace(fillTemplate)
 }
 
-// fillBatch fills the rows after a position. The index of the key leads to them, whatever
-// the statistics of a table that is just being changed say.
+// fillBatch fills the rows after a position. It forces the index of the key, since the statistics of
+// a table that is being changed may be wrong.
 func (l layout) fillBatch(ctx context.Context, tx pgx.Tx, at fillPosition) (b filledBatch, err error) {
 	if _, err := tx.Exec(ctx, "set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off"); err != nil {
 		return b, err
 	}
 	var args []any
-	if at.some {
+	if at.isSet {
 		args = []any{at.tenant, at.id}
 	}
-	b.last.some = true
-	err = tx.QueryRow(ctx, l.fillSQL(at.some), args...).Scan(&b.read, &b.written, &b.last.tenant, &b.last.id)
+	b.last.isSet = true
+	err = tx.QueryRow(ctx, l.fillSQL(at.isSet), args...).Scan(&b.read, &b.written, &b.last.tenant, &b.last.id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return filledBatch{}, nil
 	}
 	return b, err
 }
 
-// vacuum clears earlier versions of rows away, without keeping anyone waiting. Where it
-// cannot, the table grows, and autovacuum does it later.
+// vacuum removes dead rows without waiting for locks. If it fails the table grows, and autovacuum
+// removes them later.
 func (m migration) vacuum(ctx context.Context, table string) {
-	err := m.acquired(ctx, func(conn *pgxpool.Conn) error { // not in a transaction
+	err := m.withConn(ctx, func(conn *pgxpool.Conn) error { // vacuum cannot run in a transaction
 		_, err := conn.Exec(ctx, "vacuum (truncate false, skip_locked) "+table)
 		return err
 	})

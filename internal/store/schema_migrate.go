@@ -23,36 +23,36 @@ var migrations embed.FS
 const (
 	versionTable = ddl.Schema + ".schema_versions"
 
-	// migrationLock is the key of the advisory lock under which steps of a migration run,
-	// one at a time. Earlier versions held it for their session.
+	// migrationLock is the key of the advisory lock of each step of a migration. Earlier
+	// versions held it for their session.
 	migrationLock = 4097083626
 
-	// A step that does not get the lock asks again: a transaction that blocks on a lock
-	// would hold a snapshot, and index builds wait for snapshots.
-	lockPoll     = 100 * time.Millisecond
-	lockPatience = 10 * time.Minute
+	// A step polls for the lock: a transaction that waits for a lock would hold a snapshot, for
+	// which index builds wait.
+	lockPoll    = 100 * time.Millisecond
+	lockTimeout = 10 * time.Minute
 )
 
-// Migrate brings the schema to what this program needs and says what it did. Tables of
-// the legacy worker are adopted in place; everything else it only adds. It may be
-// repeated, and may run in several processes at once.
+// Migrate brings the schema up to date and returns what it did. It adopts tables of the legacy
+// worker in place; otherwise it only adds. It may be repeated, and may run in several processes
+// at the same time.
 //
-// It is a sequence of steps, each a transaction that takes the migration lock first and
-// then looks what is left to do. So it works through a pooler in transaction mode, where
-// no lock of a session holds, and with one connection to the server.
+// Each step is a transaction that takes the migration lock and then checks what is left to do.
+// So it works with one server connection and through a pooler in transaction mode, which loses
+// session locks.
 func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 	applied, err = s.migrate(ctx)
 	if err != nil {
-		return applied, fmt.Errorf("migrate: %w", explain(refusalOf(err)))
+		return applied, fmt.Errorf("migrate: %w", withMigrateFix(refusalOf(err)))
 	}
 	return applied, nil
 }
 
-// explain names the fix where the user may not migrate.
-func explain(err error) error {
+// withMigrateFix replaces the fix of a missing privilege.
+func withMigrateFix(err error) error {
 	var refusal *Refusal
 	if errors.As(err, &refusal) && refusal.Code == "42501" {
-		refusal.Fix = "migrate as the role that owns the schemas and the tables, or grant it what docs/operations.md lists for migrate"
+		refusal.Fix = "run lazisync migrate as the role that owns the schemas and the tables, or grant it what docs/operations.md lists for migrate"
 	}
 	return err
 }
@@ -77,7 +77,7 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 	m := migration{s}
 	steps := []func() ([]string, error){
 		func() ([]string, error) { return s.adopt(ctx, state) },
-		func() ([]string, error) { return s.applyMigrations(ctx, m, ours()) },
+		func() ([]string, error) { return s.applyMigrations(ctx, m, embeddedMigrations()) },
 		func() ([]string, error) { return s.adopt(ctx, records) },
 	}
 	for _, e := range s.entities {
@@ -99,71 +99,70 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 	return applied, s.eachUnfinished(ctx, func(tx pgx.Tx, t adoption.Unfinished) error { return t.CountRows(ctx, tx) })
 }
 
-// errLocked says that another process holds the migration lock.
-var errLocked = errors.New("another migration holds the lock")
+// errMigrationLocked reports that another process holds the migration lock.
+var errMigrationLocked = errors.New("another migration holds the lock")
 
-// step runs f in a transaction under the migration lock. It may take its time, but waits
-// for no lock on a table for long.
+// step runs f in a transaction under the migration lock, without statement_timeout.
 func (s *Store) step(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return s.stepWith(ctx, nil, f)
 }
 
 func (s *Store) stepWith(ctx context.Context, others settings, f func(tx pgx.Tx) error) error {
-	begin := s.settings.with(settings{"statement_timeout": "0"}).with(others).begin()
-	for until := time.Now().Add(lockPatience); ; {
+	begin := s.settings.merge(settings{"statement_timeout": "0"}).merge(others).txOptions()
+	for deadline := time.Now().Add(lockTimeout); ; {
 		err := s.once(ctx, begin, func(tx pgx.Tx) error {
 			var locked bool
 			if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(migrationLock)).Scan(&locked); err != nil {
 				return err
 			}
 			if !locked {
-				return errLocked
+				return errMigrationLocked
 			}
 			return f(tx)
 		})
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, errMigrationLocked) {
 			return err
 		}
-		if time.Now().After(until) {
-			return fmt.Errorf("waited %s: %w", lockPatience, errLocked)
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waited %s: %w", lockTimeout, errMigrationLocked)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for another migration to end: %w", ctx.Err())
+			return fmt.Errorf("wait for another migration: %w", ctx.Err())
 		case <-time.After(lockPoll):
 		}
 	}
 }
 
-// migrationFile is a file of migrations.
+// migrationFile is a numbered migration.
 type migrationFile struct {
 	version int64
 	name    string // 0001_ledger
 	sql     string
 }
 
-// ours are the migrations of this version.
-func ours() fs.FS {
+// embeddedMigrations returns the migrations of this version.
+func embeddedMigrations() fs.FS {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		panic(err) // only of an invalid name
+		panic(err) // only for an invalid name
 	}
 	return files
 }
 
-// readMigrations lists the migrations of a folder in order.
+// readMigrations returns the migrations of a folder in order.
 func readMigrations(folder fs.FS) ([]migrationFile, error) {
 	files, err := fs.ReadDir(folder, ".")
 	if err != nil {
 		return nil, err
 	}
 	all := make([]migrationFile, len(files))
-	for i, f := range files { // in the order of their names
+	for i, f := range files { // sorted by name
 		name := strings.TrimSuffix(f.Name(), ".sql")
 		number, _, _ := strings.Cut(name, "_")
 		version, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("migration %s: want a number before _", f.Name())
+			return nil, fmt.Errorf("migration %s: want a name that begins with a number and _", f.Name())
 		}
 		text, err := fs.ReadFile(folder, f.Name())
 		if err != nil {
@@ -174,8 +173,8 @@ func readMigrations(folder fs.FS) ([]migrationFile, error) {
 	return all, nil
 }
 
-// createVersions makes the schema and the table of applied migrations where they are
-// missing. Neither needs a privilege that the user lacks where somebody else made them.
+// createVersions creates the schema and the table of applied migrations if they do not exist. It
+// needs no privilege to create what exists already.
 func createVersions(ctx context.Context, tx pgx.Tx) error {
 	if err := createSchema(ctx, tx, ddl.Schema); err != nil {
 		return err
@@ -192,8 +191,8 @@ func createVersions(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// createSchema makes a schema where it is missing: "create schema if not exists" asks for
-// the privilege to create on the database even where the schema exists.
+// createSchema creates a schema if it does not exist. "create schema if not exists" would need the
+// privilege to create schemas even if the schema exists.
 func createSchema(ctx context.Context, tx pgx.Tx, name string) error {
 	var present bool
 	if err := tx.QueryRow(ctx, "select to_regnamespace($1) is not null", name).Scan(&present); err != nil || present {
@@ -205,7 +204,7 @@ func createSchema(ctx context.Context, tx pgx.Tx, name string) error {
 	return nil
 }
 
-// appliedVersions are the migrations that a database has.
+// appliedVersions returns the versions of the applied migrations.
 func appliedVersions(ctx context.Context, q ddl.Querier) ([]int64, error) {
 	rows, err := q.Query(ctx, "select version_id from "+versionTable+" where is_applied")
 	if err != nil {
@@ -214,14 +213,14 @@ func appliedVersions(ctx context.Context, q ddl.Querier) ([]int64, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
-// applyMigrations applies what is missing, each migration in a transaction of its own.
-// Each waits for its locks for a moment at a time, since others wait behind it.
+// applyMigrations applies the missing migrations, each in a transaction of its own. A migration waits
+// for a lock only briefly, because other sessions wait behind it.
 func (s *Store) applyMigrations(ctx context.Context, m migration, folder fs.FS) (applied []string, err error) {
 	all, err := readMigrations(folder)
 	if err != nil {
 		return nil, err
 	}
-	err = m.within(ctx, func(tx pgx.Tx) error {
+	err = m.inTransaction(ctx, func(tx pgx.Tx) error {
 		if err := createVersions(ctx, tx); err != nil {
 			return err
 		}
@@ -231,30 +230,30 @@ func (s *Store) applyMigrations(ctx context.Context, m migration, folder fs.FS) 
 		return nil, err
 	}
 	for _, f := range all {
-		did := false
-		err := m.retried(ctx, ddl.Schema, func() error {
+		isApplied := false
+		err := m.retryLocked(ctx, ddl.Schema, func() error {
 			return s.stepWith(ctx, settings{"lock_timeout": lockWait}, func(tx pgx.Tx) (err error) {
-				did, err = f.apply(ctx, tx)
+				isApplied, err = f.apply(ctx, tx)
 				return err
 			})
 		})
 		if err != nil {
 			return applied, fmt.Errorf("migration %s: %w", f.name, err)
 		}
-		if did {
+		if isApplied {
 			applied = append(applied, f.name)
 		}
 	}
 	return applied, nil
 }
 
-// apply applies the migration and says so, unless the database has it.
-func (m migrationFile) apply(ctx context.Context, tx pgx.Tx) (did bool, err error) {
+// apply applies the migration unless the database has it.
+func (m migrationFile) apply(ctx context.Context, tx pgx.Tx) (applied bool, err error) {
 	versions, err := appliedVersions(ctx, tx)
 	if err != nil || slices.Contains(versions, m.version) {
 		return false, err
 	}
-	if _, err := tx.Exec(ctx, m.sql); err != nil { // without parameters, several statements in one message
+	if _, err := tx.Exec(ctx, m.sql); err != nil { // without parameters one Exec runs several statements
 		return false, err
 	}
 	_, err = tx.Exec(ctx, "insert into "+versionTable+" (version_id, is_applied) values ($1, true)", m.version)

@@ -8,17 +8,17 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// tableName is an entity's table as the ledger writes it: raw.st_customers.
+// tableName returns the table of an entity with its schema, raw.st_customers.
 func tableName(e entity.Entity) string { return ddl.Schema + "." + e.Table() }
 
-// entityName is the entity whose table tableName wrote.
+// entityName is the inverse of tableName.
 func entityName(table string) string { return strings.TrimPrefix(table, ddl.Schema+".st_") }
 
-// column is a column of an entity's table.
+// column is a column of the table of an entity.
 type column struct{ name, definition string }
 
-// tableColumns are the columns of an entity's table, in order: its key, the typed
-// columns of the catalogue, and what every table has.
+// tableColumns returns the columns of the table of an entity in order: the key, the typed
+// columns of the catalogue, and those of every table.
 func tableColumns(e entity.Entity) []column {
 	columns := []column{{"tenant_id", "bigint not null"}, {"st_id", ddl.KeyType(e) + " not null"}}
 	for _, c := range e.Columns {
@@ -33,12 +33,12 @@ func tableColumns(e entity.Entity) []column {
 	)
 }
 
-// createTable makes an entity's table and its index.
+// createTable returns the statements that create the table of an entity and its index.
 func createTable(e entity.Entity) string {
 	return fmt.Sprintf("%s;\ncreate index %s on %s (tenant_id, run_number)", defineTable(tableName(e), e), e.Table()+"_run", tableName(e))
 }
 
-// defineTable makes a table that can hold an entity's rows.
+// defineTable returns the statement that creates a table for rows of an entity.
 func defineTable(name string, e entity.Entity) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "create table %s (\n", name)

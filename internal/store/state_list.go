@@ -51,9 +51,9 @@ func scanState(row pgx.CollectableRow) (ledger.EntityState, error) {
 	return state, err
 }
 
-// rowsAtOnce is how many rows Rows reads with one statement, so that a table of any
+// rowsBatch is how many rows Rows reads with one statement, so that a table of any
 // size stays within a statement's time.
-const rowsAtOnce = 5000
+const rowsBatch = 5000
 
 // Rows calls f with every row of a tenant's entity in the order of ids, deleted ones
 // too. fullData is valid only during the call.
@@ -80,7 +80,7 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 				return err
 			}
 		}
-		if len(chunk) < rowsAtOnce {
+		if len(chunk) < rowsBatch {
 			return nil
 		}
 		after = &chunk[len(chunk)-1].ID
@@ -93,7 +93,7 @@ func rowsAfter(ctx context.Context, q ddl.Querier, tenant int64, e entity.Entity
 		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from (
 			select * from %s
 			where tenant_id = $1 and ($2::%[2]s is null or st_id > $2::%[2]s) order by st_id limit $3) t
-		order by t.st_id`, tableName(e), ddl.KeyType(e)), tenant, after, rowsAtOnce)
+		order by t.st_id`, tableName(e), ddl.KeyType(e)), tenant, after, rowsBatch)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (s *Store) Open(ctx context.Context, run ledger.Ref, tenant string, mode ev
 		return p, fmt.Errorf("open %s for run %d: %w", e.Name, run.Number, err)
 	}
 	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run.Number), func(tx pgx.Tx) (err error) {
-		if err := shareRun(ctx, tx, run); err != nil {
+		if err := requireRunning(ctx, tx, run); err != nil {
 			return err
 		}
 		p, err = s.open(ctx, tx, run.Number, number, mode, e)
@@ -97,16 +97,16 @@ func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode eve
 		return p, nil
 	}
 	if mode.Info().ReadsAll {
-		if err := notBusy(ctx, tx, run, tenant, e); err != nil {
+		if err := checkNotBusy(ctx, tx, run, tenant, e); err != nil {
 			return p, err
 		}
 	}
 	return s.begin(ctx, tx, run, tenant, mode, e)
 }
 
-// notBusy fails with ledger.ErrBusy while another full or rebuild run has not
+// checkNotBusy fails with ledger.ErrBusy while another full or rebuild run has not
 // finished the entity.
-func notBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.Entity) error {
+func checkNotBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.Entity) error {
 	var other int64
 	err := tx.QueryRow(ctx, `
 		select coalesce(min(c.run_number), 0) from raw.sync_cursors c join raw.sync_runs r using (run_number)
@@ -225,7 +225,7 @@ func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e
 		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
 	}
 	return s.transact(ctx, fmt.Sprintf("fail %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
-		if err := shareRun(ctx, tx, run); err != nil {
+		if err := requireRunning(ctx, tx, run); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
@@ -243,7 +243,7 @@ func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e
 // SetTotal records how many records a run may expect of an entity, -1 for unknown.
 func (s *Store) SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error {
 	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
-		if err := shareRun(ctx, tx, run); err != nil {
+		if err := requireRunning(ctx, tx, run); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, "update raw.sync_cursors set total = $3 where run_number = $1 and table_name = $2", run.Number, tableName(e), total)

@@ -148,7 +148,7 @@ func (f *fixture) storePage(run ledger.Run, e entity.Entity, at ledger.Position,
 	return next
 }
 
-func (f *fixture) decide(run ledger.Run, d ledger.Finalization) ledger.Run {
+func (f *fixture) finalize(run ledger.Run, d ledger.Finalization) ledger.Run {
 	f.Helper()
 	decided, err := f.Finalize(f.Context(), run.Ref(), d)
 	require.NoError(f, err)
