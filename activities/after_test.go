@@ -135,7 +135,7 @@ func TestSliceChecksARebuildWithWhatItCanCount(t *testing.T) {
 	}
 }
 
-// What makes a side table may lack the privilege; trying again would not help.
+// The user may lack the privilege to create a staging table; a retry would not help.
 func TestSliceFailsAtOnceWhereItMayNotBegin(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.begin(t, events.Rebuild)

@@ -21,7 +21,7 @@ func numberForText(p *pair) {
 	result := p.complete(events.Full, "customers")
 	require.Zero(p, result.Rejected)
 	require.Len(p, result.Warnings, 1)
-	require.Regexp(p, `^\d+ records hold what does not fit column active, which is NULL there; record \d+ has "sometimes"$`, result.Warnings[0])
+	require.Regexp(p, `^\d+ records have a value that does not fit column active, which is NULL there; record \d+ has "sometimes"$`, result.Warnings[0])
 	require.NotZero(p, value[int](p, "select count(*) from raw.st_customers where tenant_id = $1 and active is null and full_data ->> 'active' = 'sometimes'", p.tenant))
 }
 

@@ -149,11 +149,11 @@ func (f *fixture) everyPage() {
 	ctx := f.Context()
 	c, tags := find(f, "customers"), find(f, "ap_bills")
 	run := f.beginFull("pages", c.Name, tags.Name)
-	misfit := customer(4, at(0), awkward)
-	misfit.Raw = []byte(`{"id": 4, "active": "perhaps", "name": "it's \\ \"x\""}`)
+	castFailure := customer(4, at(0), awkward)
+	castFailure.Raw = []byte(`{"id": 4, "active": "perhaps", "name": "it's \\ \"x\""}`)
 	bad := customer(5, at(0), "x")
 	bad.Raw = []byte(`{"id": 5, "name": "\u0000"}`)
-	p := page(at(0), "to'ken", false, customer(1, at(0), awkward), customer(2, time.Time{}, "b"), gone(customer(3, at(0), "c")), misfit, bad)
+	p := page(at(0), "to'ken", false, customer(1, at(0), awkward), customer(2, time.Time{}, "b"), gone(customer(3, at(0), "c")), castFailure, bad)
 	p.Rejected = []entity.Rejected{{ID: "9", Reason: awkward, Raw: []byte{0, 0xff, '\''}}}
 	p.Warnings = []string{awkward}
 	position := f.storePage(run, c, f.open(run, c), p)

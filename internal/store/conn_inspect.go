@@ -143,11 +143,11 @@ func (s *Store) missingPrivileges(ctx context.Context, q ddl.Querier, access Acc
 		return denied, nil
 	}
 	var canCreate bool
-	if err := q.QueryRow(ctx, "select coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'create'), true)", sideSchema).Scan(&canCreate); err != nil {
+	if err := q.QueryRow(ctx, "select coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'create'), true)", stagingSchema).Scan(&canCreate); err != nil {
 		return nil, err
 	}
 	if !canCreate {
-		denied = append(denied, "create on schema "+sideSchema)
+		denied = append(denied, "create on schema "+stagingSchema)
 	}
 	return denied, nil
 }

@@ -15,7 +15,7 @@ func (s *Store) LeaseCallsAt(ctx context.Context, w LeaseRequest, now time.Time)
 
 // ThrottleCallsAt is ThrottleCalls at a moment of the test's choice.
 func (s *Store) ThrottleCallsAt(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, now time.Time) error {
-	return s.slowCalls(ctx, tenantID, perSecond, wait, &now)
+	return s.throttleCalls(ctx, tenantID, perSecond, wait, &now)
 }
 
 // PageSQL is the statement with which a build whose catalogue says so stores a page.

@@ -91,7 +91,7 @@ func TestDriftInAHalf(t *testing.T) {
 	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", true, records...))
 	require.Equal(t, int64(1), p.Rejected)
 	require.Equal(t, []drifted{{"balance", "1", `"much"`, 3}}, f.drift(run.Number))
-	require.Equal(t, []string{`3 records hold what does not fit column balance, which is NULL there; record 1 has "much"`}, p.Warnings)
+	require.Equal(t, []string{`3 records have a value that does not fit column balance, which is NULL there; record 1 has "much"`}, p.Warnings)
 }
 
 // TestWarnings: what pages warn of, and values that do not fit, are in the outcome.
@@ -109,7 +109,7 @@ func TestWarnings(t *testing.T) {
 	for _, next := range []entity.Page{first, again, last} {
 		p = f.storePage(run, c, p, next)
 	}
-	want := []string{"beware", "of nul\uFFFD", "1 record holds what does not fit column balance, which is NULL there; record 1 has [1]"}
+	want := []string{"beware", "of nul\uFFFD", "1 record has a value that does not fit column balance, which is NULL there; record 1 has [1]"}
 	require.Equal(t, want, p.Warnings)
 	require.Equal(t, want, f.open(run, c).Warnings)
 	require.Equal(t, want, f.finalize(run, ledger.Finalization{State: ledger.Completed}).Results[0].Warnings)

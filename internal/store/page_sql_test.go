@@ -23,9 +23,9 @@ func TestPageSQL(t *testing.T) {
 	}
 	bare := entity.Entity{Name: "bare", Key: entity.TextID}
 	golden(t, "page_bare.sql", pageSQL(bare, tableName(bare)))
-	golden(t, "merge_customers.sql", mergeSQL(entity.Catalogue[0], sideTable(7)))
-	golden(t, "compare_customers.sql", compareSQL(entity.Catalogue[0], sideTable(7)))
-	golden(t, "merge_bare.sql", mergeSQL(bare, sideTable(7)))
+	golden(t, "merge_customers.sql", mergeSQL(entity.Catalogue[0], stagingTable(7)))
+	golden(t, "diff_customers.sql", diffSQL(entity.Catalogue[0], stagingTable(7)))
+	golden(t, "merge_bare.sql", mergeSQL(bare, stagingTable(7)))
 }
 
 func golden(t *testing.T, name, got string) {

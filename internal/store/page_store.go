@@ -15,15 +15,15 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// StorePage keeps a page and the position it leads to, in one transaction, and
-// returns that position. Older data never overwrites newer, unchanged rows are not
-// written, and records that PostgreSQL refuses go to raw.rejected_records.
+// StorePage stores a page and the position after it in one transaction, and returns that position.
+// Older data never overwrites newer, unchanged rows are not written, and records that PostgreSQL
+// rejects go to raw.rejected_records.
 //
-// It fails with ledger.ErrFinalized when the run has an outcome, with ledger.ErrUnknown when
-// there is no such run of that execution, and with ledger.ErrFenced when the position is
-// not at any more, or the run has none in the entity: this very page was stored and the
-// answer was lost, for example, or the ledger was restored. Nothing is written then, and
-// after ErrFenced Open returns the position from which to continue.
+// It fails with ledger.ErrFinalized if the run has an outcome, with ledger.ErrUnknown if the
+// execution has no such run, and with ledger.ErrFenced if the position of the run is not at, or the
+// run has none in the entity: the page was stored and the response was lost, or PostgreSQL was
+// restored. Nothing is written then, and after ErrFenced Open returns the position from which to
+// continue.
 func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
 	what := fmt.Sprintf("store page %d of %s for run %d", at.Pages+1, e.Name, at.Run)
 	number, err := tenantNumber(tenant)
@@ -31,24 +31,24 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 		return ledger.Position{}, fmt.Errorf("%s: %w", what, err)
 	}
 	if p.Date.IsZero() {
-		return ledger.Position{}, fmt.Errorf("%s: the page has no date, which orders versions", what)
+		return ledger.Position{}, fmt.Errorf("%s: the page has no date, want the date of the response, which orders versions", what)
 	}
 	page := pageStore{tenant: number, run: at.Run, owner: at.Owner, mode: mode, entity: e, page: p, pages: 1, guard: s.deleteGuard}
 	var next ledger.Position
-	var drifts []drift
+	var newFailures []newCastFailure
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
-		next, drifts, err = page.store(ctx, tx, at.Version)
+		next, newFailures, err = page.store(ctx, tx, at.Version)
 		failpoint.Hit("store/page-written")
 		return err
 	})
 	next.Owner = at.Owner
 	if err == nil {
-		s.warn(at.Run, e, drifts)
+		s.logCastFailures(at.Run, e, newFailures)
 	}
 	return next, err
 }
 
-// pageStore stores one page.
+// pageStore is the transaction of one page or of one step of a rebuild.
 type pageStore struct {
 	tenant int64
 	run    int64
@@ -56,45 +56,45 @@ type pageStore struct {
 	mode   events.Mode
 	entity entity.Entity
 	page   entity.Page
-	pages  int64   // how many it counts for: 0 if it was not read as a page of the listing
-	guard  float64 // share of the live rows that may be marked deleted because they are missing
+	pages  int64   // number of pages to count: 1, or 0 for a lookup
+	guard  float64 // Options.DeleteGuard
 }
 
-// store is the transaction of a page. It returns the position behind the page, and the
-// columns that values did not fit for the first time in the run.
-func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next ledger.Position, drifts []drift, err error) {
+// store is the transaction of a page. It returns the position after the page and the first cast
+// failures of columns in the run.
+func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next ledger.Position, newFailures []newCastFailure, err error) {
 	fence, err := s.lock(ctx, tx, version)
 	if err != nil {
 		return next, nil, err
 	}
-	resume, err := resumePoint(ctx, tx, s.tenant, s.entity)
+	resume, err := lockResumePoint(ctx, tx, s.tenant, s.entity)
 	if err != nil {
 		return next, nil, err
 	}
-	done, rejected, err := s.keep(ctx, tx)
+	done, rejected, err := s.writeRecords(ctx, tx)
 	if err != nil {
 		return next, nil, err
 	}
-	swept, err := s.sweep(ctx, tx, fence, done)
+	sweep, err := s.sweep(ctx, tx, fence, done)
 	if err != nil {
 		return next, nil, err
 	}
-	if drifts, err = s.keepMisfits(ctx, tx, done.misfits); err != nil {
+	if newFailures, err = s.recordCastFailures(ctx, tx, done.castFailures); err != nil {
 		return next, nil, err
 	}
-	next, err = s.conclude(ctx, tx, resume, fence, done, rejected, swept)
-	return next, drifts, err
+	next, err = s.saveProgress(ctx, tx, resume, fence, done, rejected, sweep)
+	return next, newFailures, err
 }
 
-// refusedTogether is how many records PostgreSQL refuses, and stores none of the page,
-// before it is the table that is wrong and not the records.
-const refusedTogether = 20
+// tableFaultThreshold is the number of records from which a page without a single stored record is
+// an error of the table and not of the records.
+const tableFaultThreshold = 20
 
-// keep stores the page's records, and sets aside and counts those that cannot be stored.
-func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected int64, err error) {
-	records, misshapen := prepare(s.entity, s.page.Records)
+// writeRecords upserts the records of the page, and stores and counts those that are rejected.
+func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts, rejected int64, err error) {
+	records, invalid := prepareRecords(s.entity, s.page.Records)
 	if s.mode.Info().Staged {
-		if s.entity, err = loadable(ctx, tx, s.entity, s.table()); err != nil {
+		if s.entity, err = withStagedColumns(ctx, tx, s.entity, s.table()); err != nil {
 			return done, 0, err
 		}
 	}
@@ -102,38 +102,38 @@ func (s pageStore) keep(ctx context.Context, tx pgx.Tx) (done stored, rejected i
 	if err != nil {
 		return done, 0, err
 	}
-	if len(refused) >= refusedTogether && len(refused) == len(records) {
-		return done, 0, fmt.Errorf("PostgreSQL refuses every record of the page, the first: %w", s.refusalOf(ctx, tx, records[:1]))
+	if len(refused) >= tableFaultThreshold && len(refused) == len(records) {
+		return done, 0, fmt.Errorf("PostgreSQL rejects every record of the page, the first with: %w", s.rejectionError(ctx, tx, records[:1]))
 	}
-	all := slices.Concat(misshapen, s.page.Rejected, refused)
+	all := slices.Concat(invalid, s.page.Rejected, refused)
 	return done, int64(len(all)), s.reject(ctx, tx, all)
 }
 
-// conclude moves the cursor behind what was stored, and keeps the table's state.
-func (s pageStore) conclude(ctx context.Context, tx pgx.Tx, at resume, f fence, done stored, rejected int64, swept swept) (ledger.Position, error) {
+// saveProgress moves the cursor behind the page and updates the state of the table.
+func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, f fence, done rowCounts, rejected int64, sweep sweepResult) (ledger.Position, error) {
 	if s.mode.Info().Staged {
-		done = stored{} // the table itself has not changed yet
+		done = rowCounts{} // the table of the entity has not changed yet
 	}
-	next, err := s.advance(ctx, tx, done, rejected, swept)
+	next, err := s.advance(ctx, tx, done, rejected, sweep)
 	if err != nil {
 		return next, err
 	}
-	return next, s.saveState(ctx, tx, done.live-swept.deleted, next.Status, s.moves(at, f, next.Status), f.watermark)
+	return next, s.saveState(ctx, tx, done.live-sweep.deleted, next.Status, s.resumeUpdate(at, f, next.Status), f.watermark)
 }
 
-// table is where the records go: a rebuild has a table of its own.
+// table returns the table that the records are written to: a rebuild has a staging table.
 func (s pageStore) table() string {
 	if s.mode.Info().Staged {
-		return sideTable(s.run)
+		return stagingTable(s.run)
 	}
 	return tableName(s.entity)
 }
 
-// fence is what a page needs to know of its cursor.
+// fence is the part of the run and its cursor that a page needs.
 type fence struct {
 	phase        events.Phase
 	baseVersion  int64
-	watermark    time.Time // when the first page was read
+	watermark    time.Time // date of the first page
 	total        int64
 	seen         int64
 	unidentified int64
@@ -141,9 +141,9 @@ type fence struct {
 	allowDeletes bool
 }
 
-// lock holds the run undecided and its cursor until the transaction ends, if the
-// cursor is at the version. It declares by which definitions the transaction fills
-// typed columns.
+// lock checks that the run has no outcome and that its cursor is at the version, and locks both
+// until the transaction ends. It declares the definitions with which the transaction computes typed
+// columns.
 func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
 	if err := lockRunShared(ctx, tx, s.run); err != nil {
 		return f, err
@@ -163,7 +163,7 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return f, s.withoutPosition(ctx, tx)
+		return f, s.noPositionError(ctx, tx)
 	case err != nil:
 		return f, err
 	case ref.Check(owner) != nil:
@@ -179,9 +179,10 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	return f, nil
 }
 
-// withoutPosition says why the run has no position in the entity: the ledger was restored
-// to a time before the run, or after it began and before its position did.
-func (s pageStore) withoutPosition(ctx context.Context, tx pgx.Tx) error {
+// noPositionError returns why the run has no position in the entity: PostgreSQL was restored to a
+// time before the run (ErrUnknown), or between the beginnings of the run and of its position
+// (ErrFenced).
+func (s pageStore) noPositionError(ctx context.Context, tx pgx.Tx) error {
 	if err := requireRunning(ctx, tx, ledger.Ref{Number: s.run, Execution: s.owner}); err != nil {
 		return err
 	}
@@ -202,32 +203,32 @@ func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Reje
 		from unnest($4::text[], $5::text[], $6::bytea[]) as r (st_id, reason, bytes)`,
 		s.run, s.tenant, tableName(s.entity), ids, reasons, raws)
 	if err != nil {
-		return fmt.Errorf("keep rejected records: %w", err)
+		return fmt.Errorf("store rejected records: %w", err)
 	}
 	return nil
 }
 
 // advance moves the cursor behind the page, or ends it there.
-func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected int64, swept swept) (ledger.Position, error) {
+func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, rejected int64, sweep sweepResult) (ledger.Position, error) {
 	cursor, err := document(s.page.Next)
 	if err != nil {
 		return ledger.Position{}, err
 	}
 	status := events.Status("")
 	switch {
-	case swept.refused != nil:
+	case sweep.failure != nil:
 		status = events.StatusFailed
-	case s.page.Last && swept.then == "":
+	case s.page.Last && sweep.next == "":
 		status = events.StatusCompleted
 	}
-	failure, err := document(swept.refused)
+	failure, err := document(sweep.failure)
 	if err != nil {
 		return ledger.Position{}, err
 	}
 	fetched := int64(len(s.page.Records) + len(s.page.Rejected))
 	unchanged := fetched - rejected - done.inserted - done.updated - done.deleted
 	if s.mode.Info().Staged {
-		unchanged = 0 // nothing is compared yet
+		unchanged = 0 // not compared before the rebuild is applied
 	}
 	rows, err := tx.Query(ctx, `
 		update raw.sync_cursors
@@ -238,21 +239,21 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done stored, rejected
 			warnings = case when $16::text[] <@ warnings then warnings else warnings || $16 end
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
-		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted+swept.deleted, rejected,
-		int64(s.page.Total), string(status), s.page.Date, failure, string(swept.then), s.pages, texts(s.page.Warnings))
+		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted+sweep.deleted, rejected,
+		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(s.page.Warnings))
 	if err != nil {
 		return ledger.Position{}, err
 	}
 	return pgx.CollectExactlyOneRow(rows, scanPosition)
 }
 
-// moves says which parts of the table's resume point the page moves.
+// resumeUpdate returns which parts of the table's resume point the page sets.
 //
-// An incremental takes the feed's token along with each page: everything before it
-// is stored. A watermark counts only when the listing was read to its end. A full
-// moves the point once, at its end, unless an incremental moved it meanwhile: that
-// one follows the chain of earlier points and has missed nothing.
-func (s pageStore) moves(at resume, f fence, status events.Status) (m move) {
+// An incremental sets the token of the feed with each page: everything before it is stored. It sets
+// the watermark when the list was read to its end. A full sync sets both once, at its end, unless
+// an incremental has set them since it began: that one continues from earlier resume points and has
+// missed nothing.
+func (s pageStore) resumeUpdate(at resumePoint, f fence, status events.Status) (m resumeUpdate) {
 	if status == events.StatusFailed {
 		return m
 	}
@@ -267,11 +268,11 @@ func (s pageStore) moves(at resume, f fence, status events.Status) (m move) {
 	return m
 }
 
-// move says which parts of a resume point move.
-type move struct{ token, since bool }
+// resumeUpdate says which parts of a resume point are set.
+type resumeUpdate struct{ token, since bool }
 
-// saveState keeps the table's counts, resume point and freshness.
-func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status events.Status, m move, watermark time.Time) error {
+// saveState updates the counts, the resume point and the freshness of the table.
+func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status events.Status, m resumeUpdate, watermark time.Time) error {
 	shown, complete := string(status), status == events.StatusCompleted
 	if status == "" {
 		shown = "running"

@@ -15,13 +15,13 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// record is a record with its key as the table holds it.
+// record is a record with its key in the type of the table.
 type record struct {
 	entity.Record
-	number int64 // the key, where it is a number
+	number int64 // the key if it is a bigint, else 0
 }
 
-// received are its bytes as ServiceTitan sent them.
+// received returns the bytes of the record as ServiceTitan sent them.
 func (r record) received() []byte {
 	if r.Received != nil {
 		return r.Received
@@ -29,24 +29,24 @@ func (r record) received() []byte {
 	return r.Raw
 }
 
-// stored is what a page did to the rows.
-type stored struct {
+// rowCounts counts what a statement did to rows.
+type rowCounts struct {
 	inserted, updated, deleted int64
-	live                       int64 // by how many the live rows grew
-	misfits                    []misfit
+	live                       int64 // increase of live rows
+	castFailures               []castFailure
 }
 
-func (s *stored) add(o stored) {
+func (s *rowCounts) add(o rowCounts) {
 	s.inserted += o.inserted
 	s.updated += o.updated
 	s.deleted += o.deleted
 	s.live += o.live
-	s.misfits = append(s.misfits, o.misfits...)
+	s.castFailures = append(s.castFailures, o.castFailures...)
 }
 
-// prepare sorts a page's records by key, keeps the newest of each, and separates
-// those whose key does not fit the table or that are no text.
-func prepare(e entity.Entity, all []entity.Record) (records []record, rejected []entity.Rejected) {
+// prepareRecords sorts the records of a page by key and keeps the newest of each. It rejects those
+// whose key does not fit the table and those that are not valid text.
+func prepareRecords(e entity.Entity, all []entity.Record) (records []record, rejected []entity.Rejected) {
 	records = make([]record, 0, len(all))
 	for _, r := range all {
 		var number int64
@@ -58,8 +58,8 @@ func prepare(e entity.Entity, all []entity.Record) (records []record, rejected [
 			}
 		}
 		if text(r.ID) != r.ID || !utf8.Valid(r.Raw) || bytes.IndexByte(r.Raw, 0) >= 0 {
-			// Not every execution mode of pgx lets PostgreSQL itself refuse these.
-			rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: record{Record: r}.received(), Reason: "got a zero byte or invalid UTF-8, want text that PostgreSQL can hold"})
+			// Not in every execution mode of pgx does PostgreSQL reject these.
+			rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: record{Record: r}.received(), Reason: "got a zero byte or invalid UTF-8, want text that PostgreSQL can store"})
 			continue
 		}
 		records = append(records, record{r, number})
@@ -81,15 +81,15 @@ func prepare(e entity.Entity, all []entity.Record) (records []record, rejected [
 	return kept, rejected
 }
 
-// upsert stores records. When PostgreSQL refuses the data it halves them until it
-// has found the ones at fault, which it returns; the others are stored.
-func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (done stored, refused []entity.Rejected, err error) {
+// upsert writes records. If PostgreSQL rejects the data, upsert halves the records until it has
+// found the faulty ones, which it returns; the others are written.
+func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (done rowCounts, refused []entity.Rejected, err error) {
 	if len(records) == 0 {
 		return done, nil, nil
 	}
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		return savepoint.QueryRow(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...).
-			Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.misfits)
+			Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.castFailures)
 	})
 	if err == nil {
 		return done, nil, nil
@@ -99,15 +99,15 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 		return done, nil, err
 	}
 	if len(records) == 1 {
-		return stored{}, []entity.Rejected{{
+		return rowCounts{}, []entity.Rejected{{
 			ID: records[0].ID, Raw: records[0].received(), Reason: fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", reason.Message, reason.Code),
 		}}, nil
 	}
-	done = stored{}
+	done = rowCounts{}
 	for half := range slices.Chunk(records, (len(records)+1)/2) {
 		part, faulty, err := s.upsert(ctx, tx, half)
 		if err != nil {
-			return stored{}, nil, err
+			return rowCounts{}, nil, err
 		}
 		done.add(part)
 		refused = append(refused, faulty...)
@@ -115,21 +115,21 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	return done, refused, nil
 }
 
-// refusalOf is the error with which PostgreSQL refuses records.
-func (s pageStore) refusalOf(ctx context.Context, tx pgx.Tx, records []record) error {
+// rejectionError returns the error with which PostgreSQL rejects records.
+func (s pageStore) rejectionError(ctx context.Context, tx pgx.Tx, records []record) error {
 	return pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		_, err := savepoint.Exec(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...)
 		return err
 	})
 }
 
-// arguments are the parameters of pageSQL.
+// arguments returns the parameters of pageSQL.
 func (s pageStore) arguments(records []record) []any {
 	numbers := make([]int64, len(records))
 	texts := make([]string, len(records))
 	modified := make([]*time.Time, len(records))
 	gone := make([]bool, len(records))
-	data := make([]string, len(records)) // text, as a document is
+	data := make([]string, len(records)) // text, see document
 	for i, r := range records {
 		numbers[i], texts[i], modified[i], gone[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, string(r.Raw)
 	}

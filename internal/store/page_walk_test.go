@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// TestEveryEntity walks the catalogue: a page of each entity is stored, stored again,
+// TestEveryEntity walks the catalogue: a page of each entity is rowCounts, stored again,
 // and followed by older, newer and deleted versions.
 func TestEveryEntity(t *testing.T) {
 	t.Parallel()

@@ -8,23 +8,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The budget is a bucket of a fifth of a second's calls that fills at the budget's
-// rate. Calls that a process holds in hand take up room in it, so that, whatever the
-// processes do, within any time no more calls go out than the budget allows for that
-// time and one burst.
+// The rate budget of a tenant is a token bucket with the calls of 0.2 s, which fills at the rate
+// limit. Leased calls stay in the bucket until they are used or expire. So in any interval at most
+// the calls of that interval and one burst are sent, whatever the processes do.
 const (
-	burstShare   = 0.2 // of a second's calls may go at once, two at least
-	reserveShare = 0.2 // of the burst is left to interactive calls, one at least
-	heldFor      = 5 * time.Second
-	// recovery is the share of the budget that comes back each second after a refusal:
-	// from half to whole takes 50 seconds.
-	recovery = 0.01
+	burstShare    = 0.2 // burst, as a share of the calls per second; at least 2 calls
+	reserveShare  = 0.2 // share of the burst that is reserved for interactive calls; at least 1 call
+	leaseDuration = 5 * time.Second
+	// recoveryPerSecond is the share of the rate that comes back each second after a 429: from
+	// half to all of it takes 50 s.
+	recoveryPerSecond = 0.01
 )
 
 func burstOf(perSecond float64) float64 { return max(2, perSecond*burstShare) }
 func reserveOf(burst float64) float64   { return max(1, burst*reserveShare) }
 
-// LeaseRequest asks for calls of one tenant's rate limit.
+// LeaseRequest requests calls of a tenant's rate budget.
 type LeaseRequest struct {
 	TenantID    string
 	PerSecond   float64       // the rate limit
@@ -36,14 +35,14 @@ type LeaseRequest struct {
 
 // LeaseGrant is the response to a LeaseRequest.
 type LeaseGrant struct {
-	Calls    int           // of the waiting calls
-	Prefetch int           // of the further calls
+	Calls    int           // granted of LeaseRequest.Calls
+	Prefetch int           // granted of LeaseRequest.Prefetch
 	ValidFor time.Duration // how long prefetched calls may be used, counted from the request
 	RetryIn  time.Duration // when to request the calls that were not granted, 0 if all were
 }
 
-// LeaseCalls takes calls of a tenant's budget, in one statement of one try. What this store held in
-// hand of the same tenant before is given up.
+// LeaseCalls takes calls of a tenant's rate budget. It releases what this Store has leased of the tenant
+// before. It does not retry: the caller has a local limiter for the case that PostgreSQL fails.
 func (s *Store) LeaseCalls(ctx context.Context, w LeaseRequest) (LeaseGrant, error) {
 	return s.leaseCalls(ctx, w, nil)
 }
@@ -55,32 +54,31 @@ func (s *Store) leaseCalls(ctx context.Context, w LeaseRequest, clock *time.Time
 	}
 	burst := burstOf(w.PerSecond)
 	var wait float64
-	// One try: whoever asks has something else to go by where PostgreSQL does not answer.
 	err = s.once(ctx, s.txOptions, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select * from raw.lease_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-			tenant, s.holder, w.PerSecond, burst, reserveOf(burst), recovery, w.Calls, w.Prefetch, heldFor, w.Idle, w.Interactive, clock).
+			tenant, s.holder, w.PerSecond, burst, reserveOf(burst), recoveryPerSecond, w.Calls, w.Prefetch, leaseDuration, w.Idle, w.Interactive, clock).
 			Scan(&leased.Calls, &leased.Prefetch, &wait)
 	})
 	if err != nil {
 		return LeaseGrant{}, fmt.Errorf("lease calls of tenant %s: %w", w.TenantID, err)
 	}
-	leased.ValidFor, leased.RetryIn = heldFor, time.Duration(wait*float64(time.Second))
+	leased.ValidFor, leased.RetryIn = leaseDuration, time.Duration(wait*float64(time.Second))
 	return leased, nil
 }
 
-// ThrottleCalls is told that ServiceTitan refused a call: nobody gets any for the wait, and
-// then fewer.
+// ThrottleCalls records that ServiceTitan answered 429: no process gets a call for the wait, and
+// then fewer than before.
 func (s *Store) ThrottleCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
-	return s.slowCalls(ctx, tenantID, perSecond, wait, nil)
+	return s.throttleCalls(ctx, tenantID, perSecond, wait, nil)
 }
 
-func (s *Store) slowCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, clock *time.Time) error {
+func (s *Store) throttleCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, clock *time.Time) error {
 	tenant, err := tenantNumber(tenantID)
 	if err != nil {
-		return fmt.Errorf("slow calls down: %w", err)
+		return fmt.Errorf("throttle calls: %w", err)
 	}
-	return s.transact(ctx, "slow calls of tenant "+tenantID+" down", func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "select raw.slow_calls($1, $2, $3, $4, $5)", tenant, burstOf(perSecond), recovery, wait, clock)
+	return s.transact(ctx, "throttle calls of tenant "+tenantID, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "select raw.slow_calls($1, $2, $3, $4, $5)", tenant, burstOf(perSecond), recoveryPerSecond, wait, clock)
 		return err
 	})
 }

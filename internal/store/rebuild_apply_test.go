@@ -26,7 +26,7 @@ func (f *fixture) beginRebuild(eventID string, allowDeletes bool) ledger.Run {
 	return run
 }
 
-// load loads pages, read at a minute, into a rebuild's side table.
+// load loads pages, fetched at a minute, into the staging table of a rebuild.
 func (f *fixture) load(run ledger.Run, e entity.Entity, minute int, pages ...entity.Page) (p ledger.Position) {
 	f.Helper()
 	p = f.open(run, e)
@@ -53,8 +53,8 @@ func (f *fixture) apply(e entity.Entity, p ledger.Position) ledger.Position {
 	return p
 }
 
-// sideTables counts the tables in the schema of side tables.
-func (f *fixture) sideTables() int64 {
+// stagingTables counts the staging tables.
+func (f *fixture) stagingTables() int64 {
 	f.Helper()
 	return get[int64](f, "select count(*) from pg_class where relnamespace = 'raw_rebuild'::regnamespace and relkind = 'r'")
 }
@@ -100,7 +100,7 @@ func TestRebuildMendsWhatIsDamaged(t *testing.T) {
 	p = f.check(e, p, 10)
 	require.Equal(t, events.PhaseApplying, p.Phase)
 	require.Equal(t, damaged, f.snapshot(), "readers see nothing of it")
-	require.EqualValues(t, 1, f.sideTables())
+	require.EqualValues(t, 1, f.stagingTables())
 
 	p = f.apply(e, p)
 	require.Equal(t, events.StatusCompleted, p.Status)
@@ -113,7 +113,7 @@ func TestRebuildMendsWhatIsDamaged(t *testing.T) {
 
 	decided := f.finalize(run, completed)
 	require.Equal(t, ledger.Completed, decided.State)
-	require.Zero(t, f.sideTables())
+	require.Zero(t, f.stagingTables())
 	require.Equal(t, state.Records, f.state(e).Records)
 	require.Equal(t, "completed", f.state(e).Status)
 	require.Equal(t, resume, get[string](f, "select (resume_token, resume_since, resume_version, last_full_sync)::text from raw.sync_state"), "incrementals go on where they were")
@@ -264,16 +264,16 @@ func TestRebuildIsChecked(t *testing.T) {
 		spoil          string
 		want           string
 	}{
-		"a list that holds what was counted":       {list: true, total: 10, counted: 10},
-		"a list that grew":                         {list: true, total: 10, counted: 12},
-		"a list that shrank":                       {list: true, total: 12, counted: 10},
-		"a list that nobody counts":                {list: true, total: -1, counted: -1},
-		"a list of which a record was not read":    {list: true, total: 11, counted: 11, want: "10 records were read, and ServiceTitan counts 11; nothing was changed"},
-		"a list that was counted only before":      {list: true, total: 11, counted: -1, want: "ServiceTitan counts 11"},
-		"a list that was counted only after":       {list: true, total: -1, counted: 11, want: "ServiceTitan counts 11"},
-		"a feed that is a little behind its list":  {total: 60, counted: 60},
-		"a feed that ended too early":              {total: 61, counted: 70, want: "10 records were read, and ServiceTitan counts 61"},
-		"a side table that somebody has rows from": {total: 10, counted: 10, spoil: "delete from raw_rebuild.run_2 where st_id = 4", want: "the side table holds 9 rows, 10 were stored in it"},
+		"a list that holds what was counted":      {list: true, total: 10, counted: 10},
+		"a list that grew":                        {list: true, total: 10, counted: 12},
+		"a list that shrank":                      {list: true, total: 12, counted: 10},
+		"a list that nobody counts":               {list: true, total: -1, counted: -1},
+		"a list of which a record was not read":   {list: true, total: 11, counted: 11, want: "10 records were read, and ServiceTitan counts 11; nothing was changed"},
+		"a list that was counted only before":     {list: true, total: 11, counted: -1, want: "ServiceTitan counts 11"},
+		"a list that was counted only after":      {list: true, total: -1, counted: 11, want: "ServiceTitan counts 11"},
+		"a feed that is a little behind its list": {total: 60, counted: 60},
+		"a feed that ended too early":             {total: 61, counted: 70, want: "10 records were read, and ServiceTitan counts 61"},
+		"rows are missing from the staging table": {total: 10, counted: 10, spoil: "delete from raw_rebuild.run_2 where st_id = 4", want: "the staging table has 9 rows, want the 10 that were loaded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,44 +14,45 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// sideSchema holds the side tables of rebuilds. It is not schema raw, into which
-// readers are let: nobody but lazisync sees a table that is half full.
-const sideSchema = "raw_rebuild"
+// stagingSchema is the schema of the staging tables of rebuilds. Readers have access to schema raw
+// and must not see a half-filled table.
+const stagingSchema = "raw_rebuild"
 
-// sideTable is the table that a rebuild loads into. It is made in the transaction that
-// makes the run's position, and dropped in the one that decides the run.
-func sideTable(run int64) string { return fmt.Sprintf("%s.run_%d", sideSchema, run) }
+// stagingTable returns the table that a rebuild loads. It is created in the transaction that
+// creates the position of the run and dropped in the one that finalizes the run.
+func stagingTable(run int64) string { return fmt.Sprintf("%s.run_%d", stagingSchema, run) }
 
-// amissTable lists, within the transaction that applies a side table, the rows to mend.
-func amissTable(side string) string { return side + "_amiss" }
+// diffTable returns the table of ids of rows that differ. It exists only within the transaction
+// that applies a staging table.
+func diffTable(staging string) string { return staging + "_diff" }
 
-// noPrivilege says what the roles' database user lacks. It is permanent: who asked for
-// the rebuild is told at once.
-type noPrivilege struct{ error }
+// privilegeError reports that the database user of the roles cannot create a staging table. It is
+// permanent, so that the run fails at once.
+type privilegeError struct{ error }
 
-func (e noPrivilege) Unwrap() error { return e.error }
-func (noPrivilege) Permanent() bool { return true }
-func (noPrivilege) Type() string    { return "StoreError" }
-func (e noPrivilege) Error() string {
-	return fmt.Sprintf("%s; a rebuild makes a table: grant usage, create on schema %s to the user of the roles", e.error, sideSchema)
+func (e privilegeError) Unwrap() error { return e.error }
+func (privilegeError) Permanent() bool { return true }
+func (privilegeError) Type() string    { return "StoreError" }
+func (e privilegeError) Error() string {
+	return fmt.Sprintf("%s; a rebuild creates a table: grant usage, create on schema %s to the user of the roles", e.error, stagingSchema)
 }
 
-func createSideTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Entity) error {
-	if err := dropLeftovers(ctx, tx); err != nil {
+func createStagingTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Entity) error {
+	if err := dropLeftoverStaging(ctx, tx); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, defineTable(sideTable(run), e))
+	_, err := tx.Exec(ctx, defineTable(stagingTable(run), e))
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "42501" {
-		return noPrivilege{err}
+		return privilegeError{err}
 	}
 	return err
 }
 
-// loadable is the entity with those typed columns alone that a side table has: another
-// build, with other columns, may have made it.
-func loadable(ctx context.Context, tx pgx.Tx, e entity.Entity, side string) (entity.Entity, error) {
-	rows, err := tx.Query(ctx, ddl.ColumnNamesSQL, side)
+// withStagedColumns returns the entity with only those typed columns that the staging table has: a
+// build with other columns may have created it.
+func withStagedColumns(ctx context.Context, tx pgx.Tx, e entity.Entity, staging string) (entity.Entity, error) {
+	rows, err := tx.Query(ctx, ddl.ColumnNamesSQL, staging)
 	if err != nil {
 		return e, err
 	}
@@ -60,17 +61,17 @@ func loadable(ctx context.Context, tx pgx.Tx, e entity.Entity, side string) (ent
 	return e, err
 }
 
-// dropSideTable drops a run's side table if it can: neither somebody who looks at it, a
-// backup perhaps, nor a bridge whose user may not drop what a worker made must keep the
-// run from being decided. What is left then, DropStagingTables or the next rebuild finds.
-func dropSideTable(ctx context.Context, tx pgx.Tx, run int64) error {
-	var before string
-	if err := tx.QueryRow(ctx, "select current_setting('lock_timeout')").Scan(&before); err != nil {
+// dropStagingTable drops the staging table of a run if possible. Neither a session that reads it,
+// such as a backup, nor a bridge whose user may not drop the table of a worker must keep the run
+// from being finalized. DropStagingTables or the next rebuild drops it later.
+func dropStagingTable(ctx context.Context, tx pgx.Tx, run int64) error {
+	var lockTimeout string
+	if err := tx.QueryRow(ctx, "select current_setting('lock_timeout')").Scan(&lockTimeout); err != nil {
 		return err
 	}
-	again := "set local lock_timeout = " + quoteLiteral(before)
+	restore := "set local lock_timeout = " + quoteLiteral(lockTimeout)
 	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+sideTable(run)+"; "+again)
+		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+stagingTable(run)+"; "+restore)
 		return err
 	})
 	var pg *pgconn.PgError
@@ -80,49 +81,49 @@ func dropSideTable(ctx context.Context, tx pgx.Tx, run int64) error {
 	return err
 }
 
-// leftovers lists the runs whose side tables are ours to drop, and that are over.
-func leftovers(ctx context.Context, q ddl.Querier) ([]int64, error) {
+// leftoverStagingRuns lists runs that are not running and whose staging tables the user may drop.
+func leftoverStagingRuns(ctx context.Context, q ddl.Querier) ([]int64, error) {
 	rows, err := q.Query(ctx, `
-		select side.run from (
+		select staging.run from (
 			select substr(relname, 5)::bigint as run from pg_class
-			where relnamespace = to_regnamespace($1) and relkind = 'r' and relname ~ '^run_[0-9]{1,18}$' and pg_has_role(relowner, 'usage')) side
-		left join raw.sync_runs r on r.run_number = side.run
-		where r.state is distinct from $2`, sideSchema, string(ledger.Running))
+			where relnamespace = to_regnamespace($1) and relkind = 'r' and relname ~ '^run_[0-9]{1,18}$' and pg_has_role(relowner, 'usage')) staging
+		left join raw.sync_runs r on r.run_number = staging.run
+		where r.state is distinct from $2`, stagingSchema, string(ledger.Running))
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
-func dropLeftovers(ctx context.Context, tx pgx.Tx) error {
-	left, err := leftovers(ctx, tx)
+func dropLeftoverStaging(ctx context.Context, tx pgx.Tx) error {
+	runs, err := leftoverStagingRuns(ctx, tx)
 	if err != nil {
 		return err
 	}
-	for _, run := range left {
-		if err := dropSideTable(ctx, tx, run); err != nil {
+	for _, run := range runs {
+		if err := dropStagingTable(ctx, tx, run); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// DropStagingTables drops the side tables of rebuilds that are over, and says how many it
-// dropped. There are none but where one could not be dropped as its run was decided.
+// DropStagingTables drops the staging tables of runs that are not running and returns how many it
+// dropped. There are none unless one could not be dropped when its run was finalized.
 func (s *Store) DropStagingTables(ctx context.Context) (dropped int, err error) {
 	var before, after []int64
-	err = s.read(ctx, "list side tables", func(q ddl.Querier) error {
-		before, err = leftovers(ctx, q)
+	err = s.read(ctx, "list staging tables", func(q ddl.Querier) error {
+		before, err = leftoverStagingRuns(ctx, q)
 		return err
 	})
 	if err != nil || len(before) == 0 {
 		return 0, err
 	}
-	err = s.transact(ctx, "drop side tables", func(tx pgx.Tx) error {
-		if err := dropLeftovers(ctx, tx); err != nil {
+	err = s.transact(ctx, "drop staging tables", func(tx pgx.Tx) error {
+		if err := dropLeftoverStaging(ctx, tx); err != nil {
 			return err
 		}
-		after, err = leftovers(ctx, tx)
+		after, err = leftoverStagingRuns(ctx, tx)
 		return err
 	})
 	return len(before) - len(after), err

@@ -42,13 +42,13 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 			require.Equal(f, "failed", f.state(e).Status)
 			require.Equal(f, ledger.Failed, f.finalize(run, completed).State)
 		},
-		"somebody looks at the side table": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
+		"another session reads the staging table": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
 			tx, err := f.db.Begin(f.Context())
 			require.NoError(f, err)
 			_, err = tx.Exec(f.Context(), fmt.Sprintf("select * from raw_rebuild.run_%d", run.Number))
 			require.NoError(f, err)
 			require.Equal(f, ledger.Cancelled, f.finalize(run, ledger.Finalization{State: ledger.Cancelled}).State)
-			require.EqualValues(f, 1, f.sideTables())
+			require.EqualValues(f, 1, f.stagingTables())
 			require.NoError(f, tx.Rollback(f.Context()))
 			dropped, err := f.DropStagingTables(f.Context())
 			require.NoError(f, err)
@@ -66,10 +66,10 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 			dropped, err := f.DropStagingTables(t.Context())
 			require.NoError(t, err)
 			require.Zero(t, dropped, "the run goes on")
-			require.EqualValues(t, 1, f.sideTables())
+			require.EqualValues(t, 1, f.stagingTables())
 
 			end(f, run, e, p)
-			require.Zero(t, f.sideTables())
+			require.Zero(t, f.stagingTables())
 			require.Equal(t, before, f.snapshot())
 		})
 	}
@@ -148,7 +148,7 @@ func TestARebuildComparesBeforeItLocks(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.EqualValues(t, 77, get[int64](f, "select run_number from raw.st_customers where st_id = 2"))
 	require.EqualValues(t, 2, get[int64](f, "select count(*) from raw.st_customers where run_number = $1", run.Number))
-	require.EqualValues(t, 1, f.sideTables())
+	require.EqualValues(t, 1, f.stagingTables())
 }
 
 func TestReadersDoNotSeeSideTables(t *testing.T) {
@@ -193,10 +193,10 @@ func TestReadersDoNotSeeSideTables(t *testing.T) {
 	dropped, err := as.DropStagingTables(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, dropped)
-	require.EqualValues(t, 1, f.sideTables())
+	require.EqualValues(t, 1, f.stagingTables())
 	fourth := f.beginRebuild("u", false)
 	f.open(fourth, e)
-	require.EqualValues(t, 1, f.sideTables(), "the next rebuild drops what is left")
+	require.EqualValues(t, 1, f.stagingTables(), "the next rebuild drops what is left")
 	require.EqualValues(t, 1, get[int64](f, "select count(*) from pg_class where oid = to_regclass($1)", fmt.Sprint("raw_rebuild.run_", fourth.Number)))
 }
 

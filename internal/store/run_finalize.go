@@ -55,7 +55,7 @@ func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizat
 	if err := finalizeTables(ctx, tx, run, results, positions[number]); err != nil || !run.Mode.Info().Staged {
 		return err
 	}
-	return dropSideTable(ctx, tx, number)
+	return dropStagingTable(ctx, tx, number)
 }
 
 // claimQueued claims the queued requests for an incremental run and returns the entities of both.

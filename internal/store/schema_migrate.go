@@ -224,7 +224,7 @@ func (s *Store) applyMigrations(ctx context.Context, m migration, folder fs.FS) 
 		if err := createVersions(ctx, tx); err != nil {
 			return err
 		}
-		return createSchema(ctx, tx, sideSchema)
+		return createSchema(ctx, tx, stagingSchema)
 	})
 	if err != nil {
 		return nil, err

@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// tenantNumber is a tenant ID as the tables hold it.
+// tenantNumber parses a tenant ID as the tables have it.
 func tenantNumber(tenant string) (int64, error) {
 	n, err := strconv.ParseInt(tenant, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("tenant %q: want a number, as ServiceTitan's tenant IDs are", tenant)
+		return 0, fmt.Errorf("tenant %q: want an integer", tenant)
 	}
 	return n, nil
 }
 
 func tenantText(n int64) string { return strconv.FormatInt(n, 10) }
 
-// text is s as PostgreSQL can hold it: valid UTF-8 without NUL.
+// text returns s without what PostgreSQL cannot store: invalid UTF-8 and zero bytes become U+FFFD.
 func text(s string) string {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s
@@ -28,7 +28,7 @@ func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// texts are several as PostgreSQL can hold them.
+// texts applies text to all strings.
 func texts(all []string) []string {
 	held := make([]string, len(all))
 	for i, s := range all {
@@ -37,9 +37,9 @@ func texts(all []string) []string {
 	return held
 }
 
-// document is v as a jsonb parameter, nil for a nil pointer. It is text: bytes are bytea to
-// the execution modes of pgx that do not ask the server for the types of parameters.
-// jsonb holds no NUL: its escape becomes that of U+FFFD.
+// document returns v as a jsonb parameter, nil for a nil pointer. It is text, because []byte is
+// bytea in the execution modes of pgx that do not ask the server for parameter types. The escape of
+// a zero byte, which jsonb rejects, becomes that of U+FFFD.
 func document(v any) (*string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -55,13 +55,13 @@ func document(v any) (*string, error) {
 		if string(raw[i+1:i+6]) == "u0000" {
 			copy(raw[i+2:], "fffd")
 		}
-		i++ // the escaped character begins no escape itself
+		i++ // skips the escaped character
 	}
 	doc := string(raw)
 	return &doc, nil
 }
 
-// optional is t as a parameter, NULL when zero.
+// optional returns t as a parameter that is NULL for the zero time.
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -69,7 +69,7 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-// instant is the time behind a pointer that a NULL leaves nil.
+// instant returns the time of a nullable column, the zero time for NULL.
 func instant(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}

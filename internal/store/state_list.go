@@ -14,8 +14,8 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// States lists the freshness of every table that was ever opened, of one tenant or,
-// for "", of all.
+// States lists the freshness of every table that a run has opened, of one tenant or, for "", of
+// all.
 func (s *Store) States(ctx context.Context, tenant string) (states []ledger.EntityState, err error) {
 	var only *int64
 	if tenant != "" {
@@ -51,12 +51,12 @@ func scanState(row pgx.CollectableRow) (ledger.EntityState, error) {
 	return state, err
 }
 
-// rowsBatch is how many rows Rows reads with one statement, so that a table of any
-// size stays within a statement's time.
+// rowsBatch is the number of rows that Rows reads with one statement, so that a table of any size
+// stays within statement_timeout.
 const rowsBatch = 5000
 
-// Rows calls f with every row of a tenant's entity in the order of ids, deleted ones
-// too. fullData is valid only during the call.
+// Rows calls f with every row of an entity of a tenant in the order of ids, deleted rows included.
+// fullData is valid only during the call.
 func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 	f func(id string, modifiedOn time.Time, deleted bool, fullData []byte) error,
 ) error {
@@ -64,7 +64,7 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 	if err != nil {
 		return fmt.Errorf("read rows of %s: %w", e.Name, err)
 	}
-	var after *string // the last id that was read
+	var after *string // the last id of the previous statement
 	for {
 		var chunk []row
 		err := s.read(ctx, "read rows of "+e.Name, func(q ddl.Querier) (err error) {
@@ -74,7 +74,7 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 		if err != nil {
 			return err
 		}
-		// How long the callers take is not the statement's time.
+		// f runs outside of the statement, whose time is limited.
 		for _, r := range chunk {
 			if err := f(r.ID, instant(r.Modified), r.Deleted, r.Data); err != nil {
 				return err
@@ -87,7 +87,7 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 	}
 }
 
-// rowsAfter reads the rows that follow an id, or the first ones.
+// rowsAfter reads the rows after an id, or the first rows.
 func rowsAfter(ctx context.Context, q ddl.Querier, tenant int64, e entity.Entity, after *string) ([]row, error) {
 	rows, err := q.Query(ctx, fmt.Sprintf(`
 		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from (
@@ -108,8 +108,8 @@ type row struct {
 	Data     []byte
 }
 
-// Tenants lists the tenants that have rows in any entity's table. A database without
-// the tables has none.
+// Tenants lists the tenants that have rows in the table of any entity. A database without the
+// tables has none.
 func (s *Store) Tenants(ctx context.Context) (tenants []string, err error) {
 	err = s.read(ctx, "list tenants", func(q ddl.Querier) error {
 		var found []int64
@@ -130,8 +130,8 @@ func (s *Store) Tenants(ctx context.Context) (tenants []string, err error) {
 	return tenants, err
 }
 
-// tenantsSQL jumps from one tenant to the next in the primary key's index, whatever
-// number of rows each has.
+// tenantsSQL jumps from one tenant to the next in the index of the primary key, whatever the number
+// of rows.
 const tenantsSQL = `
 	with recursive tenants (id) as (
 		(select min(tenant_id) from TABLE)

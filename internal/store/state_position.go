@@ -14,13 +14,13 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// Why an incremental skips an entity.
+// Reasons for which an incremental skips an entity.
 const (
 	neverSynced = "never fully synced: request a full sync first"
 	onlyAdopted = "adopted, needs a full sync"
 )
 
-// positionColumns are what scanPosition reads, of raw.sync_cursors.
+// positionColumns are the columns that scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
 	phase, total, status, skipped_reason, ` + warningsSoFar + `, error, started_at`
 
@@ -36,7 +36,7 @@ func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 	return p, err
 }
 
-// positionsOf reads the positions of runs, by entity.
+// positionsOf reads the positions of runs by run number and entity.
 func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]map[string]ledger.Position, error) {
 	rows, err := q.Query(ctx, "select "+positionColumns+" from raw.sync_cursors where run_number = any($1)", runs)
 	if err != nil {
@@ -56,15 +56,14 @@ func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]ma
 	return positions, nil
 }
 
-// Open returns where a run stands in an entity, and begins there if it has not. A
-// full or rebuild begins at the start, the latter with an empty side table; an
-// incremental where the last sync ended, or, where the entity was never fully synced,
-// is skipped with the reason. Timestamps of the legacy worker are no resume point.
+// Open returns the position of a run in an entity, and creates it if there is none. A full or
+// rebuild begins at the start, a rebuild with an empty staging table. An incremental begins at the
+// resume point, or is skipped with a reason if the entity was never fully synced. Timestamps of the
+// legacy worker are no resume point.
 //
-// It fails, for good, for a second tenant while an adoption is not finished; with
-// ledger.ErrBusy while another full or rebuild run is reading the entity,
-// ledger.ErrFinalized when the run has an outcome, and ledger.ErrUnknown when there is
-// no such run.
+// It fails permanently for a second tenant while an adoption is not finished, with ledger.ErrBusy
+// while another full or rebuild run reads the entity, with ledger.ErrFinalized if the run has an
+// outcome, and with ledger.ErrUnknown if the execution has no such run.
 func (s *Store) Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
 	number, err := tenantNumber(tenant)
 	if err != nil {
@@ -85,7 +84,7 @@ func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode eve
 	if err := adoption.CheckTenants(ctx, tx, tenantText(tenant)); err != nil {
 		return p, err
 	}
-	// Both who looks whether the entity is busy and who makes it so hold this lock.
+	// The check whether the entity is busy and the insert that makes it busy hold this lock.
 	if err := advisoryLock(ctx, tx, fmt.Sprintf("table %d %s", tenant, tableName(e))); err != nil {
 		return p, err
 	}
@@ -101,11 +100,11 @@ func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode eve
 			return p, err
 		}
 	}
-	return s.begin(ctx, tx, run, tenant, mode, e)
+	return s.insertPosition(ctx, tx, run, tenant, mode, e)
 }
 
-// checkNotBusy fails with ledger.ErrBusy while another full or rebuild run has not
-// finished the entity.
+// checkNotBusy fails with ledger.ErrBusy while another full or rebuild run has not finished the
+// entity.
 func checkNotBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.Entity) error {
 	var other int64
 	err := tx.QueryRow(ctx, `
@@ -118,9 +117,9 @@ func checkNotBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.En
 	return err
 }
 
-// begin makes a run's position in an entity.
-func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
-	resume, err := resumePoint(ctx, tx, tenant, e)
+// insertPosition creates the position of a run in an entity.
+func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
+	resume, err := lockResumePoint(ctx, tx, tenant, e)
 	if err != nil {
 		return p, err
 	}
@@ -149,14 +148,15 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, run, tenant int64, mode ev
 		return p, err
 	}
 	if mode.Info().Staged {
-		if err := createSideTable(ctx, tx, run, e); err != nil {
+		if err := createStagingTable(ctx, tx, run, e); err != nil {
 			return p, err
 		}
 	}
 	return p, setStatus(ctx, tx, tenant, e, "running")
 }
 
-// setStatus shows the status, but for a tenant that Open refuses: it has no row.
+// setStatus sets sync_status of a table. It does nothing for a tenant that Open rejects, which has
+// no row.
 func setStatus(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity, status string) error {
 	if err := adoption.CheckTenants(ctx, tx, tenantText(tenant)); adoption.IsTenantError(err) {
 		return nil
@@ -170,19 +170,19 @@ func setStatus(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity, st
 	return err
 }
 
-// resume is the point where the next incremental of a table goes on.
-type resume struct {
+// resumePoint is where the next incremental of a table continues.
+type resumePoint struct {
 	token   string
 	since   time.Time // the watermark
 	version int64
 	adopted bool // from the legacy worker
 }
 
-func (r resume) known() bool { return r.token != "" || !r.since.IsZero() }
+func (r resumePoint) known() bool { return r.token != "" || !r.since.IsZero() }
 
-// cursor begins at the resume point. The date goes along with a token, for the case
-// that ServiceTitan no longer knows the token.
-func (r resume) cursor(e entity.Entity, overlap time.Duration) entity.Cursor {
+// cursor returns the cursor at the resume point. With a token it also has the date, in case
+// ServiceTitan no longer accepts the token.
+func (r resumePoint) cursor(e entity.Entity, overlap time.Duration) entity.Cursor {
 	c := e.Start()
 	if !r.since.IsZero() {
 		c.Since = r.since.Add(-overlap)
@@ -193,8 +193,8 @@ func (r resume) cursor(e entity.Entity, overlap time.Duration) entity.Cursor {
 	return c
 }
 
-// resumePoint reads a table's resume point and holds it until the transaction ends.
-func resumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) (r resume, err error) {
+// lockResumePoint reads the resume point of a table and locks it until the transaction ends.
+func lockResumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) (r resumePoint, err error) {
 	rows, err := tx.Query(ctx, `
 		select resume_token, resume_since, resume_version, adopted_at is not null from raw.sync_state
 		where tenant_id = $1 and table_name = $2 for update`, tenant, tableName(e))
@@ -209,8 +209,8 @@ func resumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) 
 	return r, err
 }
 
-// FailEntity records that a run cannot read an entity. An entity that is finished
-// stays as it is. It fails with ledger.ErrFinalized when the run has an outcome.
+// FailEntity records that a run cannot read an entity. An entity that is finished keeps its status.
+// It fails with ledger.ErrFinalized if the run has an outcome.
 func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error {
 	number, err := tenantNumber(tenant)
 	if err != nil {
@@ -240,7 +240,7 @@ func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e
 	})
 }
 
-// SetTotal records how many records a run may expect of an entity, -1 for unknown.
+// SetTotal sets the number of records that a run expects of an entity, -1 for unknown.
 func (s *Store) SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error {
 	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
 		if err := requireRunning(ctx, tx, run); err != nil {

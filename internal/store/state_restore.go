@@ -13,10 +13,9 @@ import (
 
 const namespaceSQL = "select id from raw.temporal_namespace"
 
-// Namespace returns the ID of the Temporal namespace that the ledger belongs to, "" while
-// it belongs to none.
+// Namespace returns the ID of the Temporal namespace of the ledger, "" if none is recorded.
 func (s *Store) Namespace(ctx context.Context) (id string, err error) {
-	err = s.read(ctx, "look up the Temporal namespace", func(q ddl.Querier) error {
+	err = s.read(ctx, "read the Temporal namespace", func(q ddl.Querier) error {
 		err := q.QueryRow(ctx, namespaceSQL).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -26,8 +25,8 @@ func (s *Store) Namespace(ctx context.Context) (id string, err error) {
 	return id, err
 }
 
-// RecordNamespace returns the ID of the Temporal namespace that the ledger belongs to. While
-// it belongs to none, the given one is recorded.
+// RecordNamespace records the Temporal namespace of the ledger if none is recorded, and returns the
+// ID of the recorded one.
 func (s *Store) RecordNamespace(ctx context.Context, id, name string) (held string, err error) {
 	if held, err = s.Namespace(ctx); err != nil || held != "" {
 		return held, err
@@ -41,8 +40,8 @@ func (s *Store) RecordNamespace(ctx context.Context, id, name string) (held stri
 	return held, err
 }
 
-// AcceptNamespace makes the ledger belong to a Temporal namespace, and returns the ID of
-// the one that it belonged to, "" if none was recorded.
+// AcceptNamespace replaces the recorded Temporal namespace and returns the ID of the former one, ""
+// if none was recorded.
 func (s *Store) AcceptNamespace(ctx context.Context, id, name string) (former string, err error) {
 	err = s.transact(ctx, "accept the Temporal namespace", func(tx pgx.Tx) error {
 		former = ""
@@ -57,14 +56,14 @@ func (s *Store) AcceptNamespace(ctx context.Context, id, name string) (former st
 			return nil
 		}
 		return noteRestore(ctx, tx, "temporal", fmt.Sprintf(
-			"the ledger was taken over from namespace id %s to %s; the runs that were open ended as failed, Terminated", former, id))
+			"the ledger was moved from namespace id %s to %s; runs that were open have failed as Terminated", former, id))
 	})
 	return former, err
 }
 
-// RaiseRunNumbers makes the next run number higher than one that the event stream has. It
-// returns the last number that was given before, and whether anything had to be done: the
-// ledger is then behind the stream, because it was restored to an earlier state or made anew.
+// RaiseRunNumbers makes the next run number higher than a run number of the event stream. It
+// returns the last number that was given before, and whether the ledger was behind the stream,
+// because PostgreSQL was restored to an earlier state or created anew.
 func (s *Store) RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error) {
 	err = s.transact(ctx, fmt.Sprintf("raise run numbers above %d", inStream), func(tx pgx.Tx) error {
 		given, raised = 0, false
@@ -74,7 +73,7 @@ func (s *Store) RaiseRunNumbers(ctx context.Context, inStream int64) (given int6
 		}
 		given, raised = *before, true
 		return noteRestore(ctx, tx, "postgresql", fmt.Sprintf(
-			"the last run of the ledger was %d, the event stream has run %d: PostgreSQL was restored to an earlier state; new runs begin above",
+			"the last run of the ledger was %d and the event stream has run %d: PostgreSQL was restored to an earlier state; new run numbers are higher",
 			given, inStream))
 	})
 	return given, raised, err
@@ -92,7 +91,7 @@ func noteRestore(ctx context.Context, tx pgx.Tx, part, detail string) error {
 	return err
 }
 
-// Restores lists the signs that were found lately, newest first.
+// Restores lists the signs that were found within a time, newest first.
 func (s *Store) Restores(ctx context.Context, within time.Duration) (found []Restore, err error) {
 	err = s.read(ctx, "list restores", func(q ddl.Querier) error {
 		rows, err := q.Query(ctx, `select found_at, part, detail from raw.sync_restores

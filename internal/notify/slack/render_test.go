@@ -35,7 +35,7 @@ func notifications() map[string][]notify.Notification {
 	failed.Run.RunNumber = 43
 	failed.Run.Results = []events.Result{
 		{Entity: "customers", Status: events.StatusCompleted, Fetched: 25000, Inserted: 10, Updated: 20, Deleted: 3, Unchanged: 24960, Rejected: 7,
-			Warnings: []string{`2 records hold what does not fit column balance, which is NULL there; record 4711 has "<b>"`, "and one more"}},
+			Warnings: []string{`2 records have a value that does not fit column balance, which is NULL there; record 4711 has "<b>"`, "and one more"}},
 		{
 			Entity: "jobs", Status: events.StatusFailed, Fetched: 5000, Inserted: 5000,
 			Error: &events.RunError{Type: events.APIError, Message: "ServiceTitan answered text/html, want application/json: <h1>Error & more</h1>\nline two"},

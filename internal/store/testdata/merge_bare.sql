@@ -1,21 +1,21 @@
 with page as (
-    select st_id, modified_on, full_data as data, fetched_at, deleted_at is not null as gone
-    from raw_rebuild.run_7 side where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_amiss)
+    select st_id, modified_on, full_data as data, fetched_at, deleted_at is not null as is_deleted
+    from raw_rebuild.run_7 staging where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_diff)
 ), changed as (
     select page.*
     from page left join raw.st_bare old on old.tenant_id = $1 and old.st_id = page.st_id
     where old.st_id is null or (
-        (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.gone or (page.modified_on) is distinct from (old.modified_on))
+        (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.is_deleted or (page.modified_on) is distinct from (old.modified_on))
         and page.fetched_at >= old.fetched_at
         and coalesce(page.modified_on >= raw.modified_on(old.full_data), true)
-        and (page.gone or old.deleted_at is null or page.fetched_at >= old.deleted_at))
+        and (page.is_deleted or old.deleted_at is null or page.fetched_at >= old.deleted_at))
 ), stored as (
     insert into raw.st_bare as kept (
         tenant_id, st_id,
         modified_on, full_data, fetched_at, run_number, deleted_at)
     select
         $1::bigint, st_id,
-        modified_on, data, fetched_at, $2::bigint, case when gone then fetched_at end
+        modified_on, data, fetched_at, $2::bigint, case when is_deleted then fetched_at end
     from changed
     order by st_id
     on conflict on constraint "st_bare_pkey" do update set
@@ -26,8 +26,8 @@ with page as (
         and excluded.fetched_at >= kept.fetched_at
         and coalesce(excluded.modified_on >= raw.modified_on(kept.full_data), true)
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
-    returning kept.st_id, kept.deleted_at is null as live, null::text[] as misfits
-), told as (
+    returning kept.st_id, kept.deleted_at is null as live, null::text[] as cast_failures
+), classified as (
     select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
     from stored left join raw.st_bare old on old.tenant_id = $1 and old.st_id = stored.st_id
 )
@@ -36,6 +36,6 @@ select
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
     count(*) filter (where live) - count(*) filter (where was_live),
-    (select jsonb_agg(misfit) from (
-        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
-from told
+    (select jsonb_agg(failure) from (
+        select field as column, count(*) as records, min(classified.st_id)::text as id from classified, unnest(cast_failures) as field group by field) as failure)
+from classified

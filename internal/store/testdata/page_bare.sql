@@ -1,19 +1,19 @@
 with page as (
-    select * from unnest($4::text[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, gone, data)
+    select * from unnest($4::text[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, is_deleted, data)
 ), changed as (
     select page.*
     from page left join raw.st_bare old on old.tenant_id = $1 and old.st_id = page.st_id
     where old.st_id is null or (
         case when page.modified_on <> old.modified_on then page.modified_on > old.modified_on else $3 >= old.fetched_at end
-        and (page.gone or old.deleted_at is null or $3 >= old.deleted_at)
-        and (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.gone))
+        and (page.is_deleted or old.deleted_at is null or $3 >= old.deleted_at)
+        and (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.is_deleted))
 ), stored as (
     insert into raw.st_bare as kept (
         tenant_id, st_id,
         modified_on, full_data, fetched_at, run_number, deleted_at)
     select
         $1::bigint, st_id,
-        modified_on, data, $3::timestamptz, $2::bigint, case when gone then $3::timestamptz end
+        modified_on, data, $3::timestamptz, $2::bigint, case when is_deleted then $3::timestamptz end
     from changed
     order by st_id
     on conflict on constraint "st_bare_pkey" do update set
@@ -23,8 +23,8 @@ with page as (
     where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
         and (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null))
-    returning kept.st_id, kept.deleted_at is null as live, null::text[] as misfits
-), told as (
+    returning kept.st_id, kept.deleted_at is null as live, null::text[] as cast_failures
+), classified as (
     select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
     from stored left join raw.st_bare old on old.tenant_id = $1 and old.st_id = stored.st_id
 )
@@ -33,6 +33,6 @@ select
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
     count(*) filter (where live) - count(*) filter (where was_live),
-    (select jsonb_agg(misfit) from (
-        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
-from told
+    (select jsonb_agg(failure) from (
+        select field as column, count(*) as records, min(classified.st_id)::text as id from classified, unnest(cast_failures) as field group by field) as failure)
+from classified

@@ -1,12 +1,12 @@
 with page as (
-    select * from unnest($4::bigint[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, gone, data)
+    select * from unnest($4::bigint[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, is_deleted, data)
 ), changed as (
     select page.*
     from page left join raw.st_customers old on old.tenant_id = $1 and old.st_id = page.st_id
     where old.st_id is null or (
         case when page.modified_on <> old.modified_on then page.modified_on > old.modified_on else $3 >= old.fetched_at end
-        and (page.gone or old.deleted_at is null or $3 >= old.deleted_at)
-        and (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.gone))
+        and (page.is_deleted or old.deleted_at is null or $3 >= old.deleted_at)
+        and (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.is_deleted))
 ), stored as (
     insert into raw.st_customers as kept (
         tenant_id, st_id, "name", "type", "active", "balance", "merged_to_id", "created_on",
@@ -19,7 +19,7 @@ with page as (
         raw.to_numeric(data -> 'balance'),
         raw.to_bigint(data -> 'mergedToId'),
         raw.to_timestamptz(data -> 'createdOn'),
-        modified_on, data, $3::timestamptz, $2::bigint, case when gone then $3::timestamptz end
+        modified_on, data, $3::timestamptz, $2::bigint, case when is_deleted then $3::timestamptz end
     from changed
     order by st_id
     on conflict on constraint "st_customers_pkey" do update set
@@ -41,8 +41,8 @@ with page as (
         case when kept."active" is null and kept.full_data -> 'active' not in ('null', '""') then 'active' end,
         case when kept."balance" is null and kept.full_data -> 'balance' not in ('null', '""') then 'balance' end,
         case when kept."merged_to_id" is null and kept.full_data -> 'mergedToId' not in ('null', '""') then 'merged_to_id' end,
-        case when kept."created_on" is null and kept.full_data -> 'createdOn' not in ('null', '""') then 'created_on' end], null) as misfits
-), told as (
+        case when kept."created_on" is null and kept.full_data -> 'createdOn' not in ('null', '""') then 'created_on' end], null) as cast_failures
+), classified as (
     select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
     from stored left join raw.st_customers old on old.tenant_id = $1 and old.st_id = stored.st_id
 )
@@ -51,6 +51,6 @@ select
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
     count(*) filter (where live) - count(*) filter (where was_live),
-    (select jsonb_agg(misfit) from (
-        select field as column, count(*) as records, min(told.st_id)::text as id from told, unnest(misfits) as field group by field) as misfit)
-from told
+    (select jsonb_agg(failure) from (
+        select field as column, count(*) as records, min(classified.st_id)::text as id from classified, unnest(cast_failures) as field group by field) as failure)
+from classified
