@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-func TestExamineTellsOfTheServer(t *testing.T) {
+func TestInspectDescribesTheServer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.beginFull("a", "customers")
@@ -28,14 +28,14 @@ func TestExamineTellsOfTheServer(t *testing.T) {
 	require.Contains(t, x.Summary(), "PostgreSQL 1")
 }
 
-func TestExamineOfAnEmptyDatabaseNamesWhatIsMissing(t *testing.T) {
+func TestInspectReportsTheMissingSchema(t *testing.T) {
 	t.Parallel()
 	x, err := openStore(t, pgtest.Database(t)).Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
 	require.Equal(t, []string{"lazisync's schema raw"}, x.Missing)
 }
 
-func TestExamineNamesThePrivilegesThatLack(t *testing.T) {
+func TestInspectReportsMissingPrivileges(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	role := "reader_" + f.name()

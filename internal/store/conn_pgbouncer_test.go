@@ -30,7 +30,7 @@ func TestThroughPgBouncer(t *testing.T) {
 	}
 }
 
-func TestThePoolerIsNamed(t *testing.T) {
+func TestInspectReportsThePoolMode(t *testing.T) {
 	t.Parallel()
 	address := pgtest.Database(t)
 	mode := func(address string) string {
@@ -52,8 +52,8 @@ func TestThePoolerIsNamed(t *testing.T) {
 	}
 }
 
-// TestWhatCanNeverWorkThroughPgBouncerIsRefused names what has to be changed.
-func TestWhatCanNeverWorkThroughPgBouncerIsRefused(t *testing.T) {
+// TestUnsupportedPgBouncerConfigurationsAreRefused names what has to be changed.
+func TestUnsupportedPgBouncerConfigurationsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ setting, parameter, value, fix string }{
 		"statement pooling": {"pool_mode = statement", "", "", "set pool_mode to transaction or session: lazisync needs transactions"},
@@ -75,8 +75,8 @@ func TestWhatCanNeverWorkThroughPgBouncerIsRefused(t *testing.T) {
 	}
 }
 
-// TestErrorsOfPgBouncerPass stops the server behind it, and PgBouncer itself.
-func TestErrorsOfPgBouncerPass(t *testing.T) {
+// TestErrorsOfPgBouncerAreRetried stops the server behind it, and PgBouncer itself.
+func TestErrorsOfPgBouncerAreRetried(t *testing.T) {
 	t.Parallel()
 	b := bouncer.Start(t, pgtest.Database(t), "pool_mode = transaction")
 	s := openStore(t, b.URL())

@@ -28,7 +28,7 @@ func storeAt(t *testing.T, url string, o Options) *Store {
 	return s
 }
 
-func TestTransactionIsTriedAgain(t *testing.T) {
+func TestTransactionsAreRetried(t *testing.T) {
 	t.Parallel()
 	s := testStore(t, Options{})
 	tries := 0
@@ -81,7 +81,7 @@ func TestAlteredTableUnderAPreparedStatement(t *testing.T) {
 	require.NoError(t, read())
 }
 
-func TestWaitingForAConnectionSaysSo(t *testing.T) {
+func TestAcquireErrorsReportThePool(t *testing.T) {
 	t.Parallel()
 	s := testStore(t, Options{MaxConns: 1})
 	held, err := s.pool.Acquire(t.Context())
@@ -95,7 +95,7 @@ func TestWaitingForAConnectionSaysSo(t *testing.T) {
 	require.True(t, errors.Is(err, context.DeadlineExceeded))
 }
 
-func TestNobodyWaitsForAConnectionForEver(t *testing.T) {
+func TestAcquireTimesOut(t *testing.T) {
 	t.Parallel()
 	s := testStore(t, Options{MaxConns: 1, AcquireWait: 50 * time.Millisecond})
 	held, err := s.pool.Acquire(t.Context())
@@ -106,7 +106,7 @@ func TestNobodyWaitsForAConnectionForEver(t *testing.T) {
 	require.NoError(t, s.Ping(t.Context()))
 }
 
-func TestUnreachable(t *testing.T) {
+func TestUnreachableServer(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), "postgres://me:hunter2@127.0.0.1:1/x", Options{})
 	require.NoError(t, err, "it connects on first use")

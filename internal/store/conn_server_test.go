@@ -60,8 +60,8 @@ func TestADatabaseInAnotherEncodingIsRefused(t *testing.T) {
 	}
 }
 
-// TestSettingsOfARoleDoNotMatter sets for the user what would change texts and results.
-func TestSettingsOfARoleDoNotMatter(t *testing.T) {
+// TestSettingsOfARoleAreOverridden sets for the user what would change texts and results.
+func TestSettingsOfARoleAreOverridden(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"", "exec", "simple_protocol"} {
 		t.Run("mode "+mode, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestSettingsOfARoleDoNotMatter(t *testing.T) {
 	}
 }
 
-func TestParametersOfTheURLHoldInEachTransaction(t *testing.T) {
+func TestParametersOfTheURLApplyToEachTransaction(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := openStore(t, withParameter(t, withParameter(t, f.url, "statement_timeout", "150ms"), "lock_timeout", "50ms"))
@@ -96,9 +96,9 @@ func TestParametersOfTheURLHoldInEachTransaction(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestListsOfTheURLAreLists: a search path of two schemas is not one schema with a comma
+// TestListParametersOfTheURL: a search path of two schemas is not one schema with a comma
 // in its name.
-func TestListsOfTheURLAreLists(t *testing.T) {
+func TestListParametersOfTheURL(t *testing.T) {
 	t.Parallel()
 	address := pgtest.Database(t)
 	for given, want := range map[string]string{
@@ -123,8 +123,8 @@ func TestAURLMayDisableTheCachesOfPgx(t *testing.T) {
 	}
 }
 
-// TestOfSeveralHostsTheOneThatTakesWritesIsUsed, whatever their order.
-func TestOfSeveralHostsTheOneThatTakesWritesIsUsed(t *testing.T) {
+// TestTheWritableHostIsUsed, whatever their order.
+func TestTheWritableHostIsUsed(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]bool{
 		"postgres://u@a,b/d":                          true,
@@ -139,8 +139,8 @@ func TestOfSeveralHostsTheOneThatTakesWritesIsUsed(t *testing.T) {
 	}
 }
 
-// TestWhatPostgreSQLRefusesUntilSomebodyActs takes privileges and tables away.
-func TestWhatPostgreSQLRefusesUntilSomebodyActs(t *testing.T) {
+// TestPermanentErrorsAreRefusals takes privileges and tables away.
+func TestPermanentErrorsAreRefusals(t *testing.T) {
 	t.Parallel()
 	user := role(t)
 	f := newFixture(t)
@@ -186,8 +186,8 @@ func TestWhatPostgreSQLRefusesUntilSomebodyActs(t *testing.T) {
 
 func atMinute(p ledger.Position) time.Time { return at(int(p.Pages)) }
 
-// TestAReadOnlyServerIsLeft switches the database to read only, as a failover does, and back.
-func TestAReadOnlyServerIsLeft(t *testing.T) {
+// TestConnectionsToAReadOnlyServerAreClosed switches the database to read only, as a failover does, and back.
+func TestConnectionsToAReadOnlyServerAreClosed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	set := func(value string) {
@@ -216,7 +216,7 @@ func TestAReadOnlyServerIsLeft(t *testing.T) {
 	require.NoError(t, s.CheckReady(t.Context(), store.AccessPages))
 }
 
-func TestAWholePageThatIsRefusedFailsThePage(t *testing.T) {
+func TestAPageFailsIfEveryRecordIsRejected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")

@@ -18,9 +18,9 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// TestEverySQLSTATEHasItsClass compares the class of every code of PostgreSQL 18 with the
+// TestEverySQLSTATEIsClassified compares the class of every code of PostgreSQL 18 with the
 // table in testdata.
-func TestEverySQLSTATEHasItsClass(t *testing.T) {
+func TestEverySQLSTATEIsClassified(t *testing.T) {
 	t.Parallel()
 	const file = "testdata/sqlstates.txt"
 	held, err := os.ReadFile(file)
@@ -43,7 +43,7 @@ func TestEverySQLSTATEHasItsClass(t *testing.T) {
 	require.Equal(t, string(held), got.String())
 }
 
-func TestSQLSTATEsThatDependOnMore(t *testing.T) {
+func TestSQLSTATEsThatDependOnMessageOrRoutine(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		code, message, routine string
@@ -113,8 +113,8 @@ func TestErrorsWithoutSQLSTATE(t *testing.T) {
 	}
 }
 
-// TestWhatFollowsFromAClass shows what the callers get.
-func TestWhatFollowsFromAClass(t *testing.T) {
+// TestClassesDetermineRetryAndRefusal shows what the callers get.
+func TestClassesDetermineRetryAndRefusal(t *testing.T) {
 	t.Parallel()
 	for code, refused := range map[string]bool{
 		"22P02": true, "23505": true, "26000": true, "42501": true, "42P01": true, "28P01": true, "0A000": true,

@@ -31,9 +31,9 @@ func (f *fixture) drift(run int64) []drifted {
 	return found
 }
 
-// TestSchemaDrift stores values whose types are not those of their columns. What is
+// TestCastFailures stores values whose types are not those of their columns. What is
 // empty is not drift, and an unchanged record is not counted again.
-func TestSchemaDrift(t *testing.T) {
+func TestCastFailures(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var log bytes.Buffer
@@ -77,8 +77,8 @@ func TestSchemaDrift(t *testing.T) {
 	}, told)
 }
 
-// TestDriftInAHalf keeps the count right where a page had to be stored in parts.
-func TestDriftInAHalf(t *testing.T) {
+// TestCastFailuresInAHalfOfThePage keeps the count right where a page had to be stored in parts.
+func TestCastFailuresInAHalfOfThePage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")

@@ -49,7 +49,7 @@ func (f *fixture) lookUp(run ledger.Run, e entity.Entity, p ledger.Position, min
 	return p, all
 }
 
-func TestMissingRowsAreLookedUpBeforeTheyAreMarked(t *testing.T) {
+func TestMissingRowsAreLookedUpBeforeTheyAreMarkedDeleted(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), askedEntity(t)
 	f.fullRead("a", e, 0, entity.Page{Records: ids(1, 10)})
@@ -92,7 +92,7 @@ func TestNothingIsLookedUpWhereNothingIsMissing(t *testing.T) {
 	require.Equal(t, events.StatusCompleted, p.Status)
 }
 
-func TestALookupTakesNothingUnknownForDeleted(t *testing.T) {
+func TestALookupMarksNoUnknownRowDeleted(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(f *fixture, e entity.Entity){
 		"a record of the list that has no id may be any": func(f *fixture, e entity.Entity) {

@@ -39,8 +39,8 @@ func golden(t *testing.T, name, got string) {
 	require.Equal(t, string(want), got+"\n")
 }
 
-// TestColumnsAreFree keeps typed columns from hiding the ones every table has.
-func TestColumnsAreFree(t *testing.T) {
+// TestColumnsCostNoStatement keeps typed columns from hiding the ones every table has.
+func TestColumnsCostNoStatement(t *testing.T) {
 	t.Parallel()
 	for _, e := range entity.Catalogue {
 		seen := map[string]bool{"gone": true, "data": true} // as the statements call what they make of a record

@@ -80,7 +80,7 @@ func TestRepeatedRecordsInAPage(t *testing.T) {
 	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 2}, p.Counts)
 }
 
-func TestRefusedRecords(t *testing.T) {
+func TestRejectedRecords(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")
@@ -202,7 +202,7 @@ func TestOneOfManyWritersStoresEachPage(t *testing.T) {
 	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 1, Inserted: 1}, f.open(run, c).Counts)
 }
 
-func TestDecidedRunStoresNothing(t *testing.T) {
+func TestAFinalizedRunStoresNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")

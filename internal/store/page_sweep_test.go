@@ -72,7 +72,7 @@ func TestSweepMarksWhatTwoFullSyncsMissed(t *testing.T) {
 	require.Zero(t, get[int64](f, "select count(*) from raw.sync_seen"))
 }
 
-func TestSweepTakesNothingUnknownForDeleted(t *testing.T) {
+func TestSweepMarksNoUnknownRowDeleted(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(f *fixture, e entity.Entity){
 		"a rejected record that has an id is there": func(f *fixture, e entity.Entity) {
@@ -165,7 +165,7 @@ func TestDeleteGuard(t *testing.T) {
 	require.Len(t, f.deletedIDs(), 61)
 }
 
-func TestDeleteGuardLetsAFewRowsOfASmallTableGo(t *testing.T) {
+func TestDeleteGuardAllowsAFewRowsOfASmallTable(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), sweptEntity(t)
 	f.fullRead("a", e, 0, entity.Page{Records: ids(1, 55)})

@@ -88,7 +88,7 @@ func (c *callers) requireWithin() {
 }
 
 // Whatever processes do — rush, rest, hoard, die with calls in hand — the budget holds.
-func TestNoStretchOfTimeSeesMoreCallsThanTheBudget(t *testing.T) {
+func TestNoIntervalHasMoreCallsThanTheRateLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for i, perSecond := range []float64{0.7, 3, 12.5, 50} {
@@ -120,7 +120,7 @@ func TestNoStretchOfTimeSeesMoreCallsThanTheBudget(t *testing.T) {
 
 // Four processes that want all there is get all there is, and an interactive call does
 // not wait for any of them.
-func TestBackgroundUsesTheBudgetAndLeavesTheReserve(t *testing.T) {
+func TestBackgroundCallsLeaveTheReserve(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for tenant, perSecond := range map[string]float64{"201": 50, "202": 1.5} {
@@ -144,7 +144,7 @@ func TestBackgroundUsesTheBudgetAndLeavesTheReserve(t *testing.T) {
 }
 
 // With slack a process asks seldom: a hundred pages, one after another.
-func TestSlackCostsFewRoundTrips(t *testing.T) {
+func TestPrefetchSavesRoundTrips(t *testing.T) {
 	t.Parallel()
 	c := newCallers(newFixture(t), "301", 50, 1)
 	for range 100 {
@@ -155,7 +155,7 @@ func TestSlackCostsFewRoundTrips(t *testing.T) {
 	require.LessOrEqual(t, c.leases, 15)
 }
 
-func TestARefusalSlowsEverybodyAndPasses(t *testing.T) {
+func TestA429ThrottlesEveryProcessForAWhile(t *testing.T) {
 	t.Parallel()
 	c := newCallers(newFixture(t), "401", 20, 3)
 	rush := func(d time.Duration) int {
@@ -191,7 +191,7 @@ func TestARefusalSlowsEverybodyAndPasses(t *testing.T) {
 	c.requireWithin()
 }
 
-func TestCallsOfTenantsAreCountedApart(t *testing.T) {
+func TestEachTenantHasItsOwnRateBudget(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	one, two := newCallers(f, "501", 10, 1), newCallers(f, "502", 10, 1)

@@ -68,7 +68,7 @@ func (f *fixture) snapshot() (rows []string) {
 
 var ten = []entity.Page{{Records: ids(1, 6)}, {Records: ids(7, 10)}}
 
-func TestRebuildMendsWhatIsDamaged(t *testing.T) {
+func TestRebuildRepairsDamagedRows(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), find(t, "customers")
 	f.fullRead("a", e, 0, append(ten, entity.Page{Records: []entity.Record{gone(customer(11, at(0), "gone"))}})...)
@@ -122,7 +122,7 @@ func TestRebuildMendsWhatIsDamaged(t *testing.T) {
 	require.EqualValues(t, 1, get[int64](f, "select count(*) from pg_indexes where indexname = 'of_ours'"))
 }
 
-func TestRebuildOfATableThatWasNeverRead(t *testing.T) {
+func TestRebuildOfAnEmptyTable(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), find(t, "customers")
 	run := f.beginRebuild("r", false)
@@ -168,7 +168,7 @@ func TestRebuildIsApplied(t *testing.T) {
 	}
 }
 
-func TestRebuildTakesNothingUnknownForMissing(t *testing.T) {
+func TestRebuildMarksNoUnknownRowDeleted(t *testing.T) {
 	t.Parallel()
 	for name, load := range map[string]func(f *fixture, run ledger.Run, e entity.Entity) ledger.Position{
 		"a rejected record that has an id is there": func(f *fixture, run ledger.Run, e entity.Entity) ledger.Position {
@@ -208,8 +208,8 @@ func TestRebuildTakesNothingUnknownForMissing(t *testing.T) {
 	}
 }
 
-// TestRebuildOfAListThatNeverRests: nobody knows what it hid.
-func TestRebuildOfAListThatNeverRests(t *testing.T) {
+// TestRebuildOfAnUnstableListFails: nobody knows what it hid.
+func TestRebuildOfAnUnstableListFails(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), sweptEntity(t)
 	f.fullRead("a", e, 0, ten...)
@@ -221,7 +221,7 @@ func TestRebuildOfAListThatNeverRests(t *testing.T) {
 	require.Equal(t, before, f.snapshot())
 }
 
-func TestRebuildMarksWhatServiceTitanDoesNotHave(t *testing.T) {
+func TestRebuildMarksMissingRowsDeleted(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), askedEntity(t)
 	f.fullRead("a", e, 0, ten...)

@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/store"
 )
 
-func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
+func TestStagingTablesAreDroppedWithTheOutcome(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position){
 		"cancelled while it reads": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
@@ -75,7 +75,7 @@ func TestRebuildIsUndoneHoweverItEnds(t *testing.T) {
 	}
 }
 
-func TestARebuildIsAFullForEverybodyElse(t *testing.T) {
+func TestARebuildBlocksOtherFullSyncsOfTheEntity(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), find(t, "customers")
 	rebuild, full := f.beginRebuild("r", false), f.beginFull("f", "customers")
@@ -98,7 +98,7 @@ func TestARebuildIsAFullForEverybodyElse(t *testing.T) {
 	require.Equal(t, events.StatusCompleted, f.open(rebuild, e).Status)
 }
 
-func TestAnInterruptedApplyIsTakenBack(t *testing.T) {
+func TestAnInterruptedApplyIsRolledBack(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), find(t, "customers")
 	f.fullRead("a", e, 0, ten...)
@@ -151,7 +151,7 @@ func TestARebuildComparesBeforeItLocks(t *testing.T) {
 	require.EqualValues(t, 1, f.stagingTables())
 }
 
-func TestReadersDoNotSeeSideTables(t *testing.T) {
+func TestReadersDoNotSeeStagingTables(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), find(t, "customers")
 	reader := fmt.Sprintf("reader_%d", time.Now().UnixNano())

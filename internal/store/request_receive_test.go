@@ -48,7 +48,7 @@ func TestReceive(t *testing.T) {
 	require.EqualError(t, err, fmt.Sprintf(`receive request %s: tenant "lazi": want a number, as ServiceTitan's tenant IDs are`, a.ID))
 }
 
-func TestReceiveTellsTheOutcome(t *testing.T) {
+func TestReceiveReturnsTheOutcome(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginFull("a", "customers")
@@ -261,7 +261,7 @@ func TestSettledControlsAreListedUntilTheyAreAnswered(t *testing.T) {
 	require.Empty(t, unanswered(0))
 }
 
-func TestTheMessageThatBroughtARequestIsKept(t *testing.T) {
+func TestTheMessageOfARequestIsStored(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	first, second := request(events.Full, "a", "jobs"), request(events.Full, "a", "jobs")
@@ -278,7 +278,7 @@ func TestTheMessageThatBroughtARequestIsKept(t *testing.T) {
 	require.True(t, again[1].Conflict)
 }
 
-func TestAnIdentityIsOfARequestOrOfAControl(t *testing.T) {
+func TestRequestsAndControlsShareIdentities(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	clashing := request(events.Full, "c", "customers")

@@ -12,7 +12,7 @@ import (
 
 // A second pass waits: no pass that begins before its time serves it, not even one that
 // takes all that waits with it.
-func TestASecondPassWaits(t *testing.T) {
+func TestASecondPassIsNotClaimedBeforeItIsDue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	first, second := request(events.Incremental, "webhook", "jobs"), request(events.Incremental, "second", "customers")

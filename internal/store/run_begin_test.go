@@ -64,7 +64,7 @@ func TestBeginConcurrently(t *testing.T) {
 	}
 }
 
-func TestFold(t *testing.T) {
+func TestRequestsAreCoalesced(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	_, found, err := f.BeginRun(t.Context(), incremental("exec", 1))
@@ -150,7 +150,7 @@ func TestEveryRequestIsClaimedOnce(t *testing.T) {
 			and not exists (select from raw.sync_runs w where w.withdrawn_from = r.run_number))`), "no run without a request")
 }
 
-func TestEarlierExecutionIsTerminated(t *testing.T) {
+func TestRunsOfAnEarlierExecutionAreTerminated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	earlier := f.beginIncremental("a", 1, "jobs")
@@ -177,7 +177,7 @@ func TestEarlierExecutionIsTerminated(t *testing.T) {
 	require.Equal(t, ledger.Running, next.State)
 }
 
-func TestEarlierExecutionIsTerminatedEvenIfNothingWaits(t *testing.T) {
+func TestRunsOfAnEarlierExecutionAreTerminatedWithoutQueuedRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	earlier := f.beginIncremental("a", 1, "jobs")
@@ -274,7 +274,7 @@ func TestWithdrawRefused(t *testing.T) {
 	require.Equal(t, run.Number, decided.Number)
 }
 
-func TestRunsAndUndecided(t *testing.T) {
+func TestRunsAndUnfinalized(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")

@@ -61,7 +61,7 @@ func TestNothingIsWrittenForARunOfAnotherExecution(t *testing.T) {
 }
 
 // The ledger was restored to the moment after the run began: the page is stale, the run is not.
-func TestAPageOfARunWhosePositionWasLostIsFenced(t *testing.T) {
+func TestAPageWithoutAPositionIsFenced(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")
@@ -75,7 +75,7 @@ func TestAPageOfARunWhosePositionWasLostIsFenced(t *testing.T) {
 
 // The ledger was restored to the middle of a pass that Temporal has long finished: the next
 // pass of the same execution fails it, so that its requests get an outcome.
-func TestALaterPassFailsWhatAnEarlierOneLeftOpen(t *testing.T) {
+func TestALaterPassFinalizesAnEarlierOne(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	earlier := f.beginIncremental("a", 3, "jobs")

@@ -29,7 +29,7 @@ func statuses(run ledger.Run) map[string]string {
 	return got
 }
 
-func TestDecide(t *testing.T) {
+func TestFinalize(t *testing.T) {
 	t.Parallel()
 	refused := events.RunError{Type: events.PermissionError, Message: "403"}
 	terminated := &events.RunError{Type: events.Terminated, Message: "gone"}
@@ -104,7 +104,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestDecidedOnce(t *testing.T) {
+func TestFinalizedOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginFull("r", "customers")
@@ -122,7 +122,7 @@ func TestDecidedOnce(t *testing.T) {
 	require.ErrorContains(t, err, `outcome "done": want completed, failed or cancelled`)
 }
 
-func TestManyDecideOnce(t *testing.T) {
+func TestConcurrentFinalizeHasOneOutcome(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginFull("r", "customers")
@@ -143,8 +143,8 @@ func TestManyDecideOnce(t *testing.T) {
 	}
 }
 
-// TestDecideIsNotOvertaken decides a run while four slices store page after page.
-func TestDecideIsNotOvertaken(t *testing.T) {
+// TestFinalizeIsNotOvertakenByPages decides a run while four slices store page after page.
+func TestFinalizeIsNotOvertakenByPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	names := entity.Names()[:4]
@@ -180,7 +180,7 @@ func TestDecideIsNotOvertaken(t *testing.T) {
 	}
 }
 
-func TestCancelledPassTakesWhatWaits(t *testing.T) {
+func TestACancelledPassClaimsQueuedRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginIncremental("first", 1, "jobs")
@@ -255,7 +255,7 @@ func TestFinalizeUnstarted(t *testing.T) {
 
 // What has an outcome without an execution of its own still has ids of its own: also
 // where a ledger that was restored to an earlier state decides the same request again.
-func TestOutcomesWithoutAnExecutionHaveIDsThatNeverRepeat(t *testing.T) {
+func TestOutcomesWithoutAnExecutionHaveUniqueIDs(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	seen := map[string]bool{}

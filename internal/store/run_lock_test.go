@@ -71,7 +71,7 @@ func (s *Store) waitForWaiting(t *testing.T, n int) {
 	}, 4*time.Second, 5*time.Millisecond)
 }
 
-func TestPagesDoNotOvertakeADecision(t *testing.T) {
+func TestPagesDoNotOvertakeFinalize(t *testing.T) {
 	t.Parallel()
 	s := raceStore(t)
 	e, _ := entity.Find("customers")
@@ -94,7 +94,7 @@ func TestPagesDoNotOvertakeADecision(t *testing.T) {
 	require.ErrorIs(t, <-opened, ledger.ErrFinalized)
 }
 
-func TestPassDoesNotClaimWhatIsBeingWithdrawn(t *testing.T) {
+func TestAPassDoesNotClaimARequestBeingWithdrawn(t *testing.T) {
 	t.Parallel()
 	s := raceStore(t)
 	withdrawing := s.midway(t, func(tx pgx.Tx) error {
@@ -130,7 +130,7 @@ func TestSecondFullWaitsForTheFirstToOpen(t *testing.T) {
 	require.ErrorIs(t, <-opened, ledger.ErrBusy)
 }
 
-func TestLateBeginMeetsTheDecision(t *testing.T) {
+func TestALateBeginReturnsTheFinalizedRun(t *testing.T) {
 	t.Parallel()
 	s := raceStore(t)
 	deciding := s.midway(t, func(tx pgx.Tx) error {

@@ -26,9 +26,9 @@ func (c *counter) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQu
 	c.rows.Add(data.CommandTag.RowsAffected())
 }
 
-// TestARunOfManyRequestsIsListedWithoutThem counts rows and statements for a run of 10,000
+// TestListsReadNoRequestsOfARun counts rows and statements for a run of 10,000
 // requests.
-func TestARunOfManyRequestsIsListedWithoutThem(t *testing.T) {
+func TestListsReadNoRequestsOfARun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var c counter

@@ -107,8 +107,8 @@ func TestCasts(t *testing.T) {
 	}
 }
 
-// TestCastsAreFolded looks at the plan: the casts must be part of it, not calls.
-func TestCastsAreFolded(t *testing.T) {
+// TestCastsAreInlined looks at the plan: the casts must be part of it, not calls.
+func TestCastsAreInlined(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	rows, err := f.db.Query(t.Context(), `explain (verbose, costs off)

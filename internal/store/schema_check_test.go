@@ -9,8 +9,8 @@ import (
 	"github.com/lazi/lazisync/internal/store"
 )
 
-// TestADatabaseThatTakesNoWritesDoesNotWork: it answers every query.
-func TestADatabaseThatTakesNoWritesDoesNotWork(t *testing.T) {
+// TestAReadOnlyDatabaseIsNotReady: it answers every query.
+func TestAReadOnlyDatabaseIsNotReady(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	require.NoError(t, f.CheckReady(t.Context(), store.AccessLedger))
@@ -26,7 +26,7 @@ func TestADatabaseThatTakesNoWritesDoesNotWork(t *testing.T) {
 	require.ErrorContains(t, standby.CheckReady(t.Context(), store.AccessLedger), "25006")
 }
 
-func TestAUserWhoMayNotWriteDoesNotWork(t *testing.T) {
+func TestMissingWritePrivilegesAreNotReady(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	_, err := f.db.Exec(t.Context(), `alter table raw.sync_requests add constraint closed check (request_id not like 'probe-%')`)

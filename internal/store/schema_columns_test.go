@@ -101,9 +101,9 @@ func numbered(from, to, version int) (records []entity.Record) {
 	return records
 }
 
-// TestAColumnIsRightWhoeverWroteTheRow has builds with and without a new column, and one from
+// TestColumnsAreCorrectForEveryWriter has builds with and without a new column, and one from
 // before there were triggers, write the same rows before, while and after a migration adds it.
-func TestAColumnIsRightWhoeverWroteTheRow(t *testing.T) {
+func TestColumnsAreCorrectForEveryWriter(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t, "balance", "type")
 	run := old.beginFull("r", "customers")
@@ -205,9 +205,9 @@ func (b build) many() {
 		select 42, i, jsonb_build_object('id', i, 'name', 'c' || i, 'type', 't', 'balance', i), '2026-03-01Z', 777 from generate_series(1, $1::int) i`, manyRows)
 }
 
-// TestFillingHoldsNobodyUp stops a migration in the middle of filling a column and looks at
+// TestFillingBlocksNoWriter stops a migration in the middle of filling a column and looks at
 // what others can do meanwhile; then it is killed, and the next one fills the rest.
-func TestFillingHoldsNobodyUp(t *testing.T) {
+func TestFillingBlocksNoWriter(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t, "balance", "type")
 	old.many()
@@ -247,9 +247,9 @@ func TestFillingHoldsNobodyUp(t *testing.T) {
 	require.EqualValues(t, 1, get[int64](old.fixture, "select count(distinct run_number) from raw.st_customers where run_number <> $1", run.Number), "no run changed the rows that were filled")
 }
 
-// TestAddingAColumnWaitsWithoutHoldingOthersUp migrates while a transaction that has read the
+// TestAddingAColumnBlocksNoWriterWhileItWaits migrates while a transaction that has read the
 // table stays open, as that of a backup does.
-func TestAddingAColumnWaitsWithoutHoldingOthersUp(t *testing.T) {
+func TestAddingAColumnBlocksNoWriterWhileItWaits(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t, "balance")
 	reader, err := old.db.Begin(t.Context())
@@ -296,8 +296,8 @@ func TestFillingDoesNotDoubleTheTable(t *testing.T) {
 	require.Less(t, float64(after), 1.7*float64(before))
 }
 
-// TestBuildsTakeTurns goes back to the older build and forward again, migrating each time.
-func TestBuildsTakeTurns(t *testing.T) {
+// TestBuildsAlternate goes back to the older build and forward again, migrating each time.
+func TestBuildsAlternate(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t, "balance")
 	next := old.with()
@@ -314,8 +314,8 @@ func TestBuildsTakeTurns(t *testing.T) {
 	require.Zero(t, next.wrong())
 }
 
-// TestADefinitionThatChanges has a column read another field of the record.
-func TestADefinitionThatChanges(t *testing.T) {
+// TestChangedDefinitions has a column read another field of the record.
+func TestChangedDefinitions(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t)
 	e := find(t, "customers")
@@ -338,8 +338,8 @@ func TestADefinitionThatChanges(t *testing.T) {
 	require.Zero(t, next.wrong())
 }
 
-// TestATypeThatChangesIsRefused keeps a column from getting values of another type.
-func TestATypeThatChangesIsRefused(t *testing.T) {
+// TestChangedColumnTypesAreRefused keeps a column from getting values of another type.
+func TestChangedColumnTypesAreRefused(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t)
 	e := find(t, "customers")
@@ -351,8 +351,8 @@ func TestATypeThatChangesIsRefused(t *testing.T) {
 	require.Empty(t, old.migrate(), "nothing was changed")
 }
 
-// TestAColumnThatTheCatalogueNoLongerHas stays right for as long as the table has it.
-func TestAColumnThatTheCatalogueNoLongerHas(t *testing.T) {
+// TestRemovedColumns stays right for as long as the table has it.
+func TestRemovedColumns(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t)
 	next := old.with("balance")
@@ -368,8 +368,8 @@ func TestAColumnThatTheCatalogueNoLongerHas(t *testing.T) {
 	require.Zero(t, next.wrong())
 }
 
-// TestCastsThatChange has a migration replace a function that reads values.
-func TestCastsThatChange(t *testing.T) {
+// TestChangedCasts has a migration replace a function that reads values.
+func TestChangedCasts(t *testing.T) {
 	t.Parallel()
 	b := newBuild(t)
 	run := b.beginFull("r", "customers")

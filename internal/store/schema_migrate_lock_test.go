@@ -12,9 +12,9 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// TestANumberedMigrationWaitsWithoutHoldingOthersUp applies one that needs a table which a
+// TestANumberedMigrationBlocksNoWriterWhileItWaits applies one that needs a table which a
 // transaction reads for long.
-func TestANumberedMigrationWaitsWithoutHoldingOthersUp(t *testing.T) {
+func TestANumberedMigrationBlocksNoWriterWhileItWaits(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), pgtest.Database(t), Options{})
 	require.NoError(t, err)

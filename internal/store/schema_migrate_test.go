@@ -92,7 +92,7 @@ func TestMigrateAddsColumns(t *testing.T) {
 	require.Equal(t, int64(1), get[int64](f, "select count(*) from public.names"))
 }
 
-func TestOldSchemaIsNoticed(t *testing.T) {
+func TestAnOldSchemaIsReported(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.exec("delete from raw.schema_versions where version_id >= 3")

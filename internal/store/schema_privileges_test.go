@@ -82,7 +82,7 @@ func TestMigrateIntoSchemasThatAnotherRoleMade(t *testing.T) {
 	}
 }
 
-func TestMigrateWithoutPrivilegesSaysWhatToGrant(t *testing.T) {
+func TestMigrateReportsMissingPrivileges(t *testing.T) {
 	t.Parallel()
 	migrator := role(t)
 	f := exclusive(t)

@@ -33,7 +33,7 @@ func TestOpenFull(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 }
 
-func TestOneFullReadsAnEntityAtATime(t *testing.T) {
+func TestAnEntityHasOneFullSyncAtATime(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")
@@ -58,7 +58,7 @@ func TestOneFullReadsAnEntityAtATime(t *testing.T) {
 	f.open(f.beginFull("e", "customers"), c)
 }
 
-func TestOneOfManyFullsOpensAnEntity(t *testing.T) {
+func TestOneOfConcurrentFullSyncsOpensAnEntity(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")
@@ -121,7 +121,7 @@ func listPage(read time.Time, next int, last bool, records ...entity.Record) ent
 	return entity.Page{Records: records, Next: entity.Cursor{Feed: entity.List, Page: next}, Last: last, Total: 10, Date: read}
 }
 
-func TestIncrementalNeedsAFull(t *testing.T) {
+func TestAnIncrementalNeedsAFullSync(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	c := find(t, "customers")
@@ -195,7 +195,7 @@ func TestResumeByWatermark(t *testing.T) {
 	require.Equal(t, at(30), since("5", 5))
 }
 
-func TestFullLeavesAMovedResumePointAlone(t *testing.T) {
+func TestAFullSyncKeepsAResumePointThatAnIncrementalSet(t *testing.T) {
 	t.Parallel()
 	for _, moved := range []bool{false, true} {
 		f := newFixture(t)

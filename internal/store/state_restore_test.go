@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestRunNumbersBeginAboveThoseOfTheEventStream(t *testing.T) {
+func TestRunNumbersAreRaisedAboveThoseOfTheEventStream(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	first := f.beginFull("a", "jobs")

@@ -1,5 +1,5 @@
--- What was asked, what serves it and how it ended. Events and signals only tell;
--- these tables decide.
+-- The ledger: requests, runs and controls. These tables are authoritative; events and signals
+-- only report and wake.
 
 -- +goose Up
 create table raw.sync_runs (
@@ -23,7 +23,7 @@ create table raw.sync_runs (
     check ((state = 'running') = (finished_at is null))
 );
 comment on table raw.sync_runs is 'One row per run. Its state changes once, from running to an outcome.';
-comment on column raw.sync_runs.withdrawn_from is 'For a withdrawn request: the run that served it until then.';
+comment on column raw.sync_runs.withdrawn_from is 'Run of a withdrawn request only: the run that served the request before.';
 create index sync_runs_undecided on raw.sync_runs (run_number) where state = 'running';
 create index sync_runs_unpublished on raw.sync_runs (run_number) where state <> 'running' and published_at is null;
 create index sync_runs_finished on raw.sync_runs (finished_at);
@@ -47,7 +47,7 @@ create table raw.sync_requests (
     run_number    bigint references raw.sync_runs,
     received_at   timestamptz not null default clock_timestamp()
 );
-comment on table raw.sync_requests is 'Every sync.requested that was taken. run_number names the run that serves it.';
+comment on table raw.sync_requests is 'Every recorded sync.requested. run_number is the run that serves it.';
 create index sync_requests_unclaimed on raw.sync_requests (tenant_id, received_at) where run_number is null;
 create index sync_requests_received on raw.sync_requests (received_at) where state = 'received';
 create index sync_requests_run on raw.sync_requests (run_number);
@@ -70,6 +70,6 @@ create table raw.sync_controls (
     received_at timestamptz not null default clock_timestamp(),
     settled_at  timestamptz
 );
-comment on table raw.sync_controls is 'Every sync.control that was taken; message is the event as it came, as JSON.';
+comment on table raw.sync_controls is 'Every recorded sync.control. message is the event as received, as JSON.';
 create index sync_controls_pending on raw.sync_controls (sequence) where state = 'pending';
 create index sync_controls_settled on raw.sync_controls (settled_at);

@@ -1,7 +1,7 @@
--- How far every table and every run is.
+-- The state of every table and the cursors of every run.
 
 -- +goose Up
--- It may be there already: lazisync migrate gives an earlier program's table this form.
+-- It may exist: the adoption changes the table of the legacy worker to this form.
 create table if not exists raw.sync_state (
     tenant_id             bigint      not null,
     table_name            text        not null,
@@ -15,11 +15,11 @@ create table if not exists raw.sync_state (
     updated_at            timestamptz not null default clock_timestamp(),
     primary key (tenant_id, table_name)
 );
-comment on table raw.sync_state is 'Freshness of each table, and the point where its next incremental goes on.';
-comment on column raw.sync_state.records_count is 'Live rows, kept by the counts of each page.';
+comment on table raw.sync_state is 'Freshness of each table, and the resume point of its next incremental.';
+comment on column raw.sync_state.records_count is 'Live rows, updated with the counts of each page.';
 comment on column raw.sync_state.resume_token is 'The export feed''s continueFrom.';
 comment on column raw.sync_state.resume_since is 'The watermark: ServiceTitan''s clock before the first page of the run that set it.';
-comment on column raw.sync_state.resume_version is 'Counts the moves of the resume point.';
+comment on column raw.sync_state.resume_version is 'Number of changes of the resume point.';
 
 create table raw.sync_cursors (
     run_number     bigint      not null references raw.sync_runs on delete cascade,
@@ -43,8 +43,8 @@ create table raw.sync_cursors (
     updated_at     timestamptz not null default clock_timestamp(),
     primary key (run_number, table_name)
 );
-comment on table raw.sync_cursors is 'Where a run stands in a table; moved in the transaction that stores the rows before it.';
-comment on column raw.sync_cursors.version is 'Fences the cursor: a page is stored only by who knows the current version.';
+comment on table raw.sync_cursors is 'Cursor of a run in a table. It moves in the transaction that stores the rows before it.';
+comment on column raw.sync_cursors.version is 'Fencing token: a page is stored only with the current version.';
 comment on column raw.sync_cursors.base_version is 'resume_version of the table when the run opened it.';
 comment on column raw.sync_cursors.watermark is 'ServiceTitan''s clock when it answered the first page.';
 create index sync_cursors_unfinished on raw.sync_cursors (table_name) where status = '';

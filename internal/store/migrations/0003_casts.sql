@@ -1,6 +1,6 @@
 -- Lenient casts from JSON: what does not fit the type is NULL, never an error.
--- They are plain SQL so that the planner folds them into the statement that uses
--- them; only doubtful timestamps pay for a function call.
+-- They are plain SQL so that the planner inlines them; only timestamps in unusual formats cost a
+-- function call.
 
 -- +goose Up
 create function raw.to_text(j jsonb) returns text language sql immutable parallel safe as $$
@@ -20,8 +20,8 @@ create function raw.to_bigint(j jsonb) returns bigint language sql immutable par
     end
 $$;
 
--- Money comes as a number from some endpoints and as a string from others. The
--- bounds on length and exponent keep the value within what numeric can hold.
+-- Some endpoints send amounts as numbers, others as strings. The limits of length and exponent
+-- keep the value within the range of numeric.
 create function raw.to_numeric(j jsonb) returns numeric language sql immutable parallel safe as $$
     select case jsonb_typeof(j)
         when 'number' then j::numeric
@@ -39,7 +39,7 @@ create function raw.to_boolean(j jsonb) returns boolean language sql immutable p
     end
 $$;
 
--- Timestamps that are not plainly in UTC. One without a zone is read as UTC.
+-- Timestamps that are not in the UTC format. One without a time zone is UTC.
 -- +goose StatementBegin
 create function raw.to_timestamptz_checked(t text) returns timestamptz
     language plpgsql stable set timezone = 'UTC' set datestyle = 'ISO, YMD' as $$
@@ -54,8 +54,8 @@ end
 $$;
 -- +goose StatementEnd
 
--- ServiceTitan writes seven digits after the point; what is finer than a
--- microsecond is cut off, since rounding up would reach into the future.
+-- ServiceTitan sends seven decimal places. Digits below a microsecond are truncated: rounding up
+-- could give a time in the future.
 create function raw.to_timestamptz(j jsonb) returns timestamptz language sql stable as $$
     select case
         when jsonb_typeof(j) <> 'string' then null

@@ -1,4 +1,4 @@
--- Values whose type is not that of their column.
+-- Cast failures: values that do not fit the type of their column.
 
 -- +goose Up
 create table raw.schema_drift (
@@ -11,6 +11,6 @@ create table raw.schema_drift (
     seen_at     timestamptz not null default clock_timestamp(),
     primary key (run_number, table_name, column_name)
 );
-comment on table raw.schema_drift is 'Typed columns that values of a run did not fit. Those values are NULL in the column and whole in full_data.';
+comment on table raw.schema_drift is 'Cast failures of a run by column. The values are NULL in the column and complete in full_data.';
 comment on column raw.schema_drift.st_id is 'One of the records.';
-comment on column raw.schema_drift.example is 'What it held.';
+comment on column raw.schema_drift.example is 'The value of st_id.';

@@ -1,8 +1,7 @@
--- One budget of API calls per tenant, from which all processes take.
+-- The rate budget of API calls of each tenant, shared by all processes.
 
 -- +goose Up
--- Unlogged: after a crash the budget is as if nobody had called, which costs at most
--- one burst more.
+-- Unlogged: after a crash the budget is full, which allows at most one more burst.
 create unlogged table raw.call_budgets (
     tenant_id bigint           primary key,
     calls     double precision not null,
@@ -10,9 +9,9 @@ create unlogged table raw.call_budgets (
     share     double precision not null default 1,
     slowed_at timestamptz      not null
 ) with (fillfactor = 50);
-comment on table raw.call_budgets is 'How many API calls a tenant''s budget has left.';
-comment on column raw.call_budgets.calls is 'Calls that could be made at the moment at; they grow from then on, up to the burst.';
-comment on column raw.call_budgets.share is 'Share of the budget in use since ServiceTitan refused a call at slowed_at; it grows back from then on.';
+comment on table raw.call_budgets is 'API calls that are left in the rate budget of a tenant.';
+comment on column raw.call_budgets.calls is 'Calls available at the time at. They grow from then on, up to the burst.';
+comment on column raw.call_budgets.share is 'Share of the rate limit in use since ServiceTitan answered 429 at slowed_at. It grows back from then on.';
 
 create unlogged table raw.call_leases (
     tenant_id bigint      not null,
@@ -21,12 +20,12 @@ create unlogged table raw.call_leases (
     until     timestamptz not null,
     primary key (tenant_id, holder)
 ) with (fillfactor = 50);
-comment on table raw.call_leases is 'Calls that a process holds in hand, to be made until then. They count as part of the burst.';
+comment on table raw.call_leases is 'Calls that a process has leased until a time. They count as part of the burst.';
 
--- Takes so many calls (wanted) for at once, and, where there is slack, some ahead. What
--- is left of the burst is never less than reserve after a call that is not interactive.
--- Where not all are granted, wait says in how many seconds to ask again. The taker has
--- had nothing in hand for as long as empty says.
+-- Takes the calls that are waiting (wanted) and, if there is slack, leases further ones (ahead).
+-- Calls that are not interactive leave at least reserve of the burst. If not all wanted calls are
+-- granted, wait is the number of seconds after which to request again. empty is the time since the
+-- taker's last leased call was used or expired.
 -- +goose StatementBegin
 create function raw.lease_calls(
     tenant bigint, taker text, per_second double precision, burst double precision, reserve double precision, recovery double precision,
@@ -83,8 +82,8 @@ end
 $$;
 -- +goose StatementEnd
 
--- ServiceTitan refused a call: nobody calls for a while, and then more slowly. The
--- refusals of calls that were under way together count as one.
+-- ServiceTitan answered 429: no process calls for a while, and then at a lower rate. The 429s of
+-- concurrent calls count as one.
 -- +goose StatementBegin
 create function raw.slow_calls(tenant bigint, burst double precision, recovery double precision, pause interval, now timestamptz)
 returns void language plpgsql as $$

@@ -1,16 +1,16 @@
--- What tells one life of the ledger, of Temporal and of NATS from another.
+-- Detection of a restored ledger, Temporal or NATS.
 
 -- +goose Up
 alter table raw.sync_requests
     add column message text not null default '';
-comment on column raw.sync_requests.message is 'The message that brought the request: stream, sequence and stored time in ns. A redelivery of it is no duplicate.';
+comment on column raw.sync_requests.message is 'Message of the request: stream, sequence and stored time in ns. A redelivery of it is no duplicate.';
 
 alter table raw.sync_controls
     add column applied_workflow_id text not null default '',
     add column applied_run_id      text not null default '',
     add column answered_at         timestamptz;
-comment on column raw.sync_controls.applied_workflow_id is 'The workflow that an applied control concerned: part of its answer.';
-comment on column raw.sync_controls.answered_at is 'When the answer was published; NULL while it is not known to be.';
+comment on column raw.sync_controls.applied_workflow_id is 'Workflow to which the control was applied: part of its answer.';
+comment on column raw.sync_controls.answered_at is 'When the answer was published; NULL if it is not known to be.';
 update raw.sync_controls set answered_at = settled_at where state <> 'pending';
 create index sync_controls_unanswered on raw.sync_controls (sequence) where answered_at is null;
 
@@ -28,12 +28,11 @@ create table raw.sync_restores (
     detail     text        not null,
     primary key (part, detail)
 );
-comment on table raw.sync_restores is 'Signs that PostgreSQL, NATS or Temporal was restored to an earlier state, each with what was done about it.';
+comment on table raw.sync_restores is 'Signs that PostgreSQL, NATS or Temporal was restored to an earlier state, and what was done.';
 
--- Makes the next run number higher than a number that is in use elsewhere. Returns the
--- last number given before, or null where nothing had to be done. It belongs to the
--- owner of the sequence: the roles may not set it. The lock keeps runs from being
--- inserted meanwhile, which takes the next number.
+-- Makes the next run number higher than at_least. Returns the last run number before, or null if
+-- there was nothing to do. It runs as the owner of the sequence, which the roles may not set. The
+-- lock keeps runs, which take the next number, from being inserted meanwhile.
 -- +goose StatementBegin
 create function raw.raise_run_numbers(at_least bigint) returns bigint
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

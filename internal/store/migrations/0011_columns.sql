@@ -1,4 +1,4 @@
--- Which definitions the typed columns of each table follow.
+-- The definitions of the typed columns of each table.
 
 -- +goose Up
 create table raw.sync_columns (
@@ -6,6 +6,6 @@ create table raw.sync_columns (
     definitions text[] not null,
     filled_by   text   not null default ''
 );
-comment on table raw.sync_columns is 'The definitions of each table''s typed columns, as its trigger columns applies them.';
-comment on column raw.sync_columns.definitions is 'One per column: name, type, and its path in full_data.';
-comment on column raw.sync_columns.filled_by is 'Fingerprint of the casts with which every row was filled; empty until all rows are.';
+comment on table raw.sync_columns is 'Definitions of the typed columns of each table, which its trigger applies.';
+comment on column raw.sync_columns.definitions is 'One per column: name, type and path in full_data.';
+comment on column raw.sync_columns.filled_by is 'Fingerprint of the casts that filled every row; empty until all rows are filled.';
