@@ -227,7 +227,7 @@ func TestAPageFailsIfEveryRecordIsRejected(t *testing.T) {
 		records[i] = customer(i+1, at(0), "x")
 	}
 	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, f.open(run, c), page(at(0), "1", false, records...))
-	require.ErrorContains(t, err, "PostgreSQL refuses every record of the page")
+	require.ErrorContains(t, err, "PostgreSQL rejects every record of the page")
 	require.ErrorContains(t, err, "SQLSTATE 23514")
 	var refusal *store.Refusal
 	require.ErrorAs(t, err, &refusal)

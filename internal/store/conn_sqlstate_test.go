@@ -105,7 +105,7 @@ func TestErrorsWithoutSQLSTATE(t *testing.T) {
 		"no TLS":             {errors.New("server refused TLS connection"), permanentError},
 		"pool":               {fmt.Errorf("waited: %w", errPoolBusy), transientError},
 		"encoding":           {&UnsupportedServerError{Got: "server_encoding SQL_ASCII"}, permanentError},
-		"decided":            {ledger.ErrFinalized, unclassified},
+		"finalized":          {ledger.ErrFinalized, unclassified},
 		"fenced":             {fmt.Errorf("store page: %w", ledger.ErrFenced), unclassified},
 		"canceled":           {context.Canceled, unclassified},
 	} {
@@ -129,7 +129,7 @@ func TestClassesDetermineRetryAndRefusal(t *testing.T) {
 		}
 	}
 	require.ErrorContains(t, refusalOf(&pgconn.PgError{Code: "42501", Message: "permission denied"}), "grant what deploy/README.md lists")
-	require.False(t, isRetryable(&pgconn.PgError{Code: "57014"}), "it would take as long once more")
+	require.False(t, isRetryable(&pgconn.PgError{Code: "57014"}), "it would take as long again")
 	require.Equal(t, ledger.ErrFinalized, refusalOf(ledger.ErrFinalized))
 	require.NoError(t, refusalOf(nil))
 }

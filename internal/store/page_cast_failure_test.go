@@ -68,13 +68,13 @@ func TestCastFailures(t *testing.T) {
 	f.storePage(run, e, p, page(at(2), "3", true, record("6", `,"total":"6"`)))
 
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	require.Len(t, lines, 4, "each column is told of once")
-	var told map[string]any
-	require.NoError(t, json.Unmarshal([]byte(lines[3]), &told))
-	delete(told, "message")
+	require.Len(t, lines, 4, "each column is logged once")
+	var entry map[string]any
+	require.NoError(t, json.Unmarshal([]byte(lines[3]), &entry))
+	delete(entry, "message")
 	require.Equal(t, map[string]any{
 		"level": "warn", "run_number": float64(run.Number), "entity": "invoices", "column": "total", "records": 2.0, "id": "2", "example": `"twelve"`,
-	}, told)
+	}, entry)
 }
 
 // TestCastFailuresInAHalfOfThePage keeps the count right where a page had to be stored in parts.

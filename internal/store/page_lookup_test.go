@@ -28,7 +28,7 @@ func (f *fixture) fullBut(name string, e entity.Entity, minute, to int) (ledger.
 }
 
 // lookUp asks for what a run misses, a few rows at a time, and answers with the records
-// that ServiceTitan has, until the run has asked for everything.
+// that ServiceTitan has, until the run has looked up everything.
 func (f *fixture) lookUp(run ledger.Run, e entity.Entity, p ledger.Position, minute int, has map[string]entity.Record) (ledger.Position, []string) {
 	f.Helper()
 	var all []string
@@ -57,7 +57,7 @@ func TestMissingRowsAreLookedUpBeforeTheyAreMarkedDeleted(t *testing.T) {
 
 	run, p := f.fullBut("b", e, 1, 6)
 	require.Equal(t, events.PhaseSweeping, p.Phase)
-	require.False(t, p.Done(), "it has not asked yet")
+	require.False(t, p.Done(), "nothing is looked up yet")
 	require.Empty(t, f.deletedIDs())
 	require.Equal(t, resume, get[string](f, "select resume_since::text from raw.sync_state"), "the full is not complete")
 	require.Zero(t, get[int64](f, "select count(*) from raw.sync_seen"))
@@ -121,20 +121,20 @@ func TestALookupMarksNoUnknownRowDeleted(t *testing.T) {
 			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10", "8"}, entity.Page{Date: at(2)})
 			require.NoError(f, err)
 			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
-			// The next one asks anew for all that it misses itself.
+			// The next run looks up all of its own missing rows.
 			next, p := f.fullBut("c", e, 3, 9)
 			missing, err := f.MissingIDs(f.Context(), next.Number, e, 50)
 			require.NoError(f, err)
 			require.Equal(f, []string{"10"}, missing)
 			f.lookUp(next, e, p, 3, map[string]entity.Record{"10": customer(10, at(0), "c10")})
 		},
-		"a row that somebody else reads meanwhile": func(f *fixture, e entity.Entity) {
+		"a row that another run reads meanwhile": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 9)
 			f.readInto(f.beginIncremental("i", 1, e.Name), e, 2, entity.Page{Records: []entity.Record{customer(10, at(2), "edited")}})
 			p, _ = f.lookUp(run, e, p, 3, nil)
 			require.Equal(f, events.StatusCompleted, p.Status)
 		},
-		"a run that was decided meanwhile": func(f *fixture, e entity.Entity) {
+		"a run that was finalized meanwhile": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 9)
 			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10"}, entity.Page{Date: at(2)})
@@ -176,7 +176,7 @@ func TestDeleteGuardOfLookups(t *testing.T) {
 			}
 			require.Equal(t, events.StatusFailed, p.Status)
 			require.Equal(t, &events.RunError{Type: events.DeleteGuard, Entity: "customers", Message: "ServiceTitan does not have 51 of 60 rows; " +
-				"more than 50 are marked deleted only by a full request with allowDeletes"}, p.Error)
+				"marking more than 50 as deleted needs a full request with allowDeletes"}, p.Error)
 			require.Empty(t, f.deletedIDs())
 			require.Equal(t, ledger.Failed, f.finalize(run, completed).State)
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 func TestPageSQL(t *testing.T) {
 	t.Parallel()

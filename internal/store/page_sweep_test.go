@@ -27,7 +27,7 @@ func ids(from, to int) (records []entity.Record) {
 	return records
 }
 
-// fullRead stores pages as one complete full sync, read at a minute, and decides its run.
+// fullRead stores pages as one complete full sync, fetched at a minute, and finalizes its run.
 func (f *fixture) fullRead(name string, e entity.Entity, minute int, pages ...entity.Page) ledger.Run {
 	f.Helper()
 	run := f.beginFull(name, e.Name)
@@ -109,7 +109,7 @@ func TestSweepMarksNoUnknownRowDeleted(t *testing.T) {
 				f.fullRead(name, e, i+1, entity.Page{Records: ids(1, 9), Unstable: true})
 			}
 		},
-		"one that is not certain stands between two that are": func(f *fixture, e entity.Entity) {
+		"an incomplete full sync between two complete ones": func(f *fixture, e entity.Entity) {
 			f.fullRead("b", e, 1, entity.Page{Records: ids(1, 9)})
 			f.fullRead("c", e, 2, entity.Page{Records: ids(1, 10), Rejected: []entity.Rejected{{Reason: "no id", Raw: []byte("{}")}}})
 			f.fullRead("d", e, 3, entity.Page{Records: ids(1, 9)})
@@ -118,7 +118,7 @@ func TestSweepMarksNoUnknownRowDeleted(t *testing.T) {
 			f.fullRead("b", e, 1, entity.Page{Records: ids(1, 9)})
 			f.readInto(f.beginIncremental("c", 1, e.Name), e, 2, entity.Page{Records: ids(1, 1)})
 		},
-		"a row that somebody else read meanwhile is there": func(f *fixture, e entity.Entity) {
+		"a row that another run read meanwhile": func(f *fixture, e entity.Entity) {
 			f.fullRead("b", e, 1, entity.Page{Records: ids(1, 9)})
 			run := f.beginFull("c", e.Name)
 			p := f.open(run, e)
@@ -147,10 +147,10 @@ func TestDeleteGuard(t *testing.T) {
 	run := f.fullRead("c", e, 2, entity.Page{Records: ids(1, 539)})
 	require.Equal(t, ledger.Failed, run.State)
 	require.Equal(t, events.DeleteGuard, run.Error.Type)
-	require.Equal(t, "two full syncs did not find 61 of 600 rows; more than 60 are marked deleted only by a full request with allowDeletes", run.Error.Message)
+	require.Equal(t, "two full syncs did not find 61 of 600 rows; marking more than 60 as deleted needs a full request with allowDeletes", run.Error.Message)
 	require.Empty(t, f.deletedIDs())
 	require.Equal(t, "failed", f.state(e).Status)
-	require.True(t, f.state(e).LastFullSync.After(before.LastFullSync), "that of b stands")
+	require.True(t, f.state(e).LastFullSync.After(before.LastFullSync), "b sets it")
 
 	q := request(events.Full, "d", e.Name)
 	q.AllowDeletes = true

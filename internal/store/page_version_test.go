@@ -26,7 +26,7 @@ func (f *fixture) version(id int) (v version) {
 	return v
 }
 
-// TestVersions stores one version of a record after another and says which stands.
+// TestVersions stores one version of a record after another.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	none := time.Time{}
@@ -36,7 +36,7 @@ func TestVersions(t *testing.T) {
 	}
 	tests := map[string]struct {
 		first, second read
-		want          string // name of the row that stands
+		want          string // name of the row
 		deleted       bool
 		counts        ledger.Counts
 		live          int64

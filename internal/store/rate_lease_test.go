@@ -23,13 +23,13 @@ type callers struct {
 	leases    int
 }
 
-// caller is one process: it makes the calls it has in hand before it asks for more.
+// caller is one process: it uses its leased calls before it requests more.
 type caller struct {
 	store *store.Store
 	hand  int
 	until time.Time
 	empty time.Time // since when it has nothing
-	again time.Time // when it was told to ask again
+	again time.Time // when to request again
 }
 
 func newCallers(f *fixture, tenant string, perSecond float64, processes int) *callers {
@@ -59,7 +59,7 @@ func (c *callers) call(p *caller, n int, interactive bool) (made int) {
 		}, c.now)
 		require.NoError(c, err)
 		require.LessOrEqual(c, got.Calls, n)
-		require.Equal(c, got.Calls < n, got.RetryIn > 0, "a wait is told where, and only where, something is left")
+		require.Equal(c, got.Calls < n, got.RetryIn > 0, "RetryIn is set if and only if calls were not granted")
 		c.leases++
 		p.hand, p.until, p.empty, p.again = got.Prefetch, c.now.Add(got.ValidFor), c.now, c.now.Add(got.RetryIn)
 		made += got.Calls
@@ -87,7 +87,7 @@ func (c *callers) requireWithin() {
 	}
 }
 
-// Whatever processes do — rush, rest, hoard, die with calls in hand — the budget holds.
+// The rate limit holds whatever processes do: send bursts, pause, hoard, or die with leased calls.
 func TestNoIntervalHasMoreCallsThanTheRateLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -175,7 +175,7 @@ func TestA429ThrottlesEveryProcessForAWhile(t *testing.T) {
 	}
 	slow()
 	slow() // calls that were under way together
-	require.Zero(t, rush(2900*time.Millisecond), "nobody calls until the wait is over")
+	require.Zero(t, rush(2900*time.Millisecond), "no call before the wait is over")
 	require.Zero(t, c.call(c.all[1], 1, true), "neither do interactive ones")
 	rush(100 * time.Millisecond)
 	require.InDelta(t, 105, rush(10*time.Second), 8, "half as fast, and recovering")

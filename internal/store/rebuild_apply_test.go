@@ -111,8 +111,8 @@ func TestRebuildRepairsDamagedRows(t *testing.T) {
 	require.EqualValues(t, 7, get[int64](f, "select count(*) from raw.st_customers where run_number = $1", run.Number), "what it changed, and nothing else")
 	require.True(t, at(5).Equal(get[time.Time](f, "select fetched_at from raw.st_customers where tenant_id = 42 and st_id = 1")))
 
-	decided := f.finalize(run, completed)
-	require.Equal(t, ledger.Completed, decided.State)
+	finalized := f.finalize(run, completed)
+	require.Equal(t, ledger.Completed, finalized.State)
 	require.Zero(t, f.stagingTables())
 	require.Equal(t, state.Records, f.state(e).Records)
 	require.Equal(t, "completed", f.state(e).Status)
@@ -208,7 +208,6 @@ func TestRebuildMarksNoUnknownRowDeleted(t *testing.T) {
 	}
 }
 
-// TestRebuildOfAnUnstableListFails: nobody knows what it hid.
 func TestRebuildOfAnUnstableListFails(t *testing.T) {
 	t.Parallel()
 	f, e := newFixture(t), sweptEntity(t)
@@ -245,7 +244,7 @@ func TestDeleteGuardOfRebuilds(t *testing.T) {
 	p := f.apply(e, f.check(e, f.load(run, e, 5, entity.Page{Records: ids(1, 9)}), 9))
 	require.Equal(t, events.StatusFailed, p.Status)
 	require.Equal(t, &events.RunError{Type: events.DeleteGuard, Entity: "customers", Message: "the rebuild did not find 51 of 60 rows; " +
-		"more than 50 are marked deleted only by a rebuild request with allowDeletes"}, p.Error)
+		"marking more than 50 as deleted needs a rebuild request with allowDeletes"}, p.Error)
 	require.Equal(t, before, f.snapshot(), "nothing is changed at all")
 	result := f.finalize(run, completed).Results[0]
 	require.Zero(t, result.Inserted+result.Updated+result.Unchanged+result.Deleted)
@@ -264,10 +263,10 @@ func TestRebuildIsChecked(t *testing.T) {
 		spoil          string
 		want           string
 	}{
-		"a list that holds what was counted":      {list: true, total: 10, counted: 10},
+		"a list with the counted records":         {list: true, total: 10, counted: 10},
 		"a list that grew":                        {list: true, total: 10, counted: 12},
 		"a list that shrank":                      {list: true, total: 12, counted: 10},
-		"a list that nobody counts":               {list: true, total: -1, counted: -1},
+		"a list without a count":                  {list: true, total: -1, counted: -1},
 		"a list of which a record was not read":   {list: true, total: 11, counted: 11, want: "10 records were read, and ServiceTitan counts 11; nothing was changed"},
 		"a list that was counted only before":     {list: true, total: 11, counted: -1, want: "ServiceTitan counts 11"},
 		"a list that was counted only after":      {list: true, total: -1, counted: 11, want: "ServiceTitan counts 11"},

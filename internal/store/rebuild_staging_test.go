@@ -65,7 +65,7 @@ func TestStagingTablesAreDroppedWithTheOutcome(t *testing.T) {
 			p := f.storePage(run, e, f.open(run, e), page(at(5), "t", false, ids(1, 6)...))
 			dropped, err := f.DropStagingTables(t.Context())
 			require.NoError(t, err)
-			require.Zero(t, dropped, "the run goes on")
+			require.Zero(t, dropped, "the run is still running")
 			require.EqualValues(t, 1, f.stagingTables())
 
 			end(f, run, e, p)
@@ -140,7 +140,7 @@ func TestARebuildComparesBeforeItLocks(t *testing.T) {
 		return get[bool](f, `select exists (select from pg_stat_activity a join pg_locks l using (pid)
 			where a.datname = current_database() and a.wait_event_type = 'Lock' and a.query like '%from raw.sync_state%for update%'
 			and l.locktype = 'relation' and l.mode = 'AccessExclusiveLock')`)
-	}, time.Minute, 10*time.Millisecond, "it waits for the table's state, and has made the list of what is amiss")
+	}, time.Minute, 10*time.Millisecond, "it waits for the state of the table and has filled the diff table")
 	// What another has mended meanwhile is left to it.
 	_, err = held.Exec(t.Context(), "update raw.st_customers set name = 'c2', run_number = 77 where st_id = 2")
 	require.NoError(t, err)
@@ -169,7 +169,7 @@ func TestReadersDoNotSeeStagingTables(t *testing.T) {
 	_, err := f.db.Exec(t.Context(), fmt.Sprintf("set role %s; select * from raw_rebuild.run_%d", reader, run.Number))
 	require.ErrorContains(t, err, "permission denied for schema raw_rebuild")
 
-	// The same user as the one of the roles is told what it lacks.
+	// The error names the missing privilege.
 	f.exec("grant select, insert, update, delete on all tables in schema raw to " + reader)
 	f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 	as := openStore(t, f.url+separator(f.url)+"options=-c%20role%3D"+reader)
@@ -183,13 +183,13 @@ func TestReadersDoNotSeeStagingTables(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, denied.Denied, "create on schema raw_rebuild")
 
-	// A user who may not drop what another has made decides runs all the same.
+	// A user who may not drop the table of another user can finalize the run.
 	f.finalize(other, ledger.Finalization{State: ledger.Cancelled})
 	third := f.beginRebuild("t", false)
 	f.open(third, e)
-	decided, err := as.Finalize(t.Context(), third.Ref(), ledger.Finalization{State: ledger.Cancelled})
+	finalized, err := as.Finalize(t.Context(), third.Ref(), ledger.Finalization{State: ledger.Cancelled})
 	require.NoError(t, err)
-	require.Equal(t, ledger.Cancelled, decided.State)
+	require.Equal(t, ledger.Cancelled, finalized.State)
 	dropped, err := as.DropStagingTables(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, dropped)

@@ -45,7 +45,7 @@ func TestReceive(t *testing.T) {
 
 	a.TenantID = "lazi"
 	_, err := f.Receive(t.Context(), []ledger.Request{a})
-	require.EqualError(t, err, fmt.Sprintf(`receive request %s: tenant "lazi": want a number, as ServiceTitan's tenant IDs are`, a.ID))
+	require.EqualError(t, err, fmt.Sprintf(`receive request %s: tenant "lazi": want an integer`, a.ID))
 }
 
 func TestReceiveReturnsTheOutcome(t *testing.T) {
@@ -129,7 +129,7 @@ func TestAccept(t *testing.T) {
 	require.Equal(t, map[string]string{a.ID: "exec", b.ID: "exec"}, accepted)
 	accepted, err = f.Accept(t.Context(), []string{a.ID}, "other")
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{a.ID: "exec"}, accepted, "the first one stands")
+	require.Equal(t, map[string]string{a.ID: "exec"}, accepted, "the first one is kept")
 	receipts := f.receive(a, b)
 	require.Equal(t, ledger.Accepted, receipts[0].State)
 	require.Equal(t, "exec", receipts[0].FirstRunID)
@@ -204,13 +204,13 @@ func TestControls(t *testing.T) {
 	require.Equal(t, []string{"early", "late"}, []string{pending[0].ID, pending[1].ID})
 
 	rejection := events.Reject(events.CodeUnknownRun, events.FieldError{Path: "workflowId", Got: "\x00", Want: "a known one"})
-	stands, err := f.SettleControl(t.Context(), ledger.Control{ID: "early", State: ledger.ControlRejected, Rejection: rejection})
+	settled, err := f.SettleControl(t.Context(), ledger.Control{ID: "early", State: ledger.ControlRejected, Rejection: rejection})
 	require.NoError(t, err)
-	require.Equal(t, ledger.ControlRejected, stands.State)
-	stands, err = f.SettleControl(t.Context(), ledger.Control{ID: "early", State: ledger.ControlApplied})
+	require.Equal(t, ledger.ControlRejected, settled.State)
+	settled, err = f.SettleControl(t.Context(), ledger.Control{ID: "early", State: ledger.ControlApplied})
 	require.NoError(t, err)
-	require.Equal(t, ledger.ControlRejected, stands.State, "settled once")
-	require.Equal(t, events.CodeUnknownRun, stands.Rejection.Code)
+	require.Equal(t, ledger.ControlRejected, settled.State, "settled once")
+	require.Equal(t, events.CodeUnknownRun, settled.Rejection.Code)
 	held, repeated, err := f.RecordControl(t.Context(), early)
 	require.NoError(t, err)
 	require.True(t, repeated)
@@ -232,7 +232,7 @@ func TestControls(t *testing.T) {
 	require.Equal(t, ledger.ControlRejected, held.State)
 	held, repeated, err = f.RecordControl(t.Context(), replayed)
 	require.NoError(t, err)
-	require.False(t, repeated, "a replay is judged afresh")
+	require.False(t, repeated, "a replay is pending again")
 	require.Equal(t, ledger.ControlPending, held.State)
 	require.EqualValues(t, 12, held.Sequence)
 	require.Nil(t, held.Rejection)
@@ -252,10 +252,10 @@ func TestSettledControlsAreListedUntilTheyAreAnswered(t *testing.T) {
 		return found
 	}
 	require.Empty(t, unanswered(0), "it is pending")
-	stands, err := f.SettleControl(t.Context(), ledger.Control{ID: "c", State: ledger.ControlApplied, Applied: applied})
+	settled, err := f.SettleControl(t.Context(), ledger.Control{ID: "c", State: ledger.ControlApplied, Applied: applied})
 	require.NoError(t, err)
-	require.Equal(t, applied, stands.Applied)
-	require.Equal(t, []ledger.Control{stands}, unanswered(0))
+	require.Equal(t, applied, settled.Applied)
+	require.Equal(t, []ledger.Control{settled}, unanswered(0))
 	require.Empty(t, unanswered(time.Hour))
 	require.NoError(t, f.MarkControlAnswered(t.Context(), "c"))
 	require.Empty(t, unanswered(0))

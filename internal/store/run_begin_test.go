@@ -242,11 +242,11 @@ func TestWithdraw(t *testing.T) {
 	require.True(t, empty)
 	_, empty, err = f.Withdraw(ctx, b, "")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
-	require.True(t, empty, "a repeat tells it, too")
+	require.True(t, empty, "a repeat reports it too")
 
 	state, err := f.Workflow(ctx, pass.WorkflowID)
 	require.NoError(t, err)
-	require.False(t, state.Finished, "the pass goes on until it is decided")
+	require.False(t, state.Finished, "the pass runs until it is finalized")
 	pass = f.finalize(pass, cancelled)
 	require.Empty(t, pass.Requests)
 	_, empty, err = f.Withdraw(ctx, b, "")
@@ -265,13 +265,13 @@ func TestWithdrawRefused(t *testing.T) {
 
 	full := f.beginFull("full", "jobs")
 	_, _, err = f.Withdraw(t.Context(), full.Requests[0].ID, "")
-	require.ErrorContains(t, err, "it is a full request")
+	require.ErrorContains(t, err, "it is a full request, want an incremental one")
 
 	run := f.beginIncremental("a", 1, "jobs")
 	f.finalize(run, completed)
-	decided, _, err := f.Withdraw(t.Context(), run.Requests[0].ID, "")
+	finalized, _, err := f.Withdraw(t.Context(), run.Requests[0].ID, "")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
-	require.Equal(t, run.Number, decided.Number)
+	require.Equal(t, run.Number, finalized.Number)
 }
 
 func TestRunsAndUnfinalized(t *testing.T) {
@@ -291,8 +291,8 @@ func TestRunsAndUnfinalized(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, second.Number, runs[0].Number)
 
-	undecided, err := f.Unfinalized(t.Context())
+	unfinalized, err := f.Unfinalized(t.Context())
 	require.NoError(t, err)
-	require.Len(t, undecided, 1)
-	require.Equal(t, second.Number, undecided[0].Number)
+	require.Len(t, unfinalized, 1)
+	require.Equal(t, second.Number, unfinalized[0].Number)
 }

@@ -92,13 +92,13 @@ func TestFinalize(t *testing.T) {
 					require.NoError(t, f.FailEntity(t.Context(), run.Ref(), tenant, e, refused))
 				}
 			}
-			decided := f.finalize(run, tt.decision)
-			require.Equal(t, tt.state, decided.State)
-			require.Equal(t, tt.err, decided.Error)
-			require.Equal(t, tt.decision.Reason, decided.Reason)
-			require.Equal(t, tt.results, statuses(decided))
-			require.False(t, decided.FinishedAt.IsZero())
-			require.Len(t, decided.Requests, 1)
+			finalized := f.finalize(run, tt.decision)
+			require.Equal(t, tt.state, finalized.State)
+			require.Equal(t, tt.err, finalized.Error)
+			require.Equal(t, tt.decision.Reason, finalized.Reason)
+			require.Equal(t, tt.results, statuses(finalized))
+			require.False(t, finalized.FinishedAt.IsZero())
+			require.Len(t, finalized.Requests, 1)
 			require.NotContains(t, get[[]string](f, "select array_agg(sync_status) from raw.sync_state"), "running")
 		})
 	}
@@ -126,24 +126,24 @@ func TestConcurrentFinalizeHasOneOutcome(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginFull("r", "customers")
-	decided := make(chan ledger.Run, 6)
-	for n := range cap(decided) {
+	finalized := make(chan ledger.Run, 6)
+	for n := range cap(finalized) {
 		go func() {
 			d, err := f.Finalize(t.Context(), run.Ref(), ledger.Finalization{State: ledger.Cancelled, Reason: fmt.Sprint(n)})
 			if err != nil {
 				d.Reason = err.Error()
 			}
-			decided <- d
+			finalized <- d
 		}()
 	}
-	first := <-decided
+	first := <-finalized
 	require.Equal(t, ledger.Cancelled, first.State, first.Reason)
-	for range cap(decided) - 1 {
-		require.Equal(t, first, <-decided)
+	for range cap(finalized) - 1 {
+		require.Equal(t, first, <-finalized)
 	}
 }
 
-// TestFinalizeIsNotOvertakenByPages decides a run while four slices store page after page.
+// TestFinalizeIsNotOvertakenByPages finalizes a run while four slices store pages.
 func TestFinalizeIsNotOvertakenByPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -170,12 +170,12 @@ func TestFinalizeIsNotOvertakenByPages(t *testing.T) {
 	for range names {
 		<-started
 	}
-	decided := f.finalize(run, cancelled)
+	finalized := f.finalize(run, cancelled)
 	for range names {
 		require.ErrorIs(t, <-ended, ledger.ErrFinalized)
 	}
 	// The outcome says exactly what was stored, and nothing came after it.
-	for _, r := range decided.Results {
+	for _, r := range finalized.Results {
 		require.Equal(t, get[int64](f, "select count(*) from raw.st_"+r.Entity), r.Inserted, r.Entity)
 	}
 }
@@ -187,10 +187,10 @@ func TestACancelledPassClaimsQueuedRequests(t *testing.T) {
 	f.receive(request(events.Incremental, "second", "customers"), request(events.Incremental, "third", "jobs"))
 	f.receive(request(events.Full, "full", "customers"))
 
-	decided := f.finalize(run, ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true})
-	require.Equal(t, []string{"customers", "jobs"}, decided.Entities)
-	require.Equal(t, map[string]string{"customers": "cancelled", "jobs": "cancelled"}, statuses(decided))
-	require.Len(t, decided.Requests, 3)
+	finalized := f.finalize(run, ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true})
+	require.Equal(t, []string{"customers", "jobs"}, finalized.Entities)
+	require.Equal(t, map[string]string{"customers": "cancelled", "jobs": "cancelled"}, statuses(finalized))
+	require.Len(t, finalized.Requests, 3)
 
 	_, found, err := f.BeginRun(t.Context(), incremental("exec", 2))
 	require.NoError(t, err)
@@ -238,7 +238,7 @@ func TestFinalizeUnstarted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, run, again)
 
-	// The workflow was not gone after all: it learns that it is decided.
+	// The workflow is still open: it gets the finalized run.
 	late, found, err := f.BeginRun(t.Context(), ledger.Begin{
 		TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID,
 	})

@@ -78,10 +78,10 @@ func TestPagesDoNotOvertakeFinalize(t *testing.T) {
 	run := s.mustBegin(t, events.Full, "full")
 
 	storing := s.midway(t, func(tx pgx.Tx) error { return requireRunning(t.Context(), tx, run.Ref()) })
-	decided, opened := make(chan error, 1), make(chan error, 1)
+	finalized, opened := make(chan error, 1), make(chan error, 1)
 	go func() {
 		_, err := s.Finalize(t.Context(), run.Ref(), ledger.Finalization{State: ledger.Cancelled})
-		decided <- err
+		finalized <- err
 	}()
 	s.waitForWaiting(t, 1)
 	go func() {
@@ -90,7 +90,7 @@ func TestPagesDoNotOvertakeFinalize(t *testing.T) {
 	}()
 	s.waitForWaiting(t, 2)
 	storing()
-	require.NoError(t, <-decided)
+	require.NoError(t, <-finalized)
 	require.ErrorIs(t, <-opened, ledger.ErrFinalized)
 }
 

@@ -150,9 +150,9 @@ func (f *fixture) storePage(run ledger.Run, e entity.Entity, at ledger.Position,
 
 func (f *fixture) finalize(run ledger.Run, d ledger.Finalization) ledger.Run {
 	f.Helper()
-	decided, err := f.Finalize(f.Context(), run.Ref(), d)
+	finalized, err := f.Finalize(f.Context(), run.Ref(), d)
 	require.NoError(f, err)
-	return decided
+	return finalized
 }
 
 func (f *fixture) state(e entity.Entity) ledger.EntityState {
