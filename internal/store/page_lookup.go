@@ -123,21 +123,21 @@ where m.tenant_id = $1 and m.run_number = $2 and m.table_name = $3 and m.absent_
 // markAbsentDeleted marks the absent rows as deleted.
 func (s pageStore) markAbsentDeleted(ctx context.Context, tx pgx.Tx, f fence) (sweepResult, error) {
 	args := []any{s.tenant, s.run, tableName(s.entity), f.watermark}
-	var gone, live int64
+	var missing, live int64
 	err := tx.QueryRow(ctx, s.sql("select (select count(*) "+absentRows+"), (select count(*) from TABLE where tenant_id = $1 and deleted_at is null)"), args...).
-		Scan(&gone, &live)
+		Scan(&missing, &live)
 	if err != nil {
 		return sweepResult{}, err
 	}
-	if failure := s.checkDeleteGuard("ServiceTitan does not have", gone, live, f); failure != nil {
+	if failure := s.checkDeleteGuard("ServiceTitan does not have", missing, live, f); failure != nil {
 		return sweepResult{failure: failure}, nil
 	}
-	_, err = tx.Exec(ctx, s.sql("with gone as (select m.st_id, m.absent_at "+absentRows+`)
-		update TABLE kept set deleted_at = gone.absent_at, run_number = $2 from gone
-		where kept.tenant_id = $1 and kept.st_id = gone.st_id::KEY`), args...)
+	_, err = tx.Exec(ctx, s.sql("with absent as (select m.st_id, m.absent_at "+absentRows+`)
+		update TABLE kept set deleted_at = absent.absent_at, run_number = $2 from absent
+		where kept.tenant_id = $1 and kept.st_id = absent.st_id::KEY`), args...)
 	if err != nil {
 		return sweepResult{}, err
 	}
 	_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.entity))
-	return sweepResult{deleted: gone}, err
+	return sweepResult{deleted: missing}, err
 }

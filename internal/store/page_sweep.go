@@ -134,11 +134,11 @@ select
     (select count(*) from TABLE where tenant_id = $1 and deleted_at is null)`
 
 // markTwiceMissingTemplate marks the rows as deleted that two complete full syncs have missed.
-const markTwiceMissingTemplate = `with gone as (
+const markTwiceMissingTemplate = `with twice_missing as (
     delete from raw.sync_missed where tenant_id = $1 and table_name = $3 and run_number <> $2 returning st_id
 )
 update TABLE set deleted_at = $4, run_number = $2
-where tenant_id = $1 and deleted_at is null and st_id = any (select st_id::KEY from gone)`
+where tenant_id = $1 and deleted_at is null and st_id = any (select st_id::KEY from twice_missing)`
 
 func (s pageStore) markTwiceMissingDeleted(ctx context.Context, tx pgx.Tx, f fence) (sweepResult, error) {
 	var confirmed, live int64

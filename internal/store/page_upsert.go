@@ -128,14 +128,14 @@ func (s pageStore) arguments(records []record) []any {
 	numbers := make([]int64, len(records))
 	texts := make([]string, len(records))
 	modified := make([]*time.Time, len(records))
-	gone := make([]bool, len(records))
+	deleted := make([]bool, len(records))
 	data := make([]string, len(records)) // text, see document
 	for i, r := range records {
-		numbers[i], texts[i], modified[i], gone[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, string(r.Raw)
+		numbers[i], texts[i], modified[i], deleted[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, string(r.Raw)
 	}
 	var keys any = numbers
 	if s.entity.Key == entity.TextID {
 		keys = texts
 	}
-	return []any{s.tenant, s.run, s.page.Date, keys, modified, gone, data}
+	return []any{s.tenant, s.run, s.page.Date, keys, modified, deleted, data}
 }

@@ -192,13 +192,13 @@ func (s pageStore) markMissingDeleted(ctx context.Context, tx pgx.Tx, f fence) (
 		return result.deleted, result.failure, err
 	}
 	args := []any{s.tenant, s.run, tableName(s.entity), f.watermark}
-	var gone, live int64
+	var missing, live int64
 	err = tx.QueryRow(ctx, s.sql(`select (select count(*) from TABLE kept where MISSING),
-		(select count(*) from TABLE where tenant_id = $1 and deleted_at is null)`), args...).Scan(&gone, &live)
-	if err != nil || gone == 0 {
+		(select count(*) from TABLE where tenant_id = $1 and deleted_at is null)`), args...).Scan(&missing, &live)
+	if err != nil || missing == 0 {
 		return 0, nil, err
 	}
-	if failure := s.checkDeleteGuard("the rebuild did not find", gone, live, f); failure != nil {
+	if failure := s.checkDeleteGuard("the rebuild did not find", missing, live, f); failure != nil {
 		return 0, failure, nil
 	}
 	tag, err := tx.Exec(ctx, s.sql(`update TABLE kept set deleted_at = (select coalesce(max(fetched_at), $4) from TARGET), run_number = $2

@@ -34,8 +34,8 @@ func TestMissingWritePrivilegesAreNotReady(t *testing.T) {
 	require.ErrorContains(t, f.CheckReady(t.Context(), store.AccessLedger), "closed", "it is a real write")
 }
 
-// Without them no run starts or ends, although the ledger takes requests.
-func TestALedgerThatIsNotCompleteDoesNotWork(t *testing.T) {
+// Without these tables no run starts or ends, although the ledger accepts requests.
+func TestAnIncompleteLedgerIsNotReady(t *testing.T) {
 	t.Parallel()
 	for _, table := range []string{"sync_runs", "sync_cursors", "temporal_namespace"} {
 		t.Run(table, func(t *testing.T) {
@@ -52,8 +52,8 @@ func TestALedgerThatIsNotCompleteDoesNotWork(t *testing.T) {
 	}
 }
 
-// Functions are everybody's, until an administrator revokes that.
-func TestAUserWhoMayNotExecuteFunctionsDoesNotWork(t *testing.T) {
+// By default every user may execute the functions.
+func TestMissingFunctionPrivilegesAreNotReady(t *testing.T) {
 	t.Parallel()
 	user := role(t)
 	f := newFixture(t)
@@ -61,7 +61,7 @@ func TestAUserWhoMayNotExecuteFunctionsDoesNotWork(t *testing.T) {
 	own := openStore(t, as(t, f.url, user))
 	require.NoError(t, own.CheckReady(t.Context(), store.AccessPages))
 	f.exec("revoke execute on all functions in schema raw from public")
-	require.ErrorContains(t, own.CheckReady(t.Context(), store.AccessLedger), "may not execute on function raw.raise_run_numbers: grant")
+	require.ErrorContains(t, own.CheckReady(t.Context(), store.AccessLedger), "has no privilege to execute on function raw.raise_run_numbers: grant")
 	require.ErrorContains(t, own.CheckReady(t.Context(), store.AccessPages), "execute on function raw.to_bigint, ")
 
 	var unknown []string // to the check

@@ -62,7 +62,7 @@ func (t Unfinished) Finish(ctx context.Context, tx pgx.Tx) error {
 	key, defaults := "table_name", "alter tenant_id drop default"
 	if !t.isState() {
 		key, defaults = "st_id", "alter tenant_id drop default, alter run_number drop default"
-		if err := t.count(ctx, tx); err != nil { // nobody else writes from here on
+		if err := t.count(ctx, tx); err != nil { // no other session writes from here on
 			return err
 		}
 	}
