@@ -267,11 +267,11 @@ func TestRebuildIsChecked(t *testing.T) {
 		"a list that grew":                        {list: true, total: 10, counted: 12},
 		"a list that shrank":                      {list: true, total: 12, counted: 10},
 		"a list without a count":                  {list: true, total: -1, counted: -1},
-		"a list of which a record was not read":   {list: true, total: 11, counted: 11, want: "10 records were read, and ServiceTitan counts 11; nothing was changed"},
+		"a list of which a record was not read":   {list: true, total: 11, counted: 11, want: "10 records were read and ServiceTitan counts 11; nothing was changed"},
 		"a list that was counted only before":     {list: true, total: 11, counted: -1, want: "ServiceTitan counts 11"},
 		"a list that was counted only after":      {list: true, total: -1, counted: 11, want: "ServiceTitan counts 11"},
 		"a feed that is a little behind its list": {total: 60, counted: 60},
-		"a feed that ended too early":             {total: 61, counted: 70, want: "10 records were read, and ServiceTitan counts 61"},
+		"a feed that ended too early":             {total: 61, counted: 70, want: "10 records were read and ServiceTitan counts 61"},
 		"rows are missing from the staging table": {total: 10, counted: 10, spoil: "delete from raw_rebuild.run_2 where st_id = 4", want: "the staging table has 9 rows, want the 10 that were loaded"},
 	} {
 		t.Run(name, func(t *testing.T) {

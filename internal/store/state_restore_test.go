@@ -30,7 +30,7 @@ func TestRunNumbersAreRaisedAboveThoseOfTheEventStream(t *testing.T) {
 	found, err := f.Restores(t.Context(), time.Hour)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
-	require.Contains(t, found[0].Detail, "the last run of the ledger was 1, the event stream has run 400")
+	require.Contains(t, found[0].Detail, "the last run of the ledger was 1 and the event stream has run 400")
 }
 
 func TestRunNumbersAreRaisedWhileRunsBegin(t *testing.T) {
