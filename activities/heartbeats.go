@@ -17,19 +17,19 @@ type Heartbeats struct {
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
 func (*Heartbeats) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &beating{interceptor.ActivityInboundInterceptorBase{Next: next}}
+	return &heartbeatInterceptor{interceptor.ActivityInboundInterceptorBase{Next: next}}
 }
 
-type beating struct {
+type heartbeatInterceptor struct {
 	interceptor.ActivityInboundInterceptorBase
 }
 
-// beatsInTimeout is how often an activity tells within the time after which it is taken
-// for dead. What is over sooner tells nothing, and costs nothing.
-const beatsInTimeout = 4
+// heartbeatsPerTimeout is the number of heartbeats within the heartbeat timeout. An activity
+// that ends before the first one sends none.
+const heartbeatsPerTimeout = 4
 
-func (b *beating) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	every := activity.GetInfo(ctx).HeartbeatTimeout / beatsInTimeout
+func (b *heartbeatInterceptor) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	every := activity.GetInfo(ctx).HeartbeatTimeout / heartbeatsPerTimeout
 	if every <= 0 { // it was scheduled by a version that asked for none
 		return b.Next.ExecuteActivity(ctx, in)
 	}

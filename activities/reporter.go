@@ -30,14 +30,14 @@ type reporter struct {
 	fetched0  int64                // records read before this slice
 	budget    func() time.Duration // how long the next page still waits for the budget of calls
 
-	mu     sync.Mutex
-	told   time.Time // when an event was last due: of this slice, or perhaps of the one before
-	at     ledger.Position
-	moved  time.Time // when at was reached
-	wait   *events.Waiting
-	news   bool
-	opened bool
-	failed failures
+	mu        sync.Mutex
+	published time.Time // when the last event was due, of this slice or possibly the previous one
+	at        ledger.Position
+	moved     time.Time // when at was reached
+	wait      *events.Waiting
+	news      bool
+	opened    bool
+	failed    failures
 
 	stop chan struct{}
 	done chan struct{}
@@ -51,7 +51,7 @@ func newReporter(ctx context.Context, p Publisher, run ledger.Run, entity string
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if activity.GetInfo(ctx).Attempt > 1 {
-		r.told = r.began
+		r.published = r.began
 	}
 	go r.loop(ctx)
 	return r
@@ -64,14 +64,14 @@ func (r *reporter) reached(at ledger.Position) {
 	if !r.opened {
 		r.opened, r.fetched0 = true, at.Fetched
 		if at.Pages > 0 {
-			r.told = r.began
+			r.published = r.began
 		}
 	}
 	r.at, r.moved, r.wait, r.news = at, time.Now(), nil, true
 }
 
-// look notes that an entity stands still because its next page waits for the budget.
-func (r *reporter) look() {
+// noteRateLimit records that the next page of the entity waits for the rate limiter.
+func (r *reporter) noteRateLimit() {
 	wait := r.budget()
 	if wait <= 0 {
 		return
@@ -90,8 +90,8 @@ func (r *reporter) waiting(why events.WaitReason, d time.Duration) {
 	r.wait, r.news = &events.Waiting{Why: why, Seconds: d.Seconds()}, true
 }
 
-// troubled notes an error of the API that is worth another try.
-func (r *reporter) troubled(err error) {
+// noteError records an error of the API that is retried.
+func (r *reporter) noteError(err error) {
 	why := events.WaitOutage
 	if isRateLimited(err) {
 		why = events.WaitRateLimit
@@ -99,8 +99,8 @@ func (r *reporter) troubled(err error) {
 	r.waiting(why, waitOf(err))
 }
 
-// remember lets the heartbeats carry the failures so far to the next attempt.
-func (r *reporter) remember(f failures) {
+// setFailures sets the failures that heartbeats pass to the next attempt.
+func (r *reporter) setFailures(f failures) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failed = f
@@ -114,7 +114,7 @@ func (r *reporter) beat(ctx context.Context) {
 	activity.RecordHeartbeat(ctx, f)
 }
 
-// close tells the last word and stops.
+// close publishes the last state and stops.
 func (r *reporter) close(ctx context.Context) {
 	close(r.stop)
 	<-r.done
@@ -131,27 +131,27 @@ func (r *reporter) loop(ctx context.Context) {
 		select {
 		case <-tick.C:
 			r.beat(ctx)
-			r.look()
-			r.tell(ctx, false)
+			r.noteRateLimit()
+			r.publishProgress(ctx, false)
 		case <-r.stop:
-			r.tell(ctx, true)
+			r.publishProgress(ctx, true)
 			return
 		}
 	}
 }
 
-// tell publishes the news when their time has come, and waits for nothing. Only that
-// the entity is done, or what it waits for, is told later rather than not at all:
-// no slice follows soon that would.
-func (r *reporter) tell(ctx context.Context, last bool) {
+// publishProgress publishes a new state if the last event is at least progressEvery ago. It
+// does not block. The last state of an entity, or what it waits for, is delayed instead of
+// dropped, because no slice that would publish it follows soon.
+func (r *reporter) publishProgress(ctx context.Context, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	early := max(0, progressEvery-time.Since(r.told))
+	early := max(0, progressEvery-time.Since(r.published))
 	final := last && (r.at.Done() || r.wait != nil)
 	if !r.news || early > 0 && !final {
 		return
 	}
-	r.news, r.told = false, time.Now().Add(early)
+	r.news, r.published = false, time.Now().Add(early)
 	data, ctx := r.snapshot(), context.WithoutCancel(ctx)
 	time.AfterFunc(early, func() { r.publish(ctx, data) })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
-	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -75,25 +73,6 @@ type Slices struct {
 	Failing chan struct{}
 }
 
-// occupy takes a slot, if one is free.
-func occupy(slots chan struct{}) (release func(), free bool) {
-	if slots == nil {
-		return func() {}, true
-	}
-	select {
-	case slots <- struct{}{}:
-		return func() { <-slots }, true
-	default:
-		return nil, false
-	}
-}
-
-// noSlot has Temporal try the slice again in a moment.
-func noSlot(why string) error {
-	return temporal.NewApplicationErrorWithOptions(why, "Busy",
-		temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
-}
-
 // SliceInput names the entity of a run to go on with. Where to go on is in the ledger.
 type SliceInput struct {
 	RunNumber int64
@@ -126,17 +105,17 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 			fmt.Sprintf("entity %q is not in this worker's catalogue", in.Entity), string(events.ValidationError), nil)
 	}
 	if in.Mode.Info().ReadsAll {
-		release, free := occupy(s.Full)
+		release, free := acquireSlot(s.Full)
 		if !free {
-			return SliceResult{}, noSlot("every slot for full syncs is taken")
+			return SliceResult{}, errNoSlot("every slot for full syncs is taken")
 		}
 		defer release()
 	}
-	earlier := recall(ctx)
+	earlier := previousFailures(ctx)
 	if earlier.Tries > 0 {
-		release, free := occupy(s.Failing)
+		release, free := acquireSlot(s.Failing)
 		if !free {
-			return SliceResult{}, noSlot("every slot for another try is taken")
+			return SliceResult{}, errNoSlot("every slot for another try is taken")
 		}
 		defer release()
 	}
@@ -167,14 +146,14 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 		err = s.ref.Check(run.Ref().Execution)
 	}
 	if err != nil {
-		return SliceResult{}, s.notBegun(ctx, err)
+		return SliceResult{}, s.startError(ctx, err)
 	}
 	s.interactive = s.in.Mode.Info().Interactive && !scheduledOnly(run)
 	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name, func() time.Duration {
 		return s.Source.Waiting(s.in.TenantID, s.entity.Name)
 	})
 	defer s.report.close(ctx)
-	s.report.remember(s.failures)
+	s.report.setFailures(s.failures)
 
 	if s.at, err = s.open(ctx); errors.Is(err, ledger.ErrBusy) {
 		s.report.waiting(events.WaitBusy, 0)
@@ -184,7 +163,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 			return SliceResult{}, err
 		}
 	} else if err != nil {
-		if err := s.again(ctx, events.StoreError, &storeError{err}); err != nil {
+		if err := s.retryOrGiveUp(ctx, events.StoreError, &storeError{err}); err != nil {
 			return SliceResult{}, err
 		}
 	}
@@ -261,63 +240,10 @@ func (s *slice) stopping(ctx context.Context) bool {
 	return s.interrupted(ctx) || time.Now().After(s.until)
 }
 
-// answer is a page on its way.
-type answer struct {
-	page entity.Page
-	err  error
-}
-
-// ask begins to read a page. The read outlives a cancelled ctx: a page once asked
-// for is stored.
-func (s *slice) ask(ctx context.Context, at entity.Cursor) <-chan answer {
-	out := make(chan answer, 1)
-	go func() {
-		page, err := s.Source.Page(ctx, s.in.TenantID, s.entity, at, s.interactive)
-		out <- answer{page, err}
-	}()
-	return out
-}
-
-// pages reads and stores pages one after another, reading one ahead while the last
-// is being stored, until the entity is complete or the slice is stopping.
-func (s *slice) pages(ctx context.Context) error {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	for next := s.ask(work, s.at.Cursor); next != nil; {
-		got := <-next
-		if got.err != nil {
-			return got.err
-		}
-		next = nil
-		if !got.page.Last && !s.stopping(ctx) {
-			next = s.ask(work, got.page.Next)
-		}
-		failpoint.Hit("worker/page-read")
-		s.warn(&got.page)
-		at, err := s.Store.StorePage(work, s.in.TenantID, s.in.Mode, s.entity, s.at, got.page)
-		if err != nil {
-			return &storeError{err}
-		}
-		failpoint.Hit("worker/page-stored")
-		s.warned = nil
-		s.reached(at)
-	}
-	return nil
-}
-
-// warn logs what people should know of the page, and lets the page carry what came up
-// before it to the outcome of the run.
-func (s *slice) warn(page *entity.Page) {
-	for _, w := range page.Warnings {
-		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(w)
-	}
-	page.Warnings = append(slices.Clone(s.warned), page.Warnings...)
-}
-
 func (s *slice) reached(at ledger.Position) {
 	if at.Version != s.at.Version {
 		s.failures = failures{}
-		s.report.remember(s.failures)
+		s.report.setFailures(s.failures)
 	}
 	s.at = at
 	s.report.reached(at)

@@ -76,7 +76,7 @@ type SyncInput struct {
 	RequestID string `json:",omitempty"` // the request to serve; empty where one workflow serves all requests of a tenant
 	Limits    Limits
 
-	Carried *Carried // set by continue-as-new alone
+	Carried *ContinueAsNewState // set by continue-as-new alone
 }
 
 // ControlSignal is the payload of pause, resume and cancel.

@@ -78,7 +78,7 @@ func TestANewExecutionKnowsWhatTheLastOneKnew(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, c.Seen)
 	require.EqualValues(t, 6, c.LastSequence)
 	require.Equal(t, 2, c.Announced)
-	require.Empty(t, c.Untold)
+	require.Empty(t, c.Unpublished)
 	require.Equal(t, events.StatusCompleted, c.Entities[0].Status)
 	require.Equal(t, events.StatusFailed, c.Entities[1].Status)
 	require.Equal(t, workflows.EntityProgress{Entity: "jobs", Phase: events.PhaseReading, Pages: 6, Records: 60, Total: 80}, c.Entities[2])

@@ -12,8 +12,8 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// seenControls is how many controls a run remembers, to apply each once.
-const seenControls = 200
+// maxSeenControls is how many controls a run remembers, to apply each once.
+const maxSeenControls = 200
 
 // controlNames are the signals that carry a ControlSignal.
 var controlNames = []string{SignalPause, SignalResume, SignalCancel}
@@ -50,13 +50,13 @@ func ReceiveControls(ctx workflow.Context) (all []ReceivedControl) {
 func (r *run) control(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return HasControl(ctx) })
-		r.applyAll()
+		r.applyControls()
 	}
 }
 
-// applyAll applies every waiting control in the order of their events: signals of
+// applyControls applies every waiting control in the order of their events: signals of
 // different names have no order of their own.
-func (r *run) applyAll() {
+func (r *run) applyControls() {
 	all := ReceiveControls(r.ctx)
 	slices.SortStableFunc(all, func(a, b ReceivedControl) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	for _, s := range all {
@@ -87,7 +87,7 @@ func (r *run) apply(s ReceivedControl) {
 			return
 		}
 		r.Seen = append(r.Seen, s.ID)
-		r.Seen = r.Seen[max(0, len(r.Seen)-seenControls):]
+		r.Seen = r.Seen[max(0, len(r.Seen)-maxSeenControls):]
 	}
 	if s.Sequence != 0 {
 		if s.Sequence <= r.LastSequence && s.Name != SignalCancel {
@@ -100,14 +100,14 @@ func (r *run) apply(s ReceivedControl) {
 		// The pass that was meant is over, and the next serves others.
 	case s.Name == SignalCancel:
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
-		r.end(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly})
-	case s.Name == SignalPause && !r.Paused && !r.stopping():
+		r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly})
+	case s.Name == SignalPause && !r.Paused && !r.isStopping():
 		r.Paused, r.PausedSince = true, workflow.Now(r.ctx)
 		r.cancelSlices()
-		r.announced(s)
+		r.announce(s)
 	case s.Name == SignalResume && r.Paused:
 		r.Paused = false
-		r.announced(s)
+		r.announce(s)
 	}
 }
 
@@ -122,21 +122,21 @@ func Clip(text string) string {
 	return text
 }
 
-// announced queues a sync.paused or sync.resumed.
-func (r *run) announced(s ReceivedControl) {
+// announce queues a sync.paused or sync.resumed.
+func (r *run) announce(s ReceivedControl) {
 	r.Announced++
-	r.Untold = append(r.Untold, activities.AnnounceInput{
+	r.Unpublished = append(r.Unpublished, activities.AnnounceInput{
 		Paused: r.Paused, Ordinal: r.Announced, At: workflow.Now(r.ctx), Reason: s.Reason, Actor: s.Actor,
 	})
 }
 
-// tell publishes the announcements one after another.
-func (r *run) tell(ctx workflow.Context) {
+// publishAnnouncements publishes pauses and resumes, one after another.
+func (r *run) publishAnnouncements(ctx workflow.Context) {
 	for {
-		_ = workflow.Await(ctx, func() bool { return len(r.Untold) > 0 && r.RunNumber != 0 })
-		next := r.Untold[0]
+		_ = workflow.Await(ctx, func() bool { return len(r.Unpublished) > 0 && r.RunNumber != 0 })
+		next := r.Unpublished[0]
 		next.RunNumber, next.Execution = r.RunNumber, r.Execution
 		_ = workflow.ExecuteActivity(LedgerOptions(ctx), runActivities.AnnounceControl, next).Get(ctx, nil)
-		r.Untold = r.Untold[1:]
+		r.Unpublished = r.Unpublished[1:]
 	}
 }

@@ -25,14 +25,14 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 				return IncrementalResult{}, err
 			}
 			if !found {
-				if woken || wake.Len() > 0 || r.heldByPause(ctx, wake) {
+				if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {
 					continue // a request may have been recorded after the claim: look once more
 				}
 				return IncrementalResult{Passes: r.Passes, Last: r.Last}, ctx.Err()
 			}
 		}
 		outcome := r.read(ctx)
-		if outcome != rolledOver {
+		if outcome != readContinueAsNew {
 			last, err := r.finish(ctx)
 			switch {
 			case isUnknownRun(err): // the next pass begins in the ledger as it is now
@@ -44,9 +44,9 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 			}
 			r.nextPass()
 		}
-		if outcome == rolledOver || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		if outcome == readContinueAsNew || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			drain(wake) // whatever woke us is in the ledger, and the next execution begins by looking there
-			in.Carried = r.carry(ctx)
+			in.Carried = r.continueAsNewState(ctx)
 			return IncrementalResult{}, workflow.NewContinueAsNewError(ctx, IncrementalSync, in)
 		}
 	}
@@ -55,16 +55,16 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 // pauseHolds names the change by which a paused workflow stays open.
 const pauseHolds = "a pause holds the workflow open"
 
-// heldByPause waits while the tenant's incremental sync is paused and nothing waits to be
+// waitWhilePaused waits while the tenant's incremental sync is paused and nothing waits to be
 // served, so that a pause which came with the end of the last pass holds for the next
 // request. It is false where there is no such pause: nothing was waited for.
-func (r *run) heldByPause(ctx workflow.Context, wake workflow.ReceiveChannel) bool {
-	r.applyAll() // what has come and nobody has looked at
-	if !r.Paused || r.stopping() || workflow.GetVersion(ctx, pauseHolds, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+func (r *run) waitWhilePaused(ctx workflow.Context, wake workflow.ReceiveChannel) bool {
+	r.applyControls() // what has come and nobody has looked at
+	if !r.Paused || r.isStopping() || workflow.GetVersion(ctx, pauseHolds, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return false
 	}
 	left := r.limits.PauseLimit - workflow.Now(ctx).Sub(r.PausedSince)
-	changed, err := workflow.AwaitWithTimeout(r.ctx, max(left, 0), func() bool { return !r.Paused || r.stopping() || wake.Len() > 0 })
+	changed, err := workflow.AwaitWithTimeout(r.ctx, max(left, 0), func() bool { return !r.Paused || r.isStopping() || wake.Len() > 0 })
 	if err == nil && !changed {
 		r.Paused = false // it expired
 	}

@@ -38,7 +38,7 @@ func TestTroubleOfACancelledSliceIsNoVerdict(t *testing.T) {
 					ActivityType: &common.ActivityType{Name: "SyncSlice"}, RetryState: c.state,
 				}},
 			})
-			require.Equal(t, c.want, interrupted(err))
+			require.Equal(t, c.want, isInterrupted(err))
 		})
 	}
 }

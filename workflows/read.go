@@ -14,24 +14,24 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// How read ended.
-type readEnd int
+// readOutcome is the outcome of run.read.
+type readOutcome int
 
 const (
-	readDone   readEnd = iota // complete, stopped or decided: finish the run
-	rolledOver                // go on in a new execution
+	readDone          readOutcome = iota // complete, stopped or finalized: finish the run
+	readContinueAsNew                    // continue in a new execution
 )
 
 // read reads the run's entities, a few at a time, until all are complete or
 // something stops it.
-func (r *run) read(workflow.Context) readEnd {
+func (r *run) read(workflow.Context) readOutcome {
 	r.cancels = make([]workflow.CancelFunc, len(r.Entities))
 	timed, stopClock := workflow.WithCancel(r.ctx)
 	clock := workflow.NewWaitGroup(r.ctx)
 	clock.Add(1)
 	workflow.Go(timed, func(ctx workflow.Context) {
 		defer clock.Done()
-		r.clock(ctx)
+		r.enforceLimits(ctx)
 	})
 	slots := workflow.NewSemaphore(r.ctx, int64(max(1, r.limits.Parallel)))
 	readers := workflow.NewWaitGroup(r.ctx)
@@ -41,44 +41,44 @@ func (r *run) read(workflow.Context) readEnd {
 			defer readers.Done()
 			if slots.Acquire(ctx, 1) == nil {
 				defer slots.Release(1)
-				r.entity(ctx, i)
+				r.readEntity(ctx, i)
 			}
 		})
 	}
 	readers.Wait(r.ctx)
 	stopClock()
 	clock.Wait(r.ctx)
-	if r.rolling && !r.stopping() {
-		return rolledOver
+	if r.historyFull && !r.isStopping() {
+		return readContinueAsNew
 	}
 	return readDone
 }
 
-// entity reads one entity, slice after slice.
-func (r *run) entity(ctx workflow.Context, i int) {
+// readEntity reads one entity, slice by slice.
+func (r *run) readEntity(ctx workflow.Context, i int) {
 	p := &r.Entities[i]
 	for busy := time.Second; p.Status == ""; {
-		_ = workflow.Await(ctx, func() bool { return !r.Paused || r.stopping() })
-		r.rolling = r.rolling || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
-		if r.stopping() || r.rolling {
+		_ = workflow.Await(ctx, func() bool { return !r.Paused || r.isStopping() })
+		r.historyFull = r.historyFull || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+		if r.isStopping() || r.historyFull {
 			return
 		}
-		result, err := r.slice(ctx, i)
+		result, err := r.runSlice(ctx, i)
 		var app *temporal.ApplicationError
 		switch {
 		case err == nil && result.Busy:
 			p.Waiting = &events.Waiting{Why: events.WaitBusy}
-			_, _ = workflow.AwaitWithTimeout(ctx, busy, r.stopping)
+			_, _ = workflow.AwaitWithTimeout(ctx, busy, r.isStopping)
 			busy = min(2*busy, 30*time.Second)
 		case err == nil:
-			p.reached(result)
+			p.update(result)
 		case errors.As(err, &app) && app.Type() == activities.TypeDecided:
 			r.decided = true
 			r.cancelSlices()
 		case isUnknownRun(err):
 			r.decided, r.unknown = true, true
 			r.cancelSlices()
-		case interrupted(err):
+		case isInterrupted(err):
 			// A pause or a cancel met the slice while it waited for another try.
 		default:
 			p.Status, p.Phase = events.StatusFailed, events.PhaseDone
@@ -87,16 +87,16 @@ func (r *run) entity(ctx workflow.Context, i int) {
 	}
 }
 
-// interrupted says whether a slice ended because we cancelled it. Where its last try
-// failed or died at that moment, Temporal reports that trouble instead of the cancel.
-func interrupted(err error) bool {
+// isInterrupted reports whether a slice ended because the workflow cancelled it. If its last
+// attempt failed at that moment, Temporal reports that error instead of the cancel.
+func isInterrupted(err error) bool {
 	var tried *temporal.ActivityError
 	return temporal.IsCanceledError(err) ||
 		errors.As(err, &tried) && tried.RetryState() == enums.RETRY_STATE_CANCEL_REQUESTED
 }
 
-// slice runs one slice in a context of its own, so that a pause can end it.
-func (r *run) slice(ctx workflow.Context, i int) (activities.SliceResult, error) {
+// runSlice runs one slice in its own context, so that a pause can end it.
+func (r *run) runSlice(ctx workflow.Context, i int) (activities.SliceResult, error) {
 	ctx, cancel := workflow.WithCancel(sliceOptions(ctx, r.Mode))
 	defer cancel()
 	r.cancels[i] = cancel
@@ -108,7 +108,7 @@ func (r *run) slice(ctx workflow.Context, i int) (activities.SliceResult, error)
 	return result, err
 }
 
-func (p *EntityProgress) reached(s activities.SliceResult) {
+func (p *EntityProgress) update(s activities.SliceResult) {
 	p.Status, p.Pages, p.Records, p.Total, p.Waiting = s.Status, s.Pages, s.Records, s.Total, nil
 	p.Phase = cmp.Or(s.Phase, events.PhaseReading)
 	if s.Status != "" {
@@ -116,15 +116,15 @@ func (p *EntityProgress) reached(s activities.SliceResult) {
 	}
 }
 
-// clock ends the run when it has worked or been paused for too long.
-func (r *run) clock(ctx workflow.Context) {
-	for !r.stopping() && ctx.Err() == nil {
+// enforceLimits ends the run when it exceeds its deadline or the limit of a pause.
+func (r *run) enforceLimits(ctx workflow.Context) {
+	for !r.isStopping() && ctx.Err() == nil {
 		paused, since := r.Paused, workflow.Now(ctx)
 		left := r.limits.Deadline - r.Worked
 		if paused {
 			left = r.limits.PauseLimit - since.Sub(r.PausedSince)
 		}
-		changed, err := workflow.AwaitWithTimeout(ctx, max(left, 0), func() bool { return r.Paused != paused || r.stopping() })
+		changed, err := workflow.AwaitWithTimeout(ctx, max(left, 0), func() bool { return r.Paused != paused || r.isStopping() })
 		if !paused {
 			r.Worked += workflow.Now(ctx).Sub(since)
 		}
@@ -132,9 +132,9 @@ func (r *run) clock(ctx workflow.Context) {
 		case err != nil || changed:
 		case paused:
 			r.Paused = false
-			r.end(ledger.Finalization{State: ledger.Cancelled, Reason: "pause expired"})
+			r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: "pause expired"})
 		default:
-			r.end(ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
+			r.stop(ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
 				Type: events.DeadlineExceeded, Message: "the run was not complete after " + r.limits.Deadline.String() + " of work",
 			}})
 		}

@@ -19,7 +19,7 @@ import (
 func (r *rig) rebuild(entity string) (workflows.Result, error) {
 	request := r.Ledger.Request(events.Rebuild, entity)
 	in := workflows.SyncInput{TenantID: activitytest.Tenant, RequestID: request.ID, Limits: r.limits}
-	return execute(r, workflows.RebuildID(request.ID), workflows.Rebuild, in, func(in workflows.SyncInput) *workflows.Carried { return in.Carried })
+	return execute(r, workflows.RebuildID(request.ID), workflows.Rebuild, in, func(in workflows.SyncInput) *workflows.ContinueAsNewState { return in.Carried })
 }
 
 // during makes something happen, once, when an operation of the ledger begins.

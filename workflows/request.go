@@ -33,8 +33,8 @@ func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result,
 			return Result{}, err
 		}
 	}
-	if r.read(ctx) == rolledOver {
-		in.Carried = r.carry(ctx)
+	if r.read(ctx) == readContinueAsNew {
+		in.Carried = r.continueAsNewState(ctx)
 		return Result{}, workflow.NewContinueAsNewError(ctx, mode.Info().Workflow, in)
 	}
 	result, err := r.finish(ctx)

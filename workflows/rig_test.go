@@ -36,8 +36,8 @@ type rig struct {
 	env        *testsuite.TestWorkflowEnvironment // of the latest execution
 	prepare    func(execution int)                // called before each execution, 1 first
 	executions int
-	carried    []*workflows.Carried // by each execution but the last
-	elapsed    time.Duration        // in workflow time, all executions
+	carried    []*workflows.ContinueAsNewState // by each execution but the last
+	elapsed    time.Duration                   // in workflow time, all executions
 }
 
 func newRig() *rig {
@@ -67,7 +67,7 @@ func (r *rig) newEnv(id string) {
 }
 
 // execute runs a workflow to its end, through every continue-as-new.
-func execute[In, Out any](r *rig, id string, f func(workflow.Context, In) (Out, error), in In, carried func(In) *workflows.Carried) (out Out, err error) {
+func execute[In, Out any](r *rig, id string, f func(workflow.Context, In) (Out, error), in In, carried func(In) *workflows.ContinueAsNewState) (out Out, err error) {
 	for {
 		r.executions++
 		r.newEnv(id)
@@ -101,14 +101,14 @@ func (r *rig) full(entities ...string) (workflows.Result, error) {
 
 func (r *rig) fullOf(request ledger.Request) (workflows.Result, error) {
 	in := workflows.SyncInput{TenantID: activitytest.Tenant, RequestID: request.ID, Limits: r.limits}
-	return execute(r, workflows.FullSyncID(request.ID), workflows.FullSync, in, func(in workflows.SyncInput) *workflows.Carried { return in.Carried })
+	return execute(r, workflows.FullSyncID(request.ID), workflows.FullSync, in, func(in workflows.SyncInput) *workflows.ContinueAsNewState { return in.Carried })
 }
 
 // incremental runs an IncrementalSync.
 func (r *rig) incremental() (workflows.IncrementalResult, error) {
 	in := workflows.SyncInput{TenantID: activitytest.Tenant, Limits: r.limits}
 	return execute(r, workflows.IncrementalSyncID(activitytest.Tenant), workflows.IncrementalSync, in,
-		func(in workflows.SyncInput) *workflows.Carried { return in.Carried })
+		func(in workflows.SyncInput) *workflows.ContinueAsNewState { return in.Carried })
 }
 
 // at makes something happen, once, when a page is asked for.

@@ -14,9 +14,9 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Carried is what a run hands to the next execution when its history grows too
-// long. Where each entity stands is in the ledger and not in here.
-type Carried struct {
+// ContinueAsNewState is the state that a run passes to the next execution when its history
+// grows too long. The position of each entity is in the ledger, not here.
+type ContinueAsNewState struct {
 	TenantID  string
 	RunNumber int64
 	Execution ledger.Execution // of the run; absent when an earlier version carried it
@@ -28,7 +28,7 @@ type Carried struct {
 	Paused      bool
 	PausedSince time.Time
 	Announced   int                        // pauses and resumes so far
-	Untold      []activities.AnnounceInput // those that are not published yet
+	Unpublished []activities.AnnounceInput `json:"Untold"` // those that are not published yet
 
 	Seen         []string // identities of the latest controls
 	LastSequence uint64   // of the latest control that has one
@@ -42,16 +42,16 @@ type Carried struct {
 
 // run is the state of one workflow execution: what it carries, and what it is doing.
 type run struct {
-	Carried
+	ContinueAsNewState
 	limits Limits
 	ctx    workflow.Context // never cancelled by Temporal: a cancel ends the run in good order
 
-	decided   bool // somebody else decided the run: nothing may be written
-	unknown   bool // the ledger does not have the run any more: nothing can be written
-	finishing bool // how the run ends is settled and being told
-	rolling   bool // the history is long: go on in a new execution
-	cancelled bool // by Temporal, and that was applied
-	cancels   []workflow.CancelFunc
+	decided     bool // somebody else decided the run: nothing may be written
+	unknown     bool // the ledger does not have the run any more: nothing can be written
+	finishing   bool // how the run ends is settled and being told
+	historyFull bool // the history is long: go on in a new execution
+	cancelled   bool // by Temporal, and that was applied
+	cancels     []workflow.CancelFunc
 }
 
 // The activities, by name only.
@@ -60,17 +60,17 @@ var (
 	sliceActivities *activities.Slices
 )
 
-func newRun(ctx workflow.Context, limits Limits, carried *Carried) (*run, error) {
+func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*run, error) {
 	r := &run{limits: limits}
 	if carried != nil {
-		r.Carried = *carried
+		r.ContinueAsNewState = *carried
 	}
 	r.ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := workflow.SetQueryHandler(ctx, QueryProgress, func() (Progress, error) { return r.progress(), nil }); err != nil {
 		return nil, err
 	}
 	workflow.Go(r.ctx, r.control)
-	workflow.Go(r.ctx, r.tell)
+	workflow.Go(r.ctx, r.publishAnnouncements)
 	workflow.Go(r.ctx, func(own workflow.Context) {
 		ctx.Done().Receive(own, nil)
 		r.cancelInTemporal()
@@ -109,7 +109,7 @@ func (r *run) finish(workflow.Context) (Result, error) {
 		decision = *r.Stop
 	}
 	r.finishing = true
-	_ = workflow.Await(r.ctx, func() bool { return len(r.Untold) == 0 }) // a pause is told before the outcome
+	_ = workflow.Await(r.ctx, func() bool { return len(r.Unpublished) == 0 }) // a pause is told before the outcome
 	if r.unknown {
 		return Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
@@ -135,27 +135,27 @@ func (r *run) nextPass() {
 	}
 	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure = 0, ledger.Execution{}, nil, 0, nil
 	r.Stop, r.Next = r.Next, nil
-	r.decided, r.unknown, r.finishing, r.rolling = false, false, false, false
+	r.decided, r.unknown, r.finishing, r.historyFull = false, false, false, false
 }
 
-// carry returns what the next execution needs. Controls that came until now are
-// applied first: a signal that nobody received, or a cancel of the execution that is
-// left, would be lost.
-func (r *run) carry(ctx workflow.Context) *Carried {
-	r.applyAll()
+// continueAsNewState returns the state for the next execution. It first applies pending
+// controls, because a signal that was not received, or a cancel of this execution, would be
+// lost.
+func (r *run) continueAsNewState(ctx workflow.Context) *ContinueAsNewState {
+	r.applyControls()
 	if ctx.Err() != nil {
 		r.cancelInTemporal()
 	}
-	c := r.Carried
+	c := r.ContinueAsNewState
 	return &c
 }
 
-// stopping says whether no further page may be asked for.
-func (r *run) stopping() bool { return r.Stop != nil || r.decided }
+// isStopping reports whether the run must not read another page.
+func (r *run) isStopping() bool { return r.Stop != nil || r.decided }
 
-// end stops the run. The first reason stands; a cancel that is also for the requests
+// stop stops the run. The first reason is kept; a cancel that is also for the requests
 // that wait, and comes after it, ends the pass that would serve them.
-func (r *run) end(d ledger.Finalization) {
+func (r *run) stop(d ledger.Finalization) {
 	switch {
 	case r.Stop == nil && !r.finishing:
 		r.Stop = &d
@@ -169,7 +169,7 @@ func (r *run) end(d ledger.Finalization) {
 func (r *run) cancelInTemporal() {
 	if !r.cancelled {
 		r.cancelled = true
-		r.end(ledger.Finalization{State: ledger.Cancelled, Reason: "cancelled in Temporal", ClaimQueued: true})
+		r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: "cancelled in Temporal", ClaimQueued: true})
 	}
 }
 

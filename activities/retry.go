@@ -49,8 +49,8 @@ type failures struct {
 // somebody to repair a grant or finish a migration.
 const refusalGrace = 5 * time.Minute
 
-// recall reads what the last attempt knew.
-func recall(ctx context.Context) (f failures) {
+// previousFailures returns the failures of earlier attempts, from the heartbeat details.
+func previousFailures(ctx context.Context) (f failures) {
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &f) // an earlier version sent none
 	}
@@ -66,9 +66,9 @@ func (s *slice) isAccident(err error) bool {
 	return s.failures.Accidents < accidentTries || time.Since(s.failures.AccidentsSince) < accidentTime
 }
 
-// again hands an error to the retry policy, unless the entity has held up others for too
-// long: then it fails.
-func (s *slice) again(ctx context.Context, kind events.ErrorType, err error) error {
+// retryOrGiveUp returns an error for the retry policy, unless the entity has stalled others
+// for too long: then the entity fails.
+func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err error) error {
 	if errors.Is(err, ledger.ErrFinalized) || isNotAsked(err) {
 		return retryable(kind, err)
 	}
@@ -86,18 +86,18 @@ func (s *slice) again(ctx context.Context, kind events.ErrorType, err error) err
 	} else if s.failures.RefusedSince.IsZero() {
 		s.failures.RefusedSince = now
 	}
-	s.report.remember(s.failures)
+	s.report.setFailures(s.failures)
 	if isRefused(err) && now.Sub(s.failures.RefusedSince) >= refusalGrace {
 		return s.giveUpRefused(ctx, err)
 	}
 	if why := s.stalled(ctx, err); why != "" {
-		return s.fail(ctx, &gaveUp{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
+		return s.fail(ctx, &gaveUpError{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
 	}
 	return retryable(kind, err)
 }
 
-// notBegun is the activity's error where not even the run can be read.
-func (s *slice) notBegun(ctx context.Context, err error) error {
+// startError returns the error of the activity if the run cannot be read.
+func (s *slice) startError(ctx context.Context, err error) error {
 	if !isRefused(err) {
 		return retryable(events.StoreError, err)
 	}
@@ -115,20 +115,20 @@ func (s *slice) notBegun(ctx context.Context, err error) error {
 // the workflow keeps the error for the outcome.
 func (s *slice) giveUpRefused(ctx context.Context, err error) error {
 	why := fmt.Sprintf("given up after %v", time.Since(s.failures.RefusedSince).Round(time.Second))
-	if s.fail(ctx, &gaveUp{err, why}) == nil {
+	if s.fail(ctx, &gaveUpError{err, why}) == nil {
 		return nil
 	}
 	return temporal.NewNonRetryableApplicationError(err.Error(), string(events.StoreError), err)
 }
 
-// gaveUp is an error that was given up although it may pass.
-type gaveUp struct {
+// gaveUpError is a transient error that is not retried any longer.
+type gaveUpError struct {
 	error
 	why string
 }
 
-func (e *gaveUp) Error() string { return e.error.Error() + " (" + e.why + ")" }
-func (e *gaveUp) Unwrap() error { return e.error }
+func (e *gaveUpError) Error() string { return e.error.Error() + " (" + e.why + ")" }
+func (e *gaveUpError) Unwrap() error { return e.error }
 
 // stalled says why an entity that fails is not waited for any longer, "" while it is: its
 // run has come to a standstill for as long as the limit allows, and yet others could be

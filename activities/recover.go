@@ -24,7 +24,7 @@ func (s *slice) recover(ctx context.Context, err error) error {
 		// Another attempt of this slice stored the page. Look again where things stand.
 		at, err := s.open(context.WithoutCancel(ctx))
 		if err != nil {
-			return s.again(ctx, events.StoreError, &storeError{err})
+			return s.retryOrGiveUp(ctx, events.StoreError, &storeError{err})
 		}
 		s.at = at
 		return nil
@@ -32,26 +32,26 @@ func (s *slice) recover(ctx context.Context, err error) error {
 		if s.interrupted(ctx) && errors.Is(err, context.Canceled) {
 			return nil // it was taken back, and can be made again
 		}
-		return s.again(ctx, events.StoreError, err)
+		return s.retryOrGiveUp(ctx, events.StoreError, err)
 	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.at.Cursor.LoopGuard.ByDate && (isExplained(err) || !s.isAccident(err)):
-		s.byDateInstead()
+		s.resumeByDate()
 		return nil
 	case isPermanent(err) && !s.isAccident(err):
 		return s.fail(ctx, err)
 	}
-	s.report.troubled(err)
-	return s.again(ctx, typeOf(err), err)
+	s.report.noteError(err)
+	return s.retryOrGiveUp(ctx, typeOf(err), err)
 }
 
-// byDateInstead gives up the feed's token, which is unknown or has expired.
-func (s *slice) byDateInstead() {
+// resumeByDate discards the token of the feed, which is unknown or has expired.
+func (s *slice) resumeByDate() {
 	from := "the beginning"
 	if since := s.at.Cursor.Since; !since.IsZero() {
 		from = since.UTC().Format(time.RFC3339)
 	}
-	told := "ServiceTitan no longer knows the feed's token: it is read again from " + from
-	s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(told)
-	s.at.Cursor.Token, s.at.Cursor.LoopGuard, s.warned = "", entity.LoopGuard{ByDate: true}, append(s.warned, told)
+	warning := "ServiceTitan no longer knows the feed's token: it is read again from " + from
+	s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(warning)
+	s.at.Cursor.Token, s.at.Cursor.LoopGuard, s.warned = "", entity.LoopGuard{ByDate: true}, append(s.warned, warning)
 }
 
 // fail ends the entity, and it alone.

@@ -1,0 +1,62 @@
+package activities
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/failpoint"
+)
+
+// pageResult is the result of fetchPage.
+type pageResult struct {
+	page entity.Page
+	err  error
+}
+
+// fetchPage starts to read a page and returns a channel for the result. Pass a context that
+// a pause does not cancel: a requested page is always stored.
+func (s *slice) fetchPage(ctx context.Context, at entity.Cursor) <-chan pageResult {
+	out := make(chan pageResult, 1)
+	go func() {
+		page, err := s.Source.Page(ctx, s.in.TenantID, s.entity, at, s.interactive)
+		out <- pageResult{page, err}
+	}()
+	return out
+}
+
+// pages reads and stores pages one after another, reading one ahead while the last
+// is being stored, until the entity is complete or the slice is stopping.
+func (s *slice) pages(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for next := s.fetchPage(work, s.at.Cursor); next != nil; {
+		got := <-next
+		if got.err != nil {
+			return got.err
+		}
+		next = nil
+		if !got.page.Last && !s.stopping(ctx) {
+			next = s.fetchPage(work, got.page.Next)
+		}
+		failpoint.Hit("worker/page-read")
+		s.warn(&got.page)
+		at, err := s.Store.StorePage(work, s.in.TenantID, s.in.Mode, s.entity, s.at, got.page)
+		if err != nil {
+			return &storeError{err}
+		}
+		failpoint.Hit("worker/page-stored")
+		s.warned = nil
+		s.reached(at)
+	}
+	return nil
+}
+
+// warn logs what people should know of the page, and lets the page carry what came up
+// before it to the outcome of the run.
+func (s *slice) warn(page *entity.Page) {
+	for _, w := range page.Warnings {
+		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run_number", s.in.RunNumber).Msg(w)
+	}
+	page.Warnings = append(slices.Clone(s.warned), page.Warnings...)
+}
