@@ -33,7 +33,7 @@ var kinds = map[string]func() any{
 }
 
 // built is what kubectl apply -k would apply, by kind and name.
-func built(t *testing.T) map[string]any {
+func buildManifests(t *testing.T) map[string]any {
 	t.Helper()
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), manifests)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func exampleSecret(t *testing.T) map[string]string {
 // podsOf lists the pod of every role, and of migrate.
 func podsOf(t *testing.T) map[string]corev1.PodSpec {
 	t.Helper()
-	all := built(t)
+	all := buildManifests(t)
 	pods := map[string]corev1.PodSpec{"migrate": all["Job/migrate"].(*batchv1.Job).Spec.Template.Spec}
 	for _, role := range roles[:4] {
 		pods[role.Name] = all["Deployment/"+role.Name].(*appsv1.Deployment).Spec.Template.Spec
@@ -75,7 +75,7 @@ func podsOf(t *testing.T) map[string]corev1.PodSpec {
 
 func TestKubernetesGivesEveryRoleWhatItNeeds(t *testing.T) {
 	t.Parallel()
-	config := built(t)["ConfigMap/lazisync"].(*corev1.ConfigMap).Data
+	config := buildManifests(t)["ConfigMap/lazisync"].(*corev1.ConfigMap).Data
 	secret := exampleSecret(t)
 	pods := podsOf(t)
 	for _, role := range roles {

@@ -42,7 +42,7 @@ func TestPrometheusAsksEveryRole(t *testing.T) {
 	require.Equal(t, want, asked)
 }
 
-// exported are the series that the roles tell, whoever else answers or not.
+// exported returns the series that the roles export, without any other server.
 func exported(t *testing.T) (series []labels.Labels) {
 	t.Helper()
 	nowhere := []string{

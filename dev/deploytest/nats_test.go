@@ -82,7 +82,7 @@ var mayPublish = map[string][]string{
 	"consumer":  nil,
 }
 
-// nobody may do these, whoever asks: they lose messages or take them from others.
+// No user may do these, because they lose messages or take them from others.
 var forbidden = []string{
 	"$JS.API.STREAM.DELETE.SYNC_COMMANDS", "$JS.API.STREAM.PURGE.SYNC_COMMANDS", "$JS.API.STREAM.MSG.DELETE.SYNC_EVENTS",
 	"$SYS.REQ.SERVER.PING", "another.subject",
@@ -138,7 +138,7 @@ func TestEveryNATSUserMayDoWhatItNeedsAndNoMore(t *testing.T) {
 // refusals publishes on every subject and returns those that the server refused.
 func refusals(t *testing.T, url, user string, subjects map[string]bool) map[string]bool {
 	t.Helper()
-	const last = "the.end" // refused to everyone; the server tells of refusals in order
+	const last = "the.end" // refused for every user; the server reports refusals in order
 	violations := make(chan string, len(subjects)+1)
 	nc, err := nats.Connect(url,
 		nats.UserInfo(user, os.Getenv("NATS_"+strings.ToUpper(user)+"_PASSWORD")),

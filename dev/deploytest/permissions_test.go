@@ -16,8 +16,8 @@ import (
 
 // rounds are what each role asks of NATS, once. The tests in dev/examples run the roles
 // themselves as these users.
-var rounds = map[string]func(context.Context, *stand) error{
-	"migrate": func(ctx context.Context, s *stand) error {
+var rounds = map[string]func(context.Context, *harness) error{
+	"migrate": func(ctx context.Context, s *harness) error {
 		if _, err := s.conn.Declare(ctx); err != nil {
 			return err
 		}
@@ -27,24 +27,24 @@ var rounds = map[string]func(context.Context, *stand) error{
 		_, err := s.conn.Declare(ctx)
 		return err
 	},
-	"bridge": func(ctx context.Context, s *stand) error {
+	"bridge": func(ctx context.Context, s *harness) error {
 		return inTurn(
 			func() error {
 				return s.conn.Ready(ctx, stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerMaxDeliveries)
 			},
 			func() error { return s.acknowledge(ctx, stream.ConsumerRequests) },
 			func() error { return s.acknowledge(ctx, stream.ConsumerControl) },
-			func() error { return s.readLost(ctx) },
+			func() error { return s.readAdvisories(ctx) },
 			func() error {
 				return s.publish(ctx, "sync.accepted", "sync.rejected", "sync.completed", "sync.failed", "sync.cancelled")
 			},
 			func() error {
-				return s.park(ctx, "sync.requested", "sync.control", "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected")
+				return s.publishDeadLetters(ctx, "sync.requested", "sync.control", "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected")
 			},
 			func() error { return s.restore(ctx) },
 		)
 	},
-	"worker": func(ctx context.Context, s *stand) error {
+	"worker": func(ctx context.Context, s *harness) error {
 		return inTurn(
 			func() error { return s.conn.Ready(ctx) },
 			func() error {
@@ -54,15 +54,17 @@ var rounds = map[string]func(context.Context, *stand) error{
 			func() error { return s.restore(ctx) },
 		)
 	},
-	"notifier": func(ctx context.Context, s *stand) error {
+	"notifier": func(ctx context.Context, s *harness) error {
 		return inTurn(
 			func() error { return s.conn.Ready(ctx, stream.ConsumerNotifier) },
 			func() error { return s.acknowledge(ctx, stream.ConsumerNotifier) },
-			func() error { return s.park(ctx, "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected") },
+			func() error {
+				return s.publishDeadLetters(ctx, "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected")
+			},
 			func() error { return s.restore(ctx) },
 		)
 	},
-	"gateway": func(ctx context.Context, s *stand) error {
+	"gateway": func(ctx context.Context, s *harness) error {
 		return inTurn(
 			func() error { return s.conn.Ready(ctx) },
 			func() error { return s.publish(ctx, "sync.requested", "sync.control") },
@@ -70,7 +72,7 @@ var rounds = map[string]func(context.Context, *stand) error{
 			func() error { return s.restore(ctx) },
 		)
 	},
-	"operator": func(ctx context.Context, s *stand) error {
+	"operator": func(ctx context.Context, s *harness) error {
 		return inTurn(
 			func() error { return s.publish(ctx, "sync.requested", "sync.control") },
 			func() error { return s.follow(ctx) },
@@ -140,7 +142,7 @@ func oneRound(t *testing.T, options *natsd.Options, user, lacking, dir string) e
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 	refused := &refusalLog{refused: cancel}
-	s, err := newStand(ctx, server, user, refused)
+	s, err := newHarness(ctx, server, user, refused)
 	if err != nil {
 		return err
 	}

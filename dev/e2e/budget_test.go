@@ -9,8 +9,8 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// A budget of two calls in five seconds holds a sync up, which goes on all the same and
-// says what it waits for.
+// A rate budget of two calls in five seconds slows a sync, which continues and reports the
+// reason.
 func TestTheBudgetOfCallsShowsInProgress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 60, ExportPageSize: 25}})

@@ -37,7 +37,7 @@ func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
 	_, paused := await(t, w, "sync.paused", func(d events.ControlledData) bool { return names(d.RunData, requestID) })
 	require.Equal(t, "month-end", paused.Reason)
 	require.Equal(t, "ana", paused.Actor)
-	w.awaitQuiet(t, asked)
+	w.awaitIdle(t, asked)
 	require.Less(t, w.total(), 80, "the pause came in the middle")
 
 	resumed := w.run(t, "resume", requestID)
@@ -48,7 +48,7 @@ func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
 	asked = time.Now()
 	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "pause", nil)) // as Temporal's own tools do
 	awaitCount[events.ControlledData](t, w, "sync.paused", 2)
-	w.awaitQuiet(t, asked)
+	w.awaitIdle(t, asked)
 	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "resume", "go on"))
 
 	outcome := w.completed(t, requestID)
@@ -62,14 +62,14 @@ func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
 		require.EqualValues(t, records, r.Unchanged, r.Entity)
 	}
 	w.requireEqual(t)
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 	require.NotContains(t, serve.log.String(), "RecordActivityHeartbeat", "a pause is no warning")
 }
 
-// awaitQuiet waits until no page has been asked for in a second, ten times as long as a
+// awaitIdle waits until no page has been asked for in a second, ten times as long as a
 // page takes, and says how long after the pause that second began. How long that may be
 // is a matter of the machine; how many pages it may be, of the callers.
-func (w *world) awaitQuiet(t *testing.T, asked time.Time) {
+func (w *world) awaitIdle(t *testing.T, asked time.Time) {
 	t.Helper()
 	until, since := w.total(), time.Now()
 	require.Eventually(t, func() bool {
@@ -131,7 +131,7 @@ func TestTwoFullSyncsOfOneEntityTakeTurnsAndAnIncrementalWaitsForNeither(t *test
 		order = append(order, d.Requests[0].RequestID)
 	}
 	require.Equal(t, incremental, order[1], "the incremental is done while the full syncs go on")
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }
 
 // awaitCount waits until so many events came on a subject.

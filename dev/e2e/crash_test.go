@@ -39,7 +39,7 @@ func TestAKilledWorkerLosesNothingAndReadsAgainOnlyThePagesInFlight(t *testing.T
 		require.LessOrEqual(t, twice(pages), inFlight, "pages of %s that were read twice", name)
 	}
 	w.requireEqual(t)
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }
 
 func TestAStoppedProcessFinishesItsPagesAndTheNextGoesOn(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAStoppedProcessFinishesItsPagesAndTheNextGoesOn(t *testing.T) {
 		require.Len(t, pages, 40, name)
 	}
 	w.requireEqual(t)
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }
 
 func TestAWorkflowTerminatedFromOutsideStillHasAnOutcome(t *testing.T) {
@@ -80,7 +80,7 @@ func TestAWorkflowTerminatedFromOutsideStillHasAnOutcome(t *testing.T) {
 	asked := w.completed(t, w.request(t, `{"mode":"full","entities":["customers"]}`))
 	require.NotEqual(t, outcome.RunNumber, asked.RunNumber)
 	require.Equal(t, rows, value[int64](t, w, "select sum(fetched)::bigint from raw.sync_cursors where run_number = $1", outcome.RunNumber))
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 
 	open, err := w.temporal.DescribeWorkflowExecution(t.Context(), "full-sync-"+requestID, "")
 	require.NoError(t, err)

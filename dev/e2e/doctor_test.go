@@ -16,17 +16,17 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// examined is what lazisync doctor --json says of one check.
-type examined struct{ Verdict, Check, Detail, Mend string }
+// doctorCheck is what lazisync doctor --json says of one check.
+type doctorCheck struct{ Verdict, Check, Detail, Mend string }
 
 // examine asks the doctor, and returns its findings by check.
-func (w *world) examine(t *testing.T, wantCode int, args ...string) map[string]examined {
+func (w *world) examine(t *testing.T, wantCode int, args ...string) map[string]doctorCheck {
 	t.Helper()
 	done := w.run(t, append([]string{"doctor", "--json"}, args...)...)
 	require.Equal(t, wantCode, done.code, done.out+done.errors)
-	var all []examined
+	var all []doctorCheck
 	require.NoError(t, json.Unmarshal([]byte(done.out), &all), done.out)
-	byCheck := map[string]examined{}
+	byCheck := map[string]doctorCheck{}
 	for _, f := range all {
 		require.Equal(t, f.Verdict == "ok", f.Mend == "", "%+v", f)
 		byCheck[f.Check] = f
@@ -76,7 +76,7 @@ func TestDoctorFindsAHealthySystemFine(t *testing.T) {
 	}
 }
 
-func TestDoctorNamesTheMend(t *testing.T) {
+func TestDoctorNamesTheFix(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
@@ -92,7 +92,7 @@ func TestDoctorNamesTheMend(t *testing.T) {
 	require.NoError(t, err)
 
 	found := w.examine(t, 1)
-	for check, want := range map[string]examined{
+	for check, want := range map[string]doctorCheck{
 		"stream SYNC_COMMANDS":               {"FAIL", "", "discard is DiscardOld, want DiscardNew", "lazisync migrate"},
 		"consumer SYNC_EVENTS/notifier":      {"FAIL", "", "existence is missing, want present", "lazisync migrate"},
 		"tables":                             {"FAIL", "", "the database lacks table raw.st_invoices", "lazisync migrate"},
@@ -133,7 +133,7 @@ func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
 	}
 }
 
-// While a command can come again, Temporal must still know the workflow that served it.
+// While a command can be redelivered, Temporal must know the workflow that served it.
 func TestDoctorComparesTheNamespacesRetentionWithTheCommands(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

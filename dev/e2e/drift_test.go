@@ -20,7 +20,7 @@ func (w *world) editCommands(t *testing.T) jetstream.Stream {
 	return commands
 }
 
-// A stream that somebody changed by hand is told about at start, and left alone.
+// A role logs a stream that was changed by hand, and does not revert the change.
 func TestARoleTellsWhatIsNotAsDeclared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

@@ -59,9 +59,9 @@ func startTemporalFront(t *testing.T, addr, apiKey string) (set []string) {
 	}
 }
 
-// parrot stands before a server and, when told to, answers with all it was sent: a proxy
-// or an error page may do that.
-type parrot struct {
+// echoServer is a proxy that can answer with everything that it received, as an error page may
+// do.
+type echoServer struct {
 	*httptest.Server
 	mu     sync.Mutex
 	below  string          // what begins the paths it answers itself
@@ -69,11 +69,11 @@ type parrot struct {
 	tokens map[string]bool // that were shown to it
 }
 
-func startParrot(t *testing.T, behind string) *parrot {
+func startEchoServer(t *testing.T, behind string) *echoServer {
 	t.Helper()
 	target, err := url.Parse(behind)
 	require.NoError(t, err)
-	p := &parrot{tokens: map[string]bool{}}
+	p := &echoServer{tokens: map[string]bool{}}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status := p.note(r)
@@ -90,7 +90,7 @@ func startParrot(t *testing.T, behind string) *parrot {
 	return p
 }
 
-func (p *parrot) note(r *http.Request) (status int) {
+func (p *echoServer) note(r *http.Request) (status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
@@ -104,13 +104,13 @@ func (p *parrot) note(r *http.Request) (status int) {
 
 // answer has it answer with a status and all that it is sent, below a path; 0 lets all
 // through again.
-func (p *parrot) answer(below string, status int) {
+func (p *echoServer) answer(below string, status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.below, p.status = below, status
 }
 
-func (p *parrot) shown() (tokens []string) {
+func (p *echoServer) shown() (tokens []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for token := range p.tokens {

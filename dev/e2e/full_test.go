@@ -51,5 +51,5 @@ func TestAFullRequestCopiesEveryRecordAndTellsOfIt(t *testing.T) {
 
 	require.Equal(t, "completed", value[string](t, w, "select state from raw.sync_runs where run_number = $1", outcome.RunNumber))
 	require.Equal(t, outcome.RunNumber, value[int64](t, w, "select run_number from raw.sync_requests where request_id = $1", requestID))
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }

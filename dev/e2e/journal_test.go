@@ -17,8 +17,8 @@ import (
 
 var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// heard is an event as anybody who listens gets it.
-type heard struct {
+// receivedEvent is an event that a subscriber received.
+type receivedEvent struct {
 	on   string // the NATS subject
 	at   time.Time
 	data []byte // of the NATS message
@@ -35,7 +35,7 @@ type heard struct {
 // journal keeps every event, as `nats sub 'sync.>'` shows them.
 type journal struct {
 	mu      sync.Mutex
-	all     []heard
+	all     []receivedEvent
 	changed chan struct{} // closed and renewed at each event
 }
 
@@ -55,7 +55,7 @@ func (j *journal) note(m *nats.Msg) {
 	if len(m.Data) == 0 {
 		return // the doctor tries whether it may publish
 	}
-	h := heard{}
+	h := receivedEvent{}
 	_ = json.Unmarshal(m.Data, &h) // what is no event is kept as it is
 	h.on, h.at, h.data = m.Subject, time.Now(), m.Data
 	j.mu.Lock()
@@ -67,14 +67,14 @@ func (j *journal) note(m *nats.Msg) {
 
 // from returns what was heard after the first n, and a channel that closes when there
 // is more.
-func (j *journal) from(n int) ([]heard, <-chan struct{}) {
+func (j *journal) from(n int) ([]receivedEvent, <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.all[n:], j.changed
 }
 
 // await returns the first event on a subject whose data fits, waiting for it if need be.
-func await[T any](t *testing.T, w *world, subject string, fits func(T) bool) (heard, T) {
+func await[T any](t *testing.T, w *world, subject string, fits func(T) bool) (receivedEvent, T) {
 	t.Helper()
 	late := time.After(patience)
 	for next := 0; ; {
@@ -168,7 +168,7 @@ func (w *world) accepted(t *testing.T, requestID string) events.AcceptedData {
 }
 
 // rejected waits for the refusal of a command.
-func (w *world) rejected(t *testing.T, fits func(events.RejectedData) bool) (heard, events.RejectedData) {
+func (w *world) rejected(t *testing.T, fits func(events.RejectedData) bool) (receivedEvent, events.RejectedData) {
 	t.Helper()
 	return await(t, w, "sync.rejected", fits)
 }

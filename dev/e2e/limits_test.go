@@ -27,5 +27,5 @@ func TestARunThatTakesTooLongFailsAndAPauseThatLastsTooLongCancels(t *testing.T)
 	failed := w.outcome(t, "sync.failed", late)
 	require.Equal(t, events.DeadlineExceeded, failed.Error.Type)
 	require.Equal(t, "the run was not complete after 12s of work", failed.Error.Message)
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }

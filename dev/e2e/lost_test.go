@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// A request that kills whoever takes it, until JetStream gives up on it and hides it.
+// A request that crashes its consumer at each delivery, until it exceeds the maximum deliveries.
 func TestARequestThatNobodyCouldFinishIsAnsweredAndCanBePutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
@@ -41,5 +41,5 @@ func TestARequestThatNobodyCouldFinishIsAnsweredAndCanBePutBack(t *testing.T) {
 	require.Zero(t, again.code, again.errors)
 	w.outcome(t, "sync.completed", requestID)
 	w.requireEqual(t)
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }

@@ -38,9 +38,9 @@ func TestMain(m *testing.M) {
 }
 
 // shared is what all tests of this process use, started when the first one asks.
-var shared = &sharedThings{}
+var shared = &sharedFixtures{}
 
-type sharedThings struct {
+type sharedFixtures struct {
 	mu       sync.Mutex
 	dir      string
 	binary   string
@@ -48,7 +48,7 @@ type sharedThings struct {
 }
 
 // folder is removed when the process ends. The caller holds mu.
-func (s *sharedThings) folder() (_ string, err error) {
+func (s *sharedFixtures) folder() (_ string, err error) {
 	if s.dir == "" {
 		s.dir, err = os.MkdirTemp("", "lazisync-e2e-")
 	}
@@ -63,7 +63,7 @@ func program(t testing.TB) string {
 	return path
 }
 
-func (s *sharedThings) build() (string, error) {
+func (s *sharedFixtures) build() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.binary != "" {
@@ -89,7 +89,7 @@ func temporalAddr(t testing.TB) string {
 	return server.Addr()
 }
 
-func (s *sharedThings) startTemporal() (_ *temporalserver.Server, err error) {
+func (s *sharedFixtures) startTemporal() (_ *temporalserver.Server, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.temporal != nil {
@@ -105,7 +105,7 @@ func (s *sharedThings) startTemporal() (_ *temporalserver.Server, err error) {
 	return s.temporal, err
 }
 
-func (s *sharedThings) stop() {
+func (s *sharedFixtures) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.temporal != nil {

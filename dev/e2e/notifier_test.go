@@ -52,8 +52,8 @@ func TestWithoutASlackAddressTheMessageIsLogged(t *testing.T) {
 	require.Equal(t, 2, strings.Count(serve.log.String(), "would send to"), "an incremental that went well is told only where asked for")
 }
 
-// The notifier is away while much happens: nothing waits for it, and when it is back one
-// message tells of what piled up.
+// While the notifier is down, syncs continue. When it is back, one message reports what
+// accumulated.
 func TestSyncsDoNotWaitForTheNotifierAndAreToldAsADigestAfterwards(t *testing.T) {
 	t.Parallel()
 	const runs = 8
@@ -88,8 +88,8 @@ func TestSyncsDoNotWaitForSlack(t *testing.T) {
 	require.Eventually(t, func() bool { return len(w.stack.Slack.Messages()) == runs }, patience, tick)
 }
 
-// What is rejected for the same reason is told at once, and the rest when the window is
-// over, with its count.
+// The first of several identical rejections is notified at once, the others with their count at
+// the end of the window.
 func TestSlackHearsOfRejectedCommandsOnceAWindowForTheSameReason(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

@@ -59,7 +59,7 @@ func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	require.Equal(t, events.RequestData{Mode: events.Incremental, TenantID: w.others[0]}, request)
 
 	require.Equal(t, []string{"lazisync_session"}, p.cookies(t))
-	p.requireForeignersRefused(t, w, gateway)
+	p.requireOtherOriginsRefused(t, w, gateway)
 
 	p.open(t, gateway)
 	p.press(t, "Sign out")
@@ -86,9 +86,9 @@ func (p *tab) cookies(t *testing.T) (names []string) {
 	return names
 }
 
-// requireForeignersRefused has pages of other servers try to start a sync, in a browser
+// requireOtherOriginsRefused has pages of other servers try to start a sync, in a browser
 // that may.
-func (p *tab) requireForeignersRefused(t *testing.T, w *world, gateway string) {
+func (p *tab) requireOtherOriginsRefused(t *testing.T, w *world, gateway string) {
 	t.Helper()
 	foreign := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(answer, `<!doctype html><title>foreign</title><link rel="icon" href="data:,"><form method="post" action="%s/sync/full"><button>Win</button></form>`, gateway)
@@ -209,7 +209,7 @@ func TestThePageComesBackWithWhatItNeeds(t *testing.T) {
 	w := newWorld(t, options{})
 	gateway := w.start(t, "gateway")
 	p := openTab(t)
-	p.requireForeignersRefused(t, w, gateway.gateway) // where there is not even a token to have
+	p.requireOtherOriginsRefused(t, w, gateway.gateway) // where there is not even a token to have
 	p.open(t, gateway.gateway)
 	p.see(t, "#live", "live")
 	p.expect(refused+"503 (Service Unavailable)", "net::ERR_")

@@ -45,7 +45,7 @@ func (w *world) rows(t *testing.T, name string) string {
 	return value[string](t, w, "select md5(string_agg(r::text, ',' order by st_id)) from raw.st_"+name+" r")
 }
 
-func (w *world) sideTables(t *testing.T) int {
+func (w *world) stagingTables(t *testing.T) int {
 	t.Helper()
 	return value[int](t, w, "select count(*) from pg_class where relnamespace = 'raw_rebuild'::regnamespace and relkind = 'r'")
 }
@@ -90,7 +90,7 @@ func TestARebuildMendsATableThatIsInUse(t *testing.T) {
 	requestID := answer["requestId"].(string)
 	require.Equal(t, "rebuild-"+requestID, answer["workflowId"])
 	w.awaitLoaded(t, requestID, 5)
-	require.Equal(t, 1, w.sideTables(t))
+	require.Equal(t, 1, w.stagingTables(t))
 	made, err := w.stack.Simulator.Create("customers")
 	require.NoError(t, err)
 	edited := value[int64](t, w, "select max(st_id) from raw.st_customers")
@@ -112,34 +112,34 @@ func TestARebuildMendsATableThatIsInUse(t *testing.T) {
 	for _, id := range []int64{made, edited} {
 		require.Equal(t, incremental.RunNumber, value[int64](t, w, "select run_number from raw.st_customers where st_id = $1", id), "what was read later stays")
 	}
-	require.Zero(t, w.sideTables(t))
+	require.Zero(t, w.stagingTables(t))
 	looks, later := 0, damaged
 	later.live++ // the new customer comes at some moment before
 	for s := range seen {
 		looks++
-		require.Contains(t, []sight{damaged, later, {live: 1001}}, s, "damaged or mended, and nothing between")
+		require.Contains(t, []tableView{damaged, later, {live: 1001}}, s, "damaged or mended, and nothing between")
 	}
 	require.Greater(t, looks, 10)
 	require.True(t, value[bool](t, w, "select has_table_privilege($1, 'raw.st_customers', 'select')", reader))
 	for _, phase := range []events.Phase{events.PhaseReading, events.PhaseDone} {
 		await(t, w, "sync.progress", func(d events.ProgressData) bool { return names(d.RunData, requestID) && d.Phase == phase })
 	}
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }
 
-// sight is what a reader of the view sees.
-type sight struct{ live, noActive, noDocument, madeUp int }
+// tableView is what a reader of the view sees.
+type tableView struct{ live, noActive, noDocument, invented int }
 
-func (w *world) look(ctx context.Context) (s sight, err error) {
+func (w *world) look(ctx context.Context) (s tableView, err error) {
 	err = w.sql.QueryRow(ctx, `select count(*), count(*) filter (where active is null), count(*) filter (where full_data = '{}'), count(*) filter (where full_data ? 'made') from live_customers`).
-		Scan(&s.live, &s.noActive, &s.noDocument, &s.madeUp)
+		Scan(&s.live, &s.noActive, &s.noDocument, &s.invented)
 	return s, err
 }
 
-// watch looks again and again until it is told to stop; then it hands out what it saw.
-func (w *world) watch(t *testing.T) (seen <-chan sight, stop chan struct{}) {
+// watch observes the table until stop is closed, and then returns what it observed.
+func (w *world) watch(t *testing.T) (seen <-chan tableView, stop chan struct{}) {
 	t.Helper()
-	all, stop := make(chan sight, 10_000), make(chan struct{})
+	all, stop := make(chan tableView, 10_000), make(chan struct{})
 	go func() {
 		defer close(all)
 		for look := time.NewTicker(tick); ; <-look.C {
@@ -187,13 +187,13 @@ func TestARebuildThatDoesNotEndWellLeavesNothing(t *testing.T) {
 	require.Equal(t, "not now", outcome.Reason)
 	require.Positive(t, outcome.Results[0].Fetched)
 	require.Zero(t, outcome.Results[0].Inserted)
-	require.Zero(t, w.sideTables(t))
+	require.Zero(t, w.stagingTables(t))
 
 	requestID = w.request(t, request)
 	w.awaitLoaded(t, requestID, 5)
 	require.NoError(t, w.temporal.TerminateWorkflow(t.Context(), "rebuild-"+requestID, "", "by hand"))
 	require.Equal(t, events.Terminated, w.outcome(t, "sync.failed", requestID).Error.Type)
-	require.Zero(t, w.sideTables(t))
+	require.Zero(t, w.stagingTables(t))
 
 	// Most of what was there is gone: the delete guard holds everything back.
 	_, err := w.sql.Exec(t.Context(), `insert into raw.st_jobs (tenant_id, st_id, full_data, fetched_at, run_number)
@@ -204,7 +204,7 @@ func TestARebuildThatDoesNotEndWellLeavesNothing(t *testing.T) {
 	asked := w.run(t, "request", "rebuild", "--entities", "jobs", "--wait")
 	require.Equal(t, 1, asked.code, asked.out)
 	require.Contains(t, asked.out, "the rebuild did not find 400 of 1")
-	require.Zero(t, w.sideTables(t))
+	require.Zero(t, w.stagingTables(t))
 	require.Equal(t, guarded, w.rows(t, "jobs"))
 	require.NotEqual(t, before, guarded)
 
@@ -212,7 +212,7 @@ func TestARebuildThatDoesNotEndWellLeavesNothing(t *testing.T) {
 	require.Zero(t, allowed.code, allowed.out)
 	w.forget(t, "jobs", 400)
 	w.requireEqual(t)
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }
 
 func TestAKilledWorkerGoesOnWithItsRebuild(t *testing.T) {
@@ -227,15 +227,15 @@ func TestAKilledWorkerGoesOnWithItsRebuild(t *testing.T) {
 	requestID := w.request(t, `{"mode":"rebuild","entities":["customers"]}`)
 	w.awaitLoaded(t, requestID, 10)
 	worker.kill(t)
-	require.Equal(t, 1, w.sideTables(t))
+	require.Equal(t, 1, w.stagingTables(t))
 
 	w.start(t, "worker")
 	outcome := w.completed(t, requestID)
 	require.EqualValues(t, 1000, outcome.Results[0].Fetched)
 	require.EqualValues(t, 100, outcome.Results[0].Inserted)
 	require.LessOrEqual(t, twice(w.pages()["customers"]), inFlight)
-	require.Zero(t, w.sideTables(t))
+	require.Zero(t, w.stagingTables(t))
 	w.forget(t, "customers", 3)
 	w.requireEqual(t)
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }

@@ -53,7 +53,7 @@ func TestARequestIsTakenInEveryForm(t *testing.T) {
 			}
 		})
 	}
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }
 
 func TestTheSameRequestTwiceIsOneRunAndADuplicate(t *testing.T) {

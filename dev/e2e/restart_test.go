@@ -53,18 +53,18 @@ func TestARunOutlivesARestartOfEveryServer(t *testing.T) {
 			restart()
 			require.Less(t, w.total(), 120, "the restart came in the middle")
 
-			w.awaitDecided(t, requestID)
+			w.awaitFinalized(t, requestID)
 			require.Equal(t, "completed", value[string](t, w,
 				"select runs.state from raw.sync_runs runs join raw.sync_requests using (run_number) where request_id = $1", requestID))
 			w.requireEqual(t)
 		})
 	}
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }
 
-// awaitDecided waits until an outcome is stored that names the request. Who only
-// listens may have missed it while NATS was away.
-func (w *world) awaitDecided(t *testing.T, requestID string) {
+// awaitFinalized waits until an outcome with the request is stored. A subscription may have missed
+// it while NATS was down.
+func (w *world) awaitFinalized(t *testing.T, requestID string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		for _, h := range w.stored(t, "SYNC_EVENTS") {

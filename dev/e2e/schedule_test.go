@@ -87,7 +87,7 @@ func TestSchedules(t *testing.T) {
 		require.Contains(t, unknown.errors, `schedule: got "lazisync-full-1", want one that "lazisync schedules ls" shows`)
 	})
 	t.Run("a trigger asks by an event, and overlaps are skipped", func(t *testing.T) {
-		require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1})) // the sync goes on until that is over
+		require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1})) // the sync retries until this fault ends
 		triggered := steer(incremental, "trigger", "")
 		require.Equal(t, http.StatusAccepted, triggered.status, triggered.body)
 		require.Contains(t, triggered.body, `"workflowId":"`+incremental+"-")
@@ -124,7 +124,7 @@ func TestSchedules(t *testing.T) {
 	})
 	t.Run("cover what webhooks missed, all by themselves", func(t *testing.T) {
 		serve.stop(t)
-		w.changesNobodyHears(t)
+		w.muteChanges(t)
 		require.False(t, w.equal(t))
 		require.Zero(t, w.run(t, "schedules", "resume", incremental).code)
 		asked := len(all[events.RequestData](t, w, "sync.requested"))
@@ -189,9 +189,9 @@ func (w *world) everySecond(t *testing.T, id string) {
 	require.NoError(t, err)
 }
 
-// changesNobodyHears changes records while no gateway takes the webhooks, until the
+// muteChanges changes records while no gateway takes the webhooks, until the
 // last retry of each is used up.
-func (w *world) changesNobodyHears(t *testing.T) {
+func (w *world) muteChanges(t *testing.T) {
 	t.Helper()
 	log := &processes.Log{}
 	hooks := simulator.NewWebhooks(simulator.WebhookOptions{

@@ -43,7 +43,7 @@ func TestNoSecretShowsAnywhere(t *testing.T) {
 		natsPassword: natsSecret,
 		simulator:    simulator.Options{RecordsPerEntity: 20, ClientSecret: clientSecret, AppKey: appKeySecret},
 	})
-	api := startParrot(t, w.stack.Variable("SERVICETITAN_API_URL"))
+	api := startEchoServer(t, w.stack.Variable("SERVICETITAN_API_URL"))
 	w = w.with(startTemporalFront(t, w.stack.Variable("TEMPORAL_ADDRESS"), temporalSecret)...).with(
 		"LOG_LEVEL=trace", "SERVICETITAN_API_URL="+api.URL, "SERVICETITAN_AUTH_URL="+api.URL, "API_TOKENS=ops="+tokenSecret)
 	p := &probe{world: w, secrets: []string{natsSecret, clientSecret, appKeySecret, temporalSecret, tokenSecret, wrongSecret}}
@@ -89,7 +89,7 @@ func (p *probe) learn(t *testing.T) {
 }
 
 // syncsThatFail has ServiceTitan and Slack repeat what they are sent in their errors.
-func (p *probe) syncsThatFail(t *testing.T, api *parrot) {
+func (p *probe) syncsThatFail(t *testing.T, api *echoServer) {
 	t.Helper()
 	p.full(t)
 	for _, c := range []struct {

@@ -13,7 +13,7 @@ import (
 
 // stored reads a whole stream. A call that NATS does not answer, because it was just
 // restarted, is made again.
-func (w *world) stored(t *testing.T, name string) []heard {
+func (w *world) stored(t *testing.T, name string) []receivedEvent {
 	t.Helper()
 	for tries := 1; ; tries++ {
 		list, err := w.read(t.Context(), name)
@@ -24,7 +24,7 @@ func (w *world) stored(t *testing.T, name string) []heard {
 	}
 }
 
-func (w *world) read(ctx context.Context, name string) (list []heard, err error) {
+func (w *world) read(ctx context.Context, name string) (list []receivedEvent, err error) {
 	stream, err := w.js.Stream(ctx, name)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (w *world) read(ctx context.Context, name string) (list []heard, err error)
 		if err != nil {
 			return nil, err
 		}
-		h := heard{}
+		h := receivedEvent{}
 		_ = json.Unmarshal(m.Data, &h) // a dead letter need not be an event
 		h.on, h.at, h.data = m.Subject, m.Time, m.Data
 		list = append(list, h)
@@ -43,13 +43,12 @@ func (w *world) read(ctx context.Context, name string) (list []heard, err error)
 	return list, nil
 }
 
-// requireToldOnce proves that consumers of the stored events hear of everything once:
-// no event twice, and of every accepted request exactly one outcome that names it. Who
-// listens may hear of an outcome a moment before it is stored, and a second pass after
-// webhooks may be served a moment before it is told that it is accepted.
-func (w *world) requireToldOnce(t *testing.T) {
+// requireNotifiedOnce checks the stored events: no event twice, and exactly one outcome for every
+// accepted request. A subscriber may receive an outcome before it is stored, and a second pass
+// may be served before its sync.accepted is published.
+func (w *world) requireNotifiedOnce(t *testing.T) {
 	t.Helper()
-	var l *ledgerOfEvents
+	var l *eventHistory
 	require.Eventually(t, func() bool {
 		l = w.readEvents(t)
 		return len(l.outcomes) == len(l.asked)
@@ -60,15 +59,15 @@ func (w *world) requireToldOnce(t *testing.T) {
 	require.Equal(t, len(l.asked), len(l.outcomes), "every outcome names requests that were accepted")
 }
 
-// ledgerOfEvents is what a consumer of all events knows of the requests.
-type ledgerOfEvents struct {
+// eventHistory is what a consumer of all events knows of the requests.
+type eventHistory struct {
 	asked    map[string]bool
 	outcomes map[string]int // that name a request
 }
 
-func (w *world) readEvents(t *testing.T) *ledgerOfEvents {
+func (w *world) readEvents(t *testing.T) *eventHistory {
 	t.Helper()
-	l := &ledgerOfEvents{map[string]bool{}, map[string]int{}}
+	l := &eventHistory{map[string]bool{}, map[string]int{}}
 	seen := map[string]bool{}
 	for _, h := range w.stored(t, "SYNC_EVENTS") {
 		require.Equal(t, "1.0", h.SpecVersion)

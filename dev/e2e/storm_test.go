@@ -56,5 +56,5 @@ func TestAStormOfRequestsFoldsIntoFewPasses(t *testing.T) {
 
 	require.LessOrEqual(t, len(passes), requests/500+2, "the requests fold: at most a pass for each 500 that the bridge fetches at once")
 	require.Equal(t, requests, value[int](t, w, "select count(*) from raw.sync_requests where mode = 'incremental' and run_number is not null"))
-	w.requireToldOnce(t)
+	w.requireNotifiedOnce(t)
 }

@@ -44,7 +44,7 @@ func TestASignedWebhookLeadsToRowsAndAForgedOneToNothing(t *testing.T) {
 	_, outcome := await(t, w, "sync.completed", func(d events.OutcomeData) bool { return d.Mode == events.Incremental })
 	require.Equal(t, []string{"jobs"}, outcome.Entities)
 
-	// The company itself tells of its changes, too.
+	// The simulated company sends webhooks for its changes, too.
 	id, err := w.stack.Simulator.Create("customers")
 	require.NoError(t, err)
 	_, outcome = await(t, w, "sync.completed", func(d events.OutcomeData) bool {

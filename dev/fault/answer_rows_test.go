@@ -37,18 +37,18 @@ func TestFault55AnswerNotPublishedAfterAccepting(t *testing.T) {
 	refuseAnswers(false)
 	r.awaitAcknowledged(t)
 	id := workflows.FullSyncID(full.requestID())
-	r.awaitBegun(t, full)
+	r.awaitRunStarted(t, full)
 
 	refuseAnswers(true)
 	r.control(t, "pause", id)
 	r.awaitPaused(t, id)
 	r.awaitRedelivered(t, "bridge-control")
 	refuseAnswers(false)
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.awaitAcknowledged(t)
 	r.control(t, "resume", id)
 	r.stack.Simulator.SetPace(0)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 // awaitRedelivered waits until a message was delivered a second time.

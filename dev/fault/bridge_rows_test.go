@@ -26,16 +26,16 @@ func TestFault03BridgeFrozenForThreeAckWaits(t *testing.T) {
 	bridge := r.start(t, "bridge")
 	r.firstSync(t)
 	stop := r.load(t, 50*time.Millisecond)
-	r.awaitAsked(t, 20)
+	r.awaitPublished(t, 20)
 	bridge.Freeze()
 	during(t, 3*ackWait)
 	r.start(t, "bridge") // takes what the frozen one holds
-	r.awaitAsked(t, 20)
+	r.awaitPublished(t, 20)
 	bridge.Thaw()
 	thawed := time.Now()
-	r.awaitAsked(t, 20)
+	r.awaitPublished(t, 20)
 	stop()
-	r.judge(t, thawed)
+	r.checkOracle(t, thawed)
 }
 
 // The frozen bridge has started a workflow, and wakes up when another has served it.
@@ -47,9 +47,9 @@ func TestFault03BridgeFrozenBetweenStartAndAck(t *testing.T) {
 	r.full(t)
 	bridge.awaitFrozen(t)
 	r.start(t, "bridge")
-	r.settle(t)
+	r.awaitSettled(t)
 	bridge.Thaw()
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }
 
 func TestFault04TwoBridgesAtOnce(t *testing.T) {
@@ -58,9 +58,9 @@ func TestFault04TwoBridgesAtOnce(t *testing.T) {
 	r.startAll(t, "bridge", "bridge", "worker", "worker", "notifier", "notifier")
 	r.firstSync(t)
 	stop := r.load(t, 20*time.Millisecond)
-	r.awaitAsked(t, 200)
+	r.awaitPublished(t, 200)
 	stop()
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }
 
 func TestFault10CommandStreamFullAtItsLimit(t *testing.T) {
@@ -94,10 +94,10 @@ func TestFault10CommandStreamFullAtItsLimit(t *testing.T) {
 	require.NotEmpty(t, answer.Header.Get("Retry-After"))
 
 	limit(64 << 20)
-	mended := time.Now()
+	repairedAt := time.Now()
 	require.Equal(t, http.StatusOK, r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":1}`).StatusCode)
 	r.incremental(t)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
@@ -105,7 +105,7 @@ func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
 	r := newRig(t, options{})
 	r.startAll(t, "bridge", "worker", "notifier")
 	a := r.full(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	id := workflows.FullSyncID(a.requestID())
 	_, err := r.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
 		Namespace: temporalserver.Namespace, WorkflowExecution: executionOf(id),
@@ -117,7 +117,7 @@ func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
 	}, patience, tick, "Temporal forgets the workflow")
 	pages := r.pages()
 	require.NoError(t, r.publish(t.Context(), a, "sync.requested", `{"mode":"full"}`))
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 	require.Equal(t, pages, r.pages(), "nothing is read again")
 	_, err = r.client.DescribeWorkflowExecution(t.Context(), id, "")
 	require.Error(t, err, "nothing is started again")
@@ -134,7 +134,7 @@ func TestFault40WebhookFlood(t *testing.T) {
 		body := fmt.Sprintf(`{"eventType":"job.updated","id":%d}`, n*7%bodies)
 		require.Equal(t, http.StatusOK, r.webhook(t, gateway.gateway, body).StatusCode)
 	}
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 	var requests, runs int
 	require.NoError(t, r.sql.QueryRow(t.Context(), `
 		select count(*), count(distinct run_number) from raw.sync_requests
@@ -150,7 +150,7 @@ func TestFault24SignalFloodDuringContinueAsNew(t *testing.T) {
 	r.firstSync(t)
 	id := workflows.IncrementalSyncID(r.tenant)
 	stop := r.load(t, 20*time.Millisecond)
-	r.awaitAsked(t, 20)
+	r.awaitPublished(t, 20)
 	require.Eventually(t, func() bool { return !r.idle(t, id) }, patience, tick)
 	var flood errgroup.Group
 	for range 10 {
@@ -163,7 +163,7 @@ func TestFault24SignalFloodDuringContinueAsNew(t *testing.T) {
 	}
 	require.NoError(t, flood.Wait())
 	stop()
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 	require.Greater(t, r.executionsOf(t, id), 1, "it went on in new executions")
 }
 
@@ -179,22 +179,22 @@ func TestFault25RedeliveredControlAfterContinueAsNew(t *testing.T) {
 	id := workflows.FullSyncID(a.requestID())
 	r.awaitPages(t, 4)
 	r.control(t, "pause", id)
-	bridge.awaitKilled(t) // the pause is signalled, and its message comes again
+	bridge.awaitKilled(t) // the pause is signalled, and its message is redelivered
 	r.awaitPaused(t, id)
 	executions := r.executionsOf(t, id)
-	for range 40 { // people play with it, until the run goes on in a new execution
+	for range 40 { // clients send controls until the workflow continues as new
 		require.NoError(t, r.client.SignalWorkflow(t.Context(), id, "", "resume", nil))
 		if r.executionsOf(t, id) > executions {
 			break
 		}
-		r.awaitPages(t, 2) // it goes on: of two signals at once none is the first
+		r.awaitPages(t, 2) // it continues: two simultaneous signals have no order
 		require.NoError(t, r.client.SignalWorkflow(t.Context(), id, "", "pause", nil))
 		r.awaitPaused(t, id)
 	}
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.startAll(t, "bridge", "notifier")
 	require.NoError(t, r.client.SignalWorkflow(t.Context(), id, "", "resume", nil))
 	r.stack.Simulator.SetPace(0)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	require.Greater(t, r.executionsOf(t, id), executions, "it went on in a new execution")
 }

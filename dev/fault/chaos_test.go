@@ -30,15 +30,15 @@ const (
 	stop   = "stop"   // SIGTERM, and start it again when it has ended; roles alone
 )
 
-// blow is one entry of the schedule.
-type blow struct {
+// injection is one entry of the schedule.
+type injection struct {
 	at      time.Duration // since the beginning
 	victim  string
 	action  string
 	absence time.Duration // until it is started or thawed again
 }
 
-func (b blow) String() string {
+func (b injection) String() string {
 	return fmt.Sprintf("%6.1f s  %-6s %-10s for %.1f s", b.at.Seconds(), b.action, b.victim, b.absence.Seconds())
 }
 
@@ -47,17 +47,17 @@ var chaosRoles = map[string]string{
 	"bridge 1": "bridge", "bridge 2": "bridge", "worker 1": "worker", "worker 2": "worker", "notifier": "notifier", "gateway": "gateway",
 }
 
-// victims are everything that is struck, in an order that never changes.
-var victims = []string{"bridge 1", "bridge 2", "worker 1", "worker 2", "notifier", "gateway", "NATS", "Temporal", "PostgreSQL"}
+// targets are everything that is struck, in an order that never changes.
+var targets = []string{"bridge 1", "bridge 2", "worker 1", "worker 2", "notifier", "gateway", "NATS", "Temporal", "PostgreSQL"}
 
 // schedule is what a seed does in a time.
-func schedule(seed int64, length time.Duration) (all []blow) {
+func schedule(seed int64, length time.Duration) (all []injection) {
 	dice := rand.New(rand.NewPCG(uint64(seed), 0xc4a05))
 	between := func(least, most time.Duration) time.Duration {
 		return least + time.Duration(dice.Int64N(int64(most-least)))
 	}
 	for at := between(0, 2*time.Second); at < length; at += between(200*time.Millisecond, 4*time.Second) {
-		b := blow{at: at, victim: victims[dice.IntN(len(victims))], action: kill, absence: between(0, 3*time.Second)}
+		b := injection{at: at, victim: targets[dice.IntN(len(targets))], action: kill, absence: between(0, 3*time.Second)}
 		switch n := dice.IntN(10); {
 		case n < 3:
 			b.action, b.absence = freeze, between(500*time.Millisecond, 9*time.Second)
@@ -74,8 +74,8 @@ func TestFaultScheduleFollowsTheSeed(t *testing.T) {
 	require.Equal(t, schedule(7, time.Minute), schedule(7, time.Minute))
 	require.NotEqual(t, schedule(7, time.Minute), schedule(8, time.Minute))
 	long := schedule(7, time.Hour)
-	for _, victim := range victims {
-		require.True(t, slices.ContainsFunc(long, func(b blow) bool { return b.victim == victim }), victim)
+	for _, victim := range targets {
+		require.True(t, slices.ContainsFunc(long, func(b injection) bool { return b.victim == victim }), victim)
 	}
 }
 
@@ -87,14 +87,14 @@ func TestFault42EverythingKilledAtRandom(t *testing.T) {
 		environ: []string{"SERVICETITAN_REQUESTS_PER_SECOND=45"}, // of both workers together; calls may be late when everything is killed
 	})
 	r.patience = 5 * time.Minute
-	c := &chaos{rig: r, t: t, program: program(t), places: map[string]*role{}, queues: map[string]chan blow{}}
+	c := &chaos{rig: r, t: t, program: program(t), places: map[string]*role{}, queues: map[string]chan injection{}}
 	for place, name := range chaosRoles {
 		c.places[place] = r.launch(t, name)
 	}
 	r.firstSync(t)
 	r.stack.Simulator.SetPace(30 * time.Millisecond)
 	stopTraffic := r.traffic(t, *seed)
-	c.strike(schedule(*seed, length))
+	c.inject(schedule(*seed, length))
 	calm := time.Now()
 	stopTraffic()
 	r.stack.Simulator.SetPace(0)
@@ -102,7 +102,7 @@ func TestFault42EverythingKilledAtRandom(t *testing.T) {
 	for place, one := range c.places {
 		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, r.patience, tick, "%s is not ready", place)
 	}
-	r.judge(t, calm)
+	r.checkOracle(t, calm)
 }
 
 // chaos carries a schedule out.
@@ -110,28 +110,28 @@ type chaos struct {
 	*rig
 	t       *testing.T
 	program string
-	queues  map[string]chan blow
+	queues  map[string]chan injection
 
 	mu     sync.Mutex
 	places map[string]*role
 }
 
-// strike returns when the schedule is over and everything runs.
-func (c *chaos) strike(blows []blow) {
+// inject returns when the schedule is over and everything runs.
+func (c *chaos) inject(injections []injection) {
 	began := time.Now()
 	var done sync.WaitGroup
-	for _, victim := range victims {
-		queue := make(chan blow, len(blows))
+	for _, victim := range targets {
+		queue := make(chan injection, len(injections))
 		c.queues[victim] = queue
 		done.Go(func() {
 			for b := range queue {
-				if err := c.suffer(b); err != nil {
+				if err := c.apply(b); err != nil {
 					c.t.Errorf("%s: %v", b, err)
 				}
 			}
 		})
 	}
-	for _, b := range blows {
+	for _, b := range injections {
 		if !wait(c.t.Context(), time.Until(began.Add(b.at))) {
 			break
 		}
@@ -144,16 +144,16 @@ func (c *chaos) strike(blows []blow) {
 	done.Wait()
 }
 
-// suffer carries out one blow, to the end of the victim's absence.
-func (c *chaos) suffer(b blow) error {
+// apply carries out one injection, to the end of the victim's absence.
+func (c *chaos) apply(b injection) error {
 	pause := func() { wait(context.Background(), b.absence) }
 	switch b.victim {
 	case "NATS":
-		return c.strikeServer(c.nats, b.action, pause)
+		return c.injectIntoServer(c.nats, b.action, pause)
 	case "Temporal":
-		return c.strikeServer(c.temporal, b.action, pause)
+		return c.injectIntoServer(c.temporal, b.action, pause)
 	case "PostgreSQL":
-		return c.strikeDatabase(b.action, pause)
+		return c.injectIntoDatabase(b.action, pause)
 	}
 	c.mu.Lock()
 	one := c.places[b.victim]
@@ -185,7 +185,7 @@ func (c *chaos) suffer(b blow) error {
 	return nil
 }
 
-func (c *chaos) strikeServer(s *server, action string, pause func()) error {
+func (c *chaos) injectIntoServer(s *server, action string, pause func()) error {
 	if action == freeze {
 		s.Freeze()
 		pause()
@@ -197,7 +197,7 @@ func (c *chaos) strikeServer(s *server, action string, pause func()) error {
 	return s.start()
 }
 
-func (c *chaos) strikeDatabase(action string, pause func()) error {
+func (c *chaos) injectIntoDatabase(action string, pause func()) error {
 	if action == freeze {
 		c.database.signalAll(syscall.SIGSTOP)
 		pause()

@@ -20,7 +20,7 @@ const testSource = "/fault/tests"
 
 // asked is a command that was published, perhaps several times: who gets no answer from
 // JetStream publishes again.
-type asked struct {
+type publishedCommand struct {
 	id      string // of the event
 	kind    events.Kind
 	refused bool // it is one that must be rejected
@@ -29,10 +29,10 @@ type asked struct {
 	reason  string
 }
 
-func (a *asked) requestID() string { return events.RequestID(testSource, a.id) }
+func (a *publishedCommand) requestID() string { return events.RequestID(testSource, a.id) }
 
 // request publishes a sync.requested until JetStream has it.
-func (r *rig) request(t *testing.T, data string) *asked {
+func (r *rig) request(t *testing.T, data string) *publishedCommand {
 	t.Helper()
 	a := r.note(events.KindRequest)
 	require.NoError(t, r.publish(t.Context(), a, "sync.requested", data))
@@ -40,28 +40,31 @@ func (r *rig) request(t *testing.T, data string) *asked {
 }
 
 // full and incremental ask for what their names say.
-func (r *rig) full(t *testing.T) *asked { t.Helper(); return r.request(t, `{"mode":"full"}`) }
-func (r *rig) incremental(t *testing.T) *asked {
+func (r *rig) full(t *testing.T) *publishedCommand {
+	t.Helper()
+	return r.request(t, `{"mode":"full"}`)
+}
+func (r *rig) incremental(t *testing.T) *publishedCommand {
 	t.Helper()
 	return r.request(t, `{"mode":"incremental"}`)
 }
 
 // control publishes a sync.control until JetStream has it. Its reason tells it apart.
-func (r *rig) control(t *testing.T, action, workflowID string) *asked {
+func (r *rig) control(t *testing.T, action, workflowID string) *publishedCommand {
 	t.Helper()
 	a := r.note(events.KindControl)
 	require.NoError(t, r.publishControl(t.Context(), a, action, workflowID))
 	return a
 }
 
-func (r *rig) publishControl(ctx context.Context, a *asked, action, workflowID string) error {
+func (r *rig) publishControl(ctx context.Context, a *publishedCommand, action, workflowID string) error {
 	return r.publish(ctx, a, "sync.control", fmt.Sprintf(`{"action":%q,"workflowId":%q,"reason":%q}`, action, workflowID, a.reason))
 }
 
 // note remembers a command before it is published.
-func (r *rig) note(kind events.Kind) *asked {
+func (r *rig) note(kind events.Kind) *publishedCommand {
 	id := uuid.NewString()
-	a := &asked{id: id, kind: kind, reason: "because of " + id}
+	a := &publishedCommand{id: id, kind: kind, reason: "because of " + id}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, a)
@@ -69,7 +72,7 @@ func (r *rig) note(kind events.Kind) *asked {
 }
 
 // commands are those of a kind that JetStream has.
-func (r *rig) commands(kind events.Kind) (list []*asked) {
+func (r *rig) commands(kind events.Kind) (list []*publishedCommand) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range r.asked {
@@ -81,7 +84,7 @@ func (r *rig) commands(kind events.Kind) (list []*asked) {
 }
 
 // publish publishes a command again and again until JetStream says that it has it.
-func (r *rig) publish(ctx context.Context, a *asked, subject, data string) error {
+func (r *rig) publish(ctx context.Context, a *publishedCommand, subject, data string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
@@ -97,7 +100,7 @@ func (r *rig) publish(ctx context.Context, a *asked, subject, data string) error
 	}
 }
 
-func (r *rig) publishOnce(ctx context.Context, a *asked, subject, data string) error {
+func (r *rig) publishOnce(ctx context.Context, a *publishedCommand, subject, data string) error {
 	text, err := json.Marshal(map[string]any{
 		"specversion": "1.0", "id": a.id, "source": testSource, "type": "com.lazi." + subject + ".v1",
 		"datacontenttype": "application/json", "data": json.RawMessage(data),
@@ -117,7 +120,7 @@ func (r *rig) publishOnce(ctx context.Context, a *asked, subject, data string) e
 }
 
 // bad publishes a command that can only be rejected.
-func (r *rig) bad(t *testing.T) *asked {
+func (r *rig) bad(t *testing.T) *publishedCommand {
 	t.Helper()
 	a := r.note(events.KindRequest)
 	a.refused = true

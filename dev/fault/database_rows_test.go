@@ -17,16 +17,16 @@ func TestFault27PostgreSQLKilledWhilePagesAreStored(t *testing.T) {
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	stop := r.load(t, 100*time.Millisecond)
 	r.full(t)
-	var mended time.Time
+	var repairedAt time.Time
 	for range 3 {
 		r.awaitPages(t, 20)
 		require.NoError(t, r.database.kill())
 		r.database.start(t)
-		mended = time.Now()
-		r.awaitAsked(t, 5)
+		repairedAt = time.Now()
+		r.awaitPublished(t, 5)
 	}
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault28PostgreSQLFrozen(t *testing.T) {
@@ -43,7 +43,7 @@ func TestFault28PostgreSQLFrozen(t *testing.T) {
 	r.database.signalAll(syscall.SIGCONT)
 	thawed := time.Now()
 	stop()
-	r.judge(t, thawed)
+	r.checkOracle(t, thawed)
 }
 
 func TestFault28RolesStopInTimeWhilePostgreSQLIsFrozen(t *testing.T) {
@@ -59,16 +59,16 @@ func TestFault29PostgreSQLBackendsTerminated(t *testing.T) {
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	stop := r.load(t, 100*time.Millisecond)
 	r.full(t)
-	var mended time.Time
+	var repairedAt time.Time
 	terminated := 0
 	for range 20 {
 		r.awaitPages(t, 5)
 		terminated += r.terminateBackends(t)
-		mended = time.Now()
+		repairedAt = time.Now()
 	}
 	require.Greater(t, terminated, 20)
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 // terminateBackends ends the connections of lazisync and says how many there were.
@@ -86,7 +86,7 @@ func TestFault30PostgreSQLReadOnly(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 100*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	readOnly := func(value string) {
 		_, err := r.sql.Exec(t.Context(), "set default_transaction_read_only = off")
 		require.NoError(t, err)
@@ -99,9 +99,9 @@ func TestFault30PostgreSQLReadOnly(t *testing.T) {
 	readOnly("on")
 	during(t, 10*time.Second)
 	readOnly("off")
-	mended := time.Now()
+	repairedAt := time.Now()
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault31TablesLockedByAnOutsider(t *testing.T) {
@@ -110,16 +110,16 @@ func TestFault31TablesLockedByAnOutsider(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 100*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	tx, err := r.sql.Begin(t.Context())
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "lock table raw.sync_runs, raw.st_customers in access exclusive mode") // in the order of a page: no deadlock
 	require.NoError(t, err)
 	during(t, 12*time.Second) // longer than lazisync waits for a lock
 	require.NoError(t, tx.Rollback(t.Context()))
-	mended := time.Now()
+	repairedAt := time.Now()
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault32TableAlteredUnderCachedPlans(t *testing.T) {
@@ -129,11 +129,11 @@ func TestFault32TableAlteredUnderCachedPlans(t *testing.T) {
 	r.firstSync(t)
 	stop := r.load(t, 100*time.Millisecond)
 	for _, change := range []string{"add column of_an_analyst text", "alter column name type varchar", "drop column of_an_analyst"} {
-		r.awaitAsked(t, 10)
+		r.awaitPublished(t, 10)
 		_, err := r.sql.Exec(t.Context(), "alter table raw.st_customers "+change)
 		require.NoError(t, err)
 	}
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	stop()
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// A version is deployed that cannot go on with what is under way, and then a good one.
+// A version is deployed that cannot continue running workflows, and then a good one.
 func TestFault23BadWorkflowsDeployed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -48,10 +48,10 @@ func TestFault23BadWorkflowsDeployed(t *testing.T) {
 			require.Positive(t, bad.metric(t, "lazisync_worker_workflow_tasks_failed_total"), "it shows")
 			bad.stop(t)
 
-			mended := time.Now()
+			repairedAt := time.Now()
 			r.start(t, "worker")
 			r.stack.Simulator.SetPace(0)
-			r.judge(t, mended)
+			r.checkOracle(t, repairedAt)
 			require.Equal(t, "completed", r.state(t, a))
 		})
 	}
@@ -75,8 +75,9 @@ func (r *rig) failedTasks(t *testing.T, workflowID string) int {
 	return int(described.GetPendingWorkflowTask().GetAttempt()) - 1
 }
 
-// Workers of two versions share the work, and each dies while the other goes on. What one
-// began before the change stays as it was; what began after it only the new one can do.
+// Workers of two versions share the work, and each is killed while the other continues.
+// Workflows that began before the change keep their behaviour; only the new version can run
+// later ones.
 func TestFault43WorkersOfTwoVersions(t *testing.T) {
 	t.Parallel()
 	next := changed(t, anotherStep)
@@ -87,32 +88,32 @@ func TestFault43WorkersOfTwoVersions(t *testing.T) {
 	r.stack.Simulator.SetPace(100 * time.Millisecond)
 	stop := r.load(t, 200*time.Millisecond)
 	begunBefore := r.full(t)
-	r.awaitBegun(t, begunBefore)
+	r.awaitRunStarted(t, begunBefore)
 	r.awaitPages(t, 8)
 	after := r.startProgram(t, next, "worker")
 	r.awaitPages(t, 20)
 	before.Kill()
 	begunAfter := r.full(t)
-	r.awaitBegun(t, begunAfter)
+	r.awaitRunStarted(t, begunAfter)
 	require.Eventually(t, func() bool { return r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())) }, patience, tick)
 	before = r.start(t, "worker")
 	r.awaitPages(t, 20)
 	after.Kill()
-	r.awaitAsked(t, 20)
+	r.awaitPublished(t, 20)
 	r.startProgram(t, next, "worker")
 	before.stop(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	stop()
 	r.stack.Simulator.SetPace(0)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	require.Equal(t, "completed", r.state(t, begunBefore))
 	require.Equal(t, "completed", r.state(t, begunAfter))
 	require.False(t, r.knowsChange(t, workflows.FullSyncID(begunBefore.requestID())))
 	require.True(t, r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())))
 }
 
-// A version with another column of customers migrates and works beside the one before, which
-// goes on storing pages, dies, is started once more, and is replaced at last.
+// A version with another column of customers migrates and runs beside the previous one, which
+// continues to store pages, is killed, is restarted, and is then replaced.
 func TestFault54AColumnAddedWhileTheOlderBuildWorks(t *testing.T) {
 	t.Parallel()
 	next := changed(t, anotherColumn)
@@ -139,10 +140,10 @@ func TestFault54AColumnAddedWhileTheOlderBuildWorks(t *testing.T) {
 	require.Zero(t, r.wrongColumns(t), "after the way back")
 	r.startProgram(t, next, "worker")
 	before.stop(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	stop()
 	r.stack.Simulator.SetPace(0)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	require.Equal(t, "completed", r.state(t, first))
 	require.Equal(t, "completed", r.state(t, second))
 	require.Zero(t, r.wrongColumns(t))

@@ -61,12 +61,12 @@ func TestFault09NATSDiskFull(t *testing.T) {
 	resize(t, dir, 4<<30, 0)
 	r.nats.Kill() // after a full disk nats-server writes again only when it was started again
 	r.nats.restart(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	require.Eventually(t, func() bool {
 		return r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":9}`).StatusCode == http.StatusOK
 	}, patience, 10*tick)
 	r.incremental(t)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 // PostgreSQL's disk is full: first tables cannot grow, then neither can its log, and
@@ -78,7 +78,7 @@ func TestFault30PostgreSQLDiskFull(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 50*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	resize(t, dir, 0, 64<<10)
 	worker := r.roles[slices.Index(allRoles, "worker")]
 	worker.awaitLog(t, "No space left on device")
@@ -91,11 +91,11 @@ func TestFault30PostgreSQLDiskFull(t *testing.T) {
 		_, err := r.sql.Exec(t.Context(), "select pg_logical_emit_message(false, 'filler', repeat('x', 100000))")
 		return err != nil && r.database.hasEnded()
 	}, patience, time.Millisecond, "its log cannot grow")
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	resize(t, dir, 4<<30, 0)
 	require.NoError(t, r.database.Stop()) // gives up the lock on its folder
 	r.database.start(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }

@@ -35,7 +35,7 @@ func TestFault52StreamsAndConsumersChangedByHand(t *testing.T) {
 		}), "priority_groups is "},
 		{bridge, r.editConsumer("SYNC_COMMANDS", "bridge-requests", func(c *jetstream.ConsumerConfig) { c.HeadersOnly = true }), "headers_only is true"},
 		{bridge, r.editConsumer("SYNC_COMMANDS", "bridge-control", func(c *jetstream.ConsumerConfig) { c.FilterSubject, c.FilterSubjects = "sync.nothing", nil }), "filter_subjects is sync.nothing"},
-		{bridge, func(t *testing.T) { // one that pushes to where nobody listens
+		{bridge, func(t *testing.T) { // a push consumer without a subscriber
 			require.NoError(t, r.js.DeleteConsumer(t.Context(), "SYNC_COMMANDS", "bridge-requests"))
 			_, err := r.js.CreatePushConsumer(t.Context(), "SYNC_COMMANDS", jetstream.ConsumerConfig{
 				Durable: "bridge-requests", DeliverSubject: "pushed.requests", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "sync.requested",
@@ -60,7 +60,7 @@ func TestFault52StreamsAndConsumersChangedByHand(t *testing.T) {
 		c.role.awaitReady(t)
 	}
 	r.full(t)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }
 
 // editConsumer changes a consumer as an operator does with the nats command line.

@@ -46,7 +46,7 @@ func TestFault60FailoverToAStandbyAndBack(t *testing.T) {
 
 	require.NoError(t, first.kill())
 	second.promote(t)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	r.awaitPages(t, 20)
 
 	first.follow(t, second)
@@ -57,7 +57,7 @@ func TestFault60FailoverToAStandbyAndBack(t *testing.T) {
 	promoted := time.Now()
 	r.awaitPages(t, 20)
 	stop()
-	r.judge(t, promoted)
+	r.checkOracle(t, promoted)
 }
 
 // anyOf returns the URL of two servers, of which one takes writes.

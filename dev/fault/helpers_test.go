@@ -84,8 +84,8 @@ func (r *rig) executionsOf(t *testing.T, workflowID string) int {
 	return len(list.Executions)
 }
 
-// awaitBegun waits until a run serves a request.
-func (r *rig) awaitBegun(t *testing.T, a *asked) {
+// awaitRunStarted waits until a run serves a request.
+func (r *rig) awaitRunStarted(t *testing.T, a *publishedCommand) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		var begun bool
@@ -95,7 +95,7 @@ func (r *rig) awaitBegun(t *testing.T, a *asked) {
 }
 
 // state is that of the run of a request, "" where none serves it yet.
-func (r *rig) state(t *testing.T, a *asked) (state string) {
+func (r *rig) state(t *testing.T, a *publishedCommand) (state string) {
 	t.Helper()
 	require.NoError(t, r.sql.QueryRow(t.Context(), `
 		select coalesce((select r.state from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1), '')`,

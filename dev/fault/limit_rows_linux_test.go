@@ -69,9 +69,9 @@ func TestFault44OpenFilesRunOut(t *testing.T) {
 	}
 	r.firstSync(t)
 	stop := r.load(t, 100*time.Millisecond)
-	leave := r.crowd(t, gateway, 100)
+	leave := r.openConnections(t, gateway, 100)
 	gateway.awaitLog(t, "too many open files")
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	r.full(t) // the others work on
 	r.awaitPages(t, 4)
 	leave()
@@ -80,7 +80,7 @@ func TestFault44OpenFilesRunOut(t *testing.T) {
 		return err == nil && response.StatusCode == http.StatusOK
 	}, patience, tick, "the gateway takes webhooks again")
 	stop()
-	r.settle(t)
+	r.awaitSettled(t)
 
 	for _, one := range r.roles {
 		if one.name == "worker" {
@@ -93,12 +93,12 @@ func TestFault44OpenFilesRunOut(t *testing.T) {
 	worker.awaitLog(t, "too many open files")
 	require.False(t, worker.HasEnded())
 	lift()
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 	require.Equal(t, "completed", r.state(t, a))
 }
 
 // crowd opens connections to a role and holds them until they are to leave.
-func (r *rig) crowd(t *testing.T, one *role, size int) (leave func()) {
+func (r *rig) openConnections(t *testing.T, one *role, size int) (leave func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	for range size {
@@ -121,8 +121,8 @@ func (r *rig) crowd(t *testing.T, one *role, size int) (leave func()) {
 	return cancel
 }
 
-// A worker gets no more memory in the middle of its work. It ends and says why, and
-// another goes on.
+// A worker runs out of memory during its work. It exits with the reason, and another
+// continues.
 func TestFault44MemoryRunsOut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
@@ -139,9 +139,9 @@ func TestFault44MemoryRunsOut(t *testing.T) {
 	}
 	require.False(t, worker.Killed())
 	require.Regexp(t, `(?m)^(fatal error: .*(out of memory|cannot allocate memory)|runtime/cgo: pthread_create failed)`, worker.Log.String())
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.start(t, "worker")
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	require.Equal(t, "completed", r.state(t, a))
 	for name, pages := range r.readTwice() {
 		require.LessOrEqual(t, pages, inFlight, "pages of %s that were read twice", name)

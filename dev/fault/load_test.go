@@ -12,11 +12,11 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// firstSync copies the company, so that incrementals have something to go on from.
+// firstSync runs a full sync, so that incremental syncs have a resume point.
 func (r *rig) firstSync(t *testing.T) {
 	t.Helper()
 	r.full(t)
-	r.settle(t)
+	r.awaitSettled(t)
 }
 
 // load publishes a request and changes some records every so often, until the returned
@@ -63,8 +63,8 @@ func during(t *testing.T, d time.Duration) {
 	require.True(t, wait(t.Context(), d), "the test was ended")
 }
 
-// awaitAsked waits until JetStream has so many more requests.
-func (r *rig) awaitAsked(t *testing.T, n int) {
+// awaitPublished waits until JetStream has so many more requests.
+func (r *rig) awaitPublished(t *testing.T, n int) {
 	t.Helper()
 	n += len(r.commands(events.KindRequest))
 	require.Eventually(t, func() bool { return len(r.commands(events.KindRequest)) >= n }, patience, tick)

@@ -39,9 +39,9 @@ func TestMain(m *testing.M) {
 }
 
 // shared is what all tests of this process use, started when the first one asks.
-var shared = &sharedThings{}
+var shared = &sharedFixtures{}
 
-type sharedThings struct {
+type sharedFixtures struct {
 	mu       sync.Mutex
 	dir      string
 	program  string
@@ -49,7 +49,7 @@ type sharedThings struct {
 }
 
 // folder is removed when the process ends. The caller holds mu.
-func (s *sharedThings) folder() (_ string, err error) {
+func (s *sharedFixtures) folder() (_ string, err error) {
 	if s.dir == "" {
 		s.dir, err = os.MkdirTemp("", "lazisync-fault-")
 	}
@@ -88,7 +88,7 @@ func sharedTemporal(t testing.TB) *server {
 	return temporal
 }
 
-func (s *sharedThings) stop() {
+func (s *sharedFixtures) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.temporal != nil {

@@ -19,16 +19,16 @@ func TestFault05NATSKilledUnderLoad(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 20*time.Millisecond)
-	var mended time.Time
+	var repairedAt time.Time
 	for range 4 {
-		r.awaitAsked(t, 30)
+		r.awaitPublished(t, 30)
 		r.nats.Kill()
 		r.nats.restart(t)
-		mended = time.Now()
+		repairedAt = time.Now()
 	}
-	r.awaitAsked(t, 30)
+	r.awaitPublished(t, 30)
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault07NATSFrozen(t *testing.T) {
@@ -37,14 +37,14 @@ func TestFault07NATSFrozen(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 50*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	r.nats.Freeze()
 	during(t, 35*time.Second) // longer than two pings: connections are given up
 	r.nats.Thaw()
 	thawed := time.Now()
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	stop()
-	r.judge(t, thawed)
+	r.checkOracle(t, thawed)
 }
 
 func TestFault07RolesStopInTimeWhileNATSIsFrozen(t *testing.T) {
@@ -70,10 +70,10 @@ func TestFault08NATSVolumeWiped(t *testing.T) {
 	bridge.awaitLog(t, `SYNC_COMMANDS is missing, run \"lazisync migrate\"`)
 	bridge.awaitNotReady(t)
 	r.migrate(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.stack.Simulator.SetPace(0)
 	r.incremental(t)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	bridge.awaitReady(t)
 }
 
@@ -93,15 +93,15 @@ func TestFault11NATSConnectionSpoiled(t *testing.T) {
 		{"reset_peer", "upstream", `{"timeout":50}`},
 		{"timeout", "downstream", `{"timeout":0}`}, // half open: nothing comes through, nothing is closed
 	} {
-		r.awaitAsked(t, 10)
-		between.spoil(t, spoilt.kind, spoilt.way, spoilt.attributes)
+		r.awaitPublished(t, 10)
+		between.addToxic(t, spoilt.kind, spoilt.way, spoilt.attributes)
 		during(t, 6*time.Second)
-		between.heal(t)
+		between.removeToxics(t)
 	}
-	mended := time.Now()
-	r.awaitAsked(t, 10)
+	repairedAt := time.Now()
+	r.awaitPublished(t, 10)
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 // Controls are in flight while NATS dies.
@@ -113,7 +113,7 @@ func TestFault05NATSKilledWhileControlsAreUnderWay(t *testing.T) {
 	a := r.full(t)
 	id := workflows.FullSyncID(a.requestID())
 	r.awaitPages(t, 8)
-	var mended time.Time
+	var repairedAt time.Time
 	for range 3 {
 		r.control(t, "pause", id)
 		r.nats.Kill()
@@ -122,22 +122,21 @@ func TestFault05NATSKilledWhileControlsAreUnderWay(t *testing.T) {
 		r.control(t, "resume", id)
 		r.nats.Kill()
 		r.nats.restart(t)
-		mended = time.Now()
+		repairedAt = time.Now()
 		r.awaitPages(t, 4)
 	}
 	r.stack.Simulator.SetPace(0)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
-// The machine lost its power before the last messages were on disk. They are gone, and
-// whoever published them has to say so again; nothing else is lost, and the numbers that
-// are given out a second time mean nothing.
+// The machine lost its power before the last messages were on disk. Their publishers must
+// publish them again. Nothing else is lost, and repeated stream sequences have no effect.
 func TestFault06TailOfTheCommandStreamLost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	r := newRig(t, options{natsDir: dir})
 	r.startAll(t, "worker", "notifier")
-	var all []*asked
+	var all []*publishedCommand
 	for range 20 {
 		all = append(all, r.incremental(t))
 	}
@@ -155,7 +154,7 @@ func TestFault06TailOfTheCommandStreamLost(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, kept, len(all)-1)
 	last.stored = false
-	mended := time.Now()
+	repairedAt := time.Now()
 	other := r.full(t) // it gets the number of the one that was lost
 	kept, err = r.read(t.Context(), "SYNC_COMMANDS")
 	require.NoError(t, err)
@@ -163,5 +162,5 @@ func TestFault06TailOfTheCommandStreamLost(t *testing.T) {
 	require.Equal(t, other.id, kept[len(kept)-1].ID)
 	r.start(t, "bridge")
 	require.NoError(t, r.publish(t.Context(), last, "sync.requested", `{"mode":"incremental"}`))
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }

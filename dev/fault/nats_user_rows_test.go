@@ -76,8 +76,8 @@ func (o *operator) sign(t *testing.T, path string) (user string, seed []byte) {
 	return user, seed
 }
 
-// Credentials are revoked by mistake and given back; then revoked for good, and others
-// lie in their file. Nobody restarts anything.
+// Credentials are revoked by mistake and restored; then they are revoked permanently, and their
+// file has new ones. No role is restarted.
 func TestFault12NATSCredentialsRotated(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
@@ -91,7 +91,7 @@ func TestFault12NATSCredentialsRotated(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 50*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 
 	o.claims.Revoke(user)
 	r.reloadUsers(t)
@@ -103,20 +103,20 @@ func TestFault12NATSCredentialsRotated(t *testing.T) {
 	for _, one := range r.roles {
 		one.awaitNotReady(t)
 	}
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	o.claims.ClearRevocation(user)
 	r.reloadUsers(t)
 	r.awaitReady(t)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 
 	o.claims.Revoke(user)
 	r.reloadUsers(t)
 	r.awaitRefused(t)
 	_, next := o.sign(t, creds)
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.awaitReady(t)
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	for _, one := range r.roles {
 		require.False(t, one.HasEnded(), one.name)
 		require.NotContains(t, one.Log.String(), string(seed))

@@ -79,7 +79,7 @@ func (e event) content() string {
 
 // delivered lists the events as a consumer sees them that reads the streams from the
 // first archived message on and deduplicates by identity.
-func (v *verdict) delivered(current []event) (list []event) {
+func (v *oracle) delivered(current []event) (list []event) {
 	seen := map[string]bool{}
 	for _, e := range slices.Concat(v.past.events, current) {
 		if !seen[e.key()] {
@@ -92,10 +92,10 @@ func (v *verdict) delivered(current []event) (list []event) {
 
 // identities: no id of an event was ever given to two contents, also where JetStream
 // dropped the second, or held the first in a stream that is gone.
-func (v *verdict) identities(context.Context) error {
+func (v *oracle) identities(context.Context) error {
 	first := map[string]string{}
 	for _, e := range slices.Concat(v.past.events, v.past.heard, v.eventStream) {
-		if e.Source != ledger.Source || v.answersSetBack(e) {
+		if e.Source != ledger.Source || v.answersRestored(e) {
 			continue
 		}
 		switch content := e.content(); first[e.key()] {
@@ -109,9 +109,9 @@ func (v *verdict) identities(context.Context) error {
 	return nil
 }
 
-// answersSetBack says whether an event answers a request that the restored ledger takes for
+// answersRestored says whether an event answers a request that the restored ledger takes for
 // a new one. It is accepted again, under the same id, and perhaps by another execution.
-func (v *verdict) answersSetBack(e event) bool {
+func (v *oracle) answersRestored(e event) bool {
 	if e.name() != "accepted" {
 		return false
 	}
@@ -121,7 +121,7 @@ func (v *verdict) answersSetBack(e event) bool {
 
 // published: an outcome that the ledger calls published reached the consumers, and names
 // every request of its run.
-func (v *verdict) published(ctx context.Context) error {
+func (v *oracle) published(ctx context.Context) error {
 	told := map[string]bool{}
 	for _, e := range v.eventStream {
 		if !e.isOutcome() {
@@ -168,7 +168,7 @@ func (v *verdict) published(ctx context.Context) error {
 
 // writers: a run belongs to one workflow execution. No two have its number, and it wrote
 // no rows of an entity that its outcome does not name.
-func (v *verdict) writers(ctx context.Context) error {
+func (v *oracle) writers(ctx context.Context) error {
 	executions, entities := map[int64]map[string]bool{}, map[int64][]string{}
 	for _, e := range v.eventStream {
 		switch e.name() {
@@ -215,7 +215,7 @@ type written struct {
 	run, rows int64
 }
 
-func (v *verdict) rowsByRun(ctx context.Context) (all []written, err error) {
+func (v *oracle) rowsByRun(ctx context.Context) (all []written, err error) {
 	for _, name := range v.compared {
 		rows, err := v.sql.Query(ctx, "select run_number, count(*) from raw.st_"+name+" group by run_number")
 		if err != nil {
@@ -238,7 +238,7 @@ func (v *verdict) rowsByRun(ctx context.Context) (all []written, err error) {
 
 // repetitions: "duplicate" is said of another message with an identity that was seen
 // before, never of the first message, however often that is delivered.
-func (v *verdict) repetitions(context.Context) error {
+func (v *oracle) repetitions(context.Context) error {
 	messages := v.messages()
 	for id, n := range v.duplicates {
 		if stored := messages[id]; n >= max(stored, 1) || v.accepted[id]+v.rejected[id] == 0 {
@@ -250,7 +250,7 @@ func (v *verdict) repetitions(context.Context) error {
 
 // messages counts the messages that hold each request or control, also those of streams
 // that were wiped.
-func (v *verdict) messages() map[string]int {
+func (v *oracle) messages() map[string]int {
 	places := map[string]map[string]bool{}
 	for _, m := range slices.Concat(v.past.commands, v.commandStream) {
 		id := events.RequestID(m.Source, m.ID)

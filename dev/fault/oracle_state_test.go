@@ -22,7 +22,7 @@ import (
 )
 
 // failures: a fault that passes is waited for. No run fails, but of what the test wants.
-func (v *verdict) failures(ctx context.Context) error {
+func (v *oracle) failures(ctx context.Context) error {
 	rows, err := v.sql.Query(ctx, "select run_number, coalesce(error->>'type', ''), coalesce(error->>'message', '') from raw.sync_runs where state = 'failed'")
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (v *verdict) failures(ctx context.Context) error {
 }
 
 // starts: no request is served by two runs that began.
-func (v *verdict) starts(context.Context) error {
+func (v *oracle) starts(context.Context) error {
 	runs := map[string]map[int64]bool{}
 	for _, e := range v.eventStream {
 		if e.name() != "started" {
@@ -73,7 +73,7 @@ func (v *verdict) starts(context.Context) error {
 const withdrawn = 0
 
 // ledger: it says of every request and run what the events say.
-func (v *verdict) ledger(ctx context.Context) error {
+func (v *oracle) ledger(ctx context.Context) error {
 	rows, err := v.sql.Query(ctx, `
 		select q.request_id, coalesce(r.run_number, 0), coalesce(r.state, 'none') from raw.sync_requests q left join raw.sync_runs r using (run_number)`)
 	if err != nil {
@@ -94,7 +94,7 @@ func (v *verdict) ledger(ctx context.Context) error {
 }
 
 // executions: Temporal has started no full sync twice.
-func (v *verdict) executions(ctx context.Context) error {
+func (v *oracle) executions(ctx context.Context) error {
 	ended := map[string]int{} // chains of executions, by workflow ID
 	var page []byte
 	for {
@@ -125,7 +125,7 @@ func (v *verdict) executions(ctx context.Context) error {
 
 // partition: every message of the command stream is accepted or a dead letter, none is
 // both, and each is parked once.
-func (v *verdict) partition(context.Context) error {
+func (v *oracle) partition(context.Context) error {
 	parked := map[string]int{}
 	for _, d := range v.deadLetters {
 		if d.header.Get("Lazisync-Stream") == "SYNC_COMMANDS" {
@@ -154,7 +154,7 @@ func (v *verdict) partition(context.Context) error {
 }
 
 // controls: each is applied once at most.
-func (v *verdict) controls(context.Context) error {
+func (v *oracle) controls(context.Context) error {
 	applied := map[string]map[int64]int{} // by reason and run
 	for _, e := range v.eventStream {
 		if e.name() != "paused" && e.name() != "resumed" {
@@ -184,7 +184,7 @@ func (v *verdict) controls(context.Context) error {
 }
 
 // versions: no row went back to an older modified_on.
-func (v *verdict) versions(ctx context.Context) error {
+func (v *oracle) versions(ctx context.Context) error {
 	var back int
 	if err := v.sql.QueryRow(ctx, "select count(*) from public.went_back").Scan(&back); err != nil {
 		return err
@@ -196,7 +196,7 @@ func (v *verdict) versions(ctx context.Context) error {
 }
 
 // rows: what was synced completely equals ServiceTitan, record by record.
-func (v *verdict) rows(ctx context.Context) error {
+func (v *oracle) rows(ctx context.Context) error {
 	rows, err := v.sql.Query(ctx, "select table_name from raw.sync_state where last_full_sync is not null")
 	if err != nil {
 		return err
@@ -284,7 +284,7 @@ func (one *role) metrics(ctx context.Context) (values map[string]float64, err er
 
 // leaks: a role that lived through the fault holds about what it held before, and
 // PostgreSQL has no more connections than the pools allow.
-func (v *verdict) leaks(ctx context.Context) error {
+func (v *oracle) leaks(ctx context.Context) error {
 	alive := 0
 	for _, one := range v.roles {
 		if one.HasEnded() {
@@ -315,7 +315,7 @@ func (v *verdict) leaks(ctx context.Context) error {
 }
 
 // secrets: none in any log, and in no event.
-func (v *verdict) secrets(context.Context) error {
+func (v *oracle) secrets(context.Context) error {
 	database, err := url.Parse(v.stack.Variable("DATABASE_URL"))
 	if err != nil {
 		return err
@@ -346,7 +346,7 @@ func (v *verdict) secrets(context.Context) error {
 
 // budget: ServiceTitan never had to refuse a call because there were too many, but where
 // the test had it do so.
-func (v *verdict) budget(context.Context) error {
+func (v *oracle) budget(context.Context) error {
 	refused := 0
 	for _, call := range v.stack.Simulator.Stats().Requests {
 		if call.Status == http.StatusTooManyRequests {

@@ -13,54 +13,54 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// judge waits until everything is calm and proves that no promise was broken. since is
-// when the fault was over: recovery is counted from there.
-func (r *rig) judge(t *testing.T, since time.Time) {
+// checkOracle waits until everything is settled and checks all guarantees. since is the end of
+// the fault, from which the recovery time is measured.
+func (r *rig) checkOracle(t *testing.T, since time.Time) {
 	t.Helper()
 	results.begin(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	recovered := time.Since(since)
 	if r.changing { // an incremental brings what changed during and after the fault
 		r.incremental(t)
-		r.settle(t)
+		r.awaitSettled(t)
 	}
-	v := &verdict{rig: r}
+	v := &oracle{rig: r}
 	require.NoError(t, v.gather(t.Context()))
 	for _, prove := range []func(context.Context) error{
 		v.answers, v.repetitions, v.outcomes, v.identities, v.published, v.writers, v.failures, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget,
 	} {
 		require.NoError(t, prove(t.Context()))
 	}
-	results.judged(t, v.lost, v.repeated, recovered)
+	results.record(t, v.lost, v.repeated, recovered)
 	require.Empty(t, v.findings)
 }
 
-// settle waits until every command that JetStream has is decided and told, and no
-// message waits for anybody.
-func (r *rig) settle(t *testing.T) {
+// awaitSettled waits until every command in JetStream has an outcome that is published, and no
+// consumer has pending messages.
+func (r *rig) awaitSettled(t *testing.T) {
 	t.Helper()
 	began := time.Now()
 	var why, last string
 	require.Eventually(t, func() bool {
-		why = r.restless(t.Context())
+		why = r.unfinished(t.Context())
 		last = cmp.Or(why, last)
 		return why == ""
 	}, r.patience, 2*tick, "still not calm: %s", &lazy{&why})
-	if took := time.Since(began); took > longCalm {
+	if took := time.Since(began); took > settledFor {
 		t.Logf("calm after %.0f s, the last to wait for: %s", took.Seconds(), last)
 	}
 }
 
-// longCalm is worth a word in the log.
-const longCalm = 20 * time.Second
+// settledFor is worth a word in the log.
+const settledFor = 20 * time.Second
 
 // lazy is a text that is read when it is printed.
 type lazy struct{ text *string }
 
 func (l *lazy) String() string { return *l.text }
 
-// restless says what is not over yet, "" when nothing is.
-func (r *rig) restless(ctx context.Context) string {
+// unfinished describes what is not finished yet; it returns "" if everything is.
+func (r *rig) unfinished(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var ids []string
@@ -95,8 +95,8 @@ func (r *rig) restless(ctx context.Context) string {
 	return ""
 }
 
-// verdict is what the oracle found in one rig.
-type verdict struct {
+// oracle checks one rig and collects its findings.
+type oracle struct {
 	*rig
 	commandStream, eventStream, deadLetters []event
 
@@ -106,19 +106,19 @@ type verdict struct {
 	ended      map[string]map[int64]string // by request and run, how it ended
 	told       map[string]int              // by request, the events that tell its outcome
 
-	own     map[string]bool // requests that nobody published: second passes
+	own     map[string]bool // requests without a published command: second passes
 	setBack map[string]bool // requests that had not ended in a restored ledger
 
 	lost, repeated int
 	findings       []string
 }
 
-func (v *verdict) find(format string, args ...any) {
+func (v *oracle) find(format string, args ...any) {
 	v.findings = append(v.findings, fmt.Sprintf(format, args...))
 }
 
 // gather reads the streams, and what the events say of each command.
-func (v *verdict) gather(ctx context.Context) (err error) {
+func (v *oracle) gather(ctx context.Context) (err error) {
 	if v.commandStream, err = v.read(ctx, "SYNC_COMMANDS"); err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (v *verdict) gather(ctx context.Context) (err error) {
 	return nil
 }
 
-func (v *verdict) count(e event) error {
+func (v *oracle) count(e event) error {
 	switch {
 	case e.name() == "accepted":
 		d, err := decode[events.AcceptedData](e)
@@ -193,7 +193,7 @@ func (v *verdict) count(e event) error {
 // answers: every command that JetStream has is answered; the one that can never succeed
 // is rejected, no other is; and nothing is accepted as new twice, unless it was published
 // again to a ledger that had forgotten it.
-func (v *verdict) answers(context.Context) error {
+func (v *oracle) answers(context.Context) error {
 	messages := v.messages()
 	for _, a := range append(v.commands(events.KindRequest), v.commands(events.KindControl)...) {
 		id := a.requestID()
@@ -213,7 +213,7 @@ func (v *verdict) answers(context.Context) error {
 }
 
 // outcomes: every accepted request has exactly one.
-func (v *verdict) outcomes(context.Context) error {
+func (v *oracle) outcomes(context.Context) error {
 	for _, a := range v.commands(events.KindRequest) {
 		n := v.told[a.requestID()]
 		if a.setBack && n <= 2 {

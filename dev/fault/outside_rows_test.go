@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// Whatever a 429 says of how long to wait, the sync waits for a while and goes on.
+// Whatever wait a 429 requests, the sync waits for a limited time and continues.
 func TestFault33RefusedWithAnyRetryAfter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
@@ -33,10 +33,10 @@ func TestFault33RefusedWithAnyRetryAfter(t *testing.T) {
 	}
 	r.refusals = len(waits)
 	a := r.request(t, `{"mode":"full","entities":["customers"]}`)
-	r.settle(t)
+	r.awaitSettled(t)
 	require.Equal(t, "completed", r.state(t, a))
 	r.incremental(t)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 	refused := 0
 	calls := r.stack.Simulator.Stats().Requests
 	for i, call := range calls {
@@ -64,9 +64,9 @@ func TestFault34ServiceTitanInTrouble(t *testing.T) {
 		require.NoError(t, r.stack.Simulator.AddFault(trouble))
 	}
 	r.full(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	r.incremental(t)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }
 
 func TestFault36RecordsChangeWhilePagesAreRead(t *testing.T) {
@@ -81,7 +81,7 @@ func TestFault36RecordsChangeWhilePagesAreRead(t *testing.T) {
 		r.stack.Simulator.Mutate(20)
 	}
 	r.stack.Simulator.SetPace(0)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }
 
 // nextSecond waits until ServiceTitan's Date is another: a row that was read in the very
@@ -100,7 +100,7 @@ func TestFault37ListSuddenlyShort(t *testing.T) {
 	r.startAll(t, allRoles...)
 	const request = `{"mode":"full","entities":["gl_accounts"]}`
 	r.request(t, request)
-	r.settle(t)
+	r.awaitSettled(t)
 	var before, marked int
 	count := func() {
 		require.NoError(t, r.sql.QueryRow(t.Context(), `
@@ -115,10 +115,10 @@ func TestFault37ListSuddenlyShort(t *testing.T) {
 	}
 	nextSecond(t)
 	r.request(t, request)
-	r.settle(t)
+	r.awaitSettled(t)
 	nextSecond(t)
 	guarded := r.request(t, request) // twice missed is gone, unless it is too much
-	r.settle(t)
+	r.awaitSettled(t)
 	var kind string
 	require.NoError(t, r.sql.QueryRow(t.Context(), `
 		select r.error->>'type' from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1`, guarded.requestID()).Scan(&kind))
@@ -127,13 +127,13 @@ func TestFault37ListSuddenlyShort(t *testing.T) {
 	require.Zero(t, marked, "nothing is marked")
 	nextSecond(t)
 	r.request(t, `{"mode":"full","entities":["gl_accounts"],"allowDeletes":true}`)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 	count()
 	require.Equal(t, before*3/4, marked)
 }
 
-// ServiceTitan's clock and ours are an hour apart. What a sync goes on from is
-// ServiceTitan's: by ours, an incremental of a list would begin an hour too late.
+// ServiceTitan's clock and ours differ by an hour. Watermarks use ServiceTitan's clock: with ours,
+// an incremental sync of a list would begin an hour too late.
 func TestFault38ClocksAnHourApart(t *testing.T) {
 	t.Parallel()
 	for name, apart := range map[string]time.Duration{"ServiceTitan is ahead": time.Hour, "ServiceTitan is behind": -time.Hour} {
@@ -150,7 +150,7 @@ func TestFault38ClocksAnHourApart(t *testing.T) {
 			for _, mode := range []string{"full", "incremental", "incremental"} {
 				began := clock().Truncate(time.Second) // a Date has whole seconds
 				r.request(t, `{"mode":"`+mode+`"}`)
-				r.settle(t)
+				r.awaitSettled(t)
 				var wrong []string
 				require.NoError(t, r.sql.QueryRow(t.Context(), `
 					select array_agg(table_name || ' ' || coalesce(resume_since::text, 'never') order by table_name) from raw.sync_state
@@ -173,7 +173,7 @@ func TestFault38ClocksAnHourApart(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			r.judge(t, time.Now())
+			r.checkOracle(t, time.Now())
 		})
 	}
 }
@@ -200,10 +200,10 @@ func TestFault39SlackInTrouble(t *testing.T) {
 			return err == nil && published
 		}, patience, tick)
 		require.Len(t, slack.Messages(), told, "the sync was over while Slack was in trouble")
-		r.settle(t)
+		r.awaitSettled(t)
 		require.Len(t, slack.Messages(), told+1, "told once, after %s", time.Since(began))
 	}
 	slack.Answer(&fakeslack.Answer{Status: http.StatusNotFound, Times: 1}) // for good: the webhook is gone
 	r.full(t)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }

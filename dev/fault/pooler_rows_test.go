@@ -30,7 +30,7 @@ func TestFault56PgBouncerKilledRestartedAndFrozen(t *testing.T) {
 		pooler.Signal(syscall.SIGKILL)
 		during(t, 2*time.Second) // nothing listens
 		require.NoError(t, pooler.Restart())
-		r.awaitAsked(t, 5)
+		r.awaitPublished(t, 5)
 	}
 	r.full(t)
 	r.awaitPages(t, 20)
@@ -41,5 +41,5 @@ func TestFault56PgBouncerKilledRestartedAndFrozen(t *testing.T) {
 	pooler.Signal(syscall.SIGCONT)
 	thawed := time.Now()
 	stop()
-	r.judge(t, thawed)
+	r.checkOracle(t, thawed)
 }

@@ -27,14 +27,14 @@ func startProxy(t *testing.T, addr string) *proxy {
 
 // spoil adds a toxic: its kind, which way it works (upstream is from lazisync to the
 // server), and its attributes as JSON.
-func (p *proxy) spoil(t *testing.T, kind, way, attributes string) {
+func (p *proxy) addToxic(t *testing.T, kind, way, attributes string) {
 	t.Helper()
 	_, err := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name":%q,"type":%q,"stream":%q,"attributes":%s}`, kind+way, kind, way, attributes)))
 	require.NoError(t, err)
 }
 
-// heal removes every toxic and cuts the connections they spoiled.
-func (p *proxy) heal(t *testing.T) {
+// removeToxics removes all toxics and closes the affected connections.
+func (p *proxy) removeToxics(t *testing.T) {
 	t.Helper()
 	p.Toxics.ResetToxics(t.Context())
 	p.cut(t)

@@ -17,37 +17,37 @@ func TestFault01BridgeKilledBetweenStartAndAck(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	r.startAll(t, "worker", "notifier")
-	var mended time.Time
+	var repairedAt time.Time
 	for _, step := range []string{"bridge/recorded", "bridge/started", "bridge/accepted", "bridge/answered"} {
 		bridge := r.failing(t, "bridge", step)
 		r.full(t)
 		bridge.awaitKilled(t)
 		r.incremental(t)
-		mended = time.Now()
+		repairedAt = time.Now()
 		next := r.start(t, "bridge")
-		r.settle(t)
+		r.awaitSettled(t)
 		next.Kill()
 	}
 	r.start(t, "bridge")
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault02BridgeKilledBetweenParkingAndTerm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	r.startAll(t, "worker", "notifier")
-	var mended time.Time
+	var repairedAt time.Time
 	for _, step := range []string{"bridge/dead-lettered", "bridge/rejected"} {
 		bridge := r.failing(t, "bridge", step)
 		r.bad(t)
 		bridge.awaitKilled(t)
-		mended = time.Now()
+		repairedAt = time.Now()
 		next := r.start(t, "bridge")
-		r.settle(t)
+		r.awaitSettled(t)
 		next.Kill()
 	}
 	r.start(t, "bridge")
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	parked, err := r.read(t.Context(), "SYNC_DEADLETTER")
 	require.NoError(t, err)
 	require.Len(t, parked, 2, "one copy of each")
@@ -80,8 +80,8 @@ func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
 
 	lacks = false
 	r.reloadUsers(t)
-	mended := time.Now()
-	r.judge(t, mended)
+	repairedAt := time.Now()
+	r.checkOracle(t, repairedAt)
 	bridge.awaitReady(t)
 	commands, err := r.read(t.Context(), "SYNC_EVENTS")
 	require.NoError(t, err)
@@ -97,17 +97,17 @@ func TestFault14ConsumerDeletedWhileBridgeWorks(t *testing.T) {
 	r.startAll(t, "worker", "notifier")
 	r.firstSync(t)
 	stop := r.load(t, 50*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	for _, name := range consumers["SYNC_COMMANDS"] {
 		require.NoError(t, r.js.DeleteConsumer(t.Context(), "SYNC_COMMANDS", name))
 	}
 	bridge.awaitLog(t, `consumer SYNC_COMMANDS/bridge-requests is missing, run \"lazisync migrate\"`)
 	bridge.awaitNotReady(t)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	r.migrate(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
@@ -118,7 +118,7 @@ func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
 		require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "expiredTokens", Skip: skip}))
 	}
 	r.full(t)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }
 
 func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
@@ -131,10 +131,10 @@ func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
 	_, err := r.deliver(t, gateway.gateway, body)
 	require.Error(t, err, "no answer")
 	gateway.awaitKilled(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	next := r.start(t, "gateway")
 	require.Equal(t, http.StatusOK, r.webhook(t, next.gateway, body).StatusCode)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	commands, err := r.read(t.Context(), "SYNC_COMMANDS")
 	require.NoError(t, err)
 	require.Len(t, commands, 3, "the full sync, and the delivery twice: both fold into a pass or two")
@@ -151,7 +151,7 @@ func TestFault53OnePathFailsForEver(t *testing.T) {
 	for _, kind := range []string{"500", "truncate"} {
 		require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: kind, Entity: "jobs", Count: -1}))
 		held := r.incremental(t)
-		r.awaitBegun(t, held)
+		r.awaitRunStarted(t, held)
 		id, err := r.stack.Simulator.RandomID("customers")
 		require.NoError(t, err)
 		require.NoError(t, r.stack.Simulator.Update("customers", id))
@@ -165,7 +165,7 @@ func TestFault53OnePathFailsForEver(t *testing.T) {
 		require.Regexp(t, `\(given up after \d+ tries in .*, while ServiceTitan answers for `, why)
 		r.stack.Simulator.ClearFaults()
 	}
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.incremental(t)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }

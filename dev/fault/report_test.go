@@ -53,8 +53,8 @@ func (r *report) begin(t *testing.T) {
 	})
 }
 
-// judged adds a verdict of the oracle, and how long it took to recover.
-func (r *report) judged(t *testing.T, lost, repeated int, recovered time.Duration) {
+// record adds the findings of the oracle and the recovery time.
+func (r *report) record(t *testing.T, lost, repeated int, recovered time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one := r.of(t.Name())

@@ -13,7 +13,7 @@ import (
 )
 
 // again publishes a command once more, as another message with the same identity.
-func (r *rig) again(t *testing.T, a *asked, data string) {
+func (r *rig) publishAgain(t *testing.T, a *publishedCommand, data string) {
 	t.Helper()
 	require.NoError(t, r.publish(t.Context(), a, "sync.requested", data))
 }
@@ -23,7 +23,7 @@ const fullOfCustomers = `{"mode":"full","entities":["customers"]}`
 func TestFault47NATSRestoredToAnEarlierState(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
-	r.withNATSSetBack(t, func() *backup {
+	r.withRestoredNATS(t, func() *backup {
 		b := r.nats.backUp(t)
 		return &b
 	})
@@ -32,31 +32,31 @@ func TestFault47NATSRestoredToAnEarlierState(t *testing.T) {
 func TestFault48NATSCreatedAnew(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
-	r.withNATSSetBack(t, func() *backup { return nil })
+	r.withRestoredNATS(t, func() *backup { return nil })
 }
 
-// withNATSSetBack sets NATS back to a backup that is made in the middle, or to nothing.
-func (r *rig) withNATSSetBack(t *testing.T, makeBackup func() *backup) {
+// withRestoredNATS sets NATS back to a backup that is made in the middle, or to nothing.
+func (r *rig) withRestoredNATS(t *testing.T, makeBackup func() *backup) {
 	t.Helper()
 	r.startAll(t, "worker", "notifier", "gateway")
 	bridge := r.start(t, "bridge")
 	r.firstSync(t)
 	known := r.incremental(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	r.stack.Simulator.SetPace(100 * time.Millisecond)
 	open := r.full(t)
 	r.awaitPages(t, 8)
 	r.incremental(t)
 	saved := makeBackup()
 	later := r.request(t, fullOfCustomers)
-	r.settle(t)
+	r.awaitSettled(t)
 	r.stack.Simulator.SetPace(time.Second)
 	orphan := r.full(t)
-	r.awaitBegun(t, orphan)
+	r.awaitRunStarted(t, orphan)
 	bridge.stop(t)
-	r.incremental(t) // nobody has taken it yet
+	r.incremental(t) // no pass has claimed it yet
 	r.archive(t)
-	r.nats.setBack(t, saved)
+	r.nats.restore(t, saved)
 	r.archiveHeard()
 	require.Eventually(t, r.nc.IsConnected, patience, tick)
 	if saved == nil {
@@ -65,8 +65,8 @@ func (r *rig) withNATSSetBack(t *testing.T, makeBackup func() *backup) {
 	}
 	restored := time.Now()
 	r.noteLostCommands(t)
-	r.again(t, known, `{"mode":"incremental"}`)
-	r.again(t, later, fullOfCustomers)
+	r.publishAgain(t, known, `{"mode":"incremental"}`)
+	r.publishAgain(t, later, fullOfCustomers)
 	r.start(t, "bridge")
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	r.afterRestore(t, restored, open, orphan)
@@ -85,39 +85,39 @@ func TestFault49TemporalRestoredToAnEarlierState(t *testing.T) {
 	later := r.request(t, fullOfCustomers)
 	r.incremental(t)
 	r.stack.Simulator.SetPace(0)
-	r.settle(t) // also what was open in the backup has ended
+	r.awaitSettled(t) // also what was open in the backup has ended
 	require.Equal(t, "completed", r.state(t, open))
 	r.stack.Simulator.SetPace(time.Second)
 	orphan := r.full(t)
 	r.incremental(t)
-	r.awaitBegun(t, orphan)
-	r.temporal.setBack(t, &saved)
+	r.awaitRunStarted(t, orphan)
+	r.temporal.restore(t, &saved)
 	restored := time.Now()
-	r.again(t, later, fullOfCustomers)
+	r.publishAgain(t, later, fullOfCustomers)
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	r.afterRestore(t, restored, open, later)
 	require.Equal(t, "failed", r.state(t, orphan), "Temporal does not know its workflow")
 }
 
-// afterRestore asks for all that people ask for, and judges. The requests that were open
-// when the ledger was set back must not keep their workflows running.
-func (r *rig) afterRestore(t *testing.T, since time.Time, before ...*asked) {
+// afterRestore requests every kind of sync and control and checks the oracle. Requests that were
+// open when the ledger was restored must not keep their workflows running.
+func (r *rig) afterRestore(t *testing.T, since time.Time, before ...*publishedCommand) {
 	t.Helper()
 	r.mayFail = append(r.mayFail, events.Terminated)
 	r.incremental(t)
 	full := r.full(t)
-	r.awaitBegun(t, full)
+	r.awaitRunStarted(t, full)
 	id := workflows.FullSyncID(full.requestID())
 	r.control(t, "pause", id)
 	r.awaitPaused(t, id)
 	r.incremental(t)
 	r.control(t, "resume", id)
-	r.settle(t)
+	r.awaitSettled(t)
 	require.Equal(t, "completed", r.state(t, full))
 	last := r.incremental(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	require.Equal(t, "completed", r.state(t, last))
-	r.judge(t, since)
+	r.checkOracle(t, since)
 	for _, a := range before {
 		id := workflows.FullSyncID(a.requestID())
 		require.Eventually(t, func() bool { return r.idle(t, id) }, patience, tick, "%s still runs", id)

@@ -27,8 +27,8 @@ func backUp(t *testing.T, folder string) backup {
 	return b
 }
 
-// putBack replaces the folder by its copy.
-func (b backup) putBack(t *testing.T) {
+// restore replaces the folder by its copy.
+func (b backup) restore(t *testing.T) {
 	t.Helper()
 	require.NoError(t, os.RemoveAll(b.original))
 	copyFolder(t, b.copy, b.original)
@@ -70,11 +70,11 @@ func (s *server) backUp(t *testing.T) (b backup) {
 }
 
 // setBack restores the server to a backup, or to nothing where there is none.
-func (s *server) setBack(t *testing.T, b *backup) {
+func (s *server) restore(t *testing.T, b *backup) {
 	t.Helper()
 	s.while(t, func() {
 		if b != nil {
-			b.putBack(t)
+			b.restore(t)
 			return
 		}
 		require.NoError(t, os.RemoveAll(s.folder()))
@@ -113,19 +113,19 @@ func (r *rig) endedRequests(t *testing.T) map[string]bool {
 	return ended
 }
 
-// setBackDatabase restores PostgreSQL to a backup.
-func (r *rig) setBackDatabase(t *testing.T, b databaseBackup) {
+// restoreDatabase restores PostgreSQL to a backup.
+func (r *rig) restoreDatabase(t *testing.T, b databaseBackup) {
 	t.Helper()
 	require.NoError(t, r.database.Stop())
-	b.folder.putBack(t)
-	r.noteSetBack(b.ended)
+	b.folder.restore(t)
+	r.recordRestore(b.ended)
 	r.database.start(t)
 }
 
-// makeDatabaseAnew drops everything that PostgreSQL holds of lazisync, and migrates.
-func (r *rig) makeDatabaseAnew(t *testing.T) {
+// recreateDatabase drops everything that PostgreSQL holds of lazisync, and migrates.
+func (r *rig) recreateDatabase(t *testing.T) {
 	t.Helper()
-	r.noteSetBack(nil)
+	r.recordRestore(nil)
 	for _, schema := range []string{"raw", "raw_rebuild"} {
 		_, err := r.sql.Exec(t.Context(), "drop schema if exists "+schema+" cascade")
 		require.NoError(t, err)
@@ -135,10 +135,10 @@ func (r *rig) makeDatabaseAnew(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// noteSetBack marks the requests that had not ended when the backup was made: the restored
+// recordRestore marks the requests that had not ended when the backup was made: the restored
 // ledger does not know them, or takes them for open. Their outcome may be lost, or come a
 // second time.
-func (r *rig) noteSetBack(ended map[string]bool) {
+func (r *rig) recordRestore(ended map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range r.asked {

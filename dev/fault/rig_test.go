@@ -49,9 +49,9 @@ type rig struct {
 
 	mu        sync.Mutex
 	roles     []*role
-	asked     []*asked // every command that was published
-	past      history  // of streams that were wiped or set back
-	changing  bool     // records changed after the first sync
+	asked     []*publishedCommand // every command that was published
+	past      history             // of streams that were wiped or set back
+	changing  bool                // records changed after the first sync
 	natsUsers func() string
 	compared  []string           // entities whose rows must equal ServiceTitan's
 	refusals  int                // calls that ServiceTitan refuses as too many, because the test says so
@@ -209,7 +209,7 @@ func (r *rig) migrate(t *testing.T) {
 	require.NoError(t, app.Migrate(t.Context(), cfg, zerolog.Nop(), io.Discard))
 }
 
-// shortenAckWait has JetStream deliver again sooner what nobody acknowledged.
+// shortenAckWait makes JetStream redeliver unacknowledged messages sooner.
 func (r *rig) shortenAckWait(t *testing.T, wait time.Duration) {
 	t.Helper()
 	if wait == 0 {

@@ -80,7 +80,7 @@ func (s *server) restart(t testing.TB) {
 	require.NoError(t, s.start())
 }
 
-// serve makes this process the server that was asked for, until it is told to end.
+// serve runs the requested server in this process until a signal ends it.
 func serve(asked string) (code int) {
 	var o serverOptions
 	if err := json.Unmarshal([]byte(asked), &o); err != nil {

@@ -65,8 +65,8 @@ func (r *rig) execute(t *testing.T, sql string) {
 	require.NoError(t, err, sql)
 }
 
-// A mishap is something that an administrator does and takes back.
-type mishap struct{ strike, repair string }
+// A breakage is something that an administrator does and takes back.
+type breakage struct{ inject, repair string }
 
 // What an administrator takes back within minutes fails nothing. Meanwhile the worker is not
 // ready.
@@ -80,7 +80,7 @@ func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 	stop := r.load(t, 100*time.Millisecond)
 	a := r.full(t)
 	var repaired time.Time
-	for _, m := range []mishap{
+	for _, m := range []breakage{
 		{"revoke insert, update on raw.st_customers from APP", "grant insert, update on raw.st_customers to APP"},                                                                                                                               // 42501
 		{"alter table raw.st_jobs rename to jobs", "alter table raw.jobs rename to st_jobs"},                                                                                                                                                    // 42P01
 		{"alter table raw.st_invoices rename column full_data to data", "alter table raw.st_invoices rename column data to full_data"},                                                                                                          // 42703
@@ -90,7 +90,7 @@ func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 		{"create function raw.refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$; create trigger refuse before update on raw.sync_runs execute function raw.refuse()", "drop function raw.refuse cascade"}, // P0001
 	} {
 		r.awaitPages(t, 10)
-		r.execute(t, app.named(m.strike))
+		r.execute(t, app.named(m.inject))
 		worker.awaitNotReady(t)
 		during(t, 5*time.Second)
 		r.execute(t, app.named(m.repair))
@@ -98,12 +98,12 @@ func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 		worker.awaitReady(t)
 	}
 	stop()
-	r.judge(t, repaired)
+	r.checkOracle(t, repaired)
 	require.Equal(t, "completed", r.state(t, a))
 }
 
-// What nobody repairs fails its entities after five minutes, or after one while other
-// requests wait. The outcome says what to do. The others are complete.
+// A permanent error fails its entities after five minutes, or after one minute while other
+// requests are pending. The outcome has the fix. The other entities complete.
 func TestFault58PermanentErrorsNobodyRepairs(t *testing.T) {
 	t.Parallel()
 	app := newUser()
@@ -116,17 +116,17 @@ func TestFault58PermanentErrorsNobodyRepairs(t *testing.T) {
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	a := r.full(t)
 	r.awaitPages(t, 8)
-	mishaps := []mishap{
+	mishaps := []breakage{
 		{"revoke insert, update on raw.st_customers from APP", "grant insert, update on raw.st_customers to APP"},
 		{"alter table raw.st_jobs rename to jobs", "alter table raw.jobs rename to st_jobs"},
 		{"alter table raw.st_invoices rename column full_data to data", "alter table raw.st_invoices rename column data to full_data"},
 	}
 	for _, m := range mishaps {
-		r.execute(t, app.named(m.strike))
+		r.execute(t, app.named(m.inject))
 	}
 	struck := time.Now()
 	worker.awaitNotReady(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	require.Less(t, time.Since(struck), 8*time.Minute, "failed after five minutes")
 	require.Greater(t, time.Since(struck), 4*time.Minute, "not before somebody can act")
 	require.Equal(t, "failed", r.state(t, a))
@@ -139,7 +139,7 @@ func TestFault58PermanentErrorsNobodyRepairs(t *testing.T) {
 	r.stack.Simulator.Mutate(200)
 	r.changing = true
 	first := r.incremental(t)
-	r.awaitBegun(t, first)
+	r.awaitRunStarted(t, first)
 	second := r.incremental(t)
 	began := time.Now()
 	require.Eventually(t, func() bool { return r.state(t, first) == "failed" }, r.patience, tick)
@@ -150,14 +150,14 @@ func TestFault58PermanentErrorsNobodyRepairs(t *testing.T) {
 	}
 	repaired := time.Now()
 	worker.awaitReady(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	require.Equal(t, "completed", r.state(t, second))
 	r.full(t)
-	r.judge(t, repaired)
+	r.checkOracle(t, repaired)
 }
 
 // failures returns the messages of the entities that failed in the run of a request.
-func (r *rig) failures(t *testing.T, a *asked) map[string]string {
+func (r *rig) failures(t *testing.T, a *publishedCommand) map[string]string {
 	t.Helper()
 	var text []byte
 	require.NoError(t, r.sql.QueryRow(t.Context(), `
@@ -190,11 +190,11 @@ func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 	require.NoError(t, err)
 	defer admin.Release()
 	var repaired time.Time
-	for _, m := range []mishap{
+	for _, m := range []breakage{
 		{"set default_transaction_read_only = on", "reset default_transaction_read_only"},
 		{"connection limit 0", "connection limit -1"},
 	} {
-		_, err := admin.Exec(t.Context(), fmt.Sprintf("alter database %s %s", database, m.strike))
+		_, err := admin.Exec(t.Context(), fmt.Sprintf("alter database %s %s", database, m.inject))
 		require.NoError(t, err)
 		for until := time.Now().Add(15 * time.Second); time.Now().Before(until); during(t, 200*time.Millisecond) {
 			r.terminateBackends(t)
@@ -205,6 +205,6 @@ func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 		r.awaitPages(t, 20)
 	}
 	stop()
-	r.judge(t, repaired)
+	r.checkOracle(t, repaired)
 	require.Equal(t, "completed", r.state(t, a))
 }

@@ -10,9 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// stopsInTime stops every role in the middle of its work while a server does not answer:
-// who stops does not wait for it, since a container is killed soon after. The next ones
-// go on where these were.
+// stopsInTime stops every role during its work while a server does not answer. The roles must not
+// wait for the server, because a container is killed soon after. New roles resume the work.
 func (r *rig) stopsInTime(t *testing.T, freeze, thaw func()) {
 	t.Helper()
 	var roles []*role
@@ -34,5 +33,5 @@ func (r *rig) stopsInTime(t *testing.T, freeze, thaw func()) {
 	thawed := time.Now()
 	r.startAll(t, allRoles...)
 	stop()
-	r.judge(t, thawed)
+	r.checkOracle(t, thawed)
 }

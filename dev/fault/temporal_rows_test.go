@@ -22,16 +22,16 @@ func TestFault15TemporalDownForLong(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 200*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	r.temporal.Kill()
 	during(t, 45*time.Second)
 	consumer, err := r.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
 	require.NoError(t, err)
 	info := consumer.CachedInfo()
 	r.temporal.restart(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	stop()
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	requests := len(r.commands(events.KindRequest))
 	require.Less(t, int(info.Delivered.Consumer), 10*requests, "an outage does not use up the deliveries")
 }
@@ -42,13 +42,13 @@ func TestFault16TemporalFrozen(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 200*time.Millisecond)
-	r.awaitAsked(t, 10)
+	r.awaitPublished(t, 10)
 	r.temporal.Freeze()
 	during(t, 25*time.Second)
 	r.temporal.Thaw()
 	thawed := time.Now()
 	stop()
-	r.judge(t, thawed)
+	r.checkOracle(t, thawed)
 }
 
 func TestFault16RolesStopInTimeWhileTemporalIsFrozen(t *testing.T) {
@@ -65,12 +65,12 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 	first := r.start(t, "bridge")
 	r.firstSync(t)
 	first.stop(t)
-	var mended time.Time
+	var repairedAt time.Time
 	for _, spoilt := range []struct {
 		kind, attributes string
 		arrives          bool
 	}{
-		{"latency", `{"latency":8000}`, true},  // the answer comes when nobody waits for it any more
+		{"latency", `{"latency":8000}`, true},  // the answer arrives after the timeout
 		{"timeout", `{"timeout":0}`, true},     // it never comes
 		{"limit_data", `{"bytes":1}`, false},   // the connection ends with it
 		{"reset_peer", `{"timeout":0}`, false}, // the connection is reset
@@ -80,7 +80,7 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 		a := r.full(t)
 		bridge.awaitFrozen(t) // it is about to call Temporal
 		lines := len(bridge.Log.Lines())
-		between.spoil(t, spoilt.kind, "downstream", spoilt.attributes)
+		between.addToxic(t, spoilt.kind, "downstream", spoilt.attributes)
 		bridge.Thaw()
 		if spoilt.arrives {
 			require.Eventually(t, func() bool {
@@ -89,13 +89,13 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 			}, patience, tick, "Temporal has the request")
 		}
 		require.Eventually(t, func() bool { return len(bridge.Log.Lines()) > lines }, patience, tick, "the bridge knows no answer")
-		between.heal(t)
-		mended = time.Now()
-		r.settle(t)
+		between.removeToxics(t)
+		repairedAt = time.Now()
+		r.awaitSettled(t)
 		bridge.stop(t)
 	}
 	r.start(t, "bridge")
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault21WorkflowTerminatedByHand(t *testing.T) {
@@ -107,8 +107,8 @@ func TestFault21WorkflowTerminatedByHand(t *testing.T) {
 	terminate := func(id string) {
 		require.NoError(t, r.client.TerminateWorkflow(t.Context(), id, "", "by hand"))
 	}
-	ended := func(a *asked) (state string) {
-		r.settle(t)
+	ended := func(a *publishedCommand) (state string) {
+		r.awaitSettled(t)
 		require.NoError(t, r.sql.QueryRow(t.Context(), `
 			select r.state || ' ' || coalesce(r.error->>'type', '') from raw.sync_runs r join raw.sync_requests using (run_number)
 			where request_id = $1`, a.requestID()).Scan(&state))
@@ -124,7 +124,7 @@ func TestFault21WorkflowTerminatedByHand(t *testing.T) {
 	r.firstSync(t)
 	r.stack.Simulator.SetPace(2 * time.Second)
 	pass := r.incremental(t)
-	r.awaitBegun(t, pass)
+	r.awaitRunStarted(t, pass)
 	terminate(workflows.IncrementalSyncID(r.tenant))
 	behind := r.incremental(t) // it takes the place of what was terminated
 	r.stack.Simulator.SetPace(0)
@@ -139,7 +139,7 @@ func TestFault21WorkflowTerminatedByHand(t *testing.T) {
 	terminated := time.Now()
 	require.Equal(t, "failed Terminated", ended(unbegun))
 	r.start(t, "worker")
-	r.judge(t, terminated)
+	r.checkOracle(t, terminated)
 }
 
 func TestFault22RunOutOfTime(t *testing.T) {
@@ -147,7 +147,7 @@ func TestFault22RunOutOfTime(t *testing.T) {
 	r := newRig(t, options{simulator: manyPages, environ: []string{"SYNC_RUN_DEADLINE=4s", "SYNC_PAUSE_LIMIT=3s"}})
 	r.mayFail = []events.ErrorType{events.DeadlineExceeded}
 	r.startAll(t, "bridge", "worker", "notifier")
-	state := func(a *asked) (state string) {
+	state := func(a *publishedCommand) (state string) {
 		require.NoError(t, r.sql.QueryRow(t.Context(), `
 			select r.state || ' ' || coalesce(r.error->>'type', r.reason) from raw.sync_runs r join raw.sync_requests using (run_number)
 			where request_id = $1`, a.requestID()).Scan(&state))
@@ -155,16 +155,16 @@ func TestFault22RunOutOfTime(t *testing.T) {
 	}
 	r.stack.Simulator.SetPace(time.Second)
 	slow := r.full(t)
-	r.settle(t)
+	r.awaitSettled(t)
 	require.Equal(t, "failed DeadlineExceeded", state(slow))
 	paused := r.full(t)
 	r.awaitPages(t, 2)
 	id := workflows.FullSyncID(paused.requestID())
 	r.control(t, "pause", id)
 	r.awaitPaused(t, id)
-	r.settle(t)
+	r.awaitSettled(t)
 	require.Equal(t, "cancelled pause expired", state(paused))
 	r.stack.Simulator.SetPace(0)
 	r.full(t)
-	r.judge(t, time.Now())
+	r.checkOracle(t, time.Now())
 }

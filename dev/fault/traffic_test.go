@@ -13,14 +13,14 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// traffic is all that other systems and people do: requests, controls of what they
-// asked for, events that are no good, and a business that changes. Whoever pauses a run
-// resumes it, however long it takes to say so.
+// traffic simulates other systems and people: requests, controls of these requests, invalid
+// events, and changing records. A client that pauses a run also resumes it, even if publishing
+// takes long.
 func (r *rig) traffic(t *testing.T, seed int64) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r.changing = true
-	p := &people{rig: r, t: t, ctx: ctx, dice: rand.New(rand.NewPCG(uint64(seed), 0x7af1c))}
+	p := &clients{rig: r, t: t, ctx: ctx, dice: rand.New(rand.NewPCG(uint64(seed), 0x7af1c))}
 	var done sync.WaitGroup
 	done.Go(func() {
 		for wait(ctx, 150*time.Millisecond) {
@@ -34,18 +34,18 @@ func (r *rig) traffic(t *testing.T, seed int64) (stop func()) {
 	return stop
 }
 
-type people struct {
+type clients struct {
 	*rig
 	t    *testing.T
 	ctx  context.Context
 	dice *rand.Rand
-	busy sync.WaitGroup // commands under way
-	last *asked         // full sync that was asked for
+	busy sync.WaitGroup    // commands under way
+	last *publishedCommand // full sync that was asked for
 }
 
 // act does one thing. What is published is published in the background: it may take
 // until NATS is back.
-func (p *people) act() {
+func (p *clients) act() {
 	p.stack.Simulator.Mutate(p.dice.IntN(4))
 	switch n := p.dice.IntN(100); {
 	case n < 8:
@@ -67,19 +67,19 @@ func (p *people) act() {
 	}
 }
 
-func (p *people) ask(data string) *asked {
+func (p *clients) ask(data string) *publishedCommand {
 	a := p.note(events.KindRequest)
 	p.later(func(ctx context.Context) error { return p.publish(ctx, a, "sync.requested", data) })
 	return a
 }
 
-func (p *people) controlLater(a *asked, actions ...string) {
+func (p *clients) controlLater(a *publishedCommand, actions ...string) {
 	p.controlWorkflow(workflows.FullSyncID(a.requestID()), actions...)
 }
 
 // controlWorkflow publishes controls one after another.
-func (p *people) controlWorkflow(workflowID string, actions ...string) {
-	var controls []*asked
+func (p *clients) controlWorkflow(workflowID string, actions ...string) {
+	var controls []*publishedCommand
 	for range actions {
 		controls = append(controls, p.note(events.KindControl))
 	}
@@ -95,7 +95,7 @@ func (p *people) controlWorkflow(workflowID string, actions ...string) {
 }
 
 // later does something that outlives the traffic: what was begun is said to its end.
-func (p *people) later(do func(ctx context.Context) error) {
+func (p *clients) later(do func(ctx context.Context) error) {
 	p.busy.Go(func() {
 		if err := do(context.WithoutCancel(p.ctx)); err != nil {
 			p.t.Errorf("publish: %v", err)

@@ -24,9 +24,9 @@ func TestFault18WorkerKilledInThePage(t *testing.T) {
 			worker := r.failing(t, "worker", step+":20")
 			r.full(t)
 			worker.awaitKilled(t)
-			mended := time.Now()
+			repairedAt := time.Now()
 			r.start(t, "worker")
-			r.judge(t, mended)
+			r.checkOracle(t, repairedAt)
 			for name, pages := range r.readTwice() {
 				require.LessOrEqual(t, pages, inFlight, "pages of %s that were read twice", name)
 			}
@@ -44,10 +44,10 @@ func TestFault18WorkerKilledAroundItsRun(t *testing.T) {
 			worker := r.failing(t, "worker", step)
 			r.full(t)
 			worker.awaitKilled(t)
-			mended := time.Now()
+			repairedAt := time.Now()
 			r.start(t, "worker")
 			r.incremental(t)
-			r.judge(t, mended)
+			r.checkOracle(t, repairedAt)
 		})
 	}
 }
@@ -67,16 +67,16 @@ func TestFault19WorkerFrozenWithAPage(t *testing.T) {
 			frozen.awaitFrozen(t)
 			r.start(t, "worker")
 			if step == "worker/page-stored" {
-				r.settle(t) // the run is decided when it wakes up
+				r.awaitSettled(t) // the run is decided when it wakes up
 			} else {
 				r.awaitPages(t, 16) // the other reads on
 			}
 			frozen.Thaw()
 			thawed := time.Now()
-			r.settle(t)
+			r.awaitSettled(t)
 			r.stack.Simulator.Mutate(20)
 			r.changing = true
-			r.judge(t, thawed)
+			r.checkOracle(t, thawed)
 			var wrong int // a late write would move a cursor once more
 			require.NoError(t, r.sql.QueryRow(t.Context(), `
 				select count(*) from raw.sync_cursors c join raw.sync_runs r using (run_number)
@@ -97,9 +97,9 @@ func TestFault20NoWorkerForLong(t *testing.T) {
 	}
 	during(t, 45*time.Second) // longer than the reconciler's patience
 	r.full(t)
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.start(t, "worker")
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 }
 
 func TestFault00RollingRestartOfEverything(t *testing.T) {
@@ -125,13 +125,13 @@ func TestFault00RollingRestartOfEverything(t *testing.T) {
 			if name == "gateway" {
 				running[name] = r.start(t, name)
 			}
-			r.awaitAsked(t, 5)
+			r.awaitPublished(t, 5)
 		}
 	}
 	stop()
-	mended := time.Now()
+	repairedAt := time.Now()
 	r.stack.Simulator.SetPace(0)
-	r.judge(t, mended)
+	r.checkOracle(t, repairedAt)
 	_ = slow
 	duplicates := 0
 	told, err := r.read(t.Context(), "SYNC_EVENTS")

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// schema is what this program stores: the events that are done, and the result of its work.
-// Here the work is a journal of every change; yours replaces the table and workOn.
+// schema creates the tables of this program: processed events and the result of its work. Here
+// the work is a journal of changes; replace the table and workOn with yours.
 const schema = `
 create schema if not exists downstream;
 create table if not exists downstream.done (
@@ -28,7 +28,8 @@ create table if not exists downstream.changes (
 	record jsonb not null
 );`
 
-// databases are lazisync's, which this program only reads, and its own. They may be the same.
+// databases are lazisync's database, which this program only reads, and its own. They may be
+// the same.
 type databases struct {
 	copy *pgx.Conn
 	work *pgx.Conn
@@ -60,8 +61,8 @@ func (db *databases) close() {
 	}
 }
 
-// markDone notes an event as done and says whether it was not done before. Events are
-// identified by source and id.
+// markDone records an event as processed. It returns false if it was processed before. Source
+// and id identify an event.
 func markDone(ctx context.Context, tx pgx.Tx, o outcome) (first bool, err error) {
 	tag, err := tx.Exec(ctx, "insert into downstream.done (source, id) values ($1, $2) on conflict do nothing", o.Source, o.ID)
 	if err != nil {
@@ -70,8 +71,8 @@ func markDone(ctx context.Context, tx pgx.Tx, o outcome) (first bool, err error)
 	return tag.RowsAffected() == 1, nil
 }
 
-// workOn does the work with each row that a run changed, within the transaction. A row that a
-// later run changed again is found under that run, whose outcome follows.
+// workOn processes each row that a run changed, in the transaction. A row that a later run
+// changed again has the number of that run, whose outcome follows.
 func (db *databases) workOn(ctx context.Context, tx pgx.Tx, o outcome, entity string) (int64, error) {
 	table := pgx.Identifier{"raw", "st_" + entity}.Sanitize()
 	rows, err := db.copy.Query(ctx, "select st_id::text, deleted_at is not null, full_data from "+table+

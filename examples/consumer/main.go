@@ -1,11 +1,10 @@
-// Command consumer follows what lazisync does, as a downstream system would: for every run
-// that ended it reads the rows which that run changed, and does its work with each of them
-// exactly once.
+// Command consumer is an example of a downstream system: for every outcome it reads the rows
+// that the run changed, and processes each of them exactly once.
 //
 //	go run ./consumer
 //
-// Delivery is at least once, so the work and the note that an event is done are one
-// transaction; the event is acknowledged after it. This consumer may be killed at any moment.
+// Delivery is at least once, so the program records the event as processed in the transaction
+// of its work, and acknowledges it afterwards. It can be killed at any time.
 package main
 
 import (
@@ -25,8 +24,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// outcome is what this program needs of sync.completed, sync.failed and sync.cancelled. It
-// ignores every other field: later versions of lazisync add some.
+// outcome has the fields of sync.completed, sync.failed and sync.cancelled that this program
+// needs. It ignores other fields, because later versions of lazisync may add some.
 type outcome struct {
 	Source string `json:"source"`
 	ID     string `json:"id"`
@@ -34,11 +33,11 @@ type outcome struct {
 	Data   struct {
 		TenantID  string `json:"tenantId"`
 		Mode      string `json:"mode"`
-		RunNumber int64  `json:"runNumber"` // 0: nothing was begun
-		Part      int    `json:"part"`      // an outcome of very many requests comes in parts
+		RunNumber int64  `json:"runNumber"` // 0: the run did not begin
+		Part      int    `json:"part"`      // an outcome with many requests is published in parts
 		Results   []struct {
 			Entity string `json:"entity"`
-			// Rows that this run changed: also those of an entity that failed.
+			// Numbers of rows that the run changed, also for failed entities.
 			Inserted int64 `json:"inserted"`
 			Updated  int64 `json:"updated"`
 			Deleted  int64 `json:"deleted"`
@@ -46,8 +45,7 @@ type outcome struct {
 	} `json:"data"`
 }
 
-// endings are the types of the events that end a run. A run that failed or was cancelled has
-// stored rows too.
+// endings are the event types of outcomes. Failed and cancelled runs have stored rows, too.
 var endings = map[string]string{
 	"com.lazi.sync.completed.v1": "completed",
 	"com.lazi.sync.failed.v1":    "failed",
@@ -89,12 +87,12 @@ func run(ctx context.Context, name string, ackWait time.Duration, once bool) err
 			return err
 		}
 		if err := handle(ctx, db, message.Data()); err != nil {
-			// Nothing of it is stored. It is redelivered, to this process or another one.
-			_ = message.NakWithDelay(10 * time.Second) // without it, after -ack-wait
+			// The transaction was rolled back. JetStream redelivers the message.
+			_ = message.NakWithDelay(10 * time.Second) // otherwise after -ack-wait
 			return err
 		}
 		if err := message.DoubleAck(ctx); err != nil {
-			return err // redelivered as well, and then known as done
+			return err // redelivered, and then recognized as processed
 		}
 		if once {
 			return nil
@@ -102,7 +100,7 @@ func run(ctx context.Context, name string, ackWait time.Duration, once bool) err
 	}
 }
 
-// outcomes begins where this consumer stopped, the first time with all that is kept.
+// outcomes resumes where this consumer stopped, or begins with the oldest stored outcome.
 func outcomes(ctx context.Context, nc *nats.Conn, name string, ackWait time.Duration) (jetstream.MessagesContext, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -117,18 +115,18 @@ func outcomes(ctx context.Context, nc *nats.Conn, name string, ackWait time.Dura
 	if err != nil {
 		return nil, fmt.Errorf("consumer %s: %w", name, err)
 	}
-	// One at a time: what is fetched ahead would be redelivered while it waits its turn.
+	// One at a time: prefetched messages would be redelivered while they wait.
 	return consumer.Messages(jetstream.PullMaxMessages(1))
 }
 
-// handle does the work that an outcome asks for, unless it was done before.
+// handle processes an outcome, unless it was processed before.
 func handle(ctx context.Context, db *databases, event []byte) error {
 	var o outcome
 	if err := json.Unmarshal(event, &o); err != nil {
 		return fmt.Errorf("decode event: %w", err)
 	}
 	ended, known := endings[o.Type]
-	if !known { // another version of an event that comes in this one too
+	if !known { // another version of an event that is also published in the known version
 		return nil
 	}
 	if o.Data.RunNumber == 0 || o.Data.Part > 1 {

@@ -1,5 +1,5 @@
-// Command publisher asks lazisync for a sync, as any program can: it publishes a
-// CloudEvent on sync.requested and waits for the answer.
+// Command publisher requests a sync: it publishes a CloudEvent on sync.requested and waits
+// for the answer.
 //
 //	go run ./publisher -mode full -entities customers,jobs -id nightly-2026-03-01
 package main
@@ -19,8 +19,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// source says who asks. With the id it is the identity of the request: the same twice is
-// the same request, and begins nothing twice.
+// source identifies this program. Source and id identify the request: publishing it twice
+// starts one sync.
 const source = "/examples/publisher"
 
 func main() {
@@ -53,10 +53,10 @@ func run(ctx context.Context, mode, entities, id string) error {
 	}
 	for ctx.Err() == nil {
 		if err := publish(ctx, nc, id, event); err != nil {
-			// It may have been stored all the same: publish it again, with the same id.
+			// It may have been stored. Publish it again with the same id.
 			fmt.Fprintln(os.Stderr, "publisher:", err)
 		}
-		// An answer is lost where the connection is. The repetition is answered as a duplicate.
+		// A lost connection loses the answer. The next attempt is answered as a duplicate.
 		waiting, cancel := context.WithTimeout(ctx, 15*time.Second)
 		answered, err := answer(waiting, answers, requestID(source, id))
 		cancel()
@@ -67,7 +67,7 @@ func run(ctx context.Context, mode, entities, id string) error {
 	return fmt.Errorf("no answer to request %s: publish it again with the same id", requestID(source, id))
 }
 
-// requested is the event.
+// requested returns the event.
 func requested(mode, entities, id string) ([]byte, error) {
 	data := map[string]any{"mode": mode}
 	if entities != "" {
@@ -87,7 +87,7 @@ func requested(mode, entities, id string) ([]byte, error) {
 	})
 }
 
-// subscribe listens to answers, before the request is published.
+// subscribe subscribes to answers. Call it before publish.
 func subscribe(ctx context.Context, nc *nats.Conn) (<-chan *nats.Msg, error) {
 	answers := make(chan *nats.Msg, 1024)
 	for _, subject := range []string{"sync.accepted", "sync.rejected"} {
@@ -101,8 +101,8 @@ func subscribe(ctx context.Context, nc *nats.Conn) (<-chan *nats.Msg, error) {
 	return answers, nil
 }
 
-// publish returns once the request is stored. It sets no Nats-Msg-Id: JetStream would drop a
-// repetition, and what it drops is not answered.
+// publish returns when the request is stored. It sets no Nats-Msg-Id, because JetStream would
+// drop a second attempt without an answer.
 func publish(ctx context.Context, nc *nats.Conn, id string, event []byte) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -135,7 +135,7 @@ func answer(ctx context.Context, answers <-chan *nats.Msg, request string) (answ
 				} `json:"data"`
 			}
 			if json.Unmarshal(m.Data, &a) != nil || a.Data.RequestID != request {
-				continue // somebody else's
+				continue // the answer to another request
 			}
 			if m.Subject == "sync.rejected" {
 				return true, fmt.Errorf("rejected (%s): %s", a.Data.Code, a.Data.Reason)
@@ -146,7 +146,7 @@ func answer(ctx context.Context, answers <-chan *nats.Msg, request string) (answ
 	}
 }
 
-// requestID is how lazisync names the request in its answers and outcomes.
+// requestID returns the request ID that answers and outcomes contain.
 func requestID(source, id string) string {
 	sum := sha256.Sum256([]byte(source + "\x00" + id))
 	return hex.EncodeToString(sum[:])[:20]

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Wait for the next outcome, note every row which that run changed, then acknowledge it.
+# Waits for the next outcome, records every row that its run changed, and acknowledges it.
 #
-# Delivery is at least once: the note that an event is done, by its source and id, and the
-# work are one transaction, and the message is acknowledged after it. The script may be killed
-# at any moment; the event is then redelivered, after ACK_WAIT.
+# Delivery is at least once. The script records source and id of the event in the transaction
+# of its work and acknowledges the message afterwards, so it can be killed at any time: JetStream
+# redelivers the event after ACK_WAIT.
 #
-# DATABASE_URL is lazisync's, which this script only reads; WORK_DATABASE_URL is its own.
+# The script reads lazisync's database, DATABASE_URL, and writes to WORK_DATABASE_URL.
 set -eu
 
 name=${CONSUMER:-example-shell}
@@ -22,7 +22,7 @@ create table if not exists downstream.changes (
   tenant_id text not null, entity text not null, st_id text not null, run_number bigint not null, deleted boolean not null, record jsonb not null);
 SQL
 
-# The durable consumer remembers the position. Failed and cancelled runs have stored rows too.
+# The durable consumer keeps the position. Failed and cancelled runs have stored rows, too.
 nats consumer info SYNC_EVENTS "$name" >/dev/null 2>&1 ||
 	nats consumer add SYNC_EVENTS "$name" --pull --defaults --ack explicit --wait "${ACK_WAIT:-60s}" --deliver all \
 		--filter sync.completed --filter sync.failed --filter sync.cancelled >/dev/null
@@ -31,16 +31,16 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 
-# Without --no-ack the command acknowledges at once, and what follows would be lost if it fails.
+# Without --no-ack the command acknowledges immediately, and a failure would lose the outcome.
 nats consumer next SYNC_EVENTS "$name" --no-ack --timeout "${WAIT:-60s}" >message
 sed -n '/^{/,$p' message >event
 
-# The subject on which this delivery is acknowledged, made of the three numbers in the first line.
+# The subject of the acknowledgement contains three numbers from the first line.
 ack=$(sed -n '1s/.* tries: \([0-9]*\) .*cons seq: \([0-9]*\) .*str seq: \([0-9]*\) .*/\1.\3.\2/p' message)
 ack="\$JS.ACK.SYNC_EVENTS.$name.$ack.0.0"
 
-# Which rows: psql parses the event, so that nothing in it is taken for shell or SQL. A type
-# or a property that is not known is ignored: later versions of lazisync add some.
+# psql parses the event, so that its content cannot become shell or SQL code. Unknown types and
+# properties are ignored, because later versions of lazisync may add them.
 sql "$DATABASE_URL" >rows <<'SQL'
 \set event `cat event`
 select format(
@@ -71,4 +71,4 @@ group by entity order by entity;
 commit;
 SQL
 
-nats request "$ack" +ACK --raw >/dev/null # NATS answers once it knows
+nats request "$ack" +ACK --raw >/dev/null # waits for the confirmation of NATS

@@ -46,16 +46,16 @@ func (l *refusalLog) subject() string {
 	return ""
 }
 
-// stand is a role at a server, and somebody who may do everything.
-type stand struct {
+// harness runs the operations of one role as its NATS user, with an unrestricted connection beside it.
+type harness struct {
 	server *natsd.Server
 	conn   *stream.Conn
 	root   *nats.Conn
 	js     jetstream.JetStream
 }
 
-func newStand(ctx context.Context, server *natsd.Server, user string, log *refusalLog) (*stand, error) {
-	s := &stand{server: server}
+func newHarness(ctx context.Context, server *natsd.Server, user string, log *refusalLog) (*harness, error) {
+	s := &harness{server: server}
 	var err error
 	if s.root, err = nats.Connect(server.ClientURL(), nats.UserInfo("root", "root")); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func newStand(ctx context.Context, server *natsd.Server, user string, log *refus
 	return s, err
 }
 
-func (s *stand) close() {
+func (s *harness) close() {
 	s.conn.Close()
 	s.root.Close()
 }
@@ -97,7 +97,7 @@ func inTurn(steps ...func() error) error {
 }
 
 // drift changes a stream and consumers, for migrate to take back.
-func (s *stand) drift(ctx context.Context) error {
+func (s *harness) drift(ctx context.Context) error {
 	found, err := s.js.Stream(ctx, stream.StreamEvents)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ var subjectOf = map[string]string{
 }
 
 // acknowledge reads one message of a consumer and acknowledges it.
-func (s *stand) acknowledge(ctx context.Context, consumer string) error {
+func (s *harness) acknowledge(ctx context.Context, consumer string) error {
 	if _, err := s.js.Publish(ctx, subjectOf[consumer], []byte("{}")); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (s *stand) acknowledge(ctx context.Context, consumer string) error {
 }
 
 // batch has one message handled without an error.
-func (s *stand) batch(ctx context.Context, consumer string, handle func(context.Context, *stream.Message) error) error {
+func (s *harness) batch(ctx context.Context, consumer string, handle func(context.Context, *stream.Message) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var last error
@@ -153,8 +153,9 @@ func (s *stand) batch(ctx context.Context, consumer string, handle func(context.
 	return errors.Join(err, last)
 }
 
-// readLost reads of a command and of an event that nobody settled.
-func (s *stand) readLost(ctx context.Context) error {
+// readAdvisories reads the advisories of a command and of an event that exceeded the maximum
+// deliveries.
+func (s *harness) readAdvisories(ctx context.Context) error {
 	for name, consumer := range map[string]string{stream.StreamCommands: stream.ConsumerRequests, stream.StreamEvents: stream.ConsumerNotifier} {
 		ack, err := s.js.Publish(ctx, subjectOf[consumer], []byte("{}"))
 		if err != nil {
@@ -174,7 +175,7 @@ func (s *stand) readLost(ctx context.Context) error {
 	return nil
 }
 
-func (s *stand) publish(ctx context.Context, subjects ...string) error {
+func (s *harness) publish(ctx context.Context, subjects ...string) error {
 	for _, subject := range subjects {
 		definition, _ := events.BySubject(subject)
 		var event events.Event
@@ -189,7 +190,7 @@ func (s *stand) publish(ctx context.Context, subjects ...string) error {
 	return nil
 }
 
-func (s *stand) park(ctx context.Context, subjects ...string) error {
+func (s *harness) publishDeadLetters(ctx context.Context, subjects ...string) error {
 	for i, subject := range subjects {
 		m := events.Message{Subject: subject, Stream: "x", Sequence: uint64(i), Data: []byte("{}")}
 		if _, _, err := s.conn.DeadLetter(ctx, m, events.Rejection{Code: events.CodeExpired}, 1); err != nil {
@@ -200,7 +201,7 @@ func (s *stand) park(ctx context.Context, subjects ...string) error {
 }
 
 // follow reads events as they happen, also over the loss of its consumer.
-func (s *stand) follow(ctx context.Context) error {
+func (s *harness) follow(ctx context.Context) error {
 	heard := make(chan string, 10)
 	err := s.conn.Subscribe(ctx, []string{"sync.completed", "sync.progress"}, stream.StartPosition{}, func(m events.Message) { heard <- m.Subject })
 	if err != nil {
@@ -225,7 +226,7 @@ func (s *stand) follow(ctx context.Context) error {
 }
 
 // dropFollower deletes the consumer that somebody follows events with.
-func (s *stand) dropFollower(ctx context.Context) error {
+func (s *harness) dropFollower(ctx context.Context) error {
 	found, err := s.js.Stream(ctx, stream.StreamEvents)
 	if err != nil {
 		return err
@@ -242,7 +243,7 @@ func (s *stand) dropFollower(ctx context.Context) error {
 }
 
 // restore has the stream in memory lost, as a restart of the server does, and made again.
-func (s *stand) restore(ctx context.Context) error {
+func (s *harness) restore(ctx context.Context) error {
 	if err := s.js.DeleteStream(ctx, stream.StreamProgress); err != nil {
 		return err
 	}
