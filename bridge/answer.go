@@ -91,12 +91,13 @@ func (b *Bridge) rejectedEvent(r rejectedCommand, deadLetter events.DeadLetter) 
 	}
 	event, err := events.Rejected.New(attributes, data)
 	if err == nil {
-		return event, nil
+		err = events.Check(event)
 	}
-	// The identity of a malformed command may be invalid in an answer: omit it.
-	attributes.TraceParent, data.RequestID, data.Event = "", "", nil
-	event, again := events.Rejected.New(attributes, data)
-	if again != nil {
+	if err != nil { // the identity of a malformed command may be invalid in an answer: omit it
+		attributes.TraceParent, data.RequestID, data.Event = "", "", nil
+		event, err = events.Rejected.New(attributes, data)
+	}
+	if err != nil {
 		return events.Event{}, fmt.Errorf("create the rejection of %s: %w", place(m), err)
 	}
 	return event, nil

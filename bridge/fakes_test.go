@@ -91,6 +91,9 @@ type deadLetter struct {
 }
 
 func (f *fakePublisher) Publish(_ context.Context, e events.Event) error {
+	if err := events.Check(e); err != nil {
+		f.world.t.Errorf("publish an invalid event: %v", err)
+	}
 	return f.world.effect("publish", e.ID(), func() error {
 		if id := events.MsgID(e.Source(), e.ID()); !f.known[id] {
 			f.known[id] = true

@@ -29,7 +29,7 @@ func TestExhaustedCommandsAreDeadLetteredAndRejected(t *testing.T) {
 		require.Contains(t, m.ended, "terminated")
 	}
 	require.Equal(t, []string{
-		exhausted, exhausted, "notJson: got something that is not JSON (byte 1: invalid character 'S' looking for beginning of value), want one JSON object",
+		exhausted, exhausted, "notJson: got invalid JSON (byte 1: invalid character 'S' looking for beginning of value), want one JSON object",
 	}, w.rejections(t))
 	answers := published(t, w, events.Rejected)
 	require.Equal(t, events.RequestID("/test", "e1"), answers[0].RequestID)

@@ -21,6 +21,7 @@ var errCrashed = errors.New("the process has crashed")
 // records every effect, fails on demand, and can crash the bridge after any effect: later
 // calls then have none.
 type world struct {
+	t        *testing.T
 	mu       sync.Mutex
 	effects  []string
 	crashAt  int // after this many effects, 0 for never
@@ -38,7 +39,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{failures: map[string]error{}, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
+	w := &world{t: t, failures: map[string]error{}, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
 	w.ledger, w.temporal, w.publisher = newFakeLedger(w), newFakeTemporal(w), &fakePublisher{world: w, known: map[string]bool{}}
 	w.bridge = bridge.New(bridge.Options{
 		Ledger: w.ledger, Publisher: w.publisher, Temporal: w.temporal, Logger: zerolog.New(zerolog.NewTestWriter(t)),

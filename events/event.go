@@ -52,6 +52,16 @@ func (t Type[T]) New(a Attributes, data T) (Event, error) {
 	return event, nil
 }
 
+// Check returns an error if the data of an event does not match the schema of its type.
+func Check(event Event) error {
+	d, known := ByType(event.Type())
+	if !known {
+		return fmt.Errorf("event %q: type %q is not in the catalogue", event.ID(), event.Type())
+	}
+	_, err := d.Read(event)
+	return err
+}
+
 func (a Attributes) envelope(d *Definition, data []byte) *envelope {
 	e := &envelope{data: data}
 	e.set("specversion", specVersion)

@@ -23,8 +23,11 @@ type Told struct {
 	At time.Time
 }
 
-// Publish keeps an event.
+// Publish keeps an event. It panics if the event does not match its schema.
 func (s *Stream) Publish(ctx context.Context, e events.Event) error {
+	if err := events.Check(e); err != nil {
+		panic(err)
+	}
 	if s.Refuse != nil {
 		if err := s.Refuse(ctx, e); err != nil {
 			return err

@@ -240,7 +240,7 @@ func TestImmutableDifferencesAreReportedWithTheirCost(t *testing.T) {
 	}{
 		"storage": {
 			jetstream.StreamConfig{Storage: jetstream.MemoryStorage, MaxAge: time.Hour},
-			[]string{"change storage from Memory to File", "can not change storage type", `"nats stream rm SYNC_EVENTS"`, "outcomes stay in raw.sync_runs"},
+			[]string{"change storage from Memory to File", "can not change storage type", `"nats stream rm SYNC_EVENTS"`, "raw.sync_runs keeps the outcomes"},
 			[]string{"max_age", "subjects"},
 		},
 		"sealed": {
