@@ -13,7 +13,7 @@ ARG TARGETARCH
 ARG VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \
-    -ldflags="-s -w -X github.com/lazi/lazisync/internal/app.version=$VERSION" -o /lazisync ./cmd/lazisync
+    -ldflags="-s -w -X github.com/lazi/lazisync/internal/telemetry.version=$VERSION" -o /lazisync ./cmd/lazisync
 
 # The simulated ServiceTitan of the demo: docker build --target simulator.
 FROM build AS simulator-build

@@ -8,26 +8,27 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 )
 
-func (c *cli) deadletter() *cobra.Command {
-	return group("deadletter", "List, show and replay rejected events", c.deadletterList(), c.deadletterShow(), c.deadletterReplay())
+func (p *program) deadletter() *cobra.Command {
+	return group("deadletter", "List, show and replay dead letters, that is rejected events", p.deadletterList(), p.deadletterShow(), p.deadletterReplay())
 }
 
-func (c *cli) deadletterList() *cobra.Command {
-	var filter app.DeadLetterFilter
+func (p *program) deadletterList() *cobra.Command {
+	var filter cli.DeadLetterFilter
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "ls", Short: "List rejected events", Args: cobra.NoArgs,
+		Use: "ls", Short: "List dead letters", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := filter.Check(); err != nil {
-				return wrongUsage(err)
+				return cli.UsageError(err)
 			}
-			cfg, err := c.load(app.ToolRole)
+			cfg, err := p.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
-			return app.ListDeadLetters(cmd.Context(), cfg, filter, asJSON, c.out)
+			return cli.ListDeadLetters(cmd.Context(), app.Backends(cfg), filter, asJSON, p.out)
 		},
 	}
 	filterFlags(cmd, &filter)
@@ -35,11 +36,11 @@ func (c *cli) deadletterList() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) deadletterShow() *cobra.Command {
+func (p *program) deadletterShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show SEQUENCE", Short: "Show one rejected event as it came", Args: cobra.ExactArgs(1),
+		Use: "show SEQUENCE", Short: "Show one dead letter: its reason, headers and bytes", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			cfg, err := c.load(app.ToolRole)
+			cfg, err := p.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
@@ -47,26 +48,26 @@ func (c *cli) deadletterShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.ShowDeadLetter(cmd.Context(), cfg, sequence, c.out)
+			return cli.ShowDeadLetter(cmd.Context(), app.Backends(cfg), sequence, p.out)
 		},
 	}
 }
 
-func (c *cli) deadletterReplay() *cobra.Command {
-	var filter app.DeadLetterFilter
+func (p *program) deadletterReplay() *cobra.Command {
+	var filter cli.DeadLetterFilter
 	var all bool
 	cmd := &cobra.Command{
-		Use: "replay [SEQUENCE]", Short: "Put rejected events back, to be judged afresh", Args: cobra.MaximumNArgs(1),
+		Use: "replay [SEQUENCE]", Short: "Publish dead letters again on their original subjects", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if err := filter.Check(); err != nil {
-				return wrongUsage(err)
+				return cli.UsageError(err)
 			}
-			cfg, err := c.load(app.ToolRole)
+			cfg, err := p.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
-			if some := all || filter != (app.DeadLetterFilter{}); (len(a) == 1) == some {
-				return wrongUsage(errors.New("want a sequence, or --class or --since to pick some, or --all"))
+			if some := all || filter != (cli.DeadLetterFilter{}); (len(a) == 1) == some {
+				return cli.UsageError(errors.New("want a sequence, --class or --since to select some, or --all"))
 			}
 			var sequence uint64
 			if len(a) == 1 {
@@ -74,23 +75,23 @@ func (c *cli) deadletterReplay() *cobra.Command {
 					return err
 				}
 			}
-			return app.ReplayDeadLetters(cmd.Context(), cfg, sequence, filter, c.out)
+			return cli.ReplayDeadLetters(cmd.Context(), app.Backends(cfg), sequence, filter, p.out)
 		},
 	}
 	filterFlags(cmd, &filter)
-	cmd.Flags().BoolVar(&all, "all", false, "every rejected event")
+	cmd.Flags().BoolVar(&all, "all", false, "all dead letters")
 	return cmd
 }
 
-func filterFlags(cmd *cobra.Command, f *app.DeadLetterFilter) {
-	cmd.Flags().StringVar(&f.Class, "class", "", "only this code, such as invalidData")
-	cmd.Flags().DurationVar(&f.Since, "since", 0, "only what was parked within this time, such as 24h")
+func filterFlags(cmd *cobra.Command, f *cli.DeadLetterFilter) {
+	cmd.Flags().StringVar(&f.Class, "class", "", "only those with this code, such as invalidData")
+	cmd.Flags().DurationVar(&f.Since, "since", 0, "only those that were rejected within this time, such as 24h")
 }
 
 func parseSequence(text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || n == 0 {
-		return 0, wrongUsage(fmt.Errorf("sequence: got %q, want the number that deadletter ls shows", text))
+		return 0, cli.UsageError(fmt.Errorf("sequence: got %q, want a number from lazisync deadletter ls", text))
 	}
 	return n, nil
 }

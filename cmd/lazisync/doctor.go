@@ -6,29 +6,30 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 )
 
-func (c *cli) doctor() *cobra.Command {
+func (p *program) doctor() *cobra.Command {
 	var name string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check every connection, permission, stream, table and schedule",
-		Long: "Checks everything a role depends on, one line each, with the mend where one is needed. It changes nothing.\n" +
-			"It exits with 0, or with 1 where something must be mended.",
+		Long: "Checks everything that a role depends on and prints a line for each check, with the fix where one is needed.\n" +
+			"It changes nothing. It exits with 0, or with 1 if a check fails.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			role, ok := app.FindRole(name)
 			if !ok {
-				return wrongUsage(fmt.Errorf("--role: got %q, want serve, bridge, worker, notifier or gateway", name))
+				return cli.UsageError(fmt.Errorf("--role: got %q, want serve, bridge, worker, notifier or gateway", name))
 			}
-			cfg, err := c.load(app.ToolRole) // what the role lacks is for the doctor to say
+			cfg, err := p.load(app.ToolRole) // the doctor reports what the role lacks
 			if err != nil {
 				return err
 			}
-			return app.Doctor(cmd.Context(), cfg, role, asJSON, c.out)
+			return app.Doctor(cmd.Context(), cfg, role, asJSON, p.out)
 		},
 	}
-	cmd.Flags().StringVar(&name, "role", app.ServeRole.Name, "what to check for: serve, bridge, worker, notifier or gateway")
+	cmd.Flags().StringVar(&name, "role", app.ServeRole.Name, "role to check: serve, bridge, worker, notifier or gateway")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

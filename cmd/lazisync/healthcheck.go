@@ -4,14 +4,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 )
 
-func (c *cli) healthcheck() *cobra.Command {
+func (p *program) healthcheck() *cobra.Command {
 	return &cobra.Command{
-		Use: "healthcheck [ROLE]", Short: "Ask a role whether it is ready, at ADMIN_ADDR or where it listens by default; for containers",
+		Use: "healthcheck [ROLE]", Short: "Check that a role in the same container is ready, at ADMIN_ADDR or its default address",
 		Args: cobra.MaximumNArgs(1), ValidArgs: []string{"serve", "bridge", "worker", "notifier", "gateway"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.load(app.ToolRole)
+			cfg, err := p.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
@@ -19,7 +20,7 @@ func (c *cli) healthcheck() *cobra.Command {
 			if len(args) > 0 {
 				role = args[0]
 			}
-			return app.Healthcheck(cmd.Context(), cfg, role, c.out)
+			return cli.Healthcheck(cmd.Context(), cfg, app.AdminAddrs(), role, p.out)
 		},
 	}
 }

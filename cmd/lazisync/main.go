@@ -1,6 +1,6 @@
-// Command lazisync keeps a PostgreSQL copy of a ServiceTitan tenant fresh. Each file of
-// this folder is one command; what they do is in internal/app, the only package of this
-// module they import.
+// Command lazisync keeps a PostgreSQL copy of a ServiceTitan tenant fresh. Each file of this
+// directory parses the command line of one command or of a few. The roles are in
+// internal/app; what the other commands do and print is in internal/cli.
 package main
 
 import (
@@ -16,7 +16,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/telemetry"
 )
 
 func main() {
@@ -26,23 +28,22 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the program: tests call it with an environment and buffers of their own. It
-// returns the exit code.
+// run runs a command and returns its exit code.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{environ: environ, out: stdout, err: stderr}
-	root := newRoot(c)
+	p := &program{environ: environ, out: stdout, err: stderr}
+	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
-	var exit *app.ExitError
+	var exit *cli.ExitError
 	switch {
 	case err == nil:
-		return app.ExitCompleted
-	case !c.understood:
+		return cli.ExitCompleted
+	case !p.parsed:
 		fmt.Fprintf(stderr, "lazisync: %v\nUsage: %s\n", err, usageLine(cmd))
-		return app.ExitUsage
+		return cli.ExitUsage
 	case errors.As(err, &exit):
 		if exit.Message != "" {
 			fmt.Fprintln(stderr, "lazisync: "+exit.Message)
@@ -50,68 +51,66 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		return exit.Code
 	}
 	fmt.Fprintln(stderr, "lazisync:", err)
-	return app.ExitFailed
+	return cli.ExitFailed
 }
 
-// usageLine shows how to use a command; of one that only groups others, that there are some.
+// usageLine returns the usage of a command or, for a group of commands, how to list them.
 func usageLine(cmd *cobra.Command) string {
 	if cmd.HasSubCommands() {
-		return fmt.Sprintf("%[1]s COMMAND, as %[1]s --help lists them", cmd.CommandPath())
+		return fmt.Sprintf("%[1]s COMMAND (see %[1]s --help)", cmd.CommandPath())
 	}
 	return cmd.UseLine()
 }
 
-// cli is what the commands share.
-type cli struct {
-	environ    []string
-	out, err   io.Writer
-	understood bool // the command line is right, and a command runs
+// program is what the commands share.
+type program struct {
+	environ  []string
+	out, err io.Writer
+	parsed   bool // the command line is valid, and the command runs
 }
 
-func newRoot(c *cli) *cobra.Command {
+func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lazisync",
 		Short:         "Keeps a PostgreSQL copy of a ServiceTitan tenant fresh",
-		Version:       fmt.Sprintf("%s (%s, %s/%s)", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH),
+		Version:       fmt.Sprintf("%s (%s, %s/%s)", telemetry.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
-		PersistentPreRun: func(*cobra.Command, []string) { c.understood = true },
+		PersistentPreRun: func(*cobra.Command, []string) { p.parsed = true },
 	}
 	root.SetVersionTemplate("lazisync {{.Version}}\n")
 	root.AddCommand(
-		c.role(app.ServeRole, "Run all four roles in one process"),
-		c.role(app.BridgeRole, "Turn events into workflows, answer them, mend what a crash left"),
-		c.role(app.WorkerRole, "Run workflows and move pages"),
-		c.role(app.NotifierRole, "Tell people of outcomes in Slack"),
-		c.role(app.GatewayRole, "Take webhooks, offer REST and a web page"),
-		c.migrate(), c.request(),
-		c.control("pause", "Ask for no further page until resumed"),
-		c.control("resume", "Go on with a paused run"),
-		c.control("cancel", "End a run, keeping what is stored"),
-		c.status(), c.doctor(), c.schedules(), c.deadletter(), c.config(), c.entities(), c.simulator(), c.healthcheck(),
+		p.role(app.ServeRole, "Run all four roles in one process"),
+		p.role(app.BridgeRole, "Consume commands, start workflows, reconcile after crashes"),
+		p.role(app.WorkerRole, "Run workflows and activities"),
+		p.role(app.NotifierRole, "Post outcomes to Slack"),
+		p.role(app.GatewayRole, "Serve webhooks, the REST API and the web page"),
+		p.migrate(), p.request(),
+		p.control("pause", "Pause a run until it is resumed"),
+		p.control("resume", "Resume a paused run"),
+		p.control("cancel", "Cancel a run; what it has stored stays"),
+		p.status(), p.doctor(), p.schedules(), p.deadletter(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
 	)
 	return root
 }
 
-// group is a command that only has others below it. By itself it shows them; cobra would
-// do so for a misspelt one, too, as if nothing were wrong.
-func group(use, short string, below ...*cobra.Command) *cobra.Command {
+// group returns a command that only has subcommands. Without one it prints its help. A
+// misspelt one is an error, which cobra would answer with the help, too.
+func group(use, short string, subcommands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(below...)
+	cmd.AddCommand(subcommands...)
 	return cmd
 }
 
-// load reads the configuration a role needs.
-func (c *cli) load(role app.Role) (*config.Config, error) {
-	cfg, err := app.Load(c.environ, role)
+// load reads the configuration that a role needs.
+func (p *program) load(role app.Role) (*config.Config, error) {
+	cfg, err := app.Load(p.environ, role)
 	if err != nil {
-		return nil, wrongUsage(err)
+		return nil, cli.UsageError(err)
 	}
 	return cfg, nil
 }
-
-func wrongUsage(err error) error { return &app.ExitError{Code: app.ExitUsage, Message: err.Error()} }

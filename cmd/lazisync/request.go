@@ -7,17 +7,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/events"
+
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 )
 
-func (c *cli) request() *cobra.Command {
-	var o app.RequestOptions
+func (p *program) request() *cobra.Command {
+	var o cli.RequestOptions
 	var noNotify bool
 	var entities []string
 	cmd := &cobra.Command{
 		Use:       "request " + strings.Join(events.ModeNames(), "|"),
-		Short:     "Publish sync.requested; with --wait, show it until it is decided",
-		Long:      "Publishes sync.requested. With --wait it shows progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with entities skipped;\n130 where it was interrupted before.",
+		Short:     "Request a sync; with --wait, show its progress until the outcome",
+		Long:      "Publishes sync.requested. With --wait it shows the progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with skipped entities,\n130 interrupted.",
 		ValidArgs: events.ModeNames(),
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -25,10 +27,10 @@ func (c *cli) request() *cobra.Command {
 				return err
 			}
 			var err error
-			if o.Entities, err = app.EntitiesOption(entities); err != nil {
-				return wrongUsage(fmt.Errorf("--entities: %w", err))
+			if o.Entities, err = cli.ParseEntities(entities); err != nil {
+				return cli.UsageError(fmt.Errorf("--entities: %w", err))
 			}
-			cfg, err := c.load(app.ToolRole)
+			cfg, err := p.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
@@ -36,50 +38,50 @@ func (c *cli) request() *cobra.Command {
 			if noNotify {
 				o.Notify = new(bool)
 			}
-			return app.Request(cmd.Context(), cfg, o, c.out)
+			return cli.Request(cmd.Context(), app.Backends(cfg), cfg, o, p.out)
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&entities, "entities", nil, "what to sync, separated by commas; * for all (default: the configured set); a rebuild takes one")
-	f.StringVar(&o.TenantID, "tenant", "", "needed only with several tenants")
-	f.BoolVar(&noNotify, "no-notify", false, "tell nobody of the outcome")
-	f.StringVar(&o.Channel, "channel", "", "Slack channel to tell")
-	f.BoolVar(&o.AllowDeletes, "allow-deletes", false, "let a full sync or rebuild pass the delete guard")
-	f.StringVar(&o.Reason, "reason", "", "for people")
-	f.StringVar(&o.ID, "id", "", "event id; the same id asks for the same sync (default: random)")
-	f.BoolVar(&o.Wait, "wait", false, "show progress until it is decided")
+	f.StringArrayVar(&entities, "entities", nil, "entities, separated by commas, or * for all (default: SYNC_ENTITIES); a rebuild takes one")
+	f.StringVar(&o.TenantID, "tenant", "", "tenant ID; required if several tenants are configured")
+	f.BoolVar(&noNotify, "no-notify", false, "do not notify anybody of the outcome")
+	f.StringVar(&o.Channel, "channel", "", "Slack channel to notify")
+	f.BoolVar(&o.AllowDeletes, "allow-deletes", false, "allow a full sync or rebuild to delete more rows than SYNC_DELETE_GUARD")
+	f.StringVar(&o.Reason, "reason", "", "reason, shown with the run")
+	f.StringVar(&o.ID, "id", "", "event id; the same id requests the same sync (default: random)")
+	f.BoolVar(&o.Wait, "wait", false, "show progress until the outcome")
 	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
 	return cmd
 }
 
-// refuseEmpty refuses a flag with nothing in it: a variable that is not set, most likely,
-// and what would be done without the flag is not what was meant.
+// refuseEmpty returns an error if one of the flags is set to an empty value. That is most
+// likely an unset variable of a script, and the default of the flag is not meant.
 func refuseEmpty(cmd *cobra.Command, names ...string) error {
 	for _, name := range names {
 		f := cmd.Flags().Lookup(name)
 		if f.Changed && (strings.Trim(f.Value.String(), " []\"") == "") {
-			return wrongUsage(fmt.Errorf("--%s: got nothing, want a value: %s", name, f.Usage))
+			return cli.UsageError(fmt.Errorf("--%s: missing value, want %s", name, f.Usage))
 		}
 	}
 	return nil
 }
 
-func (c *cli) control(action, short string) *cobra.Command {
+func (p *program) control(action, short string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: action + " ID", Short: short,
-		Long: short + ". ID is a workflow ID, a request ID or, where only one request has it, the id of its event.", Args: cobra.ExactArgs(1),
+		Long: short + ". ID is a workflow ID, a request ID or, if only one request has it, the id of its event.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			if err := app.CheckControlID(a[0]); err != nil {
-				return wrongUsage(fmt.Errorf("ID: %w", err))
+			if err := cli.CheckControlID(a[0]); err != nil {
+				return cli.UsageError(fmt.Errorf("ID: %w", err))
 			}
-			cfg, err := c.load(app.ToolRole)
+			cfg, err := p.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
-			return app.Control(cmd.Context(), cfg, action, a[0], reason, c.out)
+			return cli.Control(cmd.Context(), app.Backends(cfg), action, a[0], reason, p.out)
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "for people")
+	cmd.Flags().StringVar(&reason, "reason", "", "reason, shown with the run")
 	return cmd
 }

@@ -7,59 +7,59 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
-	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/cli"
 )
 
-func (c *cli) schedules() *cobra.Command {
+func (p *program) schedules() *cobra.Command {
 	return group("schedules", "List, pause, resume and trigger scheduled syncs",
-		c.schedulesList(),
-		c.schedulesChange("pause", "Keep a schedule from asking for syncs", app.PauseSchedule),
-		c.schedulesChange("resume", "Let a paused schedule go on", app.ResumeSchedule),
-		c.schedulesTrigger(),
+		p.schedulesList(),
+		p.schedulesChange("pause", "Pause a schedule until it is resumed", cli.PauseSchedule),
+		p.schedulesChange("resume", "Resume a paused schedule", cli.ResumeSchedule),
+		p.schedulesTrigger(),
 	)
 }
 
-func (c *cli) schedulesList() *cobra.Command {
+func (p *program) schedulesList() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "ls", Short: "List the schedules", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.load(app.ScheduleRole)
+			cfg, err := p.load(app.ScheduleRole)
 			if err != nil {
 				return err
 			}
-			return app.ListSchedules(cmd.Context(), cfg, asJSON, c.out)
+			return cli.ListSchedules(cmd.Context(), app.Backends(cfg), asJSON, p.out)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func (c *cli) schedulesChange(verb, short string, change func(ctx context.Context, cfg *config.Config, id, reason string, out io.Writer) error) *cobra.Command {
+func (p *program) schedulesChange(verb, short string, change func(ctx context.Context, b cli.Backends, id, reason string, out io.Writer) error) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			cfg, err := c.load(app.ScheduleRole)
+			cfg, err := p.load(app.ScheduleRole)
 			if err != nil {
 				return err
 			}
-			return change(cmd.Context(), cfg, a[0], reason, c.out)
+			return change(cmd.Context(), app.Backends(cfg), a[0], reason, p.out)
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for people")
+	cmd.Flags().StringVar(&reason, "reason", "", "reason, shown with the schedule")
 	return cmd
 }
 
-func (c *cli) schedulesTrigger() *cobra.Command {
+func (p *program) schedulesTrigger() *cobra.Command {
 	return &cobra.Command{
-		Use: "trigger ID", Short: "Ask for a schedule's sync now", Args: cobra.ExactArgs(1),
+		Use: "trigger ID", Short: "Start the sync of a schedule now", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, a []string) error {
-			cfg, err := c.load(app.ScheduleRole)
+			cfg, err := p.load(app.ScheduleRole)
 			if err != nil {
 				return err
 			}
-			return app.TriggerSchedule(cmd.Context(), cfg, a[0], c.out)
+			return cli.TriggerSchedule(cmd.Context(), app.Backends(cfg), a[0], p.out)
 		},
 	}
 }

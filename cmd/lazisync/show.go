@@ -6,10 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 )
 
-func (c *cli) status() *cobra.Command {
-	var o app.StatusOptions
+func (p *program) status() *cobra.Command {
+	var o cli.StatusOptions
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show runs, progress and freshness", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -17,53 +18,53 @@ func (c *cli) status() *cobra.Command {
 				return err
 			}
 			if err := o.Check(); err != nil {
-				return wrongUsage(err)
+				return cli.UsageError(err)
 			}
-			cfg, err := c.load(app.StatusRole)
+			cfg, err := p.load(app.StatusRole)
 			if err != nil {
 				return err
 			}
-			return app.Status(cmd.Context(), cfg, o, c.out)
+			return cli.Status(cmd.Context(), app.Backends(cfg), o, p.out)
 		},
 	}
-	cmd.Flags().StringVar(&o.TenantID, "tenant", "", "of this tenant alone")
-	cmd.Flags().BoolVar(&o.Watch, "watch", false, "show it again every second")
+	cmd.Flags().StringVar(&o.TenantID, "tenant", "", "only this tenant")
+	cmd.Flags().BoolVar(&o.Watch, "watch", false, "print it again every second")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 
-func (c *cli) config() *cobra.Command {
+func (p *program) config() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "config", Short: "Show the effective configuration and where it came from", Args: cobra.NoArgs,
+		Use: "config", Short: "Show the effective configuration and the origin of each value", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			cfg, err := c.load(app.ToolRole)
+			cfg, err := p.load(app.ToolRole)
 			if err != nil {
 				return err
 			}
-			return app.PrintConfig(cfg, asJSON, c.out)
+			return cli.PrintConfig(cfg, asJSON, p.out)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func (c *cli) entities() *cobra.Command {
+func (p *program) entities() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "entities", Short: "List what can be synced", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return app.PrintEntities(asJSON, c.out) },
+		Use: "entities", Short: "List the entities that can be synced", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return cli.PrintEntities(asJSON, p.out) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
 // simulator tells callers of the former command where the simulator is now.
-func (c *cli) simulator() *cobra.Command {
+func (p *program) simulator() *cobra.Command {
 	return &cobra.Command{
 		Use: "simulator", Hidden: true, DisableFlagParsing: true,
 		RunE: func(*cobra.Command, []string) error {
-			return wrongUsage(errors.New("the simulator is a program of its own: run servicetitan-simulator (go run ./cmd/servicetitan-simulator)"))
+			return cli.UsageError(errors.New("the simulator is a program of its own: run servicetitan-simulator (go run ./cmd/servicetitan-simulator)"))
 		},
 	}
 }

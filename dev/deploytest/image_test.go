@@ -108,7 +108,7 @@ func variables(stage instructions.Stage) (list []string) {
 }
 
 // stamp is the flag of the linker that gives the binary its version.
-const stamp, stamped = "-X github.com/lazi/lazisync/internal/app.version=", "1.2.3-test"
+const stamp, stamped = "-X github.com/lazi/lazisync/internal/telemetry.version=", "1.2.3-test"
 
 // binary is lazisync as the image has it, but for this machine, and with the paths and
 // symbols that other builds have, whose packages it then need not compile again.

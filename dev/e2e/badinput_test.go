@@ -117,7 +117,7 @@ func TestDeadLettersAreListedShownAndPutBack(t *testing.T) {
 	// Put back unchanged, what is wrong is refused again, under the identity it had.
 	again := w.run(t, "deadletter", "replay", "1")
 	require.Zero(t, again.code, again.errors)
-	require.Contains(t, again.out, "dead letter 1 is back as SYNC_COMMANDS")
+	require.Contains(t, again.out, "dead letter 1 replayed as SYNC_COMMANDS")
 	_, first := w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 1 })
 	_, second := w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 3 })
 	require.Equal(t, first.RequestID, second.RequestID)
@@ -125,7 +125,7 @@ func TestDeadLettersAreListedShownAndPutBack(t *testing.T) {
 	// Of several at once, what is there twice by now is put back once.
 	once := w.run(t, "deadletter", "replay", "--class", "unknownEntity")
 	require.Zero(t, once.code, once.errors)
-	require.Regexp(t, `^dead letter 3 is back as SYNC_COMMANDS \d+\n$`, once.out)
+	require.Regexp(t, `^dead letter 3 replayed as SYNC_COMMANDS \d+\n$`, once.out)
 
 	w.publish(t, "sync.requested", structured("sync.requested", id, `{"mode":"full"}`), structuredHeader...)
 	w.awaitPages(t, 8)

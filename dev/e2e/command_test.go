@@ -96,7 +96,7 @@ func TestStatusShowsRunsAndFreshness(t *testing.T) {
 	w := newWorld(t, options{})
 	empty := w.run(t, "status")
 	require.Zero(t, empty.code, empty.errors)
-	require.Contains(t, empty.out, "No run yet")
+	require.Contains(t, empty.out, "No runs yet")
 	w.start(t, "serve")
 	outcome := w.full(t)
 

@@ -45,14 +45,14 @@ func TestDoctorFindsAHealthySystemFine(t *testing.T) {
 	require.Zero(t, done.code, done.out)
 	require.NotContains(t, done.out, "FAIL")
 	for _, want := range []string{
-		`ok +nats +nats://127.0.0.1:\d+ without TLS, version 2\.`, `ok +stream SYNC_COMMANDS +as declared`, `ok +consumer SYNC_EVENTS/notifier +0 messages wait`,
-		`ok +nats permissions +may publish and acknowledge`,
-		`ok +database +PostgreSQL 1\d`, `ok +tables +as this version needs them`, `ok +outcomes +all published`,
-		`ok +temporal +127.0.0.1:\d+, version 1\.`, `ok +temporal namespace +default remembers closed workflows for`,
+		`ok +nats +nats://127.0.0.1:\d+ without TLS, version 2\.`, `ok +stream SYNC_COMMANDS +as declared`, `ok +consumer SYNC_EVENTS/notifier +0 messages pending`,
+		`ok +nats permissions +the NATS user has the permissions of lazisync serve`,
+		`ok +database +PostgreSQL 1\d`, `ok +tables +match this version`, `ok +outcomes +all published`,
+		`ok +temporal +127.0.0.1:\d+, version 1\.`, `ok +temporal namespace +default keeps closed workflows for`,
 		`ok +task queue e2e-` + w.tenant + ` \(pages\) +polled by 1`, `ok +schedule lazisync-full-` + w.tenant + ` +off`,
-		`ok +tenant ` + w.tenant + ` +credentials are good, 4 entities`, `ok +tenant ` + w.tenant + `: invoices +can be read, scope tn\.acc\.invoices:r`,
-		`ok +webhooks of tenant ` + w.tenant + ` +1 keys`, `ok +slack webhook +the webhook answers`,
-		`\d+ checks: \d+ ok, 0 to look at, 0 to mend`,
+		`ok +tenant ` + w.tenant + ` +credentials are valid, 4 entities checked`, `ok +tenant ` + w.tenant + `: invoices +readable, scope tn\.acc\.invoices:r`,
+		`ok +webhooks of tenant ` + w.tenant + ` +1 keys`, `ok +slack webhook +the webhook responds`,
+		`\d+ checks: \d+ ok, 0 warnings, 0 failures`,
 	} {
 		require.Regexp(t, want, done.out)
 	}
@@ -96,7 +96,7 @@ func TestDoctorNamesTheFix(t *testing.T) {
 		"stream SYNC_COMMANDS":               {"FAIL", "", "discard is DiscardOld, want DiscardNew", "lazisync migrate"},
 		"consumer SYNC_EVENTS/notifier":      {"FAIL", "", "existence is missing, want present", "lazisync migrate"},
 		"tables":                             {"FAIL", "", "the database lacks table raw.st_invoices", "lazisync migrate"},
-		"schedule lazisync-full-" + w.tenant: {"FAIL", "", "exists, want none", "lazisync migrate"},
+		"schedule lazisync-full-" + w.tenant: {"FAIL", "", "exists, want off", "lazisync migrate"},
 	} {
 		require.Equal(t, want.Verdict, found[check].Verdict, check)
 		require.Equal(t, want.Detail, found[check].Detail, check)
@@ -126,7 +126,7 @@ func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
 			done := w.runWith(t, []string{c.set}, "doctor")
 			require.Equal(t, 1, done.code, done.out+done.errors)
 			require.Regexp(t, c.want, done.out)
-			require.Contains(t, done.out, "mend: ")
+			require.Contains(t, done.out, "fix: ")
 			require.NotContains(t, done.out+done.errors, "hunter2")
 			require.NotContains(t, done.out+done.errors, "wrong-secret")
 		})
@@ -141,8 +141,8 @@ func TestDoctorComparesTheNamespacesRetentionWithTheCommands(t *testing.T) {
 		days int
 		want string
 	}{
-		{7, `FAIL +temporal namespace +%[1]s forgets closed workflows after 7 days, want more than the 7 days that commands are kept\n +mend: temporal operator namespace update --namespace %[1]s --retention 240h`},
-		{8, `ok +temporal namespace +%[1]s remembers closed workflows for 8 days, commands are kept for 7 days`},
+		{7, `FAIL +temporal namespace +%[1]s keeps closed workflows for 7 days, want more than the 7 days for which commands are kept\n +fix: temporal operator namespace update --namespace %[1]s --retention 240h`},
+		{8, `ok +temporal namespace +%[1]s keeps closed workflows for 8 days, commands are kept for 7 days`},
 	} {
 		namespace := fmt.Sprintf("kept-%d-%s", c.days, w.tenant)
 		_, err := w.temporal.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{

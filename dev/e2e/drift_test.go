@@ -28,7 +28,7 @@ func TestARoleTellsWhatIsNotAsDeclared(t *testing.T) {
 	p := w.start(t, "notifier")
 	told := func() (all []string) {
 		for _, line := range p.log.Lines() {
-			if strings.Contains(line, "not as declared") {
+			if strings.Contains(line, "differs from its declaration") {
 				all = append(all, line)
 			}
 		}

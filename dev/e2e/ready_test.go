@@ -72,5 +72,5 @@ func TestHealthcheckNamesTheRoleThatAnswers(t *testing.T) {
 	require.Zero(t, w.runWith(t, at, "healthcheck").code)
 	wrong := w.runWith(t, at, "healthcheck", "bridge")
 	require.Equal(t, 1, wrong.code)
-	require.Contains(t, wrong.errors, `role "notifier" answers, want bridge`)
+	require.Contains(t, wrong.errors, `got role "notifier", want bridge`)
 }

@@ -18,6 +18,7 @@ import (
 	processes "github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
@@ -173,7 +174,7 @@ func (w *world) migrate(t *testing.T, set ...string) {
 	t.Helper()
 	cfg, err := app.Load(w.environ(set...), app.ServeRole)
 	require.NoError(t, err)
-	require.NoError(t, app.Migrate(t.Context(), cfg, zerolog.Nop(), io.Discard))
+	require.NoError(t, app.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
 }
 
 // everySecond has a schedule act more often than a cron expression can say.
@@ -229,8 +230,8 @@ func TestAScheduleThatTheClocksSkipIsNamed(t *testing.T) {
 	w.start(t, "serve")
 	found := w.examine(t, 0)
 	require.Equal(t, "ok", found["schedule "+id].Verdict, "%+v", found)
-	require.Equal(t, "warn", found["clocks of schedule "+id].Verdict, "%+v", found)
-	require.Regexp(t, want, found["clocks of schedule "+id].Detail)
+	require.Equal(t, "warn", found["clock changes, schedule "+id].Verdict, "%+v", found)
+	require.Regexp(t, want, found["clock changes, schedule "+id].Detail)
 
 	w.set[1] = "SYNC_TIMEZONE=Europe/London"
 	found = w.examine(t, 1)

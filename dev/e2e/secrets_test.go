@@ -214,7 +214,7 @@ func (p *probe) runRolesThatCannotConnect(t *testing.T) {
 		want []string // of the log
 	}{
 		"bridge":   {[]string{"a wrong password of NATS", "a wrong password of PostgreSQL", "a wrong API key of Temporal"}, []string{"not connected to NATS", "password authentication failed"}},
-		"worker":   {[]string{"NATS elsewhere", "PostgreSQL elsewhere", "a wrong API key of Temporal"}, []string{"not connected to NATS", "the worker does not poll yet"}},
+		"worker":   {[]string{"NATS elsewhere", "PostgreSQL elsewhere", "a wrong API key of Temporal"}, []string{"not connected to NATS", "worker not started, retrying"}},
 		"gateway":  {[]string{"a wrong password of NATS", "a wrong password of PostgreSQL"}, []string{"not connected to NATS", "password authentication failed"}},
 		"notifier": {[]string{"NATS elsewhere", "a webhook of Slack that is wrong"}, []string{"not connected to NATS"}},
 	} {
@@ -309,7 +309,7 @@ func (p *probe) requireNothing(t *testing.T) {
 	for where, word := range map[string]string{
 		"the log of serve": `"message":"started"`, "lazisync config with": "API_TOKENS", "lazisync doctor with": "nats", "stream SYNC_EVENTS": "AuthError",
 		"stream SYNC_COMMANDS": `"mode":"full"`, "stream SYNC_DEADLETTER": "jbos", "the history of full-sync-": "SyncSlice",
-		"table sync_runs": "AuthError", "a message in Slack": "Full sync failed", "the log of worker": "the worker does not poll yet",
+		"table sync_runs": "AuthError", "a message in Slack": "Full sync failed", "the log of worker": "worker not started, retrying",
 	} {
 		require.True(t, slices.ContainsFunc(p.texts, func(f found) bool {
 			return strings.HasPrefix(f.where, where) && strings.Contains(f.text, word)

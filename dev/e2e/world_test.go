@@ -25,6 +25,7 @@ import (
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
@@ -101,7 +102,7 @@ func newWorld(t *testing.T, o options) *world {
 
 	cfg, err := app.Load(w.stack.Environ(), app.ServeRole)
 	require.NoError(t, err)
-	require.NoError(t, app.Migrate(t.Context(), cfg, zerolog.Nop(), io.Discard))
+	require.NoError(t, app.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
 	w.heard = listen(t, w.nc)
 	return w
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
@@ -55,7 +56,7 @@ func deploy(t *testing.T) *deployment {
 	t.Cleanup(func() { require.NoError(t, temporal.Stop()) })
 	d.places = strings.NewReplacer(
 		"@postgres:5432", "@"+postgres, "@nats:4222", "@"+nats, "=temporal:7233", "="+temporal.Addr(), "simulator:8099", startSimulator(t))
-	require.NoError(t, app.Migrate(t.Context(), d.config(t, app.MigrateRole), zerolog.New(d.log), io.Discard))
+	require.NoError(t, app.Migrate(t.Context(), d.config(t, cli.MigrateOptions{}, app.MigrateRole), zerolog.New(d.log), io.Discard))
 	return d
 }
 
@@ -137,7 +138,7 @@ func (d *deployment) start(t *testing.T, role app.Role) {
 	asked, err := app.Load([]string{"ADMIN_ADDR=" + at.Admin}, app.ToolRole)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		return app.Healthcheck(t.Context(), asked, role.Name, &bytes.Buffer{}) == nil
+		return cli.Healthcheck(t.Context(), asked, app.AdminAddrs(), role.Name, &bytes.Buffer{}) == nil
 	}, patience, 50*time.Millisecond, "%s is not ready", role.Name)
 }
 

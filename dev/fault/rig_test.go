@@ -26,6 +26,7 @@ import (
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
@@ -206,7 +207,7 @@ func (r *rig) migrate(t *testing.T) {
 	t.Helper()
 	cfg, err := app.Load(r.stack.Environ(), app.ServeRole)
 	require.NoError(t, err)
-	require.NoError(t, app.Migrate(t.Context(), cfg, zerolog.Nop(), io.Discard))
+	require.NoError(t, app.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
 }
 
 // shortenAckWait makes JetStream redeliver unacknowledged messages sooner.

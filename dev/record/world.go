@@ -20,6 +20,7 @@ import (
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -72,7 +73,7 @@ func (w *world) serve(ctx context.Context) (err error) {
 	if w.cfg, err = app.Load(w.stack.Environ(), app.ServeRole); err != nil {
 		return err
 	}
-	if err := app.Migrate(ctx, w.cfg, zerolog.Nop(), io.Discard); err != nil {
+	if err := app.Migrate(ctx, w.cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard); err != nil {
 		return err
 	}
 	if w.temporal, err = client.Dial(client.Options{
@@ -119,12 +120,12 @@ func (w *world) tenant() string                  { return w.cfg.Tenants[0].ID }
 // request asks for a sync and returns the ID of the workflow that serves it, once that runs.
 func (w *world) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {
 	id := uuid.NewString()
-	w.latest = events.RequestID(app.CLISource, id)
-	o := app.RequestOptions{Mode: string(mode), ID: id}
+	w.latest = events.RequestID(cli.Source, id)
+	o := cli.RequestOptions{Mode: string(mode), ID: id}
 	if mode == events.Rebuild {
 		o.Entities = []string{"customers"}
 	}
-	if err := app.Request(ctx, w.cfg, o, io.Discard); err != nil {
+	if err := cli.Request(ctx, app.Backends(w.cfg), w.cfg, o, io.Discard); err != nil {
 		return "", err
 	}
 	switch mode {
@@ -159,7 +160,7 @@ func (w *world) startLegacy(ctx context.Context, name string) (id, serving strin
 // control steers a workflow or a request.
 func (w *world) control(ctx context.Context, action, id string) error {
 	var answer strings.Builder
-	if err := app.Control(ctx, w.cfg, action, id, "for the record", &answer); err != nil {
+	if err := cli.Control(ctx, app.Backends(w.cfg), action, id, "for the record", &answer); err != nil {
 		return fmt.Errorf("%s %s: %w%s", action, id, err, answer.String())
 	}
 	return nil

@@ -1,26 +1,21 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/lazi/lazisync/internal/gateway"
 )
 
-// adminJob serves health and metrics on the role's admin address, which it binds at
-// once.
-func (p *process) adminJob(role Role) (job, string, error) {
-	addr := p.cfg.HTTP.AdminAddr
-	if addr == "" {
-		addr = role.Admin
-	}
+// admin serves health and metrics on the admin address, which it binds at once.
+func (p *process) admin() (part, string, error) {
+	addr := cmp.Or(p.cfg.HTTP.AdminAddr, p.role.AdminAddr)
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, "", fmt.Errorf("ADMIN_ADDR: %w", err)
@@ -38,18 +33,11 @@ func (p *process) adminJob(role Role) (job, string, error) {
 		case err := <-done:
 			return fmt.Errorf("serve health and metrics on %s: %w", addr, err)
 		case <-ctx.Done():
-			return server.Close() // answers at once, or never
+			return server.Close() // its responses take no time
 		}
 	}, l.Addr().String(), nil
 }
 
 func (p *process) metricsHandler() http.Handler {
 	return promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{})
-}
-
-// newMetrics is a registry with what every Go process tells of itself, and our version.
-func newMetrics() *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
-	return r
 }

@@ -1,7 +1,8 @@
-// Package app configures and wires every role of lazisync. It is the one place
-// where the adapters meet: roles are built here from the configuration, given what
-// they need through their own small interfaces, run and stopped in order.
+// Package app runs the roles of lazisync in one process: which parts a role has, what they
+// are connected to, when it is ready, and how it stops. It is the only package that
+// translates the configuration into the options of the adapters, and the only one where
+// they meet. It has no business logic.
 //
-// cmd/lazisync calls it for production, the dev module for the embedded stack and
-// the end-to-end tests. It holds no business logic.
+// cmd/lazisync and the dev module call it. Read role.go for what runs, app.go for how it
+// starts and stops, and one file for each role.
 package app

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/internal/legacy"
+	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/temporal"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -21,60 +23,62 @@ const (
 	controlSlots  = 20 // short ledger and event activities
 	sliceLength   = 10 * time.Second
 
-	// workerStop leaves the pages in flight time to be stored, controlStop what tells of
-	// them, and both the rest of the 30 seconds of a graceful stop to everything else.
-	workerStop  = 17 * time.Second
+	// Of the 30 seconds of a graceful stop, pages in flight get pagesStop to be stored, and
+	// then the activities that report them controlStop.
+	pagesStop   = 17 * time.Second
 	controlStop = 4 * time.Second
 )
 
-// runWorker serves both task queues until ctx ends, then stores the pages in flight.
-// It is not impressed by a Temporal that is away: it tries again.
+// runWorker runs workflows and activities until ctx ends. It starts the worker again when it
+// fails, for example because Temporal is unreachable.
 func (p *process) runWorker(ctx context.Context) error {
 	var logged string
 	for ctx.Err() == nil {
 		if err := p.namespace.verify(ctx); err != nil {
 			if err.Error() != logged {
 				logged = err.Error()
-				p.log.Warn().Err(err).Msg("the worker does not poll yet, trying again")
+				p.log.Warn().Err(err).Msg("worker not started, retrying")
 			}
-			pause(ctx, 2*time.Second)
+			sleep(ctx, 2*retryInterval)
 			continue
 		}
-		err := p.workOnce(ctx)
+		err := p.workUntilFailure(ctx)
 		if err == nil {
 			break
 		}
-		p.log.Error().Err(err).Msg("the worker stopped, starting it again")
-		pause(ctx, 2*time.Second)
+		p.log.Error().Err(err).Msg("worker failed, restarting")
+		sleep(ctx, 2*retryInterval)
 	}
 	return nil
 }
 
-// watchNamespace reports when Temporal answers with another namespace than the ledger's,
-// until ctx ends.
+// watchNamespace fails the worker if the ledger turns out to belong to another Temporal
+// namespace, for example after a server was replaced. It ends with ctx.
 func (p *process) watchNamespace(ctx context.Context, failed chan<- error) {
 	for ctx.Err() == nil {
 		if err := p.namespace.verify(ctx); errors.Is(err, temporal.ErrForeignNamespace) {
 			failed <- err
 			return
 		}
-		pause(ctx, 5*time.Second)
+		sleep(ctx, 5*retryInterval)
 	}
 }
 
-func (p *process) workOnce(ctx context.Context) error {
+// workUntilFailure polls both task queues until ctx ends or a worker fails. It stops the
+// worker of pages first.
+func (p *process) workUntilFailure(ctx context.Context) error {
 	failed := make(chan error, 3)
 	options := worker.Options{
-		WorkerStopTimeout:                workerStop,
+		WorkerStopTimeout:                pagesStop,
 		MaxHeartbeatThrottleInterval:     time.Second,
 		DefaultHeartbeatThrottleInterval: time.Second,
 		OnFatalError:                     func(err error) { failed <- err },
 	}
-	control := options
-	control.WorkerStopTimeout = controlStop
-	control.DisableWorkflowWorker = true
-	control.MaxConcurrentActivityExecutionSize = controlSlots
-	control.Interceptors = []interceptor.WorkerInterceptor{&activities.Heartbeats{}}
+	controlOptions := options
+	controlOptions.WorkerStopTimeout = controlStop
+	controlOptions.DisableWorkflowWorker = true
+	controlOptions.MaxConcurrentActivityExecutionSize = controlSlots
+	controlOptions.Interceptors = []interceptor.WorkerInterceptor{&activities.Heartbeats{}}
 	options.MaxConcurrentActivityExecutionSize = pageSlots
 	options.MaxConcurrentWorkflowTaskExecutionSize = workflowSlots
 
@@ -82,24 +86,24 @@ func (p *process) workOnce(ctx context.Context) error {
 	workflows.Register(pages)
 	legacy.Register(pages)
 	pages.RegisterActivity(&activities.Slices{
-		Source: p.source, Store: p.store, Publisher: p.nats, Logger: p.log,
+		Source: newServiceTitan(p.cfg, databaseLimiter{p.store}, p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
 		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
 		Failing: make(chan struct{}, pageSlots/2),
 	})
-	ledger := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), control)
-	ledger.RegisterActivity(&activities.Runs{
-		Ledger: p.store, Publisher: p.nats, Logger: p.log, Refusals: &p.refusals, Ours: p.namespace.verifyNow, History: p.nats,
+	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)
+	control.RegisterActivity(&activities.Runs{
+		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, Ours: p.namespace.verifyNow, History: p.stream,
 	})
-	ledger.RegisterActivity(&activities.Schedules{Publisher: p.nats, Requests: p.store})
-	ledger.RegisterActivity(&activities.Outcomes{Requests: p.store})
-	ledger.RegisterActivity(&legacy.Activities{Publisher: p.nats, Tenants: p.cfg.TenantIDs()})
+	control.RegisterActivity(&activities.Schedules{Publisher: p.stream, Requests: p.store})
+	control.RegisterActivity(&activities.Outcomes{Requests: p.store})
+	control.RegisterActivity(&legacy.Activities{Publisher: p.stream, Tenants: p.cfg.TenantIDs()})
 
-	if err := errors.Join(ledger.Start(), pages.Start()); err != nil {
-		ledger.Stop()
+	if err := errors.Join(control.Start(), pages.Start()); err != nil {
+		control.Stop()
 		pages.Stop()
 		return fmt.Errorf("start the worker: %w", err)
 	}
-	p.log.Info().Str("task_queue", p.cfg.Temporal.TaskQueue).Msg("worker polls")
+	p.log.Info().Str("task_queue", p.cfg.Temporal.TaskQueue).Msg("worker started")
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	go p.watchNamespace(watching, failed)
@@ -109,6 +113,25 @@ func (p *process) workOnce(ctx context.Context) error {
 	case err = <-failed:
 	}
 	pages.Stop()
-	ledger.Stop() // last: what the slices led to may still have to be told
+	control.Stop() // last: it reports the pages stored meanwhile
 	return err
+}
+
+// countFailedWorkflowTasks registers a counter and returns the function that adds to it.
+func (p *process) countFailedWorkflowTasks() func(n int64) {
+	failed := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "lazisync_worker_workflow_tasks_failed_total",
+		Help: "Failed workflow tasks; the workflows in question make no progress, see the log.",
+	})
+	p.metrics.MustRegister(failed)
+	return func(n int64) { failed.Add(float64(n)) }
+}
+
+// runsProbe checks that PostgreSQL lets runs start and end.
+func runsProbe(refusals *activities.Refusals) probe.Probe {
+	return probe.Probe{
+		Name:  "runs",
+		Fix:   "repair what the error names; the runs continue within a minute",
+		Check: refusals.Check,
+	}
 }

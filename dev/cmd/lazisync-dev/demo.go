@@ -14,6 +14,7 @@ import (
 	"github.com/lazi/lazisync/dev/fakeslack"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
@@ -28,7 +29,7 @@ const (
 // exitInterrupted is what shells use for Ctrl-C.
 const exitInterrupted = 130
 
-func (c *cli) demo() *cobra.Command {
+func (c *program) demo() *cobra.Command {
 	var once bool
 	var records int
 	cmd := &cobra.Command{
@@ -38,7 +39,7 @@ func (c *cli) demo() *cobra.Command {
 			"business keeps changing. With --once it exits instead: 0 if everything matched.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if records <= 0 {
-				return wrongUsage(fmt.Errorf("--records: got %d, want a number above 0", records))
+				return cli.UsageError(fmt.Errorf("--records: got %d, want a number above 0", records))
 			}
 			return c.runDemo(cmd.Context(), records, once)
 		},
@@ -48,7 +49,7 @@ func (c *cli) demo() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) runDemo(ctx context.Context, records int, once bool) (err error) {
+func (c *program) runDemo(ctx context.Context, records int, once bool) (err error) {
 	fmt.Fprint(c.out, "Starting what lazisync works with, all on 127.0.0.1:\n\n")
 	r, err := start(ctx, c.out, orDefault(c.dir, demoDir), stack.Options{
 		Fresh: true, Environ: c.environ, Isolated: true, FreePorts: c.free, Webhooks: true,
@@ -74,7 +75,7 @@ func (c *cli) runDemo(ctx context.Context, records int, once bool) (err error) {
 // interrupted makes an error of Ctrl-C, whatever it led to: the demo did not finish.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		return &app.ExitError{Code: exitInterrupted, Message: "interrupted"}
+		return &cli.ExitError{Code: exitInterrupted, Message: "interrupted"}
 	}
 	return err
 }
@@ -86,7 +87,7 @@ func (r *running) fullSync(ctx context.Context, records int) error {
 		r.startedAfter().Seconds(), len(names), thousands(records))
 	r.logs.hush() // warnings would tear the bars apart; they are in the file
 	defer r.logs.speak()
-	if err := app.Request(ctx, r.cfg, app.RequestOptions{Mode: "full", Wait: true}, r.out); err != nil {
+	if err := cli.Request(ctx, app.Backends(r.cfg), r.cfg, cli.RequestOptions{Mode: "full", Wait: true}, r.out); err != nil {
 		return fmt.Errorf("the full sync did not complete, see %s: %w", r.logPath, err)
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
 )
@@ -113,15 +114,19 @@ func TestTheDoctorFindsTheDemoHealthy(t *testing.T) {
 		var report bytes.Buffer
 		err = app.Doctor(ctx, cfg, app.ServeRole, false, &report)
 		said = report.String()
-		return err == nil && strings.Contains(said, " 0 to look at, 0 to mend")
+		return err == nil && strings.Contains(said, " 0 warnings, 0 failures")
 	}, patience, time.Second, "%v\n%s", &err, &said)
 	for _, suggested := range []func(*config.Config) error{
-		func(cfg *config.Config) error { return app.Migrate(ctx, cfg, zerolog.Nop(), io.Discard) },
-		func(cfg *config.Config) error { return app.Status(ctx, cfg, app.StatusOptions{}, io.Discard) },
 		func(cfg *config.Config) error {
-			return app.Request(ctx, cfg, app.RequestOptions{Mode: "rebuild", Entities: []string{"customers"}, Wait: true}, io.Discard)
+			return app.Migrate(ctx, cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard)
 		},
-		func(cfg *config.Config) error { return app.ListSchedules(ctx, cfg, false, io.Discard) },
+		func(cfg *config.Config) error {
+			return cli.Status(ctx, app.Backends(cfg), cli.StatusOptions{}, io.Discard)
+		},
+		func(cfg *config.Config) error {
+			return cli.Request(ctx, app.Backends(cfg), cfg, cli.RequestOptions{Mode: "rebuild", Entities: []string{"customers"}, Wait: true}, io.Discard)
+		},
+		func(cfg *config.Config) error { return cli.ListSchedules(ctx, app.Backends(cfg), false, io.Discard) },
 	} {
 		require.NoError(t, suggested(cfg))
 	}

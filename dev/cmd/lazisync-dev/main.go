@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 )
 
 func main() {
@@ -29,15 +29,15 @@ func main() {
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	root := newRoot(&cli{environ: environ, out: stdout})
+	root := newRoot(&program{environ: environ, out: stdout})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	var exit *app.ExitError
+	var exit *program.ExitError
 	switch {
 	case err == nil:
-		return app.ExitCompleted
+		return cli.ExitCompleted
 	case errors.As(err, &exit):
 		if exit.Message != "" {
 			fmt.Fprintln(stderr, "lazisync-dev: "+exit.Message)
@@ -45,11 +45,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return exit.Code
 	}
 	fmt.Fprintln(stderr, "lazisync-dev:", err)
-	return app.ExitFailed
+	return cli.ExitFailed
 }
 
-// cli is what the commands share.
-type cli struct {
+// program is what the commands share.
+type program struct {
 	environ []string
 	out     io.Writer
 	dir     string // the data folder, "" for the usual one
@@ -62,14 +62,14 @@ const usualDir = ".lazisync"
 
 var demoDir = filepath.Join(usualDir, "demo")
 
-func newRoot(c *cli) *cobra.Command {
+func newRoot(c *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lazisync-dev",
 		Short:         "Runs lazisync with everything it needs, for development",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUsage(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError(err) })
 	root.PersistentFlags().StringVar(&c.dir, "dir", "", "data folder (default "+usualDir+", for the demo "+demoDir+")")
 	up, demo := c.up(), c.demo()
 	for _, cmd := range []*cobra.Command{up, demo} {
@@ -79,12 +79,10 @@ func newRoot(c *cli) *cobra.Command {
 	return root
 }
 
-func wrongUsage(err error) error { return &app.ExitError{Code: app.ExitUsage, Message: err.Error()} }
-
 // noArguments is cobra.NoArgs with the exit code of wrong usage.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
-		return wrongUsage(err)
+		return cli.UsageError(err)
 	}
 	return nil
 }

@@ -17,13 +17,13 @@ import (
 
 	"github.com/lazi/lazisync/dev/datadir"
 	"github.com/lazi/lazisync/dev/stack"
-	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // dirs are the data folders to look in for a running lazisync-dev.
-func (c *cli) dirs() []string {
+func (c *program) dirs() []string {
 	if c.dir != "" {
 		return []string{c.dir}
 	}
@@ -33,7 +33,7 @@ func (c *cli) dirs() []string {
 // stopLimit is more than a running one takes to stop.
 const stopLimit = 45 * time.Second
 
-func (c *cli) stop() *cobra.Command {
+func (c *program) stop() *cobra.Command {
 	return &cobra.Command{
 		Use: "stop", Short: "Stop the one that runs, and the demo", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,7 +112,7 @@ func writeEnv(path string, s *stack.Stack) error {
 	return nil
 }
 
-func (c *cli) env() *cobra.Command {
+func (c *program) env() *cobra.Command {
 	return &cobra.Command{
 		Use: "env", Short: "Print the running one's environment, for eval in a shell",
 		Long: "Prints the environment of the running lazisync-dev, passwords included, so that\n" +
@@ -129,7 +129,7 @@ func (c *cli) env() *cobra.Command {
 	}
 }
 
-func (c *cli) readEnv() (string, error) {
+func (c *program) readEnv() (string, error) {
 	for _, dir := range c.dirs() {
 		_, running, err := datadir.Running(dir)
 		if err != nil {
@@ -151,7 +151,7 @@ func (c *cli) readEnv() (string, error) {
 	return "", fmt.Errorf("nothing runs in %s: start it with %s", strings.Join(c.dirs(), " or "), start)
 }
 
-func (c *cli) psql() *cobra.Command {
+func (c *program) psql() *cobra.Command {
 	return &cobra.Command{
 		Use: "psql [arguments of psql]", Short: "Open psql on the running one's database",
 		DisableFlagParsing: true, // they are psql's
@@ -185,7 +185,7 @@ func execPsql(env string, args []string) error {
 	if err != nil {
 		bin, findErr := pgserver.FindBinaries()
 		if path = filepath.Join(bin.Dir, "psql"); findErr != nil {
-			return &app.ExitError{Code: app.ExitFailed, Message: "psql is not installed (Debian and Ubuntu: apt install postgresql-client; macOS: brew install libpq)"}
+			return &cli.ExitError{Code: cli.ExitFailed, Message: "psql is not installed (Debian and Ubuntu: apt install postgresql-client; macOS: brew install libpq)"}
 		}
 	}
 	password, _ := u.User.Password()

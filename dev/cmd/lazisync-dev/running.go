@@ -15,6 +15,7 @@ import (
 	"github.com/lazi/lazisync/dev/datadir"
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
 )
 
@@ -45,7 +46,7 @@ func start(ctx context.Context, out io.Writer, dir string, o stack.Options) (_ *
 	// What is wrong with the configuration shows before anything is started for it.
 	if !o.Isolated {
 		if _, err := app.Load(o.Environ, app.ToolRole); err != nil {
-			return nil, wrongUsage(err)
+			return nil, cli.UsageError(err)
 		}
 	}
 	r := &running{out: out, began: time.Now(), dir: dir}
@@ -95,10 +96,10 @@ func (r *running) printService(s stack.Service) {
 // serve migrates, runs all roles and waits until they say that they are ready.
 func (r *running) serve(ctx context.Context) (err error) {
 	if r.cfg, err = app.Load(r.stack.Environ(), app.ServeRole); err != nil {
-		return wrongUsage(err)
+		return cli.UsageError(err)
 	}
 	log := r.logs.everywhere()
-	if err := app.Migrate(ctx, r.cfg, log, io.Discard); err != nil {
+	if err := app.Migrate(ctx, r.cfg, cli.MigrateOptions{}, log, io.Discard); err != nil {
 		return err
 	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func (c *cli) up() *cobra.Command {
+func (c *program) up() *cobra.Command {
 	var fresh bool
 	var records int
 	cmd := &cobra.Command{
@@ -35,7 +35,7 @@ func (c *cli) up() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) runUp(ctx context.Context, o stack.Options) error {
+func (c *program) runUp(ctx context.Context, o stack.Options) error {
 	r, err := start(ctx, c.out, orDefault(c.dir, usualDir), o)
 	if err != nil {
 		return quietly(ctx, err)

@@ -22,10 +22,13 @@ const (
 
 // mayImport lists, for every package, which others of this module it may import.
 var mayImport = map[string][]string{
-	"cmd/lazisync":               {"events", "internal/app", "internal/config"},
+	"cmd/lazisync":               {"events", "internal/app", "internal/cli", "internal/config", "internal/telemetry"},
 	"cmd/servicetitan-simulator": {"internal/simulator"},
 	"internal/app":               {anything},
+	"internal/cli":               {"events", "internal/config", "internal/entity", "internal/ledger", "internal/stream", "workflows"},
 	"internal/config":            {"events", "internal/entity"},
+	"internal/doctor":            {"internal/config", "internal/entity", "internal/ledger", "internal/notify/slack", "internal/probe", "internal/servicetitan", "internal/store", "internal/stream", "internal/temporal", "workflows"},
+	"internal/telemetry":         {"internal/config"},
 
 	"schemas":            {},
 	"events":             {"schemas"},

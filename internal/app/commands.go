@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/doctor"
+	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/internal/temporal"
+)
+
+// Backends opens what the commands need, as configured.
+func Backends(cfg *config.Config) cli.Backends { return backends{cfg} }
+
+type backends struct{ cfg *config.Config }
+
+// Stream implements cli.Backends.
+func (b backends) Stream(ctx context.Context) (cli.Stream, error) {
+	return connectStream(ctx, b.cfg, true)
+}
+
+// Store implements cli.Backends.
+func (b backends) Store(ctx context.Context) (cli.Store, error) {
+	return store.Open(ctx, string(b.cfg.DatabaseURL), store.Options{Logger: zerolog.Nop()})
+}
+
+// Schedules implements cli.Backends.
+func (b backends) Schedules(context.Context) (cli.Schedules, error) {
+	return openTemporal(b.cfg, zerolog.Nop())
+}
+
+// Doctor checks what a role depends on. If a check fails, the error has exit code 1.
+func Doctor(ctx context.Context, cfg *config.Config, role Role, asJSON bool, out io.Writer) error {
+	log := zerolog.Nop() // the findings have the errors
+	d := doctor.New(doctor.Options{
+		Config: cfg, Role: role.Role,
+		OpenStream:   func(ctx context.Context) (*stream.Conn, error) { return connectStream(ctx, cfg, false) },
+		OpenStore:    func(ctx context.Context) (*store.Store, error) { return openStore(ctx, cfg, "doctor", 2, log) },
+		OpenTemporal: func() (*temporal.Client, error) { return openTemporal(cfg, log) },
+		ServiceTitan: newServiceTitan(cfg, nil, log),
+		Schedules:    scheduleSpecs(cfg),
+		NamespaceFix: namespaceFix,
+	})
+	ok, err := d.Run(ctx, asJSON, out)
+	if err == nil && !ok {
+		return &cli.ExitError{Code: cli.ExitFailed}
+	}
+	return err
+}
+
+// Migrate applies migrations, declares streams and consumers, and applies schedules. Doing
+// it again changes nothing.
+func Migrate(ctx context.Context, cfg *config.Config, o cli.MigrateOptions, log zerolog.Logger, out io.Writer) error {
+	s, err := openStore(ctx, cfg, "migrate", 0, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return cli.Migrate(ctx, migration{cfg, s, log}, cfg, o, out)
+}
+
+// migration implements cli.Migration.
+type migration struct {
+	cfg   *config.Config
+	store *store.Store
+	log   zerolog.Logger
+}
+
+func (m migration) FinishAdoption(ctx context.Context) ([]string, error) {
+	return m.store.FinishAdoption(ctx)
+}
+
+func (m migration) MigrateDatabase(ctx context.Context) ([]string, error) {
+	return m.store.Migrate(ctx)
+}
+
+func (m migration) DeclareStreams(ctx context.Context) ([]string, error) {
+	conn, err := connectStream(ctx, m.cfg, false)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.Declare(ctx)
+}
+
+func (m migration) AcceptNamespace(ctx context.Context) (changes []string, err error) {
+	c, err := openTemporal(m.cfg, m.log)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	name := m.cfg.Temporal.Namespace
+	id, err := c.NamespaceID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if id == "" {
+		return nil, fmt.Errorf("this client has no permission to describe the Temporal namespace %q", name)
+	}
+	former, err := m.store.AcceptNamespace(ctx, id, name)
+	if err == nil && former != id {
+		changes = append(changes, fmt.Sprintf("the ledger belongs to namespace %q, id %s (was %q)", name, id, former))
+	}
+	return changes, err
+}
+
+func (m migration) ApplySchedules(ctx context.Context) ([]string, error) {
+	c, err := openTemporal(m.cfg, m.log)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if err := newNamespaceVerifier(c, m.store).verify(ctx); err != nil {
+		return nil, err
+	}
+	changes, err := c.ApplySchedules(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("apply schedules: %w", err)
+	}
+	return changes, nil
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/internal/telemetry"
+)
+
+// gateway serves webhooks, the REST API and the web page. It binds its address at once.
+func (p *process) gateway() (part, string, error) {
+	if err := p.cfg.HTTP.Validate(); err != nil {
+		return nil, "", err
+	}
+	var tokens []gateway.Token
+	for name, value := range p.cfg.HTTP.Tokens {
+		tokens = append(tokens, gateway.NewToken(name, string(value)))
+	}
+	g, err := gateway.New(gateway.Options{
+		Publisher: p.stream,
+		Ledger:    p.store,
+		Temporal:  p.temporal,
+		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
+			return p.stream.Subscribe(ctx, cli.RequestSubjects, stream.StartPosition{}, deliver)
+		},
+		Tenants:  p.cfg.TenantIDs(),
+		Entities: entity.Names(),
+		Webhooks: p.webhooks(),
+		Tokens:   tokens,
+		Ready:    p.ready,
+		Metrics:  p.metricsHandler(),
+		Logger:   p.log,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	l, err := net.Listen("tcp", p.cfg.HTTP.Addr)
+	if err != nil {
+		return nil, "", fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	return func(ctx context.Context) error { return g.Serve(ctx, l) }, l.Addr().String(), nil
+}
+
+// webhooks returns how the gateway verifies webhooks, with a counter of their results.
+func (p *process) webhooks() gateway.Webhooks {
+	results := telemetry.NewCounterVec(p.metrics, "lazisync_gateway_webhooks_total", "Webhook deliveries, by result.", "result")
+	for _, result := range gateway.WebhookResults {
+		results.WithLabelValues(string(result))
+	}
+	st := p.cfg.ServiceTitan
+	webhooks := gateway.Webhooks{
+		Header: st.WebhookHeader, Encoding: st.WebhookEncoding, Entities: st.WebhookEntities, Keys: map[string][]string{},
+		OnDelivery: func(result gateway.WebhookResult) { results.WithLabelValues(string(result)).Inc() },
+	}
+	for _, t := range p.cfg.Tenants {
+		for _, key := range t.WebhookSecrets {
+			webhooks.Keys[t.ID] = append(webhooks.Keys[t.ID], string(key))
+		}
+	}
+	return webhooks
+}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// Exit codes. Wrong usage and wrong configuration exit with ExitUsage in every command.
+const (
+	ExitCompleted = 0
+	ExitFailed    = 1
+	ExitUsage     = 2
+	ExitCancelled = 3
+	ExitRejected  = 4
+	// ExitSkipped means that a sync completed but skipped at least one entity.
+	ExitSkipped = 5
+	// ExitInterrupted means that the command was interrupted before the outcome, as shells
+	// report Ctrl-C.
+	ExitInterrupted = 130
+)
+
+// ExitError ends a command with an exit code.
+type ExitError struct {
+	Code    int
+	Message string // "" if the command has already printed everything
+}
+
+// Error returns the message.
+func (e *ExitError) Error() string { return e.Message }
+
+// UsageError returns an error with the text of err that exits with ExitUsage. An ExitError
+// is returned unchanged.
+func UsageError(err error) error {
+	if _, isExit := errors.AsType[*ExitError](err); isExit {
+		return err
+	}
+	return &ExitError{Code: ExitUsage, Message: err.Error()}
+}
+
+// Backends opens the connections that a command needs. The command closes them.
+type Backends interface {
+	// Stream connects to a NATS server whose streams are declared.
+	Stream(ctx context.Context) (Stream, error)
+	Store(ctx context.Context) (Store, error)
+	Schedules(ctx context.Context) (Schedules, error)
+}
+
+// Stream is the part of JetStream that commands use.
+type Stream interface {
+	PublishCommand(ctx context.Context, e events.Event) error
+	Subscribe(ctx context.Context, subjects []string, from stream.StartPosition, deliver func(events.Message)) error
+	DeadLetters(ctx context.Context, fn func(stream.DeadLetter) error) error
+	DeadLetterAt(ctx context.Context, sequence uint64) (stream.DeadLetter, error)
+	Replay(ctx context.Context, sequence uint64) (stream string, newSequence uint64, err error)
+	Close()
+}
+
+// Store is the part of the ledger that commands read.
+type Store interface {
+	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
+	TenantRuns(ctx context.Context, tenantID string, limit int) ([]ledger.Run, error)
+	States(ctx context.Context, tenantID string) ([]ledger.EntityState, error)
+	Close()
+}
+
+// printAnswer prints an answer as a line of text or as JSON.
+func printAnswer(out io.Writer, asJSON bool, data any, text string) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(data)
+	}
+	_, err := fmt.Fprintln(out, text)
+	return err
+}
+
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// answerTimeout is how long a running bridge takes to answer a command at most.
+const answerTimeout = 10 * time.Second

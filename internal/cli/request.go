@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// Source is the CloudEvents source of what the commands publish.
+const Source = "/lazisync/cli"
+
+// RequestOptions are those of `lazisync request`.
+type RequestOptions struct {
+	Mode         string
+	Entities     []string
+	TenantID     string
+	Notify       *bool
+	Channel      string
+	AllowDeletes bool
+	Reason       string
+
+	ID   string // of the event; "" for a random one
+	Wait bool   // for the outcome
+	JSON bool   // print JSON, one object a line
+}
+
+func (o RequestOptions) data() events.RequestData {
+	return events.RequestData{
+		Mode: events.Mode(o.Mode), Entities: o.Entities, TenantID: o.TenantID, Notify: o.Notify,
+		Channel: o.Channel, AllowDeletes: o.AllowDeletes, Reason: o.Reason,
+	}
+}
+
+// ParseEntities parses the values of --entities as SYNC_ENTITIES is parsed: names separated
+// by commas, or * for all.
+func ParseEntities(values []string) ([]string, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	names, err := events.ParseEntities(strings.Join(values, ","), entity.Names())
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return names, nil
+}
+
+// checkTenant returns an error if a request cannot be for this tenant: the ID is malformed,
+// or not one of the tenants that are configured where the command runs.
+func checkTenant(c *config.Config, id string) error {
+	if err := checkTenantID(id); err != nil || len(c.Tenants) == 0 {
+		return err
+	}
+	ids := c.TenantIDs()
+	if id == "" && len(ids) > 1 {
+		return fmt.Errorf("--tenant: missing, want one of %s", strings.Join(ids, ", "))
+	}
+	if id != "" && !slices.Contains(ids, id) {
+		return fmt.Errorf("--tenant: got %q, want a configured tenant: %s", id, strings.Join(ids, ", "))
+	}
+	return nil
+}
+
+// checkTenantID returns an error if a tenant ID is malformed. "" means no tenant.
+func checkTenantID(id string) error {
+	if _, err := strconv.ParseUint(id, 10, 63); id != "" && err != nil {
+		return fmt.Errorf("--tenant: got %q, want the number of a ServiceTitan tenant", id)
+	}
+	return nil
+}
+
+// Request publishes sync.requested. With Wait it shows progress until the outcome, whose
+// exit code the error has.
+func Request(ctx context.Context, b Backends, cfg *config.Config, o RequestOptions, out io.Writer) error {
+	if err := checkTenant(cfg, o.TenantID); err != nil {
+		return UsageError(err)
+	}
+	if o.ID == "" {
+		o.ID = uuid.NewString()
+	}
+	e, err := events.Requested.New(events.Attributes{ID: o.ID, Source: Source, Time: time.Now()}, o.data())
+	if err != nil {
+		return UsageError(err)
+	}
+	conn, err := b.Stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	requestID := events.RequestID(Source, o.ID)
+	publish := func() error { return conn.PublishCommand(ctx, e) }
+	if !o.Wait {
+		if err := publish(); err != nil {
+			return err
+		}
+		return printAnswer(out, o.JSON, map[string]string{"requestId": requestID}, "requested "+requestID)
+	}
+	if !o.JSON {
+		fmt.Fprintf(out, "requested  %s\n", requestID)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	code, err := waitForOutcome(ctx, conn, requestID, newView(out, o.JSON), publish)
+	if err != nil {
+		return err
+	}
+	if code != ExitCompleted {
+		return &ExitError{Code: code}
+	}
+	return nil
+}
+
+// newView returns bars for a terminal and lines for everything else.
+func newView(out io.Writer, asJSON bool) view {
+	if asJSON {
+		return jsonView{out}
+	}
+	if isTerminal(out) {
+		return newBarsView(out)
+	}
+	return newLinesView(out)
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// TestWarningsAreShown where people look: behind a request that they wait for, and in the
+// status.
+func TestWarningsAreShown(t *testing.T) {
+	t.Parallel()
+	results := []events.Result{
+		{Entity: "customers", Status: events.StatusCompleted, Fetched: 12, Warnings: []string{"the list was read 3 times", "and more"}},
+		{Entity: "jobs", Status: events.StatusCompleted},
+	}
+	var out bytes.Buffer
+	printOutcome(&out, "completed", events.OutcomeData{Results: results})
+	require.Regexp(t, `(?m)^  customers .*\n    warning: the list was read 3 times\n    warning: and more\n  jobs `, out.String())
+
+	out.Reset()
+	require.NoError(t, printStatus(&out, []ledger.Run{{Number: 7, Results: results}}, nil, time.Now()))
+	require.Regexp(t, `(?m)^7 .*\n +customers: warning: the list was read 3 times *\n +customers: warning: and more *$`, out.String())
+}

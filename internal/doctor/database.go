@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lazi/lazisync/internal/store"
+)
+
+func (d *Doctor) checkDatabase(ctx context.Context) (f findings) {
+	if !d.isSet(&f, "database", "DATABASE_URL") {
+		return f
+	}
+	s, err := d.OpenStore(ctx)
+	if err != nil {
+		f.fail("correct DATABASE_URL", "database", "%v", err)
+		return f
+	}
+	defer s.Close()
+	if err = s.CheckSupported(ctx); err != nil && store.FixOf(err) == "" {
+		err = nil // Inspect reports more
+	}
+	var x store.Inspection
+	if err == nil {
+		x, err = s.Inspect(ctx, d.Role.Access)
+	}
+	if err != nil {
+		fix, detail := store.FixOf(err), err.Error()
+		if fix == "" {
+			fix = "start PostgreSQL, or correct DATABASE_URL"
+		}
+		f.fail(fix, "database", "%s", strings.TrimSuffix(detail, ": "+fix))
+		return f
+	}
+	d.checkDatabaseServer(&f, x)
+	f.skew("database clock", x.Skew)
+	d.checkTables(&f, x)
+	d.checkRestores(ctx, &f, s)
+	f.probe(ctx, DatabaseProbe(s, d.Role))
+	return f
+}
+
+// recentRestores is how long the doctor reports that something was restored.
+const recentRestores = 7 * 24 * time.Hour
+
+func (d *Doctor) checkRestores(ctx context.Context, f *findings, s *store.Store) {
+	found, err := s.Restores(ctx, recentRestores)
+	if err != nil {
+		return // missing tables are already reported
+	}
+	for _, r := range found {
+		f.warn("see Restore in docs/operations.md; request a full sync of what changed since", "restore", "%s: %s", r.FoundAt.UTC().Format(time.RFC3339), r.Detail)
+	}
+}
+
+func (d *Doctor) checkDatabaseServer(f *findings, x store.Inspection) {
+	encryption := "without TLS"
+	if x.TLS {
+		encryption = "with TLS"
+	}
+	detail := fmt.Sprintf("%s, %s, responds in %s", x.Summary(), encryption, milliseconds(x.Answers))
+	room := x.MaxConnections - x.Connections
+	switch {
+	case x.Version < store.MinVersion:
+		f.fail("upgrade to PostgreSQL 15 or newer", "database", "%s", detail)
+	case x.Encoding != "UTF8":
+		f.fail("create the database with encoding UTF8", "database", "%s; its encoding is %s", detail, x.Encoding)
+	case x.ReadOnly && d.Role.Access != store.AccessRead:
+		f.fail("point DATABASE_URL at the primary", "database", "%s; it is read-only", detail)
+	case room < int(d.Role.Connections):
+		f.warn("raise max_connections, or use a pooler", "database", "%s; %s may open %d more connections", detail, d.Role.Name, d.Role.Connections)
+	default:
+		f.ok("database", "%s", detail)
+	}
+}
+
+func (d *Doctor) checkTables(f *findings, x store.Inspection) {
+	switch {
+	case len(x.Denied) > 0:
+		f.fail("grant the role what deploy/README.md lists for "+d.Role.Name, "database permissions", "user %s cannot %s", x.User, firstOf(x.Denied))
+		return
+	case len(x.Missing) > 0:
+		f.fail(fixMigrate, "tables", "the database lacks %s", firstOf(x.Missing))
+		return
+	}
+	f.ok("database permissions", "user %s has the permissions of lazisync %s", x.User, d.Role.Name)
+	f.ok("tables", "match this version")
+	const finish = "lazisync migrate --finish-adoption, once the legacy worker is gone"
+	switch {
+	case x.Refused != nil:
+		f.fail(finish, "adoption", "%v", x.Refused)
+	case x.AdoptedFor != "":
+		f.warn(finish, "adoption", "the SQL statements of the legacy worker still work for tenant %s; a second tenant is refused until the adoption is finished", x.AdoptedFor)
+	}
+	if x.Unpublished > 0 {
+		f.warn("start lazisync bridge, which publishes them", "outcomes", "%d finalized runs are not published", x.Unpublished)
+	} else {
+		f.ok("outcomes", "all published, %d open runs", x.Unfinalized)
+	}
+	if x.Rejected > 0 {
+		f.warn("see raw.rejected_records", "records", "%d records were rejected in the last day", x.Rejected)
+	} else {
+		f.ok("records", "no records were rejected in the last day")
+	}
+}
+
+// firstOf lists the first four of many names.
+func firstOf(all []string) string {
+	const few = 4
+	if len(all) <= few {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:few], ", "), len(all)-few)
+}
+
+// milliseconds returns a duration in milliseconds with one decimal.
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+}

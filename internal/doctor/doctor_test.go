@@ -1,0 +1,28 @@
+package doctor
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSkew(t *testing.T) {
+	t.Parallel()
+	for skew, want := range map[time.Duration]Finding{
+		-900 * time.Millisecond: {OK, "clock", "agrees with ours", ""},
+		29 * time.Second:        {OK, "clock", "differs from ours by 29s", ""},
+		-30 * time.Second:       {Warning, "clock", "differs from ours by 30s, want less than 30s", "synchronize both clocks with NTP"},
+		5 * time.Minute:         {Failure, "clock", "differs from ours by 5m0s, want less than 30s", "synchronize both clocks with NTP"},
+	} {
+		var f findings
+		f.skew("clock", skew)
+		require.Equal(t, findings{want}, f)
+	}
+}
+
+func TestChannelNote(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, channelNote("https://hooks.slack.com/services/T0/B0/x"), "posts to its own channel only")
+	require.Empty(t, channelNote("https://chat.example.com/hooks/x"))
+}

@@ -1,0 +1,58 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Verdict is the result of a check.
+type Verdict string
+
+const (
+	OK      Verdict = "ok"
+	Warning Verdict = "warn" // works, but somebody should look at it
+	Failure Verdict = "FAIL" // does not work
+)
+
+// Finding is one line of the report. Its JSON is public.
+type Finding struct {
+	Verdict Verdict `json:"verdict"`
+	Check   string  `json:"check"`
+	Detail  string  `json:"detail"`
+	Fix     string  `json:"mend,omitempty"` // what to do; "" with OK
+}
+
+type findings []Finding
+
+func (f *findings) ok(check, format string, args ...any) {
+	*f = append(*f, Finding{OK, check, fmt.Sprintf(format, args...), ""})
+}
+
+func (f *findings) warn(fix, check, format string, args ...any) {
+	*f = append(*f, Finding{Warning, check, fmt.Sprintf(format, args...), fix})
+}
+
+func (f *findings) fail(fix, check, format string, args ...any) {
+	*f = append(*f, Finding{Failure, check, fmt.Sprintf(format, args...), fix})
+}
+
+func printFindings(out io.Writer, all findings, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(all)
+	}
+	width, counts := 0, map[Verdict]int{}
+	for _, f := range all {
+		width = max(width, len(f.Check))
+		counts[f.Verdict]++
+	}
+	for _, f := range all {
+		fmt.Fprintf(out, "%-4s  %-*s  %s\n", f.Verdict, width, f.Check, strings.Join(strings.Fields(f.Detail), " ")) // one line
+		if f.Fix != "" {
+			fmt.Fprintf(out, "%s  fix: %s\n", strings.Repeat(" ", 6+width), f.Fix)
+		}
+	}
+	_, err := fmt.Fprintf(out, "\n%d checks: %d ok, %d warnings, %d failures\n", len(all), counts[OK], counts[Warning], counts[Failure])
+	return err
+}

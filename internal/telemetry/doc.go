@@ -1,0 +1,5 @@
+// Package telemetry has what a process reports about itself: its logger, its metrics
+// registry, its version, and a warning when it may open too few files.
+//
+// internal/app and the commands call it. It imports internal/config.
+package telemetry
