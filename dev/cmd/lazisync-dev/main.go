@@ -34,7 +34,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	var exit *program.ExitError
+	var exit *cli.ExitError
 	switch {
 	case err == nil:
 		return cli.ExitCompleted
