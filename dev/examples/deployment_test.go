@@ -56,7 +56,7 @@ func deploy(t *testing.T) *deployment {
 	t.Cleanup(func() { require.NoError(t, temporal.Stop()) })
 	d.places = strings.NewReplacer(
 		"@postgres:5432", "@"+postgres, "@nats:4222", "@"+nats, "=temporal:7233", "="+temporal.Addr(), "simulator:8099", startSimulator(t))
-	require.NoError(t, app.Migrate(t.Context(), d.config(t, cli.MigrateOptions{}, app.MigrateRole), zerolog.New(d.log), io.Discard))
+	require.NoError(t, app.Migrate(t.Context(), d.config(t, app.MigrateRole), cli.MigrateOptions{}, zerolog.New(d.log), io.Discard))
 	return d
 }
 

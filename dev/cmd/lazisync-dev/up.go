@@ -12,17 +12,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func (c *program) up() *cobra.Command {
+func (c *commands) up() *cobra.Command {
 	var fresh bool
 	var records int
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start what is not configured, and lazisync, until Ctrl-C", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if records < 0 {
-				return wrongUsage(fmt.Errorf("--records: got %d, want a number above 0", records))
+				return cli.UsageError(fmt.Errorf("--records: got %d, want a number above 0", records))
 			}
 			return c.runUp(cmd.Context(), stack.Options{
 				Fresh: fresh, Environ: c.environ, FreePorts: c.free, Webhooks: true,
@@ -35,7 +36,7 @@ func (c *program) up() *cobra.Command {
 	return cmd
 }
 
-func (c *program) runUp(ctx context.Context, o stack.Options) error {
+func (c *commands) runUp(ctx context.Context, o stack.Options) error {
 	r, err := start(ctx, c.out, orDefault(c.dir, usualDir), o)
 	if err != nil {
 		return quietly(ctx, err)
