@@ -44,7 +44,7 @@ func as(t *testing.T, address, role string) string {
 	return u.String()
 }
 
-// exclusive is an empty database in which nobody may do anything but connect.
+// exclusive is an empty database in which users may only connect.
 func exclusive(t *testing.T) *fixture {
 	t.Helper()
 	address := pgtest.Database(t)

@@ -24,8 +24,8 @@ func (c column) hasType(want string) bool {
 	return c.Type == want || want == "timestamptz" && c.Type == "timestamp with time zone"
 }
 
-// conversionTo returns how to change the type of the column, and whether that is safe. The
-// letters are PostgreSQL's type categories.
+// conversionTo returns how to change the type of the column, and whether that is safe. The codes
+// are those of pg_type.typcategory.
 func (c column) conversionTo(want string) (conversion, bool) {
 	name := ddl.Quote(c.Name)
 	plain := conversion{using: name + "::" + want, rejects: "false"}
