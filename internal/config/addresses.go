@@ -12,7 +12,7 @@ import (
 
 // natsURL takes the address of a NATS server or, separated by commas, those of a cluster.
 func natsURL(c *Config, text string) error {
-	const want = "addresses that begin nats:// or tls://, or all of them ws:// or wss://, as nats://host:4222"
+	const want = "nats:// or tls:// URLs, or only ws:// and wss:// URLs, such as nats://host:4222"
 	var urls []string
 	web := 0
 	for part := range strings.SplitSeq(text, ",") {
@@ -37,7 +37,7 @@ func webURL(field func(*Config) *string) setter {
 	return func(c *Config, text string) error {
 		u, err := parseURL(text, "https", "http")
 		if err != nil || u.User != nil {
-			return errors.New("an address that begins https:// or http://, as https://host/path, without user and password")
+			return errors.New("an https:// or http:// URL without user and password, such as https://host/path")
 		}
 		*field(c) = text
 		return nil

@@ -17,7 +17,7 @@ var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*
 func timezone(c *Config, text string) error {
 	const want = "a time zone such as America/Los_Angeles or UTC"
 	if text == time.Local.String() {
-		return errors.New(want + "; Local is a different one on each machine")
+		return errors.New(want + "; Local differs between machines")
 	}
 	zone, err := time.LoadLocation(text)
 	if err != nil || !zoneName.MatchString(text) || text == "Factory" {

@@ -44,7 +44,7 @@ func isChannel(text string) bool {
 
 func channel(c *Config, text string) error {
 	if !isChannel(text) {
-		return fmt.Errorf("a channel as #sync-alerts, without blanks and of at most %d bytes", maxChannel)
+		return fmt.Errorf("a channel such as #sync-alerts, without spaces and at most %d bytes long", maxChannel)
 	}
 	c.Defaults.Channel, c.Slack.Channel = text, text
 	return nil
@@ -63,7 +63,7 @@ func apiTokens(c *Config, text string) error {
 		names[t] = name
 	}
 	if err != nil {
-		return fmt.Errorf("name=token pairs separated by commas, each with a name and a token of its own, of at least %d ASCII characters without blanks", minToken)
+		return fmt.Errorf("name=token pairs separated by commas, with unique names and unique tokens of at least %d ASCII characters without spaces", minToken)
 	}
 	c.HTTP.Tokens = tokens
 	return nil

@@ -33,7 +33,7 @@ var cronFields = []cronField{
 type cronSpec struct{ minute, hour, day, month, weekday uint64 }
 
 const (
-	wantCron = "a cron expression of five fields, or off"
+	wantCron = "a cron expression with five fields, or off"
 	// maxCron is the length of the longest expression that fits into the comment, in which
 	// Temporal keeps it.
 	maxCron = 200
@@ -54,7 +54,7 @@ func parseCron(text string) (cronSpec, error) {
 		for part := range strings.SplitSeq(fields[i], ",") {
 			fitting, ok := f.bits(part)
 			if !ok {
-				return cronSpec{}, fmt.Errorf(wantCron+": %q is no %s from %d to %d", part, f.name, f.min, f.max)
+				return cronSpec{}, fmt.Errorf(wantCron+": invalid %s %q, want %d to %d", f.name, part, f.min, f.max)
 			}
 			bits[i] |= fitting
 		}

@@ -93,7 +93,7 @@ func (c *Config) load(v Variable, env map[string]string, required bool, check fu
 	}
 	if path := env[v.Name+"_FILE"]; v.AllowsFile() && path != "" {
 		if from == "environment" {
-			return fmt.Sprintf("%s and %s_FILE are both set: want one of them", v.Name, v.Name)
+			return fmt.Sprintf("%s and %s_FILE are both set, want only one", v.Name, v.Name)
 		}
 		path = absolute(path)
 		content, err := readValue(path)
@@ -182,7 +182,7 @@ func unknownVariables(env map[string]string) Problems {
 		if near, ok := events.Nearest(name, known); ok {
 			problem += "; did you mean " + near + "?"
 		} else {
-			problem += "; lazisync config lists those there are"
+			problem += "; see lazisync config for all variables"
 		}
 		problems = append(problems, problem)
 	}

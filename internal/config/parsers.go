@@ -31,7 +31,7 @@ const maxName = 255
 func word(field func(*Config) *string, what string) setter {
 	return func(c *Config, text string) error {
 		if !IsName(text) {
-			return fmt.Errorf("%s, without blanks and of at most %d bytes", what, maxName)
+			return fmt.Errorf("%s, without spaces and at most %d bytes long", what, maxName)
 		}
 		*field(c) = text
 		return nil
@@ -50,7 +50,7 @@ func isWord(text string) bool {
 func secret(field func(*Config) *Secret) setter {
 	return func(c *Config, text string) error {
 		if !isToken(text) {
-			return errors.New("one word of ASCII characters, without blanks and line breaks")
+			return errors.New("ASCII characters without spaces and line breaks")
 		}
 		*field(c) = Secret(text)
 		return nil
@@ -84,7 +84,7 @@ func duration(field func(*Config) *time.Duration, least, most time.Duration, off
 		}
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return errors.New("a duration with a unit, as 90s, 30m or 24h" + orOff)
+			return errors.New("a duration with a unit, such as 90s, 30m or 24h" + orOff)
 		}
 		if d < least || d > most {
 			return fmt.Errorf("a duration from %s to %s%s", Days(least), Days(most), orOff)
@@ -98,7 +98,7 @@ func percent(field func(*Config) *float64) setter {
 	return func(c *Config, text string) error {
 		n, ok := decimal(strings.TrimSpace(strings.TrimSuffix(text, "%")))
 		if !ok || n <= 0 || n > 100 {
-			return errors.New("a percentage above 0 and at most 100, as 10%")
+			return errors.New("a percentage above 0 and at most 100, such as 10%")
 		}
 		*field(c) = n / 100
 		return nil
@@ -125,7 +125,7 @@ func oneOf(field func(*Config) *string, values ...string) setter {
 func inboxPrefix(c *Config, text string) error {
 	for token := range strings.SplitSeq(text, ".") {
 		if !isToken(token) || strings.ContainsAny(token, "*>") {
-			return errors.New("a NATS subject without wildcards, as _INBOX_worker")
+			return errors.New("a NATS subject without wildcards, such as _INBOX_worker")
 		}
 	}
 	c.NATS.InboxPrefix = text
@@ -136,7 +136,7 @@ func inboxPrefix(c *Config, text string) error {
 func taskQueue(c *Config, text string) error {
 	const most = maxName - len("-control")
 	if !isWord(text) || len(text) > most || strings.HasPrefix(text, "/_sys/") {
-		return fmt.Errorf("the name of a task queue, without blanks and of at most %d bytes", most)
+		return fmt.Errorf("the name of a task queue, without spaces and at most %d bytes long", most)
 	}
 	c.Temporal.TaskQueue = text
 	return nil

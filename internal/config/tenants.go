@@ -36,7 +36,7 @@ func (c *Config) loadTenants(env map[string]string, required []string) Problems 
 	r := &tenantsReader{path: path, env: c, required: required}
 	for _, name := range TenantOnlyVariables {
 		if env[name] != "" || env[name+"_FILE"] != "" {
-			r.problems = append(r.problems, fmt.Sprintf("%s and %s are both set: want one of them", tenantsFileVariable, name))
+			r.problems = append(r.problems, fmt.Sprintf("%s and %s are both set, want only one", tenantsFileVariable, name))
 		}
 	}
 	content, err := ReadFile(path)
@@ -86,9 +86,9 @@ func (r *tenantsReader) file(content []byte) {
 	var list []json.RawMessage
 	for _, m := range members {
 		if m.name != "tenants" {
-			r.problem(m.name, "unknown key; want tenants alone")
+			r.problem(m.name, "unknown key; want tenants only")
 		} else if json.Unmarshal(m.value, &list) != nil {
-			r.problem(m.name, "got %s, want a list of tenants", kindOf(m.value))
+			r.problem(m.name, "got %s, want an array of tenants", kindOf(m.value))
 			return
 		}
 	}
@@ -105,7 +105,7 @@ func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
 	where := fmt.Sprintf("tenants[%d]", i)
 	members, err := objectMembers(raw)
 	if err != nil {
-		r.problem(where, "%v; want an object with id, clientId and so on", err)
+		r.problem(where, "%v; want an object with id, clientId and other fields", err)
 		return
 	}
 	given := map[string]json.RawMessage{}
@@ -123,7 +123,7 @@ func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
 		if v.Field == "id" && t.ID != "" {
 			where = "tenant " + t.ID
 			if slices.ContainsFunc(r.tenants, func(other Tenant) bool { return other.ID == t.ID }) {
-				r.problem(fmt.Sprintf("tenants[%d].id", i), "got %s again, want each tenant once", t.ID)
+				r.problem(fmt.Sprintf("tenants[%d].id", i), "duplicate tenant %s", t.ID)
 			}
 		}
 	}
@@ -169,7 +169,7 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 	var err error
 	switch {
 	case v.Secret && inFile && inline:
-		r.problem(at, "%s and %s are both given: want one of them", v.Field, v.Field+fileSuffix)
+		r.problem(at, "%s and %s are both set, want only one", v.Field, v.Field+fileSuffix)
 		return
 	case v.Secret && inFile:
 		var path string
@@ -194,7 +194,7 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 	}
 	t.values[v.Field] = Value{shown, from}
 	if text == "" {
-		r.problem(at, "got an empty text, want %s", v.Doc)
+		r.problem(at, "got an empty string, want %s", v.Doc)
 		return
 	}
 	if err = checkText(text); err == nil {
@@ -229,7 +229,7 @@ func (r *tenantsReader) secretFile(named json.RawMessage) (path, secret string, 
 		return "", "", fmt.Errorf("%s", kindOf(named))
 	}
 	if path = clean(path); path == "" {
-		return "", "", errors.New("an empty text")
+		return "", "", errors.New("an empty string")
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(r.path), path)

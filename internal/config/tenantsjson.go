@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// jsonMember is one member of a JSON object, not yet read.
+// jsonMember is one member of a JSON object, not yet decoded.
 type jsonMember struct {
 	name  string
 	value json.RawMessage
 }
 
-// objectMembers splits a JSON object into its members. A key that comes twice is an
+// objectMembers splits a JSON object into its members. A repeated key is an
 // error: one of the two would be ignored. Errors name places, never contents, which
 // may be secret.
 func objectMembers(data []byte) ([]jsonMember, error) {
@@ -46,25 +46,25 @@ func objectMembers(data []byte) ([]jsonMember, error) {
 	return members, nil
 }
 
-// fieldText reads a value as its variable would have it: a text, a number as it is
-// written, or a list of texts, joined with commas.
+// fieldText returns a value in the form of its variable: a string, a number as it is
+// written, or an array of strings joined with commas.
 func fieldText(raw json.RawMessage) (string, error) {
 	var one string
 	var many []string
 	var number json.Number
 	switch kind := kindOf(raw); {
-	case kind == "a text" && json.Unmarshal(raw, &one) == nil:
+	case kind == "a string" && json.Unmarshal(raw, &one) == nil:
 		return one, nil
 	case kind == "a number" && json.Unmarshal(raw, &number) == nil:
 		return number.String(), nil
-	case kind == "a list" && json.Unmarshal(raw, &many) == nil:
+	case kind == "an array" && json.Unmarshal(raw, &many) == nil:
 		return strings.Join(many, ","), nil
 	default:
 		return "", errors.New(kind)
 	}
 }
 
-// kindOf names the kind of a valid JSON value.
+// kindOf returns the type of a valid JSON value, with its article.
 func kindOf(data []byte) string {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 {
@@ -74,11 +74,11 @@ func kindOf(data []byte) string {
 	case '{':
 		return "an object"
 	case '[':
-		return "a list"
+		return "an array"
 	case '"':
-		return "a text"
+		return "a string"
 	case 't', 'f':
-		return "true or false"
+		return "a boolean"
 	case 'n':
 		return "null"
 	}

@@ -18,7 +18,7 @@ func webhookSecrets(c *Config, text string) error {
 	for part := range strings.SplitSeq(text, ",") {
 		key := clean(part)
 		if len(key) < minWebhookSecret || !isToken(key) {
-			return fmt.Errorf("one key or several, separated by commas, each of at least %d ASCII characters without blanks", minWebhookSecret)
+			return fmt.Errorf("one or more keys separated by commas, each at least %d ASCII characters long and without spaces", minWebhookSecret)
 		}
 		c.Defaults.WebhookSecrets = append(c.Defaults.WebhookSecrets, Secret(key))
 	}
@@ -28,7 +28,7 @@ func webhookSecrets(c *Config, text string) error {
 // webhookHeader takes the name of a header.
 func webhookHeader(c *Config, text string) error {
 	if !headerName.MatchString(text) {
-		return errors.New("the name of an HTTP header, as x-servicetitan-signature")
+		return errors.New("the name of an HTTP header, such as x-servicetitan-signature")
 	}
 	c.ServiceTitan.WebhookHeader = text
 	return nil
