@@ -88,7 +88,7 @@ func TestControls(t *testing.T) {
 			control:  events.ControlData{Action: events.Pause, WorkflowID: incremental},
 			rejected: `finishedRun: workflowId: got "` + incremental + `", which is finished, want a run that is not finished`,
 		},
-		"gone from Temporal": {
+		"terminated in Temporal": {
 			before:   func(w *world) { w.temporal.statuses[full] = workflows.ExecutionTerminated },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
 			rejected: `finishedRun: workflowId: got "` + full + `", which is finished, want a run that is not finished`,

@@ -32,15 +32,15 @@ func TestReconcileStartsRequests(t *testing.T) {
 		calls    int                       // made by the reconciler
 		accepted int                       // answers given by it
 	}{
-		"full, received":                          {events.Full, 1, time.Minute, "", 1, 1},
-		"full, Temporal has it":                   {events.Full, 2, time.Minute, "", 1, 1},
-		"full, accepted":                          {events.Full, 3, time.Minute, "", 0, 0},
-		"full, just received":                     {events.Full, 1, time.Second, "", 0, 0},
-		"incremental, received":                   {events.Incremental, 1, time.Minute, "", 1, 1},
-		"incremental, unclaimed, workflow ended":  {events.Incremental, 3, time.Minute, workflows.ExecutionTerminated, 1, 0},
-		"incremental, unclaimed, workflow runs":   {events.Incremental, 3, time.Minute, workflows.ExecutionOpen, 0, 0},
-		"incremental, unclaimed, workflow gone":   {events.Incremental, 3, time.Minute, workflows.ExecutionNotFound, 1, 0},
-		"incremental, unclaimed but only just so": {events.Incremental, 3, time.Second, workflows.ExecutionTerminated, 0, 0},
+		"full, received":                             {events.Full, 1, time.Minute, "", 1, 1},
+		"full, Temporal has it":                      {events.Full, 2, time.Minute, "", 1, 1},
+		"full, accepted":                             {events.Full, 3, time.Minute, "", 0, 0},
+		"full, just received":                        {events.Full, 1, time.Second, "", 0, 0},
+		"incremental, received":                      {events.Incremental, 1, time.Minute, "", 1, 1},
+		"incremental, unclaimed, workflow ended":     {events.Incremental, 3, time.Minute, workflows.ExecutionTerminated, 1, 0},
+		"incremental, unclaimed, workflow runs":      {events.Incremental, 3, time.Minute, workflows.ExecutionOpen, 0, 0},
+		"incremental, unclaimed, workflow not found": {events.Incremental, 3, time.Minute, workflows.ExecutionNotFound, 1, 0},
+		"incremental, unclaimed but only just so":    {events.Incremental, 3, time.Second, workflows.ExecutionTerminated, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,11 +184,11 @@ func TestReconcileDropsStagingTables(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.ledger.sideTables = 2
-	mended := map[string]int{}
-	w.bridge.OnReconcile = func(what string, times int) { mended[what] += times }
+	actions := map[string]int{}
+	w.bridge.OnReconcile = func(what string, times int) { actions[what] += times }
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
-	require.Equal(t, map[string]int{"staging_tables_dropped": 2}, mended)
+	require.Equal(t, map[string]int{"staging_tables_dropped": 2}, actions)
 	require.Contains(t, bridge.ReconcileActions, "staging_tables_dropped", "counted from zero")
 }
 
@@ -210,15 +210,15 @@ func TestRunReconciler(t *testing.T) {
 	w := newWorld(t)
 	w.leave(t, 1, "e1", events.Full)
 	w.now = w.now.Add(time.Minute)
-	mended := make(chan string, 1)
-	w.bridge.OnReconcile = func(what string, _ int) { mended <- what }
+	actions := make(chan string, 1)
+	w.bridge.OnReconcile = func(what string, _ int) { actions <- what }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		w.bridge.RunReconciler(ctx, time.Hour)
 	}()
-	require.Equal(t, "requests_started", <-mended, "it does not wait for its first turn")
+	require.Equal(t, "requests_started", <-actions, "the first round starts at once")
 	cancel()
 	<-done
 }

@@ -88,7 +88,7 @@ func TestExhaustedMessagesAreReported(t *testing.T) {
 	r.settledAllOf(t, stream.StreamAdvisories, stream.ConsumerMaxDeliveries)
 }
 
-// What is reported while nobody listens, or while the server restarts, is not missed.
+// Advisories published without a consumer, or during a restart of the server, are not missed.
 func TestExhaustedMessagesAreReportedLater(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -124,7 +124,7 @@ func TestManyRequestsAreSplitIntoParts(t *testing.T) {
 	}
 }
 
-// Identities may be long, and JSON writes some letters as six: an outcome that no server
+// Identities may be long, and JSON writes some characters as six: an outcome that no server
 // takes would never be created.
 func TestPartsFitTheMaximumPayload(t *testing.T) {
 	t.Parallel()

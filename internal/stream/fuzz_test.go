@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// FuzzDeadLetter parks messages with any headers and bytes, reads them back and puts them
+// FuzzDeadLetter parks messages with any headers and bytes, reads them decoded and puts them
 // on their subject again: nothing of the original is lost, and its identity stays.
 func FuzzDeadLetter(f *testing.F) {
 	for _, header := range []string{
@@ -32,19 +32,19 @@ func FuzzDeadLetter(f *testing.F) {
 		m := events.Message{
 			Subject: "sync.requested", Header: header, Data: body, Stream: StreamCommands, Sequence: 7, Stored: time.Unix(1, 2).UTC(),
 		}
-		parked := encodeDeadLetter(m, events.Rejection{Code: events.CodeNotJSON, Reason: reason}, 3)
-		for name, values := range parked.Header {
+		encoded := encodeDeadLetter(m, events.Rejection{Code: events.CodeNotJSON, Reason: reason}, 3)
+		for name, values := range encoded.Header {
 			if lower := strings.ToLower(name); lower == "status" || strings.HasPrefix(lower, "nats-") && name != jetstream.MsgIDHeader {
 				t.Fatalf("the server would act on %s: %q", name, values)
 			}
 		}
-		require.NotContains(t, parked.Header.Get(headerReason), "\n")
+		require.NotContains(t, encoded.Header.Get(headerReason), "\n")
 
-		back := decodeDeadLetter(&jetstream.RawStreamMsg{Subject: parked.Subject, Header: parked.Header, Data: parked.Data, Sequence: 1})
-		require.Equal(t, m, back.Message)
-		require.EqualValues(t, 3, back.Attempts)
+		decoded := decodeDeadLetter(&jetstream.RawStreamMsg{Subject: encoded.Subject, Header: encoded.Header, Data: encoded.Data, Sequence: 1})
+		require.Equal(t, m, decoded.Message)
+		require.EqualValues(t, 3, decoded.Attempts)
 
-		again := replayMessage(back.Message)
+		again := replayMessage(decoded.Message)
 		before, readable := events.Decode(m)
 		if readable != nil {
 			require.Equal(t, body, again.Data, "what cannot be read keeps its bytes")

@@ -117,7 +117,7 @@ func TestAlreadyStartedIsASuccess(t *testing.T) {
 			executions: map[string]*workflowpb.WorkflowExecutionInfo{"r2": execution("r2", "r1", enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)},
 			want:       "r1",
 		},
-		"gone meanwhile": {err: serviceerror.NewWorkflowExecutionAlreadyStarted("started", "q", "r2"), want: "r2"},
+		"deleted meanwhile": {err: serviceerror.NewWorkflowExecutionAlreadyStarted("started", "q", "r2"), want: "r2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
