@@ -39,8 +39,8 @@ func isPermanent(err error) bool {
 	return errors.As(err, &p) && p.Permanent()
 }
 
-// isRefused says whether trying again helps only once somebody has acted, as where
-// PostgreSQL refuses a statement for want of a privilege.
+// isRefused reports whether a retry can succeed only after an operator has acted, for example
+// because PostgreSQL refuses a statement for lack of a privilege.
 func isRefused(err error) bool {
 	var r refused
 	return errors.As(err, &r) && r.Refused()

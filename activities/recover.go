@@ -10,13 +10,13 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// storeError tells a page that could not be kept from one that could not be read.
+// storeError is an error of the store, as opposed to one of the API.
 type storeError struct{ error }
 
 func (e *storeError) Unwrap() error { return e.error }
 
-// recover decides what an error means: nil, go on from s.at; else the activity ends
-// with the returned error.
+// recover handles an error of a step. If it returns nil, the slice continues from s.at;
+// otherwise the activity ends with the returned error.
 func (s *slice) recover(ctx context.Context, err error) error {
 	var stored *storeError
 	switch {

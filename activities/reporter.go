@@ -19,9 +19,8 @@ const (
 	progressEvery = time.Second
 )
 
-// reporter tells the world how far a slice is: heartbeats to Temporal, progress
-// events to everybody else. It never holds up a page, and a progress event that
-// cannot be published is lost.
+// reporter sends heartbeats to Temporal and publishes progress events. It never delays a page.
+// A progress event that cannot be published is lost.
 type reporter struct {
 	publisher Publisher
 	source    ledger.Run
@@ -45,7 +44,7 @@ type reporter struct {
 
 func newReporter(ctx context.Context, p Publisher, run ledger.Run, entity string, budget func() time.Duration) *reporter {
 	data := events.ProgressData{RunData: run.CommonData(), Entity: entity, Phase: events.PhaseQueued}
-	data.Requests = events.SplitRequests(data.Requests)[0] // it comes too often to go out in parts
+	data.Requests = events.SplitRequests(data.Requests)[0] // progress is too frequent to be published in parts
 	r := &reporter{
 		publisher: p, source: run, data: data, began: time.Now(), moved: time.Now(), budget: budget,
 		stop: make(chan struct{}), done: make(chan struct{}),

@@ -27,7 +27,8 @@ const (
 	// awaitedShare is the part of the limit after which an entity is given up while
 	// requests for others wait.
 	awaitedShare = 10
-	// probes is how many other entities are asked for, to tell whether ServiceTitan answers.
+	// probes is the maximum number of other entities to probe, to find out whether ServiceTitan
+	// answers.
 	probes = 3
 )
 
@@ -41,12 +42,12 @@ type failures struct {
 	AccidentsSince time.Time `json:"accidentsSince"`
 	Accidents      int       `json:"accidents"`
 
-	// Since when the store refuses the slice until somebody acts.
+	// RefusedSince is the time of the first refusal by the store.
 	RefusedSince time.Time `json:"refusedSince"`
 }
 
 // refusalGrace is how long a slice is retried while the store refuses it: long enough for
-// somebody to repair a grant or finish a migration.
+// an operator to repair a grant or finish a migration.
 const refusalGrace = 5 * time.Minute
 
 // previousFailures returns the failures of earlier attempts, from the heartbeat details.

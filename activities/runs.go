@@ -38,7 +38,7 @@ type Publisher interface {
 	Publish(ctx context.Context, e events.Event) error
 }
 
-// Runs are the short activities that begin a run, tell of it and end it.
+// Runs are the short activities that begin and finalize a run and publish its events.
 type Runs struct {
 	Ledger    RunLedger
 	Publisher Publisher
@@ -123,7 +123,7 @@ type FinishInput struct {
 	Execution ledger.Execution // of the run; absent in earlier histories
 }
 
-// FinishRun decides the run, if nobody has yet, and publishes its outcome. It returns
+// FinishRun finalizes the run, if it is not finalized yet, and publishes its outcome. It returns
 // the state that was decided first. Where the ledger does not have the run of that
 // execution, it fails with TypeUnknownRun: nothing is decided or published.
 func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, error) {
@@ -152,7 +152,7 @@ func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, 
 	return run.State, nil
 }
 
-// AnnounceInput tells that a run was paused or resumed.
+// AnnounceInput is the input of AnnounceControl.
 type AnnounceInput struct {
 	RunNumber int64
 	Paused    bool

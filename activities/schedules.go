@@ -14,7 +14,8 @@ import (
 // ScheduleSource is the source of the requests that schedules publish.
 const ScheduleSource = ledger.Source + "/schedules"
 
-// scheduledOnly says whether a run serves schedules alone: nobody waits for it.
+// scheduledOnly reports whether a run serves only requests of schedules, so that no person
+// waits for it.
 func scheduledOnly(run ledger.Run) bool {
 	return !slices.ContainsFunc(run.Requests, func(r ledger.Request) bool { return r.Source != ScheduleSource })
 }

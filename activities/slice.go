@@ -23,7 +23,7 @@ type Source interface {
 	// Lookup reads the records that have the ids, at most entity.MaxIDs, of an entity
 	// whose list takes them.
 	Lookup(ctx context.Context, tenant string, e entity.Entity, ids []string, interactive bool) (entity.Page, error)
-	// Count says how many records a full read may expect, -1 when it cannot tell.
+	// Count returns the expected number of records of a full read, -1 if unknown.
 	Count(ctx context.Context, tenant string, e entity.Entity) (int, error)
 	// Waiting says how long a call for an entity still waits for the budget, 0 where
 	// none does.
@@ -33,16 +33,16 @@ type Source interface {
 	Probe(ctx context.Context, tenant string, e entity.Entity) (time.Time, error)
 }
 
-// PageStore keeps pages together with the position they lead to. What writes for a run
+// PageStore stores pages together with the resulting position. What writes for a run
 // fails with ledger.ErrUnknown where the ledger has no such run of that execution.
 type PageStore interface {
 	// RunHeader reads a run with the few of its requests that progress needs.
 	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
 	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
-	// Missing lists ids of rows that the run has not found and nobody has asked for yet.
+	// Missing returns ids of rows that the run has not found and not looked up yet.
 	MissingIDs(ctx context.Context, run int64, e entity.Entity, most int) ([]string, error)
-	// StoreLookup keeps the answer to a question for ids.
+	// StoreLookup stores the result of a lookup.
 	StoreLookup(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
 	// CheckRebuild checks what a rebuild has loaded; counted is -1 when unknown.
 	CheckRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error)
@@ -73,7 +73,7 @@ type Slices struct {
 	Failing chan struct{}
 }
 
-// SliceInput names the entity of a run to go on with. Where to go on is in the ledger.
+// SliceInput identifies the entity of a run to continue. The ledger has the position.
 type SliceInput struct {
 	RunNumber int64
 	TenantID  string
@@ -94,7 +94,7 @@ type SliceResult struct {
 
 // SyncSlice reads and stores pages of one entity until it is complete, the slice's time
 // is up, or it is asked to stop by a pause, a cancel or the worker's own end. Pages
-// asked for by then are still stored, so that none is read twice.
+// requested by then are still stored, so that none is read twice.
 //
 // An error that no repetition can mend fails the entity, in the ledger, and is not
 // an error of the activity. Everything else is retried by Temporal.
@@ -130,14 +130,14 @@ type slice struct {
 	ref    ledger.Ref // of the run
 	entity entity.Entity
 	stop   <-chan struct{} // closed when the worker is to end
-	until  time.Time       // no further page is asked for after it
+	until  time.Time       // the slice requests no page after it
 	warned []string        // what goes with the next page that is stored
 	at     ledger.Position
 	report *reporter
 	// failures are those of the attempts until now, since something was last stored.
 	failures failures
 
-	interactive bool // somebody waits for it: its calls have a reserved share of the budget
+	interactive bool // its API calls have a reserved share of the rate budget
 }
 
 func (s *slice) run(ctx context.Context) (SliceResult, error) {
@@ -190,7 +190,7 @@ func (s *slice) result() SliceResult {
 	return SliceResult{Status: s.at.Status, Phase: phaseOf(s.at), Pages: s.at.Pages, Records: s.at.Fetched, Total: s.at.Total}
 }
 
-// work goes on with what the entity's turn is, until that is done or the slice is stopping.
+// work runs the current phase of the entity until it is done or the slice is stopping.
 func (s *slice) work(ctx context.Context) error {
 	switch s.at.Phase {
 	case events.PhaseSweeping:
@@ -215,7 +215,7 @@ func (s *slice) count(ctx context.Context) {
 	}
 	total, err := s.Source.Count(ctx, s.in.TenantID, s.entity)
 	if err != nil || total < 0 {
-		return // the first page meets the same trouble, and tells of it
+		return // the first page meets the same error and reports it
 	}
 	s.at.Total = int64(total)
 	if err := s.Store.SetTotal(ctx, s.ref, s.entity, s.at.Total); err != nil {
@@ -235,7 +235,7 @@ func (s *slice) interrupted(ctx context.Context) bool {
 	}
 }
 
-// stopping says whether no further page may be asked for.
+// stopping reports whether the slice must not request another page.
 func (s *slice) stopping(ctx context.Context) bool {
 	return s.interrupted(ctx) || time.Now().After(s.until)
 }

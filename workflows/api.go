@@ -14,7 +14,7 @@ const (
 	SignalResume = "resume"
 	SignalCancel = "cancel"
 
-	// SignalWake tells an IncrementalSync that the ledger holds requests for it.
+	// SignalWake wakes an IncrementalSync to look for requests in the ledger.
 	// It carries nothing, so none can be lost.
 	SignalWake = "wake"
 )
@@ -23,7 +23,7 @@ const (
 const QueryProgress = "progress"
 
 // Names of the task queues. Slices of pages never delay the short activities
-// that tell of them.
+// that publish events about them.
 const (
 	DefaultTaskQueue = "sync-tasks"
 	controlSuffix    = "-control"
@@ -67,7 +67,7 @@ type Limits struct {
 var DefaultLimits = Limits{Deadline: 24 * time.Hour, PauseLimit: 72 * time.Hour, Parallel: 4}
 
 // ExecutionTimeout is the time after which Temporal itself ends a full sync or rebuild: later
-// than the limits, which end it in good order.
+// than the limits, which end the run in an orderly way.
 func (l Limits) ExecutionTimeout() time.Duration { return l.Deadline + l.PauseLimit + time.Hour }
 
 // SyncInput starts the workflow of any mode.
@@ -110,7 +110,7 @@ type Progress struct {
 	RunNumber int64            `json:"runNumber"`
 	Mode      events.Mode      `json:"mode"`
 	Paused    bool             `json:"paused"`
-	Stopping  string           `json:"stopping,omitempty"` // why no further page is asked for
+	Stopping  string           `json:"stopping,omitempty"` // the state it is about to end in
 	Passes    int              `json:"passes,omitempty"`   // of an IncrementalSync, finished ones
 	Entities  []EntityProgress `json:"entities"`
 }

@@ -111,8 +111,8 @@ func (r *run) apply(s ReceivedControl) {
 	}
 }
 
-// Clip keeps what people say, in a control or a signal sent by hand, within what an event
-// can carry: a thousand characters.
+// Clip shortens a text from a control or a manual signal to a thousand characters, which fit
+// into an event.
 func Clip(text string) string {
 	const longest = 1000
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")

@@ -59,7 +59,7 @@ const pauseHolds = "a pause holds the workflow open"
 // served, so that a pause which came with the end of the last pass holds for the next
 // request. It is false where there is no such pause: nothing was waited for.
 func (r *run) waitWhilePaused(ctx workflow.Context, wake workflow.ReceiveChannel) bool {
-	r.applyControls() // what has come and nobody has looked at
+	r.applyControls() // signals may be pending
 	if !r.Paused || r.isStopping() || workflow.GetVersion(ctx, pauseHolds, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return false
 	}

@@ -36,7 +36,7 @@ type ContinueAsNewState struct {
 	Passes int // finished passes of an IncrementalSync
 	Last   Result
 
-	Stop *ledger.Finalization // set once no further page may be asked for
+	Stop *ledger.Finalization // set when the run must stop reading
 	Next *ledger.Finalization // ends the next pass: a cancel that came too late for this one
 }
 
@@ -44,12 +44,12 @@ type ContinueAsNewState struct {
 type run struct {
 	ContinueAsNewState
 	limits Limits
-	ctx    workflow.Context // never cancelled by Temporal: a cancel ends the run in good order
+	ctx    workflow.Context // never cancelled by Temporal: a cancel ends the run in an orderly way
 
-	decided     bool // somebody else decided the run: nothing may be written
+	decided     bool // the run is already finalized: nothing may be written
 	unknown     bool // the ledger does not have the run any more: nothing can be written
-	finishing   bool // how the run ends is settled and being told
-	historyFull bool // the history is long: go on in a new execution
+	finishing   bool // the outcome is being published
+	historyFull bool // the history is long: continue as new
 	cancelled   bool // by Temporal, and that was applied
 	cancels     []workflow.CancelFunc
 }
@@ -109,7 +109,7 @@ func (r *run) finish(workflow.Context) (Result, error) {
 		decision = *r.Stop
 	}
 	r.finishing = true
-	_ = workflow.Await(r.ctx, func() bool { return len(r.Unpublished) == 0 }) // a pause is told before the outcome
+	_ = workflow.Await(r.ctx, func() bool { return len(r.Unpublished) == 0 }) // pauses are published before the outcome
 	if r.unknown {
 		return Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
@@ -173,7 +173,7 @@ func (r *run) cancelInTemporal() {
 	}
 }
 
-// cancelSlices asks every slice to stop. It stores what it has asked for.
+// cancelSlices cancels every slice. A slice still stores the pages it has requested.
 func (r *run) cancelSlices() {
 	for _, cancel := range r.cancels {
 		if cancel != nil {

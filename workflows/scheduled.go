@@ -32,15 +32,13 @@ func ScheduleID(mode events.Mode, tenant string) string {
 	return fmt.Sprintf("%s%s-%s", SchedulePrefix, mode, tenant)
 }
 
-// scheduledTimeKey is the search attribute in which Temporal tells a scheduled
-// workflow when it was due.
+// scheduledTimeKey is the search attribute with the nominal time of a scheduled workflow.
 var scheduledTimeKey = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
 
 var scheduleActivities *activities.Schedules
 
-// ScheduledSync asks for a sync, by an event as everybody does, and stays open until
-// the request has its outcome: so a schedule that skips overlaps never asks for a sync
-// while the last one it asked for goes on. A request that no bridge takes for an hour was
+// ScheduledSync publishes a request and stays open until the request has its outcome, so that a
+// schedule that skips overlaps requests no sync while its previous one is open. A request that no bridge takes for an hour was
 // rejected, or none runs: the workflow fails, and the schedule may act again.
 func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState, error) {
 	if in.RequestID == "" {

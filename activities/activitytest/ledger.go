@@ -221,7 +221,7 @@ func (l *Ledger) result(r *ledger.Run, name string, d ledger.Finalization) event
 	return p.Result()
 }
 
-// MarkPublished notes that a run's outcome is told.
+// MarkPublished records that the outcome of a run is published.
 func (l *Ledger) MarkPublished(_ context.Context, ref ledger.Ref) error {
 	if err := l.refuse("MarkPublished", ""); err != nil {
 		return err
@@ -262,7 +262,7 @@ func (l *Ledger) Runs() []ledger.Run {
 	return runs
 }
 
-// Looks is how often somebody looked for a run to begin.
+// Looks returns the number of calls of BeginRun.
 func (l *Ledger) Looks() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -41,7 +41,7 @@ func (l *Ledger) Open(_ context.Context, ref ledger.Ref, _ string, mode events.M
 	return *p, nil
 }
 
-// StorePage keeps a page with the position it leads to.
+// StorePage stores a page with the resulting position.
 func (l *Ledger) StorePage(ctx context.Context, _ string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
 	return l.step(ctx, "StorePage", e, at, func(kept *ledger.Position) {
 		l.keep(mode, kept, p)
@@ -58,7 +58,7 @@ func (l *Ledger) StorePage(ctx context.Context, _ string, mode events.Mode, e en
 	})
 }
 
-// keep keeps the records of a page: a rebuild's apart, until it is applied.
+// keep stores the records of a page; those of a rebuild are staged until it is applied.
 func (l *Ledger) keep(mode events.Mode, kept *ledger.Position, p entity.Page) {
 	kept.Fetched += int64(len(p.Records))
 	for _, r := range p.Records {
@@ -116,7 +116,7 @@ func (l *Ledger) MissingIDs(_ context.Context, _ int64, e entity.Entity, most in
 	return slices.Clone(missed[:min(most, len(missed))]), nil
 }
 
-// StoreLookup keeps what was found.
+// StoreLookup stores the records that were found.
 func (l *Ledger) StoreLookup(ctx context.Context, _ string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error) {
 	return l.step(ctx, "StoreLookup", e, at, func(kept *ledger.Position) {
 		l.keep(mode, kept, p)
@@ -173,7 +173,7 @@ func (l *Ledger) FailEntity(ctx context.Context, ref ledger.Ref, _ string, e ent
 	return nil
 }
 
-// SetTotal keeps how many records are expected.
+// SetTotal stores the expected number of records.
 func (l *Ledger) SetTotal(_ context.Context, ref ledger.Ref, e entity.Entity, total int64) error {
 	if err := l.refuse("SetTotal", e.Name); err != nil {
 		return err
