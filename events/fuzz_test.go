@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireTellable holds that a rejection can be told: it fits our own event, which fits
+// requireTellable holds that a rejection can be reported: it fits our own event, which fits
 // what a NATS server takes.
 func requireTellable(t *testing.T, err error, subject string) {
 	t.Helper()
