@@ -115,7 +115,7 @@ func most(at []time.Time, stretch time.Duration) (n int) {
 // Four processes want far more than there is. The API refuses none of their calls: the
 // budget and a burst of a fifth of it make 43 within a second, and it allows 60, which
 // leaves room for calls that were let out and reach it late, on a busy machine. All of
-// the budget is used; and somebody who waits for a page gets it long before those who do
+// the budget is used; and an interactive caller gets its page long before those who do
 // not.
 func TestProcessesShareOneBudget(t *testing.T) {
 	t.Parallel()
@@ -149,7 +149,7 @@ func TestProcessesShareOneBudget(t *testing.T) {
 	require.Less(t, waited[len(waited)/2], 250*time.Millisecond)
 }
 
-// One process is refused; all of them stop, and go on more slowly.
+// One process gets a 429; all of them pause, and continue at a lower rate.
 func TestARefusalSlowsEveryProcess(t *testing.T) {
 	t.Parallel()
 	const perSecond = 40
@@ -176,7 +176,7 @@ func TestARefusalSlowsEveryProcess(t *testing.T) {
 	}
 	after := at[resumed:]
 	took := after[len(after)-1].Sub(after[0]).Seconds()
-	t.Logf("nobody called for %v; then %.1f calls a second", pause, float64(len(after)-1)/took)
+	t.Logf("no calls for %v; then %.1f calls a second", pause, float64(len(after)-1)/took)
 	require.Greater(t, pause, 2500*time.Millisecond)
 	require.Less(t, float64(len(after)-1)/took, 0.7*perSecond)
 }

@@ -51,7 +51,7 @@ func removedContact(p *pair) {
 }
 
 // inactiveParent shows that the call for the contacts of one customer is refused, and
-// that nobody makes it.
+// that it is not made.
 func inactiveParent(p *pair) {
 	const name = "customer_contacts"
 	var customer int64

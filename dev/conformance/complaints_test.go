@@ -57,7 +57,7 @@ func TestComplaints(t *testing.T) {
 }
 
 // TestWhatIsNotTaken: what connectors got wrong about reports, capacity and figures of
-// advertising cannot go wrong here; they are left out, and the reason is told.
+// advertising cannot go wrong here; they are omitted, with the reason.
 func TestWhatIsNotTaken(t *testing.T) {
 	t.Parallel()
 	reasons := map[string]string{}
@@ -252,7 +252,7 @@ func fewCalls(p *pair) {
 func interruptedFull(p *pair) {
 	const name = "customers"
 	run := p.begin(events.Full, false, name)
-	p.slices.Store = dying(p.store, 0, 2) // the second page is stored, and nobody hears of it
+	p.slices.Store = dying(p.store, 0, 2) // the second page is stored, but not reported
 	_, err := p.slice(p.Context(), run, name)
 	require.ErrorContains(p, err, errDied.Error())
 	p.slices.Store = p.store

@@ -38,7 +38,7 @@ func TestEveryEntity(t *testing.T) {
 }
 
 // live takes an entity through its life: everything is read, nothing changes, much
-// changes, some of it unseen until everything is read again, and damage is mended.
+// changes, some of them invisible until a full sync, and damage is repaired.
 func live(p *pair, e entity.Entity) {
 	first := p.complete(events.Full, e.Name)
 	p.requireEqual(e.Name)
@@ -77,7 +77,7 @@ func live(p *pair, e entity.Entity) {
 		require.Equal(p, int64(1), p.complete(events.Full, e.Name).Updated)
 		p.requireEqual(e.Name)
 	}
-	mend(p, e)
+	damageAndRebuild(p, e)
 	require.Zero(p, p.Stats().Entities[e.Name].Refused)
 	p.requireNothingIgnored(e.Name)
 }

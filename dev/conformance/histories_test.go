@@ -65,7 +65,7 @@ func TestHistories(t *testing.T) {
 					ended := h.often("ended")
 					h.step()
 					if h.often("ended") > ended {
-						h.requireNobodyLost()
+						h.requireNoFalseDeletes()
 					}
 				}
 				h.end()

@@ -30,8 +30,8 @@ func (h *history) mourn(name string, id int64) {
 	}
 }
 
-// requireNobodyLost demands that nothing is taken for deleted that never was.
-func (h *history) requireNobodyLost() {
+// requireNoFalseDeletes requires that no existing record is marked as deleted.
+func (h *history) requireNoFalseDeletes() {
 	for _, e := range h.entities {
 		if e.Export != "" {
 			continue
@@ -77,7 +77,7 @@ func (h *history) end() {
 		h.complete(events.Full, e.Name)
 		h.requireEqual(e.Name)
 	}
-	h.requireNobodyLost()
+	h.requireNoFalseDeletes()
 }
 
 // happened are the kinds of what may happen in a history: a history need not have them

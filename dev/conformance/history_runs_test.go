@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// The runs of a history: how they begin, go on and are stopped.
+// The runs of a history: how they start, continue and stop.
 
 // start begins another run, of some of the entities, or of one if it is a rebuild, unless
 // many are at work.
@@ -126,7 +126,7 @@ func (h *history) advance(r *running, name string) {
 		left = slices.DeleteFunc(slices.Clone(left), func(other string) bool { return other == name })
 	}
 	over := len(left) == 0
-	if !over { // somebody may have picked a run that is over
+	if !over { // the run may already have finished
 		r.left = left
 	}
 	h.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 var errDied = errors.New("the worker died")
 
 // mortal is a store whose worker may die around a page: before it is stored, or behind
-// it, when nobody hears that it is. What the slice knew is lost with it.
+// it, before the result is reported. The state of the slice is lost with it.
 type mortal struct {
 	activities.PageStore
 	dies func() (before, behind bool)

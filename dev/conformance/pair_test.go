@@ -109,10 +109,10 @@ func meanwhile(do func()) {
 	<-done
 }
 
-// nobody hears the events.
-type nobody struct{}
+// no consumer receives the events.
+type discard struct{}
 
-func (nobody) Publish(context.Context, events.Event) error { return nil }
+func (discard) Publish(context.Context, events.Event) error { return nil }
 
 // pair is a simulated ServiceTitan, and lazisync that keeps a copy of it.
 type pair struct {
@@ -169,7 +169,7 @@ func newPair(t testing.TB, db *database, o simulator.Options, entities ...string
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},
 	})}
-	p.slices = &activities.Slices{Source: p.source, Store: p.store, Publisher: nobody{}, Logger: zerolog.Nop(), Length: time.Minute}
+	p.slices = &activities.Slices{Source: p.source, Store: p.store, Publisher: discard{}, Logger: zerolog.Nop(), Length: time.Minute}
 	return p
 }
 
@@ -209,7 +209,7 @@ func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledge
 	return run
 }
 
-// slice goes on with an entity of a run, as a worker does.
+// slice continues an entity of a run, as a worker does.
 func (p *pair) slice(ctx context.Context, run ledger.Run, name string) (activities.SliceResult, error) {
 	p.Helper()
 	var suite testsuite.WorkflowTestSuite

@@ -198,7 +198,7 @@ func emptyPageOfFeed(p *pair, name string) {
 	p.requireEqual(name)
 }
 
-// emptyPagesOfFeed go on for so long that it is asked again later, when they are over.
+// emptyPagesOfFeed continue for so long that the feed is retried later, after their end.
 func emptyPagesOfFeed(p *pair, name string) {
 	p.goWrong(simulator.Fault{Kind: "emptyHasMore", Entity: name, On: "export", Skip: 1, Count: 50})
 	run := p.begin(events.Full, false, name)

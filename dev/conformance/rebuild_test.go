@@ -16,8 +16,8 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// mend damages an entity's table and has it rebuilt.
-func mend(p *pair, e entity.Entity) {
+// damageAndRebuild damages the table of an entity and rebuilds it.
+func damageAndRebuild(p *pair, e entity.Entity) {
 	live := p.compare(e.Name).Rows
 	for _, damage := range []string{
 		"delete from %[1]s where %[2]s limit 2)",

@@ -74,7 +74,7 @@ func TestTroubleThatStays(t *testing.T) {
 	}{
 		"a scope that was not granted": {simulator.Options{WithoutScopes: []string{"tn.mrk.campaigns:r"}}, "", events.PermissionError, "scope tn.mrk.campaigns:r"},
 		"a path that is gone":          {simulator.Options{}, "404", events.NotFound, "/marketing/v2/tenant/"},
-		"tokens that are refused":      {simulator.Options{}, "401", events.AuthError, "refuses the app key or a new token"},
+		"tokens that are refused":      {simulator.Options{}, "401", events.AuthError, "rejected the app key or a new token"},
 		"a parameter that is refused":  {simulator.Options{}, "400", events.APIError, "status 400"},
 		"a conflict":                   {simulator.Options{}, "409", events.APIError, "status 409"},
 	} {

@@ -1,7 +1,7 @@
 // Package fakeslack answers like a Slack incoming webhook and keeps what it was
 // sent, so that development and tests see every message without a Slack.
 //
-// It can be told to fail as Slack does. lazisync-dev and the tests of this module
+// It can be configured to fail as Slack does. lazisync-dev and the tests of this module
 // call it; over HTTP, people read GET /messages and tests in other processes set
 // failures with POST /answer.
 package fakeslack

@@ -85,7 +85,7 @@ func (s *Server) serve(l net.Listener) {
 	_ = s.http.Serve(l) // it ends when Stop closes it
 }
 
-// Stop closes all connections and returns when nobody listens any more.
+// Stop closes all connections and returns when the server no longer listens.
 func (s *Server) Stop() error {
 	err := s.http.Close()
 	<-s.ended

@@ -89,7 +89,7 @@ func TestFailsAsTold(t *testing.T) {
 	for range 2 {
 		require.Equal(t, reply{429, "rate_limited", "7"}, post(t, s.URL(), message))
 	}
-	require.Equal(t, reply{200, "ok", ""}, post(t, s.URL(), message), "two times, as told")
+	require.Equal(t, reply{200, "ok", ""}, post(t, s.URL(), message), "two times, as configured")
 
 	require.Equal(t, http.StatusNoContent, post(t, base+"/answer", `{"status":404}`).status)
 	for range 3 {

@@ -103,7 +103,7 @@ func TestAFullStreamAsksSendersToComeAgain(t *testing.T) {
 }
 
 // Whatever was answered with 200 is in the stream, also when NATS dies in between; and
-// what it was away for is answered 503.
+// requests while it was unavailable get a 503.
 func TestWhatIsTakenIsStoredThoughNATSDies(t *testing.T) {
 	t.Parallel()
 	o := natsserver.Options{Dir: t.TempDir(), Log: zerolog.Nop()}

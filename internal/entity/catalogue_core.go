@@ -1,6 +1,6 @@
 package entity
 
-// core are the entities that a new installation syncs unless it is told otherwise.
+// core has the entities that a new installation syncs by default.
 var core = []Entity{
 	{
 		Name:     "customers",

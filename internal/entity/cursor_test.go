@@ -24,7 +24,7 @@ func FuzzCursor(f *testing.F) {
 		}
 		written, err := json.Marshal(read)
 		if err != nil {
-			return // a year that JSON has no form for: nobody can have written it
+			return // a year that JSON cannot represent
 		}
 		require.NoError(t, json.Unmarshal(written, &again))
 		once, err := json.Marshal(again)

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// A reader that is this many events behind is told to come again.
+	// A client that is this many events behind is disconnected, and reconnects.
 	streamBuffer    = 512
 	streamHeartbeat = 15 * time.Second
 	streamWrite     = 10 * time.Second
@@ -43,7 +43,7 @@ func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	if err := stream.send([]byte(": connected\nretry: 2000\n\n")); err != nil {
-		return nil //nolint:nilerr // the reader has gone, there is nobody to answer
+		return nil //nolint:nilerr // the client has disconnected
 	}
 	g.relay(ctx, stream)
 	return nil
@@ -80,7 +80,7 @@ type eventStream struct {
 func (s *eventStream) deliver(m events.Message) {
 	event, err := events.Decode(m)
 	if err != nil {
-		return // somebody's mistake, which the bridge answers
+		return // an invalid event, which the bridge rejects
 	}
 	encoded, err := events.Encode(event)
 	if err != nil {

@@ -183,7 +183,7 @@ func TestWebhookIdentity(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	first := s.hook(hookPath, sampleBody)
-	require.NotEqual(t, first.body, s.hook(hookPath, sampleBody).body, "the same bytes may tell of another change")
+	require.NotEqual(t, first.body, s.hook(hookPath, sampleBody).body, "the same bytes may report another change")
 	numbered := s.hook(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d1")
 	require.Equal(t, numbered.body, s.hook(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d1").body, "repeated because our answer was lost")
 	require.NotEqual(t, numbered.body, s.hook(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d2").body, "another delivery")

@@ -186,13 +186,13 @@ func TestCursors(t *testing.T) {
 		last bool
 		says string // the error, and whether it stays
 	}{
-		"export goes on":           {entity.Cursor{Feed: export}, `{"hasMore":true,"continueFrom":"b","data":[]}`, entity.Cursor{Feed: export, Token: "b"}, false, ""},
+		"export continues":         {entity.Cursor{Feed: export}, `{"hasMore":true,"continueFrom":"b","data":[]}`, entity.Cursor{Feed: export, Token: "b"}, false, ""},
 		"export ends":              {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":false,"continueFrom":"b","data":[]}`, entity.Cursor{Feed: export, Token: "b"}, true, ""},
 		"export keeps its token":   {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":false,"data":[]}`, entity.Cursor{Feed: export, Token: "a"}, true, ""},
 		"empty token":              {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":false,"continueFrom":"","data":[]}`, entity.Cursor{Feed: export, Token: "a"}, true, ""},
 		"export stands still":      {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":true,"continueFrom":"a","data":[{"id":1}]}`, entity.Cursor{}, false, `true continueFrom did not advance: it is still "a"`},
 		"export loses its token":   {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":true,"continueFrom":null,"data":[{"id":1}]}`, entity.Cursor{}, false, "true continueFrom did not advance"},
-		"list goes on":             {entity.Cursor{Feed: list, Page: 4}, `{"hasMore":true,"data":[{"id":1}]}`, entity.Cursor{Feed: list, Page: 5}, false, ""},
+		"list continues":           {entity.Cursor{Feed: list, Page: 4}, `{"hasMore":true,"data":[{"id":1}]}`, entity.Cursor{Feed: list, Page: 5}, false, ""},
 		"list of rejected records": {entity.Cursor{Feed: list}, `{"hasMore":true,"data":[{}]}`, entity.Cursor{Feed: list, Page: 2}, false, ""},
 		"list ends":                {entity.Cursor{Feed: list, Page: 4}, `{"hasMore":false,"data":[]}`, entity.Cursor{Feed: list, Page: 5}, true, ""},
 		"list page is empty":       {entity.Cursor{Feed: list, Page: 4}, `{"hasMore":true,"data":[]}`, entity.Cursor{}, false, "false page 4 is empty although hasMore is true"},

@@ -182,7 +182,7 @@ func TestMalformedEnvelope(t *testing.T) {
 		fail string
 	}{
 		"the total":                  {`{"totalCount":NaN,"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, "field totalCount of the page is not JSON: NaN at byte 14 of the response", ""},
-		"a field that nobody knows":  {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],"page":01}`, "field page of the page is not JSON: 01 at byte 60 of the response", ""},
+		"an unknown field":           {`{"hasMore":true,"continueFrom":"t","data":[{"id":1}],"page":01}`, "field page of the page is not JSON: 01 at byte 60 of the response", ""},
 		"commas around fields":       {`{,"hasMore":true,,"continueFrom":"t","data":[{"id":1}],}`, "", ""},
 		"a name":                     {"{\"x\x01\":1,\"hasMore\":true,\"continueFrom\":\"t\",\"data\":[{\"id\":1}]}", `the page has a field whose name is not JSON at byte 1: "x":1`, ""},
 		"a name without quotes":      {`{page:{"a":1},"hasMore":true,"continueFrom":"t","data":[{"id":1}]}`, `the page has a field whose name is not JSON at byte 1: page:{"a":1}`, ""},

@@ -25,7 +25,7 @@ func readOn(t *testing.T, at entity.Cursor, response func(asked entity.Cursor, n
 	return pages, nil
 }
 
-// TestFeedInCircles: a feed whose tokens come again is left, however long the way
+// TestFeedInCircles: a feed whose tokens repeat is aborted, however long the way
 // round and the way to it are.
 func TestFeedInCircles(t *testing.T) {
 	t.Parallel()
@@ -84,7 +84,7 @@ func TestFeedThatRepeatsItself(t *testing.T) {
 	}
 }
 
-// TestListThatRepeatsItself: the pages of a list that come again are noticed, too, where
+// TestListThatRepeatsItself: repeated pages of a list are detected, too, where
 // they are not the one before.
 func TestListThatRepeatsItself(t *testing.T) {
 	t.Parallel()

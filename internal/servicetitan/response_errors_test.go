@@ -283,7 +283,7 @@ func TestNoAnswer(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 		})
 	}
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("connection refused", func(t *testing.T) {
 		t.Parallel()
 		api := newFakeAPI(t, respond(200, emptyExport))
 		client := api.client()

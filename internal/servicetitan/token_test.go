@@ -50,7 +50,7 @@ func TestTokenIsFetchedOnceForAll(t *testing.T) {
 	var begun, done sync.WaitGroup
 	api := newFakeAPI(t, respond(200, emptyExport))
 	api.token = func(w http.ResponseWriter, _ *http.Request) {
-		begun.Wait() // nobody may find a token before all have asked
+		begun.Wait() // no call may find a token before all have started
 		fmt.Fprint(w, `{"access_token":"t","expires_in":900}`)
 	}
 	client := api.client()

@@ -98,7 +98,7 @@ func TestExportLag(t *testing.T) {
 	rows, token := a.feed(t, customersExport, end, recent)
 	require.Equal(t, []int64{first, second}, ids(rows))
 	rows, token = a.feed(t, customersExport, token, recent)
-	require.Equal(t, []int64{first, second}, ids(rows), "recent rows come again")
+	require.Equal(t, []int64{first, second}, ids(rows), "recent rows are returned again")
 
 	clock.advance(5 * time.Minute)
 	rows, lagging = a.feed(t, customersExport, lagging, "")

@@ -34,7 +34,7 @@ func FindBinaries() (Binaries, error) {
 
 // finder is what the search needs of the machine, so that tests can stage one.
 type finder struct {
-	setBin   string // the folder somebody set: no other is looked at
+	setBin   string // the configured folder; if set, no other is searched
 	setBy    string // who set it, for the errors
 	lookPath func(file string) (string, error)
 	glob     func(pattern string) ([]string, error)

@@ -116,7 +116,7 @@ func (h home) loadPassword(asked string, clusterExists bool) (string, error) {
 		return "", err
 	}
 	if clusterExists {
-		return "", fmt.Errorf("the password of the PostgreSQL data in %s is gone (%s is missing); remove the folder to start afresh", h.dir, h.password())
+		return "", fmt.Errorf("the password of the PostgreSQL data in %s is missing (%s); remove the folder to create a new cluster", h.dir, h.password())
 	}
 	fresh := rand.Text()
 	return fresh, os.WriteFile(h.password(), []byte(fresh+"\n"), 0o600)

@@ -42,7 +42,7 @@ func startGuard(pid int, removeDir string) (*guard, error) {
 
 // dismiss ends the guard without it doing anything.
 func (g *guard) dismiss() {
-	// A guard that somebody killed cannot be told; then there is nothing to dismiss.
+	// Writing to a guard that was killed fails; then there is nothing to end.
 	_, _ = io.WriteString(g.hold, "done\n")
 	_ = g.hold.Close()
 	_ = g.cmd.Wait()

@@ -74,7 +74,7 @@ func placeOf(dir string) (string, error) {
 	}
 	place := strings.TrimSpace(string(recorded))
 	if err := checkOwned(place); errors.Is(err, fs.ErrNotExist) {
-		return dir, nil // temporary folders go away; then it starts afresh
+		return dir, nil // temporary folders may be removed; then a new cluster is created
 	} else if err != nil {
 		return "", err
 	}
@@ -100,7 +100,7 @@ func elsewhere(ctx context.Context, dir string, who account) (string, error) {
 	return "", fmt.Errorf("PostgreSQL runs as %s, who can reach neither %s nor a temporary folder; set TMPDIR to one that is open to all", who.name, dir)
 }
 
-// checkOwned refuses a folder that somebody else put in our place: temporary
+// checkOwned returns an error for a folder of another user: temporary
 // directories are open to all.
 func checkOwned(place string) error {
 	info, err := os.Lstat(place)
@@ -125,7 +125,7 @@ func ownerOf(path string) int {
 }
 
 // acquire locks the folder for this process. The kernel lets go of the lock when
-// the process ends, however it ends, so whoever holds it may stop leftovers.
+// the process ends, however it ends, so its holder may stop processes that are left.
 func (h home) acquire() (*flock.Flock, error) {
 	lock := flock.New(h.lock())
 	locked, err := lock.TryLock()

@@ -149,7 +149,7 @@ func isServerOf(ctx context.Context, pid int, data string) bool {
 }
 
 // commandLine asks /proc where there is one, else ps; a path with a space is
-// told apart by the first only, which is the one Linux has.
+// distinguished by the first only, which is the one Linux has.
 func commandLine(ctx context.Context, pid int) []string {
 	if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil {
 		return strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00")

@@ -37,7 +37,7 @@ type Options struct {
 	StopWithParent bool
 	// RemoveAfter deletes the folder on Stop, and with StopWithParent when this process dies.
 	RemoveAfter bool
-	// Logf receives the few things worth telling; nil: nobody is told.
+	// Logf receives a few messages; it may be nil.
 	Logf func(format string, args ...any)
 }
 
@@ -267,7 +267,7 @@ func (s *Server) Pid() int { return s.cmd.Process.Pid }
 // Dir returns the folder really used; see Options.Dir.
 func (s *Server) Dir() string { return s.home.dir }
 
-// Done is closed when the server has ended, whoever ended it.
+// Done is closed when the server has ended, for whatever reason.
 func (s *Server) Done() <-chan struct{} { return s.exited }
 
 // Stop shuts the server down and returns when its process is gone. Open

@@ -153,7 +153,7 @@ func TestStartUseStop(t *testing.T) {
 	require.False(t, pgserver.Alive(s.Pid()), "no process is left")
 	<-s.Done()
 	_, err = net.Dial("tcp", s.Addr())
-	require.Error(t, err, "nobody listens any more")
+	require.Error(t, err, "the server no longer listens")
 
 	again := start(t, pgserver.Options{Dir: dir})
 	require.Equal(t, 42, query[int](t, again.URL(""), "select n from kept"), "data and password are kept")

@@ -37,7 +37,7 @@ func Prepared(t testing.TB, name string, prepare Prepare) string {
 	t.Helper()
 	server := requireServer(t)
 	if !server.private {
-		// A template would stay behind on somebody else's server.
+		// A template would remain on an external server.
 		target := server.newDatabase(t, "template1")
 		run(t, func(ctx context.Context) error { return prepare(ctx, target) })
 		return target
