@@ -41,7 +41,7 @@ var Variables = []Variable{
 	{Name: "TEMPORAL_NAMESPACE", Default: "default", Doc: "Temporal namespace", set: word(func(c *Config) *string { return &c.Temporal.Namespace }, "the name of a namespace")},
 	{Name: "TEMPORAL_TASK_QUEUE", Default: "sync-tasks", Doc: "task queue of workflows and page slices; <name>-control carries the short activities", set: taskQueue},
 	{Name: "TEMPORAL_API_KEY", Secret: true, Doc: "API key for Temporal Cloud", set: secret(func(c *Config) *Secret { return &c.Temporal.APIKey })},
-	{Name: "TEMPORAL_TLS", Doc: "true to use TLS; any other TEMPORAL_TLS_ variable implies it", set: boolean(func(c *Config) *bool { return &c.Temporal.TLS.On })},
+	{Name: "TEMPORAL_TLS", Doc: "whether to use TLS; any other TEMPORAL_TLS_ variable implies it", set: boolean(func(c *Config) *bool { return &c.Temporal.TLS.On })},
 	{Name: "TEMPORAL_TLS_CA", Doc: "path of the CA certificate of Temporal's server", set: file(func(c *Config) *string { return &c.Temporal.TLS.CA }, authorities)},
 	{Name: "TEMPORAL_TLS_CERT", Doc: "path of the client certificate", set: file(func(c *Config) *string { return &c.Temporal.TLS.Cert }, certificate)},
 	{Name: "TEMPORAL_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.Temporal.TLS.Key }, privateKey)},
@@ -85,5 +85,5 @@ var Variables = []Variable{
 	{Name: "API_TOKENS", Secret: true, Doc: "bearer tokens of the gateway: name=token,name=token; without any it listens on loopback alone", set: apiTokens},
 
 	{Name: "LOG_LEVEL", Default: zerolog.InfoLevel.String(), Doc: "trace, debug, info, warn or error", set: logLevel},
-	{Name: "LOG_FORMAT", Default: "json", Doc: "json or console", set: oneOf(func(c *Config) *string { return &c.Log.Format }, "json", "console")},
+	{Name: "LOG_FORMAT", Default: "json", Doc: "format of log lines: json or console", set: oneOf(func(c *Config) *string { return &c.Log.Format }, "json", "console")},
 }
