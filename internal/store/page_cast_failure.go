@@ -69,7 +69,7 @@ const warningsSoFar = `warnings || array(
 // that of the catalogue.
 func (s *Store) logCastFailures(run int64, e entity.Entity, newFailures []newCastFailure) {
 	for _, d := range newFailures {
-		s.log.Warn().Int64("run_number", run).Str("entity", e.Name).Str("column", d.Column).Int64("records", d.Records).
+		s.log.Warn().Int64("run", run).Str("entity", e.Name).Str("column", d.Column).Int64("records", d.Records).
 			Str("id", d.ID).Str("example", d.example).
 			Msg("values do not fit their column and are NULL there; full_data has them, raw.schema_drift counts them")
 	}

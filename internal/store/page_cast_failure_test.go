@@ -73,7 +73,7 @@ func TestCastFailures(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(lines[3]), &entry))
 	delete(entry, "message")
 	require.Equal(t, map[string]any{
-		"level": "warn", "run_number": float64(run.Number), "entity": "invoices", "column": "total", "records": 2.0, "id": "2", "example": `"twelve"`,
+		"level": "warn", "run": float64(run.Number), "entity": "invoices", "column": "total", "records": 2.0, "id": "2", "example": `"twelve"`,
 	}, entry)
 }
 
