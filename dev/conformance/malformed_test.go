@@ -103,7 +103,7 @@ func TestMalformedPageWithoutItsRecordsAtFault(t *testing.T) {
 	run := p.begin(events.Full, false, name)
 	require.Equal(t, 3, p.insist(run, name, 4))
 	result := p.decide(run).Results[0]
-	require.Equal(t, []string{"spoilt of the page is not JSON: NaN at byte 10 of the answer"}, result.Warnings)
+	require.Equal(t, []string{"field spoilt of the page is not JSON: NaN at byte 10 of the response"}, result.Warnings)
 	p.requireEqual(name)
 }
 

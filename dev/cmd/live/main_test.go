@@ -168,7 +168,7 @@ func TestWhatMustBeSet(t *testing.T) {
 	all["SERVICETITAN_CLIENT_SECRET"] = "cs1.wrong"
 	code, _, err = r.run(t, "customers")
 	require.Equal(t, 1, code)
-	require.Contains(t, err, "refuses the client id or secret")
+	require.Contains(t, err, "rejected the client ID or secret")
 	require.NotContains(t, err, "cs1.wrong")
 }
 
