@@ -88,7 +88,7 @@ func TestARequestThatNobodyAnswersSaysSo(t *testing.T) {
 	require.NoError(t, asked.cmd.Process.Signal(os.Interrupt))
 	ended := asked.wait(t)
 	require.Equal(t, 130, ended.code, "it did not fail")
-	require.Contains(t, ended.errors, "it continues in the background")
+	require.Contains(t, ended.errors, "continues in the background")
 }
 
 func TestStatusShowsRunsAndFreshness(t *testing.T) {

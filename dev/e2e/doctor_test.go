@@ -114,7 +114,7 @@ func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	for _, c := range []struct{ set, want string }{
-		{"SERVICETITAN_CLIENT_SECRET=wrong-secret-of-a-client", `FAIL +tenant ` + w.tenant + ` +.*refuses the client id or secret`},
+		{"SERVICETITAN_CLIENT_SECRET=wrong-secret-of-a-client", `FAIL +tenant ` + w.tenant + ` +.*rejected the client ID or secret`},
 		{"NATS_URL=nats://user:hunter2hunter2@127.0.0.1:1", `FAIL +nats +NATS at nats://\*\*\*@127.0.0.1:1: not connected`},
 		{"DATABASE_URL=postgres://lazi:hunter2hunter2@127.0.0.1:1/lazi", `FAIL +database +.*connection refused`},
 		{"TEMPORAL_ADDRESS=127.0.0.1:1", `FAIL +temporal +127.0.0.1:1: .*connection refused`},

@@ -188,7 +188,7 @@ func requireProblems(t *testing.T, w *world, s *site) {
 		{413, "POST", "/sync/incremental", large, "want at most 262144", nil},
 		{413, "POST", "/webhooks/servicetitan", large, "want at most 262144", nil},
 		{400, "POST", "/sync/full", "{", "want one JSON object", nil},
-		{400, "POST", "/sync/full", `{"reason":"a","reason":"b"}`, "the same key twice", nil},
+		{400, "POST", "/sync/full", `{"reason":"a","reason":"b"}`, "a duplicate key", nil},
 		{422, "POST", "/sync/full", `{"entitys":["jobs"]}`, "entitys", nil},
 		{422, "POST", "/sync/full", `{"entities":["jbos"]}`, "did you mean jobs?", nil},
 		{422, "POST", "/sync/rebuild", `{"entities":["jobs","customers"]}`, "entities", nil},

@@ -85,7 +85,7 @@ func TestSchedules(t *testing.T) {
 
 		unknown := w.run(t, "schedules", "trigger", "lazisync-full-1")
 		require.Equal(t, 1, unknown.code)
-		require.Contains(t, unknown.errors, `schedule: got "lazisync-full-1", want one that "lazisync schedules ls" shows`)
+		require.Contains(t, unknown.errors, `unknown schedule "lazisync-full-1"`)
 	})
 	t.Run("a trigger asks by an event, and overlaps are skipped", func(t *testing.T) {
 		require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1})) // the sync retries until this fault ends
@@ -101,7 +101,7 @@ func TestSchedules(t *testing.T) {
 		require.Equal(t, http.StatusConflict, again.status, again.body)
 		skipped := w.run(t, "schedules", "trigger", incremental)
 		require.Equal(t, 4, skipped.code)
-		require.Contains(t, skipped.errors, "what it started before still goes on")
+		require.Contains(t, skipped.errors, "its previous sync is still running")
 		require.Len(t, schedules()[incremental].Running, 1)
 
 		w.stack.Simulator.ClearFaults()
@@ -210,7 +210,7 @@ func (w *world) muteChanges(t *testing.T) {
 	const changes = 50
 	w.stack.Simulator.Mutate(changes)
 	require.Eventually(t, func() bool {
-		return bytes.Count([]byte(log.String()), []byte("webhook given up")) >= changes*9/10 // a few change nothing
+		return bytes.Count([]byte(log.String()), []byte("webhook failed, retries exhausted")) >= changes*9/10 // a few change nothing
 	}, patience, tick)
 	cancel()
 	<-ended

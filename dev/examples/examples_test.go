@@ -69,7 +69,7 @@ func TestDocsExamplesWorkWithTheUsersOfTheDeployment(t *testing.T) {
 		out, err := d.try(t, publisher, command[0], command[1:]...)
 		require.Error(t, err, name)
 		if strings.Contains(name, "id of") {
-			require.Contains(t, out, "want letters, digits", name)
+			require.Contains(t, out, "want only letters, digits", name)
 			continue
 		}
 		require.Contains(t, out, "rejected", name)
