@@ -44,7 +44,7 @@ func TestThePageLetsInWhoHasAToken(t *testing.T) {
 	p.see(t, "header", "Signed in as <b>ops&co</b>")
 	p.see(t, "#live", "live")
 	p.see(t, "main", "No runs yet.")
-	p.see(t, "main", "Nothing synced yet.")
+	p.see(t, "main", "No entities synced yet.")
 	p.requireSound(t)
 	kept := eval[string](t, p, `[document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href].join(' ')`)
 	require.Equal(t, " {} {} "+gateway+"/", kept, "nothing a script could read, and no token")
@@ -165,7 +165,7 @@ func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
 	p.run(t, chromedp.Click(chromedp.CSS("#runs summary")))
 	p.see(t, "#runs li", "jobs: 1 read, 1 inserted")
 	p.see(t, "#runs li.failed", "invoices: PermissionError: ")
-	p.see(t, "#runs li", "workflow incremental-sync-"+w.tenant)
+	p.see(t, "#runs li", "Workflow incremental-sync-"+w.tenant)
 	p.see(t, "#states td.failed", "failed")
 
 	w.publish(t, "sync.requested", `{"mode":"ful"}`)
