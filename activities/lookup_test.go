@@ -35,9 +35,9 @@ func TestSliceLooksUpWhatItMissed(t *testing.T) {
 	})
 }
 
-// An interrupted search goes on where it was: nothing is asked for twice.
+// An interrupted lookup resumes where it stopped: no id is requested twice.
 func TestSliceGoesOnLookingUp(t *testing.T) {
-	for name, disturb := range map[string]func(r *rig) (mend func()){
+	for name, disturb := range map[string]func(r *rig) (repair func()){
 		"after an outage": func(r *rig) func() {
 			r.API.LookupError = errors.New("connection refused")
 			return func() { r.API.LookupError = nil }
@@ -64,11 +64,11 @@ func TestSliceGoesOnLookingUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
 				r.Ledger.Misses = map[string][]string{"customers": missing(70)}
-				mend := disturb(r)
+				repair := disturb(r)
 				result, err := r.slice()
 				require.True(t, err != nil || result.Phase == events.PhaseSweeping)
 				require.Equal(t, events.PhaseSweeping, position(r).Phase)
-				mend()
+				repair()
 				result, err = r.slice()
 				require.NoError(t, err)
 				require.Equal(t, events.StatusCompleted, result.Status)

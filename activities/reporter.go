@@ -27,7 +27,7 @@ type reporter struct {
 	data      events.ProgressData
 	began     time.Time
 	fetched0  int64                // records read before this slice
-	budget    func() time.Duration // how long the next page still waits for the budget of calls
+	budget    func() time.Duration // how long the next page waits for the rate budget
 
 	mu        sync.Mutex
 	published time.Time // when the last event was due, of this slice or possibly the previous one

@@ -58,7 +58,7 @@ func TestActivitiesWriteNothingForARunThatTheLedgerDoesNotHave(t *testing.T) {
 				_, err = execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: r.in.RunNumber, Ordinal: 1, Execution: r.in.Execution})
 				requireUnknown(err)
 				require.Empty(t, r.API.Asked(""), "nothing is read")
-				require.Empty(t, r.Events.Told(), "nothing is published")
+				require.Empty(t, r.Events.Published(), "nothing is published")
 				for _, run := range r.Ledger.Runs() {
 					require.Equal(t, ledger.Running, run.State)
 				}

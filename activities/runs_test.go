@@ -39,7 +39,7 @@ func TestBeginRunTwiceIsOneRun(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, begun, again)
 
-		told := r.Events.Told()
+		told := r.Events.Published()
 		require.Len(t, told, 2)
 		require.Equal(t, events.Started.Name, told[0].Type())
 		require.Equal(t, "first/1/"+events.Started.Name, told[0].ID())
@@ -50,7 +50,7 @@ func TestBeginRunTwiceIsOneRun(t *testing.T) {
 	})
 }
 
-func TestBeginRunIsTriedAgainUntilItIsTold(t *testing.T) {
+func TestBeginRunIsRetriedUntilItsEventIsPublished(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		request := r.Ledger.Request(events.Full, "jobs")
 		r.Events.Refuse = func(context.Context, events.Event) error { return errors.New("no servers available") }
@@ -65,7 +65,7 @@ func TestBeginRunIsTriedAgainUntilItIsTold(t *testing.T) {
 	})
 }
 
-func TestBeginRunOfARequestNobodyRecordedIsNotTriedAgain(t *testing.T) {
+func TestBeginRunOfAnUnknownRequestIsNotRetried(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		_, err := r.beginRun(ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "by-hand", Pass: 1, RequestID: "nobody"})
 		require.True(t, failure(t, err).NonRetryable())
@@ -88,18 +88,18 @@ func TestBeginRunFindsNothingToDo(t *testing.T) {
 		begun, err := r.beginRun(ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Incremental, WorkflowID: "incremental", Pass: 1})
 		require.NoError(t, err)
 		require.Equal(t, activities.Begun{}, begun)
-		require.Empty(t, r.Events.Told())
+		require.Empty(t, r.Events.Published())
 	})
 }
 
-func TestBeginRunOfADecidedRunSaysSoAndTellsNobody(t *testing.T) {
+func TestBeginRunOfAFinalizedRunSaysSoAndPublishesNothing(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Cancelled})
 		require.NoError(t, err)
 		begun, err := r.beginRun(ledger.Begin{Mode: events.Full, WorkflowID: r.run.WorkflowID, FirstRunID: "first", Pass: 1})
 		require.NoError(t, err)
 		require.Equal(t, ledger.Cancelled, begun.State)
-		require.Empty(t, r.Events.Told())
+		require.Empty(t, r.Events.Published())
 	})
 }
 
@@ -132,7 +132,7 @@ func TestFinishRunReturnsWhatWasDecidedFirst(t *testing.T) {
 }
 
 // Whatever fails on the way, another try tells the same outcome.
-func TestFinishRunIsTriedAgainUntilItIsTold(t *testing.T) {
+func TestFinishRunIsRetriedUntilItsEventIsPublished(t *testing.T) {
 	for name, spoil := range map[string]func(r *rig){
 		"the stream is down": func(r *rig) {
 			r.Events.Refuse = func(context.Context, events.Event) error { return errors.New("down") }
@@ -152,7 +152,7 @@ func TestFinishRunIsTriedAgainUntilItIsTold(t *testing.T) {
 				require.NoError(t, err)
 				require.True(t, r.Ledger.Runs()[0].Published)
 				ids := map[string]bool{}
-				for _, e := range r.Events.Told() {
+				for _, e := range r.Events.Published() {
 					ids[e.ID()] = true
 				}
 				require.Len(t, ids, 1)
@@ -209,7 +209,7 @@ func TestAnnounceControl(t *testing.T) {
 				in := activities.AnnounceInput{RunNumber: 1, Paused: c.paused, Ordinal: 7, At: at, Reason: "lunch", Actor: "ann", Execution: r.in.Execution}
 				_, err := execute[any](r, r.Runs().AnnounceControl, in)
 				require.NoError(t, err)
-				told := r.Events.Told()
+				told := r.Events.Published()
 				require.Len(t, told, 1)
 				require.Equal(t, "first/1/"+c.typ.Name+"/7", told[0].ID())
 				require.Equal(t, at, told[0].Time())

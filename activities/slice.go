@@ -18,7 +18,7 @@ import (
 // Source reads ServiceTitan.
 type Source interface {
 	// Page reads the page at a cursor. Interactive reads have a reserved share of
-	// the budget of calls.
+	// the rate budget.
 	Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error)
 	// Lookup reads the records that have the ids, at most entity.MaxIDs, of an entity
 	// whose list takes them.
@@ -92,12 +92,12 @@ type SliceResult struct {
 	Total   int64 // -1 when unknown
 }
 
-// SyncSlice reads and stores pages of one entity until it is complete, the slice's time
-// is up, or it is asked to stop by a pause, a cancel or the worker's own end. Pages
+// SyncSlice reads and stores pages of one entity until it is complete, the time of
+// the slice ends, or a pause, a cancel or the shutdown of the worker interrupts it. Pages
 // requested by then are still stored, so that none is read twice.
 //
-// An error that no repetition can mend fails the entity, in the ledger, and is not
-// an error of the activity. Everything else is retried by Temporal.
+// A permanent error fails the entity, in the ledger, and is not an error of the activity.
+// Temporal retries all other errors.
 func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, error) {
 	e, ok := entity.Find(in.Entity)
 	if !ok {

@@ -177,7 +177,7 @@ func TestSliceCountsOnlyAFullReadThatBegins(t *testing.T) {
 	})
 }
 
-// Nobody waits for what schedules alone have asked for.
+// A run that only schedules requested is not interactive.
 func TestSliceOfASchedulesRunLeavesTheReserveAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		sources     []string
@@ -253,7 +253,7 @@ func TestSliceKeepsASlotForIncrementals(t *testing.T) {
 	})
 }
 
-func TestSliceOfAnEntityNobodyKnowsIsNotTriedAgain(t *testing.T) {
+func TestSliceOfAnUnknownEntityIsNotRetried(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.in.Entity = "dragons"
 		_, err := r.slice()

@@ -85,7 +85,7 @@ func TestANewExecutionKnowsWhatTheLastOneKnew(t *testing.T) {
 
 	require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.paused", "sync.resumed", "sync.failed"}, r.Events.Subjects())
 	ids := map[string]bool{}
-	for _, e := range r.Events.Told() {
+	for _, e := range r.Events.Published() {
 		ids[e.ID()] = true
 	}
 	require.Len(t, ids, 6, "pauses are counted on")

@@ -215,10 +215,10 @@ func TestASignalByHandIsUnderstoodWhateverItCarries(t *testing.T) {
 			_, err := r.full("jobs")
 			require.NoError(t, err)
 			require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
-			told, err := events.Paused.Data(r.Events.Told()[1].Event)
+			event, err := events.Paused.Data(r.Events.Published()[1].Event)
 			require.NoError(t, err)
-			require.Equal(t, c.reason, told.Reason)
-			require.Equal(t, c.actor, told.Actor)
+			require.Equal(t, c.reason, event.Reason)
+			require.Equal(t, c.actor, event.Actor)
 		})
 	}
 }

@@ -146,7 +146,7 @@ func TestFullSyncWaitsWhileAnotherRunReadsTheEntity(t *testing.T) {
 		r.after(20*time.Minute, func() {
 			p := r.progress(t)
 			require.Equal(t, events.WaitBusy, p.Entities[1].Waiting.Why)
-			require.Equal(t, events.StatusCompleted, p.Entities[0].Status, "the others go on")
+			require.Equal(t, events.StatusCompleted, p.Entities[0].Status, "the other entities are read")
 			require.Empty(t, r.API.Asked("jobs"))
 			_, err := r.Ledger.Finalize(t.Context(), ledger.Ref{Number: other}, ledger.Finalization{State: ledger.Cancelled})
 			require.NoError(t, err)
@@ -241,10 +241,10 @@ func TestFullSyncStartedByHandFailsAtOnce(t *testing.T) {
 	require.ErrorAs(t, err, &app)
 	require.Equal(t, "ValidationError", app.Type())
 	require.Equal(t, 1, r.Ledger.Looks(), "it is not tried again")
-	require.Empty(t, r.Events.Told())
+	require.Empty(t, r.Events.Published())
 }
 
-// The short steps go on trying: a run that cannot tell its outcome is not over.
+// The short steps are retried: a run is not over until its outcome is published.
 func TestFullSyncOutlastsATroubledLedgerAndStream(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(r *rig, fails func() bool){
@@ -271,10 +271,10 @@ func TestFullSyncOutlastsATroubledLedgerAndStream(t *testing.T) {
 			require.Positive(t, r.elapsed)
 			require.Len(t, r.Ledger.Runs(), 1)
 			ids := map[string]bool{}
-			for _, e := range r.Events.Told() {
+			for _, e := range r.Events.Published() {
 				ids[e.ID()] = true
 			}
-			require.Len(t, ids, 2, "one start and one outcome, told again under the same ids")
+			require.Len(t, ids, 2, "one start and one outcome, published again with the same ids")
 			require.Equal(t, 30, r.Ledger.Rows("customers"))
 		})
 	}

@@ -54,7 +54,7 @@ func TestACancelThatIsLateForItsPassEndsTheNext(t *testing.T) {
 			t.Parallel()
 			r := newRig()
 			r.Ledger.Request(events.Incremental, "jobs")
-			r.whenTold(events.Completed.Name, func() {
+			r.whenPublished(events.Completed.Name, func() {
 				r.Ledger.Request(events.Incremental, "customers")
 				if c.together {
 					r.env.SignalWorkflowSkippingWorkflowTask(workflows.SignalCancel, nil)
@@ -112,9 +112,9 @@ func TestCancelOfAPassLeavesTheOthersWaiting(t *testing.T) {
 func TestACancelOfAPassThatIsOverHarmsNoOther(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(r *rig, do func()){
-		"when its outcome is told":  func(r *rig, do func()) { r.whenTold(events.Completed.Name, do) },
-		"when the next has begun":   func(r *rig, do func()) { r.afterLook(2, do) },
-		"when the next is about to": func(r *rig, do func()) { r.atLook(2, do) },
+		"when its outcome is published": func(r *rig, do func()) { r.whenPublished(events.Completed.Name, do) },
+		"when the next has begun":       func(r *rig, do func()) { r.afterLook(2, do) },
+		"when the next is about to":     func(r *rig, do func()) { r.atLook(2, do) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +134,7 @@ func TestAPauseOutlivesItsPass(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.Ledger.Request(events.Incremental, "jobs")
-	r.whenTold(events.Completed.Name, func() {
+	r.whenPublished(events.Completed.Name, func() {
 		r.requested("customers")
 		r.signal(workflows.SignalPause, nil)
 	})
@@ -155,10 +155,10 @@ func TestAPauseOutlivesItsPass(t *testing.T) {
 	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
 }
 
-// pausedAtItsEnd pauses when the outcome of the only pass is told, and goes on an hour later.
+// pausedAtItsEnd pauses when the outcome of the only pass is published, and resumes an hour later.
 func pausedAtItsEnd(r *rig, later func()) {
 	r.Ledger.Request(events.Incremental, "jobs")
-	r.whenTold(events.Completed.Name, func() { r.signal(workflows.SignalPause, nil) })
+	r.whenPublished(events.Completed.Name, func() { r.signal(workflows.SignalPause, nil) })
 	r.prepare = func(int) { r.after(time.Hour, later) }
 }
 

@@ -21,8 +21,8 @@ func (r *rig) requested(entities ...string) ledger.Request {
 	return request
 }
 
-// whenTold makes something happen, once, when an event of a type is published.
-func (r *rig) whenTold(typ string, do func()) {
+// whenPublished makes something happen, once, when an event of a type is published.
+func (r *rig) whenPublished(typ string, do func()) {
 	done := false
 	r.Events.Refuse = func(_ context.Context, e events.Event) error {
 		if e.Type() == typ && !done {
@@ -70,7 +70,7 @@ func TestIncrementalEndsWhenNothingWaits(t *testing.T) {
 	result, err := r.incremental()
 	require.NoError(t, err)
 	require.Zero(t, result)
-	require.Empty(t, r.Events.Told())
+	require.Empty(t, r.Events.Published())
 	require.LessOrEqual(t, r.Ledger.Looks(), 2)
 }
 
@@ -100,8 +100,8 @@ func TestAStormOfRequestsFoldsIntoOneMorePass(t *testing.T) {
 func TestARequestDuringTheLastStepsIsServed(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(r *rig, do func()){
-		"with the start":            func(r *rig, do func()) { r.whenTold(events.Started.Name, do) },
-		"with the outcome":          func(r *rig, do func()) { r.whenTold(events.Completed.Name, do) },
+		"with the start":            func(r *rig, do func()) { r.whenPublished(events.Started.Name, do) },
+		"with the outcome":          func(r *rig, do func()) { r.whenPublished(events.Completed.Name, do) },
 		"with the last page":        func(r *rig, do func()) { r.at("jobs", 3, do) },
 		"while it looks once more":  func(r *rig, do func()) { r.atLook(2, do) },
 		"after the look was empty":  func(r *rig, do func()) { r.afterLook(2, do) },
@@ -190,7 +190,7 @@ func TestIncrementalGoesOnInANewExecution(t *testing.T) {
 		r := newRig()
 		first := r.Ledger.Request(events.Incremental, "jobs")
 		var second ledger.Request
-		r.whenTold(events.Completed.Name, func() {
+		r.whenPublished(events.Completed.Name, func() {
 			second = r.requested("customers")
 			r.env.SignalWorkflow(workflows.SignalPause, workflows.ControlSignal{ID: "a", Sequence: 3})
 		})

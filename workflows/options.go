@@ -24,10 +24,10 @@ func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
 	})
 }
 
-// LedgerOptions are those of the short activities on the control queue. They go on
-// trying for as long as it takes: a run that cannot tell its outcome is not over. A
-// minute is enough for ten thousand requests and a PostgreSQL that everybody waits for; a
-// worker that died is noticed by its silence (activities.Heartbeats), long before that.
+// LedgerOptions returns a context with the options of the short activities on the control
+// queue. They are retried without limit: a run is not over until its outcome is published.
+// One minute is enough for ten thousand requests on a slow PostgreSQL server. A worker that
+// crashed is noticed earlier, by its missing heartbeats (activities.Heartbeats).
 func LedgerOptions(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           ControlTaskQueue(workflow.GetInfo(ctx).TaskQueueName),

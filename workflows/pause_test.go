@@ -42,10 +42,10 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 				require.Len(t, r.API.PagesAsked("jobs")[:page], page)
 				r.requireEachPageOnce(t, entities...)
 				require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
-				told, err := events.Paused.Data(r.Events.Told()[1].Event)
+				event, err := events.Paused.Data(r.Events.Published()[1].Event)
 				require.NoError(t, err)
-				require.Equal(t, "lunch", told.Reason)
-				require.Equal(t, "ann", told.Actor)
+				require.Equal(t, "lunch", event.Reason)
+				require.Equal(t, "ann", event.Actor)
 				require.False(t, r.progress(t).Paused)
 			})
 		}
@@ -151,7 +151,7 @@ func TestEveryPauseIsAnEventOfItsOwn(t *testing.T) {
 	require.NoError(t, err)
 	r.requireEachPageOnce(t, "jobs")
 	ids := map[string]bool{}
-	for _, e := range r.Events.Told() {
+	for _, e := range r.Events.Published() {
 		ids[e.ID()] = true
 	}
 	require.Len(t, ids, 8)

@@ -20,8 +20,8 @@ import (
 
 // histories are event histories of executions that really ran, as JSON in the form of
 // `temporal workflow show --output json`, named <Workflow>-<case>.v1.json. Workflows
-// that are under way when a new version is deployed go on in it: whatever is recorded
-// here must replay in every later version. Record from deployed code and never from a
+// that run when a new version is deployed continue in it: each recorded history
+// must replay in every later version. Record from deployed code and never from a
 // branch, and never edit or delete a history whose workflow may still be running.
 const histories = "testdata/histories"
 

@@ -14,9 +14,9 @@ func FullSync(ctx workflow.Context, in SyncInput) (Result, error) {
 }
 
 // Rebuild reads every record of one entity into a staging table, checks that table, and
-// applies the differences to the table of the entity in one transaction. Its slices know
-// the steps; the ledger says which are done. Whoever decides the run drops the staging
-// table, so there is nothing to undo here.
+// applies the differences to the table of the entity in one transaction. Its slices run
+// the steps; the ledger records which are done. Finalizing the run drops the staging table,
+// so the workflow has nothing to undo.
 func Rebuild(ctx workflow.Context, in SyncInput) (Result, error) {
 	return serveRequest(ctx, events.Rebuild, in)
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Stream keeps what is published.
+// Stream is a publisher that records its events.
 type Stream struct {
-	// Refuse is called before an event is kept. It may fail or hang.
+	// Refuse is called before an event is recorded. It may fail or block.
 	Refuse func(ctx context.Context, e events.Event) error
 
-	mu   sync.Mutex
-	told []Told
+	mu        sync.Mutex
+	published []PublishedEvent
 }
 
-// Told is an event with the time it was published.
-type Told struct {
+// PublishedEvent is an event and the time at which it was published.
+type PublishedEvent struct {
 	events.Event
 	At time.Time
 }
 
-// Publish keeps an event. It panics if the event does not match its schema.
+// Publish records an event. It panics if the event does not match its schema.
 func (s *Stream) Publish(ctx context.Context, e events.Event) error {
 	if err := events.Check(e); err != nil {
 		panic(err)
@@ -35,19 +35,19 @@ func (s *Stream) Publish(ctx context.Context, e events.Event) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told = append(s.told, Told{e, time.Now()})
+	s.published = append(s.published, PublishedEvent{e, time.Now()})
 	return nil
 }
 
-// Told lists what was published, in order, but for progress.
-func (s *Stream) Told() []Told {
+// Published returns the published events in order, without progress.
+func (s *Stream) Published() []PublishedEvent {
 	return s.filter(func(e events.Event) bool { return e.Type() != events.Progress.Name })
 }
 
-// Subjects lists the subjects of what was published, in order, but for progress.
+// Subjects returns the subjects of the published events in order, without progress.
 func (s *Stream) Subjects() []string {
 	var subjects []string
-	for _, e := range s.Told() {
+	for _, e := range s.Published() {
 		if d, ok := events.ByType(e.Type()); ok {
 			subjects = append(subjects, d.Subject)
 		}
@@ -76,7 +76,7 @@ func (s *Stream) Progress(entity string) []Progress {
 // Outcomes lists the outcomes that were published.
 func (s *Stream) Outcomes() []events.OutcomeData {
 	var all []events.OutcomeData
-	for _, e := range s.Told() {
+	for _, e := range s.Published() {
 		for _, t := range []events.Type[events.OutcomeData]{events.Completed, events.Failed, events.Cancelled} {
 			if e.Type() != t.Name {
 				continue
@@ -89,11 +89,11 @@ func (s *Stream) Outcomes() []events.OutcomeData {
 	return all
 }
 
-func (s *Stream) filter(keep func(events.Event) bool) []Told {
+func (s *Stream) filter(keep func(events.Event) bool) []PublishedEvent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var kept []Told
-	for _, e := range s.told {
+	var kept []PublishedEvent
+	for _, e := range s.published {
 		if keep(e.Event) {
 			kept = append(kept, e)
 		}

@@ -109,7 +109,7 @@ func limits(cfg *config.Config) workflows.Limits {
 }
 
 // newServiceTitan returns a client of the ServiceTitan API. It shares the rate budget of
-// each tenant through the rate limiter or, if that is nil, with nobody.
+// each tenant through the rate limiter or, if that is nil, alone.
 func newServiceTitan(cfg *config.Config, limiter servicetitan.RateLimiter, log zerolog.Logger) *servicetitan.Client {
 	st := cfg.ServiceTitan
 	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}

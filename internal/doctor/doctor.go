@@ -52,7 +52,7 @@ func (d *Doctor) Run(ctx context.Context, asJSON bool, out io.Writer) (ok bool, 
 	if err := printFindings(out, all, asJSON); err != nil {
 		return false, err
 	}
-	return !slices.ContainsFunc(all, func(f Finding) bool { return f.Verdict == Failure }), nil
+	return !slices.ContainsFunc(all, func(f Finding) bool { return f.Status == Failure }), nil
 }
 
 // check runs the groups that concern the role and returns their findings in order.
@@ -92,7 +92,7 @@ func (d *Doctor) isSet(f *findings, check, variable string) bool {
 // probe adds a failure if a probe of readiness fails, unless the findings have a failure
 // already.
 func (f *findings) probe(ctx context.Context, p probe.Probe) {
-	if slices.ContainsFunc(*f, func(one Finding) bool { return one.Verdict == Failure }) {
+	if slices.ContainsFunc(*f, func(one Finding) bool { return one.Status == Failure }) {
 		return
 	}
 	if err := p.Check(ctx); err != nil {

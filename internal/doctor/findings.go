@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// Verdict is the result of a check.
-type Verdict string
+// Status is the result of a check.
+type Status string
 
 const (
-	OK      Verdict = "ok"
-	Warning Verdict = "warn" // works, but somebody should look at it
-	Failure Verdict = "FAIL" // does not work
+	OK      Status = "ok"
+	Warning Status = "warn" // works, but somebody should look at it
+	Failure Status = "FAIL" // does not work
 )
 
 // Finding is one line of the report. Its JSON is public.
 type Finding struct {
-	Verdict Verdict `json:"verdict"`
-	Check   string  `json:"check"`
-	Detail  string  `json:"detail"`
-	Fix     string  `json:"mend,omitempty"` // what to do; "" with OK
+	Status Status `json:"verdict"`
+	Check  string `json:"check"`
+	Detail string `json:"detail"`
+	Fix    string `json:"mend,omitempty"` // what to do; "" with OK
 }
 
 type findings []Finding
@@ -42,13 +42,13 @@ func printFindings(out io.Writer, all findings, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(all)
 	}
-	width, counts := 0, map[Verdict]int{}
+	width, counts := 0, map[Status]int{}
 	for _, f := range all {
 		width = max(width, len(f.Check))
-		counts[f.Verdict]++
+		counts[f.Status]++
 	}
 	for _, f := range all {
-		fmt.Fprintf(out, "%-4s  %-*s  %s\n", f.Verdict, width, f.Check, strings.Join(strings.Fields(f.Detail), " ")) // one line
+		fmt.Fprintf(out, "%-4s  %-*s  %s\n", f.Status, width, f.Check, strings.Join(strings.Fields(f.Detail), " ")) // one line
 		if f.Fix != "" {
 			fmt.Fprintf(out, "%s  fix: %s\n", strings.Repeat(" ", 6+width), f.Fix)
 		}

@@ -36,8 +36,8 @@ func (d *Doctor) checkGateway(context.Context) (f findings) {
 // defaultWebhook names the webhook of channels without one of their own.
 const defaultWebhook = "webhook"
 
-// checkSlack posts a message without text to each webhook. Slack rejects it and shows it to
-// nobody.
+// checkSlack posts a message without text to each webhook. Slack rejects it and
+// displays nothing.
 func (d *Doctor) checkSlack(ctx context.Context) (f findings) {
 	webhooks := map[string]string{}
 	if u := d.Config.Slack.WebhookURL; u != "" {

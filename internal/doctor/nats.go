@@ -93,11 +93,11 @@ func (d *Doctor) checkStreams(ctx context.Context, conn *stream.Conn, f *finding
 
 // failStreams adds a failure if the streams cannot be inspected.
 func (d *Doctor) failStreams(f *findings, err error) {
-	mend := stream.Remedy(err)
-	if mend == "" {
-		mend = "grant the NATS user what deploy/nats.conf grants " + d.Role.Name
+	fix := stream.Remedy(err)
+	if fix == "" {
+		fix = "grant the NATS user what deploy/nats.conf grants " + d.Role.Name
 	}
-	f.fail(mend, "streams", "%v", err)
+	f.fail(fix, "streams", "%v", err)
 }
 
 func (d *Doctor) checkConsumer(ctx context.Context, conn *stream.Conn, f *findings, object string, c stream.ConsumerState) {

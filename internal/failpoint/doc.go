@@ -7,7 +7,7 @@
 //
 //	LAZISYNC_FAILPOINT=bridge/started          SIGKILL at the first hit
 //	LAZISYNC_FAILPOINT=worker/page-stored:3    at the third
-//	LAZISYNC_FAILPOINT=worker/page-read:2=stop SIGSTOP instead: SIGCONT lets it go on
+//	LAZISYNC_FAILPOINT=worker/page-read:2=stop SIGSTOP instead: SIGCONT resumes it
 //
 // The bridge, the activities and the adapters call it; the fault tests in dev build with
 // the tag and set the variable. Workflow code must never contain one: it is replayed, and

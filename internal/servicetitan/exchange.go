@@ -180,8 +180,8 @@ func readBody(res *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// serverDate returns the server's clock. If the response does not have it, the time of the
-// request stands in: no later change can be in the response.
+// serverDate returns the server's clock. If the response has no date, it
+// returns the time of the request: the response cannot contain a later change.
 func serverDate(h http.Header, asked time.Time) time.Time {
 	if t, err := http.ParseTime(h.Get("Date")); err == nil {
 		return t.UTC()
