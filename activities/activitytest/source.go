@@ -30,7 +30,7 @@ type Source struct {
 	Wait atomic.Int64
 	// CountError is the answer to Count.
 	CountError error
-	// Uncounted is how many records Count tells of that no page shows.
+	// Uncounted is the number of records that Count includes and no page contains.
 	Uncounted int
 	// ProbeError is the answer to Probe.
 	ProbeError error

@@ -13,7 +13,7 @@ type Config struct {
 	Temporal     TemporalConfig
 	DatabaseURL  Secret
 	ServiceTitan ServiceTitanConfig
-	// Tenants are those of the tenants file, else the one that the variables tell of;
+	// Tenants are those of the tenants file, else the one that the variables describe;
 	// none where a role needs none.
 	Tenants []Tenant
 	// Defaults is the tenant that the variables describe. The tenants file takes from it
@@ -78,7 +78,7 @@ type Tenant struct {
 	ScheduleIncremental string   // cron; "off" for none
 	ScheduleFull        string
 	Timezone            *time.Location // of the schedules
-	Channel             string         // to tell of a request that names none
+	Channel             string         // for notifications of requests without a channel
 
 	values map[string]Value // by field of the tenants file, for `lazisync config`
 }

@@ -10,20 +10,20 @@ import (
 
 // cronField is one of the five fields of a cron expression, as Temporal reads them.
 type cronField struct {
-	name     string
-	min, max int
-	words    []string // in place of numbers, from min on; their first letters do
-	letters  int      // how many of them at least
+	name      string
+	min, max  int
+	words     []string // names instead of numbers, from min on; a prefix is enough
+	minPrefix int      // the least length of the prefix
 }
 
 var cronFields = []cronField{
 	{name: "minute", max: 59},
 	{name: "hour", max: 23},
 	{name: "day of the month", min: 1, max: 31},
-	{name: "month", min: 1, max: 12, letters: 3, words: []string{
+	{name: "month", min: 1, max: 12, minPrefix: 3, words: []string{
 		"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
 	}},
-	{name: "day of the week", max: 7, letters: 2, words: []string{
+	{name: "day of the week", max: 7, minPrefix: 2, words: []string{
 		"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 	}},
 }
@@ -100,7 +100,7 @@ func (f cronField) bits(part string) (bits uint64, ok bool) {
 
 func (f cronField) value(text string) (n int, known bool) {
 	for i, word := range f.words {
-		if len(text) >= f.letters && strings.HasPrefix(word, strings.ToLower(text)) {
+		if len(text) >= f.minPrefix && strings.HasPrefix(word, strings.ToLower(text)) {
 			return f.min + i, true
 		}
 	}

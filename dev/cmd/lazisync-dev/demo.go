@@ -34,7 +34,7 @@ func (c *commands) demo() *cobra.Command {
 	var records int
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Copy a simulated tenant, prove that every row is right, and stay up", Args: noArguments,
-		Long: "Starts everything afresh in a data folder of its own, asks for a full sync as another\n" +
+		Long: "Starts everything anew in its own data folder, requests a full sync as another\n" +
 			"system would, compares every row with the simulated ServiceTitan and stays up while its\n" +
 			"business keeps changing. With --once it exits instead: 0 if everything matched.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -93,7 +93,7 @@ func (r *running) fullSync(ctx context.Context, records int) error {
 	return nil
 }
 
-// prove compares everything and shows what Slack was told.
+// prove compares all rows and prints the Slack message.
 func (r *running) prove(ctx context.Context) error {
 	fmt.Fprint(r.out, "\nComparing every row in PostgreSQL with what ServiceTitan has, value by value:\n\n")
 	db, err := store.Open(ctx, string(r.cfg.DatabaseURL), store.Options{Logger: r.logs.file()})
@@ -156,13 +156,13 @@ func (r *running) showSlack(ctx context.Context) error {
 	defer cancel()
 	m, err := r.stack.Slack.Await(ctx, func(m fakeslack.Message) bool { return strings.Contains(m.Text, "Full sync") })
 	if err != nil {
-		return fmt.Errorf("the notifier told Slack nothing: %w", err)
+		return fmt.Errorf("the notifier sent nothing to Slack: %w", err)
 	}
-	fmt.Fprintf(r.out, "  Slack was told in %s: %q\n", m.Channel, m.Text)
+	fmt.Fprintf(r.out, "  Slack message in %s: %q\n", m.Channel, m.Text)
 	return nil
 }
 
-// stayUp lets the simulated business go on and shows the syncs that its webhooks
+// stayUp keeps changing the simulated records and prints the syncs that its webhooks
 // trigger.
 func (r *running) stayUp(ctx context.Context) error {
 	fmt.Fprintln(r.out)

@@ -56,8 +56,8 @@ type commands struct {
 	free    bool   // any free ports rather than the usual ones
 }
 
-// The data folders. The demo has its own: it begins afresh each time, and the work of
-// somebody who develops must not be lost to it.
+// The data folders. The demo has its own and empties it at each start, so that it does not
+// delete the data of a developer.
 const usualDir = ".lazisync"
 
 var demoDir = filepath.Join(usualDir, "demo")

@@ -49,8 +49,8 @@ type person struct {
 	uid, gid int // 0 is the user of the test
 }
 
-// people are who the program must work for: whoever runs the tests, and a plain user too
-// where that is root.
+// people returns the users for which the program must work: the user of the tests and, if
+// that is root, also a user without privileges.
 func people(t *testing.T) []person {
 	t.Helper()
 	me := person{name: "the user of the test"}

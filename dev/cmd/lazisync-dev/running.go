@@ -243,7 +243,7 @@ func openLogs(path string, out io.Writer) (*logs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	return &logs{to: file, terminal: &terminalLog{out: out, quiet: true, told: map[string]time.Time{}}}, nil
+	return &logs{to: file, terminal: &terminalLog{out: out, quiet: true, printed: map[string]time.Time{}}}, nil
 }
 
 // file is a logger to the file alone.

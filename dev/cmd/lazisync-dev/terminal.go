@@ -12,17 +12,17 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// terminalLog writes warnings and errors in a form a person can read in passing. The
-// same one is told once a minute.
+// terminalLog prints warnings and errors in a short form, the same text at most once a
+// minute.
 type terminalLog struct {
 	out io.Writer
 
-	mu    sync.Mutex
-	quiet bool
-	told  map[string]time.Time
+	mu      sync.Mutex
+	quiet   bool
+	printed map[string]time.Time
 }
 
-const tellAgain = time.Minute
+const repeatInterval = time.Minute
 
 // temporalErrorField is where Temporal's client puts an error.
 const temporalErrorField = "Error"
@@ -53,10 +53,10 @@ func (t *terminalLog) WriteLevel(level zerolog.Level, line []byte) (int, error) 
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.quiet || now.Sub(t.told[text]) < tellAgain {
+	if t.quiet || now.Sub(t.printed[text]) < repeatInterval {
 		return len(line), nil
 	}
-	t.told[text] = now
+	t.printed[text] = now
 	fmt.Fprintf(t.out, "%s  %s: %s\n", now.Format(time.TimeOnly), level, text)
 	return len(line), nil
 }

@@ -20,7 +20,7 @@ type account struct {
 func (a account) isCurrentUser() bool { return a.name == "" }
 
 // chooseAccount returns who will run PostgreSQL. For root that is "postgres"
-// where the packages made one, else "nobody"; a cluster that exists stays with
+// where the packages made one, else the account nobody; a cluster that exists stays with
 // the account that owns it, as PostgreSQL demands.
 func chooseAccount(clusterOwner int) (account, error) {
 	if os.Geteuid() != 0 {
