@@ -51,7 +51,7 @@ func (r *rig) startWithFiles(t *testing.T, files int, name string) *role {
 	require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
 	one.before = one.usage(t)
 	one.awaitLog(t, fmt.Sprintf(`"limit":%d`, files))
-	one.awaitLog(t, "few files and connections may be open at once: raise the limit with ulimit -n")
+	one.awaitLog(t, "low limit of open files, raise it with ulimit -n")
 	return one
 }
 
