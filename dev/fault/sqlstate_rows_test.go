@@ -73,7 +73,7 @@ type breakage struct{ inject, repair string }
 func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 	t.Parallel()
 	app := newUser()
-	r := newRig(t, options{simulator: veryManyPages, reach: app.reach})
+	r := newRig(t, options{simulator: manyPages, reach: app.reach})
 	r.startAll(t, "bridge", "notifier", "gateway")
 	worker := r.start(t, "worker")
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
@@ -89,6 +89,7 @@ func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 		{"revoke usage on schema raw from APP", "grant usage on schema raw to APP"},                                                                                                                                                             // 42501 of all
 		{"create function raw.refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$; create trigger refuse before update on raw.sync_runs execute function raw.refuse()", "drop function raw.refuse cascade"}, // P0001
 	} {
+		a = r.fullInProgress(t, a)
 		r.awaitPages(t, 10)
 		r.execute(t, app.named(m.inject))
 		worker.awaitNotReady(t)
@@ -100,6 +101,15 @@ func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 	stop()
 	r.checkOracle(t, repaired)
 	require.Equal(t, "completed", r.state(t, a))
+}
+
+// fullInProgress returns the last full sync, or requests another one if that is complete.
+func (r *rig) fullInProgress(t *testing.T, last *publishedCommand) *publishedCommand {
+	t.Helper()
+	if r.state(t, last) != "completed" {
+		return last
+	}
+	return r.full(t)
 }
 
 // A permanent error fails its entities after five minutes, or after one minute while other
@@ -178,14 +188,13 @@ func (r *rig) failures(t *testing.T, a *publishedCommand) map[string]string {
 func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 	t.Parallel()
 	app := newUser()
-	r := newRig(t, options{simulator: veryManyPages, reach: app.reach})
+	r := newRig(t, options{simulator: manyPages, reach: app.reach})
 	r.startAll(t, allRoles...)
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	stop := r.load(t, 100*time.Millisecond)
 	a := r.full(t)
 	var database string
 	require.NoError(t, r.sql.QueryRow(t.Context(), "select current_database()").Scan(&database))
-	r.awaitPages(t, 20)
 	admin, err := r.sql.Acquire(t.Context()) // whatever is set for the database, this session keeps
 	require.NoError(t, err)
 	defer admin.Release()
@@ -194,6 +203,8 @@ func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 		{"set default_transaction_read_only = on", "reset default_transaction_read_only"},
 		{"connection limit 0", "connection limit -1"},
 	} {
+		a = r.fullInProgress(t, a)
+		r.awaitPages(t, 20)
 		_, err := admin.Exec(t.Context(), fmt.Sprintf("alter database %s %s", database, m.inject))
 		require.NoError(t, err)
 		for until := time.Now().Add(15 * time.Second); time.Now().Before(until); during(t, 200*time.Millisecond) {
@@ -202,7 +213,6 @@ func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 		_, err = admin.Exec(t.Context(), fmt.Sprintf("alter database %s %s", database, m.repair))
 		require.NoError(t, err)
 		repaired = time.Now()
-		r.awaitPages(t, 20)
 	}
 	stop()
 	r.checkOracle(t, repaired)
