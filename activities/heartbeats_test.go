@@ -45,7 +45,7 @@ func work(t *testing.T, takes time.Duration, interceptors ...interceptor.WorkerI
 	return beats, err
 }
 
-func TestActivityThatWorksForLongIsNotTakenForDead(t *testing.T) {
+func TestLongActivitySendsHeartbeats(t *testing.T) {
 	t.Parallel()
 	beats, err := work(t, 45*time.Second, &activities.Heartbeats{})
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestActivityThatWorksForLongIsNotTakenForDead(t *testing.T) {
 	require.True(t, temporal.IsTimeoutError(err), "without it: %v", err)
 }
 
-func TestActivityThatIsOverAtOnceSendsNoHeartbeat(t *testing.T) {
+func TestShortActivitySendsNoHeartbeat(t *testing.T) {
 	t.Parallel()
 	beats, err := work(t, 2*time.Second, &activities.Heartbeats{})
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ func missing(n int) (ids []string) {
 	return ids
 }
 
-func TestSliceLooksUpWhatItMissed(t *testing.T) {
+func TestSliceLooksUpMissingRows(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Misses = map[string][]string{"customers": missing(70)}
 		r.API.Found = []string{"1003"}
@@ -36,7 +36,7 @@ func TestSliceLooksUpWhatItMissed(t *testing.T) {
 }
 
 // An interrupted lookup resumes where it stopped: no id is requested twice.
-func TestSliceGoesOnLookingUp(t *testing.T) {
+func TestSliceResumesAnInterruptedLookup(t *testing.T) {
 	for name, disturb := range map[string]func(r *rig) (repair func()){
 		"after an outage": func(r *rig) func() {
 			r.API.LookupError = errors.New("connection refused")
@@ -90,7 +90,7 @@ func TestSliceFailsAnEntityWhoseListIgnoresIDs(t *testing.T) {
 	})
 }
 
-func TestSliceTellsOfEveryPhaseOfARebuild(t *testing.T) {
+func TestSlicePublishesEachPhaseOfARebuild(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.begin(t, events.Rebuild)
 		r.Ledger.Misses = map[string][]string{"customers": missing(1)}
@@ -114,13 +114,13 @@ func TestSliceTellsOfEveryPhaseOfARebuild(t *testing.T) {
 	})
 }
 
-func TestSliceChecksARebuildWithWhatItCanCount(t *testing.T) {
+func TestRebuildSkipsTheCountOnlyIfItIsForbidden(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
 		status events.Status
 	}{
-		"not for us": {&activitytest.Failure{Text: "403", Kind: "PermissionError", Never: true}, events.StatusCompleted},
-		"an outage":  {errors.New("connection refused"), ""},
+		"forbidden": {&activitytest.Failure{Text: "403", Kind: "PermissionError", Never: true}, events.StatusCompleted},
+		"an outage": {errors.New("connection refused"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
@@ -136,7 +136,7 @@ func TestSliceChecksARebuildWithWhatItCanCount(t *testing.T) {
 }
 
 // The user may lack the privilege to create a staging table; a retry would not help.
-func TestSliceFailsAtOnceWhereItMayNotBegin(t *testing.T) {
+func TestSliceFailsWithoutRetryIfOpeningIsForbidden(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.begin(t, events.Rebuild)
 		r.Ledger.Refuse = func(op, _ string) error {
@@ -153,7 +153,7 @@ func TestSliceFailsAtOnceWhereItMayNotBegin(t *testing.T) {
 	})
 }
 
-func TestSliceTakesAnInterruptedApplyBack(t *testing.T) {
+func TestSliceRollsBackAnInterruptedApply(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.begin(t, events.Rebuild)
 		r.Ledger.Refuse = func(op, _ string) error {

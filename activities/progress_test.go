@@ -24,7 +24,7 @@ func (r *rig) slicesToTheEnd(t *testing.T) {
 	}
 }
 
-func TestProgressIsToldOnceASecondAtMost(t *testing.T) {
+func TestProgressIsPublishedAtMostOncePerSecond(t *testing.T) {
 	for name, c := range map[string]struct {
 		pages           int
 		latency, length time.Duration
@@ -55,7 +55,7 @@ func TestProgressIsToldOnceASecondAtMost(t *testing.T) {
 	}
 }
 
-func TestProgressTellsHowFarItIs(t *testing.T) {
+func TestProgressHasCountsAndTotal(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Pages = map[string]int{"customers": 10}
 		r.API.Latency = time.Second
@@ -88,7 +88,7 @@ func TestProgressTellsHowFarItIs(t *testing.T) {
 	})
 }
 
-func TestProgressTellsWhatItWaitsFor(t *testing.T) {
+func TestProgressNamesTheCurrentStep(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error
 		want events.Waiting
@@ -119,7 +119,7 @@ func TestProgressTellsWhatItWaitsFor(t *testing.T) {
 	}
 }
 
-func TestProgressTellsThatTheBudgetOfCallsHoldsAPageUp(t *testing.T) {
+func TestProgressReportsAWaitForTheRateLimit(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Pages = map[string]int{"customers": 2}
 		r.API.Answer = func(ctx context.Context, a activitytest.Ask) error {
@@ -146,7 +146,7 @@ func TestProgressTellsThatTheBudgetOfCallsHoldsAPageUp(t *testing.T) {
 	})
 }
 
-func TestProgressNeverHoldsUpAPage(t *testing.T) {
+func TestSlowProgressPublisherDoesNotDelayPages(t *testing.T) {
 	for name, refuse := range map[string]func(context.Context, events.Event) error{
 		"the stream is down": func(context.Context, events.Event) error { return errors.New("no servers available") },
 		"the stream hangs":   func(ctx context.Context, _ events.Event) error { <-ctx.Done(); return ctx.Err() },
@@ -167,7 +167,7 @@ func TestProgressNeverHoldsUpAPage(t *testing.T) {
 	}
 }
 
-func TestProgressNamesNoMoreThanFiveHundredRequests(t *testing.T) {
+func TestProgressNamesAtMost500Requests(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		for range 600 {
 			r.Ledger.Request(events.Incremental, "customers")

@@ -30,7 +30,7 @@ func failAt(page int, err error) func(context.Context, activitytest.Ask) error {
 	}
 }
 
-func TestSliceAsksForAnotherTry(t *testing.T) {
+func TestSliceRetriesTransientAPIErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error
 		kind string
@@ -62,7 +62,7 @@ func TestSliceAsksForAnotherTry(t *testing.T) {
 	}
 }
 
-func TestSliceFailsItsEntityForGood(t *testing.T) {
+func TestSliceFailsItsEntityAfterAPermanentError(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = failAt(2, &activitytest.Failure{Text: "403: not for you", Kind: "PermissionError", Never: true})
 		result, err := r.slice()
@@ -74,7 +74,7 @@ func TestSliceFailsItsEntityForGood(t *testing.T) {
 	})
 }
 
-func TestSliceFailsAnEntityThatTheStoreRefusesForGood(t *testing.T) {
+func TestSliceFailsItsEntityAfterAPermanentStoreError(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(op, _ string) error {
 			if op == "Open" {
@@ -90,7 +90,7 @@ func TestSliceFailsAnEntityThatTheStoreRefusesForGood(t *testing.T) {
 	})
 }
 
-func TestSliceFailsItsEntityThoughItIsPaused(t *testing.T) {
+func TestPausedSliceStillFailsItsEntity(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = func(context.Context, activitytest.Ask) error {
 			r.pause()
@@ -103,7 +103,7 @@ func TestSliceFailsItsEntityThoughItIsPaused(t *testing.T) {
 	})
 }
 
-func TestSliceLooksAgainWhereThingsStandWhenFenced(t *testing.T) {
+func TestFencedSliceReloadsTheCursor(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		customers, _ := entity.Find("customers")
 		r.API.Pages = map[string]int{"customers": 5}
@@ -132,7 +132,7 @@ func TestSliceLooksAgainWhereThingsStandWhenFenced(t *testing.T) {
 	})
 }
 
-func TestSliceEndsForGoodOnceItsRunIsDecided(t *testing.T) {
+func TestSliceIsNotRetriedAfterItsRunIsFinalized(t *testing.T) {
 	for _, op := range []string{"Open", "StorePage", "FailEntity"} {
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
@@ -153,7 +153,7 @@ func TestSliceEndsForGoodOnceItsRunIsDecided(t *testing.T) {
 	}
 }
 
-func TestSliceAsksForAnotherTryOfTheStore(t *testing.T) {
+func TestSliceRetriesTransientStoreErrors(t *testing.T) {
 	for _, op := range []string{"Run", "Open", "StorePage", "FailEntity"} {
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
@@ -173,7 +173,7 @@ func TestSliceAsksForAnotherTryOfTheStore(t *testing.T) {
 	}
 }
 
-func TestSliceSaysThatAnotherRunReadsTheEntity(t *testing.T) {
+func TestSliceReportsThatAnotherRunReadsTheEntity(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		customers, _ := entity.Find("customers")
 		_, err := r.Ledger.Open(t.Context(), r.run.Ref(), activitytest.Tenant, events.Full, customers)
@@ -190,7 +190,7 @@ func TestSliceSaysThatAnotherRunReadsTheEntity(t *testing.T) {
 	})
 }
 
-func TestSliceReadsOnByDateWhenItsTokenIsUnknown(t *testing.T) {
+func TestSliceFallsBackToTheDateIfItsTokenIsUnknown(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		since := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 		r.begin(t, events.Incremental)
@@ -214,7 +214,7 @@ func TestSliceReadsOnByDateWhenItsTokenIsUnknown(t *testing.T) {
 	})
 }
 
-func TestSliceReadsOnByDateOnlyOnce(t *testing.T) {
+func TestSliceFallsBackToTheDateOnce(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = failAt(2, badToken) // however often it was issued
 		result, err := r.slice()
@@ -224,9 +224,9 @@ func TestSliceReadsOnByDateOnlyOnce(t *testing.T) {
 	})
 }
 
-// TestSliceReadsOnByDateOnlyOnceInAllItsAttempts: a feed that refuses each of its own
+// TestSliceFallsBackToTheDateOnceInAllAttempts: a feed that refuses each of its own
 // tokens is not begun anew for as long as the run may last.
-func TestSliceReadsOnByDateOnlyOnceInAllItsAttempts(t *testing.T) {
+func TestSliceFallsBackToTheDateOnceInAllAttempts(t *testing.T) {
 	for name, own := range map[string]bool{"the API explains it": true, "something else says so": false} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {

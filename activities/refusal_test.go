@@ -23,7 +23,7 @@ func (refusal) Error() string { return "permission denied for table st_customers
 func (refusal) Refused() bool { return true }
 func (refusal) Type() string  { return "StoreError" }
 
-func TestSliceGivesUpWhatTheStoreRefusesAfterMinutes(t *testing.T) {
+func TestSliceFailsItsEntityAfterMinutesOfRefusals(t *testing.T) {
 	for _, op := range []string{"Open", "StorePage"} {
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
@@ -47,7 +47,7 @@ func TestSliceGivesUpWhatTheStoreRefusesAfterMinutes(t *testing.T) {
 	}
 }
 
-func TestSliceContinuesWhereTheStoreRefusesNoLonger(t *testing.T) {
+func TestSliceContinuesAfterARefusalIsFixed(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		began := time.Now()
 		r.Ledger.Refuse = func(now, _ string) error {
@@ -62,7 +62,7 @@ func TestSliceContinuesWhereTheStoreRefusesNoLonger(t *testing.T) {
 	})
 }
 
-func TestSliceEndsWhereTheStoreRefusesEverything(t *testing.T) {
+func TestSliceEndsIfTheFailureCannotBeStored(t *testing.T) {
 	for _, op := range []string{"Run", "StorePage"} { // the one that comes first, and all but the first
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
@@ -85,7 +85,7 @@ func TestSliceEndsWhereTheStoreRefusesEverything(t *testing.T) {
 
 // A run that cannot start or end for want of somebody's help is retried until it can, since
 // no outcome could be written either. The log and readiness say why.
-func TestRunsWaitForWhatTheStoreRefuses(t *testing.T) {
+func TestRunsWaitUntilARefusalIsFixed(t *testing.T) {
 	for _, op := range []string{"BeginRun", "Finalize", "MarkPublished"} {
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
@@ -130,7 +130,7 @@ func TestRunsWaitForWhatTheStoreRefuses(t *testing.T) {
 	}
 }
 
-func TestRunsWaitForAStoreThatIsDownWithoutAlarm(t *testing.T) {
+func TestRunsWaitForAnUnavailableStoreWithoutAlarm(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		var log bytes.Buffer
 		refusals := &activities.Refusals{}

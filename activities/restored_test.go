@@ -15,7 +15,7 @@ import (
 
 // The ledger was restored to an earlier state: it does not have the run, or has its number
 // as that of another one. An activity that is under way writes nothing, and is not retried.
-func TestActivitiesWriteNothingForARunThatTheLedgerDoesNotHave(t *testing.T) {
+func TestActivitiesWriteNothingForAnUnknownRun(t *testing.T) {
 	for name, restore := range map[string]func(t *testing.T, r *rig) ledger.Execution{
 		"the run is unknown": func(_ *testing.T, r *rig) ledger.Execution {
 			r.Ledger.Forget()
@@ -68,7 +68,7 @@ func TestActivitiesWriteNothingForARunThatTheLedgerDoesNotHave(t *testing.T) {
 }
 
 // The restore comes while a page is being read: it is not stored.
-func TestSliceStoresNoPageOnceTheLedgerForgotItsRun(t *testing.T) {
+func TestSliceStoresNoPageAfterARestoreWithoutItsRun(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		var other ledger.Run
 		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
@@ -92,7 +92,7 @@ func TestSliceStoresNoPageOnceTheLedgerForgotItsRun(t *testing.T) {
 
 // The ledger is restored while the bridge and the worker run: the next run begins above the
 // numbers of the event stream, before the reconciler looks.
-func TestARunBeginsAboveTheNumbersOfTheEventStream(t *testing.T) {
+func TestRunNumbersExceedThoseOfTheEventStream(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		request := r.Ledger.Request(events.Full, "jobs")
 		runs := r.Runs()

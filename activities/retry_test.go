@@ -19,8 +19,8 @@ func odd(own bool) *activitytest.Failure {
 	return &activitytest.Failure{Text: "status 403", Kind: "PermissionError", Never: true, Odd: true, Own: own}
 }
 
-// TestOneOddAnswerCostsOneTry: a status that says never, and comes once, ends nothing.
-func TestOneOddAnswerCostsOneTry(t *testing.T) {
+// TestOneUnexpectedStatusCostsOneAttempt: a status that says never, and comes once, ends nothing.
+func TestOneUnexpectedStatusCostsOneAttempt(t *testing.T) {
 	for _, page := range []int{1, 2} {
 		for _, own := range []bool{false, true} {
 			if page == 1 && own {
@@ -50,8 +50,8 @@ func failTimes(page, times int, err error) func(context.Context, activitytest.As
 	}
 }
 
-// TestOddAnswersEndAnEntityAfterMinutes, with the error, and not after a day.
-func TestOddAnswersEndAnEntityAfterMinutes(t *testing.T) {
+// TestRepeatedUnexpectedStatusesFailTheEntityAfterMinutes, with the error, and not after a day.
+func TestRepeatedUnexpectedStatusesFailTheEntityAfterMinutes(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = failAt(2, odd(true))
 		began := time.Now()
@@ -65,8 +65,8 @@ func TestOddAnswersEndAnEntityAfterMinutes(t *testing.T) {
 	})
 }
 
-// TestWhatNeverWorkedFailsAtOnce where the API says why.
-func TestWhatNeverWorkedFailsAtOnce(t *testing.T) {
+// TestExplainedErrorOfTheFirstCallFailsAtOnce where the API says why.
+func TestExplainedErrorOfTheFirstCallFailsAtOnce(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = failAt(1, odd(true))
 		result, tries, err := r.attempts(time.Hour)
@@ -76,8 +76,8 @@ func TestWhatNeverWorkedFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestAnOutageBeforeCostsNoTries: odd answers are counted by themselves.
-func TestAnOutageBeforeCostsNoTries(t *testing.T) {
+// TestAnOutageDoesNotCountAsUnexpectedStatuses: odd answers are counted by themselves.
+func TestAnOutageDoesNotCountAsUnexpectedStatuses(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		n := 0
 		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
@@ -96,8 +96,8 @@ func TestAnOutageBeforeCostsNoTries(t *testing.T) {
 	})
 }
 
-// TestTheFeedsTokenSurvivesAnOddAnswer: only the API itself says that a token is unknown.
-func TestTheFeedsTokenSurvivesAnOddAnswer(t *testing.T) {
+// TestUnexpectedStatusKeepsTheTokenOfAFeed: only the API itself says that a token is unknown.
+func TestUnexpectedStatusKeepsTheTokenOfAFeed(t *testing.T) {
 	t.Run("of a proxy", func(t *testing.T) {
 		inTime(t, func(t *testing.T, r *rig) {
 			refused := &activitytest.Failure{Text: "status 400", Never: true, Odd: true, BadToken: true}
@@ -118,9 +118,9 @@ func TestTheFeedsTokenSurvivesAnOddAnswer(t *testing.T) {
 	})
 }
 
-// TestAnEntityThatHoldsUpOthersIsGivenUp: whatever makes it fail, it is waited for no
+// TestStalledEntityFailsIfOtherRequestsWait: whatever makes it fail, it is waited for no
 // longer than the limit, once the others could be read.
-func TestAnEntityThatHoldsUpOthersIsGivenUp(t *testing.T) {
+func TestStalledEntityFailsIfOtherRequestsWait(t *testing.T) {
 	long := ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
 	awaited := long
 	awaited.BlocksOthers = true
@@ -175,8 +175,8 @@ func TestAnEntityThatHoldsUpOthersIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestProgressBeginsTheLimitAnew: an entity that fails often, and gets on, is never given up.
-func TestProgressBeginsTheLimitAnew(t *testing.T) {
+// TestAStoredPageResetsTheStallLimit: an entity that fails often, and gets on, is never given up.
+func TestAStoredPageResetsTheStallLimit(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.StallLimit = 10 * time.Minute
 		r.Ledger.Held = ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
@@ -194,8 +194,8 @@ func TestProgressBeginsTheLimitAnew(t *testing.T) {
 	})
 }
 
-// TestAPauseBeginsTheLimitAnew: what failed before a pause is not held against the entity.
-func TestAPauseBeginsTheLimitAnew(t *testing.T) {
+// TestAPauseResetsTheStallLimit: what failed before a pause is not held against the entity.
+func TestAPauseResetsTheStallLimit(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.StallLimit = 10 * time.Minute
 		r.Ledger.Held = ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
@@ -208,9 +208,9 @@ func TestAPauseBeginsTheLimitAnew(t *testing.T) {
 	})
 }
 
-// TestARebuildIsCheckedInSpiteOfAnOddAnswer: the count that is asked for is not taken for
+// TestRebuildIsCheckedAfterAFailedCount: the count that is asked for is not taken for
 // one that cannot be had.
-func TestARebuildIsCheckedInSpiteOfAnOddAnswer(t *testing.T) {
+func TestRebuildIsCheckedAfterAFailedCount(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.begin(t, events.Rebuild)
 		r.API.Uncounted = 5
@@ -225,9 +225,9 @@ func TestARebuildIsCheckedInSpiteOfAnOddAnswer(t *testing.T) {
 	})
 }
 
-// TestFailingSlicesLeaveSlotsToOthers: an attempt after a failure waits for a slot of its
+// TestRetriedSlicesWaitForASlot: an attempt after a failure waits for a slot of its
 // kind; a first one does not, and what is remembered of the failures stays.
-func TestFailingSlicesLeaveSlotsToOthers(t *testing.T) {
+func TestRetriedSlicesWaitForASlot(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.Failing = make(chan struct{}, 1)
 		r.API.Answer = failTimes(2, 2, errors.New("status 500"))

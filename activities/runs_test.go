@@ -28,7 +28,7 @@ func fullRun(request ledger.Request) ledger.Begin {
 	}
 }
 
-func TestBeginRunTwiceIsOneRun(t *testing.T) {
+func TestBeginRunIsIdempotent(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		request := r.Ledger.Request(events.Full, "jobs", "customers")
 		begun, err := r.beginRun(fullRun(request))
@@ -74,7 +74,7 @@ func TestBeginRunOfAnUnknownRequestIsNotRetried(t *testing.T) {
 	})
 }
 
-func TestBeginRunAsksForAnotherTryOfTheStore(t *testing.T) {
+func TestBeginRunRetriesTransientStoreErrors(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(string, string) error { return errors.New("no connection") }
 		_, err := r.beginRun(ledger.Begin{Mode: events.Incremental})
@@ -83,7 +83,7 @@ func TestBeginRunAsksForAnotherTryOfTheStore(t *testing.T) {
 	})
 }
 
-func TestBeginRunFindsNothingToDo(t *testing.T) {
+func TestBeginRunWithoutQueuedRequests(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		begun, err := r.beginRun(ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Incremental, WorkflowID: "incremental", Pass: 1})
 		require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestBeginRunFindsNothingToDo(t *testing.T) {
 	})
 }
 
-func TestBeginRunOfAFinalizedRunSaysSoAndPublishesNothing(t *testing.T) {
+func TestBeginRunOfAFinalizedRunPublishesNothing(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Cancelled})
 		require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestBeginRunOfAFinalizedRunSaysSoAndPublishesNothing(t *testing.T) {
 	})
 }
 
-func TestFinishRunTwiceTellsOneOutcome(t *testing.T) {
+func TestFinishRunIsIdempotent(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		_, err := r.slice()
 		require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestFinishRunTwiceTellsOneOutcome(t *testing.T) {
 	})
 }
 
-func TestFinishRunReturnsWhatWasDecidedFirst(t *testing.T) {
+func TestFinishRunReturnsTheFirstOutcome(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Cancelled, Reason: "first"})
 		require.NoError(t, err)
@@ -173,7 +173,7 @@ func refuse(r *rig, op string) {
 	}
 }
 
-func TestFinishRunNamesManyRequestsInParts(t *testing.T) {
+func TestFinishRunSplitsAnOutcomeOfManyRequests(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		for range 1200 {
 			r.Ledger.Request(events.Incremental, "customers")
@@ -222,7 +222,7 @@ func TestAnnounceControl(t *testing.T) {
 	}
 }
 
-func TestAnnounceControlIsTriedAgain(t *testing.T) {
+func TestAnnounceControlIsRetried(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		refuse(r, "Run")
 		_, err := execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: 1, Ordinal: 1, Execution: r.in.Execution})

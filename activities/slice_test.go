@@ -26,7 +26,7 @@ func TestSliceReadsEveryPageOnceInOrder(t *testing.T) {
 	})
 }
 
-func TestSliceReadsOnePageAheadAndNeverTwo(t *testing.T) {
+func TestSlicePrefetchesOnePage(t *testing.T) {
 	for name, times := range map[string]struct{ read, store time.Duration }{
 		"the API is slow":   {read: 300 * time.Millisecond, store: 100 * time.Millisecond},
 		"the store is slow": {read: 100 * time.Millisecond, store: 300 * time.Millisecond},
@@ -64,7 +64,7 @@ func TestSliceReadsOnePageAheadAndNeverTwo(t *testing.T) {
 	}
 }
 
-func TestSliceGoesOnWhereTheLastOneEnded(t *testing.T) {
+func TestSliceContinuesWhereTheLastOneEnded(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Pages = map[string]int{"customers": 25}
 		r.API.Latency = time.Second
@@ -85,7 +85,7 @@ func TestSliceGoesOnWhereTheLastOneEnded(t *testing.T) {
 	})
 }
 
-func TestSliceReadsAPageHoweverLongItsBeginningTook(t *testing.T) {
+func TestSliceReadsAPageAfterASlowStart(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(op, _ string) error {
 			if op == "Open" {
@@ -103,7 +103,7 @@ func TestSliceReadsAPageHoweverLongItsBeginningTook(t *testing.T) {
 	})
 }
 
-func TestSliceOfACompleteEntityAsksForNothing(t *testing.T) {
+func TestSliceOfACompleteEntityMakesNoCalls(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		_, err := r.slice()
 		require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestSliceOfACompleteEntityAsksForNothing(t *testing.T) {
 
 // A pause or cancel ends the slice in good order: what was asked for is stored, and
 // nothing is asked for any more.
-func TestSliceStops(t *testing.T) {
+func TestSliceStopsAfterAPauseOrCancel(t *testing.T) {
 	for name, stop := range map[string]func(r *rig){
 		"when it is cancelled":     func(r *rig) { r.pause() },
 		"when the worker is ended": func(r *rig) { close(r.stopped) },
@@ -141,7 +141,7 @@ func TestSliceStops(t *testing.T) {
 	}
 }
 
-func TestSliceStopsThoughAPageIsBeingRead(t *testing.T) {
+func TestSliceStopsDuringAPageRequest(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Latency = 90 * time.Second
 		time.AfterFunc(time.Second, r.pause)
@@ -151,7 +151,7 @@ func TestSliceStopsThoughAPageIsBeingRead(t *testing.T) {
 	})
 }
 
-func TestSliceThatIsCancelledBeforeItBeganAsksForNothing(t *testing.T) {
+func TestSliceCancelledBeforeItsStartMakesNoCalls(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(op, _ string) error {
 			if op == "Open" {
@@ -165,7 +165,7 @@ func TestSliceThatIsCancelledBeforeItBeganAsksForNothing(t *testing.T) {
 	})
 }
 
-func TestSliceCountsOnlyAFullReadThatBegins(t *testing.T) {
+func TestSliceCountsRecordsOnceAtTheStartOfAFullRead(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.begin(t, events.Incremental)
 		result, err := r.slice()
@@ -178,7 +178,7 @@ func TestSliceCountsOnlyAFullReadThatBegins(t *testing.T) {
 }
 
 // A run that only schedules requested is not interactive.
-func TestSliceOfASchedulesRunLeavesTheReserveAlone(t *testing.T) {
+func TestScheduledRunsDoNotUseTheReserve(t *testing.T) {
 	for name, c := range map[string]struct {
 		sources     []string
 		interactive bool
@@ -201,7 +201,7 @@ func TestSliceOfASchedulesRunLeavesTheReserveAlone(t *testing.T) {
 	}
 }
 
-func TestSliceDoesWithoutATotal(t *testing.T) {
+func TestSliceContinuesIfTheCountFails(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.CountError = errors.New("no count today")
 		result, err := r.slice()
@@ -212,7 +212,7 @@ func TestSliceDoesWithoutATotal(t *testing.T) {
 	})
 }
 
-func TestSliceDoesWithoutKeepingItsTotal(t *testing.T) {
+func TestSliceContinuesIfTheTotalCannotBeStored(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(op, _ string) error {
 			if op == "SetTotal" {
