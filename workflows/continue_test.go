@@ -24,7 +24,7 @@ func (r *rig) rollOver(executions int, after time.Duration) {
 	}
 }
 
-func TestALongHistoryGoesOnInANewExecution(t *testing.T) {
+func TestRunContinuesAsNewWhenItsHistoryIsLong(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 8}
@@ -41,7 +41,7 @@ func TestALongHistoryGoesOnInANewExecution(t *testing.T) {
 	require.Equal(t, []int{1, 2, 3, 3, 4, 5, 6, 6, 7, 8}, r.API.PagesAsked("jobs"), "none but those that failed is asked for again")
 }
 
-func TestANewExecutionKnowsWhatTheLastOneKnew(t *testing.T) {
+func TestContinueAsNewKeepsTheState(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.Deadline = 20 * time.Minute
@@ -92,7 +92,7 @@ func TestANewExecutionKnowsWhatTheLastOneKnew(t *testing.T) {
 	require.Equal(t, "dragons", r.outcome(t).Error.Entity, "a failure is not forgotten")
 }
 
-func TestTheDeadlineCountsAllExecutions(t *testing.T) {
+func TestDeadlineIncludesEarlierExecutions(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.Deadline = 10 * time.Minute
@@ -107,7 +107,7 @@ func TestTheDeadlineCountsAllExecutions(t *testing.T) {
 }
 
 // A cancel that comes with the answer that ends the execution is not lost.
-func TestACancelReachesTheNewExecution(t *testing.T) {
+func TestCancelDuringContinueAsNewIsKept(t *testing.T) {
 	t.Parallel()
 	for name, cancel := range map[string]func(r *rig){
 		"by signal":   func(r *rig) { r.env.SignalWorkflowSkippingWorkflowTask(workflows.SignalCancel, nil) },

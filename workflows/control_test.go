@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-func TestCancelEndsTheRunWithWhatItHas(t *testing.T) {
+func TestCancelKeepsStoredPages(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		signal workflows.ControlSignal
@@ -46,7 +46,7 @@ func TestCancelEndsTheRunWithWhatItHas(t *testing.T) {
 	}
 }
 
-func TestTemporalsCancelMeansTheSame(t *testing.T) {
+func TestTemporalCancelActsLikeTheSignal(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 50}
@@ -62,7 +62,7 @@ func TestTemporalsCancelMeansTheSame(t *testing.T) {
 	require.True(t, r.Ledger.Runs()[0].Published)
 }
 
-func TestCancelBeforeTheRunBegan(t *testing.T) {
+func TestCancelBeforeTheRunBegins(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.prepare = func(int) { r.after(0, func() { r.signal(workflows.SignalCancel, nil) }) }
@@ -85,7 +85,7 @@ func TestCancelEndsAPause(t *testing.T) {
 	require.Equal(t, []string{"sync.started", "sync.paused", "sync.cancelled"}, r.Events.Subjects())
 }
 
-func TestTheFirstReasonToStopStands(t *testing.T) {
+func TestFirstReasonToStopIsReported(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 50}
@@ -101,7 +101,7 @@ func TestTheFirstReasonToStopStands(t *testing.T) {
 }
 
 // Signals that arrive one after another.
-func TestControlsApplyOnceAndInTheirOrder(t *testing.T) {
+func TestControlsApplyOnceInOrder(t *testing.T) {
 	t.Parallel()
 	control := func(id string, sequence uint64) workflows.ControlSignal {
 		return workflows.ControlSignal{ID: id, Sequence: sequence}
@@ -158,7 +158,7 @@ func TestControlsApplyOnceAndInTheirOrder(t *testing.T) {
 }
 
 // Signals that arrive together: they have no order but that of their events.
-func TestControlsOfOneTaskApplyInTheOrderOfTheirEvents(t *testing.T) {
+func TestControlsOfOneTaskApplyInEventOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		sequence map[string]uint64
@@ -190,7 +190,7 @@ func TestControlsOfOneTaskApplyInTheOrderOfTheirEvents(t *testing.T) {
 }
 
 // People send signals by hand, with whatever the Temporal UI lets them.
-func TestASignalByHandIsUnderstoodWhateverItCarries(t *testing.T) {
+func TestSignalSentByHandIsAcceptedWithAnyInput(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		payload any

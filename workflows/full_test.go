@@ -32,7 +32,7 @@ func TestFullSyncReadsEveryPageOfEveryEntity(t *testing.T) {
 	require.Equal(t, events.Result{Entity: "customers", Status: events.StatusCompleted, Pages: 7, Fetched: 70, Inserted: 70}, outcome.Results[0])
 }
 
-func TestFullSyncReadsAFewEntitiesAtOnce(t *testing.T) {
+func TestFullSyncReadsSeveralEntitiesConcurrently(t *testing.T) {
 	t.Parallel()
 	for _, parallel := range []int{0, 1, 2, 3, 4, 9} {
 		t.Run(fmt.Sprint(parallel), func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestFullSyncReadsAFewEntitiesAtOnce(t *testing.T) {
 	}
 }
 
-func TestFullSyncGoesOnWhenOneEntityFails(t *testing.T) {
+func TestFullSyncContinuesAfterAnEntityFails(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
@@ -72,7 +72,7 @@ func TestFullSyncGoesOnWhenOneEntityFails(t *testing.T) {
 	r.requireEachPageOnce(t, "customers", "invoices", "estimates")
 }
 
-func TestFullSyncFailsAnEntityThatTheWorkerDoesNotKnow(t *testing.T) {
+func TestFullSyncFailsAnUnknownEntity(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	result, err := r.full("customers", "dragons")
@@ -84,7 +84,7 @@ func TestFullSyncFailsAnEntityThatTheWorkerDoesNotKnow(t *testing.T) {
 	require.Equal(t, events.StatusCompleted, statuses(outcome)["customers"])
 }
 
-func TestFullSyncWaitsAsLongAsTheAPISays(t *testing.T) {
+func TestFullSyncWaitsForRetryAfter(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	var limited atomic.Bool
@@ -117,7 +117,7 @@ func TestFullSyncOutlastsAnOutage(t *testing.T) {
 	require.Equal(t, (1+2+4+8+16+32+60)*time.Second, r.elapsed, "doubling, up to a minute")
 }
 
-func TestFullSyncTriesUntilItsDeadline(t *testing.T) {
+func TestFullSyncRetriesUntilItsDeadline(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.Deadline = 3 * time.Minute
@@ -159,7 +159,7 @@ func TestFullSyncWaitsWhileAnotherRunReadsTheEntity(t *testing.T) {
 	r.requireEachPageOnce(t, all...)
 }
 
-func TestFullSyncWaitsForABusyEntityNoLongerThanItsDeadline(t *testing.T) {
+func TestFullSyncWaitsForABusyEntityUntilItsDeadline(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.hold(t, "jobs")
@@ -194,7 +194,7 @@ func TestFullSyncsShareTheSlotsOfAWorker(t *testing.T) {
 	r.requireEachPageOnce(t, all...)
 }
 
-func TestFullSyncEndsQuietlyWhenSomebodyElseDecidedIt(t *testing.T) {
+func TestFullSyncEndsIfItsRunIsFinalizedElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 50}
@@ -210,7 +210,7 @@ func TestFullSyncEndsQuietlyWhenSomebodyElseDecidedIt(t *testing.T) {
 	require.Equal(t, events.Terminated, r.outcome(t).Error.Type)
 }
 
-func TestFullSyncReadsNothingWhenItWasDecidedBeforeItBegan(t *testing.T) {
+func TestFullSyncReadsNothingIfItsRunWasFinalizedBefore(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.Ledger.Refuse = func(op, _ string) error {
@@ -233,7 +233,7 @@ func TestFullSyncReadsNothingWhenItWasDecidedBeforeItBegan(t *testing.T) {
 	require.Zero(t, r.pagesAsked())
 }
 
-func TestFullSyncStartedByHandFailsAtOnce(t *testing.T) {
+func TestFullSyncWithoutARequestFails(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	_, err := r.fullOf(ledger.Request{ID: "nobody"})
@@ -245,7 +245,7 @@ func TestFullSyncStartedByHandFailsAtOnce(t *testing.T) {
 }
 
 // The short steps are retried: a run is not over until its outcome is published.
-func TestFullSyncOutlastsATroubledLedgerAndStream(t *testing.T) {
+func TestFullSyncRetriesLedgerAndStreamErrors(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(r *rig, fails func() bool){
 		"no stream": func(r *rig, fails func() bool) {

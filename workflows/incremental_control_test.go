@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-func TestCancelOfAnIncrementalEndsWhatWaitsToo(t *testing.T) {
+func TestCancelOfIncrementalSyncCancelsQueuedRequests(t *testing.T) {
 	t.Parallel()
 	for name, cancel := range map[string]func(r *rig){
 		"by signal":   func(r *rig) { r.signal(workflows.SignalCancel, workflows.ControlSignal{Reason: "enough"}) },
@@ -39,7 +39,7 @@ func TestCancelOfAnIncrementalEndsWhatWaitsToo(t *testing.T) {
 }
 
 // A cancel that comes when the pass has ended is for the requests that wait.
-func TestACancelThatIsLateForItsPassEndsTheNext(t *testing.T) {
+func TestCancelAfterAPassCancelsTheNextPass(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		rollsOver bool // the next pass is one of a new execution
@@ -79,7 +79,7 @@ func TestACancelThatIsLateForItsPassEndsTheNext(t *testing.T) {
 	}
 }
 
-func TestCancelOfAPassLeavesTheOthersWaiting(t *testing.T) {
+func TestCancelOfAPassKeepsQueuedRequests(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		run  int64 // that the cancel means
@@ -109,7 +109,7 @@ func TestCancelOfAPassLeavesTheOthersWaiting(t *testing.T) {
 	}
 }
 
-func TestACancelOfAPassThatIsOverHarmsNoOther(t *testing.T) {
+func TestCancelOfAFinishedPassHasNoEffect(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(r *rig, do func()){
 		"when its outcome is published": func(r *rig, do func()) { r.whenPublished(events.Completed.Name, do) },
@@ -130,7 +130,7 @@ func TestACancelOfAPassThatIsOverHarmsNoOther(t *testing.T) {
 	}
 }
 
-func TestAPauseOutlivesItsPass(t *testing.T) {
+func TestPauseContinuesInTheNextPass(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.Ledger.Request(events.Incremental, "jobs")
@@ -162,7 +162,7 @@ func pausedAtItsEnd(r *rig, later func()) {
 	r.prepare = func(int) { r.after(time.Hour, later) }
 }
 
-func TestAPauseAtTheEndOfTheLastPassHoldsForTheNextRequest(t *testing.T) {
+func TestPauseAtTheEndAppliesToTheNextRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	pausedAtItsEnd(r, func() {
@@ -183,7 +183,7 @@ func TestAPauseAtTheEndOfTheLastPassHoldsForTheNextRequest(t *testing.T) {
 	r.requireEachPageOnce(t, "customers")
 }
 
-func TestAPauseThatHoldsNothingEnds(t *testing.T) {
+func TestPauseWithoutRequestsEnds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		later func(*rig)
@@ -210,7 +210,7 @@ func TestAPauseThatHoldsNothingEnds(t *testing.T) {
 	}
 }
 
-func TestAPauseThatExpiredIsOver(t *testing.T) {
+func TestExpiredPauseDoesNotHoldTheNextPass(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.PauseLimit = time.Hour
@@ -228,7 +228,7 @@ func TestAPauseThatExpiredIsOver(t *testing.T) {
 	require.Equal(t, time.Hour, r.elapsed)
 }
 
-func TestAPauseExpiresCountedFromItsBeginning(t *testing.T) {
+func TestPauseLimitCountsFromThePause(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.PauseLimit = time.Hour

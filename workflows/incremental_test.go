@@ -45,7 +45,7 @@ func (r *rig) outcomesOf(t *testing.T) map[string]int {
 	return counts
 }
 
-func TestIncrementalServesWhatWaits(t *testing.T) {
+func TestIncrementalSyncServesQueuedRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.Ledger.Request(events.Incremental, "customers")
@@ -63,7 +63,7 @@ func TestIncrementalServesWhatWaits(t *testing.T) {
 	}
 }
 
-func TestIncrementalEndsWhenNothingWaits(t *testing.T) {
+func TestIncrementalSyncEndsWithoutQueuedRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.prepare = func(int) { r.after(0, r.wake) }
@@ -74,7 +74,7 @@ func TestIncrementalEndsWhenNothingWaits(t *testing.T) {
 	require.LessOrEqual(t, r.Ledger.Looks(), 2)
 }
 
-func TestAStormOfRequestsFoldsIntoOneMorePass(t *testing.T) {
+func TestRequestsDuringAPassAreCoalesced(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	var requests []ledger.Request
@@ -97,7 +97,7 @@ func TestAStormOfRequestsFoldsIntoOneMorePass(t *testing.T) {
 }
 
 // Wherever a request arrives, another pass serves it.
-func TestARequestDuringTheLastStepsIsServed(t *testing.T) {
+func TestRequestDuringTheLastStepsIsServed(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(r *rig, do func()){
 		"with the start":            func(r *rig, do func()) { r.whenPublished(events.Started.Name, do) },
@@ -147,7 +147,7 @@ func (r *rig) afterLook(n int, do func()) {
 	}
 }
 
-func TestEveryPassHasADeadlineOfItsOwn(t *testing.T) {
+func TestEachPassHasItsOwnDeadline(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.Deadline = 10 * time.Minute
@@ -166,7 +166,7 @@ func TestEveryPassHasADeadlineOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAPassThatWasDecidedElsewhereMakesRoomForTheNext(t *testing.T) {
+func TestNextPassBeginsAfterOneFinalizedElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 50}
@@ -183,7 +183,7 @@ func TestAPassThatWasDecidedElsewhereMakesRoomForTheNext(t *testing.T) {
 	require.Len(t, r.API.Asked("jobs"), 2)
 }
 
-func TestIncrementalGoesOnInANewExecution(t *testing.T) {
+func TestIncrementalSyncContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	t.Run("between passes", func(t *testing.T) {
 		t.Parallel()

@@ -12,7 +12,7 @@ import (
 
 // Temporal's test environment answers a cancelled activity at once. The server lets it
 // end, and where it ended in trouble, reports that with the state of its retries.
-func TestTroubleOfACancelledSliceIsNoVerdict(t *testing.T) {
+func TestErrorOfACancelledSliceDoesNotFailItsEntity(t *testing.T) {
 	t.Parallel()
 	trouble := &failure.Failure{Message: "503", FailureInfo: &failure.Failure_ApplicationFailureInfo{
 		ApplicationFailureInfo: &failure.ApplicationFailureInfo{Type: "ApiError"},

@@ -53,7 +53,7 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 }
 
 // Slices that read ahead and take their time: whatever was asked for is stored.
-func TestPauseMeetsPagesInFlight(t *testing.T) {
+func TestPauseStoresPagesInFlight(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.Length = 10 * time.Second
@@ -74,7 +74,7 @@ func TestPauseMeetsPagesInFlight(t *testing.T) {
 	})
 }
 
-func TestPauseBeforeTheRunBegan(t *testing.T) {
+func TestPauseBeforeTheRunBegins(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.prepare = func(int) {
@@ -91,7 +91,7 @@ func TestPauseBeforeTheRunBegan(t *testing.T) {
 	require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
 }
 
-func TestPauseDuringAnOutageTriesNothing(t *testing.T) {
+func TestPausedRunDoesNotRetry(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	var tries, paused atomic.Int64
@@ -116,7 +116,7 @@ func TestPauseDuringAnOutageTriesNothing(t *testing.T) {
 	require.Equal(t, ledger.Completed, result.State, "a pause in a bad moment fails nothing")
 }
 
-func TestPauseTwiceIsOnePause(t *testing.T) {
+func TestRepeatedPauseIsOnePause(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.at("jobs", 2, func() {
@@ -135,7 +135,7 @@ func TestPauseTwiceIsOnePause(t *testing.T) {
 	require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
 }
 
-func TestEveryPauseIsAnEventOfItsOwn(t *testing.T) {
+func TestEachPausePublishesAnEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 5}
@@ -184,7 +184,7 @@ func slowed(entity string, d time.Duration, pages ...int) func(context.Context, 
 	}
 }
 
-func TestTheDeadlineDoesNotCountPauses(t *testing.T) {
+func TestDeadlineExcludesPauses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		waits []int // pages that take six minutes each
@@ -214,7 +214,7 @@ func TestTheDeadlineDoesNotCountPauses(t *testing.T) {
 }
 
 // Every pause has its own limit.
-func TestPausesAreNotAddedUp(t *testing.T) {
+func TestEachPauseHasItsOwnLimit(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.PauseLimit = 90 * time.Minute

@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-func TestProgressAtEveryMoment(t *testing.T) {
+func TestProgressInEachState(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.Parallel = 1

@@ -34,7 +34,7 @@ func (r *rig) during(op string, do func() error) {
 	}
 }
 
-func TestRebuildShowsNothingBeforeItIsApplied(t *testing.T) {
+func TestRebuildChangesNothingBeforeItIsApplied(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.during("ApplyRebuild", func() error {
@@ -51,7 +51,7 @@ func TestRebuildShowsNothingBeforeItIsApplied(t *testing.T) {
 	require.Equal(t, events.PhaseDone, r.progress(t).Entities[0].Phase)
 }
 
-func TestRebuildShowsItsPhases(t *testing.T) {
+func TestRebuildReportsItsPhases(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.Ledger.Misses = map[string][]string{"customers": {"98", "99"}}
@@ -74,7 +74,7 @@ func phaseNow(t *testing.T, r *rig) events.Phase {
 	return r.progress(t).Entities[0].Phase
 }
 
-func TestRebuildThatFallsShortFails(t *testing.T) {
+func TestRebuildWithTooFewRecordsFails(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Uncounted = 1
@@ -118,7 +118,7 @@ func TestRebuildIsPausedResumedAndCancelled(t *testing.T) {
 }
 
 // A cancel that meets the apply takes it back; a pause does too, and it is made again.
-func TestRebuildIsInterruptedWhileItIsApplied(t *testing.T) {
+func TestRebuildApplyIsRolledBackByAPauseOrCancel(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		signal string
@@ -162,7 +162,7 @@ func TestRebuildWaitsWhileAFullSyncReadsTheEntity(t *testing.T) {
 	r.requireEachPageOnce(t, "customers")
 }
 
-func TestRebuildGoesOnInANewExecution(t *testing.T) {
+func TestRebuildContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.API.Pages = map[string]int{"customers": 8}
@@ -179,7 +179,7 @@ func TestRebuildGoesOnInANewExecution(t *testing.T) {
 	r.requireEachPageOnce(t, "customers")
 }
 
-func TestFullSyncLooksUpWhatItMisses(t *testing.T) {
+func TestFullSyncLooksUpMissingRows(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	missed := make([]string, 120)

@@ -26,7 +26,7 @@ func (r *rig) restore(t *testing.T, mode events.Mode) {
 	require.NoError(t, err)
 }
 
-func TestFullSyncEndsWhenTheLedgerWasRestored(t *testing.T) {
+func TestFullSyncEndsAfterARestoreOfTheLedger(t *testing.T) {
 	t.Parallel()
 	for _, page := range []int{2, 3} { // in the middle, and the last one
 		r := newRig()
@@ -41,7 +41,7 @@ func TestFullSyncEndsWhenTheLedgerWasRestored(t *testing.T) {
 	}
 }
 
-func TestFullSyncEndsWhenTheLedgerWasRestoredWhileItWasPaused(t *testing.T) {
+func TestPausedFullSyncEndsAfterARestoreOfTheLedger(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.at("jobs", 2, func() {
@@ -56,7 +56,7 @@ func TestFullSyncEndsWhenTheLedgerWasRestoredWhileItWasPaused(t *testing.T) {
 
 // The pass that was under way ends without an outcome, and the next one serves what the
 // restored ledger has waiting.
-func TestIncrementalSyncGoesToItsNextPassWhenTheLedgerWasRestored(t *testing.T) {
+func TestIncrementalSyncBeginsTheNextPassAfterARestoreOfTheLedger(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.Ledger.Request(events.Incremental, "jobs")
@@ -75,7 +75,7 @@ func TestIncrementalSyncGoesToItsNextPassWhenTheLedgerWasRestored(t *testing.T) 
 }
 
 // A cancel of the whole workflow is also for the requests that wait behind the lost pass.
-func TestACancelOutlivesAPassThatTheLedgerForgot(t *testing.T) {
+func TestCancelAppliesAfterARestoreWithoutThePass(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.Ledger.Request(events.Incremental, "jobs")

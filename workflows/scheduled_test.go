@@ -54,7 +54,7 @@ func (d *desk) RunHeader(context.Context, int64) (ledger.Run, error) {
 
 // A request may be rejected: the bridge may not know the tenant yet. Its schedule would skip
 // every time for as long as the workflow stays open.
-func TestScheduledSyncEndsWhenNoBridgeTakesItsRequest(t *testing.T) {
+func TestScheduledSyncEndsIfItsRequestIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	d := &desk{now: env.Now, rejected: true}
@@ -69,7 +69,7 @@ func TestScheduledSyncEndsWhenNoBridgeTakesItsRequest(t *testing.T) {
 
 // The ledger was restored to a time before the request: nothing will ever decide it, and the
 // schedule would skip every time.
-func TestScheduledSyncEndsWhenTheLedgerForgotItsRequest(t *testing.T) {
+func TestScheduledSyncEndsAfterARestoreWithoutItsRequest(t *testing.T) {
 	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	d := &desk{now: env.Now, decidedAt: 1000, forgottenAt: 4}
@@ -80,7 +80,7 @@ func TestScheduledSyncEndsWhenTheLedgerForgotItsRequest(t *testing.T) {
 	require.Equal(t, 4, d.looks)
 }
 
-func TestScheduledSyncPublishesOneRequestAndStaysOpenUntilItIsDecided(t *testing.T) {
+func TestScheduledSyncStaysOpenUntilTheOutcomeOfItsRequest(t *testing.T) {
 	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
 	d := &desk{failures: 2, decidedAt: 12, now: env.Now}
