@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestAByteOrderMarkBeforeACommandIsSkipped(t *testing.T) {
+func TestByteOrderMarkOfACommandIsIgnored(t *testing.T) {
 	t.Parallel()
 	const bom, data, structured = "\xef\xbb\xbf", `{"mode":"full"}`, `{"specversion":"1.0","id":"1","source":"/x","type":"com.lazi.sync.requested.v1",`
 	binary := map[string][]string{

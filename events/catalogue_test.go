@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/schemas"
 )
 
-func TestEverySchemaHasADefinitionAndViceVersa(t *testing.T) {
+func TestSchemasAndDefinitionsMatch(t *testing.T) {
 	t.Parallel()
 	files, err := fs.Glob(schemas.Files, "*.json")
 	require.NoError(t, err)
@@ -43,7 +43,7 @@ func TestDefinitionsAreFoundBySubjectAndByType(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestSchemaSaysWhoItIs(t *testing.T) {
+func TestSchemasHaveIDAndTitle(t *testing.T) {
 	t.Parallel()
 	for _, d := range All() {
 		s, err := d.compiled()

@@ -94,7 +94,7 @@ func TestBadEvents(t *testing.T) {
 	})
 }
 
-func TestARefusedEventStillTellsItsIdentity(t *testing.T) {
+func TestInvalidEventKeepsItsIdentity(t *testing.T) {
 	t.Parallel()
 	event, err := Decode(request(strings.Replace(requestEnvelope, "requested.v1", "requested.v9", 1)))
 	require.Error(t, err)
@@ -113,7 +113,7 @@ func TestOnlyCommandsMayBeBare(t *testing.T) {
 	require.ErrorContains(t, err, "specversion: got nothing")
 }
 
-func TestOutcomesDoNotGrowOld(t *testing.T) {
+func TestOutcomesDoNotExpire(t *testing.T) {
 	t.Parallel()
 	m := envelopeAround(Completed.Definition, []byte(`{}`))
 	m.Data = []byte(strings.Replace(string(m.Data), `{`, `{"time":"2026-01-01T10:00:00Z",`, 1))
@@ -122,7 +122,7 @@ func TestOutcomesDoNotGrowOld(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestDataRefuses(t *testing.T) {
+func TestDataRejectsInvalidData(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ data, text string }{
 		"nothing":   {`null`, `data: got nothing, want a JSON object`},

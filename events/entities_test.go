@@ -10,7 +10,7 @@ import (
 
 var someEntities = []string{"customers", "jobs", "job-types", "invoices"}
 
-func TestAListOfEntitiesIsReadTheSameWayWhoeverWritesIt(t *testing.T) {
+func TestEntityListsAreParsedAlikeEverywhere(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		"customers":                     {"customers"},
@@ -29,7 +29,7 @@ func TestAListOfEntitiesIsReadTheSameWayWhoeverWritesIt(t *testing.T) {
 	}
 }
 
-func TestAListOfEntitiesThatIsWrongNamesEachEntry(t *testing.T) {
+func TestEntityListErrorsNameEachEntry(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                  `got "" with an empty name, want names of entities separated by commas`,

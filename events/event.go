@@ -34,7 +34,7 @@ type Attributes struct {
 
 // New creates an event. It returns an error if the attributes are invalid and, for a
 // command, if the data is: commands contain the input of users. It does not validate the
-// data of other events against their schemas; TestPayloadsFitTheirSchemas does. The error
+// data of other events against their schemas; TestPayloadsMatchTheirSchemas does. The error
 // is never a *Rejection, which is for received events.
 func (t Type[T]) New(a Attributes, data T) (Event, error) {
 	fillLists(reflect.ValueOf(&data).Elem())

@@ -43,7 +43,7 @@ func TestNewEventOnTheWire(t *testing.T) {
 	require.Equal(t, "incremental-sync-1", back.Subject())
 }
 
-func TestNewRefusesWhatNobodyWouldAccept(t *testing.T) {
+func TestNewRejectsInvalidEvents(t *testing.T) {
 	t.Parallel()
 	full := RequestData{Mode: Full}
 	tests := map[string]struct {
@@ -66,7 +66,7 @@ func TestNewRefusesWhatNobodyWouldAccept(t *testing.T) {
 	}
 }
 
-func TestNewLeavesTheCallersPayloadAlone(t *testing.T) {
+func TestNewDoesNotChangeThePayload(t *testing.T) {
 	t.Parallel()
 	data := RequestData{Mode: Full}
 	_, err := Requested.New(Attributes{ID: "1", Source: "/a"}, data)
@@ -74,7 +74,7 @@ func TestNewLeavesTheCallersPayloadAlone(t *testing.T) {
 	require.Nil(t, data.Entities)
 }
 
-func TestMsgIDTellsSourcesApart(t *testing.T) {
+func TestMsgIDDependsOnTheSource(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, MsgID("/a", "b"), MsgID("/a", "b"))
 	require.NotEqual(t, MsgID("/a", "b/c"), MsgID("/a/b", "c"))
@@ -112,7 +112,7 @@ func TestSplitRequests(t *testing.T) {
 	require.Len(t, SplitRequests(requests[:500]), 1)
 }
 
-func TestPartsOfTheLongestRequestsFitAnEvent(t *testing.T) {
+func TestPartsWithTheLongestIDsFitAnEvent(t *testing.T) {
 	t.Parallel()
 	requests := make([]RequestRef, 1000)
 	for i := range requests {

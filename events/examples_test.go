@@ -69,7 +69,7 @@ func requireUnchanged(t *testing.T, d *Definition, event Event, payload any, doc
 
 // New does not validate the data of events that lazisync publishes, so what Go makes of each
 // payload must match the schema: also with empty lists and without the optional fields.
-func TestPayloadsFitTheirSchemas(t *testing.T) {
+func TestPayloadsMatchTheirSchemas(t *testing.T) {
 	t.Parallel()
 	for _, d := range All() {
 		archive, err := txtar.ParseFile(filepath.Join("../schemas/testdata", strings.TrimSuffix(d.Schema, ".json")+".txtar"))

@@ -17,7 +17,7 @@ import (
 	"github.com/lazi/lazisync/events/eventstest"
 )
 
-func TestAnEventOfALaterVersionIsRead(t *testing.T) {
+func TestEventOfALaterVersionIsDecoded(t *testing.T) {
 	t.Parallel()
 	later := eventstest.Later(t, "..")
 	require.Greater(t, len(later), 80)
@@ -31,7 +31,7 @@ func TestAnEventOfALaterVersionIsRead(t *testing.T) {
 	}
 }
 
-func TestAnotherVersionOfAnEventSaysSo(t *testing.T) {
+func TestOtherEventVersionIsReported(t *testing.T) {
 	t.Parallel()
 	for name, other := range map[string]bool{
 		"com.lazi.sync.completed.v2": true, "com.lazi.sync.completed.v10": true,
@@ -48,7 +48,7 @@ func TestAnotherVersionOfAnEventSaysSo(t *testing.T) {
 
 // The pinned schemas are what other programs may have built in: copies of the schemas as
 // they were first published in this form. They are never edited, only added to.
-func TestEventsFitTheSchemasThatOtherProgramsHave(t *testing.T) {
+func TestEventsMatchThePinnedSchemas(t *testing.T) {
 	t.Parallel()
 	pinned := pinnedSchemas(t)
 	for _, l := range eventstest.Later(t, "..") {

@@ -29,7 +29,7 @@ func TestWorkflowIDs(t *testing.T) {
 	require.False(t, known)
 }
 
-func TestEveryModeIsDescribed(t *testing.T) {
+func TestEveryModeHasARow(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, info := range Modes() {
@@ -54,7 +54,7 @@ func TestAModeOfALaterVersionHasATitle(t *testing.T) {
 
 // A closed list of modes in a schema is the table; a rule for requests with one entity is
 // about the modes that take one.
-func TestSchemasListTheModesOfTheTable(t *testing.T) {
+func TestSchemasListTheModes(t *testing.T) {
 	t.Parallel()
 	files, err := fs.Glob(schemas.Files, "*.json")
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ var comparesModes = map[string]bool{
 
 var modeComparison = regexp.MustCompile(`(case|==|!=) events\.(Full|Incremental|Rebuild)\b|"(full|incremental|rebuild)"`)
 
-func TestFewFilesAskForAMode(t *testing.T) {
+func TestFewFilesNameAMode(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS("..")
 	for _, folder := range []string{"activities", "bridge", "cmd", "internal", "workflows"} {
