@@ -21,7 +21,7 @@ func lazisync(t *testing.T, environ []string, args ...string) (code int, stdout,
 	return code, out.String(), errs.String()
 }
 
-func TestBadConfigurationExitsWithTwoAndNamesEveryProblem(t *testing.T) {
+func TestInvalidConfigurationExits2AndNamesEachProblem(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := lazisync(t, []string{"SYNC_TIMEZON=UTC", "HTTP_ADDR=8080"}, "serve")
 	require.Equal(t, 2, code)
@@ -36,7 +36,7 @@ func TestBadConfigurationExitsWithTwoAndNamesEveryProblem(t *testing.T) {
 }
 
 // What shows only when a role starts is wrong configuration all the same.
-func TestARoleThatCannotStartAsConfiguredExitsWithTwo(t *testing.T) {
+func TestRoleWithUnusableConfigurationExits2(t *testing.T) {
 	t.Parallel()
 	noCertificate := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(noCertificate, []byte("nothing"), 0o600))
@@ -72,7 +72,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	}
 }
 
-func TestConfigPrintsValuesAndOrigins(t *testing.T) {
+func TestConfigPrintsValuesAndSources(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := lazisync(t, []string{"NATS_URL=nats://nats.internal:4222", "DATABASE_URL=postgres://a:hidden@db/lazi"}, "config")
 	require.Zero(t, code, stderr)
@@ -91,7 +91,7 @@ func TestEntitiesAsJSON(t *testing.T) {
 	require.Equal(t, "tn.crm.customers:r", all[0].Scope)
 }
 
-func TestRequestSaysThatNATSIsAway(t *testing.T) {
+func TestRequestReportsUnavailableNATS(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := lazisync(t, []string{"NATS_URL=nats://127.0.0.1:1"}, "request", "full")
 	require.Equal(t, 1, code)
