@@ -119,8 +119,8 @@ func TestBarsEndWithTheOutcome(t *testing.T) {
 	}
 }
 
-// TestBarsEndAtAnyMoment: Ctrl-C may come at any moment, and events still arrive then.
-func TestBarsEndAtAnyMoment(t *testing.T) {
+// TestBarsCanBeStoppedAtAnyTime: Ctrl-C may come at any moment, and events still arrive then.
+func TestBarsCanBeStoppedAtAnyTime(t *testing.T) {
 	t.Parallel()
 	all := aRun(t)
 	for range 40 {
@@ -160,7 +160,7 @@ func TestBarsEndAtAnyMoment(t *testing.T) {
 
 // A request that waits behind a pause says so, also where the pause is older than the
 // request.
-func TestARequestThatWaitsForAPausedWorkflowSaysSo(t *testing.T) {
+func TestRequestBehindAPauseReportsThePause(t *testing.T) {
 	t.Parallel()
 	run := barsRun()
 	run.Requests[0].RequestID = "ffffffffffffffffffff" // of another
@@ -179,7 +179,7 @@ func TestARequestThatWaitsForAPausedWorkflowSaysSo(t *testing.T) {
 }
 
 // What came to nothing is not called done: the outcome says whether it failed or was skipped.
-func TestLinesSayWhatFailedAndWhatWasSkipped(t *testing.T) {
+func TestLinesNameFailedAndSkippedEntities(t *testing.T) {
 	t.Parallel()
 	run := barsRun()
 	var out strings.Builder

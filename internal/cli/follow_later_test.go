@@ -23,7 +23,7 @@ func (v *recordingView) unanswered()                                  {}
 func (v *recordingView) close()                                       {}
 
 // request --wait shows events of a later version and ends with the right exit code.
-func TestFollowingARequestTakesEventsOfALaterVersion(t *testing.T) {
+func TestFollowAcceptsEventsOfALaterVersion(t *testing.T) {
 	t.Parallel()
 	exits := map[string]int{
 		"sync.completed": ExitCompleted, "sync.failed": ExitFailed, "sync.cancelled": ExitCancelled, "sync.rejected": ExitRejected,

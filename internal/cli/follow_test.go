@@ -10,7 +10,7 @@ import (
 
 // The worker may publish that the run started, and even how it ended, before the bridge
 // publishes that the request is accepted.
-func TestTheAnswerIsShownBeforeItsRun(t *testing.T) {
+func TestAnswerIsShownBeforeTheRun(t *testing.T) {
 	t.Parallel()
 	run := barsRun()
 	early := []events.Message{

@@ -18,7 +18,7 @@ var defaultAddrs = map[string]string{
 	"serve": "127.0.0.1:9090", "bridge": "127.0.0.1:9091", "worker": "127.0.0.1:9092", "notifier": "127.0.0.1:9093", "gateway": "127.0.0.1:9094",
 }
 
-func TestHealthcheckSaysWhatReadyzSays(t *testing.T) {
+func TestHealthcheckReportsReadyz(t *testing.T) {
 	t.Parallel()
 	const (
 		ready    = `{"status":"ready","role":"bridge"}`
@@ -58,8 +58,8 @@ func TestHealthcheckSaysWhatReadyzSays(t *testing.T) {
 	}
 }
 
-// TestHealthcheckAsksWhereTheRoleListens: without ADMIN_ADDR each role has a port of its own.
-func TestHealthcheckAsksWhereTheRoleListens(t *testing.T) {
+// TestHealthcheckUsesTheDefaultPortOfTheRole: without ADMIN_ADDR each role has a port of its own.
+func TestHealthcheckUsesTheDefaultPortOfTheRole(t *testing.T) {
 	t.Parallel()
 	cfg, err := config.Load(nil, config.Options{})
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestHealthcheckAsksWhereTheRoleListens(t *testing.T) {
 	}
 }
 
-func TestHealthcheckOfNothing(t *testing.T) {
+func TestHealthcheckFailsIfNothingListens(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -81,9 +81,9 @@ func TestHealthcheckOfNothing(t *testing.T) {
 	require.ErrorContains(t, Healthcheck(t.Context(), cfg, defaultAddrs, "", &bytes.Buffer{}), "no answer")
 }
 
-// TestHealthcheckAsksNoProxy: where HTTP_PROXY is set, the proxy would answer for a role
+// TestHealthcheckIgnoresProxies: where HTTP_PROXY is set, the proxy would answer for a role
 // that listens on an address of the container's own.
-func TestHealthcheckAsksNoProxy(t *testing.T) {
+func TestHealthcheckIgnoresProxies(t *testing.T) {
 	t.Parallel()
 	require.Nil(t, noProxy.Transport.(*http.Transport).Proxy)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // A request whose outcome is known exits with the code of that outcome.
-func TestARepeatedRequestExitsAsTheFirst(t *testing.T) {
+func TestRepeatedRequestExitsLikeTheFirst(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		outcome events.OutcomeRef

@@ -11,9 +11,9 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// TestWarningsAreShown where people look: behind a request that they wait for, and in the
+// TestRequestAndStatusShowWarnings where people look: behind a request that they wait for, and in the
 // status.
-func TestWarningsAreShown(t *testing.T) {
+func TestRequestAndStatusShowWarnings(t *testing.T) {
 	t.Parallel()
 	results := []events.Result{
 		{Entity: "customers", Status: events.StatusCompleted, Fetched: 12, Warnings: []string{"the list was read 3 times", "and more"}},
