@@ -11,7 +11,7 @@ import (
 
 // A schedule whose time a change of the clocks leaves out, or has twice, is found before
 // the day comes; one that runs shortly before or after anyway is not.
-func TestSchedulesThatAChangeOfTheClocksMeets(t *testing.T) {
+func TestClockChangesThatASchedulesTimeMeets(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ cron, zone, skipped, twice string }{

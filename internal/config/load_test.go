@@ -54,7 +54,7 @@ func TestLoadSecretFromFile(t *testing.T) {
 	require.Equal(t, Value{"***", "file " + path}, cfg.Value("SERVICETITAN_APP_KEY"))
 }
 
-func TestSecretsNeverShow(t *testing.T) {
+func TestSecretsAreMasked(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"db-password", "client-secret-value", "app-key-value", "hooks.slack.example/T0/B0/XXXX", strings.Repeat("k", 40), strings.Repeat("t", 40)}
 	cfg, err := Load(complete(
@@ -79,7 +79,7 @@ func TestSecretsNeverShow(t *testing.T) {
 	require.Contains(t, out.String(), "SERVICETITAN_APP_KEY")
 }
 
-func TestEveryVariableHasADefaultThatFits(t *testing.T) {
+func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, v := range Variables {
@@ -116,7 +116,7 @@ func TestLoadNATS(t *testing.T) {
 }
 
 // However wrong an address is, its password does not show.
-func TestPasswordsInAddressesNeverShow(t *testing.T) {
+func TestPasswordsInAddressesAreMasked(t *testing.T) {
 	t.Parallel()
 	for given, shown := range map[string]string{
 		"nats://u:sEcReT@one:4222":                       "nats://***@one:4222",
@@ -139,7 +139,7 @@ func TestPasswordsInAddressesNeverShow(t *testing.T) {
 	}
 }
 
-func TestEverySecretMayLieInAFile(t *testing.T) {
+func TestEverySecretCanBeReadFromAFile(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
 		"NATS_URL": "nats://u:p@h:1", "DATABASE_URL": "postgres://u:p@h/d", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/x",

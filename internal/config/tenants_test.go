@@ -58,7 +58,7 @@ func TestTenantsFile(t *testing.T) {
 	}
 }
 
-func TestOneTenantOfVariables(t *testing.T) {
+func TestOneTenantFromVariables(t *testing.T) {
 	t.Parallel()
 	cfg, err := Load(complete("SYNC_ENTITIES=jobs"), serve)
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 	require.NotContains(t, err.Error(), "short-and-secret")
 }
 
-func TestTenantsFileOfAnotherShape(t *testing.T) {
+func TestTenantsFileWithInvalidJSON(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ content, want string }{
 		"empty":      {"", `not JSON, in line 1; want {"tenants": [{"id": …}, …]}`},
@@ -142,7 +142,7 @@ func TestTenantsFileOfAnotherShape(t *testing.T) {
 }
 
 // What editors and other programs leave around a value changes nothing.
-func TestTenantsFileIsCleaned(t *testing.T) {
+func TestTenantsFileValuesAreTrimmed(t *testing.T) {
 	t.Parallel()
 	_, environ := tenantsIn(t, `{"tenants": [{"id": 1, "clientId": "cid.1", "clientSecretFile": "secret", "entities": ["jobs", "customers"], "timezone": "America/Denver"}]}`)
 	path, marked := tenantsIn(t, "\ufeff\r\n"+`{"tenants": [{"id": " 1\r\n", "clientId": "\ufeffcid.1\n", "clientSecretFile": " secret ", "entities": [" jobs", "customers\n"], "timezone": "\"America/Denver\""}]}`+"\r\n")
@@ -172,7 +172,7 @@ func TestTenantsFileIsCleaned(t *testing.T) {
 
 // Everybody on the machine could read the secrets, which is an error where there are
 // any in the file itself.
-func TestTenantsFileIsClosedToOthers(t *testing.T) {
+func TestTenantsFileReadableByOthersIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		secret string
@@ -197,7 +197,7 @@ func TestTenantsFileIsClosedToOthers(t *testing.T) {
 	}
 }
 
-func TestRolesNeedOfATenantWhatTheyUse(t *testing.T) {
+func TestRolesRequireOnlyTheTenantFieldsTheyUse(t *testing.T) {
 	t.Parallel()
 	_, environ := tenantsIn(t, `{"tenants": [{"id": 1}]}`)
 	for _, o := range []Options{tool, bridge} {

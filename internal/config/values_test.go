@@ -54,7 +54,7 @@ func with(name, value string, all map[string]string) []string {
 
 // What surrounds a value by accident is taken away, for every variable and for every file
 // that holds one; what is no value of the variable is refused by its name.
-func TestEveryVariableIsCleanedOrRefusedByItsName(t *testing.T) {
+func TestEveryVariableIsTrimmedAndValidated(t *testing.T) {
 	t.Parallel()
 	all := values(t)
 	for _, v := range Variables {
@@ -113,7 +113,7 @@ func refused(t *testing.T, name string, environ []string) string {
 	return problems[0]
 }
 
-func TestValuesThatCannotWorkAreRefused(t *testing.T) {
+func TestInvalidValuesAreRejected(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("t", 32)
 	for name, list := range map[string][]string{
@@ -189,7 +189,7 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 }
 
 // A secret that cannot be read is not a secret that is not set.
-func TestAFileWithoutAValueIsRefused(t *testing.T) {
+func TestEmptyOrUnreadableFilesAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, v := range Variables {
 		if !v.AllowsFile() {
@@ -208,14 +208,14 @@ func TestAFileWithoutAValueIsRefused(t *testing.T) {
 }
 
 // A file is named by its whole path, wherever the process works.
-func TestARelativePathIsShownWhole(t *testing.T) {
+func TestErrorsNameAbsolutePaths(t *testing.T) {
 	t.Parallel()
 	_, err := Load([]string{"SERVICETITAN_APP_KEY_FILE=no/such/key"}, tool)
 	dir, _ := os.Getwd()
 	require.ErrorContains(t, err, `"`+filepath.Join(dir, "no/such/key")+`"`)
 }
 
-func TestCertificatesThatCannotWorkAreRefused(t *testing.T) {
+func TestInvalidCertificatesAreRejected(t *testing.T) {
 	t.Parallel()
 	cert, key := testPair(t, time.Now().Add(time.Hour))
 	expired, expiredKey := testPair(t, time.Now().Add(-time.Minute))
