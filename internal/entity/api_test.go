@@ -44,8 +44,8 @@ func (f fact) ofParent() bool {
 	return strings.Contains(strings.Replace(f.list, "{tenant}", "", 1), "{")
 }
 
-// TestEverythingIsListed keeps the catalogue and the exclusions complete.
-func TestEverythingIsListed(t *testing.T) {
+// TestEveryEndpointIsListedOrExcluded keeps the catalogue and the exclusions complete.
+func TestEveryEndpointIsListedOrExcluded(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, f := range facts(t) {
@@ -64,9 +64,9 @@ func TestEverythingIsListed(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// TestWhatIsReadInBulk: nothing is left out that has a feed, or a list without a
+// TestEveryBulkEndpointIsInTheCatalogue: nothing is left out that has a feed, or a list without a
 // parent whose records have an id.
-func TestWhatIsReadInBulk(t *testing.T) {
+func TestEveryBulkEndpointIsInTheCatalogue(t *testing.T) {
 	t.Parallel()
 	for _, f := range facts(t) {
 		_, synced := Find(f.name)
@@ -82,8 +82,8 @@ func TestWhatIsReadInBulk(t *testing.T) {
 // creation, and the lists short.
 var unused = []string{"arrival_windows", "payment_types", "user_roles"}
 
-// TestRowsAgainstFacts compares what both say of each entity.
-func TestRowsAgainstFacts(t *testing.T) {
+// TestCatalogueMatchesTheAPI compares what both say of each entity.
+func TestCatalogueMatchesTheAPI(t *testing.T) {
 	t.Parallel()
 	states := map[string]QueryParam{
 		"active": {"active", "Any"}, "activeState": {"activeState", "All"}, "activeOnly": {"activeOnly", "false"}, "includeInactive": {"includeInactive", "true"},

@@ -33,7 +33,7 @@ var sections = map[string]string{
 	taskManagement: "tsm", telecom: "tlc", telecomV3: "tlc", timesheets: "tms",
 }
 
-func TestRowsAreWellFormed(t *testing.T) {
+func TestEntitiesAreWellFormed(t *testing.T) {
 	t.Parallel()
 	names, paths := map[string]bool{}, map[string]bool{}
 	for _, e := range Catalogue {
@@ -62,8 +62,8 @@ func base(path string) string {
 	return path[:strings.Index(path, "{tenant}/")+len("{tenant}/")]
 }
 
-// TestParametersFit keeps a row from naming what its endpoints cannot have.
-func TestParametersFit(t *testing.T) {
+// TestParametersMatchTheEndpoints keeps a row from naming what its endpoints cannot have.
+func TestParametersMatchTheEndpoints(t *testing.T) {
 	t.Parallel()
 	for _, e := range Catalogue {
 		for _, name := range []string{e.States.Name, e.ExportStates.Name, e.Filter.From, e.Filter.Before} {

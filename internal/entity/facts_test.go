@@ -10,8 +10,8 @@ import (
 // The expectations in this file were written from the API's documentation, not
 // from the catalogue.
 
-// TestRowsOfEachFamily compares one whole row of each kind of endpoint.
-func TestRowsOfEachFamily(t *testing.T) {
+// TestOneEntityOfEachFamily compares one whole row of each kind of endpoint.
+func TestOneEntityOfEachFamily(t *testing.T) {
 	t.Parallel()
 	change := Filter{From: "modifiedOnOrAfter", Before: "modifiedBefore"}
 	for _, want := range []Entity{
