@@ -45,7 +45,7 @@ func run(t *testing.T, binary, value string) (said string, state *os.ProcessStat
 	return strings.TrimSpace(string(out)), cmd.ProcessState
 }
 
-func TestKillsItselfAtTheChosenHitOfTheTaggedBuildAlone(t *testing.T) {
+func TestTaggedBuildKillsItselfAtTheChosenHit(t *testing.T) {
 	t.Parallel()
 	tagged := build(t, "failpoint")
 	for _, c := range []struct{ value, said string }{
