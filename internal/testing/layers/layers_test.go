@@ -157,7 +157,7 @@ func eachPackage(t *testing.T, check func(t *testing.T, p pkg)) {
 	}
 }
 
-func TestPackagesImportOnlyWhatTheTableSays(t *testing.T) {
+func TestPackagesImportOnlyAllowedPackages(t *testing.T) {
 	eachPackage(t, func(t *testing.T, p pkg) {
 		allowed, known := mayImport[p.name()]
 		require.True(t, known, "give it a line in mayImport")
@@ -170,7 +170,7 @@ func TestPackagesImportOnlyWhatTheTableSays(t *testing.T) {
 	})
 }
 
-func TestTheTableNamesNoPackageThatIsGone(t *testing.T) {
+func TestTableNamesExistingPackages(t *testing.T) {
 	t.Parallel()
 	all, err := packages()
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestTheTableNamesNoPackageThatIsGone(t *testing.T) {
 	}
 }
 
-func TestTheProductImportsNothingThatIsForTests(t *testing.T) {
+func TestProductImportsNoTestPackages(t *testing.T) {
 	eachPackage(t, func(t *testing.T, p pkg) {
 		if slices.Contains(outside, p.name()) {
 			return
@@ -203,7 +203,7 @@ func TestLazisyncDoesNotContainTheSimulator(t *testing.T) {
 	})
 }
 
-func TestDriversStayInTheirPackages(t *testing.T) {
+func TestDriversAreImportedOnlyByTheirAdapters(t *testing.T) {
 	eachPackage(t, func(t *testing.T, p pkg) {
 		for driver, owners := range drivers {
 			if slices.Contains(owners, p.name()) {
@@ -230,7 +230,7 @@ func TestOnlyOnePackageUsesTemporalsClient(t *testing.T) {
 }
 
 // Workflows and activities reach no driver by any way round.
-func TestWorkflowsAndActivitiesReachNoDriver(t *testing.T) {
+func TestWorkflowsAndActivitiesDependOnNoDriver(t *testing.T) {
 	eachPackage(t, func(t *testing.T, p pkg) {
 		if p.name() != "workflows" && p.name() != "activities" && p.name() != "internal/legacy" {
 			return
@@ -246,7 +246,7 @@ func TestWorkflowsAndActivitiesReachNoDriver(t *testing.T) {
 	})
 }
 
-func TestEveryPackageSaysWhatItDoes(t *testing.T) {
+func TestEveryPackageHasADocComment(t *testing.T) {
 	eachPackage(t, func(t *testing.T, p pkg) {
 		require.NotEmpty(t, p.Doc, "a doc comment: what it does, who calls it, what it must not import")
 	})

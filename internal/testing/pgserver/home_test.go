@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCheckOwnedRefusesALink(t *testing.T) {
+func TestCheckOwnedRejectsASymbolicLink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, checkOwned(dir))
@@ -47,7 +47,7 @@ func TestReadPostmaster(t *testing.T) {
 }
 
 // A recorded pid may belong to another program by now: that one must live.
-func TestStopOrphanSparesStrangers(t *testing.T) {
+func TestStopOrphanKeepsOtherPrograms(t *testing.T) {
 	t.Parallel()
 	stranger := exec.Command("sleep", "600")
 	require.NoError(t, stranger.Start())
@@ -68,7 +68,7 @@ func TestStopOrphanSparesStrangers(t *testing.T) {
 }
 
 // A process that ended stays listed until its parent collects it.
-func TestAliveOfAZombie(t *testing.T) {
+func TestZombieIsNotAlive(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command("cat")
 	stdin, err := cmd.StdinPipe()

@@ -136,7 +136,7 @@ func eventually(t *testing.T, condition func() bool, message string) {
 	require.Eventually(t, condition, 30*time.Second, 20*time.Millisecond, message)
 }
 
-func TestStartUseStop(t *testing.T) {
+func TestServerStartsAndStops(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	s := start(t, pgserver.Options{Dir: dir})
@@ -159,7 +159,7 @@ func TestStartUseStop(t *testing.T) {
 	require.Equal(t, 42, query[int](t, again.URL(""), "select n from kept"), "data and password are kept")
 }
 
-func TestWrongPasswordIsRefused(t *testing.T) {
+func TestWrongPasswordIsRejected(t *testing.T) {
 	t.Parallel()
 	s := start(t, pgserver.Options{Dir: folder(t), Password: "right", Unsafe: true})
 	require.Equal(t, "off", query[string](t, s.URL("postgres"), "show fsync"))
@@ -167,7 +167,7 @@ func TestWrongPasswordIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "password authentication failed")
 }
 
-func TestPortThatIsTaken(t *testing.T) {
+func TestStartFailsIfThePortIsTaken(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestPortThatIsTaken(t *testing.T) {
 }
 
 // After a reboot the recorded pid may be anybody's.
-func TestStartsOverAStrangersPid(t *testing.T) {
+func TestStartIgnoresAReusedPID(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	before, kill := startChild(t, childOptions{Dir: dir, Unsafe: true})
@@ -200,7 +200,7 @@ func TestStartsOverAStrangersPid(t *testing.T) {
 	require.True(t, pgserver.Alive(stranger.Process.Pid))
 }
 
-func TestInterruptedFirstStart(t *testing.T) {
+func TestStartResumesAnInterruptedInitdb(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "data.new", "base"), 0o700))
@@ -208,7 +208,7 @@ func TestInterruptedFirstStart(t *testing.T) {
 	require.Equal(t, 1, query[int](t, s.URL(""), "select 1"))
 }
 
-func TestRecoversFromSIGKILL(t *testing.T) {
+func TestServerRecoversAfterSIGKILL(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	before, kill := startChild(t, childOptions{Dir: dir, Unsafe: true})
@@ -232,7 +232,7 @@ func TestRemoveStopsAnOrphan(t *testing.T) {
 	require.NoDirExists(t, report.Dir)
 }
 
-func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
+func TestServerRecoversAfterPostgreSQLIsKilledToo(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	before, kill := startChild(t, childOptions{Dir: dir})
@@ -244,7 +244,7 @@ func TestRecoversWhenPostgreSQLWasKilledToo(t *testing.T) {
 	require.Equal(t, 42, query[int](t, s.URL(""), "select n from kept"))
 }
 
-func TestStopWithParent(t *testing.T) {
+func TestServerStopsWithItsParent(t *testing.T) {
 	t.Parallel()
 	report, kill := startChild(t, childOptions{Dir: folder(t), Unsafe: true, StopWithParent: true, RemoveAfter: true})
 	require.DirExists(t, report.Dir)
@@ -281,8 +281,8 @@ func TestServerSurvivesGarbageCollection(t *testing.T) {
 }
 
 // Root's folders are often closed to the account that must run PostgreSQL.
-// TestAsPlainUser covers everybody else.
-func TestFolderOutOfReach(t *testing.T) {
+// TestAllAsUnprivilegedUser covers everybody else.
+func TestStartInAFolderThatTheAccountCannotOpen(t *testing.T) {
 	t.Parallel()
 	closed := t.TempDir()
 	require.NoError(t, os.Chmod(closed, 0o700))
@@ -304,9 +304,9 @@ func TestFolderOutOfReach(t *testing.T) {
 	require.NoDirExists(t, dir)
 }
 
-// TestFoldersOfOnePath has two folders of the same path, as two containers that share a
+// TestEqualPathsInTwoMountNamespaces has two folders of the same path, as two containers that share a
 // temporary folder have.
-func TestFoldersOfOnePath(t *testing.T) {
+func TestEqualPathsInTwoMountNamespaces(t *testing.T) {
 	t.Parallel()
 	closed := filepath.Join(t.TempDir(), "closed")
 	require.NoError(t, os.Mkdir(closed, 0o700))
@@ -326,8 +326,8 @@ func TestFoldersOfOnePath(t *testing.T) {
 	require.NoError(t, pgserver.Remove(t.Context(), dir))
 }
 
-// TestAsPlainUser runs the tests above once more as nobody when root runs them.
-func TestAsPlainUser(t *testing.T) {
+// TestAllAsUnprivilegedUser runs the tests above once more as nobody when root runs them.
+func TestAllAsUnprivilegedUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		return // the whole file just ran as a plain user
@@ -356,5 +356,5 @@ func TestAsPlainUser(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "--- PASS: TestRecoversFromSIGKILL")
+	require.Contains(t, string(out), "--- PASS: TestServerRecoversAfterSIGKILL")
 }

@@ -21,7 +21,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-func TestDatabasesAreApart(t *testing.T) {
+func TestDatabasesAreSeparate(t *testing.T) {
 	t.Parallel()
 	a, b := pgtest.Database(t), pgtest.Database(t)
 	_, err := connect(t, a).Exec(t.Context(), "create table only_here ()")
@@ -30,7 +30,7 @@ func TestDatabasesAreApart(t *testing.T) {
 	require.ErrorContains(t, err, `relation "only_here" does not exist`)
 }
 
-func TestDatabaseIsDropped(t *testing.T) {
+func TestDatabaseIsDroppedAfterTheTest(t *testing.T) {
 	t.Parallel()
 	var url string
 	t.Run("a test that leaves a connection open", func(t *testing.T) {
