@@ -48,7 +48,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func TestTokensGuardEverythingThatShowsOrChanges(t *testing.T) {
+func TestEveryRouteWithDataNeedsAToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) {
 		o.Tokens = []Token{NewToken("ops", "secret")}
@@ -71,7 +71,7 @@ func TestTokensGuardEverythingThatShowsOrChanges(t *testing.T) {
 	}
 }
 
-func TestCallersHaveIdentitiesOfTheirOwn(t *testing.T) {
+func TestActorIsTheNameOfTheToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops team", "one"), NewToken("ci", "two")} })
 	for _, secret := range []string{"one", "two"} {
@@ -124,7 +124,7 @@ func TestSession(t *testing.T) {
 	require.Contains(t, s.send(http.MethodDelete, "/session", "").header.Get("Set-Cookie"), "Max-Age=0")
 }
 
-func TestWithoutTokensOnlyThisMachineIsAnswered(t *testing.T) {
+func TestWithoutTokensOnlyLoopbackIsServed(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for host, status := range map[string]int{

@@ -74,7 +74,7 @@ func TestRequestAnswersWithTheRunID(t *testing.T) {
 	require.Equal(t, map[string]any{"requestId": id, "workflowId": "full-sync-" + id, "runId": "run-7"}, got.json(t))
 }
 
-func TestRequestGivesUpOnTheRunID(t *testing.T) {
+func TestRequestStopsWaitingForTheRunID(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	began := time.Now()
@@ -117,7 +117,7 @@ func TestIdempotencyKey(t *testing.T) {
 }
 
 // Two requests with one key may both be on their way before the bridge has recorded either.
-func TestAKeyThatAnotherRequestWasQuickerWith(t *testing.T) {
+func TestConcurrentRequestsWithOneIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	id := events.RequestID("/lazisync/gateway", "k")
@@ -130,7 +130,7 @@ func TestAKeyThatAnotherRequestWasQuickerWith(t *testing.T) {
 	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "was already used for a request with different data")
 }
 
-func TestAKeyIsForOneControl(t *testing.T) {
+func TestIdempotencyKeyOfAControl(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	ids := map[any]bool{}
@@ -149,7 +149,7 @@ func digestOf(t *testing.T, data events.RequestData) string {
 	return d
 }
 
-func TestRequestNamesAllThatIsWrong(t *testing.T) {
+func TestRequestReportsEveryProblem(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	got := s.send(http.MethodPost, "/sync/full", `{"entities":["x","jobz"],"tenantId":"7"}`).json(t)
@@ -187,7 +187,7 @@ func TestControlIsPublished(t *testing.T) {
 	}
 }
 
-func TestCommandsAreNotTakenUnlessStored(t *testing.T) {
+func TestCommandsAreNotAcceptedUnlessStored(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/sync/full", "/sync/incremental", "/sync/x/cancel"} {
 		s := open(t, nil)

@@ -82,7 +82,7 @@ func (c contract) fits(t *testing.T, text []byte, place ...string) {
 	require.NoError(t, schema.Validate(value), "%s", text)
 }
 
-func TestTheContractListsWhatIsServed(t *testing.T) {
+func TestOpenAPIListsTheRoutes(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	s := open(t, func(o *Options) { o.Metrics = http.NotFoundHandler() })
@@ -103,7 +103,7 @@ func TestTheContractListsWhatIsServed(t *testing.T) {
 }
 
 // A body takes what the event takes, less what the path says.
-func TestTheContractsBodiesAreThoseOfTheEvents(t *testing.T) {
+func TestOpenAPIBodiesMatchTheEventSchemas(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	for name, want := range map[string]struct {
@@ -128,7 +128,7 @@ func TestTheContractsBodiesAreThoseOfTheEvents(t *testing.T) {
 }
 
 // Every example of a body is accepted, and every answer is as described.
-func TestTheContractsExamplesAreAccepted(t *testing.T) {
+func TestOpenAPIRequestExamplesAreAccepted(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	tried := 0
@@ -159,7 +159,7 @@ func filled(path string) string {
 	return strings.NewReplacer("{tenant}", "1001", "{workflowId}", "full-sync-1", "{requestId}", "r1", "{scheduleId}", "lazisync-full-1001").Replace(path)
 }
 
-func TestTheContractsExamplesOfAnswersFitTheirSchemas(t *testing.T) {
+func TestOpenAPIResponseExamplesMatchTheirSchemas(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	for path, methods := range c.Paths {
@@ -178,7 +178,7 @@ func TestTheContractsExamplesOfAnswersFitTheirSchemas(t *testing.T) {
 	}
 }
 
-func TestWhatIsShownIsAsTheContractSays(t *testing.T) {
+func TestResponsesMatchOpenAPI(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	s := open(t, func(o *Options) {
@@ -216,7 +216,7 @@ func TestWhatIsShownIsAsTheContractSays(t *testing.T) {
 }
 
 // Each problem in the contract is what the gateway really says.
-func TestTheContractsProblemsAreReal(t *testing.T) {
+func TestOpenAPIProblemsMatchTheGateway(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
 	plain := func(method, path, body string, headers ...string) func(t *testing.T) answer {
@@ -285,7 +285,7 @@ func slowly(t *testing.T, s *site) answer {
 	return answer{response.StatusCode, response.Header, string(body)}
 }
 
-func TestTheContractsAreServed(t *testing.T) {
+func TestOpenAPIAndAsyncAPIAreServed(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", "b")} })
 	for path, text := range map[string][]byte{"/openapi.json": schemas.OpenAPI, "/asyncapi.json": schemas.AsyncAPI} {
@@ -298,7 +298,7 @@ func TestTheContractsAreServed(t *testing.T) {
 
 // What is answered is open, as events are: a later version may add a property or a value.
 // Bodies and parameters are strict.
-func TestTheContractsAnswersAreOpen(t *testing.T) {
+func TestOpenAPIResponsesAllowAdditionalProperties(t *testing.T) {
 	t.Parallel()
 	var document map[string]any
 	require.NoError(t, json.Unmarshal(schemas.OpenAPI, &document))

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAControlOfAnUnknownWorkflowIsRefusedBeforeItIsPublished(t *testing.T) {
+func TestControlOfAnUnknownWorkflowIsNotPublished(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for _, action := range []string{"pause", "resume", "cancel"} {
@@ -20,7 +20,7 @@ func TestAControlOfAnUnknownWorkflowIsRefusedBeforeItIsPublished(t *testing.T) {
 }
 
 // The bridge decides where the ledger cannot be asked.
-func TestAControlIsPublishedWhereTheLedgerDoesNotAnswer(t *testing.T) {
+func TestControlIsPublishedIfTheLedgerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	s.book.fail = errors.New("no database")

@@ -84,7 +84,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-func TestThePageContainsTheClient(t *testing.T) {
+func TestPageContainsTheClient(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, open(t, nil).send(http.MethodGet, "/", "").body, `<body class="open">`)
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("<b>ops</b>", "secret")} })
@@ -98,7 +98,7 @@ func TestThePageContainsTheClient(t *testing.T) {
 	}
 }
 
-func TestPanicIsAnswered(t *testing.T) {
+func TestPanicReturns500(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) {
 		o.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("at the disco") })

@@ -9,7 +9,7 @@ import (
 	"github.com/lazi/lazisync/events/eventstest"
 )
 
-func TestTheEventStreamCarriesEventsOfALaterVersion(t *testing.T) {
+func TestEventStreamHasEventsOfALaterVersion(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	lines := follow(t.Context(), t, s.url)

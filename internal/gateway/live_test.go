@@ -73,7 +73,7 @@ func TestStreamEvents(t *testing.T) {
 }
 
 // The server's limits are for requests: a stream outlives them.
-func TestStreamOutlivesTheServersLimits(t *testing.T) {
+func TestStreamIsExemptFromTimeouts(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	limit := 50 * time.Millisecond
@@ -84,7 +84,7 @@ func TestStreamOutlivesTheServersLimits(t *testing.T) {
 	require.Equal(t, "sync.progress", next(t, lines, "event: "))
 }
 
-func TestStreamOfASlowReaderEnds(t *testing.T) {
+func TestStreamOfASlowClientEnds(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &eventStream{frames: make(chan []byte, 2), cancel: cancel}
@@ -96,7 +96,7 @@ func TestStreamOfASlowReaderEnds(t *testing.T) {
 	require.ErrorIs(t, ctx.Err(), context.Canceled)
 }
 
-func TestStreamsAreBounded(t *testing.T) {
+func TestNumberOfStreamsIsLimited(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -118,7 +118,7 @@ func TestStreamWithoutEvents(t *testing.T) {
 	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "live events are unavailable")
 }
 
-func TestServeStopsInGoodOrder(t *testing.T) {
+func TestServeFinishesRequestsAtShutdown(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,7 +142,7 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestServeReportsThatItCannot(t *testing.T) {
+func TestServeReportsThatItCannotListen(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestServeReportsThatItCannot(t *testing.T) {
 }
 
 // A probe asks for the head again and again over one connection: it must not be request.
-func TestHeadOfTheStreamEnds(t *testing.T) {
+func TestHeadOfTheEventStreamEnds(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for range 2 {

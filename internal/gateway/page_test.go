@@ -9,7 +9,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestThePageHasTheButtonsOfTheTableOfModes(t *testing.T) {
+func TestPageHasAButtonForEachMode(t *testing.T) {
 	t.Parallel()
 	for _, mode := range events.Modes() {
 		button := fmt.Sprintf(`data-start="%s">%s</button>`, mode.Mode, mode.PageButton)

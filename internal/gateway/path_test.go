@@ -14,7 +14,7 @@ import (
 
 // Proxies double slashes, add one at the end and change the case. A sender of webhooks
 // follows no redirect.
-func TestAWebhookIsTakenInPlaceHoweverItsPathIsWritten(t *testing.T) {
+func TestWebhookPathVariantsAreServedWithoutRedirect(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
 		"/webhooks/servicetitan", "/webhooks/servicetitan/", "//webhooks/servicetitan", "/webhooks//servicetitan",
@@ -43,7 +43,7 @@ func TestAWebhookIsTakenInPlaceHoweverItsPathIsWritten(t *testing.T) {
 }
 
 // A redirect names a path, which leads elsewhere where a proxy strips a prefix.
-func TestNoPathIsRedirected(t *testing.T) {
+func TestPathsAreNotRedirected(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for path, status := range map[string]int{
@@ -58,7 +58,7 @@ func TestNoPathIsRedirected(t *testing.T) {
 	require.Equal(t, 202, got.status, got.body)
 }
 
-func TestAByteOrderMarkBeforeJSONIsSkipped(t *testing.T) {
+func TestByteOrderMarkBeforeJSONIsIgnored(t *testing.T) {
 	t.Parallel()
 	const bom = "\xef\xbb\xbf"
 	s := open(t, nil)
@@ -78,7 +78,7 @@ func TestAByteOrderMarkBeforeJSONIsSkipped(t *testing.T) {
 	require.Equal(t, []string{"jobs"}, data.Entities)
 }
 
-func TestLargeCookiesOfAProxyAreTaken(t *testing.T) {
+func TestLargeCookiesAreAccepted(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAQueryParameterThatDoesNotExistIsRefusedOnEveryRoute(t *testing.T) {
+func TestUnknownQueryParametersAreRejectedOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for _, r := range s.gate.routes() {
@@ -23,7 +23,7 @@ func TestAQueryParameterThatDoesNotExistIsRefusedOnEveryRoute(t *testing.T) {
 	}
 }
 
-func TestAQueryIsRefusedWithWhatIsWrong(t *testing.T) {
+func TestInvalidQueriesAreRejected(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for path, want := range map[string]string{
@@ -47,13 +47,13 @@ func TestAQueryIsRefusedWithWhatIsWrong(t *testing.T) {
 }
 
 // Who shows no token learns that, and nothing of the parameters.
-func TestAQueryIsCheckedBehindTheToken(t *testing.T) {
+func TestQueryIsCheckedAfterTheToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", "b")} })
 	s.send(http.MethodGet, "/api/sync/runs?limt=5", "").isProblem(t, 401, "Bearer")
 }
 
-func TestAnUnknownEntityIsRefusedBeforeItIsPublished(t *testing.T) {
+func TestUnknownEntityIsNotPublished(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for _, mode := range []string{"full", "incremental", "rebuild"} {

@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestWorkflowsAreListedByStateAndPage(t *testing.T) {
+func TestWorkflowsAreListedByStatusAndPage(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	got := s.send(http.MethodGet, "/api/temporal/workflows", "")
@@ -30,14 +30,14 @@ func TestWorkflowsAreListedByStateAndPage(t *testing.T) {
 	}
 }
 
-func TestAWorkflowIsShownOrUnknown(t *testing.T) {
+func TestWorkflowIsShownOrNotFound(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	require.Equal(t, "running", s.send(http.MethodGet, "/api/temporal/workflows/full-sync-1", "").json(t)["status"])
 	s.send(http.MethodGet, "/api/temporal/workflows/full-sync-2", "").isProblem(t, 404, `workflowId: got "full-sync-2"`)
 }
 
-func TestAWorkflowIsCancelledByAControl(t *testing.T) {
+func TestWorkflowCancelPublishesAControl(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	const cancel = "/api/temporal/workflows/full-sync-1/cancel"
@@ -83,7 +83,7 @@ func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {
 	require.False(t, s.engine.schedule.Paused)
 }
 
-func TestATriggerStartsOrIsSkipped(t *testing.T) {
+func TestScheduleTriggerStartsOrIsSkipped(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	const trigger = "/api/temporal/schedules/lazisync-full-1001/trigger"
@@ -94,7 +94,7 @@ func TestATriggerStartsOrIsSkipped(t *testing.T) {
 	s.send(http.MethodPost, trigger, "").isProblem(t, 409, "its overlap policy is to skip")
 }
 
-func TestTemporalThatIsAwayOrKnowsNothing(t *testing.T) {
+func TestTemporalErrorsAreReported(t *testing.T) {
 	t.Parallel()
 	for request, unknown := range map[string]bool{
 		"GET /api/temporal/workflows":                     false,

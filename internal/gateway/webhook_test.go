@@ -86,7 +86,7 @@ func TestWebhookSignatures(t *testing.T) {
 	}
 }
 
-func TestWebhookSignaturesOfOneEncodingAlone(t *testing.T) {
+func TestWebhookSignatureEncodingCanBeRestricted(t *testing.T) {
 	t.Parallel()
 	hexa, base := hexOf(testKey, sampleBody), base64Of(base64.StdEncoding, testKey, sampleBody)
 	for _, c := range []struct {
@@ -106,7 +106,7 @@ func TestWebhookSignaturesOfOneEncodingAlone(t *testing.T) {
 	}
 }
 
-func TestWebhooksAreCountedByWhatBecameOfThem(t *testing.T) {
+func TestWebhooksAreCountedByResult(t *testing.T) {
 	t.Parallel()
 	var results []WebhookResult
 	s := open(t, func(o *Options) {
@@ -139,7 +139,7 @@ func (s *site) hook(path, body string, headers ...string) answer {
 		append([]string{"X-ServiceTitan-Signature", hexOf(testKey, body), "Content-Type", "application/json"}, headers...)...)
 }
 
-func TestWebhooksAreTaken(t *testing.T) {
+func TestWebhooksAreAccepted(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
 		path, body string
@@ -256,7 +256,7 @@ func TestWebhookTenants(t *testing.T) {
 	}
 }
 
-func TestWebhookIsNotTakenUnlessStored(t *testing.T) {
+func TestWebhookIsNotAcceptedUnlessStored(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	s.box.refuse = errors.New("stream SYNC_COMMANDS is full, nats://user:password@host")
@@ -273,7 +273,7 @@ func TestWebhookNeedsNoToken(t *testing.T) {
 	require.Equal(t, 200, s.hook(hookPath, sampleBody, "Host", "hooks.example.com", "Origin", "https://elsewhere").status)
 }
 
-func TestWebhookKeysThatAreTooShortAreRefused(t *testing.T) {
+func TestShortWebhookKeysAreRejected(t *testing.T) {
 	t.Parallel()
 	_, err := New(Options{Webhooks: Webhooks{Keys: map[string][]string{"1": {"short-secret"}, "2": {testKey, "brief"}}}})
 	require.EqualError(t, err, "webhook key of tenant 1: got 12 characters, want at least 32\n"+
@@ -281,7 +281,7 @@ func TestWebhookKeysThatAreTooShortAreRefused(t *testing.T) {
 }
 
 // A sender that does not finish gets a response instead of holding the connection.
-func TestWebhookBodyThatNeverEnds(t *testing.T) {
+func TestUnfinishedWebhookBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	limited := serveWithin(t, s, 100*time.Millisecond, 0)
