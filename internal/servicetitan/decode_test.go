@@ -91,7 +91,7 @@ func TestModifiedOn(t *testing.T) {
 	require.Zero(t, decode(t, customers(t), `{"id":1}`).Records[0].ModifiedOn)
 }
 
-func TestDeleted(t *testing.T) {
+func TestDeletedFlag(t *testing.T) {
 	t.Parallel()
 	gone := entity.Entity{Inactive: entity.Deleted}
 	for _, c := range []struct {
@@ -113,7 +113,7 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
-func TestWhatJSONBCannotHold(t *testing.T) {
+func TestTextThatJSONBCannotStore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, want string }{
 		"nothing":                   {`a`, `a`},
@@ -146,7 +146,7 @@ func TestWhatJSONBCannotHold(t *testing.T) {
 	}
 }
 
-func TestBytesAreKept(t *testing.T) {
+func TestRecordsKeepTheirBytes(t *testing.T) {
 	t.Parallel()
 	record := `{ "id" :1, "big":12345678901234567890.10, "exp":1e200000, "a":1, "a":2, "deep":` +
 		strings.Repeat(`[`, 3000) + strings.Repeat(`]`, 3000) + `}`
@@ -157,7 +157,7 @@ func TestBytesAreKept(t *testing.T) {
 	require.Same(t, &body[bytes.IndexByte(body, '[')+1], &page.Records[0].Raw[0], "a part of the body, not a copy")
 }
 
-func TestRepeatedRecords(t *testing.T) {
+func TestPageWithARepeatedRecord(t *testing.T) {
 	t.Parallel()
 	version := func(id int, modified, name string) string {
 		return fmt.Sprintf(`{"id":%d,"modifiedOn":%s,"name":%q}`, id, modified, name)
@@ -176,7 +176,7 @@ func TestRepeatedRecords(t *testing.T) {
 	require.Equal(t, []string{"1 kept", "2 newer", "3 later of two", "4 dated"}, got)
 }
 
-func TestCursors(t *testing.T) {
+func TestNextCursor(t *testing.T) {
 	t.Parallel()
 	export, list := entity.Export, entity.List
 	for name, c := range map[string]struct {

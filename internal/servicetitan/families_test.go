@@ -223,8 +223,8 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-// TestWrongShapes asks for one shape and gets another.
-func TestWrongShapes(t *testing.T) {
+// TestResponseOfAnotherFamilyIsRejected asks for one shape and gets another.
+func TestResponseOfAnotherFamilyIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ entity, response, want string }{
 		"object for an array":        {"contact_preference_definitions", `{"data":[]}`, "the response is an object, want an array"},
@@ -244,8 +244,8 @@ func TestWrongShapes(t *testing.T) {
 	}
 }
 
-// TestDataWithoutHasMore reads on as long as pages are full.
-func TestDataWithoutHasMore(t *testing.T) {
+// TestListWithoutHasMoreEndsAtAShortPage reads on as long as pages are full.
+func TestListWithoutHasMoreEndsAtAShortPage(t *testing.T) {
 	t.Parallel()
 	e := find(t, "wbs_segments")
 	e.PageSize = 2
@@ -256,7 +256,7 @@ func TestDataWithoutHasMore(t *testing.T) {
 	}
 }
 
-func TestCountIsAskedOnlyWhereItIsKnown(t *testing.T) {
+func TestCountIsRequestedOnlyWhereSupported(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(200, pageOf("")))
 	for _, name := range []string{"contact_preference_definitions", "wbs_segments", "material_cost_types", "materials_markup", "job_notes"} {

@@ -80,7 +80,7 @@ func TestLookupInAListThatIgnoresIDs(t *testing.T) {
 	}
 }
 
-func TestLookupOfWhatCannotBeAsked(t *testing.T) {
+func TestLookupIsUnsupported(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(http.StatusOK, pageOf(``)))
 	for _, ids := range [][]string{nil, slices.Repeat([]string{"7"}, entity.MaxIDs+1)} {

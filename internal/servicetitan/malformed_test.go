@@ -35,9 +35,9 @@ func ids(page entity.Page) (out []string) {
 	return out
 }
 
-// TestMalformedPageCostsOneRecord: a page with a record that is not JSON is asked for three
+// TestMalformedRecordIsRejectedAlone: a page with a record that is not JSON is asked for three
 // times. Then its other records are stored, and the one at fault is rejected with its bytes.
-func TestMalformedPageCostsOneRecord(t *testing.T) {
+func TestMalformedRecordIsRejectedAlone(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
 	for name, c := range map[string]struct {
@@ -111,8 +111,8 @@ func TestMalformedPageCostsOneRecord(t *testing.T) {
 	}
 }
 
-// TestMalformedPageCostsEachRecordAtFault, and no more.
-func TestMalformedPageCostsEachRecordAtFault(t *testing.T) {
+// TestEachMalformedRecordIsRejected, and no more.
+func TestEachMalformedRecordIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		data string
@@ -147,10 +147,10 @@ func TestMalformedPageCostsEachRecordAtFault(t *testing.T) {
 	}
 }
 
-// TestAFaultThatMayHideOtherRecords: a sweep must not take for gone what the page did not
+// TestDamageThatMayHideRecordsIsReported: a sweep must not take for gone what the page did not
 // show. A record whose end is lost may hold the next ones, so that its id is not known; a
 // comma too many may have had a record before it.
-func TestAFaultThatMayHideOtherRecords(t *testing.T) {
+func TestDamageThatMayHideRecordsIsReported(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]entity.Page{
 		`{"id":1,"n":"b},{"active":true,"id":2},{"id":3}`:       {Rejected: []entity.Rejected{{ID: ""}}},
@@ -219,9 +219,9 @@ func TestMalformedEnvelope(t *testing.T) {
 	require.True(t, page.Last)
 }
 
-// TestTruncatedPageIsAskedForAgain: what was cut off may hold anything, so that no part of
+// TestTruncatedPageIsRetried: what was cut off may hold anything, so that no part of
 // the page is taken for all of it, however often it comes.
-func TestTruncatedPageIsAskedForAgain(t *testing.T) {
+func TestTruncatedPageIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		``, `{`, `{"hasMore":false,"continueFrom":"t","data":[{"id":1},{"id`, `{"hasMore":false,"data":[{"id":1}]`, `{"hasMore":false,"data":[{"id":1,"n":"a`,
@@ -236,9 +236,9 @@ func TestTruncatedPageIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestLastRecordThatDoesNotClose: a page whose last string has no closing quote ends as a
+// TestUnclosedLastRecordIsMalformed: a page whose last string has no closing quote ends as a
 // page does, within that string. It is malformed, not truncated.
-func TestLastRecordThatDoesNotClose(t *testing.T) {
+func TestUnclosedLastRecordIsMalformed(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{`{"id":2,"name":"b}`, `{"id":2,"name":"c:\"}`, `{"id":2,"tags":["a","b]}`} {
 		api := newFakeAPI(t, respond(200, `{"hasMore":true,"continueFrom":"t","data":[{"id":1},`+bad+`]}`))
@@ -252,9 +252,9 @@ func TestLastRecordThatDoesNotClose(t *testing.T) {
 	}
 }
 
-// TestHopelessPagesAreGivenUp: a page of which nothing can be read ends its entity, also
+// TestUnreadablePagesFailTheEntity: a page of which nothing can be read ends its entity, also
 // where each response is another.
-func TestHopelessPagesAreGivenUp(t *testing.T) {
+func TestUnreadablePagesFailTheEntity(t *testing.T) {
 	t.Parallel()
 	n := 0
 	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -266,9 +266,9 @@ func TestHopelessPagesAreGivenUp(t *testing.T) {
 	require.Equal(t, anyFaults, tries)
 }
 
-// TestACountOfAMalformedPage: what a list holds can be counted although the record that
+// TestCountOfAMalformedPage: what a list holds can be counted although the record that
 // comes with the number is not JSON, and no content is none.
-func TestACountOfAMalformedPage(t *testing.T) {
+func TestCountOfAMalformedPage(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]int{
 		`{"hasMore":true,"totalCount":7,"data":[{"id":1,"n":NaN}]}`: 7,
@@ -286,16 +286,16 @@ func TestACountOfAMalformedPage(t *testing.T) {
 	require.Zero(t, total)
 }
 
-// TestAProbeOfWhatHoldsNothing: no content is a response.
-func TestAProbeOfWhatHoldsNothing(t *testing.T) {
+// TestProbeAcceptsNoContent: no content is a response.
+func TestProbeAcceptsNoContent(t *testing.T) {
 	t.Parallel()
 	date, err := newFakeAPI(t, respond(204, "")).client().Probe(t.Context(), testTenant, customers(t))
 	require.NoError(t, err)
 	require.Equal(t, serverClock, date)
 }
 
-// TestNoJSONAtAllIsAskedForAgain: it comes from something in front of the API.
-func TestNoJSONAtAllIsAskedForAgain(t *testing.T) {
+// TestResponseWithoutJSONIsRetried: it comes from something in front of the API.
+func TestResponseWithoutJSONIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`<html>`, " \r\n<!DOCTYPE html>", `OK`, "\x1f\x8b\x08"} {
 		client := newFakeAPI(t, respond(200, body)).client()
@@ -307,9 +307,9 @@ func TestNoJSONAtAllIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestFaultsThatDifferAreAskedForAgain: a page is only taken apart once its fault is
+// TestDifferentDamageIsRetried: a page is only taken apart once its fault is
 // known to be one of the page, not of the way.
-func TestFaultsThatDifferAreAskedForAgain(t *testing.T) {
+func TestDifferentDamageIsRetried(t *testing.T) {
 	t.Parallel()
 	n := 0
 	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -347,8 +347,8 @@ func TestFaultsThatDifferAreAskedForAgain(t *testing.T) {
 	require.Equal(t, sameFaults, tries, "a token of another moment is no other fault")
 }
 
-// TestByteOrderMark: responses may begin with one, that of the token server, too.
-func TestByteOrderMark(t *testing.T) {
+// TestByteOrderMarkIsIgnored: responses may begin with one, that of the token server, too.
+func TestByteOrderMarkIsIgnored(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(200, "\xef\xbb\xbf"+`{"hasMore":false,"continueFrom":"t","data":[{"id":1}]}`))
 	api.token = respond(200, "\xef\xbb\xbf"+`{"access_token":"t","expires_in":900}`)

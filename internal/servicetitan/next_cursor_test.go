@@ -25,9 +25,9 @@ func readOn(t *testing.T, at entity.Cursor, response func(asked entity.Cursor, n
 	return pages, nil
 }
 
-// TestFeedInCircles: a feed whose tokens repeat is aborted, however long the way
+// TestFeedWithRepeatedTokensIsAborted: a feed whose tokens repeat is aborted, however long the way
 // round and the way to it are.
-func TestFeedInCircles(t *testing.T) {
+func TestFeedWithRepeatedTokensIsAborted(t *testing.T) {
 	t.Parallel()
 	for lead := range 9 {
 		for length := 1; length < 30; length++ {
@@ -46,8 +46,8 @@ func TestFeedInCircles(t *testing.T) {
 	}
 }
 
-// TestFeedGoesOn: no feed is left that gets on.
-func TestFeedGoesOn(t *testing.T) {
+// TestFeedWithProgressContinues: no feed is left that gets on.
+func TestFeedWithProgressContinues(t *testing.T) {
 	t.Parallel()
 	pages, err := readOn(t, entity.Cursor{Feed: entity.Export}, func(_ entity.Cursor, n int) string {
 		return fmt.Sprintf(`{"hasMore":true,"continueFrom":"token-%d","data":[{"id":%d}]}`, n, n+1)
@@ -56,10 +56,10 @@ func TestFeedGoesOn(t *testing.T) {
 	require.Equal(t, 1000, pages)
 }
 
-// TestFeedThatRepeatsItself: a feed that brings the same records over and over under new
+// TestFeedWithRepeatedPagesIsAborted: a feed that brings the same records over and over under new
 // tokens is left, whatever received before, however many pages the records fill, and in
 // whatever order they come.
-func TestFeedThatRepeatsItself(t *testing.T) {
+func TestFeedWithRepeatedPagesIsAborted(t *testing.T) {
 	t.Parallel()
 	for _, lead := range []int{0, 1, 7, 100} {
 		for _, length := range []int{1, 2, 3, 10, 50} {
@@ -84,9 +84,9 @@ func TestFeedThatRepeatsItself(t *testing.T) {
 	}
 }
 
-// TestListThatRepeatsItself: repeated pages of a list are detected, too, where
+// TestListWithRepeatedPagesIsAborted: repeated pages of a list are detected, too, where
 // they are not the one before.
-func TestListThatRepeatsItself(t *testing.T) {
+func TestListWithRepeatedPagesIsAborted(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{1, 2, 5, 30} {
 		_, err := readOn(t, entity.Cursor{Feed: entity.List}, func(_ entity.Cursor, n int) string {
@@ -96,9 +96,9 @@ func TestListThatRepeatsItself(t *testing.T) {
 	}
 }
 
-// TestFeedThatShowsRecentChangesAgain: every page may hold what the last ones held, as
+// TestFeedMayRepeatRecentChanges: every page may hold what the last ones held, as
 // long as there is something new now and then.
-func TestFeedThatShowsRecentChangesAgain(t *testing.T) {
+func TestFeedMayRepeatRecentChanges(t *testing.T) {
 	t.Parallel()
 	for name, page := range map[string]func(n int) string{
 		"the last records again": func(n int) string {
@@ -117,8 +117,8 @@ func TestFeedThatShowsRecentChangesAgain(t *testing.T) {
 	}
 }
 
-// TestCursorStaysSmall: what a cursor knows of earlier pages does not grow with them.
-func TestCursorStaysSmall(t *testing.T) {
+// TestCursorHasABoundedSize: what a cursor knows of earlier pages does not grow with them.
+func TestCursorHasABoundedSize(t *testing.T) {
 	t.Parallel()
 	at := entity.Cursor{Feed: entity.Export}
 	_, err := readOn(t, at, func(asked entity.Cursor, n int) string {
@@ -135,8 +135,8 @@ func TestCursorStaysSmall(t *testing.T) {
 	require.Less(t, len(raw), 500)
 }
 
-// TestFeedOfEmptyPages: some may be empty, but not for ever. It is asked again later.
-func TestFeedOfEmptyPages(t *testing.T) {
+// TestFeedOfEmptyPagesIsAborted: some may be empty, but not for ever. It is asked again later.
+func TestFeedOfEmptyPagesIsAborted(t *testing.T) {
 	t.Parallel()
 	pages, err := readOn(t, entity.Cursor{Feed: entity.Export}, func(_ entity.Cursor, n int) string {
 		data := ""
@@ -152,9 +152,9 @@ func TestFeedOfEmptyPages(t *testing.T) {
 	require.False(t, shape.permanent)
 }
 
-// TestListThatDoesNotTurnItsPages ignores the parameter page, as endpoints do with
+// TestListThatIgnoresPageIsAborted ignores the parameter page, as endpoints do with
 // parameters that they do not have.
-func TestListThatDoesNotTurnItsPages(t *testing.T) {
+func TestListThatIgnoresPageIsAborted(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string]string{
 		"records": `{"id":1},{"id":2}`, "records that cannot be stored": `{},{}`, "one of each": `{"id":1},7`,
@@ -173,8 +173,8 @@ func TestListThatDoesNotTurnItsPages(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestAFeedReadByDateIsKnownAsOne until it ends: only then may it be read by date again.
-func TestAFeedReadByDateIsKnownAsOne(t *testing.T) {
+// TestFeedReadByDateIsRemembered until it ends: only then may it be read by date again.
+func TestFeedReadByDateIsRemembered(t *testing.T) {
 	t.Parallel()
 	at := entity.Cursor{Feed: entity.Export, Since: since, LoopGuard: entity.LoopGuard{ByDate: true}}
 	for _, more := range []bool{true, true, false} {

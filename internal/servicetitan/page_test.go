@@ -168,7 +168,7 @@ func TestCount(t *testing.T) {
 	require.Equal(t, -1, count, "not said")
 }
 
-func TestPageWithoutDate(t *testing.T) {
+func TestPageWithoutDateHeader(t *testing.T) {
 	t.Parallel()
 	asked := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -191,7 +191,7 @@ func TestEnvironments(t *testing.T) {
 	require.Equal(t, "https://auth-integration.servicetitan.io/connect/token", c.tokenURL)
 }
 
-func TestCallsThatCannotBeMade(t *testing.T) {
+func TestInvalidCalls(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(200, emptyExport))
 	exportOnly := entity.Entity{Name: "invoice_items", Export: "/x"}

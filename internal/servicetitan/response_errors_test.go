@@ -58,9 +58,9 @@ func TestEveryStatus(t *testing.T) {
 	}
 }
 
-// TestStatusesThatArePages: what a proxy changed is a page, and no content is an empty
+// TestOtherStatusesWithAPage: what a proxy changed is a page, and no content is an empty
 // one, once it is asked for twice.
-func TestStatusesThatArePages(t *testing.T) {
+func TestOtherStatusesWithAPage(t *testing.T) {
 	t.Parallel()
 	changed := newFakeAPI(t, respond(203, `{"hasMore":false,"continueFrom":"t","data":[{"id":5}]}`))
 	page, err := changed.client().Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
@@ -91,8 +91,8 @@ func TestStatusesThatArePages(t *testing.T) {
 	require.Equal(t, []string{"5"}, ids(page))
 }
 
-// TestExplainedFailures tells the API's own refusals from those of something in front of it.
-func TestExplainedFailures(t *testing.T) {
+// TestErrorsOfTheAPIAndOfProxies tells the API's own refusals from those of something in front of it.
+func TestErrorsOfTheAPIAndOfProxies(t *testing.T) {
 	t.Parallel()
 	for body, explained := range map[string]bool{
 		`{"type":"https://httpstatuses.io/403","title":"Scope validation failed","status":403,"traceId":"1","errors":{},"data":{}}`: true,
@@ -114,8 +114,8 @@ func TestExplainedFailures(t *testing.T) {
 	}
 }
 
-// TestALimitOfOnePath: a path that is refused for ever does not stop the tenant's others.
-func TestALimitOfOnePath(t *testing.T) {
+// TestRateLimitOfOnePath: a path that is refused for ever does not stop the tenant's others.
+func TestRateLimitOfOnePath(t *testing.T) {
 	t.Parallel()
 	var l pathLimits
 	require.False(t, l.limited("/a"))
@@ -170,7 +170,7 @@ func TestRejectedToken(t *testing.T) {
 	}
 }
 
-func TestWaits(t *testing.T) {
+func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	in := func(d time.Duration) string { return serverClock.Add(d).Format(http.TimeFormat) }
 	for name, c := range map[string]struct {
@@ -231,7 +231,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	require.ErrorContains(t, err, "redirects to "+elsewhere.URL+", which is not followed")
 }
 
-func TestAnswerIsCapped(t *testing.T) {
+func TestResponseSizeIsLimited(t *testing.T) {
 	t.Parallel()
 	err := pageError(t, newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
@@ -262,7 +262,7 @@ func TestGzip(t *testing.T) {
 	require.Equal(t, "5", page.Records[0].ID)
 }
 
-func TestNoAnswer(t *testing.T) {
+func TestConnectionErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
@@ -297,7 +297,7 @@ func TestNoAnswer(t *testing.T) {
 	})
 }
 
-func TestSlowAnswer(t *testing.T) {
+func TestSlowResponseTimesOut(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	client := api.client()
@@ -316,7 +316,7 @@ func TestSlowAnswer(t *testing.T) {
 	require.NotErrorAs(t, err, &typed, "the caller gave up: nothing is wrong with the API")
 }
 
-func TestBadAddress(t *testing.T) {
+func TestInvalidBaseURL(t *testing.T) {
 	t.Parallel()
 	err := pageError(t, New(Options{AuthURL: "http://[", Tenants: map[string]Credentials{testTenant: {}}}))
 	require.Equal(t, "ValidationError", err.Type())

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSecretNeverShows(t *testing.T) {
+func TestSecretIsMasked(t *testing.T) {
 	t.Parallel()
 	creds := Credentials{ClientID: "cid.1", ClientSecret: clientSecret, AppKey: appKey}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
@@ -32,9 +32,9 @@ func TestSecretNeverShows(t *testing.T) {
 	requireNoSecret(t, log.String())
 }
 
-// TestFailuresHoldNoSecret drives every failure against a server that repeats
+// TestErrorsContainNoSecret drives every failure against a server that repeats
 // in its response all it was sent.
-func TestFailuresHoldNoSecret(t *testing.T) {
+func TestErrorsContainNoSecret(t *testing.T) {
 	t.Parallel()
 	echo := func(status int, format string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

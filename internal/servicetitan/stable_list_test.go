@@ -61,9 +61,9 @@ func (l *movingList) remove(id int) {
 	l.order = slices.DeleteFunc(l.order, func(o int) bool { return o == id })
 }
 
-// TestSettling changes a list while it is read and expects every record that
+// TestVerifyStableFindsEveryRecord changes a list while it is read and expects every record that
 // stays in it to be seen.
-func TestSettling(t *testing.T) {
+func TestVerifyStableFindsEveryRecord(t *testing.T) {
 	t.Parallel()
 	atPage := func(n int, do func(*movingList)) func(*movingList, int) {
 		return func(l *movingList, pages int) {
@@ -116,8 +116,8 @@ func TestSettling(t *testing.T) {
 	}
 }
 
-// TestSettlingAsksAboutTheWindow looks at the questions at the end of a listing.
-func TestSettlingAsksAboutTheWindow(t *testing.T) {
+// TestVerifyStableReadsTheChangedWindow looks at the questions at the end of a listing.
+func TestVerifyStableReadsTheChangedWindow(t *testing.T) {
 	t.Parallel()
 	list := &movingList{order: []int{1, 2, 3}}
 	e := find(t, "journal_entries")
@@ -146,8 +146,8 @@ func TestSettlingAsksAboutTheWindow(t *testing.T) {
 	require.True(t, page.Last)
 }
 
-// TestSettlingNeedsAnAnswer leaves the last page for another try.
-func TestSettlingNeedsAnAnswer(t *testing.T) {
+// TestVerifyStableErrorIsRetried leaves the last page for another try.
+func TestVerifyStableErrorIsRetried(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("pageSize") == "1" {

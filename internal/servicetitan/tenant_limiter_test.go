@@ -43,7 +43,7 @@ func generous(w LeaseRequest) (LeaseGrant, error) {
 }
 
 // Callers that use the whole rate limit, in virtual time.
-func TestTheLocalLimiter(t *testing.T) {
+func TestLocalLimiter(t *testing.T) {
 	t.Parallel()
 	for name, perSecond := range map[string]float64{"default": 50, "one": 1, "less than one": 0.6} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestPrefetchingSavesRoundTrips(t *testing.T) {
 	})
 }
 
-func TestACallThatWouldWaitTooLongFailsWithTheWait(t *testing.T) {
+func TestLongWaitForTheRateLimitIsAnError(t *testing.T) {
 	t.Parallel()
 	pool := &fakeLimiter{response: func(w LeaseRequest) (LeaseGrant, error) { return LeaseGrant{RetryIn: 37 * time.Second}, nil }}
 	api := newFakeAPI(t, respond(200, `{"hasMore":false,"data":[]}`))

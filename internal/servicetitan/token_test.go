@@ -31,7 +31,7 @@ func TestTokenIsRenewedEarly(t *testing.T) {
 	require.Equal(t, []string{"token-1", "token-1", "token-2", "token-3"}, used, "replaced at four fifths of 900 s")
 }
 
-func TestTokenLife(t *testing.T) {
+func TestTokenLifetime(t *testing.T) {
 	t.Parallel()
 	for expires, want := range map[string]time.Duration{
 		`60`: 48 * time.Second, `"100"`: 80 * time.Second, `0`: 12 * time.Minute, `-5`: 12 * time.Minute,
@@ -44,7 +44,7 @@ func TestTokenLife(t *testing.T) {
 	}
 }
 
-func TestTokenIsFetchedOnceForAll(t *testing.T) {
+func TestConcurrentCallsFetchOneToken(t *testing.T) {
 	t.Parallel()
 	const callers = 20
 	var begun, done sync.WaitGroup
@@ -71,7 +71,7 @@ func TestTokenIsFetchedOnceForAll(t *testing.T) {
 
 // A caller that goes away takes neither the others' token with it nor waits
 // for it.
-func TestTokenOutlivesItsFirstCaller(t *testing.T) {
+func TestTokenFetchSurvivesItsFirstCaller(t *testing.T) {
 	t.Parallel()
 	asked, release := make(chan struct{}), make(chan struct{})
 	api := newFakeAPI(t, respond(200, emptyExport))
@@ -97,7 +97,7 @@ func TestTokenOutlivesItsFirstCaller(t *testing.T) {
 	require.Equal(t, 1, api.tokens())
 }
 
-func TestRefusedTokenIsReplacedOnce(t *testing.T) {
+func TestRejectedTokenIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if bearer(r) == "token-1" {
@@ -115,7 +115,7 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	require.Equal(t, 2, api.tokens())
 }
 
-func TestRefusedTokenTwice(t *testing.T) {
+func TestTokenRejectedTwiceIsAnError(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(401, `{"status":401,"title":"The application key is missing"}`))
 	err := pageError(t, api.client())
@@ -135,7 +135,7 @@ func TestDropKeepsANewerToken(t *testing.T) {
 	require.Empty(t, cache.fresh())
 }
 
-func TestTokenFailures(t *testing.T) {
+func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status    int
@@ -178,8 +178,8 @@ func TestTokenFailures(t *testing.T) {
 	}
 }
 
-// TestAddressesInErrorsAreClean: who is named in the address stays out of errors.
-func TestAddressesInErrorsAreClean(t *testing.T) {
+// TestErrorsContainNoUserInfo: who is named in the address stays out of errors.
+func TestErrorsContainNoUserInfo(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(404, `<html>`))
 	api.token = respond(404, `<html>`)
@@ -198,7 +198,7 @@ func TestAddressesInErrorsAreClean(t *testing.T) {
 	}
 }
 
-func TestTenantsAreApart(t *testing.T) {
+func TestTenantsAreSeparate(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	api := newFakeAPI(t, func(w http.ResponseWriter, r *http.Request) {
