@@ -124,8 +124,8 @@ func TestIgnoredParameters(t *testing.T) {
 	}
 }
 
-// TestSamePage: a list that does not know the parameter page.
-func TestSamePage(t *testing.T) {
+// TestPageFaultRepeatsTheFirstPage: a list that does not know the parameter page.
+func TestPageFaultRepeatsTheFirstPage(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 30})
 	first := a.page(t, customersList+"?active=Any&pageSize=10")
@@ -135,8 +135,8 @@ func TestSamePage(t *testing.T) {
 	require.True(t, again.HasMore)
 }
 
-// TestPace: a slowed page waits, and a caller that leaves is not waited for.
-func TestPace(t *testing.T) {
+// TestSlowPages: a slowed page waits, and a caller that leaves is not waited for.
+func TestSlowPages(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1})
 	status, _ := a.admin(t, "POST", "pace", `{"delayMs":3600000}`)
@@ -153,9 +153,9 @@ func TestPace(t *testing.T) {
 	a.page(t, jobsList)
 }
 
-// TestJournal: a company that is started again is as it was left, even where the
+// TestJournalRestoresTheCompany: a company that is started again is as it was left, even where the
 // last line was cut short.
-func TestJournal(t *testing.T) {
+func TestJournalRestoresTheCompany(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	options := simulator.Options{Seed: 2, RecordsPerEntity: 40}

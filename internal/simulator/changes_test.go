@@ -61,8 +61,8 @@ func TestEveryEntityChanges(t *testing.T) {
 	}
 }
 
-// TestRemoved: a record that is gone is on no page, whatever it is asked with.
-func TestRemoved(t *testing.T) {
+// TestRemovedRecordsAreOnNoPage: a record that is gone is on no page, whatever it is asked with.
+func TestRemovedRecordsAreOnNoPage(t *testing.T) {
 	t.Parallel()
 	const list = "/inventory/v2/tenant/{tenant}/trucks"
 	a := start(t, simulator.Options{RecordsPerEntity: 1, Records: map[string]int{"trucks": 30}})
@@ -87,8 +87,8 @@ func TestRemoved(t *testing.T) {
 	require.ErrorContains(t, a.Deactivate("jobs", id), "cannot be inactive")
 }
 
-// TestMutateGone: the admin route deactivates, deletes and restores too.
-func TestMutateGone(t *testing.T) {
+// TestMutateDeactivatesDeletesAndRestores: the admin route deactivates, deletes and restores too.
+func TestMutateDeactivatesDeletesAndRestores(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1, Busy: []string{"trucks", "zones"}, Records: map[string]int{"trucks": 30, "zones": 30}})
 	status, body := a.admin(t, "POST", "mutate", `{"delete":4,"deactivate":2}`)
@@ -104,9 +104,9 @@ func TestMutateGone(t *testing.T) {
 	require.Panics(t, func() { simulator.New(simulator.Options{RecordsPerEntity: 1, Busy: []string{"lorries"}}) })
 }
 
-// TestJournalOfEverything: what was changed and removed of any entity is so again
+// TestJournalRestoresEveryEntity: what was changed and removed of any entity is so again
 // after a restart, and a journal does not mind how many entities are simulated.
-func TestJournalOfEverything(t *testing.T) {
+func TestJournalRestoresEveryEntity(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	open := func() *api {

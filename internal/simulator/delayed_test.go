@@ -9,9 +9,9 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// TestLag: the hook hears of a change at once, the API shows it later, and until
+// TestLagDelaysTheAPIAndNotTheWebhook: the hook hears of a change at once, the API shows it later, and until
 // then what was before.
-func TestLag(t *testing.T) {
+func TestLagDelaysTheAPIAndNotTheWebhook(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	a := start(t, simulator.Options{RecordsPerEntity: 3, Now: clock.Now, TokenLifetime: day, Lag: time.Minute, RequestsPerSecond: -1})

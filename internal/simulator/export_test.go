@@ -116,8 +116,8 @@ func TestExportLag(t *testing.T) {
 	require.Empty(t, rows)
 }
 
-// TestExportShowsWhatIsGone: deleted jobs and merged customers.
-func TestExportShowsWhatIsGone(t *testing.T) {
+// TestExportHasDeletedRecords: deleted jobs and merged customers.
+func TestExportHasDeletedRecords(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	a := start(t, simulator.Options{RecordsPerEntity: 50, Now: clock.Now, TokenLifetime: day})
@@ -168,9 +168,9 @@ func TestExportTokens(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, status(a, customersExport), "too old")
 }
 
-// TestChangesHaveAnOrder: also while the clock stands still or goes back, a
+// TestModifiedOnIncreasesWithEachChange: also while the clock stands still or goes back, a
 // later change has the later modifiedOn.
-func TestChangesHaveAnOrder(t *testing.T) {
+func TestModifiedOnIncreasesWithEachChange(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	a := start(t, simulator.Options{RecordsPerEntity: 5, Now: clock.Now})

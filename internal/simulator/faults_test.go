@@ -14,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func TestFaultsThatRefuse(t *testing.T) {
+func TestFaultsWithErrorStatuses(t *testing.T) {
 	t.Parallel()
 	for fault, want := range map[string]struct {
 		status int
@@ -62,7 +62,7 @@ func TestFaultsThatRefuse(t *testing.T) {
 	}
 }
 
-func TestFaultsThatBreak(t *testing.T) {
+func TestFaultsThatDamageResponses(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"reset", "truncate"} {
 		a := start(t, simulator.Options{RecordsPerEntity: 3})
@@ -111,8 +111,8 @@ func TestFaultsOfFeeds(t *testing.T) {
 	require.Equal(t, append(want.ids(), want.ids()[0]), a.page(t, next).ids())
 }
 
-// TestFaultsFit: skip, count, entity and on choose the calls.
-func TestFaultsFit(t *testing.T) {
+// TestFaultsMatchTheChosenCalls: skip, count, entity and on choose the calls.
+func TestFaultsMatchTheChosenCalls(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1})
 	call := func(path string) int { status, _ := a.get(t, path); return status }

@@ -122,9 +122,9 @@ func TestListSort(t *testing.T) {
 	require.Equal(t, id, sorted("+ModifiedOn")[39])
 }
 
-// TestDatelessInvoices: some invoices have no modifiedOn; no filter on it finds
+// TestInvoicesWithoutModifiedOn: some invoices have no modifiedOn; no filter on it finds
 // them, the export does.
-func TestDatelessInvoices(t *testing.T) {
+func TestInvoicesWithoutModifiedOn(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 2000, ExportPageSize: 2000})
 	dateless := func(path string) (n int) {
@@ -140,8 +140,8 @@ func TestDatelessInvoices(t *testing.T) {
 	require.Zero(t, dateless(invoicesList+"?activeState=All&pageSize=5000&modifiedOnOrAfter=2000-01-01"))
 }
 
-// TestDate: the header is the simulator's clock.
-func TestDate(t *testing.T) {
+// TestDateHeaderIsTheClock: the header is the simulator's clock.
+func TestDateHeaderIsTheClock(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	a := start(t, simulator.Options{Records: map[string]int{}, RecordsPerEntity: 1, Now: clock.Now})
@@ -152,8 +152,8 @@ func TestDate(t *testing.T) {
 	require.Equal(t, "Wed, 11 Feb 2026 16:01:30 GMT", response.Header.Get("Date"))
 }
 
-// TestLimit: so many calls within any second per application and tenant.
-func TestLimit(t *testing.T) {
+// TestRateLimit: so many calls within any second per application and tenant.
+func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	a := start(t, simulator.Options{RecordsPerEntity: 1, RequestsPerSecond: 3, Now: clock.Now})

@@ -28,9 +28,9 @@ func (a *api) walk(t *testing.T, path string, first int) []int64 {
 	}
 }
 
-// TestOrders: a list that can be sorted has the order of ids; one that cannot
+// TestListOrder: a list that can be sorted has the order of ids; one that cannot
 // has another, in which every record comes once all the same.
-func TestOrders(t *testing.T) {
+func TestListOrder(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1, RequestsPerSecond: -1})
 	for path, sorted := range map[string]bool{
@@ -136,8 +136,8 @@ func TestListRowsDiffer(t *testing.T) {
 	}
 }
 
-// TestOddities: values that differ from what is documented, or from what others have.
-func TestOddities(t *testing.T) {
+// TestUndocumentedValues: values that differ from what is documented, or from what others have.
+func TestUndocumentedValues(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 3, RequestsPerSecond: -1})
 	values := func(entity, field string) map[string]int {
