@@ -197,7 +197,7 @@ func TestACancelledPassClaimsQueuedRequests(t *testing.T) {
 	require.False(t, found)
 }
 
-func TestPublished(t *testing.T) {
+func TestPublishedOutcomesAreMarked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run, other := f.beginFull("r", "customers"), f.beginFull("other", "jobs")
