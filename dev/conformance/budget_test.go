@@ -117,7 +117,7 @@ func most(at []time.Time, stretch time.Duration) (n int) {
 // leaves room for calls that were let out and reach it late, on a busy machine. All of
 // the budget is used; and an interactive caller gets its page long before those who do
 // not.
-func TestProcessesShareOneBudget(t *testing.T) {
+func TestProcessesShareOneRateBudget(t *testing.T) {
 	t.Parallel()
 	const perSecond, length = 36, 6 * time.Second
 	c := newCrowd(t, 4, perSecond)
@@ -150,7 +150,7 @@ func TestProcessesShareOneBudget(t *testing.T) {
 }
 
 // One process gets a 429; all of them pause, and continue at a lower rate.
-func TestARefusalSlowsEveryProcess(t *testing.T) {
+func TestA429ThrottlesEveryProcess(t *testing.T) {
 	t.Parallel()
 	const perSecond = 40
 	c := newCrowd(t, 3, perSecond)

@@ -14,9 +14,9 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// TestComplaints are what users of other connectors to ServiceTitan complain about in
+// TestKnownProblemsOfConnectors are what users of other connectors to ServiceTitan complain about in
 // public, one test for each.
-func TestComplaints(t *testing.T) {
+func TestKnownProblemsOfConnectors(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, few(t, "customers", "jobs", "invoices", "customer_contacts", "campaigns", "ap_bills", "non_job_appointments", "teams",
 		"return_types", "appointments", "appointment_assignments", "payroll_settings", "report_categories", "intacct_business_unit_mappings",
@@ -56,9 +56,9 @@ func TestComplaints(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotTaken: what connectors got wrong about reports, capacity and figures of
+// TestExcludedEndpointsHaveAReason: what connectors got wrong about reports, capacity and figures of
 // advertising cannot go wrong here; they are omitted, with the reason.
-func TestWhatIsNotTaken(t *testing.T) {
+func TestExcludedEndpointsHaveAReason(t *testing.T) {
 	t.Parallel()
 	reasons := map[string]string{}
 	for _, x := range entity.Excluded {

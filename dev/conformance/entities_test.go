@@ -244,9 +244,9 @@ func (p *pair) memory(name string) (all []remembered) {
 	return all
 }
 
-// TestDataFollowFromTheSeedAlone makes pairs one after another and at once: neither their
+// TestDataDependOnlyOnTheSeed makes pairs one after another and at once: neither their
 // tenants nor their order change the records, nor what is picked from them.
-func TestDataFollowFromTheSeedAlone(t *testing.T) {
+func TestDataDependOnlyOnTheSeed(t *testing.T) {
 	t.Parallel()
 	const name = "campaigns"
 	db := newDatabase(t, few(t, name)...)

@@ -29,9 +29,9 @@ func (p *pair) insist(run ledger.Run, name string, most int) (tries int) {
 	}
 }
 
-// TestMalformedPages: a page whose first record is not JSON, however often it is asked for,
+// TestMalformedRecordDoesNotStopASync: a page whose first record is not JSON, however often it is asked for,
 // costs that record and no other. A full and an incremental sync move on behind it.
-func TestMalformedPages(t *testing.T) {
+func TestMalformedRecordDoesNotStopASync(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, few(t, "customers", "campaigns")...)
 	for on, name := range map[string]string{"export": "customers", "list": "campaigns"} {
@@ -73,8 +73,8 @@ func spoilt(p *pair, run ledger.Run, name string) string {
 		run.Number, "raw.st_"+name))
 }
 
-// TestMalformedPageInAnIncremental does not stand in the way of the next ones.
-func TestMalformedPageInAnIncremental(t *testing.T) {
+// TestMalformedRecordDoesNotStopIncrementals does not stand in the way of the next ones.
+func TestMalformedRecordDoesNotStopIncrementals(t *testing.T) {
 	t.Parallel()
 	name := "customers"
 	p := newPair(t, newDatabase(t, few(t, name)...), simulator.Options{}, name)
@@ -94,8 +94,8 @@ func TestMalformedPageInAnIncremental(t *testing.T) {
 	p.requireEqual(name)
 }
 
-// TestMalformedPageWithoutItsRecordsAtFault: a fault beside the records costs a warning.
-func TestMalformedPageWithoutItsRecordsAtFault(t *testing.T) {
+// TestMalformedEnvelopeIsAWarning: a fault beside the records costs a warning.
+func TestMalformedEnvelopeIsAWarning(t *testing.T) {
 	t.Parallel()
 	name := "customers"
 	p := newPair(t, newDatabase(t, few(t, name)...), simulator.Options{}, name)
@@ -107,9 +107,9 @@ func TestMalformedPageWithoutItsRecordsAtFault(t *testing.T) {
 	p.requireEqual(name)
 }
 
-// TestFeedUnderNewTokens: a feed that shows the same page under new tokens is left soon,
+// TestRepeatingFeedIsAbortedAndResumed: a feed that shows the same page under new tokens is left soon,
 // and read on from there when it is well again.
-func TestFeedUnderNewTokens(t *testing.T) {
+func TestRepeatingFeedIsAbortedAndResumed(t *testing.T) {
 	t.Parallel()
 	name := "customers"
 	p := newPair(t, newDatabase(t, few(t, name)...), simulator.Options{}, name)
@@ -131,9 +131,9 @@ func TestFeedUnderNewTokens(t *testing.T) {
 	}
 }
 
-// TestOddStatuses: whatever status comes once, of the API or of something in front of it,
+// TestOneUnexpectedStatusIsRetried: whatever status comes once, of the API or of something in front of it,
 // costs one try.
-func TestOddStatuses(t *testing.T) {
+func TestOneUnexpectedStatusIsRetried(t *testing.T) {
 	t.Parallel()
 	name := "customers"
 	db := newDatabase(t, few(t, name)...)
@@ -155,8 +155,8 @@ func TestOddStatuses(t *testing.T) {
 	}
 }
 
-// TestByteOrderMarks in front of every page change nothing.
-func TestByteOrderMarks(t *testing.T) {
+// TestByteOrderMarksAreIgnored in front of every page change nothing.
+func TestByteOrderMarksAreIgnored(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, newDatabase(t, few(t, "customers", "campaigns")...), simulator.Options{}, "customers", "campaigns")
 	p.goWrong(simulator.Fault{Kind: "byteOrderMark", Count: -1})

@@ -23,8 +23,8 @@ func few(t testing.TB, names ...string) (entities []entity.Entity) {
 	return entities
 }
 
-// TestQuirks shows what is unlike anything else about the API's lists and feeds.
-func TestQuirks(t *testing.T) {
+// TestUndocumentedBehaviour shows what is unlike anything else about the API's lists and feeds.
+func TestUndocumentedBehaviour(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, few(t, "customers", "ap_bills", "campaigns", "contact_preference_definitions", "intacct_business_unit_mappings")...)
 	for name, quirk := range map[string]struct {

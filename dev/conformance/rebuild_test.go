@@ -36,8 +36,8 @@ func damageAndRebuild(p *pair, e entity.Entity) {
 	require.EqualValues(p, 5, result.Updated, "%+v", result)
 }
 
-// TestARecordThatSlipsBetweenPages is there when it is asked for by its id, and stays.
-func TestARecordThatSlipsBetweenPages(t *testing.T) {
+// TestRecordSkippedBetweenPagesIsKept is there when it is asked for by its id, and stays.
+func TestRecordSkippedBetweenPagesIsKept(t *testing.T) {
 	t.Parallel()
 	const name = "campaigns"
 	db := newDatabase(t, few(t, name)...)

@@ -79,9 +79,9 @@ func (s *sample) of(t *testing.T, words []string) {
 	}
 }
 
-// TestSamples holds client, store and simulator to samples written by hand, so that
+// TestClientStoreAndSimulatorMatchSamples holds client, store and simulator to samples written by hand, so that
 // they cannot agree on the same mistake.
-func TestSamples(t *testing.T) {
+func TestClientStoreAndSimulatorMatchSamples(t *testing.T) {
 	t.Parallel()
 	samples := readSamples(t)
 	require.Len(t, samples, 35)

@@ -20,9 +20,9 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// TestTroubleThatPasses: the slice ends with an error that says what came, Temporal
+// TestTransientErrorsAreRetried: the slice ends with an error that says what came, Temporal
 // tries again, and nothing is missing.
-func TestTroubleThatPasses(t *testing.T) {
+func TestTransientErrorsAreRetried(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, few(t, "customers")...)
 	for name, trouble := range map[string]struct {
@@ -62,8 +62,8 @@ func TestTroubleThatPasses(t *testing.T) {
 	}
 }
 
-// TestTroubleThatStays fails one entity, says why, and leaves the others alone.
-func TestTroubleThatStays(t *testing.T) {
+// TestPermanentErrorsFailOneEntity fails one entity, says why, and leaves the others alone.
+func TestPermanentErrorsFailOneEntity(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, few(t, "customers", "campaigns")...)
 	for name, trouble := range map[string]struct {
@@ -98,8 +98,8 @@ func TestTroubleThatStays(t *testing.T) {
 	}
 }
 
-// TestTokenReplaced: a 401 in the middle costs one new token and nothing else.
-func TestTokenReplaced(t *testing.T) {
+// TestRejectedTokenIsReplaced: a 401 in the middle costs one new token and nothing else.
+func TestRejectedTokenIsReplaced(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, newDatabase(t, few(t, "customers")...), simulator.Options{})
 	p.goWrong(simulator.Fault{Kind: "expiredTokens", Entity: "customers", On: "export", Skip: 1})
@@ -108,8 +108,8 @@ func TestTokenReplaced(t *testing.T) {
 	p.requireEqual("customers")
 }
 
-// TestRecordsThatCannotBeStored: they are kept apart, and never taken for deleted.
-func TestRecordsThatCannotBeStored(t *testing.T) {
+// TestRejectedRecordsAreNotDeleted: they are kept apart, and never taken for deleted.
+func TestRejectedRecordsAreNotDeleted(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, newDatabase(t, few(t, "call_reasons")...), simulator.Options{}, "call_reasons") // which cannot be looked up
 	const name, count = "call_reasons", `select count(*) from raw.rejected_records where tenant_id = $1`
@@ -133,9 +133,9 @@ func TestRecordsThatCannotBeStored(t *testing.T) {
 	p.requireEqual(name)
 }
 
-// TestRecordThatWentBad: an earlier version stays, however often its record comes with
+// TestRejectedRecordKeepsItsEarlierVersion: an earlier version stays, however often its record comes with
 // something that cannot be read.
-func TestRecordThatWentBad(t *testing.T) {
+func TestRejectedRecordKeepsItsEarlierVersion(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, newDatabase(t, few(t, "campaigns")...), simulator.Options{}, "campaigns")
 	const name = "campaigns"
@@ -158,8 +158,8 @@ func TestRecordThatWentBad(t *testing.T) {
 	p.requireEqual(name)
 }
 
-// TestTextsThatPostgreSQLCannotHold: the record is stored, with a mark in their place.
-func TestTextsThatPostgreSQLCannotHold(t *testing.T) {
+// TestInvalidTextIsReplaced: the record is stored, with a mark in their place.
+func TestInvalidTextIsReplaced(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, newDatabase(t, few(t, "campaigns")...), simulator.Options{}, "campaigns")
 	p.answer = rewrite(`"name":"`, `"name":"\u0000 \ud83d `)
@@ -212,9 +212,9 @@ func TestDeleteGuard(t *testing.T) {
 	p.requireEqual(name)
 }
 
-// TestOvertaken: a page that was read before a change is stored after another run has
+// TestStalePageDoesNotOverwriteANewerRow: a page that was read before a change is stored after another run has
 // read and stored that change.
-func TestOvertaken(t *testing.T) {
+func TestStalePageDoesNotOverwriteANewerRow(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t, few(t, "campaigns", "technician_ratings", "jobs")...)
 	for _, name := range []string{"campaigns", "technician_ratings", "jobs"} {

@@ -19,7 +19,7 @@ import (
 // npm alone.
 const specs = "@asyncapi/specs@6.11.1"
 
-func TestDocsOfTheEventsFitAsyncAPIsOwnSchema(t *testing.T) {
+func TestAsyncAPIDocumentMatchesTheAsyncAPISchema(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	command(t, dir, "npm", "pack", "--silent", specs)

@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/schemas"
 )
 
-func TestDocsThatAreMadeFromTheCodeAreFresh(t *testing.T) {
+func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
 	files, err := Files(root)
@@ -28,7 +28,7 @@ func TestDocsThatAreMadeFromTheCodeAreFresh(t *testing.T) {
 	}
 }
 
-func TestDocsOfTheHTTPInterfaceAreProperOpenAPI(t *testing.T) {
+func TestOpenAPIDocumentIsValid(t *testing.T) {
 	t.Parallel()
 	loader := openapi3.NewLoader()
 	document, err := loader.LoadFromData(schemas.OpenAPI)
@@ -77,7 +77,7 @@ func readAsyncAPI(t *testing.T) document {
 	return d
 }
 
-func TestDocsOfTheEventsNameEverySubjectAndDirection(t *testing.T) {
+func TestAsyncAPIDocumentHasEverySubject(t *testing.T) {
 	t.Parallel()
 	d := readAsyncAPI(t)
 	require.Equal(t, "3.0.0", d.AsyncAPI)
@@ -98,7 +98,7 @@ func TestDocsOfTheEventsNameEverySubjectAndDirection(t *testing.T) {
 }
 
 // Each example is decoded as if it had come from NATS, and judged by its schema.
-func TestExamplesOfTheEventsAreGoodEvents(t *testing.T) {
+func TestAsyncAPIExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	d := readAsyncAPI(t)
 	tried := 0
@@ -121,7 +121,7 @@ func TestExamplesOfTheEventsAreGoodEvents(t *testing.T) {
 	require.Greater(t, tried, 30)
 }
 
-func TestDocsOfTheEventsReferToWhatIsThere(t *testing.T) {
+func TestAsyncAPIReferencesResolve(t *testing.T) {
 	t.Parallel()
 	var whole any
 	require.NoError(t, json.Unmarshal(schemas.AsyncAPI, &whole))
@@ -155,7 +155,7 @@ func each(value any, found func(ref string)) {
 }
 
 // Every variable is in .env.example once, and no secret has a value there.
-func TestDocsOfTheEnvironmentNameEveryVariable(t *testing.T) {
+func TestEnvExampleHasEveryVariable(t *testing.T) {
 	t.Parallel()
 	text := EnvExample()
 	for _, v := range config.Variables {

@@ -17,14 +17,14 @@ const (
 	generator = "json-schema-to-typescript@15.0.4"
 )
 
-func TestSchemasPassTheStrictModeOfAjv(t *testing.T) {
+func TestSchemasPassAjvStrictMode(t *testing.T) {
 	t.Parallel()
 	out := node(t, "strict.mjs", []string{ajv, formats}, schemasDir(t))
 	require.Regexp(t, `^\d\d compiled\n$`, out)
 }
 
 // The name of a type is what people write all over their programs.
-func TestSchemasGiveGoodNamesInAGenerator(t *testing.T) {
+func TestSchemasHaveTitlesForGenerators(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(schemasDir(t), "sync.*.json"))
 	require.NoError(t, err)

@@ -128,7 +128,7 @@ func TestClearKeepsTheLock(t *testing.T) {
 	require.NoError(t, d.Close())
 }
 
-func TestRunningWithoutAFolder(t *testing.T) {
+func TestRunningOfAMissingFolder(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "absent")
 	_, running, err := datadir.Running(path)

@@ -59,7 +59,7 @@ func TestComposeGivesEveryRoleWhatItNeeds(t *testing.T) {
 }
 
 // A secret goes only to who needs it.
-func TestComposeGivesNobodyASecretOfOthers(t *testing.T) {
+func TestComposeGivesEachRoleOnlyItsSecrets(t *testing.T) {
 	t.Parallel()
 	c := load(t, demoEnv)
 	for secret, owners := range map[string][]string{
@@ -82,7 +82,7 @@ func TestComposeGivesNobodyASecretOfOthers(t *testing.T) {
 	}
 }
 
-func TestComposePublishesOnLoopbackAlone(t *testing.T) {
+func TestComposePublishesOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	c := load(t, demoEnv, "*")
 	published := 0
@@ -98,7 +98,7 @@ func TestComposePublishesOnLoopbackAlone(t *testing.T) {
 	require.Equal(t, "8088", ui.Ports[0].Published)
 }
 
-func TestComposeWaitsForWhatCanBeWaitedFor(t *testing.T) {
+func TestComposeWaitsForHealthyDependencies(t *testing.T) {
 	t.Parallel()
 	c := load(t, demoEnv, "*")
 	for name, s := range c.project.Services {
@@ -121,7 +121,7 @@ func TestComposeWaitsForWhatCanBeWaitedFor(t *testing.T) {
 	}
 }
 
-func TestComposeProfilesAddTheDemoAndTheMetrics(t *testing.T) {
+func TestComposeProfilesAddDemoAndMetrics(t *testing.T) {
 	t.Parallel()
 	always := load(t, demoEnv).project.ServiceNames()
 	for _, name := range []string{"nats", "postgres", "temporal", "temporal-ui", "migrate", "bridge", "worker", "notifier", "gateway"} {
@@ -137,7 +137,7 @@ func TestComposeProfilesAddTheDemoAndTheMetrics(t *testing.T) {
 // interpolated are the variables that a compose file takes from its surroundings.
 var interpolated = regexp.MustCompile(`\$\{([A-Z_]+)[:}]|(?m)^ +([A-Z_]+):$`)
 
-func TestComposeTakesOnlyVariablesThatEnvExampleNames(t *testing.T) {
+func TestComposeUsesOnlyVariablesOfEnvExample(t *testing.T) {
 	t.Parallel()
 	example := "\n" + strings.ReplaceAll(read(t, ".env.example"), "\n#", "\n")
 	var taken []string
@@ -158,7 +158,7 @@ func TestComposeTakesOnlyVariablesThatEnvExampleNames(t *testing.T) {
 // says where to listen; several tenants come with an override of the file.
 var notInCompose = regexp.MustCompile(`^(NATS_CREDS|NATS_TLS.*|SERVICETITAN_TENANTS_FILE|TEMPORAL_API_KEY|TEMPORAL_TLS.*|HTTP_ADDR|ADMIN_ADDR)$`)
 
-func TestComposePassesEveryVariableOn(t *testing.T) {
+func TestComposePassesEveryVariable(t *testing.T) {
 	t.Parallel()
 	text := read(t, "docker-compose.yml")
 	for _, v := range config.Variables {
@@ -168,7 +168,7 @@ func TestComposePassesEveryVariableOn(t *testing.T) {
 	}
 }
 
-func TestTheDemoUsesTheSimulatorAsItIs(t *testing.T) {
+func TestDemoUsesTheDefaultsOfTheSimulator(t *testing.T) {
 	t.Parallel()
 	variables, err := dotenv.Read(demoEnv)
 	require.NoError(t, err)
@@ -180,7 +180,7 @@ func TestTheDemoUsesTheSimulatorAsItIs(t *testing.T) {
 }
 
 // What new-env prints is enough once the tenant is filled in, and not before.
-func TestNewEnvMakesUpEveryPassword(t *testing.T) {
+func TestNewEnvGeneratesEveryPassword(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("sh", filepath.Join(root, "deploy", "new-env")).Output()
 	require.NoError(t, err)
@@ -219,7 +219,7 @@ func goVersion(t *testing.T) string {
 }
 
 // The images are built of what .dockerignore lets in: everything the binaries are made of.
-func TestTheImagesGetEverythingTheBinariesAreMadeOf(t *testing.T) {
+func TestDockerignoreKeepsTheSourcesOfTheBinaries(t *testing.T) {
 	t.Parallel()
 	list := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/...")
 	list.Dir = root
@@ -237,7 +237,7 @@ func TestTheImagesGetEverythingTheBinariesAreMadeOf(t *testing.T) {
 }
 
 // The override that deploy/README.md shows brings in a file with several tenants.
-func TestSeveralTenantsComeWithAnOverride(t *testing.T) {
+func TestComposeOverrideMountsATenantsFile(t *testing.T) {
 	t.Parallel()
 	_, after, _ := strings.Cut(read(t, "deploy", "README.md"), "```yaml\n# docker-compose.override.yml\n")
 	override, _, _ := strings.Cut(after, "```")

@@ -46,7 +46,7 @@ func of[C any](stage instructions.Stage) (list []C) {
 	return list
 }
 
-func TestTheImageIsStaticAndNotRoot(t *testing.T) {
+func TestImageIsStaticAndUnprivileged(t *testing.T) {
 	t.Parallel()
 	all := stages(t)
 	build, image := all[0], all[len(all)-1] // the last stage is the default target
@@ -82,7 +82,7 @@ func TestTheImageIsStaticAndNotRoot(t *testing.T) {
 	}
 }
 
-func TestTheSimulatorHasAnImageOfItsOwn(t *testing.T) {
+func TestSimulatorHasItsOwnImage(t *testing.T) {
 	t.Parallel()
 	all := stages(t)
 	build, image := all[1], all[2]
@@ -138,7 +138,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestTheBinaryIsStaticAndSmall(t *testing.T) {
+func TestBinaryIsStaticAndSmall(t *testing.T) {
 	t.Parallel()
 	path, err := binary()
 	require.NoError(t, err)
@@ -180,7 +180,7 @@ func startRole(t *testing.T, name string, environ ...string) *role {
 	return &role{running, strings.TrimPrefix(at.Admin, "http://")}
 }
 
-func TestTheImageKnowsItsVersion(t *testing.T) {
+func TestImageHasItsVersion(t *testing.T) {
 	t.Parallel()
 	path, err := binary()
 	require.NoError(t, err)
@@ -208,7 +208,7 @@ func healthcheck(t *testing.T, admin string) (output string, err error) {
 	return string(out), err
 }
 
-func TestTheHealthCheckSaysWhetherARoleIsReady(t *testing.T) {
+func TestHealthcheckReportsReadiness(t *testing.T) {
 	t.Parallel()
 	server, err := natsserver.Start(t.Context(), natsserver.Options{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)

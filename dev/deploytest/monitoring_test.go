@@ -20,7 +20,7 @@ import (
 var deployed = filepath.Join(root, "deploy")
 
 // Prometheus reads its configuration, and asks every role where the image answers.
-func TestPrometheusAsksEveryRole(t *testing.T) {
+func TestPrometheusScrapesEveryRole(t *testing.T) {
 	t.Parallel()
 	c, err := config.LoadFile(filepath.Join(deployed, "prometheus", "prometheus.yml"), false, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func exported(t *testing.T) (series []labels.Labels) {
 }
 
 // Every panel and every alert asks for series that are there, from the first minute on.
-func TestPanelsAndAlertsAskForWhatIsThere(t *testing.T) {
+func TestPanelsAndAlertsUseExistingSeries(t *testing.T) {
 	t.Parallel()
 	series := exported(t)
 	expressions := map[string]string{}

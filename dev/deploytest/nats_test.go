@@ -109,7 +109,7 @@ var guarded = map[string][]string{
 	"$JS.ACK.SYNC_EVENTS.notifier.1.1.1.1.0":                  {"notifier"},
 }
 
-func TestEveryNATSUserMayDoWhatItNeedsAndNoMore(t *testing.T) {
+func TestNATSUsersHaveOnlyNeededPermissions(t *testing.T) {
 	t.Parallel()
 	server := startNATS(t)
 	for user, allowed := range mayPublish {
@@ -167,7 +167,7 @@ func refusals(t *testing.T, url, user string, subjects map[string]bool) map[stri
 	return refused
 }
 
-func TestNobodyConnectsWithoutItsPassword(t *testing.T) {
+func TestNATSRequiresPasswords(t *testing.T) {
 	t.Parallel()
 	server := startNATS(t)
 	for _, options := range [][]nats.Option{nil, {nats.UserInfo("bridge", "demo-worker")}, {nats.UserInfo("root", "")}} {

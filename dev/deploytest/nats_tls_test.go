@@ -81,7 +81,7 @@ func startSecuredNATS(t *testing.T, certs *testcerts.Set, notifier *natsd.Permis
 	return "tls://" + server.Addr().String(), creds(notifier), creds(nil)
 }
 
-func TestARoleSpeaksTLSWithCredentialsAndSaysWhatIsWrongWithThem(t *testing.T) {
+func TestNATSOverTLSWithCredentials(t *testing.T) {
 	t.Parallel()
 	permissions := permissionsOf(t, natsOptions(t), "notifier")
 	certs, err := testcerts.New(t.TempDir(), "notifier")

@@ -85,7 +85,7 @@ var rounds = map[string]func(context.Context, *harness) error{
 
 // Every permission is needed: without it the log names what is refused. With all of them
 // nothing is.
-func TestEveryNATSPermissionIsNeededAndItsLackNamed(t *testing.T) {
+func TestMissingNATSPermissionsAreNamed(t *testing.T) {
 	t.Parallel()
 	options := natsOptions(t)
 	options.SyncAlways = false // nothing to lose

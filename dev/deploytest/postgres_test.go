@@ -67,7 +67,7 @@ var statements = []struct {
 	{"copy raw.sync_runs to program 'cat'", nil},
 }
 
-func TestEveryPostgresUserMayDoWhatItNeedsAndNoMore(t *testing.T) {
+func TestPostgresUsersHaveOnlyNeededPrivileges(t *testing.T) {
 	t.Parallel()
 	server := startPostgres(t)
 	_, err := openStore(t, urlOf(server, "lazisync_app", "lazisync")).Migrate(t.Context())

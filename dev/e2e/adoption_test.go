@@ -122,9 +122,9 @@ func (w *world) only(t *testing.T) string {
 	return tenantsFile + "=" + path
 }
 
-// TestMoveFromTheLegacyWorker takes its database over, runs beside its statements,
+// TestMigrationFromTheLegacyWorker takes its database over, runs beside its statements,
 // serves a workflow of its type, and then takes a second tenant.
-func TestMoveFromTheLegacyWorker(t *testing.T) {
+func TestMigrationFromTheLegacyWorker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{databaseURL: pgtest.Database(t), others: []simulator.Options{{Seed: 2, RecordsPerEntity: 20}}})
 	second, one := w.others[0], w.only(t)

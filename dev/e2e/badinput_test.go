@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func TestBadInputIsRefusedWithReasonsAndParked(t *testing.T) {
+func TestInvalidCommandsAreRejectedAndDeadLettered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.start(t, "serve")
@@ -87,7 +87,7 @@ func (w *world) parked(t *testing.T, at events.DeadLetter) *jetstream.RawStreamM
 	return m
 }
 
-func TestDeadLettersAreListedShownAndPutBack(t *testing.T) {
+func TestDeadLettersAreListedShownAndReplayed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")

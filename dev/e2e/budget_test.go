@@ -11,7 +11,7 @@ import (
 
 // A rate budget of two calls in five seconds slows a sync, which continues and reports the
 // reason.
-func TestTheBudgetOfCallsShowsInProgress(t *testing.T) {
+func TestProgressReportsTheRateLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 60, ExportPageSize: 25}})
 	w.start(t, "serve", "SERVICETITAN_REQUESTS_PER_SECOND=0.4")

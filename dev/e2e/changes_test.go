@@ -12,7 +12,7 @@ import (
 // handful is how many pages an incremental may read of an entity with few changes.
 const handful = 3
 
-func TestWhatChangesDuringAFullSyncIsRightAfterTheNextIncremental(t *testing.T) {
+func TestChangesDuringAFullSyncArriveWithTheNextIncremental(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
@@ -65,7 +65,7 @@ func TestWhatChangesDuringAFullSyncIsRightAfterTheNextIncremental(t *testing.T) 
 	}
 }
 
-func TestAnIncrementalReadsAHandfulOfPagesHoweverLargeTheTable(t *testing.T) {
+func TestIncrementalReadsFewPagesOfALargeTable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 10_000, ExportPageSize: 500}})
 	w.start(t, "serve")

@@ -56,7 +56,7 @@ func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 }
 
 // Each repetition is answered, and tells what the first came to.
-func TestARequestWithTheIDOfAnotherIsAnswered(t *testing.T) {
+func TestRepeatedRequestReportsTheFirstOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.start(t, "serve")
@@ -80,7 +80,7 @@ func TestARequestWithTheIDOfAnotherIsAnswered(t *testing.T) {
 	require.Contains(t, unknown.out, "no request with this id arrived within")
 }
 
-func TestARequestThatNobodyAnswersSaysSo(t *testing.T) {
+func TestRequestWithoutABridgeTimesOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	asked := w.begin(t, "request", "full", "--wait")

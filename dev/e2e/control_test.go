@@ -18,7 +18,7 @@ const pageTime = 100 * time.Millisecond
 // pauseLimit is how soon after it was asked for a pause stops pages, on a machine at rest.
 const pauseLimit = 2 * time.Second
 
-func TestAPauseStopsPagesAndResumeGoesOnWithTheNext(t *testing.T) {
+func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	t.Parallel()
 	const records = 25_000 // of each of four entities
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
@@ -81,7 +81,7 @@ func (w *world) awaitIdle(t *testing.T, asked time.Time) {
 	t.Logf("pages stopped %s after the pause was asked for, at most %s are promised", since.Sub(asked).Round(tick), pauseLimit)
 }
 
-func TestACancelKeepsWhatIsStoredAndSaysHowMuch(t *testing.T) {
+func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 	t.Parallel()
 	const records = 5_000
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 200}})
@@ -111,7 +111,7 @@ func TestACancelKeepsWhatIsStoredAndSaysHowMuch(t *testing.T) {
 	require.Contains(t, late.out, "which is finished")
 }
 
-func TestTwoFullSyncsOfOneEntityTakeTurnsAndAnIncrementalWaitsForNeither(t *testing.T) {
+func TestFullSyncsOfOneEntityRunOneAfterAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
@@ -140,7 +140,7 @@ func awaitCount[T any](t *testing.T, w *world, subject string, n int) {
 	await(t, w, subject, func(T) bool { n--; return n == 0 })
 }
 
-func TestControlsAreAnsweredAtTheCommandLine(t *testing.T) {
+func TestControlCommandsPrintTheAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")

@@ -14,7 +14,7 @@ import (
 // one being stored and the one read ahead.
 const inFlight = 2
 
-func TestAKilledWorkerLosesNothingAndReadsAgainOnlyThePagesInFlight(t *testing.T) {
+func TestFullSyncResumesAfterAWorkerIsKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	for _, role := range []string{"bridge", "notifier", "gateway"} {
@@ -42,7 +42,7 @@ func TestAKilledWorkerLosesNothingAndReadsAgainOnlyThePagesInFlight(t *testing.T
 	w.requireNotifiedOnce(t)
 }
 
-func TestAStoppedProcessFinishesItsPagesAndTheNextGoesOn(t *testing.T) {
+func TestFullSyncResumesAfterAWorkerStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	first := w.start(t, "serve")
@@ -62,7 +62,7 @@ func TestAStoppedProcessFinishesItsPagesAndTheNextGoesOn(t *testing.T) {
 	w.requireNotifiedOnce(t)
 }
 
-func TestAWorkflowTerminatedFromOutsideStillHasAnOutcome(t *testing.T) {
+func TestTerminatedWorkflowHasAnOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")

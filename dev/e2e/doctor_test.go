@@ -34,7 +34,7 @@ func (w *world) examine(t *testing.T, wantCode int, args ...string) map[string]d
 	return byCheck
 }
 
-func TestDoctorFindsAHealthySystemFine(t *testing.T) {
+func TestDoctorAcceptsAHealthySystem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{webhooks: true})
 	w.start(t, "serve")
@@ -110,7 +110,7 @@ func TestDoctorNamesTheFix(t *testing.T) {
 	require.Equal(t, "warn", found[fmt.Sprintf("task queue e2e-%s (pages)", w.tenant)].Verdict)
 }
 
-func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
+func TestDoctorReportsWrongCredentialsAndUnavailableServers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	for _, c := range []struct{ set, want string }{
@@ -134,7 +134,7 @@ func TestDoctorTellsOfWrongCredentialsAndAbsentServers(t *testing.T) {
 }
 
 // While a command can be redelivered, Temporal must know the workflow that served it.
-func TestDoctorComparesTheNamespacesRetentionWithTheCommands(t *testing.T) {
+func TestDoctorComparesNamespaceRetentionWithCommandRetention(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	for _, c := range []struct {

@@ -21,7 +21,7 @@ func (w *world) editCommands(t *testing.T) jetstream.Stream {
 }
 
 // A role logs a stream that was changed by hand, and does not revert the change.
-func TestARoleTellsWhatIsNotAsDeclared(t *testing.T) {
+func TestRoleLogsDrift(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	commands := w.editCommands(t)

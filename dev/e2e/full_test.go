@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func TestAFullRequestCopiesEveryRecordAndTellsOfIt(t *testing.T) {
+func TestFullSyncCopiesEveryRecordAndNotifies(t *testing.T) {
 	t.Parallel()
 	const records = 5000
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records}})

@@ -11,7 +11,7 @@ import (
 )
 
 // A request that crashes its consumer at each delivery, until it exceeds the maximum deliveries.
-func TestARequestThatNobodyCouldFinishIsAnsweredAndCanBePutBack(t *testing.T) {
+func TestExhaustedRequestIsRejectedAndCanBeReplayed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	found, err := w.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")

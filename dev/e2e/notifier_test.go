@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func TestSlackIsAskedAgainUntilItTakesTheMessage(t *testing.T) {
+func TestNotifierRetriesUntilSlackAccepts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	serve := w.start(t, "serve", "LOG_LEVEL=trace")
@@ -38,7 +38,7 @@ func TestSlackIsAskedAgainUntilItTakesTheMessage(t *testing.T) {
 	require.Len(t, w.stack.Slack.Messages(), told, "each outcome is told once")
 }
 
-func TestWithoutASlackAddressTheMessageIsLogged(t *testing.T) {
+func TestWithoutAWebhookTheMessageIsLogged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	serve := w.start(t, "serve", "SLACK_WEBHOOK_URL=")
@@ -54,7 +54,7 @@ func TestWithoutASlackAddressTheMessageIsLogged(t *testing.T) {
 
 // While the notifier is down, syncs continue. When it is back, one message reports what
 // accumulated.
-func TestSyncsDoNotWaitForTheNotifierAndAreToldAsADigestAfterwards(t *testing.T) {
+func TestNotifierSendsADigestAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	const runs = 8
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 20}})
@@ -90,7 +90,7 @@ func TestSyncsDoNotWaitForSlack(t *testing.T) {
 
 // The first of several identical rejections is notified at once, the others with their count at
 // the end of the window.
-func TestSlackHearsOfRejectedCommandsOnceAWindowForTheSameReason(t *testing.T) {
+func TestIdenticalRejectionsAreNotifiedOncePerWindow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.start(t, "serve", "SLACK_CHANNEL=#ops", "SLACK_FOLD_WINDOW=5s")

@@ -26,7 +26,7 @@ const (
 	refused  = "the server responded with a status of "
 )
 
-func TestThePageLetsInWhoHasAToken(t *testing.T) {
+func TestThePageAcceptsAToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{others: []simulator.Options{{Seed: 2}}})
 	gateway := w.start(t, "gateway", `API_TOKENS=<b>ops&co</b>=`+apiToken).gateway
@@ -113,7 +113,7 @@ func (p *tab) requireOtherOriginsRefused(t *testing.T, w *world, gateway string)
 	require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a form asked for a sync")
 }
 
-func TestThePageStartsShowsAndSteersRuns(t *testing.T) {
+func TestThePageStartsShowsAndControlsRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 20}})
 	gateway := w.start(t, "serve").gateway
@@ -204,7 +204,7 @@ func (p *tab) pressAndAnswer(t *testing.T, name string, yes bool) {
 	require.NoError(t, <-answered, "it does not ask")
 }
 
-func TestThePageComesBackWithWhatItNeeds(t *testing.T) {
+func TestThePageReconnects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	gateway := w.start(t, "gateway")
@@ -231,7 +231,7 @@ func TestThePageComesBackWithWhatItNeeds(t *testing.T) {
 	p.await(t, `document.getElementById('notice').innerText === ''`)
 }
 
-func TestThePageSaysWhatWasSkipped(t *testing.T) {
+func TestThePageShowsSkippedEntities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	gateway := w.start(t, "serve").gateway

@@ -11,9 +11,9 @@ import (
 	processes "github.com/lazi/lazisync/dev/process"
 )
 
-// TestReadyzCostsTheDatabaseNothing: fifty callers without a token ask the gateway and the
+// TestReadyzSharesItsReport: fifty callers without a token ask the gateway and the
 // admin port as fast as they can; they share an answer.
-func TestReadyzCostsTheDatabaseNothing(t *testing.T) {
+func TestReadyzSharesItsReport(t *testing.T) {
 	t.Parallel()
 	const callers, calls = 50, 40
 	w := newWorld(t, options{})
@@ -41,8 +41,8 @@ func TestReadyzCostsTheDatabaseNothing(t *testing.T) {
 	}
 }
 
-// TestABridgeThatCannotWriteIsNotReady: the database answers every query and takes no row.
-func TestABridgeThatCannotWriteIsNotReady(t *testing.T) {
+// TestBridgeWithoutWritePrivilegesIsNotReady: the database answers every query and takes no row.
+func TestBridgeWithoutWritePrivilegesIsNotReady(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	p := w.start(t, "bridge")
@@ -62,8 +62,8 @@ func TestABridgeThatCannotWriteIsNotReady(t *testing.T) {
 	require.Eventually(t, func() bool { return processes.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
 }
 
-// TestHealthcheckNamesTheRoleThatAnswers: one that asks another role's port fails.
-func TestHealthcheckNamesTheRoleThatAnswers(t *testing.T) {
+// TestHealthcheckRejectsAnotherRole: one that asks another role's port fails.
+func TestHealthcheckRejectsAnotherRole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	p := w.start(t, "notifier")

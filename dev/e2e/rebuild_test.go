@@ -59,7 +59,7 @@ func (w *world) awaitLoaded(t *testing.T, requestID string, pages int) {
 	}, patience, tick)
 }
 
-func TestARebuildMendsATableThatIsInUse(t *testing.T) {
+func TestRebuildRepairsATableInUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	p := w.start(t, "serve")
@@ -169,7 +169,7 @@ func post(t *testing.T, url, body string) (status int, answer map[string]any) {
 	return response.StatusCode, answer
 }
 
-func TestARebuildThatDoesNotEndWellLeavesNothing(t *testing.T) {
+func TestFailedRebuildChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
@@ -215,7 +215,7 @@ func TestARebuildThatDoesNotEndWellLeavesNothing(t *testing.T) {
 	w.requireNotifiedOnce(t)
 }
 
-func TestAKilledWorkerGoesOnWithItsRebuild(t *testing.T) {
+func TestRebuildResumesAfterAWorkerIsKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "bridge")

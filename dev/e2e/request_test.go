@@ -8,7 +8,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestARequestIsTakenInEveryForm(t *testing.T) {
+func TestRequestIsAcceptedInEveryForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.start(t, "serve")
@@ -56,7 +56,7 @@ func TestARequestIsTakenInEveryForm(t *testing.T) {
 	w.requireNotifiedOnce(t)
 }
 
-func TestTheSameRequestTwiceIsOneRunAndADuplicate(t *testing.T) {
+func TestRepeatedRequestIsADuplicate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.start(t, "serve")

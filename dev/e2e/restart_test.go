@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-func TestARunOutlivesARestartOfEveryServer(t *testing.T) {
+func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 	t.Parallel()
 	database := &ownPostgres{options: pgserver.Options{Dir: t.TempDir(), Unsafe: true, StopWithParent: true}}
 	t.Cleanup(func() { // root's PostgreSQL keeps its data elsewhere

@@ -218,7 +218,7 @@ func (w *world) muteChanges(t *testing.T) {
 
 // migrate and doctor name a schedule that a change of the clocks skips, and doctor one in
 // another time zone than configured.
-func TestAScheduleThatTheClocksSkipIsNamed(t *testing.T) {
+func TestScheduleSkippedByAClockChangeIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	w.set = []string{"SYNC_SCHEDULE_FULL=30 2 * * 0", "SYNC_TIMEZONE=America/Denver"}

@@ -37,7 +37,7 @@ const (
 
 // Every role and command is driven through what can go wrong, and then everything that
 // anybody may read is searched for each secret.
-func TestNoSecretShowsAnywhere(t *testing.T) {
+func TestSecretsAppearNowhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{
 		natsPassword: natsSecret,

@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestAStormOfRequestsFoldsIntoFewPasses(t *testing.T) {
+func TestManyRequestsAreCoalesced(t *testing.T) {
 	t.Parallel()
 	const requests = 10_000
 	w := newWorld(t, options{})

@@ -39,7 +39,7 @@ func (w *world) editTenants(t *testing.T, change func(id string, fields map[stri
 	return tenantsFile + "=" + path
 }
 
-func TestTenantsAreKeptApart(t *testing.T) {
+func TestTenantsAreSeparate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{webhooks: true, simulator: simulator.Options{Seed: 1}, others: []simulator.Options{
 		{Seed: 2, RecordsPerEntity: 250},

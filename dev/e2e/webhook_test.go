@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-func TestASignedWebhookLeadsToRowsAndAForgedOneToNothing(t *testing.T) {
+func TestOnlySignedWebhooksStartASync(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{webhooks: true})
 	w.start(t, "serve")

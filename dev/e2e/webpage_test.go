@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func TestSignalsOfTemporalsWebPagePauseAndResumeAndCancel(t *testing.T) {
+func TestSignalsFromTheTemporalUIControlARun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")

@@ -35,7 +35,7 @@ func build(t *testing.T) {
 
 // A sync asked for in Go and one in shell, each by the user of NATS for it; what they
 // changed is read by the user of PostgreSQL that may only read.
-func TestDocsExamplesWorkWithTheUsersOfTheDeployment(t *testing.T) {
+func TestExamplesWorkWithTheUsersOfTheDeployment(t *testing.T) {
 	build(t)
 	d := deploy(t)
 	for _, role := range []app.Role{app.BridgeRole, app.WorkerRole, app.NotifierRole, app.GatewayRole} {

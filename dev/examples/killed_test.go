@@ -25,7 +25,7 @@ const rowsEach = 4
 // A consumer is killed in the middle of its work, then between its work and the
 // acknowledgement. With redelivery nothing is lost and nothing is done twice, also where an
 // event is delivered once more under another sequence.
-func TestExampleConsumersKilledInTheMiddleLoseNothingAndRepeatNothing(t *testing.T) {
+func TestExampleConsumersProcessEachEventOnceAcrossKills(t *testing.T) {
 	build(t)
 	d := deploy(t)
 	for name, command := range map[string][]string{

@@ -79,7 +79,7 @@ func TestAnswersLikeSlack(t *testing.T) {
 	require.JSONEq(t, `{"channel":"#sync-alerts","text":"done"}`, string(listed[0].Body))
 }
 
-func TestFailsAsTold(t *testing.T) {
+func TestFailsAsConfigured(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeslack.Options{})
 	base := strings.TrimSuffix(s.MessagesURL(), "/messages")
@@ -105,14 +105,14 @@ func TestFailsAsTold(t *testing.T) {
 	require.Len(t, s.Messages(), 2)
 }
 
-func TestLimit(t *testing.T) {
+func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeslack.Options{PerSecond: 0.001})
 	require.Equal(t, reply{200, "ok", ""}, post(t, s.URL(), `{"text":"first"}`))
 	require.Equal(t, reply{429, "rate_limited", "1"}, post(t, s.URL(), `{"text":"second"}`))
 }
 
-func TestAwait(t *testing.T) {
+func TestAwaitReturnsMessages(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeslack.Options{})
 	found := make(chan fakeslack.Message, 1)
@@ -161,7 +161,7 @@ func sections(n, size int) string {
 }
 
 // Whatever an outcome holds, Slack takes the message about it.
-func TestTakesEveryMessageOfTheNotifier(t *testing.T) {
+func TestAcceptsEveryMessageOfTheNotifier(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeslack.Options{})
 	sender, err := slack.New(slack.Options{URL: s.URL(), RunURL: "https://temporal.example.com/{workflowId}/{runId}"})

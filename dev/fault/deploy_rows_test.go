@@ -114,7 +114,7 @@ func TestFault43WorkersOfTwoVersions(t *testing.T) {
 
 // A version with another column of customers migrates and runs beside the previous one, which
 // continues to store pages, is killed, is restarted, and is then replaced.
-func TestFault54AColumnAddedWhileTheOlderBuildWorks(t *testing.T) {
+func TestFault54ColumnAddedDuringARollout(t *testing.T) {
 	t.Parallel()
 	next := changed(t, anotherColumn)
 	r := newRig(t, options{simulator: simulator.Options{RecordsPerEntity: 3000, ExportPageSize: 50}})

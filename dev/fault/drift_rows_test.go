@@ -14,7 +14,7 @@ import (
 // Somebody changes streams and consumers by hand while everything runs. What keeps a role
 // from its messages makes it not ready, doctor names it, migrate takes it back without a
 // restart, and what was asked for meanwhile is answered.
-func TestFault52StreamsAndConsumersChangedByHand(t *testing.T) {
+func TestFault52StreamsAndConsumersChanged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	bridge := r.start(t, "bridge")

@@ -77,7 +77,7 @@ func TestFault08NATSVolumeWiped(t *testing.T) {
 	bridge.awaitReady(t)
 }
 
-func TestFault11NATSConnectionSpoiled(t *testing.T) {
+func TestFault11NATSConnectionCorrupted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	between := startProxy(t, r.nats.addr())

@@ -78,7 +78,7 @@ func (o *operator) sign(t *testing.T, path string) (user string, seed []byte) {
 
 // Credentials are revoked by mistake and restored; then they are revoked permanently, and their
 // file has new ones. No role is restarted.
-func TestFault12NATSCredentialsRotated(t *testing.T) {
+func TestFault12NATSCredentialsRevokedAndRotated(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	dir := t.TempDir()

@@ -52,7 +52,7 @@ func TestFault33RefusedWithAnyRetryAfter(t *testing.T) {
 	require.Len(t, waits, refused)
 }
 
-func TestFault34ServiceTitanInTrouble(t *testing.T) {
+func TestFault34ServiceTitanErrors(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
 	r.startAll(t, allRoles...)
@@ -93,7 +93,7 @@ func nextSecond(t *testing.T) {
 
 // A list without a feed is suddenly much shorter: nothing is marked deleted until
 // somebody says that this is right.
-func TestFault37ListSuddenlyShort(t *testing.T) {
+func TestFault37ListSuddenlyShorter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	r.mayFail = []events.ErrorType{events.DeleteGuard}
@@ -178,7 +178,7 @@ func TestFault38ClocksAnHourApart(t *testing.T) {
 	}
 }
 
-func TestFault39SlackInTrouble(t *testing.T) {
+func TestFault39SlackErrors(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{ackWait: longAckWait})
 	r.startAll(t, allRoles...)

@@ -32,7 +32,7 @@ func TestFault01BridgeKilledBetweenStartAndAck(t *testing.T) {
 	r.checkOracle(t, repairedAt)
 }
 
-func TestFault02BridgeKilledBetweenParkingAndTerm(t *testing.T) {
+func TestFault02BridgeKilledBetweenDeadLetterAndTerm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
 	r.startAll(t, "worker", "notifier")

@@ -114,7 +114,7 @@ func (r *rig) fullInProgress(t *testing.T, last *publishedCommand) *publishedCom
 
 // A permanent error fails its entities after five minutes, or after one minute while other
 // requests are pending. The outcome has the fix. The other entities complete.
-func TestFault58PermanentErrorsNobodyRepairs(t *testing.T) {
+func TestFault58PermanentErrorsNotRepaired(t *testing.T) {
 	t.Parallel()
 	app := newUser()
 	r := newRig(t, options{simulator: manyPages, reach: app.reach})

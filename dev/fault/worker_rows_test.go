@@ -14,7 +14,7 @@ import (
 // being stored and the one read ahead.
 const inFlight = 2
 
-func TestFault18WorkerKilledInThePage(t *testing.T) {
+func TestFault18WorkerKilledDuringAPage(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"worker/page-read", "store/page-written", "worker/page-stored"} {
 		t.Run(strings.ReplaceAll(step, "/", " "), func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestFault18WorkerKilledInThePage(t *testing.T) {
 	}
 }
 
-func TestFault18WorkerKilledAroundItsRun(t *testing.T) {
+func TestFault18WorkerKilledAtBeginAndFinish(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"worker/run-begun", "worker/run-started", "worker/run-decided", "worker/outcome-published", "worker/outcome-marked"} {
 		t.Run(strings.ReplaceAll(step, "/", " "), func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestFault18WorkerKilledAroundItsRun(t *testing.T) {
 
 // A worker freezes with a page in its hands, or in an open transaction, for longer than
 // its heartbeat may be missing. When it wakes up, another has read on.
-func TestFault19WorkerFrozenWithAPage(t *testing.T) {
+func TestFault19WorkerFrozenDuringAPage(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"worker/page-read", "store/page-written", "worker/page-stored"} {
 		t.Run(strings.ReplaceAll(step, "/", " "), func(t *testing.T) {

@@ -71,7 +71,7 @@ func (r *rig) jetstream(t *testing.T) jetstream.JetStream {
 	return js
 }
 
-func TestAFullStreamAsksSendersToComeAgain(t *testing.T) {
+func TestFullStreamAnswers503(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	commands, err := r.jetstream(t).Stream(t.Context(), stream.StreamCommands)
@@ -104,7 +104,7 @@ func TestAFullStreamAsksSendersToComeAgain(t *testing.T) {
 
 // Whatever was answered with 200 is in the stream, also when NATS dies in between; and
 // requests while it was unavailable get a 503.
-func TestWhatIsTakenIsStoredThoughNATSDies(t *testing.T) {
+func TestAcceptedWebhooksAreStoredAcrossANATSCrash(t *testing.T) {
 	t.Parallel()
 	o := natsserver.Options{Dir: t.TempDir(), Log: zerolog.Nop()}
 	r := newRigAt(t, o)

@@ -76,7 +76,7 @@ func TestFetchFails(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestFetchRefusesALink(t *testing.T) {
+func TestFetchRejectsASymbolicLink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	link := filepath.Join(dir, "postgres")

@@ -55,7 +55,7 @@ func query(t *testing.T, s *Stack, sql string) {
 	require.NoError(t, err)
 }
 
-func TestEverythingAnswersAndStopsAnswering(t *testing.T) {
+func TestStackStartsAndStopsEveryService(t *testing.T) {
 	t.Parallel()
 	o := options(t, t.TempDir())
 	var mu sync.Mutex
@@ -108,7 +108,7 @@ func TestStackStartsOnlyWhatIsNotConfigured(t *testing.T) {
 	require.Equal(t, "1039746210", s.Variable("SERVICETITAN_TENANT_ID"))
 }
 
-func TestStackRefusesADatabaseWithAnotherTenantsRows(t *testing.T) {
+func TestStackRejectsADatabaseOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
 	db, err := store.Open(t.Context(), url, store.Options{Logger: zerolog.Nop()})

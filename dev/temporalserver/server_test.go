@@ -133,7 +133,7 @@ func finishWorkflow(t *testing.T, c client.Client) {
 	require.Equal(t, "hello", word)
 }
 
-func TestStartUseStopStart(t *testing.T) {
+func TestServerKeepsDataAcrossARestart(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "temporal", "temporal.db")
 	s := start(t, temporalserver.Options{File: file})
@@ -154,7 +154,7 @@ func TestStartUseStopStart(t *testing.T) {
 	stop(t, s)
 }
 
-func TestSurvivesSIGKILL(t *testing.T) {
+func TestServerRecoversAfterSIGKILL(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "temporal.db")
 	addr, kill := startChild(t, file)
@@ -169,14 +169,14 @@ func TestSurvivesSIGKILL(t *testing.T) {
 	stop(t, s)
 }
 
-func TestFileThatWasNotFinished(t *testing.T) {
+func TestStartReplacesAnUnfinishedFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "temporal.db")
 	require.NoError(t, os.WriteFile(file, []byte("not a database"), 0o600))
 	stop(t, start(t, temporalserver.Options{File: file}))
 }
 
-func TestPortThatIsTaken(t *testing.T) {
+func TestStartFailsIfThePortIsTaken(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

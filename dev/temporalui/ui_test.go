@@ -44,7 +44,7 @@ func TestShowsTheNamespace(t *testing.T) {
 	require.Error(t, err, "nobody listens any more")
 }
 
-func TestPortThatIsTaken(t *testing.T) {
+func TestStartFailsIfThePortIsTaken(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -38,7 +38,7 @@ func TestDemoOnce(t *testing.T) {
 	require.Empty(t, processesOf(t, home))
 }
 
-func TestDemoStaysUpWhileTheBusinessChanges(t *testing.T) {
+func TestDemoKeepsRunningWhileRecordsChange(t *testing.T) {
 	t.Parallel()
 	who := person{name: "the user of the test"}
 	home := who.home(t)
@@ -49,7 +49,7 @@ func TestDemoStaysUpWhileTheBusinessChanges(t *testing.T) {
 	require.Empty(t, processesOf(t, home))
 }
 
-func TestDemoTellsWhichRecordDiffers(t *testing.T) {
+func TestDemoNamesTheRecordThatDiffers(t *testing.T) {
 	t.Parallel()
 	var out process.Log
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -87,9 +87,9 @@ func TestDemoTellsWhichRecordDiffers(t *testing.T) {
 	}
 }
 
-// TestTheDoctorFindsTheDemoHealthy: the commands that the documents suggest work in the
+// TestDoctorAcceptsTheDemo: the commands that the documents suggest work in the
 // environment that `lazisync-dev env` prints, and find nothing to fix.
-func TestTheDoctorFindsTheDemoHealthy(t *testing.T) {
+func TestDoctorAcceptsTheDemo(t *testing.T) {
 	t.Parallel()
 	var out process.Log
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)

@@ -25,7 +25,7 @@ const shutdownLimit = 30 * time.Second
 
 const upSays = "Ctrl-C stops everything."
 
-func TestUp(t *testing.T) {
+func TestUpStartsAndStops(t *testing.T) {
 	t.Parallel()
 	for _, who := range people(t) {
 		t.Run(who.name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestUp(t *testing.T) {
 	}
 }
 
-func TestUpSurvivesKill(t *testing.T) {
+func TestUpRecoversAfterSIGKILL(t *testing.T) {
 	t.Parallel()
 	for _, who := range people(t) {
 		t.Run(who.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestUpSurvivesKill(t *testing.T) {
 	}
 }
 
-func TestUpFreshBeginsAnew(t *testing.T) {
+func TestUpFreshStartsWithEmptyData(t *testing.T) {
 	t.Parallel()
 	who := person{name: "the user of the test"}
 	home := who.home(t)
@@ -154,7 +154,7 @@ func requireEqualTables(t *testing.T, dir string) (rows int) {
 
 var coreFour = []string{"customers", "jobs", "invoices", "estimates"}
 
-func TestStopAndEnvWithoutARunningOne(t *testing.T) {
+func TestStopAndEnvWithoutARunningProcess(t *testing.T) {
 	t.Parallel()
 	who := person{name: "the user of the test"}
 	home := who.home(t)
@@ -167,7 +167,7 @@ func TestStopAndEnvWithoutARunningOne(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(home, usualDir), "asking leaves no trace")
 }
 
-func TestUpTellsOfBadConfigurationBeforeStartingAnything(t *testing.T) {
+func TestUpRejectsInvalidConfigurationBeforeStarting(t *testing.T) {
 	t.Parallel()
 	who := person{name: "the user of the test"}
 	home := who.home(t)
@@ -181,7 +181,7 @@ func TestUpTellsOfBadConfigurationBeforeStartingAnything(t *testing.T) {
 }
 
 // What is suggested can be pasted, also from a folder with a space in its name.
-func TestAWordIsOneWordForAShell(t *testing.T) {
+func TestQuotedWordIsOneWordForAShell(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"/tmp/lazi", "bin/lazisync-dev", "/tmp/my data", "it's", "", "$HOME", "a;b", "ü*"} {
 		out, err := exec.Command("sh", "-c", "printf '%s.' "+word(text)).Output()

@@ -59,8 +59,8 @@ func (r *rig) run(t *testing.T, args ...string) (code int, out, err string) {
 	return code, stdout.String(), stderr.String()
 }
 
-// TestEverything: what was written down of the API twice, agrees.
-func TestEverything(t *testing.T) {
+// TestCatalogueMatchesTheSimulator: what was written down of the API twice, agrees.
+func TestCatalogueMatchesTheSimulator(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, simulator.Options{RecordsPerEntity: 20})
 	r.environ["SERVICETITAN_ENVIRONMENT"] = "integration"
@@ -80,7 +80,7 @@ func TestEverything(t *testing.T) {
 	require.Contains(t, out, fmt.Sprintf("\n%d entities: %d × reachable\n", len(entity.Catalogue), listings))
 }
 
-func TestWhatIsWrong(t *testing.T) {
+func TestDifferencesAreReported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		options simulator.Options
@@ -117,8 +117,8 @@ func TestWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestOnlyReads asks the simulator what it was asked.
-func TestOnlyReads(t *testing.T) {
+// TestRequestsOnlyRead asks the simulator what it was asked.
+func TestRequestsOnlyRead(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, simulator.Options{RecordsPerEntity: 20})
 	code, _, _ := r.run(t, "customers")
@@ -128,7 +128,7 @@ func TestOnlyReads(t *testing.T) {
 	require.Contains(t, calls[2].Query, "pageSize=50")
 }
 
-func TestWaitsAsTold(t *testing.T) {
+func TestWaitsForRetryAfter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, simulator.Options{})
 	require.NoError(t, r.AddFault(simulator.Fault{Kind: "429", WaitSeconds: 1, Entity: "campaigns", Count: 2}))
@@ -137,7 +137,7 @@ func TestWaitsAsTold(t *testing.T) {
 	require.Contains(t, out, "reachable")
 }
 
-func TestWhatMustBeSet(t *testing.T) {
+func TestRequiredVariables(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, simulator.Options{})
 	all := r.environ
