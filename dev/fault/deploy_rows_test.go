@@ -39,7 +39,7 @@ func TestFault23BadWorkflowsDeployed(t *testing.T) {
 			bad.awaitLog(t, c.says)
 			id := workflows.FullSyncID(a.requestID())
 			require.Eventually(t, func() bool { return r.failedTasks(t, id) >= 2 }, patience, tick, "it is tried again")
-			bad.awaitLog(t, `"WorkflowID":"`+id+`"`)
+			bad.awaitLog(t, `"workflow_id":"`+id+`"`)
 			if c.meanwhile {
 				waits := r.full(t)
 				require.Eventually(t, func() bool { return !r.idle(t, workflows.FullSyncID(waits.requestID())) }, patience, tick)
