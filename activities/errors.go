@@ -10,17 +10,17 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// TypeDecided is the type of the error that ends a slice whose run has an outcome
-// already. It is never retried.
-const TypeDecided = "RunDecided"
+// TypeFinalized is the type of the error that ends a slice whose run is finalized already. It
+// is never retried.
+const TypeFinalized = "RunDecided"
 
-// TypeUnknownRun is the type of the error that ends an activity whose run the ledger does
-// not have, or has as that of another execution: it was restored to an earlier state. It
-// is never retried, and nothing was written.
+// TypeUnknownRun is the type of the error that ends an activity whose run is not in the ledger,
+// or belongs to another execution there: the ledger was restored to an earlier state. It is
+// never retried, and nothing was written.
 const TypeUnknownRun = "RunUnknown"
 
-// What an error of the API may say of itself. It answers what the program
-// needs to know: can it ever succeed, when to try again, and what to call it.
+// Optional methods of an error of the API or the store: whether a retry can succeed, when, and
+// the type of the error in events.
 type (
 	permanent     interface{ Permanent() bool }
 	typed         interface{ Type() string }
@@ -29,11 +29,11 @@ type (
 	tokenRejected interface{ TokenRejected() bool }
 	refused       interface{ Refused() bool }
 	unexpected    interface{ Unexpected() bool }
-	explained     interface{ Explained() bool }
-	notAsked      interface{ NotAsked() bool }
+	fromAPI       interface{ FromAPI() bool }
+	notSent       interface{ NotSent() bool }
 )
 
-// isPermanent says whether trying again can never help.
+// isPermanent reports whether a retry cannot succeed.
 func isPermanent(err error) bool {
 	var p permanent
 	return errors.As(err, &p) && p.Permanent()
@@ -46,7 +46,7 @@ func isRefused(err error) bool {
 	return errors.As(err, &r) && r.Refused()
 }
 
-// waitOf says how long the API asked us to wait, 0 if it did not.
+// waitOf returns how long the API asked us to wait, 0 if it did not.
 func waitOf(err error) time.Duration {
 	var r retryAfter
 	if errors.As(err, &r) {
@@ -55,13 +55,13 @@ func waitOf(err error) time.Duration {
 	return 0
 }
 
-// isRateLimited says whether there were too many calls.
+// isRateLimited reports whether a rate limit was reached.
 func isRateLimited(err error) bool {
 	var r rateLimited
 	return errors.As(err, &r) && r.RateLimited()
 }
 
-// typeOf names the error as the events do.
+// typeOf returns the type of the error in events.
 func typeOf(err error) events.ErrorType {
 	var t typed
 	if errors.As(err, &t) {
@@ -70,35 +70,36 @@ func typeOf(err error) events.ErrorType {
 	return events.APIError
 }
 
-// isTokenRejected says whether the API no longer knows the feed's token.
+// isTokenRejected reports whether the API does not know the continuation token any more.
 func isTokenRejected(err error) bool {
 	var t tokenRejected
 	return errors.As(err, &t) && t.TokenRejected()
 }
 
-// isUnexpected says whether an error that looks permanent may be an accident.
+// isUnexpected reports whether a permanent error may still be transient, for example because a
+// proxy caused it.
 func isUnexpected(err error) bool {
 	var u unexpected
 	return errors.As(err, &u) && u.Unexpected()
 }
 
-// isExplained says whether the API itself gave the reason.
-func isExplained(err error) bool {
-	var e explained
-	return errors.As(err, &e) && e.Explained()
+// isFromAPI reports whether the error is from the API itself, not from a proxy in front of it.
+func isFromAPI(err error) bool {
+	var e fromAPI
+	return errors.As(err, &e) && e.FromAPI()
 }
 
-// isNotAsked says whether the call was not made, for want of budget.
-func isNotAsked(err error) bool {
-	var n notAsked
-	return errors.As(err, &n) && n.NotAsked()
+// isNotSent reports whether our own rate limiter kept the call from being sent.
+func isNotSent(err error) bool {
+	var n notSent
+	return errors.As(err, &n) && n.NotSent()
 }
 
-// retryable hands an error to Temporal's retry policy, with the wait the API asked
-// for where it did.
+// retryable returns an error that Temporal's retry policy retries, after the delay that the API
+// asked for, if any.
 func retryable(kind events.ErrorType, err error) error {
 	if errors.Is(err, ledger.ErrFinalized) {
-		return temporal.NewNonRetryableApplicationError(err.Error(), TypeDecided, nil)
+		return temporal.NewNonRetryableApplicationError(err.Error(), TypeFinalized, nil)
 	}
 	if errors.Is(err, ledger.ErrUnknown) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), TypeUnknownRun, nil)

@@ -43,7 +43,7 @@ func (s *slice) check(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
 	counted, err := s.Source.Count(work, s.in.TenantID, s.entity)
 	if err != nil {
-		if !isPermanent(err) || s.isAccident(err) {
+		if !isPermanent(err) || s.mayBeTransient(err) {
 			return err
 		}
 		counted = -1 // its list may not be ours to read, or be gone

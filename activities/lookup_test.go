@@ -82,7 +82,7 @@ func TestSliceResumesAnInterruptedLookup(t *testing.T) {
 func TestSliceFailsAnEntityWhoseListIgnoresIDs(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Misses = map[string][]string{"customers": missing(1)}
-		r.API.LookupError = &activitytest.Failure{Text: "the list ignores ids", Never: true}
+		r.API.LookupError = &activitytest.APIError{Message: "the list ignores ids", IsPermanent: true}
 		result, err := r.slice()
 		require.NoError(t, err)
 		require.Equal(t, events.StatusFailed, result.Status)
@@ -119,7 +119,7 @@ func TestRebuildSkipsTheCountOnlyIfItIsForbidden(t *testing.T) {
 		err    error
 		status events.Status
 	}{
-		"forbidden": {&activitytest.Failure{Text: "403", Kind: "PermissionError", Never: true}, events.StatusCompleted},
+		"forbidden": {&activitytest.APIError{Message: "403", ErrorType: "PermissionError", IsPermanent: true}, events.StatusCompleted},
 		"an outage": {errors.New("connection refused"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestSliceFailsWithoutRetryIfOpeningIsForbidden(t *testing.T) {
 		r.begin(t, events.Rebuild)
 		r.Ledger.Refuse = func(op, _ string) error {
 			if op == "Open" {
-				return &activitytest.Failure{Text: "grant create", Kind: "StoreError", Never: true}
+				return &activitytest.APIError{Message: "grant create", ErrorType: "StoreError", IsPermanent: true}
 			}
 			return nil
 		}

@@ -93,10 +93,10 @@ func TestProgressNamesTheCurrentStep(t *testing.T) {
 		err  error
 		want events.Waiting
 	}{
-		"rate limit":             {&activitytest.Failure{Text: "slow down", Limited: true, Wait: 37 * time.Second}, events.Waiting{Why: events.WaitRateLimit, Seconds: 37}},
-		"rate limit of any time": {&activitytest.Failure{Text: "slow down", Limited: true}, events.Waiting{Why: events.WaitRateLimit}},
+		"rate limit":             {&activitytest.APIError{Message: "slow down", IsRateLimited: true, Delay: 37 * time.Second}, events.Waiting{Why: events.WaitRateLimit, Seconds: 37}},
+		"rate limit of any time": {&activitytest.APIError{Message: "slow down", IsRateLimited: true}, events.Waiting{Why: events.WaitRateLimit}},
 		"outage":                 {errors.New("connection refused"), events.Waiting{Why: events.WaitOutage}},
-		"announced outage":       {&activitytest.Failure{Text: "maintenance", Wait: 37 * time.Second}, events.Waiting{Why: events.WaitOutage, Seconds: 37}},
+		"announced outage":       {&activitytest.APIError{Message: "maintenance", Delay: 37 * time.Second}, events.Waiting{Why: events.WaitOutage, Seconds: 37}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {

@@ -33,10 +33,10 @@ func (s *slice) recover(ctx context.Context, err error) error {
 			return nil // it was taken back, and can be made again
 		}
 		return s.retryOrGiveUp(ctx, events.StoreError, err)
-	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.at.Cursor.LoopGuard.ByDate && (isExplained(err) || !s.isAccident(err)):
+	case isTokenRejected(err) && s.at.Cursor.Token != "" && !s.at.Cursor.LoopGuard.ByDate && (isFromAPI(err) || !s.mayBeTransient(err)):
 		s.resumeByDate()
 		return nil
-	case isPermanent(err) && !s.isAccident(err):
+	case isPermanent(err) && !s.mayBeTransient(err):
 		return s.fail(ctx, err)
 	}
 	s.report.noteError(err)

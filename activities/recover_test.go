@@ -18,7 +18,7 @@ import (
 
 const benign = temporal.ApplicationErrorCategoryBenign
 
-var badToken = &activitytest.Failure{Text: "bad continueFrom", Kind: "ValidationError", Never: true, BadToken: true}
+var badToken = &activitytest.APIError{Message: "bad continueFrom", ErrorType: "ValidationError", IsPermanent: true, IsTokenRejected: true}
 
 // failAt answers one page with an error.
 func failAt(page int, err error) func(context.Context, activitytest.Ask) error {
@@ -36,9 +36,9 @@ func TestSliceRetriesTransientAPIErrors(t *testing.T) {
 		kind string
 		wait time.Duration
 	}{
-		"rate limit":        {&activitytest.Failure{Text: "slow down", Wait: 37 * time.Second}, "ApiError", 37 * time.Second},
-		"outage":            {&activitytest.Failure{Text: "bad gateway"}, "ApiError", 0},
-		"login":             {&activitytest.Failure{Text: "no token today", Kind: "AuthError"}, "AuthError", 0},
+		"rate limit":        {&activitytest.APIError{Message: "slow down", Delay: 37 * time.Second}, "ApiError", 37 * time.Second},
+		"outage":            {&activitytest.APIError{Message: "bad gateway"}, "ApiError", 0},
+		"login":             {&activitytest.APIError{Message: "no token today", ErrorType: "AuthError"}, "AuthError", 0},
 		"nobody knows what": {errors.New("connection reset"), "ApiError", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestSliceRetriesTransientAPIErrors(t *testing.T) {
 
 func TestSliceFailsItsEntityAfterAPermanentError(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		r.API.Answer = failAt(2, &activitytest.Failure{Text: "403: not for you", Kind: "PermissionError", Never: true})
+		r.API.Answer = failAt(2, &activitytest.APIError{Message: "403: not for you", ErrorType: "PermissionError", IsPermanent: true})
 		result, err := r.slice()
 		require.NoError(t, err, "the ledger has it: the activity has done its work")
 		require.Equal(t, activities.SliceResult{Status: events.StatusFailed, Phase: events.PhaseDone, Pages: 1, Records: 10, Total: 30}, result)
@@ -78,7 +78,7 @@ func TestSliceFailsItsEntityAfterAPermanentStoreError(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(op, _ string) error {
 			if op == "Open" {
-				return &activitytest.Failure{Text: "no second tenant yet", Kind: "ValidationError", Never: true}
+				return &activitytest.APIError{Message: "no second tenant yet", ErrorType: "ValidationError", IsPermanent: true}
 			}
 			return nil
 		}
@@ -94,7 +94,7 @@ func TestPausedSliceStillFailsItsEntity(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = func(context.Context, activitytest.Ask) error {
 			r.pause()
-			return &activitytest.Failure{Text: "404", Kind: "NotFound", Never: true}
+			return &activitytest.APIError{Message: "404", ErrorType: "NotFound", IsPermanent: true}
 		}
 		result, err := r.slice()
 		require.NoError(t, err)
@@ -136,7 +136,7 @@ func TestSliceIsNotRetriedAfterItsRunIsFinalized(t *testing.T) {
 	for _, op := range []string{"Open", "StorePage", "FailEntity"} {
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
-				r.API.Answer = failAt(3, &activitytest.Failure{Text: "never", Never: true})
+				r.API.Answer = failAt(3, &activitytest.APIError{Message: "never", IsPermanent: true})
 				r.Ledger.Refuse = func(now, _ string) error {
 					if now == op {
 						r.Ledger.Refuse = nil
@@ -146,7 +146,7 @@ func TestSliceIsNotRetriedAfterItsRunIsFinalized(t *testing.T) {
 					return nil
 				}
 				_, err := r.slice()
-				require.Equal(t, activities.TypeDecided, failure(t, err).Type())
+				require.Equal(t, activities.TypeFinalized, failure(t, err).Type())
 				require.True(t, failure(t, err).NonRetryable())
 			})
 		})
@@ -157,7 +157,7 @@ func TestSliceRetriesTransientStoreErrors(t *testing.T) {
 	for _, op := range []string{"Run", "Open", "StorePage", "FailEntity"} {
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
-				r.API.Answer = failAt(3, &activitytest.Failure{Text: "never", Never: true})
+				r.API.Answer = failAt(3, &activitytest.APIError{Message: "never", IsPermanent: true})
 				r.Ledger.Refuse = func(now, _ string) error {
 					if now == op {
 						return errors.New("no connection")
@@ -230,7 +230,7 @@ func TestSliceFallsBackToTheDateOnceInAllAttempts(t *testing.T) {
 	for name, own := range map[string]bool{"the API explains it": true, "something else says so": false} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
-				r.API.Answer = failAt(2, &activitytest.Failure{Text: "status 400", Never: true, Odd: true, Own: own, BadToken: true})
+				r.API.Answer = failAt(2, &activitytest.APIError{Message: "status 400", IsPermanent: true, IsUnexpected: true, IsFromAPI: own, IsTokenRejected: true})
 				result, _, err := r.attempts(time.Hour)
 				require.NoError(t, err)
 				require.Equal(t, events.StatusFailed, result.Status)

@@ -95,11 +95,11 @@ func TestRunsWaitUntilARefusalIsFixed(t *testing.T) {
 				runs.Logger, runs.Refusals = zerolog.New(&log), refusals
 				attempt := func() error {
 					if op == "BeginRun" {
-						_, err := execute[activities.Begun](r, runs.BeginRun, fullRun(r.Ledger.Request(events.Full, "jobs")))
+						_, err := execute[activities.BeginResult](r, runs.BeginRun, fullRun(r.Ledger.Request(events.Full, "jobs")))
 						return err
 					}
 					_, err := execute[ledger.RunState](r, runs.FinishRun, activities.FinishInput{
-						RunNumber: r.run.Number, Decision: ledger.Finalization{State: ledger.Completed}, Execution: r.in.Execution,
+						RunNumber: r.run.Number, Outcome: ledger.Finalization{State: ledger.Completed}, Execution: r.in.Execution,
 					})
 					return err
 				}
@@ -137,7 +137,7 @@ func TestRunsWaitForAnUnavailableStoreWithoutAlarm(t *testing.T) {
 		runs := r.Runs()
 		runs.Logger, runs.Refusals = zerolog.New(&log), refusals
 		r.Ledger.Refuse = func(string, string) error { return errors.New("no connection") }
-		_, err := execute[activities.Begun](r, runs.BeginRun, fullRun(r.Ledger.Request(events.Full, "jobs")))
+		_, err := execute[activities.BeginResult](r, runs.BeginRun, fullRun(r.Ledger.Request(events.Full, "jobs")))
 		require.Error(t, err)
 		require.NoError(t, refusals.Check(t.Context()))
 		require.Empty(t, log.String())

@@ -15,10 +15,10 @@ const refusalMemory = 3 * time.Minute
 // concurrent use and may be called on nil.
 type Refusals struct {
 	mu         sync.Mutex
-	byWorkflow map[string]refusedAttempt
+	byWorkflow map[string]refusal
 }
 
-type refusedAttempt struct {
+type refusal struct {
 	err error
 	at  time.Time
 }
@@ -56,9 +56,9 @@ func (r *Refusals) add(workflowID string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byWorkflow == nil {
-		r.byWorkflow = map[string]refusedAttempt{}
+		r.byWorkflow = map[string]refusal{}
 	}
-	r.byWorkflow[workflowID] = refusedAttempt{err, time.Now()}
+	r.byWorkflow[workflowID] = refusal{err, time.Now()}
 }
 
 func (r *Refusals) remove(workflowID string) {

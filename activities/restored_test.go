@@ -52,7 +52,7 @@ func TestActivitiesWriteNothingForAnUnknownRun(t *testing.T) {
 				_, err := r.slice()
 				requireUnknown(err)
 				_, err = execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{
-					RunNumber: r.in.RunNumber, Decision: ledger.Finalization{State: ledger.Completed}, Execution: r.in.Execution,
+					RunNumber: r.in.RunNumber, Outcome: ledger.Finalization{State: ledger.Completed}, Execution: r.in.Execution,
 				})
 				requireUnknown(err)
 				_, err = execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: r.in.RunNumber, Ordinal: 1, Execution: r.in.Execution})
@@ -76,7 +76,7 @@ func TestSliceStoresNoPageAfterARestoreWithoutItsRun(t *testing.T) {
 				r.Ledger.Forget()
 				request := r.Ledger.Request(events.Full, "customers")
 				var err error
-				other, _, err = r.Ledger.BeginRun(t.Context(), ledger.Begin{
+				other, _, err = r.Ledger.BeginRun(t.Context(), ledger.BeginInput{
 					TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "another", FirstRunID: "other", Pass: 1, RequestID: request.ID,
 				})
 				require.NoError(t, err)
@@ -97,13 +97,13 @@ func TestRunNumbersExceedThoseOfTheEventStream(t *testing.T) {
 		request := r.Ledger.Request(events.Full, "jobs")
 		runs := r.Runs()
 		runs.History = history{last: 41}
-		in := ledger.Begin{Mode: events.Full, TenantID: activitytest.Tenant, WorkflowID: "full-sync-2", FirstRunID: "second", RequestID: request.ID}
-		_, err := execute[activities.Begun](r, runs.BeginRun, in)
+		in := ledger.BeginInput{Mode: events.Full, TenantID: activitytest.Tenant, WorkflowID: "full-sync-2", FirstRunID: "second", RequestID: request.ID}
+		_, err := execute[activities.BeginResult](r, runs.BeginRun, in)
 		require.NoError(t, err)
 		require.EqualValues(t, 41, r.Ledger.Raised)
 
 		runs.History = history{err: errors.New("no server")}
-		_, err = execute[activities.Begun](r, runs.BeginRun, in)
+		_, err = execute[activities.BeginResult](r, runs.BeginRun, in)
 		require.Equal(t, string(events.StoreError), failure(t, err).Type())
 		require.False(t, failure(t, err).NonRetryable(), "the run waits for the event stream")
 	})

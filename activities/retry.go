@@ -14,33 +14,31 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// An error that looks permanent and may be an accident is worth so many tries, over so
-// long a time.
+// A permanent error that is unexpected is retried until both limits are reached.
 const (
-	accidentTries = 6
-	accidentTime  = 2 * time.Minute
+	unexpectedTries = 6
+	unexpectedTime  = 2 * time.Minute
 )
 
 const (
 	// stallTries is how often a slice must have failed before its entity is given up.
 	stallTries = 3
-	// awaitedShare is the part of the limit after which an entity is given up while
-	// requests for others wait.
-	awaitedShare = 10
+	// blockingDivisor shortens the limit of an entity while requests for others wait.
+	blockingDivisor = 10
 	// probes is the maximum number of other entities to probe, to find out whether ServiceTitan
 	// answers.
 	probes = 3
 )
 
-// failures is what the attempts of a slice know of those before them: heartbeats carry it
-// from one to the next. It begins anew whenever something was stored.
+// failures counts the failed attempts of a slice since something was last stored. Heartbeats
+// carry it from one attempt to the next.
 type failures struct {
 	Since time.Time `json:"since"` // when the first one failed
 	Tries int       `json:"tries"`
 
-	// The same of errors that look permanent.
-	AccidentsSince time.Time `json:"accidentsSince"`
-	Accidents      int       `json:"accidents"`
+	// The same for permanent errors that are unexpected.
+	UnexpectedSince time.Time `json:"accidentsSince"`
+	Unexpected      int       `json:"accidents"`
 
 	// RefusedSince is the time of the first refusal by the store.
 	RefusedSince time.Time `json:"refusedSince"`
@@ -58,19 +56,19 @@ func previousFailures(ctx context.Context) (f failures) {
 	return f
 }
 
-// isAccident says whether a permanent error deserves another try: a status that came once
-// may be that of a proxy. The API's own refusal of what has not worked in this run does not.
-func (s *slice) isAccident(err error) bool {
-	if !isUnexpected(err) || isExplained(err) && s.at.Pages == 0 {
+// mayBeTransient reports whether to retry a permanent error: a single unexpected status may be
+// that of a proxy. If the API itself refuses a read that has not worked in this run, it is final.
+func (s *slice) mayBeTransient(err error) bool {
+	if !isUnexpected(err) || isFromAPI(err) && s.at.Pages == 0 {
 		return false
 	}
-	return s.failures.Accidents < accidentTries || time.Since(s.failures.AccidentsSince) < accidentTime
+	return s.failures.Unexpected < unexpectedTries || time.Since(s.failures.UnexpectedSince) < unexpectedTime
 }
 
 // retryOrGiveUp returns an error for the retry policy, unless the entity has stalled others
 // for too long: then the entity fails.
 func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err error) error {
-	if errors.Is(err, ledger.ErrFinalized) || isNotAsked(err) {
+	if errors.Is(err, ledger.ErrFinalized) || isNotSent(err) {
 		return retryable(kind, err)
 	}
 	now := time.Now()
@@ -78,8 +76,8 @@ func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err er
 		s.failures.Since = now
 	}
 	if isPermanent(err) {
-		if s.failures.Accidents++; s.failures.AccidentsSince.IsZero() {
-			s.failures.AccidentsSince = now
+		if s.failures.Unexpected++; s.failures.UnexpectedSince.IsZero() {
+			s.failures.UnexpectedSince = now
 		}
 	}
 	if !isRefused(err) {
@@ -92,7 +90,7 @@ func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err er
 		return s.giveUpRefused(ctx, err)
 	}
 	if why := s.stalled(ctx, err); why != "" {
-		return s.fail(ctx, &gaveUpError{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
+		return s.fail(ctx, &exhaustedError{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
 	}
 	return retryable(kind, err)
 }
@@ -112,31 +110,31 @@ func (s *slice) startError(ctx context.Context, err error) error {
 	return retryable(events.StoreError, err)
 }
 
-// giveUpRefused fails the entity for what the store refuses. Where it refuses that, too,
-// the workflow keeps the error for the outcome.
+// giveUpRefused fails the entity because the store refuses a statement. If the store refuses to
+// write that, too, the workflow keeps the error for the outcome.
 func (s *slice) giveUpRefused(ctx context.Context, err error) error {
 	why := fmt.Sprintf("given up after %v", time.Since(s.failures.RefusedSince).Round(time.Second))
-	if s.fail(ctx, &gaveUpError{err, why}) == nil {
+	if s.fail(ctx, &exhaustedError{err, why}) == nil {
 		return nil
 	}
 	return temporal.NewNonRetryableApplicationError(err.Error(), string(events.StoreError), err)
 }
 
-// gaveUpError is a transient error that is not retried any longer.
-type gaveUpError struct {
+// exhaustedError is a transient error whose retries are exhausted.
+type exhaustedError struct {
 	error
 	why string
 }
 
-func (e *gaveUpError) Error() string { return e.error.Error() + " (" + e.why + ")" }
-func (e *gaveUpError) Unwrap() error { return e.error }
+func (e *exhaustedError) Error() string { return e.error.Error() + " (" + e.why + ")" }
+func (e *exhaustedError) Unwrap() error { return e.error }
 
-// stalled says why an entity that fails is not waited for any longer, "" while it is: its
-// run has come to a standstill for as long as the limit allows, and yet others could be
-// read. While nothing can be read, for an outage of ServiceTitan or PostgreSQL, it waits.
+// stalled returns why to give up an entity that keeps failing, "" to keep retrying: its run has
+// made no progress for the stall limit although other entities can be read. During an outage of
+// ServiceTitan or PostgreSQL the entity is retried.
 func (s *slice) stalled(ctx context.Context, err error) string {
 	failing := time.Since(s.failures.Since)
-	if s.StallLimit <= 0 || s.failures.Tries < stallTries || failing < s.StallLimit/awaitedShare {
+	if s.StallLimit <= 0 || s.failures.Tries < stallTries || failing < s.StallLimit/blockingDivisor {
 		return ""
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -146,7 +144,7 @@ func (s *slice) stalled(ctx context.Context, err error) string {
 	}
 	limit := s.StallLimit
 	if held.BlocksOthers {
-		limit /= awaitedShare
+		limit /= blockingDivisor
 	}
 	if min(failing, held.Idle) < limit {
 		return ""
@@ -155,18 +153,19 @@ func (s *slice) stalled(ctx context.Context, err error) string {
 	if errors.As(err, &stored) { // what Stall reads and FailEntity writes is in PostgreSQL, too
 		return "while PostgreSQL answers"
 	}
-	return s.answering(ctx, held.ProbeEntities)
+	return s.probeOthers(ctx, held.ProbeEntities)
 }
 
-// answering says which of several entities ServiceTitan answers for, "" where none.
-func (s *slice) answering(ctx context.Context, names []string) string {
-	asked := 0
+// probeOthers sends a small request for some of the entities. It returns which of them
+// ServiceTitan answers for, as a reason to give up, "" if none.
+func (s *slice) probeOthers(ctx context.Context, names []string) string {
+	probed := 0
 	for _, name := range names {
 		e, ok := entity.Find(name)
-		if !ok || asked == probes {
+		if !ok || probed == probes {
 			continue
 		}
-		asked++
+		probed++
 		if _, err := s.Source.Probe(ctx, s.in.TenantID, e); err == nil {
 			return "while ServiceTitan answers for " + name
 		}

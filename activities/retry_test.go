@@ -15,8 +15,8 @@ import (
 )
 
 // odd is an answer of a proxy, or of the API.
-func odd(own bool) *activitytest.Failure {
-	return &activitytest.Failure{Text: "status 403", Kind: "PermissionError", Never: true, Odd: true, Own: own}
+func odd(own bool) *activitytest.APIError {
+	return &activitytest.APIError{Message: "status 403", ErrorType: "PermissionError", IsPermanent: true, IsUnexpected: true, IsFromAPI: own}
 }
 
 // TestOneUnexpectedStatusCostsOneAttempt: a status that says never, and comes once, ends nothing.
@@ -83,7 +83,7 @@ func TestAnOutageDoesNotCountAsUnexpectedStatuses(t *testing.T) {
 		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
 			switch n++; {
 			case n <= 30:
-				return &activitytest.Failure{Text: "status 500"}
+				return &activitytest.APIError{Message: "status 500"}
 			case n == 31:
 				return odd(false)
 			}
@@ -100,7 +100,7 @@ func TestAnOutageDoesNotCountAsUnexpectedStatuses(t *testing.T) {
 func TestUnexpectedStatusKeepsTheTokenOfAFeed(t *testing.T) {
 	t.Run("of a proxy", func(t *testing.T) {
 		inTime(t, func(t *testing.T, r *rig) {
-			refused := &activitytest.Failure{Text: "status 400", Never: true, Odd: true, BadToken: true}
+			refused := &activitytest.APIError{Message: "status 400", IsPermanent: true, IsUnexpected: true, IsTokenRejected: true}
 			r.API.Answer = failTimes(2, 1, refused)
 			_, _, err := r.attempts(time.Hour)
 			require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestUnexpectedStatusKeepsTheTokenOfAFeed(t *testing.T) {
 	})
 	t.Run("of the API", func(t *testing.T) {
 		inTime(t, func(t *testing.T, r *rig) {
-			r.API.Answer = failTimes(2, 1, &activitytest.Failure{Text: "status 400", Never: true, Odd: true, Own: true, BadToken: true})
+			r.API.Answer = failTimes(2, 1, &activitytest.APIError{Message: "status 400", IsPermanent: true, IsUnexpected: true, IsFromAPI: true, IsTokenRejected: true})
 			_, _, err := r.attempts(time.Hour)
 			require.NoError(t, err)
 			require.Equal(t, []int{1, 2, 1, 2, 3}, r.API.PagesAsked("customers"), "it is read by date")
@@ -134,14 +134,14 @@ func TestStalledEntityFailsIfOtherRequestsWait(t *testing.T) {
 	}{
 		"nobody waits":                    {failure: down, held: long, after: 10 * time.Minute},
 		"others wait":                     {failure: down, held: awaited, after: time.Minute},
-		"a page that comes malformed":     {failure: &activitytest.Failure{Text: "malformed"}, held: awaited, after: time.Minute},
-		"a limit of one path":             {failure: &activitytest.Failure{Text: "429", Limited: true}, held: awaited, after: time.Minute},
+		"a page that comes malformed":     {failure: &activitytest.APIError{Message: "malformed"}, held: awaited, after: time.Minute},
+		"a limit of one path":             {failure: &activitytest.APIError{Message: "429", IsRateLimited: true}, held: awaited, after: time.Minute},
 		"odd answers":                     {failure: odd(false), held: awaited, after: time.Minute},
 		"its table is locked":             {refused: errors.New("lock"), held: awaited, after: time.Minute},
 		"nothing answers":                 {failure: down, held: awaited, probe: down},
 		"there is nothing else":           {failure: down, held: ledger.Stall{Idle: 24 * time.Hour}},
 		"the run gets on in others":       {failure: down, held: ledger.Stall{Idle: 30 * time.Second, BlocksOthers: true, ProbeEntities: []string{"jobs"}}},
-		"calls that were not made":        {failure: &activitytest.Failure{Text: "budget", Unasked: true, Limited: true}, held: awaited},
+		"calls that were not made":        {failure: &activitytest.APIError{Message: "budget", IsNotSent: true, IsRateLimited: true}, held: awaited},
 		"an entity that nobody knows now": {failure: down, held: ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"nosuch"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func (r *rig) begin(t *testing.T, mode events.Mode) {
 // serve begins a run for a request, and for what else waits.
 func (r *rig) serve(t *testing.T, mode events.Mode, request ledger.Request) {
 	t.Helper()
-	run, found, err := r.Ledger.BeginRun(t.Context(), ledger.Begin{
+	run, found, err := r.Ledger.BeginRun(t.Context(), ledger.BeginInput{
 		TenantID: activitytest.Tenant, Mode: mode, WorkflowID: "sync-" + request.EventID, FirstRunID: "first", Pass: 1, RequestID: request.ID,
 	})
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 
 // RunLedger begins and ends runs.
 type RunLedger interface {
-	BeginRun(ctx context.Context, in ledger.Begin) (ledger.Run, bool, error)
+	BeginRun(ctx context.Context, in ledger.BeginInput) (ledger.Run, bool, error)
 	Run(ctx context.Context, number int64) (ledger.Run, error)
 	// Finalize and MarkPublished fail with ledger.ErrUnknown where the ledger has no such run
 	// of that execution.
@@ -53,9 +53,9 @@ type Runs struct {
 	History History
 }
 
-// Begun says what a run is to do. The requests it serves stay in the ledger: ten
+// BeginResult describes a run to carry out. The requests that it serves stay in the ledger: ten
 // thousand of them would not fit a workflow's history.
-type Begun struct {
+type BeginResult struct {
 	Found     bool // false: nothing waits, there is no run
 	RunNumber int64
 	Entities  []string
@@ -65,40 +65,40 @@ type Begun struct {
 
 // BeginRun begins the run of a full sync, or claims what waits for an incremental
 // pass, and publishes sync.started. Repeating it changes nothing.
-func (r *Runs) BeginRun(ctx context.Context, in ledger.Begin) (Begun, error) {
+func (r *Runs) BeginRun(ctx context.Context, in ledger.BeginInput) (BeginResult, error) {
 	if r.Ours != nil {
 		if err := r.Ours(ctx); err != nil {
-			return Begun{}, r.storeError(ctx, "start the run", err)
+			return BeginResult{}, r.storeError(ctx, "start the run", err)
 		}
 	}
 	if err := r.raiseRunNumbers(ctx); err != nil {
-		return Begun{}, r.storeError(ctx, "start the run", err)
+		return BeginResult{}, r.storeError(ctx, "start the run", err)
 	}
 	run, found, err := r.Ledger.BeginRun(ctx, in)
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
-		return Begun{}, temporal.NewNonRetryableApplicationError(
+		return BeginResult{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("request %q is not in the ledger: publish %s instead of starting the workflow by hand", in.RequestID, events.Requested.Subject),
 			string(events.ValidationError), err)
 	case err != nil:
-		return Begun{}, r.storeError(ctx, "start the run", err)
+		return BeginResult{}, r.storeError(ctx, "start the run", err)
 	}
 	r.Refusals.remove(activity.GetInfo(ctx).WorkflowExecution.ID)
 	if !found {
-		return Begun{}, nil
+		return BeginResult{}, nil
 	}
 	failpoint.Hit("worker/run-begun")
 	if run.State == ledger.Running {
 		started, err := run.StartedEvents()
 		if err != nil {
-			return Begun{}, err
+			return BeginResult{}, err
 		}
 		if err := r.publish(ctx, started); err != nil {
-			return Begun{}, err
+			return BeginResult{}, err
 		}
 	}
 	failpoint.Hit("worker/run-started")
-	return Begun{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State, Execution: run.Ref().Execution}, nil
+	return BeginResult{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State, Execution: run.Ref().Execution}, nil
 }
 
 // raiseRunNumbers makes the number of a run that begins higher than those in the event stream.
@@ -119,15 +119,15 @@ func (r *Runs) raiseRunNumbers(ctx context.Context) error {
 // FinishInput ends a run.
 type FinishInput struct {
 	RunNumber int64
-	Decision  ledger.Finalization
-	Execution ledger.Execution // of the run; absent in earlier histories
+	Outcome   ledger.Finalization `json:"Decision"`
+	Execution ledger.Execution    // of the run; absent in earlier histories
 }
 
 // FinishRun finalizes the run, if it is not finalized yet, and publishes its outcome. It returns
 // the state that was decided first. Where the ledger does not have the run of that
 // execution, it fails with TypeUnknownRun: nothing is decided or published.
 func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, error) {
-	run, err := r.Ledger.Finalize(ctx, refOf(ctx, in.RunNumber, in.Execution), in.Decision)
+	run, err := r.Ledger.Finalize(ctx, refOf(ctx, in.RunNumber, in.Execution), in.Outcome)
 	if err != nil {
 		return "", r.storeError(ctx, "write the outcome", err)
 	}

@@ -14,16 +14,16 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-func (r *rig) beginRun(in ledger.Begin) (activities.Begun, error) {
-	return execute[activities.Begun](r, r.Runs().BeginRun, in)
+func (r *rig) beginRun(in ledger.BeginInput) (activities.BeginResult, error) {
+	return execute[activities.BeginResult](r, r.Runs().BeginRun, in)
 }
 
 func (r *rig) finishRun(d ledger.Finalization) (ledger.RunState, error) {
-	return execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{RunNumber: r.run.Number, Decision: d, Execution: r.in.Execution})
+	return execute[ledger.RunState](r, r.Runs().FinishRun, activities.FinishInput{RunNumber: r.run.Number, Outcome: d, Execution: r.in.Execution})
 }
 
-func fullRun(request ledger.Request) ledger.Begin {
-	return ledger.Begin{
+func fullRun(request ledger.Request) ledger.BeginInput {
+	return ledger.BeginInput{
 		TenantID: activitytest.Tenant, Mode: request.Mode, WorkflowID: "full-sync-" + request.ID, FirstRunID: "first", Pass: 1, RequestID: request.ID,
 	}
 }
@@ -33,7 +33,7 @@ func TestBeginRunIsIdempotent(t *testing.T) {
 		request := r.Ledger.Request(events.Full, "jobs", "customers")
 		begun, err := r.beginRun(fullRun(request))
 		require.NoError(t, err)
-		require.Equal(t, activities.Begun{Found: true, RunNumber: 2, Entities: []string{"jobs", "customers"}, State: ledger.Running,
+		require.Equal(t, activities.BeginResult{Found: true, RunNumber: 2, Entities: []string{"jobs", "customers"}, State: ledger.Running,
 			Execution: ledger.Execution{WorkflowID: "full-sync-" + request.ID, FirstRunID: "first", Pass: 1}}, begun)
 		again, err := r.beginRun(fullRun(request))
 		require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestBeginRunIsRetriedUntilItsEventIsPublished(t *testing.T) {
 
 func TestBeginRunOfAnUnknownRequestIsNotRetried(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		_, err := r.beginRun(ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "by-hand", Pass: 1, RequestID: "nobody"})
+		_, err := r.beginRun(ledger.BeginInput{TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "by-hand", Pass: 1, RequestID: "nobody"})
 		require.True(t, failure(t, err).NonRetryable())
 		require.Equal(t, "ValidationError", failure(t, err).Type())
 		require.ErrorContains(t, err, `request "nobody" is not in the ledger: publish sync.requested`)
@@ -77,7 +77,7 @@ func TestBeginRunOfAnUnknownRequestIsNotRetried(t *testing.T) {
 func TestBeginRunRetriesTransientStoreErrors(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(string, string) error { return errors.New("no connection") }
-		_, err := r.beginRun(ledger.Begin{Mode: events.Incremental})
+		_, err := r.beginRun(ledger.BeginInput{Mode: events.Incremental})
 		require.Equal(t, "StoreError", failure(t, err).Type())
 		require.False(t, failure(t, err).NonRetryable())
 	})
@@ -85,9 +85,9 @@ func TestBeginRunRetriesTransientStoreErrors(t *testing.T) {
 
 func TestBeginRunWithoutQueuedRequests(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		begun, err := r.beginRun(ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Incremental, WorkflowID: "incremental", Pass: 1})
+		begun, err := r.beginRun(ledger.BeginInput{TenantID: activitytest.Tenant, Mode: events.Incremental, WorkflowID: "incremental", Pass: 1})
 		require.NoError(t, err)
-		require.Equal(t, activities.Begun{}, begun)
+		require.Equal(t, activities.BeginResult{}, begun)
 		require.Empty(t, r.Events.Published())
 	})
 }
@@ -96,7 +96,7 @@ func TestBeginRunOfAFinalizedRunPublishesNothing(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Cancelled})
 		require.NoError(t, err)
-		begun, err := r.beginRun(ledger.Begin{Mode: events.Full, WorkflowID: r.run.WorkflowID, FirstRunID: "first", Pass: 1})
+		begun, err := r.beginRun(ledger.BeginInput{Mode: events.Full, WorkflowID: r.run.WorkflowID, FirstRunID: "first", Pass: 1})
 		require.NoError(t, err)
 		require.Equal(t, ledger.Cancelled, begun.State)
 		require.Empty(t, r.Events.Published())

@@ -16,8 +16,8 @@ func TestBadCommands(t *testing.T) {
 	badinput.Check(t, "testdata/bad-commands.txt", func(t *testing.T, input string) string {
 		w := newWorld(t)
 		require.NoError(t, w.requests(
-			w.ask(t, "f1", events.RequestData{Mode: events.Full}), w.ask(t, "f2", events.RequestData{Mode: events.Full}),
-			w.ask(t, "good", events.RequestData{Mode: events.Incremental}),
+			w.requested(t, "f1", events.RequestData{Mode: events.Full}), w.requested(t, "f2", events.RequestData{Mode: events.Full}),
+			w.requested(t, "good", events.RequestData{Mode: events.Incremental}),
 		))
 		for _, id := range []string{"f1", "f2"} {
 			w.ledger.begin(w.ledger.requests[events.RequestID("/test", id)], "run of "+id)
@@ -34,7 +34,7 @@ func TestBadCommands(t *testing.T) {
 				require.Len(t, w.ledger.controls, 2, "c1 and next: what cannot be read leaves nothing in the ledger")
 			}
 		} else {
-			good := w.ask(t, "next", events.RequestData{Mode: events.Full})
+			good := w.requested(t, "next", events.RequestData{Mode: events.Full})
 			require.NoError(t, w.requests(bad, good))
 			require.Equal(t, "acked", good.ended, "the valid command of the batch is processed")
 		}

@@ -118,7 +118,7 @@ func finalizedResult(c ledger.Control, run ledger.Run) controlResult {
 // withdraw cancels one request of an incremental. The pass that serves it continues unless
 // it serves no other request.
 func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Request) (controlResult, error) {
-	run, passEmpty, err := b.Ledger.Withdraw(ctx, r.ID, c.Reason)
+	run, passEmpty, err := b.Ledger.WithdrawRequest(ctx, r.ID, c.Reason)
 	if err != nil && !errors.Is(err, ledger.ErrFinalized) {
 		return controlResult{}, fmt.Errorf("withdraw request %s: %w", r.ID, err)
 	}

@@ -18,13 +18,13 @@ func running(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	require.NoError(t, w.requests(
-		w.ask(t, "f1", events.RequestData{Mode: events.Full}),
-		w.ask(t, "i1", events.RequestData{Mode: events.Incremental}),
-		w.ask(t, "i2", events.RequestData{Mode: events.Incremental}),
+		w.requested(t, "f1", events.RequestData{Mode: events.Full}),
+		w.requested(t, "i1", events.RequestData{Mode: events.Incremental}),
+		w.requested(t, "i2", events.RequestData{Mode: events.Incremental}),
 	))
 	w.ledger.serve("f1")
 	w.ledger.serve("i1", "i2")
-	require.NoError(t, w.requests(w.ask(t, "i3", events.RequestData{Mode: events.Incremental})))
+	require.NoError(t, w.requests(w.requested(t, "i3", events.RequestData{Mode: events.Incremental})))
 	w.effects, w.publisher.events = nil, nil
 	w.temporal.signals = map[string][]workflows.Signal{}
 	return w
@@ -264,7 +264,7 @@ func TestReplayedRejectedControlIsAppliedAnew(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c1", cancel)))
 	require.Len(t, w.rejections(t), 1, "its run is unknown")
 
-	require.NoError(t, w.requests(w.ask(t, "f1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.requests(w.requested(t, "f1", events.RequestData{Mode: events.Full})))
 	require.NoError(t, w.controls(w.control(t, "c1", cancel)))
 	require.Len(t, w.rejections(t), 1)
 	require.Equal(t, "cancel", w.temporal.signals[cancel.WorkflowID][0].Name)
@@ -314,7 +314,7 @@ func TestControlBeforeItsRequest(t *testing.T) {
 			w := newWorld(t)
 			require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: c.action, RequestID: "e1"})))
 			require.Empty(t, w.publisher.events)
-			require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: c.mode})))
+			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: c.mode})))
 
 			require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
 			require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "c1") + "/accepted"}, w.publisher.ids()[:2])
@@ -328,7 +328,7 @@ func TestWithdrawnRequestDoesNotDelayOthers(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
 	require.NoError(t, w.requests(
-		w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), w.ask(t, "e2", events.RequestData{Mode: events.Incremental}),
+		w.requested(t, "e1", events.RequestData{Mode: events.Incremental}), w.requested(t, "e2", events.RequestData{Mode: events.Incremental}),
 	))
 	require.Equal(t, 1, w.count("signal_with_start"))
 	require.Equal(t, ledger.Accepted, w.request("e1").State)
@@ -341,7 +341,7 @@ func TestAmbiguousEarlyCancel(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
 	other := w.raw("sync.requested", `{"specversion":"1.0","id":"e1","source":"/other","type":"com.lazi.sync.requested.v1","data":{"mode":"incremental"}}`)
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), other))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Incremental}), other))
 	require.Equal(t, []string{`ambiguous: requestId: got "e1", the event id of several requests, want the requestId of one of them`}, w.rejections(t))
 	require.Empty(t, w.ledger.runs, "neither is cancelled")
 	require.Equal(t, 1, w.count("signal_with_start"))

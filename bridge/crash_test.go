@@ -50,7 +50,7 @@ func TestCrashBetweenStepsOfARequest(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
-				m := w.ask(t, "e1", events.RequestData{Mode: mode})
+				m := w.requested(t, "e1", events.RequestData{Mode: mode})
 				kill()
 				w.deliver(t, m, w.requests)
 
@@ -79,7 +79,7 @@ func TestCrashBetweenStepsOfARejection(t *testing.T) {
 func TestCrashBetweenStepsOfAControl(t *testing.T) {
 	t.Parallel()
 	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
-		require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+		require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 		m := w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "e1"})
 		kill()
 		w.deliver(t, m, w.controls)
@@ -105,7 +105,7 @@ func (w *world) requireOneAnswer(t *testing.T, id string) {
 func TestCrashBetweenStepsOfAWithdrawal(t *testing.T) {
 	t.Parallel()
 	killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
-		require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental})))
+		require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Incremental})))
 		w.ledger.serve("e1")
 		m := w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})
 		kill()
@@ -127,7 +127,7 @@ func TestCrashBetweenStepsOfAnEarlyCancel(t *testing.T) {
 			t.Parallel()
 			killedAtEvery(t, func(t *testing.T, w *world, kill func()) {
 				require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
-				m := w.ask(t, "e1", events.RequestData{Mode: mode})
+				m := w.requested(t, "e1", events.RequestData{Mode: mode})
 				kill()
 				w.deliver(t, m, w.requests)
 				w.now = w.now.Add(time.Minute)

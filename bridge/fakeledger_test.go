@@ -94,7 +94,7 @@ func (f *fakeLedger) FindRequests(_ context.Context, ref string) (found []ledger
 	return found, err
 }
 
-func (f *fakeLedger) Withdraw(_ context.Context, id, reason string) (w ledger.Run, passEmpty bool, err error) {
+func (f *fakeLedger) WithdrawRequest(_ context.Context, id, reason string) (w ledger.Run, passEmpty bool, err error) {
 	var decided error
 	err = f.world.effect("withdraw", id, func() error {
 		r := f.requests[id]

@@ -21,7 +21,7 @@ const exhausted = "expired: got 1000 deliveries without an acknowledgement, want
 func TestExhaustedCommandsAreDeadLetteredAndRejected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	request := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	request := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 	control := w.control(t, "c1", events.ControlData{Action: events.Pause, WorkflowID: "full-sync-x"})
 	unread := w.raw("sync.requested", "Status: 409")
 	for _, m := range []*message{request, control, unread} {
@@ -41,7 +41,7 @@ func TestExhaustedCommandsAreDeadLetteredAndRejected(t *testing.T) {
 	}
 	require.Empty(t, w.temporal.started)
 
-	again := w.ask(t, "e1", events.RequestData{Mode: events.Full}) // as a replay does
+	again := w.requested(t, "e1", events.RequestData{Mode: events.Full}) // as a replay does
 	require.NoError(t, w.requests(again))
 	require.Len(t, published(t, w, events.Accepted), 1, "a replay is decided anew")
 }
@@ -49,7 +49,7 @@ func TestExhaustedCommandsAreDeadLetteredAndRejected(t *testing.T) {
 func TestExhaustedCommandsInTheLedgerAreProcessed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	received := w.ask(t, "received", events.RequestData{Mode: events.Full})
+	received := w.requested(t, "received", events.RequestData{Mode: events.Full})
 	w.failures["start"] = errors.New("no answer in time")
 	require.Error(t, w.requests(received))
 	delete(w.failures, "start")
@@ -57,7 +57,7 @@ func TestExhaustedCommandsInTheLedgerAreProcessed(t *testing.T) {
 	require.Equal(t, "acked", received.ended)
 	require.Equal(t, ledger.Accepted, w.request("received").State)
 
-	accepted := w.ask(t, "accepted", events.RequestData{Mode: events.Full})
+	accepted := w.requested(t, "accepted", events.RequestData{Mode: events.Full})
 	w.failures["publish"] = errors.New("no room")
 	require.Error(t, w.requests(accepted))
 	delete(w.failures, "publish")
@@ -93,7 +93,7 @@ func TestAnExhaustedMessageIsRetriedDuringAnOutage(t *testing.T) {
 		w := newWorld(t)
 		down := errors.New("connection refused")
 		w.failures[step] = down
-		m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+		m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 		require.ErrorIs(t, w.exhaust(m), down, step)
 		require.Empty(t, m.ended, step)
 		require.Len(t, m.delays, 1, step)
@@ -113,9 +113,9 @@ func TestABusyWorkflowDoesNotDelayOthers(t *testing.T) {
 		}
 		return nil
 	}
-	messages := []*message{w.ask(t, "busy", events.RequestData{Mode: events.Full})}
+	messages := []*message{w.requested(t, "busy", events.RequestData{Mode: events.Full})}
 	for i := range 40 {
-		messages = append(messages, w.ask(t, fmt.Sprint("other", i), events.RequestData{Mode: events.Full}))
+		messages = append(messages, w.requested(t, fmt.Sprint("other", i), events.RequestData{Mode: events.Full}))
 	}
 	require.ErrorIs(t, w.requests(messages...), busy)
 	require.Empty(t, messages[0].ended)

@@ -52,11 +52,11 @@ type RequestLedger interface {
 	// FindRequests finds a request by its ID, or else requests by their event's id; at most
 	// two.
 	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
-	// Withdraw cancels one incremental request. passEmpty reports that its pass continues
+	// WithdrawRequest cancels one incremental request. passEmpty reports that its pass continues
 	// but serves no other request. If the request was finalized before, the error is
 	// ledger.ErrFinalized and withdrawn is the run that finalized it; passEmpty is set then,
 	// too, if that was the request's own withdrawal.
-	Withdraw(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
+	WithdrawRequest(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
 	// Unstarted lists requests that may not have been given to Temporal: those received
 	// longer ago than an age, and second passes that are due.
 	Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)

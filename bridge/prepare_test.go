@@ -16,7 +16,7 @@ import (
 func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	run := w.ledger.serve("e1")
 	delete(w.temporal.statuses, w.request("e1").WorkflowID)
 	foreign := errors.New("another namespace")
@@ -25,7 +25,7 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 
 	require.ErrorIs(t, w.bridge.Prepare(t.Context()), foreign)
 	require.ErrorIs(t, w.reconcile(), foreign)
-	m := w.ask(t, "e2", events.RequestData{Mode: events.Full})
+	m := w.requested(t, "e2", events.RequestData{Mode: events.Full})
 	require.ErrorIs(t, w.requests(m), foreign)
 	require.ErrorIs(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})), foreign)
 	require.Len(t, w.effects, before, "nothing is written, started or published")
@@ -42,7 +42,7 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 func TestNothingIsFinalizedIfTemporalWasJustReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	run := w.ledger.serve("e1")
 	delete(w.temporal.statuses, w.request("e1").WorkflowID)
 	foreign := errors.New("another namespace")

@@ -18,7 +18,7 @@ import (
 func (w *world) leave(t *testing.T, effects int, id string, mode events.Mode) {
 	t.Helper()
 	w.crashAt = len(w.effects) + effects
-	require.Error(t, w.requests(w.ask(t, id, events.RequestData{Mode: mode})))
+	require.Error(t, w.requests(w.requested(t, id, events.RequestData{Mode: mode})))
 	w.restart()
 }
 
@@ -91,7 +91,7 @@ func TestReconcileFinalizesRuns(t *testing.T) {
 			t.Run(string(status), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+				require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 				if begun {
 					w.ledger.serve("e1")
 				}
@@ -120,7 +120,7 @@ func TestReconcileFinalizesRuns(t *testing.T) {
 func TestReconcilePublishesOutcomes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	run := w.ledger.serve("e1")
 	w.finish(w.request("e1").WorkflowID, ledger.Completed)
 	require.NoError(t, w.reconcile())
@@ -151,7 +151,7 @@ func TestPendingControlsWaitDuringAnOutage(t *testing.T) {
 	w := newWorld(t)
 	down := errors.New("connection refused")
 	w.failures["start"] = down
-	require.ErrorIs(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})), down)
+	require.ErrorIs(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})), down)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
 	w.now = w.now.Add(time.Hour)
 	require.ErrorIs(t, w.reconcile(), down)
@@ -169,7 +169,7 @@ func TestAFailedStepDoesNotStopTheOthers(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 			w.ledger.serve("e1")
 			w.finish(w.request("e1").WorkflowID, ledger.Completed)
 			down := errors.New("connection refused")

@@ -18,7 +18,7 @@ import (
 func TestFullRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	m := w.ask(t, "e1", events.RequestData{Mode: events.Full, Reason: "first load"})
+	m := w.requested(t, "e1", events.RequestData{Mode: events.Full, Reason: "first load"})
 	require.NoError(t, w.requests(m))
 
 	id := events.RequestID("/test", "e1")
@@ -48,7 +48,7 @@ func TestFullRequest(t *testing.T) {
 func TestRebuildRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	m := w.ask(t, "e1", events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs"}})
+	m := w.requested(t, "e1", events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs"}})
 	require.NoError(t, w.requests(m))
 	id := events.RequestID("/test", "e1")
 	require.Equal(t, []string{
@@ -86,7 +86,7 @@ func TestBareJSON(t *testing.T) {
 func TestRejectionsNameTheEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full, TenantID: "1"})))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full, TenantID: "1"})))
 	rejected := published(t, w, events.Rejected)[0]
 	require.Equal(t, events.RequestID("/test", "e1"), rejected.RequestID)
 	require.Equal(t, &events.EventRef{Source: "/test", ID: "e1"}, rejected.Event)
@@ -99,8 +99,8 @@ func TestSeveralTenants(t *testing.T) {
 	w := newWorld(t)
 	w.bridge.Tenants = append(w.bridge.Tenants, bridge.Tenant{ID: "986", Entities: []string{"invoices"}, Channel: "#west"})
 	require.NoError(t, w.requests(
-		w.ask(t, "none", events.RequestData{Mode: events.Full}),
-		w.ask(t, "second", events.RequestData{Mode: events.Full, TenantID: "986"}),
+		w.requested(t, "none", events.RequestData{Mode: events.Full}),
+		w.requested(t, "second", events.RequestData{Mode: events.Full, TenantID: "986"}),
 	))
 	require.Equal(t, []string{`unknownTenant: tenantId: got nothing, want one of 985, 986`}, w.rejections(t))
 	require.Equal(t, "986", w.request("second").TenantID)
@@ -117,7 +117,7 @@ func TestIncrementalsOfABatchShareOneCall(t *testing.T) {
 		messages := make([]*message, size)
 		for i := range messages {
 			tenant := []string{"985", "986"}[i%2]
-			messages[i] = w.ask(t, fmt.Sprintf("e-%d-%d", b, i), events.RequestData{Mode: events.Incremental, TenantID: tenant})
+			messages[i] = w.requested(t, fmt.Sprintf("e-%d-%d", b, i), events.RequestData{Mode: events.Incremental, TenantID: tenant})
 		}
 		require.NoError(t, w.requests(messages...))
 		for _, m := range messages {
@@ -134,14 +134,14 @@ func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	data := events.RequestData{Mode: events.Full}
-	first, twin := w.ask(t, "e1", data), w.ask(t, "e1", data)
+	first, twin := w.requested(t, "e1", data), w.requested(t, "e1", data)
 	require.NoError(t, w.requests(first, twin))
-	later := w.ask(t, "e1", data)
+	later := w.requested(t, "e1", data)
 	require.NoError(t, w.requests(later))
 	w.ledger.serve("e1")
 	w.finish(w.request("e1").WorkflowID, ledger.Completed)
 	w.ledger.skipped = []string{"jobs"}
-	last := w.ask(t, "e1", data)
+	last := w.requested(t, "e1", data)
 	require.NoError(t, w.requests(last))
 
 	id := events.RequestID("/test", "e1")
@@ -168,7 +168,7 @@ func TestARedeliveryIsNotADuplicate(t *testing.T) {
 	for name, meanwhile := range map[string]func(t *testing.T, w *world){
 		"at once": func(*testing.T, *world) {},
 		"after a repetition was answered": func(t *testing.T, w *world) {
-			require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 		},
 		"after its outcome": func(_ *testing.T, w *world) {
 			w.ledger.serve("e1")
@@ -178,7 +178,7 @@ func TestARedeliveryIsNotADuplicate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+			m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 			w.failures["publish"] = errors.New("no leader")
 			require.Error(t, w.requests(m))
 			require.Equal(t, ledger.Accepted, w.request("e1").State)
@@ -202,7 +202,7 @@ func TestARedeliveryIsNotADuplicate(t *testing.T) {
 func TestARepeatedRequestIsADuplicateBeforeTheFirstIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	first, second := w.ask(t, "e1", events.RequestData{Mode: events.Full}), w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	first, second := w.requested(t, "e1", events.RequestData{Mode: events.Full}), w.requested(t, "e1", events.RequestData{Mode: events.Full})
 	w.failures["start"] = errors.New("Temporal is down")
 	require.Error(t, w.requests(first))
 	delete(w.failures, "start")
@@ -220,7 +220,7 @@ func TestARepeatedRequestIsADuplicateBeforeTheFirstIsAccepted(t *testing.T) {
 func TestTheReconcilerAnswersLikeTheBridge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	m := w.ask(t, "e1", events.RequestData{Mode: events.Incremental})
+	m := w.requested(t, "e1", events.RequestData{Mode: events.Incremental})
 	w.crashAt = 1 // recorded
 	require.Error(t, w.requests(m))
 	w.restart()
@@ -239,8 +239,8 @@ func TestAKnownIdentityWithOtherDataIsAConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(
-		w.ask(t, "e1", events.RequestData{Mode: events.Full}),
-		w.ask(t, "e1", events.RequestData{Mode: events.Incremental}),
+		w.requested(t, "e1", events.RequestData{Mode: events.Full}),
+		w.requested(t, "e1", events.RequestData{Mode: events.Incremental}),
 	))
 	require.Equal(t, []string{`conflict: id: got "e1", already used with different data, want a new id; the first event is kept`}, w.rejections(t))
 	require.Equal(t, events.Full, w.request("e1").Mode)
@@ -259,14 +259,14 @@ func TestRequestsAndControlsShareIdentities(t *testing.T) {
 	pause := events.ControlData{Action: events.Pause, RequestID: "other"}
 
 	w := newWorld(t)
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	require.NoError(t, w.controls(w.control(t, "e1", pause)))
 	require.Equal(t, []string{refused}, w.rejections(t))
 	require.Empty(t, w.ledger.controls)
 
 	w = newWorld(t)
 	require.NoError(t, w.controls(w.control(t, "e1", pause)))
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	require.Equal(t, []string{refused}, w.rejections(t))
 	require.Empty(t, w.ledger.requests)
 	require.Zero(t, w.count("start"))
@@ -280,7 +280,7 @@ func TestErrorsKeepMessages(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.failures[step] = down
-			m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+			m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 			m.deliveries = 3
 			require.ErrorIs(t, w.requests(m), down)
 			require.Empty(t, m.ended)
@@ -304,7 +304,7 @@ func TestTemporalDown(t *testing.T) {
 	w.failures["start"] = down
 	messages := make([]*message, 200)
 	for i := range messages {
-		messages[i] = w.ask(t, fmt.Sprint("e", i), events.RequestData{Mode: events.Full})
+		messages[i] = w.requested(t, fmt.Sprint("e", i), events.RequestData{Mode: events.Full})
 	}
 	bad := w.raw("sync.requested", `{}`)
 	err := w.requests(append(messages, bad)...)
@@ -320,7 +320,7 @@ func TestAMisconfiguredTemporalKeepsMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.failures["start"] = workflows.ErrMisconfigured
-	m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 	require.ErrorIs(t, w.requests(m), workflows.ErrMisconfigured)
 	require.Empty(t, m.ended)
 	require.Len(t, m.delays, 1)
@@ -330,7 +330,7 @@ func TestRequestRejectedByTemporal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.failures["start"] = fmt.Errorf("%w: blob too large", workflows.ErrRejected)
-	m := w.ask(t, "e1", events.RequestData{Mode: events.Full})
+	m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 	require.NoError(t, w.requests(m))
 	require.Equal(t, []string{"invalidData: got an invalid request (rejected by Temporal: blob too large), want a request that Temporal accepts"}, w.rejections(t))
 	require.Contains(t, m.ended, "terminated")
@@ -351,7 +351,7 @@ func TestAnswersAreCounted(t *testing.T) {
 		counts[string(kind)+" "+answer]++
 	}
 	require.NoError(t, w.requests(
-		w.ask(t, "e1", events.RequestData{Mode: events.Full}), w.ask(t, "e1", events.RequestData{Mode: events.Full}), w.raw("sync.requested", ""),
+		w.requested(t, "e1", events.RequestData{Mode: events.Full}), w.requested(t, "e1", events.RequestData{Mode: events.Full}), w.raw("sync.requested", ""),
 	))
 	require.Equal(t, map[string]int{"request accepted": 1, "request duplicate": 1, "request rejected": 1}, counts)
 }

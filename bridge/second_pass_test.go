@@ -75,7 +75,7 @@ func TestOnlyWebhooksCauseSecondPasses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.SecondPass = 5 * time.Minute
-	require.NoError(t, w.requests(w.ask(t, "e1", events.RequestData{Mode: events.Incremental}), w.ask(t, "e2", events.RequestData{Mode: events.Full})))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Incremental}), w.requested(t, "e2", events.RequestData{Mode: events.Full})))
 	require.Empty(t, w.second())
 	w.bridge.SecondPass = 0
 	require.NoError(t, w.requests(w.webhook(t, "d1")))

@@ -134,8 +134,8 @@ func (w *world) raw(subject, body string) *message {
 	}}
 }
 
-// ask creates a sync.requested.
-func (w *world) ask(t *testing.T, id string, data events.RequestData) *message {
+// requested creates a sync.requested.
+func (w *world) requested(t *testing.T, id string, data events.RequestData) *message {
 	t.Helper()
 	return structured(t, w, events.Requested, id, data)
 }

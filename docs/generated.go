@@ -144,7 +144,7 @@ func entities() string {
 	var b strings.Builder
 	b.WriteString(generatedNote + "# Entities\n" + entitiesIntro)
 	for _, e := range entity.Catalogue {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", e.Name, e.Tracks(), e.Gone(), e.Scope)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", e.Name, e.Tracks(), e.DeletionDetection(), e.Scope)
 	}
 	b.WriteString("\n## Typed columns\n\nAn entity's table is `raw.st_` and its name. In parentheses: the path in the record, if it differs from the name.\n")
 	for _, e := range entity.Catalogue {

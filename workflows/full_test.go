@@ -56,7 +56,7 @@ func TestFullSyncContinuesAfterAnEntityFails(t *testing.T) {
 	r := newRig()
 	r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
 		if a.Entity == "jobs" && a.Page == 2 {
-			return &activitytest.Failure{Text: "403: scope missing", Kind: "PermissionError", Never: true}
+			return &activitytest.APIError{Message: "403: scope missing", ErrorType: "PermissionError", IsPermanent: true}
 		}
 		return nil
 	}
@@ -90,7 +90,7 @@ func TestFullSyncWaitsForRetryAfter(t *testing.T) {
 	var limited atomic.Bool
 	r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
 		if a.Page == 2 && !limited.Swap(true) {
-			return &activitytest.Failure{Text: "429", Wait: 37 * time.Second}
+			return &activitytest.APIError{Message: "429", Delay: 37 * time.Second}
 		}
 		return nil
 	}
@@ -175,7 +175,7 @@ func TestFullSyncWaitsForABusyEntityUntilItsDeadline(t *testing.T) {
 func (r *rig) hold(t *testing.T, name string) int64 {
 	t.Helper()
 	request := r.Ledger.Request(events.Full, name)
-	run, _, err := r.Ledger.BeginRun(t.Context(), ledger.Begin{TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "other", RequestID: request.ID})
+	run, _, err := r.Ledger.BeginRun(t.Context(), ledger.BeginInput{TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "other", RequestID: request.ID})
 	require.NoError(t, err)
 	e, _ := entity.Find(name)
 	_, err = r.Ledger.Open(t.Context(), run.Ref(), activitytest.Tenant, events.Full, e)
@@ -220,7 +220,7 @@ func TestFullSyncReadsNothingIfItsRunWasFinalizedBefore(t *testing.T) {
 		return nil
 	}
 	request := r.Ledger.Request(events.Full, all...)
-	_, _, err := r.Ledger.BeginRun(t.Context(), ledger.Begin{
+	_, _, err := r.Ledger.BeginRun(t.Context(), ledger.BeginInput{
 		TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: workflows.FullSyncID(request.ID), Pass: 1, RequestID: request.ID,
 	})
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 	for resumed := in.Carried != nil && in.Carried.RunNumber != 0; ; resumed = false {
 		if !resumed {
 			woken := drain(wake)
-			found, err := r.begin(ctx, ledger.Begin{TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1})
+			found, err := r.begin(ctx, ledger.BeginInput{TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1})
 			if err != nil {
 				return IncrementalResult{}, err
 			}
@@ -36,7 +36,7 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 			last, err := r.finish(ctx)
 			switch {
 			case isUnknownRun(err): // the next pass begins in the ledger as it is now
-				r.unknown = true
+				r.isMissing = true
 			case err != nil:
 				return IncrementalResult{}, err
 			default:

@@ -177,7 +177,7 @@ func slowed(entity string, d time.Duration, pages ...int) func(context.Context, 
 	return func(_ context.Context, a activitytest.Ask) error {
 		for _, page := range pages {
 			if a.Entity == entity && a.Page == page && !waited[page].Swap(true) {
-				return &activitytest.Failure{Text: "429", Wait: d}
+				return &activitytest.APIError{Message: "429", Delay: d}
 			}
 		}
 		return nil

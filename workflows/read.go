@@ -72,11 +72,11 @@ func (r *run) readEntity(ctx workflow.Context, i int) {
 			busy = min(2*busy, 30*time.Second)
 		case err == nil:
 			p.update(result)
-		case errors.As(err, &app) && app.Type() == activities.TypeDecided:
-			r.decided = true
+		case errors.As(err, &app) && app.Type() == activities.TypeFinalized:
+			r.isFinalized = true
 			r.cancelSlices()
 		case isUnknownRun(err):
-			r.decided, r.unknown = true, true
+			r.isFinalized, r.isMissing = true, true
 			r.cancelSlices()
 		case isInterrupted(err):
 			// A pause or a cancel met the slice while it waited for another try.

@@ -29,7 +29,7 @@ func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result,
 		return Result{}, err
 	}
 	if in.Carried == nil {
-		if _, err := r.begin(ctx, ledger.Begin{TenantID: in.TenantID, Mode: mode, RequestID: in.RequestID, Pass: 1}); err != nil {
+		if _, err := r.begin(ctx, ledger.BeginInput{TenantID: in.TenantID, Mode: mode, RequestID: in.RequestID, Pass: 1}); err != nil {
 			return Result{}, err
 		}
 	}

@@ -20,7 +20,7 @@ func (r *rig) restore(t *testing.T, mode events.Mode) {
 	t.Helper()
 	r.Ledger.Forget()
 	request := r.Ledger.Request(mode, "jobs")
-	_, _, err := r.Ledger.BeginRun(t.Context(), ledger.Begin{
+	_, _, err := r.Ledger.BeginRun(t.Context(), ledger.BeginInput{
 		TenantID: activitytest.Tenant, Mode: mode, WorkflowID: "another", FirstRunID: "other", Pass: 1, RequestID: request.ID,
 	})
 	require.NoError(t, err)

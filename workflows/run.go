@@ -46,9 +46,9 @@ type run struct {
 	limits Limits
 	ctx    workflow.Context // never cancelled by Temporal: a cancel ends the run in an orderly way
 
-	decided     bool // the run is already finalized: nothing may be written
-	unknown     bool // the ledger does not have the run any more: nothing can be written
-	finishing   bool // the outcome is being published
+	isFinalized bool // nothing may be written for the run
+	isMissing   bool // from the ledger: nothing can be written for the run
+	isFinishing bool // the outcome is being published
 	historyFull bool // the history is long: continue as new
 	cancelled   bool // by Temporal, and that was applied
 	cancels     []workflow.CancelFunc
@@ -79,10 +79,10 @@ func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*
 }
 
 // begin begins the run in the ledger. It is false when there is nothing to do.
-func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
+func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
 	info := workflow.GetInfo(ctx)
 	in.WorkflowID, in.FirstRunID = info.WorkflowExecution.ID, info.FirstRunID
-	var begun activities.Begun
+	var begun activities.BeginResult
 	if err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.BeginRun, in).Get(r.ctx, &begun); err != nil {
 		return false, err
 	}
@@ -90,7 +90,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.Begin) (bool, error) {
 		return false, nil
 	}
 	r.TenantID, r.RunNumber, r.Execution, r.Mode = in.TenantID, begun.RunNumber, begun.Execution, in.Mode
-	r.decided = begun.State != ledger.Running
+	r.isFinalized = begun.State != ledger.Running
 	for _, name := range begun.Entities {
 		r.Entities = append(r.Entities, EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: -1})
 	}
@@ -108,15 +108,15 @@ func (r *run) finish(workflow.Context) (Result, error) {
 	if r.Stop != nil {
 		decision = *r.Stop
 	}
-	r.finishing = true
+	r.isFinishing = true
 	_ = workflow.Await(r.ctx, func() bool { return len(r.Unpublished) == 0 }) // pauses are published before the outcome
-	if r.unknown {
+	if r.isMissing {
 		return Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
 	}
 	var state ledger.RunState
 	err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.FinishRun,
-		activities.FinishInput{RunNumber: r.RunNumber, Decision: decision, Execution: r.Execution}).Get(r.ctx, &state)
+		activities.FinishInput{RunNumber: r.RunNumber, Outcome: decision, Execution: r.Execution}).Get(r.ctx, &state)
 	return Result{RunNumber: r.RunNumber, State: state}, err
 }
 
@@ -130,12 +130,12 @@ func isUnknownRun(err error) bool {
 // incremental sync that was paused.
 func (r *run) nextPass() {
 	r.Passes++
-	if r.unknown && r.Next == nil && r.Stop != nil && r.Stop.ClaimQueued {
+	if r.isMissing && r.Next == nil && r.Stop != nil && r.Stop.ClaimQueued {
 		r.Next = r.Stop // the requests that it was for, too, still wait
 	}
 	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure = 0, ledger.Execution{}, nil, 0, nil
 	r.Stop, r.Next = r.Next, nil
-	r.decided, r.unknown, r.finishing, r.historyFull = false, false, false, false
+	r.isFinalized, r.isMissing, r.isFinishing, r.historyFull = false, false, false, false
 }
 
 // continueAsNewState returns the state for the next execution. It first applies pending
@@ -151,13 +151,13 @@ func (r *run) continueAsNewState(ctx workflow.Context) *ContinueAsNewState {
 }
 
 // isStopping reports whether the run must not read another page.
-func (r *run) isStopping() bool { return r.Stop != nil || r.decided }
+func (r *run) isStopping() bool { return r.Stop != nil || r.isFinalized }
 
 // stop stops the run. The first reason is kept; a cancel that is also for the requests
 // that wait, and comes after it, ends the pass that would serve them.
 func (r *run) stop(d ledger.Finalization) {
 	switch {
-	case r.Stop == nil && !r.finishing:
+	case r.Stop == nil && !r.isFinishing:
 		r.Stop = &d
 		r.cancelSlices()
 	case d.ClaimQueued && (r.Stop == nil || !r.Stop.ClaimQueued):

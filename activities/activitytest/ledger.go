@@ -81,7 +81,7 @@ func (l *Ledger) RaiseRunNumbers(_ context.Context, inStream int64) (given int64
 }
 
 // BeginRun begins a run or returns the one that is there.
-func (l *Ledger) BeginRun(_ context.Context, in ledger.Begin) (ledger.Run, bool, error) {
+func (l *Ledger) BeginRun(_ context.Context, in ledger.BeginInput) (ledger.Run, bool, error) {
 	if err := l.refuse("BeginRun", ""); err != nil {
 		return ledger.Run{}, false, err
 	}
@@ -115,7 +115,7 @@ func (l *Ledger) BeginRun(_ context.Context, in ledger.Begin) (ledger.Run, bool,
 }
 
 // unserved lists the requests that a run is to serve.
-func (l *Ledger) unserved(in ledger.Begin) (found []*ledger.Request) {
+func (l *Ledger) unserved(in ledger.BeginInput) (found []*ledger.Request) {
 	for _, r := range l.requests {
 		if r.RunNumber == 0 && r.Mode == in.Mode && (in.Mode == events.Incremental || r.ID == in.RequestID) {
 			found = append(found, r)
@@ -194,7 +194,7 @@ func (l *Ledger) Finalize(_ context.Context, ref ledger.Ref, d ledger.Finalizati
 		return *r, nil
 	}
 	if d.ClaimQueued && r.Mode == events.Incremental {
-		l.serve(r, l.unserved(ledger.Begin{Mode: events.Incremental}))
+		l.serve(r, l.unserved(ledger.BeginInput{Mode: events.Incremental}))
 	}
 	for _, name := range r.Entities {
 		result := l.result(r, name, d)

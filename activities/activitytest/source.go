@@ -1,6 +1,7 @@
 package activitytest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -195,38 +196,25 @@ func (s *Source) AtOnce(name string) int {
 	return s.most[name]
 }
 
-// Failure is an error of the API that says everything an error may say of itself.
-type Failure struct {
-	Text     string
-	Kind     string        // its type; ApiError where empty
-	Never    bool          // it can never succeed
-	Wait     time.Duration // when to try again
-	BadToken bool
-	Limited  bool // too many calls
-	Unasked  bool // the call was not made
-	Odd      bool // it may be an accident although it says never
-	Own      bool // the API itself gave the reason
+// APIError is an error of the API with every property that the activities look at.
+type APIError struct {
+	Message         string
+	ErrorType       string        // ApiError if empty
+	Delay           time.Duration // after which to retry
+	IsPermanent     bool
+	IsTokenRejected bool
+	IsRateLimited   bool
+	IsNotSent       bool // our own rate limiter refused the call
+	IsUnexpected    bool // it may be transient although it is permanent
+	IsFromAPI       bool // not from a proxy in front of the API
 }
 
-func (f *Failure) Error() string             { return f.Text }
-func (f *Failure) Permanent() bool           { return f.Never }
-func (f *Failure) RetryAfter() time.Duration { return f.Wait }
-func (f *Failure) TokenRejected() bool       { return f.BadToken }
-func (f *Failure) RateLimited() bool         { return f.Limited }
-
-// NotAsked says that the call was not made.
-func (f *Failure) NotAsked() bool { return f.Unasked }
-
-// Unexpected says that it may be an accident.
-func (f *Failure) Unexpected() bool { return f.Odd }
-
-// Explained says that the API itself gave the reason.
-func (f *Failure) Explained() bool { return f.Own }
-
-// Type names the failure as the events do.
-func (f *Failure) Type() string {
-	if f.Kind == "" {
-		return "ApiError"
-	}
-	return f.Kind
-}
+func (e *APIError) Error() string             { return e.Message }
+func (e *APIError) Type() string              { return cmp.Or(e.ErrorType, "ApiError") }
+func (e *APIError) RetryAfter() time.Duration { return e.Delay }
+func (e *APIError) Permanent() bool           { return e.IsPermanent }
+func (e *APIError) TokenRejected() bool       { return e.IsTokenRejected }
+func (e *APIError) RateLimited() bool         { return e.IsRateLimited }
+func (e *APIError) NotSent() bool             { return e.IsNotSent }
+func (e *APIError) Unexpected() bool          { return e.IsUnexpected }
+func (e *APIError) FromAPI() bool             { return e.IsFromAPI }

@@ -196,7 +196,7 @@ func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledge
 	// Workflows of their own, so that incrementals may overlap: a pass that begins fails those
 	// that the same workflow left open.
 	q.WorkflowID += "-" + eventID
-	begin := ledger.Begin{TenantID: p.tenant, Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: 1}
+	begin := ledger.BeginInput{TenantID: p.tenant, Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: 1}
 	if mode != events.Incremental {
 		q.WorkflowID = string(mode) + "-sync-" + q.ID
 		begin.WorkflowID, begin.RequestID = q.WorkflowID, q.ID

@@ -79,8 +79,8 @@ func TestPostgresUsersHaveOnlyNeededPrivileges(t *testing.T) {
 	} {
 		x, err := openStore(t, urlOf(server, user, "lazisync")).Inspect(t.Context(), access)
 		require.NoError(t, err, user)
-		require.Empty(t, x.Denied, user)
-		require.Empty(t, x.Missing, user)
+		require.Empty(t, x.MissingPrivileges, user)
+		require.Empty(t, x.MissingObjects, user)
 	}
 
 	connections := map[string]*pgx.Conn{}

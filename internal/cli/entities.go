@@ -18,7 +18,7 @@ type entityView struct {
 	Export      *exportView     `json:"export,omitempty"`
 	List        *listView       `json:"list,omitempty"`
 	Incremental entity.Tracking `json:"incremental"`
-	Gone        string          `json:"gone,omitempty"` // how deleted records are detected
+	Deletions   string          `json:"gone,omitempty"` // how deleted records are detected
 	Key         []string        `json:"key"`
 	KeyType     entity.Key      `json:"keyType"`
 	Scope       string          `json:"scope"`
@@ -52,7 +52,7 @@ type columnView struct {
 
 func viewOf(e entity.Entity) entityView {
 	v := entityView{
-		Name: e.Name, Table: "raw." + e.Table(), Reads: e.List, Incremental: e.Tracks(), Gone: e.Gone(), Key: e.Identity(), KeyType: e.Key, Scope: e.Scope,
+		Name: e.Name, Table: "raw." + e.Table(), Reads: e.List, Incremental: e.Tracks(), Deletions: e.DeletionDetection(), Key: e.Identity(), KeyType: e.Key, Scope: e.Scope,
 	}
 	if e.List != "" {
 		v.List = &listView{

@@ -35,7 +35,7 @@ func (d *Doctor) checkDatabase(ctx context.Context) (f findings) {
 		return f
 	}
 	d.checkDatabaseServer(&f, x)
-	f.skew("database clock", x.Skew)
+	f.skew("database clock", x.ClockSkew)
 	d.checkTables(&f, x)
 	d.checkRestores(ctx, &f, s)
 	f.probe(ctx, DatabaseProbe(s, d.Role))
@@ -60,7 +60,7 @@ func (d *Doctor) checkDatabaseServer(f *findings, x store.Inspection) {
 	if x.TLS {
 		encryption = "with TLS"
 	}
-	detail := fmt.Sprintf("%s, %s, responds in %s", x.Summary(), encryption, milliseconds(x.Answers))
+	detail := fmt.Sprintf("%s, %s, responds in %s", x.Summary(), encryption, milliseconds(x.RoundTrip))
 	room := x.MaxConnections - x.Connections
 	switch {
 	case x.Version < store.MinVersion:
@@ -78,29 +78,29 @@ func (d *Doctor) checkDatabaseServer(f *findings, x store.Inspection) {
 
 func (d *Doctor) checkTables(f *findings, x store.Inspection) {
 	switch {
-	case len(x.Denied) > 0:
-		f.fail("grant the role what deploy/README.md lists for "+d.Role.Name, "database permissions", "user %s cannot %s", x.User, firstOf(x.Denied))
+	case len(x.MissingPrivileges) > 0:
+		f.fail("grant the role what deploy/README.md lists for "+d.Role.Name, "database permissions", "user %s cannot %s", x.User, firstOf(x.MissingPrivileges))
 		return
-	case len(x.Missing) > 0:
-		f.fail(fixMigrate, "tables", "the database lacks %s", firstOf(x.Missing))
+	case len(x.MissingObjects) > 0:
+		f.fail(fixMigrate, "tables", "the database lacks %s", firstOf(x.MissingObjects))
 		return
 	}
 	f.ok("database permissions", "user %s has the permissions of lazisync %s", x.User, d.Role.Name)
 	f.ok("tables", "match this version")
 	const finish = "lazisync migrate --finish-adoption, once the legacy worker is gone"
 	switch {
-	case x.Refused != nil:
-		f.fail(finish, "adoption", "%v", x.Refused)
-	case x.AdoptedFor != "":
-		f.warn(finish, "adoption", "the SQL statements of the legacy worker still work for tenant %s; a second tenant is refused until the adoption is finished", x.AdoptedFor)
+	case x.AdoptionError != nil:
+		f.fail(finish, "adoption", "%v", x.AdoptionError)
+	case x.AdoptionTenant != "":
+		f.warn(finish, "adoption", "the SQL statements of the legacy worker still work for tenant %s; a second tenant is refused until the adoption is finished", x.AdoptionTenant)
 	}
-	if x.Unpublished > 0 {
-		f.warn("start lazisync bridge, which publishes them", "outcomes", "%d finalized runs are not published", x.Unpublished)
+	if x.UnpublishedOutcomes > 0 {
+		f.warn("start lazisync bridge, which publishes them", "outcomes", "%d finalized runs are not published", x.UnpublishedOutcomes)
 	} else {
-		f.ok("outcomes", "all published, %d open runs", x.Unfinalized)
+		f.ok("outcomes", "all published, %d open runs", x.OpenRuns)
 	}
-	if x.Rejected > 0 {
-		f.warn("see raw.rejected_records", "records", "%d records were rejected in the last day", x.Rejected)
+	if x.RejectedRecords > 0 {
+		f.warn("see raw.rejected_records", "records", "%d records were rejected in the last day", x.RejectedRecords)
 	} else {
 		f.ok("records", "no records were rejected in the last day")
 	}

@@ -69,9 +69,9 @@ func (e Entity) LargestPage() int {
 	return e.PageSize
 }
 
-// Gone says, for people, how it is known that a record was deleted; "" where ServiceTitan
+// DeletionDetection returns how deleted records are detected, for people; "" if ServiceTitan
 // only deactivates.
-func (e Entity) Gone() string {
+func (e Entity) DeletionDetection() string {
 	switch {
 	case e.CanLookUp():
 		return "looked up"

@@ -72,8 +72,8 @@ const (
 	Cancelled RunState = "cancelled"
 )
 
-// Begin describes a run to begin. Beginning it is idempotent on (WorkflowID, FirstRunID, Pass).
-type Begin struct {
+// BeginInput describes a run to begin. Beginning it is idempotent on (WorkflowID, FirstRunID, Pass).
+type BeginInput struct {
 	TenantID   string
 	Mode       events.Mode
 	WorkflowID string

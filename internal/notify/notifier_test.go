@@ -66,7 +66,7 @@ func (d *delivery) Term(reason string) error {
 	return d.settleErr
 }
 
-func (d *delivery) Park(_ context.Context, why events.Rejection) error {
+func (d *delivery) DeadLetter(_ context.Context, why events.Rejection) error {
 	d.settled = append(d.settled, "park: "+why.Reason)
 	return d.settleErr
 }

@@ -16,8 +16,8 @@ type Delivery interface {
 	Ack(ctx context.Context) error
 	Retry(delay time.Duration) error
 	Term(reason string) error
-	// Park moves the event to the dead-letter stream and ends its delivery.
-	Park(ctx context.Context, why events.Rejection) error
+	// DeadLetter moves the event to the dead-letter stream and ends its delivery.
+	DeadLetter(ctx context.Context, why events.Rejection) error
 }
 
 // pending is an event that is not settled yet, with what its notifications led to. The zero
@@ -53,7 +53,7 @@ func (p *pending) settle(ctx context.Context) error {
 	var err error
 	switch {
 	case p.undecodable != nil:
-		err = p.delivery.Park(ctx, *p.undecodable)
+		err = p.delivery.DeadLetter(ctx, *p.undecodable)
 	case p.retry:
 		err = p.delivery.Retry(p.delay)
 	case p.giveUpWhy != "":

@@ -32,7 +32,7 @@ func TestBadResponses(t *testing.T) {
 		require.NotContains(t, failure.Error(), "token-1", "a token")
 		retry := "not retried"
 		switch wait := failure.RetryAfter(); {
-		case failure.Permanent() && failure.Unexpected() && !failure.Explained():
+		case failure.Permanent() && failure.Unexpected() && !failure.FromAPI():
 			retry = "retried for some minutes"
 		case failure.Permanent():
 		case wait > 0:

@@ -32,7 +32,7 @@ type Error struct {
 
 	permanent     bool
 	unexpected    bool
-	explained     bool
+	fromAPI       bool
 	wait          time.Duration
 	rateLimited   bool // the call was not sent
 	tokenRejected bool
@@ -64,8 +64,8 @@ func (e *Error) Permanent() bool { return e.permanent }
 // of a proxy in front of it, so that a few retries make sense.
 func (e *Error) Unexpected() bool { return e.unexpected }
 
-// Explained reports that the response is an error document of the API.
-func (e *Error) Explained() bool { return e.explained }
+// FromAPI reports that the response is an error document of the API.
+func (e *Error) FromAPI() bool { return e.fromAPI }
 
 // RetryAfter returns the delay before a retry that the API or the rate limiter asked for, 0 if
 // there is none.
@@ -74,8 +74,8 @@ func (e *Error) RetryAfter() time.Duration { return e.wait }
 // RateLimited reports that the rate limit of the API or our own was reached.
 func (e *Error) RateLimited() bool { return e.Status == http.StatusTooManyRequests || e.rateLimited }
 
-// NotAsked reports that the call was not sent, because our own rate limit was reached.
-func (e *Error) NotAsked() bool { return e.rateLimited }
+// NotSent reports that the call was not sent, because our own rate limit was reached.
+func (e *Error) NotSent() bool { return e.rateLimited }
 
 // TokenRejected reports that the export feed rejected the continuation token. Reading the feed
 // from a date can help.

@@ -75,16 +75,16 @@ func (a response) statusError() *Error {
 // unexpectedError returns a permanent error that may be caused by a temporary fault.
 func (a response) unexpectedError(kind Kind, format string, args ...any) *Error {
 	e := a.permanentError(kind, format, args...)
-	e.unexpected, e.explained = true, a.isExplained()
-	if !e.explained {
+	e.unexpected, e.fromAPI = true, a.isFromAPI()
+	if !e.fromAPI {
 		e.Message += "; the response is not an error document of the API: check the address"
 	}
 	return e
 }
 
-// isExplained reports whether the body is an error document of the API or of its gateway: an
+// isFromAPI reports whether the body is an error document of the API or of its gateway: an
 // object with a title, or with statusCode and message, whose status is that of the response.
-func (a response) isExplained() bool {
+func (a response) isFromAPI() bool {
 	if !validJSON(a.body) {
 		return false
 	}

@@ -49,7 +49,7 @@ func TestEveryStatus(t *testing.T) {
 		require.Equal(t, wantKind, err.Kind, status)
 		require.Equal(t, class == unexpected, err.Permanent(), status)
 		require.Equal(t, class == unexpected, err.Unexpected(), status)
-		require.False(t, err.Explained(), status)
+		require.False(t, err.FromAPI(), status)
 		require.Zero(t, err.RetryAfter(), status)
 		require.False(t, err.TokenRejected(), status)
 		require.Equal(t, status == 429, err.RateLimited(), status)
@@ -108,7 +108,7 @@ func TestErrorsOfTheAPIAndOfProxies(t *testing.T) {
 		``:                                                                                 false,
 	} {
 		err := pageError(t, newFakeAPI(t, respond(403, body)).client())
-		require.Equal(t, explained, err.Explained(), body)
+		require.Equal(t, explained, err.FromAPI(), body)
 		require.True(t, err.Unexpected())
 		require.Equal(t, !explained, strings.Contains(err.Error(), "check the address"), body)
 	}

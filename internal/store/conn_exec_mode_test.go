@@ -65,8 +65,8 @@ func doEverything(t *testing.T, address string, conns int32) {
 	require.NoError(t, s.CheckSchema(ctx))
 	x, err := s.Inspect(ctx, store.AccessPages)
 	require.NoError(t, err)
-	require.Empty(t, x.Denied)
-	require.Empty(t, x.Missing)
+	require.Empty(t, x.MissingPrivileges)
+	require.Empty(t, x.MissingObjects)
 
 	f.everyRequest()
 	f.everyControl()
@@ -106,7 +106,7 @@ func (f *fixture) everyRequest() {
 	require.NoError(f, err)
 	_, err = f.Workflow(ctx, q.WorkflowID)
 	require.NoError(f, err)
-	withdrawn, _, err := f.Withdraw(ctx, q.ID, awkward)
+	withdrawn, _, err := f.WithdrawRequest(ctx, q.ID, awkward)
 	require.NoError(f, err)
 	require.Equal(f, awkward, withdrawn.Reason)
 	run, err := f.FinalizeUnstarted(ctx, receipts[1].ID, ledger.Finalization{State: ledger.Failed, Error: &events.RunError{Type: events.Terminated, Message: awkward}})
@@ -211,7 +211,7 @@ func (f *fixture) everyRebuild() {
 	c := find(f, "customers")
 	q := request(events.Rebuild, "rebuild", c.Name)
 	f.receive(q)
-	run, found, err := f.BeginRun(ctx, ledger.Begin{TenantID: tenant, Mode: events.Rebuild, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID})
+	run, found, err := f.BeginRun(ctx, ledger.BeginInput{TenantID: tenant, Mode: events.Rebuild, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID})
 	require.NoError(f, err)
 	require.True(f, found)
 	var records []entity.Record

@@ -26,21 +26,21 @@ type Inspection struct {
 	ReadOnly       bool // a standby, or default_transaction_read_only
 	MaxConnections int
 	Connections    int           // of all clients
-	Skew           time.Duration // of its clock from the local clock; positive if it is ahead
-	Answers        time.Duration // time of one round trip
+	ClockSkew      time.Duration // of its clock from the local clock; positive if it is ahead
+	RoundTrip      time.Duration // of one statement
 	Pooler         string        // mode of a connection pooler in front of the server: transaction or session; "" for none
 
-	Denied []string // missing privileges: "insert on raw.st_customers"
+	MissingPrivileges []string // "insert on raw.st_customers"
 
-	// The fields below are set only if no privilege is missing, those after Missing only if
-	// the schema is complete.
+	// The fields below are set only if no privilege is missing, those after MissingObjects only
+	// if the schema is complete.
 
-	Missing     []string // what lazisync migrate would create
-	Unfinalized int      // runs without an outcome
-	Unpublished int      // outcomes not known to be published
-	Rejected    int      // rejected records of the last day
-	AdoptedFor  string   // tenant of an unfinished adoption; "" for none
-	Refused     error    // why a configured tenant is refused until then
+	MissingObjects      []string // what lazisync migrate would create
+	OpenRuns            int      // runs without an outcome
+	UnpublishedOutcomes int      // outcomes not known to be published
+	RejectedRecords     int      // of the last day
+	AdoptionTenant      string   // tenant of an unfinished adoption; "" for none
+	AdoptionError       error    // why a configured tenant is refused until then
 }
 
 // Access is the access to tables that a role of lazisync needs.
@@ -64,27 +64,27 @@ func (s *Store) Inspect(ctx context.Context, access Access) (x Inspection, err e
 		if err := q.QueryRow(ctx, "select clock_timestamp()").Scan(&now); err != nil {
 			return err
 		}
-		x = Inspection{Answers: time.Since(sent), Pooler: pooler}
-		x.Skew = now.Sub(sent.Add(x.Answers / 2))
+		x = Inspection{RoundTrip: time.Since(sent), Pooler: pooler}
+		x.ClockSkew = now.Sub(sent.Add(x.RoundTrip / 2))
 		if err := q.QueryRow(ctx, serverSQL).Scan(&x.Version, &x.ServerVersion, &x.User, &x.Encoding, &x.TLS, &x.ReadOnly,
 			&x.MaxConnections, &x.Connections); err != nil {
 			return err
 		}
-		if x.Denied, err = s.missingPrivileges(ctx, q, access); err != nil || len(x.Denied) > 0 {
+		if x.MissingPrivileges, err = s.missingPrivileges(ctx, q, access); err != nil || len(x.MissingPrivileges) > 0 {
 			return err
 		}
-		if x.Missing, err = missingSchema(ctx, q, s.entities); err != nil || len(x.Missing) > 0 {
+		if x.MissingObjects, err = missingSchema(ctx, q, s.entities); err != nil || len(x.MissingObjects) > 0 {
 			return err
 		}
-		if x.AdoptedFor, err = adoption.Tenant(ctx, q); err != nil {
+		if x.AdoptionTenant, err = adoption.Tenant(ctx, q); err != nil {
 			return err
 		}
 		if err := adoption.CheckTenants(ctx, q, s.tenants...); adoption.IsTenantError(err) {
-			x.Refused = err
+			x.AdoptionError = err
 		} else if err != nil {
 			return err
 		}
-		return q.QueryRow(ctx, ledgerSQL).Scan(&x.Unfinalized, &x.Unpublished, &x.Rejected)
+		return q.QueryRow(ctx, ledgerSQL).Scan(&x.OpenRuns, &x.UnpublishedOutcomes, &x.RejectedRecords)
 	})
 	return x, err
 }

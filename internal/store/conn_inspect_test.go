@@ -20,11 +20,11 @@ func TestInspectDescribesTheServer(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, x.Version, store.MinVersion)
 	require.Equal(t, "UTF8", x.Encoding)
-	require.Empty(t, x.Missing)
-	require.Empty(t, x.Denied)
+	require.Empty(t, x.MissingObjects)
+	require.Empty(t, x.MissingPrivileges)
 	require.False(t, x.ReadOnly)
-	require.Less(t, x.Skew.Abs().Seconds(), 5.0)
-	require.Equal(t, 1, x.Unfinalized)
+	require.Less(t, x.ClockSkew.Abs().Seconds(), 5.0)
+	require.Equal(t, 1, x.OpenRuns)
 	require.Contains(t, x.Summary(), "PostgreSQL 1")
 }
 
@@ -32,7 +32,7 @@ func TestInspectReportsTheMissingSchema(t *testing.T) {
 	t.Parallel()
 	x, err := openStore(t, pgtest.Database(t)).Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
-	require.Equal(t, []string{"lazisync's schema raw"}, x.Missing)
+	require.Equal(t, []string{"lazisync's schema raw"}, x.MissingObjects)
 }
 
 func TestInspectReportsMissingPrivileges(t *testing.T) {
@@ -48,20 +48,20 @@ func TestInspectReportsMissingPrivileges(t *testing.T) {
 
 	x, err := as.Inspect(t.Context(), store.AccessRead)
 	require.NoError(t, err)
-	require.Equal(t, []string{"usage on schema raw"}, x.Denied)
+	require.Equal(t, []string{"usage on schema raw"}, x.MissingPrivileges)
 
 	f.exec(fmt.Sprintf(`grant usage on schema raw to %[1]s; grant select on all tables in schema raw to %[1]s; grant insert on raw.st_customers to %[1]s`, role))
 	x, err = as.Inspect(t.Context(), store.AccessRead)
 	require.NoError(t, err)
-	require.Empty(t, x.Denied)
+	require.Empty(t, x.MissingPrivileges)
 	x, err = as.Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
-	require.Contains(t, x.Denied, "update on raw.st_customers")
-	require.NotContains(t, x.Denied, "insert on raw.st_customers")
+	require.Contains(t, x.MissingPrivileges, "update on raw.st_customers")
+	require.NotContains(t, x.MissingPrivileges, "insert on raw.st_customers")
 	x, err = as.Inspect(t.Context(), store.AccessLedger)
 	require.NoError(t, err)
-	require.Contains(t, x.Denied, "insert on raw.sync_requests")
-	require.NotContains(t, x.Denied, "update on raw.st_customers")
+	require.Contains(t, x.MissingPrivileges, "insert on raw.sync_requests")
+	require.NotContains(t, x.MissingPrivileges, "update on raw.st_customers")
 }
 
 // name is that of the test's database.

@@ -24,14 +24,14 @@ func TestASecondTenantIsRefusedUntilTheAdoptionIsFinished(t *testing.T) {
 	require.ErrorContains(t, both.CheckSchema(t.Context()), refusal)
 	x, err := both.Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
-	require.Equal(t, tenant, x.AdoptedFor)
-	require.ErrorContains(t, x.Refused, refusal)
+	require.Equal(t, tenant, x.AdoptionTenant)
+	require.ErrorContains(t, x.AdoptionError, refusal)
 
 	second := func(name string) ledger.Run {
 		q := request(events.Full, name, "customers")
 		q.TenantID = "43"
 		f.receive(q)
-		run, _, err := f.BeginRun(t.Context(), ledger.Begin{TenantID: "43", Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: name, Pass: 1, RequestID: q.ID})
+		run, _, err := f.BeginRun(t.Context(), ledger.BeginInput{TenantID: "43", Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: name, Pass: 1, RequestID: q.ID})
 		require.NoError(t, err)
 		return run
 	}
@@ -60,8 +60,8 @@ func TestASecondTenantIsRefusedUntilTheAdoptionIsFinished(t *testing.T) {
 	require.NoError(t, both.CheckSchema(t.Context()))
 	x, err = both.Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
-	require.Empty(t, x.AdoptedFor)
-	require.NoError(t, x.Refused)
+	require.Empty(t, x.AdoptionTenant)
+	require.NoError(t, x.AdoptionError)
 
 	run = second("b")
 	p, err := f.Open(t.Context(), run.Ref(), "43", events.Full, c)

@@ -155,7 +155,7 @@ func TestDeleteGuard(t *testing.T) {
 	q := request(events.Full, "d", e.Name)
 	q.AllowDeletes = true
 	f.receive(q)
-	allowed, _, err := f.BeginRun(t.Context(), ledger.Begin{
+	allowed, _, err := f.BeginRun(t.Context(), ledger.BeginInput{
 		TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec-d", Pass: 1, RequestID: q.ID,
 	})
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ func (f *fixture) beginRebuild(eventID string, allowDeletes bool) ledger.Run {
 	q := request(events.Rebuild, eventID, "customers")
 	q.AllowDeletes = allowDeletes
 	f.receive(q)
-	run, found, err := f.BeginRun(f.Context(), ledger.Begin{
+	run, found, err := f.BeginRun(f.Context(), ledger.BeginInput{
 		TenantID: tenant, Mode: events.Rebuild, WorkflowID: q.WorkflowID, FirstRunID: "exec-" + eventID, Pass: 1, RequestID: q.ID,
 	})
 	require.NoError(f, err)

@@ -30,7 +30,7 @@ func TestStagingTablesAreDroppedWithTheOutcome(t *testing.T) {
 			require.ErrorIs(f, err, ledger.ErrFinalized)
 		},
 		"another execution takes its place": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
-			_, _, err := f.BeginRun(f.Context(), ledger.Begin{
+			_, _, err := f.BeginRun(f.Context(), ledger.BeginInput{
 				TenantID: tenant, Mode: events.Rebuild, WorkflowID: run.WorkflowID, FirstRunID: "another", Pass: 1, RequestID: run.Requests[0].ID,
 			})
 			require.NoError(f, err)
@@ -181,7 +181,7 @@ func TestReadersDoNotSeeStagingTables(t *testing.T) {
 	require.True(t, permanent.Permanent())
 	denied, err := as.Inspect(t.Context(), store.AccessPages)
 	require.NoError(t, err)
-	require.Contains(t, denied.Denied, "create on schema raw_rebuild")
+	require.Contains(t, denied.MissingPrivileges, "create on schema raw_rebuild")
 
 	// A user who may not drop the table of another user can finalize the run.
 	f.finalize(other, ledger.Finalization{State: ledger.Cancelled})

@@ -11,14 +11,14 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Withdraw removes one incremental request from the queue, or from the run that serves it, and gives
+// WithdrawRequest removes one incremental request from the queue, or from the run that serves it, and gives
 // it a run of its own with the outcome cancelled. passEmpty reports whether the run that served it
 // is still running and serves no other request.
 //
 // It fails with ledger.ErrFinalized if the request has an outcome, and with ledger.ErrUnknown if the
 // request does not exist. With ErrFinalized it also returns the run with the outcome. If that is the
 // run of a withdrawal, perhaps by this call before its response was lost, passEmpty is set as above.
-func (s *Store) Withdraw(ctx context.Context, requestID, reason string) (run ledger.Run, passEmpty bool, err error) {
+func (s *Store) WithdrawRequest(ctx context.Context, requestID, reason string) (run ledger.Run, passEmpty bool, err error) {
 	err = s.transact(ctx, fmt.Sprintf("withdraw request %q", requestID), func(tx pgx.Tx) error {
 		run, passEmpty = ledger.Run{}, false
 		number, from, err := withdraw(ctx, tx, requestID, reason)
@@ -82,7 +82,7 @@ func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, fir
 	if err != nil {
 		return 0, err
 	}
-	number, err := insertRun(ctx, tx, tenant, ledger.Begin{
+	number, err := insertRun(ctx, tx, tenant, ledger.BeginInput{
 		Mode: request.Mode, WorkflowID: request.WorkflowID, FirstRunID: firstRunID, Pass: pass,
 	}, request.Entities, request.AllowDeletes)
 	if err != nil {

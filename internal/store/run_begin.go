@@ -20,7 +20,7 @@ import (
 // run serves the request already, that run is returned, with or without an outcome. BeginRun
 // fails with ledger.ErrUnknown if the request does not exist. An incremental run claims every
 // queued request of its tenant; without any, BeginRun returns false.
-func (s *Store) BeginRun(ctx context.Context, b ledger.Begin) (run ledger.Run, found bool, err error) {
+func (s *Store) BeginRun(ctx context.Context, b ledger.BeginInput) (run ledger.Run, found bool, err error) {
 	tenant, err := tenantNumber(b.TenantID)
 	if err != nil {
 		return run, false, fmt.Errorf("begin run of %s: %w", b.WorkflowID, err)
@@ -39,7 +39,7 @@ func (s *Store) BeginRun(ctx context.Context, b ledger.Begin) (run ledger.Run, f
 }
 
 // beginRun returns the number of the run, 0 if there is nothing to do.
-func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
+func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput) (int64, error) {
 	if err := advisoryLock(ctx, tx, "workflow "+b.WorkflowID); err != nil {
 		return 0, err
 	}
@@ -73,7 +73,7 @@ type executions struct {
 
 // executionsOf reads the executions of a workflow ID. They never overlap, so the one with the latest
 // run is the latest. Withdrawn requests have pass 0 and no execution.
-func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.Begin) (x executions, err error) {
+func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) (x executions, err error) {
 	err = tx.QueryRow(ctx, `
 		select coalesce(max(run_number) filter (where first_run_id = $2 and pass = $3), 0),
 			coalesce(max(run_number) filter (where first_run_id = $2) < max(run_number) filter (where first_run_id <> $2), false)
@@ -85,7 +85,7 @@ func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.Begin) (x executions,
 // finalizePredecessors finalizes runs of other executions of the workflow ID and of earlier passes
 // that have no outcome. A pass leaves its run without one only if PostgreSQL was restored to an
 // earlier state.
-func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.Begin) error {
+func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) error {
 	rows, err := tx.Query(ctx, `
 		select run_number from raw.sync_runs
 		where workflow_id = $1 and (first_run_id <> $2 or pass < $3) and state = 'running' order by run_number`,
@@ -109,7 +109,7 @@ func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.Begin) error 
 }
 
 // beginForRequest begins the run of a full or rebuild request.
-func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
+func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput) (int64, error) {
 	request, err := lockRequest(ctx, tx, b.RequestID)
 	if err != nil || request.RunNumber != 0 {
 		return request.RunNumber, err
@@ -122,7 +122,7 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begi
 }
 
 // beginForQueued begins an incremental run for all queued requests.
-func beginForQueued(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin) (int64, error) {
+func beginForQueued(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput) (int64, error) {
 	queued, err := lockQueued(ctx, tx, tenant)
 	if err != nil || len(queued.ids) == 0 {
 		return 0, err
@@ -178,7 +178,7 @@ func lockQueued(ctx context.Context, tx pgx.Tx, tenant int64) (queued queuedRequ
 	return queued, err
 }
 
-func insertRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin, entities []string, allowDeletes bool) (number int64, err error) {
+func insertRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, entities []string, allowDeletes bool) (number int64, err error) {
 	err = tx.QueryRow(ctx, `
 		insert into raw.sync_runs (tenant_id, mode, workflow_id, first_run_id, pass, entities, allow_deletes)
 		values ($1, $2, $3, $4, $5, $6, $7) returning run_number`,

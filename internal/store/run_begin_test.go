@@ -17,7 +17,7 @@ func TestBeginFull(t *testing.T) {
 	f := newFixture(t)
 	q := request(events.Full, "a", "jobs", "customers")
 	q.AllowDeletes = true
-	begin := ledger.Begin{TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID}
+	begin := ledger.BeginInput{TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID}
 	_, _, err := f.BeginRun(t.Context(), begin)
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 
@@ -44,8 +44,8 @@ func TestBeginConcurrently(t *testing.T) {
 	f.receive(request(events.Incremental, "a", "jobs"))
 	q := request(events.Full, "b", "jobs")
 	f.receive(q)
-	full := ledger.Begin{TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID}
-	for _, begin := range []ledger.Begin{full, incremental("exec", 1)} {
+	full := ledger.BeginInput{TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID}
+	for _, begin := range []ledger.BeginInput{full, incremental("exec", 1)} {
 		numbers := make(chan int64, 6)
 		var all sync.WaitGroup
 		for range cap(numbers) {
@@ -107,7 +107,7 @@ func TestEveryRequestIsClaimedOnce(t *testing.T) {
 				_, err := f.Receive(t.Context(), []ledger.Request{q})
 				errs <- err
 				if i%10 == 0 {
-					if _, _, err := f.Withdraw(t.Context(), q.ID, ""); !errors.Is(err, ledger.ErrFinalized) {
+					if _, _, err := f.WithdrawRequest(t.Context(), q.ID, ""); !errors.Is(err, ledger.ErrFinalized) {
 						errs <- err
 					}
 				}
@@ -193,7 +193,7 @@ func TestRequestIsServedByOneRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	run := f.beginFull("a", "jobs")
-	again, found, err := f.BeginRun(t.Context(), ledger.Begin{
+	again, found, err := f.BeginRun(t.Context(), ledger.BeginInput{
 		TenantID: tenant, Mode: events.Full, WorkflowID: run.WorkflowID, FirstRunID: "another execution", Pass: 1, RequestID: run.Requests[0].ID,
 	})
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestWithdraw(t *testing.T) {
 	// From what waits.
 	f.receive(request(events.Incremental, "waiting", "jobs"))
 	waiting := request(events.Incremental, "waiting", "jobs")
-	w, empty, err := f.Withdraw(ctx, waiting.ID, "not needed")
+	w, empty, err := f.WithdrawRequest(ctx, waiting.ID, "not needed")
 	require.NoError(t, err)
 	require.False(t, empty)
 	require.Equal(t, ledger.Cancelled, w.State)
@@ -225,7 +225,7 @@ func TestWithdraw(t *testing.T) {
 	require.False(t, found, "nothing is left to claim")
 
 	// Again: it says what it found.
-	again, _, err := f.Withdraw(ctx, waiting.ID, "twice")
+	again, _, err := f.WithdrawRequest(ctx, waiting.ID, "twice")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, w, again)
 
@@ -233,14 +233,14 @@ func TestWithdraw(t *testing.T) {
 	f.receive(request(events.Incremental, "a", "jobs"), request(events.Incremental, "b", "customers"))
 	pass, _, err := f.BeginRun(ctx, incremental("exec", 1))
 	require.NoError(t, err)
-	_, empty, err = f.Withdraw(ctx, request(events.Incremental, "a").ID, "")
+	_, empty, err = f.WithdrawRequest(ctx, request(events.Incremental, "a").ID, "")
 	require.NoError(t, err)
 	require.False(t, empty, "b still needs it")
 	b := request(events.Incremental, "b").ID
-	_, empty, err = f.Withdraw(ctx, b, "")
+	_, empty, err = f.WithdrawRequest(ctx, b, "")
 	require.NoError(t, err)
 	require.True(t, empty)
-	_, empty, err = f.Withdraw(ctx, b, "")
+	_, empty, err = f.WithdrawRequest(ctx, b, "")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.True(t, empty, "a repeat reports it too")
 
@@ -249,7 +249,7 @@ func TestWithdraw(t *testing.T) {
 	require.False(t, state.Finished, "the pass runs until it is finalized")
 	pass = f.finalize(pass, cancelled)
 	require.Empty(t, pass.Requests)
-	_, empty, err = f.Withdraw(ctx, b, "")
+	_, empty, err = f.WithdrawRequest(ctx, b, "")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.False(t, empty)
 	state, err = f.Workflow(ctx, pass.WorkflowID)
@@ -260,16 +260,16 @@ func TestWithdraw(t *testing.T) {
 func TestWithdrawRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	_, _, err := f.Withdraw(t.Context(), "nobody", "")
+	_, _, err := f.WithdrawRequest(t.Context(), "nobody", "")
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 
 	full := f.beginFull("full", "jobs")
-	_, _, err = f.Withdraw(t.Context(), full.Requests[0].ID, "")
+	_, _, err = f.WithdrawRequest(t.Context(), full.Requests[0].ID, "")
 	require.ErrorContains(t, err, "it is a full request, want an incremental one")
 
 	run := f.beginIncremental("a", 1, "jobs")
 	f.finalize(run, completed)
-	finalized, _, err := f.Withdraw(t.Context(), run.Requests[0].ID, "")
+	finalized, _, err := f.WithdrawRequest(t.Context(), run.Requests[0].ID, "")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, run.Number, finalized.Number)
 }

@@ -239,7 +239,7 @@ func TestFinalizeUnstarted(t *testing.T) {
 	require.Equal(t, run, again)
 
 	// The workflow is still open: it gets the finalized run.
-	late, found, err := f.BeginRun(t.Context(), ledger.Begin{
+	late, found, err := f.BeginRun(t.Context(), ledger.BeginInput{
 		TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec", Pass: 1, RequestID: q.ID,
 	})
 	require.NoError(t, err)
@@ -270,7 +270,7 @@ func TestOutcomesWithoutAnExecutionHaveUniqueIDs(t *testing.T) {
 	for range 2 {
 		withdrawn := request(events.Incremental, "withdrawn", "jobs")
 		f.receive(withdrawn)
-		run, _, err := f.Withdraw(t.Context(), withdrawn.ID, "")
+		run, _, err := f.WithdrawRequest(t.Context(), withdrawn.ID, "")
 		require.NoError(t, err)
 		requireNew(run)
 		for _, id := range []string{"a", "b"} {

@@ -40,7 +40,7 @@ func raceStore(t *testing.T) *Store {
 
 func (s *Store) mustBegin(t *testing.T, mode events.Mode, id string) ledger.Run {
 	t.Helper()
-	run, found, err := s.BeginRun(t.Context(), ledger.Begin{TenantID: "1", Mode: mode, WorkflowID: id, FirstRunID: "f", Pass: 1, RequestID: id})
+	run, found, err := s.BeginRun(t.Context(), ledger.BeginInput{TenantID: "1", Mode: mode, WorkflowID: id, FirstRunID: "f", Pass: 1, RequestID: id})
 	require.NoError(t, err)
 	require.True(t, found)
 	return run
@@ -103,7 +103,7 @@ func TestAPassDoesNotClaimARequestBeingWithdrawn(t *testing.T) {
 	})
 	begun := make(chan bool, 1)
 	go func() {
-		_, found, err := s.BeginRun(t.Context(), ledger.Begin{TenantID: "1", Mode: events.Incremental, WorkflowID: "inc", FirstRunID: "f", Pass: 1})
+		_, found, err := s.BeginRun(t.Context(), ledger.BeginInput{TenantID: "1", Mode: events.Incremental, WorkflowID: "inc", FirstRunID: "f", Pass: 1})
 		begun <- found || err != nil
 	}()
 	s.waitForWaiting(t, 1)
@@ -143,7 +143,7 @@ func TestALateBeginReturnsTheFinalizedRun(t *testing.T) {
 	})
 	begun := make(chan ledger.Run, 1)
 	go func() {
-		run, _, _ := s.BeginRun(t.Context(), ledger.Begin{TenantID: "1", Mode: events.Full, WorkflowID: "full", FirstRunID: "f", Pass: 1, RequestID: "full"})
+		run, _, _ := s.BeginRun(t.Context(), ledger.BeginInput{TenantID: "1", Mode: events.Full, WorkflowID: "full", FirstRunID: "f", Pass: 1, RequestID: "full"})
 		begun <- run
 	}()
 	s.waitForWaiting(t, 1)

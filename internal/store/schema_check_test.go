@@ -45,7 +45,7 @@ func TestAnIncompleteLedgerIsNotReady(t *testing.T) {
 			require.ErrorContains(t, f.CheckReady(t.Context(), store.AccessLedger), "lacks table raw."+table+" (dropped or renamed: restore it)")
 			x, err := f.Inspect(t.Context(), store.AccessLedger)
 			require.NoError(t, err)
-			require.Equal(t, []string{"table raw." + table + " (dropped or renamed: restore it)"}, x.Missing)
+			require.Equal(t, []string{"table raw." + table + " (dropped or renamed: restore it)"}, x.MissingObjects)
 			f.exec("alter table raw.moved rename to " + table)
 			require.NoError(t, f.CheckReady(t.Context(), store.AccessLedger))
 		})

@@ -109,7 +109,7 @@ func (f *fixture) beginFull(eventID string, entities ...string) ledger.Run {
 	f.Helper()
 	q := request(events.Full, eventID, entities...)
 	f.receive(q)
-	run, found, err := f.BeginRun(f.Context(), ledger.Begin{
+	run, found, err := f.BeginRun(f.Context(), ledger.BeginInput{
 		TenantID: tenant, Mode: events.Full, WorkflowID: q.WorkflowID, FirstRunID: "exec-" + eventID, Pass: 1, RequestID: q.ID,
 	})
 	require.NoError(f, err)
@@ -118,8 +118,8 @@ func (f *fixture) beginFull(eventID string, entities ...string) ledger.Run {
 }
 
 // incremental asks for a pass of the tenant's IncrementalSync.
-func incremental(firstRunID string, pass int) ledger.Begin {
-	return ledger.Begin{
+func incremental(firstRunID string, pass int) ledger.BeginInput {
+	return ledger.BeginInput{
 		TenantID: tenant, Mode: events.Incremental, WorkflowID: "incremental-sync-" + tenant, FirstRunID: firstRunID, Pass: pass,
 	}
 }

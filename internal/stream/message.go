@@ -16,7 +16,7 @@ import (
 // settleTimeout bounds the dead-lettering of a last delivery.
 const settleTimeout = 5 * time.Second
 
-// Message is one delivery. It is settled by one of Ack, Retry, Term and Park.
+// Message is one delivery. It is settled by one of Ack, Retry, Term and DeadLetter.
 type Message struct {
 	conn       *Conn
 	reply      string
@@ -85,9 +85,9 @@ func (m *Message) Term(reason string) error {
 	return m.settle("terminate", "+TERM "+oneLine(reason))
 }
 
-// Park writes the message to the dead-letter stream and ends its delivery. After an error the
+// DeadLetter writes the message to the dead-letter stream and ends its delivery. After an error the
 // message is redelivered.
-func (m *Message) Park(ctx context.Context, why events.Rejection) error {
+func (m *Message) DeadLetter(ctx context.Context, why events.Rejection) error {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
 	if _, _, err := m.conn.DeadLetter(ctx, m.event, why, m.deliveries); err != nil {

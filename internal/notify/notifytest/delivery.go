@@ -31,8 +31,8 @@ func (d *Delivery) Retry(time.Duration) error { return d.settle("retry") }
 // Term records the end of the delivery.
 func (d *Delivery) Term(reason string) error { return d.settle("term: " + reason) }
 
-// Park records a dead letter.
-func (d *Delivery) Park(_ context.Context, why events.Rejection) error {
+// DeadLetter records a dead letter.
+func (d *Delivery) DeadLetter(_ context.Context, why events.Rejection) error {
 	return d.settle("park: " + why.Reason)
 }
 
