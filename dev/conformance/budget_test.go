@@ -18,42 +18,42 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// shared is the pool of one process.
-type shared struct {
+// sharedLimiter is the shared rate limiter as one process uses it.
+type sharedLimiter struct {
 	*store.Store
-	asked *atomic.Int64
+	leases *atomic.Int64
 }
 
-func (s shared) Lease(ctx context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
-	s.asked.Add(1)
-	leased, err := s.LeaseCalls(ctx, store.LeaseRequest(w))
+func (s sharedLimiter) Lease(ctx context.Context, r servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
+	s.leases.Add(1)
+	leased, err := s.LeaseCalls(ctx, store.LeaseRequest(r))
 	return servicetitan.LeaseGrant(leased), err
 }
 
-func (s shared) Throttle(ctx context.Context, tenant string, perSecond float64, wait time.Duration) error {
+func (s sharedLimiter) Throttle(ctx context.Context, tenant string, perSecond float64, wait time.Duration) error {
 	return s.ThrottleCalls(ctx, tenant, perSecond, wait)
 }
 
-// crowd is several processes that read one tenant of a simulated ServiceTitan with its
-// usual limit, each with a client and connections of its own.
-type crowd struct {
+// processes are several processes that read one tenant of a simulated ServiceTitan with its default
+// rate limit. Each has its own client and connections.
+type processes struct {
 	testing.TB
 	api      *simulator.Simulator
 	clients  []*servicetitan.Client
-	asked    atomic.Int64 // leases
+	leases   atomic.Int64
 	customer entity.Entity
 }
 
-const crowdTenant = "1039746210"
+const sharedTenant = "1039746210"
 
-func newCrowd(t testing.TB, processes int, perSecond float64) *crowd {
+func newProcesses(t testing.TB, count int, perSecond float64) *processes {
 	t.Helper()
 	customers, _ := entity.Find("customers")
-	c := &crowd{TB: t, api: simulator.New(simulator.Options{RecordsPerEntity: 5}), customer: customers}
+	c := &processes{TB: t, api: simulator.New(simulator.Options{RecordsPerEntity: 5}), customer: customers}
 	server := httptest.NewServer(c.api.Handler())
 	t.Cleanup(server.Close)
 	address := pgtest.Database(t)
-	for i := range processes {
+	for i := range count {
 		s, err := store.Open(t.Context(), address, store.Options{MaxConns: 2, Entities: []entity.Entity{customers}})
 		require.NoError(t, err)
 		t.Cleanup(s.Close)
@@ -62,8 +62,8 @@ func newCrowd(t testing.TB, processes int, perSecond float64) *crowd {
 			require.NoError(t, err)
 		}
 		c.clients = append(c.clients, servicetitan.New(servicetitan.Options{
-			APIURL: server.URL, AuthURL: server.URL, RequestsPerSecond: perSecond, RateLimiter: shared{s, &c.asked},
-			Tenants: map[string]servicetitan.Credentials{crowdTenant: {
+			APIURL: server.URL, AuthURL: server.URL, RequestsPerSecond: perSecond, RateLimiter: sharedLimiter{s, &c.leases},
+			Tenants: map[string]servicetitan.Credentials{sharedTenant: {
 				ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 			}},
 		}))
@@ -71,14 +71,15 @@ func newCrowd(t testing.TB, processes int, perSecond float64) *crowd {
 	return c
 }
 
-// rush has every process read as fast as it can with so many slices at once, until ctx ends.
-func (c *crowd) rush(ctx context.Context, slices int) *sync.WaitGroup {
+// readAll lets every process read as fast as it can, with the given number of slices in parallel,
+// until ctx ends.
+func (c *processes) readAll(ctx context.Context, slices int) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for _, client := range c.clients {
 		for range slices {
 			all.Go(func() {
-				for ctx.Err() == nil { // a refusal is what the tests look at
-					_, _ = client.Page(ctx, crowdTenant, c.customer, c.customer.Start(), false)
+				for ctx.Err() == nil { // the tests count the errors
+					_, _ = client.Page(ctx, sharedTenant, c.customer, c.customer.Start(), false)
 				}
 			})
 		}
@@ -86,8 +87,9 @@ func (c *crowd) rush(ctx context.Context, slices int) *sync.WaitGroup {
 	return &all
 }
 
-// calls are when the API was called, by its own clock, and how often it refused.
-func (c *crowd) calls() (at []time.Time, refused int) {
+// calls returns the times of the API calls, by the simulator's clock, and how many of them got a
+// 429.
+func (c *processes) calls() (at []time.Time, refused int) {
 	for _, call := range c.api.Stats().Requests {
 		if call.On == "token" {
 			continue
@@ -101,10 +103,10 @@ func (c *crowd) calls() (at []time.Time, refused int) {
 	return at, refused
 }
 
-// most is the highest number of calls within any stretch of the given length.
-func most(at []time.Time, stretch time.Duration) (n int) {
+// maxCallsWithin returns the highest number of calls within any window of the given length.
+func maxCallsWithin(at []time.Time, window time.Duration) (n int) {
 	for first, i := 0, 0; i < len(at); i++ {
-		for at[i].Sub(at[first]) >= stretch {
+		for at[i].Sub(at[first]) >= window {
 			first++
 		}
 		n = max(n, i-first+1)
@@ -112,24 +114,23 @@ func most(at []time.Time, stretch time.Duration) (n int) {
 	return n
 }
 
-// Four processes want far more than there is. The API refuses none of their calls: the
-// budget and a burst of a fifth of it make 43 within a second, and it allows 60, which
-// leaves room for calls that were let out and reach it late, on a busy machine. All of
-// the budget is used; and an interactive caller gets its page long before those who do
-// not.
+// Four processes need more calls than the rate budget has. The API answers none of them with 429:
+// the budget and a burst of a fifth of it allow 43 calls within a second, and the API allows 60.
+// The difference covers calls that leave in time and arrive late on a busy machine. The whole
+// budget is used, and an interactive caller gets its page long before the others.
 func TestProcessesShareOneRateBudget(t *testing.T) {
 	t.Parallel()
 	const perSecond, length = 36, 6 * time.Second
-	c := newCrowd(t, 4, perSecond)
+	c := newProcesses(t, 4, perSecond)
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	began := time.Now()
-	all := c.rush(ctx, 6)
-	var waited []time.Duration
+	all := c.readAll(ctx, 6)
+	var waits []time.Duration
 	for ctx.Err() == nil {
-		asked := time.Now()
-		if _, err := c.clients[len(waited)%4].Page(ctx, crowdTenant, c.customer, c.customer.Start(), true); err == nil {
-			waited = append(waited, time.Since(asked))
+		sent := time.Now()
+		if _, err := c.clients[len(waits)%4].Page(ctx, sharedTenant, c.customer, c.customer.Start(), true); err == nil {
+			waits = append(waits, time.Since(sent))
 		}
 		select {
 		case <-time.After(250 * time.Millisecond):
@@ -139,23 +140,23 @@ func TestProcessesShareOneRateBudget(t *testing.T) {
 	all.Wait()
 	took := time.Since(began).Seconds()
 	at, refused := c.calls()
-	slices.Sort(waited)
+	slices.Sort(waits)
 	t.Logf("%d calls in %.1f s, at most %d within a second; %d leases; interactive calls took %v (median of %d)",
-		len(at), took, most(at, time.Second), c.asked.Load(), waited[len(waited)/2], len(waited))
+		len(at), took, maxCallsWithin(at, time.Second), c.leases.Load(), waits[len(waits)/2], len(waits))
 	require.Zero(t, refused, "the API allows 60 calls a second")
 	require.LessOrEqual(t, float64(len(at)), perSecond*took+perSecond/5+1)
 	require.Greater(t, float64(len(at)), 0.6*perSecond*took)
 	// 24 slices share 36 calls a second: each waits two thirds of a second for a page.
-	require.Less(t, waited[len(waited)/2], 250*time.Millisecond)
+	require.Less(t, waits[len(waits)/2], 250*time.Millisecond)
 }
 
 // One process gets a 429; all of them pause, and continue at a lower rate.
 func TestA429ThrottlesEveryProcess(t *testing.T) {
 	t.Parallel()
 	const perSecond = 40
-	c := newCrowd(t, 3, perSecond)
+	c := newProcesses(t, 3, perSecond)
 	ctx, cancel := context.WithCancel(t.Context())
-	all := c.rush(ctx, 4)
+	all := c.readAll(ctx, 4)
 	defer func() { cancel(); all.Wait() }()
 	count := func() int { at, _ := c.calls(); return len(at) }
 	require.Eventually(t, func() bool { return count() > 2*perSecond }, time.Minute, 10*time.Millisecond)

@@ -1,9 +1,9 @@
-// Package conformance runs the real client, the real slices of a sync and the real
-// store against the simulated ServiceTitan, for every entity of the catalogue, every
-// quirk of the API, and through histories made up at random.
+// Package conformance runs the production client, sync slices and store against the simulated
+// ServiceTitan: for every entity of the catalogue, every undocumented behaviour of the API that is
+// known, and through random histories.
 //
-// The client reads by the catalogue and the simulator serves by a table of its own,
-// both written from the published facts: what one of them has wrong shows here. There
-// is neither NATS nor Temporal in it; the tests call the slices as a worker does, and
-// the clock of ServiceTitan stands still unless they move it.
+// The client reads by the catalogue. The simulator serves by its own table. Both are written from
+// the published facts, so that a mistake in one of them fails a test here. The tests use neither
+// NATS nor Temporal: they call the slices as a worker does. ServiceTitan's clock stands still
+// unless a test advances it.
 package conformance

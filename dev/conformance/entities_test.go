@@ -16,11 +16,11 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// logs are what nothing is ever deleted from.
-var logs = []string{"job_history", "membership_status_changes"}
+// appendOnly are the entities whose records are never deleted.
+var appendOnly = []string{"job_history", "membership_status_changes"}
 
-// undocumented are columns made of fields that the published facts do not show: the
-// simulator cannot confirm them.
+// undocumented are columns of fields that the published facts do not have, so that the simulator
+// cannot confirm them.
 var undocumented = map[string][]string{
 	"calls":           {"status", "agent_id", "campaign_id"},
 	"contact_methods": {"contact_id"},
@@ -32,23 +32,23 @@ func TestEveryEntity(t *testing.T) {
 	for _, e := range entity.Catalogue {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
-			live(newPair(t, db, simulator.Options{}, e.Name), e)
+			checkLifecycle(newPipeline(t, db, simulator.Options{}, e.Name), e)
 		})
 	}
 }
 
-// live takes an entity through its life: everything is read, nothing changes, much
-// changes, some of them invisible until a full sync, and damage is repaired.
-func live(p *pair, e entity.Entity) {
-	first := p.complete(events.Full, e.Name)
+// checkLifecycle reads everything, reads again without changes, changes many records, some of which
+// only a full sync can see, and repairs damage.
+func checkLifecycle(p *pipeline, e entity.Entity) {
+	first := p.requireSync(events.Full, e.Name)
 	p.requireEqual(e.Name)
 	require.Equal(p, int64(records), first.Inserted)
 	require.Zero(p, first.Rejected)
 	require.Equal(p, !e.Unpaged, first.Pages > 1, "%d pages", first.Pages)
-	require.Empty(p, p.misfits(e))
-	require.ElementsMatch(p, undocumented[e.Name], p.unheardOf(e), "columns of fields that no record has")
+	require.Empty(p, p.castFailures(e))
+	require.ElementsMatch(p, undocumented[e.Name], p.columnsWithoutField(e), "columns of fields that no record has")
 
-	idle := p.complete(events.Incremental, e.Name)
+	idle := p.requireSync(events.Incremental, e.Name)
 	require.Zero(p, idle.Inserted+idle.Updated+idle.Deleted)
 	require.LessOrEqual(p, idle.Pages, first.Pages)
 	if e.Tracks() != entity.WholeList {
@@ -57,24 +57,24 @@ func live(p *pair, e entity.Entity) {
 	}
 
 	c := p.change(e)
-	p.complete(events.Incremental, e.Name)
-	for _, key := range p.different(e.Name) {
+	p.requireSync(events.Incremental, e.Name)
+	for _, key := range p.differentKeys(e.Name) {
 		require.Contains(p, c.unseen(e), key, "%v", p.compare(e.Name).Differences)
 	}
 
 	p.source.pageSize = 0 // as large as the list allows
-	last := p.complete(events.Full, e.Name)
+	last := p.requireSync(events.Full, e.Name)
 	if !e.CanLookUp() {
-		require.ElementsMatch(p, c.removed, p.different(e.Name), "one full sync that misses them is not enough")
-		last = p.complete(events.Full, e.Name)
+		require.ElementsMatch(p, c.removed, p.differentKeys(e.Name), "one full sync that misses them is not enough")
+		last = p.requireSync(events.Full, e.Name)
 	}
 	require.Equal(p, int64(len(c.removed)), last.Deleted)
 	p.requireEqual(e.Name)
-	require.Empty(p, p.misfits(e))
+	require.Empty(p, p.castFailures(e))
 
 	if len(c.removed) > 0 {
 		require.NoError(p, p.Restore(e.Name, c.numbers[c.removed[0]]))
-		require.Equal(p, int64(1), p.complete(events.Full, e.Name).Updated)
+		require.Equal(p, int64(1), p.requireSync(events.Full, e.Name).Updated)
 		p.requireEqual(e.Name)
 	}
 	damageAndRebuild(p, e)
@@ -82,15 +82,15 @@ func live(p *pair, e entity.Entity) {
 	p.requireNothingIgnored(e.Name)
 }
 
-// changes are what happened to records, by key.
+// changes are the changes made to records, by key.
 type changes struct {
-	numbers  map[string]int64 // by which the simulator knows them
+	numbers  map[string]int64 // IDs in the simulator, by key
 	changed  []string
-	removed  []string // from the list that had them, for good
-	dateless []string // their modifiedOn is null
+	removed  []string // permanently, from the list that had them
+	dateless []string // modifiedOn is null
 }
 
-// unseen is what an incremental need not have noticed.
+// unseen returns the keys that an incremental sync may not have noticed.
 func (c changes) unseen(e entity.Entity) []string {
 	switch e.Tracks() {
 	case entity.Additions:
@@ -101,14 +101,14 @@ func (c changes) unseen(e entity.Entity) []string {
 	return c.removed
 }
 
-// change deletes, makes, changes and deactivates some records.
-func (p *pair) change(e entity.Entity) changes {
+// change deletes, creates, updates and deactivates some records.
+func (p *pipeline) change(e entity.Entity) changes {
 	p.Helper()
 	c := changes{numbers: map[string]int64{}}
 	keys := map[int64]string{}
 	look := func() {
 		c.dateless = nil
-		for _, r := range p.memory(e.Name) {
+		for _, r := range p.simulatorRecords(e.Name) {
 			keys[r.number], c.numbers[r.key] = r.key, r.number
 			if at := r.json.Get("modifiedOn"); at.Exists() && at.Type == gjson.Null {
 				c.dateless = append(c.dateless, r.key)
@@ -124,8 +124,8 @@ func (p *pair) change(e entity.Entity) changes {
 		}
 		return found
 	}
-	look() // those that are deleted are not seen any more
-	if !slices.Contains(logs, e.Name) {
+	look() // later reads do not return deleted records
+	if !slices.Contains(appendOnly, e.Name) {
 		deleted := some(2, p.Delete)
 		if e.Export == "" {
 			c.removed = deleted
@@ -139,14 +139,14 @@ func (p *pair) change(e entity.Entity) changes {
 	}
 	look()
 	c.changed = append(c.changed, some(6, p.Update)...)
-	if id, err := p.RandomID(e.Name); err == nil && p.Deactivate(e.Name, id) == nil { // not every entity knows inactive records
+	if id, err := p.RandomID(e.Name); err == nil && p.Deactivate(e.Name, id) == nil { // not every entity has inactive records
 		c.changed = append(c.changed, keys[id])
 	}
 	return c
 }
 
-// different are the keys of rows that are not as they should be.
-func (p *pair) different(name string) (keys []string) {
+// differentKeys returns the keys of rows that differ from their records.
+func (p *pipeline) differentKeys(name string) (keys []string) {
 	p.Helper()
 	for _, d := range p.compare(name).Differences {
 		keys = append(keys, d.Key)
@@ -154,20 +154,20 @@ func (p *pair) different(name string) (keys []string) {
 	return keys
 }
 
-// misfits are the columns that some value did not fit.
-func (p *pair) misfits(e entity.Entity) []string {
+// castFailures returns the columns with a cast failure, each with an example.
+func (p *pipeline) castFailures(e entity.Entity) []string {
 	p.Helper()
 	return value[[]string](p, `select coalesce(array_agg(column_name || ' ' || example), '{}') from raw.schema_drift
 		join raw.sync_runs using (run_number) where tenant_id = $1 and table_name = $2`, p.tenant, "raw."+e.Table())
 }
 
-// unheardOf are the columns made of a field that no record has. Every table has a
-// column active, whether or not its records tell.
-func (p *pair) unheardOf(e entity.Entity) (columns []string) {
+// columnsWithoutField returns the columns whose field no record has. Every table has a column
+// active, whether or not its records have the field.
+func (p *pipeline) columnsWithoutField(e entity.Entity) (columns []string) {
 	p.Helper()
-	all := p.memory(e.Name)
+	all := p.simulatorRecords(e.Name)
 	for _, c := range e.Columns {
-		has := func(r remembered) bool {
+		has := func(r simulatorRecord) bool {
 			outer, _, nested := strings.Cut(c.Path, ".")
 			return r.json.Get(c.Path).Exists() || nested && r.json.Get(outer).Type == gjson.Null && r.json.Get(outer).Exists()
 		}
@@ -178,17 +178,17 @@ func (p *pair) unheardOf(e entity.Entity) (columns []string) {
 	return columns
 }
 
-// remembered is a record as the simulator has it in memory.
-type remembered struct {
+// simulatorRecord is a record as the simulator has it in memory.
+type simulatorRecord struct {
 	number int64
 	key    string
 	json   gjson.Result
 }
 
-// number is what the simulator knows a record by.
-func (p *pair) number(name, key string) int64 {
+// number returns the simulator's number of a record.
+func (p *pipeline) number(name, key string) int64 {
 	p.Helper()
-	for _, r := range p.memory(name) {
+	for _, r := range p.simulatorRecords(name) {
 		if r.key == key {
 			return r.number
 		}
@@ -197,13 +197,13 @@ func (p *pair) number(name, key string) int64 {
 	return 0
 }
 
-// dated is the number of an active record whose modifiedOn is not null.
-func (p *pair) dated(name string) int64 {
+// idWithModifiedOn returns the number of an active record whose modifiedOn is not null.
+func (p *pipeline) idWithModifiedOn(name string) int64 {
 	p.Helper()
 	for {
 		id, err := p.RandomID(name)
 		require.NoError(p, err)
-		for _, r := range p.memory(name) {
+		for _, r := range p.simulatorRecords(name) {
 			if r.number == id && r.json.Get("modifiedOn").Type == gjson.String {
 				return id
 			}
@@ -211,15 +211,15 @@ func (p *pair) dated(name string) int64 {
 	}
 }
 
-// active says whether a record is not deactivated: only such a one can be deleted.
-func (r remembered) active() bool { return isActive(r.json) }
+// active reports whether a record is active. Only active records can be deleted.
+func (r simulatorRecord) active() bool { return isActive(r.json) }
 
 func isActive(record gjson.Result) bool {
 	field := record.Get("active")
 	return !field.Exists() || field.Bool()
 }
 
-// active are the ids of a page's records that are not deactivated.
+// activeIDs returns the ids of the active records of a page.
 func active(page entity.Page) (ids []string) {
 	for _, r := range page.Records {
 		if isActive(gjson.ParseBytes(r.Raw)) {
@@ -229,7 +229,7 @@ func active(page entity.Page) (ids []string) {
 	return ids
 }
 
-func (p *pair) memory(name string) (all []remembered) {
+func (p *pipeline) simulatorRecords(name string) (all []simulatorRecord) {
 	p.Helper()
 	response, err := http.Get(p.url + "/_admin/records/" + name)
 	require.NoError(p, err)
@@ -238,33 +238,33 @@ func (p *pair) memory(name string) (all []remembered) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := gjson.Parse(lines.Text())
-		all = append(all, remembered{line.Get("id").Int(), line.Get("key").Str, line.Get("record")})
+		all = append(all, simulatorRecord{line.Get("id").Int(), line.Get("key").Str, line.Get("record")})
 	}
 	require.NoError(p, lines.Err())
 	return all
 }
 
-// TestDataDependOnlyOnTheSeed makes pairs one after another and at once: neither their
-// tenants nor their order change the records, nor what is picked from them.
+// TestDataDependOnlyOnTheSeed creates simulators one after another and in parallel. Neither their
+// tenants nor their order change the records or the random choice of records.
 func TestDataDependOnlyOnTheSeed(t *testing.T) {
 	t.Parallel()
 	const name = "campaigns"
-	db := newDatabase(t, few(t, name)...)
-	form := func(p *pair) (all []string) {
-		for _, r := range p.memory(name) {
+	db := newDatabase(t, entitiesNamed(t, name)...)
+	snapshot := func(p *pipeline) (all []string) {
+		for _, r := range p.simulatorRecords(name) {
 			all = append(all, r.json.Raw)
 		}
 		id, err := p.RandomID(name)
 		require.NoError(t, err)
 		return append(all, strconv.FormatInt(id, 10))
 	}
-	want := form(newPair(t, db, simulator.Options{}, name))
-	require.NotEqual(t, want, form(newPair(t, db, simulator.Options{Seed: *data + 1}, name)))
+	want := snapshot(newPipeline(t, db, simulator.Options{}, name))
+	require.NotEqual(t, want, snapshot(newPipeline(t, db, simulator.Options{Seed: *data + 1}, name)))
 	t.Run("at once", func(t *testing.T) {
 		for i := range 4 {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {
 				t.Parallel()
-				require.Equal(t, want, form(newPair(t, db, simulator.Options{}, name)))
+				require.Equal(t, want, snapshot(newPipeline(t, db, simulator.Options{}, name)))
 			})
 		}
 	})

@@ -18,14 +18,13 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// seeds are of the histories that every test run goes through. A seed that ever fails
-// belongs here.
+// seeds are the seeds of the histories in every test run. Add each seed that ever fails.
 var seeds = []uint64{1, 2, 3, 4}
 
-// One history alone, and more of them than usual:
+// One history only, or more of them:
 //
-//	go test ./conformance -run TestHistories -seed 17
-//	go test ./conformance -run TestHistories -histories 100
+// go test ./conformance -run TestHistories -seed 17
+// go test ./conformance -run TestHistories -histories 100
 var (
 	oneSeed   = flag.Uint64("seed", 0, "the only history to go through, 0 for the usual ones")
 	histories = flag.Int("histories", 0, "how many histories with seeds drawn anew, beside the usual ones")
@@ -42,29 +41,29 @@ func historySeeds() []uint64 {
 	return drawn
 }
 
-// overlap is short, so that what one sync does wrong the next does not make good.
+// overlap is short, so that a later sync does not hide the mistake of an earlier one.
 const overlap = 30 * time.Second
 
-// TestHistories makes up what happens: records change, calls go wrong, slices are
-// stopped, workers die before a page is stored and behind it, PostgreSQL loses what is
-// unlogged, runs overtake each other and are cancelled, tables are rebuilt. All the while, no record that
-// was never deleted is taken for it. Once all is calm, one incremental makes the copy of
-// every feed right and leaves no row of a list older than its record, and two full syncs
-// make every copy right. The name of a history ends with its seed.
+// TestHistories performs random actions: records change, calls fail, slices are stopped, workers
+// crash before and after a page is stored, PostgreSQL loses unlogged tables, runs overlap and are
+// cancelled, tables are rebuilt. No record that exists is ever marked deleted. After the last
+// action, one incremental sync makes the copy of every feed correct and leaves no row of a list
+// older than its record, and two full syncs make every copy correct. The name of a history ends
+// with its seed.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	entities := few(t, "customers", "jobs", "technician_ratings", "customer_memberships", "campaigns", "ap_bills", "payment_types", "location_labor_rates", "call_reasons")
-	db := newOverlapping(t, overlap, entities...)
-	all := &tally{times: map[string]int{}}
-	t.Run("histories", func(t *testing.T) { // ends when all of them have
+	entities := entitiesNamed(t, "customers", "jobs", "technician_ratings", "customer_memberships", "campaigns", "ap_bills", "payment_types", "location_labor_rates", "call_reasons")
+	db := newDatabaseWithOverlap(t, overlap, entities...)
+	all := &counters{times: map[string]int{}}
+	t.Run("histories", func(t *testing.T) { // returns when all of them have ended
 		for _, seed := range historySeeds() {
 			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 				t.Parallel()
 				h := newHistory(t, db, seed, entities)
 				for range 200 {
-					ended := h.often("ended")
+					ended := h.countOf("ended")
 					h.step()
-					if h.often("ended") > ended {
+					if h.countOf("ended") > ended {
 						h.requireNoFalseDeletes()
 					}
 				}
@@ -73,57 +72,57 @@ func TestHistories(t *testing.T) {
 			})
 		}
 	})
-	for _, what := range happened {
-		require.True(t, t.Failed() || *oneSeed != 0 || all.times[what] > 0, "no %s in all these histories", what)
+	for _, what := range actionKinds {
+		require.True(t, t.Failed() || *oneSeed != 0 || all.times[what] > 0, "no %s in any history", what)
 	}
 }
 
-// history is a pair to which everything happens, by the throw of dice.
+// history performs random actions on a pipeline.
 type history struct {
-	*pair
+	*pipeline
 	entities []entity.Entity
 	names    []string
 
-	mu      sync.Mutex // a page may still be read when the slice that asked for it is over
-	calm    bool
-	depth   int
-	around  sync.WaitGroup // what happens around pages
-	dice    *rand.Rand
-	resting bool // nothing happens around pages any more, and nothing may go wrong
-	running []*running
-	gone    map[string][]int64         // records that can be restored
-	mourned map[string]map[string]bool // keys of those that ever were deleted, of lists
-	stop    context.CancelFunc         // of the slice at work
-	done    map[string]int             // how often what happened
+	mu             sync.Mutex // a page may still be read when its slice has ended
+	actionsStopped bool
+	depth          int
+	actions        sync.WaitGroup // actions around pages
+	random         *rand.Rand
+	ending         bool // no more actions around pages, and no error is allowed
+	openRuns       []*openRun
+	restorable     map[string][]int64         // records that can be restored
+	deletedKeys    map[string]map[string]bool // keys of list records that were deleted at some time
+	stop           context.CancelFunc         // of the current slice
+	done           map[string]int             // number of actions by kind
 }
 
-// running is a run that is not decided, and what it has still to read.
-type running struct {
+// openRun is a run that is not finalized, with the entities that it still has to read.
+type openRun struct {
 	ledger.Run
 	left []string
 }
 
 func newHistory(t *testing.T, db *database, seed uint64, entities []entity.Entity) *history {
 	h := &history{
-		entities: entities, gone: map[string][]int64{}, mourned: map[string]map[string]bool{}, done: map[string]int{}, stop: func() {},
-		dice: rand.New(rand.NewPCG(seed, seed)),
+		entities: entities, restorable: map[string][]int64{}, deletedKeys: map[string]map[string]bool{}, done: map[string]int{}, stop: func() {},
+		random: rand.New(rand.NewPCG(seed, seed)),
 	}
 	for _, e := range entities {
 		h.names = append(h.names, e.Name)
 	}
-	h.pair = newPair(t, db, simulator.Options{Seed: int64(seed>>1) + 1, FeedTokenLifetime: 30 * time.Minute, FeedLag: overlap}, h.names...)
-	h.slices.Store = &mortal{PageStore: h.store, dies: func() (before, behind bool) {
-		h.unlessCalm(func() { before, behind = h.chance(12), h.chance(12) })
+	h.pipeline = newPipeline(t, db, simulator.Options{Seed: int64(seed>>1) + 1, FeedTokenLifetime: 30 * time.Minute, FeedLag: overlap}, h.names...)
+	h.slices.Store = &crashingStore{PageStore: h.store, crashes: func() (before, behind bool) {
+		h.aroundPage(func() { before, behind = h.chance(12), h.chance(12) })
 		if before || behind {
-			h.count("deaths")
+			h.count("crashes")
 		}
 		return before, behind
 	}}
 	if seed%2 == 0 {
-		h.slices.Length = 0 // a page for each slice
+		h.slices.Length = 0 // one page for each slice
 	}
-	h.source.before = func() { h.unlessCalm(h.beforePage) }
-	h.source.after = func(e entity.Entity, page entity.Page) { h.unlessCalm(func() { h.afterPage(e, page) }) }
+	h.source.before = func() { h.aroundPage(h.beforePage) }
+	h.source.after = func(e entity.Entity, page entity.Page) { h.aroundPage(func() { h.afterPage(e, page) }) }
 	h.start(events.Full)
 	h.start(events.Rebuild) // waits until the other has read its entity
 	return h
@@ -145,20 +144,20 @@ func (h *history) afterPage(e entity.Entity, page entity.Page) {
 	if h.chance(3) {
 		h.mutate()
 	}
-	if !h.deeper(1) { // within a slice within a slice
+	if !h.enterSlice(1) { // a slice within a slice within a slice
 		return
 	}
-	defer h.deeper(-1)
+	defer h.enterSlice(-1)
 	if h.chance(6) {
-		h.goOn()
+		h.continueRun()
 	}
 	if len(page.Records) > 0 && h.chance(2) {
-		h.overtake(e.Name, page.Records[h.roll(len(page.Records))].ID)
+		h.overtake(e.Name, page.Records[h.randomInt(len(page.Records))].ID)
 	}
 }
 
-// deeper counts the slices that work within others, and says whether one more may.
-func (h *history) deeper(by int) bool {
+// enterSlice counts nested slices and reports whether another one is allowed.
+func (h *history) enterSlice(by int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.depth+by > 2 {
@@ -168,45 +167,45 @@ func (h *history) deeper(by int) bool {
 	return true
 }
 
-// roll is a random number below n.
-func (h *history) roll(n int) int {
+// randomInt returns a random number below n.
+func (h *history) randomInt(n int) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.dice.IntN(n)
+	return h.random.IntN(n)
 }
 
-func (h *history) chance(n int) bool { return h.roll(n) == 0 }
+func (h *history) chance(n int) bool { return h.randomInt(n) == 0 }
 
-// unlessCalm does something around a page, while things still happen.
-func (h *history) unlessCalm(do func()) {
+// aroundPage performs an action before or after a page is read, until the history stops them.
+func (h *history) aroundPage(do func()) {
 	h.mu.Lock()
-	if h.calm {
+	if h.actionsStopped {
 		h.mu.Unlock()
 		return
 	}
-	h.around.Add(1)
+	h.actions.Add(1)
 	h.mu.Unlock()
-	defer h.around.Done()
+	defer h.actions.Done()
 	do()
 }
 
-// rest waits until nothing happens any more.
-func (h *history) rest() {
+// stopActions stops the actions around pages and waits for those that are running.
+func (h *history) stopActions() {
 	h.mu.Lock()
-	h.calm = true
+	h.actionsStopped = true
 	h.mu.Unlock()
-	h.around.Wait()
+	h.actions.Wait()
 	h.ClearFaults()
 }
 
-// step is the next thing that happens.
+// step performs the next random action.
 func (h *history) step() {
-	h.clock.Advance(time.Duration(h.roll(60_000)) * time.Millisecond)
-	switch n := h.roll(100); {
+	h.clock.Advance(time.Duration(h.randomInt(60_000)) * time.Millisecond)
+	switch n := h.randomInt(100); {
 	case n < 25:
 		h.mutate()
 	case n < 33:
-		h.stumble()
+		h.injectFault()
 	case n < 37:
 		h.start(events.Full)
 	case n < 47:
@@ -216,7 +215,7 @@ func (h *history) step() {
 	case n < 52:
 		h.start(events.Rebuild)
 	default:
-		h.goOn()
+		h.continueRun()
 	}
 }
 
@@ -226,19 +225,19 @@ func (h *history) count(what string) {
 	h.done[what]++
 }
 
-// often is how often something has happened.
-func (h *history) often(what string) int {
+// countOf returns how often an action happened.
+func (h *history) countOf(what string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.done[what]
 }
 
-// mutate changes a random record. Not everything can be done to every one.
+// mutate changes a random record. Not every entity supports every change.
 func (h *history) mutate() {
-	name := h.names[h.roll(len(h.names))]
+	name := h.names[h.randomInt(len(h.names))]
 	id, err := h.RandomID(name)
 	require.NoError(h, err)
-	switch n := h.roll(20); {
+	switch n := h.randomInt(20); {
 	case n < 5:
 		_, err = h.Create(name)
 	case n < 15:
@@ -246,17 +245,17 @@ func (h *history) mutate() {
 	case n < 17:
 		err = h.Deactivate(name, id)
 	case n < 19:
-		h.mourn(name, id)
+		h.noteDeleted(name, id)
 		err = h.Delete(name, id)
 		h.mu.Lock()
-		h.gone[name] = append(h.gone[name], id)
+		h.restorable[name] = append(h.restorable[name], id)
 		h.mu.Unlock()
 	default:
 		h.mu.Lock()
-		gone := h.gone[name]
+		restorable := h.restorable[name]
 		h.mu.Unlock()
-		if len(gone) > 0 {
-			err = h.Restore(name, gone[h.roll(len(gone))])
+		if len(restorable) > 0 {
+			err = h.Restore(name, restorable[h.randomInt(len(restorable))])
 		}
 	}
 	if err == nil {
@@ -264,7 +263,7 @@ func (h *history) mutate() {
 	}
 }
 
-// loseUnlogged is what a crash of PostgreSQL does: unlogged tables are empty.
+// loseUnlogged empties unlogged tables, as a crash of PostgreSQL does.
 func (h *history) loseUnlogged() {
 	_, err := h.pool.Exec(h.Context(), `
 		delete from raw.sync_seen s using raw.sync_runs r where r.run_number = s.run_number and r.tenant_id = $1`, h.tenant)
@@ -272,14 +271,14 @@ func (h *history) loseUnlogged() {
 	h.count("losses")
 }
 
-// stumble makes a call go wrong some time soon.
-func (h *history) stumble() {
+// injectFault lets one of the next calls fail.
+func (h *history) injectFault() {
 	kinds := []string{
 		"truncate", "reset", "503html", "html", "500", "429", "expiredTokens", "repeatRecord", "emptyHasMore", "emptyToken", "stuckToken", "samePage",
 		"badRecord", "404", "403", "maintenance",
 	}
-	h.goWrong(simulator.Fault{
-		Kind: kinds[h.roll(len(kinds))], Entity: h.names[h.roll(len(h.names))], Skip: h.roll(3), Count: 1 + h.roll(2),
+	h.addFault(simulator.Fault{
+		Kind: kinds[h.randomInt(len(kinds))], Entity: h.names[h.randomInt(len(h.names))], Skip: h.randomInt(3), Count: 1 + h.randomInt(2),
 	})
 	h.count("faults")
 }

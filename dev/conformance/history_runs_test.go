@@ -14,14 +14,14 @@ import (
 
 // The runs of a history: how they start, continue and stop.
 
-// start begins another run, of some of the entities, or of one if it is a rebuild, unless
-// many are at work.
+// start begins a run of some of the entities, or of one if it is a rebuild, unless four runs are
+// open.
 func (h *history) start(mode events.Mode) {
 	h.mu.Lock()
-	names, many := slices.Clone(h.names), len(h.running) >= 4
-	if len(h.running) > 0 {
-		h.dice.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-		names = names[:1+h.dice.IntN(len(names))]
+	names, many := slices.Clone(h.names), len(h.openRuns) >= 4
+	if len(h.openRuns) > 0 {
+		h.random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		names = names[:1+h.random.IntN(len(names))]
 	}
 	if mode == events.Rebuild {
 		names = names[:1]
@@ -34,40 +34,40 @@ func (h *history) start(mode events.Mode) {
 }
 
 // add begins a run.
-func (h *history) add(mode events.Mode, names ...string) *running {
+func (h *history) add(mode events.Mode, names ...string) *openRun {
 	run := h.begin(mode, false, names...)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.running = append(h.running, &running{run, run.Entities})
-	return h.running[len(h.running)-1]
+	h.openRuns = append(h.openRuns, &openRun{run, run.Entities})
+	return h.openRuns[len(h.openRuns)-1]
 }
 
-// cancel decides a run that is at work.
+// cancel finalizes an open run as cancelled.
 func (h *history) cancel() {
 	if r := h.pick(); r != nil {
-		_, err := h.store.Finalize(h.Context(), r.Ref(), ledger.Finalization{State: ledger.Cancelled, Reason: "by chance"})
+		_, err := h.store.Finalize(h.Context(), r.Ref(), ledger.Finalization{State: ledger.Cancelled, Reason: "random cancel"})
 		require.NoError(h, err)
 		h.forget(r)
 		h.count("cancelled")
 	}
 }
 
-func (h *history) pick() *running {
+func (h *history) pick() *openRun {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.running) == 0 {
+	if len(h.openRuns) == 0 {
 		return nil
 	}
-	return h.running[h.dice.IntN(len(h.running))]
+	return h.openRuns[h.random.IntN(len(h.openRuns))]
 }
 
-func (h *history) forget(r *running) {
+func (h *history) forget(r *openRun) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.running = slices.DeleteFunc(h.running, func(other *running) bool { return other == r })
+	h.openRuns = slices.DeleteFunc(h.openRuns, func(other *openRun) bool { return other == r })
 }
 
-// pause stops the slice at work after the page it has asked for.
+// pause stops the current slice after the page that it has requested.
 func (h *history) pause() {
 	h.mu.Lock()
 	stop := h.stop
@@ -76,22 +76,22 @@ func (h *history) pause() {
 	h.count("pauses")
 }
 
-// goOn gives a run one slice of one of its entities.
-func (h *history) goOn() {
+// continueRun gives a run one slice of one of its entities.
+func (h *history) continueRun() {
 	r := h.pick()
 	if r == nil {
 		return
 	}
 	h.mu.Lock()
-	name := r.left[h.dice.IntN(len(r.left))]
+	name := r.left[h.random.IntN(len(r.left))]
 	h.mu.Unlock()
 	h.advance(r, name)
 }
 
-// overtake changes a record that was just read, and has an incremental read and store
-// it before what was read is stored.
+// overtake changes a record that was just read, and lets an incremental sync read and store it
+// before the first page is stored.
 func (h *history) overtake(name, key string) {
-	for _, r := range h.memory(name) {
+	for _, r := range h.simulatorRecords(name) {
 		if r.key != key || h.Update(name, r.number) != nil {
 			continue
 		}
@@ -101,8 +101,8 @@ func (h *history) overtake(name, key string) {
 	}
 }
 
-// advance gives a run one slice. Whatever error it ends with, another one comes some day.
-func (h *history) advance(r *running, name string) {
+// advance gives a run one slice. After an error, a later step gives it another one.
+func (h *history) advance(r *openRun, name string) {
 	h.mu.Lock()
 	ctx, stop := context.WithCancel(h.Context())
 	defer stop()
@@ -112,10 +112,10 @@ func (h *history) advance(r *running, name string) {
 
 	result, err := h.slice(ctx, r.Run, name)
 	h.count("slices")
-	// A feed whose tokens expired twice in one listing is not begun by date again: the entity
-	// fails in this run, and the next one reads it.
-	expired := h.resting && err != nil && strings.Contains(err.Error(), "from: The value")
-	if h.resting && !expired {
+	// A feed whose tokens expired twice in one listing is not read by date again: the entity fails in
+	// this run, and the next one reads it.
+	expired := h.ending && err != nil && strings.Contains(err.Error(), "from: The value")
+	if h.ending && !expired {
 		require.NoError(h, err)
 	}
 
@@ -131,7 +131,7 @@ func (h *history) advance(r *running, name string) {
 	}
 	h.mu.Unlock()
 	if over {
-		h.decide(r.Run)
+		h.finalize(r.Run)
 		h.forget(r)
 		h.count("ended")
 	}

@@ -33,7 +33,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// database is a migrated database. Each pair in it is a tenant of its own.
+// database is a migrated database. Each pipeline in it uses its own tenant.
 type database struct {
 	store   *store.Store
 	pool    *pgxpool.Pool
@@ -42,11 +42,11 @@ type database struct {
 
 func newDatabase(t testing.TB, entities ...entity.Entity) *database {
 	t.Helper()
-	return newOverlapping(t, store.DefaultOverlap, entities...)
+	return newDatabaseWithOverlap(t, store.DefaultOverlap, entities...)
 }
 
-// newOverlapping says how far before its watermark an incremental reads again.
-func newOverlapping(t testing.TB, overlap time.Duration, entities ...entity.Entity) *database {
+// newDatabaseWithOverlap sets how far before its watermark an incremental sync begins.
+func newDatabaseWithOverlap(t testing.TB, overlap time.Duration, entities ...entity.Entity) *database {
 	t.Helper()
 	address := pgtest.Database(t)
 	d := &database{}
@@ -62,7 +62,7 @@ func newOverlapping(t testing.TB, overlap time.Duration, entities ...entity.Enti
 	return d
 }
 
-// clock is ServiceTitan's. It moves a little whenever it is read, as time does.
+// clock is ServiceTitan's clock. Each read advances it a little.
 type clock struct{ nanoseconds atomic.Int64 }
 
 func newClock() *clock {
@@ -76,31 +76,31 @@ func (c *clock) Now() time.Time {
 }
 func (c *clock) Advance(by time.Duration) { c.nanoseconds.Add(int64(by)) }
 
-// source is the client, with something to do around its pages.
+// source is the client with callbacks around its pages.
 type source struct {
 	*servicetitan.Client
-	pageSize int // of lists, smaller than they allow; 0 leaves them
+	pageSize int // of lists, below their maximum; 0 leaves it unchanged
 	before   func()
 	after    func(e entity.Entity, page entity.Page)
 }
 
 func (s *source) Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
 	if s.before != nil {
-		meanwhile(s.before)
+		runAndWait(s.before)
 	}
 	if s.pageSize > 0 {
 		e.PageSize = s.pageSize
 	}
 	page, err := s.Client.Page(ctx, tenant, e, at, interactive)
 	if s.after != nil {
-		meanwhile(func() { s.after(e, page) })
+		runAndWait(func() { s.after(e, page) })
 	}
 	return page, err
 }
 
-// meanwhile does something to its end. A demand that fails in it fails the test and
-// does not leave the page without an answer, for which a slice would wait.
-func meanwhile(do func()) {
+// runAndWait calls f in another goroutine and waits for it. A failed requirement in f then fails
+// the test and does not leave the request without a response, for which the slice would wait.
+func runAndWait(do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -109,13 +109,13 @@ func meanwhile(do func()) {
 	<-done
 }
 
-// no consumer receives the events.
+// discard drops events: no consumer receives them.
 type discard struct{}
 
 func (discard) Publish(context.Context, events.Event) error { return nil }
 
-// pair is a simulated ServiceTitan, and lazisync that keeps a copy of it.
-type pair struct {
+// pipeline is a simulated ServiceTitan with the client, the slices and the store that copy it.
+type pipeline struct {
 	testing.TB
 	*simulator.Simulator
 	*database
@@ -125,27 +125,28 @@ type pair struct {
 	source   *source
 	slices   *activities.Slices
 	requests int
-	order    sync.Mutex // of the requests: each gets a run of its own
+	order    sync.Mutex // guards requests: each gets its own run
 
-	// answer, where it is set, stands between the client and the API.
+	// answer, if set, responds to the client in place of the API.
 	answer func(api http.Handler, w http.ResponseWriter, r *http.Request)
 }
 
-// records is how many records of each entity there are at first, and page how many
-// of them come at once.
+// records is the initial number of records of each entity, and page the number of records in a
+// page.
 const (
 	records = 120
 	page    = 50
 )
 
-// data is the seed of the simulated records where a test does not say. What happens must
-// not depend on it: go test ./conformance -data 17
+// data is the seed of the simulated records unless a test sets its own. No result may depend on it:
+//
+// go test ./conformance -data 17
 var data = flag.Int64("data", 1, "seed of the simulated records of tests that have none of their own")
 
-func newPair(t testing.TB, db *database, o simulator.Options, entities ...string) *pair {
+func newPipeline(t testing.TB, db *database, o simulator.Options, entities ...string) *pipeline {
 	t.Helper()
 	number := db.tenants.Add(1)
-	p := &pair{TB: t, database: db, tenant: strconv.FormatInt(number, 10), clock: newClock()}
+	p := &pipeline{TB: t, database: db, tenant: strconv.FormatInt(number, 10), clock: newClock()}
 	o.Seed, o.Tenant, o.Now = cmp.Or(o.Seed, *data), number, p.clock.Now
 	o.RecordsPerEntity, o.ExportPageSize, o.RequestsPerSecond = records, page, -1
 	o.Records = map[string]int{}
@@ -164,7 +165,7 @@ func newPair(t testing.TB, db *database, o simulator.Options, entities ...string
 	t.Cleanup(server.Close)
 	p.url = server.URL
 	p.source = &source{pageSize: page, Client: servicetitan.New(servicetitan.Options{
-		APIURL: p.url, AuthURL: p.url, RateLimiter: limitless{}, Now: p.clock.Now, HTTP: server.Client(),
+		APIURL: p.url, AuthURL: p.url, RateLimiter: unlimited{}, Now: p.clock.Now, HTTP: server.Client(),
 		Tenants: map[string]servicetitan.Credentials{p.tenant: {
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},
@@ -173,17 +174,17 @@ func newPair(t testing.TB, db *database, o simulator.Options, entities ...string
 	return p
 }
 
-// limitless lets every call out at once: the clock that the waits go by is not the pair's.
-type limitless struct{}
+// unlimited grants every call at once: its waits would use another clock than the pipeline.
+type unlimited struct{}
 
-func (limitless) Lease(_ context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
+func (unlimited) Lease(_ context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
 	return servicetitan.LeaseGrant{Calls: w.Calls}, nil
 }
 
-func (limitless) Throttle(context.Context, string, float64, time.Duration) error { return nil }
+func (unlimited) Throttle(context.Context, string, float64, time.Duration) error { return nil }
 
 // begin begins a run for a new request.
-func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledger.Run {
+func (p *pipeline) begin(mode events.Mode, allowDeletes bool, names ...string) ledger.Run {
 	p.Helper()
 	p.order.Lock()
 	defer p.order.Unlock()
@@ -193,7 +194,7 @@ func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledge
 		ID: events.RequestID("/conformance/"+p.tenant, eventID), Source: "/conformance/" + p.tenant, EventID: eventID, Digest: eventID,
 		TenantID: p.tenant, Mode: mode, Entities: names, AllowDeletes: allowDeletes, WorkflowID: "incremental-sync-" + p.tenant,
 	}
-	// Workflows of their own, so that incrementals may overlap: a pass that begins fails those
+	// Each run has its own workflow, so that incremental runs may overlap: a new pass fails the runs
 	// that the same workflow left open.
 	q.WorkflowID += "-" + eventID
 	begin := ledger.BeginInput{TenantID: p.tenant, Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: 1}
@@ -210,7 +211,7 @@ func (p *pair) begin(mode events.Mode, allowDeletes bool, names ...string) ledge
 }
 
 // slice continues an entity of a run, as a worker does.
-func (p *pair) slice(ctx context.Context, run ledger.Run, name string) (activities.SliceResult, error) {
+func (p *pipeline) slice(ctx context.Context, run ledger.Run, name string) (activities.SliceResult, error) {
 	p.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
@@ -228,9 +229,8 @@ func (p *pair) slice(ctx context.Context, run ledger.Run, name string) (activiti
 	return result, nil
 }
 
-// finish reads an entity of a run to its end, and demands that nothing had to be
-// tried again.
-func (p *pair) finish(run ledger.Run, name string) {
+// finish reads an entity of a run to its end. It fails the test if a slice fails.
+func (p *pipeline) finish(run ledger.Run, name string) {
 	p.Helper()
 	for {
 		result, err := p.slice(p.Context(), run, name)
@@ -241,24 +241,24 @@ func (p *pair) finish(run ledger.Run, name string) {
 	}
 }
 
-func (p *pair) decide(run ledger.Run) ledger.Run {
+func (p *pipeline) finalize(run ledger.Run) ledger.Run {
 	p.Helper()
-	decided, err := p.store.Finalize(p.Context(), run.Ref(), ledger.Finalization{State: ledger.Completed})
+	finalized, err := p.store.Finalize(p.Context(), run.Ref(), ledger.Finalization{State: ledger.Completed})
 	require.NoError(p, err)
-	return decided
+	return finalized
 }
 
-// sync syncs an entity, a few minutes after whatever happened before.
-func (p *pair) sync(mode events.Mode, name string) events.Result {
+// sync syncs an entity, a few minutes after the previous action.
+func (p *pipeline) sync(mode events.Mode, name string) events.Result {
 	p.Helper()
 	p.clock.Advance(20 * time.Minute)
 	run := p.begin(mode, false, name)
 	p.finish(run, name)
-	return p.decide(run).Results[0]
+	return p.finalize(run).Results[0]
 }
 
-// complete is a sync that must succeed.
-func (p *pair) complete(mode events.Mode, name string) events.Result {
+// requireSync syncs an entity and requires that it completes.
+func (p *pipeline) requireSync(mode events.Mode, name string) events.Result {
 	p.Helper()
 	result := p.sync(mode, name)
 	require.Nil(p, result.Error)
@@ -266,23 +266,23 @@ func (p *pair) complete(mode events.Mode, name string) events.Result {
 	return result
 }
 
-func (p *pair) compare(name string) compare.Result {
+func (p *pipeline) compare(name string) compare.Result {
 	p.Helper()
 	results, err := compare.Entities(p.Context(), p.url, p.store, p.tenant, []string{name})
 	require.NoError(p, err)
 	return results[0]
 }
 
-// requireEqual demands that every row equals its record.
-func (p *pair) requireEqual(name string) {
+// requireEqual requires that every row equals its record.
+func (p *pipeline) requireEqual(name string) {
 	p.Helper()
 	r := p.compare(name)
 	require.True(p, r.Matched(), "%s: %d records, %d rows, %d equal, %d gone: %v", name, r.Records, r.Rows, r.Equal, r.Gone, r.Differences)
 	require.NotZero(p, r.Equal)
 }
 
-// asked are the queries of the calls for an entity so far, oldest first.
-func (p *pair) asked(name, on string) (queries []url.Values) {
+// queries returns the queries of the calls for an entity so far, oldest first.
+func (p *pipeline) queries(name, on string) (queries []url.Values) {
 	p.Helper()
 	for _, call := range p.Stats().Requests {
 		if call.Entity == name && call.On == on {
@@ -294,14 +294,14 @@ func (p *pair) asked(name, on string) (queries []url.Values) {
 	return queries
 }
 
-// goWrong makes something go wrong.
-func (p *pair) goWrong(f simulator.Fault) {
+// addFault lets a call fail.
+func (p *pipeline) addFault(f simulator.Fault) {
 	p.Helper()
 	require.NoError(p, p.AddFault(f))
 }
 
-// value is the single value a query answers with.
-func value[T any](p *pair, query string, args ...any) (v T) {
+// value returns the single value of a query.
+func value[T any](p *pipeline, query string, args ...any) (v T) {
 	p.Helper()
 	require.NoError(p, p.pool.QueryRow(p.Context(), query, args...).Scan(&v), query)
 	return v

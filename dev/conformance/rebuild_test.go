@@ -17,8 +17,8 @@ import (
 )
 
 // damageAndRebuild damages the table of an entity and rebuilds it.
-func damageAndRebuild(p *pair, e entity.Entity) {
-	live := p.compare(e.Name).Rows
+func damageAndRebuild(p *pipeline, e entity.Entity) {
+	liveRows := p.compare(e.Name).Rows
 	for _, damage := range []string{
 		"delete from %[1]s where %[2]s limit 2)",
 		"update %[1]s set full_data = '{}', modified_on = null where %[2]s offset 5 limit 3)",
@@ -28,34 +28,35 @@ func damageAndRebuild(p *pair, e entity.Entity) {
 		_, err := p.pool.Exec(p.Context(), fmt.Sprintf(damage, "raw."+e.Table(), rows))
 		require.NoError(p, err)
 	}
-	require.NotEmpty(p, p.different(e.Name))
-	result := p.complete(events.Rebuild, e.Name)
+	require.NotEmpty(p, p.differentKeys(e.Name))
+	result := p.requireSync(events.Rebuild, e.Name)
 	p.requireEqual(e.Name)
-	require.Equal(p, live, p.compare(e.Name).Rows)
+	require.Equal(p, liveRows, p.compare(e.Name).Rows)
 	require.EqualValues(p, 2, result.Inserted)
 	require.EqualValues(p, 5, result.Updated, "%+v", result)
 }
 
-// TestRecordSkippedBetweenPagesIsKept is there when it is asked for by its id, and stays.
+// TestRecordSkippedBetweenPagesIsKept: a lookup by id finds a record that the pages missed, so that
+// it is not marked deleted.
 func TestRecordSkippedBetweenPagesIsKept(t *testing.T) {
 	t.Parallel()
 	const name = "campaigns"
-	db := newDatabase(t, few(t, name)...)
+	db := newDatabase(t, entitiesNamed(t, name)...)
 	for _, mode := range []events.Mode{events.Full, events.Rebuild} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			p := newPair(t, db, simulator.Options{}, name)
-			p.complete(events.Full, name)
-			all := slices.DeleteFunc(p.memory(name), func(r remembered) bool { return !r.active() })
-			slipping, gone := all[70].json.Get("id").Int(), all[80]
-			require.NoError(t, p.Delete(name, gone.number))
+			p := newPipeline(t, db, simulator.Options{}, name)
+			p.requireSync(events.Full, name)
+			all := slices.DeleteFunc(p.simulatorRecords(name), func(r simulatorRecord) bool { return !r.active() })
+			skipped, restorable := all[70].json.Get("id").Int(), all[80]
+			require.NoError(t, p.Delete(name, restorable.number))
 			require.NoError(t, p.Update(name, all[70].number))
 			p.answer = func(api http.Handler, w http.ResponseWriter, r *http.Request) {
 				recorded := httptest.NewRecorder()
 				api.ServeHTTP(recorded, r)
 				body := recorded.Body.Bytes()
 				if r.URL.Query().Has("pageSize") && !r.URL.Query().Has("ids") {
-					body = without(t, body, slipping)
+					body = removeRecord(t, body, skipped)
 				}
 				w.Header().Set("Date", recorded.Header().Get("Date"))
 				w.WriteHeader(recorded.Code)
@@ -64,16 +65,16 @@ func TestRecordSkippedBetweenPagesIsKept(t *testing.T) {
 			p.clock.Advance(time.Hour)
 			run := p.begin(mode, false, name)
 			p.finish(run, name)
-			result := p.decide(run).Results[0]
+			result := p.finalize(run).Results[0]
 			if mode == events.Rebuild {
 				require.Nil(t, result.Error)
 			}
 			require.EqualValues(t, 1, result.Deleted)
-			require.EqualValues(t, records-1, result.Fetched, "the one that slipped among them")
+			require.EqualValues(t, records-1, result.Fetched, "including the skipped one")
 			p.answer = nil
 			p.requireEqual(name)
 			var lookups int
-			for _, query := range p.asked(name, "list") {
+			for _, query := range p.queries(name, "list") {
 				if query.Has("ids") {
 					lookups++
 				}
@@ -83,8 +84,8 @@ func TestRecordSkippedBetweenPagesIsKept(t *testing.T) {
 	}
 }
 
-// without takes a record out of a page, and out of its count.
-func without(t *testing.T, body []byte, id int64) []byte {
+// removeRecord removes a record from a page and from its count.
+func removeRecord(t *testing.T, body []byte, id int64) []byte {
 	t.Helper()
 	var page map[string]any
 	require.NoError(t, json.Unmarshal(body, &page))

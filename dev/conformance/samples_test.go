@@ -19,7 +19,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// sample is a question to the API, its answer, and what becomes of that.
+// sample is a request to the API, its response, and the rows that result.
 type sample struct {
 	name     string
 	entity   entity.Entity
@@ -30,16 +30,16 @@ type sample struct {
 	rejected []string // reasons
 }
 
-// readSamples reads testdata/samples.txt, which says how it is written.
+// readSamples reads testdata/samples.txt, which describes its format.
 func readSamples(t *testing.T) (all []*sample) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/samples.txt")
 	require.NoError(t, err)
 	_, text2, _ := strings.Cut(string(text), "\n# name, then:")
 	for line := range strings.Lines(text2) {
-		sign, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		sign, stopActions, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if sign == "#" {
-			all = append(all, &sample{name: rest})
+			all = append(all, &sample{name: stopActions})
 			continue
 		}
 		if len(all) == 0 || sign == "" {
@@ -48,16 +48,16 @@ func readSamples(t *testing.T) (all []*sample) {
 		s := all[len(all)-1]
 		switch sign {
 		case "@":
-			s.of(t, strings.Fields(rest))
+			s.of(t, strings.Fields(stopActions))
 		case ">":
-			s.request = rest
+			s.request = stopActions
 		case "<":
-			require.True(t, json.Valid([]byte(rest)), rest)
-			s.answer = rest
+			require.True(t, json.Valid([]byte(stopActions)), stopActions)
+			s.answer = stopActions
 		case "=":
-			s.rows = append(s.rows, rest)
+			s.rows = append(s.rows, stopActions)
 		case "!":
-			s.rejected = append(s.rejected, rest)
+			s.rejected = append(s.rejected, stopActions)
 		default:
 			require.Fail(t, "not a line of a sample", line)
 		}
@@ -65,7 +65,7 @@ func readSamples(t *testing.T) (all []*sample) {
 	return all
 }
 
-// of reads "entity listing", or "entity listing since time".
+// parseListing reads "entity listing", or "entity listing since time".
 func (s *sample) of(t *testing.T, words []string) {
 	t.Helper()
 	var found bool
@@ -79,8 +79,8 @@ func (s *sample) of(t *testing.T, words []string) {
 	}
 }
 
-// TestClientStoreAndSimulatorMatchSamples holds client, store and simulator to samples written by hand, so that
-// they cannot agree on the same mistake.
+// TestClientStoreAndSimulatorMatchSamples compares client, store and simulator with samples written
+// by hand, so that they cannot share a mistake.
 func TestClientStoreAndSimulatorMatchSamples(t *testing.T) {
 	t.Parallel()
 	samples := readSamples(t)
@@ -93,28 +93,28 @@ func TestClientStoreAndSimulatorMatchSamples(t *testing.T) {
 	for _, s := range samples {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPair(t, db, simulator.Options{}, s.entity.Name)
+			p := newPipeline(t, db, simulator.Options{}, s.entity.Name)
 			p.requireForm(s)
 			p.requireRows(s)
 		})
 	}
 }
 
-// requireRows lets the client ask, gives it the sample for an answer, and stores that.
-func (p *pair) requireRows(s *sample) {
+// requireRows lets the client send the request, answers it with the sample, and stores that.
+func (p *pipeline) requireRows(s *sample) {
 	p.Helper()
-	var asked []string
+	var queries []string
 	p.answer = func(api http.Handler, w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/connect/token" {
 			api.ServeHTTP(w, r)
 			return
 		}
-		asked = append(asked, r.URL.RequestURI())
+		queries = append(queries, r.URL.RequestURI())
 		_, _ = io.WriteString(w, s.answer)
 	}
 	page, err := p.source.Client.Page(p.Context(), p.tenant, s.entity, s.at, false)
 	require.NoError(p, err)
-	require.Equal(p, []string{strings.Replace(s.request, "{tenant}", p.tenant, 1)}, asked)
+	require.Equal(p, []string{strings.Replace(s.request, "{tenant}", p.tenant, 1)}, queries)
 	require.True(p, page.Last)
 	require.Len(p, page.Rejected, len(s.rejected))
 	for i, reason := range s.rejected {
@@ -127,14 +127,14 @@ func (p *pair) requireRows(s *sample) {
 	at, err = p.store.StorePage(p.Context(), p.tenant, events.Full, s.entity, at, page)
 	require.NoError(p, err)
 	require.Equal(p, int64(len(s.rows)), at.Inserted)
-	require.Empty(p, at.Warnings, "what does not fit a column")
+	require.Empty(p, at.Warnings, "cast failures")
 	for _, want := range s.rows {
 		p.requireRow(s.entity, want)
 	}
 }
 
-// requireRow compares the columns that want names, "deleted" being whether deleted_at is set.
-func (p *pair) requireRow(e entity.Entity, want string) {
+// requireRow compares the columns that want names; "deleted" means that deleted_at is set.
+func (p *pipeline) requireRow(e entity.Entity, want string) {
 	p.Helper()
 	key := gjson.Get(want, "st_id").String()
 	got := value[string](p, fmt.Sprintf(`
@@ -148,9 +148,9 @@ func (p *pair) requireRow(e entity.Entity, want string) {
 	})
 }
 
-// requireForm asks the simulator the same, and demands that its answer has the form of
+// requireForm sends the request to the simulator, and requires that its response has the form of
 // the sample.
-func (p *pair) requireForm(s *sample) {
+func (p *pipeline) requireForm(s *sample) {
 	p.Helper()
 	address, err := url.Parse(p.url + strings.Replace(s.request, "{tenant}", p.tenant, 1))
 	require.NoError(p, err)
@@ -170,7 +170,7 @@ func (p *pair) requireForm(s *sample) {
 	require.Equal(p, want.IsArray(), got.IsArray())
 	records := got.Array()
 	if want.IsObject() {
-		require.ElementsMatch(p, names(want), names(got), "what stands around the records")
+		require.ElementsMatch(p, names(want), names(got), "the fields around the records")
 		records = got.Get("data").Array()
 	}
 	require.NotEmpty(p, records)
@@ -186,8 +186,8 @@ func arrayOf(r gjson.Result) []gjson.Result {
 	return nil
 }
 
-// bearer is a token of the simulator.
-func (p *pair) bearer() string {
+// bearer returns an access token of the simulator.
+func (p *pipeline) bearer() string {
 	p.Helper()
 	response, err := http.PostForm(p.url+"/connect/token", url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {simulator.DefaultClientID}, "client_secret": {simulator.DefaultClientSecret},
@@ -207,8 +207,8 @@ func names(object gjson.Result) (found []string) {
 	return found
 }
 
-// requireFields demands that every record has the fields of the sample, with values of
-// the same form where they have any.
+// requireFields requires that every record has the fields of the sample, with values of the same
+// form where they are not null.
 func requireFields(t testing.TB, path string, want gjson.Result, records []gjson.Result) {
 	t.Helper()
 	want.ForEach(func(key, wanted gjson.Result) bool {
