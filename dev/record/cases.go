@@ -10,28 +10,28 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// recorded is a story that a workflow lives through. It returns the workflow's ID.
-type recorded struct {
+// recording runs a workflow to its end and returns the workflow's ID.
+type recording struct {
 	name string
-	play func(ctx context.Context, w *world) (workflowID string, err error)
+	run  func(ctx context.Context, w *deployment) (workflowID string, err error)
 }
 
-// A page takes slow where a story needs to meet a run in its middle.
+// slow is the duration of a page where a recording acts in the middle of a run.
 const slow = 300 * time.Millisecond
 
-// pageSize is how many records a page of an export feed has.
+// pageSize is the number of records in a page of an export feed.
 const pageSize = 50
 
-// usual are the stories whose histories are short. The first one is the full sync
-// without which incrementals have nothing to go on from.
-var usual = []recorded{
+// short are the recordings with short histories. The first one is the full sync that incremental
+// syncs need.
+var short = []recording{
 	{"FullSync-completed", full(nil)},
 	{"FullSync-paused-and-resumed", full(pauseAndResume)},
-	{"FullSync-cancelled", full(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
-	{"FullSync-cancelled-in-temporal", full(func(ctx context.Context, w *world, id string) error {
+	{"FullSync-cancelled", full(func(ctx context.Context, w *deployment, id string) error { return w.control(ctx, "cancel", id) })},
+	{"FullSync-cancelled-in-temporal", full(func(ctx context.Context, w *deployment, id string) error {
 		return w.temporal.CancelWorkflow(ctx, id, "")
 	})},
-	{"FullSync-entity-failed", func(ctx context.Context, w *world) (string, error) {
+	{"FullSync-entity-failed", func(ctx context.Context, w *deployment) (string, error) {
 		if err := w.simulator().AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}); err != nil {
 			return "", err
 		}
@@ -40,11 +40,11 @@ var usual = []recorded{
 	{"FullSync-busy", busy(events.Full)},
 	{"Rebuild-completed", rebuild(nil)},
 	{"Rebuild-paused-and-resumed", rebuild(pauseAndResume)},
-	{"Rebuild-cancelled", rebuild(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
-	{"Rebuild-cancelled-in-temporal", rebuild(func(ctx context.Context, w *world, id string) error {
+	{"Rebuild-cancelled", rebuild(func(ctx context.Context, w *deployment, id string) error { return w.control(ctx, "cancel", id) })},
+	{"Rebuild-cancelled-in-temporal", rebuild(func(ctx context.Context, w *deployment, id string) error {
 		return w.temporal.CancelWorkflow(ctx, id, "")
 	})},
-	{"Rebuild-entity-failed", func(ctx context.Context, w *world) (string, error) {
+	{"Rebuild-entity-failed", func(ctx context.Context, w *deployment) (string, error) {
 		if err := w.simulator().AddFault(simulator.Fault{Kind: "403", Entity: "customers", Count: -1}); err != nil {
 			return "", err
 		}
@@ -52,26 +52,26 @@ var usual = []recorded{
 	}},
 	{"Rebuild-busy", busy(events.Rebuild)},
 	{"IncrementalSync-completed", incremental(nil)},
-	{"IncrementalSync-two-passes", incremental(func(ctx context.Context, w *world, _ string) error {
+	{"IncrementalSync-two-passes", incremental(func(ctx context.Context, w *deployment, _ string) error {
 		_, err := w.request(ctx, events.Incremental)
 		return err
 	})},
 	{"IncrementalSync-paused-and-resumed", incremental(pauseAndResume)},
-	{"IncrementalSync-cancelled", incremental(func(ctx context.Context, w *world, id string) error { return w.control(ctx, "cancel", id) })},
+	{"IncrementalSync-cancelled", incremental(func(ctx context.Context, w *deployment, id string) error { return w.control(ctx, "cancel", id) })},
 	{"IncrementalSync-held-by-a-pause", incremental(heldByPause)},
 	{"ScheduledSync-completed", scheduled},
 	{"fullSyncWorkflow-completed", legacyCase(legacy.FullSync, nil)},
 	{"fullSyncWorkflow-paused-and-resumed", legacyCase(legacy.FullSync, signalled)},
-	{"fullSyncWorkflow-cancelled-in-temporal", legacyCase(legacy.FullSync, func(ctx context.Context, w *world, id, _ string) error {
+	{"fullSyncWorkflow-cancelled-in-temporal", legacyCase(legacy.FullSync, func(ctx context.Context, w *deployment, id, _ string) error {
 		return w.temporal.CancelWorkflow(ctx, id, "")
 	})},
 	{"incrementalSyncWorkflow-completed", legacyCase(legacy.IncrementalSync, nil)},
 	{"incrementalSyncWorkflow-paused-and-resumed", legacyCase(legacy.IncrementalSync, signalled)},
 }
 
-// long are the stories on a server that wants short histories: a workflow goes on in a
-// new execution before its next slice or pass.
-var long = []recorded{
+// continued are the recordings on a server that suggests continue-as-new after a few events: a
+// workflow continues as new before its next slice or pass.
+var continued = []recording{
 	{"FullSync-continued", full(pauseAndResume)},
 	{"Rebuild-continued", rebuild(pauseAndResume)},
 	{"IncrementalSync-continued", incremental(nil)},
@@ -81,31 +81,31 @@ var long = []recorded{
 	{"incrementalSyncWorkflow-continued", legacyCase(legacy.IncrementalSync, signalled)},
 }
 
-// full tells of a full sync in whose middle something may happen.
-func full(middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
-	return inTheMiddle(events.Full, 8, middle)
+// full records a full sync and calls middle during it.
+func full(middle func(ctx context.Context, w *deployment, id string) error) func(context.Context, *deployment) (string, error) {
+	return during(events.Full, 8, middle)
 }
 
-// rebuild tells of a rebuild of the customers.
-func rebuild(middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
-	return inTheMiddle(events.Rebuild, 3, middle)
+// rebuild records a rebuild of the customers and calls middle during it.
+func rebuild(middle func(ctx context.Context, w *deployment, id string) error) func(context.Context, *deployment) (string, error) {
+	return during(events.Rebuild, 3, middle)
 }
 
-// incremental tells of an incremental sync that finds a few pages of changes.
-func incremental(middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
-	play := inTheMiddle(events.Incremental, 2, middle)
-	return func(ctx context.Context, w *world) (string, error) {
+// incremental records an incremental sync that finds a few pages of changes.
+func incremental(middle func(ctx context.Context, w *deployment, id string) error) func(context.Context, *deployment) (string, error) {
+	run := during(events.Incremental, 2, middle)
+	return func(ctx context.Context, w *deployment) (string, error) {
 		for range 3 * pageSize {
 			if _, err := w.simulator().Create("customers"); err != nil {
 				return "", err
 			}
 		}
-		return play(ctx, w)
+		return run(ctx, w)
 	}
 }
 
-func inTheMiddle(mode events.Mode, pages int, middle func(ctx context.Context, w *world, id string) error) func(context.Context, *world) (string, error) {
-	return func(ctx context.Context, w *world) (string, error) {
+func during(mode events.Mode, pages int, middle func(ctx context.Context, w *deployment, id string) error) func(context.Context, *deployment) (string, error) {
+	return func(ctx context.Context, w *deployment) (string, error) {
 		if middle != nil {
 			w.simulator().SetPace(slow)
 		}
@@ -125,7 +125,7 @@ func inTheMiddle(mode events.Mode, pages int, middle func(ctx context.Context, w
 	}
 }
 
-func pauseAndResume(ctx context.Context, w *world, id string) error {
+func pauseAndResume(ctx context.Context, w *deployment, id string) error {
 	if err := w.control(ctx, "pause", id); err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ func pauseAndResume(ctx context.Context, w *world, id string) error {
 	return w.control(ctx, "resume", id)
 }
 
-// heldByPause withdraws the only request of a paused pass: the pause goes on without it.
-func heldByPause(ctx context.Context, w *world, id string) error {
+// heldByPause withdraws the only request of a paused pass: the pause continues without it.
+func heldByPause(ctx context.Context, w *deployment, id string) error {
 	if err := w.control(ctx, "pause", id); err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func heldByPause(ctx context.Context, w *world, id string) error {
 	if err := w.awaitProgress(ctx, id, func(p workflows.Progress) bool { return p.RunNumber == 0 }); err != nil {
 		return err
 	}
-	if err := await(ctx, func() (bool, error) { // it has looked whether anything waits
+	if err := await(ctx, func() (bool, error) { // the workflow has looked for queued requests
 		described, err := w.temporal.DescribeWorkflowExecution(ctx, id, "")
 		return err == nil && len(described.GetPendingActivities()) == 0 && described.GetPendingWorkflowTask() == nil, err
 	}); err != nil {
@@ -158,10 +158,9 @@ func heldByPause(ctx context.Context, w *world, id string) error {
 	return w.control(ctx, "resume", id)
 }
 
-// busy is the second of two full syncs that ask for the same entities, or a rebuild that
-// asks for one of them.
-func busy(mode events.Mode) func(context.Context, *world) (string, error) {
-	return func(ctx context.Context, w *world) (string, error) {
+// busy records the second of two full syncs of the same entities, or a rebuild of one of them.
+func busy(mode events.Mode) func(context.Context, *deployment) (string, error) {
+	return func(ctx context.Context, w *deployment) (string, error) {
 		w.simulator().SetPace(slow)
 		if _, err := w.request(ctx, events.Full); err != nil {
 			return "", err
@@ -177,8 +176,8 @@ func busy(mode events.Mode) func(context.Context, *world) (string, error) {
 	}
 }
 
-// scheduled has the schedule of the incremental sync act at once.
-func scheduled(ctx context.Context, w *world) (string, error) {
+// scheduled triggers the schedule of the incremental sync.
+func scheduled(ctx context.Context, w *deployment) (string, error) {
 	w.simulator().SetPace(slow)
 	id, err := w.trigger(ctx, workflows.ScheduleID(events.Incremental, w.tenant()))
 	if err != nil {
@@ -187,10 +186,10 @@ func scheduled(ctx context.Context, w *world) (string, error) {
 	return id, w.awaitClosed(ctx, id)
 }
 
-// legacyCase runs a legacy workflow. middle, if not nil, runs while the workflow serving
-// serves the request of the legacy workflow id.
-func legacyCase(name string, middle func(ctx context.Context, w *world, id, serving string) error) func(context.Context, *world) (string, error) {
-	return func(ctx context.Context, w *world) (string, error) {
+// legacyCase records a legacy workflow. middle, if not nil, runs while the workflow serving serves
+// the request of the legacy workflow id.
+func legacyCase(name string, middle func(ctx context.Context, w *deployment, id, serving string) error) func(context.Context, *deployment) (string, error) {
+	return func(ctx context.Context, w *deployment) (string, error) {
 		for range 3 * pageSize {
 			if _, err := w.simulator().Create("customers"); err != nil {
 				return "", err
@@ -214,7 +213,7 @@ func legacyCase(name string, middle func(ctx context.Context, w *world, id, serv
 }
 
 // signalled pauses and resumes by signals to the legacy workflow.
-func signalled(ctx context.Context, w *world, id, serving string) error {
+func signalled(ctx context.Context, w *deployment, id, serving string) error {
 	if err := w.temporal.SignalWorkflow(ctx, id, "", workflows.SignalPause, "for the record"); err != nil {
 		return err
 	}

@@ -1,13 +1,13 @@
-// Command record runs every workflow on a real Temporal server and writes the
-// histories of what happened, for the replay tests of packages workflows and legacy:
+// Command record runs every workflow on a real Temporal server and writes the histories, for the
+// replay tests of packages workflows and legacy:
 //
 //	go run ./record
 //
-// With -only FullSync it plays the stories whose names begin so, and the first of all,
-// which incremental syncs go on from.
+// With -only FullSync it runs the recordings whose names begin so, and the first recording, which
+// incremental syncs need.
 //
-// Workflows that are under way when a new version is deployed go on in it, so a
-// history, once its code was released, must replay in every later version. Record from
-// the released code, never from a branch, with a higher -version when a workflow was
-// changed behind workflow.GetVersion, and leave the files of earlier versions alone.
+// A workflow that runs while a new version is deployed continues in that version. A history must
+// therefore replay in every version after the one whose code recorded it. Record with the released
+// code, never with a branch, and with a higher -version if a workflow changed behind
+// workflow.GetVersion. Do not change the files of earlier versions.
 package main

@@ -12,8 +12,8 @@ import (
 	"go.temporal.io/api/temporalproto"
 )
 
-// chain reads the histories of a workflow: one for each execution that it went on in.
-func (w *world) chain(ctx context.Context, workflowID string) ([]*history.History, error) {
+// chain reads the histories of a workflow, one for each of its executions.
+func (w *deployment) chain(ctx context.Context, workflowID string) ([]*history.History, error) {
 	described, err := w.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func write(path string, h *history.History) error {
 
 const someWorker = "worker"
 
-// anonymise takes out what tells of the machine: the workers' names, and those of
-// their own task queues.
+// anonymise removes what identifies the machine: the names of the workers and of their sticky task
+// queues.
 func anonymise(node any) {
 	switch node := node.(type) {
 	case []any:

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// limit is far more than a recording takes.
+// limit is far longer than a recording takes.
 const limit = 5 * time.Minute
 
 func main() {
@@ -31,24 +31,23 @@ func main() {
 	}
 }
 
-// run records what a usual server leads to, then what one does that wants short
-// histories.
+// run records on a server with default settings, then on one that suggests continue-as-new early.
 func run(ctx context.Context, out string, version int, only string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
 	for _, part := range []struct {
-		cases              []recorded
+		cases              []recording
 		continueAsNewAfter int
 	}{
-		{cases: usual},
-		{cases: long, continueAsNewAfter: 10},
+		{cases: short},
+		{cases: continued, continueAsNewAfter: 10},
 	} {
-		wanted := func(c recorded) bool { return strings.HasPrefix(c.name, only) }
+		wanted := func(c recording) bool { return strings.HasPrefix(c.name, only) }
 		if !slices.ContainsFunc(part.cases, wanted) {
 			continue
 		}
-		cases := slices.DeleteFunc(slices.Clone(part.cases), func(c recorded) bool {
+		cases := slices.DeleteFunc(slices.Clone(part.cases), func(c recording) bool {
 			return c.name != part.cases[0].name && !wanted(c)
 		})
 		if err := recordAll(ctx, out, version, cases, part.continueAsNewAfter); err != nil {
@@ -58,8 +57,8 @@ func run(ctx context.Context, out string, version int, only string) error {
 	return nil
 }
 
-func recordAll(ctx context.Context, out string, version int, cases []recorded, continueAsNewAfter int) (err error) {
-	w, err := startWorld(ctx, continueAsNewAfter)
+func recordAll(ctx context.Context, out string, version int, cases []recording, continueAsNewAfter int) (err error) {
+	w, err := newDeployment(ctx, continueAsNewAfter)
 	if err != nil {
 		return err
 	}
@@ -68,7 +67,7 @@ func recordAll(ctx context.Context, out string, version int, cases []recorded, c
 		w.simulator().SetPace(0)
 		w.simulator().ClearFaults()
 		w.simulator().ResetStats()
-		id, err := c.play(ctx, w)
+		id, err := c.run(ctx, w)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}

@@ -27,8 +27,8 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// world is lazisync with all its roles on servers of its own.
-type world struct {
+// deployment is lazisync, with all its roles, and its own servers.
+type deployment struct {
 	dir      string
 	server   *temporalserver.Server
 	stack    *stack.Stack
@@ -37,11 +37,11 @@ type world struct {
 	temporal client.Client
 
 	cancel context.CancelFunc
-	ended  chan error // takes how lazisync ended
+	ended  chan error // receives the result of lazisync
 }
 
-func startWorld(ctx context.Context, continueAsNewAfter int) (_ *world, err error) {
-	w := &world{}
+func newDeployment(ctx context.Context, continueAsNewAfter int) (_ *deployment, err error) {
+	w := &deployment{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.stop())
@@ -60,7 +60,7 @@ func startWorld(ctx context.Context, continueAsNewAfter int) (_ *world, err erro
 		Simulator: simulator.Options{Seed: 1, RecordsPerEntity: 400, ExportPageSize: pageSize, RequestsPerSecond: -1},
 		Environ: []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TEMPORAL_ADDRESS=" + w.server.Addr(),
-			"SYNC_SCHEDULE_INCREMENTAL=0 0 1 1 *", "SYNC_SCHEDULE_FULL=off", // it acts when it is told to
+			"SYNC_SCHEDULE_INCREMENTAL=0 0 1 1 *", "SYNC_SCHEDULE_FULL=off", // runs only when it is triggered
 		},
 	}); err != nil {
 		return nil, err
@@ -68,8 +68,8 @@ func startWorld(ctx context.Context, continueAsNewAfter int) (_ *world, err erro
 	return w, w.serve(ctx)
 }
 
-// serve runs lazisync as it is released: it is its workers that make the histories.
-func (w *world) serve(ctx context.Context) (err error) {
+// serve runs lazisync as it is released: its workers write the histories.
+func (w *deployment) serve(ctx context.Context) (err error) {
 	if w.cfg, err = app.Load(w.stack.Environ(), app.ServeRole); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (w *world) serve(ctx context.Context) (err error) {
 	}
 }
 
-func (w *world) stop() (err error) {
+func (w *deployment) stop() (err error) {
 	if w.cancel != nil {
 		w.cancel()
 		err = <-w.ended
@@ -114,11 +114,11 @@ func (w *world) stop() (err error) {
 	return errors.Join(err, os.RemoveAll(w.dir))
 }
 
-func (w *world) simulator() *simulator.Simulator { return w.stack.Simulator }
-func (w *world) tenant() string                  { return w.cfg.Tenants[0].ID }
+func (w *deployment) simulator() *simulator.Simulator { return w.stack.Simulator }
+func (w *deployment) tenant() string                  { return w.cfg.Tenants[0].ID }
 
-// request asks for a sync and returns the ID of the workflow that serves it, once that runs.
-func (w *world) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {
+// request publishes a request and returns the ID of the workflow that serves it, once that runs.
+func (w *deployment) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {
 	id := uuid.NewString()
 	w.latest = events.RequestID(cli.Source, id)
 	o := cli.RequestOptions{Mode: string(mode), ID: id}
@@ -142,9 +142,9 @@ func (w *world) request(ctx context.Context, mode events.Mode) (workflowID strin
 	})
 }
 
-// startLegacy starts a legacy workflow as its callers do, and returns its ID and that of
-// the workflow that serves its request.
-func (w *world) startLegacy(ctx context.Context, name string) (id, serving string, err error) {
+// startLegacy starts a legacy workflow as its callers do, and returns its ID and that of the
+// workflow that serves its request.
+func (w *deployment) startLegacy(ctx context.Context, name string) (id, serving string, err error) {
 	id = "nightly-" + uuid.NewString()
 	run, err := w.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: w.cfg.Temporal.TaskQueue}, name,
 		map[string]any{"entities": []string{"customers", "jobs"}, "notify": false})
@@ -157,8 +157,8 @@ func (w *world) startLegacy(ctx context.Context, name string) (id, serving strin
 	return id, workflows.FullSyncID(events.RequestID(legacy.SourcePrefix+run.GetRunID(), id)), nil
 }
 
-// control steers a workflow or a request.
-func (w *world) control(ctx context.Context, action, id string) error {
+// control sends a control to a workflow or a request.
+func (w *deployment) control(ctx context.Context, action, id string) error {
 	var answer strings.Builder
 	if err := cli.Control(ctx, app.Backends(w.cfg), action, id, "for the record", &answer); err != nil {
 		return fmt.Errorf("%s %s: %w%s", action, id, err, answer.String())
@@ -166,8 +166,8 @@ func (w *world) control(ctx context.Context, action, id string) error {
 	return nil
 }
 
-// trigger has a schedule act and returns the ID of the workflow that it started.
-func (w *world) trigger(ctx context.Context, schedule string) (workflowID string, err error) {
+// trigger triggers a schedule and returns the ID of the workflow that it starts.
+func (w *deployment) trigger(ctx context.Context, schedule string) (workflowID string, err error) {
 	handle := w.temporal.ScheduleClient().GetHandle(ctx, schedule)
 	if err := handle.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
 		return "", fmt.Errorf("trigger %s: %w", schedule, err)
@@ -182,7 +182,7 @@ func (w *world) trigger(ctx context.Context, schedule string) (workflowID string
 	})
 }
 
-func (w *world) awaitPages(ctx context.Context, n int) error {
+func (w *deployment) awaitPages(ctx context.Context, n int) error {
 	return await(ctx, func() (bool, error) {
 		pages := 0
 		for _, e := range w.simulator().Stats().Entities {
@@ -192,11 +192,11 @@ func (w *world) awaitPages(ctx context.Context, n int) error {
 	})
 }
 
-func (w *world) awaitPaused(ctx context.Context, workflowID string) error {
+func (w *deployment) awaitPaused(ctx context.Context, workflowID string) error {
 	return w.awaitProgress(ctx, workflowID, func(p workflows.Progress) bool { return p.Paused })
 }
 
-func (w *world) awaitProgress(ctx context.Context, workflowID string, so func(workflows.Progress) bool) error {
+func (w *deployment) awaitProgress(ctx context.Context, workflowID string, so func(workflows.Progress) bool) error {
 	return await(ctx, func() (bool, error) {
 		answer, err := w.temporal.QueryWorkflow(ctx, workflowID, "", workflows.QueryProgress)
 		if err != nil {
@@ -208,13 +208,13 @@ func (w *world) awaitProgress(ctx context.Context, workflowID string, so func(wo
 	})
 }
 
-// awaitClosed returns when the workflow ended, however it did.
-func (w *world) awaitClosed(ctx context.Context, workflowID string) error {
+// awaitClosed returns when the workflow has ended with any result.
+func (w *deployment) awaitClosed(ctx context.Context, workflowID string) error {
 	_ = w.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, nil) // a cancelled one returns an error
 	return ctx.Err()
 }
 
-// await asks until it is so.
+// await polls until ready returns true.
 func await(ctx context.Context, so func() (bool, error)) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
