@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// BenchmarkPublishAll is the rate at which answers can go out.
+// BenchmarkPublishAll measures the rate of published answers.
 func BenchmarkPublishAll(b *testing.B) {
 	r := newRig(b)
 	all := make([]events.Event, b.N)
@@ -25,7 +25,7 @@ func BenchmarkPublishAll(b *testing.B) {
 	}
 }
 
-// BenchmarkBatches is the rate at which requests can be fetched and acknowledged.
+// BenchmarkBatches measures the rate at which requests are fetched and acknowledged.
 func BenchmarkBatches(b *testing.B) {
 	r := newRig(b)
 	all := make([]events.Event, b.N)

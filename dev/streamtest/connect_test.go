@@ -18,7 +18,7 @@ import (
 func TestConnectBeforeTheServerStarts(t *testing.T) {
 	t.Parallel()
 	r := &rig{dir: t.TempDir(), log: &process.Log{}}
-	r.startServer(t) // to learn a free port
+	r.startServer(t) // to find a free port
 	r.server.Stop()
 	r.conn = connect(t, fmt.Sprintf("nats://127.0.0.1:%d", r.port), r.log)
 	require.ErrorIs(t, r.conn.Ready(ctx(t)), stream.ErrDisconnected)
@@ -40,7 +40,8 @@ func TestConnectRetriesAfterAnAuthenticationError(t *testing.T) {
 	address := hostPort(t, wrong)
 	log := &process.Log{}
 	conn := connect(t, "nats://u:new-secret@"+address.Host, log)
-	// A client left to its defaults closes for good at the second refusal.
+	// With the client's default options the connection closes permanently after the second
+	// authentication error.
 	require.Eventually(t, func() bool {
 		seen, err := wrong.Varz(nil)
 		return err == nil && seen.TotalConnections > 3
@@ -86,7 +87,7 @@ func TestCloseIsFinal(t *testing.T) {
 	r.conn.Close()
 }
 
-// privateServer is a nats-server with options of its own.
+// privateServer is a nats-server with its own options.
 func privateServer(t *testing.T, o *server.Options) *server.Server {
 	t.Helper()
 	o.Host, o.NoSigs, o.NoLog = "127.0.0.1", true, true

@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// many is what the bridge uses for requests.
+// many are the options of the bridge for requests.
 var many = stream.BatchOptions{Max: 500, Wait: time.Second}
 
 func TestBatchReturnsAvailableMessagesWithoutWaitingToFill(t *testing.T) {
@@ -136,7 +136,7 @@ func TestAMissingConsumerIsLoggedOnceAndResumed(t *testing.T) {
 			require.NoError(t, r.js.DeleteStream(ctx(t), stream.StreamCommands))
 		},
 	}
-	for what, lose := range losses {
+	for what, crash := range losses {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
@@ -145,7 +145,7 @@ func TestAMissingConsumerIsLoggedOnceAndResumed(t *testing.T) {
 			handled.await(t, 1)
 			r.settledAll(t, stream.ConsumerRequests)
 
-			lose(t, r)
+			crash(t, r)
 			require.Eventually(t, func() bool { return r.log.Count(`run \"lazisync migrate\"`) > 0 }, patience, tick)
 			require.NotZero(t, r.log.Count(what+" SYNC_COMMANDS"))
 			_, err := r.conn.Declare(ctx(t))
@@ -264,14 +264,14 @@ func TestSettlingFailsWhileDisconnected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.send(t, "sync.requested", "x")
-	delivered, goOn := make(chan *stream.Message), make(chan struct{})
-	settle := sync.OnceFunc(func() { close(goOn) })
+	delivered, resume := make(chan *stream.Message), make(chan struct{})
+	settle := sync.OnceFunc(func() { close(resume) })
 	r.consume(t, stream.ConsumerRequests, many, func(ctx context.Context, batch []*stream.Message) error {
 		if batch[0].Deliveries() > 1 {
 			return batch[0].Ack(ctx)
 		}
 		delivered <- batch[0]
-		<-goOn
+		<-resume
 		return batch[0].Retry(time.Millisecond)
 	})
 	t.Cleanup(settle)
@@ -305,7 +305,7 @@ func (r *rig) consumeData(t *testing.T) *seen[string] {
 	return handled
 }
 
-// settledAll waits until a consumer has nothing left, delivered or not.
+// settledAll waits until a consumer has no pending messages, delivered or not.
 func (r *rig) settledAll(t *testing.T, consumer string) {
 	t.Helper()
 	r.settledAllOf(t, stream.StreamCommands, consumer)

@@ -54,7 +54,7 @@ func TestAMessageIsDeadLetteredOnce(t *testing.T) {
 	require.Equal(t, firstAt, secondAt)
 	require.EqualValues(t, 1, r.stored(t, stream.StreamDeadLetter))
 
-	m.Stored = m.Stored.Add(1) // the stream lost its tail and gave the sequence out again
+	m.Stored = m.Stored.Add(1) // the stream lost its tail and assigned the sequence again
 	_, other, err := r.conn.DeadLetter(ctx(t), m, notJSON, 1)
 	require.NoError(t, err)
 	require.NotEqual(t, firstAt, other)
@@ -89,7 +89,7 @@ func TestReplayKeepsTheIdentity(t *testing.T) {
 	cases := map[string]struct {
 		body       string
 		headers    []string
-		structured bool // changed into a structured event
+		structured bool // replaced by a structured event
 	}{
 		"structured":                     {body: whole},
 		"structured with content type":   {body: whole, headers: []string{"content-type", "application/cloudevents+json"}},
@@ -120,7 +120,7 @@ func TestReplayKeepsTheIdentity(t *testing.T) {
 			}
 			requireSameEvent(t, original, again)
 
-			// Rejected once more and replayed once more, it is still the same event.
+			// The event keeps its identity when it is rejected and replayed a second time.
 			_, at, err = r.conn.DeadLetter(ctx(t), again, notJSON, 1)
 			require.NoError(t, err)
 			in, sequence, err = r.conn.Replay(ctx(t), at)

@@ -14,17 +14,16 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// TestOperatorChangesDoNotStopConsumption changes a stream or consumer by hand while
-// it is read. Where the change keeps commands from being read, the role is not ready and
-// says why; Declare takes it back without a restart, and what was published meanwhile is
-// delivered, each command once.
+// TestOperatorChangesDoNotStopConsumption changes a stream or consumer while it is read. If the
+// change prevents commands from being read, the role is not ready and says why; Declare reverts the
+// change without a restart, and messages published meanwhile are delivered, each command once.
 func TestOperatorChangesDoNotStopConsumption(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		edit  func(*testing.T, *rig)
-		want  string // in what is not ready, "" where the role works
-		fixed string // in what Declare did
-		lost  bool   // what is published before Declare is stored where no consumer looks
+		want  string // part of the readiness error, "" if the role stays ready
+		fixed string // part of what Declare returns
+		lost  bool   // no consumer gets the messages published before Declare
 	}{
 		"a subject transform": {
 			edit: editCommands(func(c *jetstream.StreamConfig) {
@@ -169,8 +168,8 @@ func TestOperatorChangesDoNotStopConsumption(t *testing.T) {
 	}
 }
 
-// TestFetchesRespectConsumerLimits checks that fetches adapt to limits, also to limits
-// that are set while the consumer is read.
+// TestFetchesRespectConsumerLimits: fetches adapt to limits, also to limits that are set while the
+// consumer is read.
 func TestFetchesRespectConsumerLimits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -212,7 +211,7 @@ func TestAMessageLargerThanTheFetchLimitIsDelivered(t *testing.T) {
 	require.ErrorContains(t, r.conn.Ready(ctx(t), stream.ConsumerRequests), "max_bytes is 1000")
 }
 
-// TestCheckFetchDeliversNothing checks that CheckFetch consumes no message.
+// TestCheckFetchDeliversNothing: CheckFetch consumes no message.
 func TestCheckFetchDeliversNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -230,7 +229,7 @@ func TestCheckFetchDeliversNothing(t *testing.T) {
 	require.Equal(t, []uint64{1}, deliveries.await(t, 1))
 }
 
-// TestImmutableDifferencesAreReportedWithTheirCost checks that all other differences are corrected.
+// TestImmutableDifferencesAreReportedWithTheirCost: all other differences are corrected.
 func TestImmutableDifferencesAreReportedWithTheirCost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -285,7 +284,7 @@ func TestImmutableDifferencesAreReportedWithTheirCost(t *testing.T) {
 	}
 }
 
-// TestCheckStoreFailsForAFullOrSealedStream: a role that publishes to it is not ready.
+// TestCheckStoreFailsForAFullOrSealedStream: a role that publishes to such a stream is not ready.
 func TestCheckStoreFailsForAFullOrSealedStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -346,7 +345,7 @@ func editRequests(edit func(*jetstream.ConsumerConfig)) func(*testing.T, *rig) {
 	}
 }
 
-// recreated puts another consumer in the place of the one that is read.
+// recreated replaces the consumer that is read by another one.
 func recreated(config jetstream.ConsumerConfig) func(*testing.T, *rig) {
 	return func(t *testing.T, r *rig) {
 		t.Helper()

@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// outcome is an outcome with an id, of the run with a number.
+// outcome returns an outcome with the given id and run number.
 func outcome(t *testing.T, id string, number int64) events.Event {
 	t.Helper()
 	at := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -23,7 +23,8 @@ func outcome(t *testing.T, id string, number int64) events.Event {
 	return event
 }
 
-// An id that is taken by another event swallows nothing: JetStream compares ids, not events.
+// JetStream compares ids, not events. An event whose id belongs to another event is published
+// nevertheless.
 func TestADifferentEventWithAKnownIDIsStored(t *testing.T) {
 	t.Parallel()
 	for name, publish := range map[string]func(*rig, ...events.Event) error{

@@ -68,7 +68,7 @@ func TestMissingPermissionsAreReported(t *testing.T) {
 	require.ErrorIs(t, err, nats.ErrPermissionViolation)
 	require.NoError(t, owner.CheckAcknowledge(ctx(t), stream.ConsumerRequests))
 
-	// Only what a role reads is looked at: the others' consumers are not its business.
+	// A role looks only at what it reads, not at the consumers of others.
 	_, err = reader.Streams(ctx(t), stream.ConsumerRequests)
 	require.NoError(t, err)
 	differences, err := reader.Drift(ctx(t), stream.ConsumerRequests)

@@ -18,7 +18,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// startWith starts a server with a configuration of its own, and connects to it.
+// startWith starts a server with the given configuration, and connects to it.
 func startWith(t *testing.T, config string) (*stream.Conn, *server.Server, *server.Options) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "nats.conf")
@@ -37,8 +37,8 @@ func startWith(t *testing.T, config string) (*stream.Conn, *server.Server, *serv
 	return conn, n, options
 }
 
-// TestServerLimitsAreReportedWithARemedy: what a server or account does not allow is an error that
-// says which setting to change.
+// TestServerLimitsAreReportedWithARemedy: the error for a limit of a server or account names the
+// setting to change.
 func TestServerLimitsAreReportedWithARemedy(t *testing.T) {
 	t.Parallel()
 	const account = `
@@ -65,15 +65,15 @@ func TestServerLimitsAreReportedWithARemedy(t *testing.T) {
 			conn, _, _ := startWith(t, c.config)
 			_, err := conn.Declare(ctx(t))
 			require.ErrorContains(t, err, c.want)
-			if !strings.Contains(name, "memory") { // progress may be lost
+			if !strings.Contains(name, "memory") { // the progress stream is in memory
 				require.Error(t, conn.Ready(ctx(t), stream.Consumers()...))
 			}
 		})
 	}
 }
 
-// TestFetchesRespectServerLimits: with a max_request_batch of the server below what we
-// would ask for, commands are read and events followed.
+// TestFetchesRespectServerLimits: commands are read and events followed although max_request_batch
+// of the server is below our default.
 func TestFetchesRespectServerLimits(t *testing.T) {
 	t.Parallel()
 	conn, _, _ := startWith(t, `jetstream {store_dir: "%s", limits: {max_request_batch: 10}}`)
@@ -104,8 +104,8 @@ func TestFetchesRespectServerLimits(t *testing.T) {
 	followed.await(t, 25)
 }
 
-// TestSubscriptionsAdaptToALoweredLimit: a server restarted with a max_request_batch is
-// followed without a gap.
+// TestSubscriptionsAdaptToALoweredLimit: a subscription has no gap although the server restarts
+// with a lower max_request_batch.
 func TestSubscriptionsAdaptToALoweredLimit(t *testing.T) {
 	t.Parallel()
 	conn, n, options := startWith(t, `jetstream {store_dir: "%s"}`)

@@ -12,8 +12,8 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// impatient has a consumer of a declared stream give up after a few deliveries.
-func (r *rig) impatient(t *testing.T, in, consumer string, deliveries int) jetstream.Consumer {
+// lowerMaxDeliver sets the maximum deliveries of a declared consumer to a few.
+func (r *rig) lowerMaxDeliver(t *testing.T, in, consumer string, deliveries int) jetstream.Consumer {
 	t.Helper()
 	found, err := r.js.Consumer(ctx(t), in, consumer)
 	require.NoError(t, err)
@@ -24,17 +24,17 @@ func (r *rig) impatient(t *testing.T, in, consumer string, deliveries int) jetst
 	return found
 }
 
-// takeAndDie takes a message and settles nothing, as a process does that dies with it.
-func takeAndDie(t *testing.T, from jetstream.Consumer) {
+// takeAndCrash fetches a message and does not settle it, as a process that crashes.
+func takeAndCrash(t *testing.T, from jetstream.Consumer) {
 	t.Helper()
 	m, err := from.Next(jetstream.FetchMaxWait(patience))
 	require.NoError(t, err)
 	require.NotNil(t, m)
 }
 
-// giveUp has the server notice that it gives up, which it does when it is asked for
-// more, and gives nothing.
-func (r *rig) giveUp(t *testing.T, consumer string, advisories uint64) {
+// exceedMaxDeliveries makes the server detect that a message exceeded the maximum deliveries, which
+// it does at a pull request.
+func (r *rig) exceedMaxDeliveries(t *testing.T, consumer string, advisories uint64) {
 	t.Helper()
 	stop := r.consume(t, consumer, many, func(_ context.Context, batch []*stream.Message) error {
 		t.Errorf("%d more messages of %s", len(batch), consumer)
@@ -44,7 +44,7 @@ func (r *rig) giveUp(t *testing.T, consumer string, advisories uint64) {
 	stop()
 }
 
-// lost collects what the consumer of lost messages tells, and settles it.
+// exhausted collects the advisories of exhausted messages, and settles them.
 func (r *rig) exhausted(t *testing.T) *seen[*stream.Exhausted] {
 	t.Helper()
 	var reported seen[*stream.Exhausted]
@@ -60,16 +60,16 @@ func (r *rig) exhausted(t *testing.T) *seen[*stream.Exhausted] {
 func TestExhaustedMessagesAreReported(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerRequests, 2)
-	outcomes := r.impatient(t, stream.StreamEvents, stream.ConsumerNotifier, 1)
+	commands := r.lowerMaxDeliver(t, stream.StreamCommands, stream.ConsumerRequests, 2)
+	outcomes := r.lowerMaxDeliver(t, stream.StreamEvents, stream.ConsumerNotifier, 1)
 	body := "\x00 anything"
 	command := r.send(t, "sync.requested", body, "X-Own", "kept")
 	outcome := r.send(t, "sync.failed", "not notified")
-	takeAndDie(t, commands)
-	takeAndDie(t, commands)
-	r.giveUp(t, stream.ConsumerRequests, 1)
-	takeAndDie(t, outcomes)
-	r.giveUp(t, stream.ConsumerNotifier, 2)
+	takeAndCrash(t, commands)
+	takeAndCrash(t, commands)
+	r.exceedMaxDeliveries(t, stream.ConsumerRequests, 1)
+	takeAndCrash(t, outcomes)
+	r.exceedMaxDeliveries(t, stream.ConsumerNotifier, 2)
 
 	reported := map[string]*stream.Exhausted{}
 	for _, l := range r.exhausted(t).await(t, 2) {
@@ -92,10 +92,10 @@ func TestExhaustedMessagesAreReported(t *testing.T) {
 func TestExhaustedMessagesAreReportedLater(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerControl, 1)
+	commands := r.lowerMaxDeliver(t, stream.StreamCommands, stream.ConsumerControl, 1)
 	r.send(t, "sync.control", "x")
-	takeAndDie(t, commands)
-	r.giveUp(t, stream.ConsumerControl, 1)
+	takeAndCrash(t, commands)
+	r.exceedMaxDeliveries(t, stream.ConsumerControl, 1)
 	r.stopServer(t)
 	r.startServer(t)
 	r.ready(t)
@@ -105,16 +105,16 @@ func TestExhaustedMessagesAreReportedLater(t *testing.T) {
 func TestAnAdvisoryIsRedeliveredUntilItIsSettled(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	commands := r.impatient(t, stream.StreamCommands, stream.ConsumerRequests, 1)
+	commands := r.lowerMaxDeliver(t, stream.StreamCommands, stream.ConsumerRequests, 1)
 	r.send(t, "sync.requested", "x")
-	takeAndDie(t, commands)
-	r.giveUp(t, stream.ConsumerRequests, 1)
+	takeAndCrash(t, commands)
+	r.exceedMaxDeliveries(t, stream.ConsumerRequests, 1)
 	var reported seen[events.Message]
 	r.consume(t, stream.ConsumerMaxDeliveries, many, func(ctx context.Context, batch []*stream.Message) error {
 		return r.conn.ForEachExhausted(ctx, batch, func(l *stream.Exhausted) error {
 			reported.add(l.Event())
 			if len(reported.list()) == 1 {
-				return l.Retry(time.Hour) // the advisory has a pace of its own
+				return l.Retry(time.Hour) // advisories have their own delay
 			}
 			return l.Ack(ctx)
 		})

@@ -27,7 +27,8 @@ func TestPublishStoresAnEventOnce(t *testing.T) {
 	require.Equal(t, "a", event.ID())
 }
 
-// Whoever publishes a command waits for an answer, and JetStream gives none to what it drops.
+// The publisher of a command waits for an acknowledgement, and JetStream sends none for a message
+// that it drops.
 func TestPublishCommandStoresEachRepetition(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -60,9 +61,9 @@ func TestPublishAllReturnsOneErrorPerEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	all := requests(t, 3000)
-	stranger := request(t, "x")
-	stranger.SetType("com.example.other")
-	all[7] = stranger
+	other := request(t, "x")
+	other.SetType("com.example.other")
+	all[7] = other
 
 	errs := r.conn.PublishAll(ctx(t), all)
 	require.Len(t, errs, len(all))

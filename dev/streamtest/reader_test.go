@@ -15,8 +15,8 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// readers are users: one who declares, one who reads as deploy/nats.conf lets the bridge, and
-// one who may not read.
+// readers are NATS users: one that declares, one that reads with the permissions of the bridge in
+// deploy/nats.conf, and one that may not read.
 const readers = `
 	jetstream {store_dir: "%s"}
 	authorization {users: [
@@ -45,8 +45,8 @@ func TestCheckReadReportsAMissingPermission(t *testing.T) {
 	require.NoError(t, conn.CheckRead(ctx(t), stream.StreamEvents))
 }
 
-// TestReadsIgnoreAllowDirect: allow_direct is an operator's choice, and needs
-// no other permission.
+// TestReadsIgnoreAllowDirect: an operator may set allow_direct, and reading needs no other
+// permission then.
 func TestReadsIgnoreAllowDirect(t *testing.T) {
 	t.Parallel()
 	conn, n, _ := startWith(t, readers)
@@ -73,7 +73,7 @@ func TestReadsIgnoreAllowDirect(t *testing.T) {
 	require.EqualValues(t, 7, last)
 }
 
-// TestRunNumbersOfBareJSONAreIgnored: bare JSON published by a person raises no run number.
+// TestRunNumbersOfBareJSONAreIgnored: bare JSON raises no run number.
 func TestRunNumbersOfBareJSONAreIgnored(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -26,7 +26,7 @@ const (
 	tick     = 10 * time.Millisecond
 )
 
-// rig is a server, a connection under test and, beside it, a plain one.
+// rig is a server, a connection under test, and a plain connection.
 type rig struct {
 	dir    string
 	port   int
@@ -63,7 +63,7 @@ func connect(t testing.TB, address string, log *process.Log) *stream.Conn {
 	return conn
 }
 
-// startServer starts the server, again on the same port and data.
+// startServer starts the server, the second time with the same port and data.
 func (r *rig) startServer(t testing.TB) {
 	t.Helper()
 	server, err := natsserver.Start(ctx(t), natsserver.Options{Dir: r.dir, Port: r.port, Log: zerolog.Nop()})
@@ -80,7 +80,7 @@ func (r *rig) ready(t testing.TB) {
 	require.Eventually(t, func() bool { return r.conn.Ready(soon(t)) == nil }, patience, tick)
 }
 
-// stopServer returns once both connections have noticed.
+// stopServer returns after both connections have noticed.
 func (r *rig) stopServer(t testing.TB) {
 	t.Helper()
 	before := r.log.Count("not connected to NATS")
@@ -90,7 +90,7 @@ func (r *rig) stopServer(t testing.TB) {
 	}, patience, tick)
 }
 
-// send publishes as a stranger would.
+// send publishes with the plain connection.
 func (r *rig) send(t testing.TB, subject, body string, headers ...string) *jetstream.PubAck {
 	t.Helper()
 	m := &nats.Msg{Subject: subject, Data: []byte(body), Header: nats.Header{}}
@@ -118,7 +118,7 @@ func (r *rig) message(t testing.TB, name string, sequence uint64) *jetstream.Raw
 	return m
 }
 
-// consume runs Batches until the test ends, and returns how to end it before.
+// consume runs Batches until the test ends, and returns a function that stops it earlier.
 func (r *rig) consume(t testing.TB, consumer string, o stream.BatchOptions, handle stream.Handler) (stop func()) {
 	t.Helper()
 	running, cancel := context.WithCancel(context.Background())
@@ -142,7 +142,7 @@ func ctx(t testing.TB) context.Context {
 	return c
 }
 
-// soon is for a call that may wait for an answer to a connection that is gone.
+// soon bounds a call that may wait for a response on a closed connection.
 func soon(t testing.TB) context.Context {
 	t.Helper()
 	c, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -166,7 +166,7 @@ func requests(t testing.TB, n int) []events.Event {
 	return all
 }
 
-// seen collects what handlers report, in order.
+// seen collects the reports of handlers, in order.
 type seen[T any] struct {
 	mu  sync.Mutex
 	all []T
