@@ -23,8 +23,8 @@ var seeds = []uint64{1, 2, 3, 4}
 
 // One history only, or more of them:
 //
-// go test ./conformance -run TestHistories -seed 17
-// go test ./conformance -run TestHistories -histories 100
+//	go test ./conformance -run TestHistories -seed 17
+//	go test ./conformance -run TestHistories -histories 100
 var (
 	oneSeed   = flag.Uint64("seed", 0, "the only history to go through, 0 for the usual ones")
 	histories = flag.Int("histories", 0, "how many histories with seeds drawn anew, beside the usual ones")

@@ -140,7 +140,7 @@ const (
 
 // data is the seed of the simulated records unless a test sets its own. No result may depend on it:
 //
-// go test ./conformance -data 17
+//	go test ./conformance -data 17
 var data = flag.Int64("data", 1, "seed of the simulated records of tests that have none of their own")
 
 func newPipeline(t testing.TB, db *database, o simulator.Options, entities ...string) *pipeline {
