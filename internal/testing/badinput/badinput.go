@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write what is said now into the tables of bad input")
 
-// Check runs each entry of a table as a test of its own: what say answers to its input
-// must be what the table has.
+// Check runs each entry of a table as a subtest: what say returns for its input must equal the text
+// in the table.
 func Check(t *testing.T, path string, say func(t *testing.T, input string) string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -41,8 +41,8 @@ func Check(t *testing.T, path string, say func(t *testing.T, input string) strin
 	}
 }
 
-// Message takes an input apart that is a message: its first line, the headers below it
-// and, behind a line of --, the body.
+// Message splits an input that is a message: its first line, the headers below it and, after a line
+// of --, the body.
 func Message(input string) (first string, header map[string][]string, body string) {
 	head, body, _ := strings.Cut(input, "\n--\n")
 	first, lines, _ := strings.Cut(head, "\n")

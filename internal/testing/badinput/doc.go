@@ -1,13 +1,13 @@
-// Package badinput reads golden tables of invalid input and of the exact error messages. Only
-// tests import it: every surface that receives input from outside has such a table in its
-// testdata, which reviewers read as users would.
+// Package badinput reads golden tables of invalid input and of the exact error messages. Only tests
+// import it: every surface that receives input from outside has such a table in its testdata, which
+// reviewers read as users would.
 //
-// A table has entries of three parts:
+// An entry of a table has three parts:
 //
 //	what is wrong
 //		the input, on one or several lines
 //		=> what the user reads, on one or several lines
 //
-// In an input, <300 x> stands for 300 repetitions of x, and <byte ff> for a byte. Lines that
-// start with # are comments.
+// In an input, <300 x> stands for 300 repetitions of x, and <byte ff> for a byte. Lines that start
+// with # are comments.
 package badinput

@@ -1,5 +1,4 @@
-// Package layers holds no code: its test keeps the packages of this module apart. The
-// table in layers_test.go says who may import whom; a new package needs a line there.
-//
+// Package layers contains no code: its test enforces the imports between the packages of this
+// module. The table in layers_test.go lists the allowed imports; a new package needs a line there.
 // No package imports it, and it imports nothing of this module.
 package layers

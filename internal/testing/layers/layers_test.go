@@ -20,7 +20,7 @@ const (
 	anything = "*"
 )
 
-// mayImport lists, for every package, which others of this module it may import.
+// mayImport lists, for every package, the packages of this module that it may import.
 var mayImport = map[string][]string{
 	"cmd/lazisync":               {"events", "internal/app", "internal/cli", "internal/config", "internal/telemetry"},
 	"cmd/servicetitan-simulator": {"internal/simulator"},
@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"internal/legacy":          {"activities", "events", "internal/entity", "internal/ledger", "workflows"},
 	"internal/legacy/adoption": {"internal/entity", "internal/store/ddl"},
 
-	// Adapters: each knows its own technology, and none knows another.
+	// Adapters: each covers one technology and imports no other adapter.
 	"internal/gateway":      {"events", "schemas", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
 	"internal/notify":       {"events", "internal/failpoint"},
 	"internal/notify/slack": {"events", "internal/notify"},
@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"docs":                    {"events", "schemas", "internal/app", "internal/config", "internal/entity"},
 	"internal/testing/layers": {},
 
-	// For development and tests alone.
+	// Only for development and tests.
 	"internal/testing/badinput":         {},
 	"internal/testing/pgserver":         {},
 	"internal/notify/notifytest":        {"events", "internal/notify"},
@@ -69,10 +69,10 @@ var mayImport = map[string][]string{
 	"internal/testing/pgserver/bouncer": {"internal/testing/pgserver"},
 }
 
-// outside are packages for development and tests: no part of the product imports them.
+// outside are packages for development and tests, which the product does not import.
 var outside = []string{"activities/activitytest", "events/eventstest", "internal/notify/notifytest", "internal/testing/badinput", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest"}
 
-// drivers are modules that only one package may import, its tests included.
+// drivers are modules that only one package, including its tests, may import.
 var drivers = map[string][]string{
 	"github.com/jackc/":   {"internal/store", "internal/store/ddl", "internal/legacy/adoption", "internal/testing/pgserver", "internal/testing/pgserver/pgtest"},
 	"github.com/nats-io/": {"internal/stream"},
@@ -83,7 +83,7 @@ var drivers = map[string][]string{
 // workflows, activities and the wiring of the worker.
 var temporalClient = []string{"go.temporal.io/sdk/client", "go.temporal.io/api/workflowservice/", "go.temporal.io/api/serviceerror"}
 
-// embedded are servers that belong into the module dev and nowhere else.
+// embedded are servers that only the module dev may require.
 var embedded = []string{
 	"github.com/nats-io/nats-server/", "go.temporal.io/server", "github.com/temporalio/ui-server/", "github.com/fergusstrange/embedded-postgres",
 }
@@ -97,7 +97,7 @@ type pkg struct {
 	XTestImports []string
 }
 
-// reaches says whether a path is a driver: one package or, with a slash at its end, all
+// reaches reports whether a path is a driver: one package or, with a slash at its end, all packages
 // below it.
 func reaches(path, driver string) bool {
 	return path == driver || strings.HasSuffix(driver, "/") && strings.HasPrefix(path+"/", driver)
@@ -107,7 +107,7 @@ func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module) }
 
 func (p pkg) withTests() []string { return slices.Concat(p.Imports, p.TestImports, p.XTestImports) }
 
-// ours picks out the imports from this module, without its path.
+// ours returns the imports from this module, without its path.
 func ours(imports []string) (names []string) {
 	for _, path := range imports {
 		if name, ok := strings.CutPrefix(path, module); ok {
@@ -229,7 +229,7 @@ func TestOnlyOnePackageUsesTemporalsClient(t *testing.T) {
 	})
 }
 
-// Workflows and activities reach no driver by any way round.
+// Workflows and activities depend on no driver, neither directly nor indirectly.
 func TestWorkflowsAndActivitiesDependOnNoDriver(t *testing.T) {
 	eachPackage(t, func(t *testing.T, p pkg) {
 		if p.name() != "workflows" && p.name() != "activities" && p.name() != "internal/legacy" {

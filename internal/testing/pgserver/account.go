@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// account is who PostgreSQL's processes run as. The zero value is the current
-// user, which is right for everybody but root.
+// account is the user that PostgreSQL's processes run as. The zero value is the current user, the
+// right one unless that is root.
 type account struct {
 	name     string
 	uid, gid int
@@ -19,9 +19,9 @@ type account struct {
 
 func (a account) isCurrentUser() bool { return a.name == "" }
 
-// chooseAccount returns who will run PostgreSQL. For root that is "postgres"
-// where the packages made one, else the account nobody; a cluster that exists stays with
-// the account that owns it, as PostgreSQL demands.
+// chooseAccount returns the account that runs PostgreSQL. For root that is "postgres", if it
+// exists, or else the unprivileged account of the system. An existing cluster keeps the account
+// that owns it, because PostgreSQL requires that.
 func chooseAccount(clusterOwner int) (account, error) {
 	if os.Geteuid() != 0 {
 		return account{}, nil
@@ -54,8 +54,8 @@ func newAccount(u *user.User, err error) (account, error) {
 	return account{name: u.Username, uid: uid, gid: gid}, nil
 }
 
-// apply makes cmd run as the account, in a process group of its own: a Ctrl-C at
-// the terminal must reach only the program that stops PostgreSQL in its turn.
+// apply makes cmd run as the account, in its own process group: Ctrl-C in the terminal must reach
+// only the program that then stops PostgreSQL.
 func (a account) apply(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if !a.isCurrentUser() {
@@ -63,7 +63,7 @@ func (a account) apply(cmd *exec.Cmd) {
 	}
 }
 
-// own gives path to the account.
+// own makes the account the owner of path.
 func (a account) own(path string) error {
 	if a.isCurrentUser() {
 		return nil
@@ -71,8 +71,8 @@ func (a account) own(path string) error {
 	return os.Chown(path, a.uid, a.gid)
 }
 
-// canReach reports whether the account can enter dir. It tries, rather than
-// reason about modes, groups and access lists of every folder above.
+// canReach reports whether the account can enter dir. It tries, instead of evaluating modes, groups
+// and access lists of all parent folders.
 func (a account) canReach(ctx context.Context, dir string) bool {
 	if a.isCurrentUser() {
 		return true

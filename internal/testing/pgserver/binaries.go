@@ -13,29 +13,29 @@ import (
 	"strings"
 )
 
-// MinMajor is the oldest PostgreSQL that lazisync works with.
+// MinMajor is the oldest major version of PostgreSQL that lazisync supports.
 const MinMajor = 15
 
-// ErrNotFound says that no usable PostgreSQL is installed on this machine.
+// ErrNotFound means that no supported PostgreSQL is installed on this machine.
 var ErrNotFound = errors.New("no PostgreSQL found")
 
-// Binaries is one installation of PostgreSQL's server programs.
+// Binaries is an installation of PostgreSQL's server programs.
 type Binaries struct {
-	Dir   string // holds postgres and initdb
+	Dir   string // contains postgres and initdb
 	Major int    // 17 for 17.4
 }
 
-// FindBinaries looks for PostgreSQL 15 or newer: PG_BIN if it is set (then
-// nowhere else), the PATH, and the folders the usual packages install to, newest
-// first. Without a find the error is ErrNotFound and says what to install.
+// FindBinaries looks for PostgreSQL 15 or newer: in PG_BIN only, if it is set; otherwise in the
+// PATH and in the folders of the usual packages, newest version first. If there is none, the error
+// is ErrNotFound and names what to install.
 func FindBinaries() (Binaries, error) {
 	return machine().find(0)
 }
 
-// finder is what the search needs of the machine, so that tests can stage one.
+// finder has the functions of the machine that the search needs, so that tests can replace them.
 type finder struct {
-	setBin   string // the configured folder; if set, no other is searched
-	setBy    string // who set it, for the errors
+	setBin   string // the configured folder; if set, the only one that is searched
+	setBy    string // the variable that sets it, for errors
 	lookPath func(file string) (string, error)
 	glob     func(pattern string) ([]string, error)
 	version  func(dir string) (major int, err error)
@@ -51,8 +51,8 @@ func machine() finder {
 	}
 }
 
-// installFolders are where packages put the server programs: Debian and Ubuntu,
-// the PostgreSQL project's RPMs, Homebrew on Apple silicon, on Intel and on Linux, Postgres.app.
+// installFolders are the folders of packages with the server programs: Debian and Ubuntu, the
+// PostgreSQL project's RPMs, Homebrew on Apple silicon, on Intel and on Linux, Postgres.app.
 var installFolders = []string{
 	"/usr/lib/postgresql/*/bin",
 	"/usr/pgsql-*/bin",
@@ -62,8 +62,8 @@ var installFolders = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// find returns the best installation. A cluster can be opened only by the major
-// version that made it: with major > 0 only that one will do.
+// find returns the newest installation. Only the major version that created a cluster can open it:
+// with major > 0 only that version is accepted.
 func (f finder) find(major int) (Binaries, error) {
 	if f.setBin != "" {
 		return f.findSet(major)
@@ -106,12 +106,12 @@ func (f finder) findSet(major int) (Binaries, error) {
 	return Binaries{Dir: f.setBin, Major: got}, nil
 }
 
-// candidates lists folders worth a look: what the PATH leads to, then the
-// installed ones from the newest version to the oldest.
+// candidates lists the folders to examine: those of the PATH, then the installed ones from the
+// newest version to the oldest.
 func (f finder) candidates() []string {
 	var dirs []string
 	if path, err := f.lookPath("postgres"); err == nil {
-		// A link such as /usr/local/bin/postgres leads to where initdb and the libraries are.
+		// A link such as /usr/local/bin/postgres points to the folder with initdb and the libraries.
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			path = real
 		}
@@ -133,7 +133,7 @@ func (f finder) candidates() []string {
 
 var digits = regexp.MustCompile(`\d+`)
 
-// numberIn returns the last number in a path, which in every installation folder is its version.
+// numberIn returns the last number in a path, which is the version in every installation folder.
 func numberIn(path string) int {
 	all := digits.FindAllString(path, -1)
 	if len(all) == 0 {
@@ -145,7 +145,7 @@ func numberIn(path string) int {
 
 var versionText = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// majorOf asks the programs in dir for their version; both must be there.
+// majorOf runs the programs in dir to get their version; both must exist.
 func majorOf(dir string) (int, error) {
 	if _, err := exec.LookPath(filepath.Join(dir, "initdb")); err != nil {
 		return 0, err

@@ -13,13 +13,13 @@ import (
 	"strings"
 )
 
-// Role and Database exist in every cluster made here.
+// Role and Database exist in every cluster that this package creates.
 const (
 	Role     = "lazisync"
 	Database = "lazisync"
 )
 
-// clusterMajor returns the version that made the cluster in data, or 0 if there is none.
+// clusterMajor returns the version that created the cluster in data, or 0 if there is none.
 func clusterMajor(data string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -35,8 +35,8 @@ func clusterMajor(data string) (int, error) {
 	return major, nil
 }
 
-// createCluster makes the data folder. It is prepared under another name and
-// renamed last, so a process killed half-way leaves nothing that looks finished.
+// createCluster creates the data folder. It prepares the folder under another name and renames it
+// last, so that a process killed during that leaves nothing that looks complete.
 func (h home) createCluster(ctx context.Context, bin Binaries, password string, unsafe bool) error {
 	fresh := h.data() + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
@@ -58,7 +58,7 @@ func (h home) createCluster(ctx context.Context, bin Binaries, password string, 
 }
 
 func (h home) initdb(ctx context.Context, bin Binaries, data, password string, unsafe bool) error {
-	// initdb reads the password from a file, which its account must be able to open.
+	// initdb reads the password from a file that its account must be able to open.
 	passwordFile := filepath.Join(h.dir, "initdb-password")
 	if err := os.WriteFile(passwordFile, []byte(password+"\n"), 0o600); err != nil {
 		return err
@@ -80,8 +80,8 @@ func (h home) initdb(ctx context.Context, bin Binaries, data, password string, u
 	return nil
 }
 
-// createDatabase adds the database before the server first runs, in single-user
-// mode: no client program is needed, and a cluster never lacks it.
+// createDatabase creates the database in single-user mode before the server first runs: that needs
+// no client program, and a cluster always has its database.
 func (h home) createDatabase(ctx context.Context, bin Binaries, data string) error {
 	cmd := h.command(ctx, bin, "postgres", "--single", "-D", data, "template1")
 	cmd.Stdin = strings.NewReader("create database " + Database + ";\n")
@@ -91,9 +91,9 @@ func (h home) createDatabase(ctx context.Context, bin Binaries, data string) err
 	return nil
 }
 
-// command prepares one of PostgreSQL's programs. Its environment is short: no
-// PG… variable of the user may redirect it, and LC_ALL=C keeps messages,
-// sorting and the macOS start-up the same everywhere.
+// command prepares one of PostgreSQL's programs. Its environment is short: no PG… variable of the
+// user has an effect, and LC_ALL=C makes messages, sorting and the start on macOS the same
+// everywhere.
 func (h home) command(ctx context.Context, bin Binaries, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, program), args...)
 	cmd.Dir = h.dir
@@ -102,8 +102,8 @@ func (h home) command(ctx context.Context, bin Binaries, program string, args ..
 	return cmd
 }
 
-// loadPassword returns the cluster's password: the one asked for, the one kept
-// from the first start, or a new random one, which is then kept.
+// loadPassword returns the cluster's password: the configured one, the one stored at the first
+// start, or a new random one, which it stores.
 func (h home) loadPassword(asked string, clusterExists bool) (string, error) {
 	if asked != "" {
 		return asked, nil

@@ -1,4 +1,4 @@
 package pgserver
 
-// Alive lets the external tests look at processes the way the package does.
+// Alive lets external tests check processes as the package does.
 var Alive = alive

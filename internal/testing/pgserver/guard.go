@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// guardScript waits for a word on its standard input. The word means that all is
-// well; end of file without one means that the process holding the other end
-// died, and then PostgreSQL ($1) is stopped and the folder $2, if named, deleted.
+// guardScript waits for a line on its standard input. A line means that all is well. End of file
+// without a line means that the process at the other end died; the script then stops PostgreSQL
+// ($1) and deletes the folder $2, if it is set.
 const guardScript = `
 read -r word && exit 0
 kill -QUIT "$1" 2>/dev/null
@@ -19,8 +19,8 @@ while kill -0 "$1" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((t
 if [ -n "$2" ]; then rm -rf -- "$2"; fi
 `
 
-// guard is a shell that outlives this process by a moment: even SIGKILL closes
-// the pipe between the two.
+// guard is a shell that outlives this process briefly: even SIGKILL closes the pipe between the
+// two.
 type guard struct {
 	cmd  *exec.Cmd
 	hold io.WriteCloser
@@ -40,9 +40,9 @@ func startGuard(pid int, removeDir string) (*guard, error) {
 	return &guard{cmd: cmd, hold: hold}, nil
 }
 
-// dismiss ends the guard without it doing anything.
+// dismiss ends the guard without any action.
 func (g *guard) dismiss() {
-	// Writing to a guard that was killed fails; then there is nothing to end.
+	// Writing to a guard that was killed fails; then nothing is left to end.
 	_, _ = io.WriteString(g.hold, "done\n")
 	_ = g.hold.Close()
 	_ = g.cmd.Wait()

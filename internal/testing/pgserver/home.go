@@ -13,7 +13,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// home is the folder that holds everything of one PostgreSQL.
+// home is the folder with everything of one PostgreSQL.
 type home struct {
 	dir string
 	who account
@@ -24,11 +24,11 @@ func (h home) password() string { return filepath.Join(h.dir, "password") }
 func (h home) log() string      { return filepath.Join(h.dir, "postgres.log") }
 func (h home) lock() string     { return filepath.Join(h.dir, "lock") }
 
-// locationFile, in the folder asked for, names the folder used instead.
+// locationFile, in the requested folder, names the folder that is used instead.
 const locationFile = "location"
 
-// openHome returns the folder to use for dir: dir itself, or where the account
-// that runs PostgreSQL cannot reach it, a folder elsewhere that it names.
+// openHome returns the folder to use for dir: dir itself, or a folder elsewhere that the location
+// file names, if the account that runs PostgreSQL cannot access dir.
 func openHome(ctx context.Context, dir string) (home, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -63,7 +63,7 @@ func openHome(ctx context.Context, dir string) (home, error) {
 	return h, nil
 }
 
-// placeOf follows the location file if there is one.
+// placeOf returns the folder that the location file names, or dir without such a file.
 func placeOf(dir string) (string, error) {
 	recorded, err := os.ReadFile(filepath.Join(dir, locationFile))
 	switch {
@@ -81,8 +81,8 @@ func placeOf(dir string) (string, error) {
 	return place, nil
 }
 
-// elsewhere makes and records the folder that holds the data of dir. Its name does not follow from
-// the path: containers that share a temporary folder may each have a dir of that path.
+// elsewhere creates and records the folder with the data of dir. Its name does not follow from the
+// path: containers that share a temporary folder may each have a dir of that path.
 func elsewhere(ctx context.Context, dir string, who account) (string, error) {
 	for _, parent := range []string{os.TempDir(), "/var/tmp", "/tmp"} {
 		if !who.canReach(ctx, parent) {
@@ -100,8 +100,8 @@ func elsewhere(ctx context.Context, dir string, who account) (string, error) {
 	return "", fmt.Errorf("PostgreSQL runs as %s, who can reach neither %s nor a temporary folder; set TMPDIR to one that is open to all", who.name, dir)
 }
 
-// checkOwned returns an error for a folder of another user: temporary
-// directories are open to all.
+// checkOwned returns an error for a folder of another user: everybody can write to temporary
+// directories.
 func checkOwned(place string) error {
 	info, err := os.Lstat(place)
 	if err != nil {
@@ -115,7 +115,7 @@ func checkOwned(place string) error {
 	return nil
 }
 
-// ownerOf returns the user id a path belongs to, or -1.
+// ownerOf returns the user id that owns a path, or -1.
 func ownerOf(path string) int {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -124,8 +124,8 @@ func ownerOf(path string) int {
 	return int(info.Sys().(*syscall.Stat_t).Uid)
 }
 
-// acquire locks the folder for this process. The kernel lets go of the lock when
-// the process ends, however it ends, so its holder may stop processes that are left.
+// acquire locks the folder for this process. The kernel releases the lock when the process ends for
+// any reason, so the holder of the lock may stop processes that were left behind.
 func (h home) acquire() (*flock.Flock, error) {
 	lock := flock.New(h.lock())
 	locked, err := lock.TryLock()
@@ -138,8 +138,8 @@ func (h home) acquire() (*flock.Flock, error) {
 	return lock, nil
 }
 
-// Remove deletes the PostgreSQL kept under dir, wherever its data lies. It stops
-// one left behind by a process that died, and refuses while one is in use.
+// Remove deletes the PostgreSQL of dir, in whatever folder its data is. It stops a server that a
+// dead process left behind, and returns an error while one is in use.
 func Remove(ctx context.Context, dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil

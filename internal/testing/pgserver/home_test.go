@@ -46,7 +46,7 @@ func TestReadPostmaster(t *testing.T) {
 	require.Zero(t, got)
 }
 
-// A recorded pid may belong to another program by now: that one must live.
+// A recorded pid may belong to another program now, which must not be stopped.
 func TestStopOrphanKeepsOtherPrograms(t *testing.T) {
 	t.Parallel()
 	stranger := exec.Command("sleep", "600")
@@ -67,7 +67,7 @@ func TestStopOrphanKeepsOtherPrograms(t *testing.T) {
 	require.Equal(t, os.Getpid(), p.pid, "PostgreSQL would take the stranger for a running server")
 }
 
-// A process that ended stays listed until its parent collects it.
+// A process that ended stays in the process table until its parent waits for it.
 func TestZombieIsNotAlive(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command("cat")

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// postmaster is what a running server writes about itself in postmaster.pid.
+// postmaster is the content of postmaster.pid, which a running server writes.
 type postmaster struct {
 	pid    int
 	status string // starting, ready, stopping
@@ -24,7 +24,7 @@ type postmaster struct {
 
 func pidFile(data string) string { return filepath.Join(data, "postmaster.pid") }
 
-// readPostmaster returns the zero value when there is no file or only the beginning of one.
+// readPostmaster returns the zero value if the file is missing or incomplete.
 func readPostmaster(data string) (postmaster, error) {
 	text, err := os.ReadFile(pidFile(data))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,17 +45,17 @@ func readPostmaster(data string) (postmaster, error) {
 	return p, nil
 }
 
-// How long a server gets for each way of stopping, gentlest first: SIGINT closes
-// connections and writes a checkpoint, SIGQUIT leaves recovery to the next start.
+// The time that a server gets for each way of stopping, gentlest first: SIGINT closes connections
+// and writes a checkpoint, SIGQUIT leaves recovery to the next start.
 const (
 	fastShutdown      = 20 * time.Second
 	immediateShutdown = 5 * time.Second
 	killed            = 5 * time.Second
 )
 
-// stopOrphan ends a server still running on data although the process that
-// started it is gone; the caller holds the folder's lock and so knows that it
-// is. It reports the pid of the server it stopped, or 0.
+// stopOrphan stops a server that still runs on data although the process that started it has ended.
+// The caller holds the folder's lock, so no other process uses the server. It returns the pid of
+// the server it stopped, or 0.
 func stopOrphan(ctx context.Context, data string) (int, error) {
 	p, err := readPostmaster(data)
 	if err != nil || p.pid <= 0 {
@@ -71,11 +71,10 @@ func stopOrphan(ctx context.Context, data string) (int, error) {
 	return p.pid, takeOver(data)
 }
 
-// takeOver writes this process's pid over that of a server that is gone, if
-// postmaster.pid is still there. The number may be listed all the same, because
-// it waits to be collected or went to another program, and a new server would
-// refuse to start; the pid of its parent it ignores. The rest of the file stays: it
-// leads the new server to processes of the old that have yet to end.
+// takeOver replaces the pid of an ended server in postmaster.pid, if the file exists, by the pid of
+// this process. A new server refuses to start while the recorded pid exists, which may be a zombie
+// or another program; it ignores the pid of its parent. The rest of the file stays: with it the new
+// server waits for processes of the old one that have not ended yet.
 func takeOver(data string) error {
 	text, err := os.ReadFile(pidFile(data))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +87,7 @@ func takeOver(data string) error {
 	return os.WriteFile(pidFile(data), append([]byte(strconv.Itoa(os.Getpid())+"\n"), rest...), 0o600)
 }
 
-// stopProcess asks ever more firmly until gone reports true.
+// stopProcess sends stronger and stronger signals until gone reports true.
 func stopProcess(pid int, gone func() bool) error {
 	for _, step := range []struct {
 		signal  syscall.Signal
@@ -124,17 +123,17 @@ func poll(ctx context.Context, limit time.Duration, done func() bool) error {
 	return nil
 }
 
-// alive reports whether a process runs. One that ended counts as gone even while
-// its entry waits for a parent to collect it, which in containers may be for ever.
+// alive reports whether a process runs. A zombie does not count, because in containers its parent
+// may never wait for it.
 func alive(pid int) bool {
 	if err := syscall.Kill(pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
 		return false
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return true // no /proc here, or gone just now; then the next look tells
+		return true // no /proc, or the process ended just now; the next call decides
 	}
-	// The state follows the program's name in brackets, which may itself hold brackets.
+	// The state follows the program's name in parentheses, which may contain parentheses.
 	end := bytes.LastIndex(stat, []byte(") "))
 	return end < 0 || !bytes.HasPrefix(stat[end:], []byte(") Z"))
 }
@@ -148,8 +147,8 @@ func isServerOf(ctx context.Context, pid int, data string) bool {
 	return slices.Contains(args, data)
 }
 
-// commandLine asks /proc where there is one, else ps; a path with a space is
-// distinguished by the first only, which is the one Linux has.
+// commandLine reads /proc if it exists, else the output of ps. Only /proc, which Linux has,
+// separates arguments with spaces.
 func commandLine(ctx context.Context, pid int) []string {
 	if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil {
 		return strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00")

@@ -2,8 +2,8 @@ package pgserver
 
 import "os/exec"
 
-// RunAs makes cmd run as the account that PostgreSQL runs as here, in a process group of
-// its own, and gives the paths to that account. PgBouncer refuses to run as root, too.
+// RunAs makes cmd run as the account that PostgreSQL runs as here, in its own process group, and
+// makes that account the owner of the paths. PgBouncer refuses to run as root, too.
 func RunAs(cmd *exec.Cmd, paths ...string) error {
 	who, err := chooseAccount(0)
 	if err != nil {

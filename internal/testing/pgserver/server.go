@@ -18,30 +18,30 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Options say what to start. Only Dir is required.
+// Options are the options of Start. Only Dir is required.
 type Options struct {
-	// Dir keeps the cluster between starts. When root starts it and the account
-	// that runs PostgreSQL cannot reach Dir, the data lies in a folder of the
-	// temporary directory named after Dir, and Dir/location names it.
+	// Dir keeps the cluster between starts. If root starts it and the account that runs PostgreSQL
+	// cannot access Dir, the data is in a folder of the temporary directory, and Dir/location names
+	// it.
 	Dir string
-	// Port on 127.0.0.1; 0 takes a free one.
+	// Port is the port on 127.0.0.1; 0 selects a free one.
 	Port int
-	// BinDir holds postgres and initdb; empty: see FindBinaries.
+	// BinDir is the folder with postgres and initdb. Default: see FindBinaries.
 	BinDir string
-	// Password of the role lazisync; empty: a random one, kept in the folder.
+	// Password is the password of the role lazisync. Default: a random one, stored in the folder.
 	Password string
-	// Unsafe gives up, for speed, safety against power loss, and the last commits
-	// when PostgreSQL itself is killed. For tests.
+	// Unsafe disables fsync: faster, but a power loss damages the cluster and the last commits are
+	// lost when PostgreSQL is killed. Only for tests.
 	Unsafe bool
 	// StopWithParent also stops the server when this process dies, even by SIGKILL.
 	StopWithParent bool
 	// RemoveAfter deletes the folder on Stop, and with StopWithParent when this process dies.
 	RemoveAfter bool
-	// Logf receives a few messages; it may be nil.
+	// Logf receives a few messages. It may be nil.
 	Logf func(format string, args ...any)
 }
 
-// Server is a running PostgreSQL. Stop it, or its process outlives this one.
+// Server is a running PostgreSQL. Call Stop, or its process outlives this one.
 type Server struct {
 	home     home
 	port     int
@@ -57,12 +57,11 @@ type Server struct {
 	stopErr  error
 }
 
-// startLimit is generous: after a crash the server replays its log first.
+// startLimit is long, because a server replays its log after a crash.
 const startLimit = 2 * time.Minute
 
-// Start runs PostgreSQL and returns when it accepts connections. A cluster left
-// in the folder is used again; a server left running by a process that died is
-// stopped first. ctx bounds the start alone.
+// Start starts PostgreSQL and returns when it accepts connections. It uses an existing cluster in
+// the folder, and first stops a server that a dead process left behind. ctx bounds only the start.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Dir == "" {
 		return nil, errors.New("PostgreSQL: Dir is empty, want a folder for its data")
@@ -117,7 +116,7 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// prepareCluster finds the programs and makes the cluster if there is none yet.
+// prepareCluster finds the programs and creates the cluster if there is none.
 func (s *Server) prepareCluster(ctx context.Context) (Binaries, error) {
 	major, err := clusterMajor(s.home.data())
 	if err != nil {
@@ -144,9 +143,8 @@ func (s *Server) prepareCluster(ctx context.Context) (Binaries, error) {
 	return bin, s.home.createCluster(ctx, bin, s.password, s.options.Unsafe)
 }
 
-// launch starts the server and waits until it is ready. Two things may go away
-// by themselves: a free port can be taken between choosing and using it, and
-// the last processes of a server that was killed may still be ending.
+// launch starts the server and waits until it is ready. It retries two transient errors: another
+// process takes the free port first, or the last processes of a killed server have not ended yet.
 func (s *Server) launch(ctx context.Context, bin Binaries) error {
 	for {
 		err := s.launchOnce(ctx, bin)
@@ -174,7 +172,7 @@ func (s *Server) launchOnce(ctx context.Context, bin Binaries) error {
 			return err
 		}
 	}
-	// The log of the run before is kept: it tells why that one ended.
+	// The log of the previous run is kept: it has the reason why that one ended.
 	if err := os.Rename(s.home.log(), s.home.log()+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -183,7 +181,7 @@ func (s *Server) launchOnce(ctx context.Context, bin Binaries) error {
 		return err
 	}
 	defer logFile.Close()
-	// Not bound to ctx: the server lives until Stop.
+	// Not bound to ctx: the server runs until Stop.
 	cmd := s.home.command(context.WithoutCancel(ctx), bin, "postgres", s.arguments(port)...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	if err := cmd.Start(); err != nil {
@@ -193,8 +191,8 @@ func (s *Server) launchOnce(ctx context.Context, bin Binaries) error {
 	go func() {
 		_ = cmd.Wait() // the reason is in the log
 		close(exited)
-		// While the server runs, its lock and its guard's pipe must stay open, even
-		// when the caller keeps nothing but the URL.
+		// The lock and the guard's pipe must stay open while the server runs, even if the caller keeps
+		// only the URL.
 		runtime.KeepAlive(s)
 	}()
 	s.cmd, s.exited, s.port = cmd, exited, port
@@ -242,8 +240,8 @@ func (s *Server) arguments(port int) []string {
 	return args
 }
 
-// URL returns the connection string of a database; empty means the one made with the cluster.
-// It holds the password: do not log it.
+// URL returns the connection string of a database; "" means the database that this package created.
+// It contains the password: do not log it.
 func (s *Server) URL(database string) string {
 	if database == "" {
 		database = Database
@@ -264,14 +262,14 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 // Pid returns the server's process id.
 func (s *Server) Pid() int { return s.cmd.Process.Pid }
 
-// Dir returns the folder really used; see Options.Dir.
+// Dir returns the folder that is used; see Options.Dir.
 func (s *Server) Dir() string { return s.home.dir }
 
-// Done is closed when the server has ended, for whatever reason.
+// Done returns a channel that is closed when the server has ended for any reason.
 func (s *Server) Done() <-chan struct{} { return s.exited }
 
-// Stop shuts the server down and returns when its process is gone. Open
-// connections are closed. Later calls return what the first returned.
+// Stop shuts the server down and returns when its process has ended. Open connections are closed.
+// Later calls return the result of the first one.
 func (s *Server) Stop() error {
 	s.stopOnce.Do(func() {
 		s.stopErr = s.stopServer()

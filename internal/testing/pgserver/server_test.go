@@ -24,8 +24,8 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// childVariable turns the test binary into a program that starts PostgreSQL with
-// the options it holds and waits to be killed.
+// childVariable turns the test binary into a program that starts PostgreSQL with the options in the
+// variable and waits until it is killed.
 const childVariable = "PGSERVER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// childOptions and childReport travel as JSON between a test and its child.
+// childOptions and childReport are the JSON messages between a test and its child.
 type childOptions struct {
 	Dir                                 string
 	Unsafe, StopWithParent, RemoveAfter bool
@@ -65,11 +65,11 @@ func runChild(text string) error {
 	if err := json.NewEncoder(os.Stdout).Encode(childReport{URL: s.URL(""), Pid: s.Pid(), Dir: s.Dir()}); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin) // until the test lets go
+	_, err = io.Copy(io.Discard, os.Stdin) // until the test closes it
 	return err
 }
 
-// startChild runs PostgreSQL in another process, to be killed with the returned function.
+// startChild starts PostgreSQL in another process. The returned function kills that process.
 func startChild(t *testing.T, o childOptions) (childReport, func()) {
 	t.Helper()
 	text, err := json.Marshal(o)
@@ -104,7 +104,8 @@ func start(t *testing.T, o pgserver.Options) *pgserver.Server {
 	return s
 }
 
-// folder returns a fresh folder that is removed with whatever PostgreSQL keeps for it.
+// folder returns a new folder that is removed at the end of the test, with everything of its
+// PostgreSQL.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "postgres")
@@ -176,7 +177,7 @@ func TestStartFailsIfThePortIsTaken(t *testing.T) {
 	require.ErrorContains(t, err, "Address already in use")
 }
 
-// After a reboot the recorded pid may be anybody's.
+// After a reboot the recorded pid may belong to any program.
 func TestStartIgnoresAReusedPID(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -256,8 +257,8 @@ func TestServerStopsWithItsParent(t *testing.T) {
 	}, "its folder goes too")
 }
 
-// A program may keep nothing of the server but its URL: it must not end with
-// the garbage collection that finds the rest unreachable.
+// A program may keep only the URL of the server: the garbage collection of the rest must not stop
+// the server.
 func TestServerSurvivesGarbageCollection(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "pgserver-gc-") //nolint:usetesting // PostgreSQL's account must reach it, and it outlives the test's context
@@ -280,8 +281,8 @@ func TestServerSurvivesGarbageCollection(t *testing.T) {
 	require.ErrorContains(t, err, "in use")
 }
 
-// Root's folders are often closed to the account that must run PostgreSQL.
-// TestAllAsUnprivilegedUser covers everybody else.
+// Folders of root are often not accessible for the account that must run PostgreSQL.
+// TestAllAsUnprivilegedUser covers the other users.
 func TestStartInAFolderThatTheAccountCannotOpen(t *testing.T) {
 	t.Parallel()
 	closed := t.TempDir()
@@ -304,8 +305,8 @@ func TestStartInAFolderThatTheAccountCannotOpen(t *testing.T) {
 	require.NoDirExists(t, dir)
 }
 
-// TestEqualPathsInTwoMountNamespaces has two folders of the same path, as two containers that share a
-// temporary folder have.
+// TestEqualPathsInTwoMountNamespaces uses two folders with the same path, as in two containers that
+// share a temporary folder.
 func TestEqualPathsInTwoMountNamespaces(t *testing.T) {
 	t.Parallel()
 	closed := filepath.Join(t.TempDir(), "closed")
@@ -314,7 +315,7 @@ func TestEqualPathsInTwoMountNamespaces(t *testing.T) {
 	first := start(t, pgserver.Options{Dir: dir, Unsafe: true})
 	require.NoError(t, os.Rename(closed, closed+"-other"))
 	require.NoError(t, os.Mkdir(closed, 0o700))
-	if os.Geteuid() == 0 { // a plain user's data lies in the folder itself
+	if os.Geteuid() == 0 { // without root, the data is in the folder itself
 		second := start(t, pgserver.Options{Dir: dir, Unsafe: true})
 		require.NotEqual(t, first.Dir(), second.Dir())
 		require.NoError(t, second.Stop())
@@ -326,11 +327,11 @@ func TestEqualPathsInTwoMountNamespaces(t *testing.T) {
 	require.NoError(t, pgserver.Remove(t.Context(), dir))
 }
 
-// TestAllAsUnprivilegedUser runs the tests above once more as nobody when root runs them.
+// TestAllAsUnprivilegedUser runs some of the tests above again as the account nobody, if root runs them.
 func TestAllAsUnprivilegedUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		return // the whole file just ran as a plain user
+		return // all tests of the file have just run as an unprivileged user
 	}
 	nobody, err := user.Lookup("nobody")
 	require.NoError(t, err)
@@ -339,7 +340,7 @@ func TestAllAsUnprivilegedUser(t *testing.T) {
 	gid, err := strconv.Atoi(nobody.Gid)
 	require.NoError(t, err)
 
-	// Nobody may enter neither the folder of the test binary nor t.TempDir.
+	// The account nobody can enter neither the folder of the test binary nor t.TempDir.
 	place, err := os.MkdirTemp("", "pgserver-plain-") //nolint:usetesting // a plain user must reach it
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(place)) })
@@ -350,7 +351,7 @@ func TestAllAsUnprivilegedUser(t *testing.T) {
 	require.NoError(t, os.WriteFile(binary, program, 0o755))
 	require.NoError(t, os.Chmod(binary, 0o755))
 
-	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^Test(StartUseStop|RecoversFromSIGKILL|StartsOverAStrangersPid|FolderOutOfReach|StopWithParent)$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^Test(ServerStartsAndStops|ServerRecoversAfterSIGKILL|StartIgnoresAReusedPID|StartInAFolderThatTheAccountCannotOpen|ServerStopsWithItsParent)$", "-test.v")
 	cmd.Dir = place
 	cmd.Env = []string{"HOME=" + place, "TMPDIR=" + place, "PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}

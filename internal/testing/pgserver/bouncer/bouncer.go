@@ -28,7 +28,7 @@ type Bouncer struct {
 
 	mu    sync.Mutex
 	pid   int
-	alive io.Closer // closed, it ends PgBouncer
+	alive io.Closer // closing it ends PgBouncer
 	done  chan struct{}
 }
 
@@ -69,7 +69,7 @@ func start(databaseURL string, settings []string) (*Bouncer, error) {
 
 func (b *Bouncer) config() string { return filepath.Join(b.dir, "pgbouncer.ini") }
 
-// configuration logs every client in to the server as the user of the upstream URL.
+// configuration makes every client log in to the server as the user of the upstream URL.
 func (b *Bouncer) configuration(settings []string) string {
 	password, _ := b.upstream.User.Password()
 	return fmt.Sprintf(`[databases]
@@ -83,10 +83,10 @@ auth_type = any
 `, b.upstream.Hostname(), b.upstream.Port(), b.upstream.User.Username(), strings.ReplaceAll(password, "'", "''"), b.port, strings.Join(settings, "\n"))
 }
 
-// script runs PgBouncer until its standard input ends, as it does when the test's process dies.
+// script runs PgBouncer until its standard input is closed, as when the test process dies.
 const script = `pgbouncer "$1" >>"$2" 2>&1 & pid=$!; echo "$pid"; read -r _; kill -CONT "$pid"; kill -TERM "$pid"; wait "$pid"`
 
-// Restart ends PgBouncer, if it runs, and starts it again on the same port.
+// Restart stops PgBouncer, if it runs, and starts it on the same port.
 func (b *Bouncer) Restart() error {
 	b.Stop()
 	b.mu.Lock()

@@ -17,10 +17,10 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// Prepare fills a database, say by migrating it. It must close its connections.
+// Prepare fills a database, for example by migrating it. It must close its connections.
 type Prepare func(ctx context.Context, url string) error
 
-// limit bounds what is done for one test; starting a server takes a second or two.
+// limit bounds the preparation of one test; starting a server takes a second or two.
 const limit = 2 * time.Minute
 
 // Database returns the URL of an empty database that is dropped when the test ends.
@@ -30,9 +30,9 @@ func Database(t testing.TB) string {
 	return server.newDatabase(t, "template1")
 }
 
-// Prepared returns the URL of a database as prepare leaves it, dropped when the
-// test ends. On the process's own server prepare runs once for each name and
-// the others are copies, which takes some ten milliseconds.
+// Prepared returns the URL of a database as prepare leaves it. The database is dropped when the
+// test ends. On the server of this process, prepare runs once for each name and the other databases
+// are copies, which takes about ten milliseconds.
 func Prepared(t testing.TB, name string, prepare Prepare) string {
 	t.Helper()
 	server := requireServer(t)
@@ -48,7 +48,7 @@ func Prepared(t testing.TB, name string, prepare Prepare) string {
 // instance is the server of this test process.
 type instance struct {
 	url     url.URL
-	private bool // started by us, gone when we are
+	private bool // started by this process and stopped with it
 
 	mu        sync.Mutex
 	templates map[string]func() (string, error)
@@ -90,7 +90,7 @@ func openServer() (*instance, error) {
 	return &instance{url: *u, private: true, templates: map[string]func() (string, error){}}, nil
 }
 
-// template returns the name of the database that prepare filled, after filling it at the first call.
+// template returns the name of the database that prepare filled. The first call fills it.
 func (s *instance) template(t testing.TB, name string, prepare Prepare) string {
 	t.Helper()
 	s.mu.Lock()

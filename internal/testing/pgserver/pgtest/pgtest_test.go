@@ -57,7 +57,7 @@ func TestPreparedRunsOnce(t *testing.T) {
 	}
 	name, want := "once "+rand.Text(), int32(1)
 	if os.Getenv("TEST_DATABASE_URL") != "" {
-		want = 5 // no templates are left on a server that is not ours
+		want = 5 // an external server keeps no templates
 	}
 	t.Run("group", func(t *testing.T) {
 		for range 5 {
