@@ -49,6 +49,7 @@ var allowedPhrases = map[string]string{
 	`first letter|with a letter`:         "a character",
 	`letters(,| and) digits`:             "characters",
 	`letters to (insert|delete|replace)`: "characters",
+	`account nobody`:                     "the name of an account",
 }
 
 // notYetFile lists files and packages that still use retired words. Write it with
