@@ -9,6 +9,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 )
 
 func (p *program) deadletter() *cobra.Command {
@@ -28,7 +29,7 @@ func (p *program) deadletterList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.ListDeadLetters(cmd.Context(), app.Backends(cfg), filter, asJSON, p.out)
+			return cli.ListDeadLetters(cmd.Context(), commands.Backends(cfg), filter, asJSON, p.out)
 		},
 	}
 	filterFlags(cmd, &filter)
@@ -48,7 +49,7 @@ func (p *program) deadletterShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.ShowDeadLetter(cmd.Context(), app.Backends(cfg), sequence, p.out)
+			return cli.ShowDeadLetter(cmd.Context(), commands.Backends(cfg), sequence, p.out)
 		},
 	}
 }
@@ -75,7 +76,7 @@ func (p *program) deadletterReplay() *cobra.Command {
 					return err
 				}
 			}
-			return cli.ReplayDeadLetters(cmd.Context(), app.Backends(cfg), sequence, filter, p.out)
+			return cli.ReplayDeadLetters(cmd.Context(), commands.Backends(cfg), sequence, filter, p.out)
 		},
 	}
 	filterFlags(cmd, &filter)

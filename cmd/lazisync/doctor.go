@@ -7,6 +7,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 )
 
 func (p *program) doctor() *cobra.Command {
@@ -26,7 +27,7 @@ func (p *program) doctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.Doctor(cmd.Context(), cfg, role, asJSON, p.out)
+			return commands.Doctor(cmd.Context(), cfg, role.Role, asJSON, p.out)
 		},
 	}
 	cmd.Flags().StringVar(&name, "role", app.ServeRole.Name, "role to check: serve, bridge, worker, notifier or gateway")

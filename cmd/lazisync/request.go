@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lazi/lazisync/events"
-
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 )
 
 func (p *program) request() *cobra.Command {
@@ -38,7 +38,7 @@ func (p *program) request() *cobra.Command {
 			if noNotify {
 				o.Notify = new(bool)
 			}
-			return cli.Request(cmd.Context(), app.Backends(cfg), cfg, o, p.out)
+			return cli.Request(cmd.Context(), commands.Backends(cfg), cfg, o, p.out)
 		},
 	}
 	f := cmd.Flags()
@@ -79,7 +79,7 @@ func (p *program) control(action, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.Control(cmd.Context(), app.Backends(cfg), action, a[0], reason, p.out)
+			return cli.Control(cmd.Context(), commands.Backends(cfg), action, a[0], reason, p.out)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "reason, shown with the run")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/telemetry"
 )
 
@@ -30,7 +31,7 @@ func (p *program) migrate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.Migrate(cmd.Context(), cfg, o, telemetry.NewLogger(cfg.Log, p.err), p.out)
+			return commands.Migrate(cmd.Context(), cfg, o, telemetry.NewLogger(cfg.Log, p.err), p.out)
 		},
 	}
 	cmd.Flags().BoolVar(&o.FinishAdoption, "finish-adoption", false, "finish the adoption of the legacy worker's tables: its statements fail from then on")

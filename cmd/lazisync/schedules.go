@@ -8,6 +8,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 )
 
 func (p *program) schedules() *cobra.Command {
@@ -28,7 +29,7 @@ func (p *program) schedulesList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.ListSchedules(cmd.Context(), app.Backends(cfg), asJSON, p.out)
+			return cli.ListSchedules(cmd.Context(), commands.Backends(cfg), asJSON, p.out)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -44,7 +45,7 @@ func (p *program) schedulesChange(verb, short string, change func(ctx context.Co
 			if err != nil {
 				return err
 			}
-			return change(cmd.Context(), app.Backends(cfg), a[0], reason, p.out)
+			return change(cmd.Context(), commands.Backends(cfg), a[0], reason, p.out)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "reason, shown with the schedule")
@@ -59,7 +60,7 @@ func (p *program) schedulesTrigger() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.TriggerSchedule(cmd.Context(), app.Backends(cfg), a[0], p.out)
+			return cli.TriggerSchedule(cmd.Context(), commands.Backends(cfg), a[0], p.out)
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 )
 
 func (p *program) status() *cobra.Command {
@@ -24,7 +25,7 @@ func (p *program) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.Status(cmd.Context(), app.Backends(cfg), o, p.out)
+			return cli.Status(cmd.Context(), commands.Backends(cfg), o, p.out)
 		},
 	}
 	cmd.Flags().StringVar(&o.TenantID, "tenant", "", "only this tenant")

@@ -19,6 +19,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
@@ -174,7 +175,7 @@ func (w *world) migrate(t *testing.T, set ...string) {
 	t.Helper()
 	cfg, err := app.Load(w.environ(set...), app.ServeRole)
 	require.NoError(t, err)
-	require.NoError(t, app.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
+	require.NoError(t, commands.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
 }
 
 // everySecond has a schedule act more often than a cron expression can say.

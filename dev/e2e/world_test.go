@@ -26,6 +26,7 @@ import (
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
@@ -102,7 +103,7 @@ func newWorld(t *testing.T, o options) *world {
 
 	cfg, err := app.Load(w.stack.Environ(), app.ServeRole)
 	require.NoError(t, err)
-	require.NoError(t, app.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
+	require.NoError(t, commands.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
 	w.heard = listen(t, w.nc)
 	return w
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
@@ -56,7 +57,7 @@ func deploy(t *testing.T) *deployment {
 	t.Cleanup(func() { require.NoError(t, temporal.Stop()) })
 	d.places = strings.NewReplacer(
 		"@postgres:5432", "@"+postgres, "@nats:4222", "@"+nats, "=temporal:7233", "="+temporal.Addr(), "simulator:8099", startSimulator(t))
-	require.NoError(t, app.Migrate(t.Context(), d.config(t, app.MigrateRole), cli.MigrateOptions{}, zerolog.New(d.log), io.Discard))
+	require.NoError(t, commands.Migrate(t.Context(), d.config(t, app.MigrateRole), cli.MigrateOptions{}, zerolog.New(d.log), io.Discard))
 	return d
 }
 

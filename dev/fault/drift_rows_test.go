@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/app"
+	"github.com/lazi/lazisync/internal/commands"
 )
 
 // Somebody changes streams and consumers by hand while everything runs. What keeps a role
@@ -82,6 +83,6 @@ func (r *rig) doctor(t *testing.T) string {
 	cfg, err := app.Load(r.stack.Environ(), app.ServeRole)
 	require.NoError(t, err)
 	var out bytes.Buffer
-	require.Error(t, app.Doctor(t.Context(), cfg, app.ServeRole, false, &out), "%s", &out)
+	require.Error(t, commands.Doctor(t.Context(), cfg, app.ServeRole.Role, false, &out), "%s", &out)
 	return out.String()
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
@@ -207,7 +208,7 @@ func (r *rig) migrate(t *testing.T) {
 	t.Helper()
 	cfg, err := app.Load(r.stack.Environ(), app.ServeRole)
 	require.NoError(t, err)
-	require.NoError(t, app.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
+	require.NoError(t, commands.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
 }
 
 // shortenAckWait makes JetStream redeliver unacknowledged messages sooner.

@@ -21,6 +21,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -73,7 +74,7 @@ func (w *deployment) serve(ctx context.Context) (err error) {
 	if w.cfg, err = app.Load(w.stack.Environ(), app.ServeRole); err != nil {
 		return err
 	}
-	if err := app.Migrate(ctx, w.cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard); err != nil {
+	if err := commands.Migrate(ctx, w.cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard); err != nil {
 		return err
 	}
 	if w.temporal, err = client.Dial(client.Options{
@@ -125,7 +126,7 @@ func (w *deployment) request(ctx context.Context, mode events.Mode) (workflowID 
 	if mode == events.Rebuild {
 		o.Entities = []string{"customers"}
 	}
-	if err := cli.Request(ctx, app.Backends(w.cfg), w.cfg, o, io.Discard); err != nil {
+	if err := cli.Request(ctx, commands.Backends(w.cfg), w.cfg, o, io.Discard); err != nil {
 		return "", err
 	}
 	switch mode {
@@ -160,7 +161,7 @@ func (w *deployment) startLegacy(ctx context.Context, name string) (id, serving 
 // control sends a control to a workflow or a request.
 func (w *deployment) control(ctx context.Context, action, id string) error {
 	var answer strings.Builder
-	if err := cli.Control(ctx, app.Backends(w.cfg), action, id, "for the record", &answer); err != nil {
+	if err := cli.Control(ctx, commands.Backends(w.cfg), action, id, "for the record", &answer); err != nil {
 		return fmt.Errorf("%s %s: %w%s", action, id, err, answer.String())
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/doctor"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/store"
@@ -37,8 +38,8 @@ type process struct {
 	stream    *stream.Conn
 	store     *store.Store // nil if the role has no database
 	temporal  *temporal.Client
-	namespace namespaceVerifier   // of the bridge and the worker
-	refusals  activities.Refusals // of the worker
+	namespace connect.NamespaceVerifier // of the bridge and the worker
+	refusals  activities.Refusals       // of the worker
 }
 
 // Started has the addresses at which a process listens.
@@ -88,18 +89,18 @@ func Run(ctx context.Context, cfg *config.Config, role Role, log zerolog.Logger,
 
 // open opens the connections of the role, which are established in the background.
 func (p *process) open(ctx context.Context) (err error) {
-	if p.stream, err = openStream(p.cfg, p.role.Name, p.log); err != nil {
+	if p.stream, err = connect.Stream(p.cfg, p.role.Name, p.log); err != nil {
 		return err
 	}
 	probes := []probe.Probe{p.whilePrepared(doctor.NATSProbe(p.stream, p.role.Role))}
 	if p.role.Database {
-		if p.store, err = openStore(ctx, p.cfg, p.role.Name, p.role.Connections, p.log); err != nil {
+		if p.store, err = connect.Store(ctx, p.cfg, p.role.Name, p.role.Connections, p.log); err != nil {
 			return err
 		}
 		p.breaker = append(p.breaker, doctor.DatabaseProbe(p.store, p.role.Role))
 	}
 	if p.role.Temporal {
-		options, err := temporalOptions(p.cfg, p.log)
+		options, err := connect.TemporalOptions(p.cfg, p.log)
 		if err != nil {
 			return err
 		}
@@ -124,13 +125,13 @@ func (p *process) temporalProbe() probe.Probe {
 	if !p.role.includes(BridgeRole) && !p.role.includes(WorkerRole) {
 		return one
 	}
-	p.namespace = newNamespaceVerifier(p.temporal, p.store)
+	p.namespace = connect.NewNamespaceVerifier(p.temporal, p.store)
 	ping := one.Check
 	one.Check = func(ctx context.Context) error {
 		if err := ping(ctx); err != nil {
 			return err
 		}
-		return p.namespace.verify(ctx)
+		return p.namespace.Verify(ctx)
 	}
 	return one
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/stream"
@@ -40,13 +41,13 @@ func (p *process) bridge() []part {
 		Publisher:          p.stream,
 		Temporal:           p.temporal,
 		History:            p.stream,
-		VerifyNamespace:    p.namespace.verify,
-		VerifyNamespaceNow: p.namespace.verifyNow,
+		VerifyNamespace:    p.namespace.Verify,
+		VerifyNamespaceNow: p.namespace.VerifyNow,
 		Logger:             p.log,
 
 		Tenants:       tenants,
 		KnownEntities: entity.Names(),
-		Limits:        limits(p.cfg),
+		Limits:        connect.Limits(p.cfg),
 		RetryDelay:    stream.RetryDelay,
 		SecondPass:    p.cfg.Sync.SecondPass,
 

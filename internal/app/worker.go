@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/temporal"
@@ -34,7 +35,7 @@ const (
 func (p *process) runWorker(ctx context.Context) error {
 	var logged string
 	for ctx.Err() == nil {
-		if err := p.namespace.verify(ctx); err != nil {
+		if err := p.namespace.Verify(ctx); err != nil {
 			if err.Error() != logged {
 				logged = err.Error()
 				p.log.Warn().Err(err).Msg("worker not started, retrying")
@@ -56,7 +57,7 @@ func (p *process) runWorker(ctx context.Context) error {
 // namespace, for example after a server was replaced. It ends with ctx.
 func (p *process) watchNamespace(ctx context.Context, failed chan<- error) {
 	for ctx.Err() == nil {
-		if err := p.namespace.verify(ctx); errors.Is(err, temporal.ErrForeignNamespace) {
+		if err := p.namespace.Verify(ctx); errors.Is(err, temporal.ErrForeignNamespace) {
 			failed <- err
 			return
 		}
@@ -86,13 +87,13 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	workflows.Register(pages)
 	legacy.Register(pages)
 	pages.RegisterActivity(&activities.Slices{
-		Source: newServiceTitan(p.cfg, databaseLimiter{p.store}, p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
+		Source: connect.ServiceTitan(p.cfg, p.store, p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
 		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
 		Failing: make(chan struct{}, pageSlots/2),
 	})
 	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)
 	control.RegisterActivity(&activities.Runs{
-		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, Ours: p.namespace.verifyNow, History: p.stream,
+		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, Ours: p.namespace.VerifyNow, History: p.stream,
 	})
 	control.RegisterActivity(&activities.Schedules{Publisher: p.stream, Requests: p.store})
 	control.RegisterActivity(&activities.Outcomes{Requests: p.store})

@@ -13,8 +13,8 @@ import (
 	"github.com/lazi/lazisync/dev/compare"
 	"github.com/lazi/lazisync/dev/fakeslack"
 	"github.com/lazi/lazisync/dev/stack"
-	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
@@ -87,7 +87,7 @@ func (r *running) fullSync(ctx context.Context, records int) error {
 		r.startedAfter().Seconds(), len(names), thousands(records))
 	r.logs.hush() // warnings would tear the bars apart; they are in the file
 	defer r.logs.speak()
-	if err := cli.Request(ctx, app.Backends(r.cfg), r.cfg, cli.RequestOptions{Mode: "full", Wait: true}, r.out); err != nil {
+	if err := cli.Request(ctx, commands.Backends(r.cfg), r.cfg, cli.RequestOptions{Mode: "full", Wait: true}, r.out); err != nil {
 		return fmt.Errorf("the full sync did not complete, see %s: %w", r.logPath, err)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
 )
@@ -112,21 +113,23 @@ func TestDoctorAcceptsTheDemo(t *testing.T) {
 	var said string
 	require.Eventually(t, func() bool { // task queues and consumers are described with some delay
 		var report bytes.Buffer
-		err = app.Doctor(ctx, cfg, app.ServeRole, false, &report)
+		err = commands.Doctor(ctx, cfg, app.ServeRole.Role, false, &report)
 		said = report.String()
 		return err == nil && strings.Contains(said, " 0 warnings, 0 failures")
 	}, patience, time.Second, "%v\n%s", &err, &said)
 	for _, suggested := range []func(*config.Config) error{
 		func(cfg *config.Config) error {
-			return app.Migrate(ctx, cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard)
+			return commands.Migrate(ctx, cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard)
 		},
 		func(cfg *config.Config) error {
-			return cli.Status(ctx, app.Backends(cfg), cli.StatusOptions{}, io.Discard)
+			return cli.Status(ctx, commands.Backends(cfg), cli.StatusOptions{}, io.Discard)
 		},
 		func(cfg *config.Config) error {
-			return cli.Request(ctx, app.Backends(cfg), cfg, cli.RequestOptions{Mode: "rebuild", Entities: []string{"customers"}, Wait: true}, io.Discard)
+			return cli.Request(ctx, commands.Backends(cfg), cfg, cli.RequestOptions{Mode: "rebuild", Entities: []string{"customers"}, Wait: true}, io.Discard)
 		},
-		func(cfg *config.Config) error { return cli.ListSchedules(ctx, app.Backends(cfg), false, io.Discard) },
+		func(cfg *config.Config) error {
+			return cli.ListSchedules(ctx, commands.Backends(cfg), false, io.Discard)
+		},
 	} {
 		require.NoError(t, suggested(cfg))
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/config"
 )
 
@@ -99,7 +100,7 @@ func (r *running) serve(ctx context.Context) (err error) {
 		return cli.UsageError(err)
 	}
 	log := r.logs.everywhere()
-	if err := app.Migrate(ctx, r.cfg, cli.MigrateOptions{}, log, io.Discard); err != nil {
+	if err := commands.Migrate(ctx, r.cfg, cli.MigrateOptions{}, log, io.Discard); err != nil {
 		return err
 	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -22,11 +22,13 @@ const (
 
 // mayImport lists, for every package, the packages of this module that it may import.
 var mayImport = map[string][]string{
-	"cmd/lazisync":               {"events", "internal/app", "internal/cli", "internal/config", "internal/telemetry"},
+	"cmd/lazisync":               {"events", "internal/app", "internal/cli", "internal/commands", "internal/config", "internal/telemetry"},
 	"cmd/servicetitan-simulator": {"internal/simulator"},
 	"internal/app":               {anything},
 	"internal/cli":               {"events", "internal/config", "internal/entity", "internal/ledger", "internal/stream", "workflows"},
+	"internal/commands":          {"internal/cli", "internal/config", "internal/connect", "internal/doctor", "internal/store", "internal/stream", "internal/temporal"},
 	"internal/config":            {"events", "internal/entity"},
+	"internal/connect":           {"events", "internal/config", "internal/servicetitan", "internal/store", "internal/stream", "internal/telemetry", "internal/temporal", "workflows"},
 	"internal/doctor":            {"internal/config", "internal/entity", "internal/ledger", "internal/notify/slack", "internal/probe", "internal/servicetitan", "internal/store", "internal/stream", "internal/temporal", "workflows"},
 	"internal/telemetry":         {"internal/config"},
 

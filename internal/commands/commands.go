@@ -1,4 +1,4 @@
-package app
+package commands
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/doctor"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/stream"
@@ -22,7 +23,7 @@ type backends struct{ cfg *config.Config }
 
 // Stream implements cli.Backends.
 func (b backends) Stream(ctx context.Context) (cli.Stream, error) {
-	return connectStream(ctx, b.cfg, true)
+	return connect.CommandStream(ctx, b.cfg, true)
 }
 
 // Store implements cli.Backends.
@@ -32,20 +33,20 @@ func (b backends) Store(ctx context.Context) (cli.Store, error) {
 
 // Schedules implements cli.Backends.
 func (b backends) Schedules(context.Context) (cli.Schedules, error) {
-	return openTemporal(b.cfg, zerolog.Nop())
+	return connect.Temporal(b.cfg, zerolog.Nop())
 }
 
 // Doctor checks what a role depends on. If a check fails, the error has exit code 1.
-func Doctor(ctx context.Context, cfg *config.Config, role Role, asJSON bool, out io.Writer) error {
+func Doctor(ctx context.Context, cfg *config.Config, role doctor.Role, asJSON bool, out io.Writer) error {
 	log := zerolog.Nop() // the findings have the errors
 	d := doctor.New(doctor.Options{
-		Config: cfg, Role: role.Role,
-		OpenStream:   func(ctx context.Context) (*stream.Conn, error) { return connectStream(ctx, cfg, false) },
-		OpenStore:    func(ctx context.Context) (*store.Store, error) { return openStore(ctx, cfg, "doctor", 2, log) },
-		OpenTemporal: func() (*temporal.Client, error) { return openTemporal(cfg, log) },
-		ServiceTitan: newServiceTitan(cfg, nil, log),
-		Schedules:    scheduleSpecs(cfg),
-		NamespaceFix: namespaceFix,
+		Config: cfg, Role: role,
+		OpenStream:   func(ctx context.Context) (*stream.Conn, error) { return connect.CommandStream(ctx, cfg, false) },
+		OpenStore:    func(ctx context.Context) (*store.Store, error) { return connect.Store(ctx, cfg, "doctor", 2, log) },
+		OpenTemporal: func() (*temporal.Client, error) { return connect.Temporal(cfg, log) },
+		ServiceTitan: connect.ServiceTitan(cfg, nil, log),
+		Schedules:    connect.Schedules(cfg),
+		NamespaceFix: connect.NamespaceFix,
 	})
 	ok, err := d.Run(ctx, asJSON, out)
 	if err == nil && !ok {
@@ -57,7 +58,7 @@ func Doctor(ctx context.Context, cfg *config.Config, role Role, asJSON bool, out
 // Migrate applies migrations, declares streams and consumers, and applies schedules. Doing
 // it again changes nothing.
 func Migrate(ctx context.Context, cfg *config.Config, o cli.MigrateOptions, log zerolog.Logger, out io.Writer) error {
-	s, err := openStore(ctx, cfg, "migrate", 0, log)
+	s, err := connect.Store(ctx, cfg, "migrate", 0, log)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (m migration) MigrateDatabase(ctx context.Context) ([]string, error) {
 }
 
 func (m migration) DeclareStreams(ctx context.Context) ([]string, error) {
-	conn, err := connectStream(ctx, m.cfg, false)
+	conn, err := connect.CommandStream(ctx, m.cfg, false)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func (m migration) DeclareStreams(ctx context.Context) ([]string, error) {
 }
 
 func (m migration) AcceptNamespace(ctx context.Context) (changes []string, err error) {
-	c, err := openTemporal(m.cfg, m.log)
+	c, err := connect.Temporal(m.cfg, m.log)
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +112,12 @@ func (m migration) AcceptNamespace(ctx context.Context) (changes []string, err e
 }
 
 func (m migration) ApplySchedules(ctx context.Context) ([]string, error) {
-	c, err := openTemporal(m.cfg, m.log)
+	c, err := connect.Temporal(m.cfg, m.log)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	if err := newNamespaceVerifier(c, m.store).verify(ctx); err != nil {
+	if err := connect.NewNamespaceVerifier(c, m.store).Verify(ctx); err != nil {
 		return nil, err
 	}
 	changes, err := c.ApplySchedules(ctx)

@@ -1,0 +1,110 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/store"
+	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/internal/temporal"
+	"github.com/lazi/lazisync/workflows"
+)
+
+// Stream returns a NATS connection that is established in the background. The server
+// shows name in its list of connections.
+func Stream(cfg *config.Config, name string, log zerolog.Logger) (*stream.Conn, error) {
+	c := cfg.NATS
+	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Logger: log}
+	if c.TLS.Enabled() {
+		t, err := c.TLS.ClientConfig()
+		if err != nil {
+			return nil, err
+		}
+		o.TLS = t
+	}
+	return stream.Connect(o)
+}
+
+// commandConnect is how long a command waits for NATS.
+const commandConnect = 5 * time.Second
+
+// CommandStream connects to NATS for a command, and waits until it is connected. If
+// declared is set, the streams must exist.
+func CommandStream(ctx context.Context, cfg *config.Config, declared bool) (*stream.Conn, error) {
+	conn, err := Stream(cfg, "cli", zerolog.Nop())
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithTimeout(ctx, commandConnect)
+	defer stop()
+	for {
+		err := conn.Ready(ctx)
+		if err == nil || !declared && !errors.Is(err, stream.ErrDisconnected) {
+			return conn, nil
+		}
+		select {
+		case <-ctx.Done():
+			conn.Close()
+			return nil, fmt.Errorf("NATS at %s: %w", cfg.Value("NATS_URL").Text, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Store returns a connection pool of PostgreSQL that connects when it is used. The server
+// shows role in its list of connections. If connections is 0, the pool has its default size.
+func Store(ctx context.Context, cfg *config.Config, role string, connections int32, log zerolog.Logger) (*store.Store, error) {
+	return store.Open(ctx, string(cfg.DatabaseURL), store.Options{
+		MaxConns: connections, Application: "lazisync " + role, Tenants: cfg.TenantIDs(), DeleteGuard: cfg.Sync.DeleteGuard, Logger: log,
+	})
+}
+
+// Temporal returns a Temporal client that connects on its first call.
+func Temporal(cfg *config.Config, log zerolog.Logger) (*temporal.Client, error) {
+	o, err := TemporalOptions(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return temporal.Open(o)
+}
+
+// TemporalOptions returns the options of Temporal's client, including the schedules.
+func TemporalOptions(cfg *config.Config, log zerolog.Logger) (temporal.Options, error) {
+	c := cfg.Temporal
+	o := temporal.Options{
+		Address: c.Address, Namespace: c.Namespace, TaskQueue: c.TaskQueue, APIKey: string(c.APIKey), Logger: log,
+		Schedules: Schedules(cfg), ScheduleTimeout: Limits(cfg).ExecutionTimeout(),
+	}
+	if c.TLS.Enabled() || c.APIKey != "" {
+		t, err := c.TLS.ClientConfig()
+		if err != nil {
+			return o, err
+		}
+		o.TLS = t
+	}
+	return o, nil
+}
+
+// Schedules lists the configured schedules, including those that are switched off.
+func Schedules(cfg *config.Config) (specs []temporal.ScheduleSpec) {
+	for _, t := range cfg.Tenants {
+		zone := t.Timezone.String()
+		specs = append(specs,
+			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Incremental, Cron: t.ScheduleIncremental, Timezone: zone},
+			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Full, Cron: t.ScheduleFull, Timezone: zone})
+	}
+	return specs
+}
+
+// Limits returns the limits of a run.
+func Limits(cfg *config.Config) workflows.Limits {
+	l := workflows.DefaultLimits
+	l.Deadline, l.PauseLimit = cfg.Sync.RunDeadline, cfg.Sync.PauseLimit
+	return l
+}
