@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// AllEntities, as the only entry of a list of entities, means every known entity.
+// AllEntities means every known entity, if it is the only entry of a list of entities.
 const AllEntities = "*"
 
 // ParseEntities parses a comma-separated list of entities, as in a variable or an option.

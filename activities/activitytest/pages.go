@@ -105,7 +105,7 @@ func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger
 	return *kept, nil
 }
 
-// Missing lists what was missed and not looked up yet.
+// MissingIDs lists what was missed and not looked up yet.
 func (l *Ledger) MissingIDs(_ context.Context, _ int64, e entity.Entity, most int) ([]string, error) {
 	if err := l.refuse("Missing", e.Name); err != nil {
 		return nil, err
