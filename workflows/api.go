@@ -22,16 +22,9 @@ const (
 // QueryProgress answers with a Progress.
 const QueryProgress = "progress"
 
-// Names of the task queues. Slices of pages never delay the short activities
-// that publish events about them.
-const (
-	DefaultTaskQueue = "sync-tasks"
-	controlSuffix    = "-control"
-)
-
-// ControlTaskQueue is the queue of the short ledger and event activities beside
-// the task queue that pages and workflows use.
-func ControlTaskQueue(taskQueue string) string { return taskQueue + controlSuffix }
+// ControlTaskQueue returns the task queue of the short ledger and event activities beside
+// the one that workflows and page slices use, so that slices never delay them.
+func ControlTaskQueue(taskQueue string) string { return taskQueue + "-control" }
 
 // FullSyncID returns the ID of the workflow that serves one full request.
 func FullSyncID(requestID string) string { return events.Full.WorkflowID("", requestID) }

@@ -27,6 +27,8 @@ import (
 // all are the entities of most tests.
 var all = []string{"customers", "jobs", "invoices", "estimates"}
 
+const taskQueue = "sync-tasks"
+
 // rig runs workflows in virtual time, with the real activities over a world in memory.
 type rig struct {
 	*activitytest.World
@@ -57,13 +59,13 @@ func (r *rig) newEnv(id string) {
 	r.env = suite.NewTestWorkflowEnvironment()
 	r.env.SetTestTimeout(time.Minute)
 	r.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second})
-	r.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: workflows.DefaultTaskQueue})
+	r.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: taskQueue})
 	workflows.Register(r.env)
 	runs := r.Runs()
 	r.env.RegisterActivity(runs)
 	r.env.RegisterActivity(r.slices)
-	r.env.SetActivityTaskQueue(workflows.DefaultTaskQueue, r.slices.SyncSlice)
-	r.env.SetActivityTaskQueue(workflows.ControlTaskQueue(workflows.DefaultTaskQueue), runs.BeginRun, runs.FinishRun, runs.AnnounceControl)
+	r.env.SetActivityTaskQueue(taskQueue, r.slices.SyncSlice)
+	r.env.SetActivityTaskQueue(workflows.ControlTaskQueue(taskQueue), runs.BeginRun, runs.FinishRun, runs.AnnounceControl)
 }
 
 // execute runs a workflow to its end, through every continue-as-new.

@@ -167,3 +167,15 @@ func TestProblemsAreCounted(t *testing.T) {
 	require.Equal(t, "1 problem with the configuration:\n  a", Problems{"a"}.Error())
 	require.Equal(t, "2 problems with the configuration:\n  a\n  b", Problems{"a", "b"}.Error())
 }
+
+func TestGatewayWithoutTokensListensOnALoopbackAddressOnly(t *testing.T) {
+	t.Parallel()
+	tokens := map[string]Secret{"a": "b"}
+	for _, addr := range []string{"127.0.0.1:8080", "localhost:0", "[::1]:8080", "127.9.9.9:1"} {
+		require.NoError(t, HTTPConfig{Addr: addr}.Validate(), addr)
+	}
+	for _, addr := range []string{":8080", "0.0.0.0:8080", "[::]:8080", "192.168.0.1:80", "example.com:80", "8080", ""} {
+		require.ErrorContains(t, HTTPConfig{Addr: addr}.Validate(), "want a loopback address such as 127.0.0.1:8080, or API_TOKENS", addr)
+		require.NoError(t, HTTPConfig{Addr: addr, Tokens: tokens}.Validate(), addr)
+	}
+}

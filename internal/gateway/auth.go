@@ -86,3 +86,8 @@ func (g *Gateway) findToken(given string) (Token, bool) {
 	}
 	return found, known
 }
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

@@ -135,14 +135,3 @@ func TestWithoutTokensOnlyLoopbackIsServed(t *testing.T) {
 		require.Equal(t, 200, s.send(http.MethodGet, "/healthz", "", "Host", host).status, host)
 	}
 }
-
-func TestCheckAddr(t *testing.T) {
-	t.Parallel()
-	for _, addr := range []string{"127.0.0.1:8080", "localhost:0", "[::1]:8080", "127.9.9.9:1"} {
-		require.NoError(t, CheckAddr(addr, nil))
-	}
-	for _, addr := range []string{":8080", "0.0.0.0:8080", "[::]:8080", "192.168.0.1:80", "example.com:80", "8080", ""} {
-		require.ErrorContains(t, CheckAddr(addr, nil), "want a loopback address such as 127.0.0.1:8080, or API tokens")
-		require.NoError(t, CheckAddr(addr, []Token{NewToken("a", "b")}))
-	}
-}

@@ -121,21 +121,3 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	return nil
 }
-
-// CheckAddr returns an error if addr is reachable from other machines and there are no
-// tokens.
-func CheckAddr(addr string, tokens []Token) error {
-	if len(tokens) > 0 {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil || !isLoopback(host) {
-		return fmt.Errorf("listen address: got %q, want a loopback address such as 127.0.0.1:8080, or API tokens that authenticate clients", addr)
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}

@@ -100,7 +100,7 @@ func (r *rig) renew() {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	r.env = suite.NewTestWorkflowEnvironment()
-	r.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "nightly", TaskQueue: workflows.DefaultTaskQueue})
+	r.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "nightly", TaskQueue: "sync-tasks"})
 	legacy.Register(r.env)
 	r.now = r.env.Now
 	r.env.RegisterActivity(&legacy.Activities{Publisher: r.server, Tenants: r.tenants})

@@ -23,7 +23,7 @@ import (
 )
 
 // dirs are the data folders to look in for a running lazisync-dev.
-func (c *commands) dirs() []string {
+func (c *program) dirs() []string {
 	if c.dir != "" {
 		return []string{c.dir}
 	}
@@ -33,7 +33,7 @@ func (c *commands) dirs() []string {
 // stopLimit is more than a running one takes to stop.
 const stopLimit = 45 * time.Second
 
-func (c *commands) stop() *cobra.Command {
+func (c *program) stop() *cobra.Command {
 	return &cobra.Command{
 		Use: "stop", Short: "Stop the one that runs, and the demo", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,7 +112,7 @@ func writeEnv(path string, s *stack.Stack) error {
 	return nil
 }
 
-func (c *commands) env() *cobra.Command {
+func (c *program) env() *cobra.Command {
 	return &cobra.Command{
 		Use: "env", Short: "Print the running one's environment, for eval in a shell",
 		Long: "Prints the environment of the running lazisync-dev, passwords included, so that\n" +
@@ -129,7 +129,7 @@ func (c *commands) env() *cobra.Command {
 	}
 }
 
-func (c *commands) readEnv() (string, error) {
+func (c *program) readEnv() (string, error) {
 	for _, dir := range c.dirs() {
 		_, running, err := datadir.Running(dir)
 		if err != nil {
@@ -151,7 +151,7 @@ func (c *commands) readEnv() (string, error) {
 	return "", fmt.Errorf("nothing runs in %s: start it with %s", strings.Join(c.dirs(), " or "), start)
 }
 
-func (c *commands) psql() *cobra.Command {
+func (c *program) psql() *cobra.Command {
 	return &cobra.Command{
 		Use: "psql [arguments of psql]", Short: "Open psql on the running one's database",
 		DisableFlagParsing: true, // they are psql's
