@@ -29,7 +29,7 @@ const (
 // exitInterrupted is what shells use for Ctrl-C.
 const exitInterrupted = 130
 
-func (c *program) demo() *cobra.Command {
+func (c *setup) demo() *cobra.Command {
 	var once bool
 	var records int
 	cmd := &cobra.Command{
@@ -49,7 +49,7 @@ func (c *program) demo() *cobra.Command {
 	return cmd
 }
 
-func (c *program) runDemo(ctx context.Context, records int, once bool) (err error) {
+func (c *setup) runDemo(ctx context.Context, records int, once bool) (err error) {
 	fmt.Fprint(c.out, "Starting what lazisync works with, all on 127.0.0.1:\n\n")
 	r, err := start(ctx, c.out, orDefault(c.dir, demoDir), stack.Options{
 		Fresh: true, Environ: c.environ, Isolated: true, FreePorts: c.free, Webhooks: true,

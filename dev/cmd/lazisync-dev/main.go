@@ -29,7 +29,7 @@ func main() {
 
 // run is the program. It returns the exit code.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	root := newRoot(&program{environ: environ, out: stdout})
+	root := newRoot(&setup{environ: environ, out: stdout})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -48,8 +48,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return cli.ExitFailed
 }
 
-// program is what the commands share.
-type program struct {
+// setup is what the commands share.
+type setup struct {
 	environ []string
 	out     io.Writer
 	dir     string // the data folder, "" for the usual one
@@ -62,7 +62,7 @@ const usualDir = ".lazisync"
 
 var demoDir = filepath.Join(usualDir, "demo")
 
-func newRoot(c *program) *cobra.Command {
+func newRoot(c *setup) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lazisync-dev",
 		Short:         "Runs lazisync with everything it needs, for development",

@@ -23,7 +23,7 @@ import (
 )
 
 // dirs are the data folders to look in for a running lazisync-dev.
-func (c *program) dirs() []string {
+func (c *setup) dirs() []string {
 	if c.dir != "" {
 		return []string{c.dir}
 	}
@@ -33,7 +33,7 @@ func (c *program) dirs() []string {
 // stopLimit is more than a running one takes to stop.
 const stopLimit = 45 * time.Second
 
-func (c *program) stop() *cobra.Command {
+func (c *setup) stop() *cobra.Command {
 	return &cobra.Command{
 		Use: "stop", Short: "Stop the one that runs, and the demo", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,7 +112,7 @@ func writeEnv(path string, s *stack.Stack) error {
 	return nil
 }
 
-func (c *program) env() *cobra.Command {
+func (c *setup) env() *cobra.Command {
 	return &cobra.Command{
 		Use: "env", Short: "Print the running one's environment, for eval in a shell",
 		Long: "Prints the environment of the running lazisync-dev, passwords included, so that\n" +
@@ -129,7 +129,7 @@ func (c *program) env() *cobra.Command {
 	}
 }
 
-func (c *program) readEnv() (string, error) {
+func (c *setup) readEnv() (string, error) {
 	for _, dir := range c.dirs() {
 		_, running, err := datadir.Running(dir)
 		if err != nil {
@@ -151,7 +151,7 @@ func (c *program) readEnv() (string, error) {
 	return "", fmt.Errorf("nothing runs in %s: start it with %s", strings.Join(c.dirs(), " or "), start)
 }
 
-func (c *program) psql() *cobra.Command {
+func (c *setup) psql() *cobra.Command {
 	return &cobra.Command{
 		Use: "psql [arguments of psql]", Short: "Open psql on the running one's database",
 		DisableFlagParsing: true, // they are psql's

@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-func (c *program) up() *cobra.Command {
+func (c *setup) up() *cobra.Command {
 	var fresh bool
 	var records int
 	cmd := &cobra.Command{
@@ -36,7 +36,7 @@ func (c *program) up() *cobra.Command {
 	return cmd
 }
 
-func (c *program) runUp(ctx context.Context, o stack.Options) error {
+func (c *setup) runUp(ctx context.Context, o stack.Options) error {
 	r, err := start(ctx, c.out, orDefault(c.dir, usualDir), o)
 	if err != nil {
 		return quietly(ctx, err)
