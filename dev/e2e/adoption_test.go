@@ -52,8 +52,8 @@ type source struct {
 	Record map[string]any
 }
 
-// records reads the simulated ServiceTitan's memory.
-func (w *world) records(t *testing.T, entity string) (all []source) {
+// records returns the records of the simulated ServiceTitan.
+func (w *fixture) records(t *testing.T, entity string) (all []source) {
 	t.Helper()
 	response, err := http.Get(w.stack.Variable("SERVICETITAN_API_URL") + "/_admin/records/" + entity)
 	require.NoError(t, err)
@@ -83,8 +83,8 @@ func (s source) stale() map[string]any {
 	return old
 }
 
-// writeAsLegacyWorker writes early versions of every record, again and again.
-func (w *world) writeAsLegacyWorker(ctx context.Context, records map[string][]source, done *atomic.Int64) error {
+// writeAsLegacyWorker writes early versions of every record repeatedly.
+func (w *fixture) writeAsLegacyWorker(ctx context.Context, records map[string][]source, done *atomic.Int64) error {
 	for ctx.Err() == nil {
 		for entity, all := range records {
 			for _, r := range all {
@@ -104,8 +104,8 @@ func (w *world) writeAsLegacyWorker(ctx context.Context, records map[string][]so
 	return nil
 }
 
-// only is the variable of a tenants file with the first tenant alone.
-func (w *world) only(t *testing.T) string {
+// only returns the variable of a tenants file with only the first tenant.
+func (w *fixture) only(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(w.stack.Variable(tenantsFile))
 	require.NoError(t, err)
@@ -122,11 +122,11 @@ func (w *world) only(t *testing.T) string {
 	return tenantsFile + "=" + path
 }
 
-// TestMigrationFromTheLegacyWorker takes its database over, runs beside its statements,
-// serves a workflow of its type, and then takes a second tenant.
+// TestMigrationFromTheLegacyWorker adopts the database of the legacy worker, runs beside its
+// statements, serves a workflow of its type, and then adds a second tenant.
 func TestMigrationFromTheLegacyWorker(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{databaseURL: pgtest.Database(t), others: []simulator.Options{{Seed: 2, RecordsPerEntity: 20}}})
+	w := newFixture(t, options{databaseURL: pgtest.Database(t), others: []simulator.Options{{Seed: 2, RecordsPerEntity: 20}}})
 	second, one := w.others[0], w.only(t)
 	_, err := w.sql.Exec(t.Context(), legacyTables)
 	require.NoError(t, err)
@@ -174,7 +174,7 @@ func TestMigrationFromTheLegacyWorker(t *testing.T) {
 	outcome := w.completed(t, events.RequestID("/lazisync/workflows/"+run.GetRunID(), "nightly-"+w.tenant))
 	require.Empty(t, outcome.Notify)
 	written := rounds.Load()
-	require.Eventually(t, func() bool { return rounds.Load() >= written+int64(len(core)) }, patience, tick, "it writes on after the sync")
+	require.Eventually(t, func() bool { return rounds.Load() >= written+int64(len(core)) }, waitLimit, tick, "it writes on after the sync")
 	stop()
 	require.NoError(t, writers.Wait())
 	w.requireEqual(t)
@@ -208,11 +208,11 @@ func TestMigrationFromTheLegacyWorker(t *testing.T) {
 	require.True(t, strings.HasPrefix(w.run(t, "migrate", "--finish-adoption").out, "database  no adoption to finish"))
 }
 
-// TestSignalsControlLegacyWorkflows pauses, resumes and cancels the request of a legacy
-// workflow by signals to that workflow, and uses its ID again.
+// TestSignalsControlLegacyWorkflows pauses, resumes and cancels the request of a legacy workflow by
+// signals to that workflow, and reuses its ID.
 func TestSignalsControlLegacyWorkflows(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
 	id := "nightly-" + w.tenant
@@ -241,7 +241,7 @@ func TestSignalsControlLegacyWorkflows(t *testing.T) {
 	require.NoError(t, run.Get(t.Context(), &result))
 	require.False(t, result.Success)
 
-	// The same ID again asks for another sync; Temporal's cancel ends that.
+	// The same ID requests another sync, which a cancel in Temporal ends.
 	run, second := begin()
 	require.NotEqual(t, requestID, second)
 	require.False(t, w.accepted(t, second).Duplicate)

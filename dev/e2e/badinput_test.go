@@ -13,13 +13,13 @@ import (
 
 func TestInvalidCommandsAreRejectedAndDeadLettered(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.start(t, "serve")
 	for name, c := range map[string]struct {
 		subject, body string
 		header        []string
 		code          events.RejectCode
-		want          string // path, value and what is wanted
+		want          string // path, value and expectation
 	}{
 		"not JSON": {
 			subject: "sync.requested", body: "please sync", code: events.CodeNotJSON,
@@ -56,29 +56,29 @@ func TestInvalidCommandsAreRejectedAndDeadLettered(t *testing.T) {
 			want: `tenantId: got "1", want ` + w.tenant,
 		},
 		"control of an unknown run": {
-			subject: "sync.control", body: `{"action":"pause","workflowId":"full-sync-nobody"}`, code: events.CodeUnknownRun,
-			want: `workflowId: got "full-sync-nobody", a workflow without requests, want the workflow ID of a run`,
+			subject: "sync.control", body: `{"action":"pause","workflowId":"full-sync-unknown"}`, code: events.CodeUnknownRun,
+			want: `workflowId: got "full-sync-unknown", a workflow without requests, want the workflow ID of a run`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.publish(t, c.subject, c.body, append([]string{"X-Trail", name}, c.header...)...)
-			told, d := w.rejected(t, func(d events.RejectedData) bool { return w.parked(t, d.DeadLetter).Header.Get("X-Trail") == name })
-			require.Equal(t, "com.lazi.sync.rejected.v1", told.Type)
+			notified, d := w.rejected(t, func(d events.RejectedData) bool { return w.deadLetter(t, d.DeadLetter).Header.Get("X-Trail") == name })
+			require.Equal(t, "com.lazi.sync.rejected.v1", notified.Type)
 			require.Equal(t, c.code, d.Code)
 			require.Equal(t, c.subject, d.Subject)
 			require.Len(t, d.Errors, 1)
 			require.Equal(t, c.want, d.Errors[0].String())
 
-			parked := w.parked(t, d.DeadLetter)
-			require.Equal(t, "deadletter."+c.subject, parked.Subject)
-			require.Equal(t, c.body, string(parked.Data))
+			deadLetter := w.deadLetter(t, d.DeadLetter)
+			require.Equal(t, "deadletter."+c.subject, deadLetter.Subject)
+			require.Equal(t, c.body, string(deadLetter.Data))
 		})
 	}
 	require.Zero(t, value[int](t, w, "select count(*) from raw.sync_runs"))
 }
 
-// parked reads a dead letter as it lies in its stream.
-func (w *world) parked(t *testing.T, at events.DeadLetter) *jetstream.RawStreamMsg {
+// deadLetter reads a dead letter from the stream.
+func (w *fixture) deadLetter(t *testing.T, at events.DeadLetter) *jetstream.RawStreamMsg {
 	t.Helper()
 	stream, err := w.js.Stream(t.Context(), at.Stream)
 	require.NoError(t, err)
@@ -89,12 +89,12 @@ func (w *world) parked(t *testing.T, at events.DeadLetter) *jetstream.RawStreamM
 
 func TestDeadLettersAreListedShownAndReplayed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
 	w.publish(t, "sync.requested", `{"mode":"full","entities":["jbos"]}`, "X-Trail", "kept")
 	w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 1 })
-	// A control that is too early for its run is right later.
+	// A control that arrives before its run is valid later.
 	const id = "not-yet"
 	requestID := events.RequestID(testSource, id)
 	early := w.control(t, `{"action":"cancel","workflowId":"full-sync-`+requestID+`","reason":"on second thought"}`)
@@ -114,7 +114,7 @@ func TestDeadLettersAreListedShownAndReplayed(t *testing.T) {
 	require.Contains(t, shown.out, "header    X-Trail: kept\n")
 	require.Contains(t, shown.out, "\n\n"+`{"mode":"full","entities":["jbos"]}`+"\n")
 
-	// Put back unchanged, what is wrong is refused again, under the identity it had.
+	// An unchanged invalid command is rejected again after its replay, under the same identity.
 	again := w.run(t, "deadletter", "replay", "1")
 	require.Zero(t, again.code, again.errors)
 	require.Contains(t, again.out, "dead letter 1 replayed as SYNC_COMMANDS")
@@ -122,7 +122,7 @@ func TestDeadLettersAreListedShownAndReplayed(t *testing.T) {
 	_, second := w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 3 })
 	require.Equal(t, first.RequestID, second.RequestID)
 
-	// Of several at once, what is there twice by now is put back once.
+	// A replay of several sequences replays a message that is stored twice only once.
 	once := w.run(t, "deadletter", "replay", "--class", "unknownEntity")
 	require.Zero(t, once.code, once.errors)
 	require.Regexp(t, `^dead letter 3 replayed as SYNC_COMMANDS \d+\n$`, once.out)

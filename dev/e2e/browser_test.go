@@ -16,25 +16,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tab is what somebody sees in a browser: a Chromium of its own, without cookies.
+// tab is a tab of a Chromium without cookies.
 type tab struct {
 	ctx context.Context
 
 	mu      sync.Mutex
 	console []chromedp.ConsoleMessage
-	known   []string // what the console may say
+	known   []string // expected console messages
 }
 
-// lastWords end what is listened to on the console.
-const lastWords = "the test is over"
+// consoleEnd is the message after which the console is not read any more.
+const consoleEnd = "the test is over"
 
-// openTab starts the browser. The test fails on anything in its console, down to hints
-// for developers, that it did not say it would bring about.
+// openTab starts the browser. The test fails on any unexpected output in its console.
 func openTab(t *testing.T) *tab {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.WindowSize(1280, 900))
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium has none for root
+		options = append(options, chromedp.NoSandbox) // Chromium has no sandbox for root
 	}
 	ctx, cancel := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(options...))
 	t.Cleanup(cancel)
@@ -45,7 +44,7 @@ func openTab(t *testing.T) *tab {
 	go func() {
 		defer close(over)
 		for m, err := range messages {
-			if err != nil || m.Text == lastWords {
+			if err != nil || m.Text == consoleEnd {
 				return
 			}
 			p.mu.Lock()
@@ -57,7 +56,7 @@ func openTab(t *testing.T) *tab {
 		if t.Failed() {
 			t.Logf("the page shows:\n%s", eval[string](t, p, `document.body.innerText`))
 		}
-		p.run(t, chromedp.Evaluate[chromedp.Void](`console.log(`+quote(lastWords)+`)`))
+		p.run(t, chromedp.Evaluate[chromedp.Void](`console.log(`+quote(consoleEnd)+`)`))
 		<-over
 		for _, m := range p.console {
 			text := fmt.Sprintf("%s, at %s:%d", m, m.URL, m.Line)
@@ -67,12 +66,12 @@ func openTab(t *testing.T) *tab {
 	return p
 }
 
-// expect says what the browser will write to its console, and rightly.
+// expect allows a message in the browser's console.
 func (p *tab) expect(parts ...string) { p.known = append(p.known, parts...) }
 
 func (p *tab) run(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, waitLimit)
 	defer cancel()
 	require.NoError(t, chromedp.Do(ctx, steps...))
 }
@@ -82,7 +81,7 @@ func (p *tab) open(t *testing.T, url string) {
 	p.run(t, chromedp.Navigate(url))
 }
 
-// eval is the value of an expression in the page.
+// eval returns the value of an expression in the page.
 func eval[T any](t *testing.T, p *tab, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
@@ -96,21 +95,21 @@ func (p *tab) await(t *testing.T, expression string) {
 	require.Eventually(t, func() bool {
 		is, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](expression))
 		return err == nil && is
-	}, patience, tick, "%s", expression)
+	}, waitLimit, tick, "%s", expression)
 }
 
-// see waits until a part of the page can be seen to say something.
+// see waits until an element of the page shows a text.
 func (p *tab) see(t *testing.T, selector, text string) {
 	t.Helper()
 	p.await(t, `[...document.querySelectorAll(`+quote(selector)+`)].some(e => e.checkVisibility() && e.innerText.includes(`+quote(text)+`))`)
 }
 
-// button is the visible button of an accessible name.
+// button returns the visible button with an accessible name.
 func button(name string) string {
 	return `[...document.querySelectorAll('button')].find(b => b.checkVisibility() && (b.ariaLabel || b.innerText) === ` + quote(name) + `)`
 }
 
-// press clicks a button with the mouse, once it is there.
+// press clicks a button with the mouse, as soon as it exists.
 func (p *tab) press(t *testing.T, name string) {
 	t.Helper()
 	p.await(t, button(name)+` !== undefined`)
@@ -123,7 +122,7 @@ func (p *tab) enter(t *testing.T, text string) {
 	p.run(t, chromedp.KeyEvent(text+"\r"))
 }
 
-// quote is a text as JavaScript writes it.
+// quote returns a text as a JavaScript literal.
 func quote(text string) string {
 	quoted, err := json.Marshal(text)
 	if err != nil {

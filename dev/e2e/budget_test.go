@@ -13,7 +13,7 @@ import (
 // reason.
 func TestProgressReportsTheRateLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 60, ExportPageSize: 25}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 60, ExportPageSize: 25}})
 	w.start(t, "serve", "SERVICETITAN_REQUESTS_PER_SECOND=0.4")
 	requestID := w.request(t, `{"mode":"full","entities":["customers"]}`)
 	_, waiting := await(t, w, "sync.progress", func(d events.ProgressData) bool {

@@ -9,12 +9,12 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// handful is how many pages an incremental may read of an entity with few changes.
-const handful = 3
+// fewPages is the number of pages that an incremental may read of an entity with few changes.
+const fewPages = 3
 
 func TestChangesDuringAFullSyncArriveWithTheNextIncremental(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	company := w.stack.Simulator
 	company.SetPace(pageTime)
@@ -50,24 +50,24 @@ func TestChangesDuringAFullSyncArriveWithTheNextIncremental(t *testing.T) {
 	require.Equal(t, deleted, value[[]int64](t, w,
 		"select array_agg(st_id order by st_id) from raw.st_jobs where deleted_at is not null and st_id = any($1)", deleted))
 	for name, n := range counts(w.pages()) {
-		require.LessOrEqual(t, n, handful, "pages of %s", name)
+		require.LessOrEqual(t, n, fewPages, "pages of %s", name)
 	}
 	require.Len(t, incremental.Results, 4)
 
-	// Nothing changed since: an incremental finds that out as cheaply, and changes nothing.
+	// Without changes, an incremental reads as few pages and changes nothing.
 	company.ResetStats()
 	idle := w.completed(t, w.request(t, `{"mode":"incremental"}`))
 	for _, r := range idle.Results {
 		require.Zero(t, r.Inserted+r.Updated+r.Deleted, r.Entity)
 	}
 	for name, n := range counts(w.pages()) {
-		require.LessOrEqual(t, n, handful, "pages of %s", name)
+		require.LessOrEqual(t, n, fewPages, "pages of %s", name)
 	}
 }
 
 func TestIncrementalReadsFewPagesOfALargeTable(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 10_000, ExportPageSize: 500}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 10_000, ExportPageSize: 500}})
 	w.start(t, "serve")
 	w.full(t)
 	company := w.stack.Simulator
@@ -78,7 +78,7 @@ func TestIncrementalReadsFewPagesOfALargeTable(t *testing.T) {
 
 	outcome := w.completed(t, w.request(t, `{"mode":"incremental"}`))
 	for name, n := range counts(w.pages()) {
-		require.LessOrEqual(t, n, handful, "pages of %s", name)
+		require.LessOrEqual(t, n, fewPages, "pages of %s", name)
 	}
 	var updated int64
 	for _, r := range outcome.Results {

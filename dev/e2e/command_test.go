@@ -14,7 +14,7 @@ import (
 
 func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.start(t, "serve")
 
 	done := w.run(t, "request", "full", "--wait", "--json")
@@ -55,10 +55,10 @@ func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	require.Regexp(t, `^requested [0-9a-f]{20}\n$`, unasked.out)
 }
 
-// Each repetition is answered, and tells what the first came to.
+// Each repetition has an answer with the outcome of the first request.
 func TestRepeatedRequestReportsTheFirstOutcome(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.start(t, "serve")
 	for _, want := range []string{"completed", "duplicate", "duplicate"} {
 		asked := w.run(t, "request", "full", "--entities", "jobs", "--id", "nightly", "--wait")
@@ -82,9 +82,9 @@ func TestRepeatedRequestReportsTheFirstOutcome(t *testing.T) {
 
 func TestRequestWithoutABridgeTimesOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	asked := w.begin(t, "request", "full", "--wait")
-	require.Eventually(t, func() bool { return strings.Contains(asked.out.String(), "no bridge has answered it yet") }, patience, tick)
+	require.Eventually(t, func() bool { return strings.Contains(asked.out.String(), "no bridge has answered it yet") }, waitLimit, tick)
 	require.NoError(t, asked.cmd.Process.Signal(os.Interrupt))
 	ended := asked.wait(t)
 	require.Equal(t, 130, ended.code, "it did not fail")
@@ -93,7 +93,7 @@ func TestRequestWithoutABridgeTimesOut(t *testing.T) {
 
 func TestStatusShowsRunsAndFreshness(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	empty := w.run(t, "status")
 	require.Zero(t, empty.code, empty.errors)
 	require.Contains(t, empty.out, "No runs yet")

@@ -11,17 +11,16 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// pageTime is how long the simulated ServiceTitan takes for a page where a test wants
-// to meet a run in its middle.
+// pageTime is the duration of a page of the simulated ServiceTitan where a test acts during a run.
 const pageTime = 100 * time.Millisecond
 
-// pauseLimit is how soon after it was asked for a pause stops pages, on a machine at rest.
+// pauseLimit is the time from a pause to the last page request, on an idle machine.
 const pauseLimit = 2 * time.Second
 
 func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	t.Parallel()
 	const records = 25_000 // of each of four entities
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
 	serve := w.start(t, "serve")
 	w.full(t)
 	undisturbed := counts(w.pages())
@@ -32,30 +31,30 @@ func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	workflowID := w.accepted(t, requestID).WorkflowID
 
 	w.awaitPages(t, 20)
-	asked := time.Now()
+	sent := time.Now()
 	w.control(t, `{"action":"pause","workflowId":"`+workflowID+`","reason":"month-end","actor":"ana"}`)
 	_, paused := await(t, w, "sync.paused", func(d events.ControlledData) bool { return names(d.RunData, requestID) })
 	require.Equal(t, "month-end", paused.Reason)
 	require.Equal(t, "ana", paused.Actor)
-	w.awaitIdle(t, asked)
-	require.Less(t, w.total(), 80, "the pause came in the middle")
+	w.awaitIdle(t, sent)
+	require.Less(t, w.total(), 80, "the pause arrives during the run")
 
 	resumed := w.run(t, "resume", requestID)
 	require.Zero(t, resumed.code, resumed.errors)
 	await(t, w, "sync.resumed", func(d events.ControlledData) bool { return names(d.RunData, requestID) })
 
 	w.awaitPages(t, w.total()+12)
-	asked = time.Now()
+	sent = time.Now()
 	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "pause", nil)) // as Temporal's own tools do
 	awaitCount[events.ControlledData](t, w, "sync.paused", 2)
-	w.awaitIdle(t, asked)
+	w.awaitIdle(t, sent)
 	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "resume", "go on"))
 
 	outcome := w.completed(t, requestID)
 	again := w.pages()
 	require.Equal(t, undisturbed, counts(again), "as many pages as without a pause")
 	for name, pages := range again {
-		require.Zero(t, twice(pages), "no page of %s is asked for twice", name)
+		require.Zero(t, repeatedPages(pages), "no page of %s is requested twice", name)
 	}
 	for _, r := range outcome.Results {
 		require.EqualValues(t, records, r.Fetched, r.Entity)
@@ -66,10 +65,10 @@ func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	require.NotContains(t, serve.log.String(), "RecordActivityHeartbeat", "a pause is no warning")
 }
 
-// awaitIdle waits until no page has been asked for in a second, ten times as long as a
-// page takes, and says how long after the pause that second began. How long that may be
-// is a matter of the machine; how many pages it may be, of the callers.
-func (w *world) awaitIdle(t *testing.T, asked time.Time) {
+// awaitIdle waits until no page was requested for a second, ten times the duration of a page, and
+// returns the time from the pause to the beginning of that second. The machine determines this
+// time, the slices the number of pages in it.
+func (w *fixture) awaitIdle(t *testing.T, asked time.Time) {
 	t.Helper()
 	until, since := w.total(), time.Now()
 	require.Eventually(t, func() bool {
@@ -77,14 +76,14 @@ func (w *world) awaitIdle(t *testing.T, asked time.Time) {
 			until, since = n, time.Now()
 		}
 		return time.Since(since) >= 10*pageTime
-	}, patience, tick)
+	}, waitLimit, tick)
 	t.Logf("pages stopped %s after the pause was asked for, at most %s are promised", since.Sub(asked).Round(tick), pauseLimit)
 }
 
 func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 	t.Parallel()
 	const records = 5_000
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 200}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 200}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
 	asking := w.begin(t, "request", "full", "--wait")
@@ -113,7 +112,7 @@ func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 
 func TestFullSyncsOfOneEntityRunOneAfterAnother(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.full(t)
 	w.stack.Simulator.SetPace(pageTime)
@@ -134,15 +133,15 @@ func TestFullSyncsOfOneEntityRunOneAfterAnother(t *testing.T) {
 	w.requireNotifiedOnce(t)
 }
 
-// awaitCount waits until so many events came on a subject.
-func awaitCount[T any](t *testing.T, w *world, subject string, n int) {
+// awaitCount waits for a number of events on a subject.
+func awaitCount[T any](t *testing.T, w *fixture, subject string, n int) {
 	t.Helper()
 	await(t, w, subject, func(T) bool { n--; return n == 0 })
 }
 
 func TestControlCommandsPrintTheAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
 	asking := w.begin(t, "request", "full", "--entities", "jobs", "--id", "order-12", "--wait")

@@ -10,13 +10,13 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// inFlight is how many pages of an entity a killed worker may have read in vain: the
-// one being stored and the one read ahead.
+// inFlight is the number of pages of an entity that are read again after a worker is killed: the
+// one being stored and the prefetched one.
 const inFlight = 2
 
 func TestFullSyncResumesAfterAWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	for _, role := range []string{"bridge", "notifier", "gateway"} {
 		w.start(t, role)
 	}
@@ -36,7 +36,7 @@ func TestFullSyncResumesAfterAWorkerIsKilled(t *testing.T) {
 		require.EqualValues(t, 40, r.Pages, r.Entity)
 	}
 	for name, pages := range w.pages() {
-		require.LessOrEqual(t, twice(pages), inFlight, "pages of %s that were read twice", name)
+		require.LessOrEqual(t, repeatedPages(pages), inFlight, "pages of %s that were read more than once", name)
 	}
 	w.requireEqual(t)
 	w.requireNotifiedOnce(t)
@@ -44,7 +44,7 @@ func TestFullSyncResumesAfterAWorkerIsKilled(t *testing.T) {
 
 func TestFullSyncResumesAfterAWorkerStops(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	first := w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
 	requestID := w.request(t, `{"mode":"full"}`)
@@ -55,7 +55,7 @@ func TestFullSyncResumesAfterAWorkerStops(t *testing.T) {
 	w.start(t, "serve")
 	w.completed(t, requestID)
 	for name, pages := range w.pages() {
-		require.Zero(t, twice(pages), "pages of %s that were read twice", name)
+		require.Zero(t, repeatedPages(pages), "pages of %s that were read more than once", name)
 		require.Len(t, pages, 40, name)
 	}
 	w.requireEqual(t)
@@ -64,7 +64,7 @@ func TestFullSyncResumesAfterAWorkerStops(t *testing.T) {
 
 func TestTerminatedWorkflowHasAnOutcome(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
 	requestID := w.request(t, `{"mode":"full"}`)
@@ -76,7 +76,7 @@ func TestTerminatedWorkflowHasAnOutcome(t *testing.T) {
 	require.NotZero(t, outcome.RunNumber)
 	rows := value[int64](t, w, "select sum(fetched)::bigint from raw.sync_cursors where run_number = $1", outcome.RunNumber)
 
-	// What was in flight is not stored any more: a consumer of the outcome has seen all of it.
+	// No page is stored after the outcome: its consumers see all rows.
 	asked := w.completed(t, w.request(t, `{"mode":"full","entities":["customers"]}`))
 	require.NotEqual(t, outcome.RunNumber, asked.RunNumber)
 	require.Equal(t, rows, value[int64](t, w, "select sum(fetched)::bigint from raw.sync_cursors where run_number = $1", outcome.RunNumber))

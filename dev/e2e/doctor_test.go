@@ -16,11 +16,11 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// doctorCheck is what lazisync doctor --json says of one check.
+// doctorCheck is a check in the output of lazisync doctor --json.
 type doctorCheck struct{ Verdict, Check, Detail, Mend string }
 
-// examine asks the doctor, and returns its findings by check.
-func (w *world) examine(t *testing.T, wantCode int, args ...string) map[string]doctorCheck {
+// examine runs the doctor, and returns its findings by check.
+func (w *fixture) examine(t *testing.T, wantCode int, args ...string) map[string]doctorCheck {
 	t.Helper()
 	done := w.run(t, append([]string{"doctor", "--json"}, args...)...)
 	require.Equal(t, wantCode, done.code, done.out+done.errors)
@@ -36,10 +36,10 @@ func (w *world) examine(t *testing.T, wantCode int, args ...string) map[string]d
 
 func TestDoctorAcceptsAHealthySystem(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{webhooks: true})
+	w := newFixture(t, options{webhooks: true})
 	w.start(t, "serve")
 	w.full(t)
-	require.Eventually(t, func() bool { return w.run(t, "doctor").code == 0 }, patience, tick)
+	require.Eventually(t, func() bool { return w.run(t, "doctor").code == 0 }, waitLimit, tick)
 
 	done := w.run(t, "doctor")
 	require.Zero(t, done.code, done.out)
@@ -58,7 +58,7 @@ func TestDoctorAcceptsAHealthySystem(t *testing.T) {
 	}
 	_, err := w.stack.Slack.Await(t.Context(), func(fakeslack.Message) bool { return true })
 	require.NoError(t, err)
-	require.Len(t, w.stack.Slack.Messages(), 1, "of the sync; the doctor tells nobody")
+	require.Len(t, w.stack.Slack.Messages(), 1, "only that of the sync: doctor sends no message")
 
 	for role, c := range map[string]struct{ with, without []string }{
 		"bridge":   {[]string{"database", "temporal", "consumer SYNC_COMMANDS/bridge-requests"}, []string{"slack webhook", "tenant " + w.tenant, "gateway"}},
@@ -78,7 +78,7 @@ func TestDoctorAcceptsAHealthySystem(t *testing.T) {
 
 func TestDoctorNamesTheFix(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "404", Entity: "estimates", Count: -1}))
 	_, err := w.sql.Exec(t.Context(), "drop table raw.st_invoices")
@@ -87,7 +87,7 @@ func TestDoctorNamesTheFix(t *testing.T) {
 	require.NoError(t, w.js.DeleteConsumer(t.Context(), "SYNC_EVENTS", "notifier"))
 	_, err = w.temporal.ScheduleClient().Create(t.Context(), client.ScheduleOptions{
 		ID: "lazisync-full-" + w.tenant, Spec: client.ScheduleSpec{CronExpressions: []string{"0 3 * * 0"}},
-		Action: &client.ScheduleWorkflowAction{Workflow: "ScheduledSync", TaskQueue: "nobody"},
+		Action: &client.ScheduleWorkflowAction{Workflow: "ScheduledSync", TaskQueue: "unused"},
 	})
 	require.NoError(t, err)
 
@@ -112,7 +112,7 @@ func TestDoctorNamesTheFix(t *testing.T) {
 
 func TestDoctorReportsWrongCredentialsAndUnavailableServers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	for _, c := range []struct{ set, want string }{
 		{"SERVICETITAN_CLIENT_SECRET=wrong-secret-of-a-client", `FAIL +tenant ` + w.tenant + ` +.*rejected the client ID or secret`},
 		{"NATS_URL=nats://user:hunter2hunter2@127.0.0.1:1", `FAIL +nats +NATS at nats://\*\*\*@127.0.0.1:1: not connected`},
@@ -136,7 +136,7 @@ func TestDoctorReportsWrongCredentialsAndUnavailableServers(t *testing.T) {
 // While a command can be redelivered, Temporal must know the workflow that served it.
 func TestDoctorComparesNamespaceRetentionWithCommandRetention(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	for _, c := range []struct {
 		days int
 		want string

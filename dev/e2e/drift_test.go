@@ -8,8 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// editCommands changes the command stream as an operator by hand: it drops the oldest.
-func (w *world) editCommands(t *testing.T) jetstream.Stream {
+// editCommands changes the command stream as an operator could: the full stream drops its oldest
+// messages.
+func (w *fixture) editCommands(t *testing.T) jetstream.Stream {
 	t.Helper()
 	commands, err := w.js.Stream(t.Context(), "SYNC_COMMANDS")
 	require.NoError(t, err)
@@ -20,10 +21,10 @@ func (w *world) editCommands(t *testing.T) jetstream.Stream {
 	return commands
 }
 
-// A role logs a stream that was changed by hand, and does not revert the change.
+// A role logs the drift of a stream, and does not revert the change.
 func TestRoleLogsDrift(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	commands := w.editCommands(t)
 	p := w.start(t, "notifier")
 	told := func() (all []string) {
@@ -34,7 +35,7 @@ func TestRoleLogsDrift(t *testing.T) {
 		}
 		return all
 	}
-	require.Eventually(t, func() bool { return len(told()) > 0 }, patience, tick)
+	require.Eventually(t, func() bool { return len(told()) > 0 }, waitLimit, tick)
 	require.Len(t, told(), 1)
 	require.Contains(t, told()[0], `"object":"stream SYNC_COMMANDS","field":"discard","got":"DiscardOld","want":"DiscardNew"`)
 	info, err := commands.Info(t.Context())

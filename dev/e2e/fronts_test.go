@@ -19,8 +19,8 @@ import (
 	"github.com/lazi/lazisync/dev/testcerts"
 )
 
-// startTemporalFront puts TLS before a Temporal, which then asks for a certificate and an
-// API key. It returns the variables with which lazisync gets in.
+// startTemporalFront puts a TLS proxy before a Temporal server. The proxy requires a certificate
+// and an API key. It returns the variables with which lazisync connects.
 func startTemporalFront(t *testing.T, addr, apiKey string) (set []string) {
 	t.Helper()
 	certs, err := testcerts.New(t.TempDir(), "lazisync")
@@ -59,14 +59,13 @@ func startTemporalFront(t *testing.T, addr, apiKey string) (set []string) {
 	}
 }
 
-// echoServer is a proxy that can answer with everything that it received, as an error page may
-// do.
+// echoServer is a proxy that can respond with everything that it received, as an error page may do.
 type echoServer struct {
 	*httptest.Server
 	mu     sync.Mutex
-	below  string          // what begins the paths it answers itself
-	status int             // 0 passes everything on
-	tokens map[string]bool // that were shown to it
+	below  string          // prefix of the paths that it answers itself
+	status int             // 0 forwards everything
+	tokens map[string]bool // tokens that it received
 }
 
 func startEchoServer(t *testing.T, behind string) *echoServer {
@@ -102,8 +101,8 @@ func (p *echoServer) note(r *http.Request) (status int) {
 	return p.status
 }
 
-// answer has it answer with a status and all that it is sent, below a path; 0 lets all
-// through again.
+// answer makes it respond below a path with a status and the content of the request; 0 forwards
+// everything again.
 func (p *echoServer) answer(below string, status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 func TestFullSyncCopiesEveryRecordAndNotifies(t *testing.T) {
 	t.Parallel()
 	const records = 5000
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
 	w.start(t, "serve")
 
 	requestID := w.request(t, `{"mode":"full","reason":"first copy"}`)

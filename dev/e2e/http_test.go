@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answer is what came back over HTTP.
+// answer is an HTTP response.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// call makes one HTTP request; headers are pairs of name and value. A body is JSON
-// unless they say otherwise.
+// call makes an HTTP request; headers are pairs of name and value. A body is JSON unless they have
+// a content type.
 func call(t *testing.T, method, url, body string, headers ...string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))

@@ -32,7 +32,7 @@ type receivedEvent struct {
 	Data        json.RawMessage `json:"data"`
 }
 
-// journal keeps every event, as `nats sub 'sync.>'` shows them.
+// journal keeps every event of `nats sub 'sync.>'`.
 type journal struct {
 	mu      sync.Mutex
 	all     []receivedEvent
@@ -53,10 +53,10 @@ func listen(t *testing.T, nc *nats.Conn) *journal {
 
 func (j *journal) note(m *nats.Msg) {
 	if len(m.Data) == 0 {
-		return // the doctor tries whether it may publish
+		return // doctor checks its permission to publish
 	}
 	h := receivedEvent{}
-	_ = json.Unmarshal(m.Data, &h) // what is no event is kept as it is
+	_ = json.Unmarshal(m.Data, &h) // a message without an event is kept unchanged
 	h.on, h.at, h.data = m.Subject, time.Now(), m.Data
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -65,20 +65,19 @@ func (j *journal) note(m *nats.Msg) {
 	j.changed = make(chan struct{})
 }
 
-// from returns what was heard after the first n, and a channel that closes when there
-// is more.
+// from returns the events after the first n, and a channel that is closed at the next one.
 func (j *journal) from(n int) ([]receivedEvent, <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.all[n:], j.changed
 }
 
-// await returns the first event on a subject whose data fits, waiting for it if need be.
-func await[T any](t *testing.T, w *world, subject string, fits func(T) bool) (receivedEvent, T) {
+// await waits for and returns the first event on a subject whose data matches.
+func await[T any](t *testing.T, w *fixture, subject string, fits func(T) bool) (receivedEvent, T) {
 	t.Helper()
-	late := time.After(patience)
+	late := time.After(waitLimit)
 	for next := 0; ; {
-		news, changed := w.heard.from(next)
+		news, changed := w.journal.from(next)
 		for _, h := range news {
 			if h.on != subject {
 				continue
@@ -93,15 +92,15 @@ func await[T any](t *testing.T, w *world, subject string, fits func(T) bool) (re
 		select {
 		case <-changed:
 		case <-late:
-			require.FailNow(t, "no such event on "+subject, "%d events were heard", next)
+			require.FailNow(t, "no such event on "+subject, "%d events were received", next)
 		}
 	}
 }
 
 // all returns the data of every event on a subject so far.
-func all[T any](t *testing.T, w *world, subject string) (list []T) {
+func all[T any](t *testing.T, w *fixture, subject string) (list []T) {
 	t.Helper()
-	news, _ := w.heard.from(0)
+	news, _ := w.journal.from(0)
 	for _, h := range news {
 		if h.on != subject {
 			continue
@@ -115,8 +114,8 @@ func all[T any](t *testing.T, w *world, subject string) (list []T) {
 
 const testSource = "/e2e/tests"
 
-// publish publishes as another system would, and returns when JetStream has it.
-func (w *world) publish(t *testing.T, subject, body string, header ...string) {
+// publish publishes as another program would, and returns when JetStream has acknowledged.
+func (w *fixture) publish(t *testing.T, subject, body string, header ...string) {
 	t.Helper()
 	_, err := w.js.PublishMsg(t.Context(), message(subject, body, header...))
 	require.NoError(t, err)
@@ -145,7 +144,7 @@ func structured(subject, id, data string) string {
 var structuredHeader = []string{"Content-Type", "application/cloudevents+json"}
 
 // request publishes a sync.requested and returns its request ID.
-func (w *world) request(t *testing.T, data string) string {
+func (w *fixture) request(t *testing.T, data string) string {
 	t.Helper()
 	id := uuid.NewString()
 	w.publish(t, "sync.requested", structured("sync.requested", id, data), structuredHeader...)
@@ -153,40 +152,40 @@ func (w *world) request(t *testing.T, data string) string {
 }
 
 // control publishes a sync.control and returns its request ID.
-func (w *world) control(t *testing.T, data string) string {
+func (w *fixture) control(t *testing.T, data string) string {
 	t.Helper()
 	id := uuid.NewString()
 	w.publish(t, "sync.control", structured("sync.control", id, data), structuredHeader...)
 	return events.RequestID(testSource, id)
 }
 
-// accepted waits for the answer to a command.
-func (w *world) accepted(t *testing.T, requestID string) events.AcceptedData {
+// accepted waits for the sync.accepted of a command.
+func (w *fixture) accepted(t *testing.T, requestID string) events.AcceptedData {
 	t.Helper()
 	_, data := await(t, w, "sync.accepted", func(d events.AcceptedData) bool { return d.RequestID == requestID })
 	return data
 }
 
-// rejected waits for the refusal of a command.
-func (w *world) rejected(t *testing.T, fits func(events.RejectedData) bool) (receivedEvent, events.RejectedData) {
+// rejected waits for the sync.rejected of a command.
+func (w *fixture) rejected(t *testing.T, fits func(events.RejectedData) bool) (receivedEvent, events.RejectedData) {
 	t.Helper()
 	return await(t, w, "sync.rejected", fits)
 }
 
-// completed waits for the outcome of a request, which is to be this one.
-func (w *world) completed(t *testing.T, requestID string) events.OutcomeData {
+// completed waits for the sync.completed of a request. Another outcome fails the test.
+func (w *fixture) completed(t *testing.T, requestID string) events.OutcomeData {
 	t.Helper()
 	return w.outcome(t, "sync.completed", requestID)
 }
 
-func (w *world) outcome(t *testing.T, subject, requestID string) events.OutcomeData {
+func (w *fixture) outcome(t *testing.T, subject, requestID string) events.OutcomeData {
 	t.Helper()
 	_, data := await(t, w, subject, func(d events.OutcomeData) bool { return names(d.RunData, requestID) })
 	return data
 }
 
 // full publishes a request for a full sync and waits until it is completed.
-func (w *world) full(t *testing.T) events.OutcomeData {
+func (w *fixture) full(t *testing.T) events.OutcomeData {
 	t.Helper()
 	return w.completed(t, w.request(t, `{"mode":"full"}`))
 }
@@ -200,8 +199,8 @@ func names(run events.RunData, requestID string) bool {
 	return false
 }
 
-// outcomes lists the outcomes so far.
-func (w *world) outcomes(t *testing.T) (list []events.OutcomeData) {
+// outcomes returns the outcomes so far.
+func (w *fixture) outcomes(t *testing.T) (list []events.OutcomeData) {
 	t.Helper()
 	for _, subject := range []string{"sync.completed", "sync.failed", "sync.cancelled"} {
 		list = append(list, all[events.OutcomeData](t, w, subject)...)

@@ -11,7 +11,7 @@ import (
 
 func TestRunDeadlineFailsAndPauseLimitCancels(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 20_000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 20_000, ExportPageSize: 50}})
 	w.start(t, "serve", "SYNC_RUN_DEADLINE=12s", "SYNC_PAUSE_LIMIT=2s")
 	w.stack.Simulator.SetPace(pageTime)
 

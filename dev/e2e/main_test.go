@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// patience is how long to wait for what takes moments on a machine at rest.
-	patience = 2 * time.Minute
-	tick     = 20 * time.Millisecond
+	// waitLimit bounds waits that take moments on an idle machine.
+	waitLimit = 2 * time.Minute
+	tick      = 20 * time.Millisecond
 )
 
-// parallel is how many tests run at once: they wait more than they work.
+// parallel is the number of tests that run at the same time: they wait more than they compute.
 const parallel = "5"
 
 func TestMain(m *testing.M) {
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shared is what all tests of this process use, started when the first one asks.
+// shared is used by all tests of this process, and started by the first one that needs it.
 var shared = &sharedFixtures{}
 
 type sharedFixtures struct {
@@ -55,7 +55,7 @@ func (s *sharedFixtures) folder() (_ string, err error) {
 	return s.dir, err
 }
 
-// program builds lazisync from the production module, with its own requirements.
+// program builds lazisync in the production module, with the versions that module requires.
 func program(t testing.TB) string {
 	t.Helper()
 	path, err := shared.build()
@@ -81,7 +81,7 @@ func (s *sharedFixtures) build() (string, error) {
 	return path, nil
 }
 
-// temporalAddr is where the shared Temporal listens.
+// temporalAddr returns the address of the shared Temporal.
 func temporalAddr(t testing.TB) string {
 	t.Helper()
 	server, err := shared.startTemporal()

@@ -18,7 +18,7 @@ import (
 
 func TestNotifierRetriesUntilSlackAccepts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	serve := w.start(t, "serve", "LOG_LEVEL=trace")
 	told := 0
 	for _, trouble := range []fakeslack.Answer{
@@ -28,28 +28,28 @@ func TestNotifierRetriesUntilSlackAccepts(t *testing.T) {
 		attempts := w.stack.Slack.Attempts()
 		w.stack.Slack.Answer(&trouble)
 		w.full(t)
-		require.Eventually(t, func() bool { return len(w.stack.Slack.Messages()) > told }, patience, tick, "after %d", trouble.Status)
+		require.Eventually(t, func() bool { return len(w.stack.Slack.Messages()) > told }, waitLimit, tick, "after %d", trouble.Status)
 		told++
 		require.Equal(t, attempts+2, w.stack.Slack.Attempts(), "one refused, one taken")
 	}
 	webhook, err := url.Parse(w.stack.Slack.URL())
 	require.NoError(t, err)
 	require.NotContains(t, serve.log.String(), webhook.Path, "the address is a secret")
-	require.Len(t, w.stack.Slack.Messages(), told, "each outcome is told once")
+	require.Len(t, w.stack.Slack.Messages(), told, "each outcome is notified once")
 }
 
 func TestWithoutAWebhookTheMessageIsLogged(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	serve := w.start(t, "serve", "SLACK_WEBHOOK_URL=")
 	w.full(t)
-	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "would send to #sync-alerts") }, patience, tick)
+	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "would send to #sync-alerts") }, waitLimit, tick)
 	require.Zero(t, w.stack.Slack.Attempts())
 
 	w.completed(t, w.request(t, `{"mode":"full","channel":"#finance"}`))
-	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "would send to #finance") }, patience, tick)
+	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "would send to #finance") }, waitLimit, tick)
 	w.completed(t, w.request(t, `{"mode":"incremental"}`))
-	require.Equal(t, 2, strings.Count(serve.log.String(), "would send to"), "an incremental that went well is told only where asked for")
+	require.Equal(t, 2, strings.Count(serve.log.String(), "would send to"), "a successful incremental is notified only on request")
 }
 
 // While the notifier is down, syncs continue. When it is back, one message reports what
@@ -57,7 +57,7 @@ func TestWithoutAWebhookTheMessageIsLogged(t *testing.T) {
 func TestNotifierSendsADigestAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	const runs = 8
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 20}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 20}})
 	w.start(t, "bridge")
 	w.start(t, "worker")
 	for range runs {
@@ -73,11 +73,11 @@ func TestNotifierSendsADigestAfterAnOutage(t *testing.T) {
 	require.Len(t, w.stack.Slack.Messages(), 1)
 }
 
-// Messages that Slack does not take come later, and hold up nothing meanwhile.
+// Messages that Slack does not accept are sent later, and delay no sync.
 func TestSyncsDoNotWaitForSlack(t *testing.T) {
 	t.Parallel()
 	const runs = 4
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 20}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 20}})
 	w.start(t, "serve")
 	w.stack.Slack.Answer(&fakeslack.Answer{Status: http.StatusInternalServerError, Delay: 100 * time.Millisecond})
 	for range runs {
@@ -85,14 +85,14 @@ func TestSyncsDoNotWaitForSlack(t *testing.T) {
 	}
 	require.Empty(t, w.stack.Slack.Messages())
 	w.stack.Slack.Answer(nil)
-	require.Eventually(t, func() bool { return len(w.stack.Slack.Messages()) == runs }, patience, tick)
+	require.Eventually(t, func() bool { return len(w.stack.Slack.Messages()) == runs }, waitLimit, tick)
 }
 
 // The first of several identical rejections is notified at once, the others with their count at
 // the end of the window.
 func TestIdenticalRejectionsAreNotifiedOncePerWindow(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.start(t, "serve", "SLACK_CHANNEL=#ops", "SLACK_FOLD_WINDOW=5s")
 	const times = 20
 	for i := range times {
@@ -113,7 +113,7 @@ func TestIdenticalRejectionsAreNotifiedOncePerWindow(t *testing.T) {
 			}
 		}
 		return codes["unknownEntity"] == times && codes["invalidData"] == 1
-	}, patience, tick, "%v", codes)
+	}, waitLimit, tick, "%v", codes)
 	for _, m := range w.stack.Slack.Messages() {
 		require.Equal(t, "#ops", m.Channel)
 	}

@@ -28,7 +28,7 @@ const (
 
 func TestThePageAcceptsAToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{others: []simulator.Options{{Seed: 2}}})
+	w := newFixture(t, options{others: []simulator.Options{{Seed: 2}}})
 	gateway := w.start(t, "gateway", `API_TOKENS=<b>ops&co</b>=`+apiToken).gateway
 	p := openTab(t)
 	p.open(t, gateway)
@@ -86,9 +86,9 @@ func (p *tab) cookies(t *testing.T) (names []string) {
 	return names
 }
 
-// requireOtherOriginsRefused has pages of other servers try to start a sync, in a browser
-// that may.
-func (p *tab) requireOtherOriginsRefused(t *testing.T, w *world, gateway string) {
+// requireOtherOriginsRefused lets pages of other origins try to start a sync, in a browser with a
+// session.
+func (p *tab) requireOtherOriginsRefused(t *testing.T, w *fixture, gateway string) {
 	t.Helper()
 	foreign := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(answer, `<!doctype html><title>foreign</title><link rel="icon" href="data:,"><form method="post" action="%s/sync/full"><button>Win</button></form>`, gateway)
@@ -96,12 +96,12 @@ func (p *tab) requireOtherOriginsRefused(t *testing.T, w *world, gateway string)
 	t.Cleanup(foreign.Close)
 	p.expect(refused+"403 (Forbidden), at "+gateway+"/sync/full", "net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin, at "+gateway+"/sync/full")
 	before := len(all[events.RequestData](t, w, "sync.requested"))
-	// A port makes another origin, but not another site: such a page gets the cookie sent.
+	// Another port is another origin, but the same site: the browser sends the cookie.
 	for _, address := range []string{foreign.URL, strings.Replace(foreign.URL, "127.0.0.1", "localhost", 1)} {
 		p.open(t, address)
 		_, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](
 			`fetch(`+quote(gateway+"/sync/full")+`, {method: 'POST', mode: 'no-cors', credentials: 'include'})`, chromedp.EvalAwaitPromise))
-		if err != nil { // the answer is kept from the page by Cross-Origin-Resource-Policy
+		if err != nil { // Cross-Origin-Resource-Policy hides the response from the page
 			require.ErrorContains(t, err, "Failed to fetch")
 		}
 		require.NoError(t, w.nc.Flush())
@@ -115,7 +115,7 @@ func (p *tab) requireOtherOriginsRefused(t *testing.T, w *world, gateway string)
 
 func TestThePageStartsShowsAndControlsRuns(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 20}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 20}})
 	gateway := w.start(t, "serve").gateway
 	p := openTab(t)
 	p.open(t, gateway)
@@ -135,9 +135,9 @@ func TestThePageStartsShowsAndControlsRuns(t *testing.T) {
 	p.press(t, "Pause run 1")
 	p.see(t, "td.state", "paused")
 	require.True(t, eval[bool](t, p, focus("Resume run 1")))
-	require.Equal(t, "once", eval[string](t, p, `window.loaded`), "nobody loaded the page again")
+	require.Equal(t, "once", eval[string](t, p, `window.loaded`), "the page was not reloaded")
 	p.run(t, chromedp.Reload())
-	p.see(t, "td.state", "paused") // which neither an event nor the ledger tells
+	p.see(t, "td.state", "paused") // which is neither in an event nor in the ledger
 	p.await(t, `/customers\s+[1-9]/.test(document.querySelector('.progress-list').innerText)`)
 	p.requireSound(t)
 	p.press(t, "Resume run 1")
@@ -176,7 +176,7 @@ func TestThePageStartsShowsAndControlsRuns(t *testing.T) {
 	p.requireSound(t)
 }
 
-// awaitProgress waits until the page, left alone, counts further.
+// awaitProgress waits until the page shows progress without a reload.
 func (p *tab) awaitProgress(t *testing.T) {
 	t.Helper()
 	const counted = `(document.querySelector('.progress-list') || {}).innerText`
@@ -184,10 +184,10 @@ func (p *tab) awaitProgress(t *testing.T) {
 	p.await(t, counted+` !== `+quote(eval[string](t, p, counted)))
 }
 
-// pressAndAnswer presses a button that asks back.
+// pressAndAnswer presses a button that opens a confirmation.
 func (p *tab) pressAndAnswer(t *testing.T, name string, yes bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, waitLimit)
 	defer cancel()
 	questions := chromedp.Events(ctx, dialogs.JavascriptDialogOpening)
 	answered := make(chan error, 1)
@@ -201,15 +201,15 @@ func (p *tab) pressAndAnswer(t *testing.T, name string, yes bool) {
 		}
 	}()
 	p.press(t, name)
-	require.NoError(t, <-answered, "it does not ask")
+	require.NoError(t, <-answered, "it does not ask for confirmation")
 }
 
 func TestThePageReconnects(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	gateway := w.start(t, "gateway")
 	p := openTab(t)
-	p.requireOtherOriginsRefused(t, w, gateway.gateway) // where there is not even a token to have
+	p.requireOtherOriginsRefused(t, w, gateway.gateway) // which needs no token
 	p.open(t, gateway.gateway)
 	p.see(t, "#live", "live")
 	p.expect(refused+"503 (Service Unavailable)", "net::ERR_")
@@ -219,7 +219,7 @@ func TestThePageReconnects(t *testing.T) {
 	p.see(t, "#notice.failed", "retry later")
 	p.open(t, gateway.gateway)
 	p.see(t, "#live", "reconnecting")
-	p.see(t, "main", "No runs yet.") // the ledger is there
+	p.see(t, "main", "No runs yet.") // the ledger is available
 	w.nats.start(t)
 	p.see(t, "#live", "live")
 
@@ -233,7 +233,7 @@ func TestThePageReconnects(t *testing.T) {
 
 func TestThePageShowsSkippedEntities(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	gateway := w.start(t, "serve").gateway
 	p := openTab(t)
 	p.open(t, gateway)

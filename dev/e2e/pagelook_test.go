@@ -17,8 +17,8 @@ import (
 // widths are those of a desktop, a tablet and a telephone.
 var widths = []int64{1280, 800, 390}
 
-// requireSound proves that what the page shows now can be read and used by everybody:
-// at each width, in light and dark, without a mouse, and by name.
+// requireSound requires that the page is accessible: at each width, in light and dark, without a
+// mouse, and by name.
 func (p *tab) requireSound(t *testing.T) {
 	t.Helper()
 	for _, width := range widths {
@@ -36,8 +36,8 @@ func (p *tab) requireSound(t *testing.T) {
 	p.run(t, chromedp.EmulateViewport(widths[0], 900))
 }
 
-// looks lists what sticks out of the window or of its place, what has too little contrast
-// (WCAG 2.2 wants 4.5 to 1 for text) and whether the scheme is the one asked for.
+// looks lists elements outside the window or their container, elements with too little contrast
+// (WCAG 2.2 requires 4.5 to 1 for text), and a wrong color scheme.
 const looks = `(scheme => {
 	const problems = [];
 	const luminance = color => {
@@ -62,10 +62,10 @@ const looks = `(scheme => {
 	return problems;
 })`
 
-// controls are the roles of what can be used, and of what tells how far something is.
+// controls are the roles of interactive elements and of progress indicators.
 var controls = []string{"button", "textbox", "combobox", "DisclosureTriangle", "progressbar", "link", "checkbox"}
 
-// requireNames proves that a screen reader has a name for every control.
+// requireNames requires that a screen reader has a name for every control.
 func (p *tab) requireNames(t *testing.T) {
 	t.Helper()
 	tree, err := chromedp.Call(p.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
@@ -90,7 +90,7 @@ func spoken(t *testing.T, v *accessibility.Value) (text string) {
 	return text
 }
 
-// requireKeys proves that the Tab key reaches every control.
+// requireKeys requires that the Tab key reaches every control.
 func (p *tab) requireKeys(t *testing.T) {
 	t.Helper()
 	const all = `[...document.querySelectorAll('button, input, select, summary, a')].filter(e => e.checkVisibility())`

@@ -20,7 +20,7 @@ func TestEverythingWorksThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	address := pgtest.Prepared(t, "migrated", migrate)
 	b := bouncer.Start(t, address, "pool_mode = transaction", "default_pool_size = 3")
-	w := newWorld(t, options{databaseURL: b.URL(), simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 100}})
+	w := newFixture(t, options{databaseURL: b.URL(), simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 100}})
 	direct, err := pgxpool.New(t.Context(), address) // the test itself keeps prepared statements
 	require.NoError(t, err)
 	t.Cleanup(direct.Close)

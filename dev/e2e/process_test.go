@@ -12,16 +12,16 @@ import (
 	processes "github.com/lazi/lazisync/dev/process"
 )
 
-// process is a running lazisync.
+// process is a running lazisync process.
 type process struct {
 	*processes.Process
 	log     *processes.Log
-	gateway string // URL, "" where the role has none
+	gateway string // URL, "" for roles without one
 	admin   string // URL
 }
 
 // start runs a role and returns when it is ready.
-func (w *world) start(t *testing.T, role string, set ...string) *process {
+func (w *fixture) start(t *testing.T, role string, set ...string) *process {
 	t.Helper()
 	cmd := exec.Command(program(t), role)
 	cmd.Env = w.environ(set...)
@@ -34,28 +34,28 @@ func (w *world) start(t *testing.T, role string, set ...string) *process {
 			t.Logf("log of lazisync %s:\n%s", role, p.log.Tail(80))
 		}
 	})
-	at, err := p.AwaitListening(patience)
+	at, err := p.AwaitListening(waitLimit)
 	require.NoError(t, err)
 	p.gateway, p.admin = at.Gateway, at.Admin
-	require.Eventually(t, func() bool { return processes.Answers(t.Context(), at.Admin+"/readyz") }, patience, tick,
+	require.Eventually(t, func() bool { return processes.Answers(t.Context(), at.Admin+"/readyz") }, waitLimit, tick,
 		"lazisync %s is not ready", role)
 	return p
 }
 
-// kill ends the process as a crash does.
+// kill kills the process with SIGKILL.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
 	p.Kill()
 }
 
-// stop asks the process to end and returns how long that took.
+// stop terminates the process and returns how long it took.
 func (p *process) stop(t *testing.T) time.Duration {
 	t.Helper()
 	began := time.Now()
 	p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.Ended():
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		require.Fail(t, "lazisync does not stop")
 	}
 	require.NoError(t, p.Err())
@@ -63,15 +63,15 @@ func (p *process) stop(t *testing.T) time.Duration {
 }
 
 // run runs a command of lazisync to its end.
-func (w *world) run(t *testing.T, args ...string) result { return w.begin(t, args...).wait(t) }
+func (w *fixture) run(t *testing.T, args ...string) result { return w.begin(t, args...).wait(t) }
 
-// runWith is run with some variables set otherwise.
-func (w *world) runWith(t *testing.T, set []string, args ...string) result {
+// runWith is run with some other variables.
+func (w *fixture) runWith(t *testing.T, set []string, args ...string) result {
 	t.Helper()
 	return w.beginWith(t, set, args...).wait(t)
 }
 
-// command is a command of lazisync under way.
+// command is a running command of lazisync.
 type command struct {
 	*processes.Process
 	cmd    *exec.Cmd
@@ -79,19 +79,19 @@ type command struct {
 	errors bytes.Buffer
 }
 
-// result is how a command ended.
+// result is the result of a command.
 type result struct {
 	code        int
 	out, errors string
 }
 
 // begin starts a command of lazisync.
-func (w *world) begin(t *testing.T, args ...string) *command {
+func (w *fixture) begin(t *testing.T, args ...string) *command {
 	t.Helper()
 	return w.beginWith(t, nil, args...)
 }
 
-func (w *world) beginWith(t *testing.T, set []string, args ...string) *command {
+func (w *fixture) beginWith(t *testing.T, set []string, args ...string) *command {
 	t.Helper()
 	c := &command{cmd: exec.Command(program(t), args...)}
 	c.cmd.Env, c.cmd.Stderr = w.environ(set...), &c.errors
@@ -107,7 +107,7 @@ func (c *command) wait(t *testing.T) result {
 	t.Helper()
 	select {
 	case <-c.Ended():
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		require.Fail(t, "the command does not end", "%v printed:\n%s", c.cmd.Args[1:], c.out.Tail(20))
 	}
 	return result{c.cmd.ProcessState.ExitCode(), c.out.String(), c.errors.String()}

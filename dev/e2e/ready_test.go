@@ -11,12 +11,12 @@ import (
 	processes "github.com/lazi/lazisync/dev/process"
 )
 
-// TestReadyzSharesItsReport: fifty callers without a token ask the gateway and the
-// admin port as fast as they can; they share an answer.
+// TestReadyzSharesItsReport: fifty callers without a token request the gateway and the admin port
+// as fast as they can; they share a report.
 func TestReadyzSharesItsReport(t *testing.T) {
 	t.Parallel()
 	const callers, calls = 50, 40
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	p := w.start(t, "serve")
 	transactions := func() (n int64) {
 		require.NoError(t, w.sql.QueryRow(t.Context(), `
@@ -41,10 +41,10 @@ func TestReadyzSharesItsReport(t *testing.T) {
 	}
 }
 
-// TestBridgeWithoutWritePrivilegesIsNotReady: the database answers every query and takes no row.
+// TestBridgeWithoutWritePrivilegesIsNotReady: the database answers queries and rejects writes.
 func TestBridgeWithoutWritePrivilegesIsNotReady(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	p := w.start(t, "bridge")
 	var name string
 	require.NoError(t, w.sql.QueryRow(t.Context(), "select current_database()").Scan(&name))
@@ -55,22 +55,22 @@ func TestBridgeWithoutWritePrivilegesIsNotReady(t *testing.T) {
 		require.NoError(t, err)
 	}
 	set("on")
-	require.Eventually(t, func() bool { return !processes.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
+	require.Eventually(t, func() bool { return !processes.Answers(t.Context(), p.admin+"/readyz") }, waitLimit, tick)
 	found := w.examine(t, 1, "--role", "bridge")
 	require.Equal(t, "FAIL", found["database"].Verdict)
 	set("off")
-	require.Eventually(t, func() bool { return processes.Answers(t.Context(), p.admin+"/readyz") }, patience, tick)
+	require.Eventually(t, func() bool { return processes.Answers(t.Context(), p.admin+"/readyz") }, waitLimit, tick)
 }
 
-// TestHealthcheckRejectsAnotherRole: one that asks another role's port fails.
+// TestHealthcheckRejectsAnotherRole: a check of another role's port fails.
 func TestHealthcheckRejectsAnotherRole(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	p := w.start(t, "notifier")
 	at := []string{"ADMIN_ADDR=" + p.admin[len("http://"):]}
 	require.Zero(t, w.runWith(t, at, "healthcheck", "notifier").code)
 	require.Zero(t, w.runWith(t, at, "healthcheck").code)
-	wrong := w.runWith(t, at, "healthcheck", "bridge")
-	require.Equal(t, 1, wrong.code)
-	require.Contains(t, wrong.errors, `got role "notifier", want bridge`)
+	other := w.runWith(t, at, "healthcheck", "bridge")
+	require.Equal(t, 1, other.code)
+	require.Contains(t, other.errors, `got role "notifier", want bridge`)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// damage are changes by hand.
+// damage are manual changes to the table.
 var damage = []string{
 	"delete from raw.st_%[1]s where st_id in (select st_id from raw.st_%[1]s order by st_id limit 100)",
 	"update raw.st_%[1]s set active = null where st_id in (select st_id from raw.st_%[1]s order by st_id limit 50)",
@@ -23,7 +23,7 @@ var damage = []string{
 	"insert into raw.st_%[1]s (tenant_id, st_id, full_data, fetched_at, run_number) select tenant_id, n, '{\"made\": \"up\"}', min(fetched_at) - interval '1 hour', 1 from raw.st_%[1]s, generate_series(1, 3) n group by tenant_id, n",
 }
 
-func (w *world) damage(t *testing.T, name string) {
+func (w *fixture) damage(t *testing.T, name string) {
 	t.Helper()
 	for _, what := range damage {
 		_, err := w.sql.Exec(t.Context(), fmt.Sprintf(what, name))
@@ -31,37 +31,37 @@ func (w *world) damage(t *testing.T, name string) {
 	}
 }
 
-// forget removes the rows that were made up, which must be marked as deleted by now.
-func (w *world) forget(t *testing.T, name string, want int64) {
+// forget removes the rows that were invented, which must be marked deleted.
+func (w *fixture) forget(t *testing.T, name string, want int64) {
 	t.Helper()
 	tag, err := w.sql.Exec(t.Context(), "delete from raw.st_"+name+" where full_data ? 'made' and deleted_at is not null")
 	require.NoError(t, err)
 	require.Equal(t, want, tag.RowsAffected())
 }
 
-// rows is what a table holds, as one value.
-func (w *world) rows(t *testing.T, name string) string {
+// rows returns the content of a table as one value.
+func (w *fixture) rows(t *testing.T, name string) string {
 	t.Helper()
 	return value[string](t, w, "select md5(string_agg(r::text, ',' order by st_id)) from raw.st_"+name+" r")
 }
 
-func (w *world) stagingTables(t *testing.T) int {
+func (w *fixture) stagingTables(t *testing.T) int {
 	t.Helper()
 	return value[int](t, w, "select count(*) from pg_class where relnamespace = 'raw_rebuild'::regnamespace and relkind = 'r'")
 }
 
-// awaitLoaded waits until a rebuild has loaded so many pages.
-func (w *world) awaitLoaded(t *testing.T, requestID string, pages int) {
+// awaitLoaded waits until a rebuild has loaded a number of pages.
+func (w *fixture) awaitLoaded(t *testing.T, requestID string, pages int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return value[int](t, w, `select coalesce(max(c.pages), 0) from raw.sync_cursors c
 			join raw.sync_requests q using (run_number) where q.request_id = $1`, requestID) >= pages
-	}, patience, tick)
+	}, waitLimit, tick)
 }
 
 func TestRebuildRepairsATableInUse(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	p := w.start(t, "serve")
 	w.full(t)
 	reader := fmt.Sprintf("reader_%s", w.tenant)
@@ -83,7 +83,7 @@ func TestRebuildRepairsATableInUse(t *testing.T) {
 	require.NoError(t, err)
 	seen, stop := w.watch(t)
 
-	// Over HTTP, with changes while it reads, and an incremental that brings them.
+	// Over HTTP, with changes during the rebuild and an incremental that syncs them.
 	w.stack.Simulator.SetPace(pageTime)
 	status, answer := post(t, p.gateway+"/sync/rebuild", `{"entities":["customers"],"reason":"by hand"}`)
 	require.Equal(t, 202, status, answer)
@@ -114,7 +114,7 @@ func TestRebuildRepairsATableInUse(t *testing.T) {
 	}
 	require.Zero(t, w.stagingTables(t))
 	looks, later := 0, damaged
-	later.live++ // the new customer comes at some moment before
+	later.live++ // the new customer appears at some time before
 	for s := range seen {
 		looks++
 		require.Contains(t, []tableView{damaged, later, {live: 1001}}, s, "damaged or mended, and nothing between")
@@ -130,14 +130,14 @@ func TestRebuildRepairsATableInUse(t *testing.T) {
 // tableView is what a reader of the view sees.
 type tableView struct{ live, noActive, noDocument, invented int }
 
-func (w *world) look(ctx context.Context) (s tableView, err error) {
+func (w *fixture) look(ctx context.Context) (s tableView, err error) {
 	err = w.sql.QueryRow(ctx, `select count(*), count(*) filter (where active is null), count(*) filter (where full_data = '{}'), count(*) filter (where full_data ? 'made') from live_customers`).
 		Scan(&s.live, &s.noActive, &s.noDocument, &s.invented)
 	return s, err
 }
 
 // watch observes the table until stop is closed, and then returns what it observed.
-func (w *world) watch(t *testing.T) (seen <-chan tableView, stop chan struct{}) {
+func (w *fixture) watch(t *testing.T) (seen <-chan tableView, stop chan struct{}) {
 	t.Helper()
 	all, stop := make(chan tableView, 10_000), make(chan struct{})
 	go func() {
@@ -156,7 +156,7 @@ func (w *world) watch(t *testing.T) (seen <-chan tableView, stop chan struct{}) 
 	return all, stop
 }
 
-// post asks the gateway for something.
+// post sends a request to the gateway.
 func post(t *testing.T, url, body string) (status int, answer map[string]any) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -171,7 +171,7 @@ func post(t *testing.T, url, body string) (status int, answer map[string]any) {
 
 func TestFailedRebuildChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.full(t)
 	w.damage(t, "jobs")
@@ -195,7 +195,7 @@ func TestFailedRebuildChangesNothing(t *testing.T) {
 	require.Equal(t, events.Terminated, w.outcome(t, "sync.failed", requestID).Error.Type)
 	require.Zero(t, w.stagingTables(t))
 
-	// Most of what was there is gone: the delete guard holds everything back.
+	// Most records are missing: the delete guard stops the rebuild.
 	_, err := w.sql.Exec(t.Context(), `insert into raw.st_jobs (tenant_id, st_id, full_data, fetched_at, run_number)
 		select tenant_id, n, '{"made": "up"}', min(fetched_at) - interval '1 hour', 1 from raw.st_jobs, generate_series(4, 400) n group by tenant_id, n`)
 	require.NoError(t, err)
@@ -217,7 +217,7 @@ func TestFailedRebuildChangesNothing(t *testing.T) {
 
 func TestRebuildResumesAfterAWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "bridge")
 	worker := w.start(t, "worker")
 	w.full(t)
@@ -233,7 +233,7 @@ func TestRebuildResumesAfterAWorkerIsKilled(t *testing.T) {
 	outcome := w.completed(t, requestID)
 	require.EqualValues(t, 1000, outcome.Results[0].Fetched)
 	require.EqualValues(t, 100, outcome.Results[0].Inserted)
-	require.LessOrEqual(t, twice(w.pages()["customers"]), inFlight)
+	require.LessOrEqual(t, repeatedPages(w.pages()["customers"]), inFlight)
 	require.Zero(t, w.stagingTables(t))
 	w.forget(t, "customers", 3)
 	w.requireEqual(t)

@@ -10,14 +10,14 @@ import (
 
 func TestRequestIsAcceptedInEveryForm(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.start(t, "serve")
 	const data = `{"mode":"full","entities":["customers"]}`
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	for name, c := range map[string]struct {
 		body   string
 		header []string
-		id     string // of the event, "" where lazisync makes one
+		id     string // of the event, "" if lazisync generates it
 		trace  string // that the event carries
 	}{
 		"bare JSON":              {body: data},
@@ -58,7 +58,7 @@ func TestRequestIsAcceptedInEveryForm(t *testing.T) {
 
 func TestRepeatedRequestIsADuplicate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.start(t, "serve")
 	request := structured("sync.requested", "order-66", `{"mode":"full","entities":["jobs"]}`)
 	requestID := events.RequestID(testSource, "order-66")

@@ -19,18 +19,18 @@ import (
 func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 	t.Parallel()
 	database := &ownPostgres{options: pgserver.Options{Dir: t.TempDir(), Unsafe: true, StopWithParent: true}}
-	t.Cleanup(func() { // root's PostgreSQL keeps its data elsewhere
+	t.Cleanup(func() { // the data of root's PostgreSQL is in another folder
 		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), database.options.Dir))
 	})
 	temporal := &ownTemporal{options: temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal.db"), Log: zerolog.Nop()}}
 	database.start(t)
 	temporal.start(t)
-	w := newWorld(t, options{
+	w := newFixture(t, options{
 		simulator:   simulator.Options{RecordsPerEntity: 1500, ExportPageSize: 50},
 		databaseURL: database.URL(""), temporalAddr: temporal.Addr(),
 	})
 	w.start(t, "serve")
-	// What is started again lives as long as the whole test, not as long as its part.
+	// A restarted server runs until the end of the whole test, not of its part.
 	for name, restart := range map[string]func(){
 		"NATS": func() {
 			w.nats.Stop()
@@ -51,7 +51,7 @@ func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 			requestID := w.request(t, `{"mode":"full"}`)
 			w.awaitPages(t, 30)
 			restart()
-			require.Less(t, w.total(), 120, "the restart came in the middle")
+			require.Less(t, w.total(), 120, "the restart happens during the run")
 
 			w.awaitFinalized(t, requestID)
 			require.Equal(t, "completed", value[string](t, w,
@@ -64,7 +64,7 @@ func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 
 // awaitFinalized waits until an outcome with the request is stored. A subscription may have missed
 // it while NATS was down.
-func (w *world) awaitFinalized(t *testing.T, requestID string) {
+func (w *fixture) awaitFinalized(t *testing.T, requestID string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		for _, h := range w.stored(t, "SYNC_EVENTS") {
@@ -73,10 +73,10 @@ func (w *world) awaitFinalized(t *testing.T, requestID string) {
 			}
 		}
 		return false
-	}, patience, 10*tick)
+	}, waitLimit, 10*tick)
 }
 
-// ownPostgres is a PostgreSQL that is stopped and started where it was.
+// ownPostgres is a PostgreSQL that restarts with the same data and port.
 type ownPostgres struct {
 	*pgserver.Server
 	options pgserver.Options
@@ -92,7 +92,7 @@ func (s *ownPostgres) start(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 }
 
-// ownTemporal is a Temporal that is stopped and started where it was.
+// ownTemporal is a Temporal that restarts with the same data and port.
 type ownTemporal struct {
 	*temporalserver.Server
 	options temporalserver.Options

@@ -19,10 +19,10 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// Every route of the contract is called at least once with success, on the real stack.
+// Every operation of the OpenAPI document succeeds at least once on the real stack.
 func TestEveryRouteOverHTTP(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{webhooks: true, simulator: simulator.Options{RecordsPerEntity: 500, ExportPageSize: 50}})
+	w := newFixture(t, options{webhooks: true, simulator: simulator.Options{RecordsPerEntity: 500, ExportPageSize: 50}})
 	w.migrate(t, "SYNC_SCHEDULE_FULL="+never)
 	serve := w.start(t, "serve")
 	s := newSite(t, serve.gateway)
@@ -53,7 +53,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 			got := s.call(t, "GET", "/api/temporal/workflows/{workflowId}", []string{id}, "")
 			require.NoError(t, json.Unmarshal([]byte(got.body), &shown))
 			return shown.Progress.RunNumber == 1 && len(shown.Progress.Entities) == 4
-		}, patience, tick)
+		}, waitLimit, tick)
 		require.Equal(t, "running", shown.Status)
 
 		for _, prefix := range []string{"", "/api"} {
@@ -71,8 +71,8 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 
 		require.Eventually(t, func() bool {
 			return s.call(t, "POST", "/api/temporal/workflows/{workflowId}/cancel", []string{id}, "").status == http.StatusConflict
-		}, patience, tick, "it has ended")
-		for _, prefix := range []string{"", "/api"} { // taken, and then rejected by an event
+		}, waitLimit, tick, "it has ended")
+		for _, prefix := range []string{"", "/api"} { // accepted, and later rejected by an event
 			require.Equal(t, http.StatusAccepted, s.call(t, "POST", prefix+"/sync/{workflowId}/cancel", []string{id}, "").status)
 		}
 		w.rejected(t, func(d events.RejectedData) bool { return d.Code == events.CodeFinishedRun })
@@ -110,8 +110,8 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 				page = "&page=" + url.QueryEscape(next)
 			}
 		}
-		require.Eventually(t, func() bool { return countOf(listed(""), "FullSync") == 2 }, patience, 10*tick)
-		require.Eventually(t, func() bool { return countOf(listed("&status=completed"), "FullSync") == 2 }, patience, 10*tick, "a cancelled sync ends in good order")
+		require.Eventually(t, func() bool { return countOf(listed(""), "FullSync") == 2 }, waitLimit, 10*tick)
+		require.Eventually(t, func() bool { return countOf(listed("&status=completed"), "FullSync") == 2 }, waitLimit, 10*tick, "a cancelled sync ends in good order")
 		require.Empty(t, listed("&status=failed"))
 	})
 
@@ -170,7 +170,7 @@ func countOf(list []string, word string) int {
 	return n
 }
 
-func requireProblems(t *testing.T, w *world, s *site) {
+func requireProblems(t *testing.T, w *fixture, s *site) {
 	t.Helper()
 	large := `{"reason":"` + strings.Repeat("x", 256<<10) + `"}`
 	for _, c := range []struct {
@@ -207,7 +207,7 @@ func requireProblems(t *testing.T, w *world, s *site) {
 		{422, "GET", "/api/temporal/workflows?page=!", "", "nextPage of the previous response", nil},
 		{422, "GET", "/api/temporal/workflows?page=AAAA", "", "nextPage of the previous response", nil},
 		{404, "POST", "/api/temporal/schedules/lazisync-full-1/trigger", "", "a schedule that", nil},
-		{404, "POST", "/api/temporal/schedules/lazisync-incremental-" + w.tenant + "/pause", "", "a schedule that", nil}, // switched off
+		{404, "POST", "/api/temporal/schedules/lazisync-incremental-" + w.tenant + "/pause", "", "a schedule that", nil}, // disabled
 		{422, "POST", "/api/temporal/schedules/lazisync-full-" + w.tenant + "/pause", `{"why":"x"}`, "want reason", nil},
 		{403, "POST", "/sync/full", "{}", "cross-origin requests are not allowed", []string{"Sec-Fetch-Site", "cross-site"}},
 	} {
@@ -222,7 +222,7 @@ func requireProblems(t *testing.T, w *world, s *site) {
 	require.NoError(t, slow.Body.Close())
 }
 
-// dripping sends half a body and no more.
+// dripping sends half a body and keeps the connection open.
 func dripping(t *testing.T, gateway string) *http.Response {
 	t.Helper()
 	connection, err := net.Dial("tcp", strings.TrimPrefix(gateway, "http://"))

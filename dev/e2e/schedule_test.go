@@ -23,10 +23,10 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// never is a cron expression that no test lives to see.
+// never is a cron expression whose time is not during a test.
 const never = "0 0 1 1 *"
 
-// scheduleView is a schedule as REST and the command line show it.
+// scheduleView is a schedule in the output of REST and the command line.
 type scheduleView struct {
 	ScheduleID string
 	Cron       string
@@ -39,7 +39,7 @@ type scheduleView struct {
 
 func TestSchedules(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.migrate(t, "SYNC_SCHEDULE_INCREMENTAL="+never, "SYNC_SCHEDULE_FULL=0 3 * * 0", "SYNC_TIMEZONE=Europe/Berlin")
 	serve := w.start(t, "serve")
 	w.full(t)
@@ -88,7 +88,7 @@ func TestSchedules(t *testing.T) {
 		require.Equal(t, 1, unknown.code)
 		require.Contains(t, unknown.errors, `unknown schedule "lazisync-full-1"`)
 	})
-	t.Run("a trigger asks by an event, and overlaps are skipped", func(t *testing.T) {
+	t.Run("a trigger publishes a request, and overlaps are skipped", func(t *testing.T) {
 		require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1})) // the sync retries until this fault ends
 		triggered := steer(incremental, "trigger", "")
 		require.Equal(t, http.StatusAccepted, triggered.status, triggered.body)
@@ -107,32 +107,32 @@ func TestSchedules(t *testing.T) {
 
 		w.stack.Simulator.ClearFaults()
 		w.completed(t, events.RequestID(asked.Source, asked.ID))
-		require.Eventually(t, func() bool { return steer(incremental, "trigger", "").status == http.StatusAccepted }, patience, 10*tick,
+		require.Eventually(t, func() bool { return steer(incremental, "trigger", "").status == http.StatusAccepted }, waitLimit, 10*tick,
 			"with the outcome the schedule is free again")
-		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, patience, 10*tick)
+		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, waitLimit, 10*tick)
 	})
 	t.Run("what a schedule started is cancelled with what it waits for", func(t *testing.T) {
 		require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1}))
 		defer w.stack.Simulator.ClearFaults()
 		require.Equal(t, http.StatusAccepted, steer(incremental, "trigger", "").status)
-		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 1 }, patience, tick)
+		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 1 }, waitLimit, tick)
 		id := schedules()[incremental].Running[0]
 		requestID := events.RequestID("/lazisync/schedules", id)
 		w.accepted(t, requestID)
 		cancelled := call(t, http.MethodPost, serve.gateway+"/api/temporal/workflows/"+url.PathEscape(id)+"/cancel", "")
 		require.Equal(t, http.StatusAccepted, cancelled.status, cancelled.body)
 		w.outcome(t, "sync.cancelled", requestID)
-		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, patience, tick)
+		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, waitLimit, tick)
 	})
 	t.Run("cover what webhooks missed, all by themselves", func(t *testing.T) {
 		serve.stop(t)
-		w.muteChanges(t)
+		w.changeWithoutWebhooks(t)
 		require.False(t, w.equal(t))
 		require.Zero(t, w.run(t, "schedules", "resume", incremental).code)
 		asked := len(all[events.RequestData](t, w, "sync.requested"))
 		w.everySecond(t, incremental)
 		w.start(t, "serve")
-		require.Eventually(t, func() bool { return w.equal(t) }, patience, 10*tick)
+		require.Eventually(t, func() bool { return w.equal(t) }, waitLimit, 10*tick)
 		require.Greater(t, len(all[events.RequestData](t, w, "sync.requested")), asked, "because the schedule asked")
 	})
 	t.Run("go when they are switched off", func(t *testing.T) {
@@ -155,10 +155,10 @@ func TestSchedules(t *testing.T) {
 			_, err := w.temporal.ScheduleClient().GetHandle(t.Context(), id).Describe(t.Context())
 			return err == nil
 		}
-		require.Eventually(t, func() bool { // Temporal lists a new schedule some moments later
+		require.Eventually(t, func() bool { // Temporal lists a new schedule after a delay
 			w.migrate(t)
 			return !exists(orphan)
-		}, patience, 10*tick)
+		}, waitLimit, 10*tick)
 		require.True(t, exists(stranger))
 	})
 }
@@ -170,16 +170,16 @@ func berlin(t *testing.T) *time.Location {
 	return l
 }
 
-// migrate does what lazisync migrate does, with some variables set otherwise.
-func (w *world) migrate(t *testing.T, set ...string) {
+// migrate runs lazisync migrate with some other variables.
+func (w *fixture) migrate(t *testing.T, set ...string) {
 	t.Helper()
 	cfg, err := app.Load(w.environ(set...), app.ServeRole)
 	require.NoError(t, err)
 	require.NoError(t, commands.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
 }
 
-// everySecond has a schedule act more often than a cron expression can say.
-func (w *world) everySecond(t *testing.T, id string) {
+// everySecond makes a schedule run every second, which a cron expression cannot.
+func (w *fixture) everySecond(t *testing.T, id string) {
 	t.Helper()
 	err := w.temporal.ScheduleClient().GetHandle(t.Context(), id).Update(t.Context(), client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
@@ -191,9 +191,9 @@ func (w *world) everySecond(t *testing.T, id string) {
 	require.NoError(t, err)
 }
 
-// muteChanges changes records while no gateway takes the webhooks, until the
-// last retry of each is used up.
-func (w *world) muteChanges(t *testing.T) {
+// changeWithoutWebhooks changes records while no gateway accepts webhooks, until their retries are
+// exhausted.
+func (w *fixture) changeWithoutWebhooks(t *testing.T) {
 	t.Helper()
 	log := &processes.Log{}
 	hooks := simulator.NewWebhooks(simulator.WebhookOptions{
@@ -212,7 +212,7 @@ func (w *world) muteChanges(t *testing.T) {
 	w.stack.Simulator.Mutate(changes)
 	require.Eventually(t, func() bool {
 		return bytes.Count([]byte(log.String()), []byte("webhook failed, retries exhausted")) >= changes*9/10 // a few change nothing
-	}, patience, tick)
+	}, waitLimit, tick)
 	cancel()
 	<-ended
 }
@@ -221,7 +221,7 @@ func (w *world) muteChanges(t *testing.T) {
 // another time zone than configured.
 func TestScheduleSkippedByAClockChangeIsReported(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.set = []string{"SYNC_SCHEDULE_FULL=30 2 * * 0", "SYNC_TIMEZONE=America/Denver"}
 	const want = `30 2 \* \* 0 does not run on 20\d\d-03-\d\d: clocks in America/Denver go forward then, and 02:30 does not exist`
 	migrated := w.run(t, "migrate")

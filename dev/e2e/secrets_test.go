@@ -25,7 +25,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// The secrets of one deployment, and wrong ones that lead to errors.
+// The secrets of one deployment, and wrong ones that cause errors.
 const (
 	natsSecret     = "nats-sEcReT-7c1e"
 	clientSecret   = "cs1.sEcReT-8d2f"
@@ -35,19 +35,19 @@ const (
 	wrongSecret    = "wrong-sEcReT-2163"
 )
 
-// Every role and command is driven through what can go wrong, and then everything that
-// anybody may read is searched for each secret.
+// Every role and command runs into errors. Then everything that people can read is searched for
+// each secret.
 func TestSecretsAppearNowhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{
+	w := newFixture(t, options{
 		natsPassword: natsSecret,
 		simulator:    simulator.Options{RecordsPerEntity: 20, ClientSecret: clientSecret, AppKey: appKeySecret},
 	})
 	api := startEchoServer(t, w.stack.Variable("SERVICETITAN_API_URL"))
 	w = w.with(startTemporalFront(t, w.stack.Variable("TEMPORAL_ADDRESS"), temporalSecret)...).with(
 		"LOG_LEVEL=trace", "SERVICETITAN_API_URL="+api.URL, "SERVICETITAN_AUTH_URL="+api.URL, "API_TOKENS=ops="+tokenSecret)
-	p := &probe{world: w, secrets: []string{natsSecret, clientSecret, appKeySecret, temporalSecret, tokenSecret, wrongSecret}}
-	p.learn(t)
+	p := &probe{fixture: w, secrets: []string{natsSecret, clientSecret, appKeySecret, temporalSecret, tokenSecret, wrongSecret}}
+	p.addSecrets(t)
 
 	serve := w.start(t, "serve")
 	p.syncsThatFail(t, api)
@@ -65,9 +65,9 @@ func TestSecretsAppearNowhere(t *testing.T) {
 	p.requireNothing(t)
 }
 
-// probe collects what anybody may read.
+// probe collects everything that people can read.
 type probe struct {
-	*world
+	*fixture
 	secrets []string
 	texts   []found
 }
@@ -76,8 +76,8 @@ type found struct{ where, text string }
 
 func (p *probe) seen(where, text string) { p.texts = append(p.texts, found{where, text}) }
 
-// learn adds the secrets that the world made up.
-func (p *probe) learn(t *testing.T) {
+// addSecrets adds the generated secrets of the fixture.
+func (p *probe) addSecrets(t *testing.T) {
 	t.Helper()
 	database, err := url.Parse(p.stack.Variable("DATABASE_URL"))
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func (p *probe) learn(t *testing.T) {
 	p.secrets = append(p.secrets, password, p.stack.Variable("SERVICETITAN_WEBHOOK_SECRET"), slack.Path)
 }
 
-// syncsThatFail has ServiceTitan and Slack repeat what they are sent in their errors.
+// syncsThatFail makes ServiceTitan and Slack repeat the request in their errors.
 func (p *probe) syncsThatFail(t *testing.T, api *echoServer) {
 	t.Helper()
 	p.full(t)
@@ -105,7 +105,7 @@ func (p *probe) syncsThatFail(t *testing.T, api *echoServer) {
 	p.rejected(t, func(d events.RejectedData) bool { return d.Code == events.CodeUnknownEntity })
 }
 
-// visitGateway uses the gateway rightly and wrongly.
+// visitGateway sends valid and invalid requests to the gateway.
 func (p *probe) visitGateway(t *testing.T, gateway string) {
 	t.Helper()
 	const body = `{"id":1,"eventType":"job.updated"}`
@@ -141,8 +141,8 @@ func (p *probe) visitGateway(t *testing.T, gateway string) {
 	}
 }
 
-// wrong are addresses and credentials that do not work, each with a secret in it.
-func (p *probe) wrong() map[string]string {
+// wrongSettings are addresses and credentials that do not work, each with a secret in it.
+func (p *probe) wrongSettings() map[string]string {
 	database, _ := url.Parse(p.stack.Variable("DATABASE_URL"))
 	elsewhere := *database
 	database.User = url.UserPassword(database.User.Username(), wrongSecret)
@@ -159,7 +159,7 @@ func (p *probe) wrong() map[string]string {
 	}
 }
 
-// malformed are values that cannot be read.
+// malformed are values that cannot be parsed.
 func malformed() []string {
 	return []string{
 		"NATS_URL=lazisync:" + wrongSecret + "@127.0.0.1", "NATS_URL=http://u:" + wrongSecret + "/@h",
@@ -174,7 +174,7 @@ func malformed() []string {
 
 func (p *probe) runCommands(t *testing.T) {
 	t.Helper()
-	var ends []func() // most of them wait for an answer that does not come: all at once
+	var ends []func() // most of them time out: all in parallel
 	run := func(what string, set []string, args ...string) {
 		c := p.beginWith(t, set, args...)
 		ends = append(ends, func() {
@@ -190,25 +190,25 @@ func (p *probe) runCommands(t *testing.T) {
 		name, _, _ := strings.Cut(bad, "=")
 		run("a malformed "+name, []string{bad}, "serve")
 	}
-	for what, bad := range p.wrong() {
+	for what, bad := range p.wrongSettings() {
 		run(what, []string{bad}, "doctor", "--json")
 	}
-	wrong := p.wrong()
-	run("a wrong password of PostgreSQL", []string{wrong["a wrong password of PostgreSQL"]}, "status")
-	run("a wrong password of PostgreSQL", []string{wrong["a wrong password of PostgreSQL"]}, "migrate")
-	run("a wrong password of NATS", []string{wrong["a wrong password of NATS"]}, "migrate")
-	run("a wrong API key of Temporal", []string{wrong["a wrong API key of Temporal"]}, "migrate")
-	run("a wrong password of NATS", []string{wrong["a wrong password of NATS"]}, "request", "full")
+	wrongSettings := p.wrongSettings()
+	run("a wrong password of PostgreSQL", []string{wrongSettings["a wrong password of PostgreSQL"]}, "status")
+	run("a wrong password of PostgreSQL", []string{wrongSettings["a wrong password of PostgreSQL"]}, "migrate")
+	run("a wrong password of NATS", []string{wrongSettings["a wrong password of NATS"]}, "migrate")
+	run("a wrong API key of Temporal", []string{wrongSettings["a wrong API key of Temporal"]}, "migrate")
+	run("a wrong password of NATS", []string{wrongSettings["a wrong password of NATS"]}, "request", "full")
 	for _, end := range ends {
 		end()
 	}
 }
 
-// runRolesThatCannotConnect runs each role with everything wrong that it connects to, until
-// it complains of it.
+// runRolesThatCannotConnect runs each role with wrong settings of every service, until it logs the
+// error.
 func (p *probe) runRolesThatCannotConnect(t *testing.T) {
 	t.Helper()
-	wrong := p.wrong()
+	wrongSettings := p.wrongSettings()
 	for role, c := range map[string]struct {
 		set  []string
 		want []string // of the log
@@ -220,25 +220,25 @@ func (p *probe) runRolesThatCannotConnect(t *testing.T) {
 	} {
 		set := []string{}
 		for _, what := range c.set {
-			require.Contains(t, wrong, what)
-			set = append(set, wrong[what])
+			require.Contains(t, wrongSettings, what)
+			set = append(set, wrongSettings[what])
 		}
 		cmd := exec.Command(program(t), role)
 		cmd.Env = p.environ(append(set, "HTTP_ADDR=127.0.0.1:0")...)
 		running, err := processes.Start(cmd)
 		require.NoError(t, err)
 		t.Cleanup(running.Kill)
-		at, err := running.AwaitListening(patience)
+		at, err := running.AwaitListening(waitLimit)
 		require.NoError(t, err)
 		p.askReady(t, at.Admin+"/readyz")
-		require.NoError(t, running.Await(patience, func(log *processes.Log) bool {
+		require.NoError(t, running.Await(waitLimit, func(log *processes.Log) bool {
 			return !slices.ContainsFunc(c.want, func(words string) bool { return !strings.Contains(log.String(), words) })
 		}), "want %q", c.want)
 		p.seen("the log of "+role, running.Log.String())
 	}
 }
 
-// askReady asks a process what it is missing.
+// askReady requests /readyz of a process.
 func (p *probe) askReady(t *testing.T, url string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -266,7 +266,7 @@ func (p *probe) readStreams(t *testing.T) {
 	}
 }
 
-// readHistories reads all that Temporal keeps of this world's workflows.
+// readHistories reads the workflow histories of the fixture's task queue.
 func (p *probe) readHistories(t *testing.T) {
 	t.Helper()
 	list, err := p.temporal.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
@@ -292,7 +292,7 @@ func (p *probe) readHistories(t *testing.T) {
 func (p *probe) readTables(t *testing.T) {
 	t.Helper()
 	for _, table := range []string{"sync_requests", "sync_runs", "sync_state", "sync_cursors", "sync_controls", "rejected_records", "st_customers"} {
-		p.seen("table "+table, value[string](t, p.world, "select coalesce(string_agg(r::text, ' '), '') from raw."+table+" r"))
+		p.seen("table "+table, value[string](t, p.fixture, "select coalesce(string_agg(r::text, ' '), '') from raw."+table+" r"))
 	}
 }
 
@@ -302,8 +302,8 @@ func (p *probe) readSlack() {
 	}
 }
 
-// requireNothing searches for every secret, as it is and in the ways it may be encoded.
-// That every place was really read is shown by a word that must be there.
+// requireNothing searches for every secret, plain and in its encodings. Each place must contain a
+// known word, which shows that it was read.
 func (p *probe) requireNothing(t *testing.T) {
 	t.Helper()
 	for where, word := range map[string]string{

@@ -17,8 +17,7 @@ import (
 	"github.com/lazi/lazisync/schemas"
 )
 
-// site is a gateway as its contract describes it: each answer is checked against
-// openapi.json, and noted.
+// site is a gateway that is checked against openapi.json: it validates and records each response.
 type site struct {
 	url      string
 	paths    map[string]map[string]json.RawMessage // by path and method
@@ -41,7 +40,7 @@ func newSite(t *testing.T, url string) *site {
 	return s
 }
 
-// call calls an operation of the contract. Its path has what {…} stands for in arguments.
+// call calls an operation. arguments replace the {…} in its path.
 func (s *site) call(t *testing.T, method, path string, arguments []string, body string, headers ...string) answer {
 	t.Helper()
 	bare, _, _ := strings.Cut(path, "?")
@@ -57,7 +56,7 @@ func (s *site) call(t *testing.T, method, path string, arguments []string, body 
 	return got
 }
 
-// check compares an answer with what the contract says of it.
+// check compares a response with its description in openapi.json.
 func (s *site) check(t *testing.T, method, path string, got answer) {
 	t.Helper()
 	status := strconv.Itoa(got.status)
@@ -94,7 +93,7 @@ func (s *site) fits(t *testing.T, body string, place ...string) {
 	require.NoError(t, schema.Validate(value), body)
 }
 
-// object reads an answer.
+// object decodes a response.
 func (a answer) object(t *testing.T) map[string]any {
 	t.Helper()
 	var value map[string]any
@@ -125,11 +124,11 @@ func follow(t *testing.T, s *site) *following {
 	return f
 }
 
-// until reads events up to one that names a request, and says which there were.
+// until reads events up to the first one of a request, and returns their names.
 func (f *following) until(t *testing.T, subject, requestID string) map[string]bool {
 	t.Helper()
 	seen, last := map[string]bool{}, ""
-	late := time.After(patience)
+	late := time.After(waitLimit)
 	for {
 		select {
 		case line, open := <-f.lines:
@@ -149,7 +148,7 @@ func (f *following) until(t *testing.T, subject, requestID string) map[string]bo
 // end waits for the end of the stream.
 func (f *following) end(t *testing.T) {
 	t.Helper()
-	late := time.After(patience)
+	late := time.After(waitLimit)
 	for {
 		select {
 		case _, open := <-f.lines:

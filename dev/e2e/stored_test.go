@@ -11,9 +11,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// stored reads a whole stream. A call that NATS does not answer, because it was just
-// restarted, is made again.
-func (w *world) stored(t *testing.T, name string) []receivedEvent {
+// stored reads a whole stream. It retries a call that NATS does not answer after a restart.
+func (w *fixture) stored(t *testing.T, name string) []receivedEvent {
 	t.Helper()
 	for tries := 1; ; tries++ {
 		list, err := w.read(t.Context(), name)
@@ -24,7 +23,7 @@ func (w *world) stored(t *testing.T, name string) []receivedEvent {
 	}
 }
 
-func (w *world) read(ctx context.Context, name string) (list []receivedEvent, err error) {
+func (w *fixture) read(ctx context.Context, name string) (list []receivedEvent, err error) {
 	stream, err := w.js.Stream(ctx, name)
 	if err != nil {
 		return nil, err
@@ -36,7 +35,7 @@ func (w *world) read(ctx context.Context, name string) (list []receivedEvent, er
 			return nil, err
 		}
 		h := receivedEvent{}
-		_ = json.Unmarshal(m.Data, &h) // a dead letter need not be an event
+		_ = json.Unmarshal(m.Data, &h) // a dead letter may have no event
 		h.on, h.at, h.data = m.Subject, m.Time, m.Data
 		list = append(list, h)
 	}
@@ -46,13 +45,13 @@ func (w *world) read(ctx context.Context, name string) (list []receivedEvent, er
 // requireNotifiedOnce checks the stored events: no event twice, and exactly one outcome for every
 // accepted request. A subscriber may receive an outcome before it is stored, and a second pass
 // may be served before its sync.accepted is published.
-func (w *world) requireNotifiedOnce(t *testing.T) {
+func (w *fixture) requireNotifiedOnce(t *testing.T) {
 	t.Helper()
 	var l *eventHistory
 	require.Eventually(t, func() bool {
 		l = w.readEvents(t)
 		return len(l.outcomes) == len(l.asked)
-	}, patience, 10*tick, "as many requests with an outcome as were accepted")
+	}, waitLimit, 10*tick, "as many requests with an outcome as were accepted")
 	for id := range l.asked {
 		require.Equal(t, 1, l.outcomes[id], "outcomes of request %s", id)
 	}
@@ -65,7 +64,7 @@ type eventHistory struct {
 	outcomes map[string]int // that name a request
 }
 
-func (w *world) readEvents(t *testing.T) *eventHistory {
+func (w *fixture) readEvents(t *testing.T) *eventHistory {
 	t.Helper()
 	l := &eventHistory{map[string]bool{}, map[string]int{}}
 	seen := map[string]bool{}

@@ -14,7 +14,7 @@ import (
 func TestManyRequestsAreCoalesced(t *testing.T) {
 	t.Parallel()
 	const requests = 10_000
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	w.start(t, "serve")
 	w.full(t)
 
@@ -23,12 +23,12 @@ func TestManyRequestsAreCoalesced(t *testing.T) {
 	for i := range requests {
 		id := fmt.Sprint("storm-", i)
 		expected[events.RequestID(testSource, id)] = true
-		_, err := w.js.PublishMsgAsync(message("sync.requested", structured("sync.requested", id, `{"mode":"incremental"}`), structuredHeader...), jetstream.WithStallWait(patience))
+		_, err := w.js.PublishMsgAsync(message("sync.requested", structured("sync.requested", id, `{"mode":"incremental"}`), structuredHeader...), jetstream.WithStallWait(waitLimit))
 		require.NoError(t, err)
 	}
 	select {
 	case <-w.js.PublishAsyncComplete():
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		require.Fail(t, "JetStream does not take the requests")
 	}
 	published := time.Since(began)

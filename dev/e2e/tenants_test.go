@@ -16,12 +16,11 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// tenantsFile is where the environment names it.
+// tenantsFile is the path in the environment.
 const tenantsFile = "SERVICETITAN_TENANTS_FILE"
 
-// editTenants writes the tenants file anew, changed, and returns the variable that
-// names it.
-func (w *world) editTenants(t *testing.T, change func(id string, fields map[string]any)) string {
+// editTenants writes a changed tenants file, and returns the variable that names it.
+func (w *fixture) editTenants(t *testing.T, change func(id string, fields map[string]any)) string {
 	t.Helper()
 	text, err := os.ReadFile(w.stack.Variable(tenantsFile))
 	require.NoError(t, err)
@@ -41,7 +40,7 @@ func (w *world) editTenants(t *testing.T, change func(id string, fields map[stri
 
 func TestTenantsAreSeparate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{webhooks: true, simulator: simulator.Options{Seed: 1}, others: []simulator.Options{
+	w := newFixture(t, options{webhooks: true, simulator: simulator.Options{Seed: 1}, others: []simulator.Options{
 		{Seed: 2, RecordsPerEntity: 250},
 		{Seed: 3, RecordsPerEntity: 5},
 	}})
@@ -129,9 +128,9 @@ func TestTenantsAreSeparate(t *testing.T) {
 		w.editTenants(t, func(id string, fields map[string]any) { keys[id] = fields["webhookSecret"].(string) })
 		require.Equal(t, http.StatusUnauthorized, deliver("/"+second, keys[w.tenant]))
 		require.Equal(t, http.StatusNotFound, deliver("/4711", keys[w.tenant]))
-		require.Equal(t, http.StatusOK, deliver("", keys[w.tenant]), "the key tells whose it is")
+		require.Equal(t, http.StatusOK, deliver("", keys[w.tenant]), "the key identifies the tenant")
 
-		id, err := w.stack.Companies[1].Create("customers") // the simulated company delivers it
+		id, err := w.stack.Companies[1].Create("customers") // the simulator delivers it
 		require.NoError(t, err)
 		_, outcome := await(t, w, "sync.completed", func(d events.OutcomeData) bool {
 			return d.TenantID == second && d.Mode == events.Incremental && d.Entities[0] == "customers"
@@ -158,15 +157,15 @@ func TestTenantsAreSeparate(t *testing.T) {
 	})
 }
 
-// with is the same world for commands with other variables.
-func (w *world) with(set ...string) *world {
+// with returns the same fixture with other variables for commands.
+func (w *fixture) with(set ...string) *fixture {
 	other := *w
 	other.set = append(other.set, set...)
 	return &other
 }
 
-// requireTenantEqual is requireEqual of another tenant than the first.
-func (w *world) requireTenantEqual(t *testing.T, tenant string) {
+// requireTenantEqual is requireEqual for another tenant than the first.
+func (w *fixture) requireTenantEqual(t *testing.T, tenant string) {
 	t.Helper()
 	results, err := compare.Entities(t.Context(), w.stack.Variable("SERVICETITAN_API_URL")+"/_tenants/"+tenant, w.store, tenant, core)
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 
 func TestOnlySignedWebhooksStartASync(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{webhooks: true})
+	w := newFixture(t, options{webhooks: true})
 	w.start(t, "serve")
 	w.full(t)
 	commands := len(w.stored(t, "SYNC_COMMANDS"))
@@ -44,7 +44,7 @@ func TestOnlySignedWebhooksStartASync(t *testing.T) {
 	_, outcome := await(t, w, "sync.completed", func(d events.OutcomeData) bool { return d.Mode == events.Incremental })
 	require.Equal(t, []string{"jobs"}, outcome.Entities)
 
-	// The simulated company sends webhooks for its changes, too.
+	// The simulator also sends webhooks for its changes.
 	id, err := w.stack.Simulator.Create("customers")
 	require.NoError(t, err)
 	_, outcome = await(t, w, "sync.completed", func(d events.OutcomeData) bool {
@@ -54,7 +54,7 @@ func TestOnlySignedWebhooksStartASync(t *testing.T) {
 	w.requireEqual(t)
 }
 
-// sign is how ServiceTitan signs a delivery: HMAC-SHA256 of the raw body, in hex.
+// sign signs a delivery like ServiceTitan: HMAC-SHA256 of the raw body, in hex.
 func sign(secret, body string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(body))

@@ -15,7 +15,7 @@ import (
 func TestManyWebhooksSyncEveryChange(t *testing.T) {
 	t.Parallel()
 	const changes = 10_000
-	w := newWorld(t, options{webhooks: true, simulator: simulator.Options{Lag: 4 * time.Second}})
+	w := newFixture(t, options{webhooks: true, simulator: simulator.Options{Lag: 4 * time.Second}})
 	w.start(t, "serve", "SYNC_WEBHOOK_SECOND_PASS=8s")
 	w.full(t)
 	w.stack.Simulator.SetPace(pageTime)
@@ -27,13 +27,13 @@ func TestManyWebhooksSyncEveryChange(t *testing.T) {
 		received = value[int](t, w, "select count(*) from raw.sync_requests where source like $1", ledger.WebhookSource+"%")
 		return received >= changes*9/10 && value[bool](t, w, `
 			select count(*) filter (where run_number is null) = 0 from raw.sync_requests where source like $1`, ledger.WebhookSource+"%")
-	}, patience, tick, "every delivery is a request that a pass has claimed")
+	}, waitLimit, tick, "every delivery is a request that a pass has claimed")
 	took := time.Since(began)
 	require.Eventually(t, func() bool {
 		return value[bool](t, w, `
 			select count(*) > 0 and count(*) filter (where r.state is distinct from 'completed') = 0
 			from raw.sync_requests q left join raw.sync_runs r using (run_number) where q.source = $1`, ledger.SecondPassSource)
-	}, patience, tick, "every second pass is done")
+	}, waitLimit, tick, "every second pass is done")
 	w.requireEqual(t)
 
 	passes := func(source string) int {

@@ -15,7 +15,7 @@ import (
 
 func TestSignalsFromTheTemporalUIControlARun(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	page, err := temporalui.Start(t.Context(), temporalui.Options{TemporalAddr: temporalAddr(t), Namespace: temporalserver.Namespace})
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestSignalsFromTheTemporalUIControlARun(t *testing.T) {
 	require.Equal(t, "cancelled by an operator", w.outcome(t, "sync.cancelled", requestID).Reason)
 }
 
-// signalByPage sends a signal as the page in a browser does, with the token it was given.
+// signalByPage sends a signal as the Temporal UI in a browser does, with its CSRF token.
 func signalByPage(t *testing.T, pageURL, workflowID, name string) {
 	t.Helper()
 	get, err := http.NewRequestWithContext(t.Context(), http.MethodGet, pageURL+"/", nil)

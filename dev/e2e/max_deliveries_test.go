@@ -13,7 +13,7 @@ import (
 // A request that crashes its consumer at each delivery, until it exceeds the maximum deliveries.
 func TestExhaustedRequestIsRejectedAndCanBeReplayed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newFixture(t, options{})
 	found, err := w.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
 	require.NoError(t, err)
 	config := found.CachedInfo().Config
@@ -25,17 +25,17 @@ func TestExhaustedRequestIsRejectedAndCanBeReplayed(t *testing.T) {
 	requestID := events.RequestID(testSource, id)
 	body := structured("sync.requested", id, `{"mode":"full"}`)
 	w.publish(t, "sync.requested", body, structuredHeader...)
-	m, err := found.Next(jetstream.FetchMaxWait(patience))
+	m, err := found.Next(jetstream.FetchMaxWait(waitLimit))
 	require.NoError(t, err)
-	require.Equal(t, body, string(m.Data()), "and whoever has it dies")
+	require.Equal(t, body, string(m.Data()), "before its consumer crashes")
 
 	w.start(t, "serve")
 	_, d := w.rejected(t, func(d events.RejectedData) bool { return d.RequestID == requestID })
 	require.Equal(t, events.CodeExpired, d.Code)
 	require.Equal(t, "got 1 deliveries without an acknowledgement, want an acknowledged delivery; replay the dead letter, or publish the command again", d.Reason)
-	parked := w.parked(t, d.DeadLetter)
-	require.Equal(t, body, string(parked.Data))
-	require.Equal(t, "1", parked.Header.Get("Lazisync-Attempts"))
+	deadLetter := w.deadLetter(t, d.DeadLetter)
+	require.Equal(t, body, string(deadLetter.Data))
+	require.Equal(t, "1", deadLetter.Header.Get("Lazisync-Attempts"))
 
 	again := w.run(t, "deadletter", "replay", "--class", "expired")
 	require.Zero(t, again.code, again.errors)

@@ -32,42 +32,43 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// world is everything around lazisync in one test.
-type world struct {
-	stack    *stack.Stack // the simulated ServiceTitan, the fake Slack and the environment
+// fixture has everything around lazisync in one test: servers, simulators, connections and received
+// events.
+type fixture struct {
+	stack    *stack.Stack // simulated ServiceTitan, fake Slack and the environment
 	tenant   string
 	others   []string // further tenants
-	set      []string // variables that are set otherwise
+	set      []string // variables that replace those of the environment
 	nats     *natsServer
 	store    *store.Store
 	sql      *pgxpool.Pool
 	temporal client.Client
 	nc       *nats.Conn
 	js       jetstream.JetStream
-	heard    *journal
+	journal  *journal
 }
 
-// options of a world. The zero value is a small company.
+// options of a fixture. By default the simulated ServiceTitan has 300 records of each entity.
 type options struct {
 	simulator simulator.Options
-	others    []simulator.Options // of further tenants, which get their numbers and credentials here
+	others    []simulator.Options // of further tenants, whose numbers and credentials newFixture sets
 	webhooks  bool
-	// The addresses of servers that the test started for itself.
+	// Addresses of servers that the test started itself; "" for shared ones.
 	databaseURL, temporalAddr string
-	natsPassword              string // of user lazisync, if NATS is to ask for one
+	natsPassword              string // password of the user lazisync, if NATS requires one
 }
 
-// core are the entities that are synced where a request names none.
+// core are the entities of requests that name none.
 var core = []string{"customers", "jobs", "invoices", "estimates"}
 
-// tenants numbers the tenants, so that workflows of different tests do not meet.
+// tenants numbers the tenants, so that workflow IDs of different tests differ.
 var tenants atomic.Int64
 
-// newWorld starts everything but lazisync.
-func newWorld(t *testing.T, o options) *world {
+// newFixture starts everything except lazisync.
+func newFixture(t *testing.T, o options) *fixture {
 	t.Helper()
 	number := 7000 + tenants.Add(1)
-	w := &world{tenant: strconv.FormatInt(number, 10), nats: startNATS(t, o.natsPassword)}
+	w := &fixture{tenant: strconv.FormatInt(number, 10), nats: startNATS(t, o.natsPassword)}
 	if o.databaseURL == "" {
 		o.databaseURL = pgtest.Prepared(t, "migrated", migrate)
 	}
@@ -94,7 +95,7 @@ func newWorld(t *testing.T, o options) *world {
 			"NATS_URL=" + w.nats.URL(), "DATABASE_URL=" + o.databaseURL, "TEMPORAL_ADDRESS=" + o.temporalAddr,
 			"TEMPORAL_TASK_QUEUE=e2e-" + w.tenant,
 			"SERVICETITAN_REQUESTS_PER_SECOND=60",
-			"SYNC_SCHEDULE_FULL=off", "SYNC_SCHEDULE_INCREMENTAL=off", // nothing but what the test asks for
+			"SYNC_SCHEDULE_FULL=off", "SYNC_SCHEDULE_INCREMENTAL=off", // only the syncs that the test requests
 		},
 	})
 	require.NoError(t, err)
@@ -104,11 +105,11 @@ func newWorld(t *testing.T, o options) *world {
 	cfg, err := app.Load(w.stack.Environ(), app.ServeRole)
 	require.NoError(t, err)
 	require.NoError(t, commands.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
-	w.heard = listen(t, w.nc)
+	w.journal = listen(t, w.nc)
 	return w
 }
 
-// migrate fills the database that every test begins with a copy of.
+// migrate prepares the database that each test gets a copy of.
 func migrate(ctx context.Context, databaseURL string) error {
 	s, err := store.Open(ctx, databaseURL, store.Options{})
 	if err != nil {
@@ -120,7 +121,7 @@ func migrate(ctx context.Context, databaseURL string) error {
 }
 
 // connect connects to everything as other systems do.
-func (w *world) connect(t *testing.T, o options) {
+func (w *fixture) connect(t *testing.T, o options) {
 	t.Helper()
 	var err error
 	w.store, err = store.Open(t.Context(), o.databaseURL, store.Options{})
@@ -141,13 +142,13 @@ func (w *world) connect(t *testing.T, o options) {
 	require.NoError(t, err)
 }
 
-// environ is the environment for a lazisync process, with some variables set otherwise.
-func (w *world) environ(set ...string) []string {
+// environ returns the environment for a lazisync process, with some other variables.
+func (w *fixture) environ(set ...string) []string {
 	return slices.Concat(w.stack.Environ(), []string{"ADMIN_ADDR=127.0.0.1:0"}, w.set, set)
 }
 
-// requireEqual proves that PostgreSQL holds what the simulated ServiceTitan has.
-func (w *world) requireEqual(t *testing.T) {
+// requireEqual requires that PostgreSQL has the records of the simulated ServiceTitan.
+func (w *fixture) requireEqual(t *testing.T) {
 	t.Helper()
 	results, err := compare.Entities(t.Context(), w.stack.Variable("SERVICETITAN_API_URL"), w.store, w.tenant, core)
 	require.NoError(t, err)
@@ -157,23 +158,23 @@ func (w *world) requireEqual(t *testing.T) {
 	}
 }
 
-// equal says whether PostgreSQL holds what the simulated ServiceTitan has.
-func (w *world) equal(t *testing.T) bool {
+// equal reports whether PostgreSQL has the records of the simulated ServiceTitan.
+func (w *fixture) equal(t *testing.T) bool {
 	t.Helper()
 	results, err := compare.Entities(t.Context(), w.stack.Variable("SERVICETITAN_API_URL"), w.store, w.tenant, core)
 	require.NoError(t, err)
 	return !slices.ContainsFunc(results, func(r compare.Result) bool { return !r.Matched() })
 }
 
-// value is the single value a query answers with.
-func value[T any](t *testing.T, w *world, query string, args ...any) T {
+// value returns the single value of a query.
+func value[T any](t *testing.T, w *fixture, query string, args ...any) T {
 	t.Helper()
 	var v T
 	require.NoError(t, w.sql.QueryRow(t.Context(), query, args...).Scan(&v), query)
 	return v
 }
 
-// natsServer is a NATS server that can be started again where it was.
+// natsServer is a NATS server that restarts with the same data and port.
 type natsServer struct {
 	*natsserver.Server
 	options natsserver.Options
@@ -201,14 +202,14 @@ func (s *natsServer) start(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// page is one page of an export feed that the simulated ServiceTitan was asked for.
+// page is a request for a page of an export feed of the simulated ServiceTitan.
 type page struct {
 	at    time.Time
-	query string // the feed's token, above all
+	query string // with the continuation token
 }
 
-// pages lists the pages asked for, by entity.
-func (w *world) pages() map[string][]page {
+// pages returns the requested pages, by entity.
+func (w *fixture) pages() map[string][]page {
 	asked := map[string][]page{}
 	for _, call := range w.stack.Simulator.Stats().Requests {
 		if call.On == "export" {
@@ -218,7 +219,7 @@ func (w *world) pages() map[string][]page {
 	return asked
 }
 
-// counts says how many pages of each entity were asked for.
+// counts returns the number of requested pages, by entity.
 func counts(pages map[string][]page) map[string]int {
 	n := map[string]int{}
 	for name, list := range pages {
@@ -227,9 +228,9 @@ func counts(pages map[string][]page) map[string]int {
 	return n
 }
 
-// twice counts how many pages of an entity were asked for again. A page is known by
-// the token it begins at, which the page before handed out.
-func twice(pages []page) int {
+// repeatedPages returns how many pages of an entity were requested again. The continuation token
+// identifies a page.
+func repeatedPages(pages []page) int {
 	seen := map[string]bool{}
 	for _, p := range pages {
 		seen[p.query] = true
@@ -237,8 +238,8 @@ func twice(pages []page) int {
 	return len(pages) - len(seen)
 }
 
-// total is how many pages were asked for so far.
-func (w *world) total() int {
+// total returns the number of requested pages.
+func (w *fixture) total() int {
 	n := 0
 	for count := range maps.Values(counts(w.pages())) {
 		n += count
@@ -246,8 +247,8 @@ func (w *world) total() int {
 	return n
 }
 
-// awaitPages waits until so many pages were asked for.
-func (w *world) awaitPages(t *testing.T, n int) {
+// awaitPages waits for a number of requested pages.
+func (w *fixture) awaitPages(t *testing.T, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return w.total() >= n }, patience, tick, "waiting for page %d", n)
+	require.Eventually(t, func() bool { return w.total() >= n }, waitLimit, tick, "waiting for page %d", n)
 }
