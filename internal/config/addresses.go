@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// natsURL takes the address of a NATS server or, separated by commas, those of a cluster.
+// natsURL parses the address of a NATS server, or the addresses of a cluster, separated by commas.
 func natsURL(c *Config, text string) error {
 	const want = "nats:// or tls:// URLs, or only ws:// and wss:// URLs, such as nats://host:4222"
 	var urls []string
@@ -25,14 +25,14 @@ func natsURL(c *Config, text string) error {
 		}
 		urls = append(urls, strings.TrimSpace(part))
 	}
-	if web != 0 && web != len(urls) { // the client refuses both at once
+	if web != 0 && web != len(urls) { // the client rejects both together
 		return errors.New(want)
 	}
 	c.NATS.URL = strings.Join(urls, ",")
 	return nil
 }
 
-// webURL takes one http or https address, without user and password.
+// webURL parses an http or https address without user and password.
 func webURL(field func(*Config) *string) setter {
 	return func(c *Config, text string) error {
 		u, err := parseURL(text, "https", "http")
@@ -44,8 +44,8 @@ func webURL(field func(*Config) *string) setter {
 	}
 }
 
-// parseURL reads the address of a server: a scheme out of those given, a host, and a port
-// that there can be, without query and fragment.
+// parseURL parses the address of a server: one of the given schemes, a host, and a valid port,
+// without query and fragment.
 func parseURL(text string, schemes ...string) (*neturl.URL, error) {
 	u, err := neturl.Parse(strings.TrimSpace(text))
 	switch {
@@ -59,7 +59,7 @@ func parseURL(text string, schemes ...string) (*neturl.URL, error) {
 	return u, nil
 }
 
-// dialAddress takes host:port of a server to connect to.
+// dialAddress parses the host:port of a server to connect to.
 func dialAddress(field func(*Config) *string) setter {
 	return func(c *Config, text string) error {
 		host, port, err := net.SplitHostPort(text)
@@ -74,8 +74,8 @@ func dialAddress(field func(*Config) *string) setter {
 	}
 }
 
-// listenAddress takes host:port to listen on. Without a host it means every address of
-// the machine, and port 0 any free one.
+// listenAddress parses host:port to listen on. Without a host it means all addresses of the
+// machine, and port 0 any free port.
 func listenAddress(field func(*Config) *string) setter {
 	return func(c *Config, text string) error {
 		host, port, err := net.SplitHostPort(text)
@@ -100,7 +100,7 @@ func hostName(field func(*Config) *string) setter {
 	}
 }
 
-// isHost reports whether a text can be the name or the address of a host.
+// isHost reports whether a text is a valid name or address of a host.
 func isHost(text string) bool {
 	if _, err := netip.ParseAddr(text); err == nil {
 		return true
@@ -116,13 +116,13 @@ func isHost(text string) bool {
 	return true
 }
 
-// isNameRune reports whether a label of a host's name may hold a character; names in
-// container networks have underscores, too.
+// isNameRune reports whether a character is allowed in a label of a host name. Names in container
+// networks have underscores, too.
 func isNameRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// isLoopback reports whether a host is this machine alone.
+// isLoopback reports whether a host is a loopback address.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -133,13 +133,13 @@ func isPort(text string, least int) bool {
 	return err == nil && int(n) >= least
 }
 
-// isWebURL reports whether a text is an address that a browser can open.
+// isWebURL reports whether a browser can open a text as an address.
 func isWebURL(text string) bool {
 	u, err := neturl.Parse(text)
 	return err == nil && isHost(u.Hostname()) && (u.Port() == "" || isPort(u.Port(), 1)) && (u.Scheme == "https" || u.Scheme == "http")
 }
 
-// runURL takes an address with the places of a run's identity in it.
+// runURL parses an address with placeholders for the identity of a run.
 func runURL(c *Config, text string) error {
 	example := strings.NewReplacer("{workflowId}", "w", "{runId}", "r", "{runNumber}", "1").Replace(text)
 	if !isWebURL(example) || strings.ContainsAny(example, "{}<>|") || !isWord(example) || example == text {

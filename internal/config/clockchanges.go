@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"regexp"
 	"time"
-	_ "time/tzdata" // time zones also where the machine has none
+	_ "time/tzdata" // time zones for machines without them
 
 	"github.com/lazi/lazisync/events"
 )
 
-// zoneName is how the names of the IANA time zone database are written. Other names that
-// Go loads depend on the machine: Local, localtime, posix/…, and names in other case.
+// zoneName matches the names of the IANA time zone database. Go also loads names that depend on the
+// machine: Local, localtime, posix/…, and names in another case.
 var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$`)
 
 func timezone(c *Config, text string) error {
@@ -27,15 +27,15 @@ func timezone(c *Config, text string) error {
 	return nil
 }
 
-// clockChange is a change of the clocks that a schedule meets.
+// clockChange is a clock change that skips or repeats a run of a schedule.
 type clockChange struct {
 	local   time.Time // when the schedule is due, as if it were UTC
-	skipped bool      // that time does not exist, else it occurs twice
+	skipped bool      // the time is skipped, else it occurs twice
 }
 
-// clockChanges returns the first time between from and until that a schedule misses,
-// since clocks go forward over it, and the first at which it runs twice, since they go
-// back. A schedule that runs shortly before or after anyway meets neither.
+// clockChanges returns the first time between from and until that a schedule misses because clocks
+// go forward over it, and the first at which it runs twice because they go back. A schedule that
+// also runs shortly before or after is not affected.
 func clockChanges(s cronSpec, zone *time.Location, from, until time.Time) (found []clockChange) {
 	seen := map[bool]bool{}
 	for at := from; ; {
@@ -59,12 +59,12 @@ func clockChanges(s cronSpec, zone *time.Location, from, until time.Time) (found
 	}
 }
 
-// local returns what clocks show at an offset from UTC, as if it were UTC.
+// local returns the local time at an offset from UTC, as if it were UTC.
 func local(at time.Time, offset int) time.Time {
 	return at.UTC().Add(time.Duration(offset) * time.Second)
 }
 
-// firstDue finds the first minute from lo on and before hi at which a schedule is due.
+// firstDue returns the first minute in [lo, hi) at which a schedule is due.
 func firstDue(s cronSpec, lo, hi time.Time) (time.Time, bool) {
 	for at := lo.Truncate(time.Minute); at.Before(hi); at = at.Add(time.Minute) {
 		if s.due(at) {
@@ -74,11 +74,11 @@ func firstDue(s cronSpec, lo, hi time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// scheduleOutlook is how far ahead schedules are compared with changes of the clocks: two
-// years hold each change of a year, also those after a change of the rules.
+// scheduleOutlook is the time for which schedules are compared with clock changes. Two years have
+// each change of a year, also after a change of the rules.
 const scheduleOutlook = 2 * 366 * 24 * time.Hour
 
-// ScheduleWarning says what a change of the clocks does to a schedule.
+// ScheduleWarning is the effect of a clock change on a schedule.
 type ScheduleWarning struct {
 	TenantID string
 	Mode     events.Mode

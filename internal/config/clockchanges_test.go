@@ -9,8 +9,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// A schedule whose time a change of the clocks leaves out, or has twice, is found before
-// the day comes; one that runs shortly before or after anyway is not.
+// A schedule whose time a clock change skips or repeats is found in advance. A schedule that also
+// runs shortly before or after is not reported.
 func TestClockChangesThatASchedulesTimeMeets(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -51,7 +51,7 @@ func TestClockChangesThatASchedulesTimeMeets(t *testing.T) {
 	}
 }
 
-// A schedule of every tenant is examined; without tenants, the one that the variables describe.
+// The schedules of every tenant are checked; without tenants, those of the variables.
 func TestScheduleWarnings(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)

@@ -6,18 +6,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Config is the effective configuration. Load fills it from the environment;
-// variables.go says which variable fills which field.
+// Config is the effective configuration. Load fills it from the environment; variables.go maps
+// variables to fields.
 type Config struct {
 	NATS         NATSConfig
 	Temporal     TemporalConfig
 	DatabaseURL  Secret
 	ServiceTitan ServiceTitanConfig
-	// Tenants are those of the tenants file, else the one that the variables describe;
-	// none where a role needs none.
+	// Tenants are those of the tenants file, or the one of the variables. It is empty for roles that
+	// need no tenant.
 	Tenants []Tenant
-	// Defaults is the tenant that the variables describe. The tenants file takes from it
-	// what a tenant does not set.
+	// Defaults is the tenant of the variables. The tenants file takes from it what a tenant does not
+	// set.
 	Defaults Tenant
 	Sync     SyncConfig
 	Slack    SlackConfig
@@ -27,7 +27,7 @@ type Config struct {
 	values map[string]Value // by variable, for `lazisync config`
 }
 
-// NATSConfig says how to reach JetStream.
+// NATSConfig has the address and credentials of NATS.
 type NATSConfig struct {
 	URL         string
 	Creds       string // path of a credentials file
@@ -35,7 +35,7 @@ type NATSConfig struct {
 	InboxPrefix string
 }
 
-// TemporalConfig says how to reach Temporal.
+// TemporalConfig has the address, namespace and credentials of Temporal.
 type TemporalConfig struct {
 	Address   string
 	Namespace string
@@ -44,14 +44,14 @@ type TemporalConfig struct {
 	TLS       TLSConfig
 }
 
-// ServiceTitanConfig says how to reach ServiceTitan, for all tenants.
+// ServiceTitanConfig has the addresses and limits of ServiceTitan, for all tenants.
 type ServiceTitanConfig struct {
 	Environment   Environment
 	APIURL        string
 	AuthURL       string
 	WebhookHeader string
-	// WebhookEncoding is how a webhook's signature is written: hex, base64 or "" for
-	// either. WebhookEntities ties types of events to entities.
+	// WebhookEncoding is the encoding of a webhook's signature: hex, base64 or "" for either.
+	// WebhookEntities maps types of events to entities.
 	WebhookEncoding string
 	WebhookEntities map[string][]string
 	TenantsFile     string
@@ -65,14 +65,14 @@ const (
 	Integration Environment = "integration"
 )
 
-// Tenant is one ServiceTitan tenant: how to read it, and what is synced when.
+// Tenant is a ServiceTitan tenant: its credentials, entities and schedules.
 type Tenant struct {
 	ID                string
 	ClientID          string
 	ClientSecret      Secret
 	AppKey            Secret
 	RequestsPerSecond float64
-	WebhookSecrets    []Secret // two while a key is being rotated; none: no webhooks
+	WebhookSecrets    []Secret // two during a rotation; none: no webhooks
 
 	Entities            []string // of a request that names none
 	ScheduleIncremental string   // cron; "off" for none
@@ -83,10 +83,10 @@ type Tenant struct {
 	values map[string]Value // by field of the tenants file, for `lazisync config`
 }
 
-// Values say how each field of the tenants file took effect; nil without a tenants file.
+// Values are the effective values of the fields of the tenants file; nil without that file.
 func (t Tenant) Values() map[string]Value { return t.values }
 
-// SyncConfig says how long a sync may take, and what it may do.
+// SyncConfig has the limits of a sync.
 type SyncConfig struct {
 	RunDeadline time.Duration
 	PauseLimit  time.Duration
@@ -95,7 +95,7 @@ type SyncConfig struct {
 	DeleteGuard float64       // share of a table's live rows
 }
 
-// SlackConfig says where notifications go.
+// SlackConfig has the webhooks and options of notifications.
 type SlackConfig struct {
 	WebhookURL  Secret
 	WebhookURLs map[string]Secret // by channel
@@ -104,20 +104,20 @@ type SlackConfig struct {
 	RunURL      string            // with {workflowId}, {runId} or {runNumber} in it
 }
 
-// HTTPConfig says where the gateway and the admin endpoints listen.
+// HTTPConfig has the addresses of the gateway and of the admin endpoints.
 type HTTPConfig struct {
 	Addr      string
 	AdminAddr string            // "" means the role's default
 	Tokens    map[string]Secret // bearer tokens by name
 }
 
-// LogConfig says what is logged, and how it looks.
+// LogConfig has the level and the format of the log.
 type LogConfig struct {
 	Level  zerolog.Level
 	Format string // json or console
 }
 
-// Value is one variable as it took effect.
+// Value is the effective value of a variable.
 type Value struct {
 	Text string // secrets as ***
 	From string // "environment", "file …" or "default"

@@ -12,8 +12,8 @@ import (
 type cronField struct {
 	name      string
 	min, max  int
-	words     []string // names instead of numbers, from min on; a prefix is enough
-	minPrefix int      // the least length of the prefix
+	words     []string // names in place of numbers, beginning with min; a prefix is enough
+	minPrefix int      // minimum length of the prefix
 }
 
 var cronFields = []cronField{
@@ -28,19 +28,18 @@ var cronFields = []cronField{
 	}},
 }
 
-// cronSpec is a cron expression of five fields in the dialect of Temporal's schedules. In
-// each field the bit of a value is set where the value fits.
+// cronSpec is a cron expression of five fields in the dialect of Temporal's schedules. Each field
+// is a set of bits, one for each matching value.
 type cronSpec struct{ minute, hour, day, month, weekday uint64 }
 
 const (
 	wantCron = "a cron expression with five fields, or off"
-	// maxCron is the length of the longest expression that fits into the comment, in which
-	// Temporal keeps it.
+	// maxCron is the maximum length of an expression, which Temporal keeps in a comment.
 	maxCron = 200
 )
 
-// parseCron reads a cron expression of five fields. Temporal would refuse a wrong one
-// too, but only once everything else is applied, and without the name of the variable.
+// parseCron parses a cron expression of five fields. Temporal would also reject an invalid one, but
+// only after everything else is applied, and without the name of the variable.
 func parseCron(text string) (cronSpec, error) {
 	fields := strings.Fields(text)
 	if len(fields) != len(cronFields) {
@@ -107,7 +106,7 @@ func (f cronField) value(text string) (n int, known bool) {
 	return number(text, f.min, f.max)
 }
 
-// number reads digits alone.
+// number parses a number of only digits.
 func number(text string, least, most int) (n int, ok bool) {
 	u, err := strconv.ParseUint(text, 10, 16)
 	return int(u), err == nil && int(u) >= least && int(u) <= most

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What Temporal takes is taken; testdata/bad-configuration.txt has what is not.
+// Expressions that Temporal accepts are accepted; testdata/bad-configuration.txt has the others.
 func TestCronExpressions(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

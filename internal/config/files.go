@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// file takes the path of a file that can be read and whose content check accepts. What
-// check returns says what is wanted.
+// file parses the path of a readable file whose content check accepts. The error of check says what
+// is expected.
 func file(field func(*Config) *string, check func(content []byte) error) setter {
 	return func(c *Config, text string) error {
 		path := absolute(text)
@@ -30,7 +30,7 @@ func file(field func(*Config) *string, check func(content []byte) error) setter 
 
 func anyContent([]byte) error { return nil }
 
-// authorities accepts certificates in PEM form, at least one of them valid now.
+// authorities accepts PEM certificates, of which at least one is valid now.
 func authorities(content []byte) error {
 	list, err := certificates(content)
 	if err != nil {
@@ -44,7 +44,7 @@ func authorities(content []byte) error {
 	return fmt.Errorf("the path of a file with valid certificates: %w", err)
 }
 
-// certificate accepts a certificate in PEM form that is valid now, first in the file.
+// certificate accepts a PEM certificate that is valid now, as the first block of the file.
 func certificate(content []byte) error {
 	list, err := certificates(content)
 	if err == nil {
@@ -56,7 +56,7 @@ func certificate(content []byte) error {
 	return nil
 }
 
-// privateKey accepts a key in PEM form.
+// privateKey accepts a PEM key.
 func privateKey(content []byte) error {
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		switch block.Type {
@@ -69,7 +69,7 @@ func privateKey(content []byte) error {
 	return errors.New("the path of a file with a private key in PEM form")
 }
 
-// certificates reads the certificates that a file in PEM form holds.
+// certificates returns the certificates of a PEM file.
 func certificates(content []byte) (list []*x509.Certificate, err error) {
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -87,7 +87,7 @@ func certificates(content []byte) (list []*x509.Certificate, err error) {
 	return list, nil
 }
 
-// valid returns an error that says when a certificate expired, or from when on it is valid.
+// valid returns an error if a certificate has expired or is not valid yet.
 func valid(c *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(c.NotAfter):

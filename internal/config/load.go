@@ -9,7 +9,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Options say what a command needs of the configuration.
+// Options are the requirements of a command.
 type Options struct {
 	// Required are the variables that must be set. Those of a tenant may also be set in
 	// the tenants file.
@@ -69,8 +69,8 @@ func Load(environ []string, o Options) (*Config, error) {
 	return c, nil
 }
 
-// Validate returns an error where anybody on the network could call the gateway: without
-// API tokens it must listen on a loopback address.
+// Validate returns an error if anyone on the network could call the gateway: without API tokens it
+// must listen on a loopback address.
 func (c HTTPConfig) Validate() error {
 	if len(c.Tokens) > 0 {
 		return nil
@@ -82,10 +82,10 @@ func (c HTTPConfig) Validate() error {
 	return nil
 }
 
-// Value says how a variable took effect.
+// Value returns the effective value of a variable.
 func (c *Config) Value(name string) Value { return c.values[name] }
 
-// load sets one variable and returns what is wrong with it, or "".
+// load sets one variable. It returns the text of the problem, or "".
 func (c *Config) load(v Variable, env map[string]string, required bool, check func(string) error) string {
 	text, from := v.Default, "default"
 	if given := env[v.Name]; given != "" {

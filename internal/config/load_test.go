@@ -115,7 +115,7 @@ func TestLoadNATS(t *testing.T) {
 	require.Equal(t, "_INBOX_bridge", cfg.NATS.InboxPrefix)
 }
 
-// However wrong an address is, its password does not show.
+// Errors about malformed addresses do not contain the password, either.
 func TestPasswordsInAddressesAreMasked(t *testing.T) {
 	t.Parallel()
 	for given, shown := range map[string]string{

@@ -7,7 +7,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// checks are those that internal/app passes to Load.
+// checks are the checks that internal/app passes to Load.
 var checks = map[string]func(string) error{
 	"DATABASE_URL": store.CheckURL,
 	"NATS_CREDS": func(path string) error {
@@ -22,7 +22,7 @@ var checks = map[string]func(string) error{
 	},
 }
 
-// The needs of a command that needs nothing, of the bridge, of the worker and of serve.
+// The options of a command without requirements, of the bridge, of the worker and of serve.
 var (
 	tool   = Options{Checks: checks}
 	bridge = Options{Checks: checks, Required: []string{"DATABASE_URL", "SERVICETITAN_TENANT_ID"}}

@@ -16,18 +16,18 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// The parsers below say what is wanted; Load adds the variable and what it got. The text
-// they read is clean.
+// The errors of the parsers below say what is expected; Load adds the variable and its value. The
+// parsed text is trimmed.
 
 type setter = func(c *Config, text string) error
 
 // Off is the value that switches off a schedule, a second pass or grouping.
 const Off = "off"
 
-// maxName is the length of the longest name that Temporal accepts, in bytes.
+// maxName is the maximum length of a name in Temporal, in bytes.
 const maxName = 255
 
-// word takes a name without blanks; what says what it names.
+// word parses a name without blanks; what is the noun for errors.
 func word(field func(*Config) *string, what string) setter {
 	return func(c *Config, text string) error {
 		if !IsName(text) {
@@ -42,7 +42,7 @@ func word(field func(*Config) *string, what string) setter {
 // characters, and of at most 255 bytes.
 func IsName(text string) bool { return isWord(text) && len(text) <= maxName }
 
-// isWord reports whether a text has neither blanks nor characters that do not show.
+// isWord reports whether a text has neither blanks nor invisible characters.
 func isWord(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 }
@@ -57,7 +57,7 @@ func secret(field func(*Config) *Secret) setter {
 	}
 }
 
-// isToken reports whether a text can be sent in a header as one word.
+// isToken reports whether a text is valid in a header as one word.
 func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -71,7 +71,7 @@ func boolean(field func(*Config) *bool) setter {
 	}
 }
 
-// duration takes a duration within limits and, where offTo is given, off.
+// duration parses a duration between limits or, if offTo is set, off.
 func duration(field func(*Config) *time.Duration, least, most time.Duration, offTo ...time.Duration) setter {
 	return func(c *Config, text string) error {
 		orOff := ""
@@ -105,7 +105,7 @@ func percent(field func(*Config) *float64) setter {
 	}
 }
 
-// decimal reads a number written in digits: neither NaN nor infinite nor hexadecimal.
+// decimal parses a decimal number: not NaN, infinity or hexadecimal.
 func decimal(text string) (n float64, ok bool) {
 	n, err := strconv.ParseFloat(text, 64)
 	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) && !strings.ContainsAny(text, "xX_")
@@ -121,7 +121,7 @@ func oneOf(field func(*Config) *string, values ...string) setter {
 	}
 }
 
-// inboxPrefix takes a NATS subject without wildcards.
+// inboxPrefix parses a NATS subject without wildcards.
 func inboxPrefix(c *Config, text string) error {
 	for token := range strings.SplitSeq(text, ".") {
 		if !isToken(token) || strings.ContainsAny(token, "*>") {
@@ -132,7 +132,7 @@ func inboxPrefix(c *Config, text string) error {
 	return nil
 }
 
-// taskQueue takes a name that Temporal does not keep for itself.
+// taskQueue parses a name that Temporal does not reserve.
 func taskQueue(c *Config, text string) error {
 	const most = maxName - len("-control")
 	if !isWord(text) || len(text) > most || strings.HasPrefix(text, "/_sys/") {
@@ -142,7 +142,7 @@ func taskQueue(c *Config, text string) error {
 	return nil
 }
 
-// schedule takes a cron expression of five fields, or off.
+// schedule parses a cron expression of five fields, or off.
 func schedule(field func(*Config) *string) setter {
 	return func(c *Config, text string) error {
 		if text != Off {
@@ -169,7 +169,7 @@ func environment(c *Config, text string) error {
 	return nil
 }
 
-// tenantID takes the number as the API writes it, since it is compared as text.
+// tenantID accepts a number only in the form of the API, because it is compared as text.
 func tenantID(c *Config, text string) error {
 	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 || strconv.FormatInt(n, 10) != text {
 		return errors.New("the tenant's number, digits only")
@@ -178,8 +178,8 @@ func tenantID(c *Config, text string) error {
 	return nil
 }
 
-// The budget of API calls a second: the least is one in 100 seconds, the most is
-// ServiceTitan's limit.
+// The rate limit in calls per second: at least one call in 100 seconds, at most ServiceTitan's
+// limit.
 const minRate, maxRate = 0.01, 60
 
 func requestsPerSecond(c *Config, text string) error {
@@ -200,7 +200,7 @@ func entities(c *Config, text string) error {
 	return nil
 }
 
-// parseEntities reads a list of entities, or * for all.
+// parseEntities parses a list of entities, or * for all.
 func parseEntities(text string) ([]string, error) {
 	names, err := events.ParseEntities(text, entity.Names())
 	if err != nil {
@@ -225,8 +225,8 @@ func logLevel(c *Config, text string) error {
 	return nil
 }
 
-// Days returns a duration in days where it is a whole number of at least two, else as Go
-// writes it, without zero minutes and seconds.
+// Days formats a duration in days if it is a whole number of at least two, else like Go, without
+// zero minutes and seconds.
 func Days(d time.Duration) string {
 	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%d days", d/(24*time.Hour))

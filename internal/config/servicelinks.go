@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The variables that Kubernetes sets in each container for every service of the namespace,
-// unless the pod says enableServiceLinks: false. A service sync-gateway makes
+// Kubernetes sets variables in each container for every service of the namespace, unless the pod
+// has enableServiceLinks: false. A service sync-gateway results in
 // SYNC_GATEWAY_PORT=tcp://10.0.0.7:8080 and others.
 var (
 	serviceHost    = regexp.MustCompile(`_SERVICE_HOST$|_PORT_[0-9]+_(TCP|UDP|SCTP)_ADDR$`)

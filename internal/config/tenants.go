@@ -13,11 +13,11 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// tenantsFileVariable names the file with several tenants.
+// tenantsFileVariable is the variable with the path of the tenants file.
 const tenantsFileVariable = "SERVICETITAN_TENANTS_FILE"
 
-// TenantOnlyVariables are the variables that make no sense beside the file: what they say is
-// of one tenant alone.
+// TenantOnlyVariables are the variables that are not allowed with a tenants file, because they
+// apply to a single tenant.
 var TenantOnlyVariables = []string{"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET"}
 
 // TenantIDs lists the configured tenants.
@@ -29,8 +29,8 @@ func (c *Config) TenantIDs() []string {
 	return ids
 }
 
-// loadTenants reads the tenants file. What a tenant leaves out is as the variables
-// say. Everything wrong with the file is returned at once.
+// loadTenants reads the tenants file. Fields that a tenant does not set have the values of the
+// variables. All problems of the file are returned together.
 func (c *Config) loadTenants(env map[string]string, required []string) Problems {
 	path := absolute(env[tenantsFileVariable])
 	r := &tenantsReader{path: path, env: c, required: required}
@@ -41,7 +41,7 @@ func (c *Config) loadTenants(env map[string]string, required []string) Problems 
 	}
 	content, err := ReadFile(path)
 	if err != nil {
-		if c.ServiceTitan.TenantsFile != "" { // else it is told already
+		if c.ServiceTitan.TenantsFile != "" { // else it is reported already
 			r.problem("", "%s; want a JSON file with tenants", err)
 		}
 		return r.problems
@@ -55,20 +55,20 @@ func (c *Config) loadTenants(env map[string]string, required []string) Problems 
 	return r.problems
 }
 
-// othersMay are the permissions of those who are neither owner nor group.
+// othersMay are the permissions of users who are neither owner nor in the group.
 const othersMay fs.FileMode = 0o007
 
-// tenantsReader reads one tenants file.
+// tenantsReader reads a tenants file.
 type tenantsReader struct {
 	path     string
-	env      *Config // what the variables say
+	env      *Config // the tenant of the variables
 	required []string
 	tenants  []Tenant
-	inline   bool // the file itself holds a secret
+	inline   bool // the file contains a secret
 	problems Problems
 }
 
-// problem notes what is wrong in the file; where is a tenant and field, or "".
+// problem adds a problem of the file; where is a tenant and field, or "".
 func (r *tenantsReader) problem(where, format string, args ...any) {
 	if where != "" {
 		where += ": "
@@ -100,7 +100,7 @@ func (r *tenantsReader) file(content []byte) {
 	}
 }
 
-// tenant reads one tenant of the list.
+// tenant reads a tenant of the list.
 func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
 	where := fmt.Sprintf("tenants[%d]", i)
 	members, err := objectMembers(raw)
@@ -112,7 +112,7 @@ func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
 	for _, m := range members {
 		given[m.name] = m.value
 	}
-	t := r.env.Defaults // what is not given is as the variables say, but for what is one tenant's own
+	t := r.env.Defaults // fields that are absent have the value of their variable, except those of TenantOnlyVariables
 	t.ID, t.ClientID, t.ClientSecret = "", "", ""
 	t.values = map[string]Value{}
 	for _, v := range Variables { // the id comes first
@@ -152,10 +152,10 @@ func (r *tenantsReader) unknown(where, name string) {
 	r.problem(where+": "+name, "unknown field; want one of %s", strings.Join(known, ", "))
 }
 
-// fileSuffix ends the name of a field that names a file with the secret.
+// fileSuffix is the suffix of a field with the path of a secret's file.
 const fileSuffix = "File"
 
-// field reads one field of a tenant and takes it out of given.
+// field reads a field of a tenant and removes it from given.
 func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[string]json.RawMessage) {
 	raw, inline := given[v.Field]
 	named, inFile := given[v.Field+fileSuffix]
@@ -207,7 +207,7 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 	}
 }
 
-// fallBack notes that a field is as its variable says, if that may speak for it.
+// fallBack records that a field has the value of its variable, if the variable may be used.
 func (r *tenantsReader) fallBack(t *Tenant, v Variable, at string) {
 	own := slices.Contains(TenantOnlyVariables, v.Name)
 	if !own {
@@ -222,8 +222,7 @@ func (r *tenantsReader) fallBack(t *Tenant, v Variable, at string) {
 	}
 }
 
-// secretFile reads the secret that lies in a file, named from the folder of the
-// tenants file.
+// secretFile reads a secret from a file, whose path is relative to the folder of the tenants file.
 func (r *tenantsReader) secretFile(named json.RawMessage) (path, secret string, err error) {
 	if json.Unmarshal(named, &path) != nil {
 		return "", "", fmt.Errorf("%s", kindOf(named))

@@ -141,7 +141,7 @@ func TestTenantsFileWithInvalidJSON(t *testing.T) {
 	require.NotContains(t, err.Error(), "cannot be read")
 }
 
-// What editors and other programs leave around a value changes nothing.
+// Blanks, quotes and byte order marks around a value have no effect.
 func TestTenantsFileValuesAreTrimmed(t *testing.T) {
 	t.Parallel()
 	_, environ := tenantsIn(t, `{"tenants": [{"id": 1, "clientId": "cid.1", "clientSecretFile": "secret", "entities": ["jobs", "customers"], "timezone": "America/Denver"}]}`)
@@ -170,8 +170,7 @@ func TestTenantsFileValuesAreTrimmed(t *testing.T) {
 	}
 }
 
-// Everybody on the machine could read the secrets, which is an error where there are
-// any in the file itself.
+// A file with secrets that every user of the machine can read is an error.
 func TestTenantsFileReadableByOthersIsRejected(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -33,7 +33,7 @@ func objectMembers(data []byte) ([]jsonMember, error) {
 		if err != nil {
 			return nil, errors.New("not JSON")
 		}
-		m := jsonMember{name: token.(string)} // a key: the JSON was found valid above
+		m := jsonMember{name: token.(string)} // a key, because the JSON is valid
 		if err := decoder.Decode(&m.value); err != nil {
 			return nil, errors.New("not JSON")
 		}
@@ -46,8 +46,8 @@ func objectMembers(data []byte) ([]jsonMember, error) {
 	return members, nil
 }
 
-// fieldText returns a value in the form of its variable: a string, a number as it is
-// written, or an array of strings joined with commas.
+// fieldText returns a value in the form of its variable: a string, the digits of a number, or the
+// strings of an array joined with commas.
 func fieldText(raw json.RawMessage) (string, error) {
 	var one string
 	var many []string

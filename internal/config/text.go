@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// clean returns a value without what surrounds it by accident: a byte order mark, blanks,
-// line breaks, characters that do not show, and one pair of quotes.
+// clean removes a byte order mark, blanks, line breaks, invisible characters and one pair of quotes
+// around a value.
 func clean(text string) string {
 	text = strings.TrimFunc(text, invisible)
 	if n := len(text); n >= 2 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] && strings.Count(text, text[:1]) == 2 {
@@ -23,11 +23,11 @@ func clean(text string) string {
 	return text
 }
 
-// invisible reports whether a character does not show: a blank, or one that only formats.
+// invisible reports whether a character is a blank or a formatting character.
 func invisible(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
-// checkText returns an error that says what is wanted where a value holds what no variable
-// takes: bytes that are not UTF-8, and characters that do not show and are no blanks.
+// checkText returns an error if a value has characters that no variable allows: bytes that are not
+// UTF-8, and invisible characters other than blanks.
 func checkText(text string) error {
 	if !utf8.ValidString(text) {
 		return errors.New("text in UTF-8")
@@ -40,11 +40,10 @@ func checkText(text string) error {
 	return nil
 }
 
-// maxValueFile is the size of the largest file that holds a value, in bytes.
+// maxValueFile is the maximum size of a file with a value, in bytes.
 const maxValueFile = 1 << 20
 
-// readValue returns the value that a file holds. The error says what is wrong with the
-// file, to follow its name.
+// readValue returns the value in a file. The error does not name the file.
 func readValue(path string) (string, error) {
 	content, err := ReadFile(path)
 	if err != nil {
@@ -57,8 +56,8 @@ func readValue(path string) (string, error) {
 	return text, nil
 }
 
-// ReadFile returns the content of a text file, without a byte order mark. The error says
-// what is wrong with the file, without its name.
+// ReadFile returns the content of a text file, without a byte order mark. The error does not name
+// the file.
 func ReadFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -82,7 +81,7 @@ func ReadFile(path string) ([]byte, error) {
 
 var errMissing = errors.New("which does not exist")
 
-// unreadable says why a file cannot be read.
+// unreadable returns the reason why a file cannot be read.
 func unreadable(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -93,7 +92,7 @@ func unreadable(err error) error {
 	return errors.New("which cannot be read")
 }
 
-// absolute returns a path that stays the same when the working directory changes.
+// absolute returns an absolute path.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// TLSConfig says how to encrypt a connection, and how to prove who we are.
+// TLSConfig has the certificates of a connection.
 type TLSConfig struct {
-	On         bool   // also without any of the following
+	On         bool   // use TLS even without the fields below
 	CA         string // paths of PEM files
 	Cert       string
 	Key        string
-	ServerName string // to expect in the server's certificate, if not its host
+	ServerName string // name in the server's certificate, if it differs from the host
 
 	variables string // prefix of the variables, for errors
 }
 
-// Enabled reports whether to use TLS: because On is set, or anything else that only TLS needs.
+// Enabled reports whether the connection uses TLS: On or another field is set.
 func (c TLSConfig) Enabled() bool {
 	return c.On || c.CA != "" || c.Cert != "" || c.Key != "" || c.ServerName != ""
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// values holds a value for every variable that has no default, and for those whose
-// default is not what a user would set.
+// values has a value for every variable without a default, and for those whose default users
+// usually change.
 func values(t *testing.T) map[string]string {
 	t.Helper()
 	cert, key := testPair(t, time.Now().Add(time.Hour))
@@ -38,7 +38,7 @@ func values(t *testing.T) map[string]string {
 	}
 }
 
-// with returns an environment in which a variable has a value, and what belongs to it.
+// with returns an environment with a value of a variable, and with the variables that it requires.
 func with(name, value string, all map[string]string) []string {
 	environ := []string{name + "=" + value}
 	for cert, key := range map[string]string{"NATS_TLS_CERT": "NATS_TLS_KEY", "TEMPORAL_TLS_CERT": "TEMPORAL_TLS_KEY"} {
@@ -52,8 +52,8 @@ func with(name, value string, all map[string]string) []string {
 	return environ
 }
 
-// What surrounds a value by accident is taken away, for every variable and for every file
-// that holds one; what is no value of the variable is refused by its name.
+// Blanks, quotes and byte order marks around a value are removed, for every variable and every file
+// with a value. The error of an invalid value names the variable.
 func TestEveryVariableIsTrimmedAndValidated(t *testing.T) {
 	t.Parallel()
 	all := values(t)
@@ -100,8 +100,7 @@ func TestEveryVariableIsTrimmedAndValidated(t *testing.T) {
 	}
 }
 
-// refused requires that an environment is refused, with a problem that begins with the
-// name of the variable and shows no secret.
+// refused requires a problem that begins with the name of the variable and contains no secret.
 func refused(t *testing.T, name string, environ []string) string {
 	t.Helper()
 	_, err := Load(environ, tool)
@@ -188,7 +187,7 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 	}
 }
 
-// A secret that cannot be read is not a secret that is not set.
+// An unreadable file is an error, not an unset variable.
 func TestEmptyOrUnreadableFilesAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, v := range Variables {
@@ -207,7 +206,7 @@ func TestEmptyOrUnreadableFilesAreRejected(t *testing.T) {
 	}
 }
 
-// A file is named by its whole path, wherever the process works.
+// Errors name a file by its absolute path.
 func TestErrorsNameAbsolutePaths(t *testing.T) {
 	t.Parallel()
 	_, err := Load([]string{"SERVICETITAN_APP_KEY_FILE=no/such/key"}, tool)
@@ -235,8 +234,8 @@ func TestInvalidCertificatesAreRejected(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestKubernetesServiceLinksAreIgnored: for each service of its namespace Kubernetes sets
-// variables in every container, and services may be named as anything.
+// TestKubernetesServiceLinksAreIgnored: Kubernetes sets variables in every container for each
+// service of its namespace, and their names can begin like ours.
 func TestKubernetesServiceLinksAreIgnored(t *testing.T) {
 	t.Parallel()
 	var environ []string
@@ -259,7 +258,7 @@ func TestKubernetesServiceLinksAreIgnored(t *testing.T) {
 		_, err := Load([]string{misspelt}, tool)
 		require.ErrorContains(t, err, name+": unknown variable", misspelt)
 	}
-	for _, v := range Variables { // no service can set one of ours
+	for _, v := range Variables { // no service can set a variable of lazisync
 		for _, value := range []string{"10.0.0.7", "8080", "tcp", "tcp://10.0.0.7:8080"} {
 			require.False(t, isServiceLink(v.Name, value) || isServiceLink(v.Name+"_FILE", value), v.Name)
 		}
@@ -273,7 +272,7 @@ func testFile(t *testing.T, content string) string {
 	return path
 }
 
-// testPair writes a certificate that is valid until a time, and its key.
+// testPair writes a certificate that is valid until the given time, and its key.
 func testPair(t *testing.T, until time.Time) (cert, key string) {
 	t.Helper()
 	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -287,7 +286,7 @@ func testPair(t *testing.T, until time.Time) (cert, key string) {
 		testFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
-// testCreds is a credentials file of no server.
+// testCreds is the content of a NATS credentials file that no server accepts.
 const testCreds = `-----BEGIN NATS USER JWT-----
 eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.eyJuYW1lIjoibGF6aXN5bmMifQ.c2lnbmF0dXJl
 ------END NATS USER JWT------

@@ -6,13 +6,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Variable is one environment variable. The table below is the whole of the
-// configuration: the documentation, .env.example and `lazisync config` are made from it.
+// Variable is an environment variable. The table below is the complete configuration: the
+// documentation, .env.example and `lazisync config` are generated from it.
 type Variable struct {
 	Name    string
 	Default string
 	Secret  bool
-	File    bool // may lie in a file like a secret, since it may hold a password
+	File    bool // can be read from a file like a secret, because
 	Doc     string
 	// Field is its name in the tenants file, where each tenant may have a value of its own.
 	Field string
@@ -21,14 +21,14 @@ type Variable struct {
 	set func(c *Config, text string) error
 }
 
-// AllowsFile says whether NAME_FILE may name a file with the value.
+// AllowsFile reports whether NAME_FILE can name a file with the value.
 func (v Variable) AllowsFile() bool { return v.Secret || v.File }
 
-// MaxRun is the largest limit for the duration of a run and of a pause; the ledger keeps
-// runs for 90 days.
+// MaxRun is the maximum limit for the duration of a run or pause; the ledger keeps runs for 90
+// days.
 const MaxRun = 30 * 24 * time.Hour
 
-// Variables lists everything that can be configured.
+// Variables lists all variables.
 var Variables = []Variable{
 	{Name: "NATS_URL", Default: "nats://127.0.0.1:4222", File: true, Doc: "NATS server with JetStream; several, separated by commas, of one cluster", set: natsURL},
 	{Name: "NATS_CREDS", Doc: "path of the NATS credentials file", set: file(func(c *Config) *string { return &c.NATS.Creds }, anyContent)},

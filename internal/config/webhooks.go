@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// minWebhookSecret is the shortest HMAC key ServiceTitan's portal takes.
+// minWebhookSecret is the minimum length of an HMAC key in ServiceTitan's portal.
 const minWebhookSecret = 32
 
 func webhookSecrets(c *Config, text string) error {
@@ -25,7 +25,7 @@ func webhookSecrets(c *Config, text string) error {
 	return nil
 }
 
-// webhookHeader takes the name of a header.
+// webhookHeader parses the name of a header.
 func webhookHeader(c *Config, text string) error {
 	if !headerName.MatchString(text) {
 		return errors.New("the name of an HTTP header, such as x-servicetitan-signature")
