@@ -74,7 +74,7 @@ func (e *envelope) text(name string) (string, bool) {
 	case strings.TrimSpace(text) == "":
 		e.invalid(name, quote(text), "a non-empty string")
 	case strings.ContainsFunc(text, unicode.IsControl):
-		e.invalid(name, quote(text), "no control characters")
+		e.invalid(name, quote(text), "text without control characters")
 	default:
 		return text, true
 	}
@@ -182,7 +182,7 @@ func (e *envelope) extensions(c *cloudevents.EventContextV1) {
 		}
 		value := e.attributes[name]
 		if text, isText := value.(string); isText && strings.ContainsFunc(text, unicode.IsControl) {
-			e.invalidExtension(name, quote(text), "no control characters")
+			e.invalidExtension(name, quote(text), "text without control characters")
 			continue
 		}
 		if err := c.SetExtension(name, value); err != nil {

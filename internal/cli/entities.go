@@ -18,7 +18,8 @@ type entityView struct {
 	Export      *exportView     `json:"export,omitempty"`
 	List        *listView       `json:"list,omitempty"`
 	Incremental entity.Tracking `json:"incremental"`
-	Deletions   string          `json:"gone,omitempty"` // how deleted records are detected
+	Deletions   string          `json:"deletions,omitempty"` // how deleted records are detected
+	Gone        string          `json:"gone,omitempty"`      // deprecated name of deletions
 	Key         []string        `json:"key"`
 	KeyType     entity.Key      `json:"keyType"`
 	Scope       string          `json:"scope"`
@@ -52,7 +53,8 @@ type columnView struct {
 
 func viewOf(e entity.Entity) entityView {
 	v := entityView{
-		Name: e.Name, Table: "raw." + e.Table(), Reads: e.List, Incremental: e.Tracks(), Deletions: e.DeletionDetection(), Key: e.Identity(), KeyType: e.Key, Scope: e.Scope,
+		Name: e.Name, Table: "raw." + e.Table(), Reads: e.List, Incremental: e.Tracks(), Deletions: e.DeletionDetection(), Gone: e.DeletionDetection(),
+		Key: e.Identity(), KeyType: e.Key, Scope: e.Scope,
 	}
 	if e.List != "" {
 		v.List = &listView{

@@ -37,7 +37,7 @@ func TestPrintEntitiesAsJSON(t *testing.T) {
 		"list": map[string]any{
 			"path": "/reporting/v2/tenant/{tenant}/report-categories", "shape": "pages", "firstPage": 1.0, "pageSize": 5000.0,
 		},
-		"incremental": "whole list", "gone": "missed twice", "key": []any{"id"}, "keyType": "text", "scope": "tn.rpr.reportcategories:r",
+		"incremental": "whole list", "deletions": "missed twice", "gone": "missed twice", "key": []any{"id"}, "keyType": "text", "scope": "tn.rpr.reportcategories:r",
 		"columns": []any{
 			map[string]any{"name": "active", "type": "boolean", "path": "active"},
 			map[string]any{"name": "name", "type": "text", "path": "name"},
@@ -49,5 +49,5 @@ func TestPrintEntitiesAsJSON(t *testing.T) {
 		"from": "modifiedOnOrAfter", "before": "modifiedBefore", "sort": "+Id",
 	}, byName["customers"]["list"])
 	require.Equal(t, true, byName["payment_types"]["list"].(map[string]any)["ids"])
-	require.Equal(t, "inactive", byName["jobs"]["gone"])
+	require.Equal(t, "inactive", byName["jobs"]["deletions"])
 }

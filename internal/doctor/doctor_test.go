@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -25,4 +26,17 @@ func TestChannelNote(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, channelNote("https://hooks.slack.com/services/T0/B0/x"), "posts to its own channel only")
 	require.Empty(t, channelNote("https://chat.example.com/hooks/x"))
+}
+
+func TestFindingsAsJSONHaveTheDeprecatedNamesToo(t *testing.T) {
+	t.Parallel()
+	var f findings
+	f.ok("NATS", "connected")
+	f.fail("run lazisync migrate", "streams", "missing")
+	var out bytes.Buffer
+	require.NoError(t, printFindings(&out, f, true))
+	require.JSONEq(t, `[
+		{"status": "ok", "check": "NATS", "detail": "connected", "verdict": "ok"},
+		{"status": "FAIL", "check": "streams", "detail": "missing", "fix": "run lazisync migrate", "verdict": "FAIL", "mend": "run lazisync migrate"}
+	]`, out.String())
 }

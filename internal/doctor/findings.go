@@ -18,10 +18,20 @@ const (
 
 // Finding is one line of the report. Its JSON is public.
 type Finding struct {
-	Status Status `json:"verdict"`
+	Status Status `json:"status"`
 	Check  string `json:"check"`
 	Detail string `json:"detail"`
-	Fix    string `json:"mend,omitempty"` // what to do; "" with OK
+	Fix    string `json:"fix,omitempty"` // what to do; "" with OK
+}
+
+// MarshalJSON adds the deprecated names of status and fix.
+func (f Finding) MarshalJSON() ([]byte, error) {
+	type finding Finding
+	return json.Marshal(struct {
+		finding
+		Verdict Status `json:"verdict"`
+		Mend    string `json:"mend,omitempty"`
+	}{finding(f), f.Status, f.Fix})
 }
 
 type findings []Finding

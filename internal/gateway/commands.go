@@ -112,7 +112,7 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	// otherwise drop as a repeat.
 	attributes.Source += "/" + string(action) + "/" + url.PathEscape(id)
 	if _, named := given[controlRequest]; named {
-		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "no such field: the path determines the workflow"})
+		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "the field omitted: the path names the workflow"})
 	}
 	data, err := validate(events.Control, attributes, given, map[string]any{"action": action, target: id})
 	if err != nil {
@@ -179,7 +179,7 @@ func validate[T any](t events.Type[T], a events.Attributes, given map[string]jso
 	for name, value := range given {
 		if _, determined := path[name]; determined {
 			var none T
-			return none, invalid(events.FieldError{Path: name, Got: string(value), Want: "no such field: the path determines it"})
+			return none, invalid(events.FieldError{Path: name, Got: string(value), Want: "the field omitted: the path determines it"})
 		}
 		data[name] = value
 	}
