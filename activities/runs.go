@@ -23,6 +23,9 @@ type RunLedger interface {
 	// of that execution.
 	Finalize(ctx context.Context, run ledger.Ref, d ledger.Finalization) (ledger.Run, error)
 	MarkPublished(ctx context.Context, run ledger.Ref) error
+	// RecordPause records that a run is paused, or not any more. A number that is not higher
+	// than the last one changes nothing. It also fails with ledger.ErrFinalized.
+	RecordPause(ctx context.Context, run ledger.Ref, p ledger.Pause, paused bool) (ledger.Run, error)
 	// RaiseRunNumbers makes the next run number higher than one that the event stream has.
 	RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error)
 }
@@ -92,6 +95,13 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.BeginInput) (BeginResult,
 		started, err := run.StartedEvents()
 		if err != nil {
 			return BeginResult{}, err
+		}
+		if p := in.Pause; p != nil { // the pass begins paused: as AnnounceControl, which has the same event id
+			paused, err := run.ControlledEvents(true, p.Number, p.Since, p.Reason, p.Actor)
+			if err != nil {
+				return BeginResult{}, err
+			}
+			started = append(started, paused...)
 		}
 		if err := r.publish(ctx, started); err != nil {
 			return BeginResult{}, err
@@ -163,15 +173,19 @@ type AnnounceInput struct {
 	Execution ledger.Execution // of the run; absent in earlier histories
 }
 
-// AnnounceControl publishes sync.paused or sync.resumed.
+// AnnounceControl records in the ledger that the run is paused or resumed, and then publishes
+// sync.paused or sync.resumed. Repeating it changes nothing. A run that has its outcome is
+// neither paused nor resumed: nothing is recorded or published.
 func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
-	run, err := r.Ledger.Run(ctx, in.RunNumber)
-	if err == nil {
-		err = refOf(ctx, in.RunNumber, in.Execution).Check(run.Ref().Execution)
+	pause := ledger.Pause{Since: in.At, Actor: in.Actor, Reason: in.Reason, Number: in.Ordinal}
+	run, err := r.Ledger.RecordPause(ctx, refOf(ctx, in.RunNumber, in.Execution), pause, in.Paused)
+	if errors.Is(err, ledger.ErrFinalized) {
+		return nil
 	}
 	if err != nil {
-		return r.storeError(ctx, "read the run", err)
+		return r.storeError(ctx, "record the pause of the run", err)
 	}
+	failpoint.Hit("worker/pause-recorded")
 	told, err := run.ControlledEvents(in.Paused, in.Ordinal, in.At, in.Reason, in.Actor)
 	if err != nil {
 		return err

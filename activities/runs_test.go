@@ -222,9 +222,20 @@ func TestAnnounceControl(t *testing.T) {
 	}
 }
 
+// The workflow of a run may learn late that the run has its outcome.
+func TestAnnounceControlIgnoresAFinishedRun(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		_, err := r.Ledger.Finalize(t.Context(), r.run.Ref(), ledger.Finalization{State: ledger.Cancelled})
+		require.NoError(t, err)
+		_, err = execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: 1, Paused: true, Ordinal: 1, Execution: r.in.Execution})
+		require.NoError(t, err)
+		require.Empty(t, r.Events.Published())
+	})
+}
+
 func TestAnnounceControlIsRetried(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		refuse(r, "Run")
+		refuse(r, "RecordPause")
 		_, err := execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: 1, Ordinal: 1, Execution: r.in.Execution})
 		require.Equal(t, "StoreError", failure(t, err).Type())
 		require.False(t, failure(t, err).NonRetryable())

@@ -12,7 +12,7 @@ import (
 )
 
 // ScheduleSource is the source of the requests that schedules publish.
-const ScheduleSource = ledger.Source + "/schedules"
+const ScheduleSource = ledger.ScheduleSource
 
 // scheduledOnly reports whether a run serves only requests of schedules, so that no person
 // waits for it.

@@ -102,7 +102,7 @@ func (r *run) apply(s ReceivedControl) {
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
 		r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly})
 	case s.Name == SignalPause && !r.Paused && !r.isStopping():
-		r.Paused, r.PausedSince = true, workflow.Now(r.ctx)
+		r.Paused, r.PausedSince, r.PauseReason, r.PauseActor = true, workflow.Now(r.ctx), s.Reason, s.Actor
 		r.cancelSlices()
 		r.announce(s)
 	case s.Name == SignalResume && r.Paused:

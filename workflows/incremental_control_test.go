@@ -228,6 +228,37 @@ func TestExpiredPauseDoesNotHoldTheNextPass(t *testing.T) {
 	require.Equal(t, time.Hour, r.elapsed)
 }
 
+// A pass that begins while the tenant's incremental sync is paused is paused in the ledger and in
+// its events, like one that is paused later.
+func TestPassThatBeginsPausedIsRecordedAsPaused(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.Events.Refuse = func(_ context.Context, e events.Event) error {
+		if e.Type() == events.Completed.Name && len(r.Ledger.Runs()) == 1 && r.progress(t).Paused == false {
+			r.requested("customers")
+			r.signal(workflows.SignalPause, workflows.ControlSignal{Reason: "maintenance", Actor: "ann"})
+			return errors.New("no servers available") // so that the signal comes before the pass ends
+		}
+		return nil
+	}
+	r.prepare = func(int) {
+		r.after(time.Hour, func() {
+			require.Len(t, r.Ledger.Runs(), 2)
+			run := r.Ledger.Runs()[1]
+			require.Equal(t, ledger.Paused, run.ReportedState())
+			require.Equal(t, ledger.Pause{Since: run.Pause.Since, Actor: "ann", Reason: "maintenance", Number: 1}, *run.Pause)
+			require.Equal(t, []string{"sync.started", "sync.completed", "sync.started", "sync.paused"}, r.Events.Subjects())
+			r.signal(workflows.SignalResume, nil)
+		})
+	}
+	_, err := r.incremental()
+	require.NoError(t, err)
+	require.Nil(t, r.Ledger.Runs()[1].Pause)
+	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+	require.Equal(t, []string{"sync.resumed", "sync.completed"}, r.Events.Subjects()[4:])
+}
+
 func TestPauseLimitCountsFromThePause(t *testing.T) {
 	t.Parallel()
 	r := newRig()

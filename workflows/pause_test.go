@@ -29,6 +29,10 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 					r.after(time.Minute, func() {
 						paused = r.pagesAsked()
 						require.True(t, r.progress(t).Paused)
+						run := r.Ledger.Runs()[0]
+						require.Equal(t, ledger.Paused, run.ReportedState())
+						require.Equal(t, "lunch", run.Pause.Reason)
+						require.Equal(t, "ann", run.Pause.Actor)
 					})
 					r.after(time.Hour, func() {
 						require.Equal(t, paused, r.pagesAsked(), "nothing is asked for during the pause")
@@ -47,6 +51,7 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 				require.Equal(t, "lunch", event.Reason)
 				require.Equal(t, "ann", event.Actor)
 				require.False(t, r.progress(t).Paused)
+				require.Nil(t, r.Ledger.Runs()[0].Pause)
 			})
 		}
 	}

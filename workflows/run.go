@@ -27,6 +27,8 @@ type ContinueAsNewState struct {
 
 	Paused      bool
 	PausedSince time.Time
+	PauseReason string // absent when an earlier version carried it, as is PauseActor
+	PauseActor  string
 	Announced   int                        // pauses and resumes so far
 	Unpublished []activities.AnnounceInput `json:"Untold"` // those that are not published yet
 
@@ -82,6 +84,9 @@ func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*
 func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
 	info := workflow.GetInfo(ctx)
 	in.WorkflowID, in.FirstRunID = info.WorkflowExecution.ID, info.FirstRunID
+	if r.Paused {
+		in.Pause = &ledger.Pause{Since: r.PausedSince, Actor: r.PauseActor, Reason: r.PauseReason, Number: r.Announced}
+	}
 	var begun activities.BeginResult
 	if err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.BeginRun, in).Get(r.ctx, &begun); err != nil {
 		return false, err

@@ -40,6 +40,7 @@ type Ledger struct {
 	aside     map[int64][]string         // IDs that a rebuild has read, by run
 	missed    map[string][]string        // IDs to look up, by entity
 	begun     int
+	pauses    map[int64]int // number of the last recorded pause or resume, by run
 }
 
 type key struct {
@@ -51,6 +52,7 @@ func newLedger() *Ledger {
 	return &Ledger{
 		positions: map[key]*ledger.Position{}, rows: map[string]map[string]bool{},
 		aside: map[int64][]string{}, missed: map[string][]string{},
+		pauses: map[int64]int{},
 	}
 }
 
@@ -107,7 +109,10 @@ func (l *Ledger) BeginRun(_ context.Context, in ledger.BeginInput) (ledger.Run, 
 	r := &ledger.Run{
 		Number: int64(len(l.runs) + 1), TenantID: in.TenantID, Mode: in.Mode,
 		WorkflowID: in.WorkflowID, FirstRunID: in.FirstRunID, Pass: in.Pass,
-		State: ledger.Running, StartedAt: time.Now(),
+		State: ledger.Running, StartedAt: time.Now(), Pause: in.Pause,
+	}
+	if in.Pause != nil {
+		l.pauses[r.Number] = in.Pause.Number
 	}
 	l.serve(r, serves)
 	l.runs = append(l.runs, r)
@@ -219,6 +224,26 @@ func (l *Ledger) result(r *ledger.Run, name string, d ledger.Finalization) event
 		}
 	}
 	return p.Result()
+}
+
+// RecordPause records that a run is paused, or not any more.
+func (l *Ledger) RecordPause(_ context.Context, ref ledger.Ref, p ledger.Pause, paused bool) (ledger.Run, error) {
+	if err := l.refuse("RecordPause", ""); err != nil {
+		return ledger.Run{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.undecided(ref); err != nil {
+		return ledger.Run{}, err
+	}
+	r := l.runs[ref.Number-1]
+	if p.Number > l.pauses[r.Number] {
+		l.pauses[r.Number], r.Pause = p.Number, nil
+		if paused {
+			r.Pause = &p
+		}
+	}
+	return *r, nil
 }
 
 // MarkPublished records that the outcome of a run is published.

@@ -137,7 +137,7 @@ func TestThePageStartsShowsAndControlsRuns(t *testing.T) {
 	require.True(t, eval[bool](t, p, focus("Resume run 1")))
 	require.Equal(t, "once", eval[string](t, p, `window.loaded`), "the page was not reloaded")
 	p.run(t, chromedp.Reload())
-	p.see(t, "td.state", "paused") // which is neither in an event nor in the ledger
+	p.see(t, "td.state", "paused")
 	p.await(t, `/customers\s+[1-9]/.test(document.querySelector('.progress-list').innerText)`)
 	p.requireSound(t)
 	p.press(t, "Resume run 1")

@@ -156,3 +156,7 @@ func (shelf) Workflow(context.Context, string) (ledger.WorkflowState, error) {
 func (shelf) Runs(context.Context, int) ([]ledger.Run, error) {
 	return []ledger.Run{{Number: 7, TenantID: "1001", Mode: events.Full, WorkflowID: "w", State: ledger.Completed, StartedAt: time.Now(), FinishedAt: time.Now()}}, nil
 }
+
+func (shelf) Unfinalized(context.Context) ([]ledger.Run, error) { return nil, nil }
+
+func (shelf) Waiting(context.Context, string) ([]ledger.Waiting, error) { return nil, nil }

@@ -71,6 +71,7 @@ type Store interface {
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
 	TenantRuns(ctx context.Context, tenantID string, limit int) ([]ledger.Run, error)
 	States(ctx context.Context, tenantID string) ([]ledger.EntityState, error)
+	Waiting(ctx context.Context, tenantID string) ([]ledger.Waiting, error)
 	Close()
 }
 

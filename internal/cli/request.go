@@ -17,10 +17,11 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // Source is the CloudEvents source of what the commands publish.
-const Source = "/lazisync/cli"
+const Source = ledger.CLISource
 
 // RequestOptions are those of `lazisync request`.
 type RequestOptions struct {

@@ -37,10 +37,10 @@ func TestRepeatedRequestExitsLikeTheFirst(t *testing.T) {
 func TestStatusShowsSkippedAndFailedEntities(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, printStatus(&out, []ledger.Run{{Number: 7, Results: []events.Result{
+	require.NoError(t, status{runs: []ledger.Run{{Number: 7, Results: []events.Result{
 		{Entity: "customers", Status: events.StatusCompleted, Fetched: 1200}, {Entity: "jobs", Status: events.StatusFailed, Fetched: 50},
 		{Entity: "invoices", Status: events.StatusSkipped}, {Entity: "estimates", Status: events.StatusCancelled}, {Entity: "payments", Fetched: 3},
-	}}}, nil, time.Now()))
+	}}}}.print(&out, time.Now()))
 	require.Contains(t, out.String(), "customers 1,200, jobs failed after 50, invoices skipped, estimates cancelled after 0, payments 3 ")
 }
 

@@ -29,8 +29,8 @@ type StatusOptions struct {
 // Check returns an error if the tenant ID is malformed.
 func (o StatusOptions) Check() error { return checkTenantID(o.TenantID) }
 
-// Status prints the latest runs and the state of every entity, once or, with Watch, until
-// ctx ends.
+// Status prints the requests that wait, the open and the latest runs, and the state of every
+// entity, once or, with Watch, until ctx ends.
 func Status(ctx context.Context, b Backends, o StatusOptions, out io.Writer) error {
 	s, err := b.Store(ctx)
 	if err != nil {
@@ -38,11 +38,7 @@ func Status(ctx context.Context, b Backends, o StatusOptions, out io.Writer) err
 	}
 	defer s.Close()
 	for {
-		runs, err := latestRuns(ctx, s, o.TenantID)
-		if err != nil {
-			return err
-		}
-		states, err := s.States(ctx, o.TenantID)
+		shown, err := readStatus(ctx, s, o.TenantID)
 		if err != nil {
 			return err
 		}
@@ -50,9 +46,9 @@ func Status(ctx context.Context, b Backends, o StatusOptions, out io.Writer) err
 			fmt.Fprint(out, "\x1b[2J\x1b[H") // clear the screen
 		}
 		if o.JSON {
-			err = json.NewEncoder(out).Encode(statusJSON(runs, states))
+			err = json.NewEncoder(out).Encode(statusJSON(shown))
 		} else {
-			err = printStatus(out, runs, states, time.Now())
+			err = shown.print(out, time.Now())
 		}
 		if err != nil || !o.Watch {
 			return err
@@ -65,6 +61,24 @@ func Status(ctx context.Context, b Backends, o StatusOptions, out io.Writer) err
 	}
 }
 
+// status is what `lazisync status` shows.
+type status struct {
+	waiting []ledger.Waiting
+	runs    []ledger.Run // open ones first
+	states  []ledger.EntityState
+}
+
+func readStatus(ctx context.Context, s Store, tenant string) (shown status, err error) {
+	if shown.waiting, err = s.Waiting(ctx, tenant); err != nil {
+		return shown, err
+	}
+	if shown.runs, err = latestRuns(ctx, s, tenant); err != nil {
+		return shown, err
+	}
+	shown.states, err = s.States(ctx, tenant)
+	return shown, err
+}
+
 func latestRuns(ctx context.Context, s Store, tenant string) ([]ledger.Run, error) {
 	if tenant == "" {
 		return s.Runs(ctx, statusRuns)
@@ -72,12 +86,39 @@ func latestRuns(ctx context.Context, s Store, tenant string) ([]ledger.Run, erro
 	return s.TenantRuns(ctx, tenant, statusRuns)
 }
 
-func printStatus(out io.Writer, runs []ledger.Run, states []ledger.EntityState, now time.Time) error {
+func (s status) print(out io.Writer, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(s.waiting) > 0 {
+		fmt.Fprintln(w, "WAITING\tREQUESTS\tSINCE\tREASON\tREQUESTED BY\tENTITIES\tWORKFLOW\t")
+	}
+	for _, q := range s.waiting {
+		since := ago(q.Since, now)
+		if !q.Due.IsZero() {
+			since = "due in " + max(0, q.Due.Sub(now)).Round(time.Second).String()
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t\n", q.Mode, q.Requests, since, waitText(q, now),
+			requesterText(q.RequestedBy), strings.Join(q.Entities, ", "), q.WorkflowID)
+	}
+	if len(s.waiting) > 0 {
+		fmt.Fprintln(w, "\t\t\t\t\t\t\t")
+	}
+	printRuns(w, s.runs, now)
+	if len(s.states) > 0 {
+		fmt.Fprintln(w, "\t\t\t\t\t\t\t")
+		fmt.Fprintln(w, "TENANT\tENTITY\tSTATUS\tRECORDS\tLAST FULL\tLAST INCREMENTAL\t\t")
+	}
+	for _, s := range s.states {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t\t\n", s.TenantID, s.Entity, s.Status, thousands(s.Records),
+			ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
+	}
+	return w.Flush()
+}
+
+func printRuns(w io.Writer, runs []ledger.Run, now time.Time) {
 	if len(runs) == 0 {
 		fmt.Fprintln(w, "No runs yet. Start one: lazisync request full --wait")
 	} else {
-		fmt.Fprintln(w, "RUN\tMODE\tSTATE\tSTARTED\tTOOK\tENTITIES\tWORKFLOW"+tenantCell(runs, "TENANT"))
+		fmt.Fprintln(w, "RUN\tMODE\tSTATE\tSTARTED\tTOOK\tENTITIES\tWORKFLOW\tREQUESTED BY"+tenantCell(runs, "TENANT"))
 	}
 	for _, r := range runs {
 		end := r.FinishedAt
@@ -88,26 +129,55 @@ func printStatus(out io.Writer, runs []ledger.Run, states []ledger.EntityState, 
 		for _, p := range r.Results {
 			parts = append(parts, p.Entity+" "+resultText(p))
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Number, r.Mode, r.State, ago(r.StartedAt, now),
-			end.Sub(r.StartedAt).Round(100*time.Millisecond), strings.Join(parts, ", "), r.WorkflowID+tenantCell(runs, r.TenantID))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Number, r.Mode, r.ReportedState(), ago(r.StartedAt, now),
+			end.Sub(r.StartedAt).Round(100*time.Millisecond), strings.Join(parts, ", "), r.WorkflowID,
+			requesterText(r.RequestedBy)+tenantCell(runs, r.TenantID))
+		if r.Pause != nil {
+			fmt.Fprintf(w, "\t\t%s\t\t\t\t\t\n", pauseText(*r.Pause, now))
+		}
 		if r.Error != nil {
-			fmt.Fprintf(w, "\t\t%s: %s\t\t\t\t\n", r.Error.Type, r.Error.Message)
+			fmt.Fprintf(w, "\t\t%s: %s\t\t\t\t\t\n", r.Error.Type, r.Error.Message)
 		}
 		for _, p := range r.Results {
 			for _, warning := range p.Warnings {
-				fmt.Fprintf(w, "\t\t%s: warning: %s\t\t\t\t\n", p.Entity, warning)
+				fmt.Fprintf(w, "\t\t%s: warning: %s\t\t\t\t\t\n", p.Entity, warning)
 			}
 		}
 	}
-	if len(states) > 0 {
-		fmt.Fprintln(w, "\t\t\t\t\t\t")
-		fmt.Fprintln(w, "TENANT\tENTITY\tSTATUS\tRECORDS\tLAST FULL\tLAST INCREMENTAL\t")
+}
+
+// waitText says what a request waits for.
+func waitText(w ledger.Waiting, now time.Time) string {
+	switch {
+	case w.Pause != nil:
+		return fmt.Sprintf("run %d is %s", w.Run, pauseText(*w.Pause, now))
+	case w.Run != 0:
+		return fmt.Sprintf("waits for run %d to end", w.Run)
 	}
-	for _, s := range states {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t\n", s.TenantID, s.Entity, s.Status, thousands(s.Records),
-			ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
+	return w.Why.String()
+}
+
+func pauseText(p ledger.Pause, now time.Time) string {
+	text := "paused " + ago(p.Since, now)
+	if p.Actor != "" {
+		text += " by " + p.Actor
 	}
-	return w.Flush()
+	if p.Reason != "" {
+		text += ": " + p.Reason
+	}
+	return text
+}
+
+// requesterText says who or what requested a run, and why if that says more.
+func requesterText(r ledger.Requester) string {
+	actor := r.Actor()
+	switch {
+	case r.Reason == "" || r.Source == ledger.ScheduleSource || r.Source == ledger.SecondPassSource:
+		return actor
+	case actor == "":
+		return r.Reason
+	}
+	return actor + ": " + r.Reason
 }
 
 // resultText returns the number of records that a run read of an entity, or how it ended if
@@ -145,48 +215,4 @@ func ago(t, now time.Time) string {
 		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
-}
-
-// statusJSON returns what --json prints. Its names are public.
-func statusJSON(runs []ledger.Run, states []ledger.EntityState) any {
-	type run struct {
-		RunNumber  int64      `json:"runNumber"`
-		TenantID   string     `json:"tenantId"`
-		Mode       string     `json:"mode"`
-		State      string     `json:"state"`
-		WorkflowID string     `json:"workflowId"`
-		StartedAt  time.Time  `json:"startedAt"`
-		FinishedAt *time.Time `json:"finishedAt,omitempty"`
-		Results    any        `json:"results"`
-		Error      any        `json:"error,omitempty"`
-	}
-	type state struct {
-		TenantID            string     `json:"tenantId"`
-		Entity              string     `json:"entity"`
-		Status              string     `json:"status"`
-		Records             int64      `json:"records"`
-		LastFullSync        *time.Time `json:"lastFullSync,omitempty"`
-		LastIncrementalSync *time.Time `json:"lastIncrementalSync,omitempty"`
-	}
-	orNil := func(t time.Time) *time.Time {
-		if t.IsZero() {
-			return nil
-		}
-		return &t
-	}
-	answer := struct {
-		Runs   []run   `json:"runs"`
-		States []state `json:"states"`
-	}{[]run{}, []state{}}
-	for _, r := range runs {
-		one := run{r.Number, r.TenantID, string(r.Mode), string(r.State), r.WorkflowID, r.StartedAt, orNil(r.FinishedAt), r.Results, nil}
-		if r.Error != nil {
-			one.Error = r.Error
-		}
-		answer.Runs = append(answer.Runs, one)
-	}
-	for _, s := range states {
-		answer.States = append(answer.States, state{s.TenantID, s.Entity, s.Status, s.Records, orNil(s.LastFullSync), orNil(s.LastIncrementalSync)})
-	}
-	return answer
 }

@@ -24,6 +24,6 @@ func TestRequestAndStatusShowWarnings(t *testing.T) {
 	require.Regexp(t, `(?m)^  customers .*\n    warning: the list was read 3 times\n    warning: and more\n  jobs `, out.String())
 
 	out.Reset()
-	require.NoError(t, printStatus(&out, []ledger.Run{{Number: 7, Results: results}}, nil, time.Now()))
+	require.NoError(t, status{runs: []ledger.Run{{Number: 7, Results: results}}}.print(&out, time.Now()))
 	require.Regexp(t, `(?m)^7 .*\n +customers: warning: the list was read 3 times *\n +customers: warning: and more *$`, out.String())
 }

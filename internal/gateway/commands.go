@@ -153,7 +153,7 @@ var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$
 // attributes returns the identity of a command. Each client has its own source, because
 // clients choose their own keys.
 func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
-	a := events.Attributes{ID: r.Header.Get(keyHeader), Source: "/lazisync/gateway", Time: g.Now().UTC()}
+	a := events.Attributes{ID: r.Header.Get(keyHeader), Source: ledger.GatewaySource, Time: g.Now().UTC()}
 	switch keys := r.Header.Values(keyHeader); {
 	case len(keys) > 1:
 		return a, invalid(events.FieldError{Path: keyHeader, Got: fmt.Sprintf("%d of them", len(keys)), Want: "one"})

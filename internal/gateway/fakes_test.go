@@ -74,6 +74,7 @@ type book struct {
 	mu       sync.Mutex
 	requests map[string]ledger.Receipt
 	runs     []ledger.Run
+	waiting  []ledger.Waiting
 	states   []ledger.EntityState
 	fail     error
 	asked    []any
@@ -106,6 +107,17 @@ func (b *book) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
 	b.asked = append(b.asked, limit)
 	return b.runs, b.fail
 }
+
+func (b *book) Unfinalized(context.Context) (open []ledger.Run, err error) {
+	for _, r := range b.runs {
+		if r.State == ledger.Running {
+			open = append(open, r)
+		}
+	}
+	return open, b.fail
+}
+
+func (b *book) Waiting(context.Context, string) ([]ledger.Waiting, error) { return b.waiting, b.fail }
 
 func (b *book) States(_ context.Context, tenant string) ([]ledger.EntityState, error) {
 	b.asked = append(b.asked, tenant)

@@ -27,8 +27,12 @@ type Ledger interface {
 	Request(ctx context.Context, id string) (ledger.Receipt, error)
 	// Workflow returns what is known about a workflow ID.
 	Workflow(ctx context.Context, id string) (ledger.WorkflowState, error)
-	// Runs lists runs, newest first.
+	// Runs lists every open run and then the latest others, at most limit, newest first.
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
+	// Unfinalized lists the open runs.
+	Unfinalized(ctx context.Context) ([]ledger.Run, error)
+	// Waiting lists the requests that no run serves yet, of a tenant or, for "", of all.
+	Waiting(ctx context.Context, tenant string) ([]ledger.Waiting, error)
 	// States lists the freshness of all tables of a tenant, or of all tenants if tenant is
 	// "".
 	States(ctx context.Context, tenant string) ([]ledger.EntityState, error)

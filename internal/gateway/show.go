@@ -26,13 +26,62 @@ type runView struct {
 	WorkflowID string           `json:"workflowId"`
 	RunID      string           `json:"runId"`
 	State      ledger.RunState  `json:"state"`
+	Paused     *pauseView       `json:"paused,omitempty"`
 	Entities   []string         `json:"entities"`
 	Requests   int              `json:"requests"` // how many it serves
+	Requester  *requesterView   `json:"requestedBy,omitempty"`
 	StartedAt  *time.Time       `json:"startedAt"`
 	FinishedAt *time.Time       `json:"finishedAt"`
 	Results    []events.Result  `json:"results"`
 	Error      *events.RunError `json:"error,omitempty"`
 	Reason     string           `json:"reason,omitempty"`
+}
+
+// pauseView says since when a run is paused, by whom and why.
+type pauseView struct {
+	Since  *time.Time `json:"since"`
+	Actor  string     `json:"actor,omitempty"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+func pauseOrNull(p *ledger.Pause) *pauseView {
+	if p == nil {
+		return nil
+	}
+	return &pauseView{Since: timeOrNull(p.Since), Actor: p.Actor, Reason: p.Reason}
+}
+
+// requesterView says who or what requested a run first, when and why.
+type requesterView struct {
+	Source string     `json:"source"`
+	Actor  string     `json:"actor"`
+	Reason string     `json:"reason,omitempty"`
+	At     *time.Time `json:"at,omitempty"`
+}
+
+func requesterOrNull(r ledger.Requester) *requesterView {
+	if r == (ledger.Requester{}) {
+		return nil
+	}
+	return &requesterView{Source: r.Source, Actor: r.Actor(), Reason: r.Reason, At: timeOrNull(r.At)}
+}
+
+// waitingView is a request that no run serves yet, or several of a tenant that one run will
+// serve.
+type waitingView struct {
+	TenantID   string           `json:"tenantId"`
+	Mode       events.Mode      `json:"mode"`
+	WorkflowID string           `json:"workflowId"`
+	RequestID  string           `json:"requestId"` // of the oldest
+	Requests   int              `json:"requests"`
+	Entities   []string         `json:"entities"`
+	Requester  *requesterView   `json:"requestedBy,omitempty"`
+	Why        ledger.WaitCause `json:"why"`
+	Text       string           `json:"text"`
+	Since      *time.Time       `json:"since,omitempty"`
+	Due        *time.Time       `json:"due,omitempty"`
+	RunNumber  int64            `json:"runNumber,omitempty"` // the open pass that it waits for
+	Paused     *pauseView       `json:"paused,omitempty"`
 }
 
 type requestView struct {
@@ -83,7 +132,8 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"tenants": g.Tenants, "states": views})
 }
 
-// showRuns lists runs, newest first, at most ?limit=.
+// showRuns lists the requests that wait, every open run, and then the latest others, newest
+// first, at most ?limit=.
 func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
 	limit, err := parseLimit(r.URL.Query().Get("limit"), defaultRuns, maxRuns)
 	if err != nil {
@@ -93,16 +143,33 @@ func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable("the database is unavailable", err)
 	}
+	waiting, err := g.Ledger.Waiting(r.Context(), "")
+	if err != nil {
+		return unavailable("the database is unavailable", err)
+	}
 	views := make([]runView, 0, len(runs))
 	for _, run := range runs {
 		views = append(views, runView{
 			RunNumber: run.Number, TenantID: run.TenantID, Mode: run.Mode, WorkflowID: run.WorkflowID, RunID: run.TemporalRunID(),
-			State: run.State, Entities: emptyIfNil(run.Entities), Requests: run.RequestCount,
+			State: run.ReportedState(), Paused: pauseOrNull(run.Pause),
+			Entities: emptyIfNil(run.Entities), Requests: run.RequestCount, Requester: requesterOrNull(run.RequestedBy),
 			StartedAt: timeOrNull(run.StartedAt), FinishedAt: timeOrNull(run.FinishedAt),
 			Results: emptyIfNil(run.Results), Error: run.Error, Reason: run.Reason,
 		})
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"runs": views})
+	return writeJSON(w, http.StatusOK, map[string]any{"runs": views, "waiting": waitingViews(waiting)})
+}
+
+func waitingViews(waiting []ledger.Waiting) []waitingView {
+	views := make([]waitingView, 0, len(waiting))
+	for _, w := range waiting {
+		views = append(views, waitingView{
+			TenantID: w.TenantID, Mode: w.Mode, WorkflowID: w.WorkflowID, RequestID: w.RequestID, Requests: w.Requests,
+			Entities: emptyIfNil(w.Entities), Requester: requesterOrNull(w.RequestedBy), Why: w.Why, Text: w.Why.String(),
+			Since: timeOrNull(w.Since), Due: timeOrNull(w.Due), RunNumber: w.Run, Paused: pauseOrNull(w.Pause),
+		})
+	}
+	return views
 }
 
 // showRequest returns a request and its outcome.

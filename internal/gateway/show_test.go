@@ -41,15 +41,27 @@ func TestShowRuns(t *testing.T) {
 			Error:   &events.RunError{Type: events.AuthError, Message: "no"},
 			Results: []events.Result{{Entity: "customers", Status: events.StatusFailed, Pages: 1, Fetched: 50, Inserted: 50}},
 		},
-		{Number: 7, TenantID: "1001", Mode: events.Incremental, WorkflowID: "incremental-sync-1001", State: ledger.Running, StartedAt: today},
+		{
+			Number: 7, TenantID: "1001", Mode: events.Incremental, WorkflowID: "incremental-sync-1001", State: ledger.Running, StartedAt: today,
+			Pause:       &ledger.Pause{Since: today.Add(time.Minute), Actor: "ann", Reason: "lunch", Number: 3},
+			RequestedBy: ledger.Requester{Source: "/lazisync/gateway/ops", Reason: "month-end", At: today},
+		},
 	}
+	s.book.waiting = []ledger.Waiting{{
+		TenantID: "1001", Mode: events.Incremental, WorkflowID: "incremental-sync-1001", RequestID: "a1", Requests: 2, Entities: []string{"jobs"},
+		Why: ledger.WaitForResume, Since: today, Run: 7, Pause: &ledger.Pause{Since: today},
+	}}
 	require.JSONEq(t, `{"runs":[
 		{"runNumber":8,"tenantId":"1001","mode":"full","workflowId":"full-sync-a","runId":"r8","state":"failed","entities":["customers"],
 		 "requests":2,"startedAt":"2026-03-01T12:00:00Z","finishedAt":"2026-03-01T12:00:01Z","error":{"type":"AuthError","message":"no"},
 		 "results":[{"entity":"customers","status":"failed","pages":1,"fetched":50,"inserted":50,"updated":0,"unchanged":0,"deleted":0,"rejected":0}]},
-		{"runNumber":7,"tenantId":"1001","mode":"incremental","workflowId":"incremental-sync-1001","runId":"","state":"running","entities":[],
-		 "requests":0,"startedAt":"2026-03-01T12:00:00Z","finishedAt":null,"results":[]}
-	]}`, s.send(http.MethodGet, "/api/sync/runs", "").body)
+		{"runNumber":7,"tenantId":"1001","mode":"incremental","workflowId":"incremental-sync-1001","runId":"","state":"paused",
+		 "paused":{"since":"2026-03-01T12:01:00Z","actor":"ann","reason":"lunch"},"entities":[],
+		 "requests":0,"requestedBy":{"source":"/lazisync/gateway/ops","actor":"ops","reason":"month-end","at":"2026-03-01T12:00:00Z"},
+		 "startedAt":"2026-03-01T12:00:00Z","finishedAt":null,"results":[]}
+	],"waiting":[{"tenantId":"1001","mode":"incremental","workflowId":"incremental-sync-1001","requestId":"a1","requests":2,"entities":["jobs"],
+		"why":"paused","text":"the incremental sync of the tenant is paused","since":"2026-03-01T12:00:00Z","runNumber":7,
+		"paused":{"since":"2026-03-01T12:00:00Z"}}]}`, s.send(http.MethodGet, "/api/sync/runs", "").body)
 	require.Equal(t, 200, s.send(http.MethodGet, "/api/sync/runs?limit=500", "").status)
 	require.Equal(t, []any{50, 500}, s.book.asked)
 	for _, limit := range []string{"0", "-1", "501", "ten", "1.5", "99999999999999999999"} {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 func TestWorkflowsAreListedByStatusAndPage(t *testing.T) {
@@ -28,6 +29,23 @@ func TestWorkflowsAreListedByStatusAndPage(t *testing.T) {
 	} {
 		s.send(http.MethodGet, "/api/temporal/workflows?"+query, "").isProblem(t, 422, detail)
 	}
+}
+
+// Temporal reports a paused run as running.
+func TestWorkflowsHaveTheStateOfTheirRun(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.book.runs = []ledger.Run{{
+		Number: 7, WorkflowID: "full-sync-1", State: ledger.Running, Pause: &ledger.Pause{Since: today, Actor: "ann", Reason: "lunch"},
+	}}
+	got := s.send(http.MethodGet, "/api/temporal/workflows/full-sync-1", "").json(t)
+	require.Equal(t, "running", got["status"])
+	require.Equal(t, "paused", got["state"])
+	require.Equal(t, map[string]any{"since": "2026-03-01T12:00:00Z", "actor": "ann", "reason": "lunch"}, got["paused"])
+	require.Contains(t, s.send(http.MethodGet, "/api/temporal/workflows", "").body, `"state":"paused"`)
+
+	s.book.fail = errors.New("connection refused")
+	require.Equal(t, 200, s.send(http.MethodGet, "/api/temporal/workflows", "").status, "the database is not needed")
 }
 
 func TestWorkflowIsShownOrNotFound(t *testing.T) {

@@ -61,6 +61,7 @@ func (g *Gateway) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return unavailable("Temporal is unavailable", err)
 	}
+	g.addRunStates(r.Context(), list)
 	return writeJSON(w, http.StatusOK, map[string]any{"workflows": emptyIfNil(list), "nextPage": nullIfZero(next)})
 }
 
@@ -82,7 +83,34 @@ func (g *Gateway) showWorkflow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, found)
+	list := []ledger.Workflow{found}
+	g.addRunStates(r.Context(), list)
+	return writeJSON(w, http.StatusOK, list[0])
+}
+
+// addRunStates sets the states of the open runs that the workflows serve. Temporal does not know
+// whether a run is paused. Without the database the states are absent.
+func (g *Gateway) addRunStates(ctx context.Context, list []ledger.Workflow) {
+	if !slices.ContainsFunc(list, func(w ledger.Workflow) bool { return w.Status == ledger.WorkflowRunning }) {
+		return
+	}
+	open, err := g.Ledger.Unfinalized(ctx)
+	if err != nil {
+		g.Logger.Warn().Err(err).Msg("list of workflows without the states of their runs, database unavailable")
+		return
+	}
+	for i := range list {
+		w := &list[i]
+		for _, run := range open {
+			if w.Status != ledger.WorkflowRunning || run.WorkflowID != w.WorkflowID {
+				continue
+			}
+			w.State = run.ReportedState()
+			if p := run.Pause; p != nil {
+				w.Paused = &ledger.PauseDetail{Since: p.Since.UTC(), Actor: p.Actor, Reason: p.Reason}
+			}
+		}
+	}
 }
 
 func (g *Gateway) workflow(r *http.Request) (ledger.Workflow, error) {

@@ -49,13 +49,6 @@ func Digest(data events.RequestData) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-const (
-	// WebhookSource is the prefix of the source of requests by webhooks; the tenant follows.
-	WebhookSource = Source + "/webhooks/servicetitan/"
-	// SecondPassSource is the source of requests for a second pass after webhooks.
-	SecondPassSource = Source + "/second-pass"
-)
-
 // RequestState is the state of a request.
 type RequestState string
 

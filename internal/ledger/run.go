@@ -20,9 +20,11 @@ type Run struct {
 	Entities     []string
 	AllowDeletes bool
 	Requests     []Request
-	RequestCount int // how many it serves; a run header has few or none of them in Requests
+	RequestCount int       // how many it serves; a run header has few or none of them in Requests
+	RequestedBy  Requester // of the first request; zero if every request was withdrawn
 
-	State      RunState
+	State      RunState // Running until finalized, also during a pause
+	Pause      *Pause   // set while the run is paused
 	StartedAt  time.Time
 	FinishedAt time.Time // zero until finalized
 	Error      *events.RunError
@@ -70,7 +72,28 @@ const (
 	Completed RunState = "completed"
 	Failed    RunState = "failed"
 	Cancelled RunState = "cancelled"
+
+	// Paused is the reported state of a run that is paused. The ledger keeps such a run as
+	// Running: see Run.ReportedState.
+	Paused RunState = "paused"
 )
+
+// Pause says since when a run is paused, by whom and why.
+type Pause struct {
+	Since  time.Time
+	Actor  string // "" if unknown
+	Reason string
+	Number int // counts the pauses and resumes of the workflow; a late write has a lower number
+}
+
+// ReportedState returns the state of the run that people and other systems see: Paused for an
+// open run that is paused, otherwise State.
+func (r Run) ReportedState() RunState {
+	if r.State == Running && r.Pause != nil {
+		return Paused
+	}
+	return r.State
+}
 
 // BeginInput describes a run to begin. Beginning it is idempotent on (WorkflowID, FirstRunID, Pass).
 type BeginInput struct {
@@ -80,6 +103,7 @@ type BeginInput struct {
 	FirstRunID string
 	Pass       int
 	RequestID  string // the request of a full or rebuild; an incremental claims the queued requests
+	Pause      *Pause `json:",omitempty"` // of a tenant's incremental sync that was paused before the pass began
 }
 
 // Finalization is the outcome with which a run is finalized.

@@ -17,9 +17,21 @@ type Workflow struct {
 	ClosedAt   *time.Time `json:"closedAt"` // null while it runs
 	Progress   *Progress  `json:"progress,omitempty"`
 
+	// State is RunState of the open run that the workflow serves, running or paused; absent
+	// if it serves none or the ledger is unavailable.
+	State  RunState     `json:"state,omitempty"`
+	Paused *PauseDetail `json:"paused,omitempty"`
+
 	// RequestsSync reports that the workflow reads nothing itself: it publishes a
 	// sync.requested with its workflow ID as the event's id and waits for the outcome.
 	RequestsSync bool `json:"-"`
+}
+
+// PauseDetail says since when the run of a workflow is paused, by whom and why.
+type PauseDetail struct {
+	Since  time.Time `json:"since"`
+	Actor  string    `json:"actor,omitempty"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 // WorkflowRunning is the status of an execution that is not closed.

@@ -183,7 +183,10 @@ func insertRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput
 		insert into raw.sync_runs (tenant_id, mode, workflow_id, first_run_id, pass, entities, allow_deletes)
 		values ($1, $2, $3, $4, $5, $6, $7) returning run_number`,
 		tenant, b.Mode, b.WorkflowID, b.FirstRunID, b.Pass, entities, allowDeletes).Scan(&number)
-	return number, err
+	if err != nil || b.Pause == nil {
+		return number, err
+	}
+	return number, savePause(ctx, tx, number, *b.Pause, true)
 }
 
 // claim makes a run serve requests that the transaction has locked.

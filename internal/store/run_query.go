@@ -16,31 +16,44 @@ import (
 
 // runColumns are the columns that scanRun reads, of a table with alias r.
 const runColumns = `r.run_number, r.tenant_id, r.mode, r.workflow_id, r.first_run_id, r.pass, r.entities, r.allow_deletes,
-	r.state, r.started_at, r.finished_at, r.error, r.reason, r.results, r.published_at is not null`
+	r.state, r.started_at, r.finished_at, r.error, r.reason, r.results, r.published_at is not null,
+	r.paused_at, r.paused_by, r.pause_reason, r.pause_number`
 
-// requestCount is the number of requests that a run serves, of a table with alias r. It reads an
-// index.
-const requestCount = `, (select count(*) from raw.sync_requests q where q.run_number = r.run_number)`
+// requestSummary is the number of requests that a run serves, of a table with alias r, and the
+// first of them. It reads an index.
+const requestSummary = `, (select count(*) from raw.sync_requests q where q.run_number = r.run_number), (
+	select jsonb_build_object('Source', q.source, 'Reason', q.reason, 'At', q.received_at)
+	from raw.sync_requests q where q.run_number = r.run_number` + orderByReceived + ` limit 1)`
 
 func scanRun(row pgx.CollectableRow) (ledger.Run, error) {
 	return scanRunWith(row)
 }
 
-// scanHeader reads a run and the number of requests that it serves.
+// scanHeader reads a run and the summary of its requests.
 func scanHeader(row pgx.CollectableRow) (ledger.Run, error) {
 	var count int
-	r, err := scanRunWith(row, &count)
+	var first *ledger.Requester
+	r, err := scanRunWith(row, &count, &first)
 	r.RequestCount = count
+	if first != nil {
+		r.RequestedBy = *first
+	}
 	return r, err
 }
 
 func scanRunWith(row pgx.CollectableRow, more ...any) (ledger.Run, error) {
 	var r ledger.Run
 	var tenant int64
-	var finished *time.Time
+	var finished, paused *time.Time
+	var pause ledger.Pause
 	err := row.Scan(append([]any{&r.Number, &tenant, &r.Mode, &r.WorkflowID, &r.FirstRunID, &r.Pass, &r.Entities, &r.AllowDeletes,
-		&r.State, &r.StartedAt, &finished, &r.Error, &r.Reason, &r.Results, &r.Published}, more...)...)
+		&r.State, &r.StartedAt, &finished, &r.Error, &r.Reason, &r.Results, &r.Published,
+		&paused, &pause.Actor, &pause.Reason, &pause.Number}, more...)...)
 	r.TenantID, r.FinishedAt = tenantText(tenant), instant(finished)
+	if paused != nil && r.State == ledger.Running {
+		pause.Since = *paused
+		r.Pause = &pause
+	}
 	return r, err
 }
 
@@ -66,7 +79,7 @@ func queryRuns(ctx context.Context, q ddl.Querier, where string, args ...any) ([
 
 // queryHeaders reads runs without their requests, which may be ten thousand.
 func queryHeaders(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Run, error) {
-	rows, err := q.Query(ctx, "select "+runColumns+requestCount+" from raw.sync_runs r "+where, args...)
+	rows, err := q.Query(ctx, "select "+runColumns+requestSummary+" from raw.sync_runs r "+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -161,18 +174,27 @@ func (s *Store) RunHeader(ctx context.Context, number int64) (run ledger.Run, er
 	return run, err
 }
 
-// Runs lists the latest runs, newest first, without their requests.
+// openAndLatest selects every open run, and of the others the latest $1 of a tenant or, if $2 is
+// null, of all. Open runs come first, then the newest.
+const openAndLatest = `
+	where ($2::bigint is null or r.tenant_id = $2) and r.state = 'running' or r.run_number in (
+		select run_number from raw.sync_runs
+		where state <> 'running' and ($2::bigint is null or tenant_id = $2) order by run_number desc limit $1)
+	order by (r.state = 'running') desc, r.run_number desc`
+
+// Runs lists every open run and then the latest others, at most limit, newest first, without
+// their requests.
 func (s *Store) Runs(ctx context.Context, limit int) ([]ledger.Run, error) {
-	return s.listRuns(ctx, "list runs", "order by r.run_number desc limit $1", limit)
+	return s.listRuns(ctx, "list runs", openAndLatest, limit, nil)
 }
 
-// TenantRuns lists the latest runs of one tenant, newest first, without their requests.
+// TenantRuns lists the runs of one tenant as Runs does.
 func (s *Store) TenantRuns(ctx context.Context, tenant string, limit int) ([]ledger.Run, error) {
 	number, err := tenantNumber(tenant)
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", err)
 	}
-	return s.listRuns(ctx, "list runs", "where r.tenant_id = $2 order by r.run_number desc limit $1", limit, number)
+	return s.listRuns(ctx, "list runs", openAndLatest, limit, number)
 }
 
 // Unfinalized lists the runs without an outcome, oldest first, without their requests.

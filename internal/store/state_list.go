@@ -17,13 +17,9 @@ import (
 // States lists the freshness of every table that a run has opened, of one tenant or, for "", of
 // all.
 func (s *Store) States(ctx context.Context, tenant string) (states []ledger.EntityState, err error) {
-	var only *int64
-	if tenant != "" {
-		number, err := tenantNumber(tenant)
-		if err != nil {
-			return nil, fmt.Errorf("list sync states: %w", err)
-		}
-		only = &number
+	only, err := optionalTenant(tenant)
+	if err != nil {
+		return nil, fmt.Errorf("list sync states: %w", err)
 	}
 	err = s.read(ctx, "list sync states", func(q ddl.Querier) error {
 		rows, err := q.Query(ctx, `
@@ -38,6 +34,15 @@ func (s *Store) States(ctx context.Context, tenant string) (states []ledger.Enti
 		return err
 	})
 	return states, err
+}
+
+// optionalTenant returns the number of a tenant, nil for "", which means all tenants.
+func optionalTenant(tenant string) (*int64, error) {
+	if tenant == "" {
+		return nil, nil //nolint:nilnil // nil is NULL
+	}
+	number, err := tenantNumber(tenant)
+	return &number, err
 }
 
 func scanState(row pgx.CollectableRow) (ledger.EntityState, error) {

@@ -1,8 +1,9 @@
 // Requests, live events and user actions of the page.
 const $ = id => document.getElementById(id);
-const progress = new Map(); // run number -> state that only its workflow has: {paused, entities by name}
+const progress = new Map(); // run number -> progress that only its workflow has: {entities by name}
 const loaded = new Set(); // run numbers whose progress was loaded
 let runs = [];
+let waiting = [];
 let states = [];
 
 // The page is at the root of the gateway, which a proxy may serve below a path prefix, with or
@@ -50,12 +51,12 @@ function showTenants(tenants) {
 }
 
 function progressOf(runNumber) {
-  if (!progress.has(runNumber)) progress.set(runNumber, { paused: false, entities: new Map() });
+  if (!progress.has(runNumber)) progress.set(runNumber, { entities: new Map() });
   return progress.get(runNumber);
 }
 
 // loadProgress loads the progress of a run that started before this page was opened. The list of
-// runs does not contain it, nor whether the run is paused.
+// runs does not contain it.
 async function loadProgress(run) {
   if (loaded.has(run.runNumber)) return;
   loaded.add(run.runNumber);
@@ -63,7 +64,6 @@ async function loadProgress(run) {
     const { progress: current } = await call('GET', 'api/temporal/workflows/' + encodeURIComponent(run.workflowId));
     if (!current || current.runNumber !== run.runNumber) return;
     const k = progressOf(run.runNumber);
-    k.paused = current.paused;
     for (const e of current.entities) if (!(k.entities.get(e.entity)?.records > e.records)) k.entities.set(e.entity, e);
     showAll();
   } catch {
@@ -78,11 +78,12 @@ async function refresh() {
     const [r, s] = await Promise.all([call('GET', 'api/sync/runs?limit=20'), call('GET', 'api/sync/state')]);
     if (mine !== latest) return; // a later refresh has finished
     runs = r.runs;
+    waiting = r.waiting;
     states = s.states;
     showTenants(s.tenants);
     showAll();
     if ($('notice').dataset.about === 'refresh') notice('');
-    runs.filter(run => run.state === 'running').forEach(loadProgress);
+    runs.filter(isOpen).forEach(loadProgress);
   } catch (error) {
     notice(error.message, 'failed', 'refresh');
   }
@@ -146,9 +147,10 @@ function listen() {
   };
   const on = (name, handle) => source.addEventListener('sync.' + name, message => handle(JSON.parse(message.data).data));
   on('progress', data => { progressOf(data.runNumber).entities.set(data.entity, data); showAll(); });
-  on('paused', data => { progressOf(data.runNumber).paused = true; refreshSoon(); });
-  on('resumed', data => { progressOf(data.runNumber).paused = false; refreshSoon(); });
+  on('paused', refreshSoon); // the ledger has the pause before the event is published
+  on('resumed', refreshSoon);
   on('rejected', data => notice('Request rejected: ' + data.reason, ['unknownRun', 'finishedRun', 'ambiguous'].includes(data.code) ? 'muted' : 'failed'));
+  on('accepted', refreshSoon);
   on('started', refreshSoon);
   for (const name of ['completed', 'failed', 'cancelled']) on(name, data => { progress.delete(data.runNumber); refreshSoon(); });
 }

@@ -55,6 +55,42 @@ function putTime(cell, time, none) {
   if (time) cell.title = new Date(time).toLocaleString();
 }
 
+// isOpen reports whether a run has no outcome yet.
+function isOpen(run) {
+  return run.state === 'running' || run.state === 'paused';
+}
+
+function ago(time) {
+  return duration(Math.max(0, Date.now() - Date.parse(time)) / 1000) + ' ago';
+}
+
+function pauseText(paused) {
+  return 'paused ' + ago(paused.since) + (paused.actor ? ' by ' + paused.actor : '') + (paused.reason ? ': ' + paused.reason : '');
+}
+
+// requesterText says who or what requested a run first, and why.
+function requesterText(r) {
+  return r ? (r.actor || r.source) + (r.reason ? ': ' + r.reason : '') : '';
+}
+
+// waitText says what a request waits for, and since when.
+function waitText(w) {
+  const what = w.paused ? `run ${w.runNumber} is ${pauseText(w.paused)}` : w.runNumber ? `waits for run ${w.runNumber} to end` : w.text;
+  return what + (w.since ? ', since ' + ago(w.since) : '') + (w.due ? ', due ' + new Date(w.due).toLocaleTimeString() : '');
+}
+
+function waitingRow(of) {
+  const text = element('td', undefined, 'detail waits');
+  const requests = labelled('requests');
+  const show = w => {
+    put(text, waitText(w));
+    put(requests, number.format(w.requests) + (w.requests > 1 ? ' requests' : ' request'));
+  };
+  const tr = row(element('td', of.mode, 'main'), element('td', of.tenantId, 'tenant'), requests, text,
+    element('td', requesterText(of.requestedBy), 'status muted'), element('td', of.entities.join(', '), 'status'));
+  return { tr, show };
+}
+
 // entityList returns the progress of each entity of a running run: from the list of runs, from
 // live events and from its workflow.
 function entityList(run, known) {
@@ -70,7 +106,7 @@ function entityList(run, known) {
       bar.ariaLabel = name;
     }
     const how = element('span', number.format(records) + (e.total ? ' of ' + number.format(e.total) : '') + ' read');
-    if (e.phase && e.phase !== 'reading' && !known.paused) how.append(', ' + e.phase);
+    if (e.phase && e.phase !== 'reading' && run.state !== 'paused') how.append(', ' + e.phase);
     if (e.waiting && e.waiting.why !== 'paused' && e.phase !== 'done') {
       const seconds = e.waiting.seconds ? ', ' + duration(e.waiting.seconds) : '';
       how.append(', ', element('span', (waits[e.waiting.why] || e.waiting.why) + seconds, 'waits'));
@@ -112,9 +148,10 @@ function summary(run) {
 function details(run) {
   const more = element('details');
   const list = element('ul');
-  const running = run.state === 'running';
+  const running = isOpen(run);
   more.append(element('summary', running ? 'details' : summary(run), run.error ? 'failed' : ''), list);
   for (const r of running ? [] : run.results) list.append(element('li', r.entity + ': ' + resultText(r), r.error ? 'failed' : ''));
+  if (run.requestedBy) list.append(element('li', 'Requested by ' + requesterText(run.requestedBy), 'muted'));
   list.append(element('li', 'Workflow ' + run.workflowId + (run.requests > 1 ? ', serves ' + run.requests + ' requests' : ''), 'muted'));
   return more;
 }
@@ -142,24 +179,24 @@ function runRow(run) {
   cancel.textContent = 'Cancel';
   cancel.ariaLabel = 'Cancel run ' + run.runNumber;
 
-  let shown; // the state that detail displays
+  let shown; // whether detail displays an open run
   const show = run => {
-    const known = progress.get(run.runNumber) || { paused: false, entities: new Map() };
-    const running = run.state === 'running';
-    const text = running && known.paused ? 'paused' : run.state;
-    put(state, text);
-    state.className = 'state ' + text;
+    const known = progress.get(run.runNumber) || { entities: new Map() };
+    const running = isOpen(run);
+    put(state, run.state);
+    state.className = 'state ' + run.state;
+    state.title = run.paused ? pauseText(run.paused) : '';
     putTime(started, run.startedAt, '');
     const end = run.finishedAt ? Date.parse(run.finishedAt) : Date.now();
     put(took, run.startedAt ? duration(Math.max(0, end - Date.parse(run.startedAt)) / 1000) : '');
     if (running) {
-      now.replaceChildren(entityList(run, known));
-      toggle.dataset.action = text === 'paused' ? 'resume' : 'pause';
-      put(toggle, text === 'paused' ? 'Resume' : 'Pause');
+      now.replaceChildren(...(run.paused ? [element('span', pauseText(run.paused), 'paused')] : []), entityList(run, known));
+      toggle.dataset.action = run.state === 'paused' ? 'resume' : 'pause';
+      put(toggle, run.state === 'paused' ? 'Resume' : 'Pause');
       toggle.ariaLabel = toggle.textContent + ' run ' + run.runNumber;
     }
-    if (shown === run.state) return;
-    shown = run.state;
+    if (shown === running) return;
+    shown = running;
     detail.replaceChildren(...(running ? [now] : []), details(run));
     control.replaceChildren(...(running ? [toggle, cancel] : []));
   };
@@ -183,6 +220,8 @@ function stateRow(of) {
 }
 
 function showAll() {
+  updateRows($('waiting'), waiting, w => w.requestId + ' ' + w.why, waitingRow);
+  $('waiting-section').hidden = waiting.length === 0;
   updateRows($('runs'), runs, run => run.runNumber, runRow);
   updateRows($('states'), states, s => s.tenantId + ' ' + s.entity, stateRow);
   $('no-runs').hidden = runs.length > 0;

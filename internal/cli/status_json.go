@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// statusJSON returns what --json prints. Its names are public.
+func statusJSON(shown status) any {
+	answer := struct {
+		Waiting []statusWaiting `json:"waiting"`
+		Runs    []statusRun     `json:"runs"`
+		States  []statusState   `json:"states"`
+	}{[]statusWaiting{}, []statusRun{}, []statusState{}}
+	for _, w := range shown.waiting {
+		answer.Waiting = append(answer.Waiting, statusWaiting{
+			w.TenantID, string(w.Mode), w.WorkflowID, w.RequestID, w.Requests, w.Entities, requesterJSON(w.RequestedBy),
+			string(w.Why), w.Why.String(), timeOrNil(w.Since), timeOrNil(w.Due), w.Run, pauseJSON(w.Pause),
+		})
+	}
+	for _, r := range shown.runs {
+		one := statusRun{
+			r.Number, r.TenantID, string(r.Mode), string(r.ReportedState()), pauseJSON(r.Pause), r.WorkflowID, r.StartedAt,
+			timeOrNil(r.FinishedAt), requesterJSON(r.RequestedBy), r.RequestCount, r.Results, nil,
+		}
+		if r.Error != nil {
+			one.Error = r.Error
+		}
+		answer.Runs = append(answer.Runs, one)
+	}
+	for _, s := range shown.states {
+		answer.States = append(answer.States, statusState{s.TenantID, s.Entity, s.Status, s.Records, timeOrNil(s.LastFullSync), timeOrNil(s.LastIncrementalSync)})
+	}
+	return answer
+}
+
+type statusWaiting struct {
+	TenantID    string           `json:"tenantId"`
+	Mode        string           `json:"mode"`
+	WorkflowID  string           `json:"workflowId"`
+	RequestID   string           `json:"requestId"` // of the oldest request
+	Requests    int              `json:"requests"`
+	Entities    []string         `json:"entities"`
+	RequestedBy *statusRequester `json:"requestedBy,omitempty"`
+	Why         string           `json:"why"`
+	Text        string           `json:"text"`
+	Since       *time.Time       `json:"since,omitempty"`
+	Due         *time.Time       `json:"due,omitempty"`
+	RunNumber   int64            `json:"runNumber,omitempty"` // the open pass that it waits for
+	Paused      *statusPause     `json:"paused,omitempty"`
+}
+
+type statusRun struct {
+	RunNumber   int64            `json:"runNumber"`
+	TenantID    string           `json:"tenantId"`
+	Mode        string           `json:"mode"`
+	State       string           `json:"state"`
+	Paused      *statusPause     `json:"paused,omitempty"`
+	WorkflowID  string           `json:"workflowId"`
+	StartedAt   time.Time        `json:"startedAt"`
+	FinishedAt  *time.Time       `json:"finishedAt,omitempty"`
+	RequestedBy *statusRequester `json:"requestedBy,omitempty"`
+	Requests    int              `json:"requests"`
+	Results     any              `json:"results"`
+	Error       any              `json:"error,omitempty"`
+}
+
+type statusState struct {
+	TenantID            string     `json:"tenantId"`
+	Entity              string     `json:"entity"`
+	Status              string     `json:"status"`
+	Records             int64      `json:"records"`
+	LastFullSync        *time.Time `json:"lastFullSync,omitempty"`
+	LastIncrementalSync *time.Time `json:"lastIncrementalSync,omitempty"`
+}
+
+type statusPause struct {
+	Since  time.Time `json:"since"`
+	Actor  string    `json:"actor,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+type statusRequester struct {
+	Source string `json:"source"`
+	Actor  string `json:"actor"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func pauseJSON(p *ledger.Pause) *statusPause {
+	if p == nil {
+		return nil
+	}
+	return &statusPause{p.Since, p.Actor, p.Reason}
+}
+
+func requesterJSON(r ledger.Requester) *statusRequester {
+	if r == (ledger.Requester{}) {
+		return nil
+	}
+	return &statusRequester{r.Source, r.Actor(), r.Reason}
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

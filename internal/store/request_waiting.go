@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
+)
+
+// waitingSQL groups the requests of tenant $1, or of all, that no run serves: an incremental with
+// those of its tenant that wait for the same thing, any other one alone. $2 is the source of
+// second passes.
+const waitingSQL = `
+	with waiting as (
+		select q.*, pass.run_number as pass, pass.paused_at, pass.paused_by, pass.pause_reason,
+			case
+				when q.source = $2 and q.received_at > clock_timestamp() then 'secondPass'
+				when pass.paused_at is not null then 'paused'
+				when pass.run_number is not null then 'busy'
+				when q.state = 'received' then 'temporal'
+				else 'worker'
+			end as why
+		from raw.sync_requests q
+		left join lateral (
+			select r.run_number, r.paused_at, r.paused_by, r.pause_reason from raw.sync_runs r
+			where q.mode = 'incremental' and r.mode = 'incremental' and r.tenant_id = q.tenant_id and r.state = 'running'
+			order by r.run_number limit 1) pass on true
+		where q.run_number is null and ($1::bigint is null or q.tenant_id = $1)),
+	grouped as (
+		select why, min(pass) as pass, count(*) as requests, (array_agg(request_id order by received_at, request_id))[1] as first
+		from waiting group by why, tenant_id, mode, case when mode <> 'incremental' then request_id end)
+	select q.tenant_id, q.mode, q.workflow_id, q.request_id, g.requests, array(
+			select distinct name from waiting w, unnest(w.entities) name
+			where w.why = g.why and w.mode = q.mode and w.tenant_id = q.tenant_id and (w.mode = 'incremental' or w.request_id = q.request_id)),
+		q.source, q.reason, g.why, q.received_at, coalesce(g.pass, 0), q.paused_at, coalesce(q.paused_by, ''), coalesce(q.pause_reason, '')
+	from grouped g join waiting q on q.request_id = g.first
+	order by q.received_at, q.request_id`
+
+// Waiting lists the requests that no run serves yet, of one tenant or, for "", of all, those that
+// wait longest first.
+func (s *Store) Waiting(ctx context.Context, tenant string) (waiting []ledger.Waiting, err error) {
+	only, err := optionalTenant(tenant)
+	if err != nil {
+		return nil, fmt.Errorf("list waiting requests: %w", err)
+	}
+	err = s.read(ctx, "list waiting requests", func(q ddl.Querier) error {
+		rows, err := q.Query(ctx, waitingSQL, only, ledger.SecondPassSource)
+		if err != nil {
+			return err
+		}
+		waiting, err = pgx.CollectRows(rows, scanWaiting)
+		return err
+	})
+	return waiting, err
+}
+
+func scanWaiting(row pgx.CollectableRow) (ledger.Waiting, error) {
+	var w ledger.Waiting
+	var tenant int64
+	var pause ledger.Pause
+	var paused *time.Time
+	err := row.Scan(&tenant, &w.Mode, &w.WorkflowID, &w.RequestID, &w.Requests, &w.Entities, &w.RequestedBy.Source, &w.RequestedBy.Reason,
+		&w.Why, &w.Since, &w.Run, &paused, &pause.Actor, &pause.Reason)
+	w.TenantID, w.Entities, w.RequestedBy.At = tenantText(tenant), inCatalogueOrder(w.Entities), w.Since
+	switch {
+	case w.Why == ledger.WaitForDelay:
+		w.Since, w.Due, w.RequestedBy.At = time.Time{}, w.Since, time.Time{}
+	case paused != nil:
+		pause.Since = *paused
+		w.Pause = &pause
+	}
+	return w, err
+}
