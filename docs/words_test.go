@@ -50,7 +50,7 @@ var allowedPhrases = map[string]string{
 	`letters(,| and) digits`:             "characters",
 	`letters to (insert|delete|replace)`: "characters",
 	`account nobody`:                     "the name of an account",
-	"`(verdict|mend)`":                   "deprecated names in JSON",
+	"verdict` and `mend":                 "deprecated names in JSON",
 }
 
 // notYetFile lists files and packages that still use retired words. Write it with
