@@ -38,7 +38,7 @@ func TestTokens(t *testing.T) {
 			s := open(t, func(o *Options) { o.Tokens = tokens })
 			got := s.send(http.MethodPost, "/sync/x/pause", "", c.headers...)
 			require.Equal(t, c.status, got.status, got.body)
-			require.Len(t, s.box.events(), map[bool]int{true: 1}[c.status == 202])
+			require.Len(t, s.fakeStream.events(), map[bool]int{true: 1}[c.status == 202])
 			if c.status == 401 {
 				got.isProblem(t, 401, "Authorization: Bearer")
 				require.Equal(t, `Bearer realm="lazisync"`, got.header.Get("WWW-Authenticate"))
@@ -64,7 +64,7 @@ func TestEveryRouteWithDataNeedsAToken(t *testing.T) {
 			got.isProblem(t, 401, "HMAC")
 		default:
 			if r.method == http.MethodDelete {
-				continue // ends a session and shows nothing
+				continue // ends a session and returns no data
 			}
 			got.isProblem(t, 401, "Bearer")
 		}
@@ -77,7 +77,7 @@ func TestActorIsTheNameOfTheToken(t *testing.T) {
 	for _, secret := range []string{"one", "two"} {
 		require.Equal(t, 202, s.send(http.MethodPost, "/sync/x/pause", "", "Authorization", "Bearer "+secret, "Idempotency-Key", "same").status)
 	}
-	stored := s.box.events()
+	stored := s.fakeStream.events()
 	require.Len(t, stored, 2)
 	require.Equal(t, "/lazisync/gateway/ops%20team/pause/x", stored[0].Source())
 	require.Equal(t, "/lazisync/gateway/ci/pause/x", stored[1].Source())
@@ -89,7 +89,7 @@ func TestActorIsTheNameOfTheToken(t *testing.T) {
 func TestSession(t *testing.T) {
 	t.Parallel()
 	now := today
-	open := func(name, secret string) *site {
+	open := func(name, secret string) *testServer {
 		return open(t, func(o *Options) {
 			o.Tokens = []Token{NewToken("another", "other"), NewToken(name, secret)}
 			o.Now = func() time.Time { return now }
@@ -107,7 +107,7 @@ func TestSession(t *testing.T) {
 	require.NotContains(t, line, "secret")
 	pair, _, _ := strings.Cut(line, ";")
 
-	status := func(s *site, cookie string) int {
+	status := func(s *testServer, cookie string) int {
 		return s.send(http.MethodGet, "/api/sync/runs", "", "Cookie", cookie).status
 	}
 	require.Equal(t, 200, status(s, pair))

@@ -62,7 +62,7 @@ func (g *Gateway) request(mode events.Mode) handler {
 	}
 }
 
-// What a control names: a workflow, or a request.
+// The target of a control: a workflow or a request.
 const (
 	controlWorkflow = "workflowId"
 	controlRequest  = "requestId"
@@ -108,8 +108,8 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 		return err
 	}
 	id := r.PathValue("workflowId")
-	// A key is for one thing: used for another, it is another event, which JetStream would
-	// otherwise drop as a repeat.
+	// An idempotency key that is reused for another control makes another event. With one source,
+	// JetStream would drop that event as a duplicate.
 	attributes.Source += "/" + string(action) + "/" + url.PathEscape(id)
 	if _, named := given[controlRequest]; named {
 		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "the field omitted: the path names the workflow"})
@@ -196,7 +196,7 @@ func validate[T any](t events.Type[T], a events.Attributes, given map[string]jso
 		}
 		if rejection.Code == events.CodeBadEnvelope {
 			for i, e := range rejection.Errors {
-				if e.Path == "id" { // the caller knows it by another name
+				if e.Path == "id" { // the client knows it by another name
 					rejection.Errors[i].Path = keyHeader
 				}
 			}

@@ -37,11 +37,11 @@ func TestRequestIsPublished(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, nil)
-			s.book.fail = errors.New("down") // the run ID is not known then, and the request is stored all the same
+			s.fakeLedger.fail = errors.New("down") // the run ID is not known then, and the request is stored all the same
 			const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 			got := s.send(http.MethodPost, c.path, c.body, "Traceparent", trace)
 			require.Equal(t, 202, got.status, got.body)
-			stored := s.box.events()
+			stored := s.fakeStream.events()
 			require.Len(t, stored, 1)
 			data, err := events.Requested.Data(stored[0])
 			require.NoError(t, err)
@@ -60,13 +60,13 @@ func TestRequestAnswersWithTheRunID(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	id := events.RequestID("/lazisync/gateway", "my-key")
-	s.book.hold(id, ledger.Receipt{Request: ledger.Request{ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full})}})
+	s.fakeLedger.hold(id, ledger.Receipt{Request: ledger.Request{ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full})}})
 	looks := 0
-	s.book.looked = func() { // as the bridge would: received first, the run ID later
+	s.fakeLedger.looked = func() { // like the bridge: received first, the run ID later
 		if looks++; looks == 4 {
-			request := s.book.requests[id]
+			request := s.fakeLedger.requests[id]
 			request.FirstRunID = "run-7"
-			s.book.requests[id] = request
+			s.fakeLedger.requests[id] = request
 		}
 	}
 	got := s.send(http.MethodPost, "/sync/full", "", "Idempotency-Key", "my-key")
@@ -91,7 +91,7 @@ func TestIdempotencyKey(t *testing.T) {
 	const asked = `{"entities":["jobs","customers"]}`
 	first := s.send(http.MethodPost, "/sync/full", asked, "Idempotency-Key", "k")
 	require.Equal(t, 202, first.status)
-	s.book.hold(id, ledger.Receipt{Request: ledger.Request{ // as the bridge records it
+	s.fakeLedger.hold(id, ledger.Receipt{Request: ledger.Request{ // like the bridge
 		ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "customers"}}),
 		Mode: events.Full, TenantID: "1001", Entities: []string{"customers", "jobs"}, Channel: "#sync-alerts", FirstRunID: "r",
 	}})
@@ -113,18 +113,18 @@ func TestIdempotencyKey(t *testing.T) {
 		}
 	}
 	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "Idempotency-Key was already used for a request with different data")
-	require.Len(t, s.box.events(), 1)
+	require.Len(t, s.fakeStream.events(), 1)
 }
 
-// Two requests with one key may both be on their way before the bridge has recorded either.
+// Two requests with one key may be in progress before the bridge has recorded either.
 func TestConcurrentRequestsWithOneIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	id := events.RequestID("/lazisync/gateway", "k")
-	s.book.looked = func() {
-		if len(s.box.events()) > 0 { // ours, which JetStream dropped
+	s.fakeLedger.looked = func() {
+		if len(s.fakeStream.events()) > 0 { // the request that JetStream dropped
 			request := ledger.Request{ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full}), FirstRunID: "r"}
-			s.book.requests = map[string]ledger.Receipt{id: {Request: request}}
+			s.fakeLedger.requests = map[string]ledger.Receipt{id: {Request: request}}
 		}
 	}
 	s.send(http.MethodPost, "/sync/incremental", "", "Idempotency-Key", "k").isProblem(t, 409, "was already used for a request with different data")
@@ -164,7 +164,7 @@ func TestRequestWithSeveralTenantsNeedsOne(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tenants = []string{"1001", "1002"} })
 	s.send(http.MethodPost, "/sync/full", "").isProblem(t, 422, "a configured tenant")
-	s.book.fail = context.DeadlineExceeded
+	s.fakeLedger.fail = context.DeadlineExceeded
 	require.Equal(t, 202, s.send(http.MethodPost, "/sync/full", `{"tenantId":"1002"}`).status)
 }
 
@@ -175,7 +175,7 @@ func TestControlIsPublished(t *testing.T) {
 			s := open(t, nil)
 			got := s.send(http.MethodPost, prefix+"/sync/full-sync-0123/"+string(action), `{"reason":"lunch","actor":"me"}`)
 			require.Equal(t, 202, got.status, got.body)
-			stored := s.box.events()
+			stored := s.fakeStream.events()
 			require.Len(t, stored, 1)
 			data, err := events.Control.Data(stored[0])
 			require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestCommandsAreNotAcceptedUnlessStored(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/sync/full", "/sync/incremental", "/sync/x/cancel"} {
 		s := open(t, nil)
-		s.box.refuse = errors.New("no responders")
+		s.fakeStream.refuse = errors.New("no responders")
 		got := s.send(http.MethodPost, path, "")
 		got.isProblem(t, 503, "was not stored")
 		require.NotEmpty(t, got.header.Get("Retry-After"))

@@ -6,7 +6,7 @@ import "net/http"
 func document(text []byte) handler {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(text) // the caller has gone if this fails
+		_, _ = w.Write(text) // fails only if the client has disconnected
 		return nil
 	}
 }

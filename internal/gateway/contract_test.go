@@ -27,14 +27,14 @@ import (
 	"github.com/lazi/lazisync/schemas"
 )
 
-// contract is schemas/openapi.json, as far as the tests look into it.
+// contract has the parts of schemas/openapi.json that the tests use.
 type contract struct {
 	Paths      map[string]map[string]operation
 	Components struct {
 		Responses map[string]response
 		Schemas   map[string]struct{ Properties map[string]json.RawMessage }
 	}
-	compiling *sync.Mutex // a compiler keeps what it has read, for one at a time
+	compiling *sync.Mutex // a compiler caches schemas and is not safe for concurrent use
 	compiler  *jsonschema.Compiler
 }
 
@@ -66,7 +66,7 @@ func readContract(t *testing.T) contract {
 	return c
 }
 
-// fits checks a value against the schema at a place of the document.
+// fits validates a value with the schema at a path of the document.
 func (c contract) fits(t *testing.T, text []byte, place ...string) {
 	t.Helper()
 	pointer := "openapi.json#"
@@ -102,7 +102,7 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 	}
 }
 
-// A body takes what the event takes, less what the path says.
+// A body has the properties of the event except those that the path determines.
 func TestOpenAPIBodiesMatchTheEventSchemas(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
@@ -119,7 +119,7 @@ func TestOpenAPIBodiesMatchTheEventSchemas(t *testing.T) {
 		require.NoError(t, json.Unmarshal(raw, &schema))
 		maps.DeleteFunc(schema.Properties, func(name string, _ json.RawMessage) bool { return slices.Contains(want.path, name) })
 		require.Equal(t, slices.Sorted(maps.Keys(schema.Properties)), slices.Sorted(maps.Keys(c.Components.Schemas[name].Properties)))
-		if name == "Request" { // those of a control have descriptions of their own
+		if name == "Request" { // those of a control have other descriptions
 			for field, rule := range schema.Properties {
 				require.JSONEq(t, string(rule), string(c.Components.Schemas[name].Properties[field]), field)
 			}
@@ -127,7 +127,7 @@ func TestOpenAPIBodiesMatchTheEventSchemas(t *testing.T) {
 	}
 }
 
-// Every example of a body is accepted, and every answer is as described.
+// Every example of a request body is accepted, and every response matches its description.
 func TestOpenAPIRequestExamplesAreAccepted(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
@@ -139,14 +139,14 @@ func TestOpenAPIRequestExamplesAreAccepted(t *testing.T) {
 				t.Run(path+" "+name, func(t *testing.T) {
 					t.Parallel()
 					s := open(t, nil)
-					s.book.fail = errors.New("database unavailable")
+					s.fakeLedger.fail = errors.New("database unavailable")
 					body := string(e.Value)
 					got := s.send(strings.ToUpper(method), filled(path), body, "X-ServiceTitan-Signature", hexOf(testKey, body))
 					require.Equal(t, 2, got.status/100, got.body)
 					c.fits(t, []byte(got.body), "paths", path, method, "responses", strconv.Itoa(got.status), "content", "application/json", "schema")
 					c.fits(t, e.Value, "paths", path, method, "requestBody", "content", "application/json", "schema")
-					if !strings.Contains(path, "/schedules/") { // which are Temporal's
-						require.Len(t, s.box.events(), 1)
+					if !strings.Contains(path, "/schedules/") { // which come from Temporal
+						require.Len(t, s.fakeStream.events(), 1)
 					}
 				})
 			}
@@ -185,8 +185,8 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 		o.Ready = probe.New("gateway", o.Logger, probe.Probe{Name: "nats", Check: func(context.Context) error { return nil }})
 	})
 	receipt := ledger.Receipt{Request: ledger.Request{ID: "r1", Source: "/s", EventID: "e", TenantID: "1001", Mode: events.Full, State: ledger.Accepted}}
-	s.book.hold("r1", receipt)
-	s.book.runs = []ledger.Run{
+	s.fakeLedger.hold("r1", receipt)
+	s.fakeLedger.runs = []ledger.Run{
 		{Number: 1, TenantID: "1001", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", State: ledger.Running, StartedAt: today},
 		{
 			Number: 2, TenantID: "1001", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", State: ledger.Failed,
@@ -195,9 +195,9 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 			Error:   &events.RunError{Type: "ApiError", Message: "m"},
 		},
 	}
-	s.book.states = []ledger.EntityState{{TenantID: "1001", Entity: "jobs", Status: "completed", Records: 3, LastFullSync: today}}
+	s.fakeLedger.states = []ledger.EntityState{{TenantID: "1001", Entity: "jobs", Status: "completed", Records: 3, LastFullSync: today}}
 	total := int64(7)
-	s.engine.workflows[0].Progress = &ledger.Progress{Entities: []ledger.EntityProgress{
+	s.fakeTemporal.workflows[0].Progress = &ledger.Progress{Entities: []ledger.EntityProgress{
 		{Entity: "jobs", Phase: events.PhaseReading, Total: &total, Waiting: &events.Waiting{Why: events.WaitBusy}},
 		{Entity: "customers", Phase: events.PhaseQueued},
 	}}
@@ -210,12 +210,12 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 		c.fits(t, []byte(got.body), "paths", path, "get", "responses", "200", "content", "application/json", "schema")
 	}
 	receipt.Outcome = &ledger.Outcome{State: ledger.Completed, RunNumber: 2}
-	s.book.hold("r1", receipt)
+	s.fakeLedger.hold("r1", receipt)
 	got := s.send(http.MethodGet, "/api/sync/requests/r1", "")
 	c.fits(t, []byte(got.body), "components", "schemas", "RequestState")
 }
 
-// Each problem in the contract is what the gateway really says.
+// Each problem in the document is a response of the gateway.
 func TestOpenAPIProblemsMatchTheGateway(t *testing.T) {
 	t.Parallel()
 	c := readContract(t)
@@ -237,23 +237,23 @@ func TestOpenAPIProblemsMatchTheGateway(t *testing.T) {
 		"InvalidData":          plain("POST", "/sync/full", `{"entitys":["jobs"]}`),
 		"KeyReused": func(t *testing.T) answer {
 			s := open(t, nil)
-			s.book.hold(events.RequestID("/lazisync/gateway", "k"), ledger.Receipt{Request: ledger.Request{Mode: events.Incremental}})
+			s.fakeLedger.hold(events.RequestID("/lazisync/gateway", "k"), ledger.Receipt{Request: ledger.Request{Mode: events.Incremental}})
 			return s.send("POST", "/sync/full", "{}", "Idempotency-Key", "k")
 		},
 		"Unavailable": func(t *testing.T) answer {
 			s := open(t, nil)
-			s.box.refuse = errors.New("full")
+			s.fakeStream.refuse = errors.New("full")
 			return s.send("POST", "/sync/full", "{}")
 		},
 		"TooSlow": func(t *testing.T) answer { return slowly(t, open(t, nil)) },
 		"Finished": func(t *testing.T) answer {
 			s := open(t, nil)
-			s.engine.workflows[0].Status = "completed"
+			s.fakeTemporal.workflows[0].Status = "completed"
 			return s.send("POST", "/api/temporal/workflows/full-sync-1/cancel", "")
 		},
 		"Overlap": func(t *testing.T) answer {
 			s := open(t, nil)
-			s.engine.overlaps = true
+			s.fakeTemporal.overlaps = true
 			return s.send("POST", "/api/temporal/schedules/lazisync-full-1001/trigger", "")
 		},
 	}
@@ -269,8 +269,8 @@ func TestOpenAPIProblemsMatchTheGateway(t *testing.T) {
 	}
 }
 
-// slowly sends half a body to a server that does not wait long for the rest.
-func slowly(t *testing.T, s *site) answer {
+// slowly sends half a body to a server with a short read timeout.
+func slowly(t *testing.T, s *testServer) answer {
 	t.Helper()
 	connection, err := net.Dial("tcp", serveWithin(t, s, 100*time.Millisecond, 0))
 	require.NoError(t, err)
@@ -296,8 +296,8 @@ func TestOpenAPIAndAsyncAPIAreServed(t *testing.T) {
 	}
 }
 
-// What is answered is open, as events are: a later version may add a property or a value.
-// Bodies and parameters are strict.
+// Responses are open like events: a later version may add a property or a value. Bodies and
+// parameters are strict.
 func TestOpenAPIResponsesAllowAdditionalProperties(t *testing.T) {
 	t.Parallel()
 	var document map[string]any

@@ -14,16 +14,16 @@ func TestControlOfAnUnknownWorkflowIsNotPublished(t *testing.T) {
 	for _, action := range []string{"pause", "resume", "cancel"} {
 		s.send(http.MethodPost, "/sync/nosuch/"+action, "").isProblem(t, 404, `workflowId: got "nosuch", want the workflow ID of a run`)
 	}
-	require.Empty(t, s.box.events())
+	require.Empty(t, s.fakeStream.events())
 	require.Equal(t, 202, s.send(http.MethodPost, "/sync/full-sync-1/pause", "").status)
-	require.Len(t, s.box.events(), 1)
+	require.Len(t, s.fakeStream.events(), 1)
 }
 
-// The bridge decides where the ledger cannot be asked.
+// The bridge decides if the ledger is unavailable.
 func TestControlIsPublishedIfTheLedgerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.book.fail = errors.New("no database")
+	s.fakeLedger.fail = errors.New("no database")
 	require.Equal(t, 202, s.send(http.MethodPost, "/sync/nosuch/pause", "").status)
-	require.Len(t, s.box.events(), 1)
+	require.Len(t, s.fakeStream.events(), 1)
 }

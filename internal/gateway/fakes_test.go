@@ -21,8 +21,8 @@ import (
 
 var today = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// box takes in events as JetStream would, once each, and delivers them.
-type box struct {
+// fakeStream stores each event once, as JetStream does, and delivers it.
+type fakeStream struct {
 	mu      sync.Mutex
 	stored  []events.Event
 	known   map[string]bool
@@ -30,7 +30,7 @@ type box struct {
 	readers []func(events.Message)
 }
 
-func (b *box) Publish(_ context.Context, event events.Event) error {
+func (b *fakeStream) Publish(_ context.Context, event events.Event) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.refuse != nil {
@@ -48,14 +48,14 @@ func (b *box) Publish(_ context.Context, event events.Event) error {
 	return nil
 }
 
-func (b *box) Subscribe(_ context.Context, deliver func(events.Message)) error {
+func (b *fakeStream) Subscribe(_ context.Context, deliver func(events.Message)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.readers = append(b.readers, deliver)
 	return b.refuse
 }
 
-func (b *box) tell(m events.Message) {
+func (b *fakeStream) tell(m events.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, deliver := range b.readers {
@@ -63,14 +63,14 @@ func (b *box) tell(m events.Message) {
 	}
 }
 
-func (b *box) events() []events.Event {
+func (b *fakeStream) events() []events.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]events.Event(nil), b.stored...)
 }
 
-// book is a ledger that holds what the test put in.
-type book struct {
+// fakeLedger is a ledger with the content that the test sets.
+type fakeLedger struct {
 	mu       sync.Mutex
 	requests map[string]ledger.Receipt
 	runs     []ledger.Run
@@ -78,10 +78,10 @@ type book struct {
 	states   []ledger.EntityState
 	fail     error
 	asked    []any
-	looked   func() // called at each look for a request
+	looked   func() // called at each lookup of a request
 }
 
-func (b *book) Request(_ context.Context, id string) (ledger.Receipt, error) {
+func (b *fakeLedger) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.looked != nil {
@@ -97,18 +97,18 @@ func (b *book) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	return request, nil
 }
 
-func (b *book) Workflow(_ context.Context, id string) (ledger.WorkflowState, error) {
+func (b *fakeLedger) Workflow(_ context.Context, id string) (ledger.WorkflowState, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return ledger.WorkflowState{Known: id != "nosuch"}, b.fail
 }
 
-func (b *book) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
+func (b *fakeLedger) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
 	b.asked = append(b.asked, limit)
 	return b.runs, b.fail
 }
 
-func (b *book) Unfinalized(context.Context) (open []ledger.Run, err error) {
+func (b *fakeLedger) Unfinalized(context.Context) (open []ledger.Run, err error) {
 	for _, r := range b.runs {
 		if r.State == ledger.Running {
 			open = append(open, r)
@@ -117,14 +117,16 @@ func (b *book) Unfinalized(context.Context) (open []ledger.Run, err error) {
 	return open, b.fail
 }
 
-func (b *book) Waiting(context.Context, string) ([]ledger.Waiting, error) { return b.waiting, b.fail }
+func (b *fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) {
+	return b.waiting, b.fail
+}
 
-func (b *book) States(_ context.Context, tenant string) ([]ledger.EntityState, error) {
+func (b *fakeLedger) States(_ context.Context, tenant string) ([]ledger.EntityState, error) {
 	b.asked = append(b.asked, tenant)
 	return b.states, b.fail
 }
 
-func (b *book) hold(id string, r ledger.Receipt) {
+func (b *fakeLedger) hold(id string, r ledger.Receipt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.requests == nil {
@@ -133,8 +135,8 @@ func (b *book) hold(id string, r ledger.Receipt) {
 	b.requests[id] = r
 }
 
-// engine is a Temporal that holds what the test put in, and one schedule.
-type engine struct {
+// fakeTemporal is a Temporal with the content that the test sets, and one schedule.
+type fakeTemporal struct {
 	workflows []ledger.Workflow
 	schedule  ledger.Schedule
 	overlaps  bool
@@ -142,7 +144,7 @@ type engine struct {
 	asked     []any
 }
 
-func (e *engine) Workflows(_ context.Context, status string, size int, page string) ([]ledger.Workflow, string, error) {
+func (e *fakeTemporal) Workflows(_ context.Context, status string, size int, page string) ([]ledger.Workflow, string, error) {
 	e.asked = append(e.asked, status, size, page)
 	if page == "bad" {
 		return nil, "", ledger.ErrPageToken
@@ -150,7 +152,7 @@ func (e *engine) Workflows(_ context.Context, status string, size int, page stri
 	return e.workflows, "next", e.fail
 }
 
-func (e *engine) Workflow(_ context.Context, id string) (ledger.Workflow, error) {
+func (e *fakeTemporal) Workflow(_ context.Context, id string) (ledger.Workflow, error) {
 	for _, w := range e.workflows {
 		if w.WorkflowID == id {
 			return w, e.fail
@@ -159,26 +161,26 @@ func (e *engine) Workflow(_ context.Context, id string) (ledger.Workflow, error)
 	return ledger.Workflow{}, cmp.Or(e.fail, ledger.ErrWorkflowNotFound)
 }
 
-func (e *engine) ListSchedules(context.Context) ([]ledger.Schedule, error) {
+func (e *fakeTemporal) ListSchedules(context.Context) ([]ledger.Schedule, error) {
 	return []ledger.Schedule{e.schedule}, e.fail
 }
 
-func (e *engine) PauseSchedule(_ context.Context, id, note string) error {
+func (e *fakeTemporal) PauseSchedule(_ context.Context, id, note string) error {
 	return e.change(id, func() { e.schedule.Paused, e.schedule.Note = true, note })
 }
 
-func (e *engine) UnpauseSchedule(_ context.Context, id, note string) error {
+func (e *fakeTemporal) UnpauseSchedule(_ context.Context, id, note string) error {
 	return e.change(id, func() { e.schedule.Paused, e.schedule.Note = false, note })
 }
 
-func (e *engine) TriggerSchedule(_ context.Context, id string) (string, error) {
+func (e *fakeTemporal) TriggerSchedule(_ context.Context, id string) (string, error) {
 	if e.overlaps {
 		return "", ledger.ErrScheduleOverlap
 	}
 	return id + "-now", e.change(id, func() {})
 }
 
-func (e *engine) change(id string, how func()) error {
+func (e *fakeTemporal) change(id string, how func()) error {
 	if e.fail != nil || id != e.schedule.ScheduleID {
 		return cmp.Or(e.fail, ledger.ErrScheduleNotFound)
 	}
@@ -186,21 +188,21 @@ func (e *engine) change(id string, how func()) error {
 	return nil
 }
 
-// site is a gateway on a real listener.
-type site struct {
-	t      *testing.T
-	gate   *Gateway
-	url    string
-	box    *box
-	book   *book
-	engine *engine
-	log    *bytes.Buffer
+// testServer is a gateway on a real listener.
+type testServer struct {
+	t            *testing.T
+	gate         *Gateway
+	url          string
+	fakeStream   *fakeStream
+	fakeLedger   *fakeLedger
+	fakeTemporal *fakeTemporal
+	log          *bytes.Buffer
 }
 
-func open(t *testing.T, change func(*Options)) *site {
+func open(t *testing.T, change func(*Options)) *testServer {
 	t.Helper()
-	s := &site{t: t, box: &box{}, book: &book{}, log: &bytes.Buffer{}}
-	s.engine = &engine{
+	s := &testServer{t: t, fakeStream: &fakeStream{}, fakeLedger: &fakeLedger{}, log: &bytes.Buffer{}}
+	s.fakeTemporal = &fakeTemporal{
 		workflows: []ledger.Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
 		schedule: ledger.Schedule{
 			ScheduleID: "lazisync-full-1001", TenantID: "1001", Mode: events.Full, Cron: "0 3 * * 0", Timezone: "UTC",
@@ -208,7 +210,7 @@ func open(t *testing.T, change func(*Options)) *site {
 		},
 	}
 	o := Options{
-		Publisher: s.box, Ledger: s.book, Temporal: s.engine, Subscribe: s.box.Subscribe,
+		Publisher: s.fakeStream, Ledger: s.fakeLedger, Temporal: s.fakeTemporal, Subscribe: s.fakeStream.Subscribe,
 		Tenants:  []string{"1001"},
 		Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}},
@@ -226,8 +228,8 @@ func open(t *testing.T, change func(*Options)) *site {
 	return s
 }
 
-// serveWithin serves the same gateway with short limits, 0 for none.
-func serveWithin(t *testing.T, s *site, read, write time.Duration) (addr string) {
+// serveWithin serves the same gateway with short timeouts, 0 for none.
+func serveWithin(t *testing.T, s *testServer, read, write time.Duration) (addr string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(s.gate.handler)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = read, write
@@ -242,8 +244,8 @@ type answer struct {
 	body   string
 }
 
-// send makes one request; headers are pairs of name and value.
-func (s *site) send(method, path, body string, headers ...string) answer {
+// send makes a request; headers are pairs of name and value.
+func (s *testServer) send(method, path, body string, headers ...string) answer {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewBufferString(body))
 	require.NoError(s.t, err)
@@ -269,7 +271,7 @@ func (a answer) json(t *testing.T) map[string]any {
 	return value
 }
 
-// isProblem checks that an answer is a problem document with a status and a detail.
+// isProblem requires a problem document with a status and a detail.
 func (a answer) isProblem(t *testing.T, status int, detail string) {
 	t.Helper()
 	require.Equal(t, status, a.status, a.body)

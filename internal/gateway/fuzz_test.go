@@ -14,8 +14,8 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// FuzzWebhookBody sends bodies to the webhook, signed as they should be, and as the body
-// of a REST command: each is taken and stored, or refused with a problem that says why.
+// FuzzWebhookBody sends each body to the webhook, with a valid signature, and as the body of a REST
+// command. It is accepted and stored, or rejected with a problem document.
 func FuzzWebhookBody(f *testing.F) {
 	for _, body := range []string{
 		sampleBody, `{}`, `{"eventType":"customer.updated","tenantId":1001}`, `{"__eventInfo":{"webhookType":"InvoiceUpdated"}}`,
@@ -26,31 +26,31 @@ func FuzzWebhookBody(f *testing.F) {
 		f.Add(body, true)
 		f.Add(body, false)
 	}
-	box, book := &box{}, &book{}
+	fakeStream, fakeLedger := &fakeStream{}, &fakeLedger{}
 	g, err := New(Options{
-		Publisher: box, Ledger: book, Temporal: &engine{}, Subscribe: box.Subscribe,
+		Publisher: fakeStream, Ledger: fakeLedger, Temporal: &fakeTemporal{}, Subscribe: fakeStream.Subscribe,
 		Tenants: []string{"1001"}, Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}}, Logger: zerolog.Nop(),
 	})
 	require.NoError(f, err)
-	book.looked = func() { // answer at once: the request runs
-		for _, e := range box.events() {
+	fakeLedger.looked = func() { // respond at once: the request runs
+		for _, e := range fakeStream.events() {
 			id := events.RequestID(e.Source(), e.ID())
 			data, err := events.Requested.Data(e)
 			if err != nil {
-				continue // it shows below
+				continue // checked below
 			}
 			digest, err := ledger.Digest(data)
 			if err != nil {
 				continue
 			}
-			book.requests = map[string]ledger.Receipt{id: {Request: ledger.Request{ID: id, Digest: digest, State: ledger.Accepted, FirstRunID: "run"}}}
+			fakeLedger.requests = map[string]ledger.Receipt{id: {Request: ledger.Request{ID: id, Digest: digest, State: ledger.Accepted, FirstRunID: "run"}}}
 		}
 	}
 	handler := g.handler
-	f.Fuzz(func(t *testing.T, body string, hook bool) {
+	f.Fuzz(func(t *testing.T, body string, deliver bool) {
 		path := "/sync/incremental"
-		if hook {
+		if deliver {
 			path = hookPath
 		}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
@@ -58,17 +58,17 @@ func FuzzWebhookBody(f *testing.F) {
 		request.Header.Set(defaultSignatureHeader, hexOf(testKey, body))
 		request.RemoteAddr, request.Host = "127.0.0.1:1", "127.0.0.1"
 		answer := httptest.NewRecorder()
-		box.empty()
+		fakeStream.empty()
 		handler.ServeHTTP(answer, request)
 
 		if answer.Code == http.StatusOK || answer.Code == http.StatusAccepted {
-			stored := box.events()
+			stored := fakeStream.events()
 			require.Len(t, stored, 1)
 			_, err := events.Requested.Data(stored[0])
 			require.NoError(t, err, "the bridge can read what was taken")
 			return
 		}
-		require.Empty(t, box.events(), "what is refused is not stored")
+		require.Empty(t, fakeStream.events(), "what is refused is not stored")
 		require.Contains(t, []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, answer.Code, answer.Body)
 		require.Equal(t, "application/problem+json", answer.Header().Get("Content-Type"))
 		var problem map[string]any
@@ -77,7 +77,7 @@ func FuzzWebhookBody(f *testing.F) {
 	})
 }
 
-func (b *box) empty() {
+func (b *fakeStream) empty() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stored, b.known = nil, nil

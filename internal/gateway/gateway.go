@@ -48,15 +48,15 @@ type Options struct {
 	// on until ctx ends.
 	Subscribe func(ctx context.Context, deliver func(events.Message)) error
 
-	Tenants  []string // configured ones; a request need not name the only one
-	Entities []string // everything that can be asked for
+	Tenants  []string // configured tenants; a request may omit the only one
+	Entities []string // the entities that can be requested
 	Webhooks Webhooks
-	Tokens   []Token // who may use the API; none: everyone on this machine
+	Tokens   []Token // clients of the API; none: everyone on this machine
 
-	Ready   *probe.Readiness // what /readyz asks; nil: always ready
-	Metrics http.Handler     // what /metrics serves, nil for nothing
+	Ready   *probe.Readiness // check of /readyz; nil: always ready
+	Metrics http.Handler     // handler of /metrics; nil: none
 	Logger  zerolog.Logger
-	Now     func() time.Time // the clock, time.Now when nil
+	Now     func() time.Time // default: time.Now
 }
 
 // Gateway serves HTTP.
@@ -65,7 +65,7 @@ type Gateway struct {
 	handler http.Handler
 	page    page
 	streams chan struct{} // one slot per open event stream
-	closing chan struct{} // closed when event streams must end
+	closing chan struct{} // closed to end event streams
 }
 
 const (

@@ -30,7 +30,7 @@ func healthz() http.Handler {
 func readyz(ready *probe.Readiness) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		report, err := ready.Report(r.Context())
-		if err != nil { // the caller has left
+		if err != nil { // the client has disconnected
 			return
 		}
 		status, word := http.StatusOK, "ready"

@@ -66,7 +66,7 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-// The page loads nothing from elsewhere, and its policy allows exactly what it holds.
+// The page loads nothing from other origins, and its policy allows exactly its own content.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	got := open(t, nil).send(http.MethodGet, "/", "")

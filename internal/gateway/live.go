@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// A client that is this many events behind is disconnected, and reconnects.
+	// streamBuffer is the number of events that a client may be behind before it is disconnected.
 	streamBuffer    = 512
 	streamHeartbeat = 15 * time.Second
 	streamWrite     = 10 * time.Second
@@ -22,7 +22,7 @@ const (
 // streamEvents sends all events that are published from now on as server-sent events.
 // Clients load earlier state from the REST API.
 func (g *Gateway) streamEvents(w http.ResponseWriter, r *http.Request) error {
-	if r.Method == http.MethodHead { // the mux hands it over as a GET: there is nothing to wait for
+	if r.Method == http.MethodHead { // the mux treats HEAD as GET: there is nothing to wait for
 		w.Header().Set("Content-Type", streamType)
 		return nil
 	}

@@ -58,9 +58,9 @@ func TestStreamEvents(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	lines := follow(t.Context(), t, s.url)
-	s.box.tell(events.Message{Subject: "sync.requested", Data: []byte("not an event")})
-	s.box.tell(progress(t, 500))
-	s.box.tell(events.Message{Subject: "sync.requested", Stream: "S", Sequence: 1, Data: []byte("{\n \"mode\":\n\"full\"}")})
+	s.fakeStream.tell(events.Message{Subject: "sync.requested", Data: []byte("not an event")})
+	s.fakeStream.tell(progress(t, 500))
+	s.fakeStream.tell(events.Message{Subject: "sync.requested", Stream: "S", Sequence: 1, Data: []byte("{\n \"mode\":\n\"full\"}")})
 
 	require.Equal(t, "sync.progress", next(t, lines, "event: "))
 	event, err := events.Decode(events.Message{Subject: "sync.progress", Data: []byte(next(t, lines, "data: "))})
@@ -72,7 +72,7 @@ func TestStreamEvents(t *testing.T) {
 	require.Contains(t, next(t, lines, "data: "), `"data":{"mode":"full"}`, "always one line")
 }
 
-// The server's limits are for requests: a stream outlives them.
+// The timeouts of the server do not apply to streams.
 func TestStreamIsExemptFromTimeouts(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
@@ -80,7 +80,7 @@ func TestStreamIsExemptFromTimeouts(t *testing.T) {
 	lines := follow(t.Context(), t, "http://"+serveWithin(t, s, limit, limit))
 	passed := time.After(4 * limit)
 	<-passed
-	s.box.tell(progress(t, 1))
+	s.fakeStream.tell(progress(t, 1))
 	require.Equal(t, "sync.progress", next(t, lines, "event: "))
 }
 
@@ -114,7 +114,7 @@ func TestNumberOfStreamsIsLimited(t *testing.T) {
 func TestStreamWithoutEvents(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.box.refuse = errors.New("stream missing")
+	s.fakeStream.refuse = errors.New("stream missing")
 	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "live events are unavailable")
 }
 
@@ -150,7 +150,7 @@ func TestServeReportsThatItCannotListen(t *testing.T) {
 	require.ErrorContains(t, open(t, nil).gate.Serve(t.Context(), listener), "serve HTTP on 127.0.0.1:")
 }
 
-// A probe asks for the head again and again over one connection: it must not be request.
+// A probe sends HEAD repeatedly over one connection: the handler must return.
 func TestHeadOfTheEventStreamEnds(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
@@ -160,5 +160,5 @@ func TestHeadOfTheEventStreamEnds(t *testing.T) {
 		require.Equal(t, streamType, got.header.Get("Content-Type"))
 	}
 	require.Empty(t, s.gate.streams)
-	require.Empty(t, s.box.readers, "nothing is subscribed")
+	require.Empty(t, s.fakeStream.readers, "nothing is subscribed")
 }

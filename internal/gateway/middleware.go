@@ -32,7 +32,7 @@ func (g *Gateway) withRecovery(next http.Handler) http.Handler {
 				return
 			}
 			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(cause) // the server's own way to hang up
+				panic(cause) // the server's way to close the connection
 			}
 			g.writeProblem(w, r, asProblem(fmt.Errorf("panic: %v\n%s", cause, debug.Stack())))
 		}()

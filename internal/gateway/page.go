@@ -58,6 +58,6 @@ func (g *Gateway) showPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", g.page.policy)
-	_, _ = strings.NewReplacer("{{access}}", access, "{{client}}", html.EscapeString(name)).WriteString(w, g.page.body) // the reader has gone if this fails
+	_, _ = strings.NewReplacer("{{access}}", access, "{{client}}", html.EscapeString(name)).WriteString(w, g.page.body) // fails only if the client has disconnected
 	return nil
 }

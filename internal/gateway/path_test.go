@@ -12,8 +12,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// Proxies double slashes, add one at the end and change the case. A sender of webhooks
-// follows no redirect.
+// Proxies duplicate slashes, append one and change the case. Senders of webhooks follow no
+// redirect.
 func TestWebhookPathVariantsAreServedWithoutRedirect(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
@@ -33,7 +33,7 @@ func TestWebhookPathVariantsAreServedWithoutRedirect(t *testing.T) {
 		const body = `{"eventType":"job.updated"}`
 		got := s.send(http.MethodPost, path, body, "X-ServiceTitan-Signature", hexOf(testKey, body))
 		require.Equal(t, 200, got.status, "%s: %s", path, got.body)
-		require.Len(t, s.box.events(), 1, path)
+		require.Len(t, s.fakeStream.events(), 1, path)
 		require.Equal(t, 1, taken, path)
 		require.Equal(t, 401, s.send(http.MethodPost, path, body, "X-ServiceTitan-Signature", hexOf(testKey, body+" ")).status, path)
 		got = s.send(http.MethodGet, path, "")
@@ -42,7 +42,7 @@ func TestWebhookPathVariantsAreServedWithoutRedirect(t *testing.T) {
 	}
 }
 
-// A redirect names a path, which leads elsewhere where a proxy strips a prefix.
+// A redirect names a path, which is wrong if a proxy strips a prefix.
 func TestPathsAreNotRedirected(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
@@ -68,11 +68,11 @@ func TestByteOrderMarkBeforeJSONIsIgnored(t *testing.T) {
 	require.Equal(t, 200, s.send(http.MethodPost, "/api/temporal/schedules/lazisync-full-1001/pause", bom+`{"reason":"r"}`).status)
 	require.Equal(t, 400, s.send(http.MethodPost, "/sync/full", bom+bom+`{}`).status, "one alone")
 
-	// The signature is over the bytes as they were sent.
+	// The signature covers the original bytes.
 	const body = bom + `{"eventType":"job.updated"}`
 	require.Equal(t, 200, s.send(http.MethodPost, "/webhooks/servicetitan", body, "X-ServiceTitan-Signature", hexOf(testKey, body)).status)
 	require.Equal(t, 401, s.send(http.MethodPost, "/webhooks/servicetitan", body, "X-ServiceTitan-Signature", hexOf(testKey, body[len(bom):])).status)
-	published := s.box.events()
+	published := s.fakeStream.events()
 	data, err := events.Requested.Data(published[len(published)-1])
 	require.NoError(t, err)
 	require.Equal(t, []string{"jobs"}, data.Entities)

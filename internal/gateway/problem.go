@@ -23,7 +23,7 @@ type Problem struct {
 	Errors []events.FieldError `json:"errors,omitempty"`
 
 	retryAfter time.Duration
-	cause      error // for the log alone
+	cause      error // only for the log
 }
 
 func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
@@ -107,7 +107,7 @@ func (g *Gateway) writeProblem(w http.ResponseWriter, r *http.Request, p *Proble
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(body) // the caller has gone if this fails
+	_, _ = w.Write(body) // fails only if the client has disconnected
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) error {
@@ -117,6 +117,6 @@ func writeJSON(w http.ResponseWriter, status int, value any) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the caller has gone if this fails
+	_, _ = w.Write(body) // fails only if the client has disconnected
 	return nil
 }

@@ -19,7 +19,7 @@ func TestUnknownQueryParametersAreRejectedOnEveryRoute(t *testing.T) {
 			continue
 		}
 		got.isProblem(t, 400, "entitys: got an unknown parameter, want ")
-		require.Empty(t, s.box.events(), "%s %s is refused before anything is published", r.method, r.path)
+		require.Empty(t, s.fakeStream.events(), "%s %s is refused before anything is published", r.method, r.path)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestInvalidQueriesAreRejected(t *testing.T) {
 	}
 }
 
-// Who shows no token learns that, and nothing of the parameters.
+// A client without a token gets 401, and learns nothing of the parameters.
 func TestQueryIsCheckedAfterTheToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", "b")} })
@@ -63,5 +63,5 @@ func TestUnknownEntityIsNotPublished(t *testing.T) {
 		}
 	}
 	s.send(http.MethodPost, "/sync/full", `{"entities":["customers, jobs"]}`).isProblem(t, 422, `entities[0]: got "customers, jobs", want a known entity`)
-	require.Empty(t, s.box.events())
+	require.Empty(t, s.fakeStream.events())
 }

@@ -17,14 +17,14 @@ type access int
 
 const (
 	clients access = iota // a token or a session or, without tokens, a client on this machine
-	public                // the handler itself checks what there is to check
+	public                // the handler checks access itself
 )
 
 type route struct {
 	method, path string
 	access       access
 	handle       handler
-	query        []string // the parameters that it takes
+	query        []string // the query parameters
 }
 
 // routes lists all routes of the gateway.
@@ -75,7 +75,7 @@ func wrap(h http.Handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error { h.ServeHTTP(w, r); return nil }
 }
 
-// routed answers every path and method, also the wrong ones, with our own words.
+// router responds to every path and method, also to unknown ones, with problem documents.
 func (g *Gateway) router() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range g.routes() {

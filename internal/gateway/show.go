@@ -28,7 +28,7 @@ type runView struct {
 	State      ledger.RunState  `json:"state"`
 	Paused     *pauseView       `json:"paused,omitempty"`
 	Entities   []string         `json:"entities"`
-	Requests   int              `json:"requests"` // how many it serves
+	Requests   int              `json:"requests"` // number of requests that it serves
 	Requester  *requesterView   `json:"requestedBy,omitempty"`
 	StartedAt  *time.Time       `json:"startedAt"`
 	FinishedAt *time.Time       `json:"finishedAt"`
@@ -98,7 +98,7 @@ type requestView struct {
 	Channel      string              `json:"channel,omitempty"`
 	Reason       string              `json:"reason,omitempty"`
 	ReceivedAt   *time.Time          `json:"receivedAt"`
-	Outcome      *outcomeView        `json:"outcome"` // null until decided
+	Outcome      *outcomeView        `json:"outcome"` // null until finalized
 }
 
 type outcomeView struct {

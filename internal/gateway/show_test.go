@@ -16,7 +16,7 @@ func TestShowState(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	require.JSONEq(t, `{"tenants":["1001"],"states":[]}`, s.send(http.MethodGet, "/api/sync/state", "").body)
-	s.book.states = []ledger.EntityState{
+	s.fakeLedger.states = []ledger.EntityState{
 		{TenantID: "1001", Entity: "customers", Records: 25000, Status: "completed", LastFullSync: today, LastIncrementalSync: today.Add(time.Minute)},
 		{TenantID: "1001", Entity: "jobs", Status: "running"},
 	}
@@ -28,13 +28,13 @@ func TestShowState(t *testing.T) {
 		 "lastFullSync":"2026-03-01T12:00:00Z","lastIncrementalSync":"2026-03-01T12:01:00Z"},
 		{"tenantId":"1001","entity":"jobs","status":"running","records":0,"lastFullSync":null,"lastIncrementalSync":null}
 	]}`, got.body)
-	require.Equal(t, []any{"", "1001"}, s.book.asked)
+	require.Equal(t, []any{"", "1001"}, s.fakeLedger.asked)
 }
 
 func TestShowRuns(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.book.runs = []ledger.Run{
+	s.fakeLedger.runs = []ledger.Run{
 		{
 			Number: 8, TenantID: "1001", Mode: events.Full, WorkflowID: "full-sync-a", FirstRunID: "r8", State: ledger.Failed,
 			Entities: []string{"customers"}, RequestCount: 2, StartedAt: today, FinishedAt: today.Add(time.Second),
@@ -47,7 +47,7 @@ func TestShowRuns(t *testing.T) {
 			RequestedBy: ledger.Requester{Source: "/lazisync/gateway/ops", Reason: "month-end", At: today},
 		},
 	}
-	s.book.waiting = []ledger.Waiting{{
+	s.fakeLedger.waiting = []ledger.Waiting{{
 		TenantID: "1001", Mode: events.Incremental, WorkflowID: "incremental-sync-1001", RequestID: "a1", Requests: 2, Entities: []string{"jobs"},
 		Why: ledger.WaitForResume, Since: today, Run: 7, Pause: &ledger.Pause{Since: today},
 	}}
@@ -63,7 +63,7 @@ func TestShowRuns(t *testing.T) {
 		"why":"paused","text":"the incremental sync of the tenant is paused","since":"2026-03-01T12:00:00Z","runNumber":7,
 		"paused":{"since":"2026-03-01T12:00:00Z"}}]}`, s.send(http.MethodGet, "/api/sync/runs", "").body)
 	require.Equal(t, 200, s.send(http.MethodGet, "/api/sync/runs?limit=500", "").status)
-	require.Equal(t, []any{50, 500}, s.book.asked)
+	require.Equal(t, []any{50, 500}, s.fakeLedger.asked)
 	for _, limit := range []string{"0", "-1", "501", "ten", "1.5", "99999999999999999999"} {
 		s.send(http.MethodGet, "/api/sync/runs?limit="+limit, "").isProblem(t, 422, `limit: got "`+limit+`", want an integer from 1 to 500`)
 	}
@@ -72,10 +72,10 @@ func TestShowRuns(t *testing.T) {
 func TestShowRequest(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.book.hold("waiting", ledger.Receipt{Request: ledger.Request{
+	s.fakeLedger.hold("waiting", ledger.Receipt{Request: ledger.Request{
 		ID: "waiting", Source: "/me", EventID: "1", TenantID: "1001", Mode: events.Full, State: ledger.Received, WorkflowID: "full-sync-waiting",
 	}})
-	s.book.hold("done", ledger.Receipt{
+	s.fakeLedger.hold("done", ledger.Receipt{
 		Request: ledger.Request{
 			ID: "done", Source: "/me", EventID: "2", TenantID: "1001", Mode: events.Incremental, Entities: []string{"jobs"}, State: ledger.Accepted,
 			WorkflowID: "incremental-sync-1001", FirstRunID: "r", RunNumber: 9, Channel: "#a", Reason: "why", ReceivedAt: today,
@@ -95,7 +95,7 @@ func TestShowRequest(t *testing.T) {
 func TestShowWithoutTheLedger(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.book.fail = errors.New("dial tcp 10.0.0.7:5432: connection refused")
+	s.fakeLedger.fail = errors.New("dial tcp 10.0.0.7:5432: connection refused")
 	for _, path := range []string{"/api/sync/state", "/api/sync/runs", "/api/sync/requests/x"} {
 		got := s.send(http.MethodGet, path, "")
 		got.isProblem(t, 503, "the database is unavailable")

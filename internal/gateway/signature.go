@@ -16,7 +16,7 @@ func isSigned(keys []string, encoding string, signatures []string, body []byte) 
 	}
 	given, readable := readSignature(signatures[0], encoding)
 	valid := false
-	for _, key := range keys { // all of them, so that the time says nothing
+	for _, key := range keys { // all of them, so that the duration reveals nothing
 		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write(body)
 		if hmac.Equal(mac.Sum(nil), given) {
@@ -26,7 +26,7 @@ func isSigned(keys []string, encoding string, signatures []string, body []byte) 
 	return valid && readable
 }
 
-// How a signature may be written.
+// The encodings of a signature.
 const (
 	EncodingHex    = "hex"
 	EncodingBase64 = "base64"

@@ -20,7 +20,7 @@ func TestWorkflowsAreListedByStatusAndPage(t *testing.T) {
 	require.JSONEq(t, `{"workflows":[{"workflowId":"full-sync-1","runId":"r","type":"FullSync","status":"running",
 		"startedAt":"2026-03-01T12:00:00Z","closedAt":null}],"nextPage":"next"}`, got.body)
 	require.Equal(t, 200, s.send(http.MethodGet, "/api/temporal/workflows?status=timedOut&limit=200&page=next", "").status)
-	require.Equal(t, []any{"", 50, "", "timedOut", 200, "next"}, s.engine.asked)
+	require.Equal(t, []any{"", 50, "", "timedOut", 200, "next"}, s.fakeTemporal.asked)
 
 	for query, detail := range map[string]string{
 		"status=done": `status: got "done", want one of running, completed`,
@@ -35,7 +35,7 @@ func TestWorkflowsAreListedByStatusAndPage(t *testing.T) {
 func TestWorkflowsHaveTheStateOfTheirRun(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.book.runs = []ledger.Run{{
+	s.fakeLedger.runs = []ledger.Run{{
 		Number: 7, WorkflowID: "full-sync-1", State: ledger.Running, Pause: &ledger.Pause{Since: today, Actor: "ann", Reason: "lunch"},
 	}}
 	got := s.send(http.MethodGet, "/api/temporal/workflows/full-sync-1", "").json(t)
@@ -44,7 +44,7 @@ func TestWorkflowsHaveTheStateOfTheirRun(t *testing.T) {
 	require.Equal(t, map[string]any{"since": "2026-03-01T12:00:00Z", "actor": "ann", "reason": "lunch"}, got["paused"])
 	require.Contains(t, s.send(http.MethodGet, "/api/temporal/workflows", "").body, `"state":"paused"`)
 
-	s.book.fail = errors.New("connection refused")
+	s.fakeLedger.fail = errors.New("connection refused")
 	require.Equal(t, 200, s.send(http.MethodGet, "/api/temporal/workflows", "").status, "the database is not needed")
 }
 
@@ -61,20 +61,20 @@ func TestWorkflowCancelPublishesAControl(t *testing.T) {
 	const cancel = "/api/temporal/workflows/full-sync-1/cancel"
 	got := s.send(http.MethodPost, cancel, `{"reason":"wrong tenant"}`)
 	require.Equal(t, 202, got.status, got.body)
-	data, err := events.Control.Data(s.box.events()[0])
+	data, err := events.Control.Data(s.fakeStream.events()[0])
 	require.NoError(t, err)
 	require.Equal(t, events.ControlData{Action: events.Cancel, WorkflowID: "full-sync-1", Reason: "wrong tenant"}, data)
 
-	s.engine.workflows[0].RequestsSync = true // as that of a schedule: the request that it waits for is cancelled
+	s.fakeTemporal.workflows[0].RequestsSync = true // like that of a schedule: the request that it waits for is cancelled
 	require.Equal(t, 202, s.send(http.MethodPost, cancel, "").status)
-	data, err = events.Control.Data(s.box.events()[1])
+	data, err = events.Control.Data(s.fakeStream.events()[1])
 	require.NoError(t, err)
 	require.Equal(t, events.ControlData{Action: events.Cancel, RequestID: "full-sync-1"}, data)
 
 	s.send(http.MethodPost, strings.Replace(cancel, "sync-1", "sync-2", 1), "").isProblem(t, 404, "full-sync-2")
-	s.engine.workflows[0].Status = "failed"
+	s.fakeTemporal.workflows[0].Status = "failed"
 	s.send(http.MethodPost, cancel, "").isProblem(t, 409, "is not running: failed")
-	require.Len(t, s.box.events(), 2, "what cannot be is not asked for")
+	require.Len(t, s.fakeStream.events(), 2, "what cannot be is not asked for")
 }
 
 func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {
@@ -84,11 +84,11 @@ func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {
 		return s.send(http.MethodPost, "/api/temporal/schedules/lazisync-full-1001/"+verb, body, "Authorization", "Bearer secret")
 	}
 	require.Equal(t, 200, send("pause", `{"reason":"month-end"}`).status)
-	require.True(t, s.engine.schedule.Paused)
-	require.Equal(t, "paused by kim: month-end", s.engine.schedule.Note)
+	require.True(t, s.fakeTemporal.schedule.Paused)
+	require.Equal(t, "paused by kim: month-end", s.fakeTemporal.schedule.Note)
 	require.Equal(t, 200, send("unpause", "").status)
-	require.False(t, s.engine.schedule.Paused)
-	require.Equal(t, "resumed by kim", s.engine.schedule.Note)
+	require.False(t, s.fakeTemporal.schedule.Paused)
+	require.Equal(t, "resumed by kim", s.fakeTemporal.schedule.Note)
 
 	for body, detail := range map[string]string{
 		`{"why":"x"}`:  "why: got ",
@@ -98,7 +98,7 @@ func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {
 		send("pause", body).isProblem(t, 422, detail)
 	}
 	send("trigger", `{"mode":"full"}`).isProblem(t, 422, "want an empty body")
-	require.False(t, s.engine.schedule.Paused)
+	require.False(t, s.fakeTemporal.schedule.Paused)
 }
 
 func TestScheduleTriggerStartsOrIsSkipped(t *testing.T) {
@@ -108,7 +108,7 @@ func TestScheduleTriggerStartsOrIsSkipped(t *testing.T) {
 	got := s.send(http.MethodPost, trigger, "")
 	require.Equal(t, 202, got.status)
 	require.JSONEq(t, `{"scheduleId":"lazisync-full-1001","workflowId":"lazisync-full-1001-now"}`, got.body)
-	s.engine.overlaps = true
+	s.fakeTemporal.overlaps = true
 	s.send(http.MethodPost, trigger, "").isProblem(t, 409, "its overlap policy is to skip")
 }
 
@@ -130,13 +130,13 @@ func TestTemporalErrorsAreReported(t *testing.T) {
 			if unknown {
 				s.send(method, path, "").isProblem(t, 404, "want ")
 			}
-			s.engine.fail = errors.New("connection refused")
+			s.fakeTemporal.fail = errors.New("connection refused")
 			got := s.send(method, path, "")
 			got.isProblem(t, 503, "Temporal is unavailable")
 			require.Equal(t, "10", got.header.Get("Retry-After"))
 			require.NotContains(t, got.body, "refused", "why is for the log")
 			require.Contains(t, s.log.String(), "connection refused")
-			require.Empty(t, s.box.events())
+			require.Empty(t, s.fakeStream.events())
 		})
 	}
 }

@@ -42,13 +42,13 @@ type Webhooks struct {
 // WebhookResult is the result of a delivery, and the label value of its metric.
 type WebhookResult string
 
-// What becomes of deliveries.
+// The results of deliveries.
 const (
 	WebhookAccepted     WebhookResult = "taken"
 	WebhookUnknownEvent WebhookResult = "unknown_event" // accepted, for a sync of the default entities
 	WebhookBadSignature WebhookResult = "bad_signature"
 	WebhookInvalid      WebhookResult = "refused"     // invalid for another reason, a retry cannot succeed
-	WebhookUnavailable  WebhookResult = "unavailable" // it was not stored, the sender retries
+	WebhookUnavailable  WebhookResult = "unavailable" // not stored; the sender retries
 )
 
 // WebhookResults lists all results.
@@ -58,9 +58,9 @@ const (
 	defaultSignatureHeader = "X-ServiceTitan-Signature"
 	defaultDeliveryHeader  = "X-ServiceTitan-Delivery"
 
-	// minKeyLength is what ServiceTitan's portal takes.
+	// minKeyLength is the minimum length in ServiceTitan's portal.
 	minKeyLength = 32
-	// longer values are no event types
+	// longer values are not event types
 	maxEventType = 100
 )
 
@@ -106,7 +106,7 @@ func (g *Gateway) receiveWebhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// Not 202: ServiceTitan's pages disagree whether any 2xx will do.
+	// Not 202: ServiceTitan's documentation does not say clearly whether every 2xx is accepted.
 	return writeJSON(w, http.StatusOK, map[string]string{"requestId": events.RequestID(event.Source(), event.ID())})
 }
 
@@ -181,7 +181,7 @@ func chooseTenant(signers []string, content map[string]json.RawMessage) (string,
 		var info struct {
 			ID json.RawMessage `json:"id"`
 		}
-		_ = json.Unmarshal(content["__tenantInfo"], &info) // absent or odd: no tenant named
+		_ = json.Unmarshal(content["__tenantInfo"], &info) // absent or of another type: no tenant
 		named = text(info.ID)
 	}
 	if slices.Contains(signers, named) {
@@ -223,7 +223,7 @@ func eventType(content map[string]json.RawMessage) string {
 	var info struct {
 		WebhookType string `json:"webhookType"`
 	}
-	_ = json.Unmarshal(content["__eventInfo"], &info) // absent or odd: no type there
+	_ = json.Unmarshal(content["__eventInfo"], &info) // absent or of another type: no event type
 	for _, name := range []string{
 		text(content["eventType"]), info.WebhookType, text(content["webhookType"]), text(content["event"]), text(content["type"]),
 	} {

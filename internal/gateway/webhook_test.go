@@ -78,10 +78,10 @@ func TestWebhookSignatures(t *testing.T) {
 			require.Equal(t, c.status, got.status, got.body)
 			if c.status == 401 {
 				got.isProblem(t, 401, "want one X-ServiceTitan-Signature header with the HMAC-SHA256 of the body")
-				require.Empty(t, s.box.events())
+				require.Empty(t, s.fakeStream.events())
 				return
 			}
-			require.Len(t, s.box.events(), 1)
+			require.Len(t, s.fakeStream.events(), 1)
 		})
 	}
 }
@@ -112,13 +112,13 @@ func TestWebhooksAreCountedByResult(t *testing.T) {
 	s := open(t, func(o *Options) {
 		o.Webhooks.OnDelivery = func(r WebhookResult) { results = append(results, r) }
 	})
-	require.Equal(t, 200, s.hook(hookPath, sampleBody).status)
-	require.Equal(t, 200, s.hook(hookPath, `{"eventType":"weather.changed"}`).status)
+	require.Equal(t, 200, s.deliver(hookPath, sampleBody).status)
+	require.Equal(t, 200, s.deliver(hookPath, `{"eventType":"weather.changed"}`).status)
 	s.send(http.MethodPost, hookPath, sampleBody)
-	s.hook(hookPath, `[]`)
-	s.hook(hookPath+"/2002", sampleBody)
-	s.box.refuse = errors.New("full")
-	s.hook(hookPath, sampleBody)
+	s.deliver(hookPath, `[]`)
+	s.deliver(hookPath+"/2002", sampleBody)
+	s.fakeStream.refuse = errors.New("full")
+	s.deliver(hookPath, sampleBody)
 	require.Equal(t, []WebhookResult{
 		WebhookAccepted, WebhookUnknownEvent, WebhookBadSignature, WebhookInvalid, WebhookInvalid, WebhookUnavailable,
 	}, results)
@@ -132,8 +132,8 @@ func flip(s string) string {
 	return s[:len(s)-1] + last
 }
 
-// hook sends a signed delivery.
-func (s *site) hook(path, body string, headers ...string) answer {
+// deliver sends a signed webhook.
+func (s *testServer) deliver(path, body string, headers ...string) answer {
 	s.t.Helper()
 	return s.send(http.MethodPost, path, body,
 		append([]string{"X-ServiceTitan-Signature", hexOf(testKey, body), "Content-Type", "application/json"}, headers...)...)
@@ -157,7 +157,7 @@ func TestWebhooksAreAccepted(t *testing.T) {
 			headers := append([]string{"X-ServiceTitan-Signature", hexOf(testKey, c.body)}, c.headers...)
 			got := s.send(http.MethodPost, hookPath+c.path, c.body, headers...)
 			require.Equal(t, 200, got.status, got.body)
-			require.Len(t, s.box.events(), 1)
+			require.Len(t, s.fakeStream.events(), 1)
 		})
 	}
 }
@@ -165,9 +165,9 @@ func TestWebhooksAreAccepted(t *testing.T) {
 func TestWebhookBecomesAnIncrementalRequest(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	got := s.hook(hookPath, sampleBody)
+	got := s.deliver(hookPath, sampleBody)
 	require.Equal(t, 200, got.status)
-	stored := s.box.events()
+	stored := s.fakeStream.events()
 	require.Len(t, stored, 1)
 	event := stored[0]
 	require.Equal(t, "/lazisync/webhooks/servicetitan/1001", event.Source())
@@ -182,13 +182,13 @@ func TestWebhookBecomesAnIncrementalRequest(t *testing.T) {
 func TestWebhookIdentity(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	first := s.hook(hookPath, sampleBody)
-	require.NotEqual(t, first.body, s.hook(hookPath, sampleBody).body, "the same bytes may report another change")
-	numbered := s.hook(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d1")
-	require.Equal(t, numbered.body, s.hook(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d1").body, "repeated because our answer was lost")
-	require.NotEqual(t, numbered.body, s.hook(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d2").body, "another delivery")
-	require.NotEqual(t, numbered.body, s.hook(hookPath, sampleBody+" ", "X-ServiceTitan-Delivery", "d1").body, "other bytes")
-	require.Len(t, s.box.events(), 5)
+	first := s.deliver(hookPath, sampleBody)
+	require.NotEqual(t, first.body, s.deliver(hookPath, sampleBody).body, "the same bytes may report another change")
+	numbered := s.deliver(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d1")
+	require.Equal(t, numbered.body, s.deliver(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d1").body, "repeated because our answer was lost")
+	require.NotEqual(t, numbered.body, s.deliver(hookPath, sampleBody, "X-ServiceTitan-Delivery", "d2").body, "another delivery")
+	require.NotEqual(t, numbered.body, s.deliver(hookPath, sampleBody+" ", "X-ServiceTitan-Delivery", "d1").body, "other bytes")
+	require.Len(t, s.fakeStream.events(), 5)
 }
 
 func TestWebhookEntities(t *testing.T) {
@@ -214,8 +214,8 @@ func TestWebhookEntities(t *testing.T) {
 		s := open(t, func(o *Options) {
 			o.Webhooks.Entities = map[string][]string{"special.thing": {"customers", "jobs"}, "Appointment": {"jobs"}}
 		})
-		require.Equal(t, 200, s.hook(hookPath, body).status, body)
-		data, err := events.Requested.Data(s.box.events()[0])
+		require.Equal(t, 200, s.deliver(hookPath, body).status, body)
+		data, err := events.Requested.Data(s.fakeStream.events()[0])
 		require.NoError(t, err)
 		require.Equal(t, want, data.Entities, body)
 		require.NotContains(t, data.Reason, "<")
@@ -246,10 +246,10 @@ func TestWebhookTenants(t *testing.T) {
 			got := s.send(http.MethodPost, c.path, c.body, "X-ServiceTitan-Signature", hexOf(c.key, c.body))
 			require.Equal(t, c.status, got.status, got.body)
 			if c.status != 200 {
-				require.Empty(t, s.box.events())
+				require.Empty(t, s.fakeStream.events())
 				return
 			}
-			data, err := events.Requested.Data(s.box.events()[0])
+			data, err := events.Requested.Data(s.fakeStream.events()[0])
 			require.NoError(t, err)
 			require.Equal(t, c.want, data.TenantID)
 		})
@@ -259,8 +259,8 @@ func TestWebhookTenants(t *testing.T) {
 func TestWebhookIsNotAcceptedUnlessStored(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.box.refuse = errors.New("stream SYNC_COMMANDS is full, nats://user:password@host")
-	got := s.hook(hookPath, sampleBody)
+	s.fakeStream.refuse = errors.New("stream SYNC_COMMANDS is full, nats://user:password@host")
+	got := s.deliver(hookPath, sampleBody)
 	got.isProblem(t, 503, "the request was not stored, retry later")
 	require.Equal(t, "10", got.header.Get("Retry-After"))
 	require.NotContains(t, got.body, "SYNC_COMMANDS", "why is for the log")
@@ -270,7 +270,7 @@ func TestWebhookIsNotAcceptedUnlessStored(t *testing.T) {
 func TestWebhookNeedsNoToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops", "secret")} })
-	require.Equal(t, 200, s.hook(hookPath, sampleBody, "Host", "hooks.example.com", "Origin", "https://elsewhere").status)
+	require.Equal(t, 200, s.deliver(hookPath, sampleBody, "Host", "hooks.example.com", "Origin", "https://elsewhere").status)
 }
 
 func TestShortWebhookKeysAreRejected(t *testing.T) {
@@ -296,5 +296,5 @@ func TestUnfinishedWebhookBodyTimesOut(t *testing.T) {
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.Equal(t, 408, response.StatusCode, string(body))
-	require.Empty(t, s.box.events())
+	require.Empty(t, s.fakeStream.events())
 }

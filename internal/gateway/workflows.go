@@ -27,7 +27,7 @@ type Temporal interface {
 
 	// ListSchedules describes the schedules that exist.
 	ListSchedules(ctx context.Context) ([]ledger.Schedule, error)
-	// PauseSchedule and UnpauseSchedule record a note that says by whom and why.
+	// PauseSchedule and UnpauseSchedule record a note with client and reason.
 	PauseSchedule(ctx context.Context, id, note string) error
 	UnpauseSchedule(ctx context.Context, id, note string) error
 	// TriggerSchedule runs a schedule now and returns the ID of the workflow that it
