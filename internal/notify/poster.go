@@ -85,22 +85,18 @@ func NewPoster(client *http.Client, now func() time.Time) *Poster {
 	return p
 }
 
-// BodyError finds an error in the body of a response with a status of success. It returns
-// "" if there is none.
-type BodyError func(body string) (text string, retryable bool)
-
 // Send posts a body to a webhook on behalf of a channel. While the webhook is backing off it
 // posts nothing. If the webhook rejects the form of the body, Send posts the plain body, and
-// calls rejected before. bodyError may be nil. The error is an *Error.
-func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, plain []byte, bodyError BodyError, rejected func(*Error)) error {
+// calls rejected before. The error is an *Error.
+func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, plain []byte, rejected func(*Error)) error {
 	if wait := p.remaining(to); wait > 0 {
 		return &Error{To: channel, Text: "backing off after a failure", After: wait}
 	}
-	failure := p.Post(ctx, to, body, bodyError)
+	failure := p.Post(ctx, to, body)
 	if failure != nil && failure.RejectsForm() {
 		failure.Text = to.Redact(failure.Text)
 		rejected(failure)
-		failure = p.Post(ctx, to, plain, bodyError)
+		failure = p.Post(ctx, to, plain)
 	}
 	if failure == nil {
 		p.reset(to)
@@ -115,7 +111,7 @@ func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, 
 
 // Post posts a body once, without backoff. It returns nil on success. The text of the error
 // may contain the URL: redact it before use.
-func (p *Poster) Post(ctx context.Context, to WebhookURL, body []byte, bodyError BodyError) *Error {
+func (p *Poster) Post(ctx context.Context, to WebhookURL, body []byte) *Error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, string(to), bytes.NewReader(body))
 	if err != nil {
 		return &Error{Text: "the webhook URL cannot be used", Permanent: true}
@@ -127,7 +123,7 @@ func (p *Poster) Post(ctx context.Context, to WebhookURL, body []byte, bodyError
 	}
 	defer response.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // a truncated body is classified as far as it was read
-	return p.classify(response, strings.TrimSpace(string(answer)), bodyError)
+	return p.classify(response, strings.TrimSpace(string(answer)))
 }
 
 const (
@@ -135,22 +131,19 @@ const (
 	quotedAnswer = 300      // bytes of it in an error
 )
 
-func (p *Poster) classify(response *http.Response, body string, bodyError BodyError) *Error {
+func (p *Poster) classify(response *http.Response, body string) *Error {
 	failure := &Error{Status: response.StatusCode, Text: strings.ToValidUTF8(body[:min(len(body), quotedAnswer)], "")}
 	if body == "" {
 		failure.Text = "empty body"
 	}
 	switch status := response.StatusCode; {
 	case status >= 200 && status < 300:
-		if bodyError == nil {
-			return nil
-		}
-		text, retryable := bodyError(body)
+		text := errorIn(body)
 		if text == "" {
 			return nil
 		}
-		failure.Text, failure.Permanent = text[:min(len(text), quotedAnswer)], !retryable
-		if retryable {
+		failure.Text, failure.Permanent = text[:min(len(text), quotedAnswer)], !retryableError.MatchString(text)
+		if !failure.Permanent {
 			failure.After = p.parseRetryAfter(response.Header.Get("Retry-After"))
 		}
 	case status == http.StatusTooManyRequests:

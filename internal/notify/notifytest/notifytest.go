@@ -1,13 +1,12 @@
 // Package notifytest is the conformance kit of senders: every package below internal/notify
 // calls Exercise in a test. It checks how a sender classifies each HTTP status, honours
-// Retry-After, backs off, falls back to plain text and keeps its webhook URL secret.
+// Retry-After, backs off, detects an error in the body of a 200 response, falls back to plain
+// text, refuses redirects and keeps its webhook URL secret.
 //
 // Only tests import it. It imports notify and events.
 package notifytest
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,6 +50,9 @@ func Exercise(t *testing.T, newSender func(t *testing.T, c Config) notify.Sender
 		"every HTTP status":                    k.everyStatus,
 		"Retry-After":                          k.retryAfter,
 		"backoff while the webhook fails":      k.backoff,
+		"a slow receiver":                      k.slowReceiver,
+		"an error in the body with status 200": k.bodyError,
+		"a redirect is not followed":           k.redirect,
 		"plain text if the form is rejected":   k.plainText,
 		"the webhook URL appears nowhere":      k.secret,
 		"a canceled context ends the sending":  k.canceledContext,
@@ -175,53 +177,6 @@ func (k kit) plainText(t *testing.T) {
 		require.True(t, requireError(t, k.newSender(t, Config{URL: url})).Permanent, "rejected plain text is not retried")
 		require.Len(t, bodies, 2)
 	}
-}
-
-// No failure may reveal the webhook URL: it is a password.
-func (k kit) secret(t *testing.T) {
-	echo := func(status int) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(status)
-			fmt.Fprintf(w, "http://%s%s is wrong", r.Host, r.URL.Path)
-		}
-	}
-	hang := func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }
-	cut := func(w http.ResponseWriter, _ *http.Request) {
-		if connection, _, err := w.(http.Hijacker).Hijack(); err == nil {
-			_ = connection.Close()
-		}
-	}
-	closed := httptest.NewServer(nil)
-	closed.Close()
-
-	for name, url := range map[string]string{
-		"echoed with 400": Webhook(t, echo(400)), "echoed with 404": Webhook(t, echo(404)),
-		"echoed with 429": Webhook(t, echo(429)), "echoed with 500": Webhook(t, echo(500)),
-		"echoed with 302": Webhook(t, echo(302)),
-		"no response":     Webhook(t, hang), "connection cut": Webhook(t, cut),
-		"connection refused": closed.URL + SecretPath,
-		"no such host":       "https://slack.invalid" + SecretPath,
-		"TLS to no TLS":      strings.Replace(Webhook(t, echo(200)), "http:", "https:", 1),
-	} {
-		var log bytes.Buffer
-		logger := zerolog.New(&log).Level(zerolog.TraceLevel)
-		s := k.newSender(t, Config{URL: url, HTTP: &http.Client{Timeout: 200 * time.Millisecond}, Logger: logger})
-		d := &Delivery{Message: Message(t, events.Completed, Run())}
-		require.NoError(t, notify.New(notify.Options{Sender: s, Logger: logger}).Handle(t.Context(), []notify.Delivery{d}))
-		for _, text := range []string{log.String(), strings.Join(d.Settled, " "), fmt.Sprint(s.Send(t.Context(), one()))} {
-			require.NotContains(t, text, "sEcReT", name)
-			require.NotContains(t, text, "T000", name)
-		}
-	}
-}
-
-func (k kit) canceledContext(t *testing.T) {
-	url := Webhook(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() })
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var failure *notify.Error
-	require.ErrorAs(t, k.newSender(t, Config{URL: url}).Send(ctx, one()), &failure)
-	require.False(t, failure.Permanent)
 }
 
 func (k kit) digest(t *testing.T) {

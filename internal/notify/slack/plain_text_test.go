@@ -65,20 +65,3 @@ func TestAMessageWhoseBlocksAreRejectedIsSentAsPlainText(t *testing.T) {
 		require.Contains(t, plain["text"], "&lt;!channel&gt;", "no text becomes a mention")
 	}
 }
-
-func TestAnErrorInAResponseWithStatus200IsAnError(t *testing.T) {
-	t.Parallel()
-	for answer, permanent := range map[string]bool{
-		"channel_not_found": true, `{"ok":false,"error":"not_in_channel"}`: true, "error: no such hook": true,
-		`{"ok":false,"error":"ratelimited"}`: false, "internal_error": false, `{"ok":false,"error":"service_unavailable"}`: false,
-	} {
-		s := newSender(t, Options{URL: notifytest.Webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
-		var failure *notify.Error
-		require.ErrorAs(t, s.Send(t.Context(), one()), &failure, answer)
-		require.Equal(t, permanent, failure.Permanent, answer)
-	}
-	for _, answer := range []string{"ok", "", "1", `{"ok":true}`, `{"success":true}`, `{"ok":true,"error":null}`, "<html>thanks</html>", "posted", `{"id":"17","error":false}`} {
-		s := newSender(t, Options{URL: notifytest.Webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) })})
-		require.NoError(t, s.Send(t.Context(), one()), answer)
-	}
-}

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -75,45 +73,7 @@ func (s *Sender) Send(ctx context.Context, list []notify.Notification) error {
 	if err != nil {
 		return fmt.Errorf("encode notification for %s: %w", channel, err)
 	}
-	return s.poster.Send(ctx, channel, to, body, plain, bodyError, func(e *notify.Error) {
+	return s.poster.Send(ctx, channel, to, body, plain, func(e *notify.Error) {
 		s.logger.Warn().Int("status", e.Status).Str("response", e.Text).Msg("webhook rejected the message's blocks, sending plain text")
 	})
-}
-
-var (
-	// errorWord is the form of Slack's errors: no_text, invalid_blocks.
-	errorWord = regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`)
-	// errorText is the form of errors of other receivers.
-	errorText = regexp.MustCompile(`(?i)^error\b|\bfailed with error\b`)
-	// retryableError matches errors that a retry may fix.
-	retryableError = regexp.MustCompile(`(?i)rate_?limit|too_many_requests|internal_error|fatal_error|timeout|time_out|unavailable|try_again`)
-)
-
-// bodyError finds the error in a response with a status of success.
-func bodyError(body string) (text string, retryable bool) {
-	text = errorIn(body)
-	return text, retryableError.MatchString(text)
-}
-
-func errorIn(body string) string {
-	var doc struct {
-		OK      *bool           `json:"ok"`
-		Success *bool           `json:"success"`
-		Error   json.RawMessage `json:"error"`
-	}
-	if json.Unmarshal([]byte(body), &doc) == nil {
-		text := strings.Trim(string(doc.Error), `"`)
-		hasError := text != "" && text != "null" && text != "false"
-		switch isFailure := doc.OK != nil && !*doc.OK || doc.Success != nil && !*doc.Success; {
-		case hasError:
-			return text
-		case isFailure:
-			return "not ok"
-		}
-		return ""
-	}
-	if errorWord.MatchString(body) || errorText.MatchString(body) {
-		return body
-	}
-	return ""
 }
