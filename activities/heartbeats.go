@@ -10,7 +10,7 @@ import (
 
 // Heartbeats sends the heartbeats of short activities while they work. The death of a
 // worker is noticed soon, and yet an activity that waits for the database keeps its time:
-// it is not begun anew beside itself. Slices send their own.
+// no second attempt runs beside it. Slices send their own.
 type Heartbeats struct {
 	interceptor.WorkerInterceptorBase
 }

@@ -224,8 +224,8 @@ func TestSliceFallsBackToTheDateOnce(t *testing.T) {
 	})
 }
 
-// TestSliceFallsBackToTheDateOnceInAllAttempts: a feed that refuses each of its own
-// tokens is not begun anew for as long as the run may last.
+// TestSliceFallsBackToTheDateOnceInAllAttempts: a feed that rejects its own tokens is read by date
+// only once.
 func TestSliceFallsBackToTheDateOnceInAllAttempts(t *testing.T) {
 	for name, own := range map[string]bool{"the API explains it": true, "something else says so": false} {
 		t.Run(name, func(t *testing.T) {

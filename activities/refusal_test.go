@@ -83,8 +83,8 @@ func TestSliceEndsIfTheFailureCannotBeStored(t *testing.T) {
 	}
 }
 
-// A run that cannot start or end for want of somebody's help is retried until it can, since
-// no outcome could be written either. The log and readiness say why.
+// A run that PostgreSQL does not let start or end is retried until it can, because no outcome can
+// be written either. The log and readiness have the reason.
 func TestRunsWaitUntilARefusalIsFixed(t *testing.T) {
 	for _, op := range []string{"BeginRun", "Finalize", "MarkPublished"} {
 		t.Run(op, func(t *testing.T) {

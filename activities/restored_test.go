@@ -13,8 +13,8 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// The ledger was restored to an earlier state: it does not have the run, or has its number
-// as that of another one. An activity that is under way writes nothing, and is not retried.
+// The ledger was restored to an earlier state: it does not have the run, or uses its number for
+// another one. A running activity writes nothing, and is not retried.
 func TestActivitiesWriteNothingForAnUnknownRun(t *testing.T) {
 	for name, restore := range map[string]func(t *testing.T, r *rig) ledger.Execution{
 		"the run is unknown": func(_ *testing.T, r *rig) ledger.Execution {
@@ -67,7 +67,7 @@ func TestActivitiesWriteNothingForAnUnknownRun(t *testing.T) {
 	}
 }
 
-// The restore comes while a page is being read: it is not stored.
+// The ledger is restored while a page is read: the page is not stored.
 func TestSliceStoresNoPageAfterARestoreWithoutItsRun(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		var other ledger.Run

@@ -19,7 +19,7 @@ func odd(own bool) *activitytest.APIError {
 	return &activitytest.APIError{Message: "status 403", ErrorType: "PermissionError", IsPermanent: true, IsUnexpected: true, IsFromAPI: own}
 }
 
-// TestOneUnexpectedStatusCostsOneAttempt: a status that says never, and comes once, ends nothing.
+// TestOneUnexpectedStatusCostsOneAttempt: a permanent status that occurs once fails nothing.
 func TestOneUnexpectedStatusCostsOneAttempt(t *testing.T) {
 	for _, page := range []int{1, 2} {
 		for _, own := range []bool{false, true} {
@@ -50,7 +50,8 @@ func failTimes(page, times int, err error) func(context.Context, activitytest.As
 	}
 }
 
-// TestRepeatedUnexpectedStatusesFailTheEntityAfterMinutes, with the error, and not after a day.
+// TestRepeatedUnexpectedStatusesFailTheEntityAfterMinutes: the entity fails with that error after
+// minutes, not after a day.
 func TestRepeatedUnexpectedStatusesFailTheEntityAfterMinutes(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = failAt(2, odd(true))
@@ -65,7 +66,7 @@ func TestRepeatedUnexpectedStatusesFailTheEntityAfterMinutes(t *testing.T) {
 	})
 }
 
-// TestExplainedErrorOfTheFirstCallFailsAtOnce where the API says why.
+// TestExplainedErrorOfTheFirstCallFailsAtOnce: the API's own explanation makes an error permanent.
 func TestExplainedErrorOfTheFirstCallFailsAtOnce(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Answer = failAt(1, odd(true))
@@ -76,7 +77,7 @@ func TestExplainedErrorOfTheFirstCallFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestAnOutageDoesNotCountAsUnexpectedStatuses: odd answers are counted by themselves.
+// TestAnOutageDoesNotCountAsUnexpectedStatuses: unexpected statuses have their own count.
 func TestAnOutageDoesNotCountAsUnexpectedStatuses(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		n := 0
@@ -96,7 +97,7 @@ func TestAnOutageDoesNotCountAsUnexpectedStatuses(t *testing.T) {
 	})
 }
 
-// TestUnexpectedStatusKeepsTheTokenOfAFeed: only the API itself says that a token is unknown.
+// TestUnexpectedStatusKeepsTheTokenOfAFeed: only the API itself can reject a token.
 func TestUnexpectedStatusKeepsTheTokenOfAFeed(t *testing.T) {
 	t.Run("of a proxy", func(t *testing.T) {
 		inTime(t, func(t *testing.T, r *rig) {
@@ -118,8 +119,8 @@ func TestUnexpectedStatusKeepsTheTokenOfAFeed(t *testing.T) {
 	})
 }
 
-// TestStalledEntityFailsIfOtherRequestsWait: whatever makes it fail, it is waited for no
-// longer than the limit, once the others could be read.
+// TestStalledEntityFailsIfOtherRequestsWait: an entity is retried no longer than the limit after
+// the others are read, for any error.
 func TestStalledEntityFailsIfOtherRequestsWait(t *testing.T) {
 	long := ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
 	awaited := long
@@ -175,7 +176,7 @@ func TestStalledEntityFailsIfOtherRequestsWait(t *testing.T) {
 	}
 }
 
-// TestAStoredPageResetsTheStallLimit: an entity that fails often, and gets on, is never given up.
+// TestAStoredPageResetsTheStallLimit: an entity that fails often and makes progress does not fail.
 func TestAStoredPageResetsTheStallLimit(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.StallLimit = 10 * time.Minute
@@ -194,7 +195,7 @@ func TestAStoredPageResetsTheStallLimit(t *testing.T) {
 	})
 }
 
-// TestAPauseResetsTheStallLimit: what failed before a pause is not held against the entity.
+// TestAPauseResetsTheStallLimit: failures before a pause do not count.
 func TestAPauseResetsTheStallLimit(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.StallLimit = 10 * time.Minute
@@ -208,8 +209,8 @@ func TestAPauseResetsTheStallLimit(t *testing.T) {
 	})
 }
 
-// TestRebuildIsCheckedAfterAFailedCount: the count that is asked for is not taken for
-// one that cannot be had.
+// TestRebuildIsCheckedAfterAFailedCount: a count that failed is requested again, and not treated as
+// unsupported.
 func TestRebuildIsCheckedAfterAFailedCount(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.begin(t, events.Rebuild)
@@ -225,8 +226,8 @@ func TestRebuildIsCheckedAfterAFailedCount(t *testing.T) {
 	})
 }
 
-// TestRetriedSlicesWaitForASlot: an attempt after a failure waits for a slot of its
-// kind; a first one does not, and what is remembered of the failures stays.
+// TestRetriedSlicesWaitForASlot: an attempt after a failure waits for a slot of its kind, and the
+// first one does not. The count of failures remains.
 func TestRetriedSlicesWaitForASlot(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.slices.Failing = make(chan struct{}, 1)

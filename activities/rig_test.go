@@ -34,8 +34,7 @@ type rig struct {
 	stopped chan struct{}      // closed: the worker is to end
 }
 
-// inTime runs a test in a bubble with a clock of its own, which stands still while
-// anything works and jumps when everything waits.
+// inTime runs a test in a synctest bubble, whose clock stops while
 func inTime(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Parallel()

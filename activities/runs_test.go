@@ -131,7 +131,7 @@ func TestFinishRunReturnsTheFirstOutcome(t *testing.T) {
 	})
 }
 
-// Whatever fails on the way, another try tells the same outcome.
+// Every retry publishes the same outcome.
 func TestFinishRunIsRetriedUntilItsEventIsPublished(t *testing.T) {
 	for name, spoil := range map[string]func(r *rig){
 		"the stream is down": func(r *rig) {

@@ -25,7 +25,7 @@ type RequestReader interface {
 	Request(ctx context.Context, id string) (ledger.Receipt, error)
 }
 
-// Schedules are the activities of a scheduled sync: it asks as everybody asks, by an
+// Schedules are the activities of a scheduled sync: like other programs, it publishes an
 // event, and then waits for the outcome.
 type Schedules struct {
 	Publisher Publisher

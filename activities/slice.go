@@ -50,7 +50,7 @@ type PageStore interface {
 	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
 	FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error
 	SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error
-	// Stall says what an entity holds up that keeps failing.
+	// Stall returns what a failing entity delays.
 	Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Stall, error)
 }
 
@@ -63,7 +63,7 @@ type Slices struct {
 
 	// Length is how long a slice asks for further pages after its first.
 	Length time.Duration
-	// StallLimit is how long an entity that keeps failing may hold up others; 0 is for ever.
+	// StallLimit is how long a failing entity may delay others; 0 means forever.
 	StallLimit time.Duration
 	// Full limits how many slices of full and rebuild runs work at once, so that
 	// a slot is always left for incrementals. Nil means no limit.
@@ -219,7 +219,7 @@ func (s *slice) count(ctx context.Context) {
 	}
 	s.at.Total = int64(total)
 	if err := s.Store.SetTotal(ctx, s.ref, s.entity, s.at.Total); err != nil {
-		s.Logger.Warn().Err(err).Str("entity", s.entity.Name).Msg("the expected number of records was not kept")
+		s.Logger.Warn().Err(err).Str("entity", s.entity.Name).Msg("total not stored, progress has none")
 	}
 }
 

@@ -114,8 +114,8 @@ func TestSliceOfACompleteEntityMakesNoCalls(t *testing.T) {
 	})
 }
 
-// A pause or cancel ends the slice in good order: what was asked for is stored, and
-// nothing is asked for any more.
+// A pause or cancel ends the slice after it stored the requested pages. It requests no further
+// pages.
 func TestSliceStopsAfterAPauseOrCancel(t *testing.T) {
 	for name, stop := range map[string]func(r *rig){
 		"when it is cancelled":     func(r *rig) { r.pause() },

@@ -26,7 +26,7 @@ type Ledger struct {
 	// Misses are the ids of rows that full reads and rebuilds do not find, by entity.
 	Misses map[string][]string
 
-	// Held is what any entity holds up.
+	// Held is the stall that Stall returns for any entity.
 	Held ledger.Stall
 
 	// Raised is the highest number of the event stream that the ledger was given.
@@ -176,7 +176,7 @@ func (l *Ledger) runOf(ref ledger.Ref) (*ledger.Run, error) {
 	return r, err
 }
 
-// Forget drops every request and run, as a ledger that was made anew has none. The numbers
+// Forget drops every request and run, as a new ledger. The numbers
 // of runs begin again.
 func (l *Ledger) Forget() {
 	l.mu.Lock()

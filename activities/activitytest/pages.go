@@ -187,7 +187,7 @@ func (l *Ledger) SetTotal(_ context.Context, ref ledger.Ref, e entity.Entity, to
 	return nil
 }
 
-// Stall says what an entity holds up: Held, where it is set.
+// Stall returns Held.
 func (l *Ledger) Stall(_ context.Context, number int64, _ string, e entity.Entity) (ledger.Stall, error) {
 	if err := l.refuse("Stall", e.Name); err != nil {
 		return ledger.Stall{}, err

@@ -27,7 +27,7 @@ type Source struct {
 	// Answer is called before a page is served, and may answer with an error, wait, or
 	// make something happen meanwhile.
 	Answer func(ctx context.Context, a Ask) error
-	// Wait is how long every call waits for the budget, as far as anybody asks.
+	// Wait is how long every call waits for the rate limit, as the client reports it.
 	Wait atomic.Int64
 	// CountError is the answer to Count.
 	CountError error
