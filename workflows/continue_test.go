@@ -106,7 +106,7 @@ func TestDeadlineIncludesEarlierExecutions(t *testing.T) {
 	require.Equal(t, events.DeadlineExceeded, r.outcome(t).Error.Type)
 }
 
-// A cancel that comes with the answer that ends the execution is not lost.
+// A cancel that arrives in the task that continues as new is not lost.
 func TestCancelDuringContinueAsNewIsKept(t *testing.T) {
 	t.Parallel()
 	for name, cancel := range map[string]func(r *rig){

@@ -157,7 +157,7 @@ func TestControlsApplyOnceInOrder(t *testing.T) {
 	}
 }
 
-// Signals that arrive together: they have no order but that of their events.
+// Signals of one task apply in the order of their events.
 func TestControlsOfOneTaskApplyInEventOrder(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -189,7 +189,7 @@ func TestControlsOfOneTaskApplyInEventOrder(t *testing.T) {
 	}
 }
 
-// People send signals by hand, with whatever the Temporal UI lets them.
+// The Temporal UI lets users send signals with any input.
 func TestSignalSentByHandIsAcceptedWithAnyInput(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

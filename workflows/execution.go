@@ -11,7 +11,7 @@ type StartOptions struct {
 	Workflow string        // the workflow type
 	Input    any           // its argument
 	Timeout  time.Duration // of the whole chain of runs; 0 for none
-	Once     bool          // reject the ID for good once an execution with it has been started
+	Once     bool          // reject the ID permanently after an execution with it has started
 }
 
 // Signal is a signal with its payload.

@@ -171,7 +171,7 @@ func TestFullSyncWaitsForABusyEntityUntilItsDeadline(t *testing.T) {
 	require.Equal(t, time.Hour, r.elapsed)
 }
 
-// hold begins another run that reads an entity and does not get on.
+// hold begins another run that reads an entity and makes no progress.
 func (r *rig) hold(t *testing.T, name string) int64 {
 	t.Helper()
 	request := r.Ledger.Request(events.Full, name)

@@ -38,12 +38,12 @@ func TestCancelOfIncrementalSyncCancelsQueuedRequests(t *testing.T) {
 	}
 }
 
-// A cancel that comes when the pass has ended is for the requests that wait.
+// A cancel after the end of a pass applies to the queued requests.
 func TestCancelAfterAPassCancelsTheNextPass(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		rollsOver bool // the next pass is one of a new execution
-		together  bool // the workflow hears of the cancel and of the pass's end at once
+		together  bool // the cancel and the end of the pass arrive in one workflow task
 	}{
 		"in the same execution":           {false, false},
 		"in the same execution, together": {false, true},

@@ -96,7 +96,7 @@ func TestRequestsDuringAPassAreCoalesced(t *testing.T) {
 	}
 }
 
-// Wherever a request arrives, another pass serves it.
+// A request that arrives at any step is served by another pass.
 func TestRequestDuringTheLastStepsIsServed(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(r *rig, do func()){

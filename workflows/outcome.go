@@ -24,7 +24,7 @@ const (
 var outcomeActivities *activities.Outcomes
 
 // LookUpOutcome returns the state of a request that a workflow published at a time, and
-// sets accepted once the bridge has accepted it. It fails for good when no bridge accepts
+// sets accepted once the bridge has accepted it. It fails permanently if no bridge accepts
 // the request within an hour, or when the ledger no longer has an accepted request.
 func LookUpOutcome(ctx workflow.Context, requestID string, published time.Time, accepted *bool) (out activities.RequestOutcome, err error) {
 	err = workflow.ExecuteActivity(LedgerOptions(ctx), outcomeActivities.LookForEarlierOutcome, requestID).Get(ctx, &out)

@@ -57,7 +57,7 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 	}
 }
 
-// Slices that read ahead and take their time: whatever was asked for is stored.
+// With slow, prefetching slices: all requested pages are stored.
 func TestPauseStoresPagesInFlight(t *testing.T) {
 	t.Parallel()
 	inTime(t, func(t *testing.T, r *rig) {
@@ -218,7 +218,7 @@ func TestDeadlineExcludesPauses(t *testing.T) {
 	}
 }
 
-// Every pause has its own limit.
+// Each pause has its own limit.
 func TestEachPauseHasItsOwnLimit(t *testing.T) {
 	t.Parallel()
 	r := newRig()

@@ -117,7 +117,7 @@ func TestRebuildIsPausedResumedAndCancelled(t *testing.T) {
 	}
 }
 
-// A cancel that meets the apply takes it back; a pause does too, and it is made again.
+// A cancel during the apply rolls it back. So does a pause, after which the apply is repeated.
 func TestRebuildApplyIsRolledBackByAPauseOrCancel(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

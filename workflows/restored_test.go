@@ -54,8 +54,8 @@ func TestPausedFullSyncEndsAfterARestoreOfTheLedger(t *testing.T) {
 	require.Empty(t, r.Events.Outcomes())
 }
 
-// The pass that was under way ends without an outcome, and the next one serves what the
-// restored ledger has waiting.
+// The running pass ends without an outcome, and the next one serves the queued requests of the
+// restored ledger.
 func TestIncrementalSyncBeginsTheNextPassAfterARestoreOfTheLedger(t *testing.T) {
 	t.Parallel()
 	r := newRig()
@@ -74,7 +74,7 @@ func TestIncrementalSyncBeginsTheNextPassAfterARestoreOfTheLedger(t *testing.T) 
 	require.Equal(t, []string{"customers"}, r.outcome(t).Entities)
 }
 
-// A cancel of the whole workflow is also for the requests that wait behind the lost pass.
+// A cancel of the whole workflow also cancels the requests behind the lost pass.
 func TestCancelAppliesAfterARestoreWithoutThePass(t *testing.T) {
 	t.Parallel()
 	r := newRig()

@@ -179,7 +179,7 @@ func statuses(o events.OutcomeData) map[string]events.Status {
 	return by
 }
 
-// onCompleted listens for the end of an activity, before the workflow hears of it.
+// onCompleted listens for the end of an activity, before the workflow receives it.
 func onCompleted(name string, do func()) func(*activity.Info, converter.EncodedValue, error) {
 	return func(info *activity.Info, _ converter.EncodedValue, _ error) {
 		if info.ActivityType.Name == name {

@@ -52,8 +52,8 @@ func (d *desk) RunHeader(context.Context, int64) (ledger.Run, error) {
 	return ledger.Run{Number: 7, State: ledger.Failed}, nil
 }
 
-// A request may be rejected: the bridge may not know the tenant yet. Its schedule would skip
-// every time for as long as the workflow stays open.
+// A request may be rejected, for example for an unknown tenant. The schedule would skip all its
+// times while the workflow is open.
 func TestScheduledSyncEndsIfItsRequestIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
@@ -67,8 +67,8 @@ func TestScheduledSyncEndsIfItsRequestIsNotAccepted(t *testing.T) {
 	require.InDelta(t, 61, env.Now().Sub(began).Minutes(), 1)
 }
 
-// The ledger was restored to a time before the request: nothing will ever decide it, and the
-// schedule would skip every time.
+// The ledger was restored to a time before the request: the request gets no outcome, and the
+// schedule would skip all its times.
 func TestScheduledSyncEndsAfterARestoreWithoutItsRequest(t *testing.T) {
 	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
