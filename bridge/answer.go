@@ -75,7 +75,7 @@ func deadLetterError(m events.Message, err error) error {
 func place(m events.Message) string { return fmt.Sprintf("message %d of %s", m.Sequence, m.Stream) }
 
 // rejectedEvent returns the answer to a rejected command. Its id is derived from the
-// message: a replayed command is another message, which is decided and answered anew.
+// message: a replayed command is another message, which gets its own result and answer.
 func (b *Bridge) rejectedEvent(r rejectedCommand, deadLetter events.DeadLetter) (events.Event, error) {
 	m := r.message
 	attributes := events.Attributes{

@@ -30,7 +30,7 @@ func killedAtEvery(t *testing.T, run func(t *testing.T, w *world, kill func())) 
 }
 
 // deliver hands a message to a bridge that is killed over it, and then to one that was
-// started anew, until the message is settled.
+// restarted, until the message is settled.
 func (w *world) deliver(t *testing.T, m *message, handle func(...*message) error) {
 	t.Helper()
 	_ = handle(m)

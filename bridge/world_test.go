@@ -107,7 +107,7 @@ type message struct {
 	world      *world
 	event      events.Message
 	deliveries uint64
-	ended      string // how its delivery ended for good: "acked" or "terminated: why"
+	ended      string // how its delivery ended: "acked" or "terminated: why"
 	delays     []time.Duration
 }
 
