@@ -24,8 +24,8 @@ func requireTellable(t *testing.T, err error, subject string) {
 	require.Less(t, len(encoded), MaxSize/4)
 }
 
-// FuzzHeader reads messages whose headers anybody made up, given as lines of names and
-// values; NATS allows a name several times and keeps its case.
+// FuzzHeader decodes messages with arbitrary headers, given as lines of names and values; NATS
+// allows a name several times and keeps its case.
 func FuzzHeader(f *testing.F) {
 	const envelope = "ce-specversion: 1.0\nce-id: a\nce-source: /a\nce-type: com.lazi.sync.requested.v1\n"
 	for _, header := range []string{
@@ -59,7 +59,7 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// FuzzControlData reads what people type on sync.control.
+// FuzzControlData decodes hand-written data of sync.control.
 func FuzzControlData(f *testing.F) {
 	for _, data := range []string{
 		`{"action":"pause","workflowId":"full-sync-1"}`, `{"action":"cancel","requestId":"1","reason":"enough","actor":"ann"}`,
@@ -87,7 +87,7 @@ func FuzzControlData(f *testing.F) {
 	})
 }
 
-// FuzzRequestData reads what people type on sync.requested.
+// FuzzRequestData decodes hand-written data of sync.requested.
 func FuzzRequestData(f *testing.F) {
 	for _, data := range []string{
 		`{"mode":"full"}`, `{"mode":"incremental","entities":["customers","jobs"],"notify":false,"channel":"#a","reason":"b"}`,
