@@ -61,7 +61,7 @@ func barsRun() events.RunData {
 	}
 }
 
-// aRun returns what is heard of a run whose last progress is lost.
+// aRun returns the events of a run without its last progress.
 func aRun(t *testing.T) (all []events.Message) {
 	run := barsRun()
 	all = append(all,

@@ -77,7 +77,7 @@ func ListDeadLetters(ctx context.Context, b Backends, f DeadLetterFilter, asJSON
 }
 
 // ShowDeadLetter prints one dead letter: the reason, its headers and its bytes. A terminal
-// gets control characters escaped, since the event may come from anybody.
+// gets control characters escaped, since anyone with access to NATS may have published the event.
 func ShowDeadLetter(ctx context.Context, b Backends, sequence uint64, out io.Writer) error {
 	conn, err := b.Stream(ctx)
 	if err != nil {

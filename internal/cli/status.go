@@ -22,7 +22,7 @@ const (
 // StatusOptions are those of `lazisync status`.
 type StatusOptions struct {
 	TenantID string // "" for all
-	Watch    bool   // print it again every second
+	Watch    bool   // refresh every second
 	JSON     bool
 }
 
