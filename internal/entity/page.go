@@ -3,7 +3,7 @@ package entity
 import "time"
 
 // Cursor says which page of an entity to ask for next. The client makes and
-// reads it; everybody else only carries it. It is stored as JSON beside the
+// reads it; other packages only pass it on. It is stored as JSON beside the
 // rows it follows.
 type Cursor struct {
 	Feed Feed `json:"feed"`
