@@ -106,7 +106,7 @@ func (a *api) page(t testing.TB, path string) page {
 	return p
 }
 
-// clock stands still until it is moved.
+// clock stops until it is advanced.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time

@@ -9,8 +9,8 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// TestLagDelaysTheAPIAndNotTheWebhook: the hook hears of a change at once, the API shows it later, and until
-// then what was before.
+// TestLagDelaysTheAPIAndNotTheWebhook: the webhook reports a change at once, and the API shows the
+// old record until later.
 func TestLagDelaysTheAPIAndNotTheWebhook(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

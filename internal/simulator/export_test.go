@@ -168,8 +168,8 @@ func TestExportTokens(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, status(a, customersExport), "too old")
 }
 
-// TestModifiedOnIncreasesWithEachChange: also while the clock stands still or goes back, a
-// later change has the later modifiedOn.
+// TestModifiedOnIncreasesWithEachChange: a later change has a later modifiedOn, even if the clock
+// stops or goes back.
 func TestModifiedOnIncreasesWithEachChange(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

@@ -32,7 +32,7 @@ func both(a, b func(*record) bool) func(*record) bool {
 // filter is what the list's parameters select, nil where that is everything.
 func (p *parameters) filter(k *kind) func(*record) bool {
 	match := p.moments(k.filter)
-	if k.export == "" { // records of these may be gone for good
+	if k.export == "" { // records of these may be deleted permanently
 		match = both(match, func(r *record) bool { return !r.Removed })
 	}
 	if active, inactive := p.states(k); !active || !inactive {

@@ -83,7 +83,7 @@ func (s *Simulator) Stats() Stats {
 	return sum
 }
 
-// ResetStats begins counting anew.
+// ResetStats resets all counts.
 func (s *Simulator) ResetStats() {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
