@@ -13,7 +13,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// decode reads data as one page of e's export feed.
+// decode decodes data as a page of e's export feed.
 func decode(t testing.TB, e entity.Entity, data string) entity.Page {
 	t.Helper()
 	page, err := decodePage(e, entity.Cursor{Feed: entity.Export}, []byte(`{"hasMore":false,"continueFrom":"t","data":[`+data+`]}`))
@@ -29,7 +29,7 @@ func TestIDs(t *testing.T) {
 		key    entity.Key
 		record string
 		id     string
-		reason string // "" where the record is good
+		reason string // "" for a valid record
 	}{
 		{number, `{"id":1}`, "1", ""},
 		{number, `{"id" : 9223372036854775807 }`, "9223372036854775807", ""},
@@ -184,7 +184,7 @@ func TestNextCursor(t *testing.T) {
 		body string
 		next entity.Cursor
 		last bool
-		says string // the error, and whether it stays
+		says string // the error, and whether it is permanent
 	}{
 		"export continues":         {entity.Cursor{Feed: export}, `{"hasMore":true,"continueFrom":"b","data":[]}`, entity.Cursor{Feed: export, Token: "b"}, false, ""},
 		"export ends":              {entity.Cursor{Feed: export, Token: "a"}, `{"hasMore":false,"continueFrom":"b","data":[]}`, entity.Cursor{Feed: export, Token: "b"}, true, ""},

@@ -23,8 +23,8 @@ const (
 
 var serverClock = time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
 
-// fakeAPI responses with what a test scripts. It keeps what it was asked, and
-// hands out the tokens token-1, token-2, … .
+// fakeAPI responds as the test defines. It records requests, and issues the tokens token-1,
+// token-2, … .
 type fakeAPI struct {
 	*httptest.Server
 	t *testing.T
@@ -71,7 +71,7 @@ func (f *fakeAPI) tokens() int {
 	return f.issued
 }
 
-// asked lists the calls as "GET /path?query".
+// asked returns the calls as "GET /path?query".
 func (f *fakeAPI) asked() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,7 +93,7 @@ func (f *fakeAPI) client(change ...func(*Options)) *Client {
 	return New(o)
 }
 
-// respond responses every call with the same status and body.
+// respond answers every call with the same status and body.
 func respond(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -110,7 +110,7 @@ func find(t testing.TB, name string) entity.Entity {
 	return e
 }
 
-// pageError reads the first page of customers and returns how that failed.
+// pageError reads the first page of customers and returns the error.
 func pageError(t *testing.T, c *Client) *Error {
 	t.Helper()
 	e := customers(t)
@@ -120,7 +120,7 @@ func pageError(t *testing.T, c *Client) *Error {
 	return typed
 }
 
-// clock is a time that a test moves.
+// clock is a time that a test advances.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time

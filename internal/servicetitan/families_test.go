@@ -9,8 +9,8 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// family is one kind of endpoint: what it is asked and how its response is read,
-// written by hand from the API's documentation.
+// family is a kind of endpoint: its request and response, written by hand from the API's
+// documentation.
 type family struct {
 	entity   string
 	at       entity.Cursor
@@ -223,7 +223,7 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-// TestResponseOfAnotherFamilyIsRejected asks for one shape and gets another.
+// TestResponseOfAnotherFamilyIsRejected decodes a response of another shape than requested.
 func TestResponseOfAnotherFamilyIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ entity, response, want string }{
@@ -244,7 +244,7 @@ func TestResponseOfAnotherFamilyIsRejected(t *testing.T) {
 	}
 }
 
-// TestListWithoutHasMoreEndsAtAShortPage reads on as long as pages are full.
+// TestListWithoutHasMoreEndsAtAShortPage continues while pages are full.
 func TestListWithoutHasMoreEndsAtAShortPage(t *testing.T) {
 	t.Parallel()
 	e := find(t, "wbs_segments")

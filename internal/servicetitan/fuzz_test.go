@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// listings are a feed and lists of every shape and kind of key, to be fuzzed.
+// listings are a feed and lists of every shape and kind of key, for fuzzing.
 func listings(f *testing.F) (all []entity.Entity) {
 	f.Helper()
 	for _, name := range []string{
@@ -27,8 +27,8 @@ func listings(f *testing.F) (all []entity.Entity) {
 	return all
 }
 
-// FuzzDecodePage reads any response as a page of any listing: it never panics, what it
-// returns can be stored, and the listing ends, fails or gets on.
+// FuzzDecodePage decodes any response as a page of any listing. It never panics, the result can be
+// stored, and the listing ends, fails or advances.
 func FuzzDecodePage(f *testing.F) {
 	all := listings(f)
 	for i, seed := range []string{
@@ -86,8 +86,8 @@ func requireStorable(t *testing.T, e entity.Entity, r entity.Record) {
 	}
 }
 
-// FuzzToken reads any response as that of the token server: a token is never used longer
-// than documented, and no error shows what the response held.
+// FuzzToken decodes any response of the token server: a token is never used longer than documented,
+// and no error contains the response.
 func FuzzToken(f *testing.F) {
 	for _, seed := range []string{
 		`{"access_token":"secret-token","expires_in":900}`, `{"access_token":"secret-token","expires_in":"900"}`, `{"access_token":"secret-token"}`,
@@ -111,8 +111,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzFailure makes an error of any refusal: one line of bounded length that holds no
-// secret, and a wait that is no longer than the longest.
+// FuzzFailure makes an error of any status and body: one line of bounded length without secrets,
+// and a wait within maxWait.
 func FuzzFailure(f *testing.F) {
 	f.Add(429, []byte(`{"title":"Rate limit is exceeded. Try again in 50 seconds."}`), "", "")
 	f.Add(503, []byte("<html>\nak1.keyvalue9"), "Wed, 21 Oct 2099 07:28:00 GMT", "")

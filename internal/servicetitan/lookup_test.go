@@ -64,7 +64,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// A list that ignores ids must not pass for one that has none of them.
+// A list that ignores ids must not look like one without these records.
 func TestLookupInAListThatIgnoresIDs(t *testing.T) {
 	t.Parallel()
 	for want, response := range map[string]string{

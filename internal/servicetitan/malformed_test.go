@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// readRepeatedly asks for a page until it is read, or fails for good.
+// readRepeatedly requests a page until it is read, or fails permanently.
 func readRepeatedly(t *testing.T, c *Client, e entity.Entity, at entity.Cursor) (page entity.Page, tries int, err error) {
 	t.Helper()
 	for tries = 1; tries <= 2*anyFaults; tries++ {
@@ -35,14 +35,14 @@ func ids(page entity.Page) (out []string) {
 	return out
 }
 
-// TestMalformedRecordIsRejectedAlone: a page with a record that is not JSON is asked for three
-// times. Then its other records are stored, and the one at fault is rejected with its bytes.
+// TestMalformedRecordIsRejectedAlone: a page with a record that is not JSON is requested three
+// times. Then its other records are stored, and the malformed one is rejected with its bytes.
 func TestMalformedRecordIsRejectedAlone(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("[", 20000) + strings.Repeat("]", 20000)
 	for name, c := range map[string]struct {
 		bad string
-		id  string // which can be read in front of the fault
+		id  string // which can be read before the damage
 		why string
 	}{
 		"a control character in a string":   {"{\"id\":2,\"name\":\"a\x01b\"}", "2", `invalid character '\x01' in string literal at byte 17 of the record, byte 69 of the page`},
@@ -88,7 +88,7 @@ func TestMalformedRecordIsRejectedAlone(t *testing.T) {
 				"last":   `{"id":1},{"id":3,"name":"},{"},` + c.bad,
 			} {
 				if place == "last" && (name == "a quote that is missing" || name == "a bracket that is missing") {
-					continue // looks like a page that is truncated, or swallows the envelope
+					continue // looks like a truncated page, or includes the envelope
 				}
 				body := `{"hasMore":true,"continueFrom":"t","data":[` + data + `],"page":1}`
 				api := newFakeAPI(t, respond(200, body))
@@ -111,7 +111,7 @@ func TestMalformedRecordIsRejectedAlone(t *testing.T) {
 	}
 }
 
-// TestEachMalformedRecordIsRejected, and no more.
+// TestEachMalformedRecordIsRejected: no other record is rejected.
 func TestEachMalformedRecordIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -147,9 +147,9 @@ func TestEachMalformedRecordIsRejected(t *testing.T) {
 	}
 }
 
-// TestDamageThatMayHideRecordsIsReported: a sweep must not take for gone what the page did not
-// show. A record whose end is lost may hold the next ones, so that its id is not known; a
-// comma too many may have had a record before it.
+// TestDamageThatMayHideRecordsIsReported: a sweep must not mark records as deleted that the damage
+// may hide. A record without an end may contain the next ones, so that its id is unknown; a surplus
+// comma may replace a record.
 func TestDamageThatMayHideRecordsIsReported(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]entity.Page{
@@ -172,8 +172,8 @@ func TestDamageThatMayHideRecordsIsReported(t *testing.T) {
 	}
 }
 
-// TestMalformedEnvelope: a field that the page can do without costs a warning. One that it
-// cannot fails it for good, after three tries, with the place of the fault.
+// TestMalformedEnvelope: damage in an optional field is a warning. In a required field it fails the
+// page permanently after three attempts, with the position.
 func TestMalformedEnvelope(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -211,7 +211,7 @@ func TestMalformedEnvelope(t *testing.T) {
 			require.Equal(t, c.warn, strings.Join(page.Warnings, ", "))
 		})
 	}
-	// A feed that ends needs no new token: it is read on from where the page began.
+	// The last page of a feed needs no new token: the feed resumes at the token of that page.
 	last := "{\"hasMore\":false,\"continueFrom\":\"\x01\",\"data\":[{\"id\":1}]}"
 	page, _, err := readRepeatedly(t, newFakeAPI(t, respond(200, last)).client(), customers(t), entity.Cursor{Feed: entity.Export, Token: "here"})
 	require.NoError(t, err)
@@ -219,8 +219,8 @@ func TestMalformedEnvelope(t *testing.T) {
 	require.True(t, page.Last)
 }
 
-// TestTruncatedPageIsRetried: what was cut off may hold anything, so that no part of
-// the page is taken for all of it, however often it comes.
+// TestTruncatedPageIsRetried: the missing part may contain any records, so that a truncated page is
+// never stored.
 func TestTruncatedPageIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
@@ -236,8 +236,8 @@ func TestTruncatedPageIsRetried(t *testing.T) {
 	}
 }
 
-// TestUnclosedLastRecordIsMalformed: a page whose last string has no closing quote ends as a
-// page does, within that string. It is malformed, not truncated.
+// TestUnclosedLastRecordIsMalformed: a page whose last string has no closing quote ends within that
+// string. It is malformed, not truncated.
 func TestUnclosedLastRecordIsMalformed(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{`{"id":2,"name":"b}`, `{"id":2,"name":"c:\"}`, `{"id":2,"tags":["a","b]}`} {
@@ -252,8 +252,8 @@ func TestUnclosedLastRecordIsMalformed(t *testing.T) {
 	}
 }
 
-// TestUnreadablePagesFailTheEntity: a page of which nothing can be read ends its entity, also
-// where each response is another.
+// TestUnreadablePagesFailTheEntity: a page without a valid record fails its entity, even if each
+// response differs.
 func TestUnreadablePagesFailTheEntity(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -266,8 +266,8 @@ func TestUnreadablePagesFailTheEntity(t *testing.T) {
 	require.Equal(t, anyFaults, tries)
 }
 
-// TestCountOfAMalformedPage: what a list holds can be counted although the record that
-// comes with the number is not JSON, and no content is none.
+// TestCountOfAMalformedPage: the count is read even if the record in the page is not JSON; no
+// content counts as none.
 func TestCountOfAMalformedPage(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]int{
@@ -286,7 +286,7 @@ func TestCountOfAMalformedPage(t *testing.T) {
 	require.Zero(t, total)
 }
 
-// TestProbeAcceptsNoContent: no content is a response.
+// TestProbeAcceptsNoContent: a 204 is a valid response.
 func TestProbeAcceptsNoContent(t *testing.T) {
 	t.Parallel()
 	date, err := newFakeAPI(t, respond(204, "")).client().Probe(t.Context(), testTenant, customers(t))
@@ -294,7 +294,7 @@ func TestProbeAcceptsNoContent(t *testing.T) {
 	require.Equal(t, serverClock, date)
 }
 
-// TestResponseWithoutJSONIsRetried: it comes from something in front of the API.
+// TestResponseWithoutJSONIsRetried: such a response is from a proxy.
 func TestResponseWithoutJSONIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`<html>`, " \r\n<!DOCTYPE html>", `OK`, "\x1f\x8b\x08"} {
@@ -307,8 +307,8 @@ func TestResponseWithoutJSONIsRetried(t *testing.T) {
 	}
 }
 
-// TestDifferentDamageIsRetried: a page is only taken apart once its fault is
-// known to be one of the page, not of the way.
+// TestDifferentDamageIsRetried: a page is repaired only if its damage repeats, because damage in
+// transit differs.
 func TestDifferentDamageIsRetried(t *testing.T) {
 	t.Parallel()
 	n := 0
@@ -347,7 +347,7 @@ func TestDifferentDamageIsRetried(t *testing.T) {
 	require.Equal(t, sameFaults, tries, "a token of another moment is no other fault")
 }
 
-// TestByteOrderMarkIsIgnored: responses may begin with one, that of the token server, too.
+// TestByteOrderMarkIsIgnored: also in responses of the token server.
 func TestByteOrderMarkIsIgnored(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(200, "\xef\xbb\xbf"+`{"hasMore":false,"continueFrom":"t","data":[{"id":1}]}`))
@@ -359,8 +359,7 @@ func TestByteOrderMarkIsIgnored(t *testing.T) {
 	require.ErrorContains(t, err, ": Bad request")
 }
 
-// FuzzRepair: whatever comes, what is left of a page is a page, and holds no record that
-// the page did not have.
+// FuzzRepair: a repaired page is a valid page, with only records of the original.
 func FuzzRepair(f *testing.F) {
 	f.Add([]byte(`{"hasMore":true,"continueFrom":"t","data":[{"id":1,"n":"5" x"},{"id":2},{"id":NaN}],"page":1}`))
 	f.Add([]byte(`{"data":[{"id":1,,},,{"id":2}]],"hasMore":tru}`))

@@ -25,8 +25,8 @@ func readOn(t *testing.T, at entity.Cursor, response func(asked entity.Cursor, n
 	return pages, nil
 }
 
-// TestFeedWithRepeatedTokensIsAborted: a feed whose tokens repeat is aborted, however long the way
-// round and the way to it are.
+// TestFeedWithRepeatedTokensIsAborted: a feed whose tokens repeat is aborted, for any length of the
+// cycle and of the feed before it.
 func TestFeedWithRepeatedTokensIsAborted(t *testing.T) {
 	t.Parallel()
 	for lead := range 9 {
@@ -46,7 +46,7 @@ func TestFeedWithRepeatedTokensIsAborted(t *testing.T) {
 	}
 }
 
-// TestFeedWithProgressContinues: no feed is left that gets on.
+// TestFeedWithProgressContinues: a feed that advances is not aborted.
 func TestFeedWithProgressContinues(t *testing.T) {
 	t.Parallel()
 	pages, err := readOn(t, entity.Cursor{Feed: entity.Export}, func(_ entity.Cursor, n int) string {
@@ -56,9 +56,8 @@ func TestFeedWithProgressContinues(t *testing.T) {
 	require.Equal(t, 1000, pages)
 }
 
-// TestFeedWithRepeatedPagesIsAborted: a feed that brings the same records over and over under new
-// tokens is left, whatever received before, however many pages the records fill, and in
-// whatever order they come.
+// TestFeedWithRepeatedPagesIsAborted: a feed that returns the same records with new tokens is
+// aborted, after any earlier pages, for any number of pages and in any order.
 func TestFeedWithRepeatedPagesIsAborted(t *testing.T) {
 	t.Parallel()
 	for _, lead := range []int{0, 1, 7, 100} {
@@ -84,8 +83,8 @@ func TestFeedWithRepeatedPagesIsAborted(t *testing.T) {
 	}
 }
 
-// TestListWithRepeatedPagesIsAborted: repeated pages of a list are detected, too, where
-// they are not the one before.
+// TestListWithRepeatedPagesIsAborted: repeated pages of a list are detected, even if they do not
+// follow each other.
 func TestListWithRepeatedPagesIsAborted(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{1, 2, 5, 30} {
@@ -96,8 +95,8 @@ func TestListWithRepeatedPagesIsAborted(t *testing.T) {
 	}
 }
 
-// TestFeedMayRepeatRecentChanges: every page may hold what the last ones held, as
-// long as there is something new now and then.
+// TestFeedMayRepeatRecentChanges: every page may repeat records of earlier ones, as long as some
+// records are new.
 func TestFeedMayRepeatRecentChanges(t *testing.T) {
 	t.Parallel()
 	for name, page := range map[string]func(n int) string{
@@ -117,7 +116,7 @@ func TestFeedMayRepeatRecentChanges(t *testing.T) {
 	}
 }
 
-// TestCursorHasABoundedSize: what a cursor knows of earlier pages does not grow with them.
+// TestCursorHasABoundedSize: the size of the loop guard does not grow with the pages.
 func TestCursorHasABoundedSize(t *testing.T) {
 	t.Parallel()
 	at := entity.Cursor{Feed: entity.Export}
@@ -135,7 +134,7 @@ func TestCursorHasABoundedSize(t *testing.T) {
 	require.Less(t, len(raw), 500)
 }
 
-// TestFeedOfEmptyPagesIsAborted: some may be empty, but not for ever. It is asked again later.
+// TestFeedOfEmptyPagesIsAborted: some pages may be empty, but not all. The feed is retried later.
 func TestFeedOfEmptyPagesIsAborted(t *testing.T) {
 	t.Parallel()
 	pages, err := readOn(t, entity.Cursor{Feed: entity.Export}, func(_ entity.Cursor, n int) string {
@@ -152,8 +151,8 @@ func TestFeedOfEmptyPagesIsAborted(t *testing.T) {
 	require.False(t, shape.permanent)
 }
 
-// TestListThatIgnoresPageIsAborted ignores the parameter page, as endpoints do with
-// parameters that they do not have.
+// TestListThatIgnoresPageIsAborted: the list ignores the parameter page, as endpoints ignore
+// unknown parameters.
 func TestListThatIgnoresPageIsAborted(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string]string{
@@ -173,7 +172,7 @@ func TestListThatIgnoresPageIsAborted(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestFeedReadByDateIsRemembered until it ends: only then may it be read by date again.
+// TestFeedReadByDateIsRemembered: a feed is read by date again only after it has ended.
 func TestFeedReadByDateIsRemembered(t *testing.T) {
 	t.Parallel()
 	at := entity.Cursor{Feed: entity.Export, Since: since, LoopGuard: entity.LoopGuard{ByDate: true}}

@@ -15,8 +15,8 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// TestEveryStatus goes through all statuses there are but 200: what each is called,
-// and whether it passes by itself, may be an accident, or is a page.
+// TestEveryStatus covers all statuses except 200: the error type, and whether the error is
+// permanent, unexpected, or the response a page.
 func TestEveryStatus(t *testing.T) {
 	t.Parallel()
 	const passes, unexpected = "passes", "unexpected"
@@ -58,8 +58,7 @@ func TestEveryStatus(t *testing.T) {
 	}
 }
 
-// TestOtherStatusesWithAPage: what a proxy changed is a page, and no content is an empty
-// one, once it is asked for twice.
+// TestOtherStatusesWithAPage: a 203 from a proxy is a page, and a second 204 is an empty page.
 func TestOtherStatusesWithAPage(t *testing.T) {
 	t.Parallel()
 	changed := newFakeAPI(t, respond(203, `{"hasMore":false,"continueFrom":"t","data":[{"id":5}]}`))
@@ -91,7 +90,7 @@ func TestOtherStatusesWithAPage(t *testing.T) {
 	require.Equal(t, []string{"5"}, ids(page))
 }
 
-// TestErrorsOfTheAPIAndOfProxies tells the API's own refusals from those of something in front of it.
+// TestErrorsOfTheAPIAndOfProxies distinguishes errors of the API from those of a proxy.
 func TestErrorsOfTheAPIAndOfProxies(t *testing.T) {
 	t.Parallel()
 	for body, explained := range map[string]bool{
@@ -114,7 +113,7 @@ func TestErrorsOfTheAPIAndOfProxies(t *testing.T) {
 	}
 }
 
-// TestRateLimitOfOnePath: a path that is refused for ever does not stop the tenant's others.
+// TestRateLimitOfOnePath: a path that always answers 429 does not stop the tenant's others.
 func TestRateLimitOfOnePath(t *testing.T) {
 	t.Parallel()
 	var l pathLimits
@@ -128,7 +127,7 @@ func TestRateLimitOfOnePath(t *testing.T) {
 	require.False(t, l.limited("/a"))
 }
 
-// TestConflicts: reporting responses 409 while it is maintained; other conflicts stay.
+// TestConflicts: a 409 of reporting during maintenance is transient; other conflicts are permanent.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
 	for title, permanent := range map[string]bool{
@@ -240,7 +239,7 @@ func TestResponseSizeIsLimited(t *testing.T) {
 		blank := make([]byte, 1<<20)
 		for range 80 {
 			if _, err := bomb.Write(blank); err != nil {
-				return // the client has seen enough
+				return // the client stops reading
 			}
 		}
 		_ = bomb.Close()
@@ -287,7 +286,7 @@ func TestConnectionErrors(t *testing.T) {
 		t.Parallel()
 		api := newFakeAPI(t, respond(200, emptyExport))
 		client := api.client()
-		_, ok := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false) // brings a token
+		_, ok := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false) // responds with a token
 		require.NoError(t, ok)
 		api.Close()
 		err := pageError(t, client)

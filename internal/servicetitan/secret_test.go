@@ -32,8 +32,8 @@ func TestSecretIsMasked(t *testing.T) {
 	requireNoSecret(t, log.String())
 }
 
-// TestErrorsContainNoSecret drives every failure against a server that repeats
-// in its response all it was sent.
+// TestErrorsContainNoSecret causes every error with a server that repeats the request in its
+// response.
 func TestErrorsContainNoSecret(t *testing.T) {
 	t.Parallel()
 	echo := func(status int, format string) http.HandlerFunc {

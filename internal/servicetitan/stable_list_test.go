@@ -14,8 +14,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// movingList is a list of the records in order, two on a page, that changes after
-// each page it served.
+// movingList is a list with two records per page that changes after each page.
 type movingList struct {
 	order   []int
 	edited  map[int]bool // since the listing began
@@ -61,8 +60,8 @@ func (l *movingList) remove(id int) {
 	l.order = slices.DeleteFunc(l.order, func(o int) bool { return o == id })
 }
 
-// TestVerifyStableFindsEveryRecord changes a list while it is read and expects every record that
-// stays in it to be seen.
+// TestVerifyStableFindsEveryRecord changes a list while it is read and requires that every
+// remaining record is found.
 func TestVerifyStableFindsEveryRecord(t *testing.T) {
 	t.Parallel()
 	atPage := func(n int, do func(*movingList)) func(*movingList, int) {
@@ -116,7 +115,7 @@ func TestVerifyStableFindsEveryRecord(t *testing.T) {
 	}
 }
 
-// TestVerifyStableReadsTheChangedWindow looks at the questions at the end of a listing.
+// TestVerifyStableReadsTheChangedWindow checks the requests at the end of a listing.
 func TestVerifyStableReadsTheChangedWindow(t *testing.T) {
 	t.Parallel()
 	list := &movingList{order: []int{1, 2, 3}}
@@ -146,7 +145,7 @@ func TestVerifyStableReadsTheChangedWindow(t *testing.T) {
 	require.True(t, page.Last)
 }
 
-// TestVerifyStableErrorIsRetried leaves the last page for another try.
+// TestVerifyStableErrorIsRetried: after an error the last page is retried.
 func TestVerifyStableErrorIsRetried(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, func(w http.ResponseWriter, r *http.Request) {

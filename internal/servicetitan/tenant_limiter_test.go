@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeLimiter responses as a test says, and remembers.
+// fakeLimiter responds as the test defines, and records requests.
 type fakeLimiter struct {
 	response func(w LeaseRequest) (LeaseGrant, error)
 
@@ -42,7 +42,7 @@ func generous(w LeaseRequest) (LeaseGrant, error) {
 	return LeaseGrant{Calls: w.Calls, Prefetch: 7, ValidFor: 5 * time.Second}, nil
 }
 
-// Callers that use the whole rate limit, in virtual time.
+// Clients use the whole rate limit, in virtual time.
 func TestLocalLimiter(t *testing.T) {
 	t.Parallel()
 	for name, perSecond := range map[string]float64{"default": 50, "one": 1, "less than one": 0.6} {
@@ -221,7 +221,7 @@ func TestWithoutTheSharedLimiterAProcessUsesAReducedRate(t *testing.T) {
 	})
 }
 
-// TestCallsKeepWithinTheRateLimit counts through the client, where a 401 counts too.
+// TestCallsKeepWithinTheRateLimit counts calls of the client, including those with a 401.
 func TestCallsKeepWithinTheRateLimit(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(401, ""))

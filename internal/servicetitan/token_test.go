@@ -69,8 +69,8 @@ func TestConcurrentCallsFetchOneToken(t *testing.T) {
 	require.Equal(t, 1, api.tokens())
 }
 
-// A caller that goes away takes neither the others' token with it nor waits
-// for it.
+// The cancellation of one caller does not cancel the shared token request, and the caller does not
+// wait for it.
 func TestTokenFetchSurvivesItsFirstCaller(t *testing.T) {
 	t.Parallel()
 	asked, release := make(chan struct{}), make(chan struct{})
@@ -178,7 +178,7 @@ func TestTokenErrors(t *testing.T) {
 	}
 }
 
-// TestErrorsContainNoUserInfo: who is named in the address stays out of errors.
+// TestErrorsContainNoUserInfo: errors omit user and password of the address.
 func TestErrorsContainNoUserInfo(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t, respond(404, `<html>`))
