@@ -137,7 +137,7 @@ func (c *Conn) disconnected() error {
 	return ErrDisconnected
 }
 
-// Closed returns a channel that is closed once the connection is closed for good.
+// Closed returns a channel that is closed when the connection is closed permanently.
 func (c *Conn) Closed() <-chan struct{} { return c.closed }
 
 // Close drains the connection for up to five seconds and disconnects.

@@ -245,7 +245,7 @@ func (l *batchLoop) deliveries(raw []*nats.Msg) []*Message {
 	for _, r := range raw {
 		m, err := l.conn.delivery(r)
 		if err != nil { // a server with another protocol: there is nothing to settle
-			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("unreadable delivery")
+			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("invalid delivery ignored")
 			continue
 		}
 		batch = append(batch, m)

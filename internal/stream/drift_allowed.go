@@ -47,7 +47,7 @@ var (
 
 // tolerated lists fields whose difference leaves roles ready. The doctor reports such a
 // difference and Declare corrects it. Consecutive versions of lazisync share one declaration
-// during an upgrade, so that this must include the fields that a version may declare anew.
+// during an upgrade, so that this must include the fields that a new version may declare.
 var tolerated = map[string]bool{
 	"MaxAge": true, "MaxBytes": true, "MaxMsgs": true, "Duplicates": true, "DenyDelete": true, "DenyPurge": true,
 	"Discard": true, "AllowRollup": true, "AllowMsgTTL": true, "RePublish": true, "AllowAtomicPublish": true, "AllowBatchPublish": true,

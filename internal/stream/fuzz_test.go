@@ -11,8 +11,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// FuzzDeadLetter parks messages with any headers and bytes, reads them decoded and puts them
-// on their subject again: nothing of the original is lost, and its identity stays.
+// FuzzDeadLetter dead-letters messages with any headers and bytes, reads them decoded and replays
+// them.
 func FuzzDeadLetter(f *testing.F) {
 	for _, header := range []string{
 		"", "Nats-Msg-Id: mine", "nats-msg-id: mine", "Status: 409", "STATUS: 1", "Lazisync-Reason: forged", "lazisync-original-X: y",

@@ -141,7 +141,7 @@ func fullError(config jetstream.StreamConfig, state jetstream.StreamState) error
 // recentErrors holds the last error of each operation that is retried. It is safe for
 // concurrent use.
 type recentErrors struct {
-	maxAge time.Duration // how long an error counts; 0 for ever
+	maxAge time.Duration // how long an error counts; 0 means forever
 
 	mu   sync.Mutex
 	last map[string]recentError

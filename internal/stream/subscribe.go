@@ -183,7 +183,7 @@ func (f StartPosition) config(stream string, last uint64) jetstream.OrderedConsu
 func (f *follower) received(m jetstream.Msg) {
 	meta, err := m.Metadata()
 	if err != nil {
-		f.conn.log.Error().Err(err).Str("nats_subject", m.Subject()).Msg("unreadable delivery")
+		f.conn.log.Error().Err(err).Str("nats_subject", m.Subject()).Msg("invalid delivery ignored")
 		return
 	}
 	if meta.Sequence.Stream <= f.last.Load() { // from a replaced consumer
