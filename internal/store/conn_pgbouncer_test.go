@@ -12,8 +12,8 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// TestThroughPgBouncer does everything through a PgBouncer that is configured with nothing
-// but its pool.
+// TestThroughPgBouncer does everything through a PgBouncer that is configured with only
+// its pool.
 func TestThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string][]string{

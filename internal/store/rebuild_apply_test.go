@@ -301,4 +301,4 @@ func TestRebuildIsChecked(t *testing.T) {
 }
 
 // An apply that is interrupted leaves no trace.
-// Two whole tables are compared before anybody who stores a page has to wait.
+// Two whole tables are compared before any writer of pages has to wait.

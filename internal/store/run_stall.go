@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// Stall returns what an entity that keeps failing holds up in a run.
+// Stall returns what a failing entity delays in a run.
 func (s *Store) Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (h ledger.Stall, err error) {
 	what := fmt.Sprintf("read what %s holds up in run %d", e.Name, run)
 	number, err := tenantNumber(tenant)

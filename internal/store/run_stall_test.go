@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// TestStall: the ledger knows for how long a run has stood still, who waits for it, and
+// TestStall: the ledger knows for how long a run has made no progress, who waits for it, and
 // by which entities to tell whether ServiceTitan answers.
 func TestStall(t *testing.T) {
 	t.Parallel()

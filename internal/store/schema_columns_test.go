@@ -170,7 +170,7 @@ func TestColumnsWhileAllVersionsWrite(t *testing.T) {
 	require.Zero(t, next.wrong())
 }
 
-// held has a column being filled wait at a row, until release is called. Nothing but the row is locked.
+// held has a column being filled wait at a row, until release is called. Only the row is locked.
 func (b build) held(id int) (release func()) {
 	b.Helper()
 	b.exec(`create function public.held() returns trigger language plpgsql as $$

@@ -63,7 +63,7 @@ func (s *Store) AcceptNamespace(ctx context.Context, id, name string) (former st
 
 // RaiseRunNumbers makes the next run number higher than a run number of the event stream. It
 // returns the last number that was given before, and whether the ledger was behind the stream,
-// because PostgreSQL was restored to an earlier state or created anew.
+// because PostgreSQL was restored to an earlier state or recreated.
 func (s *Store) RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error) {
 	err = s.transact(ctx, fmt.Sprintf("raise run numbers above %d", inStream), func(tx pgx.Tx) error {
 		given, raised = 0, false
