@@ -48,7 +48,7 @@ func (r Run) TemporalRunID() string {
 
 // EventID returns the id of an event of the run: <firstRunId>/<pass>/<type>, then one part per
 // detail. Unlike the run number, it is never used again: numbers may repeat after the ledger was
-// restored to an earlier state or created anew.
+// restored to an earlier state or recreated.
 func (r Run) EventID(eventType string, details ...any) string {
 	execution := cmp.Or(r.FirstRunID, UnstartedPrefix+r.WorkflowID) // absent in rows of earlier versions
 	id := fmt.Sprintf("%s/%d/%s", execution, r.Pass, eventType)

@@ -185,7 +185,7 @@ func TestWithdrawnRequestsHaveNoTemporalRun(t *testing.T) {
 	require.Equal(t, int64(41), data.RunNumber)
 }
 
-// A ledger that was created anew counts its runs from 1 again, beside a stream that knows
+// A ledger that was recreated counts its runs from 1 again, beside a stream that knows
 // the events of the runs before.
 func TestEventIDsAreUniqueAcrossRepeatedRunNumbers(t *testing.T) {
 	t.Parallel()

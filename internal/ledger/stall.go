@@ -2,7 +2,7 @@ package ledger
 
 import "time"
 
-// Stall describes what an entity that keeps failing holds up in its run.
+// Stall describes what a failing entity delays in its run.
 type Stall struct {
 	// Idle is the time since the run last made progress in any entity.
 	Idle time.Duration
