@@ -13,7 +13,7 @@ import (
 )
 
 func (p *program) deadletter() *cobra.Command {
-	return group("deadletter", "List, show and replay dead letters, that is rejected events", p.deadletterList(), p.deadletterShow(), p.deadletterReplay())
+	return group("deadletter", "List, show and replay dead letters (rejected events)", p.deadletterList(), p.deadletterShow(), p.deadletterReplay())
 }
 
 func (p *program) deadletterList() *cobra.Command {

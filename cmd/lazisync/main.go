@@ -72,7 +72,7 @@ type program struct {
 func newRoot(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lazisync",
-		Short:         "Keeps a PostgreSQL copy of a ServiceTitan tenant fresh",
+		Short:         "Keep a PostgreSQL copy of a ServiceTitan tenant up to date",
 		Version:       fmt.Sprintf("%s (%s, %s/%s)", telemetry.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -89,7 +89,7 @@ func newRoot(p *program) *cobra.Command {
 		p.migrate(), p.request(),
 		p.control("pause", "Pause a run until it is resumed"),
 		p.control("resume", "Resume a paused run"),
-		p.control("cancel", "Cancel a run; what it has stored stays"),
+		p.control("cancel", "Cancel a run; stored records remain"),
 		p.status(), p.doctor(), p.schedules(), p.deadletter(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
 	)
 	return root

@@ -44,7 +44,7 @@ func (p *program) request() *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&entities, "entities", nil, "entities, separated by commas, or * for all (default: SYNC_ENTITIES); a rebuild takes one")
 	f.StringVar(&o.TenantID, "tenant", "", "tenant ID; required if several tenants are configured")
-	f.BoolVar(&noNotify, "no-notify", false, "do not notify anybody of the outcome")
+	f.BoolVar(&noNotify, "no-notify", false, "send no notification of the outcome")
 	f.StringVar(&o.Channel, "channel", "", "Slack channel to notify")
 	f.BoolVar(&o.AllowDeletes, "allow-deletes", false, "allow a full sync or rebuild to delete more rows than SYNC_DELETE_GUARD")
 	f.StringVar(&o.Reason, "reason", "", "reason, shown with the run")

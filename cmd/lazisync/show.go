@@ -29,7 +29,7 @@ func (p *program) status() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.TenantID, "tenant", "", "only this tenant")
-	cmd.Flags().BoolVar(&o.Watch, "watch", false, "print it again every second")
+	cmd.Flags().BoolVar(&o.Watch, "watch", false, "refresh every second")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
