@@ -52,7 +52,7 @@ func TestFault60FailoverToAStandbyAndBack(t *testing.T) {
 	first.follow(t, second)
 	r.fullInProgress(t, a)
 	r.awaitPages(t, 20)
-	require.NoError(t, second.Stop()) // in good order: its standby has all of it
+	require.NoError(t, second.Stop()) // a clean shutdown: its standby has everything
 	first.promote(t)
 	promoted := time.Now()
 	r.awaitPages(t, 20)

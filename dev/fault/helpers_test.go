@@ -49,7 +49,7 @@ func (r *rig) webhook(t *testing.T, gateway, body string) *http.Response {
 	return response
 }
 
-// stop asks the role to end in good order and returns how long that took.
+// stop terminates the role and returns how long that took.
 func (one *role) stop(t *testing.T) time.Duration {
 	t.Helper()
 	began := time.Now()

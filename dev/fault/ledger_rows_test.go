@@ -150,7 +150,7 @@ func (r *rig) refusesNamespace(t *testing.T, bridge *role, set []string, open ..
 	require.Contains(t, r.run(t, set, "doctor", "--role", "bridge"), why)
 }
 
-// acceptNamespace says, as an operator does, that the namespace is another one for good.
+// acceptNamespace accepts the new namespace permanently, as an operator does.
 func (r *rig) acceptNamespace(t *testing.T) {
 	t.Helper()
 	t.Log(r.run(t, nil, "migrate", "--accept-namespace"))

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// patience is how long to wait for what takes moments on a machine at rest.
+	// patience bounds waits that take moments on an idle machine.
 	patience = 2 * time.Minute
 	tick     = 50 * time.Millisecond
 )

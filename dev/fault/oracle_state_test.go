@@ -124,7 +124,7 @@ func (v *oracle) executions(ctx context.Context) error {
 }
 
 // partition: every message of the command stream is accepted or a dead letter, none is
-// both, and each is parked once.
+// both, and each is dead-lettered once.
 func (v *oracle) partition(context.Context) error {
 	parked := map[string]int{}
 	for _, d := range v.deadLetters {

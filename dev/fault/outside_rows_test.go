@@ -203,7 +203,7 @@ func TestFault39SlackErrors(t *testing.T) {
 		r.awaitSettled(t)
 		require.Len(t, slack.Messages(), told+1, "told once, after %s", time.Since(began))
 	}
-	slack.Answer(&fakeslack.Answer{Status: http.StatusNotFound, Times: 1}) // for good: the webhook is gone
+	slack.Answer(&fakeslack.Answer{Status: http.StatusNotFound, Times: 1}) // permanent: the webhook was revoked
 	r.full(t)
 	r.checkOracle(t, time.Now())
 }

@@ -34,7 +34,7 @@ func TestFault56PgBouncerKilledRestartedAndFrozen(t *testing.T) {
 	}
 	r.full(t)
 	r.awaitPages(t, 20)
-	require.NoError(t, pooler.Restart()) // in good order
+	require.NoError(t, pooler.Restart()) // a clean shutdown
 	r.awaitPages(t, 20)
 	pooler.Signal(syscall.SIGSTOP)
 	during(t, 40*time.Second)

@@ -53,8 +53,8 @@ func TestFault02BridgeKilledBetweenDeadLetterAndTerm(t *testing.T) {
 	require.Len(t, parked, 2, "one copy of each")
 }
 
-// A bridge that could not acknowledge would work on the same commands for ever. It says
-// what it lacks, and takes none until it has it.
+// A bridge without the permission to acknowledge would process the same commands forever. It
+// reports the missing permission, and consumes nothing until it has it.
 func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
 	t.Parallel()
 	lacks := true
@@ -114,7 +114,7 @@ func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
 	r.startAll(t, allRoles...)
-	for _, skip := range []int{20, 50, 80} { // twice at once would be a token that is refused for good
+	for _, skip := range []int{20, 50, 80} { // two in sequence would be a permanent AuthError
 		require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "expiredTokens", Skip: skip}))
 	}
 	r.full(t)
@@ -140,8 +140,7 @@ func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
 	require.Len(t, commands, 3, "the full sync, and the delivery twice: both fold into a pass or two")
 }
 
-// One path of ServiceTitan fails for ever, and others do not: what is requested of those is
-// read all the same.
+// One path of ServiceTitan keeps failing and others do not: entities of the others are read.
 func TestFault53OnePathFailsForEver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{environ: []string{"SYNC_STALL_LIMIT=20s"}}) // 2 s while a request waits

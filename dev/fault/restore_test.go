@@ -40,8 +40,7 @@ func copyFolder(t *testing.T, from, to string) {
 	require.NoError(t, err, string(out))
 }
 
-// while stops the server in good order, does something to what it has on disk, and starts
-// it again.
+// while shuts the server down, calls do with its data folder, and starts it again.
 func (s *server) while(t *testing.T, stopped func()) {
 	t.Helper()
 	s.Signal(syscall.SIGTERM)

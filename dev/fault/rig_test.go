@@ -70,7 +70,7 @@ type options struct {
 	ownTemporal        bool
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
-	natsUsers          func() string // in the words of a NATS configuration, asked at each start and reload; nil lets everybody in
+	natsUsers          func() string // users in NATS configuration syntax, called at each start and reload; nil: no users
 	natsCreds          string        // file with the credentials of the rig itself
 	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
 	environ            []string      // what lazisync is configured with besides

@@ -57,7 +57,7 @@ func TestFault16RolesStopInTimeWhileTemporalIsFrozen(t *testing.T) {
 	r.stopsInTime(t, r.temporal.Freeze, r.temporal.Thaw)
 }
 
-// Temporal starts the workflow, and the bridge never hears of it.
+// Temporal starts the workflow, and the bridge does not receive the response.
 func TestFault17AnswerToStartLost(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
