@@ -52,7 +52,7 @@ func asyncInfo() object {
 	return object{
 		"title":   "lazisync events",
 		"version": "1.0.0",
-		"description": "Ask for a sync with sync.requested, steer it with sync.control, and hear of everything that happened. " +
+		"description": "Ask for a sync with sync.requested, control it with sync.control, and receive an event for everything that happens. " +
 			"Events are CloudEvents 1.0 in JetStream, sent in structured mode. Publish with a Nats-Msg-Id or an event id of your own: " +
 			"the identity of an event is (source, id), and consumers dedupe by it.",
 	}
@@ -119,7 +119,7 @@ func (doc *asyncDocument) channel(subject, in, title string, forms ...string) {
 	}
 }
 
-// addDeadLetter describes where commands are parked that can never succeed.
+// addDeadLetter describes the stream of commands that can never succeed.
 func (doc *asyncDocument) addDeadLetter(d *events.Definition) {
 	subject, text := deadLetter(d), object{"type": "string"}
 	doc.messages[subject] = object{
@@ -133,7 +133,7 @@ func (doc *asyncDocument) addDeadLetter(d *events.Definition) {
 	}
 	doc.channel(subject, stream.StreamDeadLetter, "Rejected "+d.Subject, subject)
 	doc.operations[subject] = object{
-		"action": "send", "channel": ref("channels", subject), "summary": "lazisync parks what it rejects",
+		"action": "send", "channel": ref("channels", subject), "summary": "lazisync dead-letters rejected commands",
 	}
 }
 
