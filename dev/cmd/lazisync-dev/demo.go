@@ -118,7 +118,7 @@ func (r *running) prove(ctx context.Context) error {
 	if !matched {
 		return errors.New("PostgreSQL does not hold what ServiceTitan has, see the differences above")
 	}
-	fmt.Fprintf(r.out, "\n  All %s rows are right (compared in %.1f s).\n", thousands(equal), time.Since(began).Seconds())
+	fmt.Fprintf(r.out, "\n  All %s rows are equal (compared in %.1f s).\n", thousands(equal), time.Since(began).Seconds())
 	return r.showSlack(ctx)
 }
 

@@ -33,7 +33,7 @@ func TestDemoOnce(t *testing.T) {
 	demo := launch(t, who, home, "demo", "--once", "--free-ports", "--records=300")
 	require.Zero(t, demo.awaitEnd(t, 2*patience))
 	said := demo.out.String()
-	require.Contains(t, said, "All 1,200 rows are right")
+	require.Contains(t, said, "All 1,200 rows are equal")
 	require.Contains(t, said, `Slack message in #sync-alerts: "Full sync completed: 1,200 records`)
 	require.Contains(t, said, "nothing is left running")
 	require.Empty(t, processesOf(t, home))
