@@ -41,6 +41,20 @@ var retiredWords = map[string]string{
 	`earlier (sync )?(worker|program|workflow|table)s?`: "legacy worker, legacy workflows, legacy tables",
 	`(is|are|was|were) away`:                            "unavailable",
 	`budget of calls`:                                   "rate budget",
+	`parked|parks|parking`:                              "dead-letter",
+	`(hear|hears|heard) of`:                             "receive",
+	`for good`:                                          "permanently",
+	`for ever`:                                          "forever",
+	`(get|gets) on`:                                     "makes progress",
+	`(held|hold|holds) up`:                              "delay",
+	`on (its|their) way`:                                "in progress, in flight",
+	`nothing but`:                                       "only",
+	`in good order`:                                     "clean shutdown",
+	`(does|do) without`:                                 "does not need, omits",
+	`(stand|stands|stood) still`:                        "stops, does not progress",
+	`at rest`:                                           "idle",
+	`everybody|anybody`:                                 "name the subject",
+	`anew`:                                              "again, recreated",
 }
 
 // allowedPhrases contain a retired word in its common sense.
