@@ -17,8 +17,8 @@ import (
 // once.
 const pollAccepted = 2 * time.Second
 
-// Polls observes the long polls of a worker. Temporal's SDK retries a rejected poll for
-// ever and reports it in its log alone. The zero value is ready to use; a Polls is safe for
+// Polls observes the long polls of a worker. Temporal's SDK retries a rejected poll forever
+// and reports it in its log alone. The zero value is ready to use; a Polls is safe for
 // concurrent use.
 type Polls struct {
 	mu     sync.Mutex

@@ -100,7 +100,7 @@ func elsewhere(ctx context.Context, dir string, who account) (string, error) {
 	return "", fmt.Errorf("PostgreSQL runs as %s, who can reach neither %s nor a temporary folder; set TMPDIR to one that is open to all", who.name, dir)
 }
 
-// checkOwned returns an error for a folder of another user: everybody can write to temporary
+// checkOwned returns an error for a folder of another user: all users can write to temporary
 // directories.
 func checkOwned(place string) error {
 	info, err := os.Lstat(place)
