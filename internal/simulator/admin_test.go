@@ -18,7 +18,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// versions is modifiedOn by id, as the simulator's memory has it.
+// versions returns modifiedOn by id, from the simulator's memory.
 func (a *api) versions(t *testing.T, entity string) map[int64]string {
 	t.Helper()
 	response, err := http.Get(a.url + "/_admin/records/" + entity)
@@ -105,7 +105,7 @@ func TestAdminStats(t *testing.T) {
 	require.Zero(t, a.Stats().TokenCalls)
 }
 
-// TestIgnoredParameters: the statistics tell which parameters an endpoint does not have.
+// TestIgnoredParameters: the statistics list the parameters that an endpoint does not have.
 func TestIgnoredParameters(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 3})
@@ -124,7 +124,7 @@ func TestIgnoredParameters(t *testing.T) {
 	}
 }
 
-// TestPageFaultRepeatsTheFirstPage: a list that does not know the parameter page.
+// TestPageFaultRepeatsTheFirstPage: the list ignores the parameter page.
 func TestPageFaultRepeatsTheFirstPage(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 30})
@@ -135,7 +135,7 @@ func TestPageFaultRepeatsTheFirstPage(t *testing.T) {
 	require.True(t, again.HasMore)
 }
 
-// TestSlowPages: a slowed page waits, and a caller that leaves is not waited for.
+// TestSlowPages: a page is delayed, and the delay ends when the client disconnects.
 func TestSlowPages(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1})
@@ -153,8 +153,8 @@ func TestSlowPages(t *testing.T) {
 	a.page(t, jobsList)
 }
 
-// TestJournalRestoresTheCompany: a company that is started again is as it was left, even where the
-// last line was cut short.
+// TestJournalRestoresTheCompany: a restarted simulator has the records of before, even if the last
+// line of the journal is incomplete.
 func TestJournalRestoresTheCompany(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")

@@ -17,7 +17,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// api is a running simulator and a caller with every right.
+// api is a running simulator and a client with every scope.
 type api struct {
 	*simulator.Simulator
 	url   string
@@ -51,7 +51,7 @@ func (a *api) login(t testing.TB) {
 	a.token = granted.AccessToken
 }
 
-// request is a call with token and key; {tenant} in the path is filled in.
+// request sends a call with token and app key; {tenant} in the path is replaced.
 func (a *api) request(t testing.TB, path string) *http.Request {
 	t.Helper()
 	path = strings.ReplaceAll(path, "{tenant}", strconv.Itoa(simulator.DefaultTenant))

@@ -13,8 +13,8 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// BenchmarkServe reads whole entities over HTTP, as a client does but without
-// parsing: records/s is what the simulator can serve.
+// BenchmarkServe reads complete entities over HTTP without parsing: records/s is the rate of the
+// simulator.
 func BenchmarkServe(b *testing.B) {
 	const records = 50_000
 	api := start(b, simulator.Options{Seed: 1, RecordsPerEntity: records, ExportPageSize: 5000, RequestsPerSecond: -1})
@@ -34,7 +34,7 @@ func BenchmarkServe(b *testing.B) {
 	}
 }
 
-// follow reads one page and returns the path of the next, "" after the last.
+// follow reads a page and returns the path of the next, "" after the last.
 func (a *api) follow(b *testing.B, path, at string, page int) string {
 	response, err := http.DefaultClient.Do(a.request(b, at))
 	require.NoError(b, err)

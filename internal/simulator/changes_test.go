@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// shown is a record that is there, by number; nil where it is not.
+// visible returns an existing record by number, or nil.
 func (a *api) visible(t *testing.T, entity string, id int64) *line {
 	t.Helper()
 	for _, l := range a.memory(t, entity) {
@@ -23,8 +23,7 @@ func (a *api) visible(t *testing.T, entity string, id int64) *line {
 	return nil
 }
 
-// TestEveryEntityChanges: records of every entity are made, changed, deleted and
-// brought back.
+// TestEveryEntityChanges: records of every entity are created, updated, deleted and restored.
 func TestEveryEntityChanges(t *testing.T) {
 	t.Parallel()
 	few := map[string]int{}
@@ -32,7 +31,7 @@ func TestEveryEntityChanges(t *testing.T) {
 		few[entity] = 12
 	}
 	a := start(t, simulator.Options{Seed: 4, Records: few, RequestsPerSecond: -1})
-	logs := []string{"job_history", "membership_status_changes"} // nothing is deleted from these
+	logs := []string{"job_history", "membership_status_changes"} // records of these are never deleted
 	for _, f := range published(t) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,7 +60,7 @@ func TestEveryEntityChanges(t *testing.T) {
 	}
 }
 
-// TestRemovedRecordsAreOnNoPage: a record that is gone is on no page, whatever it is asked with.
+// TestRemovedRecordsAreOnNoPage: no query returns a removed record.
 func TestRemovedRecordsAreOnNoPage(t *testing.T) {
 	t.Parallel()
 	const list = "/inventory/v2/tenant/{tenant}/trucks"
@@ -87,7 +86,7 @@ func TestRemovedRecordsAreOnNoPage(t *testing.T) {
 	require.ErrorContains(t, a.Deactivate("jobs", id), "cannot be inactive")
 }
 
-// TestMutateDeactivatesDeletesAndRestores: the admin route deactivates, deletes and restores too.
+// TestMutateDeactivatesDeletesAndRestores: the admin route also deactivates, deletes and restores.
 func TestMutateDeactivatesDeletesAndRestores(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1, Busy: []string{"trucks", "zones"}, Records: map[string]int{"trucks": 30, "zones": 30}})
@@ -104,8 +103,8 @@ func TestMutateDeactivatesDeletesAndRestores(t *testing.T) {
 	require.Panics(t, func() { simulator.New(simulator.Options{RecordsPerEntity: 1, Busy: []string{"lorries"}}) })
 }
 
-// TestJournalRestoresEveryEntity: what was changed and removed of any entity is so again
-// after a restart, and a journal does not mind how many entities are simulated.
+// TestJournalRestoresEveryEntity: changed and removed records of all entities are the same after a
+// restart, and the number of simulated entities may differ.
 func TestJournalRestoresEveryEntity(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")

@@ -14,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// facts are what is published about one entity.
+// facts are the published facts about an entity.
 type facts struct {
 	name, list, export, id, states, window, sorts, scope string
 }
@@ -47,17 +47,17 @@ func withTenant(path string) string {
 	return "/" + part[1] + "/" + part[2] + "/tenant/{tenant}/" + part[3]
 }
 
-// demanded is what a list wants to be asked with; some refuse to run unbounded.
+// demanded are the required parameters of lists: some reject a request without a bound.
 var demanded = map[string]string{
 	"customer_contacts": "modifiedBefore=2999-01-01", "location_contacts": "createdBefore=2999-01-01",
 	"attributed_leads": "fromUtc=2000-01-01&toUtc=2999-01-01", "performance": "fromUtc=2000-01-01&toUtc=2999-01-01&performanceSegmentationType=Campaign",
 	"intacct_business_unit_mappings": "includeTotal=true",
 }
 
-// lookUps response for ids alone.
+// lookUps are the endpoints that respond only to ids.
 var lookUps = []string{"job_cancel_reasons_lookup", "job_hold_reasons_lookup", "invoice_templates"}
 
-// rows reads one page in any shape.
+// rows reads a page of any shape.
 func (a *api) rows(t *testing.T, path string, query ...string) []map[string]any {
 	t.Helper()
 	status, body := a.get(t, path+"?"+strings.Join(query, "&"))
@@ -85,8 +85,7 @@ func TestEntities(t *testing.T) {
 	require.Equal(t, names, served)
 }
 
-// TestEveryList sends requests with all documented parameters to every list, and in
-// some that it does not know.
+// TestEveryList requests every list with all documented parameters, and with some unknown ones.
 func TestEveryList(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 400, RequestsPerSecond: -1})
@@ -121,18 +120,18 @@ func TestEveryList(t *testing.T) {
 	}
 }
 
-// everyState is how a list is asked for active and inactive records.
+// everyState are the parameters that include inactive records.
 var everyState = map[string]string{
 	"active": "active=Any", "activeState": "activeState=All", "activeOnly": "activeOnly=false", "includeInactive": "includeInactive=true",
 }
 
-// modifiedAlone are lists with a filter of changes and none of creation.
+// modifiedAlone are the lists with a filter by change and without one by creation.
 func modifiedAlone(name string) bool {
 	return slices.Contains([]string{"estimate_templates", "proposal_templates"}, name)
 }
 
-// listed is how many records of an entity the list can show: deleted ones only where
-// it can be asked for those that are not active.
+// listed returns the number of records of an entity that the list can return: deleted ones only if
+// it can include inactive records.
 func listed(t *testing.T, a *api, f facts) int {
 	t.Helper()
 	n := 0
@@ -164,8 +163,7 @@ func (a *api) memory(t *testing.T, entity string) (lines []line) {
 	return lines
 }
 
-// TestEveryRecord: ids have the form that the facts tell, and no two records of
-// an entity are the same one.
+// TestEveryRecord: ids have the form of the facts, and all records of an entity differ.
 func TestEveryRecord(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 400, RequestsPerSecond: -1})
@@ -189,7 +187,7 @@ func TestEveryRecord(t *testing.T) {
 	}
 }
 
-// TestEveryFeed: a feed shows every record, deleted ones too.
+// TestEveryFeed: a feed has every record, including deleted ones.
 func TestEveryFeed(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 400, ExportPageSize: 70, RequestsPerSecond: -1})
@@ -216,7 +214,7 @@ func TestEveryFeed(t *testing.T) {
 	require.Equal(t, 52, feeds)
 }
 
-// TestEveryScope: what was not granted is refused, list and feed alike.
+// TestEveryScope: lists and feeds reject calls without the scope.
 func TestEveryScope(t *testing.T) {
 	t.Parallel()
 	all := published(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// TestExchanges holds the simulator to requests and answers written by hand
-// from the published facts about the API.
+// TestExchanges compares the simulator with requests and responses written by hand from the
+// published facts about the API.
 func TestExchanges(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/exchanges/*.txt")
@@ -28,7 +28,7 @@ func TestExchanges(t *testing.T) {
 		for _, c := range readConversations(t, file) {
 			t.Run(filepath.Base(file)+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
-				none := map[string]int{} // these are about form
+				none := map[string]int{} // these compare only the form
 				for _, entity := range simulator.Entities() {
 					none[entity] = 0
 				}
@@ -46,8 +46,8 @@ type exchange struct {
 	response           string
 }
 
-// readConversations reads "# name", "> request" and "< response" lines; what
-// stands before the first name explains the file.
+// readConversations reads "# name", "> request" and "< response" lines; the text before the first
+// name describes the file.
 func readConversations(t *testing.T, file string) []*exchange {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -114,8 +114,8 @@ func (c *exchange) hold(t *testing.T, a *api) {
 	require.Empty(t, differences("", got, want), "answered %s", body)
 }
 
-// differences compares JSON: "*" stands for any value but null and "", a key
-// "..." for any more keys.
+// differences compares JSON: "*" matches any value except null and "", a key "..." any further
+// keys.
 func differences(at string, got, want any) []string {
 	if want == "*" {
 		if got == nil || got == "" {
@@ -149,7 +149,7 @@ func differences(at string, got, want any) []string {
 	return out
 }
 
-// wildcardList says whether want is a list of "*" as long as got.
+// wildcardList reports whether want is a list of "*" as long as got.
 func wildcardList(got, want any) bool {
 	g, ok := got.([]any)
 	w, wok := want.([]any)

@@ -14,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// feed reads an export to its end and returns the rows and the token.
+// feed reads an export to its end and returns the rows and the last token.
 func (a *api) feed(t *testing.T, path, from, more string) (rows []row, token string) {
 	t.Helper()
 	for token = from; ; {
@@ -31,8 +31,8 @@ const day = 24 * time.Hour
 
 func ids(rows []row) []int64 { return page{Data: rows}.ids() }
 
-// TestExportPages: every record comes once, by time of change, also where many
-// share one moment and the page ends among them.
+// TestExportPages: every record appears once, by time of change, even if many have the same time
+// and a page ends among them.
 func TestExportPages(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 500, ExportPageSize: 3, RequestsPerSecond: -1})
@@ -59,7 +59,7 @@ func TestExportPages(t *testing.T) {
 	require.NotEmpty(t, same)
 }
 
-// TestExportFromDate: inclusive.
+// TestExportFromDate: the date is inclusive.
 func TestExportFromDate(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -78,8 +78,8 @@ func TestExportFromDate(t *testing.T) {
 	require.Len(t, a.page(t, jobsExport+"?from=2000-01-01").Data, 21)
 }
 
-// TestExportLag: a change shows after the lag, or at once with
-// includeRecentChanges; then it is returned again until it is old enough.
+// TestExportLag: a change appears after the lag, or at once with includeRecentChanges; then it is
+// repeated until it is older than the lag.
 func TestExportLag(t *testing.T) {
 	t.Parallel()
 	const recent = "&includeRecentChanges=true"
@@ -151,8 +151,7 @@ func TestExportHasDeletedRecords(t *testing.T) {
 	require.Less(t, merged, 20, "some are only deactivated")
 }
 
-// TestExportTokens: they are good for their own feed, as long as they live, and
-// across a restart.
+// TestExportTokens: a token is valid for its feed, during its lifetime, and across a restart.
 func TestExportTokens(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -188,9 +187,8 @@ func TestModifiedOnIncreasesWithEachChange(t *testing.T) {
 	}
 }
 
-// TestFeedUnderChange reads a feed to its end again and again while four others
-// change the company; who keeps the last version seen has, after the last
-// reading, exactly what the company has.
+// TestFeedUnderChange reads a feed to its end repeatedly while four goroutines change the company.
+// A reader that keeps the latest versions has all records after the last reading.
 func TestFeedUnderChange(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 5, RecordsPerEntity: 300, ExportPageSize: 25, RequestsPerSecond: -1})

@@ -67,7 +67,7 @@ func TestFaultsThatDamageResponses(t *testing.T) {
 	for _, kind := range []string{"reset", "truncate"} {
 		a := start(t, simulator.Options{RecordsPerEntity: 3})
 		require.NoError(t, a.AddFault(simulator.Fault{Kind: kind}))
-		// A Go client repeats a GET unasked when a connection it had kept breaks.
+		// Go's HTTP client repeats a GET by itself if a kept connection breaks.
 		fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		response, err := fresh.Do(a.request(t, customersExport))
 		if err == nil {
@@ -111,7 +111,7 @@ func TestFaultsOfFeeds(t *testing.T) {
 	require.Equal(t, append(want.ids(), want.ids()[0]), a.page(t, next).ids())
 }
 
-// TestFaultsMatchTheChosenCalls: skip, count, entity and on choose the calls.
+// TestFaultsMatchTheChosenCalls: skip, count, entity and on select the calls.
 func TestFaultsMatchTheChosenCalls(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1})
@@ -143,8 +143,8 @@ func TestFaultsMatchTheChosenCalls(t *testing.T) {
 	require.ErrorContains(t, a.AddFault(simulator.Fault{Kind: "429", On: "page"}), `on is "page"`)
 }
 
-// TestWebhooks: signed over the raw body, sent again until taken, given up
-// after the last retry.
+// TestWebhooks: the signature covers the raw body; a webhook is retried until it is accepted, and
+// dropped after the last retry.
 func TestWebhooks(t *testing.T) {
 	t.Parallel()
 	type delivery struct{ signature, body string }

@@ -23,9 +23,9 @@ var (
 	decimal   = regexp.MustCompile(`^-?\d+\.\d+$`)
 )
 
-// TestFields compares every field of the records, nested ones too, with lists
-// written by hand: nothing missing, nothing too much, the right form. Text
-// listed as nullable must be seen both ways, so that both ways get tested.
+// TestFields compares every field of the records, including nested ones, with lists written by
+// hand: no field is missing or unknown, and all have the right form. Nullable text must occur both
+// with a value and as null.
 func TestFields(t *testing.T) {
 	t.Parallel()
 	more := map[string]int{"locations": 500}
@@ -50,13 +50,13 @@ func TestFields(t *testing.T) {
 		want := wantedForms(t, "testdata/fields/"+entity+".txt")
 		require.Equal(t, want, a.forms(t, paths[0]), entity+" in the export")
 		if entity == "jobs" || entity == "customer_contacts" {
-			delete(want, "active") // the one field that the list does not show
+			delete(want, "active") // the only field that the list omits
 		}
 		require.Equal(t, want, a.forms(t, paths[1]), entity+" in the list")
 	}
 }
 
-// wantedForms reads "field form", or "field form?" where it may be null.
+// wantedForms reads "field form", or "field form?" if the field may be null.
 func wantedForms(t *testing.T, file string) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -75,7 +75,7 @@ func wantedForms(t *testing.T, file string) map[string][]string {
 	return forms
 }
 
-// forms are the forms seen of every field on a page.
+// forms returns the forms of every field on a page.
 func (a *api) forms(t *testing.T, path string) map[string][]string {
 	t.Helper()
 	status, body := a.get(t, path)

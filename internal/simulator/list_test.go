@@ -40,7 +40,7 @@ func TestListPages(t *testing.T) {
 	require.Len(t, slices.Compact(ids), 120)
 	require.Empty(t, a.page(t, customersList+"?page=4").Data, "behind the end")
 
-	// A page that just fits is the last one.
+	// A full page may be the last one.
 	require.False(t, a.page(t, customersList+"?active=Any&pageSize=60&page=2").HasMore)
 	require.True(t, a.page(t, customersList+"?active=Any&pageSize=59&page=2").HasMore)
 	active := a.page(t, customersList+"?pageSize=5000&includeTotal=true")
@@ -50,8 +50,8 @@ func TestListPages(t *testing.T) {
 	require.True(t, a.page(t, customersList+"?pageSize="+strconv.Itoa(len(active.Data)-1)).HasMore)
 }
 
-// TestListStates: by default lists show active records only, and the filter
-// has another name for each entity, or none.
+// TestListStates: by default lists return only active records. The parameter for others differs
+// between entities, or does not exist.
 func TestListStates(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 30})
@@ -78,7 +78,7 @@ func TestListStates(t *testing.T) {
 	require.Equal(t, 30, count(jobsExport+"?includeRecentChanges=true"), "the export shows deleted jobs too")
 }
 
-// TestListWindow: the lower bound of a window of change is inclusive, the upper exclusive.
+// TestListWindow: the lower bound of a window is inclusive, the upper one exclusive.
 func TestListWindow(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -122,8 +122,8 @@ func TestListSort(t *testing.T) {
 	require.Equal(t, id, sorted("+ModifiedOn")[39])
 }
 
-// TestInvoicesWithoutModifiedOn: some invoices have no modifiedOn; no filter on it finds
-// them, the export does.
+// TestInvoicesWithoutModifiedOn: no filter by modifiedOn finds such invoices, and the export has
+// them.
 func TestInvoicesWithoutModifiedOn(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 2000, ExportPageSize: 2000})
@@ -140,7 +140,7 @@ func TestInvoicesWithoutModifiedOn(t *testing.T) {
 	require.Zero(t, dateless(invoicesList+"?activeState=All&pageSize=5000&modifiedOnOrAfter=2000-01-01"))
 }
 
-// TestDateHeaderIsTheClock: the header is the simulator's clock.
+// TestDateHeaderIsTheClock: the header has the simulator's time.
 func TestDateHeaderIsTheClock(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -152,7 +152,7 @@ func TestDateHeaderIsTheClock(t *testing.T) {
 	require.Equal(t, "Wed, 11 Feb 2026 16:01:30 GMT", response.Header.Get("Date"))
 }
 
-// TestRateLimit: so many calls within any second per application and tenant.
+// TestRateLimit: the limit applies to any second, per app and tenant.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -168,7 +168,7 @@ func TestRateLimit(t *testing.T) {
 	require.Equal(t, []int{200, 200, 429}, []int{call(), call(), call()}, "two of the first three are a second old")
 }
 
-// TestTokens: they run out, and scopes that were not granted are refused.
+// TestTokens: tokens expire, and calls without a scope are rejected.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

@@ -14,7 +14,7 @@ import (
 
 func itoa(id int64) string { return strconv.FormatInt(id, 10) }
 
-// walk reads a list page by page and returns the ids in the order served.
+// walk reads all pages of a list and returns the ids in their order.
 func (a *api) walk(t *testing.T, path string, first int) []int64 {
 	t.Helper()
 	var ids []int64
@@ -28,8 +28,8 @@ func (a *api) walk(t *testing.T, path string, first int) []int64 {
 	}
 }
 
-// TestListOrder: a list that can be sorted has the order of ids; one that cannot
-// has another, in which every record comes once all the same.
+// TestListOrder: a sortable list is ordered by id. Another list has another order, in which every
+// record appears once.
 func TestListOrder(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1, RequestsPerSecond: -1})
@@ -51,8 +51,7 @@ func TestListOrder(t *testing.T) {
 	}
 }
 
-// TestPageZero: Intacct's mappings begin with page 0 and are not served without
-// includeTotal.
+// TestPageZero: Intacct's mappings begin with page 0 and require includeTotal.
 func TestPageZero(t *testing.T) {
 	t.Parallel()
 	const list = "/settings/v2/tenant/{tenant}/business-units/intacct"
@@ -68,8 +67,7 @@ func TestPageZero(t *testing.T) {
 	require.Contains(t, string(body), `"includeTotal":[`)
 }
 
-// TestTextIDs: lists of records with text for an id are sorted by that text, and
-// found by it.
+// TestTextIDs: lists of records with text ids are sorted by that text, and looked up by it.
 func TestTextIDs(t *testing.T) {
 	t.Parallel()
 	const list = "/accounting/v2/tenant/{tenant}/journal-entries"
@@ -87,8 +85,8 @@ func TestTextIDs(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, status)
 }
 
-// TestOneParent: contacts of one customer; of an inactive one they are refused,
-// of an unknown one there are none.
+// TestOneParent: contacts of one customer. An inactive customer is an error, an unknown one has no
+// contacts.
 func TestOneParent(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 8, Records: map[string]int{"customer_contacts": 60}})
@@ -113,7 +111,7 @@ func TestOneParent(t *testing.T) {
 	require.Equal(t, 2, a.Stats().Entities["customer_contacts_by_customer"].Refused)
 }
 
-// TestListRowsDiffer: where the list shows other fields than the export does.
+// TestListRowsDiffer: lists that have other fields than the export.
 func TestListRowsDiffer(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 3, RequestsPerSecond: -1})
@@ -136,7 +134,8 @@ func TestListRowsDiffer(t *testing.T) {
 	}
 }
 
-// TestUndocumentedValues: values that differ from what is documented, or from what others have.
+// TestUndocumentedValues: values that differ from the documentation, or from those of other
+// entities.
 func TestUndocumentedValues(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 3, RequestsPerSecond: -1})
@@ -162,7 +161,7 @@ func TestUndocumentedValues(t *testing.T) {
 	require.Equal(t, 20, twice, "some employees have two")
 }
 
-// TestExportStates: the two feeds that can be asked for active records alone.
+// TestExportStates: the two feeds with a filter for active records.
 func TestExportStates(t *testing.T) {
 	t.Parallel()
 	const feed = "/jpm/v2/tenant/{tenant}/export/appointments"
@@ -179,7 +178,7 @@ func TestExportStates(t *testing.T) {
 	require.Equal(t, http.StatusOK, status, "customers know no such parameter")
 }
 
-// TestBadRecordOfText: what is no id differs where ids are text.
+// TestBadRecordOfText: invalid ids differ where ids are text.
 func TestBadRecordOfText(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{RecordsPerEntity: 1})
