@@ -125,16 +125,16 @@ func (b *Business) Delete(entity string, id int64) error {
 	if c.export == "" {
 		return b.end(c, id, "deleted", func(s *state) { s.Removed = true })
 	}
-	if c.fixed {
+	if c.alwaysActive {
 		return fmt.Errorf("delete %s %d: records of this log cannot be deleted", entity, id)
 	}
 	event := "updated"
-	if c.gone {
+	if c.inactiveIsDeleted {
 		event = "deleted"
 	}
 	return b.end(c, id, event, func(s *state) {
 		s.Inactive = true
-		if survivor := b.pick(c, (*record).isActive); c.merges && b.random.chance(500) && survivor != nil && survivor.id != id {
+		if survivor := b.pick(c, (*record).isActive); c.mayBeMerged && b.random.chance(500) && survivor != nil && survivor.id != id {
 			s.MergedTo = survivor.id
 		}
 	})
@@ -147,7 +147,7 @@ func (b *Business) Deactivate(entity string, id int64) error {
 	if err != nil {
 		return err
 	}
-	if c.fixed || c.gone {
+	if c.alwaysActive || c.inactiveIsDeleted {
 		return fmt.Errorf("deactivate %s %d: records of this entity cannot be inactive", entity, id)
 	}
 	return b.end(c, id, "updated", func(s *state) { s.Inactive = true })

@@ -49,6 +49,6 @@ func (s *Simulator) childPage(to route, parent string, values url.Values, fault 
 		return s.problem(http.StatusConflict, "The record is not active.", nil)
 	}
 	childKind := *to.kind
-	childKind.shape, childKind.filter, childKind.needs, childKind.refers = of.shape, of.filter, nil, reference{}
+	childKind.shape, childKind.filter, childKind.requiresOneOf, childKind.filterByReference = of.shape, of.filter, nil, reference{}
 	return s.listPage(&childKind, s.visible(of.entity), values, fault, func(r *record) bool { return r.value(of.field) == parent })
 }

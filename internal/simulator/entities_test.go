@@ -47,15 +47,15 @@ func withTenant(path string) string {
 	return "/" + part[1] + "/" + part[2] + "/tenant/{tenant}/" + part[3]
 }
 
-// demanded are the required parameters of lists: some reject a request without a bound.
-var demanded = map[string]string{
+// requiredParameters are the required parameters of lists: some reject a request without a bound.
+var requiredParameters = map[string]string{
 	"customer_contacts": "modifiedBefore=2999-01-01", "location_contacts": "createdBefore=2999-01-01",
 	"attributed_leads": "fromUtc=2000-01-01&toUtc=2999-01-01", "performance": "fromUtc=2000-01-01&toUtc=2999-01-01&performanceSegmentationType=Campaign",
 	"intacct_business_unit_mappings": "includeTotal=true",
 }
 
-// lookUps are the endpoints that respond only to ids.
-var lookUps = []string{"job_cancel_reasons_lookup", "job_hold_reasons_lookup", "invoice_templates"}
+// lookupOnly are the endpoints that respond only to ids.
+var lookupOnly = []string{"job_cancel_reasons_lookup", "job_hold_reasons_lookup", "invoice_templates"}
 
 // rows reads a page of any shape.
 func (a *api) rows(t *testing.T, path string, query ...string) []map[string]any {
@@ -90,14 +90,14 @@ func TestEveryList(t *testing.T) {
 	t.Parallel()
 	a := start(t, simulator.Options{Seed: 1, RecordsPerEntity: 400, RequestsPerSecond: -1})
 	for _, f := range published(t) {
-		if f.list == "" || slices.Contains(lookUps, f.name) {
+		if f.list == "" || slices.Contains(lookupOnly, f.name) {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			need := demanded[f.name]
+			need := requiredParameters[f.name]
 			large := "pageSize=500"
-			all := a.rows(t, f.list, need, large, everyState[f.states])
+			all := a.rows(t, f.list, need, large, anyState[f.states])
 			require.Len(t, all, listed(t, a, f))
 			require.Equal(t, f.states == "" || f.states == "all", len(a.rows(t, f.list, need, large)) == len(all), "the default leaves inactive ones out")
 
@@ -108,7 +108,7 @@ func TestEveryList(t *testing.T) {
 			modified := f.window == "modified"
 			require.Equal(t, modified, takes("modifiedOnOrAfter", "recently"))
 			require.Equal(t, f.window == "submitted", takes("submittedOnOrAfter", "recently"))
-			require.Equal(t, f.window == "created" || modified && !modifiedAlone(f.name), takes("createdOnOrAfter", "recently"))
+			require.Equal(t, f.window == "created" || modified && !onlyModifiedFilter(f.name), takes("createdOnOrAfter", "recently"))
 			require.Equal(t, modified, len(a.rows(t, f.list, need, large, "modifiedOnOrAfter=2900-01-01")) == 0, "no change is that young")
 			require.Equal(t, f.sorts != "", takes("sort", "%2BNothing"))
 			for field := range strings.SplitSeq(strings.Replace(f.sorts, "any", "Id/ModifiedOn/CreatedOn", 1), "/") {
@@ -120,13 +120,13 @@ func TestEveryList(t *testing.T) {
 	}
 }
 
-// everyState are the parameters that include inactive records.
-var everyState = map[string]string{
+// anyState are the parameters that include inactive records.
+var anyState = map[string]string{
 	"active": "active=Any", "activeState": "activeState=All", "activeOnly": "activeOnly=false", "includeInactive": "includeInactive=true",
 }
 
-// modifiedAlone are the lists with a filter by change and without one by creation.
-func modifiedAlone(name string) bool {
+// onlyModifiedFilter are the lists with a filter by change and without one by creation.
+func onlyModifiedFilter(name string) bool {
 	return slices.Contains([]string{"estimate_templates", "proposal_templates"}, name)
 }
 

@@ -132,10 +132,10 @@ func TestExportHasDeletedRecords(t *testing.T) {
 	}
 	clock.advance(time.Hour)
 
-	gone := a.page(t, jobsExport+"?from=2026-02-11").Data
-	require.Len(t, gone, 1)
-	require.Equal(t, job, gone[0].ID)
-	require.False(t, *gone[0].Active)
+	inactiveIsDeleted := a.page(t, jobsExport+"?from=2026-02-11").Data
+	require.Len(t, inactiveIsDeleted, 1)
+	require.Equal(t, job, inactiveIsDeleted[0].ID)
+	require.False(t, *inactiveIsDeleted[0].Active)
 	require.NotContains(t, a.page(t, jobsList+"?pageSize=50").ids(), job)
 	require.Error(t, a.Update("jobs", job))
 	require.Error(t, a.Delete("jobs", job))

@@ -41,8 +41,8 @@ func (p *parameters) filter(k *kind) func(*record) bool {
 	if k.ids {
 		match = both(match, p.identities(k))
 	}
-	if wanted := p.list(k.refers.param); wanted != nil {
-		match = both(match, func(r *record) bool { return slices.Contains(wanted, r.value(k.refers.field)) })
+	if wanted := p.list(k.filterByReference.param); wanted != nil {
+		match = both(match, func(r *record) bool { return slices.Contains(wanted, r.value(k.filterByReference.field)) })
 	}
 	return match
 }
@@ -95,7 +95,7 @@ func (p *parameters) states(k *kind) (active, inactive bool) {
 	case includeInactive:
 		return true, p.flag("includeInactive", false)
 	case noStates:
-		return true, !k.gone
+		return true, !k.inactiveIsDeleted
 	case activeAny:
 		choice := p.choice("active", "Any", "True", "False")
 		return choice != "False", choice != "True"

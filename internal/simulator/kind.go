@@ -10,43 +10,43 @@ import (
 // records. The zero value of each field is what most entities have; the tables list the
 // differences.
 type kind struct {
-	name     string // plural, snake case
+	name     string // plural, in snake case
 	singular string // in webhook event types
-	scope    string // what the app must be granted to read it
+	scope    string // OAuth scope that it requires
 
-	list   string // path with {tenant}; "" where there is only a feed
-	export string // path with {tenant}; "" where there is no feed
-	legacy string // an older path of the same feed
+	list   string // path with {tenant}; "" if there is only a feed
+	export string // path with {tenant}; "" if there is no feed
+	legacy string // a former path of the same feed
 
 	// The list.
-	shape   shape
-	states  states
-	filter  window
-	ids     bool       // it takes ids
-	sorts   []string   // fields that it can be sorted by; without any it has no sort parameter and an order of its own
-	maxPage int        // 5,000 unless set
-	zero    bool       // its first page is 0
-	needs   [][]string // it refuses to run without one parameter of each group
-	refers  reference  // records can be asked for by what they refer to
+	shape             shape
+	states            states
+	filter            window
+	ids               bool       // has the parameter ids
+	sorts             []string   // fields of its parameter sort; none: it has no such parameter, and an undocumented order
+	maxPage           int        // 5,000 unless set
+	firstPageIsZero   bool       // its first page has number 0
+	requiresOneOf     [][]string // groups of parameters; one of each is required
+	filterByReference reference  // filter by a record that they refer to
 
 	// The feed.
-	exportStates bool // it takes active
+	exportStates bool // has the parameter active
 
 	// The records.
-	fields   string   // see readFields; id comes before them unless key is set
-	key      []string // fields that identify a record, where that is not an int64 id
-	firstID  int64
-	idOf     func(w *world, ordinal int) int64  // where ids follow from others
-	inactive int                                // so many of a thousand first records are not active
-	dateless int                                // so many of a thousand have a null modifiedOn
-	merges   bool                               // a record goes by being merged into another
-	core     bool                               // one of the four entities that there are many of
-	write    func(*jsonWriter, *world, *record) // in place of fields
-	listed   func(*jsonWriter, *world, *record) // the row of the list, where it is another
+	fields      string   // see readFields; id precedes them unless key is set
+	key         []string // fields that identify a record, if not an int64 id
+	firstID     int64
+	idOf        func(w *world, ordinal int) int64  // if ids follow from other records
+	inactive    int                                // number of inactive ones among the first thousand records
+	dateless    int                                // number of a thousand records with a null modifiedOn
+	mayBeMerged bool                               // records are deleted by merging them into others
+	core        bool                               // one of the four entities with many records
+	write       func(*jsonWriter, *world, *record) // instead of fields
+	listed      func(*jsonWriter, *world, *record) // the row of the list, if it differs
 
-	form  []field // fields, read
-	gone  bool    // active=false means that the record no longer exists: lists that cannot be asked for such do not show it
-	fixed bool    // nothing in a record tells that it is not active
+	form              []field // parsed fields
+	inactiveIsDeleted bool    // active=false means that the record is deleted; lists without a filter for inactive records omit it
+	alwaysActive      bool    // records have no field that shows that they are inactive
 }
 
 // shape is the envelope of a list.
@@ -119,16 +119,16 @@ func (k *kind) complete() {
 		return slices.ContainsFunc(k.form, func(f field) bool { return f.form == form && f.in == in })
 	}
 	if k.write == nil {
-		k.gone = has("active", exportOnly) || has("membership", everywhere)
-		k.fixed = !k.gone && k.states == noStates && !has("active", everywhere) && !has("canceled", everywhere)
+		k.inactiveIsDeleted = has("active", exportOnly) || has("membership", everywhere)
+		k.alwaysActive = !k.inactiveIsDeleted && k.states == noStates && !has("active", everywhere) && !has("canceled", everywhere)
 	}
-	if !k.fixed {
+	if !k.alwaysActive {
 		setDefault(&k.inactive, 30)
 	}
 }
 
 // deleted reports whether the record no longer exists for users.
-func (k *kind) deleted(r *record) bool { return r.Removed || r.Inactive && k.gone }
+func (k *kind) deleted(r *record) bool { return r.Removed || r.Inactive && k.inactiveIsDeleted }
 
 // singular returns the singular of an entity name: contact for contacts, entry for entries.
 func singular(name string) string {

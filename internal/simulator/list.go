@@ -15,7 +15,7 @@ func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fa
 	p := parameters{values: values}
 	page, size := 1, math.MaxInt32
 	first := 1
-	if k.zero {
+	if k.firstPageIsZero {
 		page, first = 0, 0
 	}
 	if k.shape.paged() {
@@ -23,7 +23,7 @@ func (s *Simulator) listPage(k *kind, c *collection, values url.Values, fault Fa
 		size = p.number("pageSize", defaultPageSize, 1, k.maxPage)
 	}
 	count := p.flag("includeTotal", false) || k.shape == tenantEnvelope
-	p.require(k.needs)
+	p.require(k.requiresOneOf)
 	q := query{match: both(p.filter(k), only), order: p.sorting(k), skip: (page - first) * size, limit: size, count: count}
 	if p.errors != nil {
 		return s.problem(http.StatusBadRequest, "One or more validation errors occurred.", p.errors)

@@ -48,7 +48,7 @@ func memberships() []*kind {
 			fields: "createdOn createdById modifiedOn followUpOn from:time? to:time? billingFrequency:OneTime|Monthly|Quarterly|Annual status:membership " +
 				"active initialDeferredRevenue:number businessUnitId customerId membershipTypeId locationId? memo:text? customFields"},
 		&kind{name: "invoice_templates", list: "invoice-templates", export: "export/invoice-templates", scope: "tn.mem.invoicetemplates:r", filter: noWindow, ids: true,
-			needs: [][]string{{"ids"}}, fields: "name? createdOn createdById modifiedOn active total isSettingsTemplate:flag items"},
+			requiresOneOf: [][]string{{"ids"}}, fields: "name? createdOn createdById modifiedOn active total isSettingsTemplate:flag items"},
 		customFieldTypes("membership_custom_field_types", "memberships/custom-fields", "tn.mem.memberships:r"),
 		&kind{name: "membership_status_changes", export: "export/membership-status-changes", scope: "tn.mem.memberships:r",
 			fields: "oldStatus:Active|Suspended|Expired newStatus:Active|Canceled|Deleted note:text? createdOn createdById? +membershipId"},
@@ -122,8 +122,8 @@ func settings() []*kind {
 		&kind{name: "employees", list: "employees", export: "export/employees", scope: "tn.stt.employees:r", states: active, ids: true,
 			fields: "userId:self name firstName:text? lastName:text? role:Dispatch|Accounting|FieldManager roleIds businessUnitId? createdOn modifiedOn email:email? phoneNumber:phone? " +
 				"loginName:text? active home:address? hourlyRate customFields"},
-		&kind{name: "intacct_business_unit_mappings", list: "business-units/intacct", scope: "tn.stt.businessunits:r", zero: true, maxPage: 500, filter: noWindow, ids: true,
-			needs: [][]string{{"includeTotal"}}, fields: "name? active tradeName:text? intacctLocationName:text? intacctLocationId:digits? intacctDepartment:text?"},
+		&kind{name: "intacct_business_unit_mappings", list: "business-units/intacct", scope: "tn.stt.businessunits:r", firstPageIsZero: true, maxPage: 500, filter: noWindow, ids: true,
+			requiresOneOf: [][]string{{"includeTotal"}}, fields: "name? active tradeName:text? intacctLocationName:text? intacctLocationId:digits? intacctDepartment:text?"},
 		&kind{name: "tag_types", list: "tag-types", export: "export/tag-types", scope: "tn.stt.tagtypes:r", states: active, sorts: byTime,
 			fields: "name color:text code:digits importance:Medium|High? isConversionOpportunity:flag active createdOn modifiedOn"},
 		&kind{name: "technicians", list: "technicians", export: "export/technicians", scope: "tn.stt.technicians:r", states: active, ids: true,

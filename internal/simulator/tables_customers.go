@@ -15,18 +15,18 @@ func customerRelations() []*kind {
 		&kind{name: "contacts", list: "contacts", scope: "tn.crm.contacts:r", sorts: byTime, key: []string{"id"},
 			fields: "id:guid referenceId:digits? name? title:Owner|Tenant|Manager? isArchived:flag createdOn createdBy:user modifiedOn modifiedBy:user"},
 		&kind{name: "customer_contacts", list: "customers/contacts", export: "export/customers/contacts", scope: "tn.crm.customers:r",
-			needs: [][]string{{"modifiedOnOrAfter", "modifiedBefore", "customerIds"}}, refers: reference{"customerIds", "customerId"}, fields: contact + "customerId +active"},
+			requiresOneOf: [][]string{{"modifiedOnOrAfter", "modifiedBefore", "customerIds"}}, filterByReference: reference{"customerIds", "customerId"}, fields: contact + "customerId +active"},
 		customFieldTypes("customer_custom_field_types", "customers/custom-fields", "tn.crm.customers:r"),
 		&kind{name: "customers", core: true, list: "customers", export: "export/customers", scope: "tn.crm.customers:r", states: active, ids: true,
-			sorts: byTime, firstID: 48_200_000, inactive: 20, merges: true, write: writeCustomer},
+			sorts: byTime, firstID: 48_200_000, inactive: 20, mayBeMerged: true, write: writeCustomer},
 		&kind{name: "leads", list: "leads", export: "export/leads", scope: "tn.crm.leads:r", ids: true, sorts: byTime,
 			fields: "status:Open|Dismissed|Converted " + priority + " customerId? locationId? businessUnitId? jobTypeId? campaignId followUpDate:time? createdById " +
 				"createdOn modifiedOn tagTypeIds dismissingReasonId? summary? callId? bookingId? callReasonId? +active"},
 		&kind{name: "location_contacts", list: "locations/contacts", export: "export/locations/contacts", scope: "tn.crm.locations:r",
-			needs:  [][]string{{"modifiedOnOrAfter", "modifiedBefore", "createdOnOrAfter", "createdBefore", "locationIds"}},
-			refers: reference{"locationIds", "locationId"}, fields: contact + "locationId +active"},
+			requiresOneOf:     [][]string{{"modifiedOnOrAfter", "modifiedBefore", "createdOnOrAfter", "createdBefore", "locationIds"}},
+			filterByReference: reference{"locationIds", "locationId"}, fields: contact + "locationId +active"},
 		customFieldTypes("location_custom_field_types", "locations/custom-fields", "tn.crm.locations:r"),
-		&kind{name: "locations", list: "locations", export: "export/locations", scope: "tn.crm.locations:r", states: active, ids: true, sorts: byTime, merges: true,
+		&kind{name: "locations", list: "locations", export: "export/locations", scope: "tn.crm.locations:r", states: active, ids: true, sorts: byTime, mayBeMerged: true,
 			idOf:   func(w *world, ordinal int) int64 { return w.person(ordinal).locationID() },
 			fields: "customerId active name address:site customFields createdOn createdById modifiedOn mergedToId zoneId? taxExempt:flag tagTypeIds externalData taxZoneId?"},
 	)
@@ -52,14 +52,14 @@ func marketing() []*kind {
 
 func marketingAds() []*kind {
 	return module("marketingads/v2",
-		&kind{name: "attributed_leads", list: "attributed-leads", scope: "tn.mads.attributedleads:r", filter: byUTC, needs: [][]string{{"fromUtc"}, {"toUtc"}},
+		&kind{name: "attributed_leads", list: "attributed-leads", scope: "tn.mads.attributedleads:r", filter: byUTC, requiresOneOf: [][]string{{"fromUtc"}, {"toUtc"}},
 			key: []string{"dateTime"}, fields: "dateTime:created leadType:int attribution:object job? customer? call:object? booking:object?"},
 		&kind{name: "capacity_warnings", list: "capacity-warnings", scope: "tn.mads.capacitywarnings:r", shape: tenantEnvelope, filter: noWindow,
 			key:    []string{"campaignName", "warningType"},
 			fields: "campaignName:own !warningType:LowCapacity|HighCapacity businessUnits:strings lookaheadWindow:int thresholdValue:int"},
 		&kind{name: "performance", list: "performance", scope: "tn.mads.performance:r", filter: noWindow,
-			needs: [][]string{{"fromUtc"}, {"toUtc"}, {"performanceSegmentationType"}},
-			key:   []string{"campaign.id"}, fields: "campaign:campaign adGroup:null keyword:null digitalStats:object leadStats:object returnOnInvestment:number?"},
+			requiresOneOf: [][]string{{"fromUtc"}, {"toUtc"}, {"performanceSegmentationType"}},
+			key:           []string{"campaign.id"}, fields: "campaign:campaign adGroup:null keyword:null digitalStats:object leadStats:object returnOnInvestment:number?"},
 	)
 }
 

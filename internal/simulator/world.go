@@ -101,7 +101,7 @@ func (w *world) initialState(k *kind, ordinal int) state {
 	}
 	s.Inactive = d.chance(k.inactive)
 	s.Dateless = d.chance(k.dateless)
-	if other := d.IntN(max(ordinal, 1)); s.Inactive && k.merges && ordinal > 0 && d.chance(500) {
+	if other := d.IntN(max(ordinal, 1)); s.Inactive && k.mayBeMerged && ordinal > 0 && d.chance(500) {
 		s.MergedTo = w.id(k, other)
 	}
 	return s
