@@ -9,8 +9,8 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// JetStream does not take the answers to what the ledger has accepted. The same messages
-// are delivered once more: their answer is the first one, and no duplicate.
+// JetStream does not store the answers to accepted commands. The commands are redelivered: their
+// answer is the first one, and not a duplicate.
 func TestFault55AnswerNotPublishedAfterAccepting(t *testing.T) {
 	t.Parallel()
 	refused := false
@@ -57,7 +57,7 @@ func (r *rig) awaitRedelivered(t *testing.T, name string) {
 	require.Eventually(t, func() bool {
 		consumer, err := r.js.Consumer(t.Context(), "SYNC_COMMANDS", name)
 		return err == nil && consumer.CachedInfo().NumRedelivered > 0
-	}, patience, tick, "nothing of %s is delivered again", name)
+	}, waitLimit, tick, "nothing of %s is delivered again", name)
 }
 
 // awaitAcknowledged waits until every command was acknowledged.
@@ -74,5 +74,5 @@ func (r *rig) awaitAcknowledged(t *testing.T) {
 			}
 		}
 		return true
-	}, patience, tick, "commands are not acknowledged")
+	}, waitLimit, tick, "commands are not acknowledged")
 }

@@ -29,7 +29,7 @@ func TestFault03BridgeFrozenForThreeAckWaits(t *testing.T) {
 	r.awaitPublished(t, 20)
 	bridge.Freeze()
 	during(t, 3*ackWait)
-	r.start(t, "bridge") // takes what the frozen one holds
+	r.start(t, "bridge") // fetches the messages of the frozen bridge
 	r.awaitPublished(t, 20)
 	bridge.Thaw()
 	thawed := time.Now()
@@ -88,7 +88,7 @@ func TestFault10CommandStreamFullAtItsLimit(t *testing.T) {
 		}
 		require.ErrorContains(t, err, "maximum bytes exceeded")
 		return true
-	}, patience, time.Millisecond)
+	}, waitLimit, time.Millisecond)
 	answer := r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":1}`)
 	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
 	require.NotEmpty(t, answer.Header.Get("Retry-After"))
@@ -114,7 +114,7 @@ func TestFault26OldMessageReplayedAfterItsWorkflowIsForgotten(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := r.client.DescribeWorkflowExecution(t.Context(), id, "")
 		return err != nil
-	}, patience, tick, "Temporal forgets the workflow")
+	}, waitLimit, tick, "Temporal forgets the workflow")
 	pages := r.pages()
 	require.NoError(t, r.publish(t.Context(), a, "sync.requested", `{"mode":"full"}`))
 	r.checkOracle(t, time.Now())
@@ -151,7 +151,7 @@ func TestFault24SignalFloodDuringContinueAsNew(t *testing.T) {
 	id := workflows.IncrementalSyncID(r.tenant)
 	stop := r.load(t, 20*time.Millisecond)
 	r.awaitPublished(t, 20)
-	require.Eventually(t, func() bool { return !r.idle(t, id) }, patience, tick)
+	require.Eventually(t, func() bool { return !r.idle(t, id) }, waitLimit, tick)
 	var flood errgroup.Group
 	for range 10 {
 		flood.Go(func() error {

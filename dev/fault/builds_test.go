@@ -14,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 )
 
-// change is an edit of the code: another version of it. The file is named from workflows.
+// change is an edit of the code for another version. The file is relative to workflows.
 type change struct{ name, file, before, after string }
 
 // What a developer may do to workflows: well, by the rule of CONTRIBUTING.md, or badly.
@@ -50,7 +50,7 @@ const beforeSlice = `
 	ctx, cancel := workflow.WithCancel(sliceOptions(ctx, r.Mode))
 `
 
-// changed is lazisync with changed code, built from a checkout that stays as it is.
+// changed builds lazisync with changed code, from a copy of the sources.
 func changed(t *testing.T, c change) (program string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -30,7 +30,7 @@ const (
 	stop   = "stop"   // SIGTERM, and start it again when it has ended; roles alone
 )
 
-// injection is one entry of the schedule.
+// injection is an entry of the schedule.
 type injection struct {
 	at      time.Duration // since the beginning
 	victim  string
@@ -47,10 +47,10 @@ var chaosRoles = map[string]string{
 	"bridge 1": "bridge", "bridge 2": "bridge", "worker 1": "worker", "worker 2": "worker", "notifier": "notifier", "gateway": "gateway",
 }
 
-// targets are everything that is struck, in an order that never changes.
+// targets are all targets of faults, in a fixed order.
 var targets = []string{"bridge 1", "bridge 2", "worker 1", "worker 2", "notifier", "gateway", "NATS", "Temporal", "PostgreSQL"}
 
-// schedule is what a seed does in a time.
+// schedule returns the injections of a seed within a duration.
 func schedule(seed int64, length time.Duration) (all []injection) {
 	dice := rand.New(rand.NewPCG(uint64(seed), 0xc4a05))
 	between := func(least, most time.Duration) time.Duration {
@@ -86,7 +86,7 @@ func TestFault42EverythingKilledAtRandom(t *testing.T) {
 		ownDatabase: true, ownTemporal: true, simulator: manyPages,
 		environ: []string{"SERVICETITAN_REQUESTS_PER_SECOND=45"}, // of both workers together; calls may be late when everything is killed
 	})
-	r.patience = 5 * time.Minute
+	r.waitLimit = 5 * time.Minute
 	c := &chaos{rig: r, t: t, program: program(t), places: map[string]*role{}, queues: map[string]chan injection{}}
 	for place, name := range chaosRoles {
 		c.places[place] = r.launch(t, name)
@@ -100,7 +100,7 @@ func TestFault42EverythingKilledAtRandom(t *testing.T) {
 	r.stack.Simulator.SetPace(0)
 	t.Logf("calm; %d commands were published", len(r.asked))
 	for place, one := range c.places {
-		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, r.patience, tick, "%s is not ready", place)
+		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, r.waitLimit, tick, "%s is not ready", place)
 	}
 	r.checkOracle(t, calm)
 }

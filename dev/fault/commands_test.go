@@ -18,12 +18,12 @@ import (
 
 const testSource = "/fault/tests"
 
-// asked is a command that was published, perhaps several times: who gets no answer from
-// JetStream publishes again.
+// publishedCommand is a command that was published, perhaps several times: publishers without an
+// acknowledgement publish again.
 type publishedCommand struct {
 	id      string // of the event
 	kind    events.Kind
-	refused bool // it is one that must be rejected
+	refused bool // it must be rejected
 	stored  bool // JetStream said that it has it
 	setBack bool // PostgreSQL was restored to a time when it had not ended
 	reason  string
@@ -39,7 +39,7 @@ func (r *rig) request(t *testing.T, data string) *publishedCommand {
 	return a
 }
 
-// full and incremental ask for what their names say.
+// full and incremental request a sync of that mode.
 func (r *rig) full(t *testing.T) *publishedCommand {
 	t.Helper()
 	return r.request(t, `{"mode":"full"}`)
@@ -71,7 +71,7 @@ func (r *rig) note(kind events.Kind) *publishedCommand {
 	return a
 }
 
-// commands are those of a kind that JetStream has.
+// commands returns the stored commands of a kind.
 func (r *rig) commands(kind events.Kind) (list []*publishedCommand) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,7 +85,7 @@ func (r *rig) commands(kind events.Kind) (list []*publishedCommand) {
 
 // publish publishes a command again and again until JetStream says that it has it.
 func (r *rig) publish(ctx context.Context, a *publishedCommand, subject, data string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()
 	for {
 		err := r.publishOnce(ctx, a, subject, data)

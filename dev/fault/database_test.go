@@ -18,7 +18,8 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// prepare makes the tables, and notes in went_back every row whose modified_on goes back.
+// prepare creates the tables, and a trigger that records in went_back each row whose modified_on
+// decreases.
 func prepare(ctx context.Context, databaseURL string) error {
 	s, err := store.Open(ctx, databaseURL, store.Options{})
 	if err != nil {
@@ -56,8 +57,8 @@ begin
 	end loop;
 end $$`
 
-// ownDatabase is a PostgreSQL that one test kills and freezes. It is as safe as in
-// production: what was committed is on disk.
+// ownDatabase is a PostgreSQL for a test that kills or freezes it. Its commits are durable, as in
+// production.
 type ownDatabase struct {
 	*pgserver.Server
 	options pgserver.Options

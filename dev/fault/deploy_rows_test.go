@@ -19,10 +19,10 @@ func TestFault23BadWorkflowsDeployed(t *testing.T) {
 	for _, c := range []struct {
 		bad       change
 		says      string
-		meanwhile bool // what is asked for meanwhile waits too
+		meanwhile bool // requests of that time wait, too
 	}{
 		{panics, "a bad deploy", true},
-		{anotherStepForAll, "[TMPRL1100]", false}, // the history does not fit the code; what begins in that version fits no other
+		{anotherStepForAll, "[TMPRL1100]", false}, // the history does not match the code; a workflow that begins in that version matches no other
 	} {
 		t.Run(c.bad.name, func(t *testing.T) {
 			t.Parallel()
@@ -38,11 +38,11 @@ func TestFault23BadWorkflowsDeployed(t *testing.T) {
 			bad := r.startProgram(t, program, "worker")
 			bad.awaitLog(t, c.says)
 			id := workflows.FullSyncID(a.requestID())
-			require.Eventually(t, func() bool { return r.failedTasks(t, id) >= 2 }, patience, tick, "it is tried again")
+			require.Eventually(t, func() bool { return r.failedTasks(t, id) >= 2 }, waitLimit, tick, "it is tried again")
 			bad.awaitLog(t, `"workflow_id":"`+id+`"`)
 			if c.meanwhile {
 				waits := r.full(t)
-				require.Eventually(t, func() bool { return !r.idle(t, workflows.FullSyncID(waits.requestID())) }, patience, tick)
+				require.Eventually(t, func() bool { return !r.idle(t, workflows.FullSyncID(waits.requestID())) }, waitLimit, tick)
 			}
 			require.False(t, r.idle(t, id), "it is held, not failed")
 			require.Positive(t, bad.metric(t, "lazisync_worker_workflow_tasks_failed_total"), "it shows")
@@ -57,7 +57,7 @@ func TestFault23BadWorkflowsDeployed(t *testing.T) {
 	}
 }
 
-// metric is one of a role's metrics.
+// metric returns the value of a metric of a role.
 func (one *role) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	values, err := one.metrics(t.Context())
@@ -66,7 +66,7 @@ func (one *role) metric(t *testing.T, name string) float64 {
 	return values[name]
 }
 
-// failedTasks is how often the workflow task that waits was tried in vain.
+// failedTasks returns the failed attempts of the pending workflow task.
 func (r *rig) failedTasks(t *testing.T, workflowID string) int {
 	t.Helper()
 	described, err := r.client.DescribeWorkflowExecution(t.Context(), workflowID, "")
@@ -95,7 +95,7 @@ func TestFault43WorkersOfTwoVersions(t *testing.T) {
 	before.Kill()
 	begunAfter := r.full(t)
 	r.awaitRunStarted(t, begunAfter)
-	require.Eventually(t, func() bool { return r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())) }, patience, tick)
+	require.Eventually(t, func() bool { return r.knowsChange(t, workflows.FullSyncID(begunAfter.requestID())) }, waitLimit, tick)
 	before = r.start(t, "worker")
 	r.awaitPages(t, 20)
 	after.Kill()
@@ -149,7 +149,7 @@ func TestFault54ColumnAddedDuringARollout(t *testing.T) {
 	require.Zero(t, r.wrongColumns(t))
 }
 
-// wrongColumns counts the customers whose columns are not what the casts make of the record.
+// wrongColumns counts the customers whose typed columns differ from their records.
 func (r *rig) wrongColumns(t *testing.T) (n int) {
 	t.Helper()
 	require.NoError(t, r.sql.QueryRow(t.Context(), `select count(*) from raw.st_customers
@@ -158,7 +158,7 @@ func (r *rig) wrongColumns(t *testing.T) (n int) {
 	return n
 }
 
-// knowsChange says whether a workflow has come by a change and noted its version.
+// knowsChange reports whether a workflow has recorded the version of a change.
 func (r *rig) knowsChange(t *testing.T, workflowID string) bool {
 	t.Helper()
 	history := r.client.GetWorkflowHistory(t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)

@@ -18,8 +18,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// smallDisk mounts a disk in memory. JetStream wants to see room for its streams when
-// it starts; what it really uses is little.
+// smallDisk mounts a disk in memory. At its start JetStream requires free space for all of its
+// streams, but uses little.
 func smallDisk(t *testing.T) (dir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lazisync-disk-") //nolint:usetesting // t.TempDir is closed to other users
@@ -31,7 +31,7 @@ func smallDisk(t *testing.T) (dir string) {
 	return dir
 }
 
-// resize changes how much the disk holds: so many bytes, or for 0 so little more than is used.
+// resize changes the size of the disk: a number of bytes, or with 0 slightly more than is used.
 func resize(t *testing.T, dir string, bytes, more int64) {
 	t.Helper()
 	if bytes == 0 {
@@ -53,7 +53,7 @@ func TestFault09NATSDiskFull(t *testing.T) {
 	data := fmt.Sprintf(`{"mode":"incremental","reason":%q}`, strings.Repeat("x", 900))
 	require.Eventually(t, func() bool {
 		return r.publishOnce(t.Context(), r.note(events.KindRequest), "sync.requested", data) != nil
-	}, patience, time.Millisecond, "the disk is full")
+	}, waitLimit, time.Millisecond, "the disk is full")
 	answer := r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":9}`)
 	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
 	require.NotEmpty(t, answer.Header.Get("Retry-After"))
@@ -64,7 +64,7 @@ func TestFault09NATSDiskFull(t *testing.T) {
 	repairedAt := time.Now()
 	require.Eventually(t, func() bool {
 		return r.webhook(t, gateway.gateway, `{"eventType":"job.updated","id":9}`).StatusCode == http.StatusOK
-	}, patience, 10*tick)
+	}, waitLimit, 10*tick)
 	r.incremental(t)
 	r.checkOracle(t, repairedAt)
 }
@@ -84,13 +84,13 @@ func TestFault30PostgreSQLDiskFull(t *testing.T) {
 	worker.awaitLog(t, "No space left on device")
 	resize(t, dir, 4<<30, 0)
 	a := r.full(t)
-	require.Eventually(t, func() bool { return r.state(t, a) == "completed" }, patience, tick, "it goes on by itself")
+	require.Eventually(t, func() bool { return r.state(t, a) == "completed" }, waitLimit, tick, "it goes on by itself")
 
 	resize(t, dir, 0, 64<<10)
 	require.Eventually(t, func() bool {
 		_, err := r.sql.Exec(t.Context(), "select pg_logical_emit_message(false, 'filler', repeat('x', 100000))")
 		return err != nil && r.database.hasEnded()
-	}, patience, time.Millisecond, "its log cannot grow")
+	}, waitLimit, time.Millisecond, "its log cannot grow")
 	r.awaitPublished(t, 10)
 	resize(t, dir, 4<<30, 0)
 	require.NoError(t, r.database.Stop()) // gives up the lock on its folder

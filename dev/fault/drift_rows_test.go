@@ -12,9 +12,9 @@ import (
 	"github.com/lazi/lazisync/internal/commands"
 )
 
-// Somebody changes streams and consumers by hand while everything runs. What keeps a role
-// from its messages makes it not ready, doctor names it, migrate takes it back without a
-// restart, and what was asked for meanwhile is answered.
+// Streams and consumers are changed while everything runs. If a change keeps messages from a role,
+// the role is not ready, doctor names the change, migrate reverts it without a restart, and all
+// requests of that time are answered.
 func TestFault52StreamsAndConsumersChanged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
@@ -77,7 +77,7 @@ func (r *rig) editConsumer(stream, name string, edit func(*jetstream.ConsumerCon
 	}
 }
 
-// doctor is what lazisync doctor prints, where something fails.
+// doctor returns the failed checks of lazisync doctor.
 func (r *rig) doctor(t *testing.T) string {
 	t.Helper()
 	cfg, err := app.Load(r.stack.Environ(), app.ServeRole)

@@ -25,10 +25,10 @@ type event struct {
 	Data   json.RawMessage `json:"data"`
 }
 
-// name is the last word of its subject.
+// name returns the last token of the subject.
 func (e event) name() string { return e.on[strings.LastIndexByte(e.on, '.')+1:] }
 
-// isOutcome says whether it tells how a run ended.
+// isOutcome reports whether it is the outcome of a run.
 func (e event) isOutcome() bool {
 	switch e.name() {
 	case "completed", "failed", "cancelled":

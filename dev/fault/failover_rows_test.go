@@ -27,7 +27,7 @@ func TestFault60FailoverToAStandbyAndBack(t *testing.T) {
 	t.Parallel()
 	first := startDatabase(t, "")
 	second := startDatabaseWith(t, pgserver.Options{Dir: t.TempDir(), Password: first.password(t)})
-	all := append(slices.Clone(core), "campaigns") // it has no feed: what was deleted is what a full read has not seen
+	all := append(slices.Clone(core), "campaigns") // it has no feed: a full read detects deleted records
 	r := newRig(t, options{
 		database: first, simulator: manyPages, environ: []string{"SYNC_ENTITIES=" + strings.Join(all, ",")},
 		reach: func(t *testing.T, _ string) string {
@@ -60,7 +60,7 @@ func TestFault60FailoverToAStandbyAndBack(t *testing.T) {
 	r.checkOracle(t, promoted)
 }
 
-// anyOf returns the URL of two servers, of which one takes writes.
+// anyOf returns a URL of two servers, of which one accepts writes.
 func anyOf(t *testing.T, first, second *ownDatabase) string {
 	t.Helper()
 	address, err := url.Parse(first.URL(""))
@@ -77,8 +77,8 @@ func (d *ownDatabase) password(t *testing.T) string {
 	return password
 }
 
-// follow makes the server a standby of a primary, whatever it was before, and returns when
-// each commit of the primary waits for it.
+// follow makes the server a standby of a primary, and returns when each commit of the primary waits
+// for it.
 func (d *ownDatabase) follow(t *testing.T, primary *ownDatabase) {
 	t.Helper()
 	if !d.hasEnded() {
@@ -99,10 +99,10 @@ func (d *ownDatabase) follow(t *testing.T, primary *ownDatabase) {
 	primary.execute(t, "alter system set synchronous_standby_names = '*'", "select pg_reload_conf()")
 	require.Eventually(t, func() bool {
 		return primary.asks(t, "select exists (select from pg_stat_replication where sync_state = 'sync')")
-	}, patience, tick, "the standby does not stream")
+	}, waitLimit, tick, "the standby does not stream")
 }
 
-// promote makes a standby the primary, and returns when it takes writes.
+// promote makes a standby the primary, and returns when it accepts writes.
 func (d *ownDatabase) promote(t *testing.T) {
 	t.Helper()
 	require.True(t, d.asks(t, "select pg_promote()"))
@@ -119,7 +119,7 @@ func (d *ownDatabase) execute(t *testing.T, statements ...string) {
 	}
 }
 
-// asks returns the answer of this server to a query for a boolean.
+// asks returns the result of a boolean query on this server.
 func (d *ownDatabase) asks(t *testing.T, sql string) (answer bool) {
 	t.Helper()
 	d.on(t, func(ctx context.Context, conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&answer) })

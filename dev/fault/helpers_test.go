@@ -19,10 +19,10 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// manyPages has a run last long enough to meet it in its middle.
+// manyPages makes a run last long enough for a fault during it.
 var manyPages = simulator.Options{RecordsPerEntity: 1500, ExportPageSize: 50}
 
-// veryManyPages has it last through several faults.
+// veryManyPages makes a run last through several faults.
 var veryManyPages = simulator.Options{RecordsPerEntity: 6000, ExportPageSize: 50}
 
 // deliver sends a webhook as ServiceTitan does.
@@ -56,7 +56,7 @@ func (one *role) stop(t *testing.T) time.Duration {
 	one.Signal(syscall.SIGTERM)
 	select {
 	case <-one.Ended():
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		require.Fail(t, "lazisync does not stop", one.name)
 	}
 	require.NoError(t, one.Err())
@@ -67,7 +67,7 @@ func executionOf(workflowID string) *common.WorkflowExecution {
 	return &common.WorkflowExecution{WorkflowId: workflowID}
 }
 
-// idle says whether no execution of a workflow is running.
+// idle reports whether no execution of a workflow is running.
 func (r *rig) idle(t *testing.T, workflowID string) bool {
 	t.Helper()
 	described, err := r.client.DescribeWorkflowExecution(t.Context(), workflowID, "")
@@ -91,10 +91,10 @@ func (r *rig) awaitRunStarted(t *testing.T, a *publishedCommand) {
 		var begun bool
 		err := r.sql.QueryRow(t.Context(), "select run_number is not null from raw.sync_requests where request_id = $1", a.requestID()).Scan(&begun)
 		return err == nil && begun
-	}, patience, tick, "no run serves request %s", a.requestID())
+	}, waitLimit, tick, "no run serves request %s", a.requestID())
 }
 
-// state is that of the run of a request, "" where none serves it yet.
+// state returns the state of the run of a request, "" if no run serves it yet.
 func (r *rig) state(t *testing.T, a *publishedCommand) (state string) {
 	t.Helper()
 	require.NoError(t, r.sql.QueryRow(t.Context(), `
@@ -113,11 +113,11 @@ func (r *rig) awaitPaused(t *testing.T, workflowID string) {
 		}
 		var p workflows.Progress
 		return answer.Get(&p) == nil && p.Paused
-	}, patience, tick, "%s is not paused", workflowID)
+	}, waitLimit, tick, "%s is not paused", workflowID)
 }
 
-// readTwice counts, by entity, the pages of feeds that were asked for again. A page is
-// known by the token it begins at, which the page before handed out.
+// readTwice counts, by entity, the feed pages that were requested again. The continuation token
+// identifies a page.
 func (r *rig) readTwice() map[string]int {
 	pages, seen := map[string]int{}, map[string]map[string]bool{}
 	for _, call := range r.stack.Simulator.Stats().Requests {

@@ -78,7 +78,7 @@ func TestFault46PostgreSQLCreatedAnew(t *testing.T) {
 	require.Regexp(t, restoreFound, r.run(t, nil, "doctor", "--role", "bridge"))
 }
 
-// restoreFound is how doctor begins the line about a restore of PostgreSQL.
+// restoreFound is the beginning of doctor's line about a restore of PostgreSQL.
 const restoreFound = `(?m)^warn +restore `
 
 func TestFault50TemporalCreatedAnew(t *testing.T) {

@@ -21,14 +21,14 @@ import (
 	"github.com/lazi/lazisync/dev/process"
 )
 
-// Linux has these by number alone.
+// Linux has only numbers for these.
 const (
 	limitData  = 2 // memory that a process writes to
 	limitFiles = syscall.RLIMIT_NOFILE
 )
 
-// limit sets what a running process may have of something, up to what it was allowed when
-// it began, and returns how to take that back.
+// limit sets a resource limit of a running process, up to its initial one, and returns a function
+// that restores it.
 func (one *role) limit(t *testing.T, what int, most uint64) (lift func()) {
 	t.Helper()
 	set := func(next *syscall.Rlimit) (before syscall.Rlimit) {
@@ -48,7 +48,7 @@ func (r *rig) startWithFiles(t *testing.T, files int, name string) *role {
 	cmd := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, files), program(t), name)
 	one, err := r.spawnCommand(cmd, name)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
+	require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, waitLimit, tick, "lazisync %s is not ready", name)
 	one.before = one.usage(t)
 	one.awaitLog(t, fmt.Sprintf(`"limit":%d`, files))
 	one.awaitLog(t, "low limit of open files, raise it with ulimit -n")
@@ -78,7 +78,7 @@ func TestFault44OpenFilesRunOut(t *testing.T) {
 	require.Eventually(t, func() bool {
 		response, err := r.deliver(t, gateway.gateway, `{"eventType":"job.updated","id":44}`)
 		return err == nil && response.StatusCode == http.StatusOK
-	}, patience, tick, "the gateway takes webhooks again")
+	}, waitLimit, tick, "the gateway takes webhooks again")
 	stop()
 	r.awaitSettled(t)
 
@@ -97,7 +97,7 @@ func TestFault44OpenFilesRunOut(t *testing.T) {
 	require.Equal(t, "completed", r.state(t, a))
 }
 
-// crowd opens connections to a role and holds them until they are to leave.
+// openConnections opens connections to a role and keeps them until the returned function is called.
 func (r *rig) openConnections(t *testing.T, one *role, size int) (leave func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,7 +134,7 @@ func TestFault44MemoryRunsOut(t *testing.T) {
 	worker.limit(t, limitData, worker.written(t))
 	select {
 	case <-worker.Ended():
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		require.Fail(t, "it needs no more memory")
 	}
 	require.False(t, worker.Killed())
@@ -148,7 +148,7 @@ func TestFault44MemoryRunsOut(t *testing.T) {
 	}
 }
 
-// written is how much memory a role has that it may write to.
+// written returns the size of a role's writable memory.
 func (one *role) written(t *testing.T) uint64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", one.Pid()))

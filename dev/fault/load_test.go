@@ -47,7 +47,7 @@ func (r *rig) load(t *testing.T, every time.Duration) (stop func()) {
 	return stop
 }
 
-// wait says whether the time passed before ctx was done.
+// wait reports whether the time passed before ctx was done.
 func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -67,5 +67,5 @@ func during(t *testing.T, d time.Duration) {
 func (r *rig) awaitPublished(t *testing.T, n int) {
 	t.Helper()
 	n += len(r.commands(events.KindRequest))
-	require.Eventually(t, func() bool { return len(r.commands(events.KindRequest)) >= n }, patience, tick)
+	require.Eventually(t, func() bool { return len(r.commands(events.KindRequest)) >= n }, waitLimit, tick)
 }

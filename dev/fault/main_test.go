@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// patience bounds waits that take moments on an idle machine.
-	patience = 2 * time.Minute
-	tick     = 50 * time.Millisecond
+	// waitLimit bounds waits that take moments on an idle machine.
+	waitLimit = 2 * time.Minute
+	tick      = 50 * time.Millisecond
 )
 
-// parallel is how many tests run at once: they wait more than they work.
+// parallel is the number of tests that run at the same time: they wait more than they compute.
 const parallel = "4"
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shared is what all tests of this process use, started when the first one asks.
+// shared is used by all tests of this process, and started by the first one that needs it.
 var shared = &sharedFixtures{}
 
 type sharedFixtures struct {
@@ -72,7 +72,7 @@ func program(t testing.TB) string {
 	return path
 }
 
-// sharedTemporal is for tests that leave Temporal alone.
+// sharedTemporal is for tests without a fault of Temporal.
 func sharedTemporal(t testing.TB) *server {
 	t.Helper()
 	shared.mu.Lock()

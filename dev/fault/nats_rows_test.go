@@ -63,7 +63,7 @@ func TestFault08NATSVolumeWiped(t *testing.T) {
 	r.full(t)
 	r.awaitPages(t, 8)
 	r.archive(t)
-	require.Len(t, r.past.events, 2, "accepted and started")
+	require.Len(t, r.archived.events, 2, "accepted and started")
 	r.nats.Kill()
 	require.NoError(t, os.RemoveAll(dir))
 	r.nats.restart(t)
@@ -91,7 +91,7 @@ func TestFault11NATSConnectionCorrupted(t *testing.T) {
 		{"latency", "downstream", `{"latency":2000}`},
 		{"slicer", "downstream", `{"average_size":1,"size_variation":0,"delay":10}`},
 		{"reset_peer", "upstream", `{"timeout":50}`},
-		{"timeout", "downstream", `{"timeout":0}`}, // half open: nothing comes through, nothing is closed
+		{"timeout", "downstream", `{"timeout":0}`}, // half open: no data arrives, and no connection is closed
 	} {
 		r.awaitPublished(t, 10)
 		between.addToxic(t, spoilt.kind, spoilt.way, spoilt.attributes)
@@ -149,7 +149,7 @@ func TestFault06TailOfTheCommandStreamLost(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(blocks[0], size.Size()-100))
 	r.nats.restart(t)
-	require.Eventually(t, r.nc.IsConnected, patience, tick)
+	require.Eventually(t, r.nc.IsConnected, waitLimit, tick)
 	kept, err := r.read(t.Context(), "SYNC_COMMANDS")
 	require.NoError(t, err)
 	require.Len(t, kept, len(all)-1)

@@ -48,7 +48,7 @@ func public(t *testing.T, key nkeys.KeyPair) string {
 	return text
 }
 
-// config is that of a server that lets in whom the operator signed.
+// config returns the configuration of a server that accepts the users of the operator.
 func (o *operator) config(t *testing.T) string {
 	t.Helper()
 	account, err := o.claims.Encode(o.operator)
@@ -130,13 +130,13 @@ func (r *rig) awaitRefused(t *testing.T) {
 	t.Helper()
 	refused := func() int { return strings.Count(r.nats.Log.String(), "authentication error") }
 	enough := refused() + 6*len(r.roles)
-	require.Eventually(t, func() bool { return refused() >= enough }, patience, tick)
+	require.Eventually(t, func() bool { return refused() >= enough }, waitLimit, tick)
 }
 
 // awaitReady waits until every role says that it is ready.
 func (r *rig) awaitReady(t *testing.T) {
 	t.Helper()
 	for _, one := range r.roles {
-		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "%s is not ready", one.name)
+		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, waitLimit, tick, "%s is not ready", one.name)
 	}
 }

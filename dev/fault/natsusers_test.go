@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// configureNATS has the server read its users from a file.
+// configureNATS makes the server read its users from a file.
 func (r *rig) configureNATS(t *testing.T, users func() string) {
 	t.Helper()
 	if users == nil {
@@ -32,14 +32,14 @@ func (r *rig) writeUsers(t *testing.T) {
 	require.NoError(t, os.WriteFile(o.Config, []byte(text), 0o600))
 }
 
-// reloadUsers has the running server read its users again.
+// reloadUsers makes the running server reload its users.
 func (r *rig) reloadUsers(t *testing.T) {
 	t.Helper()
 	r.writeUsers(t)
 	r.nats.Signal(syscall.SIGHUP)
 }
 
-// startConfigured is a nats-server with a configuration file.
+// startConfigured starts a nats-server with a configuration file.
 func startConfigured(ctx context.Context, o serverOptions) (end func() error, err error) {
 	options, err := natsd.ProcessConfigFile(o.Config)
 	if err != nil {
@@ -52,7 +52,7 @@ func startConfigured(ctx context.Context, o serverOptions) (end func() error, er
 	}
 	s.ConfigureLogger()
 	s.Start()
-	if !s.ReadyForConnections(patience) || !s.JetStreamEnabled() {
+	if !s.ReadyForConnections(waitLimit) || !s.JetStreamEnabled() {
 		return nil, errors.New("nats-server is not ready")
 	}
 	hangUp := make(chan os.Signal, 1)

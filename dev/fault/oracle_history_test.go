@@ -15,9 +15,9 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// history is what a rig remembers of streams that are wiped or set back.
+// history has the messages of streams that were wiped or restored.
 type history struct {
-	heard    []event // everything that was published on sync.>, stored or dropped by JetStream
+	received []event // everything that was published on sync.>, stored or dropped by JetStream
 	events   []event // of earlier SYNC_EVENTS
 	commands []event // of earlier SYNC_COMMANDS
 }
@@ -33,13 +33,13 @@ func (r *rig) listen(t *testing.T) {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.past.heard = append(r.past.heard, e)
+		r.archived.received = append(r.archived.received, e)
 	})
 	require.NoError(t, err)
 }
 
-// archive remembers what SYNC_EVENTS and SYNC_COMMANDS hold. Call it before they are
-// wiped or set back.
+// archive keeps the messages of SYNC_EVENTS and SYNC_COMMANDS. Call it before they are wiped or
+// restored.
 func (r *rig) archive(t *testing.T) {
 	t.Helper()
 	stored, err := r.read(t.Context(), "SYNC_EVENTS")
@@ -48,8 +48,8 @@ func (r *rig) archive(t *testing.T) {
 	require.NoError(t, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.past.events = append(r.past.events, stored...)
-	r.past.commands = append(r.past.commands, commands...)
+	r.archived.events = append(r.archived.events, stored...)
+	r.archived.commands = append(r.archived.commands, commands...)
 }
 
 // archiveHeard adds to the archive the events that were published after archive read the
@@ -57,17 +57,17 @@ func (r *rig) archive(t *testing.T) {
 func (r *rig) archiveHeard() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range r.past.heard {
+	for _, e := range r.archived.received {
 		if e.Source == ledger.Source {
-			r.past.events = append(r.past.events, e)
+			r.archived.events = append(r.archived.events, e)
 		}
 	}
 }
 
-// key is the identity by which consumers deduplicate.
+// key returns the identity by which consumers deduplicate.
 func (e event) key() string { return e.Source + " " + e.ID }
 
-// content is what an event says, without when it was said.
+// content returns the content of an event without its time.
 func (e event) content() string {
 	var data any
 	if json.Unmarshal(e.Data, &data) != nil {
@@ -81,7 +81,7 @@ func (e event) content() string {
 // first archived message on and deduplicates by identity.
 func (v *oracle) delivered(current []event) (list []event) {
 	seen := map[string]bool{}
-	for _, e := range slices.Concat(v.past.events, current) {
+	for _, e := range slices.Concat(v.archived.events, current) {
 		if !seen[e.key()] {
 			seen[e.key()] = true
 			list = append(list, e)
@@ -90,11 +90,11 @@ func (v *oracle) delivered(current []event) (list []event) {
 	return list
 }
 
-// identities: no id of an event was ever given to two contents, also where JetStream
-// dropped the second, or held the first in a stream that is gone.
+// identities: no event id has two contents, even if JetStream dropped the second one, or stored the
+// first one in a stream that was wiped.
 func (v *oracle) identities(context.Context) error {
 	first := map[string]string{}
-	for _, e := range slices.Concat(v.past.events, v.past.heard, v.eventStream) {
+	for _, e := range slices.Concat(v.archived.events, v.archived.received, v.eventStream) {
 		if e.Source != ledger.Source || v.answersRestored(e) {
 			continue
 		}
@@ -109,8 +109,8 @@ func (v *oracle) identities(context.Context) error {
 	return nil
 }
 
-// answersRestored says whether an event answers a request that the restored ledger takes for
-// a new one. It is accepted again, under the same id, and perhaps by another execution.
+// answersRestored reports whether an event answers a request that is new for the restored ledger.
+// It is accepted again under the same id, perhaps with another execution.
 func (v *oracle) answersRestored(e event) bool {
 	if e.name() != "accepted" {
 		return false
@@ -122,7 +122,7 @@ func (v *oracle) answersRestored(e event) bool {
 // published: an outcome that the ledger calls published reached the consumers, and names
 // every request of its run.
 func (v *oracle) published(ctx context.Context) error {
-	told := map[string]bool{}
+	notified := map[string]bool{}
 	for _, e := range v.eventStream {
 		if !e.isOutcome() {
 			continue
@@ -132,9 +132,9 @@ func (v *oracle) published(ctx context.Context) error {
 			return err
 		}
 		run := fmt.Sprintf("%s %s %d %s", d.WorkflowID, d.RunID, d.RunNumber, e.name())
-		told[run] = true
+		notified[run] = true
 		for _, q := range d.Requests {
-			told[run+" "+q.RequestID] = true
+			notified[run+" "+q.RequestID] = true
 		}
 	}
 	rows, err := v.sql.Query(ctx, `
@@ -155,10 +155,10 @@ func (v *oracle) published(ctx context.Context) error {
 		}
 		run := fmt.Sprintf("%s %s %d %s", workflowID, firstRunID, number, state)
 		switch {
-		case !told[run]:
+		case !notified[run]:
 			v.lost++
 			v.find("run %d (%s) is marked published, and no consumer saw its outcome %q", number, workflowID, state)
-		case request != "" && !told[run+" "+request]:
+		case request != "" && !notified[run+" "+request]:
 			v.lost++
 			v.find("run %d (%s) is marked published, and no consumer saw request %s in its outcome", number, workflowID, request)
 		}
@@ -209,7 +209,7 @@ func (v *oracle) writers(ctx context.Context) error {
 	return nil
 }
 
-// written is how many rows of an entity a run changed last.
+// written is the number of rows of an entity that a run changed last.
 type written struct {
 	entity    string
 	run, rows int64
@@ -252,7 +252,7 @@ func (v *oracle) repetitions(context.Context) error {
 // that were wiped.
 func (v *oracle) messages() map[string]int {
 	places := map[string]map[string]bool{}
-	for _, m := range slices.Concat(v.past.commands, v.commandStream) {
+	for _, m := range slices.Concat(v.archived.commands, v.commandStream) {
 		id := events.RequestID(m.Source, m.ID)
 		if places[id] == nil {
 			places[id] = map[string]bool{}

@@ -21,7 +21,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// failures: a fault that passes is waited for. No run fails, but of what the test wants.
+// failures: runs wait for transient faults. No run fails, except those that the test expects.
 func (v *oracle) failures(ctx context.Context) error {
 	rows, err := v.sql.Query(ctx, "select run_number, coalesce(error->>'type', ''), coalesce(error->>'message', '') from raw.sync_runs where state = 'failed'")
 	if err != nil {
@@ -72,7 +72,7 @@ func (v *oracle) starts(context.Context) error {
 // run served it.
 const withdrawn = 0
 
-// ledger: it says of every request and run what the events say.
+// ledger: it agrees with the events on every request and run.
 func (v *oracle) ledger(ctx context.Context) error {
 	rows, err := v.sql.Query(ctx, `
 		select q.request_id, coalesce(r.run_number, 0), coalesce(r.state, 'none') from raw.sync_requests q left join raw.sync_runs r using (run_number)`)
@@ -195,7 +195,7 @@ func (v *oracle) versions(ctx context.Context) error {
 	return nil
 }
 
-// rows: what was synced completely equals ServiceTitan, record by record.
+// rows: every completely synced table equals ServiceTitan, record by record.
 func (v *oracle) rows(ctx context.Context) error {
 	rows, err := v.sql.Query(ctx, "select table_name from raw.sync_state where last_full_sync is not null")
 	if err != nil {
@@ -227,7 +227,7 @@ func (v *oracle) rows(ctx context.Context) error {
 	return nil
 }
 
-// usage is what a role holds.
+// usage is the number of resources that a role holds.
 type usage struct{ goroutines, files int }
 
 // Slack that a role has between its start and the end of its work: connections of its
@@ -244,7 +244,7 @@ func (one *role) usage(t *testing.T) usage {
 	return u
 }
 
-// measure asks a role for what it holds.
+// measure returns the usage of a role.
 func (one *role) measure(ctx context.Context) (u usage, err error) {
 	values, err := one.metrics(ctx)
 	if err != nil {
@@ -257,7 +257,7 @@ func (one *role) measure(ctx context.Context) (u usage, err error) {
 	return u, nil
 }
 
-// metrics are the role's metrics that have no labels.
+// metrics returns the role's metrics without labels.
 func (one *role) metrics(ctx context.Context) (values map[string]float64, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, one.admin+"/metrics", nil)
 	if err != nil {
@@ -282,8 +282,8 @@ func (one *role) metrics(ctx context.Context) (values map[string]float64, err er
 	return values, nil
 }
 
-// leaks: a role that lived through the fault holds about what it held before, and
-// PostgreSQL has no more connections than the pools allow.
+// leaks: a role that survived the fault has about the same usage as before, and PostgreSQL has no
+// more connections than the pools allow.
 func (v *oracle) leaks(ctx context.Context) error {
 	alive := 0
 	for _, one := range v.roles {

@@ -20,7 +20,7 @@ func (r *rig) checkOracle(t *testing.T, since time.Time) {
 	results.begin(t)
 	r.awaitSettled(t)
 	recovered := time.Since(since)
-	if r.changing { // an incremental brings what changed during and after the fault
+	if r.changing { // an incremental syncs the changes during and after the fault
 		r.incremental(t)
 		r.awaitSettled(t)
 	}
@@ -45,21 +45,21 @@ func (r *rig) awaitSettled(t *testing.T) {
 		why = r.unfinished(t.Context())
 		last = cmp.Or(why, last)
 		return why == ""
-	}, r.patience, 2*tick, "still not calm: %s", &lazy{&why})
+	}, r.waitLimit, 2*tick, "not finished: %s", &lazy{&why})
 	if took := time.Since(began); took > settledFor {
 		t.Logf("calm after %.0f s, the last to wait for: %s", took.Seconds(), last)
 	}
 }
 
-// settledFor is worth a word in the log.
+// settledFor is the wait from which on the log mentions it.
 const settledFor = 20 * time.Second
 
-// lazy is a text that is read when it is printed.
+// lazy is a text that is evaluated when it is printed.
 type lazy struct{ text *string }
 
 func (l *lazy) String() string { return *l.text }
 
-// unfinished describes what is not finished yet; it returns "" if everything is.
+// unfinished describes what is not finished yet, "" if everything is.
 func (r *rig) unfinished(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -69,17 +69,17 @@ func (r *rig) unfinished(ctx context.Context) string {
 			ids = append(ids, a.requestID())
 		}
 	}
-	var told, open, controls int
+	var notified, open, controls int
 	err := r.sql.QueryRow(ctx, `
 		select (select count(*) from raw.sync_requests q join raw.sync_runs r using (run_number)
 				where q.request_id = any($1) and r.published_at is not null),
 			(select count(*) from raw.sync_requests q left join raw.sync_runs r using (run_number) where r.published_at is null),
-			(select count(*) from raw.sync_controls where state = 'pending')`, ids).Scan(&told, &open, &controls)
+			(select count(*) from raw.sync_controls where state = 'pending')`, ids).Scan(&notified, &open, &controls)
 	if err != nil {
 		return err.Error()
 	}
-	if told < len(ids) || open > 0 || controls > 0 {
-		return fmt.Sprintf("%d of %d requests told, %d open, %d controls pending", told, len(ids), open, controls)
+	if notified < len(ids) || open > 0 || controls > 0 {
+		return fmt.Sprintf("%d of %d requests with an outcome, %d open, %d controls pending", notified, len(ids), open, controls)
 	}
 	for stream, names := range consumers {
 		for _, name := range names {
@@ -104,7 +104,7 @@ type oracle struct {
 	duplicates map[string]int              // by request
 	rejected   map[string]int              // by request
 	ended      map[string]map[int64]string // by request and run, how it ended
-	told       map[string]int              // by request, the events that tell its outcome
+	notified   map[string]int              // by request, the events that tell its outcome
 
 	own     map[string]bool // requests without a published command: second passes
 	setBack map[string]bool // requests that had not ended in a restored ledger
@@ -117,7 +117,7 @@ func (v *oracle) find(format string, args ...any) {
 	v.findings = append(v.findings, fmt.Sprintf(format, args...))
 }
 
-// gather reads the streams, and what the events say of each command.
+// gather reads the streams, and the events of each command.
 func (v *oracle) gather(ctx context.Context) (err error) {
 	if v.commandStream, err = v.read(ctx, "SYNC_COMMANDS"); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (v *oracle) gather(ctx context.Context) (err error) {
 	}
 	v.eventStream = v.delivered(v.eventStream)
 	v.accepted, v.duplicates, v.rejected = map[string]int{}, map[string]int{}, map[string]int{}
-	v.ended, v.told = map[string]map[int64]string{}, map[string]int{}
+	v.ended, v.notified = map[string]map[int64]string{}, map[string]int{}
 	v.own, v.setBack = map[string]bool{}, map[string]bool{}
 	for _, a := range v.commands(events.KindRequest) {
 		v.setBack[a.requestID()] = a.setBack
@@ -181,7 +181,7 @@ func (v *oracle) count(e event) error {
 				v.find("run %d is both %s and %s", d.RunNumber, before, e.name())
 			}
 			v.ended[q.RequestID][d.RunNumber] = e.name()
-			v.told[q.RequestID]++
+			v.notified[q.RequestID]++
 			if q.Source == ledger.SecondPassSource {
 				v.own[q.RequestID] = true
 			}
@@ -215,7 +215,7 @@ func (v *oracle) answers(context.Context) error {
 // outcomes: every accepted request has exactly one.
 func (v *oracle) outcomes(context.Context) error {
 	for _, a := range v.commands(events.KindRequest) {
-		n := v.told[a.requestID()]
+		n := v.notified[a.requestID()]
 		if a.setBack && n <= 2 {
 			continue
 		}

@@ -20,7 +20,7 @@ import (
 func TestFault33RefusedWithAnyRetryAfter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
-	r.patience = 5 * time.Minute
+	r.waitLimit = 5 * time.Minute
 	r.startAll(t, allRoles...)
 	waits := []struct {
 		text  string
@@ -91,8 +91,8 @@ func nextSecond(t *testing.T) {
 	during(t, time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
 }
 
-// A list without a feed is suddenly much shorter: nothing is marked deleted until
-// somebody says that this is right.
+// A list without a feed is suddenly much shorter: nothing is marked deleted until a request allows
+// it.
 func TestFault37ListSuddenlyShorter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{})
@@ -117,7 +117,7 @@ func TestFault37ListSuddenlyShorter(t *testing.T) {
 	r.request(t, request)
 	r.awaitSettled(t)
 	nextSecond(t)
-	guarded := r.request(t, request) // twice missed is gone, unless it is too much
+	guarded := r.request(t, request) // a row that is missing twice is deleted, unless the delete guard stops it
 	r.awaitSettled(t)
 	var kind string
 	require.NoError(t, r.sql.QueryRow(t.Context(), `
@@ -140,7 +140,7 @@ func TestFault38ClocksAnHourApart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clock := func() time.Time { return time.Now().Add(apart) }
-			listed := []string{"vendors", "campaigns"} // they have no feed, and are asked for by date
+			listed := []string{"vendors", "campaigns"} // they have no feed, and are read by date
 			all := slices.Concat(core, listed)
 			r := newRig(t, options{
 				simulator: simulator.Options{Now: clock}, environ: []string{"SYNC_ENTITIES=" + strings.Join(all, ",")},
@@ -163,7 +163,7 @@ func TestFault38ClocksAnHourApart(t *testing.T) {
 					}
 				}
 				r.stack.Simulator.Mutate(50)
-				for _, name := range listed { // nothing is deleted: a list shows that to full syncs alone
+				for _, name := range listed { // only full syncs detect deletions in a list
 					for range 20 {
 						id, err := r.stack.Simulator.RandomID(name)
 						require.NoError(t, err)
@@ -188,7 +188,7 @@ func TestFault39SlackErrors(t *testing.T) {
 		{Status: http.StatusInternalServerError, Times: 2},
 		{Status: http.StatusInternalServerError, Delay: 15 * time.Second, Times: 1},
 	} {
-		told := len(slack.Messages())
+		notified := len(slack.Messages())
 		slack.Answer(&trouble)
 		began := time.Now()
 		a := r.full(t)
@@ -198,10 +198,10 @@ func TestFault39SlackErrors(t *testing.T) {
 				select r.published_at is not null from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1`,
 				a.requestID()).Scan(&published)
 			return err == nil && published
-		}, patience, tick)
-		require.Len(t, slack.Messages(), told, "the sync was over while Slack was in trouble")
+		}, waitLimit, tick)
+		require.Len(t, slack.Messages(), notified, "the sync ended while Slack failed")
 		r.awaitSettled(t)
-		require.Len(t, slack.Messages(), told+1, "told once, after %s", time.Since(began))
+		require.Len(t, slack.Messages(), notified+1, "sent once, after %s", time.Since(began))
 	}
 	slack.Answer(&fakeslack.Answer{Status: http.StatusNotFound, Times: 1}) // permanent: the webhook was revoked
 	r.full(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy stands between lazisync and a server, and spoils what passes.
+// proxy is between lazisync and a server, and corrupts the data.
 type proxy struct{ *toxiproxy.Proxy }
 
 // startProxy puts a proxy before an address.

@@ -155,7 +155,7 @@ func TestFault53OnePathFailsForEver(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.stack.Simulator.Update("customers", id))
 		next := r.request(t, `{"mode":"incremental","entities":["customers"]}`)
-		require.Eventually(t, func() bool { return r.state(t, next) == "completed" }, patience, tick, "%s: the next pass waits", kind)
+		require.Eventually(t, func() bool { return r.state(t, next) == "completed" }, waitLimit, tick, "%s: the next pass waits", kind)
 		require.Equal(t, "failed", r.state(t, held))
 		var why string
 		require.NoError(t, r.sql.QueryRow(t.Context(), `

@@ -19,7 +19,7 @@ type report struct {
 	rows map[string]*row
 }
 
-// row is what became of one fault, over all runs of its test.
+// row is the result of a fault, over all runs of its test.
 type row struct {
 	name           string
 	runs, failed   int

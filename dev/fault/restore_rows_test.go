@@ -58,7 +58,7 @@ func (r *rig) withRestoredNATS(t *testing.T, makeBackup func() *backup) {
 	r.archive(t)
 	r.nats.restore(t, saved)
 	r.archiveHeard()
-	require.Eventually(t, r.nc.IsConnected, patience, tick)
+	require.Eventually(t, r.nc.IsConnected, waitLimit, tick)
 	if saved == nil {
 		r.migrate(t)
 		r.shortenAckWait(t, 0)
@@ -85,7 +85,7 @@ func TestFault49TemporalRestoredToAnEarlierState(t *testing.T) {
 	later := r.request(t, fullOfCustomers)
 	r.incremental(t)
 	r.stack.Simulator.SetPace(0)
-	r.awaitSettled(t) // also what was open in the backup has ended
+	r.awaitSettled(t) // requests that were open in the backup have ended, too
 	require.Equal(t, "completed", r.state(t, open))
 	r.stack.Simulator.SetPace(time.Second)
 	orphan := r.full(t)
@@ -120,6 +120,6 @@ func (r *rig) afterRestore(t *testing.T, since time.Time, before ...*publishedCo
 	r.checkOracle(t, since)
 	for _, a := range before {
 		id := workflows.FullSyncID(a.requestID())
-		require.Eventually(t, func() bool { return r.idle(t, id) }, patience, tick, "%s still runs", id)
+		require.Eventually(t, func() bool { return r.idle(t, id) }, waitLimit, tick, "%s still runs", id)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// backup is what a server had on disk at some time.
+// backup is a copy of a server's data folder.
 type backup struct{ copy, original string }
 
 // backUp copies a folder. Owners, modes and times are kept, as PostgreSQL demands.
@@ -46,14 +46,14 @@ func (s *server) while(t *testing.T, stopped func()) {
 	s.Signal(syscall.SIGTERM)
 	select {
 	case <-s.Ended():
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		require.Fail(t, "the server does not stop", s.options.Kind)
 	}
 	stopped()
 	s.restart(t)
 }
 
-// folder is where the server keeps everything.
+// folder returns the data folder of the server.
 func (s *server) folder() string {
 	if s.options.Kind == temporalKind {
 		return filepath.Dir(s.options.Data)
@@ -61,7 +61,7 @@ func (s *server) folder() string {
 	return s.options.Data
 }
 
-// backUp returns what the server has on disk now.
+// backUp copies the data folder.
 func (s *server) backUp(t *testing.T) (b backup) {
 	t.Helper()
 	s.while(t, func() { b = backUp(t, s.folder()) })
@@ -81,13 +81,13 @@ func (s *server) restore(t *testing.T, b *backup) {
 	})
 }
 
-// databaseBackup is what PostgreSQL held at some time.
+// databaseBackup is a backup of PostgreSQL.
 type databaseBackup struct {
 	folder backup
 	ended  map[string]bool // by request ID, those whose outcome was published
 }
 
-// backUpDatabase returns what PostgreSQL has on disk now.
+// backUpDatabase backs PostgreSQL up.
 func (r *rig) backUpDatabase(t *testing.T) (b databaseBackup) {
 	t.Helper()
 	var folder string
@@ -121,7 +121,7 @@ func (r *rig) restoreDatabase(t *testing.T, b databaseBackup) {
 	r.database.start(t)
 }
 
-// recreateDatabase drops everything that PostgreSQL holds of lazisync, and migrates.
+// recreateDatabase drops the schemas of lazisync, and migrates.
 func (r *rig) recreateDatabase(t *testing.T) {
 	t.Helper()
 	r.recordRestore(nil)
@@ -134,9 +134,8 @@ func (r *rig) recreateDatabase(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// recordRestore marks the requests that had not ended when the backup was made: the restored
-// ledger does not know them, or takes them for open. Their outcome may be lost, or come a
-// second time.
+// recordRestore marks the requests that had not ended at the time of the backup: in the restored
+// ledger they are unknown or open. Their outcome may be missing or repeated.
 func (r *rig) recordRestore(ended map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +156,7 @@ func (r *rig) noteLostCommands(t *testing.T) {
 	for _, e := range current {
 		kept[events.RequestID(e.Source, e.ID)] = true
 	}
-	for _, e := range r.past.events {
+	for _, e := range r.archived.events {
 		if e.name() == "accepted" || e.name() == "rejected" {
 			answer, err := decode[events.AcceptedData](e)
 			require.NoError(t, err)
@@ -169,7 +168,7 @@ func (r *rig) noteLostCommands(t *testing.T) {
 	}
 }
 
-// run runs a command of lazisync, and returns what it prints however it ends.
+// run runs a command of lazisync, and returns its output for any exit code.
 func (r *rig) run(t *testing.T, set []string, args ...string) string {
 	t.Helper()
 	return r.runProgram(t, program(t), set, args...)

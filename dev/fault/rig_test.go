@@ -34,7 +34,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// rig is everything around lazisync's processes in one test.
+// rig has everything around lazisync's processes in one test.
 type rig struct {
 	stack    *stack.Stack // the simulated ServiceTitan, the fake Slack and the environment
 	tenant   string
@@ -52,13 +52,13 @@ type rig struct {
 	mu        sync.Mutex
 	roles     []*role
 	asked     []*publishedCommand // every command that was published
-	past      history             // of streams that were wiped or set back
+	archived  history             // of streams that were wiped or set back
 	changing  bool                // records changed after the first sync
 	natsUsers func() string
 	compared  []string           // entities whose rows must equal ServiceTitan's
 	refusals  int                // calls that ServiceTitan refuses as too many, because the test says so
-	mayFail   []events.ErrorType // what runs may fail of, because the test says so
-	patience  time.Duration
+	mayFail   []events.ErrorType // errors that the test expects of runs
+	waitLimit time.Duration
 }
 
 // options of a rig. The zero value is a small company and the shared servers.
@@ -73,14 +73,14 @@ type options struct {
 	natsUsers          func() string // users in NATS configuration syntax, called at each start and reload; nil: no users
 	natsCreds          string        // file with the credentials of the rig itself
 	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
-	environ            []string      // what lazisync is configured with besides
+	environ            []string      // further variables of lazisync
 
 	// reach returns the URL by which lazisync reaches the database, whose own URL it is
 	// given; nil is that one. The rig itself reaches the database directly.
 	reach func(t *testing.T, databaseURL string) string
 }
 
-// core are the entities that are synced where a request names none.
+// core are the entities of requests that name none.
 var core = []string{"customers", "jobs", "invoices", "estimates"}
 
 // tenants numbers the tenants, so that workflows of different tests do not meet.
@@ -90,7 +90,7 @@ var tenants atomic.Int64
 func newRig(t *testing.T, o options) *rig {
 	t.Helper()
 	number := 8000 + tenants.Add(1)
-	r := &rig{tenant: strconv.FormatInt(number, 10), patience: patience, compared: core}
+	r := &rig{tenant: strconv.FormatInt(number, 10), waitLimit: waitLimit, compared: core}
 	if o.natsDir == "" {
 		o.natsDir = t.TempDir()
 	}
@@ -126,7 +126,7 @@ func newRig(t *testing.T, o options) *rig {
 	return r
 }
 
-// webhookSecret is what lazisync and the tests sign webhooks with.
+// webhookSecret is the key of webhooks.
 const webhookSecret = "the-secret-that-signs-the-webhooks-of-the-fault-tests"
 
 // run starts a server that ends with the test.
@@ -229,7 +229,7 @@ func (r *rig) shortenAckWait(t *testing.T, wait time.Duration) {
 	}
 }
 
-// consumers are those of lazisync, by stream.
+// consumers are lazisync's consumers, by stream.
 var consumers = map[string][]string{
 	"SYNC_COMMANDS": {"bridge-requests", "bridge-control"},
 	"SYNC_EVENTS":   {"notifier"},
@@ -265,7 +265,7 @@ func (r *rig) start(t *testing.T, name string, set ...string) *role {
 func (r *rig) startProgram(t *testing.T, program, name string, set ...string) *role {
 	t.Helper()
 	one := r.launchProgram(t, program, name, set...)
-	require.Eventually(t, func() bool { return one.HasEnded() || process.Answers(t.Context(), one.admin+"/readyz") }, patience, tick, "lazisync %s is not ready", name)
+	require.Eventually(t, func() bool { return one.HasEnded() || process.Answers(t.Context(), one.admin+"/readyz") }, waitLimit, tick, "lazisync %s is not ready", name)
 	require.False(t, one.HasEnded(), "lazisync %s ended: %s", name, one.Log.Tail(20))
 	one.before = one.usage(t)
 	return one
@@ -304,7 +304,7 @@ func (r *rig) spawnCommand(cmd *exec.Cmd, name string, set ...string) (*role, er
 	r.mu.Lock()
 	r.roles = append(r.roles, one)
 	r.mu.Unlock()
-	at, err := p.AwaitListening(patience)
+	at, err := p.AwaitListening(waitLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -325,13 +325,13 @@ func (r *rig) endRoles() {
 // seconds old.
 func (r *role) awaitReady(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return process.Answers(t.Context(), r.admin+"/readyz") }, patience, tick, "it is not ready")
+	require.Eventually(t, func() bool { return process.Answers(t.Context(), r.admin+"/readyz") }, waitLimit, tick, "it is not ready")
 }
 
 // awaitNotReady waits until a role says that it cannot do its job.
 func (r *role) awaitNotReady(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return !process.Answers(t.Context(), r.admin+"/readyz") }, patience, tick, "it is ready")
+	require.Eventually(t, func() bool { return !process.Answers(t.Context(), r.admin+"/readyz") }, waitLimit, tick, "it is ready")
 }
 
 // failing runs a role that dies, or freezes, at a failpoint.
@@ -345,7 +345,7 @@ func (one *role) awaitKilled(t *testing.T) {
 	t.Helper()
 	select {
 	case <-one.Ended():
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		require.Fail(t, "the failpoint was not met", "%s: %s", one.name, one.Log.Tail(20))
 	}
 	require.True(t, one.Killed(), "%s ended otherwise: %s", one.name, one.Log.Tail(20))
@@ -354,16 +354,16 @@ func (one *role) awaitKilled(t *testing.T) {
 // awaitFrozen waits until the role froze at its failpoint.
 func (one *role) awaitFrozen(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), "failpoint ") }, patience, tick, "the failpoint was not met")
+	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), "failpoint ") }, waitLimit, tick, "the failpoint was not met")
 }
 
 // awaitLog waits until the role says something.
 func (one *role) awaitLog(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), text) }, patience, tick, "%s does not say %q", one.name, text)
+	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), text) }, waitLimit, tick, "%s does not say %q", one.name, text)
 }
 
-// pages is how many pages ServiceTitan was asked for.
+// pages returns the number of pages requested from ServiceTitan.
 func (r *rig) pages() (n int) {
 	for _, e := range r.stack.Simulator.Stats().Entities {
 		n += e.ExportCalls + e.ListCalls
@@ -371,9 +371,9 @@ func (r *rig) pages() (n int) {
 	return n
 }
 
-// awaitPages waits until so many more pages were asked for.
+// awaitPages waits for a number of further page requests.
 func (r *rig) awaitPages(t *testing.T, n int) {
 	t.Helper()
 	n += r.pages()
-	require.Eventually(t, func() bool { return r.pages() >= n }, patience, tick, "waiting for page %d", n)
+	require.Eventually(t, func() bool { return r.pages() >= n }, waitLimit, tick, "waiting for page %d", n)
 }

@@ -37,7 +37,7 @@ type serverOptions struct {
 	ContinueAsNewAfter int
 }
 
-// server is a server in a process of its own, always on the same port and data.
+// server is a server in its own process, always with the same port and data.
 type server struct {
 	*process.Process // the latest
 	options          serverOptions
@@ -71,7 +71,7 @@ func (s *server) start() error {
 		return err
 	}
 	s.Process, s.logs = p, append(s.logs, p.Log)
-	return p.Await(patience, func(log *process.Log) bool { return strings.Contains(log.String(), readyLine) })
+	return p.Await(waitLimit, func(log *process.Log) bool { return strings.Contains(log.String(), readyLine) })
 }
 
 // restart starts it again where it was.

@@ -18,8 +18,8 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// A user is the PostgreSQL user of lazisync's roles, with the privileges that
-// docs/operations.md lists. It owns nothing, so that what it may do can be taken away.
+// user is the PostgreSQL user of lazisync's roles, with the privileges in docs/operations.md. It
+// owns nothing, so that its privileges can be revoked.
 type user struct{ name, password string }
 
 // newUser returns a user that exists once options.reach of its rig was called.
@@ -65,11 +65,10 @@ func (r *rig) execute(t *testing.T, sql string) {
 	require.NoError(t, err, sql)
 }
 
-// A breakage is something that an administrator does and takes back.
+// breakage is a change of an administrator, and its repair.
 type breakage struct{ inject, repair string }
 
-// What an administrator takes back within minutes fails nothing. Meanwhile the worker is not
-// ready.
+// A change that is repaired within minutes fails nothing. Meanwhile the worker is not ready.
 func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 	t.Parallel()
 	app := newUser()
@@ -118,7 +117,7 @@ func TestFault58PermanentErrorsNotRepaired(t *testing.T) {
 	t.Parallel()
 	app := newUser()
 	r := newRig(t, options{simulator: manyPages, reach: app.reach})
-	r.patience = 10 * time.Minute
+	r.waitLimit = 10 * time.Minute
 	r.mayFail = []events.ErrorType{events.StoreError}
 	r.startAll(t, "bridge", "notifier", "gateway")
 	worker := r.start(t, "worker")
@@ -126,22 +125,22 @@ func TestFault58PermanentErrorsNotRepaired(t *testing.T) {
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	a := r.full(t)
 	r.awaitPages(t, 8)
-	mishaps := []breakage{
+	breakages := []breakage{
 		{"revoke insert, update on raw.st_customers from APP", "grant insert, update on raw.st_customers to APP"},
 		{"alter table raw.st_jobs rename to jobs", "alter table raw.jobs rename to st_jobs"},
 		{"alter table raw.st_invoices rename column full_data to data", "alter table raw.st_invoices rename column data to full_data"},
 	}
-	for _, m := range mishaps {
+	for _, m := range breakages {
 		r.execute(t, app.named(m.inject))
 	}
-	struck := time.Now()
+	brokenAt := time.Now()
 	worker.awaitNotReady(t)
 	r.awaitSettled(t)
-	require.Less(t, time.Since(struck), 8*time.Minute, "failed after five minutes")
-	require.Greater(t, time.Since(struck), 4*time.Minute, "not before somebody can act")
+	require.Less(t, time.Since(brokenAt), 8*time.Minute, "failed after five minutes")
+	require.Greater(t, time.Since(brokenAt), 4*time.Minute, "not before an operator can act")
 	require.Equal(t, "failed", r.state(t, a))
 	messages := r.failures(t, a)
-	require.Len(t, messages, len(mishaps))
+	require.Len(t, messages, len(breakages))
 	require.Contains(t, messages["customers"], "permission denied for table st_customers (SQLSTATE 42501): grant")
 	require.Contains(t, messages["jobs"], "(SQLSTATE 42P01): run lazisync migrate")
 	require.Contains(t, messages["invoices"], "(SQLSTATE 42703): run lazisync migrate")
@@ -152,10 +151,10 @@ func TestFault58PermanentErrorsNotRepaired(t *testing.T) {
 	r.awaitRunStarted(t, first)
 	second := r.incremental(t)
 	began := time.Now()
-	require.Eventually(t, func() bool { return r.state(t, first) == "failed" }, r.patience, tick)
+	require.Eventually(t, func() bool { return r.state(t, first) == "failed" }, r.waitLimit, tick)
 	require.Less(t, time.Since(began), 4*time.Minute, "another request waits for it")
 
-	for _, m := range mishaps {
+	for _, m := range breakages {
 		r.execute(t, app.named(m.repair))
 	}
 	repaired := time.Now()
@@ -183,7 +182,7 @@ func (r *rig) failures(t *testing.T, a *publishedCommand) map[string]string {
 	return messages
 }
 
-// Connections are terminated all the time while the database takes no writes, and then no
+// Connections are terminated repeatedly while the database is read-only, and then while it refuses
 // connections: 57P01, 25006 and 53300.
 func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 	t.Parallel()
@@ -195,7 +194,7 @@ func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 	a := r.full(t)
 	var database string
 	require.NoError(t, r.sql.QueryRow(t.Context(), "select current_database()").Scan(&database))
-	admin, err := r.sql.Acquire(t.Context()) // whatever is set for the database, this session keeps
+	admin, err := r.sql.Acquire(t.Context()) // this session keeps its setting, whatever the database's is
 	require.NoError(t, err)
 	defer admin.Release()
 	var repaired time.Time

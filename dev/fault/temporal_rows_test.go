@@ -13,7 +13,8 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// longAckWait is what production has: a bridge that lives keeps what it holds.
+// longAckWait is the ack wait of production: the messages of a running bridge are not redelivered
+// early.
 const longAckWait = time.Minute
 
 func TestFault15TemporalDownForLong(t *testing.T) {
@@ -86,9 +87,9 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 			require.Eventually(t, func() bool {
 				_, err := r.client.DescribeWorkflowExecution(t.Context(), workflows.FullSyncID(a.requestID()), "")
 				return err == nil
-			}, patience, tick, "Temporal has the request")
+			}, waitLimit, tick, "Temporal has the request")
 		}
-		require.Eventually(t, func() bool { return len(bridge.Log.Lines()) > lines }, patience, tick, "the bridge knows no answer")
+		require.Eventually(t, func() bool { return len(bridge.Log.Lines()) > lines }, waitLimit, tick, "the bridge knows no answer")
 		between.removeToxics(t)
 		repairedAt = time.Now()
 		r.awaitSettled(t)
@@ -126,18 +127,18 @@ func TestFault21WorkflowTerminatedByHand(t *testing.T) {
 	pass := r.incremental(t)
 	r.awaitRunStarted(t, pass)
 	terminate(workflows.IncrementalSyncID(r.tenant))
-	behind := r.incremental(t) // it takes the place of what was terminated
+	behind := r.incremental(t) // it replaces the terminated one
 	r.stack.Simulator.SetPace(0)
 	require.Equal(t, "failed Terminated", ended(pass))
 	require.Equal(t, "completed ", ended(behind))
 
 	worker.Kill()
-	unbegun := r.full(t)
-	id := workflows.FullSyncID(unbegun.requestID())
-	require.Eventually(t, func() bool { return !r.idle(t, id) }, patience, tick)
+	unstarted := r.full(t)
+	id := workflows.FullSyncID(unstarted.requestID())
+	require.Eventually(t, func() bool { return !r.idle(t, id) }, waitLimit, tick)
 	terminate(id)
 	terminated := time.Now()
-	require.Equal(t, "failed Terminated", ended(unbegun))
+	require.Equal(t, "failed Terminated", ended(unstarted))
 	r.start(t, "worker")
 	r.checkOracle(t, terminated)
 }

@@ -40,7 +40,7 @@ type clients struct {
 	ctx  context.Context
 	dice *rand.Rand
 	busy sync.WaitGroup    // commands under way
-	last *publishedCommand // full sync that was asked for
+	last *publishedCommand // requested full sync
 }
 
 // act does one thing. What is published is published in the background: it may take
@@ -94,7 +94,7 @@ func (p *clients) controlWorkflow(workflowID string, actions ...string) {
 	})
 }
 
-// later does something that outlives the traffic: what was begun is said to its end.
+// later starts an action that may outlive the traffic, which waits for its end.
 func (p *clients) later(do func(ctx context.Context) error) {
 	p.busy.Go(func() {
 		if err := do(context.WithoutCancel(p.ctx)); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inFlight is how many pages of an entity a killed worker may have read in vain: the one
-// being stored and the one read ahead.
+// inFlight is the number of pages of an entity that are read again after a worker is killed: the
+// one being stored and the prefetched one.
 const inFlight = 2
 
 func TestFault18WorkerKilledDuringAPage(t *testing.T) {
@@ -118,7 +118,7 @@ func TestFault00RollingRestartOfEverything(t *testing.T) {
 	for range 2 {
 		for _, name := range allRoles {
 			old := running[name]
-			if name != "gateway" { // it has its port for itself
+			if name != "gateway" { // its port is not shared
 				running[name] = r.start(t, name)
 			}
 			require.Less(t, old.stop(t), 30*time.Second, name)
@@ -134,9 +134,9 @@ func TestFault00RollingRestartOfEverything(t *testing.T) {
 	r.checkOracle(t, repairedAt)
 	_ = slow
 	duplicates := 0
-	told, err := r.read(t.Context(), "SYNC_EVENTS")
+	notified, err := r.read(t.Context(), "SYNC_EVENTS")
 	require.NoError(t, err)
-	for _, e := range told {
+	for _, e := range notified {
 		if strings.Contains(e.ID, "/duplicate/") {
 			duplicates++
 		}
@@ -144,7 +144,7 @@ func TestFault00RollingRestartOfEverything(t *testing.T) {
 	require.Zero(t, duplicates, "no request came again")
 	seen := map[string]bool{}
 	for _, m := range r.stack.Slack.Messages() {
-		require.False(t, seen[string(m.Body)], "told twice: %s", m.Body)
+		require.False(t, seen[string(m.Body)], "published twice: %s", m.Body)
 		seen[string(m.Body)] = true
 	}
 }
