@@ -56,7 +56,7 @@ func (s *slice) pages(ctx context.Context) error {
 // before it to the outcome of the run.
 func (s *slice) warn(page *entity.Page) {
 	for _, w := range page.Warnings {
-		s.Logger.Warn().Str("entity", s.entity.Name).Int64("run", s.in.RunNumber).Msg(w)
+		s.keys(s.Logger.Warn()).Msg(w)
 	}
 	page.Warnings = append(slices.Clone(s.warned), page.Warnings...)
 }

@@ -50,7 +50,7 @@ func (s *slice) resumeByDate() {
 		from = since.UTC().Format(time.RFC3339)
 	}
 	warning := "ServiceTitan no longer knows the feed's token: it is read again from " + from
-	s.Logger.Warn().Str("entity", s.entity.Name).Int64("run", s.in.RunNumber).Msg(warning)
+	s.keys(s.Logger.Warn()).Msg(warning)
 	s.at.Cursor.Token, s.at.Cursor.LoopGuard, s.warned = "", entity.LoopGuard{ByDate: true}, append(s.warned, warning)
 }
 

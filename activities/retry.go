@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -74,6 +75,7 @@ func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err er
 	now := time.Now()
 	if s.failures.Tries++; s.failures.Since.IsZero() {
 		s.failures.Since = now
+		s.keys(s.Logger.Warn()).Err(err).Msg("entity interrupted, retrying")
 	}
 	if isPermanent(err) {
 		if s.failures.Unexpected++; s.failures.UnexpectedSince.IsZero() {
@@ -93,6 +95,12 @@ func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err er
 		return s.fail(ctx, &exhaustedError{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
 	}
 	return retryable(kind, err)
+}
+
+// keys adds what identifies the entity and its run to a line of the log.
+func (s *slice) keys(line *zerolog.Event) *zerolog.Event {
+	return line.Str("tenant", s.in.TenantID).Str("mode", string(s.in.Mode)).Int64("run", s.in.RunNumber).
+		Str("workflow_id", s.ref.Execution.WorkflowID).Str("entity", s.entity.Name)
 }
 
 // startError returns the error of the activity if the run cannot be read.

@@ -190,7 +190,16 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 	if err != nil {
 		return err
 	}
-	return r.publish(ctx, told)
+	if err := r.publish(ctx, told); err != nil {
+		return err
+	}
+	message := "run resumed"
+	if in.Paused {
+		message = "run paused"
+	}
+	r.Logger.Info().Str("tenant", run.TenantID).Str("mode", string(run.Mode)).Int64("run", run.Number).Str("workflow_id", run.WorkflowID).
+		Str("reason", in.Reason).Str("actor", in.Actor).Msg(message)
+	return nil
 }
 
 // storeError returns the error of an activity for one of the ledger. The activity is retried

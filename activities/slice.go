@@ -219,7 +219,7 @@ func (s *slice) count(ctx context.Context) {
 	}
 	s.at.Total = int64(total)
 	if err := s.Store.SetTotal(ctx, s.ref, s.entity, s.at.Total); err != nil {
-		s.Logger.Warn().Err(err).Str("entity", s.entity.Name).Msg("total not stored, progress has none")
+		s.keys(s.Logger.Warn()).Err(err).Msg("total not stored, progress has none")
 	}
 }
 
@@ -242,6 +242,10 @@ func (s *slice) stopping(ctx context.Context) bool {
 
 func (s *slice) reached(at ledger.Position) {
 	if at.Version != s.at.Version {
+		if s.failures.Tries > 0 && at.Status != events.StatusFailed {
+			s.keys(s.Logger.Info()).Int("attempts", s.failures.Tries).Int64("duration_ms", time.Since(s.failures.Since).Milliseconds()).
+				Msg("entity resumed")
+		}
 		s.failures = failures{}
 		s.report.setFailures(s.failures)
 	}

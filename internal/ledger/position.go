@@ -25,6 +25,7 @@ type Position struct {
 	Warnings      []string // problems that did not fail the entity
 	Error         *events.RunError
 	StartedAt     time.Time
+	UpdatedAt     time.Time // of the last write
 }
 
 // Ref returns the reference of the run.
@@ -36,6 +37,17 @@ func (p Position) Done() bool { return p.Status != "" }
 // Counts counts pages and records of one entity in a run.
 type Counts struct {
 	Pages, Fetched, Inserted, Updated, Unchanged, Deleted, Rejected int64
+}
+
+// Add adds the counts of another.
+func (c *Counts) Add(o Counts) {
+	c.Pages += o.Pages
+	c.Fetched += o.Fetched
+	c.Inserted += o.Inserted
+	c.Updated += o.Updated
+	c.Unchanged += o.Unchanged
+	c.Deleted += o.Deleted
+	c.Rejected += o.Rejected
 }
 
 // Result returns the position as a result of the outcome.

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/outage"
 )
 
 // Options configure a Client. The zero value of a field means its default.
@@ -83,6 +84,9 @@ type tenant struct {
 	token   *tokenCache
 	limiter *tenantLimiter
 	limits  pathLimits
+
+	outage    outage.Detector // of ServiceTitan, for the tenant
+	throttled outage.Detector // by ServiceTitan, with status 429
 }
 
 // New returns a Client. It does not connect.
@@ -107,7 +111,7 @@ func New(o Options) *Client {
 				perSecond = given
 			}
 		}
-		t := &tenant{id: id, creds: creds, limiter: newTenantLimiter(id, perSecond, o.RateLimiter, o.Logger)}
+		t := &tenant{id: id, creds: creds, outage: outage.Detector{Threshold: outageThreshold}, limiter: newTenantLimiter(id, perSecond, o.RateLimiter, o.Logger)}
 		t.token = &tokenCache{now: c.now, fetch: func(ctx context.Context) (accessToken, error) { return c.fetchToken(ctx, t) }}
 		c.tenants[id] = t
 	}

@@ -26,6 +26,7 @@ const (
 
 // call is the part of a request that errors report.
 type call struct {
+	tenant    *tenant
 	subject   string // the entity, or "token"
 	method    string
 	path      string
@@ -77,6 +78,7 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 		switch {
 		case resp.isPage():
 			t.limits.succeeded(r.path)
+			c.logThrottleEnd(t)
 			return resp, nil
 		case resp.status == http.StatusNoContent && attempt == 1:
 			continue
@@ -84,6 +86,7 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 			t.limits.succeeded(r.path)
 			return resp, nil
 		case resp.status == http.StatusTooManyRequests && !t.limits.limited(r.path):
+			c.logThrottleStart(t, r.entity.Name, resp.retryAfter(true))
 			t.limiter.throttle(ctx, resp.retryAfter(true))
 		case resp.status == http.StatusUnauthorized:
 			t.token.drop(token)
@@ -100,7 +103,7 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 // calls that the rate limit allows do not queue for a new token.
 func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive bool) (response, Secret, error) {
 	call := call{
-		subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(t.id)),
+		tenant: t, subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(t.id)),
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
 		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
 	}
@@ -135,7 +138,9 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 	asked := c.now()
 	res, err := c.http.Do(req.WithContext(reqCtx))
 	if err != nil {
-		return response{}, call.noResponseError(ctx, err, nil)
+		err := call.noResponseError(ctx, err, nil)
+		c.noteResponse(ctx, call, 0, err)
+		return response{}, err
 	}
 	defer res.Body.Close()
 	body, err := readBody(res)
@@ -145,11 +150,15 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 		return response{}, large.permanentError(APIError, "%v%s", err, large.excerpt())
 	}
 	if err != nil {
-		return response{}, call.noResponseError(ctx, err, body)
+		err := call.noResponseError(ctx, err, body)
+		c.noteResponse(ctx, call, 0, err)
+		return response{}, err
 	}
+	resp := response{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, asked)}
+	c.noteResponse(ctx, call, resp.status, nil)
 	c.log.Debug().Str("entity", call.subject).Str("path", call.path).Int("status", res.StatusCode).
 		Int("bytes", len(body)).Dur("duration_ms", c.now().Sub(asked)).Msg("API responded")
-	return response{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, asked)}, nil
+	return resp, nil
 }
 
 // byteOrderMark is what some servers put before UTF-8.

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/outage"
 )
 
 // DefaultOverlap is the time before its watermark that an incremental reads again. It is longer
@@ -27,7 +28,7 @@ type Options struct {
 	AcquireWait time.Duration   // maximum wait for a free connection; default 35 s
 	Overlap     time.Duration   // default DefaultOverlap
 	DeleteGuard float64         // share of the live rows of a table that a sweep may mark deleted; default DefaultDeleteGuard
-	Logger      zerolog.Logger  // retries and cast failures
+	Logger      zerolog.Logger  // runs, entities, outages and cast failures
 	Tracer      pgx.QueryTracer // nil for none
 
 	// Tenants are the tenants that the process syncs. Migrate adopts the rows of legacy
@@ -44,6 +45,7 @@ type Store struct {
 	acquireWait time.Duration
 	overlap     time.Duration
 	log         zerolog.Logger
+	outage      outage.Detector
 
 	deleteGuard float64
 	tenants     []string
@@ -99,7 +101,9 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 
 // Ping returns an error if the database does not answer. It does not retry.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.withConn(ctx, func(conn *pgxpool.Conn) error { return conn.Ping(ctx) }); err != nil {
+	err := s.withConn(ctx, func(conn *pgxpool.Conn) error { return conn.Ping(ctx) })
+	s.logOutage(ctx, "ping", err)
+	if err != nil {
 		return fmt.Errorf("ping PostgreSQL: %w", err)
 	}
 	return nil

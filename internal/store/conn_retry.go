@@ -70,16 +70,31 @@ func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptio
 	backoff := retry.WithMaxRetries(maxAttempts-1, retry.WithJitterPercent(50, retry.NewExponential(firstDelay)))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
 		err := s.once(ctx, begin, f)
+		s.logOutage(ctx, what, err)
 		if ctx.Err() != nil || !isRetryable(err) {
 			return err
 		}
-		s.log.Warn().Err(err).Str("operation", what).Stringer("class", classify(err).class).Msg("transient PostgreSQL error, retrying")
+		s.log.Debug().Err(err).Str("operation", what).Stringer("class", classify(err).class).Msg("transient PostgreSQL error, retrying")
 		return retry.RetryableError(err)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, refusalOf(err))
 	}
 	return nil
+}
+
+// logOutage logs when PostgreSQL becomes unavailable and when it is available again.
+func (s *Store) logOutage(ctx context.Context, what string, err error) {
+	if err == nil {
+		if lasted, ended := s.outage.Succeed(); ended {
+			s.log.Info().Int64("duration_ms", lasted.Milliseconds()).Msg("PostgreSQL available again")
+		}
+		return
+	}
+	isOutage := classify(err).class == connectionError || errors.Is(err, errPoolBusy)
+	if isOutage && ctx.Err() == nil && s.outage.Fail() {
+		s.log.Warn().Err(err).Str("operation", what).Msg("PostgreSQL unavailable, retrying")
+	}
 }
 
 // read runs f in a transaction that only reads. A pooler in transaction mode gives each

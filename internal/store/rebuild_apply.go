@@ -144,6 +144,9 @@ func (s *Store) rebuildStep(ctx context.Context, what, tenant string, e entity.E
 		return err
 	})
 	next.Owner = at.Owner
+	if err == nil {
+		s.reportEntityEnd(tenant, events.Rebuild, next)
+	}
 	return next, err
 }
 

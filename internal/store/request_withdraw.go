@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -19,9 +20,10 @@ import (
 // request does not exist. With ErrFinalized it also returns the run with the outcome. If that is the
 // run of a withdrawal, perhaps by this call before its response was lost, passEmpty is set as above.
 func (s *Store) WithdrawRequest(ctx context.Context, requestID, reason string) (run ledger.Run, passEmpty bool, err error) {
+	var seen observed
 	err = s.transact(ctx, fmt.Sprintf("withdraw request %q", requestID), func(tx pgx.Tx) error {
 		run, passEmpty = ledger.Run{}, false
-		number, from, err := withdraw(ctx, tx, requestID, reason)
+		number, from, err := withdraw(ctx, tx, requestID, reason, &seen)
 		if number == 0 {
 			return err
 		}
@@ -34,12 +36,15 @@ func (s *Store) WithdrawRequest(ctx context.Context, requestID, reason string) (
 		}
 		return withdrawErr
 	})
+	if err == nil || errors.Is(err, ledger.ErrFinalized) {
+		s.reportFinish(seen, run.Number)
+	}
 	return run, passEmpty, err
 }
 
 // withdraw returns the run with the outcome of the request, and the run that served the request
 // before, 0 for none.
-func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number, from int64, err error) {
+func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string, seen *observed) (number, from int64, err error) {
 	request, err := lockRequest(ctx, tx, requestID)
 	if err != nil {
 		return 0, 0, err
@@ -60,7 +65,7 @@ func withdraw(ctx context.Context, tx pgx.Tx, requestID, reason string) (number,
 			return serving.Number, from, ledger.ErrFinalized
 		}
 	}
-	number, err = insertFinalized(ctx, tx, request, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Finalization{State: ledger.Cancelled, Reason: reason})
+	number, err = insertFinalized(ctx, tx, request, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Finalization{State: ledger.Cancelled, Reason: reason}, seen)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -77,7 +82,7 @@ func isEmpty(ctx context.Context, tx pgx.Tx, number int64) (empty bool, err erro
 }
 
 // insertFinalized inserts a run that serves one request and has its outcome from the start.
-func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Finalization) (int64, error) {
+func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Finalization, seen *observed) (int64, error) {
 	tenant, err := tenantNumber(request.TenantID)
 	if err != nil {
 		return 0, err
@@ -91,7 +96,7 @@ func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, fir
 	if err := claim(ctx, tx, number, []string{request.ID}); err != nil {
 		return 0, err
 	}
-	return number, finalize(ctx, tx, ledger.Ref{Number: number}, d)
+	return number, finalize(ctx, tx, ledger.Ref{Number: number}, d, seen)
 }
 
 // FinalizeUnstarted gives a request an outcome whose workflow closed before it began a run. It inserts
@@ -99,6 +104,7 @@ func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, fir
 // unchanged, perhaps without an outcome. It fails with ledger.ErrUnknown if the request does not
 // exist.
 func (s *Store) FinalizeUnstarted(ctx context.Context, requestID string, d ledger.Finalization) (run ledger.Run, err error) {
+	var seen observed
 	err = s.transact(ctx, fmt.Sprintf("finalize request %q as %s", requestID, d.State), func(tx pgx.Tx) error {
 		request, err := lockRequest(ctx, tx, requestID)
 		if err != nil {
@@ -107,12 +113,15 @@ func (s *Store) FinalizeUnstarted(ctx context.Context, requestID string, d ledge
 		number := request.RunNumber
 		if number == 0 {
 			execution := cmp.Or(request.FirstRunID, ledger.UnstartedPrefix+uuid.NewString())
-			if number, err = insertFinalized(ctx, tx, request, execution, 1, d); err != nil {
+			if number, err = insertFinalized(ctx, tx, request, execution, 1, d, &seen); err != nil {
 				return err
 			}
 		}
 		run, err = loadRun(ctx, tx, number)
 		return err
 	})
+	if err == nil {
+		s.reportFinish(seen, run.Number)
+	}
 	return run, err
 }

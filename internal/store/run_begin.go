@@ -25,9 +25,10 @@ func (s *Store) BeginRun(ctx context.Context, b ledger.BeginInput) (run ledger.R
 	if err != nil {
 		return run, false, fmt.Errorf("begin run of %s: %w", b.WorkflowID, err)
 	}
+	var seen observed
 	err = s.transact(ctx, fmt.Sprintf("begin run %d of %s", b.Pass, b.WorkflowID), func(tx pgx.Tx) error {
 		run, found = ledger.Run{}, false
-		number, err := beginRun(ctx, tx, tenant, b)
+		number, err := beginRun(ctx, tx, tenant, b, &seen)
 		if err != nil || number == 0 {
 			return err
 		}
@@ -35,11 +36,17 @@ func (s *Store) BeginRun(ctx context.Context, b ledger.BeginInput) (run ledger.R
 		found = err == nil
 		return err
 	})
+	if err == nil {
+		for number := range seen.finished {
+			s.reportFinish(seen, number)
+		}
+		s.reportStart(seen, run)
+	}
 	return run, found, err
 }
 
 // beginRun returns the number of the run, 0 if there is nothing to do.
-func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput) (int64, error) {
+func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, seen *observed) (int64, error) {
 	if err := advisoryLock(ctx, tx, "workflow "+b.WorkflowID); err != nil {
 		return 0, err
 	}
@@ -52,17 +59,17 @@ func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput)
 	case past.superseded:
 		// A late call of a closed execution: a later one has begun runs.
 	default:
-		if err := finalizePredecessors(ctx, tx, b); err != nil {
+		if err := finalizePredecessors(ctx, tx, b, seen); err != nil {
 			return 0, err
 		}
 	}
 	if !b.Mode.Info().PerTenant {
-		return beginForRequest(ctx, tx, tenant, b)
+		return beginForRequest(ctx, tx, tenant, b, seen)
 	}
 	if past.superseded {
 		return 0, nil
 	}
-	return beginForQueued(ctx, tx, tenant, b)
+	return beginForQueued(ctx, tx, tenant, b, seen)
 }
 
 // executions describes the executions of a workflow ID from the point of view of one of them.
@@ -85,7 +92,7 @@ func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) (x execut
 // finalizePredecessors finalizes runs of other executions of the workflow ID and of earlier passes
 // that have no outcome. A pass leaves its run without one only if PostgreSQL was restored to an
 // earlier state.
-func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) error {
+func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) error {
 	rows, err := tx.Query(ctx, `
 		select run_number from raw.sync_runs
 		where workflow_id = $1 and (first_run_id <> $2 or pass < $3) and state = 'running' order by run_number`,
@@ -100,7 +107,7 @@ func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) e
 	for _, number := range numbers {
 		err := finalize(ctx, tx, ledger.Ref{Number: number}, ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
 			Type: events.Terminated, Message: "the workflow began another execution or pass and left this run without an outcome",
-		}})
+		}}, seen)
 		if err != nil {
 			return fmt.Errorf("finalize predecessor run %d: %w", number, err)
 		}
@@ -109,7 +116,7 @@ func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) e
 }
 
 // beginForRequest begins the run of a full or rebuild request.
-func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput) (int64, error) {
+func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, seen *observed) (int64, error) {
 	request, err := lockRequest(ctx, tx, b.RequestID)
 	if err != nil || request.RunNumber != 0 {
 		return request.RunNumber, err
@@ -118,11 +125,12 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begi
 	if err != nil {
 		return 0, err
 	}
+	seen.start(number)
 	return number, claim(ctx, tx, number, []string{request.ID})
 }
 
 // beginForQueued begins an incremental run for all queued requests.
-func beginForQueued(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput) (int64, error) {
+func beginForQueued(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, seen *observed) (int64, error) {
 	queued, err := lockQueued(ctx, tx, tenant)
 	if err != nil || len(queued.ids) == 0 {
 		return 0, err
@@ -131,6 +139,7 @@ func beginForQueued(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begin
 	if err != nil {
 		return 0, err
 	}
+	seen.start(number)
 	return number, claim(ctx, tx, number, queued.ids)
 }
 

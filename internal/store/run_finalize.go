@@ -18,17 +18,21 @@ import (
 // staging table of a rebuild is dropped. Finalize fails with ledger.ErrUnknown if the execution has
 // no such run.
 func (s *Store) Finalize(ctx context.Context, ref ledger.Ref, d ledger.Finalization) (run ledger.Run, err error) {
+	var seen observed
 	err = s.transact(ctx, fmt.Sprintf("finalize run %d as %s", ref.Number, d.State), func(tx pgx.Tx) error {
-		if err := finalize(ctx, tx, ref, d); err != nil {
+		if err := finalize(ctx, tx, ref, d, &seen); err != nil {
 			return err
 		}
 		run, err = loadRun(ctx, tx, ref.Number)
 		return err
 	})
+	if err == nil {
+		s.reportFinish(seen, ref.Number)
+	}
 	return run, err
 }
 
-func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalization) error {
+func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalization, seen *observed) error {
 	switch d.State {
 	case ledger.Completed, ledger.Failed, ledger.Cancelled:
 	default:
@@ -52,10 +56,29 @@ func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizat
 	if err := saveOutcome(ctx, tx, number, run.Entities, results, d); err != nil {
 		return err
 	}
-	if err := finalizeTables(ctx, tx, run, results, positions[number]); err != nil || !run.Mode.Info().Staged {
+	if err := finalizeTables(ctx, tx, run, results, positions[number]); err != nil {
 		return err
 	}
-	return dropStagingTable(ctx, tx, number)
+	if run.Mode.Info().Staged {
+		if err := dropStagingTable(ctx, tx, number); err != nil {
+			return err
+		}
+	}
+	return observeFinish(ctx, tx, number, positions[number], seen)
+}
+
+// observeFinish notes that the transaction finalized a run.
+func observeFinish(ctx context.Context, tx pgx.Tx, number int64, positions map[string]ledger.Position, seen *observed) error {
+	run, err := loadHeader(ctx, tx, number)
+	if err != nil {
+		return err
+	}
+	f := finishedRun{run: run, unfinished: map[string]bool{}}
+	for _, r := range run.Results {
+		f.unfinished[r.Entity] = !positions[r.Entity].Done()
+	}
+	seen.finish(f)
+	return nil
 }
 
 // claimQueued claims the queued requests for an incremental run and returns the entities of both.

@@ -98,7 +98,7 @@ func TestAPassDoesNotClaimARequestBeingWithdrawn(t *testing.T) {
 	t.Parallel()
 	s := raceStore(t)
 	withdrawing := s.midway(t, func(tx pgx.Tx) error {
-		_, _, err := withdraw(t.Context(), tx, "inc", "")
+		_, _, err := withdraw(t.Context(), tx, "inc", "", &observed{})
 		return err
 	})
 	begun := make(chan bool, 1)
@@ -117,7 +117,7 @@ func TestSecondFullWaitsForTheFirstToOpen(t *testing.T) {
 	e, _ := entity.Find("customers")
 	first, second := s.mustBegin(t, events.Full, "full"), s.mustBegin(t, events.Full, "other")
 	opening := s.midway(t, func(tx pgx.Tx) error {
-		_, err := s.open(t.Context(), tx, first.Number, 1, events.Full, e)
+		_, _, err := s.open(t.Context(), tx, first.Number, 1, events.Full, e)
 		return err
 	})
 	opened := make(chan error, 1)
@@ -138,7 +138,7 @@ func TestALateBeginReturnsTheFinalizedRun(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = insertFinalized(t.Context(), tx, request, "f", 1, ledger.Finalization{State: ledger.Failed})
+		_, err = insertFinalized(t.Context(), tx, request, "f", 1, ledger.Finalization{State: ledger.Failed}, &observed{})
 		return err
 	})
 	begun := make(chan ledger.Run, 1)

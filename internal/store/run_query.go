@@ -155,22 +155,27 @@ func (s *Store) Run(ctx context.Context, number int64) (run ledger.Run, err erro
 // event, and those that determine its traceparent and its share of API calls. It fails with
 // ledger.ErrUnknown if the run does not exist.
 func (s *Store) RunHeader(ctx context.Context, number int64) (run ledger.Run, err error) {
-	err = s.read(ctx, fmt.Sprintf("read the header of run %d", number), func(q ddl.Querier) error {
-		found, err := queryHeaders(ctx, q, "where r.run_number = $1", number)
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
-		}
-		run = found[0]
-		rows, err := q.Query(ctx, headerRequestsSQL, number, events.MaxPartRequests)
-		if err != nil {
-			return err
-		}
-		run.Requests, err = pgx.CollectRows(rows, scanRequest)
+	err = s.read(ctx, fmt.Sprintf("read the header of run %d", number), func(q ddl.Querier) (err error) {
+		run, err = loadHeader(ctx, q, number)
 		return err
 	})
+	return run, err
+}
+
+func loadHeader(ctx context.Context, q ddl.Querier, number int64) (run ledger.Run, err error) {
+	found, err := queryHeaders(ctx, q, "where r.run_number = $1", number)
+	if err != nil {
+		return run, err
+	}
+	if len(found) == 0 {
+		return run, fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
+	}
+	run = found[0]
+	rows, err := q.Query(ctx, headerRequestsSQL, number, events.MaxPartRequests)
+	if err != nil {
+		return run, err
+	}
+	run.Requests, err = pgx.CollectRows(rows, scanRequest)
 	return run, err
 }
 

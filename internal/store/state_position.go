@@ -22,13 +22,16 @@ const (
 
 // positionColumns are the columns that scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
-	phase, total, status, skipped_reason, ` + warningsSoFar + `, error, started_at`
+	phase, total, status, skipped_reason, ` + warningsSoFar + `, error, started_at, updated_at`
 
-func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
+func scanPosition(row pgx.CollectableRow) (ledger.Position, error) { return scanPositionWith(row) }
+
+// scanPositionWith reads a position behind other columns.
+func scanPositionWith(row pgx.CollectableRow, before ...any) (ledger.Position, error) {
 	var p ledger.Position
 	var table string
-	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
-		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt)
+	err := row.Scan(append(before, &p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
+		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)...)
 	p.Entity = entityName(table)
 	if len(p.Warnings) == 0 {
 		p.Warnings = nil
@@ -69,38 +72,45 @@ func (s *Store) Open(ctx context.Context, run ledger.Ref, tenant string, mode ev
 	if err != nil {
 		return p, fmt.Errorf("open %s for run %d: %w", e.Name, run.Number, err)
 	}
+	var first bool // also when an earlier attempt created it and its commit was not answered
 	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run.Number), func(tx pgx.Tx) (err error) {
 		if err := requireRunning(ctx, tx, run); err != nil {
 			return err
 		}
-		p, err = s.open(ctx, tx, run.Number, number, mode, e)
+		var created bool
+		p, created, err = s.open(ctx, tx, run.Number, number, mode, e)
 		p.Owner = run.Execution
+		first = first || created
 		return err
 	})
+	if err == nil && first {
+		s.reportEntityStart(tenant, mode, p)
+	}
 	return p, err
 }
 
-func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
+func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, created bool, err error) {
 	if err := adoption.CheckTenants(ctx, tx, tenantText(tenant)); err != nil {
-		return p, err
+		return p, false, err
 	}
 	// The check whether the entity is busy and the insert that makes it busy hold this lock.
 	if err := advisoryLock(ctx, tx, fmt.Sprintf("table %d %s", tenant, tableName(e))); err != nil {
-		return p, err
+		return p, false, err
 	}
 	positions, err := positionsOf(ctx, tx, []int64{run})
 	if err != nil {
-		return p, err
+		return p, false, err
 	}
 	if p, opened := positions[run][e.Name]; opened {
-		return p, nil
+		return p, false, nil
 	}
 	if mode.Info().ReadsAll {
 		if err := checkNotBusy(ctx, tx, run, tenant, e); err != nil {
-			return p, err
+			return p, false, err
 		}
 	}
-	return s.insertPosition(ctx, tx, run, tenant, mode, e)
+	p, err = s.insertPosition(ctx, tx, run, tenant, mode, e)
+	return p, err == nil, err
 }
 
 // checkNotBusy fails with ledger.ErrBusy while another full or rebuild run has not finished the
@@ -224,20 +234,43 @@ func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e
 	if err != nil {
 		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
 	}
-	return s.transact(ctx, fmt.Sprintf("fail %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
+	var failed []failedEntity
+	err = s.transact(ctx, fmt.Sprintf("fail %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
 		if err := requireRunning(ctx, tx, run); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `
+		rows, err := tx.Query(ctx, `
 			insert into raw.sync_cursors as c (run_number, table_name, cursor, status, error) values ($1, $2, $3, 'failed', $4)
 			on conflict (run_number, table_name) do update
 			set status = 'failed', error = excluded.error, version = c.version + 1, updated_at = clock_timestamp()
-			where c.status = ''`, run.Number, tableName(e), cursor, doc)
-		if err != nil || tag.RowsAffected() == 0 {
+			where c.status = ''
+			returning (select mode from raw.sync_runs r where r.run_number = c.run_number), `+positionColumns, run.Number, tableName(e), cursor, doc)
+		if err != nil {
 			return err
 		}
+		now, err := pgx.CollectRows(rows, scanFailedEntity)
+		if err != nil || len(now) == 0 {
+			return err
+		}
+		failed = now // kept when the commit is not answered and the next attempt finds it done
 		return setStatus(ctx, tx, number, e, string(events.StatusFailed))
 	})
+	if err == nil && len(failed) > 0 {
+		failed[0].position.Owner = run.Execution
+		s.reportEntityEnd(tenant, failed[0].mode, failed[0].position)
+	}
+	return err
+}
+
+// failedEntity is the position of an entity that failed, and the mode of its run.
+type failedEntity struct {
+	mode     events.Mode
+	position ledger.Position
+}
+
+func scanFailedEntity(row pgx.CollectableRow) (f failedEntity, err error) {
+	f.position, err = scanPositionWith(row, &f.mode)
+	return f, err
 }
 
 // SetTotal sets the number of records that a run expects of an entity, -1 for unknown.

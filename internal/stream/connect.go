@@ -8,11 +8,14 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/outage"
 )
 
 // ErrDisconnected is returned while NATS is unreachable. Nothing was sent.
@@ -45,6 +48,10 @@ type Conn struct {
 	logLimiter *logLimiter
 	replicas   int
 	closed     chan struct{}
+	outage     outage.Detector
+
+	mu      sync.Mutex
+	reasons map[string]bool // why it is disconnected, as logged; empty while connected
 
 	fetching   *recentErrors // by consumer: the error of the last fetch
 	publishing *recentErrors // by stream: the error of the last publish
@@ -149,7 +156,14 @@ func (c *Conn) Close() {
 }
 
 func (c *Conn) onConnect(nc *nats.Conn) {
-	c.log.Info().Str("server", nc.ConnectedUrlRedacted()).Msg("connected to NATS")
+	line := c.log.Info().Str("server", nc.ConnectedUrlRedacted())
+	if lasted, ended := c.outage.Succeed(); ended {
+		line = line.Int64("duration_ms", lasted.Milliseconds()) // of the disconnection
+	}
+	line.Msg("connected to NATS")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reasons = nil
 }
 
 // onReconnect creates memory streams again, which a restart of the server loses.
@@ -163,7 +177,17 @@ func (c *Conn) onReconnect(nc *nats.Conn) {
 }
 
 func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
-	if err != nil && c.logLimiter.allow("disconnect "+err.Error()) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	known := c.reasons[err.Error()]
+	if c.reasons == nil || len(c.reasons) > 100 {
+		c.reasons = map[string]bool{}
+	}
+	c.reasons[err.Error()] = true
+	c.mu.Unlock()
+	if c.outage.Fail() || !known { // another reason deserves a line, another attempt does not
 		c.log.Warn().Err(err).Msg("not connected to NATS, reconnecting")
 	}
 }

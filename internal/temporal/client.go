@@ -56,6 +56,7 @@ func Open(o Options) (*Client, error) {
 	}
 	options.ConnectionOptions.TLS = o.TLS
 	if o.Polls != nil {
+		o.Polls.log = o.Logger
 		options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.Polls.intercept)}
 	}
 	if o.OnWorkflowTaskFailed != nil {

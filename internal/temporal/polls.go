@@ -6,10 +6,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.temporal.io/api/enums/v1"
 	taskqueue "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
+
+	"github.com/lazi/lazisync/internal/outage"
 )
 
 // pollAccepted is how long an unanswered poll must last to count as accepted. Temporal
@@ -17,10 +20,14 @@ import (
 // once.
 const pollAccepted = 2 * time.Second
 
-// Polls observes the long polls of a worker. Temporal's SDK retries a rejected poll forever
-// and reports it in its log alone. The zero value is ready to use; a Polls is safe for
+// Polls observes the long polls of a worker. Temporal's SDK retries a rejected poll forever;
+// the log has one line when that begins and one when it ends. The zero value is ready to use;
+// a Polls is safe for
 // concurrent use.
 type Polls struct {
+	log    zerolog.Logger // that of the client
+	outage outage.Detector
+
 	mu     sync.Mutex
 	states map[pollKey]*pollState
 }
@@ -51,7 +58,23 @@ func (p *Polls) intercept(ctx context.Context, method string, req, reply any, cc
 			s.lastErr = err
 		}
 	})
+	if ctx.Err() == nil {
+		p.logOutage(key, err)
+	}
 	return err
+}
+
+// logOutage logs when Temporal begins to reject polls and when it accepts them again.
+func (p *Polls) logOutage(key pollKey, err error) {
+	if err != nil {
+		if p.outage.Fail() {
+			p.log.Warn().Err(err).Str("task_queue", key.queue).Msg("Temporal unavailable, retrying")
+		}
+		return
+	}
+	if lasted, ended := p.outage.Succeed(); ended {
+		p.log.Info().Int64("duration_ms", lasted.Milliseconds()).Msg("Temporal available again")
+	}
 }
 
 // pollKeyOf reports whether a gRPC request is a poll of a shared task queue. Sticky queues,

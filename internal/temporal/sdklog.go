@@ -43,8 +43,9 @@ func (l sdkLogger) write(level zerolog.Level, msg string, keyvals []any) {
 // sdkLevel returns the level of a message. Cancelled heartbeats, polls and tasks are debug
 // messages: pause, cancel and shutdown work by cancellation. So is a heartbeat that a busy
 // server does not answer within a second: it ends its slice early, and the next slice
-// continues. A server that is down shows in failed polls and in readiness. A failed activity
-// is a warning, because it is retried; the run logs an error when it fails itself.
+// continues. Failed polls and failed attempts of activities are debug messages, because they
+// are repeated: the process itself logs once when Temporal, or what an activity needs, becomes
+// unavailable and available again.
 func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
 	var sdkErr error
 	for key, value := range pairs(keyvals) {
@@ -56,18 +57,16 @@ func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
 	case "RecordActivityHeartbeat with error":
 		_, notFound := errors.AsType[*serviceerror.NotFound](sdkErr)
 		_, timedOut := errors.AsType[*serviceerror.DeadlineExceeded](sdkErr)
-		if notFound || timedOut || isCancellation(sdkErr) || errors.Is(sdkErr, context.DeadlineExceeded) {
+		_, unavailable := errors.AsType[*serviceerror.Unavailable](sdkErr)
+		if notFound || timedOut || unavailable || isCancellation(sdkErr) || errors.Is(sdkErr, context.DeadlineExceeded) {
 			return zerolog.DebugLevel
 		}
-	case "Failed to poll for task.", "Task processing failed with error", "Task processing failed with client side error":
+	case "Task processing failed with error", "Task processing failed with client side error":
 		if isCancellation(sdkErr) {
 			return zerolog.DebugLevel
 		}
-	case "Activity error.":
-		if isCancellation(sdkErr) {
-			return zerolog.DebugLevel
-		}
-		return zerolog.WarnLevel
+	case "Failed to poll for task.", "Activity error.":
+		return zerolog.DebugLevel
 	}
 	return level
 }

@@ -49,19 +49,19 @@ func TestSDKLogLevels(t *testing.T) {
 		{heartbeat, serviceerror.NewNotFound("workflow execution already completed"), zerolog.DebugLevel},
 		{heartbeat, serviceerror.NewCanceled("context canceled"), zerolog.DebugLevel},
 		{heartbeat, fmt.Errorf("heartbeat: %w", context.Canceled), zerolog.DebugLevel},
-		{heartbeat, serviceerror.NewUnavailable("connection refused"), zerolog.WarnLevel},
+		{heartbeat, serviceerror.NewUnavailable("connection refused"), zerolog.DebugLevel},
 		{heartbeat, serviceerror.NewNamespaceNotFound("default"), zerolog.WarnLevel},
 		{heartbeat, context.DeadlineExceeded, zerolog.DebugLevel},
 		{heartbeat, serviceerror.NewDeadlineExceeded("context deadline exceeded"), zerolog.DebugLevel},
 		{"Failed to poll for task.", context.Canceled, zerolog.DebugLevel},
-		{"Failed to poll for task.", serviceerror.NewUnavailable("connection refused"), zerolog.WarnLevel},
-		{"Failed to poll for task.", serviceerror.NewDeadlineExceeded("context deadline exceeded"), zerolog.WarnLevel},
+		{"Failed to poll for task.", serviceerror.NewUnavailable("connection refused"), zerolog.DebugLevel},
+		{"Failed to poll for task.", serviceerror.NewDeadlineExceeded("context deadline exceeded"), zerolog.DebugLevel},
 		{"Something else", context.Canceled, zerolog.WarnLevel},
 	} {
 		require.Equal(t, c.want, sdkLevel(zerolog.WarnLevel, c.msg, []any{"Namespace", "default", "Error", c.err}), "%s: %v", c.msg, c.err)
 	}
 	require.Equal(t, zerolog.DebugLevel, sdkLevel(zerolog.ErrorLevel, "Activity error.", []any{"Error", context.Canceled}))
-	require.Equal(t, zerolog.WarnLevel, sdkLevel(zerolog.ErrorLevel, "Activity error.", []any{"Error", errors.New("outage")}))
+	require.Equal(t, zerolog.DebugLevel, sdkLevel(zerolog.ErrorLevel, "Activity error.", []any{"Error", errors.New("outage")}), "the process logs the outage itself")
 	require.Equal(t, zerolog.ErrorLevel, sdkLevel(zerolog.ErrorLevel, "Workflow panic", []any{"Error", errors.New("boom")}))
 	var out bytes.Buffer
 	sdkLogger{zerolog.New(&out).Level(zerolog.InfoLevel)}.Warn(heartbeat, "Error", temporal.NewCanceledError())

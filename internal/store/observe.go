@@ -1,0 +1,130 @@
+package store
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// observed is what a transaction changed for the first time, over all of its attempts: an
+// attempt whose commit was not answered may have done what the next one finds. It is logged
+// once the transaction is committed. The zero value is empty.
+type observed struct {
+	started  map[int64]bool
+	finished map[int64]finishedRun
+}
+
+// finishedRun is a run that was finalized, and the entities that had no status before.
+type finishedRun struct {
+	run        ledger.Run
+	unfinished map[string]bool
+}
+
+func (o *observed) start(run int64) {
+	if o.started == nil {
+		o.started = map[int64]bool{}
+	}
+	o.started[run] = true
+}
+
+func (o *observed) finish(f finishedRun) {
+	if o.finished == nil {
+		o.finished = map[int64]finishedRun{}
+	}
+	o.finished[f.run.Number] = f
+}
+
+// reportStart logs the start of a run if this transaction began it.
+func (s *Store) reportStart(o observed, run ledger.Run) {
+	if !o.started[run.Number] {
+		return
+	}
+	e := runKeys(s.log.Info(), run).Strs("entities", run.Entities)
+	if len(run.Requests) > 0 {
+		e = e.Str("source", run.Requests[0].Source)
+	}
+	e.Msg("run started")
+}
+
+// reportFinish logs the end of a run if this transaction finalized it, and that of the
+// entities that ended with it.
+func (s *Store) reportFinish(o observed, number int64) {
+	f, first := o.finished[number]
+	if !first {
+		return
+	}
+	run := f.run
+	took := run.FinishedAt.Sub(run.StartedAt)
+	var total ledger.Counts
+	for _, r := range run.Results {
+		total.Add(countsOf(r))
+		if f.unfinished[r.Entity] {
+			s.logEntityEnd(run.TenantID, run.Mode, run.Ref(), r, took)
+		}
+	}
+	e := withCounts(runKeys(s.log.Info(), run), total).Int64("duration_ms", took.Milliseconds())
+	if run.Reason != "" {
+		e = e.Str("reason", run.Reason)
+	}
+	withError(e, run.Error).Msg("run " + string(run.State))
+}
+
+// reportEntityStart logs that a run begins to read an entity, or skips it.
+func (s *Store) reportEntityStart(tenant string, mode events.Mode, p ledger.Position) {
+	if p.Done() {
+		s.reportEntityEnd(tenant, mode, p)
+		return
+	}
+	entityKeys(s.log.Info(), tenant, mode, p.Ref(), p.Entity).Msg("entity started")
+}
+
+// reportEntityEnd logs the end of an entity in a run, if it has ended.
+func (s *Store) reportEntityEnd(tenant string, mode events.Mode, p ledger.Position) {
+	if p.Done() {
+		s.logEntityEnd(tenant, mode, p.Ref(), p.Result(), p.UpdatedAt.Sub(p.StartedAt))
+	}
+}
+
+func (s *Store) logEntityEnd(tenant string, mode events.Mode, run ledger.Ref, r events.Result, took time.Duration) {
+	e := withCounts(entityKeys(s.log.Info(), tenant, mode, run, r.Entity), countsOf(r)).Int64("duration_ms", max(0, took.Milliseconds()))
+	if r.SkippedReason != "" {
+		e = e.Str("reason", r.SkippedReason)
+	}
+	withError(e, r.Error).Msg("entity " + string(r.Status))
+}
+
+func runKeys(e *zerolog.Event, run ledger.Run) *zerolog.Event {
+	e = e.Str("tenant", run.TenantID).Str("mode", string(run.Mode)).Int64("run", run.Number).Str("workflow_id", run.WorkflowID)
+	if len(run.Requests) > 0 {
+		e = e.Str("request_id", run.Requests[0].ID)
+	}
+	return e.Int("requests", max(len(run.Requests), run.RequestCount))
+}
+
+func entityKeys(e *zerolog.Event, tenant string, mode events.Mode, run ledger.Ref, entity string) *zerolog.Event {
+	return e.Str("tenant", tenant).Str("mode", string(mode)).Int64("run", run.Number).
+		Str("workflow_id", run.Execution.WorkflowID).Str("entity", entity)
+}
+
+func withCounts(e *zerolog.Event, c ledger.Counts) *zerolog.Event {
+	return e.Int64("pages", c.Pages).Int64("fetched", c.Fetched).Int64("inserted", c.Inserted).Int64("updated", c.Updated).
+		Int64("unchanged", c.Unchanged).Int64("deleted", c.Deleted).Int64("rejected", c.Rejected)
+}
+
+func withError(e *zerolog.Event, err *events.RunError) *zerolog.Event {
+	if err == nil {
+		return e
+	}
+	return e.Str("error_type", string(err.Type)).Str(zerolog.ErrorFieldName, cmp.Or(err.Message, string(err.Type)))
+}
+
+func countsOf(r events.Result) ledger.Counts {
+	return ledger.Counts{
+		Pages: r.Pages, Fetched: r.Fetched, Inserted: r.Inserted, Updated: r.Updated,
+		Unchanged: r.Unchanged, Deleted: r.Deleted, Rejected: r.Rejected,
+	}
+}
