@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Kinds of answers, passed to Options.OnAnswer.
+// Kinds of answers, passed to Recorder.Answered.
 const (
 	answerAccepted  = "accepted"
 	answerDuplicate = "duplicate"
@@ -61,10 +62,21 @@ func (b *Bridge) deadLetter(ctx context.Context, r rejectedCommand) error {
 	if r.rejection.Code.NamesNothing() {
 		answer = answerNoTarget
 	}
-	b.OnAnswer(r.kind, answer)
+	b.Recorder.Answered(r.kind, modeOf(r.event), answer)
 	b.Logger.Info().Str("stream", r.message.Stream).Uint64("sequence", r.message.Sequence).
 		Str("code", string(r.rejection.Code)).Str("reason", r.rejection.Reason).Msgf("%s rejected", r.kind)
 	return nil
+}
+
+// modeOf returns the mode that a request names, "" if it cannot be read.
+func modeOf(event events.Event) events.Mode {
+	var data struct {
+		Mode events.Mode `json:"mode"`
+	}
+	if json.Unmarshal(event.Data(), &data) != nil {
+		return ""
+	}
+	return data.Mode
 }
 
 func deadLetterError(m events.Message, err error) error {

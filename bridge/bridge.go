@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/workflows"
 	"github.com/rs/zerolog"
 )
@@ -61,11 +60,8 @@ type Options struct {
 	// a moment ago. Default: VerifyNamespace.
 	VerifyNamespaceNow func(ctx context.Context) error
 
-	// OnAnswer is called with the kind of each command and its answer, one of Answers.
-	OnAnswer func(kind events.Kind, answer string)
-	// OnReconcile is called with an action of the reconciler, one of ReconcileActions, and
-	// how many times it was carried out.
-	OnReconcile func(action string, times int)
+	// Recorder records answers and repairs. Default: none.
+	Recorder Recorder
 }
 
 // Bridge consumes commands and starts and signals workflows. Its methods are safe for
@@ -95,11 +91,8 @@ func New(o Options) *Bridge {
 	if o.VerifyNamespaceNow == nil {
 		o.VerifyNamespaceNow = o.VerifyNamespace
 	}
-	if o.OnAnswer == nil {
-		o.OnAnswer = func(events.Kind, string) {}
-	}
-	if o.OnReconcile == nil {
-		o.OnReconcile = func(string, int) {}
+	if o.Recorder == nil {
+		o.Recorder = nopRecorder{}
 	}
 	return &Bridge{Options: o}
 }

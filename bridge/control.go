@@ -182,6 +182,6 @@ func (b *Bridge) acceptControl(ctx context.Context, c ledger.Control, message ev
 	if duplicate {
 		answer = answerDuplicate
 	}
-	b.OnAnswer(events.KindControl, answer)
+	b.Recorder.Answered(events.KindControl, "", answer)
 	return nil
 }

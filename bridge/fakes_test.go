@@ -170,3 +170,21 @@ func (w *world) finish(workflowID string, state ledger.RunState) {
 		}
 	}
 }
+
+// recorder is a bridge.Recorder that calls functions; nil ones are not called.
+type recorder struct {
+	answered   func(kind events.Kind, mode events.Mode, answer string)
+	reconciled func(action string, times int)
+}
+
+func (r recorder) Answered(kind events.Kind, mode events.Mode, answer string) {
+	if r.answered != nil {
+		r.answered(kind, mode, answer)
+	}
+}
+
+func (r recorder) Reconciled(action string, times int) {
+	if r.reconciled != nil {
+		r.reconciled(action, times)
+	}
+}

@@ -29,6 +29,23 @@ type Publisher interface {
 	DeadLetter(ctx context.Context, original events.Message, why events.Rejection, attempts uint64) (stream string, sequence uint64, err error)
 }
 
+// Recorder records what the bridge does, for metrics. Its methods are safe for concurrent
+// use.
+type Recorder interface {
+	// Answered records the answer to a command, one of Answers. mode is that of a request, as
+	// its publisher wrote it; "" for a control and for what cannot be read.
+	Answered(kind events.Kind, mode events.Mode, answer string)
+	// Reconciled records an action of the reconciler, one of ReconcileActions, and how many
+	// times it was carried out.
+	Reconciled(action string, times int)
+}
+
+// nopRecorder records nothing.
+type nopRecorder struct{}
+
+func (nopRecorder) Answered(events.Kind, events.Mode, string) {}
+func (nopRecorder) Reconciled(string, int)                    {}
+
 // History is the event stream as far as run numbers are concerned.
 type History interface {
 	// LastRunNumber returns the highest run number among the latest runs, 0 if there is none.

@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// Actions of the reconciler, passed to Options.OnReconcile.
+// Actions of the reconciler, passed to Recorder.Reconciled.
 const (
 	actionStartRequest     = "requests_started"
 	actionFinalizeRun      = "runs_finalized"
@@ -145,7 +145,7 @@ func (b *Bridge) publishAccepted(ctx context.Context, r ledger.Request) error {
 	if err := b.Publisher.Publish(ctx, event); err != nil {
 		return fmt.Errorf("publish the acceptance of request %s: %w", r.ID, err)
 	}
-	b.OnAnswer(events.KindRequest, answerAccepted)
+	b.Recorder.Answered(events.KindRequest, r.Mode, answerAccepted)
 	return nil
 }
 
@@ -223,6 +223,6 @@ func (b *Bridge) prune(ctx context.Context) error {
 
 func (b *Bridge) reconciled(action string, times int) {
 	if times > 0 {
-		b.OnReconcile(action, times)
+		b.Recorder.Reconciled(action, times)
 	}
 }

@@ -185,7 +185,7 @@ func TestReconcileDropsStagingTables(t *testing.T) {
 	w := newWorld(t)
 	w.ledger.sideTables = 2
 	actions := map[string]int{}
-	w.bridge.OnReconcile = func(what string, times int) { actions[what] += times }
+	w.bridge.Recorder = recorder{reconciled: func(what string, times int) { actions[what] += times }}
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
 	require.Equal(t, map[string]int{"staging_tables_dropped": 2}, actions)
@@ -211,7 +211,7 @@ func TestRunReconciler(t *testing.T) {
 	w.leave(t, 1, "e1", events.Full)
 	w.now = w.now.Add(time.Minute)
 	actions := make(chan string, 1)
-	w.bridge.OnReconcile = func(what string, _ int) { actions <- what }
+	w.bridge.Recorder = recorder{reconciled: func(what string, _ int) { actions <- what }}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

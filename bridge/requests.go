@@ -122,7 +122,7 @@ func (b *Bridge) answer(ctx context.Context, all batch) {
 		if answered[i].duplicate {
 			answer = answerDuplicate
 		}
-		b.OnAnswer(events.KindRequest, answer)
+		b.Recorder.Answered(events.KindRequest, answered[i].request.Mode, answer)
 	}
 }
 

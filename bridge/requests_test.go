@@ -345,13 +345,13 @@ func TestAnswersAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	counts := map[string]int{}
-	w.bridge.OnAnswer = func(kind events.Kind, answer string) {
+	w.bridge.Recorder = recorder{answered: func(kind events.Kind, mode events.Mode, answer string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		counts[string(kind)+" "+answer]++
-	}
+		counts[strings.TrimSpace(string(kind)+" "+answer+" "+string(mode))]++
+	}}
 	require.NoError(t, w.requests(
 		w.requested(t, "e1", events.RequestData{Mode: events.Full}), w.requested(t, "e1", events.RequestData{Mode: events.Full}), w.raw("sync.requested", ""),
 	))
-	require.Equal(t, map[string]int{"request accepted": 1, "request duplicate": 1, "request rejected": 1}, counts)
+	require.Equal(t, map[string]int{"request accepted full": 1, "request duplicate full": 1, "request rejected": 1}, counts)
 }

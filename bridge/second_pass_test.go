@@ -32,9 +32,9 @@ func TestWebhooksCauseASecondPass(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bridge.SecondPass = 5 * time.Minute
-	w.bridge.OnReconcile = func(what string, _ int) {
+	w.bridge.Recorder = recorder{reconciled: func(what string, _ int) {
 		require.NotEqual(t, "requests_started", what, "nothing was broken")
-	}
+	}}
 	w.now = w.now.Add(10 * time.Second)
 	require.NoError(t, w.requests(w.webhook(t, "d1", "jobs")))
 	require.Equal(t, 1, w.count("signal_with_start"))

@@ -64,6 +64,11 @@ const (
 	Terminated       ErrorType = "Terminated"
 )
 
+// ErrorTypes lists all types.
+var ErrorTypes = []ErrorType{
+	ValidationError, AuthError, PermissionError, NotFound, APIError, StoreError, DeadlineExceeded, DeleteGuard, Terminated,
+}
+
 // RejectCode is the reason of a rejection.
 type RejectCode string
 

@@ -16,6 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/doctor"
+	"github.com/lazi/lazisync/internal/metrics"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/stream"
@@ -35,11 +36,12 @@ type process struct {
 
 	notPrepared atomic.Pointer[error] // why the bridge does not consume yet, nil if it does
 
-	stream    *stream.Conn
-	store     *store.Store // nil if the role has no database
-	temporal  *temporal.Client
-	namespace connect.NamespaceVerifier // of the bridge and the worker
-	refusals  activities.Refusals       // of the worker
+	stream     *stream.Conn
+	store      *store.Store // nil if the role has no database
+	temporal   *temporal.Client
+	namespace  connect.NamespaceVerifier // of the bridge and the worker
+	refusals   activities.Refusals       // of the worker
+	apiMetrics *metrics.ServiceTitan     // of the worker
 }
 
 // Started has the addresses at which a process listens.
@@ -89,12 +91,13 @@ func Run(ctx context.Context, cfg *config.Config, role Role, log zerolog.Logger,
 
 // open opens the connections of the role, which are established in the background.
 func (p *process) open(ctx context.Context) (err error) {
-	if p.stream, err = connect.Stream(p.cfg, p.role.Name, p.log); err != nil {
+	if p.stream, err = connect.Stream(p.cfg, p.role.Name, metrics.NewStream(p.metrics, p.role.Consumers), p.log); err != nil {
 		return err
 	}
 	probes := []probe.Probe{p.whilePrepared(doctor.NATSProbe(p.stream, p.role.Role))}
 	if p.role.Database {
-		if p.store, err = connect.Store(ctx, p.cfg, p.role.Name, p.role.Connections, p.log); err != nil {
+		recorder := metrics.NewStore(p.metrics, tenants(p.cfg))
+		if p.store, err = connect.Store(ctx, p.cfg, p.role.Name, p.role.Connections, recorder, p.log); err != nil {
 			return err
 		}
 		p.breaker = append(p.breaker, doctor.DatabaseProbe(p.store, p.role.Role))
@@ -105,8 +108,10 @@ func (p *process) open(ctx context.Context) (err error) {
 			return err
 		}
 		if p.role.includes(WorkerRole) {
+			p.apiMetrics = metrics.NewServiceTitan(p.metrics, tenants(p.cfg))
 			options.Polls = &temporal.Polls{}
-			options.OnWorkflowTaskFailed = p.countFailedWorkflowTasks()
+			options.OnWorkflowTaskFailed = metrics.NewFailedWorkflowTasks(p.metrics)
+			options.Metrics = p.metrics
 			probes = append(probes, doctor.PollProbe(options.Polls, options.TaskQueue), runsProbe(&p.refusals))
 		}
 		if p.temporal, err = temporal.Open(options); err != nil {
@@ -167,7 +172,7 @@ func (p *process) parts() (parts []part, addrs Started, err error) {
 		return nil, addrs, err
 	}
 	addrs.Admin = addr
-	return append(parts, admin, p.logDrift, p.checkDatabase), addrs, nil
+	return append(parts, admin, p.gauges().Run, p.logDrift, p.checkDatabase), addrs, nil
 }
 
 // storeCloseTimeout bounds the wait for connections in use, which may wait for a PostgreSQL

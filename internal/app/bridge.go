@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/bridge"
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/metrics"
 	"github.com/lazi/lazisync/internal/probe"
 	"github.com/lazi/lazisync/internal/stream"
-	"github.com/lazi/lazisync/internal/telemetry"
 )
 
 const (
@@ -23,15 +22,6 @@ const (
 
 // bridge consumes requests and controls, starts workflows, and reconciles after crashes.
 func (p *process) bridge() []part {
-	answers := telemetry.NewCounterVec(p.metrics, "lazisync_bridge_answers_total", "Answers to commands, by kind of command and answer.", "kind", "answer")
-	actions := telemetry.NewCounterVec(p.metrics, "lazisync_bridge_mended_total", "Repairs of the reconciler, by action.", "what")
-	for _, answer := range bridge.Answers { // a counter must exist at 0 for its first increase to count
-		answers.WithLabelValues(string(events.KindRequest), answer)
-		answers.WithLabelValues(string(events.KindControl), answer)
-	}
-	for _, action := range bridge.ReconcileActions {
-		actions.WithLabelValues(action)
-	}
 	var tenants []bridge.Tenant
 	for _, t := range p.cfg.Tenants {
 		tenants = append(tenants, bridge.Tenant{ID: t.ID, Entities: t.Entities, Channel: t.Channel})
@@ -51,8 +41,7 @@ func (p *process) bridge() []part {
 		RetryDelay:    stream.RetryDelay,
 		SecondPass:    p.cfg.Sync.SecondPass,
 
-		OnAnswer:    func(kind events.Kind, answer string) { answers.WithLabelValues(string(kind), answer).Inc() },
-		OnReconcile: func(action string, times int) { actions.WithLabelValues(action).Add(float64(times)) },
+		Recorder: metrics.NewBridge(p.metrics),
 	})
 	requests := func(ctx context.Context, batch []*stream.Message) error {
 		return b.HandleRequests(ctx, convert(batch, func(m *stream.Message) bridge.Message { return m }))

@@ -9,8 +9,8 @@ import (
 	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/metrics"
 	"github.com/lazi/lazisync/internal/stream"
-	"github.com/lazi/lazisync/internal/telemetry"
 )
 
 // gateway serves webhooks, the REST API and the web page. It binds its address at once.
@@ -49,14 +49,10 @@ func (p *process) gateway() (part, string, error) {
 
 // webhooks returns how the gateway verifies webhooks, with a counter of their results.
 func (p *process) webhooks() gateway.Webhooks {
-	results := telemetry.NewCounterVec(p.metrics, "lazisync_gateway_webhooks_total", "Webhook deliveries, by result.", "result")
-	for _, result := range gateway.WebhookResults {
-		results.WithLabelValues(string(result))
-	}
 	st := p.cfg.ServiceTitan
 	webhooks := gateway.Webhooks{
 		Header: st.WebhookHeader, Encoding: st.WebhookEncoding, Entities: st.WebhookEntities, Keys: map[string][]string{},
-		OnDelivery: func(result gateway.WebhookResult) { results.WithLabelValues(string(result)).Inc() },
+		OnDelivery: metrics.NewWebhooks(p.metrics),
 	}
 	for _, t := range p.cfg.Tenants {
 		for _, key := range t.WebhookSecrets {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
@@ -87,7 +86,7 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	workflows.Register(pages)
 	legacy.Register(pages)
 	pages.RegisterActivity(&activities.Slices{
-		Source: connect.ServiceTitan(p.cfg, p.store, p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
+		Source: connect.ServiceTitan(p.cfg, p.store, p.apiMetrics, p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
 		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
 		Failing: make(chan struct{}, pageSlots/2),
 	})
@@ -116,16 +115,6 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	pages.Stop()
 	control.Stop() // last: it reports the pages stored meanwhile
 	return err
-}
-
-// countFailedWorkflowTasks registers a counter and returns the function that adds to it.
-func (p *process) countFailedWorkflowTasks() func(n int64) {
-	failed := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "lazisync_worker_workflow_tasks_failed_total",
-		Help: "Failed workflow tasks; the workflows in question make no progress, see the log.",
-	})
-	p.metrics.MustRegister(failed)
-	return func(n int64) { failed.Add(float64(n)) }
 }
 
 // runsProbe checks that PostgreSQL lets runs start and end.

@@ -18,9 +18,9 @@ import (
 
 // Stream returns a NATS connection that is established in the background. The server
 // shows name in its list of connections.
-func Stream(cfg *config.Config, name string, log zerolog.Logger) (*stream.Conn, error) {
+func Stream(cfg *config.Config, name string, recorder stream.Recorder, log zerolog.Logger) (*stream.Conn, error) {
 	c := cfg.NATS
-	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Logger: log}
+	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Recorder: recorder, Logger: log}
 	if c.TLS.Enabled() {
 		t, err := c.TLS.ClientConfig()
 		if err != nil {
@@ -37,7 +37,7 @@ const commandConnect = 5 * time.Second
 // CommandStream connects to NATS for a command, and waits until it is connected. If
 // declared is set, the streams must exist.
 func CommandStream(ctx context.Context, cfg *config.Config, declared bool) (*stream.Conn, error) {
-	conn, err := Stream(cfg, "cli", zerolog.Nop())
+	conn, err := Stream(cfg, "cli", nil, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +59,9 @@ func CommandStream(ctx context.Context, cfg *config.Config, declared bool) (*str
 
 // Store returns a connection pool of PostgreSQL that connects when it is used. The server
 // shows role in its list of connections. If connections is 0, the pool has its default size.
-func Store(ctx context.Context, cfg *config.Config, role string, connections int32, log zerolog.Logger) (*store.Store, error) {
+func Store(ctx context.Context, cfg *config.Config, role string, connections int32, recorder store.Recorder, log zerolog.Logger) (*store.Store, error) {
 	return store.Open(ctx, string(cfg.DatabaseURL), store.Options{
-		MaxConns: connections, Application: "lazisync " + role, Tenants: cfg.TenantIDs(), DeleteGuard: cfg.Sync.DeleteGuard, Logger: log,
+		MaxConns: connections, Application: "lazisync " + role, Tenants: cfg.TenantIDs(), DeleteGuard: cfg.Sync.DeleteGuard, Recorder: recorder, Logger: log,
 	})
 }
 

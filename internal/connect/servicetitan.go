@@ -14,7 +14,7 @@ import (
 
 // ServiceTitan returns a client of the ServiceTitan API. It shares the rate budget of each
 // tenant with other processes through s, or with none if s is nil.
-func ServiceTitan(cfg *config.Config, s *store.Store, log zerolog.Logger) *servicetitan.Client {
+func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Recorder, log zerolog.Logger) *servicetitan.Client {
 	var limiter servicetitan.RateLimiter
 	if s != nil {
 		limiter = rateLimiter{s}
@@ -29,7 +29,7 @@ func ServiceTitan(cfg *config.Config, s *store.Store, log zerolog.Logger) *servi
 	}
 	return servicetitan.New(servicetitan.Options{
 		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL,
-		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
+		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, Recorder: recorder, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
 	})
 }
 

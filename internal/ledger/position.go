@@ -50,6 +50,15 @@ func (c *Counts) Add(o Counts) {
 	c.Rejected += o.Rejected
 }
 
+// Minus returns the difference to earlier counts.
+func (c Counts) Minus(earlier Counts) Counts {
+	return Counts{
+		Pages: c.Pages - earlier.Pages, Fetched: c.Fetched - earlier.Fetched, Inserted: c.Inserted - earlier.Inserted,
+		Updated: c.Updated - earlier.Updated, Unchanged: c.Unchanged - earlier.Unchanged, Deleted: c.Deleted - earlier.Deleted,
+		Rejected: c.Rejected - earlier.Rejected,
+	}
+}
+
 // Result returns the position as a result of the outcome.
 func (p Position) Result() events.Result {
 	return events.Result{

@@ -34,6 +34,7 @@ type Options struct {
 	HTTP      *http.Client // default: the settings of http.DefaultTransport; CheckRedirect is replaced
 	UserAgent string       // default "lazisync"
 	Logger    zerolog.Logger
+	Recorder  Recorder         // default: none
 	Now       func() time.Time // default time.Now
 }
 
@@ -72,6 +73,7 @@ type Client struct {
 	userAgent       string
 	http            *http.Client
 	log             zerolog.Logger
+	recorder        Recorder
 	now             func() time.Time
 	tenants         map[string]*tenant
 	malformedCounts malformedCounts
@@ -98,8 +100,12 @@ func New(o Options) *Client {
 		userAgent: or(o.UserAgent, defaultUserAgent),
 		http:      httpClient(o.HTTP),
 		log:       o.Logger,
+		recorder:  o.Recorder,
 		now:       o.Now,
 		tenants:   make(map[string]*tenant, len(o.Tenants)),
+	}
+	if c.recorder == nil {
+		c.recorder = nopRecorder{}
 	}
 	if c.now == nil {
 		c.now = time.Now

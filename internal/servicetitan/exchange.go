@@ -111,7 +111,7 @@ func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive 
 	if _, err := t.token.get(ctx); err != nil {
 		return response{}, "", call.interruptedError("getting a token", err)
 	}
-	if err := t.limiter.wait(ctx, call.subject, interactive); err != nil {
+	if err := c.waitForLimit(ctx, t, call.subject, interactive); err != nil {
 		return response{}, "", call.limitError(err)
 	}
 	token, err := t.token.get(ctx)
@@ -129,6 +129,27 @@ func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive 
 	return resp, token, err
 }
 
+// waitForLimit waits for the rate limit and records for how long, also if the call would have
+// to wait longer and is postponed.
+func (c *Client) waitForLimit(ctx context.Context, t *tenant, subject string, interactive bool) error {
+	began := time.Now()
+	err := t.limiter.wait(ctx, subject, interactive)
+	waited := time.Since(began)
+	var postponed *rateLimitError
+	if errors.As(err, &postponed) {
+		waited += postponed.wait
+	}
+	if waited < time.Millisecond {
+		return err // it did not wait
+	}
+	reason := DelayRateLimit
+	if t.throttled.Ongoing() {
+		reason = DelayTooManyRequests
+	}
+	c.recorder.Delayed(t.id, reason, waited)
+	return err
+}
+
 // exchange sends req and reads the whole response, whatever its status.
 func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (response, error) {
 	reqCtx, cancel := context.WithTimeout(ctx, call.timeout)
@@ -139,7 +160,7 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 	res, err := c.http.Do(req.WithContext(reqCtx))
 	if err != nil {
 		err := call.noResponseError(ctx, err, nil)
-		c.noteResponse(ctx, call, 0, err)
+		c.noteResponse(ctx, call, asked, 0, err)
 		return response{}, err
 	}
 	defer res.Body.Close()
@@ -151,11 +172,11 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 	}
 	if err != nil {
 		err := call.noResponseError(ctx, err, body)
-		c.noteResponse(ctx, call, 0, err)
+		c.noteResponse(ctx, call, asked, 0, err)
 		return response{}, err
 	}
 	resp := response{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, asked)}
-	c.noteResponse(ctx, call, resp.status, nil)
+	c.noteResponse(ctx, call, asked, resp.status, nil)
 	c.log.Debug().Str("entity", call.subject).Str("path", call.path).Int("status", res.StatusCode).
 		Int("bytes", len(body)).Dur("duration_ms", c.now().Sub(asked)).Msg("API responded")
 	return resp, nil

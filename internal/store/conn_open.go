@@ -30,6 +30,7 @@ type Options struct {
 	DeleteGuard float64         // share of the live rows of a table that a sweep may mark deleted; default DefaultDeleteGuard
 	Logger      zerolog.Logger  // runs, entities, outages and cast failures
 	Tracer      pgx.QueryTracer // nil for none
+	Recorder    Recorder        // nil for none
 
 	// Tenants are the tenants that the process syncs. Migrate adopts the rows of legacy
 	// tables for the only one.
@@ -46,6 +47,7 @@ type Store struct {
 	overlap     time.Duration
 	log         zerolog.Logger
 	outage      outage.Detector
+	recorder    Recorder
 
 	deleteGuard float64
 	tenants     []string
@@ -90,11 +92,14 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.DeleteGuard == 0 {
 		o.DeleteGuard = DefaultDeleteGuard
 	}
+	if o.Recorder == nil {
+		o.Recorder = nopRecorder{}
+	}
 	if o.Entities == nil {
 		o.Entities = entity.Catalogue
 	}
 	return &Store{
-		pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, deleteGuard: o.DeleteGuard, tenants: o.Tenants, entities: o.Entities,
+		pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, recorder: o.Recorder, deleteGuard: o.DeleteGuard, tenants: o.Tenants, entities: o.Entities,
 		holder: rand.Text(), settings: settings, txOptions: settings.txOptions(),
 	}, nil
 }

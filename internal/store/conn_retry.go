@@ -67,9 +67,12 @@ func (s *Store) transact(ctx context.Context, what string, f func(tx pgx.Tx) err
 }
 
 func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptions, f func(tx pgx.Tx) error) error {
+	statement := statementName()
 	backoff := retry.WithMaxRetries(maxAttempts-1, retry.WithJitterPercent(50, retry.NewExponential(firstDelay)))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
+		began := time.Now()
 		err := s.once(ctx, begin, f)
+		s.recorder.StatementDone(statement, time.Since(began))
 		s.logOutage(ctx, what, err)
 		if ctx.Err() != nil || !isRetryable(err) {
 			return err

@@ -10,6 +10,25 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
+// Recorder records what the store commits. Its methods return at once and are safe for
+// concurrent use.
+type Recorder interface {
+	// RunFinished records a run that was finalized, once.
+	RunFinished(run ledger.Run)
+	// PageStored records what a page, or a step of a rebuild, added to the counts of an entity.
+	PageStored(tenant, entity string, added ledger.Counts)
+	// StatementDone records the duration of one attempt at a transaction. statement is the
+	// name of the method of Store in snake_case.
+	StatementDone(statement string, took time.Duration)
+}
+
+// nopRecorder records nothing.
+type nopRecorder struct{}
+
+func (nopRecorder) RunFinished(ledger.Run)                   {}
+func (nopRecorder) PageStored(string, string, ledger.Counts) {}
+func (nopRecorder) StatementDone(string, time.Duration)      {}
+
 // observed is what a transaction changed for the first time, over all of its attempts: an
 // attempt whose commit was not answered may have done what the next one finds. It is logged
 // once the transaction is committed. The zero value is empty.
@@ -58,6 +77,7 @@ func (s *Store) reportFinish(o observed, number int64) {
 		return
 	}
 	run := f.run
+	s.recorder.RunFinished(run)
 	took := run.FinishedAt.Sub(run.StartedAt)
 	var total ledger.Counts
 	for _, r := range run.Results {
@@ -80,6 +100,13 @@ func (s *Store) reportEntityStart(tenant string, mode events.Mode, p ledger.Posi
 		return
 	}
 	entityKeys(s.log.Info(), tenant, mode, p.Ref(), p.Entity).Msg("entity started")
+}
+
+// reportPage records a page that was stored after a position, and logs the end of the entity
+// if it was the last.
+func (s *Store) reportPage(tenant string, mode events.Mode, at, next ledger.Position) {
+	s.recorder.PageStored(tenant, next.Entity, next.Minus(at.Counts))
+	s.reportEntityEnd(tenant, mode, next)
 }
 
 // reportEntityEnd logs the end of an entity in a run, if it has ended.

@@ -44,7 +44,7 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 	next.Owner = at.Owner
 	if err == nil {
 		s.logCastFailures(at.Run, e, newFailures)
-		s.reportEntityEnd(tenant, mode, next)
+		s.reportPage(tenant, mode, at, next)
 	}
 	return next, err
 }

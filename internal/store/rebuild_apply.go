@@ -145,7 +145,7 @@ func (s *Store) rebuildStep(ctx context.Context, what, tenant string, e entity.E
 	})
 	next.Owner = at.Owner
 	if err == nil {
-		s.reportEntityEnd(tenant, events.Rebuild, next)
+		s.reportPage(tenant, events.Rebuild, at, next)
 	}
 	return next, err
 }

@@ -37,7 +37,23 @@ type Options struct {
 	InboxPrefix string      // default _INBOX; a separate prefix keeps other users from reading replies
 	Replicas    int         // of streams that Declare creates; default 1
 	Logger      zerolog.Logger
+	Recorder    Recorder // default: none
 }
+
+// Recorder records publications and deliveries, for metrics. Its methods are safe for
+// concurrent use.
+type Recorder interface {
+	// Published records the time until a published message was acknowledged.
+	Published(took time.Duration)
+	// Redelivered records a delivery that is not the first of its message.
+	Redelivered(consumer string)
+}
+
+// nopRecorder records nothing.
+type nopRecorder struct{}
+
+func (nopRecorder) Published(time.Duration) {}
+func (nopRecorder) Redelivered(string)      {}
 
 // Conn is a connection to NATS that reconnects until it is closed. It is safe for concurrent
 // use.
@@ -49,6 +65,7 @@ type Conn struct {
 	replicas   int
 	closed     chan struct{}
 	outage     outage.Detector
+	recorder   Recorder
 
 	mu      sync.Mutex
 	reasons map[string]bool // why it is disconnected, as logged; empty while connected
@@ -65,7 +82,10 @@ func Connect(o Options) (*Conn, error) {
 	}
 	c := &Conn{
 		log: o.Logger, logLimiter: newLogLimiter(time.Minute), replicas: max(o.Replicas, 1), closed: make(chan struct{}),
-		fetching: &recentErrors{}, publishing: &recentErrors{maxAge: time.Minute},
+		recorder: o.Recorder, fetching: &recentErrors{}, publishing: &recentErrors{maxAge: time.Minute},
+	}
+	if c.recorder == nil {
+		c.recorder = nopRecorder{}
 	}
 	options, err := c.options(o)
 	if err != nil {

@@ -248,6 +248,9 @@ func (l *batchLoop) deliveries(raw []*nats.Msg) []*Message {
 			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("invalid delivery ignored")
 			continue
 		}
+		if m.deliveries > 1 {
+			l.conn.recorder.Redelivered(l.consumer)
+		}
 		batch = append(batch, m)
 	}
 	return batch

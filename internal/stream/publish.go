@@ -64,11 +64,13 @@ func (c *Conn) PublishCommand(ctx context.Context, event events.Event) error {
 }
 
 func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.PubAck, error) {
+	began := time.Now()
 	ack, err := c.js.PublishMsg(ctx, m)
 	c.recordPublish(m.Subject, err)
 	if err != nil {
 		return nil, fmt.Errorf("publish %s %q: %w", m.Subject, id, publishError(err))
 	}
+	c.recorder.Published(time.Since(began))
 	c.logPublished(m, ack)
 	return ack, nil
 }
@@ -78,6 +80,7 @@ func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.
 // those after it.
 func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	errs := make([]error, len(all))
+	began := time.Now()
 	pending := make([]jetstream.PubAckFuture, len(all))
 	for i, event := range all {
 		m, err := encode(event)
@@ -91,7 +94,7 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	}
 	for i, future := range pending {
 		if future != nil {
-			errs[i] = c.await(ctx, future, all[i])
+			errs[i] = c.await(ctx, future, all[i], began)
 		}
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("publish %s %q: %w", all[i].Type(), all[i].ID(), publishError(errs[i]))
@@ -100,10 +103,11 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	return errs
 }
 
-func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event events.Event) error {
+func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event events.Event, began time.Time) error {
 	select {
 	case ack := <-future.Ok():
 		c.recordPublish(future.Msg().Subject, nil)
+		c.recorder.Published(time.Since(began))
 		c.logPublished(future.Msg(), ack)
 		return c.verifyDuplicate(ctx, event, ack)
 	case err := <-future.Err():

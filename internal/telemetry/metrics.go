@@ -15,13 +15,6 @@ func NewRegistry() *prometheus.Registry {
 	return r
 }
 
-// NewCounterVec registers a counter with labels.
-func NewCounterVec(r prometheus.Registerer, name, help string, labels ...string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-	r.MustRegister(c)
-	return c
-}
-
 // buildInfo returns a gauge that is always 1 and has the version in its labels.
 func buildInfo() prometheus.Collector {
 	g := prometheus.NewGauge(prometheus.GaugeOpts{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -36,6 +37,8 @@ type Options struct {
 
 	// Polls observes the polls of a worker that uses this client. Default: none.
 	Polls *Polls
+	// Metrics registers the metrics of Temporal's SDK. Default: they are not exported.
+	Metrics prometheus.Registerer
 	// OnWorkflowTaskFailed is called with the number of workflow tasks that failed.
 	// Default: none.
 	OnWorkflowTaskFailed func(n int64)
@@ -59,14 +62,32 @@ func Open(o Options) (*Client, error) {
 		o.Polls.log = o.Logger
 		options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.Polls.intercept)}
 	}
-	if o.OnWorkflowTaskFailed != nil {
-		options.MetricsHandler = &taskFailures{client.MetricsNopHandler, o.OnWorkflowTaskFailed}
+	handler, err := metricsHandler(o)
+	if err != nil {
+		return nil, err
 	}
+	options.MetricsHandler = handler
 	sdk, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, fmt.Errorf("create the Temporal client: %w", err)
 	}
 	return &Client{options: o, sdk: sdk}, nil
+}
+
+// metricsHandler returns where the SDK writes its metrics.
+func metricsHandler(o Options) (client.MetricsHandler, error) {
+	handler := client.MetricsNopHandler
+	if o.Metrics != nil {
+		metrics := newSDKMetrics()
+		if err := o.Metrics.Register(metrics); err != nil {
+			return nil, fmt.Errorf("register the metrics of Temporal's SDK: %w", err)
+		}
+		handler = sdkHandler{metrics: metrics}
+	}
+	if o.OnWorkflowTaskFailed != nil {
+		handler = &taskFailures{handler, o.OnWorkflowTaskFailed}
+	}
+	return handler, nil
 }
 
 // Close closes the connection.

@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/config":            {"events", "internal/entity"},
 	"internal/connect":           {"events", "internal/config", "internal/servicetitan", "internal/store", "internal/stream", "internal/telemetry", "internal/temporal", "workflows"},
 	"internal/doctor":            {"internal/config", "internal/entity", "internal/ledger", "internal/notify/slack", "internal/probe", "internal/servicetitan", "internal/store", "internal/stream", "internal/temporal", "workflows"},
+	"internal/metrics":           {"bridge", "events", "internal/gateway", "internal/ledger", "internal/notify", "internal/servicetitan"},
 	"internal/telemetry":         {"internal/config"},
 
 	"schemas":            {},
@@ -59,7 +60,7 @@ var mayImport = map[string][]string{
 	"internal/stream":       {"events", "internal/outage"},
 	"internal/temporal":     {"events", "internal/ledger", "internal/outage", "workflows"},
 
-	"docs":                    {"events", "schemas", "internal/app", "internal/config", "internal/entity"},
+	"docs":                    {"events", "schemas", "internal/app", "internal/config", "internal/entity", "internal/metrics"},
 	"internal/testing/layers": {},
 
 	// Only for development and tests.

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/metrics"
+	"github.com/lazi/lazisync/internal/stream"
+)
+
+// tenants lists the tenants whose series exist from the start.
+func tenants(cfg *config.Config) (list []metrics.Tenant) {
+	for _, t := range cfg.Tenants {
+		list = append(list, metrics.Tenant{ID: t.ID, Entities: t.Entities})
+	}
+	return list
+}
+
+// gauges returns the gauges of the role: the backlog of the consumers that it reads and, in
+// the bridge, those of the ledger and the streams.
+func (p *process) gauges() *metrics.Gauges {
+	sources := metrics.GaugeSources{Tenants: tenants(p.cfg)}
+	if p.role.includes(BridgeRole) {
+		sources.Ledger, sources.Streams = p.store.Gauges, true
+	}
+	if len(p.role.Consumers) > 0 {
+		sources.Backlog = p.backlog
+	}
+	return metrics.NewGauges(p.metrics, sources)
+}
+
+func (p *process) backlog(ctx context.Context) (metrics.Backlog, error) {
+	b := metrics.Backlog{Pending: map[string]uint64{}, Bytes: map[string]uint64{}, MaxBytes: map[string]uint64{}}
+	states, err := p.stream.Streams(ctx, p.role.Consumers...)
+	for _, s := range states {
+		b.Bytes[s.Name] = s.Bytes
+		if s.MaxBytes > 0 {
+			b.MaxBytes[s.Name] = uint64(s.MaxBytes)
+		}
+		if s.Name == stream.StreamDeadLetter {
+			b.DeadLetters = s.Messages
+		}
+		for _, c := range s.Consumers {
+			if slices.Contains(p.role.Consumers, c.Name) {
+				b.Pending[c.Name] = c.Pending + uint64(c.AckPending)
+			}
+		}
+	}
+	return b, err
+}

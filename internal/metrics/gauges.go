@@ -1,0 +1,167 @@
+package metrics
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+const (
+	gaugesInterval = 15 * time.Second
+	gaugesTimeout  = 10 * time.Second
+	// gaugesMaxAge is how old values may be that are exported: old ones would hide an outage.
+	gaugesMaxAge = time.Minute
+)
+
+// Backlog is what the streams hold.
+type Backlog struct {
+	Pending     map[string]uint64 // by consumer: not settled
+	Bytes       map[string]uint64 // by stream
+	MaxBytes    map[string]uint64 // by stream; absent without a limit
+	DeadLetters uint64
+}
+
+// GaugeSources read the values of gauges. A nil source has no gauges.
+type GaugeSources struct {
+	Ledger  func(ctx context.Context) (ledger.Gauges, error) // of the bridge
+	Backlog func(ctx context.Context) (Backlog, error)
+	// Streams adds sizes of streams and the dead letters; otherwise there are only consumers.
+	Streams bool
+	Tenants []Tenant
+}
+
+// Gauges exports values that are read from PostgreSQL and NATS. They are read at an interval
+// and not by each scrape, and are absent while they cannot be read.
+type Gauges struct {
+	sources GaugeSources
+
+	mu        sync.Mutex
+	ledger    ledger.Gauges
+	ledgerAt  time.Time
+	backlog   Backlog
+	backlogAt time.Time
+}
+
+// NewGauges registers the gauges. They have no values before Run reads them.
+func NewGauges(r prometheus.Registerer, sources GaugeSources) *Gauges {
+	g := &Gauges{sources: sources}
+	r.MustRegister(g)
+	return g
+}
+
+// Run reads the values at an interval until ctx is done.
+func (g *Gauges) Run(ctx context.Context) error {
+	ticker := time.NewTicker(gaugesInterval)
+	defer ticker.Stop()
+	for {
+		g.refresh(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// refresh reads the values. Errors are not logged: the role's readiness has the reason.
+func (g *Gauges) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, gaugesTimeout)
+	defer cancel()
+	if g.sources.Ledger != nil {
+		if values, err := g.sources.Ledger(ctx); err == nil {
+			g.mu.Lock()
+			g.ledger, g.ledgerAt = values, time.Now()
+			g.mu.Unlock()
+		}
+	}
+	if g.sources.Backlog != nil {
+		if values, err := g.sources.Backlog(ctx); err == nil {
+			g.mu.Lock()
+			g.backlog, g.backlogAt = values, time.Now()
+			g.mu.Unlock()
+		}
+	}
+}
+
+// Descriptions of the gauges.
+var (
+	runsOpen     = desc("lazisync_runs_open")
+	entityAge    = desc("lazisync_entity_age_seconds")
+	rejected     = desc("lazisync_rejected_records")
+	databaseSize = desc("lazisync_database_size_bytes")
+	pending      = desc("lazisync_consumer_pending")
+	streamBytes  = desc("lazisync_stream_bytes")
+	streamLimit  = desc("lazisync_stream_max_bytes")
+	deadLetters  = desc("lazisync_dead_letters")
+)
+
+// Describe implements prometheus.Collector.
+func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{runsOpen, entityAge, rejected, databaseSize, pending, streamBytes, streamLimit, deadLetters} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (g *Gauges) Collect(out chan<- prometheus.Metric) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	send := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	if age := time.Since(g.ledgerAt); age < gaugesMaxAge {
+		g.collectLedger(send, age)
+	}
+	if time.Since(g.backlogAt) >= gaugesMaxAge {
+		return
+	}
+	for consumer, n := range g.backlog.Pending {
+		send(pending, float64(n), consumer)
+	}
+	if !g.sources.Streams {
+		return
+	}
+	send(deadLetters, float64(g.backlog.DeadLetters))
+	for name, n := range g.backlog.Bytes {
+		send(streamBytes, float64(n), name)
+	}
+	for name, n := range g.backlog.MaxBytes {
+		send(streamLimit, float64(n), name)
+	}
+}
+
+func (g *Gauges) collectLedger(send func(*prometheus.Desc, float64, ...string), age time.Duration) {
+	open := map[ledger.OpenRuns]int64{}
+	rejectedBy := map[ledger.TenantEntity]int64{}
+	for _, t := range g.sources.Tenants {
+		for _, m := range events.Modes() {
+			for _, state := range []ledger.RunState{ledger.Running, "paused"} {
+				open[ledger.OpenRuns{TenantID: t.ID, Mode: m.Mode, State: state}] = 0
+			}
+		}
+		for _, name := range t.Entities {
+			rejectedBy[ledger.TenantEntity{TenantID: t.ID, Entity: name}] = 0
+		}
+	}
+	for key, n := range g.ledger.OpenRuns {
+		open[key] = n
+	}
+	for key, n := range g.ledger.RejectedRecords {
+		rejectedBy[key] = n
+	}
+	for key, n := range open {
+		send(runsOpen, float64(n), key.TenantID, string(key.Mode), string(key.State))
+	}
+	for key, n := range rejectedBy {
+		send(rejected, float64(n), key.TenantID, key.Entity)
+	}
+	for key, seconds := range g.ledger.AgeSeconds {
+		send(entityAge, seconds+age.Seconds(), key.TenantID, key.Entity)
+	}
+	send(databaseSize, float64(g.ledger.DatabaseBytes))
+}

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
+)
+
+// gaugesSQL reads all gauges at once, as rows of kind, tenant, two labels and a value.
+const gaugesSQL = `
+	select 'open', tenant_id, mode, state, count(*)::float8 from raw.sync_runs where finished_at is null group by tenant_id, mode, state
+	union all
+	select 'age', tenant_id, table_name, '', extract(epoch from clock_timestamp() - resume_since)::float8
+	from raw.sync_state where resume_since is not null and table_name like 'raw.st\_%'
+	union all
+	select 'rejected', tenant_id, table_name, '', count(*)::float8 from raw.rejected_records group by tenant_id, table_name
+	union all
+	select 'size', 0, '', '', pg_database_size(current_database())::float8`
+
+// Gauges reads the values of the ledger that change with time, in one query.
+func (s *Store) Gauges(ctx context.Context) (g ledger.Gauges, err error) {
+	err = s.read(ctx, "read gauges", func(q ddl.Querier) error {
+		g = ledger.Gauges{
+			OpenRuns: map[ledger.OpenRuns]int64{}, AgeSeconds: map[ledger.TenantEntity]float64{}, RejectedRecords: map[ledger.TenantEntity]int64{},
+		}
+		rows, err := q.Query(ctx, gaugesSQL)
+		if err != nil {
+			return err
+		}
+		var kind, first, second string
+		var tenant int64
+		var value float64
+		_, err = pgx.ForEachRow(rows, []any{&kind, &tenant, &first, &second, &value}, func() error {
+			of := ledger.TenantEntity{TenantID: tenantText(tenant), Entity: entityName(first)}
+			switch kind {
+			case "open":
+				g.OpenRuns[ledger.OpenRuns{TenantID: of.TenantID, Mode: events.Mode(first), State: ledger.RunState(second)}] = int64(value)
+			case "age":
+				g.AgeSeconds[of] = max(0, value)
+			case "rejected":
+				g.RejectedRecords[of] = int64(value)
+			case "size":
+				g.DatabaseBytes = int64(value)
+			}
+			return nil
+		})
+		return err
+	})
+	return g, err
+}
