@@ -240,11 +240,11 @@ func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			insert into raw.sync_cursors as c (run_number, table_name, cursor, status, error) values ($1, $2, $3, 'failed', $4)
+			insert into raw.sync_cursors (run_number, table_name, cursor, status, error) values ($1, $2, $3, 'failed', $4)
 			on conflict (run_number, table_name) do update
-			set status = 'failed', error = excluded.error, version = c.version + 1, updated_at = clock_timestamp()
-			where c.status = ''
-			returning (select mode from raw.sync_runs r where r.run_number = c.run_number), `+positionColumns, run.Number, tableName(e), cursor, doc)
+			set status = 'failed', error = excluded.error, version = sync_cursors.version + 1, updated_at = clock_timestamp()
+			where sync_cursors.status = ''
+			returning (select mode from raw.sync_runs r where r.run_number = sync_cursors.run_number), `+positionColumns, run.Number, tableName(e), cursor, doc)
 		if err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func (l sdkLogger) write(level zerolog.Level, msg string, keyvals []any) {
 // server does not answer within a second: it ends its slice early, and the next slice
 // continues. Failed polls and failed attempts of activities are debug messages, because they
 // are repeated: the process itself logs once when Temporal, or what an activity needs, becomes
-// unavailable and available again.
+// unavailable and available again. An activity that keeps failing is a warning now and then.
 func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
 	var sdkErr error
 	for key, value := range pairs(keyvals) {
@@ -65,10 +65,26 @@ func sdkLevel(level zerolog.Level, msg string, keyvals []any) zerolog.Level {
 		if isCancellation(sdkErr) {
 			return zerolog.DebugLevel
 		}
-	case "Failed to poll for task.", "Activity error.":
+	case "Failed to poll for task.":
 		return zerolog.DebugLevel
+	case "Activity error.":
+		if isCancellation(sdkErr) || !isPersistent(keyvals) {
+			return zerolog.DebugLevel
+		}
+		return zerolog.WarnLevel
 	}
 	return level
+}
+
+// isPersistent reports whether an attempt of an activity is the fifth or the hundredth, two
+// hundredth and so on.
+func isPersistent(keyvals []any) bool {
+	for key, value := range pairs(keyvals) {
+		if attempt, ok := value.(int32); ok && key == "attempt" {
+			return attempt == 5 || attempt%100 == 0
+		}
+	}
+	return false
 }
 
 // isCancellation reports whether an error comes from a cancellation, a pause or a shutdown.

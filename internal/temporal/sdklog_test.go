@@ -62,6 +62,10 @@ func TestSDKLogLevels(t *testing.T) {
 	}
 	require.Equal(t, zerolog.DebugLevel, sdkLevel(zerolog.ErrorLevel, "Activity error.", []any{"Error", context.Canceled}))
 	require.Equal(t, zerolog.DebugLevel, sdkLevel(zerolog.ErrorLevel, "Activity error.", []any{"Error", errors.New("outage")}), "the process logs the outage itself")
+	for attempt, want := range map[int32]zerolog.Level{1: zerolog.DebugLevel, 5: zerolog.WarnLevel, 6: zerolog.DebugLevel, 200: zerolog.WarnLevel} {
+		got := sdkLevel(zerolog.ErrorLevel, "Activity error.", []any{"Attempt", attempt, "Error", errors.New("permission denied")})
+		require.Equal(t, want, got, attempt)
+	}
 	require.Equal(t, zerolog.ErrorLevel, sdkLevel(zerolog.ErrorLevel, "Workflow panic", []any{"Error", errors.New("boom")}))
 	var out bytes.Buffer
 	sdkLogger{zerolog.New(&out).Level(zerolog.InfoLevel)}.Warn(heartbeat, "Error", temporal.NewCanceledError())
