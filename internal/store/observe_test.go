@@ -60,7 +60,7 @@ func TestRunsAndEntitiesAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	f, log := loggedFixture(t)
 	run := f.beginFull("f1", "customers", "jobs", "invoices")
-	again, found, err := f.BeginRun(t.Context(), ledger.Begin{
+	again, found, err := f.BeginRun(t.Context(), ledger.BeginInput{
 		TenantID: tenant, Mode: events.Full, WorkflowID: run.WorkflowID, FirstRunID: run.FirstRunID, Pass: 1, RequestID: run.Requests[0].ID,
 	})
 	require.NoError(t, err)
@@ -108,9 +108,9 @@ func TestRunsThatOtherCallsFinalizeAreLogged(t *testing.T) {
 	f.receive(request(events.Incremental, "i2", "jobs"))
 	next, _, err := f.BeginRun(t.Context(), incremental("exec 2", 1))
 	require.NoError(t, err)
-	withdrawn, _, err := f.Withdraw(t.Context(), next.Requests[0].ID, "not needed")
+	withdrawn, _, err := f.WithdrawRequest(t.Context(), next.Requests[0].ID, "not needed")
 	require.NoError(t, err)
-	_, _, err = f.Withdraw(t.Context(), next.Requests[0].ID, "not needed")
+	_, _, err = f.WithdrawRequest(t.Context(), next.Requests[0].ID, "not needed")
 	require.True(t, errors.Is(err, ledger.ErrFinalized))
 	full := request(events.Full, "f1", "jobs")
 	f.receive(full)
