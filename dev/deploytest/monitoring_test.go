@@ -24,7 +24,7 @@ import (
 
 var deployed = filepath.Join(root, "deploy")
 
-// Prometheus reads its configuration, and asks every role where the image answers.
+// Prometheus reads its configuration, and scrapes every role and exporter of the compose file.
 func TestPrometheusScrapesEveryRole(t *testing.T) {
 	t.Parallel()
 	c, err := config.LoadFile(filepath.Join(deployed, "prometheus", "prometheus.yml"), false, slog.New(slog.DiscardHandler))
@@ -40,11 +40,16 @@ func TestPrometheusScrapesEveryRole(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]model.LabelValue{}
+	want := map[string]model.LabelValue{"nats-exporter:7777": "", "postgres-exporter:9187": "", "temporal:8000": ""}
 	for _, role := range roles[:4] {
 		want[role.Name+":9090"] = model.LabelValue(role.Name)
 	}
 	require.Equal(t, want, asked)
+	services := load(t, demoEnv, "metrics").project.ServiceNames()
+	for address := range want {
+		service, _, _ := strings.Cut(address, ":")
+		require.Contains(t, services, service)
+	}
 }
 
 // exported returns the series that the roles export, without any other server.

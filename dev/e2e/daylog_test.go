@@ -103,6 +103,7 @@ func TestTheLogOfADayHasEveryRunAndEntityOnce(t *testing.T) {
 		require.Len(t, slices.DeleteFunc(slices.Clone(lines), func(l logLine) bool { return l.text("message") != message }), want, message)
 	}
 	requireDocumented(t, lines)
+	requireQueriesAnswered(t, second.admin+"/metrics")
 	for _, l := range quiet {
 		if l.text("message") == "not ready" && l.text("check") == "worker" {
 			continue // the test asks before the worker has begun to poll

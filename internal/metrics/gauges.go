@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 const (
 	gaugesInterval = 15 * time.Second
+	gaugesRetry    = 2 * time.Second // after a failure
 	gaugesTimeout  = 10 * time.Second
 	// gaugesMaxAge is how old values may be that are exported: old ones would hide an outage.
 	gaugesMaxAge = time.Minute
@@ -56,36 +58,40 @@ func NewGauges(r prometheus.Registerer, sources GaugeSources) *Gauges {
 
 // Run reads the values at an interval until ctx is done.
 func (g *Gauges) Run(ctx context.Context) error {
-	ticker := time.NewTicker(gaugesInterval)
-	defer ticker.Stop()
 	for {
-		g.refresh(ctx)
+		next := gaugesInterval
+		if err := g.refresh(ctx); err != nil {
+			next = gaugesRetry // not logged: the role's readiness has the reason
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-time.After(next):
 		}
 	}
 }
 
-// refresh reads the values. Errors are not logged: the role's readiness has the reason.
-func (g *Gauges) refresh(ctx context.Context) {
+// refresh reads the values.
+func (g *Gauges) refresh(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, gaugesTimeout)
 	defer cancel()
 	if g.sources.Ledger != nil {
-		if values, err := g.sources.Ledger(ctx); err == nil {
+		values, ledgerErr := g.sources.Ledger(ctx)
+		if err = ledgerErr; err == nil {
 			g.mu.Lock()
 			g.ledger, g.ledgerAt = values, time.Now()
 			g.mu.Unlock()
 		}
 	}
 	if g.sources.Backlog != nil {
-		if values, err := g.sources.Backlog(ctx); err == nil {
+		values, backlogErr := g.sources.Backlog(ctx)
+		if err = errors.Join(err, backlogErr); backlogErr == nil {
 			g.mu.Lock()
 			g.backlog, g.backlogAt = values, time.Now()
 			g.mu.Unlock()
 		}
 	}
+	return err
 }
 
 // Descriptions of the gauges.

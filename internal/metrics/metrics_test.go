@@ -46,7 +46,7 @@ func TestEveryDefinitionIsRegisteredAndNothingElse(t *testing.T) {
 	NewNotifications(r, "slack")
 	NewWebhooks(r)
 	NewFailedWorkflowTasks(r)
-	NewGauges(r, GaugeSources{
+	g := NewGauges(r, GaugeSources{
 		Streams: true, Tenants: acme,
 		Ledger: func(context.Context) (ledger.Gauges, error) {
 			return ledger.Gauges{AgeSeconds: map[ledger.TenantEntity]float64{{TenantID: "42", Entity: "customers"}: 5}}, nil
@@ -55,7 +55,8 @@ func TestEveryDefinitionIsRegisteredAndNothingElse(t *testing.T) {
 			one := map[string]uint64{"x": 1}
 			return Backlog{Pending: one, Bytes: one, MaxBytes: one}, nil
 		},
-	}).refresh(t.Context())
+	})
+	require.NoError(t, g.refresh(t.Context()))
 	families, err := r.Gather()
 	require.NoError(t, err)
 	names := []string{"lazisync_build_info"} // of internal/telemetry
@@ -144,7 +145,7 @@ func TestGaugesAreAbsentWhileTheyCannotBeRead(t *testing.T) {
 		}, failing
 	}})
 	require.Empty(t, gathered(t, r), "nothing was read")
-	g.refresh(t.Context())
+	require.NoError(t, g.refresh(t.Context()))
 	values := gathered(t, r)
 	require.EqualValues(t, 2, values["lazisync_runs_open full running 42"])
 	require.Contains(t, values, "lazisync_runs_open full paused 42")
@@ -153,6 +154,6 @@ func TestGaugesAreAbsentWhileTheyCannotBeRead(t *testing.T) {
 
 	failing = context.DeadlineExceeded
 	g.ledgerAt = time.Now().Add(-2 * gaugesMaxAge)
-	g.refresh(t.Context())
+	require.ErrorIs(t, g.refresh(t.Context()), failing)
 	require.Empty(t, gathered(t, r))
 }
