@@ -198,7 +198,13 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 		message = "run paused"
 	}
 	r.Logger.Info().Str("tenant", run.TenantID).Str("mode", string(run.Mode)).Int64("run", run.Number).Str("workflow_id", run.WorkflowID).
-		Str("reason", in.Reason).Str("actor", in.Actor).Msg(message)
+		Func(func(line *zerolog.Event) {
+			for key, value := range map[string]string{"reason": in.Reason, "actor": in.Actor} {
+				if value != "" {
+					line.Str(key, value)
+				}
+			}
+		}).Msg(message)
 	return nil
 }
 

@@ -242,7 +242,7 @@ func (s *slice) stopping(ctx context.Context) bool {
 
 func (s *slice) reached(at ledger.Position) {
 	if at.Version != s.at.Version {
-		if s.failures.Tries > 0 && at.Status != events.StatusFailed {
+		if s.failures.Tries > 0 && !at.Done() { // otherwise the end of the entity is logged
 			s.keys(s.Logger.Info()).Int("attempts", s.failures.Tries).Int64("duration_ms", time.Since(s.failures.Since).Milliseconds()).
 				Msg("entity resumed")
 		}

@@ -142,7 +142,7 @@ func requireRunInLog(t *testing.T, lines []logLine, run ledger.Run) {
 }
 
 var (
-	documentedMessage = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (\\w+) \\| ([^|]*) \\|")
+	documentedMessage = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (\\w+) \\|([^|]*)\\|")
 	documentedKey     = regexp.MustCompile("`([a-z_]+)`")
 )
 
