@@ -146,7 +146,7 @@ func (g *Gauges) collectLedger(send func(*prometheus.Desc, float64, ...string), 
 	rejectedBy := map[ledger.TenantEntity]int64{}
 	for _, t := range g.sources.Tenants {
 		for _, m := range events.Modes() {
-			for _, state := range []ledger.RunState{ledger.Running, "paused"} {
+			for _, state := range []ledger.RunState{ledger.Running, ledger.Paused} {
 				open[ledger.OpenRuns{TenantID: t.ID, Mode: m.Mode, State: state}] = 0
 			}
 		}

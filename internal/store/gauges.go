@@ -12,7 +12,8 @@ import (
 
 // gaugesSQL reads all gauges at once, as rows of kind, tenant, two labels and a value.
 const gaugesSQL = `
-	select 'open', tenant_id, mode, state, count(*)::float8 from raw.sync_runs where finished_at is null group by tenant_id, mode, state
+	select 'open', tenant_id, mode, case when paused_at is null then 'running' else 'paused' end, count(*)::float8
+	from raw.sync_runs where state = 'running' group by 2, 3, 4
 	union all
 	select 'age', tenant_id, table_name, '', extract(epoch from clock_timestamp() - resume_since)::float8
 	from raw.sync_state where resume_since is not null and table_name like 'raw.st\_%'
