@@ -37,7 +37,7 @@ func TestCastFailures(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var log bytes.Buffer
-	listened, err := store.Open(t.Context(), f.url, store.Options{Entities: few, Logger: zerolog.New(&log)})
+	listened, err := store.Open(t.Context(), f.url, store.Options{Entities: few, Logger: zerolog.New(&log).Level(zerolog.WarnLevel)})
 	require.NoError(t, err)
 	t.Cleanup(listened.Close)
 	f.Store = listened
