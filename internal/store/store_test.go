@@ -47,7 +47,12 @@ func newFixture(t testing.TB) *fixture {
 
 func openStore(t testing.TB, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), url, store.Options{MaxConns: 12, Entities: few, Logger: zerolog.New(zerolog.NewTestWriter(t))})
+	return openStoreWith(t, url, nil)
+}
+
+func openStoreWith(t testing.TB, url string, r store.Recorder) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), url, store.Options{MaxConns: 12, Entities: few, Recorder: r, Logger: zerolog.New(zerolog.NewTestWriter(t))})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s

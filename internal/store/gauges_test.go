@@ -1,0 +1,72 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+func TestGaugesOfTheLedger(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	customers := find(t, "customers")
+	done := f.beginFull("f1", "customers")
+	read := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
+	bad := entity.Rejected{ID: "9", Reason: "no id", Raw: []byte(`{}`)}
+	last := page(read, "t", true, customer(1, at(0), "Ann"))
+	last.Rejected = []entity.Rejected{bad}
+	f.storePage(done, customers, f.open(done, customers), last)
+	f.finalize(done, ledger.Finalization{State: ledger.Completed})
+	f.beginFull("f2", "jobs")
+	paused := f.beginFull("f3", "jobs")
+	_, err := f.RecordPause(t.Context(), paused.Ref(), ledger.Pause{Since: time.Now(), Number: 1}, true)
+	require.NoError(t, err)
+
+	g, err := f.Gauges(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[ledger.OpenRuns]int64{
+		{TenantID: tenant, Mode: events.Full, State: ledger.Running}: 1,
+		{TenantID: tenant, Mode: events.Full, State: ledger.Paused}:  1,
+	}, g.OpenRuns)
+	one := ledger.TenantEntity{TenantID: tenant, Entity: "customers"}
+	require.Equal(t, map[ledger.TenantEntity]int64{one: 1}, g.RejectedRecords)
+	require.InDelta(t, time.Since(read).Seconds(), g.AgeSeconds[one], 30)
+	require.Len(t, g.AgeSeconds, 1, "jobs were not read to their end")
+	require.Positive(t, g.DatabaseBytes)
+}
+
+// recorded collects what a store records.
+type recorded struct {
+	runs       []ledger.Run
+	counts     ledger.Counts
+	statements map[string]int
+}
+
+func (r *recorded) RunFinished(run ledger.Run)                      { r.runs = append(r.runs, run) }
+func (r *recorded) PageStored(_, _ string, added ledger.Counts)     { r.counts.Add(added) }
+func (r *recorded) StatementDone(statement string, _ time.Duration) { r.statements[statement]++ }
+
+func TestRunsPagesAndStatementsAreRecorded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	seen := &recorded{statements: map[string]int{}}
+	f.Store = openStoreWith(t, f.url, seen)
+	customers := find(t, "customers")
+	run := f.beginFull("f1", "customers")
+	p := f.storePage(run, customers, f.open(run, customers), page(at(0), "1", false, customer(1, at(0), "Ann"), customer(2, at(0), "Bo")))
+	f.storePage(run, customers, p, page(at(1), "2", true, customer(1, at(0), "Ann"), customer(3, at(0), "Cy")))
+	f.finalize(run, ledger.Finalization{State: ledger.Completed})
+	f.finalize(run, ledger.Finalization{State: ledger.Failed})
+	_, err := f.Runs(t.Context(), 10)
+	require.NoError(t, err)
+
+	require.Len(t, seen.runs, 1, "a run is recorded once")
+	require.Equal(t, ledger.Completed, seen.runs[0].State)
+	require.Equal(t, ledger.Counts{Pages: 2, Fetched: 4, Inserted: 3, Unchanged: 1}, seen.counts)
+	require.Equal(t, map[string]int{"receive": 1, "begin_run": 1, "open": 1, "store_page": 2, "finalize": 2, "runs": 1}, seen.statements)
+}
