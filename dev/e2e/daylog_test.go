@@ -51,7 +51,7 @@ var (
 
 func TestTheLogOfADayHasEveryRunAndEntityOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 100}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 100}})
 	serve := w.start(t, "serve")
 	w.full(t)
 	w.completed(t, w.request(t, `{"mode":"incremental"}`))
@@ -72,7 +72,7 @@ func TestTheLogOfADayHasEveryRunAndEntityOnce(t *testing.T) {
 
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1}))
 	during := w.request(t, `{"mode":"incremental"}`)
-	require.Eventually(t, func() bool { return serve.log.Count("ServiceTitan unavailable") > 0 }, patience, tick)
+	require.Eventually(t, func() bool { return serve.log.Count("ServiceTitan unavailable") > 0 }, waitLimit, tick)
 	w.stack.Simulator.ClearFaults()
 	w.completed(t, during)
 
@@ -83,7 +83,7 @@ func TestTheLogOfADayHasEveryRunAndEntityOnce(t *testing.T) {
 	w.stack.Simulator.SetPace(0)
 	second := w.start(t, "serve")
 	w.completed(t, interrupted)
-	require.Eventually(t, func() bool { return second.log.Count("run completed") > 0 }, patience, tick)
+	require.Eventually(t, func() bool { return second.log.Count("run completed") > 0 }, waitLimit, tick)
 	lines := append(parseLog(t, serve.log.String()), parseLog(t, second.log.String())...)
 
 	runs, err := w.store.Runs(t.Context(), 100)

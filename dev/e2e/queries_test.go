@@ -29,7 +29,7 @@ func requireQueriesAnswered(t *testing.T, url string) {
 	require.Eventually(t, func() bool { // the gauges are read in the background
 		first = call(t, "GET", url, "").body
 		return strings.Contains(first, "lazisync_database_size_bytes ") && strings.Contains(first, "lazisync_dead_letters ")
-	}, patience, 10*tick)
+	}, waitLimit, 10*tick)
 	database := promqltest.LoadedStorage(t, "")
 	t.Cleanup(func() { require.NoError(t, database.Close()) })
 	load(t, database, first, time.Unix(0, 0))
