@@ -22,8 +22,7 @@ const pollAccepted = 2 * time.Second
 
 // Polls observes the long polls of a worker. Temporal's SDK retries a rejected poll forever;
 // the log has one line when that begins and one when it ends. The zero value is ready to use;
-// a Polls is safe for
-// concurrent use.
+// a Polls is safe for concurrent use.
 type Polls struct {
 	log    zerolog.Logger // that of the client
 	outage outage.Detector
