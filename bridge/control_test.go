@@ -257,7 +257,7 @@ func TestRejectedControlRepeated(t *testing.T) {
 	require.Equal(t, rejected[0], rejected[1])
 }
 
-func TestReplayedRejectedControlIsAppliedAnew(t *testing.T) {
+func TestReplayedRejectedControlIsAppliedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cancel := events.ControlData{Action: events.Cancel, WorkflowID: workflows.FullSyncID(events.RequestID("/test", "f1"))}
