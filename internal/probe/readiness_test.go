@@ -47,7 +47,7 @@ func TestManyCallersShareOneReport(t *testing.T) {
 	require.EqualValues(t, 1, asked.Load())
 }
 
-func TestAReportIsMadeAnewWhenItIsOld(t *testing.T) {
+func TestOldReportIsRefreshed(t *testing.T) {
 	t.Parallel()
 	now, result := time.Unix(1000, 0), error(nil)
 	r := New("bridge", zerolog.Nop(), Probe{Name: "database", Check: func(context.Context) error { return result }})
