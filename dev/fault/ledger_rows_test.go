@@ -59,7 +59,7 @@ func TestFault45PostgreSQLRestoredToAnEarlierState(t *testing.T) {
 	}
 }
 
-func TestFault46PostgreSQLCreatedAnew(t *testing.T) {
+func TestFault46PostgreSQLRecreated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{ownDatabase: true, simulator: manyPages})
 	r.startAll(t, allRoles...)
@@ -81,7 +81,7 @@ func TestFault46PostgreSQLCreatedAnew(t *testing.T) {
 // restoreFound is the beginning of doctor's line about a restore of PostgreSQL.
 const restoreFound = `(?m)^warn +restore `
 
-func TestFault50TemporalCreatedAnew(t *testing.T) {
+func TestFault50TemporalRecreated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{ownTemporal: true, ackWait: longAckWait, simulator: manyPages})
 	bridge := r.start(t, "bridge")

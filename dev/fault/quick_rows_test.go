@@ -141,7 +141,7 @@ func TestFault41GatewayKilledBetweenStoringAndAnswering(t *testing.T) {
 }
 
 // One path of ServiceTitan keeps failing and others do not: entities of the others are read.
-func TestFault53OnePathFailsForEver(t *testing.T) {
+func TestFault53OnePathKeepsFailing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{environ: []string{"SYNC_STALL_LIMIT=20s"}}) // 2 s while a request waits
 	r.mayFail = []events.ErrorType{events.APIError}

@@ -29,7 +29,7 @@ func TestFault47NATSRestoredToAnEarlierState(t *testing.T) {
 	})
 }
 
-func TestFault48NATSCreatedAnew(t *testing.T) {
+func TestFault48NATSRecreated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
 	r.withRestoredNATS(t, func() *backup { return nil })
