@@ -30,7 +30,7 @@ secrets print as ` + "`***`" + `.
 
 - All problems are reported at once, with exit code 2.
 - A secret can be read from a file: ` + "`DATABASE_URL_FILE`" + ` names the file that contains ` + "`DATABASE_URL`" + `. An unreadable or empty file is an error.
-- An unknown variable that begins with ` + "`SYNC_`, `SERVICETITAN_` or `SLACK_`" + ` is an error, because it is probably misspelt. The variables
+- An unknown variable that begins with ` + "`SYNC_`, `SERVICETITAN_`, `SLACK_` or `NOTIFY_`" + ` is an error, because it is probably misspelt. The variables
   that Kubernetes sets for each service of a namespace are ignored.
 - White space, a byte order mark and one pair of quotes around a value are removed: in variables, in files that contain a value, and in the
   tenants file. An empty variable counts as not set.

@@ -28,6 +28,7 @@ func sections() []section {
 		{title: "ServiceTitan", prefixes: []string{"SERVICETITAN_"}},
 		{title: "Syncs", prefixes: []string{"SYNC_"}},
 		{title: "Slack", prefixes: []string{"SLACK_"}},
+		{title: "Notifications", prefixes: []string{"NOTIFY_"}},
 		{title: "Gateway", prefixes: []string{"API_", "HTTP_", "ADMIN_"}},
 		{title: "NATS", prefixes: []string{"NATS_"}, variables: []setting{
 			password("NATS_MIGRATE_PASSWORD", "Password of lazisync migrate."),

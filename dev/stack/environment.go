@@ -80,7 +80,7 @@ func (e environment) replace(b backingService, variables map[string]string) {
 }
 
 // variablePrefixes are prefixes of variables that only lazisync and its services read.
-var variablePrefixes = []string{"SYNC_", "SERVICETITAN_", "SLACK_", "NATS_", "TEMPORAL_"}
+var variablePrefixes = []string{"SYNC_", "SERVICETITAN_", "SLACK_", "NOTIFY_", "NATS_", "TEMPORAL_"}
 
 // removeLazisyncVariables removes every variable of lazisync and returns the names of those
 // that were not empty.

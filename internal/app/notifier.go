@@ -2,33 +2,58 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/metrics"
 	"github.com/lazi/lazisync/internal/notify"
 	"github.com/lazi/lazisync/internal/notify/slack"
+	"github.com/lazi/lazisync/internal/notify/webhook"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// notifierBatch is how many events are notified together after an outage of Slack.
+// notifierBatch is how many events are notified together after an outage of a channel.
 const notifierBatch = 100
 
-// notifier posts outcomes and rejected commands to Slack.
+// notifier sends notifications about outcomes and rejected commands.
 func (p *process) notifier() (part, error) {
-	urls := map[string]string{}
-	for channel, u := range p.cfg.Slack.WebhookURLs {
-		urls[channel] = string(u)
-	}
-	sender, err := slack.New(slack.Options{
-		URL: string(p.cfg.Slack.WebhookURL), URLs: urls, RunURL: p.cfg.Slack.RunURL, Logger: p.log,
-	})
+	senders, err := p.senders()
 	if err != nil {
 		return nil, err
 	}
 	n := notify.New(notify.Options{
-		Sender: sender, Alerts: p.cfg.Slack.Channel, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
-		OnResult: metrics.NewNotifications(p.metrics, "slack"),
+		Sender: senders, Alerts: p.cfg.Slack.Channel, Copies: slices.Sorted(maps.Keys(senders.Named)), Window: p.cfg.Slack.FoldWindow, Logger: p.log,
+		OnResult: metrics.NewNotifications(p.metrics, slices.Collect(maps.Keys(senders.Named))),
 	})
 	return p.consume(stream.ConsumerNotifier, stream.BatchOptions{Max: notifierBatch}, func(ctx context.Context, batch []*stream.Message) error {
 		return n.Handle(ctx, convert(batch, func(m *stream.Message) notify.Delivery { return m }))
 	}), nil
+}
+
+// senders returns the senders of all channels: Slack, unless the channel is the webhook.
+func (p *process) senders() (notify.Senders, error) {
+	chat, err := slack.New(slack.Options{
+		URL: string(p.cfg.Slack.WebhookURL), URLs: revealed(p.cfg.Slack.WebhookURLs), RunURL: p.cfg.Slack.RunURL, Logger: p.log,
+	})
+	senders := notify.Senders{Default: chat, Named: map[string]notify.Sender{}}
+	if err != nil || p.cfg.Notify.WebhookURL == "" {
+		return senders, err
+	}
+	var keys []string
+	for _, key := range p.cfg.Notify.WebhookSecrets {
+		keys = append(keys, string(key))
+	}
+	senders.Named[config.WebhookChannel], err = webhook.New(webhook.Options{
+		URL: string(p.cfg.Notify.WebhookURL), Secrets: keys, RunURL: p.cfg.Slack.RunURL, Logger: p.log,
+	})
+	return senders, err
+}
+
+func revealed(secrets map[string]config.Secret) map[string]string {
+	values := map[string]string{}
+	for name, secret := range secrets {
+		values[name] = string(secret)
+	}
+	return values
 }

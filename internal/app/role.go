@@ -128,6 +128,7 @@ func Load(environ []string, role Role) (*config.Config, error) {
 	return config.Load(environ, config.Options{
 		Required:  role.Required,
 		ServesAPI: role.Gateway,
+		Notifies:  role.includes(NotifierRole),
 		Checks:    map[string]func(string) error{"DATABASE_URL": store.CheckURL, "NATS_CREDS": checkCredentials},
 	})
 }

@@ -21,6 +21,7 @@ type Config struct {
 	Defaults Tenant
 	Sync     SyncConfig
 	Slack    SlackConfig
+	Notify   NotifyConfig
 	HTTP     HTTPConfig
 	Log      LogConfig
 
@@ -102,6 +103,12 @@ type SlackConfig struct {
 	Channel     string            // default channel, also for rejected commands
 	FoldWindow  time.Duration     // 0 for none
 	RunURL      string            // with {workflowId}, {runId} or {runNumber} in it
+}
+
+// NotifyConfig says where notifications go besides Slack.
+type NotifyConfig struct {
+	WebhookURL     Secret
+	WebhookSecrets []Secret // two while a key is being replaced
 }
 
 // HTTPConfig has the addresses of the gateway and of the admin endpoints.

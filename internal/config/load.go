@@ -16,6 +16,8 @@ type Options struct {
 	Required []string
 	// ServesAPI requires API_TOKENS where HTTP_ADDR is not a loopback address.
 	ServesAPI bool
+	// Notifies requires what sending notifications needs: a webhook's key.
+	Notifies bool
 	// Checks validate values further, by variable, with the knowledge of the package that
 	// uses them. The error says what is expected.
 	Checks map[string]func(value string) error
@@ -58,6 +60,9 @@ func Load(environ []string, o Options) (*Config, error) {
 	}
 	problems = append(problems, c.NATS.TLS.problems(problems)...)
 	problems = append(problems, c.Temporal.TLS.problems(problems)...)
+	if o.Notifies {
+		problems = append(problems, c.Notify.problems(problems)...)
+	}
 	if o.ServesAPI && c.values["API_TOKENS"].Text == "" && c.HTTP.Addr != "" {
 		if err := c.HTTP.Validate(); err != nil {
 			problems = append(problems, err.Error())
@@ -155,10 +160,13 @@ func withoutPasswords(list string) string {
 
 // reservedPrefixes are the prefixes that only variables of lazisync have: an unknown
 // variable with one of them is misspelt.
-var reservedPrefixes = []string{"SYNC_", "SERVICETITAN_", "SLACK_"}
+var reservedPrefixes = []string{"SYNC_", "SERVICETITAN_", "SLACK_", "NOTIFY_"}
+
+// systemdSocket is a variable that systemd sets for services of type notify.
+const systemdSocket = "NOTIFY_SOCKET"
 
 func isReserved(name string) bool {
-	return slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	return name != systemdSocket && slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // unknownVariables returns a problem for each variable with a reserved prefix that does not

@@ -29,5 +29,5 @@ var (
 	worker = Options{Checks: checks, Required: []string{
 		"DATABASE_URL", "SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY",
 	}}
-	serve = Options{Checks: checks, Required: worker.Required, ServesAPI: true}
+	serve = Options{Checks: checks, Required: worker.Required, ServesAPI: true, Notifies: true}
 )

@@ -80,6 +80,9 @@ var Variables = []Variable{
 	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "how long identical failures are folded into one message, off for never", set: duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow }, time.Second, 24*time.Hour, 0)},
 	{Name: "SLACK_RUN_URL", Doc: "where people can look at a run, for the link in a message: https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history; {runNumber} is known too", set: runURL},
 
+	{Name: "NOTIFY_WEBHOOK_URL", Secret: true, Doc: "receiver of signed webhooks (standardwebhooks.com) about every notification, beside Slack; needs NOTIFY_WEBHOOK_SECRET", set: notifyWebhookURL},
+	{Name: "NOTIFY_WEBHOOK_SECRET", Secret: true, Doc: "key that signs these webhooks: whsec_ and 24 to 64 bytes in base64; two, separated by a comma, while one is being replaced", set: notifyWebhookSecrets},
+
 	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.Addr })},
 	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.AdminAddr })},
 	{Name: "API_TOKENS", Secret: true, Doc: "bearer tokens of the gateway: name=token,name=token; without any it listens on loopback alone", set: apiTokens},

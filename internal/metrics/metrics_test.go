@@ -43,7 +43,7 @@ func TestEveryDefinitionIsRegisteredAndNothingElse(t *testing.T) {
 	NewStore(r, acme).StatementDone("begin_run", time.Second)
 	NewStream(r, []string{"bridge-requests"})
 	NewServiceTitan(r, acme)
-	NewNotifications(r, "slack")
+	NewNotifications(r, []string{"webhook"})
 	NewWebhooks(r)
 	NewFailedWorkflowTasks(r)
 	g := NewGauges(r, GaugeSources{
@@ -79,7 +79,7 @@ func TestRecordersCount(t *testing.T) {
 	t.Parallel()
 	r := prometheus.NewRegistry()
 	b, s, st := NewBridge(r), NewStore(r, acme), NewServiceTitan(r, acme)
-	stream, notified, webhook := NewStream(r, []string{"notifier"}), NewNotifications(r, "slack"), NewWebhooks(r)
+	stream, notified, webhook := NewStream(r, []string{"notifier"}), NewNotifications(r, []string{"webhook"}), NewWebhooks(r)
 	before := gathered(t, r)
 	require.Zero(t, before["lazisync_runs_total PermissionError incremental failed 42"])
 	require.Contains(t, before, "lazisync_runs_total PermissionError incremental failed 42", "it exists from the start")
@@ -100,7 +100,7 @@ func TestRecordersCount(t *testing.T) {
 	st.Delayed("42", servicetitan.DelayTooManyRequests, 1500*time.Millisecond)
 	stream.Published(time.Millisecond)
 	stream.Redelivered("notifier")
-	notified("folded")
+	notified("#sync-alerts", "folded")
 	webhook(gateway.WebhookAccepted)
 
 	after := gathered(t, r)

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -200,15 +201,23 @@ func (s *ServiceTitan) Delayed(tenant string, reason servicetitan.DelayReason, d
 	s.throttled.WithLabelValues(tenant, string(reason)).Add(max(0, d.Seconds()))
 }
 
-// NewNotifications registers the metrics of notifications over one kind of channel, such as
-// "slack", and returns what counts a result.
-func NewNotifications(r prometheus.Registerer, channel string) func(result string) {
+// slackChannels is the label value of all Slack channels together.
+const slackChannels = "slack"
+
+// NewNotifications registers the metrics of notifications and returns what counts a result.
+// The named channels have a label value of their own; all others are Slack's.
+func NewNotifications(r prometheus.Registerer, named []string) func(channel, result string) {
 	results, deprecated := counter(r, "lazisync_notifications_total"), counter(r, "lazisync_notifier_notifications_total")
 	for _, result := range notify.Results {
-		results.WithLabelValues(channel, notificationResult(result))
+		for _, channel := range append([]string{slackChannels}, named...) {
+			results.WithLabelValues(channel, notificationResult(result))
+		}
 		deprecated.WithLabelValues(result)
 	}
-	return func(result string) {
+	return func(channel, result string) {
+		if !slices.Contains(named, channel) {
+			channel = slackChannels
+		}
 		results.WithLabelValues(channel, notificationResult(result)).Inc()
 		deprecated.WithLabelValues(result).Inc()
 	}

@@ -50,14 +50,14 @@ func (n *Notifier) schedule(g *group, m *message, left time.Duration) {
 	for i, id := range m.ids {
 		if g.reminder == "" {
 			g.reminder = id
-			n.OnResult(Grouped)
+			n.OnResult(m.To, Grouped)
 		}
 		if id == g.reminder {
 			m.sources[i].retryAfter(left)
 			continue
 		}
 		n.delivered.add(id, m.To)
-		n.OnResult(Grouped)
+		n.OnResult(m.To, Grouped)
 	}
 }
 

@@ -25,7 +25,7 @@ func newRig() *rig {
 	d := &rig{sender: &fakeSender{}, clock: ended, observed: map[string]int{}}
 	d.Notifier = New(Options{
 		Sender: d.sender, Alerts: "#ops", Window: time.Hour, Logger: zerolog.Nop(),
-		OnResult: func(result string) { d.observed[result]++ }, Now: func() time.Time { return d.clock },
+		OnResult: func(_, result string) { d.observed[result]++ }, Now: func() time.Time { return d.clock },
 	})
 	return d
 }

@@ -82,8 +82,9 @@ var outcomes = map[string]struct {
 
 // notifications returns the notifications for an event. There are none for an event of
 // another type, nor for parts after the first of an outcome that is published in parts.
-// Rejected commands are reported to the channel alerts.
-func notifications(m events.Message, alerts string) ([]Notification, error) {
+// Rejected commands are reported to the channel alerts. What any channel
+// receives, the copies receive too.
+func notifications(m events.Message, alerts string, copies []string) ([]Notification, error) {
 	m.Stored = time.Time{} // the age of an event is no reason to reject it here
 	event, err := events.Decode(m)
 	if err != nil {
@@ -94,7 +95,8 @@ func notifications(m events.Message, alerts string) ([]Notification, error) {
 		if err == nil && command.Code.NamesNothing() {
 			return nil, nil // such as a typo in a run ID: the sender gets the reply, no channel needs it
 		}
-		return []Notification{{To: alerts, Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}}, err
+		n := Notification{Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}
+		return n.to(append([]string{alerts}, copies...)), err
 	}
 	kind, ok := outcomes[event.Type()]
 	if !ok {
@@ -104,12 +106,20 @@ func notifications(m events.Message, alerts string) ([]Notification, error) {
 	if err != nil || run.Part > 1 {
 		return nil, err
 	}
-	var list []Notification
-	for i, to := range run.Notify {
-		if slices.Contains(run.Notify[:i], to) {
-			continue
-		}
-		list = append(list, Notification{To: to, Outcome: kind.outcome, Run: run, EventID: event.ID(), At: run.FinishedAt})
+	if len(run.Notify) == 0 {
+		return nil, nil
 	}
-	return list, nil
+	n := Notification{Outcome: kind.outcome, Run: run, EventID: event.ID(), At: run.FinishedAt}
+	return n.to(append(slices.Clone(run.Notify), copies...)), nil
+}
+
+// to returns the notification for each of the channels, once.
+func (n Notification) to(channels []string) (list []Notification) {
+	for i, channel := range channels {
+		if !slices.Contains(channels[:i], channel) {
+			n.To = channel
+			list = append(list, n)
+		}
+	}
+	return list
 }

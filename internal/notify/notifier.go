@@ -27,11 +27,12 @@ var Results = []string{Sent, Grouped, Delayed, GivenUp}
 type Options struct {
 	Sender Sender
 	Alerts string        // the channel for rejected commands
+	Copies []string      // channels that receive every notification, besides the channels of the event
 	Window time.Duration // how long identical failures are grouped into one message; 0 disables grouping
 	Logger zerolog.Logger
 
-	OnResult func(result string) // called with the result of each notification; may be nil
-	Now      func() time.Time    // default time.Now
+	OnResult func(channel, result string) // called with the result of each notification; may be nil
+	Now      func() time.Time             // default time.Now
 }
 
 // Notifier sends notifications about outcomes and rejected commands: each at least once,
@@ -48,7 +49,7 @@ func New(o Options) *Notifier {
 		o.Now = time.Now
 	}
 	if o.OnResult == nil {
-		o.OnResult = func(string) {}
+		o.OnResult = func(string, string) {}
 	}
 	return &Notifier{Options: o, groups: groups{}}
 }
@@ -93,7 +94,7 @@ type message struct {
 // collect adds the notifications of an event, except those that were delivered before.
 func (n *Notifier) collect(messages []*message, p *pending) []*message {
 	m := p.delivery.Event()
-	list, err := notifications(m, n.Alerts)
+	list, err := notifications(m, n.Alerts, n.Copies)
 	if errors.Is(err, events.ErrVersion) {
 		n.Logger.Debug().Err(err).Str("subject", m.Subject).Uint64("sequence", m.Sequence).Msg("event of an unknown version ignored")
 		return messages
@@ -163,19 +164,19 @@ func (n *Notifier) send(ctx context.Context, messages []*message, now time.Time)
 	for _, m := range messages {
 		switch {
 		case err == nil:
-			n.OnResult(Sent)
+			n.OnResult(m.To, Sent)
 			n.markDelivered(m)
 			if n.Window > 0 {
 				n.groups.open(m.Notification, now)
 			}
 		case failure != nil && failure.Permanent:
-			n.OnResult(GivenUp)
+			n.OnResult(m.To, GivenUp)
 			n.markDelivered(m) // no further attempt, even if another channel needs a redelivery
 			for _, p := range m.sources {
 				p.giveUp(err.Error())
 			}
 		default:
-			n.OnResult(Delayed)
+			n.OnResult(m.To, Delayed)
 			for _, p := range m.sources {
 				p.retryAfter(retryDelay(failure, p.delivery.Deliveries()))
 			}

@@ -302,3 +302,28 @@ func TestHandleSendsADigest(t *testing.T) {
 		require.Equal(t, []string{"retry in 1m0s"}, d.(*delivery).settled, "all are redelivered at the same time")
 	}
 }
+
+// What any channel receives, the copies receive too: once, and nothing else.
+func TestHandleSendsCopies(t *testing.T) {
+	t.Parallel()
+	silent, named, twice := outcomeData(), outcomeData(), outcomeData()
+	silent.Notify, twice.Notify = nil, []string{"#a", "webhook"}
+	for name, c := range map[string]struct {
+		d    *delivery
+		want []string
+	}{
+		"an outcome":                  {deliver(t, events.Completed, named), []string{"#sync-alerts", "webhook"}},
+		"an outcome that names it":    {deliver(t, events.Failed, twice), []string{"#a", "webhook"}},
+		"an outcome without channels": {deliver(t, events.Completed, silent), nil},
+		"a rejected command":          {rejection(t, "1", rejectedData()), []string{"#ops", "webhook"}},
+	} {
+		chat, hook := &fakeSender{}, &fakeSender{}
+		n := New(Options{
+			Sender: Senders{Default: chat, Named: map[string]Sender{"webhook": hook}}, Copies: []string{"webhook"},
+			Alerts: "#ops", Logger: zerolog.Nop(), Now: func() time.Time { return ended },
+		})
+		require.NoError(t, n.Handle(t.Context(), one(c.d)), name)
+		require.Equal(t, c.want, append(chat.names(), hook.names()...), name)
+		require.NotContains(t, chat.names(), "webhook", name)
+	}
+}

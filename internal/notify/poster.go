@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -42,17 +43,30 @@ func isPlainLoopback(u *url.URL) bool {
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback()))
 }
 
-// Redact removes the URL and its path, which is the secret part, from a text.
+// Redact removes the URL and its secret parts, path and query, from a text.
 func (u WebhookURL) Redact(text string) string {
-	text = strings.ReplaceAll(text, string(u), "***")
-	if parsed, err := url.Parse(string(u)); err == nil && len(parsed.Path) > 1 {
-		text = strings.ReplaceAll(text, parsed.Path, "***")
-		text = strings.ReplaceAll(text, strings.TrimPrefix(parsed.Path, "/"), "***")
+	secrets := []string{string(u)}
+	if parsed, err := url.Parse(string(u)); err == nil {
+		secrets = append(secrets, parsed.RequestURI(), parsed.Path, strings.TrimPrefix(parsed.Path, "/"), parsed.RawQuery)
+		for _, values := range parsed.Query() {
+			secrets = append(secrets, values...)
+		}
+	}
+	for _, secret := range secrets {
+		if len(secret) > 1 {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
 	}
 	return text
 }
 
-// Poster posts JSON to webhooks for a Sender. It classifies responses, follows no redirects
+// Body is what a Poster posts.
+type Body struct {
+	Content []byte
+	Header  http.Header // may be nil; the default Content-Type is JSON
+}
+
+// Poster posts to webhooks for a Sender. It classifies responses, follows no redirects
 // and backs off from a webhook that fails: until the backoff ends, nothing is posted to it.
 // A Poster is safe for concurrent use.
 type Poster struct {
@@ -88,7 +102,7 @@ func NewPoster(client *http.Client, now func() time.Time) *Poster {
 // Send posts a body to a webhook on behalf of a channel. While the webhook is backing off it
 // posts nothing. If the webhook rejects the form of the body, Send posts the plain body, and
 // calls rejected before. The error is an *Error.
-func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, plain []byte, rejected func(*Error)) error {
+func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, plain Body, rejected func(*Error)) error {
 	if wait := p.remaining(to); wait > 0 {
 		return &Error{To: channel, Text: "backing off after a failure", After: wait}
 	}
@@ -111,12 +125,13 @@ func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, 
 
 // Post posts a body once, without backoff. It returns nil on success. The text of the error
 // may contain the URL: redact it before use.
-func (p *Poster) Post(ctx context.Context, to WebhookURL, body []byte) *Error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, string(to), bytes.NewReader(body))
+func (p *Poster) Post(ctx context.Context, to WebhookURL, body Body) *Error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, string(to), bytes.NewReader(body.Content))
 	if err != nil {
 		return &Error{Text: "the webhook URL cannot be used", Permanent: true}
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	maps.Copy(request.Header, body.Header)
 	response, err := p.http.Do(request)
 	if err != nil {
 		return &Error{Text: reason(err)}

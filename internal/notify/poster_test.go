@@ -20,6 +20,8 @@ func TestAWebhookURLIsMasked(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", u, u, u, u)+string(encoded), "sEcReT")
 	require.Equal(t, "*** and ***", u.Redact(string(u)+" and "+secretPath))
+	u = "https://example.com/?token=sEcReT"
+	require.Equal(t, "*** and *** and / and ***", u.Redact(string(u)+" and /?token=sEcReT and / and sEcReT"))
 }
 
 func TestCheckRejectsWhatCannotBeAWebhookURL(t *testing.T) {

@@ -15,6 +15,20 @@ type Sender interface {
 	Send(ctx context.Context, list []Notification) error
 }
 
+// Senders sends to each channel with its own Sender, and to all other channels with Default.
+type Senders struct {
+	Default Sender
+	Named   map[string]Sender // by channel
+}
+
+// Send posts one message with the Sender of its channel.
+func (s Senders) Send(ctx context.Context, list []Notification) error {
+	if named, ok := s.Named[list[0].To]; ok {
+		return named.Send(ctx, list)
+	}
+	return s.Default.Send(ctx, list)
+}
+
 // Error reports why a message was not sent. It never contains the webhook URL.
 type Error struct {
 	To        string        // the channel

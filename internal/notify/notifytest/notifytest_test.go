@@ -35,7 +35,7 @@ func (d *dummy) Send(ctx context.Context, list []notify.Notification) error {
 	if err != nil {
 		return fmt.Errorf("encode notification: %w", err)
 	}
-	return d.poster.Send(ctx, list[0].To, d.url, body, plain, func(*notify.Error) {})
+	return d.poster.Send(ctx, list[0].To, d.url, notify.Body{Content: body}, notify.Body{Content: plain}, func(*notify.Error) {})
 }
 
 func TestADummySenderPasses(t *testing.T) {

@@ -85,11 +85,15 @@ func (k kit) secret(t *testing.T) {
 	echo := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
-			fmt.Fprintf(w, "http://%s%s is wrong", r.Host, r.URL.Path)
+			fmt.Fprintf(w, "http://%s%s is wrong", r.Host, r.URL)
 		}
 	}
 	echoInError := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"ok":false,"error":"no such hook http://%s%s"}`, r.Host, r.URL.Path)
+		fmt.Fprintf(w, `{"ok":false,"error":"no such hook http://%s%s"}`, r.Host, r.URL)
+	}
+	echoToken := func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, "unknown token %s", r.URL.Query().Get("token"))
 	}
 	cut := func(w http.ResponseWriter, _ *http.Request) {
 		if connection, _, err := w.(http.Hijacker).Hijack(); err == nil {
@@ -103,6 +107,7 @@ func (k kit) secret(t *testing.T) {
 		"echoed with 400": Webhook(t, echo(400)), "echoed with 404": Webhook(t, echo(404)),
 		"echoed with 429": Webhook(t, echo(429)), "echoed with 500": Webhook(t, echo(500)),
 		"echoed with 302": Webhook(t, echo(302)), "echoed with 200": Webhook(t, echoInError),
+		"query echoed": Webhook(t, echo(404)) + "?token=sEcReT-qUeRy", "token echoed": Webhook(t, echoToken) + "?token=sEcReT-qUeRy",
 		"no response": Webhook(t, hang), "connection cut": Webhook(t, cut),
 		"connection refused": closed.URL + SecretPath,
 		"no such host":       "https://slack.invalid" + SecretPath,

@@ -21,7 +21,7 @@ func CheckWebhook(ctx context.Context, client *http.Client, webhook string) erro
 	if err := to.Check("the webhook"); err != nil {
 		return err
 	}
-	failure := notify.NewPoster(client, nil).Post(ctx, to, []byte("{}"))
+	failure := notify.NewPoster(client, nil).Post(ctx, to, notify.Body{Content: []byte("{}")})
 	switch {
 	case failure == nil:
 		return errors.New("the webhook accepted a message without text, which no Slack webhook does")

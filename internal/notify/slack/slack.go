@@ -56,7 +56,7 @@ func New(o Options) (*Sender, error) {
 // Send posts one message, or logs it if no webhook is configured.
 func (s *Sender) Send(ctx context.Context, list []notify.Notification) error {
 	channel := list[0].To
-	m := renderer{runURL: s.runURL, now: s.now()}.message(list)
+	m := render(list, s.runURL, s.now())
 	to, ok := s.byChannel[channel]
 	if !ok {
 		to = s.fallback
@@ -73,7 +73,7 @@ func (s *Sender) Send(ctx context.Context, list []notify.Notification) error {
 	if err != nil {
 		return fmt.Errorf("encode notification for %s: %w", channel, err)
 	}
-	return s.poster.Send(ctx, channel, to, body, plain, func(e *notify.Error) {
+	return s.poster.Send(ctx, channel, to, notify.Body{Content: body}, notify.Body{Content: plain}, func(e *notify.Error) {
 		s.logger.Warn().Int("status", e.Status).Str("response", e.Text).Msg("webhook rejected the message's blocks, sending plain text")
 	})
 }

@@ -36,13 +36,13 @@ func newSender(t *testing.T, o Options) *Sender {
 func one() []notify.Notification { return []notify.Notification{notifytest.Completed()} }
 
 // rendered is a message as it is one minute after the run ended.
-func rendered(list ...notify.Notification) message {
-	return renderer{runURL: runURL, now: notifytest.Ended.Add(time.Minute)}.message(list)
+func rendered(list ...notify.Notification) payload {
+	return render(list, runURL, notifytest.Ended.Add(time.Minute))
 }
 
 func TestSendPosts(t *testing.T) {
 	t.Parallel()
-	var got message
+	var got payload
 	url := notifytest.Webhook(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && r.URL.Path == notifytest.SecretPath && strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 			_ = json.NewDecoder(r.Body).Decode(&got)
@@ -80,7 +80,7 @@ func TestSendWithoutWebhookLogs(t *testing.T) {
 	require.NoError(t, json.Unmarshal(log.Bytes(), &line))
 	require.Equal(t, "would send to #sync-alerts", line["message"])
 	require.Equal(t, "#sync-alerts", line["channel"])
-	require.Equal(t, renderer{now: notifytest.Ended}.message(one()).plain(), line["text"])
+	require.Equal(t, render(one(), "", notifytest.Ended).plain(), line["text"])
 }
 
 func TestNewRejectsWhatCannotBeAWebhook(t *testing.T) {

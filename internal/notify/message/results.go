@@ -1,4 +1,4 @@
-package slack
+package message
 
 import (
 	"cmp"
@@ -11,39 +11,39 @@ import (
 
 // results renders the lines about entities: failed ones first, unchanged ones last, because
 // the end of a long list is omitted.
-func results(list []events.Result) []block {
+func (r Renderer) results(list []events.Result) []string {
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b events.Result) int {
 		return cmp.Or(statusOrder[a.Status]-statusOrder[b.Status], unchangedOrder(a)-unchangedOrder(b))
 	})
 	lines := make([]string, len(sorted))
-	for i, r := range sorted {
-		lines[i] = line(r)
+	for i, result := range sorted {
+		lines[i] = r.line(result)
 	}
 	return pack(lines, "entity")
 }
 
-// pack puts lines into sections within Slack's limits and counts the lines that do not fit.
-func pack(lines []string, noun string) []block {
-	var blocks []block
+// pack puts lines into sections within the limits and counts the lines that do not fit.
+func pack(lines []string, noun string) []string {
+	var sections []string
 	var open []string
 	size := 0
 	for i, line := range lines {
 		if size+len(line) > sectionLimit-reserve {
-			if len(blocks) == maxSections-1 {
+			if len(sections) == maxSections-1 {
 				open = append(open, fmt.Sprintf("%s and %s more", ellipsis, count(int64(len(lines)-i), noun)))
 				break
 			}
-			blocks = append(blocks, section(strings.Join(open, "\n")))
+			sections = append(sections, strings.Join(open, "\n"))
 			open, size = nil, 0
 		}
 		open = append(open, line)
 		size += len(line) + 1
 	}
 	if len(open) > 0 {
-		blocks = append(blocks, section(strings.Join(open, "\n")))
+		sections = append(sections, strings.Join(open, "\n"))
 	}
-	return blocks
+	return sections
 }
 
 var statusOrder = map[events.Status]int{
@@ -59,20 +59,20 @@ func unchangedOrder(r events.Result) int {
 }
 
 // line renders the result of one entity.
-func line(r events.Result) string {
-	s := "*" + clip(r.Entity, nameLimit) + "* "
-	if r.Status == events.StatusSkipped {
-		return s + "skipped: " + clip(oneLine(r.SkippedReason), lineLimit)
+func (r Renderer) line(of events.Result) string {
+	s := r.bold(r.clip(of.Entity, nameLimit)) + " "
+	if of.Status == events.StatusSkipped {
+		return s + "skipped: " + r.clip(oneLine(of.SkippedReason), lineLimit)
 	}
-	if r.Status != events.StatusCompleted {
-		s += string(r.Status) + " after "
+	if of.Status != events.StatusCompleted {
+		s += string(of.Status) + " after "
 	}
-	s += counts(r)
-	if r.Error != nil {
-		s += ": " + describe(r.Error, lineLimit)
+	s += counts(of)
+	if of.Error != nil {
+		s += ": " + r.describe(of.Error, lineLimit)
 	}
-	if len(r.Warnings) > 0 {
-		s += "; warning: " + clip(oneLine(strings.Join(r.Warnings, "; ")), lineLimit)
+	if len(of.Warnings) > 0 {
+		s += "; warning: " + r.clip(oneLine(strings.Join(of.Warnings, "; ")), lineLimit)
 	}
 	return s
 }
@@ -94,10 +94,10 @@ func counts(r events.Result) string {
 	return strings.Join(parts, ", ")
 }
 
-func describe(e *events.RunError, limit int) string {
+func (r Renderer) describe(e *events.RunError, limit int) string {
 	s := string(e.Type)
 	if e.Entity != "" {
-		s += " in " + clip(e.Entity, nameLimit)
+		s += " in " + r.clip(e.Entity, nameLimit)
 	}
-	return s + ": " + clip(oneLine(e.Message), limit)
+	return s + ": " + r.clip(oneLine(e.Message), limit)
 }

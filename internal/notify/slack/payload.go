@@ -1,7 +1,7 @@
 package slack
 
-// message is the JSON body of a post to a Slack incoming webhook.
-type message struct {
+// payload is the JSON body of a post to a Slack incoming webhook.
+type payload struct {
 	Channel     string       `json:"channel,omitempty"` // only older webhooks honour it
 	Text        string       `json:"text"`
 	Parse       string       `json:"parse"`

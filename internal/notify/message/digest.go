@@ -1,4 +1,4 @@
-package slack
+package message
 
 import (
 	"slices"
@@ -12,23 +12,21 @@ import (
 var severity = map[notify.Outcome]int{notify.Failed: 0, notify.Rejected: 1, notify.Cancelled: 2, notify.Completed: 3}
 
 // digest renders several notifications for one channel, the most severe first.
-func (r renderer) digest(list []notify.Notification) message {
+func (r Renderer) digest(list []notify.Notification) Message {
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b notify.Notification) int { return severity[a.Outcome] - severity[b.Outcome] })
 	var lines []string
 	for _, n := range sorted {
 		lines = append(lines, r.digestLine(n))
 	}
-	blocks := append(pack(lines, "message"),
-		footer("Sent as a digest because there are many notifications or some are late. List runs with lazisync status, rejected commands with lazisync deadletter ls."))
-	return message{
-		Channel: list[0].To, Text: tally(sorted) + ", " + period(list), Parse: "none",
-		Attachments: []attachment{{Color: colors[sorted[0].Outcome], Blocks: blocks}},
+	return Message{
+		Title: tally(sorted) + ", " + period(list), Sections: pack(lines, "message"), Outcome: sorted[0].Outcome,
+		Footer: "Sent as a digest because there are many notifications or some are late. List runs with lazisync status, rejected commands with lazisync deadletter ls.",
 	}
 }
 
-func (r renderer) digestLine(n notify.Notification) string {
-	s := n.At.UTC().Format("01-02 15:04") + "   " + headline(n)
+func (r Renderer) digestLine(n notify.Notification) string {
+	s := n.At.UTC().Format("01-02 15:04") + "   " + r.headline(n)
 	if shown := r.link(n); shown != "" {
 		s += "   run " + shown
 	}

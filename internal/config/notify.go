@@ -1,0 +1,55 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// WebhookChannel is the name of NOTIFY_WEBHOOK_URL as a channel.
+const WebhookChannel = "webhook"
+
+func notifyWebhookURL(c *Config, text string) error {
+	if !isSlackURL(text) {
+		return errors.New("the https address of a receiver of webhooks")
+	}
+	c.Notify.WebhookURL = Secret(text)
+	return nil
+}
+
+// The length of a key that the Standard Webhooks specification recommends, in bytes.
+const minSigningKey, maxSigningKey = 24, 64
+
+const signingKeyPrefix = "whsec_"
+
+func notifyWebhookSecrets(c *Config, text string) error {
+	c.Notify.WebhookSecrets = nil
+	for part := range strings.SplitSeq(text, ",") {
+		part = clean(part)
+		encoded, ok := strings.CutPrefix(part, signingKeyPrefix)
+		key, err := base64.StdEncoding.DecodeString(encoded)
+		if !ok || err != nil || len(key) < minSigningKey || len(key) > maxSigningKey {
+			return fmt.Errorf("%s and %d to %d bytes in base64, such as whsec_$(openssl rand -base64 32); two keys are separated by a comma",
+				signingKeyPrefix, minSigningKey, maxSigningKey)
+		}
+		c.Notify.WebhookSecrets = append(c.Notify.WebhookSecrets, Secret(part))
+	}
+	return nil
+}
+
+// problems returns what is missing: a webhook has an address and a key.
+func (c NotifyConfig) problems(others Problems) Problems {
+	for _, problem := range others {
+		if strings.HasPrefix(problem, "NOTIFY_WEBHOOK_") {
+			return nil // the missing one may be the invalid one
+		}
+	}
+	switch hasURL, hasKey := c.WebhookURL != "", len(c.WebhookSecrets) > 0; {
+	case hasURL && !hasKey:
+		return Problems{"NOTIFY_WEBHOOK_SECRET: not set, want the key that signs webhooks to NOTIFY_WEBHOOK_URL"}
+	case hasKey && !hasURL:
+		return Problems{"NOTIFY_WEBHOOK_URL: not set, want the receiver of the webhooks that NOTIFY_WEBHOOK_SECRET signs"}
+	}
+	return nil
+}
