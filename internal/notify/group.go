@@ -19,6 +19,7 @@ type group struct {
 	repeats  map[string]bool // IDs of the events that repeated the failure since then
 	reminder string          // the one of them that is redelivered at the end of the window
 	latest   Notification
+	first    Notification // the one that was sent
 }
 
 // hold adds a message to the group of its failure and reports whether it waits for the end
@@ -64,7 +65,7 @@ func (n *Notifier) schedule(g *group, m *message, left time.Duration) {
 // open starts a window for repetitions of a notification that was just sent.
 func (g groups) open(n Notification, now time.Time) {
 	if key := n.DedupKey(); key != "" {
-		g[key] = &group{sentAt: now, repeats: map[string]bool{}}
+		g[key] = &group{sentAt: now, repeats: map[string]bool{}, first: n}
 	}
 }
 

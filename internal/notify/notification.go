@@ -36,6 +36,11 @@ type Notification struct {
 	// notification does not stand for a group.
 	Times int
 	Since time.Time
+
+	// Recovered counts the failures of the same tenant and mode, the first at FailingSince,
+	// that this completed run ends. It is 0 if the run before did not fail.
+	Recovered    int
+	FailingSince time.Time
 }
 
 // DedupKey is equal for notifications that report the same failure to the same channel.
@@ -80,46 +85,39 @@ var outcomes = map[string]struct {
 	events.Cancelled.Name: {Cancelled, events.Cancelled.Data},
 }
 
-// notifications returns the notifications for an event. There are none for an event of
-// another type, nor for parts after the first of an outcome that is published in parts.
-// Rejected commands are reported to the channel alerts. What any channel
-// receives, the copies receive too.
-func notifications(m events.Message, alerts string, copies []string) ([]Notification, error) {
+// decode returns the notification for an event and the channels that the event names. There
+// is none for an event of another type, nor for parts after the first of an outcome that is
+// published in parts. Rejected commands are reported to the channel alerts.
+func decode(m events.Message, alerts string) (n *Notification, channels []string, err error) {
 	m.Stored = time.Time{} // the age of an event is no reason to reject it here
 	event, err := events.Decode(m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if event.Type() == events.Rejected.Name {
 		command, err := events.Rejected.Data(event)
-		if err == nil && command.Code.NamesNothing() {
-			return nil, nil // such as a typo in a run ID: the sender gets the reply, no channel needs it
+		if err != nil || command.Code.NamesNothing() {
+			return nil, nil, err // such as a typo in a run ID: the sender gets the reply, no channel needs it
 		}
-		n := Notification{Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}
-		return n.to(append([]string{alerts}, copies...)), err
+		return &Notification{Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}, []string{alerts}, nil
 	}
 	kind, ok := outcomes[event.Type()]
 	if !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
 	run, err := kind.decode(event)
 	if err != nil || run.Part > 1 {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(run.Notify) == 0 {
-		return nil, nil
-	}
-	n := Notification{Outcome: kind.outcome, Run: run, EventID: event.ID(), At: run.FinishedAt}
-	return n.to(append(slices.Clone(run.Notify), copies...)), nil
+	return &Notification{Outcome: kind.outcome, Run: run, EventID: event.ID(), At: run.FinishedAt}, run.Notify, nil
 }
 
-// to returns the notification for each of the channels, once.
-func (n Notification) to(channels []string) (list []Notification) {
+// to returns the notification for each of the channels.
+func (n Notification) to(channels []string) []Notification {
+	list := make([]Notification, len(channels))
 	for i, channel := range channels {
-		if !slices.Contains(channels[:i], channel) {
-			n.To = channel
-			list = append(list, n)
-		}
+		list[i] = n
+		list[i].To = channel
 	}
 	return list
 }

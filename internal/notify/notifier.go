@@ -41,6 +41,7 @@ type Notifier struct {
 	Options
 	delivered delivered
 	groups    groups
+	outages   outages
 }
 
 // New returns a Notifier.
@@ -51,7 +52,7 @@ func New(o Options) *Notifier {
 	if o.OnResult == nil {
 		o.OnResult = func(string, string) {}
 	}
-	return &Notifier{Options: o, groups: groups{}}
+	return &Notifier{Options: o, groups: groups{}, outages: outages{}}
 }
 
 // maxMessages is the number of messages that one batch sends to a channel. If there are
@@ -91,10 +92,29 @@ type message struct {
 	ids     []string // event IDs; ids[i] belongs to sources[i]
 }
 
+// notifications returns the notification for an event, once for each channel. What any
+// channel receives, the copies receive too.
+func (n *Notifier) notifications(m events.Message) ([]Notification, error) {
+	one, channels, err := decode(m, n.Alerts)
+	if err != nil || one == nil {
+		return nil, err
+	}
+	if one.Outcome != Rejected {
+		channels = n.outages.observe(one, channels)
+	}
+	if len(channels) == 0 {
+		return nil, nil
+	}
+	if one.Recovered > 0 {
+		n.endGroups(*one)
+	}
+	return one.to(union(channels, n.Copies)), nil
+}
+
 // collect adds the notifications of an event, except those that were delivered before.
 func (n *Notifier) collect(messages []*message, p *pending) []*message {
 	m := p.delivery.Event()
-	list, err := notifications(m, n.Alerts, n.Copies)
+	list, err := n.notifications(m)
 	if errors.Is(err, events.ErrVersion) {
 		n.Logger.Debug().Err(err).Str("subject", m.Subject).Uint64("sequence", m.Sequence).Msg("event of an unknown version ignored")
 		return messages

@@ -53,9 +53,12 @@ func (r Renderer) headline(n notify.Notification) string {
 		for _, result := range run.Results {
 			fetched += result.Fetched
 		}
-		return s + ": " + count(fetched, "record") + " in " + took
+		if n.Recovered > 0 {
+			s = r.modeName(run.Mode) + " works again after " + count(int64(n.Recovered), "failure") + " since " + clock(n.FailingSince)
+		}
+		return s + ": " + count(fetched, "record") + " in " + took + remarks(run.Results)
 	case notify.Failed:
-		return s + r.repetition(n, " after "+took) + ": " + r.clip(several(n.Failures()), titleLimit)
+		return s + r.repetition(n, " after "+took) + ": " + r.clip(several(n.Failures()), titleLimit) + remarks(run.Results)
 	default:
 		return s + " after " + took + r.because(run.Reason)
 	}
@@ -99,11 +102,11 @@ func (r Renderer) because(reason string) string {
 
 // run renders the end of a run: its facts, the results and the error.
 func (r Renderer) run(n notify.Notification) (sections []string, footer string) {
-	sections = append([]string{r.facts(n)}, r.results(n.Run.Results)...)
+	sections = []string{r.facts(n)}
 	if e := n.Run.Error; e != nil {
 		sections = append(sections, r.bold("Error")+" "+r.describe(e, errorLimit))
 	}
-	return sections, "workflow " + r.clip(n.Run.WorkflowID, nameLimit) + "   event " + r.clip(n.EventID, nameLimit)
+	return append(sections, r.results(n.Run)...), "workflow " + r.clip(n.Run.WorkflowID, nameLimit) + "   event " + r.clip(n.EventID, nameLimit)
 }
 
 func (r Renderer) facts(n notify.Notification) string {

@@ -11,14 +11,18 @@ import (
 
 // results renders the lines about entities: failed ones first, unchanged ones last, because
 // the end of a long list is omitted.
-func (r Renderer) results(list []events.Result) []string {
-	sorted := slices.Clone(list)
+func (r Renderer) results(run events.OutcomeData) []string {
+	sorted := slices.Clone(run.Results)
 	slices.SortStableFunc(sorted, func(a, b events.Result) int {
 		return cmp.Or(statusOrder[a.Status]-statusOrder[b.Status], unchangedOrder(a)-unchangedOrder(b))
 	})
+	shown := map[string]bool{} // error messages that the reader has seen
+	if run.Error != nil {
+		shown[run.Error.Message] = true
+	}
 	lines := make([]string, len(sorted))
 	for i, result := range sorted {
-		lines[i] = r.line(result)
+		lines[i] = r.line(result, shown)
 	}
 	return pack(lines, "entity")
 }
@@ -58,8 +62,8 @@ func unchangedOrder(r events.Result) int {
 	return 0
 }
 
-// line renders the result of one entity.
-func (r Renderer) line(of events.Result) string {
+// line renders the result of one entity. An error message that was shown is not repeated.
+func (r Renderer) line(of events.Result, shown map[string]bool) string {
 	s := r.bold(r.clip(of.Entity, nameLimit)) + " "
 	if of.Status == events.StatusSkipped {
 		return s + "skipped: " + r.clip(oneLine(of.SkippedReason), lineLimit)
@@ -68,11 +72,33 @@ func (r Renderer) line(of events.Result) string {
 		s += string(of.Status) + " after "
 	}
 	s += counts(of)
-	if of.Error != nil {
-		s += ": " + r.describe(of.Error, lineLimit)
+	switch e := of.Error; {
+	case e == nil:
+	case shown[e.Message]:
+		s += ": " + string(e.Type) + ", as above"
+	default:
+		shown[e.Message] = true
+		s += ": " + r.describe(e, lineLimit)
 	}
 	if len(of.Warnings) > 0 {
 		s += "; warning: " + r.clip(oneLine(strings.Join(of.Warnings, "; ")), lineLimit)
+	}
+	return s
+}
+
+// remarks returns what a headline says about rejected records and warnings.
+func remarks(results []events.Result) string {
+	var rejected, warnings int64
+	for _, result := range results {
+		rejected += result.Rejected
+		warnings += int64(len(result.Warnings))
+	}
+	s := ""
+	if rejected > 0 {
+		s += "; " + count(rejected, "record") + " rejected"
+	}
+	if warnings > 0 {
+		s += "; " + count(warnings, "warning")
 	}
 	return s
 }

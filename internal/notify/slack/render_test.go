@@ -48,6 +48,20 @@ func notifications() map[string][]notify.Notification {
 	repeated.Run.RunNumber = 50
 	repeated.Times, repeated.Since = 7, notifytest.Ended.Add(-time.Hour)
 
+	// The error of the run is that of all its entities.
+	same := failed
+	same.Run.Results = []events.Result{
+		{Entity: "customers", Status: events.StatusFailed, Error: &events.RunError{Type: events.StoreError, Message: "disk full"}},
+		{Entity: "jobs", Status: events.StatusFailed, Error: &events.RunError{Type: events.StoreError, Message: "disk full"}},
+	}
+	same.Run.Error = &events.RunError{Type: events.StoreError, Entity: "customers", Message: "disk full"}
+
+	recovered := notifytest.Completed()
+	recovered.Recovered, recovered.FailingSince = 7, notifytest.Ended.Add(-time.Hour)
+	recovered.Run.Results = []events.Result{
+		{Entity: "customers", Status: events.StatusCompleted, Fetched: 250, Inserted: 240, Rejected: 10, Warnings: []string{"an unstable list"}},
+	}
+
 	cancelled := notifytest.Completed()
 	cancelled.Outcome = notify.Cancelled
 	cancelled.EventID = "run-44/1/com.lazi.sync.cancelled.v1"
@@ -66,7 +80,7 @@ func notifications() map[string][]notify.Notification {
 
 	return map[string][]notify.Notification{
 		"completed": {completed}, "failed": {failed}, "repeated": {repeated}, "cancelled": {cancelled},
-		"rejected": {rejected}, "flood": {flood},
+		"rejected": {rejected}, "flood": {flood}, "same": {same}, "recovered": {recovered},
 		"digest": {completed, cancelled, repeated, flood, failed},
 	}
 }

@@ -41,6 +41,9 @@ type details struct {
 	At         *time.Time `json:"at,omitempty"`
 	Times      int        `json:"times,omitempty"` // how often the same happened since Since
 	Since      *time.Time `json:"since,omitempty"`
+
+	Recovered    int        `json:"recovered,omitempty"` // how many failures, since FailingSince, this completed run ends
+	FailingSince *time.Time `json:"failingSince,omitempty"`
 }
 
 // The limits keep a body below 40,000 bytes, whatever an event contains.
@@ -74,6 +77,10 @@ func newData(n notify.Notification) data {
 	}}
 	if n.Outcome == notify.Rejected {
 		d.Kind, d.Outcome, d.Code = "rejected", "", string(n.Command.Code)
+	}
+	if n.Recovered > 0 {
+		failing := n.FailingSince.UTC()
+		d.Recovered, d.FailingSince = n.Recovered, &failing
 	}
 	if n.Times > 0 {
 		since := n.Since.UTC()

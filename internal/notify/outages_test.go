@@ -1,0 +1,77 @@
+package notify
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
+)
+
+// completing is the outcome of another run that completed now, which asks for no notification.
+func (d *rig) completing(t *testing.T, tenant string, mode events.Mode) *delivery {
+	t.Helper()
+	d.runs++
+	data := outcomeData()
+	data.RunNumber, data.FinishedAt, data.TenantID, data.Mode, data.Notify = d.runs, d.clock, tenant, mode, nil
+	event, err := events.Completed.New(events.Attributes{
+		ID: fmt.Sprintf("%d/completed", d.runs), Source: "/lazisync", Subject: data.WorkflowID, Time: d.clock,
+	}, data)
+	require.NoError(t, err)
+	encoded, err := events.Encode(event)
+	require.NoError(t, err)
+	return &delivery{message: events.Message{Subject: "sync.completed", Header: events.Header(event), Data: encoded}}
+}
+
+func TestTheRunAfterAFailureIsNotifiedOnce(t *testing.T) {
+	t.Parallel()
+	d := newRig()
+	d.handle(t, d.failing(t, events.APIError, "jobs"))
+	d.clock = d.clock.Add(time.Minute)
+	reminder := d.failing(t, events.APIError, "jobs")
+	_, settled := d.handle(t, reminder)
+	require.Equal(t, []string{"retry in 59m0s"}, settled)
+
+	d.clock = d.clock.Add(time.Minute)
+	sent, _ := d.handle(t, d.completing(t, "1001", events.Incremental), d.completing(t, "1002", events.Full))
+	require.Empty(t, sent, "another mode and another tenant")
+
+	recovery := d.completing(t, "1001", events.Full)
+	d.sender.fail = map[string]error{"#sync-alerts": &Error{Status: 503, After: time.Minute}}
+	_, settled = d.handle(t, recovery)
+	require.Equal(t, []string{"retry in 1m0s"}, settled)
+	d.sender.fail = nil
+	for _, want := range []int{1, 0} {
+		sent, settled = d.handle(t, recovery)
+		require.Equal(t, []string{"ack"}, settled)
+		require.Len(t, sent, want, "the redelivery is notified, another one is not")
+	}
+
+	d.clock = d.clock.Add(time.Hour)
+	sent, settled = d.handle(t, reminder, d.completing(t, "1001", events.Full))
+	require.Empty(t, sent, "the repetition belongs to the recovery, and the next run is no news")
+	require.Equal(t, []string{"ack", "ack"}, settled)
+
+	sent, _ = d.handle(t, d.failing(t, events.APIError, "jobs"))
+	require.Len(t, sent, 1, "the next failure is notified at once")
+	d.clock = d.clock.Add(time.Minute)
+	sent, _ = d.handle(t, d.completing(t, "1001", events.Full))
+	require.Equal(t, 1, sent[0].Recovered)
+}
+
+func TestARecoverySaysHowOftenAndSinceWhen(t *testing.T) {
+	t.Parallel()
+	d := newRig()
+	for range 3 {
+		d.handle(t, d.failing(t, events.APIError, "jobs"))
+		d.clock = d.clock.Add(time.Minute)
+	}
+	sent, _ := d.handle(t, d.completing(t, "1001", events.Full))
+	require.Len(t, sent, 1)
+	require.Equal(t, Completed, sent[0].Outcome)
+	require.Equal(t, "#sync-alerts", sent[0].To, "the channel of the failures")
+	require.Equal(t, 3, sent[0].Recovered)
+	require.Equal(t, ended, sent[0].FailingSince)
+}
