@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the linters on both modules. tools/go.mod pins their versions. The first run builds
-# them, which takes a minute or two.
+# them and checks the types of the Temporal server, which takes many minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -128,7 +128,7 @@ func TestDataRejectsInvalidData(t *testing.T) {
 		"nothing":   {`null`, `data: got nothing, want a JSON object`},
 		"a string":  {`"full"`, `got a string, want one JSON object`},
 		"key twice": {`{"mode":"full","mode":"rebuild"}`, `mode: got a duplicate key, want each key once`},
-		"long word": {`{"mode":"` + strings.Repeat("x", 200) + `"}`, `mode: got "` + strings.Repeat("x", 80) + `"…, want full, incremental or rebuild`},
+		"long word": {`{"mode":"` + strings.Repeat("x", 200) + `"}`, `mode: got "` + strings.Repeat("x", 80) + `"…, want ` + joinOr(ModeNames())},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -54,8 +54,8 @@ func TestNewRejectsInvalidEvents(t *testing.T) {
 		"no id":         {Attributes{Source: "/a"}, full, "id: got nothing, want a string"},
 		"no source":     {Attributes{ID: "1"}, full, "source: got nothing, want a string"},
 		"loose source":  {Attributes{ID: "1", Source: "/a b"}, full, `source: got "/a b", want a URI reference such as "/a%20b"`},
-		"bad data":      {Attributes{ID: "1", Source: "/a"}, RequestData{Mode: "fast"}, `mode: got "fast", want full, incremental or rebuild`},
-		"empty request": {Attributes{ID: "1", Source: "/a"}, RequestData{}, `mode: got "", want full, incremental or rebuild`},
+		"bad data":      {Attributes{ID: "1", Source: "/a"}, RequestData{Mode: "fast"}, `mode: got "fast", want ` + joinOr(ModeNames())},
+		"empty request": {Attributes{ID: "1", Source: "/a"}, RequestData{}, `mode: got "", want ` + joinOr(ModeNames())},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

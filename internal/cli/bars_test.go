@@ -32,7 +32,7 @@ func newTerminal(t *testing.T, columns uint16) *terminal {
 		text, _ := io.ReadAll(screen) // it ends with an error when the terminal is closed
 		term.shown <- string(text)
 	}()
-	t.Cleanup(func() { screen.Close() })
+	t.Cleanup(func() { _ = screen.Close() })
 	return term
 }
 

@@ -63,7 +63,7 @@ var Variables = []Variable{
 	{Name: "SERVICETITAN_WEBHOOK_ENCODING", Default: "any", Doc: "how the signature is written: hex, base64 or any of them, each with or without sha256= in front", set: webhookEncoding},
 	{Name: "SERVICETITAN_WEBHOOK_ENTITIES", Doc: "what to read after events beside the usual ones: location=locations;job.completed=jobs,invoices. An event that is nowhere named leads to a sync of SYNC_ENTITIES", set: webhookEntities},
 
-	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "what is synced where a request does not say; * for all", set: entities},
+	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "entities of requests that name none; * for all", set: entities},
 	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleIncremental })},
 	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleFull })},
 	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", set: timezone},
@@ -76,8 +76,8 @@ var Variables = []Variable{
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "a webhook per channel: #ops=https://…,#finance=https://…", set: slackURLs},
-	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel to tell where a request does not say, and of rejected commands", set: channel},
-	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "how long identical failures are folded into one message, off for never", set: duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow }, time.Second, 24*time.Hour, 0)},
+	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel of notifications whose request names none, and of rejected commands", set: channel},
+	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "how long identical failures are grouped into one message, off for never", set: duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow }, time.Second, 24*time.Hour, 0)},
 	{Name: "SLACK_RUN_URL", Doc: "where people can look at a run, for the link in a message: https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history; {runNumber} is known too", set: runURL},
 
 	{Name: "NOTIFY_WEBHOOK_URL", Secret: true, Doc: "receiver of signed webhooks (standardwebhooks.com) about every notification, beside Slack; needs NOTIFY_WEBHOOK_SECRET", set: notifyWebhookURL},

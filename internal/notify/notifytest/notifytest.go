@@ -129,7 +129,7 @@ func (k kit) retryAfter(t *testing.T) {
 		}
 		require.EqualValues(t, 1, posts.Load(), "nothing is posted before the time has passed")
 		now = now.Add(want)
-		requireError(t, s, header)
+		_ = requireError(t, s, header)
 		require.EqualValues(t, 2, posts.Load(), header)
 	}
 }
