@@ -90,7 +90,7 @@ func newRoot(p *program) *cobra.Command {
 		p.control("pause", "Pause a run until it is resumed"),
 		p.control("resume", "Resume a paused run"),
 		p.control("cancel", "Cancel a run; stored records remain"),
-		p.status(), p.doctor(), p.schedules(), p.deadletter(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
+		p.status(), p.runs(), p.doctor(), p.schedules(), p.deadletter(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
 	)
 	return root
 }

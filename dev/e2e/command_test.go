@@ -102,8 +102,19 @@ func TestStatusShowsRunsAndFreshness(t *testing.T) {
 
 	text := w.run(t, "status")
 	require.Zero(t, text.code, text.errors)
-	require.Regexp(t, `1 +full +completed +\d+ s ago .*customers 300, jobs 300, invoices 300, estimates 300 +full-sync-`, text.out)
+	require.Regexp(t, `1 +full +completed +\d+ s ago .* 1,200 +1,200 .* customers, jobs, invoices, estimates\n`, text.out)
 	require.Regexp(t, w.tenant+` +customers +completed +300 +\d+ s ago +never`, text.out)
+
+	listed := w.run(t, "runs", "ls", "--state", "completed", "--mode", "full", "--entity", "jobs", "--since", "1h")
+	require.Zero(t, listed.code, listed.errors)
+	require.Regexp(t, `(?m)^1 +full +completed `, listed.out)
+	require.Equal(t, "No run matches.\n", w.run(t, "runs", "ls", "--before", "1").out)
+	shown := w.run(t, "runs", "show", "1")
+	require.Zero(t, shown.code, shown.errors)
+	require.Regexp(t, `^Run 1: full sync of tenant `+w.tenant+`, completed\n(.*\n)+  workflow +full-sync-(.*\n)+jobs +completed .* 300 `, shown.out)
+	unknown := w.run(t, "runs", "show", "7")
+	require.Equal(t, 1, unknown.code)
+	require.Contains(t, unknown.errors, "run 7 does not exist; lazisync runs ls lists the runs")
 
 	asJSON := w.run(t, "status", "--json")
 	require.Zero(t, asJSON.code, asJSON.errors)

@@ -70,6 +70,8 @@ type Stream interface {
 type Store interface {
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
 	TenantRuns(ctx context.Context, tenantID string, limit int) ([]ledger.Run, error)
+	FindRuns(ctx context.Context, f ledger.RunFilter, limit int) ([]ledger.Run, error)
+	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	States(ctx context.Context, tenantID string) ([]ledger.EntityState, error)
 	Waiting(ctx context.Context, tenantID string) ([]ledger.Waiting, error)
 	Close()

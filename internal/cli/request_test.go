@@ -10,7 +10,6 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/config"
-	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // A request whose outcome is known exits with the code of that outcome.
@@ -32,16 +31,6 @@ func TestRepeatedRequestExitsLikeTheFirst(t *testing.T) {
 		require.Equal(t, c.exit, f.exitCode, c.outcome)
 		require.Contains(t, out.String(), c.printed)
 	}
-}
-
-func TestStatusShowsSkippedAndFailedEntities(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	require.NoError(t, status{runs: []ledger.Run{{Number: 7, Results: []events.Result{
-		{Entity: "customers", Status: events.StatusCompleted, Fetched: 1200}, {Entity: "jobs", Status: events.StatusFailed, Fetched: 50},
-		{Entity: "invoices", Status: events.StatusSkipped}, {Entity: "estimates", Status: events.StatusCancelled}, {Entity: "payments", Fetched: 3},
-	}}}}.print(&out, time.Now()))
-	require.Contains(t, out.String(), "customers 1,200, jobs failed after 50, invoices skipped, estimates cancelled after 0, payments 3 ")
 }
 
 func TestCheckControlID(t *testing.T) {

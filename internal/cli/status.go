@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -48,7 +46,7 @@ func Status(ctx context.Context, b Backends, o StatusOptions, out io.Writer) err
 		if o.JSON {
 			err = json.NewEncoder(out).Encode(statusJSON(shown))
 		} else {
-			err = shown.print(out, time.Now())
+			err = shown.print(out, time.Now(), terminalWidth(out))
 		}
 		if err != nil || !o.Watch {
 			return err
@@ -86,71 +84,148 @@ func latestRuns(ctx context.Context, s Store, tenant string) ([]ledger.Run, erro
 	return s.TenantRuns(ctx, tenant, statusRuns)
 }
 
-func (s status) print(out io.Writer, now time.Time) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+// print writes what needs attention, then tables with one line for each row: waiting requests,
+// open runs, entities and ended runs. The errors and warnings of the runs follow below. A width
+// other than 0 is the maximum of characters in a row.
+func (s status) print(out io.Writer, now time.Time, width int) error {
+	open, ended := splitRuns(s.runs)
+	var sections []section
 	if len(s.waiting) > 0 {
-		fmt.Fprintln(w, "WAITING\tREQUESTS\tSINCE\tREASON\tREQUESTED BY\tENTITIES\tWORKFLOW\t")
+		sections = append(sections, section{"Waiting requests", waitingTable(s.waiting, now)})
 	}
-	for _, q := range s.waiting {
+	if len(open) > 0 {
+		sections = append(sections, section{"Open runs", runsTable(open, now)})
+	}
+	if len(s.states) > 0 {
+		sections = append(sections, section{"Entities", statesTable(s.states, now)})
+	}
+	if len(ended) > 0 {
+		sections = append(sections, section{"Latest runs", runsTable(ended, now)})
+	}
+	if lines := s.attention(now); len(lines) > 0 {
+		fmt.Fprintf(out, "Needs attention\n  %s\n\n", strings.Join(lines, "\n  "))
+	}
+	for i, one := range sections {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintln(out, one.title)
+		if err := one.table.print(out, width); err != nil {
+			return err
+		}
+	}
+	if len(s.runs) == 0 {
+		if len(sections) > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintln(out, "No runs yet. Start one: lazisync request full --wait")
+	}
+	return printRunNotes(out, s.runs)
+}
+
+type section struct {
+	title string
+	table *table
+}
+
+func splitRuns(runs []ledger.Run) (open, ended []ledger.Run) {
+	for _, r := range runs {
+		if r.State == ledger.Running {
+			open = append(open, r)
+		} else {
+			ended = append(ended, r)
+		}
+	}
+	return open, ended
+}
+
+// longWait is how long a request may wait for Temporal or a worker before that needs attention.
+const longWait = time.Minute
+
+// attention returns a line for whatever stops or has failed until somebody acts: paused runs,
+// requests that no worker takes, and the latest run of a tenant and mode if it failed.
+func (s status) attention(now time.Time) []string {
+	var lines []string
+	for _, w := range s.waiting {
+		isStuck := w.Why == ledger.WaitForTemporal || w.Why == ledger.WaitForWorker
+		if isStuck && now.Sub(w.Since) > longWait {
+			lines = append(lines, fmt.Sprintf("%s: %s for %s; check with: lazisync doctor", count(w.Requests, string(w.Mode)+" request"),
+				w.Why, now.Sub(w.Since).Round(time.Second)))
+		}
+	}
+	type kind struct {
+		tenant string
+		mode   events.Mode
+	}
+	latest := map[kind]bool{}
+	for _, r := range s.runs {
+		switch {
+		case r.Pause != nil:
+			lines = append(lines, fmt.Sprintf("run %d (%s): %s; resume with: lazisync resume %s", r.Number, r.Mode, oneLine(pauseText(*r.Pause, now)), r.WorkflowID))
+		case r.State == ledger.Running || latest[kind{r.TenantID, r.Mode}]:
+			continue
+		case r.State == ledger.Failed:
+			lines = append(lines, fmt.Sprintf("run %d (%s) failed; see it with: lazisync runs show %d", r.Number, r.Mode, r.Number))
+		}
+		if r.State != ledger.Running {
+			latest[kind{r.TenantID, r.Mode}] = true
+		}
+	}
+	return lines
+}
+
+func waitingTable(waiting []ledger.Waiting, now time.Time) *table {
+	t := &table{header: []string{"MODE", "REQUESTS", "SINCE", "WHY", "REQUESTED BY", "ENTITIES"}, flexible: 3, least: 24, optional: []int{4, 5}}
+	for _, q := range waiting {
 		since := ago(q.Since, now)
 		if !q.Due.IsZero() {
 			since = "due in " + max(0, q.Due.Sub(now)).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t\n", q.Mode, q.Requests, since, waitText(q, now),
-			requesterText(q.RequestedBy), strings.Join(q.Entities, ", "), q.WorkflowID)
+		t.add(string(q.Mode), fmt.Sprint(q.Requests), since, waitText(q, now), requesterText(q.RequestedBy), strings.Join(q.Entities, ", "))
 	}
-	if len(s.waiting) > 0 {
-		fmt.Fprintln(w, "\t\t\t\t\t\t\t")
-	}
-	printRuns(w, s.runs, now)
-	if len(s.states) > 0 {
-		fmt.Fprintln(w, "\t\t\t\t\t\t\t")
-		fmt.Fprintln(w, "TENANT\tENTITY\tSTATUS\tRECORDS\tLAST FULL\tLAST INCREMENTAL\t\t")
-	}
-	for _, s := range s.states {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t\t\n", s.TenantID, s.Entity, s.Status, thousands(s.Records),
-			ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
-	}
-	return w.Flush()
+	return t
 }
 
-func printRuns(w io.Writer, runs []ledger.Run, now time.Time) {
-	if len(runs) == 0 {
-		fmt.Fprintln(w, "No runs yet. Start one: lazisync request full --wait")
-	} else {
-		fmt.Fprintln(w, "RUN\tMODE\tSTATE\tSTARTED\tTOOK\tENTITIES\tWORKFLOW\tREQUESTED BY"+tenantCell(runs, "TENANT"))
+func statesTable(states []ledger.EntityState, now time.Time) *table {
+	t := &table{header: []string{"TENANT", "ENTITY", "STATUS", "RECORDS", "LAST FULL", "LAST INCREMENTAL"}, flexible: 1, optional: []int{0}}
+	for _, s := range states {
+		t.add(s.TenantID, s.Entity, s.Status, thousands(s.Records), ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
 	}
+	return t
+}
+
+// printRunNotes prints the errors and warnings of runs, a line each, below the tables.
+func printRunNotes(out io.Writer, runs []ledger.Run) error {
+	var lines []string
 	for _, r := range runs {
-		end := r.FinishedAt
-		if end.IsZero() {
-			end = now
-		}
-		var parts []string
-		for _, p := range r.Results {
-			parts = append(parts, p.Entity+" "+resultText(p))
-		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Number, r.Mode, r.ReportedState(), ago(r.StartedAt, now),
-			end.Sub(r.StartedAt).Round(100*time.Millisecond), strings.Join(parts, ", "), r.WorkflowID,
-			requesterText(r.RequestedBy)+tenantCell(runs, r.TenantID))
-		if r.Pause != nil {
-			fmt.Fprintf(w, "\t\t%s\t\t\t\t\t\n", pauseText(*r.Pause, now))
-		}
+		note := func(text string) { lines = append(lines, fmt.Sprintf("run %d: %s", r.Number, oneLine(text))) }
 		if r.Error != nil {
-			fmt.Fprintf(w, "\t\t%s: %s\t\t\t\t\t\n", r.Error.Type, r.Error.Message)
+			note(string(r.Error.Type) + ": " + r.Error.Message)
 		}
 		for _, p := range r.Results {
+			switch {
+			case p.Status == events.StatusSkipped:
+				note(p.Entity + " was skipped: " + p.SkippedReason)
+			case p.Error != nil && (r.Error == nil || p.Error.Message != r.Error.Message):
+				note(p.Entity + ": " + string(p.Error.Type) + ": " + p.Error.Message)
+			}
 			for _, warning := range p.Warnings {
-				fmt.Fprintf(w, "\t\t%s: warning: %s\t\t\t\t\t\n", p.Entity, warning)
+				note(p.Entity + ": warning: " + warning)
 			}
 		}
 	}
+	if len(lines) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "\nErrors and warnings\n  %s\n", strings.Join(lines, "\n  "))
+	return err
 }
 
 // waitText says what a request waits for.
 func waitText(w ledger.Waiting, now time.Time) string {
 	switch {
 	case w.Pause != nil:
-		return fmt.Sprintf("run %d is %s", w.Run, pauseText(*w.Pause, now))
+		return fmt.Sprintf("run %d, %s", w.Run, pauseText(*w.Pause, now))
 	case w.Run != 0:
 		return fmt.Sprintf("waits for run %d to end", w.Run)
 	}
@@ -178,26 +253,6 @@ func requesterText(r ledger.Requester) string {
 		return r.Reason
 	}
 	return actor + ": " + r.Reason
-}
-
-// resultText returns the number of records that a run read of an entity, or how it ended if
-// it did not complete.
-func resultText(r events.Result) string {
-	switch r.Status {
-	case events.StatusSkipped:
-		return string(r.Status)
-	case events.StatusFailed, events.StatusCancelled:
-		return fmt.Sprintf("%s after %s", r.Status, thousands(r.Fetched))
-	}
-	return thousands(r.Fetched)
-}
-
-// tenantCell returns the last cell of a line if the runs are of several tenants.
-func tenantCell(runs []ledger.Run, text string) string {
-	if !slices.ContainsFunc(runs, func(r ledger.Run) bool { return r.TenantID != runs[0].TenantID }) {
-		return ""
-	}
-	return "\t" + text
 }
 
 // ago returns how long ago a time was, "never" for the zero time.

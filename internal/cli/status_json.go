@@ -20,19 +20,24 @@ func statusJSON(shown status) any {
 		})
 	}
 	for _, r := range shown.runs {
-		one := statusRun{
-			r.Number, r.TenantID, string(r.Mode), string(r.ReportedState()), pauseJSON(r.Pause), r.WorkflowID, r.StartedAt,
-			timeOrNil(r.FinishedAt), requesterJSON(r.RequestedBy), r.RequestCount, r.Results, nil,
-		}
-		if r.Error != nil {
-			one.Error = r.Error
-		}
-		answer.Runs = append(answer.Runs, one)
+		answer.Runs = append(answer.Runs, runJSON(r))
 	}
 	for _, s := range shown.states {
 		answer.States = append(answer.States, statusState{s.TenantID, s.Entity, s.Status, s.Records, timeOrNil(s.LastFullSync), timeOrNil(s.LastIncrementalSync)})
 	}
 	return answer
+}
+
+// runJSON returns what --json prints of a run.
+func runJSON(r ledger.Run) statusRun {
+	one := statusRun{
+		r.Number, r.TenantID, string(r.Mode), string(r.ReportedState()), pauseJSON(r.Pause), r.WorkflowID, r.StartedAt,
+		timeOrNil(r.FinishedAt), requesterJSON(r.RequestedBy), r.RequestCount, r.Results, nil,
+	}
+	if r.Error != nil {
+		one.Error = r.Error
+	}
+	return one
 }
 
 type statusWaiting struct {

@@ -2,8 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,30 +17,116 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-func TestStatusShowsPausesAndWaitingRequests(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	pause := &ledger.Pause{Since: now.Add(-5 * time.Minute), Actor: "ann", Reason: "month-end"}
-	shown := status{
+var update = flag.Bool("update", false, "write the output into the golden files")
+
+// requireGolden compares output with a file in testdata.
+func requireGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// busyStatus has a waiting request of each kind, open, paused, failed and completed runs.
+func busyStatus() status {
+	pause := &ledger.Pause{Since: noon.Add(-5 * time.Minute), Actor: "ann", Reason: "month-end"}
+	core := []string{"customers", "jobs", "invoices", "estimates"}
+	schedule := ledger.Requester{Source: ledger.ScheduleSource, Reason: "schedule lazisync-incremental-1001"}
+	ops := ledger.Requester{Source: "/lazisync/gateway/ops", Reason: "after the import", At: noon.Add(-26 * time.Minute)}
+	return status{
 		waiting: []ledger.Waiting{
-			{Mode: events.Incremental, Requests: 12, Entities: []string{"jobs"}, Why: ledger.WaitForResume, Since: now.Add(-4 * time.Minute), Run: 7, Pause: pause},
-			{Mode: events.Full, Requests: 1, Entities: []string{"customers"}, Why: ledger.WaitForWorker, Since: now.Add(-time.Minute),
-				RequestedBy: ledger.Requester{Source: "/lazisync/gateway/ops", Reason: "after the import"}},
-			{Mode: events.Incremental, Requests: 1, Entities: []string{"jobs"}, Why: ledger.WaitForDelay, Due: now.Add(3 * time.Minute)},
+			{Mode: events.Incremental, Requests: 12, Entities: []string{"jobs"}, Why: ledger.WaitForResume, Since: noon.Add(-4 * time.Minute), Run: 47, Pause: pause},
+			{Mode: events.Full, Requests: 1, Entities: []string{"customers"}, Why: ledger.WaitForWorker, Since: noon.Add(-3 * time.Minute), RequestedBy: ops},
+			{Mode: events.Incremental, Requests: 1, Entities: []string{"jobs"}, Why: ledger.WaitForDelay, Due: noon.Add(3 * time.Minute)},
 		},
-		runs: []ledger.Run{{
-			Number: 7, Mode: events.Incremental, State: ledger.Running, Pause: pause, StartedAt: now.Add(-10 * time.Minute), WorkflowID: "incremental-sync-1",
-			RequestedBy: ledger.Requester{Source: ledger.ScheduleSource, Reason: "schedule lazisync-incremental-1"},
-		}},
+		runs: []ledger.Run{
+			{
+				Number: 47, TenantID: "1001", Mode: events.Incremental, State: ledger.Running, Pause: pause, StartedAt: noon.Add(-10 * time.Minute),
+				WorkflowID: "incremental-sync-1001", Entities: core, RequestedBy: schedule,
+				Results: []events.Result{{Entity: "customers", Status: events.StatusCompleted, Fetched: 14, Updated: 3}},
+			},
+			{
+				Number: 46, TenantID: "1001", Mode: events.Full, State: ledger.Failed, StartedAt: noon.Add(-25 * time.Minute), FinishedAt: noon.Add(-20 * time.Minute),
+				WorkflowID: "full-sync-9e6784423b0ef438ec8c", Entities: core, RequestedBy: ops, RequestCount: 2, Published: true,
+				Error: &events.RunError{Type: "ApiError", Entity: "jobs", Message: "GET /jpm/v2/tenant/1001/jobs: 500 Internal Server Error\nafter 12 attempts"},
+				Results: []events.Result{
+					{Entity: "customers", Status: events.StatusCompleted, Pages: 25, Fetched: 12000, Inserted: 40, Updated: 12, Unchanged: 11948, Warnings: []string{"4 values of balance are not numbers"}},
+					{Entity: "jobs", Status: events.StatusFailed, Pages: 3, Fetched: 1500, Unchanged: 1500, Error: &events.RunError{Type: "ApiError", Message: "GET /jpm/v2/tenant/1001/jobs: 500 Internal Server Error\nafter 12 attempts"}},
+					{Entity: "invoices", Status: events.StatusSkipped, SkippedReason: "never fully synced"},
+					{Entity: "estimates", Status: events.StatusCancelled},
+				},
+			},
+			{
+				Number: 45, TenantID: "1001", Mode: events.Incremental, State: ledger.Completed, StartedAt: noon.Add(-40 * time.Minute), FinishedAt: noon.Add(-40*time.Minute + 1300*time.Millisecond),
+				WorkflowID: "incremental-sync-1001", Entities: core, RequestedBy: schedule, Published: true,
+			},
+		},
+		states: []ledger.EntityState{
+			{TenantID: "1001", Entity: "customers", Status: "completed", Records: 12000, LastFullSync: noon.Add(-50 * time.Hour), LastIncrementalSync: noon.Add(-40 * time.Minute)},
+			{TenantID: "1001", Entity: "jobs", Status: "failed", Records: 1500, LastFullSync: noon.Add(-50 * time.Hour)},
+		},
 	}
+}
+
+func TestStatusFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{0, 60, 80, 120, 200} {
+		t.Run(fmt.Sprint(width), func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			require.NoError(t, busyStatus().print(&out, noon, width))
+			requireGolden(t, fmt.Sprintf("status-%d.txt", width), out.String())
+			tables, notes, _ := strings.Cut(out.String(), "\nErrors and warnings\n")
+			_, tables, _ = strings.Cut(tables, "\n\n") // what needs attention is sentences
+			require.NotEmpty(t, notes)
+			for line := range strings.Lines(tables) {
+				if width > 0 {
+					require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimRight(line, "\n")), width)
+				}
+			}
+		})
+	}
+}
+
+func TestStatusWithoutRuns(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, shown.print(&out, now))
-	for _, line := range []string{
-		`(?m)^incremental +12 +4 min ago +run 7 is paused 5 min ago by ann: month-end `,
-		`(?m)^full +1 +1 min ago +waits for a worker +ops: after the import +customers`,
-		`(?m)^incremental +1 +due in 3m0s +second pass after a webhook, not due yet`,
-		`(?m)^7 +incremental +paused +10 min ago .* schedule *\n +paused 5 min ago by ann: month-end`,
-	} {
-		require.Regexp(t, line, out.String())
+	require.NoError(t, status{}.print(&out, noon, 80))
+	require.Equal(t, "No runs yet. Start one: lazisync request full --wait\n", out.String())
+}
+
+func TestShowRunTellsTheWholeStory(t *testing.T) {
+	t.Parallel()
+	for _, r := range busyStatus().runs {
+		var out bytes.Buffer
+		require.NoError(t, printRun(&out, r, noon, 80))
+		requireGolden(t, fmt.Sprintf("run-%d.txt", r.Number), out.String())
 	}
+}
+
+func TestRunsNameTheTenantsIfThereAreSeveral(t *testing.T) {
+	t.Parallel()
+	runs := busyStatus().runs
+	runs[1].TenantID = "1002"
+	var out bytes.Buffer
+	require.NoError(t, runsTable(runs, noon).print(&out, 0))
+	require.Regexp(t, `(?m)TENANT(.*\n)+47 .* 1001 (.*\n)46 .* 1002 `, out.String())
+}
+
+func TestRunsOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, RunsOptions{RunFilter: ledger.RunFilter{State: "paused", Mode: "rebuild", Entity: "jobs", TenantID: "1001"}, Limit: 1000}.Check())
+	err := RunsOptions{RunFilter: ledger.RunFilter{State: "complete", Mode: "fll", Entity: "job", TenantID: "x"}, Limit: -1, Within: -time.Hour}.Check()
+	require.EqualError(t, err, `--tenant: got "x", want the number of a ServiceTitan tenant
+--state: got "complete", want completed
+--mode: got "fll", want full
+--entity: got "job", want jobs
+--since: got -1h0m0s, want a duration above 0, such as 24h
+--limit: got -1, want an integer from 1 to 1000`)
 }

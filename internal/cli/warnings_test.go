@@ -24,6 +24,6 @@ func TestRequestAndStatusShowWarnings(t *testing.T) {
 	require.Regexp(t, `(?m)^  customers .*\n    warning: the list was read 3 times\n    warning: and more\n  jobs `, out.String())
 
 	out.Reset()
-	require.NoError(t, status{runs: []ledger.Run{{Number: 7, Results: results}}}.print(&out, time.Now()))
-	require.Regexp(t, `(?m)^7 .*\n +customers: warning: the list was read 3 times *\n +customers: warning: and more *$`, out.String())
+	require.NoError(t, status{runs: []ledger.Run{{Number: 7, Results: results}}}.print(&out, time.Now(), 0))
+	require.Regexp(t, `(?m)^  run 7: customers: warning: the list was read 3 times\n  run 7: customers: warning: and more$`, out.String())
 }
