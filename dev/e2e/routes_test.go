@@ -89,6 +89,9 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		request := s.call(t, "GET", "/api/sync/requests/{requestId}", []string{requestID}, "").object(t)
 		require.Equal(t, map[string]any{"state": "completed", "runNumber": request["runNumber"]}, request["outcome"])
 		require.Contains(t, s.call(t, "GET", "/api/sync/runs?limit=1", nil, "").body, asked["workflowId"])
+		require.Contains(t, s.call(t, "GET", "/api/sync/runs?mode=full&state=completed&limit=1", nil, "").body, asked["workflowId"])
+		run := s.call(t, "GET", "/api/sync/runs/{runNumber}", []string{fmt.Sprint(request["runNumber"])}, "").object(t)
+		require.Equal(t, requestID, run["requestList"].([]any)[0].(map[string]any)["requestId"])
 		require.Contains(t, s.call(t, "GET", "/api/sync/state?tenant="+w.tenant, nil, "").body, `"records":500`)
 		for _, prefix := range []string{"", "/api"} {
 			require.Contains(t, s.call(t, "POST", prefix+"/sync/rebuild", nil, `{"entities":["jobs"]}`).object(t)["workflowId"], "rebuild-")
@@ -198,6 +201,8 @@ func requireProblems(t *testing.T, w *fixture, s *site) {
 		{422, "POST", "/sync/incremental", `{"notify":"yes"}`, "notify", nil},
 		{422, "POST", "/sync/some-workflow/pause", `{"requestId":"x"}`, "the path determines the workflow", nil},
 		{422, "GET", "/api/sync/runs?limit=0", "", "an integer from 1 to 500", nil},
+		{422, "GET", "/api/sync/runs?state=done", "", "one of running, paused, completed, failed, cancelled", nil},
+		{404, "GET", "/api/sync/runs/999999", "", "the number of a run that the ledger has", nil},
 		{404, "GET", "/api/sync/requests/0000", "", "a request of the last 90 days", nil},
 		{404, "GET", "/api/temporal/workflows/full-sync-none", "", "the ID of an existing workflow", nil},
 		{404, "GET", "/api/temporal/workflows/" + strings.Repeat("x", 2000), "", "the ID of an existing workflow", nil},

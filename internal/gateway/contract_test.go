@@ -156,7 +156,7 @@ func TestOpenAPIRequestExamplesAreAccepted(t *testing.T) {
 }
 
 func filled(path string) string {
-	return strings.NewReplacer("{tenant}", "1001", "{workflowId}", "full-sync-1", "{requestId}", "r1", "{scheduleId}", "lazisync-full-1001").Replace(path)
+	return strings.NewReplacer("{tenant}", "1001", "{workflowId}", "full-sync-1", "{requestId}", "r1", "{runNumber}", "2", "{scheduleId}", "lazisync-full-1001").Replace(path)
 }
 
 func TestOpenAPIResponseExamplesMatchTheirSchemas(t *testing.T) {
@@ -202,7 +202,7 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 		{Entity: "customers", Phase: events.PhaseQueued},
 	}}
 	for _, path := range []string{
-		"/api/sync/state", "/api/sync/runs", "/api/sync/requests/{requestId}", "/healthz", "/readyz",
+		"/api/sync/state", "/api/sync/runs", "/api/sync/runs/{runNumber}", "/api/sync/requests/{requestId}", "/healthz", "/readyz",
 		"/api/temporal/workflows", "/api/temporal/workflows/{workflowId}", "/api/temporal/schedules",
 	} {
 		got := s.send(http.MethodGet, filled(path), "")

@@ -103,6 +103,24 @@ func (b *fakeLedger) Workflow(_ context.Context, id string) (ledger.WorkflowStat
 	return ledger.WorkflowState{Known: id != "nosuch"}, b.fail
 }
 
+func (b *fakeLedger) FindRuns(_ context.Context, f ledger.RunFilter, limit int) ([]ledger.Run, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = append(b.asked, f, limit)
+	return b.runs[:min(limit, len(b.runs))], b.fail
+}
+
+func (b *fakeLedger) RunHeader(_ context.Context, number int64) (ledger.Run, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.runs {
+		if r.Number == number {
+			return r, b.fail
+		}
+	}
+	return ledger.Run{}, cmp.Or(b.fail, ledger.ErrUnknown)
+}
+
 func (b *fakeLedger) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
 	b.asked = append(b.asked, limit)
 	return b.runs, b.fail

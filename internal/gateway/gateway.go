@@ -29,6 +29,8 @@ type Ledger interface {
 	Workflow(ctx context.Context, id string) (ledger.WorkflowState, error)
 	// Runs lists every open run and then the latest others, at most limit, newest first.
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
+	FindRuns(ctx context.Context, f ledger.RunFilter, limit int) ([]ledger.Run, error)
+	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	// Unfinalized lists the open runs.
 	Unfinalized(ctx context.Context) ([]ledger.Run, error)
 	// Waiting lists the requests that no run serves yet, of a tenant or, for "", of all.

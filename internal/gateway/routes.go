@@ -34,7 +34,8 @@ func (g *Gateway) routes() []route {
 		{http.MethodPost, webhookPath + "/{tenant}", public, g.receiveWebhook, anyQuery},
 
 		{http.MethodGet, "/api/sync/state", clients, g.showState, []string{"tenant"}},
-		{http.MethodGet, "/api/sync/runs", clients, g.showRuns, []string{"limit"}},
+		{http.MethodGet, "/api/sync/runs", clients, g.showRuns, []string{"limit", "tenant", "state", "mode", "entity", "since", "before"}},
+		{http.MethodGet, "/api/sync/runs/{runNumber}", clients, g.showRun, nil},
 		{http.MethodGet, "/api/sync/requests/{requestId}", clients, g.showRequest, nil},
 		{http.MethodGet, "/api/events", clients, g.streamEvents, nil},
 

@@ -19,24 +19,6 @@ type stateView struct {
 	LastIncrementalSync *time.Time `json:"lastIncrementalSync"`
 }
 
-type runView struct {
-	RunNumber  int64            `json:"runNumber"`
-	TenantID   string           `json:"tenantId"`
-	Mode       events.Mode      `json:"mode"`
-	WorkflowID string           `json:"workflowId"`
-	RunID      string           `json:"runId"`
-	State      ledger.RunState  `json:"state"`
-	Paused     *pauseView       `json:"paused,omitempty"`
-	Entities   []string         `json:"entities"`
-	Requests   int              `json:"requests"` // number of requests that it serves
-	Requester  *requesterView   `json:"requestedBy,omitempty"`
-	StartedAt  *time.Time       `json:"startedAt"`
-	FinishedAt *time.Time       `json:"finishedAt"`
-	Results    []events.Result  `json:"results"`
-	Error      *events.RunError `json:"error,omitempty"`
-	Reason     string           `json:"reason,omitempty"`
-}
-
 // pauseView says since when a run is paused, by whom and why.
 type pauseView struct {
 	Since  *time.Time `json:"since"`
@@ -106,11 +88,6 @@ type outcomeView struct {
 	RunNumber int64           `json:"runNumber"`
 }
 
-const (
-	defaultRuns = 50
-	maxRuns     = 500
-)
-
 // showState returns the tenants and the freshness of all tables, of one tenant with
 // ?tenant=.
 func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
@@ -130,34 +107,6 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"tenants": g.Tenants, "states": views})
-}
-
-// showRuns lists the requests that wait, every open run, and then the latest others, newest
-// first, at most ?limit=.
-func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
-	limit, err := parseLimit(r.URL.Query().Get("limit"), defaultRuns, maxRuns)
-	if err != nil {
-		return err
-	}
-	runs, err := g.Ledger.Runs(r.Context(), limit)
-	if err != nil {
-		return unavailable("the database is unavailable", err)
-	}
-	waiting, err := g.Ledger.Waiting(r.Context(), "")
-	if err != nil {
-		return unavailable("the database is unavailable", err)
-	}
-	views := make([]runView, 0, len(runs))
-	for _, run := range runs {
-		views = append(views, runView{
-			RunNumber: run.Number, TenantID: run.TenantID, Mode: run.Mode, WorkflowID: run.WorkflowID, RunID: run.TemporalRunID(),
-			State: run.ReportedState(), Paused: pauseOrNull(run.Pause),
-			Entities: emptyIfNil(run.Entities), Requests: run.RequestCount, Requester: requesterOrNull(run.RequestedBy),
-			StartedAt: timeOrNull(run.StartedAt), FinishedAt: timeOrNull(run.FinishedAt),
-			Results: emptyIfNil(run.Results), Error: run.Error, Reason: run.Reason,
-		})
-	}
-	return writeJSON(w, http.StatusOK, map[string]any{"runs": views, "waiting": waitingViews(waiting)})
 }
 
 func waitingViews(waiting []ledger.Waiting) []waitingView {

@@ -69,6 +69,41 @@ func TestShowRuns(t *testing.T) {
 	}
 }
 
+func TestRunsAreFilteredAndPaged(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.fakeLedger.runs = []ledger.Run{{Number: 9, Mode: events.Full, State: ledger.Failed}, {Number: 7, Mode: events.Full, State: ledger.Failed}}
+	page := s.send(http.MethodGet, "/api/sync/runs?state=failed&mode=full&entity=jobs&tenant=1001&since=2026-03-01T00:00:00Z&limit=2&before=12", "")
+	require.Equal(t, 200, page.status)
+	require.Contains(t, page.body, `"nextBefore":7`)
+	require.Equal(t, ledger.RunFilter{
+		TenantID: "1001", State: ledger.Failed, Mode: events.Full, Entity: "jobs", Since: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Before: 12,
+	}, s.fakeLedger.asked[0])
+	require.NotContains(t, s.send(http.MethodGet, "/api/sync/runs?state=failed", "").body, "nextBefore", "the list is shorter than its limit")
+
+	s.send(http.MethodGet, "/api/sync/runs?state=done&mode=fll&entity=job&tenant=x&since=today&before=0", "").isProblem(t, 422,
+		`state: got "done", want one of running, paused, completed, failed, cancelled; mode: got "fll", want full; entity: got "job", want jobs; `+
+			`tenant: got "x", want the number of a tenant; since: got "today", want a time such as 2026-03-01T12:00:00Z; before: got "0", want nextBefore of the previous response`)
+}
+
+func TestShowRun(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.fakeLedger.runs = []ledger.Run{{
+		Number: 8, TenantID: "1001", Mode: events.Full, WorkflowID: "full-sync-a", FirstRunID: "r8", State: ledger.Completed, RequestCount: 1,
+		Requests:  []ledger.Request{{ID: "r1", Source: "/my/program", EventID: "e1", Reason: "nightly", ReceivedAt: today}},
+		StartedAt: today, FinishedAt: today.Add(time.Second), Published: true,
+	}}
+	require.JSONEq(t, `{"runNumber":8,"tenantId":"1001","mode":"full","workflowId":"full-sync-a","runId":"r8","state":"completed","entities":[],
+		"requests":1,"startedAt":"2026-03-01T12:00:00Z","finishedAt":"2026-03-01T12:00:01Z","results":[],"published":true,
+		"requestList":[{"requestId":"r1","event":{"source":"/my/program","id":"e1"},"reason":"nightly","receivedAt":"2026-03-01T12:00:00Z"}]}`,
+		s.send(http.MethodGet, "/api/sync/runs/8", "").body)
+	s.send(http.MethodGet, "/api/sync/runs/9", "").isProblem(t, 404, `runNumber: got "9", want the number of a run that the ledger has`)
+	s.send(http.MethodGet, "/api/sync/runs/latest", "").isProblem(t, 404, `runNumber: got "latest", want the number of a run`)
+	s.fakeLedger.fail = errors.New("down")
+	s.send(http.MethodGet, "/api/sync/runs/8", "").isProblem(t, 503, "the database is unavailable")
+}
+
 func TestShowRequest(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
