@@ -90,7 +90,7 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 	t.Helper()
 	p := &prefixed{}
 	g, err := gateway.New(gateway.Options{
-		Publisher: p, Ledger: shelf{},
+		Publisher: p, Ledger: fakeLedger{},
 		Subscribe: func(context.Context, func(events.Message)) error { return nil },
 		Tenants:   []string{"1001"}, Entities: []string{"jobs"},
 		Tokens: []gateway.Token{gateway.NewToken("ops", token)}, Logger: zerolog.Nop(),
@@ -142,21 +142,27 @@ func (p *prefixed) outside() []string {
 	return slices.Clone(p.strayed)
 }
 
-// shelf is a ledger with one run.
-type shelf struct{}
+// fakeLedger is a ledger with one run.
+type fakeLedger struct{}
 
-func (shelf) Request(context.Context, string) (ledger.Receipt, error) {
+func (fakeLedger) Request(context.Context, string) (ledger.Receipt, error) {
 	return ledger.Receipt{}, ledger.ErrUnknown
 }
-func (shelf) States(context.Context, string) ([]ledger.EntityState, error) { return nil, nil }
-func (shelf) Workflow(context.Context, string) (ledger.WorkflowState, error) {
+func (fakeLedger) States(context.Context, string) ([]ledger.EntityState, error) { return nil, nil }
+func (fakeLedger) Workflow(context.Context, string) (ledger.WorkflowState, error) {
 	return ledger.WorkflowState{Known: true}, nil
 }
 
-func (shelf) Runs(context.Context, int) ([]ledger.Run, error) {
+func (fakeLedger) Runs(context.Context, int) ([]ledger.Run, error) {
 	return []ledger.Run{{Number: 7, TenantID: "1001", Mode: events.Full, WorkflowID: "w", State: ledger.Completed, StartedAt: time.Now(), FinishedAt: time.Now()}}, nil
 }
 
-func (shelf) Unfinalized(context.Context) ([]ledger.Run, error) { return nil, nil }
+func (fakeLedger) FindRuns(context.Context, ledger.RunFilter, int) ([]ledger.Run, error) {
+	return nil, nil
+}
+func (fakeLedger) RunHeader(context.Context, int64) (ledger.Run, error) {
+	return ledger.Run{}, ledger.ErrUnknown
+}
+func (fakeLedger) Unfinalized(context.Context) ([]ledger.Run, error) { return nil, nil }
 
-func (shelf) Waiting(context.Context, string) ([]ledger.Waiting, error) { return nil, nil }
+func (fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) { return nil, nil }
