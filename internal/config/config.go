@@ -109,6 +109,14 @@ type SlackConfig struct {
 type NotifyConfig struct {
 	WebhookURL     Secret
 	WebhookSecrets []Secret // two while a key is being replaced
+	Routes         []NotifyRoute
+}
+
+// NotifyRoute sends notifications of a tenant and of some kinds to channels.
+type NotifyRoute struct {
+	Tenant   string // * for every tenant
+	Kinds    []string
+	Channels []string
 }
 
 // HTTPConfig has the addresses of the gateway and of the admin endpoints.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,7 +39,8 @@ func notifyWebhookSecrets(c *Config, text string) error {
 	return nil
 }
 
-// problems returns what is missing: a webhook has an address and a key.
+// problems returns what is missing: a webhook has an address and a key, and one that a route
+// names is configured.
 func (c NotifyConfig) problems(others Problems) Problems {
 	for _, problem := range others {
 		if strings.HasPrefix(problem, "NOTIFY_WEBHOOK_") {
@@ -50,6 +52,41 @@ func (c NotifyConfig) problems(others Problems) Problems {
 		return Problems{"NOTIFY_WEBHOOK_SECRET: not set, want the key that signs webhooks to NOTIFY_WEBHOOK_URL"}
 	case hasKey && !hasURL:
 		return Problems{"NOTIFY_WEBHOOK_URL: not set, want the receiver of the webhooks that NOTIFY_WEBHOOK_SECRET signs"}
+	}
+	for _, r := range c.Routes {
+		if c.WebhookURL == "" && slices.Contains(r.Channels, WebhookChannel) {
+			return Problems{"NOTIFY_WEBHOOK_URL: not set, want the receiver of what NOTIFY_ROUTES sends to " + WebhookChannel}
+		}
+	}
+	return nil
+}
+
+// notifyKinds are the kinds of notifications that a route may name. The kinds stale and
+// fresh join them with the events sync.stale and sync.fresh.
+var notifyKinds = []string{"completed", "failed", "cancelled", "recovered", "warning", "rejected", "*"}
+
+func notifyRoutes(c *Config, text string) error {
+	c.Notify.Routes = nil
+	for part := range strings.SplitSeq(text, ";") {
+		tenant, rest, ok := strings.Cut(part, "=")
+		kinds, channels, hasChannels := strings.Cut(rest, ":")
+		if tenant = clean(tenant); !ok || !hasChannels || !isWord(tenant) {
+			return errors.New("tenant=kind,kind:channel,channel;tenant=kind:channel, with * for every tenant")
+		}
+		r := NotifyRoute{Tenant: tenant}
+		for kind := range strings.SplitSeq(kinds, ",") {
+			if kind = clean(kind); !slices.Contains(notifyKinds, kind) {
+				return fmt.Errorf("kinds of %s, not %q", strings.Join(notifyKinds, ", "), kind)
+			}
+			r.Kinds = append(r.Kinds, kind)
+		}
+		for channel := range strings.SplitSeq(channels, ",") {
+			if channel = clean(channel); !isChannel(channel) || strings.ContainsAny(channel, "=:") {
+				return fmt.Errorf("channels such as #ops or %s after the colon, not %q", WebhookChannel, channel)
+			}
+			r.Channels = append(r.Channels, channel)
+		}
+		c.Notify.Routes = append(c.Notify.Routes, r)
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ func values(t *testing.T) map[string]string {
 		"SERVICETITAN_WEBHOOK_SECRET": strings.Repeat("k", 40) + "," + strings.Repeat("l", 40), "SERVICETITAN_WEBHOOK_ENTITIES": "location=locations;job.completed=jobs,invoices",
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x", "SLACK_WEBHOOK_URLS": "#ops=https://hooks.slack.com/services/T/B/y",
 		"SLACK_RUN_URL": "https://temporal.example.com/{workflowId}", "ADMIN_ADDR": "127.0.0.1:9090", "API_TOKENS": "ops=" + token + ",page=" + token + "2",
-		"NOTIFY_WEBHOOK_URL": "https://example.com/hook?x=y", "NOTIFY_WEBHOOK_SECRET": signingKey + "," + signingKey, "LOG_LEVEL": "warn",
+		"NOTIFY_WEBHOOK_URL": "https://example.com/hook?x=y", "NOTIFY_WEBHOOK_SECRET": signingKey + "," + signingKey,
+		"NOTIFY_ROUTES": "1001=failed,recovered:#oncall,webhook;*=*:#data", "LOG_LEVEL": "warn",
 	}
 }
 
@@ -164,6 +165,7 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 		"SLACK_WEBHOOK_URLS":       {"#ops", "#ops=", "=https://hooks.slack.com/x", "#ops=http://hooks.slack.com/x", "#=https://hooks.slack.com/x", "#o ps=https://hooks.slack.com/x", "#a=https://h/x,"},
 		"NOTIFY_WEBHOOK_URL":       {"http://example.com/x", "example.com/x", "https://u:pass-word@example.com/x"},
 		"NOTIFY_WEBHOOK_SECRET":    {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_c2hvcnQ=", "whsec_no/base64!", signingKey + ",", signingKey + " " + signingKey},
+		"NOTIFY_ROUTES":            {"#ops", "1001=failed", "=failed:#ops", "1001=:#ops", "1001=failed:", "1001=failing:#ops", "1001=failed:#ops;", "1001=failed:#o ps"},
 		"SLACK_CHANNEL":            {"#", "# ops", "#ops #dev", strings.Repeat("c", 101)},
 		"SLACK_FOLD_WINDOW":        {"0", "30", "-1h", "48h"},
 		"SLACK_RUN_URL":            {"https://host:99999/{runId}", "https:///{runId}", "https://host/", "https://host/{run}", "https://host/a b{runId}"},

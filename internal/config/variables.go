@@ -82,6 +82,7 @@ var Variables = []Variable{
 
 	{Name: "NOTIFY_WEBHOOK_URL", Secret: true, Doc: "receiver of signed webhooks (standardwebhooks.com) about every notification, beside Slack; needs NOTIFY_WEBHOOK_SECRET", set: notifyWebhookURL},
 	{Name: "NOTIFY_WEBHOOK_SECRET", Secret: true, Doc: "key that signs these webhooks: whsec_ and 24 to 64 bytes in base64; two, separated by a comma, while one is being replaced", set: notifyWebhookSecrets},
+	{Name: "NOTIFY_ROUTES", Doc: "channels by tenant and kind: 1001=failed,recovered:#oncall,webhook;*=rejected,warning:#data. What no route names goes to the channel of the request or SLACK_CHANNEL, and to the webhook", set: notifyRoutes},
 
 	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.Addr })},
 	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.AdminAddr })},

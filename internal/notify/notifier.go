@@ -27,6 +27,7 @@ var Results = []string{Sent, Grouped, Delayed, GivenUp}
 type Options struct {
 	Sender Sender
 	Alerts string        // the channel for rejected commands
+	Routes []Route       // channels by tenant and kind, in place of those of the event
 	Copies []string      // channels that receive every notification, besides the channels of the event
 	Window time.Duration // how long identical failures are grouped into one message; 0 disables grouping
 	Logger zerolog.Logger
@@ -108,7 +109,7 @@ func (n *Notifier) notifications(m events.Message) ([]Notification, error) {
 	if one.Recovered > 0 {
 		n.endGroups(*one)
 	}
-	return one.to(union(channels, n.Copies)), nil
+	return one.to(union(route(n.Routes, *one, channels), n.Copies)), nil
 }
 
 // collect adds the notifications of an event, except those that were delivered before.
