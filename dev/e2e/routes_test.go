@@ -199,7 +199,7 @@ func requireProblems(t *testing.T, w *fixture, s *site) {
 		{422, "POST", "/sync/full", `{"mode":"incremental"}`, "the path determines it", nil},
 		{422, "POST", "/sync/full", `{"tenantId":"1"}`, "a configured tenant", nil},
 		{422, "POST", "/sync/incremental", `{"notify":"yes"}`, "notify", nil},
-		{422, "POST", "/sync/some-workflow/pause", `{"requestId":"x"}`, "the path determines the workflow", nil},
+		{422, "POST", "/sync/some-workflow/pause", `{"requestId":"x"}`, "the path names the workflow", nil},
 		{422, "GET", "/api/sync/runs?limit=0", "", "an integer from 1 to 500", nil},
 		{422, "GET", "/api/sync/runs?state=done", "", "one of running, paused, completed, failed, cancelled", nil},
 		{404, "GET", "/api/sync/runs/999999", "", "the number of a run that the ledger has", nil},
