@@ -51,6 +51,9 @@ type Options struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
+	// Freshness reports entities that are too old; nil to report none.
+	Freshness *Freshness
+
 	// VerifyNamespace returns an error if Temporal answers with another namespace than the
 	// one that the ledger belongs to. Nothing is started, signalled or finalized then.
 	// Default: no check.
@@ -68,7 +71,8 @@ type Options struct {
 // concurrent use, except that only one reconciler may run.
 type Bridge struct {
 	Options
-	pruned time.Time // when the reconciler last pruned the ledger
+	pruned     time.Time // when the reconciler last pruned the ledger
+	targetsSet bool      // the reconciler has stored Freshness.Targets
 }
 
 // New creates a bridge. It makes no connection.

@@ -62,6 +62,7 @@ func (b *Bridge) Reconcile(ctx context.Context) error {
 		b.publishOutcomes(ctx),
 		b.settlePendingControls(ctx),
 		b.answerSettledControls(ctx),
+		b.reportFreshness(ctx),
 		b.dropStagingTables(ctx),
 		b.prune(ctx),
 	)

@@ -13,6 +13,8 @@ var (
 	Progress  = define[ProgressData]("sync.progress", 1)
 	Paused    = define[ControlledData]("sync.paused", 1)
 	Resumed   = define[ControlledData]("sync.resumed", 1)
+	Stale     = define[FreshnessData]("sync.stale", 1)
+	Fresh     = define[FreshnessData]("sync.fresh", 1)
 	Completed = define[OutcomeData]("sync.completed", 1)
 	Failed    = define[OutcomeData]("sync.failed", 1)
 	Cancelled = define[OutcomeData]("sync.cancelled", 1)

@@ -123,6 +123,22 @@ type ControlledData struct {
 	Parts  int    `json:"parts,omitempty"`
 }
 
+// FreshnessData is the data of sync.stale and sync.fresh.
+type FreshnessData struct {
+	TenantID string      `json:"tenantId"`
+	Entities []EntityAge `json:"entities"`
+	Since    time.Time   `json:"since"`           // when the first of the entities became stale
+	Cause    string      `json:"cause,omitempty"` // the likely one, for people
+}
+
+// EntityAge is the age of the data of an entity.
+type EntityAge struct {
+	Entity        string     `json:"entity"`
+	AsOf          *time.Time `json:"asOf,omitempty"` // ServiceTitan's clock at the start of the last complete read
+	AgeSeconds    int64      `json:"ageSeconds"`
+	TargetSeconds int64      `json:"targetSeconds"`
+}
+
 // OutcomeData is the data of sync.completed, sync.failed and sync.cancelled.
 type OutcomeData struct {
 	RunData

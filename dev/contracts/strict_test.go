@@ -33,11 +33,13 @@ sync.cancelled.v1.json: SyncCancelled RequestRef EntityResult RunError
 sync.completed.v1.json: SyncCompleted RequestRef EntityResult RunError
 sync.control.v1.json: SyncControl
 sync.failed.v1.json: SyncFailed RequestRef EntityResult RunError
+sync.fresh.v1.json: SyncFresh EntityAge
 sync.paused.v1.json: SyncPaused RequestRef
 sync.progress.v1.json: SyncProgress RequestRef Waiting
 sync.rejected.v1.json: SyncRejected EventRef FieldError DeadLetterRef
 sync.requested.v1.json: SyncRequested
 sync.resumed.v1.json: SyncResumed RequestRef
+sync.stale.v1.json: SyncStale EntityAge
 sync.started.v1.json: SyncStarted RequestRef
 `, node(t, "types.mjs", []string{generator}, files...))
 }

@@ -68,14 +68,18 @@ func serveNATS(t *testing.T, options *natsd.Options) *natsd.Server {
 var mayPublish = map[string][]string{
 	"migrate": nil,
 	"bridge": {
-		"sync.accepted", "sync.rejected", "sync.completed", "sync.failed", "sync.cancelled",
+		"sync.accepted", "sync.rejected", "sync.completed", "sync.failed", "sync.cancelled", "sync.stale", "sync.fresh",
 		"deadletter.sync.requested", "deadletter.sync.control",
 		"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled", "deadletter.sync.rejected",
+		"deadletter.sync.stale", "deadletter.sync.fresh",
 	},
 	"worker": {
 		"sync.requested", "sync.started", "sync.progress", "sync.paused", "sync.resumed", "sync.completed", "sync.failed", "sync.cancelled",
 	},
-	"notifier":  {"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled", "deadletter.sync.rejected"},
+	"notifier": {
+		"deadletter.sync.completed", "deadletter.sync.failed", "deadletter.sync.cancelled", "deadletter.sync.rejected",
+		"deadletter.sync.stale", "deadletter.sync.fresh",
+	},
 	"gateway":   {"sync.requested", "sync.control"},
 	"operator":  {"sync.requested", "sync.control"},
 	"publisher": {"sync.requested", "sync.control"},

@@ -163,6 +163,8 @@ func (fakeLedger) FindRuns(context.Context, ledger.RunFilter, int) ([]ledger.Run
 func (fakeLedger) RunHeader(context.Context, int64) (ledger.Run, error) {
 	return ledger.Run{}, ledger.ErrUnknown
 }
+func (fakeLedger) Freshness(context.Context) ([]ledger.Freshness, error) { return nil, nil }
+
 func (fakeLedger) Unfinalized(context.Context) ([]ledger.Run, error) { return nil, nil }
 
 func (fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) { return nil, nil }

@@ -40,6 +40,7 @@ func (p *process) bridge() []part {
 		Limits:        connect.Limits(p.cfg),
 		RetryDelay:    stream.RetryDelay,
 		SecondPass:    p.cfg.Sync.SecondPass,
+		Freshness:     &bridge.Freshness{Ledger: p.store, Inspector: p.temporal, Targets: p.cfg.FreshnessTargets()},
 
 		Recorder: metrics.NewBridge(p.metrics),
 	})

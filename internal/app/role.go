@@ -28,6 +28,7 @@ var (
 			Consumers: []string{stream.ConsumerRequests, stream.ConsumerControl, stream.ConsumerMaxDeliveries}, MaxBatch: requestBatch,
 			Publishes: slices.Concat([]string{
 				events.Accepted.Subject, events.Rejected.Subject, events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject,
+				events.Stale.Subject, events.Fresh.Subject,
 				stream.DeadLetterSubject(events.Requested.Subject), stream.DeadLetterSubject(events.Control.Subject),
 			}, notifierDeadLetters), // those that the notifier exhausted
 			ReadsFrom: []string{stream.StreamEvents, stream.StreamCommands},
@@ -88,6 +89,7 @@ var (
 var notifierDeadLetters = []string{
 	stream.DeadLetterSubject(events.Completed.Subject), stream.DeadLetterSubject(events.Failed.Subject),
 	stream.DeadLetterSubject(events.Cancelled.Subject), stream.DeadLetterSubject(events.Rejected.Subject),
+	stream.DeadLetterSubject(events.Stale.Subject), stream.DeadLetterSubject(events.Fresh.Subject),
 }
 
 // union concatenates lists without repetitions.

@@ -74,6 +74,7 @@ type Store interface {
 	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	States(ctx context.Context, tenantID string) ([]ledger.EntityState, error)
 	Waiting(ctx context.Context, tenantID string) ([]ledger.Waiting, error)
+	Freshness(ctx context.Context) ([]ledger.Freshness, error)
 	Close()
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,17 @@ type status struct {
 	waiting []ledger.Waiting
 	runs    []ledger.Run // open ones first
 	states  []ledger.EntityState
+	ages    []ledger.Freshness
+}
+
+// ageOf returns the freshness of the table of a state.
+func (s status) ageOf(of ledger.EntityState) ledger.Freshness {
+	for _, v := range s.ages {
+		if v.TenantID == of.TenantID && v.Entity == of.Entity {
+			return v
+		}
+	}
+	return ledger.Freshness{}
 }
 
 func readStatus(ctx context.Context, s Store, tenant string) (shown status, err error) {
@@ -73,7 +85,10 @@ func readStatus(ctx context.Context, s Store, tenant string) (shown status, err 
 	if shown.runs, err = latestRuns(ctx, s, tenant); err != nil {
 		return shown, err
 	}
-	shown.states, err = s.States(ctx, tenant)
+	if shown.states, err = s.States(ctx, tenant); err != nil {
+		return shown, err
+	}
+	shown.ages, err = s.Freshness(ctx)
 	return shown, err
 }
 
@@ -97,7 +112,13 @@ func (s status) print(out io.Writer, now time.Time, width int) error {
 		sections = append(sections, section{"Open runs", runsTable(open, now)})
 	}
 	if len(s.states) > 0 {
-		sections = append(sections, section{"Entities", statesTable(s.states, now)})
+		states := slices.Clone(s.states)
+		for i := range states {
+			if v := s.ageOf(states[i]); v.Stale {
+				states[i].Status += ", stale for more than " + v.Target.String()
+			}
+		}
+		sections = append(sections, section{"Entities", statesTable(states, now)})
 	}
 	if len(ended) > 0 {
 		sections = append(sections, section{"Latest runs", runsTable(ended, now)})

@@ -23,7 +23,11 @@ func statusJSON(shown status) any {
 		answer.Runs = append(answer.Runs, runJSON(r))
 	}
 	for _, s := range shown.states {
-		answer.States = append(answer.States, statusState{s.TenantID, s.Entity, s.Status, s.Records, timeOrNil(s.LastFullSync), timeOrNil(s.LastIncrementalSync)})
+		v := shown.ageOf(s)
+		answer.States = append(answer.States, statusState{
+			s.TenantID, s.Entity, s.Status, s.Records, timeOrNil(s.LastFullSync), timeOrNil(s.LastIncrementalSync),
+			timeOrNil(v.AsOf), int64(v.Age / time.Second), int64(v.Target / time.Second), v.Stale,
+		})
 	}
 	return answer
 }
@@ -78,6 +82,10 @@ type statusState struct {
 	Records             int64      `json:"records"`
 	LastFullSync        *time.Time `json:"lastFullSync,omitempty"`
 	LastIncrementalSync *time.Time `json:"lastIncrementalSync,omitempty"`
+	AsOf                *time.Time `json:"asOf,omitempty"`
+	AgeSeconds          int64      `json:"ageSeconds"`
+	TargetSeconds       int64      `json:"targetSeconds"`
+	Stale               bool       `json:"stale"`
 }
 
 type statusPause struct {

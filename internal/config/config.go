@@ -93,7 +93,8 @@ type SyncConfig struct {
 	PauseLimit  time.Duration
 	StallLimit  time.Duration
 	SecondPass  time.Duration // after a webhook, 0 for none
-	DeleteGuard float64       // share of a table's live rows
+	Freshness   Freshness
+	DeleteGuard float64 // share of a table's live rows
 }
 
 // SlackConfig has the webhooks and options of notifications.

@@ -71,6 +71,8 @@ var Variables = []Variable{
 	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, MaxRun)},
 	{Name: "SYNC_STALL_LIMIT", Default: "10m", Doc: "time after which an entity that keeps failing ends as failed, while others can be read; a tenth of it while requests wait", set: duration(func(c *Config) *time.Duration { return &c.Sync.StallLimit }, time.Second, MaxRun)},
 
+	{Name: "SYNC_FRESHNESS", Default: "1h", Doc: "largest age of an entity before sync.stale is published: a duration or off, and others per entity: 1h,jobs=15m,customers=off. The default adapts to slower schedules, see docs/operations.md", set: freshness},
+
 	{Name: "SYNC_WEBHOOK_SECOND_PASS", Default: "5m", Doc: "how long after a webhook its entities are read once more, since the API may lag behind; off for never", set: duration(func(c *Config) *time.Duration { return &c.Sync.SecondPass }, time.Second, 24*time.Hour, 0)},
 	{Name: "SYNC_DELETE_GUARD", Default: "10%", Doc: "share of a table's rows that a full sync may mark deleted without allowDeletes; 50 rows are always allowed", set: percent(func(c *Config) *float64 { return &c.Sync.DeleteGuard })},
 

@@ -76,6 +76,7 @@ type fakeLedger struct {
 	runs     []ledger.Run
 	waiting  []ledger.Waiting
 	states   []ledger.EntityState
+	verdicts []ledger.Freshness
 	fail     error
 	asked    []any
 	looked   func() // called at each lookup of a request
@@ -137,6 +138,10 @@ func (b *fakeLedger) Unfinalized(context.Context) (open []ledger.Run, err error)
 
 func (b *fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) {
 	return b.waiting, b.fail
+}
+
+func (b *fakeLedger) Freshness(context.Context) ([]ledger.Freshness, error) {
+	return b.verdicts, b.fail
 }
 
 func (b *fakeLedger) States(_ context.Context, tenant string) ([]ledger.EntityState, error) {

@@ -17,6 +17,12 @@ type stateView struct {
 	Records             int64      `json:"records"`
 	LastFullSync        *time.Time `json:"lastFullSync"`
 	LastIncrementalSync *time.Time `json:"lastIncrementalSync"`
+
+	AsOf          *time.Time `json:"asOf"`                 // start of the last complete read, by ServiceTitan's clock
+	AgeSeconds    *int64     `json:"ageSeconds,omitempty"` // absent if it was never requested
+	TargetSeconds int64      `json:"targetSeconds"`        // 0: not evaluated
+	Stale         bool       `json:"stale"`
+	StaleSince    *time.Time `json:"staleSince,omitempty"`
 }
 
 // pauseView says since when a run is paused, by whom and why.
@@ -99,6 +105,10 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable("the database is unavailable", err)
 	}
+	verdicts, err := g.Ledger.Freshness(r.Context())
+	if err != nil {
+		return unavailable("the database is unavailable", err)
+	}
 	views := make([]stateView, 0, len(states))
 	for _, s := range states {
 		views = append(views, stateView{
@@ -106,7 +116,24 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 			LastFullSync: timeOrNull(s.LastFullSync), LastIncrementalSync: timeOrNull(s.LastIncrementalSync),
 		})
 	}
+	for _, v := range verdicts {
+		if tenant != "" && v.TenantID != tenant {
+			continue
+		}
+		i := slices.IndexFunc(views, func(s stateView) bool { return s.TenantID == v.TenantID && s.Entity == v.Entity })
+		if i < 0 { // a target without a table that was opened
+			i, views = len(views), append(views, stateView{TenantID: v.TenantID, Entity: v.Entity})
+		}
+		views[i].addVerdict(v)
+	}
 	return writeJSON(w, http.StatusOK, map[string]any{"tenants": g.Tenants, "states": views})
+}
+
+func (s *stateView) addVerdict(v ledger.Freshness) {
+	s.AsOf, s.TargetSeconds, s.Stale, s.StaleSince = timeOrNull(v.AsOf), int64(v.Target/time.Second), v.Stale, timeOrNull(v.Since)
+	if age := int64(v.Age / time.Second); age > 0 || !v.AsOf.IsZero() {
+		s.AgeSeconds = &age
+	}
 }
 
 func waitingViews(waiting []ledger.Waiting) []waitingView {

@@ -20,13 +20,22 @@ func TestShowState(t *testing.T) {
 		{TenantID: "1001", Entity: "customers", Records: 25000, Status: "completed", LastFullSync: today, LastIncrementalSync: today.Add(time.Minute)},
 		{TenantID: "1001", Entity: "jobs", Status: "running"},
 	}
+	s.book.verdicts = []ledger.Freshness{
+		{TenantID: "1001", Entity: "customers", AsOf: today, Age: 2 * time.Hour, Target: time.Hour, Stale: true, Since: today.Add(time.Hour)},
+		{TenantID: "1001", Entity: "invoices", Target: time.Hour},
+		{TenantID: "1002", Entity: "invoices", Target: time.Hour},
+	}
 	got := s.send(http.MethodGet, "/api/sync/state?tenant=1001", "")
 	require.Equal(t, 200, got.status)
 	require.Equal(t, "application/json", got.header.Get("Content-Type"))
 	require.JSONEq(t, `{"tenants":["1001"],"states":[
 		{"tenantId":"1001","entity":"customers","status":"completed","records":25000,
-		 "lastFullSync":"2026-03-01T12:00:00Z","lastIncrementalSync":"2026-03-01T12:01:00Z"},
-		{"tenantId":"1001","entity":"jobs","status":"running","records":0,"lastFullSync":null,"lastIncrementalSync":null}
+		 "lastFullSync":"2026-03-01T12:00:00Z","lastIncrementalSync":"2026-03-01T12:01:00Z",
+		 "asOf":"2026-03-01T12:00:00Z","ageSeconds":7200,"targetSeconds":3600,"stale":true,"staleSince":"2026-03-01T13:00:00Z"},
+		{"tenantId":"1001","entity":"jobs","status":"running","records":0,"lastFullSync":null,"lastIncrementalSync":null,
+		 "asOf":null,"targetSeconds":0,"stale":false},
+		{"tenantId":"1001","entity":"invoices","status":"","records":0,"lastFullSync":null,"lastIncrementalSync":null,
+		 "asOf":null,"targetSeconds":3600,"stale":false}
 	]}`, got.body)
 	require.Equal(t, []any{"", "1001"}, s.fakeLedger.asked)
 }

@@ -17,13 +17,14 @@ func TestEventsOfALaterVersionAreSent(t *testing.T) {
 		require.NoError(t, notifier(p, ended).Handle(t.Context(), one(d)), l.Name)
 		require.Equal(t, []string{"ack"}, d.settled, l.Name)
 		want, _ := l.Data["notify"].([]any)
-		if l.Message.Subject == events.Rejected.Subject {
+		switch l.Message.Subject {
+		case events.Rejected.Subject, events.Stale.Subject, events.Fresh.Subject:
 			want = []any{"#ops"}
 		}
 		require.Len(t, p.sent, len(want), l.Name)
 		sent[l.Message.Subject] += len(p.sent)
 	}
-	for _, subject := range []string{"sync.completed", "sync.failed", "sync.cancelled", "sync.rejected"} {
+	for _, subject := range []string{"sync.completed", "sync.failed", "sync.cancelled", "sync.rejected", "sync.stale", "sync.fresh"} {
 		require.Greater(t, sent[subject], 5, subject)
 	}
 }

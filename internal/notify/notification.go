@@ -17,6 +17,8 @@ const (
 	Failed    Outcome = "failed"
 	Cancelled Outcome = "cancelled"
 	Rejected  Outcome = "rejected" // of a command, which is on the dead-letter stream
+	Stale     Outcome = "stale"    // entities are too old
+	Fresh     Outcome = "fresh"    // they are not any more
 )
 
 // LateAfter is the age from which a notification counts as late: its message mentions the
@@ -27,8 +29,9 @@ const LateAfter = time.Hour
 type Notification struct {
 	To      string // the channel, such as #sync-alerts
 	Outcome Outcome
-	Run     events.OutcomeData  // unless Outcome is Rejected
-	Command events.RejectedData // if Outcome is Rejected
+	Run     events.OutcomeData   // unless Outcome is Rejected
+	Command events.RejectedData  // if Outcome is Rejected
+	Ages    events.FreshnessData // if Outcome is Stale or Fresh
 	EventID string
 	At      time.Time // when the run finished or the command was rejected
 
@@ -87,7 +90,7 @@ var outcomes = map[string]struct {
 
 // decode returns the notification for an event and the channels that the event names. There
 // is none for an event of another type, nor for parts after the first of an outcome that is
-// published in parts. Rejected commands are reported to the channel alerts.
+// published in parts. Rejected commands and stale entities are reported to the channel alerts.
 func decode(m events.Message, alerts string) (n *Notification, channels []string, err error) {
 	m.Stored = time.Time{} // the age of an event is no reason to reject it here
 	event, err := events.Decode(m)
@@ -100,6 +103,15 @@ func decode(m events.Message, alerts string) (n *Notification, channels []string
 			return nil, nil, err // such as a typo in a run ID: the sender gets the reply, no channel needs it
 		}
 		return &Notification{Outcome: Rejected, Command: command, EventID: event.ID(), At: event.Time()}, []string{alerts}, nil
+	}
+	for outcome, t := range map[Outcome]events.Type[events.FreshnessData]{Stale: events.Stale, Fresh: events.Fresh} {
+		if event.Type() == t.Name {
+			ages, err := t.Data(event)
+			if err != nil {
+				return nil, nil, err
+			}
+			return &Notification{Outcome: outcome, Ages: ages, EventID: event.ID(), At: event.Time()}, []string{alerts}, nil
+		}
 	}
 	kind, ok := outcomes[event.Type()]
 	if !ok {

@@ -280,9 +280,9 @@ func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status 
 	}
 	_, err := tx.Exec(ctx, `
 		insert into raw.sync_state as s (tenant_id, table_name, records_count, sync_status, resume_token, resume_since,
-			resume_version, last_full_sync, last_incremental_sync)
+			resume_version, last_full_sync, last_incremental_sync, read_as_of)
 		values ($1, $2, $3, $4, case when $5 then $6 else '' end, case when $7 then $8::timestamptz end, ($5 or $7)::int,
-			case when $9 then clock_timestamp() end, case when $10 then clock_timestamp() end)
+			case when $9 then clock_timestamp() end, case when $10 then clock_timestamp() end, case when $9 or $10 then $8::timestamptz end)
 		on conflict (tenant_id, table_name) do update
 		set records_count         = s.records_count + excluded.records_count,
 			sync_status           = excluded.sync_status,
@@ -291,6 +291,7 @@ func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status 
 			resume_version        = s.resume_version + excluded.resume_version,
 			last_full_sync        = coalesce(excluded.last_full_sync, s.last_full_sync),
 			last_incremental_sync = coalesce(excluded.last_incremental_sync, s.last_incremental_sync),
+			read_as_of            = greatest(s.read_as_of, excluded.read_as_of),
 			updated_at            = clock_timestamp()`,
 		s.tenant, tableName(s.entity), live, shown, m.token, text(s.page.Next.Token), m.since, watermark,
 		complete && s.mode == events.Full, complete && s.mode == events.Incremental)

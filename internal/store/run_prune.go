@@ -25,6 +25,9 @@ var pruneSteps = []string{`
 		where state <> 'pending' and settled_at < clock_timestamp() - $1::interval limit $2)`, `
 	delete from raw.rejected_records where ctid in (
 		select ctid from raw.rejected_records where rejected_at < clock_timestamp() - $1::interval limit $2)`, `
+	delete from raw.sync_outages where outage_id in (
+		select outage_id from raw.sync_outages
+		where closed_at < clock_timestamp() - $1::interval and fresh_published_at is not null limit $2)`, `
 	delete from raw.sync_seen where ctid in (
 		select s.ctid from raw.sync_seen s left join raw.sync_runs r using (run_number)
 		where coalesce(r.state, '') <> 'running' and $1::interval is not null limit $2)`,

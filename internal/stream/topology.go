@@ -97,14 +97,15 @@ func commandStream() declaredStream {
 func eventStream() declaredStream {
 	c := fileStream(StreamEvents, "Answers, starts and outcomes of runs",
 		events.Accepted.Subject, events.Rejected.Subject, events.Started.Subject,
-		events.Paused.Subject, events.Resumed.Subject,
+		events.Paused.Subject, events.Resumed.Subject, events.Stale.Subject, events.Fresh.Subject,
 		events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject)
 	c.Discard = jetstream.DiscardOld
 	c.MaxAge = 30 * day
 	c.MaxBytes = 512 * mib
 	return declaredStream{config: c, consumers: []declaredConsumer{{
 		config: durable(ConsumerNotifier, 1000, // includes events that wait to be grouped
-			events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject, events.Rejected.Subject),
+			events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject, events.Rejected.Subject,
+			events.Stale.Subject, events.Fresh.Subject),
 		since: time.Hour, // a consumer that is lost and declared again must not notify of a month of outcomes
 	}}}
 }

@@ -53,3 +53,31 @@ func retriedActivities(workflowID string, pending []*workflowpb.PendingActivityI
 	}
 	return retried
 }
+
+// SliceFailure returns the error of a page slice that a running workflow retries, "" if there is
+// none.
+func (c *Client) SliceFailure(ctx context.Context, workflowID string) (string, error) {
+	described, err := c.sdk.DescribeWorkflowExecution(ctx, workflowID, "")
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("describe workflow %q: %w", workflowID, err)
+	}
+	for _, p := range described.GetPendingActivities() {
+		if failure := p.GetLastFailure(); p.GetActivityType().GetName() == "SyncSlice" && failure.GetMessage() != "" {
+			return failure.GetMessage(), nil
+		}
+	}
+	return "", nil
+}
+
+// HasWorkers reports whether a worker polls every task queue.
+func (c *Client) HasWorkers(ctx context.Context) (bool, error) {
+	for _, q := range c.TaskQueues() {
+		if n, err := c.CountPollers(ctx, q); err != nil || n == 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}

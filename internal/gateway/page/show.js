@@ -208,15 +208,19 @@ function stateRow(of) {
   const records = labelled('records', 'number');
   const full = labelled('last full', 'time');
   const incremental = labelled('last incremental', 'time');
+  const age = labelled('as of', 'time');
   const status = element('td', undefined, 'status');
   const show = s => {
+    put(age, (s.asOf ? ago(s.asOf) : 'never') + (s.stale ? ', stale' : ''));
+    age.className = 'time' + (s.stale ? ' failed' : '');
+    age.title = s.targetSeconds ? 'may be ' + duration(s.targetSeconds) + ' old' : 'not evaluated';
     put(records, number.format(s.records));
     putTime(full, s.lastFullSync, 'never');
     putTime(incremental, s.lastIncrementalSync, 'never');
     put(status, s.status);
     status.className = 'status ' + /^\w*/.exec(s.status)[0]; // "failed: why"
   };
-  return { tr: row(element('td', of.entity, 'main'), element('td', of.tenantId, 'tenant'), records, full, incremental, status), show };
+  return { tr: row(element('td', of.entity, 'main'), element('td', of.tenantId, 'tenant'), records, age, full, incremental, status), show };
 }
 
 function showAll() {

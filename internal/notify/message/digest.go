@@ -9,7 +9,7 @@ import (
 )
 
 // severity orders the lines of a digest.
-var severity = map[notify.Outcome]int{notify.Failed: 0, notify.Rejected: 1, notify.Cancelled: 2, notify.Completed: 3}
+var severity = map[notify.Outcome]int{notify.Failed: 0, notify.Rejected: 1, notify.Stale: 2, notify.Cancelled: 3, notify.Fresh: 4, notify.Completed: 5}
 
 // digest renders several notifications for one channel, the most severe first.
 func (r Renderer) digest(list []notify.Notification) Message {

@@ -49,8 +49,11 @@ func (r Renderer) Message(list []notify.Notification) Message {
 	}
 	n := list[0]
 	body := r.run
-	if n.Outcome == notify.Rejected {
+	switch n.Outcome {
+	case notify.Rejected:
 		body = r.command
+	case notify.Stale, notify.Fresh:
+		body = r.ages
 	}
 	m := Message{Title: r.title(n), Outcome: n.Outcome}
 	m.Sections, m.Footer = body(n)

@@ -41,8 +41,11 @@ func (r Renderer) title(n notify.Notification) string {
 }
 
 func (r Renderer) headline(n notify.Notification) string {
-	if n.Outcome == notify.Rejected {
+	switch n.Outcome {
+	case notify.Rejected:
 		return r.rejection(n)
+	case notify.Stale, notify.Fresh:
+		return r.freshness(n)
 	}
 	run := n.Run
 	took := duration(run.FinishedAt.Sub(run.StartedAt))

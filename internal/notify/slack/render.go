@@ -10,6 +10,7 @@ import (
 
 var colors = map[notify.Outcome]string{
 	notify.Completed: "#2eb67d", notify.Failed: "#e01e5a", notify.Cancelled: "#ecb22e", notify.Rejected: "#ecb22e",
+	notify.Stale: "#e01e5a", notify.Fresh: "#2eb67d",
 }
 
 // markup is Slack's mrkdwn.

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// Freshness are the largest ages of SYNC_FRESHNESS; 0 stands for off.
+type Freshness struct {
+	Default  time.Duration
+	Entities map[string]time.Duration
+}
+
+const (
+	minFreshness  = time.Second
+	maxFreshness  = MaxRun
+	wantFreshness = "a duration from 1s to 30d, off, or one of them per entity, such as 1h,jobs=15m,customers=off"
+)
+
+// freshness parses 1h, jobs=15m,customers=24h, off, and combinations.
+func freshness(c *Config, text string) error {
+	parsed := Freshness{Default: defaultFreshness, Entities: map[string]time.Duration{}}
+	seenDefault := false
+	for part := range strings.SplitSeq(text, ",") {
+		name, age, named := strings.Cut(strings.TrimSpace(part), "=")
+		if !named {
+			name, age = "", name
+		}
+		d, err := maxAge(strings.TrimSpace(age))
+		if err != nil {
+			return err
+		}
+		name = strings.TrimSpace(name)
+		_, repeated := parsed.Entities[name]
+		switch {
+		case !named && seenDefault:
+			return errors.New(wantFreshness + ": only one without an entity")
+		case !named:
+			parsed.Default, seenDefault = d, true
+		case repeated:
+			return errors.New(wantFreshness + ": each entity once, and " + name + " is there twice")
+		default:
+			if _, known := entity.Find(name); !known {
+				return errors.New(wantFreshness + ": unknown entity " + name)
+			}
+			parsed.Entities[name] = d
+		}
+	}
+	c.Sync.Freshness = parsed
+	return nil
+}
+
+const defaultFreshness = time.Hour
+
+func maxAge(text string) (time.Duration, error) {
+	if text == Off {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < minFreshness || d > maxFreshness {
+		return 0, errors.New(wantFreshness)
+	}
+	return d, nil
+}
+
+// FreshnessTargets returns the largest age of each entity that is evaluated, by tenant.
+//
+// What SYNC_FRESHNESS says applies to every configured entity and to those that it names. If it is
+// not set, an entity may be at least as old as two intervals of the schedule that keeps it fresh,
+// so that a schedule that works makes nothing stale. A tenant without schedules is not evaluated
+// then.
+func (c *Config) FreshnessTargets() map[string]map[string]time.Duration {
+	isSet := c.Value("SYNC_FRESHNESS").From != "default"
+	targets := map[string]map[string]time.Duration{}
+	for _, t := range c.Tenants {
+		general := c.Sync.Freshness.Default
+		if interval, scheduled := t.interval(); general > 0 && !isSet {
+			general = max(general, 2*interval)
+			if !scheduled {
+				general = 0
+			}
+		}
+		targets[t.ID] = map[string]time.Duration{}
+		for _, name := range t.Entities {
+			if general > 0 {
+				targets[t.ID][name] = general
+			}
+		}
+		for name, age := range c.Sync.Freshness.Entities {
+			targets[t.ID][name] = age
+			if age == 0 {
+				delete(targets[t.ID], name)
+			}
+		}
+	}
+	return targets
+}
+
+// interval returns the longest time between two scheduled reads of a tenant.
+func (t Tenant) interval() (longest time.Duration, scheduled bool) {
+	for _, text := range []string{t.ScheduleIncremental, t.ScheduleFull} {
+		spec, err := parseCron(text)
+		if err != nil { // off
+			continue
+		}
+		return spec.longestInterval(), true
+	}
+	return 0, false
+}
+
+// longestInterval returns the longest time between two due times within five weeks, five weeks if
+// there are not two.
+func (s cronSpec) longestInterval() (longest time.Duration) {
+	const window = 35 * 24 * time.Hour
+	first := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	var last time.Time
+	for at := first; at.Before(first.Add(window)); at = at.Add(time.Minute) {
+		if !s.due(at) {
+			continue
+		}
+		if !last.IsZero() {
+			longest = max(longest, at.Sub(last))
+		}
+		last = at
+	}
+	if longest == 0 {
+		return window
+	}
+	return longest
+}
