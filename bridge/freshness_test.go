@@ -63,13 +63,13 @@ func (idle) ListSchedules(context.Context) ([]ledger.Schedule, error)    { retur
 func (idle) HasWorkers(context.Context) (bool, error)                    { return false, nil }
 func (idle) SliceFailure(context.Context, string) (text string, _ error) { return "", nil }
 
-// recorder records what is published.
-type recorder struct {
+// outageRecorder records what is published.
+type outageRecorder struct {
 	bridge.Publisher
 	published []events.Event
 }
 
-func (r *recorder) Publish(_ context.Context, e events.Event) error {
+func (r *outageRecorder) Publish(_ context.Context, e events.Event) error {
 	r.published = append(r.published, e)
 	return nil
 }
@@ -78,7 +78,7 @@ func TestOutagesArePublishedUntilTheyAreMarked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	book, published := &outages{}, &recorder{}
+	book, published := &outages{}, &outageRecorder{}
 	targets := map[string]map[string]time.Duration{"985": {"jobs": time.Hour}}
 	b := bridge.New(bridge.Options{
 		Ledger: w.ledger, Publisher: published, Temporal: w.temporal, Logger: zerolog.Nop(),

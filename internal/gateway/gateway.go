@@ -35,7 +35,7 @@ type Ledger interface {
 	Unfinalized(ctx context.Context) ([]ledger.Run, error)
 	// Waiting lists the requests that no run serves yet, of a tenant or, for "", of all.
 	Waiting(ctx context.Context, tenant string) ([]ledger.Waiting, error)
-	// Freshness returns the verdict on every entity.
+	// Freshness returns the freshness of every entity.
 	Freshness(ctx context.Context) ([]ledger.Freshness, error)
 	// States lists the freshness of all tables of a tenant, or of all tenants if tenant is
 	// "".

@@ -20,7 +20,7 @@ func TestShowState(t *testing.T) {
 		{TenantID: "1001", Entity: "customers", Records: 25000, Status: "completed", LastFullSync: today, LastIncrementalSync: today.Add(time.Minute)},
 		{TenantID: "1001", Entity: "jobs", Status: "running"},
 	}
-	s.book.verdicts = []ledger.Freshness{
+	s.fakeLedger.verdicts = []ledger.Freshness{
 		{TenantID: "1001", Entity: "customers", AsOf: today, Age: 2 * time.Hour, Target: time.Hour, Stale: true, Since: today.Add(time.Hour)},
 		{TenantID: "1001", Entity: "invoices", Target: time.Hour},
 		{TenantID: "1002", Entity: "invoices", Target: time.Hour},

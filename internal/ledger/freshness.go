@@ -3,7 +3,7 @@ package ledger
 import "time"
 
 // ReadTimes are the facts from which EvaluateFreshness decides. Now is the clock of PostgreSQL, so
-// that every process has the same verdict.
+// that every process has the same result.
 type ReadTimes struct {
 	Now      time.Time
 	Entities []ReadTime
@@ -18,7 +18,7 @@ type ReadTime struct {
 	Target   time.Duration // 0: the entity is not evaluated
 }
 
-// Freshness is the verdict on an entity.
+// Freshness is the freshness of an entity.
 type Freshness struct {
 	TenantID string
 	Entity   string
@@ -29,9 +29,9 @@ type Freshness struct {
 	Since    time.Time // when it became stale; zero if it is not
 }
 
-// EvaluateFreshness returns the verdict on every entity, in order. An entity is stale when its age
+// EvaluateFreshness returns the freshness of every entity, in order. An entity is stale when its age
 // exceeds its target. One that was never read is as old as the first run that was to read it; if
-// there was none, nobody waits for it and it is not stale.
+// there was none, it is not stale.
 func EvaluateFreshness(facts ReadTimes) []Freshness {
 	verdicts := make([]Freshness, len(facts.Entities))
 	for i, e := range facts.Entities {
@@ -78,7 +78,7 @@ type OutageEntity struct {
 // maxSettle is the longest time that a stale entity waits to be reported with others.
 const maxSettle = time.Minute
 
-// UpdateOutages decides, from the verdicts on all entities, which outages to open and to close.
+// UpdateOutages decides, from the freshness of all entities, which outages to open and to close.
 // open are the outages that are not closed; the returned ones have no ID and cause yet.
 //
 // Entities that become stale together are one outage: a stale entity is reported a tenth of its

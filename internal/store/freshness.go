@@ -32,7 +32,7 @@ func (s *Store) ReadTimes(ctx context.Context) (facts ledger.ReadTimes, err erro
 	return facts, err
 }
 
-// Freshness returns the verdict on every entity that was read or has a target.
+// Freshness returns the freshness of every entity that was read or has a target.
 func (s *Store) Freshness(ctx context.Context) ([]ledger.Freshness, error) {
 	facts, err := s.ReadTimes(ctx)
 	return ledger.EvaluateFreshness(facts), err
