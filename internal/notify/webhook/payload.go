@@ -21,8 +21,8 @@ type payload struct {
 
 // data is what the notification says.
 type data struct {
-	Kind    string `json:"kind"`              // outcome, rejected or digest
-	Outcome string `json:"outcome,omitempty"` // completed, failed or cancelled
+	Kind    string `json:"kind"`              // outcome, rejected, freshness or digest
+	Outcome string `json:"outcome,omitempty"` // completed, failed or cancelled; of freshness, stale or fresh
 	details
 	Title         string `json:"title"`
 	Text          string `json:"text,omitempty"`          // absent in a digest's notifications
@@ -75,8 +75,11 @@ func newData(n notify.Notification) data {
 		Tenant: message.Clip(n.Run.TenantID, nameLimit), Mode: message.Clip(string(n.Run.Mode), nameLimit), Run: n.Run.RunNumber,
 		WorkflowID: message.Clip(n.Run.WorkflowID, nameLimit), EventID: message.Clip(n.EventID, nameLimit), At: &at, Times: n.Times,
 	}}
-	if n.Outcome == notify.Rejected {
+	switch n.Outcome {
+	case notify.Rejected:
 		d.Kind, d.Outcome, d.Code = "rejected", "", string(n.Command.Code)
+	case notify.Stale, notify.Fresh:
+		d.Kind, d.Tenant = "freshness", message.Clip(n.Ages.TenantID, nameLimit)
 	}
 	if n.Recovered > 0 {
 		failing := n.FailingSince.UTC()
