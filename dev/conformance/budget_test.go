@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/servicetitan"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
@@ -24,14 +25,9 @@ type sharedLimiter struct {
 	leases *atomic.Int64
 }
 
-func (s sharedLimiter) Lease(ctx context.Context, r servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
+func (s sharedLimiter) Lease(ctx context.Context, r ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
 	s.leases.Add(1)
-	leased, err := s.LeaseCalls(ctx, store.LeaseRequest(r))
-	return servicetitan.LeaseGrant(leased), err
-}
-
-func (s sharedLimiter) Throttle(ctx context.Context, tenant string, perSecond float64, wait time.Duration) error {
-	return s.ThrottleCalls(ctx, tenant, perSecond, wait)
+	return s.Store.Lease(ctx, r)
 }
 
 // processes are several processes that read one tenant of a simulated ServiceTitan with its default

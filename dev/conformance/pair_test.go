@@ -27,6 +27,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/servicetitan"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
@@ -177,8 +178,8 @@ func newPipeline(t testing.TB, db *database, o simulator.Options, entities ...st
 // unlimited grants every call at once: its waits would use another clock than the pipeline.
 type unlimited struct{}
 
-func (unlimited) Lease(_ context.Context, w servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
-	return servicetitan.LeaseGrant{Calls: w.Calls}, nil
+func (unlimited) Lease(_ context.Context, w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
+	return ratelimit.LeaseGrant{Calls: w.Calls}, nil
 }
 
 func (unlimited) Throttle(context.Context, string, float64, time.Duration) error { return nil }

@@ -1,9 +1,6 @@
 package connect
 
 import (
-	"context"
-	"time"
-
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/internal/config"
@@ -17,7 +14,7 @@ import (
 func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Recorder, log zerolog.Logger) *servicetitan.Client {
 	var limiter servicetitan.RateLimiter
 	if s != nil {
-		limiter = rateLimiter{s}
+		limiter = s
 	}
 	st := cfg.ServiceTitan
 	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
@@ -31,18 +28,4 @@ func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Reco
 		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL,
 		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, Recorder: recorder, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
 	})
-}
-
-// rateLimiter shares rate budgets between processes, in PostgreSQL.
-type rateLimiter struct{ store *store.Store }
-
-// Lease implements servicetitan.RateLimiter.
-func (l rateLimiter) Lease(ctx context.Context, r servicetitan.LeaseRequest) (servicetitan.LeaseGrant, error) {
-	grant, err := l.store.LeaseCalls(ctx, store.LeaseRequest(r))
-	return servicetitan.LeaseGrant(grant), err
-}
-
-// Throttle implements servicetitan.RateLimiter.
-func (l rateLimiter) Throttle(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
-	return l.store.ThrottleCalls(ctx, tenantID, perSecond, wait)
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/lazi/lazisync/internal/ratelimit"
 )
 
 // RateLimiter limits the calls of tenants across all processes that read them. It must be
@@ -12,27 +14,9 @@ import (
 type RateLimiter interface {
 	// Lease grants as many of the requested calls as the rate limit allows now. It does not
 	// wait.
-	Lease(ctx context.Context, r LeaseRequest) (LeaseGrant, error)
+	Lease(ctx context.Context, r ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error)
 	// Throttle reports that the API rejected a call with 429 and asked to wait.
 	Throttle(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error
-}
-
-// LeaseRequest asks for calls of one tenant.
-type LeaseRequest struct {
-	TenantID    string
-	PerSecond   float64       // the rate limit
-	Calls       int           // calls that are waiting
-	Prefetch    int           // further calls to lease for later, granted if the limit has slack
-	Idle        time.Duration // time since the last prefetched call was used or expired
-	Interactive bool          // may use the reserve for interactive calls
-}
-
-// LeaseGrant is the response to a LeaseRequest.
-type LeaseGrant struct {
-	Calls    int           // of the waiting calls
-	Prefetch int           // of the further calls
-	ValidFor time.Duration // how long prefetched calls may be used, counted from the request
-	RetryIn  time.Duration // when to request the calls that were not granted, 0 if all were
 }
 
 // localLimiter is the RateLimiter of a process that shares its tenant with no other: a
@@ -45,25 +29,18 @@ type localLimiter struct {
 	at        time.Time
 }
 
-const (
-	burstShare   = 0.2 // of the calls of a second
-	reserveShare = 0.2 // of the burst
-)
-
-func burstOf(perSecond float64) float64 { return max(2, perSecond*burstShare) }
-
 func newLocalLimiter(perSecond float64) *localLimiter {
-	return &localLimiter{perSecond: perSecond, calls: burstOf(perSecond), at: time.Now()}
+	return &localLimiter{perSecond: perSecond, calls: ratelimit.Burst(perSecond), at: time.Now()}
 }
 
 // Lease grants no prefetched calls, because requests to a local limiter cost nothing. It
 // never fails.
-func (l *localLimiter) Lease(_ context.Context, r LeaseRequest) (LeaseGrant, error) {
+func (l *localLimiter) Lease(_ context.Context, r ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, burst, reserve := time.Now(), burstOf(l.perSecond), 0.0
+	now, burst, reserve := time.Now(), ratelimit.Burst(l.perSecond), 0.0
 	if !r.Interactive {
-		reserve = max(1, burst*reserveShare)
+		reserve = ratelimit.Reserve(burst)
 	}
 	if now.After(l.at) {
 		l.calls, l.at = min(burst, l.calls+l.perSecond*now.Sub(l.at).Seconds()), now
@@ -71,10 +48,10 @@ func (l *localLimiter) Lease(_ context.Context, r LeaseRequest) (LeaseGrant, err
 	granted := min(r.Calls, max(0, int(math.Floor(l.calls-reserve+1e-6))))
 	l.calls -= float64(granted)
 	if granted == r.Calls {
-		return LeaseGrant{Calls: granted}, nil
+		return ratelimit.LeaseGrant{Calls: granted}, nil
 	}
 	wait := l.at.Sub(now) + time.Duration(max(0, reserve+1-l.calls)/l.perSecond*float64(time.Second))
-	return LeaseGrant{Calls: granted, RetryIn: max(wait, time.Microsecond)}, nil
+	return ratelimit.LeaseGrant{Calls: granted, RetryIn: max(wait, time.Microsecond)}, nil
 }
 
 // Throttle blocks all calls for the wait. The rate afterwards is unchanged, because no

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/internal/ratelimit"
 )
 
 const (
@@ -44,7 +46,7 @@ type tenantLimiter struct {
 	leased    int           // prefetched calls, valid until expires
 	expires   time.Time
 	idleSince time.Time          // when the last prefetched call was used or expired
-	nextLease map[bool]time.Time // earliest time of the next request, by LeaseRequest.Interactive
+	nextLease map[bool]time.Time // earliest time of the next request, by ratelimit.LeaseRequest.Interactive
 	downUntil time.Time          // shared is not used before; zero while it works; used by serve only
 }
 
@@ -141,7 +143,7 @@ func (l *tenantLimiter) serve() {
 }
 
 // next returns the next request, or the delay before it, and whether there are waiters.
-func (l *tenantLimiter) next() (r LeaseRequest, delay time.Duration, hasWaiters bool) {
+func (l *tenantLimiter) next() (r ratelimit.LeaseRequest, delay time.Duration, hasWaiters bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failLongWaits()
@@ -153,9 +155,9 @@ func (l *tenantLimiter) next() (r LeaseRequest, delay time.Duration, hasWaiters 
 	if delay := time.Until(l.nextLease[interactive]); delay > 0 {
 		return r, delay, true
 	}
-	r = LeaseRequest{
+	r = ratelimit.LeaseRequest{
 		TenantID: l.tenantID, PerSecond: l.perSecond, Interactive: interactive,
-		Prefetch: int(burstOf(l.perSecond)), Idle: time.Since(l.idleSince),
+		Prefetch: int(ratelimit.Burst(l.perSecond)), Idle: time.Since(l.idleSince),
 	}
 	for _, w := range l.queue {
 		if w.interactive == interactive {
@@ -179,7 +181,7 @@ func (l *tenantLimiter) failLongWaits() {
 
 // lease requests calls from the shared limiter, or from the fallback while that is
 // unavailable.
-func (l *tenantLimiter) lease(r LeaseRequest) LeaseGrant {
+func (l *tenantLimiter) lease(r ratelimit.LeaseRequest) ratelimit.LeaseGrant {
 	if time.Now().Before(l.downUntil) {
 		grant, _ := l.fallback.Lease(context.Background(), r)
 		return grant
@@ -204,7 +206,7 @@ func (l *tenantLimiter) lease(r LeaseRequest) LeaseGrant {
 }
 
 // grant releases as many waiters as calls were granted, and keeps the prefetched calls.
-func (l *tenantLimiter) grant(requested time.Time, r LeaseRequest, g LeaseGrant) {
+func (l *tenantLimiter) grant(requested time.Time, r ratelimit.LeaseRequest, g ratelimit.LeaseGrant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leased, l.expires, l.idleSince = g.Prefetch, requested.Add(g.ValidFor), time.Now()

@@ -12,18 +12,20 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/ratelimit"
 )
 
 // fakeLimiter responds as the test defines, and records requests.
 type fakeLimiter struct {
-	response func(w LeaseRequest) (LeaseGrant, error)
+	response func(w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error)
 
 	mu        sync.Mutex
-	requests  []LeaseRequest
+	requests  []ratelimit.LeaseRequest
 	throttled []time.Duration
 }
 
-func (p *fakeLimiter) Lease(ctx context.Context, w LeaseRequest) (LeaseGrant, error) {
+func (p *fakeLimiter) Lease(ctx context.Context, w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
 	p.mu.Lock()
 	p.requests = append(p.requests, w)
 	p.mu.Unlock()
@@ -38,8 +40,8 @@ func (p *fakeLimiter) Throttle(_ context.Context, _ string, _ float64, wait time
 }
 
 // generous grants all calls and some more.
-func generous(w LeaseRequest) (LeaseGrant, error) {
-	return LeaseGrant{Calls: w.Calls, Prefetch: 7, ValidFor: 5 * time.Second}, nil
+func generous(w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
+	return ratelimit.LeaseGrant{Calls: w.Calls, Prefetch: 7, ValidFor: 5 * time.Second}, nil
 }
 
 // Clients use the whole rate limit, in virtual time.
@@ -70,7 +72,7 @@ func TestLocalLimiter(t *testing.T) {
 					made.Add(1)
 				}
 				all.Wait()
-				require.InDelta(t, perSecond*seconds, made.Load(), burstOf(perSecond)+1)
+				require.InDelta(t, perSecond*seconds, made.Load(), ratelimit.Burst(perSecond)+1)
 				time.Sleep(maxLimitWait) // until serve returns
 			})
 		})
@@ -80,16 +82,20 @@ func TestLocalLimiter(t *testing.T) {
 func TestWaitingCallsAreLeasedTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		pool := &fakeLimiter{response: func(w LeaseRequest) (LeaseGrant, error) {
+		pool := &fakeLimiter{response: func(w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
 			if w.Calls > 4 {
-				return LeaseGrant{Calls: 4, RetryIn: 100 * time.Millisecond}, nil
+				return ratelimit.LeaseGrant{Calls: 4, RetryIn: 100 * time.Millisecond}, nil
 			}
-			return LeaseGrant{Calls: w.Calls}, nil
+			return ratelimit.LeaseGrant{Calls: w.Calls}, nil
 		}}
 		l := newTenantLimiter("1", 50, pool, zerolog.Nop())
 		first := make(chan struct{})
 		response := pool.response
-		pool.response = func(w LeaseRequest) (LeaseGrant, error) { <-first; pool.response = response; return response(w) }
+		pool.response = func(w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
+			<-first
+			pool.response = response
+			return response(w)
+		}
 		began := time.Now()
 		var all sync.WaitGroup
 		call := func() { require.NoError(t, l.wait(t.Context(), "jobs", false)) }
@@ -129,7 +135,9 @@ func TestPrefetchingSavesRoundTrips(t *testing.T) {
 
 func TestLongWaitForTheRateLimitIsAnError(t *testing.T) {
 	t.Parallel()
-	pool := &fakeLimiter{response: func(w LeaseRequest) (LeaseGrant, error) { return LeaseGrant{RetryIn: 37 * time.Second}, nil }}
+	pool := &fakeLimiter{response: func(w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
+		return ratelimit.LeaseGrant{RetryIn: 37 * time.Second}, nil
+	}}
 	api := newFakeAPI(t, respond(200, `{"hasMore":false,"data":[]}`))
 	client := api.client(func(o *Options) { o.RateLimiter, o.RequestsPerSecond = pool, 50 })
 	e := customers(t)
@@ -161,11 +169,11 @@ func TestA429IsShared(t *testing.T) {
 func TestInteractiveCallsDoNotWaitForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		pool := &fakeLimiter{response: func(w LeaseRequest) (LeaseGrant, error) {
+		pool := &fakeLimiter{response: func(w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
 			if w.Interactive {
-				return LeaseGrant{Calls: w.Calls}, nil
+				return ratelimit.LeaseGrant{Calls: w.Calls}, nil
 			}
-			return LeaseGrant{RetryIn: 1500 * time.Millisecond}, nil
+			return ratelimit.LeaseGrant{RetryIn: 1500 * time.Millisecond}, nil
 		}}
 		l := newTenantLimiter("1", 50, pool, zerolog.Nop())
 		ctx, cancel := context.WithCancel(t.Context())
@@ -193,11 +201,11 @@ func TestWithoutTheSharedLimiterAProcessUsesAReducedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		failing := errors.New("connection refused")
-		pool := &fakeLimiter{response: func(w LeaseRequest) (LeaseGrant, error) {
+		pool := &fakeLimiter{response: func(w ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error) {
 			if failing != nil {
-				return LeaseGrant{}, failing
+				return ratelimit.LeaseGrant{}, failing
 			}
-			return LeaseGrant{Calls: w.Calls}, nil
+			return ratelimit.LeaseGrant{Calls: w.Calls}, nil
 		}}
 		l := newTenantLimiter("77", 50, pool, zerolog.New(&log))
 		count := func(d time.Duration) (made int) {

@@ -13,6 +13,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
@@ -230,11 +231,11 @@ func (f *fixture) everyRebuild() {
 
 func (f *fixture) everyCall() {
 	f.Helper()
-	leased, err := f.LeaseCalls(f.Context(), store.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1, Prefetch: 2, Idle: time.Second, Interactive: true})
+	leased, err := f.Lease(f.Context(), ratelimit.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1, Prefetch: 2, Idle: time.Second, Interactive: true})
 	require.NoError(f, err)
 	require.Equal(f, 1, leased.Calls)
-	require.NoError(f, f.ThrottleCalls(f.Context(), tenant, 50, 10*time.Millisecond))
-	_, err = f.LeaseCallsAt(f.Context(), store.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1}, time.Now())
+	require.NoError(f, f.Throttle(f.Context(), tenant, 50, 10*time.Millisecond))
+	_, err = f.LeaseAt(f.Context(), ratelimit.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1}, time.Now())
 	require.NoError(f, err)
 	states, err := f.States(f.Context(), "")
 	require.NoError(f, err)

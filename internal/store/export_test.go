@@ -5,16 +5,17 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// LeaseCallsAt is LeaseCalls at a moment of the test's choice.
-func (s *Store) LeaseCallsAt(ctx context.Context, w LeaseRequest, now time.Time) (LeaseGrant, error) {
+// LeaseAt is Lease at a moment of the test's choice.
+func (s *Store) LeaseAt(ctx context.Context, w ratelimit.LeaseRequest, now time.Time) (ratelimit.LeaseGrant, error) {
 	return s.leaseCalls(ctx, w, &now)
 }
 
-// ThrottleCallsAt is ThrottleCalls at a moment of the test's choice.
-func (s *Store) ThrottleCallsAt(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, now time.Time) error {
+// ThrottleAt is Throttle at a moment of the test's choice.
+func (s *Store) ThrottleAt(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, now time.Time) error {
 	return s.throttleCalls(ctx, tenantID, perSecond, wait, &now)
 }
 

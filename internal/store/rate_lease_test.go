@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/store"
 )
 
@@ -54,7 +55,7 @@ func (c *callers) call(p *caller, n int, interactive bool) (made int) {
 		p.hand, p.empty = 0, p.until
 	}
 	if n > 0 && (interactive || !c.now.Before(p.again)) {
-		got, err := p.store.LeaseCallsAt(c.Context(), store.LeaseRequest{
+		got, err := p.store.LeaseAt(c.Context(), ratelimit.LeaseRequest{
 			TenantID: c.tenant, PerSecond: c.perSecond, Calls: n, Prefetch: int(c.burst()), Idle: c.now.Sub(p.empty), Interactive: interactive,
 		}, c.now)
 		require.NoError(c, err)
@@ -171,7 +172,7 @@ func TestA429ThrottlesEveryProcessForAWhile(t *testing.T) {
 	require.InDelta(t, 200, rush(10*time.Second), 6)
 
 	slow := func() {
-		require.NoError(t, c.all[0].store.ThrottleCallsAt(t.Context(), c.tenant, c.perSecond, 3*time.Second, c.now))
+		require.NoError(t, c.all[0].store.ThrottleAt(t.Context(), c.tenant, c.perSecond, 3*time.Second, c.now))
 	}
 	slow()
 	slow() // calls that were under way together
@@ -197,10 +198,10 @@ func TestEachTenantHasItsOwnRateBudget(t *testing.T) {
 	one, two := newCallers(f, "501", 10, 1), newCallers(f, "502", 10, 1)
 	require.Equal(t, 1, one.call(one.all[0], 8, false), "all but the reserve of two")
 	require.Equal(t, 1, two.call(two.all[0], 8, false))
-	require.NoError(t, one.ThrottleCalls(t.Context(), "501", 10, time.Minute))
-	got, err := two.LeaseCalls(t.Context(), store.LeaseRequest{TenantID: "503", PerSecond: 10, Calls: 1})
+	require.NoError(t, one.Throttle(t.Context(), "501", 10, time.Minute))
+	got, err := two.Lease(t.Context(), ratelimit.LeaseRequest{TenantID: "503", PerSecond: 10, Calls: 1})
 	require.NoError(t, err)
 	require.Equal(t, 1, got.Calls)
-	_, err = f.LeaseCalls(t.Context(), store.LeaseRequest{TenantID: "acme", PerSecond: 10, Calls: 1})
+	_, err = f.Lease(t.Context(), ratelimit.LeaseRequest{TenantID: "acme", PerSecond: 10, Calls: 1})
 	require.ErrorContains(t, err, "lease calls: ")
 }

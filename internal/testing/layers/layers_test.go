@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/ledger":    {"events", "internal/entity"},
 	"internal/outage":    {},
 	"internal/probe":     {},
+	"internal/ratelimit": {},
 
 	"activities": {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"workflows":  {"activities", "events", "internal/ledger"},
