@@ -181,7 +181,7 @@ func TestSliceReportsThatAnotherRunReadsTheEntity(t *testing.T) {
 		r.begin(t, events.Full)
 		result, err := r.slice()
 		require.NoError(t, err)
-		require.Equal(t, activities.SliceResult{Busy: true, Total: -1}, result)
+		require.Equal(t, activities.SliceResult{Busy: true, Total: ledger.UnknownTotal}, result)
 		require.Empty(t, r.API.PagesAsked("customers"))
 		within(2 * time.Second)
 		told := r.Events.Progress("customers")

@@ -176,7 +176,7 @@ func (r *reporter) snapshot() events.ProgressData {
 		d.RecordsPerSecond = float64(r.at.Fetched-r.fetched0) / seconds
 	}
 	if r.opened && r.at.Total >= 0 {
-		total := max(r.at.Total, r.at.Fetched) // a list counts no deleted records, and its feed brings them too
+		total := max(int64(r.at.Total), r.at.Fetched) // a list counts no deleted records, and its feed brings them too
 		d.Total = &total
 		if d.RecordsPerSecond > 0 {
 			eta := int64(float64(total-r.at.Fetched) / d.RecordsPerSecond)

@@ -116,7 +116,7 @@ func TestFinishRunIsIdempotent(t *testing.T) {
 		require.True(t, r.Ledger.Runs()[0].Published)
 		outcome := r.Events.Outcomes()[0]
 		require.Equal(t, []string{"#sync"}, outcome.Notify)
-		require.Equal(t, []events.Result{{Entity: "customers", Status: events.StatusCompleted, Pages: 3, Fetched: 30, Inserted: 30}}, outcome.Results)
+		require.Equal(t, []events.Result{{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Pages: 3, Fetched: 30, Inserted: 30}}}, outcome.Results)
 	})
 }
 

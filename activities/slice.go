@@ -49,7 +49,7 @@ type PageStore interface {
 	// ApplyRebuild brings it into the entity's table.
 	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
 	FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error
-	SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error
+	SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total ledger.Total) error
 	// Stall returns what a failing entity delays.
 	Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Stall, error)
 }
@@ -89,7 +89,7 @@ type SliceResult struct {
 	Busy    bool // another run is reading the entity: nothing was done
 	Pages   int64
 	Records int64
-	Total   int64 // -1 when unknown
+	Total   ledger.Total
 }
 
 // SyncSlice reads and stores pages of one entity until it is complete, the time of
@@ -157,7 +157,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 
 	if s.at, err = s.open(ctx); errors.Is(err, ledger.ErrBusy) {
 		s.report.waiting(events.WaitBusy, 0)
-		return SliceResult{Busy: true, Total: -1}, nil
+		return SliceResult{Busy: true, Total: ledger.UnknownTotal}, nil
 	} else if isPermanent(err) {
 		if err := s.fail(ctx, err); err != nil {
 			return SliceResult{}, err
@@ -217,7 +217,7 @@ func (s *slice) count(ctx context.Context) {
 	if err != nil || total < 0 {
 		return // the first page meets the same error and reports it
 	}
-	s.at.Total = int64(total)
+	s.at.Total = ledger.Total(total)
 	if err := s.Store.SetTotal(ctx, s.ref, s.entity, s.at.Total); err != nil {
 		s.keys(s.Logger.Warn()).Err(err).Msg("total not stored, progress has none")
 	}

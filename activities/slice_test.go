@@ -73,7 +73,7 @@ func TestSliceContinuesWhereTheLastOneEnded(t *testing.T) {
 		for result, err := r.slice(); ; result, err = r.slice() {
 			slices++
 			require.NoError(t, err)
-			require.Equal(t, int64(250), result.Total)
+			require.EqualValues(t, 250, result.Total)
 			if result.Status != "" {
 				break
 			}

@@ -152,17 +152,42 @@ type OutcomeData struct {
 	Parts      int       `json:"parts,omitempty"`
 }
 
+// Counts counts the pages and records of one entity of a run.
+type Counts struct {
+	Pages     int64 `json:"pages"`
+	Fetched   int64 `json:"fetched"`
+	Inserted  int64 `json:"inserted"`
+	Updated   int64 `json:"updated"`
+	Unchanged int64 `json:"unchanged"`
+	Deleted   int64 `json:"deleted"`
+	Rejected  int64 `json:"rejected"`
+}
+
+// Add adds the counts of another.
+func (c *Counts) Add(o Counts) {
+	c.Pages += o.Pages
+	c.Fetched += o.Fetched
+	c.Inserted += o.Inserted
+	c.Updated += o.Updated
+	c.Unchanged += o.Unchanged
+	c.Deleted += o.Deleted
+	c.Rejected += o.Rejected
+}
+
+// Minus returns the difference to earlier counts.
+func (c Counts) Minus(earlier Counts) Counts {
+	return Counts{
+		Pages: c.Pages - earlier.Pages, Fetched: c.Fetched - earlier.Fetched, Inserted: c.Inserted - earlier.Inserted,
+		Updated: c.Updated - earlier.Updated, Unchanged: c.Unchanged - earlier.Unchanged, Deleted: c.Deleted - earlier.Deleted,
+		Rejected: c.Rejected - earlier.Rejected,
+	}
+}
+
 // Result is the result of a run for one entity.
 type Result struct {
-	Entity        string    `json:"entity"`
-	Status        Status    `json:"status"`
-	Pages         int64     `json:"pages"`
-	Fetched       int64     `json:"fetched"`
-	Inserted      int64     `json:"inserted"`
-	Updated       int64     `json:"updated"`
-	Unchanged     int64     `json:"unchanged"`
-	Deleted       int64     `json:"deleted"`
-	Rejected      int64     `json:"rejected"`
+	Entity string `json:"entity"`
+	Status Status `json:"status"`
+	Counts
 	SkippedReason string    `json:"skippedReason,omitempty"`
 	Warnings      []string  `json:"warnings,omitempty"` // for people; not failures
 	Error         *RunError `json:"error,omitempty"`

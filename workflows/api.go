@@ -19,7 +19,7 @@ const (
 	SignalWake = "wake"
 )
 
-// QueryProgress answers with a Progress.
+// QueryProgress answers with a ledger.Progress.
 const QueryProgress = "progress"
 
 // ControlTaskQueue returns the task queue of the short ledger and event activities beside
@@ -96,25 +96,4 @@ type Result struct {
 type IncrementalResult struct {
 	Passes int
 	Last   Result
-}
-
-// Progress answers the query "progress".
-type Progress struct {
-	RunNumber int64            `json:"runNumber"`
-	Mode      events.Mode      `json:"mode"`
-	Paused    bool             `json:"paused"`
-	Stopping  string           `json:"stopping,omitempty"` // the state it is about to end in
-	Passes    int              `json:"passes,omitempty"`   // of an IncrementalSync, finished ones
-	Entities  []EntityProgress `json:"entities"`
-}
-
-// EntityProgress is how far one entity is, as of its last slice.
-type EntityProgress struct {
-	Entity  string          `json:"entity"`
-	Phase   events.Phase    `json:"phase"`
-	Status  events.Status   `json:"status,omitempty"`
-	Pages   int64           `json:"pages"`
-	Records int64           `json:"records"`
-	Total   int64           `json:"total"` // -1 when unknown
-	Waiting *events.Waiting `json:"waiting,omitempty"`
 }

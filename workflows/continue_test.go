@@ -81,7 +81,7 @@ func TestContinueAsNewKeepsTheState(t *testing.T) {
 	require.Empty(t, c.Unpublished)
 	require.Equal(t, events.StatusCompleted, c.Entities[0].Status)
 	require.Equal(t, events.StatusFailed, c.Entities[1].Status)
-	require.Equal(t, workflows.EntityProgress{Entity: "jobs", Phase: events.PhaseReading, Pages: 6, Records: 60, Total: 80}, c.Entities[2])
+	require.Equal(t, ledger.EntityProgress{Entity: "jobs", Phase: events.PhaseReading, Pages: 6, Records: 60, Total: 80}, c.Entities[2])
 
 	require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.paused", "sync.resumed", "sync.failed"}, r.Events.Subjects())
 	ids := map[string]bool{}

@@ -29,7 +29,7 @@ func TestFullSyncReadsEveryPageOfEveryEntity(t *testing.T) {
 	require.Equal(t, []string{"sync.started", "sync.completed"}, r.Events.Subjects())
 	outcome := r.outcome(t)
 	require.Len(t, outcome.Results, 4)
-	require.Equal(t, events.Result{Entity: "customers", Status: events.StatusCompleted, Pages: 7, Fetched: 70, Inserted: 70}, outcome.Results[0])
+	require.Equal(t, events.Result{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Pages: 7, Fetched: 70, Inserted: 70}}, outcome.Results[0])
 }
 
 func TestFullSyncReadsSeveralEntitiesConcurrently(t *testing.T) {

@@ -173,7 +173,7 @@ func TestPauseExpires(t *testing.T) {
 	require.Equal(t, 3*time.Hour, r.elapsed)
 	outcome := r.outcome(t)
 	require.Equal(t, "pause expired", outcome.Reason)
-	require.Equal(t, []events.Result{{Entity: "jobs", Status: events.StatusCancelled, Pages: 2, Fetched: 20, Inserted: 20}}, outcome.Results)
+	require.Equal(t, []events.Result{{Entity: "jobs", Status: events.StatusCancelled, Counts: events.Counts{Pages: 2, Fetched: 20, Inserted: 20}}}, outcome.Results)
 }
 
 // slowed makes some pages of an entity be tried again only after a while, once each.

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -21,13 +22,13 @@ func TestProgressInEachState(t *testing.T) {
 	r.prepare = func(int) {
 		r.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 			if info.ActivityType.Name == "BeginRun" {
-				require.Equal(t, workflows.Progress{}, r.progress(t), "nothing has begun")
+				require.Equal(t, ledger.Progress{}, r.progress(t), "nothing has begun")
 			}
 		})
 		r.after(time.Minute, func() {
-			require.Equal(t, workflows.Progress{
+			require.Equal(t, ledger.Progress{
 				RunNumber: 1, Mode: events.Full,
-				Entities: []workflows.EntityProgress{
+				Entities: []ledger.EntityProgress{
 					{Entity: "customers", Phase: events.PhaseReading, Pages: 1, Records: 10, Total: 30},
 					{Entity: "jobs", Phase: events.PhaseQueued, Total: -1},
 				},
@@ -46,9 +47,9 @@ func TestProgressInEachState(t *testing.T) {
 	}
 	_, err := r.full("customers", "jobs")
 	require.NoError(t, err)
-	require.Equal(t, workflows.Progress{
+	require.Equal(t, ledger.Progress{
 		RunNumber: 1, Mode: events.Full,
-		Entities: []workflows.EntityProgress{
+		Entities: []ledger.EntityProgress{
 			{Entity: "customers", Phase: events.PhaseDone, Status: events.StatusCompleted, Pages: 3, Records: 30, Total: 30},
 			{Entity: "jobs", Phase: events.PhaseDone, Status: events.StatusCompleted, Pages: 3, Records: 30, Total: 30},
 		},

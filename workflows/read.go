@@ -71,7 +71,7 @@ func (r *run) readEntity(ctx workflow.Context, i int) {
 			_, _ = workflow.AwaitWithTimeout(ctx, busy, r.isStopping)
 			busy = min(2*busy, 30*time.Second)
 		case err == nil:
-			p.update(result)
+			update(p, result)
 		case errors.As(err, &app) && app.Type() == activities.TypeFinalized:
 			r.isFinalized = true
 			r.cancelSlices()
@@ -108,7 +108,8 @@ func (r *run) runSlice(ctx workflow.Context, i int) (activities.SliceResult, err
 	return result, err
 }
 
-func (p *EntityProgress) update(s activities.SliceResult) {
+// update sets the progress of an entity to the result of a slice.
+func update(p *ledger.EntityProgress, s activities.SliceResult) {
 	p.Status, p.Pages, p.Records, p.Total, p.Waiting = s.Status, s.Pages, s.Records, s.Total, nil
 	p.Phase = cmp.Or(s.Phase, events.PhaseReading)
 	if s.Status != "" {

@@ -47,7 +47,7 @@ func TestRebuildChangesNothingBeforeItIsApplied(t *testing.T) {
 	r.requireEachPageOnce(t, "customers")
 	outcome := r.outcome(t)
 	require.Equal(t, events.Rebuild, outcome.Mode)
-	require.Equal(t, []events.Result{{Entity: "customers", Status: events.StatusCompleted, Pages: 3, Fetched: 30, Inserted: 30}}, outcome.Results)
+	require.Equal(t, []events.Result{{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Pages: 3, Fetched: 30, Inserted: 30}}}, outcome.Results)
 	require.Equal(t, events.PhaseDone, r.progress(t).Entities[0].Phase)
 }
 

@@ -135,7 +135,7 @@ func (r *rig) after(d time.Duration, do func()) { r.env.RegisterDelayedCallback(
 func (r *rig) signal(name string, payload any) { r.env.SignalWorkflow(name, payload) }
 
 // progress asks the workflow how far it is. Call it from after, at, or at the end.
-func (r *rig) progress(t *testing.T) (p workflows.Progress) {
+func (r *rig) progress(t *testing.T) (p ledger.Progress) {
 	t.Helper()
 	value, err := r.env.QueryWorkflow(workflows.QueryProgress)
 	require.NoError(t, err)

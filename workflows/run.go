@@ -21,7 +21,7 @@ type ContinueAsNewState struct {
 	RunNumber int64
 	Execution ledger.Execution // of the run; absent when an earlier version carried it
 	Mode      events.Mode
-	Entities  []EntityProgress
+	Entities  []ledger.EntityProgress
 	Worked    time.Duration    // unpaused time so far
 	Failure   *events.RunError // of an entity whose error is not in the ledger
 
@@ -68,7 +68,7 @@ func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*
 		r.ContinueAsNewState = *carried
 	}
 	r.ctx, _ = workflow.NewDisconnectedContext(ctx)
-	if err := workflow.SetQueryHandler(ctx, QueryProgress, func() (Progress, error) { return r.progress(), nil }); err != nil {
+	if err := workflow.SetQueryHandler(ctx, QueryProgress, func() (ledger.Progress, error) { return r.progress(), nil }); err != nil {
 		return nil, err
 	}
 	workflow.Go(r.ctx, r.control)
@@ -97,7 +97,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
 	r.TenantID, r.RunNumber, r.Execution, r.Mode = in.TenantID, begun.RunNumber, begun.Execution, in.Mode
 	r.isFinalized = begun.State != ledger.Running
 	for _, name := range begun.Entities {
-		r.Entities = append(r.Entities, EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: -1})
+		r.Entities = append(r.Entities, ledger.EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: ledger.UnknownTotal})
 	}
 	return true, nil
 }
@@ -187,8 +187,8 @@ func (r *run) cancelSlices() {
 	}
 }
 
-func (r *run) progress() Progress {
-	p := Progress{RunNumber: r.RunNumber, Mode: r.Mode, Paused: r.Paused, Passes: r.Passes, Entities: slices.Clone(r.Entities)}
+func (r *run) progress() ledger.Progress {
+	p := ledger.Progress{RunNumber: r.RunNumber, Mode: r.Mode, Paused: r.Paused, Passes: r.Passes, Entities: slices.Clone(r.Entities)}
 	if r.Stop != nil {
 		p.Stopping = string(r.Stop.State)
 	}

@@ -33,7 +33,7 @@ func (l *Ledger) Open(_ context.Context, ref ledger.Ref, _ string, mode events.M
 			return ledger.Position{}, fmt.Errorf("run %d: %w", other.Number, ledger.ErrBusy)
 		}
 	}
-	p := &ledger.Position{Run: number, Owner: ref.Execution, Entity: e.Name, Cursor: e.Start(), Phase: events.PhaseReading, Total: -1, StartedAt: time.Now()}
+	p := &ledger.Position{Run: number, Owner: ref.Execution, Entity: e.Name, Cursor: e.Start(), Phase: events.PhaseReading, Total: ledger.UnknownTotal, StartedAt: time.Now()}
 	if mode == events.Incremental && l.Resume != (entity.Cursor{}) {
 		p.Cursor = l.Resume
 	}
@@ -167,14 +167,14 @@ func (l *Ledger) FailEntity(ctx context.Context, ref ledger.Ref, _ string, e ent
 	}
 	k := key{number, e.Name}
 	if l.positions[k] == nil { // an entity may fail before it was opened
-		l.positions[k] = &ledger.Position{Run: number, Entity: e.Name, Cursor: e.Start(), Total: -1, StartedAt: time.Now()}
+		l.positions[k] = &ledger.Position{Run: number, Entity: e.Name, Cursor: e.Start(), Total: ledger.UnknownTotal, StartedAt: time.Now()}
 	}
 	l.positions[k].Status, l.positions[k].Error = events.StatusFailed, &re
 	return nil
 }
 
 // SetTotal stores the expected number of records.
-func (l *Ledger) SetTotal(_ context.Context, ref ledger.Ref, e entity.Entity, total int64) error {
+func (l *Ledger) SetTotal(_ context.Context, ref ledger.Ref, e entity.Entity, total ledger.Total) error {
 	if err := l.refuse("SetTotal", e.Name); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/workflows"
 )
@@ -111,7 +112,7 @@ func (r *rig) awaitPaused(t *testing.T, workflowID string) {
 		if err != nil {
 			return false
 		}
-		var p workflows.Progress
+		var p ledger.Progress
 		return answer.Get(&p) == nil && p.Paused
 	}, waitLimit, tick, "%s is not paused", workflowID)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/workflows"
@@ -146,7 +147,7 @@ func heldByPause(ctx context.Context, w *deployment, id string) error {
 	if err := w.control(ctx, "cancel", w.latest); err != nil {
 		return err
 	}
-	if err := w.awaitProgress(ctx, id, func(p workflows.Progress) bool { return p.RunNumber == 0 }); err != nil {
+	if err := w.awaitProgress(ctx, id, func(p ledger.Progress) bool { return p.RunNumber == 0 }); err != nil {
 		return err
 	}
 	if err := await(ctx, func() (bool, error) { // the workflow has looked for queued requests

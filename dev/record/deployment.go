@@ -23,6 +23,7 @@ import (
 	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/workflows"
@@ -194,16 +195,16 @@ func (w *deployment) awaitPages(ctx context.Context, n int) error {
 }
 
 func (w *deployment) awaitPaused(ctx context.Context, workflowID string) error {
-	return w.awaitProgress(ctx, workflowID, func(p workflows.Progress) bool { return p.Paused })
+	return w.awaitProgress(ctx, workflowID, func(p ledger.Progress) bool { return p.Paused })
 }
 
-func (w *deployment) awaitProgress(ctx context.Context, workflowID string, so func(workflows.Progress) bool) error {
+func (w *deployment) awaitProgress(ctx context.Context, workflowID string, so func(ledger.Progress) bool) error {
 	return await(ctx, func() (bool, error) {
 		answer, err := w.temporal.QueryWorkflow(ctx, workflowID, "", workflows.QueryProgress)
 		if err != nil {
 			return false, err
 		}
-		var p workflows.Progress
+		var p ledger.Progress
 		err = answer.Get(&p)
 		return so(p), err
 	})

@@ -81,7 +81,7 @@ func aRun(t *testing.T) (all []events.Message) {
 		message(t, events.Progress, "p", events.ProgressData{RunData: run, Entity: "jobs", Phase: events.PhaseDone, Records: 14_000}),
 		message(t, events.Completed, "c", events.OutcomeData{
 			RunData: run, StartedAt: time.Now().Add(-time.Second), FinishedAt: time.Now(), Notify: []string{}, Results: []events.Result{
-				{Entity: "customers", Status: events.StatusCompleted, Fetched: 20_000}, {Entity: "jobs", Status: events.StatusCompleted, Fetched: 20_000},
+				{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 20_000}}, {Entity: "jobs", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 20_000}},
 				{Entity: "invoices", Status: events.StatusSkipped, SkippedReason: "needs a full sync first"},
 			},
 		}))

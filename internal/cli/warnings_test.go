@@ -16,7 +16,7 @@ import (
 func TestRequestAndStatusShowWarnings(t *testing.T) {
 	t.Parallel()
 	results := []events.Result{
-		{Entity: "customers", Status: events.StatusCompleted, Fetched: 12, Warnings: []string{"the list was read 3 times", "and more"}},
+		{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 12}, Warnings: []string{"the list was read 3 times", "and more"}},
 		{Entity: "jobs", Status: events.StatusCompleted},
 	}
 	var out bytes.Buffer

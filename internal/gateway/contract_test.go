@@ -196,9 +196,8 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 		},
 	}
 	s.fakeLedger.states = []ledger.EntityState{{TenantID: "1001", Entity: "jobs", Status: "completed", Records: 3, LastFullSync: today}}
-	total := int64(7)
 	s.fakeTemporal.workflows[0].Progress = &ledger.Progress{Entities: []ledger.EntityProgress{
-		{Entity: "jobs", Phase: events.PhaseReading, Total: &total, Waiting: &events.Waiting{Why: events.WaitBusy}},
+		{Entity: "jobs", Phase: events.PhaseReading, Total: 7, Waiting: &events.Waiting{Why: events.WaitBusy}},
 		{Entity: "customers", Phase: events.PhaseQueued},
 	}}
 	for _, path := range []string{

@@ -48,7 +48,7 @@ func TestShowRuns(t *testing.T) {
 			Number: 8, TenantID: "1001", Mode: events.Full, WorkflowID: "full-sync-a", FirstRunID: "r8", State: ledger.Failed,
 			Entities: []string{"customers"}, RequestCount: 2, StartedAt: today, FinishedAt: today.Add(time.Second),
 			Error:   &events.RunError{Type: events.AuthError, Message: "no"},
-			Results: []events.Result{{Entity: "customers", Status: events.StatusFailed, Pages: 1, Fetched: 50, Inserted: 50}},
+			Results: []events.Result{{Entity: "customers", Status: events.StatusFailed, Counts: events.Counts{Pages: 1, Fetched: 50, Inserted: 50}}},
 		},
 		{
 			Number: 7, TenantID: "1001", Mode: events.Incremental, WorkflowID: "incremental-sync-1001", State: ledger.Running, StartedAt: today,

@@ -24,8 +24,8 @@ func finalized(requests ...ledger.Request) ledger.Run {
 		Entities: []string{"customers", "jobs"}, Requests: requests,
 		State: ledger.Completed, StartedAt: began, FinishedAt: ended,
 		Results: []events.Result{
-			{Entity: "customers", Status: events.StatusCompleted, Pages: 2, Fetched: 60, Inserted: 60},
-			{Entity: "jobs", Status: events.StatusCompleted, Pages: 1, Fetched: 3, Unchanged: 3},
+			{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Pages: 2, Fetched: 60, Inserted: 60}},
+			{Entity: "jobs", Status: events.StatusCompleted, Counts: events.Counts{Pages: 1, Fetched: 3, Unchanged: 3}},
 		},
 	}
 }

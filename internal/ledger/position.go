@@ -16,10 +16,10 @@ type Position struct {
 	Entity  string
 	Cursor  entity.Cursor
 	Version int64
-	Counts
+	events.Counts
 
-	Phase         events.Phase  // the remaining work: reading, sweeping, checking or applying
-	Total         int64         // expected records, -1 if unknown
+	Phase         events.Phase // the remaining work: reading, sweeping, checking or applying
+	Total         Total
 	Status        events.Status // "" until the entity is done
 	SkippedReason string
 	Warnings      []string // problems that did not fail the entity
@@ -34,37 +34,10 @@ func (p Position) Ref() Ref { return Ref{Number: p.Run, Execution: p.Owner} }
 // Done reports whether no work remains.
 func (p Position) Done() bool { return p.Status != "" }
 
-// Counts counts pages and records of one entity in a run.
-type Counts struct {
-	Pages, Fetched, Inserted, Updated, Unchanged, Deleted, Rejected int64
-}
-
-// Add adds the counts of another.
-func (c *Counts) Add(o Counts) {
-	c.Pages += o.Pages
-	c.Fetched += o.Fetched
-	c.Inserted += o.Inserted
-	c.Updated += o.Updated
-	c.Unchanged += o.Unchanged
-	c.Deleted += o.Deleted
-	c.Rejected += o.Rejected
-}
-
-// Minus returns the difference to earlier counts.
-func (c Counts) Minus(earlier Counts) Counts {
-	return Counts{
-		Pages: c.Pages - earlier.Pages, Fetched: c.Fetched - earlier.Fetched, Inserted: c.Inserted - earlier.Inserted,
-		Updated: c.Updated - earlier.Updated, Unchanged: c.Unchanged - earlier.Unchanged, Deleted: c.Deleted - earlier.Deleted,
-		Rejected: c.Rejected - earlier.Rejected,
-	}
-}
-
 // Result returns the position as a result of the outcome.
 func (p Position) Result() events.Result {
 	return events.Result{
-		Entity: p.Entity, Status: p.Status, Pages: p.Pages,
-		Fetched: p.Fetched, Inserted: p.Inserted, Updated: p.Updated, Unchanged: p.Unchanged,
-		Deleted: p.Deleted, Rejected: p.Rejected,
+		Entity: p.Entity, Status: p.Status, Counts: p.Counts,
 		SkippedReason: p.SkippedReason, Warnings: p.Warnings, Error: p.Error,
 	}
 }

@@ -40,27 +40,6 @@ const WorkflowRunning = "running"
 // WorkflowStatuses lists the values of Workflow.Status.
 var WorkflowStatuses = []string{WorkflowRunning, "completed", "failed", "cancelled", "terminated", "timedOut", "continuedAsNew"}
 
-// Progress is the progress of a run as its workflow reports it.
-type Progress struct {
-	RunNumber int64            `json:"runNumber"` // 0 before the run begins
-	Mode      events.Mode      `json:"mode,omitempty"`
-	Paused    bool             `json:"paused"`
-	Stopping  string           `json:"stopping,omitempty"`
-	Passes    int              `json:"passes,omitempty"`
-	Entities  []EntityProgress `json:"entities"`
-}
-
-// EntityProgress is the progress of one entity of a run.
-type EntityProgress struct {
-	Entity  string          `json:"entity"`
-	Phase   events.Phase    `json:"phase"`
-	Status  events.Status   `json:"status,omitempty"`
-	Pages   int64           `json:"pages"`
-	Records int64           `json:"records"`
-	Total   *int64          `json:"total"` // null when unknown
-	Waiting *events.Waiting `json:"waiting,omitempty"`
-}
-
 // Schedule is one of lazisync's schedules as Temporal reports it.
 type Schedule struct {
 	ScheduleID string      `json:"scheduleId"`

@@ -58,9 +58,9 @@ func (c *server) Request(_ context.Context, id string) (ledger.Receipt, error) {
 
 func (c *server) RunHeader(_ context.Context, number int64) (ledger.Run, error) {
 	return ledger.Run{Number: number, State: c.state, Results: []events.Result{
-		{Entity: "customers", Status: events.StatusCompleted, Fetched: 120},
-		{Entity: "jobs", Status: events.StatusCompleted, Fetched: 3},
-		{Entity: "invoices", Status: events.StatusCompleted, Fetched: 9}, // requested by another client of the pass
+		{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 120}},
+		{Entity: "jobs", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 3}},
+		{Entity: "invoices", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 9}}, // requested by another client of the pass
 	}}, nil
 }
 

@@ -93,7 +93,7 @@ func TestRecordersCount(t *testing.T) {
 		TenantID: "42", Mode: events.Incremental, State: ledger.Failed, Error: &events.RunError{Type: events.PermissionError},
 		StartedAt: began, FinishedAt: began.Add(time.Second),
 	})
-	s.PageStored("42", "customers", ledger.Counts{Pages: 1, Fetched: 9, Inserted: 1, Updated: 2, Unchanged: 3, Deleted: 4, Rejected: 5})
+	s.PageStored("42", "customers", events.Counts{Pages: 1, Fetched: 9, Inserted: 1, Updated: 2, Unchanged: 3, Deleted: 4, Rejected: 5})
 	s.StatementDone("store_page", time.Millisecond)
 	st.Responded("42", 0, time.Second)
 	st.Responded("42", 429, time.Second)

@@ -126,7 +126,7 @@ func (s *Store) RunFinished(run ledger.Run) {
 }
 
 // PageStored implements store.Recorder.
-func (s *Store) PageStored(tenant, entity string, c ledger.Counts) {
+func (s *Store) PageStored(tenant, entity string, c events.Counts) {
 	s.pages.WithLabelValues(tenant, entity).Add(float64(max(0, c.Pages)))
 	for i, n := range []int64{c.Inserted, c.Updated, c.Unchanged, c.Deleted, c.Rejected} {
 		s.records.WithLabelValues(tenant, entity, recordResults[i]).Add(float64(max(0, n)))

@@ -24,8 +24,8 @@ func outcomeData() events.OutcomeData {
 		},
 		StartedAt: ended.Add(-134 * time.Second), FinishedAt: ended,
 		Results: []events.Result{
-			{Entity: "customers", Status: events.StatusCompleted, Pages: 20, Fetched: 100000, Inserted: 1234, Unchanged: 98766},
-			{Entity: "jobs", Status: events.StatusCompleted, Pages: 1, Fetched: 1, Updated: 1},
+			{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Pages: 20, Fetched: 100000, Inserted: 1234, Unchanged: 98766}},
+			{Entity: "jobs", Status: events.StatusCompleted, Counts: events.Counts{Pages: 1, Fetched: 1, Updated: 1}},
 		},
 		Notify: []string{"#sync-alerts"},
 	}

@@ -158,7 +158,7 @@ func (f *fixture) everyPage() {
 	p.Rejected = []entity.Rejected{{ID: "9", Reason: awkward, Raw: []byte{0, 0xff, '\''}}}
 	p.Warnings = []string{awkward}
 	position := f.storePage(run, c, f.open(run, c), p)
-	require.Equal(f, ledger.Counts{Pages: 1, Fetched: 6, Inserted: 4, Rejected: 2}, position.Counts)
+	require.Equal(f, events.Counts{Pages: 1, Fetched: 6, Inserted: 4, Rejected: 2}, position.Counts)
 	require.Len(f, position.Warnings, 2)
 	require.NoError(f, f.SetTotal(ctx, run.Ref(), c, 4))
 	position = f.storePage(run, c, f.open(run, c), page(at(1), "2", true, customer(1, at(1), "newer"), customer(2, time.Time{}, "b")))

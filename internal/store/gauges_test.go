@@ -43,12 +43,12 @@ func TestGaugesOfTheLedger(t *testing.T) {
 // recorded collects what a store records.
 type recorded struct {
 	runs       []ledger.Run
-	counts     ledger.Counts
+	counts     events.Counts
 	statements map[string]int
 }
 
 func (r *recorded) RunFinished(run ledger.Run)                      { r.runs = append(r.runs, run) }
-func (r *recorded) PageStored(_, _ string, added ledger.Counts)     { r.counts.Add(added) }
+func (r *recorded) PageStored(_, _ string, added events.Counts)     { r.counts.Add(added) }
 func (r *recorded) StatementDone(statement string, _ time.Duration) { r.statements[statement]++ }
 
 func TestRunsPagesAndStatementsAreRecorded(t *testing.T) {
@@ -67,6 +67,6 @@ func TestRunsPagesAndStatementsAreRecorded(t *testing.T) {
 
 	require.Len(t, seen.runs, 1, "a run is recorded once")
 	require.Equal(t, ledger.Completed, seen.runs[0].State)
-	require.Equal(t, ledger.Counts{Pages: 2, Fetched: 4, Inserted: 3, Unchanged: 1}, seen.counts)
+	require.Equal(t, events.Counts{Pages: 2, Fetched: 4, Inserted: 3, Unchanged: 1}, seen.counts)
 	require.Equal(t, map[string]int{"receive": 1, "begin_run": 1, "open": 1, "store_page": 2, "finalize": 2, "runs": 1}, seen.statements)
 }

@@ -27,7 +27,7 @@ func TestLegacyStatementsAndPagesKeepTheNewestVersion(t *testing.T) {
 	f.write(1, at(1), "late")
 	require.Equal(t, version{"newer", false, run.Number}, f.version(1), "an older version does not replace a newer one")
 	f.write(2, at(2), "written by the legacy worker")
-	require.Equal(t, version{"same", false, run.Number}, f.version(2), "lazisync has rowCounts this version as it was received")
+	require.Equal(t, version{"same", false, run.Number}, f.version(2), "lazisync has stored this version as it was received")
 	var id int
 	require.NoError(t, f.worker.QueryRow(t.Context(), upsert+" returning st_id", 2, "x", `{"id": 2}`).Scan(&id), "a statement that changes nothing succeeds")
 	f.write(5, at(3), "perhaps read before")

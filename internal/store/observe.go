@@ -16,7 +16,7 @@ type Recorder interface {
 	// RunFinished records a run that was finalized, once.
 	RunFinished(run ledger.Run)
 	// PageStored records what a page, or a step of a rebuild, added to the counts of an entity.
-	PageStored(tenant, entity string, added ledger.Counts)
+	PageStored(tenant, entity string, added events.Counts)
 	// StatementDone records the duration of one attempt at a transaction. statement is the
 	// name of the method of Store in snake_case.
 	StatementDone(statement string, took time.Duration)
@@ -26,7 +26,7 @@ type Recorder interface {
 type nopRecorder struct{}
 
 func (nopRecorder) RunFinished(ledger.Run)                   {}
-func (nopRecorder) PageStored(string, string, ledger.Counts) {}
+func (nopRecorder) PageStored(string, string, events.Counts) {}
 func (nopRecorder) StatementDone(string, time.Duration)      {}
 
 // observed is what a transaction changed for the first time, over all of its attempts: an
@@ -79,9 +79,9 @@ func (s *Store) reportFinish(o observed, number int64) {
 	run := f.run
 	s.recorder.RunFinished(run)
 	took := run.FinishedAt.Sub(run.StartedAt)
-	var total ledger.Counts
+	var total events.Counts
 	for _, r := range run.Results {
-		total.Add(countsOf(r))
+		total.Add(r.Counts)
 		if f.unfinished[r.Entity] {
 			s.logEntityEnd(run.TenantID, run.Mode, run.Ref(), r, took)
 		}
@@ -117,7 +117,7 @@ func (s *Store) reportEntityEnd(tenant string, mode events.Mode, p ledger.Positi
 }
 
 func (s *Store) logEntityEnd(tenant string, mode events.Mode, run ledger.Ref, r events.Result, took time.Duration) {
-	e := withCounts(entityKeys(s.log.Info(), tenant, mode, run, r.Entity), countsOf(r)).Int64("duration_ms", max(0, took.Milliseconds()))
+	e := withCounts(entityKeys(s.log.Info(), tenant, mode, run, r.Entity), r.Counts).Int64("duration_ms", max(0, took.Milliseconds()))
 	if r.SkippedReason != "" {
 		e = e.Str("reason", r.SkippedReason)
 	}
@@ -137,7 +137,7 @@ func entityKeys(e *zerolog.Event, tenant string, mode events.Mode, run ledger.Re
 		Str("workflow_id", run.Execution.WorkflowID).Str("entity", entity)
 }
 
-func withCounts(e *zerolog.Event, c ledger.Counts) *zerolog.Event {
+func withCounts(e *zerolog.Event, c events.Counts) *zerolog.Event {
 	return e.Int64("pages", c.Pages).Int64("fetched", c.Fetched).Int64("inserted", c.Inserted).Int64("updated", c.Updated).
 		Int64("unchanged", c.Unchanged).Int64("deleted", c.Deleted).Int64("rejected", c.Rejected)
 }
@@ -147,11 +147,4 @@ func withError(e *zerolog.Event, err *events.RunError) *zerolog.Event {
 		return e
 	}
 	return e.Str("error_type", string(err.Type)).Str(zerolog.ErrorFieldName, cmp.Or(err.Message, string(err.Type)))
-}
-
-func countsOf(r events.Result) ledger.Counts {
-	return ledger.Counts{
-		Pages: r.Pages, Fetched: r.Fetched, Inserted: r.Inserted, Updated: r.Updated,
-		Unchanged: r.Unchanged, Deleted: r.Deleted, Rejected: r.Rejected,
-	}
 }

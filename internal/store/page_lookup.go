@@ -61,7 +61,7 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	if err != nil {
 		return next, nil, err
 	}
-	done, rejected, err := s.writeRecords(ctx, tx)
+	done, err := s.writeRecords(ctx, tx)
 	if err != nil {
 		return next, nil, err
 	}
@@ -72,7 +72,7 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	result := sweepResult{next: events.PhaseSweeping}
 	switch {
 	case s.mode.Info().Staged:
-		if err := s.countStaged(ctx, tx, done.inserted); err != nil {
+		if err := s.countStaged(ctx, tx, done.Inserted); err != nil {
 			return next, nil, err
 		}
 		if remaining == 0 {
@@ -86,7 +86,7 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	if newFailures, err = s.recordCastFailures(ctx, tx, done.castFailures); err != nil {
 		return next, nil, err
 	}
-	next, err = s.saveProgress(ctx, tx, resume, fence, done, rejected, result)
+	next, err = s.saveProgress(ctx, tx, resume, fence, done, result)
 	return next, newFailures, err
 }
 

@@ -68,7 +68,7 @@ func TestMissingRowsAreLookedUpBeforeTheyAreMarkedDeleted(t *testing.T) {
 	require.Equal(t, events.StatusCompleted, p.Status)
 	require.Equal(t, []int64{7, 9, 10}, f.deletedIDs(), "at once: ServiceTitan does not have them")
 	require.Equal(t, "moved between pages, and renamed", get[string](f, "select name from raw.st_customers where st_id = 8"))
-	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 7, Updated: 1, Unchanged: 6, Deleted: 3}, p.Counts)
+	require.Equal(t, events.Counts{Pages: 1, Fetched: 7, Updated: 1, Unchanged: 6, Deleted: 3}, p.Counts)
 	require.EqualValues(t, 7, f.state(e).Records)
 	require.True(t, at(2).Equal(get[time.Time](f, "select deleted_at from raw.st_customers where st_id = 7")))
 	require.EqualValues(t, 4, get[int64](f, "select count(*) from raw.st_customers where run_number = $1", run.Number), "consumers find them under this run")

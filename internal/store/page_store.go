@@ -72,7 +72,7 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 	if err != nil {
 		return next, nil, err
 	}
-	done, rejected, err := s.writeRecords(ctx, tx)
+	done, err := s.writeRecords(ctx, tx)
 	if err != nil {
 		return next, nil, err
 	}
@@ -83,7 +83,7 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 	if newFailures, err = s.recordCastFailures(ctx, tx, done.castFailures); err != nil {
 		return next, nil, err
 	}
-	next, err = s.saveProgress(ctx, tx, resume, fence, done, rejected, sweep)
+	next, err = s.saveProgress(ctx, tx, resume, fence, done, sweep)
 	return next, newFailures, err
 }
 
@@ -92,30 +92,31 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 const tableFaultThreshold = 20
 
 // writeRecords upserts the records of the page, and stores and counts those that are rejected.
-func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts, rejected int64, err error) {
+func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts, err error) {
 	records, invalid := prepareRecords(s.entity, s.page.Records)
 	if s.mode.Info().Staged {
 		if s.entity, err = withStagedColumns(ctx, tx, s.entity, s.table()); err != nil {
-			return done, 0, err
+			return done, err
 		}
 	}
 	done, refused, err := s.upsert(ctx, tx, records)
 	if err != nil {
-		return done, 0, err
+		return done, err
 	}
 	if len(refused) >= tableFaultThreshold && len(refused) == len(records) {
-		return done, 0, fmt.Errorf("PostgreSQL rejects every record of the page, the first with: %w", s.rejectionError(ctx, tx, records[:1]))
+		return done, fmt.Errorf("PostgreSQL rejects every record of the page, the first with: %w", s.rejectionError(ctx, tx, records[:1]))
 	}
 	all := slices.Concat(invalid, s.page.Rejected, refused)
-	return done, int64(len(all)), s.reject(ctx, tx, all)
+	done.Rejected = int64(len(all))
+	return done, s.reject(ctx, tx, all)
 }
 
 // saveProgress moves the cursor behind the page and updates the state of the table.
-func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, f fence, done rowCounts, rejected int64, sweep sweepResult) (ledger.Position, error) {
+func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, f fence, done rowCounts, sweep sweepResult) (ledger.Position, error) {
 	if s.mode.Info().Staged {
-		done = rowCounts{} // the table of the entity has not changed yet
+		done = rowCounts{Counts: events.Counts{Rejected: done.Rejected}} // the table of the entity has not changed yet
 	}
-	next, err := s.advance(ctx, tx, done, rejected, sweep)
+	next, err := s.advance(ctx, tx, done, sweep)
 	if err != nil {
 		return next, err
 	}
@@ -210,7 +211,7 @@ func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Reje
 }
 
 // advance moves the cursor behind the page, or ends it there.
-func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, rejected int64, sweep sweepResult) (ledger.Position, error) {
+func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep sweepResult) (ledger.Position, error) {
 	cursor, err := document(s.page.Next)
 	if err != nil {
 		return ledger.Position{}, err
@@ -227,7 +228,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, rejec
 		return ledger.Position{}, err
 	}
 	fetched := int64(len(s.page.Records) + len(s.page.Rejected))
-	unchanged := fetched - rejected - done.inserted - done.updated - done.deleted
+	unchanged := fetched - done.Rejected - done.Inserted - done.Updated - done.Deleted
 	if s.mode.Info().Staged {
 		unchanged = 0 // not compared before the rebuild is applied
 	}
@@ -240,7 +241,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, rejec
 			warnings = case when $16::text[] <@ warnings then warnings else warnings || $16 end
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
-		s.run, tableName(s.entity), cursor, fetched, done.inserted, done.updated, unchanged, done.deleted+sweep.deleted, rejected,
+		s.run, tableName(s.entity), cursor, fetched, done.Inserted, done.Updated, unchanged, done.Deleted+sweep.deleted, done.Rejected,
 		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(s.page.Warnings))
 	if err != nil {
 		return ledger.Position{}, err

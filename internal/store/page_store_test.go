@@ -14,8 +14,8 @@ import (
 )
 
 // counts are what a page added to a position.
-func counts(before, after ledger.Position) ledger.Counts {
-	return ledger.Counts{
+func counts(before, after ledger.Position) events.Counts {
+	return events.Counts{
 		Pages: after.Pages - before.Pages, Fetched: after.Fetched - before.Fetched, Inserted: after.Inserted - before.Inserted,
 		Updated: after.Updated - before.Updated, Unchanged: after.Unchanged - before.Unchanged, Deleted: after.Deleted - before.Deleted,
 		Rejected: after.Rejected - before.Rejected,
@@ -66,7 +66,7 @@ func TestUnchangedRowsWriteNothing(t *testing.T) {
 
 	again := f.storePage(run, c, p, page(at(1), "2", false, records...))
 	require.Equal(t, before, f.footprint("customers"))
-	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 2000, Unchanged: 2000}, counts(p, again))
+	require.Equal(t, events.Counts{Pages: 1, Fetched: 2000, Unchanged: 2000}, counts(p, again))
 }
 
 func TestRepeatedRecordsInAPage(t *testing.T) {
@@ -77,7 +77,7 @@ func TestRepeatedRecordsInAPage(t *testing.T) {
 	p := f.storePage(run, c, f.open(run, c), page(at(3), "1", false,
 		customer(2, at(0), "only"), customer(1, at(2), "newest"), customer(1, at(2), "newest and last"), customer(1, at(1), "older")))
 	require.Equal(t, "newest and last", f.version(1).Name)
-	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 2}, p.Counts)
+	require.Equal(t, events.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 2}, p.Counts)
 }
 
 func TestRejectedRecords(t *testing.T) {
@@ -98,7 +98,7 @@ func TestRejectedRecords(t *testing.T) {
 	p.Rejected = []entity.Rejected{{Reason: "id: got nothing, want an integer\x00", Raw: []byte{0xff, 0}}}
 
 	got := f.storePage(run, c, f.open(run, c), p)
-	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 101, Inserted: 95, Rejected: 6}, got.Counts)
+	require.Equal(t, events.Counts{Pages: 1, Fetched: 101, Inserted: 95, Rejected: 6}, got.Counts)
 	require.Equal(t, int64(95), f.state(c).Records)
 
 	rows, err := f.db.Query(t.Context(), "select st_id || ': ' || reason from raw.rejected_records where run_number = $1 order by st_id", run.Number)
@@ -123,7 +123,7 @@ func TestPageWithoutRecords(t *testing.T) {
 	run := f.beginFull("r", "customers")
 	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", true))
 	require.Equal(t, events.StatusCompleted, p.Status)
-	require.Equal(t, ledger.Counts{Pages: 1}, p.Counts)
+	require.Equal(t, events.Counts{Pages: 1}, p.Counts)
 
 	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, entity.Page{})
 	require.ErrorContains(t, err, "the page has no date")
@@ -140,7 +140,7 @@ func TestTextKeys(t *testing.T) {
 		return entity.Record{ID: id, ModifiedOn: at(0), Raw: []byte(`{}`)}
 	}
 	p := f.storePage(run, e, f.open(run, e), page(at(0), "1", false, record("b/2"), record("a/1"), record("a/1"), record("nul\x00")))
-	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 1, Rejected: 1}, p.Counts)
+	require.Equal(t, events.Counts{Pages: 1, Fetched: 4, Inserted: 2, Unchanged: 1, Rejected: 1}, p.Counts)
 
 	var ids []string
 	require.NoError(t, f.Rows(t.Context(), tenant, e, func(id string, _ time.Time, _ bool, _ []byte) error {
@@ -199,7 +199,7 @@ func TestOneOfManyWritersStoresEachPage(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, stored)
-	require.Equal(t, ledger.Counts{Pages: 1, Fetched: 1, Inserted: 1}, f.open(run, c).Counts)
+	require.Equal(t, events.Counts{Pages: 1, Fetched: 1, Inserted: 1}, f.open(run, c).Counts)
 }
 
 func TestAFinalizedRunStoresNothing(t *testing.T) {

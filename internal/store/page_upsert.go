@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -31,15 +32,13 @@ func (r record) received() []byte {
 
 // rowCounts counts what a statement did to rows.
 type rowCounts struct {
-	inserted, updated, deleted int64
-	live                       int64 // increase of live rows
-	castFailures               []castFailure
+	events.Counts
+	live         int64 // increase of live rows
+	castFailures []castFailure
 }
 
 func (s *rowCounts) add(o rowCounts) {
-	s.inserted += o.inserted
-	s.updated += o.updated
-	s.deleted += o.deleted
+	s.Counts.Add(o.Counts)
 	s.live += o.live
 	s.castFailures = append(s.castFailures, o.castFailures...)
 }
@@ -89,7 +88,7 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	}
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
 		return savepoint.QueryRow(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...).
-			Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.castFailures)
+			Scan(&done.Inserted, &done.Updated, &done.Deleted, &done.live, &done.castFailures)
 	})
 	if err == nil {
 		return done, nil, nil

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
-	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // version is a row as far as the order of versions is concerned.
@@ -38,92 +38,92 @@ func TestVersions(t *testing.T) {
 		first, second read
 		want          string // name of the row
 		deleted       bool
-		counts        ledger.Counts
+		counts        events.Counts
 		live          int64
 	}{
 		"newer": {
 			read{at(1), customer(1, at(1), "old")}, read{at(2), customer(1, at(2), "new")},
-			"new", false, ledger.Counts{Updated: 1}, 1,
+			"new", false, events.Counts{Updated: 1}, 1,
 		},
 		"older": {
 			read{at(2), customer(1, at(2), "new")}, read{at(3), customer(1, at(1), "old")},
-			"new", false, ledger.Counts{Unchanged: 1}, 1,
+			"new", false, events.Counts{Unchanged: 1}, 1,
 		},
 		"newer though read before": {
 			read{at(3), customer(1, at(1), "old")}, read{at(2), customer(1, at(2), "new")},
-			"new", false, ledger.Counts{Updated: 1}, 1,
+			"new", false, events.Counts{Updated: 1}, 1,
 		},
 		"equal version, other data, read later": {
 			read{at(2), customer(1, at(1), "old")}, read{at(3), customer(1, at(1), "new")},
-			"new", false, ledger.Counts{Updated: 1}, 1,
+			"new", false, events.Counts{Updated: 1}, 1,
 		},
 		"equal version, other data, read before": {
 			read{at(3), customer(1, at(1), "old")}, read{at(2), customer(1, at(1), "new")},
-			"old", false, ledger.Counts{Unchanged: 1}, 1,
+			"old", false, events.Counts{Unchanged: 1}, 1,
 		},
 		"equal version, other data, written later": {
 			read{at(2), customer(1, at(1), "old")}, read{at(2), customer(1, at(1), "new")},
-			"new", false, ledger.Counts{Updated: 1}, 1,
+			"new", false, events.Counts{Updated: 1}, 1,
 		},
 		"same": {
 			read{at(2), customer(1, at(1), "same")}, read{at(3), customer(1, at(1), "same")},
-			"same", false, ledger.Counts{Unchanged: 1}, 1,
+			"same", false, events.Counts{Unchanged: 1}, 1,
 		},
 		"no modifiedOn, read later": {
 			read{at(2), customer(1, none, "old")}, read{at(3), customer(1, none, "new")},
-			"new", false, ledger.Counts{Updated: 1}, 1,
+			"new", false, events.Counts{Updated: 1}, 1,
 		},
 		"no modifiedOn, read before": {
 			read{at(3), customer(1, none, "new")}, read{at(2), customer(1, none, "old")},
-			"new", false, ledger.Counts{Unchanged: 1}, 1,
+			"new", false, events.Counts{Unchanged: 1}, 1,
 		},
 		"modifiedOn came, read later": {
 			read{at(2), customer(1, none, "old")}, read{at(3), customer(1, at(0), "new")},
-			"new", false, ledger.Counts{Updated: 1}, 1,
+			"new", false, events.Counts{Updated: 1}, 1,
 		},
 		"modifiedOn came, read before": {
 			read{at(3), customer(1, none, "new")}, read{at(2), customer(1, at(9), "old")},
-			"new", false, ledger.Counts{Unchanged: 1}, 1,
+			"new", false, events.Counts{Unchanged: 1}, 1,
 		},
 		"modifiedOn went, read later": {
 			read{at(2), customer(1, at(1), "old")}, read{at(3), customer(1, none, "new")},
-			"new", false, ledger.Counts{Updated: 1}, 1,
+			"new", false, events.Counts{Updated: 1}, 1,
 		},
 		"deleted": {
 			read{at(2), customer(1, at(1), "was")}, read{at(3), gone(customer(1, at(2), "was"))},
-			"was", true, ledger.Counts{Deleted: 1}, 0,
+			"was", true, events.Counts{Deleted: 1}, 0,
 		},
 		"deleted with the same modifiedOn": {
 			read{at(2), customer(1, at(1), "was")}, read{at(3), gone(customer(1, at(1), "was"))},
-			"was", true, ledger.Counts{Deleted: 1}, 0,
+			"was", true, events.Counts{Deleted: 1}, 0,
 		},
 		"deleted, but changed since": {
 			read{at(2), customer(1, at(2), "is")}, read{at(3), gone(customer(1, at(1), "was"))},
-			"is", false, ledger.Counts{Unchanged: 1}, 1,
+			"is", false, events.Counts{Unchanged: 1}, 1,
 		},
 		"deleted again": {
 			read{at(2), gone(customer(1, at(1), "was"))}, read{at(3), gone(customer(1, at(1), "was"))},
-			"was", true, ledger.Counts{Unchanged: 1}, 0,
+			"was", true, events.Counts{Unchanged: 1}, 0,
 		},
 		"deleted and changed while deleted": {
 			read{at(2), gone(customer(1, at(1), "was"))}, read{at(3), gone(customer(1, at(2), "then"))},
-			"then", true, ledger.Counts{Updated: 1}, 0,
+			"then", true, events.Counts{Updated: 1}, 0,
 		},
 		"revived": {
 			read{at(2), gone(customer(1, at(1), "was"))}, read{at(3), customer(1, at(2), "is")},
-			"is", false, ledger.Counts{Updated: 1}, 1,
+			"is", false, events.Counts{Updated: 1}, 1,
 		},
 		"revived unchanged": {
 			read{at(2), gone(customer(1, at(1), "is"))}, read{at(3), customer(1, at(1), "is")},
-			"is", false, ledger.Counts{Updated: 1}, 1,
+			"is", false, events.Counts{Updated: 1}, 1,
 		},
 		"read before the deletion": {
 			read{at(3), gone(customer(1, at(1), "was"))}, read{at(2), customer(1, at(2), "is")},
-			"was", true, ledger.Counts{Unchanged: 1}, 0,
+			"was", true, events.Counts{Unchanged: 1}, 0,
 		},
 		"read before the deletion, same version": {
 			read{at(3), gone(customer(1, at(1), "was"))}, read{at(2), customer(1, at(1), "was")},
-			"was", true, ledger.Counts{Unchanged: 1}, 0,
+			"was", true, events.Counts{Unchanged: 1}, 0,
 		},
 	}
 	f := newFixture(t)

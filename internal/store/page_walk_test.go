@@ -9,13 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// TestEveryEntity walks the catalogue: a page of each entity is rowCounts, stored again,
+// TestEveryEntity walks the catalogue: a page of each entity is stored, stored again,
 // and followed by older, newer and deleted versions.
 func TestEveryEntity(t *testing.T) {
 	t.Parallel()
@@ -48,14 +49,14 @@ func walk(f *fixture, run ledger.Run, e entity.Entity) {
 		what string
 		read int
 		page []entity.Record
-		want ledger.Counts
+		want events.Counts
 	}{
-		{"first", 10, two(1, "first"), ledger.Counts{Inserted: 2}},
-		{"the same again", 11, two(1, "first"), ledger.Counts{Unchanged: 2}},
-		{"newer", 12, two(3, "newer"), ledger.Counts{Updated: 2}},
-		{"older, of which the later step must not see anything", 13, two(2, "older"), ledger.Counts{Unchanged: 2}},
-		{"deleted", 14, []entity.Record{gone(two(4, "newer")[0])}, ledger.Counts{Deleted: 1}},
-		{"revived", 15, two(5, "newer")[:1], ledger.Counts{Updated: 1}},
+		{"first", 10, two(1, "first"), events.Counts{Inserted: 2}},
+		{"the same again", 11, two(1, "first"), events.Counts{Unchanged: 2}},
+		{"newer", 12, two(3, "newer"), events.Counts{Updated: 2}},
+		{"older, of which the later step must not see anything", 13, two(2, "older"), events.Counts{Unchanged: 2}},
+		{"deleted", 14, []entity.Record{gone(two(4, "newer")[0])}, events.Counts{Deleted: 1}},
+		{"revived", 15, two(5, "newer")[:1], events.Counts{Updated: 1}},
 	}
 	for i, step := range steps {
 		next := f.storePage(run, e, p, page(at(step.read), fmt.Sprint(i), false, step.page...))

@@ -18,7 +18,7 @@ const applyTimeout = "1h"
 // afterStaging counts the rows that a page added to the staging table and returns what follows the
 // last page.
 func (s pageStore) afterStaging(ctx context.Context, tx pgx.Tx, f fence, done rowCounts) (sweepResult, error) {
-	if err := s.countStaged(ctx, tx, done.inserted); err != nil || !s.page.Last {
+	if err := s.countStaged(ctx, tx, done.Inserted); err != nil || !s.page.Last {
 		return sweepResult{}, err
 	}
 	if s.page.Unstable && s.entity.Export == "" && !s.entity.CanLookUp() {
@@ -91,7 +91,7 @@ func (s *Store) ApplyRebuild(ctx context.Context, tenant string, e entity.Entity
 		if failure == nil {
 			status = events.StatusCompleted
 			err = tx.QueryRow(ctx, mergeSQL(e, staging.table()), staging.tenant, staging.run).
-				Scan(&done.inserted, &done.updated, &done.deleted, &done.live, &done.castFailures)
+				Scan(&done.Inserted, &done.Updated, &done.Deleted, &done.live, &done.castFailures)
 			if err != nil {
 				return next, err
 			}
@@ -222,7 +222,7 @@ func (s pageStore) finishStep(ctx context.Context, tx pgx.Tx, status events.Stat
 			unchanged = case when $3 = 'completed' then fetched - rejected - $5 - $6 - $7::bigint else 0 end, updated_at = clock_timestamp()
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
-		s.run, tableName(s.entity), string(status), failure, done.inserted, done.updated, done.deleted, marked)
+		s.run, tableName(s.entity), string(status), failure, done.Inserted, done.Updated, done.Deleted, marked)
 	if err != nil {
 		return ledger.Position{}, err
 	}

@@ -96,7 +96,7 @@ func TestRebuildRepairsDamagedRows(t *testing.T) {
 	run := f.beginRebuild("r", false)
 	p := f.load(run, e, 5, append(ten, entity.Page{Records: []entity.Record{gone(customer(11, at(0), "gone"))}})...)
 	require.Equal(t, events.PhaseChecking, p.Phase)
-	require.Equal(t, ledger.Counts{Pages: 3, Fetched: 11}, p.Counts, "nothing is done yet")
+	require.Equal(t, events.Counts{Pages: 3, Fetched: 11}, p.Counts, "nothing is done yet")
 	p = f.check(e, p, 10)
 	require.Equal(t, events.PhaseApplying, p.Phase)
 	require.Equal(t, damaged, f.snapshot(), "readers see nothing of it")
@@ -104,7 +104,7 @@ func TestRebuildRepairsDamagedRows(t *testing.T) {
 
 	p = f.apply(e, p)
 	require.Equal(t, events.StatusCompleted, p.Status)
-	require.Equal(t, ledger.Counts{Pages: 3, Fetched: 11, Inserted: 1, Updated: 4, Unchanged: 5, Deleted: 2}, p.Counts)
+	require.Equal(t, events.Counts{Pages: 3, Fetched: 11, Inserted: 1, Updated: 4, Unchanged: 5, Deleted: 2}, p.Counts)
 	require.Equal(t, right, f.snapshot()[:11], "but for the made-up row")
 	require.Equal(t, []int64{11, 99}, f.deletedIDs())
 	require.EqualValues(t, 1, get[int64](f, "select count(*) from raw.st_customers where tenant_id = 43 and deleted_at is null"), "another tenant's")
@@ -284,7 +284,7 @@ func TestRebuildIsChecked(t *testing.T) {
 			run := f.beginRebuild("r", false)
 			require.EqualValues(t, 2, run.Number)
 			p := f.load(run, e, 5, ten...)
-			require.NoError(t, f.SetTotal(t.Context(), run.Ref(), e, c.total))
+			require.NoError(t, f.SetTotal(t.Context(), run.Ref(), e, ledger.Total(c.total)))
 			if c.spoil != "" {
 				f.exec(c.spoil)
 			}

@@ -286,7 +286,7 @@ func TestRunsAndUnfinalized(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, runs, 2)
 	require.Equal(t, first, runs[1])
-	require.Equal(t, []events.Result{{Entity: "customers", Pages: 1, Fetched: 1, Inserted: 1}, {Entity: "estimates"}}, runs[0].Results)
+	require.Equal(t, []events.Result{{Entity: "customers", Counts: events.Counts{Pages: 1, Fetched: 1, Inserted: 1}}, {Entity: "estimates"}}, runs[0].Results)
 	runs, err = f.Runs(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, second.Number, runs[0].Number)

@@ -274,7 +274,7 @@ func scanFailedEntity(row pgx.CollectableRow) (f failedEntity, err error) {
 }
 
 // SetTotal sets the number of records that a run expects of an entity, -1 for unknown.
-func (s *Store) SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total int64) error {
+func (s *Store) SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total ledger.Total) error {
 	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
 		if err := requireRunning(ctx, tx, run); err != nil {
 			return err

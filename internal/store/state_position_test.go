@@ -27,7 +27,7 @@ func TestOpenFull(t *testing.T) {
 	require.NoError(t, f.SetTotal(t.Context(), run.Ref(), c, 1000))
 	next := f.storePage(run, c, p, page(at(0), "t", false, customer(1, at(0), "x")))
 	require.Equal(t, next, f.open(run, c))
-	require.Equal(t, int64(1000), next.Total)
+	require.Equal(t, ledger.Total(1000), next.Total)
 
 	_, err := f.Open(t.Context(), ledger.Ref{Number: 99}, tenant, events.Full, c)
 	require.ErrorIs(t, err, ledger.ErrUnknown)
@@ -180,7 +180,7 @@ func TestResumeByWatermark(t *testing.T) {
 	}
 	full := f.beginFull("f", "customers")
 	p := f.storePage(full, c, f.open(full, c), listPage(at(10), 2, false))
-	require.Equal(t, int64(10), p.Total)
+	require.EqualValues(t, 10, p.Total)
 	f.storePage(full, c, p, listPage(at(20), 3, true))
 	require.Equal(t, at(10), since("1", 1), "the clock of the first page")
 

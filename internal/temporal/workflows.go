@@ -131,7 +131,7 @@ func (c *Client) Workflow(ctx context.Context, id string) (ledger.Workflow, erro
 func (c *Client) progress(ctx context.Context, w ledger.Workflow) *ledger.Progress {
 	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
 	defer cancel()
-	var p workflows.Progress
+	var p ledger.Progress
 	answer, err := c.sdk.QueryWorkflow(ctx, w.WorkflowID, w.RunID, workflows.QueryProgress)
 	if err == nil {
 		err = answer.Get(&p)
@@ -140,17 +140,8 @@ func (c *Client) progress(ctx context.Context, w ledger.Workflow) *ledger.Progre
 		c.options.Logger.Debug().Err(err).Str("workflow_id", w.WorkflowID).Msg("query of progress failed")
 		return nil
 	}
-	shown := &ledger.Progress{
-		RunNumber: p.RunNumber, Mode: p.Mode, Paused: p.Paused, Stopping: p.Stopping, Passes: p.Passes,
-		Entities: make([]ledger.EntityProgress, len(p.Entities)),
+	if p.Entities == nil {
+		p.Entities = []ledger.EntityProgress{} // an array in JSON, not null
 	}
-	for i, e := range p.Entities {
-		shown.Entities[i] = ledger.EntityProgress{
-			Entity: e.Entity, Phase: e.Phase, Status: e.Status, Pages: e.Pages, Records: e.Records, Waiting: e.Waiting,
-		}
-		if e.Total >= 0 {
-			shown.Entities[i].Total = &e.Total
-		}
-	}
-	return shown
+	return &p
 }

@@ -23,8 +23,8 @@ func Run() events.OutcomeData {
 		},
 		StartedAt: Ended.Add(-134 * time.Second), FinishedAt: Ended,
 		Results: []events.Result{
-			{Entity: "customers", Status: events.StatusCompleted, Pages: 20, Fetched: 100000, Inserted: 1234, Unchanged: 98766},
-			{Entity: "jobs", Status: events.StatusCompleted, Pages: 1, Fetched: 1, Updated: 1},
+			{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Pages: 20, Fetched: 100000, Inserted: 1234, Unchanged: 98766}},
+			{Entity: "jobs", Status: events.StatusCompleted, Counts: events.Counts{Pages: 1, Fetched: 1, Updated: 1}},
 		},
 		Notify: []string{Channel},
 	}

@@ -34,10 +34,10 @@ func notifications() map[string][]notify.Notification {
 	failed.EventID = "run-43/1/com.lazi.sync.failed.v1"
 	failed.Run.RunNumber = 43
 	failed.Run.Results = []events.Result{
-		{Entity: "customers", Status: events.StatusCompleted, Fetched: 25000, Inserted: 10, Updated: 20, Deleted: 3, Unchanged: 24960, Rejected: 7,
+		{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 25000, Inserted: 10, Updated: 20, Deleted: 3, Unchanged: 24960, Rejected: 7},
 			Warnings: []string{`2 records have a value that does not fit column balance, which is NULL there; record 4711 has "<b>"`, "and one more"}},
 		{
-			Entity: "jobs", Status: events.StatusFailed, Fetched: 5000, Inserted: 5000,
+			Entity: "jobs", Status: events.StatusFailed, Counts: events.Counts{Fetched: 5000, Inserted: 5000},
 			Error: &events.RunError{Type: events.APIError, Message: "ServiceTitan answered text/html, want application/json: <h1>Error & more</h1>\nline two"},
 		},
 	}
@@ -70,7 +70,7 @@ func notifications() map[string][]notify.Notification {
 	cancelled.Run.Reason = "pause expired"
 	cancelled.At = notifytest.Ended.Add(-27*time.Hour - 30*time.Minute)
 	cancelled.Run.Results = []events.Result{
-		{Entity: "customers", Status: events.StatusCancelled, Fetched: 12},
+		{Entity: "customers", Status: events.StatusCancelled, Counts: events.Counts{Fetched: 12}},
 		{Entity: "jobs", Status: events.StatusSkipped, SkippedReason: "never fully synced: request a full sync first"},
 	}
 
@@ -144,7 +144,7 @@ func TestRenderStaysWithinSlacksLimits(t *testing.T) {
 		for i := range 400 {
 			status := []events.Status{events.StatusCompleted, events.StatusSkipped, events.StatusFailed}[i%3]
 			n.Run.Results = append(n.Run.Results, events.Result{
-				Entity: fmt.Sprintf("entity_%d", i), Status: status, Fetched: 1 << 60, Inserted: 1 << 60, SkippedReason: huge,
+				Entity: fmt.Sprintf("entity_%d", i), Status: status, Counts: events.Counts{Fetched: 1 << 60, Inserted: 1 << 60}, SkippedReason: huge,
 				Error: &events.RunError{Type: events.APIError, Message: huge},
 			})
 		}
@@ -171,7 +171,7 @@ func TestRenderListsChangedEntitiesFirst(t *testing.T) {
 	n := notifytest.Completed()
 	n.Run.Results = nil
 	for i := range 190 {
-		r := events.Result{Entity: fmt.Sprintf("entity_%d", i), Status: events.StatusCompleted, Fetched: 25000, Unchanged: 25000}
+		r := events.Result{Entity: fmt.Sprintf("entity_%d", i), Status: events.StatusCompleted, Counts: events.Counts{Fetched: 25000, Unchanged: 25000}}
 		if i%10 == 9 {
 			r.Inserted = 20
 		}
