@@ -3,7 +3,6 @@ package bridge
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
@@ -18,25 +17,18 @@ func (b *Bridge) decodeRequest(m events.Message) (events.Event, ledger.Request, 
 	if err != nil {
 		return event, ledger.Request{}, err
 	}
-	data, err := events.Requested.Data(event)
+	data, tenantID, err := b.validator().Request(event)
 	if err != nil {
 		return event, ledger.Request{}, err
 	}
-	tenant, rejection := b.tenant(data.TenantID)
-	if rejection != nil {
-		return event, ledger.Request{}, rejection
-	}
-	entities, rejection := b.entities(data.Entities, tenant.Entities)
-	if rejection != nil {
-		return event, ledger.Request{}, rejection
-	}
+	tenant := b.tenant(tenantID)
 	digest, err := ledger.Digest(data)
 	if err != nil {
 		return event, ledger.Request{}, err
 	}
 	r := ledger.Request{
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(), Digest: digest,
-		TenantID: tenant.ID, Mode: data.Mode, Entities: entities, Notify: data.Notify, Channel: data.Channel,
+		TenantID: tenant.ID, Mode: data.Mode, Entities: b.entities(data.Entities, tenant.Entities), Notify: data.Notify, Channel: data.Channel,
 		AllowDeletes: data.AllowDeletes, Reason: data.Reason, Traceparent: events.TraceParent(event),
 		Message: m.Place(), State: ledger.Received, ReceivedAt: b.Now().UTC(),
 	}
@@ -47,46 +39,29 @@ func (b *Bridge) decodeRequest(m events.Message) (events.Event, ledger.Request, 
 	return event, r, nil
 }
 
-// tenant resolves the tenant of a request. Without a name it is the only configured tenant.
-func (b *Bridge) tenant(named string) (Tenant, *events.Rejection) {
-	if named == "" && len(b.Tenants) == 1 {
-		return b.Tenants[0], nil
+func (b *Bridge) validator() events.Validator {
+	v := events.Validator{Entities: b.KnownEntities}
+	for _, t := range b.Tenants {
+		v.Tenants = append(v.Tenants, t.ID)
 	}
-	ids := make([]string, len(b.Tenants))
-	for i, t := range b.Tenants {
-		if t.ID == named {
-			return t, nil
-		}
-		ids[i] = t.ID
-	}
-	got := quote(named)
-	if named == "" {
-		got = "nothing"
-	}
-	want := "one of " + strings.Join(ids, ", ")
-	if len(ids) == 1 {
-		want = ids[0]
-	}
-	return Tenant{}, events.Reject(events.CodeUnknownTenant, events.FieldError{Path: "tenantId", Got: got, Want: want})
+	return v
+}
+
+// tenant returns the configured tenant with an ID.
+func (b *Bridge) tenant(id string) Tenant {
+	return b.Tenants[slices.IndexFunc(b.Tenants, func(t Tenant) bool { return t.ID == id })]
 }
 
 // entities resolves the entities of a request, in catalogue order.
-func (b *Bridge) entities(named, defaults []string) ([]string, *events.Rejection) {
-	switch {
-	case len(named) == 0:
+func (b *Bridge) entities(named, defaults []string) []string {
+	if len(named) == 0 {
 		named = defaults
-	case len(named) == 1 && named[0] == events.AllEntities:
-		return slices.Clone(b.KnownEntities), nil
-	case len(named) > len(b.KnownEntities):
-		return nil, events.Reject(events.CodeUnknownEntity, events.FieldError{
-			Path: "entities", Got: fmt.Sprintf("%d entities", len(named)), Want: fmt.Sprintf("at most the %d known entities", len(b.KnownEntities)),
-		})
-	}
-	if unknown := events.CheckEntities(named, b.KnownEntities); len(unknown) > 0 {
-		return nil, events.Reject(events.CodeUnknownEntity, unknown...)
 	}
 	known := slices.Clone(b.KnownEntities)
-	return slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(named, name) }), nil
+	if len(named) == 1 && named[0] == events.AllEntities {
+		return known
+	}
+	return slices.DeleteFunc(known, func(name string) bool { return !slices.Contains(named, name) })
 }
 
 // decodeControl decodes a sync.control. The error is an *events.Rejection if the control can

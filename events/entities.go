@@ -10,10 +10,24 @@ import (
 // AllEntities means every known entity, if it is the only entry of a list of entities.
 const AllEntities = "*"
 
-// ParseEntities parses a comma-separated list of entities, as in a variable or an option.
-// It ignores white space around a name and duplicate names. "*" alone means every entity and
-// is returned unchanged. The error lists every invalid entry.
+// ParseEntities parses a comma-separated list of entities, as SplitEntities does, and checks the
+// names. "*" alone means every entity and is returned unchanged. The error lists every invalid
+// entry.
 func ParseEntities(text string, known []string) ([]string, error) {
+	names, err := SplitEntities(text)
+	if err != nil {
+		return nil, err
+	}
+	var wrong []error
+	for _, e := range CheckEntities(names, known) {
+		wrong = append(wrong, fmt.Errorf("got %s, want %s", e.Got, e.Want))
+	}
+	return names, errors.Join(wrong...)
+}
+
+// SplitEntities splits a comma-separated list of entities. It ignores white space around a name
+// and duplicate names, and does not check the names.
+func SplitEntities(text string) ([]string, error) {
 	var names []string
 	for part := range strings.SplitSeq(text, ",") {
 		name := strings.TrimSpace(part)
@@ -24,11 +38,7 @@ func ParseEntities(text string, known []string) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	var wrong []error
-	for _, e := range CheckEntities(names, known) {
-		wrong = append(wrong, fmt.Errorf("got %s, want %s", e.Got, e.Want))
-	}
-	return names, errors.Join(wrong...)
+	return names, nil
 }
 
 // CheckEntities returns an error for each unknown name, with its path in the field

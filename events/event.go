@@ -32,10 +32,10 @@ type Attributes struct {
 	TraceState  string
 }
 
-// New creates an event. It returns an error if the attributes are invalid and, for a
-// command, if the data is: commands contain the input of users. It does not validate the
-// data of other events against their schemas; TestPayloadsMatchTheirSchemas does. The error
-// is never a *Rejection, which is for received events.
+// New creates an event. It returns an error if the attributes are invalid. It does not validate
+// the data: TestPayloadsMatchTheirSchemas does for what lazisync sends, and a program that makes
+// a command from the input of a user passes the event to a Validator. The error is never a
+// *Rejection, which is for received events.
 func (t Type[T]) New(a Attributes, data T) (Event, error) {
 	fillLists(reflect.ValueOf(&data).Elem())
 	encoded, err := json.Marshal(data)
@@ -43,9 +43,6 @@ func (t Type[T]) New(a Attributes, data T) (Event, error) {
 		return Event{}, fmt.Errorf("encode data of %s: %w", t.Name, err)
 	}
 	event, err := a.envelope(t.Definition, encoded).event(t.Definition, time.Time{})
-	if err == nil && t.Command {
-		_, err = t.Data(event)
-	}
 	if err != nil {
 		return Event{}, fmt.Errorf("make %s: %s", t.Name, err.Error())
 	}

@@ -82,8 +82,9 @@ func FuzzControlData(f *testing.F) {
 		}
 		require.Contains(t, []Action{Pause, Resume, Cancel}, data.Action)
 		require.NotEqual(t, data.WorkflowID == "", data.RequestID == "", "exactly one")
-		_, err = Control.New(Attributes{ID: "1", Source: "/a"}, data)
-		require.NoError(t, err, "what is read can be written")
+		event, err = Control.New(Attributes{ID: "1", Source: "/a"}, data)
+		require.NoError(t, err)
+		require.NoError(t, Check(event), "what is read can be written")
 	})
 }
 
@@ -112,7 +113,8 @@ func FuzzRequestData(f *testing.F) {
 		if data.Mode == Rebuild {
 			require.Len(t, data.Entities, 1)
 		}
-		_, err = Requested.New(Attributes{ID: "1", Source: "/a"}, data)
-		require.NoError(t, err, "what is read can be written")
+		event, err = Requested.New(Attributes{ID: "1", Source: "/a"}, data)
+		require.NoError(t, err)
+		require.NoError(t, Check(event), "what is read can be written")
 	})
 }

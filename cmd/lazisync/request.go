@@ -27,7 +27,7 @@ func (p *program) request() *cobra.Command {
 				return err
 			}
 			var err error
-			if o.Entities, err = cli.ParseEntities(entities); err != nil {
+			if o.Entities, err = cli.SplitEntities(entities); err != nil {
 				return cli.UsageError(fmt.Errorf("--entities: %w", err))
 			}
 			cfg, err := p.load(app.ToolRole)

@@ -37,7 +37,7 @@ func TestRequestWaitsAndExitsWithTheOutcome(t *testing.T) {
 	require.Contains(t, misspelt.errors, "did you mean customers?")
 	refused := w.run(t, "request", "full", "--entities", "customers, jobs", "--tenant", "1", "--wait")
 	require.Equal(t, 2, refused.code, refused.out)
-	require.Contains(t, refused.errors, `--tenant: got "1", want a configured tenant: `)
+	require.Contains(t, refused.errors, `tenantId: got "1", want `)
 
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
 	failed := w.run(t, "request", "full", "--entities", "jobs,invoices", "--wait")

@@ -197,7 +197,7 @@ func requireProblems(t *testing.T, w *fixture, s *site) {
 		{422, "POST", "/sync/full", `{"entities":["jbos"]}`, "did you mean jobs?", nil},
 		{422, "POST", "/sync/rebuild", `{"entities":["jobs","customers"]}`, "entities", nil},
 		{422, "POST", "/sync/full", `{"mode":"incremental"}`, "the path determines it", nil},
-		{422, "POST", "/sync/full", `{"tenantId":"1"}`, "a configured tenant", nil},
+		{422, "POST", "/sync/full", `{"tenantId":"1"}`, "tenantId: got ", nil},
 		{422, "POST", "/sync/incremental", `{"notify":"yes"}`, "notify", nil},
 		{422, "POST", "/sync/some-workflow/pause", `{"requestId":"x"}`, "the path names the workflow", nil},
 		{422, "GET", "/api/sync/runs?limit=0", "", "an integer from 1 to 500", nil},

@@ -31,6 +31,9 @@ func Control(ctx context.Context, b Backends, action, id, reason string, out io.
 	}
 	eventID := uuid.NewString()
 	e, err := events.Control.New(events.Attributes{ID: eventID, Source: Source, Time: time.Now()}, data)
+	if err == nil {
+		_, err = events.Control.Data(e)
+	}
 	if err != nil {
 		return UsageError(err)
 	}

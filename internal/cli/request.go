@@ -2,13 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,39 +42,19 @@ func (o RequestOptions) data() events.RequestData {
 	}
 }
 
-// ParseEntities parses the values of --entities as SYNC_ENTITIES is parsed: names separated
-// by commas, or * for all.
-func ParseEntities(values []string) ([]string, error) {
+// SplitEntities splits the values of --entities as SYNC_ENTITIES is split: names separated by
+// commas, or * for all.
+func SplitEntities(values []string) ([]string, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	names, err := events.ParseEntities(strings.Join(values, ","), entity.Names())
-	if err != nil {
-		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	return names, nil
-}
-
-// checkTenant returns an error if a request cannot be for this tenant: the ID is malformed,
-// or not one of the tenants that are configured where the command runs.
-func checkTenant(c *config.Config, id string) error {
-	if err := checkTenantID(id); err != nil || len(c.Tenants) == 0 {
-		return err
-	}
-	ids := c.TenantIDs()
-	if id == "" && len(ids) > 1 {
-		return fmt.Errorf("--tenant: missing, want one of %s", strings.Join(ids, ", "))
-	}
-	if id != "" && !slices.Contains(ids, id) {
-		return fmt.Errorf("--tenant: got %q, want a configured tenant: %s", id, strings.Join(ids, ", "))
-	}
-	return nil
+	return events.SplitEntities(strings.Join(values, ","))
 }
 
 // checkTenantID returns an error if a tenant ID is malformed. "" means no tenant.
 func checkTenantID(id string) error {
-	if _, err := strconv.ParseUint(id, 10, 63); id != "" && err != nil {
-		return fmt.Errorf("--tenant: got %q, want the number of a ServiceTitan tenant", id)
+	if _, err := events.ParseTenantID(id); id != "" && err != nil {
+		return fmt.Errorf("--tenant: %w", err)
 	}
 	return nil
 }
@@ -85,13 +62,13 @@ func checkTenantID(id string) error {
 // Request publishes sync.requested. With Wait it shows progress until the outcome, whose
 // exit code the error has.
 func Request(ctx context.Context, b Backends, cfg *config.Config, o RequestOptions, out io.Writer) error {
-	if err := checkTenant(cfg, o.TenantID); err != nil {
-		return UsageError(err)
-	}
 	if o.ID == "" {
 		o.ID = uuid.NewString()
 	}
 	e, err := events.Requested.New(events.Attributes{ID: o.ID, Source: Source, Time: time.Now()}, o.data())
+	if err == nil {
+		_, _, err = events.Validator{Tenants: cfg.TenantIDs(), Entities: entity.Names()}.Request(e)
+	}
 	if err != nil {
 		return UsageError(err)
 	}

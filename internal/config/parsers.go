@@ -171,7 +171,7 @@ func environment(c *Config, text string) error {
 
 // tenantID accepts a number only in the form of the API, because it is compared as text.
 func tenantID(c *Config, text string) error {
-	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 || strconv.FormatInt(n, 10) != text {
+	if _, err := events.ParseTenantID(text); err != nil {
 		return errors.New("the tenant's number, digits only")
 	}
 	c.Defaults.ID = text

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -35,13 +35,13 @@ func (g *Gateway) request(mode events.Mode) handler {
 		if err != nil {
 			return err
 		}
-		data, err := validate(events.Requested, attributes, given, map[string]any{"mode": mode})
+		event, err := received(events.Requested, attributes, given, map[string]any{"mode": mode})
 		if err != nil {
 			return err
 		}
-		tenant, err := g.checkNames(data)
+		data, tenant, err := events.Validator{Tenants: g.Tenants, Entities: g.Entities}.Request(event)
 		if err != nil {
-			return err
+			return invalidCommand(err)
 		}
 		id := events.RequestID(attributes.Source, attributes.ID)
 		digest, err := ledger.Digest(data)
@@ -114,9 +114,13 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	if _, named := given[controlRequest]; named {
 		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "the field omitted: the path names the workflow"})
 	}
-	data, err := validate(events.Control, attributes, given, map[string]any{"action": action, target: id})
+	event, err := received(events.Control, attributes, given, map[string]any{"action": action, target: id})
 	if err != nil {
 		return err
+	}
+	data, err := events.Control.Data(event)
+	if err != nil {
+		return invalidCommand(err)
 	}
 	if target == controlWorkflow && !seen {
 		if err := g.checkWorkflow(r.Context(), id); err != nil {
@@ -172,56 +176,47 @@ func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
 	return a, nil
 }
 
-// validate validates the fields of the body together with those that the path determines, as
-// an event of type t.
-func validate[T any](t events.Type[T], a events.Attributes, given map[string]json.RawMessage, path map[string]any) (T, error) {
+// received returns the event that the fields of the body and those that the path determines
+// make, as the bridge would receive it. Its data is not validated yet.
+func received[T any](t events.Type[T], a events.Attributes, given map[string]json.RawMessage, path map[string]any) (events.Event, error) {
 	data := map[string]any{}
 	for name, value := range given {
 		if _, determined := path[name]; determined {
-			var none T
-			return none, invalid(events.FieldError{Path: name, Got: string(value), Want: "the field omitted: the path determines it"})
+			return events.Event{}, invalid(events.FieldError{Path: name, Got: string(value), Want: "the field omitted: the path determines it"})
 		}
 		data[name] = value
 	}
-	for name, value := range path {
-		data[name] = value
-	}
-	payload, err := decode(t, map[string]any{
-		"specversion": "1.0", "id": a.ID, "source": a.Source, "type": t.Name, "data": data,
-	})
-	var rejection *events.Rejection
-	if errors.As(err, &rejection) {
-		if rejection.Code == events.CodeTooLarge {
-			return payload, bodyProblem(&http.MaxBytesError{Limit: maxBody})
-		}
-		if rejection.Code == events.CodeBadEnvelope {
-			for i, e := range rejection.Errors {
-				if e.Path == "id" { // the client knows it by another name
-					rejection.Errors[i].Path = keyHeader
-				}
-			}
-			return payload, invalid(rejection.Errors...)
-		}
-		p := invalid(rejection.Errors...)
-		p.Detail = rejection.Reason
-		return payload, p
-	}
-	return payload, err
-}
-
-func decode[T any](t events.Type[T], document map[string]any) (T, error) {
-	var none T
-	encoded, err := json.Marshal(document)
+	maps.Copy(data, path)
+	encoded, err := json.Marshal(map[string]any{"specversion": "1.0", "id": a.ID, "source": a.Source, "type": t.Name, "data": data})
 	if err != nil {
-		return none, fmt.Errorf("encode %s: %w", t.Subject, err)
+		return events.Event{}, fmt.Errorf("encode %s: %w", t.Subject, err)
 	}
 	event, err := events.Decode(events.Message{
 		Subject: t.Subject, Header: map[string][]string{"Content-Type": {events.ContentType}}, Data: encoded,
 	})
-	if err != nil {
-		return none, err
+	return event, invalidCommand(err)
+}
+
+// invalidCommand returns the problem for a rejection. Other errors are returned unchanged.
+func invalidCommand(err error) error {
+	var rejection *events.Rejection
+	if !errors.As(err, &rejection) {
+		return err
 	}
-	return t.Data(event)
+	switch rejection.Code {
+	case events.CodeTooLarge:
+		return bodyProblem(&http.MaxBytesError{Limit: maxBody})
+	case events.CodeBadEnvelope:
+		for i, e := range rejection.Errors {
+			if e.Path == "id" { // the client knows it by another name
+				rejection.Errors[i].Path = keyHeader
+			}
+		}
+		return invalid(rejection.Errors...)
+	}
+	p := invalid(rejection.Errors...)
+	p.Detail = rejection.Reason
+	return p
 }
 
 func publishCommand[T any](ctx context.Context, g *Gateway, t events.Type[T], a events.Attributes, data T) error {
@@ -230,23 +225,6 @@ func publishCommand[T any](ctx context.Context, g *Gateway, t events.Type[T], a 
 		return fmt.Errorf("create %s: %w", t.Subject, err)
 	}
 	return g.publish(ctx, event)
-}
-
-// checkNames validates tenant and entities, which the bridge would reject later, and returns
-// the tenant.
-func (g *Gateway) checkNames(data events.RequestData) (string, error) {
-	problems := events.CheckEntities(data.Entities, g.Entities)
-	tenant := data.TenantID
-	if tenant == "" && len(g.Tenants) == 1 {
-		tenant = g.Tenants[0]
-	}
-	if !slices.Contains(g.Tenants, tenant) {
-		problems = append(problems, field("tenantId", tenant, "a configured tenant"))
-	}
-	if len(problems) > 0 {
-		return "", invalid(problems...)
-	}
-	return tenant, nil
 }
 
 // checkRepeat rejects an idempotency key that was used for a different request. JetStream

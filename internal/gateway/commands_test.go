@@ -154,17 +154,17 @@ func TestRequestReportsEveryProblem(t *testing.T) {
 	s := open(t, nil)
 	got := s.send(http.MethodPost, "/sync/full", `{"entities":["x","jobz"],"tenantId":"7"}`).json(t)
 	require.Equal(t, []any{
+		map[string]any{"path": "tenantId", "got": `"7"`, "want": "1001"},
 		map[string]any{"path": "entities[0]", "got": `"x"`, "want": "a known entity; lazisync entities lists them"},
 		map[string]any{"path": "entities[1]", "got": `"jobz"`, "want": "a known entity (did you mean jobs?)"},
-		map[string]any{"path": "tenantId", "got": `"7"`, "want": "a configured tenant"},
 	}, got["errors"])
 }
 
 func TestRequestWithSeveralTenantsNeedsOne(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) { o.Tenants = []string{"1001", "1002"} })
-	s.send(http.MethodPost, "/sync/full", "").isProblem(t, 422, "a configured tenant")
-	s.fakeLedger.fail = context.DeadlineExceeded
+	s.send(http.MethodPost, "/sync/full", "").isProblem(t, 422, "want one of 1001, 1002")
+	s.book.fail = context.DeadlineExceeded
 	require.Equal(t, 202, s.send(http.MethodPost, "/sync/full", `{"tenantId":"1002"}`).status)
 }
 

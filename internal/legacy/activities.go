@@ -3,7 +3,6 @@ package legacy
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -59,13 +58,13 @@ func (a *Activities) PublishEarlierRequest(ctx context.Context, in Request) (Pub
 		return PublishedRequest{}, validationError("%s supports one tenant and %d are configured: publish %s with tenantId instead",
 			in.Workflow.Type, len(a.Tenants), events.Requested.Subject)
 	}
-	if unknown := unknownEntities(in.Entities); len(unknown) > 0 {
-		return PublishedRequest{}, validationError("entities: got %s, want known entities; lazisync entities lists them", strings.Join(unknown, ", "))
-	}
 	id, source := in.Workflow.WorkflowID, in.Workflow.source()
 	event, err := events.Requested.New(events.Attributes{ID: id, Source: source, Time: time.Now()}, events.RequestData{
 		Mode: in.Mode, Entities: in.Entities, TenantID: a.Tenants[0], Notify: in.Notify, Reason: "workflow " + in.Workflow.Type,
 	})
+	if err == nil {
+		_, _, err = events.Validator{Tenants: a.Tenants, Entities: entity.Names()}.Request(event)
+	}
 	if err != nil {
 		return PublishedRequest{}, validationError("%v", err)
 	}
@@ -77,18 +76,6 @@ func (a *Activities) PublishEarlierRequest(ctx context.Context, in Request) (Pub
 
 func validationError(format string, args ...any) error {
 	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), string(events.ValidationError), nil)
-}
-
-func unknownEntities(names []string) (unknown []string) {
-	if len(names) == 1 && names[0] == "*" {
-		return nil
-	}
-	for _, name := range names {
-		if _, known := entity.Find(name); !known {
-			unknown = append(unknown, fmt.Sprintf("%q", name))
-		}
-	}
-	return unknown
 }
 
 // Control is the input of PublishEarlierControl. Exactly one of RequestID and WorkflowID
@@ -108,6 +95,9 @@ func (a *Activities) PublishEarlierControl(ctx context.Context, in Control) erro
 	event, err := events.Control.New(
 		events.Attributes{ID: fmt.Sprintf("%s/%d", in.Workflow.WorkflowID, in.Ordinal), Source: in.Workflow.source(), Time: time.Now()},
 		events.ControlData{Action: in.Action, RequestID: in.RequestID, WorkflowID: in.WorkflowID, Reason: in.Reason, Actor: in.Actor})
+	if err == nil {
+		_, err = events.Control.Data(event)
+	}
 	if err != nil {
 		return validationError("%v", err)
 	}

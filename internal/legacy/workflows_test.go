@@ -254,7 +254,7 @@ func TestLegacyWorkflowRejectsInvalidInput(t *testing.T) {
 		args    map[string]any
 		want    string
 	}{
-		"unknown entity":                {[]string{"42"}, map[string]any{"entities": []string{"customers", "custmers"}}, `entities: got "custmers", want known entities`},
+		"unknown entity":                {[]string{"42"}, map[string]any{"entities": []string{"customers", "custmers"}}, `entities[1]: got "custmers", want a known entity (did you mean customers?)`},
 		"several tenants":               {[]string{"42", "43"}, map[string]any{}, "fullSyncWorkflow supports one tenant and 2 are configured: publish sync.requested with tenantId instead"},
 		"no bridge accepts the request": {[]string{"42"}, map[string]any{}, "no bridge has accepted request"},
 		"wrong type":                    {[]string{"42"}, map[string]any{"entities": "customers"}, "cannot unmarshal string"},

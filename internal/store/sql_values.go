@@ -7,13 +7,15 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/lazi/lazisync/events"
 )
 
 // tenantNumber parses a tenant ID as the tables have it.
 func tenantNumber(tenant string) (int64, error) {
-	n, err := strconv.ParseInt(tenant, 10, 64)
+	n, err := events.ParseTenantID(tenant)
 	if err != nil {
-		return 0, fmt.Errorf("tenant %q: want an integer", tenant)
+		return 0, fmt.Errorf("tenant ID: %w", err)
 	}
 	return n, nil
 }

@@ -1,0 +1,182 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/cli"
+	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// The same invalid command has the same text in the answer of the bridge, in the response of the
+// gateway and on the command line.
+func TestInvalidCommandsHaveOneText(t *testing.T) {
+	t.Parallel()
+	many := make([]string, len(entity.Names())+1)
+	for i := range many {
+		many[i] = "entity-" + string(rune('a'+i%26)) + strings.Repeat("x", i/26)
+	}
+	for name, c := range map[string]struct {
+		tenants []string
+		data    events.RequestData
+		want    string // "" if the command is valid
+	}{
+		"valid":                  {[]string{"985"}, events.RequestData{Mode: events.Full}, ""},
+		"misspelt entity":        {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "custmers"}}, `entities[1]: got "custmers", want a known entity (did you mean customers?)`},
+		"two unknown entities":   {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"job", "weather"}}, `entities[0]: got "job", want a known entity (did you mean jobs?); entities[1]: got "weather", want a known entity; lazisync entities lists them`},
+		"all entities and one":   {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"*", "jobs"}}, `entities[0]: got "*", want "*" alone, or names`},
+		"entity twice":           {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "jobs"}}, `entities[1]: got "jobs" twice, want unique items`},
+		"too many entities":      {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: many}, "entities: got 1"},
+		"rebuild without entity": {[]string{"985"}, events.RequestData{Mode: events.Rebuild}, "entities: got nothing, want exactly one entity for a rebuild"},
+		"rebuild of two":         {[]string{"985"}, events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs", "customers"}}, "entities: got 2 of them, want exactly one entity for a rebuild"},
+		"rebuild of all":         {[]string{"985"}, events.RequestData{Mode: events.Rebuild, Entities: []string{"*"}}, `entities[0]: got "*", want the name of one entity for a rebuild`},
+		"unknown tenant":         {[]string{"985"}, events.RequestData{Mode: events.Full, TenantID: "7"}, `tenantId: got "7", want 985`},
+		"unknown tenant of two":  {[]string{"985", "986"}, events.RequestData{Mode: events.Full, TenantID: "acme"}, `tenantId: got "acme", want one of 985, 986`},
+		"no tenant of two":       {[]string{"985", "986"}, events.RequestData{Mode: events.Full}, "tenantId: got nothing, want one of 985, 986"},
+		"channel too long":       {[]string{"985"}, events.RequestData{Mode: events.Full, Channel: strings.Repeat("c", 300)}, "channel: got "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			texts := map[string]string{
+				"bridge":       bridgeText(t, c.tenants, c.data),
+				"gateway":      gatewayText(t, c.tenants, c.data),
+				"command line": commandLineText(t, c.tenants, c.data),
+			}
+			for entrance, text := range texts {
+				if c.want == "" {
+					require.Empty(t, text, entrance)
+					continue
+				}
+				require.True(t, strings.HasPrefix(text, c.want), "%s: %s", entrance, text)
+				require.Equal(t, texts["bridge"], text, entrance)
+			}
+		})
+	}
+}
+
+// errAccepted is returned by dependencies that only a valid command reaches.
+var errAccepted = errors.New("the command is valid")
+
+// bridgeText returns the reason with which the bridge rejects a request, "" for a valid one.
+func bridgeText(t *testing.T, tenants []string, data events.RequestData) string {
+	t.Helper()
+	o := bridge.Options{Ledger: acceptingLedger{}, Publisher: deadLetters{}, Logger: zerolog.Nop(), KnownEntities: entity.Names()}
+	o.RetryDelay = func(uint64) time.Duration { return 0 }
+	for _, id := range tenants {
+		o.Tenants = append(o.Tenants, bridge.Tenant{ID: id, Entities: []string{"jobs"}})
+	}
+	body, err := json.Marshal(data)
+	require.NoError(t, err)
+	m := &commandMessage{data: body}
+	if err := bridge.New(o).HandleRequests(t.Context(), []bridge.Message{m}); err != nil {
+		require.ErrorIs(t, err, errAccepted)
+	}
+	return m.reason
+}
+
+type acceptingLedger struct{ bridge.Ledger }
+
+func (acceptingLedger) Receive(context.Context, []ledger.Request) ([]ledger.Receipt, error) {
+	return nil, errAccepted
+}
+
+type deadLetters struct{ bridge.Publisher }
+
+func (deadLetters) Publish(context.Context, events.Event) error        { return nil }
+func (deadLetters) PublishAll(context.Context, []events.Event) []error { return nil }
+func (deadLetters) DeadLetter(context.Context, events.Message, events.Rejection, uint64) (string, uint64, error) {
+	return "SYNC_DEADLETTER", 1, nil
+}
+
+type commandMessage struct {
+	data   []byte
+	reason string
+}
+
+func (m *commandMessage) Event() events.Message {
+	return events.Message{Subject: events.Requested.Subject, Data: m.data, Stream: "SYNC_COMMANDS", Sequence: 1, Stored: time.Now()}
+}
+func (m *commandMessage) Deliveries() uint64        { return 1 }
+func (m *commandMessage) Ack(context.Context) error { return nil }
+func (m *commandMessage) Retry(time.Duration) error { return nil }
+func (m *commandMessage) Term(reason string) error  { m.reason = reason; return nil }
+
+// gatewayText returns the detail with which the gateway refuses a request, "" for a valid one.
+func gatewayText(t *testing.T, tenants []string, data events.RequestData) string {
+	t.Helper()
+	g, err := gateway.New(gateway.Options{Publisher: refusingPublisher{}, Tenants: tenants, Entities: entity.Names(), Logger: zerolog.Nop()})
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(ctx, listener) }()
+	defer func() { stop(); <-served }()
+
+	mode := data.Mode
+	fields := map[string]any{}
+	encoded, err := json.Marshal(data)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(encoded, &fields))
+	delete(fields, "mode") // the path determines it
+	body, err := json.Marshal(fields)
+	require.NoError(t, err)
+	response, err := http.Post("http://"+listener.Addr().String()+"/api/sync/"+string(mode), "application/json", bytes.NewReader(body))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var problem struct {
+		Status int
+		Detail string
+	}
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(answer, &problem), "%s", answer)
+	if response.StatusCode == http.StatusServiceUnavailable { // from the publisher
+		return ""
+	}
+	require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, "%s", answer)
+	return problem.Detail
+}
+
+type refusingPublisher struct{ gateway.Publisher }
+
+func (refusingPublisher) Publish(context.Context, events.Event) error { return errAccepted }
+
+// commandLineText returns the usage error of lazisync request, "" for a valid request.
+func commandLineText(t *testing.T, tenants []string, data events.RequestData) string {
+	t.Helper()
+	cfg := &config.Config{}
+	for _, id := range tenants {
+		cfg.Tenants = append(cfg.Tenants, config.Tenant{ID: id})
+	}
+	err := cli.Request(t.Context(), noBackends{}, cfg, cli.RequestOptions{
+		Mode: string(data.Mode), Entities: data.Entities, TenantID: data.TenantID, Channel: data.Channel,
+	}, io.Discard)
+	if errors.Is(err, errAccepted) {
+		return ""
+	}
+	var exit *cli.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, cli.ExitUsage, exit.Code)
+	return exit.Message
+}
+
+type noBackends struct{ cli.Backends }
+
+func (noBackends) Stream(context.Context) (cli.Stream, error) { return nil, errAccepted }
