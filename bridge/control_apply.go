@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
@@ -44,7 +45,7 @@ func (b *Bridge) applyControl(ctx context.Context, c ledger.Control) (controlRes
 		return b.applyToRequest(ctx, c, found[0])
 	}
 	return rejectedResult(events.CodeAmbiguous, "requestId",
-		quote(c.Target)+", the event id of several requests", "the requestId of one of them"), nil
+		strconv.Quote(c.Target)+", the event id of several requests", "the requestId of one of them"), nil
 }
 
 func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (controlResult, error) {
@@ -74,7 +75,7 @@ func (b *Bridge) applyToUnknownWorkflow(ctx context.Context, c ledger.Control) (
 		}
 	}
 	return rejectedResult(events.CodeUnknownRun, "workflowId",
-		quote(c.WorkflowID)+", a workflow without requests", "the workflow ID of a run"), nil
+		strconv.Quote(c.WorkflowID)+", a workflow without requests", "the workflow ID of a run"), nil
 }
 
 func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.Request) (controlResult, error) {
@@ -94,7 +95,7 @@ func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.
 	}
 	switch {
 	case r.Mode.Info().PerTenant:
-		return rejectedResult(events.CodeInvalidData, "requestId", quote(c.Target),
+		return rejectedResult(events.CodeInvalidData, "requestId", strconv.Quote(c.Target),
 			fmt.Sprintf("workflowId %q: %s applies to all requests of an incremental", r.WorkflowID, c.Action)), nil
 	case r.State == ledger.Received: // its workflow may not have started
 		return controlResult{state: ledger.ControlPending, hasRequest: true}, nil
@@ -153,7 +154,7 @@ func finishedResult(c ledger.Control) controlResult {
 	if got == "" {
 		path, got = "requestId", c.Target
 	}
-	return rejectedResult(events.CodeFinishedRun, path, quote(got)+", which is finished", "a run that is not finished")
+	return rejectedResult(events.CodeFinishedRun, path, strconv.Quote(got)+", which is finished", "a run that is not finished")
 }
 
 // controlSignal returns the signal for a control.

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/lazi/lazisync/events"
@@ -87,5 +86,3 @@ func (b *Bridge) decodeControl(m events.Message) (events.Event, ledger.Control, 
 // stored it, in nanoseconds. Stream sequences restart at 1 when a lost stream is declared
 // again, and running workflows would take new controls for old ones.
 func controlOrder(m events.Message) uint64 { return uint64(m.Stored.UnixNano()) }
-
-func quote(s string) string { return fmt.Sprintf("%q", s) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/failpoint"
@@ -201,6 +202,6 @@ func (all batch) errs() error {
 
 func conflict(id string) *events.Rejection {
 	return events.Reject(events.CodeConflict, events.FieldError{
-		Path: "id", Got: quote(id) + ", already used with different data", Want: "a new id; the first event is kept",
+		Path: "id", Got: strconv.Quote(id) + ", already used with different data", Want: "a new id; the first event is kept",
 	})
 }

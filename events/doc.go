@@ -9,7 +9,7 @@
 // error.
 //
 // The bridge, notifier, gateway, command line, stream adapter, workflows and activities
-// use this package. Of this module it may import only schemas. It must not import a NATS
+// use this package. of this module it may import only schemas and internal/display. It must not import a NATS
 // client.
 //
 // With schemas, it is the contract with other programs.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // stringAttributes are the attributes that CloudEvents defines. All are strings.
@@ -61,7 +63,7 @@ func structuredEnvelope(data []byte, tolerant bool) (*envelope, *Rejection) {
 
 // showRaw formats a JSON value for an error: an object or array by its type.
 func showRaw(raw json.RawMessage) string {
-	if kind := kindOf(raw); kind == "an object" || kind == "an array" {
+	if kind := display.JSONType(raw); kind == "an object" || kind == "an array" {
 		return kind
 	}
 	return string(raw)
@@ -71,7 +73,7 @@ func showRaw(raw json.RawMessage) string {
 func envelopeOf(members []member, tolerant bool) *envelope {
 	e := &envelope{tolerant: tolerant}
 	for _, m := range members {
-		switch kind := kindOf(m.value); {
+		switch kind := display.JSONType(m.value); {
 		case kind == "null": // same as an absent attribute
 		case m.name == "data":
 			e.setData(m.name, m.value)
@@ -110,7 +112,7 @@ func (e *envelope) setData(name string, data []byte) {
 func (e *envelope) decodeBase64(value json.RawMessage) []byte {
 	var text string
 	if err := json.Unmarshal(value, &text); err != nil {
-		e.invalid("data_base64", kindOf(value), "base64")
+		e.invalid("data_base64", display.JSONType(value), "base64")
 		return nil
 	}
 	data, err := base64.StdEncoding.Strict().DecodeString(text)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // member is a top-level member of a JSON object; its value is not decoded.
@@ -38,7 +40,7 @@ func parseObject(data []byte) ([]member, *Rejection) {
 	if rejection := checkJSON(data); rejection != nil {
 		return nil, rejection
 	}
-	if kind := kindOf(data); kind != "an object" {
+	if kind := display.JSONType(data); kind != "an object" {
 		return nil, notJSON(kind)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -87,24 +89,6 @@ func checkJSON(data []byte) *Rejection {
 
 func notJSON(got string) *Rejection {
 	return Reject(CodeNotJSON, FieldError{Got: got, Want: "one JSON object"})
-}
-
-// kindOf names the type of a valid JSON value.
-func kindOf(data []byte) string {
-	switch data = bytes.TrimSpace(data); data[0] {
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return "a boolean"
-	case 'n':
-		return "null"
-	default:
-		return "a number"
-	}
 }
 
 // quote quotes a value for an error, shortened to 80 bytes.

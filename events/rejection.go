@@ -3,6 +3,8 @@ package events
 import (
 	"fmt"
 	"strings"
+
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // Rejection is the error of an event that can never succeed.
@@ -42,7 +44,7 @@ func Reject(code RejectCode, errors ...FieldError) *Rejection {
 	reasons := make([]string, len(kept))
 	for i := range kept {
 		e := errors[i]
-		kept[i] = FieldError{shorten(e.Path), shorten(e.Got), shorten(e.Want)}
+		kept[i] = FieldError{display.Truncate(e.Path, maxErrorText), display.Truncate(e.Got, maxErrorText), display.Truncate(e.Want, maxErrorText)}
 		reasons[i] = kept[i].String()
 	}
 	reason := strings.Join(reasons, "; ")
@@ -50,11 +52,4 @@ func Reject(code RejectCode, errors ...FieldError) *Rejection {
 		reason += fmt.Sprintf("; and %d more", more)
 	}
 	return &Rejection{Code: code, Reason: reason, Errors: kept}
-}
-
-func shorten(text string) string {
-	if len(text) <= maxErrorText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // tenantsFileVariable is the variable with the path of the tenants file.
@@ -88,7 +89,7 @@ func (r *tenantsReader) file(content []byte) {
 		if m.name != "tenants" {
 			r.problem(m.name, "unknown key; want tenants only")
 		} else if json.Unmarshal(m.value, &list) != nil {
-			r.problem(m.name, "got %s, want an array of tenants", kindOf(m.value))
+			r.problem(m.name, "got %s, want an array of tenants", display.JSONType(m.value))
 			return
 		}
 	}
@@ -225,7 +226,7 @@ func (r *tenantsReader) fallBack(t *Tenant, v Variable, at string) {
 // secretFile reads a secret from a file, whose path is relative to the folder of the tenants file.
 func (r *tenantsReader) secretFile(named json.RawMessage) (path, secret string, err error) {
 	if json.Unmarshal(named, &path) != nil {
-		return "", "", fmt.Errorf("%s", kindOf(named))
+		return "", "", fmt.Errorf("%s", display.JSONType(named))
 	}
 	if path = clean(path); path == "" {
 		return "", "", errors.New("an empty string")

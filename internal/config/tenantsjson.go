@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // jsonMember is one member of a JSON object, not yet decoded.
@@ -24,7 +26,7 @@ func objectMembers(data []byte) ([]jsonMember, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
-		return nil, fmt.Errorf("got %s", kindOf(data))
+		return nil, fmt.Errorf("got %s", display.JSONType(data))
 	}
 	var members []jsonMember
 	seen := map[string]bool{}
@@ -52,7 +54,7 @@ func fieldText(raw json.RawMessage) (string, error) {
 	var one string
 	var many []string
 	var number json.Number
-	switch kind := kindOf(raw); {
+	switch kind := display.JSONType(raw); {
 	case kind == "a string" && json.Unmarshal(raw, &one) == nil:
 		return one, nil
 	case kind == "a number" && json.Unmarshal(raw, &number) == nil:
@@ -62,25 +64,4 @@ func fieldText(raw json.RawMessage) (string, error) {
 	default:
 		return "", errors.New(kind)
 	}
-}
-
-// kindOf returns the type of a valid JSON value, with its article.
-func kindOf(data []byte) string {
-	data = bytes.TrimSpace(data)
-	if len(data) == 0 {
-		return "nothing"
-	}
-	switch data[0] {
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return "a boolean"
-	case 'n':
-		return "null"
-	}
-	return "a number"
 }

@@ -216,7 +216,7 @@ func (p *Poster) backOff(to WebhookURL, delay time.Duration) time.Duration {
 	}
 	if delay == 0 {
 		b.failures++
-		delay = backoff(b.failures)
+		delay = nextDelay(b.failures)
 	}
 	b.until = p.now().Add(delay)
 	return delay

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/lazi/lazisync/internal/backoff"
 )
 
 // Sender posts messages to one kind of channel.
@@ -63,15 +65,11 @@ func retryDelay(failure *Error, deliveries uint64) time.Duration {
 	if failure != nil && failure.After > 0 {
 		return failure.After
 	}
-	return backoff(deliveries)
+	return nextDelay(deliveries)
 }
 
-// backoff returns the delay after the nth attempt: one second, doubled with each attempt,
-// at most five minutes.
-func backoff(attempts uint64) time.Duration {
-	const longest = 5 * time.Minute
-	if attempts > 9 {
-		return longest
-	}
-	return min(longest, time.Second<<max(0, int(attempts)-1))
+// nextDelay returns the delay after the nth attempt: one second, doubled with each attempt, at
+// most five minutes.
+func nextDelay(attempts uint64) time.Duration {
+	return backoff.Exponential(time.Second, 5*time.Minute, attempts)
 }

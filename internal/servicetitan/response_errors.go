@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/lazi/lazisync/internal/display"
 )
 
 const (
@@ -240,8 +242,5 @@ func sanitize(text string, most int, secrets ...Secret) string {
 		return -1
 	}, text)
 	text = mask(text, secrets...) // once more: what stood within one and does not print is gone
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return display.Truncate(text, most)
 }

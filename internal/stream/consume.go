@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/internal/backoff"
 )
 
 const (
@@ -178,7 +180,7 @@ func (l *batchLoop) withBodies(ctx context.Context, raw []*nats.Msg) ([]*Message
 // backOff waits until Ready returns nil or, without Ready, for the backoff.
 func (l *batchLoop) backOff(ctx context.Context) {
 	if l.options.Ready == nil {
-		wait(ctx, jitter(exponential(handleRetry, handleLimit, l.handleFailures)))
+		wait(ctx, jitter(backoff.Exponential(handleRetry, handleLimit, l.handleFailures)))
 		return
 	}
 	for n := uint64(1); ctx.Err() == nil; n++ {
@@ -189,7 +191,7 @@ func (l *batchLoop) backOff(ctx context.Context) {
 		if l.conn.logLimiter.allow(l.consumer + " waits " + err.Error()) {
 			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetching paused, a dependency is unavailable")
 		}
-		wait(ctx, jitter(exponential(readyRetry, readyLimit, n)))
+		wait(ctx, jitter(backoff.Exponential(readyRetry, readyLimit, n)))
 	}
 }
 
@@ -267,7 +269,7 @@ func (l *batchLoop) fetchFailed(ctx context.Context, err error) {
 	if l.conn.logLimiter.allow(l.consumer + " " + err.Error()) {
 		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetch failed, retrying")
 	}
-	wait(ctx, jitter(exponential(fetchRetry, fetchLimit, l.fetchFailures)))
+	wait(ctx, jitter(backoff.Exponential(fetchRetry, fetchLimit, l.fetchFailures)))
 }
 
 // diagnose returns the cause of a failed fetch.

@@ -3,6 +3,8 @@ package stream
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/lazi/lazisync/internal/backoff"
 )
 
 const (
@@ -14,16 +16,7 @@ const (
 // up to five minutes, with a jitter of 20 % so that messages that failed together are not
 // redelivered together.
 func RetryDelay(deliveries uint64) time.Duration {
-	return jitter(exponential(firstRetry, lastRetry, deliveries))
-}
-
-// exponential returns the nth delay, counted from 1, of a series that doubles up to a limit.
-func exponential(first, limit time.Duration, n uint64) time.Duration {
-	delay := first
-	for i := uint64(1); i < n && delay < limit; i++ {
-		delay *= 2
-	}
-	return min(delay, limit)
+	return jitter(backoff.Exponential(firstRetry, lastRetry, deliveries))
 }
 
 func jitter(d time.Duration) time.Duration {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -79,8 +80,5 @@ func ExecAll(ctx context.Context, tx pgx.Tx, statements []string) error {
 func firstLine(statement string) string {
 	const longest = 80
 	line, _, _ := strings.Cut(strings.TrimSpace(statement), "\n")
-	if len(line) > longest {
-		line = line[:longest] + "…"
-	}
-	return line
+	return display.Truncate(line, longest)
 }
