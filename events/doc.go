@@ -9,8 +9,8 @@
 // error.
 //
 // The bridge, notifier, gateway, command line, stream adapter, workflows and activities
-// use this package. of this module it may import only schemas and internal/display. It must not import a NATS
-// client.
+// use this package. Of this module it may import only schemas and internal/display. It must
+// not import a NATS client.
 //
 // With schemas, it is the contract with other programs.
 package events
