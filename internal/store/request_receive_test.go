@@ -45,7 +45,7 @@ func TestReceive(t *testing.T) {
 
 	a.TenantID = "lazi"
 	_, err := f.Receive(t.Context(), []ledger.Request{a})
-	require.EqualError(t, err, fmt.Sprintf(`receive request %s: tenant "lazi": want an integer`, a.ID))
+	require.EqualError(t, err, fmt.Sprintf(`receive request %s: tenant ID: got "lazi", want the number of a ServiceTitan tenant, digits only`, a.ID))
 }
 
 func TestReceiveReturnsTheOutcome(t *testing.T) {
