@@ -49,15 +49,15 @@ func busyStatus() status {
 			{
 				Number: 47, TenantID: "1001", Mode: events.Incremental, State: ledger.Running, Pause: pause, StartedAt: noon.Add(-10 * time.Minute),
 				WorkflowID: "incremental-sync-1001", Entities: core, RequestedBy: schedule,
-				Results: []events.Result{{Entity: "customers", Status: events.StatusCompleted, Fetched: 14, Updated: 3}},
+				Results: []events.Result{{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 14, Updated: 3}}},
 			},
 			{
 				Number: 46, TenantID: "1001", Mode: events.Full, State: ledger.Failed, StartedAt: noon.Add(-25 * time.Minute), FinishedAt: noon.Add(-20 * time.Minute),
 				WorkflowID: "full-sync-9e6784423b0ef438ec8c", Entities: core, RequestedBy: ops, RequestCount: 2, Published: true,
 				Error: &events.RunError{Type: "ApiError", Entity: "jobs", Message: "GET /jpm/v2/tenant/1001/jobs: 500 Internal Server Error\nafter 12 attempts"},
 				Results: []events.Result{
-					{Entity: "customers", Status: events.StatusCompleted, Pages: 25, Fetched: 12000, Inserted: 40, Updated: 12, Unchanged: 11948, Warnings: []string{"4 values of balance are not numbers"}},
-					{Entity: "jobs", Status: events.StatusFailed, Pages: 3, Fetched: 1500, Unchanged: 1500, Error: &events.RunError{Type: "ApiError", Message: "GET /jpm/v2/tenant/1001/jobs: 500 Internal Server Error\nafter 12 attempts"}},
+					{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Pages: 25, Fetched: 12000, Inserted: 40, Updated: 12, Unchanged: 11948}, Warnings: []string{"4 values of balance are not numbers"}},
+					{Entity: "jobs", Status: events.StatusFailed, Counts: events.Counts{Pages: 3, Fetched: 1500, Unchanged: 1500}, Error: &events.RunError{Type: "ApiError", Message: "GET /jpm/v2/tenant/1001/jobs: 500 Internal Server Error\nafter 12 attempts"}},
 					{Entity: "invoices", Status: events.StatusSkipped, SkippedReason: "never fully synced"},
 					{Entity: "estimates", Status: events.StatusCancelled},
 				},

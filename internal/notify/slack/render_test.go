@@ -59,7 +59,7 @@ func notifications() map[string][]notify.Notification {
 	recovered := notifytest.Completed()
 	recovered.Recovered, recovered.FailingSince = 7, notifytest.Ended.Add(-time.Hour)
 	recovered.Run.Results = []events.Result{
-		{Entity: "customers", Status: events.StatusCompleted, Fetched: 250, Inserted: 240, Rejected: 10, Warnings: []string{"an unstable list"}},
+		{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 250, Inserted: 240, Rejected: 10}, Warnings: []string{"an unstable list"}},
 	}
 
 	cancelled := notifytest.Completed()
