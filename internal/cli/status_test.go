@@ -123,7 +123,7 @@ func TestRunsOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, RunsOptions{RunFilter: ledger.RunFilter{State: "paused", Mode: "rebuild", Entity: "jobs", TenantID: "1001"}, Limit: 1000}.Check())
 	err := RunsOptions{RunFilter: ledger.RunFilter{State: "complete", Mode: "fll", Entity: "job", TenantID: "x"}, Limit: -1, Within: -time.Hour}.Check()
-	require.EqualError(t, err, `--tenant: got "x", want the number of a ServiceTitan tenant
+	require.EqualError(t, err, `--tenant: got "x", want the number of a ServiceTitan tenant, digits only
 --state: got "complete", want completed
 --mode: got "fll", want full
 --entity: got "job", want jobs
