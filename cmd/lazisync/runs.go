@@ -6,12 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/app"
 	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/commands"
-	"github.com/lazi/lazisync/internal/entity"
-	"github.com/lazi/lazisync/internal/ledger"
 )
 
 func (p *program) runs() *cobra.Command {
@@ -45,9 +42,9 @@ func (p *program) runsList() *cobra.Command {
 	f.Int64Var(&o.Before, "before", 0, "only runs with a lower number")
 	f.IntVar(&o.Limit, "limit", 20, "list at most this many")
 	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
-	complete(cmd, "state", runStates())
-	complete(cmd, "mode", events.ModeNames())
-	complete(cmd, "entity", entity.Names())
+	for flag, values := range cli.RunFilterValues() {
+		complete(cmd, flag, values)
+	}
 	return cmd
 }
 
@@ -69,14 +66,6 @@ func (p *program) runsShow() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
-}
-
-func runStates() []string {
-	var names []string
-	for _, s := range ledger.RunStates {
-		names = append(names, string(s))
-	}
-	return names
 }
 
 // complete makes the shell complete the values of a flag.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -41,6 +42,15 @@ func (o RunsOptions) Check() error {
 		errs = append(errs, fmt.Errorf("--limit: got %d, want an integer from 1 to %d", o.Limit, maxListedRuns))
 	}
 	return errors.Join(errs...)
+}
+
+// RunFilterValues returns the values that the options state, mode and entity can have.
+func RunFilterValues() map[string][]string {
+	states := make([]string, len(ledger.RunStates))
+	for i, s := range ledger.RunStates {
+		states[i] = string(s)
+	}
+	return map[string][]string{"state": states, "mode": events.ModeNames(), "entity": entity.Names()}
 }
 
 // ListRuns prints the runs that the options select, newest first, one line each.
