@@ -20,7 +20,7 @@ func TestOpenFull(t *testing.T) {
 	p := f.open(run, c)
 	require.Equal(t, ledger.Position{
 		Run: run.Number, Owner: run.Ref().Execution, Entity: "customers", Cursor: entity.Cursor{Feed: entity.Export}, Phase: events.PhaseReading,
-		Total: -1, StartedAt: p.StartedAt,
+		Total: -1, StartedAt: p.StartedAt, UpdatedAt: p.UpdatedAt,
 	}, p)
 	require.Equal(t, "running", f.state(c).Status)
 
