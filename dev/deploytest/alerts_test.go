@@ -21,7 +21,7 @@ import (
 // an alert, two to five hours with it, the rest without it again.
 var incidents = map[string]string{
 	"LazisyncRoleDown":                `up{job="lazisync",role="bridge"} 1x60 0x120 1x420`,
-	"LazisyncDataStale":               `lazisync_entity_age_seconds{tenant="42",entity="jobs"} 900x60 9000x120 900x420`,
+	"LazisyncDataStale":               `lazisync_entity_stale{tenant="42",entity="jobs"} 0x60 1x120 0x420`,
 	"LazisyncRunsFailing":             `lazisync_runs_total{tenant="42",mode="incremental",outcome="failed",error_type="ApiError"} 0x60 0+1x30 30x510`,
 	"LazisyncRunPaused":               `lazisync_runs_open{tenant="42",mode="full",state="paused"} 0x60 1x300 0x240`,
 	"LazisyncServiceTitanUnavailable": `lazisync_api_requests_total{tenant="42",status="200"} 0+60x60 3600x120 3600+60x420` + "\n" + `lazisync_api_requests_total{tenant="42",status="503"} 0x60 0+6x120 720x420`,

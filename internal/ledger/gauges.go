@@ -5,7 +5,7 @@ import "github.com/lazi/lazisync/events"
 // Gauges are the values of the ledger that change with time, for metrics.
 type Gauges struct {
 	OpenRuns        map[OpenRuns]int64
-	AgeSeconds      map[TenantEntity]float64 // since ServiceTitan's clock at the start of the last complete read
+	Freshness       []Freshness
 	RejectedRecords map[TenantEntity]int64
 	DatabaseBytes   int64
 }

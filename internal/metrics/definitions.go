@@ -58,6 +58,10 @@ var Definitions = []Definition{
 		Help: "Age of the data of an entity: now minus ServiceTitan's clock at the start of the last complete read. Every bridge has the same value: aggregate with max.",
 	},
 	{
+		Name: "lazisync_entity_stale", Kind: Gauge, Labels: []string{"tenant", "entity"}, Roles: []string{"bridge"},
+		Help: "1 if an entity is older than SYNC_FRESHNESS allows, else 0; absent if it is not evaluated. Every bridge has the same value: aggregate with max.",
+	},
+	{
 		Name: "lazisync_rejected_records", Kind: Gauge, Labels: []string{"tenant", "entity"}, Roles: []string{"bridge"},
 		Help: "Rows of raw.rejected_records. Every bridge has the same value: aggregate with max.",
 	},

@@ -98,6 +98,7 @@ func (g *Gauges) refresh(ctx context.Context) (err error) {
 var (
 	runsOpen     = desc("lazisync_runs_open")
 	entityAge    = desc("lazisync_entity_age_seconds")
+	entityStale  = desc("lazisync_entity_stale")
 	rejected     = desc("lazisync_rejected_records")
 	databaseSize = desc("lazisync_database_size_bytes")
 	pending      = desc("lazisync_consumer_pending")
@@ -108,7 +109,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runsOpen, entityAge, rejected, databaseSize, pending, streamBytes, streamLimit, deadLetters} {
+	for _, d := range []*prometheus.Desc{runsOpen, entityAge, entityStale, rejected, databaseSize, pending, streamBytes, streamLimit, deadLetters} {
 		out <- d
 	}
 }
@@ -166,8 +167,17 @@ func (g *Gauges) collectLedger(send func(*prometheus.Desc, float64, ...string), 
 	for key, n := range rejectedBy {
 		send(rejected, float64(n), key.TenantID, key.Entity)
 	}
-	for key, seconds := range g.ledger.AgeSeconds {
-		send(entityAge, seconds+age.Seconds(), key.TenantID, key.Entity)
+	for _, v := range g.ledger.Freshness {
+		if !v.AsOf.IsZero() {
+			send(entityAge, (v.Age + age).Seconds(), v.TenantID, v.Entity)
+		}
+		if v.Target > 0 {
+			stale := 0.0
+			if v.Stale {
+				stale = 1
+			}
+			send(entityStale, stale, v.TenantID, v.Entity)
+		}
 	}
 	send(databaseSize, float64(g.ledger.DatabaseBytes))
 }

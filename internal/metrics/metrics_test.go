@@ -49,7 +49,7 @@ func TestEveryDefinitionIsRegisteredAndNothingElse(t *testing.T) {
 	g := NewGauges(r, GaugeSources{
 		Streams: true, Tenants: acme,
 		Ledger: func(context.Context) (ledger.Gauges, error) {
-			return ledger.Gauges{AgeSeconds: map[ledger.TenantEntity]float64{{TenantID: "42", Entity: "customers"}: 5}}, nil
+			return ledger.Gauges{Freshness: []ledger.Freshness{{TenantID: "42", Entity: "customers", AsOf: time.Now(), Target: time.Hour}}}, nil
 		},
 		Backlog: func(context.Context) (Backlog, error) {
 			one := map[string]uint64{"x": 1}
@@ -141,7 +141,11 @@ func TestGaugesAreAbsentWhileTheyCannotBeRead(t *testing.T) {
 		return ledger.Gauges{
 			OpenRuns:        map[ledger.OpenRuns]int64{{TenantID: "42", Mode: events.Full, State: ledger.Running}: 2},
 			RejectedRecords: map[ledger.TenantEntity]int64{customers: 3},
-			AgeSeconds:      map[ledger.TenantEntity]float64{customers: 60},
+			Freshness: []ledger.Freshness{
+				{TenantID: "42", Entity: "customers", AsOf: time.Now().Add(-time.Minute), Age: time.Minute, Target: time.Hour},
+				{TenantID: "42", Entity: "invoices", AsOf: time.Now().Add(-time.Hour), Age: time.Hour},
+				{TenantID: "42", Entity: "jobs", Age: 2 * time.Hour, Target: time.Hour, Stale: true},
+			},
 		}, failing
 	}})
 	require.Empty(t, gathered(t, r), "nothing was read")
@@ -151,6 +155,11 @@ func TestGaugesAreAbsentWhileTheyCannotBeRead(t *testing.T) {
 	require.Contains(t, values, "lazisync_runs_open full paused 42")
 	require.EqualValues(t, 3, values["lazisync_rejected_records customers 42"])
 	require.InDelta(t, 60, values["lazisync_entity_age_seconds customers 42"], 5)
+	require.NotContains(t, values, "lazisync_entity_age_seconds jobs 42", "never read completely")
+	require.Contains(t, values, "lazisync_entity_stale customers 42")
+	require.Zero(t, values["lazisync_entity_stale customers 42"])
+	require.EqualValues(t, 1, values["lazisync_entity_stale jobs 42"])
+	require.NotContains(t, values, "lazisync_entity_stale invoices 42", "not evaluated")
 
 	failing = context.DeadlineExceeded
 	g.ledgerAt = time.Now().Add(-2 * gaugesMaxAge)

@@ -10,23 +10,25 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// gaugesSQL reads all gauges at once, as rows of kind, tenant, two labels and a value.
+// gaugesSQL reads all gauges but the freshness at once, as rows of kind, tenant, two labels and a
+// value.
 const gaugesSQL = `
 	select 'open', tenant_id, mode, case when paused_at is null then 'running' else 'paused' end, count(*)::float8
 	from raw.sync_runs where state = 'running' group by 2, 3, 4
-	union all
-	select 'age', tenant_id, table_name, '', extract(epoch from clock_timestamp() - resume_since)::float8
-	from raw.sync_state where resume_since is not null and table_name like 'raw.st\_%'
 	union all
 	select 'rejected', tenant_id, table_name, '', count(*)::float8 from raw.rejected_records group by tenant_id, table_name
 	union all
 	select 'size', 0, '', '', pg_database_size(current_database())::float8`
 
-// Gauges reads the values of the ledger that change with time, in one query.
+// Gauges reads the values of the ledger that change with time.
 func (s *Store) Gauges(ctx context.Context) (g ledger.Gauges, err error) {
 	err = s.read(ctx, "read gauges", func(q ddl.Querier) error {
+		facts, err := readTimes(ctx, q)
+		if err != nil {
+			return err
+		}
 		g = ledger.Gauges{
-			OpenRuns: map[ledger.OpenRuns]int64{}, AgeSeconds: map[ledger.TenantEntity]float64{}, RejectedRecords: map[ledger.TenantEntity]int64{},
+			OpenRuns: map[ledger.OpenRuns]int64{}, Freshness: ledger.EvaluateFreshness(facts), RejectedRecords: map[ledger.TenantEntity]int64{},
 		}
 		rows, err := q.Query(ctx, gaugesSQL)
 		if err != nil {
@@ -40,8 +42,6 @@ func (s *Store) Gauges(ctx context.Context) (g ledger.Gauges, err error) {
 			switch kind {
 			case "open":
 				g.OpenRuns[ledger.OpenRuns{TenantID: of.TenantID, Mode: events.Mode(first), State: ledger.RunState(second)}] = int64(value)
-			case "age":
-				g.AgeSeconds[of] = max(0, value)
 			case "rejected":
 				g.RejectedRecords[of] = int64(value)
 			case "size":

@@ -27,6 +27,8 @@ func TestGaugesOfTheLedger(t *testing.T) {
 	_, err := f.RecordPause(t.Context(), paused.Ref(), ledger.Pause{Since: time.Now(), Number: 1}, true)
 	require.NoError(t, err)
 
+	require.NoError(t, f.SetTargets(t.Context(), map[string]map[string]time.Duration{tenant: {"customers": time.Minute, "jobs": time.Hour}}))
+
 	g, err := f.Gauges(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, map[ledger.OpenRuns]int64{
@@ -35,8 +37,17 @@ func TestGaugesOfTheLedger(t *testing.T) {
 	}, g.OpenRuns)
 	one := ledger.TenantEntity{TenantID: tenant, Entity: "customers"}
 	require.Equal(t, map[ledger.TenantEntity]int64{one: 1}, g.RejectedRecords)
-	require.InDelta(t, time.Since(read).Seconds(), g.AgeSeconds[one], 30)
-	require.Len(t, g.AgeSeconds, 1, "jobs were not read to their end")
+	verdicts, err := f.Freshness(t.Context())
+	require.NoError(t, err)
+	require.Len(t, g.Freshness, len(verdicts))
+	for i, v := range verdicts {
+		got := g.Freshness[i]
+		require.InDelta(t, v.Age.Seconds(), got.Age.Seconds(), 30)
+		got.Age = v.Age
+		require.Equal(t, v, got)
+	}
+	require.True(t, g.Freshness[0].Stale, "customers, read an hour ago")
+	require.Zero(t, g.Freshness[1].AsOf, "jobs were not read to their end")
 	require.Positive(t, g.DatabaseBytes)
 }
 
