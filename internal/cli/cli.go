@@ -75,6 +75,7 @@ type Store interface {
 	States(ctx context.Context, tenantID string) ([]ledger.EntityState, error)
 	Waiting(ctx context.Context, tenantID string) ([]ledger.Waiting, error)
 	Freshness(ctx context.Context) ([]ledger.Freshness, error)
+	OpenOutages(ctx context.Context) ([]ledger.Outage, error)
 	Close()
 }
 

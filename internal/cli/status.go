@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -66,16 +66,7 @@ type status struct {
 	runs    []ledger.Run // open ones first
 	states  []ledger.EntityState
 	ages    []ledger.Freshness
-}
-
-// ageOf returns the freshness of the table of a state.
-func (s status) ageOf(of ledger.EntityState) ledger.Freshness {
-	for _, v := range s.ages {
-		if v.TenantID == of.TenantID && v.Entity == of.Entity {
-			return v
-		}
-	}
-	return ledger.Freshness{}
+	outages []ledger.Outage // open ones
 }
 
 func readStatus(ctx context.Context, s Store, tenant string) (shown status, err error) {
@@ -88,8 +79,16 @@ func readStatus(ctx context.Context, s Store, tenant string) (shown status, err 
 	if shown.states, err = s.States(ctx, tenant); err != nil {
 		return shown, err
 	}
-	shown.ages, err = s.Freshness(ctx)
-	return shown, err
+	ages, err := s.Freshness(ctx)
+	if err != nil {
+		return shown, err
+	}
+	open, err := s.OpenOutages(ctx)
+	if err != nil {
+		return shown, err
+	}
+	shown.addFreshness(tenant, ages, open)
+	return shown, nil
 }
 
 func latestRuns(ctx context.Context, s Store, tenant string) ([]ledger.Run, error) {
@@ -112,13 +111,7 @@ func (s status) print(out io.Writer, now time.Time, width int) error {
 		sections = append(sections, section{"Open runs", runsTable(open, now)})
 	}
 	if len(s.states) > 0 {
-		states := slices.Clone(s.states)
-		for i := range states {
-			if v := s.ageOf(states[i]); v.Stale {
-				states[i].Status += ", stale for more than " + v.Target.String()
-			}
-		}
-		sections = append(sections, section{"Entities", statesTable(states, now)})
+		sections = append(sections, section{"Entities", s.statesTable(now)})
 	}
 	if len(ended) > 0 {
 		sections = append(sections, section{"Latest runs", runsTable(ended, now)})
@@ -163,10 +156,10 @@ func splitRuns(runs []ledger.Run) (open, ended []ledger.Run) {
 // longWait is how long a request may wait for Temporal or a worker before that needs attention.
 const longWait = time.Minute
 
-// attention returns a line for whatever stops or has failed until somebody acts: paused runs,
-// requests that no worker takes, and the latest run of a tenant and mode if it failed.
+// attention returns a line for whatever stops or has failed until somebody acts: stale entities,
+// paused runs, requests that no worker takes, and the latest run of a tenant and mode if it failed.
 func (s status) attention(now time.Time) []string {
-	var lines []string
+	lines := s.staleLines(now)
 	for _, w := range s.waiting {
 		isStuck := w.Why == ledger.WaitForTemporal || w.Why == ledger.WaitForWorker
 		if isStuck && now.Sub(w.Since) > longWait {
@@ -207,10 +200,10 @@ func waitingTable(waiting []ledger.Waiting, now time.Time) *table {
 	return t
 }
 
-func statesTable(states []ledger.EntityState, now time.Time) *table {
-	t := &table{header: []string{"TENANT", "ENTITY", "STATUS", "RECORDS", "LAST FULL", "LAST INCREMENTAL"}, flexible: 1, optional: []int{0}}
-	for _, s := range states {
-		t.add(s.TenantID, s.Entity, s.Status, thousands(s.Records), ago(s.LastFullSync, now), ago(s.LastIncrementalSync, now))
+func (s status) statesTable(now time.Time) *table {
+	t := &table{header: []string{"TENANT", "ENTITY", "STATUS", "AGE", "RECORDS", "LAST FULL", "LAST INCREMENTAL"}, flexible: 1, optional: []int{0, 5, 6}}
+	for _, e := range s.states {
+		t.add(e.TenantID, e.Entity, cmp.Or(e.Status, "never read"), ageText(s.ageOf(e)), thousands(e.Records), ago(e.LastFullSync, now), ago(e.LastIncrementalSync, now))
 	}
 	return t
 }

@@ -39,7 +39,7 @@ func busyStatus() status {
 	core := []string{"customers", "jobs", "invoices", "estimates"}
 	schedule := ledger.Requester{Source: ledger.ScheduleSource, Reason: "schedule lazisync-incremental-1001"}
 	ops := ledger.Requester{Source: "/lazisync/gateway/ops", Reason: "after the import", At: noon.Add(-26 * time.Minute)}
-	return status{
+	s := status{
 		waiting: []ledger.Waiting{
 			{Mode: events.Incremental, Requests: 12, Entities: []string{"jobs"}, Why: ledger.WaitForResume, Since: noon.Add(-4 * time.Minute), Run: 47, Pause: pause},
 			{Mode: events.Full, Requests: 1, Entities: []string{"customers"}, Why: ledger.WaitForWorker, Since: noon.Add(-3 * time.Minute), RequestedBy: ops},
@@ -72,6 +72,18 @@ func busyStatus() status {
 			{TenantID: "1001", Entity: "jobs", Status: "failed", Records: 1500, LastFullSync: noon.Add(-50 * time.Hour)},
 		},
 	}
+	jobsStale := noon.Add(-49 * time.Hour)
+	s.addFreshness("1001", []ledger.Freshness{
+		{TenantID: "1001", Entity: "customers", AsOf: noon.Add(-40 * time.Minute), Age: 40 * time.Minute, Target: time.Hour},
+		{TenantID: "1001", Entity: "estimates", Target: time.Hour},
+		{TenantID: "1001", Entity: "invoices", Age: 75 * time.Minute, Target: time.Hour, Stale: true, Since: noon.Add(-15 * time.Minute)},
+		{TenantID: "1001", Entity: "jobs", AsOf: noon.Add(-50 * time.Hour), Age: 50 * time.Hour, Target: time.Hour, Stale: true, Since: jobsStale},
+		{TenantID: "1002", Entity: "jobs", Age: time.Hour, Target: time.Minute, Stale: true, Since: jobsStale},
+	}, []ledger.Outage{{
+		TenantID: "1001", Since: jobsStale, Cause: "run 47 is paused by ann: month-end", OpenedAt: jobsStale,
+		Entities: []ledger.OutageEntity{{Entity: "customers"}, {Entity: "jobs"}}, // customers are fresh again
+	}})
+	return s
 }
 
 func TestStatusFitsTheTerminal(t *testing.T) {

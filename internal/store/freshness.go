@@ -174,6 +174,15 @@ func (s *Store) UnpublishedOutages(ctx context.Context) (found []ledger.Outage, 
 	return found, err
 }
 
+// OpenOutages lists the outages of all tenants that are not closed, oldest first.
+func (s *Store) OpenOutages(ctx context.Context) (found []ledger.Outage, err error) {
+	err = s.read(ctx, "list open outages", func(q ddl.Querier) (err error) {
+		found, err = queryOutages(ctx, q, "where closed_at is null order by opened_at, outage_id")
+		return err
+	})
+	return found, err
+}
+
 // MarkOutagePublished records that the beginning or, with fresh, the end of an outage is published.
 func (s *Store) MarkOutagePublished(ctx context.Context, id string, fresh bool) error {
 	column := "stale_published_at"

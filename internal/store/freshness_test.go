@@ -107,6 +107,9 @@ func TestUpdateOutagesOpensAndClosesEachOnce(t *testing.T) {
 	o := unpublished(1)[0]
 	require.Equal(t, []string{"customers", "jobs"}, o.Names())
 	require.Equal(t, "no worker runs", o.Cause)
+	open, err := f.OpenOutages(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []ledger.Outage{o}, open)
 	require.InDelta(t, 62*time.Minute, o.Entities[0].Age, float64(time.Minute))
 	require.Equal(t, time.Hour, o.Entities[0].Target)
 	first, err := o.StaleEvent()
@@ -127,6 +130,9 @@ func TestUpdateOutagesOpensAndClosesEachOnce(t *testing.T) {
 	require.InDelta(t, time.Minute, o.FreshEntities[1].Age, float64(time.Minute))
 	require.NoError(t, f.MarkOutagePublished(t.Context(), o.ID, true))
 	unpublished(0)
+	open, err = f.OpenOutages(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, open)
 
 	read(2*time.Hour, jobs)
 	update()
