@@ -61,9 +61,8 @@ func (c NotifyConfig) problems(others Problems) Problems {
 	return nil
 }
 
-// notifyKinds are the kinds of notifications that a route may name. The kinds stale and
-// fresh join them with the events sync.stale and sync.fresh.
-var notifyKinds = []string{"completed", "failed", "cancelled", "recovered", "warning", "rejected", "*"}
+// notifyKinds are the kinds of notifications that a route may name.
+var notifyKinds = []string{"completed", "failed", "cancelled", "recovered", "warning", "rejected", "stale", "fresh", "*"}
 
 func notifyRoutes(c *Config, text string) error {
 	c.Notify.Routes = nil

@@ -1,6 +1,9 @@
 package notify
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Kinds of notifications that a Route may name. A notification has one or more.
 const (
@@ -10,6 +13,8 @@ const (
 	KindRecovered = "recovered" // the first completed run after failures
 	KindWarning   = "warning"   // a run with warnings or rejected records
 	KindRejected  = "rejected"  // a rejected command
+	KindStale     = "stale"     // entities are too old
+	KindFresh     = "fresh"     // they are not any more
 )
 
 // Route sends the notifications of a tenant and of some kinds to channels.
@@ -35,7 +40,7 @@ func (n Notification) kinds() []string {
 
 // matches reports whether the route applies to a notification.
 func (r Route) matches(n Notification) bool {
-	if r.Tenant != "*" && r.Tenant != n.Run.TenantID {
+	if r.Tenant != "*" && r.Tenant != cmp.Or(n.Run.TenantID, n.Ages.TenantID) {
 		return false
 	}
 	return slices.ContainsFunc(r.Kinds, func(kind string) bool { return kind == "*" || slices.Contains(n.kinds(), kind) })

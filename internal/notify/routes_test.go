@@ -20,6 +20,8 @@ func TestHandleRoutesByTenantAndKind(t *testing.T) {
 		{"1001", []string{KindFailed, KindRecovered}, []string{"#oncall", "webhook"}},
 		{"*", []string{KindFailed}, []string{"#oncall", "#failures"}},
 		{"*", []string{KindWarning, KindRejected}, []string{"#data"}},
+		{"1001", []string{KindStale}, []string{"#oncall"}},
+		{"*", []string{KindStale, KindFresh}, []string{"#freshness"}},
 	}
 	for name, c := range map[string]struct {
 		d    *delivery
@@ -30,6 +32,9 @@ func TestHandleRoutesByTenantAndKind(t *testing.T) {
 		"no route":                       {deliver(t, events.Completed, outcomeData()), []string{"#sync-alerts"}},
 		"a warning":                      {deliver(t, events.Completed, warned), []string{"#data"}},
 		"a rejected command":             {rejection(t, "1", rejectedData()), []string{"#data"}},
+		"stale entities":                 {freshness(t, events.Stale, "1001"), []string{"#oncall", "#freshness"}},
+		"stale ones of another tenant":   {freshness(t, events.Stale, "1002"), []string{"#freshness"}},
+		"fresh entities":                 {freshness(t, events.Fresh, "1001"), []string{"#freshness"}},
 		"an event without notifications": {deliver(t, events.Failed, silent), nil},
 	} {
 		p := &fakeSender{}
@@ -40,4 +45,15 @@ func TestHandleRoutesByTenantAndKind(t *testing.T) {
 	}
 	every := Route{Tenant: "*", Kinds: []string{"*"}, Channels: []string{"#all"}}
 	require.Equal(t, []string{"#all"}, route([]Route{every}, Notification{Outcome: Cancelled}, []string{"#a"}))
+}
+
+func freshness(t *testing.T, of events.Type[events.FreshnessData], tenant string) *delivery {
+	t.Helper()
+	event, err := of.New(events.Attributes{ID: "1/" + of.Name, Source: "/lazisync", Subject: "incremental-sync-" + tenant, Time: ended}, events.FreshnessData{
+		TenantID: tenant, Since: ended.Add(-time.Hour), Entities: []events.EntityAge{{Entity: "jobs", AgeSeconds: 7200, TargetSeconds: 3600}},
+	})
+	require.NoError(t, err)
+	encoded, err := events.Encode(event)
+	require.NoError(t, err)
+	return &delivery{message: events.Message{Subject: of.Subject, Header: events.Header(event), Data: encoded, Stored: ended}}
 }
