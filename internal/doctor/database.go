@@ -37,6 +37,7 @@ func (d *Doctor) checkDatabase(ctx context.Context) (f findings) {
 	d.checkDatabaseServer(&f, x)
 	f.skew("database clock", x.ClockSkew)
 	d.checkTables(&f, x)
+	d.checkFreshness(ctx, &f, s)
 	d.checkRestores(ctx, &f, s)
 	f.probe(ctx, DatabaseProbe(s, d.Role))
 	return f

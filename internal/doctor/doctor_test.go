@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 func TestSkew(t *testing.T) {
@@ -39,4 +41,25 @@ func TestFindingsAsJSONHaveTheDeprecatedNamesToo(t *testing.T) {
 		{"status": "ok", "check": "NATS", "detail": "connected", "verdict": "ok"},
 		{"status": "FAIL", "check": "streams", "detail": "missing", "fix": "run lazisync migrate", "verdict": "FAIL", "mend": "run lazisync migrate"}
 	]`, out.String())
+}
+
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	fresh := ledger.Freshness{TenantID: "1001", Entity: "customers", Age: time.Minute, Target: time.Hour}
+	stale := ledger.Freshness{TenantID: "1001", Entity: "jobs", Age: 2*time.Hour + time.Millisecond, Target: time.Hour, Stale: true}
+	const fix = "see the likely cause in lazisync status, and Freshness in docs/operations.md"
+	for name, c := range map[string]struct {
+		ages []ledger.Freshness
+		want Finding
+	}{
+		"none evaluated": {[]ledger.Freshness{{TenantID: "1001", Entity: "customers", Age: time.Hour}}, Finding{OK, "freshness", "no entity is evaluated", ""}},
+		"fresh":          {[]ledger.Freshness{fresh}, Finding{OK, "freshness", "none of 1 entities is stale", ""}},
+		"stale":          {[]ledger.Freshness{fresh, stale}, Finding{Warning, "freshness", "older than SYNC_FRESHNESS allows: tenant 1001: jobs 2h0m0s of 1h0m0s", fix}},
+		"many stale": {[]ledger.Freshness{stale, stale, stale, stale, stale}, Finding{Warning, "freshness", "older than SYNC_FRESHNESS allows: " +
+			"tenant 1001: jobs 2h0m0s of 1h0m0s, tenant 1001: jobs 2h0m0s of 1h0m0s, tenant 1001: jobs 2h0m0s of 1h0m0s, tenant 1001: jobs 2h0m0s of 1h0m0s and 1 more", fix}},
+	} {
+		var f findings
+		f.freshness(c.ages)
+		require.Equal(t, findings{c.want}, f, name)
+	}
 }
