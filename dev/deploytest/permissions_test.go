@@ -36,10 +36,11 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error { return s.acknowledge(ctx, stream.ConsumerControl) },
 			func() error { return s.readAdvisories(ctx) },
 			func() error {
-				return s.publish(ctx, "sync.accepted", "sync.rejected", "sync.completed", "sync.failed", "sync.cancelled")
+				return s.publish(ctx, "sync.accepted", "sync.rejected", "sync.completed", "sync.failed", "sync.cancelled", "sync.stale", "sync.fresh")
 			},
 			func() error {
-				return s.publishDeadLetters(ctx, "sync.requested", "sync.control", "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected")
+				return s.publishDeadLetters(ctx, "sync.requested", "sync.control", "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected",
+					"sync.stale", "sync.fresh")
 			},
 			func() error { return s.restore(ctx) },
 		)
@@ -59,7 +60,7 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error { return s.conn.Ready(ctx, stream.ConsumerNotifier) },
 			func() error { return s.acknowledge(ctx, stream.ConsumerNotifier) },
 			func() error {
-				return s.publishDeadLetters(ctx, "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected")
+				return s.publishDeadLetters(ctx, "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected", "sync.stale", "sync.fresh")
 			},
 			func() error { return s.restore(ctx) },
 		)
