@@ -103,7 +103,7 @@ func TestStatusShowsRunsAndFreshness(t *testing.T) {
 	text := w.run(t, "status")
 	require.Zero(t, text.code, text.errors)
 	require.Regexp(t, `1 +full +completed +\d+ s ago .* 1,200 +1,200 .* customers, jobs, invoices, estimates\n`, text.out)
-	require.Regexp(t, w.tenant+` +customers +completed +300 +\d+ s ago +never`, text.out)
+	require.Regexp(t, w.tenant+` +customers +completed +\d+ s +300 +\d+ s ago +never`, text.out)
 
 	listed := w.run(t, "runs", "ls", "--state", "completed", "--mode", "full", "--entity", "jobs", "--since", "1h")
 	require.Zero(t, listed.code, listed.errors)

@@ -52,7 +52,7 @@ var (
 func TestTheLogOfADayHasEveryRunAndEntityOnce(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 100}})
-	serve := w.start(t, "serve")
+	serve := w.start(t, "serve", "SYNC_FRESHNESS=1h")
 	w.full(t)
 	w.completed(t, w.request(t, `{"mode":"incremental"}`))
 	quiet := parseLog(t, serve.log.String())
@@ -81,7 +81,7 @@ func TestTheLogOfADayHasEveryRunAndEntityOnce(t *testing.T) {
 	w.awaitPages(t, w.total()+8)
 	serve.stop(t)
 	w.stack.Simulator.SetPace(0)
-	second := w.start(t, "serve")
+	second := w.start(t, "serve", "SYNC_FRESHNESS=1h")
 	w.completed(t, interrupted)
 	require.Eventually(t, func() bool { return second.log.Count("run completed") > 0 }, waitLimit, tick)
 	lines := append(parseLog(t, serve.log.String()), parseLog(t, second.log.String())...)

@@ -238,6 +238,8 @@ func printRunNotes(out io.Writer, runs []ledger.Run) error {
 // waitText says what a request waits for.
 func waitText(w ledger.Waiting, now time.Time) string {
 	switch {
+	case !w.Due.IsZero():
+		return w.Why.String()
 	case w.Pause != nil:
 		return fmt.Sprintf("run %d, %s", w.Run, pauseText(*w.Pause, now))
 	case w.Run != 0:
