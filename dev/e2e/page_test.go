@@ -154,7 +154,7 @@ func TestThePageStartsShowsAndControlsRuns(t *testing.T) {
 	p.press(t, "Full sync")
 	p.see(t, "tr", "#2")
 	p.await(t, `document.querySelector('#runs tr').innerText.match(/^#2\s+full\s+completed/) !== null`)
-	p.await(t, `/^customers\s+2,000\s+\d+ \w+ ago\s+never\s+completed$/.test(document.querySelector('#states tr').innerText.trim())`)
+	p.await(t, `/^customers\s+2,000\s+\d+ \w+ ago\s+\d+ \w+ ago\s+never\s+completed$/.test(document.querySelector('#states tr').innerText.trim())`)
 	id, err := w.stack.Companies[0].Create("jobs")
 	require.NoError(t, err)
 	require.NotZero(t, id)
