@@ -127,7 +127,7 @@ func gatewayText(t *testing.T, tenants []string, data events.RequestData) string
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(ctx, listener) }()
-	defer func() { stop(); <-served }()
+	defer func() { stop(); require.NoError(t, <-served) }()
 
 	mode := data.Mode
 	fields := map[string]any{}
