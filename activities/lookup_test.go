@@ -72,7 +72,7 @@ func TestSliceResumesAnInterruptedLookup(t *testing.T) {
 				result, err = r.slice()
 				require.NoError(t, err)
 				require.Equal(t, events.StatusCompleted, result.Status)
-				require.Len(t, r.API.PagesAsked("customers"), 3)
+				require.Len(t, r.API.RequestedPages("customers"), 3)
 				require.EqualValues(t, 70, position(r).Deleted)
 			})
 		})
@@ -149,7 +149,7 @@ func TestSliceFailsWithoutRetryIfOpeningIsForbidden(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, events.StatusFailed, result.Status)
 		require.Equal(t, events.StoreError, position(r).Error.Type)
-		require.Empty(t, r.API.PagesAsked("customers"))
+		require.Empty(t, r.API.RequestedPages("customers"))
 	})
 }
 

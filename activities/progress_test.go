@@ -42,12 +42,12 @@ func TestProgressIsPublishedAtMostOncePerSecond(t *testing.T) {
 				r.API.Latency, r.slices.Length = c.latency, c.length
 				r.slicesToTheEnd(t)
 				within(2 * time.Second)
-				told := r.Events.Progress("customers")
-				require.GreaterOrEqual(t, len(told), c.want)
-				for i := 1; i < len(told); i++ {
-					require.GreaterOrEqual(t, told[i].At.Sub(told[i-1].At), time.Second, "events %d and %d", i-1, i)
+				reported := r.Events.Progress("customers")
+				require.GreaterOrEqual(t, len(reported), c.want)
+				for i := 1; i < len(reported); i++ {
+					require.GreaterOrEqual(t, reported[i].At.Sub(reported[i-1].At), time.Second, "events %d and %d", i-1, i)
 				}
-				last := told[len(told)-1]
+				last := reported[len(reported)-1]
 				require.Equal(t, events.PhaseDone, last.Phase)
 				require.EqualValues(t, c.pages, last.Pages)
 			})
@@ -62,9 +62,9 @@ func TestProgressHasCountsAndTotal(t *testing.T) {
 		r.slices.Length = time.Minute
 		r.slicesToTheEnd(t)
 		within(2 * time.Second)
-		told := r.Events.Progress("customers")
+		reported := r.Events.Progress("customers")
 		ids := map[string]bool{}
-		for i, p := range told {
+		for i, p := range reported {
 			ids[p.ID] = true
 			require.Equal(t, r.run.Number, p.RunNumber)
 			require.Equal(t, r.run.WorkflowID, p.WorkflowID)
@@ -73,18 +73,18 @@ func TestProgressHasCountsAndTotal(t *testing.T) {
 			require.Equal(t, p.Pages*10, p.Records)
 			require.Nil(t, p.Waiting)
 			if i > 0 {
-				require.GreaterOrEqual(t, p.Pages, told[i-1].Pages)
+				require.GreaterOrEqual(t, p.Pages, reported[i-1].Pages)
 			}
 			if p.Pages > 0 && p.Phase == events.PhaseReading {
 				require.InDelta(t, 10, p.RecordsPerSecond, 5)
 				require.InDelta(t, 10-p.Pages, *p.EtaSeconds, 5)
 			}
 		}
-		require.Len(t, ids, len(told), "each has an id of its own")
-		require.Equal(t, events.PhaseQueued, told[0].Phase)
-		require.Equal(t, events.PhaseReading, told[1].Phase)
-		require.Equal(t, events.PhaseDone, told[len(told)-1].Phase)
-		require.Zero(t, *told[len(told)-1].EtaSeconds)
+		require.Len(t, ids, len(reported), "each has an id of its own")
+		require.Equal(t, events.PhaseQueued, reported[0].Phase)
+		require.Equal(t, events.PhaseReading, reported[1].Phase)
+		require.Equal(t, events.PhaseDone, reported[len(reported)-1].Phase)
+		require.Zero(t, *reported[len(reported)-1].EtaSeconds)
 	})
 }
 
@@ -104,16 +104,16 @@ func TestProgressNamesTheCurrentStep(t *testing.T) {
 				_, err := r.slice()
 				require.Error(t, err)
 				within(2 * time.Second)
-				told := r.Events.Progress("customers")
-				require.Equal(t, &c.want, told[len(told)-1].Waiting)
-				require.EqualValues(t, 1, told[len(told)-1].Pages)
+				reported := r.Events.Progress("customers")
+				require.Equal(t, &c.want, reported[len(reported)-1].Waiting)
+				require.EqualValues(t, 1, reported[len(reported)-1].Pages)
 
 				r.API.Answer = nil
 				_, err = r.slice()
 				require.NoError(t, err)
 				within(2 * time.Second)
-				told = r.Events.Progress("customers")
-				require.Nil(t, told[len(told)-1].Waiting, "it waits no more")
+				reported = r.Events.Progress("customers")
+				require.Nil(t, reported[len(reported)-1].Waiting, "it waits no more")
 			})
 		})
 	}
@@ -122,7 +122,7 @@ func TestProgressNamesTheCurrentStep(t *testing.T) {
 func TestProgressReportsAWaitForTheRateLimit(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.Pages = map[string]int{"customers": 2}
-		r.API.Answer = func(ctx context.Context, a activitytest.Ask) error {
+		r.API.Answer = func(ctx context.Context, a activitytest.PageRequest) error {
 			if a.Page == 2 {
 				r.API.Wait.Store(int64(5 * time.Second))
 				delay(5 * time.Second)
@@ -133,8 +133,8 @@ func TestProgressReportsAWaitForTheRateLimit(t *testing.T) {
 		r.slicesToTheEnd(t)
 		within(2 * time.Second)
 		var waits []events.Waiting
-		told := r.Events.Progress("customers")
-		for _, p := range told {
+		reported := r.Events.Progress("customers")
+		for _, p := range reported {
 			if p.Waiting != nil {
 				waits = append(waits, *p.Waiting)
 			}
@@ -142,7 +142,7 @@ func TestProgressReportsAWaitForTheRateLimit(t *testing.T) {
 		require.NotEmpty(t, waits)
 		require.LessOrEqual(t, len(waits), 5)
 		require.Equal(t, events.Waiting{Why: events.WaitRateLimit, Seconds: 5}, waits[0])
-		require.Nil(t, told[len(told)-1].Waiting, "it waits no more")
+		require.Nil(t, reported[len(reported)-1].Waiting, "it waits no more")
 	})
 }
 
@@ -175,8 +175,8 @@ func TestProgressNamesAtMost500Requests(t *testing.T) {
 		r.begin(t, events.Incremental)
 		r.slicesToTheEnd(t)
 		within(2 * time.Second)
-		told := r.Events.Progress("customers")
-		require.NotEmpty(t, told)
-		require.Len(t, told[0].Requests, 500)
+		reported := r.Events.Progress("customers")
+		require.NotEmpty(t, reported)
+		require.Len(t, reported[0].Requests, 500)
 	})
 }

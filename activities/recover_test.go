@@ -21,8 +21,8 @@ const benign = temporal.ApplicationErrorCategoryBenign
 var badToken = &activitytest.APIError{Message: "bad continueFrom", ErrorType: "ValidationError", IsPermanent: true, IsTokenRejected: true}
 
 // failAt answers one page with an error.
-func failAt(page int, err error) func(context.Context, activitytest.Ask) error {
-	return func(_ context.Context, a activitytest.Ask) error {
+func failAt(page int, err error) func(context.Context, activitytest.PageRequest) error {
+	return func(_ context.Context, a activitytest.PageRequest) error {
 		if a.Page == page {
 			return err
 		}
@@ -45,18 +45,18 @@ func TestSliceRetriesTransientAPIErrors(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
 				r.API.Answer = failAt(3, c.err)
 				_, err := r.slice()
-				told := failure(t, err)
-				require.Equal(t, c.kind, told.Type())
-				require.Equal(t, c.wait, told.NextRetryDelay())
-				require.False(t, told.NonRetryable())
-				require.Contains(t, told.Error(), c.err.Error())
+				reported := failure(t, err)
+				require.Equal(t, c.kind, reported.Type())
+				require.Equal(t, c.wait, reported.NextRetryDelay())
+				require.False(t, reported.NonRetryable())
+				require.Contains(t, reported.Error(), c.err.Error())
 				require.EqualValues(t, 2, position(r).Pages, "what was read before is stored")
 
 				r.API.Answer = nil
 				result, err := r.slice()
 				require.NoError(t, err)
 				require.Equal(t, events.StatusCompleted, result.Status)
-				require.Equal(t, []int{1, 2, 3, 3}, r.API.PagesAsked("customers"))
+				require.Equal(t, []int{1, 2, 3, 3}, r.API.RequestedPages("customers"))
 			})
 		})
 	}
@@ -86,13 +86,13 @@ func TestSliceFailsItsEntityAfterAPermanentStoreError(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, events.StatusFailed, result.Status)
 		require.Equal(t, &events.RunError{Type: events.ValidationError, Message: "no second tenant yet", Entity: "customers"}, position(r).Error)
-		require.Empty(t, r.API.Asked(""))
+		require.Empty(t, r.API.PageRequests(""))
 	})
 }
 
 func TestPausedSliceStillFailsItsEntity(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
-		r.API.Answer = func(context.Context, activitytest.Ask) error {
+		r.API.Answer = func(context.Context, activitytest.PageRequest) error {
 			r.pause()
 			return &activitytest.APIError{Message: "404", ErrorType: "NotFound", IsPermanent: true}
 		}
@@ -182,11 +182,11 @@ func TestSliceReportsThatAnotherRunReadsTheEntity(t *testing.T) {
 		result, err := r.slice()
 		require.NoError(t, err)
 		require.Equal(t, activities.SliceResult{Busy: true, Total: ledger.UnknownTotal}, result)
-		require.Empty(t, r.API.PagesAsked("customers"))
+		require.Empty(t, r.API.RequestedPages("customers"))
 		within(2 * time.Second)
-		told := r.Events.Progress("customers")
-		require.Len(t, told, 1)
-		require.Equal(t, events.WaitBusy, told[0].Waiting.Why)
+		reported := r.Events.Progress("customers")
+		require.Len(t, reported, 1)
+		require.Equal(t, events.WaitBusy, reported[0].Waiting.Why)
 	})
 }
 
@@ -196,7 +196,7 @@ func TestSliceFallsBackToTheDateIfItsTokenIsUnknown(t *testing.T) {
 		r.begin(t, events.Incremental)
 		r.Ledger.Resume = entity.Cursor{Feed: entity.Export, Token: "page-2", Since: since}
 		known := false
-		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+		r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 			if a.Cursor.Token == "" {
 				known = true
 				require.Equal(t, since, a.Cursor.Since)
@@ -209,7 +209,7 @@ func TestSliceFallsBackToTheDateIfItsTokenIsUnknown(t *testing.T) {
 		result, err := r.slice()
 		require.NoError(t, err)
 		require.Equal(t, events.StatusCompleted, result.Status)
-		require.Equal(t, []int{2, 1, 2, 3}, r.API.PagesAsked("customers"), "the token, then from the date on")
+		require.Equal(t, []int{2, 1, 2, 3}, r.API.RequestedPages("customers"), "the token, then from the date on")
 		require.Equal(t, []string{"ServiceTitan no longer knows the feed's token: it is read again from 2026-03-01T00:00:00Z"}, position(r).Warnings)
 	})
 }
@@ -220,7 +220,7 @@ func TestSliceFallsBackToTheDateOnce(t *testing.T) {
 		result, err := r.slice()
 		require.NoError(t, err)
 		require.Equal(t, events.StatusFailed, result.Status)
-		require.Equal(t, []int{1, 2, 1, 2}, r.API.PagesAsked("customers"))
+		require.Equal(t, []int{1, 2, 1, 2}, r.API.RequestedPages("customers"))
 	})
 }
 
@@ -235,7 +235,7 @@ func TestSliceFallsBackToTheDateOnceInAllAttempts(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, events.StatusFailed, result.Status)
 				begun := 0
-				for _, page := range r.API.PagesAsked("customers") {
+				for _, page := range r.API.RequestedPages("customers") {
 					if page == 1 {
 						begun++
 					}

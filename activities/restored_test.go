@@ -57,7 +57,7 @@ func TestActivitiesWriteNothingForAnUnknownRun(t *testing.T) {
 				requireUnknown(err)
 				_, err = execute[any](r, r.Runs().AnnounceControl, activities.AnnounceInput{RunNumber: r.in.RunNumber, Ordinal: 1, Execution: r.in.Execution})
 				requireUnknown(err)
-				require.Empty(t, r.API.Asked(""), "nothing is read")
+				require.Empty(t, r.API.PageRequests(""), "nothing is read")
 				require.Empty(t, r.Events.Published(), "nothing is published")
 				for _, run := range r.Ledger.Runs() {
 					require.Equal(t, ledger.Running, run.State)
@@ -71,7 +71,7 @@ func TestActivitiesWriteNothingForAnUnknownRun(t *testing.T) {
 func TestSliceStoresNoPageAfterARestoreWithoutItsRun(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		var other ledger.Run
-		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+		r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 			if a.Page == 2 {
 				r.Ledger.Forget()
 				request := r.Ledger.Request(events.Full, "customers")

@@ -40,8 +40,8 @@ func TestOneUnexpectedStatusCostsOneAttempt(t *testing.T) {
 }
 
 // failTimes answers one page so many times with an error.
-func failTimes(page, times int, err error) func(context.Context, activitytest.Ask) error {
-	return func(_ context.Context, a activitytest.Ask) error {
+func failTimes(page, times int, err error) func(context.Context, activitytest.PageRequest) error {
+	return func(_ context.Context, a activitytest.PageRequest) error {
 		if a.Page == page && times > 0 {
 			times--
 			return err
@@ -81,7 +81,7 @@ func TestExplainedErrorOfTheFirstCallFailsAtOnce(t *testing.T) {
 func TestAnOutageDoesNotCountAsUnexpectedStatuses(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		n := 0
-		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+		r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 			switch n++; {
 			case n <= 30:
 				return &activitytest.APIError{Message: "status 500"}
@@ -105,7 +105,7 @@ func TestUnexpectedStatusKeepsTheTokenOfAFeed(t *testing.T) {
 			r.API.Answer = failTimes(2, 1, refused)
 			_, _, err := r.attempts(time.Hour)
 			require.NoError(t, err)
-			require.Equal(t, []int{1, 2, 2, 3}, r.API.PagesAsked("customers"))
+			require.Equal(t, []int{1, 2, 2, 3}, r.API.RequestedPages("customers"))
 			require.Empty(t, position(r).Warnings)
 		})
 	})
@@ -114,7 +114,7 @@ func TestUnexpectedStatusKeepsTheTokenOfAFeed(t *testing.T) {
 			r.API.Answer = failTimes(2, 1, &activitytest.APIError{Message: "status 400", IsPermanent: true, IsUnexpected: true, IsFromAPI: true, IsTokenRejected: true})
 			_, _, err := r.attempts(time.Hour)
 			require.NoError(t, err)
-			require.Equal(t, []int{1, 2, 1, 2, 3}, r.API.PagesAsked("customers"), "it is read by date")
+			require.Equal(t, []int{1, 2, 1, 2, 3}, r.API.RequestedPages("customers"), "it is read by date")
 		})
 	})
 }
@@ -182,9 +182,9 @@ func TestAStoredPageResetsTheStallLimit(t *testing.T) {
 		r.slices.StallLimit = 10 * time.Minute
 		r.Ledger.Held = ledger.Stall{Idle: 24 * time.Hour, ProbeEntities: []string{"jobs"}}
 		r.API.Pages = map[string]int{"customers": 40}
-		asked := map[int]int{}
-		r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
-			if asked[a.Page]++; asked[a.Page] <= 5 {
+		requests := map[int]int{}
+		r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
+			if requests[a.Page]++; requests[a.Page] <= 5 {
 				return errors.New("status 500")
 			}
 			return nil

@@ -186,11 +186,11 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 		return r.storeError(ctx, "record the pause of the run", err)
 	}
 	failpoint.Hit("worker/pause-recorded")
-	told, err := run.ControlledEvents(in.Paused, in.Ordinal, in.At, in.Reason, in.Actor)
+	changes, err := run.ControlledEvents(in.Paused, in.Ordinal, in.At, in.Reason, in.Actor)
 	if err != nil {
 		return err
 	}
-	if err := r.publish(ctx, told); err != nil {
+	if err := r.publish(ctx, changes); err != nil {
 		return err
 	}
 	message := "run resumed"

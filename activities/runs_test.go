@@ -39,12 +39,12 @@ func TestBeginRunIsIdempotent(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, begun, again)
 
-		told := r.Events.Published()
-		require.Len(t, told, 2)
-		require.Equal(t, events.Started.Name, told[0].Type())
-		require.Equal(t, "first/1/"+events.Started.Name, told[0].ID())
-		require.Equal(t, told[0].ID(), told[1].ID(), "whoever hears it twice can tell that it is one event")
-		data, err := events.Started.Data(told[0].Event)
+		published := r.Events.Published()
+		require.Len(t, published, 2)
+		require.Equal(t, events.Started.Name, published[0].Type())
+		require.Equal(t, "first/1/"+events.Started.Name, published[0].ID())
+		require.Equal(t, published[0].ID(), published[1].ID(), "whoever hears it twice can tell that it is one event")
+		data, err := events.Started.Data(published[0].Event)
 		require.NoError(t, err)
 		require.Equal(t, request.ID, data.Requests[0].RequestID)
 	})
@@ -181,17 +181,17 @@ func TestFinishRunSplitsAnOutcomeOfManyRequests(t *testing.T) {
 		r.begin(t, events.Incremental)
 		_, err := r.finishRun(ledger.Finalization{State: ledger.Failed, Error: &events.RunError{Type: events.APIError, Message: "gone"}})
 		require.NoError(t, err)
-		named, told := map[string]bool{}, 0
+		named, published := map[string]bool{}, 0
 		for i, part := range r.Events.Outcomes() {
 			require.Equal(t, i+1, part.Part)
 			require.Equal(t, 3, part.Parts)
 			for _, request := range part.Requests {
 				named[request.RequestID] = true
 			}
-			told += len(part.Notify)
+			published += len(part.Notify)
 		}
 		require.Len(t, named, 1201)
-		require.Equal(t, 1, told, "people hear of it once")
+		require.Equal(t, 1, published, "people hear of it once")
 	})
 }
 
@@ -209,11 +209,11 @@ func TestAnnounceControl(t *testing.T) {
 				in := activities.AnnounceInput{RunNumber: 1, Paused: c.paused, Ordinal: 7, At: at, Reason: "lunch", Actor: "ann", Execution: r.in.Execution}
 				_, err := execute[any](r, r.Runs().AnnounceControl, in)
 				require.NoError(t, err)
-				told := r.Events.Published()
-				require.Len(t, told, 1)
-				require.Equal(t, "first/1/"+c.typ.Name+"/7", told[0].ID())
-				require.Equal(t, at, told[0].Time())
-				data, err := c.typ.Data(told[0].Event)
+				published := r.Events.Published()
+				require.Len(t, published, 1)
+				require.Equal(t, "first/1/"+c.typ.Name+"/7", published[0].ID())
+				require.Equal(t, at, published[0].Time())
+				data, err := c.typ.Data(published[0].Event)
 				require.NoError(t, err)
 				require.Equal(t, "lunch", data.Reason)
 				require.Equal(t, "ann", data.Actor)

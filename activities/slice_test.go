@@ -21,7 +21,7 @@ func TestSliceReadsEveryPageOnceInOrder(t *testing.T) {
 		result, err := r.slice()
 		require.NoError(t, err)
 		require.Equal(t, activities.SliceResult{Status: events.StatusCompleted, Phase: events.PhaseDone, Pages: 6, Records: 60, Total: 60}, result)
-		require.Equal(t, []int{1, 2, 3, 4, 5, 6}, r.API.PagesAsked("customers"))
+		require.Equal(t, []int{1, 2, 3, 4, 5, 6}, r.API.RequestedPages("customers"))
 		require.Equal(t, 60, r.Ledger.Rows("customers"))
 	})
 }
@@ -36,7 +36,7 @@ func TestSlicePrefetchesOnePage(t *testing.T) {
 				r.API.Pages = map[string]int{"customers": 6}
 				r.API.Latency = times.read
 				var stored, ahead, most atomic.Int64
-				r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+				r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 					d := int64(a.Page) - stored.Load()
 					most.Store(max(most.Load(), d))
 					if d == 2 {
@@ -80,7 +80,7 @@ func TestSliceContinuesWhereTheLastOneEnded(t *testing.T) {
 			require.EqualValues(t, 6*slices, result.Pages, "a slice stores the page it has asked for when its time is up")
 		}
 		require.Equal(t, 5, slices)
-		require.Len(t, r.API.PagesAsked("customers"), 25)
+		require.Len(t, r.API.RequestedPages("customers"), 25)
 		require.Equal(t, 250, r.Ledger.Rows("customers"))
 	})
 }
@@ -110,7 +110,7 @@ func TestSliceOfACompleteEntityMakesNoCalls(t *testing.T) {
 		again, err := r.slice()
 		require.NoError(t, err)
 		require.Equal(t, events.StatusCompleted, again.Status)
-		require.Len(t, r.API.PagesAsked("customers"), 3)
+		require.Len(t, r.API.RequestedPages("customers"), 3)
 	})
 }
 
@@ -125,7 +125,7 @@ func TestSliceStopsAfterAPauseOrCancel(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
 				r.API.Pages = map[string]int{"customers": 9}
 				r.API.Latency = 100 * time.Millisecond
-				r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+				r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 					if a.Page == 4 {
 						stop(r)
 					}
@@ -134,7 +134,7 @@ func TestSliceStopsAfterAPauseOrCancel(t *testing.T) {
 				result, err := r.slice()
 				require.NoError(t, err, "it is no failure")
 				require.Equal(t, activities.SliceResult{Phase: events.PhaseReading, Pages: 4, Records: 40, Total: 90}, result)
-				require.Equal(t, []int{1, 2, 3, 4}, r.API.PagesAsked("customers"))
+				require.Equal(t, []int{1, 2, 3, 4}, r.API.RequestedPages("customers"))
 				require.Equal(t, 40, r.Ledger.Rows("customers"))
 			})
 		})
@@ -161,7 +161,7 @@ func TestSliceCancelledBeforeItsStartMakesNoCalls(t *testing.T) {
 		}
 		_, err := r.slice()
 		require.NoError(t, err)
-		require.Empty(t, r.API.PagesAsked("customers"))
+		require.Empty(t, r.API.RequestedPages("customers"))
 	})
 }
 
@@ -171,7 +171,7 @@ func TestSliceCountsRecordsOnceAtTheStartOfAFullRead(t *testing.T) {
 		result, err := r.slice()
 		require.NoError(t, err)
 		require.EqualValues(t, -1, result.Total)
-		for _, a := range r.API.Asked("customers") {
+		for _, a := range r.API.PageRequests("customers") {
 			require.True(t, a.Interactive, "an incremental may use the reserved share of the calls")
 		}
 	})
@@ -195,7 +195,7 @@ func TestScheduledRunsDoNotUseTheReserve(t *testing.T) {
 				r.serve(t, events.Incremental, last)
 				_, err := r.slice()
 				require.NoError(t, err)
-				require.Equal(t, c.interactive, r.API.Asked("customers")[0].Interactive)
+				require.Equal(t, c.interactive, r.API.PageRequests("customers")[0].Interactive)
 			})
 		})
 	}
@@ -208,7 +208,7 @@ func TestSliceContinuesIfTheCountFails(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, events.StatusCompleted, result.Status)
 		require.EqualValues(t, -1, result.Total)
-		require.False(t, r.API.Asked("customers")[0].Interactive)
+		require.False(t, r.API.PageRequests("customers")[0].Interactive)
 	})
 }
 
@@ -236,7 +236,7 @@ func TestSliceKeepsASlotForIncrementals(t *testing.T) {
 		require.False(t, refusal.NonRetryable())
 		require.Equal(t, time.Second, refusal.NextRetryDelay())
 		require.Equal(t, benign, refusal.Category())
-		require.Empty(t, r.API.PagesAsked("customers"))
+		require.Empty(t, r.API.RequestedPages("customers"))
 
 		full := r.in
 		r.begin(t, events.Incremental)

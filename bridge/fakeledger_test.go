@@ -23,8 +23,8 @@ type fakeLedger struct {
 	pruned   int
 	kept     time.Duration
 
-	sideTables int
-	raised     int64 // how far run numbers were raised
+	stagingTables int
+	raised        int64 // how far run numbers were raised
 
 	settledBefore func(*ledger.Control) // what another bridge does at the last moment
 }
@@ -319,7 +319,7 @@ func (f *fakeLedger) RaiseRunNumbers(_ context.Context, inStream int64) (given i
 }
 
 func (f *fakeLedger) DropStagingTables(context.Context) (dropped int, err error) {
-	err = f.world.look("sides", func() { dropped, f.sideTables = f.sideTables, 0 })
+	err = f.world.look("sides", func() { dropped, f.stagingTables = f.stagingTables, 0 })
 	return dropped, err
 }
 

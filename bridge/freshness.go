@@ -15,7 +15,7 @@ import (
 type Freshness struct {
 	Ledger    FreshnessLedger
 	Inspector Inspector
-	// Targets are the largest ages of entities, by tenant.
+	// Targets has the maximum age of each entity, by tenant.
 	Targets map[string]map[string]time.Duration
 }
 

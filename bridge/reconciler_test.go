@@ -183,7 +183,7 @@ func TestAFailedStepDoesNotStopTheOthers(t *testing.T) {
 func TestReconcileDropsStagingTables(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.ledger.sideTables = 2
+	w.ledger.stagingTables = 2
 	actions := map[string]int{}
 	w.bridge.Recorder = recorder{reconciled: func(what string, times int) { actions[what] += times }}
 	require.NoError(t, w.reconcile())

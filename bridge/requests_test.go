@@ -165,7 +165,7 @@ func TestDuplicates(t *testing.T) {
 // redelivery of that message is answered as the first time, whatever happened meanwhile.
 func TestARedeliveryIsNotADuplicate(t *testing.T) {
 	t.Parallel()
-	for name, meanwhile := range map[string]func(t *testing.T, w *world){
+	for name, concurrent := range map[string]func(t *testing.T, w *world){
 		"at once": func(*testing.T, *world) {},
 		"after a repetition was answered": func(t *testing.T, w *world) {
 			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
@@ -183,7 +183,7 @@ func TestARedeliveryIsNotADuplicate(t *testing.T) {
 			require.Error(t, w.requests(m))
 			require.Equal(t, ledger.Accepted, w.request("e1").State)
 			delete(w.failures, "publish")
-			meanwhile(t, w)
+			concurrent(t, w)
 
 			m.deliveries++
 			require.NoError(t, w.requests(m))

@@ -64,6 +64,7 @@ var allowedPhrases = map[string]string{
 	`letters(,| and) digits`:             "characters",
 	`letters to (insert|delete|replace)`: "characters",
 	`account nobody`:                     "the name of an account",
+	`is letter`:                          "unicode.IsLetter",
 	"verdict` and `mend":                 "deprecated names in JSON",
 }
 
@@ -95,7 +96,7 @@ func TestNoRetiredWords(t *testing.T) {
 			return err
 		}
 		name := strings.TrimPrefix(path, root+"/")
-		for _, word := range retiredIn(docComments(file) + "\n" + strings.Join(declaredNames(file), "\n")) {
+		for _, word := range retiredIn(docComments(file) + "\n" + strings.Join(identifiers(file), "\n")) {
 			found[filepath.Dir(name)] = append(found[filepath.Dir(name)], name+": "+word)
 		}
 		return nil
@@ -162,31 +163,16 @@ func docComments(file *ast.File) string {
 
 var wordStart = regexp.MustCompile(`[A-Z][a-z]|[A-Z]+\b`)
 
-// declaredNames returns the test functions and exported identifiers of a file, as separate words.
-func declaredNames(file *ast.File) (names []string) {
-	add := func(id *ast.Ident) {
-		if id.IsExported() {
-			names = append(names, wordStart.ReplaceAllString(id.Name, " $0")+".")
+// identifiers returns every identifier of a file, local ones too, as separate words.
+func identifiers(file *ast.File) []string {
+	names := map[string]bool{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		if id, ok := node.(*ast.Ident); ok {
+			names[wordStart.ReplaceAllString(id.Name, " $0")+"."] = true
 		}
-	}
-	for _, declaration := range file.Decls {
-		switch d := declaration.(type) {
-		case *ast.FuncDecl:
-			add(d.Name)
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch spec := spec.(type) {
-				case *ast.TypeSpec:
-					add(spec.Name)
-				case *ast.ValueSpec:
-					for _, name := range spec.Names {
-						add(name)
-					}
-				}
-			}
-		}
-	}
-	return names
+		return true
+	})
+	return slices.Sorted(maps.Keys(names))
 }
 
 var (

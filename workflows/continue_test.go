@@ -38,7 +38,7 @@ func TestRunContinuesAsNewWhenItsHistoryIsLong(t *testing.T) {
 	require.Len(t, r.Ledger.Runs(), 1)
 	require.Equal(t, []string{"sync.started", "sync.completed"}, r.Events.Subjects())
 	require.Equal(t, 80, r.Ledger.Rows("jobs"))
-	require.Equal(t, []int{1, 2, 3, 3, 4, 5, 6, 6, 7, 8}, r.API.PagesAsked("jobs"), "none but those that failed is asked for again")
+	require.Equal(t, []int{1, 2, 3, 3, 4, 5, 6, 6, 7, 8}, r.API.RequestedPages("jobs"), "none but those that failed is asked for again")
 }
 
 func TestContinueAsNewKeepsTheState(t *testing.T) {
@@ -121,7 +121,7 @@ func TestCancelDuringContinueAsNewIsKept(t *testing.T) {
 			r.at("jobs", 1, func() { cancel(r) })
 			_, _ = r.full("jobs")
 			require.Equal(t, []string{"sync.started", "sync.cancelled"}, r.Events.Subjects())
-			require.Less(t, r.pagesAsked(), 4)
+			require.Less(t, r.countPageRequests(), 4)
 		})
 	}
 }

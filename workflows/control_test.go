@@ -40,7 +40,7 @@ func TestCancelKeepsStoredPages(t *testing.T) {
 				"invoices": events.StatusCancelled, "estimates": events.StatusCancelled,
 			}, statuses(outcome))
 			require.Less(t, outcome.Results[1].Fetched, int64(40))
-			require.Empty(t, r.API.Asked("invoices"))
+			require.Empty(t, r.API.PageRequests("invoices"))
 			require.Equal(t, string(ledger.Cancelled), r.progress(t).Stopping)
 		})
 	}
@@ -69,7 +69,7 @@ func TestCancelBeforeTheRunBegins(t *testing.T) {
 	result, err := r.full(all...)
 	require.NoError(t, err)
 	require.Equal(t, workflows.Result{RunNumber: 1, State: ledger.Cancelled}, result)
-	require.Zero(t, r.pagesAsked())
+	require.Zero(t, r.countPageRequests())
 	require.Equal(t, []string{"sync.started", "sync.cancelled"}, r.Events.Subjects())
 }
 

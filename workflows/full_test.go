@@ -54,7 +54,7 @@ func TestFullSyncReadsSeveralEntitiesConcurrently(t *testing.T) {
 func TestFullSyncContinuesAfterAnEntityFails(t *testing.T) {
 	t.Parallel()
 	r := newRig()
-	r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+	r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 		if a.Entity == "jobs" && a.Page == 2 {
 			return &activitytest.APIError{Message: "403: scope missing", ErrorType: "PermissionError", IsPermanent: true}
 		}
@@ -88,7 +88,7 @@ func TestFullSyncWaitsForRetryAfter(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	var limited atomic.Bool
-	r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+	r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 		if a.Page == 2 && !limited.Swap(true) {
 			return &activitytest.APIError{Message: "429", Delay: 37 * time.Second}
 		}
@@ -98,14 +98,14 @@ func TestFullSyncWaitsForRetryAfter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ledger.Completed, result.State)
 	require.Equal(t, 37*time.Second, r.elapsed)
-	require.Equal(t, []int{1, 2, 2, 3}, r.API.PagesAsked("customers"))
+	require.Equal(t, []int{1, 2, 2, 3}, r.API.RequestedPages("customers"))
 }
 
 func TestFullSyncOutlastsAnOutage(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	var tries atomic.Int64
-	r.API.Answer = func(context.Context, activitytest.Ask) error {
+	r.API.Answer = func(context.Context, activitytest.PageRequest) error {
 		if tries.Add(1) <= 7 {
 			return errors.New("connection refused")
 		}
@@ -121,7 +121,7 @@ func TestFullSyncRetriesUntilItsDeadline(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	r.limits.Deadline = 3 * time.Minute
-	r.API.Answer = func(_ context.Context, a activitytest.Ask) error {
+	r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 		if a.Entity == "jobs" {
 			return errors.New("connection refused")
 		}
@@ -147,7 +147,7 @@ func TestFullSyncWaitsWhileAnotherRunReadsTheEntity(t *testing.T) {
 			p := r.progress(t)
 			require.Equal(t, events.WaitBusy, p.Entities[1].Waiting.Why)
 			require.Equal(t, events.StatusCompleted, p.Entities[0].Status, "the other entities are read")
-			require.Empty(t, r.API.Asked("jobs"))
+			require.Empty(t, r.API.PageRequests("jobs"))
 			_, err := r.Ledger.Finalize(t.Context(), ledger.Ref{Number: other}, ledger.Finalization{State: ledger.Cancelled})
 			require.NoError(t, err)
 		})
@@ -205,7 +205,7 @@ func TestFullSyncEndsIfItsRunIsFinalizedElsewhere(t *testing.T) {
 	result, err := r.full("jobs")
 	require.NoError(t, err)
 	require.Equal(t, workflows.Result{RunNumber: 1, State: ledger.Failed}, result)
-	require.Equal(t, []int{1, 2}, r.API.PagesAsked("jobs"))
+	require.Equal(t, []int{1, 2}, r.API.RequestedPages("jobs"))
 	require.Equal(t, 10, r.Ledger.Rows("jobs"), "nothing is written after the outcome")
 	require.Equal(t, events.Terminated, r.outcome(t).Error.Type)
 }
@@ -230,7 +230,7 @@ func TestFullSyncReadsNothingIfItsRunWasFinalizedBefore(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ledger.Cancelled, result.State)
 	require.Equal(t, "withdrawn", r.outcome(t).Reason)
-	require.Zero(t, r.pagesAsked())
+	require.Zero(t, r.countPageRequests())
 }
 
 func TestFullSyncWithoutARequestFails(t *testing.T) {

@@ -33,7 +33,7 @@ func TestCancelOfIncrementalSyncCancelsQueuedRequests(t *testing.T) {
 			require.Len(t, r.Ledger.Runs(), 1)
 			require.Equal(t, ledger.Cancelled, r.Ledger.Runs()[0].State)
 			require.Equal(t, map[string]int{first.ID: 1, second.ID: 1}, r.outcomesOf(t))
-			require.Empty(t, r.API.Asked("customers"))
+			require.Empty(t, r.API.PageRequests("customers"))
 		})
 	}
 }
@@ -74,7 +74,7 @@ func TestCancelAfterAPassCancelsTheNextPass(t *testing.T) {
 			require.Len(t, runs, 2)
 			require.Equal(t, ledger.Completed, runs[0].State)
 			require.Equal(t, ledger.Cancelled, runs[1].State)
-			require.Empty(t, r.API.Asked("customers"))
+			require.Empty(t, r.API.PageRequests("customers"))
 		})
 	}
 }
@@ -140,7 +140,7 @@ func TestPauseContinuesInTheNextPass(t *testing.T) {
 	})
 	r.prepare = func(int) {
 		r.after(time.Hour, func() {
-			require.Empty(t, r.API.Asked("customers"))
+			require.Empty(t, r.API.PageRequests("customers"))
 			p := r.progress(t)
 			require.True(t, p.Paused)
 			require.Equal(t, 1, p.Passes)
@@ -171,7 +171,7 @@ func TestPauseAtTheEndAppliesToTheNextRequest(t *testing.T) {
 		require.Zero(t, p.RunNumber, "nothing is under way")
 		r.requested("customers")
 		r.after(time.Hour, func() {
-			require.Empty(t, r.API.Asked("customers"))
+			require.Empty(t, r.API.PageRequests("customers"))
 			r.signal(workflows.SignalResume, nil)
 		})
 	})

@@ -58,7 +58,7 @@ func TestIncrementalSyncServesQueuedRequests(t *testing.T) {
 	require.Len(t, outcome.Requests, 2)
 	require.Equal(t, []string{"customers", "jobs"}, outcome.Entities)
 	require.Empty(t, outcome.Notify)
-	for _, a := range r.API.Asked("") {
+	for _, a := range r.API.PageRequests("") {
 		require.True(t, a.Interactive)
 	}
 }
@@ -180,7 +180,7 @@ func TestNextPassBeginsAfterOneFinalizedElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, result.Passes)
 	require.Equal(t, workflows.Result{RunNumber: 2, State: ledger.Completed}, result.Last)
-	require.Len(t, r.API.Asked("jobs"), 2)
+	require.Len(t, r.API.PageRequests("jobs"), 2)
 }
 
 func TestIncrementalSyncContinuesAsNew(t *testing.T) {

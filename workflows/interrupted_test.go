@@ -14,10 +14,10 @@ import (
 // end, and where it ended in trouble, reports that with the state of its retries.
 func TestErrorOfACancelledSliceDoesNotFailItsEntity(t *testing.T) {
 	t.Parallel()
-	trouble := &failure.Failure{Message: "503", FailureInfo: &failure.Failure_ApplicationFailureInfo{
+	failed := &failure.Failure{Message: "503", FailureInfo: &failure.Failure_ApplicationFailureInfo{
 		ApplicationFailureInfo: &failure.ApplicationFailureInfo{Type: "ApiError"},
 	}}
-	died := &failure.Failure{FailureInfo: &failure.Failure_TimeoutFailureInfo{
+	timedOut := &failure.Failure{FailureInfo: &failure.Failure_TimeoutFailureInfo{
 		TimeoutFailureInfo: &failure.TimeoutFailureInfo{TimeoutType: enums.TIMEOUT_TYPE_HEARTBEAT},
 	}}
 	cancelled := &failure.Failure{FailureInfo: &failure.Failure_CanceledFailureInfo{CanceledFailureInfo: &failure.CanceledFailureInfo{}}}
@@ -27,9 +27,9 @@ func TestErrorOfACancelledSliceDoesNotFailItsEntity(t *testing.T) {
 		want  bool
 	}{
 		"cancelled while it waited":   {cancelled, enums.RETRY_STATE_CANCEL_REQUESTED, true},
-		"failed when it was paused":   {trouble, enums.RETRY_STATE_CANCEL_REQUESTED, true},
-		"its worker died meanwhile":   {died, enums.RETRY_STATE_CANCEL_REQUESTED, true},
-		"failed and must not succeed": {trouble, enums.RETRY_STATE_NON_RETRYABLE_FAILURE, false},
+		"failed when it was paused":   {failed, enums.RETRY_STATE_CANCEL_REQUESTED, true},
+		"its worker died meanwhile":   {timedOut, enums.RETRY_STATE_CANCEL_REQUESTED, true},
+		"failed and must not succeed": {failed, enums.RETRY_STATE_NON_RETRYABLE_FAILURE, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 				var paused int
 				r.prepare = func(int) {
 					r.after(time.Minute, func() {
-						paused = r.pagesAsked()
+						paused = r.countPageRequests()
 						require.True(t, r.progress(t).Paused)
 						run := r.Ledger.Runs()[0]
 						require.Equal(t, ledger.Paused, run.ReportedState())
@@ -35,7 +35,7 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 						require.Equal(t, "ann", run.Pause.Actor)
 					})
 					r.after(time.Hour, func() {
-						require.Equal(t, paused, r.pagesAsked(), "nothing is asked for during the pause")
+						require.Equal(t, paused, r.countPageRequests(), "nothing is asked for during the pause")
 						r.signal(workflows.SignalResume, workflows.ControlSignal{Actor: "bob"})
 					})
 				}
@@ -43,7 +43,7 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, ledger.Completed, result.State)
 				require.Equal(t, time.Hour, r.elapsed)
-				require.Len(t, r.API.PagesAsked("jobs")[:page], page)
+				require.Len(t, r.API.RequestedPages("jobs")[:page], page)
 				r.requireEachPageOnce(t, entities...)
 				require.Equal(t, []string{"sync.started", "sync.paused", "sync.resumed", "sync.completed"}, r.Events.Subjects())
 				event, err := events.Paused.Data(r.Events.Published()[1].Event)
@@ -67,8 +67,8 @@ func TestPauseStoresPagesInFlight(t *testing.T) {
 		r.at("customers", 2, func() { r.signal(workflows.SignalPause, nil) })
 		r.prepare = func(int) {
 			r.after(time.Minute, func() {
-				require.Less(t, r.pagesAsked(), 10, "pages stop soon")
-				require.Equal(t, r.pagesAsked()*10, r.Ledger.Rows("customers")+r.Ledger.Rows("jobs"), "what was asked for is stored")
+				require.Less(t, r.countPageRequests(), 10, "pages stop soon")
+				require.Equal(t, r.countPageRequests()*10, r.Ledger.Rows("customers")+r.Ledger.Rows("jobs"), "what was asked for is stored")
 			})
 			r.after(time.Hour, func() { r.signal(workflows.SignalResume, nil) })
 		}
@@ -85,7 +85,7 @@ func TestPauseBeforeTheRunBegins(t *testing.T) {
 	r.prepare = func(int) {
 		r.after(0, func() { r.signal(workflows.SignalPause, nil) })
 		r.after(time.Hour, func() {
-			require.Zero(t, r.pagesAsked())
+			require.Zero(t, r.countPageRequests())
 			r.signal(workflows.SignalResume, nil)
 		})
 	}
@@ -100,7 +100,7 @@ func TestPausedRunDoesNotRetry(t *testing.T) {
 	t.Parallel()
 	r := newRig()
 	var tries, paused atomic.Int64
-	r.API.Answer = func(context.Context, activitytest.Ask) error {
+	r.API.Answer = func(context.Context, activitytest.PageRequest) error {
 		if tries.Add(1) < 6 {
 			return errors.New("connection refused")
 		}
@@ -177,9 +177,9 @@ func TestPauseExpires(t *testing.T) {
 }
 
 // slowed makes some pages of an entity be tried again only after a while, once each.
-func slowed(entity string, d time.Duration, pages ...int) func(context.Context, activitytest.Ask) error {
+func slowed(entity string, d time.Duration, pages ...int) func(context.Context, activitytest.PageRequest) error {
 	var waited [20]atomic.Bool
-	return func(_ context.Context, a activitytest.Ask) error {
+	return func(_ context.Context, a activitytest.PageRequest) error {
 		for _, page := range pages {
 			if a.Entity == entity && a.Page == page && !waited[page].Swap(true) {
 				return &activitytest.APIError{Message: "429", Delay: d}

@@ -102,7 +102,7 @@ func TestRebuildIsPausedResumedAndCancelled(t *testing.T) {
 			r.prepare = func(int) {
 				r.after(time.Hour, func() {
 					require.True(t, r.progress(t).Paused)
-					require.Len(t, r.API.Asked("customers"), 2)
+					require.Len(t, r.API.PageRequests("customers"), 2)
 					r.signal(c.then, workflows.ControlSignal{Reason: "so"})
 				})
 			}
@@ -140,7 +140,7 @@ func TestRebuildApplyIsRolledBackByAPauseOrCancel(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.state, result.State)
 			require.Equal(t, c.rows, r.Ledger.Rows("customers"))
-			require.Len(t, r.API.Asked("customers"), 3, "what was read is not read again")
+			require.Len(t, r.API.PageRequests("customers"), 3, "what was read is not read again")
 		})
 	}
 }

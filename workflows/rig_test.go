@@ -117,7 +117,7 @@ func (r *rig) incremental() (workflows.IncrementalResult, error) {
 func (r *rig) at(entity string, page int, do func()) {
 	before := r.API.Answer
 	done := false
-	r.API.Answer = func(ctx context.Context, a activitytest.Ask) error {
+	r.API.Answer = func(ctx context.Context, a activitytest.PageRequest) error {
 		if a.Entity == entity && a.Page == page && !done {
 			done = true
 			do()
@@ -144,7 +144,7 @@ func (r *rig) progress(t *testing.T) (p ledger.Progress) {
 }
 
 // pagesAsked counts the pages that were asked for.
-func (r *rig) pagesAsked() int { return len(r.API.Asked("")) }
+func (r *rig) countPageRequests() int { return len(r.API.PageRequests("")) }
 
 // requireEachPageOnce holds that every page of the entities was asked for once, in order.
 func (r *rig) requireEachPageOnce(t *testing.T, entities ...string) {
@@ -158,7 +158,7 @@ func (r *rig) requireEachPageOnce(t *testing.T, entities ...string) {
 		for page := range pages {
 			want = append(want, page+1)
 		}
-		require.Equal(t, want, r.API.PagesAsked(name), name)
+		require.Equal(t, want, r.API.RequestedPages(name), name)
 		require.Equal(t, pages*r.API.PageSize, r.Ledger.Rows(name), name)
 	}
 }

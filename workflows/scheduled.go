@@ -19,9 +19,9 @@ type ScheduledSyncInput struct {
 	Mode     events.Mode
 
 	// Set by continue-as-new alone.
-	RequestID string
-	Asked     time.Time
-	Accepted  bool
+	RequestID   string
+	RequestedAt time.Time `json:"Asked"` // the name in recorded histories
+	Accepted    bool
 }
 
 // SchedulePrefix begins the name of every schedule.
@@ -53,8 +53,8 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 			return "", err
 		}
 	}
-	if in.Asked.IsZero() {
-		in.Asked = workflow.Now(ctx)
+	if in.RequestedAt.IsZero() {
+		in.RequestedAt = workflow.Now(ctx)
 	}
 	for wait := MinPollInterval; ; wait = min(2*wait, MaxPollInterval) {
 		if err := workflow.Sleep(ctx, wait); err != nil {
@@ -79,7 +79,7 @@ func (in *ScheduledSyncInput) look(ctx workflow.Context) (state ledger.RunState,
 		err = workflow.ExecuteActivity(LedgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)
 		return state, err
 	}
-	out, err := LookUpOutcome(ctx, in.RequestID, in.Asked, &in.Accepted)
+	out, err := LookUpOutcome(ctx, in.RequestID, in.RequestedAt, &in.Accepted)
 	if err != nil {
 		return "", err
 	}

@@ -26,7 +26,7 @@ type Source struct {
 
 	// Answer is called before a page is served, and may answer with an error, wait, or
 	// make something happen meanwhile.
-	Answer func(ctx context.Context, a Ask) error
+	Answer func(ctx context.Context, a PageRequest) error
 	// Wait is how long every call waits for the rate limit, as the client reports it.
 	Wait atomic.Int64
 	// CountError is the answer to Count.
@@ -41,14 +41,14 @@ type Source struct {
 	LookupError error
 
 	mu       sync.Mutex
-	asked    []Ask
+	requests []PageRequest
 	lookedUp [][]string
 	flying   map[string]int
 	most     map[string]int
 }
 
 // Ask is one request for a page.
-type Ask struct {
+type PageRequest struct {
 	Entity      string
 	Page        int // 1 is the first
 	Cursor      entity.Cursor
@@ -61,7 +61,7 @@ func (s *Source) Waiting(string, string) time.Duration { return time.Duration(s.
 
 // Page serves a page.
 func (s *Source) Page(ctx context.Context, _ string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
-	ask := Ask{Entity: e.Name, Page: pageAt(at), Cursor: at, Interactive: interactive, At: time.Now()}
+	ask := PageRequest{Entity: e.Name, Page: pageAt(at), Cursor: at, Interactive: interactive, At: time.Now()}
 	s.begin(ask)
 	defer s.end(ask)
 	if s.Answer != nil {
@@ -79,7 +79,7 @@ func (s *Source) Page(ctx context.Context, _ string, e entity.Entity, at entity.
 	return s.page(ask), nil
 }
 
-func (s *Source) page(a Ask) entity.Page {
+func (s *Source) page(a PageRequest) entity.Page {
 	next := a.Cursor
 	next.Token = fmt.Sprintf("page-%d", a.Page+1)
 	p := entity.Page{Next: next, Last: a.Page >= s.pages(a.Entity), Total: -1, Date: time.Now()}
@@ -144,16 +144,16 @@ func (s *Source) LookedUp() [][]string {
 	return slices.Clone(s.lookedUp)
 }
 
-func (s *Source) begin(a Ask) {
+func (s *Source) begin(a PageRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, a)
+	s.requests = append(s.requests, a)
 	s.flying[a.Entity]++
 	s.most[a.Entity] = max(s.most[a.Entity], s.flying[a.Entity])
 	s.most[""] = max(s.most[""], s.reading())
 }
 
-func (s *Source) end(a Ask) {
+func (s *Source) end(a PageRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flying[a.Entity]--
@@ -167,22 +167,22 @@ func (s *Source) reading() (entities int) {
 }
 
 // Asked lists the requests for pages so far, those of one entity or, without a name, all.
-func (s *Source) Asked(name string) []Ask {
+func (s *Source) PageRequests(name string) []PageRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var asked []Ask
-	for _, a := range s.asked {
+	var requests []PageRequest
+	for _, a := range s.requests {
 		if name == "" || a.Entity == name {
-			asked = append(asked, a)
+			requests = append(requests, a)
 		}
 	}
-	return asked
+	return requests
 }
 
 // PagesAsked lists the numbers of the pages asked for, in order.
-func (s *Source) PagesAsked(name string) []int {
+func (s *Source) RequestedPages(name string) []int {
 	pages := []int{}
-	for _, a := range s.Asked(name) {
+	for _, a := range s.PageRequests(name) {
 		pages = append(pages, a.Page)
 	}
 	return pages

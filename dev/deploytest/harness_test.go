@@ -202,8 +202,8 @@ func (s *harness) publishDeadLetters(ctx context.Context, subjects ...string) er
 
 // follow reads events as they happen, also over the loss of its consumer.
 func (s *harness) follow(ctx context.Context) error {
-	heard := make(chan string, 10)
-	err := s.conn.Subscribe(ctx, []string{"sync.completed", "sync.progress"}, stream.StartPosition{}, func(m events.Message) { heard <- m.Subject })
+	received := make(chan string, 10)
+	err := s.conn.Subscribe(ctx, []string{"sync.completed", "sync.progress"}, stream.StartPosition{}, func(m events.Message) { received <- m.Subject })
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (s *harness) follow(ctx context.Context) error {
 				return err
 			}
 			select {
-			case <-heard:
+			case <-received:
 			case <-ctx.Done():
 				return fmt.Errorf("%s is not heard: %w", subject, ctx.Err())
 			}

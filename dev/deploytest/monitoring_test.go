@@ -30,12 +30,12 @@ func TestPrometheusScrapesEveryRole(t *testing.T) {
 	c, err := config.LoadFile(filepath.Join(deployed, "prometheus", "prometheus.yml"), false, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Equal(t, []string{filepath.Join(deployed, "prometheus", "alerts.yml")}, c.RuleFiles)
-	asked := map[string]model.LabelValue{}
+	scraped := map[string]model.LabelValue{}
 	for _, scrape := range c.ScrapeConfigs {
 		for _, d := range scrape.ServiceDiscoveryConfigs {
 			for _, group := range d.(discovery.StaticConfig) {
 				for _, target := range group.Targets {
-					asked[string(target[model.AddressLabel])] = group.Labels["role"]
+					scraped[string(target[model.AddressLabel])] = group.Labels["role"]
 				}
 			}
 		}
@@ -44,7 +44,7 @@ func TestPrometheusScrapesEveryRole(t *testing.T) {
 	for _, role := range roles[:4] {
 		want[role.Name+":9090"] = model.LabelValue(role.Name)
 	}
-	require.Equal(t, want, asked)
+	require.Equal(t, want, scraped)
 	services := load(t, demoEnv, "metrics").project.ServiceNames()
 	for address := range want {
 		service, _, _ := strings.Cut(address, ":")

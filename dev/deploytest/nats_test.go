@@ -93,7 +93,7 @@ var forbidden = []string{
 }
 
 // and these only who is named.
-var guarded = map[string][]string{
+var restrictedTo = map[string][]string{
 	"$JS.API.STREAM.CREATE.SYNC_COMMANDS":                     {"migrate"},
 	"$JS.API.STREAM.UPDATE.SYNC_EVENTS":                       {"migrate"},
 	"$JS.API.CONSUMER.CREATE.SYNC_COMMANDS.x":                 {"migrate"},
@@ -126,7 +126,7 @@ func TestNATSUsersHaveOnlyNeededPermissions(t *testing.T) {
 		for _, subject := range forbidden {
 			expected[subject] = false
 		}
-		for subject, who := range guarded {
+		for subject, who := range restrictedTo {
 			expected[subject] = slices.Contains(who, user)
 		}
 		refused := refusals(t, server.ClientURL(), user, expected)

@@ -61,9 +61,9 @@ func TestRepeatedRequestReportsTheFirstOutcome(t *testing.T) {
 	w := newFixture(t, options{})
 	w.start(t, "serve")
 	for _, want := range []string{"completed", "duplicate", "duplicate"} {
-		asked := w.run(t, "request", "full", "--entities", "jobs", "--id", "nightly", "--wait")
-		require.Zero(t, asked.code, asked.errors)
-		require.Contains(t, asked.out, want)
+		requested := w.run(t, "request", "full", "--entities", "jobs", "--id", "nightly", "--wait")
+		require.Zero(t, requested.code, requested.errors)
+		require.Contains(t, requested.out, want)
 	}
 	other := w.run(t, "request", "full", "--entities", "invoices", "--id", "nightly", "--wait")
 	require.Equal(t, 4, other.code, other.out)
@@ -83,10 +83,10 @@ func TestRepeatedRequestReportsTheFirstOutcome(t *testing.T) {
 func TestRequestWithoutABridgeTimesOut(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{})
-	asked := w.begin(t, "request", "full", "--wait")
-	require.Eventually(t, func() bool { return strings.Contains(asked.out.String(), "no bridge has answered it yet") }, waitLimit, tick)
-	require.NoError(t, asked.cmd.Process.Signal(os.Interrupt))
-	ended := asked.wait(t)
+	requested := w.begin(t, "request", "full", "--wait")
+	require.Eventually(t, func() bool { return strings.Contains(requested.out.String(), "no bridge has answered it yet") }, waitLimit, tick)
+	require.NoError(t, requested.cmd.Process.Signal(os.Interrupt))
+	ended := requested.wait(t)
 	require.Equal(t, 130, ended.code, "it did not fail")
 	require.Contains(t, ended.errors, "continues in the background")
 }

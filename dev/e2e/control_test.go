@@ -68,7 +68,7 @@ func TestResumeContinuesWithTheNextPage(t *testing.T) {
 // awaitIdle waits until no page was requested for a second, ten times the duration of a page, and
 // returns the time from the pause to the beginning of that second. The machine determines this
 // time, the slices the number of pages in it.
-func (w *fixture) awaitIdle(t *testing.T, asked time.Time) {
+func (w *fixture) awaitIdle(t *testing.T, pausedAt time.Time) {
 	t.Helper()
 	until, since := w.total(), time.Now()
 	require.Eventually(t, func() bool {
@@ -77,7 +77,7 @@ func (w *fixture) awaitIdle(t *testing.T, asked time.Time) {
 		}
 		return time.Since(since) >= 10*pageTime
 	}, waitLimit, tick)
-	t.Logf("pages stopped %s after the pause was asked for, at most %s are promised", since.Sub(asked).Round(tick), pauseLimit)
+	t.Logf("pages stopped %s after the pause was asked for, at most %s are promised", since.Sub(pausedAt).Round(tick), pauseLimit)
 }
 
 func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
@@ -86,16 +86,16 @@ func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 200}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
-	asking := w.begin(t, "request", "full", "--wait")
+	command := w.begin(t, "request", "full", "--wait")
 	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
 	w.awaitPages(t, 20)
 	cancelled := w.run(t, "cancel", started.WorkflowID, "--reason", "wrong tenant")
 	require.Zero(t, cancelled.code, cancelled.errors)
 
-	asked := asking.wait(t)
-	require.Equal(t, 3, asked.code, asked.out)
-	require.Contains(t, asked.out, "cancelled  run 1")
-	require.Contains(t, asked.out, "reason: wrong tenant")
+	pausedAt := command.wait(t)
+	require.Equal(t, 3, pausedAt.code, pausedAt.out)
+	require.Contains(t, pausedAt.out, "cancelled  run 1")
+	require.Contains(t, pausedAt.out, "reason: wrong tenant")
 
 	outcome := w.outcome(t, "sync.cancelled", started.Requests[0].RequestID)
 	require.Len(t, outcome.Results, 4)
@@ -145,7 +145,7 @@ func TestControlCommandsPrintTheAnswer(t *testing.T) {
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
-	asking := w.begin(t, "request", "full", "--entities", "jobs", "--id", "order-12", "--wait")
+	command := w.begin(t, "request", "full", "--entities", "jobs", "--id", "order-12", "--wait")
 	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
 	requestID := started.Requests[0].RequestID
 
@@ -153,13 +153,13 @@ func TestControlCommandsPrintTheAnswer(t *testing.T) {
 	await(t, w, "sync.paused", func(events.ControlledData) bool { return true })
 	require.Equal(t, result{0, "resume sent to " + started.WorkflowID + "\n", ""}, w.run(t, "resume", requestID))
 
-	asked := asking.wait(t)
-	require.Zero(t, asked.code, asked.out+asked.errors)
+	pausedAt := command.wait(t)
+	require.Zero(t, pausedAt.code, pausedAt.out+pausedAt.errors)
 	for i, want := range []string{"requested  " + requestID, "accepted   " + started.WorkflowID, "started    run 1: jobs"} {
-		require.Equal(t, want, strings.Split(asked.out, "\n")[i])
+		require.Equal(t, want, strings.Split(pausedAt.out, "\n")[i])
 	}
 	for _, want := range []string{"paused     by tester", "resumed    by tester", "completed  run 1 in ", "1,000 fetched, 1,000 inserted"} {
-		require.Contains(t, asked.out, want)
+		require.Contains(t, pausedAt.out, want)
 	}
 
 	unknown := w.run(t, "pause", "full-sync-0123456789abcdef0123")

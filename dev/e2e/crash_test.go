@@ -77,8 +77,8 @@ func TestTerminatedWorkflowHasAnOutcome(t *testing.T) {
 	rows := value[int64](t, w, "select sum(fetched)::bigint from raw.sync_cursors where run_number = $1", outcome.RunNumber)
 
 	// No page is stored after the outcome: its consumers see all rows.
-	asked := w.completed(t, w.request(t, `{"mode":"full","entities":["customers"]}`))
-	require.NotEqual(t, outcome.RunNumber, asked.RunNumber)
+	second := w.completed(t, w.request(t, `{"mode":"full","entities":["customers"]}`))
+	require.NotEqual(t, outcome.RunNumber, second.RunNumber)
 	require.Equal(t, rows, value[int64](t, w, "select sum(fetched)::bigint from raw.sync_cursors where run_number = $1", outcome.RunNumber))
 	w.requireNotifiedOnce(t)
 

@@ -17,7 +17,7 @@ import (
 )
 
 // doctorCheck is a check in the output of lazisync doctor --json.
-type doctorCheck struct{ Verdict, Check, Detail, Mend string }
+type doctorCheck struct{ Status, Check, Detail, Fix string }
 
 // examine runs the doctor, and returns its findings by check.
 func (w *fixture) examine(t *testing.T, wantCode int, args ...string) map[string]doctorCheck {
@@ -28,7 +28,7 @@ func (w *fixture) examine(t *testing.T, wantCode int, args ...string) map[string
 	require.NoError(t, json.Unmarshal([]byte(done.out), &all), done.out)
 	byCheck := map[string]doctorCheck{}
 	for _, f := range all {
-		require.Equal(t, f.Verdict == "ok", f.Mend == "", "%+v", f)
+		require.Equal(t, f.Status == "ok", f.Fix == "", "%+v", f)
 		byCheck[f.Check] = f
 	}
 	return byCheck
@@ -98,16 +98,16 @@ func TestDoctorNamesTheFix(t *testing.T) {
 		"tables":                             {"FAIL", "", "the database lacks table raw.st_invoices", "lazisync migrate"},
 		"schedule lazisync-full-" + w.tenant: {"FAIL", "", "exists, want off", "lazisync migrate"},
 	} {
-		require.Equal(t, want.Verdict, found[check].Verdict, check)
+		require.Equal(t, want.Status, found[check].Status, check)
 		require.Equal(t, want.Detail, found[check].Detail, check)
-		require.Equal(t, want.Mend, found[check].Mend, check)
+		require.Equal(t, want.Fix, found[check].Fix, check)
 	}
-	require.Contains(t, found[fmt.Sprintf("tenant %s: jobs", w.tenant)].Mend, "grant the app the scope tn.jpm.jobs:r")
-	require.Equal(t, "FAIL", found[fmt.Sprintf("tenant %s: estimates", w.tenant)].Verdict)
-	require.Equal(t, "ok", found[fmt.Sprintf("tenant %s: customers", w.tenant)].Verdict)
-	require.Equal(t, "warn", found["consumer SYNC_COMMANDS/bridge-requests"].Verdict)
-	require.Contains(t, found["consumer SYNC_COMMANDS/bridge-requests"].Mend, "start lazisync bridge")
-	require.Equal(t, "warn", found[fmt.Sprintf("task queue e2e-%s (pages)", w.tenant)].Verdict)
+	require.Contains(t, found[fmt.Sprintf("tenant %s: jobs", w.tenant)].Fix, "grant the app the scope tn.jpm.jobs:r")
+	require.Equal(t, "FAIL", found[fmt.Sprintf("tenant %s: estimates", w.tenant)].Status)
+	require.Equal(t, "ok", found[fmt.Sprintf("tenant %s: customers", w.tenant)].Status)
+	require.Equal(t, "warn", found["consumer SYNC_COMMANDS/bridge-requests"].Status)
+	require.Contains(t, found["consumer SYNC_COMMANDS/bridge-requests"].Fix, "start lazisync bridge")
+	require.Equal(t, "warn", found[fmt.Sprintf("task queue e2e-%s (pages)", w.tenant)].Status)
 }
 
 func TestDoctorReportsWrongCredentialsAndUnavailableServers(t *testing.T) {

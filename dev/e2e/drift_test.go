@@ -27,7 +27,7 @@ func TestRoleLogsDrift(t *testing.T) {
 	w := newFixture(t, options{})
 	commands := w.editCommands(t)
 	p := w.start(t, "notifier")
-	told := func() (all []string) {
+	logged := func() (all []string) {
 		for _, line := range p.log.Lines() {
 			if strings.Contains(line, "differs from its declaration") {
 				all = append(all, line)
@@ -35,9 +35,9 @@ func TestRoleLogsDrift(t *testing.T) {
 		}
 		return all
 	}
-	require.Eventually(t, func() bool { return len(told()) > 0 }, waitLimit, tick)
-	require.Len(t, told(), 1)
-	require.Contains(t, told()[0], `"object":"stream SYNC_COMMANDS","field":"discard","got":"DiscardOld","want":"DiscardNew"`)
+	require.Eventually(t, func() bool { return len(logged()) > 0 }, waitLimit, tick)
+	require.Len(t, logged(), 1)
+	require.Contains(t, logged()[0], `"object":"stream SYNC_COMMANDS","field":"discard","got":"DiscardOld","want":"DiscardNew"`)
 	info, err := commands.Info(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, jetstream.DiscardOld, info.Config.Discard, "only migrate applies what is declared")

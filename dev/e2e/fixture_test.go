@@ -210,13 +210,13 @@ type page struct {
 
 // pages returns the requested pages, by entity.
 func (w *fixture) pages() map[string][]page {
-	asked := map[string][]page{}
+	requested := map[string][]page{}
 	for _, call := range w.stack.Simulator.Stats().Requests {
 		if call.On == "export" {
-			asked[call.Entity] = append(asked[call.Entity], page{call.At, call.Query})
+			requested[call.Entity] = append(requested[call.Entity], page{call.At, call.Query})
 		}
 	}
-	return asked
+	return requested
 }
 
 // counts returns the number of requested pages, by entity.

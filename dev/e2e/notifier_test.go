@@ -20,22 +20,22 @@ func TestNotifierRetriesUntilSlackAccepts(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{})
 	serve := w.start(t, "serve", "LOG_LEVEL=trace")
-	told := 0
-	for _, trouble := range []fakeslack.Answer{
+	notified := 0
+	for _, answer := range []fakeslack.Answer{
 		{Status: http.StatusTooManyRequests, RetryAfter: 1, Times: 1},
 		{Status: http.StatusInternalServerError, Times: 1},
 	} {
 		attempts := w.stack.Slack.Attempts()
-		w.stack.Slack.Answer(&trouble)
+		w.stack.Slack.Answer(&answer)
 		w.full(t)
-		require.Eventually(t, func() bool { return len(w.stack.Slack.Messages()) > told }, waitLimit, tick, "after %d", trouble.Status)
-		told++
+		require.Eventually(t, func() bool { return len(w.stack.Slack.Messages()) > notified }, waitLimit, tick, "after %d", answer.Status)
+		notified++
 		require.Equal(t, attempts+2, w.stack.Slack.Attempts(), "one refused, one taken")
 	}
 	webhook, err := url.Parse(w.stack.Slack.URL())
 	require.NoError(t, err)
 	require.NotContains(t, serve.log.String(), webhook.Path, "the address is a secret")
-	require.Len(t, w.stack.Slack.Messages(), told, "each outcome is notified once")
+	require.Len(t, w.stack.Slack.Messages(), notified, "each outcome is notified once")
 }
 
 func TestWithoutAWebhookTheMessageIsLogged(t *testing.T) {
@@ -99,12 +99,12 @@ func TestIdenticalRejectionsAreNotifiedOncePerWindow(t *testing.T) {
 		w.publish(t, "sync.requested", fmt.Sprintf(`{"mode":"full","entities":["entity%d"]}`, i))
 	}
 	w.publish(t, "sync.requested", `{"mode":"ful"}`)
-	told := regexp.MustCompile(`(\d+|A) commands? on sync\.requested (?:was|were) rejected(?: since [^:]*:\d+ UTC)?: (\w+)`)
+	notified := regexp.MustCompile(`(\d+|A) commands? on sync\.requested (?:was|were) rejected(?: since [^:]*:\d+ UTC)?: (\w+)`)
 	codes := map[string]int{}
 	require.Eventually(t, func() bool {
 		clear(codes)
 		for _, m := range w.stack.Slack.Messages() {
-			for _, found := range told.FindAllStringSubmatch(string(m.Text), -1) {
+			for _, found := range notified.FindAllStringSubmatch(string(m.Text), -1) {
 				n, err := strconv.Atoi(found[1])
 				if err != nil {
 					n = 1

@@ -54,8 +54,8 @@ func TestThePageAcceptsAToken(t *testing.T) {
 	p.run(t, chromedp.SetValue(chromedp.CSS("#tenant"), w.others[0]))
 	p.press(t, "Sync changes")
 	p.see(t, "#notice", "Sync changes requested (request ")
-	asked, request := await(t, w, "sync.requested", func(events.RequestData) bool { return true })
-	require.Equal(t, "/lazisync/gateway/%3Cb%3Eops&co%3C%2Fb%3E", asked.Source)
+	requested, request := await(t, w, "sync.requested", func(events.RequestData) bool { return true })
+	require.Equal(t, "/lazisync/gateway/%3Cb%3Eops&co%3C%2Fb%3E", requested.Source)
 	require.Equal(t, events.RequestData{Mode: events.Incremental, TenantID: w.others[0]}, request)
 
 	require.Equal(t, []string{"lazisync_session"}, p.cookies(t))

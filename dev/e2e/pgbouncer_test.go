@@ -41,13 +41,13 @@ func TestEverythingWorksThroughPgBouncer(t *testing.T) {
 	require.Zero(t, w.run(t, "status").code)
 
 	w.stack.Simulator.SetPace(pageTime)
-	asking := w.begin(t, "request", "full", "--wait")
+	command := w.begin(t, "request", "full", "--wait")
 	_, started := await(t, w, "sync.started", func(d events.StartedData) bool { return d.RunNumber == 4 })
 	w.awaitPages(t, w.total()+10)
 	require.NoError(t, b.Restart())
 	w.awaitPages(t, w.total()+10)
 	require.Zero(t, w.run(t, "cancel", started.WorkflowID).code)
-	require.Equal(t, 3, asking.wait(t).code)
+	require.Equal(t, 3, command.wait(t).code)
 
 	w.stack.Simulator.SetPace(0)
 	again := w.request(t, `{"mode":"full"}`)

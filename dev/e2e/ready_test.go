@@ -57,7 +57,7 @@ func TestBridgeWithoutWritePrivilegesIsNotReady(t *testing.T) {
 	set("on")
 	require.Eventually(t, func() bool { return !processes.Answers(t.Context(), p.admin+"/readyz") }, waitLimit, tick)
 	found := w.examine(t, 1, "--role", "bridge")
-	require.Equal(t, "FAIL", found["database"].Verdict)
+	require.Equal(t, "FAIL", found["database"].Status)
 	set("off")
 	require.Eventually(t, func() bool { return processes.Answers(t.Context(), p.admin+"/readyz") }, waitLimit, tick)
 }

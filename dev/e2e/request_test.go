@@ -47,9 +47,9 @@ func TestRequestIsAcceptedInEveryForm(t *testing.T) {
 			require.Equal(t, []string{"customers"}, outcome.Entities)
 			require.Equal(t, c.trace, accepted.TraceParent)
 			for _, subject := range []string{"sync.started", "sync.progress", "sync.completed"} {
-				told, _ := await(t, w, subject, func(d events.RunData) bool { return d.RunNumber == outcome.RunNumber })
-				require.Equal(t, c.trace, told.TraceParent, subject)
-				require.Equal(t, answer.WorkflowID, told.Subject, subject)
+				received, _ := await(t, w, subject, func(d events.RunData) bool { return d.RunNumber == outcome.RunNumber })
+				require.Equal(t, c.trace, received.TraceParent, subject)
+				require.Equal(t, answer.WorkflowID, received.Subject, subject)
 			}
 		})
 	}

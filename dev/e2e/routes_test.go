@@ -30,16 +30,16 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 
 	t.Run("a sync is asked for, shown, steered and cancelled", func(t *testing.T) {
 		w.stack.Simulator.SetPace(pageTime)
-		asked := s.call(t, "POST", "/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1")
-		require.Equal(t, http.StatusAccepted, asked.status)
-		first := asked.object(t)
+		accepted := s.call(t, "POST", "/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1")
+		require.Equal(t, http.StatusAccepted, accepted.status)
+		first := accepted.object(t)
 		require.NotNil(t, first["runId"], "Temporal has it within two seconds")
 		id := first["workflowId"].(string)
 		described, err := w.temporal.DescribeWorkflowExecution(t.Context(), id, "")
 		require.NoError(t, err)
 		require.Equal(t, described.GetWorkflowExecutionInfo().GetFirstRunId(), first["runId"])
 
-		require.Equal(t, asked.body, s.call(t, "POST", "/api/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1").body, "the same request")
+		require.Equal(t, accepted.body, s.call(t, "POST", "/api/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1").body, "the same request")
 		require.Equal(t, http.StatusConflict, s.call(t, "POST", "/sync/full", nil, `{"reason":"another"}`, "Idempotency-Key", "k1").status)
 
 		var shown struct {
@@ -80,16 +80,16 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 
 	t.Run("events are followed while a sync goes on, and the ledger has it", func(t *testing.T) {
 		following := follow(t, s)
-		asked := s.call(t, "POST", "/sync/full", nil, "").object(t)
-		requestID := asked["requestId"].(string)
+		accepted := s.call(t, "POST", "/sync/full", nil, "").object(t)
+		requestID := accepted["requestId"].(string)
 		seen := following.until(t, "sync.completed", requestID)
 		require.Contains(t, seen, "sync.started")
 		w.completed(t, requestID)
 
 		request := s.call(t, "GET", "/api/sync/requests/{requestId}", []string{requestID}, "").object(t)
 		require.Equal(t, map[string]any{"state": "completed", "runNumber": request["runNumber"]}, request["outcome"])
-		require.Contains(t, s.call(t, "GET", "/api/sync/runs?limit=1", nil, "").body, asked["workflowId"])
-		require.Contains(t, s.call(t, "GET", "/api/sync/runs?mode=full&state=completed&limit=1", nil, "").body, asked["workflowId"])
+		require.Contains(t, s.call(t, "GET", "/api/sync/runs?limit=1", nil, "").body, accepted["workflowId"])
+		require.Contains(t, s.call(t, "GET", "/api/sync/runs?mode=full&state=completed&limit=1", nil, "").body, accepted["workflowId"])
 		run := s.call(t, "GET", "/api/sync/runs/{runNumber}", []string{fmt.Sprint(request["runNumber"])}, "").object(t)
 		require.Equal(t, requestID, run["requestList"].([]any)[0].(map[string]any)["requestId"])
 		require.Contains(t, s.call(t, "GET", "/api/sync/state?tenant="+w.tenant, nil, "").body, `"records":500`)

@@ -93,9 +93,9 @@ func TestSchedules(t *testing.T) {
 		triggered := steer(incremental, "trigger", "")
 		require.Equal(t, http.StatusAccepted, triggered.status, triggered.body)
 		require.Contains(t, triggered.body, `"workflowId":"`+incremental+"-")
-		asked, data := await(t, w, "sync.requested", func(d events.RequestData) bool { return d.Mode == events.Incremental })
-		require.Equal(t, "/lazisync/schedules", asked.Source)
-		require.True(t, strings.HasPrefix(asked.ID, incremental+"-"))
+		requested, data := await(t, w, "sync.requested", func(d events.RequestData) bool { return d.Mode == events.Incremental })
+		require.Equal(t, "/lazisync/schedules", requested.Source)
+		require.True(t, strings.HasPrefix(requested.ID, incremental+"-"))
 		require.Equal(t, w.tenant, data.TenantID)
 
 		again := steer(incremental, "trigger", "")
@@ -106,7 +106,7 @@ func TestSchedules(t *testing.T) {
 		require.Len(t, schedules()[incremental].Running, 1)
 
 		w.stack.Simulator.ClearFaults()
-		w.completed(t, events.RequestID(asked.Source, asked.ID))
+		w.completed(t, events.RequestID(requested.Source, requested.ID))
 		require.Eventually(t, func() bool { return steer(incremental, "trigger", "").status == http.StatusAccepted }, waitLimit, 10*tick,
 			"with the outcome the schedule is free again")
 		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, waitLimit, 10*tick)
@@ -129,11 +129,11 @@ func TestSchedules(t *testing.T) {
 		w.changeWithoutWebhooks(t)
 		require.False(t, w.equal(t))
 		require.Zero(t, w.run(t, "schedules", "resume", incremental).code)
-		asked := len(all[events.RequestData](t, w, "sync.requested"))
+		requested := len(all[events.RequestData](t, w, "sync.requested"))
 		w.everySecond(t, incremental)
 		w.start(t, "serve")
 		require.Eventually(t, func() bool { return w.equal(t) }, waitLimit, 10*tick)
-		require.Greater(t, len(all[events.RequestData](t, w, "sync.requested")), asked, "because the schedule asked")
+		require.Greater(t, len(all[events.RequestData](t, w, "sync.requested")), requested, "because the schedule asked")
 	})
 	t.Run("go when they are switched off", func(t *testing.T) {
 		w.migrate(t)
@@ -230,12 +230,12 @@ func TestScheduleSkippedByAClockChangeIsReported(t *testing.T) {
 	require.Regexp(t, `schedules +warning: `+id+`: `+want, migrated.out)
 	w.start(t, "serve")
 	found := w.examine(t, 0)
-	require.Equal(t, "ok", found["schedule "+id].Verdict, "%+v", found)
-	require.Equal(t, "warn", found["clock changes, schedule "+id].Verdict, "%+v", found)
+	require.Equal(t, "ok", found["schedule "+id].Status, "%+v", found)
+	require.Equal(t, "warn", found["clock changes, schedule "+id].Status, "%+v", found)
 	require.Regexp(t, want, found["clock changes, schedule "+id].Detail)
 
 	w.set[1] = "SYNC_TIMEZONE=Europe/London"
 	found = w.examine(t, 1)
-	require.Equal(t, "FAIL", found["schedule "+id].Verdict, "%+v", found)
+	require.Equal(t, "FAIL", found["schedule "+id].Status, "%+v", found)
 	require.Contains(t, found["schedule "+id].Detail, `is in time zone "America/Denver", want "Europe/London"`)
 }

@@ -50,17 +50,17 @@ func (w *fixture) requireNotifiedOnce(t *testing.T) {
 	var l *eventHistory
 	require.Eventually(t, func() bool {
 		l = w.readEvents(t)
-		return len(l.outcomes) == len(l.asked)
+		return len(l.outcomes) == len(l.accepted)
 	}, waitLimit, 10*tick, "as many requests with an outcome as were accepted")
-	for id := range l.asked {
+	for id := range l.accepted {
 		require.Equal(t, 1, l.outcomes[id], "outcomes of request %s", id)
 	}
-	require.Equal(t, len(l.asked), len(l.outcomes), "every outcome names requests that were accepted")
+	require.Equal(t, len(l.accepted), len(l.outcomes), "every outcome names requests that were accepted")
 }
 
 // eventHistory is what a consumer of all events knows of the requests.
 type eventHistory struct {
-	asked    map[string]bool
+	accepted map[string]bool
 	outcomes map[string]int // that name a request
 }
 
@@ -78,7 +78,7 @@ func (w *fixture) readEvents(t *testing.T) *eventHistory {
 			var d events.AcceptedData
 			require.NoError(t, json.Unmarshal(h.Data, &d))
 			if d.Kind == events.KindRequest {
-				l.asked[d.RequestID] = true
+				l.accepted[d.RequestID] = true
 			}
 		case "completed", "failed", "cancelled":
 			var d events.OutcomeData

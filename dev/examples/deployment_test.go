@@ -136,10 +136,10 @@ func (d *deployment) start(t *testing.T, role app.Role) {
 	}()
 	t.Cleanup(func() { stop(); require.NoError(t, <-done) })
 	at := <-started
-	asked, err := app.Load([]string{"ADMIN_ADDR=" + at.Admin}, app.ToolRole)
+	toolConfig, err := app.Load([]string{"ADMIN_ADDR=" + at.Admin}, app.ToolRole)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		return cli.Healthcheck(t.Context(), asked, app.AdminAddrs(), role.Name, &bytes.Buffer{}) == nil
+		return cli.Healthcheck(t.Context(), toolConfig, app.AdminAddrs(), role.Name, &bytes.Buffer{}) == nil
 	}, patience, 50*time.Millisecond, "%s is not ready", role.Name)
 }
 

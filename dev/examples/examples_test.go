@@ -46,8 +46,8 @@ func TestExamplesWorkWithTheUsersOfTheDeployment(t *testing.T) {
 	elsewhere := append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+d.database(t, "downstream_shell"))
 	publisher := d.as("publisher", "none")
 
-	asked := d.run(t, publisher, "publisher", "-mode", "full", "-entities", "customers, jobs", "-id", "nightly")
-	require.Regexp(t, `^requested [0-9a-f]{20} \(SYNC_COMMANDS 1\)\naccepted [0-9a-f]{20}: full-sync-[0-9a-f]{20}\n$`, asked)
+	printed := d.run(t, publisher, "publisher", "-mode", "full", "-entities", "customers, jobs", "-id", "nightly")
+	require.Regexp(t, `^requested [0-9a-f]{20} \(SYNC_COMMANDS 1\)\naccepted [0-9a-f]{20}: full-sync-[0-9a-f]{20}\n$`, printed)
 	want := "run 1 completed%s: customers, 300 rows changed\nrun 1 completed%[1]s: jobs, 300 rows changed\n"
 	require.Equal(t, fmt.Sprintf(want, " (full)"), d.run(t, consumer, "consumer", "-once"))
 	require.Equal(t, fmt.Sprintf(want, ""), d.run(t, elsewhere, "sh", shell("consumer.sh")))

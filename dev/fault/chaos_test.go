@@ -98,7 +98,7 @@ func TestFault42EverythingKilledAtRandom(t *testing.T) {
 	calm := time.Now()
 	stopTraffic()
 	r.stack.Simulator.SetPace(0)
-	t.Logf("calm; %d commands were published", len(r.asked))
+	t.Logf("calm; %d commands were published", len(r.issued))
 	for place, one := range c.places {
 		require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, r.waitLimit, tick, "%s is not ready", place)
 	}
@@ -165,10 +165,10 @@ func (c *chaos) apply(b injection) error {
 		one.Thaw()
 		return nil
 	case stop:
-		asked := time.Now()
+		stoppedAt := time.Now()
 		one.Signal(syscall.SIGTERM)
 		<-one.Ended()
-		if took := time.Since(asked); took > 30*time.Second {
+		if took := time.Since(stoppedAt); took > 30*time.Second {
 			return fmt.Errorf("it took %s to stop", took)
 		}
 	default:

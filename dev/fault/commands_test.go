@@ -67,7 +67,7 @@ func (r *rig) note(kind events.Kind) *publishedCommand {
 	a := &publishedCommand{id: id, kind: kind, reason: "because of " + id}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked = append(r.asked, a)
+	r.issued = append(r.issued, a)
 	return a
 }
 
@@ -75,7 +75,7 @@ func (r *rig) note(kind events.Kind) *publishedCommand {
 func (r *rig) commands(kind events.Kind) (list []*publishedCommand) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, a := range r.asked {
+	for _, a := range r.issued {
 		if a.kind == kind && a.stored {
 			list = append(list, a)
 		}

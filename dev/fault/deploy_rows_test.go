@@ -17,9 +17,9 @@ import (
 func TestFault23BadWorkflowsDeployed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		bad       change
-		says      string
-		meanwhile bool // requests of that time wait, too
+		bad        change
+		says       string
+		concurrent bool // requests of that time wait, too
 	}{
 		{panics, "a bad deploy", true},
 		{anotherStepForAll, "[TMPRL1100]", false}, // the history does not match the code; a workflow that begins in that version matches no other
@@ -40,7 +40,7 @@ func TestFault23BadWorkflowsDeployed(t *testing.T) {
 			id := workflows.FullSyncID(a.requestID())
 			require.Eventually(t, func() bool { return r.failedTasks(t, id) >= 2 }, waitLimit, tick, "it is tried again")
 			bad.awaitLog(t, `"workflow_id":"`+id+`"`)
-			if c.meanwhile {
+			if c.concurrent {
 				waits := r.full(t)
 				require.Eventually(t, func() bool { return !r.idle(t, workflows.FullSyncID(waits.requestID())) }, waitLimit, tick)
 			}

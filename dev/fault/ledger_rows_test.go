@@ -123,14 +123,14 @@ func TestFault51AnotherNamespaceConfiguredByMistake(t *testing.T) {
 	bridge.stop(t)
 	const another = "TEMPORAL_NAMESPACE=another"
 	wrong := r.launch(t, "bridge", another)
-	meanwhile := r.incremental(t)
+	concurrent := r.incremental(t)
 	r.refusesNamespace(t, wrong, []string{another}, open, pass)
 	wrong.stop(t)
 	r.start(t, "bridge")
 	back := time.Now()
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
 	r.awaitSettled(t)
-	for _, a := range []*publishedCommand{open, pass, meanwhile} {
+	for _, a := range []*publishedCommand{open, pass, concurrent} {
 		require.Equal(t, "completed", r.state(t, a))
 	}
 	r.afterRestore(t, back, open)

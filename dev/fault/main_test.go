@@ -23,8 +23,8 @@ const (
 const parallel = "4"
 
 func TestMain(m *testing.M) {
-	if asked := os.Getenv(serverVariable); asked != "" {
-		os.Exit(serve(asked))
+	if encoded := os.Getenv(serverVariable); encoded != "" {
+		os.Exit(serve(encoded))
 	}
 	flag.Parse()
 	chosen := false

@@ -87,14 +87,14 @@ func TestFault11NATSConnectionCorrupted(t *testing.T) {
 	}
 	r.firstSync(t)
 	stop := r.load(t, 100*time.Millisecond)
-	for _, spoilt := range []struct{ kind, way, attributes string }{
+	for _, corrupt := range []struct{ kind, way, attributes string }{
 		{"latency", "downstream", `{"latency":2000}`},
 		{"slicer", "downstream", `{"average_size":1,"size_variation":0,"delay":10}`},
 		{"reset_peer", "upstream", `{"timeout":50}`},
 		{"timeout", "downstream", `{"timeout":0}`}, // half open: no data arrives, and no connection is closed
 	} {
 		r.awaitPublished(t, 10)
-		between.addToxic(t, spoilt.kind, spoilt.way, spoilt.attributes)
+		between.addToxic(t, corrupt.kind, corrupt.way, corrupt.attributes)
 		during(t, 6*time.Second)
 		between.removeToxics(t)
 	}

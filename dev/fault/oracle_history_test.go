@@ -54,7 +54,7 @@ func (r *rig) archive(t *testing.T) {
 
 // archiveHeard adds to the archive the events that were published after archive read the
 // streams and before NATS was stopped.
-func (r *rig) archiveHeard() {
+func (r *rig) archiveReceived() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range r.archived.received {

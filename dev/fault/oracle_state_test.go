@@ -126,16 +126,16 @@ func (v *oracle) executions(ctx context.Context) error {
 // partition: every message of the command stream is accepted or a dead letter, none is
 // both, and each is dead-lettered once.
 func (v *oracle) partition(context.Context) error {
-	parked := map[string]int{}
+	deadLettered := map[string]int{}
 	for _, d := range v.deadLetters {
 		if d.header.Get("Lazisync-Stream") == "SYNC_COMMANDS" {
-			parked[d.header.Get("Lazisync-Sequence")+" "+d.header.Get("Lazisync-Stored")]++
+			deadLettered[d.header.Get("Lazisync-Sequence")+" "+d.header.Get("Lazisync-Stored")]++
 		}
 	}
 	for _, m := range v.commandStream {
 		id := events.RequestID(m.Source, m.ID)
 		copies := 0
-		for at, n := range parked {
+		for at, n := range deadLettered {
 			if strings.HasPrefix(at, strconv.FormatUint(m.sequence, 10)+" ") {
 				copies += n
 			}

@@ -46,13 +46,13 @@ func (r *rig) awaitSettled(t *testing.T) {
 		last = cmp.Or(why, last)
 		return why == ""
 	}, r.waitLimit, 2*tick, "not finished: %s", &lazy{&why})
-	if took := time.Since(began); took > settledFor {
+	if took := time.Since(began); took > longCheck {
 		t.Logf("calm after %.0f s, the last to wait for: %s", took.Seconds(), last)
 	}
 }
 
-// settledFor is the wait from which on the log mentions it.
-const settledFor = 20 * time.Second
+// longCheck is the wait from which on the log mentions it.
+const longCheck = 20 * time.Second
 
 // lazy is a text that is evaluated when it is printed.
 type lazy struct{ text *string }

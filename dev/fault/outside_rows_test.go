@@ -56,12 +56,12 @@ func TestFault34ServiceTitanErrors(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
 	r.startAll(t, allRoles...)
-	for _, trouble := range []simulator.Fault{
+	for _, outage := range []simulator.Fault{
 		{Kind: "500", Skip: 3, Count: 4}, {Kind: "503html", Skip: 5, Count: 3}, {Kind: "html", Skip: 9, Count: 1}, {Kind: "reset", Skip: 12, Count: 3},
 		{Kind: "truncate", Skip: 15, Count: 3}, {Kind: "slow", Skip: 18, Count: 2, DelayMS: 4000}, {Kind: "504", Skip: 22, Count: 2},
 		{Kind: "repeatRecord", Skip: 30, Count: 3}, {Kind: "500", On: "token", Count: 2},
 	} {
-		require.NoError(t, r.stack.Simulator.AddFault(trouble))
+		require.NoError(t, r.stack.Simulator.AddFault(outage))
 	}
 	r.full(t)
 	r.awaitSettled(t)
@@ -117,11 +117,11 @@ func TestFault37ListSuddenlyShorter(t *testing.T) {
 	r.request(t, request)
 	r.awaitSettled(t)
 	nextSecond(t)
-	guarded := r.request(t, request) // a row that is missing twice is deleted, unless the delete guard stops it
+	stoppedByGuard := r.request(t, request) // a row that is missing twice is deleted, unless the delete guard stops it
 	r.awaitSettled(t)
 	var kind string
 	require.NoError(t, r.sql.QueryRow(t.Context(), `
-		select r.error->>'type' from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1`, guarded.requestID()).Scan(&kind))
+		select r.error->>'type' from raw.sync_runs r join raw.sync_requests using (run_number) where request_id = $1`, stoppedByGuard.requestID()).Scan(&kind))
 	require.Equal(t, string(events.DeleteGuard), kind)
 	count()
 	require.Zero(t, marked, "nothing is marked")
@@ -183,13 +183,13 @@ func TestFault39SlackErrors(t *testing.T) {
 	r := newRig(t, options{ackWait: longAckWait})
 	r.startAll(t, allRoles...)
 	slack := r.stack.Slack
-	for _, trouble := range []fakeslack.Answer{
+	for _, outage := range []fakeslack.Answer{
 		{Status: http.StatusTooManyRequests, RetryAfter: 1, Times: 2},
 		{Status: http.StatusInternalServerError, Times: 2},
 		{Status: http.StatusInternalServerError, Delay: 15 * time.Second, Times: 1},
 	} {
 		notified := len(slack.Messages())
-		slack.Answer(&trouble)
+		slack.Answer(&outage)
 		began := time.Now()
 		a := r.full(t)
 		require.Eventually(t, func() bool {

@@ -48,9 +48,9 @@ func TestFault02BridgeKilledBetweenDeadLetterAndTerm(t *testing.T) {
 	}
 	r.start(t, "bridge")
 	r.checkOracle(t, repairedAt)
-	parked, err := r.read(t.Context(), "SYNC_DEADLETTER")
+	deadLettered, err := r.read(t.Context(), "SYNC_DEADLETTER")
 	require.NoError(t, err)
-	require.Len(t, parked, 2, "one copy of each")
+	require.Len(t, deadLettered, 2, "one copy of each")
 }
 
 // A bridge without the permission to acknowledge would process the same commands forever. It

@@ -57,7 +57,7 @@ func (r *rig) withRestoredNATS(t *testing.T, makeBackup func() *backup) {
 	r.incremental(t) // no pass has claimed it yet
 	r.archive(t)
 	r.nats.restore(t, saved)
-	r.archiveHeard()
+	r.archiveReceived()
 	require.Eventually(t, r.nc.IsConnected, waitLimit, tick)
 	if saved == nil {
 		r.migrate(t)

@@ -139,7 +139,7 @@ func (r *rig) recreateDatabase(t *testing.T) {
 func (r *rig) recordRestore(ended map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, a := range r.asked {
+	for _, a := range r.issued {
 		a.setBack = a.setBack || !ended[a.requestID()]
 	}
 }
@@ -163,7 +163,7 @@ func (r *rig) noteLostCommands(t *testing.T) {
 			kept[answer.RequestID] = true
 		}
 	}
-	for _, a := range r.asked {
+	for _, a := range r.issued {
 		a.stored = a.stored && kept[a.requestID()]
 	}
 }

@@ -51,7 +51,7 @@ type rig struct {
 
 	mu        sync.Mutex
 	roles     []*role
-	asked     []*publishedCommand // every command that was published
+	issued    []*publishedCommand // every command that was published
 	archived  history             // of streams that were wiped or set back
 	changing  bool                // records changed after the first sync
 	natsUsers func() string

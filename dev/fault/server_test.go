@@ -56,7 +56,7 @@ func (s *server) addr() string { return ports.Addr(s.options.Port) }
 
 // start runs the server and returns when it answers.
 func (s *server) start() error {
-	asked, err := json.Marshal(s.options)
+	encoded, err := json.Marshal(s.options)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *server) start() error {
 		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), serverVariable + "=" + string(asked)}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), serverVariable + "=" + string(encoded)}
 	p, err := process.Start(cmd)
 	if err != nil {
 		return err
@@ -81,9 +81,9 @@ func (s *server) restart(t testing.TB) {
 }
 
 // serve runs the requested server in this process until a signal ends it.
-func serve(asked string) (code int) {
+func serve(encoded string) (code int) {
 	var o serverOptions
-	if err := json.Unmarshal([]byte(asked), &o); err != nil {
+	if err := json.Unmarshal([]byte(encoded), &o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}

@@ -67,7 +67,7 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 	r.firstSync(t)
 	first.stop(t)
 	var repairedAt time.Time
-	for _, spoilt := range []struct {
+	for _, corrupt := range []struct {
 		kind, attributes string
 		arrives          bool
 	}{
@@ -81,9 +81,9 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 		a := r.full(t)
 		bridge.awaitFrozen(t) // it is about to call Temporal
 		lines := len(bridge.Log.Lines())
-		between.addToxic(t, spoilt.kind, "downstream", spoilt.attributes)
+		between.addToxic(t, corrupt.kind, "downstream", corrupt.attributes)
 		bridge.Thaw()
-		if spoilt.arrives {
+		if corrupt.arrives {
 			require.Eventually(t, func() bool {
 				_, err := r.client.DescribeWorkflowExecution(t.Context(), workflows.FullSyncID(a.requestID()), "")
 				return err == nil

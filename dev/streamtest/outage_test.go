@@ -15,12 +15,12 @@ import (
 func TestAnOutageCostsOneDelivery(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	var asked atomic.Int64
+	var checks atomic.Int64
 	var down atomic.Bool
 	down.Store(true)
 	o := many
 	o.Ready = func(context.Context) error {
-		asked.Add(1)
+		checks.Add(1)
 		if down.Load() {
 			return errors.New("temporal does not answer")
 		}
@@ -40,9 +40,9 @@ func TestAnOutageCostsOneDelivery(t *testing.T) {
 		return ackAll(ctx, batch)
 	})
 	r.send(t, "sync.requested", "first")
-	require.Eventually(t, func() bool { return asked.Load() >= 3 }, patience, tick)
+	require.Eventually(t, func() bool { return checks.Load() >= 3 }, patience, tick)
 	r.send(t, "sync.requested", "second")
-	require.Eventually(t, func() bool { return asked.Load() >= 4 }, patience, tick)
+	require.Eventually(t, func() bool { return checks.Load() >= 4 }, patience, tick)
 	require.Equal(t, []uint64{1}, deliveries.list(), "nothing is fetched meanwhile")
 	require.Equal(t, 1, r.log.Count("temporal does not answer"), "logged once")
 	down.Store(false)

@@ -94,13 +94,13 @@ func TestBarsEndWithTheOutcome(t *testing.T) {
 	for _, columns := range []uint16{40, 80, 200} {
 		term := newTerminal(t, columns)
 		require.True(t, isTerminal(term.File))
-		heard := make(chan events.Message, 100)
+		received := make(chan events.Message, 100)
 		for _, m := range aRun(t) {
-			heard <- m
+			received <- m
 		}
 		v := newView(term.File, false)
 		f := &follower{requestID: barsRequest, view: v}
-		code, err := f.follow(t.Context(), heard, nil)
+		code, err := f.follow(t.Context(), received, nil)
 		require.NoError(t, err)
 		require.Equal(t, ExitSkipped, code)
 		v.close()
@@ -126,12 +126,12 @@ func TestBarsCanBeStoppedAtAnyTime(t *testing.T) {
 	for range 40 {
 		term := newTerminal(t, uint16(10+rand.IntN(150)))
 		ctx, interrupt := context.WithCancel(t.Context())
-		heard, arrived := make(chan events.Message), make(chan struct{})
+		received, arrived := make(chan events.Message), make(chan struct{})
 		go func() {
 			defer close(arrived)
 			for _, m := range all {
 				select {
-				case heard <- m:
+				case received <- m:
 				case <-ctx.Done():
 					return
 				}
@@ -141,7 +141,7 @@ func TestBarsCanBeStoppedAtAnyTime(t *testing.T) {
 		time.AfterFunc(time.Duration(rand.IntN(15))*time.Millisecond, interrupt)
 		v := newView(term.File, false)
 		f := &follower{requestID: barsRequest, view: v}
-		code, err := f.follow(ctx, heard, nil)
+		code, err := f.follow(ctx, received, nil)
 		if err != nil {
 			var exit *ExitError
 			require.ErrorAs(t, err, &exit)

@@ -113,7 +113,7 @@ func TestStatusWithoutRuns(t *testing.T) {
 	require.Equal(t, "No runs yet. Start one: lazisync request full --wait\n", out.String())
 }
 
-func TestShowRunTellsTheWholeStory(t *testing.T) {
+func TestShowRunPrintsRequesterResultsAndErrors(t *testing.T) {
 	t.Parallel()
 	for _, r := range busyStatus().runs {
 		var out bytes.Buffer

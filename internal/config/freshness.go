@@ -8,7 +8,7 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// Freshness are the largest ages of SYNC_FRESHNESS; 0 stands for off.
+// Freshness has the maximum ages that SYNC_FRESHNESS sets; 0 is off.
 type Freshness struct {
 	Default  time.Duration
 	Entities map[string]time.Duration

@@ -29,8 +29,8 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 	type finding Finding
 	return json.Marshal(struct {
 		finding
-		Verdict Status `json:"verdict"`
-		Mend    string `json:"mend,omitempty"`
+		DeprecatedStatus Status `json:"verdict"`
+		DeprecatedFix    string `json:"mend,omitempty"`
 	}{finding(f), f.Status, f.Fix})
 }
 

@@ -54,7 +54,7 @@ func TestEveryRouteWithDataNeedsAToken(t *testing.T) {
 		o.Tokens = []Token{NewToken("ops", "secret")}
 		o.Metrics = http.NotFoundHandler()
 	})
-	for _, r := range s.gate.routes() {
+	for _, r := range s.gateway.routes() {
 		path := strings.NewReplacer("{workflowId}", "w", "{requestId}", "r", "{tenant}", "1001", "{$}", "").Replace(r.path)
 		got := s.send(r.method, path, "")
 		switch r.path {

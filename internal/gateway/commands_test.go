@@ -88,15 +88,15 @@ func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	id := events.RequestID("/lazisync/gateway", "k")
-	const asked = `{"entities":["jobs","customers"]}`
-	first := s.send(http.MethodPost, "/sync/full", asked, "Idempotency-Key", "k")
+	const requestBody = `{"entities":["jobs","customers"]}`
+	first := s.send(http.MethodPost, "/sync/full", requestBody, "Idempotency-Key", "k")
 	require.Equal(t, 202, first.status)
 	s.fakeLedger.hold(id, ledger.Receipt{Request: ledger.Request{ // like the bridge
 		ID: id, Digest: digestOf(t, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "customers"}}),
 		Mode: events.Full, TenantID: "1001", Entities: []string{"customers", "jobs"}, Channel: "#sync-alerts", FirstRunID: "r",
 	}})
 	for body, status := range map[string]int{
-		asked:                                 202,
+		requestBody:                           202,
 		`{ "entities": ["jobs","customers"]}`: 202,
 		`{"entities":["customers"]}`:          409,
 		`{"entities":["*"]}`:                  409,

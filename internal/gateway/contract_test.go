@@ -87,7 +87,7 @@ func TestOpenAPIListsTheRoutes(t *testing.T) {
 	c := readContract(t)
 	s := open(t, func(o *Options) { o.Metrics = http.NotFoundHandler() })
 	served := map[string]bool{}
-	for _, r := range s.gate.routes() {
+	for _, r := range s.gateway.routes() {
 		path := strings.TrimSuffix(r.path, "{$}")
 		served[r.method+" "+path] = true
 		op, described := c.Paths[path][strings.ToLower(r.method)]

@@ -55,7 +55,7 @@ func (b *fakeStream) Subscribe(_ context.Context, deliver func(events.Message)) 
 	return b.refuse
 }
 
-func (b *fakeStream) tell(m events.Message) {
+func (b *fakeStream) deliver(m events.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, deliver := range b.readers {
@@ -71,15 +71,15 @@ func (b *fakeStream) events() []events.Event {
 
 // fakeLedger is a ledger with the content that the test sets.
 type fakeLedger struct {
-	mu       sync.Mutex
-	requests map[string]ledger.Receipt
-	runs     []ledger.Run
-	waiting  []ledger.Waiting
-	states   []ledger.EntityState
-	verdicts []ledger.Freshness
-	fail     error
-	asked    []any
-	looked   func() // called at each lookup of a request
+	mu        sync.Mutex
+	requests  map[string]ledger.Receipt
+	runs      []ledger.Run
+	waiting   []ledger.Waiting
+	states    []ledger.EntityState
+	freshness []ledger.Freshness
+	fail      error
+	calls     []any
+	looked    func() // called at each lookup of a request
 }
 
 func (b *fakeLedger) Request(_ context.Context, id string) (ledger.Receipt, error) {
@@ -107,7 +107,7 @@ func (b *fakeLedger) Workflow(_ context.Context, id string) (ledger.WorkflowStat
 func (b *fakeLedger) FindRuns(_ context.Context, f ledger.RunFilter, limit int) ([]ledger.Run, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.asked = append(b.asked, f, limit)
+	b.calls = append(b.calls, f, limit)
 	return b.runs[:min(limit, len(b.runs))], b.fail
 }
 
@@ -123,7 +123,7 @@ func (b *fakeLedger) RunHeader(_ context.Context, number int64) (ledger.Run, err
 }
 
 func (b *fakeLedger) Runs(_ context.Context, limit int) ([]ledger.Run, error) {
-	b.asked = append(b.asked, limit)
+	b.calls = append(b.calls, limit)
 	return b.runs, b.fail
 }
 
@@ -141,11 +141,11 @@ func (b *fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) 
 }
 
 func (b *fakeLedger) Freshness(context.Context) ([]ledger.Freshness, error) {
-	return b.verdicts, b.fail
+	return b.freshness, b.fail
 }
 
 func (b *fakeLedger) States(_ context.Context, tenant string) ([]ledger.EntityState, error) {
-	b.asked = append(b.asked, tenant)
+	b.calls = append(b.calls, tenant)
 	return b.states, b.fail
 }
 
@@ -164,11 +164,11 @@ type fakeTemporal struct {
 	schedule  ledger.Schedule
 	overlaps  bool
 	fail      error
-	asked     []any
+	calls     []any
 }
 
 func (e *fakeTemporal) Workflows(_ context.Context, status string, size int, page string) ([]ledger.Workflow, string, error) {
-	e.asked = append(e.asked, status, size, page)
+	e.calls = append(e.calls, status, size, page)
 	if page == "bad" {
 		return nil, "", ledger.ErrPageToken
 	}
@@ -214,7 +214,7 @@ func (e *fakeTemporal) change(id string, how func()) error {
 // testServer is a gateway on a real listener.
 type testServer struct {
 	t            *testing.T
-	gate         *Gateway
+	gateway      *Gateway
 	url          string
 	fakeStream   *fakeStream
 	fakeLedger   *fakeLedger
@@ -247,14 +247,14 @@ func open(t *testing.T, change func(*Options)) *testServer {
 	require.NoError(t, err)
 	server := httptest.NewServer(g.handler)
 	t.Cleanup(server.Close)
-	s.gate, s.url = g, server.URL
+	s.gateway, s.url = g, server.URL
 	return s
 }
 
 // serveWithin serves the same gateway with short timeouts, 0 for none.
 func serveWithin(t *testing.T, s *testServer, read, write time.Duration) (addr string) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(s.gate.handler)
+	server := httptest.NewUnstartedServer(s.gateway.handler)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = read, write
 	server.Start()
 	t.Cleanup(server.Close)

@@ -14,7 +14,7 @@ func TestEventStreamHasEventsOfALaterVersion(t *testing.T) {
 	s := open(t, nil)
 	lines := follow(t.Context(), t, s.url)
 	for _, l := range eventstest.Later(t, "../..") {
-		s.fakeStream.tell(l.Message)
+		s.fakeStream.deliver(l.Message)
 		require.Equal(t, l.Message.Subject, next(t, lines, "event: "), l.Name)
 		var event struct{ Data json.RawMessage }
 		require.NoError(t, json.Unmarshal([]byte(next(t, lines, "data: ")), &event), l.Name)

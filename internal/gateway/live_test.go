@@ -58,9 +58,9 @@ func TestStreamEvents(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	lines := follow(t.Context(), t, s.url)
-	s.fakeStream.tell(events.Message{Subject: "sync.requested", Data: []byte("not an event")})
-	s.fakeStream.tell(progress(t, 500))
-	s.fakeStream.tell(events.Message{Subject: "sync.requested", Stream: "S", Sequence: 1, Data: []byte("{\n \"mode\":\n\"full\"}")})
+	s.fakeStream.deliver(events.Message{Subject: "sync.requested", Data: []byte("not an event")})
+	s.fakeStream.deliver(progress(t, 500))
+	s.fakeStream.deliver(events.Message{Subject: "sync.requested", Stream: "S", Sequence: 1, Data: []byte("{\n \"mode\":\n\"full\"}")})
 
 	require.Equal(t, "sync.progress", next(t, lines, "event: "))
 	event, err := events.Decode(events.Message{Subject: "sync.progress", Data: []byte(next(t, lines, "data: "))})
@@ -80,7 +80,7 @@ func TestStreamIsExemptFromTimeouts(t *testing.T) {
 	lines := follow(t.Context(), t, "http://"+serveWithin(t, s, limit, limit))
 	passed := time.After(4 * limit)
 	<-passed
-	s.fakeStream.tell(progress(t, 1))
+	s.fakeStream.deliver(progress(t, 1))
 	require.Equal(t, "sync.progress", next(t, lines, "event: "))
 }
 
@@ -101,14 +101,14 @@ func TestNumberOfStreamsIsLimited(t *testing.T) {
 	s := open(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	for range maxStreams {
-		s.gate.streams <- struct{}{}
+		s.gateway.streams <- struct{}{}
 	}
 	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "open event streams is reached")
-	<-s.gate.streams
+	<-s.gateway.streams
 	follow(ctx, t, s.url)
 	s.send(http.MethodGet, "/api/events", "").isProblem(t, 503, "open event streams is reached")
 	cancel()
-	require.Eventually(t, func() bool { return len(s.gate.streams) == maxStreams-1 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.gateway.streams) == maxStreams-1 }, 5*time.Second, 5*time.Millisecond)
 }
 
 func TestStreamWithoutEvents(t *testing.T) {
@@ -125,7 +125,7 @@ func TestServeFinishesRequestsAtShutdown(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.gate.Serve(ctx, listener) }()
+	go func() { done <- s.gateway.Serve(ctx, listener) }()
 	url := "http://" + listener.Addr().String()
 	lines := follow(t.Context(), t, url)
 	cancel()
@@ -147,7 +147,7 @@ func TestServeReportsThatItCannotListen(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	require.ErrorContains(t, open(t, nil).gate.Serve(t.Context(), listener), "serve HTTP on 127.0.0.1:")
+	require.ErrorContains(t, open(t, nil).gateway.Serve(t.Context(), listener), "serve HTTP on 127.0.0.1:")
 }
 
 // A probe sends HEAD repeatedly over one connection: the handler must return.
@@ -159,6 +159,6 @@ func TestHeadOfTheEventStreamEnds(t *testing.T) {
 		require.Equal(t, 200, got.status)
 		require.Equal(t, streamType, got.header.Get("Content-Type"))
 	}
-	require.Empty(t, s.gate.streams)
+	require.Empty(t, s.gateway.streams)
 	require.Empty(t, s.fakeStream.readers, "nothing is subscribed")
 }

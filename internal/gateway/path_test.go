@@ -84,8 +84,8 @@ func TestLargeCookiesAreAccepted(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	gate := open(t, nil).gate
-	go func() { done <- gate.Serve(ctx, listener) }()
+	gateway := open(t, nil).gateway
+	go func() { done <- gateway.Serve(ctx, listener) }()
 	defer func() { stop(); require.NoError(t, <-done) }()
 	address := listener.Addr().String()
 	for size, want := range map[int]int{24 << 10: 200, 60 << 10: 200, 100 << 10: 431} {

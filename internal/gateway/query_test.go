@@ -11,7 +11,7 @@ import (
 func TestUnknownQueryParametersAreRejectedOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	for _, r := range s.gate.routes() {
+	for _, r := range s.gateway.routes() {
 		path := strings.NewReplacer("{$}", "", "{workflowId}", "full-sync-1", "{scheduleId}", "lazisync-full-1001", "{requestId}", "r", "{tenant}", "1001").Replace(r.path)
 		got := s.send(r.method, path+"?entitys=jobs", "{}")
 		if len(r.query) == 1 && r.query[0] == "*" {

@@ -105,7 +105,7 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable("the database is unavailable", err)
 	}
-	verdicts, err := g.Ledger.Freshness(r.Context())
+	freshness, err := g.Ledger.Freshness(r.Context())
 	if err != nil {
 		return unavailable("the database is unavailable", err)
 	}
@@ -116,7 +116,7 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 			LastFullSync: timeOrNull(s.LastFullSync), LastIncrementalSync: timeOrNull(s.LastIncrementalSync),
 		})
 	}
-	for _, v := range verdicts {
+	for _, v := range freshness {
 		if tenant != "" && v.TenantID != tenant {
 			continue
 		}
@@ -124,12 +124,12 @@ func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
 		if i < 0 { // a target without a table that was opened
 			i, views = len(views), append(views, stateView{TenantID: v.TenantID, Entity: v.Entity})
 		}
-		views[i].addVerdict(v)
+		views[i].addFreshness(v)
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"tenants": g.Tenants, "states": views})
 }
 
-func (s *stateView) addVerdict(v ledger.Freshness) {
+func (s *stateView) addFreshness(v ledger.Freshness) {
 	s.AsOf, s.TargetSeconds, s.Stale, s.StaleSince = timeOrNull(v.AsOf), int64(v.Target/time.Second), v.Stale, timeOrNull(v.Since)
 	if age := int64(v.Age / time.Second); age > 0 || !v.AsOf.IsZero() {
 		s.AgeSeconds = &age

@@ -20,7 +20,7 @@ func TestShowState(t *testing.T) {
 		{TenantID: "1001", Entity: "customers", Records: 25000, Status: "completed", LastFullSync: today, LastIncrementalSync: today.Add(time.Minute)},
 		{TenantID: "1001", Entity: "jobs", Status: "running"},
 	}
-	s.fakeLedger.verdicts = []ledger.Freshness{
+	s.fakeLedger.freshness = []ledger.Freshness{
 		{TenantID: "1001", Entity: "customers", AsOf: today, Age: 2 * time.Hour, Target: time.Hour, Stale: true, Since: today.Add(time.Hour)},
 		{TenantID: "1001", Entity: "invoices", Target: time.Hour},
 		{TenantID: "1002", Entity: "invoices", Target: time.Hour},
@@ -37,7 +37,7 @@ func TestShowState(t *testing.T) {
 		{"tenantId":"1001","entity":"invoices","status":"","records":0,"lastFullSync":null,"lastIncrementalSync":null,
 		 "asOf":null,"targetSeconds":3600,"stale":false}
 	]}`, got.body)
-	require.Equal(t, []any{"", "1001"}, s.fakeLedger.asked)
+	require.Equal(t, []any{"", "1001"}, s.fakeLedger.calls)
 }
 
 func TestShowRuns(t *testing.T) {
@@ -72,7 +72,7 @@ func TestShowRuns(t *testing.T) {
 		"why":"paused","text":"the incremental sync of the tenant is paused","since":"2026-03-01T12:00:00Z","runNumber":7,
 		"paused":{"since":"2026-03-01T12:00:00Z"}}]}`, s.send(http.MethodGet, "/api/sync/runs", "").body)
 	require.Equal(t, 200, s.send(http.MethodGet, "/api/sync/runs?limit=500", "").status)
-	require.Equal(t, []any{50, 500}, s.fakeLedger.asked)
+	require.Equal(t, []any{50, 500}, s.fakeLedger.calls)
 	for _, limit := range []string{"0", "-1", "501", "ten", "1.5", "99999999999999999999"} {
 		s.send(http.MethodGet, "/api/sync/runs?limit="+limit, "").isProblem(t, 422, `limit: got "`+limit+`", want an integer from 1 to 500`)
 	}
@@ -87,7 +87,7 @@ func TestRunsAreFilteredAndPaged(t *testing.T) {
 	require.Contains(t, page.body, `"nextBefore":7`)
 	require.Equal(t, ledger.RunFilter{
 		TenantID: "1001", State: ledger.Failed, Mode: events.Full, Entity: "jobs", Since: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Before: 12,
-	}, s.fakeLedger.asked[0])
+	}, s.fakeLedger.calls[0])
 	require.NotContains(t, s.send(http.MethodGet, "/api/sync/runs?state=failed", "").body, "nextBefore", "the list is shorter than its limit")
 
 	s.send(http.MethodGet, "/api/sync/runs?state=done&mode=fll&entity=job&tenant=x&since=today&before=0", "").isProblem(t, 422,

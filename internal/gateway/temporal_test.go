@@ -20,7 +20,7 @@ func TestWorkflowsAreListedByStatusAndPage(t *testing.T) {
 	require.JSONEq(t, `{"workflows":[{"workflowId":"full-sync-1","runId":"r","type":"FullSync","status":"running",
 		"startedAt":"2026-03-01T12:00:00Z","closedAt":null}],"nextPage":"next"}`, got.body)
 	require.Equal(t, 200, s.send(http.MethodGet, "/api/temporal/workflows?status=timedOut&limit=200&page=next", "").status)
-	require.Equal(t, []any{"", 50, "", "timedOut", 200, "next"}, s.fakeTemporal.asked)
+	require.Equal(t, []any{"", 50, "", "timedOut", 200, "next"}, s.fakeTemporal.calls)
 
 	for query, detail := range map[string]string{
 		"status=done": `status: got "done", want one of running, completed`,

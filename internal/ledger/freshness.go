@@ -33,7 +33,7 @@ type Freshness struct {
 // exceeds its target. One that was never read is as old as the first run that was to read it; if
 // there was none, it is not stale.
 func EvaluateFreshness(facts ReadTimes) []Freshness {
-	verdicts := make([]Freshness, len(facts.Entities))
+	freshness := make([]Freshness, len(facts.Entities))
 	for i, e := range facts.Entities {
 		v := Freshness{TenantID: e.TenantID, Entity: e.Entity, AsOf: e.AsOf, Target: e.Target}
 		from := e.AsOf
@@ -46,9 +46,9 @@ func EvaluateFreshness(facts ReadTimes) []Freshness {
 				v.Since = from.Add(e.Target)
 			}
 		}
-		verdicts[i] = v
+		freshness[i] = v
 	}
-	return verdicts
+	return freshness
 }
 
 // Outage is a time in which entities of a tenant are stale.
@@ -85,10 +85,10 @@ const maxSettle = time.Minute
 // target, at most a minute, after it became stale, with every other stale one of its tenant. An
 // outage closes when none of its entities is stale. An entity that is not evaluated any more is
 // not stale.
-func UpdateOutages(now time.Time, verdicts []Freshness, open []Outage) (opened, closed []Outage) {
+func UpdateOutages(now time.Time, freshness []Freshness, open []Outage) (opened, closed []Outage) {
 	type key struct{ tenant, entity string }
 	current, reported := map[key]Freshness{}, map[key]bool{}
-	for _, v := range verdicts {
+	for _, v := range freshness {
 		current[key{v.TenantID, v.Entity}] = v
 	}
 	for _, o := range open {
@@ -107,13 +107,13 @@ func UpdateOutages(now time.Time, verdicts []Freshness, open []Outage) (opened, 
 		}
 	}
 	due := map[string]bool{}
-	for _, v := range verdicts {
+	for _, v := range freshness {
 		if v.Stale && !reported[key{v.TenantID, v.Entity}] && now.Sub(v.Since) >= min(v.Target/10, maxSettle) {
 			due[v.TenantID] = true
 		}
 	}
 	position := map[string]int{}
-	for _, v := range verdicts {
+	for _, v := range freshness {
 		if !v.Stale || reported[key{v.TenantID, v.Entity}] || !due[v.TenantID] {
 			continue
 		}

@@ -107,7 +107,7 @@ func TestUpdateOutages(t *testing.T) {
 		return o
 	}
 	for name, c := range map[string]struct {
-		verdicts       []ledger.Freshness
+		freshness      []ledger.Freshness
 		open           []ledger.Outage
 		opened, closed []string
 	}{
@@ -124,7 +124,7 @@ func TestUpdateOutages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opened, closed := ledger.UpdateOutages(now, c.verdicts, c.open)
+			opened, closed := ledger.UpdateOutages(now, c.freshness, c.open)
 			require.Equal(t, c.opened, names(opened))
 			require.Equal(t, c.closed, names(closed))
 			for _, o := range opened {

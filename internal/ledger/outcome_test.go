@@ -223,30 +223,30 @@ func TestEventIDsAreUniqueAcrossRepeatedRunNumbers(t *testing.T) {
 
 func TestNotify(t *testing.T) {
 	t.Parallel()
-	type asked struct {
+	type requestOptions struct {
 		mode    events.Mode
 		notify  *bool
 		channel string
 	}
 	for name, c := range map[string]struct {
-		requests []asked
+		requests []requestOptions
 		state    ledger.RunState
 		want     []string
 	}{
-		"full":                        {[]asked{{events.Full, nil, "#a"}}, ledger.Completed, []string{"#a"}},
-		"full, cancelled":             {[]asked{{events.Full, nil, "#a"}}, ledger.Cancelled, []string{"#a"}},
-		"rebuild":                     {[]asked{{events.Rebuild, nil, "#a"}}, ledger.Completed, []string{"#a"}},
-		"full, not wanted":            {[]asked{{events.Full, &no, "#a"}}, ledger.Completed, []string{}},
-		"full failed, not wanted":     {[]asked{{events.Full, &no, "#a"}}, ledger.Failed, []string{}},
-		"incremental":                 {[]asked{{events.Incremental, nil, "#a"}}, ledger.Completed, []string{}},
-		"incremental, wanted":         {[]asked{{events.Incremental, &yes, "#a"}}, ledger.Completed, []string{"#a"}},
-		"incremental failed":          {[]asked{{events.Incremental, nil, "#a"}}, ledger.Failed, []string{"#a"}},
-		"incremental failed, unasked": {[]asked{{events.Incremental, &no, "#a"}}, ledger.Failed, []string{}},
+		"full":                        {[]requestOptions{{events.Full, nil, "#a"}}, ledger.Completed, []string{"#a"}},
+		"full, cancelled":             {[]requestOptions{{events.Full, nil, "#a"}}, ledger.Cancelled, []string{"#a"}},
+		"rebuild":                     {[]requestOptions{{events.Rebuild, nil, "#a"}}, ledger.Completed, []string{"#a"}},
+		"full, not wanted":            {[]requestOptions{{events.Full, &no, "#a"}}, ledger.Completed, []string{}},
+		"full failed, not wanted":     {[]requestOptions{{events.Full, &no, "#a"}}, ledger.Failed, []string{}},
+		"incremental":                 {[]requestOptions{{events.Incremental, nil, "#a"}}, ledger.Completed, []string{}},
+		"incremental, wanted":         {[]requestOptions{{events.Incremental, &yes, "#a"}}, ledger.Completed, []string{"#a"}},
+		"incremental failed":          {[]requestOptions{{events.Incremental, nil, "#a"}}, ledger.Failed, []string{"#a"}},
+		"incremental failed, unasked": {[]requestOptions{{events.Incremental, &no, "#a"}}, ledger.Failed, []string{}},
 		"union": {
-			[]asked{{events.Incremental, &yes, "#b"}, {events.Incremental, nil, "#c"}, {events.Incremental, &yes, "#a"}, {events.Incremental, &yes, "#b"}},
+			[]requestOptions{{events.Incremental, &yes, "#b"}, {events.Incremental, nil, "#c"}, {events.Incremental, &yes, "#a"}, {events.Incremental, &yes, "#b"}},
 			ledger.Completed, []string{"#b", "#a"},
 		},
-		"no channel": {[]asked{{events.Full, nil, ""}}, ledger.Completed, []string{}},
+		"no channel": {[]requestOptions{{events.Full, nil, ""}}, ledger.Completed, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

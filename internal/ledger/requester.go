@@ -28,7 +28,7 @@ type Requester struct {
 	At     time.Time // when the request was recorded
 }
 
-// Actor returns who or what the source stands for: the name of an API token, "schedule",
+// Actor returns the person or system behind the source: the name of an API token, "schedule",
 // "webhook", "second pass", "command line", "HTTP", or the source itself if another system
 // published the request.
 func (r Requester) Actor() string {

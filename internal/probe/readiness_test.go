@@ -17,10 +17,10 @@ import (
 
 func TestManyCallersShareOneReport(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int64
+	var checks atomic.Int64
 	release := make(chan struct{})
 	r := New("bridge", zerolog.Nop(), Probe{Name: "database", Check: func(context.Context) error {
-		asked.Add(1)
+		checks.Add(1)
 		<-release
 		return nil
 	}})
@@ -31,7 +31,7 @@ func TestManyCallersShareOneReport(t *testing.T) {
 		_, err := r.Report(gone)
 		require.ErrorIs(t, err, context.Canceled)
 	})
-	require.Eventually(t, func() bool { return asked.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return checks.Load() == 1 }, 10*time.Second, time.Millisecond)
 	leave() // the first caller; the report is made all the same
 	for range 50 {
 		all.Go(func() {
@@ -44,7 +44,7 @@ func TestManyCallersShareOneReport(t *testing.T) {
 	}
 	close(release)
 	all.Wait()
-	require.EqualValues(t, 1, asked.Load())
+	require.EqualValues(t, 1, checks.Load())
 }
 
 func TestOldReportIsRefreshed(t *testing.T) {

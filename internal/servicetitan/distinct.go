@@ -88,14 +88,14 @@ func (d *decoder) versions() []uint32 {
 
 // repeatsItself adds the page to the loop guard. It returns the number of distinct versions
 // and whether the listing repeats itself.
-func (d *decoder) repeatsItself(trail *entity.LoopGuard) (different int, yes bool) {
+func (d *decoder) repeatsItself(guard *entity.LoopGuard) (different int, yes bool) {
 	hashes := d.versions()
-	all := readSketch(trail.Sketch).add(hashes)
-	trail.Records += len(hashes)
+	all := readSketch(guard.Sketch).add(hashes)
+	guard.Records += len(hashes)
 	different = all.different()
-	if trail.Records >= repeats*different && trail.Records > 0 && trail.Pages-trail.SinceReset >= repeats {
+	if guard.Records >= repeats*different && guard.Records > 0 && guard.Pages-guard.SinceReset >= repeats {
 		return different, true
 	}
-	trail.Sketch = all.text()
+	guard.Sketch = all.text()
 	return different, false
 }

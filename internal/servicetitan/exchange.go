@@ -156,11 +156,11 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 	defer cancel()
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
-	asked := c.now()
+	sentAt := c.now()
 	res, err := c.http.Do(req.WithContext(reqCtx))
 	if err != nil {
 		err := call.noResponseError(ctx, err, nil)
-		c.noteResponse(ctx, call, asked, 0, err)
+		c.noteResponse(ctx, call, sentAt, 0, err)
 		return response{}, err
 	}
 	defer res.Body.Close()
@@ -172,13 +172,13 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 	}
 	if err != nil {
 		err := call.noResponseError(ctx, err, body)
-		c.noteResponse(ctx, call, asked, 0, err)
+		c.noteResponse(ctx, call, sentAt, 0, err)
 		return response{}, err
 	}
-	resp := response{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, asked)}
-	c.noteResponse(ctx, call, asked, resp.status, nil)
+	resp := response{call: call, status: res.StatusCode, header: res.Header, body: body, date: serverDate(res.Header, sentAt)}
+	c.noteResponse(ctx, call, sentAt, resp.status, nil)
 	c.log.Debug().Str("entity", call.subject).Str("path", call.path).Int("status", res.StatusCode).
-		Int("bytes", len(body)).Dur("duration_ms", c.now().Sub(asked)).Msg("API responded")
+		Int("bytes", len(body)).Dur("duration_ms", c.now().Sub(sentAt)).Msg("API responded")
 	return resp, nil
 }
 
@@ -212,9 +212,9 @@ func readBody(res *http.Response) ([]byte, error) {
 
 // serverDate returns the server's clock. If the response has no date, it
 // returns the time of the request: the response cannot contain a later change.
-func serverDate(h http.Header, asked time.Time) time.Time {
+func serverDate(h http.Header, sentAt time.Time) time.Time {
 	if t, err := http.ParseTime(h.Get("Date")); err == nil {
 		return t.UTC()
 	}
-	return asked.UTC()
+	return sentAt.UTC()
 }

@@ -72,7 +72,7 @@ func (f *fakeAPI) tokens() int {
 }
 
 // asked returns the calls as "GET /path?query".
-func (f *fakeAPI) asked() []string {
+func (f *fakeAPI) requests() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []string

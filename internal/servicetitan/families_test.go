@@ -201,7 +201,7 @@ func TestFamilies(t *testing.T) {
 			api := newFakeAPI(t, respond(200, f.response))
 			page, err := api.client().Page(t.Context(), testTenant, find(t, f.entity), f.at, false)
 			require.NoError(t, err)
-			require.Equal(t, []string{"GET " + f.request}, api.asked())
+			require.Equal(t, []string{"GET " + f.request}, api.requests())
 			var ids, deleted []string
 			for _, r := range page.Records {
 				ids = append(ids, r.ID)
@@ -264,8 +264,8 @@ func TestCountIsRequestedOnlyWhereSupported(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, -1, count, name)
 	}
-	require.Empty(t, api.asked())
+	require.Empty(t, api.requests())
 	_, err := api.client().Count(t.Context(), testTenant, find(t, "location_contacts"))
 	require.NoError(t, err)
-	require.Equal(t, []string{"GET /crm/v2/tenant/7001/locations/contacts?includeTotal=true&modifiedOnOrAfter=1970-01-01T00%3A00%3A00Z&page=1&pageSize=1"}, api.asked())
+	require.Equal(t, []string{"GET /crm/v2/tenant/7001/locations/contacts?includeTotal=true&modifiedOnOrAfter=1970-01-01T00%3A00%3A00Z&page=1&pageSize=1"}, api.requests())
 }

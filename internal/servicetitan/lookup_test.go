@@ -49,7 +49,7 @@ func TestLookup(t *testing.T) {
 			api := newFakeAPI(t, respond(http.StatusOK, c.response))
 			page, err := api.client().Lookup(t.Context(), testTenant, find(t, c.entity), c.ids, false)
 			require.NoError(t, err)
-			require.Equal(t, []string{"GET " + c.request}, api.asked())
+			require.Equal(t, []string{"GET " + c.request}, api.requests())
 			require.Equal(t, serverClock, page.Date)
 			var found, rejected []string
 			for _, r := range page.Records {
@@ -89,5 +89,5 @@ func TestLookupIsUnsupported(t *testing.T) {
 	}
 	_, err := api.client().Lookup(t.Context(), testTenant, customers(t), []string{"7"}, false)
 	require.ErrorContains(t, err, "a list with the parameter ids")
-	require.Empty(t, api.asked())
+	require.Empty(t, api.requests())
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // readOn asks for page after page, as given by response, until one fails.
-func readOn(t *testing.T, at entity.Cursor, response func(asked entity.Cursor, n int) string) (pages int, err error) {
+func readOn(t *testing.T, at entity.Cursor, response func(requests entity.Cursor, n int) string) (pages int, err error) {
 	t.Helper()
 	for ; pages < 1000; pages++ {
 		page, err := decodePage(customers(t), at, []byte(response(at, pages)))
@@ -120,8 +120,8 @@ func TestFeedMayRepeatRecentChanges(t *testing.T) {
 func TestCursorHasABoundedSize(t *testing.T) {
 	t.Parallel()
 	at := entity.Cursor{Feed: entity.Export}
-	_, err := readOn(t, at, func(asked entity.Cursor, n int) string {
-		at = asked
+	_, err := readOn(t, at, func(requests entity.Cursor, n int) string {
+		at = requests
 		data := make([]string, 100)
 		for i := range data {
 			data[i] = fmt.Sprintf(`{"id":%d}`, 100*n+i+1)

@@ -34,7 +34,7 @@ func TestSamples(t *testing.T) {
 				page, err := api.client().Page(t.Context(), testTenant, e, at, false)
 
 				require.NoError(t, err)
-				require.Equal(t, []string{sample.Request}, api.asked())
+				require.Equal(t, []string{sample.Request}, api.requests())
 				require.Equal(t, serverClock, page.Date)
 				require.Empty(t, page.Rejected)
 				requireRecords(t, sample, e, feed, page)
@@ -124,7 +124,7 @@ func TestQueries(t *testing.T) {
 			api := newFakeAPI(t, respond(200, emptyExport))
 			_, err := api.client().Page(t.Context(), testTenant, c.entity, c.at, true)
 			require.NoError(t, err)
-			require.Equal(t, []string{"GET " + c.want}, api.asked())
+			require.Equal(t, []string{"GET " + c.want}, api.requests())
 		})
 	}
 }
@@ -156,7 +156,7 @@ func TestCount(t *testing.T) {
 	count, err := api.client().Count(t.Context(), testTenant, find(t, "invoices"))
 	require.NoError(t, err)
 	require.Equal(t, 25417, count)
-	require.Equal(t, []string{"GET /accounting/v2/tenant/7001/invoices?activeState=All&includeTotal=true&page=1&pageSize=1"}, api.asked())
+	require.Equal(t, []string{"GET /accounting/v2/tenant/7001/invoices?activeState=All&includeTotal=true&page=1&pageSize=1"}, api.requests())
 
 	count, err = api.client().Count(t.Context(), testTenant, entity.Entity{Name: "invoice_items", Export: "/x"})
 	require.NoError(t, err)
@@ -170,15 +170,15 @@ func TestCount(t *testing.T) {
 
 func TestPageWithoutDateHeader(t *testing.T) {
 	t.Parallel()
-	asked := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	requests := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	api := newFakeAPI(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Date"] = nil
 		_, _ = w.Write([]byte(emptyExport))
 	})
-	page, err := api.client(func(o *Options) { o.Now = func() time.Time { return asked } }).
+	page, err := api.client(func(o *Options) { o.Now = func() time.Time { return requests } }).
 		Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
 	require.NoError(t, err)
-	require.Equal(t, asked, page.Date)
+	require.Equal(t, requests, page.Date)
 }
 
 func TestEnvironments(t *testing.T) {
@@ -215,5 +215,5 @@ func TestInvalidCalls(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
-	require.Empty(t, api.asked())
+	require.Empty(t, api.requests())
 }

@@ -71,7 +71,7 @@ func TestOtherStatusesWithAPage(t *testing.T) {
 	page, err = empty.client().Page(t.Context(), testTenant, customers(t), at, false)
 	require.NoError(t, err)
 	require.Equal(t, entity.Page{Next: at, Last: true, Total: -1, Date: serverClock}, page)
-	require.Len(t, empty.asked(), 2)
+	require.Len(t, empty.requests(), 2)
 	_, err = empty.client().Lookup(t.Context(), testTenant, find(t, "bookings"), []string{"5"}, false)
 	var typed *Error
 	require.ErrorAs(t, err, &typed, "no content does not say that a record is gone")

@@ -152,7 +152,7 @@ func TestLongWaitForTheRateLimitIsAnError(t *testing.T) {
 		require.ErrorContains(t, err, "not sent: rate limit of 50 calls/s reached, retrying in 3")
 	}
 	require.Len(t, pool.requests, 1)
-	require.Empty(t, api.asked())
+	require.Empty(t, api.requests())
 }
 
 func TestA429IsShared(t *testing.T) {
@@ -236,5 +236,5 @@ func TestCallsKeepWithinTheRateLimit(t *testing.T) {
 	_, err := api.client(func(o *Options) { o.RequestsPerSecond = 0.001 }).
 		Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
 	require.ErrorContains(t, err, "rate limit of 0.001 calls/s reached")
-	require.Len(t, api.asked(), 1)
+	require.Len(t, api.requests(), 1)
 }

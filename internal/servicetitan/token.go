@@ -102,7 +102,7 @@ func (c *Client) fetchToken(ctx context.Context, t *tenant) (accessToken, error)
 		return accessToken{}, call.addressError()
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	asked := c.now()
+	sentAt := c.now()
 	resp, err := c.exchange(ctx, call, req)
 	if err != nil {
 		return accessToken{}, err
@@ -110,12 +110,12 @@ func (c *Client) fetchToken(ctx context.Context, t *tenant) (accessToken, error)
 	if resp.status != http.StatusOK {
 		return accessToken{}, resp.tokenStatusError()
 	}
-	return resp.token(asked)
+	return resp.token(sentAt)
 }
 
 // token reads the response of the token server. The life of the token counts from the
 // request. No error quotes the body, because even a malformed one may contain a token.
-func (a response) token(asked time.Time) (accessToken, error) {
+func (a response) token(sentAt time.Time) (accessToken, error) {
 	if !gjson.ValidBytes(a.body) {
 		return accessToken{}, a.transientError(APIError, "the response is not JSON, want an object with access_token")
 	}
@@ -127,7 +127,7 @@ func (a response) token(asked time.Time) (accessToken, error) {
 	if seconds := gjson.GetBytes(a.body, "expires_in").Float(); seconds > 0 && seconds < life.Seconds() {
 		life = time.Duration(seconds * float64(time.Second))
 	}
-	renewAt := asked.Add(time.Duration(float64(life) * tokenLifeUsed))
+	renewAt := sentAt.Add(time.Duration(float64(life) * tokenLifeUsed))
 	return accessToken{value: Secret(value.Str), renewAt: renewAt}, nil
 }
 

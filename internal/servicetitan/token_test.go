@@ -73,10 +73,10 @@ func TestConcurrentCallsFetchOneToken(t *testing.T) {
 // wait for it.
 func TestTokenFetchSurvivesItsFirstCaller(t *testing.T) {
 	t.Parallel()
-	asked, release := make(chan struct{}), make(chan struct{})
+	requests, release := make(chan struct{}), make(chan struct{})
 	api := newFakeAPI(t, respond(200, emptyExport))
 	api.token = func(w http.ResponseWriter, _ *http.Request) {
-		close(asked)
+		close(requests)
 		<-release
 		fmt.Fprint(w, `{"access_token":"t","expires_in":900}`)
 	}
@@ -87,7 +87,7 @@ func TestTokenFetchSurvivesItsFirstCaller(t *testing.T) {
 		_, err := client.Page(ctx, testTenant, customers(t), customers(t).Start(), false)
 		failed <- err
 	}()
-	<-asked
+	<-requests
 	cancel()
 	require.ErrorIs(t, <-failed, context.Canceled)
 	close(release)
@@ -111,7 +111,7 @@ func TestRejectedTokenIsReplacedOnce(t *testing.T) {
 		_, err := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false)
 		require.NoError(t, err)
 	}
-	require.Len(t, api.asked(), 3, "one more for the refusal")
+	require.Len(t, api.requests(), 3, "one more for the refusal")
 	require.Equal(t, 2, api.tokens())
 }
 
@@ -122,7 +122,7 @@ func TestTokenRejectedTwiceIsAnError(t *testing.T) {
 	require.Equal(t, "AuthError", err.Type())
 	require.True(t, err.Permanent())
 	require.ErrorContains(t, err, "The application key is missing")
-	require.Len(t, api.asked(), 2)
+	require.Len(t, api.requests(), 2)
 	require.Equal(t, 2, api.tokens())
 }
 
@@ -170,7 +170,7 @@ func TestTokenErrors(t *testing.T) {
 			require.Equal(t, c.permanent, err.Permanent())
 			require.ErrorContains(t, err, c.says)
 			require.NotContains(t, err.Error(), "half-a-tok")
-			require.Empty(t, api.asked(), "no call without a token")
+			require.Empty(t, api.requests(), "no call without a token")
 			require.Equal(t, 1, api.tokens())
 			require.ErrorContains(t, err, "POST "+api.URL+"/connect/token: ", "the address that was asked")
 			require.Equal(t, err.Permanent() && !strings.Contains(c.body, `"error"`), err.Unexpected())

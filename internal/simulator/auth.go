@@ -52,8 +52,8 @@ func (s *Simulator) serveToken(w http.ResponseWriter, r *http.Request) {
 	if !s.wait(r.Context(), fault) {
 		return
 	}
-	a, spoilt := s.faultResponse(fault)
-	if !spoilt {
+	a, isFaulty := s.faultResponse(fault)
+	if !isFaulty {
 		a = s.token(r)
 	}
 	s.stats.note(call{At: s.now(), On: onToken, Path: r.URL.Path, Status: a.status})

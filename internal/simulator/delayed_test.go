@@ -15,8 +15,8 @@ func TestLagDelaysTheAPIAndNotTheWebhook(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	a := start(t, simulator.Options{RecordsPerEntity: 3, Now: clock.Now, TokenLifetime: day, Lag: time.Minute, RequestsPerSecond: -1})
-	var heard []simulator.Change
-	a.OnChange(func(c simulator.Change) { heard = append(heard, c) })
+	var received []simulator.Change
+	a.OnChange(func(c simulator.Change) { received = append(received, c) })
 	const recent, all = "&includeRecentChanges=true", "?active=Any&pageSize=50"
 	before, token := a.feed(t, customersExport, "", recent)
 	require.Len(t, before, 3)
@@ -24,7 +24,7 @@ func TestLagDelaysTheAPIAndNotTheWebhook(t *testing.T) {
 	created, err := a.Create("customers")
 	require.NoError(t, err)
 	require.NoError(t, a.Update("customers", before[0].ID))
-	require.Len(t, heard, 2)
+	require.Len(t, received, 2)
 
 	clock.advance(59 * time.Second)
 	none, token := a.feed(t, customersExport, token, recent)

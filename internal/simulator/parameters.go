@@ -13,22 +13,22 @@ import (
 // API ignores unknown ones. Invalid values of known ones are collected for a 400.
 type parameters struct {
 	values url.Values
-	asked  map[string]bool // the names that were read, which are those of the endpoint
+	read   map[string]bool // the names that were read, which are those of the endpoint
 	errors map[string][]string
 }
 
 func (p *parameters) get(name string) string {
-	if p.asked == nil {
-		p.asked = map[string]bool{}
+	if p.read == nil {
+		p.read = map[string]bool{}
 	}
-	p.asked[name] = true
+	p.read[name] = true
 	return p.values.Get(name)
 }
 
 // ignored returns the given parameters that the endpoint does not have.
 func (p *parameters) ignored() (names []string) {
 	for name := range p.values {
-		if !p.asked[name] {
+		if !p.read[name] {
 			names = append(names, name)
 		}
 	}

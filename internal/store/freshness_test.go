@@ -14,7 +14,7 @@ import (
 
 type ages = map[string]time.Duration
 
-func (f *fixture) verdict(entity string) ledger.Freshness {
+func (f *fixture) freshnessOf(entity string) ledger.Freshness {
 	f.Helper()
 	all, err := f.Freshness(f.Context())
 	require.NoError(f, err)
@@ -32,21 +32,21 @@ func TestFreshnessCountsFromTheStartOfTheLastCompleteRead(t *testing.T) {
 	f := newFixture(t)
 	e := find(t, "customers")
 	require.NoError(t, f.SetTargets(t.Context(), map[string]ages{tenant: {"customers": time.Hour, "jobs": time.Hour}}))
-	require.Equal(t, ledger.Freshness{TenantID: tenant, Entity: "customers", Target: time.Hour}, f.verdict("customers"), "nobody has requested it yet")
+	require.Equal(t, ledger.Freshness{TenantID: tenant, Entity: "customers", Target: time.Hour}, f.freshnessOf("customers"), "nobody has requested it yet")
 
 	full := f.beginFull("a", "customers")
-	require.False(t, f.verdict("customers").Stale)
+	require.False(t, f.freshnessOf("customers").Stale)
 	f.exec("update raw.sync_runs set started_at = clock_timestamp() - interval '2 hours'")
-	v := f.verdict("customers")
+	v := f.freshnessOf("customers")
 	require.True(t, v.Stale, "never read since the first run that was to read it")
 	require.True(t, v.AsOf.IsZero())
 
 	start := time.Now().Add(-30 * time.Minute).Truncate(time.Microsecond)
 	p := f.storePage(full, e, f.open(full, e), page(start, "1", false, customer(1, at(1), "a")))
-	require.True(t, f.verdict("customers").AsOf.IsZero(), "the read is not complete")
+	require.True(t, f.freshnessOf("customers").AsOf.IsZero(), "the read is not complete")
 	f.storePage(full, e, p, page(start.Add(20*time.Minute), "2", true, customer(2, at(1), "b")))
 	f.finalize(full, completed)
-	v = f.verdict("customers")
+	v = f.freshnessOf("customers")
 	require.True(t, v.AsOf.Equal(start), "the first page, not the last")
 	require.False(t, v.Stale)
 	require.InDelta(t, 30*time.Minute, v.Age, float64(time.Minute))
@@ -54,14 +54,14 @@ func TestFreshnessCountsFromTheStartOfTheLastCompleteRead(t *testing.T) {
 	pass := f.beginIncremental("b", 1, "customers")
 	read := time.Now().Add(-time.Minute).Truncate(time.Microsecond)
 	f.storePage(pass, e, f.open(pass, e), page(read, "3", true))
-	require.True(t, f.verdict("customers").AsOf.Equal(read))
+	require.True(t, f.freshnessOf("customers").AsOf.Equal(read))
 
 	f.exec("update raw.sync_state set read_as_of = null, resume_since = $1", read.Add(time.Second))
-	require.True(t, f.verdict("customers").AsOf.Equal(read.Add(time.Second)), "what a build stored that does not know read_as_of")
+	require.True(t, f.freshnessOf("customers").AsOf.Equal(read.Add(time.Second)), "what a build stored that does not know read_as_of")
 
 	require.NoError(t, f.SetTargets(t.Context(), map[string]ages{tenant: {"jobs": time.Hour}}))
-	require.Zero(t, f.verdict("customers").Target)
-	require.False(t, f.verdict("customers").Stale)
+	require.Zero(t, f.freshnessOf("customers").Target)
+	require.False(t, f.freshnessOf("customers").Stale)
 }
 
 // Several bridges evaluate at the same time, and each may crash between any two steps.

@@ -37,10 +37,10 @@ func TestGaugesOfTheLedger(t *testing.T) {
 	}, g.OpenRuns)
 	one := ledger.TenantEntity{TenantID: tenant, Entity: "customers"}
 	require.Equal(t, map[ledger.TenantEntity]int64{one: 1}, g.RejectedRecords)
-	verdicts, err := f.Freshness(t.Context())
+	freshness, err := f.Freshness(t.Context())
 	require.NoError(t, err)
-	require.Len(t, g.Freshness, len(verdicts))
-	for i, v := range verdicts {
+	require.Len(t, g.Freshness, len(freshness))
+	for i, v := range freshness {
 		got := g.Freshness[i]
 		require.InDelta(t, v.Age.Seconds(), got.Age.Seconds(), 30)
 		got.Age = v.Age

@@ -13,8 +13,8 @@ import (
 )
 
 // askedEntity is an entity whose list takes ids.
-func askedEntity(t *testing.T) entity.Entity {
-	e := sweptEntity(t)
+func lookupEntity(t *testing.T) entity.Entity {
+	e := sweepableEntity(t)
 	e.IDs = true
 	return e
 }
@@ -33,17 +33,17 @@ func (f *fixture) lookUp(run ledger.Run, e entity.Entity, p ledger.Position, min
 	f.Helper()
 	var all []string
 	for p.Phase == events.PhaseSweeping && !p.Done() {
-		asked, err := f.MissingIDs(f.Context(), run.Number, e, 2)
+		lookedUp, err := f.MissingIDs(f.Context(), run.Number, e, 2)
 		require.NoError(f, err)
-		require.NotEmpty(f, asked)
-		all = append(all, asked...)
+		require.NotEmpty(f, lookedUp)
+		all = append(all, lookedUp...)
 		page := entity.Page{Date: at(minute), Last: true, Total: -1}
-		for _, id := range asked {
+		for _, id := range lookedUp {
 			if r, there := has[id]; there {
 				page.Records = append(page.Records, r)
 			}
 		}
-		p, err = f.StoreLookup(f.Context(), tenant, run.Mode, e, p, asked, page)
+		p, err = f.StoreLookup(f.Context(), tenant, run.Mode, e, p, lookedUp, page)
 		require.NoError(f, err)
 	}
 	return p, all
@@ -51,7 +51,7 @@ func (f *fixture) lookUp(run ledger.Run, e entity.Entity, p ledger.Position, min
 
 func TestMissingRowsAreLookedUpBeforeTheyAreMarkedDeleted(t *testing.T) {
 	t.Parallel()
-	f, e := newFixture(t), askedEntity(t)
+	f, e := newFixture(t), lookupEntity(t)
 	f.fullRead("a", e, 0, entity.Page{Records: ids(1, 10)})
 	resume := get[string](f, "select resume_since::text from raw.sync_state")
 
@@ -63,8 +63,8 @@ func TestMissingRowsAreLookedUpBeforeTheyAreMarkedDeleted(t *testing.T) {
 	require.Zero(t, get[int64](f, "select count(*) from raw.sync_seen"))
 
 	moved := customer(8, at(0), "moved between pages, and renamed")
-	p, asked := f.lookUp(run, e, p, 2, map[string]entity.Record{"8": moved})
-	require.Equal(t, []string{"10", "7", "8", "9"}, asked)
+	p, lookedUp := f.lookUp(run, e, p, 2, map[string]entity.Record{"8": moved})
+	require.Equal(t, []string{"10", "7", "8", "9"}, lookedUp)
 	require.Equal(t, events.StatusCompleted, p.Status)
 	require.Equal(t, []int64{7, 9, 10}, f.deletedIDs(), "at once: ServiceTitan does not have them")
 	require.Equal(t, "moved between pages, and renamed", get[string](f, "select name from raw.st_customers where st_id = 8"))
@@ -78,15 +78,15 @@ func TestMissingRowsAreLookedUpBeforeTheyAreMarkedDeleted(t *testing.T) {
 
 	// It has been away, and is there again.
 	run, p = f.fullBut("c", e, 3, 7)
-	p, asked = f.lookUp(run, e, p, 3, map[string]entity.Record{"8": moved})
-	require.Equal(t, []string{"8"}, asked)
+	p, lookedUp = f.lookUp(run, e, p, 3, map[string]entity.Record{"8": moved})
+	require.Equal(t, []string{"8"}, lookedUp)
 	require.EqualValues(t, 1, p.Updated)
 	require.Equal(t, []int64{9, 10}, f.deletedIDs())
 }
 
 func TestNothingIsLookedUpWhereNothingIsMissing(t *testing.T) {
 	t.Parallel()
-	f, e := newFixture(t), askedEntity(t)
+	f, e := newFixture(t), lookupEntity(t)
 	f.fullRead("a", e, 0, entity.Page{Records: ids(1, 10)})
 	_, p := f.fullBut("b", e, 1, 10)
 	require.Equal(t, events.StatusCompleted, p.Status)
@@ -150,7 +150,7 @@ func TestALookupMarksNoUnknownRowDeleted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f, e := newFixture(t), askedEntity(t)
+			f, e := newFixture(t), lookupEntity(t)
 			f.fullRead("a", e, 0, entity.Page{Records: ids(1, 10)})
 			disturb(f, e)
 			require.Empty(t, f.deletedIDs())
@@ -163,12 +163,12 @@ func TestDeleteGuardOfLookups(t *testing.T) {
 	for _, allow := range []bool{false, true} {
 		t.Run(fmt.Sprint(allow), func(t *testing.T) {
 			t.Parallel()
-			f, e := newFixture(t), askedEntity(t)
+			f, e := newFixture(t), lookupEntity(t)
 			f.fullRead("a", e, 0, entity.Page{Records: ids(1, 60)})
 			run, p := f.fullBut("b", e, 1, 9)
 			f.exec("update raw.sync_runs set allow_deletes = $1 where run_number = $2", allow, run.Number)
-			p, asked := f.lookUp(run, e, p, 2, nil)
-			require.Len(t, asked, 51)
+			p, lookedUp := f.lookUp(run, e, p, 2, nil)
+			require.Len(t, lookedUp, 51)
 			if allow {
 				require.Equal(t, events.StatusCompleted, p.Status)
 				require.Len(t, f.deletedIDs(), 51)

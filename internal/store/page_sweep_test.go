@@ -13,7 +13,7 @@ import (
 )
 
 // sweptEntity is an entity that shows deletions only by absence.
-func sweptEntity(t *testing.T) entity.Entity {
+func sweepableEntity(t *testing.T) entity.Entity {
 	e := find(t, "customers")
 	e.Export = ""
 	return e
@@ -52,7 +52,7 @@ func (f *fixture) deletedIDs() []int64 {
 
 func TestSweepMarksWhatTwoFullSyncsMissed(t *testing.T) {
 	t.Parallel()
-	f, e := newFixture(t), sweptEntity(t)
+	f, e := newFixture(t), sweepableEntity(t)
 	f.fullRead("a", e, 0, entity.Page{Records: ids(1, 60)}, entity.Page{Records: ids(61, 100)})
 
 	run := f.fullRead("b", e, 1, entity.Page{Records: ids(1, 60)}, entity.Page{Records: ids(61, 95)})
@@ -129,7 +129,7 @@ func TestSweepMarksNoUnknownRowDeleted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f, e := newFixture(t), sweptEntity(t)
+			f, e := newFixture(t), sweepableEntity(t)
 			f.fullRead("a", e, 0, entity.Page{Records: ids(1, 10)})
 			disturb(f, e)
 			require.Empty(t, f.deletedIDs())
@@ -139,7 +139,7 @@ func TestSweepMarksNoUnknownRowDeleted(t *testing.T) {
 
 func TestDeleteGuard(t *testing.T) {
 	t.Parallel()
-	f, e := newFixture(t), sweptEntity(t)
+	f, e := newFixture(t), sweepableEntity(t)
 	f.fullRead("a", e, 0, entity.Page{Records: ids(1, 600)})
 	before := f.state(e)
 	f.fullRead("b", e, 1, entity.Page{Records: ids(1, 539)})
@@ -167,7 +167,7 @@ func TestDeleteGuard(t *testing.T) {
 
 func TestDeleteGuardAllowsAFewRowsOfASmallTable(t *testing.T) {
 	t.Parallel()
-	f, e := newFixture(t), sweptEntity(t)
+	f, e := newFixture(t), sweepableEntity(t)
 	f.fullRead("a", e, 0, entity.Page{Records: ids(1, 55)})
 	f.fullRead("b", e, 1, entity.Page{Records: ids(1, 5)})
 	run := f.fullRead("c", e, 2, entity.Page{Records: ids(1, 5)})

@@ -26,11 +26,11 @@ type callers struct {
 
 // caller is one process: it uses its leased calls before it requests more.
 type caller struct {
-	store *store.Store
-	hand  int
-	until time.Time
-	empty time.Time // since when it has nothing
-	again time.Time // when to request again
+	store  *store.Store
+	leased int
+	until  time.Time
+	empty  time.Time // since when it has nothing
+	again  time.Time // when to request again
 }
 
 func newCallers(f *fixture, tenant string, perSecond float64, processes int) *callers {
@@ -46,13 +46,13 @@ func (c *callers) burst() float64 { return max(2, c.perSecond/5) }
 // call makes up to n calls in one process, as many as it may.
 func (c *callers) call(p *caller, n int, interactive bool) (made int) {
 	c.Helper()
-	for ; n > 0 && p.hand > 0 && c.now.Before(p.until); n-- {
-		p.hand--
+	for ; n > 0 && p.leased > 0 && c.now.Before(p.until); n-- {
+		p.leased--
 		p.empty = c.now
 		made++
 	}
-	if p.hand > 0 && !c.now.Before(p.until) {
-		p.hand, p.empty = 0, p.until
+	if p.leased > 0 && !c.now.Before(p.until) {
+		p.leased, p.empty = 0, p.until
 	}
 	if n > 0 && (interactive || !c.now.Before(p.again)) {
 		got, err := p.store.LeaseAt(c.Context(), ratelimit.LeaseRequest{
@@ -62,7 +62,7 @@ func (c *callers) call(p *caller, n int, interactive bool) (made int) {
 		require.LessOrEqual(c, got.Calls, n)
 		require.Equal(c, got.Calls < n, got.RetryIn > 0, "RetryIn is set if and only if calls were not granted")
 		c.leases++
-		p.hand, p.until, p.empty, p.again = got.Prefetch, c.now.Add(got.ValidFor), c.now, c.now.Add(got.RetryIn)
+		p.leased, p.until, p.empty, p.again = got.Prefetch, c.now.Add(got.ValidFor), c.now, c.now.Add(got.RetryIn)
 		made += got.Calls
 	}
 	for range made {

@@ -137,8 +137,8 @@ func TestRebuildIsApplied(t *testing.T) {
 	edited := customer(3, at(7), "edited")
 	edited.Raw = []byte(`{"id": 3, "name": "edited", "modifiedOn": "2026-03-01T12:07:00Z"}`)
 	for name, c := range map[string]struct {
-		meanwhile func(f *fixture, e entity.Entity)
-		want      string
+		concurrently func(f *fixture, e entity.Entity)
+		want         string
 	}{
 		"over rows read before": {func(f *fixture, e entity.Entity) {}, "c3"},
 		"not over one that an incremental read later": {func(f *fixture, e entity.Entity) {
@@ -161,7 +161,7 @@ func TestRebuildIsApplied(t *testing.T) {
 			f.exec("update raw.st_customers set name = 'damaged' where st_id = 3")
 			run := f.beginRebuild("r", false)
 			p := f.load(run, e, 5, ten...)
-			c.meanwhile(f, e)
+			c.concurrently(f, e)
 			f.apply(e, f.check(e, p, -1))
 			require.Equal(t, c.want, get[string](f, "select name from raw.st_customers where st_id = 3"))
 		})
@@ -190,8 +190,8 @@ func TestRebuildMarksNoUnknownRowDeleted(t *testing.T) {
 			p := f.load(run, e, 5, entity.Page{Records: ids(1, 9)})
 			require.Equal(f, events.PhaseSweeping, p.Phase)
 			require.Error(f, func() error { _, err := f.CheckRebuild(f.Context(), tenant, e, p, -1); return err }())
-			p, asked := f.lookUp(run, e, p, 6, map[string]entity.Record{"10": customer(10, at(0), "c10")})
-			require.Equal(f, []string{"10"}, asked)
+			p, missing := f.lookUp(run, e, p, 6, map[string]entity.Record{"10": customer(10, at(0), "c10")})
+			require.Equal(f, []string{"10"}, missing)
 			return p
 		},
 	} {
@@ -210,7 +210,7 @@ func TestRebuildMarksNoUnknownRowDeleted(t *testing.T) {
 
 func TestRebuildOfAnUnstableListFails(t *testing.T) {
 	t.Parallel()
-	f, e := newFixture(t), sweptEntity(t)
+	f, e := newFixture(t), sweepableEntity(t)
 	f.fullRead("a", e, 0, ten...)
 	before := f.snapshot()
 	p := f.load(f.beginRebuild("r", true), e, 1, entity.Page{Records: ids(1, 6)}, entity.Page{Records: ids(7, 9), Unstable: true})
@@ -222,11 +222,11 @@ func TestRebuildOfAnUnstableListFails(t *testing.T) {
 
 func TestRebuildMarksMissingRowsDeleted(t *testing.T) {
 	t.Parallel()
-	f, e := newFixture(t), askedEntity(t)
+	f, e := newFixture(t), lookupEntity(t)
 	f.fullRead("a", e, 0, ten...)
 	run := f.beginRebuild("r", false)
-	p, asked := f.lookUp(run, e, f.load(run, e, 5, entity.Page{Records: ids(1, 8)}), 6, nil)
-	require.Equal(t, []string{"10", "9"}, asked)
+	p, missing := f.lookUp(run, e, f.load(run, e, 5, entity.Page{Records: ids(1, 8)}), 6, nil)
+	require.Equal(t, []string{"10", "9"}, missing)
 	require.Empty(t, f.deletedIDs(), "not before it is applied")
 	p = f.apply(e, f.check(e, p, 8))
 	require.EqualValues(t, 2, p.Deleted)
@@ -278,7 +278,7 @@ func TestRebuildIsChecked(t *testing.T) {
 			t.Parallel()
 			f, e := newFixture(t), find(t, "customers")
 			if c.list {
-				e = sweptEntity(t)
+				e = sweepableEntity(t)
 			}
 			f.fullRead("a", e, 0, ten...)
 			run := f.beginRebuild("r", false)

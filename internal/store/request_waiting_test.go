@@ -30,21 +30,21 @@ func TestWaiting(t *testing.T) {
 	found, _ := list("")
 	require.Empty(t, found)
 
-	full, lone := request(events.Full, "full", "jobs"), request(events.Full, "lone", "customers")
+	full, accepted := request(events.Full, "full", "jobs"), request(events.Full, "lone", "customers")
 	full.Reason = "after the import"
 	a, b := request(events.Incremental, "a", "jobs"), request(events.Incremental, "b", "customers", "jobs")
 	later := request(events.Incremental, "later", "jobs")
 	later.Source, later.Wait = ledger.SecondPassSource, time.Hour
 	other := request(events.Incremental, "other tenant", "jobs")
 	other.TenantID = "43"
-	for _, q := range []ledger.Request{full, lone, a, b, later, other} {
+	for _, q := range []ledger.Request{full, accepted, a, b, later, other} {
 		f.receive(q)
 	}
-	_, err := f.Accept(t.Context(), []string{lone.ID, a.ID, b.ID}, "exec")
+	_, err := f.Accept(t.Context(), []string{accepted.ID, a.ID, b.ID}, "exec")
 	require.NoError(t, err)
 	found, all := list("")
 	require.Equal(t, []waits{
-		{full.ID, ledger.WaitForTemporal, 1}, {lone.ID, ledger.WaitForWorker, 1}, {a.ID, ledger.WaitForWorker, 2},
+		{full.ID, ledger.WaitForTemporal, 1}, {accepted.ID, ledger.WaitForWorker, 1}, {a.ID, ledger.WaitForWorker, 2},
 		{other.ID, ledger.WaitForTemporal, 1}, {later.ID, ledger.WaitForDelay, 1},
 	}, found)
 	require.Equal(t, "after the import", all[0].RequestedBy.Reason)

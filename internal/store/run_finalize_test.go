@@ -261,10 +261,10 @@ func TestOutcomesWithoutAnExecutionHaveUniqueIDs(t *testing.T) {
 	seen := map[string]bool{}
 	requireNew := func(run ledger.Run) {
 		t.Helper()
-		told, err := run.OutcomeEvents()
+		published, err := run.OutcomeEvents()
 		require.NoError(t, err)
-		require.False(t, seen[told[0].ID()], "id %s repeats", told[0].ID())
-		seen[told[0].ID()] = true
+		require.False(t, seen[published[0].ID()], "id %s repeats", published[0].ID())
+		seen[published[0].ID()] = true
 		require.Empty(t, run.TemporalRunID())
 	}
 	for range 2 {

@@ -12,14 +12,14 @@ import (
 
 func TestEachEventHasExactlyOneStream(t *testing.T) {
 	t.Parallel()
-	carriers := map[string]int{}
+	streams := map[string]int{}
 	for _, s := range topology() {
 		for _, subject := range s.config.Subjects {
-			carriers[subject]++
+			streams[subject]++
 		}
 	}
 	for _, definition := range events.All() {
-		require.Equal(t, 1, carriers[definition.Subject], definition.Subject)
+		require.Equal(t, 1, streams[definition.Subject], definition.Subject)
 		in, ok := findStream(definition.Subject)
 		require.True(t, ok)
 		require.Equal(t, definition.Command, in.config.Name == StreamCommands, definition.Subject)

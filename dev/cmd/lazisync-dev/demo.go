@@ -141,11 +141,11 @@ func (r *running) analyze(ctx context.Context) error {
 }
 
 func (r *running) printResult(one compare.Result) {
-	verdict := "all equal"
+	comparison := "all equal"
 	if !one.Matched() {
-		verdict = thousands(one.Equal) + " equal"
+		comparison = thousands(one.Equal) + " equal"
 	}
-	fmt.Fprintf(r.out, "  %-12s %s records, %s rows, %s\n", one.Entity, thousands(one.Records), thousands(one.Rows), verdict)
+	fmt.Fprintf(r.out, "  %-12s %s records, %s rows, %s\n", one.Entity, thousands(one.Records), thousands(one.Rows), comparison)
 	for _, d := range one.Differences {
 		fmt.Fprintf(r.out, "    %s\n", d)
 	}

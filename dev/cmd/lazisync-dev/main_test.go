@@ -57,11 +57,11 @@ func people(t *testing.T) []person {
 	if os.Geteuid() != 0 {
 		return []person{me}
 	}
-	nobody, err := user.Lookup("nobody")
+	unprivileged, err := user.Lookup("nobody")
 	require.NoError(t, err)
-	uid, err := strconv.Atoi(nobody.Uid)
+	uid, err := strconv.Atoi(unprivileged.Uid)
 	require.NoError(t, err)
-	gid, err := strconv.Atoi(nobody.Gid)
+	gid, err := strconv.Atoi(unprivileged.Gid)
 	require.NoError(t, err)
 	return []person{me, {"a plain user", uid, gid}}
 }

@@ -56,13 +56,13 @@ func checkDisk() bool {
 		places[strings.TrimSpace(string(out))] = "free some (go clean -cache), or set GOCACHE to a folder on a larger disk"
 	}
 	least := uint64(1 << 63)
-	for path, mend := range places {
+	for path, fix := range places {
 		free, err := freeBytes(path)
 		if err != nil {
 			continue // it does not exist yet, or the system does not tell
 		}
 		if free < wantFree {
-			line("disk", fmt.Sprintf("%.1f GB free at %s, want %d GB: %s", gigabytes(free), path, wantFree>>30, mend))
+			line("disk", fmt.Sprintf("%.1f GB free at %s, want %d GB: %s", gigabytes(free), path, wantFree>>30, fix))
 			return false
 		}
 		least = min(least, free)

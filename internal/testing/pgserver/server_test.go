@@ -333,11 +333,11 @@ func TestAllAsUnprivilegedUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return // all tests of the file have just run as an unprivileged user
 	}
-	nobody, err := user.Lookup("nobody")
+	unprivileged, err := user.Lookup("nobody")
 	require.NoError(t, err)
-	uid, err := strconv.Atoi(nobody.Uid)
+	uid, err := strconv.Atoi(unprivileged.Uid)
 	require.NoError(t, err)
-	gid, err := strconv.Atoi(nobody.Gid)
+	gid, err := strconv.Atoi(unprivileged.Gid)
 	require.NoError(t, err)
 
 	// The account nobody can enter neither the folder of the test binary nor t.TempDir.
