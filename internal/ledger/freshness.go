@@ -11,11 +11,11 @@ type ReadTimes struct {
 
 // ReadTime says how recent the data of an entity are, and how old they may be.
 type ReadTime struct {
-	TenantID string
-	Entity   string
-	AsOf     time.Time     // ServiceTitan's clock at the start of the last complete read; zero for never
-	FirstRun time.Time     // of an entity that was never read: when a run first was to read it; zero for never
-	Target   time.Duration // 0: the entity is not evaluated
+	TenantID    string
+	Entity      string
+	AsOf        time.Time     // ServiceTitan's clock at the start of the last complete read; zero for never
+	Target      time.Duration // 0: the entity is not evaluated
+	TargetSince time.Time     // since when the entity is evaluated; zero if it is not
 }
 
 // Freshness is the freshness of an entity.
@@ -23,22 +23,22 @@ type Freshness struct {
 	TenantID string
 	Entity   string
 	AsOf     time.Time     // zero if it was never read completely
-	Age      time.Duration // since AsOf or, if that is zero, since the first run that was to read it
+	Age      time.Duration // since AsOf or, if that is zero, since the entity is evaluated
 	Target   time.Duration // 0: the entity is not evaluated
 	Stale    bool
 	Since    time.Time // when it became stale; zero if it is not
 }
 
 // EvaluateFreshness returns the freshness of every entity, in order. An entity is stale when its age
-// exceeds its target. One that was never read is as old as the first run that was to read it; if
-// there was none, it is not stale.
+// exceeds its target. The age of one that was never read counts from when it got its target, so that
+// a first run that never happens is noticed, too.
 func EvaluateFreshness(facts ReadTimes) []Freshness {
 	freshness := make([]Freshness, len(facts.Entities))
 	for i, e := range facts.Entities {
 		v := Freshness{TenantID: e.TenantID, Entity: e.Entity, AsOf: e.AsOf, Target: e.Target}
 		from := e.AsOf
 		if from.IsZero() {
-			from = e.FirstRun
+			from = e.TargetSince
 		}
 		if !from.IsZero() {
 			v.Age = max(0, facts.Now.Sub(from))

@@ -26,9 +26,9 @@ func TestEvaluateFreshness(t *testing.T) {
 		"older":                       {ledger.ReadTime{AsOf: ago(90 * time.Minute), Target: time.Hour}, 90 * time.Minute, true, ago(30 * time.Minute)},
 		"not evaluated":               {ledger.ReadTime{AsOf: ago(1000 * time.Hour)}, 1000 * time.Hour, false, time.Time{}},
 		"never read, never requested": {ledger.ReadTime{Target: time.Hour}, 0, false, time.Time{}},
-		"never read, just requested":  {ledger.ReadTime{FirstRun: ago(time.Minute), Target: time.Hour}, time.Minute, false, time.Time{}},
-		"never read":                  {ledger.ReadTime{FirstRun: ago(2 * time.Hour), Target: time.Hour}, 2 * time.Hour, true, ago(time.Hour)},
-		"read after the first run":    {ledger.ReadTime{AsOf: ago(time.Minute), FirstRun: ago(50 * time.Hour), Target: time.Hour}, time.Minute, false, time.Time{}},
+		"never read, just evaluated":  {ledger.ReadTime{TargetSince: ago(time.Minute), Target: time.Hour}, time.Minute, false, time.Time{}},
+		"never read":                  {ledger.ReadTime{TargetSince: ago(2 * time.Hour), Target: time.Hour}, 2 * time.Hour, true, ago(time.Hour)},
+		"read after it was evaluated": {ledger.ReadTime{AsOf: ago(time.Minute), TargetSince: ago(50 * time.Hour), Target: time.Hour}, time.Minute, false, time.Time{}},
 		"ServiceTitan's clock ahead":  {ledger.ReadTime{AsOf: now.Add(time.Minute), Target: time.Hour}, 0, false, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {

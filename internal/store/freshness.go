@@ -14,9 +14,7 @@ import (
 // readTimesSQL reads when each entity was last read completely. A build that does not know
 // read_as_of sets only the watermark resume_since.
 const readTimesSQL = `
-	select coalesce(s.tenant_id, t.tenant_id), coalesce(s.entity, t.entity), s.as_of, case when s.as_of is null then (
-			select min(r.started_at) from raw.sync_runs r where r.tenant_id = t.tenant_id and t.entity = any(r.entities)) end,
-		coalesce(t.target_seconds, 0)
+	select coalesce(s.tenant_id, t.tenant_id), coalesce(s.entity, t.entity), s.as_of, t.since, coalesce(t.target_seconds, 0)
 	from (
 		select tenant_id, replace(table_name, 'raw.st_', '') as entity, greatest(read_as_of, resume_since) as as_of
 		from raw.sync_state where table_name like 'raw.st\_%') s
@@ -48,15 +46,16 @@ func readTimes(ctx context.Context, q ddl.Querier) (facts ledger.ReadTimes, err 
 	}
 	facts.Entities, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e ledger.ReadTime, err error) {
 		var tenant, seconds int64
-		var asOf, firstRun *time.Time
-		err = row.Scan(&tenant, &e.Entity, &asOf, &firstRun, &seconds)
-		e.TenantID, e.AsOf, e.FirstRun, e.Target = tenantText(tenant), instant(asOf), instant(firstRun), time.Duration(seconds)*time.Second
+		var asOf, since *time.Time
+		err = row.Scan(&tenant, &e.Entity, &asOf, &since, &seconds)
+		e.TenantID, e.AsOf, e.TargetSince, e.Target = tenantText(tenant), instant(asOf), instant(since), time.Duration(seconds)*time.Second
 		return e, err
 	})
 	return facts, err
 }
 
-// SetTargets replaces the targets of all entities with those by tenant and entity.
+// SetTargets replaces the targets of all entities with those by tenant and entity. An entity that
+// has a target already is evaluated since the same time as before.
 func (s *Store) SetTargets(ctx context.Context, targets map[string]map[string]time.Duration) error {
 	type target struct {
 		TenantID int64  `json:"tenant_id"`
@@ -83,11 +82,13 @@ func (s *Store) SetTargets(ctx context.Context, targets map[string]map[string]ti
 		if err := advisoryLock(ctx, tx, freshnessLock); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "delete from raw.sync_targets"); err != nil {
+		if _, err := tx.Exec(ctx, `insert into raw.sync_targets (tenant_id, entity, target_seconds)
+			select * from jsonb_to_recordset($1::jsonb) as t (tenant_id bigint, entity text, target_seconds bigint)
+			on conflict (tenant_id, entity) do update set target_seconds = excluded.target_seconds`, doc); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `insert into raw.sync_targets
-			select * from jsonb_to_recordset($1::jsonb) as t (tenant_id bigint, entity text, target_seconds bigint)`, doc)
+		_, err := tx.Exec(ctx, `delete from raw.sync_targets where (tenant_id, entity) not in (
+			select tenant_id, entity from jsonb_to_recordset($1::jsonb) as t (tenant_id bigint, entity text))`, doc)
 		return err
 	})
 }
