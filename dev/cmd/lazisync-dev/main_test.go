@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -162,24 +161,12 @@ func programFor(t *testing.T, p person) string {
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
 	path = filepath.Join(dir, "lazisync-dev")
-	if os.Link(self, path) != nil { // another disk
-		copyFile(t, self, path)
-	}
-	require.NoError(t, os.Chmod(path, 0o755))
+	// Another process copies it: a file that this one writes cannot be executed while a child that
+	// another test starts at that moment still has its descriptor (ETXTBSY).
+	copied, err := exec.CommandContext(t.Context(), "install", "-m", "755", self, path).CombinedOutput()
+	require.NoError(t, err, "%s", copied)
 	copies.dir = dir
 	return path
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	source, err := os.Open(from)
-	require.NoError(t, err)
-	defer source.Close()
-	target, err := os.Create(to)
-	require.NoError(t, err)
-	_, err = io.Copy(target, source)
-	require.NoError(t, err)
-	require.NoError(t, target.Close())
 }
 
 func removePrograms() {

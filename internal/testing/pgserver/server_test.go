@@ -346,10 +346,10 @@ func TestAllAsUnprivilegedUser(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(place)) })
 	require.NoError(t, os.Chown(place, uid, gid))
 	binary := filepath.Join(place, "pgserver.test")
-	program, err := os.ReadFile(os.Args[0])
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(binary, program, 0o755))
-	require.NoError(t, os.Chmod(binary, 0o755))
+	// Another process copies it: a file that this one writes cannot be executed while a child that
+	// another test starts at that moment still has its descriptor (ETXTBSY).
+	copied, err := exec.CommandContext(t.Context(), "install", "-m", "755", os.Args[0], binary).CombinedOutput()
+	require.NoError(t, err, "%s", copied)
 
 	cmd := exec.CommandContext(t.Context(), binary, "-test.run=^Test(ServerStartsAndStops|ServerRecoversAfterSIGKILL|StartIgnoresAReusedPID|StartInAFolderThatTheAccountCannotOpen|ServerStopsWithItsParent)$", "-test.v")
 	cmd.Dir = place
