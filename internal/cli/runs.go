@@ -22,7 +22,7 @@ const maxListedRuns = 1000
 type RunsOptions struct {
 	ledger.RunFilter               // but Since, which depends on Within
 	Within           time.Duration // only runs that began within this time; 0 for all
-	Limit            int           // at most; 0 for 20
+	Limit            int           // at most
 	JSON             bool
 }
 
@@ -38,7 +38,10 @@ func (o RunsOptions) Check() error {
 	if o.Within < 0 {
 		errs = append(errs, fmt.Errorf("--since: got %s, want a duration above 0, such as 24h", o.Within))
 	}
-	if o.Limit < 0 || o.Limit > maxListedRuns {
+	if o.Before < 0 {
+		errs = append(errs, fmt.Errorf("--before: got %d, want the number of a run", o.Before))
+	}
+	if o.Limit < 1 || o.Limit > maxListedRuns {
 		errs = append(errs, fmt.Errorf("--limit: got %d, want an integer from 1 to %d", o.Limit, maxListedRuns))
 	}
 	return errors.Join(errs...)
@@ -64,9 +67,6 @@ func ListRuns(ctx context.Context, b Backends, o RunsOptions, out io.Writer) err
 	filter := o.RunFilter
 	if o.Within > 0 {
 		filter.Since = now.Add(-o.Within)
-	}
-	if o.Limit == 0 {
-		o.Limit = 20
 	}
 	runs, err := s.FindRuns(ctx, filter, o.Limit)
 	if err != nil {

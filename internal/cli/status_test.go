@@ -134,11 +134,12 @@ func TestRunsNameTheTenantsIfThereAreSeveral(t *testing.T) {
 func TestRunsOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, RunsOptions{RunFilter: ledger.RunFilter{State: "paused", Mode: "rebuild", Entity: "jobs", TenantID: "1001"}, Limit: 1000}.Check())
-	err := RunsOptions{RunFilter: ledger.RunFilter{State: "complete", Mode: "fll", Entity: "job", TenantID: "x"}, Limit: -1, Within: -time.Hour}.Check()
+	err := RunsOptions{RunFilter: ledger.RunFilter{State: "complete", Mode: "fll", Entity: "job", TenantID: "x", Before: -3}, Within: -time.Hour}.Check()
 	require.EqualError(t, err, `--tenant: got "x", want the number of a ServiceTitan tenant, digits only
 --state: got "complete", want completed
 --mode: got "fll", want full
 --entity: got "job", want jobs
 --since: got -1h0m0s, want a duration above 0, such as 24h
---limit: got -1, want an integer from 1 to 1000`)
+--before: got -3, want the number of a run
+--limit: got 0, want an integer from 1 to 1000`)
 }
