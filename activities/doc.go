@@ -1,8 +1,7 @@
-// Package activities holds the steps of a run that touch the world: slices of
-// pages, the ledger and the events. Workflows name them; the worker in
-// internal/app gives them their dependencies through the small interfaces declared
-// here.
+// Package activities has the Temporal activities: they read and store slices of pages, begin
+// and finalize runs in the ledger, and publish events. Workflows refer to them by name; the
+// worker in internal/app injects their dependencies through the interfaces declared here.
 //
-// It is the only translator of errors to Temporal (errors.go): what must be tried
-// again, when, and what never. It must not import a driver or an adapter.
+// The package alone maps errors to Temporal's (errors.go): which are retried, when, and which
+// never. It must not import a driver or an adapter.
 package activities

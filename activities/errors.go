@@ -46,7 +46,7 @@ func isRefused(err error) bool {
 	return errors.As(err, &r) && r.Refused()
 }
 
-// waitOf returns how long the API asked us to wait, 0 if it did not.
+// waitOf returns the delay that the API requested, for example by Retry-After; 0 if none.
 func waitOf(err error) time.Duration {
 	var r retryAfter
 	if errors.As(err, &r) {
@@ -70,7 +70,7 @@ func typeOf(err error) events.ErrorType {
 	return events.APIError
 }
 
-// isTokenRejected reports whether the API does not know the continuation token any more.
+// isTokenRejected reports whether the API no longer accepts the continuation token.
 func isTokenRejected(err error) bool {
 	var t tokenRejected
 	return errors.As(err, &t) && t.TokenRejected()
@@ -96,7 +96,7 @@ func isNotSent(err error) bool {
 }
 
 // retryable returns an error that Temporal's retry policy retries, after the delay that the API
-// asked for, if any.
+// requested, if any.
 func retryable(kind events.ErrorType, err error) error {
 	if errors.Is(err, ledger.ErrFinalized) {
 		return temporal.NewNonRetryableApplicationError(err.Error(), TypeFinalized, nil)

@@ -8,9 +8,9 @@ import (
 	"go.temporal.io/sdk/interceptor"
 )
 
-// Heartbeats sends the heartbeats of short activities while they work. The death of a
-// worker is noticed soon, and yet an activity that waits for the database keeps its time:
-// no second attempt runs beside it. Slices send their own.
+// Heartbeats is an interceptor that sends heartbeats for short activities while they run.
+// Temporal so detects a crashed worker within the heartbeat timeout, while an activity that
+// waits for the database may use its whole start-to-close timeout. Slices send their own.
 type Heartbeats struct {
 	interceptor.WorkerInterceptorBase
 }
@@ -30,7 +30,7 @@ const heartbeatsPerTimeout = 4
 
 func (b *heartbeatInterceptor) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	every := activity.GetInfo(ctx).HeartbeatTimeout / heartbeatsPerTimeout
-	if every <= 0 { // it was scheduled by a version that asked for none
+	if every <= 0 { // scheduled by an earlier version, without a heartbeat timeout
 		return b.Next.ExecuteActivity(ctx, in)
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})

@@ -8,11 +8,11 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// What a slice does once the last page is stored: rows that the read did not find are
-// looked up, and a rebuild is checked and applied.
+// The phases after the last page: missing rows are looked up by id, and a rebuild is checked
+// and applied.
 
-// lookUp asks for missing rows by their ids, a few at a time. Answers that were asked
-// for are stored, as pages are.
+// lookUp reads missing rows by their ids, a few at a time. As with pages, the result of a
+// request that was sent is always stored.
 func (s *slice) lookUp(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
 	for s.at.Phase == events.PhaseSweeping && !s.at.Done() {
@@ -46,7 +46,7 @@ func (s *slice) check(ctx context.Context) error {
 		if !isPermanent(err) || s.mayBeTransient(err) {
 			return err
 		}
-		counted = -1 // its list may not be ours to read, or be gone
+		counted = -1 // the list may be forbidden or no longer exist
 	}
 	at, err := s.Store.CheckRebuild(work, s.in.TenantID, s.entity, s.at, int64(counted))
 	if err != nil {
@@ -56,8 +56,8 @@ func (s *slice) check(ctx context.Context) error {
 	return nil
 }
 
-// apply changes the entity's table, in one transaction of any length: a pause or a
-// cancel takes it back.
+// apply applies the diff to the entity's table in one transaction, which may take long. A pause
+// or a cancel rolls it back.
 func (s *slice) apply(ctx context.Context) error {
 	at, err := s.Store.ApplyRebuild(ctx, s.in.TenantID, s.entity, s.at)
 	if err != nil {

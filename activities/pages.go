@@ -52,8 +52,8 @@ func (s *slice) pages(ctx context.Context) error {
 	return nil
 }
 
-// warn logs what people should know of the page, and lets the page carry what came up
-// before it to the outcome of the run.
+// warn logs the warnings of a page, and prepends earlier warnings of the slice to them:
+// StorePage stores them for the outcome.
 func (s *slice) warn(page *entity.Page) {
 	for _, w := range page.Warnings {
 		s.keys(s.Logger.Warn()).Msg(w)

@@ -21,7 +21,7 @@ func (s *slice) recover(ctx context.Context, err error) error {
 	var stored *storeError
 	switch {
 	case errors.Is(err, ledger.ErrFenced):
-		// Another attempt of this slice stored the page. Look again where things stand.
+		// Another attempt of this slice stored the page: read the position again.
 		at, err := s.open(context.WithoutCancel(ctx))
 		if err != nil {
 			return s.retryOrGiveUp(ctx, events.StoreError, &storeError{err})

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// heartbeatEvery is how often a slice shows that it lives and asks whether it was
-	// cancelled: often enough that a pause stops pages within two seconds.
+	// heartbeatEvery is the interval of the heartbeats of a slice. A heartbeat also returns
+	// whether the slice was cancelled; at this interval a pause stops pages within 2 s.
 	heartbeatEvery = 500 * time.Millisecond
 	// progressEvery is the least time between two progress events of one entity.
 	progressEvery = time.Second
@@ -56,7 +56,7 @@ func newReporter(ctx context.Context, p Publisher, run ledger.Run, entity string
 	return r
 }
 
-// reached notes a new position.
+// reached records a new position.
 func (r *reporter) reached(at ledger.Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,7 +82,7 @@ func (r *reporter) noteRateLimit() {
 	}
 }
 
-// waiting notes why the entity does not move, and for how long.
+// waiting records what the entity waits for, and for how long.
 func (r *reporter) waiting(why events.WaitReason, d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -105,7 +105,7 @@ func (r *reporter) setFailures(f failures) {
 	r.failed = f
 }
 
-// beat sends a heartbeat, which may take a while.
+// beat sends a heartbeat. The call may block.
 func (r *reporter) beat(ctx context.Context) {
 	r.mu.Lock()
 	f := r.failed

@@ -97,7 +97,7 @@ func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err er
 	return retryable(kind, err)
 }
 
-// keys adds what identifies the entity and its run to a line of the log.
+// keys adds the keys that identify the entity and its run to a log line.
 func (s *slice) keys(line *zerolog.Event) *zerolog.Event {
 	return line.Str("tenant", s.in.TenantID).Str("mode", string(s.in.Mode)).Int64("run", s.in.RunNumber).
 		Str("workflow_id", s.ref.Execution.WorkflowID).Str("entity", s.entity.Name)
@@ -137,9 +137,9 @@ type exhaustedError struct {
 func (e *exhaustedError) Error() string { return e.error.Error() + " (" + e.why + ")" }
 func (e *exhaustedError) Unwrap() error { return e.error }
 
-// stalled returns why to give up an entity that keeps failing, "" to keep retrying: its run has
-// made no progress for the stall limit although other entities can be read. During an outage of
-// ServiceTitan or PostgreSQL the entity is retried.
+// stalled returns the reason to give up a failing entity, "" to retry it. It is given up if its
+// run made no progress for the stall limit while other entities can be read. During an outage
+// of ServiceTitan or PostgreSQL the entity is retried.
 func (s *slice) stalled(ctx context.Context, err error) string {
 	failing := time.Since(s.failures.Since)
 	if s.StallLimit <= 0 || s.failures.Tries < stallTries || failing < s.StallLimit/blockingDivisor {
@@ -158,7 +158,7 @@ func (s *slice) stalled(ctx context.Context, err error) string {
 		return ""
 	}
 	var stored *storeError
-	if errors.As(err, &stored) { // what Stall reads and FailEntity writes is in PostgreSQL, too
+	if errors.As(err, &stored) { // Stall and FailEntity need PostgreSQL, too
 		return "while PostgreSQL answers"
 	}
 	return s.probeOthers(ctx, held.ProbeEntities)

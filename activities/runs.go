@@ -19,8 +19,8 @@ import (
 type RunLedger interface {
 	BeginRun(ctx context.Context, in ledger.BeginInput) (ledger.Run, bool, error)
 	Run(ctx context.Context, number int64) (ledger.Run, error)
-	// Finalize and MarkPublished fail with ledger.ErrUnknown where the ledger has no such run
-	// of that execution.
+	// Finalize and MarkPublished fail with ledger.ErrUnknown if the ledger has no such run of
+	// that execution.
 	Finalize(ctx context.Context, run ledger.Ref, d ledger.Finalization) (ledger.Run, error)
 	MarkPublished(ctx context.Context, run ledger.Ref) error
 	// RecordPause records that a run is paused, or not any more. A number that is not higher
@@ -32,7 +32,7 @@ type RunLedger interface {
 
 // History reads the event stream.
 type History interface {
-	// LastRunNumber returns the highest number among the latest runs, 0 where there is none.
+	// LastRunNumber returns the highest number among the latest runs, 0 if there are none.
 	LastRunNumber(ctx context.Context) (int64, error)
 }
 
@@ -46,28 +46,28 @@ type Runs struct {
 	Ledger    RunLedger
 	Publisher Publisher
 	Logger    zerolog.Logger
-	Refusals  *Refusals // kept for readiness; nil keeps none
+	Refusals  *Refusals // for readiness; nil records none
 
-	// Ours fails where the Temporal namespace is not the one that the ledger belongs to: a
-	// run that begins finalizes those of earlier executions. Nil: it is.
+	// Ours returns an error if the Temporal namespace is not the one that the ledger belongs
+	// to: BeginRun finalizes runs of earlier executions. Default: no check.
 	Ours func(ctx context.Context) error
-	// History is the event stream: a run begins with a number above those that it has, also
-	// right after the ledger was restored to an earlier state. Nil: the bridge alone sees to that.
+	// History is the event stream. The number of a new run is above those in the stream, also
+	// right after a restore of the ledger. Nil: only the bridge's reconciler ensures that.
 	History History
 }
 
 // BeginResult describes a run to carry out. The requests that it serves stay in the ledger: ten
 // thousand of them would not fit a workflow's history.
 type BeginResult struct {
-	Found     bool // false: nothing waits, there is no run
+	Found     bool // false if no request waits and there is no run
 	RunNumber int64
 	Entities  []string
-	State     ledger.RunState  // anything but running: it was decided before it could begin
+	State     ledger.RunState  // not running if the run was finalized before it could begin
 	Execution ledger.Execution // that the ledger has for the run; absent in earlier histories
 }
 
-// BeginRun begins the run of a full sync, or claims what waits for an incremental
-// pass, and publishes sync.started. Repeating it changes nothing.
+// BeginRun begins the run of a full sync, or claims the waiting requests for an incremental
+// pass, and publishes sync.started. It is idempotent.
 func (r *Runs) BeginRun(ctx context.Context, in ledger.BeginInput) (BeginResult, error) {
 	if r.Ours != nil {
 		if err := r.Ours(ctx); err != nil {
@@ -126,7 +126,7 @@ func (r *Runs) raiseRunNumbers(ctx context.Context) error {
 	return nil
 }
 
-// FinishInput ends a run.
+// FinishInput is the input of FinishRun.
 type FinishInput struct {
 	RunNumber int64
 	Outcome   ledger.Finalization `json:"Decision"`
@@ -134,8 +134,8 @@ type FinishInput struct {
 }
 
 // FinishRun finalizes the run, if it is not finalized yet, and publishes its outcome. It returns
-// the state that was decided first. Where the ledger does not have the run of that
-// execution, it fails with TypeUnknownRun: nothing is decided or published.
+// the state that was finalized first. If the ledger does not have the run of that execution, it
+// fails with TypeUnknownRun, and nothing is finalized or published.
 func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, error) {
 	run, err := r.Ledger.Finalize(ctx, refOf(ctx, in.RunNumber, in.Execution), in.Outcome)
 	if err != nil {
@@ -174,8 +174,8 @@ type AnnounceInput struct {
 }
 
 // AnnounceControl records in the ledger that the run is paused or resumed, and then publishes
-// sync.paused or sync.resumed. Repeating it changes nothing. A run that has its outcome is
-// neither paused nor resumed: nothing is recorded or published.
+// sync.paused or sync.resumed. It is idempotent. If the run has an outcome, nothing is recorded
+// or published.
 func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 	pause := ledger.Pause{Since: in.At, Actor: in.Actor, Reason: in.Reason, Number: in.Ordinal}
 	run, err := r.Ledger.RecordPause(ctx, refOf(ctx, in.RunNumber, in.Execution), pause, in.Paused)
@@ -208,10 +208,10 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 	return nil
 }
 
-// storeError returns the error of an activity for one of the ledger. The activity is retried
-// without limit, also where PostgreSQL refuses the statement until somebody acts: an outcome
-// is a row of the tables in which a run starts, so nothing else could end the request, and
-// the run continues once the cause is repaired. Until then readiness and the log name it.
+// storeError returns the error of an activity for an error of the ledger. The activity is
+// retried without limit, even if PostgreSQL refuses the statement until an operator acts: the
+// outcome is stored in the same tables, so nothing else could end the request. The run
+// continues once the cause is repaired. Until then readiness and the log name it.
 func (r *Runs) storeError(ctx context.Context, action string, err error) error {
 	if isRefused(err) {
 		info := activity.GetInfo(ctx)
@@ -222,8 +222,8 @@ func (r *Runs) storeError(ctx context.Context, action string, err error) error {
 	return retryable(events.StoreError, err)
 }
 
-// refOf names the run that an activity writes for. An input of an earlier version does not
-// say which execution the run belongs to: the workflow ID is known all the same.
+// refOf returns the reference of the run that an activity writes for. An input of an earlier
+// version lacks the execution; the workflow ID is then that of the activity.
 func refOf(ctx context.Context, number int64, e ledger.Execution) ledger.Ref {
 	if e.WorkflowID == "" {
 		e.WorkflowID = activity.GetInfo(ctx).WorkflowExecution.ID

@@ -25,24 +25,23 @@ type RequestReader interface {
 	Request(ctx context.Context, id string) (ledger.Receipt, error)
 }
 
-// Schedules are the activities of a scheduled sync: like other programs, it publishes an
-// event, and then waits for the outcome.
+// Schedules has the activities of a scheduled sync. Like any other publisher it publishes
+// sync.requested and then waits for the outcome.
 type Schedules struct {
 	Publisher Publisher
 	Requests  RequestReader
 }
 
-// ScheduledRequest is what a schedule asks for at one of its times.
+// ScheduledRequest describes the request of a schedule for one of its times.
 type ScheduledRequest struct {
 	Schedule string
-	Nominal  time.Time // when it was due
+	Nominal  time.Time // scheduled time
 	TenantID string
 	Mode     events.Mode
 }
 
 // PublishScheduled publishes sync.requested and returns its request ID. The event's
-// id is the schedule's name with the time it was due, so that repeating the activity
-// asks for nothing twice.
+// id is the schedule's ID with the nominal time, so that a retry publishes a duplicate.
 func (s *Schedules) PublishScheduled(ctx context.Context, in ScheduledRequest) (string, error) {
 	id := in.Schedule + "-" + in.Nominal.UTC().Format(time.RFC3339)
 	e, err := events.Requested.New(events.Attributes{ID: id, Source: ScheduleSource, Time: time.Now()}, events.RequestData{
@@ -61,7 +60,7 @@ func (s *Schedules) PublishScheduled(ctx context.Context, in ScheduledRequest) (
 func (s *Schedules) ScheduledOutcome(ctx context.Context, requestID string) (ledger.RunState, error) {
 	r, err := s.Requests.Request(ctx, requestID)
 	switch {
-	case errors.Is(err, ledger.ErrUnknown): // the bridge has not come to it yet
+	case errors.Is(err, ledger.ErrUnknown): // no bridge has received it yet
 		return "", nil
 	case err != nil:
 		return "", retryable(events.StoreError, err)

@@ -25,51 +25,54 @@ type Source interface {
 	Lookup(ctx context.Context, tenant string, e entity.Entity, ids []string, interactive bool) (entity.Page, error)
 	// Count returns the expected number of records of a full read, -1 if unknown.
 	Count(ctx context.Context, tenant string, e entity.Entity) (int, error)
-	// Waiting says how long a call for an entity still waits for the budget, 0 where
-	// none does.
+	// Waiting returns how long a call for an entity still waits for the rate limiter, 0 if
+	// none waits.
 	Waiting(tenant, entity string) time.Duration
-	// Probe asks for as little of an entity as can be asked for, to see whether
-	// ServiceTitan answers.
+	// Probe sends the smallest possible request for an entity, to find out whether
+	// ServiceTitan answers. It returns the server's time.
 	Probe(ctx context.Context, tenant string, e entity.Entity) (time.Time, error)
 }
 
-// PageStore stores pages together with the resulting position. What writes for a run
-// fails with ledger.ErrUnknown where the ledger has no such run of that execution.
+// PageStore stores pages together with the resulting position. Methods that write for a run
+// fail with ledger.ErrUnknown if the ledger has no such run of that execution.
 type PageStore interface {
 	// RunHeader reads a run with the few of its requests that progress needs.
 	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
 	Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
 	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
-	// Missing returns ids of rows that the run has not found and not looked up yet.
+	// MissingIDs returns at most most ids of rows that the run has not read and not looked
+	// up yet.
 	MissingIDs(ctx context.Context, run int64, e entity.Entity, most int) ([]string, error)
 	// StoreLookup stores the result of a lookup.
 	StoreLookup(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
-	// CheckRebuild checks what a rebuild has loaded; counted is -1 when unknown.
+	// CheckRebuild checks the staging table of a rebuild. counted is the number of records in
+	// ServiceTitan, -1 if unknown.
 	CheckRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error)
-	// ApplyRebuild brings it into the entity's table.
+	// ApplyRebuild applies the diff between the staging table and the entity's table.
 	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
 	FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error
 	SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total ledger.Total) error
-	// Stall returns what a failing entity delays.
+	// Stall returns which work a failing entity delays.
 	Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Stall, error)
 }
 
-// Slices moves pages from the API into the store, a few seconds at a time.
+// Slices has the activity that reads pages from the API and stores them, a few seconds at a
+// time.
 type Slices struct {
 	Source    Source
 	Store     PageStore
 	Publisher Publisher
 	Logger    zerolog.Logger
 
-	// Length is how long a slice asks for further pages after its first.
+	// Length is how long a slice requests further pages after its first.
 	Length time.Duration
-	// StallLimit is how long a failing entity may delay others; 0 means forever.
+	// StallLimit is how long a failing entity may delay others; 0 for no limit.
 	StallLimit time.Duration
-	// Full limits how many slices of full and rebuild runs work at once, so that
-	// a slot is always left for incrementals. Nil means no limit.
+	// Full limits the concurrent slices of full and rebuild runs, so that a slot is always
+	// free for incrementals. Nil for no limit.
 	Full chan struct{}
-	// Failing limits how many slices work at once whose last attempt failed: what ServiceTitan
-	// does not answer for minutes leaves slots to what it answers. Nil means no limit.
+	// Failing limits the concurrent slices whose last attempt failed, so that entities that
+	// ServiceTitan does not answer leave slots for the others. Nil for no limit.
 	Failing chan struct{}
 }
 
@@ -82,11 +85,11 @@ type SliceInput struct {
 	Execution ledger.Execution // of the run; absent in earlier histories
 }
 
-// SliceResult is where the entity stands after the slice.
+// SliceResult is the state of the entity after the slice.
 type SliceResult struct {
-	Status  events.Status // "" while more remains to be done
+	Status  events.Status // "" until the entity is complete or has failed
 	Phase   events.Phase
-	Busy    bool // another run is reading the entity: nothing was done
+	Busy    bool // another run reads the entity; the slice did nothing
 	Pages   int64
 	Records int64
 	Total   ledger.Total
@@ -129,12 +132,12 @@ type slice struct {
 	in     SliceInput
 	ref    ledger.Ref // of the run
 	entity entity.Entity
-	stop   <-chan struct{} // closed when the worker is to end
-	until  time.Time       // the slice requests no page after it
-	warned []string        // what goes with the next page that is stored
+	stop   <-chan struct{} // closed when the worker shuts down
+	until  time.Time       // no page is requested after it
+	warned []string        // warnings to store with the next page
 	at     ledger.Position
 	report *reporter
-	// failures are those of the attempts until now, since something was last stored.
+	// failures counts the failed attempts since something was last stored.
 	failures failures
 
 	interactive bool // its API calls have a reserved share of the rate budget
@@ -170,7 +173,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	s.count(ctx)
 	s.reached(s.at)
 
-	s.until = time.Now().Add(s.Length) // what it took to begin does not count: every slice moves on
+	s.until = time.Now().Add(s.Length) // without the time it took to open: every slice makes progress
 	for !s.at.Done() && !s.interrupted(ctx) {
 		err := s.work(ctx)
 		if err == nil {
@@ -207,15 +210,15 @@ func (s *slice) open(ctx context.Context) (ledger.Position, error) {
 	return s.Store.Open(ctx, s.ref, s.in.TenantID, s.in.Mode, s.entity)
 }
 
-// count learns how many records a full read may expect, so that people see how far
-// it is. Not knowing is no reason to stop.
+// count stores the expected number of records of a full read, for its progress. An error does
+// not stop the slice.
 func (s *slice) count(ctx context.Context) {
 	if !s.in.Mode.Info().ReadsAll || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
 		return
 	}
 	total, err := s.Source.Count(ctx, s.in.TenantID, s.entity)
 	if err != nil || total < 0 {
-		return // the first page meets the same error and reports it
+		return // the first page fails with the same error and reports it
 	}
 	s.at.Total = ledger.Total(total)
 	if err := s.Store.SetTotal(ctx, s.ref, s.entity, s.at.Total); err != nil {
@@ -223,7 +226,7 @@ func (s *slice) count(ctx context.Context) {
 	}
 }
 
-// interrupted says whether a pause, a cancel or the worker's end stops the slice.
+// interrupted reports whether a pause, a cancel or the worker's shutdown stops the slice.
 func (s *slice) interrupted(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():

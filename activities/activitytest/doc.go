@@ -1,6 +1,6 @@
-// Package activitytest is the world that activities touch, in memory: a ServiceTitan,
-// a ledger with its pages and an event stream. They remember what happened to them and
-// take faults, so that tests of activities and workflows run the real steps.
+// Package activitytest has in-memory fakes of what activities use: a ServiceTitan API, a ledger
+// with its pages, and an event stream. They record calls and inject faults, so that tests of
+// activities and workflows run the real activities.
 //
 // Tests import it. It imports activities, events, internal/entity and internal/ledger,
 // and no part of the product may import it.

@@ -13,17 +13,17 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Ledger keeps requests, runs, positions and rows by the rules of the real one.
+// Ledger stores requests, runs, positions and rows by the rules of the real ledger.
 type Ledger struct {
-	// Refuse is called before each operation, with its name and the entity it is about,
-	// if any. It may answer with an error, or make something happen meanwhile.
+	// Refuse is called before each operation with its name and its entity, "" if it has
+	// none. It may return an error or change the world.
 	Refuse func(op, entity string) error
 
-	// Looked is called after every look for a run to begin, with its number.
+	// Looked is called after each BeginRun with the number of the run.
 	Looked func(look int)
-	// Resume is where incrementals begin, the start where it is zero.
+	// Resume is the resume point of incrementals; zero is the start of the feed.
 	Resume entity.Cursor
-	// Misses are the ids of rows that full reads and rebuilds do not find, by entity.
+	// Misses are the ids of rows that full reads and rebuilds report as missing, by entity.
 	Misses map[string][]string
 
 	// Held is the stall that Stall returns for any entity.
@@ -74,7 +74,7 @@ func (l *Ledger) RequestFrom(source string, mode events.Mode, entities ...string
 	return r
 }
 
-// RaiseRunNumbers records the number; runs are numbered from 1 all the same.
+// RaiseRunNumbers records the number. Runs are numbered from 1 regardless.
 func (l *Ledger) RaiseRunNumbers(_ context.Context, inStream int64) (given int64, raised bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +82,7 @@ func (l *Ledger) RaiseRunNumbers(_ context.Context, inStream int64) (given int64
 	return int64(len(l.runs)), false, nil
 }
 
-// BeginRun begins a run or returns the one that is there.
+// BeginRun begins a run or returns the open one.
 func (l *Ledger) BeginRun(_ context.Context, in ledger.BeginInput) (ledger.Run, bool, error) {
 	if err := l.refuse("BeginRun", ""); err != nil {
 		return ledger.Run{}, false, err
@@ -167,7 +167,7 @@ func (l *Ledger) run(number int64) (*ledger.Run, error) {
 	return l.runs[number-1], nil
 }
 
-// runOf returns the run where it belongs to the execution.
+// runOf returns the run if it belongs to the execution.
 func (l *Ledger) runOf(ref ledger.Ref) (*ledger.Run, error) {
 	r, err := l.run(ref.Number)
 	if err == nil {
@@ -176,8 +176,8 @@ func (l *Ledger) runOf(ref ledger.Ref) (*ledger.Run, error) {
 	return r, err
 }
 
-// Forget drops every request and run, as a new ledger. The numbers
-// of runs begin again.
+// Forget deletes every request and run, as if the ledger was created anew. Run numbers begin
+// at 1 again.
 func (l *Ledger) Forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,7 +260,7 @@ func (l *Ledger) MarkPublished(_ context.Context, ref ledger.Ref) error {
 	return err
 }
 
-// undecided fails where nothing may be written for a run any more.
+// undecided returns an error if the run has an outcome or belongs to another execution.
 func (l *Ledger) undecided(ref ledger.Ref) error {
 	r, err := l.runOf(ref)
 	if err == nil && r.State != ledger.Running {
@@ -276,7 +276,7 @@ func (l *Ledger) refuse(op, entity string) error {
 	return l.Refuse(op, entity)
 }
 
-// Runs lists the runs as they are now.
+// Runs returns copies of the runs.
 func (l *Ledger) Runs() []ledger.Run {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -58,7 +58,7 @@ func (l *Ledger) StorePage(ctx context.Context, _ string, mode events.Mode, e en
 	})
 }
 
-// keep stores the records of a page; those of a rebuild are staged until it is applied.
+// keep stores the records of a page. Those of a rebuild are staged until ApplyRebuild.
 func (l *Ledger) keep(mode events.Mode, kept *ledger.Position, p entity.Page) {
 	kept.Fetched += int64(len(p.Records))
 	for _, r := range p.Records {
@@ -74,7 +74,7 @@ func (l *Ledger) keep(mode events.Mode, kept *ledger.Position, p entity.Page) {
 	}
 }
 
-// end says what follows once everything was read, or looked up.
+// end sets the phase or the status that follows the last page or the last lookup.
 func (l *Ledger) end(mode events.Mode, kept *ledger.Position) {
 	switch {
 	case len(l.missed[kept.Entity]) > 0:
@@ -86,7 +86,7 @@ func (l *Ledger) end(mode events.Mode, kept *ledger.Position) {
 	}
 }
 
-// step moves a position, if it is where the caller thinks.
+// step moves a position if its version is the caller's.
 func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger.Position, do func(kept *ledger.Position)) (ledger.Position, error) {
 	if err := cmp.Or(l.refuse(op, e.Name), ctx.Err()); err != nil {
 		return ledger.Position{}, err
@@ -105,7 +105,7 @@ func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger
 	return *kept, nil
 }
 
-// MissingIDs lists what was missed and not looked up yet.
+// MissingIDs returns missing ids that were not looked up yet.
 func (l *Ledger) MissingIDs(_ context.Context, _ int64, e entity.Entity, most int) ([]string, error) {
 	if err := l.refuse("Missing", e.Name); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (l *Ledger) MissingIDs(_ context.Context, _ int64, e entity.Entity, most in
 	return slices.Clone(missed[:min(most, len(missed))]), nil
 }
 
-// StoreLookup stores the records that were found.
+// StoreLookup stores the records that a lookup returned.
 func (l *Ledger) StoreLookup(ctx context.Context, _ string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error) {
 	return l.step(ctx, "StoreLookup", e, at, func(kept *ledger.Position) {
 		l.keep(mode, kept, p)
@@ -126,7 +126,7 @@ func (l *Ledger) StoreLookup(ctx context.Context, _ string, mode events.Mode, e 
 	})
 }
 
-// CheckRebuild fails the entity where more was counted than read.
+// CheckRebuild fails the entity if counted exceeds the number of records read.
 func (l *Ledger) CheckRebuild(ctx context.Context, _ string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error) {
 	return l.step(ctx, "CheckRebuild", e, at, func(kept *ledger.Position) {
 		kept.Phase = events.PhaseApplying
@@ -136,7 +136,7 @@ func (l *Ledger) CheckRebuild(ctx context.Context, _ string, e entity.Entity, at
 	})
 }
 
-// ApplyRebuild makes rows of what a rebuild has read.
+// ApplyRebuild replaces the rows by the staged records.
 func (l *Ledger) ApplyRebuild(ctx context.Context, _ string, e entity.Entity, at ledger.Position) (ledger.Position, error) {
 	return l.step(ctx, "ApplyRebuild", e, at, func(kept *ledger.Position) {
 		for _, id := range l.aside[at.Run] {
@@ -195,7 +195,7 @@ func (l *Ledger) Stall(_ context.Context, number int64, _ string, e entity.Entit
 	return l.Held, nil
 }
 
-// Position returns where a run stands in an entity.
+// Position returns the position of a run in an entity.
 func (l *Ledger) Position(number int64, name string) ledger.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,7 +205,7 @@ func (l *Ledger) Position(number int64, name string) ledger.Position {
 	return ledger.Position{}
 }
 
-// Rows is how many different records of an entity are stored.
+// Rows returns the number of stored rows of an entity.
 func (l *Ledger) Rows(name string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,30 +14,30 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// defaultPages is how many pages an entity has.
+// defaultPages is the default number of pages of an entity.
 const defaultPages = 3
 
-// Source is a ServiceTitan whose every entity is an export feed. Set it up before
-// anything reads from it.
+// Source is a ServiceTitan API in memory whose entities are all export feeds. Set its fields
+// before the first read.
 type Source struct {
-	Pages    map[string]int // of entities that have more or fewer than three
+	Pages    map[string]int // number of pages by entity; default 3
 	PageSize int
 	Latency  time.Duration // of one answer
 
-	// Answer is called before a page is served, and may answer with an error, wait, or
-	// make something happen meanwhile.
+	// Answer is called before a page is served. It may return an error, block, or change
+	// the world.
 	Answer func(ctx context.Context, a PageRequest) error
-	// Wait is how long every call waits for the rate limit, as the client reports it.
+	// Wait is how long every call waits for the rate limiter, in nanoseconds.
 	Wait atomic.Int64
-	// CountError is the answer to Count.
+	// CountError is the error of Count.
 	CountError error
 	// Uncounted is the number of records that Count includes and no page contains.
 	Uncounted int
-	// ProbeError is the answer to Probe.
+	// ProbeError is the error of Probe.
 	ProbeError error
-	// Found are the ids of records that no page shows and that Lookup finds.
+	// Found are the ids of records that no page contains and Lookup returns.
 	Found []string
-	// LookupError is the answer to Lookup.
+	// LookupError is the error of Lookup.
 	LookupError error
 
 	mu       sync.Mutex
@@ -47,7 +47,7 @@ type Source struct {
 	most     map[string]int
 }
 
-// Ask is one request for a page.
+// PageRequest is one request for a page.
 type PageRequest struct {
 	Entity      string
 	Page        int // 1 is the first
@@ -56,7 +56,7 @@ type PageRequest struct {
 	At          time.Time
 }
 
-// Waiting is how long a call still waits.
+// Waiting returns Wait.
 func (s *Source) Waiting(string, string) time.Duration { return time.Duration(s.Wait.Load()) }
 
 // Page serves a page.
@@ -107,12 +107,12 @@ func (s *Source) pages(name string) int {
 	return defaultPages
 }
 
-// Probe says whether anything can be read.
+// Probe returns ProbeError.
 func (s *Source) Probe(context.Context, string, entity.Entity) (time.Time, error) {
 	return time.Now(), s.ProbeError
 }
 
-// Count says how many records an entity has.
+// Count returns the number of records of an entity, including Uncounted, or CountError.
 func (s *Source) Count(_ context.Context, _ string, e entity.Entity) (int, error) {
 	if s.CountError != nil {
 		return -1, s.CountError
@@ -120,7 +120,7 @@ func (s *Source) Count(_ context.Context, _ string, e entity.Entity) (int, error
 	return s.pages(e.Name)*s.PageSize + s.Uncounted, nil
 }
 
-// Lookup finds records by their ids.
+// Lookup returns the records in Found that have the ids, or LookupError.
 func (s *Source) Lookup(_ context.Context, _ string, _ entity.Entity, ids []string, _ bool) (entity.Page, error) {
 	if s.LookupError != nil {
 		return entity.Page{}, s.LookupError
@@ -166,7 +166,7 @@ func (s *Source) reading() (entities int) {
 	return entities
 }
 
-// Asked lists the requests for pages so far, those of one entity or, without a name, all.
+// PageRequests lists the requests for pages of an entity, of all entities if name is "".
 func (s *Source) PageRequests(name string) []PageRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +179,7 @@ func (s *Source) PageRequests(name string) []PageRequest {
 	return requests
 }
 
-// PagesAsked lists the numbers of the pages asked for, in order.
+// RequestedPages lists the numbers of the requested pages in order.
 func (s *Source) RequestedPages(name string) []int {
 	pages := []int{}
 	for _, a := range s.PageRequests(name) {
@@ -188,8 +188,8 @@ func (s *Source) RequestedPages(name string) []int {
 	return pages
 }
 
-// AtOnce is the most requests for pages of one entity that were under way at once or,
-// without a name, the most entities that were being read at once.
+// AtOnce returns the maximum number of concurrent requests for pages of an entity or, if name
+// is "", of entities that were read concurrently.
 func (s *Source) AtOnce(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,17 +8,17 @@ import (
 	"github.com/lazi/lazisync/activities"
 )
 
-// Tenant is the tenant of everything in here.
+// Tenant is the tenant of every request and run.
 const Tenant = "42"
 
-// World is what the activities touch.
+// World is the set of fakes that the activities use.
 type World struct {
 	API    *Source
 	Ledger *Ledger
 	Events *Stream
 }
 
-// New is a world in which nothing has happened: every entity has three pages.
+// New returns a world without requests and rows, in which every entity has three pages.
 func New() *World {
 	return &World{
 		API:    &Source{PageSize: 10, flying: map[string]int{}, most: map[string]int{}},
@@ -27,12 +27,12 @@ func New() *World {
 	}
 }
 
-// Runs are the real activities that begin and end runs, over this world.
+// Runs returns the real activities that begin and finalize runs, using this world.
 func (w *World) Runs() *activities.Runs {
 	return &activities.Runs{Ledger: w.Ledger, Publisher: w.Events}
 }
 
-// Slices are the real activities that move pages, over this world.
+// Slices returns the real activities that read and store pages, using this world.
 func (w *World) Slices(length time.Duration) *activities.Slices {
 	return &activities.Slices{Source: w.API, Store: w.Ledger, Publisher: w.Events, Logger: zerolog.Nop(), Length: length}
 }
