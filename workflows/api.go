@@ -7,19 +7,19 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Signals, understood by every workflow of this package. Their payload is a
-// ControlSignal; an empty payload, as the Temporal UI sends it, is fine too.
+// Signals, which every workflow of this package handles. The payload is a ControlSignal, or
+// empty as the Temporal UI sends it.
 const (
 	SignalPause  = "pause"
 	SignalResume = "resume"
 	SignalCancel = "cancel"
 
-	// SignalWake wakes an IncrementalSync to look for requests in the ledger.
-	// It carries nothing, so none can be lost.
+	// SignalWake makes an IncrementalSync look for requests in the ledger. It has no payload,
+	// so a lost signal loses no request.
 	SignalWake = "wake"
 )
 
-// QueryProgress answers with a ledger.Progress.
+// QueryProgress is the query that returns a ledger.Progress.
 const QueryProgress = "progress"
 
 // ControlTaskQueue returns the task queue of the short ledger and event activities beside
@@ -35,8 +35,8 @@ func RebuildID(requestID string) string { return events.Rebuild.WorkflowID("", r
 // IncrementalSyncID returns the ID of the workflow that serves all incremental requests of a tenant.
 func IncrementalSyncID(tenantID string) string { return events.Incremental.WorkflowID(tenantID, "") }
 
-// ServesTenant reports whether a workflow ID is that of a workflow that serves all
-// requests of a tenant. A pause can keep it open when all its requests are decided.
+// ServesTenant reports whether a workflow ID is that of a workflow that serves all requests of
+// a tenant. A pause can keep it open after all its requests have an outcome.
 func ServesTenant(workflowID string) bool {
 	mode, known := events.ModeOfWorkflowID(workflowID)
 	return known && mode.PerTenant
@@ -48,51 +48,51 @@ func IsWorkflowID(id string) bool {
 	return known
 }
 
-// Limits bound a run. The caller sets them, so that a workflow never depends on
-// the configuration of the worker that happens to run it.
+// Limits bound a run. They are part of the workflow's input, so that the workflow does not
+// depend on the configuration of the worker.
 type Limits struct {
 	Deadline   time.Duration // of unpaused time
 	PauseLimit time.Duration // a pause that lasts longer cancels the run
-	Parallel   int           // entities read at once
+	Parallel   int           // entities read concurrently
 }
 
-// DefaultLimits are the limits of DESIGN: a day of work, three days of pause.
+// DefaultLimits are the limits without configuration.
 var DefaultLimits = Limits{Deadline: 24 * time.Hour, PauseLimit: 72 * time.Hour, Parallel: 4}
 
-// ExecutionTimeout is the time after which Temporal itself ends a full sync or rebuild: later
-// than the limits, which end the run in an orderly way.
+// ExecutionTimeout returns the time after which Temporal terminates a full sync or rebuild. It
+// is an hour more than the limits, within which the workflow finalizes its run itself.
 func (l Limits) ExecutionTimeout() time.Duration { return l.Deadline + l.PauseLimit + time.Hour }
 
-// SyncInput starts the workflow of any mode.
+// SyncInput is the input of the workflow of every mode.
 type SyncInput struct {
 	TenantID  string
 	RequestID string `json:",omitempty"` // the request to serve; empty where one workflow serves all requests of a tenant
 	Limits    Limits
 
-	Carried *ContinueAsNewState // set by continue-as-new alone
+	Carried *ContinueAsNewState // set only by continue-as-new
 }
 
 // ControlSignal is the payload of pause, resume and cancel.
 type ControlSignal struct {
-	ID       string // identity of the control event; one that was seen before is ignored
+	ID       string // identity of the control event, which is applied once
 	Sequence uint64 // when the control event was stored, in ns; controls apply in this order
 	Reason   string
 	Actor    string
 
-	// PassOnly cancels the current pass of an IncrementalSync and leaves the
-	// requests that wait behind it. RunNumber, where it is known, is the pass that
-	// is meant: the signal may come when that is over.
+	// PassOnly cancels the current pass of an IncrementalSync but not the requests that wait
+	// for the next one. RunNumber is the pass to cancel, 0 if unknown: that pass may have
+	// ended when the signal arrives.
 	PassOnly  bool
 	RunNumber int64
 }
 
-// Result is what a FullSync or a Rebuild returns: where to look, and how it ended.
+// Result is the result of a FullSync or a Rebuild.
 type Result struct {
 	RunNumber int64
 	State     ledger.RunState
 }
 
-// IncrementalResult is what an IncrementalSync returns when nothing waits any more.
+// IncrementalResult is the result of an IncrementalSync, which ends when no request waits.
 type IncrementalResult struct {
 	Passes int
 	Last   Result

@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// maxSeenControls is how many controls a run remembers, to apply each once.
+// maxSeenControls is the number of controls that a run remembers, to apply each once.
 const maxSeenControls = 200
 
 // controlNames are the signals that carry a ControlSignal.
@@ -29,8 +29,8 @@ func HasControl(ctx workflow.Context) bool {
 	return slices.ContainsFunc(controlNames, func(name string) bool { return workflow.GetSignalChannel(ctx, name).Len() > 0 })
 }
 
-// ReceiveControls takes every waiting control signal out of its channel. Those of one name
-// are in the order of arrival.
+// ReceiveControls receives every pending control signal. Signals of one name are in the order
+// of arrival.
 func ReceiveControls(ctx workflow.Context) (all []ReceivedControl) {
 	for _, name := range controlNames {
 		ch := workflow.GetSignalChannel(ctx, name)
@@ -45,8 +45,8 @@ func ReceiveControls(ctx workflow.Context) (all []ReceivedControl) {
 	return all
 }
 
-// control applies control signals when they arrive. It leaves them in their channels until
-// then: a selector would take one out and hold it where continue-as-new does not find it.
+// control applies control signals when they arrive. It does not use a selector, which would
+// receive a signal and hold it where continue-as-new does not find it.
 func (r *run) control(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return HasControl(ctx) })
@@ -54,8 +54,8 @@ func (r *run) control(ctx workflow.Context) {
 	}
 }
 
-// applyControls applies every waiting control in the order of their events: signals of
-// different names have no order of their own.
+// applyControls applies every pending control in the order of their events, because Temporal
+// does not order signals of different names.
 func (r *run) applyControls() {
 	all := ReceiveControls(r.ctx)
 	slices.SortStableFunc(all, func(a, b ReceivedControl) int { return cmp.Compare(a.Sequence, b.Sequence) })
@@ -64,8 +64,8 @@ func (r *run) applyControls() {
 	}
 }
 
-// decodeControl reads a payload. People send signals by hand, with nothing or a bare
-// text: that is the reason then.
+// decodeControl decodes a payload. A signal that was sent by hand may have no payload, or a
+// string, which becomes the reason.
 func decodeControl(raw converter.RawValue) ControlSignal {
 	if raw.Payload() == nil {
 		return ControlSignal{}
@@ -91,13 +91,13 @@ func (r *run) apply(s ReceivedControl) {
 	}
 	if s.Sequence != 0 {
 		if s.Sequence <= r.LastSequence && s.Name != SignalCancel {
-			return // a later control was applied already; a cancel holds whatever came after it
+			return // a later control is applied already; a cancel is applied regardless
 		}
 		r.LastSequence = max(s.Sequence, r.LastSequence)
 	}
 	switch {
 	case s.PassOnly && (r.RunNumber == 0 || s.RunNumber != 0 && s.RunNumber != r.RunNumber):
-		// The pass that was meant is over, and the next serves others.
+		// The pass to cancel has ended, and the current one serves other requests.
 	case s.Name == SignalCancel:
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
 		r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly})
@@ -122,7 +122,7 @@ func Clip(text string) string {
 	return text
 }
 
-// announce queues a sync.paused or sync.resumed.
+// announce queues a sync.paused or sync.resumed event.
 func (r *run) announce(s ReceivedControl) {
 	r.Announced++
 	r.Unpublished = append(r.Unpublished, activities.AnnounceInput{
@@ -130,7 +130,7 @@ func (r *run) announce(s ReceivedControl) {
 	})
 }
 
-// publishAnnouncements publishes pauses and resumes, one after another.
+// publishAnnouncements publishes the queued pauses and resumes in order.
 func (r *run) publishAnnouncements(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return len(r.Unpublished) > 0 && r.RunNumber != 0 })

@@ -1,8 +1,8 @@
-// Package workflows orders the work: which entities are read when, what a pause
-// or a cancel does, and when a run is over. It is deterministic: everything that
-// touches the world is an activity, everything from the configuration is input.
+// Package workflows has the Temporal workflows: which entities a run reads when, what a pause
+// or a cancel does, and when the run ends. Workflow code is deterministic: side effects are
+// activities, and configuration is input.
 //
-// The worker registers the workflows, the bridge starts and signals them by the
-// names and IDs of api.go. The package imports the activities for their names and
-// inputs, and must not reach a driver.
+// The worker registers the workflows; the bridge starts and signals them by the names and IDs
+// in api.go. The package imports the activities for their names and inputs, and must not
+// import a driver.
 package workflows

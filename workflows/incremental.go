@@ -7,10 +7,10 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// IncrementalSync serves the incremental requests of one tenant, pass after pass. A
-// pass begins by claiming every request that waits in the ledger, so that a storm of
-// requests folds into the pass that runs and one more. The workflow completes when
-// nothing waits and it is not paused; the next request starts it again.
+// IncrementalSync serves the incremental requests of one tenant in passes. A pass begins by
+// claiming every request that waits in the ledger, so that a burst of requests coalesces into
+// the current pass and one more. The workflow completes when no request waits and it is not
+// paused; the next request starts it again.
 func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, error) {
 	r, err := newRun(ctx, in.Limits, in.Carried)
 	if err != nil {
@@ -26,7 +26,7 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 			}
 			if !found {
 				if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {
-					continue // a request may have been recorded after the claim: look once more
+					continue // a request may have been recorded after the claim: claim once more
 				}
 				return IncrementalResult{Passes: r.Passes, Last: r.Last}, ctx.Err()
 			}
@@ -35,7 +35,7 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 		if outcome != readContinueAsNew {
 			last, err := r.finish(ctx)
 			switch {
-			case isUnknownRun(err): // the next pass begins in the ledger as it is now
+			case isUnknownRun(err): // the ledger was restored: begin the next pass
 				r.isMissing = true
 			case err != nil:
 				return IncrementalResult{}, err
@@ -45,19 +45,19 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 			r.nextPass()
 		}
 		if outcome == readContinueAsNew || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			drain(wake) // whatever woke us is in the ledger, and the next execution begins by looking there
+			drain(wake) // the requests are in the ledger, where the next execution begins
 			in.Carried = r.continueAsNewState(ctx)
 			return IncrementalResult{}, workflow.NewContinueAsNewError(ctx, IncrementalSync, in)
 		}
 	}
 }
 
-// pauseHolds names the change by which a paused workflow stays open.
+// pauseHolds is the change ID of the version in which a paused workflow stays open.
 const pauseHolds = "a pause holds the workflow open"
 
-// waitWhilePaused waits while the tenant's incremental sync is paused and nothing waits to be
-// served, so that a pause which came with the end of the last pass holds for the next
-// request. It is false where there is no such pause: nothing was waited for.
+// waitWhilePaused waits while the tenant's incremental sync is paused and no request waits, so
+// that a pause at the end of a pass also holds for the next request. It returns false, without
+// waiting, if there is no such pause.
 func (r *run) waitWhilePaused(ctx workflow.Context, wake workflow.ReceiveChannel) bool {
 	r.applyControls() // signals may be pending
 	if !r.Paused || r.isStopping() || workflow.GetVersion(ctx, pauseHolds, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
@@ -71,7 +71,7 @@ func (r *run) waitWhilePaused(ctx workflow.Context, wake workflow.ReceiveChannel
 	return true
 }
 
-// drain receives everything that waits in a channel and says whether there was any.
+// drain receives everything pending in a channel and reports whether there was anything.
 func drain(ch workflow.ReceiveChannel) bool {
 	waited := false
 	for ch.ReceiveAsync(nil) {

@@ -9,12 +9,12 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// sliceOptions are those of the activities that move pages. There is no limit on
-// attempts: outages and rate limits are normal, and the run's deadline bounds them.
+// sliceOptions returns a context with the options of the activities that read and store pages.
+// Attempts are not limited: outages and rate limits are normal, and the run has a deadline.
 func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
 	length := 5 * time.Minute // ten seconds of pages, and the 110 s one answer may take
 	if mode.Info().Staged {
-		length = time.Hour // a table of any size is applied in one transaction
+		length = time.Hour // a rebuild applies a table of any size in one transaction
 	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: length,
@@ -25,7 +25,7 @@ func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
 }
 
 // LedgerOptions returns a context with the options of the short activities on the control
-// queue. They are retried without limit: a run is not over until its outcome is published.
+// queue. They are retried without limit, because a run ends only when its outcome is published.
 // One minute is enough for ten thousand requests on a slow PostgreSQL server. A worker that
 // crashed is noticed earlier, by its missing heartbeats (activities.Heartbeats).
 func LedgerOptions(ctx workflow.Context) workflow.Context {

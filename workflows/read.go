@@ -54,7 +54,7 @@ func (r *run) read(workflow.Context) readOutcome {
 	return readDone
 }
 
-// readEntity reads one entity, slice by slice.
+// readEntity reads one entity in slices.
 func (r *run) readEntity(ctx workflow.Context, i int) {
 	p := &r.Entities[i]
 	for busy := time.Second; p.Status == ""; {
@@ -79,7 +79,7 @@ func (r *run) readEntity(ctx workflow.Context, i int) {
 			r.isFinalized, r.isMissing = true, true
 			r.cancelSlices()
 		case isInterrupted(err):
-			// A pause or a cancel met the slice while it waited for another try.
+			// A pause or a cancel arrived while the slice waited for its next attempt.
 		default:
 			p.Status, p.Phase = events.StatusFailed, events.PhaseDone
 			r.Failure = runError(p.Entity, err)

@@ -2,7 +2,7 @@ package workflows
 
 import "go.temporal.io/sdk/worker"
 
-// Register makes the workflows known to a worker.
+// Register registers the workflows with a worker.
 func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflow(FullSync)
 	w.RegisterWorkflow(Rebuild)

@@ -7,8 +7,8 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// FullSync reads every record of the entities of one request. It serves exactly one
-// run; the ledger, not its result, says how that ended.
+// FullSync reads every record of the entities of one request, in exactly one run. Its outcome
+// is in the ledger; the result of the workflow is a copy.
 func FullSync(ctx workflow.Context, in SyncInput) (Result, error) {
 	return serveRequest(ctx, events.Full, in)
 }
@@ -21,8 +21,8 @@ func Rebuild(ctx workflow.Context, in SyncInput) (Result, error) {
 	return serveRequest(ctx, events.Rebuild, in)
 }
 
-// serveRequest serves one request with one run. Where the history grows too long, it
-// continues as new.
+// serveRequest serves one request with one run. It continues as new when the history grows too
+// long.
 func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result, error) {
 	r, err := newRun(ctx, in.Limits, in.Carried)
 	if err != nil {

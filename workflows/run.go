@@ -22,7 +22,7 @@ type ContinueAsNewState struct {
 	Execution ledger.Execution // of the run; absent when an earlier version carried it
 	Mode      events.Mode
 	Entities  []ledger.EntityProgress
-	Worked    time.Duration    // unpaused time so far
+	Worked    time.Duration    // unpaused duration so far
 	Failure   *events.RunError // of an entity whose error is not in the ledger
 
 	Paused      bool
@@ -33,16 +33,16 @@ type ContinueAsNewState struct {
 	Unpublished []activities.AnnounceInput `json:"Untold"` // those that are not published yet
 
 	Seen         []string // identities of the latest controls
-	LastSequence uint64   // of the latest control that has one
+	LastSequence uint64   // of the latest applied control; 0 if none had a sequence
 
 	Passes int // finished passes of an IncrementalSync
 	Last   Result
 
 	Stop *ledger.Finalization // set when the run must stop reading
-	Next *ledger.Finalization // ends the next pass: a cancel that came too late for this one
+	Next *ledger.Finalization // ends the next pass: a cancel that arrived too late for this one
 }
 
-// run is the state of one workflow execution: what it carries, and what it is doing.
+// run is the state of one workflow execution.
 type run struct {
 	ContinueAsNewState
 	limits Limits
@@ -56,7 +56,7 @@ type run struct {
 	cancels     []workflow.CancelFunc
 }
 
-// The activities, by name only.
+// The activities. Workflows use only their names.
 var (
 	runActivities   *activities.Runs
 	sliceActivities *activities.Slices
@@ -80,7 +80,7 @@ func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*
 	return r, nil
 }
 
-// begin begins the run in the ledger. It is false when there is nothing to do.
+// begin begins the run in the ledger. It returns false if no request waits.
 func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
 	info := workflow.GetInfo(ctx)
 	in.WorkflowID, in.FirstRunID = info.WorkflowExecution.ID, info.FirstRunID
@@ -102,9 +102,9 @@ func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
 	return true, nil
 }
 
-// finish decides the run and publishes its outcome. Its error has the type
-// activities.TypeUnknownRun where the ledger, restored to an earlier state, does not have
-// the run: there is nothing to decide then.
+// finish finalizes the run and publishes its outcome. Its error has the type
+// activities.TypeUnknownRun if the ledger was restored to an earlier state without the run:
+// nothing can be finalized then.
 func (r *run) finish(workflow.Context) (Result, error) {
 	decision := ledger.Finalization{State: ledger.Completed}
 	if r.Failure != nil {
@@ -125,18 +125,18 @@ func (r *run) finish(workflow.Context) (Result, error) {
 	return Result{RunNumber: r.RunNumber, State: state}, err
 }
 
-// isUnknownRun says whether the ledger does not have the run that an activity was for.
+// isUnknownRun reports whether an activity failed because the ledger does not have its run.
 func isUnknownRun(err error) bool {
 	app, ok := errors.AsType[*temporal.ApplicationError](err)
 	return ok && app.Type() == activities.TypeUnknownRun
 }
 
-// nextPass forgets the finished pass. A pause outlives it: it is the tenant's
-// incremental sync that was paused.
+// nextPass resets the state of the finished pass. A pause remains, because it applies to the
+// tenant's incremental sync.
 func (r *run) nextPass() {
 	r.Passes++
 	if r.isMissing && r.Next == nil && r.Stop != nil && r.Stop.ClaimQueued {
-		r.Next = r.Stop // the requests that it was for, too, still wait
+		r.Next = r.Stop // its requests still wait, too
 	}
 	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure = 0, ledger.Execution{}, nil, 0, nil
 	r.Stop, r.Next = r.Next, nil
@@ -158,8 +158,8 @@ func (r *run) continueAsNewState(ctx workflow.Context) *ContinueAsNewState {
 // isStopping reports whether the run must not read another page.
 func (r *run) isStopping() bool { return r.Stop != nil || r.isFinalized }
 
-// stop stops the run. The first reason is kept; a cancel that is also for the requests
-// that wait, and comes after it, ends the pass that would serve them.
+// stop stops the run. The first reason is kept. A later cancel that includes the waiting
+// requests ends the pass that would serve them.
 func (r *run) stop(d ledger.Finalization) {
 	switch {
 	case r.Stop == nil && !r.isFinishing:
@@ -170,7 +170,7 @@ func (r *run) stop(d ledger.Finalization) {
 	}
 }
 
-// cancelInTemporal applies Temporal's own cancel, once. It means the same as the signal.
+// cancelInTemporal applies Temporal's own cancellation, once, like the signal cancel.
 func (r *run) cancelInTemporal() {
 	if !r.cancelled {
 		r.cancelled = true

@@ -12,13 +12,13 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// ScheduledSyncInput starts a ScheduledSync. A Temporal Schedule does.
+// ScheduledSyncInput is the input of ScheduledSync, set by a Temporal Schedule.
 type ScheduledSyncInput struct {
 	Schedule string
 	TenantID string
 	Mode     events.Mode
 
-	// Set by continue-as-new alone.
+	// Set only by continue-as-new.
 	RequestID   string
 	RequestedAt time.Time `json:"Asked"` // the name in recorded histories
 	Accepted    bool
@@ -27,7 +27,7 @@ type ScheduledSyncInput struct {
 // SchedulePrefix begins the name of every schedule.
 const SchedulePrefix = "lazisync-"
 
-// ScheduleID names the schedule of a tenant's syncs of one mode.
+// ScheduleID returns the ID of the schedule of a tenant and mode.
 func ScheduleID(mode events.Mode, tenant string) string {
 	return fmt.Sprintf("%s%s-%s", SchedulePrefix, mode, tenant)
 }
@@ -38,8 +38,9 @@ var scheduledTimeKey = temporal.NewSearchAttributeKeyTime("TemporalScheduledStar
 var scheduleActivities *activities.Schedules
 
 // ScheduledSync publishes a request and stays open until the request has its outcome, so that a
-// schedule that skips overlaps requests no sync while its previous one is open. A request that no bridge takes for an hour was
-// rejected, or none runs: the workflow fails, and the schedule may act again.
+// schedule that skips overlaps requests no sync while its previous one is open. It fails if no
+// bridge accepts the request within an hour: the request was rejected, or no bridge runs. The
+// schedule then acts at its next time.
 func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState, error) {
 	if in.RequestID == "" {
 		nominal, ok := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledTimeKey)
@@ -70,10 +71,11 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 	}
 }
 
-// notAcceptedChange names the change by which a request that no bridge takes fails its workflow.
+// notAcceptedChange is the change ID of the version in which a request that no bridge accepts
+// fails its workflow.
 const notAcceptedChange = "a request that no bridge takes fails the workflow"
 
-// look returns how the request ended, "" while it has not.
+// look returns the outcome of the request, "" if it has none.
 func (in *ScheduledSyncInput) look(ctx workflow.Context) (state ledger.RunState, err error) {
 	if workflow.GetVersion(ctx, notAcceptedChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		err = workflow.ExecuteActivity(LedgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)

@@ -2,13 +2,12 @@ package entity
 
 import "slices"
 
-// Catalogue lists every entity that can be synced, in the order they are shown:
-// the core four, then module by module. What ServiceTitan has beside these is in
-// Excluded.
+// Catalogue lists every entity that can be synced, in the order of display: the four core
+// entities, then those of each module. Excluded lists the other resources of ServiceTitan.
 var Catalogue = slices.Concat(core, accountingEntities, crmEntities, dispatchEntities, fieldEntities, inventoryEntities,
 	jpmEntities, marketingEntities, membershipEntities, payrollEntities, pricebookEntities, salesEntities, settingsEntities)
 
-// What the rows of the catalogue have in common.
+// Values that several entities share.
 var (
 	anyState      = QueryParam{"active", "Any"}
 	allStates     = QueryParam{"activeState", "All"}
@@ -23,7 +22,7 @@ var (
 
 const byID = "+Id"
 
-// Where each module's paths begin.
+// Path prefixes of the modules.
 const (
 	accounting           = "/accounting/v2/tenant/{tenant}/"
 	crm                  = "/crm/v2/tenant/{tenant}/"
@@ -51,7 +50,7 @@ const (
 	timesheets           = "/timesheets/v2/tenant/{tenant}/"
 )
 
-// Find looks an entity up by name.
+// Find returns the entity with a name.
 func Find(name string) (Entity, bool) {
 	for _, e := range Catalogue {
 		if e.Name == name {
@@ -61,7 +60,7 @@ func Find(name string) (Entity, bool) {
 	return Entity{}, false
 }
 
-// Names lists the names of all entities in catalogue order.
+// Names returns the names of all entities in catalogue order.
 func Names() []string {
 	names := make([]string, len(Catalogue))
 	for i, e := range Catalogue {
@@ -82,7 +81,7 @@ func WebhookEntities() map[string][]string {
 	return byType
 }
 
-// fieldTypes is the definition of the custom fields of something: all such lists are alike.
+// fieldTypes returns an entity for definitions of custom fields, whose lists are all alike.
 func fieldTypes(name, list, scope string) Entity {
 	return Entity{
 		Name: name, List: list, Filter: modified, Scope: scope,

@@ -1,6 +1,6 @@
 package entity
 
-// accountingEntities are what the books are made of.
+// accountingEntities are the entities of the module Accounting.
 var accountingEntities = []Entity{
 	fieldTypes("ap_bill_custom_field_types", accounting+"ap-bills/custom-fields", "tn.acc.apbills:r"),
 	{
@@ -56,27 +56,27 @@ var accountingEntities = []Entity{
 			"vendor.id, createdOn"),
 	},
 	fieldTypes("invoice_custom_field_types", accounting+"invoices/custom-fields", "tn.acc.invoices:r"),
-	// A line without its own feed of deletions: active=false is kept as it comes.
+	// The items have no feed of deletions; active=false is stored as it is.
 	{
 		Name: "invoice_items", Export: accounting + "export/invoice-items",
 		Scope: "tn.acc.invoiceitems:r",
 		Columns: columns("active, displayName, type, total, cost, price, invoiceId, technicianId, membershipTypeId, businessUnit.id, " +
 			"skuId, quantity numeric, totalCost, createdOn"),
 	},
-	// The id is a GUID and may be null: such an entry is rejected.
+	// The id is a GUID. Entries whose id is null are rejected.
 	{
 		Name: "journal_entries", List: accounting + "journal-entries",
 		PageSize: 500, Filter: modified, IDs: true, Key: TextID, Scope: "tn.acc.journalentries:r",
 		Columns: columns("active, name, number bigint, status, syncStatus, postDate, createdOn"),
 	},
 	fieldTypes("payment_custom_field_types", accounting+"payments/custom-fields", "tn.acc.payments:r"),
-	// The id may be null: such a term is rejected.
+	// Terms whose id is null are rejected.
 	{
 		Name: "payment_terms", List: accounting + "payment-terms",
 		Filter: modified, Sort: byID, IDs: true, Scope: "tn.acc.paymentterms:r",
 		Columns: columns("active, name, createdOn"),
 	},
-	// The list filters by creation alone; it is short, so it is read whole and edits are seen.
+	// The list filters only by creation time. It is short, so it is read whole to see edits.
 	{
 		Name: "payment_types", List: accounting + "payment-types",
 		States: anyState, IDs: true, Scope: "tn.acc.paymenttypes:r",

@@ -1,6 +1,6 @@
 package entity
 
-// core has the entities that a new installation syncs by default.
+// core has the entities that an installation syncs by default.
 var core = []Entity{
 	{
 		Name:     "customers",

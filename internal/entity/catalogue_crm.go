@@ -1,6 +1,6 @@
 package entity
 
-// crmEntities are customers' places, contacts and how they get in touch.
+// crmEntities are the entities of the module CRM beside the core.
 var crmEntities = []Entity{
 	{
 		Name: "booking_provider_tags", List: crm + "booking-provider-tags",
@@ -28,7 +28,7 @@ var crmEntities = []Entity{
 		Filter: modified, Sort: byID, Key: TextID, Scope: "tn.crm.contacts:r",
 		Columns: columns("active, name, title, createdOn"),
 	},
-	// Their edits do not move the customer's modifiedOn.
+	// An edit of a contact does not change the customer's modifiedOn.
 	{
 		Name: "customer_contacts", List: crm + "customers/contacts", Export: crm + "export/customers/contacts",
 		Filter: modifiedRequired, Inactive: Deleted, Scope: "tn.crm.customers:r",

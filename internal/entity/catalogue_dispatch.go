@@ -1,14 +1,14 @@
 package entity
 
-// dispatchEntities are who goes where and when.
+// dispatchEntities are the entities of the module Dispatch.
 var dispatchEntities = []Entity{
-	// The feed, too, hides inactive assignments unless it is asked for all.
+	// Like the list, the feed omits inactive assignments by default.
 	{
 		Name: "appointment_assignments", List: dispatch + "appointment-assignments", Export: dispatch + "export/appointment-assignments",
 		ExportStates: anyState, States: anyState, Filter: modified, Sort: byID, IDs: true, Scope: "tn.dis.appointmentassignments:r",
 		Columns: columns("active, status, jobId, appointmentId, technicianId, createdOn"),
 	},
-	// The list filters by creation alone; it is short, so it is read whole and edits are seen.
+	// The list filters only by creation time. It is short, so it is read whole to see edits.
 	// start is a time of day.
 	{
 		Name: "arrival_windows", List: dispatch + "arrival-windows",

@@ -1,6 +1,6 @@
 package entity
 
-// fieldEntities are what technicians find and fill in at a location.
+// fieldEntities are equipment and forms at a location.
 var fieldEntities = []Entity{
 	{
 		Name: "equipment_types", List: equipmentSystems + "equipment-types",

@@ -1,6 +1,6 @@
 package entity
 
-// inventoryEntities are materials, where they are and how they move.
+// inventoryEntities are the entities of the module Inventory.
 var inventoryEntities = []Entity{
 	{
 		Name: "adjustments", List: inventory + "adjustments", Export: inventory + "export/adjustments",

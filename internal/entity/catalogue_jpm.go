@@ -1,6 +1,6 @@
 package entity
 
-// jpmEntities are what belongs to jobs and projects.
+// jpmEntities are the entities of the module Job Planning & Management beside the core.
 var jpmEntities = []Entity{
 	{
 		Name: "appointments", List: jpm + "appointments", Export: jpm + "export/appointments",
@@ -26,7 +26,7 @@ var jpmEntities = []Entity{
 		Columns: columns("active, jobId, reasonId, memo, createdOn"),
 	},
 	fieldTypes("job_custom_field_types", jpm+"jobs/custom-fields", "tn.jpm.jobs:r"),
-	// One row for each job, with everything that happened to it.
+	// One record for each job, with its whole history.
 	{
 		Name: "job_history", Export: jpm + "export/job-history",
 		KeyFields: []string{"jobId"}, Scope: "tn.jpm.jobhistory:r",

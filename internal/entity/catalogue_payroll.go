@@ -1,13 +1,13 @@
 package entity
 
-// payrollEntities are pay and the time it is paid for.
+// payrollEntities are the entities of the module Payroll.
 var payrollEntities = []Entity{
 	{
 		Name: "activity_codes", List: payroll + "activity-codes", Export: payroll + "export/activity-codes",
 		States: anyState, Filter: modified, Scope: "tn.prl.activitycodes:r",
 		Columns: columns("active, name, code, createdOn"),
 	},
-	// The id may be null: such an item is rejected.
+	// Items whose id is null are rejected.
 	{
 		Name: "gross_pay_items", List: payroll + "gross-pay-items", Export: payroll + "export/gross-pay-items",
 		Filter: Filter{From: "modifiedOnOrAfter"}, Inactive: Deleted, Scope: "tn.prl.grosspayitems:r",

@@ -1,6 +1,6 @@
 package entity
 
-// pricebookEntities are what is sold and for how much.
+// pricebookEntities are the entities of the module Pricebook.
 var pricebookEntities = []Entity{
 	{
 		Name: "client_specific_pricing", List: pricebook + "clientspecificpricing",

@@ -1,6 +1,6 @@
 package entity
 
-// salesEntities are what becomes of estimates, before and after.
+// salesEntities are estimates and related sales entities.
 var salesEntities = []Entity{
 	{
 		Name: "estimate_items", List: sales + "estimates/items",

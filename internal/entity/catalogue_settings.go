@@ -1,6 +1,6 @@
 package entity
 
-// settingsEntities are the people of the tenant, how it is set up, its tasks and its calls.
+// settingsEntities are the entities of the modules Settings, Task Management and Telecom.
 var settingsEntities = []Entity{
 	{
 		Name: "report_categories", List: reporting + "report-categories",
@@ -32,7 +32,7 @@ var settingsEntities = []Entity{
 		States: anyState, Filter: modified, IDs: true, Scope: "tn.stt.technicians:r",
 		Columns: columns("active, name, status, jobId, businessUnitId, userId, email, phoneNumber, createdOn"),
 	},
-	// The list filters by creation alone; it is short, so it is read whole and edits are seen.
+	// The list filters only by creation time. It is short, so it is read whole to see edits.
 	{
 		Name: "user_roles", List: settings + "user-roles",
 		States: anyState, IDs: true, Scope: "tn.stt.userroles:r",
@@ -44,7 +44,7 @@ var settingsEntities = []Entity{
 		Columns: columns("active, name, jobNumber, status, priority, customerId, jobId, projectId, businessUnitId, assignedToId, " +
 			"complete_by timestamptz = completeBy, createdOn"),
 	},
-	// The list is of telecom v3 and nests what the feed, of v2, lays flat.
+	// The list (telecom v3) nests fields that are flat in the feed (v2).
 	{
 		Name: "calls", List: telecomV3 + "calls", Export: telecom + "export/calls",
 		States: anyState, Filter: modified, IDs: true, Scope: "tn.tlc.calls:r",

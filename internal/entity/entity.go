@@ -2,37 +2,36 @@ package entity
 
 import "strings"
 
-// Entity is one kind of ServiceTitan record and everything there is to know
-// about reading and storing it. The facts come from the vendor's OpenAPI files;
-// docs/entities.md is generated from them.
+// Entity describes one kind of ServiceTitan record, and how it is read and stored. Source of the
+// facts: the vendor's OpenAPI files. docs/entities.md is generated from the catalogue.
 type Entity struct {
 	Name string // plural, snake case; also the table, raw.st_<Name>
 
-	// Export is the path of the export feed, with {tenant}; "" where there is
-	// none. ExportStates asks it for records of every state where it would hide some.
+	// Export is the path of the export feed, with {tenant}; "" if there is none. ExportStates
+	// is the parameter that includes records of every state, zero if the feed needs none.
 	Export       string
 	ExportStates QueryParam
 
-	// List is the path of the list, with {tenant}; "" where there is none that can
-	// be read without knowing a parent or the ids.
+	// List is the path of the list, with {tenant}; "" if there is none that can be read
+	// without the id of a parent or of the records.
 	List      string
-	Shape     Shape      // what surrounds the records
-	Unpaged   bool       // everything comes at once: there are no parameters page and pageSize
+	Shape     Shape      // JSON around the records
+	Unpaged   bool       // the list has no parameters page and pageSize and returns all records
 	ZeroBased bool       // the first page is 0, not 1
-	PageSize  int        // the largest page the list serves; 0 means MaxPageSize
+	PageSize  int        // maximum page size of the list; default MaxPageSize
 	Totals    Totals     // whether the list counts its records
-	States    QueryParam // asks for records of every state, zero where the list has no such filter
-	Filter    Filter     // how the list is asked for what changed
-	Sort      string     // value of the parameter sort that orders by id, "" where there is none
+	States    QueryParam // includes records of every state, zero if the list has no such filter
+	Filter    Filter     // filter of the list for changed records
+	Sort      string     // value of the parameter sort that orders by id, "" if there is none
 	IDs       bool       // the list takes ids=1,2,3, at most MaxIDs
 
 	Key        Key
-	KeyFields  []string // fields that identify a record, id where none is named; several are joined with "/"
-	Inactive   Meaning  // what active=false in the export feed says
-	GoneStatus string   // the value of the field status that says that the record is gone
-	Scope      string   // what the app must be granted to read it
+	KeyFields  []string // fields that identify a record, joined with "/"; default id
+	Inactive   Meaning  // meaning of active=false in the export feed
+	GoneStatus string   // value of the field status of a deleted record
+	Scope      string   // OAuth scope that the app needs
 	// Webhooks lists the event types whose deliveries trigger an incremental sync of the
-	// entity, by their first word in lower case: "invoice" stands for invoice.updated.
+	// entity, by their first word in lower case: "invoice" matches invoice.updated.
 	Webhooks []string
 	Columns  []Column
 }
@@ -48,12 +47,11 @@ func (e Entity) Identity() []string {
 	return e.KeyFields
 }
 
-// CanLookUp says whether a row that a whole read of the entity did not find can be asked
-// for by its id. What is read from a feed is not: its list shows no deleted records, and
-// records of another form.
+// CanLookUp reports whether a row that a full read did not find can be looked up by id. It is
+// false for an entity with a feed: its list omits deleted records and has another record form.
 func (e Entity) CanLookUp() bool { return e.Export == "" && e.IDs }
 
-// FirstPage is the number of the list's first page.
+// FirstPage returns the number of the list's first page.
 func (e Entity) FirstPage() int {
 	if e.ZeroBased {
 		return 0
@@ -61,7 +59,7 @@ func (e Entity) FirstPage() int {
 	return 1
 }
 
-// LargestPage is how many records the list serves at once.
+// LargestPage returns the maximum number of records of a page of the list.
 func (e Entity) LargestPage() int {
 	if e.PageSize == 0 {
 		return MaxPageSize
@@ -69,8 +67,8 @@ func (e Entity) LargestPage() int {
 	return e.PageSize
 }
 
-// DeletionDetection returns how deleted records are detected, for people; "" if ServiceTitan
-// only deactivates.
+// DeletionDetection describes how deleted records are detected; "" if ServiceTitan only
+// deactivates them.
 func (e Entity) DeletionDetection() string {
 	switch {
 	case e.CanLookUp():
@@ -85,7 +83,7 @@ func (e Entity) DeletionDetection() string {
 	return ""
 }
 
-// Tracks says what an incremental sync of the entity sees.
+// Tracks returns what an incremental sync of the entity sees.
 func (e Entity) Tracks() Tracking {
 	switch {
 	case e.Export != "":
@@ -102,41 +100,41 @@ func (e Entity) Tracks() Tracking {
 type Tracking string
 
 const (
-	FeedChanges Tracking = "feed"       // whatever the export feed brings since its last token
+	FeedChanges Tracking = "feed"       // everything in the export feed since its last token
 	Changes     Tracking = "changes"    // records modified in a window
-	Additions   Tracking = "additions"  // records made in a window: edits wait for the next full sync
-	WholeList   Tracking = "whole list" // everything, each time: the list has no usable filter
+	Additions   Tracking = "additions"  // records created in a window; edits wait for a full sync
+	WholeList   Tracking = "whole list" // every record: the list has no usable filter
 )
 
 // QueryParam is one query parameter with its value.
 type QueryParam struct{ Name, Value string }
 
-// Filter names the list's query parameters for a window of change: From is
-// inclusive, Before exclusive and "" where there is none. Zero where the list has none.
+// Filter names the list's query parameters for a time window. From is inclusive; Before is
+// exclusive and may be "". The zero value is no filter.
 type Filter struct {
 	From, Before string
-	Required     bool // the list refuses to be read without From
+	Required     bool // the list requires From
 }
 
-// Shape is what surrounds the records of a list's answer.
+// Shape is the JSON around the records in the response of a list.
 type Shape int
 
 const (
 	Pages Shape = iota // an object with page, pageSize, hasMore, totalCount and data
-	Data               // an object with data and without hasMore: a page that is not full is the last
-	Array              // nothing, the answer is an array
+	Data               // an object with data but no hasMore: the last page is the first that is not full
+	Array              // an array of records
 )
 
-// Totals says when a list counts its records, by the parameter includeTotal.
+// Totals is when a list returns the number of its records (parameter includeTotal).
 type Totals int
 
 const (
-	TotalOnRequest Totals = iota // where it is asked to
-	TotalAlways                  // it refuses to be read without counting
-	TotalNever                   // there is no such parameter
+	TotalOnRequest Totals = iota // on request
+	TotalAlways                  // always: the list requires the parameter
+	TotalNever                   // never: the list has no such parameter
 )
 
-// Key says how the identity of a record within its tenant is stored.
+// Key is how the identity of a record within its tenant is stored.
 type Key int
 
 const (
@@ -144,16 +142,16 @@ const (
 	TextID             // a GUID, another text, or several fields
 )
 
-// Meaning says what active=false in an export feed means for the record.
+// Meaning is the meaning of active=false in an export feed.
 type Meaning int
 
 const (
-	Deactivated Meaning = iota // the record still exists: it is kept live, with active=false
-	Deleted                    // the record is gone: deleted_at is set
+	Deactivated Meaning = iota // the record exists; its row has active=false
+	Deleted                    // the record is deleted; its row has deleted_at
 )
 
-// Column is a typed column beside full_data. A value that does not fit its
-// type is stored as NULL.
+// Column is a typed column beside full_data. A value that cannot be cast to its type is stored
+// as NULL.
 type Column struct {
 	Name string     // of the column
 	Path string     // in the record, dots between levels: "status.name"
@@ -171,9 +169,9 @@ const (
 	Timestamptz ColumnType = "timestamptz"
 )
 
-// MaxPageSize is the largest page ServiceTitan's lists serve unless the
-// catalogue says less. Source: partnerapis.servicetitan.io, "Timeouts and pagination".
+// MaxPageSize is the default maximum page size of ServiceTitan's lists. Source:
+// partnerapis.servicetitan.io, "Timeouts and pagination".
 const MaxPageSize = 5000
 
-// MaxIDs is how many ids a list takes at once. Source: the OpenAPI files, parameter ids.
+// MaxIDs is the maximum number of ids in a request. Source: the OpenAPI files, parameter ids.
 const MaxIDs = 50

@@ -2,7 +2,7 @@ package entity
 
 import "fmt"
 
-// The names of constants, for people and for JSON.
+// Names of constants, for display and JSON.
 
 func (k Key) String() string     { return nameOf(k, "bigint", "text") }
 func (m Meaning) String() string { return nameOf(m, "deactivated", "deleted") }

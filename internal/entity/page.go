@@ -2,24 +2,23 @@ package entity
 
 import "time"
 
-// Cursor says which page of an entity to ask for next. The client makes and
-// reads it; other packages only pass it on. It is stored as JSON beside the
-// rows it follows.
+// Cursor is the position of the next page of an entity. Only the client creates and interprets
+// it; other packages pass it on. It is stored as JSON together with the rows before it.
 type Cursor struct {
 	Feed Feed `json:"feed"`
 
-	// Export feed: the continueFrom of the last answer. While it is empty the
-	// feed is read from Since, or from the beginning where Since is zero too.
+	// Export feed: continueFrom of the last response. If empty, the feed is read from Since,
+	// or from the beginning if Since is zero.
 	Token string `json:"token,omitempty"`
 
-	// List: the window [Since, Before) and the number of the next page.
-	// A zero bound is no bound.
+	// List: the window [Since, Before), in which zero is no bound, and the number of the next
+	// page.
 	Since  time.Time `json:"since,omitzero"`
 	Before time.Time `json:"before,omitzero"`
 	Page   int       `json:"page,omitempty"`
 
-	// List of several pages: when its first page was asked for, how many records
-	// it held then (-1 unknown), and how often it was read already.
+	// List of several pages: the time of the request for its first page, the number of
+	// records then (-1 if unknown), and the number of finished reads of the list.
 	FirstPageAt time.Time `json:"began,omitzero"`
 	Total       int       `json:"total,omitempty"`
 	Round       int       `json:"round,omitempty"`
@@ -27,8 +26,8 @@ type Cursor struct {
 	LoopGuard LoopGuard `json:"trail,omitzero"`
 }
 
-// LoopGuard is what the client remembers of earlier pages of a listing, to detect one that
-// never ends. Its JSON names are stored and stay.
+// LoopGuard has facts about earlier pages of a listing, to detect a listing that never ends. Its
+// JSON names are stored and must not change.
 type LoopGuard struct {
 	// Pages counts the pages read. EmptyPages counts the latest consecutive pages of an
 	// export feed without records; Token is a continuation token that an earlier page of it
@@ -52,7 +51,7 @@ type LoopGuard struct {
 	Fingerprint string `json:"print,omitempty"`
 }
 
-// Feed says which of an entity's two listings is read.
+// Feed is the listing of an entity that is read: export feed or list.
 type Feed string
 
 const (
@@ -60,8 +59,8 @@ const (
 	List   Feed = "list"
 )
 
-// Start is the cursor at the beginning of the entity: of its export feed where
-// there is one (it alone shows deleted records), else of its list.
+// Start returns the cursor at the beginning of the entity's export feed, which alone includes
+// deleted records, or of its list if there is no feed.
 func (e Entity) Start() Cursor {
 	if e.Export != "" {
 		return Cursor{Feed: Export}
@@ -69,31 +68,31 @@ func (e Entity) Start() Cursor {
 	return Cursor{Feed: List}
 }
 
-// Page is one answer of the API, split into records.
+// Page is one response of the API, split into records.
 type Page struct {
 	Records       []Record
 	Rejected      []Rejected
-	Next          Cursor    // asks for the following page; after the last page of an export feed it is the resume point
-	Last          bool      // the listing ends here, for now
-	Total         int       // records in the whole listing, -1 where the answer does not say
+	Next          Cursor    // of the following page; after the last page of an export feed, the resume point
+	Last          bool      // the listing ends here
+	Total         int       // records in the whole listing, -1 if unknown
 	Date          time.Time // the server's clock when it answered (header Date)
-	Warnings      []string  // what people should know of the listing, though nothing failed
-	Unstable      bool      // the list changed all the while: what was not seen need not be gone
-	DamagedPlaces int       // places where the answer is damaged and may have had a record that it does not show
+	Warnings      []string  // for the outcome of the run
+	Unstable      bool      // the list changed during every read: a missing record may still exist
+	DamagedPlaces int       // damaged places in the response, each of which may hide a record
 }
 
 // Record is one record as received.
 type Record struct {
 	ID         string    // the key; digits only for Int64ID
 	ModifiedOn time.Time // zero where the record has none; rounded down to microseconds
-	Deleted    bool      // the feed says that the record is gone
-	Raw        []byte    // the JSON object; it can be stored as jsonb
-	Received   []byte    // the bytes as received, where Raw differs from them
+	Deleted    bool      // in ServiceTitan
+	Raw        []byte    // the JSON object, valid as jsonb
+	Received   []byte    // the bytes as received if Raw differs, else nil
 }
 
 // Rejected is a record that cannot be stored.
 type Rejected struct {
-	ID     string // "" where it has none
-	Reason string // names the field, what it held and what is wanted
+	ID     string // "" if it has none
+	Reason string // the field, its value and the expected value
 	Raw    []byte // as received
 }
