@@ -176,7 +176,7 @@ func (l *Ledger) runOf(ref ledger.Ref) (*ledger.Run, error) {
 	return r, err
 }
 
-// Forget deletes every request and run, as if the ledger was created anew. Run numbers begin
+// Forget deletes every request and run, as if the ledger was recreated. Run numbers begin
 // at 1 again.
 func (l *Ledger) Forget() {
 	l.mu.Lock()
