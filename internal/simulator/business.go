@@ -17,9 +17,9 @@ type Business struct {
 
 	mu      sync.Mutex // held while anything changes, so that changes are in one order
 	busy    []string   // the entities that Mutate changes
-	last    ticks      // when the last change happened
-	random  random     // what happens next
-	journal *journal   // nil where changes are not kept
+	last    ticks      // time of the last change
+	random  random     // chooses the next change
+	journal *journal   // nil if changes are not stored
 	hooks   []func(Change)
 }
 
@@ -29,7 +29,7 @@ type Change struct {
 	ID     int64
 	Event  string // customer.created, job.deleted and the like
 	At     time.Time
-	Record []byte // as the export feed shows it; not to be changed
+	Record []byte // as the export feed returns it; must not be changed
 }
 
 func newBusiness(o Options) *Business {

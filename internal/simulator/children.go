@@ -13,11 +13,11 @@ type child struct {
 	path    string
 	scope   string
 	entity  string
-	parent  string // the entity whose id stands in the path
-	field   string // of a record, that names its parent
+	parent  string // the entity whose id is in the path
+	field   string // the field of a record with the id of its parent
 	shape   shape
 	filter  window
-	refuses bool // 409 where the parent is not active
+	refuses bool // 409 if the parent is not active
 }
 
 var children = []child{

@@ -12,18 +12,18 @@ import (
 // bisection.
 type collection struct {
 	*kind
-	init    sync.Once // makes the first records
+	init    sync.Once // generates the initial records
 	mu      sync.RWMutex
-	records []*record    // by ordinal, which is also by id
+	records []*record    // by ordinal, which is also the order of ids
 	feed    []slot       // by position
-	slots   []int        // where in feed a record stands, by ordinal
-	stale   int          // slots whose record has moved on
-	delayed *delayedView // what the API shows where it lags; nil where it does not
+	slots   []int        // index in feed of each record, by ordinal
+	stale   int          // number of slots whose record has a later one
+	delayed *delayedView // the collection as a lagging API returns it; nil without lag
 }
 
 type slot struct {
 	position
-	record *record // nil where it has changed since and stands further on
+	record *record // nil if it has changed since and has a later slot
 }
 
 // fill stores the initial records, which are ordered by ID.

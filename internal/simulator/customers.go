@@ -2,7 +2,7 @@ package simulator
 
 import "strconv"
 
-// writeCustomer writes a row of crm/v2 customers.
+// writeCustomer writes a record of crm/v2 customers.
 func writeCustomer(p *jsonWriter, w *world, r *record) {
 	c := w.person(r.Ordinal)
 	now := w.random(w.kind("customers"), r.Ordinal, forVersion+uint64(r.Version))
@@ -55,7 +55,7 @@ func customerType(c person) string {
 	return "Residential"
 }
 
-// balance is mostly nothing, sometimes owed, now and then a credit.
+// balance returns a balance: mostly zero, sometimes owed, rarely a credit.
 func balance(d random) int64 {
 	switch {
 	case d.chance(700):

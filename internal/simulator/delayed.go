@@ -12,7 +12,7 @@ type delayedView struct {
 	lag     time.Duration
 	mu      sync.Mutex
 	shown   *collection
-	pending []*record // not shown yet, in the order of change
+	pending []*record // not visible yet, in the order of change
 }
 
 // newCollection returns the collection of an entity, with a delayed view if lag is above 0.

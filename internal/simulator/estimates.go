@@ -5,8 +5,8 @@ import "strconv"
 // The numbers behind an estimate's status are not documented; these are a guess.
 var estimateStatuses = []string{"Open", "Sold", "Dismissed"}
 
-// writeEstimate writes a row of sales/v2 estimates. Its status is an object and
-// it has no total.
+// writeEstimate writes a record of sales/v2 estimates. The status is an object, and there is no
+// total.
 func writeEstimate(p *jsonWriter, w *world, r *record) {
 	k := w.kind("estimates")
 	traits, now := w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))

@@ -30,8 +30,8 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) re
 		next = records[len(records)-1].position()
 	}
 	if recent && !more && next.modified > settled {
-		// Changes this young are not yet in their final order, so the next
-		// call gets them again.
+		// The final order of recent changes is not known yet, so the next call returns them
+		// again.
 		next = c.positionAt(settled)
 	}
 
@@ -42,7 +42,7 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) re
 	case faultStuckToken:
 		more, token = true, s.continueFrom(c, from)
 		if given := values.Get("from"); s.isToken(c, given) {
-			token = given // to the letter
+			token = given // the same text
 		}
 	case faultFreshTokens:
 		more, token = true, s.freshToken(c, from)

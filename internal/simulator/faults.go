@@ -33,7 +33,7 @@ type Fault struct {
 	Foreign bool `json:"foreign,omitempty"`
 }
 
-// What a call is for.
+// Kinds of calls.
 const (
 	onList   = "list"
 	onExport = "export"
@@ -43,22 +43,22 @@ const (
 // Kinds of faults.
 const (
 	faultSlow          = "slow"            // only the delay
-	faultReset         = "reset"           // the connection is dropped, no response; over a kept connection Go's client then tries once more unasked
+	faultReset         = "reset"           // the connection is reset without a response; Go's client repeats the call if it reused a connection
 	faultTruncate      = "truncate"        // the connection ends in the middle of the body
-	faultEmptyHasMore  = "emptyHasMore"    // a page without records that says there is more
-	faultSamePage      = "samePage"        // list: the first page, whichever was asked for, and more to come
-	faultStuckToken    = "stuckToken"      // export: more to come, from where this page began
+	faultEmptyHasMore  = "emptyHasMore"    // a page without records and with hasMore
+	faultSamePage      = "samePage"        // list: always the first page, with hasMore
+	faultStuckToken    = "stuckToken"      // export: hasMore, and the token of this page as the next one
 	faultEmptyToken    = "emptyToken"      // export: continueFrom is empty
 	faultBadRecord     = "badRecord"       // the page begins with the four badRecords
-	faultFreshTokens   = "freshTokens"     // export: more to come, from where this page began, under a new token
-	faultBadJSON       = "malformedRecord" // the first record has a field whose value is no JSON
-	faultBadEnvelope   = "malformedPage"   // the page has a field beside its records whose value is no JSON
-	faultByteOrderMark = "byteOrderMark"   // the body begins with one
-	faultRepeatRecord  = "repeatRecord"    // the page ends with its first record again
-	faultExpiredTokens = "expiredTokens"   // 401, and no token given out until now is valid any longer
-	faultHTML          = "html"            // 200 with a web page in place of JSON
+	faultFreshTokens   = "freshTokens"     // export: hasMore, and a new token for the position of this page
+	faultBadJSON       = "malformedRecord" // the first record has a field whose value is not JSON
+	faultBadEnvelope   = "malformedPage"   // the envelope has a field whose value is not JSON
+	faultByteOrderMark = "byteOrderMark"   // the body begins with a byte order mark
+	faultRepeatRecord  = "repeatRecord"    // the page contains its first record twice
+	faultExpiredTokens = "expiredTokens"   // 401, and every issued token becomes invalid
+	faultHTML          = "html"            // 200 with a web page instead of JSON
 	fault503HTML       = "503html"         // 503 with a web page
-	faultMaintenance   = "maintenance"     // 409, as reporting answers while it is maintained
+	faultMaintenance   = "maintenance"     // 409, as the reporting API responds during maintenance
 )
 
 var errorTitles = map[string]struct {
@@ -86,7 +86,7 @@ var errorTitles = map[string]struct {
 var pageFaults = []string{faultSlow, faultReset, faultTruncate, faultEmptyHasMore, faultSamePage, faultStuckToken, faultEmptyToken, faultBadRecord,
 	faultFreshTokens, faultBadJSON, faultBadEnvelope, faultByteOrderMark, faultRepeatRecord, faultExpiredTokens, faultHTML, fault503HTML, faultMaintenance, "204", "429"}
 
-// noJSON is the value of malformedRecord and malformedPage.
+// invalidValue returns the value that malformedRecord and malformedPage insert.
 func (f Fault) invalidValue() string {
 	if f.Value == "" {
 		return "NaN"
@@ -94,8 +94,8 @@ func (f Fault) invalidValue() string {
 	return f.Value
 }
 
-// badRecords cannot be stored: no id, an id that is none, not a record at all,
-// a date that is none.
+// badRecords returns records that cannot be stored: without an id, with an invalid id, not an
+// object, and with an invalid date.
 func badRecords(k *kind) []string {
 	id := `"seven"`
 	if k.key != nil {
@@ -122,7 +122,7 @@ func (f Fault) check() error {
 	return nil
 }
 
-// faults are what is still to go wrong, in the order it was asked for.
+// faults has the pending faults in the order in which they were added.
 type faults struct {
 	mu      sync.Mutex
 	pending []Fault
@@ -143,7 +143,7 @@ func (f *faults) clear() {
 	f.pending = nil
 }
 
-// take is the fault for a call, zero where all is well.
+// take returns the fault of a call, the zero Fault if there is none.
 func (f *faults) take(entity, on string) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -166,7 +166,7 @@ func (f *faults) take(entity, on string) Fault {
 	return Fault{}
 }
 
-// AddFault makes something go wrong; ClearFaults makes all well again.
+// AddFault injects a fault into later calls.
 func (s *Simulator) AddFault(fault Fault) error {
 	if err := fault.check(); err != nil {
 		return fmt.Errorf("add a fault: %w", err)
@@ -175,10 +175,10 @@ func (s *Simulator) AddFault(fault Fault) error {
 	return nil
 }
 
-// ClearFaults forgets all faults.
+// ClearFaults removes all faults.
 func (s *Simulator) ClearFaults() { s.faults.clear() }
 
-// refuseCall is a 429 as the fault wants it.
+// refuseCall returns the 429 that a fault describes.
 func (s *Simulator) refuseCall(fault Fault) response {
 	wait := max(fault.WaitSeconds, 1)
 	text := fault.RetryAfterText
@@ -193,7 +193,7 @@ func (s *Simulator) refuseCall(fault Fault) response {
 	return a
 }
 
-// refusal is the response of a fault that leaves no page to serve.
+// faultResponse returns the response of a fault that replaces the page.
 func (s *Simulator) faultResponse(fault Fault) (response, bool) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	switch fault.Kind {

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// writing is the work on one row.
+// recordWriter writes one version of a record.
 type recordWriter struct {
 	*jsonWriter
 	world  *world
 	kind   *kind
 	record *record
-	traits random // choices for all the record's life
-	now    random // choices for this version
+	traits random // choices that all versions of the record share
+	now    random // choices of this version
 }
 
-// fields writes the row of a record from its kind's fields: as the export feed
-// or as the list shows it.
+// fields writes a record from the fields of its kind, without those that the export feed or the
+// list omits.
 func (w *world) fields(p *jsonWriter, k *kind, r *record, hidden place) {
 	x := &recordWriter{p, w, k, r, w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))}
 	if k.key == nil && !hasField(k.form, "id") {
@@ -37,8 +37,8 @@ func hasField(fields []field, name string) bool {
 	return false
 }
 
-// field writes a field. A hidden one is written too, and taken away again: so
-// that the choices for the fields behind it stay the same.
+// field writes a field. A hidden field is written and then removed, so that the random choices
+// of later fields do not change.
 func (x *recordWriter) field(f field, hidden bool) {
 	before := len(x.buf)
 	if f.settled {
@@ -66,9 +66,9 @@ func (x *recordWriter) value(f field) {
 	}
 }
 
-// forms write the value of a field.
+// forms has the functions that write the value of a field, by form.
 var forms = map[string]func(x *recordWriter, name string){
-	"choice":   nil, // written from the field's choices
+	"choice":   nil, // one of the field's choices
 	"none":     func(x *recordWriter, name string) { x.array(name, func() {}) },
 	"null":     func(x *recordWriter, name string) { x.null(name) },
 	"active":   func(x *recordWriter, name string) { x.flag(name, !x.record.Inactive) },
@@ -158,14 +158,14 @@ func (x *recordWriter) modified(name string) {
 	x.time(name, x.record.Modified)
 }
 
-// recently is a moment in the days before the last change.
+// recently returns a random time in the days before the last change.
 func (x *recordWriter) recently() ticks {
 	return x.record.Modified - ticks(x.now.Int64N(int64(72*time.Hour)/100))
 }
 
 func (x *recordWriter) person() person { return x.world.person(x.world.refer("customers", x.traits)) }
 
-// words are a name of a few words, whose end tells how often the record changed.
+// words writes a name of a few words that ends with the number of changes of the record.
 func (x *recordWriter) words(name string) {
 	text := x.traits.pick(jobTypes) + " " + x.traits.pick(familyNames)
 	if x.record.Version > 0 {
@@ -174,7 +174,7 @@ func (x *recordWriter) words(name string) {
 	x.text(name, text)
 }
 
-// referents are the entities that fields refer to.
+// referents maps fields to the entities that they refer to.
 var referents = map[string]string{
 	"customerId": "customers", "jobId": "jobs", "invoiceId": "invoices", "estimateId": "estimates", "projectId": "projects",
 	"technicianId": "technicians", "employeeId": "employees", "businessUnitId": "business_units", "appointmentId": "appointments",
@@ -208,7 +208,7 @@ func (x *recordWriter) job(name string) {
 	})
 }
 
-// guid is the id of records that have one of that kind.
+// guid returns the id of a record whose kind has GUIDs.
 func (w *world) guid(k *kind, ordinal int) string {
 	d := w.random(k, ordinal, forID)
 	const hexDigits = "0123456789abcdef"

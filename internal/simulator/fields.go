@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// field is one field of a record that is written by its row in the tables.
+// field is a field of a record, as the tables describe it.
 type field struct {
 	name     string
 	form     string   // one of forms, or "choice"
 	choices  []string // of a choice
 	nullable bool
-	settled  bool // it stays what it was when the record was made
+	settled  bool // the value never changes
 	in       place
 }
 
-// place is where a field is shown.
+// place is a listing that omits a field.
 type place int
 
 const (
@@ -24,10 +24,9 @@ const (
 	listOnly
 )
 
-// readFields reads "name name:form name:One|Two …". Without a form, the name
-// decides. A question mark behind it says that the field may be null, a sign
-// before it that it is shown in the export (+) or the list (-) alone, or that
-// it never changes (!).
+// readFields parses "name name:form name:One|Two …". The default form depends on the name. A
+// question mark after a field means that it may be null. A prefix means that the field is only
+// in the export (+), only in the list (-), or never changes (!).
 func readFields(text string) []field {
 	var fields []field
 	for token := range strings.FieldsSeq(text) {
@@ -56,7 +55,7 @@ func readFields(text string) []field {
 	return fields
 }
 
-// formByName is the form of most fields with that name.
+// formByName returns the default form of a field.
 func formByName(name string) string {
 	if form, ok := formsByName[name]; ok {
 		return form
@@ -81,7 +80,7 @@ var formsByName = map[string]string{
 	"appliedTo": "applied", "phoneSettings": "phoneSettings", "preferences": "preferences", "exceptions": "exceptions", "skills": "skills", "positions": "positions", "description": "html", "summary": "html", "memo": "html",
 }
 
-// choice shortens what several tables say.
+// Choices that several tables share.
 const (
 	syncStatus   = "syncStatus:Pending|Posted|Exported"
 	priority     = "priority:Low|Normal|High|Urgent"

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// insist refuses the call unless it has one parameter of each group.
+// require adds an error unless the call has one parameter of each group.
 func (p *parameters) require(groups [][]string) {
 	for _, group := range groups {
 		given := slices.ContainsFunc(group, func(name string) bool { return p.get(name) != "" })
@@ -18,7 +18,7 @@ func (p *parameters) require(groups [][]string) {
 	}
 }
 
-// both lets pass what both do; nil lets everything pass.
+// both returns the conjunction of two filters, of which nil matches everything.
 func both(a, b func(*record) bool) func(*record) bool {
 	if a == nil {
 		return b
@@ -29,7 +29,7 @@ func both(a, b func(*record) bool) func(*record) bool {
 	return func(r *record) bool { return a(r) && b(r) }
 }
 
-// filter is what the list's parameters select, nil where that is everything.
+// filter returns the filter of the list's parameters, nil if it matches everything.
 func (p *parameters) filter(k *kind) func(*record) bool {
 	match := p.moments(k.filter)
 	if k.export == "" { // records of these may be deleted permanently
@@ -53,7 +53,7 @@ const (
 	always = ticks(math.MaxInt64)
 )
 
-// moments is what the bounds of a window select, nil where there are none.
+// moments returns the filter of the bounds of a window, nil without bounds.
 func (p *parameters) moments(w window) func(*record) bool {
 	var match func(*record) bool
 	if w == byChange || w == byModified {
@@ -71,8 +71,8 @@ func (p *parameters) moments(w window) func(*record) bool {
 	return match
 }
 
-// between selects by a moment that a record has: the lower bound is inclusive,
-// the upper exclusive. A record that has none is outside of any bounds.
+// between returns a filter by a time of a record. The lower bound is inclusive, the upper
+// exclusive. A record without the time does not match.
 func (p *parameters) between(from, before string, at func(*record) (ticks, bool)) func(*record) bool {
 	first, end := p.moment(from, never), p.moment(before, always)
 	if first == never && end == always {
@@ -84,7 +84,7 @@ func (p *parameters) between(from, before string, at func(*record) (ticks, bool)
 	}
 }
 
-// states says which records the list shows: active, inactive or both.
+// states reports whether the list returns active and inactive records.
 func (p *parameters) states(k *kind) (active, inactive bool) {
 	switch k.states {
 	case activeState:
@@ -105,7 +105,7 @@ func (p *parameters) states(k *kind) (active, inactive bool) {
 	}
 }
 
-// identities is what the parameter ids selects, nil where it is not given.
+// identities returns the filter of the parameter ids, nil without it.
 func (p *parameters) identities(k *kind) func(*record) bool {
 	wanted := p.list("ids")
 	if wanted == nil {
@@ -124,8 +124,8 @@ func (p *parameters) identities(k *kind) func(*record) bool {
 	return func(r *record) bool { return slices.Contains(ids, r.id) }
 }
 
-// sorting is the order that sort asks for, nil for that of ids. A list that
-// cannot be sorted has an order of its own.
+// sorting returns the order of the parameter sort, nil for order by id. A list without the
+// parameter has an undocumented order.
 func (p *parameters) sorting(k *kind) func(a, b *record) int {
 	if k.sorts == nil {
 		return func(a, b *record) int { return cmp.Compare(scattered(a.id), scattered(b.id)) }
@@ -149,8 +149,8 @@ func (p *parameters) sorting(k *kind) func(a, b *record) int {
 	return func(a, b *record) int { return direction * a.compareBy(field, b) }
 }
 
-// compareBy orders by a field that the list can be sorted by. Other fields than
-// these are accepted and leave the order of ids.
+// compareBy compares two records by a field. Fields that the list cannot be sorted by are
+// accepted and mean order by id.
 func (r *record) compareBy(field string, other *record) int {
 	switch field {
 	case "ModifiedOn":
@@ -162,7 +162,7 @@ func (r *record) compareBy(field string, other *record) int {
 	}
 }
 
-// scattered puts ids into an order that is always the same and looks like none.
+// scattered returns a sort key that makes ids appear unordered, always in the same way.
 func scattered(id int64) uint64 {
 	x := uint64(id) * 0x9e3779b97f4a7c15
 	x ^= x >> 29

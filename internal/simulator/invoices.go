@@ -2,7 +2,7 @@ package simulator
 
 import "strconv"
 
-// writeInvoice writes a row of accounting/v2 invoices. All its money is text.
+// writeInvoice writes a record of accounting/v2 invoices. Amounts are strings.
 func writeInvoice(p *jsonWriter, w *world, r *record) {
 	k := w.kind("invoices")
 	traits, now := w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))

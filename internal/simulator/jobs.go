@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// writeJob writes a row of jpm/v2 jobs. Active comes last: the list shows all
-// that stands before it.
+// writeJob writes a record of jpm/v2 jobs. The field active is the last one, because the list
+// returns all fields before it.
 func writeJob(p *jsonWriter, w *world, r *record) {
 	k := w.kind("jobs")
 	traits, now := w.random(k, r.Ordinal, forTraits), w.random(k, r.Ordinal, forVersion+uint64(r.Version))
@@ -67,8 +67,7 @@ func writeJob(p *jsonWriter, w *world, r *record) {
 	p.flag("active", !r.Inactive)
 }
 
-// jobTotal is 0 for a good part of all jobs: nothing was earned, which is not
-// the same as unknown.
+// jobTotal returns a total, which is 0 for many jobs. Zero differs from null, unknown.
 func jobTotal(d random) int64 {
 	if d.chance(400) {
 		return 0
@@ -76,7 +75,7 @@ func jobTotal(d random) int64 {
 	return 4_900 + d.Int64N(2_000_000)
 }
 
-// maybeInt writes the value where there is one, else null.
+// maybeInt writes the value, or null if there is none.
 func (p *jsonWriter) maybeInt(name string, value int64, there bool) {
 	if there {
 		p.int(name, value)

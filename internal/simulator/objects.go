@@ -4,7 +4,7 @@ import "strconv"
 
 // Values that are objects or lists.
 
-// strings writes a list of texts.
+// strings writes an array of strings.
 func (x *recordWriter) strings(name string, values ...string) {
 	x.array(name, func() {
 		for _, v := range values {
@@ -35,7 +35,7 @@ func (x *recordWriter) lines(name string) {
 	})
 }
 
-// untypedFields are the custom fields of payments, unlike others without a typeId.
+// untypedFields writes the custom fields of payments, which have no typeId.
 func (x *recordWriter) untypedFields(name string) {
 	x.array(name, func() {
 		if x.now.chance(300) {
@@ -47,7 +47,7 @@ func (x *recordWriter) untypedFields(name string) {
 	})
 }
 
-// site is an address with coordinates.
+// site writes an address with coordinates.
 func (x *recordWriter) site(name string) {
 	x.object(name, func() {
 		c := x.person()
@@ -82,7 +82,7 @@ func (x *recordWriter) ledger(name string) {
 	})
 }
 
-// applied says which invoice a payment is for.
+// applied writes the invoice of a payment.
 func (x *recordWriter) applied(name string) {
 	invoice := x.world.id(x.world.kind("invoices"), x.world.refer("invoices", x.traits))
 	x.array(name, func() {

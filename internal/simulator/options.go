@@ -6,7 +6,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// What a client must know to be let in, unless Options say otherwise.
+// Default credentials of a client.
 const (
 	DefaultTenant       = 1039746210
 	DefaultClientID     = "cid.simulated"
@@ -19,23 +19,23 @@ const DefaultWebhookHeader = "x-servicetitan-signature"
 
 // Options configure a Simulator. The zero value is valid.
 type Options struct {
-	Seed   int64 // the same seed makes the same records
+	Seed   int64 // equal seeds generate equal records
 	Tenant int64
 
 	ClientID, ClientSecret, AppKey string
 	WithoutScopes                  []string // scopes that the app was not granted, such as tn.jpm.jobs:r
 
-	RecordsPerEntity int            // customers, jobs, invoices and estimates each; 1,000 unless set
-	Records          map[string]int // by entity, where it differs; 200 of all others
-	Busy             []string       // entities that Mutate and Run change; those four unless set
+	RecordsPerEntity int            // of customers, jobs, invoices and estimates; default 1,000
+	Records          map[string]int // by entity, overrides RecordsPerEntity and the 200 of other entities
+	Busy             []string       // entities that Mutate and Run change; default: those four
 
-	Lag               time.Duration // how long the API shows nothing of a change, while its webhook is on the way at once
-	FeedLag           time.Duration // how long a change stays out of an export that does not ask for recent ones; 15 min
-	FeedTokenLifetime time.Duration // of a continueFrom token; without end unless set
-	ExportPageSize    int           // 1,000; the real size is not documented
-	TokenLifetime     time.Duration // of an access token; 900 s
-	RequestsPerSecond int           // 60 calls per app and tenant; negative is no limit
-	RequestLog        int           // how many of the last calls the statistics list; 10,000
+	Lag               time.Duration // until the API shows a change, whose webhook is sent immediately
+	FeedLag           time.Duration // until an export without recent changes shows a change; default 15 min
+	FeedTokenLifetime time.Duration // of a continueFrom token; default unlimited
+	ExportPageSize    int           // default 1,000; the real size is not documented
+	TokenLifetime     time.Duration // of an access token; default 900 s
+	RequestsPerSecond int           // per app and tenant; default 60, negative for no limit
+	RequestLog        int           // number of latest calls in the statistics; default 10,000
 
 	Now    func() time.Time // the clock of the API and of the records
 	Logger zerolog.Logger

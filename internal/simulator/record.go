@@ -13,24 +13,24 @@ import (
 // follows from seed, entity and state, so that a journal of states restores the company
 // after a restart.
 type state struct {
-	Ordinal  int   `json:"ordinal"` // the how-manieth record of its entity, from 0
-	Version  int   `json:"version"` // how often it was changed
+	Ordinal  int   `json:"ordinal"` // index of the record in its entity
+	Version  int   `json:"version"` // number of changes
 	Created  ticks `json:"created"`
 	Modified ticks `json:"modified"`
-	Dateless bool  `json:"dateless,omitempty"` // its modifiedOn reads null
+	Dateless bool  `json:"dateless,omitempty"` // modifiedOn is null
 	Inactive bool  `json:"inactive,omitempty"`
-	Removed  bool  `json:"removed,omitempty"` // no list shows it any more
+	Removed  bool  `json:"removed,omitempty"` // no list returns it
 	MergedTo int64 `json:"mergedTo,omitempty"`
 }
 
 // record is one version of a record. It is immutable.
 type record struct {
 	state
-	id     int64  // its number; most entities show it as their id
-	key    string // what identifies it, where that is not the number
-	body   []byte // as the export feed shows it
-	list   int    // so many bytes of body, and a closing brace, are what the list shows
-	listed []byte // what the list shows, where that is not a part of body
+	id     int64  // its number, which is the id of most entities
+	key    string // the identity, if that is not the number
+	body   []byte // as the export feed returns it
+	list   int    // the list returns this many bytes of body and a closing brace
+	listed []byte // as the list returns it, if that is not a part of body
 }
 
 // isActive reports whether the record is neither removed nor inactive.
@@ -70,7 +70,7 @@ func (r *record) value(path string) string {
 	return fmt.Sprint(value)
 }
 
-// position is a place in a feed: behind the record that has these values.
+// position is a position in a feed, after the record with these values.
 type position struct {
 	modified ticks
 	id       int64

@@ -17,7 +17,7 @@ type response struct {
 	records int         // in a page
 	ignored []string    // parameters that the endpoint does not have
 	buffer  *jsonWriter // holds body, for reuse
-	cut     bool        // only half of the body is sent
+	cut     bool        // send only half of the body
 }
 
 // jsonWriters reuses the buffers of pages, which have several megabytes.

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// route is what stands behind a path of the API.
+// route is the operation of a path of the API.
 type route struct {
 	kind *kind
 	on   string // list or export
-	of   *child // a list of the records of one parent; nil where it is of all
+	of   *child // the list of the records of one parent; nil for a list of all records
 }
 
-// name is that of the entity in the statistics and for faults.
+// name returns the name of the entity in statistics and faults.
 func (r route) name() string {
 	if r.of != nil {
 		return r.of.name
@@ -20,7 +20,7 @@ func (r route) name() string {
 	return r.kind.name
 }
 
-// scope is what the app must be granted to call it.
+// scope returns the OAuth scope that the operation requires.
 func (r route) scope() string {
 	if r.of != nil {
 		return r.of.scope
@@ -28,7 +28,7 @@ func (r route) scope() string {
 	return r.kind.scope
 }
 
-// routes are all operations, by path.
+// routes returns all operations by path.
 func (w *world) routes() map[string]route {
 	routes := map[string]route{}
 	for _, k := range w.kinds {
@@ -48,8 +48,7 @@ func (w *world) routes() map[string]route {
 	return routes
 }
 
-// match finds the operation that a request is for, the tenant it names, and
-// the parent where it asks for the records of one.
+// match returns the operation of a request, its tenant, and the parent whose records it lists.
 func (s *Simulator) match(r *http.Request) (found route, tenant, parent string, ok bool) {
 	parts := strings.Split(r.URL.Path, "/") // "", module, version, "tenant", number, …
 	if r.Method != http.MethodGet || len(parts) < 6 {

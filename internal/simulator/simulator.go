@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// Simulator is the simulated ServiceTitan.
+// Simulator is a simulated ServiceTitan API.
 type Simulator struct {
 	*Business
 	options Options
 	routes  map[string]route
-	signKey [32]byte // of continueFrom tokens; the same after a restart
+	signKey [32]byte // of continueFrom tokens; follows from the seed, so that a restart keeps it
 
 	tokens accessTokens
 	calls  callLimit
 	faults faults
 	stats  stats
-	pace   atomic.Int64 // nanoseconds that every page takes longer
+	pace   atomic.Int64 // delay of every page, in nanoseconds
 	traces atomic.Uint64
 }
 
-// Entities are the names of all that is simulated.
+// Entities returns the names of all simulated entities.
 func Entities() []string {
 	var names []string
 	for _, k := range kinds() {
@@ -34,10 +34,9 @@ func Entities() []string {
 	return names
 }
 
-// New makes a simulated ServiceTitan with its first records. A million records
-// take some seconds and about 1.5 GB. The records of customers, jobs, invoices
-// and estimates are made at once, those of other entities when they are first
-// asked for.
+// New returns a Simulator with its initial records. A million records take some seconds and
+// about 1.5 GB. New generates the records of customers, jobs, invoices and estimates; those of
+// other entities are generated on their first request.
 func New(o Options) *Simulator {
 	o = o.withDefaults()
 	s := &Simulator{
@@ -61,7 +60,7 @@ func (s *Simulator) Handler() http.Handler {
 	return mux
 }
 
-// Serve answers on a listener until ctx ends.
+// Serve serves a listener until ctx ends.
 func (s *Simulator) Serve(ctx context.Context, listener net.Listener) error {
 	return Tenants{s}.Serve(ctx, listener)
 }

@@ -1,8 +1,8 @@
 package simulator
 
-// What the fields of a few entities have that no others do.
+// Fields with a form that only few entities have.
 
-// canceled is a status that says what others say with active=false.
+// canceled writes a status whose value Canceled corresponds to active=false.
 func (x *recordWriter) canceled(name string) {
 	if x.record.Inactive {
 		x.text(name, "Canceled")
@@ -11,8 +11,7 @@ func (x *recordWriter) canceled(name string) {
 	x.text(name, x.now.pick([]string{"Pending", "Sent", "PartiallyReceived", "Received"}))
 }
 
-// membership is the status of a membership: beside active=false, it says of one that
-// was deleted that it was.
+// membership writes the status of a membership, which is Deleted for a deleted one.
 func (x *recordWriter) membership(name string) {
 	if x.record.Inactive {
 		x.text(name, "Deleted")
@@ -21,7 +20,7 @@ func (x *recordWriter) membership(name string) {
 	x.text(name, x.now.pick([]string{"Active", "Suspended", "Expired", "Canceled"}))
 }
 
-// landedCost is documented to be None or ByValue, and has been seen as 0.
+// landedCost writes None or ByValue, as documented, or 0, as observed.
 func (x *recordWriter) landedCost(name string) {
 	if x.now.chance(100) {
 		x.int(name, 0)
@@ -30,7 +29,7 @@ func (x *recordWriter) landedCost(name string) {
 	x.text(name, x.now.pick([]string{"None", "ByValue"}))
 }
 
-// history is what happened to a job.
+// history writes the history of a job.
 func (x *recordWriter) history(name string) {
 	x.array(name, func() {
 		for i := range 1 + x.record.Version + x.traits.IntN(3) {
@@ -45,7 +44,7 @@ func (x *recordWriter) history(name string) {
 	})
 }
 
-// categories are objects on services, though ids on materials and equipment.
+// categories writes objects for services, and ids for materials and equipment.
 func (x *recordWriter) categories(name string) {
 	x.array(name, func() {
 		for _, id := range tags(x.now) {
@@ -58,8 +57,8 @@ func (x *recordWriter) categories(name string) {
 	})
 }
 
-// Payroll settings have no id. Now and then one employee has settings as a
-// technician and others as an employee.
+// Payroll settings have no id. One of sharedEvery employees has two settings, as a technician
+// and as an employee.
 const sharedEvery = 10
 
 func (x *recordWriter) secondSide() bool { return x.record.Ordinal%sharedEvery == sharedEvery-1 }
@@ -80,8 +79,8 @@ func (x *recordWriter) side(name string) {
 	x.text(name, "Technician")
 }
 
-// Calls are flat in the export, which is telecom v2, and nested in the list,
-// which is telecom v3; the list's rows themselves have no modifiedOn.
+// Calls are flat in the export (telecom v2) and nested in the list (telecom v3), whose records
+// have no modifiedOn.
 
 func writeCall(p *jsonWriter, w *world, r *record) {
 	x := w.call(p, r)
@@ -119,7 +118,7 @@ func (x *recordWriter) callDetails(typeField string) {
 	}
 }
 
-// exceptions are the prices that one client has.
+// exceptions writes the special prices of a client.
 func (x *recordWriter) exceptions(name string) {
 	x.array(name, func() {
 		for range 1 + x.traits.IntN(3) {

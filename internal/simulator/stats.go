@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Stats count what was asked and what was served.
+// Stats counts calls and served records.
 type Stats struct {
 	TokenCalls int                    `json:"tokenCalls"`
-	Entities   map[string]EntityStats `json:"entities"` // that were asked for, and the core four
-	Requests   []call                 `json:"requests"` // the last ones, oldest first
+	Entities   map[string]EntityStats `json:"entities"` // of requested entities and the core four
+	Requests   []call                 `json:"requests"` // the latest ones, oldest first
 }
 
-// EntityStats count the calls for one entity.
+// EntityStats counts the calls for one entity.
 type EntityStats struct {
 	ListCalls   int `json:"listCalls"`
 	ExportCalls int `json:"exportCalls"`
-	Refused     int `json:"refused"` // answered with an error
-	Pages       int `json:"pages"`   // served, faults that spoil them included
-	Records     int `json:"records"` // on those pages
+	Refused     int `json:"refused"` // calls with an error response
+	Pages       int `json:"pages"`   // served pages, also those changed by a fault
+	Records     int `json:"records"` // in those pages
 }
 
 type call struct {
@@ -29,7 +29,7 @@ type call struct {
 	Entity  string    `json:"entity,omitempty"`
 	Path    string    `json:"path"`
 	Query   string    `json:"query,omitempty"`
-	Status  int       `json:"status"` // 0: the caller left before the response
+	Status  int       `json:"status"` // 0 if the caller disconnected before the response
 	Records int       `json:"records"`
 	Ignored []string  `json:"ignored,omitempty"` // parameters that the endpoint does not have
 }
@@ -69,7 +69,7 @@ func (s *stats) note(c call) {
 	s.sum.Entities[c.Entity] = e
 }
 
-// Stats are the counts since the start or the last ResetStats.
+// Stats returns the counts since the start or the last ResetStats.
 func (s *Simulator) Stats() Stats {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()

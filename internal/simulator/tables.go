@@ -1,8 +1,7 @@
 package simulator
 
-// kinds is everything that is simulated: whatever has an export feed, and every
-// list that needs no parent. What one call answers with a single object, what
-// needs POST, and binaries are not.
+// kinds returns every simulated entity: those with an export feed, and those with a list that
+// needs no parent. Single objects, operations with POST, and binaries are not simulated.
 func kinds() []*kind {
 	var all []*kind
 	for _, module := range [][]*kind{
@@ -15,7 +14,7 @@ func kinds() []*kind {
 	return all
 }
 
-// customFieldTypes are the definitions of an entity's custom fields.
+// customFieldTypes returns the kind of definitions of an entity's custom fields.
 func customFieldTypes(name, list, scope string) *kind {
 	return &kind{name: name, list: list, scope: scope, sorts: byTime, fields: customFields}
 }

@@ -1,7 +1,6 @@
 package simulator
 
-// What keeps the business going: inventory, memberships, payroll, price book,
-// settings and timesheets.
+// Kinds of inventory, memberships, payroll, price book, settings and timesheets.
 
 // skuSorts are the fields that the lists of the price book can be sorted by.
 var skuSorts = []string{

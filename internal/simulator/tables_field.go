@@ -1,6 +1,6 @@
 package simulator
 
-// What happens in the field: dispatch, jobs, forms, equipment, calls.
+// Kinds of dispatch, jobs, forms, equipment and calls.
 
 func dispatch() []*kind {
 	return module("dispatch/v2",

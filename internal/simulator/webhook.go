@@ -31,7 +31,7 @@ const postsAtOnce = 64
 type WebhookOptions struct {
 	URL    string
 	Secret string
-	Header string // that carries the signature; DefaultWebhookHeader unless set
+	Header string // header with the signature; default DefaultWebhookHeader
 	Tenant int64
 
 	Delays []time.Duration // before each retry; 10, 30, 60 and 300 s unless set

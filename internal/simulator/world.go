@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The first records were made between foundedTime and snapshotTime, and last changed
-// before snapshotTime: fixed moments, so that a seed makes the same bytes on any day.
+// Initial records were created and last changed between foundedTime and snapshotTime. The times
+// are fixed, so that a seed generates the same bytes on any day.
 var (
 	foundedTime  = ticksOf(time.Date(2019, 1, 7, 8, 0, 0, 0, time.UTC))
 	snapshotTime = ticksOf(time.Date(2025, 6, 30, 18, 0, 0, 0, time.UTC))
@@ -20,12 +20,12 @@ const idStep = 9
 // quarter is the interval between bulk changes.
 const quarter = 91 * 24 * time.Hour
 
-// world has what all records are generated from.
+// world has the data that records are generated from.
 type world struct {
 	seed   uint64
 	kinds  []*kind
 	byName map[string]*kind
-	counts map[string]int // first records by entity
+	counts map[string]int // number of initial records by entity
 }
 
 func newWorld(o Options) *world {
@@ -73,7 +73,7 @@ func (w *world) random(k *kind, ordinal int, purpose uint64) random {
 const (
 	forID uint64 = iota
 	forInitialState
-	forTraits // what stays the same all its life
+	forTraits // choices that all versions share
 	forVersion
 )
 
@@ -91,12 +91,12 @@ func (w *world) initialState(k *kind, ordinal int) state {
 	s := state{Ordinal: ordinal, Created: foundedTime + age, Modified: snapshotTime}
 	s.Created += ticks(d.Int64N(int64(time.Minute / 100)))
 
-	// Most records rest soon after they were made, a few change years later.
+	// Most records change only soon after their creation, a few years later.
 	if left := float64(snapshotTime - s.Created); left > 0 {
 		u := d.Float64()
 		s.Modified = s.Created + ticks(left*u*u*u)
 	}
-	if d.chance(30) { // changed in bulk: many share one moment
+	if d.chance(30) { // changed in bulk: many share one time
 		s.Modified = min(snapshotTime, ticksOf(s.Modified.time().Truncate(quarter).Add(quarter)))
 	}
 	s.Inactive = d.chance(k.inactive)
