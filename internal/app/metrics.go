@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/metrics"
 	"github.com/lazi/lazisync/internal/stream"
 )
@@ -39,7 +41,8 @@ func (p *process) backlog(ctx context.Context) (metrics.Backlog, error) {
 			b.MaxBytes[s.Name] = uint64(s.MaxBytes)
 		}
 		if s.Name == stream.StreamDeadLetter {
-			b.DeadLetters = s.Messages
+			open, openErr := p.openDeadLetters(ctx, s)
+			b.DeadLetters, err = open, errors.Join(err, openErr)
 		}
 		for _, c := range s.Consumers {
 			if slices.Contains(p.role.Consumers, c.Name) {
@@ -48,4 +51,14 @@ func (p *process) backlog(ctx context.Context) (metrics.Backlog, error) {
 		}
 	}
 	return b, err
+}
+
+// openDeadLetters returns the number of dead letters that are neither dismissed nor replayed. Only the
+// bridge exports it.
+func (p *process) openDeadLetters(ctx context.Context, s stream.StreamState) (uint64, error) {
+	if !p.role.includes(BridgeRole) {
+		return 0, nil
+	}
+	handled, err := p.store.CountHandled(ctx, ledger.DeadLetterKey{Sequence: s.FirstSequence, RejectedAt: s.FirstStored})
+	return s.Messages - min(handled, s.Messages), err
 }

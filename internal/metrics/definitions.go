@@ -79,7 +79,7 @@ var Definitions = []Definition{
 	},
 	{
 		Name: "lazisync_dead_letters", Kind: Gauge, Roles: []string{"bridge"},
-		Help: "Messages of the dead-letter stream. Every bridge has the same value: aggregate with max.",
+		Help: "Dead letters that are neither dismissed nor replayed. Every bridge has the same value: aggregate with max.",
 	},
 	{
 		Name: "lazisync_stream_bytes", Kind: Gauge, Labels: []string{"stream"}, Roles: []string{"bridge"},

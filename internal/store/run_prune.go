@@ -28,6 +28,9 @@ var pruneSteps = []string{`
 	delete from raw.sync_outages where outage_id in (
 		select outage_id from raw.sync_outages
 		where closed_at < clock_timestamp() - $1::interval and fresh_published_at is not null limit $2)`, `
+	delete from raw.sync_dead_letters where (sequence, rejected_at) in (
+		select sequence, rejected_at from raw.sync_dead_letters
+		where rejected_at < clock_timestamp() - greatest($1::interval, interval '31 days') limit $2)`, `
 	delete from raw.sync_seen where ctid in (
 		select s.ctid from raw.sync_seen s left join raw.sync_runs r using (run_number)
 		where coalesce(r.state, '') <> 'running' and $1::interval is not null limit $2)`,

@@ -35,6 +35,8 @@ type ServerState struct {
 type StreamState struct {
 	Name               string
 	Messages           uint64
+	FirstSequence      uint64    // of the oldest message
+	FirstStored        time.Time // when the oldest message was stored; zero if there is none
 	Bytes              uint64
 	MaxBytes           int64 // -1 for no limit
 	MaxAge             time.Duration
@@ -82,7 +84,7 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 			return states, lookupError("stream "+declared.config.Name, err)
 		}
 		state := StreamState{
-			Name: info.Config.Name, Messages: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes,
+			Name: info.Config.Name, Messages: info.State.Msgs, FirstSequence: info.State.FirstSeq, FirstStored: info.State.FirstTime, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes,
 			MaxAge: info.Config.MaxAge, LastStored: info.State.LastTime,
 			Full: fullError(info.Config, info.State), UndeclaredSubjects: map[string]uint64{},
 		}
