@@ -23,17 +23,17 @@ import (
 const (
 	demoRecords  = 25_000
 	slackPatient = 20 * time.Second
-	changeEvery  = time.Second // a few changes each time
+	changeEvery  = time.Second // interval of simulated changes
 )
 
-// exitInterrupted is what shells use for Ctrl-C.
+// exitInterrupted is the exit code of shells after Ctrl-C.
 const exitInterrupted = 130
 
 func (c *setup) demo() *cobra.Command {
 	var once bool
 	var records int
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Copy a simulated tenant, prove that every row is right, and stay up", Args: noArguments,
+		Use: "demo", Short: "Copy a simulated tenant, compare every row, and keep running", Args: noArguments,
 		Long: "Starts everything anew in its own data folder, requests a full sync as another\n" +
 			"system would, compares every row with the simulated ServiceTitan and stays up while its\n" +
 			"business keeps changing. With --once it exits instead: 0 if everything matched.",
@@ -65,14 +65,14 @@ func (c *setup) runDemo(ctx context.Context, records int, once bool) (err error)
 	if err := r.fullSync(ctx, records); err != nil {
 		return interrupted(ctx, err)
 	}
-	proof := r.prove(ctx)
+	proof := r.compareRows(ctx)
 	if once || ctx.Err() != nil {
 		return interrupted(ctx, proof)
 	}
-	return errors.Join(proof, r.stayUp(ctx))
+	return errors.Join(proof, r.keepRunning(ctx))
 }
 
-// interrupted makes an error of Ctrl-C, whatever it led to: the demo did not finish.
+// interrupted returns an error with the exit code of Ctrl-C if ctx was cancelled, else err.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return &cli.ExitError{Code: exitInterrupted, Message: "interrupted"}
@@ -80,21 +80,22 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// fullSync asks for a full sync as another system would, by an event, and shows it.
+// fullSync publishes sync.requested for a full sync, as another system would, and displays its
+// progress.
 func (r *running) fullSync(ctx context.Context, records int) error {
 	names := r.cfg.Tenants[0].Entities
 	fmt.Fprintf(r.out, "\nlazisync is up, after %.1f s. Now publishing sync.requested {\"mode\":\"full\"}: %d × %s records.\n\n",
 		r.startedAfter().Seconds(), len(names), thousands(records))
-	r.logs.hush() // warnings would tear the bars apart; they are in the file
-	defer r.logs.speak()
+	r.logs.mute() // warnings would break the progress bars; the file has them
+	defer r.logs.unmute()
 	if err := cli.Request(ctx, commands.Backends(r.cfg), r.cfg, cli.RequestOptions{Mode: "full", Wait: true}, r.out); err != nil {
 		return fmt.Errorf("the full sync did not complete, see %s: %w", r.logPath, err)
 	}
 	return nil
 }
 
-// prove compares all rows and prints the Slack message.
-func (r *running) prove(ctx context.Context) error {
+// compareRows compares every row with the simulator and prints the Slack message.
+func (r *running) compareRows(ctx context.Context) error {
 	fmt.Fprint(r.out, "\nComparing every row in PostgreSQL with what ServiceTitan has, value by value:\n\n")
 	db, err := store.Open(ctx, string(r.cfg.DatabaseURL), store.Options{Logger: r.logs.file()})
 	if err != nil {
@@ -122,9 +123,9 @@ func (r *running) prove(ctx context.Context) error {
 	return r.showSlack(ctx)
 }
 
-// analyze has PostgreSQL look at tables that were filled seconds ago: without statistics
-// it would sort them whole for every few thousand rows that are read. In the long run
-// autovacuum does that by itself.
+// analyze updates the statistics of tables that were filled seconds ago. Without them
+// PostgreSQL would sort a whole table for every few thousand rows of the comparison. Autovacuum
+// does that later.
 func (r *running) analyze(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, string(r.cfg.DatabaseURL))
 	if err != nil {
@@ -132,7 +133,7 @@ func (r *running) analyze(ctx context.Context) error {
 	}
 	defer conn.Close(ctx)
 	for _, name := range r.cfg.Tenants[0].Entities {
-		e, _ := entity.Find(name) // the configuration was checked
+		e, _ := entity.Find(name) // the configuration is validated
 		if _, err := conn.Exec(ctx, "analyze raw."+e.Table()); err != nil {
 			return fmt.Errorf("analyze %s: %w", e.Table(), err)
 		}
@@ -162,9 +163,9 @@ func (r *running) showSlack(ctx context.Context) error {
 	return nil
 }
 
-// stayUp keeps changing the simulated records and prints the syncs that its webhooks
+// keepRunning changes simulated records until ctx ends and prints the syncs that their webhooks
 // trigger.
-func (r *running) stayUp(ctx context.Context) error {
+func (r *running) keepRunning(ctx context.Context) error {
 	fmt.Fprintln(r.out)
 	r.printLinks()
 	r.printTry()

@@ -1,6 +1,6 @@
-// Command lazisync-dev runs lazisync for development: it starts whatever is not
-// configured (PostgreSQL, NATS, Temporal, a simulated ServiceTitan, a fake Slack) and all
-// four roles in one process. The demo proves that a full sync copies everything.
+// Command lazisync-dev runs lazisync for development: all four roles and each server that is not
+// configured (PostgreSQL, NATS, Temporal, a simulated ServiceTitan, a fake Slack) in one
+// process. Its demo shows that a full sync copies every record.
 package main
 
 import (
@@ -20,14 +20,14 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second Ctrl-C ends the process at once; PostgreSQL sees to itself then.
+	// A second Ctrl-C ends the process immediately; PostgreSQL then stops on its own.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// run is the program. It returns the exit code.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	root := newRoot(&setup{environ: environ, out: stdout})
 	root.SetArgs(args)
@@ -48,12 +48,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return cli.ExitFailed
 }
 
-// setup is what the commands share.
+// setup has the options and streams that all commands share.
 type setup struct {
 	environ []string
 	out     io.Writer
-	dir     string // the data folder, "" for the usual one
-	free    bool   // any free ports rather than the usual ones
+	dir     string // data folder; default usualDir
+	free    bool   // use free ports instead of the default ones
 }
 
 // The data folders. The demo has its own and empties it at each start, so that it does not
@@ -79,7 +79,7 @@ func newRoot(c *setup) *cobra.Command {
 	return root
 }
 
-// noArguments is cobra.NoArgs with the exit code of wrong usage.
+// noArguments is cobra.NoArgs with the exit code of a usage error.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
 		return cli.UsageError(err)

@@ -22,7 +22,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// dirs are the data folders to look in for a running lazisync-dev.
+// dirs returns the data folders in which a running lazisync-dev may have announced itself.
 func (c *setup) dirs() []string {
 	if c.dir != "" {
 		return []string{c.dir}
@@ -30,7 +30,7 @@ func (c *setup) dirs() []string {
 	return []string{usualDir, demoDir}
 }
 
-// stopLimit is more than a running one takes to stop.
+// stopLimit is the maximum time that a running lazisync-dev may take to stop.
 const stopLimit = 45 * time.Second
 
 func (c *setup) stop() *cobra.Command {
@@ -83,15 +83,14 @@ func stopProcess(ctx context.Context, dir string, pid int) error {
 	}
 }
 
-// envFile holds the variables for other programs, passwords among them.
+// envFile is the file with the variables for other programs. It contains passwords.
 const envFile = "env"
 
-// own are the variables of the addresses at which the running one listens; another role
-// beside it needs addresses of its own.
+// own lists the variables of listen addresses, which another process cannot share.
 var own = []string{"HTTP_ADDR", "ADMIN_ADDR"}
 
-// shared reports whether a variable is for other programs: every one of lazisync, so that
-// `lazisync doctor` looks for what there is.
+// shared reports whether other programs get the variable: all of lazisync's variables but own,
+// so that `lazisync doctor` checks the running servers.
 func shared(name string) bool {
 	return !slices.Contains(own, name) && slices.ContainsFunc(config.Variables, func(v config.Variable) bool {
 		return name == v.Name || v.AllowsFile() && name == v.Name+"_FILE"
@@ -154,7 +153,7 @@ func (c *setup) readEnv() (string, error) {
 func (c *setup) psql() *cobra.Command {
 	return &cobra.Command{
 		Use: "psql [arguments of psql]", Short: "Open psql on the running one's database",
-		DisableFlagParsing: true, // they are psql's
+		DisableFlagParsing: true, // flags are for psql
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 && args[0] == "--dir" {
 				c.dir, args = args[1], args[2:]
@@ -168,8 +167,8 @@ func (c *setup) psql() *cobra.Command {
 	}
 }
 
-// execPsql becomes psql. The password goes through its environment: arguments can be
-// read by every user of the machine.
+// execPsql replaces the process by psql. The password is passed in the environment, because
+// every user of the machine can read arguments.
 func execPsql(env string, args []string) error {
 	var raw string
 	for line := range strings.Lines(env) {

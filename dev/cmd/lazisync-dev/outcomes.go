@@ -11,8 +11,8 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// followOutcomes prints a line for every run that ends, as any consumer of its events
-// could, until ctx ends. The function it returns closes the connection.
+// followOutcomes prints a line for every outcome event until ctx ends. The returned function
+// closes the connection.
 func (r *running) followOutcomes(ctx context.Context) (unfollow func(), err error) {
 	conn, err := stream.Connect(stream.Options{
 		URL: r.cfg.NATS.URL, Creds: r.cfg.NATS.Creds, Name: "lazisync-dev demo", Logger: r.logs.file(),
@@ -32,14 +32,14 @@ func (r *running) followOutcomes(ctx context.Context) (unfollow func(), err erro
 	return conn.Close, nil
 }
 
-// outcomes are the events that end a run.
+// outcomes lists the outcome events.
 var outcomes = []events.Type[events.OutcomeData]{events.Completed, events.Failed, events.Cancelled}
 
-// outcome prints an event that ends a run. It ignores every other message.
+// outcome prints an outcome event. It ignores every other message.
 func (r *running) outcome(m events.Message) {
 	e, err := events.Decode(m)
 	if err != nil {
-		return // not sent by lazisync, or another version of an event that comes in this one too
+		return // invalid, or another version of an event that is also published in this version
 	}
 	for _, t := range outcomes {
 		if data, err := t.Data(e); err == nil && e.Type() == t.Name {

@@ -20,7 +20,7 @@ import (
 	"github.com/lazi/lazisync/internal/config"
 )
 
-// running is the stack and lazisync on it, in this process.
+// running is lazisync and its stack of servers in this process.
 type running struct {
 	out     io.Writer
 	began   time.Time
@@ -35,16 +35,15 @@ type running struct {
 
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when lazisync has stopped
-	err    error         // why, once ended
+	err    error         // of lazisync; valid after ended is closed
 }
 
-// readyLimit is for connections that were just opened on a machine that is busy.
+// readyLimit is the maximum time until lazisync is ready, also on a busy machine.
 const readyLimit = time.Minute
 
-// start starts everything and returns when it answers. A failure stops what was
-// started.
+// start starts everything and returns when it is ready. On an error it stops what it started.
 func start(ctx context.Context, out io.Writer, dir string, o stack.Options) (_ *running, err error) {
-	// What is wrong with the configuration shows before anything is started for it.
+	// Report errors of the configuration before anything is started.
 	if !o.Isolated {
 		if _, err := app.Load(o.Environ, app.ToolRole); err != nil {
 			return nil, cli.UsageError(err)
@@ -94,7 +93,7 @@ func (r *running) printService(s stack.Service) {
 	fmt.Fprintf(r.out, "  %-14s %s%s\n", s.Name, s.Address, note)
 }
 
-// serve migrates, runs all roles and waits until they say that they are ready.
+// serve migrates, runs all roles and waits until they are ready.
 func (r *running) serve(ctx context.Context) (err error) {
 	if r.cfg, err = app.Load(r.stack.Environ(), app.ServeRole); err != nil {
 		return cli.UsageError(err)
@@ -118,7 +117,7 @@ func (r *running) serve(ctx context.Context) (err error) {
 	if err := r.awaitReady(ctx); err != nil {
 		return err
 	}
-	r.logs.speak()
+	r.logs.unmute()
 	return nil
 }
 
@@ -129,7 +128,7 @@ func (r *running) endedEarly() error {
 	return errors.New("lazisync ended by itself")
 }
 
-// awaitReady asks until every check passes.
+// awaitReady polls /readyz until every check passes.
 func (r *running) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
@@ -137,7 +136,7 @@ func (r *running) awaitReady(ctx context.Context) error {
 	defer tick.Stop()
 	url := "http://" + r.at.Admin + "/readyz"
 	for {
-		answer, err := ask(ctx, url)
+		answer, err := fetch(ctx, url)
 		if err == nil {
 			return nil
 		}
@@ -151,8 +150,8 @@ func (r *running) awaitReady(ctx context.Context) error {
 	}
 }
 
-// ask fails unless a URL answers 200. The answer tells why.
-func ask(ctx context.Context, url string) (answer string, err error) {
+// fetch returns the body of a response, and an error unless the status is 200.
+func fetch(ctx context.Context, url string) (answer string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
@@ -171,7 +170,7 @@ func ask(ctx context.Context, url string) (answer string, err error) {
 
 func (r *running) startedAfter() time.Duration { return r.ready.Sub(r.began) }
 
-// links are the addresses worth a look.
+// links returns the addresses to display.
 func (r *running) links() []datadir.Link {
 	links := []datadir.Link{{Name: "dashboard", URL: r.stack.GatewayURL()}}
 	if url := r.stack.TemporalUIURL(); url != "" {
@@ -183,7 +182,7 @@ func (r *running) links() []datadir.Link {
 	return append(links, datadir.Link{Name: "metrics", URL: "http://" + r.at.Admin + "/metrics"})
 }
 
-// announce tells a second start, and the other commands, where everything is.
+// announce stores the addresses for a second start and for the other commands.
 func (r *running) announce() error {
 	if err := writeEnv(r.folder.Path(envFile), r.stack); err != nil {
 		return err
@@ -191,7 +190,7 @@ func (r *running) announce() error {
 	return r.folder.Announce(r.links())
 }
 
-// wait returns when the user asks to stop, or with an error when lazisync ended by itself.
+// wait returns nil when ctx ends, and an error if lazisync ends before.
 func (r *running) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -201,12 +200,12 @@ func (r *running) wait(ctx context.Context) error {
 	}
 }
 
-// stop ends lazisync first, then what it uses, and lets go of the folder.
+// stop stops lazisync, then its servers, and releases the data folder.
 func (r *running) stop() error {
 	var errs []error
 	began := time.Now()
 	if r.cancel != nil {
-		r.logs.hush() // connections that end are what was asked for
+		r.logs.mute() // closed connections are expected now
 		if !r.ready.IsZero() {
 			fmt.Fprintln(r.out, "\nstopping …")
 		}
@@ -225,14 +224,14 @@ func (r *running) stop() error {
 	return errors.Join(errs...)
 }
 
-// logs are the log file, and the terminal for what somebody should hear at once. The file
-// stays open until the process ends: servers that were stopped still say a word or two.
+// logs writes to the log file, and warnings also to the terminal. The file stays open until the
+// process ends, because servers log after they were stopped.
 type logs struct {
 	to       *os.File
 	terminal *terminalLog
 }
 
-const keepLog = 10 << 20 // bytes; a longer log is put aside at the next start
+const keepLog = 10 << 20 // bytes; the next start renames a larger log
 
 func openLogs(path string, out io.Writer) (*logs, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > keepLog {
@@ -247,13 +246,13 @@ func openLogs(path string, out io.Writer) (*logs, error) {
 	return &logs{to: file, terminal: &terminalLog{out: out, quiet: true, printed: map[string]time.Time{}}}, nil
 }
 
-// file is a logger to the file alone.
+// file returns a logger that writes only to the file.
 func (l *logs) file() zerolog.Logger { return zerolog.New(l.to).With().Timestamp().Logger() }
 
-// everywhere is a logger whose warnings and errors show on the terminal too.
+// everywhere returns a logger that also prints warnings and errors to the terminal.
 func (l *logs) everywhere() zerolog.Logger {
 	return zerolog.New(zerolog.MultiLevelWriter(l.to, l.terminal)).Level(zerolog.InfoLevel).With().Timestamp().Logger()
 }
 
-func (l *logs) speak() { l.terminal.set(false) }
-func (l *logs) hush()  { l.terminal.set(true) }
+func (l *logs) unmute() { l.terminal.set(false) }
+func (l *logs) mute()   { l.terminal.set(true) }

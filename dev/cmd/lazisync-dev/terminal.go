@@ -24,7 +24,7 @@ type terminalLog struct {
 
 const repeatInterval = time.Minute
 
-// temporalErrorField is where Temporal's client puts an error.
+// temporalErrorField is the field of an error in the log of Temporal's client.
 const temporalErrorField = "Error"
 
 func (t *terminalLog) set(quiet bool) {
@@ -35,14 +35,14 @@ func (t *terminalLog) set(quiet bool) {
 
 func (t *terminalLog) Write(line []byte) (int, error) { return len(line), nil }
 
-// WriteLevel is what zerolog calls.
+// WriteLevel implements zerolog.LevelWriter.
 func (t *terminalLog) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 	if level < zerolog.WarnLevel || level == zerolog.NoLevel {
 		return len(line), nil
 	}
 	var entry map[string]any
 	if err := json.Unmarshal(line, &entry); err != nil {
-		return len(line), nil // it is in the file
+		return len(line), nil // only in the file
 	}
 	text := fmt.Sprint(entry[zerolog.MessageFieldName])
 	for _, field := range []string{zerolog.ErrorFieldName, temporalErrorField} {
@@ -61,7 +61,7 @@ func (t *terminalLog) WriteLevel(level zerolog.Level, line []byte) (int, error) 
 	return len(line), nil
 }
 
-// thousands writes 12,345.
+// thousands formats 12345 as 12,345.
 func thousands(n int) string {
 	digits := fmt.Sprint(n)
 	var b strings.Builder
@@ -74,5 +74,5 @@ func thousands(n int) string {
 	return b.String()
 }
 
-// arg0 is how this program was called.
+// arg0 returns the name by which this program was called.
 func arg0() string { return os.Args[0] }

@@ -39,7 +39,7 @@ func (c *setup) up() *cobra.Command {
 func (c *setup) runUp(ctx context.Context, o stack.Options) error {
 	r, err := start(ctx, c.out, orDefault(c.dir, usualDir), o)
 	if err != nil {
-		return quietly(ctx, err)
+		return ignoreInterrupt(ctx, err)
 	}
 	fmt.Fprintf(c.out, "\nlazisync is up, after %.1f s.\n\n", r.startedAfter().Seconds())
 	r.printLinks()
@@ -48,8 +48,8 @@ func (c *setup) runUp(ctx context.Context, o stack.Options) error {
 	return errors.Join(r.wait(ctx), r.stop())
 }
 
-// quietly takes an interruption by the user for what it is: no failure.
-func quietly(ctx context.Context, err error) error {
+// ignoreInterrupt returns nil if the user interrupted the program, else err.
+func ignoreInterrupt(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -63,7 +63,7 @@ func orDefault(text, fallback string) string {
 	return text
 }
 
-// printLinks names what can be looked at.
+// printLinks prints the addresses.
 func (r *running) printLinks() {
 	for _, link := range r.links() {
 		fmt.Fprintf(r.out, "  %-14s %s\n", link.Name, link.URL)
@@ -89,7 +89,7 @@ func (r *running) printTry() {
 		`(eval "$(`+env+`)" && `+programs("lazisync")+" doctor)")
 }
 
-// programs is how to call one of the two programs, which lie beside each other.
+// programs returns the path of one of the two programs, which are in the same folder.
 func programs(name string) string {
 	path := filepath.Join(filepath.Dir(arg0()), name)
 	if !strings.Contains(path, string(filepath.Separator)) {
@@ -98,7 +98,7 @@ func programs(name string) string {
 	return word(path)
 }
 
-// word is a text as a shell takes it for one word.
+// word quotes a text for a shell if necessary.
 func word(text string) string {
 	plain := func(r rune) bool {
 		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-", r))
@@ -109,5 +109,5 @@ func word(text string) string {
 	return quoted(text)
 }
 
-// quoted is a text in quotes for a shell.
+// quoted returns a text in single quotes for a shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -1,6 +1,6 @@
-// Command preflight looks at the machine before a long build: a line for each thing that
-// is needed, with what to do where it is missing. It is called by dev/preflight.sh, which
-// has looked for Go itself, and compiles in a moment.
+// Command preflight checks the machine before a long build and prints a line for each
+// requirement, with what to do if it is not met. dev/preflight.sh, which checks for Go, calls it.
+// It imports little, so that it compiles in a moment.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// wantFree is what a cold build and a demo need on disk.
+// wantFree is the disk space, in bytes, that a cold build and a demo need.
 const wantFree = 2 << 30
 
 func main() {
@@ -59,7 +59,7 @@ func checkDisk() bool {
 	for path, fix := range places {
 		free, err := freeBytes(path)
 		if err != nil {
-			continue // it does not exist yet, or the system does not tell
+			continue // the folder does not exist yet, or its free space is unknown
 		}
 		if free < wantFree {
 			line("disk", fmt.Sprintf("%.1f GB free at %s, want %d GB: %s", gigabytes(free), path, wantFree>>30, fix))
