@@ -95,7 +95,11 @@ func bodyProblem(err error) *Problem {
 }
 
 func (g *Gateway) writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
-	if p.cause != nil {
+	switch {
+	case p.cause == nil:
+	case r.Context().Err() != nil: // no outage: the client no longer waits for the response
+		g.Logger.Debug().Err(p.cause).Str("method", r.Method).Str("path", r.URL.Path).Msg("client disconnected")
+	default:
 		g.Logger.Error().Err(p.cause).Str("method", r.Method).Str("path", r.URL.Path).Int("status", p.Status).Msg(p.Detail)
 	}
 	if p.retryAfter > 0 {

@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -163,4 +166,19 @@ func TestMethodsAndPaths(t *testing.T) {
 	for _, path := range []string{"/nothing", "/api", "/sync", "/sync/rebuild/x/y", "/metrics", "/api/sync/requests/"} {
 		s.send(http.MethodGet, path, "").isProblem(t, 404, "path: got")
 	}
+}
+
+func TestAClientThatDisconnectsIsNoOutage(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.fakeLedger.fail = fmt.Errorf("list runs: %w", context.Canceled)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/sync/runs", nil)
+	request.Host = "localhost"
+	s.gateway.handler.ServeHTTP(httptest.NewRecorder(), request)
+
+	require.Contains(t, s.log.String(), `"message":"client disconnected"`)
+	require.NotContains(t, s.log.String(), `"level":"error"`)
 }
