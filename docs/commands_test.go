@@ -191,7 +191,7 @@ func TestDocsVariablesExist(t *testing.T) {
 			known = append(known, v.Name+"_FILE")
 		}
 	}
-	streams := []string{stream.StreamCommands, stream.StreamEvents, stream.StreamProgress, stream.StreamDeadLetter, stream.StreamAdvisories}
+	streams := []string{stream.StreamCommands, stream.StreamEvents, stream.StreamProgress, stream.StreamDeadLetter, stream.StreamAdvisories, stream.StreamIncidents}
 	variable := regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b_?`)
 	for _, d := range documents(t) {
 		for _, line := range d.commands() {

@@ -106,6 +106,8 @@ var restrictedTo = map[string][]string{
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_EVENTS.notifier":          {"notifier"},
 	"$JS.API.STREAM.MSG.GET.SYNC_DEADLETTER":                  {"operator"},
 	"$JS.API.STREAM.MSG.GET.SYNC_COMMANDS":                    {"bridge"},
+	"$JS.API.STREAM.MSG.GET.SYNC_INCIDENTS":                   {"notifier"},
+	"incidents.outages/1001/full":                             {"notifier"},
 	"$JS.API.STREAM.MSG.GET.SYNC_EVENTS":                      {"bridge", "worker"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_ADVISORIES.bridge-lost":   {"bridge"},
 	"$JS.ACK.SYNC_ADVISORIES.bridge-lost.1.1.1.1.0":           {"bridge"},

@@ -62,6 +62,8 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error {
 				return s.publishDeadLetters(ctx, "sync.completed", "sync.failed", "sync.cancelled", "sync.rejected", "sync.stale", "sync.fresh")
 			},
+			func() error { _, _, err := s.conn.Incidents().Load(ctx, "outages/1001/full"); return err },
+			func() error { _, err := s.conn.Incidents().Store(ctx, "outages/1001/full", nil, 0); return err },
 			func() error { return s.restore(ctx) },
 		)
 	},

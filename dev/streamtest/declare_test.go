@@ -31,6 +31,7 @@ func TestDeclareIsIdempotent(t *testing.T) {
 		"stream SYNC_DEADLETTER: created",
 		"stream SYNC_ADVISORIES: created",
 		"consumer SYNC_ADVISORIES/bridge-lost: created",
+		"stream SYNC_INCIDENTS: created",
 	}, changes)
 
 	changes, err = r.conn.Declare(ctx(t))
@@ -122,7 +123,7 @@ func TestNothingIsDeclaredOnANewServer(t *testing.T) {
 	require.ErrorContains(t, r.conn.Ready(ctx(t)), "stream SYNC_COMMANDS is missing")
 	drift, err := r.conn.Drift(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
-	require.Len(t, drift, 5)
+	require.Len(t, drift, 6)
 	_, err = r.conn.Declare(ctx(t))
 	require.NoError(t, err)
 }

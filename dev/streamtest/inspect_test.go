@@ -22,7 +22,7 @@ func TestStreamsDescribesUsageAndConsumers(t *testing.T) {
 	}
 	states, err := r.conn.Streams(ctx(t), stream.Consumers()...)
 	require.NoError(t, err)
-	require.Len(t, states, 5)
+	require.Len(t, states, 6)
 	commands := states[0]
 	require.Equal(t, stream.StreamCommands, commands.Name)
 	require.EqualValues(t, 3, commands.Messages)

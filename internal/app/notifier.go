@@ -29,7 +29,8 @@ func (p *process) notifier() (part, error) {
 		copies = slices.DeleteFunc(copies, func(channel string) bool { return slices.Contains(r.Channels, channel) }) // it has routes of its own
 	}
 	n := notify.New(notify.Options{
-		Sender: senders, Alerts: p.cfg.Slack.Channel, Routes: routes, Copies: copies, Window: p.cfg.Slack.FoldWindow, Logger: p.log,
+		Sender: senders, Alerts: p.cfg.Slack.Channel, Routes: routes, Copies: copies, Window: p.cfg.Slack.FoldWindow,
+		State: p.stream.Incidents(), Logger: p.log,
 		OnResult: metrics.NewNotifications(p.metrics, slices.Collect(maps.Keys(senders.Named))),
 	})
 	return p.consume(stream.ConsumerNotifier, stream.BatchOptions{Max: notifierBatch}, func(ctx context.Context, batch []*stream.Message) error {

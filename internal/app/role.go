@@ -54,7 +54,8 @@ var (
 		Role: doctor.Role{
 			Name: "notifier", Slack: true,
 			Consumers: []string{stream.ConsumerNotifier}, MaxBatch: notifierBatch,
-			Publishes: notifierDeadLetters,
+			Publishes: append([]string{stream.IncidentSubject("probe")}, notifierDeadLetters...),
+			ReadsFrom: []string{stream.StreamIncidents},
 		},
 	}
 	GatewayRole = Role{
@@ -71,8 +72,8 @@ var (
 			Name: "serve", Database: true, Temporal: true, ServiceTitan: true, Gateway: true, Slack: true,
 			Connections: 24, Access: store.AccessPages,
 			Consumers: slices.Concat(BridgeRole.Consumers, NotifierRole.Consumers), MaxBatch: requestBatch,
-			Publishes: union(BridgeRole.Publishes, WorkerRole.Publishes, GatewayRole.Publishes),
-			ReadsFrom: BridgeRole.ReadsFrom,
+			Publishes: union(BridgeRole.Publishes, WorkerRole.Publishes, NotifierRole.Publishes, GatewayRole.Publishes),
+			ReadsFrom: union(BridgeRole.ReadsFrom, NotifierRole.ReadsFrom),
 		},
 	}
 )

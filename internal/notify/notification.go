@@ -44,6 +44,9 @@ type Notification struct {
 	// that this completed run ends. It is 0 if the run before did not fail.
 	Recovered    int
 	FailingSince time.Time
+
+	// Incident is what the notification belongs to; it is zero for other notifications.
+	Incident Incident
 }
 
 // DedupKey is equal for notifications that report the same failure to the same channel.
@@ -110,7 +113,9 @@ func decode(m events.Message, alerts string) (n *Notification, channels []string
 			if err != nil {
 				return nil, nil, err
 			}
-			return &Notification{Outcome: outcome, Ages: ages, EventID: event.ID(), At: event.Time()}, []string{alerts}, nil
+			n := &Notification{Outcome: outcome, Ages: ages, EventID: event.ID(), At: event.Time()}
+			n.Incident = newIncident(ages.Since, 0, ages.TenantID, "freshness")
+			return n, []string{alerts}, nil
 		}
 	}
 	kind, ok := outcomes[event.Type()]

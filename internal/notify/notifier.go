@@ -30,6 +30,7 @@ type Options struct {
 	Routes []Route       // channels by tenant and kind, in place of those of the event
 	Copies []string      // channels that receive every notification, besides the channels of the event
 	Window time.Duration // how long identical failures are grouped into one message; 0 disables grouping
+	State  State         // default: a LocalState
 	Logger zerolog.Logger
 
 	OnResult func(channel, result string) // called with the result of each notification; may be nil
@@ -42,7 +43,7 @@ type Notifier struct {
 	Options
 	delivered delivered
 	groups    groups
-	outages   outages
+	stateErr  error // of the batch: the state is not read again before the next one
 }
 
 // New returns a Notifier.
@@ -53,7 +54,10 @@ func New(o Options) *Notifier {
 	if o.OnResult == nil {
 		o.OnResult = func(string, string) {}
 	}
-	return &Notifier{Options: o, groups: groups{}, outages: outages{}}
+	if o.State == nil {
+		o.State = &LocalState{}
+	}
+	return &Notifier{Options: o, groups: groups{}}
 }
 
 // maxMessages is the number of messages that one batch sends to a channel. If there are
@@ -65,9 +69,10 @@ const maxMessages = 5
 func (n *Notifier) Handle(ctx context.Context, batch []Delivery) error {
 	pendings := make([]*pending, len(batch))
 	var messages []*message
+	n.stateErr = nil
 	for i, d := range batch {
 		pendings[i] = &pending{delivery: d}
-		messages = n.collect(messages, pendings[i])
+		messages = n.collect(ctx, messages, pendings[i])
 	}
 	now := n.Now()
 	n.groups.prune(now, n.Window)
@@ -95,13 +100,14 @@ type message struct {
 
 // notifications returns the notification for an event, once for each channel. What any
 // channel receives, the copies receive too.
-func (n *Notifier) notifications(m events.Message) ([]Notification, error) {
-	one, channels, err := decode(m, n.Alerts)
+func (n *Notifier) notifications(ctx context.Context, d Delivery) ([]Notification, error) {
+	one, channels, err := decode(d.Event(), n.Alerts)
 	if err != nil || one == nil {
 		return nil, err
 	}
-	if one.Outcome != Rejected {
-		channels = n.outages.observe(one, channels)
+	channels, err = n.observe(ctx, one, channels, d.Deliveries())
+	if err != nil {
+		return nil, err
 	}
 	if len(channels) == 0 {
 		return nil, nil
@@ -113,9 +119,13 @@ func (n *Notifier) notifications(m events.Message) ([]Notification, error) {
 }
 
 // collect adds the notifications of an event, except those that were delivered before.
-func (n *Notifier) collect(messages []*message, p *pending) []*message {
+func (n *Notifier) collect(ctx context.Context, messages []*message, p *pending) []*message {
 	m := p.delivery.Event()
-	list, err := n.notifications(m)
+	list, err := n.notifications(ctx, p.delivery)
+	if errors.Is(err, errStateUnavailable) {
+		p.retryAfter(nextDelay(p.delivery.Deliveries()))
+		return messages
+	}
 	if errors.Is(err, events.ErrVersion) {
 		n.Logger.Debug().Err(err).Str("subject", m.Subject).Uint64("sequence", m.Sequence).Msg("event of an unknown version ignored")
 		return messages

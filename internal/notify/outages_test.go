@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -74,4 +76,52 @@ func TestARecoverySaysHowOftenAndSinceWhen(t *testing.T) {
 	require.Equal(t, "#sync-alerts", sent[0].To, "the channel of the failures")
 	require.Equal(t, 3, sent[0].Recovered)
 	require.Equal(t, ended, sent[0].FailingSince)
+}
+
+func TestARecoveryIsNotifiedAfterARestartByAnotherNotifier(t *testing.T) {
+	t.Parallel()
+	state := &LocalState{}
+	d, restarted := newRig(), newRig()
+	d.State, restarted.State = state, state
+	sent, _ := d.handle(t, d.failing(t, events.APIError, "jobs"), d.failing(t, events.StoreError, "jobs"))
+	require.Len(t, sent, 2)
+	require.Equal(t, Incident{Key: fmt.Sprintf("1001/full/%d", d.clock.UnixMilli()), Failures: 1, Since: d.clock}, sent[0].Incident)
+
+	restarted.runs, restarted.clock = d.runs, d.clock.Add(time.Minute)
+	recovery := restarted.completing(t, "1001", events.Full)
+	sent, _ = restarted.handle(t, recovery)
+	require.Len(t, sent, 1)
+	require.Equal(t, d.clock, sent[0].FailingSince)
+	require.Equal(t, d.clock, sent[0].Incident.Since)
+
+	d.runs, d.clock = restarted.runs, restarted.clock.Add(time.Minute)
+	sent, _ = d.handle(t, d.completing(t, "1001", events.Full))
+	require.Empty(t, sent, "another notifier sent the recovery")
+}
+
+// brokenState fails, as without permissions or without the stream.
+type brokenState struct {
+	State
+	calls int
+}
+
+func (s *brokenState) Load(context.Context, string) ([]byte, uint64, error) {
+	s.calls++
+	return nil, 0, errors.New("stream SYNC_INCIDENTS is missing")
+}
+
+func TestFailuresAreNotifiedWithoutState(t *testing.T) {
+	t.Parallel()
+	d, state := newRig(), &brokenState{}
+	d.State = state
+	batch := []*delivery{d.failing(t, events.APIError, "jobs"), d.failing(t, events.APIError, "invoices"), rejection(t, "x", rejectedData())}
+	for i, want := range [][]string{{"retry in 1s", "retry in 1s", "ack"}, {"retry in 2s", "retry in 2s", "ack"}, {"ack", "ack", "ack"}} {
+		for _, one := range batch {
+			one.deliveries = uint64(i + 1)
+		}
+		_, settled := d.handle(t, batch...)
+		require.Equal(t, want, settled)
+		require.Equal(t, i+1, state.calls, "it is asked once for each batch")
+	}
+	require.Len(t, d.sender.sent, 3, "the failures and the rejection")
 }

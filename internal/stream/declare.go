@@ -137,6 +137,7 @@ var costs = map[string]string{
 	StreamProgress:   "only the progress of open runs",
 	StreamDeadLetter: "the dead letters: replay those that you need first",
 	StreamAdvisories: "nothing, unless messages exceeded their max deliveries in the last minutes",
+	StreamIncidents:  "only that open incidents get another Slack message, and that their end is not notified",
 }
 
 func isAPIError(err error) bool {

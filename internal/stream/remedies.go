@@ -24,7 +24,7 @@ var remedies = map[jetstream.ErrorCode]string{
 	10120: "give the account jetstream limits for as many replicas as the streams have",
 	10122: "raise the account's storage_max_stream_bytes and memory_max_stream_bytes: " + storageNeeds,
 	10026: "raise max_consumers of the account's jetstream limits: lazisync needs 4, and one for each subscriber to events",
-	10027: "raise max_streams of the account's jetstream limits: lazisync needs 5",
+	10027: "raise max_streams of the account's jetstream limits: lazisync needs 6",
 	10028: "raise max_memory_store in the jetstream block of nats-server's configuration, or max_memory of the account's jetstream limits: SYNC_PROGRESS needs 32 MiB of memory",
 	10047: "raise max_file_store in the jetstream block of nats-server's configuration or max_storage of the account's jetstream limits, or free space on the disk of store_dir: " + storageNeeds,
 	10023: "raise max_file_store and max_memory_store in the jetstream block of nats-server's configuration: " + storageNeeds,

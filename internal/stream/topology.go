@@ -16,6 +16,7 @@ const (
 	StreamProgress   = "SYNC_PROGRESS"
 	StreamDeadLetter = "SYNC_DEADLETTER"
 	StreamAdvisories = "SYNC_ADVISORIES"
+	StreamIncidents  = "SYNC_INCIDENTS"
 )
 
 // The durable consumers.
@@ -48,6 +49,8 @@ const (
 	maxDeliveriesPrefix = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
 	// deadLetterPrefix is the prefix of the subjects of dead letters.
 	deadLetterPrefix = "deadletter."
+	// incidentPrefix is the prefix of the subjects of incidents.
+	incidentPrefix = "incidents."
 )
 
 // declaredStream is the declaration of a stream and its consumers.
@@ -74,7 +77,7 @@ type declaredConsumer struct {
 // topology returns the declarations of all streams and consumers.
 func topology() []declaredStream {
 	declared := []declaredStream{commandStream(), eventStream(), progressStream(), deadLetterStream()}
-	return append(declared, advisoryStream(declared))
+	return append(declared, advisoryStream(declared), incidentStream())
 }
 
 // commandStream stores commands. It also serves as their log, so that acknowledged messages
@@ -145,6 +148,17 @@ func advisoryStream(watched []declaredStream) declaredStream {
 	c.MaxAge = 7 * day
 	c.MaxBytes = 16 * mib
 	return declaredStream{config: c, consumers: []declaredConsumer{{config: durable(ConsumerMaxDeliveries, 100, subjects...)}}}
+}
+
+// incidentStream stores what notifiers know of incidents: the last value of each key. When it is
+// full, it forgets the incident that did not change for the longest time.
+func incidentStream() declaredStream {
+	c := fileStream(StreamIncidents, "Open incidents of the notifiers", incidentPrefix+">")
+	c.Discard = jetstream.DiscardOld
+	c.MaxAge = 30 * day
+	c.MaxBytes = 16 * mib
+	c.MaxMsgsPerSubject = 1
+	return declaredStream{config: c}
 }
 
 func fileStream(name, description string, subjects ...string) jetstream.StreamConfig {
