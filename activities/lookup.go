@@ -16,17 +16,17 @@ import (
 func (s *slice) lookUp(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
 	for s.at.Phase == events.PhaseSweeping && !s.at.Done() {
-		ids, err := s.Store.MissingIDs(work, s.in.RunNumber, s.entity, entity.MaxIDs)
+		ids, err := s.Store.MissingIDs(work, s.target, entity.MaxIDs)
 		if err != nil {
 			return &storeError{err}
 		}
 		found := entity.Page{Date: time.Now()}
 		if len(ids) > 0 {
-			if found, err = s.Source.Lookup(work, s.in.TenantID, s.entity, ids, s.in.Mode.Info().Interactive); err != nil {
+			if found, err = s.Source.Lookup(work, s.target.TenantID, s.target.Entity, ids, s.target.Mode.Info().Interactive); err != nil {
 				return err
 			}
 		}
-		at, err := s.Store.StoreLookup(work, s.in.TenantID, s.in.Mode, s.entity, s.at, ids, found)
+		at, err := s.Store.StoreLookup(work, s.target, s.at, ids, found)
 		if err != nil {
 			return &storeError{err}
 		}
@@ -41,14 +41,14 @@ func (s *slice) lookUp(ctx context.Context) error {
 // check compares what a rebuild has loaded with what ServiceTitan counts now.
 func (s *slice) check(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
-	counted, err := s.Source.Count(work, s.in.TenantID, s.entity)
+	counted, err := s.Source.Count(work, s.target.TenantID, s.target.Entity)
 	if err != nil {
 		if !isPermanent(err) || s.mayBeTransient(err) {
 			return err
 		}
 		counted = -1 // the list may be forbidden or no longer exist
 	}
-	at, err := s.Store.CheckRebuild(work, s.in.TenantID, s.entity, s.at, int64(counted))
+	at, err := s.Store.CheckRebuild(work, s.target, s.at, int64(counted))
 	if err != nil {
 		return &storeError{err}
 	}
@@ -59,7 +59,7 @@ func (s *slice) check(ctx context.Context) error {
 // apply applies the diff to the entity's table in one transaction, which may take long. A pause
 // or a cancel rolls it back.
 func (s *slice) apply(ctx context.Context) error {
-	at, err := s.Store.ApplyRebuild(ctx, s.in.TenantID, s.entity, s.at)
+	at, err := s.Store.ApplyRebuild(ctx, s.target, s.at)
 	if err != nil {
 		return &storeError{err}
 	}

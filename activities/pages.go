@@ -19,7 +19,7 @@ type pageResult struct {
 func (s *slice) fetchPage(ctx context.Context, at entity.Cursor) <-chan pageResult {
 	out := make(chan pageResult, 1)
 	go func() {
-		page, err := s.Source.Page(ctx, s.in.TenantID, s.entity, at, s.interactive)
+		page, err := s.Source.Page(ctx, s.target.TenantID, s.target.Entity, at, s.interactive)
 		out <- pageResult{page, err}
 	}()
 	return out
@@ -41,7 +41,7 @@ func (s *slice) pages(ctx context.Context) error {
 		}
 		failpoint.Hit("worker/page-read")
 		s.warn(&got.page)
-		at, err := s.Store.StorePage(work, s.in.TenantID, s.in.Mode, s.entity, s.at, got.page)
+		at, err := s.Store.StorePage(work, s.target, s.at, got.page)
 		if err != nil {
 			return &storeError{err}
 		}
@@ -56,7 +56,7 @@ func (s *slice) pages(ctx context.Context) error {
 // StorePage stores them for the outcome.
 func (s *slice) warn(page *entity.Page) {
 	for _, w := range page.Warnings {
-		s.keys(s.Logger.Warn()).Msg(w)
+		s.Logger.Warn().EmbedObject(s.target).Msg(w)
 	}
 	page.Warnings = append(slices.Clone(s.warned), page.Warnings...)
 }

@@ -50,14 +50,14 @@ func (s *slice) resumeByDate() {
 		from = since.UTC().Format(time.RFC3339)
 	}
 	warning := "ServiceTitan no longer knows the feed's token: it is read again from " + from
-	s.keys(s.Logger.Warn()).Msg(warning)
+	s.Logger.Warn().EmbedObject(s.target).Msg(warning)
 	s.at.Cursor.Token, s.at.Cursor.LoopGuard, s.warned = "", entity.LoopGuard{ByDate: true}, append(s.warned, warning)
 }
 
 // fail ends the entity, and it alone.
 func (s *slice) fail(ctx context.Context, err error) error {
-	re := events.RunError{Type: typeOf(err), Message: err.Error(), Entity: s.entity.Name}
-	if err := s.Store.FailEntity(context.WithoutCancel(ctx), s.ref, s.in.TenantID, s.entity, re); err != nil {
+	re := events.RunError{Type: typeOf(err), Message: err.Error(), Entity: s.target.Entity.Name}
+	if err := s.Store.FailEntity(context.WithoutCancel(ctx), s.target, re); err != nil {
 		return retryable(events.StoreError, err)
 	}
 	s.at.Status, s.at.Error = events.StatusFailed, &re

@@ -111,7 +111,7 @@ func TestFencedSliceReloadsTheCursor(t *testing.T) {
 			at := position(r)
 			p, err := r.API.Page(ctx, activitytest.Tenant, customers, at.Cursor, false)
 			require.NoError(t, err)
-			_, err = r.Ledger.StorePage(ctx, activitytest.Tenant, events.Full, customers, at, p)
+			_, err = r.Ledger.StorePage(ctx, r.run.Target(customers), at, p)
 			require.NoError(t, err)
 		}
 		stores := 0
@@ -176,7 +176,7 @@ func TestSliceRetriesTransientStoreErrors(t *testing.T) {
 func TestSliceReportsThatAnotherRunReadsTheEntity(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		customers, _ := entity.Find("customers")
-		_, err := r.Ledger.Open(t.Context(), r.run.Ref(), activitytest.Tenant, events.Full, customers)
+		_, err := r.Ledger.Open(t.Context(), r.run.Target(customers))
 		require.NoError(t, err)
 		r.begin(t, events.Full)
 		result, err := r.slice()

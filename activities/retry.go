@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -75,7 +74,7 @@ func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err er
 	now := time.Now()
 	if s.failures.Tries++; s.failures.Since.IsZero() {
 		s.failures.Since = now
-		s.keys(s.Logger.Warn()).Err(err).Msg("entity interrupted, retrying")
+		s.Logger.Warn().EmbedObject(s.target).Err(err).Msg("entity interrupted, retrying")
 	}
 	if isPermanent(err) {
 		if s.failures.Unexpected++; s.failures.UnexpectedSince.IsZero() {
@@ -95,12 +94,6 @@ func (s *slice) retryOrGiveUp(ctx context.Context, kind events.ErrorType, err er
 		return s.fail(ctx, &exhaustedError{err, fmt.Sprintf("given up after %d tries in %v, %s", s.failures.Tries, now.Sub(s.failures.Since).Round(time.Second), why)})
 	}
 	return retryable(kind, err)
-}
-
-// keys adds the keys that identify the entity and its run to a log line.
-func (s *slice) keys(line *zerolog.Event) *zerolog.Event {
-	return line.Str("tenant", s.in.TenantID).Str("mode", string(s.in.Mode)).Int64("run", s.in.RunNumber).
-		Str("workflow_id", s.ref.Execution.WorkflowID).Str("entity", s.entity.Name)
 }
 
 // startError returns the error of the activity if the run cannot be read.
@@ -146,7 +139,7 @@ func (s *slice) stalled(ctx context.Context, err error) string {
 		return ""
 	}
 	ctx = context.WithoutCancel(ctx)
-	held, unknown := s.Store.Stall(ctx, s.in.RunNumber, s.in.TenantID, s.entity)
+	held, unknown := s.Store.Stall(ctx, s.target)
 	if unknown != nil {
 		return ""
 	}
@@ -174,7 +167,7 @@ func (s *slice) probeOthers(ctx context.Context, names []string) string {
 			continue
 		}
 		probed++
-		if _, err := s.Source.Probe(ctx, s.in.TenantID, e); err == nil {
+		if _, err := s.Source.Probe(ctx, s.target.TenantID, e); err == nil {
 			return "while ServiceTitan answers for " + name
 		}
 	}

@@ -38,22 +38,22 @@ type Source interface {
 type PageStore interface {
 	// RunHeader reads a run with the few of its requests that progress needs.
 	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
-	Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (ledger.Position, error)
-	StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error)
+	Open(ctx context.Context, target ledger.Target) (ledger.Position, error)
+	StorePage(ctx context.Context, target ledger.Target, at ledger.Position, p entity.Page) (ledger.Position, error)
 	// MissingIDs returns at most most ids of rows that the run has not read and not looked
 	// up yet.
-	MissingIDs(ctx context.Context, run int64, e entity.Entity, most int) ([]string, error)
+	MissingIDs(ctx context.Context, target ledger.Target, most int) ([]string, error)
 	// StoreLookup stores the result of a lookup.
-	StoreLookup(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
+	StoreLookup(ctx context.Context, target ledger.Target, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
 	// CheckRebuild checks the staging table of a rebuild. counted is the number of records in
 	// ServiceTitan, -1 if unknown.
-	CheckRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error)
+	CheckRebuild(ctx context.Context, target ledger.Target, at ledger.Position, counted int64) (ledger.Position, error)
 	// ApplyRebuild applies the diff between the staging table and the entity's table.
-	ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error)
-	FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error
-	SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total ledger.Total) error
+	ApplyRebuild(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error)
+	FailEntity(ctx context.Context, target ledger.Target, re events.RunError) error
+	SetTotal(ctx context.Context, target ledger.Target, total ledger.Total) error
 	// Stall returns which work a failing entity delays.
-	Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (ledger.Stall, error)
+	Stall(ctx context.Context, target ledger.Target) (ledger.Stall, error)
 }
 
 // Slices has the activity that reads pages from the API and stores them, a few seconds at a
@@ -122,16 +122,15 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 		}
 		defer release()
 	}
-	sl := &slice{Slices: s, in: in, ref: refOf(ctx, in.RunNumber, in.Execution), entity: e, stop: activity.GetWorkerStopChannel(ctx), failures: earlier}
+	target := ledger.Target{Run: refOf(ctx, in.RunNumber, in.Execution), TenantID: in.TenantID, Mode: in.Mode, Entity: e}
+	sl := &slice{Slices: s, target: target, stop: activity.GetWorkerStopChannel(ctx), failures: earlier}
 	return sl.run(ctx)
 }
 
 // slice is one execution of Slices.SyncSlice.
 type slice struct {
 	*Slices
-	in     SliceInput
-	ref    ledger.Ref // of the run
-	entity entity.Entity
+	target ledger.Target
 	stop   <-chan struct{} // closed when the worker shuts down
 	until  time.Time       // no page is requested after it
 	warned []string        // warnings to store with the next page
@@ -144,16 +143,16 @@ type slice struct {
 }
 
 func (s *slice) run(ctx context.Context) (SliceResult, error) {
-	run, err := s.Store.RunHeader(ctx, s.in.RunNumber)
+	run, err := s.Store.RunHeader(ctx, s.target.Run.Number)
 	if err == nil {
-		err = s.ref.Check(run.Ref().Execution)
+		err = s.target.Run.Check(run.Ref().Execution)
 	}
 	if err != nil {
 		return SliceResult{}, s.startError(ctx, err)
 	}
-	s.interactive = s.in.Mode.Info().Interactive && !scheduledOnly(run)
-	s.report = newReporter(ctx, s.Publisher, run, s.entity.Name, func() time.Duration {
-		return s.Source.Waiting(s.in.TenantID, s.entity.Name)
+	s.interactive = s.target.Mode.Info().Interactive && !scheduledOnly(run)
+	s.report = newReporter(ctx, s.Publisher, run, s.target.Entity.Name, func() time.Duration {
+		return s.Source.Waiting(s.target.TenantID, s.target.Entity.Name)
 	})
 	defer s.report.close(ctx)
 	s.report.setFailures(s.failures)
@@ -207,22 +206,22 @@ func (s *slice) work(ctx context.Context) error {
 }
 
 func (s *slice) open(ctx context.Context) (ledger.Position, error) {
-	return s.Store.Open(ctx, s.ref, s.in.TenantID, s.in.Mode, s.entity)
+	return s.Store.Open(ctx, s.target)
 }
 
 // count stores the expected number of records of a full read, for its progress. An error does
 // not stop the slice.
 func (s *slice) count(ctx context.Context) {
-	if !s.in.Mode.Info().ReadsAll || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
+	if !s.target.Mode.Info().ReadsAll || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
 		return
 	}
-	total, err := s.Source.Count(ctx, s.in.TenantID, s.entity)
+	total, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
 	if err != nil || total < 0 {
 		return // the first page fails with the same error and reports it
 	}
 	s.at.Total = ledger.Total(total)
-	if err := s.Store.SetTotal(ctx, s.ref, s.entity, s.at.Total); err != nil {
-		s.keys(s.Logger.Warn()).Err(err).Msg("total not stored, progress has none")
+	if err := s.Store.SetTotal(ctx, s.target, s.at.Total); err != nil {
+		s.Logger.Warn().EmbedObject(s.target).Err(err).Msg("total not stored, progress has none")
 	}
 }
 
@@ -246,7 +245,7 @@ func (s *slice) stopping(ctx context.Context) bool {
 func (s *slice) reached(at ledger.Position) {
 	if at.Version != s.at.Version {
 		if s.failures.Tries > 0 && !at.Done() { // otherwise the end of the entity is logged
-			s.keys(s.Logger.Info()).Int("attempts", s.failures.Tries).Int64("duration_ms", time.Since(s.failures.Since).Milliseconds()).
+			s.Logger.Info().EmbedObject(s.target).Int("attempts", s.failures.Tries).Int64("duration_ms", time.Since(s.failures.Since).Milliseconds()).
 				Msg("entity resumed")
 		}
 		s.failures = failures{}

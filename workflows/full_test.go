@@ -178,7 +178,7 @@ func (r *rig) hold(t *testing.T, name string) int64 {
 	run, _, err := r.Ledger.BeginRun(t.Context(), ledger.BeginInput{TenantID: activitytest.Tenant, Mode: events.Full, WorkflowID: "other", RequestID: request.ID})
 	require.NoError(t, err)
 	e, _ := entity.Find(name)
-	_, err = r.Ledger.Open(t.Context(), run.Ref(), activitytest.Tenant, events.Full, e)
+	_, err = r.Ledger.Open(t.Context(), run.Target(e))
 	require.NoError(t, err)
 	return run.Number
 }

@@ -13,28 +13,27 @@ import (
 )
 
 // Open returns a run's position in an entity.
-func (l *Ledger) Open(_ context.Context, ref ledger.Ref, _ string, mode events.Mode, e entity.Entity) (ledger.Position, error) {
-	if err := l.refuse("Open", e.Name); err != nil {
+func (l *Ledger) Open(_ context.Context, t ledger.Target) (ledger.Position, error) {
+	if err := l.refuse("Open", t.Entity.Name); err != nil {
 		return ledger.Position{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	number := ref.Number
-	if err := l.undecided(ref); err != nil {
+	if err := l.undecided(t.Run); err != nil {
 		return ledger.Position{}, err
 	}
-	k := key{number, e.Name}
+	k := key{t.Run.Number, t.Entity.Name}
 	if p, ok := l.positions[k]; ok {
 		return *p, nil
 	}
 	for _, other := range l.runs {
-		p, open := l.positions[key{other.Number, e.Name}]
-		if open && !p.Done() && other.State == ledger.Running && other.Mode != events.Incremental && mode != events.Incremental {
+		p, open := l.positions[key{other.Number, t.Entity.Name}]
+		if open && !p.Done() && other.State == ledger.Running && other.Mode != events.Incremental && t.Mode != events.Incremental {
 			return ledger.Position{}, fmt.Errorf("run %d: %w", other.Number, ledger.ErrBusy)
 		}
 	}
-	p := &ledger.Position{Run: number, Owner: ref.Execution, Entity: e.Name, Cursor: e.Start(), Phase: events.PhaseReading, Total: ledger.UnknownTotal, StartedAt: time.Now()}
-	if mode == events.Incremental && l.Resume != (entity.Cursor{}) {
+	p := &ledger.Position{Run: t.Run.Number, Entity: t.Entity.Name, Cursor: t.Entity.Start(), Phase: events.PhaseReading, Total: ledger.UnknownTotal, StartedAt: time.Now()}
+	if t.Mode == events.Incremental && l.Resume != (entity.Cursor{}) {
 		p.Cursor = l.Resume
 	}
 	l.positions[k] = p
@@ -42,19 +41,19 @@ func (l *Ledger) Open(_ context.Context, ref ledger.Ref, _ string, mode events.M
 }
 
 // StorePage stores a page with the resulting position.
-func (l *Ledger) StorePage(ctx context.Context, _ string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
-	return l.step(ctx, "StorePage", e, at, func(kept *ledger.Position) {
-		l.keep(mode, kept, p)
+func (l *Ledger) StorePage(ctx context.Context, t ledger.Target, at ledger.Position, p entity.Page) (ledger.Position, error) {
+	return l.step(ctx, "StorePage", t, at, func(kept *ledger.Position) {
+		l.keep(t.Mode, kept, p)
 		kept.Pages++
 		kept.Cursor = p.Next
 		kept.Warnings = append(kept.Warnings, p.Warnings...)
 		if !p.Last {
 			return
 		}
-		if mode != events.Incremental {
-			l.missed[e.Name] = slices.Clone(l.Misses[e.Name])
+		if t.Mode != events.Incremental {
+			l.missed[t.Entity.Name] = slices.Clone(l.Misses[t.Entity.Name])
 		}
-		l.end(mode, kept)
+		l.end(t.Mode, kept)
 	})
 }
 
@@ -87,16 +86,16 @@ func (l *Ledger) end(mode events.Mode, kept *ledger.Position) {
 }
 
 // step moves a position if its version is the caller's.
-func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger.Position, do func(kept *ledger.Position)) (ledger.Position, error) {
-	if err := cmp.Or(l.refuse(op, e.Name), ctx.Err()); err != nil {
+func (l *Ledger) step(ctx context.Context, op string, t ledger.Target, at ledger.Position, do func(kept *ledger.Position)) (ledger.Position, error) {
+	if err := cmp.Or(l.refuse(op, t.Entity.Name), ctx.Err()); err != nil {
 		return ledger.Position{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.undecided(at.Ref()); err != nil {
+	if err := l.undecided(t.Run); err != nil {
 		return ledger.Position{}, err
 	}
-	kept := l.positions[key{at.Run, e.Name}]
+	kept := l.positions[key{t.Run.Number, t.Entity.Name}]
 	if kept == nil || kept.Version != at.Version {
 		return ledger.Position{}, ledger.ErrFenced
 	}
@@ -106,41 +105,41 @@ func (l *Ledger) step(ctx context.Context, op string, e entity.Entity, at ledger
 }
 
 // MissingIDs returns missing ids that were not looked up yet.
-func (l *Ledger) MissingIDs(_ context.Context, _ int64, e entity.Entity, most int) ([]string, error) {
-	if err := l.refuse("Missing", e.Name); err != nil {
+func (l *Ledger) MissingIDs(_ context.Context, t ledger.Target, most int) ([]string, error) {
+	if err := l.refuse("Missing", t.Entity.Name); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	missed := l.missed[e.Name]
+	missed := l.missed[t.Entity.Name]
 	return slices.Clone(missed[:min(most, len(missed))]), nil
 }
 
 // StoreLookup stores the records that a lookup returned.
-func (l *Ledger) StoreLookup(ctx context.Context, _ string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error) {
-	return l.step(ctx, "StoreLookup", e, at, func(kept *ledger.Position) {
-		l.keep(mode, kept, p)
-		l.missed[e.Name] = slices.DeleteFunc(l.missed[e.Name], func(id string) bool { return slices.Contains(ids, id) })
+func (l *Ledger) StoreLookup(ctx context.Context, t ledger.Target, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error) {
+	return l.step(ctx, "StoreLookup", t, at, func(kept *ledger.Position) {
+		l.keep(t.Mode, kept, p)
+		l.missed[t.Entity.Name] = slices.DeleteFunc(l.missed[t.Entity.Name], func(id string) bool { return slices.Contains(ids, id) })
 		kept.Deleted += int64(len(ids) - len(p.Records))
-		l.end(mode, kept)
+		l.end(t.Mode, kept)
 	})
 }
 
 // CheckRebuild fails the entity if counted exceeds the number of records read.
-func (l *Ledger) CheckRebuild(ctx context.Context, _ string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error) {
-	return l.step(ctx, "CheckRebuild", e, at, func(kept *ledger.Position) {
+func (l *Ledger) CheckRebuild(ctx context.Context, t ledger.Target, at ledger.Position, counted int64) (ledger.Position, error) {
+	return l.step(ctx, "CheckRebuild", t, at, func(kept *ledger.Position) {
 		kept.Phase = events.PhaseApplying
 		if kept.Fetched < counted {
-			kept.Status, kept.Error = events.StatusFailed, &events.RunError{Type: events.APIError, Message: "too few", Entity: e.Name}
+			kept.Status, kept.Error = events.StatusFailed, &events.RunError{Type: events.APIError, Message: "too few", Entity: t.Entity.Name}
 		}
 	})
 }
 
 // ApplyRebuild replaces the rows by the staged records.
-func (l *Ledger) ApplyRebuild(ctx context.Context, _ string, e entity.Entity, at ledger.Position) (ledger.Position, error) {
-	return l.step(ctx, "ApplyRebuild", e, at, func(kept *ledger.Position) {
+func (l *Ledger) ApplyRebuild(ctx context.Context, t ledger.Target, at ledger.Position) (ledger.Position, error) {
+	return l.step(ctx, "ApplyRebuild", t, at, func(kept *ledger.Position) {
 		for _, id := range l.aside[at.Run] {
-			l.rowsOf(e.Name)[id] = true
+			l.rowsOf(t.Entity.Name)[id] = true
 			kept.Inserted++
 		}
 		kept.Status = events.StatusCompleted
@@ -155,41 +154,40 @@ func (l *Ledger) rowsOf(name string) map[string]bool {
 }
 
 // FailEntity ends an entity.
-func (l *Ledger) FailEntity(ctx context.Context, ref ledger.Ref, _ string, e entity.Entity, re events.RunError) error {
-	if err := cmp.Or(l.refuse("FailEntity", e.Name), ctx.Err()); err != nil {
+func (l *Ledger) FailEntity(ctx context.Context, t ledger.Target, re events.RunError) error {
+	if err := cmp.Or(l.refuse("FailEntity", t.Entity.Name), ctx.Err()); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	number := ref.Number
-	if err := l.undecided(ref); err != nil {
+	if err := l.undecided(t.Run); err != nil {
 		return err
 	}
-	k := key{number, e.Name}
+	k := key{t.Run.Number, t.Entity.Name}
 	if l.positions[k] == nil { // an entity may fail before it was opened
-		l.positions[k] = &ledger.Position{Run: number, Entity: e.Name, Cursor: e.Start(), Total: ledger.UnknownTotal, StartedAt: time.Now()}
+		l.positions[k] = &ledger.Position{Run: t.Run.Number, Entity: t.Entity.Name, Cursor: t.Entity.Start(), Total: ledger.UnknownTotal, StartedAt: time.Now()}
 	}
 	l.positions[k].Status, l.positions[k].Error = events.StatusFailed, &re
 	return nil
 }
 
 // SetTotal stores the expected number of records.
-func (l *Ledger) SetTotal(_ context.Context, ref ledger.Ref, e entity.Entity, total ledger.Total) error {
-	if err := l.refuse("SetTotal", e.Name); err != nil {
+func (l *Ledger) SetTotal(_ context.Context, t ledger.Target, total ledger.Total) error {
+	if err := l.refuse("SetTotal", t.Entity.Name); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.undecided(ref); err != nil {
+	if err := l.undecided(t.Run); err != nil {
 		return err
 	}
-	l.positions[key{ref.Number, e.Name}].Total = total
+	l.positions[key{t.Run.Number, t.Entity.Name}].Total = total
 	return nil
 }
 
 // Stall returns Held.
-func (l *Ledger) Stall(_ context.Context, number int64, _ string, e entity.Entity) (ledger.Stall, error) {
-	if err := l.refuse("Stall", e.Name); err != nil {
+func (l *Ledger) Stall(_ context.Context, t ledger.Target) (ledger.Stall, error) {
+	if err := l.refuse("Stall", t.Entity.Name); err != nil {
 		return ledger.Stall{}, err
 	}
 	return l.Held, nil

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/lazi/lazisync/activities"
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -32,12 +31,12 @@ func crashAround(store activities.PageStore, before, behind int) *crashingStore 
 	}}
 }
 
-func (m *crashingStore) StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
+func (m *crashingStore) StorePage(ctx context.Context, target ledger.Target, at ledger.Position, p entity.Page) (ledger.Position, error) {
 	before, behind := m.crashes()
 	if before {
 		return ledger.Position{}, errCrashed
 	}
-	next, err := m.PageStore.StorePage(ctx, tenant, mode, e, at, p)
+	next, err := m.PageStore.StorePage(ctx, target, at, p)
 	if behind {
 		return ledger.Position{}, errCrashed
 	}

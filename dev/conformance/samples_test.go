@@ -122,9 +122,9 @@ func (p *pipeline) requireRows(s *sample) {
 	}
 
 	run := p.begin(events.Full, false, s.entity.Name)
-	at, err := p.store.Open(p.Context(), run.Ref(), p.tenant, events.Full, s.entity)
+	at, err := p.store.Open(p.Context(), run.Target(s.entity))
 	require.NoError(p, err)
-	at, err = p.store.StorePage(p.Context(), p.tenant, events.Full, s.entity, at, page)
+	at, err = p.store.StorePage(p.Context(), run.Target(s.entity), at, page)
 	require.NoError(p, err)
 	require.Equal(p, int64(len(s.rows)), at.Inserted)
 	require.Empty(p, at.Warnings, "cast failures")

@@ -12,7 +12,6 @@ import (
 // rows before it. Version is a fencing token against late writers.
 type Position struct {
 	Run     int64
-	Owner   Execution // of the run; zero fields are not compared
 	Entity  string
 	Cursor  entity.Cursor
 	Version int64
@@ -27,9 +26,6 @@ type Position struct {
 	StartedAt     time.Time
 	UpdatedAt     time.Time // of the last write
 }
-
-// Ref returns the reference of the run.
-func (p Position) Ref() Ref { return Ref{Number: p.Run, Execution: p.Owner} }
 
 // Done reports whether no work remains.
 func (p Position) Done() bool { return p.Status != "" }

@@ -160,7 +160,7 @@ func (f *fixture) everyPage() {
 	position := f.storePage(run, c, f.open(run, c), p)
 	require.Equal(f, events.Counts{Pages: 1, Fetched: 6, Inserted: 4, Rejected: 2}, position.Counts)
 	require.Len(f, position.Warnings, 2)
-	require.NoError(f, f.SetTotal(ctx, run.Ref(), c, 4))
+	require.NoError(f, f.SetTotal(ctx, run.Target(c), 4))
 	position = f.storePage(run, c, f.open(run, c), page(at(1), "2", true, customer(1, at(1), "newer"), customer(2, time.Time{}, "b")))
 	require.Equal(f, events.StatusCompleted, position.Status)
 
@@ -172,9 +172,9 @@ func (f *fixture) everyPage() {
 	again := f.beginFull("pages again", tags.Name)
 	position = f.storePage(again, tags, f.open(again, tags), entity.Page{Records: records[:1], Last: true, Total: 1, Date: at(3)})
 	for position.Phase == events.PhaseSweeping && !position.Done() {
-		missing, err := f.MissingIDs(ctx, again.Number, tags, 10)
+		missing, err := f.MissingIDs(ctx, again.Target(tags), 10)
 		require.NoError(f, err)
-		position, err = f.StoreLookup(ctx, tenant, again.Mode, tags, position, missing, entity.Page{Date: at(4)})
+		position, err = f.StoreLookup(ctx, again.Target(tags), position, missing, entity.Page{Date: at(4)})
 		require.NoError(f, err)
 	}
 	f.finalize(again, ledger.Finalization{State: ledger.Completed})
@@ -182,7 +182,7 @@ func (f *fixture) everyPage() {
 	incremental := f.beginIncremental("pages after", 1, c.Name, "jobs")
 	f.storePage(incremental, c, f.open(incremental, c), page(at(5), "3", true, customer(7, at(5), "new")))
 	require.Equal(f, events.StatusSkipped, f.open(incremental, find(f, "jobs")).Status)
-	require.NoError(f, f.FailEntity(ctx, incremental.Ref(), tenant, find(f, "invoices"), events.RunError{Type: events.APIError, Message: awkward}))
+	require.NoError(f, f.FailEntity(ctx, incremental.Target(find(f, "invoices")), events.RunError{Type: events.APIError, Message: awkward}))
 	unfinalized, err := f.Unfinalized(ctx)
 	require.NoError(f, err)
 	require.Len(f, unfinalized, 1)
@@ -220,9 +220,9 @@ func (f *fixture) everyRebuild() {
 		records = append(records, customer(id, at(6), fmt.Sprint("rebuilt ", id)))
 	}
 	at := f.storePage(run, c, f.open(run, c), page(at(7), "4", true, records...))
-	at, err = f.CheckRebuild(ctx, tenant, c, at, 4)
+	at, err = f.CheckRebuild(ctx, rebuildTarget(c, at), at, 4)
 	require.NoError(f, err)
-	at, err = f.ApplyRebuild(ctx, tenant, c, at)
+	at, err = f.ApplyRebuild(ctx, rebuildTarget(c, at), at)
 	require.NoError(f, err)
 	require.Equal(f, events.StatusCompleted, at.Status, "%v", at.Error)
 	require.EqualValues(f, 4, at.Updated)

@@ -152,7 +152,7 @@ func TestPermanentErrorsAreRefusals(t *testing.T) {
 	run := f.beginFull("r", c.Name)
 	at := f.open(run, c)
 	storePage := func() error {
-		next, err := s.StorePage(t.Context(), tenant, run.Mode, c, at, page(atMinute(at), "1", false, customer(1, atMinute(at), "x")))
+		next, err := s.StorePage(t.Context(), run.Target(c), at, page(atMinute(at), "1", false, customer(1, atMinute(at), "x")))
 		if err == nil {
 			at = next
 		}
@@ -226,7 +226,7 @@ func TestAPageFailsIfEveryRecordIsRejected(t *testing.T) {
 	for i := range records {
 		records[i] = customer(i+1, at(0), "x")
 	}
-	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, f.open(run, c), page(at(0), "1", false, records...))
+	_, err := f.StorePage(t.Context(), run.Target(c), f.open(run, c), page(at(0), "1", false, records...))
 	require.ErrorContains(t, err, "PostgreSQL rejects every record of the page")
 	require.ErrorContains(t, err, "SQLSTATE 23514")
 	var refusal *store.Refusal

@@ -36,12 +36,12 @@ func TestASecondTenantIsRefusedUntilTheAdoptionIsFinished(t *testing.T) {
 		return run
 	}
 	run := second("a")
-	_, err = f.Open(t.Context(), run.Ref(), "43", events.Full, c)
+	_, err = f.Open(t.Context(), run.Target(c))
 	require.ErrorContains(t, err, refusal)
 	var permanent interface{ Permanent() bool }
 	require.ErrorAs(t, err, &permanent)
 	require.True(t, permanent.Permanent())
-	require.NoError(t, f.FailEntity(t.Context(), run.Ref(), "43", c, events.RunError{Type: events.ValidationError, Message: refusal}))
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(c), events.RunError{Type: events.ValidationError, Message: refusal}))
 
 	f.write(500, at(3), "new")
 	finished, err := f.FinishAdoption(t.Context())
@@ -64,9 +64,9 @@ func TestASecondTenantIsRefusedUntilTheAdoptionIsFinished(t *testing.T) {
 	require.NoError(t, x.AdoptionError)
 
 	run = second("b")
-	p, err := f.Open(t.Context(), run.Ref(), "43", events.Full, c)
+	p, err := f.Open(t.Context(), run.Target(c))
 	require.NoError(t, err)
-	_, err = f.StorePage(t.Context(), "43", events.Full, c, p, page(at(0), "1", true, customer(1, at(0), "of 43")))
+	_, err = f.StorePage(t.Context(), run.Target(c), p, page(at(0), "1", true, customer(1, at(0), "of 43")))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, get[int](f.fixture, "select count(*) from raw.st_customers where st_id = 1"))
 	_, err = f.worker.Exec(t.Context(), upsert, 1, "late", `{"id": 1}`)

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -83,7 +84,7 @@ func (s *Store) reportFinish(o observed, number int64) {
 	for _, r := range run.Results {
 		total.Add(r.Counts)
 		if f.unfinished[r.Entity] {
-			s.logEntityEnd(run.TenantID, run.Mode, run.Ref(), r, took)
+			s.logEntityEnd(run.Target(entity.Entity{Name: r.Entity}), r, took)
 		}
 	}
 	e := withCounts(runKeys(s.log.Info(), run), total).Int64("duration_ms", took.Milliseconds())
@@ -94,30 +95,30 @@ func (s *Store) reportFinish(o observed, number int64) {
 }
 
 // reportEntityStart logs that a run begins to read an entity, or skips it.
-func (s *Store) reportEntityStart(tenant string, mode events.Mode, p ledger.Position) {
+func (s *Store) reportEntityStart(target ledger.Target, p ledger.Position) {
 	if p.Done() {
-		s.reportEntityEnd(tenant, mode, p)
+		s.reportEntityEnd(target, p)
 		return
 	}
-	entityKeys(s.log.Info(), tenant, mode, p.Ref(), p.Entity).Msg("entity started")
+	s.log.Info().EmbedObject(target).Msg("entity started")
 }
 
 // reportPage records a page that was stored after a position, and logs the end of the entity
 // if it was the last.
-func (s *Store) reportPage(tenant string, mode events.Mode, at, next ledger.Position) {
-	s.recorder.PageStored(tenant, next.Entity, next.Minus(at.Counts))
-	s.reportEntityEnd(tenant, mode, next)
+func (s *Store) reportPage(target ledger.Target, at, next ledger.Position) {
+	s.recorder.PageStored(target.TenantID, next.Entity, next.Minus(at.Counts))
+	s.reportEntityEnd(target, next)
 }
 
 // reportEntityEnd logs the end of an entity in a run, if it has ended.
-func (s *Store) reportEntityEnd(tenant string, mode events.Mode, p ledger.Position) {
+func (s *Store) reportEntityEnd(target ledger.Target, p ledger.Position) {
 	if p.Done() {
-		s.logEntityEnd(tenant, mode, p.Ref(), p.Result(), p.UpdatedAt.Sub(p.StartedAt))
+		s.logEntityEnd(target, p.Result(), p.UpdatedAt.Sub(p.StartedAt))
 	}
 }
 
-func (s *Store) logEntityEnd(tenant string, mode events.Mode, run ledger.Ref, r events.Result, took time.Duration) {
-	e := withCounts(entityKeys(s.log.Info(), tenant, mode, run, r.Entity), r.Counts).Int64("duration_ms", max(0, took.Milliseconds()))
+func (s *Store) logEntityEnd(target ledger.Target, r events.Result, took time.Duration) {
+	e := withCounts(s.log.Info().EmbedObject(target), r.Counts).Int64("duration_ms", max(0, took.Milliseconds()))
 	if r.SkippedReason != "" {
 		e = e.Str("reason", r.SkippedReason)
 	}
@@ -130,11 +131,6 @@ func runKeys(e *zerolog.Event, run ledger.Run) *zerolog.Event {
 		e = e.Str("request_id", run.Requests[0].ID)
 	}
 	return e.Int("requests", max(len(run.Requests), run.RequestCount))
-}
-
-func entityKeys(e *zerolog.Event, tenant string, mode events.Mode, run ledger.Ref, entity string) *zerolog.Event {
-	return e.Str("tenant", tenant).Str("mode", string(mode)).Int64("run", run.Number).
-		Str("workflow_id", run.Execution.WorkflowID).Str("entity", entity)
 }
 
 func withCounts(e *zerolog.Event, c events.Counts) *zerolog.Event {

@@ -71,11 +71,11 @@ func TestRunsAndEntitiesAreLoggedOnce(t *testing.T) {
 	f.open(run, customers)
 	next := f.storePage(run, customers, p, page(at(1), "t", true, customer(1, at(0), "Ann")))
 	require.True(t, next.Done())
-	_, err = f.StorePage(t.Context(), tenant, run.Mode, customers, p, page(at(1), "t", true, customer(1, at(0), "Ann")))
+	_, err = f.StorePage(t.Context(), run.Target(customers), p, page(at(1), "t", true, customer(1, at(0), "Ann")))
 	require.ErrorIs(t, err, ledger.ErrFenced)
 	f.open(run, jobs)
 	for range 2 {
-		require.NoError(t, f.FailEntity(t.Context(), run.Ref(), tenant, jobs, events.RunError{Type: events.PermissionError, Message: "forbidden"}))
+		require.NoError(t, f.FailEntity(t.Context(), run.Target(jobs), events.RunError{Type: events.PermissionError, Message: "forbidden"}))
 	}
 	f.open(run, find(t, "invoices"))
 	for range 2 {

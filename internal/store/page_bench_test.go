@@ -41,6 +41,7 @@ func benchCustomers(from, version int) []entity.Record {
 type bench struct {
 	*Store
 	entity entity.Entity
+	run    ledger.Run
 	at     ledger.Position
 }
 
@@ -60,14 +61,14 @@ func newBenchWith(b *testing.B, parameters string) *bench {
 	require.NoError(b, err)
 	run, _, err := s.BeginRun(ctx, ledger.BeginInput{TenantID: "1", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", Pass: 1, RequestID: "r"})
 	require.NoError(b, err)
-	at, err := s.Open(ctx, run.Ref(), "1", events.Full, e)
+	at, err := s.Open(ctx, run.Target(e))
 	require.NoError(b, err)
-	return &bench{s, e, at}
+	return &bench{s, e, run, at}
 }
 
 func (s *bench) store(b *testing.B, records []entity.Record) {
 	b.Helper()
-	at, err := s.StorePage(b.Context(), "1", events.Full, s.entity, s.at, entity.Page{
+	at, err := s.StorePage(b.Context(), s.run.Target(s.entity), s.at, entity.Page{
 		Records: records, Next: entity.Cursor{Feed: entity.Export, Token: "t"}, Total: -1, Date: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
 	})
 	require.NoError(b, err)
@@ -235,7 +236,7 @@ func BenchmarkRebuild(b *testing.B) {
 				records = append(records, benchCustomers(page*benchPage, 0))
 				s.store(b, records[page])
 			}
-			_, err := s.Finalize(b.Context(), s.at.Ref(), ledger.Finalization{State: ledger.Cancelled})
+			_, err := s.Finalize(b.Context(), s.run.Ref(), ledger.Finalization{State: ledger.Cancelled})
 			require.NoError(b, err)
 			var loading, applying time.Duration
 			var wal int64
@@ -245,15 +246,15 @@ func BenchmarkRebuild(b *testing.B) {
 					require.NoError(b, err)
 				}
 				began := time.Now()
-				at := s.load(b, fmt.Sprint("rebuild", n), records)
+				run, at := s.load(b, fmt.Sprint("rebuild", n), records)
 				loading += time.Since(began)
 				written := s.wal(b)
 				began = time.Now()
-				_, err := s.ApplyRebuild(b.Context(), "1", s.entity, at)
+				_, err := s.ApplyRebuild(b.Context(), run.Target(s.entity), at)
 				require.NoError(b, err)
 				applying += time.Since(began)
 				wal += s.wal(b) - written
-				_, err = s.Finalize(b.Context(), at.Ref(), ledger.Finalization{State: ledger.Completed})
+				_, err = s.Finalize(b.Context(), run.Ref(), ledger.Finalization{State: ledger.Completed})
 				require.NoError(b, err)
 			}
 			rows := float64(b.N * pages * benchPage)
@@ -265,23 +266,23 @@ func BenchmarkRebuild(b *testing.B) {
 }
 
 // load begins a rebuild and loads and checks pages of customers.
-func (s *bench) load(b *testing.B, id string, pages [][]entity.Record) ledger.Position {
+func (s *bench) load(b *testing.B, id string, pages [][]entity.Record) (ledger.Run, ledger.Position) {
 	b.Helper()
 	ctx := b.Context()
 	_, err := s.Receive(ctx, []ledger.Request{{ID: id, TenantID: "1", Mode: events.Rebuild, Entities: []string{s.entity.Name}, WorkflowID: id}})
 	require.NoError(b, err)
 	run, _, err := s.BeginRun(ctx, ledger.BeginInput{TenantID: "1", Mode: events.Rebuild, WorkflowID: id, FirstRunID: "f", Pass: 1, RequestID: id})
 	require.NoError(b, err)
-	at, err := s.Open(ctx, run.Ref(), "1", events.Rebuild, s.entity)
+	at, err := s.Open(ctx, run.Target(s.entity))
 	require.NoError(b, err)
 	for i, records := range pages {
-		at, err = s.StorePage(ctx, "1", events.Rebuild, s.entity, at, entity.Page{
+		at, err = s.StorePage(ctx, run.Target(s.entity), at, entity.Page{
 			Records: records, Next: entity.Cursor{Feed: entity.Export, Token: fmt.Sprint(i)}, Last: i == len(pages)-1, Total: -1,
 			Date: time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC),
 		})
 		require.NoError(b, err)
 	}
-	at, err = s.CheckRebuild(ctx, "1", s.entity, at, -1)
+	at, err = s.CheckRebuild(ctx, run.Target(s.entity), at, -1)
 	require.NoError(b, err)
-	return at
+	return run, at
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // castFailure is a typed column that values of a page do not fit. The column is NULL for them.
@@ -29,7 +29,7 @@ func (s pageStore) recordCastFailures(ctx context.Context, tx pgx.Tx, castFailur
 	for _, m := range castFailures {
 		d := newCastFailure{castFailure: m}
 		var isNew bool
-		err := tx.QueryRow(ctx, s.sql(recordCastFailureTemplate), s.run, tableName(s.entity), m.Column, m.Records, s.tenant, m.ID,
+		err := tx.QueryRow(ctx, s.sql(recordCastFailureTemplate), s.Run.Number, tableName(s.Entity), m.Column, m.Records, s.tenant, m.ID,
 			strings.Split(s.path(m.Column), ".")).Scan(&isNew, &d.example)
 		if err != nil {
 			return nil, fmt.Errorf("count cast failures of column %s: %w", m.Column, err)
@@ -49,7 +49,7 @@ const recordCastFailureTemplate = `
 	returning xmax = 0, example`
 
 func (s pageStore) path(name string) string {
-	for _, c := range s.entity.Columns {
+	for _, c := range s.Entity.Columns {
 		if c.Name == name {
 			return c.Path
 		}
@@ -67,9 +67,9 @@ const warningsSoFar = `warnings || array(
 
 // logCastFailures logs the first cast failures of columns: the type of a field in the API is not
 // that of the catalogue.
-func (s *Store) logCastFailures(run int64, e entity.Entity, newFailures []newCastFailure) {
+func (s *Store) logCastFailures(target ledger.Target, newFailures []newCastFailure) {
 	for _, d := range newFailures {
-		s.log.Warn().Int64("run", run).Str("entity", e.Name).Str("column", d.Column).Int64("records", d.Records).
+		s.log.Warn().EmbedObject(target).Str("column", d.Column).Int64("records", d.Records).
 			Str("id", d.ID).Str("example", d.example).
 			Msg("values do not fit their column and are NULL there; full_data has them, raw.schema_drift counts them")
 	}

@@ -14,11 +14,12 @@ import (
 
 // MissingIDs lists ids of missing rows that a run in phase sweeping has not looked up yet, at most
 // limit.
-func (s *Store) MissingIDs(ctx context.Context, run int64, e entity.Entity, limit int) (ids []string, err error) {
-	err = s.read(ctx, fmt.Sprintf("list missing rows of %[2]s in run %[1]d", run, e.Name), func(q ddl.Querier) error {
+func (s *Store) MissingIDs(ctx context.Context, target ledger.Target, limit int) (ids []string, err error) {
+	err = s.read(ctx, fmt.Sprintf("list missing rows of %s in run %d", target.Entity.Name, target.Run.Number), func(q ddl.Querier) error {
 		rows, err := q.Query(ctx, `
 			select m.st_id from raw.sync_missed m join raw.sync_runs r using (run_number, tenant_id)
-			where m.run_number = $1 and m.table_name = $2 and m.absent_at is null order by m.st_id limit $3`, run, tableName(e), limit)
+			where m.run_number = $1 and m.table_name = $2 and m.absent_at is null order by m.st_id limit $3`,
+			target.Run.Number, tableName(target.Entity), limit)
 		if err != nil {
 			return err
 		}
@@ -31,23 +32,21 @@ func (s *Store) MissingIDs(ctx context.Context, run int64, e entity.Entity, limi
 // StoreLookup stores the response to a lookup of rows by id, as StorePage stores a page, with the
 // same errors. When every missing row was looked up, the rows that ServiceTitan does not have are
 // marked deleted, within the delete guard.
-func (s *Store) StoreLookup(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, ids []string, p entity.Page) (next ledger.Position, err error) {
-	what := fmt.Sprintf("store %d records of %s looked up for run %d", len(p.Records), e.Name, at.Run)
-	number, err := tenantNumber(tenant)
+func (s *Store) StoreLookup(ctx context.Context, target ledger.Target, at ledger.Position, ids []string, p entity.Page) (next ledger.Position, err error) {
+	what := fmt.Sprintf("store %d records of %s looked up for run %d", len(p.Records), target.Entity.Name, target.Run.Number)
+	p.Next, p.Last, p.Total = at.Cursor, true, -1
+	page, err := s.pageStore(target, p)
 	if err != nil {
 		return next, fmt.Errorf("%s: %w", what, err)
 	}
-	p.Next, p.Last, p.Total = at.Cursor, true, -1
-	page := pageStore{tenant: number, run: at.Run, owner: at.Owner, mode: mode, entity: e, page: p, guard: s.deleteGuard}
 	var newFailures []newCastFailure
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		next, newFailures, err = page.storeLookup(ctx, tx, at.Version, ids)
 		return err
 	})
-	next.Owner = at.Owner
 	if err == nil {
-		s.logCastFailures(at.Run, e, newFailures)
-		s.reportPage(tenant, mode, at, next)
+		s.logCastFailures(target, newFailures)
+		s.reportPage(target, at, next)
 	}
 	return next, err
 }
@@ -57,7 +56,7 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	if err != nil {
 		return next, nil, err
 	}
-	resume, err := lockResumePoint(ctx, tx, s.tenant, s.entity)
+	resume, err := lockResumePoint(ctx, tx, s.tenant, s.Entity)
 	if err != nil {
 		return next, nil, err
 	}
@@ -71,7 +70,7 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	}
 	result := sweepResult{next: events.PhaseSweeping}
 	switch {
-	case s.mode.Info().Staged:
+	case s.Mode.Info().Staged:
 		if err := s.countStaged(ctx, tx, done.Inserted); err != nil {
 			return next, nil, err
 		}
@@ -99,19 +98,19 @@ func (s pageStore) recordLookup(ctx context.Context, tx pgx.Tx, requested []stri
 		found = requested
 	}
 	_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2 and run_number = $3 and st_id = any($4)",
-		s.tenant, tableName(s.entity), s.run, found)
+		s.tenant, tableName(s.Entity), s.Run.Number, found)
 	if err != nil {
 		return 0, err
 	}
 	_, err = tx.Exec(ctx, `update raw.sync_missed set absent_at = $5
 		where tenant_id = $1 and table_name = $2 and run_number = $3 and st_id = any($4)`,
-		s.tenant, tableName(s.entity), s.run, requested, s.page.Date)
+		s.tenant, tableName(s.Entity), s.Run.Number, requested, s.page.Date)
 	if err != nil {
 		return 0, err
 	}
 	err = tx.QueryRow(ctx, `select count(*) from raw.sync_missed
 		where tenant_id = $1 and table_name = $2 and run_number = $3 and absent_at is null`,
-		s.tenant, tableName(s.entity), s.run).Scan(&remaining)
+		s.tenant, tableName(s.Entity), s.Run.Number).Scan(&remaining)
 	return remaining, err
 }
 
@@ -123,7 +122,7 @@ where m.tenant_id = $1 and m.run_number = $2 and m.table_name = $3 and m.absent_
 
 // markAbsentDeleted marks the absent rows as deleted.
 func (s pageStore) markAbsentDeleted(ctx context.Context, tx pgx.Tx, f fence) (sweepResult, error) {
-	args := []any{s.tenant, s.run, tableName(s.entity), f.watermark}
+	args := []any{s.tenant, s.Run.Number, tableName(s.Entity), f.watermark}
 	var missing, live int64
 	err := tx.QueryRow(ctx, s.sql("select (select count(*) "+absentRows+"), (select count(*) from TABLE where tenant_id = $1 and deleted_at is null)"), args...).
 		Scan(&missing, &live)
@@ -139,6 +138,6 @@ func (s pageStore) markAbsentDeleted(ctx context.Context, tx pgx.Tx, f fence) (s
 	if err != nil {
 		return sweepResult{}, err
 	}
-	_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.entity))
+	_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.Entity))
 	return sweepResult{deleted: missing}, err
 }

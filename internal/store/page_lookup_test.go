@@ -33,7 +33,7 @@ func (f *fixture) lookUp(run ledger.Run, e entity.Entity, p ledger.Position, min
 	f.Helper()
 	var all []string
 	for p.Phase == events.PhaseSweeping && !p.Done() {
-		lookedUp, err := f.MissingIDs(f.Context(), run.Number, e, 2)
+		lookedUp, err := f.MissingIDs(f.Context(), run.Target(e), 2)
 		require.NoError(f, err)
 		require.NotEmpty(f, lookedUp)
 		all = append(all, lookedUp...)
@@ -43,7 +43,7 @@ func (f *fixture) lookUp(run ledger.Run, e entity.Entity, p ledger.Position, min
 				page.Records = append(page.Records, r)
 			}
 		}
-		p, err = f.StoreLookup(f.Context(), tenant, run.Mode, e, p, lookedUp, page)
+		p, err = f.StoreLookup(f.Context(), run.Target(e), p, lookedUp, page)
 		require.NoError(f, err)
 	}
 	return p, all
@@ -104,26 +104,26 @@ func TestALookupMarksNoUnknownRowDeleted(t *testing.T) {
 		},
 		"a record looked up that has no id may be any": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 9)
-			p, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10"},
+			p, err := f.StoreLookup(f.Context(), run.Target(e), p, []string{"10"},
 				entity.Page{Date: at(2), Rejected: []entity.Rejected{{Reason: "no id", Raw: []byte("{}")}}})
 			require.NoError(f, err)
 			require.Equal(f, events.StatusCompleted, p.Status)
 		},
 		"a rejected record is there": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 9)
-			p, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10"},
+			p, err := f.StoreLookup(f.Context(), run.Target(e), p, []string{"10"},
 				entity.Page{Date: at(2), Rejected: []entity.Rejected{{ID: "10", Reason: "bad date", Raw: []byte("{}")}}})
 			require.NoError(f, err)
 			require.EqualValues(f, 1, p.Rejected)
 		},
 		"a run that is cancelled while it asks": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 7)
-			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10", "8"}, entity.Page{Date: at(2)})
+			_, err := f.StoreLookup(f.Context(), run.Target(e), p, []string{"10", "8"}, entity.Page{Date: at(2)})
 			require.NoError(f, err)
 			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 			// The next run looks up all of its own missing rows.
 			next, p := f.fullBut("c", e, 3, 9)
-			missing, err := f.MissingIDs(f.Context(), next.Number, e, 50)
+			missing, err := f.MissingIDs(f.Context(), next.Target(e), 50)
 			require.NoError(f, err)
 			require.Equal(f, []string{"10"}, missing)
 			f.lookUp(next, e, p, 3, map[string]entity.Record{"10": customer(10, at(0), "c10")})
@@ -137,14 +137,14 @@ func TestALookupMarksNoUnknownRowDeleted(t *testing.T) {
 		"a run that was finalized meanwhile": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 9)
 			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
-			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"10"}, entity.Page{Date: at(2)})
+			_, err := f.StoreLookup(f.Context(), run.Target(e), p, []string{"10"}, entity.Page{Date: at(2)})
 			require.ErrorIs(f, err, ledger.ErrFinalized)
 		},
 		"a worker that comes too late": func(f *fixture, e entity.Entity) {
 			run, p := f.fullBut("b", e, 1, 8)
-			_, err := f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"9"}, entity.Page{Date: at(2), Records: ids(9, 9)})
+			_, err := f.StoreLookup(f.Context(), run.Target(e), p, []string{"9"}, entity.Page{Date: at(2), Records: ids(9, 9)})
 			require.NoError(f, err)
-			_, err = f.StoreLookup(f.Context(), tenant, run.Mode, e, p, []string{"9"}, entity.Page{Date: at(2)})
+			_, err = f.StoreLookup(f.Context(), run.Target(e), p, []string{"9"}, entity.Page{Date: at(2)})
 			require.ErrorIs(f, err, ledger.ErrFenced)
 		},
 	} {

@@ -24,16 +24,16 @@ import (
 // run has none in the entity: the page was stored and the response was lost, or PostgreSQL was
 // restored. Nothing is written then, and after ErrFenced Open returns the position from which to
 // continue.
-func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, e entity.Entity, at ledger.Position, p entity.Page) (ledger.Position, error) {
-	what := fmt.Sprintf("store page %d of %s for run %d", at.Pages+1, e.Name, at.Run)
-	number, err := tenantNumber(tenant)
-	if err != nil {
-		return ledger.Position{}, fmt.Errorf("%s: %w", what, err)
-	}
+func (s *Store) StorePage(ctx context.Context, target ledger.Target, at ledger.Position, p entity.Page) (ledger.Position, error) {
+	what := fmt.Sprintf("store page %d of %s for run %d", at.Pages+1, target.Entity.Name, target.Run.Number)
 	if p.Date.IsZero() {
 		return ledger.Position{}, fmt.Errorf("%s: the page has no date, want the date of the response, which orders versions", what)
 	}
-	page := pageStore{tenant: number, run: at.Run, owner: at.Owner, mode: mode, entity: e, page: p, pages: 1, guard: s.deleteGuard}
+	page, err := s.pageStore(target, p)
+	if err != nil {
+		return ledger.Position{}, fmt.Errorf("%s: %w", what, err)
+	}
+	page.pages = 1
 	var next ledger.Position
 	var newFailures []newCastFailure
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
@@ -41,24 +41,25 @@ func (s *Store) StorePage(ctx context.Context, tenant string, mode events.Mode, 
 		failpoint.Hit("store/page-written")
 		return err
 	})
-	next.Owner = at.Owner
 	if err == nil {
-		s.logCastFailures(at.Run, e, newFailures)
-		s.reportPage(tenant, mode, at, next)
+		s.logCastFailures(target, newFailures)
+		s.reportPage(target, at, next)
 	}
 	return next, err
 }
 
 // pageStore is the transaction of one page or of one step of a rebuild.
 type pageStore struct {
+	ledger.Target
 	tenant int64
-	run    int64
-	owner  ledger.Execution // of the run
-	mode   events.Mode
-	entity entity.Entity
 	page   entity.Page
 	pages  int64   // number of pages to count: 1, or 0 for a lookup
 	guard  float64 // Options.DeleteGuard
+}
+
+func (s *Store) pageStore(target ledger.Target, p entity.Page) (pageStore, error) {
+	tenant, err := tenantNumber(target.TenantID)
+	return pageStore{Target: target, tenant: tenant, page: p, guard: s.deleteGuard}, err
 }
 
 // store is the transaction of a page. It returns the position after the page and the first cast
@@ -68,7 +69,7 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 	if err != nil {
 		return next, nil, err
 	}
-	resume, err := lockResumePoint(ctx, tx, s.tenant, s.entity)
+	resume, err := lockResumePoint(ctx, tx, s.tenant, s.Entity)
 	if err != nil {
 		return next, nil, err
 	}
@@ -93,9 +94,9 @@ const tableFaultThreshold = 20
 
 // writeRecords upserts the records of the page, and stores and counts those that are rejected.
 func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts, err error) {
-	records, invalid := prepareRecords(s.entity, s.page.Records)
-	if s.mode.Info().Staged {
-		if s.entity, err = withStagedColumns(ctx, tx, s.entity, s.table()); err != nil {
+	records, invalid := prepareRecords(s.Entity, s.page.Records)
+	if s.Mode.Info().Staged {
+		if s.Entity, err = withStagedColumns(ctx, tx, s.Entity, s.table()); err != nil {
 			return done, err
 		}
 	}
@@ -113,7 +114,7 @@ func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts,
 
 // saveProgress moves the cursor behind the page and updates the state of the table.
 func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, f fence, done rowCounts, sweep sweepResult) (ledger.Position, error) {
-	if s.mode.Info().Staged {
+	if s.Mode.Info().Staged {
 		done = rowCounts{Counts: events.Counts{Rejected: done.Rejected}} // the table of the entity has not changed yet
 	}
 	next, err := s.advance(ctx, tx, done, sweep)
@@ -125,10 +126,10 @@ func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, 
 
 // table returns the table that the records are written to: a rebuild has a staging table.
 func (s pageStore) table() string {
-	if s.mode.Info().Staged {
-		return stagingTable(s.run)
+	if s.Mode.Info().Staged {
+		return stagingTable(s.Run.Number)
 	}
-	return tableName(s.entity)
+	return tableName(s.Entity)
 }
 
 // fence is the part of the run and its cursor that a page needs.
@@ -147,7 +148,7 @@ type fence struct {
 // until the transaction ends. It declares the definitions with which the transaction computes typed
 // columns.
 func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
-	if err := lockRunShared(ctx, tx, s.run); err != nil {
+	if err := lockRunShared(ctx, tx, s.Run.Number); err != nil {
 		return f, err
 	}
 	var state ledger.RunState
@@ -155,21 +156,20 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	var current int64
 	var status events.Status
 	var watermark *time.Time
-	ref := ledger.Ref{Number: s.run, Execution: s.owner}
 	err = tx.QueryRow(ctx, `
 		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes,
 			set_config('`+columnsSetting+`', $3, true)
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
-		for share of r for update of c`, s.run, tableName(s.entity), columnsDigest(tableName(s.entity), s.entity.Columns)).Scan(
+		for share of r for update of c`, s.Run.Number, tableName(s.Entity), columnsDigest(tableName(s.Entity), s.Entity.Columns)).Scan(
 		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, s.noPositionError(ctx, tx)
 	case err != nil:
 		return f, err
-	case ref.Check(owner) != nil:
-		return f, ref.Check(owner)
+	case s.Run.Check(owner) != nil:
+		return f, s.Run.Check(owner)
 	case state != ledger.Running:
 		return f, ledger.ErrFinalized
 	case current != version || status != "":
@@ -185,7 +185,7 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 // time before the run (ErrUnknown), or between the beginnings of the run and of its position
 // (ErrFenced).
 func (s pageStore) noPositionError(ctx context.Context, tx pgx.Tx) error {
-	if err := requireRunning(ctx, tx, ledger.Ref{Number: s.run, Execution: s.owner}); err != nil {
+	if err := requireRunning(ctx, tx, s.Run); err != nil {
 		return err
 	}
 	return ledger.ErrFenced
@@ -203,7 +203,7 @@ func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Reje
 		insert into raw.rejected_records (run_number, tenant_id, table_name, st_id, reason, bytes)
 		select $1::bigint, $2::bigint, $3::text, st_id, reason, bytes
 		from unnest($4::text[], $5::text[], $6::bytea[]) as r (st_id, reason, bytes)`,
-		s.run, s.tenant, tableName(s.entity), ids, reasons, raws)
+		s.Run.Number, s.tenant, tableName(s.Entity), ids, reasons, raws)
 	if err != nil {
 		return fmt.Errorf("store rejected records: %w", err)
 	}
@@ -229,7 +229,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 	}
 	fetched := int64(len(s.page.Records) + len(s.page.Rejected))
 	unchanged := fetched - done.Rejected - done.Inserted - done.Updated - done.Deleted
-	if s.mode.Info().Staged {
+	if s.Mode.Info().Staged {
 		unchanged = 0 // not compared before the rebuild is applied
 	}
 	rows, err := tx.Query(ctx, `
@@ -241,7 +241,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 			warnings = case when $16::text[] <@ warnings then warnings else warnings || $16 end
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
-		s.run, tableName(s.entity), cursor, fetched, done.Inserted, done.Updated, unchanged, done.Deleted+sweep.deleted, done.Rejected,
+		s.Run.Number, tableName(s.Entity), cursor, fetched, done.Inserted, done.Updated, unchanged, done.Deleted+sweep.deleted, done.Rejected,
 		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(s.page.Warnings))
 	if err != nil {
 		return ledger.Position{}, err
@@ -259,7 +259,7 @@ func (s pageStore) resumeUpdate(at resumePoint, f fence, status events.Status) (
 	if status == events.StatusFailed {
 		return m
 	}
-	switch s.mode {
+	switch s.Mode {
 	case events.Incremental:
 		m.token = s.page.Next.Token != ""
 		m.since = s.page.Last
@@ -294,7 +294,7 @@ func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status 
 			last_incremental_sync = coalesce(excluded.last_incremental_sync, s.last_incremental_sync),
 			read_as_of            = greatest(s.read_as_of, excluded.read_as_of),
 			updated_at            = clock_timestamp()`,
-		s.tenant, tableName(s.entity), live, shown, m.token, text(s.page.Next.Token), m.since, watermark,
-		complete && s.mode == events.Full, complete && s.mode == events.Incremental)
+		s.tenant, tableName(s.Entity), live, shown, m.token, text(s.page.Next.Token), m.since, watermark,
+		complete && s.Mode == events.Full, complete && s.Mode == events.Incremental)
 	return err
 }

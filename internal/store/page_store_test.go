@@ -125,7 +125,7 @@ func TestPageWithoutRecords(t *testing.T) {
 	require.Equal(t, events.StatusCompleted, p.Status)
 	require.Equal(t, events.Counts{Pages: 1}, p.Counts)
 
-	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, entity.Page{})
+	_, err := f.StorePage(t.Context(), run.Target(c), p, entity.Page{})
 	require.ErrorContains(t, err, "the page has no date")
 }
 
@@ -158,7 +158,7 @@ func TestFencing(t *testing.T) {
 	p := f.open(run, c)
 	f.storePage(run, c, p, page(at(0), "1", false, customer(1, at(0), "first")))
 
-	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(1), "1", false, customer(1, at(1), "late"), customer(2, at(1), "late")))
+	_, err := f.StorePage(t.Context(), run.Target(c), p, page(at(1), "1", false, customer(1, at(1), "late"), customer(2, at(1), "late")))
 	require.ErrorIs(t, err, ledger.ErrFenced)
 	require.Equal(t, "first", f.version(1).Name)
 	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"))
@@ -166,13 +166,13 @@ func TestFencing(t *testing.T) {
 	p = f.open(run, c)
 	require.Equal(t, "1", p.Cursor.Token)
 	done := f.storePage(run, c, p, page(at(2), "2", true))
-	_, err = f.StorePage(t.Context(), tenant, run.Mode, c, done, page(at(3), "3", true))
+	_, err = f.StorePage(t.Context(), run.Target(c), done, page(at(3), "3", true))
 	require.ErrorIs(t, err, ledger.ErrFenced, "nothing follows the last page")
 
-	_, err = f.StorePage(t.Context(), tenant, run.Mode, find(t, "jobs"), done, page(at(3), "3", true))
+	_, err = f.StorePage(t.Context(), run.Target(find(t, "jobs")), done, page(at(3), "3", true))
 	require.ErrorIs(t, err, ledger.ErrFenced, "the run has no position in the entity")
-	done.Run++
-	_, err = f.StorePage(t.Context(), tenant, run.Mode, c, done, page(at(3), "3", true))
+	run.Number++
+	_, err = f.StorePage(t.Context(), run.Target(c), done, page(at(3), "3", true))
 	require.ErrorIs(t, err, ledger.ErrUnknown, "there is no such run")
 }
 
@@ -186,7 +186,7 @@ func TestOneOfManyWritersStoresEachPage(t *testing.T) {
 	errs := make(chan error, writers)
 	for range writers {
 		go func() {
-			_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(0), "1", false, customer(1, at(0), "x")))
+			_, err := f.StorePage(t.Context(), run.Target(c), p, page(at(0), "1", false, customer(1, at(0), "x")))
 			errs <- err
 		}()
 	}
@@ -210,11 +210,11 @@ func TestAFinalizedRunStoresNothing(t *testing.T) {
 	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", false, customer(1, at(0), "x")))
 	f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 
-	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(1), "2", false, customer(2, at(0), "x")))
+	_, err := f.StorePage(t.Context(), run.Target(c), p, page(at(1), "2", false, customer(2, at(0), "x")))
 	require.ErrorIs(t, err, ledger.ErrFinalized)
-	_, err = f.Open(t.Context(), run.Ref(), tenant, run.Mode, c)
+	_, err = f.Open(t.Context(), run.Target(c))
 	require.ErrorIs(t, err, ledger.ErrFinalized)
-	err = f.FailEntity(t.Context(), run.Ref(), tenant, c, events.RunError{Type: events.NotFound})
+	err = f.FailEntity(t.Context(), run.Target(c), events.RunError{Type: events.NotFound})
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"))
 }
@@ -233,7 +233,7 @@ func TestLiveRowsUnderConcurrency(t *testing.T) {
 	failed := make(chan error, 2)
 	for n, run := range []ledger.Run{full, inc} {
 		go func() {
-			p, err := f.Open(t.Context(), run.Ref(), tenant, run.Mode, c)
+			p, err := f.Open(t.Context(), run.Target(c))
 			for round := 0; round < 20 && err == nil; round++ {
 				var records []entity.Record
 				for id := 1; id <= 50; id++ {
@@ -241,7 +241,7 @@ func TestLiveRowsUnderConcurrency(t *testing.T) {
 					r.Deleted = (id+round+n)%3 == 0
 					records = append(records, r)
 				}
-				p, err = f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(round+n), fmt.Sprint(round), false, records...))
+				p, err = f.StorePage(t.Context(), run.Target(c), p, page(at(round+n), fmt.Sprint(round), false, records...))
 			}
 			failed <- err
 		}()

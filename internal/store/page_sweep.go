@@ -30,7 +30,7 @@ type sweepResult struct {
 // sweepsMissingRows reports whether the read shows deletions only by absence: it is a full sync of
 // an entity without an export feed.
 func (s pageStore) sweepsMissingRows() bool {
-	return s.mode == events.Full && s.entity.Export == ""
+	return s.Mode == events.Full && s.Entity.Export == ""
 }
 
 // sweep records the ids of the page and, after the last page, handles the rows that are missing
@@ -41,7 +41,7 @@ func (s pageStore) sweepsMissingRows() bool {
 // unstable, because a row that was not seen is then not known to be deleted. The delete guard fails
 // the entity if too many rows would be marked.
 func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done rowCounts) (sweepResult, error) {
-	if s.mode.Info().Staged {
+	if s.Mode.Info().Staged {
 		return s.afterStaging(ctx, tx, f, done)
 	}
 	if !s.sweepsMissingRows() {
@@ -53,17 +53,17 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done rowCounts
 	}
 	var result sweepResult
 	switch {
-	case complete && s.entity.CanLookUp():
+	case complete && s.Entity.CanLookUp():
 		result.next, err = s.recordMissing(ctx, tx, f.watermark)
 	case complete && !s.page.Unstable:
 		result, err = s.markTwiceMissingDeleted(ctx, tx, f)
 	default: // this full sync may have seen rows that the previous one missed
-		_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.entity))
+		_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.Entity))
 	}
 	if err != nil {
 		return sweepResult{}, err
 	}
-	_, err = tx.Exec(ctx, "delete from raw.sync_seen where run_number = $1 and table_name = $2", s.run, tableName(s.entity))
+	_, err = tx.Exec(ctx, "delete from raw.sync_seen where run_number = $1 and table_name = $2", s.Run.Number, tableName(s.Entity))
 	return result, err
 }
 
@@ -95,13 +95,13 @@ func (s pageStore) recordSeen(ctx context.Context, tx pgx.Tx) (complete bool, er
 			on conflict do nothing returning 1)
 		update raw.sync_cursors set seen = seen + (select count(*) from new), unidentified = unidentified + $4
 		where run_number = $1 and table_name = $2
-		returning seen, unidentified`, s.run, tableName(s.entity), ids, unidentified).Scan(&seen, &unidentified)
+		returning seen, unidentified`, s.Run.Number, tableName(s.Entity), ids, unidentified).Scan(&seen, &unidentified)
 	if err != nil || !s.page.Last {
 		return false, err
 	}
 	var kept int64
 	err = tx.QueryRow(ctx, "select count(*) from raw.sync_seen where run_number = $1 and table_name = $2",
-		s.run, tableName(s.entity)).Scan(&kept)
+		s.Run.Number, tableName(s.Entity)).Scan(&kept)
 	return kept == seen && unidentified == 0, err
 }
 
@@ -110,7 +110,7 @@ func (s pageStore) recordSeen(ctx context.Context, tx pgx.Tx) (complete bool, er
 // fetched since then is not missing: another run has just read it.
 func (s pageStore) missingCondition() string {
 	const condition = `kept.tenant_id = $1 and kept.deleted_at is null and kept.fetched_at < $4 and not exists (`
-	if s.mode.Info().Staged {
+	if s.Mode.Info().Staged {
 		return condition + `select from TARGET staging where staging.tenant_id = $1 and staging.st_id = kept.st_id)
     and not exists (select from raw.rejected_records r where r.run_number = $2 and r.table_name = $3 and r.st_id = kept.st_id::text)`
 	}
@@ -142,14 +142,14 @@ where tenant_id = $1 and deleted_at is null and st_id = any (select st_id::KEY f
 
 func (s pageStore) markTwiceMissingDeleted(ctx context.Context, tx pgx.Tx, f fence) (sweepResult, error) {
 	var confirmed, live int64
-	err := tx.QueryRow(ctx, s.sql(missingTemplate), s.tenant, s.run, tableName(s.entity), f.watermark).Scan(&confirmed, &live)
+	err := tx.QueryRow(ctx, s.sql(missingTemplate), s.tenant, s.Run.Number, tableName(s.Entity), f.watermark).Scan(&confirmed, &live)
 	if err != nil || confirmed == 0 {
 		return sweepResult{}, err
 	}
 	if failure := s.checkDeleteGuard("two full syncs did not find", confirmed, live, f); failure != nil {
 		return sweepResult{failure: failure}, nil
 	}
-	tag, err := tx.Exec(ctx, s.sql(markTwiceMissingTemplate), s.tenant, s.run, tableName(s.entity), s.page.Date)
+	tag, err := tx.Exec(ctx, s.sql(markTwiceMissingTemplate), s.tenant, s.Run.Number, tableName(s.Entity), s.page.Date)
 	return sweepResult{deleted: tag.RowsAffected()}, err
 }
 
@@ -164,26 +164,26 @@ func (s pageStore) checkDeleteGuard(what string, missing, live int64, f fence) *
 	if missing <= limit || f.allowDeletes {
 		return nil
 	}
-	return &events.RunError{Type: events.DeleteGuard, Entity: s.entity.Name, Message: fmt.Sprintf(
-		"%s %d of %d rows; marking more than %d as deleted needs a %s request with allowDeletes", what, missing, live, limit, s.mode)}
+	return &events.RunError{Type: events.DeleteGuard, Entity: s.Entity.Name, Message: fmt.Sprintf(
+		"%s %d of %d rows; marking more than %d as deleted needs a %s request with allowDeletes", what, missing, live, limit, s.Mode)}
 }
 
 // sql expands a template: TABLE is the table of the entity, TARGET the table that the run writes
 // records to, KEY the type of st_id, MISSING the condition of missing rows.
 func (s pageStore) sql(template string) string {
 	template = strings.ReplaceAll(template, "MISSING", s.missingCondition())
-	return strings.NewReplacer("TABLE", tableName(s.entity), "TARGET", s.table(), "KEY", ddl.KeyType(s.entity)).Replace(template)
+	return strings.NewReplacer("TABLE", tableName(s.Entity), "TARGET", s.table(), "KEY", ddl.KeyType(s.Entity)).Replace(template)
 }
 
 // recordMissing replaces the rows of the table in raw.sync_missed by those that are missing from
 // the read, to be looked up. It returns the next phase, "" if no row is missing.
 func (s pageStore) recordMissing(ctx context.Context, tx pgx.Tx, began time.Time) (events.Phase, error) {
-	_, err := tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.entity))
+	_, err := tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.Entity))
 	if err != nil {
 		return "", err
 	}
 	tag, err := tx.Exec(ctx, s.sql(`insert into raw.sync_missed (tenant_id, table_name, st_id, run_number)
-		select $1, $3, st_id::text, $2 from TABLE kept where MISSING`), s.tenant, s.run, tableName(s.entity), began)
+		select $1, $3, st_id::text, $2 from TABLE kept where MISSING`), s.tenant, s.Run.Number, tableName(s.Entity), began)
 	if err != nil || tag.RowsAffected() == 0 {
 		return "", err
 	}

@@ -87,7 +87,7 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 		return done, nil, nil
 	}
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		return savepoint.QueryRow(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...).
+		return savepoint.QueryRow(ctx, pageSQL(s.Entity, s.table()), s.arguments(records)...).
 			Scan(&done.Inserted, &done.Updated, &done.Deleted, &done.live, &done.castFailures)
 	})
 	if err == nil {
@@ -117,7 +117,7 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 // rejectionError returns the error with which PostgreSQL rejects records.
 func (s pageStore) rejectionError(ctx context.Context, tx pgx.Tx, records []record) error {
 	return pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		_, err := savepoint.Exec(ctx, pageSQL(s.entity, s.table()), s.arguments(records)...)
+		_, err := savepoint.Exec(ctx, pageSQL(s.Entity, s.table()), s.arguments(records)...)
 		return err
 	})
 }
@@ -133,8 +133,8 @@ func (s pageStore) arguments(records []record) []any {
 		numbers[i], texts[i], modified[i], deleted[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, string(r.Raw)
 	}
 	var keys any = numbers
-	if s.entity.Key == entity.TextID {
+	if s.Entity.Key == entity.TextID {
 		keys = texts
 	}
-	return []any{s.tenant, s.run, s.page.Date, keys, modified, deleted, data}
+	return []any{s.tenant, s.Run.Number, s.page.Date, keys, modified, deleted, data}
 }

@@ -21,13 +21,13 @@ func (s pageStore) afterStaging(ctx context.Context, tx pgx.Tx, f fence, done ro
 	if err := s.countStaged(ctx, tx, done.Inserted); err != nil || !s.page.Last {
 		return sweepResult{}, err
 	}
-	if s.page.Unstable && s.entity.Export == "" && !s.entity.CanLookUp() {
-		return sweepResult{failure: &events.RunError{Type: events.APIError, Entity: s.entity.Name, Message: "the list kept changing while it was read, " +
+	if s.page.Unstable && s.Entity.Export == "" && !s.Entity.CanLookUp() {
+		return sweepResult{failure: &events.RunError{Type: events.APIError, Entity: s.Entity.Name, Message: "the list kept changing while it was read, " +
 			"so missing records are not known to be deleted; nothing was changed"}}, nil
 	}
 	result := sweepResult{next: events.PhaseChecking}
 	_, unidentified := s.recordIDs()
-	if s.entity.CanLookUp() && f.unidentified+unidentified == 0 {
+	if s.Entity.CanLookUp() && f.unidentified+unidentified == 0 {
 		next, err := s.recordMissing(ctx, tx, f.watermark)
 		if err != nil {
 			return sweepResult{}, err
@@ -44,22 +44,22 @@ func (s pageStore) afterStaging(ctx context.Context, tx pgx.Tx, f fence, done ro
 func (s pageStore) countStaged(ctx context.Context, tx pgx.Tx, added int64) error {
 	_, unidentified := s.recordIDs()
 	_, err := tx.Exec(ctx, "update raw.sync_cursors set seen = seen + $3, unidentified = unidentified + $4 where run_number = $1 and table_name = $2",
-		s.run, tableName(s.entity), added, unidentified)
+		s.Run.Number, tableName(s.Entity), added, unidentified)
 	return err
 }
 
 // CheckRebuild compares the staging table of a rebuild with what the run has stored in it and with
 // the current count of ServiceTitan, -1 if unknown. If records are missing, the entity fails;
 // otherwise it is ready to be applied. An id cannot occur twice: it is the primary key.
-func (s *Store) CheckRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position, counted int64) (ledger.Position, error) {
-	what := fmt.Sprintf("check the staging table of %[2]s in run %[1]d", at.Run, e.Name)
-	return s.rebuildStep(ctx, what, tenant, e, at, events.PhaseChecking, func(tx pgx.Tx, staging pageStore, f fence) (ledger.Position, error) {
+func (s *Store) CheckRebuild(ctx context.Context, target ledger.Target, at ledger.Position, counted int64) (ledger.Position, error) {
+	what := fmt.Sprintf("check the staging table of %s in run %d", target.Entity.Name, target.Run.Number)
+	return s.rebuildStep(ctx, what, target, at, events.PhaseChecking, func(tx pgx.Tx, staging pageStore, f fence) (ledger.Position, error) {
 		shortfall, err := staging.check(ctx, tx, f, counted)
 		if err != nil {
 			return ledger.Position{}, err
 		}
 		if shortfall != nil {
-			if err := setStatus(ctx, tx, staging.tenant, e, string(events.StatusFailed)); err != nil {
+			if err := setStatus(ctx, tx, staging.tenant, staging.Entity, string(events.StatusFailed)); err != nil {
 				return ledger.Position{}, err
 			}
 			return staging.finishStep(ctx, tx, events.StatusFailed, shortfall, rowCounts{}, 0)
@@ -72,14 +72,14 @@ func (s *Store) CheckRebuild(ctx context.Context, tenant string, e entity.Entity
 // transaction, and finishes the entity. Rows that ServiceTitan does not have are marked deleted; if
 // the delete guard refuses that, nothing is changed. A row that was fetched later than its record
 // in the staging table is kept.
-func (s *Store) ApplyRebuild(ctx context.Context, tenant string, e entity.Entity, at ledger.Position) (ledger.Position, error) {
-	what := fmt.Sprintf("apply the staging table of %[2]s in run %[1]d", at.Run, e.Name)
-	return s.rebuildStep(ctx, what, tenant, e, at, events.PhaseApplying, func(tx pgx.Tx, staging pageStore, f fence) (next ledger.Position, err error) {
+func (s *Store) ApplyRebuild(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error) {
+	what := fmt.Sprintf("apply the staging table of %s in run %d", target.Entity.Name, target.Run.Number)
+	return s.rebuildStep(ctx, what, target, at, events.PhaseApplying, func(tx pgx.Tx, staging pageStore, f fence) (next ledger.Position, err error) {
 		if err := staging.fillDiff(ctx, tx); err != nil {
 			return next, err
 		}
 		// Pages of the table wait from here on, so that the counts stay correct.
-		if _, err := lockResumePoint(ctx, tx, staging.tenant, e); err != nil {
+		if _, err := lockResumePoint(ctx, tx, staging.tenant, staging.Entity); err != nil {
 			return next, err
 		}
 		marked, failure, err := staging.markMissingDeleted(ctx, tx, f)
@@ -90,7 +90,7 @@ func (s *Store) ApplyRebuild(ctx context.Context, tenant string, e entity.Entity
 		status := events.StatusFailed
 		if failure == nil {
 			status = events.StatusCompleted
-			err = tx.QueryRow(ctx, mergeSQL(e, staging.table()), staging.tenant, staging.run).
+			err = tx.QueryRow(ctx, mergeSQL(staging.Entity, staging.table()), staging.tenant, staging.Run.Number).
 				Scan(&done.Inserted, &done.Updated, &done.Deleted, &done.live, &done.castFailures)
 			if err != nil {
 				return next, err
@@ -113,7 +113,7 @@ func (s pageStore) fillDiff(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, diffSQL(s.entity, s.table()), s.tenant); err != nil {
+	if _, err := tx.Exec(ctx, diffSQL(s.Entity, s.table()), s.tenant); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, "analyze "+diffTable(s.table()))
@@ -121,14 +121,13 @@ func (s pageStore) fillDiff(ctx context.Context, tx pgx.Tx) error {
 }
 
 // rebuildStep runs a step of a rebuild in the phase that must be current.
-func (s *Store) rebuildStep(ctx context.Context, what, tenant string, e entity.Entity, at ledger.Position, phase events.Phase,
+func (s *Store) rebuildStep(ctx context.Context, what string, target ledger.Target, at ledger.Position, phase events.Phase,
 	step func(pgx.Tx, pageStore, fence) (ledger.Position, error),
 ) (next ledger.Position, err error) {
-	number, err := tenantNumber(tenant)
+	staging, err := s.pageStore(target, entity.Page{})
 	if err != nil {
 		return next, fmt.Errorf("%s: %w", what, err)
 	}
-	staging := pageStore{tenant: number, run: at.Run, owner: at.Owner, mode: events.Rebuild, entity: e, guard: s.deleteGuard}
 	err = s.transact(ctx, what, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "set local statement_timeout = '"+applyTimeout+"'"); err != nil {
 			return err
@@ -143,9 +142,8 @@ func (s *Store) rebuildStep(ctx context.Context, what, tenant string, e entity.E
 		next, err = step(tx, staging, fence)
 		return err
 	})
-	next.Owner = at.Owner
 	if err == nil {
-		s.reportPage(tenant, events.Rebuild, at, next)
+		s.reportPage(target, at, next)
 	}
 	return next, err
 }
@@ -165,7 +163,7 @@ func (s pageStore) check(ctx context.Context, tx pgx.Tx, f fence, counted int64)
 		return nil, err
 	}
 	if rows != f.seen {
-		return &events.RunError{Type: events.StoreError, Entity: s.entity.Name, Message: fmt.Sprintf(
+		return &events.RunError{Type: events.StoreError, Entity: s.Entity.Name, Message: fmt.Sprintf(
 			"the staging table has %d rows, want the %d that were loaded; nothing was changed", rows, f.seen)}, nil
 	}
 	loaded, expected := rows+f.rejected, counted
@@ -173,13 +171,13 @@ func (s pageStore) check(ctx context.Context, tx pgx.Tx, f fence, counted int64)
 		expected = f.total
 	}
 	minimum := expected
-	if s.entity.Export != "" {
+	if s.Entity.Export != "" {
 		loaded, minimum = live+f.rejected, expected-s.deleteLimit(expected)
 	}
 	if loaded >= minimum {
 		return nil, nil
 	}
-	return &events.RunError{Type: events.APIError, Entity: s.entity.Name, Message: fmt.Sprintf(
+	return &events.RunError{Type: events.APIError, Entity: s.Entity.Name, Message: fmt.Sprintf(
 		"%d records were read and ServiceTitan counts %d; nothing was changed", loaded, expected)}, nil
 }
 
@@ -190,11 +188,11 @@ func (s pageStore) markMissingDeleted(ctx context.Context, tx pgx.Tx, f fence) (
 	if f.unidentified > 0 {
 		return 0, nil, nil
 	}
-	if s.entity.CanLookUp() {
+	if s.Entity.CanLookUp() {
 		result, err := s.markAbsentDeleted(ctx, tx, f)
 		return result.deleted, result.failure, err
 	}
-	args := []any{s.tenant, s.run, tableName(s.entity), f.watermark}
+	args := []any{s.tenant, s.Run.Number, tableName(s.Entity), f.watermark}
 	var missing, live int64
 	err = tx.QueryRow(ctx, s.sql(`select (select count(*) from TABLE kept where MISSING),
 		(select count(*) from TABLE where tenant_id = $1 and deleted_at is null)`), args...).Scan(&missing, &live)
@@ -222,7 +220,7 @@ func (s pageStore) finishStep(ctx context.Context, tx pgx.Tx, status events.Stat
 			unchanged = case when $3 = 'completed' then fetched - rejected - $5 - $6 - $7::bigint else 0 end, updated_at = clock_timestamp()
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
-		s.run, tableName(s.entity), string(status), failure, done.Inserted, done.Updated, done.Deleted, marked)
+		s.Run.Number, tableName(s.Entity), string(status), failure, done.Inserted, done.Updated, done.Deleted, marked)
 	if err != nil {
 		return ledger.Position{}, err
 	}

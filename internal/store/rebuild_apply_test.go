@@ -38,17 +38,22 @@ func (f *fixture) load(run ledger.Run, e entity.Entity, minute int, pages ...ent
 	return p
 }
 
+// rebuildTarget is the target of the rebuild that has a position.
+func rebuildTarget(e entity.Entity, p ledger.Position) ledger.Target {
+	return ledger.Target{Run: ledger.Ref{Number: p.Run}, TenantID: tenant, Mode: events.Rebuild, Entity: e}
+}
+
 // check checks what a rebuild has loaded, ServiceTitan counting so many records.
 func (f *fixture) check(e entity.Entity, p ledger.Position, counted int64) ledger.Position {
 	f.Helper()
-	p, err := f.CheckRebuild(f.Context(), tenant, e, p, counted)
+	p, err := f.CheckRebuild(f.Context(), rebuildTarget(e, p), p, counted)
 	require.NoError(f, err)
 	return p
 }
 
 func (f *fixture) apply(e entity.Entity, p ledger.Position) ledger.Position {
 	f.Helper()
-	p, err := f.ApplyRebuild(f.Context(), tenant, e, p)
+	p, err := f.ApplyRebuild(f.Context(), rebuildTarget(e, p), p)
 	require.NoError(f, err)
 	return p
 }
@@ -189,7 +194,7 @@ func TestRebuildMarksNoUnknownRowDeleted(t *testing.T) {
 			e.Export, e.IDs = "", true
 			p := f.load(run, e, 5, entity.Page{Records: ids(1, 9)})
 			require.Equal(f, events.PhaseSweeping, p.Phase)
-			require.Error(f, func() error { _, err := f.CheckRebuild(f.Context(), tenant, e, p, -1); return err }())
+			require.Error(f, func() error { _, err := f.CheckRebuild(f.Context(), rebuildTarget(e, p), p, -1); return err }())
 			p, missing := f.lookUp(run, e, p, 6, map[string]entity.Record{"10": customer(10, at(0), "c10")})
 			require.Equal(f, []string{"10"}, missing)
 			return p
@@ -284,7 +289,7 @@ func TestRebuildIsChecked(t *testing.T) {
 			run := f.beginRebuild("r", false)
 			require.EqualValues(t, 2, run.Number)
 			p := f.load(run, e, 5, ten...)
-			require.NoError(t, f.SetTotal(t.Context(), run.Ref(), e, ledger.Total(c.total)))
+			require.NoError(t, f.SetTotal(t.Context(), run.Target(e), ledger.Total(c.total)))
 			if c.spoil != "" {
 				f.exec(c.spoil)
 			}

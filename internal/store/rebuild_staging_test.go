@@ -26,7 +26,7 @@ func TestStagingTablesAreDroppedWithTheOutcome(t *testing.T) {
 			p = f.storePage(run, e, p, page(at(6), "t", true, ids(7, 10)...))
 			p = f.check(e, p, -1)
 			f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
-			_, err := f.ApplyRebuild(f.Context(), tenant, e, p)
+			_, err := f.ApplyRebuild(f.Context(), rebuildTarget(e, p), p)
 			require.ErrorIs(f, err, ledger.ErrFinalized)
 		},
 		"another execution takes its place": func(f *fixture, run ledger.Run, e entity.Entity, p ledger.Position) {
@@ -80,19 +80,19 @@ func TestARebuildBlocksOtherFullSyncsOfTheEntity(t *testing.T) {
 	f, e := newFixture(t), find(t, "customers")
 	rebuild, full := f.beginRebuild("r", false), f.beginFull("f", "customers")
 	p := f.open(rebuild, e)
-	_, err := f.Open(t.Context(), full.Ref(), tenant, full.Mode, e)
+	_, err := f.Open(t.Context(), full.Target(e))
 	require.ErrorIs(t, err, ledger.ErrBusy)
 	f.open(f.beginIncremental("i", 1, "customers"), e)
 
 	// One that comes late writes nothing.
 	next := f.storePage(rebuild, e, p, page(at(5), "t", true, ids(1, 3)...))
-	_, err = f.StorePage(t.Context(), tenant, rebuild.Mode, e, p, page(at(5), "t", true, ids(1, 3)...))
+	_, err = f.StorePage(t.Context(), rebuild.Target(e), p, page(at(5), "t", true, ids(1, 3)...))
 	require.ErrorIs(t, err, ledger.ErrFenced)
 	checked := f.check(e, next, -1)
-	_, err = f.CheckRebuild(t.Context(), tenant, e, next, -1)
+	_, err = f.CheckRebuild(t.Context(), rebuildTarget(e, next), next, -1)
 	require.ErrorIs(t, err, ledger.ErrFenced)
 	f.apply(e, checked)
-	_, err = f.ApplyRebuild(t.Context(), tenant, e, checked)
+	_, err = f.ApplyRebuild(t.Context(), rebuildTarget(e, checked), checked)
 	require.ErrorIs(t, err, ledger.ErrFenced)
 	f.open(full, e)
 	require.Equal(t, events.StatusCompleted, f.open(rebuild, e).Status)
@@ -112,7 +112,7 @@ func TestAnInterruptedApplyIsRolledBack(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { _, err := f.ApplyRebuild(ctx, tenant, e, p); ended <- err }()
+	go func() { _, err := f.ApplyRebuild(ctx, rebuildTarget(e, p), p); ended <- err }()
 	require.Eventually(t, func() bool {
 		return get[int64](f, "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") > 0
 	}, time.Minute, 10*time.Millisecond)
@@ -135,7 +135,7 @@ func TestARebuildComparesBeforeItLocks(t *testing.T) {
 	_, err = held.Exec(t.Context(), "select from raw.sync_state for update")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { _, err := f.ApplyRebuild(t.Context(), tenant, e, p); ended <- err }()
+	go func() { _, err := f.ApplyRebuild(t.Context(), rebuildTarget(e, p), p); ended <- err }()
 	require.Eventually(t, func() bool {
 		return get[bool](f, `select exists (select from pg_stat_activity a join pg_locks l using (pid)
 			where a.datname = current_database() and a.wait_event_type = 'Lock' and a.query like '%from raw.sync_state%for update%'
@@ -174,7 +174,7 @@ func TestReadersDoNotSeeStagingTables(t *testing.T) {
 	f.finalize(run, ledger.Finalization{State: ledger.Cancelled})
 	as := openStore(t, f.url+separator(f.url)+"options=-c%20role%3D"+reader)
 	other := f.beginRebuild("s", false)
-	_, err = as.Open(t.Context(), other.Ref(), tenant, other.Mode, e)
+	_, err = as.Open(t.Context(), other.Target(e))
 	require.ErrorContains(t, err, "grant usage, create on schema raw_rebuild to the user of the roles")
 	var permanent interface{ Permanent() bool }
 	require.ErrorAs(t, err, &permanent)

@@ -26,27 +26,19 @@ func TestNothingIsWrittenForARunOfAnotherExecution(t *testing.T) {
 		"execution": {WorkflowID: own.WorkflowID, FirstRunID: "other", Pass: own.Pass},
 		"pass":      {WorkflowID: own.WorkflowID, FirstRunID: own.FirstRunID, Pass: 2},
 	} {
-		ref, stale := ledger.Ref{Number: run.Number, Execution: other}, p
-		stale.Owner = other
+		target := run.Target(c)
+		target.Run.Execution = other
 		next := page(at(2), "t2", true, customer(2, at(0), "Bob"))
 		for what, write := range map[string]func() error{
-			"Open": func() error { _, err := f.Open(t.Context(), ref, tenant, events.Full, c); return err },
-			"StorePage": func() error {
-				_, err := f.StorePage(t.Context(), tenant, events.Full, c, stale, next)
-				return err
-			},
-			"StoreLookup": func() error {
-				_, err := f.StoreLookup(t.Context(), tenant, events.Full, c, stale, []string{"2"}, next)
-				return err
-			},
-			"CheckRebuild": func() error { _, err := f.CheckRebuild(t.Context(), tenant, c, stale, 1); return err },
-			"ApplyRebuild": func() error { _, err := f.ApplyRebuild(t.Context(), tenant, c, stale); return err },
-			"FailEntity": func() error {
-				return f.FailEntity(t.Context(), ref, tenant, c, events.RunError{Type: events.NotFound})
-			},
-			"SetTotal":      func() error { return f.SetTotal(t.Context(), ref, c, 7) },
-			"Finalize":      func() error { _, err := f.Finalize(t.Context(), ref, completed); return err },
-			"MarkPublished": func() error { return f.MarkPublished(t.Context(), ref) },
+			"Open":          func() error { _, err := f.Open(t.Context(), target); return err },
+			"StorePage":     func() error { _, err := f.StorePage(t.Context(), target, p, next); return err },
+			"StoreLookup":   func() error { _, err := f.StoreLookup(t.Context(), target, p, []string{"2"}, next); return err },
+			"CheckRebuild":  func() error { _, err := f.CheckRebuild(t.Context(), target, p, 1); return err },
+			"ApplyRebuild":  func() error { _, err := f.ApplyRebuild(t.Context(), target, p); return err },
+			"FailEntity":    func() error { return f.FailEntity(t.Context(), target, events.RunError{Type: events.NotFound}) },
+			"SetTotal":      func() error { return f.SetTotal(t.Context(), target, 7) },
+			"Finalize":      func() error { _, err := f.Finalize(t.Context(), target.Run, completed); return err },
+			"MarkPublished": func() error { return f.MarkPublished(t.Context(), target.Run) },
 		} {
 			require.ErrorIs(t, write(), ledger.ErrUnknown, "%s of another %s", what, name)
 		}
@@ -68,7 +60,7 @@ func TestAPageWithoutAPositionIsFenced(t *testing.T) {
 	run := f.beginFull("a", "customers")
 	p := f.open(run, c)
 	f.exec("delete from raw.sync_cursors")
-	_, err := f.StorePage(t.Context(), tenant, events.Full, c, p, page(at(1), "t1", false))
+	_, err := f.StorePage(t.Context(), run.Target(c), p, page(at(1), "t1", false))
 	require.ErrorIs(t, err, ledger.ErrFenced)
 	require.Equal(t, entity.Cursor{Feed: entity.Export}, f.open(run, c).Cursor)
 }

@@ -89,7 +89,7 @@ func TestFinalize(t *testing.T) {
 				case "jobs":
 					f.open(run, e)
 				case "invoices":
-					require.NoError(t, f.FailEntity(t.Context(), run.Ref(), tenant, e, refused))
+					require.NoError(t, f.FailEntity(t.Context(), run.Target(e), refused))
 				}
 			}
 			finalized := f.finalize(run, tt.decision)
@@ -160,7 +160,7 @@ func TestFinalizeIsNotOvertakenByPages(t *testing.T) {
 				for id := range 200 {
 					records = append(records, customer(n*200+id+1, at(0), "x"))
 				}
-				if p, err = f.StorePage(t.Context(), tenant, run.Mode, e, p, page(at(0), "1", false, records...)); n == 3 {
+				if p, err = f.StorePage(t.Context(), run.Target(e), p, page(at(0), "1", false, records...)); n == 3 {
 					started <- struct{}{}
 				}
 			}

@@ -85,7 +85,7 @@ func TestPagesDoNotOvertakeFinalize(t *testing.T) {
 	}()
 	s.waitForWaiting(t, 1)
 	go func() {
-		_, err := s.Open(t.Context(), run.Ref(), "1", events.Full, e)
+		_, err := s.Open(t.Context(), run.Target(e))
 		opened <- err
 	}()
 	s.waitForWaiting(t, 2)
@@ -122,7 +122,7 @@ func TestSecondFullWaitsForTheFirstToOpen(t *testing.T) {
 	})
 	opened := make(chan error, 1)
 	go func() {
-		_, err := s.Open(t.Context(), second.Ref(), "1", events.Full, e)
+		_, err := s.Open(t.Context(), second.Target(e))
 		opened <- err
 	}()
 	s.waitForWaiting(t, 1)

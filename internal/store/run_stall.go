@@ -7,15 +7,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Stall returns what a failing entity delays in a run.
-func (s *Store) Stall(ctx context.Context, run int64, tenant string, e entity.Entity) (h ledger.Stall, err error) {
-	what := fmt.Sprintf("read what %s holds up in run %d", e.Name, run)
-	number, err := tenantNumber(tenant)
+func (s *Store) Stall(ctx context.Context, target ledger.Target) (h ledger.Stall, err error) {
+	run, name := target.Run.Number, target.Entity.Name
+	what := fmt.Sprintf("read what %s delays in run %d", name, run)
+	tenant, err := tenantNumber(target.TenantID)
 	if err != nil {
 		return h, fmt.Errorf("%s: %w", what, err)
 	}
@@ -26,7 +26,7 @@ func (s *Store) Stall(ctx context.Context, run int64, tenant string, e entity.En
 				exists (select from raw.sync_requests w where w.tenant_id = $2 and w.mode = 'incremental' and w.run_number is null
 					and (w.source <> $4 or w.received_at <= clock_timestamp()) and not w.entities <@ array[$3::text])
 				and exists (select from raw.sync_runs r where r.run_number = $1 and r.mode = 'incremental')
-			from raw.sync_cursors c where c.run_number = $1`, run, number, e.Name, ledger.SecondPassSource).Scan(&seconds, &h.BlocksOthers); err != nil {
+			from raw.sync_cursors c where c.run_number = $1`, run, tenant, name, ledger.SecondPassSource).Scan(&seconds, &h.BlocksOthers); err != nil {
 			return err
 		}
 		h.Idle = time.Duration(seconds * float64(time.Second))
@@ -41,7 +41,7 @@ func (s *Store) Stall(ctx context.Context, run int64, tenant string, e entity.En
 			) as other
 			where name <> $3 and not exists (
 				select from raw.sync_cursors c where c.run_number = $1 and c.table_name = 'raw.st_' || name and c.status in ('', 'failed'))
-			order by read_at desc nulls last, name limit 5`, run, number, e.Name)
+			order by read_at desc nulls last, name limit 5`, run, tenant, name)
 		if err != nil {
 			return err
 		}

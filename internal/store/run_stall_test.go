@@ -19,7 +19,7 @@ func TestStall(t *testing.T) {
 	customers, jobs := find(t, "customers"), find(t, "jobs")
 	held := func(run ledger.Run, e entity.Entity) ledger.Stall {
 		t.Helper()
-		h, err := f.Stall(t.Context(), run.Number, tenant, e)
+		h, err := f.Stall(t.Context(), run.Target(e))
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, h.Idle, time.Duration(0))
 		require.Less(t, h.Idle, 10*time.Minute)
@@ -38,11 +38,11 @@ func TestStall(t *testing.T) {
 	require.False(t, held(full, jobs).BlocksOthers, "no incremental waits for a full")
 
 	f.exec("update raw.sync_cursors set updated_at = clock_timestamp() - interval '1 hour' where table_name = 'raw.st_customers'")
-	h, err := f.Stall(t.Context(), full.Number, tenant, jobs)
+	h, err := f.Stall(t.Context(), full.Target(jobs))
 	require.NoError(t, err)
 	require.Less(t, h.Idle, 10*time.Minute, "the run got on in the other")
 	f.exec("update raw.sync_cursors set updated_at = clock_timestamp() - interval '1 hour'")
-	h, err = f.Stall(t.Context(), full.Number, tenant, jobs)
+	h, err = f.Stall(t.Context(), full.Target(jobs))
 	require.NoError(t, err)
 	require.InDelta(t, time.Hour, h.Idle, float64(10*time.Minute))
 }
@@ -57,7 +57,7 @@ func TestStallOfAPass(t *testing.T) {
 	pass := f.beginIncremental("i", 1, "customers")
 	f.open(pass, customers)
 	awaited := func() bool {
-		h, err := f.Stall(t.Context(), pass.Number, tenant, customers)
+		h, err := f.Stall(t.Context(), pass.Target(customers))
 		require.NoError(t, err)
 		return h.BlocksOthers
 	}

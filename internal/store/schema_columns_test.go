@@ -144,12 +144,12 @@ func TestColumnsWhileAllVersionsWrite(t *testing.T) {
 	var writers errgroup.Group
 	migrated := make(chan struct{})
 	writers.Go(func() error {
-		p, err := old.Open(t.Context(), run.Ref(), tenant, run.Mode, old.customers)
+		p, err := old.Open(t.Context(), run.Target(old.customers))
 		for version := 1; err == nil && version <= 20; version++ {
 			if version == 18 {
 				<-migrated
 			}
-			p, err = old.StorePage(t.Context(), tenant, run.Mode, old.customers, p, page(at(version), fmt.Sprint(version), false, numbered(1+50*version, 600+50*version, version)...))
+			p, err = old.StorePage(t.Context(), run.Target(old.customers), p, page(at(version), fmt.Sprint(version), false, numbered(1+50*version, 600+50*version, version)...))
 		}
 		return err
 	})

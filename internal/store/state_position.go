@@ -24,14 +24,11 @@ const (
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
 	phase, total, status, skipped_reason, ` + warningsSoFar + `, error, started_at, updated_at`
 
-func scanPosition(row pgx.CollectableRow) (ledger.Position, error) { return scanPositionWith(row) }
-
-// scanPositionWith reads a position behind other columns.
-func scanPositionWith(row pgx.CollectableRow, before ...any) (ledger.Position, error) {
+func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 	var p ledger.Position
 	var table string
-	err := row.Scan(append(before, &p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
-		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)...)
+	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
+		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)
 	p.Entity = entityName(table)
 	if len(p.Warnings) == 0 {
 		p.Warnings = nil
@@ -67,24 +64,24 @@ func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]ma
 // It fails permanently for a second tenant while an adoption is not finished, with ledger.ErrBusy
 // while another full or rebuild run reads the entity, with ledger.ErrFinalized if the run has an
 // outcome, and with ledger.ErrUnknown if the execution has no such run.
-func (s *Store) Open(ctx context.Context, run ledger.Ref, tenant string, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
-	number, err := tenantNumber(tenant)
+func (s *Store) Open(ctx context.Context, target ledger.Target) (p ledger.Position, err error) {
+	what := fmt.Sprintf("open %s for run %d", target.Entity.Name, target.Run.Number)
+	tenant, err := tenantNumber(target.TenantID)
 	if err != nil {
-		return p, fmt.Errorf("open %s for run %d: %w", e.Name, run.Number, err)
+		return p, fmt.Errorf("%s: %w", what, err)
 	}
 	var first bool // also when an earlier attempt created it and its commit was not answered
-	err = s.transact(ctx, fmt.Sprintf("open %s for run %d", e.Name, run.Number), func(tx pgx.Tx) (err error) {
-		if err := requireRunning(ctx, tx, run); err != nil {
+	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
+		if err := requireRunning(ctx, tx, target.Run); err != nil {
 			return err
 		}
 		var created bool
-		p, created, err = s.open(ctx, tx, run.Number, number, mode, e)
-		p.Owner = run.Execution
+		p, created, err = s.open(ctx, tx, target.Run.Number, tenant, target.Mode, target.Entity)
 		first = first || created
 		return err
 	})
 	if err == nil && first {
-		s.reportEntityStart(tenant, mode, p)
+		s.reportEntityStart(target, p)
 	}
 	return p, err
 }
@@ -221,22 +218,23 @@ func lockResumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Enti
 
 // FailEntity records that a run cannot read an entity. An entity that is finished keeps its status.
 // It fails with ledger.ErrFinalized if the run has an outcome.
-func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e entity.Entity, re events.RunError) error {
-	number, err := tenantNumber(tenant)
+func (s *Store) FailEntity(ctx context.Context, target ledger.Target, re events.RunError) error {
+	what := fmt.Sprintf("fail %s for run %d", target.Entity.Name, target.Run.Number)
+	tenant, err := tenantNumber(target.TenantID)
 	if err != nil {
-		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	cursor, err := document(e.Start())
+	cursor, err := document(target.Entity.Start())
 	if err != nil {
-		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	doc, err := document(&re)
 	if err != nil {
-		return fmt.Errorf("fail %s for run %d: %w", e.Name, run.Number, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	var failed []failedEntity
-	err = s.transact(ctx, fmt.Sprintf("fail %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
-		if err := requireRunning(ctx, tx, run); err != nil {
+	var failed []ledger.Position
+	err = s.transact(ctx, what, func(tx pgx.Tx) error {
+		if err := requireRunning(ctx, tx, target.Run); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `
@@ -244,42 +242,31 @@ func (s *Store) FailEntity(ctx context.Context, run ledger.Ref, tenant string, e
 			on conflict (run_number, table_name) do update
 			set status = 'failed', error = excluded.error, version = sync_cursors.version + 1, updated_at = clock_timestamp()
 			where sync_cursors.status = ''
-			returning (select mode from raw.sync_runs r where r.run_number = sync_cursors.run_number), `+positionColumns, run.Number, tableName(e), cursor, doc)
+			returning `+positionColumns, target.Run.Number, tableName(target.Entity), cursor, doc)
 		if err != nil {
 			return err
 		}
-		now, err := pgx.CollectRows(rows, scanFailedEntity)
+		now, err := pgx.CollectRows(rows, scanPosition)
 		if err != nil || len(now) == 0 {
 			return err
 		}
 		failed = now // kept when the commit is not answered and the next attempt finds it done
-		return setStatus(ctx, tx, number, e, string(events.StatusFailed))
+		return setStatus(ctx, tx, tenant, target.Entity, string(events.StatusFailed))
 	})
 	if err == nil && len(failed) > 0 {
-		failed[0].position.Owner = run.Execution
-		s.reportEntityEnd(tenant, failed[0].mode, failed[0].position)
+		s.reportEntityEnd(target, failed[0])
 	}
 	return err
 }
 
-// failedEntity is the position of an entity that failed, and the mode of its run.
-type failedEntity struct {
-	mode     events.Mode
-	position ledger.Position
-}
-
-func scanFailedEntity(row pgx.CollectableRow) (f failedEntity, err error) {
-	f.position, err = scanPositionWith(row, &f.mode)
-	return f, err
-}
-
 // SetTotal sets the number of records that a run expects of an entity, -1 for unknown.
-func (s *Store) SetTotal(ctx context.Context, run ledger.Ref, e entity.Entity, total ledger.Total) error {
-	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", e.Name, run.Number), func(tx pgx.Tx) error {
-		if err := requireRunning(ctx, tx, run); err != nil {
+func (s *Store) SetTotal(ctx context.Context, target ledger.Target, total ledger.Total) error {
+	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", target.Entity.Name, target.Run.Number), func(tx pgx.Tx) error {
+		if err := requireRunning(ctx, tx, target.Run); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "update raw.sync_cursors set total = $3 where run_number = $1 and table_name = $2", run.Number, tableName(e), total)
+		_, err := tx.Exec(ctx, "update raw.sync_cursors set total = $3 where run_number = $1 and table_name = $2",
+			target.Run.Number, tableName(target.Entity), total)
 		return err
 	})
 }

@@ -19,17 +19,17 @@ func TestOpenFull(t *testing.T) {
 	run := f.beginFull("r", "customers")
 	p := f.open(run, c)
 	require.Equal(t, ledger.Position{
-		Run: run.Number, Owner: run.Ref().Execution, Entity: "customers", Cursor: entity.Cursor{Feed: entity.Export}, Phase: events.PhaseReading,
+		Run: run.Number, Entity: "customers", Cursor: entity.Cursor{Feed: entity.Export}, Phase: events.PhaseReading,
 		Total: -1, StartedAt: p.StartedAt, UpdatedAt: p.UpdatedAt,
 	}, p)
 	require.Equal(t, "running", f.state(c).Status)
 
-	require.NoError(t, f.SetTotal(t.Context(), run.Ref(), c, 1000))
+	require.NoError(t, f.SetTotal(t.Context(), run.Target(c), 1000))
 	next := f.storePage(run, c, p, page(at(0), "t", false, customer(1, at(0), "x")))
 	require.Equal(t, next, f.open(run, c))
 	require.Equal(t, ledger.Total(1000), next.Total)
 
-	_, err := f.Open(t.Context(), ledger.Ref{Number: 99}, tenant, events.Full, c)
+	_, err := f.Open(t.Context(), ledger.Run{Number: 99, TenantID: tenant, Mode: events.Full}.Target(c))
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 }
 
@@ -39,12 +39,13 @@ func TestAnEntityHasOneFullSyncAtATime(t *testing.T) {
 	c := find(t, "customers")
 	first, second := f.beginFull("a", "customers"), f.beginFull("b", "customers")
 	p := f.open(first, c)
-	_, err := f.Open(t.Context(), second.Ref(), tenant, second.Mode, c)
+	_, err := f.Open(t.Context(), second.Target(c))
 	require.ErrorIs(t, err, ledger.ErrBusy)
 	require.ErrorContains(t, err, "run 1: another run is reading this entity")
 	f.open(second, find(t, "jobs"))
 	f.exec("update raw.sync_runs set tenant_id = 43 where run_number = $1", second.Number)
-	_, err = f.Open(t.Context(), second.Ref(), "43", second.Mode, c)
+	second.TenantID = "43"
+	_, err = f.Open(t.Context(), second.Target(c))
 	require.NoError(t, err, "another tenant")
 	f.open(f.beginIncremental("i", 1, "customers"), c)
 
@@ -54,7 +55,7 @@ func TestAnEntityHasOneFullSyncAtATime(t *testing.T) {
 	f.finalize(third, cancelled)
 	fourth := f.beginFull("d", "customers")
 	f.open(fourth, c)
-	require.NoError(t, f.FailEntity(t.Context(), fourth.Ref(), tenant, c, events.RunError{Type: events.NotFound}))
+	require.NoError(t, f.FailEntity(t.Context(), fourth.Target(c), events.RunError{Type: events.NotFound}))
 	f.open(f.beginFull("e", "customers"), c)
 }
 
@@ -66,7 +67,7 @@ func TestOneOfConcurrentFullSyncsOpensAnEntity(t *testing.T) {
 	for n := range cap(errs) {
 		run := f.beginFull(string(rune('a'+n)), "customers")
 		go func() {
-			_, err := f.Open(t.Context(), run.Ref(), tenant, run.Mode, c)
+			_, err := f.Open(t.Context(), run.Target(c))
 			errs <- err
 		}()
 	}
@@ -88,8 +89,8 @@ func TestFailEntity(t *testing.T) {
 	run := f.beginFull("r", "customers", "jobs")
 	gone := events.RunError{Type: events.NotFound, Message: "no such path \x00", Entity: "customers"}
 	p := f.open(run, c)
-	require.NoError(t, f.FailEntity(t.Context(), run.Ref(), tenant, c, gone))
-	_, err := f.StorePage(t.Context(), tenant, run.Mode, c, p, page(at(0), "1", true))
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(c), gone))
+	_, err := f.StorePage(t.Context(), run.Target(c), p, page(at(0), "1", true))
 	require.ErrorIs(t, err, ledger.ErrFenced)
 
 	failed := f.open(run, c)
@@ -99,12 +100,12 @@ func TestFailEntity(t *testing.T) {
 
 	// One that was never opened, and one that is finished.
 	jobs := find(t, "jobs")
-	require.NoError(t, f.FailEntity(t.Context(), run.Ref(), tenant, jobs, gone))
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(jobs), gone))
 	require.Equal(t, events.StatusFailed, f.open(run, jobs).Status)
 	other := f.beginFull("other", "estimates")
 	e := find(t, "estimates")
 	f.storePage(other, e, f.open(other, e), page(at(0), "1", true))
-	require.NoError(t, f.FailEntity(t.Context(), other.Ref(), tenant, e, gone))
+	require.NoError(t, f.FailEntity(t.Context(), other.Target(e), gone))
 	require.Equal(t, events.StatusCompleted, f.open(other, e).Status)
 }
 

@@ -141,14 +141,14 @@ func (f *fixture) beginIncremental(eventID string, pass int, entities ...string)
 
 func (f *fixture) open(run ledger.Run, e entity.Entity) ledger.Position {
 	f.Helper()
-	p, err := f.Open(f.Context(), run.Ref(), tenant, run.Mode, e)
+	p, err := f.Open(f.Context(), run.Target(e))
 	require.NoError(f, err)
 	return p
 }
 
 func (f *fixture) storePage(run ledger.Run, e entity.Entity, at ledger.Position, p entity.Page) ledger.Position {
 	f.Helper()
-	next, err := f.StorePage(f.Context(), tenant, run.Mode, e, at, p)
+	next, err := f.StorePage(f.Context(), run.Target(e), at, p)
 	require.NoError(f, err)
 	return next
 }

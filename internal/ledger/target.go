@@ -1,0 +1,27 @@
+package ledger
+
+import (
+	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+)
+
+// Target is what a run reads and writes: one entity of one tenant.
+type Target struct {
+	Run      Ref
+	TenantID string
+	Mode     events.Mode
+	Entity   entity.Entity
+}
+
+// Target returns the target of the run in an entity.
+func (r Run) Target(e entity.Entity) Target {
+	return Target{Run: r.Ref(), TenantID: r.TenantID, Mode: r.Mode, Entity: e}
+}
+
+// MarshalZerologObject adds the keys of the target to a line of the log.
+func (t Target) MarshalZerologObject(line *zerolog.Event) {
+	line.Str("tenant", t.TenantID).Str("mode", string(t.Mode)).Int64("run", t.Run.Number).
+		Str("workflow_id", t.Run.Execution.WorkflowID).Str("entity", t.Entity.Name)
+}
