@@ -3,7 +3,7 @@
 #
 #   lazisync_owner    owns the tables, for lazisync migrate
 #   lazisync_app      reads and writes the tables, for bridge and worker
-#   lazisync_gateway  reads the tables, for the gateway
+#   lazisync_gateway  reads the tables, for the gateway; lazisync migrate lets it add to the audit trail
 #   lazisync_reader   reads the tables, for other programs
 #   temporal          owns Temporal's databases
 set -eu

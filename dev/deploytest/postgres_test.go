@@ -55,6 +55,8 @@ var statements = []struct {
 	{"delete from raw.sync_state where table_name = 'raw.x'", []string{"lazisync_owner", "lazisync_app"}},
 	{"select count(*) from raw.later, raw.sync_state, raw.st_customers, raw.sync_runs", users},
 	{"select nextval('raw.sync_runs_run_number_seq')", []string{"lazisync_owner", "lazisync_app"}},
+	{"insert into raw.sync_audit (audit_id, at, actor, role, action, target, request_id, reason, status, problem, remote) values ('', now(), '', '', '', '', '', '', 0, '', '')", []string{"lazisync_owner", "lazisync_app", "lazisync_gateway"}},
+	{"delete from raw.sync_audit", []string{"lazisync_owner", "lazisync_app"}},
 	{"truncate raw.st_customers", []string{"lazisync_owner"}},
 	{"alter table raw.st_customers add column more int", []string{"lazisync_owner"}},
 	{"create index on raw.st_customers (name)", []string{"lazisync_owner"}},
@@ -75,7 +77,7 @@ func TestPostgresUsersHaveOnlyNeededPrivileges(t *testing.T) {
 	_, err = openStore(t, urlOf(server, "lazisync_owner", "lazisync")).Migrate(t.Context())
 	require.NoError(t, err)
 	for user, access := range map[string]store.Access{
-		"lazisync_app": store.AccessPages, "lazisync_gateway": store.AccessRead, "lazisync_reader": store.AccessRead,
+		"lazisync_app": store.AccessPages, "lazisync_gateway": store.AccessAudit, "lazisync_reader": store.AccessRead,
 	} {
 		x, err := openStore(t, urlOf(server, user, "lazisync")).Inspect(t.Context(), access)
 		require.NoError(t, err, user)

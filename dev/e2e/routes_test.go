@@ -142,6 +142,9 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		}
 		require.Equal(t, http.StatusNoContent, s.call(t, "POST", "/session", nil, "").status)
 		require.Equal(t, http.StatusNoContent, s.call(t, "DELETE", "/session", nil, "").status)
+		require.Equal(t, map[string]any{"name": nil, "role": "operator"}, s.call(t, "GET", "/api/sync/session", nil, "").object(t))
+		audit := s.call(t, "GET", "/api/sync/audit?action=request.full&outcome=refused", nil, "").object(t)["actions"].([]any)
+		require.Equal(t, "key-reused", audit[0].(map[string]any)["problem"])
 		require.Contains(t, s.call(t, "GET", "/metrics", nil, "").body, `lazisync_gateway_webhooks_total{result="bad_signature"} 2`)
 	})
 

@@ -90,10 +90,10 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 	t.Helper()
 	p := &prefixed{}
 	g, err := gateway.New(gateway.Options{
-		Publisher: p, Ledger: fakeLedger{},
+		Publisher: p, Ledger: fakeLedger{}, Audit: fakeAudit{},
 		Subscribe: func(context.Context, func(events.Message)) error { return nil },
 		Tenants:   []string{"1001"}, Entities: []string{"jobs"},
-		Tokens: []gateway.Token{gateway.NewToken("ops", token)}, Logger: zerolog.Nop(),
+		Tokens: []gateway.Token{gateway.NewToken("ops", gateway.Operator, token)}, Logger: zerolog.Nop(),
 	})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,6 +14,7 @@ import (
 	"github.com/lazi/lazisync/dev/natsserver"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/gateway"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -49,7 +50,7 @@ func newRigAt(t testing.TB, o natsserver.Options) *rig {
 	require.NoError(t, err)
 
 	g, err := gateway.New(gateway.Options{
-		Publisher: r.conn,
+		Publisher: r.conn, Audit: fakeAudit{},
 		Subscribe: func(context.Context, func(events.Message)) error { return nil },
 		Tenants:   []string{"1001"},
 		Webhooks:  gateway.Webhooks{Keys: map[string][]string{"1001": {key}}},
@@ -73,4 +74,12 @@ func sign(body []byte) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// fakeAudit is an audit trail that stores nothing.
+type fakeAudit struct{}
+
+func (fakeAudit) RecordAction(context.Context, ledger.AuditEntry) error { return nil }
+func (fakeAudit) Actions(context.Context, ledger.AuditFilter, int) ([]ledger.AuditEntry, error) {
+	return nil, nil
 }

@@ -19,12 +19,13 @@ func (p *process) gateway() (part, string, error) {
 		return nil, "", err
 	}
 	var tokens []gateway.Token
-	for name, value := range p.cfg.HTTP.Tokens {
-		tokens = append(tokens, gateway.NewToken(name, string(value)))
+	for _, t := range p.cfg.HTTP.Tokens {
+		tokens = append(tokens, gateway.NewToken(t.Name, gateway.Role(t.Role), string(t.Secret)))
 	}
 	g, err := gateway.New(gateway.Options{
 		Publisher: p.stream,
 		Ledger:    p.store,
+		Audit:     p.store,
 		Temporal:  p.temporal,
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
 			return p.stream.Subscribe(ctx, cli.RequestSubjects, stream.StartPosition{}, deliver)

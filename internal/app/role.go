@@ -62,8 +62,8 @@ var (
 		AdminAddr: "127.0.0.1:9094", Required: BridgeRole.Required,
 		Role: doctor.Role{
 			Name: "gateway", Database: true, Temporal: true, Gateway: true,
-			Connections: 4,
-			Publishes:   []string{events.Requested.Subject, events.Control.Subject},
+			Connections: 4, Access: store.AccessAudit,
+			Publishes: []string{events.Requested.Subject, events.Control.Subject},
 		},
 	}
 	ServeRole = Role{

@@ -90,6 +90,11 @@ func bridgeText(t *testing.T, tenants []string, data events.RequestData) string 
 	return m.reason
 }
 
+// noAudit is an audit trail that stores nothing.
+type noAudit struct{ gateway.Audit }
+
+func (noAudit) RecordAction(context.Context, ledger.AuditEntry) error { return nil }
+
 type acceptingLedger struct{ bridge.Ledger }
 
 func (acceptingLedger) Receive(context.Context, []ledger.Request) ([]ledger.Receipt, error) {
@@ -120,7 +125,7 @@ func (m *commandMessage) Term(reason string) error  { m.reason = reason; return 
 // gatewayText returns the detail with which the gateway refuses a request, "" for a valid one.
 func gatewayText(t *testing.T, tenants []string, data events.RequestData) string {
 	t.Helper()
-	g, err := gateway.New(gateway.Options{Publisher: refusingPublisher{}, Tenants: tenants, Entities: entity.Names(), Logger: zerolog.Nop()})
+	g, err := gateway.New(gateway.Options{Publisher: refusingPublisher{}, Audit: noAudit{}, Tenants: tenants, Entities: entity.Names(), Logger: zerolog.Nop()})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

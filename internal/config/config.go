@@ -123,8 +123,8 @@ type NotifyRoute struct {
 // HTTPConfig has the addresses of the gateway and of the admin endpoints.
 type HTTPConfig struct {
 	Addr      string
-	AdminAddr string            // "" means the role's default
-	Tokens    map[string]Secret // bearer tokens by name
+	AdminAddr string // "" means the role's default
+	Tokens    []APIToken
 }
 
 // LogConfig has the level and the format of the log.

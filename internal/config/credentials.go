@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	neturl "net/url"
+	"slices"
 	"strings"
 )
 
@@ -53,20 +54,62 @@ func channel(c *Config, text string) error {
 // minToken is the length of a token with 128 bits of hexadecimal digits.
 const minToken = 32
 
+// APIToken is a bearer token of the gateway. Role is one of Roles.
+type APIToken struct {
+	Name   string
+	Role   string
+	Secret Secret
+}
+
+// Roles are the roles of API tokens. A token without a role is an operator.
+var Roles = []string{"operator", "viewer"}
+
+// apiTokens reads name=token or name:role=token, separated by commas. The name ends at the last
+// colon. The error names a token by its place, because a name may be a secret in the wrong place.
 func apiTokens(c *Config, text string) error {
-	tokens, err := namedSecrets(text)
-	names := map[Secret]string{}
-	for name, t := range tokens {
-		if len(t) < minToken || !isToken(string(t)) || names[t] != "" {
-			err = errors.New("not a token")
+	var tokens []APIToken
+	for i, entry := range strings.Split(text, ",") {
+		t, err := apiToken(entry)
+		for _, other := range tokens {
+			switch {
+			case err != nil:
+			case other.Name == t.Name:
+				err = errors.New("has the name of an earlier one, want unique names")
+			case other.Secret == t.Secret:
+				err = errors.New("is the same as an earlier one, want unique tokens")
+			}
 		}
-		names[t] = name
-	}
-	if err != nil {
-		return fmt.Errorf("name=token pairs separated by commas, with unique names and unique tokens of at least %d ASCII characters without spaces", minToken)
+		if err != nil {
+			return fmt.Errorf("name=token or name:role=token, separated by commas: token %d %w", i+1, err)
+		}
+		tokens = append(tokens, t)
 	}
 	c.HTTP.Tokens = tokens
 	return nil
+}
+
+func apiToken(entry string) (APIToken, error) {
+	name, secret, ok := strings.Cut(entry, "=")
+	name, secret = clean(name), clean(secret)
+	role := Roles[0]
+	if colon := strings.LastIndex(name, ":"); colon >= 0 {
+		name, role = clean(name[:colon]), clean(name[colon+1:])
+	}
+	switch {
+	case clean(entry) == "":
+		return APIToken{}, errors.New("is empty, want no comma at the end and no two commas in a row")
+	case !ok:
+		return APIToken{}, errors.New("has no =, want name=token")
+	case name == "":
+		return APIToken{}, errors.New("has no name, want a name before =")
+	case !isWord(name):
+		return APIToken{}, errors.New("has a name with spaces or control characters, want a name without them, such as ops-team")
+	case !slices.Contains(Roles, role):
+		return APIToken{}, errors.New("has an unknown role after the colon of its name, want " + strings.Join(Roles, " or "))
+	case len(secret) < minToken || !isToken(secret):
+		return APIToken{}, fmt.Errorf("is too short or has spaces or other characters, want at least %d ASCII characters without spaces", minToken)
+	}
+	return APIToken{Name: name, Role: role, Secret: Secret(secret)}, nil
 }
 
 // namedSecrets reads name=value pairs separated by commas.

@@ -171,7 +171,7 @@ func TestProblemsAreCounted(t *testing.T) {
 
 func TestGatewayWithoutTokensListensOnALoopbackAddressOnly(t *testing.T) {
 	t.Parallel()
-	tokens := map[string]Secret{"a": "b"}
+	tokens := []APIToken{{Name: "a", Role: "operator", Secret: "b"}}
 	for _, addr := range []string{"127.0.0.1:8080", "localhost:0", "[::1]:8080", "127.9.9.9:1"} {
 		require.NoError(t, HTTPConfig{Addr: addr}.Validate(), addr)
 	}

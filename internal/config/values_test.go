@@ -33,7 +33,7 @@ func values(t *testing.T) map[string]string {
 		"SERVICETITAN_TENANT_ID": "1039746210", "SERVICETITAN_CLIENT_ID": "cid.x", "SERVICETITAN_CLIENT_SECRET": "cs1.secret", "SERVICETITAN_APP_KEY": "ak1.key",
 		"SERVICETITAN_WEBHOOK_SECRET": strings.Repeat("k", 40) + "," + strings.Repeat("l", 40), "SERVICETITAN_WEBHOOK_ENTITIES": "location=locations;job.completed=jobs,invoices",
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x", "SLACK_WEBHOOK_URLS": "#ops=https://hooks.slack.com/services/T/B/y",
-		"SLACK_RUN_URL": "https://temporal.example.com/{workflowId}", "ADMIN_ADDR": "127.0.0.1:9090", "API_TOKENS": "ops=" + token + ",page=" + token + "2",
+		"SLACK_RUN_URL": "https://temporal.example.com/{workflowId}", "ADMIN_ADDR": "127.0.0.1:9090", "API_TOKENS": "ops=" + token + ",page:viewer=" + token + "2",
 		"NOTIFY_WEBHOOK_URL": "https://example.com/hook?x=y", "NOTIFY_WEBHOOK_SECRET": signingKey + "," + signingKey,
 		"NOTIFY_ROUTES": "1001=failed,recovered:#oncall,webhook;*=*:#data", "LOG_LEVEL": "warn",
 	}
@@ -173,7 +173,8 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 		"ADMIN_ADDR":               {"9090", "127.0.0.1", "[::1:80"},
 		"API_TOKENS": {
 			token, "ops=" + token[1:], "ops=" + token + ",ops=" + token + "2", "a=" + token + ",b=" + token, "=" + token, "o ps=" + token, "ops=" + strings.Repeat("t t", 20),
-			"ops=" + strings.Repeat("\u00e9", 32), "ops=" + token + ",",
+			"ops=" + strings.Repeat("\u00e9", 32), "ops=" + token + ",", "ops:admin=" + token, "ops:=" + token, ":viewer=" + token, "ops:Viewer=" + token, "a:b:c=" + token,
+			"ops:viewer=" + token + ",ops:operator=" + token + "2",
 		},
 		"LOG_LEVEL":  {"99", "-1", "0", "disabled", "fatal", "panic", "warning", "loud"},
 		"LOG_FORMAT": {"xml", "JSON1", "json,console"},
@@ -301,3 +302,13 @@ eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.eyJuYW1lIjoibGF6aXN5bmMifQ.c2lnbm
 SUAEL6GG2L2HIF7DUGZJGMRUFKXELGGYFMHF76UO2AYBG3K4YLWR3FKC2Q
 ------END USER NKEY SEED------
 `
+
+func TestTokensHaveARole(t *testing.T) {
+	t.Parallel()
+	a, b, c := strings.Repeat("a", 32), strings.Repeat("b", 31)+"=", strings.Repeat("c", 31)+":"
+	cfg, err := Load([]string{"API_TOKENS=ops=" + a + ", dash : viewer = " + b + ",team:ci:operator=" + c}, tool)
+	require.NoError(t, err)
+	require.Equal(t, []APIToken{
+		{Name: "ops", Role: "operator", Secret: Secret(a)}, {Name: "dash", Role: "viewer", Secret: Secret(b)}, {Name: "team:ci", Role: "operator", Secret: Secret(c)},
+	}, cfg.HTTP.Tokens)
+}

@@ -88,7 +88,7 @@ var Variables = []Variable{
 
 	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.Addr })},
 	{Name: "ADMIN_ADDR", Doc: "address of health and metrics; default 127.0.0.1 with :9090 serve, :9091 bridge, :9092 worker, :9093 notifier, :9094 gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.AdminAddr })},
-	{Name: "API_TOKENS", Secret: true, Doc: "bearer tokens of the gateway: name=token,name=token; without any it listens on loopback alone", set: apiTokens},
+	{Name: "API_TOKENS", Secret: true, Doc: "bearer tokens of the gateway: name=token,name:role=token; a role is operator (the default) or viewer, who may only read; without any token it listens on loopback alone", set: apiTokens},
 
 	{Name: "LOG_LEVEL", Default: zerolog.InfoLevel.String(), Doc: "trace, debug, info, warn or error", set: logLevel},
 	{Name: "LOG_FORMAT", Default: "json", Doc: "format of log lines: json or console", set: oneOf(func(c *Config) *string { return &c.Log.Format }, "json", "console")},

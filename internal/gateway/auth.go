@@ -3,26 +3,37 @@ package gateway
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
 )
 
-// Token is an API token with the name of its client. It keeps only a digest of the secret.
+// Role is what the client of an API token may do.
+type Role string
+
+const (
+	Operator Role = "operator" // everything
+	Viewer   Role = "viewer"   // read
+)
+
+// Token is an API token with the name and the role of its client. It keeps only a digest of the
+// secret.
 type Token struct {
 	Name   string
+	Role   Role
 	digest [sha256.Size]byte
 }
 
-// NewToken returns the Token of a name and a secret.
-func NewToken(name, secret string) Token {
-	return Token{Name: name, digest: sha256.Sum256([]byte(secret))}
+// NewToken returns the Token of a name, a role and a secret.
+func NewToken(name string, role Role, secret string) Token {
+	return Token{Name: name, Role: role, digest: sha256.Sum256([]byte(secret))}
 }
 
-// requireAccess allows clients with a valid token or session or, if no tokens are
-// configured, those on this machine. It rejects cross-origin requests, so that other web
-// sites cannot use the access of a browser.
-func (g *Gateway) requireAccess(handle handler) handler {
+// requireAccess allows clients with a valid token or session of a sufficient role or, if no tokens
+// are configured, those on this machine. It rejects cross-origin requests, so that other web sites
+// cannot use the access of a browser.
+func (g *Gateway) requireAccess(needed access, handle handler) handler {
 	foreign := http.NewCrossOriginProtection()
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := foreign.Check(r); err != nil {
@@ -35,9 +46,14 @@ func (g *Gateway) requireAccess(handle handler) handler {
 			}
 			return handle(w, r)
 		}
-		if _, known := g.client(r); !known {
+		who, known := g.client(r)
+		switch {
+		case !known:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="lazisync"`)
 			return problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "want the header Authorization: Bearer with an API token")
+		case needed == operators && who.Role != Operator:
+			return problem(http.StatusForbidden, "role", "Role not sufficient",
+				fmt.Sprintf("the API token %q has the role %s, which may only read; want a token with the role %s", who.Name, who.Role, Operator))
 		}
 		return handle(w, r)
 	}

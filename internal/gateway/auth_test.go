@@ -13,7 +13,7 @@ import (
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	tokens := []Token{NewToken("ops", "secret-one"), NewToken("ci", "secret-two")}
+	tokens := []Token{NewToken("ops", Operator, "secret-one"), NewToken("ci", Operator, "secret-two")}
 	for what, c := range map[string]struct {
 		headers []string
 		status  int
@@ -51,7 +51,7 @@ func TestTokens(t *testing.T) {
 func TestEveryRouteWithDataNeedsAToken(t *testing.T) {
 	t.Parallel()
 	s := open(t, func(o *Options) {
-		o.Tokens = []Token{NewToken("ops", "secret")}
+		o.Tokens = []Token{NewToken("ops", Operator, "secret")}
 		o.Metrics = http.NotFoundHandler()
 	})
 	for _, r := range s.gateway.routes() {
@@ -73,7 +73,9 @@ func TestEveryRouteWithDataNeedsAToken(t *testing.T) {
 
 func TestActorIsTheNameOfTheToken(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops team", "one"), NewToken("ci", "two")} })
+	s := open(t, func(o *Options) {
+		o.Tokens = []Token{NewToken("ops team", Operator, "one"), NewToken("ci", Operator, "two")}
+	})
 	for _, secret := range []string{"one", "two"} {
 		require.Equal(t, 202, s.send(http.MethodPost, "/sync/x/pause", "", "Authorization", "Bearer "+secret, "Idempotency-Key", "same").status)
 	}
@@ -91,7 +93,7 @@ func TestSession(t *testing.T) {
 	now := today
 	open := func(name, secret string) *testServer {
 		return open(t, func(o *Options) {
-			o.Tokens = []Token{NewToken("another", "other"), NewToken(name, secret)}
+			o.Tokens = []Token{NewToken("another", Operator, "other"), NewToken(name, Operator, secret)}
 			o.Now = func() time.Time { return now }
 		})
 	}

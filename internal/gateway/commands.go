@@ -44,6 +44,8 @@ func (g *Gateway) request(mode events.Mode) handler {
 			return invalidCommand(err)
 		}
 		id := events.RequestID(attributes.Source, attributes.ID)
+		entry := auditOf(r)
+		entry.TenantID, entry.Target, entry.Reason = tenant, mode.WorkflowID(tenant, id), data.Reason
 		digest, err := ledger.Digest(data)
 		if err != nil {
 			return err
@@ -54,6 +56,7 @@ func (g *Gateway) request(mode events.Mode) handler {
 		if err := publishCommand(r.Context(), g, events.Requested, attributes, data); err != nil {
 			return err
 		}
+		entry.RequestID = id
 		runID, err := g.firstRun(r.Context(), id, digest)
 		if err != nil {
 			return err
@@ -122,6 +125,8 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	if err != nil {
 		return invalidCommand(err)
 	}
+	entry := auditOf(r)
+	entry.Reason = data.Reason
 	if target == controlWorkflow && !seen {
 		if err := g.checkWorkflow(r.Context(), id); err != nil {
 			return err
@@ -133,9 +138,8 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	if err := publishCommand(r.Context(), g, events.Control, attributes, data); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusAccepted, map[string]any{
-		"success": true, "requestId": events.RequestID(attributes.Source, attributes.ID),
-	})
+	entry.RequestID = events.RequestID(attributes.Source, attributes.ID)
+	return writeJSON(w, http.StatusAccepted, map[string]any{"success": true, "requestId": entry.RequestID})
 }
 
 // body returns the fields of a JSON object. An empty body has none.

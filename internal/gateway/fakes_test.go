@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -158,6 +159,51 @@ func (b *fakeLedger) hold(id string, r ledger.Receipt) {
 	b.requests[id] = r
 }
 
+// fakeAudit is an audit trail in memory, whose numbers begin with 1.
+type fakeAudit struct {
+	mu      sync.Mutex
+	entries []ledger.AuditEntry
+	filters []ledger.AuditFilter
+	fail    error
+}
+
+func (a *fakeAudit) RecordAction(_ context.Context, e ledger.AuditEntry) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.fail != nil {
+		return a.fail
+	}
+	e.Number = int64(len(a.entries) + 1)
+	a.entries = append(a.entries, e)
+	return nil
+}
+
+func (a *fakeAudit) Actions(_ context.Context, f ledger.AuditFilter, limit int) ([]ledger.AuditEntry, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.filters = append(a.filters, f)
+	found := slices.Clone(a.entries)
+	slices.Reverse(found)
+	return found[:min(limit, len(found))], a.fail
+}
+
+// recorded returns all entries, without IDs.
+func (a *fakeAudit) recorded() []ledger.AuditEntry {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found := slices.Clone(a.entries)
+	for i := range found {
+		found[i].ID = ""
+	}
+	return found
+}
+
+func (a *fakeAudit) setFail(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fail = err
+}
+
 // fakeTemporal is a Temporal with the content that the test sets, and one schedule.
 type fakeTemporal struct {
 	workflows []ledger.Workflow
@@ -218,13 +264,14 @@ type testServer struct {
 	url          string
 	fakeStream   *fakeStream
 	fakeLedger   *fakeLedger
+	fakeAudit    *fakeAudit
 	fakeTemporal *fakeTemporal
 	log          *bytes.Buffer
 }
 
 func open(t *testing.T, change func(*Options)) *testServer {
 	t.Helper()
-	s := &testServer{t: t, fakeStream: &fakeStream{}, fakeLedger: &fakeLedger{}, log: &bytes.Buffer{}}
+	s := &testServer{t: t, fakeStream: &fakeStream{}, fakeLedger: &fakeLedger{}, fakeAudit: &fakeAudit{}, log: &bytes.Buffer{}}
 	s.fakeTemporal = &fakeTemporal{
 		workflows: []ledger.Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
 		schedule: ledger.Schedule{
@@ -233,7 +280,7 @@ func open(t *testing.T, change func(*Options)) *testServer {
 		},
 	}
 	o := Options{
-		Publisher: s.fakeStream, Ledger: s.fakeLedger, Temporal: s.fakeTemporal, Subscribe: s.fakeStream.Subscribe,
+		Publisher: s.fakeStream, Ledger: s.fakeLedger, Audit: s.fakeAudit, Temporal: s.fakeTemporal, Subscribe: s.fakeStream.Subscribe,
 		Tenants:  []string{"1001"},
 		Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}},

@@ -28,7 +28,7 @@ func FuzzWebhookBody(f *testing.F) {
 	}
 	fakeStream, fakeLedger := &fakeStream{}, &fakeLedger{}
 	g, err := New(Options{
-		Publisher: fakeStream, Ledger: fakeLedger, Temporal: &fakeTemporal{}, Subscribe: fakeStream.Subscribe,
+		Publisher: fakeStream, Ledger: fakeLedger, Audit: &fakeAudit{}, Temporal: &fakeTemporal{}, Subscribe: fakeStream.Subscribe,
 		Tenants: []string{"1001"}, Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}}, Logger: zerolog.Nop(),
 	})

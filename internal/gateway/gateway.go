@@ -42,10 +42,19 @@ type Ledger interface {
 	States(ctx context.Context, tenant string) ([]ledger.EntityState, error)
 }
 
+// Audit is the audit trail.
+type Audit interface {
+	// RecordAction stores an entry. Storing it again has no effect.
+	RecordAction(ctx context.Context, e ledger.AuditEntry) error
+	// Actions lists the entries that the filter selects, at most limit, newest first.
+	Actions(ctx context.Context, f ledger.AuditFilter, limit int) ([]ledger.AuditEntry, error)
+}
+
 // Options configure a Gateway.
 type Options struct {
 	Publisher Publisher
 	Ledger    Ledger
+	Audit     Audit
 	Temporal  Temporal
 
 	// Subscribe returns once it is subscribed, and delivers the events published from then
@@ -68,6 +77,7 @@ type Gateway struct {
 	Options
 	handler http.Handler
 	page    page
+	trail   *auditTrail
 	streams chan struct{} // one slot per open event stream
 	closing chan struct{} // closed to end event streams
 }
@@ -98,6 +108,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{Options: o, streams: make(chan struct{}, maxStreams), closing: make(chan struct{})}
 	g.page = newPage()
+	g.trail = &auditTrail{store: o.Audit, log: o.Logger}
 	g.handler = g.withLogging(g.withSecurityHeaders(g.withRecovery(g.router())))
 	return g, nil
 }
@@ -114,6 +125,11 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(g.Logger, "", 0),
 	}
+	stored := make(chan struct{})
+	defer func() { <-stored }()
+	background, end := context.WithCancel(context.WithoutCancel(ctx)) // until the last request is served
+	defer end()
+	go func() { defer close(stored); g.trail.retry(background) }()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {

@@ -87,7 +87,7 @@ func TestPage(t *testing.T) {
 func TestPageContainsTheClient(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, open(t, nil).send(http.MethodGet, "/", "").body, `<body class="open">`)
-	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("<b>ops</b>", "secret")} })
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("<b>ops</b>", Operator, "secret")} })
 	require.Contains(t, s.send(http.MethodGet, "/", "").body, `<body class="closed">`)
 	cookie, _, _ := strings.Cut(s.send(http.MethodPost, "/session", "", "Authorization", "Bearer secret").header.Get("Set-Cookie"), ";")
 	for pair, class := range map[string]string{cookie: "signed-in", cookie + "x": "closed"} {

@@ -29,8 +29,11 @@ type Problem struct {
 func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 func (p *Problem) Unwrap() error { return p.cause }
 
+// problemPrefix is the beginning of the type of every problem; its code follows.
+const problemPrefix = "urn:lazisync:problem:"
+
 func problem(status int, code, title, detail string) *Problem {
-	return &Problem{Type: "urn:lazisync:problem:" + code, Title: title, Status: status, Detail: detail}
+	return &Problem{Type: problemPrefix + code, Title: title, Status: status, Detail: detail}
 }
 
 func fieldProblem(status int, code, title string, list ...events.FieldError) *Problem {

@@ -6,17 +6,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lazi/lazisync/events"
 )
 
 // anyQuery is the query of routes that ignore parameters because other programs add their
 // own: webhooks, the page and metrics.
-var anyQuery = []string{"*"}
+const anyQuery = "*"
 
 // withQuery rejects queries with unknown parameters, so that a misspelt one is not ignored.
 func (r route) withQuery(handle handler) handler {
-	if slices.Equal(r.query, anyQuery) {
+	if slices.Contains(r.query, anyQuery) {
 		return handle
 	}
 	return func(w http.ResponseWriter, request *http.Request) error {
@@ -63,4 +64,35 @@ func wantedParameter(name string, known []string) string {
 
 func badQuery(list ...events.FieldError) *Problem {
 	return fieldProblem(http.StatusBadRequest, "bad-query", "Invalid query", list...)
+}
+
+// listFilter has the parameters that the lists of the ledger have in common.
+type listFilter struct {
+	tenant string
+	since  time.Time
+	before int64 // the cursor of the next page: only lower numbers
+}
+
+// parseListFilter reads the parameters tenant, since and before, and returns an error for each whose
+// value cannot exist.
+func parseListFilter(query url.Values) (f listFilter, problems []events.FieldError) {
+	f.tenant = query.Get("tenant")
+	if _, err := strconv.ParseUint(f.tenant, 10, 63); f.tenant != "" && err != nil {
+		problems = append(problems, field("tenant", f.tenant, "the number of a tenant"))
+	}
+	if text := query.Get("since"); text != "" {
+		since, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			problems = append(problems, field("since", text, "a time such as 2026-03-01T12:00:00Z"))
+		}
+		f.since = since
+	}
+	if text := query.Get("before"); text != "" {
+		before, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || before < 1 {
+			problems = append(problems, field("before", text, "nextBefore of the previous response"))
+		}
+		f.before = before
+	}
+	return f, problems
 }

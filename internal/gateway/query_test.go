@@ -49,7 +49,7 @@ func TestInvalidQueriesAreRejected(t *testing.T) {
 // A client without a token gets 401, and learns nothing of the parameters.
 func TestQueryIsCheckedAfterTheToken(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", "b")} })
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("a", Operator, "b")} })
 	s.send(http.MethodGet, "/api/sync/runs?limt=5", "").isProblem(t, 401, "Bearer")
 }
 

@@ -16,8 +16,9 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 type access int
 
 const (
-	clients access = iota // a token or a session or, without tokens, a client on this machine
-	public                // the handler checks access itself
+	viewers   access = iota // a token or a session or, without tokens, a client on this machine
+	operators               // the same, and the role of the token is Operator
+	public                  // the handler checks access itself
 )
 
 type route struct {
@@ -25,49 +26,81 @@ type route struct {
 	access       access
 	handle       handler
 	query        []string // the query parameters
+	action       string   // its name in the audit trail; "" if it is not an action
 }
+
+// read returns a route that changes nothing.
+func read(path string, handle handler, query ...string) route {
+	return route{method: http.MethodGet, path: path, access: viewers, handle: handle, query: query}
+}
+
+// act returns a route that changes something.
+func act(path, action string, handle handler, query ...string) route {
+	return route{method: http.MethodPost, path: path, access: operators, handle: handle, query: query, action: action}
+}
+
+// unprotected returns a route for everyone.
+func unprotected(method, path string, handle handler, query ...string) route {
+	return route{method: method, path: path, access: public, handle: handle, query: query}
+}
+
+// The names of actions in the audit trail. The mode of a request follows actRequest.
+const (
+	actRequest         = "request."
+	actPause           = "control.pause"
+	actResume          = "control.resume"
+	actCancel          = "control.cancel"
+	actPauseSchedule   = "schedule.pause"
+	actUnpauseSchedule = "schedule.unpause"
+	actTriggerSchedule = "schedule.trigger"
+	actOpenSession     = "session.open"
+)
 
 // routes lists all routes of the gateway.
 func (g *Gateway) routes() []route {
+	openSession := act("/session", actOpenSession, g.openSession)
+	openSession.access = viewers
 	list := []route{
-		{http.MethodPost, webhookPath, public, g.receiveWebhook, anyQuery},
-		{http.MethodPost, webhookPath + "/{tenant}", public, g.receiveWebhook, anyQuery},
+		unprotected(http.MethodPost, webhookPath, g.receiveWebhook, anyQuery),
+		unprotected(http.MethodPost, webhookPath+"/{tenant}", g.receiveWebhook, anyQuery),
 
-		{http.MethodGet, "/api/sync/state", clients, g.showState, []string{"tenant"}},
-		{http.MethodGet, "/api/sync/runs", clients, g.showRuns, []string{"limit", "tenant", "state", "mode", "entity", "since", "before"}},
-		{http.MethodGet, "/api/sync/runs/{runNumber}", clients, g.showRun, nil},
-		{http.MethodGet, "/api/sync/requests/{requestId}", clients, g.showRequest, nil},
-		{http.MethodGet, "/api/events", clients, g.streamEvents, nil},
+		read("/api/sync/session", g.showSession),
+		read("/api/sync/state", g.showState, "tenant"),
+		read("/api/sync/runs", g.showRuns, "limit", "tenant", "state", "mode", "entity", "since", "before"),
+		read("/api/sync/runs/{runNumber}", g.showRun),
+		read("/api/sync/requests/{requestId}", g.showRequest),
+		read("/api/sync/audit", g.showAudit, "limit", "tenant", "actor", "action", "outcome", "since", "before"),
+		read("/api/events", g.streamEvents),
 
-		{http.MethodGet, "/api/temporal/workflows", clients, g.listWorkflows, []string{"status", "limit", "page"}},
-		{http.MethodGet, "/api/temporal/workflows/{workflowId}", clients, g.showWorkflow, nil},
-		{http.MethodPost, "/api/temporal/workflows/{workflowId}/cancel", clients, g.cancelWorkflow, nil},
-		{http.MethodGet, "/api/temporal/schedules", clients, g.listSchedules, nil},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/pause", clients, g.pauseSchedule, nil},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/unpause", clients, g.unpauseSchedule, nil},
-		{http.MethodPost, "/api/temporal/schedules/{scheduleId}/trigger", clients, g.triggerSchedule, nil},
+		read("/api/temporal/workflows", g.listWorkflows, "status", "limit", "page"),
+		read("/api/temporal/workflows/{workflowId}", g.showWorkflow),
+		act("/api/temporal/workflows/{workflowId}/cancel", actCancel, g.cancelWorkflow),
+		read("/api/temporal/schedules", g.listSchedules),
+		act("/api/temporal/schedules/{scheduleId}/pause", actPauseSchedule, g.pauseSchedule),
+		act("/api/temporal/schedules/{scheduleId}/unpause", actUnpauseSchedule, g.unpauseSchedule),
+		act("/api/temporal/schedules/{scheduleId}/trigger", actTriggerSchedule, g.triggerSchedule),
 
-		{http.MethodGet, "/{$}", public, g.showPage, anyQuery},
-		{http.MethodGet, "/openapi.json", public, document(schemas.OpenAPI), nil},
-		{http.MethodGet, "/asyncapi.json", public, document(schemas.AsyncAPI), nil},
-		{http.MethodPost, "/session", clients, g.openSession, nil},
-		{http.MethodDelete, "/session", public, g.closeSession, nil},
+		unprotected(http.MethodGet, "/{$}", g.showPage, anyQuery),
+		unprotected(http.MethodGet, "/openapi.json", document(schemas.OpenAPI)),
+		unprotected(http.MethodGet, "/asyncapi.json", document(schemas.AsyncAPI)),
+		openSession,
+		unprotected(http.MethodDelete, "/session", g.closeSession),
 
-		{http.MethodGet, "/healthz", public, wrap(healthz()), nil},
-		{http.MethodGet, "/readyz", public, wrap(readyz(g.Ready)), nil},
+		unprotected(http.MethodGet, "/healthz", wrap(healthz())),
+		unprotected(http.MethodGet, "/readyz", wrap(readyz(g.Ready))),
 	}
 	for _, prefix := range []string{"", "/api"} {
 		for _, mode := range events.Modes() {
-			list = append(list, route{http.MethodPost, prefix + "/sync/" + string(mode.Mode), clients, g.request(mode.Mode), nil})
+			list = append(list, act(prefix+"/sync/"+string(mode.Mode), actRequest+string(mode.Mode), g.request(mode.Mode)))
 		}
 		list = append(list,
-			route{http.MethodPost, prefix + "/sync/{workflowId}/pause", clients, g.control(events.Pause), nil},
-			route{http.MethodPost, prefix + "/sync/{workflowId}/resume", clients, g.control(events.Resume), nil},
-			route{http.MethodPost, prefix + "/sync/{workflowId}/cancel", clients, g.control(events.Cancel), nil},
+			act(prefix+"/sync/{workflowId}/pause", actPause, g.control(events.Pause)),
+			act(prefix+"/sync/{workflowId}/resume", actResume, g.control(events.Resume)),
+			act(prefix+"/sync/{workflowId}/cancel", actCancel, g.control(events.Cancel)),
 		)
 	}
 	if g.Metrics != nil {
-		list = append(list, route{http.MethodGet, "/metrics", clients, wrap(g.Metrics), anyQuery})
+		list = append(list, read("/metrics", wrap(g.Metrics), anyQuery))
 	}
 	return list
 }
@@ -81,8 +114,11 @@ func (g *Gateway) router() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range g.routes() {
 		handle := r.withQuery(r.handle)
-		if r.access == clients {
-			handle = g.requireAccess(handle)
+		if r.access != public {
+			handle = g.requireAccess(r.access, handle)
+		}
+		if r.action != "" {
+			handle = g.withAudit(r.action, handle)
 		}
 		mux.Handle(r.method+" "+r.path, g.withProblems(handle))
 	}

@@ -98,28 +98,12 @@ func (g *Gateway) showRuns(w http.ResponseWriter, r *http.Request) error {
 // parseRunFilter reads the filter of a list of runs. The error names every parameter whose value
 // cannot exist.
 func parseRunFilter(query url.Values) (ledger.RunFilter, error) {
+	common, problems := parseListFilter(query)
 	f := ledger.RunFilter{
-		TenantID: query.Get("tenant"), State: ledger.RunState(query.Get("state")),
-		Mode: events.Mode(query.Get("mode")), Entity: query.Get("entity"),
+		TenantID: common.tenant, State: ledger.RunState(query.Get("state")),
+		Mode: events.Mode(query.Get("mode")), Entity: query.Get("entity"), Since: common.since, Before: common.before,
 	}
-	problems := f.Check()
-	if _, err := strconv.ParseUint(f.TenantID, 10, 63); f.TenantID != "" && err != nil {
-		problems = append(problems, field("tenant", f.TenantID, "the number of a tenant"))
-	}
-	if text := query.Get("since"); text != "" {
-		since, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			problems = append(problems, field("since", text, "a time such as 2026-03-01T12:00:00Z"))
-		}
-		f.Since = since
-	}
-	if text := query.Get("before"); text != "" {
-		before, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || before < 1 {
-			problems = append(problems, field("before", text, "nextBefore of the previous response"))
-		}
-		f.Before = before
-	}
+	problems = append(f.Check(), problems...)
 	if len(problems) > 0 {
 		return f, invalid(problems...)
 	}

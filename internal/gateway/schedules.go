@@ -38,6 +38,7 @@ func (g *Gateway) changeSchedule(w http.ResponseWriter, r *http.Request, done st
 	if err != nil {
 		return err
 	}
+	auditOf(r).Reason = reason
 	note := done
 	if who, known := g.client(r); known {
 		note += " by " + who.Name

@@ -34,6 +34,15 @@ func (g *Gateway) closeSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// showSession returns the name and the role of the client. Without tokens, clients have no name.
+func (g *Gateway) showSession(w http.ResponseWriter, r *http.Request) error {
+	who, known := g.client(r)
+	if !known {
+		return writeJSON(w, http.StatusOK, map[string]any{"name": nil, "role": Operator})
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"name": who.Name, "role": who.Role})
+}
+
 // cookie returns the session cookie. It has no Path: the browser uses the folder of the
 // request, which is correct below a path prefix that only the proxy knows.
 func cookie(r *http.Request, value string, seconds int) *http.Cookie {
@@ -45,7 +54,8 @@ func cookie(r *http.Request, value string, seconds int) *http.Cookie {
 }
 
 // sign returns a stateless session: it contains the name of the token and its expiry, signed
-// with the digest of the token. Removing the token ends its sessions.
+// with the digest of the token. Removing the token ends its sessions. They have the role that the
+// token has now.
 func sign(t Token, end time.Time) string {
 	name := base64.RawURLEncoding.EncodeToString([]byte(t.Name))
 	claim := fmt.Sprintf("%s.%d", name, end.Unix())

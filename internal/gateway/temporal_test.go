@@ -79,7 +79,7 @@ func TestWorkflowCancelPublishesAControl(t *testing.T) {
 
 func TestSchedulesArePausedAndResumedWithANote(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("kim", "secret")} })
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("kim", Operator, "secret")} })
 	send := func(verb, body string) answer {
 		return s.send(http.MethodPost, "/api/temporal/schedules/lazisync-full-1001/"+verb, body, "Authorization", "Bearer secret")
 	}

@@ -269,7 +269,7 @@ func TestWebhookIsNotAcceptedUnlessStored(t *testing.T) {
 
 func TestWebhookNeedsNoToken(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops", "secret")} })
+	s := open(t, func(o *Options) { o.Tokens = []Token{NewToken("ops", Operator, "secret")} })
 	require.Equal(t, 200, s.deliver(hookPath, sampleBody, "Host", "hooks.example.com", "Origin", "https://elsewhere").status)
 }
 

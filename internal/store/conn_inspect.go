@@ -48,6 +48,7 @@ type Access int
 
 const (
 	AccessRead   Access = iota // reads every table
+	AccessAudit                // also adds to the audit trail
 	AccessLedger               // also writes the ledger, and prunes
 	AccessPages                // also writes every other table
 )
@@ -114,15 +115,19 @@ func (s *Store) missingPrivileges(ctx context.Context, q ddl.Querier, access Acc
 	if !usable {
 		return []string{"usage on schema " + ddl.Schema}, nil
 	}
+	changes := []string{"insert", "update", "delete"}
+	if access == AccessAudit {
+		changes = changes[:1]
+	}
 	rows, err := q.Query(ctx, `
 		select n.nspname || '.' || c.relname, p.privilege
 		from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace
 		cross join unnest($2::text[]) with ordinality as p (privilege, place)
-		where n.nspname = $1 and c.relname = any($3) and (p.privilege = 'select' or c.relname = any($4))
+		where n.nspname = $1 and c.relname = any($3) and (p.privilege = 'select' or c.relname = any($4) and p.privilege = any($5))
 		  and not has_table_privilege(c.oid, p.privilege)
 		order by c.relname, p.place`, ddl.Schema, []string{"select", "insert", "update", "delete"},
-		append(s.writtenTables(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.writtenTables(access))
+		append(s.writtenTables(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.writtenTables(access), changes)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +166,7 @@ var pageFunctions = []string{"lease_calls", "modified_on", "raise_run_numbers", 
 func (s *Store) missingFunctionPrivileges(ctx context.Context, q ddl.Querier, access Access) ([]string, error) {
 	called := pageFunctions
 	switch access {
-	case AccessRead:
+	case AccessRead, AccessAudit:
 		return nil, nil
 	case AccessLedger:
 		called = []string{"raise_run_numbers"}
@@ -179,12 +184,18 @@ func (s *Store) missingFunctionPrivileges(ctx context.Context, q ddl.Querier, ac
 
 // ledgerTables are the tables of the ledger and those that the reconciler prunes.
 var ledgerTables = []string{"sync_requests", "sync_runs", "sync_controls", "sync_cursors", "sync_state", "sync_seen", "sync_missed", "rejected_records",
-	"temporal_namespace", "sync_restores", "sync_dead_letters"}
+	"temporal_namespace", "sync_restores", "sync_dead_letters", auditTable}
+
+// auditTable is the table of the audit trail.
+const auditTable = "sync_audit"
 
 // writtenTables returns the tables that an access writes.
 func (s *Store) writtenTables(access Access) (names []string) {
-	if access == AccessRead {
+	switch access {
+	case AccessRead:
 		return nil
+	case AccessAudit:
+		return []string{auditTable}
 	}
 	names = slices.Clone(ledgerTables)
 	if access == AccessPages {

@@ -31,13 +31,15 @@ var pruneSteps = []string{`
 	delete from raw.sync_dead_letters where (sequence, rejected_at) in (
 		select sequence, rejected_at from raw.sync_dead_letters
 		where rejected_at < clock_timestamp() - greatest($1::interval, interval '31 days') limit $2)`, `
+	delete from raw.sync_audit where number in (
+		select number from raw.sync_audit where at < clock_timestamp() - $1::interval limit $2)`, `
 	delete from raw.sync_seen where ctid in (
 		select s.ctid from raw.sync_seen s left join raw.sync_runs r using (run_number)
 		where coalesce(r.state, '') <> 'running' and $1::interval is not null limit $2)`,
 }
 
-// Prune deletes runs with their requests, controls and rejected records that ended longer than keep
-// ago. It returns the number of deleted rows, without the requests.
+// Prune deletes runs with their requests, controls, rejected records and audit entries that are older
+// than keep. It returns the number of deleted rows, without the requests.
 func (s *Store) Prune(ctx context.Context, keep time.Duration) (deleted int64, err error) {
 	for _, step := range pruneSteps {
 		for {

@@ -31,7 +31,7 @@ func (s *Store) CheckReady(ctx context.Context, access Access) error {
 		return err
 	case len(denied) > 0:
 		return fmt.Errorf("the user has no privilege to %s: %s", strings.Join(denied, ", "), fixGrant)
-	case access == AccessRead:
+	case access == AccessRead, access == AccessAudit:
 		return nil
 	}
 	return s.checkWrite(ctx)
