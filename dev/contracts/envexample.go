@@ -50,6 +50,7 @@ func sections() []section {
 		}},
 		{title: "Temporal", prefixes: []string{"TEMPORAL_"}},
 		{title: "Logs", prefixes: []string{"LOG_"}},
+		{title: "OpenTelemetry", prefixes: []string{"OTEL_"}},
 		{title: "Docker Compose", variables: []setting{
 			{name: "LAZISYNC_VERSION", value: "dev", doc: "Tag of the lazisync image."},
 			{name: "TEMPORAL_VERSION", value: "1.32.1", doc: "Version of Temporal's server and tools."},

@@ -31,6 +31,7 @@ type process struct {
 	role    Role
 	log     zerolog.Logger
 	metrics *prometheus.Registry
+	otlp    *telemetry.OTLP
 	ready   *probe.Readiness
 	breaker []probe.Probe // of what the bridge calls for each command
 
@@ -56,7 +57,8 @@ type Started struct {
 //     notifier their batch, the gateway its requests, the worker the pages in flight and then
 //     the activities that report them.
 //  2. The connections close in the reverse order of opening: Temporal, PostgreSQL, and NATS
-//     last, because the other parts publish until they have stopped.
+//     last, because the other parts publish until they have stopped. Meanwhile the last traces
+//     and metrics are exported.
 //
 // Run does not wait for servers: /readyz reports those that are missing until they are
 // there. It returns an error with cli.ExitUsage if the configuration keeps the role from
@@ -67,6 +69,10 @@ func Run(ctx context.Context, cfg *config.Config, role Role, log zerolog.Logger,
 	telemetry.WarnOpenFiles(p.log)
 	if role.includes(BridgeRole) {
 		p.logScheduleWarnings()
+	}
+	var err error
+	if p.otlp, err = telemetry.StartOTLP(cfg.OTLP, role.Name, p.metrics, p.log); err != nil {
+		return cli.UsageError(err)
 	}
 	defer p.close()
 	if err := p.open(ctx); err != nil {
@@ -181,6 +187,12 @@ const storeCloseTimeout = 3 * time.Second
 
 // close closes the connections that are open.
 func (p *process) close() {
+	exported := make(chan struct{})
+	go func() {
+		p.otlp.Stop(p.log)
+		close(exported)
+	}()
+	defer func() { <-exported }()
 	if p.temporal != nil {
 		p.temporal.Close()
 	}

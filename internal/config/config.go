@@ -24,6 +24,7 @@ type Config struct {
 	Notify   NotifyConfig
 	HTTP     HTTPConfig
 	Log      LogConfig
+	OTLP     OTLPConfig
 
 	values map[string]Value // by variable, for `lazisync config`
 }
@@ -131,6 +132,30 @@ type HTTPConfig struct {
 type LogConfig struct {
 	Level  zerolog.Level
 	Format string // json or console
+}
+
+// OTLPConfig says which traces and metrics are exported to an OpenTelemetry collector.
+type OTLPConfig struct {
+	Endpoint   string            // base URL of the collector; "" exports nothing
+	Protocol   string            // http/protobuf
+	Headers    map[string]Secret // of every export
+	Traces     string            // otlp or none
+	Metrics    string            // otlp or none
+	Disabled   bool              // exports nothing, whatever the other fields say
+	Sampler    string            // one of Samplers
+	SampleRate float64           // share of the traces, for the samplers that take a ratio
+	// ServiceName is how the role is called in traces; "" for lazisync, followed by the role if
+	// it runs alone. Attributes describe the process.
+	ServiceName string
+	Attributes  map[string]string
+}
+
+// ExportsTraces reports whether spans are created and exported.
+func (c OTLPConfig) ExportsTraces() bool { return c.Endpoint != "" && !c.Disabled && c.Traces == OTLP }
+
+// ExportsMetrics reports whether metrics are exported, besides being served to Prometheus.
+func (c OTLPConfig) ExportsMetrics() bool {
+	return c.Endpoint != "" && !c.Disabled && c.Metrics == OTLP
 }
 
 // Value is the effective value of a variable.

@@ -115,7 +115,7 @@ func (c *Config) load(v Variable, env map[string]string, required bool, check fu
 		return ""
 	}
 	shown := text
-	if strings.HasSuffix(v.Name, "_URL") {
+	if strings.HasSuffix(v.Name, "_URL") || strings.HasSuffix(v.Name, "_ENDPOINT") {
 		shown = withoutPasswords(text)
 	}
 	if v.Secret {

@@ -36,6 +36,8 @@ func values(t *testing.T) map[string]string {
 		"SLACK_RUN_URL": "https://temporal.example.com/{workflowId}", "ADMIN_ADDR": "127.0.0.1:9090", "API_TOKENS": "ops=" + token + ",page:viewer=" + token + "2",
 		"NOTIFY_WEBHOOK_URL": "https://example.com/hook?x=y", "NOTIFY_WEBHOOK_SECRET": signingKey + "," + signingKey,
 		"NOTIFY_ROUTES": "1001=failed,recovered:#oncall,webhook;*=*:#data", "LOG_LEVEL": "warn",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com:4318/otlp", "OTEL_EXPORTER_OTLP_HEADERS": "api-key=k,authorization=Basic%20eDp5",
+		"OTEL_SERVICE_NAME": "sync", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=staging,team=data%20platform",
 	}
 }
 
@@ -178,6 +180,16 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 		},
 		"LOG_LEVEL":  {"99", "-1", "0", "disabled", "fatal", "panic", "warning", "loud"},
 		"LOG_FORMAT": {"xml", "JSON1", "json,console"},
+
+		"OTEL_EXPORTER_OTLP_ENDPOINT": {"collector:4318", "grpc://collector:4317", "http://u:pass-word@collector:4318", "http://collector:4318?x=1"},
+		"OTEL_EXPORTER_OTLP_HEADERS":  {"pass-word", "=pass-word", "a=pass-word,", "a=pass word", "a=1,a=pass-word", "a=%zz"},
+		"OTEL_EXPORTER_OTLP_PROTOCOL": {"grpc", "http/json"},
+		"OTEL_TRACES_EXPORTER":        {"jaeger", "otlp,none"},
+		"OTEL_METRICS_EXPORTER":       {"prometheus"},
+		"OTEL_TRACES_SAMPLER":         {"on", "jaeger_remote"},
+		"OTEL_TRACES_SAMPLER_ARG":     {"-0.1", "1.1", "10%", "NaN"},
+		"OTEL_RESOURCE_ATTRIBUTES":    {"staging", "=staging", "a=b c"},
+		"OTEL_SDK_DISABLED":           {"yes"},
 	} {
 		for _, value := range list {
 			refused(t, name, []string{name + "=" + value})

@@ -92,4 +92,15 @@ var Variables = []Variable{
 
 	{Name: "LOG_LEVEL", Default: zerolog.InfoLevel.String(), Doc: "trace, debug, info, warn or error", set: logLevel},
 	{Name: "LOG_FORMAT", Default: "json", Doc: "format of log lines: json or console", set: oneOf(func(c *Config) *string { return &c.Log.Format }, "json", "console")},
+
+	{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Doc: "URL of an OpenTelemetry collector, such as http://collector:4318, that receives traces and metrics; without one nothing is exported", set: webURL(func(c *Config) *string { return &c.OTLP.Endpoint })},
+	{Name: "OTEL_EXPORTER_OTLP_HEADERS", Secret: true, Doc: "headers of each export: api-key=…,other=…, values percent-encoded", set: otlpHeaders},
+	{Name: "OTEL_EXPORTER_OTLP_PROTOCOL", Default: "http/protobuf", Doc: "protocol of the collector, only http/protobuf", set: oneOf(func(c *Config) *string { return &c.OTLP.Protocol }, "http/protobuf")},
+	{Name: "OTEL_TRACES_EXPORTER", Default: OTLP, Doc: "whether traces are exported: otlp or none", set: oneOf(func(c *Config) *string { return &c.OTLP.Traces }, OTLP, "none")},
+	{Name: "OTEL_METRICS_EXPORTER", Default: OTLP, Doc: "whether metrics are exported, besides being served at ADMIN_ADDR: otlp or none", set: oneOf(func(c *Config) *string { return &c.OTLP.Metrics }, OTLP, "none")},
+	{Name: "OTEL_TRACES_SAMPLER", Default: "parentbased_always_on", Doc: "which traces are exported: always_on, always_off or traceidratio; with parentbased_ in front, a trace that a publisher has begun is exported if the publisher samples it", set: oneOf(func(c *Config) *string { return &c.OTLP.Sampler }, Samplers...)},
+	{Name: "OTEL_TRACES_SAMPLER_ARG", Default: "1", Doc: "share of the traces that traceidratio exports, from 0 to 1", set: sampleRate},
+	{Name: "OTEL_SERVICE_NAME", Doc: "name of the service in traces; default lazisync for serve, lazisync-bridge for the bridge and so on", set: word(func(c *Config) *string { return &c.OTLP.ServiceName }, "the name of the service")},
+	{Name: "OTEL_RESOURCE_ATTRIBUTES", Doc: "attributes of traces and metrics: deployment.environment.name=staging,key=value, values percent-encoded", set: resourceAttributes},
+	{Name: "OTEL_SDK_DISABLED", Default: "false", Doc: "true exports nothing, whatever the other variables say", set: boolean(func(c *Config) *bool { return &c.OTLP.Disabled })},
 }

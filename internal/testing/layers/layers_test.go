@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"internal/connect":           {"events", "internal/config", "internal/servicetitan", "internal/store", "internal/stream", "internal/telemetry", "internal/temporal", "workflows"},
 	"internal/doctor":            {"internal/config", "internal/entity", "internal/ledger", "internal/notify/slack", "internal/probe", "internal/servicetitan", "internal/store", "internal/stream", "internal/temporal", "workflows"},
 	"internal/metrics":           {"bridge", "events", "internal/gateway", "internal/ledger", "internal/notify", "internal/servicetitan"},
-	"internal/telemetry":         {"internal/config"},
+	"internal/telemetry":         {"internal/config", "internal/outage"},
 
 	"schemas":            {},
 	"events":             {"schemas", "internal/display"},
