@@ -150,6 +150,8 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	if err != nil {
 		return SliceResult{}, s.startError(ctx, err)
 	}
+	ctx, span := startSlice(ctx, run, s.target.Entity.Name)
+	defer span.End()
 	s.interactive = s.target.Mode.Info().Interactive && !scheduledOnly(run)
 	s.report = newReporter(ctx, s.Publisher, run, s.target.Entity.Name, func() time.Duration {
 		return s.Source.Waiting(s.target.TenantID, s.target.Entity.Name)

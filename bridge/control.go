@@ -19,6 +19,7 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
+	ctx = m.Context(ctx)
 	event, control, err := b.decodeControl(m.Event())
 	var rejection *events.Rejection
 	if errors.As(err, &rejection) {

@@ -36,10 +36,11 @@ func (b *Bridge) dispatch(ctx context.Context, all batch) {
 
 // call is one Temporal call, the requests that it serves and its result.
 type call struct {
-	execution  workflows.StartOptions
-	requestIDs []string
-	needed     bool            // false if all of its requests were withdrawn
-	cancel     *ledger.Control // a cancel that arrived before its request
+	execution   workflows.StartOptions
+	requestIDs  []string
+	needed      bool            // false if all of its requests were withdrawn
+	traceparent string          // of its first request
+	cancel      *ledger.Control // a cancel that arrived before its request
 
 	runID     string
 	accepted  map[string]string // by request ID: the first run of its workflow, as recorded in the ledger
@@ -58,7 +59,7 @@ func (cs *calls) forRequest(r ledger.Request, limits workflows.Limits) *call {
 	if c, exists := cs.byWorkflow[r.WorkflowID]; exists {
 		return c
 	}
-	c := &call{execution: startOptions(r, limits)}
+	c := &call{execution: startOptions(r, limits), traceparent: r.Traceparent}
 	if cs.byWorkflow == nil {
 		cs.byWorkflow = map[string]*call{}
 	}
@@ -95,6 +96,7 @@ func (b *Bridge) makeCalls(ctx context.Context, all []*call) {
 
 // makeCall gives requests to Temporal, then marks them as accepted.
 func (b *Bridge) makeCall(ctx context.Context, c *call) error {
+	ctx = events.WithTraceParent(ctx, c.traceparent)
 	var err error
 	switch {
 	case !c.needed:

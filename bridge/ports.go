@@ -13,6 +13,8 @@ import (
 type Message interface {
 	Event() events.Message
 	Deliveries() uint64 // including this one
+	// Context returns ctx with the span of the delivery, if there is one.
+	Context(ctx context.Context) context.Context
 
 	Ack(ctx context.Context) error   // processed
 	Retry(delay time.Duration) error // redeliver after the delay

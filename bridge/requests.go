@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,9 +49,12 @@ func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
 	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
+	if len(messages) == 1 {
+		ctx = messages[0].Context(ctx)
+	}
 	all := make(batch, len(messages))
 	for i, m := range messages {
-		all[i] = b.decodeDelivery(m)
+		all[i] = b.decodeDelivery(ctx, m)
 	}
 	b.record(ctx, all)
 	failpoint.Hit("bridge/recorded")
@@ -63,13 +67,16 @@ func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
 	return errors.Join(all.errs(), b.applyPendingControls(ctx, all.accepted()))
 }
 
-func (b *Bridge) decodeDelivery(m Message) *delivery {
+// decodeDelivery decodes a message. With traces, what follows from the request belongs to the
+// span of the delivery and not directly to that of the publisher.
+func (b *Bridge) decodeDelivery(ctx context.Context, m Message) *delivery {
 	d := &delivery{message: m}
 	var err error
 	d.event, d.request, err = b.decodeRequest(m.Event())
 	if !errors.As(err, &d.rejection) && err != nil {
 		d.err = fmt.Errorf("decode %s: %w", place(m.Event()), err)
 	}
+	d.request.Traceparent = cmp.Or(events.TraceParentOf(m.Context(ctx)), d.request.Traceparent)
 	return d
 }
 

@@ -107,12 +107,17 @@ type message struct {
 	world      *world
 	event      events.Message
 	deliveries uint64
+	span       string // traceparent of the span of the delivery, "" without traces
 	ended      string // how its delivery ended: "acked" or "terminated: why"
 	delays     []time.Duration
 }
 
 func (m *message) Event() events.Message { return m.event }
 func (m *message) Deliveries() uint64    { return m.deliveries }
+
+func (m *message) Context(ctx context.Context) context.Context {
+	return events.WithTraceParent(ctx, m.span)
+}
 
 func (m *message) Ack(context.Context) error {
 	return m.world.effect("ack", fmt.Sprint(m.event.Sequence), func() error { m.ended = "acked"; return nil })

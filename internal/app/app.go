@@ -97,13 +97,13 @@ func Run(ctx context.Context, cfg *config.Config, role Role, log zerolog.Logger,
 
 // open opens the connections of the role, which are established in the background.
 func (p *process) open(ctx context.Context) (err error) {
-	if p.stream, err = connect.Stream(p.cfg, p.role.Name, metrics.NewStream(p.metrics, p.role.Consumers), p.log); err != nil {
+	if p.stream, err = connect.Stream(p.cfg, p.role.Name, metrics.NewStream(p.metrics, p.role.Consumers), p.otlp.TracerProvider(), p.log); err != nil {
 		return err
 	}
 	probes := []probe.Probe{p.whilePrepared(doctor.NATSProbe(p.stream, p.role.Role))}
 	if p.role.Database {
 		recorder := metrics.NewStore(p.metrics, tenants(p.cfg))
-		if p.store, err = connect.Store(ctx, p.cfg, p.role.Name, p.role.Connections, recorder, p.log); err != nil {
+		if p.store, err = connect.Store(ctx, p.cfg, p.role.Name, p.role.Connections, recorder, p.otlp.TracerProvider(), p.log); err != nil {
 			return err
 		}
 		p.breaker = append(p.breaker, doctor.DatabaseProbe(p.store, p.role.Role))
@@ -113,6 +113,7 @@ func (p *process) open(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		options.Tracer = p.otlp.TracerProvider()
 		if p.role.includes(WorkerRole) {
 			p.apiMetrics = metrics.NewServiceTitan(p.metrics, tenants(p.cfg))
 			options.Polls = &temporal.Polls{}

@@ -117,10 +117,11 @@ type commandMessage struct {
 func (m *commandMessage) Event() events.Message {
 	return events.Message{Subject: events.Requested.Subject, Data: m.data, Stream: "SYNC_COMMANDS", Sequence: 1, Stored: time.Now()}
 }
-func (m *commandMessage) Deliveries() uint64        { return 1 }
-func (m *commandMessage) Ack(context.Context) error { return nil }
-func (m *commandMessage) Retry(time.Duration) error { return nil }
-func (m *commandMessage) Term(reason string) error  { m.reason = reason; return nil }
+func (m *commandMessage) Deliveries() uint64                          { return 1 }
+func (m *commandMessage) Context(ctx context.Context) context.Context { return ctx }
+func (m *commandMessage) Ack(context.Context) error                   { return nil }
+func (m *commandMessage) Retry(time.Duration) error                   { return nil }
+func (m *commandMessage) Term(reason string) error                    { m.reason = reason; return nil }
 
 // gatewayText returns the detail with which the gateway refuses a request, "" for a valid one.
 func gatewayText(t *testing.T, tenants []string, data events.RequestData) string {

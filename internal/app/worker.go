@@ -86,7 +86,7 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	workflows.Register(pages)
 	legacy.Register(pages)
 	pages.RegisterActivity(&activities.Slices{
-		Source: connect.ServiceTitan(p.cfg, p.store, p.apiMetrics, p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
+		Source: connect.ServiceTitan(p.cfg, p.store, p.apiMetrics, p.otlp.TracerProvider(), p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
 		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
 		Failing: make(chan struct{}, pageSlots/2),
 	})

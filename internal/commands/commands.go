@@ -41,10 +41,12 @@ func Doctor(ctx context.Context, cfg *config.Config, role doctor.Role, asJSON bo
 	log := zerolog.Nop() // the findings have the errors
 	d := doctor.New(doctor.Options{
 		Config: cfg, Role: role,
-		OpenStream:   func(ctx context.Context) (*stream.Conn, error) { return connect.CommandStream(ctx, cfg, false) },
-		OpenStore:    func(ctx context.Context) (*store.Store, error) { return connect.Store(ctx, cfg, "doctor", 2, nil, log) },
+		OpenStream: func(ctx context.Context) (*stream.Conn, error) { return connect.CommandStream(ctx, cfg, false) },
+		OpenStore: func(ctx context.Context) (*store.Store, error) {
+			return connect.Store(ctx, cfg, "doctor", 2, nil, nil, log)
+		},
 		OpenTemporal: func() (*temporal.Client, error) { return connect.Temporal(cfg, log) },
-		ServiceTitan: connect.ServiceTitan(cfg, nil, nil, log),
+		ServiceTitan: connect.ServiceTitan(cfg, nil, nil, nil, log),
 		Schedules:    connect.Schedules(cfg),
 		NamespaceFix: connect.NamespaceFix,
 	})
@@ -58,7 +60,7 @@ func Doctor(ctx context.Context, cfg *config.Config, role doctor.Role, asJSON bo
 // Migrate applies migrations, declares streams and consumers, and applies schedules. Doing
 // it again changes nothing.
 func Migrate(ctx context.Context, cfg *config.Config, o cli.MigrateOptions, log zerolog.Logger, out io.Writer) error {
-	s, err := connect.Store(ctx, cfg, "migrate", 0, nil, log)
+	s, err := connect.Store(ctx, cfg, "migrate", 0, nil, nil, log)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/config"
@@ -17,10 +18,10 @@ import (
 )
 
 // Stream returns a NATS connection that is established in the background. The server
-// shows name in its list of connections.
-func Stream(cfg *config.Config, name string, recorder stream.Recorder, log zerolog.Logger) (*stream.Conn, error) {
+// shows name in its list of connections. The tracer may be nil, here and below.
+func Stream(cfg *config.Config, name string, recorder stream.Recorder, tracer trace.TracerProvider, log zerolog.Logger) (*stream.Conn, error) {
 	c := cfg.NATS
-	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Recorder: recorder, Logger: log}
+	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Recorder: recorder, Tracer: tracer, Logger: log}
 	if c.TLS.Enabled() {
 		t, err := c.TLS.ClientConfig()
 		if err != nil {
@@ -37,7 +38,7 @@ const commandConnect = 5 * time.Second
 // CommandStream connects to NATS for a command, and waits until it is connected. If
 // declared is set, the streams must exist.
 func CommandStream(ctx context.Context, cfg *config.Config, declared bool) (*stream.Conn, error) {
-	conn, err := Stream(cfg, "cli", nil, zerolog.Nop())
+	conn, err := Stream(cfg, "cli", nil, nil, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +60,9 @@ func CommandStream(ctx context.Context, cfg *config.Config, declared bool) (*str
 
 // Store returns a connection pool of PostgreSQL that connects when it is used. The server
 // shows role in its list of connections. If connections is 0, the pool has its default size.
-func Store(ctx context.Context, cfg *config.Config, role string, connections int32, recorder store.Recorder, log zerolog.Logger) (*store.Store, error) {
+func Store(ctx context.Context, cfg *config.Config, role string, connections int32, recorder store.Recorder, tracer trace.TracerProvider, log zerolog.Logger) (*store.Store, error) {
 	return store.Open(ctx, string(cfg.DatabaseURL), store.Options{
-		MaxConns: connections, Application: "lazisync " + role, Tenants: cfg.TenantIDs(), DeleteGuard: cfg.Sync.DeleteGuard, Recorder: recorder, Logger: log,
+		MaxConns: connections, Application: "lazisync " + role, Tenants: cfg.TenantIDs(), DeleteGuard: cfg.Sync.DeleteGuard, Recorder: recorder, Traces: tracer, Logger: log,
 	})
 }
 

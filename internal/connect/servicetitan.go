@@ -2,6 +2,7 @@ package connect
 
 import (
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/servicetitan"
@@ -11,7 +12,7 @@ import (
 
 // ServiceTitan returns a client of the ServiceTitan API. It shares the rate budget of each
 // tenant with other processes through s, or with none if s is nil.
-func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Recorder, log zerolog.Logger) *servicetitan.Client {
+func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Recorder, tracer trace.TracerProvider, log zerolog.Logger) *servicetitan.Client {
 	var limiter servicetitan.RateLimiter
 	if s != nil {
 		limiter = s
@@ -26,6 +27,6 @@ func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Reco
 	}
 	return servicetitan.New(servicetitan.Options{
 		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL,
-		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, Recorder: recorder, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
+		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, Recorder: recorder, Tracer: tracer, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
 	})
 }

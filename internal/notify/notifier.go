@@ -187,7 +187,7 @@ func (n *Notifier) send(ctx context.Context, messages []*message, now time.Time)
 	for i, m := range messages {
 		list[i] = m.Notification
 	}
-	err := n.Sender.Send(ctx, list)
+	err := n.Sender.Send(withTrace(ctx, messages), list)
 	failure := asError(err)
 	if err != nil {
 		n.logFailure(list, err)

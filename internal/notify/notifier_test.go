@@ -49,8 +49,9 @@ type delivery struct {
 	settled    []string
 }
 
-func (d *delivery) Event() events.Message { return d.message }
-func (d *delivery) Deliveries() uint64    { return max(1, d.deliveries) }
+func (d *delivery) Event() events.Message                       { return d.message }
+func (d *delivery) Deliveries() uint64                          { return max(1, d.deliveries) }
+func (d *delivery) Context(ctx context.Context) context.Context { return ctx }
 func (d *delivery) Ack(context.Context) error {
 	d.settled = append(d.settled, "ack")
 	return d.settleErr

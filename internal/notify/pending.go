@@ -13,6 +13,8 @@ import (
 type Delivery interface {
 	Event() events.Message
 	Deliveries() uint64 // counts this one
+	// Context returns ctx with the span of the delivery, if there is one.
+	Context(ctx context.Context) context.Context
 	Ack(ctx context.Context) error
 	Retry(delay time.Duration) error
 	Term(reason string) error

@@ -125,7 +125,9 @@ func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, 
 
 // Post posts a body once, without backoff. It returns nil on success. The text of the error
 // may contain the URL: redact it before use.
-func (p *Poster) Post(ctx context.Context, to WebhookURL, body Body) *Error {
+func (p *Poster) Post(ctx context.Context, to WebhookURL, body Body) (failure *Error) {
+	ctx, end := startPost(ctx, to)
+	defer func() { end(failure) }()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, string(to), bytes.NewReader(body.Content))
 	if err != nil {
 		return &Error{Text: "the webhook URL cannot be used", Permanent: true}

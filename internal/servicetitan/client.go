@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/outage"
@@ -34,8 +35,9 @@ type Options struct {
 	HTTP      *http.Client // default: the settings of http.DefaultTransport; CheckRedirect is replaced
 	UserAgent string       // default "lazisync"
 	Logger    zerolog.Logger
-	Recorder  Recorder         // default: none
-	Now       func() time.Time // default time.Now
+	Recorder  Recorder             // default: none
+	Tracer    trace.TracerProvider // of the calls; default: none
+	Now       func() time.Time     // default time.Now
 }
 
 // Credentials of one tenant. The app key is the same for all tenants of an app.
@@ -98,7 +100,7 @@ func New(o Options) *Client {
 		apiURL:    strings.TrimRight(or(o.APIURL, api), "/"),
 		tokenURL:  strings.TrimRight(or(o.AuthURL, auth), "/") + tokenPath,
 		userAgent: or(o.UserAgent, defaultUserAgent),
-		http:      httpClient(o.HTTP),
+		http:      httpClient(o.HTTP, o.Tracer),
 		log:       o.Logger,
 		recorder:  o.Recorder,
 		now:       o.Now,

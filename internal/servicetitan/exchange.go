@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -30,6 +32,7 @@ type call struct {
 	subject   string // the entity, or "token"
 	method    string
 	path      string
+	route     string // the path with {tenant} in place of the tenant
 	address   string // that was asked, without query and user
 	scope     string
 	timeout   time.Duration
@@ -47,8 +50,8 @@ type response struct {
 }
 
 // httpClient returns a copy of base that follows no redirects, because a redirect would send
-// the app key to another host.
-func httpClient(base *http.Client) *http.Client {
+// the app key to another host. A tracer, if not nil, gets a span for each call.
+func httpClient(base *http.Client, tracer trace.TracerProvider) *http.Client {
 	var client http.Client
 	if base != nil {
 		client = *base
@@ -58,6 +61,7 @@ func httpClient(base *http.Client) *http.Client {
 		transport.MaxIdleConnsPerHost = idleConnections
 		client.Transport = transport
 	}
+	client.Transport = traced(client.Transport, tracer)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client
 }
@@ -103,7 +107,7 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 // calls that the rate limit allows do not queue for a new token.
 func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive bool) (response, Secret, error) {
 	call := call{
-		tenant: t, subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(t.id)),
+		tenant: t, subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(t.id)), route: r.path,
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
 		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
 	}
@@ -152,7 +156,7 @@ func (c *Client) waitForLimit(ctx context.Context, t *tenant, subject string, in
 
 // exchange sends req and reads the whole response, whatever its status.
 func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (response, error) {
-	reqCtx, cancel := context.WithTimeout(ctx, call.timeout)
+	reqCtx, cancel := context.WithTimeout(context.WithValue(ctx, routeKey{}, call.route), call.timeout)
 	defer cancel()
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)

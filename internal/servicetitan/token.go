@@ -94,7 +94,7 @@ func (c *Client) fetchToken(ctx context.Context, t *tenant) (accessToken, error)
 		"client_secret": {string(t.creds.ClientSecret)},
 	}
 	call := call{
-		tenant: t, subject: "token", method: http.MethodPost, path: tokenPath, address: publicAddress(c.tokenURL), timeout: tokenTimeout,
+		tenant: t, subject: "token", method: http.MethodPost, path: tokenPath, route: tokenPath, address: publicAddress(c.tokenURL), timeout: tokenTimeout,
 		secrets: []Secret{t.creds.ClientSecret, Secret(url.QueryEscape(string(t.creds.ClientSecret))), t.creds.AppKey},
 	}
 	req, err := http.NewRequest(call.method, c.tokenURL, strings.NewReader(form.Encode()))

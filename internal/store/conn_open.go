@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/outage"
@@ -31,6 +32,9 @@ type Options struct {
 	Logger      zerolog.Logger  // runs, entities, outages and cast failures
 	Tracer      pgx.QueryTracer // nil for none
 	Recorder    Recorder        // nil for none
+
+	// Traces creates the spans of transactions and, without a Tracer, of statements; nil for none.
+	Traces trace.TracerProvider
 
 	// Tenants are the tenants that the process syncs. Migrate adopts the rows of legacy
 	// tables for the only one.
@@ -69,7 +73,9 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, urlError(databaseURL, err)
 	}
-	cfg.ConnConfig.Tracer = o.Tracer
+	if cfg.ConnConfig.Tracer = o.Tracer; o.Tracer == nil && o.Traces != nil {
+		cfg.ConnConfig.Tracer = statementTracer(o.Traces)
+	}
 	if o.MaxConns > 0 {
 		cfg.MaxConns = o.MaxConns
 	}

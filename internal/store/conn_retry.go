@@ -68,6 +68,7 @@ func (s *Store) transact(ctx context.Context, what string, f func(tx pgx.Tx) err
 
 func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptions, f func(tx pgx.Tx) error) error {
 	statement := statementName()
+	ctx, end := startTransaction(ctx, statement)
 	backoff := retry.WithMaxRetries(maxAttempts-1, retry.WithJitterPercent(50, retry.NewExponential(firstDelay)))
 	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
 		began := time.Now()
@@ -80,6 +81,7 @@ func (s *Store) transactWith(ctx context.Context, what string, begin pgx.TxOptio
 		s.log.Debug().Err(err).Str("operation", what).Stringer("class", classify(err).class).Msg("transient PostgreSQL error, retrying")
 		return retry.RetryableError(err)
 	})
+	end(err)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, refusalOf(err))
 	}

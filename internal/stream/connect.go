@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/internal/outage"
 )
@@ -37,7 +38,8 @@ type Options struct {
 	InboxPrefix string      // default _INBOX; a separate prefix keeps other users from reading replies
 	Replicas    int         // of streams that Declare creates; default 1
 	Logger      zerolog.Logger
-	Recorder    Recorder // default: none
+	Recorder    Recorder             // default: none
+	Tracer      trace.TracerProvider // of published events and deliveries; default: none
 }
 
 // Recorder records publications and deliveries, for metrics. Its methods are safe for
@@ -66,6 +68,7 @@ type Conn struct {
 	closed     chan struct{}
 	outage     outage.Detector
 	recorder   Recorder
+	tracing    tracing
 
 	mu      sync.Mutex
 	reasons map[string]bool // why it is disconnected, as logged; empty while connected
@@ -82,7 +85,7 @@ func Connect(o Options) (*Conn, error) {
 	}
 	c := &Conn{
 		log: o.Logger, logLimiter: newLogLimiter(time.Minute), replicas: max(o.Replicas, 1), closed: make(chan struct{}),
-		recorder: o.Recorder, fetching: &recentErrors{}, publishing: &recentErrors{maxAge: time.Minute},
+		recorder: o.Recorder, tracing: newTracing(o.Tracer), fetching: &recentErrors{}, publishing: &recentErrors{maxAge: time.Minute},
 	}
 	if c.recorder == nil {
 		c.recorder = nopRecorder{}

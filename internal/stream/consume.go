@@ -253,6 +253,7 @@ func (l *batchLoop) deliveries(raw []*nats.Msg) []*Message {
 		if m.deliveries > 1 {
 			l.conn.recorder.Redelivered(l.consumer)
 		}
+		l.conn.tracing.process(m, l.consumer)
 		batch = append(batch, m)
 	}
 	return batch

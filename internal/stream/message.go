@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/display"
@@ -24,6 +25,7 @@ type Message struct {
 	event      events.Message
 	deliveries uint64
 	settled    atomic.Bool
+	span       trace.Span // of the delivery, nil without traces
 }
 
 func (c *Conn) delivery(m *nats.Msg) (*Message, error) {
@@ -63,6 +65,7 @@ func (m *Message) Ack(ctx context.Context) error {
 		return m.settleError("acknowledge", err)
 	}
 	m.settled.Store(true)
+	m.endSpan("ack")
 	return nil
 }
 
@@ -70,6 +73,7 @@ func (m *Message) Ack(ctx context.Context) error {
 // delivery is written to the dead-letter stream first; JetStream then publishes an advisory,
 // see Exhausted.
 func (m *Message) Retry(delay time.Duration) error {
+	defer m.endSpan("nak")
 	if m.deliveries >= maxDeliver && m.event.Stream != StreamAdvisories {
 		if err := m.deadLetterExhausted(); err != nil {
 			return err
@@ -83,6 +87,7 @@ func (m *Message) Retry(delay time.Duration) error {
 
 // Term ends the delivery: the message is never redelivered.
 func (m *Message) Term(reason string) error {
+	defer m.endSpan("term")
 	return m.settle("terminate", "+TERM "+oneLine(reason))
 }
 

@@ -33,7 +33,9 @@ const (
 // stream has stored it. After an error other than ErrDisconnected, ErrFull and ErrNoStream the
 // event may have been stored, too; publishing it again stores it once. A different event with
 // the same id does not prevent it from being stored: see verifyDuplicate.
-func (c *Conn) Publish(ctx context.Context, event events.Event) error {
+func (c *Conn) Publish(ctx context.Context, event events.Event) (err error) {
+	event, span := c.tracing.publish(ctx, event)
+	defer func() { span.end(err) }()
 	m, err := encode(event)
 	if err != nil {
 		return err
@@ -49,7 +51,9 @@ func (c *Conn) Publish(ctx context.Context, event events.Event) error {
 // stored again, without its message id: JetStream would drop it as a duplicate, and the bridge
 // would not answer. The bridge answers that it is a duplicate, or a conflict if its data
 // differs.
-func (c *Conn) PublishCommand(ctx context.Context, event events.Event) error {
+func (c *Conn) PublishCommand(ctx context.Context, event events.Event) (err error) {
+	event, span := c.tracing.publish(ctx, event)
+	defer func() { span.end(err) }()
 	m, err := encode(event)
 	if err != nil {
 		return err
@@ -81,8 +85,9 @@ func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.
 func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	errs := make([]error, len(all))
 	began := time.Now()
-	pending := make([]jetstream.PubAckFuture, len(all))
+	pending, spans := make([]jetstream.PubAckFuture, len(all)), make([]published, len(all))
 	for i, event := range all {
+		event, spans[i] = c.tracing.publish(ctx, event)
 		m, err := encode(event)
 		if err == nil && ctx.Err() != nil {
 			err = ctx.Err()
@@ -99,6 +104,7 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("publish %s %q: %w", all[i].Type(), all[i].ID(), publishError(errs[i]))
 		}
+		spans[i].end(errs[i])
 	}
 	return errs
 }

@@ -9,9 +9,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"google.golang.org/grpc"
 )
 
@@ -39,6 +41,9 @@ type Options struct {
 	Polls *Polls
 	// Metrics registers the metrics of Temporal's SDK. Default: they are not exported.
 	Metrics prometheus.Registerer
+	// Tracer creates the spans of calls and, in a worker, of workflows and activities.
+	// Default: none.
+	Tracer trace.TracerProvider
 	// OnWorkflowTaskFailed is called with the number of workflow tasks that failed.
 	// Default: none.
 	OnWorkflowTaskFailed func(n int64)
@@ -67,6 +72,13 @@ func Open(o Options) (*Client, error) {
 		return nil, err
 	}
 	options.MetricsHandler = handler
+	if o.Tracer != nil {
+		tracing, err := tracingInterceptor(o.Tracer)
+		if err != nil {
+			return nil, err
+		}
+		options.Interceptors = []interceptor.ClientInterceptor{tracing}
+	}
 	sdk, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, fmt.Errorf("create the Temporal client: %w", err)

@@ -22,6 +22,9 @@ func (d *Delivery) Event() events.Message { return d.Message }
 // Deliveries returns 1.
 func (d *Delivery) Deliveries() uint64 { return 1 }
 
+// Context returns ctx.
+func (d *Delivery) Context(ctx context.Context) context.Context { return ctx }
+
 // Ack records an acknowledgement.
 func (d *Delivery) Ack(context.Context) error { return d.settle("ack") }
 

@@ -1,0 +1,57 @@
+package events
+
+import (
+	"context"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// traceContext reads and writes the form of the Distributed Tracing extension.
+var traceContext propagation.TraceContext
+
+// WithTraceParent returns ctx with the span that a traceparent names as the parent of the next
+// span. It returns ctx unchanged if the traceparent is "" or invalid.
+func WithTraceParent(ctx context.Context, traceparent string) context.Context {
+	if traceparent == "" {
+		return ctx
+	}
+	return traceContext.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
+}
+
+// TraceParentOf returns the traceparent of the span in ctx, "" if there is none.
+func TraceParentOf(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	traceContext.Inject(ctx, carrier)
+	return carrier["traceparent"]
+}
+
+// SetTrace sets the Distributed Tracing extension of an event to a span, and removes it if the
+// span is invalid.
+func SetTrace(event *Event, span trace.SpanContext) {
+	carrier := propagation.MapCarrier{}
+	traceContext.Inject(trace.ContextWithSpanContext(context.Background(), span), carrier)
+	for _, name := range []string{"traceparent", "tracestate"} {
+		if value := carrier[name]; value != "" {
+			event.SetExtension(name, value)
+		} else {
+			event.SetExtension(name, nil)
+		}
+	}
+}
+
+// WithTraceOf is WithTraceParent for the event in a message, which need not be valid.
+func WithTraceOf(ctx context.Context, m Message) context.Context {
+	h, rejection := readHeader(m.Header)
+	if rejection != nil {
+		return ctx
+	}
+	carrier := propagation.MapCarrier{"traceparent": h[attributePrefix+"traceparent"], "tracestate": h[attributePrefix+"tracestate"]}
+	if !h.isBinary() && gjson.GetBytes(m.Data, "specversion").Exists() {
+		for name := range carrier {
+			carrier[name] = gjson.GetBytes(m.Data, name).String()
+		}
+	}
+	return traceContext.Extract(ctx, carrier)
+}
