@@ -22,18 +22,18 @@ func WithTraceParent(ctx context.Context, traceparent string) context.Context {
 
 // TraceParentOf returns the traceparent of the span in ctx, "" if there is none.
 func TraceParentOf(ctx context.Context) string {
-	carrier := propagation.MapCarrier{}
-	traceContext.Inject(ctx, carrier)
-	return carrier["traceparent"]
+	fields := propagation.MapCarrier{}
+	traceContext.Inject(ctx, fields)
+	return fields["traceparent"]
 }
 
 // SetTrace sets the Distributed Tracing extension of an event to a span, and removes it if the
 // span is invalid.
 func SetTrace(event *Event, span trace.SpanContext) {
-	carrier := propagation.MapCarrier{}
-	traceContext.Inject(trace.ContextWithSpanContext(context.Background(), span), carrier)
+	fields := propagation.MapCarrier{}
+	traceContext.Inject(trace.ContextWithSpanContext(context.Background(), span), fields)
 	for _, name := range []string{"traceparent", "tracestate"} {
-		if value := carrier[name]; value != "" {
+		if value := fields[name]; value != "" {
 			event.SetExtension(name, value)
 		} else {
 			event.SetExtension(name, nil)
@@ -47,11 +47,11 @@ func WithTraceOf(ctx context.Context, m Message) context.Context {
 	if rejection != nil {
 		return ctx
 	}
-	carrier := propagation.MapCarrier{"traceparent": h[attributePrefix+"traceparent"], "tracestate": h[attributePrefix+"tracestate"]}
+	fields := propagation.MapCarrier{"traceparent": h[attributePrefix+"traceparent"], "tracestate": h[attributePrefix+"tracestate"]}
 	if !h.isBinary() && gjson.GetBytes(m.Data, "specversion").Exists() {
-		for name := range carrier {
-			carrier[name] = gjson.GetBytes(m.Data, name).String()
+		for name := range fields {
+			fields[name] = gjson.GetBytes(m.Data, name).String()
 		}
 	}
-	return traceContext.Extract(ctx, carrier)
+	return traceContext.Extract(ctx, fields)
 }
