@@ -2,12 +2,15 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,16 +61,76 @@ func TestInvalidCommandsHaveOneText(t *testing.T) {
 				"gateway":      gatewayText(t, c.tenants, c.data),
 				"command line": commandLineText(t, c.tenants, c.data),
 			}
-			for entrance, text := range texts {
-				if c.want == "" {
-					require.Empty(t, text, entrance)
-					continue
-				}
-				require.True(t, strings.HasPrefix(text, c.want), "%s: %s", entrance, text)
-				require.Equal(t, texts["bridge"], text, entrance)
-			}
+			requireOneText(t, c.want, texts)
 		})
 	}
+	for name, c := range map[string]struct {
+		data map[string]any
+		want string // "" if the command is valid
+	}{
+		"pause":                  {map[string]any{"action": "pause", "workflowId": "full-sync-1", "reason": "lunch"}, ""},
+		"resume":                 {map[string]any{"action": "resume", "workflowId": "full-sync-1"}, ""},
+		"cancel of a request":    {map[string]any{"action": "cancel", "requestId": "r1"}, ""},
+		"unknown action":         {map[string]any{"action": "stop", "workflowId": "full-sync-1"}, `action: got "stop", want pause, resume or cancel`},
+		"control without target": {map[string]any{"action": "pause"}, "got none of them, want exactly one of workflowId and requestId"},
+		"two targets":            {map[string]any{"action": "pause", "requestId": "r1", "workflowId": "full-sync-1"}, "got 2 of them, want exactly one of workflowId and requestId"},
+		"reason is no string":    {map[string]any{"action": "cancel", "workflowId": "full-sync-1", "reason": 7}, "reason: got 7, want a string"},
+		"misspelt field":         {map[string]any{"action": "resume", "workflowId": "full-sync-1", "resaon": "x"}, "resaon: got an unknown field, want reason"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requireOneText(t, c.want, controlTexts(t, c.data))
+		})
+	}
+}
+
+func requireOneText(t *testing.T, want string, texts map[string]string) {
+	t.Helper()
+	for entrance, text := range texts {
+		if want == "" {
+			require.Empty(t, text, entrance)
+			continue
+		}
+		require.True(t, strings.HasPrefix(text, want), "%s: %s", entrance, text)
+		require.Equal(t, texts["bridge"], text, entrance)
+	}
+}
+
+// controlTexts returns the text of each entrance through which a client can send the control: the
+// path of the gateway has the action and a workflow ID, and the command line has no other fields.
+func controlTexts(t *testing.T, data map[string]any) map[string]string {
+	t.Helper()
+	texts := map[string]string{"bridge": bridgeControlText(t, data)}
+	action, _ := data["action"].(string)
+	workflowID, _ := data["workflowId"].(string)
+	requestID, toRequest := data["requestId"].(string)
+	if slices.Contains([]string{"pause", "resume", "cancel"}, action) && workflowID != "" && !toRequest {
+		fields := maps.Clone(data)
+		delete(fields, "action")
+		delete(fields, "workflowId")
+		texts["gateway"] = gatewayDetail(t, nil, "/api/sync/"+workflowID+"/"+action, fields)
+	}
+	reason, isText := data["reason"].(string)
+	if _, given := data["reason"]; (isText || !given) && data["resaon"] == nil && (!toRequest || workflowID == "") {
+		texts["command line"] = usageText(t, cli.Control(t.Context(), noBackends{}, action, cmp.Or(workflowID, requestID), reason, io.Discard))
+	}
+	return texts
+}
+
+// bridgeControlText returns the reason with which the bridge rejects a control, "" for a valid one.
+func bridgeControlText(t *testing.T, data map[string]any) string {
+	t.Helper()
+	body, err := json.Marshal(data)
+	require.NoError(t, err)
+	m := &commandMessage{subject: events.Control.Subject, data: body}
+	b := bridge.New(bridge.Options{
+		Ledger: acceptingLedger{}, Publisher: deadLetters{}, Logger: zerolog.Nop(),
+		RetryDelay: func(uint64) time.Duration { return 0 },
+	})
+	if err := b.HandleControl(t.Context(), m); err != nil {
+		require.ErrorIs(t, err, errAccepted)
+	}
+	return m.reason
 }
 
 // errAccepted is returned by dependencies that only a valid command reaches.
@@ -83,7 +146,7 @@ func bridgeText(t *testing.T, tenants []string, data events.RequestData) string 
 	}
 	body, err := json.Marshal(data)
 	require.NoError(t, err)
-	m := &commandMessage{data: body}
+	m := &commandMessage{subject: events.Requested.Subject, data: body}
 	if err := bridge.New(o).HandleRequests(t.Context(), []bridge.Message{m}); err != nil {
 		require.ErrorIs(t, err, errAccepted)
 	}
@@ -109,16 +172,21 @@ func (deadLetters) DeadLetter(context.Context, events.Message, events.Rejection,
 	return "SYNC_DEADLETTER", 1, nil
 }
 
+func (acceptingLedger) RecordControl(context.Context, ledger.Control) (ledger.Control, bool, error) {
+	return ledger.Control{}, false, errAccepted
+}
+
 type commandMessage struct {
-	data   []byte
-	reason string
+	subject string
+	data    []byte
+	reason  string
 }
 
 func (m *commandMessage) Event() events.Message {
-	return events.Message{Subject: events.Requested.Subject, Data: m.data, Stream: "SYNC_COMMANDS", Sequence: 1, Stored: time.Now()}
+	return events.Message{Subject: m.subject, Data: m.data, Stream: "SYNC_COMMANDS", Sequence: 1, Stored: time.Now()}
 }
-func (m *commandMessage) Deliveries() uint64                          { return 1 }
 func (m *commandMessage) Context(ctx context.Context) context.Context { return ctx }
+func (m *commandMessage) Deliveries() uint64                          { return 1 }
 func (m *commandMessage) Ack(context.Context) error                   { return nil }
 func (m *commandMessage) Retry(time.Duration) error                   { return nil }
 func (m *commandMessage) Term(reason string) error                    { m.reason = reason; return nil }
@@ -126,7 +194,19 @@ func (m *commandMessage) Term(reason string) error                    { m.reason
 // gatewayText returns the detail with which the gateway refuses a request, "" for a valid one.
 func gatewayText(t *testing.T, tenants []string, data events.RequestData) string {
 	t.Helper()
-	g, err := gateway.New(gateway.Options{Publisher: refusingPublisher{}, Audit: noAudit{}, Tenants: tenants, Entities: entity.Names(), Logger: zerolog.Nop()})
+	fields := map[string]any{}
+	encoded, err := json.Marshal(data)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(encoded, &fields))
+	delete(fields, "mode") // the path determines it
+	return gatewayDetail(t, tenants, "/api/sync/"+string(data.Mode), fields)
+}
+
+func gatewayDetail(t *testing.T, tenants []string, path string, fields map[string]any) string {
+	t.Helper()
+	g, err := gateway.New(gateway.Options{
+		Publisher: refusingPublisher{}, Ledger: unavailableLedger{}, Audit: noAudit{}, Tenants: tenants, Entities: entity.Names(), Logger: zerolog.Nop(),
+	})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -135,21 +215,12 @@ func gatewayText(t *testing.T, tenants []string, data events.RequestData) string
 	go func() { served <- g.Serve(ctx, listener) }()
 	defer func() { stop(); require.NoError(t, <-served) }()
 
-	mode := data.Mode
-	fields := map[string]any{}
-	encoded, err := json.Marshal(data)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(encoded, &fields))
-	delete(fields, "mode") // the path determines it
 	body, err := json.Marshal(fields)
 	require.NoError(t, err)
-	response, err := http.Post("http://"+listener.Addr().String()+"/api/sync/"+string(mode), "application/json", bytes.NewReader(body))
+	response, err := http.Post("http://"+listener.Addr().String()+path, "application/json", bytes.NewReader(body))
 	require.NoError(t, err)
 	defer response.Body.Close()
-	var problem struct {
-		Status int
-		Detail string
-	}
+	var problem struct{ Detail string }
 	answer, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(answer, &problem), "%s", answer)
@@ -158,6 +229,12 @@ func gatewayText(t *testing.T, tenants []string, data events.RequestData) string
 	}
 	require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode, "%s", answer)
 	return problem.Detail
+}
+
+type unavailableLedger struct{ gateway.Ledger }
+
+func (unavailableLedger) Workflow(context.Context, string) (ledger.WorkflowState, error) {
+	return ledger.WorkflowState{}, errAccepted
 }
 
 type refusingPublisher struct{ gateway.Publisher }
@@ -171,9 +248,14 @@ func commandLineText(t *testing.T, tenants []string, data events.RequestData) st
 	for _, id := range tenants {
 		cfg.Tenants = append(cfg.Tenants, config.Tenant{ID: id})
 	}
-	err := cli.Request(t.Context(), noBackends{}, cfg, cli.RequestOptions{
+	return usageText(t, cli.Request(t.Context(), noBackends{}, cfg, cli.RequestOptions{
 		Mode: string(data.Mode), Entities: data.Entities, TenantID: data.TenantID, Channel: data.Channel,
-	}, io.Discard)
+	}, io.Discard))
+}
+
+// usageText returns the text of a usage error, "" for a command that is valid.
+func usageText(t *testing.T, err error) string {
+	t.Helper()
 	if errors.Is(err, errAccepted) {
 		return ""
 	}
