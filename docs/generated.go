@@ -17,6 +17,7 @@ func Generated() map[string]string {
 	files := schemasWithModes()
 	files["docs/configuration.md"] = configuration()
 	files["docs/entities.md"] = entities()
+	files["docs/http.md"] = httpReference()
 	files["docs/metrics.md"] = metricsReference()
 	files["docs/modes.md"] = modes()
 	return files

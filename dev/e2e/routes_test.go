@@ -99,6 +99,14 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		}
 	})
 
+	t.Run("the outcome is the answer to a request that waits", func(t *testing.T) {
+		for _, prefix := range []string{"", "/api"} {
+			ended := s.call(t, "POST", prefix+"/sync/incremental?wait=60s", nil, `{"entities":["jobs"]}`)
+			require.Equal(t, http.StatusOK, ended.status, ended.body)
+			require.Equal(t, "jobs", ended.object(t)["run"].(map[string]any)["results"].([]any)[0].(map[string]any)["entity"])
+		}
+	})
+
 	t.Run("workflows are listed by state, a page at a time", func(t *testing.T) {
 		listed := func(query string) (ids []string) {
 			for page := ""; ; {
@@ -137,9 +145,10 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 	})
 
 	t.Run("pages and health", func(t *testing.T) {
-		for _, path := range []string{"/", "/openapi.json", "/asyncapi.json", "/healthz", "/readyz", "/metrics"} {
+		for _, path := range []string{"/", "/openapi.json", "/asyncapi.json", "/schemas", "/healthz", "/readyz", "/metrics"} {
 			require.Equal(t, http.StatusOK, s.call(t, "GET", path, nil, "").status)
 		}
+		require.Equal(t, http.StatusOK, s.call(t, "GET", "/schemas/{name}", []string{"sync.completed.v1.json"}, "").status)
 		require.Equal(t, http.StatusNoContent, s.call(t, "POST", "/session", nil, "").status)
 		require.Equal(t, http.StatusNoContent, s.call(t, "DELETE", "/session", nil, "").status)
 		require.Equal(t, map[string]any{"name": nil, "role": "operator"}, s.call(t, "GET", "/api/sync/session", nil, "").object(t))

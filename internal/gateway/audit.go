@@ -41,17 +41,30 @@ type auditTrail struct {
 
 type auditKey struct{}
 
+// action is the audit entry of a request that is handled.
+type action struct {
+	ledger.AuditEntry
+	record func() // records the entry once
+}
+
+// accept records that the action was accepted, for a handler that waits for its effect.
+func (a *action) accept() {
+	a.Status = http.StatusAccepted
+	a.record()
+}
+
 // withAudit records an action with its answer, whether it is accepted or refused. The handler adds
 // details to the entry of auditOf.
-func (g *Gateway) withAudit(action string, handle handler) handler {
+func (g *Gateway) withAudit(name string, handle handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if g.trail.isFull() {
 			return unavailable("actions are refused, because the audit trail cannot be stored: the database is unavailable", nil)
 		}
-		entry := g.newEntry(r, action)
+		entry := g.newEntry(r, name)
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		entry.Status = http.StatusInternalServerError // of a handler that panics
-		defer func() { g.trail.record(r.Context(), *entry) }()
+		entry.record = sync.OnceFunc(func() { g.trail.record(r.Context(), entry.AuditEntry) })
+		defer entry.record()
 		err := handle(seen, r.WithContext(context.WithValue(r.Context(), auditKey{}, entry)))
 		entry.Status = seen.status
 		if err != nil {
@@ -63,18 +76,18 @@ func (g *Gateway) withAudit(action string, handle handler) handler {
 }
 
 // auditOf returns the entry of a request that is an action.
-func auditOf(r *http.Request) *ledger.AuditEntry {
-	if entry, ok := r.Context().Value(auditKey{}).(*ledger.AuditEntry); ok {
+func auditOf(r *http.Request) *action {
+	if entry, ok := r.Context().Value(auditKey{}).(*action); ok {
 		return entry
 	}
-	return &ledger.AuditEntry{}
+	return &action{record: func() {}}
 }
 
-func (g *Gateway) newEntry(r *http.Request, action string) *ledger.AuditEntry {
-	entry := &ledger.AuditEntry{
-		ID: rand.Text(), At: g.Now().UTC(), Action: action,
+func (g *Gateway) newEntry(r *http.Request, name string) *action {
+	entry := &action{AuditEntry: ledger.AuditEntry{
+		ID: rand.Text(), At: g.Now().UTC(), Action: name,
 		Target: r.PathValue("workflowId") + r.PathValue("scheduleId"), // a path has one of them
-	}
+	}}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		entry.Remote = host
 	}

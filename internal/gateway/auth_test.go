@@ -55,10 +55,10 @@ func TestEveryRouteWithDataNeedsAToken(t *testing.T) {
 		o.Metrics = http.NotFoundHandler()
 	})
 	for _, r := range s.gateway.routes() {
-		path := strings.NewReplacer("{workflowId}", "w", "{requestId}", "r", "{tenant}", "1001", "{$}", "").Replace(r.path)
+		path := strings.NewReplacer("{workflowId}", "w", "{requestId}", "r", "{tenant}", "1001", "{name}", "sync.control.v1", "{$}", "").Replace(r.path)
 		got := s.send(r.method, path, "")
 		switch r.path {
-		case "/{$}", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json":
+		case "/{$}", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/schemas", "/schemas/{name}":
 			require.Equal(t, 200, got.status, path)
 		case "/webhooks/servicetitan", "/webhooks/servicetitan/{tenant}":
 			got.isProblem(t, 401, "HMAC")

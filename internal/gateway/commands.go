@@ -27,6 +27,10 @@ type requestResponse struct {
 // request publishes sync.requested. The body is the data of the event without the mode.
 func (g *Gateway) request(mode events.Mode) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		wait, err := parseWait(r.URL.Query().Get("wait"))
+		if err != nil {
+			return err
+		}
 		given, err := g.body(w, r)
 		if err != nil {
 			return err
@@ -61,7 +65,8 @@ func (g *Gateway) request(mode events.Mode) handler {
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusAccepted, requestResponse{RequestID: id, WorkflowID: mode.WorkflowID(tenant, id), RunID: runID})
+		entry.accept()
+		return g.respond(w, r, requestResponse{RequestID: id, WorkflowID: entry.Target, RunID: runID}, wait)
 	}
 }
 

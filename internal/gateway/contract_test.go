@@ -156,7 +156,7 @@ func TestOpenAPIRequestExamplesAreAccepted(t *testing.T) {
 }
 
 func filled(path string) string {
-	return strings.NewReplacer("{tenant}", "1001", "{workflowId}", "full-sync-1", "{requestId}", "r1", "{runNumber}", "2", "{scheduleId}", "lazisync-full-1001").Replace(path)
+	return strings.NewReplacer("{tenant}", "1001", "{workflowId}", "full-sync-1", "{requestId}", "r1", "{runNumber}", "2", "{name}", "sync.control.v1", "{scheduleId}", "lazisync-full-1001").Replace(path)
 }
 
 func TestOpenAPIResponseExamplesMatchTheirSchemas(t *testing.T) {
@@ -204,7 +204,7 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	require.Equal(t, 422, s.send(http.MethodPost, "/sync/full", `{"x":1}`).status)
 	for _, path := range []string{
 		"/api/sync/state", "/api/sync/runs", "/api/sync/runs/{runNumber}", "/api/sync/requests/{requestId}", "/healthz", "/readyz",
-		"/api/sync/session", "/api/sync/audit",
+		"/api/sync/session", "/api/sync/audit", "/schemas",
 		"/api/temporal/workflows", "/api/temporal/workflows/{workflowId}", "/api/temporal/schedules",
 	} {
 		got := s.send(http.MethodGet, filled(path), "")

@@ -79,7 +79,8 @@ type Gateway struct {
 	page    page
 	trail   *auditTrail
 	streams chan struct{} // one slot per open event stream
-	closing chan struct{} // closed to end event streams
+	waiters chan struct{} // one slot per client that waits for an outcome
+	closing chan struct{} // closed to end event streams and waits
 }
 
 const (
@@ -106,7 +107,7 @@ func New(o Options) (*Gateway, error) {
 	if err := o.Webhooks.check(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, streams: make(chan struct{}, maxStreams), closing: make(chan struct{})}
+	g := &Gateway{Options: o, streams: make(chan struct{}, maxStreams), waiters: make(chan struct{}, maxWaiters), closing: make(chan struct{})}
 	g.page = newPage()
 	g.trail = &auditTrail{store: o.Audit, log: o.Logger}
 	g.handler = g.withLogging(g.withSecurityHeaders(g.withRecovery(g.router())))

@@ -83,6 +83,8 @@ func (g *Gateway) routes() []route {
 		unprotected(http.MethodGet, "/{$}", g.showPage, anyQuery),
 		unprotected(http.MethodGet, "/openapi.json", document(schemas.OpenAPI)),
 		unprotected(http.MethodGet, "/asyncapi.json", document(schemas.AsyncAPI)),
+		unprotected(http.MethodGet, "/schemas", listSchemas),
+		unprotected(http.MethodGet, "/schemas/{name}", showSchema),
 		openSession,
 		unprotected(http.MethodDelete, "/session", g.closeSession),
 
@@ -91,7 +93,7 @@ func (g *Gateway) routes() []route {
 	}
 	for _, prefix := range []string{"", "/api"} {
 		for _, mode := range events.Modes() {
-			list = append(list, act(prefix+"/sync/"+string(mode.Mode), actRequest+string(mode.Mode), g.request(mode.Mode)))
+			list = append(list, act(prefix+"/sync/"+string(mode.Mode), actRequest+string(mode.Mode), g.request(mode.Mode), "wait"))
 		}
 		list = append(list,
 			act(prefix+"/sync/{workflowId}/pause", actPause, g.control(events.Pause)),
