@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -151,6 +152,9 @@ func waitingViews(waiting []ledger.Waiting) []waitingView {
 // showRequest returns a request and its outcome.
 func (g *Gateway) showRequest(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("requestId")
+	if strings.ContainsFunc(id, isNotHeaderSafe) { // PostgreSQL accepts no text with NUL
+		return notFound("requestId", id, "a request of the last 90 days")
+	}
 	request, err := g.Ledger.Request(r.Context(), id)
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):

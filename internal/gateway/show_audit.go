@@ -69,6 +69,9 @@ func (g *Gateway) parseAuditFilter(query url.Values) (ledger.AuditFilter, error)
 	f := ledger.AuditFilter{Actor: query.Get("actor"), Action: query.Get("action"), Outcome: ledger.AuditOutcome(query.Get("outcome"))}
 	common, problems := parseListFilter(query)
 	f.TenantID, f.Since, f.Before = common.tenant, common.since, common.before
+	if auditText(f.Actor) != f.Actor {
+		problems = append(problems, field("actor", f.Actor, "the name of an API token"))
+	}
 	problems = append(problems, f.Check(g.actions())...)
 	if len(problems) > 0 {
 		return f, invalid(problems...)
