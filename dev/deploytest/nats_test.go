@@ -99,6 +99,8 @@ var restrictedTo = map[string][]string{
 	"$JS.API.CONSUMER.CREATE.SYNC_COMMANDS.x":                 {"migrate"},
 	"$JS.API.CONSUMER.CREATE.SYNC_EVENTS.notifier":            {"migrate"},
 	"$JS.API.CONSUMER.DELETE.SYNC_EVENTS.notifier":            {"migrate"},
+	"$JS.API.CONSUMER.DURABLE.CREATE.SYNC_EVENTS.notifier":    nil,
+	"$JS.API.CONSUMER.DURABLE.CREATE.SYNC_EVENTS.x":           {"consumer"},
 	"$JS.API.CONSUMER.DELETE.SYNC_COMMANDS.bridge-requests":   {"migrate"},
 	"$JS.API.CONSUMER.PAUSE.SYNC_COMMANDS.bridge-requests":    {"migrate"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_COMMANDS.bridge-requests": {"bridge"},

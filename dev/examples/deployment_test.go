@@ -3,6 +3,7 @@ package examples
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -143,23 +144,26 @@ func (d *deployment) start(t *testing.T, role app.Role) {
 	}, patience, 50*time.Millisecond, "%s is not ready", role.Name)
 }
 
-// run runs a program to its end.
+// run runs a program to its end, which has to be exit code 0.
 func (d *deployment) run(t *testing.T, environ []string, name string, args ...string) string {
 	t.Helper()
-	out, err := d.try(t, environ, name, args...)
-	require.NoError(t, err, "%s: %s", name, out)
+	out, code := d.try(t, environ, name, args...)
+	require.Zero(t, code, "%s: %s", name, out)
 	return out
 }
 
 // try is run for a program that may fail.
-func (d *deployment) try(t *testing.T, environ []string, name string, args ...string) (out string, err error) {
+func (d *deployment) try(t *testing.T, environ []string, name string, args ...string) (out string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), environ...)
 	text, err := cmd.CombinedOutput()
-	return string(text), err
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
+		require.NoError(t, err, "%s", text)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
 }
 
 // as is the environment of an example: a user of NATS and one of PostgreSQL.

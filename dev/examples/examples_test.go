@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +15,32 @@ import (
 // natsCLI is the command line of NATS that the shell examples use.
 const natsCLI = "github.com/nats-io/natscli/nats@v0.5.1"
 
-// build makes the examples and the nats command, where this process finds them.
+// language is one language of the examples.
+type language struct {
+	name     string
+	publish  func(mode, entities, id string) []string // command of the publisher
+	consume  []string                                 // command of the consumer for one outcome
+	durable  string                                   // name of the consumer in NATS
+	detailed bool                                     // the consumer prints the mode
+}
+
+// languages are Go and shell. TypeScript has its own tests, because they need npm.
+var languages = []language{
+	{
+		"go", func(mode, entities, id string) []string {
+			return []string{"publisher", "-mode", mode, "-entities", entities, "-id", id}
+		},
+		[]string{"consumer", "-once", "-ack-wait", "2s"}, "example-consumer", true,
+	},
+	{
+		"shell", func(mode, entities, id string) []string {
+			return []string{"sh", shell("publisher.sh"), fmt.Sprintf(`{"mode":%q,"entities":[%q],"reason":"it's {{ID}}"}`, mode, entities), id}
+		},
+		[]string{"sh", shell("consumer.sh")}, "example-shell", false,
+	},
+}
+
+// build builds the examples in Go and the nats command, and adds them to PATH.
 func build(t *testing.T) {
 	t.Helper()
 	toolsDir := t.TempDir()
@@ -33,56 +57,82 @@ func build(t *testing.T) {
 	}
 }
 
-// A sync asked for in Go and one in shell, each by the user of NATS for it; what they
-// changed is read by the user of PostgreSQL that may only read.
+func shell(name string) string { return filepath.Join(root, "examples", "shell", name) }
+
+// The publishers and consumers run as the NATS users for them, and the consumers as the
+// PostgreSQL user that may only read.
 func TestExamplesWorkWithTheUsersOfTheDeployment(t *testing.T) {
 	build(t)
+	d := testWithUsersOfTheDeployment(t, languages)
+	out, code := d.try(t, d.as("publisher", "none"), "sh", shell("publisher.sh"), `{"mode":`, "not-json")
+	require.Equal(t, 4, code, out)
+	require.Contains(t, out, "rejected")
+	out, code = d.try(t, d.as("publisher", "none"), "sh", shell("publisher.sh"), `{"mode":"full"}`, "$(date)")
+	require.Equal(t, 2, code, out)
+	require.Contains(t, out, "want only letters, digits")
+}
+
+func testWithUsersOfTheDeployment(t *testing.T, languages []language) *deployment {
 	d := deploy(t)
 	for _, role := range []app.Role{app.BridgeRole, app.WorkerRole, app.NotifierRole, app.GatewayRole} {
 		d.start(t, role)
 	}
-
-	consumer := append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+d.database(t, "downstream"))
-	elsewhere := append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+d.database(t, "downstream_shell"))
 	publisher := d.as("publisher", "none")
-
-	printed := d.run(t, publisher, "publisher", "-mode", "full", "-entities", "customers, jobs", "-id", "nightly")
-	require.Regexp(t, `^requested [0-9a-f]{20} \(SYNC_COMMANDS 1\)\naccepted [0-9a-f]{20}: full-sync-[0-9a-f]{20}\n$`, printed)
-	want := "run 1 completed%s: customers, 300 rows changed\nrun 1 completed%[1]s: jobs, 300 rows changed\n"
-	require.Equal(t, fmt.Sprintf(want, " (full)"), d.run(t, consumer, "consumer", "-once"))
-	require.Equal(t, fmt.Sprintf(want, ""), d.run(t, elsewhere, "sh", shell("consumer.sh")))
-
-	again := d.run(t, publisher, "publisher", "-mode", "full", "-entities", "customers,jobs", "-id", "nightly")
-	require.Contains(t, again, "accepted ", "a repetition is answered, and starts nothing")
-
-	accepted := d.run(t, publisher, "sh", shell("publisher.sh"), `{"mode":"full","entities":["estimates"],"reason":"it's {{ID}}"}`, "by-hand")
-	require.Regexp(t, `^accepted [0-9a-f]{20}\n$`, accepted)
-	require.Equal(t, "run 2 completed (full): estimates, 300 rows changed\n", d.run(t, consumer, "consumer", "-once"))
-	require.Equal(t, "run 2 completed: estimates, 300 rows changed\n", d.run(t, elsewhere, "sh", shell("consumer.sh")))
-
-	for name, command := range map[string][]string{
-		"publisher":                 {"publisher", "-mode", "full", "-entities", "custmers"},
-		"publisher.sh":              {"sh", shell("publisher.sh"), `{"mode":"full","entities":["custmers"]}`},
-		"publisher.sh, not JSON":    {"sh", shell("publisher.sh"), `{"mode":`, "not-json"},
-		"publisher.sh, an id of $(": {"sh", shell("publisher.sh"), `{"mode":"full"}`, "$(date)"},
-	} {
-		out, err := d.try(t, publisher, command[0], command[1:]...)
-		require.Error(t, err, name)
-		if strings.Contains(name, "id of") {
-			require.Contains(t, out, "want only letters, digits", name)
-			continue
-		}
-		require.Contains(t, out, "rejected", name)
+	consumer := func(l language) []string {
+		return append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+d.superuser("downstream_"+l.name))
 	}
+	for _, l := range languages {
+		d.database(t, "downstream_"+l.name)
+	}
+	run := 0
+	outcome := func(entity string, rows int) {
+		t.Helper()
+		for _, reader := range languages {
+			want := ""
+			if rows > 0 {
+				mode := ""
+				if reader.detailed {
+					mode = " (full)"
+				}
+				want = fmt.Sprintf("run %d completed%s: %s, %d rows changed\n", run, mode, entity, rows)
+			}
+			require.Equal(t, want, d.run(t, consumer(reader), reader.consume[0], reader.consume[1:]...), reader.name)
+		}
+	}
+	for i, l := range languages {
+		try := func(mode, entity, id string) (string, int) {
+			command := l.publish(mode, entity, id)
+			return d.try(t, publisher, command[0], command[1:]...)
+		}
+		entity := []string{"customers", "jobs"}[i]
+		for range 2 { // the second time with the same id: it starts nothing
+			printed, code := try("full", entity, "nightly")
+			require.Zero(t, code, "%s: %s", l.name, printed)
+			require.Regexp(t, `(?m)^completed [0-9a-f]{20}(: run `+fmt.Sprint(run+1)+`)?$`, printed, l.name)
+			require.NotContains(t, printed, "rejected", l.name)
+		}
+		run++
+		outcome(entity, records)
 
-	// A rebuild makes and drops a table.
-	d.run(t, publisher, "publisher", "-mode", "rebuild", "-entities", "customers", "-id", "repair")
-	require.Empty(t, d.run(t, consumer, "consumer", "-once"), "it changed nothing")
+		printed, code := try("incremental", "estimates", "skipped")
+		require.Equal(t, 5, code, "%s: %s", l.name, printed)
+		run++
+		outcome("estimates", 0)
+
+		printed, code = try("full", "custmers", "misspelt")
+		require.Equal(t, 4, code, "%s: %s", l.name, printed)
+		require.Contains(t, printed, "did you mean customers?", l.name)
+
+		// A rebuild makes and drops a table.
+		printed, code = try("rebuild", entity, "repair")
+		require.Zero(t, code, "%s: %s", l.name, printed)
+		run++
+		outcome(entity, 0)
+	}
 
 	complaints := d.log.String()
 	require.NotContains(t, complaints, "lacks a permission")
 	require.NotContains(t, complaints, "permission denied")
 	require.NotContains(t, complaints, "ermissions Violation")
+	return d
 }
-
-func shell(name string) string { return filepath.Join(root, "examples", "shell", name) }

@@ -1,16 +1,8 @@
 package examples
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"os"
-	"os/exec"
-	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,31 +19,29 @@ const rowsEach = 4
 // event is delivered once more under another sequence.
 func TestExampleConsumersProcessEachEventOnceAcrossKills(t *testing.T) {
 	build(t)
+	testConsumersAcrossKills(t, languages)
+}
+
+func testConsumersAcrossKills(t *testing.T, languages []language) {
 	d := deploy(t)
-	for name, command := range map[string][]string{
-		"Go":    {"consumer", "-once", "-ack-wait", "2s", "-name", "killed-go"},
-		"shell": {"sh", shell("consumer.sh")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := &killable{deployment: d, command: command, work: d.database(t, "downstream_"+strings.ToLower(name))}
-			c.environ = append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+c.work, "CONSUMER=killed-shell", "ACK_WAIT=2s")
-			first := 100
-			if name == "shell" {
-				first = 200
-			}
+	for i, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			c := &killable{deployment: d, command: l.consume, work: d.database(t, "downstream_"+l.name)}
+			c.environ = append(d.as("consumer", "reader"), "WORK_DATABASE_URL="+c.work, "ACK_WAIT=2s")
+			first := 100 * (i + 1)
 			c.publishRuns(t, first)
 
 			c.killedWhileItWorks(t)
 			require.Zero(t, c.count(t, "select count(*) from downstream.done"), "nothing is half done")
 			require.Zero(t, c.count(t, "select count(*) from downstream.changes"))
 
-			c.killedBeforeItAcknowledges(t)
+			c.killedAt(t, "PUB $JS.ACK.")
 			require.EqualValues(t, 1, c.count(t, "select count(*) from downstream.done"))
 			require.EqualValues(t, rowsEach, c.count(t, "select count(*) from downstream.changes"))
 
 			require.Eventually(t, func() bool {
 				c.runOnce(t)
-				return c.settled(t)
+				return c.settled(t, l.durable)
 			}, patience, time.Millisecond)
 			for i, ending := range endings {
 				require.EqualValues(t, rowsEach, c.count(t, "select count(*) from downstream.changes where run_number = $1 and tenant_id = '7001'", first+i), ending)
@@ -63,14 +53,6 @@ func TestExampleConsumersProcessEachEventOnceAcrossKills(t *testing.T) {
 }
 
 var endings = []string{"completed", "failed", "cancelled"}
-
-// killable is one of the consumers.
-type killable struct {
-	*deployment
-	command []string
-	environ []string
-	work    string // URL of its own database
-}
 
 // database makes a database for a consumer.
 func (d *deployment) database(t *testing.T, name string) (url string) {
@@ -124,28 +106,6 @@ func (c *killable) publishRuns(t *testing.T, first int) {
 	}
 }
 
-func (c *killable) start(t *testing.T, environ []string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(c.command[0], c.command[1:]...)
-	cmd.Env = append(append(os.Environ(), c.environ...), environ...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a script and what it has started
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		kill(cmd)
-		if t.Failed() {
-			t.Logf("%s: %s", c.command[0], out.String())
-		}
-	})
-	return cmd
-}
-
-func kill(cmd *exec.Cmd) {
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	_ = cmd.Wait()
-}
-
 // runOnce runs the consumer for one event.
 func (c *killable) runOnce(t *testing.T) {
 	t.Helper()
@@ -164,7 +124,7 @@ func (c *killable) killedWhileItWorks(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "lock table downstream.changes in access exclusive mode")
 	require.NoError(t, err)
-	cmd := c.start(t, nil)
+	program := c.start(t, c.environ)
 	watch, err := pgx.Connect(t.Context(), c.work)
 	require.NoError(t, err)
 	defer func() { _ = watch.Close(context.Background()) }()
@@ -173,7 +133,7 @@ func (c *killable) killedWhileItWorks(t *testing.T) {
 		err := watch.QueryRow(t.Context(), "select count(*) from pg_locks where not granted and relation = 'downstream.changes'::regclass").Scan(&waiting)
 		return err == nil && waiting > 0
 	}, patience, 20*time.Millisecond, "it does not work")
-	kill(cmd)
+	program.kill()
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Eventually(t, func() bool {
 		var others int
@@ -182,88 +142,15 @@ func (c *killable) killedWhileItWorks(t *testing.T) {
 	}, patience, 20*time.Millisecond, "its transaction goes on")
 }
 
-// killedBeforeItAcknowledges kills the consumer at its first acknowledgement, which does not
-// reach NATS.
-func (c *killable) killedBeforeItAcknowledges(t *testing.T) {
-	t.Helper()
-	at := strings.TrimPrefix(c.places.Replace("@nats:4222"), "@")
-	proxy := &cut{server: at, when: []byte("PUB $JS.ACK."), reached: make(chan struct{})}
-	address := proxy.listen(t)
-	environ := make([]string, len(c.environ))
-	for i, entry := range c.environ {
-		environ[i] = strings.Replace(entry, "@"+at, "@"+address, 1)
-	}
-	cmd := c.start(t, environ)
-	select {
-	case <-proxy.reached:
-	case <-time.After(patience):
-		require.Fail(t, "it acknowledges nothing")
-	}
-	kill(cmd)
-}
-
-// cut carries a connection until the client sends something.
-type cut struct {
-	server  string
-	when    []byte
-	reached chan struct{}
-	once    sync.Once
-}
-
-func (c *cut) listen(t *testing.T) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go c.carry(client)
-		}
-	}()
-	return l.Addr().String()
-}
-
-func (c *cut) carry(client net.Conn) {
-	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", c.server)
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	go func() { _, _ = io.Copy(client, server) }()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buffer)
-		if err != nil {
-			return
-		}
-		if bytes.Contains(buffer[:n], c.when) {
-			c.once.Do(func() { close(c.reached) })
-			return
-		}
-		if _, err := server.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
-}
-
 // settled says whether the consumer has nothing left to do.
-func (c *killable) settled(t *testing.T) bool {
+func (c *killable) settled(t *testing.T, durable string) bool {
 	t.Helper()
 	nc, err := nats.Connect(c.places.Replace("nats://operator:demo-operator@nats:4222"), nats.CustomInboxPrefix("_INBOX_operator"))
 	require.NoError(t, err)
 	defer nc.Close()
 	js, err := nc.JetStream()
 	require.NoError(t, err)
-	name := "killed-shell"
-	if c.command[0] == "consumer" {
-		name = "killed-go"
-	}
-	info, err := js.ConsumerInfo("SYNC_EVENTS", name)
+	info, err := js.ConsumerInfo("SYNC_EVENTS", durable)
 	require.NoError(t, err)
 	return info.NumPending == 0 && info.NumAckPending == 0
 }

@@ -1,7 +1,12 @@
-// Command publisher requests a sync: it publishes a CloudEvent on sync.requested and waits
-// for the answer.
+// Command publisher requests a sync: it publishes a CloudEvent on sync.requested, and waits for
+// the answer and the outcome.
 //
 //	go run ./publisher -mode full -entities customers,jobs -id nightly-2026-03-01
+//
+// If it is killed, start it again with the same id: it continues to wait for the same sync.
+//
+// Exit codes: 0 completed, 1 failed or no outcome, 2 wrong usage, 3 cancelled, 4 rejected,
+// 5 completed with skipped entities.
 package main
 
 import (
@@ -23,48 +28,54 @@ import (
 // starts one sync.
 const source = "/examples/publisher"
 
+// After these times without an event about the request it is published again. The answer to a
+// request that was published before contains the outcome, if there is one. So an event that was
+// published while the connection was lost is not missed.
+const (
+	answerTimeout  = 15 * time.Second
+	outcomeTimeout = time.Minute
+)
+
 func main() {
 	mode := flag.String("mode", "incremental", "full, incremental or rebuild")
 	entities := flag.String("entities", "", "what to sync, separated by commas; the configured set if empty")
 	id := flag.String("id", time.Now().UTC().Format(time.RFC3339Nano), "of the request")
-	wait := flag.Duration("wait", time.Minute, "for the answer")
+	timeout := flag.Duration("timeout", 24*time.Hour, "for the outcome")
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), *wait)
+	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
-	if err := run(ctx, *mode, *entities, *id); err != nil {
+	code, err := run(ctx, *mode, *entities, *id)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "publisher:", err)
-		os.Exit(1)
 	}
+	os.Exit(code)
 }
 
-func run(ctx context.Context, mode, entities, id string) error {
+func run(ctx context.Context, mode, entities, id string) (code int, err error) {
 	event, err := requested(mode, entities, id)
 	if err != nil {
-		return err
+		return exitFailed, err
 	}
-	nc, err := nats.Connect(os.Getenv("NATS_URL"), nats.Name("example publisher"))
+	nc, err := nats.Connect(os.Getenv("NATS_URL"), nats.Name("example publisher"), nats.MaxReconnects(-1))
 	if err != nil {
-		return fmt.Errorf("connect to NATS_URL: %w", err)
+		return exitFailed, fmt.Errorf("connect to NATS_URL: %w", err)
 	}
 	defer nc.Close()
-	answers, err := subscribe(ctx, nc)
+	messages, err := subscribe(ctx, nc)
 	if err != nil {
-		return err
+		return exitFailed, err
 	}
+	w := &waiter{request: requestID(source, id), messages: messages}
 	for ctx.Err() == nil {
 		if err := publish(ctx, nc, id, event); err != nil {
 			// It may have been stored. Publish it again with the same id.
 			fmt.Fprintln(os.Stderr, "publisher:", err)
 		}
-		// A lost connection loses the answer. The next attempt is answered as a duplicate.
-		waiting, cancel := context.WithTimeout(ctx, 15*time.Second)
-		answered, err := answer(waiting, answers, requestID(source, id))
-		cancel()
-		if answered {
-			return err
+		if code, ended, err := w.wait(ctx); ended {
+			return code, err
 		}
 	}
-	return fmt.Errorf("no answer to request %s: publish it again with the same id", requestID(source, id))
+	return exitFailed, fmt.Errorf("no outcome of request %s: publish it again with the same id", w.request)
 }
 
 // requested returns the event.
@@ -82,23 +93,8 @@ func requested(mode, entities, id string) ([]byte, error) {
 		"id":          id,
 		"source":      source,
 		"type":        "com.lazi.sync.requested.v1",
-		"time":        time.Now().UTC(),
 		"data":        data,
 	})
-}
-
-// subscribe subscribes to answers. Call it before publish.
-func subscribe(ctx context.Context, nc *nats.Conn) (<-chan *nats.Msg, error) {
-	answers := make(chan *nats.Msg, 1024)
-	for _, subject := range []string{"sync.accepted", "sync.rejected"} {
-		if _, err := nc.ChanSubscribe(subject, answers); err != nil {
-			return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
-		}
-	}
-	if err := nc.FlushWithContext(ctx); err != nil {
-		return nil, fmt.Errorf("subscribe to answers: %w", err)
-	}
-	return answers, nil
 }
 
 // publish returns when the request is stored. It sets no Nats-Msg-Id, because JetStream would
@@ -117,33 +113,6 @@ func publish(ctx context.Context, nc *nats.Conn, id string, event []byte) error 
 	}
 	fmt.Printf("requested %s (%s %d)\n", requestID(source, id), stored.Stream, stored.Sequence)
 	return nil
-}
-
-// answer waits for the answer to a request. A rejection is an error.
-func answer(ctx context.Context, answers <-chan *nats.Msg, request string) (answered bool, err error) {
-	for {
-		select {
-		case <-ctx.Done():
-			return false, nil
-		case m := <-answers:
-			var a struct {
-				Data struct {
-					RequestID  string `json:"requestId"`
-					WorkflowID string `json:"workflowId"`
-					Code       string `json:"code"`
-					Reason     string `json:"reason"`
-				} `json:"data"`
-			}
-			if json.Unmarshal(m.Data, &a) != nil || a.Data.RequestID != request {
-				continue // the answer to another request
-			}
-			if m.Subject == "sync.rejected" {
-				return true, fmt.Errorf("rejected (%s): %s", a.Data.Code, a.Data.Reason)
-			}
-			fmt.Printf("accepted %s: %s\n", request, a.Data.WorkflowID)
-			return true, nil
-		}
-	}
 }
 
 // requestID returns the request ID that answers and outcomes contain.
