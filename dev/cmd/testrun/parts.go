@@ -50,8 +50,10 @@ type requirement struct {
 var requirements = []requirement{
 	{"browser", "a browser", []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}, false,
 		"Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium"},
-	{"npm", "npm, which has the schema of AsyncAPI documents", []string{"npm"}, false,
+	{"npm", "npm, for the schema of AsyncAPI documents and the examples in TypeScript", []string{"npm"}, false,
 		"Debian and Ubuntu: apt install npm; macOS: brew install node"},
+	{"git", "git, to follow docs/getting-started.md from a clone", []string{"git"}, false,
+		"Debian and Ubuntu: apt install git; macOS: xcode-select --install"},
 	{"pgbouncer", "PgBouncer", []string{"pgbouncer", "/usr/sbin/pgbouncer"}, false,
 		"Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer"},
 	{"privileged", "root on Linux, to mount a small disk", []string{"mount"}, true,
