@@ -231,7 +231,7 @@ func cloudEvent() object {
 
 			"datacontenttype": object{"const": "application/json"},
 			"dataschema":      text("The JSON Schema of data."),
-			"traceparent":     text("W3C trace context; travels on to the events that follow."),
+			"traceparent":     text("W3C trace context. lazisync copies it to the events about the command."),
 			"data":            object{"type": "object"},
 		},
 	}

@@ -103,7 +103,7 @@ func (c *Config) load(v Variable, env map[string]string, required bool, check fu
 		path = absolute(path)
 		content, err := readValue(path)
 		if err != nil {
-			return fmt.Sprintf("%s_FILE: got %q, %s; want a file that holds %s", v.Name, path, err, v.Doc)
+			return fmt.Sprintf("%s_FILE: got %q, %s; want a file that contains the value: %s", v.Name, path, err, v.Doc)
 		}
 		text, from = content, "file "+path
 	}

@@ -175,7 +175,7 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 	case v.Secret && inFile:
 		var path string
 		if path, text, err = r.secretFile(named); err != nil {
-			r.problem(at+fileSuffix, "got %s, want a file that holds %s", err, v.Doc)
+			r.problem(at+fileSuffix, "got %s, want a file that contains the value: %s", err, v.Doc)
 			return
 		}
 		from = "file " + path

@@ -84,7 +84,7 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 	require.ErrorAs(t, err, &problems)
 	at := "SERVICETITAN_TENANTS_FILE " + path + ": "
 	require.Equal(t, Problems{
-		`SERVICETITAN_CLIENT_SECRET_FILE: got "/run/s", which does not exist; want a file that holds client secret`,
+		`SERVICETITAN_CLIENT_SECRET_FILE: got "/run/s", which does not exist; want a file that contains the value: client secret`,
 		`SYNC_TIMEZONE: got "Mars", want a time zone such as America/Los_Angeles or UTC`,
 		`SERVICETITAN_TENANTS_FILE and SERVICETITAN_CLIENT_ID are both set, want only one`,
 		`SERVICETITAN_TENANTS_FILE and SERVICETITAN_CLIENT_SECRET are both set, want only one`,
@@ -98,7 +98,7 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 		at + `tenants[0]: clientSecrt: unknown field; did you mean clientSecret?`,
 		at + `tenant 7: clientId: got an object, want client id of the app in this tenant`,
 		at + `tenant 7: clientSecret: clientSecret and clientSecretFile are both set, want only one`,
-		at + fmt.Sprintf(`tenant 7: appKeyFile: got %q, which does not exist, want a file that holds key of the app, sent as ST-App-Key`, filepath.Join(filepath.Dir(path), "none")),
+		at + fmt.Sprintf(`tenant 7: appKeyFile: got %q, which does not exist, want a file that contains the value: key of the app, sent as ST-App-Key`, filepath.Join(filepath.Dir(path), "none")),
 		at + `tenant 7: entities: got "custmers", want names of entities, separated by commas, or *: got "custmers", want a known entity (did you mean customers?)`,
 		at + `tenant 7: scheduleFull: got "daily", want a cron expression with five fields, or off`,
 		at + `tenants[2].id: duplicate tenant 7`,
