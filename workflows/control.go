@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -115,11 +116,7 @@ func (r *run) apply(s ReceivedControl) {
 // into an event.
 func Clip(text string) string {
 	const longest = 1000
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD")
-	if runes := []rune(text); len(runes) > longest {
-		return string(runes[:longest-1]) + "…"
-	}
-	return text
+	return display.Shorten(strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD"), longest)
 }
 
 // announce queues a sync.paused or sync.resumed event.

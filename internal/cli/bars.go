@@ -9,6 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // barsView shows a bar per entity on a terminal. Until it is closed, only the goroutine of
@@ -91,7 +92,7 @@ func (v *barsView) progress(d events.ProgressData) {
 	}
 	note := " records"
 	if d.Phase != events.PhaseDone {
-		note = fmt.Sprintf(" records  %s/s%s", thousands(int64(d.RecordsPerSecond)), waitNote(d.Waiting))
+		note = fmt.Sprintf(" records  %s/s%s", display.Thousands(int64(d.RecordsPerSecond)), waitNote(d.Waiting))
 	}
 	var total int64
 	if d.Total != nil {

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // linesView prints a line for each event: for logs and pipes.
@@ -83,7 +83,7 @@ func printOutcome(out io.Writer, kind string, d events.OutcomeData) {
 	}
 	note := ""
 	if seconds > 0 && fetched > 0 {
-		note = fmt.Sprintf(", %s records a second", thousands(int64(float64(fetched)/seconds)))
+		note = fmt.Sprintf(", %s records a second", display.Thousands(int64(float64(fetched)/seconds)))
 	}
 	if n := len(skippedEntities(d)); n > 0 {
 		note += fmt.Sprintf(", %d of %d entities skipped", n, len(d.Results))
@@ -110,9 +110,9 @@ func printResult(out io.Writer, r events.Result) {
 		fmt.Fprintf(out, "%s\n", cmp.Or(r.SkippedReason, "no reason given"))
 	} else {
 		fmt.Fprintf(out, "%s fetched, %s inserted, %s updated, %s unchanged, %s deleted",
-			thousands(r.Fetched), thousands(r.Inserted), thousands(r.Updated), thousands(r.Unchanged), thousands(r.Deleted))
+			display.Thousands(r.Fetched), display.Thousands(r.Inserted), display.Thousands(r.Updated), display.Thousands(r.Unchanged), display.Thousands(r.Deleted))
 		if r.Rejected > 0 {
-			fmt.Fprintf(out, ", %s rejected", thousands(r.Rejected))
+			fmt.Fprintf(out, ", %s rejected", display.Thousands(r.Rejected))
 		}
 		fmt.Fprintln(out)
 	}
@@ -128,13 +128,13 @@ func printRejected(out io.Writer, d events.RejectedData) {
 
 // amount returns the number of records read, the total if known, and the rate.
 func amount(d events.ProgressData) string {
-	text := thousands(d.Records)
+	text := display.Thousands(d.Records)
 	if d.Total != nil {
-		text += " of " + thousands(*d.Total)
+		text += " of " + display.Thousands(*d.Total)
 	}
 	text += " records"
 	if d.RecordsPerSecond > 0 {
-		text += fmt.Sprintf(", %s/s", thousands(int64(d.RecordsPerSecond)))
+		text += fmt.Sprintf(", %s/s", display.Thousands(int64(d.RecordsPerSecond)))
 	}
 	return text
 }
@@ -169,13 +169,4 @@ func because(reason, actor string) string {
 		parts = append(parts, reason)
 	}
 	return strings.Join(parts, ": ")
-}
-
-// thousands writes 12,345.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

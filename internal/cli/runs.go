@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -115,7 +116,7 @@ func runsTable(runs []ledger.Run, now time.Time) *table {
 			workflow = r.WorkflowID
 		}
 		t.add(fmt.Sprint(r.Number), string(r.Mode), string(r.ReportedState()), ago(r.StartedAt, now), took(r, now),
-			thousands(fetched), thousands(changed), tenant, requesterText(r.RequestedBy), workflow, strings.Join(r.Entities, ", "))
+			display.Thousands(fetched), display.Thousands(changed), tenant, requesterText(r.RequestedBy), workflow, strings.Join(r.Entities, ", "))
 	}
 	return t
 }
@@ -158,7 +159,7 @@ func printRun(out io.Writer, r ledger.Run, now time.Time, width int) error {
 	fmt.Fprintf(out, "Run %d: %s of tenant %s, %s\n\n", r.Number, strings.ToLower(r.Mode.Info().Title), r.TenantID, r.ReportedState())
 	line := func(label, text string) {
 		if text != "" {
-			fmt.Fprintf(out, "  %-13s %s\n", label, oneLine(text))
+			fmt.Fprintf(out, "  %-13s %s\n", label, display.OneLine(text))
 		}
 	}
 	line("requested by", requestedText(r, now))
@@ -204,7 +205,7 @@ func requestedText(r ledger.Run, now time.Time) string {
 		text += ", " + ago(r.RequestedBy.At, now)
 	}
 	if r.RequestCount > 1 {
-		text += ", and " + count(r.RequestCount-1, "more request")
+		text += ", and " + display.Count(r.RequestCount-1, "more request")
 	}
 	return text
 }
@@ -215,8 +216,8 @@ func resultsTable(results []events.Result) *table {
 		flexible: 0, optional: []int{2, 6},
 	}
 	for _, p := range results {
-		t.add(p.Entity, string(p.Status), thousands(p.Pages), thousands(p.Fetched), thousands(p.Inserted),
-			thousands(p.Updated), thousands(p.Unchanged), thousands(p.Deleted), thousands(p.Rejected))
+		t.add(p.Entity, string(p.Status), display.Thousands(p.Pages), display.Thousands(p.Fetched), display.Thousands(p.Inserted),
+			display.Thousands(p.Updated), display.Thousands(p.Unchanged), display.Thousands(p.Deleted), display.Thousands(p.Rejected))
 	}
 	return t
 }
@@ -224,13 +225,13 @@ func resultsTable(results []events.Result) *table {
 // printNotes prints why an entity was skipped or failed, and its warnings, a line each.
 func printNotes(out io.Writer, p events.Result) {
 	if p.SkippedReason != "" {
-		fmt.Fprintf(out, "  %s: skipped: %s\n", p.Entity, oneLine(p.SkippedReason))
+		fmt.Fprintf(out, "  %s: skipped: %s\n", p.Entity, display.OneLine(p.SkippedReason))
 	}
 	if p.Error != nil {
-		fmt.Fprintf(out, "  %s: %s: %s\n", p.Entity, p.Error.Type, oneLine(p.Error.Message))
+		fmt.Fprintf(out, "  %s: %s: %s\n", p.Entity, p.Error.Type, display.OneLine(p.Error.Message))
 	}
 	for _, warning := range p.Warnings {
-		fmt.Fprintf(out, "  %s: warning: %s\n", p.Entity, oneLine(warning))
+		fmt.Fprintf(out, "  %s: warning: %s\n", p.Entity, display.OneLine(warning))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -163,7 +164,7 @@ func (s status) attention(now time.Time) []string {
 	for _, w := range s.waiting {
 		isStuck := w.Why == ledger.WaitForTemporal || w.Why == ledger.WaitForWorker
 		if isStuck && now.Sub(w.Since) > longWait {
-			lines = append(lines, fmt.Sprintf("%s: %s for %s; check with: lazisync doctor", count(w.Requests, string(w.Mode)+" request"),
+			lines = append(lines, fmt.Sprintf("%s: %s for %s; check with: lazisync doctor", display.Count(w.Requests, string(w.Mode)+" request"),
 				w.Why, now.Sub(w.Since).Round(time.Second)))
 		}
 	}
@@ -175,7 +176,7 @@ func (s status) attention(now time.Time) []string {
 	for _, r := range s.runs {
 		switch {
 		case r.Pause != nil:
-			lines = append(lines, fmt.Sprintf("run %d (%s): %s; resume with: lazisync resume %s", r.Number, r.Mode, oneLine(pauseText(*r.Pause, now)), r.WorkflowID))
+			lines = append(lines, fmt.Sprintf("run %d (%s): %s; resume with: lazisync resume %s", r.Number, r.Mode, display.OneLine(pauseText(*r.Pause, now)), r.WorkflowID))
 		case r.State == ledger.Running || latest[kind{r.TenantID, r.Mode}]:
 			continue
 		case r.State == ledger.Failed:
@@ -203,7 +204,7 @@ func waitingTable(waiting []ledger.Waiting, now time.Time) *table {
 func (s status) statesTable(now time.Time) *table {
 	t := &table{header: []string{"TENANT", "ENTITY", "STATUS", "AGE", "RECORDS", "LAST FULL", "LAST INCREMENTAL"}, flexible: 1, optional: []int{0, 5, 6}}
 	for _, e := range s.states {
-		t.add(e.TenantID, e.Entity, cmp.Or(e.Status, "never read"), ageText(s.ageOf(e)), thousands(e.Records), ago(e.LastFullSync, now), ago(e.LastIncrementalSync, now))
+		t.add(e.TenantID, e.Entity, cmp.Or(e.Status, "never read"), ageText(s.ageOf(e)), display.Thousands(e.Records), ago(e.LastFullSync, now), ago(e.LastIncrementalSync, now))
 	}
 	return t
 }
@@ -212,7 +213,7 @@ func (s status) statesTable(now time.Time) *table {
 func printRunNotes(out io.Writer, runs []ledger.Run) error {
 	var lines []string
 	for _, r := range runs {
-		note := func(text string) { lines = append(lines, fmt.Sprintf("run %d: %s", r.Number, oneLine(text))) }
+		note := func(text string) { lines = append(lines, fmt.Sprintf("run %d: %s", r.Number, display.OneLine(text))) }
 		if r.Error != nil {
 			note(string(r.Error.Type) + ": " + r.Error.Message)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -52,7 +53,7 @@ func (s status) staleLines(now time.Time) (lines []string) {
 		}
 		next := "check with: lazisync doctor"
 		if o.Cause != "" {
-			next = "likely cause: " + oneLine(o.Cause)
+			next = "likely cause: " + display.OneLine(o.Cause)
 		}
 		lines = append(lines, fmt.Sprintf("tenant %s: %s stale for %s; %s", o.TenantID, strings.Join(o.Names(), ", "), span(now.Sub(o.Since)), next))
 	}

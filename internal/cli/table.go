@@ -2,13 +2,14 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"os"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // table prints rows of text, one line for each, and leaves columns without any text out. If the
@@ -31,7 +32,7 @@ const (
 // blanks, so that a row stays one line.
 func (t *table) add(cells ...string) {
 	for i, cell := range cells {
-		cells[i] = oneLine(cell)
+		cells[i] = display.OneLine(cell)
 	}
 	t.rows = append(t.rows, cells)
 }
@@ -46,7 +47,7 @@ func (t *table) print(out io.Writer, width int) error {
 			if widths[i] == 0 {
 				continue
 			}
-			cell = shorten(cell, widths[i])
+			cell = display.Shorten(cell, widths[i])
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+columnGap))
 		}
@@ -106,30 +107,4 @@ func terminalWidth(out io.Writer) int {
 		return 0
 	}
 	return width
-}
-
-// shorten cuts a text that has more than width characters and ends it with an ellipsis.
-func shorten(text string, width int) string {
-	if utf8.RuneCountInString(text) <= width {
-		return text
-	}
-	return string([]rune(text)[:width-1]) + "…"
-}
-
-// oneLine replaces control characters, such as line breaks, by blanks.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
-// count returns "1 request" or "12 requests".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

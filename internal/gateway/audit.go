@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -205,10 +206,7 @@ func (a *auditTrail) flush(ctx context.Context) {
 
 // auditText returns a text that PostgreSQL and a terminal accept, of bounded length.
 func auditText(s string) string {
-	runes := []rune(strings.ToValidUTF8(s, "\uFFFD"))
-	if len(runes) > maxAuditText {
-		runes = append(runes[:maxAuditText-1], '…')
-	}
+	runes := []rune(display.Shorten(strings.ToValidUTF8(s, "\uFFFD"), maxAuditText))
 	for i, r := range runes {
 		if r < ' ' || r == 0x7F {
 			runes[i] = '\uFFFD'

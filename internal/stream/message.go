@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode"
 
 	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel/trace"
@@ -140,11 +139,5 @@ func withDeadline(ctx context.Context, limit time.Duration) (context.Context, co
 // oneLine makes a text valid for a header or an acknowledgement: one line of at most 1 KiB.
 func oneLine(text string) string {
 	const limit = 1024
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	return display.Truncate(text, limit)
+	return display.Truncate(display.OneLine(strings.ToValidUTF8(text, "\uFFFD")), limit)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/notify"
 )
 
@@ -42,7 +43,7 @@ func tally(sorted []notify.Notification) string {
 			times += max(1, sorted[n].Times)
 			n++
 		}
-		parts = append(parts, thousands(int64(times))+" "+string(outcome))
+		parts = append(parts, display.Thousands(int64(times))+" "+string(outcome))
 		sorted = sorted[n:]
 	}
 	return strings.Join(parts, ", ")

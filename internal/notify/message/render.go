@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/notify"
 )
 
@@ -57,9 +58,9 @@ func (r Renderer) headline(n notify.Notification) string {
 			fetched += result.Fetched
 		}
 		if n.Recovered > 0 {
-			s = r.modeName(run.Mode) + " works again after " + count(int64(n.Recovered), "failure") + " since " + clock(n.FailingSince)
+			s = r.modeName(run.Mode) + " works again after " + display.Count(n.Recovered, "failure") + " since " + clock(n.FailingSince)
 		}
-		return s + ": " + count(fetched, "record") + " in " + took + remarks(run.Results)
+		return s + ": " + display.Count(fetched, "record") + " in " + took + remarks(run.Results)
 	case notify.Failed:
 		return s + r.repetition(n, " after "+took) + ": " + r.clip(several(n.Failures()), titleLimit) + remarks(run.Results)
 	default:
@@ -70,7 +71,7 @@ func (r Renderer) headline(n notify.Notification) string {
 func (r Renderer) rejection(n notify.Notification) string {
 	what := "A command on " + n.Command.Subject + " was rejected"
 	if n.Times > 1 {
-		what = count(int64(n.Times), "command") + " on " + n.Command.Subject + " were rejected since " + clock(n.Since)
+		what = display.Count(n.Times, "command") + " on " + n.Command.Subject + " were rejected since " + clock(n.Since)
 	}
 	return r.clip(what, nameLimit) + ": " + string(n.Command.Code)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 )
 
 // results renders the lines about entities: failed ones first, unchanged ones last, because
@@ -35,7 +36,7 @@ func pack(lines []string, noun string) []string {
 	for i, line := range lines {
 		if size+len(line) > sectionLimit-reserve {
 			if len(sections) == maxSections-1 {
-				open = append(open, fmt.Sprintf("%s and %s more", ellipsis, count(int64(len(lines)-i), noun)))
+				open = append(open, fmt.Sprintf("%s and %s more", ellipsis, display.Count(len(lines)-i, noun)))
 				break
 			}
 			sections = append(sections, strings.Join(open, "\n"))
@@ -95,17 +96,17 @@ func remarks(results []events.Result) string {
 	}
 	s := ""
 	if rejected > 0 {
-		s += "; " + count(rejected, "record") + " rejected"
+		s += "; " + display.Count(rejected, "record") + " rejected"
 	}
 	if warnings > 0 {
-		s += "; " + count(warnings, "warning")
+		s += "; " + display.Count(warnings, "warning")
 	}
 	return s
 }
 
 // counts lists the counters that are not zero.
 func counts(r events.Result) string {
-	parts := []string{thousands(r.Fetched) + " read"}
+	parts := []string{display.Thousands(r.Fetched) + " read"}
 	for _, c := range []struct {
 		n    int64
 		what string
@@ -114,7 +115,7 @@ func counts(r events.Result) string {
 		{r.Unchanged, "unchanged"}, {r.Rejected, "rejected"},
 	} {
 		if c.n != 0 {
-			parts = append(parts, thousands(c.n)+" "+c.what)
+			parts = append(parts, display.Thousands(c.n)+" "+c.what)
 		}
 	}
 	return strings.Join(parts, ", ")

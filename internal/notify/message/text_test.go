@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/internal/display"
 )
 
 var slackLike = Markup{Bold: "*", Escapes: map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}}
@@ -36,7 +38,7 @@ func TestFormatNumbers(t *testing.T) {
 	for n, want := range map[int64]string{
 		0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", 1 << 62: "4,611,686,018,427,387,904",
 	} {
-		require.Equal(t, want, thousands(n))
+		require.Equal(t, want, display.Thousands(n))
 	}
 	for d, want := range map[time.Duration]string{
 		-time.Second: "0.0 s", 0: "0.0 s", 9876 * time.Millisecond: "9.9 s", 59900 * time.Millisecond: "59 s",
@@ -44,7 +46,7 @@ func TestFormatNumbers(t *testing.T) {
 	} {
 		require.Equal(t, want, duration(d))
 	}
-	require.Equal(t, "1 entity", count(1, "entity"))
-	require.Equal(t, "2 entities", count(2, "entity"))
-	require.Equal(t, "0 records", count(0, "record"))
+	require.Equal(t, "1 entity", display.Count(1, "entity"))
+	require.Equal(t, "2 entities", display.Count(2, "entity"))
+	require.Equal(t, "0 records", display.Count(0, "record"))
 }

@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"cmd/lazisync":               {"events", "internal/app", "internal/cli", "internal/commands", "internal/config", "internal/telemetry"},
 	"cmd/servicetitan-simulator": {"internal/simulator"},
 	"internal/app":               {anything},
-	"internal/cli":               {"events", "internal/config", "internal/entity", "internal/ledger", "internal/stream", "workflows"},
+	"internal/cli":               {"events", "workflows", "internal/config", "internal/display", "internal/entity", "internal/ledger", "internal/stream"},
 	"internal/commands":          {"internal/cli", "internal/config", "internal/connect", "internal/doctor", "internal/store", "internal/stream", "internal/temporal"},
 	"internal/config":            {"events", "internal/display", "internal/entity"},
 	"internal/connect":           {"events", "internal/config", "internal/servicetitan", "internal/store", "internal/stream", "internal/telemetry", "internal/temporal", "workflows"},
@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"internal/ratelimit": {},
 
 	"activities": {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
-	"workflows":  {"activities", "events", "internal/ledger"},
+	"workflows":  {"activities", "events", "internal/display", "internal/ledger"},
 	"bridge":     {"events", "workflows", "internal/failpoint", "internal/ledger"},
 
 	// Removed with ADR 30.
@@ -53,9 +53,9 @@ var mayImport = map[string][]string{
 	"internal/legacy/adoption": {"internal/entity", "internal/store/ddl"},
 
 	// Adapters: each covers one technology and imports no other adapter.
-	"internal/gateway":        {"events", "schemas", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
+	"internal/gateway":        {"events", "schemas", "internal/display", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
 	"internal/notify":         {"events", "internal/backoff", "internal/failpoint"},
-	"internal/notify/message": {"events", "internal/notify"},
+	"internal/notify/message": {"events", "internal/display", "internal/notify"},
 	"internal/notify/slack":   {"events", "internal/notify", "internal/notify/message"},
 	"internal/notify/webhook": {"events", "internal/notify", "internal/notify/message"},
 	"internal/servicetitan":   {"internal/display", "internal/entity", "internal/outage", "internal/ratelimit"},
