@@ -29,6 +29,9 @@ nats consumer info SYNC_EVENTS "$name" >/dev/null 2>&1 ||
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 129' HUP # a signal without a trap would end the shell without the trap above
+trap 'exit 130' INT
+trap 'exit 143' TERM
 cd "$scratch"
 
 # Without --no-ack the command acknowledges immediately, and a failure would lose the outcome.

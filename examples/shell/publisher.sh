@@ -29,6 +29,9 @@ messages=$(mktemp)
 command nats --server "$NATS_URL" sub --raw sync.accepted sync.rejected sync.completed sync.failed sync.cancelled >"$messages" 2>&1 &
 listener=$!
 trap 'kill "$listener" 2>/dev/null || :; rm -f "$messages"' EXIT
+trap 'exit 129' HUP # a signal without a trap would end the shell without the trap above
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 sleep 1 # until the subscription is active; otherwise the second attempt below gets the answer
 
