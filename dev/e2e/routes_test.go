@@ -86,6 +86,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		require.Contains(t, seen, "sync.started")
 		w.completed(t, requestID)
 
+		require.Contains(t, s.call(t, "GET", "/api/sync/requests?mode=full&limit=1", nil, "").body, requestID)
 		request := s.call(t, "GET", "/api/sync/requests/{requestId}", []string{requestID}, "").object(t)
 		require.Equal(t, map[string]any{"state": "completed", "runNumber": request["runNumber"]}, request["outcome"])
 		require.Contains(t, s.call(t, "GET", "/api/sync/runs?limit=1", nil, "").body, accepted["workflowId"])
@@ -213,6 +214,7 @@ func requireProblems(t *testing.T, w *fixture, s *site) {
 		{422, "POST", "/sync/incremental", `{"notify":"yes"}`, "notify", nil},
 		{422, "POST", "/sync/some-workflow/pause", `{"requestId":"x"}`, "the path names the workflow", nil},
 		{422, "GET", "/api/sync/runs?limit=0", "", "an integer from 1 to 500", nil},
+		{422, "GET", "/api/sync/requests?before=none", "", "nextBefore of the previous response", nil},
 		{422, "GET", "/api/sync/runs?state=done", "", "one of running, paused, completed, failed, cancelled", nil},
 		{404, "GET", "/api/sync/runs/999999", "", "the number of a run that the ledger has", nil},
 		{404, "GET", "/api/sync/requests/0000", "", "a request of the last 90 days", nil},

@@ -148,6 +148,9 @@ type fakeLedger struct{}
 func (fakeLedger) Request(context.Context, string) (ledger.Receipt, error) {
 	return ledger.Receipt{}, ledger.ErrUnknown
 }
+func (fakeLedger) ListRequests(context.Context, ledger.RequestFilter, int) ([]ledger.Receipt, error) {
+	return nil, nil
+}
 func (fakeLedger) States(context.Context, string) ([]ledger.EntityState, error) { return nil, nil }
 func (fakeLedger) Workflow(context.Context, string) (ledger.WorkflowState, error) {
 	return ledger.WorkflowState{Known: true}, nil

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -87,6 +88,9 @@ func (g *Gateway) control(action events.Action) handler {
 // workflow may not be in the database yet. If the database is unavailable, the bridge
 // decides.
 func (g *Gateway) checkWorkflow(ctx context.Context, id string) error {
+	if strings.ContainsFunc(id, isNotHeaderSafe) {
+		return notFound(controlWorkflow, id, "the workflow ID of a run")
+	}
 	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)

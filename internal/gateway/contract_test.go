@@ -204,7 +204,7 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	require.Equal(t, 422, s.send(http.MethodPost, "/sync/full", `{"x":1}`).status)
 	for _, path := range []string{
 		"/api/sync/state", "/api/sync/runs", "/api/sync/runs/{runNumber}", "/api/sync/requests/{requestId}", "/healthz", "/readyz",
-		"/api/sync/session", "/api/sync/audit", "/schemas",
+		"/api/sync/session", "/api/sync/audit", "/api/sync/requests", "/schemas",
 		"/api/temporal/workflows", "/api/temporal/workflows/{workflowId}", "/api/temporal/schedules",
 	} {
 		got := s.send(http.MethodGet, filled(path), "")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -97,6 +98,17 @@ func (b *fakeLedger) Request(_ context.Context, id string) (ledger.Receipt, erro
 		return request, ledger.ErrUnknown
 	}
 	return request, nil
+}
+
+func (b *fakeLedger) ListRequests(_ context.Context, f ledger.RequestFilter, limit int) ([]ledger.Receipt, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, f, limit)
+	if f.Before == "unknown" {
+		return nil, ledger.ErrUnknown
+	}
+	found := slices.Collect(maps.Values(b.requests))
+	return found[:min(limit, len(found))], b.fail
 }
 
 func (b *fakeLedger) Workflow(_ context.Context, id string) (ledger.WorkflowState, error) {

@@ -25,6 +25,8 @@ type Publisher interface {
 type Ledger interface {
 	// Request returns a request, or ledger.ErrUnknown.
 	Request(ctx context.Context, id string) (ledger.Receipt, error)
+	// ListRequests lists requests, newest first, or returns ledger.ErrUnknown for the cursor.
+	ListRequests(ctx context.Context, f ledger.RequestFilter, limit int) ([]ledger.Receipt, error)
 	// Workflow returns what is known about a workflow ID.
 	Workflow(ctx context.Context, id string) (ledger.WorkflowState, error)
 	// Runs lists every open run and then the latest others, at most limit, newest first.

@@ -68,6 +68,7 @@ func (g *Gateway) routes() []route {
 		read("/api/sync/state", g.showState, "tenant"),
 		read("/api/sync/runs", g.showRuns, "limit", "tenant", "state", "mode", "entity", "since", "before"),
 		read("/api/sync/runs/{runNumber}", g.showRun),
+		read("/api/sync/requests", g.showRequests, "limit", "tenant", "mode", "state", "since", "before"),
 		read("/api/sync/requests/{requestId}", g.showRequest),
 		read("/api/sync/audit", g.showAudit, "limit", "tenant", "actor", "action", "outcome", "since", "before"),
 		read("/api/events", g.streamEvents),

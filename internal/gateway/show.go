@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -73,28 +71,6 @@ type waitingView struct {
 	Paused     *pauseView       `json:"paused,omitempty"`
 }
 
-type requestView struct {
-	RequestID    string              `json:"requestId"`
-	Event        events.EventRef     `json:"event"`
-	TenantID     string              `json:"tenantId"`
-	Mode         events.Mode         `json:"mode"`
-	Entities     []string            `json:"entities"`
-	State        ledger.RequestState `json:"state"`
-	WorkflowID   string              `json:"workflowId"`
-	RunID        *string             `json:"runId"`
-	RunNumber    *int64              `json:"runNumber"`
-	AllowDeletes bool                `json:"allowDeletes"`
-	Channel      string              `json:"channel,omitempty"`
-	Reason       string              `json:"reason,omitempty"`
-	ReceivedAt   *time.Time          `json:"receivedAt"`
-	Outcome      *outcomeView        `json:"outcome"` // null until finalized
-}
-
-type outcomeView struct {
-	State     ledger.RunState `json:"state"`
-	RunNumber int64           `json:"runNumber"`
-}
-
 // showState returns the tenants and the freshness of all tables, of one tenant with
 // ?tenant=.
 func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
@@ -147,31 +123,6 @@ func waitingViews(waiting []ledger.Waiting) []waitingView {
 		})
 	}
 	return views
-}
-
-// showRequest returns a request and its outcome.
-func (g *Gateway) showRequest(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("requestId")
-	if strings.ContainsFunc(id, isNotHeaderSafe) { // PostgreSQL accepts no text with NUL
-		return notFound("requestId", id, "a request of the last 90 days")
-	}
-	request, err := g.Ledger.Request(r.Context(), id)
-	switch {
-	case errors.Is(err, ledger.ErrUnknown):
-		return notFound("requestId", id, "a request of the last 90 days")
-	case err != nil:
-		return unavailable("the database is unavailable", err)
-	}
-	view := requestView{
-		RequestID: request.ID, Event: events.EventRef{Source: request.Source, ID: request.EventID},
-		TenantID: request.TenantID, Mode: request.Mode, Entities: emptyIfNil(request.Entities), State: request.State,
-		WorkflowID: request.WorkflowID, AllowDeletes: request.AllowDeletes, Channel: request.Channel, Reason: request.Reason,
-		ReceivedAt: timeOrNull(request.ReceivedAt), RunID: nullIfZero(request.FirstRunID), RunNumber: nullIfZero(request.RunNumber),
-	}
-	if o := request.Outcome; o != nil {
-		view.Outcome = &outcomeView{State: o.State, RunNumber: o.RunNumber}
-	}
-	return writeJSON(w, http.StatusOK, view)
 }
 
 // timeOrNull returns nil for the zero time.

@@ -163,7 +163,7 @@ func TestMethodsAndPaths(t *testing.T) {
 		require.Equal(t, allowed, got.header.Get("Allow"))
 	}
 	require.Equal(t, 200, s.send(http.MethodHead, "/api/sync/runs", "").status)
-	for _, path := range []string{"/nothing", "/api", "/sync", "/sync/rebuild/x/y", "/metrics", "/api/sync/requests/"} {
+	for _, path := range []string{"/nothing", "/api", "/sync", "/sync/rebuild/x/y", "/metrics", "/api/sync/nothing"} {
 		s.send(http.MethodGet, path, "").isProblem(t, 404, "path: got")
 	}
 }
