@@ -32,5 +32,6 @@ func (p *program) doctor() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "role", app.ServeRole.Name, "role to check: serve, bridge, worker, notifier or gateway")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	complete(cmd, "role", []string{"serve", "bridge", "worker", "notifier", "gateway"})
 	return cmd
 }

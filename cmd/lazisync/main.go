@@ -30,7 +30,7 @@ func main() {
 
 // run runs a command and returns its exit code.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{environ: environ, out: stdout, err: stderr}
+	p := &program{environ: environ, out: cli.NewOutput(stdout, environ), err: stderr}
 	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -90,7 +90,8 @@ func newRoot(p *program) *cobra.Command {
 		p.control("pause", "Pause a run until it is resumed"),
 		p.control("resume", "Resume a paused run"),
 		p.control("cancel", "Cancel a run; stored records remain"),
-		p.status(), p.runs(), p.doctor(), p.schedules(), p.deadletter(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
+		p.status(), p.runs(), p.events(), p.doctor(), p.schedules(), p.deadletter(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
+		&cobra.Command{Use: "exit-codes", Short: "Exit codes of all commands", Long: cli.ExitCodesHelp()},
 	)
 	return root
 }

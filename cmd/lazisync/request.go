@@ -19,7 +19,7 @@ func (p *program) request() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:       "request " + strings.Join(events.ModeNames(), "|"),
 		Short:     "Request a sync; with --wait, show its progress until the outcome",
-		Long:      "Publishes sync.requested. With --wait it shows the progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with skipped entities,\n130 interrupted.",
+		Long:      "Publishes sync.requested. With --wait it shows the progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with skipped entities,\n130 interrupted (see lazisync help exit-codes).",
 		ValidArgs: events.ModeNames(),
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {
@@ -51,6 +51,8 @@ func (p *program) request() *cobra.Command {
 	f.StringVar(&o.ID, "id", "", "event id; the same id requests the same sync (default: random)")
 	f.BoolVar(&o.Wait, "wait", false, "show progress until the outcome")
 	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
+	completeList(cmd, "entities", append(cli.RunFilterValues()["entity"], "*"))
+	p.completeTenants(cmd)
 	return cmd
 }
 
@@ -70,7 +72,9 @@ func (p *program) control(action, short string) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: action + " ID", Short: short,
-		Long: short + ". ID is a workflow ID, a request ID or, if only one request has it, the id of its event.", Args: cobra.ExactArgs(1),
+		Long: short + ". ID is a workflow ID, a request ID or, if only one request has it, the id of its event.\n" +
+			"If DATABASE_URL is set, an ID with nothing to " + action + " is refused before anything is published.",
+		Args: cobra.ExactArgs(1), ValidArgsFunction: p.completeControlled,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			if err := cli.CheckControlID(a[0]); err != nil {
 				return cli.UsageError(fmt.Errorf("ID: %w", err))

@@ -45,6 +45,7 @@ func (p *program) runsList() *cobra.Command {
 	for flag, values := range cli.RunFilterValues() {
 		complete(cmd, flag, values)
 	}
+	p.completeTenants(cmd)
 	return cmd
 }
 
@@ -52,6 +53,7 @@ func (p *program) runsShow() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "show RUN", Short: "Show one run: what requested it, its results, warnings and errors", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: p.completeRuns,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			number, err := strconv.ParseInt(a[0], 10, 64)
 			if err != nil || number < 1 {
@@ -66,10 +68,4 @@ func (p *program) runsShow() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
-}
-
-// complete makes the shell complete the values of a flag.
-func complete(cmd *cobra.Command, flag string, values []string) {
-	// It fails only if the flag does not exist or has completions already.
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }

@@ -39,7 +39,7 @@ func (p *program) schedulesList() *cobra.Command {
 func (p *program) schedulesChange(verb, short string, change func(ctx context.Context, b cli.Backends, id, reason string, out io.Writer) error) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
-		Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1),
+		Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: p.completeSchedules,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			cfg, err := p.load(app.ScheduleRole)
 			if err != nil {
@@ -54,7 +54,7 @@ func (p *program) schedulesChange(verb, short string, change func(ctx context.Co
 
 func (p *program) schedulesTrigger() *cobra.Command {
 	return &cobra.Command{
-		Use: "trigger ID", Short: "Start the sync of a schedule now", Args: cobra.ExactArgs(1),
+		Use: "trigger ID", Short: "Start the sync of a schedule now", Args: cobra.ExactArgs(1), ValidArgsFunction: p.completeSchedules,
 		RunE: func(cmd *cobra.Command, a []string) error {
 			cfg, err := p.load(app.ScheduleRole)
 			if err != nil {

@@ -31,6 +31,7 @@ func (p *program) status() *cobra.Command {
 	cmd.Flags().StringVar(&o.TenantID, "tenant", "", "only this tenant")
 	cmd.Flags().BoolVar(&o.Watch, "watch", false, "refresh every second")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
+	p.completeTenants(cmd)
 	return cmd
 }
 

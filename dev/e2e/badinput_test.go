@@ -102,11 +102,13 @@ func TestDeadLettersAreListedShownAndReplayed(t *testing.T) {
 
 	list := w.run(t, "deadletter", "ls")
 	require.Zero(t, list.code, list.errors)
-	require.Regexp(t, `(?m)^1 .* sync\.requested +unknownEntity +1 +entities\[0\]: got "jbos"`, list.out)
-	require.Regexp(t, `(?m)^2 .* sync\.control +unknownRun +1 +workflowId: got "full-sync-`+requestID, list.out)
-	some := w.run(t, "deadletter", "ls", "--class", "unknownRun", "--json")
-	require.Zero(t, some.code, some.errors)
-	require.Equal(t, 1, strings.Count(some.out, "\n"))
+	require.Regexp(t, `(?m)^1 .* sync\.requested +unknownEntity +1 +open +entities\[0\]: got "jbos"`, list.out)
+	require.Regexp(t, `(?m)^2 .* sync\.control +unknownRun +1 +open +workflowId: got "full-sync-`+requestID, list.out)
+	for _, flag := range []string{"--code", "--class"} { // the former name
+		some := w.run(t, "deadletter", "ls", flag, "unknownRun", "--json")
+		require.Zero(t, some.code, some.errors)
+		require.Equal(t, 1, strings.Count(some.out, "\n"))
+	}
 
 	shown := w.run(t, "deadletter", "show", "1")
 	require.Zero(t, shown.code, shown.errors)
@@ -116,22 +118,31 @@ func TestDeadLettersAreListedShownAndReplayed(t *testing.T) {
 
 	// An unchanged invalid command is rejected again after its replay, under the same identity.
 	again := w.run(t, "deadletter", "replay", "1")
-	require.Zero(t, again.code, again.errors)
+	require.Equal(t, 4, again.code, again.errors)
 	require.Contains(t, again.out, "dead letter 1 replayed as SYNC_COMMANDS")
+	require.Contains(t, again.out, "dead letter 1 rejected again, now dead letter 3: unknownEntity: entities[0]: got")
 	_, first := w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 1 })
 	_, second := w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 3 })
 	require.Equal(t, first.RequestID, second.RequestID)
 
 	// A replay of several sequences replays a message that is stored twice only once.
-	once := w.run(t, "deadletter", "replay", "--class", "unknownEntity")
-	require.Zero(t, once.code, once.errors)
-	require.Regexp(t, `^dead letter 3 replayed as SYNC_COMMANDS \d+\n$`, once.out)
+	once := w.run(t, "deadletter", "replay", "--all")
+	require.Equal(t, 4, once.code, once.errors)
+	require.Regexp(t, `^1 control not replayed, .*\ndead letter 3 replayed as SYNC_COMMANDS \d+\ndead letter 3 rejected again, now dead letter 4: .*\n$`, once.out)
+	require.Equal(t, "2 open, 2 dismissed or replayed", w.examine(t, 0)["dead letters"].Detail)
+	dismissed := w.run(t, "deadletter", "dismiss", "4", "--reason", "a typing error")
+	require.Equal(t, result{0, "dead letter 4 dismissed\n", ""}, dismissed)
+	require.Equal(t, "1 open, 3 dismissed or replayed", w.examine(t, 0)["dead letters"].Detail)
+	require.Regexp(t, `(?m)^dismissed \d+ s ago by tester: a typing error$`, w.run(t, "deadletter", "show", "4").out)
+	require.Regexp(t, `^SEQUENCE .*\n2 .* unknownRun .*\n$`, w.run(t, "deadletter", "ls", "--open").out)
 
 	w.publish(t, "sync.requested", structured("sync.requested", id, `{"mode":"full"}`), structuredHeader...)
 	w.awaitPages(t, 8)
 	require.Zero(t, w.run(t, "deadletter", "replay", "--class", "unknownRun", "--since", "1h").code)
 	require.Equal(t, events.KindControl, w.accepted(t, early).Kind)
 	require.Equal(t, "on second thought", w.outcome(t, "sync.cancelled", requestID).Reason)
+	require.Contains(t, w.run(t, "deadletter", "ls").out, "  applied to full-sync-"+requestID+"  ")
+	require.Equal(t, "No dead letter matches.\n", w.run(t, "deadletter", "ls", "--open").out)
 
 	require.Equal(t, 1, w.run(t, "deadletter", "show", "99").code)
 }

@@ -107,7 +107,7 @@ func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 	}
 	late := w.run(t, "cancel", started.WorkflowID)
 	require.Equal(t, 4, late.code)
-	require.Contains(t, late.out, "which is finished")
+	require.Contains(t, late.errors, "has no open run and no waiting request")
 }
 
 func TestFullSyncsOfOneEntityRunOneAfterAnother(t *testing.T) {
@@ -162,7 +162,14 @@ func TestControlCommandsPrintTheAnswer(t *testing.T) {
 		require.Contains(t, pausedAt.out, want)
 	}
 
-	unknown := w.run(t, "pause", "full-sync-0123456789abcdef0123")
-	require.Equal(t, 4, unknown.code)
-	require.Contains(t, unknown.out, `rejected   unknownRun: workflowId: got "full-sync-0123456789abcdef0123"`)
+	for id, want := range map[string]string{
+		"full-sync-0123456789abcdef0123": "nothing to pause: workflow full-sync-0123456789abcdef0123 has no requests; lazisync status lists",
+		"nosuch":                         `nothing to pause: no request has the id "nosuch"; lazisync status lists`,
+		"order-12":                       "nothing to pause: workflow " + started.WorkflowID + " has no open run and no waiting request;",
+	} {
+		nothing := w.run(t, "pause", id)
+		require.Equal(t, 4, nothing.code)
+		require.Contains(t, nothing.errors, want)
+	}
+	require.Empty(t, w.run(t, "deadletter", "ls", "--json").out, "nothing was published")
 }

@@ -37,7 +37,7 @@ func TestExhaustedRequestIsRejectedAndCanBeReplayed(t *testing.T) {
 	require.Equal(t, body, string(deadLetter.Data))
 	require.Equal(t, "1", deadLetter.Header.Get("Lazisync-Attempts"))
 
-	again := w.run(t, "deadletter", "replay", "--class", "expired")
+	again := w.run(t, "deadletter", "replay", "--code", "expired")
 	require.Zero(t, again.code, again.errors)
 	w.outcome(t, "sync.completed", requestID)
 	w.requireEqual(t)

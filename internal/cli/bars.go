@@ -48,6 +48,9 @@ func (b *bar) finish(records int64, note string) {
 }
 
 func newBarsView(out io.Writer) *barsView {
+	if f := terminalFile(out); f != nil {
+		out = f // of which mpb reads the width
+	}
 	return &barsView{out: out, mp: mpb.New(mpb.WithOutput(out), mpb.WithWidth(40)), bars: map[string]*bar{}}
 }
 

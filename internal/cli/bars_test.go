@@ -80,7 +80,7 @@ func aRun(t *testing.T) (all []events.Message) {
 	all = append(all, message(t, events.Paused, "u", events.ControlledData{RunData: run, Reason: "month-end", Actor: "ana"}),
 		message(t, events.Progress, "p", events.ProgressData{RunData: run, Entity: "jobs", Phase: events.PhaseDone, Records: 14_000}),
 		message(t, events.Completed, "c", events.OutcomeData{
-			RunData: run, StartedAt: time.Now().Add(-time.Second), FinishedAt: time.Now(), Notify: []string{}, Results: []events.Result{
+			RunData: run, StartedAt: noon.Add(-time.Second), FinishedAt: noon, Notify: []string{}, Results: []events.Result{
 				{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 20_000}}, {Entity: "jobs", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 20_000}},
 				{Entity: "invoices", Status: events.StatusSkipped, SkippedReason: "needs a full sync first"},
 			},
@@ -106,7 +106,7 @@ func TestBarsEndWithTheOutcome(t *testing.T) {
 		v.close()
 		text := regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`).ReplaceAllString(term.text(t), "")
 		require.Contains(t, text, "paused     by ana: month-end")
-		require.Regexp(t, `completed  run 3 in 1\.\d s, 40,\d+ records a second, 1 of 3 entities skipped|completed  run 3 in`, text)
+		require.Contains(t, text, "completed  run 3 in 1.0 s, 40,000 records a second, 1 of 3 entities skipped")
 		require.Contains(t, text, "invoices     skipped    needs a full sync first")
 		if columns < 80 {
 			continue // a narrow terminal cuts the numbers off

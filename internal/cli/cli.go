@@ -6,28 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/stream"
-)
-
-// Exit codes. Wrong usage and wrong configuration exit with ExitUsage in every command.
-const (
-	ExitCompleted = 0
-	ExitFailed    = 1
-	ExitUsage     = 2
-	ExitCancelled = 3
-	ExitRejected  = 4
-	// ExitSkipped means that a sync completed but skipped at least one entity.
-	ExitSkipped = 5
-	// ExitInterrupted means that the command was interrupted before the outcome, as shells
-	// report Ctrl-C.
-	ExitInterrupted = 130
 )
 
 // ExitError ends a command with an exit code.
@@ -52,6 +35,7 @@ func UsageError(err error) error {
 type Backends interface {
 	// Stream connects to a NATS server whose streams are declared.
 	Stream(ctx context.Context) (Stream, error)
+	// Store returns ErrNoDatabase if no database is configured.
 	Store(ctx context.Context) (Store, error)
 	Schedules(ctx context.Context) (Schedules, error)
 }
@@ -66,7 +50,7 @@ type Stream interface {
 	Close()
 }
 
-// Store is the part of the ledger that commands read.
+// Store is the part of the ledger that commands use.
 type Store interface {
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
 	TenantRuns(ctx context.Context, tenantID string, limit int) ([]ledger.Run, error)
@@ -76,6 +60,15 @@ type Store interface {
 	Waiting(ctx context.Context, tenantID string) ([]ledger.Waiting, error)
 	Freshness(ctx context.Context) ([]ledger.Freshness, error)
 	OpenOutages(ctx context.Context) ([]ledger.Outage, error)
+	// FindRequests finds the request with an ID, else at most two with an event id.
+	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
+	Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error)
+	// Receipts and Controls read commands by ID. Unknown ones are absent.
+	Receipts(ctx context.Context, ids []string) (map[string]ledger.Receipt, error)
+	Controls(ctx context.Context, ids []string) (map[string]ledger.Control, error)
+	Handlings(ctx context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error)
+	DismissDeadLetters(ctx context.Context, keys []ledger.DeadLetterKey, d ledger.Dismissal) error
+	RecordReplay(ctx context.Context, k ledger.DeadLetterKey, r ledger.Replay) error
 	Close()
 }
 
@@ -86,11 +79,6 @@ func printAnswer(out io.Writer, asJSON bool, data any, text string) error {
 	}
 	_, err := fmt.Fprintln(out, text)
 	return err
-}
-
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // answerTimeout is how long a running bridge takes to answer a command at most.

@@ -37,6 +37,9 @@ func Control(ctx context.Context, b Backends, action, id, reason string, out io.
 	if err != nil {
 		return UsageError(err)
 	}
+	if err := checkTarget(ctx, b, action, id); err != nil {
+		return err
+	}
 	conn, err := b.Stream(ctx)
 	if err != nil {
 		return err

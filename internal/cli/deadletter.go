@@ -2,127 +2,210 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"sort"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
 // DeadLetterFilter selects dead letters. The zero value selects all.
 type DeadLetterFilter struct {
-	Class string        // code of the rejection; "" for all
+	Code  string        // of the rejection; "" for all
 	Since time.Duration // age at most; 0 for all
 }
 
-// Check returns an error if the class does not exist or the duration is negative.
+// Check returns an error if the code does not exist or the duration is negative.
 func (f DeadLetterFilter) Check() error {
 	if f.Since < 0 {
 		return fmt.Errorf("--since: got %s, want a duration above 0, such as 24h", f.Since)
 	}
-	if f.Class == "" || slices.Contains(events.RejectCodes, events.RejectCode(f.Class)) {
+	names := RejectCodeNames()
+	if f.Code == "" || slices.Contains(names, f.Code) {
 		return nil
 	}
+	want := "one of " + strings.Join(names, ", ")
+	if nearest, ok := events.Nearest(f.Code, names); ok {
+		want = nearest
+	}
+	return fmt.Errorf("--code: got %q, want %s", f.Code, want)
+}
+
+// RejectCodeNames returns the values of --code.
+func RejectCodeNames() []string {
 	names := make([]string, len(events.RejectCodes))
 	for i, code := range events.RejectCodes {
 		names[i] = string(code)
 	}
-	want := "one of " + strings.Join(names, ", ")
-	if nearest, ok := events.Nearest(f.Class, names); ok {
-		want = nearest
-	}
-	return fmt.Errorf("--class: got %q, want %s", f.Class, want)
+	return names
 }
 
 func (f DeadLetterFilter) matches(p stream.DeadLetter, now time.Time) bool {
-	return (f.Class == "" || f.Class == string(p.Code)) && (f.Since == 0 || now.Sub(p.At) <= f.Since)
+	return (f.Code == "" || f.Code == string(p.Code)) && (f.Since == 0 || now.Sub(p.At) <= f.Since)
 }
 
-// ListDeadLetters prints a line for each dead letter that the filter selects.
-func ListDeadLetters(ctx context.Context, b Backends, f DeadLetterFilter, asJSON bool, out io.Writer) error {
-	conn, err := b.Stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if !asJSON {
-		fmt.Fprintln(w, "SEQUENCE\tREJECTED\tSUBJECT\tCODE\tATTEMPTS\tREASON")
-	}
-	err = conn.DeadLetters(ctx, func(p stream.DeadLetter) error {
-		switch {
-		case !f.matches(p, time.Now()):
-		case asJSON:
-			return json.NewEncoder(out).Encode(map[string]any{
-				"sequence": p.Sequence, "parkedAt": p.At, "subject": p.Message.Subject, "code": p.Code,
-				"attempts": p.Attempts, "reason": p.Reason,
-			})
-		default:
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\n", p.Sequence, p.At.Format(time.RFC3339), p.Message.Subject, p.Code, p.Attempts, p.Reason)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return w.Flush()
+// deadLetter is a dead letter with what became of it.
+type deadLetter struct {
+	stream.DeadLetter
+	ledger.Handling
+	next    uint64          // sequence of the dead letter of the same message that followed; 0 for none
+	receipt *ledger.Receipt // of the replayed request; nil if the ledger does not have it
+	control *ledger.Control // of the replayed control; likewise
 }
 
-// ShowDeadLetter prints one dead letter: the reason, its headers and its bytes. A terminal
-// gets control characters escaped, since anyone with access to NATS may have published the event.
-func ShowDeadLetter(ctx context.Context, b Backends, sequence uint64, out io.Writer) error {
-	conn, err := b.Stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	p, err := conn.DeadLetterAt(ctx, sequence)
-	if err != nil {
-		return err
-	}
-	if isTerminal(out) {
-		out = escapingWriter{out}
-	}
-	fmt.Fprintf(out, "rejected  %s\nsubject   %s\nfrom      %s %d, stored %s\ncode      %s\nreason    %s\nattempts  %d\n",
-		p.At.Format(time.RFC3339), p.Message.Subject, p.Message.Stream, p.Message.Sequence, p.Message.Stored.Format(time.RFC3339),
-		p.Code, p.Reason, p.Attempts)
-	names := make([]string, 0, len(p.Message.Header))
-	for name := range p.Message.Header {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		fmt.Fprintf(out, "header    %s: %s\n", name, strings.Join(p.Message.Header[name], ", "))
-	}
-	_, err = fmt.Fprintf(out, "\n%s\n", p.Message.Data)
-	return err
+// key identifies the dead letter in the ledger.
+func (d deadLetter) key() ledger.DeadLetterKey {
+	return ledger.DeadLetterKey{Sequence: d.Sequence, RejectedAt: d.At}.Normalized()
 }
 
-// latestDeadLetters returns the sequence of the last dead letter of each message. A message
-// that was replayed and rejected again has several; replaying all of them would double them
-// each time.
-func latestDeadLetters(ctx context.Context, conn Stream, f DeadLetterFilter) ([]uint64, error) {
-	last := map[string]stream.DeadLetter{}
+// isOpen reports whether the dead letter is neither dismissed nor replayed.
+func (d deadLetter) isOpen() bool { return d.state() == deadLetterOpen }
+
+// States of a dead letter, as --json prints them.
+const (
+	deadLetterOpen      = "open"
+	deadLetterDismissed = "dismissed"
+	deadLetterReplayed  = "replayed"
+)
+
+func (d deadLetter) state() string {
+	switch {
+	case d.Dismissal != nil:
+		return deadLetterDismissed
+	case d.Replay != nil || d.next != 0:
+		return deadLetterReplayed
+	}
+	return deadLetterOpen
+}
+
+// result says what became of a replay, "" if there was none.
+func (d deadLetter) result() string {
+	switch {
+	case d.next != 0:
+		return fmt.Sprintf("dead letter again: %d", d.next)
+	case d.Replay == nil:
+		return ""
+	case d.receipt != nil && d.receipt.Outcome != nil && d.receipt.RunNumber == 0:
+		return string(d.receipt.Outcome.State) + " before a run started"
+	case d.receipt != nil && d.receipt.Outcome != nil:
+		return fmt.Sprintf("run %d %s", d.receipt.RunNumber, d.receipt.Outcome.State)
+	case d.receipt != nil && d.receipt.RunNumber != 0:
+		return fmt.Sprintf("run %d is open", d.receipt.RunNumber)
+	case d.receipt != nil:
+		return "accepted, waits for its run"
+	case d.control != nil && d.control.State == ledger.ControlApplied:
+		return "applied to " + d.control.Applied.WorkflowID
+	case d.control != nil && d.control.State == ledger.ControlPending:
+		return "waits for its target"
+	case d.isCommand():
+		return "no answer yet"
+	}
+	return "published"
+}
+
+// isCommand reports whether the original is a command, which the bridge answers.
+func (d deadLetter) isCommand() bool {
+	return d.Message.Subject == events.Requested.Subject || d.isControl()
+}
+
+func (d deadLetter) isControl() bool { return d.Message.Subject == events.Control.Subject }
+
+// readDeadLetters returns all dead letters, oldest first, with what became of them. Without a
+// database it is known only of those that were rejected again. If the database cannot be read, the
+// error is a handlingError.
+func readDeadLetters(ctx context.Context, b Backends, conn Stream) ([]deadLetter, error) {
+	var all []deadLetter
+	latest := map[string]int{} // index by message
 	err := conn.DeadLetters(ctx, func(p stream.DeadLetter) error {
-		last[originalKey(p.Message)] = p
+		key := originalKey(p.Message)
+		if i, again := latest[key]; again {
+			all[i].next = p.Sequence
+		}
+		latest[key] = len(all)
+		all = append(all, deadLetter{DeadLetter: p})
 		return nil
 	})
-	var selected []uint64
-	for _, p := range last {
-		if f.matches(p, time.Now()) {
-			selected = append(selected, p.Sequence)
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.Store(ctx)
+	if errors.Is(err, ErrNoDatabase) {
+		return all, nil
+	}
+	if err != nil {
+		return all, &handlingError{err}
+	}
+	defer s.Close()
+	ctx, stop := context.WithTimeout(ctx, handlingTimeout)
+	defer stop()
+	if err := addHandling(ctx, s, all); err != nil {
+		return all, &handlingError{err}
+	}
+	return all, nil
+}
+
+// handlingTimeout bounds how long an unavailable database delays a list of dead letters.
+const handlingTimeout = 10 * time.Second
+
+// handlingError means that the dead letters were read, but not what became of them.
+type handlingError struct{ cause error }
+
+func (e *handlingError) Error() string {
+	return "what became of the dead letters is unknown: " + e.cause.Error()
+}
+
+func (e *handlingError) Unwrap() error { return e.cause }
+
+// addHandling adds what the ledger knows about dead letters.
+func addHandling(ctx context.Context, s Store, all []deadLetter) error {
+	handlings, err := s.Handlings(ctx)
+	if err != nil {
+		return err
+	}
+	var ids []string // of replayed commands
+	for i := range all {
+		all[i].Handling = handlings[all[i].key()]
+		if all[i].Replay != nil {
+			ids = append(ids, requestIDOf(all[i].Message))
 		}
 	}
-	slices.Sort(selected)
-	return selected, err
+	if len(ids) == 0 {
+		return nil
+	}
+	receipts, err := s.Receipts(ctx, ids)
+	if err != nil {
+		return err
+	}
+	controls, err := s.Controls(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		if all[i].Replay == nil {
+			continue
+		}
+		id := requestIDOf(all[i].Message)
+		if r, ok := receipts[id]; ok {
+			all[i].receipt = &r
+		}
+		if c, ok := controls[id]; ok {
+			all[i].control = &c
+		}
+	}
+	return nil
+}
+
+// requestIDOf returns the request ID of a command, "" if it cannot be decoded.
+func requestIDOf(m events.Message) string {
+	e, err := events.Decode(m)
+	if err != nil {
+		return ""
+	}
+	return events.RequestID(e.Source(), e.ID())
 }
 
 // originalKey identifies a message across its replays: by its subject and by when it was
@@ -135,51 +218,4 @@ func originalKey(m events.Message) string {
 		}
 	}
 	return m.Subject + " " + first
-}
-
-// ReplayDeadLetters publishes dead letters again, on their original subjects: the one with
-// the sequence or, if it is 0, all that the filter selects.
-func ReplayDeadLetters(ctx context.Context, b Backends, sequence uint64, f DeadLetterFilter, out io.Writer) error {
-	conn, err := b.Stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	sequences := []uint64{sequence}
-	if sequence == 0 {
-		if sequences, err = latestDeadLetters(ctx, conn, f); err != nil {
-			return err
-		}
-	}
-	if len(sequences) == 0 {
-		fmt.Fprintln(out, "No dead letter matches, nothing to replay.")
-	}
-	for _, seq := range sequences {
-		name, at, err := conn.Replay(ctx, seq)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "dead letter %d replayed as %s %d\n", seq, name, at)
-	}
-	return nil
-}
-
-// escapingWriter writes control characters and invalid UTF-8 as escapes of Go: \x1b. Line
-// breaks and tabs stay. Each write must be whole characters.
-type escapingWriter struct{ out io.Writer }
-
-func (e escapingWriter) Write(p []byte) (int, error) {
-	var b []byte
-	for rest := p; len(rest) > 0; {
-		r, size := utf8.DecodeRune(rest)
-		if r == '\n' || r == '\t' || strconv.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
-			b = append(b, rest[:size]...)
-		} else {
-			quoted := strconv.Quote(string(rest[:size]))
-			b = append(b, quoted[1:len(quoted)-1]...)
-		}
-		rest = rest[size:]
-	}
-	_, err := e.out.Write(b)
-	return len(p), err
 }

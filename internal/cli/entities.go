@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/lazi/lazisync/internal/entity"
 )
@@ -82,23 +81,34 @@ func parameter(p entity.QueryParam) string {
 
 // PrintEntities prints the catalogue.
 func PrintEntities(asJSON bool, out io.Writer) error {
-	views := make([]entityView, len(entity.Catalogue))
-	for i, e := range entity.Catalogue {
-		views[i] = viewOf(e)
-	}
+	views := entityViews()
 	if asJSON {
 		return json.NewEncoder(out).Encode(views)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ENTITY\tINCREMENTAL SEES\tKEY\tSCOPE\tFULL SYNC READS")
-	for _, v := range views {
-		path := strings.ReplaceAll(v.Reads, "/tenant/{tenant}/", "/…/")
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.Name, v.Incremental, strings.Join(v.Key, "/"), v.Scope, path)
-	}
-	if err := w.Flush(); err != nil {
+	if err := entitiesTable(views).print(out, terminalWidth(out)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "\n%d entities, each in the table raw.st_ENTITY. Not synced: %d more, see docs/entities.md.\n",
 		len(views), len(entity.Excluded))
 	return err
+}
+
+func entityViews() []entityView {
+	views := make([]entityView, len(entity.Catalogue))
+	for i, e := range entity.Catalogue {
+		views[i] = viewOf(e)
+	}
+	return views
+}
+
+func entitiesTable(views []entityView) *table {
+	t := &table{
+		header:   []string{"ENTITY", "INCREMENTAL SEES", "KEY", "SCOPE", "FULL SYNC READS"},
+		flexible: 4, least: 16, optional: []int{2, 4, 3},
+	}
+	for _, v := range views {
+		path := strings.ReplaceAll(v.Reads, "/tenant/{tenant}/", "/…/")
+		t.add(v.Name, string(v.Incremental), strings.Join(v.Key, "/"), v.Scope, path)
+	}
+	return t
 }

@@ -109,16 +109,25 @@ func printResult(out io.Writer, r events.Result) {
 	if r.Status == events.StatusSkipped {
 		fmt.Fprintf(out, "%s\n", cmp.Or(r.SkippedReason, "no reason given"))
 	} else {
-		fmt.Fprintf(out, "%s fetched, %s inserted, %s updated, %s unchanged, %s deleted",
-			display.Thousands(r.Fetched), display.Thousands(r.Inserted), display.Thousands(r.Updated), display.Thousands(r.Unchanged), display.Thousands(r.Deleted))
-		if r.Rejected > 0 {
-			fmt.Fprintf(out, ", %s rejected", display.Thousands(r.Rejected))
-		}
-		fmt.Fprintln(out)
+		fmt.Fprintln(out, describeCounts(r.Counts))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(out, "    warning: %s\n", w)
 	}
+}
+
+// describeCounts returns the number of records that were fetched, and of those the numbers above 0.
+func describeCounts(c events.Counts) string {
+	text := display.Thousands(c.Fetched) + " fetched"
+	for _, part := range []struct {
+		n    int64
+		what string
+	}{{c.Inserted, "inserted"}, {c.Updated, "updated"}, {c.Unchanged, "unchanged"}, {c.Deleted, "deleted"}, {c.Rejected, "rejected"}} {
+		if part.n > 0 {
+			text += ", " + display.Thousands(part.n) + " " + part.what
+		}
+	}
+	return text
 }
 
 func printRejected(out io.Writer, d events.RejectedData) {

@@ -105,7 +105,7 @@ func newView(out io.Writer, asJSON bool) view {
 	if asJSON {
 		return jsonView{out}
 	}
-	if isTerminal(out) {
+	if movesCursor(out) {
 		return newBarsView(out)
 	}
 	return newLinesView(out)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/lazi/lazisync/internal/ledger"
@@ -38,13 +36,15 @@ func ListSchedules(ctx context.Context, b Backends, asJSON bool, out io.Writer) 
 			fmt.Fprintln(out, "No schedules. Create those that are configured: lazisync migrate")
 			return nil
 		}
-		return printSchedules(out, list)
+		return printSchedules(out, list, terminalWidth(out))
 	})
 }
 
-func printSchedules(out io.Writer, list []ledger.Schedule) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SCHEDULE\tCRON\tTIME ZONE\tSTATE\tNEXT\tLAST\tNOTE")
+func printSchedules(out io.Writer, list []ledger.Schedule, width int) error {
+	t := &table{
+		header:   []string{"SCHEDULE", "CRON", "TIME ZONE", "STATE", "NEXT", "LAST", "NOTE"},
+		flexible: 6, optional: []int{6, 2, 5, 1},
+	}
 	for _, s := range list {
 		state, next := "active", "-"
 		switch {
@@ -60,9 +60,9 @@ func printSchedules(out io.Writer, list []ledger.Schedule) error {
 		if s.LastRun != nil {
 			last = s.LastRun.Format(time.RFC3339)
 		}
-		fmt.Fprintln(table, strings.Join([]string{s.ScheduleID, s.Cron, s.Timezone, state, next, last, s.Note}, "\t"))
+		t.add(s.ScheduleID, s.Cron, s.Timezone, state, next, last, s.Note)
 	}
-	return table.Flush()
+	return t.print(out, width)
 }
 
 // PauseSchedule pauses a schedule until it is resumed.

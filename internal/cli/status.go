@@ -42,7 +42,7 @@ func Status(ctx context.Context, b Backends, o StatusOptions, out io.Writer) err
 		if err != nil {
 			return err
 		}
-		if o.Watch && !o.JSON && isTerminal(out) {
+		if o.Watch && !o.JSON && movesCursor(out) {
 			fmt.Fprint(out, "\x1b[2J\x1b[H") // clear the screen
 		}
 		if o.JSON {

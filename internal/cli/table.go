@@ -3,11 +3,8 @@ package cli
 import (
 	"cmp"
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 
 	"github.com/lazi/lazisync/internal/display"
 )
@@ -48,8 +45,11 @@ func (t *table) print(out io.Writer, width int) error {
 				continue
 			}
 			cell = display.Shorten(cell, widths[i])
-			line.WriteString(cell)
-			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+columnGap))
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+columnGap)
+			if hasStates := t.header[i] == "STATE" || t.header[i] == "STATUS"; hasStates {
+				cell = paint(out, cell)
+			}
+			line.WriteString(cell + padding)
 		}
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
@@ -92,19 +92,8 @@ func (t *table) fit(width int) []int {
 			return widths
 		}
 	}
+	if flexible := widths[t.flexible]; flexible > 0 {
+		widths[t.flexible] = min(flexible, max(defaultLeast, flexible-(total()-width)))
+	}
 	return widths
-}
-
-// terminalWidth returns the width of the terminal behind out, in characters, or 0 if out is no
-// terminal.
-func terminalWidth(out io.Writer) int {
-	f, ok := out.(*os.File)
-	if !ok {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
 }

@@ -28,12 +28,25 @@ func (b backends) Stream(ctx context.Context) (cli.Stream, error) {
 
 // Store implements cli.Backends.
 func (b backends) Store(ctx context.Context) (cli.Store, error) {
+	if b.cfg.DatabaseURL == "" {
+		return nil, cli.ErrNoDatabase
+	}
 	return store.Open(ctx, string(b.cfg.DatabaseURL), store.Options{Logger: zerolog.Nop()})
 }
 
 // Schedules implements cli.Backends.
 func (b backends) Schedules(context.Context) (cli.Schedules, error) {
 	return connect.Temporal(b.cfg, zerolog.Nop())
+}
+
+// ScheduleIDs returns the IDs of the configured schedules that are not off.
+func ScheduleIDs(cfg *config.Config) (ids []string) {
+	for _, s := range connect.Schedules(cfg) {
+		if s.Cron != temporal.ScheduleOff {
+			ids = append(ids, s.ID())
+		}
+	}
+	return ids
 }
 
 // Doctor checks what a role depends on. If a check fails, the error has exit code 1.

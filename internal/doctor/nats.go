@@ -79,6 +79,9 @@ func (d *Doctor) checkStreams(ctx context.Context, conn *stream.Conn, f *finding
 		default:
 			f.ok(object, "as declared, %d messages", s.Messages)
 		}
+		if s.Name == stream.StreamDeadLetter {
+			d.checkDeadLetters(ctx, f, s)
+		}
 		for subject, n := range s.UndeclaredSubjects {
 			f.warn(fmt.Sprintf("list them with nats stream view %s --subject %s, and publish those that are needed on the right subject", s.Name, subject),
 				object+" "+subject, "%d messages on this subject, which no consumer reads", n)

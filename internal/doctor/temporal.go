@@ -84,18 +84,22 @@ func (d *Doctor) checkNamespaceID(ctx context.Context, f *findings, id string) {
 	f.ok("temporal namespace id", "%s", id)
 }
 
+const fixWorker = "start lazisync worker, or lazisync serve"
+
 // checkQueues checks that workers poll the task queues.
 func (d *Doctor) checkQueues(ctx context.Context, c *temporal.Client, f *findings) {
 	for _, q := range c.TaskQueues() {
 		check := fmt.Sprintf("task queue %s (%s)", q.Name, q.Serves)
-		pollers, err := c.CountPollers(ctx, q)
+		pollers, err := c.Pollers(ctx, q)
 		switch {
 		case err != nil:
 			f.fail("allow this client to describe task queues", check, "%v", err)
-		case pollers == 0:
-			f.warn("start lazisync worker, or lazisync serve", check, "no worker polls it")
+		case pollers.Active > 0:
+			f.ok(check, "polled by %d", pollers.Active)
+		case pollers.LastSeen.IsZero():
+			f.warn(fixWorker, check, "no worker polls it")
 		default:
-			f.ok(check, "polled by %d", pollers)
+			f.warn(fixWorker, check, "no worker polls it, last seen %s ago", time.Since(pollers.LastSeen).Round(time.Second))
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (c *Client) SliceFailure(ctx context.Context, workflowID string) (string, e
 // HasWorkers reports whether a worker polls every task queue.
 func (c *Client) HasWorkers(ctx context.Context) (bool, error) {
 	for _, q := range c.TaskQueues() {
-		if n, err := c.CountPollers(ctx, q); err != nil || n == 0 {
+		if p, err := c.Pollers(ctx, q); err != nil || p.Active == 0 {
 			return false, err
 		}
 	}

@@ -2,8 +2,10 @@ package temporal
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 
 	"github.com/lazi/lazisync/workflows"
 )
@@ -26,8 +28,31 @@ func taskQueues(name string) []TaskQueue {
 	}
 }
 
-// CountPollers returns the number of workers that poll a task queue.
-func (c *Client) CountPollers(ctx context.Context, q TaskQueue) (int, error) {
+// Pollers are the workers that poll a task queue.
+type Pollers struct {
+	Active   int
+	LastSeen time.Time // when a worker polled last, also one that stopped; zero if Temporal knows none
+}
+
+// pollMaxAge is the maximum age of the latest poll of a running worker. Temporal answers a poll
+// without a task after a minute, and lists a worker for minutes after it stopped.
+const pollMaxAge = 75 * time.Second
+
+// Pollers returns the workers that poll a task queue.
+func (c *Client) Pollers(ctx context.Context, q TaskQueue) (Pollers, error) {
 	described, err := c.sdk.DescribeTaskQueue(ctx, q.Name, q.Kind)
-	return len(described.GetPollers()), err
+	return pollersAt(described.GetPollers(), time.Now()), err
+}
+
+func pollersAt(listed []*taskqueuepb.PollerInfo, now time.Time) (p Pollers) {
+	for _, one := range listed {
+		seen := one.GetLastAccessTime().AsTime()
+		if now.Sub(seen) <= pollMaxAge {
+			p.Active++
+		}
+		if seen.After(p.LastSeen) {
+			p.LastSeen = seen
+		}
+	}
+	return p
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -71,22 +72,32 @@ func (r *running) printLinks() {
 	fmt.Fprintf(r.out, "  %-14s %s\n", "log", r.logPath)
 }
 
-// printTry suggests the first things to do.
+// printTry suggests the first things to do. The lines work when they are pasted into a new shell, in
+// order.
 func (r *running) printTry() {
-	nats, variable := "nats", ""
-	if url := r.stack.Variable("NATS_URL"); url != "nats://127.0.0.1:4222" {
-		nats, variable = "nats -s "+url, "NATS_URL="+url+" "
+	fmt.Fprint(r.out, "\nTry, in another terminal in this folder:\n")
+	for _, line := range r.tryLines() {
+		fmt.Fprintf(r.out, "  %s\n", line)
 	}
-	psql, env := programs("lazisync-dev")+" psql", programs("lazisync-dev")+" env"
+}
+
+func (r *running) tryLines() []string {
+	dir := ""
 	if r.dir != usualDir {
-		psql += " --dir " + word(r.dir)
-		env += " --dir " + word(r.dir)
+		dir = " --dir " + word(r.dir)
 	}
-	fmt.Fprintf(r.out, "\nTry:\n  %s\n  %s\n  %s\n  %s\n",
-		variable+programs("lazisync")+" request full --wait",
-		nats+` pub sync.requested '{"mode":"incremental"}'`,
-		psql+" -c 'select * from raw.sync_state'",
-		`(eval "$(`+env+`)" && `+programs("lazisync")+" doctor)")
+	lazisync, dev := programs("lazisync"), programs("lazisync-dev")
+	lines := []string{
+		`eval "$(` + dev + " env" + dir + `)"`,
+		lazisync + " request full --wait",
+		lazisync + " status",
+		lazisync + " doctor",
+		dev + " psql" + dir + " -c 'select * from raw.sync_state'",
+	}
+	if _, err := exec.LookPath("nats"); err == nil { // it reads NATS_URL
+		lines = append(lines, `nats pub sync.requested '{"mode":"incremental"}'`)
+	}
+	return lines
 }
 
 // programs returns the path of one of the two programs, which are in the same folder.
