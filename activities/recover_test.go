@@ -67,7 +67,8 @@ func TestSliceFailsItsEntityAfterAPermanentError(t *testing.T) {
 		r.API.Answer = failAt(2, &activitytest.APIError{Message: "403: not for you", ErrorType: "PermissionError", IsPermanent: true})
 		result, err := r.slice()
 		require.NoError(t, err, "the ledger has it: the activity has done its work")
-		require.Equal(t, activities.SliceResult{Status: events.StatusFailed, Phase: events.PhaseDone, Pages: 1, Records: 10, Total: 30}, result)
+		require.Equal(t, activities.SliceResult{Status: events.StatusFailed, Phase: events.PhaseDone, Pages: 1, Records: 10, Total: 30,
+			Error: &events.RunError{Type: events.PermissionError, Message: "403: not for you", Entity: "customers"}}, result)
 		at := position(r)
 		require.Equal(t, events.StatusFailed, at.Status)
 		require.Equal(t, &events.RunError{Type: events.PermissionError, Message: "403: not for you", Entity: "customers"}, at.Error)

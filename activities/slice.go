@@ -93,6 +93,7 @@ type SliceResult struct {
 	Pages   int64
 	Records int64
 	Total   ledger.Total
+	Error   *events.RunError `json:",omitempty"` // of an entity that failed; absent in earlier histories
 }
 
 // SyncSlice reads and stores pages of one entity until it is complete, the time of
@@ -191,7 +192,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 }
 
 func (s *slice) result() SliceResult {
-	return SliceResult{Status: s.at.Status, Phase: phaseOf(s.at), Pages: s.at.Pages, Records: s.at.Fetched, Total: s.at.Total}
+	return SliceResult{Status: s.at.Status, Phase: phaseOf(s.at), Pages: s.at.Pages, Records: s.at.Fetched, Total: s.at.Total, Error: s.at.Error}
 }
 
 // work runs the current phase of the entity until it is done or the slice is stopping.

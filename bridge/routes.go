@@ -10,10 +10,14 @@ import (
 // modes. Requests with the same workflow ID share one execution.
 func startOptions(r ledger.Request, limits workflows.Limits) workflows.StartOptions {
 	mode := r.Mode.Info()
-	o := workflows.StartOptions{ID: r.WorkflowID, Workflow: mode.Workflow}
+	o := workflows.StartOptions{
+		ID: r.WorkflowID, Workflow: mode.Workflow,
+		Memo: map[string]any{workflows.MemoTenant: r.TenantID, workflows.MemoMode: string(r.Mode)}, Summary: mode.Title + " of tenant " + r.TenantID,
+	}
 	in := workflows.SyncInput{TenantID: r.TenantID, Limits: limits}
 	if !mode.PerTenant {
 		in.RequestID = r.ID
+		o.Memo[workflows.MemoRequest], o.Memo[workflows.MemoEntities] = r.ID, r.Entities
 		o.Timeout, o.Once = limits.ExecutionTimeout(), true
 	}
 	o.Input = in

@@ -90,6 +90,10 @@ type ControlSignal struct {
 type Result struct {
 	RunNumber int64
 	State     ledger.RunState
+
+	// Why a run failed, or was cancelled; absent in results of earlier versions.
+	Error  *events.RunError `json:",omitempty"`
+	Reason string           `json:",omitempty"`
 }
 
 // IncrementalResult is the result of an IncrementalSync, which ends when no request waits.

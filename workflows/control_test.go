@@ -68,7 +68,7 @@ func TestCancelBeforeTheRunBegins(t *testing.T) {
 	r.prepare = func(int) { r.after(0, func() { r.signal(workflows.SignalCancel, nil) }) }
 	result, err := r.full(all...)
 	require.NoError(t, err)
-	require.Equal(t, workflows.Result{RunNumber: 1, State: ledger.Cancelled}, result)
+	require.Equal(t, workflows.Result{RunNumber: 1, State: ledger.Cancelled, Reason: "cancelled by an operator"}, result)
 	require.Zero(t, r.countPageRequests())
 	require.Equal(t, []string{"sync.started", "sync.cancelled"}, r.Events.Subjects())
 }

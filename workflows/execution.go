@@ -8,10 +8,12 @@ import (
 // StartOptions describes a workflow execution to start.
 type StartOptions struct {
 	ID       string
-	Workflow string        // the workflow type
-	Input    any           // its argument
-	Timeout  time.Duration // of the whole chain of runs; 0 for none
-	Once     bool          // reject the ID permanently after an execution with it has started
+	Workflow string         // the workflow type
+	Input    any            // its argument
+	Memo     map[string]any // shown in Temporal's pages; nil for none
+	Summary  string         // likewise, one line
+	Timeout  time.Duration  // of the whole chain of runs; 0 for none
+	Once     bool           // reject the ID permanently after an execution with it has started
 }
 
 // Signal is a signal with its payload.

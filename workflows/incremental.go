@@ -28,7 +28,11 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 				if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {
 					continue // a request may have been recorded after the claim: claim once more
 				}
-				return IncrementalResult{Passes: r.Passes, Last: r.Last}, ctx.Err()
+				result := IncrementalResult{Passes: r.Passes, Last: r.Last}
+				if err := ctx.Err(); err != nil {
+					return result, err
+				}
+				return result, closeError(ctx, r.Last, result)
 			}
 		}
 		outcome := r.read(ctx)

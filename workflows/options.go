@@ -11,7 +11,7 @@ import (
 
 // sliceOptions returns a context with the options of the activities that read and store pages.
 // Attempts are not limited: outages and rate limits are normal, and the run has a deadline.
-func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
+func sliceOptions(ctx workflow.Context, mode events.Mode, entity string) workflow.Context {
 	length := 5 * time.Minute // ten seconds of pages, and the 110 s one answer may take
 	if mode.Info().Staged {
 		length = time.Hour // a rebuild applies a table of any size in one transaction
@@ -21,6 +21,7 @@ func sliceOptions(ctx workflow.Context, mode events.Mode) workflow.Context {
 		HeartbeatTimeout:    15 * time.Second,
 		WaitForCancellation: true, // the pages in flight are stored before the slot is free
 		RetryPolicy:         retryPolicy,
+		Summary:             entity, // in Temporal's pages
 	})
 }
 

@@ -72,6 +72,7 @@ func (r *run) readEntity(ctx workflow.Context, i int) {
 			busy = min(2*busy, 30*time.Second)
 		case err == nil:
 			update(p, result)
+			r.EntityFailure = cmp.Or(r.EntityFailure, result.Error)
 		case errors.As(err, &app) && app.Type() == activities.TypeFinalized:
 			r.isFinalized = true
 			r.cancelSlices()
@@ -97,7 +98,7 @@ func isInterrupted(err error) bool {
 
 // runSlice runs one slice in its own context, so that a pause can end it.
 func (r *run) runSlice(ctx workflow.Context, i int) (activities.SliceResult, error) {
-	ctx, cancel := workflow.WithCancel(sliceOptions(ctx, r.Mode))
+	ctx, cancel := workflow.WithCancel(sliceOptions(ctx, r.Mode, r.Entities[i].Entity))
 	defer cancel()
 	r.cancels[i] = cancel
 	defer func() { r.cancels[i] = nil }()

@@ -41,5 +41,8 @@ func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result,
 	if err == nil {
 		err = ctx.Err() // Temporal shows a run that it cancelled as cancelled
 	}
+	if err == nil {
+		err = closeError(ctx, result, result)
+	}
 	return result, err
 }

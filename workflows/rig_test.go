@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -91,7 +92,11 @@ func execute[In, Out any](r *rig, id string, f func(workflow.Context, In) (Out, 
 		r.carried = append(r.carried, carried(in))
 	}
 	if err == nil {
-		err = r.env.GetWorkflowResult(&out)
+		return out, r.env.GetWorkflowResult(&out)
+	}
+	var failed *temporal.ApplicationError // of a failed run, with the result
+	if errors.As(err, &failed) && failed.HasDetails() {
+		return out, failed.Details(&out)
 	}
 	return out, err
 }

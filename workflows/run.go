@@ -17,13 +17,14 @@ import (
 // ContinueAsNewState is the state that a run passes to the next execution when its history
 // grows too long. The position of each entity is in the ledger, not here.
 type ContinueAsNewState struct {
-	TenantID  string
-	RunNumber int64
-	Execution ledger.Execution // of the run; absent when an earlier version carried it
-	Mode      events.Mode
-	Entities  []ledger.EntityProgress
-	Worked    time.Duration    // unpaused duration so far
-	Failure   *events.RunError // of an entity whose error is not in the ledger
+	TenantID      string
+	RunNumber     int64
+	Execution     ledger.Execution // of the run; absent when an earlier version carried it
+	Mode          events.Mode
+	Entities      []ledger.EntityProgress
+	Worked        time.Duration    // unpaused duration so far
+	Failure       *events.RunError // of an entity whose error is not in the ledger
+	EntityFailure *events.RunError `json:",omitempty"` // the first that is in the ledger; absent when an earlier version carried it
 
 	Paused      bool
 	PausedSince time.Time
@@ -122,7 +123,10 @@ func (r *run) finish(workflow.Context) (Result, error) {
 	var state ledger.RunState
 	err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.FinishRun,
 		activities.FinishInput{RunNumber: r.RunNumber, Outcome: decision, Execution: r.Execution}).Get(r.ctx, &state)
-	return Result{RunNumber: r.RunNumber, State: state}, err
+	if err != nil {
+		return Result{}, err
+	}
+	return r.show(Result{RunNumber: r.RunNumber, State: state}, decision), nil
 }
 
 // isUnknownRun reports whether an activity failed because the ledger does not have its run.
@@ -138,7 +142,7 @@ func (r *run) nextPass() {
 	if r.isMissing && r.Next == nil && r.Stop != nil && r.Stop.ClaimQueued {
 		r.Next = r.Stop // its requests still wait, too
 	}
-	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure = 0, ledger.Execution{}, nil, 0, nil
+	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure, r.EntityFailure = 0, ledger.Execution{}, nil, 0, nil, nil
 	r.Stop, r.Next = r.Next, nil
 	r.isFinalized, r.isMissing, r.isFinishing, r.historyFull = false, false, false, false
 }

@@ -24,6 +24,8 @@ func (c *Client) startOptions(o workflows.StartOptions) client.StartWorkflowOpti
 		WorkflowIDReusePolicy:                    reuse,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		Memo:                                     o.Memo,
+		StaticSummary:                            o.Summary,
 	}
 }
 
