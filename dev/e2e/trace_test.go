@@ -43,6 +43,8 @@ func TestOneTraceFromThePublisherToSlack(t *testing.T) {
 			}
 			if c.mode == "incremental" {
 				w.full(t) // an entity must have been read whole before
+				_, err := w.stack.Slack.Await(t.Context(), func(fakeslack.Message) bool { return true })
+				require.NoError(t, err)
 			}
 			before := len(w.stack.Slack.Messages())
 			data := fmt.Sprintf(`{"mode":%q,"entities":["customers"],"notify":true}`, c.mode)

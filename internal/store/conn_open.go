@@ -74,7 +74,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		return nil, urlError(databaseURL, err)
 	}
 	if cfg.ConnConfig.Tracer = o.Tracer; o.Tracer == nil && o.Traces != nil {
-		cfg.ConnConfig.Tracer = statementTracer(o.Traces)
+		cfg.ConnConfig.Tracer = newStatementTracer(o.Traces)
 	}
 	if o.MaxConns > 0 {
 		cfg.MaxConns = o.MaxConns

@@ -112,6 +112,7 @@ func (s *Store) read(ctx context.Context, what string, f func(q ddl.Querier) err
 // it unusable.
 func (s *Store) once(ctx context.Context, begin pgx.TxOptions, f func(tx pgx.Tx) error) error {
 	return s.withConn(ctx, func(conn *pgxpool.Conn) error {
+		defer setTransaction(ctx, conn.Conn())()
 		err := pgx.BeginTxFunc(ctx, conn, begin, f)
 		s.closeUnusable(ctx, conn, err)
 		return err

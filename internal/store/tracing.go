@@ -9,10 +9,41 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// statementTracer returns a tracer with a span for each statement within a span: its first word
-// and the number of rows, without the statement and its parameters.
-func statementTracer(provider trace.TracerProvider) pgx.QueryTracer {
-	return otelpgx.NewTracer(otelpgx.WithTracerProvider(provider), otelpgx.WithDisableAcquireTracer(), otelpgx.WithDisableSQLStatementInAttributes())
+// statementTracer creates a span for each statement of a transaction that has a span: its first
+// word and the number of rows, without the statement and its parameters.
+type statementTracer struct{ spans *otelpgx.Tracer }
+
+func newStatementTracer(provider trace.TracerProvider) statementTracer {
+	return statementTracer{otelpgx.NewTracer(otelpgx.WithTracerProvider(provider), otelpgx.WithDisableSQLStatementInAttributes())}
+}
+
+// TraceQueryStart implements pgx.QueryTracer. The parent is the transaction of the connection,
+// since statements run with the context of the caller of the transaction.
+func (t statementTracer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if span, ok := conn.PgConn().CustomData()[transactionKey].(trace.Span); ok {
+		ctx = trace.ContextWithSpan(ctx, span)
+	}
+	return t.spans.TraceQueryStart(ctx, conn, data)
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (t statementTracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
+	t.spans.TraceQueryEnd(ctx, conn, data)
+}
+
+// transactionKey is the key of the span of the current transaction among the data of a connection.
+const transactionKey = "lazisync.transaction"
+
+// setTransaction makes the span in ctx that of the statements on a connection, until unset is
+// called.
+func setTransaction(ctx context.Context, conn *pgx.Conn) (unset func()) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return func() {}
+	}
+	data := conn.PgConn().CustomData()
+	data[transactionKey] = span
+	return func() { delete(data, transactionKey) }
 }
 
 // startTransaction begins the span of a transaction with all of its attempts, if ctx has a span.
