@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -55,7 +56,7 @@ func (r Result) reason() string {
 	if r.Error == nil {
 		return r.Reason
 	}
-	if r.Error.Entity != "" {
+	if r.Error.Entity != "" && !strings.HasPrefix(r.Error.Message, r.Error.Entity+": ") {
 		return r.Error.Entity + ": " + r.Error.Message
 	}
 	return r.Error.Message
