@@ -48,6 +48,20 @@ func TestTailSelectsEvents(t *testing.T) {
 	}
 }
 
+func TestTailDescribesEveryEvent(t *testing.T) {
+	t.Parallel()
+	described := map[string]bool{}
+	for _, m := range aDay(t) {
+		e, err := events.Decode(m)
+		require.NoError(t, err)
+		require.NotEmpty(t, describeEvent(e), m.Subject)
+		described[strings.TrimPrefix(m.Subject, subjectPrefix)] = true
+	}
+	for _, name := range EventTypeNames() {
+		require.True(t, described[name], "aDay has no sync.%s", name)
+	}
+}
+
 func TestTailOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	require.EqualError(t, TailOptions{Types: []string{"complete", "wombat"}, TenantID: "x", Run: -1, Since: -time.Hour}.Check(),
