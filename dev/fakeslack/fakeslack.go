@@ -31,11 +31,14 @@ type Message struct {
 	Channel    string          `json:"channel,omitempty"`
 	Text       string          `json:"text,omitempty"`
 	Body       json.RawMessage `json:"body"`
+	TS         string          `json:"ts,omitempty"`    // of a bot's message: its id
+	Edits      int             `json:"edits,omitempty"` // how often the bot edited it
 }
 
 // Answer is what to say instead of 200.
 type Answer struct {
 	Status     int           `json:"status"`
+	Error      string        `json:"error,omitempty"`      // with 200: of the web API, which answers errors so
 	RetryAfter int           `json:"retryAfter,omitempty"` // seconds, with 429
 	Times      int           `json:"times,omitempty"`      // how many messages; 0 means all from now on
 	Delay      time.Duration `json:"delay,omitempty"`      // how long to keep the sender waiting first
@@ -51,6 +54,7 @@ type Server struct {
 	mu       sync.Mutex
 	messages []Message
 	attempts int
+	posted   int // messages of bots
 	answer   *Answer
 	changed  chan struct{} // closed and renewed at each message
 }
@@ -73,6 +77,9 @@ func Start(o Options) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /services/", s.receive)
+	mux.HandleFunc("POST /api/chat.postMessage", s.api(s.postMessage))
+	mux.HandleFunc("POST /api/chat.update", s.api(s.update))
+	mux.HandleFunc("POST /api/auth.test", s.api(s.authTest))
 	mux.HandleFunc("GET /messages", s.list)
 	mux.HandleFunc("POST /answer", s.setAnswer)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
@@ -172,8 +179,10 @@ func (s *Server) nextAnswer() (Answer, bool) {
 	}
 	a := *s.answer
 	if s.answer.Times > 0 {
-		s.answer = &Answer{Status: a.Status, RetryAfter: a.RetryAfter, Times: a.Times - 1, Delay: a.Delay}
-		if a.Times == 1 {
+		left := a
+		left.Times--
+		s.answer = &left
+		if left.Times == 0 {
 			s.answer = nil
 		}
 	}
@@ -201,16 +210,29 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, a Answer) {
 	if a.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(a.RetryAfter))
 	}
+	if a.Error != "" {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(a.Status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"ok": false, "error": a.Error})
+		return
+	}
 	http.Error(w, words[a.Status], a.Status)
 }
 
 func (s *Server) remember(m Message) {
+	s.change(func() {
+		s.messages = append(s.messages, m)
+		if len(s.messages) > keep {
+			s.messages = s.messages[len(s.messages)-keep:]
+		}
+	})
+}
+
+// change changes the messages and wakes those who wait.
+func (s *Server) change(messages func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.messages = append(s.messages, m)
-	if len(s.messages) > keep {
-		s.messages = s.messages[len(s.messages)-keep:]
-	}
+	messages()
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -229,10 +251,10 @@ func (s *Server) list(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) setAnswer(w http.ResponseWriter, r *http.Request) {
 	var a Answer
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&a); err != nil || a.Status < 200 || a.Status > 599 {
-		http.Error(w, `want {"status": 200 to 599, "retryAfter": seconds, "times": n, "delay": nanoseconds}`, http.StatusBadRequest)
+		http.Error(w, `want {"status": 200 to 599, "error": code, "retryAfter": seconds, "times": n, "delay": nanoseconds}`, http.StatusBadRequest)
 		return
 	}
-	if a.Status == http.StatusOK {
+	if a.Status == http.StatusOK && a.Error == "" {
 		s.Answer(nil)
 	} else {
 		s.Answer(&a)

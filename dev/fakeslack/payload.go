@@ -30,6 +30,7 @@ var (
 
 type payload struct {
 	Channel     string       `json:"channel"`
+	TS          string       `json:"ts"`
 	Text        string       `json:"text"`
 	Blocks      []block      `json:"blocks"`
 	Attachments []attachment `json:"attachments"`
@@ -75,7 +76,7 @@ func parse(body []byte) (Message, error) {
 	if err := check(blocks); err != nil {
 		return Message{}, err
 	}
-	return Message{ReceivedAt: time.Now(), Channel: p.Channel, Text: p.Text, Body: body}, nil
+	return Message{ReceivedAt: time.Now(), Channel: p.Channel, Text: p.Text, TS: p.TS, Body: body}, nil
 }
 
 func check(blocks []block) error {

@@ -31,7 +31,7 @@ var (
 		"SERVICETITAN_ENVIRONMENT", "SERVICETITAN_AUTH_URL", "SERVICETITAN_TENANT_ID",
 		"SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY", "SERVICETITAN_WEBHOOK_SECRET", "SERVICETITAN_WEBHOOK_HEADER",
 	}}
-	slackWebhook = backingService{"Slack", []string{"SLACK_WEBHOOK_URL"}, []string{"SLACK_WEBHOOK_URLS"}}
+	slackWebhook = backingService{"Slack", []string{"SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN"}, []string{"SLACK_WEBHOOK_URLS", "SLACK_API_URL"}}
 )
 
 // environment maps the names of environment variables to their values.

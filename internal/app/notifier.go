@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/metrics"
 	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/notify/shoutrrr"
 	"github.com/lazi/lazisync/internal/notify/slack"
 	"github.com/lazi/lazisync/internal/notify/webhook"
 	"github.com/lazi/lazisync/internal/stream"
@@ -38,14 +40,26 @@ func (p *process) notifier() (part, error) {
 	}), nil
 }
 
-// senders returns the senders of all channels: Slack, unless the channel is the webhook.
+// senders returns the senders of all channels: Slack, unless the channel is the webhook or the name
+// of another service.
 func (p *process) senders() (notify.Senders, error) {
 	chat, err := slack.New(slack.Options{
-		URL: string(p.cfg.Slack.WebhookURL), URLs: revealed(p.cfg.Slack.WebhookURLs), RunURL: p.cfg.Slack.RunURL, Logger: p.log,
+		URL: string(p.cfg.Slack.WebhookURL), URLs: revealed(p.cfg.Slack.WebhookURLs),
+		Token: string(p.cfg.Slack.BotToken), APIURL: p.cfg.Slack.APIURL, State: p.stream.Incidents(),
+		RunURL: p.cfg.Slack.RunURL, Logger: p.log,
 	})
 	senders := notify.Senders{Default: chat, Named: map[string]notify.Sender{}}
-	if err != nil || p.cfg.Notify.WebhookURL == "" {
+	if err != nil {
 		return senders, err
+	}
+	for name, u := range p.cfg.Notify.URLs {
+		senders.Named[name], err = shoutrrr.New(shoutrrr.Options{URL: string(u), RunURL: p.cfg.Slack.RunURL, Logger: p.log})
+		if err != nil {
+			return senders, fmt.Errorf("NOTIFY_URLS: %s: want %w", name, err)
+		}
+	}
+	if p.cfg.Notify.WebhookURL == "" {
+		return senders, nil
 	}
 	var keys []string
 	for _, key := range p.cfg.Notify.WebhookSecrets {
@@ -63,4 +77,18 @@ func revealed(secrets map[string]config.Secret) map[string]string {
 		values[name] = string(secret)
 	}
 	return values
+}
+
+// checkNotifyURLs checks the URLs of NOTIFY_URLS. The error has their names and schemes.
+func checkNotifyURLs(text string) error {
+	urls, err := config.SplitNotifyURLs(text)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(urls)) {
+		if err := shoutrrr.Check(string(urls[name])); err != nil {
+			return fmt.Errorf("for %s %w", name, err)
+		}
+	}
+	return nil
 }

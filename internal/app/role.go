@@ -132,7 +132,9 @@ func Load(environ []string, role Role) (*config.Config, error) {
 		Required:  role.Required,
 		ServesAPI: role.Gateway,
 		Notifies:  role.includes(NotifierRole),
-		Checks:    map[string]func(string) error{"DATABASE_URL": store.CheckURL, "NATS_CREDS": checkCredentials},
+		Checks: map[string]func(string) error{
+			"DATABASE_URL": store.CheckURL, "NATS_CREDS": checkCredentials, "NOTIFY_URLS": checkNotifyURLs,
+		},
 	})
 }
 

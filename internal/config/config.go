@@ -98,8 +98,10 @@ type SyncConfig struct {
 	DeleteGuard float64 // share of a table's live rows
 }
 
-// SlackConfig has the webhooks and options of notifications.
+// SlackConfig has the webhooks or the bot, and the options of notifications.
 type SlackConfig struct {
+	BotToken    Secret
+	APIURL      string // of Slack's web API, for the bot
 	WebhookURL  Secret
 	WebhookURLs map[string]Secret // by channel
 	Channel     string            // default channel, also for rejected commands
@@ -110,7 +112,8 @@ type SlackConfig struct {
 // NotifyConfig says where notifications go besides Slack.
 type NotifyConfig struct {
 	WebhookURL     Secret
-	WebhookSecrets []Secret // two while a key is being replaced
+	WebhookSecrets []Secret          // two while a key is being replaced
+	URLs           map[string]Secret // of other services, by channel
 	Routes         []NotifyRoute
 }
 

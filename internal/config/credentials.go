@@ -30,6 +30,34 @@ func slackURLs(c *Config, text string) error {
 	return nil
 }
 
+// botTokenPrefix begins a bot token. Other tokens of Slack act as a person or configure apps.
+const botTokenPrefix = "xoxb-"
+
+func slackToken(c *Config, text string) error {
+	if !strings.HasPrefix(text, botTokenPrefix) || len(text) < len(botTokenPrefix)+10 || !isToken(text) {
+		return errors.New("the bot token of a Slack app, which begins with " + botTokenPrefix)
+	}
+	c.Slack.BotToken = Secret(text)
+	return nil
+}
+
+func slackAPIURL(c *Config, text string) error {
+	if !isSlackURL(text) || strings.ContainsAny(text, "?#") {
+		return errors.New("an https address without a query, such as https://slack.com/api")
+	}
+	c.Slack.APIURL = text
+	return nil
+}
+
+// problems returns what contradicts: messages to a channel without a webhook of its own are posted
+// by the bot or to the webhook.
+func (c SlackConfig) problems() Problems {
+	if c.BotToken != "" && c.WebhookURL != "" {
+		return Problems{"SLACK_BOT_TOKEN and SLACK_WEBHOOK_URL are both set, want only one; SLACK_WEBHOOK_URLS may have webhooks of single channels"}
+	}
+	return nil
+}
+
 // isSlackURL reports whether a text can be the address of an incoming webhook.
 func isSlackURL(text string) bool {
 	u, err := neturl.Parse(text)

@@ -61,6 +61,7 @@ func Load(environ []string, o Options) (*Config, error) {
 	problems = append(problems, c.NATS.TLS.problems(problems)...)
 	problems = append(problems, c.Temporal.TLS.problems(problems)...)
 	if o.Notifies {
+		problems = append(problems, c.Slack.problems()...)
 		problems = append(problems, c.Notify.problems(problems)...)
 	}
 	if o.ServesAPI && c.values["API_TOKENS"].Text == "" && c.HTTP.Addr != "" {

@@ -39,6 +39,27 @@ func notifyWebhookSecrets(c *Config, text string) error {
 	return nil
 }
 
+// SplitNotifyURLs reads the name=URL pairs of NOTIFY_URLS, separated by blanks.
+func SplitNotifyURLs(text string) (map[string]Secret, error) {
+	urls := map[string]Secret{}
+	for _, pair := range strings.Fields(text) {
+		name, u, ok := strings.Cut(pair, "=")
+		if !ok || !isChannel(name) || strings.ContainsAny(name, ":/,;#@") || !strings.Contains(u, "://") {
+			return nil, errors.New("name=URL pairs separated by blanks, such as oncall=pagerduty://…, with names without # and punctuation")
+		}
+		if _, twice := urls[name]; twice || name == WebhookChannel {
+			return nil, fmt.Errorf("a name of its own for each URL, not %q again", name)
+		}
+		urls[name] = Secret(u)
+	}
+	return urls, nil
+}
+
+func notifyURLs(c *Config, text string) (err error) {
+	c.Notify.URLs, err = SplitNotifyURLs(text)
+	return err
+}
+
 // problems returns what is missing: a webhook has an address and a key, and one that a route
 // names is configured.
 func (c NotifyConfig) problems(others Problems) Problems {

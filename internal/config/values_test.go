@@ -33,13 +33,17 @@ func values(t *testing.T) map[string]string {
 		"SERVICETITAN_TENANT_ID": "1039746210", "SERVICETITAN_CLIENT_ID": "cid.x", "SERVICETITAN_CLIENT_SECRET": "cs1.secret", "SERVICETITAN_APP_KEY": "ak1.key",
 		"SERVICETITAN_WEBHOOK_SECRET": strings.Repeat("k", 40) + "," + strings.Repeat("l", 40), "SERVICETITAN_WEBHOOK_ENTITIES": "location=locations;job.completed=jobs,invoices",
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x", "SLACK_WEBHOOK_URLS": "#ops=https://hooks.slack.com/services/T/B/y",
+		"SLACK_BOT_TOKEN": botToken, "SLACK_API_URL": "https://slack-gov.com/api",
 		"SLACK_RUN_URL": "https://temporal.example.com/{workflowId}", "ADMIN_ADDR": "127.0.0.1:9090", "API_TOKENS": "ops=" + token + ",page:viewer=" + token + "2",
 		"NOTIFY_WEBHOOK_URL": "https://example.com/hook?x=y", "NOTIFY_WEBHOOK_SECRET": signingKey + "," + signingKey,
+		"NOTIFY_URLS":   "oncall=pagerduty://key mail=smtp://u:p@h:25/?from=a@b&to=c@d",
 		"NOTIFY_ROUTES": "1001=failed,recovered:#oncall,webhook;*=*:#data", "LOG_LEVEL": "warn",
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com:4318/otlp", "OTEL_EXPORTER_OTLP_HEADERS": "api-key=k,authorization=Basic%20eDp5",
 		"OTEL_SERVICE_NAME": "sync", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=staging,team=data%20platform",
 	}
 }
+
+const botToken = "xoxb-0123456789-abcdefghij"
 
 const signingKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -165,6 +169,9 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 		"SYNC_DELETE_GUARD":        {"NaN", "NaN%", "Inf", "-Inf%", "0", "-1%", "101", "0x10%", "10%%", "1_0", "ten"},
 		"SLACK_WEBHOOK_URL":        {"http://hooks.slack.com/x", "hooks.slack.com/x", "https://", "https://host:99999/x", "https://u:pass-word@hooks.slack.com/x", "https://a b/x"},
 		"SLACK_WEBHOOK_URLS":       {"#ops", "#ops=", "=https://hooks.slack.com/x", "#ops=http://hooks.slack.com/x", "#=https://hooks.slack.com/x", "#o ps=https://hooks.slack.com/x", "#a=https://h/x,"},
+		"SLACK_BOT_TOKEN":          {"xoxp-0123456789-abcdefghij", "xoxb-", "xoxb-short", "xoxb-0123456789 abcdefghij", "0123456789abcdefghij"},
+		"SLACK_API_URL":            {"http://slack.com/api", "slack.com/api", "https://slack.com/api?x=y", "https://u:pass-word@slack.com/api"},
+		"NOTIFY_URLS":              {"pagerduty://key", "oncall=key", "#ops=pagerduty://key", "a=teams://x a=teams://y", "webhook=teams://x", "a=teams://x,b=teams://y c"},
 		"NOTIFY_WEBHOOK_URL":       {"http://example.com/x", "example.com/x", "https://u:pass-word@example.com/x"},
 		"NOTIFY_WEBHOOK_SECRET":    {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_c2hvcnQ=", "whsec_no/base64!", signingKey + ",", signingKey + " " + signingKey},
 		"NOTIFY_ROUTES":            {"#ops", "1001=failed", "=failed:#ops", "1001=:#ops", "1001=failed:", "1001=failing:#ops", "1001=failed:#ops;", "1001=failed:#o ps"},

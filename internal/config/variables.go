@@ -78,12 +78,15 @@ var Variables = []Variable{
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "URL of a Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "URLs of webhooks by channel: #ops=https://…,#finance=https://…", set: slackURLs},
+	{Name: "SLACK_BOT_TOKEN", Secret: true, Doc: "token of a Slack app's bot, instead of SLACK_WEBHOOK_URL: it posts one message per incident and edits it until the incident ends", set: slackToken},
+	{Name: "SLACK_API_URL", Default: "https://slack.com/api", Doc: "address of Slack's web API, for SLACK_BOT_TOKEN", set: slackAPIURL},
 	{Name: "SLACK_CHANNEL", Field: "channel", Default: "#sync-alerts", Doc: "channel of notifications if the request names none, and of rejected commands", set: channel},
 	{Name: "SLACK_FOLD_WINDOW", Default: "1h", Doc: "time in which identical failures are grouped into one message; off for never", set: duration(func(c *Config) *time.Duration { return &c.Slack.FoldWindow }, time.Second, 24*time.Hour, 0)},
 	{Name: "SLACK_RUN_URL", Doc: "URL of a page about a run, for the links in messages: https://temporal.example.com/namespaces/default/workflows/{workflowId}/{runId}/history. {workflowId}, {runId} and {runNumber} are replaced", set: runURL},
 
 	{Name: "NOTIFY_WEBHOOK_URL", Secret: true, Doc: "receiver of signed webhooks (standardwebhooks.com) about every notification, beside Slack; needs NOTIFY_WEBHOOK_SECRET", set: notifyWebhookURL},
 	{Name: "NOTIFY_WEBHOOK_SECRET", Secret: true, Doc: "key that signs these webhooks: whsec_ and 24 to 64 bytes in base64; two, separated by a comma, while one is being replaced", set: notifyWebhookSecrets},
+	{Name: "NOTIFY_URLS", Secret: true, Doc: "other services that receive every notification: name=URL name=URL, with URLs as https://shoutrrr.nickfedor.com/services describes, such as oncall=pagerduty://… mail=smtp://…; the name is their channel", set: notifyURLs},
 	{Name: "NOTIFY_ROUTES", Doc: "channels by tenant and kind: 1001=failed,recovered:#oncall,webhook;*=rejected,warning:#data. What no route names goes to the channel of the request or SLACK_CHANNEL, and to the webhook", set: notifyRoutes},
 
 	{Name: "HTTP_ADDR", Default: "127.0.0.1:8080", Doc: "address of the gateway", set: listenAddress(func(c *Config) *string { return &c.HTTP.Addr })},

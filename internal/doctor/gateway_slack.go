@@ -36,8 +36,8 @@ func (d *Doctor) checkGateway(context.Context) (f findings) {
 // defaultWebhook names the webhook of channels without one of their own.
 const defaultWebhook = "webhook"
 
-// checkSlack posts a message without text to each webhook. Slack rejects it and
-// displays nothing.
+// checkSlack asks whether the bot's token is valid and posts a message without text to each
+// webhook. Slack rejects it and displays nothing.
 func (d *Doctor) checkSlack(ctx context.Context) (f findings) {
 	webhooks := map[string]string{}
 	if u := d.Config.Slack.WebhookURL; u != "" {
@@ -46,9 +46,18 @@ func (d *Doctor) checkSlack(ctx context.Context) (f findings) {
 	for channel, u := range d.Config.Slack.WebhookURLs {
 		webhooks[channel] = string(u)
 	}
-	if len(webhooks) == 0 {
-		f.warn("set SLACK_WEBHOOK_URL", "slack", "no webhook: notifications are logged")
+	hasBot := d.Config.Slack.BotToken != ""
+	if len(webhooks) == 0 && !hasBot {
+		f.warn("set SLACK_BOT_TOKEN or SLACK_WEBHOOK_URL", "slack", "no bot and no webhook: notifications are logged")
 		return f
+	}
+	if hasBot {
+		workspace, user, err := slack.CheckBot(ctx, http.DefaultClient, d.Config.Slack.APIURL, string(d.Config.Slack.BotToken))
+		if err != nil {
+			f.fail("install the Slack app with the scope chat:write and set its bot token in SLACK_BOT_TOKEN", "slack bot", "%v", err)
+		} else {
+			f.ok("slack bot", "%s", user+" in workspace "+workspace)
+		}
 	}
 	for _, channel := range slices.Sorted(maps.Keys(webhooks)) {
 		check := "slack " + channel

@@ -15,8 +15,12 @@ var (
 	retryableError = regexp.MustCompile(`(?i)rate_?limit|too_many_requests|internal_error|fatal_error|timeout|time_out|unavailable|try_again`)
 )
 
-// errorIn returns the error in the body of a response with a status of success, "" if there
-// is none. Slack and many receivers that are compatible with it respond so.
+// checkBody returns the error in the body of a response with a status of success, "" if there
+// is none. Any error may mean that the receiver does not understand the form of the message.
+func checkBody(body string) (text string, rejectsForm bool) { return errorIn(body), true }
+
+// errorIn returns the error in a body. Slack and many receivers that are compatible with it
+// respond so.
 func errorIn(body string) string {
 	var doc struct {
 		OK      *bool           `json:"ok"`

@@ -25,7 +25,7 @@ type group struct {
 // hold adds a message to the group of its failure and reports whether it waits for the end
 // of the window. A message that is sent now takes over the count of its group.
 func (n *Notifier) hold(m *message, now time.Time) bool {
-	g := n.groups[m.DedupKey()]
+	g := n.groups[n.dedupKey(m.Notification)]
 	if g == nil {
 		return false
 	}
@@ -62,9 +62,10 @@ func (n *Notifier) schedule(g *group, m *message, left time.Duration) {
 	}
 }
 
-// open starts a window for repetitions of a notification that was just sent.
-func (g groups) open(n Notification, now time.Time) {
-	if key := n.DedupKey(); key != "" {
+// open starts a window for repetitions of a notification that was just sent. The key is empty if
+// it is not grouped.
+func (g groups) open(key string, n Notification, now time.Time) {
+	if key != "" {
 		g[key] = &group{sentAt: now, repeats: map[string]bool{}, first: n}
 	}
 }

@@ -141,7 +141,7 @@ func (n *Notifier) collect(ctx context.Context, messages []*message, p *pending)
 			continue
 		}
 		same := slices.IndexFunc(messages, func(m *message) bool {
-			return n.Window > 0 && m.DedupKey() != "" && m.DedupKey() == one.DedupKey()
+			return n.dedupKey(m.Notification) != "" && n.dedupKey(m.Notification) == n.dedupKey(one)
 		})
 		if same < 0 {
 			messages = append(messages, &message{Notification: one, sources: []*pending{p}, ids: []string{one.EventID}})
@@ -150,6 +150,16 @@ func (n *Notifier) collect(ctx context.Context, messages []*message, p *pending)
 		messages[same].merge(one, p)
 	}
 	return messages
+}
+
+// dedupKey returns the key by which a notification is grouped, "" if it is not: without a window,
+// and where the message of its incident is edited.
+func (n *Notifier) dedupKey(one Notification) string {
+	editor, ok := n.Sender.(Editor)
+	if n.Window == 0 || ok && one.Incident.Key != "" && editor.Edits(one.To) {
+		return ""
+	}
+	return one.DedupKey()
 }
 
 // merge adds a repetition to the message. The message takes its details from the newer one.
@@ -197,9 +207,7 @@ func (n *Notifier) send(ctx context.Context, messages []*message, now time.Time)
 		case err == nil:
 			n.OnResult(m.To, Sent)
 			n.markDelivered(m)
-			if n.Window > 0 {
-				n.groups.open(m.Notification, now)
-			}
+			n.groups.open(n.dedupKey(m.Notification), m.Notification, now)
 		case failure != nil && failure.Permanent:
 			n.OnResult(m.To, GivenUp)
 			n.markDelivered(m) // no further attempt, even if another channel needs a redelivery

@@ -64,6 +64,19 @@ func (u WebhookURL) Redact(text string) string {
 type Body struct {
 	Content []byte
 	Header  http.Header // may be nil; the default Content-Type is JSON
+	// Check returns the error in the body of a response with a status of success, "" if there is
+	// none, and whether another form of the message may be accepted. The default detects the
+	// errors of Slack's webhooks and of receivers that are compatible with them.
+	Check func(answer string) (text string, rejectsForm bool)
+}
+
+// Redact removes the URL, its secret parts, and the token of the header from a text.
+func (b Body) Redact(to WebhookURL, text string) string {
+	text = to.Redact(text)
+	if _, token, ok := strings.Cut(b.Header.Get("Authorization"), " "); ok {
+		text = strings.ReplaceAll(text, token, "***")
+	}
+	return text
 }
 
 // Poster posts to webhooks for a Sender. It classifies responses, follows no redirects
@@ -103,15 +116,27 @@ func NewPoster(client *http.Client, now func() time.Time) *Poster {
 // posts nothing. If the webhook rejects the form of the body, Send posts the plain body, and
 // calls rejected before. The error is an *Error.
 func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, plain Body, rejected func(*Error)) error {
+	return p.Attempt(ctx, channel, to, func() *Error {
+		failure := p.Post(ctx, to, body)
+		if failure != nil && failure.RejectsForm() {
+			failure.Text = body.Redact(to, failure.Text)
+			rejected(failure)
+			failure = p.Post(ctx, to, plain)
+		}
+		if failure != nil {
+			failure.Text = body.Redact(to, failure.Text)
+		}
+		return failure
+	})
+}
+
+// Attempt calls send on behalf of a channel, unless its URL is backing off, and starts or ends the
+// backoff of the URL. The error is an *Error.
+func (p *Poster) Attempt(ctx context.Context, channel string, to WebhookURL, send func() *Error) error {
 	if wait := p.remaining(to); wait > 0 {
 		return &Error{To: channel, Text: "backing off after a failure", After: wait}
 	}
-	failure := p.Post(ctx, to, body)
-	if failure != nil && failure.RejectsForm() {
-		failure.Text = to.Redact(failure.Text)
-		rejected(failure)
-		failure = p.Post(ctx, to, plain)
-	}
+	failure := send()
 	if failure == nil {
 		p.reset(to)
 		return nil
@@ -119,12 +144,12 @@ func (p *Poster) Send(ctx context.Context, channel string, to WebhookURL, body, 
 	if !failure.Permanent && ctx.Err() == nil {
 		failure.After = p.backOff(to, failure.After)
 	}
-	failure.To, failure.Text = channel, to.Redact(failure.Text)
+	failure.To = channel
 	return failure
 }
 
 // Post posts a body once, without backoff. It returns nil on success. The text of the error
-// may contain the URL: redact it before use.
+// may contain the URL or a token: redact it before use.
 func (p *Poster) Post(ctx context.Context, to WebhookURL, body Body) (failure *Error) {
 	ctx, end := startPost(ctx, to)
 	defer func() { end(failure) }()
@@ -140,7 +165,11 @@ func (p *Poster) Post(ctx context.Context, to WebhookURL, body Body) (failure *E
 	}
 	defer response.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // a truncated body is classified as far as it was read
-	return p.classify(response, strings.TrimSpace(string(answer)))
+	check := body.Check
+	if check == nil {
+		check = checkBody
+	}
+	return p.classify(response, strings.TrimSpace(string(answer)), check)
 }
 
 const (
@@ -148,28 +177,35 @@ const (
 	quotedAnswer = 300      // bytes of it in an error
 )
 
-func (p *Poster) classify(response *http.Response, body string) *Error {
+func (p *Poster) classify(response *http.Response, body string, check func(string) (string, bool)) *Error {
 	failure := &Error{Status: response.StatusCode, Text: strings.ToValidUTF8(body[:min(len(body), quotedAnswer)], "")}
 	if body == "" {
 		failure.Text = "empty body"
 	}
 	switch status := response.StatusCode; {
 	case status >= 200 && status < 300:
-		text := errorIn(body)
+		text, rejectsForm := check(body)
 		if text == "" {
 			return nil
 		}
 		failure.Text, failure.Permanent = text[:min(len(text), quotedAnswer)], !retryableError.MatchString(text)
+		failure.rejectsForm = rejectsForm && failure.Permanent
 		if !failure.Permanent {
 			failure.After = p.parseRetryAfter(response.Header.Get("Retry-After"))
 		}
 	case status == http.StatusTooManyRequests:
 		failure.After = p.parseRetryAfter(response.Header.Get("Retry-After"))
-	case status == http.StatusRequestTimeout, status >= 500:
 	default:
-		failure.Permanent = true
+		failure = StatusError(status, failure.Text)
 	}
 	return failure
+}
+
+// StatusError returns the error of a response: permanent, unless a status says that a retry can
+// help.
+func StatusError(status int, text string) *Error {
+	isRetryable := status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
+	return &Error{Status: status, Text: text, Permanent: !isRetryable}
 }
 
 // RejectsForm reports whether the webhook may accept the message in another form.
@@ -178,7 +214,7 @@ func (e *Error) RejectsForm() bool {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		return true
 	}
-	return e.Permanent && e.Status >= 200 && e.Status < 300
+	return e.rejectsForm
 }
 
 // reason says why there was no response, without the URL that *url.Error contains.

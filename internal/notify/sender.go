@@ -17,6 +17,14 @@ type Sender interface {
 	Send(ctx context.Context, list []Notification) error
 }
 
+// Editor is a Sender that edits the message of an incident where others send one more message.
+// What it edits is not grouped.
+type Editor interface {
+	Sender
+	// Edits reports whether it does so in a channel.
+	Edits(channel string) bool
+}
+
 // Senders sends to each channel with its own Sender, and to all other channels with Default.
 type Senders struct {
 	Default Sender
@@ -25,10 +33,21 @@ type Senders struct {
 
 // Send posts one message with the Sender of its channel.
 func (s Senders) Send(ctx context.Context, list []Notification) error {
-	if named, ok := s.Named[list[0].To]; ok {
-		return named.Send(ctx, list)
+	return s.of(list[0].To).Send(ctx, list)
+}
+
+// of returns the Sender of a channel.
+func (s Senders) of(channel string) Sender {
+	if named, ok := s.Named[channel]; ok {
+		return named
 	}
-	return s.Default.Send(ctx, list)
+	return s.Default
+}
+
+// Edits reports whether the Sender of a channel edits messages there.
+func (s Senders) Edits(channel string) bool {
+	editor, ok := s.of(channel).(Editor)
+	return ok && editor.Edits(channel)
 }
 
 // Error reports why a message was not sent. It never contains the webhook URL.
@@ -38,6 +57,8 @@ type Error struct {
 	Text      string        // the response, or the reason why there was none
 	Permanent bool          // no retry can succeed
 	After     time.Duration // delay before the next attempt, 0 for the default backoff
+
+	rejectsForm bool // of a response with a status of success
 }
 
 func (e *Error) Error() string {

@@ -7,8 +7,10 @@
 package notifytest
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,10 +28,14 @@ import (
 // Config is what a test configures a sender with.
 type Config struct {
 	URL    string           // of the webhook
+	Secret string           // a password that is not part of the URL
 	HTTP   *http.Client     // nil for the default of the sender
 	Now    func() time.Time // nil for time.Now
 	Logger zerolog.Logger
 }
+
+// Secret is Config.Secret in the tests of a Kit.
+const Secret = "xoxb-sEcReT-tOkEn"
 
 // SecretPath is the path of webhook URLs in tests.
 const SecretPath = "/services/T000/B000/sEcReTsEcReT"
@@ -42,32 +48,69 @@ func Webhook(t *testing.T, handler http.HandlerFunc) string {
 	return server.URL + SecretPath
 }
 
-// Exercise runs the conformance tests of a sender.
+// Exercise runs the conformance tests of a sender whose receiver responds as webhooks do.
 func Exercise(t *testing.T, newSender func(t *testing.T, c Config) notify.Sender) {
 	t.Helper()
-	k := kit{newSender}
+	Kit{NewSender: newSender}.Exercise(t)
+}
+
+// Kit has the conformance tests of a sender. The receiver responds as webhooks do, except for
+// what the fields say.
+type Kit struct {
+	NewSender func(t *testing.T, c Config) notify.Sender
+	// Accept is the only body with which the receiver accepts a message. If it is empty, every
+	// body does that is no error of Slack's webhooks.
+	Accept string
+	// Rejects has bodies, beside Accept, of responses with a status of success that do not accept
+	// the message, and whether that is permanent.
+	Rejects map[string]bool
+	// FormError is the body, with status 200, with which the receiver rejects the form of a
+	// message; "" if only the status says so.
+	FormError string
+	// Headline is the form in which a message is sent again: its headline alone, else the whole
+	// text.
+	Headline bool
+	// Skip has the names of tests that the protocol does not allow, with the reason.
+	Skip map[string]string
+}
+
+// Exercise runs the conformance tests.
+func (k Kit) Exercise(t *testing.T) {
+	t.Helper()
+	skipped := maps.Clone(k.Skip)
 	for name, test := range map[string]func(*testing.T){
 		"every HTTP status":                    k.everyStatus,
 		"Retry-After":                          k.retryAfter,
 		"backoff while the webhook fails":      k.backoff,
 		"a slow receiver":                      k.slowReceiver,
+		"a response without end":               k.endlessResponse,
 		"an error in the body with status 200": k.bodyError,
 		"a redirect is not followed":           k.redirect,
 		"plain text if the form is rejected":   k.plainText,
-		"the webhook URL appears nowhere":      k.secret,
+		"the secrets appear nowhere":           k.secret,
 		"a canceled context ends the sending":  k.canceledContext,
 		"a digest of many notifications":       k.digest,
 		"notifications with very long strings": k.longStrings,
 	} {
+		if k.Skip[name] != "" {
+			delete(skipped, name)
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t)
 		})
 	}
+	require.Empty(t, skipped, "no such tests")
 }
 
-type kit struct {
-	newSender func(t *testing.T, c Config) notify.Sender
+// accept responds as a receiver that accepts a message.
+func (k Kit) accept(w http.ResponseWriter) { _, _ = io.WriteString(w, cmp.Or(k.Accept, "ok")) }
+
+func (k Kit) newSender(t *testing.T, c Config) notify.Sender {
+	t.Helper()
+	c.Secret = Secret
+	return k.NewSender(t, c)
 }
 
 func one() []notify.Notification { return []notify.Notification{Completed()} }
@@ -80,13 +123,13 @@ func requireError(t *testing.T, s notify.Sender, about ...any) *notify.Error {
 	return failure
 }
 
-func (k kit) everyStatus(t *testing.T) {
+func (k Kit) everyStatus(t *testing.T) {
 	var status atomic.Int64
 	url := Webhook(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(int(status.Load()))
 		if status.Load() < 300 {
-			fmt.Fprint(w, "ok")
+			k.accept(w)
 			return
 		}
 		fmt.Fprint(w, "channel_not_found")
@@ -94,6 +137,10 @@ func (k kit) everyStatus(t *testing.T) {
 	for code := 200; code <= 599; code++ {
 		status.Store(int64(code))
 		s := k.newSender(t, Config{URL: url})
+		if code == http.StatusNoContent && k.Accept != "" {
+			require.True(t, requireError(t, s, code).Permanent, "no body says that the message was accepted")
+			continue
+		}
 		if code < 300 {
 			require.NoError(t, s.Send(t.Context(), one()), code)
 			continue
@@ -102,13 +149,13 @@ func (k kit) everyStatus(t *testing.T) {
 		require.Equal(t, code, failure.Status)
 		isRetryable := code == 408 || code == 429 || code >= 500
 		require.Equal(t, !isRetryable, failure.Permanent, code)
-		if code != http.StatusNotModified { // has no body
+		if code != http.StatusNotModified && !k.Headline { // has no body, or the library does not return it
 			require.EqualError(t, failure, fmt.Sprintf("notify %s: got HTTP status %d (channel_not_found), want 200", Channel, code))
 		}
 	}
 }
 
-func (k kit) retryAfter(t *testing.T) {
+func (k Kit) retryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"": time.Second, "30": 30 * time.Second, "0": time.Second, "-5": time.Second, "soon": time.Second,
 		"nan": time.Second, "1000000000": 10 * time.Minute, "99999999999999999999": time.Second,
@@ -134,10 +181,10 @@ func (k kit) retryAfter(t *testing.T) {
 	}
 }
 
-func (k kit) backoff(t *testing.T) {
+func (k Kit) backoff(t *testing.T) {
 	var posts atomic.Int64
 	status := http.StatusServiceUnavailable
-	url := Webhook(t, func(w http.ResponseWriter, _ *http.Request) { posts.Add(1); w.WriteHeader(status) })
+	url := Webhook(t, func(w http.ResponseWriter, _ *http.Request) { posts.Add(1); w.WriteHeader(status); k.accept(w) })
 	now := Ended
 	s := k.newSender(t, Config{URL: url, Now: func() time.Time { return now }})
 	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
@@ -153,46 +200,53 @@ func (k kit) backoff(t *testing.T) {
 	require.Equal(t, time.Second, requireError(t, s).RetryAfter(), "a success resets the backoff")
 }
 
-func (k kit) plainText(t *testing.T) {
-	for _, status := range []int{400, 413, 415, 422} {
+func (k Kit) plainText(t *testing.T) {
+	statuses := []int{400, 413, 415, 422}
+	if k.FormError != "" {
+		statuses = append(statuses, http.StatusOK)
+	}
+	for _, status := range statuses {
 		var bodies []string
-		second := http.StatusOK
+		accepted := true
 		url := Webhook(t, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			bodies = append(bodies, string(body))
-			if len(bodies) == 1 {
+			if len(bodies) == 1 || !accepted {
 				w.WriteHeader(status)
+				_, _ = io.WriteString(w, k.FormError)
 				return
 			}
-			w.WriteHeader(second)
+			k.accept(w)
 		})
 		require.NoError(t, k.newSender(t, Config{URL: url}).Send(t.Context(), one()), status)
 		require.Len(t, bodies, 2, status)
 		require.LessOrEqual(t, len(bodies[1]), len(bodies[0]))
-		for _, detail := range []string{"Full sync completed", "100,000 read"} {
-			require.Contains(t, bodies[1], detail, "plain text has the details too")
+		require.Contains(t, bodies[1], "Full sync completed")
+		if !k.Headline {
+			require.Contains(t, bodies[1], "100,000 read", "plain text has the details too")
 		}
 
-		bodies, second = nil, status
+		bodies, accepted = nil, false
 		require.True(t, requireError(t, k.newSender(t, Config{URL: url})).Permanent, "rejected plain text is not retried")
 		require.Len(t, bodies, 2)
 	}
 }
 
-func (k kit) digest(t *testing.T) {
+func (k Kit) digest(t *testing.T) {
 	var posts atomic.Int64
-	url := Webhook(t, func(http.ResponseWriter, *http.Request) { posts.Add(1) })
+	url := Webhook(t, func(w http.ResponseWriter, _ *http.Request) { posts.Add(1); k.accept(w) })
 	list := []notify.Notification{Completed(), Rejected(), Completed()}
 	require.NoError(t, k.newSender(t, Config{URL: url}).Send(t.Context(), list))
 	require.EqualValues(t, 1, posts.Load())
 }
 
-func (k kit) longStrings(t *testing.T) {
+func (k Kit) longStrings(t *testing.T) {
 	const limit = 40_000 // bytes, which every channel accepts in some form
 	var size int
-	url := Webhook(t, func(_ http.ResponseWriter, r *http.Request) {
+	url := Webhook(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		size = len(body)
+		k.accept(w)
 	})
 	long := strings.Repeat("<&>é\n", 4000)
 	n, command := Completed(), Rejected()

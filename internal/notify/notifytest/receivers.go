@@ -26,7 +26,7 @@ func hang(_ http.ResponseWriter, r *http.Request) {
 }
 
 // A receiver that does not respond in time may have the message or not: it is retried.
-func (k kit) slowReceiver(t *testing.T) {
+func (k Kit) slowReceiver(t *testing.T) {
 	client := &http.Client{Timeout: 200 * time.Millisecond}
 	failure := requireError(t, k.newSender(t, Config{URL: Webhook(t, hang), HTTP: client}))
 	require.EqualError(t, failure, "notify "+Channel+": no response within the timeout")
@@ -43,12 +43,34 @@ func (k kit) slowReceiver(t *testing.T) {
 	require.False(t, failure.Permanent)
 }
 
+// A response that does not end is read only in part.
+func (k Kit) endlessResponse(t *testing.T) {
+	url := Webhook(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, strings.Repeat("x", 1000)); err != nil {
+				return
+			}
+		}
+	})
+	failure := requireError(t, k.newSender(t, Config{URL: url}))
+	require.Equal(t, http.StatusBadGateway, failure.Status)
+	require.Less(t, len(failure.Error()), 1000)
+}
+
 // A receiver that responds with an error and a status of success did not take the message.
-func (k kit) bodyError(t *testing.T) {
-	for body, permanent := range map[string]bool{
+func (k Kit) bodyError(t *testing.T) {
+	rejects := map[string]bool{
 		"channel_not_found": true, `{"ok":false,"error":"not_in_channel"}`: true, "error: no such hook": true, `{"success":false}`: true,
 		`{"ok":false,"error":"ratelimited"}`: false, "internal_error": false, `{"ok":false,"error":"service_unavailable"}`: false,
-	} {
+	}
+	accepts := []string{
+		"ok", "", "1", `{"ok":true}`, `{"success":true}`, `{"ok":true,"error":null}`, "<html>thanks</html>", "posted", `{"id":"17","error":false}`,
+	}
+	if k.Accept != "" {
+		rejects, accepts = k.Rejects, []string{k.Accept}
+	}
+	for body, permanent := range rejects {
 		for _, status := range []int{200, 202} {
 			url := Webhook(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(status)
@@ -59,16 +81,14 @@ func (k kit) bodyError(t *testing.T) {
 			require.Equal(t, permanent, failure.Permanent, body)
 		}
 	}
-	for _, body := range []string{
-		"ok", "", "1", `{"ok":true}`, `{"success":true}`, `{"ok":true,"error":null}`, "<html>thanks</html>", "posted", `{"id":"17","error":false}`,
-	} {
+	for _, body := range accepts {
 		url := Webhook(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
 		require.NoError(t, k.newSender(t, Config{URL: url}).Send(t.Context(), one()), body)
 	}
 }
 
 // A redirect may lead to a host that must not receive the message.
-func (k kit) redirect(t *testing.T) {
+func (k Kit) redirect(t *testing.T) {
 	var posts atomic.Int64
 	elsewhere := Webhook(t, func(http.ResponseWriter, *http.Request) { posts.Add(1) })
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -80,16 +100,16 @@ func (k kit) redirect(t *testing.T) {
 	require.Zero(t, posts.Load())
 }
 
-// No failure may reveal the webhook URL: it is a password.
-func (k kit) secret(t *testing.T) {
+// No failure may reveal the webhook URL, which is a password, or another secret.
+func (k Kit) secret(t *testing.T) {
 	echo := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
-			fmt.Fprintf(w, "http://%s%s is wrong", r.Host, r.URL)
+			fmt.Fprintf(w, "http://%s%s is wrong, as is %s", r.Host, r.URL, r.Header.Get("Authorization"))
 		}
 	}
 	echoInError := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"ok":false,"error":"no such hook http://%s%s"}`, r.Host, r.URL)
+		fmt.Fprintf(w, `{"ok":false,"error":"no such hook http://%s%s for %s"}`, r.Host, r.URL, r.Header.Get("Authorization"))
 	}
 	echoToken := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
@@ -125,7 +145,7 @@ func (k kit) secret(t *testing.T) {
 	}
 }
 
-func (k kit) canceledContext(t *testing.T) {
+func (k Kit) canceledContext(t *testing.T) {
 	url := Webhook(t, hang)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -31,3 +31,21 @@ func CheckWebhook(ctx context.Context, client *http.Client, webhook string) erro
 	failure.To, failure.Text = "the webhook", to.Redact(failure.Text)
 	return failure
 }
+
+// CheckBot returns the workspace and the user of a bot token, and an error if messages would not
+// be sent. It sends none.
+func CheckBot(ctx context.Context, client *http.Client, apiURL, token string) (workspace, user string, err error) {
+	s := &Sender{poster: notify.NewPoster(client, nil)}
+	b, err := newBot(Options{Token: token, APIURL: apiURL}, s)
+	if err != nil {
+		return "", "", err
+	}
+	var got answer
+	to := notify.WebhookURL(b.apiURL + "/auth.test")
+	body := b.body(&got)
+	if failure := s.poster.Post(ctx, to, body); failure != nil {
+		failure.To, failure.Text = "the bot", body.Redact(to, failure.Text)
+		return "", "", failure
+	}
+	return got.Team, got.User, nil
+}

@@ -1,6 +1,6 @@
-// Package slack sends notifications to Slack's incoming webhooks, and to receivers that are
-// compatible with them.
+// Package slack sends notifications to Slack: to incoming webhooks and receivers that are
+// compatible with them, or as a bot, which edits the message of an incident.
 //
-// internal/app passes its Sender to the Notifier of package notify. Of this module it
-// imports only notify and events.
+// internal/app passes its Sender to the Notifier of package notify, and internal/doctor checks
+// webhooks and tokens. Of this module it imports only notify, notify/message and events.
 package slack

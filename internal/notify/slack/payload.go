@@ -1,8 +1,9 @@
 package slack
 
-// payload is the JSON body of a post to a Slack incoming webhook.
+// payload is the JSON body of a post to a Slack incoming webhook, or of a message of a bot.
 type payload struct {
-	Channel     string       `json:"channel,omitempty"` // only older webhooks honour it
+	Channel     string       `json:"channel,omitempty"` // of webhooks, only older ones honour it
+	TS          string       `json:"ts,omitempty"`      // the message that a bot edits
 	Text        string       `json:"text"`
 	Parse       string       `json:"parse"`
 	UnfurlLinks bool         `json:"unfurl_links"`

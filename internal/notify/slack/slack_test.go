@@ -26,6 +26,23 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestConformanceOfTheBot(t *testing.T) {
+	t.Parallel()
+	notifytest.Kit{
+		Accept: `{"ok":true,"channel":"C024BE91L","ts":"1503435956.000247"}`,
+		Rejects: map[string]bool{
+			`{"ok":false,"error":"channel_not_found"}`: true, `{"ok":false,"error":"token_revoked"}`: true, `{"ok":false}`: true,
+			`{"ok":false,"error":"ratelimited"}`: false, `{"ok":false,"error":"internal_error"}`: false, `{"ok":false,"error":"request_timeout"}`: false,
+			"ok": true, "": true, "<html>sign in</html>": true, "[]": true,
+		},
+		FormError: `{"ok":false,"error":"invalid_blocks"}`,
+		NewSender: func(t *testing.T, c notifytest.Config) notify.Sender {
+			t.Helper()
+			return newSender(t, Options{Token: c.Secret, APIURL: c.URL, HTTP: c.HTTP, Now: c.Now, Logger: c.Logger})
+		},
+	}.Exercise(t)
+}
+
 func newSender(t *testing.T, o Options) *Sender {
 	t.Helper()
 	s, err := New(o)

@@ -33,10 +33,11 @@ func (m payload) lines() string {
 // plainMessage is a message without blocks, for a receiver that rejects them.
 type plainMessage struct {
 	Channel string `json:"channel,omitempty"`
+	TS      string `json:"ts,omitempty"`
 	Text    string `json:"text"`
 	Parse   string `json:"parse"`
 }
 
 func (m payload) asText() plainMessage {
-	return plainMessage{Channel: m.Channel, Text: m.lines(), Parse: m.Parse}
+	return plainMessage{Channel: m.Channel, TS: m.TS, Text: m.lines(), Parse: m.Parse}
 }
