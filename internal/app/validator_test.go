@@ -268,3 +268,5 @@ func usageText(t *testing.T, err error) string {
 type noBackends struct{ cli.Backends }
 
 func (noBackends) Stream(context.Context) (cli.Stream, error) { return nil, errAccepted }
+
+func (noBackends) Store(context.Context) (cli.Store, error) { return nil, cli.ErrNoDatabase }
