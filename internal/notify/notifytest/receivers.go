@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,14 +35,24 @@ func (k Kit) slowReceiver(t *testing.T) {
 	require.False(t, failure.Permanent)
 	require.Positive(t, failure.RetryAfter(), "the webhook is not used for a while")
 
-	slowBody := Webhook(t, func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusBadGateway)
-		_ = http.NewResponseController(w).Flush()
-		hang(w, r)
-	})
-	failure = requireError(t, k.newSender(t, Config{URL: slowBody, HTTP: client}))
+	slowBody := Webhook(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	failure = requireError(t, k.newSender(t, Config{URL: slowBody, HTTP: &http.Client{Transport: bodyTimeout{}}}))
 	require.Equal(t, http.StatusBadGateway, failure.Status, "the status is known, the body is not awaited for ever")
 	require.False(t, failure.Permanent)
+}
+
+// bodyTimeout returns responses whose body does not arrive in time.
+type bodyTimeout struct{}
+
+func (bodyTimeout) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		response.Body = struct {
+			io.Reader
+			io.Closer
+		}{iotest.ErrReader(os.ErrDeadlineExceeded), response.Body}
+	}
+	return response, err
 }
 
 // A response that does not end is read only in part.

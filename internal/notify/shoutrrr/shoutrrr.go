@@ -139,12 +139,12 @@ func (s *Sender) call(ctx context.Context, text string) *notify.Error {
 	}
 	result := make(chan error, 1)
 	go func() {
-		defer s.busy.Store(false)
 		services := router.ServiceRouter{}
 		service, err := services.Locate(s.URL)
 		if err == nil {
 			err = service.Send(text, &types.Params{})
 		}
+		s.busy.Store(false) // before the caller can call again
 		result <- err
 	}()
 	timer := time.NewTimer(s.Timeout)
