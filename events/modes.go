@@ -32,8 +32,6 @@ type ModeInfo struct {
 	Staged          bool // stores pages in a staging table that is checked before anything is applied
 	Interactive     bool // somebody may be waiting: its API calls have a reserved share of the rate budget
 	NotifyByDefault bool // notifies of every outcome; otherwise of failures only
-
-	PageButton string // the label of the button on the page that starts a sync; "" for none
 }
 
 var modes = []ModeInfo{
@@ -41,13 +39,11 @@ var modes = []ModeInfo{
 		Mode: Full, Title: "Full sync", Description: "reads every record",
 		Workflow: "FullSync", WorkflowIDPrefix: "full-sync-",
 		ReadsAll: true, NotifyByDefault: true,
-		PageButton: "Full sync",
 	},
 	{
 		Mode: Incremental, Title: "Incremental sync", Description: "reads what changed since the last sync",
 		Workflow: "IncrementalSync", WorkflowIDPrefix: "incremental-sync-", PerTenant: true,
 		Interactive: true,
-		PageButton:  "Sync changes",
 	},
 	{
 		Mode: Rebuild, Title: "Rebuild", Description: "reads every record of one entity into a staging table, checks it and applies the differences",

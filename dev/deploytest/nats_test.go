@@ -106,7 +106,7 @@ var restrictedTo = map[string][]string{
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_COMMANDS.bridge-requests": {"bridge"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_COMMANDS.bridge-control":  {"bridge"},
 	"$JS.API.CONSUMER.MSG.NEXT.SYNC_EVENTS.notifier":          {"notifier"},
-	"$JS.API.STREAM.MSG.GET.SYNC_DEADLETTER":                  {"operator"},
+	"$JS.API.STREAM.MSG.GET.SYNC_DEADLETTER":                  {"gateway", "operator"},
 	"$JS.API.STREAM.MSG.GET.SYNC_COMMANDS":                    {"bridge"},
 	"$JS.API.STREAM.MSG.GET.SYNC_INCIDENTS":                   {"notifier"},
 	"incidents.outages/1001/full":                             {"notifier"},

@@ -56,6 +56,7 @@ var statements = []struct {
 	{"select count(*) from raw.later, raw.sync_state, raw.st_customers, raw.sync_runs", users},
 	{"select nextval('raw.sync_runs_run_number_seq')", []string{"lazisync_owner", "lazisync_app"}},
 	{"insert into raw.sync_audit (audit_id, at, actor, role, action, target, request_id, reason, status, problem, remote) values ('', now(), '', '', '', '', '', '', 0, '', '')", []string{"lazisync_owner", "lazisync_app", "lazisync_gateway"}},
+	{"insert into raw.sync_dead_letters (sequence, rejected_at) values (1, now())", []string{"lazisync_owner", "lazisync_app", "lazisync_gateway"}},
 	{"delete from raw.sync_audit", []string{"lazisync_owner", "lazisync_app"}},
 	{"truncate raw.st_customers", []string{"lazisync_owner"}},
 	{"alter table raw.st_customers add column more int", []string{"lazisync_owner"}},

@@ -116,6 +116,32 @@ func (p *tab) press(t *testing.T, name string) {
 	p.run(t, chromedp.Click(chromedp.JSPath(button(name))))
 }
 
+// follow clicks a visible link with a text.
+func (p *tab) follow(t *testing.T, text string) {
+	t.Helper()
+	link := `[...document.querySelectorAll('a')].find(a => a.checkVisibility() && (a.ariaLabel || a.innerText) === ` + quote(text) + `)`
+	p.await(t, link+` !== undefined`)
+	p.run(t, chromedp.Click(chromedp.JSPath(link)))
+}
+
+// fill replaces the text of a field.
+func (p *tab) fill(t *testing.T, selector, text string) {
+	t.Helper()
+	p.await(t, `document.querySelector(`+quote(selector)+`)?.checkVisibility() === true`)
+	p.run(t, chromedp.SetValue(chromedp.CSS(selector), text))
+}
+
+// confirm presses a button that opens the dialog, checks its text, and answers it.
+func (p *tab) confirm(t *testing.T, name, text, reason, answer string) {
+	t.Helper()
+	p.press(t, name)
+	p.see(t, "#dialog-text", text)
+	if reason != "" {
+		p.fill(t, "#reason", reason)
+	}
+	p.press(t, answer)
+}
+
 // enter types a line into the field that has the focus.
 func (p *tab) enter(t *testing.T, text string) {
 	t.Helper()

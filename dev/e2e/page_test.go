@@ -3,17 +3,14 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
-	dialogs "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -33,7 +30,7 @@ func TestThePageAcceptsAToken(t *testing.T) {
 	p := openTab(t)
 	p.open(t, gateway)
 	p.see(t, "form", "Sign in")
-	require.False(t, eval[bool](t, p, button("Full sync")+` !== undefined`), "nothing is shown to strangers")
+	require.False(t, eval[bool](t, p, `document.getElementById('main').checkVisibility()`), "nothing is shown to strangers")
 	p.requireSound(t)
 
 	eval[chromedp.Void](t, p, `document.getElementById('token').focus()`)
@@ -44,16 +41,19 @@ func TestThePageAcceptsAToken(t *testing.T) {
 	p.see(t, "header", "Signed in as <b>ops&co</b>")
 	p.see(t, "#live", "live")
 	p.see(t, "main", "No runs yet.")
-	p.see(t, "main", "No entities synced yet.")
+	p.see(t, ".verdict", "No data yet")
 	p.requireSound(t)
 	kept := eval[string](t, p, `[document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href].join(' ')`)
 	require.Equal(t, " {} {} "+gateway+"/", kept, "nothing a script could read, and no token")
 
 	p.open(t, gateway)
-	p.await(t, `document.getElementById('tenant').options.length === 2`)
-	p.run(t, chromedp.SetValue(chromedp.CSS("#tenant"), w.others[0]))
-	p.press(t, "Sync changes")
-	p.see(t, "#notice", "Sync changes requested (request ")
+	p.expect(refused + "404 (Not Found)") // no bridge records the request
+	p.follow(t, "Incremental sync…")
+	p.await(t, `document.getElementById('start-tenant')?.options.length === 2`)
+	p.run(t, chromedp.SetValue(chromedp.CSS("#start-tenant"), w.others[0]))
+	p.press(t, "Start incremental sync")
+	p.see(t, "#notice", "Incremental sync requested (request ")
+	p.see(t, "main", "No bridge has recorded this request yet.")
 	requested, request := await(t, w, "sync.requested", func(events.RequestData) bool { return true })
 	require.Equal(t, "/lazisync/gateway/%3Cb%3Eops&co%3C%2Fb%3E", requested.Source)
 	require.Equal(t, events.RequestData{Mode: events.Incremental, TenantID: w.others[0]}, request)
@@ -71,7 +71,7 @@ func TestThePageAcceptsAToken(t *testing.T) {
 	p.see(t, "#live", "live")
 	_, err := chromedp.Call(p.ctx, network.ClearBrowserCookies, cdp.Empty{})
 	require.NoError(t, err)
-	p.press(t, "Refresh")
+	p.follow(t, "Runs")
 	p.see(t, "#notice", "The session has expired. Sign in again.")
 	p.see(t, "form", "Sign in")
 }
@@ -113,97 +113,6 @@ func (p *tab) requireOtherOriginsRefused(t *testing.T, w *fixture, gateway strin
 	require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a form asked for a sync")
 }
 
-func TestThePageStartsShowsAndControlsRuns(t *testing.T) {
-	t.Parallel()
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 20}})
-	gateway := w.start(t, "serve").gateway
-	p := openTab(t)
-	p.open(t, gateway)
-	p.see(t, "#live", "live")
-	eval[chromedp.Void](t, p, `window.loaded = 'once'`)
-	w.stack.Simulator.SetPace(2 * pageTime) // a run takes 20 seconds
-
-	p.press(t, "Full sync")
-	p.see(t, "#notice", "Full sync requested (request ")
-	p.see(t, "tr", "#1")
-	p.awaitProgress(t)
-	focus := func(name string) string { return `document.activeElement === ` + button(name) }
-	eval[chromedp.Void](t, p, button("Pause run 1")+`.focus()`)
-	p.awaitProgress(t)
-	require.True(t, eval[bool](t, p, focus("Pause run 1")), "progress leaves the focus where it is")
-
-	p.press(t, "Pause run 1")
-	p.see(t, "td.state", "paused")
-	require.True(t, eval[bool](t, p, focus("Resume run 1")))
-	require.Equal(t, "once", eval[string](t, p, `window.loaded`), "the page was not reloaded")
-	p.run(t, chromedp.Reload())
-	p.see(t, "td.state", "paused")
-	p.await(t, `/customers\s+[1-9]/.test(document.querySelector('.progress-list').innerText)`)
-	p.requireSound(t)
-	p.press(t, "Resume run 1")
-	p.see(t, "td.state", "running")
-	p.awaitProgress(t)
-
-	p.pressAndAnswer(t, "Cancel run 1", false)
-	require.Empty(t, all[events.ControlData](t, w, "sync.control")[2:], "it was not meant")
-	p.pressAndAnswer(t, "Cancel run 1", true)
-	p.see(t, "td.state", "cancelled")
-	p.see(t, "summary", "cancelled by an operator")
-
-	w.stack.Simulator.SetPace(0)
-	p.press(t, "Full sync")
-	p.see(t, "tr", "#2")
-	p.await(t, `document.querySelector('#runs tr').innerText.match(/^#2\s+full\s+completed/) !== null`)
-	p.await(t, `/^customers\s+2,000\s+\d+ \w+ ago\s+\d+ \w+ ago\s+never\s+completed$/.test(document.querySelector('#states tr').innerText.trim())`)
-	id, err := w.stack.Companies[0].Create("jobs")
-	require.NoError(t, err)
-	require.NotZero(t, id)
-	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "invoices", Count: -1}))
-	p.press(t, "Sync changes")
-	p.see(t, "tr", "#3")
-	p.see(t, "td.state", "failed")
-	p.run(t, chromedp.Click(chromedp.CSS("#runs summary")))
-	p.see(t, "#runs li", "jobs: 1 read, 1 inserted")
-	p.see(t, "#runs li.failed", "invoices: PermissionError: ")
-	p.see(t, "#runs li", "Workflow incremental-sync-"+w.tenant)
-	p.see(t, "#states td.failed", "failed")
-
-	w.publish(t, "sync.requested", `{"mode":"ful"}`)
-	p.see(t, "#notice.failed", "Request rejected: mode: got \"ful\"")
-	w.stack.Simulator.SetPace(time.Second)
-	p.press(t, "Full sync")
-	p.await(t, `document.querySelector('.progress-list progress') !== null`)
-	p.requireSound(t)
-}
-
-// awaitProgress waits until the page shows progress without a reload.
-func (p *tab) awaitProgress(t *testing.T) {
-	t.Helper()
-	const counted = `(document.querySelector('.progress-list') || {}).innerText`
-	p.await(t, `/\d+ of 2,000/.test(`+counted+`)`)
-	p.await(t, counted+` !== `+quote(eval[string](t, p, counted)))
-}
-
-// pressAndAnswer presses a button that opens a confirmation.
-func (p *tab) pressAndAnswer(t *testing.T, name string, yes bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, waitLimit)
-	defer cancel()
-	questions := chromedp.Events(ctx, dialogs.JavascriptDialogOpening)
-	answered := make(chan error, 1)
-	go func() {
-		for _, err := range questions {
-			if err == nil {
-				_, err = chromedp.Call(ctx, dialogs.HandleJavaScriptDialog, dialogs.HandleJavaScriptDialogParams{Accept: yes})
-			}
-			answered <- err
-			return
-		}
-	}()
-	p.press(t, name)
-	require.NoError(t, <-answered, "it does not ask for confirmation")
-}
-
 func TestThePageReconnects(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{})
@@ -215,17 +124,20 @@ func TestThePageReconnects(t *testing.T) {
 	p.expect(refused+"503 (Service Unavailable)", "net::ERR_")
 
 	w.nats.Stop()
-	p.press(t, "Full sync")
-	p.see(t, "#notice.failed", "retry later")
-	p.open(t, gateway.gateway)
+	p.open(t, gateway.gateway+"/#/start?mode=full")
+	p.press(t, "Start full sync")
+	p.see(t, "#notice.bad", "retry later")
 	p.see(t, "#live", "reconnecting")
+	p.see(t, "#banner", "Disconnected since ")
+	p.follow(t, "Overview")
 	p.see(t, "main", "No runs yet.") // the ledger is available
 	w.nats.start(t)
 	p.see(t, "#live", "live")
 
 	gateway.kill(t)
 	p.see(t, "#live", "reconnecting")
-	p.see(t, "#notice.failed", "lazisync is unreachable")
+	p.see(t, "#notice.bad", "lazisync is unreachable")
+	p.requireSound(t)
 	w.start(t, "gateway")
 	p.see(t, "#live", "live")
 	p.await(t, `document.getElementById('notice').innerText === ''`)
@@ -239,8 +151,10 @@ func TestThePageShowsSkippedEntities(t *testing.T) {
 	p.open(t, gateway)
 	p.see(t, "#live", "live")
 	w.publish(t, "sync.requested", `{"mode":"full","entities":["jobs"]}`)
-	p.see(t, "td.state", "completed")
+	p.see(t, "td .state", "completed")
 	w.publish(t, "sync.requested", `{"mode":"incremental","entities":["jobs","locations"]}`)
-	p.see(t, "summary", ", 1 of 2 entities skipped")
+	p.see(t, "td.result", ", 1 of 2 entities skipped")
+	p.follow(t, "#2")
+	p.see(t, "td.full", "skipped: ")
 	p.requireSound(t)
 }

@@ -39,8 +39,9 @@ func TestThePageWorksBelowAPathPrefix(t *testing.T) {
 			await(t, tab, `document.querySelector('#token')?.checkVisibility() === true`)
 			do(t, tab, chromedp.KeyEvent(token+"\r"))
 			await(t, tab, `document.querySelector('#live')?.innerText === 'live'`)
-			await(t, tab, `document.querySelector('#runs')?.innerText.includes('#7') === true`)
-			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('[data-start=full]')`)))
+			await(t, tab, `document.querySelector('main')?.innerText.includes('#7') === true`)
+			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('a[href="#/start?mode=full"]')`)))
+			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('#start button[type=submit]')`)))
 			await(t, tab, `document.querySelector('#notice').innerText.includes('request ')`)
 			require.Equal(t, []string{events.Requested.Name}, below.published())
 			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('#sign-out')`)))
@@ -90,7 +91,7 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 	t.Helper()
 	p := &prefixed{}
 	g, err := gateway.New(gateway.Options{
-		Publisher: p, Ledger: fakeLedger{}, Audit: fakeAudit{},
+		Publisher: p, Ledger: fakeLedger{}, Temporal: fakeTemporal{}, DeadLetters: fakeDeadLetters{}, Audit: fakeAudit{},
 		Subscribe: func(context.Context, func(events.Message)) error { return nil },
 		Tenants:   []string{"1001"}, Entities: []string{"jobs"},
 		Tokens: []gateway.Token{gateway.NewToken("ops", gateway.Operator, token)}, Logger: zerolog.Nop(),
@@ -168,6 +169,33 @@ func (fakeLedger) RunHeader(context.Context, int64) (ledger.Run, error) {
 }
 func (fakeLedger) Freshness(context.Context) ([]ledger.Freshness, error) { return nil, nil }
 
+func (fakeLedger) OpenOutages(context.Context) ([]ledger.Outage, error) { return nil, nil }
+
+func (fakeLedger) RejectedRecords(context.Context, ledger.RejectedFilter, int) ([]ledger.RejectedRecord, error) {
+	return nil, nil
+}
+
+func (fakeLedger) CallSpans(context.Context, time.Time) ([]ledger.CallSpan, []ledger.CallBudget, error) {
+	return nil, nil, nil
+}
+
+func (fakeLedger) RejectedCounts(context.Context, time.Time) ([]ledger.RejectedCount, error) {
+	return nil, nil
+}
+
 func (fakeLedger) Unfinalized(context.Context) ([]ledger.Run, error) { return nil, nil }
 
 func (fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) { return nil, nil }
+
+// fakeTemporal is a Temporal with a worker and no schedules.
+type fakeTemporal struct{ gateway.Temporal }
+
+func (fakeTemporal) HasWorkers(context.Context) (bool, error)                 { return true, nil }
+func (fakeTemporal) ListSchedules(context.Context) ([]ledger.Schedule, error) { return nil, nil }
+
+// fakeDeadLetters is an empty dead-letter stream.
+type fakeDeadLetters struct{ gateway.DeadLetters }
+
+func (fakeDeadLetters) Latest(context.Context, uint64, int) ([]gateway.DeadLetter, uint64, uint64, error) {
+	return nil, 0, 0, nil
+}

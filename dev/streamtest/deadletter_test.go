@@ -83,6 +83,41 @@ func TestDeadLettersAreListedInOrder(t *testing.T) {
 	require.EqualError(t, err, "dead letter 9: dead letter not found")
 }
 
+func TestLatestDeadLettersAreListedByPage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	list := func(before uint64, limit int) (sequences []uint64, total, next uint64) {
+		t.Helper()
+		found, total, next, err := r.conn.LatestDeadLetters(ctx(t), before, limit)
+		require.NoError(t, err)
+		for _, d := range found {
+			sequences = append(sequences, d.Sequence)
+		}
+		return sequences, total, next
+	}
+	none, total, next := list(0, 10)
+	require.Empty(t, none)
+	require.Zero(t, total+next)
+	for range 5 {
+		m := r.asMessage(t, stream.StreamCommands, r.send(t, "sync.requested", "x").Sequence)
+		_, _, err := r.conn.DeadLetter(ctx(t), m, notJSON, 1)
+		require.NoError(t, err)
+	}
+	found, err := r.js.Stream(ctx(t), stream.StreamDeadLetter)
+	require.NoError(t, err)
+	require.NoError(t, found.DeleteMsg(ctx(t), 3))
+
+	first, total, next := list(0, 2)
+	require.Equal(t, []uint64{5, 4}, first)
+	require.EqualValues(t, 4, total)
+	require.EqualValues(t, 4, next)
+	second, _, next := list(next, 2)
+	require.Equal(t, []uint64{2, 1}, second)
+	require.Zero(t, next)
+	beyond, _, _ := list(100, 1)
+	require.Equal(t, []uint64{5}, beyond)
+}
+
 func TestReplayKeepsTheIdentity(t *testing.T) {
 	t.Parallel()
 	const whole = `{"specversion":"1.0","id":"s-1","source":"/s","type":"com.lazi.sync.requested.v1","data":{"mode":"Full"}}`

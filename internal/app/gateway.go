@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/cli"
@@ -22,6 +23,10 @@ func (p *process) gateway() (part, string, error) {
 	for _, t := range p.cfg.HTTP.Tokens {
 		tokens = append(tokens, gateway.NewToken(t.Name, gateway.Role(t.Role), string(t.Secret)))
 	}
+	perSecond := map[string]float64{}
+	for _, t := range p.cfg.Tenants {
+		perSecond[t.ID] = t.RequestsPerSecond
+	}
 	g, err := gateway.New(gateway.Options{
 		Publisher: p.stream,
 		Ledger:    p.store,
@@ -30,13 +35,18 @@ func (p *process) gateway() (part, string, error) {
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
 			return p.stream.Subscribe(ctx, cli.RequestSubjects, stream.StartPosition{}, deliver)
 		},
-		Tenants:  p.cfg.TenantIDs(),
-		Entities: entity.Names(),
-		Webhooks: p.webhooks(),
-		Tokens:   tokens,
-		Ready:    p.ready,
-		Metrics:  p.metricsHandler(),
-		Logger:   p.log,
+		DeadLetters: deadLetterStream{p.stream, p.store, p.log},
+		History: func(ctx context.Context, since time.Time, fn func(events.Message) bool) error {
+			return p.stream.History(ctx, runSubjects, since, maxHistory, fn)
+		},
+		Tenants:           p.cfg.TenantIDs(),
+		Entities:          entity.Names(),
+		RequestsPerSecond: perSecond,
+		Webhooks:          p.webhooks(),
+		Tokens:            tokens,
+		Ready:             p.ready,
+		Metrics:           p.metricsHandler(),
+		Logger:            p.log,
 	})
 	if err != nil {
 		return nil, "", err

@@ -87,7 +87,7 @@ func auditOf(r *http.Request) *action {
 func (g *Gateway) newEntry(r *http.Request, name string) *action {
 	entry := &action{AuditEntry: ledger.AuditEntry{
 		ID: rand.Text(), At: g.Now().UTC(), Action: name,
-		Target: r.PathValue("workflowId") + r.PathValue("scheduleId"), // a path has one of them
+		Target: r.PathValue("workflowId") + r.PathValue("scheduleId") + r.PathValue("sequence"), // a path has one of them
 	}}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		entry.Remote = host

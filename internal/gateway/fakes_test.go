@@ -79,6 +79,8 @@ type fakeLedger struct {
 	waiting   []ledger.Waiting
 	states    []ledger.EntityState
 	freshness []ledger.Freshness
+	outages   []ledger.Outage
+	rejected  []ledger.RejectedRecord
 	fail      error
 	calls     []any
 	looked    func() // called at each lookup of a request
@@ -162,6 +164,29 @@ func (b *fakeLedger) States(_ context.Context, tenant string) ([]ledger.EntitySt
 	return b.states, b.fail
 }
 
+func (b *fakeLedger) CallSpans(context.Context, time.Time) ([]ledger.CallSpan, []ledger.CallBudget, error) {
+	return []ledger.CallSpan{{TenantID: "1001", From: today.Add(-time.Hour), To: today.Add(-50 * time.Minute), Calls: 30}},
+		[]ledger.CallBudget{{TenantID: "1001", Share: 0.5, SlowedAt: today}}, b.fail
+}
+
+func (b *fakeLedger) OpenOutages(context.Context) ([]ledger.Outage, error) {
+	return b.outages, b.fail
+}
+
+func (b *fakeLedger) RejectedRecords(_ context.Context, f ledger.RejectedFilter, limit int) ([]ledger.RejectedRecord, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, f, limit)
+	return b.rejected, b.fail
+}
+
+func (b *fakeLedger) RejectedCounts(context.Context, time.Time) (counts []ledger.RejectedCount, err error) {
+	for _, r := range b.rejected {
+		counts = append(counts, ledger.RejectedCount{TenantID: r.TenantID, Entity: r.Entity, Records: 1, Run: r.Run, Latest: r.At})
+	}
+	return counts, b.fail
+}
+
 func (b *fakeLedger) hold(id string, r ledger.Receipt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -221,6 +246,7 @@ type fakeTemporal struct {
 	workflows []ledger.Workflow
 	schedule  ledger.Schedule
 	overlaps  bool
+	noWorker  bool
 	fail      error
 	calls     []any
 }
@@ -241,6 +267,8 @@ func (e *fakeTemporal) Workflow(_ context.Context, id string) (ledger.Workflow, 
 	}
 	return ledger.Workflow{}, cmp.Or(e.fail, ledger.ErrWorkflowNotFound)
 }
+
+func (e *fakeTemporal) HasWorkers(context.Context) (bool, error) { return !e.noWorker, e.fail }
 
 func (e *fakeTemporal) ListSchedules(context.Context) ([]ledger.Schedule, error) {
 	return []ledger.Schedule{e.schedule}, e.fail
@@ -278,12 +306,20 @@ type testServer struct {
 	fakeLedger   *fakeLedger
 	fakeAudit    *fakeAudit
 	fakeTemporal *fakeTemporal
+	deadLetters  *fakeDeadLetters
+	history      []events.Message
 	log          *bytes.Buffer
 }
 
 func open(t *testing.T, change func(*Options)) *testServer {
 	t.Helper()
 	s := &testServer{t: t, fakeStream: &fakeStream{}, fakeLedger: &fakeLedger{}, fakeAudit: &fakeAudit{}, log: &bytes.Buffer{}}
+	s.deadLetters = &fakeDeadLetters{list: []DeadLetter{{
+		Sequence: 7, At: today, Code: events.CodeInvalidData, Reason: `mode: got "ful", want full`, Attempts: 1,
+		Message: events.Message{
+			Subject: "sync.requested", Data: []byte(`{"mode":"ful"}`), Stream: "SYNC_COMMANDS", Sequence: 12, Stored: today,
+		},
+	}}}
 	s.fakeTemporal = &fakeTemporal{
 		workflows: []ledger.Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
 		schedule: ledger.Schedule{
@@ -293,6 +329,15 @@ func open(t *testing.T, change func(*Options)) *testServer {
 	}
 	o := Options{
 		Publisher: s.fakeStream, Ledger: s.fakeLedger, Audit: s.fakeAudit, Temporal: s.fakeTemporal, Subscribe: s.fakeStream.Subscribe,
+		DeadLetters: s.deadLetters, RequestsPerSecond: map[string]float64{"1001": 50},
+		History: func(_ context.Context, _ time.Time, fn func(events.Message) bool) error {
+			for _, m := range s.history {
+				if !fn(m) {
+					break
+				}
+			}
+			return nil
+		},
 		Tenants:  []string{"1001"},
 		Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}},

@@ -39,6 +39,15 @@ type Ledger interface {
 	Waiting(ctx context.Context, tenant string) ([]ledger.Waiting, error)
 	// Freshness returns the freshness of every entity.
 	Freshness(ctx context.Context) ([]ledger.Freshness, error)
+	// OpenOutages lists the outages that are not closed.
+	OpenOutages(ctx context.Context) ([]ledger.Outage, error)
+	// RejectedRecords lists the records that the filter selects, newest first, at most limit and
+	// those that were rejected at the same time as the last one.
+	RejectedRecords(ctx context.Context, f ledger.RejectedFilter, limit int) ([]ledger.RejectedRecord, error)
+	// RejectedCounts counts the records that were rejected since a time, by tenant and entity.
+	RejectedCounts(ctx context.Context, since time.Time) ([]ledger.RejectedCount, error)
+	// CallSpans returns the API calls of runs since a time, and the rate budgets of all tenants.
+	CallSpans(ctx context.Context, since time.Time) ([]ledger.CallSpan, []ledger.CallBudget, error)
 	// States lists the freshness of all tables of a tenant, or of all tenants if tenant is
 	// "".
 	States(ctx context.Context, tenant string) ([]ledger.EntityState, error)
@@ -59,6 +68,11 @@ type Options struct {
 	Audit     Audit
 	Temporal  Temporal
 
+	DeadLetters DeadLetters
+	// History calls fn for the stored events of runs since a time, oldest first, until fn returns
+	// false or the last one that is stored now was read.
+	History func(ctx context.Context, since time.Time, fn func(events.Message) bool) error
+
 	// Subscribe returns once it is subscribed, and delivers the events published from then
 	// on until ctx ends.
 	Subscribe func(ctx context.Context, deliver func(events.Message)) error
@@ -66,7 +80,9 @@ type Options struct {
 	Tenants  []string // configured tenants; a request may omit the only one
 	Entities []string // the entities that can be requested
 	Webhooks Webhooks
-	Tokens   []Token // clients of the API; none: everyone on this machine
+	// RequestsPerSecond is the limit of API calls by tenant.
+	RequestsPerSecond map[string]float64
+	Tokens            []Token // clients of the API; none: everyone on this machine
 
 	Ready   *probe.Readiness // check of /readyz; nil: always ready
 	Metrics http.Handler     // handler of /metrics; nil: none
@@ -77,12 +93,13 @@ type Options struct {
 // Gateway serves HTTP.
 type Gateway struct {
 	Options
-	handler http.Handler
-	page    page
-	trail   *auditTrail
-	streams chan struct{} // one slot per open event stream
-	waiters chan struct{} // one slot per client that waits for an outcome
-	closing chan struct{} // closed to end event streams and waits
+	handler   http.Handler
+	page      page
+	attention attentionCache
+	trail     *auditTrail
+	streams   chan struct{} // one slot per open event stream
+	waiters   chan struct{} // one slot per client that waits for an outcome
+	closing   chan struct{} // closed to end event streams and waits
 }
 
 const (
@@ -110,7 +127,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Options: o, streams: make(chan struct{}, maxStreams), waiters: make(chan struct{}, maxWaiters), closing: make(chan struct{})}
-	g.page = newPage()
+	g.page = newPage(o.Entities)
 	g.trail = &auditTrail{store: o.Audit, log: o.Logger}
 	g.handler = g.withLogging(g.withSecurityHeaders(g.withRecovery(g.router())))
 	return g, nil

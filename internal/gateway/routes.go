@@ -53,6 +53,8 @@ const (
 	actPauseSchedule   = "schedule.pause"
 	actUnpauseSchedule = "schedule.unpause"
 	actTriggerSchedule = "schedule.trigger"
+	actReplay          = "deadLetter.replay"
+	actDismiss         = "deadLetter.dismiss"
 	actOpenSession     = "session.open"
 )
 
@@ -69,6 +71,14 @@ func (g *Gateway) routes() []route {
 		read("/api/sync/runs", g.showRuns, "limit", "tenant", "state", "mode", "entity", "since", "before"),
 		read("/api/sync/runs/{runNumber}", g.showRun),
 		read("/api/sync/requests", g.showRequests, "limit", "tenant", "mode", "state", "since", "before"),
+		read("/api/sync/runs/{runNumber}/events", g.showRunEvents),
+		read("/api/sync/attention", g.showAttention),
+		read("/api/sync/calls", g.showCalls),
+		read("/api/sync/rejected", g.listRejected, "limit", "tenant", "entity", "run", "before"),
+		read("/api/deadletters", g.listDeadLetters, "limit", "before"),
+		read("/api/deadletters/{sequence}", g.showDeadLetter),
+		act("/api/deadletters/{sequence}/replay", actReplay, g.replayDeadLetter),
+		act("/api/deadletters/{sequence}/dismiss", actDismiss, g.dismissDeadLetter),
 		read("/api/sync/requests/{requestId}", g.showRequest),
 		read("/api/sync/audit", g.showAudit, "limit", "tenant", "actor", "action", "outcome", "since", "before"),
 		read("/api/events", g.streamEvents),

@@ -110,19 +110,28 @@ func parseRunFilter(query url.Values) (ledger.RunFilter, error) {
 	return f, nil
 }
 
-// showRun returns one run with its requests.
-func (g *Gateway) showRun(w http.ResponseWriter, r *http.Request) error {
+// run returns the run of the path.
+func (g *Gateway) run(r *http.Request) (ledger.Run, error) {
 	text := r.PathValue("runNumber")
 	number, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || number < 1 {
-		return notFound("runNumber", text, "the number of a run")
+		return ledger.Run{}, notFound("runNumber", text, "the number of a run")
 	}
 	run, err := g.Ledger.RunHeader(r.Context(), number)
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
-		return notFound("runNumber", text, "the number of a run that the ledger has")
+		return run, notFound("runNumber", text, "the number of a run that the ledger has")
 	case err != nil:
-		return unavailable("the database is unavailable", err)
+		return run, unavailable("the database is unavailable", err)
+	}
+	return run, nil
+}
+
+// showRun returns one run with its requests.
+func (g *Gateway) showRun(w http.ResponseWriter, r *http.Request) error {
+	run, err := g.run(r)
+	if err != nil {
+		return err
 	}
 	detail := runDetail{runView: viewRun(run), RequestList: []runRequest{}, Published: run.Published}
 	for _, q := range run.Requests {

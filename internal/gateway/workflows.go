@@ -25,6 +25,9 @@ type Temporal interface {
 	// and a worker answers.
 	Workflow(ctx context.Context, id string) (ledger.Workflow, error)
 
+	// HasWorkers reports whether a worker polls every task queue.
+	HasWorkers(ctx context.Context) (bool, error)
+
 	// ListSchedules describes the schedules that exist.
 	ListSchedules(ctx context.Context) ([]ledger.Schedule, error)
 	// PauseSchedule and UnpauseSchedule record a note with client and reason.

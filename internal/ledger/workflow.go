@@ -22,6 +22,9 @@ type Workflow struct {
 	State  RunState     `json:"state,omitempty"`
 	Paused *PauseDetail `json:"paused,omitempty"`
 
+	// Retries are the activities of a running workflow whose last attempt failed.
+	Retries []Retry `json:"retries,omitempty"`
+
 	// RequestsSync reports that the workflow reads nothing itself: it publishes a
 	// sync.requested with its workflow ID as the event's id and waits for the outcome.
 	RequestsSync bool `json:"-"`
@@ -65,3 +68,11 @@ var (
 	// ErrPageToken is returned for a page token that no previous call returned.
 	ErrPageToken = errors.New("unknown page token")
 )
+
+// Retry is an activity that failed and is tried again.
+type Retry struct {
+	Activity    string     `json:"activity"`
+	Attempt     int        `json:"attempt"` // the current or next one
+	LastError   string     `json:"lastError"`
+	NextAttempt *time.Time `json:"nextAttempt,omitempty"` // absent while an attempt runs
+}

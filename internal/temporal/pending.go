@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/lazi/lazisync/internal/ledger"
@@ -52,6 +53,21 @@ func retriedActivities(workflowID string, pending []*workflowpb.PendingActivityI
 		}
 	}
 	return retried
+}
+
+// retries returns the pending activities whose last attempt failed.
+func retries(pending []*workflowpb.PendingActivityInfo) (list []ledger.Retry) {
+	for _, p := range pending {
+		if p.GetLastFailure().GetMessage() == "" {
+			continue
+		}
+		r := ledger.Retry{Activity: p.GetActivityType().GetName(), Attempt: int(p.GetAttempt()), LastError: p.GetLastFailure().GetMessage()}
+		if p.GetState() == enums.PENDING_ACTIVITY_STATE_SCHEDULED {
+			r.NextAttempt = timePointer(p.GetNextAttemptScheduleTime())
+		}
+		list = append(list, r)
+	}
+	return list
 }
 
 // SliceFailure returns the error of a page slice that a running workflow retries, "" if there is

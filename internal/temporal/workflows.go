@@ -123,6 +123,7 @@ func (c *Client) Workflow(ctx context.Context, id string) (ledger.Workflow, erro
 	found := workflow(info)
 	if found.ClosedAt == nil {
 		found.Progress = c.progress(ctx, found)
+		found.Retries = retries(described.GetPendingActivities())
 	}
 	return found, nil
 }

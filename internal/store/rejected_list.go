@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/store/ddl"
+)
+
+// rejectedSQL selects rejected records by the fields of a ledger.RejectedFilter. Records that were
+// rejected at the same time are on the same page, because that time is the cursor.
+const rejectedSQL = `
+	select run_number, tenant_id, table_name, st_id, reason, length(bytes), rejected_at from raw.rejected_records
+	where ($1::bigint is null or tenant_id = $1)
+		and ($2::text = '' or table_name = 'raw.st_' || $2)
+		and ($3::bigint = 0 or run_number = $3)
+		and ($4::timestamptz is null or rejected_at < $4)
+	order by rejected_at desc fetch first $5 rows with ties`
+
+// RejectedRecords lists the rejected records that the filter selects, newest first, at most limit
+// and those that were rejected at the same time as the last one.
+func (s *Store) RejectedRecords(ctx context.Context, f ledger.RejectedFilter, limit int) (found []ledger.RejectedRecord, err error) {
+	tenant, err := optionalTenant(f.TenantID)
+	if err != nil {
+		return nil, fmt.Errorf("list rejected records: %w", err)
+	}
+	var before *time.Time
+	if !f.Before.IsZero() {
+		before = &f.Before
+	}
+	err = s.read(ctx, "list rejected records", func(q ddl.Querier) error {
+		rows, err := q.Query(ctx, rejectedSQL, tenant, f.Entity, f.Run, before, limit)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ledger.RejectedRecord, err error) {
+			var tenant int64
+			var table string
+			err = row.Scan(&r.Run, &tenant, &table, &r.RecordID, &r.Reason, &r.Bytes, &r.At)
+			r.TenantID, r.Entity = tenantText(tenant), entityName(table)
+			return r, err
+		})
+		return err
+	})
+	return found, err
+}
+
+// RejectedCounts counts the records that were rejected since a time, by tenant and entity.
+func (s *Store) RejectedCounts(ctx context.Context, since time.Time) (counts []ledger.RejectedCount, err error) {
+	err = s.read(ctx, "count rejected records", func(q ddl.Querier) error {
+		rows, err := q.Query(ctx, `select tenant_id, table_name, count(*), max(run_number), max(rejected_at)
+			from raw.rejected_records where rejected_at > $1 group by 1, 2 order by 1, 2`, since)
+		if err != nil {
+			return err
+		}
+		counts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ledger.RejectedCount, err error) {
+			var tenant int64
+			var table string
+			err = row.Scan(&tenant, &table, &c.Records, &c.Run, &c.Latest)
+			c.TenantID, c.Entity = tenantText(tenant), entityName(table)
+			return c, err
+		})
+		return err
+	})
+	return counts, err
+}
