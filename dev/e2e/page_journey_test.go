@@ -98,9 +98,8 @@ func TestThePageLeadsFromStaleDataToTheReason(t *testing.T) {
 	p.requireSound(t)
 
 	p.follow(t, "Runs")
-	p.see(t, "tr", "#1")
-	p.run(t, chromedp.SetValue(chromedp.CSS("select[name=state]"), "failed"))
-	eval[chromedp.Void](t, p, `document.querySelector('select[name=state]').dispatchEvent(new Event('change', {bubbles: true}))`)
+	p.await(t, `document.querySelector('select[name=state]') !== null`)
+	eval[chromedp.Void](t, p, `(state => { state.value = 'failed'; state.dispatchEvent(new Event('change', {bubbles: true})) })(document.querySelector('select[name=state]'))`)
 	p.await(t, `location.hash === '#/runs?state=failed' && document.querySelectorAll('main tbody tr').length === 1`)
 	p.run(t, chromedp.Reload())
 	p.await(t, `document.querySelector('select[name=state]')?.value === 'failed' && document.querySelectorAll('main tbody tr').length === 1`)
@@ -170,7 +169,8 @@ func TestThePageReplaysAndDismissesDeadLetters(t *testing.T) {
 func TestThePagePausesASchedule(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{})
-	gateway := w.start(t, "serve", "SYNC_SCHEDULE_FULL=0 3 * * 0").gateway
+	w.migrate(t, "SYNC_SCHEDULE_FULL=0 3 * * 0")
+	gateway := w.start(t, "serve").gateway
 	id := "lazisync-full-" + w.tenant
 	p := openTab(t)
 	p.open(t, gateway+"/#/schedules")
@@ -192,8 +192,9 @@ func TestThePageSaysThatNoWorkerRuns(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{})
 	w.start(t, "bridge")
+	gateway := w.start(t, "gateway").gateway
 	p := openTab(t)
-	p.open(t, w.start(t, "gateway").gateway)
+	p.open(t, gateway)
 	p.see(t, "#banner", "No worker is running: no run starts or continues")
 	w.publish(t, "sync.requested", `{"mode":"full"}`)
 	p.see(t, ".question", "waits for a worker")

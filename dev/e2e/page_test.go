@@ -127,6 +127,7 @@ func TestThePageReconnects(t *testing.T) {
 	p.open(t, gateway.gateway+"/#/start?mode=full")
 	p.press(t, "Start full sync")
 	p.see(t, "#notice.bad", "retry later")
+	p.run(t, chromedp.Reload())
 	p.see(t, "#live", "reconnecting")
 	p.see(t, "#banner", "Disconnected since ")
 	p.follow(t, "Overview")

@@ -90,10 +90,11 @@ func spoken(t *testing.T, v *accessibility.Value) (text string) {
 	return text
 }
 
-// requireKeys requires that the Tab key reaches every control.
+// requireKeys requires that the Tab key reaches every control; of radio buttons the checked one, from
+// which the arrow keys reach the others.
 func (p *tab) requireKeys(t *testing.T) {
 	t.Helper()
-	const all = `[...document.querySelectorAll('button, input, select, summary, a')].filter(e => e.checkVisibility())`
+	const all = `[...document.querySelectorAll('button, input, select, summary, a')].filter(e => e.checkVisibility() && (e.type !== 'radio' || e.checked))`
 	eval[chromedp.Void](t, p, `document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); window.reached = new Set()`)
 	for range eval[int](t, p, all+`.length`) {
 		p.run(t, chromedp.KeyEvent(kb.Tab))

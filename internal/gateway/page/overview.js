@@ -26,7 +26,7 @@ function freshnessQuestion() {
       h('p', null, 'Start with a full sync, which reads all records. Incremental syncs then read changes.'),
       isViewer() ? null : h('p', null, h('a', { class: 'button primary', href: '#/start?mode=full' }, 'Start a full sync')));
   }
-  const verdict = stale.length ? `${stale.length} of ${count(evaluated.length, 'entity is stale', 'entities are stale')}`
+  const verdict = stale.length ? `${stale.length} of ${count(evaluated.length, 'entity', 'entities')} ${stale.length === 1 ? 'is' : 'are'} stale`
     : evaluated.length ? `Yes, all ${count(evaluated.length, 'entity', 'entities')}` : 'Not evaluated (SYNC_FRESHNESS is off)';
   const causes = shared.attention.filter(a => a.code === 'stale').map(a => /Likely cause: (.*)$/.exec(a.text)?.[1]).filter(Boolean);
   return question('Is the data fresh?', stale.length ? 'bad' : 'good', verdict,
