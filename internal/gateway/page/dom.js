@@ -4,11 +4,11 @@ const shapes = ['svg', 'rect', 'path', 'line', 'title'];
 const number = new Intl.NumberFormat('en-US');
 
 // h returns an element with attributes and children. Children that are null or false are left
-// out, lists are flattened, other values become text.
+// out, lists are flattened, other values become text. An option without a value would have its text.
 function h(name, attributes, ...children) {
   const e = shapes.includes(name) ? document.createElementNS($('svg').content.firstChild.namespaceURI, name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes || {})) {
-    if (value !== undefined && value !== null && value !== false && value !== '') e.setAttribute(key, value === true ? '' : value);
+    if (value !== undefined && value !== null && value !== false && (value !== '' || key === 'value')) e.setAttribute(key, value === true ? '' : value);
   }
   e.append(...children.flat(3).filter(c => c !== null && c !== undefined && c !== false && c !== ''));
   return e;
