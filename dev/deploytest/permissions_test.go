@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/stream"
 )
 
@@ -79,7 +80,7 @@ var rounds = map[string]func(context.Context, *harness) error{
 		return inTurn(
 			func() error { return s.publish(ctx, "sync.requested", "sync.control") },
 			func() error { return s.follow(ctx) },
-			func() error { return s.conn.DeadLetters(ctx, func(stream.DeadLetter) error { return nil }) },
+			func() error { return s.conn.DeadLetters(ctx, func(events.RejectedMessage) error { return nil }) },
 			func() error { _, err := s.conn.Drift(ctx, stream.Consumers()...); return err },
 			func() error { return s.restore(ctx) },
 		)

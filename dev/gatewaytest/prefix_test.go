@@ -91,7 +91,7 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 	t.Helper()
 	p := &prefixed{}
 	g, err := gateway.New(gateway.Options{
-		Publisher: p, Ledger: fakeLedger{}, Temporal: fakeTemporal{}, DeadLetters: fakeDeadLetters{}, Audit: fakeAudit{},
+		Publisher: p, Ledger: fakeLedger{}, Temporal: fakeTemporal{}, DeadLetters: fakeDeadLetters{}, Handlings: fakeDeadLetters{}, Audit: fakeAudit{},
 		Subscribe: func(context.Context, func(events.Message)) error { return nil },
 		Tenants:   []string{"1001"}, Entities: []string{"jobs"},
 		Tokens: []gateway.Token{gateway.NewToken("ops", gateway.Operator, token)}, Logger: zerolog.Nop(),
@@ -194,8 +194,15 @@ func (fakeTemporal) HasWorkers(context.Context) (bool, error)                 { 
 func (fakeTemporal) ListSchedules(context.Context) ([]ledger.Schedule, error) { return nil, nil }
 
 // fakeDeadLetters is an empty dead-letter stream.
-type fakeDeadLetters struct{ gateway.DeadLetters }
+type fakeDeadLetters struct {
+	gateway.DeadLetters
+	gateway.DeadLetterHandlings
+}
 
-func (fakeDeadLetters) Latest(context.Context, uint64, int) ([]gateway.DeadLetter, uint64, uint64, error) {
+func (fakeDeadLetters) LatestDeadLetters(context.Context, uint64, int) (list []events.RejectedMessage, total, next uint64, err error) {
 	return nil, 0, 0, nil
+}
+
+func (fakeDeadLetters) Handlings(context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error) {
+	return nil, nil
 }

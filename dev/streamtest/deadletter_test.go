@@ -38,7 +38,7 @@ func TestDeadLetterKeepsTheOriginalAndTheReason(t *testing.T) {
 	require.WithinDuration(t, time.Now(), deadLetter.At, time.Minute)
 	deadLetter.At = time.Time{}
 	deadLetter.Message.Stored, m.Stored = deadLetter.Message.Stored.UTC(), m.Stored.UTC()
-	require.Equal(t, stream.DeadLetter{
+	require.Equal(t, events.RejectedMessage{
 		Sequence: at, Code: events.CodeNotJSON, Reason: "got text, want one JSON object", Attempts: 3, Message: m,
 	}, deadLetter)
 }
@@ -63,7 +63,7 @@ func TestAMessageIsDeadLetteredOnce(t *testing.T) {
 func TestDeadLettersAreListedInOrder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	none := func(stream.DeadLetter) error { return errors.New("there is none") }
+	none := func(events.RejectedMessage) error { return errors.New("there is none") }
 	require.NoError(t, r.conn.DeadLetters(ctx(t), none))
 	for _, subject := range []string{"sync.requested", "sync.control", "sync.requested"} {
 		m := r.asMessage(t, stream.StreamCommands, r.send(t, subject, "x").Sequence)
@@ -71,14 +71,14 @@ func TestDeadLettersAreListedInOrder(t *testing.T) {
 		require.NoError(t, err)
 	}
 	var subjects []string
-	require.NoError(t, r.conn.DeadLetters(ctx(t), func(p stream.DeadLetter) error {
+	require.NoError(t, r.conn.DeadLetters(ctx(t), func(p events.RejectedMessage) error {
 		subjects = append(subjects, p.Message.Subject)
 		return nil
 	}))
 	require.Equal(t, []string{"sync.requested", "sync.control", "sync.requested"}, subjects)
 
 	_, err := r.conn.DeadLetterAt(ctx(t), 9)
-	require.ErrorIs(t, err, stream.ErrNoDeadLetter)
+	require.ErrorIs(t, err, events.ErrNoDeadLetter)
 	_, _, err = r.conn.Replay(ctx(t), 9)
 	require.EqualError(t, err, "dead letter 9: dead letter not found")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/cli"
@@ -35,10 +34,9 @@ func (p *process) gateway() (part, string, error) {
 		Subscribe: func(ctx context.Context, deliver func(events.Message)) error {
 			return p.stream.Subscribe(ctx, cli.RequestSubjects, stream.StartPosition{}, deliver)
 		},
-		DeadLetters: deadLetterStream{p.stream, p.store, p.log},
-		History: func(ctx context.Context, since time.Time, fn func(events.Message) bool) error {
-			return p.stream.History(ctx, runSubjects, since, maxHistory, fn)
-		},
+		DeadLetters:       p.stream,
+		Handlings:         p.store,
+		History:           p.stream.History,
 		Tenants:           p.cfg.TenantIDs(),
 		Entities:          entity.Names(),
 		RequestsPerSecond: perSecond,

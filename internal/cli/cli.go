@@ -44,8 +44,8 @@ type Backends interface {
 type Stream interface {
 	PublishCommand(ctx context.Context, e events.Event) error
 	Subscribe(ctx context.Context, subjects []string, from stream.StartPosition, deliver func(events.Message)) error
-	DeadLetters(ctx context.Context, fn func(stream.DeadLetter) error) error
-	DeadLetterAt(ctx context.Context, sequence uint64) (stream.DeadLetter, error)
+	DeadLetters(ctx context.Context, fn func(events.RejectedMessage) error) error
+	DeadLetterAt(ctx context.Context, sequence uint64) (events.RejectedMessage, error)
 	Replay(ctx context.Context, sequence uint64) (stream string, newSequence uint64, err error)
 	Close()
 }

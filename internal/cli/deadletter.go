@@ -10,7 +10,6 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/stream"
 )
 
 // DeadLetterFilter selects dead letters. The zero value selects all.
@@ -44,13 +43,13 @@ func RejectCodeNames() []string {
 	return names
 }
 
-func (f DeadLetterFilter) matches(p stream.DeadLetter, now time.Time) bool {
+func (f DeadLetterFilter) matches(p events.RejectedMessage, now time.Time) bool {
 	return (f.Code == "" || f.Code == string(p.Code)) && (f.Since == 0 || now.Sub(p.At) <= f.Since)
 }
 
 // deadLetter is a dead letter with what became of it.
 type deadLetter struct {
-	stream.DeadLetter
+	events.RejectedMessage
 	ledger.Handling
 	next    uint64          // sequence of the dead letter of the same message that followed; 0 for none
 	receipt *ledger.Receipt // of the replayed request; nil if the ledger does not have it
@@ -120,13 +119,13 @@ func (d deadLetter) isControl() bool { return d.Message.Subject == events.Contro
 func readDeadLetters(ctx context.Context, b Backends, conn Stream) ([]deadLetter, error) {
 	var all []deadLetter
 	latest := map[string]int{} // index by message
-	err := conn.DeadLetters(ctx, func(p stream.DeadLetter) error {
+	err := conn.DeadLetters(ctx, func(p events.RejectedMessage) error {
 		key := originalKey(p.Message)
 		if i, again := latest[key]; again {
 			all[i].next = p.Sequence
 		}
 		latest[key] = len(all)
-		all = append(all, deadLetter{DeadLetter: p})
+		all = append(all, deadLetter{RejectedMessage: p})
 		return nil
 	})
 	if err != nil {

@@ -88,7 +88,7 @@ func ReplayDeadLetters(ctx context.Context, b Backends, o ReplayOptions, out io.
 func (s DeadLetterSelection) replayable(all []deadLetter, now time.Time) (selected []deadLetter, controls int, err error) {
 	for _, d := range all {
 		switch {
-		case s.Sequence != 0 && d.Sequence != s.Sequence, s.Sequence == 0 && (!d.isOpen() || !s.matches(d.DeadLetter, now)):
+		case s.Sequence != 0 && d.Sequence != s.Sequence, s.Sequence == 0 && (!d.isOpen() || !s.matches(d.RejectedMessage, now)):
 		case s.Sequence == 0 && d.isControl() && !events.RejectCode(s.Code).NamesNothing():
 			controls++
 		default:
@@ -96,7 +96,7 @@ func (s DeadLetterSelection) replayable(all []deadLetter, now time.Time) (select
 		}
 	}
 	if s.Sequence != 0 && len(selected) == 0 {
-		return nil, 0, fmt.Errorf("dead letter %d: %w", s.Sequence, stream.ErrNoDeadLetter)
+		return nil, 0, fmt.Errorf("dead letter %d: %w", s.Sequence, events.ErrNoDeadLetter)
 	}
 	return selected, controls, nil
 }
@@ -239,13 +239,13 @@ func DismissDeadLetters(ctx context.Context, b Backends, o DismissOptions, out i
 	var keys []ledger.DeadLetterKey
 	now := time.Now()
 	for _, d := range all {
-		if d.Sequence == o.Sequence || o.Sequence == 0 && d.isOpen() && o.matches(d.DeadLetter, now) {
+		if d.Sequence == o.Sequence || o.Sequence == 0 && d.isOpen() && o.matches(d.RejectedMessage, now) {
 			keys = append(keys, d.key())
 		}
 	}
 	switch {
 	case len(keys) == 0 && o.Sequence != 0:
-		return fmt.Errorf("dead letter %d: %w", o.Sequence, stream.ErrNoDeadLetter)
+		return fmt.Errorf("dead letter %d: %w", o.Sequence, events.ErrNoDeadLetter)
 	case len(keys) == 0:
 		_, err := fmt.Fprintln(out, "No open dead letter matches, nothing to dismiss.")
 		return err

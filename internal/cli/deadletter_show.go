@@ -36,7 +36,7 @@ func ListDeadLetters(ctx context.Context, b Backends, o DeadLetterListOptions, o
 		return err
 	}
 	now := time.Now()
-	all = slices.DeleteFunc(all, func(d deadLetter) bool { return !o.matches(d.DeadLetter, now) || o.Open && !d.isOpen() })
+	all = slices.DeleteFunc(all, func(d deadLetter) bool { return !o.matches(d.RejectedMessage, now) || o.Open && !d.isOpen() })
 	if o.JSON {
 		encoder := json.NewEncoder(out)
 		for _, d := range all {

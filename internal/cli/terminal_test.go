@@ -36,14 +36,14 @@ func (b fakeBackends) Store(context.Context) (Store, error) {
 
 type fakeStream struct {
 	Stream
-	rejected []stream.DeadLetter
+	rejected []events.RejectedMessage
 	events   []events.Message // delivered to each subscription
 	done     func()           // called after the last event
 }
 
 func (s *fakeStream) Close() {}
 
-func (s *fakeStream) DeadLetters(_ context.Context, fn func(stream.DeadLetter) error) error {
+func (s *fakeStream) DeadLetters(_ context.Context, fn func(events.RejectedMessage) error) error {
 	for _, r := range s.rejected {
 		if err := fn(r); err != nil {
 			return err
@@ -87,9 +87,9 @@ func (s *fakeStore) Controls(context.Context, []string) (map[string]ledger.Contr
 }
 
 // rejectedMessage returns a dead letter of noon, whose original has a body.
-func rejectedMessage(sequence uint64, subject string, code events.RejectCode, reason, body string) stream.DeadLetter {
+func rejectedMessage(sequence uint64, subject string, code events.RejectCode, reason, body string) events.RejectedMessage {
 	at := noon.Add(time.Duration(sequence) * time.Minute)
-	return stream.DeadLetter{
+	return events.RejectedMessage{
 		Sequence: sequence, At: at, Code: code, Reason: reason, Attempts: 1,
 		Message: events.Message{Subject: subject, Header: map[string][]string{}, Data: []byte(body), Stream: "SYNC_COMMANDS", Sequence: 10 + sequence, Stored: at.Add(-time.Second)},
 	}
@@ -98,7 +98,7 @@ func rejectedMessage(sequence uint64, subject string, code events.RejectCode, re
 // handledDeadLetters has a dead letter in every state.
 func handledDeadLetters() fakeBackends {
 	const unknown = `entities[0]: got "custmers", want a known entity (did you mean customers?)`
-	rejected := []stream.DeadLetter{
+	rejected := []events.RejectedMessage{
 		rejectedMessage(1, "sync.requested", events.CodeUnknownEntity, unknown, `{"mode":"full","entities":["custmers"]}`),
 		rejectedMessage(2, "sync.requested", events.CodeInvalidData, `mode: got "ful", want full, incremental or rebuild`, `{"mode":"ful"}`),
 		rejectedMessage(3, "sync.control", events.CodeUnknownRun, "workflowId: got \"full-sync-1\",\x1b[2Ja workflow without requests", `{"action":"pause","workflowId":"full-sync-1"}`),

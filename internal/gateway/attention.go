@@ -209,7 +209,7 @@ func (g *Gateway) scheduleAttention(ctx context.Context) (list []attentionView) 
 }
 
 func (g *Gateway) deadLetterAttention(ctx context.Context) []attentionView {
-	latest, _, next, err := g.DeadLetters.Latest(ctx, 0, defaultDeadLetters)
+	latest, _, next, err := g.latestDeadLetters(ctx, 0, defaultDeadLetters)
 	if err != nil {
 		return []attentionView{{
 			Code: codeNATSUnavailable, Severity: severityError, Text: "NATS is unavailable: requests and webhooks are not accepted",
@@ -217,7 +217,7 @@ func (g *Gateway) deadLetterAttention(ctx context.Context) []attentionView {
 		}}
 	}
 	var count int64
-	var newest DeadLetter
+	var newest deadLetter
 	for _, d := range latest {
 		if d.isOpen() {
 			if count == 0 {

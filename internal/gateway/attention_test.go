@@ -85,9 +85,9 @@ func TestAttentionListsWhatNeedsAnOperator(t *testing.T) {
 		},
 		"open dead letters": {
 			func(s *testServer) {
-				s.deadLetters.list = []DeadLetter{
-					{Sequence: 1, At: today, Reason: "not JSON"},
-					{Sequence: 2, At: today, Handling: ledger.Handling{Replay: &ledger.Replay{}}},
+				s.deadLetters.list = []deadLetter{
+					{RejectedMessage: events.RejectedMessage{Sequence: 1, At: today, Reason: "not JSON"}},
+					{RejectedMessage: events.RejectedMessage{Sequence: 2, At: today}, Handling: ledger.Handling{Replay: &ledger.Replay{}}},
 				}
 			},
 			[]string{"warning deadLetters: 1 rejected message, neither replayed nor dismissed; latest: not JSON"},
@@ -171,7 +171,7 @@ func TestRejectedRecordsAreFilteredByTheQuery(t *testing.T) {
 func TestDeadLettersAreReplayedOverHTTP(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	s.deadLetters.list = append(s.deadLetters.list, DeadLetter{Sequence: 9, At: today, Message: events.Message{Subject: "sync.completed", Data: []byte("{}\xff")}})
+	s.deadLetters.list = append(s.deadLetters.list, deadLetter{RejectedMessage: events.RejectedMessage{Sequence: 9, At: today, Message: events.Message{Subject: "sync.completed", Data: []byte("{}\xff")}}})
 
 	got := s.send(http.MethodGet, "/api/deadletters?limit=1", "").json(t)
 	require.EqualValues(t, 2, got["total"])

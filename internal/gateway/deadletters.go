@@ -12,38 +12,41 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// ErrNoDeadLetter is returned when there is no dead letter at a sequence.
-var ErrNoDeadLetter = errors.New("dead letter not found")
-
-// DeadLetters reads the dead-letter stream and replays commands from it. Its methods are safe for
-// concurrent use.
+// DeadLetters is the dead-letter stream. Its methods are safe for concurrent use.
 type DeadLetters interface {
-	// Latest returns at most limit dead letters, newest first: those before a sequence or, if
-	// before is 0, the latest ones. total is the number of all dead letters, next the before of
-	// the next page, 0 on the last page.
-	Latest(ctx context.Context, before uint64, limit int) (list []DeadLetter, total, next uint64, err error)
-	// Get returns one dead letter, or ErrNoDeadLetter.
-	Get(ctx context.Context, sequence uint64) (DeadLetter, error)
-	// Replay publishes the message on its subject again and records that. The dead letter is
-	// kept. actor may be "".
-	Replay(ctx context.Context, d DeadLetter, actor string) error
-	// Dismiss records that the dead letter needs no action.
-	Dismiss(ctx context.Context, d DeadLetter, actor, reason string) error
+	// LatestDeadLetters returns at most limit dead letters, newest first: those before a sequence
+	// or, if before is 0, the latest ones. total is the number of all dead letters, next the before
+	// of the next page, 0 on the last page.
+	LatestDeadLetters(ctx context.Context, before uint64, limit int) (list []events.RejectedMessage, total, next uint64, err error)
+	// DeadLetterAt returns one dead letter, or events.ErrNoDeadLetter.
+	DeadLetterAt(ctx context.Context, sequence uint64) (events.RejectedMessage, error)
+	// Replay publishes the message on its subject again and returns its new place. The dead letter
+	// is kept.
+	Replay(ctx context.Context, sequence uint64) (stream string, at uint64, err error)
 }
 
-// DeadLetter is a rejected message with the reason for its rejection.
-type DeadLetter struct {
-	Sequence uint64
-	At       time.Time // when it was written
-	Code     events.RejectCode
-	Reason   string
-	Attempts uint64
-	Message  events.Message // the original
-	Handling ledger.Handling
+// DeadLetterHandlings are what operators did with dead letters.
+type DeadLetterHandlings interface {
+	// Handlings returns them by normalized key. Open dead letters are absent.
+	Handlings(ctx context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error)
+	// RecordReplay stores the latest replay of a dead letter.
+	RecordReplay(ctx context.Context, k ledger.DeadLetterKey, r ledger.Replay) error
+	// DismissDeadLetters stores that dead letters need no action.
+	DismissDeadLetters(ctx context.Context, keys []ledger.DeadLetterKey, d ledger.Dismissal) error
+}
+
+// deadLetter is a dead letter with what was done with it.
+type deadLetter struct {
+	events.RejectedMessage
+	ledger.Handling
+}
+
+func (d deadLetter) key() ledger.DeadLetterKey {
+	return ledger.DeadLetterKey{Sequence: d.Sequence, RejectedAt: d.At}.Normalized()
 }
 
 // isOpen reports whether the dead letter was neither replayed nor dismissed.
-func (d DeadLetter) isOpen() bool { return d.Handling == ledger.Handling{} }
+func (d deadLetter) isOpen() bool { return d.Handling == ledger.Handling{} }
 
 type deadLetterView struct {
 	Sequence   uint64            `json:"sequence"`
@@ -81,15 +84,15 @@ const (
 	shownData          = 64 << 10
 )
 
-func viewDeadLetter(d DeadLetter) deadLetterView {
+func viewDeadLetter(d deadLetter) deadLetterView {
 	v := deadLetterView{
 		Sequence: d.Sequence, RejectedAt: d.At.UTC(), Subject: d.Message.Subject, Code: d.Code, Reason: d.Reason, Attempts: d.Attempts,
 		Replayable: isCommand(d.Message.Subject),
 	}
-	if h := d.Handling.Dismissal; h != nil {
+	if h := d.Dismissal; h != nil {
 		v.Dismissed = &handledView{At: h.At.UTC(), Actor: h.Actor, Reason: h.Reason}
 	}
-	if h := d.Handling.Replay; h != nil {
+	if h := d.Replay; h != nil {
 		v.Replayed = &handledView{At: h.At.UTC(), Actor: h.Actor}
 	}
 	if event, err := events.Decode(d.Message); err == nil {
@@ -118,9 +121,9 @@ func (g *Gateway) listDeadLetters(w http.ResponseWriter, r *http.Request) error 
 			return invalid(field("before", text, "nextBefore of the previous response"))
 		}
 	}
-	list, total, next, err := g.DeadLetters.Latest(r.Context(), before, limit)
+	list, total, next, err := g.latestDeadLetters(r.Context(), before, limit)
 	if err != nil {
-		return unavailable("the dead-letter stream is unavailable", err)
+		return err
 	}
 	views := make([]deadLetterView, 0, len(list))
 	for _, d := range list {
@@ -151,21 +154,45 @@ func (g *Gateway) showDeadLetter(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, detail)
 }
 
-func (g *Gateway) deadLetter(r *http.Request) (DeadLetter, error) {
+func (g *Gateway) latestDeadLetters(ctx context.Context, before uint64, limit int) (list []deadLetter, total, next uint64, err error) {
+	found, total, next, err := g.DeadLetters.LatestDeadLetters(ctx, before, limit)
+	if err != nil {
+		return nil, 0, 0, unavailable("the dead-letter stream is unavailable", err)
+	}
+	handlings, err := g.Handlings.Handlings(ctx)
+	if err != nil {
+		return nil, 0, 0, unavailable("the database is unavailable", err)
+	}
+	for _, one := range found {
+		d := deadLetter{RejectedMessage: one}
+		d.Handling = handlings[d.key()]
+		list = append(list, d)
+	}
+	return list, total, next, nil
+}
+
+// deadLetter returns the dead letter of the path.
+func (g *Gateway) deadLetter(r *http.Request) (deadLetter, error) {
 	text := r.PathValue("sequence")
 	unknown := notFound("sequence", text, "the sequence of a dead letter")
 	sequence, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || sequence == 0 {
-		return DeadLetter{}, unknown
+		return deadLetter{}, unknown
 	}
-	found, err := g.DeadLetters.Get(r.Context(), sequence)
+	found, err := g.DeadLetters.DeadLetterAt(r.Context(), sequence)
 	switch {
-	case errors.Is(err, ErrNoDeadLetter):
-		return found, unknown
+	case errors.Is(err, events.ErrNoDeadLetter):
+		return deadLetter{}, unknown
 	case err != nil:
-		return found, unavailable("the dead-letter stream is unavailable", err)
+		return deadLetter{}, unavailable("the dead-letter stream is unavailable", err)
 	}
-	return found, nil
+	handlings, err := g.Handlings.Handlings(r.Context())
+	if err != nil {
+		return deadLetter{}, unavailable("the database is unavailable", err)
+	}
+	d := deadLetter{RejectedMessage: found}
+	d.Handling = handlings[d.key()]
+	return d, nil
 }
 
 // replayDeadLetter publishes the command of a dead letter again. The bridge validates it as a new
@@ -186,8 +213,14 @@ func (g *Gateway) replayDeadLetter(w http.ResponseWriter, r *http.Request) error
 	if !view.Replayable {
 		return invalid(field("sequence", r.PathValue("sequence"), "a dead letter of sync.requested or sync.control; lazisync deadletter replay publishes others"))
 	}
-	if err := g.DeadLetters.Replay(r.Context(), found, g.actor(r)); err != nil {
+	name, at, err := g.DeadLetters.Replay(r.Context(), found.Sequence)
+	if err != nil {
 		return unavailable("the message was not published, retry later", err)
+	}
+	replay := ledger.Replay{Actor: g.actor(r), Stream: name, Sequence: at}
+	if err := g.Handlings.RecordReplay(r.Context(), found.key(), replay); err != nil {
+		// The message is published: an error would invite a second replay.
+		g.Logger.Warn().Err(err).Uint64("sequence", found.Sequence).Msg("replay of a dead letter not recorded, it stays open")
 	}
 	return writeJSON(w, http.StatusAccepted, map[string]any{"success": true, "sequence": found.Sequence, "requestId": nullIfZero(view.RequestID)})
 }
@@ -202,7 +235,8 @@ func (g *Gateway) dismissDeadLetter(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	if err := g.DeadLetters.Dismiss(r.Context(), found, g.actor(r), reason); err != nil {
+	dismissal := ledger.Dismissal{Actor: g.actor(r), Reason: reason}
+	if err := g.Handlings.DismissDeadLetters(r.Context(), []ledger.DeadLetterKey{found.key()}, dismissal); err != nil {
 		return unavailable("the database is unavailable", err)
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"success": true, "sequence": found.Sequence})

@@ -5,16 +5,17 @@ import (
 	"context"
 	"slices"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// fakeDeadLetters is a dead-letter stream, oldest first.
+// fakeDeadLetters is a dead-letter stream, oldest first, and what was done with its messages.
 type fakeDeadLetters struct {
-	list []DeadLetter
+	list []deadLetter
 	fail error
 }
 
-func (f *fakeDeadLetters) Latest(_ context.Context, before uint64, limit int) (list []DeadLetter, total, next uint64, err error) {
+func (f *fakeDeadLetters) LatestDeadLetters(_ context.Context, before uint64, limit int) (list []events.RejectedMessage, total, next uint64, err error) {
 	for _, d := range slices.Backward(f.list) {
 		if before > 0 && d.Sequence >= before {
 			continue
@@ -23,31 +24,45 @@ func (f *fakeDeadLetters) Latest(_ context.Context, before uint64, limit int) (l
 			next = d.Sequence + 1
 			break
 		}
-		list = append(list, d)
+		list = append(list, d.RejectedMessage)
 	}
 	return list, uint64(len(f.list)), next, f.fail
 }
 
-func (f *fakeDeadLetters) Get(_ context.Context, sequence uint64) (DeadLetter, error) {
+func (f *fakeDeadLetters) DeadLetterAt(_ context.Context, sequence uint64) (events.RejectedMessage, error) {
 	for _, d := range f.list {
 		if d.Sequence == sequence {
-			return d, f.fail
+			return d.RejectedMessage, f.fail
 		}
 	}
-	return DeadLetter{}, cmp.Or(f.fail, ErrNoDeadLetter)
+	return events.RejectedMessage{}, cmp.Or(f.fail, events.ErrNoDeadLetter)
 }
 
-func (f *fakeDeadLetters) Replay(_ context.Context, d DeadLetter, actor string) error {
-	return f.handle(d, ledger.Handling{Replay: &ledger.Replay{At: today, Actor: actor}})
+func (f *fakeDeadLetters) Replay(context.Context, uint64) (stream string, at uint64, err error) {
+	return "SYNC_COMMANDS", 13, f.fail
 }
 
-func (f *fakeDeadLetters) Dismiss(_ context.Context, d DeadLetter, actor, reason string) error {
-	return f.handle(d, ledger.Handling{Dismissal: &ledger.Dismissal{At: today, Actor: actor, Reason: reason}})
+func (f *fakeDeadLetters) Handlings(context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error) {
+	found := map[ledger.DeadLetterKey]ledger.Handling{}
+	for _, d := range f.list {
+		found[d.key()] = d.Handling
+	}
+	return found, f.fail
 }
 
-func (f *fakeDeadLetters) handle(d DeadLetter, how ledger.Handling) error {
+func (f *fakeDeadLetters) RecordReplay(_ context.Context, k ledger.DeadLetterKey, r ledger.Replay) error {
+	r.At = today
+	return f.handle(k, ledger.Handling{Replay: &r})
+}
+
+func (f *fakeDeadLetters) DismissDeadLetters(_ context.Context, keys []ledger.DeadLetterKey, d ledger.Dismissal) error {
+	d.At = today
+	return f.handle(keys[0], ledger.Handling{Dismissal: &d})
+}
+
+func (f *fakeDeadLetters) handle(k ledger.DeadLetterKey, how ledger.Handling) error {
 	for i := range f.list {
-		if f.fail == nil && f.list[i].Sequence == d.Sequence {
+		if f.fail == nil && f.list[i].key() == k {
 			f.list[i].Handling = how
 		}
 	}

@@ -314,12 +314,12 @@ type testServer struct {
 func open(t *testing.T, change func(*Options)) *testServer {
 	t.Helper()
 	s := &testServer{t: t, fakeStream: &fakeStream{}, fakeLedger: &fakeLedger{}, fakeAudit: &fakeAudit{}, log: &bytes.Buffer{}}
-	s.deadLetters = &fakeDeadLetters{list: []DeadLetter{{
+	s.deadLetters = &fakeDeadLetters{list: []deadLetter{{RejectedMessage: events.RejectedMessage{
 		Sequence: 7, At: today, Code: events.CodeInvalidData, Reason: `mode: got "ful", want full`, Attempts: 1,
 		Message: events.Message{
 			Subject: "sync.requested", Data: []byte(`{"mode":"ful"}`), Stream: "SYNC_COMMANDS", Sequence: 12, Stored: today,
 		},
-	}}}
+	}}}}
 	s.fakeTemporal = &fakeTemporal{
 		workflows: []ledger.Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
 		schedule: ledger.Schedule{
@@ -329,8 +329,8 @@ func open(t *testing.T, change func(*Options)) *testServer {
 	}
 	o := Options{
 		Publisher: s.fakeStream, Ledger: s.fakeLedger, Audit: s.fakeAudit, Temporal: s.fakeTemporal, Subscribe: s.fakeStream.Subscribe,
-		DeadLetters: s.deadLetters, RequestsPerSecond: map[string]float64{"1001": 50},
-		History: func(_ context.Context, _ time.Time, fn func(events.Message) bool) error {
+		DeadLetters: s.deadLetters, Handlings: s.deadLetters, RequestsPerSecond: map[string]float64{"1001": 50},
+		History: func(_ context.Context, _ []string, _ time.Time, _ int, fn func(events.Message) bool) error {
 			for _, m := range s.history {
 				if !fn(m) {
 					break

@@ -69,9 +69,10 @@ type Options struct {
 	Temporal  Temporal
 
 	DeadLetters DeadLetters
-	// History calls fn for the stored events of runs since a time, oldest first, until fn returns
-	// false or the last one that is stored now was read.
-	History func(ctx context.Context, since time.Time, fn func(events.Message) bool) error
+	Handlings   DeadLetterHandlings
+	// History calls fn for the stored events with one of the subjects since a time, oldest first,
+	// until fn returns false, limit events or the last one that is stored now was read.
+	History func(ctx context.Context, subjects []string, since time.Time, limit int, fn func(events.Message) bool) error
 
 	// Subscribe returns once it is subscribed, and delivers the events published from then
 	// on until ctx ends.

@@ -14,7 +14,13 @@ const (
 	historyTimeout = 8 * time.Second
 	historyMargin  = time.Minute // between the clocks of PostgreSQL and NATS
 	maxRunEvents   = 200
+	maxHistory     = 20_000 // events read for the history of one run
 )
+
+// runSubjects are the subjects of the events of one run.
+var runSubjects = []string{
+	events.Started.Subject, events.Paused.Subject, events.Resumed.Subject, events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject,
+}
 
 // showRunEvents returns the events of a run that the event stream still has, oldest first.
 func (g *Gateway) showRunEvents(w http.ResponseWriter, r *http.Request) error {
@@ -25,7 +31,7 @@ func (g *Gateway) showRunEvents(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), historyTimeout)
 	defer cancel()
 	list := []json.RawMessage{}
-	err = g.History(ctx, run.StartedAt.Add(-historyMargin), func(m events.Message) bool {
+	err = g.History(ctx, runSubjects, run.StartedAt.Add(-historyMargin), maxHistory, func(m events.Message) bool {
 		encoded, last := eventOfRun(m, run)
 		if encoded != nil {
 			list = append(list, encoded)

@@ -16,9 +16,6 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// ErrNoDeadLetter is returned when there is no dead letter at a sequence.
-var ErrNoDeadLetter = errors.New("dead letter not found")
-
 // Headers of a dead letter.
 const (
 	headerCode     = "Lazisync-Code"
@@ -31,16 +28,6 @@ const (
 	// interpret.
 	headerOriginal = "Lazisync-Original-"
 )
-
-// DeadLetter is a rejected message with the reason for its rejection.
-type DeadLetter struct {
-	Sequence uint64    // in SYNC_DEADLETTER
-	At       time.Time // when it was written
-	Code     events.RejectCode
-	Reason   string
-	Attempts uint64
-	Message  events.Message // the original: subject, headers, body and place
-}
 
 // DeadLetterSubject returns the subject of dead letters for a subject.
 func DeadLetterSubject(subject string) string { return deadLetterPrefix + subject }
@@ -91,10 +78,10 @@ func deadLetterID(m events.Message) string {
 }
 
 // DeadLetters calls fn for each dead letter, oldest first, until fn returns an error.
-func (c *Conn) DeadLetters(ctx context.Context, fn func(DeadLetter) error) error {
+func (c *Conn) DeadLetters(ctx context.Context, fn func(events.RejectedMessage) error) error {
 	for sequence := uint64(1); ; {
 		deadLetter, err := c.deadLetterFrom(ctx, sequence)
-		if errors.Is(err, ErrNoDeadLetter) {
+		if errors.Is(err, events.ErrNoDeadLetter) {
 			return nil
 		}
 		if err != nil {
@@ -107,36 +94,36 @@ func (c *Conn) DeadLetters(ctx context.Context, fn func(DeadLetter) error) error
 	}
 }
 
-// DeadLetterAt reads one dead letter. It returns ErrNoDeadLetter if there is none.
-func (c *Conn) DeadLetterAt(ctx context.Context, sequence uint64) (DeadLetter, error) {
+// DeadLetterAt reads one dead letter. It returns events.ErrNoDeadLetter if there is none.
+func (c *Conn) DeadLetterAt(ctx context.Context, sequence uint64) (events.RejectedMessage, error) {
 	deadLetter, err := c.deadLetterFrom(ctx, sequence)
 	if err == nil && deadLetter.Sequence != sequence {
-		err = ErrNoDeadLetter
+		err = events.ErrNoDeadLetter
 	}
 	if err != nil {
-		return DeadLetter{}, fmt.Errorf("dead letter %d: %w", sequence, err)
+		return events.RejectedMessage{}, fmt.Errorf("dead letter %d: %w", sequence, err)
 	}
 	return deadLetter, nil
 }
 
 // deadLetterFrom reads the first dead letter at or after a sequence.
-func (c *Conn) deadLetterFrom(ctx context.Context, sequence uint64) (DeadLetter, error) {
+func (c *Conn) deadLetterFrom(ctx context.Context, sequence uint64) (events.RejectedMessage, error) {
 	stream, err := c.reader(ctx, StreamDeadLetter)
 	if err != nil {
-		return DeadLetter{}, err
+		return events.RejectedMessage{}, err
 	}
 	raw, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(deadLetterPrefix+">"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return DeadLetter{}, ErrNoDeadLetter
+		return events.RejectedMessage{}, events.ErrNoDeadLetter
 	}
 	if err != nil {
-		return DeadLetter{}, fmt.Errorf("read %s from %d: %w", StreamDeadLetter, sequence, err)
+		return events.RejectedMessage{}, fmt.Errorf("read %s from %d: %w", StreamDeadLetter, sequence, err)
 	}
 	return decodeDeadLetter(raw), nil
 }
 
 // decodeDeadLetter ignores malformed headers, because other clients may write dead letters.
-func decodeDeadLetter(raw *jetstream.RawStreamMsg) DeadLetter {
+func decodeDeadLetter(raw *jetstream.RawStreamMsg) events.RejectedMessage {
 	attempts, _ := strconv.ParseUint(raw.Header.Get(headerAttempts), 10, 64)
 	sequence, _ := strconv.ParseUint(raw.Header.Get(headerSequence), 10, 64)
 	stored, _ := time.Parse(time.RFC3339Nano, raw.Header.Get(headerStored))
@@ -148,7 +135,7 @@ func decodeDeadLetter(raw *jetstream.RawStreamMsg) DeadLetter {
 			original[name] = values
 		}
 	}
-	return DeadLetter{
+	return events.RejectedMessage{
 		Sequence: raw.Sequence,
 		At:       raw.Time,
 		Code:     events.RejectCode(raw.Header.Get(headerCode)),

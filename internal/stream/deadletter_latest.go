@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/events"
 )
 
 // latestScan is how many sequences LatestDeadLetters looks at, so that a stream with many removed
@@ -15,7 +17,7 @@ const latestScan = 1000
 // LatestDeadLetters returns at most limit dead letters, newest first: those before a sequence or,
 // if before is 0, the latest ones. total is the number of all dead letters, next the before of the
 // next page, 0 on the last page.
-func (c *Conn) LatestDeadLetters(ctx context.Context, before uint64, limit int) (list []DeadLetter, total, next uint64, err error) {
+func (c *Conn) LatestDeadLetters(ctx context.Context, before uint64, limit int) (list []events.RejectedMessage, total, next uint64, err error) {
 	stream, err := c.reader(ctx, StreamDeadLetter)
 	if err != nil {
 		return nil, 0, 0, err

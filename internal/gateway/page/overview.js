@@ -29,7 +29,7 @@ function freshnessQuestion() {
   const verdict = stale.length ? `${stale.length} of ${count(evaluated.length, 'entity', 'entities')} ${stale.length === 1 ? 'is' : 'are'} stale`
     : evaluated.length ? `Yes, all ${count(evaluated.length, 'entity', 'entities')}` : 'Not evaluated (SYNC_FRESHNESS is off)';
   const causes = shared.attention.filter(a => a.code === 'stale').map(a => /Likely cause: (.*)$/.exec(a.text)?.[1]).filter(Boolean);
-  return question('Is the data fresh?', stale.length ? 'bad' : 'good', verdict,
+  return question('Is the data fresh?', stale.length ? 'bad' : evaluated.length ? 'good' : '', verdict,
     [...new Set(causes)].map(c => h('p', { class: 'bad' }, 'Likely cause: ' + c)),
     h('ul', { class: 'list' }, states.slice(0, shownEntities).map(s => h('li', { 'data-key': s.tenantId + s.entity },
       h('div', { class: 'line' },
