@@ -200,6 +200,18 @@ func (s *harness) publishDeadLetters(ctx context.Context, subjects ...string) er
 	return nil
 }
 
+// latestDeadLetters reads a dead letter of another client.
+func (s *harness) latestDeadLetters(ctx context.Context) error {
+	if _, err := s.js.Publish(ctx, stream.DeadLetterSubject("sync.requested"), []byte("{}")); err != nil {
+		return err
+	}
+	list, _, _, err := s.conn.LatestDeadLetters(ctx, 0, 1)
+	if err == nil && len(list) == 0 {
+		err = errors.New("no dead letter found")
+	}
+	return err
+}
+
 // follow reads events as they happen, also over the loss of its consumer.
 func (s *harness) follow(ctx context.Context) error {
 	received := make(chan string, 10)

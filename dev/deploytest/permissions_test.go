@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
@@ -73,6 +74,10 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error { return s.conn.Ready(ctx) },
 			func() error { return s.publish(ctx, "sync.requested", "sync.control") },
 			func() error { return s.follow(ctx) },
+			func() error { return s.latestDeadLetters(ctx) },
+			func() error {
+				return s.conn.History(ctx, []string{"sync.completed"}, time.Now().Add(-time.Hour), 1, func(events.Message) bool { return true })
+			},
 			func() error { return s.restore(ctx) },
 		)
 	},
