@@ -197,7 +197,7 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 	if in.Paused {
 		message = "run paused"
 	}
-	r.Logger.Info().Str("tenant", run.TenantID).Str("mode", string(run.Mode)).Int64("run", run.Number).Str("workflow_id", run.WorkflowID).
+	r.Logger.Info().Stringer("tenant", run.TenantID).Str("mode", string(run.Mode)).Int64("run", run.Number).Str("workflow_id", run.WorkflowID).
 		Func(func(line *zerolog.Event) {
 			for key, value := range map[string]string{"reason": in.Reason, "actor": in.Actor} {
 				if value != "" {

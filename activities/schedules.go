@@ -36,7 +36,7 @@ type Schedules struct {
 type ScheduledRequest struct {
 	Schedule string
 	Nominal  time.Time // scheduled time
-	TenantID string
+	TenantID events.TenantID
 	Mode     events.Mode
 }
 
@@ -45,7 +45,7 @@ type ScheduledRequest struct {
 func (s *Schedules) PublishScheduled(ctx context.Context, in ScheduledRequest) (string, error) {
 	id := in.Schedule + "-" + in.Nominal.UTC().Format(time.RFC3339)
 	e, err := events.Requested.New(events.Attributes{ID: id, Source: ScheduleSource, Time: time.Now()}, events.RequestData{
-		Mode: in.Mode, TenantID: in.TenantID, Reason: "schedule " + in.Schedule,
+		Mode: in.Mode, TenantID: string(in.TenantID), Reason: "schedule " + in.Schedule,
 	})
 	if err != nil {
 		return "", err

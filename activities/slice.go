@@ -79,7 +79,7 @@ type Slices struct {
 // SliceInput identifies the entity of a run to continue. The ledger has the position.
 type SliceInput struct {
 	RunNumber int64
-	TenantID  string
+	TenantID  events.TenantID
 	Mode      events.Mode
 	Entity    string
 	Execution ledger.Execution // of the run; absent in earlier histories
@@ -155,7 +155,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	defer span.End()
 	s.interactive = s.target.Mode.Info().Interactive && !scheduledOnly(run)
 	s.report = newReporter(ctx, s.Publisher, run, s.target.Entity.Name, func() time.Duration {
-		return s.Source.Waiting(s.target.TenantID, s.target.Entity.Name)
+		return s.Source.Waiting(string(s.target.TenantID), s.target.Entity.Name)
 	})
 	defer s.report.close(ctx)
 	s.report.setFailures(s.failures)
@@ -218,7 +218,7 @@ func (s *slice) count(ctx context.Context) {
 	if !s.target.Mode.Info().ReadsAll || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
 		return
 	}
-	total, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
+	total, err := s.Source.Count(ctx, string(s.target.TenantID), s.target.Entity)
 	if err != nil || total < 0 {
 		return // the first page fails with the same error and reports it
 	}

@@ -19,7 +19,7 @@ func startSlice(ctx context.Context, run ledger.Run, entity string) (context.Con
 		return ctx, current
 	}
 	options := []trace.SpanStartOption{trace.WithAttributes(
-		attribute.String("lazisync.tenant", run.TenantID), attribute.String("lazisync.mode", string(run.Mode)),
+		attribute.String("lazisync.tenant", string(run.TenantID)), attribute.String("lazisync.mode", string(run.Mode)),
 		attribute.Int64("lazisync.run", run.Number), attribute.String("lazisync.entity", entity),
 	)}
 	request := trace.SpanContextFromContext(events.WithTraceParent(context.Background(), run.Traceparent()))

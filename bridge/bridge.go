@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/workflows"
 	"github.com/rs/zerolog"
 )
@@ -21,7 +22,7 @@ const (
 
 // Tenant is a configured tenant with the defaults of its requests.
 type Tenant struct {
-	ID       string
+	ID       events.TenantID
 	Entities []string
 	Channel  string
 }

@@ -47,7 +47,7 @@ func (b *Bridge) validator() events.Validator {
 }
 
 // tenant returns the configured tenant with an ID.
-func (b *Bridge) tenant(id string) Tenant {
+func (b *Bridge) tenant(id events.TenantID) Tenant {
 	return b.Tenants[slices.IndexFunc(b.Tenants, func(t Tenant) bool { return t.ID == id })]
 }
 

@@ -16,12 +16,12 @@ type Freshness struct {
 	Ledger    FreshnessLedger
 	Inspector Inspector
 	// Targets has the maximum age of each entity, by tenant.
-	Targets map[string]map[string]time.Duration
+	Targets map[events.TenantID]map[string]time.Duration
 }
 
 // FreshnessLedger stores targets and outages.
 type FreshnessLedger interface {
-	SetTargets(ctx context.Context, targets map[string]map[string]time.Duration) error
+	SetTargets(ctx context.Context, targets map[events.TenantID]map[string]time.Duration) error
 	// UpdateOutages opens and closes outages, each once whatever the number of bridges.
 	UpdateOutages(ctx context.Context, cause func(context.Context, ledger.Outage) string) error
 	// UnpublishedOutages lists outages whose beginning or end is not marked as published.
@@ -29,8 +29,8 @@ type FreshnessLedger interface {
 	MarkOutagePublished(ctx context.Context, id string, fresh bool) error
 
 	// TenantRuns lists every open run of a tenant and then the latest others.
-	TenantRuns(ctx context.Context, tenant string, limit int) ([]ledger.Run, error)
-	Waiting(ctx context.Context, tenant string) ([]ledger.Waiting, error)
+	TenantRuns(ctx context.Context, tenant events.TenantID, limit int) ([]ledger.Run, error)
+	Waiting(ctx context.Context, tenant events.TenantID) ([]ledger.Waiting, error)
 }
 
 // Inspector describes Temporal, for the likely cause of an outage.
@@ -89,7 +89,7 @@ func (b *Bridge) publishOutage(ctx context.Context, o ledger.Outage) error {
 		if err := publish(event, err, false); err != nil {
 			return err
 		}
-		b.Logger.Warn().Str("tenant", o.TenantID).Str("outage", o.ID).Time("since", o.Since).Str("cause", o.Cause).
+		b.Logger.Warn().Stringer("tenant", o.TenantID).Str("outage", o.ID).Time("since", o.Since).Str("cause", o.Cause).
 			Strs("entities", o.Names()).Msg("entities are stale")
 	}
 	if o.ClosedAt.IsZero() || o.FreshPublished {
@@ -99,7 +99,7 @@ func (b *Bridge) publishOutage(ctx context.Context, o ledger.Outage) error {
 	if err := publish(event, err, true); err != nil {
 		return err
 	}
-	b.Logger.Info().Str("tenant", o.TenantID).Str("outage", o.ID).Time("since", o.Since).Strs("entities", o.Names()).
+	b.Logger.Info().Stringer("tenant", o.TenantID).Str("outage", o.ID).Time("since", o.Since).Strs("entities", o.Names()).
 		Msg("entities are fresh again")
 	return nil
 }

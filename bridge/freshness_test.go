@@ -16,12 +16,12 @@ import (
 
 // outages is a ledger with one outage, which the test changes.
 type outages struct {
-	targets  map[string]map[string]time.Duration
+	targets  map[events.TenantID]map[string]time.Duration
 	outage   *ledger.Outage
 	markFail error
 }
 
-func (o *outages) SetTargets(_ context.Context, targets map[string]map[string]time.Duration) error {
+func (o *outages) SetTargets(_ context.Context, targets map[events.TenantID]map[string]time.Duration) error {
 	o.targets = targets
 	return nil
 }
@@ -52,9 +52,13 @@ func (o *outages) MarkOutagePublished(_ context.Context, _ string, fresh bool) e
 	return nil
 }
 
-func (o *outages) TenantRuns(context.Context, string, int) ([]ledger.Run, error) { return nil, nil }
+func (o *outages) TenantRuns(context.Context, events.TenantID, int) ([]ledger.Run, error) {
+	return nil, nil
+}
 
-func (o *outages) Waiting(context.Context, string) ([]ledger.Waiting, error) { return nil, nil }
+func (o *outages) Waiting(context.Context, events.TenantID) ([]ledger.Waiting, error) {
+	return nil, nil
+}
 
 // idle is a Temporal without workers.
 type idle struct{}
@@ -79,7 +83,7 @@ func TestOutagesArePublishedUntilTheyAreMarked(t *testing.T) {
 	w := newWorld(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	book, published := &outages{}, &outageRecorder{}
-	targets := map[string]map[string]time.Duration{"985": {"jobs": time.Hour}}
+	targets := map[events.TenantID]map[string]time.Duration{"985": {"jobs": time.Hour}}
 	b := bridge.New(bridge.Options{
 		Ledger: w.ledger, Publisher: published, Temporal: w.temporal, Logger: zerolog.Nop(),
 		Freshness: &bridge.Freshness{Ledger: book, Inspector: idle{}, Targets: targets},

@@ -103,7 +103,7 @@ func TestSeveralTenants(t *testing.T) {
 		w.requested(t, "second", events.RequestData{Mode: events.Full, TenantID: "986"}),
 	))
 	require.Equal(t, []string{`unknownTenant: tenantId: got nothing, want one of 985, 986`}, w.rejections(t))
-	require.Equal(t, "986", w.request("second").TenantID)
+	require.Equal(t, events.TenantID("986"), w.request("second").TenantID)
 	require.Equal(t, []string{"invoices"}, w.request("second").Entities, "what is left out is as its tenant has it")
 	require.Equal(t, "#west", w.request("second").Channel)
 }

@@ -74,10 +74,10 @@ func (m Mode) Info() ModeInfo {
 }
 
 // WorkflowID returns the ID of the workflow that serves a request of the mode.
-func (m Mode) WorkflowID(tenantID, requestID string) string {
+func (m Mode) WorkflowID(tenant TenantID, requestID string) string {
 	info := m.Info()
 	if info.PerTenant {
-		return info.WorkflowIDPrefix + tenantID
+		return info.WorkflowIDPrefix + string(tenant)
 	}
 	return info.WorkflowIDPrefix + requestID
 }

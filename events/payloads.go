@@ -69,7 +69,7 @@ type DeadLetter struct {
 
 // RunData contains the fields that all events about a run have.
 type RunData struct {
-	TenantID   string       `json:"tenantId"`
+	TenantID   TenantID     `json:"tenantId"`
 	Mode       Mode         `json:"mode"`
 	WorkflowID string       `json:"workflowId"`
 	RunID      string       `json:"runId,omitempty"`     // absent only in the outcome of requests that were withdrawn before a run started
@@ -125,7 +125,7 @@ type ControlledData struct {
 
 // FreshnessData is the data of sync.stale and sync.fresh.
 type FreshnessData struct {
-	TenantID string      `json:"tenantId"`
+	TenantID TenantID    `json:"tenantId"`
 	Entities []EntityAge `json:"entities"`
 	Since    time.Time   `json:"since"`           // when the first of the entities became stale
 	Cause    string      `json:"cause,omitempty"` // the likely one, for people

@@ -33,7 +33,9 @@ func FullSyncID(requestID string) string { return events.Full.WorkflowID("", req
 func RebuildID(requestID string) string { return events.Rebuild.WorkflowID("", requestID) }
 
 // IncrementalSyncID returns the ID of the workflow that serves all incremental requests of a tenant.
-func IncrementalSyncID(tenantID string) string { return events.Incremental.WorkflowID(tenantID, "") }
+func IncrementalSyncID(tenant events.TenantID) string {
+	return events.Incremental.WorkflowID(tenant, "")
+}
 
 // ServesTenant reports whether a workflow ID is that of a workflow that serves all requests of
 // a tenant. A pause can keep it open after all its requests have an outcome.
@@ -65,7 +67,7 @@ func (l Limits) ExecutionTimeout() time.Duration { return l.Deadline + l.PauseLi
 
 // SyncInput is the input of the workflow of every mode.
 type SyncInput struct {
-	TenantID  string
+	TenantID  events.TenantID
 	RequestID string `json:",omitempty"` // the request to serve; empty where one workflow serves all requests of a tenant
 	Limits    Limits
 

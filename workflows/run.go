@@ -17,7 +17,7 @@ import (
 // ContinueAsNewState is the state that a run passes to the next execution when its history
 // grows too long. The position of each entity is in the ledger, not here.
 type ContinueAsNewState struct {
-	TenantID      string
+	TenantID      events.TenantID
 	RunNumber     int64
 	Execution     ledger.Execution // of the run; absent when an earlier version carried it
 	Mode          events.Mode

@@ -15,7 +15,7 @@ import (
 // ScheduledSyncInput is the input of ScheduledSync, set by a Temporal Schedule.
 type ScheduledSyncInput struct {
 	Schedule string
-	TenantID string
+	TenantID events.TenantID
 	Mode     events.Mode
 
 	// Set only by continue-as-new.
@@ -28,7 +28,7 @@ type ScheduledSyncInput struct {
 const SchedulePrefix = "lazisync-"
 
 // ScheduleID returns the ID of the schedule of a tenant and mode.
-func ScheduleID(mode events.Mode, tenant string) string {
+func ScheduleID(mode events.Mode, tenant events.TenantID) string {
 	return fmt.Sprintf("%s%s-%s", SchedulePrefix, mode, tenant)
 }
 

@@ -6,10 +6,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/events"
 )
 
 // Tenant is the tenant of every request and run.
-const Tenant = "42"
+const Tenant events.TenantID = "42"
 
 // World is the set of fakes that the activities use.
 type World struct {

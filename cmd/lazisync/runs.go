@@ -34,7 +34,7 @@ func (p *program) runsList() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.TenantID, "tenant", "", "only this tenant")
+	f.StringVar((*string)(&o.TenantID), "tenant", "", "only this tenant")
 	f.StringVar((*string)(&o.State), "state", "", "only runs in this state, such as failed")
 	f.StringVar((*string)(&o.Mode), "mode", "", "only this mode, such as full")
 	f.StringVar(&o.Entity, "entity", "", "only runs of this entity")

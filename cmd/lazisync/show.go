@@ -28,7 +28,7 @@ func (p *program) status() *cobra.Command {
 			return cli.Status(cmd.Context(), commands.Backends(cfg), o, p.out)
 		},
 	}
-	cmd.Flags().StringVar(&o.TenantID, "tenant", "", "only this tenant")
+	cmd.Flags().StringVar((*string)(&o.TenantID), "tenant", "", "only this tenant")
 	cmd.Flags().BoolVar(&o.Watch, "watch", false, "refresh every second")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	p.completeTenants(cmd)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/store"
 )
@@ -21,7 +22,7 @@ import (
 // eachRow calls each with every row of an entity, in the order of ids in PostgreSQL. The row is
 // valid only during the call.
 func eachRow(ctx context.Context, db *store.Store, tenant string, e entity.Entity, each func(record) error) error {
-	return db.Rows(ctx, tenant, e, func(id string, _ time.Time, deleted bool, fullData []byte) error {
+	return db.Rows(ctx, events.TenantID(tenant), e, func(id string, _ time.Time, deleted bool, fullData []byte) error {
 		return each(record{id, deleted, fullData})
 	})
 }

@@ -193,12 +193,12 @@ func (p *pipeline) begin(mode events.Mode, allowDeletes bool, names ...string) l
 	eventID := fmt.Sprint(p.requests)
 	q := ledger.Request{
 		ID: events.RequestID("/conformance/"+p.tenant, eventID), Source: "/conformance/" + p.tenant, EventID: eventID, Digest: eventID,
-		TenantID: p.tenant, Mode: mode, Entities: names, AllowDeletes: allowDeletes, WorkflowID: "incremental-sync-" + p.tenant,
+		TenantID: events.TenantID(p.tenant), Mode: mode, Entities: names, AllowDeletes: allowDeletes, WorkflowID: "incremental-sync-" + p.tenant,
 	}
 	// Each run has its own workflow, so that incremental runs may overlap: a new pass fails the runs
 	// that the same workflow left open.
 	q.WorkflowID += "-" + eventID
-	begin := ledger.BeginInput{TenantID: p.tenant, Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: 1}
+	begin := ledger.BeginInput{TenantID: events.TenantID(p.tenant), Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: 1}
 	if mode != events.Incremental {
 		q.WorkflowID = string(mode) + "-sync-" + q.ID
 		begin.WorkflowID, begin.RequestID = q.WorkflowID, q.ID
@@ -220,7 +220,7 @@ func (p *pipeline) slice(ctx context.Context, run ledger.Run, name string) (acti
 	env.SetTestTimeout(time.Minute)
 	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
 	env.RegisterActivity(p.slices.SyncSlice)
-	in := activities.SliceInput{RunNumber: run.Number, TenantID: p.tenant, Mode: run.Mode, Entity: name, Execution: run.Ref().Execution}
+	in := activities.SliceInput{RunNumber: run.Number, TenantID: events.TenantID(p.tenant), Mode: run.Mode, Entity: name, Execution: run.Ref().Execution}
 	value, err := env.ExecuteActivity(p.slices.SyncSlice, in)
 	if err != nil {
 		return activities.SliceResult{}, err

@@ -120,7 +120,7 @@ func requireRunInLog(t *testing.T, lines []logLine, run ledger.Run) {
 	require.Len(t, ends, 1, "run %d", run.Number)
 	require.Equal(t, "run "+string(run.State), ends[0].text("message"))
 	for _, l := range append(ends, withMessage(lines, run.Number, "", "run started")...) {
-		require.Equal(t, run.TenantID, l.text("tenant"))
+		require.EqualValues(t, run.TenantID, l.text("tenant"))
 		require.Equal(t, string(run.Mode), l.text("mode"))
 		require.Equal(t, run.WorkflowID, l.text("workflow_id"))
 		require.NotEmpty(t, l.text("request_id"))

@@ -25,7 +25,7 @@ func TestFullSyncCopiesEveryRecordAndNotifies(t *testing.T) {
 
 	outcome := w.completed(t, requestID)
 	w.requireEqual(t)
-	require.Equal(t, w.tenant, outcome.TenantID)
+	require.EqualValues(t, w.tenant, outcome.TenantID)
 	require.Equal(t, answer.WorkflowID, outcome.WorkflowID)
 	require.Equal(t, core, outcome.Entities)
 	require.Len(t, outcome.Results, 4)

@@ -96,7 +96,7 @@ func TestSchedules(t *testing.T) {
 		requested, data := await(t, w, "sync.requested", func(d events.RequestData) bool { return d.Mode == events.Incremental })
 		require.Equal(t, "/lazisync/schedules", requested.Source)
 		require.True(t, strings.HasPrefix(requested.ID, incremental+"-"))
-		require.Equal(t, w.tenant, data.TenantID)
+		require.EqualValues(t, w.tenant, data.TenantID)
 
 		again := steer(incremental, "trigger", "")
 		require.Equal(t, http.StatusConflict, again.status, again.body)

@@ -54,10 +54,10 @@ func TestTenantsAreSeparate(t *testing.T) {
 	full := func(tenant string) string { return w.request(t, `{"mode":"full","tenantId":"`+tenant+`"}`) }
 
 	requests := []string{full(w.tenant), full(second), full(locked)}
-	require.Equal(t, w.tenant, w.completed(t, requests[0]).TenantID)
-	require.Equal(t, second, w.completed(t, requests[1]).TenantID)
+	require.EqualValues(t, w.tenant, w.completed(t, requests[0]).TenantID)
+	require.EqualValues(t, second, w.completed(t, requests[1]).TenantID)
 	refused := w.outcome(t, "sync.failed", requests[2])
-	require.Equal(t, locked, refused.TenantID)
+	require.EqualValues(t, locked, refused.TenantID)
 	require.Equal(t, events.AuthError, refused.Error.Type)
 	for _, r := range refused.Results {
 		require.Equal(t, events.StatusFailed, r.Status)
@@ -133,7 +133,7 @@ func TestTenantsAreSeparate(t *testing.T) {
 		id, err := w.stack.Companies[1].Create("customers") // the simulator delivers it
 		require.NoError(t, err)
 		_, outcome := await(t, w, "sync.completed", func(d events.OutcomeData) bool {
-			return d.TenantID == second && d.Mode == events.Incremental && d.Entities[0] == "customers"
+			return string(d.TenantID) == second && d.Mode == events.Incremental && d.Entities[0] == "customers"
 		})
 		require.Equal(t, outcome.RunNumber, value[int64](t, w, "select run_number from raw.st_customers where tenant_id = $1 and st_id = $2", second, id))
 		w.requireTenantEqual(t, second)

@@ -168,7 +168,7 @@ func TestAcceptsEveryMessageOfTheNotifier(t *testing.T) {
 	require.NoError(t, err)
 	for _, text := range []string{"short", strings.Repeat("<long> & ", 2000)} {
 		n := notify.Notification{To: "#a", Outcome: notify.Failed, EventID: text, At: time.Now(), Run: events.OutcomeData{
-			RunData: events.RunData{Mode: events.Full, TenantID: text, WorkflowID: text, RunID: text, RunNumber: 1},
+			RunData: events.RunData{Mode: events.Full, TenantID: events.TenantID(text), WorkflowID: text, RunID: text, RunNumber: 1},
 			Error:   &events.RunError{Type: events.APIError, Message: text, Entity: text},
 		}}
 		for range 190 {

@@ -148,7 +148,7 @@ func TestFault24SignalFloodDuringContinueAsNew(t *testing.T) {
 	r := newRig(t, options{ownTemporal: true, continueAsNewAfter: 60})
 	r.startAll(t, "bridge", "worker", "notifier")
 	r.firstSync(t)
-	id := workflows.IncrementalSyncID(r.tenant)
+	id := workflows.IncrementalSyncID(events.TenantID(r.tenant))
 	stop := r.load(t, 20*time.Millisecond)
 	r.awaitPublished(t, 20)
 	require.Eventually(t, func() bool { return !r.idle(t, id) }, waitLimit, tick)

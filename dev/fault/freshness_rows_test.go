@@ -28,7 +28,7 @@ func TestFault61EntitiesBecomeStale(t *testing.T) {
 			worker.Kill()
 			r.incremental(t)
 			require.Eventually(t, func() bool {
-				waiting, err := r.store.Waiting(t.Context(), r.tenant)
+				waiting, err := r.store.Waiting(t.Context(), events.TenantID(r.tenant))
 				return err == nil && len(waiting) == 1 && waiting[0].Why == ledger.WaitForWorker
 			}, waitLimit, tick, "the request does not wait for a worker")
 			return func() { r.start(t, "worker") }
@@ -39,7 +39,7 @@ func TestFault61EntitiesBecomeStale(t *testing.T) {
 			r.awaitPages(t, 4) // of many: what is being read when the pause begins is read to its end
 			r.control(t, "pause", id)
 			require.Eventually(t, func() bool {
-				runs, err := r.store.TenantRuns(t.Context(), r.tenant, 1)
+				runs, err := r.store.TenantRuns(t.Context(), events.TenantID(r.tenant), 1)
 				return err == nil && len(runs) > 0 && runs[0].ReportedState() == ledger.Paused
 			}, waitLimit, tick, "the run is not paused")
 			return func() {

@@ -126,7 +126,7 @@ func TestFault21WorkflowTerminatedByHand(t *testing.T) {
 	r.stack.Simulator.SetPace(2 * time.Second)
 	pass := r.incremental(t)
 	r.awaitRunStarted(t, pass)
-	terminate(workflows.IncrementalSyncID(r.tenant))
+	terminate(workflows.IncrementalSyncID(events.TenantID(r.tenant)))
 	behind := r.incremental(t) // it replaces the terminated one
 	r.stack.Simulator.SetPace(0)
 	require.Equal(t, "failed Terminated", ended(pass))

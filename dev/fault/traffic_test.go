@@ -55,7 +55,7 @@ func (p *clients) act() {
 	case n < 14 && p.last != nil:
 		p.controlLater(p.last, "cancel")
 	case n < 16:
-		p.controlWorkflow(workflows.IncrementalSyncID(p.tenant), "pause", "resume")
+		p.controlWorkflow(workflows.IncrementalSyncID(events.TenantID(p.tenant)), "pause", "resume")
 	case n < 18:
 		a := p.note(events.KindRequest)
 		a.refused = true

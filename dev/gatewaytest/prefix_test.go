@@ -93,7 +93,7 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 	g, err := gateway.New(gateway.Options{
 		Publisher: p, Ledger: fakeLedger{}, Temporal: fakeTemporal{}, DeadLetters: fakeDeadLetters{}, Handlings: fakeDeadLetters{}, Audit: fakeAudit{},
 		Subscribe: func(context.Context, func(events.Message)) error { return nil },
-		Tenants:   []string{"1001"}, Entities: []string{"jobs"},
+		Tenants:   []events.TenantID{"1001"}, Entities: []string{"jobs"},
 		Tokens: []gateway.Token{gateway.NewToken("ops", gateway.Operator, token)}, Logger: zerolog.Nop(),
 	})
 	require.NoError(t, err)
@@ -152,7 +152,9 @@ func (fakeLedger) Request(context.Context, string) (ledger.Receipt, error) {
 func (fakeLedger) ListRequests(context.Context, ledger.RequestFilter, int) ([]ledger.Receipt, error) {
 	return nil, nil
 }
-func (fakeLedger) States(context.Context, string) ([]ledger.EntityState, error) { return nil, nil }
+func (fakeLedger) States(context.Context, events.TenantID) ([]ledger.EntityState, error) {
+	return nil, nil
+}
 func (fakeLedger) Workflow(context.Context, string) (ledger.WorkflowState, error) {
 	return ledger.WorkflowState{Known: true}, nil
 }
@@ -185,7 +187,7 @@ func (fakeLedger) RejectedCounts(context.Context, time.Time) ([]ledger.RejectedC
 
 func (fakeLedger) Unfinalized(context.Context) ([]ledger.Run, error) { return nil, nil }
 
-func (fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) { return nil, nil }
+func (fakeLedger) Waiting(context.Context, events.TenantID) ([]ledger.Waiting, error) { return nil, nil }
 
 // fakeTemporal is a Temporal with a worker and no schedules.
 type fakeTemporal struct{ gateway.Temporal }

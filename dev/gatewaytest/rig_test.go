@@ -52,7 +52,7 @@ func newRigAt(t testing.TB, o natsserver.Options) *rig {
 	g, err := gateway.New(gateway.Options{
 		Publisher: r.conn, Audit: fakeAudit{},
 		Subscribe: func(context.Context, func(events.Message)) error { return nil },
-		Tenants:   []string{"1001"},
+		Tenants:   []events.TenantID{"1001"},
 		Webhooks:  gateway.Webhooks{Keys: map[string][]string{"1001": {key}}},
 		Logger:    zerolog.Nop(),
 	})

@@ -117,7 +117,7 @@ func (w *deployment) stop() (err error) {
 }
 
 func (w *deployment) simulator() *simulator.Simulator { return w.stack.Simulator }
-func (w *deployment) tenant() string                  { return w.cfg.Tenants[0].ID }
+func (w *deployment) tenant() events.TenantID         { return w.cfg.Tenants[0].ID }
 
 // request publishes a request and returns the ID of the workflow that serves it, once that runs.
 func (w *deployment) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {

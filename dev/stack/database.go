@@ -27,7 +27,7 @@ func (s *Stack) refuseOtherTenants(ctx context.Context) error {
 		return fmt.Errorf("list the tenants of the database: %w", err)
 	}
 	for _, tenant := range tenants {
-		if !slices.Contains(s.simulated.ids, tenant) {
+		if !slices.Contains(s.simulated.ids, string(tenant)) {
 			own := strings.Join(s.simulated.ids, ", ")
 			return fmt.Errorf("the database has rows of tenant %s, but the simulated ServiceTitan is tenant %s. "+
 				"Set another DATABASE_URL, or set SERVICETITAN_CLIENT_ID and the other credentials of tenant %s", tenant, own, tenant)

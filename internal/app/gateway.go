@@ -65,7 +65,7 @@ func (p *process) webhooks() gateway.Webhooks {
 	}
 	for _, t := range p.cfg.Tenants {
 		for _, key := range t.WebhookSecrets {
-			webhooks.Keys[t.ID] = append(webhooks.Keys[t.ID], string(key))
+			webhooks.Keys[string(t.ID)] = append(webhooks.Keys[string(t.ID)], string(key))
 		}
 	}
 	return webhooks

@@ -14,7 +14,7 @@ import (
 // tenants lists the tenants whose series exist from the start.
 func tenants(cfg *config.Config) (list []metrics.Tenant) {
 	for _, t := range cfg.Tenants {
-		list = append(list, metrics.Tenant{ID: t.ID, Entities: t.Entities})
+		list = append(list, metrics.Tenant{ID: string(t.ID), Entities: t.Entities})
 	}
 	return list
 }

@@ -31,28 +31,29 @@ import (
 // gateway and on the command line.
 func TestInvalidCommandsHaveOneText(t *testing.T) {
 	t.Parallel()
+	one, two := []events.TenantID{"985"}, []events.TenantID{"985", "986"}
 	many := make([]string, len(entity.Names())+1)
 	for i := range many {
 		many[i] = "entity-" + string(rune('a'+i%26)) + strings.Repeat("x", i/26)
 	}
 	for name, c := range map[string]struct {
-		tenants []string
+		tenants []events.TenantID
 		data    events.RequestData
 		want    string // "" if the command is valid
 	}{
-		"valid":                  {[]string{"985"}, events.RequestData{Mode: events.Full}, ""},
-		"misspelt entity":        {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "custmers"}}, `entities[1]: got "custmers", want a known entity (did you mean customers?)`},
-		"two unknown entities":   {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"job", "weather"}}, `entities[0]: got "job", want a known entity (did you mean jobs?); entities[1]: got "weather", want a known entity; lazisync entities lists them`},
-		"all entities and one":   {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"*", "jobs"}}, `entities[0]: got "*", want "*" alone, or names`},
-		"entity twice":           {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "jobs"}}, `entities[1]: got "jobs" twice, want unique items`},
-		"too many entities":      {[]string{"985"}, events.RequestData{Mode: events.Full, Entities: many}, "entities: got 1"},
-		"rebuild without entity": {[]string{"985"}, events.RequestData{Mode: events.Rebuild}, "entities: got nothing, want exactly one entity for a rebuild"},
-		"rebuild of two":         {[]string{"985"}, events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs", "customers"}}, "entities: got 2 of them, want exactly one entity for a rebuild"},
-		"rebuild of all":         {[]string{"985"}, events.RequestData{Mode: events.Rebuild, Entities: []string{"*"}}, `entities[0]: got "*", want the name of one entity for a rebuild`},
-		"unknown tenant":         {[]string{"985"}, events.RequestData{Mode: events.Full, TenantID: "7"}, `tenantId: got "7", want 985`},
-		"unknown tenant of two":  {[]string{"985", "986"}, events.RequestData{Mode: events.Full, TenantID: "acme"}, `tenantId: got "acme", want one of 985, 986`},
-		"no tenant of two":       {[]string{"985", "986"}, events.RequestData{Mode: events.Full}, "tenantId: got nothing, want one of 985, 986"},
-		"channel too long":       {[]string{"985"}, events.RequestData{Mode: events.Full, Channel: strings.Repeat("c", 300)}, "channel: got "},
+		"valid":                  {one, events.RequestData{Mode: events.Full}, ""},
+		"misspelt entity":        {one, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "custmers"}}, `entities[1]: got "custmers", want a known entity (did you mean customers?)`},
+		"two unknown entities":   {one, events.RequestData{Mode: events.Full, Entities: []string{"job", "weather"}}, `entities[0]: got "job", want a known entity (did you mean jobs?); entities[1]: got "weather", want a known entity; lazisync entities lists them`},
+		"all entities and one":   {one, events.RequestData{Mode: events.Full, Entities: []string{"*", "jobs"}}, `entities[0]: got "*", want "*" alone, or names`},
+		"entity twice":           {one, events.RequestData{Mode: events.Full, Entities: []string{"jobs", "jobs"}}, `entities[1]: got "jobs" twice, want unique items`},
+		"too many entities":      {one, events.RequestData{Mode: events.Full, Entities: many}, "entities: got 1"},
+		"rebuild without entity": {one, events.RequestData{Mode: events.Rebuild}, "entities: got nothing, want exactly one entity for a rebuild"},
+		"rebuild of two":         {one, events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs", "customers"}}, "entities: got 2 of them, want exactly one entity for a rebuild"},
+		"rebuild of all":         {one, events.RequestData{Mode: events.Rebuild, Entities: []string{"*"}}, `entities[0]: got "*", want the name of one entity for a rebuild`},
+		"unknown tenant":         {one, events.RequestData{Mode: events.Full, TenantID: "7"}, `tenantId: got "7", want 985`},
+		"unknown tenant of two":  {two, events.RequestData{Mode: events.Full, TenantID: "acme"}, `tenantId: got "acme", want one of 985, 986`},
+		"no tenant of two":       {two, events.RequestData{Mode: events.Full}, "tenantId: got nothing, want one of 985, 986"},
+		"channel too long":       {one, events.RequestData{Mode: events.Full, Channel: strings.Repeat("c", 300)}, "channel: got "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +138,7 @@ func bridgeControlText(t *testing.T, data map[string]any) string {
 var errAccepted = errors.New("the command is valid")
 
 // bridgeText returns the reason with which the bridge rejects a request, "" for a valid one.
-func bridgeText(t *testing.T, tenants []string, data events.RequestData) string {
+func bridgeText(t *testing.T, tenants []events.TenantID, data events.RequestData) string {
 	t.Helper()
 	o := bridge.Options{Ledger: acceptingLedger{}, Publisher: deadLetters{}, Logger: zerolog.Nop(), KnownEntities: entity.Names()}
 	o.RetryDelay = func(uint64) time.Duration { return 0 }
@@ -192,7 +193,7 @@ func (m *commandMessage) Retry(time.Duration) error                   { return n
 func (m *commandMessage) Term(reason string) error                    { m.reason = reason; return nil }
 
 // gatewayText returns the detail with which the gateway refuses a request, "" for a valid one.
-func gatewayText(t *testing.T, tenants []string, data events.RequestData) string {
+func gatewayText(t *testing.T, tenants []events.TenantID, data events.RequestData) string {
 	t.Helper()
 	fields := map[string]any{}
 	encoded, err := json.Marshal(data)
@@ -202,7 +203,7 @@ func gatewayText(t *testing.T, tenants []string, data events.RequestData) string
 	return gatewayDetail(t, tenants, "/api/sync/"+string(data.Mode), fields)
 }
 
-func gatewayDetail(t *testing.T, tenants []string, path string, fields map[string]any) string {
+func gatewayDetail(t *testing.T, tenants []events.TenantID, path string, fields map[string]any) string {
 	t.Helper()
 	g, err := gateway.New(gateway.Options{
 		Publisher: refusingPublisher{}, Ledger: unavailableLedger{}, Audit: noAudit{}, Tenants: tenants, Entities: entity.Names(), Logger: zerolog.Nop(),
@@ -242,7 +243,7 @@ type refusingPublisher struct{ gateway.Publisher }
 func (refusingPublisher) Publish(context.Context, events.Event) error { return errAccepted }
 
 // commandLineText returns the usage error of lazisync request, "" for a valid request.
-func commandLineText(t *testing.T, tenants []string, data events.RequestData) string {
+func commandLineText(t *testing.T, tenants []events.TenantID, data events.RequestData) string {
 	t.Helper()
 	cfg := &config.Config{}
 	for _, id := range tenants {

@@ -53,11 +53,11 @@ type Stream interface {
 // Store is the part of the ledger that commands use.
 type Store interface {
 	Runs(ctx context.Context, limit int) ([]ledger.Run, error)
-	TenantRuns(ctx context.Context, tenantID string, limit int) ([]ledger.Run, error)
+	TenantRuns(ctx context.Context, tenantID events.TenantID, limit int) ([]ledger.Run, error)
 	FindRuns(ctx context.Context, f ledger.RunFilter, limit int) ([]ledger.Run, error)
 	RunHeader(ctx context.Context, number int64) (ledger.Run, error)
-	States(ctx context.Context, tenantID string) ([]ledger.EntityState, error)
-	Waiting(ctx context.Context, tenantID string) ([]ledger.Waiting, error)
+	States(ctx context.Context, tenantID events.TenantID) ([]ledger.EntityState, error)
+	Waiting(ctx context.Context, tenantID events.TenantID) ([]ledger.Waiting, error)
 	Freshness(ctx context.Context) ([]ledger.Freshness, error)
 	OpenOutages(ctx context.Context) ([]ledger.Outage, error)
 	// FindRequests finds the request with an ID, else at most two with an event id.

@@ -23,7 +23,7 @@ func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 		if hasTenantsFile {
 			tenants := map[string]map[string]config.Value{}
 			for _, t := range cfg.Tenants {
-				tenants[t.ID] = t.Values()
+				tenants[string(t.ID)] = t.Values()
 			}
 			all["tenants"] = tenants
 		}

@@ -52,8 +52,8 @@ func SplitEntities(values []string) ([]string, error) {
 }
 
 // checkTenantID returns an error if a tenant ID is malformed. "" means no tenant.
-func checkTenantID(id string) error {
-	if _, err := events.ParseTenantID(id); id != "" && err != nil {
+func checkTenantID(id events.TenantID) error {
+	if _, err := events.ParseTenantID(string(id)); id != "" && err != nil {
 		return fmt.Errorf("--tenant: %w", err)
 	}
 	return nil

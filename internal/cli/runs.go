@@ -110,7 +110,7 @@ func runsTable(runs []ledger.Run, now time.Time) *table {
 		}
 		tenant, workflow := "", ""
 		if severalTenants {
-			tenant = r.TenantID
+			tenant = string(r.TenantID)
 		}
 		if r.State == ledger.Running {
 			workflow = r.WorkflowID

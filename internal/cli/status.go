@@ -21,8 +21,8 @@ const (
 
 // StatusOptions are those of `lazisync status`.
 type StatusOptions struct {
-	TenantID string // "" for all
-	Watch    bool   // refresh every second
+	TenantID events.TenantID // "" for all
+	Watch    bool            // refresh every second
 	JSON     bool
 }
 
@@ -70,7 +70,7 @@ type status struct {
 	outages []ledger.Outage // open ones
 }
 
-func readStatus(ctx context.Context, s Store, tenant string) (shown status, err error) {
+func readStatus(ctx context.Context, s Store, tenant events.TenantID) (shown status, err error) {
 	if shown.waiting, err = s.Waiting(ctx, tenant); err != nil {
 		return shown, err
 	}
@@ -92,7 +92,7 @@ func readStatus(ctx context.Context, s Store, tenant string) (shown status, err 
 	return shown, nil
 }
 
-func latestRuns(ctx context.Context, s Store, tenant string) ([]ledger.Run, error) {
+func latestRuns(ctx context.Context, s Store, tenant events.TenantID) ([]ledger.Run, error) {
 	if tenant == "" {
 		return s.Runs(ctx, statusRuns)
 	}
@@ -169,7 +169,7 @@ func (s status) attention(now time.Time) []string {
 		}
 	}
 	type kind struct {
-		tenant string
+		tenant events.TenantID
 		mode   events.Mode
 	}
 	latest := map[kind]bool{}
@@ -204,7 +204,7 @@ func waitingTable(waiting []ledger.Waiting, now time.Time) *table {
 func (s status) statesTable(now time.Time) *table {
 	t := &table{header: []string{"TENANT", "ENTITY", "STATUS", "AGE", "RECORDS", "LAST FULL", "LAST INCREMENTAL"}, flexible: 1, optional: []int{0, 5, 6}}
 	for _, e := range s.states {
-		t.add(e.TenantID, e.Entity, cmp.Or(e.Status, "never read"), ageText(s.ageOf(e)), display.Thousands(e.Records), ago(e.LastFullSync, now), ago(e.LastIncrementalSync, now))
+		t.add(string(e.TenantID), e.Entity, cmp.Or(e.Status, "never read"), ageText(s.ageOf(e)), display.Thousands(e.Records), ago(e.LastFullSync, now), ago(e.LastIncrementalSync, now))
 	}
 	return t
 }

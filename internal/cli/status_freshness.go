@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -23,7 +24,7 @@ func (s status) ageOf(of ledger.EntityState) ledger.Freshness {
 
 // addFreshness adds the freshness of a tenant, "" for all, and a state for every entity that is
 // evaluated and has none.
-func (s *status) addFreshness(tenant string, ages []ledger.Freshness, open []ledger.Outage) {
+func (s *status) addFreshness(tenant events.TenantID, ages []ledger.Freshness, open []ledger.Outage) {
 	for _, v := range ages {
 		if tenant != "" && v.TenantID != tenant {
 			continue
@@ -43,7 +44,7 @@ func (s *status) addFreshness(tenant string, ages []ledger.Freshness, open []led
 // staleLines returns a line for the stale entities of each open outage, with its likely cause, and
 // one for those of a tenant that the bridge has not reported.
 func (s status) staleLines(now time.Time) (lines []string) {
-	stale := func(tenant, entity string) bool {
+	stale := func(tenant events.TenantID, entity string) bool {
 		return s.ageOf(ledger.EntityState{TenantID: tenant, Entity: entity}).Stale
 	}
 	line := func(o ledger.Outage) {
@@ -57,7 +58,10 @@ func (s status) staleLines(now time.Time) (lines []string) {
 		}
 		lines = append(lines, fmt.Sprintf("tenant %s: %s stale for %s; %s", o.TenantID, strings.Join(o.Names(), ", "), span(now.Sub(o.Since)), next))
 	}
-	type key struct{ tenant, entity string }
+	type key struct {
+		tenant events.TenantID
+		entity string
+	}
 	reported := map[key]bool{}
 	for _, o := range s.outages {
 		o.Entities = slices.Clone(o.Entities)

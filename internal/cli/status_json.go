@@ -3,6 +3,7 @@ package cli
 import (
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -45,7 +46,7 @@ func runJSON(r ledger.Run) statusRun {
 }
 
 type statusWaiting struct {
-	TenantID    string           `json:"tenantId"`
+	TenantID    events.TenantID  `json:"tenantId"`
 	Mode        string           `json:"mode"`
 	WorkflowID  string           `json:"workflowId"`
 	RequestID   string           `json:"requestId"` // of the oldest request
@@ -62,7 +63,7 @@ type statusWaiting struct {
 
 type statusRun struct {
 	RunNumber   int64            `json:"runNumber"`
-	TenantID    string           `json:"tenantId"`
+	TenantID    events.TenantID  `json:"tenantId"`
 	Mode        string           `json:"mode"`
 	State       string           `json:"state"`
 	Paused      *statusPause     `json:"paused,omitempty"`
@@ -76,16 +77,16 @@ type statusRun struct {
 }
 
 type statusState struct {
-	TenantID            string     `json:"tenantId"`
-	Entity              string     `json:"entity"`
-	Status              string     `json:"status"`
-	Records             int64      `json:"records"`
-	LastFullSync        *time.Time `json:"lastFullSync,omitempty"`
-	LastIncrementalSync *time.Time `json:"lastIncrementalSync,omitempty"`
-	AsOf                *time.Time `json:"asOf,omitempty"`
-	AgeSeconds          int64      `json:"ageSeconds"`
-	TargetSeconds       int64      `json:"targetSeconds"`
-	Stale               bool       `json:"stale"`
+	TenantID            events.TenantID `json:"tenantId"`
+	Entity              string          `json:"entity"`
+	Status              string          `json:"status"`
+	Records             int64           `json:"records"`
+	LastFullSync        *time.Time      `json:"lastFullSync,omitempty"`
+	LastIncrementalSync *time.Time      `json:"lastIncrementalSync,omitempty"`
+	AsOf                *time.Time      `json:"asOf,omitempty"`
+	AgeSeconds          int64           `json:"ageSeconds"`
+	TargetSeconds       int64           `json:"targetSeconds"`
+	Stale               bool            `json:"stale"`
 }
 
 type statusPause struct {

@@ -80,7 +80,7 @@ const scheduleOutlook = 2 * 366 * 24 * time.Hour
 
 // ScheduleWarning is the effect of a clock change on a schedule.
 type ScheduleWarning struct {
-	TenantID string
+	TenantID events.TenantID
 	Mode     events.Mode
 	Text     string
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/events"
 )
 
 // Config is the effective configuration. Load fills it from the environment; variables.go maps
@@ -69,7 +71,7 @@ const (
 
 // Tenant is a ServiceTitan tenant: its credentials, entities and schedules.
 type Tenant struct {
-	ID                string
+	ID                events.TenantID
 	ClientID          string
 	ClientSecret      Secret
 	AppKey            Secret

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -72,9 +73,9 @@ func maxAge(text string) (time.Duration, error) {
 // not set, an entity may be at least as old as two intervals of the schedule that keeps it fresh,
 // so that a schedule that works makes nothing stale. A tenant without schedules is not evaluated
 // then.
-func (c *Config) FreshnessTargets() map[string]map[string]time.Duration {
+func (c *Config) FreshnessTargets() map[events.TenantID]map[string]time.Duration {
 	isSet := c.Value("SYNC_FRESHNESS").From != "default"
-	targets := map[string]map[string]time.Duration{}
+	targets := map[events.TenantID]map[string]time.Duration{}
 	for _, t := range c.Tenants {
 		general := c.Sync.Freshness.Default
 		if interval, scheduled := t.interval(); general > 0 && !isSet {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
 )
 
 func TestFreshness(t *testing.T) {
@@ -34,7 +36,7 @@ func TestFreshness(t *testing.T) {
 			t.Parallel()
 			cfg, err := Load(append([]string{"SERVICETITAN_TENANT_ID=985", "SYNC_ENTITIES=customers,jobs"}, c.set...), Options{})
 			require.NoError(t, err)
-			require.Equal(t, map[string]ages{"985": c.want}, cfg.FreshnessTargets())
+			require.Equal(t, map[events.TenantID]ages{"985": c.want}, cfg.FreshnessTargets())
 		})
 	}
 }

@@ -171,10 +171,11 @@ func environment(c *Config, text string) error {
 
 // tenantID accepts a number only in the form of the API, because it is compared as text.
 func tenantID(c *Config, text string) error {
-	if _, err := events.ParseTenantID(text); err != nil {
+	id, err := events.ParseTenantID(text)
+	if err != nil {
 		return errors.New("the tenant's number, digits only")
 	}
-	c.Defaults.ID = text
+	c.Defaults.ID = id
 	return nil
 }
 

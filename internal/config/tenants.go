@@ -22,8 +22,8 @@ const tenantsFileVariable = "SERVICETITAN_TENANTS_FILE"
 var TenantOnlyVariables = []string{"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET"}
 
 // TenantIDs lists the configured tenants.
-func (c *Config) TenantIDs() []string {
-	ids := make([]string, len(c.Tenants))
+func (c *Config) TenantIDs() []events.TenantID {
+	ids := make([]events.TenantID, len(c.Tenants))
 	for i, t := range c.Tenants {
 		ids[i] = t.ID
 	}
@@ -122,7 +122,7 @@ func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
 		}
 		r.field(&t, v, where, given)
 		if v.Field == "id" && t.ID != "" {
-			where = "tenant " + t.ID
+			where = "tenant " + string(t.ID)
 			if slices.ContainsFunc(r.tenants, func(other Tenant) bool { return other.ID == t.ID }) {
 				r.problem(fmt.Sprintf("tenants[%d].id", i), "duplicate tenant %s", t.ID)
 			}

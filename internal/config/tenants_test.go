@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
 )
 
 // tenantsIn writes a tenants file and returns an environment that names it.
@@ -33,7 +35,7 @@ func TestTenantsFile(t *testing.T) {
 
 	cfg, err := Load(environ, serve)
 	require.NoError(t, err)
-	require.Equal(t, []string{"1039746210", "1039746211"}, cfg.TenantIDs())
+	require.Equal(t, []events.TenantID{"1039746210", "1039746211"}, cfg.TenantIDs())
 	one, two := cfg.Tenants[0], cfg.Tenants[1]
 	require.Equal(t, []string{"cid.1", "cs.one", "ak.shared"}, []string{one.ClientID, string(one.ClientSecret), string(one.AppKey)})
 	require.Equal(t, []string{"cid.2", "cs.two", "ak.two"}, []string{two.ClientID, string(two.ClientSecret), string(two.AppKey)})
@@ -62,7 +64,7 @@ func TestOneTenantFromVariables(t *testing.T) {
 	t.Parallel()
 	cfg, err := Load(complete("SYNC_ENTITIES=jobs"), serve)
 	require.NoError(t, err)
-	require.Equal(t, []string{"1039746210"}, cfg.TenantIDs())
+	require.Equal(t, []events.TenantID{"1039746210"}, cfg.TenantIDs())
 	require.Equal(t, "#sync-alerts", cfg.Tenants[0].Channel)
 	cfg, err = Load(nil, tool)
 	require.NoError(t, err)

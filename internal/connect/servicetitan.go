@@ -20,10 +20,10 @@ func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Reco
 	st := cfg.ServiceTitan
 	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
 	for _, t := range cfg.Tenants {
-		tenants[t.ID] = servicetitan.Credentials{
+		tenants[string(t.ID)] = servicetitan.Credentials{
 			ClientID: t.ClientID, ClientSecret: servicetitan.Secret(t.ClientSecret), AppKey: servicetitan.Secret(t.AppKey),
 		}
-		budgets[t.ID] = t.RequestsPerSecond
+		budgets[string(t.ID)] = t.RequestsPerSecond
 	}
 	return servicetitan.New(servicetitan.Options{
 		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL,

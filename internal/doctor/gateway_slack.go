@@ -22,7 +22,7 @@ func (d *Doctor) checkGateway(context.Context) (f findings) {
 		f.ok("gateway", "%s, %d tokens", listen.Addr, len(listen.Tokens))
 	}
 	for _, t := range d.Config.Tenants {
-		check := "webhooks of tenant " + t.ID
+		check := "webhooks of tenant " + string(t.ID)
 		if len(t.WebhookSecrets) == 0 {
 			f.warn("set SERVICETITAN_WEBHOOK_SECRET, or webhookSecret in the tenants file, to the key from ServiceTitan's developer portal", check,
 				"no key: webhooks are answered with 404, and changes are read by the next incremental sync")

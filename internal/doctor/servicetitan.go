@@ -32,7 +32,7 @@ func (d *Doctor) checkServiceTitan(ctx context.Context) (f findings) {
 }
 
 func (d *Doctor) checkTenant(ctx context.Context, t config.Tenant) (f findings) {
-	check := "tenant " + t.ID
+	check := "tenant " + string(t.ID)
 	for _, c := range []struct{ name, value string }{
 		{"SERVICETITAN_CLIENT_ID", t.ClientID}, {"SERVICETITAN_CLIENT_SECRET", string(t.ClientSecret)}, {"SERVICETITAN_APP_KEY", string(t.AppKey)},
 	} {
@@ -82,7 +82,7 @@ func (d *Doctor) probeEntities(ctx context.Context, t config.Tenant) []entityPro
 			p.entity, _ = entity.Find(name)
 			start := time.Now()
 			var date time.Time
-			date, p.err = d.ServiceTitan.Probe(ctx, t.ID, p.entity)
+			date, p.err = d.ServiceTitan.Probe(ctx, string(t.ID), p.entity)
 			p.skew = date.Sub(start.Add(time.Since(start) / 2)).Truncate(time.Second)
 		})
 	}

@@ -151,7 +151,7 @@ func logAction(line *zerolog.Event, e ledger.AuditEntry, more string) {
 	if e.Refused() {
 		outcome = "action refused"
 	}
-	line.Str("action", e.Action).Str("actor", e.Actor).Str("role", e.Role).Str("target", e.Target).Str("tenant", e.TenantID).
+	line.Str("action", e.Action).Str("actor", e.Actor).Str("role", e.Role).Str("target", e.Target).Stringer("tenant", e.TenantID).
 		Str("request_id", e.RequestID).Str("reason", e.Reason).Int("status", e.Status).Str("problem", e.Problem).Str("remote", e.Remote).
 		Msg(outcome + more)
 }

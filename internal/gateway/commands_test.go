@@ -162,7 +162,7 @@ func TestRequestReportsEveryProblem(t *testing.T) {
 
 func TestRequestWithSeveralTenantsNeedsOne(t *testing.T) {
 	t.Parallel()
-	s := open(t, func(o *Options) { o.Tenants = []string{"1001", "1002"} })
+	s := open(t, func(o *Options) { o.Tenants = []events.TenantID{"1001", "1002"} })
 	s.send(http.MethodPost, "/sync/full", "").isProblem(t, 422, "want one of 1001, 1002")
 	s.fakeLedger.fail = context.DeadlineExceeded
 	require.Equal(t, 202, s.send(http.MethodPost, "/sync/full", `{"tenantId":"1002"}`).status)

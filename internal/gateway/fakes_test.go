@@ -151,7 +151,7 @@ func (b *fakeLedger) Unfinalized(context.Context) (open []ledger.Run, err error)
 	return open, b.fail
 }
 
-func (b *fakeLedger) Waiting(context.Context, string) ([]ledger.Waiting, error) {
+func (b *fakeLedger) Waiting(context.Context, events.TenantID) ([]ledger.Waiting, error) {
 	return b.waiting, b.fail
 }
 
@@ -159,7 +159,7 @@ func (b *fakeLedger) Freshness(context.Context) ([]ledger.Freshness, error) {
 	return b.freshness, b.fail
 }
 
-func (b *fakeLedger) States(_ context.Context, tenant string) ([]ledger.EntityState, error) {
+func (b *fakeLedger) States(_ context.Context, tenant events.TenantID) ([]ledger.EntityState, error) {
 	b.calls = append(b.calls, tenant)
 	return b.states, b.fail
 }
@@ -338,7 +338,7 @@ func open(t *testing.T, change func(*Options)) *testServer {
 			}
 			return nil
 		},
-		Tenants:  []string{"1001"},
+		Tenants:  []events.TenantID{"1001"},
 		Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}},
 		Logger:   zerolog.New(zerolog.SyncWriter(s.log)),

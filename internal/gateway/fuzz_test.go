@@ -29,7 +29,7 @@ func FuzzWebhookBody(f *testing.F) {
 	fakeStream, fakeLedger := &fakeStream{}, &fakeLedger{}
 	g, err := New(Options{
 		Publisher: fakeStream, Ledger: fakeLedger, Audit: &fakeAudit{}, Temporal: &fakeTemporal{}, Subscribe: fakeStream.Subscribe,
-		Tenants: []string{"1001"}, Entities: []string{"customers", "jobs", "invoices", "estimates"},
+		Tenants: []events.TenantID{"1001"}, Entities: []string{"customers", "jobs", "invoices", "estimates"},
 		Webhooks: Webhooks{Keys: map[string][]string{"1001": {testKey}}}, Logger: zerolog.Nop(),
 	})
 	require.NoError(f, err)

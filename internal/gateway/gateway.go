@@ -36,7 +36,7 @@ type Ledger interface {
 	// Unfinalized lists the open runs.
 	Unfinalized(ctx context.Context) ([]ledger.Run, error)
 	// Waiting lists the requests that no run serves yet, of a tenant or, for "", of all.
-	Waiting(ctx context.Context, tenant string) ([]ledger.Waiting, error)
+	Waiting(ctx context.Context, tenant events.TenantID) ([]ledger.Waiting, error)
 	// Freshness returns the freshness of every entity.
 	Freshness(ctx context.Context) ([]ledger.Freshness, error)
 	// OpenOutages lists the outages that are not closed.
@@ -50,7 +50,7 @@ type Ledger interface {
 	CallSpans(ctx context.Context, since time.Time) ([]ledger.CallSpan, []ledger.CallBudget, error)
 	// States lists the freshness of all tables of a tenant, or of all tenants if tenant is
 	// "".
-	States(ctx context.Context, tenant string) ([]ledger.EntityState, error)
+	States(ctx context.Context, tenant events.TenantID) ([]ledger.EntityState, error)
 }
 
 // Audit is the audit trail.
@@ -78,8 +78,8 @@ type Options struct {
 	// on until ctx ends.
 	Subscribe func(ctx context.Context, deliver func(events.Message)) error
 
-	Tenants  []string // configured tenants; a request may omit the only one
-	Entities []string // the entities that can be requested
+	Tenants  []events.TenantID // configured tenants; a request may omit the only one
+	Entities []string          // the entities that can be requested
 	Webhooks Webhooks
 	// RequestsPerSecond is the limit of API calls by tenant.
 	RequestsPerSecond map[string]float64

@@ -68,7 +68,7 @@ func badQuery(list ...events.FieldError) *Problem {
 
 // listFilter has the parameters that the lists of the ledger have in common.
 type listFilter struct {
-	tenant string
+	tenant events.TenantID
 	since  time.Time
 	before int64 // the cursor of the next page: only lower numbers
 }
@@ -76,9 +76,12 @@ type listFilter struct {
 // parseListFilter reads the parameters tenant, since and before, and returns an error for each whose
 // value cannot exist.
 func parseListFilter(query url.Values) (f listFilter, problems []events.FieldError) {
-	f.tenant = query.Get("tenant")
-	if _, err := strconv.ParseUint(f.tenant, 10, 63); f.tenant != "" && err != nil {
-		problems = append(problems, field("tenant", f.tenant, "the number of a tenant"))
+	if text := query.Get("tenant"); text != "" {
+		tenant, err := events.ParseTenantID(text)
+		if err != nil {
+			problems = append(problems, field("tenant", text, "the number of a tenant"))
+		}
+		f.tenant = tenant
 	}
 	if text := query.Get("since"); text != "" {
 		since, err := time.Parse(time.RFC3339, text)

@@ -19,7 +19,7 @@ const (
 type requestView struct {
 	RequestID    string              `json:"requestId"`
 	Event        events.EventRef     `json:"event"`
-	TenantID     string              `json:"tenantId"`
+	TenantID     events.TenantID     `json:"tenantId"`
 	Mode         events.Mode         `json:"mode"`
 	Entities     []string            `json:"entities"`
 	State        ledger.RequestState `json:"state"`

@@ -18,7 +18,7 @@ const (
 
 type runView struct {
 	RunNumber  int64            `json:"runNumber"`
-	TenantID   string           `json:"tenantId"`
+	TenantID   events.TenantID  `json:"tenantId"`
 	Mode       events.Mode      `json:"mode"`
 	WorkflowID string           `json:"workflowId"`
 	RunID      string           `json:"runId"`

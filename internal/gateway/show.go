@@ -10,12 +10,12 @@ import (
 )
 
 type stateView struct {
-	TenantID            string     `json:"tenantId"`
-	Entity              string     `json:"entity"`
-	Status              string     `json:"status"`
-	Records             int64      `json:"records"`
-	LastFullSync        *time.Time `json:"lastFullSync"`
-	LastIncrementalSync *time.Time `json:"lastIncrementalSync"`
+	TenantID            events.TenantID `json:"tenantId"`
+	Entity              string          `json:"entity"`
+	Status              string          `json:"status"`
+	Records             int64           `json:"records"`
+	LastFullSync        *time.Time      `json:"lastFullSync"`
+	LastIncrementalSync *time.Time      `json:"lastIncrementalSync"`
 
 	AsOf          *time.Time `json:"asOf"`                 // start of the last complete read, by ServiceTitan's clock
 	AgeSeconds    *int64     `json:"ageSeconds,omitempty"` // absent if it was never requested
@@ -56,7 +56,7 @@ func requesterOrNull(r ledger.Requester) *requesterView {
 // waitingView is a request that no run serves yet, or several of a tenant that one run will
 // serve.
 type waitingView struct {
-	TenantID   string           `json:"tenantId"`
+	TenantID   events.TenantID  `json:"tenantId"`
 	Mode       events.Mode      `json:"mode"`
 	WorkflowID string           `json:"workflowId"`
 	RequestID  string           `json:"requestId"` // of the oldest
@@ -74,9 +74,9 @@ type waitingView struct {
 // showState returns the tenants and the freshness of all tables, of one tenant with
 // ?tenant=.
 func (g *Gateway) showState(w http.ResponseWriter, r *http.Request) error {
-	tenant := r.URL.Query().Get("tenant")
+	tenant := events.TenantID(r.URL.Query().Get("tenant"))
 	if tenant != "" && !slices.Contains(g.Tenants, tenant) {
-		return invalid(field("tenant", tenant, "a configured tenant"))
+		return invalid(field("tenant", string(tenant), "a configured tenant"))
 	}
 	states, err := g.Ledger.States(r.Context(), tenant)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -24,7 +25,7 @@ type auditView struct {
 	Status    int                 `json:"status"`
 	Problem   string              `json:"problem,omitempty"`
 	Target    string              `json:"target,omitempty"`
-	TenantID  string              `json:"tenantId,omitempty"`
+	TenantID  events.TenantID     `json:"tenantId,omitempty"`
 	RequestID string              `json:"requestId,omitempty"`
 	Reason    string              `json:"reason,omitempty"`
 	Remote    string              `json:"remote,omitempty"`

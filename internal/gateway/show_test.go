@@ -40,7 +40,7 @@ func TestShowState(t *testing.T) {
 		{"tenantId":"1001","entity":"invoices","status":"","records":0,"lastFullSync":null,"lastIncrementalSync":null,
 		 "asOf":null,"targetSeconds":3600,"stale":false}
 	]}`, got.body)
-	require.Equal(t, []any{"", "1001"}, s.fakeLedger.calls)
+	require.Equal(t, []any{events.TenantID(""), events.TenantID("1001")}, s.fakeLedger.calls)
 }
 
 func TestShowRuns(t *testing.T) {

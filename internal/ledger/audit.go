@@ -15,16 +15,16 @@ type AuditEntry struct {
 	ID        string // unique; storing an entry again has no effect
 	Number    int64  // orders the entries; 0 until stored
 	At        time.Time
-	Actor     string // name of the API token; "" without tokens, or if the client is unknown
-	Role      string // of the token; "" if the client is unknown
-	Action    string // such as request.full or control.pause
-	Target    string // workflow ID or schedule ID; "" if the action has none or was refused before
-	TenantID  string // of a request; "" if unknown
-	RequestID string // of the request or control that was published; "" if none was
-	Reason    string // that the client gave
-	Status    int    // of the response
-	Problem   string // the end of the type of the problem, such as role; "" if accepted
-	Remote    string // address of the client, or of a proxy before the gateway
+	Actor     string          // name of the API token; "" without tokens, or if the client is unknown
+	Role      string          // of the token; "" if the client is unknown
+	Action    string          // such as request.full or control.pause
+	Target    string          // workflow ID or schedule ID; "" if the action has none or was refused before
+	TenantID  events.TenantID // of a request; "" if unknown
+	RequestID string          // of the request or control that was published; "" if none was
+	Reason    string          // that the client gave
+	Status    int             // of the response
+	Problem   string          // the end of the type of the problem, such as role; "" if accepted
+	Remote    string          // address of the client, or of a proxy before the gateway
 }
 
 // Refused reports whether the action had no effect.
@@ -40,7 +40,7 @@ const (
 
 // AuditFilter selects audit entries. Zero fields select all.
 type AuditFilter struct {
-	TenantID string
+	TenantID events.TenantID
 	Actor    string
 	Action   string
 	Outcome  AuditOutcome

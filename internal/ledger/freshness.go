@@ -1,6 +1,10 @@
 package ledger
 
-import "time"
+import (
+	"time"
+
+	"github.com/lazi/lazisync/events"
+)
 
 // ReadTimes are the facts from which EvaluateFreshness decides. Now is the clock of PostgreSQL, so
 // that every process has the same result.
@@ -11,7 +15,7 @@ type ReadTimes struct {
 
 // ReadTime says how recent the data of an entity are, and how old they may be.
 type ReadTime struct {
-	TenantID    string
+	TenantID    events.TenantID
 	Entity      string
 	AsOf        time.Time     // ServiceTitan's clock at the start of the last complete read; zero for never
 	Target      time.Duration // 0: the entity is not evaluated
@@ -20,7 +24,7 @@ type ReadTime struct {
 
 // Freshness is the freshness of an entity.
 type Freshness struct {
-	TenantID string
+	TenantID events.TenantID
 	Entity   string
 	AsOf     time.Time     // zero if it was never read completely
 	Age      time.Duration // since AsOf or, if that is zero, since the entity is evaluated
@@ -54,7 +58,7 @@ func EvaluateFreshness(facts ReadTimes) []Freshness {
 // Outage is a time in which entities of a tenant are stale.
 type Outage struct {
 	ID       string // part of the ids of its events; never used again
-	TenantID string
+	TenantID events.TenantID
 	Entities []OutageEntity // as they were when the outage was opened
 	Since    time.Time      // when the first of them became stale
 	Cause    string         // the likely one, "" if unknown
@@ -86,7 +90,10 @@ const maxSettle = time.Minute
 // outage closes when none of its entities is stale. An entity that is not evaluated any more is
 // not stale.
 func UpdateOutages(now time.Time, freshness []Freshness, open []Outage) (opened, closed []Outage) {
-	type key struct{ tenant, entity string }
+	type key struct {
+		tenant events.TenantID
+		entity string
+	}
 	current, reported := map[key]Freshness{}, map[key]bool{}
 	for _, v := range freshness {
 		current[key{v.TenantID, v.Entity}] = v
@@ -106,13 +113,13 @@ func UpdateOutages(now time.Time, freshness []Freshness, open []Outage) (opened,
 			closed = append(closed, o)
 		}
 	}
-	due := map[string]bool{}
+	due := map[events.TenantID]bool{}
 	for _, v := range freshness {
 		if v.Stale && !reported[key{v.TenantID, v.Entity}] && now.Sub(v.Since) >= min(v.Target/10, maxSettle) {
 			due[v.TenantID] = true
 		}
 	}
-	position := map[string]int{}
+	position := map[events.TenantID]int{}
 	for _, v := range freshness {
 		if !v.Stale || reported[key{v.TenantID, v.Entity}] || !due[v.TenantID] {
 			continue

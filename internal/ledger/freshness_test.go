@@ -81,17 +81,17 @@ func TestLikelyCause(t *testing.T) {
 func TestUpdateOutages(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	stale := func(tenant, entity string, since time.Duration) ledger.Freshness {
+	stale := func(tenant events.TenantID, entity string, since time.Duration) ledger.Freshness {
 		return ledger.Freshness{
 			TenantID: tenant, Entity: entity, AsOf: now.Add(-since - time.Hour), Age: since + time.Hour, Target: time.Hour, Stale: true, Since: now.Add(-since),
 		}
 	}
-	fresh := func(tenant, entity string) ledger.Freshness {
+	fresh := func(tenant events.TenantID, entity string) ledger.Freshness {
 		return ledger.Freshness{TenantID: tenant, Entity: entity, AsOf: now, Target: time.Hour}
 	}
 	names := func(all []ledger.Outage) (out []string) {
 		for _, o := range all {
-			text := o.TenantID
+			text := string(o.TenantID)
 			for _, e := range o.Entities {
 				text += " " + e.Entity
 			}
@@ -99,7 +99,7 @@ func TestUpdateOutages(t *testing.T) {
 		}
 		return out
 	}
-	outage := func(tenant string, entities ...string) (o ledger.Outage) {
+	outage := func(tenant events.TenantID, entities ...string) (o ledger.Outage) {
 		o.TenantID = tenant
 		for _, e := range entities {
 			o.Entities = append(o.Entities, ledger.OutageEntity{Entity: e})

@@ -12,10 +12,13 @@ type Gauges struct {
 
 // OpenRuns identifies a number of runs without an outcome.
 type OpenRuns struct {
-	TenantID string
+	TenantID events.TenantID
 	Mode     events.Mode
 	State    RunState
 }
 
 // TenantEntity is an entity of a tenant.
-type TenantEntity struct{ TenantID, Entity string }
+type TenantEntity struct {
+	TenantID events.TenantID
+	Entity   string
+}

@@ -54,7 +54,7 @@ var (
 
 // EntityState is the freshness of the table of one entity.
 type EntityState struct {
-	TenantID            string
+	TenantID            events.TenantID
 	Entity              string
 	LastFullSync        time.Time
 	LastIncrementalSync time.Time

@@ -18,7 +18,7 @@ type Request struct {
 	EventID string
 	Digest  string // of the data: the same identity with different data is a conflict
 
-	TenantID     string
+	TenantID     events.TenantID
 	Mode         events.Mode
 	Entities     []string // resolved: never empty, never "*"
 	Notify       *bool    // nil: depends on mode and outcome

@@ -13,7 +13,7 @@ var RequestStates = []RequestState{Received, Accepted}
 
 // RequestFilter selects requests. Zero fields select all.
 type RequestFilter struct {
-	TenantID string
+	TenantID events.TenantID
 	Mode     events.Mode
 	State    RequestState
 	Since    time.Time // only requests that were recorded at this time or later

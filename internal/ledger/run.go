@@ -11,7 +11,7 @@ import (
 // cursors identify it by its number.
 type Run struct {
 	Number     int64
-	TenantID   string
+	TenantID   events.TenantID
 	Mode       events.Mode
 	WorkflowID string
 	FirstRunID string // first run of the workflow execution chain
@@ -97,7 +97,7 @@ func (r Run) ReportedState() RunState {
 
 // BeginInput describes a run to begin. Beginning it is idempotent on (WorkflowID, FirstRunID, Pass).
 type BeginInput struct {
-	TenantID   string
+	TenantID   events.TenantID
 	Mode       events.Mode
 	WorkflowID string
 	FirstRunID string

@@ -15,7 +15,7 @@ var RunStates = []RunState{Running, Paused, Completed, Failed, Cancelled}
 
 // RunFilter selects runs. Zero fields select all.
 type RunFilter struct {
-	TenantID string
+	TenantID events.TenantID
 	State    RunState // as Run.ReportedState returns it
 	Mode     events.Mode
 	Entity   string

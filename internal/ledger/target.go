@@ -10,7 +10,7 @@ import (
 // Target is what a run reads and writes: one entity of one tenant.
 type Target struct {
 	Run      Ref
-	TenantID string
+	TenantID events.TenantID
 	Mode     events.Mode
 	Entity   entity.Entity
 }
@@ -22,6 +22,6 @@ func (r Run) Target(e entity.Entity) Target {
 
 // MarshalZerologObject adds the keys of the target to a line of the log.
 func (t Target) MarshalZerologObject(line *zerolog.Event) {
-	line.Str("tenant", t.TenantID).Str("mode", string(t.Mode)).Int64("run", t.Run.Number).
+	line.Stringer("tenant", t.TenantID).Str("mode", string(t.Mode)).Int64("run", t.Run.Number).
 		Str("workflow_id", t.Run.Execution.WorkflowID).Str("entity", t.Entity.Name)
 }

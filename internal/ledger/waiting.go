@@ -44,7 +44,7 @@ func (c WaitCause) String() string {
 // Waiting is a request that no run serves yet. Incremental requests of a tenant that wait for the
 // same thing are one Waiting, because one run will serve them.
 type Waiting struct {
-	TenantID    string
+	TenantID    events.TenantID
 	Mode        events.Mode
 	WorkflowID  string
 	RequestID   string // of the oldest request

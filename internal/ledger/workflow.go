@@ -45,16 +45,16 @@ var WorkflowStatuses = []string{WorkflowRunning, "completed", "failed", "cancell
 
 // Schedule is one of lazisync's schedules as Temporal reports it.
 type Schedule struct {
-	ScheduleID string      `json:"scheduleId"`
-	TenantID   string      `json:"tenantId"`
-	Mode       events.Mode `json:"mode"`
-	Cron       string      `json:"cron"`
-	Timezone   string      `json:"timezone"`
-	Paused     bool        `json:"paused"`
-	Note       string      `json:"note,omitempty"` // who paused or resumed it, and why
-	NextRuns   []time.Time `json:"nextRuns"`       // at most three; set while paused too, but then not carried out
-	LastRun    *time.Time  `json:"lastRun"`        // when it last started a workflow; null for never
-	Running    []string    `json:"running"`        // IDs of open workflows that it started
+	ScheduleID string          `json:"scheduleId"`
+	TenantID   events.TenantID `json:"tenantId"`
+	Mode       events.Mode     `json:"mode"`
+	Cron       string          `json:"cron"`
+	Timezone   string          `json:"timezone"`
+	Paused     bool            `json:"paused"`
+	Note       string          `json:"note,omitempty"` // who paused or resumed it, and why
+	NextRuns   []time.Time     `json:"nextRuns"`       // at most three; set while paused too, but then not carried out
+	LastRun    *time.Time      `json:"lastRun"`        // when it last started a workflow; null for never
+	Running    []string        `json:"running"`        // IDs of open workflows that it started
 }
 
 var (

@@ -21,7 +21,7 @@ const SourcePrefix = ledger.Source + "/workflows/"
 // controls. Temporal knows them by the names of the methods, so the names stay.
 type Activities struct {
 	Publisher activities.Publisher
-	Tenants   []string // the configured tenants; the legacy types support exactly one
+	Tenants   []events.TenantID // the configured tenants; the legacy types support exactly one
 }
 
 // Workflow identifies an execution of a legacy workflow. The workflow ID is the id of its
@@ -48,7 +48,7 @@ type Request struct {
 // PublishedRequest identifies the request that PublishEarlierRequest published.
 type PublishedRequest struct {
 	RequestID string
-	TenantID  string
+	TenantID  events.TenantID
 }
 
 // PublishEarlierRequest publishes sync.requested. It fails without retry for what the bridge
@@ -60,7 +60,7 @@ func (a *Activities) PublishEarlierRequest(ctx context.Context, in Request) (Pub
 	}
 	id, source := in.Workflow.WorkflowID, in.Workflow.source()
 	event, err := events.Requested.New(events.Attributes{ID: id, Source: source, Time: time.Now()}, events.RequestData{
-		Mode: in.Mode, Entities: in.Entities, TenantID: a.Tenants[0], Notify: in.Notify, Reason: "workflow " + in.Workflow.Type,
+		Mode: in.Mode, Entities: in.Entities, TenantID: string(a.Tenants[0]), Notify: in.Notify, Reason: "workflow " + in.Workflow.Type,
 	})
 	if err == nil {
 		_, _, err = events.Validator{Tenants: a.Tenants, Entities: entity.Names()}.Request(event)

@@ -85,11 +85,11 @@ func (c *server) commands(t *testing.T) (requests []events.RequestData, controls
 type rig struct {
 	*server
 	env     *testsuite.TestWorkflowEnvironment
-	tenants []string
+	tenants []events.TenantID
 }
 
 func newRig(c *server) *rig {
-	r := &rig{server: c, tenants: []string{"42"}}
+	r := &rig{server: c, tenants: []events.TenantID{"42"}}
 	r.renew()
 	r.began = r.env.Now()
 	return r
@@ -250,14 +250,14 @@ func TestLegacyWorkflowContinuesAsNew(t *testing.T) {
 func TestLegacyWorkflowRejectsInvalidInput(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		tenants []string
+		tenants []events.TenantID
 		args    map[string]any
 		want    string
 	}{
-		"unknown entity":                {[]string{"42"}, map[string]any{"entities": []string{"customers", "custmers"}}, `entities[1]: got "custmers", want a known entity (did you mean customers?)`},
-		"several tenants":               {[]string{"42", "43"}, map[string]any{}, "fullSyncWorkflow supports one tenant and 2 are configured: publish sync.requested with tenantId instead"},
-		"no bridge accepts the request": {[]string{"42"}, map[string]any{}, "no bridge has accepted request"},
-		"wrong type":                    {[]string{"42"}, map[string]any{"entities": "customers"}, "cannot unmarshal string"},
+		"unknown entity":                {[]events.TenantID{"42"}, map[string]any{"entities": []string{"customers", "custmers"}}, `entities[1]: got "custmers", want a known entity (did you mean customers?)`},
+		"several tenants":               {[]events.TenantID{"42", "43"}, map[string]any{}, "fullSyncWorkflow supports one tenant and 2 are configured: publish sync.requested with tenantId instead"},
+		"no bridge accepts the request": {[]events.TenantID{"42"}, map[string]any{}, "no bridge has accepted request"},
+		"wrong type":                    {[]events.TenantID{"42"}, map[string]any{"entities": "customers"}, "cannot unmarshal string"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

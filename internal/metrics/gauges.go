@@ -148,11 +148,11 @@ func (g *Gauges) collectLedger(send func(*prometheus.Desc, float64, ...string), 
 	for _, t := range g.sources.Tenants {
 		for _, m := range events.Modes() {
 			for _, state := range []ledger.RunState{ledger.Running, ledger.Paused} {
-				open[ledger.OpenRuns{TenantID: t.ID, Mode: m.Mode, State: state}] = 0
+				open[ledger.OpenRuns{TenantID: events.TenantID(t.ID), Mode: m.Mode, State: state}] = 0
 			}
 		}
 		for _, name := range t.Entities {
-			rejectedBy[ledger.TenantEntity{TenantID: t.ID, Entity: name}] = 0
+			rejectedBy[ledger.TenantEntity{TenantID: events.TenantID(t.ID), Entity: name}] = 0
 		}
 	}
 	for key, n := range g.ledger.OpenRuns {
@@ -162,21 +162,21 @@ func (g *Gauges) collectLedger(send func(*prometheus.Desc, float64, ...string), 
 		rejectedBy[key] = n
 	}
 	for key, n := range open {
-		send(runsOpen, float64(n), key.TenantID, string(key.Mode), string(key.State))
+		send(runsOpen, float64(n), string(key.TenantID), string(key.Mode), string(key.State))
 	}
 	for key, n := range rejectedBy {
-		send(rejected, float64(n), key.TenantID, key.Entity)
+		send(rejected, float64(n), string(key.TenantID), key.Entity)
 	}
 	for _, v := range g.ledger.Freshness {
 		if !v.AsOf.IsZero() {
-			send(entityAge, (v.Age + age).Seconds(), v.TenantID, v.Entity)
+			send(entityAge, (v.Age + age).Seconds(), string(v.TenantID), v.Entity)
 		}
 		if v.Target > 0 {
 			stale := 0.0
 			if v.Stale {
 				stale = 1
 			}
-			send(entityStale, stale, v.TenantID, v.Entity)
+			send(entityStale, stale, string(v.TenantID), v.Entity)
 		}
 	}
 	send(databaseSize, float64(g.ledger.DatabaseBytes))

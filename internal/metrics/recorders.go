@@ -121,15 +121,15 @@ func (s *Store) RunFinished(run ledger.Run) {
 	if run.Error != nil && run.State == ledger.Failed {
 		errorType = string(run.Error.Type)
 	}
-	s.runs.WithLabelValues(run.TenantID, string(run.Mode), string(run.State), errorType).Inc()
+	s.runs.WithLabelValues(string(run.TenantID), string(run.Mode), string(run.State), errorType).Inc()
 	s.runSeconds.WithLabelValues(string(run.Mode), string(run.State)).Observe(run.FinishedAt.Sub(run.StartedAt).Seconds())
 }
 
 // PageStored implements store.Recorder.
-func (s *Store) PageStored(tenant, entity string, c events.Counts) {
-	s.pages.WithLabelValues(tenant, entity).Add(float64(max(0, c.Pages)))
+func (s *Store) PageStored(tenant events.TenantID, entity string, c events.Counts) {
+	s.pages.WithLabelValues(string(tenant), entity).Add(float64(max(0, c.Pages)))
 	for i, n := range []int64{c.Inserted, c.Updated, c.Unchanged, c.Deleted, c.Rejected} {
-		s.records.WithLabelValues(tenant, entity, recordResults[i]).Add(float64(max(0, n)))
+		s.records.WithLabelValues(string(tenant), entity, recordResults[i]).Add(float64(max(0, n)))
 	}
 }
 

@@ -56,7 +56,7 @@ func (n Notification) DedupKey() string {
 	case Rejected:
 		return strings.Join([]string{n.To, n.Command.Subject, string(n.Command.Code)}, "\x00")
 	case Failed:
-		return strings.Join(append([]string{n.To, n.Run.TenantID, string(n.Run.Mode)}, n.Failures()...), "\x00")
+		return strings.Join(append([]string{n.To, string(n.Run.TenantID), string(n.Run.Mode)}, n.Failures()...), "\x00")
 	default:
 		return ""
 	}

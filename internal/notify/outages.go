@@ -91,7 +91,7 @@ func (o *outage) incident(run events.OutcomeData) Incident {
 	return newIncident(o.Since, o.Failures, run.TenantID, string(run.Mode))
 }
 
-func newIncident(since time.Time, failures int, tenant, what string) Incident {
+func newIncident(since time.Time, failures int, tenant events.TenantID, what string) Incident {
 	return Incident{Key: fmt.Sprintf("%s/%s/%d", tenant, what, since.UnixMilli()), Failures: failures, Since: since}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // completing is the outcome of another run that completed now, which asks for no notification.
-func (d *rig) completing(t *testing.T, tenant string, mode events.Mode) *delivery {
+func (d *rig) completing(t *testing.T, tenant events.TenantID, mode events.Mode) *delivery {
 	t.Helper()
 	d.runs++
 	data := outcomeData()

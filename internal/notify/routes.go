@@ -40,7 +40,7 @@ func (n Notification) kinds() []string {
 
 // matches reports whether the route applies to a notification.
 func (r Route) matches(n Notification) bool {
-	if r.Tenant != "*" && r.Tenant != cmp.Or(n.Run.TenantID, n.Ages.TenantID) {
+	if r.Tenant != "*" && r.Tenant != string(cmp.Or(n.Run.TenantID, n.Ages.TenantID)) {
 		return false
 	}
 	return slices.ContainsFunc(r.Kinds, func(kind string) bool { return kind == "*" || slices.Contains(n.kinds(), kind) })

@@ -47,9 +47,9 @@ func TestHandleRoutesByTenantAndKind(t *testing.T) {
 	require.Equal(t, []string{"#all"}, route([]Route{every}, Notification{Outcome: Cancelled}, []string{"#a"}))
 }
 
-func freshness(t *testing.T, of events.Type[events.FreshnessData], tenant string) *delivery {
+func freshness(t *testing.T, of events.Type[events.FreshnessData], tenant events.TenantID) *delivery {
 	t.Helper()
-	event, err := of.New(events.Attributes{ID: "1/" + of.Name, Source: "/lazisync", Subject: "incremental-sync-" + tenant, Time: ended}, events.FreshnessData{
+	event, err := of.New(events.Attributes{ID: "1/" + of.Name, Source: "/lazisync", Subject: "incremental-sync-" + string(tenant), Time: ended}, events.FreshnessData{
 		TenantID: tenant, Since: ended.Add(-time.Hour), Entities: []events.EntityAge{{Entity: "jobs", AgeSeconds: 7200, TargetSeconds: 3600}},
 	})
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,15 +13,11 @@ import (
 // RecordAction inserts an entry into the audit trail. An entry whose ID the trail has is left as it
 // is.
 func (s *Store) RecordAction(ctx context.Context, e ledger.AuditEntry) error {
-	tenant, err := optionalTenant(e.TenantID)
-	if err != nil {
-		return fmt.Errorf("record an action: %w", err)
-	}
 	return s.transact(ctx, "record an action", func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			insert into raw.sync_audit (audit_id, at, actor, role, action, target, tenant_id, request_id, reason, status, problem, remote)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`,
-			e.ID, e.At, e.Actor, e.Role, e.Action, e.Target, tenant, e.RequestID, e.Reason, e.Status, e.Problem, e.Remote)
+			e.ID, e.At, e.Actor, e.Role, e.Action, e.Target, e.TenantID, e.RequestID, e.Reason, e.Status, e.Problem, e.Remote)
 		return err
 	})
 }
@@ -42,16 +37,12 @@ const findActionsSQL = `
 // Actions lists the entries of the audit trail that the filter selects, at most limit, newest
 // first. The number of the last one is the cursor of the next page.
 func (s *Store) Actions(ctx context.Context, f ledger.AuditFilter, limit int) (found []ledger.AuditEntry, err error) {
-	tenant, err := optionalTenant(f.TenantID)
-	if err != nil {
-		return nil, fmt.Errorf("list actions: %w", err)
-	}
 	var since *time.Time
 	if !f.Since.IsZero() {
 		since = &f.Since
 	}
 	err = s.read(ctx, "list actions", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, findActionsSQL, tenant, f.Actor, f.Action, string(f.Outcome), since, f.Before, limit)
+		rows, err := q.Query(ctx, findActionsSQL, f.TenantID, f.Actor, f.Action, string(f.Outcome), since, f.Before, limit)
 		if err != nil {
 			return err
 		}
@@ -62,10 +53,6 @@ func (s *Store) Actions(ctx context.Context, f ledger.AuditFilter, limit int) (f
 }
 
 func scanAction(row pgx.CollectableRow) (e ledger.AuditEntry, err error) {
-	var tenant *int64
-	err = row.Scan(&e.Number, &e.ID, &e.At, &e.Actor, &e.Role, &e.Action, &e.Target, &tenant, &e.RequestID, &e.Reason, &e.Status, &e.Problem, &e.Remote)
-	if tenant != nil {
-		e.TenantID = tenantText(*tenant)
-	}
+	err = row.Scan(&e.Number, &e.ID, &e.At, &e.Actor, &e.Role, &e.Action, &e.Target, &e.TenantID, &e.RequestID, &e.Reason, &e.Status, &e.Problem, &e.Remote)
 	return e, err
 }

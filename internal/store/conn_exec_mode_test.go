@@ -48,7 +48,7 @@ func doEverything(t *testing.T, address string, conns int32) {
 	t.Helper()
 	ctx := t.Context()
 	entities := append([]entity.Entity{find(t, "ap_bills")}, few...)
-	s, err := store.Open(ctx, address, store.Options{MaxConns: conns, Entities: entities, Tenants: []string{tenant}, Logger: zerolog.New(zerolog.NewTestWriter(t))})
+	s, err := store.Open(ctx, address, store.Options{MaxConns: conns, Entities: entities, Tenants: []events.TenantID{tenant}, Logger: zerolog.New(zerolog.NewTestWriter(t))})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	f := &fixture{TB: t, Store: s, url: address}
@@ -77,7 +77,7 @@ func doEverything(t *testing.T, address string, conns int32) {
 
 	tenants, err := s.Tenants(ctx)
 	require.NoError(t, err)
-	require.Equal(t, []string{tenant}, tenants)
+	require.Equal(t, []events.TenantID{tenant}, tenants)
 	_, err = s.DropStagingTables(ctx)
 	require.NoError(t, err)
 	deleted, err := s.Prune(ctx, 0)
@@ -231,11 +231,11 @@ func (f *fixture) everyRebuild() {
 
 func (f *fixture) everyCall() {
 	f.Helper()
-	leased, err := f.Lease(f.Context(), ratelimit.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1, Prefetch: 2, Idle: time.Second, Interactive: true})
+	leased, err := f.Lease(f.Context(), ratelimit.LeaseRequest{TenantID: string(tenant), PerSecond: 50, Calls: 1, Prefetch: 2, Idle: time.Second, Interactive: true})
 	require.NoError(f, err)
 	require.Equal(f, 1, leased.Calls)
-	require.NoError(f, f.Throttle(f.Context(), tenant, 50, 10*time.Millisecond))
-	_, err = f.LeaseAt(f.Context(), ratelimit.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1}, time.Now())
+	require.NoError(f, f.Throttle(f.Context(), string(tenant), 50, 10*time.Millisecond))
+	_, err = f.LeaseAt(f.Context(), ratelimit.LeaseRequest{TenantID: string(tenant), PerSecond: 50, Calls: 1}, time.Now())
 	require.NoError(f, err)
 	states, err := f.States(f.Context(), "")
 	require.NoError(f, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/legacy/adoption"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
@@ -35,12 +36,12 @@ type Inspection struct {
 	// The fields below are set only if no privilege is missing, those after MissingObjects only
 	// if the schema is complete.
 
-	MissingObjects      []string // what lazisync migrate would create
-	OpenRuns            int      // runs without an outcome
-	UnpublishedOutcomes int      // outcomes not known to be published
-	RejectedRecords     int      // of the last day
-	AdoptionTenant      string   // tenant of an unfinished adoption; "" for none
-	AdoptionError       error    // why a configured tenant is refused until then
+	MissingObjects      []string        // what lazisync migrate would create
+	OpenRuns            int             // runs without an outcome
+	UnpublishedOutcomes int             // outcomes not known to be published
+	RejectedRecords     int             // of the last day
+	AdoptionTenant      events.TenantID // tenant of an unfinished adoption; "" for none
+	AdoptionError       error           // why a configured tenant is refused until then
 }
 
 // Access is the access to tables that a role of lazisync needs.

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/outage"
 )
@@ -38,7 +39,7 @@ type Options struct {
 
 	// Tenants are the tenants that the process syncs. Migrate adopts the rows of legacy
 	// tables for the only one.
-	Tenants []string
+	Tenants []events.TenantID
 
 	// Entities are the entities whose tables Migrate creates; default entity.Catalogue.
 	Entities []entity.Entity
@@ -54,7 +55,7 @@ type Store struct {
 	recorder    Recorder
 
 	deleteGuard float64
-	tenants     []string
+	tenants     []events.TenantID
 	entities    []entity.Entity
 	holder      string // identifies this Store in raw.call_leases
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
@@ -45,10 +46,10 @@ func readTimes(ctx context.Context, q ddl.Querier) (facts ledger.ReadTimes, err 
 		return facts, err
 	}
 	facts.Entities, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e ledger.ReadTime, err error) {
-		var tenant, seconds int64
+		var seconds int64
 		var asOf, since *time.Time
-		err = row.Scan(&tenant, &e.Entity, &asOf, &since, &seconds)
-		e.TenantID, e.AsOf, e.TargetSince, e.Target = tenantText(tenant), instant(asOf), instant(since), time.Duration(seconds)*time.Second
+		err = row.Scan(&e.TenantID, &e.Entity, &asOf, &since, &seconds)
+		e.AsOf, e.TargetSince, e.Target = instant(asOf), instant(since), time.Duration(seconds)*time.Second
 		return e, err
 	})
 	return facts, err
@@ -56,21 +57,17 @@ func readTimes(ctx context.Context, q ddl.Querier) (facts ledger.ReadTimes, err 
 
 // SetTargets replaces the targets of all entities with those by tenant and entity. An entity that
 // has a target already is evaluated since the same time as before.
-func (s *Store) SetTargets(ctx context.Context, targets map[string]map[string]time.Duration) error {
+func (s *Store) SetTargets(ctx context.Context, targets map[events.TenantID]map[string]time.Duration) error {
 	type target struct {
-		TenantID int64  `json:"tenant_id"`
-		Entity   string `json:"entity"`
-		Seconds  int64  `json:"target_seconds"`
+		TenantID events.TenantID `json:"tenant_id"`
+		Entity   string          `json:"entity"`
+		Seconds  int64           `json:"target_seconds"`
 	}
 	rows := []target{}
 	for tenant, entities := range targets {
-		number, err := tenantNumber(tenant)
-		if err != nil {
-			return err
-		}
 		for name, age := range entities {
 			if age > 0 {
-				rows = append(rows, target{number, name, max(1, int64(age/time.Second))})
+				rows = append(rows, target{tenant, name, max(1, int64(age/time.Second))})
 			}
 		}
 	}
@@ -120,7 +117,7 @@ func (s *Store) UpdateOutages(ctx context.Context, cause func(context.Context, l
 	if err != nil || len(opened)+len(closed) == 0 {
 		return err
 	}
-	causes := map[string]string{} // by tenant; looked up outside of the transaction, since it asks Temporal
+	causes := map[events.TenantID]string{} // by tenant; looked up outside of the transaction, since it asks Temporal
 	for _, o := range opened {
 		causes[o.TenantID] = cause(ctx, o)
 	}
@@ -151,16 +148,12 @@ func (s *Store) UpdateOutages(ctx context.Context, cause func(context.Context, l
 }
 
 func insertOutage(ctx context.Context, tx pgx.Tx, o ledger.Outage, cause string) error {
-	tenant, err := tenantNumber(o.TenantID)
-	if err != nil {
-		return err
-	}
 	entities, err := document(o.Entities)
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, "insert into raw.sync_outages (outage_id, tenant_id, entities, since, cause, opened_at) values ($1, $2, $3, $4, $5, $6)",
-		uuid.NewString(), tenant, entities, o.Since, text(cause), o.OpenedAt)
+		uuid.NewString(), o.TenantID, entities, o.Since, text(cause), o.OpenedAt)
 	return err
 }
 
@@ -203,10 +196,9 @@ func queryOutages(ctx context.Context, q ddl.Querier, where string) ([]ledger.Ou
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (o ledger.Outage, err error) {
-		var tenant int64
 		var closed *time.Time
-		err = row.Scan(&o.ID, &tenant, &o.Entities, &o.Since, &o.Cause, &o.OpenedAt, &closed, &o.FreshEntities, &o.StalePublished, &o.FreshPublished)
-		o.TenantID, o.ClosedAt = tenantText(tenant), instant(closed)
+		err = row.Scan(&o.ID, &o.TenantID, &o.Entities, &o.Since, &o.Cause, &o.OpenedAt, &closed, &o.FreshEntities, &o.StalePublished, &o.FreshPublished)
+		o.ClosedAt = instant(closed)
 		return o, err
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -31,10 +32,10 @@ func TestFreshnessCountsFromTheStartOfTheLastCompleteRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	e := find(t, "customers")
-	require.NoError(t, f.SetTargets(t.Context(), map[string]ages{tenant: {"customers": time.Hour, "jobs": time.Hour}}))
+	require.NoError(t, f.SetTargets(t.Context(), map[events.TenantID]ages{tenant: {"customers": time.Hour, "jobs": time.Hour}}))
 	require.False(t, f.freshnessOf("customers").Stale)
 	f.exec("update raw.sync_targets set since = clock_timestamp() - interval '2 hours'")
-	require.NoError(t, f.SetTargets(t.Context(), map[string]ages{tenant: {"customers": 90 * time.Minute, "jobs": time.Hour}}))
+	require.NoError(t, f.SetTargets(t.Context(), map[events.TenantID]ages{tenant: {"customers": 90 * time.Minute, "jobs": time.Hour}}))
 	v := f.freshnessOf("customers")
 	require.True(t, v.Stale, "never read since it is evaluated, and no run has begun")
 	require.True(t, v.AsOf.IsZero())
@@ -60,7 +61,7 @@ func TestFreshnessCountsFromTheStartOfTheLastCompleteRead(t *testing.T) {
 	f.exec("update raw.sync_state set read_as_of = null, resume_since = $1", read.Add(time.Second))
 	require.True(t, f.freshnessOf("customers").AsOf.Equal(read.Add(time.Second)), "what a build stored that does not know read_as_of")
 
-	require.NoError(t, f.SetTargets(t.Context(), map[string]ages{tenant: {"jobs": time.Hour}}))
+	require.NoError(t, f.SetTargets(t.Context(), map[events.TenantID]ages{tenant: {"jobs": time.Hour}}))
 	require.Zero(t, f.freshnessOf("customers").Target)
 	require.False(t, f.freshnessOf("customers").Stale)
 }
@@ -69,7 +70,7 @@ func TestFreshnessCountsFromTheStartOfTheLastCompleteRead(t *testing.T) {
 func TestUpdateOutagesOpensAndClosesEachOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	require.NoError(t, f.SetTargets(t.Context(), map[string]ages{tenant: {"customers": time.Hour, "jobs": time.Hour, "invoices": 100 * time.Hour}}))
+	require.NoError(t, f.SetTargets(t.Context(), map[events.TenantID]ages{tenant: {"customers": time.Hour, "jobs": time.Hour, "invoices": 100 * time.Hour}}))
 	read := func(age time.Duration, entities ...entity.Entity) {
 		for _, e := range entities {
 			f.exec(`insert into raw.sync_state (tenant_id, table_name, read_as_of) values ($1::bigint, $2, clock_timestamp() - $3::interval)

@@ -35,10 +35,10 @@ func (s *Store) Gauges(ctx context.Context) (g ledger.Gauges, err error) {
 			return err
 		}
 		var kind, first, second string
-		var tenant int64
+		var tenant events.TenantID
 		var value float64
 		_, err = pgx.ForEachRow(rows, []any{&kind, &tenant, &first, &second, &value}, func() error {
-			of := ledger.TenantEntity{TenantID: tenantText(tenant), Entity: entityName(first)}
+			of := ledger.TenantEntity{TenantID: tenant, Entity: entityName(first)}
 			switch kind {
 			case "open":
 				g.OpenRuns[ledger.OpenRuns{TenantID: of.TenantID, Mode: events.Mode(first), State: ledger.RunState(second)}] = int64(value)

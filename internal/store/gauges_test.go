@@ -27,7 +27,7 @@ func TestGaugesOfTheLedger(t *testing.T) {
 	_, err := f.RecordPause(t.Context(), paused.Ref(), ledger.Pause{Since: time.Now(), Number: 1}, true)
 	require.NoError(t, err)
 
-	require.NoError(t, f.SetTargets(t.Context(), map[string]map[string]time.Duration{tenant: {"customers": time.Minute, "jobs": time.Hour}}))
+	require.NoError(t, f.SetTargets(t.Context(), map[events.TenantID]map[string]time.Duration{tenant: {"customers": time.Minute, "jobs": time.Hour}}))
 
 	g, err := f.Gauges(t.Context())
 	require.NoError(t, err)
@@ -58,9 +58,9 @@ type recorded struct {
 	statements map[string]int
 }
 
-func (r *recorded) RunFinished(run ledger.Run)                      { r.runs = append(r.runs, run) }
-func (r *recorded) PageStored(_, _ string, added events.Counts)     { r.counts.Add(added) }
-func (r *recorded) StatementDone(statement string, _ time.Duration) { r.statements[statement]++ }
+func (r *recorded) RunFinished(run ledger.Run)                                  { r.runs = append(r.runs, run) }
+func (r *recorded) PageStored(_ events.TenantID, _ string, added events.Counts) { r.counts.Add(added) }
+func (r *recorded) StatementDone(statement string, _ time.Duration)             { r.statements[statement]++ }
 
 func TestRunsPagesAndStatementsAreRecorded(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ type legacyFixture struct {
 }
 
 // newLegacy creates the database and executes change on it.
-func newLegacy(t *testing.T, change string, tenants ...string) *legacyFixture {
+func newLegacy(t *testing.T, change string, tenants ...events.TenantID) *legacyFixture {
 	t.Helper()
 	url := pgtest.Database(t)
 	db := openPool(t, url)
@@ -56,7 +56,7 @@ func newLegacy(t *testing.T, change string, tenants ...string) *legacyFixture {
 	return &legacyFixture{&fixture{TB: t, Store: openFor(t, url, tenants...), url: url, db: db}, worker}
 }
 
-func openFor(t testing.TB, url string, tenants ...string) *store.Store {
+func openFor(t testing.TB, url string, tenants ...events.TenantID) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), url, store.Options{MaxConns: 12, Entities: few, Tenants: tenants, Logger: zerolog.New(zerolog.NewTestWriter(t))})
 	require.NoError(t, err)

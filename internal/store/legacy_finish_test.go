@@ -97,7 +97,7 @@ func TestRollbackAfterTheAdoptionIsFinished(t *testing.T) {
 	_, err = f.FinishAdoption(t.Context())
 	require.NoError(t, err)
 
-	f.exec(strings.ReplaceAll(statements, "1039746210", tenant))
+	f.exec(strings.ReplaceAll(statements, "1039746210", string(tenant)))
 	_, err = f.worker.Exec(t.Context(), upsert, 1, "back", `{"id": 1}`)
 	require.NoError(t, err)
 	require.Equal(t, version{"back", false, 0}, f.version(1))

@@ -17,7 +17,7 @@ type Recorder interface {
 	// RunFinished records a run that was finalized, once.
 	RunFinished(run ledger.Run)
 	// PageStored records what a page, or a step of a rebuild, added to the counts of an entity.
-	PageStored(tenant, entity string, added events.Counts)
+	PageStored(tenant events.TenantID, entity string, added events.Counts)
 	// StatementDone records the duration of one attempt at a transaction. statement is the
 	// name of the method of Store in snake_case.
 	StatementDone(statement string, took time.Duration)
@@ -26,9 +26,9 @@ type Recorder interface {
 // nopRecorder records nothing.
 type nopRecorder struct{}
 
-func (nopRecorder) RunFinished(ledger.Run)                   {}
-func (nopRecorder) PageStored(string, string, events.Counts) {}
-func (nopRecorder) StatementDone(string, time.Duration)      {}
+func (nopRecorder) RunFinished(ledger.Run)                            {}
+func (nopRecorder) PageStored(events.TenantID, string, events.Counts) {}
+func (nopRecorder) StatementDone(string, time.Duration)               {}
 
 // observed is what a transaction changed for the first time, over all of its attempts: an
 // attempt whose commit was not answered may have done what the next one finds. It is logged
@@ -126,7 +126,7 @@ func (s *Store) logEntityEnd(target ledger.Target, r events.Result, took time.Du
 }
 
 func runKeys(e *zerolog.Event, run ledger.Run) *zerolog.Event {
-	e = e.Str("tenant", run.TenantID).Str("mode", string(run.Mode)).Int64("run", run.Number).Str("workflow_id", run.WorkflowID)
+	e = e.Stringer("tenant", run.TenantID).Str("mode", string(run.Mode)).Int64("run", run.Number).Str("workflow_id", run.WorkflowID)
 	if len(run.Requests) > 0 {
 		e = e.Str("request_id", run.Requests[0].ID)
 	}

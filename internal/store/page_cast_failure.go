@@ -29,7 +29,7 @@ func (s pageStore) recordCastFailures(ctx context.Context, tx pgx.Tx, castFailur
 	for _, m := range castFailures {
 		d := newCastFailure{castFailure: m}
 		var isNew bool
-		err := tx.QueryRow(ctx, s.sql(recordCastFailureTemplate), s.Run.Number, tableName(s.Entity), m.Column, m.Records, s.tenant, m.ID,
+		err := tx.QueryRow(ctx, s.sql(recordCastFailureTemplate), s.Run.Number, tableName(s.Entity), m.Column, m.Records, s.TenantID, m.ID,
 			strings.Split(s.path(m.Column), ".")).Scan(&isNew, &d.example)
 		if err != nil {
 			return nil, fmt.Errorf("count cast failures of column %s: %w", m.Column, err)

@@ -73,7 +73,7 @@ func TestCastFailures(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(lines[3]), &entry))
 	delete(entry, "message")
 	require.Equal(t, map[string]any{
-		"level": "warn", "tenant": tenant, "mode": "full", "run": float64(run.Number), "workflow_id": run.WorkflowID, "entity": "invoices",
+		"level": "warn", "tenant": string(tenant), "mode": "full", "run": float64(run.Number), "workflow_id": run.WorkflowID, "entity": "invoices",
 		"column": "total", "records": 2.0, "id": "2", "example": `"twelve"`,
 	}, entry)
 }

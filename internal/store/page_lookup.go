@@ -35,10 +35,7 @@ func (s *Store) MissingIDs(ctx context.Context, target ledger.Target, limit int)
 func (s *Store) StoreLookup(ctx context.Context, target ledger.Target, at ledger.Position, ids []string, p entity.Page) (next ledger.Position, err error) {
 	what := fmt.Sprintf("store %d records of %s looked up for run %d", len(p.Records), target.Entity.Name, target.Run.Number)
 	p.Next, p.Last, p.Total = at.Cursor, true, -1
-	page, err := s.pageStore(target, p)
-	if err != nil {
-		return next, fmt.Errorf("%s: %w", what, err)
-	}
+	page := pageStore{Target: target, page: p, guard: s.deleteGuard}
 	var newFailures []newCastFailure
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		next, newFailures, err = page.storeLookup(ctx, tx, at.Version, ids)
@@ -56,7 +53,7 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	if err != nil {
 		return next, nil, err
 	}
-	resume, err := lockResumePoint(ctx, tx, s.tenant, s.Entity)
+	resume, err := lockResumePoint(ctx, tx, s.Target)
 	if err != nil {
 		return next, nil, err
 	}
@@ -98,19 +95,19 @@ func (s pageStore) recordLookup(ctx context.Context, tx pgx.Tx, requested []stri
 		found = requested
 	}
 	_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2 and run_number = $3 and st_id = any($4)",
-		s.tenant, tableName(s.Entity), s.Run.Number, found)
+		s.TenantID, tableName(s.Entity), s.Run.Number, found)
 	if err != nil {
 		return 0, err
 	}
 	_, err = tx.Exec(ctx, `update raw.sync_missed set absent_at = $5
 		where tenant_id = $1 and table_name = $2 and run_number = $3 and st_id = any($4)`,
-		s.tenant, tableName(s.Entity), s.Run.Number, requested, s.page.Date)
+		s.TenantID, tableName(s.Entity), s.Run.Number, requested, s.page.Date)
 	if err != nil {
 		return 0, err
 	}
 	err = tx.QueryRow(ctx, `select count(*) from raw.sync_missed
 		where tenant_id = $1 and table_name = $2 and run_number = $3 and absent_at is null`,
-		s.tenant, tableName(s.Entity), s.Run.Number).Scan(&remaining)
+		s.TenantID, tableName(s.Entity), s.Run.Number).Scan(&remaining)
 	return remaining, err
 }
 
@@ -122,7 +119,7 @@ where m.tenant_id = $1 and m.run_number = $2 and m.table_name = $3 and m.absent_
 
 // markAbsentDeleted marks the absent rows as deleted.
 func (s pageStore) markAbsentDeleted(ctx context.Context, tx pgx.Tx, f fence) (sweepResult, error) {
-	args := []any{s.tenant, s.Run.Number, tableName(s.Entity), f.watermark}
+	args := []any{s.TenantID, s.Run.Number, tableName(s.Entity), f.watermark}
 	var missing, live int64
 	err := tx.QueryRow(ctx, s.sql("select (select count(*) "+absentRows+"), (select count(*) from TABLE where tenant_id = $1 and deleted_at is null)"), args...).
 		Scan(&missing, &live)
@@ -138,6 +135,6 @@ func (s pageStore) markAbsentDeleted(ctx context.Context, tx pgx.Tx, f fence) (s
 	if err != nil {
 		return sweepResult{}, err
 	}
-	_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.Entity))
+	_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.TenantID, tableName(s.Entity))
 	return sweepResult{deleted: missing}, err
 }

@@ -29,14 +29,10 @@ func (s *Store) StorePage(ctx context.Context, target ledger.Target, at ledger.P
 	if p.Date.IsZero() {
 		return ledger.Position{}, fmt.Errorf("%s: the page has no date, want the date of the response, which orders versions", what)
 	}
-	page, err := s.pageStore(target, p)
-	if err != nil {
-		return ledger.Position{}, fmt.Errorf("%s: %w", what, err)
-	}
-	page.pages = 1
+	page := pageStore{Target: target, page: p, pages: 1, guard: s.deleteGuard}
 	var next ledger.Position
 	var newFailures []newCastFailure
-	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
+	err := s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		next, newFailures, err = page.store(ctx, tx, at.Version)
 		failpoint.Hit("store/page-written")
 		return err
@@ -51,15 +47,9 @@ func (s *Store) StorePage(ctx context.Context, target ledger.Target, at ledger.P
 // pageStore is the transaction of one page or of one step of a rebuild.
 type pageStore struct {
 	ledger.Target
-	tenant int64
-	page   entity.Page
-	pages  int64   // number of pages to count: 1, or 0 for a lookup
-	guard  float64 // Options.DeleteGuard
-}
-
-func (s *Store) pageStore(target ledger.Target, p entity.Page) (pageStore, error) {
-	tenant, err := tenantNumber(target.TenantID)
-	return pageStore{Target: target, tenant: tenant, page: p, guard: s.deleteGuard}, err
+	page  entity.Page
+	pages int64   // number of pages to count: 1, or 0 for a lookup
+	guard float64 // Options.DeleteGuard
 }
 
 // store is the transaction of a page. It returns the position after the page and the first cast
@@ -69,7 +59,7 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 	if err != nil {
 		return next, nil, err
 	}
-	resume, err := lockResumePoint(ctx, tx, s.tenant, s.Entity)
+	resume, err := lockResumePoint(ctx, tx, s.Target)
 	if err != nil {
 		return next, nil, err
 	}
@@ -203,7 +193,7 @@ func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Reje
 		insert into raw.rejected_records (run_number, tenant_id, table_name, st_id, reason, bytes)
 		select $1::bigint, $2::bigint, $3::text, st_id, reason, bytes
 		from unnest($4::text[], $5::text[], $6::bytea[]) as r (st_id, reason, bytes)`,
-		s.Run.Number, s.tenant, tableName(s.Entity), ids, reasons, raws)
+		s.Run.Number, s.TenantID, tableName(s.Entity), ids, reasons, raws)
 	if err != nil {
 		return fmt.Errorf("store rejected records: %w", err)
 	}
@@ -294,7 +284,7 @@ func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status 
 			last_incremental_sync = coalesce(excluded.last_incremental_sync, s.last_incremental_sync),
 			read_as_of            = greatest(s.read_as_of, excluded.read_as_of),
 			updated_at            = clock_timestamp()`,
-		s.tenant, tableName(s.Entity), live, shown, m.token, text(s.page.Next.Token), m.since, watermark,
+		s.TenantID, tableName(s.Entity), live, shown, m.token, text(s.page.Next.Token), m.since, watermark,
 		complete && s.Mode == events.Full, complete && s.Mode == events.Incremental)
 	return err
 }

@@ -58,7 +58,7 @@ func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done rowCounts
 	case complete && !s.page.Unstable:
 		result, err = s.markTwiceMissingDeleted(ctx, tx, f)
 	default: // this full sync may have seen rows that the previous one missed
-		_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.Entity))
+		_, err = tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.TenantID, tableName(s.Entity))
 	}
 	if err != nil {
 		return sweepResult{}, err
@@ -142,14 +142,14 @@ where tenant_id = $1 and deleted_at is null and st_id = any (select st_id::KEY f
 
 func (s pageStore) markTwiceMissingDeleted(ctx context.Context, tx pgx.Tx, f fence) (sweepResult, error) {
 	var confirmed, live int64
-	err := tx.QueryRow(ctx, s.sql(missingTemplate), s.tenant, s.Run.Number, tableName(s.Entity), f.watermark).Scan(&confirmed, &live)
+	err := tx.QueryRow(ctx, s.sql(missingTemplate), s.TenantID, s.Run.Number, tableName(s.Entity), f.watermark).Scan(&confirmed, &live)
 	if err != nil || confirmed == 0 {
 		return sweepResult{}, err
 	}
 	if failure := s.checkDeleteGuard("two full syncs did not find", confirmed, live, f); failure != nil {
 		return sweepResult{failure: failure}, nil
 	}
-	tag, err := tx.Exec(ctx, s.sql(markTwiceMissingTemplate), s.tenant, s.Run.Number, tableName(s.Entity), s.page.Date)
+	tag, err := tx.Exec(ctx, s.sql(markTwiceMissingTemplate), s.TenantID, s.Run.Number, tableName(s.Entity), s.page.Date)
 	return sweepResult{deleted: tag.RowsAffected()}, err
 }
 
@@ -178,12 +178,12 @@ func (s pageStore) sql(template string) string {
 // recordMissing replaces the rows of the table in raw.sync_missed by those that are missing from
 // the read, to be looked up. It returns the next phase, "" if no row is missing.
 func (s pageStore) recordMissing(ctx context.Context, tx pgx.Tx, began time.Time) (events.Phase, error) {
-	_, err := tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.tenant, tableName(s.Entity))
+	_, err := tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.TenantID, tableName(s.Entity))
 	if err != nil {
 		return "", err
 	}
 	tag, err := tx.Exec(ctx, s.sql(`insert into raw.sync_missed (tenant_id, table_name, st_id, run_number)
-		select $1, $3, st_id::text, $2 from TABLE kept where MISSING`), s.tenant, s.Run.Number, tableName(s.Entity), began)
+		select $1, $3, st_id::text, $2 from TABLE kept where MISSING`), s.TenantID, s.Run.Number, tableName(s.Entity), began)
 	if err != nil || tag.RowsAffected() == 0 {
 		return "", err
 	}

@@ -136,5 +136,5 @@ func (s pageStore) arguments(records []record) []any {
 	if s.Entity.Key == entity.TextID {
 		keys = texts
 	}
-	return []any{s.tenant, s.Run.Number, s.page.Date, keys, modified, deleted, data}
+	return []any{s.TenantID, s.Run.Number, s.page.Date, keys, modified, deleted, data}
 }

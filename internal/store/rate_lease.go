@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ratelimit"
 )
 
@@ -27,15 +28,11 @@ func (s *Store) Lease(ctx context.Context, w ratelimit.LeaseRequest) (ratelimit.
 }
 
 func (s *Store) leaseCalls(ctx context.Context, w ratelimit.LeaseRequest, clock *time.Time) (leased ratelimit.LeaseGrant, err error) {
-	tenant, err := tenantNumber(w.TenantID)
-	if err != nil {
-		return leased, fmt.Errorf("lease calls: %w", err)
-	}
 	burst := ratelimit.Burst(w.PerSecond)
 	var wait float64
 	err = s.once(ctx, s.txOptions, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select * from raw.lease_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-			tenant, s.holder, w.PerSecond, burst, ratelimit.Reserve(burst), recoveryPerSecond, w.Calls, w.Prefetch, leaseDuration, w.Idle, w.Interactive, clock).
+			events.TenantID(w.TenantID), s.holder, w.PerSecond, burst, ratelimit.Reserve(burst), recoveryPerSecond, w.Calls, w.Prefetch, leaseDuration, w.Idle, w.Interactive, clock).
 			Scan(&leased.Calls, &leased.Prefetch, &wait)
 	})
 	if err != nil {
@@ -52,12 +49,8 @@ func (s *Store) Throttle(ctx context.Context, tenantID string, perSecond float64
 }
 
 func (s *Store) throttleCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, clock *time.Time) error {
-	tenant, err := tenantNumber(tenantID)
-	if err != nil {
-		return fmt.Errorf("throttle calls: %w", err)
-	}
 	return s.transact(ctx, "throttle calls of tenant "+tenantID, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "select raw.slow_calls($1, $2, $3, $4, $5)", tenant, ratelimit.Burst(perSecond), recoveryPerSecond, wait, clock)
+		_, err := tx.Exec(ctx, "select raw.slow_calls($1, $2, $3, $4, $5)", events.TenantID(tenantID), ratelimit.Burst(perSecond), recoveryPerSecond, wait, clock)
 		return err
 	})
 }

@@ -203,5 +203,5 @@ func TestEachTenantHasItsOwnRateBudget(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, got.Calls)
 	_, err = f.Lease(t.Context(), ratelimit.LeaseRequest{TenantID: "acme", PerSecond: 10, Calls: 1})
-	require.ErrorContains(t, err, "lease calls: ")
+	require.ErrorContains(t, err, "lease calls of tenant acme: ")
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/events"
-	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -59,7 +58,7 @@ func (s *Store) CheckRebuild(ctx context.Context, target ledger.Target, at ledge
 			return ledger.Position{}, err
 		}
 		if shortfall != nil {
-			if err := setStatus(ctx, tx, staging.tenant, staging.Entity, string(events.StatusFailed)); err != nil {
+			if err := setStatus(ctx, tx, target, string(events.StatusFailed)); err != nil {
 				return ledger.Position{}, err
 			}
 			return staging.finishStep(ctx, tx, events.StatusFailed, shortfall, rowCounts{}, 0)
@@ -79,7 +78,7 @@ func (s *Store) ApplyRebuild(ctx context.Context, target ledger.Target, at ledge
 			return next, err
 		}
 		// Pages of the table wait from here on, so that the counts stay correct.
-		if _, err := lockResumePoint(ctx, tx, staging.tenant, staging.Entity); err != nil {
+		if _, err := lockResumePoint(ctx, tx, target); err != nil {
 			return next, err
 		}
 		marked, failure, err := staging.markMissingDeleted(ctx, tx, f)
@@ -90,7 +89,7 @@ func (s *Store) ApplyRebuild(ctx context.Context, target ledger.Target, at ledge
 		status := events.StatusFailed
 		if failure == nil {
 			status = events.StatusCompleted
-			err = tx.QueryRow(ctx, mergeSQL(staging.Entity, staging.table()), staging.tenant, staging.Run.Number).
+			err = tx.QueryRow(ctx, mergeSQL(staging.Entity, staging.table()), staging.TenantID, staging.Run.Number).
 				Scan(&done.Inserted, &done.Updated, &done.Deleted, &done.live, &done.castFailures)
 			if err != nil {
 				return next, err
@@ -113,7 +112,7 @@ func (s pageStore) fillDiff(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, diffSQL(s.Entity, s.table()), s.tenant); err != nil {
+	if _, err := tx.Exec(ctx, diffSQL(s.Entity, s.table()), s.TenantID); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, "analyze "+diffTable(s.table()))
@@ -124,10 +123,7 @@ func (s pageStore) fillDiff(ctx context.Context, tx pgx.Tx) error {
 func (s *Store) rebuildStep(ctx context.Context, what string, target ledger.Target, at ledger.Position, phase events.Phase,
 	step func(pgx.Tx, pageStore, fence) (ledger.Position, error),
 ) (next ledger.Position, err error) {
-	staging, err := s.pageStore(target, entity.Page{})
-	if err != nil {
-		return next, fmt.Errorf("%s: %w", what, err)
-	}
+	staging := pageStore{Target: target, guard: s.deleteGuard}
 	err = s.transact(ctx, what, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "set local statement_timeout = '"+applyTimeout+"'"); err != nil {
 			return err
@@ -192,7 +188,7 @@ func (s pageStore) markMissingDeleted(ctx context.Context, tx pgx.Tx, f fence) (
 		result, err := s.markAbsentDeleted(ctx, tx, f)
 		return result.deleted, result.failure, err
 	}
-	args := []any{s.tenant, s.Run.Number, tableName(s.Entity), f.watermark}
+	args := []any{s.TenantID, s.Run.Number, tableName(s.Entity), f.watermark}
 	var missing, live int64
 	err = tx.QueryRow(ctx, s.sql(`select (select count(*) from TABLE kept where MISSING),
 		(select count(*) from TABLE where tenant_id = $1 and deleted_at is null)`), args...).Scan(&missing, &live)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,10 +24,6 @@ const listRequestsSQL = `
 // the last one is the cursor of the next page. It fails with ledger.ErrUnknown if the request of the
 // cursor does not exist.
 func (s *Store) ListRequests(ctx context.Context, f ledger.RequestFilter, limit int) (found []ledger.Receipt, err error) {
-	tenant, err := optionalTenant(f.TenantID)
-	if err != nil {
-		return nil, fmt.Errorf("list requests: %w", err)
-	}
 	var since *time.Time
 	if !f.Since.IsZero() {
 		since = &f.Since
@@ -44,7 +39,7 @@ func (s *Store) ListRequests(ctx context.Context, f ledger.RequestFilter, limit 
 				return ledger.ErrUnknown
 			}
 		}
-		rows, err := q.Query(ctx, listRequestsSQL, tenant, string(f.Mode), string(f.State), since, text(f.Before), limit)
+		rows, err := q.Query(ctx, listRequestsSQL, f.TenantID, string(f.Mode), string(f.State), since, text(f.Before), limit)
 		if err != nil {
 			return err
 		}

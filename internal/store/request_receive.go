@@ -22,10 +22,8 @@ const orderByReceived = ` order by q.received_at, q.request_id`
 
 func scanRequest(row pgx.CollectableRow) (ledger.Request, error) {
 	var q ledger.Request
-	var tenant int64
-	err := row.Scan(&q.ID, &q.Source, &q.EventID, &q.Digest, &tenant, &q.Mode, &q.Entities, &q.Notify, &q.Channel,
+	err := row.Scan(&q.ID, &q.Source, &q.EventID, &q.Digest, &q.TenantID, &q.Mode, &q.Entities, &q.Notify, &q.Channel,
 		&q.AllowDeletes, &q.Reason, &q.Traceparent, &q.Message, &q.State, &q.WorkflowID, &q.FirstRunID, &q.RunNumber, &q.ReceivedAt)
-	q.TenantID = tenantText(tenant)
 	return q, err
 }
 
@@ -48,22 +46,22 @@ func (s *Store) listRequests(ctx context.Context, what, where string, args ...an
 
 // requestRow is an element of the JSON parameter of receiveSQL.
 type requestRow struct {
-	RequestID    string   `json:"request_id"`
-	Source       string   `json:"source"`
-	EventID      string   `json:"event_id"`
-	Digest       string   `json:"digest"`
-	TenantID     int64    `json:"tenant_id"`
-	Mode         string   `json:"mode"`
-	Entities     []string `json:"entities"`
-	Notify       *bool    `json:"notify"`
-	Channel      string   `json:"channel"`
-	AllowDeletes bool     `json:"allow_deletes"`
-	Reason       string   `json:"reason"`
-	Traceparent  string   `json:"traceparent"`
-	WorkflowID   string   `json:"workflow_id"`
-	Message      string   `json:"message"`
-	Wait         float64  `json:"wait"`  // seconds
-	Place        int      `json:"place"` // index in the batch
+	RequestID    string          `json:"request_id"`
+	Source       string          `json:"source"`
+	EventID      string          `json:"event_id"`
+	Digest       string          `json:"digest"`
+	TenantID     events.TenantID `json:"tenant_id"`
+	Mode         string          `json:"mode"`
+	Entities     []string        `json:"entities"`
+	Notify       *bool           `json:"notify"`
+	Channel      string          `json:"channel"`
+	AllowDeletes bool            `json:"allow_deletes"`
+	Reason       string          `json:"reason"`
+	Traceparent  string          `json:"traceparent"`
+	WorkflowID   string          `json:"workflow_id"`
+	Message      string          `json:"message"`
+	Wait         float64         `json:"wait"`  // seconds
+	Place        int             `json:"place"` // index in the batch
 }
 
 // receiveSQL inserts requests in the order of their ids, so that two bridges with the same requests
@@ -91,13 +89,12 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 	rows := make([]requestRow, len(requests))
 	ids := make([]string, len(requests))
 	for i, q := range requests {
-		tenant, err := tenantNumber(q.TenantID)
-		if err != nil {
-			return nil, fmt.Errorf("receive request %s: %w", q.ID, err)
+		if _, err := events.ParseTenantID(string(q.TenantID)); err != nil { // JSON has it as it is
+			return nil, fmt.Errorf("receive request %s: tenant ID: %w", q.ID, err)
 		}
 		ids[i] = q.ID
 		rows[i] = requestRow{
-			RequestID: q.ID, Source: q.Source, EventID: q.EventID, Digest: q.Digest, TenantID: tenant, Mode: string(q.Mode),
+			RequestID: q.ID, Source: q.Source, EventID: q.EventID, Digest: q.Digest, TenantID: q.TenantID, Mode: string(q.Mode),
 			Entities: q.Entities, Notify: q.Notify, Channel: q.Channel, AllowDeletes: q.AllowDeletes, Reason: q.Reason,
 			Traceparent: q.Traceparent, Message: q.Message, WorkflowID: q.WorkflowID, Wait: q.Wait.Seconds(), Place: i,
 		}

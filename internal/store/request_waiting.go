@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
@@ -42,13 +42,9 @@ const waitingSQL = `
 
 // Waiting lists the requests that no run serves yet, of one tenant or, for "", of all, those that
 // wait longest first.
-func (s *Store) Waiting(ctx context.Context, tenant string) (waiting []ledger.Waiting, err error) {
-	only, err := optionalTenant(tenant)
-	if err != nil {
-		return nil, fmt.Errorf("list waiting requests: %w", err)
-	}
+func (s *Store) Waiting(ctx context.Context, tenant events.TenantID) (waiting []ledger.Waiting, err error) {
 	err = s.read(ctx, "list waiting requests", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, waitingSQL, only, ledger.SecondPassSource)
+		rows, err := q.Query(ctx, waitingSQL, tenant, ledger.SecondPassSource)
 		if err != nil {
 			return err
 		}
@@ -60,12 +56,11 @@ func (s *Store) Waiting(ctx context.Context, tenant string) (waiting []ledger.Wa
 
 func scanWaiting(row pgx.CollectableRow) (ledger.Waiting, error) {
 	var w ledger.Waiting
-	var tenant int64
 	var pause ledger.Pause
 	var paused *time.Time
-	err := row.Scan(&tenant, &w.Mode, &w.WorkflowID, &w.RequestID, &w.Requests, &w.Entities, &w.RequestedBy.Source, &w.RequestedBy.Reason,
+	err := row.Scan(&w.TenantID, &w.Mode, &w.WorkflowID, &w.RequestID, &w.Requests, &w.Entities, &w.RequestedBy.Source, &w.RequestedBy.Reason,
 		&w.Why, &w.Since, &w.Run, &paused, &pause.Actor, &pause.Reason)
-	w.TenantID, w.Entities, w.RequestedBy.At = tenantText(tenant), inCatalogueOrder(w.Entities), w.Since
+	w.Entities, w.RequestedBy.At = inCatalogueOrder(w.Entities), w.Since
 	switch {
 	case w.Why == ledger.WaitForDelay:
 		w.Since, w.Due, w.RequestedBy.At = time.Time{}, w.Since, time.Time{}

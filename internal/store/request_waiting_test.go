@@ -18,7 +18,7 @@ func TestWaiting(t *testing.T) {
 		why      ledger.WaitCause
 		requests int
 	}
-	list := func(of string) (found []waits, all []ledger.Waiting) {
+	list := func(of events.TenantID) (found []waits, all []ledger.Waiting) {
 		t.Helper()
 		all, err := f.Waiting(t.Context(), of)
 		require.NoError(t, err)

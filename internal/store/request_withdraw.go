@@ -83,12 +83,8 @@ func isEmpty(ctx context.Context, tx pgx.Tx, number int64) (empty bool, err erro
 
 // insertFinalized inserts a run that serves one request and has its outcome from the start.
 func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Finalization, seen *observed) (int64, error) {
-	tenant, err := tenantNumber(request.TenantID)
-	if err != nil {
-		return 0, err
-	}
-	number, err := insertRun(ctx, tx, tenant, ledger.BeginInput{
-		Mode: request.Mode, WorkflowID: request.WorkflowID, FirstRunID: firstRunID, Pass: pass,
+	number, err := insertRun(ctx, tx, ledger.BeginInput{
+		TenantID: request.TenantID, Mode: request.Mode, WorkflowID: request.WorkflowID, FirstRunID: firstRunID, Pass: pass,
 	}, request.Entities, request.AllowDeletes)
 	if err != nil {
 		return 0, err

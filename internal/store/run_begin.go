@@ -21,14 +21,10 @@ import (
 // fails with ledger.ErrUnknown if the request does not exist. An incremental run claims every
 // queued request of its tenant; without any, BeginRun returns false.
 func (s *Store) BeginRun(ctx context.Context, b ledger.BeginInput) (run ledger.Run, found bool, err error) {
-	tenant, err := tenantNumber(b.TenantID)
-	if err != nil {
-		return run, false, fmt.Errorf("begin run of %s: %w", b.WorkflowID, err)
-	}
 	var seen observed
 	err = s.transact(ctx, fmt.Sprintf("begin run %d of %s", b.Pass, b.WorkflowID), func(tx pgx.Tx) error {
 		run, found = ledger.Run{}, false
-		number, err := beginRun(ctx, tx, tenant, b, &seen)
+		number, err := beginRun(ctx, tx, b, &seen)
 		if err != nil || number == 0 {
 			return err
 		}
@@ -46,7 +42,7 @@ func (s *Store) BeginRun(ctx context.Context, b ledger.BeginInput) (run ledger.R
 }
 
 // beginRun returns the number of the run, 0 if there is nothing to do.
-func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, seen *observed) (int64, error) {
+func beginRun(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (int64, error) {
 	if err := advisoryLock(ctx, tx, "workflow "+b.WorkflowID); err != nil {
 		return 0, err
 	}
@@ -64,12 +60,12 @@ func beginRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput,
 		}
 	}
 	if !b.Mode.Info().PerTenant {
-		return beginForRequest(ctx, tx, tenant, b, seen)
+		return beginForRequest(ctx, tx, b, seen)
 	}
 	if past.superseded {
 		return 0, nil
 	}
-	return beginForQueued(ctx, tx, tenant, b, seen)
+	return beginForQueued(ctx, tx, b, seen)
 }
 
 // executions describes the executions of a workflow ID from the point of view of one of them.
@@ -116,12 +112,12 @@ func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, s
 }
 
 // beginForRequest begins the run of a full or rebuild request.
-func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, seen *observed) (int64, error) {
+func beginForRequest(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (int64, error) {
 	request, err := lockRequest(ctx, tx, b.RequestID)
 	if err != nil || request.RunNumber != 0 {
 		return request.RunNumber, err
 	}
-	number, err := insertRun(ctx, tx, tenant, b, request.Entities, request.AllowDeletes)
+	number, err := insertRun(ctx, tx, b, request.Entities, request.AllowDeletes)
 	if err != nil {
 		return 0, err
 	}
@@ -130,12 +126,12 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.Begi
 }
 
 // beginForQueued begins an incremental run for all queued requests.
-func beginForQueued(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, seen *observed) (int64, error) {
-	queued, err := lockQueued(ctx, tx, tenant)
+func beginForQueued(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (int64, error) {
+	queued, err := lockQueued(ctx, tx, b.TenantID)
 	if err != nil || len(queued.ids) == 0 {
 		return 0, err
 	}
-	number, err := insertRun(ctx, tx, tenant, b, inCatalogueOrder(queued.entities), false)
+	number, err := insertRun(ctx, tx, b, inCatalogueOrder(queued.entities), false)
 	if err != nil {
 		return 0, err
 	}
@@ -164,7 +160,7 @@ type queuedRequests struct {
 // lockQueued reads the queued requests of a tenant and locks them until the transaction ends. The
 // request of a second pass is not queued before its time: served earlier, it would be no second
 // pass.
-func lockQueued(ctx context.Context, tx pgx.Tx, tenant int64) (queued queuedRequests, err error) {
+func lockQueued(ctx context.Context, tx pgx.Tx, tenant events.TenantID) (queued queuedRequests, err error) {
 	rows, err := tx.Query(ctx, `
 		select request_id, entities from raw.sync_requests
 		where tenant_id = $1 and mode = 'incremental' and run_number is null
@@ -187,11 +183,11 @@ func lockQueued(ctx context.Context, tx pgx.Tx, tenant int64) (queued queuedRequ
 	return queued, err
 }
 
-func insertRun(ctx context.Context, tx pgx.Tx, tenant int64, b ledger.BeginInput, entities []string, allowDeletes bool) (number int64, err error) {
+func insertRun(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, entities []string, allowDeletes bool) (number int64, err error) {
 	err = tx.QueryRow(ctx, `
 		insert into raw.sync_runs (tenant_id, mode, workflow_id, first_run_id, pass, entities, allow_deletes)
 		values ($1, $2, $3, $4, $5, $6, $7) returning run_number`,
-		tenant, b.Mode, b.WorkflowID, b.FirstRunID, b.Pass, entities, allowDeletes).Scan(&number)
+		b.TenantID, b.Mode, b.WorkflowID, b.FirstRunID, b.Pass, entities, allowDeletes).Scan(&number)
 	if err != nil || b.Pause == nil {
 		return number, err
 	}

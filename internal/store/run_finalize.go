@@ -83,11 +83,7 @@ func observeFinish(ctx context.Context, tx pgx.Tx, number int64, positions map[s
 
 // claimQueued claims the queued requests for an incremental run and returns the entities of both.
 func claimQueued(ctx context.Context, tx pgx.Tx, run ledger.Run) ([]string, error) {
-	tenant, err := tenantNumber(run.TenantID)
-	if err != nil {
-		return nil, err
-	}
-	queued, err := lockQueued(ctx, tx, tenant)
+	queued, err := lockQueued(ctx, tx, run.TenantID)
 	if err != nil || len(queued.ids) == 0 {
 		return run.Entities, err
 	}
@@ -112,10 +108,6 @@ func saveOutcome(ctx context.Context, tx pgx.Tx, number int64, entities []string
 
 // finalizeTables sets sync_status of the tables that the run was reading.
 func finalizeTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []events.Result, positions map[string]ledger.Position) error {
-	tenant, err := tenantNumber(run.TenantID)
-	if err != nil {
-		return err
-	}
 	var tables, statuses []string
 	for _, r := range results {
 		if p, began := positions[r.Entity]; began && !p.Done() {
@@ -126,12 +118,12 @@ func finalizeTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []ev
 	if len(tables) == 0 {
 		return nil
 	}
-	_, err = tx.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 		with ended as (
 			select s.table_name, e.status from raw.sync_state s join unnest($2::text[], $3::text[]) as e (table_name, status) using (table_name)
 			where s.tenant_id = $1 and s.sync_status = 'running' order by s.table_name for update of s)
 		update raw.sync_state s set sync_status = e.status, updated_at = clock_timestamp()
-		from ended e where s.tenant_id = $1 and s.table_name = e.table_name`, tenant, tables, statuses)
+		from ended e where s.tenant_id = $1 and s.table_name = e.table_name`, run.TenantID, tables, statuses)
 	return err
 }
 

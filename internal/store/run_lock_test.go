@@ -117,7 +117,7 @@ func TestSecondFullWaitsForTheFirstToOpen(t *testing.T) {
 	e, _ := entity.Find("customers")
 	first, second := s.mustBegin(t, events.Full, "full"), s.mustBegin(t, events.Full, "other")
 	opening := s.midway(t, func(tx pgx.Tx) error {
-		_, _, err := s.open(t.Context(), tx, first.Number, 1, events.Full, e)
+		_, _, err := s.open(t.Context(), tx, first.Target(e))
 		return err
 	})
 	opened := make(chan error, 1)

@@ -43,13 +43,12 @@ func scanHeader(row pgx.CollectableRow) (ledger.Run, error) {
 
 func scanRunWith(row pgx.CollectableRow, more ...any) (ledger.Run, error) {
 	var r ledger.Run
-	var tenant int64
 	var finished, paused *time.Time
 	var pause ledger.Pause
-	err := row.Scan(append([]any{&r.Number, &tenant, &r.Mode, &r.WorkflowID, &r.FirstRunID, &r.Pass, &r.Entities, &r.AllowDeletes,
+	err := row.Scan(append([]any{&r.Number, &r.TenantID, &r.Mode, &r.WorkflowID, &r.FirstRunID, &r.Pass, &r.Entities, &r.AllowDeletes,
 		&r.State, &r.StartedAt, &finished, &r.Error, &r.Reason, &r.Results, &r.Published,
 		&paused, &pause.Actor, &pause.Reason, &pause.Number}, more...)...)
-	r.TenantID, r.FinishedAt = tenantText(tenant), instant(finished)
+	r.FinishedAt = instant(finished)
 	if paused != nil && r.State == ledger.Running {
 		pause.Since = *paused
 		r.Pause = &pause
@@ -194,12 +193,8 @@ func (s *Store) Runs(ctx context.Context, limit int) ([]ledger.Run, error) {
 }
 
 // TenantRuns lists the runs of one tenant as Runs does.
-func (s *Store) TenantRuns(ctx context.Context, tenant string, limit int) ([]ledger.Run, error) {
-	number, err := tenantNumber(tenant)
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
-	return s.listRuns(ctx, "list runs", openAndLatest, limit, number)
+func (s *Store) TenantRuns(ctx context.Context, tenant events.TenantID, limit int) ([]ledger.Run, error) {
+	return s.listRuns(ctx, "list runs", openAndLatest, limit, tenant)
 }
 
 // Unfinalized lists the runs without an outcome, oldest first, without their requests.

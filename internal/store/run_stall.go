@@ -14,19 +14,14 @@ import (
 // Stall returns what a failing entity delays in a run.
 func (s *Store) Stall(ctx context.Context, target ledger.Target) (h ledger.Stall, err error) {
 	run, name := target.Run.Number, target.Entity.Name
-	what := fmt.Sprintf("read what %s delays in run %d", name, run)
-	tenant, err := tenantNumber(target.TenantID)
-	if err != nil {
-		return h, fmt.Errorf("%s: %w", what, err)
-	}
-	err = s.read(ctx, what, func(q ddl.Querier) error {
+	err = s.read(ctx, fmt.Sprintf("read what %s delays in run %d", name, run), func(q ddl.Querier) error {
 		var seconds float64
 		if err := q.QueryRow(ctx, `
 			select coalesce(extract(epoch from clock_timestamp() - max(c.updated_at)), 0)::float8,
 				exists (select from raw.sync_requests w where w.tenant_id = $2 and w.mode = 'incremental' and w.run_number is null
 					and (w.source <> $4 or w.received_at <= clock_timestamp()) and not w.entities <@ array[$3::text])
 				and exists (select from raw.sync_runs r where r.run_number = $1 and r.mode = 'incremental')
-			from raw.sync_cursors c where c.run_number = $1`, run, tenant, name, ledger.SecondPassSource).Scan(&seconds, &h.BlocksOthers); err != nil {
+			from raw.sync_cursors c where c.run_number = $1`, run, target.TenantID, name, ledger.SecondPassSource).Scan(&seconds, &h.BlocksOthers); err != nil {
 			return err
 		}
 		h.Idle = time.Duration(seconds * float64(time.Second))
@@ -41,7 +36,7 @@ func (s *Store) Stall(ctx context.Context, target ledger.Target) (h ledger.Stall
 			) as other
 			where name <> $3 and not exists (
 				select from raw.sync_cursors c where c.run_number = $1 and c.table_name = 'raw.st_' || name and c.status in ('', 'failed'))
-			order by read_at desc nulls last, name limit 5`, run, tenant, name)
+			order by read_at desc nulls last, name limit 5`, run, target.TenantID, name)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/legacy/adoption"
 )
 
@@ -14,7 +15,7 @@ import (
 // next migration continues with the rest.
 func (s *Store) adopt(ctx context.Context, tables []*adoption.Table) (applied []string, err error) {
 	for _, t := range tables {
-		tenant, err := tenantNumber(s.tenants[0])
+		tenant, err := events.ParseTenantID(string(s.tenants[0])) // it becomes a part of the statement
 		if err != nil {
 			return applied, err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store"
@@ -417,7 +418,7 @@ func TestColumnsOfAnAdoptedTable(t *testing.T) {
 	f.adopt()
 	next := find(t, "customers")
 	next.Columns = append(slices.Clone(next.Columns), entity.Column{Name: "referred", Path: "referred", Type: entity.Text})
-	s, err := store.Open(t.Context(), f.url, store.Options{Entities: []entity.Entity{next}, Tenants: []string{tenant}})
+	s, err := store.Open(t.Context(), f.url, store.Options{Entities: []entity.Entity{next}, Tenants: []events.TenantID{tenant}})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	_, err = s.Migrate(t.Context())

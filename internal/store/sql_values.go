@@ -3,24 +3,10 @@ package store
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/lazi/lazisync/events"
 )
-
-// tenantNumber parses a tenant ID as the tables have it.
-func tenantNumber(tenant string) (int64, error) {
-	n, err := events.ParseTenantID(tenant)
-	if err != nil {
-		return 0, fmt.Errorf("tenant ID: %w", err)
-	}
-	return n, nil
-}
-
-func tenantText(n int64) string { return strconv.FormatInt(n, 10) }
 
 // text returns s without what PostgreSQL cannot store: invalid UTF-8 and zero bytes become U+FFFD.
 func text(s string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store/ddl"
@@ -16,17 +17,13 @@ import (
 
 // States lists the freshness of every table that a run has opened, of one tenant or, for "", of
 // all.
-func (s *Store) States(ctx context.Context, tenant string) (states []ledger.EntityState, err error) {
-	only, err := optionalTenant(tenant)
-	if err != nil {
-		return nil, fmt.Errorf("list sync states: %w", err)
-	}
+func (s *Store) States(ctx context.Context, tenant events.TenantID) (states []ledger.EntityState, err error) {
 	err = s.read(ctx, "list sync states", func(q ddl.Querier) error {
 		rows, err := q.Query(ctx, `
 			select tenant_id, table_name, last_full_sync, last_incremental_sync, records_count, sync_status
 			from raw.sync_state
 			where ($1::bigint is null or tenant_id = $1) and table_name like 'raw.st\_%' -- the legacy worker used other names too
-			order by tenant_id, table_name`, only)
+			order by tenant_id, table_name`, tenant)
 		if err != nil {
 			return err
 		}
@@ -36,22 +33,12 @@ func (s *Store) States(ctx context.Context, tenant string) (states []ledger.Enti
 	return states, err
 }
 
-// optionalTenant returns the number of a tenant, nil for "", which means all tenants.
-func optionalTenant(tenant string) (*int64, error) {
-	if tenant == "" {
-		return nil, nil //nolint:nilnil // nil is NULL
-	}
-	number, err := tenantNumber(tenant)
-	return &number, err
-}
-
 func scanState(row pgx.CollectableRow) (ledger.EntityState, error) {
 	var state ledger.EntityState
-	var tenant int64
 	var table string
 	var full, incremental *time.Time
-	err := row.Scan(&tenant, &table, &full, &incremental, &state.Records, &state.Status)
-	state.TenantID, state.Entity = tenantText(tenant), entityName(table)
+	err := row.Scan(&state.TenantID, &table, &full, &incremental, &state.Records, &state.Status)
+	state.Entity = entityName(table)
 	state.LastFullSync, state.LastIncrementalSync = instant(full), instant(incremental)
 	return state, err
 }
@@ -62,18 +49,14 @@ const rowsBatch = 5000
 
 // Rows calls f with every row of an entity of a tenant in the order of ids, deleted rows included.
 // fullData is valid only during the call.
-func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
+func (s *Store) Rows(ctx context.Context, tenant events.TenantID, e entity.Entity,
 	f func(id string, modifiedOn time.Time, deleted bool, fullData []byte) error,
 ) error {
-	number, err := tenantNumber(tenant)
-	if err != nil {
-		return fmt.Errorf("read rows of %s: %w", e.Name, err)
-	}
 	var after *string // the last id of the previous statement
 	for {
 		var chunk []row
 		err := s.read(ctx, "read rows of "+e.Name, func(q ddl.Querier) (err error) {
-			chunk, err = rowsAfter(ctx, q, number, e, after)
+			chunk, err = rowsAfter(ctx, q, tenant, e, after)
 			return err
 		})
 		if err != nil {
@@ -93,7 +76,7 @@ func (s *Store) Rows(ctx context.Context, tenant string, e entity.Entity,
 }
 
 // rowsAfter reads the rows after an id, or the first rows.
-func rowsAfter(ctx context.Context, q ddl.Querier, tenant int64, e entity.Entity, after *string) ([]row, error) {
+func rowsAfter(ctx context.Context, q ddl.Querier, tenant events.TenantID, e entity.Entity, after *string) ([]row, error) {
 	rows, err := q.Query(ctx, fmt.Sprintf(`
 		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from (
 			select * from %s
@@ -115,21 +98,18 @@ type row struct {
 
 // Tenants lists the tenants that have rows in the table of any entity. A database without the
 // tables has none.
-func (s *Store) Tenants(ctx context.Context) (tenants []string, err error) {
+func (s *Store) Tenants(ctx context.Context) (tenants []events.TenantID, err error) {
 	err = s.read(ctx, "list tenants", func(q ddl.Querier) error {
-		var found []int64
+		tenants = nil
 		for _, e := range s.entities {
-			numbers, err := tenantsOf(ctx, q, e)
+			found, err := tenantsOf(ctx, q, e)
 			if err != nil {
 				return err
 			}
-			found = append(found, numbers...)
+			tenants = append(tenants, found...)
 		}
-		slices.Sort(found)
-		tenants = tenants[:0]
-		for _, number := range slices.Compact(found) {
-			tenants = append(tenants, tenantText(number))
-		}
+		slices.Sort(tenants)
+		tenants = slices.Compact(tenants)
 		return nil
 	})
 	return tenants, err
@@ -144,7 +124,7 @@ const tenantsSQL = `
 		select (select min(tenant_id) from TABLE where tenant_id > id) from tenants where id is not null)
 	select id from tenants where id is not null`
 
-func tenantsOf(ctx context.Context, q ddl.Querier, e entity.Entity) ([]int64, error) {
+func tenantsOf(ctx context.Context, q ddl.Querier, e entity.Entity) ([]events.TenantID, error) {
 	var exists, isLegacy bool
 	err := q.QueryRow(ctx, `select to_regclass($1) is not null, not exists (
 		select from pg_attribute where attrelid = to_regclass($1) and attname = 'tenant_id' and not attisdropped)`, tableName(e)).Scan(&exists, &isLegacy)
@@ -158,5 +138,5 @@ func tenantsOf(ctx context.Context, q ddl.Querier, e entity.Entity) ([]int64, er
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
+	return pgx.CollectRows(rows, pgx.RowTo[events.TenantID])
 }

@@ -66,17 +66,13 @@ func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]ma
 // outcome, and with ledger.ErrUnknown if the execution has no such run.
 func (s *Store) Open(ctx context.Context, target ledger.Target) (p ledger.Position, err error) {
 	what := fmt.Sprintf("open %s for run %d", target.Entity.Name, target.Run.Number)
-	tenant, err := tenantNumber(target.TenantID)
-	if err != nil {
-		return p, fmt.Errorf("%s: %w", what, err)
-	}
 	var first bool // also when an earlier attempt created it and its commit was not answered
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		if err := requireRunning(ctx, tx, target.Run); err != nil {
 			return err
 		}
 		var created bool
-		p, created, err = s.open(ctx, tx, target.Run.Number, tenant, target.Mode, target.Entity)
+		p, created, err = s.open(ctx, tx, target)
 		first = first || created
 		return err
 	})
@@ -86,38 +82,39 @@ func (s *Store) Open(ctx context.Context, target ledger.Target) (p ledger.Positi
 	return p, err
 }
 
-func (s *Store) open(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, created bool, err error) {
-	if err := adoption.CheckTenants(ctx, tx, tenantText(tenant)); err != nil {
+func (s *Store) open(ctx context.Context, tx pgx.Tx, target ledger.Target) (p ledger.Position, created bool, err error) {
+	if err := adoption.CheckTenants(ctx, tx, target.TenantID); err != nil {
 		return p, false, err
 	}
 	// The check whether the entity is busy and the insert that makes it busy hold this lock.
-	if err := advisoryLock(ctx, tx, fmt.Sprintf("table %d %s", tenant, tableName(e))); err != nil {
+	if err := advisoryLock(ctx, tx, fmt.Sprintf("table %s %s", target.TenantID, tableName(target.Entity))); err != nil {
 		return p, false, err
 	}
-	positions, err := positionsOf(ctx, tx, []int64{run})
+	positions, err := positionsOf(ctx, tx, []int64{target.Run.Number})
 	if err != nil {
 		return p, false, err
 	}
-	if p, opened := positions[run][e.Name]; opened {
+	if p, opened := positions[target.Run.Number][target.Entity.Name]; opened {
 		return p, false, nil
 	}
-	if mode.Info().ReadsAll {
-		if err := checkNotBusy(ctx, tx, run, tenant, e); err != nil {
+	if target.Mode.Info().ReadsAll {
+		if err := checkNotBusy(ctx, tx, target); err != nil {
 			return p, false, err
 		}
 	}
-	p, err = s.insertPosition(ctx, tx, run, tenant, mode, e)
+	p, err = s.insertPosition(ctx, tx, target)
 	return p, err == nil, err
 }
 
 // checkNotBusy fails with ledger.ErrBusy while another full or rebuild run has not finished the
 // entity.
-func checkNotBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.Entity) error {
+func checkNotBusy(ctx context.Context, tx pgx.Tx, target ledger.Target) error {
 	var other int64
 	err := tx.QueryRow(ctx, `
 		select coalesce(min(c.run_number), 0) from raw.sync_cursors c join raw.sync_runs r using (run_number)
 		where c.table_name = $1 and c.status = '' and c.run_number <> $2
-		and r.tenant_id = $3 and r.state = 'running' and r.mode <> 'incremental'`, tableName(e), run, tenant).Scan(&other)
+		and r.tenant_id = $3 and r.state = 'running' and r.mode <> 'incremental'`,
+		tableName(target.Entity), target.Run.Number, target.TenantID).Scan(&other)
 	if err == nil && other != 0 {
 		return fmt.Errorf("run %d: %w", other, ledger.ErrBusy)
 	}
@@ -125,20 +122,20 @@ func checkNotBusy(ctx context.Context, tx pgx.Tx, run, tenant int64, e entity.En
 }
 
 // insertPosition creates the position of a run in an entity.
-func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, run, tenant int64, mode events.Mode, e entity.Entity) (p ledger.Position, err error) {
-	resume, err := lockResumePoint(ctx, tx, tenant, e)
+func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, target ledger.Target) (p ledger.Position, err error) {
+	resume, err := lockResumePoint(ctx, tx, target)
 	if err != nil {
 		return p, err
 	}
-	p.Cursor = e.Start()
-	if mode == events.Incremental {
+	p.Cursor = target.Entity.Start()
+	if target.Mode == events.Incremental {
 		if !resume.known() {
 			p.Status, p.SkippedReason = events.StatusSkipped, neverSynced
 			if resume.adopted {
 				p.SkippedReason = onlyAdopted
 			}
 		}
-		p.Cursor = resume.cursor(e, s.overlap)
+		p.Cursor = resume.cursor(target.Entity, s.overlap)
 	}
 	cursor, err := document(p.Cursor)
 	if err != nil {
@@ -147,25 +144,25 @@ func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, run, tenant int64
 	rows, err := tx.Query(ctx, `
 		insert into raw.sync_cursors (run_number, table_name, cursor, status, skipped_reason, base_version)
 		values ($1, $2, $3, $4, $5, $6) returning `+positionColumns,
-		run, tableName(e), cursor, string(p.Status), p.SkippedReason, resume.version)
+		target.Run.Number, tableName(target.Entity), cursor, string(p.Status), p.SkippedReason, resume.version)
 	if err != nil {
 		return p, err
 	}
 	if p, err = pgx.CollectExactlyOneRow(rows, scanPosition); err != nil || p.Done() {
 		return p, err
 	}
-	if mode.Info().Staged {
-		if err := createStagingTable(ctx, tx, run, e); err != nil {
+	if target.Mode.Info().Staged {
+		if err := createStagingTable(ctx, tx, target.Run.Number, target.Entity); err != nil {
 			return p, err
 		}
 	}
-	return p, setStatus(ctx, tx, tenant, e, "running")
+	return p, setStatus(ctx, tx, target, "running")
 }
 
 // setStatus sets sync_status of a table. It does nothing for a tenant that Open rejects, which has
 // no row.
-func setStatus(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity, status string) error {
-	if err := adoption.CheckTenants(ctx, tx, tenantText(tenant)); adoption.IsTenantError(err) {
+func setStatus(ctx context.Context, tx pgx.Tx, target ledger.Target, status string) error {
+	if err := adoption.CheckTenants(ctx, tx, target.TenantID); adoption.IsTenantError(err) {
 		return nil
 	} else if err != nil {
 		return err
@@ -173,7 +170,7 @@ func setStatus(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity, st
 	_, err := tx.Exec(ctx, `
 		insert into raw.sync_state as s (tenant_id, table_name, sync_status) values ($1, $2, $3)
 		on conflict (tenant_id, table_name) do update set sync_status = excluded.sync_status, updated_at = clock_timestamp()`,
-		tenant, tableName(e), status)
+		target.TenantID, tableName(target.Entity), status)
 	return err
 }
 
@@ -201,10 +198,10 @@ func (r resumePoint) cursor(e entity.Entity, overlap time.Duration) entity.Curso
 }
 
 // lockResumePoint reads the resume point of a table and locks it until the transaction ends.
-func lockResumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Entity) (r resumePoint, err error) {
+func lockResumePoint(ctx context.Context, tx pgx.Tx, target ledger.Target) (r resumePoint, err error) {
 	rows, err := tx.Query(ctx, `
 		select resume_token, resume_since, resume_version, adopted_at is not null from raw.sync_state
-		where tenant_id = $1 and table_name = $2 for update`, tenant, tableName(e))
+		where tenant_id = $1 and table_name = $2 for update`, target.TenantID, tableName(target.Entity))
 	if err != nil {
 		return r, err
 	}
@@ -220,10 +217,6 @@ func lockResumePoint(ctx context.Context, tx pgx.Tx, tenant int64, e entity.Enti
 // It fails with ledger.ErrFinalized if the run has an outcome.
 func (s *Store) FailEntity(ctx context.Context, target ledger.Target, re events.RunError) error {
 	what := fmt.Sprintf("fail %s for run %d", target.Entity.Name, target.Run.Number)
-	tenant, err := tenantNumber(target.TenantID)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
 	cursor, err := document(target.Entity.Start())
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -251,7 +244,7 @@ func (s *Store) FailEntity(ctx context.Context, target ledger.Target, re events.
 			return err
 		}
 		failed = now // kept when the commit is not answered and the next attempt finds it done
-		return setStatus(ctx, tx, tenant, target.Entity, string(events.StatusFailed))
+		return setStatus(ctx, tx, target, string(events.StatusFailed))
 	})
 	if err == nil && len(failed) > 0 {
 		s.reportEntityEnd(target, failed[0])

@@ -246,7 +246,7 @@ func TestRowsAndTenants(t *testing.T) {
 
 	tenants, err := f.Tenants(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"-5", "42"}, tenants)
+	require.Equal(t, []events.TenantID{"-5", "42"}, tenants)
 	states, err := f.States(t.Context(), "")
 	require.NoError(t, err)
 	require.Len(t, states, 1)

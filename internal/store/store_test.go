@@ -17,7 +17,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-const tenant = "42"
+const tenant events.TenantID = "42"
 
 // few are the entities that most tests make tables for: copying a database takes
 // ten times as long with all of them.
@@ -90,7 +90,7 @@ func find(t testing.TB, name string) entity.Entity {
 // request is a request as the bridge would hand it over.
 func request(mode events.Mode, eventID string, entities ...string) ledger.Request {
 	id := events.RequestID("/test", eventID)
-	workflow := "incremental-sync-" + tenant
+	workflow := "incremental-sync-" + string(tenant)
 	if mode != events.Incremental {
 		workflow = fmt.Sprintf("%s-sync-%s", mode, id)
 	}
@@ -125,7 +125,7 @@ func (f *fixture) beginFull(eventID string, entities ...string) ledger.Run {
 // incremental asks for a pass of the tenant's IncrementalSync.
 func incremental(firstRunID string, pass int) ledger.BeginInput {
 	return ledger.BeginInput{
-		TenantID: tenant, Mode: events.Incremental, WorkflowID: "incremental-sync-" + tenant, FirstRunID: firstRunID, Pass: pass,
+		TenantID: tenant, Mode: events.Incremental, WorkflowID: "incremental-sync-" + string(tenant), FirstRunID: firstRunID, Pass: pass,
 	}
 }
 

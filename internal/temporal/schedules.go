@@ -27,7 +27,7 @@ const (
 
 // ScheduleSpec is one schedule as configured.
 type ScheduleSpec struct {
-	TenantID string
+	TenantID events.TenantID
 	Mode     events.Mode
 	Cron     string // five fields, or ScheduleOff
 	Timezone string // a name of the time zone database

@@ -106,7 +106,7 @@ func (r *running) compareRows(ctx context.Context) error {
 	if err := r.analyze(ctx); err != nil {
 		return err
 	}
-	results, err := compare.Entities(ctx, r.cfg.ServiceTitan.APIURL, db, r.cfg.Tenants[0].ID, r.cfg.Tenants[0].Entities)
+	results, err := compare.Entities(ctx, r.cfg.ServiceTitan.APIURL, db, string(r.cfg.Tenants[0].ID), r.cfg.Tenants[0].Entities)
 	if err != nil {
 		return err
 	}

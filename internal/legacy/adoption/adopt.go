@@ -8,13 +8,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // Adopt takes over the table for a tenant and returns what it did, nothing if another
 // process has adopted the table meanwhile. A table of records needs the cast functions of
 // the migrations; its typed columns are filled by the migration of its columns.
-func (t *Table) Adopt(ctx context.Context, tx pgx.Tx, tenant int64) (done []string, err error) {
+func (t *Table) Adopt(ctx context.Context, tx pgx.Tx, tenant events.TenantID) (done []string, err error) {
 	present, err := ddl.ColumnNames(ctx, tx, t.Name)
 	if err != nil || slices.Contains(present, "tenant_id") {
 		return nil, err
@@ -32,7 +33,7 @@ func (t *Table) Adopt(ctx context.Context, tx pgx.Tx, tenant int64) (done []stri
 	if err := ddl.ExecAll(ctx, tx, append(statements, triggerSQL(t.Name))); err != nil {
 		return nil, err
 	}
-	done = []string{fmt.Sprintf("adopted %s for tenant %d", t.Name, tenant)}
+	done = []string{fmt.Sprintf("adopted %s for tenant %s", t.Name, tenant)}
 	for _, name := range t.checks {
 		done = append(done, fmt.Sprintf("dropped check constraint %s of %s", name, t.Name))
 	}
@@ -41,7 +42,7 @@ func (t *Table) Adopt(ctx context.Context, tx pgx.Tx, tenant int64) (done []stri
 
 // alterSQL locks the table and returns the statements that give it lazisync's columns and
 // both keys.
-func (t *Table) alterSQL(ctx context.Context, tx pgx.Tx, tenant int64) ([]string, error) {
+func (t *Table) alterSQL(ctx context.Context, tx pgx.Tx, tenant events.TenantID) ([]string, error) {
 	if _, err := tx.Exec(ctx, "lock table "+t.Name+" in access exclusive mode"); err != nil {
 		return nil, err
 	}
@@ -58,8 +59,8 @@ func (t *Table) alterSQL(ctx context.Context, tx pgx.Tx, tenant int64) ([]string
 
 // columnsSQL drops the constraints that could reject lazisync's rows, changes types, and adds
 // columns. tenant_id is added first: the columns before it are those of the legacy worker.
-func (t *Table) columnsSQL(tenant int64) string {
-	steps := []string{"drop constraint " + ddl.Quote(t.primaryKey), fmt.Sprintf("add tenant_id bigint not null default %d", tenant)}
+func (t *Table) columnsSQL(tenant events.TenantID) string {
+	steps := []string{"drop constraint " + ddl.Quote(t.primaryKey), fmt.Sprintf("add tenant_id bigint not null default %s", tenant)}
 	for _, name := range t.checks {
 		steps = append(steps, "drop constraint "+ddl.Quote(name))
 	}

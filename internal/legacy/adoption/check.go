@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
@@ -16,7 +17,7 @@ import (
 // Find returns the tables of the legacy worker that are not adopted yet. It changes nothing,
 // and fails with every problem of every table if one of them cannot be adopted for the only
 // tenant.
-func Find(ctx context.Context, tx pgx.Tx, entities []entity.Entity, tenants []string) ([]*Table, error) {
+func Find(ctx context.Context, tx pgx.Tx, entities []entity.Entity, tenants []events.TenantID) ([]*Table, error) {
 	if err := CheckTenants(ctx, tx, tenants...); err != nil {
 		return nil, err
 	}

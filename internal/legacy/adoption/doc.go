@@ -14,10 +14,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
@@ -28,7 +28,7 @@ const WriterSetting = "lazisync.writer"
 // Unfinished is a table whose adoption is not finished.
 type Unfinished struct {
 	Table  string // raw.st_customers
-	Tenant int64
+	Tenant events.TenantID
 }
 
 // ListUnfinished lists the tables whose adoption is not finished, raw.sync_state last. They
@@ -46,17 +46,17 @@ func ListUnfinished(ctx context.Context, q ddl.Querier) ([]Unfinished, error) {
 }
 
 // Tenant returns the tenant of an unfinished adoption, "" if there is none.
-func Tenant(ctx context.Context, q ddl.Querier) (string, error) {
+func Tenant(ctx context.Context, q ddl.Querier) (events.TenantID, error) {
 	tables, err := ListUnfinished(ctx, q)
 	if err != nil || len(tables) == 0 {
 		return "", err
 	}
-	return strconv.FormatInt(tables[0].Tenant, 10), nil
+	return tables[0].Tenant, nil
 }
 
 // CheckTenants returns an error for which IsTenantError is true if a tenant is not that of an
 // unfinished adoption.
-func CheckTenants(ctx context.Context, q ddl.Querier, tenants ...string) error {
+func CheckTenants(ctx context.Context, q ddl.Querier, tenants ...events.TenantID) error {
 	adopted, err := Tenant(ctx, q)
 	if err != nil || adopted == "" {
 		return err
@@ -71,7 +71,7 @@ func CheckTenants(ctx context.Context, q ddl.Querier, tenants ...string) error {
 
 // tenantError rejects a tenant while an adoption for another one is not finished. Activities
 // do not retry it.
-type tenantError struct{ tenant, adopted string }
+type tenantError struct{ tenant, adopted events.TenantID }
 
 func (e *tenantError) Error() string {
 	return fmt.Sprintf("tenant %s: the database was adopted from the legacy worker for tenant %s and takes no other tenant before lazisync migrate --finish-adoption",

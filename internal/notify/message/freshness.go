@@ -26,7 +26,7 @@ func (r Renderer) ages(n notify.Notification) (sections []string, footer string)
 	for i, e := range n.Ages.Entities {
 		lines[i] = r.ageLine(e)
 	}
-	sections = append([]string{r.bold("Tenant") + " " + r.clip(n.Ages.TenantID, nameLimit) + r.when(n, "At")}, pack(lines, "entity")...)
+	sections = append([]string{r.bold("Tenant") + " " + r.clip(string(n.Ages.TenantID), nameLimit) + r.when(n, "At")}, pack(lines, "entity")...)
 	if cause := n.Ages.Cause; cause != "" {
 		sections = append(sections, r.bold("Likely cause")+" "+r.clip(oneLine(cause), errorLimit))
 	}

@@ -114,7 +114,7 @@ func (r Renderer) run(n notify.Notification) (sections []string, footer string) 
 }
 
 func (r Renderer) facts(n notify.Notification) string {
-	s := r.bold("Tenant") + " " + r.clip(n.Run.TenantID, nameLimit)
+	s := r.bold("Tenant") + " " + r.clip(string(n.Run.TenantID), nameLimit)
 	if shown := r.link(n); shown != "" {
 		s += "   " + r.bold("Run") + " " + shown
 	}

@@ -250,7 +250,7 @@ func (k Kit) longStrings(t *testing.T) {
 	})
 	long := strings.Repeat("<&>é\n", 4000)
 	n, command := Completed(), Rejected()
-	n.Outcome, n.Run.Reason, n.Run.TenantID = notify.Failed, long, long
+	n.Outcome, n.Run.Reason, n.Run.TenantID = notify.Failed, long, events.TenantID(long)
 	n.Run.Error = &events.RunError{Type: events.APIError, Entity: long, Message: long}
 	command.Command.Reason = long
 	for _, list := range [][]notify.Notification{{n}, {command}, {n, command, n}} {

@@ -138,7 +138,7 @@ func TestRenderStaysWithinSlacksLimits(t *testing.T) {
 	t.Parallel()
 	for _, huge := range []string{strings.Repeat("<&>é\n", 4000), strings.Repeat("x", 20000), strings.Repeat(`"\`, 10000)} {
 		n := notifytest.Completed()
-		n.Outcome, n.EventID, n.Run.WorkflowID, n.Run.RunID, n.Run.TenantID, n.Run.Reason = notify.Failed, huge, huge, huge, huge, huge
+		n.Outcome, n.EventID, n.Run.WorkflowID, n.Run.RunID, n.Run.TenantID, n.Run.Reason = notify.Failed, huge, huge, huge, events.TenantID(huge), huge
 		n.Run.Error = &events.RunError{Type: events.StoreError, Message: huge, Entity: huge}
 		n.Run.Results = nil
 		for i := range 400 {

@@ -72,14 +72,14 @@ func newPayload(list []notify.Notification, r message.Renderer) payload {
 func newData(n notify.Notification) data {
 	at := n.At.UTC()
 	d := data{Kind: "outcome", Outcome: string(n.Outcome), details: details{
-		Tenant: message.Clip(n.Run.TenantID, nameLimit), Mode: message.Clip(string(n.Run.Mode), nameLimit), Run: n.Run.RunNumber,
+		Tenant: message.Clip(string(n.Run.TenantID), nameLimit), Mode: message.Clip(string(n.Run.Mode), nameLimit), Run: n.Run.RunNumber,
 		WorkflowID: message.Clip(n.Run.WorkflowID, nameLimit), EventID: message.Clip(n.EventID, nameLimit), At: &at, Times: n.Times,
 	}}
 	switch n.Outcome {
 	case notify.Rejected:
 		d.Kind, d.Outcome, d.Code = "rejected", "", string(n.Command.Code)
 	case notify.Stale, notify.Fresh:
-		d.Kind, d.Tenant = "freshness", message.Clip(n.Ages.TenantID, nameLimit)
+		d.Kind, d.Tenant = "freshness", message.Clip(string(n.Ages.TenantID), nameLimit)
 	}
 	if n.Recovered > 0 {
 		failing := n.FailingSince.UTC()

@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 
 	// Removed with ADR 30.
 	"internal/legacy":          {"activities", "events", "internal/entity", "internal/ledger", "workflows"},
-	"internal/legacy/adoption": {"internal/entity", "internal/store/ddl"},
+	"internal/legacy/adoption": {"events", "internal/entity", "internal/store/ddl"},
 
 	// Adapters: each covers one technology and imports no other adapter.
 	"internal/gateway":         {"events", "schemas", "internal/display", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
