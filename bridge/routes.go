@@ -12,7 +12,7 @@ func startOptions(r ledger.Request, limits workflows.Limits) workflows.StartOpti
 	mode := r.Mode.Info()
 	o := workflows.StartOptions{
 		ID: r.WorkflowID, Workflow: mode.Workflow,
-		Memo: map[string]any{workflows.MemoTenant: r.TenantID, workflows.MemoMode: string(r.Mode)}, Summary: mode.Title + " of tenant " + r.TenantID,
+		Memo: map[string]any{workflows.MemoTenant: string(r.TenantID), workflows.MemoMode: string(r.Mode)}, Summary: mode.Title + " of tenant " + string(r.TenantID),
 	}
 	in := workflows.SyncInput{TenantID: r.TenantID, Limits: limits}
 	if !mode.PerTenant {

@@ -43,7 +43,11 @@ func (p *program) completeTenants(cmd *cobra.Command) {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return cfg.TenantIDs(), cobra.ShellCompDirectiveNoFileComp
+		var ids []string
+		for _, id := range cfg.TenantIDs() {
+			ids = append(ids, string(id))
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
 	})
 }
 

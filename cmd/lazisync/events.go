@@ -36,7 +36,7 @@ func (p *program) eventsTail() *cobra.Command {
 	f.StringArrayVar(&o.Types, "type", nil, "only these types, separated by commas, such as completed,failed (default: all but progress)")
 	f.StringArrayVar(&o.Types, "subject", nil, "another name of --type")
 	_ = f.MarkHidden("subject") // it fails only if the flag does not exist
-	f.StringVar(&o.TenantID, "tenant", "", "only this tenant")
+	f.StringVar((*string)(&o.TenantID), "tenant", "", "only this tenant")
 	f.Int64Var(&o.Run, "run", 0, "only the run with this number")
 	f.DurationVar(&o.Since, "since", 0, "begin with the events of this time, such as 1h (default: new events)")
 	f.BoolVar(&o.JSON, "json", false, "print CloudEvents, one a line")

@@ -21,7 +21,7 @@ func (busyStore) FindRuns(context.Context, ledger.RunFilter, int) ([]ledger.Run,
 
 func (busyStore) Runs(context.Context, int) ([]ledger.Run, error) { return busyStatus().runs, nil }
 
-func (busyStore) Waiting(context.Context, string) ([]ledger.Waiting, error) {
+func (busyStore) Waiting(context.Context, events.TenantID) ([]ledger.Waiting, error) {
 	return []ledger.Waiting{
 		{WorkflowID: "incremental-sync-1001", Mode: events.Incremental, Why: ledger.WaitForResume},
 		{WorkflowID: "full-sync-" + barsRequest, Mode: events.Full, Why: ledger.WaitForWorker},

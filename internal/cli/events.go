@@ -16,11 +16,11 @@ import (
 
 // TailOptions are those of `lazisync events tail`.
 type TailOptions struct {
-	Types    []string      // such as completed, sync.completed or com.lazi.sync.completed.v1; empty for all but progress
-	TenantID string        // "" for all
-	Run      int64         // 0 for all
-	Since    time.Duration // begin with events of this time; 0 for new ones
-	JSON     bool          // print CloudEvents, one a line
+	Types    []string        // such as completed, sync.completed or com.lazi.sync.completed.v1; empty for all but progress
+	TenantID events.TenantID // "" for all
+	Run      int64           // 0 for all
+	Since    time.Duration   // begin with events of this time; 0 for new ones
+	JSON     bool            // print CloudEvents, one a line
 }
 
 // Check returns an error that names each option with an invalid value.
@@ -158,8 +158,8 @@ func (p *eventPrinter) print(m events.Message) error {
 		return nil // no event of this version
 	}
 	var of struct {
-		TenantID  string `json:"tenantId"`
-		RunNumber int64  `json:"runNumber"`
+		TenantID  events.TenantID `json:"tenantId"`
+		RunNumber int64           `json:"runNumber"`
 	}
 	if err := e.DataAs(&of); err != nil {
 		return nil
