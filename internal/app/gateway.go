@@ -22,7 +22,7 @@ func (p *process) gateway() (part, string, error) {
 	for _, t := range p.cfg.HTTP.Tokens {
 		tokens = append(tokens, gateway.NewToken(t.Name, gateway.Role(t.Role), string(t.Secret)))
 	}
-	perSecond := map[string]float64{}
+	perSecond := map[events.TenantID]float64{}
 	for _, t := range p.cfg.Tenants {
 		perSecond[t.ID] = t.RequestsPerSecond
 	}

@@ -14,16 +14,16 @@ import (
 
 // attentionView is one thing that an operator should look at.
 type attentionView struct {
-	Code       string     `json:"code"`     // one of the codes below
-	Severity   string     `json:"severity"` // error: data are or become stale; warning: look at it
-	Text       string     `json:"text"`
-	Fix        string     `json:"fix,omitempty"`
-	TenantID   string     `json:"tenantId,omitempty"`
-	Entities   []string   `json:"entities,omitempty"`
-	RunNumber  int64      `json:"runNumber,omitempty"`
-	ScheduleID string     `json:"scheduleId,omitempty"`
-	Count      int64      `json:"count,omitempty"`
-	Since      *time.Time `json:"since,omitempty"`
+	Code       string          `json:"code"`     // one of the codes below
+	Severity   string          `json:"severity"` // error: data are or become stale; warning: look at it
+	Text       string          `json:"text"`
+	Fix        string          `json:"fix,omitempty"`
+	TenantID   events.TenantID `json:"tenantId,omitempty"`
+	Entities   []string        `json:"entities,omitempty"`
+	RunNumber  int64           `json:"runNumber,omitempty"`
+	ScheduleID string          `json:"scheduleId,omitempty"`
+	Count      int64           `json:"count,omitempty"`
+	Since      *time.Time      `json:"since,omitempty"`
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -15,11 +16,11 @@ const (
 )
 
 type callsView struct {
-	TenantID  string     `json:"tenantId"`
-	PerSecond float64    `json:"perSecond"` // the limit of SERVICETITAN_REQUESTS_PER_SECOND
-	Share     float64    `json:"share"`     // of the limit that is in use now
-	SlowedAt  *time.Time `json:"slowedAt,omitempty"`
-	Calls     []int64    `json:"calls"` // by interval
+	TenantID  events.TenantID `json:"tenantId"`
+	PerSecond float64         `json:"perSecond"` // the limit of SERVICETITAN_REQUESTS_PER_SECOND
+	Share     float64         `json:"share"`     // of the limit that is in use now
+	SlowedAt  *time.Time      `json:"slowedAt,omitempty"`
+	Calls     []int64         `json:"calls"` // by interval
 }
 
 // showCalls returns the API calls of each tenant in the last 24 hours.

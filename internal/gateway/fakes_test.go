@@ -329,7 +329,7 @@ func open(t *testing.T, change func(*Options)) *testServer {
 	}
 	o := Options{
 		Publisher: s.fakeStream, Ledger: s.fakeLedger, Audit: s.fakeAudit, Temporal: s.fakeTemporal, Subscribe: s.fakeStream.Subscribe,
-		DeadLetters: s.deadLetters, Handlings: s.deadLetters, RequestsPerSecond: map[string]float64{"1001": 50},
+		DeadLetters: s.deadLetters, Handlings: s.deadLetters, RequestsPerSecond: map[events.TenantID]float64{"1001": 50},
 		History: func(_ context.Context, _ []string, _ time.Time, _ int, fn func(events.Message) bool) error {
 			for _, m := range s.history {
 				if !fn(m) {

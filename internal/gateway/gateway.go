@@ -82,7 +82,7 @@ type Options struct {
 	Entities []string          // the entities that can be requested
 	Webhooks Webhooks
 	// RequestsPerSecond is the limit of API calls by tenant.
-	RequestsPerSecond map[string]float64
+	RequestsPerSecond map[events.TenantID]float64
 	Tokens            []Token // clients of the API; none: everyone on this machine
 
 	Ready   *probe.Readiness // check of /readyz; nil: always ready

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -16,13 +17,13 @@ const (
 
 // rejectedView is a rejected record without its bytes, which may contain personal data.
 type rejectedView struct {
-	RunNumber  int64     `json:"runNumber"`
-	TenantID   string    `json:"tenantId"`
-	Entity     string    `json:"entity"`
-	RecordID   string    `json:"recordId"`
-	Reason     string    `json:"reason"`
-	Bytes      int       `json:"bytes"`
-	RejectedAt time.Time `json:"rejectedAt"`
+	RunNumber  int64           `json:"runNumber"`
+	TenantID   events.TenantID `json:"tenantId"`
+	Entity     string          `json:"entity"`
+	RecordID   string          `json:"recordId"`
+	Reason     string          `json:"reason"`
+	Bytes      int             `json:"bytes"`
+	RejectedAt time.Time       `json:"rejectedAt"`
 }
 
 // listRejected lists records that could not be stored, newest first.
@@ -55,10 +56,14 @@ func (g *Gateway) listRejected(w http.ResponseWriter, r *http.Request) error {
 }
 
 func parseRejectedFilter(query url.Values) (ledger.RejectedFilter, error) {
-	f := ledger.RejectedFilter{TenantID: query.Get("tenant"), Entity: query.Get("entity")}
+	f := ledger.RejectedFilter{Entity: query.Get("entity")}
 	problems := ledger.RunFilter{Entity: f.Entity}.Check()
-	if _, err := strconv.ParseUint(f.TenantID, 10, 63); f.TenantID != "" && err != nil {
-		problems = append(problems, field("tenant", f.TenantID, "the number of a tenant"))
+	if text := query.Get("tenant"); text != "" {
+		tenant, err := events.ParseTenantID(text)
+		if err != nil {
+			problems = append(problems, field("tenant", text, "the number of a tenant"))
+		}
+		f.TenantID = tenant
 	}
 	if text := query.Get("run"); text != "" {
 		number, err := strconv.ParseInt(text, 10, 64)

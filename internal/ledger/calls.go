@@ -1,25 +1,29 @@
 package ledger
 
-import "time"
+import (
+	"time"
+
+	"github.com/lazi/lazisync/events"
+)
 
 // CallSpan is a number of API calls between two times: those with which a run read the pages of an
 // entity.
 type CallSpan struct {
-	TenantID string
+	TenantID events.TenantID
 	From, To time.Time
 	Calls    int64
 }
 
 // CallBudget is the part of a tenant's rate limit that is in use now.
 type CallBudget struct {
-	TenantID string
+	TenantID events.TenantID
 	Share    float64   // from 0.1 to 1; less than 1 after ServiceTitan answered 429
 	SlowedAt time.Time // of that answer; zero if the share is 1
 }
 
 // CallsByInterval returns the calls of a tenant in n intervals of a length since a time. The calls
 // of a span count as spread evenly over it.
-func CallsByInterval(spans []CallSpan, tenantID string, since time.Time, length time.Duration, n int) []float64 {
+func CallsByInterval(spans []CallSpan, tenantID events.TenantID, since time.Time, length time.Duration, n int) []float64 {
 	calls := make([]float64, n)
 	for _, s := range spans {
 		if s.TenantID != tenantID {

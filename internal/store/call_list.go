@@ -22,9 +22,7 @@ func (s *Store) CallSpans(ctx context.Context, since time.Time) (spans []ledger.
 			return err
 		}
 		if spans, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ledger.CallSpan, err error) {
-			var tenant int64
-			err = row.Scan(&tenant, &c.From, &c.To, &c.Calls)
-			c.TenantID = tenantText(tenant)
+			err = row.Scan(&c.TenantID, &c.From, &c.To, &c.Calls)
 			return c, err
 		}); err != nil {
 			return err
@@ -36,9 +34,8 @@ func (s *Store) CallSpans(ctx context.Context, since time.Time) (spans []ledger.
 			return err
 		}
 		budgets, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b ledger.CallBudget, err error) {
-			var tenant int64
-			err = row.Scan(&tenant, &b.Share, &b.SlowedAt)
-			if b.TenantID = tenantText(tenant); b.Share >= 1 {
+			err = row.Scan(&b.TenantID, &b.Share, &b.SlowedAt)
+			if b.Share >= 1 {
 				b.SlowedAt = time.Time{}
 			}
 			return b, err

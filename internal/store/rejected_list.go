@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,24 +23,19 @@ const rejectedSQL = `
 // RejectedRecords lists the rejected records that the filter selects, newest first, at most limit
 // and those that were rejected at the same time as the last one.
 func (s *Store) RejectedRecords(ctx context.Context, f ledger.RejectedFilter, limit int) (found []ledger.RejectedRecord, err error) {
-	tenant, err := optionalTenant(f.TenantID)
-	if err != nil {
-		return nil, fmt.Errorf("list rejected records: %w", err)
-	}
 	var before *time.Time
 	if !f.Before.IsZero() {
 		before = &f.Before
 	}
 	err = s.read(ctx, "list rejected records", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, rejectedSQL, tenant, f.Entity, f.Run, before, limit)
+		rows, err := q.Query(ctx, rejectedSQL, f.TenantID, f.Entity, f.Run, before, limit)
 		if err != nil {
 			return err
 		}
 		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ledger.RejectedRecord, err error) {
-			var tenant int64
 			var table string
-			err = row.Scan(&r.Run, &tenant, &table, &r.RecordID, &r.Reason, &r.Bytes, &r.At)
-			r.TenantID, r.Entity = tenantText(tenant), entityName(table)
+			err = row.Scan(&r.Run, &r.TenantID, &table, &r.RecordID, &r.Reason, &r.Bytes, &r.At)
+			r.Entity = entityName(table)
 			return r, err
 		})
 		return err
@@ -58,10 +52,9 @@ func (s *Store) RejectedCounts(ctx context.Context, since time.Time) (counts []l
 			return err
 		}
 		counts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ledger.RejectedCount, err error) {
-			var tenant int64
 			var table string
-			err = row.Scan(&tenant, &table, &c.Records, &c.Run, &c.Latest)
-			c.TenantID, c.Entity = tenantText(tenant), entityName(table)
+			err = row.Scan(&c.TenantID, &table, &c.Records, &c.Run, &c.Latest)
+			c.Entity = entityName(table)
 			return c, err
 		})
 		return err
