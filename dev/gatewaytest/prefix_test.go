@@ -187,7 +187,9 @@ func (fakeLedger) RejectedCounts(context.Context, time.Time) ([]ledger.RejectedC
 
 func (fakeLedger) Unfinalized(context.Context) ([]ledger.Run, error) { return nil, nil }
 
-func (fakeLedger) Waiting(context.Context, events.TenantID) ([]ledger.Waiting, error) { return nil, nil }
+func (fakeLedger) Waiting(context.Context, events.TenantID) ([]ledger.Waiting, error) {
+	return nil, nil
+}
 
 // fakeTemporal is a Temporal with a worker and no schedules.
 type fakeTemporal struct{ gateway.Temporal }
