@@ -49,13 +49,15 @@ func (l *refusalLog) subject() string {
 // harness runs the operations of one role as its NATS user, with an unrestricted connection beside it.
 type harness struct {
 	server *natsd.Server
+	user   string
+	log    zerolog.Logger
 	conn   *stream.Conn
 	root   *nats.Conn
 	js     jetstream.JetStream
 }
 
 func newHarness(ctx context.Context, server *natsd.Server, user string, log *refusalLog) (*harness, error) {
-	s := &harness{server: server}
+	s := &harness{server: server, user: user, log: zerolog.New(log)}
 	var err error
 	if s.root, err = nats.Connect(server.ClientURL(), nats.UserInfo("root", "root")); err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func newHarness(ctx context.Context, server *natsd.Server, user string, log *ref
 			return nil, err
 		}
 	}
-	s.conn, err = connect(user, "demo-"+user, zerolog.New(log))
+	s.conn, err = connect(user, "demo-"+user, s.log)
 	return s, err
 }
 
@@ -210,6 +212,57 @@ func (s *harness) latestDeadLetters(ctx context.Context) error {
 		err = errors.New("no dead letter found")
 	}
 	return err
+}
+
+// serve answers requests of another client.
+func (s *harness) serve(ctx context.Context) error {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	stopped := make(chan error, 1)
+	go func() {
+		stopped <- s.conn.Serve(serving, "1.2.3", stream.Endpoint{Name: "status", Handle: func(context.Context, events.Message) (int, string, []byte) {
+			return 200, "", []byte("{}")
+		}})
+	}()
+	for _, subject := range []string{stream.ServiceSubject("status"), "$SRV.PING"} {
+		if err := request(ctx, s.root, subject); err != nil {
+			return err
+		}
+	}
+	stop()
+	return <-stopped
+}
+
+// ask requests answers of the service as another program does, as the user of the role.
+func (s *harness) ask(ctx context.Context, subjects ...string) error {
+	nc, err := nats.Connect(s.server.ClientURL(), nats.UserInfo(s.user, "demo-"+s.user), nats.CustomInboxPrefix("_INBOX_"+s.user),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			s.log.Error().Err(err).Msg("NATS user lacks a permission")
+		}))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	for _, subject := range subjects {
+		replier, err := s.root.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond([]byte("{}")) })
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(s.root.Flush(), request(ctx, nc, subject), replier.Unsubscribe()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// request requests an answer until there is a responder.
+func request(ctx context.Context, nc *nats.Conn, subject string) error {
+	for {
+		_, err := nc.RequestWithContext(ctx, subject, nil)
+		if !errors.Is(err, nats.ErrNoResponders) {
+			return err
+		}
+	}
 }
 
 // follow reads events as they happen, also over the loss of its consumer.

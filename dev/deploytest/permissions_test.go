@@ -75,6 +75,7 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error { return s.publish(ctx, "sync.requested", "sync.control") },
 			func() error { return s.follow(ctx) },
 			func() error { return s.latestDeadLetters(ctx) },
+			func() error { return s.serve(ctx) },
 			func() error {
 				return s.conn.History(ctx, []string{"sync.completed"}, time.Now().Add(-time.Hour), 1, func(events.Message) bool { return true })
 			},
@@ -86,6 +87,7 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error { return s.publish(ctx, "sync.requested", "sync.control") },
 			func() error { return s.follow(ctx) },
 			func() error { return s.conn.DeadLetters(ctx, func(events.RejectedMessage) error { return nil }) },
+			func() error { return s.ask(ctx, stream.ServiceSubject("status"), "$SRV.PING") },
 			func() error { _, err := s.conn.Drift(ctx, stream.Consumers()...); return err },
 			func() error { return s.restore(ctx) },
 		)
@@ -181,7 +183,9 @@ func withoutOne(users []*natsd.User, user, lacking string) []*natsd.User {
 				}
 				return &natsd.SubjectPermission{Allow: rest, Deny: p.Deny}
 			}
-			copied.Permissions = &natsd.Permissions{Publish: other(u.Permissions.Publish), Subscribe: other(u.Permissions.Subscribe)}
+			copied.Permissions = &natsd.Permissions{
+				Publish: other(u.Permissions.Publish), Subscribe: other(u.Permissions.Subscribe), Response: u.Permissions.Response,
+			}
 		}
 		list = append(list, &copied)
 	}

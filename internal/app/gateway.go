@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"net"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/gateway"
 	"github.com/lazi/lazisync/internal/metrics"
 	"github.com/lazi/lazisync/internal/stream"
+	"github.com/lazi/lazisync/internal/telemetry"
 )
 
 // gateway serves webhooks, the REST API and the web page. It binds its address at once.
@@ -53,7 +56,17 @@ func (p *process) gateway() (part, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("HTTP_ADDR: %w", err)
 	}
-	return func(ctx context.Context) error { return g.Serve(ctx, l) }, l.Addr().String(), nil
+	return func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return g.Serve(ctx, l) })
+		group.Go(func() error {
+			return p.stream.Serve(ctx, telemetry.Version(),
+				stream.Endpoint{Name: "status", Description: "what needs attention, states of entities, latest runs", Handle: g.AnswerStatus},
+				stream.Endpoint{Name: "request", Description: "requests a sync; the data is that of sync.requested", Handle: g.AnswerRequest},
+			)
+		})
+		return group.Wait()
+	}, l.Addr().String(), nil
 }
 
 // webhooks returns how the gateway verifies webhooks, with a counter of their results.

@@ -69,8 +69,11 @@ func isLocalHost(host string) bool {
 }
 
 // client returns the token of the client, from the Authorization header or the session
-// cookie.
+// cookie, or the client of a request over NATS.
 func (g *Gateway) client(r *http.Request) (Token, bool) {
+	if who, ok := r.Context().Value(natsClientKey{}).(Token); ok {
+		return who, true
+	}
 	if given, ok := bearer(r); ok {
 		return g.findToken(given)
 	}

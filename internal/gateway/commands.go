@@ -28,47 +28,54 @@ type requestResponse struct {
 // request publishes sync.requested. The body is the data of the event without the mode.
 func (g *Gateway) request(mode events.Mode) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		wait, err := parseWait(r.URL.Query().Get("wait"))
-		if err != nil {
-			return err
-		}
-		given, err := g.body(w, r)
-		if err != nil {
-			return err
-		}
-		attributes, err := g.attributes(r)
-		if err != nil {
-			return err
-		}
-		event, err := received(events.Requested, attributes, given, map[string]any{"mode": mode})
-		if err != nil {
-			return err
-		}
-		data, tenant, err := events.Validator{Tenants: g.Tenants, Entities: g.Entities}.Request(event)
-		if err != nil {
-			return invalidCommand(err)
-		}
-		id := events.RequestID(attributes.Source, attributes.ID)
-		entry := auditOf(r)
-		entry.TenantID, entry.Target, entry.Reason = tenant, mode.WorkflowID(tenant, id), data.Reason
-		digest, err := ledger.Digest(data)
-		if err != nil {
-			return err
-		}
-		if err := g.checkRepeat(r, id, digest); err != nil {
-			return err
-		}
-		if err := publishCommand(r.Context(), g, events.Requested, attributes, data); err != nil {
-			return err
-		}
-		entry.RequestID = id
-		runID, err := g.firstRun(r.Context(), id, digest)
-		if err != nil {
-			return err
-		}
-		entry.accept()
-		return g.respond(w, r, requestResponse{RequestID: id, WorkflowID: entry.Target, RunID: runID}, wait)
+		return g.sendRequest(w, r, r.URL.Query().Get("wait"), map[string]any{"mode": mode})
 	}
+}
+
+// sendRequest publishes sync.requested with the fields of the body and those that the path
+// determines.
+func (g *Gateway) sendRequest(w http.ResponseWriter, r *http.Request, waitFor string, path map[string]any) error {
+	wait, err := parseWait(waitFor)
+	if err != nil {
+		return err
+	}
+	given, err := g.body(w, r)
+	if err != nil {
+		return err
+	}
+	attributes, err := g.attributes(r)
+	if err != nil {
+		return err
+	}
+	event, err := received(events.Requested, attributes, given, path)
+	if err != nil {
+		return err
+	}
+	data, tenant, err := events.Validator{Tenants: g.Tenants, Entities: g.Entities}.Request(event)
+	if err != nil {
+		return invalidCommand(err)
+	}
+	id := events.RequestID(attributes.Source, attributes.ID)
+	entry := auditOf(r)
+	entry.Action = actRequest + string(data.Mode)
+	entry.TenantID, entry.Target, entry.Reason = tenant, data.Mode.WorkflowID(tenant, id), data.Reason
+	digest, err := ledger.Digest(data)
+	if err != nil {
+		return err
+	}
+	if err := g.checkRepeat(r, id, digest); err != nil {
+		return err
+	}
+	if err := publishCommand(r.Context(), g, events.Requested, attributes, data); err != nil {
+		return err
+	}
+	entry.RequestID = id
+	runID, err := g.firstRun(r.Context(), id, digest)
+	if err != nil {
+		return err
+	}
+	entry.accept()
+	return g.respond(w, r, requestResponse{RequestID: id, WorkflowID: entry.Target, RunID: runID}, wait)
 }
 
 // The target of a control: a workflow or a request.
