@@ -138,7 +138,6 @@ func TestABotReportsWhatSlackRefuses(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeslack.Options{})
 	var log bytes.Buffer
-	sender := bot(t, s, &notify.LocalState{}, &log)
 	for _, c := range []struct {
 		answer    fakeslack.Answer
 		permanent bool
@@ -151,7 +150,7 @@ func TestABotReportsWhatSlackRefuses(t *testing.T) {
 		{fakeslack.Answer{Status: 503}, false, time.Second, "got HTTP status 503"},
 	} {
 		s.Answer(&c.answer)
-		sender = bot(t, s, &notify.LocalState{}, &log) // without the backoff of the one before
+		sender := bot(t, s, &notify.LocalState{}, &log) // without the backoff of the one before
 		var failed *notify.Error
 		require.ErrorAs(t, sender.Send(t.Context(), failure(1)), &failed)
 		require.Equal(t, c.permanent, failed.Permanent, c.want)

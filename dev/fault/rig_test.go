@@ -323,15 +323,15 @@ func (r *rig) endRoles() {
 
 // awaitReady waits until a role says that it can do its job. What it says is up to two
 // seconds old.
-func (r *role) awaitReady(t *testing.T) {
+func (one *role) awaitReady(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return process.Answers(t.Context(), r.admin+"/readyz") }, waitLimit, tick, "it is not ready")
+	require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, waitLimit, tick, "it is not ready")
 }
 
 // awaitNotReady waits until a role says that it cannot do its job.
-func (r *role) awaitNotReady(t *testing.T) {
+func (one *role) awaitNotReady(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return !process.Answers(t.Context(), r.admin+"/readyz") }, waitLimit, tick, "it is ready")
+	require.Eventually(t, func() bool { return !process.Answers(t.Context(), one.admin+"/readyz") }, waitLimit, tick, "it is ready")
 }
 
 // failing runs a role that dies, or freezes, at a failpoint.
