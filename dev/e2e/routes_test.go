@@ -127,6 +127,23 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		require.Empty(t, listed("&status=failed"))
 	})
 
+	t.Run("what the page shows", func(t *testing.T) {
+		require.Contains(t, s.call(t, "GET", "/api/sync/attention", nil, "").body, `"code":"deadLetters"`)
+		require.Contains(t, s.call(t, "GET", "/api/sync/calls", nil, "").body, `"tenantId":"`+w.tenant+`"`)
+		require.Equal(t, []any{}, s.call(t, "GET", "/api/sync/rejected", nil, "").object(t)["records"])
+		require.Contains(t, s.call(t, "GET", "/api/sync/runs/{runNumber}/events", []string{"1"}, "").body, `"com.lazi.sync.cancelled.v1"`)
+	})
+
+	t.Run("dead letters are listed, replayed and dismissed", func(t *testing.T) {
+		rejected := s.call(t, "GET", "/api/deadletters", nil, "").object(t)["deadLetters"].([]any)
+		require.Len(t, rejected, 2, "the controls of the finished run")
+		require.Contains(t, s.call(t, "GET", "/api/deadletters/{sequence}", []string{"1"}, "").body, `"code":"finishedRun"`)
+		require.Equal(t, http.StatusAccepted, s.call(t, "POST", "/api/deadletters/{sequence}/replay", []string{"1"}, "").status)
+		require.Equal(t, http.StatusOK, s.call(t, "POST", "/api/deadletters/{sequence}/dismiss", []string{"2"}, `{"reason":"the run had ended"}`).status)
+		require.Contains(t, s.call(t, "GET", "/api/deadletters/{sequence}", []string{"1"}, "").object(t), "replayed")
+		require.Contains(t, s.call(t, "GET", "/api/deadletters/{sequence}", []string{"2"}, "").object(t), "dismissed")
+	})
+
 	t.Run("schedules", func(t *testing.T) {
 		require.Contains(t, s.call(t, "GET", "/api/temporal/schedules", nil, "").body, `"cron":"`+never+`"`)
 		require.Equal(t, http.StatusOK, s.call(t, "POST", "/api/temporal/schedules/{scheduleId}/pause", []string{full}, "").status)

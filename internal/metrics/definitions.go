@@ -63,7 +63,7 @@ var Definitions = []Definition{
 	},
 	{
 		Name: "lazisync_rejected_records", Kind: Gauge, Labels: []string{"tenant", "entity"}, Roles: []string{"bridge"},
-		Help: "Rows of raw.rejected_records. Every bridge has the same value: aggregate with max.",
+		Help: "Rows of raw.rejected_records, 0 for an entity without any. Every bridge has the same value: aggregate with max.",
 	},
 	{
 		Name: "lazisync_database_size_bytes", Kind: Gauge, Roles: []string{"bridge"},

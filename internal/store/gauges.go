@@ -11,12 +11,17 @@ import (
 )
 
 // gaugesSQL reads all gauges but the freshness at once, as rows of kind, tenant, two labels and a
-// value.
+// value. Entities without rejected records have 0, because an alert compares with an earlier value.
 const gaugesSQL = `
 	select 'open', tenant_id, mode, case when paused_at is null then 'running' else 'paused' end, count(*)::float8
 	from raw.sync_runs where state = 'running' group by 2, 3, 4
 	union all
-	select 'rejected', tenant_id, table_name, '', count(*)::float8 from raw.rejected_records group by tenant_id, table_name
+	select 'rejected', tenant_id, table_name, '', sum(rejected)::float8
+	from (
+		select tenant_id, table_name, 0 as rejected from raw.sync_state
+		union all
+		select tenant_id, table_name, 1 from raw.rejected_records
+	) counted group by tenant_id, table_name
 	union all
 	select 'size', 0, '', '', pg_database_size(current_database())::float8`
 

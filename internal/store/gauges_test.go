@@ -27,6 +27,10 @@ func TestGaugesOfTheLedger(t *testing.T) {
 	_, err := f.RecordPause(t.Context(), paused.Ref(), ledger.Pause{Since: time.Now(), Number: 1}, true)
 	require.NoError(t, err)
 
+	estimates := f.beginFull("f4", "estimates")
+	f.storePage(estimates, find(t, "estimates"), f.open(estimates, find(t, "estimates")), page(read, "t", true))
+	f.finalize(estimates, ledger.Finalization{State: ledger.Completed})
+
 	require.NoError(t, f.SetTargets(t.Context(), map[events.TenantID]map[string]time.Duration{tenant: {"customers": time.Minute, "jobs": time.Hour}}))
 
 	g, err := f.Gauges(t.Context())
@@ -36,7 +40,8 @@ func TestGaugesOfTheLedger(t *testing.T) {
 		{TenantID: tenant, Mode: events.Full, State: ledger.Paused}:  1,
 	}, g.OpenRuns)
 	one := ledger.TenantEntity{TenantID: tenant, Entity: "customers"}
-	require.Equal(t, map[ledger.TenantEntity]int64{one: 1}, g.RejectedRecords)
+	none := ledger.TenantEntity{TenantID: tenant, Entity: "estimates"}
+	require.Equal(t, map[ledger.TenantEntity]int64{one: 1, none: 0}, g.RejectedRecords)
 	freshness, err := f.Freshness(t.Context())
 	require.NoError(t, err)
 	require.Len(t, g.Freshness, len(freshness))
@@ -47,7 +52,7 @@ func TestGaugesOfTheLedger(t *testing.T) {
 		require.Equal(t, v, got)
 	}
 	require.True(t, g.Freshness[0].Stale, "customers, read an hour ago")
-	require.Zero(t, g.Freshness[1].AsOf, "jobs were not read to their end")
+	require.Zero(t, g.Freshness[2].AsOf, "jobs were not read to their end")
 	require.Positive(t, g.DatabaseBytes)
 }
 
