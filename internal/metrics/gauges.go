@@ -71,27 +71,32 @@ func (g *Gauges) Run(ctx context.Context) error {
 	}
 }
 
-// refresh reads the values.
-func (g *Gauges) refresh(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, gaugesTimeout)
-	defer cancel()
+// refresh reads the values. An unavailable source takes its whole time, and none of the other's.
+func (g *Gauges) refresh(ctx context.Context) error {
+	var ledgerErr, backlogErr error
+	var both sync.WaitGroup
 	if g.sources.Ledger != nil {
-		values, ledgerErr := g.sources.Ledger(ctx)
-		if err = ledgerErr; err == nil {
-			g.mu.Lock()
-			g.ledger, g.ledgerAt = values, time.Now()
-			g.mu.Unlock()
-		}
+		both.Go(func() { ledgerErr = refresh(ctx, g, g.sources.Ledger, &g.ledger, &g.ledgerAt) })
 	}
 	if g.sources.Backlog != nil {
-		values, backlogErr := g.sources.Backlog(ctx)
-		if err = errors.Join(err, backlogErr); backlogErr == nil {
-			g.mu.Lock()
-			g.backlog, g.backlogAt = values, time.Now()
-			g.mu.Unlock()
-		}
+		both.Go(func() { backlogErr = refresh(ctx, g, g.sources.Backlog, &g.backlog, &g.backlogAt) })
 	}
-	return err
+	both.Wait()
+	return errors.Join(ledgerErr, backlogErr)
+}
+
+// refresh reads the values of one source.
+func refresh[V any](ctx context.Context, g *Gauges, read func(context.Context) (V, error), values *V, at *time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, gaugesTimeout)
+	defer cancel()
+	found, err := read(ctx)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	*values, *at = found, time.Now()
+	return nil
 }
 
 // Descriptions of the gauges.

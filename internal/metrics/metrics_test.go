@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -165,4 +166,21 @@ func TestGaugesAreAbsentWhileTheyCannotBeRead(t *testing.T) {
 	g.ledgerAt = time.Now().Add(-2 * gaugesMaxAge)
 	require.ErrorIs(t, g.refresh(t.Context()), failing)
 	require.Empty(t, gathered(t, r))
+}
+
+func TestAnUnavailableSourceOfGaugesHidesNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := prometheus.NewRegistry()
+		g := NewGauges(r, GaugeSources{
+			Streams: true,
+			Ledger: func(ctx context.Context) (ledger.Gauges, error) {
+				<-ctx.Done()
+				return ledger.Gauges{}, ctx.Err()
+			},
+			Backlog: func(ctx context.Context) (Backlog, error) { return Backlog{DeadLetters: 3}, ctx.Err() },
+		})
+		require.ErrorIs(t, g.refresh(t.Context()), context.DeadlineExceeded)
+		require.EqualValues(t, 3, gathered(t, r)["lazisync_dead_letters"])
+	})
 }
