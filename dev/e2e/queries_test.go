@@ -2,17 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
-	"github.com/prometheus/prometheus/model/textparse"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
@@ -82,34 +78,13 @@ func dashboardQueries(t *testing.T, path string) (list []string) {
 	return list
 }
 
-// load stores a scrape as Prometheus does, with the labels of its target.
-func load(t *testing.T, database storage.Storage, scrape string, at time.Time) {
+// load stores a scrape.
+func load(t *testing.T, database storage.Storage, text string, at time.Time) {
 	t.Helper()
 	appender := database.Appender(t.Context())
-	target := map[string]string{"job": "lazisync", "role": "serve"}
-	add := func(series labels.Labels, value float64) {
-		b := labels.NewBuilder(series)
-		for name, v := range target {
-			b.Set(name, v)
-		}
-		_, err := appender.Append(0, b.Labels(), at.UnixMilli(), value)
+	for _, one := range parseMetrics(t, []byte(text)) {
+		_, err := appender.Append(0, one.series, at.UnixMilli(), one.value)
 		require.NoError(t, err)
 	}
-	p := textparse.NewPromParser([]byte(scrape), labels.NewSymbolTable(), false)
-	for {
-		entry, err := p.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		require.NoError(t, err)
-		if entry != textparse.EntrySeries {
-			continue
-		}
-		var series labels.Labels
-		p.Labels(&series)
-		_, _, value := p.Series()
-		add(series, value)
-	}
-	add(labels.FromStrings(labels.MetricName, "up"), 1)
 	require.NoError(t, appender.Commit())
 }

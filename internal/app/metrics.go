@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -24,7 +25,7 @@ func tenants(cfg *config.Config) (list []metrics.Tenant) {
 func (p *process) gauges() *metrics.Gauges {
 	sources := metrics.GaugeSources{Tenants: tenants(p.cfg)}
 	if p.role.includes(BridgeRole) {
-		sources.Ledger, sources.Streams = p.store.Gauges, true
+		sources.Ledger, sources.DeadLetters, sources.Streams = p.store.Gauges, p.openDeadLetters, true
 	}
 	if len(p.role.Consumers) > 0 {
 		sources.Backlog = p.backlog
@@ -40,10 +41,6 @@ func (p *process) backlog(ctx context.Context) (metrics.Backlog, error) {
 		if s.MaxBytes > 0 {
 			b.MaxBytes[s.Name] = uint64(s.MaxBytes)
 		}
-		if s.Name == stream.StreamDeadLetter {
-			open, openErr := p.openDeadLetters(ctx, s)
-			b.DeadLetters, err = open, errors.Join(err, openErr)
-		}
 		for _, c := range s.Consumers {
 			if slices.Contains(p.role.Consumers, c.Name) {
 				b.Pending[c.Name] = c.Pending + uint64(c.AckPending)
@@ -53,12 +50,14 @@ func (p *process) backlog(ctx context.Context) (metrics.Backlog, error) {
 	return b, err
 }
 
-// openDeadLetters returns the number of dead letters that are neither dismissed nor replayed. Only the
-// bridge exports it.
-func (p *process) openDeadLetters(ctx context.Context, s stream.StreamState) (uint64, error) {
-	if !p.role.includes(BridgeRole) {
-		return 0, nil
+// openDeadLetters returns the number of dead letters that are neither dismissed nor replayed.
+func (p *process) openDeadLetters(ctx context.Context) (uint64, error) {
+	states, err := p.stream.Streams(ctx)
+	i := slices.IndexFunc(states, func(s stream.StreamState) bool { return s.Name == stream.StreamDeadLetter })
+	if i < 0 {
+		return 0, cmp.Or(err, errors.New("the dead-letter stream does not exist"))
 	}
+	s := states[i]
 	handled, err := p.store.CountHandled(ctx, ledger.DeadLetterKey{Sequence: s.FirstSequence, RejectedAt: s.FirstStored})
 	return s.Messages - min(handled, s.Messages), err
 }

@@ -22,17 +22,18 @@ const (
 
 // Backlog is what the streams hold.
 type Backlog struct {
-	Pending     map[string]uint64 // by consumer: not settled
-	Bytes       map[string]uint64 // by stream
-	MaxBytes    map[string]uint64 // by stream; absent without a limit
-	DeadLetters uint64
+	Pending  map[string]uint64 // by consumer: not settled
+	Bytes    map[string]uint64 // by stream
+	MaxBytes map[string]uint64 // by stream; absent without a limit
 }
 
 // GaugeSources read the values of gauges. A nil source has no gauges.
 type GaugeSources struct {
 	Ledger  func(ctx context.Context) (ledger.Gauges, error) // of the bridge
 	Backlog func(ctx context.Context) (Backlog, error)
-	// Streams adds sizes of streams and the dead letters; otherwise there are only consumers.
+	// DeadLetters counts dead letters that are neither replayed nor dismissed, which needs NATS and PostgreSQL.
+	DeadLetters func(ctx context.Context) (uint64, error)
+	// Streams adds sizes of streams to the backlog; otherwise there are only consumers.
 	Streams bool
 	Tenants []Tenant
 }
@@ -42,11 +43,13 @@ type GaugeSources struct {
 type Gauges struct {
 	sources GaugeSources
 
-	mu        sync.Mutex
-	ledger    ledger.Gauges
-	ledgerAt  time.Time
-	backlog   Backlog
-	backlogAt time.Time
+	mu            sync.Mutex
+	ledger        ledger.Gauges
+	ledgerAt      time.Time
+	backlog       Backlog
+	backlogAt     time.Time
+	deadLetters   uint64
+	deadLettersAt time.Time
 }
 
 // NewGauges registers the gauges. They have no values before Run reads them.
@@ -71,22 +74,22 @@ func (g *Gauges) Run(ctx context.Context) error {
 	}
 }
 
-// refresh reads the values. An unavailable source takes its whole time, and none of the other's.
+// refresh reads the values. An unavailable source takes its whole time, and none of the others'.
 func (g *Gauges) refresh(ctx context.Context) error {
-	var ledgerErr, backlogErr error
-	var both sync.WaitGroup
-	if g.sources.Ledger != nil {
-		both.Go(func() { ledgerErr = refresh(ctx, g, g.sources.Ledger, &g.ledger, &g.ledgerAt) })
-	}
-	if g.sources.Backlog != nil {
-		both.Go(func() { backlogErr = refresh(ctx, g, g.sources.Backlog, &g.backlog, &g.backlogAt) })
-	}
-	both.Wait()
-	return errors.Join(ledgerErr, backlogErr)
+	var ledgerErr, backlogErr, deadLettersErr error
+	var all sync.WaitGroup
+	all.Go(func() { ledgerErr = refresh(ctx, g, g.sources.Ledger, &g.ledger, &g.ledgerAt) })
+	all.Go(func() { backlogErr = refresh(ctx, g, g.sources.Backlog, &g.backlog, &g.backlogAt) })
+	all.Go(func() { deadLettersErr = refresh(ctx, g, g.sources.DeadLetters, &g.deadLetters, &g.deadLettersAt) })
+	all.Wait()
+	return errors.Join(ledgerErr, backlogErr, deadLettersErr)
 }
 
-// refresh reads the values of one source.
+// refresh reads the values of one source, nothing if it is nil.
 func refresh[V any](ctx context.Context, g *Gauges, read func(context.Context) (V, error), values *V, at *time.Time) error {
+	if read == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, gaugesTimeout)
 	defer cancel()
 	found, err := read(ctx)
@@ -129,6 +132,9 @@ func (g *Gauges) Collect(out chan<- prometheus.Metric) {
 	if age := time.Since(g.ledgerAt); age < gaugesMaxAge {
 		g.collectLedger(send, age)
 	}
+	if time.Since(g.deadLettersAt) < gaugesMaxAge {
+		send(deadLetters, float64(g.deadLetters))
+	}
 	if time.Since(g.backlogAt) >= gaugesMaxAge {
 		return
 	}
@@ -138,7 +144,6 @@ func (g *Gauges) Collect(out chan<- prometheus.Metric) {
 	if !g.sources.Streams {
 		return
 	}
-	send(deadLetters, float64(g.backlog.DeadLetters))
 	for name, n := range g.backlog.Bytes {
 		send(streamBytes, float64(n), name)
 	}

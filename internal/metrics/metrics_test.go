@@ -56,6 +56,7 @@ func TestEveryDefinitionIsRegisteredAndNothingElse(t *testing.T) {
 			one := map[string]uint64{"x": 1}
 			return Backlog{Pending: one, Bytes: one, MaxBytes: one}, nil
 		},
+		DeadLetters: func(context.Context) (uint64, error) { return 1, nil },
 	})
 	require.NoError(t, g.refresh(t.Context()))
 	families, err := r.Gather()
@@ -178,9 +179,17 @@ func TestAnUnavailableSourceOfGaugesHidesNoOther(t *testing.T) {
 				<-ctx.Done()
 				return ledger.Gauges{}, ctx.Err()
 			},
-			Backlog: func(ctx context.Context) (Backlog, error) { return Backlog{DeadLetters: 3}, ctx.Err() },
+			Backlog: func(ctx context.Context) (Backlog, error) {
+				return Backlog{Pending: map[string]uint64{"notifier": 3}}, ctx.Err()
+			},
+			DeadLetters: func(ctx context.Context) (uint64, error) {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			},
 		})
 		require.ErrorIs(t, g.refresh(t.Context()), context.DeadlineExceeded)
-		require.EqualValues(t, 3, gathered(t, r)["lazisync_dead_letters"])
+		values := gathered(t, r)
+		require.EqualValues(t, 3, values["lazisync_consumer_pending notifier"])
+		require.NotContains(t, values, "lazisync_dead_letters")
 	})
 }
