@@ -104,7 +104,7 @@ const audit = {
   load: ({ actor, outcome, tenant, before }) => get('api/sync/audit' + query({ actor, outcome, tenant, before })),
   render(params, data) {
     return [
-      h('p', { class: 'muted' }, 'Who did what over HTTP, and what was refused, newest first.'),
+      h('p', { class: 'muted' }, 'Who did what over HTTP or NATS, and what was refused, newest first.'),
       h('form', { class: 'filters', 'data-filter': 'true', 'aria-label': 'Filter' },
         h('label', null, 'Who', h('input', { name: 'actor', value: params.actor, size: 14, autocomplete: 'off' })),
         select('outcome', 'Outcome', ['accepted', 'refused'], params.outcome),
