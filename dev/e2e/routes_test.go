@@ -30,7 +30,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 
 	t.Run("a sync is asked for, shown, steered and cancelled", func(t *testing.T) {
 		w.stack.Simulator.SetPace(pageTime)
-		accepted := s.call(t, "POST", "/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1")
+		accepted := s.call(t, "POST", "/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1-"+w.tenant)
 		require.Equal(t, http.StatusAccepted, accepted.status)
 		first := accepted.object(t)
 		require.NotNil(t, first["runId"], "Temporal has it within two seconds")
@@ -39,8 +39,8 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, described.GetWorkflowExecutionInfo().GetFirstRunId(), first["runId"])
 
-		require.Equal(t, accepted.body, s.call(t, "POST", "/api/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1").body, "the same request")
-		require.Equal(t, http.StatusConflict, s.call(t, "POST", "/sync/full", nil, `{"reason":"another"}`, "Idempotency-Key", "k1").status)
+		require.Equal(t, accepted.body, s.call(t, "POST", "/api/sync/full", nil, `{"reason":"by hand"}`, "Idempotency-Key", "k1-"+w.tenant).body, "the same request")
+		require.Equal(t, http.StatusConflict, s.call(t, "POST", "/sync/full", nil, `{"reason":"another"}`, "Idempotency-Key", "k1-"+w.tenant).status)
 
 		var shown struct {
 			Status   string
