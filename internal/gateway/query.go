@@ -73,16 +73,23 @@ type listFilter struct {
 	before int64 // the cursor of the next page: only lower numbers
 }
 
+// parseTenant reads the parameter tenant, "" if it is absent.
+func parseTenant(query url.Values) (tenant events.TenantID, problems []events.FieldError) {
+	text := query.Get("tenant")
+	if text == "" {
+		return "", nil
+	}
+	tenant, err := events.ParseTenantID(text)
+	if err != nil {
+		problems = []events.FieldError{field("tenant", text, "the number of a tenant")}
+	}
+	return tenant, problems
+}
+
 // parseListFilter reads the parameters tenant, since and before, and returns an error for each whose
 // value cannot exist.
 func parseListFilter(query url.Values) (f listFilter, problems []events.FieldError) {
-	if text := query.Get("tenant"); text != "" {
-		tenant, err := events.ParseTenantID(text)
-		if err != nil {
-			problems = append(problems, field("tenant", text, "the number of a tenant"))
-		}
-		f.tenant = tenant
-	}
+	f.tenant, problems = parseTenant(query)
 	if text := query.Get("since"); text != "" {
 		since, err := time.Parse(time.RFC3339, text)
 		if err != nil {

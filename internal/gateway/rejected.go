@@ -57,14 +57,9 @@ func (g *Gateway) listRejected(w http.ResponseWriter, r *http.Request) error {
 
 func parseRejectedFilter(query url.Values) (ledger.RejectedFilter, error) {
 	f := ledger.RejectedFilter{Entity: query.Get("entity")}
-	problems := ledger.RunFilter{Entity: f.Entity}.Check()
-	if text := query.Get("tenant"); text != "" {
-		tenant, err := events.ParseTenantID(text)
-		if err != nil {
-			problems = append(problems, field("tenant", text, "the number of a tenant"))
-		}
-		f.TenantID = tenant
-	}
+	tenant, problems := parseTenant(query)
+	f.TenantID = tenant
+	problems = append(problems, ledger.RunFilter{Entity: f.Entity}.Check()...)
 	if text := query.Get("run"); text != "" {
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || number < 1 {
