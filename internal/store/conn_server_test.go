@@ -60,6 +60,35 @@ func TestADatabaseInAnotherEncodingIsRefused(t *testing.T) {
 	}
 }
 
+// An administrator closes a database for a moment, for example to copy or to restore it.
+func TestADatabaseThatAcceptsNoConnectionsIsRetried(t *testing.T) {
+	t.Parallel()
+	address := otherDatabase(t, "template template0 encoding 'UTF8'")
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	name := strings.TrimPrefix(u.Path, "/")
+	u.Path = "/postgres"
+	admin, err := pgx.Connect(t.Context(), u.String())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, admin.Close(t.Context())) }()
+	s := openStore(t, address)
+	require.NoError(t, s.Ping(t.Context()))
+	for _, sql := range []string{"alter database " + name + " allow_connections false", "select pg_terminate_backend(pid) from pg_stat_activity where datname = '" + name + "'"} {
+		_, err = admin.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		err = s.Ping(t.Context())
+		return err != nil && strings.Contains(err.Error(), "SQLSTATE 55000")
+	}, time.Minute, 10*time.Millisecond, "the connections have ended")
+	var refusal *store.Refusal
+	require.NotErrorAs(t, err, &refusal, "a run waits for it")
+	require.Contains(t, store.FixOf(err), "allow_connections true")
+	_, err = admin.Exec(t.Context(), "alter database "+name+" allow_connections true")
+	require.NoError(t, err)
+	require.NoError(t, s.Ping(t.Context()))
+}
+
 // TestSettingsOfARoleAreOverridden sets for the user what would change texts and results.
 func TestSettingsOfARoleAreOverridden(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,7 @@ const (
 	fixDatabase = "correct the database in DATABASE_URL, or create it"
 	fixMode     = "remove default_query_exec_mode from DATABASE_URL: the connection pooler does not keep prepared statements"
 	fixSpace    = "free or add disk space for PostgreSQL"
+	fixAllow    = "allow connections to the database once it is ready: alter database … allow_connections true"
 	fixPrimary  = "point DATABASE_URL at the primary"
 	fixDamage   = "check PostgreSQL's log and disks for damage, and restore from a backup if there is any"
 )
@@ -160,6 +161,10 @@ func stateOf(code, message, routine string) sqlState {
 	case "0A000":
 		if routine == "RevalidateCachedQuery" { // cached plan must not change result type
 			return sqlState{class: sessionError}
+		}
+	case "55000":
+		if routine == "CheckMyDatabase" { // the database does not accept connections, for example while it is copied or restored
+			return sqlState{class: connectionError, fix: fixAllow}
 		}
 	case "XX000":
 		if routine == "simple_heap_update" || routine == "simple_heap_delete" { // two sessions changed one catalog row

@@ -55,6 +55,10 @@ func TestSQLSTATEsThatDependOnMessageOrRoutine(t *testing.T) {
 		{"XX000", "tuple concurrently updated", "simple_heap_update", transientError},
 		{"XX000", "tuple concurrently deleted", "simple_heap_delete", transientError},
 		{"XX000", "unexpected data beyond EOF", "", permanentError},
+		{"55000", `database "lazisync" is not currently accepting connections`, "CheckMyDatabase", connectionError},
+		{"55000", "la base de données n'accepte pas les connexions", "CheckMyDatabase", connectionError},
+		{"55000", `cannot connect to invalid database "lazisync"`, "InitPostgres", permanentError},
+		{"55000", "materialized view has not been populated", "ExecOpenScanRelation", permanentError},
 		// What PgBouncer says.
 		{"08P01", "unsupported startup parameter: lock_timeout", "", permanentError},
 		{"08P01", "transaction blocks not allowed in statement pooling mode", "", permanentError},
@@ -68,6 +72,7 @@ func TestSQLSTATEsThatDependOnMessageOrRoutine(t *testing.T) {
 		{"08P01", "database does not allow connections: lazisync", "", permanentError},
 		{"08P01", "no more connections allowed (max_client_conn)", "", connectionError},
 		{"08P01", "server login failed: FATAL the database system is starting up", "", connectionError},
+		{"08P01", `server login failed: FATAL database "lazisync" is not currently accepting connections`, "", connectionError},
 		{"08P01", "server login has been failing, try again later (server_login_retry)", "", connectionError},
 		{"08P01", "pgbouncer cannot connect to server", "", connectionError},
 		{"08P01", "query_wait_timeout", "", connectionError},
