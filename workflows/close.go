@@ -25,18 +25,24 @@ const (
 	memoReason  = "reason" // of a failed or cancelled run
 )
 
-// outcomeShown names the change by which a workflow shows the outcome of its run in Temporal: in
-// its memo, in its result and, if the run failed, as a failed workflow.
+// outcomeShown names the change by which a workflow shows the outcome of its run in Temporal.
 const outcomeShown = "the workflow shows the outcome of its run"
 
-// showsOutcome reports whether this execution shows the outcome of its run.
-func showsOutcome(ctx workflow.Context) bool {
-	return workflow.GetVersion(ctx, outcomeShown, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+// Versions of outcomeShown.
+const (
+	failureShown      workflow.Version = 1 // in memo and result; a failed run fails its workflow
+	cancellationShown workflow.Version = 2 // a cancelled run closes its workflow as cancelled
+)
+
+// showsOutcome returns how this execution shows the outcome of its run, DefaultVersion for
+// not at all.
+func showsOutcome(ctx workflow.Context) workflow.Version {
+	return workflow.GetVersion(ctx, outcomeShown, workflow.DefaultVersion, cancellationShown)
 }
 
 // show returns the result of a run with the reason of its outcome, and writes both into the memo.
 func (r *run) show(result Result, decision ledger.Finalization) Result {
-	if !showsOutcome(r.ctx) {
+	if showsOutcome(r.ctx) == workflow.DefaultVersion {
 		return result
 	}
 	if result.State == decision.State {
@@ -62,17 +68,21 @@ func (r Result) reason() string {
 	return r.Error.Message
 }
 
-// closeError returns the error that fails a workflow whose last run failed, so that Temporal
-// lists it as failed. Its details are the result of the workflow. The ledger has the outcome by
-// then: a failed workflow needs no repair.
+// closeError returns the error that closes a workflow as its last run ended, so that Temporal
+// lists it as failed or cancelled; nil if the run completed. Its details are the result of the
+// workflow. The ledger has the outcome by then: the closed workflow needs no repair.
 func closeError(ctx workflow.Context, last Result, result any) error {
-	if last.State != ledger.Failed || !showsOutcome(ctx) {
-		return nil
+	shown := showsOutcome(ctx)
+	switch {
+	case last.State == ledger.Failed && shown >= failureShown:
+		errorType := events.Terminated // by the reconciler
+		if last.Error != nil {
+			errorType = last.Error.Type
+		}
+		message := fmt.Sprintf("run %d failed: %s", last.RunNumber, cmp.Or(last.reason(), "see lazisync runs show"))
+		return temporal.NewNonRetryableApplicationError(Clip(message), string(errorType), nil, result)
+	case last.State == ledger.Cancelled && shown >= cancellationShown:
+		return temporal.NewCanceledError(result)
 	}
-	errorType := events.Terminated // by the reconciler
-	if last.Error != nil {
-		errorType = last.Error.Type
-	}
-	message := fmt.Sprintf("run %d failed: %s", last.RunNumber, cmp.Or(last.reason(), "see lazisync runs show"))
-	return temporal.NewNonRetryableApplicationError(Clip(message), string(errorType), nil, result)
+	return nil
 }

@@ -53,3 +53,16 @@ func TestOtherRunsCompleteTheirWorkflow(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, r.env.GetWorkflowError())
 }
+
+// Temporal lists a workflow whose run was cancelled by sync.control as cancelled.
+func TestCancelledRunCancelsItsWorkflow(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.at("customers", 1, func() { r.signal(workflows.SignalCancel, nil) })
+	result, err := r.full("customers")
+	require.NoError(t, err)
+	require.Equal(t, ledger.Cancelled, result.State)
+	var cancelled *temporal.CanceledError
+	require.ErrorAs(t, r.env.GetWorkflowError(), &cancelled)
+	require.Len(t, r.Events.Outcomes(), 1)
+}

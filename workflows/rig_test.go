@@ -98,6 +98,10 @@ func execute[In, Out any](r *rig, id string, f func(workflow.Context, In) (Out, 
 	if errors.As(err, &failed) && failed.HasDetails() {
 		return out, failed.Details(&out)
 	}
+	var cancelled *temporal.CanceledError // likewise of a cancelled run
+	if errors.As(err, &cancelled) && cancelled.HasDetails() {
+		return out, cancelled.Details(&out)
+	}
 	return out, err
 }
 

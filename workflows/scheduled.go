@@ -39,8 +39,8 @@ var scheduleActivities *activities.Schedules
 
 // ScheduledSync publishes a request and stays open until the request has its outcome, so that a
 // schedule that skips overlaps requests no sync while its previous one is open. It fails if no
-// bridge accepts the request within an hour: the request was rejected, or no bridge runs. The
-// schedule then acts at its next time.
+// bridge accepts the request within an hour: the request was rejected, or no bridge runs. It
+// ends as the run of the request ended. The schedule acts at its next time in any case.
 func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState, error) {
 	if in.RequestID == "" {
 		nominal, ok := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledTimeKey)
@@ -62,8 +62,11 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 			return "", err
 		}
 		state, err := in.look(ctx)
-		if err != nil || state != "" {
-			return state, err
+		if err != nil {
+			return "", err
+		}
+		if state != "" {
+			return state, in.closeError(ctx, state)
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return "", workflow.NewContinueAsNewError(ctx, ScheduledSync, in)
@@ -86,4 +89,21 @@ func (in *ScheduledSyncInput) look(ctx workflow.Context) (state ledger.RunState,
 		return "", err
 	}
 	return out.State, nil
+}
+
+// outcomeOfSchedule names the change by which Temporal lists a ScheduledSync as failed or
+// cancelled if the run of its request was.
+const outcomeOfSchedule = "a scheduled sync ends as its run"
+
+// closeError returns the error that closes the workflow as the run of its request ended, nil if
+// the run completed.
+func (in *ScheduledSyncInput) closeError(ctx workflow.Context, state ledger.RunState) error {
+	if state == ledger.Completed || workflow.GetVersion(ctx, outcomeOfSchedule, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	if state == ledger.Cancelled {
+		return temporal.NewCanceledError(state)
+	}
+	message := fmt.Sprintf("the run of request %s failed: see lazisync runs show", in.RequestID)
+	return temporal.NewNonRetryableApplicationError(message, "RunFailed", nil, state)
 }

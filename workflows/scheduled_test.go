@@ -20,6 +20,7 @@ type desk struct {
 	failures    int // of publishing, to come
 	looks       int
 	decidedAt   int // the look that finds the outcome
+	outcome     ledger.RunState
 	forgottenAt int // the look from which on the ledger does not have the request; 0 for never
 	rejected    bool
 	now         func() time.Time
@@ -43,13 +44,13 @@ func (d *desk) Request(_ context.Context, id string) (ledger.Receipt, error) {
 	}
 	r := ledger.Receipt{Request: ledger.Request{ID: id, State: ledger.Accepted}}
 	if d.looks >= d.decidedAt {
-		r.Outcome = &ledger.Outcome{State: ledger.Failed, RunNumber: 7}
+		r.Outcome = &ledger.Outcome{State: d.outcome, RunNumber: 7}
 	}
 	return r, nil
 }
 
 func (d *desk) RunHeader(context.Context, int64) (ledger.Run, error) {
-	return ledger.Run{Number: 7, State: ledger.Failed}, nil
+	return ledger.Run{Number: 7, State: d.outcome}, nil
 }
 
 // A request may be rejected, for example for an unknown tenant. The schedule would skip all its
@@ -83,7 +84,7 @@ func TestScheduledSyncEndsAfterARestoreWithoutItsRequest(t *testing.T) {
 func TestScheduledSyncStaysOpenUntilTheOutcomeOfItsRequest(t *testing.T) {
 	t.Parallel()
 	env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
-	d := &desk{failures: 2, decidedAt: 12, now: env.Now}
+	d := &desk{failures: 2, decidedAt: 12, outcome: ledger.Completed, now: env.Now}
 	env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
 	env.RegisterActivity(&activities.Outcomes{Requests: d})
 	due := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
@@ -94,7 +95,7 @@ func TestScheduledSyncStaysOpenUntilTheOutcomeOfItsRequest(t *testing.T) {
 	require.NoError(t, env.GetWorkflowError())
 	var state ledger.RunState
 	require.NoError(t, env.GetWorkflowResult(&state))
-	require.Equal(t, ledger.Failed, state, "a sync that failed is an outcome, and no error of the schedule")
+	require.Equal(t, ledger.Completed, state)
 	require.Len(t, d.published, 3)
 	for _, e := range d.published {
 		require.Equal(t, "lazisync-full-42-2026-11-22T03:00:00Z", e.ID())
@@ -106,4 +107,25 @@ func TestScheduledSyncStaysOpenUntilTheOutcomeOfItsRequest(t *testing.T) {
 	require.Equal(t, "42", data.TenantID)
 	last := len(d.lookedAt) - 1
 	require.Equal(t, time.Minute, d.lookedAt[last].Sub(d.lookedAt[last-1]).Round(time.Second), "it does not look more often than once a minute")
+}
+
+// Temporal lists a scheduled sync as its run ended.
+func TestScheduledSyncEndsAsItsRun(t *testing.T) {
+	t.Parallel()
+	ended := func(outcome ledger.RunState) error {
+		env := (&testsuite.WorkflowTestSuite{}).NewTestWorkflowEnvironment()
+		d := &desk{decidedAt: 3, outcome: outcome, now: env.Now}
+		env.RegisterActivity(&activities.Schedules{Publisher: d, Requests: d})
+		env.RegisterActivity(&activities.Outcomes{Requests: d})
+		env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full})
+		return env.GetWorkflowError()
+	}
+	var failed *temporal.ApplicationError
+	require.ErrorAs(t, ended(ledger.Failed), &failed)
+	require.True(t, failed.NonRetryable())
+	require.Regexp(t, "^the run of request [0-9a-f-]+ failed: see lazisync runs show$", failed.Message())
+
+	var cancelled *temporal.CanceledError
+	require.ErrorAs(t, ended(ledger.Cancelled), &cancelled)
+	require.NoError(t, ended(ledger.Completed))
 }

@@ -7,11 +7,12 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// Temporal shows what the outcome says: a failed run is a failed workflow with its reason, and the
-// memo has tenant, mode and outcome.
+// Temporal shows what the outcome says: a failed or cancelled run is a failed or
+// cancelled workflow with its reason, and the memo has tenant, mode and outcome.
 func TestTemporalShowsTheOutcome(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 20}})
@@ -47,6 +48,19 @@ func TestTemporalShowsTheOutcome(t *testing.T) {
 		require.Equal(t, w.tenant, got["tenant"], mode)
 		err := w.temporal.GetWorkflow(t.Context(), failed.WorkflowID, "").Get(t.Context(), nil)
 		require.ErrorContains(t, err, failed.Error.Message, mode)
+	}
+
+	// The simulator refuses all records, so that a cancel arrives before the run ends by itself.
+	w.stack.Simulator.ClearFaults()
+	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Entity: "customers", Count: -1}))
+	for _, mode := range []string{"full", "incremental"} {
+		id := w.request(t, `{"mode":"`+mode+`","entities":["customers"]}`)
+		_, started := await(t, w, "sync.started", func(d events.StartedData) bool { return names(d.RunData, id) })
+		w.control(t, `{"action":"cancel","workflowId":"`+started.WorkflowID+`","reason":"wrong tenant"}`)
+		w.outcome(t, "sync.cancelled", id)
+		got := memo(started.WorkflowID, enums.WORKFLOW_EXECUTION_STATUS_CANCELED)
+		require.Equal(t, "cancelled", got["outcome"], mode)
+		require.Equal(t, "wrong tenant", got["reason"], mode)
 	}
 
 	var summaries []string
