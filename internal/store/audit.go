@@ -2,24 +2,19 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // RecordAction inserts an entry into the audit trail. An entry whose ID the trail has is left as it
 // is.
 func (s *Store) RecordAction(ctx context.Context, e ledger.AuditEntry) error {
-	return s.transact(ctx, "record an action", func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			insert into raw.sync_audit (audit_id, at, actor, role, action, target, tenant_id, request_id, reason, status, problem, remote)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`,
-			e.ID, e.At, e.Actor, e.Role, e.Action, e.Target, e.TenantID, e.RequestID, e.Reason, e.Status, e.Problem, e.Remote)
-		return err
-	})
+	return s.exec(ctx, "record an action", `
+		insert into raw.sync_audit (audit_id, at, actor, role, action, target, tenant_id, request_id, reason, status, problem, remote)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`,
+		e.ID, e.At, e.Actor, e.Role, e.Action, e.Target, e.TenantID, e.RequestID, e.Reason, e.Status, e.Problem, e.Remote)
 }
 
 // findActionsSQL selects entries by the fields of a ledger.AuditFilter and a limit.
@@ -36,20 +31,9 @@ const findActionsSQL = `
 
 // Actions lists the entries of the audit trail that the filter selects, at most limit, newest
 // first. The number of the last one is the cursor of the next page.
-func (s *Store) Actions(ctx context.Context, f ledger.AuditFilter, limit int) (found []ledger.AuditEntry, err error) {
-	var since *time.Time
-	if !f.Since.IsZero() {
-		since = &f.Since
-	}
-	err = s.read(ctx, "list actions", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, findActionsSQL, f.TenantID, f.Actor, f.Action, string(f.Outcome), since, f.Before, limit)
-		if err != nil {
-			return err
-		}
-		found, err = pgx.CollectRows(rows, scanAction)
-		return err
-	})
-	return found, err
+func (s *Store) Actions(ctx context.Context, f ledger.AuditFilter, limit int) ([]ledger.AuditEntry, error) {
+	return readRows(ctx, s, "list actions", scanAction, findActionsSQL,
+		f.TenantID, f.Actor, f.Action, string(f.Outcome), optional(f.Since), f.Before, limit)
 }
 
 func scanAction(row pgx.CollectableRow) (e ledger.AuditEntry, err error) {

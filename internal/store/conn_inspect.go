@@ -120,7 +120,7 @@ func (s *Store) missingPrivileges(ctx context.Context, q ddl.Querier, access Acc
 	if access == AccessAudit {
 		changes = changes[:1]
 	}
-	rows, err := q.Query(ctx, `
+	denied, err := pgx.CollectRows(query(ctx, q, `
 		select n.nspname || '.' || c.relname, p.privilege
 		from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace
@@ -128,11 +128,7 @@ func (s *Store) missingPrivileges(ctx context.Context, q ddl.Querier, access Acc
 		where n.nspname = $1 and c.relname = any($3) and (p.privilege = 'select' or c.relname = any($4) and p.privilege = any($5))
 		  and not has_table_privilege(c.oid, p.privilege)
 		order by c.relname, p.place`, ddl.Schema, []string{"select", "insert", "update", "delete"},
-		append(s.writtenTables(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.writtenTables(access), changes)
-	if err != nil {
-		return nil, err
-	}
-	denied, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		append(s.writtenTables(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.writtenTables(access), changes), func(row pgx.CollectableRow) (string, error) {
 		var table, privilege string
 		err := row.Scan(&table, &privilege)
 		return fmt.Sprintf("%s on %s", privilege, table), err
@@ -172,15 +168,11 @@ func (s *Store) missingFunctionPrivileges(ctx context.Context, q ddl.Querier, ac
 	case AccessLedger:
 		called = []string{"raise_run_numbers"}
 	}
-	rows, err := q.Query(ctx, `
+	return pgx.CollectRows(query(ctx, q, `
 		select distinct 'execute on function ' || n.nspname || '.' || p.proname
 		from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 		where n.nspname = $1 and p.proname = any($2) and not has_function_privilege(p.oid, 'execute')
-		order by 1`, ddl.Schema, called)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+		order by 1`, ddl.Schema, called), pgx.RowTo[string])
 }
 
 // ledgerTables are the tables of the ledger and those that the reconciler prunes.

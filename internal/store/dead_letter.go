@@ -33,16 +33,13 @@ func (s *Store) DismissDeadLetters(ctx context.Context, keys []ledger.DeadLetter
 // RecordReplay records the latest replay of a dead letter.
 func (s *Store) RecordReplay(ctx context.Context, k ledger.DeadLetterKey, r ledger.Replay) error {
 	k = k.Normalized()
-	return s.transact(ctx, fmt.Sprintf("record the replay of dead letter %d", k.Sequence), func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			insert into raw.sync_dead_letters (sequence, rejected_at, replayed_at, replayed_by, replayed_stream, replayed_sequence)
-			values ($1, $2, clock_timestamp(), $3, $4, $5)
-			on conflict (sequence, rejected_at) do update
-			set replayed_at = excluded.replayed_at, replayed_by = excluded.replayed_by,
-				replayed_stream = excluded.replayed_stream, replayed_sequence = excluded.replayed_sequence`,
-			int64(k.Sequence), k.RejectedAt, text(r.Actor), text(r.Stream), int64(r.Sequence))
-		return err
-	})
+	return s.exec(ctx, fmt.Sprintf("record the replay of dead letter %d", k.Sequence), `
+		insert into raw.sync_dead_letters (sequence, rejected_at, replayed_at, replayed_by, replayed_stream, replayed_sequence)
+		values ($1, $2, clock_timestamp(), $3, $4, $5)
+		on conflict (sequence, rejected_at) do update
+		set replayed_at = excluded.replayed_at, replayed_by = excluded.replayed_by,
+			replayed_stream = excluded.replayed_stream, replayed_sequence = excluded.replayed_sequence`,
+		int64(k.Sequence), k.RejectedAt, text(r.Actor), text(r.Stream), int64(r.Sequence))
 }
 
 // Handlings returns what was done with dead letters. Open ones are absent. The keys are
@@ -50,17 +47,14 @@ func (s *Store) RecordReplay(ctx context.Context, k ledger.DeadLetterKey, r ledg
 func (s *Store) Handlings(ctx context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error) {
 	found := map[ledger.DeadLetterKey]ledger.Handling{}
 	err := s.read(ctx, "list the handling of dead letters", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, `select sequence, rejected_at, dismissed_at, dismissed_by, dismiss_reason,
+		rows := query(ctx, q, `select sequence, rejected_at, dismissed_at, dismissed_by, dismiss_reason,
 			replayed_at, replayed_by, replayed_stream, replayed_sequence from raw.sync_dead_letters`)
-		if err != nil {
-			return err
-		}
 		var sequence, replayedSequence int64
 		var rejectedAt time.Time
 		var dismissedAt, replayedAt *time.Time
 		var d ledger.Dismissal
 		var r ledger.Replay
-		_, err = pgx.ForEachRow(rows, []any{
+		_, err := pgx.ForEachRow(rows, []any{
 			&sequence, &rejectedAt, &dismissedAt, &d.Actor, &d.Reason, &replayedAt, &r.Actor, &r.Stream, &replayedSequence,
 		}, func() error {
 			var h ledger.Handling
@@ -100,13 +94,10 @@ func (s *Store) Receipts(ctx context.Context, ids []string) (receipts map[string
 
 // Controls reads controls by ID. Unknown ones are absent.
 func (s *Store) Controls(ctx context.Context, ids []string) (map[string]ledger.Control, error) {
-	controls := map[string]ledger.Control{}
-	err := s.read(ctx, fmt.Sprintf("read %d controls", len(ids)), func(q ddl.Querier) error {
-		found, err := queryControls(ctx, q, "where control_id = any($1)", ids)
-		for _, c := range found {
-			controls[c.ID] = c
-		}
-		return err
-	})
+	found, err := readRows(ctx, s, fmt.Sprintf("read %d controls", len(ids)), scanControl, controlsSQL+"where control_id = any($1)", ids)
+	controls := make(map[string]ledger.Control, len(found))
+	for _, c := range found {
+		controls[c.ID] = c
+	}
 	return controls, err
 }

@@ -41,11 +41,7 @@ func readTimes(ctx context.Context, q ddl.Querier) (facts ledger.ReadTimes, err 
 	if err := q.QueryRow(ctx, "select clock_timestamp()").Scan(&facts.Now); err != nil {
 		return facts, err
 	}
-	rows, err := q.Query(ctx, readTimesSQL)
-	if err != nil {
-		return facts, err
-	}
-	facts.Entities, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e ledger.ReadTime, err error) {
+	facts.Entities, err = pgx.CollectRows(query(ctx, q, readTimesSQL), func(row pgx.CollectableRow) (e ledger.ReadTime, err error) {
 		var seconds int64
 		var asOf, since *time.Time
 		err = row.Scan(&e.TenantID, &e.Entity, &asOf, &since, &seconds)
@@ -102,7 +98,7 @@ func (s *Store) UpdateOutages(ctx context.Context, cause func(context.Context, l
 		if err != nil {
 			return nil, nil, err
 		}
-		open, err := queryOutages(ctx, q, "where closed_at is null")
+		open, err := pgx.CollectRows(query(ctx, q, outagesSQL+" where closed_at is null"), scanOutage)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -159,22 +155,14 @@ func insertOutage(ctx context.Context, tx pgx.Tx, o ledger.Outage, cause string)
 
 // UnpublishedOutages lists the outages whose beginning or end is not known to be published, oldest
 // first, at most 100.
-func (s *Store) UnpublishedOutages(ctx context.Context) (found []ledger.Outage, err error) {
-	err = s.read(ctx, "list unpublished outages", func(q ddl.Querier) (err error) {
-		found, err = queryOutages(ctx, q, `where stale_published_at is null or closed_at is not null and fresh_published_at is null
-			order by opened_at, outage_id limit 100`)
-		return err
-	})
-	return found, err
+func (s *Store) UnpublishedOutages(ctx context.Context) ([]ledger.Outage, error) {
+	return readRows(ctx, s, "list unpublished outages", scanOutage, outagesSQL+`
+		where stale_published_at is null or closed_at is not null and fresh_published_at is null order by opened_at, outage_id limit 100`)
 }
 
 // OpenOutages lists the outages of all tenants that are not closed, oldest first.
-func (s *Store) OpenOutages(ctx context.Context) (found []ledger.Outage, err error) {
-	err = s.read(ctx, "list open outages", func(q ddl.Querier) (err error) {
-		found, err = queryOutages(ctx, q, "where closed_at is null order by opened_at, outage_id")
-		return err
-	})
-	return found, err
+func (s *Store) OpenOutages(ctx context.Context) ([]ledger.Outage, error) {
+	return readRows(ctx, s, "list open outages", scanOutage, outagesSQL+" where closed_at is null order by opened_at, outage_id")
 }
 
 // MarkOutagePublished records that the beginning or, with fresh, the end of an outage is published.
@@ -183,22 +171,19 @@ func (s *Store) MarkOutagePublished(ctx context.Context, id string, fresh bool) 
 	if fresh {
 		column = "fresh_published_at"
 	}
-	return s.transact(ctx, "mark outage "+id+" as published", func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "update raw.sync_outages set "+column+" = clock_timestamp() where outage_id = $1 and "+column+" is null", id)
-		return err
-	})
+	return s.exec(ctx, "mark outage "+id+" as published",
+		"update raw.sync_outages set "+column+" = clock_timestamp() where outage_id = $1 and "+column+" is null", id)
 }
 
-func queryOutages(ctx context.Context, q ddl.Querier, where string) ([]ledger.Outage, error) {
-	rows, err := q.Query(ctx, `select outage_id, tenant_id, entities, since, cause, opened_at, closed_at, fresh_entities,
-		stale_published_at is not null, fresh_published_at is not null from raw.sync_outages `+where)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (o ledger.Outage, err error) {
-		var closed *time.Time
-		err = row.Scan(&o.ID, &o.TenantID, &o.Entities, &o.Since, &o.Cause, &o.OpenedAt, &closed, &o.FreshEntities, &o.StalePublished, &o.FreshPublished)
-		o.ClosedAt = instant(closed)
-		return o, err
-	})
+// outagesSQL selects what scanOutage reads.
+const outagesSQL = `
+	select outage_id, tenant_id, entities, since, cause, opened_at, closed_at, fresh_entities,
+		stale_published_at is not null, fresh_published_at is not null
+	from raw.sync_outages`
+
+func scanOutage(row pgx.CollectableRow) (o ledger.Outage, err error) {
+	var closed *time.Time
+	err = row.Scan(&o.ID, &o.TenantID, &o.Entities, &o.Since, &o.Cause, &o.OpenedAt, &closed, &o.FreshEntities, &o.StalePublished, &o.FreshPublished)
+	o.ClosedAt = instant(closed)
+	return o, err
 }

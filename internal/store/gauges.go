@@ -35,10 +35,7 @@ func (s *Store) Gauges(ctx context.Context) (g ledger.Gauges, err error) {
 		g = ledger.Gauges{
 			OpenRuns: map[ledger.OpenRuns]int64{}, Freshness: ledger.EvaluateFreshness(facts), RejectedRecords: map[ledger.TenantEntity]int64{},
 		}
-		rows, err := q.Query(ctx, gaugesSQL)
-		if err != nil {
-			return err
-		}
+		rows := query(ctx, q, gaugesSQL)
 		var kind, first, second string
 		var tenant events.TenantID
 		var value float64

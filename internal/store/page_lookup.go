@@ -9,24 +9,15 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // MissingIDs lists ids of missing rows that a run in phase sweeping has not looked up yet, at most
 // limit.
-func (s *Store) MissingIDs(ctx context.Context, target ledger.Target, limit int) (ids []string, err error) {
-	err = s.read(ctx, fmt.Sprintf("list missing rows of %s in run %d", target.Entity.Name, target.Run.Number), func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, `
-			select m.st_id from raw.sync_missed m join raw.sync_runs r using (run_number, tenant_id)
-			where m.run_number = $1 and m.table_name = $2 and m.absent_at is null order by m.st_id limit $3`,
-			target.Run.Number, tableName(target.Entity), limit)
-		if err != nil {
-			return err
-		}
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
-	return ids, err
+func (s *Store) MissingIDs(ctx context.Context, target ledger.Target, limit int) ([]string, error) {
+	return readRows(ctx, s, fmt.Sprintf("list missing rows of %s in run %d", target.Entity.Name, target.Run.Number), pgx.RowTo[string], `
+		select m.st_id from raw.sync_missed m join raw.sync_runs r using (run_number, tenant_id)
+		where m.run_number = $1 and m.table_name = $2 and m.absent_at is null order by m.st_id limit $3`,
+		target.Run.Number, tableName(target.Entity), limit)
 }
 
 // StoreLookup stores the response to a lookup of rows by id, as StorePage stores a page, with the

@@ -222,7 +222,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 	if s.Mode.Info().Staged {
 		unchanged = 0 // not compared before the rebuild is applied
 	}
-	rows, err := tx.Query(ctx, `
+	return pgx.CollectExactlyOneRow(query(ctx, tx, `
 		update raw.sync_cursors
 		set cursor = $3, version = version + 1, pages = pages + $15, fetched = fetched + $4, inserted = inserted + $5,
 			updated = updated + $6, unchanged = unchanged + $7, deleted = deleted + $8, rejected = rejected + $9,
@@ -232,11 +232,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
 		s.Run.Number, tableName(s.Entity), cursor, fetched, done.Inserted, done.Updated, unchanged, done.Deleted+sweep.deleted, done.Rejected,
-		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(s.page.Warnings))
-	if err != nil {
-		return ledger.Position{}, err
-	}
-	return pgx.CollectExactlyOneRow(rows, scanPosition)
+		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(s.page.Warnings)), scanPosition)
 }
 
 // resumeUpdate returns which parts of the table's resume point the page sets.

@@ -49,8 +49,6 @@ func (s *Store) Throttle(ctx context.Context, tenantID string, perSecond float64
 }
 
 func (s *Store) throttleCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, clock *time.Time) error {
-	return s.transact(ctx, "throttle calls of tenant "+tenantID, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "select raw.slow_calls($1, $2, $3, $4, $5)", events.TenantID(tenantID), ratelimit.Burst(perSecond), recoveryPerSecond, wait, clock)
-		return err
-	})
+	return s.exec(ctx, "throttle calls of tenant "+tenantID, "select raw.slow_calls($1, $2, $3, $4, $5)",
+		events.TenantID(tenantID), ratelimit.Burst(perSecond), recoveryPerSecond, wait, clock)
 }

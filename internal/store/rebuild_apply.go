@@ -209,16 +209,12 @@ func (s pageStore) finishStep(ctx context.Context, tx pgx.Tx, status events.Stat
 	if err != nil {
 		return ledger.Position{}, err
 	}
-	rows, err := tx.Query(ctx, `
+	return pgx.CollectExactlyOneRow(query(ctx, tx, `
 		update raw.sync_cursors
 		set version = version + 1, phase = case when $3 = '' then 'applying' else phase end, status = $3, error = $4,
 			inserted = $5, updated = $6, deleted = $7::bigint + $8::bigint,
 			unchanged = case when $3 = 'completed' then fetched - rejected - $5 - $6 - $7::bigint else 0 end, updated_at = clock_timestamp()
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
-		s.Run.Number, tableName(s.Entity), string(status), failure, done.Inserted, done.Updated, done.Deleted, marked)
-	if err != nil {
-		return ledger.Position{}, err
-	}
-	return pgx.CollectExactlyOneRow(rows, scanPosition)
+		s.Run.Number, tableName(s.Entity), string(status), failure, done.Inserted, done.Updated, done.Deleted, marked), scanPosition)
 }

@@ -52,11 +52,7 @@ func createStagingTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Enti
 // withStagedColumns returns the entity with only those typed columns that the staging table has: a
 // build with other columns may have created it.
 func withStagedColumns(ctx context.Context, tx pgx.Tx, e entity.Entity, staging string) (entity.Entity, error) {
-	rows, err := tx.Query(ctx, ddl.ColumnNamesSQL, staging)
-	if err != nil {
-		return e, err
-	}
-	present, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	present, err := pgx.CollectRows(query(ctx, tx, ddl.ColumnNamesSQL, staging), pgx.RowTo[string])
 	e.Columns = slices.DeleteFunc(slices.Clone(e.Columns), func(c entity.Column) bool { return !slices.Contains(present, c.Name) })
 	return e, err
 }
@@ -83,16 +79,12 @@ func dropStagingTable(ctx context.Context, tx pgx.Tx, run int64) error {
 
 // leftoverStagingRuns lists runs that are not running and whose staging tables the user may drop.
 func leftoverStagingRuns(ctx context.Context, q ddl.Querier) ([]int64, error) {
-	rows, err := q.Query(ctx, `
+	return pgx.CollectRows(query(ctx, q, `
 		select staging.run from (
 			select substr(relname, 5)::bigint as run from pg_class
 			where relnamespace = to_regnamespace($1) and relkind = 'r' and relname ~ '^run_[0-9]{1,18}$' and pg_has_role(relowner, 'usage')) staging
 		left join raw.sync_runs r on r.run_number = staging.run
-		where r.state is distinct from $2`, stagingSchema, string(ledger.Running))
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
+		where r.state is distinct from $2`, stagingSchema, string(ledger.Running)), pgx.RowTo[int64])
 }
 
 func dropLeftoverStaging(ctx context.Context, tx pgx.Tx) error {

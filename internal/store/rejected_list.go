@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // rejectedSQL selects rejected records by the fields of a ledger.RejectedFilter. Records that were
@@ -22,42 +21,27 @@ const rejectedSQL = `
 
 // RejectedRecords lists the rejected records that the filter selects, newest first, at most limit
 // and those that were rejected at the same time as the last one.
-func (s *Store) RejectedRecords(ctx context.Context, f ledger.RejectedFilter, limit int) (found []ledger.RejectedRecord, err error) {
-	var before *time.Time
-	if !f.Before.IsZero() {
-		before = &f.Before
-	}
-	err = s.read(ctx, "list rejected records", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, rejectedSQL, f.TenantID, f.Entity, f.Run, before, limit)
-		if err != nil {
-			return err
-		}
-		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ledger.RejectedRecord, err error) {
-			var table string
-			err = row.Scan(&r.Run, &r.TenantID, &table, &r.RecordID, &r.Reason, &r.Bytes, &r.At)
-			r.Entity = entityName(table)
-			return r, err
-		})
-		return err
-	})
-	return found, err
+func (s *Store) RejectedRecords(ctx context.Context, f ledger.RejectedFilter, limit int) ([]ledger.RejectedRecord, error) {
+	return readRows(ctx, s, "list rejected records", scanRejected, rejectedSQL, f.TenantID, f.Entity, f.Run, optional(f.Before), limit)
+}
+
+func scanRejected(row pgx.CollectableRow) (r ledger.RejectedRecord, err error) {
+	var table string
+	err = row.Scan(&r.Run, &r.TenantID, &table, &r.RecordID, &r.Reason, &r.Bytes, &r.At)
+	r.Entity = entityName(table)
+	return r, err
 }
 
 // RejectedCounts counts the records that were rejected since a time, by tenant and entity.
-func (s *Store) RejectedCounts(ctx context.Context, since time.Time) (counts []ledger.RejectedCount, err error) {
-	err = s.read(ctx, "count rejected records", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, `select tenant_id, table_name, count(*), max(run_number), max(rejected_at)
-			from raw.rejected_records where rejected_at > $1 group by 1, 2 order by 1, 2`, since)
-		if err != nil {
-			return err
-		}
-		counts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ledger.RejectedCount, err error) {
-			var table string
-			err = row.Scan(&c.TenantID, &table, &c.Records, &c.Run, &c.Latest)
-			c.Entity = entityName(table)
-			return c, err
-		})
-		return err
-	})
-	return counts, err
+func (s *Store) RejectedCounts(ctx context.Context, since time.Time) ([]ledger.RejectedCount, error) {
+	return readRows(ctx, s, "count rejected records", scanRejectedCount, `
+		select tenant_id, table_name, count(*), max(run_number), max(rejected_at)
+		from raw.rejected_records where rejected_at > $1 group by 1, 2 order by 1, 2`, since)
+}
+
+func scanRejectedCount(row pgx.CollectableRow) (c ledger.RejectedCount, err error) {
+	var table string
+	err = row.Scan(&c.TenantID, &table, &c.Records, &c.Run, &c.Latest)
+	c.Entity = entityName(table)
+	return c, err
 }

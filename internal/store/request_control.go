@@ -13,6 +13,7 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
+// controlColumns are the columns that scanControl reads, and controlsSQL selects them.
 const controlColumns = `control_id, source, event_id, action, workflow_id, target, reason, actor, sequence, message,
 	state, rejection, applied_workflow_id, applied_run_id, answered_at is not null, received_at`
 
@@ -32,13 +33,7 @@ func scanControl(row pgx.CollectableRow) (ledger.Control, error) {
 	return c, nil
 }
 
-func queryControls(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Control, error) {
-	rows, err := q.Query(ctx, "select "+controlColumns+" from raw.sync_controls "+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanControl)
-}
+const controlsSQL = "select " + controlColumns + " from raw.sync_controls "
 
 // RecordControl records a control as pending. It returns the control that the ledger has under its
 // identity, and whether it was recorded before. A rejected control in another message, as a replay
@@ -64,7 +59,7 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 			return err
 		}
 		repeated = tag.RowsAffected() == 0
-		found, err := queryControls(ctx, tx, "where control_id = $1", c.ID)
+		found, err := pgx.CollectRows(query(ctx, tx, controlsSQL+"where control_id = $1", c.ID), scanControl)
 		if err != nil {
 			return err
 		}
@@ -95,7 +90,7 @@ func (s *Store) SettleControl(ctx context.Context, c ledger.Control) (settled le
 		return settled, fmt.Errorf("settle control %s: %w", id, err)
 	}
 	err = s.transact(ctx, fmt.Sprintf("settle control %s as %s", id, state), func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
+		settled, err = pgx.CollectExactlyOneRow(query(ctx, tx, `
 			update raw.sync_controls
 			set state       = case when state = 'pending' then $2 else state end,
 				rejection   = case when state = 'pending' then $3 else rejection end,
@@ -103,11 +98,7 @@ func (s *Store) SettleControl(ctx context.Context, c ledger.Control) (settled le
 				applied_run_id      = case when state = 'pending' then $5 else applied_run_id end,
 				settled_at  = coalesce(settled_at, clock_timestamp())
 			where control_id = $1
-			returning `+controlColumns, id, string(state), doc, text(c.Applied.WorkflowID), text(c.Applied.RunID))
-		if err != nil {
-			return err
-		}
-		settled, err = pgx.CollectExactlyOneRow(rows, scanControl)
+			returning `+controlColumns, id, string(state), doc, text(c.Applied.WorkflowID), text(c.Applied.RunID)), scanControl)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ledger.ErrUnknown
 		}
@@ -118,30 +109,20 @@ func (s *Store) SettleControl(ctx context.Context, c ledger.Control) (settled le
 
 // MarkControlAnswered records that the answer of a control is published.
 func (s *Store) MarkControlAnswered(ctx context.Context, id string) error {
-	return s.transact(ctx, fmt.Sprintf("mark control %s as answered", id), func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "update raw.sync_controls set answered_at = clock_timestamp() where control_id = $1 and answered_at is null", id)
-		return err
-	})
+	return s.exec(ctx, fmt.Sprintf("mark control %s as answered", id),
+		"update raw.sync_controls set answered_at = clock_timestamp() where control_id = $1 and answered_at is null", id)
 }
 
 // UnansweredControls lists the controls that were settled longer than an age ago and whose answer is
 // not known to be published. An applied control without a workflow was settled and answered by an
 // earlier version.
-func (s *Store) UnansweredControls(ctx context.Context, olderThan time.Duration) (unanswered []ledger.Control, err error) {
-	err = s.read(ctx, "list unanswered controls", func(q ddl.Querier) (err error) {
-		unanswered, err = queryControls(ctx, q, `where answered_at is null
-			and (state = 'rejected' or state = 'applied' and applied_workflow_id <> '')
-			and settled_at < clock_timestamp() - $1::interval order by sequence, control_id`, olderThan)
-		return err
-	})
-	return unanswered, err
+func (s *Store) UnansweredControls(ctx context.Context, olderThan time.Duration) ([]ledger.Control, error) {
+	return readRows(ctx, s, "list unanswered controls", scanControl, controlsSQL+`where answered_at is null
+		and (state = 'rejected' or state = 'applied' and applied_workflow_id <> '')
+		and settled_at < clock_timestamp() - $1::interval order by sequence, control_id`, olderThan)
 }
 
 // PendingControls lists the controls that wait for their target, in the order in which they apply.
-func (s *Store) PendingControls(ctx context.Context) (pending []ledger.Control, err error) {
-	err = s.read(ctx, "list pending controls", func(q ddl.Querier) (err error) {
-		pending, err = queryControls(ctx, q, "where state = 'pending' order by sequence, control_id")
-		return err
-	})
-	return pending, err
+func (s *Store) PendingControls(ctx context.Context) ([]ledger.Control, error) {
+	return readRows(ctx, s, "list pending controls", scanControl, controlsSQL+"where state = 'pending' order by sequence, control_id")
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,10 +23,6 @@ const listRequestsSQL = `
 // the last one is the cursor of the next page. It fails with ledger.ErrUnknown if the request of the
 // cursor does not exist.
 func (s *Store) ListRequests(ctx context.Context, f ledger.RequestFilter, limit int) (found []ledger.Receipt, err error) {
-	var since *time.Time
-	if !f.Since.IsZero() {
-		since = &f.Since
-	}
 	err = s.read(ctx, "list requests", func(q ddl.Querier) error {
 		found = nil
 		if f.Before != "" {
@@ -39,11 +34,7 @@ func (s *Store) ListRequests(ctx context.Context, f ledger.RequestFilter, limit 
 				return ledger.ErrUnknown
 			}
 		}
-		rows, err := q.Query(ctx, listRequestsSQL, f.TenantID, string(f.Mode), string(f.State), since, text(f.Before), limit)
-		if err != nil {
-			return err
-		}
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		ids, err := pgx.CollectRows(query(ctx, q, listRequestsSQL, f.TenantID, string(f.Mode), string(f.State), optional(f.Since), text(f.Before), limit), pgx.RowTo[string])
 		if err != nil {
 			return err
 		}

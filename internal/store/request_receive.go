@@ -28,11 +28,7 @@ func scanRequest(row pgx.CollectableRow) (ledger.Request, error) {
 }
 
 func queryRequests(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Request, error) {
-	rows, err := q.Query(ctx, "select "+requestColumns+" from raw.sync_requests q "+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanRequest)
+	return pgx.CollectRows(query(ctx, q, "select "+requestColumns+" from raw.sync_requests q "+where, args...), scanRequest)
 }
 
 // listRequests runs queryRequests in a transaction of its own.
@@ -105,11 +101,7 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 	}
 	var receipts []ledger.Receipt
 	err = s.transact(ctx, fmt.Sprintf("receive %d requests", len(requests)), func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, receiveSQL, batch)
-		if err != nil {
-			return err
-		}
-		inserted, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		inserted, err := pgx.CollectRows(query(ctx, tx, receiveSQL, batch), pgx.RowTo[string])
 		if err != nil {
 			return err
 		}
@@ -153,11 +145,8 @@ func readReceipts(ctx context.Context, q ddl.Querier, ids []string) (map[string]
 		receipts[r.ID] = ledger.Receipt{Request: r}
 		numbers = append(numbers, r.RunNumber)
 	}
-	rows, err := q.Query(ctx, `select run_number, state, jsonb_path_query_array(results, '$[*] ? (@.status == "skipped").entity')
+	rows := query(ctx, q, `select run_number, state, jsonb_path_query_array(results, '$[*] ? (@.status == "skipped").entity')
 		from raw.sync_runs where run_number = any($1) and state <> 'running'`, numbers)
-	if err != nil {
-		return nil, err
-	}
 	outcomes := map[int64]ledger.Outcome{}
 	var o ledger.Outcome
 	if _, err := pgx.ForEachRow(rows, []any{&o.RunNumber, &o.State, &o.Skipped}, func() error {
@@ -210,10 +199,7 @@ func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID stri
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, "select request_id, first_run_id from raw.sync_requests where request_id = any($1)", requestIDs)
-		if err != nil {
-			return err
-		}
+		rows := query(ctx, tx, "select request_id, first_run_id from raw.sync_requests where request_id = any($1)", requestIDs)
 		accepted = make(map[string]string, len(requestIDs))
 		var id, run string
 		_, err = pgx.ForEachRow(rows, []any{&id, &run}, func() error {

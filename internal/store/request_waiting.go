@@ -8,7 +8,6 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // waitingSQL groups the requests of tenant $1, or of all, that no run serves: an incremental with
@@ -42,16 +41,8 @@ const waitingSQL = `
 
 // Waiting lists the requests that no run serves yet, of one tenant or, for "", of all, those that
 // wait longest first.
-func (s *Store) Waiting(ctx context.Context, tenant events.TenantID) (waiting []ledger.Waiting, err error) {
-	err = s.read(ctx, "list waiting requests", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, waitingSQL, tenant, ledger.SecondPassSource)
-		if err != nil {
-			return err
-		}
-		waiting, err = pgx.CollectRows(rows, scanWaiting)
-		return err
-	})
-	return waiting, err
+func (s *Store) Waiting(ctx context.Context, tenant events.TenantID) ([]ledger.Waiting, error) {
+	return readRows(ctx, s, "list waiting requests", scanWaiting, waitingSQL, tenant, ledger.SecondPassSource)
 }
 
 func scanWaiting(row pgx.CollectableRow) (ledger.Waiting, error) {

@@ -89,14 +89,10 @@ func executionsOf(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) (x execut
 // that have no outcome. A pass leaves its run without one only if PostgreSQL was restored to an
 // earlier state.
 func finalizePredecessors(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) error {
-	rows, err := tx.Query(ctx, `
+	numbers, err := pgx.CollectRows(query(ctx, tx, `
 		select run_number from raw.sync_runs
 		where workflow_id = $1 and (first_run_id <> $2 or pass < $3) and state = 'running' order by run_number`,
-		b.WorkflowID, b.FirstRunID, b.Pass)
-	if err != nil {
-		return err
-	}
-	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		b.WorkflowID, b.FirstRunID, b.Pass), pgx.RowTo[int64])
 	if err != nil {
 		return err
 	}
@@ -161,14 +157,11 @@ type queuedRequests struct {
 // request of a second pass is not queued before its time: served earlier, it would be no second
 // pass.
 func lockQueued(ctx context.Context, tx pgx.Tx, tenant events.TenantID) (queued queuedRequests, err error) {
-	rows, err := tx.Query(ctx, `
+	rows := query(ctx, tx, `
 		select request_id, entities from raw.sync_requests
 		where tenant_id = $1 and mode = 'incremental' and run_number is null
 		and (source <> $2 or received_at <= clock_timestamp())
 		order by request_id for update`, tenant, ledger.SecondPassSource)
-	if err != nil {
-		return queued, err
-	}
 	var id string
 	var entities []string
 	_, err = pgx.ForEachRow(rows, []any{&id, &entities}, func() error {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -20,9 +19,5 @@ const findRunsSQL = `
 // FindRuns lists the runs that the filter selects, at most limit, newest first, without their
 // requests. The number of the last one is the cursor of the next page.
 func (s *Store) FindRuns(ctx context.Context, f ledger.RunFilter, limit int) ([]ledger.Run, error) {
-	var since *time.Time
-	if !f.Since.IsZero() {
-		since = &f.Since
-	}
-	return s.listRuns(ctx, "find runs", findRunsSQL, f.TenantID, string(f.State), string(f.Mode), f.Entity, since, f.Before, limit)
+	return s.listRuns(ctx, "find runs", findRunsSQL, f.TenantID, string(f.State), string(f.Mode), f.Entity, optional(f.Since), f.Before, limit)
 }

@@ -24,18 +24,15 @@ func advisoryLock(ctx context.Context, tx pgx.Tx, name string) error {
 // lockRunShared lets the transaction write for a run. It waits for a transaction that waits in
 // lockRunExclusive.
 func lockRunShared(ctx context.Context, tx pgx.Tx, run int64) error {
-	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock_shared(hashtextextended($1, 0))", runLockKey(run))
+	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock_shared(hashtextextended($1, 0))", fmt.Sprintf("lazisync run %d", run))
 	return err
 }
 
 // lockRunExclusive waits for every transaction that writes for a run and keeps others out until the
 // transaction ends.
 func lockRunExclusive(ctx context.Context, tx pgx.Tx, run int64) error {
-	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended($1, 0))", runLockKey(run))
-	return err
+	return advisoryLock(ctx, tx, fmt.Sprintf("run %d", run))
 }
-
-func runLockKey(run int64) string { return fmt.Sprintf("lazisync run %d", run) }
 
 // requireRunning keeps a run from being finalized until the transaction ends. It fails with
 // ledger.ErrFinalized if the run has an outcome, and with ledger.ErrUnknown if the execution has

@@ -78,11 +78,7 @@ func queryRuns(ctx context.Context, q ddl.Querier, where string, args ...any) ([
 
 // queryHeaders reads runs without their requests, which may be ten thousand.
 func queryHeaders(ctx context.Context, q ddl.Querier, where string, args ...any) ([]ledger.Run, error) {
-	rows, err := q.Query(ctx, "select "+runColumns+requestSummary+" from raw.sync_runs r "+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	runs, err := pgx.CollectRows(rows, scanHeader)
+	runs, err := pgx.CollectRows(query(ctx, q, "select "+runColumns+requestSummary+" from raw.sync_runs r "+where, args...), scanHeader)
 	if err != nil || !slices.ContainsFunc(runs, isRunning) {
 		return runs, err
 	}
@@ -170,11 +166,7 @@ func loadHeader(ctx context.Context, q ddl.Querier, number int64) (run ledger.Ru
 		return run, fmt.Errorf("run %d: %w", number, ledger.ErrUnknown)
 	}
 	run = found[0]
-	rows, err := q.Query(ctx, headerRequestsSQL, number, events.MaxPartRequests)
-	if err != nil {
-		return run, err
-	}
-	run.Requests, err = pgx.CollectRows(rows, scanRequest)
+	run.Requests, err = pgx.CollectRows(query(ctx, q, headerRequestsSQL, number, events.MaxPartRequests), scanRequest)
 	return run, err
 }
 
@@ -235,11 +227,7 @@ func lockRun(ctx context.Context, tx pgx.Tx, ref ledger.Ref) (ledger.Run, error)
 	if err := lockRunExclusive(ctx, tx, number); err != nil {
 		return ledger.Run{}, err
 	}
-	rows, err := tx.Query(ctx, "select "+runColumns+" from raw.sync_runs r where r.run_number = $1 for update", number)
-	if err != nil {
-		return ledger.Run{}, err
-	}
-	found, err := pgx.CollectRows(rows, scanRun)
+	found, err := pgx.CollectRows(query(ctx, tx, "select "+runColumns+" from raw.sync_runs r where r.run_number = $1 for update", number), scanRun)
 	if err != nil {
 		return ledger.Run{}, err
 	}

@@ -25,7 +25,7 @@ func (s *Store) Stall(ctx context.Context, target ledger.Target) (h ledger.Stall
 			return err
 		}
 		h.Idle = time.Duration(seconds * float64(time.Second))
-		rows, err := q.Query(ctx, `
+		h.ProbeEntities, err = pgx.CollectRows(query(ctx, q, `
 			select name from (
 				select replace(table_name, 'raw.st_', '') as name, greatest(last_full_sync, last_incremental_sync) as read_at
 				from raw.sync_state where tenant_id = $2 and table_name like 'raw.st\_%' and greatest(last_full_sync, last_incremental_sync) is not null
@@ -36,11 +36,7 @@ func (s *Store) Stall(ctx context.Context, target ledger.Target) (h ledger.Stall
 			) as other
 			where name <> $3 and not exists (
 				select from raw.sync_cursors c where c.run_number = $1 and c.table_name = 'raw.st_' || name and c.status in ('', 'failed'))
-			order by read_at desc nulls last, name limit 5`, run, target.TenantID, name)
-		if err != nil {
-			return err
-		}
-		h.ProbeEntities, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			order by read_at desc nulls last, name limit 5`, run, target.TenantID, name), pgx.RowTo[string])
 		return err
 	})
 	return h, err

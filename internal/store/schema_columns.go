@@ -199,14 +199,10 @@ func (l layout) checkTypes(ctx context.Context, tx pgx.Tx) error {
 	for _, c := range l.entity.Columns {
 		names, kinds = append(names, c.Name), append(kinds, string(c.Type))
 	}
-	rows, err := tx.Query(ctx, `
+	wrong, err := pgx.CollectRows(query(ctx, tx, `
 		select format('column %s.%s has type %s, want %s: the type of a column cannot change, use another name', $1::text, name, format_type(atttypid, atttypmod), kind)
 		from unnest($2::text[], $3::text[]) as want (name, kind) join pg_attribute on attrelid = to_regclass($1) and attname = name and not attisdropped
-		where atttypid <> to_regtype(kind)`, l.table, names, kinds)
-	if err != nil {
-		return err
-	}
-	wrong, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		where atttypid <> to_regtype(kind)`, l.table, names, kinds), pgx.RowTo[string])
 	if err == nil && len(wrong) > 0 {
 		err = errors.New(strings.Join(wrong, "; "))
 	}
@@ -215,21 +211,21 @@ func (l layout) checkTypes(ctx context.Context, tx pgx.Tx) error {
 
 // applyTable creates the table of an entity, or adds missing columns and fills them from
 // full_data. If it ends in between, the next migration continues.
-func (m migration) applyTable(ctx context.Context, e entity.Entity) (applied []string, err error) {
+func (s *Store) applyTable(ctx context.Context, e entity.Entity) (applied []string, err error) {
 	var l layout
-	err = m.retryLocked(ctx, tableName(e), func() error {
-		return m.inTransaction(ctx, func(tx pgx.Tx) (err error) {
+	err = s.retryLocked(ctx, tableName(e), func() error {
+		return s.step(ctx, func(tx pgx.Tx) (err error) {
 			l, applied, err = createOrChange(ctx, tx, e)
 			return err
 		})
 	})
 	if isLocked(err) {
-		err = errors.Join(err, m.lockHolders(ctx, tableName(e)))
+		err = errors.Join(err, s.lockHolders(ctx, tableName(e)))
 	}
 	if err != nil || l.filledBy == l.casts {
 		return applied, err
 	}
-	return applied, m.fill(ctx, l)
+	return applied, s.fill(ctx, l)
 }
 
 // createOrChange creates the table or changes it. It waits for the exclusive lock only briefly,

@@ -32,16 +32,8 @@ const (
 	lockAttempts = 500
 )
 
-// migration runs the steps of a migration. Another process may migrate between two steps.
-type migration struct{ *Store }
-
-// inTransaction runs f in a transaction under the migration lock.
-func (m migration) inTransaction(ctx context.Context, f func(tx pgx.Tx) error) error {
-	return m.step(ctx, f)
-}
-
 // retryLocked runs f and retries it while other sessions hold the locks that it needs.
-func (m migration) retryLocked(ctx context.Context, table string, f func() error) error {
+func (s *Store) retryLocked(ctx context.Context, table string, f func() error) error {
 	first := true
 	backoff := retry.WithMaxRetries(lockAttempts, retry.WithJitterPercent(50, retry.NewConstant(lockPause)))
 	return retry.Do(ctx, backoff, func(ctx context.Context) error {
@@ -50,7 +42,7 @@ func (m migration) retryLocked(ctx context.Context, table string, f func() error
 			return err
 		}
 		if first {
-			m.log.Warn().Err(err).Str("table", table).Msg("table locked by other sessions, retrying for ten minutes")
+			s.log.Warn().Err(err).Str("table", table).Msg("table locked by other sessions, retrying for ten minutes")
 		}
 		first = false
 		return retry.RetryableError(err)
@@ -64,19 +56,15 @@ func isLocked(err error) bool {
 }
 
 // lockHolders returns an error that names the sessions with locks on a table, nil for none.
-func (m migration) lockHolders(ctx context.Context, table string) error {
+func (s *Store) lockHolders(ctx context.Context, table string) error {
 	var holders []string
-	err := m.inTransaction(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `
+	err := s.step(ctx, func(tx pgx.Tx) (err error) {
+		holders, err = pgx.CollectRows(query(ctx, tx, `
 			select distinct format('pid %s (%s, %s, in a transaction since %s)', a.pid, a.usename, coalesce(nullif(a.application_name, ''), 'unnamed'),
 				date_trunc('second', a.xact_start))
 			from pg_locks l join pg_stat_activity a using (pid)
 			where l.relation = to_regclass($1) and l.database = (select oid from pg_database where datname = current_database()) and l.granted and a.pid <> pg_backend_pid()
-			order by 1`, table)
-		if err != nil {
-			return err
-		}
-		holders, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			order by 1`, table), pgx.RowTo[string])
 		return err
 	})
 	if err != nil || len(holders) == 0 {
@@ -88,12 +76,12 @@ func (m migration) lockHolders(ctx context.Context, table string) error {
 // fill computes the typed columns of existing rows, in batches by key, and writes those that
 // differ. It may end at any time: the next migration starts again. The trigger computes the
 // columns of rows that are written meanwhile.
-func (m migration) fill(ctx context.Context, l layout) error {
+func (s *Store) fill(ctx context.Context, l layout) error {
 	if names, _ := l.filledColumns(); len(names) == 0 {
-		return m.saveFilled(ctx, l)
+		return s.saveFilled(ctx, l)
 	}
 	var estimate int64
-	err := m.inTransaction(ctx, func(tx pgx.Tx) error {
+	err := s.step(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select greatest(reltuples, 0)::bigint from pg_class where oid = to_regclass($1)", l.table).Scan(&estimate)
 	})
 	if err != nil {
@@ -104,8 +92,8 @@ func (m migration) fill(ctx context.Context, l layout) error {
 	began, reported := time.Now(), time.Now()
 	for {
 		var batch filledBatch
-		err := m.retryLocked(ctx, l.table, func() error {
-			return m.inTransaction(ctx, func(tx pgx.Tx) (err error) {
+		err := s.retryLocked(ctx, l.table, func() error {
+			return s.step(ctx, func(tx pgx.Tx) (err error) {
 				batch, err = l.fillBatch(ctx, tx, at)
 				return err
 			})
@@ -118,23 +106,23 @@ func (m migration) fill(ctx context.Context, l layout) error {
 		}
 		at, read, written, sinceVacuum = batch.last, read+batch.read, written+batch.written, sinceVacuum+batch.written
 		if sinceVacuum >= max(vacuumLeast, int64(vacuumAfter*float64(estimate))) {
-			m.vacuum(ctx, l.table)
+			s.vacuum(ctx, l.table)
 			sinceVacuum = 0
 		}
 		if time.Since(reported) > 10*time.Second {
-			m.log.Info().Str("table", l.table).Int64("rows", read).Int64("estimated_rows", max(estimate, read)).Msg("filling columns")
+			s.log.Info().Str("table", l.table).Int64("rows", read).Int64("estimated_rows", max(estimate, read)).Msg("filling columns")
 			reported = time.Now()
 		}
 	}
 	if written > 0 {
-		m.log.Info().Str("table", l.table).Int64("rows", read).Int64("written", written).Int64("duration_ms", time.Since(began).Milliseconds()).Msg("columns filled")
+		s.log.Info().Str("table", l.table).Int64("rows", read).Int64("written", written).Int64("duration_ms", time.Since(began).Milliseconds()).Msg("columns filled")
 	}
-	return m.saveFilled(ctx, l)
+	return s.saveFilled(ctx, l)
 }
 
 // saveFilled records that every row is filled, unless the definitions have changed meanwhile.
-func (m migration) saveFilled(ctx context.Context, l layout) error {
-	return m.inTransaction(ctx, func(tx pgx.Tx) error {
+func (s *Store) saveFilled(ctx context.Context, l layout) error {
+	return s.step(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "update raw.sync_columns set filled_by = $3 where table_name = $1 and definitions = $2",
 			l.table, definitions(l.recorded), l.casts)
 		return err
@@ -211,12 +199,12 @@ func (l layout) fillBatch(ctx context.Context, tx pgx.Tx, at fillPosition) (b fi
 
 // vacuum removes dead rows without waiting for locks. If it fails the table grows, and autovacuum
 // removes them later.
-func (m migration) vacuum(ctx context.Context, table string) {
-	err := m.withConn(ctx, func(conn *pgxpool.Conn) error { // vacuum cannot run in a transaction
+func (s *Store) vacuum(ctx context.Context, table string) {
+	err := s.withConn(ctx, func(conn *pgxpool.Conn) error { // vacuum cannot run in a transaction
 		_, err := conn.Exec(ctx, "vacuum (truncate false, skip_locked) "+table)
 		return err
 	})
 	if err != nil {
-		m.log.Warn().Err(err).Str("table", table).Msg("vacuum failed, the table grows while its columns are filled")
+		s.log.Warn().Err(err).Str("table", table).Msg("vacuum failed, the table grows while its columns are filled")
 	}
 }

@@ -74,15 +74,14 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 			records = append(records, t)
 		}
 	}
-	m := migration{s}
 	steps := []func() ([]string, error){
 		func() ([]string, error) { return s.adopt(ctx, state) },
-		func() ([]string, error) { return s.applyMigrations(ctx, m, embeddedMigrations()) },
+		func() ([]string, error) { return s.applyMigrations(ctx, embeddedMigrations()) },
 		func() ([]string, error) { return s.adopt(ctx, records) },
 	}
 	for _, e := range s.entities {
 		steps = append(steps, func() ([]string, error) {
-			did, err := m.applyTable(ctx, e)
+			did, err := s.applyTable(ctx, e)
 			if err != nil {
 				err = fmt.Errorf("table %s: %w", tableName(e), err)
 			}
@@ -102,7 +101,8 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 // errMigrationLocked reports that another process holds the migration lock.
 var errMigrationLocked = errors.New("another migration holds the lock")
 
-// step runs f in a transaction under the migration lock, without statement_timeout.
+// step runs f in a transaction under the migration lock, without statement_timeout. Another process
+// may migrate between two steps.
 func (s *Store) step(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return s.stepWith(ctx, nil, f)
 }
@@ -206,21 +206,17 @@ func createSchema(ctx context.Context, tx pgx.Tx, name string) error {
 
 // appliedVersions returns the versions of the applied migrations.
 func appliedVersions(ctx context.Context, q ddl.Querier) ([]int64, error) {
-	rows, err := q.Query(ctx, "select version_id from "+versionTable+" where is_applied")
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
+	return pgx.CollectRows(query(ctx, q, "select version_id from "+versionTable+" where is_applied"), pgx.RowTo[int64])
 }
 
 // applyMigrations applies the missing migrations, each in a transaction of its own. A migration waits
 // for a lock only briefly, because other sessions wait behind it.
-func (s *Store) applyMigrations(ctx context.Context, m migration, folder fs.FS) (applied []string, err error) {
+func (s *Store) applyMigrations(ctx context.Context, folder fs.FS) (applied []string, err error) {
 	all, err := readMigrations(folder)
 	if err != nil {
 		return nil, err
 	}
-	err = m.inTransaction(ctx, func(tx pgx.Tx) error {
+	err = s.step(ctx, func(tx pgx.Tx) error {
 		if err := createVersions(ctx, tx); err != nil {
 			return err
 		}
@@ -231,7 +227,7 @@ func (s *Store) applyMigrations(ctx context.Context, m migration, folder fs.FS) 
 	}
 	for _, f := range all {
 		isApplied := false
-		err := m.retryLocked(ctx, ddl.Schema, func() error {
+		err := s.retryLocked(ctx, ddl.Schema, func() error {
 			return s.stepWith(ctx, settings{"lock_timeout": lockWait}, func(tx pgx.Tx) (err error) {
 				isApplied, err = f.apply(ctx, tx)
 				return err

@@ -35,7 +35,7 @@ func TestANumberedMigrationBlocksNoWriterWhileItWaits(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		applied, err = s.applyMigrations(t.Context(), migration{s}, files)
+		applied, err = s.applyMigrations(t.Context(), files)
 		done <- err
 	}()
 	for range 3 {

@@ -1,11 +1,16 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
 // text returns s without what PostgreSQL cannot store: invalid UTF-8 and zero bytes become U+FFFD.
@@ -63,4 +68,28 @@ func instant(t *time.Time) time.Time {
 		return time.Time{}
 	}
 	return *t
+}
+
+// query runs a statement that returns rows. pgx reports an error of the statement when the rows are
+// read, so the functions that collect rows return it.
+func query(ctx context.Context, q ddl.Querier, sql string, args ...any) pgx.Rows {
+	rows, _ := q.Query(ctx, sql, args...)
+	return rows
+}
+
+// readRows runs a query in a transaction of its own and returns its rows.
+func readRows[T any](ctx context.Context, s *Store, what string, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
+		found, err = pgx.CollectRows(query(ctx, q, sql, args...), scan)
+		return err
+	})
+	return found, err
+}
+
+// exec runs a statement in a transaction of its own.
+func (s *Store) exec(ctx context.Context, what, sql string, args ...any) error {
+	return s.transact(ctx, what, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, sql, args...)
+		return err
+	})
 }

@@ -17,20 +17,12 @@ import (
 
 // States lists the freshness of every table that a run has opened, of one tenant or, for "", of
 // all.
-func (s *Store) States(ctx context.Context, tenant events.TenantID) (states []ledger.EntityState, err error) {
-	err = s.read(ctx, "list sync states", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, `
-			select tenant_id, table_name, last_full_sync, last_incremental_sync, records_count, sync_status
-			from raw.sync_state
-			where ($1::bigint is null or tenant_id = $1) and table_name like 'raw.st\_%' -- the legacy worker used other names too
-			order by tenant_id, table_name`, tenant)
-		if err != nil {
-			return err
-		}
-		states, err = pgx.CollectRows(rows, scanState)
-		return err
-	})
-	return states, err
+func (s *Store) States(ctx context.Context, tenant events.TenantID) ([]ledger.EntityState, error) {
+	return readRows(ctx, s, "list sync states", scanState, `
+		select tenant_id, table_name, last_full_sync, last_incremental_sync, records_count, sync_status
+		from raw.sync_state
+		where ($1::bigint is null or tenant_id = $1) and table_name like 'raw.st\_%' -- the legacy worker used other names too
+		order by tenant_id, table_name`, tenant)
 }
 
 func scanState(row pgx.CollectableRow) (ledger.EntityState, error) {
@@ -77,15 +69,11 @@ func (s *Store) Rows(ctx context.Context, tenant events.TenantID, e entity.Entit
 
 // rowsAfter reads the rows after an id, or the first rows.
 func rowsAfter(ctx context.Context, q ddl.Querier, tenant events.TenantID, e entity.Entity, after *string) ([]row, error) {
-	rows, err := q.Query(ctx, fmt.Sprintf(`
+	return pgx.CollectRows(query(ctx, q, fmt.Sprintf(`
 		select t.st_id::text, t.modified_on, t.deleted_at is not null, t.full_data::text from (
 			select * from %s
 			where tenant_id = $1 and ($2::%[2]s is null or st_id > $2::%[2]s) order by st_id limit $3) t
-		order by t.st_id`, tableName(e), ddl.KeyType(e)), tenant, after, rowsBatch)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+		order by t.st_id`, tableName(e), ddl.KeyType(e)), tenant, after, rowsBatch), pgx.RowToStructByPos[row])
 }
 
 // row is a row of an entity's table.
@@ -134,9 +122,5 @@ func tenantsOf(ctx context.Context, q ddl.Querier, e entity.Entity) ([]events.Te
 	case isLegacy:
 		return nil, fmt.Errorf("%s is a table of the legacy worker and has no tenant: run lazisync migrate to adopt it", tableName(e))
 	}
-	rows, err := q.Query(ctx, strings.ReplaceAll(tenantsSQL, "TABLE", tableName(e)))
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[events.TenantID])
+	return pgx.CollectRows(query(ctx, q, strings.ReplaceAll(tenantsSQL, "TABLE", tableName(e))), pgx.RowTo[events.TenantID])
 }

@@ -38,11 +38,7 @@ func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 
 // positionsOf reads the positions of runs by run number and entity.
 func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]map[string]ledger.Position, error) {
-	rows, err := q.Query(ctx, "select "+positionColumns+" from raw.sync_cursors where run_number = any($1)", runs)
-	if err != nil {
-		return nil, err
-	}
-	found, err := pgx.CollectRows(rows, scanPosition)
+	found, err := pgx.CollectRows(query(ctx, q, "select "+positionColumns+" from raw.sync_cursors where run_number = any($1)", runs), scanPosition)
 	if err != nil {
 		return nil, err
 	}
@@ -141,14 +137,10 @@ func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, target ledger.Tar
 	if err != nil {
 		return p, err
 	}
-	rows, err := tx.Query(ctx, `
+	if p, err = pgx.CollectExactlyOneRow(query(ctx, tx, `
 		insert into raw.sync_cursors (run_number, table_name, cursor, status, skipped_reason, base_version)
 		values ($1, $2, $3, $4, $5, $6) returning `+positionColumns,
-		target.Run.Number, tableName(target.Entity), cursor, string(p.Status), p.SkippedReason, resume.version)
-	if err != nil {
-		return p, err
-	}
-	if p, err = pgx.CollectExactlyOneRow(rows, scanPosition); err != nil || p.Done() {
+		target.Run.Number, tableName(target.Entity), cursor, string(p.Status), p.SkippedReason, resume.version), scanPosition); err != nil || p.Done() {
 		return p, err
 	}
 	if target.Mode.Info().Staged {
@@ -199,12 +191,9 @@ func (r resumePoint) cursor(e entity.Entity, overlap time.Duration) entity.Curso
 
 // lockResumePoint reads the resume point of a table and locks it until the transaction ends.
 func lockResumePoint(ctx context.Context, tx pgx.Tx, target ledger.Target) (r resumePoint, err error) {
-	rows, err := tx.Query(ctx, `
+	rows := query(ctx, tx, `
 		select resume_token, resume_since, resume_version, adopted_at is not null from raw.sync_state
 		where tenant_id = $1 and table_name = $2 for update`, target.TenantID, tableName(target.Entity))
-	if err != nil {
-		return r, err
-	}
 	var since *time.Time
 	_, err = pgx.ForEachRow(rows, []any{&r.token, &since, &r.version, &r.adopted}, func() error {
 		r.since = instant(since)
@@ -230,16 +219,12 @@ func (s *Store) FailEntity(ctx context.Context, target ledger.Target, re events.
 		if err := requireRunning(ctx, tx, target.Run); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `
+		now, err := pgx.CollectRows(query(ctx, tx, `
 			insert into raw.sync_cursors (run_number, table_name, cursor, status, error) values ($1, $2, $3, 'failed', $4)
 			on conflict (run_number, table_name) do update
 			set status = 'failed', error = excluded.error, version = sync_cursors.version + 1, updated_at = clock_timestamp()
 			where sync_cursors.status = ''
-			returning `+positionColumns, target.Run.Number, tableName(target.Entity), cursor, doc)
-		if err != nil {
-			return err
-		}
-		now, err := pgx.CollectRows(rows, scanPosition)
+			returning `+positionColumns, target.Run.Number, tableName(target.Entity), cursor, doc), scanPosition)
 		if err != nil || len(now) == 0 {
 			return err
 		}

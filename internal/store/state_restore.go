@@ -92,15 +92,7 @@ func noteRestore(ctx context.Context, tx pgx.Tx, part, detail string) error {
 }
 
 // Restores lists the signs that were found within a time, newest first.
-func (s *Store) Restores(ctx context.Context, within time.Duration) (found []Restore, err error) {
-	err = s.read(ctx, "list restores", func(q ddl.Querier) error {
-		rows, err := q.Query(ctx, `select found_at, part, detail from raw.sync_restores
-			where found_at > clock_timestamp() - $1::interval order by found_at desc`, within)
-		if err != nil {
-			return err
-		}
-		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Restore])
-		return err
-	})
-	return found, err
+func (s *Store) Restores(ctx context.Context, within time.Duration) ([]Restore, error) {
+	return readRows(ctx, s, "list restores", pgx.RowToStructByPos[Restore], `select found_at, part, detail from raw.sync_restores
+		where found_at > clock_timestamp() - $1::interval order by found_at desc`, within)
 }
