@@ -70,7 +70,7 @@ func missingTarget(ctx context.Context, s Store, id string) (string, error) {
 		return "", err
 	case !w.Known:
 		return fmt.Sprintf("workflow %s has no requests", workflowID), nil
-	case w.Finished:
+	case w.Finished && !workflows.ServesTenant(workflowID): // a pause may hold an incremental workflow open
 		return fmt.Sprintf("workflow %s has no open run and no waiting request", workflowID), nil
 	}
 	return "", nil

@@ -10,7 +10,9 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// targetStore knows one request and one finished workflow.
+const finishedFull = "full-sync-0123456789abcdef0123"
+
+// targetStore knows one request and two workflows without open runs.
 type targetStore struct {
 	Store
 	err error
@@ -26,7 +28,7 @@ func (s targetStore) FindRequests(_ context.Context, ref string) ([]ledger.Reque
 }
 
 func (s targetStore) Workflow(_ context.Context, id string) (ledger.WorkflowState, error) {
-	return ledger.WorkflowState{Known: id != "incremental-sync-9", Finished: id == "incremental-sync-8"}, s.err
+	return ledger.WorkflowState{Known: id != "incremental-sync-9", Finished: id == finishedFull || id == "incremental-sync-8"}, s.err
 }
 
 type targetBackends struct {
@@ -47,7 +49,8 @@ func TestControlsNeedATarget(t *testing.T) {
 		"an open workflow":                {targetBackends{store: targetStore{}}, "incremental-sync-7", ""},
 		"a request of one":                {targetBackends{store: targetStore{}}, "nightly", ""},
 		"an unknown id":                   {targetBackends{store: targetStore{}}, "nosuch", `nothing to pause: no request has the id "nosuch"; lazisync status lists`},
-		"a finished workflow":             {targetBackends{store: targetStore{}}, "incremental-sync-8", "nothing to pause: workflow incremental-sync-8 has no open run"},
+		"a finished workflow":             {targetBackends{store: targetStore{}}, finishedFull, "nothing to pause: workflow " + finishedFull + " has no open run"},
+		"one that a pause may hold open":  {targetBackends{store: targetStore{}}, "incremental-sync-8", ""},
 		"a workflow of another tenant":    {targetBackends{store: targetStore{}}, "incremental-sync-9", "nothing to pause: workflow incremental-sync-9 has no requests"},
 		"a request that may be under way": {targetBackends{store: targetStore{}}, barsRequest, ""},
 		"without a database":              {targetBackends{err: ErrNoDatabase}, "nosuch", ""},
