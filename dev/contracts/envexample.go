@@ -82,7 +82,8 @@ const envHeader = `# Configuration of lazisync and of docker-compose.yml. Genera
 #
 # docker compose requires a value for each variable without a leading #. A commented
 # variable shows its default. Each secret of lazisync can also be read from a file:
-# API_TOKENS_FILE=/run/… Passwords become parts of URLs: use letters and digits only, and
+# API_TOKENS_FILE=/run/… In containers, a path is one inside the container: deploy/README.md
+# shows how to mount files. Passwords become parts of URLs: use letters and digits only, and
 # begin with a letter.
 `
 

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/storage"
@@ -149,6 +152,35 @@ func TestKubernetesMonitorsWithTheSameRules(t *testing.T) {
 	}
 	require.Contains(t, found["ServiceMonitor"], "jobLabel: app.kubernetes.io/name")
 	require.Equal(t, "lazisync", service.Labels["app.kubernetes.io/name"], "the job of the rules")
+	for role, pod := range podLabels(t) {
+		require.Equal(t, role, relabeled(t, found["ServiceMonitor"], pod).Get("role"), "the label of the rules")
+	}
+}
+
+// relabeled are the labels of a pod's series, as the first endpoint of a ServiceMonitor sets them.
+func relabeled(t *testing.T, monitor string, pod map[string]string) labels.Labels {
+	t.Helper()
+	var m struct {
+		Spec struct {
+			Endpoints []struct {
+				Relabelings []struct {
+					SourceLabels model.LabelNames `json:"sourceLabels"`
+					TargetLabel  string           `json:"targetLabel"`
+				} `json:"relabelings"`
+			} `json:"endpoints"`
+		} `json:"spec"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(monitor), &m))
+	b := labels.NewBuilder(labels.EmptyLabels())
+	for key, value := range pod {
+		b.Set("__meta_kubernetes_pod_label_"+strings.NewReplacer(".", "_", "/", "_").Replace(key), value)
+	}
+	for _, r := range m.Spec.Endpoints[0].Relabelings {
+		rule := relabel.DefaultRelabelConfig
+		rule.SourceLabels, rule.TargetLabel = r.SourceLabels, r.TargetLabel
+		require.True(t, relabel.ProcessBuilder(b, &rule))
+	}
+	return b.Labels()
 }
 
 // podLabels are the labels of the pods of every role.

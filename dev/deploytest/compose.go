@@ -20,7 +20,7 @@ func Load(ctx context.Context, root, envFile string, profiles ...string) (*Compo
 	return loadWith(ctx, root, envFile, "", profiles...)
 }
 
-// loadWith also reads an override, if its text is not empty.
+// loadWith also reads an override, unless its text is empty.
 func loadWith(ctx context.Context, root, envFile, override string, profiles ...string) (*Compose, error) {
 	file := filepath.Join(root, "docker-compose.yml")
 	text, err := os.ReadFile(file)
