@@ -43,7 +43,7 @@ func run(ctx context.Context) int {
 	if err != nil {
 		return fail(err)
 	}
-	r := &runner{root: root, environ: cleanEnvironment(os.Environ()), out: os.Stdout}
+	r := &runner{root: root, environ: cleanEnvironment(os.Environ()), out: &clockedWriter{Writer: os.Stdout, last: time.Now()}}
 	began := time.Now()
 	steps, err := r.plan(ctx, o)
 	if err != nil {

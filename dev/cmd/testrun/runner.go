@@ -18,7 +18,7 @@ import (
 type runner struct {
 	root    string
 	environ []string
-	out     io.Writer
+	out     *clockedWriter
 
 	results  []result
 	outputs  map[key][]string // of running tests
@@ -43,8 +43,8 @@ type event struct {
 	Output  string
 }
 
-// run runs go test. It prints a line for each package, and the output of tests that fail or are
-// skipped.
+// run runs go test. It prints a line for each package, the output of tests that fail or are
+// skipped, and a line of progress after each silence.
 func (r *runner) run(ctx context.Context, s step) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environ, os.Stderr
@@ -59,17 +59,7 @@ func (r *runner) run(ctx context.Context, s step) error {
 	}
 	r.outputs, r.live = map[key][]string{}, s.live
 	before := len(r.problems)
-	lines := bufio.NewScanner(stdout)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var e event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			fmt.Fprintln(r.out, lines.Text()) // output of go itself
-			continue
-		}
-		r.handle(e)
-	}
-	err = errors.Join(lines.Err(), cmd.Wait())
+	err = errors.Join(r.read(stdout), cmd.Wait())
 	if ctx.Err() != nil {
 		return errors.New("interrupted")
 	}
@@ -81,6 +71,40 @@ func (r *runner) run(ctx context.Context, s step) error {
 		r.problems = append(r.problems, fmt.Sprintf("go test %s: %v", strings.Join(s.args, " "), err))
 	}
 	return nil
+}
+
+// read handles the output of go test -json until its end.
+func (r *runner) read(stdout io.Reader) error {
+	lines, end := make(chan string), make(chan error, 1)
+	go func() {
+		scanner := bufio.NewScanner(stdout)
+		scanner.Buffer(nil, 16<<20)
+		for scanner.Scan() {
+			lines <- scanner.Text()
+		}
+		end <- scanner.Err()
+	}()
+	p := newProgress()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case text := <-lines:
+			var e event
+			if err := json.Unmarshal([]byte(text), &e); err != nil {
+				fmt.Fprintln(r.out, text) // output of go itself
+				continue
+			}
+			p.handle(e, time.Now())
+			r.handle(e)
+		case now := <-tick.C:
+			if now.Sub(r.out.last) >= silence {
+				fmt.Fprintln(r.out, p.line(now))
+			}
+		case err := <-end:
+			return err
+		}
+	}
 }
 
 func (r *runner) handle(e event) {

@@ -90,7 +90,7 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			r := &runner{root: module(t, c.test), environ: cleanEnvironment(os.Environ()), out: &out}
+			r := &runner{root: module(t, c.test), environ: cleanEnvironment(os.Environ()), out: &clockedWriter{Writer: &out}}
 			require.NoError(t, r.run(t.Context(), step{module: ".", args: []string{"./..."}}))
 			r.report(0)
 			require.Equal(t, c.failed, r.failed(), out.String())
@@ -104,7 +104,7 @@ func TestRun(t *testing.T) {
 func TestFaultTagsOmitUnmetRequirements(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var out bytes.Buffer
-	tags := (&runner{out: &out}).faultTags()
+	tags := (&runner{out: &clockedWriter{Writer: &out}}).faultTags()
 	require.NotContains(t, tags, "privileged", "mount is not in PATH")
 	require.Contains(t, tags, "fault")
 	require.Contains(t, out.String(), "Omitting the privileged tests: they need root on Linux")
