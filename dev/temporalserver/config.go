@@ -51,19 +51,18 @@ func (p servicePorts) hosts() map[primitives.ServiceName]static.Hosts {
 
 const clusterName = "active"
 
-func serverConfig(file string, listen servicePorts) *config.Config {
+func serverConfig(o Options, listen servicePorts) (*config.Config, error) {
+	persistence, err := o.persistence()
+	if err != nil {
+		return nil, err
+	}
 	services := map[string]config.Service{}
 	for service, port := range listen.byService() {
 		services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: ports.Host}}
 	}
 	frontend := ports.Addr(listen.frontend)
 	return &config.Config{
-		Persistence: config.Persistence{
-			DefaultStore:     sqliteplugin.PluginName,
-			VisibilityStore:  sqliteplugin.PluginName,
-			NumHistoryShards: 1,
-			DataStores:       map[string]config.DataStore{sqliteplugin.PluginName: {SQL: sqliteConfig(file)}},
-		},
+		Persistence: persistence,
 		ClusterMetadata: &cluster.Config{
 			FailoverVersionIncrement: 10,
 			MasterClusterName:        clusterName,
@@ -83,7 +82,30 @@ func serverConfig(file string, listen servicePorts) *config.Config {
 			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
 		}},
 		PublicClient: config.PublicClient{HostPort: frontend},
+	}, nil
+}
+
+// persistence returns where the server keeps its data.
+func (o Options) persistence() (config.Persistence, error) {
+	if o.PostgresURL == "" {
+		return config.Persistence{
+			DefaultStore:     sqliteplugin.PluginName,
+			VisibilityStore:  sqliteplugin.PluginName,
+			NumHistoryShards: 1,
+			DataStores:       map[string]config.DataStore{sqliteplugin.PluginName: {SQL: sqliteConfig(o.File)}},
+		}, nil
 	}
+	p := config.Persistence{
+		DefaultStore: Database, VisibilityStore: VisibilityDatabase, NumHistoryShards: 1, DataStores: map[string]config.DataStore{},
+	}
+	for _, database := range []string{Database, VisibilityDatabase} {
+		c, err := postgresConfig(o.PostgresURL, database)
+		if err != nil {
+			return p, err
+		}
+		p.DataStores[database] = config.DataStore{SQL: c}
+	}
+	return p, nil
 }
 
 // sqliteConfig selects the write-ahead log, which survives SIGKILL, and turns off the flush at

@@ -25,10 +25,13 @@ const Namespace = "default"
 // that a redelivered command finds its workflow.
 const Retention = 30 * 24 * time.Hour
 
-// Options configure a server. Only File is required.
+// Options configure a server. File or PostgresURL is required.
 type Options struct {
 	// File is the path of the SQLite database. Start creates it if it does not exist.
 	File string
+	// PostgresURL is a PostgreSQL server with the databases Database and VisibilityDatabase, used
+	// instead of File. Start creates the tables if they do not exist.
+	PostgresURL string
 	// Port of the frontend, to which clients connect; 0 selects a free one.
 	Port int
 	// ContinueAsNewAfter is the number of history events after which the server suggests
@@ -49,17 +52,17 @@ const startTimeout = 90 * time.Second
 
 // Start starts a server and returns when clients can use the namespace.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	if o.File == "" {
-		return nil, errors.New("temporal server: File is empty, want a path")
-	}
-	if err := prepareFile(o.File); err != nil {
+	if err := o.prepare(); err != nil {
 		return nil, fmt.Errorf("temporal server: %w", err)
 	}
 	listen, err := chooseServicePorts(o.Port)
 	if err != nil {
 		return nil, fmt.Errorf("temporal server: %w", err)
 	}
-	config := serverConfig(o.File, listen)
+	config, err := serverConfig(o, listen)
+	if err != nil {
+		return nil, fmt.Errorf("temporal server: %w", err)
+	}
 	authorizer, err := authorization.GetAuthorizerFromConfig(&config.Global.Authorization)
 	if err != nil {
 		return nil, fmt.Errorf("temporal server: %w", err)
@@ -83,10 +86,27 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("temporal server: %w", err), s.Stop())
 	}
 	server := &Server{temporal: s, addr: ports.Addr(listen.frontend)}
-	if err := server.awaitReady(ctx); err != nil {
+	if o.PostgresURL != "" {
+		err = server.registerNamespace(ctx)
+	}
+	if err == nil {
+		err = server.awaitReady(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
 	return server, nil
+}
+
+// prepare creates the tables.
+func (o Options) prepare() error {
+	switch {
+	case o.PostgresURL != "":
+		return preparePostgres(o.PostgresURL)
+	case o.File != "":
+		return prepareFile(o.File)
+	}
+	return errors.New("File is empty, want a path")
 }
 
 // dynamicConfig returns settings for one process with few task queues.

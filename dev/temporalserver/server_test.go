@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
@@ -21,6 +22,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
 // childVariable names a database file. If it is set, the test binary runs a server with this
@@ -135,23 +137,48 @@ func finishWorkflow(t *testing.T, c client.Client) {
 
 func TestServerKeepsDataAcrossARestart(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "temporal", "temporal.db")
-	s := start(t, temporalserver.Options{File: file})
-	c := dial(t, s.Addr())
-	described, err := c.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: "default"})
-	require.NoError(t, err)
-	require.Equal(t, temporalserver.Retention, described.Config.WorkflowExecutionRetentionTtl.AsDuration())
-	stopWorker := runWorker(t, c)
-	startWorkflow(t, c)
-	stopWorker()
-	stop(t, s)
+	for name, options := range map[string]func(t *testing.T) temporalserver.Options{
+		"SQLite": func(t *testing.T) temporalserver.Options {
+			return temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal", "temporal.db")}
+		},
+		"PostgreSQL": onPostgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t)
+			s := start(t, o)
+			c := dial(t, s.Addr())
+			described, err := c.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: "default"})
+			require.NoError(t, err)
+			require.Equal(t, temporalserver.Retention, described.Config.WorkflowExecutionRetentionTtl.AsDuration())
+			stopWorker := runWorker(t, c)
+			startWorkflow(t, c)
+			stopWorker()
+			stop(t, s)
 
-	s = start(t, temporalserver.Options{File: file})
-	c = dial(t, s.Addr())
-	stopWorker = runWorker(t, c)
-	finishWorkflow(t, c)
-	stopWorker()
-	stop(t, s)
+			s = start(t, o)
+			c = dial(t, s.Addr())
+			stopWorker = runWorker(t, c)
+			finishWorkflow(t, c)
+			stopWorker()
+			stop(t, s)
+		})
+	}
+}
+
+func onPostgres(t *testing.T) temporalserver.Options {
+	t.Helper()
+	server, err := pgserver.Start(t.Context(), pgserver.Options{Dir: t.TempDir(), Unsafe: true, StopWithParent: true, RemoveAfter: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(t.Context())) }()
+	for _, name := range []string{temporalserver.Database, temporalserver.VisibilityDatabase} {
+		_, err := conn.Exec(t.Context(), "create database "+name)
+		require.NoError(t, err)
+	}
+	return temporalserver.Options{PostgresURL: server.URL("postgres")}
 }
 
 func TestServerRecoversAfterSIGKILL(t *testing.T) {
