@@ -55,6 +55,9 @@ type Options struct {
 	// Freshness reports entities that are too old; nil to report none.
 	Freshness *Freshness
 
+	// Restores detects restores of NATS and Temporal; nil to detect none.
+	Restores *Restores
+
 	// VerifyNamespace returns an error if Temporal answers with another namespace than the
 	// one that the ledger belongs to. Nothing is started, signalled or finalized then.
 	// Default: no check.

@@ -5,15 +5,18 @@ import (
 	"fmt"
 )
 
-// Prepare verifies that the ledger belongs to the Temporal namespace and raises run numbers
-// above those of the event stream. It must succeed before anything is consumed. The
-// reconciler repeats both, because PostgreSQL, Temporal or NATS may be restored to an earlier
-// state at any time.
+// Prepare verifies that the ledger belongs to the Temporal namespace, raises run numbers
+// above those of the event stream, and detects restores of NATS and Temporal. It must succeed
+// before anything is consumed. The reconciler repeats all three, because PostgreSQL, Temporal or
+// NATS may be restored to an earlier state at any time.
 func (b *Bridge) Prepare(ctx context.Context) error {
 	if err := b.VerifyNamespace(ctx); err != nil {
 		return err
 	}
-	return b.raiseRunNumbers(ctx)
+	if err := b.raiseRunNumbers(ctx); err != nil {
+		return err
+	}
+	return b.detectRestores(ctx)
 }
 
 // raiseRunNumbers makes the next run number higher than every one in the event stream.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
-	"github.com/lazi/lazisync/workflows"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
 )
 
 // Temporal answers with another namespace: it knows none of the workflows, which run on.
@@ -76,4 +78,55 @@ func TestAWorkflowMissingFromTheLedgerCanBeCancelled(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, WorkflowID: workflow})))
 	require.Equal(t, "cancel", w.temporal.signals[workflow][0].Name)
 	require.Equal(t, workflow, published(t, w, events.Accepted)[0].WorkflowID)
+}
+
+// restoredWorld is what the ledger, NATS and Temporal have. It records restores.
+type restoredWorld struct {
+	latest   *ledger.Request
+	missing  map[string]bool // messages and run ids
+	recorded []string
+	err      error
+}
+
+func (r *restoredWorld) LatestServed(context.Context, time.Duration) (*ledger.Request, error) {
+	return r.latest, nil
+}
+
+func (r *restoredWorld) RecordRestore(_ context.Context, server, _ string, after time.Time) (bool, error) {
+	r.recorded = append(r.recorded, server+" "+after.Format(time.TimeOnly))
+	return true, nil
+}
+
+func (r *restoredWorld) HasMessage(_ context.Context, place string) (bool, error) {
+	return !r.missing[place], r.err
+}
+
+func (r *restoredWorld) HasExecution(_ context.Context, _, runID string) (bool, error) {
+	return !r.missing[runID], r.err
+}
+
+func TestRestoresOfNATSAndTemporalAreDetected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bridge.History = history(1)
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	first := &ledger.Request{ID: "1", Message: "m1", WorkflowID: "w1", FirstRunID: "r1", ReceivedAt: at}
+	second := &ledger.Request{ID: "2", Message: "m2", WorkflowID: "w2", FirstRunID: "r2", ReceivedAt: at.Add(time.Hour)}
+	r := &restoredWorld{missing: map[string]bool{}}
+	w.bridge.Restores = &bridge.Restores{Ledger: r, Messages: r, Executions: r}
+	require.NoError(t, w.bridge.Prepare(t.Context()), "an empty ledger")
+	r.latest = first
+	require.NoError(t, w.bridge.Prepare(t.Context()))
+	require.Empty(t, r.recorded)
+
+	r.latest, r.missing["m1"] = second, true // NATS was restored and has a request since
+	require.NoError(t, w.reconcile())
+	require.Equal(t, []string{"nats 12:00:00"}, r.recorded)
+
+	r.missing["r2"], r.err = true, errors.New("unavailable")
+	require.ErrorContains(t, w.reconcile(), "unavailable")
+	require.ErrorContains(t, w.bridge.Prepare(t.Context()), "unavailable", "nothing is consumed before it is known")
+	r.err = nil
+	require.NoError(t, w.reconcile())
+	require.Equal(t, []string{"nats 12:00:00", "temporal 13:00:00"}, r.recorded)
 }

@@ -56,6 +56,7 @@ func (b *Bridge) Reconcile(ctx context.Context) error {
 	}
 	return errors.Join(
 		b.raiseRunNumbers(ctx),
+		b.detectRestores(ctx),
 		b.startRequests(ctx),
 		b.finalizeRuns(ctx),
 		b.finalizeUnstarted(ctx),

@@ -25,6 +25,26 @@ func (m Message) Place() string {
 	return fmt.Sprintf("%s-%d-%d", m.Stream, m.Sequence, m.Stored.UnixNano())
 }
 
+// ParsePlace returns the stream, the sequence and the stored time of a Message.Place.
+func ParsePlace(place string) (stream string, sequence uint64, stored time.Time, err error) {
+	rest, nanoseconds := cutLast(place)
+	stream, number := cutLast(rest)
+	at, err := strconv.ParseInt(nanoseconds, 10, 64)
+	if err == nil {
+		sequence, err = strconv.ParseUint(number, 10, 64)
+	}
+	if err != nil || stream == "" {
+		return "", 0, time.Time{}, fmt.Errorf("place of a message: got %q, want <stream>-<sequence>-<stored time in ns>", place)
+	}
+	return stream, sequence, time.Unix(0, at), nil
+}
+
+// cutLast cuts a text at its last hyphen.
+func cutLast(s string) (before, after string) {
+	i := strings.LastIndexByte(s, '-')
+	return s[:max(i, 0)], s[i+1:]
+}
+
 const (
 	// MaxCommandSize is the maximum size of a command, in bytes.
 	MaxCommandSize = 256 << 10

@@ -83,3 +83,26 @@ func TestLastRunNumberOfAnEmptyStream(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 3, last)
 }
+
+func TestHasMessage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	require.NoError(t, r.conn.Publish(ctx(t), outcome(t, "1", 1)))
+	m := r.message(t, stream.StreamEvents, 1)
+	place := func(sequence uint64, stored time.Time) string {
+		return events.Message{Stream: stream.StreamEvents, Sequence: sequence, Stored: stored}.Place()
+	}
+	for at, want := range map[string]bool{
+		place(1, m.Time):                      true,
+		place(1, m.Time.Add(time.Nanosecond)): false, // the stream was created anew
+		place(2, m.Time):                      false,
+	} {
+		has, err := r.conn.HasMessage(ctx(t), at)
+		require.NoError(t, err)
+		require.Equal(t, want, has, at)
+	}
+	_, err := r.conn.HasMessage(ctx(t), "SYNC_NOTHING-1-1")
+	require.ErrorContains(t, err, "SYNC_NOTHING")
+	_, err = r.conn.HasMessage(ctx(t), "1-1")
+	require.ErrorContains(t, err, `place of a message: got "1-1", want <stream>-<sequence>-<stored time in ns>`)
+}

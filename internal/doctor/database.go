@@ -52,8 +52,20 @@ func (d *Doctor) checkRestores(ctx context.Context, f *findings, s *store.Store)
 		return // missing tables are already reported
 	}
 	for _, r := range found {
-		f.warn("see Restore in docs/operations.md; request a full sync of what changed since", "restore", "%s: %s", r.FoundAt.UTC().Format(time.RFC3339), r.Detail)
+		f.warn(restoreFix(r.Part), "restore", "%s: %s", r.FoundAt.UTC().Format(time.RFC3339), r.Detail)
 	}
+}
+
+// restoreFix returns what to do after a restore of a server.
+func restoreFix(server string) string {
+	const see = "; see Restore in docs/operations.md"
+	switch server {
+	case "nats":
+		return "publish again the commands that were published since the backup and have no answer" + see
+	case "temporal":
+		return "request again the syncs that failed with Terminated, and resume or pause schedules and runs as before" + see
+	}
+	return "request a full sync of all synced entities" + see
 }
 
 func (d *Doctor) checkDatabaseServer(f *findings, x store.Inspection) {

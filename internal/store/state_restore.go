@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
@@ -89,6 +90,40 @@ type Restore struct {
 func noteRestore(ctx context.Context, tx pgx.Tx, part, detail string) error {
 	_, err := tx.Exec(ctx, "insert into raw.sync_restores (part, detail) values ($1, $2) on conflict do nothing", part, text(detail))
 	return err
+}
+
+// LatestServed returns the request of the latest run, among those received within an age in a
+// message and started in Temporal; nil if there is none.
+func (s *Store) LatestServed(ctx context.Context, within time.Duration) (request *ledger.Request, err error) {
+	err = s.read(ctx, "find the latest request", func(q ddl.Querier) error {
+		var r ledger.Request
+		request = nil
+		err := q.QueryRow(ctx, `select request_id, message, workflow_id, first_run_id, received_at from raw.sync_requests
+			where run_number is not null and message <> '' and first_run_id <> '' and received_at > clock_timestamp() - $1::interval
+			order by run_number desc limit 1`, within).Scan(&r.ID, &r.Message, &r.WorkflowID, &r.FirstRunID, &r.ReceivedAt)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		request = &r
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
+}
+
+// RecordRestore records that a server was restored to an earlier state. It returns false if a
+// restore of it was recorded after a time.
+func (s *Store) RecordRestore(ctx context.Context, server, detail string, after time.Time) (recorded bool, err error) {
+	err = s.transact(ctx, "record a restore", func(tx pgx.Tx) error {
+		did, err := tx.Exec(ctx, `insert into raw.sync_restores (part, detail)
+			select $1, $2 where not exists (select from raw.sync_restores where part = $1 and found_at > $3)
+			on conflict do nothing`, server, text(detail), after)
+		recorded = did.RowsAffected() > 0
+		return err
+	})
+	return recorded, err
 }
 
 // Restores lists the signs that were found within a time, newest first.

@@ -71,3 +71,41 @@ func TestTheLedgerBelongsToOneTemporalNamespace(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "two", held)
 }
+
+func TestRestoresOfNATSAndTemporal(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	none, err := f.LatestServed(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Nil(t, none)
+	f.beginFull("a", "jobs")
+	f.beginFull("b", "jobs")
+	f.exec("update raw.sync_requests set message = 'SYNC_COMMANDS-' || event_id || '-1', first_run_id = 'first of ' || event_id")
+	latest, err := f.LatestServed(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, "SYNC_COMMANDS-b-1", latest.Message)
+	require.Equal(t, "first of b", latest.FirstRunID)
+	require.NotEmpty(t, latest.WorkflowID)
+	f.exec("update raw.sync_requests set received_at = received_at - interval '2 hours' where event_id = 'b'")
+	old, err := f.LatestServed(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, "SYNC_COMMANDS-a-1", old.Message, "b is too old")
+
+	for _, want := range []bool{true, false} {
+		recorded, err := f.RecordRestore(t.Context(), "nats", "lost", latest.ReceivedAt)
+		require.NoError(t, err)
+		require.Equal(t, want, recorded, "once")
+	}
+	recorded, err := f.RecordRestore(t.Context(), "nats", "lost another", latest.ReceivedAt)
+	require.NoError(t, err)
+	require.False(t, recorded, "the same restore explains it")
+	recorded, err = f.RecordRestore(t.Context(), "nats", "lost later", time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.True(t, recorded)
+	recorded, err = f.RecordRestore(t.Context(), "temporal", "lost", latest.ReceivedAt)
+	require.NoError(t, err)
+	require.True(t, recorded)
+	found, err := f.Restores(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Len(t, found, 3)
+}

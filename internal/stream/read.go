@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/events"
 )
 
 // reader returns a stream from which to read single messages. It ignores allow_direct, with
@@ -17,6 +19,29 @@ func (c *Conn) reader(ctx context.Context, name string) (jetstream.Stream, error
 	}
 	found.CachedInfo().Config.AllowDirect = false
 	return found, nil
+}
+
+// HasMessage reports whether a stream has the message at a place (events.Message.Place). A message
+// with the same sequence that was stored at another time is another one.
+func (c *Conn) HasMessage(ctx context.Context, place string) (bool, error) {
+	ctx, cancel := withDeadline(ctx, apiTimeout)
+	defer cancel()
+	name, sequence, stored, err := events.ParsePlace(place)
+	if err != nil {
+		return false, err
+	}
+	stream, err := c.reader(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	raw, err := stream.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read message %s (the NATS user needs %s): %w", place, readSubject(name), err)
+	}
+	return raw.Time.Equal(stored), nil
 }
 
 // readSubject returns the request subject for messages of a stream.

@@ -129,6 +129,20 @@ func (c *Client) ExecutionStatus(ctx context.Context, workflowID, firstRunID str
 	return executionStatus(earlier.GetWorkflowExecutionInfo().GetStatus()), nil
 }
 
+// HasExecution reports whether a workflow has a run, open or closed.
+func (c *Client) HasExecution(ctx context.Context, workflowID, runID string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := c.sdk.DescribeWorkflowExecution(ctx, workflowID, runID)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, classify("describe", err)
+	}
+	return true, nil
+}
+
 // executionStatus translates Temporal's status. A run that continued as new and is no
 // longer the latest belongs to a chain that has ended.
 func executionStatus(status enumspb.WorkflowExecutionStatus) workflows.ExecutionStatus {

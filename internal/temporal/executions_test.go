@@ -205,3 +205,14 @@ func TestExecutionStatus(t *testing.T) {
 		})
 	}
 }
+
+func TestHasExecution(t *testing.T) {
+	t.Parallel()
+	f := &fakeClient{executions: map[string]*workflowpb.WorkflowExecutionInfo{"r1": execution("r1", "r1", enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)}}
+	adapter := &Client{sdk: f}
+	for run, want := range map[string]bool{"r1": true, "r2": false} {
+		has, err := adapter.HasExecution(t.Context(), "incremental-sync-1", run)
+		require.NoError(t, err)
+		require.Equal(t, want, has, run)
+	}
+}
