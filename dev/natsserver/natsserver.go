@@ -1,6 +1,7 @@
 package natsserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +23,24 @@ type Options struct {
 	// needs in production to survive a power failure. It is ten times slower. A killed
 	// process loses nothing in either case.
 	SyncAlways bool
+	// Name of the server, default lazisync-dev. The names in a cluster differ.
+	Name string
+	// Domain of JetStream, "" for none.
+	Domain string
+	// Node makes the server one of a cluster; nil for a server of its own.
+	Node *Node
 	// User and Password of clients; without a User, no authentication.
 	User, Password string
 	// Log receives the server's warnings and errors, and its notices at debug level.
 	Log zerolog.Logger
+}
+
+// Node is what a server of a cluster knows of the cluster.
+type Node struct {
+	// Port for the other servers, on 127.0.0.1.
+	Port int
+	// Routes are the addresses at which this server reaches the others. It uses no others.
+	Routes []string
 }
 
 // Server is a running nats-server. Stop it before the process ends.
@@ -37,10 +52,15 @@ type Server struct {
 // maxPayload is nats-server's default. It is set explicitly because an event must fit.
 const maxPayload = 1 << 20
 
+// unreachable is the address that the servers of a cluster tell each other, so that they connect
+// only by their configured routes, which a test can interrupt.
+const unreachable = "127.0.0.1:1"
+
 // startTimeout includes the time to open the streams of an earlier run.
 const startTimeout = 30 * time.Second
 
-// Start starts a server and returns when clients can connect and JetStream is available.
+// Start starts a server and returns when clients can connect and JetStream is available. In a
+// cluster JetStream serves requests once most servers run.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Dir == "" {
 		return nil, errors.New("nats-server: Dir is empty, want a folder for its streams")
@@ -49,18 +69,24 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if port == 0 {
 		port = server.RANDOM_PORT
 	}
-	n, err := server.NewServer(&server.Options{
-		ServerName: "lazisync-dev",
-		Host:       "127.0.0.1",
-		Port:       port,
-		JetStream:  true,
-		StoreDir:   o.Dir,
-		SyncAlways: o.SyncAlways,
-		Username:   o.User,
-		Password:   o.Password,
-		MaxPayload: maxPayload,
-		NoSigs:     true, // the calling program handles signals
-	})
+	options := &server.Options{
+		ServerName:      cmp.Or(o.Name, "lazisync-dev"),
+		Host:            "127.0.0.1",
+		Port:            port,
+		JetStream:       true,
+		JetStreamDomain: o.Domain,
+		StoreDir:        o.Dir,
+		SyncAlways:      o.SyncAlways,
+		Username:        o.User,
+		Password:        o.Password,
+		MaxPayload:      maxPayload,
+		NoSigs:          true, // the calling program handles signals
+	}
+	if o.Node != nil {
+		options.Cluster = server.ClusterOpts{Name: "lazisync", Host: "127.0.0.1", Port: o.Node.Port, Advertise: unreachable}
+		options.Routes = server.RoutesFromStr("nats://" + strings.Join(o.Node.Routes, ",nats://"))
+	}
+	n, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("nats-server: %w", err)
 	}

@@ -21,7 +21,7 @@ const tenantsFile = "SERVICETITAN_TENANTS_FILE"
 var (
 	postgreSQL    = backingService{"PostgreSQL", []string{"DATABASE_URL"}, nil}
 	natsJetStream = backingService{"NATS", []string{"NATS_URL"}, []string{
-		"NATS_CREDS", "NATS_TLS_CA", "NATS_TLS_CERT", "NATS_TLS_KEY", "NATS_INBOX_PREFIX",
+		"NATS_CREDS", "NATS_TLS_CA", "NATS_TLS_CERT", "NATS_TLS_KEY", "NATS_INBOX_PREFIX", "NATS_REPLICAS", "NATS_JS_DOMAIN",
 	}}
 	temporalServer = backingService{"Temporal", []string{"TEMPORAL_ADDRESS"}, []string{
 		"TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_TLS_CA", "TEMPORAL_TLS_CERT", "TEMPORAL_TLS_KEY",

@@ -37,6 +37,8 @@ type NATSConfig struct {
 	Creds       string // path of a credentials file
 	TLS         TLSConfig
 	InboxPrefix string
+	Replicas    int    // of streams and consumers: 1, 3 or 5
+	Domain      string // of JetStream, "" for that of the server
 }
 
 // TemporalConfig has the address, namespace and credentials of Temporal.

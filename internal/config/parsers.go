@@ -132,6 +132,26 @@ func inboxPrefix(c *Config, text string) error {
 	return nil
 }
 
+// replicas parses a number of replicas. An even number tolerates no more lost servers than the odd
+// number below it, and JetStream allows at most five.
+func replicas(c *Config, text string) error {
+	if !slices.Contains([]string{"1", "3", "5"}, text) {
+		return errors.New("1, 3 or 5")
+	}
+	n, err := strconv.Atoi(text)
+	c.NATS.Replicas = n
+	return err
+}
+
+// domain parses the name of a JetStream domain, which is one token of a NATS subject.
+func domain(c *Config, text string) error {
+	if !isToken(text) || strings.ContainsAny(text, ".*>") {
+		return errors.New("the name of a JetStream domain, without spaces, dots and wildcards, such as hub")
+	}
+	c.NATS.Domain = text
+	return nil
+}
+
 // taskQueue parses a name that Temporal does not reserve.
 func taskQueue(c *Config, text string) error {
 	const most = maxName - len("-control")

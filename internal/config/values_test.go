@@ -26,7 +26,7 @@ func values(t *testing.T) map[string]string {
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(tenants), "secret"), []byte("cs.1"), 0o600))
 	token := strings.Repeat("t", 32)
 	return map[string]string{
-		"NATS_CREDS": testFile(t, testCreds), "NATS_TLS_CA": cert, "NATS_TLS_CERT": cert, "NATS_TLS_KEY": key,
+		"NATS_CREDS": testFile(t, testCreds), "NATS_REPLICAS": "3", "NATS_JS_DOMAIN": "hub", "NATS_TLS_CA": cert, "NATS_TLS_CERT": cert, "NATS_TLS_KEY": key,
 		"TEMPORAL_API_KEY": "eyJhbGciOi.x.y", "TEMPORAL_TLS": "true", "TEMPORAL_TLS_CA": cert, "TEMPORAL_TLS_CERT": cert, "TEMPORAL_TLS_KEY": key,
 		"TEMPORAL_TLS_SERVER_NAME": "temporal.internal", "DATABASE_URL": "postgres://lazi:pass-word@db:5432/lazi?sslmode=disable",
 		"SERVICETITAN_API_URL": "https://api.example.com", "SERVICETITAN_AUTH_URL": "https://auth.example.com", tenantsFileVariable: tenants,
@@ -129,6 +129,8 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 			"nats://", "nats://:4222", "nats://host:0", "nats://host:99999", "nats://host:", "nats://ho st", "nats://a:1,,nats://b:2", "nats://a:1,",
 			"ws://a:1,nats://b:2", "nats://u:pass-word#1@host:4222", "http://host:4222", "host:4222", "nats://host/path", "nats://host?x=1", "nats://h\u00f6st:1",
 		},
+		"NATS_REPLICAS":            {"0", "2", "4", "6", "7", "-1", "3.0", "03", "three", "1,3"},
+		"NATS_JS_DOMAIN":           {"a b", ".", "a.b", "a.", ">", "*", "hub>"},
 		"NATS_INBOX_PREFIX":        {"a b", ".", "a..b", "a.>", "a.*.b", "a."},
 		"TEMPORAL_ADDRESS":         {":7233", "host", "host:", "host:0", "host:65536", "host:-1", "host:+80", "http://host:7233", "host:7233/", "a,b:1", "u@host:7233", "host:grpc"},
 		"TEMPORAL_NAMESPACE":       {"a b", strings.Repeat("n", 256)},

@@ -37,6 +37,9 @@ var Variables = []Variable{
 	{Name: "NATS_TLS_KEY", Doc: "path of the client certificate's key", set: file(func(c *Config) *string { return &c.NATS.TLS.Key }, privateKey)},
 	{Name: "NATS_INBOX_PREFIX", Default: "_INBOX", Doc: "prefix of the subjects at which the process receives replies. Give each user its own, so that other users cannot read them", set: inboxPrefix},
 
+	{Name: "NATS_REPLICAS", Default: "1", Doc: "number of servers that store each stream and consumer: 1, 3 or 5. With 3, the loss of one server loses nothing and stops nothing; with 5, the loss of two. lazisync migrate raises the replicas of streams that have fewer", set: replicas},
+	{Name: "NATS_JS_DOMAIN", Doc: "JetStream domain of the streams, if NATS_URL is a server of another domain, such as a leaf node", set: domain},
+
 	{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", Doc: "host:port of Temporal's frontend", set: dialAddress(func(c *Config) *string { return &c.Temporal.Address })},
 	{Name: "TEMPORAL_NAMESPACE", Default: "default", Doc: "Temporal namespace", set: word(func(c *Config) *string { return &c.Temporal.Namespace }, "the name of a namespace")},
 	{Name: "TEMPORAL_TASK_QUEUE", Default: "sync-tasks", Doc: "task queue of workflows and slices; short activities use the task queue <name>-control", set: taskQueue},

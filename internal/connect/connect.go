@@ -21,7 +21,7 @@ import (
 // shows name in its list of connections. The tracer may be nil, here and below.
 func Stream(cfg *config.Config, name string, recorder stream.Recorder, tracer trace.TracerProvider, log zerolog.Logger) (*stream.Conn, error) {
 	c := cfg.NATS
-	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Name: "lazisync " + name, Recorder: recorder, Tracer: tracer, Logger: log}
+	o := stream.Options{URL: c.URL, Creds: c.Creds, InboxPrefix: c.InboxPrefix, Replicas: c.Replicas, Domain: c.Domain, Name: "lazisync " + name, Recorder: recorder, Tracer: tracer, Logger: log}
 	if c.TLS.Enabled() {
 		t, err := c.TLS.ClientConfig()
 		if err != nil {

@@ -53,7 +53,7 @@ func (d *Doctor) checkNATS(ctx context.Context) (f findings) {
 func (d *Doctor) checkStreams(ctx context.Context, conn *stream.Conn, f *findings) {
 	drift, err := conn.Drift(ctx, d.Role.Consumers...)
 	if err != nil {
-		d.failStreams(f, err)
+		d.failStreams(conn, f, err)
 		return
 	}
 	drifted := map[string]bool{}
@@ -63,7 +63,7 @@ func (d *Doctor) checkStreams(ctx context.Context, conn *stream.Conn, f *finding
 	}
 	states, err := conn.Streams(ctx, d.Role.Consumers...)
 	if err != nil {
-		d.failStreams(f, err)
+		d.failStreams(conn, f, err)
 		return
 	}
 	for _, s := range states {
@@ -71,13 +71,17 @@ func (d *Doctor) checkStreams(ctx context.Context, conn *stream.Conn, f *finding
 		used := float64(s.Bytes) / float64(s.MaxBytes)
 		switch {
 		case drifted[object]:
+		case s.Replicas.Leader == "":
+			f.fail(stream.FixLeader, object, "no leader: nothing can be stored or read")
 		case s.Full != nil:
 			f.fail("find out what fills it, or raise its limit", object, "%v", s.Full)
 		case s.MaxBytes > 0 && used >= nearlyFull:
 			f.warn(fmt.Sprintf("find out what fills it, or raise its limit with nats stream edit %s --max-bytes", s.Name), object,
 				"%.0f %% full, %d messages", 100*used, s.Messages)
+		case len(s.Replicas.Offline)+len(s.Replicas.Behind) > 0:
+			f.warn(fixReplicas(s.Replicas), object, "as declared, %d messages, %s", s.Messages, s.Replicas)
 		default:
-			f.ok(object, "as declared, %d messages", s.Messages)
+			f.ok(object, "%s", withReplicas(fmt.Sprintf("as declared, %d messages", s.Messages), s.Replicas))
 		}
 		if s.Name == stream.StreamDeadLetter {
 			d.checkDeadLetters(ctx, f, s)
@@ -94,9 +98,24 @@ func (d *Doctor) checkStreams(ctx context.Context, conn *stream.Conn, f *finding
 	}
 }
 
+// fixReplicas says what to do if replicas are offline or behind.
+func fixReplicas(s stream.ReplicaState) string {
+	if len(s.Offline) == 0 {
+		return "wait until they have caught up before you stop another server; if they never do, see the log of that NATS server"
+	}
+	return "start nats-server there; if the server is gone for good, remove it with nats server cluster peer-remove, so that another one takes its replicas"
+}
+
+func withReplicas(detail string, s stream.ReplicaState) string {
+	if replicas := s.String(); replicas != "" {
+		detail += ", " + replicas
+	}
+	return detail
+}
+
 // failStreams adds a failure if the streams cannot be inspected.
-func (d *Doctor) failStreams(f *findings, err error) {
-	fix := stream.Remedy(err)
+func (d *Doctor) failStreams(conn *stream.Conn, f *findings, err error) {
+	fix := conn.Remedy(err)
 	if fix == "" {
 		fix = "grant the NATS user what deploy/nats.conf grants " + d.Role.Name
 	}
@@ -104,6 +123,10 @@ func (d *Doctor) failStreams(f *findings, err error) {
 }
 
 func (d *Doctor) checkConsumer(ctx context.Context, conn *stream.Conn, f *findings, object string, c stream.ConsumerState) {
+	if c.Replicas.Leader == "" {
+		f.fail(stream.FixLeader, object, "no leader: nothing can be delivered")
+		return
+	}
 	if err := conn.CheckFetch(ctx, c.Name, d.Role.MaxBatch); err != nil {
 		f.fail("run lazisync migrate, which restores its declaration; check the permissions of the NATS user; see nats consumer info", object, "%v", err)
 		return
@@ -114,7 +137,11 @@ func (d *Doctor) checkConsumer(ctx context.Context, conn *stream.Conn, f *findin
 		f.warn("start lazisync "+role+", or lazisync serve", object, "%s, no reader", detail)
 		return
 	}
-	f.ok(object, "%s", detail)
+	if len(c.Replicas.Offline)+len(c.Replicas.Behind) > 0 {
+		f.warn(fixReplicas(c.Replicas), object, "%s, %s", detail, c.Replicas)
+		return
+	}
+	f.ok(object, "%s", withReplicas(detail, c.Replicas))
 }
 
 // checkPermissions tests the permissions of the NATS user without storing anything.

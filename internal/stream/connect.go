@@ -36,7 +36,8 @@ type Options struct {
 	Name        string      // shown in the server's list of connections
 	TLS         *tls.Config // nil: TLS if the URL or the server requires it
 	InboxPrefix string      // default _INBOX; a separate prefix keeps other users from reading replies
-	Replicas    int         // of streams that Declare creates; default 1
+	Replicas    int         // least number of replicas of streams and consumers; default 1
+	Domain      string      // JetStream domain of the streams; default that of the server
 	Logger      zerolog.Logger
 	Recorder    Recorder             // default: none
 	Tracer      trace.TracerProvider // of published events and deliveries; default: none
@@ -57,11 +58,14 @@ type nopRecorder struct{}
 func (nopRecorder) Published(time.Duration) {}
 func (nopRecorder) Redelivered(string)      {}
 
-// Conn is a connection to NATS that reconnects until it is closed. It is safe for concurrent
+// Conn is a connection to NATS that reconnects until it is closed, to another server of the cluster
+// if one has no leader. It is safe for concurrent
 // use.
 type Conn struct {
 	nc         *nats.Conn
 	js         jetstream.JetStream
+	apiPrefix  string // of the subjects of JetStream's API
+	domain     string // "" for that of the server
 	log        zerolog.Logger
 	logLimiter *logLimiter
 	replicas   int
@@ -84,6 +88,7 @@ func Connect(o Options) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{
+		apiPrefix: "$JS.API.", domain: o.Domain,
 		log: o.Logger, logLimiter: newLogLimiter(time.Minute), replicas: max(o.Replicas, 1), closed: make(chan struct{}),
 		recorder: o.Recorder, tracing: newTracing(o.Tracer), fetching: &recentErrors{}, publishing: &recentErrors{maxAge: time.Minute},
 	}
@@ -97,15 +102,26 @@ func Connect(o Options) (*Conn, error) {
 	if c.nc, err = nats.Connect(o.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
-	c.js, err = jetstream.New(c.nc,
-		jetstream.WithDefaultTimeout(apiTimeout),
-		jetstream.WithPublishAsyncMaxPending(maxInFlight),
-		jetstream.WithPublishAsyncTimeout(2*apiTimeout))
-	if err != nil {
+	if c.js, err = c.newJetStream(); err != nil {
 		c.nc.Close()
 		return nil, fmt.Errorf("set up JetStream: %w", err)
 	}
+	go c.watchLeader()
 	return c, nil
+}
+
+// newJetStream returns the JetStream context of the domain.
+func (c *Conn) newJetStream() (jetstream.JetStream, error) {
+	options := []jetstream.JetStreamOpt{
+		jetstream.WithDefaultTimeout(apiTimeout),
+		jetstream.WithPublishAsyncMaxPending(maxInFlight),
+		jetstream.WithPublishAsyncTimeout(2 * apiTimeout),
+	}
+	if c.domain == "" {
+		return jetstream.New(c.nc, options...)
+	}
+	c.apiPrefix = "$JS." + c.domain + ".API."
+	return jetstream.NewWithDomain(c.nc, c.domain, options...)
 }
 
 // options disable the defaults that would end the connection (60 reconnects, two identical

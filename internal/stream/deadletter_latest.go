@@ -32,7 +32,7 @@ func (c *Conn) LatestDeadLetters(ctx context.Context, before uint64, limit int) 
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 		case err != nil:
-			if denied := c.denied(readSubject(StreamDeadLetter)); denied != nil {
+			if denied := c.denied(c.readSubject(StreamDeadLetter)); denied != nil {
 				err = denied
 			}
 			return nil, 0, 0, fmt.Errorf("read %s at %d: %w", StreamDeadLetter, sequence, err)

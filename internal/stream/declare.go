@@ -20,7 +20,7 @@ func (c *Conn) Declare(ctx context.Context) ([]string, error) {
 	}
 	var changes []string
 	var failures []error
-	for _, want := range topology() {
+	for _, want := range c.declarations() {
 		done, err := c.declareStream(ctx, want.config)
 		changes = append(changes, done...)
 		if err != nil {
@@ -53,7 +53,7 @@ func (c *Conn) exists(ctx context.Context, stream string) bool {
 // another stream is missing, too, the server is new and it leaves all to Declare.
 func (c *Conn) restoreMemoryStreams(ctx context.Context) error {
 	var lost []jetstream.StreamConfig
-	for _, s := range topology() {
+	for _, s := range c.declarations() {
 		_, err := c.js.Stream(ctx, s.config.Name)
 		switch {
 		case err == nil:
@@ -77,7 +77,6 @@ func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) (
 	object := "stream " + want.Name
 	found, err := c.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		want.Replicas = c.replicas
 		if _, err := c.js.CreateStream(ctx, want); err != nil {
 			return nil, err
 		}
@@ -120,7 +119,11 @@ func (c *Conn) restoreFields(ctx context.Context, config, want jetstream.StreamC
 	if len(left) == 0 {
 		return formatChanges(done), nil
 	}
-	return formatChanges(done), fmt.Errorf("change %s: %w; %s", formatDifferences(left), errors.Join(refusals...), recreate(want.Name))
+	err = fmt.Errorf("change %s: %w", formatDifferences(left), errors.Join(refusals...))
+	if slices.ContainsFunc(left, func(d Difference) bool { return d.goName != "Replicas" }) {
+		err = fmt.Errorf("%w; %s", err, recreate(want.Name))
+	}
+	return formatChanges(done), err
 }
 
 // recreate describes how to recreate a stream that the server cannot change, and what is lost
@@ -202,6 +205,7 @@ func (c *Conn) recreateConsumer(
 // createConfig returns the configuration that creates the consumer.
 func (d declaredConsumer) createConfig(now time.Time) jetstream.ConsumerConfig {
 	config := d.config
+	config.Replicas = 0 // those of the stream, also when they change
 	if d.since > 0 {
 		start := now.Add(-d.since)
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &start

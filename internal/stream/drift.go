@@ -34,7 +34,7 @@ func (c *Conn) Drift(ctx context.Context, consumers ...string) ([]Difference, er
 	if err := c.checkServer(); err != nil {
 		return nil, err
 	}
-	for _, want := range topology() {
+	for _, want := range c.declarations() {
 		object := "stream " + want.config.Name
 		found, err := c.js.Stream(ctx, want.config.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -20,7 +20,7 @@ type allowedChange struct {
 var (
 	allowedStreamChanges = map[string]allowedChange{
 		"Description":  {reason: "documentation"},
-		"Replicas":     {reason: "the number of copies depends on the cluster"},
+		"Replicas":     {"more replicas than configured", func(want, got any) bool { return got.(int) >= want.(int) }},
 		"Placement":    {reason: "the placement of copies depends on the cluster"},
 		"Compression":  {reason: "affects storage only"},
 		"AllowDirect":  {reason: "another way to read messages, which does not affect them"},
@@ -31,7 +31,7 @@ var (
 	}
 	allowedConsumerChanges = map[string]allowedChange{
 		"Description":       {reason: "documentation"},
-		"Replicas":          {reason: "the number of copies depends on the cluster"},
+		"Replicas":          {"more replicas than configured, or those of the stream", func(want, got any) bool { return got == 0 || got.(int) >= want.(int) }},
 		"Metadata":          {reason: "labels for operators and tools; the server adds its own, with the prefix _nats"},
 		"SampleFrequency":   {reason: "affects monitoring only"},
 		"MaxRequestBatch":   {reason: "requests are limited to this many messages; limits of the server appear here, too"},
@@ -50,7 +50,7 @@ var (
 // during an upgrade, so that this must include the fields that a new version may declare.
 var tolerated = map[string]bool{
 	"MaxAge": true, "MaxBytes": true, "MaxMsgs": true, "Duplicates": true, "DenyDelete": true, "DenyPurge": true,
-	"Discard": true, "AllowRollup": true, "AllowMsgTTL": true, "RePublish": true, "AllowAtomicPublish": true, "AllowBatchPublish": true,
+	"Replicas": true, "Discard": true, "AllowRollup": true, "AllowMsgTTL": true, "RePublish": true, "AllowAtomicPublish": true, "AllowBatchPublish": true,
 	"AckWait": true, "MaxDeliver": true, "MaxAckPending": true, "BackOff": true, "InactiveThreshold": true, "MaxWaiting": true,
 }
 

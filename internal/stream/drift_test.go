@@ -15,6 +15,7 @@ import (
 func TestEveryFieldIsComparedOrAllowed(t *testing.T) {
 	t.Parallel()
 	stream, consumer := commandStream().config, durable(ConsumerRequests, 10, "sync.requested")
+	stream.Replicas, consumer.Replicas = 3, 3
 	everyField(t, stream, allowedStreamChanges, func(got jetstream.StreamConfig) []Difference { return compareStream(stream, got) })
 	everyField(t, consumer, allowedConsumerChanges, func(got jetstream.ConsumerConfig) []Difference {
 		return compareConsumer(StreamCommands, consumer, got)
@@ -23,6 +24,7 @@ func TestEveryFieldIsComparedOrAllowed(t *testing.T) {
 
 // notFine are values outside the bounds of allowed changes.
 var notFine = map[string]any{
+	"Replicas":           1,
 	"MaxBytes":           int64(1000),
 	"MaxRequestMaxBytes": 1000,
 	"DeliverPolicy":      jetstream.DeliverNewPolicy,
@@ -127,6 +129,13 @@ func TestAllowedChangesAndServerMetadataAreNoDifference(t *testing.T) {
 	got.Metadata = map[string]string{"_nats.level": "1", "owner": "ops"}
 	got.Sources = []*jetstream.StreamSource{}
 	require.Empty(t, compareStream(want, got))
+
+	three := want
+	three.Replicas = 3
+	require.Empty(t, compareStream(three, got))
+	got.Replicas = 1
+	require.Equal(t, []Difference{{Object: "stream SYNC_COMMANDS", Field: "num_replicas", Want: "3", Got: "1", goName: "Replicas"}}, compareStream(three, got))
+	got.Replicas = 3
 
 	got.MaxAge = time.Hour
 	d := compareStream(want, got)

@@ -6,11 +6,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
+
+// wrongRevision lists the server's errors for a message that expects another last sequence of its
+// subject. A stream with several replicas returns the second one while another message is in
+// flight.
+var wrongRevision = []jetstream.ErrorCode{jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant}
 
 // Incidents keeps what the notifiers know of open incidents, in the stream SYNC_INCIDENTS: the
 // last value of each key, for 30 days. It is safe for concurrent use, also by several processes.
@@ -30,7 +36,7 @@ func (i Incidents) Load(ctx context.Context, key string) (value []byte, revision
 		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("read incident %q (the NATS user needs %s): %w", key, readSubject(StreamIncidents), err)
+		return nil, 0, fmt.Errorf("read incident %q (the NATS user needs %s): %w", key, i.conn.readSubject(StreamIncidents), err)
 	}
 	return m.Data, m.Sequence, nil
 }
@@ -45,7 +51,7 @@ func (i Incidents) Store(ctx context.Context, key string, value []byte, revision
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+	case errors.As(err, &refused) && slices.Contains(wrongRevision, refused.ErrorCode):
 		return false, nil
 	}
 	return false, fmt.Errorf("store incident %q: %w", key, publishError(err))

@@ -43,6 +43,7 @@ type StreamState struct {
 	LastStored         time.Time         // when the latest message was stored
 	Full               error             // nil if it has room
 	UndeclaredSubjects map[string]uint64 // number of messages by subject that is not declared; no consumer reads them
+	Replicas           ReplicaState
 	Consumers          []ConsumerState
 }
 
@@ -52,6 +53,7 @@ type ConsumerState struct {
 	Pending      uint64 // messages not delivered yet
 	AckPending   int    // messages delivered but not settled
 	WaitingPulls int    // waiting fetch requests; 0 if no role consumes
+	Replicas     ReplicaState
 }
 
 // Server describes the server of this connection.
@@ -71,7 +73,7 @@ func (c *Conn) Server(context.Context) (ServerState, error) {
 // Streams describes the declared streams that exist, with the named consumers.
 func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState, error) {
 	var states []StreamState
-	for _, declared := range topology() {
+	for _, declared := range c.declarations() {
 		found, err := c.js.Stream(ctx, declared.config.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
@@ -86,7 +88,7 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 		state := StreamState{
 			Name: info.Config.Name, Messages: info.State.Msgs, FirstSequence: info.State.FirstSeq, FirstStored: info.State.FirstTime, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes,
 			MaxAge: info.Config.MaxAge, LastStored: info.State.LastTime,
-			Full: fullError(info.Config, info.State), UndeclaredSubjects: map[string]uint64{},
+			Replicas: replicaState(info.Cluster), Full: fullError(info.Config, info.State), UndeclaredSubjects: map[string]uint64{},
 		}
 		for subject, n := range info.State.Subjects {
 			if !containsSubject(declared.config.Subjects, subject) && !containsSubject(info.Config.Subjects, subject) {
@@ -103,6 +105,7 @@ func (c *Conn) Streams(ctx context.Context, consumers ...string) ([]StreamState,
 			}
 			state.Consumers = append(state.Consumers, ConsumerState{
 				Name: consumer.config.Name, Pending: at.NumPending, AckPending: at.NumAckPending, WaitingPulls: at.NumWaiting,
+				Replicas: replicaState(at.Cluster),
 			})
 		}
 		states = append(states, state)

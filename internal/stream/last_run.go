@@ -26,7 +26,7 @@ func (c *Conn) LastRunNumber(ctx context.Context) (highest int64, err error) {
 			continue
 		}
 		if err != nil {
-			return 0, fmt.Errorf("read the last %s (the NATS user needs %s): %w", subject, readSubject(StreamEvents), err)
+			return 0, fmt.Errorf("read the last %s (the NATS user needs %s): %w", subject, c.readSubject(StreamEvents), err)
 		}
 		highest = max(highest, runNumber(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data}))
 	}

@@ -15,8 +15,9 @@ import (
 var (
 	// ErrFull is returned when a stream has no room. Nothing was stored.
 	ErrFull = errors.New("stream is full")
-	// ErrNoStream is returned when no stream has the subject. Nothing was stored.
-	ErrNoStream = errors.New("no stream has this subject, run \"lazisync migrate\"")
+	// ErrNoStream is returned when no stream has the subject, or while the servers of a cluster
+	// elect the leader of the stream. Nothing was stored.
+	ErrNoStream = errors.New("no stream has this subject, or its stream has no leader: see \"lazisync doctor\"")
 )
 
 // Error codes of the server for a lack of storage of the account or the server, in addition to
@@ -26,6 +27,7 @@ const (
 	codeNoResources   jetstream.ErrorCode = 10023
 	codeNoStorage     jetstream.ErrorCode = 10047
 	codeStoreRefused  jetstream.ErrorCode = 10077
+	codeInFlight      jetstream.ErrorCode = 10158 // the same message is being stored in several replicas
 	publishStallLimit                     = 10 * time.Second
 )
 
@@ -129,8 +131,9 @@ func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event e
 func (c *Conn) recordPublish(subject string, err error) {
 	in, known := StreamFor(subject)
 	err = publishError(err)
+	var refused *jetstream.APIError
 	switch {
-	case !known:
+	case !known, errors.As(err, &refused) && refused.ErrorCode == codeInFlight:
 	case err == nil:
 		c.publishing.clear(in)
 	case isAPIError(err), errors.Is(err, ErrFull), errors.Is(err, ErrNoStream):

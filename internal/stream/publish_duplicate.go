@@ -57,7 +57,7 @@ func (c *Conn) isStored(ctx context.Context, ack *jetstream.PubAck, event events
 	}
 	if err != nil {
 		return false, fmt.Errorf("read message %d of %s, which has the id of %s %q (the NATS user needs %s): %w",
-			ack.Sequence, ack.Stream, event.Type(), event.ID(), readSubject(ack.Stream), err)
+			ack.Sequence, ack.Stream, event.Type(), event.ID(), c.readSubject(ack.Stream), err)
 	}
 	stored, err := events.Decode(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
 	if err != nil || stored.Type() != event.Type() || stored.ID() != event.ID() || stored.Source() != event.Source() {

@@ -83,10 +83,15 @@ func (c *Conn) pull(ctx context.Context, stream, consumer string, request pullRe
 	if err != nil {
 		return nil, fmt.Errorf("encode pull request: %w", err)
 	}
-	if err := c.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, inbox, body); err != nil {
+	if err := c.nc.PublishRequest(c.fetchSubject(stream, consumer), inbox, body); err != nil {
 		return nil, fmt.Errorf("request messages: %w", publishError(err))
 	}
 	return collect(ctx, answers, lost, request.Batch, 2*request.Heartbeat+time.Second, accepted)
+}
+
+// fetchSubject returns the request subject for messages of a consumer.
+func (c *Conn) fetchSubject(stream, consumer string) string {
+	return c.apiPrefix + "CONSUMER.MSG.NEXT." + stream + "." + consumer
 }
 
 // collect reads the responses to one pull request. Messages that arrived before an error are
@@ -165,7 +170,7 @@ func (c *Conn) CheckFetch(ctx context.Context, consumer string, batch int) error
 	request.MaxBytes = 1
 	_, err = c.pull(ctx, stream, consumer, request, func() {})
 	var refused *pullError
-	switch subject := "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer; {
+	switch subject := c.fetchSubject(stream, consumer); {
 	case errors.As(err, &refused) && refused.tooLarge(), errors.Is(err, errSilence): // there is a message, or the consumer has reached max_ack_pending
 		err = nil
 		fallthrough

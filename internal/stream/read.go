@@ -45,7 +45,7 @@ func (c *Conn) HasMessage(ctx context.Context, place string) (bool, error) {
 }
 
 // readSubject returns the request subject for messages of a stream.
-func readSubject(stream string) string { return "$JS.API.STREAM.MSG.GET." + stream }
+func (c *Conn) readSubject(stream string) string { return c.apiPrefix + "STREAM.MSG.GET." + stream }
 
 // CheckRead returns an error if this NATS user may not read single messages of a stream. The
 // bridge reads run numbers from the event stream, and Publish reads messages that JetStream
@@ -64,8 +64,8 @@ func (c *Conn) CheckRead(ctx context.Context, name string) error {
 	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}
-	if denied := c.denied(readSubject(name)); denied != nil {
+	if denied := c.denied(c.readSubject(name)); denied != nil {
 		err = denied
 	}
-	return fmt.Errorf("read stream %s, which needs permission to publish on %s: %w", name, readSubject(name), publishError(err))
+	return fmt.Errorf("read stream %s, which needs permission to publish on %s: %w", name, c.readSubject(name), publishError(err))
 }

@@ -15,8 +15,9 @@ import (
 const fullReserve = 64 << 10
 
 // Ready returns an error if messages of the named consumers cannot be consumed: the connection
-// is lost, a stream other than the memory stream or a consumer is missing or differs too much
-// from its declaration, this NATS user may not acknowledge, or the last fetch failed.
+// is lost, a stream other than the memory stream or a consumer is missing, has no leader or
+// differs too much from its declaration, this NATS user may not acknowledge, or the last fetch
+// failed.
 func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
@@ -31,13 +32,17 @@ func (c *Conn) Ready(ctx context.Context, consumers ...string) error {
 		if err != nil {
 			return c.withRemedy(lookupError("stream "+s.config.Name, err))
 		}
-		if err := blockingError(compareStream(s.config, found.CachedInfo().Config)); err != nil {
+		info := found.CachedInfo()
+		if err := blockingError(compareStream(s.config, info.Config)); err != nil {
 			return err
+		}
+		if err := checkLeader("stream "+s.config.Name, info.Cluster); err != nil {
+			return c.withRemedy(err)
 		}
 	}
 	for _, name := range consumers {
 		if err := c.consumerReady(ctx, name); err != nil {
-			return err
+			return c.withRemedy(err)
 		}
 		if err := c.CheckAcknowledge(ctx, name); err != nil {
 			return err
@@ -75,7 +80,10 @@ func (c *Conn) consumerReady(ctx context.Context, name string) error {
 	if err != nil {
 		return lookupError("consumer "+stream+"/"+name, err)
 	}
-	return blockingError(compareConsumer(stream, declared, info.Config))
+	if err := blockingError(compareConsumer(stream, declared, info.Config)); err != nil {
+		return err
+	}
+	return checkLeader("consumer "+stream+"/"+name, info.Cluster)
 }
 
 func lookupError(object string, err error) error {

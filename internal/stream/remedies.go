@@ -18,10 +18,12 @@ const minPayload = 576 << 10
 var remedies = map[jetstream.ErrorCode]string{
 	10039: "enable JetStream for the account of this user (accounts: {NAME: {jetstream: enabled}}), or use a user of another account in NATS_URL or NATS_CREDS",
 	10076: `enable JetStream in nats-server's configuration (jetstream {store_dir: "…"}), or set NATS_URL to a server with JetStream`,
-	10008: "JetStream has no leader yet, or most servers of the cluster are down: retry when they are up",
+	10008: "JetStream has no leader: " + FixLeader,
+	10118: "all servers with a replica of it are offline: start them; with NATS_REPLICAS=3 the loss of one server does not stop a stream",
+	10119: "all servers with a replica of it are offline: start them; with NATS_REPLICAS=3 the loss of one server does not stop a consumer",
 
 	10002: "raise max_storage and max_memory of the account's jetstream limits: " + storageNeeds,
-	10120: "give the account jetstream limits for as many replicas as the streams have",
+	10120: "give the account jetstream limits for as many replicas as NATS_REPLICAS says, or lower it",
 	10122: "raise the account's storage_max_stream_bytes and memory_max_stream_bytes: " + storageNeeds,
 	10026: "raise max_consumers of the account's jetstream limits: lazisync needs 4, and one for each subscriber to events",
 	10027: "raise max_streams of the account's jetstream limits: lazisync needs 6",
@@ -29,8 +31,8 @@ var remedies = map[jetstream.ErrorCode]string{
 	10047: "raise max_file_store in the jetstream block of nats-server's configuration or max_storage of the account's jetstream limits, or free space on the disk of store_dir: " + storageNeeds,
 	10023: "raise max_file_store and max_memory_store in the jetstream block of nats-server's configuration: " + storageNeeds,
 
-	10005: "lower the number of replicas to the number of servers with JetStream that have room, or add servers",
-	10074: "this server is not clustered: streams can have one replica only",
+	10005: "start as many NATS servers with JetStream as NATS_REPLICAS says and give each the storage of all streams, or lower NATS_REPLICAS",
+	10074: "this NATS server belongs to no cluster, so that streams have one replica: set NATS_REPLICAS=1, or NATS_URL to the servers of a cluster",
 	10121: "raise max_ack_pending in the jetstream limits of nats-server's configuration, of the account or of the stream to 10000",
 	10125: "raise max_request_batch in the jetstream limits of nats-server's configuration",
 	10153: "remove the stream's consumer limit for inactive_threshold",
@@ -45,7 +47,7 @@ func (c *Conn) withRemedy(err error) error {
 	if err == nil {
 		return nil
 	}
-	if remedy := Remedy(err); remedy != "" {
+	if remedy := c.Remedy(err); remedy != "" {
 		return fmt.Errorf("%w: %s", err, remedy)
 	}
 	if last := c.nc.LastError(); errors.Is(err, context.DeadlineExceeded) && last != nil {
@@ -56,12 +58,17 @@ func (c *Conn) withRemedy(err error) error {
 
 // Remedy returns which setting of the server or account to change after an error, "" if
 // unknown.
-func Remedy(err error) string {
+func (c *Conn) Remedy(err error) string {
 	var refused *jetstream.APIError
 	var setting *settingError
+	var leader *leaderError
 	switch {
 	case errors.As(err, &setting):
 		return setting.remedy
+	case errors.As(err, &leader):
+		return FixLeader
+	case c.domain != "" && (errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, nats.ErrNoResponders)):
+		return fmt.Sprintf("no server answers for the JetStream domain %q: correct NATS_JS_DOMAIN, or connect the servers of that domain", c.domain)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return remedies[10039]
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):

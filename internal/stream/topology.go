@@ -80,6 +80,19 @@ func topology() []declaredStream {
 	return append(declared, advisoryStream(declared), incidentStream())
 }
 
+// declarations returns the declarations of all streams and consumers with the number of replicas
+// of this connection.
+func (c *Conn) declarations() []declaredStream {
+	all := topology()
+	for i := range all {
+		all[i].config.Replicas = c.replicas
+		for j := range all[i].consumers {
+			all[i].consumers[j].config.Replicas = c.replicas
+		}
+	}
+	return all
+}
+
 // commandStream stores commands. It also serves as their log, so that acknowledged messages
 // stay. When it is full, it rejects new commands instead of dropping unanswered ones.
 func commandStream() declaredStream {
