@@ -103,7 +103,7 @@ func fixReplicas(s stream.ReplicaState) string {
 	if len(s.Offline) == 0 {
 		return "wait until they have caught up before you stop another server; if they never do, see the log of that NATS server"
 	}
-	return "start nats-server there; if the server is gone for good, remove it with nats server cluster peer-remove, so that another one takes its replicas"
+	return "start nats-server there; if the server is permanently gone, remove it with nats server cluster peer-remove, so that another one takes its replicas"
 }
 
 func withReplicas(detail string, s stream.ReplicaState) string {
