@@ -150,8 +150,7 @@ func (s *slice) stalled(ctx context.Context, err error) string {
 	if min(failing, held.Idle) < limit {
 		return ""
 	}
-	var stored *storeError
-	if errors.As(err, &stored) { // Stall and FailEntity need PostgreSQL, too
+	if _, ok := errors.AsType[*storeError](err); ok { // Stall and FailEntity need PostgreSQL, too
 		return "while PostgreSQL answers"
 	}
 	return s.probeOthers(ctx, held.ProbeEntities)

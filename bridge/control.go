@@ -21,8 +21,7 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	}
 	ctx = m.Context(ctx)
 	event, control, err := b.decodeControl(m.Event())
-	var rejection *events.Rejection
-	if errors.As(err, &rejection) {
+	if rejection, ok := errors.AsType[*events.Rejection](err); ok {
 		return b.reject(ctx, m, events.KindControl, event, rejection)
 	}
 	if err != nil {

@@ -145,8 +145,7 @@ func (r *run) enforceLimits(ctx workflow.Context) {
 
 func runError(entity string, err error) *events.RunError {
 	re := &events.RunError{Type: events.APIError, Message: err.Error(), Entity: entity}
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		re.Type, re.Message = events.ErrorType(app.Type()), app.Message()
 	}
 	return re

@@ -1,13 +1,21 @@
 package compare
 
 import (
+	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
 
 	"github.com/tidwall/gjson"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/store"
 )
@@ -37,7 +45,14 @@ func (d Difference) String() string { return d.Key + ": " + d.What }
 // keep is the maximum number of differences per entity in a result.
 const keep = 20
 
-// Entities compares all records of entities of a tenant. The data must not change meanwhile.
+func (r *Result) differ(key, what string) {
+	if len(r.Differences) < keep {
+		r.Differences = append(r.Differences, Difference{key, what})
+	}
+}
+
+// Entities compares all records of entities of a tenant. The data must not change meanwhile, and
+// all records must fit into memory.
 func Entities(ctx context.Context, simulatorURL string, db *store.Store, tenant string, names []string) ([]Result, error) {
 	results := make([]Result, len(names))
 	all, ctx := errgroup.WithContext(ctx)
@@ -53,114 +68,80 @@ func Entities(ctx context.Context, simulatorURL string, db *store.Store, tenant 
 }
 
 func compareEntity(ctx context.Context, simulatorURL string, db *store.Store, tenant string, e entity.Entity, result *Result) error {
-	memory, err := openMemory(ctx, simulatorURL, e.Name)
+	wanted, err := readRecords(ctx, simulatorURL, e.Name)
 	if err != nil {
 		return err
 	}
-	defer memory.Close()
-	c := &comparison{wanted: memory, result: result, entity: e}
-	rows := func(each func(record) error) error { return eachRow(ctx, db, tenant, e, each) }
-	if e.Key == entity.TextID {
-		c.wanted, rows, err = sorted(memory, rows)
-		if err != nil {
-			return err
+	result.Records = len(wanted)
+	err = db.Rows(ctx, events.TenantID(tenant), e, func(key string, _ time.Time, deleted bool, data []byte) error {
+		result.Rows++
+		want, exists := wanted[key]
+		delete(wanted, key)
+		switch {
+		case !exists && deleted && e.Export == "":
+			result.Gone++
+			return nil
+		case !exists:
+			result.differ(key, "is in PostgreSQL and not in ServiceTitan")
+			return nil
 		}
+		what, err := difference(want, record{deleted, data})
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", e.Name, key, err)
+		}
+		if what == "" {
+			result.Equal++
+		} else {
+			result.differ(key, what)
+		}
+		return nil
+	})
+	for _, key := range slices.SortedFunc(maps.Keys(wanted), byNumber) {
+		result.differ(key, "is not in PostgreSQL")
 	}
-	if err := c.next(); err != nil {
-		return err
-	}
-	if err := rows(c.row); err != nil {
-		return err
-	}
-	return c.rest()
+	return err
 }
+
+// byNumber compares keys, which are numbers for most entities.
+func byNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
 // record is a record or a row.
 type record struct {
-	key     string
 	deleted bool
 	json    []byte
 }
 
-// records iterates over one side in the order of keys. After the last, next returns nil.
-type records interface{ next() (*record, error) }
-
-// comparison merges both sides in the order of keys.
-type comparison struct {
-	entity entity.Entity
-	wanted records
-	result *Result
-	head   *record // the next wanted record, nil at the end
-	last   string  // key of the previous row
-}
-
-func (c *comparison) next() (err error) {
-	before := c.head
-	if c.head, err = c.wanted.next(); err != nil || c.head == nil {
-		return err
-	}
-	c.result.Records++
-	if before != nil && c.order(before.key, c.head.key) >= 0 {
-		return fmt.Errorf("record %s of %s came after record %s, want the order of keys", c.head.key, c.entity.Name, before.key)
-	}
-	return nil
-}
-
-// order compares two keys: as numbers, or byte by byte.
-func (c *comparison) order(a, b string) int {
-	if c.entity.Key == entity.Int64ID {
-		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-	}
-	return cmp.Compare(a, b)
-}
-
-// row compares a row with the record that has its key.
-func (c *comparison) row(row record) error {
-	if c.result.Rows > 0 && c.order(c.last, row.key) >= 0 {
-		return fmt.Errorf("row %s of %s came after row %s, want the order of keys", row.key, c.entity.Name, c.last)
-	}
-	c.last = row.key
-	c.result.Rows++
-	for c.head != nil && c.order(c.head.key, row.key) < 0 {
-		c.differ(c.head.key, "is not in PostgreSQL")
-		if err := c.next(); err != nil {
-			return err
-		}
-	}
-	if c.head == nil || c.head.key != row.key {
-		if row.deleted && c.entity.Export == "" {
-			c.result.Gone++
-		} else {
-			c.differ(row.key, "is in PostgreSQL and not in ServiceTitan")
-		}
-		return nil
-	}
-	what, err := difference(*c.head, row)
+// readRecords returns the simulator's records by key.
+func readRecords(ctx context.Context, simulatorURL, entity string) (map[string]record, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, simulatorURL+"/_admin/records/"+entity, nil)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", c.entity.Name, row.key, err)
+		return nil, err
 	}
-	if what == "" {
-		c.result.Equal++
-	} else {
-		c.differ(row.key, what)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("read the simulated ServiceTitan's memory: %w", err)
 	}
-	return c.next()
-}
-
-// rest reports the records after the last row as missing.
-func (c *comparison) rest() error {
-	for c.head != nil {
-		c.differ(c.head.key, "is not in PostgreSQL")
-		if err := c.next(); err != nil {
-			return err
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read the simulated ServiceTitan's %s: got %s, want 200", entity, response.Status)
+	}
+	records := map[string]record{}
+	for lines := bufio.NewReaderSize(response.Body, 1<<16); ; {
+		line, err := lines.ReadBytes('\n') // one object a line
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return records, nil
 		}
-	}
-	return nil
-}
-
-func (c *comparison) differ(key, what string) {
-	if len(c.result.Differences) < keep {
-		c.result.Differences = append(c.result.Differences, Difference{key, what})
+		if err != nil {
+			return nil, fmt.Errorf("read the simulated ServiceTitan's memory: %w", err)
+		}
+		fields := gjson.GetManyBytes(line, "key", "deleted", "record")
+		if fields[0].Type != gjson.String || !fields[1].IsBool() || !fields[2].IsObject() {
+			return nil, fmt.Errorf("read the simulated ServiceTitan's memory: got %s, want a key, deleted and a record", short(string(line)))
+		}
+		if _, twice := records[fields[0].Str]; twice {
+			return nil, fmt.Errorf("read the simulated ServiceTitan's memory: two records of %s have the key %s", entity, fields[0].Str)
+		}
+		records[fields[0].Str] = record{fields[1].Bool(), []byte(fields[2].Raw)}
 	}
 }
 

@@ -117,8 +117,7 @@ func number(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 // cause removes the context that net adds to an error, because the message names the port.
 func cause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
 	}
 	return err

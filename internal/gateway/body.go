@@ -43,8 +43,7 @@ func isJSON(contentType string) bool {
 // fields splits a JSON object into its fields. Duplicate keys are rejected.
 func fields(body []byte) (map[string]json.RawMessage, error) {
 	found, err := events.Object(body)
-	var rejection *events.Rejection
-	if errors.As(err, &rejection) {
+	if rejection, ok := errors.AsType[*events.Rejection](err); ok {
 		return nil, problem(http.StatusBadRequest, "not-json", "Not a JSON object", rejection.Reason)
 	}
 	return found, err

@@ -74,11 +74,10 @@ func field(path, got, want string) events.FieldError {
 
 // asProblem returns the Problem in the chain of err, else an internal error.
 func asProblem(err error) *Problem {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	p = problem(http.StatusInternalServerError, "internal", "Internal error", "see the log of the gateway")
+	p := problem(http.StatusInternalServerError, "internal", "Internal error", "see the log of the gateway")
 	p.cause = err
 	return p
 }

@@ -44,8 +44,7 @@ func (p *pending) giveUp(why string) { p.giveUpWhy = why }
 // rejectionFor returns the reason that the dead-letter stream keeps with an event that
 // cannot be decoded.
 func rejectionFor(err error) *events.Rejection {
-	var why *events.Rejection
-	if errors.As(err, &why) {
+	if why, ok := errors.AsType[*events.Rejection](err); ok {
 		return why
 	}
 	return events.Reject(events.CodeInvalidData, events.FieldError{Got: err.Error(), Want: "an event that can be decoded"})

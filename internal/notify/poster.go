@@ -219,12 +219,10 @@ func (e *Error) RejectsForm() bool {
 
 // reason says why there was no response, without the URL that *url.Error contains.
 func reason(err error) string {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return "no response within the timeout"
 	}
 	return err.Error()

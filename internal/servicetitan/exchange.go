@@ -139,8 +139,7 @@ func (c *Client) waitForLimit(ctx context.Context, t *tenant, subject string, in
 	began := time.Now()
 	err := t.limiter.wait(ctx, subject, interactive)
 	waited := time.Since(began)
-	var postponed *rateLimitError
-	if errors.As(err, &postponed) {
+	if postponed, ok := errors.AsType[*rateLimitError](err); ok {
 		waited += postponed.wait
 	}
 	if waited < time.Millisecond {

@@ -118,8 +118,7 @@ func (a response) redirectError() *Error {
 // decodeError returns the error of a response with status 200 that could not be decoded.
 func (a response) decodeError(err error) *Error {
 	e := a.transientError(APIError, "%v", err)
-	var shape *shapeError
-	if errors.As(err, &shape) {
+	if shape, ok := errors.AsType[*shapeError](err); ok {
 		e.permanent, e.unexpected = shape.permanent, shape.unexpected
 		switch {
 		case shape.quote && shape.at > 0:
@@ -197,8 +196,7 @@ func (c call) noResponseError(ctx context.Context, err error, partial []byte) er
 	if ctx.Err() != nil {
 		return c.interruptedError("waiting for the response", ctx.Err())
 	}
-	var outer *url.Error
-	if errors.As(err, &outer) {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}
 	e := response{call: c}.transientError(APIError, "no complete response: %s", sanitize(err.Error(), explanationBytes, c.secrets...))

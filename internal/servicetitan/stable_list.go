@@ -79,8 +79,7 @@ func (c *Client) count(ctx context.Context, tenantID string, e entity.Entity, at
 		return 0, nil
 	}
 	env, err := readEnvelope(e.Shape, resp.body)
-	var bad *malformedError
-	if errors.As(err, &bad) { // the fault is usually in the one record of the page
+	if bad, ok := errors.AsType[*malformedError](err); ok { // the fault is usually in the one record of the page
 		return bad.repaired.total(), nil
 	}
 	if err != nil {

@@ -130,8 +130,7 @@ func (s *Store) closeUnusable(ctx context.Context, conn *pgxpool.Conn, err error
 	default:
 		return
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && (pg.Code == "25006" || strings.HasPrefix(pg.Code, "57P0")) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "25006" || strings.HasPrefix(pg.Code, "57P0")) {
 		s.pool.Reset()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
@@ -195,8 +194,7 @@ func isTLSError(err error) bool {
 // isRetryable reports whether a retry may succeed. A transaction that exceeded statement_timeout
 // would take as long again.
 func isRetryable(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "57014" {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "57014" {
 		return false
 	}
 	switch classify(err).class {
@@ -221,8 +219,7 @@ func refusalOf(err error) error {
 		return err // has the same methods
 	}
 	refusal := &Refusal{Fix: state.fix, err: err}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		refusal.Code = pg.Code
 	}
 	return refusal

@@ -42,8 +42,7 @@ func createStagingTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Enti
 		return err
 	}
 	_, err := tx.Exec(ctx, defineTable(stagingTable(run), e))
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "42501" {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
 		return privilegeError{err}
 	}
 	return err
@@ -70,8 +69,7 @@ func dropStagingTable(ctx context.Context, tx pgx.Tx, run int64) error {
 		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+stagingTable(run)+"; "+restore)
 		return err
 	})
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "42501") {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "55P03" || pg.Code == "42501") {
 		return nil
 	}
 	return err

@@ -50,8 +50,7 @@ func (s *Store) Migrate(ctx context.Context) (applied []string, err error) {
 
 // withMigrateFix replaces the fix of a missing privilege.
 func withMigrateFix(err error) error {
-	var refusal *Refusal
-	if errors.As(err, &refusal) && refusal.Code == "42501" {
+	if refusal, ok := errors.AsType[*Refusal](err); ok && refusal.Code == "42501" {
 		refusal.Fix = "run lazisync migrate as the role that owns the schemas and the tables, or grant it what docs/operations.md lists for migrate"
 	}
 	return err

@@ -129,8 +129,7 @@ func (l *batchLoop) fetch(ctx context.Context) ([]*Message, error) {
 		l.verified = true
 	}
 	raw, err := l.conn.pull(ctx, l.stream, l.consumer, l.request, func() { l.conn.fetching.clear(l.consumer) })
-	var refused *pullError
-	if errors.As(err, &refused) && refused.tooLarge() && l.request.MaxBytes > 0 {
+	if refused, ok := errors.AsType[*pullError](err); ok && refused.tooLarge() && l.request.MaxBytes > 0 {
 		alone := l.request
 		alone.Batch, alone.MaxBytes = 1, 0
 		raw, err = l.conn.pull(ctx, l.stream, l.consumer, alone, func() { l.conn.fetching.clear(l.consumer) })

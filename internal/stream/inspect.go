@@ -121,8 +121,7 @@ func (c *Conn) CheckPublish(ctx context.Context, subject string) error {
 	defer stop()
 	m := &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedStreamHeader: {absentStream}}}
 	_, err := c.js.PublishMsg(ctx, m)
-	var refused *jetstream.APIError
-	if errors.As(err, &refused) && refused.ErrorCode == codeOtherStream {
+	if refused, ok := errors.AsType[*jetstream.APIError](err); ok && refused.ErrorCode == codeOtherStream {
 		return nil
 	}
 	if err == nil {

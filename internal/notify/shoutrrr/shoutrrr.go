@@ -168,8 +168,7 @@ func (s *Sender) classify(err error) *notify.Error {
 		return nil
 	}
 	failure := &notify.Error{Text: s.redact(err.Error()), Permanent: strings.Contains(err.Error(), errRedirect.Error())}
-	var refused *textproto.Error
-	if errors.As(err, &refused) { // SMTP
+	if refused, ok := errors.AsType[*textproto.Error](err); ok { // SMTP
 		failure.Permanent = refused.Code >= 500
 		return failure
 	}
