@@ -1,8 +1,7 @@
-// Package docs checks that the documentation matches the code. It generates
-// configuration.md and entities.md; its tests check links, commands, variables,
-// subjects, columns, examples and the identifiers of the glossary.
-//
-// Only go generate and the tests use it. No other package may import it.
+// Package docs checks that the documentation matches the code. Its tests check links, commands,
+// variables, subjects, columns, examples and the identifiers of the glossary, and generate
+// configuration.md, entities.md and the references of HTTP and of metrics. No other package
+// imports it.
 package docs
 
-//go:generate go run generate.go
+//go:generate go test -run TestDocsGeneratedFromCodeAreCurrent -update .

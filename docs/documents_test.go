@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -117,9 +118,14 @@ func TestDocsLinksResolve(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write the documents that are generated from the code")
+
 func TestDocsGeneratedFromCodeAreCurrent(t *testing.T) {
 	t.Parallel()
-	for name, want := range Generated() {
+	for name, want := range generated() {
+		if *update {
+			require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(want), 0o644))
+		}
 		got, err := os.ReadFile(filepath.Join(root, name))
 		require.NoError(t, err)
 		require.Equal(t, want, string(got), "%s is stale: go generate ./docs", name)

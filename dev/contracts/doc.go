@@ -1,11 +1,7 @@
-// Package contracts makes what other programs read about lazisync: the AsyncAPI document
-// of its events, and .env.example. Both follow from the code, and tests fail when the
-// files are not what the code says.
-//
-//	go generate ./contracts
-//
-// writes them. The tests also judge openapi.json and asyncapi.json by the rules of their
-// formats. Nothing imports this package but its generator.
+// Package contracts generates what other programs read about lazisync: the AsyncAPI document
+// of its events, and .env.example. Its tests fail if the files differ from the code; go generate
+// writes them. The tests also check openapi.json and asyncapi.json by the schemas of their
+// formats. No other package imports it.
 package contracts
 
-//go:generate go run ./generate
+//go:generate go test -vet=off -run TestGeneratedDocumentsAreCurrent -update .

@@ -87,8 +87,8 @@ const envHeader = `# Configuration of lazisync and of docker-compose.yml. Genera
 # begin with a letter.
 `
 
-// EnvExample returns the text of .env.example.
-func EnvExample() string {
+// envExample returns the text of .env.example.
+func envExample() string {
 	var b strings.Builder
 	b.WriteString(envHeader)
 	for _, s := range sections() {

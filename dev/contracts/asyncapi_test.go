@@ -24,10 +24,10 @@ func deadLetter(d *events.Definition) string { return "deadletter." + d.Subject 
 // Examples returns the archive of examples of an event type.
 type Examples func(d *events.Definition) ([]byte, error)
 
-// AsyncAPI is the document that describes every event: made from the catalogue, the
+// asyncAPI is the document that describes every event: made from the catalogue, the
 // JSON Schemas and the examples beside them. It holds the schemas, so that it can be
 // read where no other file is.
-func AsyncAPI(examples Examples) ([]byte, error) {
+func asyncAPI(examples Examples) ([]byte, error) {
 	doc := &asyncDocument{channels: object{}, operations: object{}, messages: object{}, schemas: object{"cloudevent": cloudEvent()}}
 	for _, d := range events.All() {
 		if err := doc.add(d, examples); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// Generated returns the documents and schemas that are generated from the code, or hold
+// generated returns the documents and schemas that are generated from the code, or hold
 // parts that are, by their path from the root of the repository.
-func Generated() map[string]string {
+func generated() map[string]string {
 	files := schemasWithModes()
 	files["docs/configuration.md"] = configuration()
 	files["docs/entities.md"] = entities()
