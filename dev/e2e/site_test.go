@@ -40,7 +40,8 @@ func newSite(t *testing.T, url string) *site {
 	return s
 }
 
-// call calls an operation. arguments replace the {…} in its path.
+// call calls an operation, again while a busy server is unavailable, as clients should. arguments
+// replace the {…} in its path.
 func (s *site) call(t *testing.T, method, path string, arguments []string, body string, headers ...string) answer {
 	t.Helper()
 	bare, _, _ := strings.Cut(path, "?")
@@ -52,6 +53,10 @@ func (s *site) call(t *testing.T, method, path string, arguments []string, body 
 		target = before + url.PathEscape(a) + after
 	}
 	got := call(t, method, s.url+target, body, headers...)
+	for end := time.Now().Add(waitLimit); got.status == http.StatusServiceUnavailable && time.Now().Before(end); {
+		<-time.After(tick)
+		got = call(t, method, s.url+target, body, headers...)
+	}
 	s.check(t, strings.ToLower(method), bare, got)
 	return got
 }
