@@ -39,7 +39,7 @@ func (c *Conn) HasMessage(ctx context.Context, place string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read message %s (the NATS user needs %s): %w", place, readSubject(name), err)
+		return false, fmt.Errorf("read message %s (the NATS user needs %s): %w", place, c.readSubject(name), err)
 	}
 	return raw.Time.Equal(stored), nil
 }
