@@ -10,7 +10,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// Restores detects that NATS or Temporal was restored to an earlier state or created anew: it
+// Restores detects that NATS or Temporal was restored to an earlier state or recreated: it
 // lacks the message or the workflow of a request that the ledger has. All fields are required.
 type Restores struct {
 	Ledger     RestoreLedger
@@ -81,7 +81,7 @@ func (b *Bridge) detectRestore(ctx context.Context, r *ledger.Request) error {
 	has, err := b.Restores.Messages.HasMessage(ctx, r.Message)
 	if err == nil && !has {
 		err = b.recordRestore(ctx, "nats", fmt.Sprintf(
-			"NATS lacks message %s, which the bridge received at %s: it was restored to an earlier state or created anew, or the message was deleted",
+			"NATS lacks message %s, which the bridge received at %s: it was restored to an earlier state or recreated, or the message was deleted",
 			r.Message, received), r.ReceivedAt)
 	}
 	has, lookup := b.Restores.Executions.HasExecution(ctx, r.WorkflowID, r.FirstRunID)
