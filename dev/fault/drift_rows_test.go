@@ -2,6 +2,7 @@ package fault
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,16 @@ func (r *rig) editConsumer(stream, name string, edit func(*jetstream.ConsumerCon
 		_, err = r.js.UpdateConsumer(t.Context(), stream, config)
 		require.NoError(t, err)
 	}
+}
+
+// doctorSays reports whether lazisync doctor prints a text.
+func (r *rig) doctorSays(t *testing.T, text string) bool {
+	t.Helper()
+	cfg, err := app.Load(r.stack.Environ(), app.ServeRole)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	_ = commands.Doctor(t.Context(), cfg, app.ServeRole.Role, false, &out) // its findings are printed
+	return strings.Contains(out.String(), text)
 }
 
 // doctor returns the failed checks of lazisync doctor.

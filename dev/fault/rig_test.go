@@ -39,7 +39,8 @@ type rig struct {
 	stack    *stack.Stack // the simulated ServiceTitan, the fake Slack and the environment
 	tenant   string
 	database *ownDatabase // nil where the test uses the shared one
-	nats     *server
+	nats     *server      // nil where the test uses a cluster
+	cluster  *natsCluster // nil where the test uses one server
 	temporal *server
 
 	// The rig's own eyes and hands.
@@ -69,6 +70,7 @@ type options struct {
 	database           *ownDatabase // that the test has started, in place of ownDatabase
 	ownTemporal        bool
 	continueAsNewAfter int           // events of history, with a Temporal of its own
+	natsCluster        bool          // three servers and three replicas
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
 	natsUsers          func() string // users in NATS configuration syntax, called at each start and reload; nil: no users
 	natsCreds          string        // file with the credentials of the rig itself
@@ -91,12 +93,7 @@ func newRig(t *testing.T, o options) *rig {
 	t.Helper()
 	number := 8000 + tenants.Add(1)
 	r := &rig{tenant: strconv.FormatInt(number, 10), waitLimit: waitLimit, compared: core}
-	if o.natsDir == "" {
-		o.natsDir = t.TempDir()
-	}
-	r.nats = newServer(t, serverOptions{Kind: natsKind, Data: o.natsDir})
-	r.configureNATS(t, o.natsUsers)
-	r.nats.run(t)
+	r.startNATS(t, &o)
 	databaseURL := r.startDatabase(t, o)
 	reachedURL := databaseURL
 	if o.reach != nil {
@@ -112,7 +109,7 @@ func newRig(t *testing.T, o options) *rig {
 		Dir: t.TempDir(), FreePorts: true, Simulator: o.simulator, Log: zerolog.Nop(),
 		Environ: slices.Concat([]string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "USER=tester",
-			"NATS_URL=nats://" + r.nats.addr(), "DATABASE_URL=" + reachedURL, "TEMPORAL_ADDRESS=" + r.temporal.addr(),
+			"NATS_URL=" + r.natsURL(), "DATABASE_URL=" + reachedURL, "TEMPORAL_ADDRESS=" + r.temporal.addr(),
 			"TEMPORAL_TASK_QUEUE=fault-" + r.tenant, "SYNC_SCHEDULE_FULL=off", "SYNC_SCHEDULE_INCREMENTAL=off", "SYNC_WEBHOOK_SECOND_PASS=2s", "SLACK_FOLD_WINDOW=off",
 			"SERVICETITAN_WEBHOOK_SECRET=" + webhookSecret, "LOG_LEVEL=debug",
 		}, o.environ),
@@ -139,6 +136,29 @@ func (s *server) run(t *testing.T) {
 		}
 		s.Kill()
 	})
+}
+
+// startNATS starts one server or a cluster.
+func (r *rig) startNATS(t *testing.T, o *options) {
+	t.Helper()
+	if o.natsCluster {
+		r.cluster = startNATSCluster(t)
+		o.environ = append(slices.Clone(o.environ), "NATS_REPLICAS=3")
+		return
+	}
+	if o.natsDir == "" {
+		o.natsDir = t.TempDir()
+	}
+	r.nats = newServer(t, serverOptions{Kind: natsKind, Data: o.natsDir})
+	r.configureNATS(t, o.natsUsers)
+	r.nats.run(t)
+}
+
+func (r *rig) natsURL() string {
+	if r.cluster != nil {
+		return r.cluster.url()
+	}
+	return "nats://" + r.nats.addr()
 }
 
 func (r *rig) startDatabase(t *testing.T, o options) (url string) {
@@ -181,7 +201,7 @@ func (r *rig) connect(t *testing.T, databaseURL, natsCreds string) {
 	if natsCreds != "" {
 		how = append(how, nats.UserCredentials(natsCreds))
 	}
-	r.nc, err = nats.Connect("nats://"+r.nats.addr(), how...)
+	r.nc, err = nats.Connect(r.natsURL(), how...)
 	require.NoError(t, err)
 	t.Cleanup(r.nc.Close)
 	r.js, err = jetstream.New(r.nc)

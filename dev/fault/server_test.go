@@ -34,6 +34,8 @@ type serverOptions struct {
 	Data               string // folder of NATS, file of Temporal
 	Config             string // file with the configuration of NATS, read again at SIGHUP; "" for the usual one
 	Port               int
+	Name               string           // of the server in a cluster of NATS
+	Node               *natsserver.Node // its place in the cluster, nil without one
 	ContinueAsNewAfter int
 }
 
@@ -110,7 +112,7 @@ func startServer(ctx context.Context, o serverOptions) (end func() error, err er
 		if o.Config != "" {
 			return startConfigured(ctx, o)
 		}
-		s, err := natsserver.Start(ctx, natsserver.Options{Dir: o.Data, Port: o.Port, Log: log})
+		s, err := natsserver.Start(ctx, natsserver.Options{Dir: o.Data, Port: o.Port, Name: o.Name, Node: o.Node, Log: log})
 		if err != nil {
 			return nil, err
 		}

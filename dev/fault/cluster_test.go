@@ -1,0 +1,94 @@
+package fault
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/dev/natsserver"
+)
+
+// natsCluster is three NATS servers, each in its own process.
+type natsCluster struct {
+	servers []*server
+	routes  *natsserver.Routes
+}
+
+func startNATSCluster(t *testing.T) *natsCluster {
+	t.Helper()
+	routes, err := natsserver.NewRoutes(natsserver.ClusterSize)
+	require.NoError(t, err)
+	t.Cleanup(routes.Close)
+	c := &natsCluster{routes: routes}
+	dir := t.TempDir()
+	for i := range natsserver.ClusterSize {
+		name := natsserver.NodeName(i)
+		s := newServer(t, serverOptions{Kind: natsKind, Name: name, Data: filepath.Join(dir, name), Node: routes.Node(i)})
+		s.run(t)
+		c.servers = append(c.servers, s)
+	}
+	return c
+}
+
+// url returns the addresses of all servers.
+func (c *natsCluster) url() string {
+	var urls []string
+	for _, s := range c.servers {
+		urls = append(urls, "nats://"+s.addr())
+	}
+	return strings.Join(urls, ",")
+}
+
+// streamLeader returns the server that leads a stream.
+func (r *rig) streamLeader(t *testing.T, stream string) (leader int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s, err := r.js.Stream(t.Context(), stream)
+		if err != nil || s.CachedInfo().Cluster == nil {
+			return false
+		}
+		leader = slices.IndexFunc(r.cluster.servers, func(one *server) bool { return one.options.Name == s.CachedInfo().Cluster.Leader })
+		return leader >= 0
+	}, waitLimit, tick, "%s has no leader", stream)
+	return leader
+}
+
+// awaitReplicas waits until every replica of every stream and consumer has everything.
+func (r *rig) awaitReplicas(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for info := range r.js.ListStreams(t.Context()).Info() {
+			s, err := r.js.Stream(t.Context(), info.Config.Name)
+			if err != nil || !isComplete(s.CachedInfo().Cluster) {
+				return false
+			}
+			for consumer := range s.ListConsumers(t.Context()).Info() {
+				if consumer.Config.Durable != "" && !isComplete(consumer.Cluster) {
+					return false
+				}
+			}
+		}
+		return true
+	}, waitLimit, tick, "a replica is behind")
+}
+
+func isComplete(info *jetstream.ClusterInfo) bool {
+	return info != nil && info.Leader != "" && len(info.Replicas) == natsserver.ClusterSize-1 &&
+		!slices.ContainsFunc(info.Replicas, func(p *jetstream.PeerInfo) bool { return p.Offline || !p.Current })
+}
+
+// connectElsewhere moves the rig's own connection to another server than the given one.
+func (r *rig) connectElsewhere(t *testing.T, than int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		if r.nc.IsConnected() && r.nc.ConnectedServerName() != natsserver.NodeName(than) {
+			return true
+		}
+		_ = r.nc.ForceReconnect() // a closed connection fails the condition
+		return false
+	}, waitLimit, 10*tick)
+}
