@@ -61,6 +61,8 @@ func (c *Conn) restoreMemoryStreams(ctx context.Context) error {
 			lost = append(lost, s.config)
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			return nil
+		case c.nc.ConnectedClusterName() != "": // a leader is being elected, and a cluster keeps its memory streams
+			return nil
 		default:
 			return lookupError("stream "+s.config.Name, err)
 		}
