@@ -104,8 +104,8 @@ func TestFault72NATSClusterRestartedOneByOne(t *testing.T) {
 	r.checkOracle(t, repairedAt)
 }
 
-// A server loses its disk and comes back under its name. Doctor names its replicas while it is
-// away, and everything is on its disk again afterwards: the other two are then lost in turn.
+// A server loses its disk and comes back under its name. Doctor names its replicas while it
+// is offline, and everything is on its disk again afterwards: the other two are then lost in turn.
 func TestFault73NATSServerBackWithAnEmptyDisk(t *testing.T) {
 	t.Parallel()
 	r, stop := clusterUnderLoad(t)
