@@ -74,7 +74,7 @@ func (f *fakeLedger) Accept(_ context.Context, ids []string, firstRunID string) 
 	return accepted, err
 }
 
-func (f *fakeLedger) which(is func(ledger.Request) bool) (found []ledger.Request) {
+func (f *fakeLedger) filter(is func(ledger.Request) bool) (found []ledger.Request) {
 	for _, id := range f.order {
 		if r := f.requests[id].Request; is(r) {
 			found = append(found, r)
@@ -85,9 +85,9 @@ func (f *fakeLedger) which(is func(ledger.Request) bool) (found []ledger.Request
 
 func (f *fakeLedger) FindRequests(_ context.Context, ref string) (found []ledger.Request, err error) {
 	err = f.world.look("find", func() {
-		found = f.which(func(r ledger.Request) bool { return r.ID == ref })
+		found = f.filter(func(r ledger.Request) bool { return r.ID == ref })
 		if len(found) == 0 {
-			found = f.which(func(r ledger.Request) bool { return r.EventID == ref })
+			found = f.filter(func(r ledger.Request) bool { return r.EventID == ref })
 		}
 		found = found[:min(2, len(found))]
 	})
@@ -120,7 +120,7 @@ func (f *fakeLedger) WithdrawRequest(_ context.Context, id, reason string) (w le
 
 func (f *fakeLedger) Unstarted(_ context.Context, olderThan time.Duration) (found []ledger.Request, err error) {
 	err = f.world.look("unstarted", func() {
-		found = f.which(func(r ledger.Request) bool {
+		found = f.filter(func(r ledger.Request) bool {
 			return f.older(r.ReceivedAt, olderThan) &&
 				(r.State == ledger.Received || r.Mode == events.Incremental && r.RunNumber == 0) ||
 				r.State == ledger.Received && r.Source == ledger.SecondPassSource && !r.ReceivedAt.After(f.world.now)
@@ -131,7 +131,7 @@ func (f *fakeLedger) Unstarted(_ context.Context, olderThan time.Duration) (foun
 
 func (f *fakeLedger) AcceptedWithoutRun(_ context.Context, olderThan time.Duration) (found []ledger.Request, err error) {
 	err = f.world.look("withoutrun", func() {
-		found = f.which(func(r ledger.Request) bool {
+		found = f.filter(func(r ledger.Request) bool {
 			return f.older(r.ReceivedAt, olderThan) && r.State == ledger.Accepted && r.Mode != events.Incremental && r.RunNumber == 0
 		})
 	})
@@ -256,7 +256,7 @@ func (f *fakeLedger) Run(_ context.Context, number int64) (run ledger.Run, err e
 
 func (f *fakeLedger) Workflow(_ context.Context, id string) (state ledger.WorkflowState, err error) {
 	err = f.world.look("workflow", func() {
-		given := f.which(func(r ledger.Request) bool { return r.WorkflowID == id })
+		given := f.filter(func(r ledger.Request) bool { return r.WorkflowID == id })
 		state.Known = len(given) > 0
 		state.Finished = state.Known && !slices.ContainsFunc(given, func(r ledger.Request) bool {
 			return r.RunNumber == 0 || f.run(r.RunNumber).State == ledger.Running

@@ -78,7 +78,7 @@ func TestBareJSON(t *testing.T) {
 	m := w.raw("sync.requested", `{"mode":"incremental","entities":["*"]}`)
 	require.NoError(t, w.requests(m))
 	require.Equal(t, "acked", m.ended)
-	held := w.ledger.which(func(ledger.Request) bool { return true })
+	held := w.ledger.filter(func(ledger.Request) bool { return true })
 	require.Equal(t, []string{"customers", "jobs", "invoices", "estimates"}, held[0].Entities)
 	require.Equal(t, "incremental-sync-985", held[0].WorkflowID)
 }

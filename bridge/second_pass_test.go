@@ -25,7 +25,7 @@ func (w *world) webhook(t *testing.T, id string, entities ...string) *message {
 
 // second lists the second passes that the ledger holds.
 func (w *world) second() []ledger.Request {
-	return w.ledger.which(func(r ledger.Request) bool { return r.Source == ledger.SecondPassSource })
+	return w.ledger.filter(func(r ledger.Request) bool { return r.Source == ledger.SecondPassSource })
 }
 
 func TestWebhooksCauseASecondPass(t *testing.T) {

@@ -109,7 +109,7 @@ func TestComposeProfilesAddDemoAndMetrics(t *testing.T) {
 	require.Contains(t, metrics, "grafana")
 }
 
-// interpolated are the variables that a compose file takes from its surroundings.
+// interpolated are the variables that a compose file reads from the environment.
 var interpolated = regexp.MustCompile(`\$\{([A-Z_]+)[:}]|(?m)^ +([A-Z_]+):$`)
 
 func TestComposeUsesOnlyVariablesOfEnvExample(t *testing.T) {
@@ -179,7 +179,7 @@ func goVersion(t *testing.T) string {
 	return m[1]
 }
 
-// The images are built of what .dockerignore lets in: everything the binaries are made of.
+// The build context has every source of the binaries, whatever .dockerignore excludes.
 func TestDockerignoreKeepsTheSourcesOfTheBinaries(t *testing.T) {
 	t.Parallel()
 	list := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/...")

@@ -98,7 +98,7 @@ func inTurn(steps ...func() error) error {
 	return nil
 }
 
-// drift changes a stream and consumers, for migrate to take back.
+// drift changes a stream and consumers, which migrate corrects.
 func (s *harness) drift(ctx context.Context) error {
 	found, err := s.js.Stream(ctx, stream.StreamEvents)
 	if err != nil {
@@ -233,7 +233,7 @@ func (s *harness) serve(ctx context.Context) error {
 	return <-stopped
 }
 
-// ask requests answers of the service as another program does, as the user of the role.
+// ask sends a request to the NATS service, as the user of the role.
 func (s *harness) ask(ctx context.Context, subjects ...string) error {
 	nc, err := nats.Connect(s.server.ClientURL(), nats.UserInfo(s.user, "demo-"+s.user), nats.CustomInboxPrefix("_INBOX_"+s.user),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -290,7 +290,7 @@ func (s *harness) follow(ctx context.Context) error {
 	return nil
 }
 
-// dropFollower deletes the consumer that somebody follows events with.
+// dropFollower deletes the consumer with which events are followed.
 func (s *harness) dropFollower(ctx context.Context) error {
 	found, err := s.js.Stream(ctx, stream.StreamEvents)
 	if err != nil {

@@ -124,7 +124,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, build.Run()
 })
 
-var binaryDir string // "" while no test asked for it
+var binaryDir string // "" until a test needs it
 
 func TestMain(m *testing.M) {
 	if err := setPasswords(); err != nil {
@@ -165,7 +165,7 @@ type role struct {
 	admin string
 }
 
-// startRole runs a role until the test ends and returns once it says where it listens.
+// startRole runs a role until the test ends and returns once it has logged its address.
 func startRole(t *testing.T, name string, environ ...string) *role {
 	t.Helper()
 	path, err := binary()

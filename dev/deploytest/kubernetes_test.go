@@ -239,6 +239,6 @@ func TestKubernetesProbesAndRestrictsEveryRole(t *testing.T) {
 		require.Equal(t, "admin", container.ReadinessProbe.HTTPGet.Port.StrVal, name)
 		require.GreaterOrEqual(t, *pod.TerminationGracePeriodSeconds, int64(35), name)
 	}
-	// The image listens where the probes ask.
+	// The image listens at the port of the probes.
 	require.Contains(t, read(t, "Dockerfile"), "ADMIN_ADDR=0.0.0.0:9090")
 }

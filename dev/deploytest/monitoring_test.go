@@ -84,7 +84,7 @@ func exported(t *testing.T) (series []labels.Labels) {
 	return append(series, up)
 }
 
-// Every panel and every alert asks for series that are there, from the first minute on.
+// Every panel and every alert uses series that exist from the first minute on.
 func TestPanelsAndAlertsUseExistingSeries(t *testing.T) {
 	t.Parallel()
 	series := exported(t)
@@ -129,7 +129,7 @@ func TestPanelsAndAlertsUseExistingSeries(t *testing.T) {
 	}
 }
 
-// isGauge says whether matchers select a gauge of the database or the streams, or a metric
+// isGauge reports whether matchers select a gauge of the database or the streams, or a metric
 // of Temporal's SDK, which need servers: e2e scrapes them.
 func isGauge(matchers []*labels.Matcher) bool {
 	for _, m := range matchers {

@@ -86,13 +86,14 @@ var mayPublish = map[string][]string{
 	"consumer":  nil,
 }
 
-// No user may do these, because they lose messages or take them from others.
+// forbidden are the subjects on which no user may publish, because that loses messages or
+// delivers them to another process.
 var forbidden = []string{
 	"$JS.API.STREAM.DELETE.SYNC_COMMANDS", "$JS.API.STREAM.PURGE.SYNC_COMMANDS", "$JS.API.STREAM.MSG.DELETE.SYNC_EVENTS",
 	"$SYS.REQ.SERVER.PING", "another.subject",
 }
 
-// and these only who is named.
+// restrictedTo lists the only users that may publish on a subject.
 var restrictedTo = map[string][]string{
 	"$JS.API.STREAM.CREATE.SYNC_COMMANDS":                     {"migrate"},
 	"$JS.API.STREAM.UPDATE.SYNC_EVENTS":                       {"migrate"},

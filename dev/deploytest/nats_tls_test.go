@@ -30,10 +30,9 @@ func identity(t *testing.T, make func() (nkeys.KeyPair, error)) (pair nkeys.KeyP
 	return pair, public
 }
 
-// startSecuredNATS runs a server as a company has it that takes no passwords: it asks for
-// a client certificate, and knows users by credentials that their account signed. It
-// returns the credentials of a user who may do what the notifier does, and of one who may
-// do everything.
+// startSecuredNATS runs a server without passwords: it requires a client certificate, and
+// identifies users by credentials that their account signed. It returns the credentials of a user
+// with the permissions of the notifier, and of one with all permissions.
 func startSecuredNATS(t *testing.T, certs *testcerts.Set, notifier *natsd.Permissions) (url, notifierCreds, adminCreds string) {
 	t.Helper()
 	operator, operatorName := identity(t, nkeys.CreateOperator)

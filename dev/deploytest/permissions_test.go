@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// rounds are what each role asks of NATS, once. The tests in dev/examples run the roles
+// rounds are the requests of each role to NATS, once. The tests in dev/examples run the roles
 // themselves as these users.
 var rounds = map[string]func(context.Context, *harness) error{
 	"migrate": func(ctx context.Context, s *harness) error {
@@ -94,8 +94,8 @@ var rounds = map[string]func(context.Context, *harness) error{
 	},
 }
 
-// Every permission is needed: without it the log names what is refused. With all of them
-// nothing is.
+// Every permission is needed: without it the log names the refused subject. With all of them
+// nothing is refused.
 func TestMissingNATSPermissionsAreNamed(t *testing.T) {
 	t.Parallel()
 	options := natsOptions(t)
@@ -135,7 +135,7 @@ func permissionsOf(t *testing.T, o *natsd.Options, user string) *natsd.Permissio
 	return nil
 }
 
-// oneRound goes the round of a user that lacks one of its permissions, or none.
+// oneRound sends the requests of a user that lacks at most one of its permissions.
 func oneRound(t *testing.T, options *natsd.Options, user, lacking, dir string) error {
 	options = options.Clone()
 	options.StoreDir = dir
@@ -178,7 +178,7 @@ func withoutOne(users []*natsd.User, user, lacking string) []*natsd.User {
 		if u.Username == user {
 			other := func(p *natsd.SubjectPermission) *natsd.SubjectPermission {
 				rest := slices.DeleteFunc(slices.Clone(p.Allow), func(s string) bool { return s == lacking })
-				if len(rest) == 0 { // an empty list would allow everything
+				if len(rest) == 0 { // an empty list allows everything
 					rest = []string{"nothing"}
 				}
 				return &natsd.SubjectPermission{Allow: rest, Deny: p.Deny}

@@ -135,7 +135,7 @@ func documented(t *testing.T, comment string) string {
 
 const twoTenants = `{"tenants": [{"id": 1, "clientId": "a", "clientSecret": "b"}, {"id": 2, "clientId": "c", "clientSecret": "d"}]}`
 
-// The variables and the override that deploy/README.md shows bring in files.
+// The variables and the override of deploy/README.md mount files.
 func TestComposeOverrideMountsFiles(t *testing.T) {
 	t.Parallel()
 	var lines []string
@@ -170,7 +170,7 @@ func TestComposeOverrideMountsFiles(t *testing.T) {
 	require.NoError(t, err, "it has no tenants file")
 }
 
-// In Kubernetes the roles take all variables from one ConfigMap, and each secret as a variable
+// In Kubernetes the roles have all variables from one ConfigMap, and each secret as a variable
 // of its own.
 func TestKubernetesGivesEachSecretToTheRolesThatNeedIt(t *testing.T) {
 	t.Parallel()

@@ -68,11 +68,11 @@ func (p *program) wait(t *testing.T) error {
 	}
 }
 
-// killedAt kills the example when it sends a text to NATS, which does not arrive there.
+// killedAt kills the example when it sends a text to NATS, which does not receive it.
 func (c *killable) killedAt(t *testing.T, text string) {
 	t.Helper()
 	at := strings.TrimPrefix(c.places.Replace("@nats:4222"), "@")
-	proxy := &cut{server: at, when: []byte(text), reached: make(chan struct{})}
+	proxy := &cuttingProxy{server: at, when: []byte(text), reached: make(chan struct{})}
 	address := proxy.listen(t)
 	environ := make([]string, len(c.environ))
 	for i, entry := range c.environ {
@@ -87,15 +87,15 @@ func (c *killable) killedAt(t *testing.T, text string) {
 	p.kill()
 }
 
-// cut carries a connection until the client sends something.
-type cut struct {
+// cuttingProxy forwards connections until a client sends a text.
+type cuttingProxy struct {
 	server  string
 	when    []byte
 	reached chan struct{}
 	once    sync.Once
 }
 
-func (c *cut) listen(t *testing.T) (address string) {
+func (c *cuttingProxy) listen(t *testing.T) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -106,13 +106,13 @@ func (c *cut) listen(t *testing.T) (address string) {
 			if err != nil {
 				return
 			}
-			go c.carry(client)
+			go c.forward(client)
 		}
 	}()
 	return l.Addr().String()
 }
 
-func (c *cut) carry(client net.Conn) {
+func (c *cuttingProxy) forward(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", c.server)
 	if err != nil {

@@ -16,16 +16,16 @@ import (
 	"github.com/lazi/lazisync/dev/ports"
 )
 
-// Options say where to listen and how strict to be; the zero value is fine.
+// Options configure a Server. The zero value listens on a free port.
 type Options struct {
-	// Port on 127.0.0.1; 0 takes a free one.
+	// Port on 127.0.0.1; 0 selects a free one.
 	Port int
-	// PerSecond answers 429 to more messages than this, as Slack does to more than
-	// about one; 0 lets all through.
+	// PerSecond is the number of messages a second above which the response is 429, as Slack
+	// does above about one; 0 for no limit.
 	PerSecond rate.Limit
 }
 
-// Message is one that was answered with 200.
+// Message is a message that was accepted with 200.
 type Message struct {
 	ReceivedAt time.Time       `json:"receivedAt"`
 	Channel    string          `json:"channel,omitempty"`
@@ -35,13 +35,13 @@ type Message struct {
 	Edits      int             `json:"edits,omitempty"` // how often the bot edited it
 }
 
-// Answer is what to say instead of 200.
+// Answer is a response other than 200.
 type Answer struct {
 	Status     int           `json:"status"`
 	Error      string        `json:"error,omitempty"`      // with 200: of the web API, which answers errors so
 	RetryAfter int           `json:"retryAfter,omitempty"` // seconds, with 429
-	Times      int           `json:"times,omitempty"`      // how many messages; 0 means all from now on
-	Delay      time.Duration `json:"delay,omitempty"`      // how long to keep the sender waiting first
+	Times      int           `json:"times,omitempty"`      // number of messages; 0 means all from now on
+	Delay      time.Duration `json:"delay,omitempty"`      // of the response
 }
 
 // Server is the running fake. Stop it before the process ends.
@@ -138,7 +138,7 @@ func (s *Server) Await(ctx context.Context, match func(Message) bool) (Message, 
 	}
 }
 
-// Answer sets what to say to the next messages; nil means 200 again.
+// Answer sets the response to the next messages; nil means 200.
 func (s *Server) Answer(a *Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,7 +228,7 @@ func (s *Server) remember(m Message) {
 	})
 }
 
-// change changes the messages and wakes those who wait.
+// change changes the messages and wakes all calls of Await.
 func (s *Server) change(messages func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

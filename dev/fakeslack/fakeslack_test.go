@@ -160,7 +160,7 @@ func sections(n, size int) string {
 	return `{"attachments":[{"blocks":[` + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + `]}]}`
 }
 
-// Whatever an outcome holds, Slack takes the message about it.
+// Slack accepts the message about any outcome.
 func TestAcceptsEveryMessageOfTheNotifier(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeslack.Options{})

@@ -24,7 +24,7 @@ type publishedCommand struct {
 	id      string // of the event
 	kind    events.Kind
 	refused bool // it must be rejected
-	stored  bool // JetStream said that it has it
+	stored  bool // JetStream acknowledged it
 	setBack bool // PostgreSQL was restored to a time when it had not ended
 	reason  string
 }
@@ -49,7 +49,7 @@ func (r *rig) incremental(t *testing.T) *publishedCommand {
 	return r.request(t, `{"mode":"incremental"}`)
 }
 
-// control publishes a sync.control until JetStream has it. Its reason tells it apart.
+// control publishes a sync.control until JetStream stores it. Its reason identifies it.
 func (r *rig) control(t *testing.T, action, workflowID string) *publishedCommand {
 	t.Helper()
 	a := r.note(events.KindControl)
@@ -83,7 +83,7 @@ func (r *rig) commands(kind events.Kind) (list []*publishedCommand) {
 	return list
 }
 
-// publish publishes a command again and again until JetStream says that it has it.
+// publish publishes a command until JetStream acknowledges it.
 func (r *rig) publish(ctx context.Context, a *publishedCommand, subject, data string) error {
 	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()

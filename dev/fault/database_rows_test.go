@@ -71,7 +71,7 @@ func TestFault29PostgreSQLBackendsTerminated(t *testing.T) {
 	r.checkOracle(t, repairedAt)
 }
 
-// terminateBackends ends the connections of lazisync and says how many there were.
+// terminateBackends terminates the connections of lazisync and returns how many there were.
 func (r *rig) terminateBackends(t *testing.T) (n int) {
 	t.Helper()
 	require.NoError(t, r.sql.QueryRow(t.Context(), `

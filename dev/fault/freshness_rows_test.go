@@ -15,7 +15,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// Whatever keeps entities from being read, their outage is one sync.stale and one sync.fresh, of
+// Whatever prevents entities from being read, their outage is reported with one sync.stale and one sync.fresh, of
 // two bridges, one of which is restarted meanwhile.
 func TestFault61EntitiesBecomeStale(t *testing.T) {
 	t.Parallel()
@@ -87,7 +87,7 @@ func TestFault61EntitiesBecomeStale(t *testing.T) {
 	}
 }
 
-// A bridge that dies after it published an event, before it recorded that, publishes it again; the
+// A bridge that is killed after it published an event, before it recorded that, publishes it again; the
 // stream keeps it once.
 func TestFault61BridgeKilledAfterFreshnessIsPublished(t *testing.T) {
 	t.Parallel()

@@ -104,7 +104,7 @@ func (r *rig) state(t *testing.T, a *publishedCommand) (state string) {
 	return state
 }
 
-// awaitPaused waits until a run says that it is paused.
+// awaitPaused waits until a run is reported as paused.
 func (r *rig) awaitPaused(t *testing.T, workflowID string) {
 	t.Helper()
 	require.Eventually(t, func() bool {

@@ -14,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// PostgreSQL goes back to a backup while everything else stays: two runs are open, others
+// PostgreSQL is restored from a backup and everything else is unchanged: two runs are open, others
 // ended after the backup.
 func TestFault45PostgreSQLRestoredToAnEarlierState(t *testing.T) {
 	t.Parallel()
@@ -137,7 +137,7 @@ func TestFault51AnotherNamespaceConfiguredByMistake(t *testing.T) {
 }
 
 // refusesNamespace lets a bridge reconcile in a namespace that is not the one of the
-// ledger, and proves that it finalizes nothing there, is not ready and says why, as doctor does.
+// ledger, and checks that it finalizes nothing there, is not ready and reports why, as doctor does.
 func (r *rig) refusesNamespace(t *testing.T, bridge *role, set []string, open ...*publishedCommand) {
 	t.Helper()
 	const why = "the ledger belongs to"

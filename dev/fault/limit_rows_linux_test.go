@@ -42,7 +42,7 @@ func (one *role) limit(t *testing.T, what int, most uint64) (lift func()) {
 	return func() { set(&before) }
 }
 
-// startWithFiles runs a role that may have so many files open, and says so.
+// startWithFiles runs a role with a limit of open files, which it logs.
 func (r *rig) startWithFiles(t *testing.T, files int, name string) *role {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, files), program(t), name)
@@ -55,8 +55,8 @@ func (r *rig) startWithFiles(t *testing.T, files int, name string) *role {
 	return one
 }
 
-// Every role may have 64 files open, and callers take all that the gateway has. Then a
-// worker may open none at all.
+// Every role has a limit of 64 open files, and clients use up those of the gateway. Then a
+// worker cannot open any file.
 func TestFault44OpenFilesRunOut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
@@ -103,7 +103,7 @@ func (r *rig) openConnections(t *testing.T, one *role, size int) (leave func()) 
 	ctx, cancel := context.WithCancel(t.Context())
 	for range size {
 		go func() {
-			for ctx.Err() == nil { // the server sends those away who say nothing
+			for ctx.Err() == nil { // the server disconnects idle clients
 				var dialer net.Dialer
 				c, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(one.gateway, "http://"))
 				if err != nil {

@@ -57,13 +57,13 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// during lets a fault last. There is no condition to wait for: the fault is the time.
+// during waits while a fault lasts. There is no condition to wait for.
 func during(t *testing.T, d time.Duration) {
 	t.Helper()
 	require.True(t, wait(t.Context(), d), "the test was ended")
 }
 
-// awaitPublished waits until JetStream has so many more requests.
+// awaitPublished waits until JetStream has stored n more requests.
 func (r *rig) awaitPublished(t *testing.T, n int) {
 	t.Helper()
 	n += len(r.commands(events.KindRequest))

@@ -104,7 +104,7 @@ func TestFault11NATSConnectionCorrupted(t *testing.T) {
 	r.checkOracle(t, repairedAt)
 }
 
-// Controls are in flight while NATS dies.
+// Controls are published while NATS is killed.
 func TestFault05NATSKilledWhileControlsAreUnderWay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: veryManyPages})

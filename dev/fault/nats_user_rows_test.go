@@ -125,7 +125,7 @@ func TestFault12NATSCredentialsRevokedAndRotated(t *testing.T) {
 }
 
 // awaitRefused waits until NATS has refused every role several times: a client left to
-// its defaults would have given up by then.
+// its defaults give up before that.
 func (r *rig) awaitRefused(t *testing.T) {
 	t.Helper()
 	refused := func() int { return strings.Count(r.nats.Log.String(), "authentication error") }
@@ -133,7 +133,7 @@ func (r *rig) awaitRefused(t *testing.T) {
 	require.Eventually(t, func() bool { return refused() >= enough }, waitLimit, tick)
 }
 
-// awaitReady waits until every role says that it is ready.
+// awaitReady waits until every role is ready.
 func (r *rig) awaitReady(t *testing.T) {
 	t.Helper()
 	for _, one := range r.roles {

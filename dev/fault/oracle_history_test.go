@@ -236,7 +236,7 @@ func (v *oracle) rowsByRun(ctx context.Context) (all []written, err error) {
 	return all, nil
 }
 
-// repetitions: "duplicate" is said of another message with an identity that was seen
+// repetitions: "duplicate" is the answer to another message with an identity that was seen
 // before, never of the first message, however often that is delivered.
 func (v *oracle) repetitions(context.Context) error {
 	messages := v.messages()

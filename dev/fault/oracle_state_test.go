@@ -344,8 +344,8 @@ func (v *oracle) secrets(context.Context) error {
 	return nil
 }
 
-// budget: ServiceTitan never had to refuse a call because there were too many, but where
-// the test had it do so.
+// budget: ServiceTitan rejected no call because of its rate limit, except where
+// the test injects that.
 func (v *oracle) budget(context.Context) error {
 	refused := 0
 	for _, call := range v.stack.Simulator.Stats().Requests {

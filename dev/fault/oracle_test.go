@@ -104,7 +104,7 @@ type oracle struct {
 	duplicates map[string]int              // by request
 	rejected   map[string]int              // by request
 	ended      map[string]map[int64]string // by request and run, how it ended
-	notified   map[string]int              // by request, the events that tell its outcome
+	notified   map[string]int              // by request, the events with its outcome
 
 	own     map[string]bool // requests without a published command: second passes
 	setBack map[string]bool // requests that had not ended in a restored ledger

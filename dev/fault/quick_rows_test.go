@@ -53,7 +53,7 @@ func TestFault02BridgeKilledBetweenDeadLetterAndTerm(t *testing.T) {
 	require.Len(t, deadLettered, 2, "one copy of each")
 }
 
-// A bridge without the permission to acknowledge would process the same commands forever. It
+// A bridge without the permission to acknowledge processes the same commands forever. It
 // reports the missing permission, and consumes nothing until it has it.
 func TestFault13BridgeMayNotAcknowledge(t *testing.T) {
 	t.Parallel()
@@ -114,7 +114,7 @@ func TestFault35TokensExpiredInTheMiddle(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
 	r.startAll(t, allRoles...)
-	for _, skip := range []int{20, 50, 80} { // two in sequence would be a permanent AuthError
+	for _, skip := range []int{20, 50, 80} { // two in sequence are a permanent AuthError
 		require.NoError(t, r.stack.Simulator.AddFault(simulator.Fault{Kind: "expiredTokens", Skip: skip}))
 	}
 	r.full(t)

@@ -57,7 +57,7 @@ type rig struct {
 	changing  bool                // records changed after the first sync
 	natsUsers func() string
 	compared  []string           // entities whose rows must equal ServiceTitan's
-	refusals  int                // calls that ServiceTitan refuses as too many, because the test says so
+	refusals  int                // calls that the test makes ServiceTitan reject with 429
 	mayFail   []events.ErrorType // errors that the test expects of runs
 	waitLimit time.Duration
 }
@@ -85,7 +85,7 @@ type options struct {
 // core are the entities of requests that name none.
 var core = []string{"customers", "jobs", "invoices", "estimates"}
 
-// tenants numbers the tenants, so that workflows of different tests do not meet.
+// tenants numbers the tenants, so that workflows of different tests have different IDs.
 var tenants atomic.Int64
 
 // newRig starts everything but lazisync.
@@ -209,7 +209,7 @@ func (r *rig) connect(t *testing.T, databaseURL, natsCreds string) {
 	r.listen(t)
 }
 
-// connectDatabase lets the rig read the database at a URL.
+// connectDatabase connects the rig to the database at a URL.
 func (r *rig) connectDatabase(t *testing.T, databaseURL string) {
 	t.Helper()
 	var err error
@@ -341,26 +341,26 @@ func (r *rig) endRoles() {
 	}
 }
 
-// awaitReady waits until a role says that it can do its job. What it says is up to two
+// awaitReady waits until a role reports that it is ready. The report is up to two
 // seconds old.
 func (one *role) awaitReady(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return process.Answers(t.Context(), one.admin+"/readyz") }, waitLimit, tick, "it is not ready")
 }
 
-// awaitNotReady waits until a role says that it cannot do its job.
+// awaitNotReady waits until a role reports that it is not ready.
 func (one *role) awaitNotReady(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return !process.Answers(t.Context(), one.admin+"/readyz") }, waitLimit, tick, "it is ready")
 }
 
-// failing runs a role that dies, or freezes, at a failpoint.
+// failing runs a role that is killed, or freezes, at a failpoint.
 func (r *rig) failing(t *testing.T, name, at string) *role {
 	t.Helper()
 	return r.start(t, name, failpoint.Variable+"="+at)
 }
 
-// awaitKilled waits until the role died at its failpoint.
+// awaitKilled waits until the role is killed at its failpoint.
 func (one *role) awaitKilled(t *testing.T) {
 	t.Helper()
 	select {
@@ -377,7 +377,7 @@ func (one *role) awaitFrozen(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), "failpoint ") }, waitLimit, tick, "the failpoint was not met")
 }
 
-// awaitLog waits until the role says something.
+// awaitLog waits until the role has logged a text.
 func (one *role) awaitLog(t *testing.T, text string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return strings.Contains(one.Log.String(), text) }, waitLimit, tick, "%s does not say %q", one.name, text)

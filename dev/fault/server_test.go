@@ -28,7 +28,7 @@ const (
 	readyLine      = "the server is ready"
 )
 
-// serverOptions say which server a process is to be.
+// serverOptions select the server that a process runs.
 type serverOptions struct {
 	Kind               string
 	Data               string // folder of NATS, file of Temporal

@@ -194,7 +194,7 @@ func TestFault59TransientErrorsInTheMiddleOfASync(t *testing.T) {
 	a := r.full(t)
 	var database string
 	require.NoError(t, r.sql.QueryRow(t.Context(), "select current_database()").Scan(&database))
-	admin, err := r.sql.Acquire(t.Context()) // this session keeps its setting, whatever the database's is
+	admin, err := r.sql.Acquire(t.Context()) // this session keeps its own setting
 	require.NoError(t, err)
 	defer admin.Release()
 	var repaired time.Time

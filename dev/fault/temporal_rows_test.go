@@ -72,7 +72,7 @@ func TestFault17AnswerToStartLost(t *testing.T) {
 		arrives          bool
 	}{
 		{"latency", `{"latency":8000}`, true},  // the answer arrives after the timeout
-		{"timeout", `{"timeout":0}`, true},     // it never comes
+		{"timeout", `{"timeout":0}`, true},     // no answer
 		{"limit_data", `{"bytes":1}`, false},   // the connection ends with it
 		{"reset_peer", `{"timeout":0}`, false}, // the connection is reset
 	} {

@@ -52,7 +52,7 @@ func TestFault18WorkerKilledAtBeginAndFinish(t *testing.T) {
 	}
 }
 
-// A worker freezes with a page in its hands, or in an open transaction, for longer than
+// A worker freezes while it processes a page, or in an open transaction, for longer than
 // its heartbeat may be missing. When it wakes up, another has read on.
 func TestFault19WorkerFrozenDuringAPage(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ func TestFault19WorkerFrozenDuringAPage(t *testing.T) {
 			r.stack.Simulator.Mutate(20)
 			r.changing = true
 			r.checkOracle(t, thawed)
-			var wrong int // a late write would move a cursor once more
+			var wrong int // a late write moves a cursor again
 			require.NoError(t, r.sql.QueryRow(t.Context(), `
 				select count(*) from raw.sync_cursors c join raw.sync_runs r using (run_number)
 				where r.mode = 'full' and (c.pages <> $1 or c.fetched <> $2)`,

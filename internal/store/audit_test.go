@@ -74,7 +74,7 @@ func TestPruneDeletesOldActions(t *testing.T) {
 	require.Equal(t, "new", found[0].ID)
 }
 
-// The user of a gateway reads the tables and may add to the audit trail, no more.
+// The user of a gateway reads the tables and may add to the audit trail, and nothing else.
 func TestAccessAuditNeedsToInsertActionsOnly(t *testing.T) {
 	t.Parallel()
 	gateway := role(t)

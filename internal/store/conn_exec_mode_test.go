@@ -43,7 +43,7 @@ func withParameter(t testing.TB, address, name, value string) string {
 }
 
 // doEverything migrates an empty database and calls every method of a store that talks
-// to it, in an order that makes sense, with texts that need care.
+// to it, in a possible order, with texts that need escapes.
 func doEverything(t *testing.T, address string, conns int32) {
 	t.Helper()
 	ctx := t.Context()

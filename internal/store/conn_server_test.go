@@ -168,7 +168,7 @@ func TestTheWritableHostIsUsed(t *testing.T) {
 	}
 }
 
-// TestPermanentErrorsAreRefusals takes privileges and tables away.
+// TestPermanentErrorsAreRefusals revokes privileges and drops tables.
 func TestPermanentErrorsAreRefusals(t *testing.T) {
 	t.Parallel()
 	user := role(t)

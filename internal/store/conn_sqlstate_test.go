@@ -59,7 +59,7 @@ func TestSQLSTATEsThatDependOnMessageOrRoutine(t *testing.T) {
 		{"55000", "la base de données n'accepte pas les connexions", "CheckMyDatabase", connectionError},
 		{"55000", `cannot connect to invalid database "lazisync"`, "InitPostgres", permanentError},
 		{"55000", "materialized view has not been populated", "ExecOpenScanRelation", permanentError},
-		// What PgBouncer says.
+		// Errors of PgBouncer.
 		{"08P01", "unsupported startup parameter: lock_timeout", "", permanentError},
 		{"08P01", "transaction blocks not allowed in statement pooling mode", "", permanentError},
 		{"08P01", "no such database: lazisync", "", permanentError},

@@ -19,7 +19,7 @@ func (s *Store) ThrottleAt(ctx context.Context, tenantID string, perSecond float
 	return s.throttleCalls(ctx, tenantID, perSecond, wait, &now)
 }
 
-// PageSQL is the statement with which a build whose catalogue says so stores a page.
+// PageSQL is the statement with which a build with this catalogue stores a page.
 func PageSQL(e entity.Entity) string { return pageSQL(e, tableName(e)) }
 
 // PickSQL is the SQL of a column's value in full_data.
@@ -33,7 +33,7 @@ func (s *Store) Show(ctx context.Context, name string) (value string, err error)
 	return value, err
 }
 
-// ChecksHosts reports whether a host that takes no writes is passed over.
+// ChecksHosts reports whether connections skip a host that accepts no writes.
 func (s *Store) ChecksHosts() bool { return s.pool.Config().ConnConfig.ValidateConnect != nil }
 
 // PageFunctions is pageFunctions.

@@ -110,7 +110,7 @@ func TestAdoption(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, again)
 	require.Equal(t, before, get[string](f.fixture, identity), "the tables and indexes keep their identity")
-	require.EqualValues(t, 4, get[int64](f.fixture, rowsOfARun))
+	require.EqualValues(t, 4, get[int64](f.fixture, countRunIndexes))
 
 	// Rows have the tenant and the values of their records.
 	require.Equal(t, "c1 Residential f 12.505 2026-03-01 11:00:00.123456 2026-01-02 00:00:00 2026-03-01 11:30:00 0",

@@ -219,7 +219,7 @@ func TestAFinalizedRunStoresNothing(t *testing.T) {
 	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"))
 }
 
-// TestLiveRowsUnderConcurrency lets a full and an incremental run write the same
+// TestLiveRowsUnderConcurrency runs a full and an incremental sync that write the same
 // rows at once, some of them deleted by both, and counts afterwards.
 func TestLiveRowsUnderConcurrency(t *testing.T) {
 	t.Parallel()

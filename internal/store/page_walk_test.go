@@ -76,8 +76,7 @@ func walk(f *fixture, run ledger.Run, e entity.Entity) {
 	require.Zero(f, get[int64](f, "select count(*) from raw.schema_drift where table_name = $1", table))
 }
 
-// sample is a version of a record that fills all of an entity's columns, identified as
-// the catalogue says.
+// sample returns a version of a record with a value for each column of its entity.
 func sample(f *fixture, e entity.Entity, n, minute int, note string) entity.Record {
 	doc := map[string]any{"note": note, "modifiedOn": at(minute).Format(time.RFC3339)}
 	for _, c := range e.Columns {

@@ -88,7 +88,7 @@ func (c *callers) requireWithin() {
 	}
 }
 
-// The rate limit holds whatever processes do: send bursts, pause, hoard, or die with leased calls.
+// The rate limit holds when processes send bursts, pause, hoard calls, or end with leased calls.
 func TestNoIntervalHasMoreCallsThanTheRateLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -106,7 +106,7 @@ func TestNoIntervalHasMoreCallsThanTheRateLimit(t *testing.T) {
 					case dice.Float64() < 0.01:
 						c.now = c.now.Add(time.Duration(dice.Float64() * 8 * float64(time.Second)))
 					case dice.Float64() < 0.01:
-						p.store.Close() // it dies, and another comes
+						p.store.Close() // the process ends, and another one starts
 						*p = caller{store: openStore(t, f.url), empty: c.now}
 					case dice.Float64() < eager:
 						c.call(p, 1+dice.IntN(10), dice.Float64() < 0.2)

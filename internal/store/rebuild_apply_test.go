@@ -43,7 +43,7 @@ func rebuildTarget(e entity.Entity, p ledger.Position) ledger.Target {
 	return ledger.Target{Run: ledger.Ref{Number: p.Run}, TenantID: tenant, Mode: events.Rebuild, Entity: e}
 }
 
-// check checks what a rebuild has loaded, ServiceTitan counting so many records.
+// check checks the staging table of a rebuild against a count of ServiceTitan.
 func (f *fixture) check(e entity.Entity, p ledger.Position, counted int64) ledger.Position {
 	f.Helper()
 	p, err := f.CheckRebuild(f.Context(), rebuildTarget(e, p), p, counted)

@@ -141,7 +141,7 @@ func TestARebuildComparesBeforeItLocks(t *testing.T) {
 			where a.datname = current_database() and a.wait_event_type = 'Lock' and a.query like '%from raw.sync_state%for update%'
 			and l.locktype = 'relation' and l.mode = 'AccessExclusiveLock')`)
 	}, time.Minute, 10*time.Millisecond, "it waits for the state of the table and has filled the diff table")
-	// What another has mended meanwhile is left to it.
+	// Rows that another writer has repaired meanwhile are kept.
 	_, err = held.Exec(t.Context(), "update raw.st_customers set name = 'c2', run_number = 77 where st_id = 2")
 	require.NoError(t, err)
 	require.NoError(t, held.Commit(t.Context()))

@@ -92,8 +92,8 @@ func TestRequestsAreCoalesced(t *testing.T) {
 	require.NotEqual(t, run.Number, next.Number)
 }
 
-// TestEveryRequestIsClaimedOnce lets requests come in, be withdrawn, and be claimed
-// by passes of which each is begun twice, all at the same time.
+// TestEveryRequestIsClaimedOnce receives and withdraws requests while passes claim them, each of
+// which is begun twice.
 func TestEveryRequestIsClaimedOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -224,7 +224,7 @@ func TestWithdraw(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, found, "nothing is left to claim")
 
-	// Again: it says what it found.
+	// A second withdrawal returns the same run.
 	again, _, err := f.WithdrawRequest(ctx, waiting.ID, "twice")
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, w, again)

@@ -11,7 +11,7 @@ import (
 )
 
 // The ledger was restored to an earlier state and gave the number of a run to another one:
-// who still writes for the former is refused, whatever he writes.
+// a worker that still writes for the former run is refused.
 func TestNothingIsWrittenForARunOfAnotherExecution(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -174,7 +174,7 @@ func TestFinalizeIsNotOvertakenByPages(t *testing.T) {
 	for range names {
 		require.ErrorIs(t, <-ended, ledger.ErrFinalized)
 	}
-	// The outcome says exactly what was stored, and nothing came after it.
+	// The outcome has exactly what was stored, and nothing was stored after it.
 	for _, r := range finalized.Results {
 		require.Equal(t, get[int64](f, "select count(*) from raw.st_"+r.Entity), r.Inserted, r.Entity)
 	}
@@ -253,8 +253,8 @@ func TestFinalizeUnstarted(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrUnknown)
 }
 
-// What has an outcome without an execution of its own still has ids of its own: also
-// where a ledger that was restored to an earlier state decides the same request again.
+// Outcomes without an execution have unique ids, also if a ledger that was restored to an earlier
+// state finalizes the same request again.
 func TestOutcomesWithoutAnExecutionHaveUniqueIDs(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

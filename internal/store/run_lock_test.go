@@ -46,7 +46,7 @@ func (s *Store) mustBegin(t *testing.T, mode events.Mode, id string) ledger.Run 
 	return run
 }
 
-// midway begins a transaction, does the first part of something in it and returns
+// midway begins a transaction, runs the first statements of an operation in it and returns
 // how to commit it.
 func (s *Store) midway(t *testing.T, first func(tx pgx.Tx) error) (commit func()) {
 	t.Helper()

@@ -281,7 +281,7 @@ func TestAddingAColumnBlocksNoWriterWhileItWaits(t *testing.T) {
 	require.NoError(t, next.CheckSchema(t.Context()))
 }
 
-// TestFillingDoesNotDoubleTheTable fills a column of rows that all change.
+// TestFillingDoesNotDoubleTheTable fills a column in which every row changes.
 func TestFillingDoesNotDoubleTheTable(t *testing.T) {
 	t.Parallel()
 	old := newBuild(t, "balance", "type")

@@ -12,8 +12,8 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
-// TestANumberedMigrationBlocksNoWriterWhileItWaits applies one that needs a table which a
-// transaction reads for long.
+// TestANumberedMigrationBlocksNoWriterWhileItWaits applies a migration of a table that a long
+// transaction reads.
 func TestANumberedMigrationBlocksNoWriterWhileItWaits(t *testing.T) {
 	t.Parallel()
 	s, err := Open(t.Context(), pgtest.Database(t), Options{})

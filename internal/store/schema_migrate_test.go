@@ -30,14 +30,13 @@ func TestMigrate(t *testing.T) {
 	require.Empty(t, applied)
 }
 
-// rowsOfARun says whether the rows that a run changed are found by an index, and by how many
-// of the tables.
-const rowsOfARun = `select count(*) from pg_indexes where schemaname = 'raw' and tablename like 'st\_%' and indexdef like '% (tenant_id, run_number)'`
+// countRunIndexes counts the tables with an index of the rows that a run changed.
+const countRunIndexes = `select count(*) from pg_indexes where schemaname = 'raw' and tablename like 'st\_%' and indexdef like '% (tenant_id, run_number)'`
 
 func TestTablesOfEntities(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	require.EqualValues(t, len(few), get[int64](f, rowsOfARun))
+	require.EqualValues(t, len(few), get[int64](f, countRunIndexes))
 	require.EqualValues(t, len(few), get[int64](f, `select count(*) from pg_constraint
 		where contype = 'p' and conrelid::regclass::text like 'raw.st\_%' and pg_get_constraintdef(oid) = 'PRIMARY KEY (tenant_id, st_id)'`))
 	for column, kind := range map[string]string{
@@ -68,7 +67,7 @@ func TestMigrateConcurrently(t *testing.T) {
 	require.NoError(t, openStore(t, url).CheckSchema(t.Context()))
 }
 
-// TestMigrateAddsColumns takes columns away, as if the catalogue had grown, and
+// TestMigrateAddsColumns drops columns, as if the catalogue had new ones, and
 // expects them back, filled from the records that are there.
 func TestMigrateAddsColumns(t *testing.T) {
 	t.Parallel()

@@ -19,11 +19,11 @@ import (
 
 const tenant events.TenantID = "42"
 
-// few are the entities that most tests make tables for: copying a database takes
+// few are the entities for which most tests create tables: copying a database takes
 // ten times as long with all of them.
 var few = entity.Catalogue[:4]
 
-// fixture is a migrated database of a test's own, with the store and a second way in.
+// fixture is a migrated database of a test's own, with the store and another connection.
 type fixture struct {
 	testing.TB
 	*store.Store
