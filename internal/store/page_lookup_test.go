@@ -12,7 +12,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// lookupEntity is an entity whose list has the parameter ids.
+// lookupEntity returns an entity whose list has the parameter ids.
 func lookupEntity(t *testing.T) entity.Entity {
 	e := sweepableEntity(t)
 	e.IDs = true
