@@ -180,7 +180,7 @@ func TestDocsTargetsOfMakeExist(t *testing.T) {
 }
 
 // foreignVariables are variables that other programs read.
-var foreignVariables = []string{"TEST_DATABASE_URL", "PG_BIN", "GOTOOLCHAIN", "CRON_TZ", "NO_COLOR"}
+var foreignVariables = []string{"TEST_DATABASE_URL", "PG_BIN", "GOTOOLCHAIN", "CRON_TZ", "NO_COLOR", "TEMPORAL_DATABASE_URL", "TEMPORAL_VISIBILITY_URL", "LAZISYNC_VERSION"}
 
 func TestDocsVariablesExist(t *testing.T) {
 	t.Parallel()

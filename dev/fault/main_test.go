@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if encoded := os.Getenv(serverVariable); encoded != "" {
 		os.Exit(serve(encoded))
 	}
+	if addr := os.Getenv(dockerVariable); addr != "" {
+		os.Exit(callDocker(addr, os.Args[1:]))
+	}
 	flag.Parse()
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })

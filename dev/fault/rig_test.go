@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
 	"os"
@@ -36,12 +37,14 @@ import (
 
 // rig has everything around lazisync's processes in one test.
 type rig struct {
-	stack    *stack.Stack // the simulated ServiceTitan, the fake Slack and the environment
-	tenant   string
-	database *ownDatabase // nil where the test uses the shared one
-	nats     *server      // nil where the test uses a cluster
-	cluster  *natsCluster // nil where the test uses one server
-	temporal *server
+	stack         *stack.Stack // the simulated ServiceTitan, the fake Slack and the environment
+	tenant        string
+	database      *ownDatabase // nil where the test uses the shared one
+	ownerURL      string       // the database as the user of migrate
+	separateOwner bool         // the roles use another user
+	nats          *server      // nil where the test uses a cluster
+	cluster       *natsCluster // nil where the test uses one server
+	temporal      *server
 
 	// The rig's own eyes and hands.
 	store  *store.Store
@@ -68,7 +71,9 @@ type options struct {
 	ownDatabase        bool
 	databaseDir        string       // where it keeps its data, a temporary folder unless set
 	database           *ownDatabase // that the test has started, in place of ownDatabase
+	ownerURL           string       // the database as its owner, if that is not the superuser
 	ownTemporal        bool
+	temporalPostgres   string        // PostgreSQL server of a Temporal of its own; "" for SQLite
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsCluster        bool          // three servers and three replicas
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
@@ -76,6 +81,7 @@ type options struct {
 	natsCreds          string        // file with the credentials of the rig itself
 	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
 	environ            []string      // further variables of lazisync
+	program            string        // build of lazisync that migrates an empty database; "" for this version
 
 	// reach returns the URL by which lazisync reaches the database, whose own URL it is
 	// given; nil is that one. The rig itself reaches the database directly.
@@ -95,6 +101,7 @@ func newRig(t *testing.T, o options) *rig {
 	r := &rig{tenant: strconv.FormatInt(number, 10), waitLimit: waitLimit, compared: core}
 	r.startNATS(t, &o)
 	databaseURL := r.startDatabase(t, o)
+	r.ownerURL, r.separateOwner = databaseURL, o.ownerURL != ""
 	reachedURL := databaseURL
 	if o.reach != nil {
 		reachedURL = o.reach(t, databaseURL)
@@ -118,7 +125,13 @@ func newRig(t *testing.T, o options) *rig {
 	t.Cleanup(func() { require.NoError(t, r.stack.Stop()) })
 	t.Cleanup(r.endRoles)
 	r.connect(t, databaseURL, o.natsCreds)
-	r.migrate(t)
+	if o.program != "" {
+		t.Log(r.runProgram(t, o.program, nil, "migrate"))
+		_, err = r.sql.Exec(t.Context(), watchVersions+watchTables)
+		require.NoError(t, err)
+	} else {
+		r.migrate(t)
+	}
 	r.shortenAckWait(t, o.ackWait)
 	return r
 }
@@ -168,11 +181,14 @@ func (r *rig) startDatabase(t *testing.T, o options) (url string) {
 		r.database = o.database
 	case o.ownDatabase:
 		r.database = startDatabase(t, o.databaseDir)
+	case o.program != "":
+		return pgtest.Database(t)
 	default:
 		return pgtest.Prepared(t, "fault", prepare)
 	}
-	require.NoError(t, prepare(t.Context(), r.database.URL("")))
-	return r.database.URL("")
+	url = cmp.Or(o.ownerURL, r.database.URL(""))
+	require.NoError(t, prepare(t.Context(), url))
+	return url
 }
 
 func (r *rig) startTemporal(t *testing.T, o options) {
@@ -182,7 +198,7 @@ func (r *rig) startTemporal(t *testing.T, o options) {
 		return
 	}
 	r.temporal = newServer(t, serverOptions{
-		Kind: temporalKind, Data: t.TempDir() + "/temporal.db", ContinueAsNewAfter: o.continueAsNewAfter,
+		Kind: temporalKind, Data: t.TempDir() + "/temporal.db", PostgresURL: o.temporalPostgres, ContinueAsNewAfter: o.continueAsNewAfter,
 	})
 	r.temporal.run(t)
 }
@@ -226,9 +242,18 @@ var discard = slog.New(slog.DiscardHandler)
 // migrate declares the streams, as an operator does.
 func (r *rig) migrate(t *testing.T) {
 	t.Helper()
-	cfg, err := app.Load(r.stack.Environ(), app.ServeRole)
+	cfg, err := app.Load(r.asOwner(), app.ServeRole)
 	require.NoError(t, err)
 	require.NoError(t, commands.Migrate(t.Context(), cfg, cli.MigrateOptions{}, zerolog.Nop(), io.Discard))
+}
+
+// asOwner returns the environment of migrate. It reaches the database as lazisync does.
+func (r *rig) asOwner() []string {
+	environ := r.stack.Environ()
+	if !r.separateOwner {
+		return environ
+	}
+	return append(slices.DeleteFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, "DATABASE_URL=") }), "DATABASE_URL="+r.ownerURL)
 }
 
 // shortenAckWait makes JetStream redeliver unacknowledged messages sooner.

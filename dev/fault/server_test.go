@@ -32,6 +32,7 @@ const (
 type serverOptions struct {
 	Kind               string
 	Data               string // folder of NATS, file of Temporal
+	PostgresURL        string // where Temporal keeps its data instead
 	Config             string // file with the configuration of NATS, read again at SIGHUP; "" for the usual one
 	Port               int
 	Name               string           // of the server in a cluster of NATS
@@ -119,7 +120,7 @@ func startServer(ctx context.Context, o serverOptions) (end func() error, err er
 		return func() error { s.Stop(); return nil }, nil
 	case temporalKind:
 		s, err := temporalserver.Start(ctx, temporalserver.Options{
-			File: o.Data, Port: o.Port, ContinueAsNewAfter: o.ContinueAsNewAfter, Log: log.Level(zerolog.ErrorLevel),
+			File: o.Data, PostgresURL: o.PostgresURL, Port: o.Port, ContinueAsNewAfter: o.ContinueAsNewAfter, Log: log.Level(zerolog.ErrorLevel),
 		})
 		if err != nil {
 			return nil, err
