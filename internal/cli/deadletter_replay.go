@@ -111,13 +111,8 @@ func replay(ctx context.Context, b Backends, conn Stream, selected []deadLetter,
 	}
 	subscribed, stop := context.WithCancel(ctx)
 	defer stop()
-	received := make(chan events.Message, 64)
-	if err := conn.Subscribe(subscribed, []string{events.Accepted.Subject, events.Rejected.Subject}, stream.StartPosition{}, func(m events.Message) {
-		select {
-		case received <- m:
-		case <-subscribed.Done():
-		}
-	}); err != nil {
+	received, deliver := messageQueue(subscribed)
+	if err := conn.Subscribe(subscribed, []string{events.Accepted.Subject, events.Rejected.Subject}, stream.StartPosition{}, deliver); err != nil {
 		return err
 	}
 	var published []*replayAnswer

@@ -100,17 +100,12 @@ func TailEvents(ctx context.Context, b Backends, o TailOptions, out io.Writer) e
 	defer conn.Close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	received := make(chan events.Message, 64)
+	received, deliver := messageQueue(ctx)
 	var from stream.StartPosition
 	if o.Since > 0 {
 		from.Time = time.Now().Add(-o.Since)
 	}
-	if err := conn.Subscribe(ctx, subjects, from, func(m events.Message) {
-		select {
-		case received <- m:
-		case <-ctx.Done():
-		}
-	}); err != nil {
+	if err := conn.Subscribe(ctx, subjects, from, deliver); err != nil {
 		return endOf(ctx, err)
 	}
 	p := &eventPrinter{TailOptions: o, out: out, width: terminalWidth(out)}
@@ -199,37 +194,49 @@ func (p *eventPrinter) printLine(at time.Time, kind, run, text string) error {
 }
 
 // describeEvent says in a few words what an event reports.
-func describeEvent(e events.Event) (text string) {
-	set := func(t string) error { text = t; return nil }
+func describeEvent(e events.Event) string {
 	switch e.Type() {
 	case events.Accepted.Name:
-		_ = withData(e, events.Accepted, func(d events.AcceptedData) error { return set(describeAccepted(d)) })
+		return describe(e, events.Accepted, describeAccepted)
 	case events.Rejected.Name:
-		_ = withData(e, events.Rejected, func(d events.RejectedData) error {
-			return set(fmt.Sprintf("%s, dead letter %d: %s: %s", d.Kind, d.DeadLetter.Sequence, d.Code, d.Reason))
+		return describe(e, events.Rejected, func(d events.RejectedData) string {
+			return fmt.Sprintf("%s, dead letter %d: %s: %s", d.Kind, d.DeadLetter.Sequence, d.Code, d.Reason)
 		})
 	case events.Started.Name:
-		_ = withData(e, events.Started, func(d events.StartedData) error { return set(runWords(d.RunData)) })
+		return describe(e, events.Started, func(d events.StartedData) string { return runWords(d.RunData) })
 	case events.Progress.Name:
-		_ = withData(e, events.Progress, func(d events.ProgressData) error {
-			return set(fmt.Sprintf("%s %s %s%s", d.Entity, d.Phase, amount(d), waitNote(d.Waiting)))
+		return describe(e, events.Progress, func(d events.ProgressData) string {
+			return fmt.Sprintf("%s %s %s%s", d.Entity, d.Phase, amount(d), waitNote(d.Waiting))
 		})
 	case events.Paused.Name:
-		_ = withData(e, events.Paused, func(d events.ControlledData) error { return set(runWords(d.RunData, because(d.Reason, d.Actor))) })
+		return describe(e, events.Paused, describeControl)
 	case events.Resumed.Name:
-		_ = withData(e, events.Resumed, func(d events.ControlledData) error { return set(runWords(d.RunData, because(d.Reason, d.Actor))) })
+		return describe(e, events.Resumed, describeControl)
 	case events.Stale.Name:
-		_ = withData(e, events.Stale, func(d events.FreshnessData) error { return set(describeFreshness(d)) })
+		return describe(e, events.Stale, describeFreshness)
 	case events.Fresh.Name:
-		_ = withData(e, events.Fresh, func(d events.FreshnessData) error { return set(describeFreshness(d)) })
+		return describe(e, events.Fresh, describeFreshness)
 	case events.Completed.Name:
-		_ = withData(e, events.Completed, func(d events.OutcomeData) error { return set(describeRunEnd(d)) })
+		return describe(e, events.Completed, describeRunEnd)
 	case events.Failed.Name:
-		_ = withData(e, events.Failed, func(d events.OutcomeData) error { return set(describeRunEnd(d)) })
+		return describe(e, events.Failed, describeRunEnd)
 	case events.Cancelled.Name:
-		_ = withData(e, events.Cancelled, func(d events.OutcomeData) error { return set(describeRunEnd(d)) })
+		return describe(e, events.Cancelled, describeRunEnd)
 	}
-	return text
+	return ""
+}
+
+// describe returns the description of the data of an event, "" if they are invalid.
+func describe[T any](e events.Event, t events.Type[T], text func(T) string) string {
+	data, err := t.Data(e)
+	if err != nil {
+		return ""
+	}
+	return text(data)
+}
+
+func describeControl(d events.ControlledData) string {
+	return runWords(d.RunData, because(d.Reason, d.Actor))
 }
 
 func describeAccepted(d events.AcceptedData) string {

@@ -41,13 +41,7 @@ func waitForOutcome(ctx context.Context, conn Stream, requestID string, v view, 
 // pauses.
 func subscribe(ctx context.Context, conn Stream) (messages <-chan events.Message, stop func(), err error) {
 	ctx, stop = context.WithCancel(ctx)
-	received := make(chan events.Message, 64)
-	deliver := func(m events.Message) {
-		select {
-		case received <- m:
-		case <-ctx.Done():
-		}
-	}
+	received, deliver := messageQueue(ctx)
 	pauses := []string{events.Paused.Subject, events.Resumed.Subject}
 	others := slices.DeleteFunc(slices.Clone(RequestSubjects), func(subject string) bool { return slices.Contains(pauses, subject) })
 	err = conn.Subscribe(ctx, pauses, stream.StartPosition{Time: time.Now().Add(-pauseHistory)}, deliver)
@@ -59,6 +53,17 @@ func subscribe(ctx context.Context, conn Stream) (messages <-chan events.Message
 		return nil, nil, err
 	}
 	return received, stop, nil
+}
+
+// messageQueue returns a channel of messages and the function that fills it until ctx ends.
+func messageQueue(ctx context.Context) (received chan events.Message, deliver func(events.Message)) {
+	received = make(chan events.Message, 64)
+	return received, func(m events.Message) {
+		select {
+		case received <- m:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // follow shows messages until the outcome of the request, and returns its exit code.

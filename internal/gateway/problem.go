@@ -61,6 +61,14 @@ func invalid(list ...events.FieldError) *Problem {
 	return fieldProblem(http.StatusUnprocessableEntity, "invalid-data", "Invalid data", list...)
 }
 
+// allInvalid returns invalid for a list of errors, nil if it is empty.
+func allInvalid(list []events.FieldError) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return invalid(list...)
+}
+
 // unavailable returns the problem of an unavailable dependency. The cause is only logged.
 func unavailable(what string, cause error) *Problem {
 	p := problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", what+", retry later")

@@ -74,8 +74,5 @@ func parseRejectedFilter(query url.Values) (ledger.RejectedFilter, error) {
 		}
 		f.Before = before
 	}
-	if len(problems) > 0 {
-		return f, invalid(problems...)
-	}
-	return f, nil
+	return f, allInvalid(problems)
 }

@@ -107,8 +107,5 @@ func parseRequestFilter(query url.Values) (ledger.RequestFilter, error) {
 		problems = append(problems, field("before", f.Before, "nextBefore of the previous response"))
 	}
 	problems = append(problems, f.Check()...)
-	if len(problems) > 0 {
-		return f, invalid(problems...)
-	}
-	return f, nil
+	return f, allInvalid(problems)
 }

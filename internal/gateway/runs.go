@@ -104,10 +104,7 @@ func parseRunFilter(query url.Values) (ledger.RunFilter, error) {
 		Mode: events.Mode(query.Get("mode")), Entity: query.Get("entity"), Since: common.since, Before: common.before,
 	}
 	problems = append(f.Check(), problems...)
-	if len(problems) > 0 {
-		return f, invalid(problems...)
-	}
-	return f, nil
+	return f, allInvalid(problems)
 }
 
 // run returns the run of the path.

@@ -74,10 +74,7 @@ func (g *Gateway) parseAuditFilter(query url.Values) (ledger.AuditFilter, error)
 		problems = append(problems, field("actor", f.Actor, "the name of an API token"))
 	}
 	problems = append(problems, f.Check(g.actions())...)
-	if len(problems) > 0 {
-		return f, invalid(problems...)
-	}
-	return f, nil
+	return f, allInvalid(problems)
 }
 
 // actions lists the names of all actions.
