@@ -78,7 +78,7 @@ func TestADatabaseThatAcceptsNoConnectionsIsRetried(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool {
-		err = s.Ping(t.Context())
+		_, err = s.Show(t.Context(), "is_superuser")
 		return err != nil && strings.Contains(err.Error(), "SQLSTATE 55000")
 	}, time.Minute, 10*time.Millisecond, "the connections have ended")
 	var refusal *store.Refusal
