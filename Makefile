@@ -1,6 +1,6 @@
 # Requires GNU make 3.81 or later. "make help" lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev stop build preflight test test-all fault chaos live bench lint fmt generate verify
+.PHONY: help demo dev stop build preflight test test-all fault chaos live bench release lint fmt generate verify
 
 DEMO_FLAGS = $(if $(filter-out 0 no false,$(ONCE)),--once)
 COUNT     ?= 1
@@ -47,6 +47,9 @@ live: ## compare the catalogue with ServiceTitan's integration environment, read
 bench: ## run benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 	go -C dev test -run '^$$' -bench . -benchmem ./streamtest ./gatewaytest
+
+release: ## build the binaries of a release into dist/, with SBOMs and checksums (VERSION=v0.1.0; default: the commit's tag)
+	@dev/release.sh $(VERSION)
 
 lint: ## run gofmt, go vet, workflowcheck and golangci-lint
 	@dev/lint.sh

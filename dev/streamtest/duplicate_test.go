@@ -94,7 +94,7 @@ func TestHasMessage(t *testing.T) {
 	}
 	for at, want := range map[string]bool{
 		place(1, m.Time):                      true,
-		place(1, m.Time.Add(time.Nanosecond)): false, // the stream was created anew
+		place(1, m.Time.Add(time.Nanosecond)): false, // the stream was recreated
 		place(2, m.Time):                      false,
 	} {
 		has, err := r.conn.HasMessage(ctx(t), at)
