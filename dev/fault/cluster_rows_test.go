@@ -164,6 +164,7 @@ func TestFault75NATSQuorumLost(t *testing.T) {
 	r.awaitReplicas(t)
 	r.cluster.servers[0].Kill()
 	r.cluster.servers[1].Kill()
+	r.awaitPages(t, 8) // the sync continues
 	for _, one := range r.roles {
 		one.awaitNotReady(t)
 	}
