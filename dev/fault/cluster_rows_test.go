@@ -40,7 +40,7 @@ func (r *rig) measureGap(t *testing.T) time.Duration {
 
 // The leader of each stream is killed during a full sync and a storm of requests, and started
 // again.
-func TestFault70LeaderOfEachNATSStreamKilled(t *testing.T) {
+func TestFault62LeaderOfEachNATSStreamKilled(t *testing.T) {
 	t.Parallel()
 	r, stop := clusterUnderLoad(t)
 	var repairedAt time.Time
@@ -60,7 +60,7 @@ func TestFault70LeaderOfEachNATSStreamKilled(t *testing.T) {
 
 // The leader of each stream is disconnected from the other servers, but not from its clients. A
 // role that is connected to it connects to another one.
-func TestFault71LeaderOfEachNATSStreamDisconnected(t *testing.T) {
+func TestFault63LeaderOfEachNATSStreamDisconnected(t *testing.T) {
 	t.Parallel()
 	r, stop := clusterUnderLoad(t)
 	var repairedAt time.Time
@@ -85,7 +85,7 @@ func TestFault71LeaderOfEachNATSStreamDisconnected(t *testing.T) {
 
 // The servers are restarted one after another, as during an upgrade of NATS: each when the one
 // before has everything.
-func TestFault72NATSClusterRestartedOneByOne(t *testing.T) {
+func TestFault64NATSClusterRestartedOneByOne(t *testing.T) {
 	t.Parallel()
 	r, stop := clusterUnderLoad(t)
 	var longest time.Duration
@@ -106,7 +106,7 @@ func TestFault72NATSClusterRestartedOneByOne(t *testing.T) {
 
 // A server loses its disk and comes back under its name. Doctor names its replicas while it
 // is offline, and everything is on its disk again afterwards: the other two are then lost in turn.
-func TestFault73NATSServerBackWithAnEmptyDisk(t *testing.T) {
+func TestFault65NATSServerBackWithAnEmptyDisk(t *testing.T) {
 	t.Parallel()
 	r, stop := clusterUnderLoad(t)
 	lost := r.cluster.servers[r.streamLeader(t, "SYNC_EVENTS")]
@@ -132,7 +132,7 @@ func TestFault73NATSServerBackWithAnEmptyDisk(t *testing.T) {
 }
 
 // The leader of the memory stream is lost with its memory. Progress continues with the replicas.
-func TestFault74LeaderOfTheNATSMemoryStreamKilled(t *testing.T) {
+func TestFault66LeaderOfTheNATSMemoryStreamKilled(t *testing.T) {
 	t.Parallel()
 	r, stop := clusterUnderLoad(t)
 	r.awaitReplicas(t)
@@ -158,7 +158,7 @@ func TestFault74LeaderOfTheNATSMemoryStreamKilled(t *testing.T) {
 
 // Two of three servers are lost. No role is ready, doctor says why, and everything continues when
 // one of them is back.
-func TestFault75NATSQuorumLost(t *testing.T) {
+func TestFault67NATSQuorumLost(t *testing.T) {
 	t.Parallel()
 	r, stop := clusterUnderLoad(t)
 	r.awaitReplicas(t)
