@@ -159,6 +159,19 @@ func TestBinaryIsStaticAndSmall(t *testing.T) {
 	}
 }
 
+// In an image without /etc/localtime the local time is named UTC, which is a time zone.
+func TestImageAcceptsTheTimeZoneUTC(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	require.NoError(t, err)
+	for _, zone := range []string{"UTC", "America/Los_Angeles"} {
+		command := exec.CommandContext(t.Context(), path, "config")
+		command.Env = []string{"TZ=", "SYNC_TIMEZONE=" + zone}
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+}
+
 // role is a running lazisync, of the image's binary.
 type role struct {
 	*process.Process

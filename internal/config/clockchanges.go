@@ -16,7 +16,7 @@ var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*
 
 func timezone(c *Config, text string) error {
 	const want = "a time zone such as America/Los_Angeles or UTC"
-	if text == time.Local.String() {
+	if text == "Local" { // time.Local.String is UTC where there is no /etc/localtime, as in the image
 		return errors.New(want + "; Local differs between machines")
 	}
 	zone, err := time.LoadLocation(text)
