@@ -44,7 +44,7 @@ type dockerCall struct {
 
 func newDrill(t *testing.T) *drill {
 	t.Helper()
-	database := startDatabase(t, "")
+	database := startDatabaseWith(t, pgserver.Options{Dir: t.TempDir(), Unsafe: true}) // no process is killed here
 	root := filepath.Join("..", "..")
 	compose, err := deploytest.Load(t.Context(), root, filepath.Join(root, "deploy", "demo.env"), "demo")
 	require.NoError(t, err)
