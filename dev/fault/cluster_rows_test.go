@@ -20,6 +20,7 @@ var replicatedStreams = []string{"SYNC_COMMANDS", "SYNC_EVENTS", "SYNC_DEADLETTE
 func clusterUnderLoad(t *testing.T) (r *rig, stop func()) {
 	t.Helper()
 	r = newRig(t, options{natsCluster: true, simulator: veryManyPages})
+	r.waitLimit = 5 * time.Minute // full syncs of many pages, one after another
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	r.stack.Simulator.SetPace(300 * time.Millisecond)
@@ -73,7 +74,7 @@ func TestFault63LeaderOfEachNATSStreamDisconnected(t *testing.T) {
 		for _, one := range r.roles {
 			one.awaitReady(t)
 		}
-		served := r.full(t)
+		served := r.incremental(t)
 		r.awaitRunStarted(t, served)
 		r.cluster.routes.Connect(leader)
 		repairedAt = time.Now()
