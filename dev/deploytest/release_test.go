@@ -48,7 +48,7 @@ func TestReleaseIsReproducible(t *testing.T) {
 		require.NoError(t, err)
 		checksums = append(checksums, string(sums))
 
-		printed, err := exec.CommandContext(t.Context(), filepath.Join(dist, name), "version").Output()
+		printed, err := exec.CommandContext(t.Context(), filepath.Join(dist, name), "--version").Output()
 		require.NoError(t, err)
 		require.Contains(t, string(printed), "9.8.7-rc.1")
 		requireBill(t, filepath.Join(dist, name+".cdx.json"))
