@@ -1,6 +1,6 @@
 # Requires GNU make 3.81 or later. "make help" lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev stop build preflight test test-all fault chaos live bench release lint fmt generate verify
+.PHONY: help demo dev stop build preflight test test-all fault chaos containers live bench release lint fmt generate verify
 
 DEMO_FLAGS = $(if $(filter-out 0 no false,$(ONCE)),--once)
 COUNT     ?= 1
@@ -40,6 +40,11 @@ fault: ## run the fault tests, up to half an hour (COUNT=1)
 chaos: ## inject random faults, then check the guarantees (SEED=1 MINUTES=5)
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -part chaos -seed $(SEED) -minutes $(MINUTES)
+
+# Debian: apt install podman runc containernetworking-plugins golang-github-containernetworking-plugin-dnsname
+# dnsmasq-base iptables catatonit busybox-static
+containers: ## start the services of docker-compose.yml in Podman's containers and sync (root on Linux)
+	go -C dev test -vet=off -count=1 -timeout 30m -tags containers -run Containers ./deploytest
 
 live: ## compare the catalogue with ServiceTitan's integration environment, read-only (ENTITIES="customers jobs")
 	@go -C dev build -o ../bin/lazisync-live ./cmd/live && bin/lazisync-live $(ENTITIES)
