@@ -44,13 +44,12 @@ const (
 
 // Check reads a page of every feed and list of the entities and calls report for each. It
 // returns an error if the API refuses the credentials or ctx ends.
-func Check(ctx context.Context, s Settings, entities []entity.Entity, report func(Finding)) error {
-	client := servicetitan.New(s.Client)
+func Check(ctx context.Context, client *servicetitan.Client, tenant string, entities []entity.Entity, report func(Finding)) error {
 	known := newKnown()
 	defer known.close()
 	for _, e := range entities {
 		for _, feed := range feeds(e) {
-			page, err := readPage(ctx, client, s.Tenant, e, feed)
+			page, err := readPage(ctx, client, tenant, e, feed)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

@@ -33,20 +33,20 @@ type Config struct {
 
 // NATSConfig has the address and credentials of NATS.
 type NATSConfig struct {
-	URL         string
-	Creds       string // path of a credentials file
+	URL         string // or several, separated by commas
+	Creds       string // path of a credentials file, "" for none
 	TLS         TLSConfig
-	InboxPrefix string
+	InboxPrefix string // of the subjects of replies
 	Replicas    int    // of streams and consumers: 1, 3 or 5
 	Domain      string // of JetStream, "" for that of the server
 }
 
 // TemporalConfig has the address, namespace and credentials of Temporal.
 type TemporalConfig struct {
-	Address   string
+	Address   string // host:port
 	Namespace string
-	TaskQueue string
-	APIKey    Secret
+	TaskQueue string // of workflows and slices
+	APIKey    Secret // "" for none; one implies TLS
 	TLS       TLSConfig
 }
 
@@ -94,12 +94,12 @@ func (t Tenant) Values() map[string]Value { return t.values }
 
 // SyncConfig has the limits of a sync.
 type SyncConfig struct {
-	RunDeadline time.Duration
-	PauseLimit  time.Duration
-	StallLimit  time.Duration
+	RunDeadline time.Duration // of a run, without its pauses
+	PauseLimit  time.Duration // of a pause
+	StallLimit  time.Duration // of an entity that stores nothing because of errors
 	SecondPass  time.Duration // after a webhook, 0 for none
 	Freshness   Freshness
-	DeleteGuard float64 // share of a table's live rows
+	DeleteGuard float64 // share of a table's live rows, above 0 and at most 1
 }
 
 // SlackConfig has the webhooks or the bot, and the options of notifications.

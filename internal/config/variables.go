@@ -12,7 +12,7 @@ type Variable struct {
 	Name    string
 	Default string
 	Secret  bool
-	File    bool // can be read from a file like a secret, because
+	File    bool // NAME_FILE may name a file with the value, as for a secret
 	Doc     string
 	// Field is its name in the tenants file, where each tenant may have a value of its own.
 	Field string

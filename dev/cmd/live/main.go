@@ -14,32 +14,37 @@ import (
 	"os/signal"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/lazi/lazisync/dev/live"
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // run runs the command and returns the exit code.
-func run(ctx context.Context, args []string, lookup func(string) string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, environ []string, stdout, stderr io.Writer) int {
 	entities, err := findEntities(args)
 	if err != nil {
 		fmt.Fprintln(stderr, "live:", err)
 		return 2
 	}
-	settings, err := live.Load(lookup)
+	cfg, err := load(environ)
 	if err != nil {
 		fmt.Fprintln(stderr, "live:", err)
 		return 2
 	}
 	count, bad := map[live.Status]int{}, false
-	err = live.Check(ctx, settings, entities, func(f live.Finding) {
+	client := connect.ServiceTitan(cfg, nil, nil, nil, zerolog.Nop())
+	err = live.Check(ctx, client, string(cfg.Tenants[0].ID), entities, func(f live.Finding) {
 		count[f.Status]++
 		bad = bad || f.Bad()
 		fmt.Fprintf(stdout, "%-40s %-6s %-13s %s\n", f.Entity, f.On, f.Status, detail(f))
@@ -59,6 +64,18 @@ func run(ctx context.Context, args []string, lookup func(string) string, stdout,
 		return 1
 	}
 	return 0
+}
+
+// load reads the configuration of one tenant. The default rate is far below ServiceTitan's limit,
+// because other programs share it.
+func load(environ []string) (*config.Config, error) {
+	cfg, err := config.Load(append([]string{"SERVICETITAN_REQUESTS_PER_SECOND=10"}, environ...), config.Options{Required: []string{
+		"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY",
+	}})
+	if err == nil && cfg.ServiceTitan.Environment != config.Integration && cfg.ServiceTitan.APIURL == "" {
+		err = fmt.Errorf("SERVICETITAN_ENVIRONMENT: got %q, want integration; only SERVICETITAN_API_URL can select another environment", cfg.ServiceTitan.Environment)
+	}
+	return cfg, err
 }
 
 func detail(f live.Finding) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -47,7 +48,7 @@ func newRig(t *testing.T, o simulator.Options) *rig {
 	r.environ = map[string]string{
 		"SERVICETITAN_API_URL": server.URL, "SERVICETITAN_AUTH_URL": server.URL, "SERVICETITAN_TENANT_ID": strconv.Itoa(simulator.DefaultTenant),
 		"SERVICETITAN_CLIENT_ID": simulator.DefaultClientID, "SERVICETITAN_CLIENT_SECRET": simulator.DefaultClientSecret, "SERVICETITAN_APP_KEY": simulator.DefaultAppKey,
-		"SERVICETITAN_REQUESTS_PER_SECOND": "100000",
+		"SERVICETITAN_REQUESTS_PER_SECOND": "60",
 	}
 	return r
 }
@@ -55,7 +56,11 @@ func newRig(t *testing.T, o simulator.Options) *rig {
 func (r *rig) run(t *testing.T, args ...string) (code int, out, err string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(t.Context(), args, func(name string) string { return r.environ[name] }, &stdout, &stderr)
+	var environ []string
+	for name, value := range r.environ {
+		environ = append(environ, name+"="+value)
+	}
+	code = run(t.Context(), args, environ, &stdout, &stderr)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -146,13 +151,18 @@ func TestRequiredVariables(t *testing.T) {
 	code, out, err := r.run(t)
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
-	require.Equal(t, `live: to read ServiceTitan's integration environment, set:
-  SERVICETITAN_ENVIRONMENT: want integration, got "production"; only SERVICETITAN_API_URL can select another environment
-  SERVICETITAN_TENANT_ID: not set, want the number of a tenant there
-  SERVICETITAN_CLIENT_ID: not set, want client id of the app in that tenant
-  SERVICETITAN_CLIENT_SECRET: not set, want client secret, or SERVICETITAN_CLIENT_SECRET_FILE
-  SERVICETITAN_APP_KEY: not set, want key of the app, or SERVICETITAN_APP_KEY_FILE
+	require.Equal(t, `live: 4 problems with the configuration:
+  SERVICETITAN_TENANT_ID: not set, want the tenant's number
+  SERVICETITAN_CLIENT_ID: not set, want client id of the app in this tenant
+  SERVICETITAN_CLIENT_SECRET: not set, want client secret
+  SERVICETITAN_APP_KEY: not set, want key of the app, sent as ST-App-Key
 `, err)
+
+	r.environ = maps.Clone(all)
+	delete(r.environ, "SERVICETITAN_API_URL")
+	code, _, err = r.run(t)
+	require.Equal(t, 2, code)
+	require.Equal(t, "live: SERVICETITAN_ENVIRONMENT: got \"production\", want integration; only SERVICETITAN_API_URL can select another environment\n", err)
 
 	r.environ = all
 	code, _, err = r.run(t, "custommers")
@@ -162,7 +172,7 @@ func TestRequiredVariables(t *testing.T) {
 	all["SERVICETITAN_REQUESTS_PER_SECOND"] = "many"
 	code, _, err = r.run(t, "customers")
 	require.Equal(t, 2, code)
-	require.Contains(t, err, `SERVICETITAN_REQUESTS_PER_SECOND: got "many", want a number above 0`)
+	require.Contains(t, err, `SERVICETITAN_REQUESTS_PER_SECOND: got "many", want a number from `)
 	delete(all, "SERVICETITAN_REQUESTS_PER_SECOND")
 
 	all["SERVICETITAN_CLIENT_SECRET"] = "cs1.wrong"
