@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/connect"
@@ -40,9 +41,9 @@ type process struct {
 	stream     *stream.Conn
 	store      *store.Store // nil if the role has no database
 	temporal   *temporal.Client
-	namespace  connect.NamespaceVerifier // of the bridge and the worker
-	refusals   activities.Refusals       // of the worker
-	apiMetrics *metrics.ServiceTitan     // of the worker
+	namespace  *temporal.NamespaceVerifier // of the bridge and the worker
+	refusals   activities.Refusals         // of the worker
+	apiMetrics *metrics.ServiceTitan       // of the worker
 }
 
 // Started has the addresses at which a process listens.
@@ -137,7 +138,7 @@ func (p *process) temporalProbe() probe.Probe {
 	if !p.role.includes(BridgeRole) && !p.role.includes(WorkerRole) {
 		return one
 	}
-	p.namespace = connect.NewNamespaceVerifier(p.temporal, p.store)
+	p.namespace = temporal.NewNamespaceVerifier(p.temporal, p.store, connect.NamespaceFix)
 	ping := one.Check
 	one.Check = func(ctx context.Context) error {
 		if err := ping(ctx); err != nil {
@@ -231,7 +232,7 @@ func (p *process) checkDatabase(ctx context.Context) error {
 		if unsupported, is := errors.AsType[*store.UnsupportedServerError](err); is {
 			return cli.UsageError(fmt.Errorf("DATABASE_URL: %w", unsupported))
 		}
-		if !sleep(ctx, retryInterval) {
+		if !backoff.Sleep(ctx, retryInterval) {
 			return nil
 		}
 	}
@@ -254,7 +255,7 @@ func (p *process) logDrift(ctx context.Context) error {
 			}
 			return nil
 		}
-		if !sleep(ctx, 5*retryInterval) {
+		if !backoff.Sleep(ctx, 5*retryInterval) {
 			return nil // /readyz has the reason
 		}
 	}
@@ -265,15 +266,5 @@ func (p *process) logScheduleWarnings() {
 	for _, w := range p.cfg.ScheduleWarnings(time.Now()) {
 		p.log.Warn().Str("schedule", workflows.ScheduleID(w.Mode, w.TenantID)).Str("reason", w.Text).
 			Msg("a clock change affects a schedule, choose another time of day")
-	}
-}
-
-// sleep waits for d and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return ctx.Err() == nil
 	}
 }

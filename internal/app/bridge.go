@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/bridge"
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/metrics"
@@ -98,7 +99,7 @@ func (p *process) oncePrepared(b *bridge.Bridge, run part) part {
 				logged = err.Error()
 				p.log.Warn().Err(err).Msg("bridge not prepared, retrying")
 			}
-			sleep(ctx, 2*retryInterval)
+			backoff.Sleep(ctx, 2*retryInterval)
 		}
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/probe"
@@ -39,7 +40,7 @@ func (p *process) runWorker(ctx context.Context) error {
 				logged = err.Error()
 				p.log.Warn().Err(err).Msg("worker not started, retrying")
 			}
-			sleep(ctx, 2*retryInterval)
+			backoff.Sleep(ctx, 2*retryInterval)
 			continue
 		}
 		err := p.workUntilFailure(ctx)
@@ -47,7 +48,7 @@ func (p *process) runWorker(ctx context.Context) error {
 			break
 		}
 		p.log.Error().Err(err).Msg("worker failed, restarting")
-		sleep(ctx, 2*retryInterval)
+		backoff.Sleep(ctx, 2*retryInterval)
 	}
 	return nil
 }
@@ -60,7 +61,7 @@ func (p *process) watchNamespace(ctx context.Context, failed chan<- error) {
 			failed <- err
 			return
 		}
-		sleep(ctx, 5*retryInterval)
+		backoff.Sleep(ctx, 5*retryInterval)
 	}
 }
 

@@ -1,7 +1,11 @@
-// Package backoff computes delays between attempts. It imports nothing from this module.
+// Package backoff computes delays between attempts and waits for them. It imports nothing from
+// this module.
 package backoff
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Exponential returns the delay after the nth attempt, counted from 1: first, doubled with each
 // further attempt, at most limit.
@@ -11,4 +15,13 @@ func Exponential(first, limit time.Duration, n uint64) time.Duration {
 		delay *= 2
 	}
 	return min(delay, limit)
+}
+
+// Sleep waits for d, or until ctx is done, and reports whether ctx is not done.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+	return ctx.Err() == nil
 }

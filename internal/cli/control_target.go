@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -41,9 +42,7 @@ func checkTarget(ctx context.Context, b Backends, action, id string) error {
 		if reason == "" {
 			return nil
 		}
-		select {
-		case <-time.After(targetInterval):
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, targetInterval) {
 			return &ExitError{Code: ExitRejected, Message: fmt.Sprintf(
 				"nothing to %s: %s; lazisync status lists the open runs and waiting requests. If a request was published that the bridge has not received yet, use its request ID",
 				action, reason)}

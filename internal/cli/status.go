@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/ledger"
 )
@@ -53,10 +54,8 @@ func Status(ctx context.Context, b Backends, o StatusOptions, out io.Writer) err
 		if err != nil || !o.Watch {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, statusInterval) {
 			return nil
-		case <-time.After(statusInterval):
 		}
 	}
 }

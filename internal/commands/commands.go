@@ -132,7 +132,7 @@ func (m migration) ApplySchedules(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer c.Close()
-	if err := connect.NewNamespaceVerifier(c, m.store).Verify(ctx); err != nil {
+	if err := temporal.NewNamespaceVerifier(c, m.store, connect.NamespaceFix).Verify(ctx); err != nil {
 		return nil, err
 	}
 	changes, err := c.ApplySchedules(ctx)

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/stream"
@@ -49,11 +50,9 @@ func CommandStream(ctx context.Context, cfg *config.Config, declared bool) (*str
 		if err == nil || !declared && !errors.Is(err, stream.ErrDisconnected) {
 			return conn, nil
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, 100*time.Millisecond) {
 			conn.Close()
 			return nil, fmt.Errorf("NATS at %s: %w", cfg.Value("NATS_URL").Text, err)
-		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

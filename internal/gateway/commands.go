@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -100,17 +101,13 @@ func (g *Gateway) checkWorkflow(ctx context.Context, id string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		state, err := g.Ledger.Workflow(ctx, id)
 		if err != nil || state.Known {
 			return nil //nolint:nilerr // not known whether it is known
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, 100*time.Millisecond) {
 			return notFound(controlWorkflow, id, "the workflow ID of a run")
-		case <-tick.C:
 		}
 	}
 }
@@ -276,8 +273,6 @@ func keyReused() *Problem {
 func (g *Gateway) firstRun(ctx context.Context, requestID, digest string) (*string, error) {
 	ctx, cancel := context.WithTimeout(ctx, runIDTimeout)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		request, err := g.Ledger.Request(ctx, requestID)
 		switch {
@@ -289,10 +284,8 @@ func (g *Gateway) firstRun(ctx context.Context, requestID, digest string) (*stri
 			g.Logger.Warn().Err(err).Str("request_id", requestID).Msg("run ID unknown, database unavailable")
 			return nil, nil
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, 50*time.Millisecond) {
 			return nil, nil
-		case <-tick.C:
 		}
 	}
 }

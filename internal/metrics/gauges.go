@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -66,10 +67,8 @@ func (g *Gauges) Run(ctx context.Context) error {
 		if err := g.refresh(ctx); err != nil {
 			next = gaugesRetry // not logged: the role's readiness has the reason
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, next) {
 			return nil
-		case <-time.After(next):
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/legacy/adoption"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
@@ -125,10 +126,8 @@ func (s *Store) stepWith(ctx context.Context, others settings, f func(tx pgx.Tx)
 		if time.Now().After(deadline) {
 			return fmt.Errorf("waited %s: %w", lockTimeout, errMigrationLocked)
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, lockPoll) {
 			return fmt.Errorf("wait for another migration: %w", ctx.Err())
-		case <-time.After(lockPoll):
 		}
 	}
 }

@@ -103,7 +103,7 @@ func (l *batchLoop) round(ctx context.Context) {
 	}
 	if len(batch) == 0 {
 		if time.Since(started) < idlePause { // the server rejects requests beyond its limit at once
-			wait(ctx, idlePause)
+			backoff.Sleep(ctx, idlePause)
 		}
 		return
 	}
@@ -179,7 +179,7 @@ func (l *batchLoop) withBodies(ctx context.Context, raw []*nats.Msg) ([]*Message
 // backOff waits until Ready returns nil or, without Ready, for the backoff.
 func (l *batchLoop) backOff(ctx context.Context) {
 	if l.options.Ready == nil {
-		wait(ctx, jitter(backoff.Exponential(handleRetry, handleLimit, l.handleFailures)))
+		backoff.Sleep(ctx, jitter(backoff.Exponential(handleRetry, handleLimit, l.handleFailures)))
 		return
 	}
 	for n := uint64(1); ctx.Err() == nil; n++ {
@@ -190,7 +190,7 @@ func (l *batchLoop) backOff(ctx context.Context) {
 		if l.conn.logLimiter.allow(l.consumer + " waits " + err.Error()) {
 			l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetching paused, a dependency is unavailable")
 		}
-		wait(ctx, jitter(backoff.Exponential(readyRetry, readyLimit, n)))
+		backoff.Sleep(ctx, jitter(backoff.Exponential(readyRetry, readyLimit, n)))
 	}
 }
 
@@ -204,7 +204,7 @@ func (l *batchLoop) ready(ctx context.Context) error {
 func (l *batchLoop) handleBatch(ctx context.Context, batch []*Message) error {
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	stopGrace := context.AfterFunc(ctx, func() { wait(working, l.options.Grace); cancel() })
+	stopGrace := context.AfterFunc(ctx, func() { backoff.Sleep(working, l.options.Grace); cancel() })
 	defer stopGrace()
 	stopProgress := keepInProgress(batch)
 	err := l.handle(working, batch)
@@ -219,7 +219,7 @@ func keepInProgress(batch []*Message) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for wait(ctx, ackWait/3) {
+		for backoff.Sleep(ctx, ackWait/3) {
 			for _, m := range batch {
 				if !m.settled.Load() {
 					_ = m.InProgress() // if the connection is lost, the message is redelivered
@@ -269,7 +269,7 @@ func (l *batchLoop) fetchFailed(ctx context.Context, err error) {
 	if l.conn.logLimiter.allow(l.consumer + " " + err.Error()) {
 		l.conn.log.Error().Err(err).Str("consumer", l.consumer).Msg("fetch failed, retrying")
 	}
-	wait(ctx, jitter(backoff.Exponential(fetchRetry, fetchLimit, l.fetchFailures)))
+	backoff.Sleep(ctx, jitter(backoff.Exponential(fetchRetry, fetchLimit, l.fetchFailures)))
 }
 
 // diagnose returns the cause of a failed fetch.
@@ -284,16 +284,4 @@ func (l *batchLoop) diagnose(ctx context.Context, err error) error {
 		return reason
 	}
 	return err
-}
-
-// wait waits and reports whether the time passed before ctx was done.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -160,7 +160,7 @@ func (f *follower) restart(ctx context.Context) {
 	if last := f.last.Load(); last > 0 {
 		f.config.DeliverPolicy, f.config.OptStartTime, f.config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, last+1
 	}
-	for n := uint64(1); wait(ctx, backoff.Exponential(fetchRetry, fetchLimit, n)); n++ {
+	for n := uint64(1); backoff.Sleep(ctx, backoff.Exponential(fetchRetry, fetchLimit, n)); n++ {
 		if err := f.start(ctx); err == nil {
 			return
 		}

@@ -72,14 +72,16 @@ type NamespaceRecorder interface {
 type NamespaceVerifier struct {
 	client   *Client
 	recorder NamespaceRecorder
+	fix      string
 
 	mu            sync.Mutex
 	verifiedUntil time.Time
 }
 
-// NewNamespaceVerifier returns a verifier for the namespace of a client.
-func NewNamespaceVerifier(c *Client, r NamespaceRecorder) *NamespaceVerifier {
-	return &NamespaceVerifier{client: c, recorder: r}
+// NewNamespaceVerifier returns a verifier for the namespace of a client. fix says what to do
+// if the ledger belongs to another one.
+func NewNamespaceVerifier(c *Client, r NamespaceRecorder, fix string) *NamespaceVerifier {
+	return &NamespaceVerifier{client: c, recorder: r, fix: fix}
 }
 
 // Verify returns ErrForeignNamespace if the ledger belongs to another namespace. A ledger
@@ -112,7 +114,7 @@ func (v *NamespaceVerifier) verify(ctx context.Context) error {
 			return err
 		}
 		if recorded != id {
-			return fmt.Errorf("%w: Temporal namespace %q has id %s, the ledger belongs to id %s", ErrForeignNamespace, v.client.options.Namespace, id, recorded)
+			return fmt.Errorf("%w: Temporal namespace %q has id %s, the ledger belongs to id %s: %s", ErrForeignNamespace, v.client.options.Namespace, id, recorded, v.fix)
 		}
 	}
 	v.verifiedUntil = time.Now().Add(namespaceCacheTTL)

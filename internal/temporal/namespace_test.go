@@ -20,7 +20,7 @@ func TestVerifyTimesOutWhenTemporalHangs(t *testing.T) {
 	t.Cleanup(c.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	v := NewNamespaceVerifier(c, nil)
+	v := NewNamespaceVerifier(c, nil, "")
 	require.ErrorContains(t, v.Verify(ctx), `look up Temporal namespace "default"`)
 	require.NoError(t, ctx.Err(), "Verify must end before the deadline of its context")
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -110,10 +111,7 @@ func (c *Client) TriggerSchedule(ctx context.Context, id string) (workflowID str
 	if err := handle.Trigger(ctx, client.ScheduleTriggerOptions{}); err != nil {
 		return "", scheduleError("trigger", id, err)
 	}
-	tick := time.NewTicker(triggerPoll)
-	defer tick.Stop()
-	timeout := time.After(triggerTimeout)
-	for {
+	for deadline := time.Now().Add(triggerTimeout); time.Now().Before(deadline); {
 		now, err := handle.Describe(ctx)
 		if err != nil {
 			return "", scheduleError("describe", id, err)
@@ -124,14 +122,11 @@ func (c *Client) TriggerSchedule(ctx context.Context, id string) (workflowID str
 		if now.Info.NumActionsSkippedOverlap > before.Info.NumActionsSkippedOverlap {
 			return "", ledger.ErrScheduleOverlap
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, triggerPoll) {
 			return "", ctx.Err()
-		case <-timeout:
-			return "", nil
-		case <-tick.C:
 		}
 	}
+	return "", nil
 }
 
 // schedule returns the handle of a configured schedule. Others in the namespace are not

@@ -25,12 +25,12 @@ var mayImport = map[string][]string{
 	"cmd/lazisync":               {"events", "internal/app", "internal/cli", "internal/commands", "internal/config", "internal/telemetry"},
 	"cmd/servicetitan-simulator": {"internal/simulator"},
 	"internal/app":               {anything},
-	"internal/cli":               {"events", "workflows", "internal/config", "internal/display", "internal/entity", "internal/ledger", "internal/stream"},
+	"internal/cli":               {"events", "workflows", "internal/backoff", "internal/config", "internal/display", "internal/entity", "internal/ledger", "internal/stream"},
 	"internal/commands":          {"internal/cli", "internal/config", "internal/connect", "internal/doctor", "internal/store", "internal/stream", "internal/temporal"},
 	"internal/config":            {"events", "internal/display", "internal/entity"},
-	"internal/connect":           {"events", "internal/config", "internal/servicetitan", "internal/store", "internal/stream", "internal/telemetry", "internal/temporal", "workflows"},
+	"internal/connect":           {"events", "internal/backoff", "internal/config", "internal/servicetitan", "internal/store", "internal/stream", "internal/telemetry", "internal/temporal", "workflows"},
 	"internal/doctor":            {"internal/config", "internal/entity", "internal/ledger", "internal/notify/slack", "internal/probe", "internal/servicetitan", "internal/store", "internal/stream", "internal/temporal", "workflows"},
-	"internal/metrics":           {"bridge", "events", "internal/gateway", "internal/ledger", "internal/notify", "internal/servicetitan"},
+	"internal/metrics":           {"bridge", "events", "internal/backoff", "internal/gateway", "internal/ledger", "internal/notify", "internal/servicetitan"},
 	"internal/telemetry":         {"internal/config", "internal/outage"},
 
 	"schemas":            {},
@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 	"internal/legacy/adoption": {"events", "internal/entity", "internal/store/ddl"},
 
 	// Adapters: each covers one technology and imports no other adapter.
-	"internal/gateway":         {"events", "schemas", "internal/display", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
+	"internal/gateway":         {"events", "schemas", "internal/backoff", "internal/display", "internal/entity", "internal/failpoint", "internal/ledger", "internal/probe"},
 	"internal/notify":          {"events", "internal/backoff", "internal/failpoint"},
 	"internal/notify/message":  {"events", "internal/display", "internal/notify"},
 	"internal/notify/shoutrrr": {"events", "internal/notify", "internal/notify/message"},
@@ -61,10 +61,10 @@ var mayImport = map[string][]string{
 	"internal/notify/webhook":  {"events", "internal/notify", "internal/notify/message"},
 	"internal/servicetitan":    {"internal/display", "internal/entity", "internal/outage", "internal/ratelimit"},
 	"internal/simulator":       {},
-	"internal/store":           {"events", "internal/entity", "internal/failpoint", "internal/ledger", "internal/legacy/adoption", "internal/outage", "internal/ratelimit", "internal/store/ddl"},
+	"internal/store":           {"events", "internal/backoff", "internal/entity", "internal/failpoint", "internal/ledger", "internal/legacy/adoption", "internal/outage", "internal/ratelimit", "internal/store/ddl"},
 	"internal/store/ddl":       {"internal/display", "internal/entity"},
 	"internal/stream":          {"events", "internal/backoff", "internal/display", "internal/outage"},
-	"internal/temporal":        {"events", "internal/ledger", "internal/outage", "workflows"},
+	"internal/temporal":        {"events", "internal/backoff", "internal/ledger", "internal/outage", "workflows"},
 
 	"docs":                    {"events", "schemas", "internal/app", "internal/config", "internal/entity", "internal/metrics"},
 	"internal/testing/layers": {},
