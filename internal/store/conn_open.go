@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -90,15 +91,6 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, urlError(databaseURL, err)
 	}
-	if o.AcquireWait == 0 {
-		o.AcquireWait = defaultAcquireWait
-	}
-	if o.Overlap == 0 {
-		o.Overlap = DefaultOverlap
-	}
-	if o.DeleteGuard == 0 {
-		o.DeleteGuard = DefaultDeleteGuard
-	}
 	if o.Recorder == nil {
 		o.Recorder = nopRecorder{}
 	}
@@ -106,7 +98,8 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		o.Entities = entity.Catalogue
 	}
 	return &Store{
-		pool: pool, acquireWait: o.AcquireWait, overlap: o.Overlap, log: o.Logger, recorder: o.Recorder, deleteGuard: o.DeleteGuard, tenants: o.Tenants, entities: o.Entities,
+		pool: pool, acquireWait: cmp.Or(o.AcquireWait, defaultAcquireWait), overlap: cmp.Or(o.Overlap, DefaultOverlap),
+		log: o.Logger, recorder: o.Recorder, deleteGuard: cmp.Or(o.DeleteGuard, DefaultDeleteGuard), tenants: o.Tenants, entities: o.Entities,
 		holder: rand.Text(), settings: settings, txOptions: settings.txOptions(),
 	}, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,12 +54,8 @@ var startupParams = map[string]string{
 // round trip, and none of the named prepared statements of pgx's default, which a pooler in
 // transaction mode loses.
 func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, error) {
-	if application == "" {
-		application = "lazisync"
-	}
-	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = 5 * time.Second
-	}
+	application = cmp.Or(application, "lazisync")
+	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 5*time.Second)
 	if !strings.Contains(databaseURL, "default_query_exec_mode") {
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}

@@ -84,12 +84,10 @@ func (s *Store) CountHandled(ctx context.Context, first ledger.DeadLetterKey) (n
 }
 
 // Receipts reads requests by ID with their outcomes. Unknown ones are absent.
-func (s *Store) Receipts(ctx context.Context, ids []string) (receipts map[string]ledger.Receipt, err error) {
-	err = s.read(ctx, fmt.Sprintf("read %d requests", len(ids)), func(q ddl.Querier) (err error) {
-		receipts, err = readReceipts(ctx, q, ids)
-		return err
+func (s *Store) Receipts(ctx context.Context, ids []string) (map[string]ledger.Receipt, error) {
+	return readValue(ctx, s, fmt.Sprintf("read %d requests", len(ids)), func(q ddl.Querier) (map[string]ledger.Receipt, error) {
+		return readReceipts(ctx, q, ids)
 	})
-	return receipts, err
 }
 
 // Controls reads controls by ID. Unknown ones are absent.

@@ -23,12 +23,8 @@ const readTimesSQL = `
 	order by 1, 2`
 
 // ReadTimes returns how recent the data of every entity are that was read or has a target.
-func (s *Store) ReadTimes(ctx context.Context) (facts ledger.ReadTimes, err error) {
-	err = s.read(ctx, "read the freshness of entities", func(q ddl.Querier) (err error) {
-		facts, err = readTimes(ctx, q)
-		return err
-	})
-	return facts, err
+func (s *Store) ReadTimes(ctx context.Context) (ledger.ReadTimes, error) {
+	return readValue(ctx, s, "read the freshness of entities", func(q ddl.Querier) (ledger.ReadTimes, error) { return readTimes(ctx, q) })
 }
 
 // Freshness returns the freshness of every entity that was read or has a target.

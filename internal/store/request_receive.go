@@ -32,12 +32,8 @@ func queryRequests(ctx context.Context, q ddl.Querier, where string, args ...any
 }
 
 // listRequests runs queryRequests in a transaction of its own.
-func (s *Store) listRequests(ctx context.Context, what, where string, args ...any) (found []ledger.Request, err error) {
-	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
-		found, err = queryRequests(ctx, q, where, args...)
-		return err
-	})
-	return found, err
+func (s *Store) listRequests(ctx context.Context, what, where string, args ...any) ([]ledger.Request, error) {
+	return readValue(ctx, s, what, func(q ddl.Querier) ([]ledger.Request, error) { return queryRequests(ctx, q, where, args...) })
 }
 
 // requestRow is an element of the JSON parameter of receiveSQL.
@@ -170,19 +166,14 @@ func readReceipts(ctx context.Context, q ddl.Querier, ids []string) (map[string]
 // Request reads one request with its outcome. It fails with ledger.ErrUnknown if the request does
 // not exist.
 func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) {
-	var receipt ledger.Receipt
-	err := s.read(ctx, fmt.Sprintf("read request %q", id), func(q ddl.Querier) error {
+	return readValue(ctx, s, fmt.Sprintf("read request %q", id), func(q ddl.Querier) (ledger.Receipt, error) {
 		receipts, err := readReceipts(ctx, q, []string{text(id)})
-		if err != nil {
-			return err
+		receipt, ok := receipts[text(id)]
+		if err == nil && !ok {
+			err = ledger.ErrUnknown
 		}
-		var ok bool
-		if receipt, ok = receipts[text(id)]; !ok {
-			return ledger.ErrUnknown
-		}
-		return nil
+		return receipt, err
 	})
-	return receipt, err
 }
 
 // Accept records that Temporal has workflows for the requests and returns the first run ID of each

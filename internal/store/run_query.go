@@ -128,33 +128,21 @@ func loadRun(ctx context.Context, q ddl.Querier, number int64) (ledger.Run, erro
 }
 
 // listRuns runs queryHeaders in a transaction of its own.
-func (s *Store) listRuns(ctx context.Context, what, where string, args ...any) (found []ledger.Run, err error) {
-	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
-		found, err = queryHeaders(ctx, q, where, args...)
-		return err
-	})
-	return found, err
+func (s *Store) listRuns(ctx context.Context, what, where string, args ...any) ([]ledger.Run, error) {
+	return readValue(ctx, s, what, func(q ddl.Querier) ([]ledger.Run, error) { return queryHeaders(ctx, q, where, args...) })
 }
 
 // Run reads a run with its requests and results, those so far if it has no outcome. It fails with
 // ledger.ErrUnknown if the run does not exist.
-func (s *Store) Run(ctx context.Context, number int64) (run ledger.Run, err error) {
-	err = s.read(ctx, fmt.Sprintf("read run %d", number), func(q ddl.Querier) (err error) {
-		run, err = loadRun(ctx, q, number)
-		return err
-	})
-	return run, err
+func (s *Store) Run(ctx context.Context, number int64) (ledger.Run, error) {
+	return readValue(ctx, s, fmt.Sprintf("read run %d", number), func(q ddl.Querier) (ledger.Run, error) { return loadRun(ctx, q, number) })
 }
 
 // RunHeader reads a run with its results and some of its requests: those of the first part of an
 // event, and those that determine its traceparent and its share of API calls. It fails with
 // ledger.ErrUnknown if the run does not exist.
-func (s *Store) RunHeader(ctx context.Context, number int64) (run ledger.Run, err error) {
-	err = s.read(ctx, fmt.Sprintf("read the header of run %d", number), func(q ddl.Querier) (err error) {
-		run, err = loadHeader(ctx, q, number)
-		return err
-	})
-	return run, err
+func (s *Store) RunHeader(ctx context.Context, number int64) (ledger.Run, error) {
+	return readValue(ctx, s, fmt.Sprintf("read the header of run %d", number), func(q ddl.Querier) (ledger.Run, error) { return loadHeader(ctx, q, number) })
 }
 
 func loadHeader(ctx context.Context, q ddl.Querier, number int64) (run ledger.Run, err error) {

@@ -78,12 +78,17 @@ func query(ctx context.Context, q ddl.Querier, sql string, args ...any) pgx.Rows
 }
 
 // readRows runs a query in a transaction of its own and returns its rows.
-func readRows[T any](ctx context.Context, s *Store, what string, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+func readRows[T any](ctx context.Context, s *Store, what string, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	return readValue(ctx, s, what, func(q ddl.Querier) ([]T, error) { return pgx.CollectRows(query(ctx, q, sql, args...), scan) })
+}
+
+// readValue runs f in a transaction that only reads and returns its result.
+func readValue[T any](ctx context.Context, s *Store, what string, f func(q ddl.Querier) (T, error)) (value T, err error) {
 	err = s.read(ctx, what, func(q ddl.Querier) (err error) {
-		found, err = pgx.CollectRows(query(ctx, q, sql, args...), scan)
+		value, err = f(q)
 		return err
 	})
-	return found, err
+	return value, err
 }
 
 // exec runs a statement in a transaction of its own.

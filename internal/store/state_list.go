@@ -46,11 +46,7 @@ func (s *Store) Rows(ctx context.Context, tenant events.TenantID, e entity.Entit
 ) error {
 	var after *string // the last id of the previous statement
 	for {
-		var chunk []row
-		err := s.read(ctx, "read rows of "+e.Name, func(q ddl.Querier) (err error) {
-			chunk, err = rowsAfter(ctx, q, tenant, e, after)
-			return err
-		})
+		chunk, err := readValue(ctx, s, "read rows of "+e.Name, func(q ddl.Querier) ([]row, error) { return rowsAfter(ctx, q, tenant, e, after) })
 		if err != nil {
 			return err
 		}
