@@ -1,12 +1,14 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/workflows"
-	"github.com/rs/zerolog"
 )
 
 const (
@@ -81,15 +83,9 @@ type Bridge struct {
 
 // New creates a bridge. It makes no connection.
 func New(o Options) *Bridge {
-	if o.Limits == (workflows.Limits{}) {
-		o.Limits = workflows.DefaultLimits
-	}
-	if o.Grace == 0 {
-		o.Grace = defaultGrace
-	}
-	if o.Keep == 0 {
-		o.Keep = defaultKeep
-	}
+	o.Limits = cmp.Or(o.Limits, workflows.DefaultLimits)
+	o.Grace = cmp.Or(o.Grace, defaultGrace)
+	o.Keep = cmp.Or(o.Keep, defaultKeep)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/lazi/lazisync/events"
@@ -27,12 +28,9 @@ func (b *Bridge) decodeRequest(m events.Message) (events.Event, ledger.Request, 
 	}
 	r := ledger.Request{
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(), Digest: digest,
-		TenantID: tenant.ID, Mode: data.Mode, Entities: b.entities(data.Entities, tenant.Entities), Notify: data.Notify, Channel: data.Channel,
+		TenantID: tenant.ID, Mode: data.Mode, Entities: b.entities(data.Entities, tenant.Entities), Notify: data.Notify, Channel: cmp.Or(data.Channel, tenant.Channel),
 		AllowDeletes: data.AllowDeletes, Reason: data.Reason, Traceparent: events.TraceParent(event),
 		Message: m.Place(), State: ledger.Received, ReceivedAt: b.Now().UTC(),
-	}
-	if r.Channel == "" {
-		r.Channel = tenant.Channel
 	}
 	r.WorkflowID = r.Mode.WorkflowID(r.TenantID, r.ID)
 	return event, r, nil

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/workflows"
-	"golang.org/x/sync/errgroup"
 )
 
 // dispatch gives the requests that Temporal may not have to Temporal and marks them as

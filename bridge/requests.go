@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
-	"golang.org/x/sync/errgroup"
 )
 
 // delivery is one message of a batch, its request and the result of processing it.
