@@ -19,36 +19,25 @@ const TypeFinalized = "RunDecided"
 // never retried, and nothing was written.
 const TypeUnknownRun = "RunUnknown"
 
-// Optional methods of an error of the API or the store: whether a retry can succeed, when, and
+// An error of the API or the store has optional methods: whether a retry can succeed, when, and
 // the type of the error in events.
-type (
-	permanent     interface{ Permanent() bool }
-	typed         interface{ Type() string }
-	retryAfter    interface{ RetryAfter() time.Duration }
-	rateLimited   interface{ RateLimited() bool }
-	tokenRejected interface{ TokenRejected() bool }
-	refused       interface{ Refused() bool }
-	unexpected    interface{ Unexpected() bool }
-	fromAPI       interface{ FromAPI() bool }
-	notSent       interface{ NotSent() bool }
-)
 
 // isPermanent reports whether a retry cannot succeed.
 func isPermanent(err error) bool {
-	var p permanent
+	var p interface{ Permanent() bool }
 	return errors.As(err, &p) && p.Permanent()
 }
 
 // isRefused reports whether a retry can succeed only after an operator has acted, for example
 // because PostgreSQL refuses a statement for lack of a privilege.
 func isRefused(err error) bool {
-	var r refused
+	var r interface{ Refused() bool }
 	return errors.As(err, &r) && r.Refused()
 }
 
 // waitOf returns the delay that the API requested, for example by Retry-After; 0 if none.
 func waitOf(err error) time.Duration {
-	var r retryAfter
+	var r interface{ RetryAfter() time.Duration }
 	if errors.As(err, &r) {
 		return r.RetryAfter()
 	}
@@ -57,13 +46,13 @@ func waitOf(err error) time.Duration {
 
 // isRateLimited reports whether a rate limit was reached.
 func isRateLimited(err error) bool {
-	var r rateLimited
+	var r interface{ RateLimited() bool }
 	return errors.As(err, &r) && r.RateLimited()
 }
 
 // typeOf returns the type of the error in events.
 func typeOf(err error) events.ErrorType {
-	var t typed
+	var t interface{ Type() string }
 	if errors.As(err, &t) {
 		return events.ErrorType(t.Type())
 	}
@@ -72,26 +61,26 @@ func typeOf(err error) events.ErrorType {
 
 // isTokenRejected reports whether the API no longer accepts the continuation token.
 func isTokenRejected(err error) bool {
-	var t tokenRejected
+	var t interface{ TokenRejected() bool }
 	return errors.As(err, &t) && t.TokenRejected()
 }
 
 // isUnexpected reports whether a permanent error may still be transient, for example because a
 // proxy caused it.
 func isUnexpected(err error) bool {
-	var u unexpected
+	var u interface{ Unexpected() bool }
 	return errors.As(err, &u) && u.Unexpected()
 }
 
 // isFromAPI reports whether the error is from the API itself, not from a proxy in front of it.
 func isFromAPI(err error) bool {
-	var e fromAPI
+	var e interface{ FromAPI() bool }
 	return errors.As(err, &e) && e.FromAPI()
 }
 
 // isNotSent reports whether our own rate limiter kept the call from being sent.
 func isNotSent(err error) bool {
-	var n notSent
+	var n interface{ NotSent() bool }
 	return errors.As(err, &n) && n.NotSent()
 }
 

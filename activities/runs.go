@@ -27,7 +27,7 @@ type RunLedger interface {
 	// than the last one changes nothing. It also fails with ledger.ErrFinalized.
 	RecordPause(ctx context.Context, run ledger.Ref, p ledger.Pause, paused bool) (ledger.Run, error)
 	// RaiseRunNumbers makes the next run number higher than one that the event stream has.
-	RaiseRunNumbers(ctx context.Context, inStream int64) (given int64, raised bool, err error)
+	RaiseRunNumbers(ctx context.Context, inStream int64) (last int64, raised bool, err error)
 }
 
 // History reads the event stream.
@@ -48,9 +48,9 @@ type Runs struct {
 	Logger    zerolog.Logger
 	Refusals  *Refusals // for readiness; nil records none
 
-	// Ours returns an error if the Temporal namespace is not the one that the ledger belongs
-	// to: BeginRun finalizes runs of earlier executions. Default: no check.
-	Ours func(ctx context.Context) error
+	// VerifyNamespace returns an error if the Temporal namespace is not the one that the ledger
+	// belongs to: BeginRun finalizes runs of earlier executions. Default: no check.
+	VerifyNamespace func(ctx context.Context) error
 	// History is the event stream. The number of a new run is above those in the stream, also
 	// right after a restore of the ledger. Nil: only the bridge's reconciler ensures that.
 	History History
@@ -69,8 +69,8 @@ type BeginResult struct {
 // BeginRun begins the run of a full sync, or claims the waiting requests for an incremental
 // pass, and publishes sync.started. It is idempotent.
 func (r *Runs) BeginRun(ctx context.Context, in ledger.BeginInput) (BeginResult, error) {
-	if r.Ours != nil {
-		if err := r.Ours(ctx); err != nil {
+	if r.VerifyNamespace != nil {
+		if err := r.VerifyNamespace(ctx); err != nil {
 			return BeginResult{}, r.storeError(ctx, "start the run", err)
 		}
 	}

@@ -143,6 +143,7 @@ type slice struct {
 	interactive bool // its API calls have a reserved share of the rate budget
 }
 
+// run reads the entity from its position in the ledger.
 func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	run, err := s.Store.RunHeader(ctx, s.target.Run.Number)
 	if err == nil {
@@ -177,15 +178,12 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 
 	s.until = time.Now().Add(s.Length) // without the time it took to open: every slice makes progress
 	for !s.at.Done() && !s.interrupted(ctx) {
-		err := s.work(ctx)
-		if err == nil {
-			if s.stopping(ctx) {
-				break
+		if err := s.work(ctx); err != nil {
+			if err := s.recover(ctx, err); err != nil {
+				return SliceResult{}, err
 			}
-			continue
-		}
-		if err := s.recover(ctx, err); err != nil {
-			return SliceResult{}, err
+		} else if s.stopping(ctx) {
+			break
 		}
 	}
 	return s.result(), nil
@@ -245,6 +243,7 @@ func (s *slice) stopping(ctx context.Context) bool {
 	return s.interrupted(ctx) || time.Now().After(s.until)
 }
 
+// reached takes over a stored position. If it is a new one, the count of failures starts again.
 func (s *slice) reached(at ledger.Position) {
 	if at.Version != s.at.Version {
 		if s.failures.Tries > 0 && !at.Done() { // otherwise the end of the entity is logged

@@ -35,9 +35,9 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 				return result, closeError(ctx, r.Last, result)
 			}
 		}
-		outcome := r.read(ctx)
+		outcome := r.read()
 		if outcome != readContinueAsNew {
-			last, err := r.finish(ctx)
+			last, err := r.finish()
 			switch {
 			case isUnknownRun(err): // the ledger was restored: begin the next pass
 				r.isMissing = true

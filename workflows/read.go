@@ -24,7 +24,7 @@ const (
 
 // read reads the run's entities, a few at a time, until all are complete or
 // something stops it.
-func (r *run) read(workflow.Context) readOutcome {
+func (r *run) read() readOutcome {
 	r.cancels = make([]workflow.CancelFunc, len(r.Entities))
 	timed, stopClock := workflow.WithCancel(r.ctx)
 	clock := workflow.NewWaitGroup(r.ctx)

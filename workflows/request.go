@@ -33,11 +33,11 @@ func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result,
 			return Result{}, err
 		}
 	}
-	if r.read(ctx) == readContinueAsNew {
+	if r.read() == readContinueAsNew {
 		in.Carried = r.continueAsNewState(ctx)
 		return Result{}, workflow.NewContinueAsNewError(ctx, mode.Info().Workflow, in)
 	}
-	result, err := r.finish(ctx)
+	result, err := r.finish()
 	if err == nil {
 		err = ctx.Err() // Temporal shows a run that it cancelled as cancelled
 	}

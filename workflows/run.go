@@ -106,7 +106,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
 // finish finalizes the run and publishes its outcome. Its error has the type
 // activities.TypeUnknownRun if the ledger was restored to an earlier state without the run:
 // nothing can be finalized then.
-func (r *run) finish(workflow.Context) (Result, error) {
+func (r *run) finish() (Result, error) {
 	decision := ledger.Finalization{State: ledger.Completed}
 	if r.Failure != nil {
 		decision = ledger.Finalization{State: ledger.Failed, Error: r.Failure}

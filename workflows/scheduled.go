@@ -61,7 +61,7 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 		if err := workflow.Sleep(ctx, wait); err != nil {
 			return "", err
 		}
-		state, err := in.look(ctx)
+		state, err := in.requestState(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -78,8 +78,8 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 // fails its workflow.
 const notAcceptedChange = "a request that no bridge takes fails the workflow"
 
-// look returns the outcome of the request, "" if it has none.
-func (in *ScheduledSyncInput) look(ctx workflow.Context) (state ledger.RunState, err error) {
+// requestState returns how the request ended, "" while it has not.
+func (in *ScheduledSyncInput) requestState(ctx workflow.Context) (state ledger.RunState, err error) {
 	if workflow.GetVersion(ctx, notAcceptedChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		err = workflow.ExecuteActivity(LedgerOptions(ctx), scheduleActivities.ScheduledOutcome, in.RequestID).Get(ctx, &state)
 		return state, err

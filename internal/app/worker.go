@@ -93,7 +93,7 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	})
 	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)
 	control.RegisterActivity(&activities.Runs{
-		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, Ours: p.namespace.VerifyNow, History: p.stream,
+		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, VerifyNamespace: p.namespace.VerifyNow, History: p.stream,
 	})
 	control.RegisterActivity(&activities.Schedules{Publisher: p.stream, Requests: p.store})
 	control.RegisterActivity(&activities.Outcomes{Requests: p.store})
