@@ -198,9 +198,10 @@ func (n *Notifier) send(ctx context.Context, messages []*message, now time.Time)
 		list[i] = m.Notification
 	}
 	err := n.Sender.Send(withTrace(ctx, messages), list)
-	failure := asError(err)
+	failure, _ := errors.AsType[*Error](err)
+	isPermanent := failure != nil && failure.Permanent
 	if err != nil {
-		n.logFailure(list, err)
+		n.logFailure(list, err, isPermanent)
 	}
 	for _, m := range messages {
 		switch {
@@ -208,7 +209,7 @@ func (n *Notifier) send(ctx context.Context, messages []*message, now time.Time)
 			n.OnResult(m.To, Sent)
 			n.markDelivered(m)
 			n.groups.open(n.dedupKey(m.Notification), m.Notification, now)
-		case failure != nil && failure.Permanent:
+		case isPermanent:
 			n.OnResult(m.To, GivenUp)
 			n.markDelivered(m) // no further attempt, even if another channel needs a redelivery
 			for _, p := range m.sources {
@@ -229,9 +230,9 @@ func (n *Notifier) markDelivered(m *message) {
 	}
 }
 
-func (n *Notifier) logFailure(list []Notification, err error) {
+func (n *Notifier) logFailure(list []Notification, err error, isPermanent bool) {
 	level, text := zerolog.WarnLevel, "notification failed, retrying"
-	if failure := asError(err); failure != nil && failure.Permanent {
+	if isPermanent {
 		level, text = zerolog.ErrorLevel, "notification failed permanently, giving up"
 	}
 	ids := make([]string, len(list))

@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -73,13 +72,6 @@ func (e *Error) Error() string {
 
 // RetryAfter returns the delay before the next attempt, 0 for the default backoff.
 func (e *Error) RetryAfter() time.Duration { return e.After }
-
-// asError returns the *Error in the chain of err, nil if there is none.
-func asError(err error) *Error {
-	var failure *Error
-	errors.As(err, &failure)
-	return failure
-}
 
 // retryDelay returns the delay that the channel asked for, else the default backoff.
 func retryDelay(failure *Error, deliveries uint64) time.Duration {

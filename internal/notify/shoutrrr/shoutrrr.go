@@ -1,6 +1,7 @@
 package shoutrrr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,9 +45,7 @@ func New(o Options) (*Sender, error) {
 	if err := Check(o.URL); err != nil {
 		return nil, err
 	}
-	if o.Timeout == 0 {
-		o.Timeout = timeout
-	}
+	o.Timeout = cmp.Or(o.Timeout, timeout)
 	boundDefaultClient()
 	if o.Now == nil {
 		o.Now = time.Now
