@@ -61,7 +61,7 @@ type Audit interface {
 	Actions(ctx context.Context, f ledger.AuditFilter, limit int) ([]ledger.AuditEntry, error)
 }
 
-// Options configure a Gateway.
+// Options configure a Gateway. Fields without a default are required.
 type Options struct {
 	Publisher Publisher
 	Ledger    Ledger
@@ -81,7 +81,7 @@ type Options struct {
 	Tenants  []events.TenantID // configured tenants; a request may omit the only one
 	Entities []string          // the entities that can be requested
 	Webhooks Webhooks
-	// RequestsPerSecond is the limit of API calls by tenant.
+	// RequestsPerSecond is the limit of ServiceTitan API calls by tenant.
 	RequestsPerSecond map[events.TenantID]float64
 	Tokens            []Token // clients of the API; none: everyone on this machine
 
@@ -91,7 +91,8 @@ type Options struct {
 	Now     func() time.Time // default: time.Now
 }
 
-// Gateway serves HTTP.
+// Gateway serves webhooks, the REST API, live events and the dashboard page over HTTP. New returns
+// it; Serve runs it.
 type Gateway struct {
 	Options
 	handler   http.Handler

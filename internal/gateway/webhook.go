@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -65,12 +66,8 @@ const (
 )
 
 func (w Webhooks) withDefaults() Webhooks {
-	if w.Header == "" {
-		w.Header = defaultSignatureHeader
-	}
-	if w.DeliveryHeader == "" {
-		w.DeliveryHeader = defaultDeliveryHeader
-	}
+	w.Header = cmp.Or(w.Header, defaultSignatureHeader)
+	w.DeliveryHeader = cmp.Or(w.DeliveryHeader, defaultDeliveryHeader)
 	entities := entity.WebhookEntities()
 	for name, list := range w.Entities {
 		entities[strings.ToLower(name)] = list
