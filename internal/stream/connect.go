@@ -59,8 +59,7 @@ func (nopRecorder) Published(time.Duration) {}
 func (nopRecorder) Redelivered(string)      {}
 
 // Conn is a connection to NATS that reconnects until it is closed, to another server of the cluster
-// if one has no leader. It is safe for concurrent
-// use.
+// if one has no leader. It is safe for concurrent use.
 type Conn struct {
 	nc         *nats.Conn
 	js         jetstream.JetStream

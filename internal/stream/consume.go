@@ -51,9 +51,9 @@ type Handler func(ctx context.Context, batch []*Message) error
 // connection, a missing stream or consumer, and a missing permission. It returns an error only
 // for a consumer that is not declared.
 func (c *Conn) ConsumeBatches(ctx context.Context, consumer string, o BatchOptions, handle Handler) error {
-	stream, declared, ok := findConsumer(consumer)
-	if !ok {
-		return fmt.Errorf("consumer %q is not declared", consumer)
+	stream, declared, err := findConsumer(consumer)
+	if err != nil {
+		return err
 	}
 	o = o.withDefaults()
 	l := &batchLoop{conn: c, stream: stream, consumer: consumer, declared: declared, options: o, handle: handle}

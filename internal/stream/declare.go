@@ -146,8 +146,8 @@ var costs = map[string]string{
 }
 
 func isAPIError(err error) bool {
-	var refused *jetstream.APIError
-	return errors.As(err, &refused)
+	_, ok := errors.AsType[*jetstream.APIError](err)
+	return ok
 }
 
 func (c *Conn) declareConsumer(ctx context.Context, stream string, want declaredConsumer) ([]string, error) {

@@ -138,14 +138,14 @@ func (c *Conn) CheckPublish(ctx context.Context, subject string) error {
 // in-progress acknowledgement of a message that does not exist; the server responds only if
 // the user may acknowledge.
 func (c *Conn) CheckAcknowledge(ctx context.Context, consumer string) error {
-	stream, ok := streamOfConsumer(consumer)
-	if !ok {
-		return fmt.Errorf("consumer %q is not declared", consumer)
+	stream, _, err := findConsumer(consumer)
+	if err != nil {
+		return err
 	}
 	ctx, stop := context.WithTimeout(ctx, probeTimeout)
 	defer stop()
 	subject := fmt.Sprintf("%s%s.%s.1.%d.0.0.0", ackSubject, stream, consumer, absentSequence)
-	_, err := c.nc.RequestWithContext(ctx, subject, []byte("+WPI"))
+	_, err = c.nc.RequestWithContext(ctx, subject, []byte("+WPI"))
 	if err == nil || errors.Is(err, nats.ErrNoResponders) { // a missing consumer is not a missing permission
 		return nil
 	}

@@ -67,10 +67,11 @@ type staleAdvisory struct{ reason string }
 
 func (s *staleAdvisory) Error() string { return s.reason }
 
+// exhausted returns the message that an advisory reports.
 func (c *Conn) exhausted(ctx context.Context, m *Message) (*Exhausted, error) {
 	var a advisory
 	err := json.Unmarshal(m.event.Data, &a)
-	if stream, declared := streamOfConsumer(a.Consumer); err != nil || !declared || stream != a.Stream {
+	if stream, _, unknown := findConsumer(a.Consumer); err != nil || unknown != nil || stream != a.Stream {
 		return nil, &staleAdvisory{fmt.Sprintf("advisory %d names no message of lazisync", m.event.Sequence)}
 	}
 	ctx, cancel := withDeadline(ctx, apiTimeout)

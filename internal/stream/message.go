@@ -17,7 +17,8 @@ import (
 // settleTimeout bounds the dead-lettering of a last delivery.
 const settleTimeout = 5 * time.Second
 
-// Message is one delivery. It is settled by one of Ack, Retry, Term and DeadLetter.
+// Message is one delivery. It is settled by one of Ack, Retry, Term and DeadLetter, which must not
+// be called at the same time.
 type Message struct {
 	conn       *Conn
 	reply      string
@@ -27,6 +28,7 @@ type Message struct {
 	span       trace.Span // of the delivery, nil without traces
 }
 
+// delivery returns the Message of a delivered NATS message. It fails for one without metadata.
 func (c *Conn) delivery(m *nats.Msg) (*Message, error) {
 	meta, err := m.Metadata()
 	if err != nil {

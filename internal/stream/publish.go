@@ -111,6 +111,7 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 	return errs
 }
 
+// await waits for the acknowledgement of one event of PublishAll.
 func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event events.Event, began time.Time) error {
 	select {
 	case ack := <-future.Ok():
@@ -154,6 +155,8 @@ func encode(event events.Event) (*nats.Msg, error) {
 	return &nats.Msg{Subject: definition.Subject, Header: events.Header(event), Data: data}, nil
 }
 
+// publishError returns ErrDisconnected, ErrNoStream or ErrFull for the errors of NATS that mean
+// them, and other errors unchanged.
 func publishError(err error) error {
 	var refused *jetstream.APIError
 	switch {

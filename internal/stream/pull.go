@@ -153,9 +153,9 @@ func parseStatus(m *nats.Msg) (done bool, err error) {
 // CheckFetch returns an error if the server does not serve fetch requests for a consumer. No
 // message is delivered, because the request allows a single byte.
 func (c *Conn) CheckFetch(ctx context.Context, consumer string, batch int) error {
-	stream, declared, ok := findConsumer(consumer)
-	if !ok {
-		return fmt.Errorf("consumer %q is not declared", consumer)
+	stream, declared, err := findConsumer(consumer)
+	if err != nil {
+		return err
 	}
 	info, err := c.consumerInfo(ctx, stream, consumer)
 	if err != nil {

@@ -68,10 +68,12 @@ func blockingError(differences []Difference) error {
 	return fmt.Errorf("%s: run \"lazisync migrate\"", strings.Join(named, "; "))
 }
 
+// consumerReady returns an error if a consumer is missing, has no leader or differs too much from
+// its declaration.
 func (c *Conn) consumerReady(ctx context.Context, name string) error {
-	stream, declared, ok := findConsumer(name)
-	if !ok {
-		return fmt.Errorf("consumer %q is not declared", name)
+	stream, declared, err := findConsumer(name)
+	if err != nil {
+		return err
 	}
 	info, err := c.consumerInfo(ctx, stream, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -86,6 +88,7 @@ func (c *Conn) consumerReady(ctx context.Context, name string) error {
 	return checkLeader("consumer "+stream+"/"+name, info.Cluster)
 }
 
+// lookupError returns the error of a lookup of a stream or consumer, nil if err is nil.
 func lookupError(object string, err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return fmt.Errorf("%s is missing, run \"lazisync migrate\": %w", object, err)

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -235,20 +236,14 @@ func findStream(subject string) (declaredStream, bool) {
 	return declaredStream{}, false
 }
 
-// streamOfConsumer returns the stream of a consumer.
-func streamOfConsumer(name string) (string, bool) {
-	stream, _, ok := findConsumer(name)
-	return stream, ok
-}
-
 // findConsumer returns a declared consumer and its stream.
-func findConsumer(name string) (stream string, config jetstream.ConsumerConfig, ok bool) {
+func findConsumer(name string) (stream string, config jetstream.ConsumerConfig, err error) {
 	for _, s := range topology() {
 		for _, c := range s.consumers {
 			if c.config.Name == name {
-				return s.config.Name, c.config, true
+				return s.config.Name, c.config, nil
 			}
 		}
 	}
-	return "", config, false
+	return "", config, fmt.Errorf("consumer %q is not declared", name)
 }
