@@ -81,5 +81,16 @@ func printAnswer(out io.Writer, asJSON bool, data any, text string) error {
 	return err
 }
 
+// printJSONLines prints the view of each item as JSON, one object a line.
+func printJSONLines[T, V any](out io.Writer, items []T, view func(T) V) error {
+	encoder := json.NewEncoder(out)
+	for _, item := range items {
+		if err := encoder.Encode(view(item)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // answerTimeout is how long a running bridge takes to answer a command at most.
 const answerTimeout = 10 * time.Second

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,13 +39,7 @@ func ListDeadLetters(ctx context.Context, b Backends, o DeadLetterListOptions, o
 	now := time.Now()
 	all = slices.DeleteFunc(all, func(d deadLetter) bool { return !o.matches(d.RejectedMessage, now) || o.Open && !d.isOpen() })
 	if o.JSON {
-		encoder := json.NewEncoder(out)
-		for _, d := range all {
-			if err := encoder.Encode(deadLetterJSON(d)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printJSONLines(out, all, deadLetterJSON)
 	}
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(out, "No dead letter matches.")
@@ -175,12 +170,7 @@ func printDeadLetter(out io.Writer, d deadLetter, now time.Time) error {
 	if result := d.result(); result != "" {
 		fmt.Fprintf(out, "result    %s\n", result)
 	}
-	names := make([]string, 0, len(d.Message.Header))
-	for name := range d.Message.Header {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(d.Message.Header)) {
 		fmt.Fprintf(out, "header    %s: %s\n", name, strings.Join(d.Message.Header[name], ", "))
 	}
 	_, err := fmt.Fprintf(out, "\n%s\n", d.Message.Data)

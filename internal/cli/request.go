@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -62,9 +63,7 @@ func checkTenantID(id events.TenantID) error {
 // Request publishes sync.requested. With Wait it shows progress until the outcome, whose
 // exit code the error has.
 func Request(ctx context.Context, b Backends, cfg *config.Config, o RequestOptions, out io.Writer) error {
-	if o.ID == "" {
-		o.ID = uuid.NewString()
-	}
+	o.ID = cmp.Or(o.ID, uuid.NewString())
 	e, err := events.Requested.New(events.Attributes{ID: o.ID, Source: Source, Time: time.Now()}, o.data())
 	if err == nil {
 		_, _, err = events.Validator{Tenants: cfg.TenantIDs(), Entities: entity.Names()}.Request(e)

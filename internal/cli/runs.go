@@ -74,13 +74,7 @@ func ListRuns(ctx context.Context, b Backends, o RunsOptions, out io.Writer) err
 		return err
 	}
 	if o.JSON {
-		encoder := json.NewEncoder(out)
-		for _, r := range runs {
-			if err := encoder.Encode(runJSON(r)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printJSONLines(out, runs, runJSON)
 	}
 	if len(runs) == 0 {
 		_, err := fmt.Fprintln(out, "No run matches.")

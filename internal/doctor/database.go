@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -27,11 +28,8 @@ func (d *Doctor) checkDatabase(ctx context.Context) (f findings) {
 		x, err = s.Inspect(ctx, d.Role.Access)
 	}
 	if err != nil {
-		fix, detail := store.FixOf(err), err.Error()
-		if fix == "" {
-			fix = "start PostgreSQL, or correct DATABASE_URL"
-		}
-		f.fail(fix, "database", "%s", strings.TrimSuffix(detail, ": "+fix))
+		fix := cmp.Or(store.FixOf(err), "start PostgreSQL, or correct DATABASE_URL")
+		f.fail(fix, "database", "%s", strings.TrimSuffix(err.Error(), ": "+fix))
 		return f
 	}
 	d.checkDatabaseServer(&f, x)

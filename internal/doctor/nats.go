@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,10 +116,7 @@ func withReplicas(detail string, s stream.ReplicaState) string {
 
 // failStreams adds a failure if the streams cannot be inspected.
 func (d *Doctor) failStreams(conn *stream.Conn, f *findings, err error) {
-	fix := conn.Remedy(err)
-	if fix == "" {
-		fix = "grant the NATS user what deploy/nats.conf grants " + d.Role.Name
-	}
+	fix := cmp.Or(conn.Remedy(err), "grant the NATS user what deploy/nats.conf grants "+d.Role.Name)
 	f.fail(fix, "streams", "%v", err)
 }
 
