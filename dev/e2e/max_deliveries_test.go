@@ -16,12 +16,13 @@ func TestExhaustedRequestIsRejectedAndCanBeReplayed(t *testing.T) {
 	w := newFixture(t, options{})
 	found, err := w.js.Consumer(t.Context(), "SYNC_COMMANDS", "bridge-requests")
 	require.NoError(t, err)
-	config := found.CachedInfo().Config
+	declared := found.CachedInfo().Config
+	config := declared
 	config.MaxDeliver, config.AckWait = 1, 100*time.Millisecond
 	found, err = w.js.UpdateConsumer(t.Context(), "SYNC_COMMANDS", config)
 	require.NoError(t, err)
 
-	const id = "deadly"
+	id := "deadly-" + w.tenant // the tests share Temporal
 	requestID := events.RequestID(testSource, id)
 	body := structured("sync.requested", id, `{"mode":"full"}`)
 	w.publish(t, "sync.requested", body, structuredHeader...)
@@ -37,6 +38,9 @@ func TestExhaustedRequestIsRejectedAndCanBeReplayed(t *testing.T) {
 	require.Equal(t, body, string(deadLetter.Data))
 	require.Equal(t, "1", deadLetter.Header.Get("Lazisync-Attempts"))
 
+	// A busy bridge needs longer than this ack wait for the replay.
+	_, err = w.js.UpdateConsumer(t.Context(), "SYNC_COMMANDS", declared)
+	require.NoError(t, err)
 	again := w.run(t, "deadletter", "replay", "--code", "expired")
 	require.Zero(t, again.code, again.errors)
 	w.outcome(t, "sync.completed", requestID)
