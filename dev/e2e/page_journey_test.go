@@ -118,7 +118,7 @@ func TestThePageWarnsBeforeItPausesAnIncremental(t *testing.T) {
 	p.open(t, gateway)
 	p.see(t, "td .state", "completed")
 	w.stack.Simulator.SetPace(time.Second)
-	for range 40 {
+	for range 400 { // 40 pages: the pause of a busy machine arrives before the last one
 		_, err := w.stack.Companies[0].Create("jobs")
 		require.NoError(t, err)
 	}
