@@ -1,5 +1,6 @@
-// Command operator stands in for the command temporal of Temporal's admin-tools image, whose
-// source is not a Go module that can be required. It has what deploy/temporal/namespace.sh calls.
+// Command operator replaces the command temporal of Temporal's admin-tools image, whose source is
+// not a Go module that can be required. It has the subcommands that deploy/temporal/namespace.sh
+// calls.
 package main
 
 import (
