@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -80,6 +81,25 @@ func TestServiceAnswersRequests(t *testing.T) {
 	require.NoError(t, stop())
 	_, err = r.nc.RequestWithContext(ctx(t), "lazisync.echo", nil)
 	require.ErrorIs(t, err, nats.ErrNoResponders)
+}
+
+// The race detector finds an answer that shares memory with package micro.
+func TestServiceAnswersManyErrors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	stop := serve(t, r, r.conn, stream.Endpoint{Name: "refuse", Handle: func(context.Context, events.Message) (int, string, []byte) {
+		return 422, "refused", nil
+	}})
+	for range 200 {
+		answer, err := r.nc.RequestWithContext(ctx(t), "lazisync.refuse", nil)
+		require.NoError(t, err)
+		require.Equal(t, "422", answer.Header.Get(micro.ErrorCodeHeader))
+	}
+	require.NoError(t, r.nc.Publish("lazisync.refuse", nil))
+	require.Eventually(t, func() bool {
+		return strings.Contains(r.log.String(), "request over NATS not answered")
+	}, patience, tick)
+	require.NoError(t, stop())
 }
 
 // Two processes share the requests, and one that stops answers what it received before.

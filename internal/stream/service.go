@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/lazi/lazisync/events"
@@ -119,12 +120,18 @@ func (c *Conn) serviceHandler(ctx context.Context, e Endpoint, open *openRequest
 	})
 }
 
+// answer publishes the answer itself: Respond and Error write to the request, which package micro
+// reads without a lock as soon as its handler returns.
 func (c *Conn) answer(r micro.Request, status int, failure string, response []byte) {
-	var err error
+	m := nats.NewMsg(r.Reply())
+	m.Data = response
 	if failure != "" {
-		err = r.Error(strconv.Itoa(status), strings.Join(strings.Fields(failure), " "), response) // a header has one line
-	} else {
-		err = r.Respond(response)
+		m.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(status))
+		m.Header.Set(micro.ErrorHeader, strings.Join(strings.Fields(failure), " ")) // a header has one line
+	}
+	err := nats.ErrMsgNoReply
+	if m.Subject != "" {
+		err = c.nc.PublishMsg(m)
 	}
 	if err != nil {
 		c.log.Warn().Err(err).Str("nats_subject", r.Subject()).Msg("request over NATS not answered")
