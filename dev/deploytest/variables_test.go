@@ -19,8 +19,8 @@ const toolbox = "cli"
 
 var withTenants = []string{"bridge", "cli", "gateway", "migrate", "worker"}
 
-// holders are the services that get a secret, or the tenants file. All other variables go to
-// every role.
+// holders are the services that get a secret, or the tenants file. The notifier gets those of
+// channels. All other variables go to every role.
 var holders = map[string][]string{
 	"NATS_URL":                    {"bridge", "cli", "gateway", "migrate", "notifier", "worker"},
 	"DATABASE_URL":                withTenants,
@@ -30,12 +30,6 @@ var holders = map[string][]string{
 	"SERVICETITAN_APP_KEY":        {"worker"},
 	"SERVICETITAN_WEBHOOK_SECRET": {"gateway"},
 	"API_TOKENS":                  {"gateway"},
-	"SLACK_WEBHOOK_URL":           {"notifier"},
-	"SLACK_WEBHOOK_URLS":          {"notifier"},
-	"SLACK_BOT_TOKEN":             {"notifier"},
-	"NOTIFY_WEBHOOK_URL":          {"notifier"},
-	"NOTIFY_WEBHOOK_SECRET":       {"notifier"},
-	"NOTIFY_URLS":                 {"notifier"},
 	"OTEL_EXPORTER_OTLP_HEADERS":  {"bridge", "cli", "gateway", "migrate", "notifier", "worker"},
 }
 
@@ -48,11 +42,14 @@ var (
 func holdersOf(t *testing.T, v config.Variable) []string {
 	t.Helper()
 	list, known := holders[v.Name]
-	require.True(t, known || !v.Secret, "which roles need %s?", v.Name)
-	if !known {
+	switch {
+	case known:
+		return list
+	case !v.Secret:
 		return holders["NATS_URL"]
 	}
-	return list
+	require.True(t, strings.HasPrefix(v.Name, "SLACK_") || strings.HasPrefix(v.Name, "NOTIFY_"), "which roles need %s?", v.Name)
+	return []string{"notifier"}
 }
 
 // every is an env file that sets every variable, and for each secret also its file.

@@ -124,20 +124,13 @@ func (w *deployment) request(ctx context.Context, mode events.Mode) (workflowID 
 	id := uuid.NewString()
 	w.latest = events.RequestID(cli.Source, id)
 	o := cli.RequestOptions{Mode: string(mode), ID: id}
-	if mode == events.Rebuild {
+	if mode.Info().OneEntity {
 		o.Entities = []string{"customers"}
 	}
 	if err := cli.Request(ctx, commands.Backends(w.cfg), w.cfg, o, io.Discard); err != nil {
 		return "", err
 	}
-	switch mode {
-	case events.Full:
-		workflowID = workflows.FullSyncID(w.latest)
-	case events.Rebuild:
-		workflowID = workflows.RebuildID(w.latest)
-	default:
-		workflowID = workflows.IncrementalSyncID(w.tenant())
-	}
+	workflowID = mode.WorkflowID(w.tenant(), w.latest)
 	return workflowID, await(ctx, func() (bool, error) {
 		described, err := w.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 		return err == nil && described.GetWorkflowExecutionInfo().GetCloseTime() == nil, nil
