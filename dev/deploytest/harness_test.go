@@ -46,28 +46,30 @@ func (l *refusalLog) subject() string {
 	return ""
 }
 
-// harness runs the operations of one role as its NATS user, with an unrestricted connection beside it.
+// harness runs the operations of one role or program as its NATS user, with an unrestricted
+// connection beside it.
 type harness struct {
 	server *natsd.Server
 	user   string
+	domain string // of JetStream, "" for that of the server
 	log    zerolog.Logger
 	conn   *stream.Conn
 	root   *nats.Conn
 	js     jetstream.JetStream
 }
 
-func newHarness(ctx context.Context, server *natsd.Server, user string, log *refusalLog) (*harness, error) {
-	s := &harness{server: server, user: user, log: zerolog.New(log)}
+func newHarness(ctx context.Context, server *natsd.Server, user, domain string, log *refusalLog) (*harness, error) {
+	s := &harness{server: server, user: user, domain: domain, log: zerolog.New(log)}
 	var err error
 	if s.root, err = nats.Connect(server.ClientURL(), nats.UserInfo("root", "root")); err != nil {
 		return nil, err
 	}
-	if s.js, err = jetstream.New(s.root); err != nil {
+	if s.js, err = s.jetStream(s.root); err != nil {
 		return nil, err
 	}
 	connect := func(user, password string, log zerolog.Logger) (*stream.Conn, error) {
 		return stream.Connect(stream.Options{
-			URL: strings.Replace(server.ClientURL(), "//", "//"+user+":"+password+"@", 1), InboxPrefix: "_INBOX_" + user, Name: user, Logger: log,
+			URL: strings.Replace(server.ClientURL(), "//", "//"+user+":"+password+"@", 1), InboxPrefix: "_INBOX_" + user, Name: user, Domain: domain, Logger: log,
 		})
 	}
 	if user != "migrate" {
@@ -80,12 +82,25 @@ func newHarness(ctx context.Context, server *natsd.Server, user string, log *ref
 			return nil, err
 		}
 	}
+	if user == "publisher" || user == "consumer" { // programs have a NATS client of their own
+		return s, nil
+	}
 	s.conn, err = connect(user, "demo-"+user, s.log)
 	return s, err
 }
 
+// jetStream returns the client of JetStream that a program makes.
+func (s *harness) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+	if s.domain == "" {
+		return jetstream.New(nc)
+	}
+	return jetstream.NewWithDomain(nc, s.domain)
+}
+
 func (s *harness) close() {
-	s.conn.Close()
+	if s.conn != nil {
+		s.conn.Close()
+	}
 	s.root.Close()
 }
 
@@ -233,16 +248,25 @@ func (s *harness) serve(ctx context.Context) error {
 	return <-stopped
 }
 
-// ask sends a request to the NATS service, as the user of the role.
-func (s *harness) ask(ctx context.Context, subjects ...string) error {
-	nc, err := nats.Connect(s.server.ClientURL(), nats.UserInfo(s.user, "demo-"+s.user), nats.CustomInboxPrefix("_INBOX_"+s.user),
+// dial connects the user with a plain NATS client.
+func (s *harness) dial(options ...nats.Option) (*nats.Conn, error) {
+	return nats.Connect(s.server.ClientURL(), append(options, nats.UserInfo(s.user, "demo-"+s.user),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			s.log.Error().Err(err).Msg("NATS user lacks a permission")
-		}))
+		}))...)
+}
+
+// ask sends a request to the NATS service, as the user of the role.
+func (s *harness) ask(ctx context.Context, subjects ...string) error {
+	nc, err := s.dial(nats.CustomInboxPrefix("_INBOX_" + s.user))
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
+	return s.askWith(ctx, nc, subjects...)
+}
+
+func (s *harness) askWith(ctx context.Context, nc *nats.Conn, subjects ...string) error {
 	for _, subject := range subjects {
 		replier, err := s.root.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond([]byte("{}")) })
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// rounds are the requests of each role to NATS, once. The tests in dev/examples run the roles
+// rounds are the requests of each user to NATS, once. The tests in dev/examples run the roles
 // themselves as these users.
 var rounds = map[string]func(context.Context, *harness) error{
 	"migrate": func(ctx context.Context, s *harness) error {
@@ -92,6 +92,8 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error { return s.restore(ctx) },
 		)
 	},
+	"publisher": func(ctx context.Context, s *harness) error { return s.requestSyncs(ctx) },
+	"consumer":  func(ctx context.Context, s *harness) error { return s.consumeEvents(ctx) },
 }
 
 // Every permission is needed: without it the log names the refused subject. With all of them
@@ -150,16 +152,7 @@ func oneRound(t *testing.T, options *natsd.Options, user, lacking, dir string) e
 	if !server.ReadyForConnections(patience) {
 		return errors.New("the server is not ready")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
-	defer cancel()
-	refused := &refusalLog{refused: cancel}
-	s, err := newHarness(ctx, server, user, refused)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	err = rounds[user](ctx, s)
-	subject := refused.subject()
+	subject, err := refusalOf(t.Context(), server, user, "")
 	switch {
 	case lacking == "" && err != nil:
 		return err
@@ -169,6 +162,20 @@ func oneRound(t *testing.T, options *natsd.Options, user, lacking, dir string) e
 		return fmt.Errorf("it is not needed, or its lack is not named: %q is, error %s", subject, fmt.Sprint(err))
 	}
 	return nil
+}
+
+// refusalOf sends the requests of a user and returns the subject that was refused, "" if none was.
+func refusalOf(ctx context.Context, server *natsd.Server, user, domain string) (subject string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*patience)
+	defer cancel()
+	refused := &refusalLog{refused: cancel}
+	s, err := newHarness(ctx, server, user, domain, refused)
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	err = rounds[user](ctx, s)
+	return refused.subject(), err
 }
 
 func withoutOne(users []*natsd.User, user, lacking string) []*natsd.User {
