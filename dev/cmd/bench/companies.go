@@ -1,0 +1,70 @@
+package main
+
+import (
+	"strconv"
+
+	"github.com/lazi/lazisync/internal/simulator"
+)
+
+// Simulated tenants. All but the one of the sizing have pages of smallPage records, so that the
+// latency of the API limits the syncs, not the processors.
+const (
+	smallPage = 50
+
+	soloTenant   = 9000 // reads alone
+	fleetTenant  = 9001 // the first of fleetSize equal tenants
+	fleetSize    = 50
+	busyTenant   = 9100 // uses its whole rate budget
+	sizingTenant = 9101 // has records of every entity
+
+	soloPages  = 40 // of each of the four default entities
+	fleetPages = 10
+	busyPages  = 40 // of each of busyEntities
+
+	sizingRecords     = 20_000 // of each of the four default entities
+	sizingRecordsRest = 1_000  // of each other entity
+)
+
+// defaultEntities are those of a request that names none.
+var defaultEntities = []string{"customers", "jobs", "invoices", "estimates"}
+
+// companyOptions returns the simulated tenants.
+func companyOptions() []simulator.Options {
+	small := func(tenant int64, pages int) simulator.Options {
+		return simulator.Options{Tenant: tenant, RecordsPerEntity: pages * smallPage, ExportPageSize: smallPage}
+	}
+	all := []simulator.Options{small(soloTenant, soloPages)}
+	for i := range int64(fleetSize) {
+		all = append(all, small(fleetTenant+i, fleetPages))
+	}
+	busy := small(busyTenant, busyPages)
+	busy.Records = recordsOf(busyEntities(), busyPages*smallPage)
+	rest := recordsOf(simulator.Entities(), sizingRecordsRest)
+	for _, name := range defaultEntities {
+		rest[name] = sizingRecords
+	}
+	all = append(all, busy, simulator.Options{Tenant: sizingTenant, RecordsPerEntity: sizingRecords, Records: rest})
+	for i := range all {
+		id := strconv.FormatInt(all[i].Tenant, 10)
+		all[i].Seed, all[i].ClientID, all[i].ClientSecret, all[i].AppKey = all[i].Tenant, "cid."+id, "cs."+id, "ak."+id
+	}
+	return all
+}
+
+func recordsOf(entities []string, records int) map[string]int {
+	all := map[string]int{}
+	for _, name := range entities {
+		all[name] = records
+	}
+	return all
+}
+
+// fleet returns the first tenants of the fleet.
+func fleet(size int) (ids []string) {
+	for i := range size {
+		ids = append(ids, tenantOf(fleetTenant+i))
+	}
+	return ids
+}
+
+func tenantOf(number int) string { return strconv.Itoa(number) }

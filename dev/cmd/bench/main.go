@@ -1,0 +1,110 @@
+// Command bench measures a deployment of lazisync: two bridges, two notifiers, two gateways and
+// one to four workers, each a process of its own, with real NATS, Temporal and PostgreSQL servers
+// and a simulated ServiceTitan. It prints the tables of docs/performance.md and writes the same
+// figures as JSON. Run it in the folder dev of the repository, on Linux.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// section is a part of the benchmark with one or several tables.
+type section struct {
+	name string
+	run  func(ctx context.Context, d *deployment) ([]table, error)
+}
+
+var sections = []section{
+	{"scale", measureScale},
+	{"budget", measureBudget},
+	{"isolation", measureIsolation},
+	{"sizing", measureSizing},
+}
+
+// run measures the chosen sections and prints their tables to stdout, progress to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	only := flags.String("only", strings.Join(names, ","), "sections to measure")
+	file := flags.String("json", "", "file for the figures as JSON; none if empty")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen := strings.Split(*only, ",")
+	for _, name := range chosen {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("-only: got %q, want some of %s", name, strings.Join(names, ","))
+		}
+	}
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("operating system: got %s, want linux, because CPU, memory and connections are read from /proc", runtime.GOOS)
+	}
+	tables, err := measure(ctx, chosen, stdout, stderr)
+	if err != nil || *file == "" {
+		return err
+	}
+	text, err := json.MarshalIndent(tables, "", "  ")
+	if err != nil {
+		return fmt.Errorf("figures as JSON: %w", err)
+	}
+	return os.WriteFile(*file, append(text, '\n'), 0o644)
+}
+
+// measure starts a deployment and measures the sections.
+func measure(ctx context.Context, names []string, stdout, stderr io.Writer) (all []table, err error) {
+	began := time.Now()
+	progress := func(format string, args ...any) {
+		fmt.Fprintf(stderr, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	}
+	load, _ := os.ReadFile("/proc/loadavg")
+	fmt.Fprintf(stdout, "Measured with %d processors; load average before the start: %s\n", runtime.NumCPU(), load)
+	d, err := startDeployment(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if stopErr := d.stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	for _, s := range sections {
+		if !slices.Contains(names, s.name) {
+			continue
+		}
+		tables, err := s.run(ctx, d)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		for _, t := range tables {
+			fmt.Fprintln(stdout, t.markdown())
+		}
+		all = append(all, tables...)
+	}
+	progress("done")
+	return all, nil
+}
