@@ -67,7 +67,7 @@ func TestChangesDuringAFullSyncArriveWithTheNextIncremental(t *testing.T) {
 
 func TestIncrementalReadsFewPagesOfALargeTable(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 10_000, ExportPageSize: 500}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.full(t)
 	company := w.stack.Simulator

@@ -19,8 +19,8 @@ const pauseLimit = 2 * time.Second
 
 func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	t.Parallel()
-	const records = 25_000 // of each of four entities
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
+	const records = 1250 // of each of four entities
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 50}})
 	serve := w.start(t, "serve")
 	w.full(t)
 	undisturbed := counts(w.pages())
@@ -82,8 +82,8 @@ func (w *fixture) awaitIdle(t *testing.T, pausedAt time.Time) {
 
 func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 	t.Parallel()
-	const records = 5_000
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 200}})
+	const records = 1250
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(pageTime)
 	command := w.begin(t, "request", "full", "--wait")

@@ -13,7 +13,7 @@ import (
 
 func TestFullSyncCopiesEveryRecordAndNotifies(t *testing.T) {
 	t.Parallel()
-	const records = 5000
+	const records = 2500
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: records}})
 	w.start(t, "serve")
 
@@ -47,7 +47,7 @@ func TestFullSyncCopiesEveryRecordAndNotifies(t *testing.T) {
 	}
 	message, err := w.stack.Slack.Await(t.Context(), func(m fakeslack.Message) bool { return strings.Contains(string(m.Body), "customers") })
 	require.NoError(t, err)
-	require.Contains(t, string(message.Body), "5,000")
+	require.Contains(t, string(message.Body), "2,500")
 
 	require.Equal(t, "completed", value[string](t, w, "select state from raw.sync_runs where run_number = $1", outcome.RunNumber))
 	require.Equal(t, outcome.RunNumber, value[int64](t, w, "select run_number from raw.sync_requests where request_id = $1", requestID))

@@ -13,7 +13,10 @@ import (
 
 func TestManyRequestsAreCoalesced(t *testing.T) {
 	t.Parallel()
-	const requests = 10_000
+	requests := 10_000
+	if testing.Short() {
+		requests = 2000
+	}
 	w := newFixture(t, options{})
 	w.start(t, "serve")
 	w.full(t)

@@ -52,6 +52,7 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 		return nil, fmt.Errorf("-part: got %q, want faults or chaos", o.part)
 	}
 	if !all {
+		base = append(base, "-short")
 		steps := []step{
 			{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
 			{title: "Development module:", module: "dev", args: append(base, "./...")},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func Database(t testing.TB) string {
 
 // Prepared returns the URL of a database as prepare leaves it. The database is dropped when the
 // test ends. On the server of this process, prepare runs once for each name and the other databases
-// are copies, which takes about ten milliseconds.
+// are copies: about 0.1 s for a migrated database of 2,000 files in memory, 0.4 s on a disk.
 func Prepared(t testing.TB, name string, prepare Prepare) string {
 	t.Helper()
 	server := requireServer(t)
@@ -73,7 +74,7 @@ func openServer() (*instance, error) {
 		}
 		return &instance{url: *u}, nil
 	}
-	dir, err := os.MkdirTemp("", "lazisync-pgtest-")
+	dir, err := os.MkdirTemp(memoryFolder(), "lazisync-pgtest-")
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +89,16 @@ func openServer() (*instance, error) {
 		return nil, err
 	}
 	return &instance{url: *u, private: true, templates: map[string]func() (string, error){}}, nil
+}
+
+// memoryFolder returns a folder in memory with room for the databases of a test process, or "".
+func memoryFolder() string {
+	const folder, want = "/dev/shm", 4 << 30
+	var fs syscall.Statfs_t
+	if syscall.Statfs(folder, &fs) != nil || uint64(fs.Bavail)*uint64(fs.Bsize) < want {
+		return "" // the folder for temporary files
+	}
+	return folder
 }
 
 // template returns the name of the database that prepare filled. The first call fills it.
@@ -120,7 +131,7 @@ func (s *instance) newDatabase(t testing.TB, template string) string {
 	t.Helper()
 	database := "test_" + strings.ToLower(rand.Text())
 	run(t, func(ctx context.Context) error {
-		return s.exec(ctx, "create database "+database+" template "+template)
+		return s.exec(ctx, "create database "+database+" template "+template+" strategy file_copy") // does not write each page to the WAL
 	})
 	t.Cleanup(func() {
 		run(t, func(ctx context.Context) error {
