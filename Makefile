@@ -25,11 +25,11 @@ build: ## build bin/lazisync and bin/lazisync-dev
 preflight:
 	@dev/preflight.sh
 
-test: ## run all tests that need only Go, make and PostgreSQL
+test: ## run the tests that need only Go, make and PostgreSQL, with -short
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun
 
-test-all: ## run all tests, with -race and longer fuzzing, also browser, PgBouncer and privileged tests
+test-all: ## run all tests, with -race and longer fuzzing, also short faults, browser, PgBouncer and root
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -all
 

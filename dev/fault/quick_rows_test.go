@@ -11,7 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// These rows take seconds, and run with every test run.
+// These rows take seconds, and run in make test-all as well as in make fault.
 
 func TestFault01BridgeKilledBetweenStartAndAck(t *testing.T) {
 	t.Parallel()

@@ -123,11 +123,9 @@ func (r *runner) handle(e event) {
 	}
 }
 
-// reporting is the suffix of the package that prints its own table after its tests.
-const reporting = "/dev/fault"
-
+// output keeps the output of a running test. The fault package prints its own table after its tests.
 func (r *runner) output(at key, text string) {
-	if r.live || at.test == "" && strings.HasSuffix(at.pkg, reporting) && text != "PASS\n" {
+	if r.live || at.test == "" && strings.HasSuffix(at.pkg, faultPackage) && text != "PASS\n" {
 		fmt.Fprint(r.out, strings.ReplaceAll(text, "github.com/lazi/lazisync", "lazisync"))
 		return
 	}
