@@ -43,9 +43,9 @@ func TestInvalidCommandsAreRejectedAndDeadLettered(t *testing.T) {
 			subject: "sync.requested", body: `{"mode":"full","entites":["customers"]}`, code: events.CodeInvalidData,
 			want: `entites: got an unknown field, want entities`,
 		},
-		"unknown mode": {
-			subject: "sync.requested", body: `{"mode":"partial"}`, code: events.CodeInvalidData,
-			want: `mode: got "partial", want full, incremental or rebuild`,
+		"wrong type": {
+			subject: "sync.requested", body: `{"mode":"full","notify":"yes"}`, code: events.CodeInvalidData,
+			want: `notify: got "yes", want a boolean`,
 		},
 		"unknown entity": {
 			subject: "sync.requested", body: `{"mode":"full","entities":["customers","jbos"]}`, code: events.CodeUnknownEntity,

@@ -95,8 +95,13 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		require.Equal(t, requestID, run["requestList"].([]any)[0].(map[string]any)["requestId"])
 		require.Contains(t, s.call(t, "GET", "/api/sync/state?tenant="+w.tenant, nil, "").body, `"records":500`)
 		for _, prefix := range []string{"", "/api"} {
-			require.Contains(t, s.call(t, "POST", prefix+"/sync/rebuild", nil, `{"entities":["jobs"]}`).object(t)["workflowId"], "rebuild-")
-			require.Equal(t, "incremental-sync-"+w.tenant, s.call(t, "POST", prefix+"/sync/incremental", nil, `{"entities":["jobs"]}`).object(t)["workflowId"])
+			for _, mode := range events.Modes() {
+				if mode.Mode == events.Full { // above
+					continue
+				}
+				got := s.call(t, "POST", prefix+"/sync/"+string(mode.Mode), nil, `{"entities":["jobs"]}`).object(t)
+				require.Equal(t, mode.Mode.WorkflowID(events.TenantID(w.tenant), got["requestId"].(string)), got["workflowId"])
+			}
 		}
 	})
 

