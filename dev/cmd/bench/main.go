@@ -101,7 +101,9 @@ func measure(ctx context.Context, names []string, stdout, stderr io.Writer) (all
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 		for _, t := range tables {
-			fmt.Fprintln(stdout, t.markdown())
+			if !t.hidden {
+				fmt.Fprintln(stdout, t.markdown())
+			}
 		}
 		all = append(all, tables...)
 	}

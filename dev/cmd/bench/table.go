@@ -10,6 +10,8 @@ type table struct {
 	Title   string   `json:"title"`
 	Columns []string `json:"columns"`
 	Rows    [][]any  `json:"rows"`
+
+	hidden bool // only in the JSON file
 }
 
 // markdown renders the table for docs/performance.md.
