@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,9 +16,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/lazi/lazisync/dev/process"
 	"github.com/lazi/lazisync/dev/stack"
+	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
@@ -39,6 +43,7 @@ type deployment struct {
 	stack    *stack.Stack
 	sql      *pgxpool.Pool
 	nc       *nats.Conn
+	temporal client.Client
 	outcomes *outcomes
 	roles    []*role
 	progress func(format string, args ...any)
@@ -78,13 +83,7 @@ func (d *deployment) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.pace(latency)
-	if d.sql, err = pgxpool.New(ctx, d.stack.Variable("DATABASE_URL")); err != nil {
-		return err
-	}
-	if d.nc, err = nats.Connect(d.stack.Variable("NATS_URL")); err != nil {
-		return err
-	}
-	if d.outcomes, err = listen(d.nc); err != nil {
+	if err := d.connect(ctx); err != nil {
 		return err
 	}
 	migrate := exec.CommandContext(ctx, d.program, "migrate")
@@ -98,6 +97,24 @@ func (d *deployment) start(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// connect connects to the servers as other systems do.
+func (d *deployment) connect(ctx context.Context) (err error) {
+	if d.sql, err = pgxpool.New(ctx, d.stack.Variable("DATABASE_URL")); err != nil {
+		return err
+	}
+	if d.nc, err = nats.Connect(d.stack.Variable("NATS_URL")); err != nil {
+		return err
+	}
+	if d.outcomes, err = listen(d.nc); err != nil {
+		return err
+	}
+	d.temporal, err = client.NewLazyClient(client.Options{
+		HostPort: d.stack.Variable("TEMPORAL_ADDRESS"), Namespace: temporalserver.Namespace,
+		Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	})
+	return err
 }
 
 // startRole starts a process and returns when it is ready.
@@ -192,6 +209,9 @@ func (d *deployment) stop() error {
 	}
 	if d.nc != nil {
 		d.nc.Close()
+	}
+	if d.temporal != nil {
+		d.temporal.Close()
 	}
 	if d.sql != nil {
 		d.sql.Close()

@@ -40,6 +40,7 @@ var sections = []section{
 	{"budget", measureBudget},
 	{"isolation", measureIsolation},
 	{"sizing", measureSizing},
+	{"bloat", measureBloat},
 }
 
 // run measures the chosen sections and prints their tables to stdout, progress to stderr.

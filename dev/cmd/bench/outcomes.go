@@ -30,6 +30,7 @@ type outcome struct {
 // outcomes collects the outcomes of requests. It is safe for concurrent use.
 type outcomes struct {
 	mu       sync.Mutex
+	messages int                // on sync.>, of every kind
 	received map[string]outcome // by request ID
 	changed  chan struct{}      // closed and renewed at each outcome
 }
@@ -37,10 +38,8 @@ type outcomes struct {
 // listen collects the outcomes from now on.
 func listen(nc *nats.Conn) (*outcomes, error) {
 	o := &outcomes{received: map[string]outcome{}, changed: make(chan struct{})}
-	for _, how := range []string{"completed", "failed", "cancelled"} {
-		if _, err := nc.Subscribe("sync."+how, o.note); err != nil {
-			return nil, fmt.Errorf("subscribe to the outcomes: %w", err)
-		}
+	if _, err := nc.Subscribe("sync.>", o.note); err != nil {
+		return nil, fmt.Errorf("subscribe to the outcomes: %w", err)
 	}
 	return o, nc.Flush()
 }
@@ -49,16 +48,25 @@ func (o *outcomes) note(m *nats.Msg) {
 	var event struct {
 		Data events.OutcomeData `json:"data"`
 	}
-	if json.Unmarshal(m.Data, &event) != nil {
-		return // a message of doctor's without data
-	}
+	how := strings.TrimPrefix(m.Subject, "sync.")
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.messages++
+	if !slices.Contains([]string{"completed", "failed", "cancelled"}, how) || json.Unmarshal(m.Data, &event) != nil {
+		return
+	}
 	for _, r := range event.Data.Requests {
-		o.received[r.RequestID] = outcome{event.Data, strings.TrimPrefix(m.Subject, "sync."), time.Now()}
+		o.received[r.RequestID] = outcome{event.Data, how, time.Now()}
 	}
 	close(o.changed)
 	o.changed = make(chan struct{})
+}
+
+// count returns the number of messages so far.
+func (o *outcomes) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.messages
 }
 
 // await returns the outcomes of requests, in their order.

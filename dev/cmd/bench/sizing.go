@@ -25,7 +25,7 @@ func measureSizing(ctx context.Context, d *deployment) ([]table, error) {
 	cost := table{
 		Title: fmt.Sprintf("Cost of syncing %s: one worker, pages of 1,000 records", strings.Join(defaultEntities, ", ")),
 		Columns: []string{"sync", "records", "records/s", "worker, CPU s per 1,000 records", "PostgreSQL, CPU s per 1,000 records",
-			"other roles, CPU s", "API calls"},
+			"other roles, CPU s", "API calls", "NATS messages", "Temporal history events"},
 	}
 	for _, p := range []pass{{"full, all records new", events.Full}, {"full, no record changed", events.Full}, idlePass} {
 		if err := d.measurePass(ctx, p, &cost); err != nil {
@@ -57,13 +57,19 @@ func (d *deployment) measurePass(ctx context.Context, p pass, t *table) error {
 	d.progress("sizing: %s", p.name)
 	tenant := tenantOf(sizingTenant)
 	d.company(tenant).ResetStats()
-	before := d.cpu()
+	before, messages := d.cpu(), d.outcomes.count()
 	all, began, err := d.sync(ctx, p.mode, []string{tenant})
 	if err != nil {
 		return err
 	}
+	messages = d.outcomes.count() - messages
+	execution, err := d.temporal.DescribeWorkflowExecution(ctx, all[0].WorkflowID, all[0].RunID)
+	if err != nil {
+		return fmt.Errorf("describe workflow %s: %w", all[0].WorkflowID, err)
+	}
 	used, records := d.cpu().minus(before), counts(all).Fetched
-	row := []any{p.name, records, float64(records) / durations(all, began)[0], "–", "–", used.others, len(d.calls(tenant))}
+	row := []any{p.name, records, float64(records) / durations(all, began)[0], "–", "–", used.others, len(d.calls(tenant)),
+		messages, execution.WorkflowExecutionInfo.HistoryLength}
 	if records > 0 {
 		row[3], row[4] = text(1000*used.workers/float64(records)), text(1000*used.postgres/float64(records))
 	}
