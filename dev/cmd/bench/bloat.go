@@ -70,6 +70,7 @@ func measureBloat(ctx context.Context, d *deployment) ([]table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", v.name, err)
 		}
+		d.progress("%v", row)
 		t.Rows = append(t.Rows, row)
 	}
 	return []table{t}, nil
