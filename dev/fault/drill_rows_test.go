@@ -58,35 +58,22 @@ func TestFault70DrillOfTheOperationsPage(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(used)), slices.Collect(maps.Keys(drillBlocks(t))), "every marked block is run")
 }
 
-// recover backs up while a run is open, lets more happen, and restores while another run is open.
+// recover backs up while a run is open, and restores while another one is.
 func (d *drill) recover(t *testing.T, c recovery) {
 	t.Helper()
 	d.startAll(t, allRoles...)
-	d.firstSync(t)
-	known := d.incremental(t)
-	d.awaitSettled(t)
-	d.stack.Simulator.SetPace(100 * time.Millisecond)
-	open := d.full(t)
-	d.awaitPages(t, 8)
-	ended := d.endedRequests(t)
-	for i, name := range c.backUp {
-		began := time.Now()
-		d.runBlock(t, name)
-		t.Logf("%s: %s", name, time.Since(began).Round(time.Millisecond))
-		if i+1 < len(c.backUp) {
-			d.awaitRunStarted(t, d.incremental(t)) // the next backup has a run that this one lacks
+	var ended map[string]bool
+	q := d.syncAround(t, func() {
+		ended = d.endedRequests(t)
+		for i, name := range c.backUp {
+			began := time.Now()
+			d.runBlock(t, name)
+			t.Logf("%s: %s", name, time.Since(began).Round(time.Millisecond))
+			if i+1 < len(c.backUp) {
+				d.awaitRunStarted(t, d.incremental(t)) // the next backup has a run that this one lacks
+			}
 		}
-	}
-	d.stack.Simulator.SetPace(0)
-	later := d.request(t, fullOfCustomers)
-	d.awaitSettled(t)
-	d.stack.Simulator.Mutate(50)
-	d.incremental(t)
-	d.awaitSettled(t)
-	d.stack.Simulator.SetPace(time.Second)
-	orphan := d.full(t)
-	d.awaitRunStarted(t, orphan)
-
+	})
 	if c.nats && !c.postgres {
 		d.archive(t)
 	}
@@ -116,14 +103,13 @@ func (d *drill) recover(t *testing.T, c recovery) {
 	}
 	t.Logf("restored in %s", time.Since(began).Round(time.Millisecond))
 	restored := time.Now()
-	require.NoError(t, d.publish(t.Context(), known, "sync.requested", `{"mode":"incremental"}`))
-	require.NoError(t, d.publish(t.Context(), later, "sync.requested", fullOfCustomers))
-	d.afterRestore(t, restored, open, orphan)
+	d.publishEndedAgain(t, q)
+	d.afterRestore(t, restored, q.open, q.orphan)
 	printed := d.runBlock(t, "check")
 	for _, text := range c.found {
 		require.Regexp(t, `(?m)^warn +restore .*`+text, printed)
 	}
 	if c.failed {
-		require.Equal(t, "failed", d.state(t, orphan))
+		require.Equal(t, "failed", d.state(t, q.orphan))
 	}
 }

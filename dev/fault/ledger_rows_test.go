@@ -23,22 +23,8 @@ func TestFault45PostgreSQLRestoredToAnEarlierState(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, options{ownDatabase: true, simulator: manyPages})
 			r.startAll(t, allRoles...)
-			r.firstSync(t)
-			known := r.incremental(t)
-			r.awaitSettled(t)
-			r.stack.Simulator.SetPace(100 * time.Millisecond)
-			open := r.full(t)
-			r.awaitPages(t, 8)
-			saved := r.backUpDatabase(t)
-
-			forgotten := r.request(t, fullOfCustomers)
-			r.awaitSettled(t)
-			r.stack.Simulator.Mutate(50)
-			r.incremental(t)
-			r.awaitSettled(t)
-			r.stack.Simulator.SetPace(time.Second)
-			orphan := r.full(t)
-			r.awaitRunStarted(t, orphan)
+			var saved databaseBackup
+			q := r.syncAround(t, func() { saved = r.backUpDatabase(t) })
 			pass := r.incremental(t)
 			r.awaitRunStarted(t, pass)
 			if restart {
@@ -49,11 +35,10 @@ func TestFault45PostgreSQLRestoredToAnEarlierState(t *testing.T) {
 			if restart {
 				r.startAll(t, allRoles...)
 			}
-			r.control(t, "cancel", workflows.FullSyncID(orphan.requestID()))
-			r.publishAgain(t, known, `{"mode":"incremental"}`)
-			r.publishAgain(t, forgotten, fullOfCustomers)
+			r.control(t, "cancel", workflows.FullSyncID(q.orphan.requestID()))
+			r.publishEndedAgain(t, q)
 			r.stack.Simulator.SetPace(20 * time.Millisecond)
-			r.afterRestore(t, restored, open, orphan)
+			r.afterRestore(t, restored, q.open, q.orphan)
 			require.Regexp(t, restoreFound, r.run(t, nil, "doctor", "--role", "bridge"))
 		})
 	}

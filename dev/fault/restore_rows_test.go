@@ -20,6 +20,43 @@ func (r *rig) publishAgain(t *testing.T, a *publishedCommand, data string) {
 
 const fullOfCustomers = `{"mode":"full","entities":["customers"]}`
 
+// backedUpRequests are requests around a backup.
+type backedUpRequests struct {
+	known  *publishedCommand // ended before it
+	open   *publishedCommand // ran during it
+	later  *publishedCommand // ended after it
+	orphan *publishedCommand // runs after it
+}
+
+// syncAround runs syncs before, during and after a backup, and leaves one running.
+func (r *rig) syncAround(t *testing.T, backUp func()) (q backedUpRequests) {
+	t.Helper()
+	r.firstSync(t)
+	q.known = r.incremental(t)
+	r.awaitSettled(t)
+	r.stack.Simulator.SetPace(100 * time.Millisecond)
+	q.open = r.full(t)
+	r.awaitPages(t, 8)
+	backUp()
+	r.stack.Simulator.SetPace(0)
+	q.later = r.request(t, fullOfCustomers)
+	r.awaitSettled(t)
+	r.stack.Simulator.Mutate(50)
+	r.incremental(t)
+	r.awaitSettled(t)
+	r.stack.Simulator.SetPace(time.Second)
+	q.orphan = r.full(t)
+	r.awaitRunStarted(t, q.orphan)
+	return q
+}
+
+// publishEndedAgain publishes the requests that have ended.
+func (r *rig) publishEndedAgain(t *testing.T, q backedUpRequests) {
+	t.Helper()
+	r.publishAgain(t, q.known, `{"mode":"incremental"}`)
+	r.publishAgain(t, q.later, fullOfCustomers)
+}
+
 func TestFault47NATSRestoredToAnEarlierState(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{simulator: manyPages})
@@ -40,19 +77,11 @@ func (r *rig) withRestoredNATS(t *testing.T, makeBackup func() *backup) {
 	t.Helper()
 	r.startAll(t, "worker", "notifier", "gateway")
 	bridge := r.start(t, "bridge")
-	r.firstSync(t)
-	known := r.incremental(t)
-	r.awaitSettled(t)
-	r.stack.Simulator.SetPace(100 * time.Millisecond)
-	open := r.full(t)
-	r.awaitPages(t, 8)
-	r.incremental(t)
-	saved := makeBackup()
-	later := r.request(t, fullOfCustomers)
-	r.awaitSettled(t)
-	r.stack.Simulator.SetPace(time.Second)
-	orphan := r.full(t)
-	r.awaitRunStarted(t, orphan)
+	var saved *backup
+	q := r.syncAround(t, func() {
+		r.incremental(t)
+		saved = makeBackup()
+	})
 	bridge.stop(t)
 	r.incremental(t) // no pass has claimed it yet
 	r.archive(t)
@@ -65,11 +94,10 @@ func (r *rig) withRestoredNATS(t *testing.T, makeBackup func() *backup) {
 	}
 	restored := time.Now()
 	r.noteLostCommands(t)
-	r.publishAgain(t, known, `{"mode":"incremental"}`)
-	r.publishAgain(t, later, fullOfCustomers)
+	r.publishEndedAgain(t, q)
 	r.start(t, "bridge")
 	r.stack.Simulator.SetPace(20 * time.Millisecond)
-	r.afterRestore(t, restored, open, orphan)
+	r.afterRestore(t, restored, q.open, q.orphan)
 }
 
 func TestFault49TemporalRestoredToAnEarlierState(t *testing.T) {
