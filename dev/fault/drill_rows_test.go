@@ -65,6 +65,7 @@ func (d *drill) recover(t *testing.T, c recovery) {
 	var ended map[string]bool
 	q := d.syncAround(t, func() {
 		ended = d.endedRequests(t)
+		d.stack.Simulator.SetPace(time.Second) // the run is open in every backup
 		for i, name := range c.backUp {
 			began := time.Now()
 			d.runBlock(t, name)
