@@ -20,7 +20,7 @@ func TestWorkerProcessesShareTheRateBudget(t *testing.T) {
 	t.Parallel()
 	const perSecond = 10
 	entities := feeds(12)
-	w := newFixture(t, options{simulator: simulator.Options{Records: recordsOf(entities, 60), RecordsPerEntity: 60, ExportPageSize: 20}})
+	w := newFixture(t, options{simulator: simulator.Options{Records: recordsOf(entities, 200), RecordsPerEntity: 200, ExportPageSize: 20}})
 	w.set = []string{"SERVICETITAN_REQUESTS_PER_SECOND=10"}
 	w.start(t, "bridge")
 	workers := []*process{w.start(t, "worker"), w.start(t, "worker")}
@@ -39,10 +39,10 @@ func TestWorkerProcessesShareTheRateBudget(t *testing.T) {
 		}
 	}
 	slices.SortFunc(calls, time.Time.Compare)
-	require.GreaterOrEqual(t, len(calls), 3*len(entities))
+	require.GreaterOrEqual(t, len(calls), 10*len(entities))
 	for i, at := range calls {
-		// A call may arrive late, also the first one: half a second of the budget.
-		require.LessOrEqual(t, float64(i+1), perSecond*(at.Sub(calls[0]).Seconds()+0.5)+2, "call %d arrived after %s", i+1, at.Sub(calls[0]))
+		// On a busy machine calls arrive late, also the first one: by two seconds of the budget.
+		require.LessOrEqual(t, float64(i+1), perSecond*(at.Sub(calls[0]).Seconds()+2)+2, "call %d arrived after %s", i+1, at.Sub(calls[0]))
 	}
 	for _, one := range workers {
 		require.Contains(t, one.metrics(t), `lazisync_api_requests_total{status="200",tenant="`+w.tenant+`"}`, "each worker sent some of the calls")

@@ -85,8 +85,9 @@ func measure(ctx context.Context, names []string, stdout, stderr io.Writer) (all
 	progress := func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 	}
-	load, _ := os.ReadFile("/proc/loadavg")
-	fmt.Fprintf(stdout, "Measured with %d processors; load average before the start: %s\n", runtime.NumCPU(), load)
+	load, _ := os.ReadFile("/proc/loadavg") // three averages, processes and the latest PID
+	fields := strings.Fields(string(load))
+	fmt.Fprintf(stdout, "Measured with %d processors; load average before the start: %s\n\n", runtime.NumCPU(), strings.Join(fields[:min(3, len(fields))], " "))
 	d, err := startDeployment(ctx, progress)
 	if err != nil {
 		return nil, err
