@@ -36,10 +36,16 @@ type drill struct {
 	calls   chan dockerCall
 }
 
+// dockerResult is what a docker command prints, or why it failed.
+type dockerResult struct {
+	output string
+	err    error
+}
+
 // dockerCall is a call of the docker command.
 type dockerCall struct {
 	args []string
-	done chan<- error // the output is in it
+	done chan<- dockerResult
 }
 
 func newDrill(t *testing.T) *drill {
@@ -131,7 +137,8 @@ func (d *drill) runBlock(t *testing.T, name string) string {
 	for {
 		select {
 		case call := <-d.calls:
-			call.done <- d.docker(t, call.args)
+			output, err := d.docker(t, call.args)
+			call.done <- dockerResult{output, err}
 		case err := <-ended:
 			require.NoError(t, err, "%s: %s", name, &output)
 			return output.String()
@@ -146,30 +153,24 @@ func (d *drill) receive(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	done := make(chan error, 1)
+	done := make(chan dockerResult, 1)
 	d.calls <- dockerCall{args, done}
-	if result := <-done; result != nil {
-		status := http.StatusOK
-		if _, printed := result.(dockerOutput); !printed {
-			status = http.StatusInternalServerError
-		}
-		w.WriteHeader(status)
-		fmt.Fprintln(w, result)
+	result := <-done
+	if result.err != nil {
+		http.Error(w, result.err.Error(), http.StatusInternalServerError)
+		return
 	}
+	fmt.Fprint(w, result.output)
 }
 
-// dockerOutput is what a call that succeeded prints.
-type dockerOutput string
-
-func (o dockerOutput) Error() string { return string(o) }
-
-// docker does to the rig's processes what a docker command of the page does to containers.
-func (d *drill) docker(t *testing.T, args []string) error {
+// docker does to the rig's processes what a docker command of the page does to containers, and
+// returns what the command prints.
+func (d *drill) docker(t *testing.T, args []string) (string, error) {
 	t.Helper()
 	if slices.Equal(args, []string{"volume", "rm", "lazisync_nats"}) {
 		require.True(t, d.nats.HasEnded(), "the volume is in use")
 		require.NoError(t, os.RemoveAll(d.nats.folder()))
-		return os.MkdirAll(d.nats.folder(), 0o700)
+		return "", os.MkdirAll(d.nats.folder(), 0o700)
 	}
 	require.Greater(t, len(args), 2)
 	require.Equal(t, "compose", args[0])
@@ -204,19 +205,19 @@ func (d *drill) docker(t *testing.T, args []string) error {
 	default:
 		require.Fail(t, "unknown command", "%s %v", verb, args)
 	}
-	return nil
+	return "", nil
 }
 
-// lazisync runs a command of lazisync.
-func (d *drill) lazisync(t *testing.T, environ []string, args ...string) error {
+// lazisync runs a command of lazisync and returns its output.
+func (d *drill) lazisync(t *testing.T, environ []string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program(t), args...)
 	cmd.Env = environ
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("lazisync %v: %w: %s", args, err, out)
+		return "", fmt.Errorf("lazisync %v: %w: %s", args, err, out)
 	}
-	return dockerOutput(out)
+	return string(out), nil
 }
 
 // server returns the server of a service, nil for a role.
