@@ -109,19 +109,30 @@ func button(name string) string {
 	return `[...document.querySelectorAll('button')].find(b => b.checkVisibility() && (b.ariaLabel || b.innerText) === ` + quote(name) + `)`
 }
 
-// press clicks a button with the mouse, as soon as it exists.
+// press clicks the visible button with an accessible name.
 func (p *tab) press(t *testing.T, name string) {
 	t.Helper()
-	p.await(t, button(name)+` !== undefined`)
-	p.run(t, chromedp.Click(chromedp.JSPath(button(name))))
+	p.click(t, button(name))
 }
 
 // follow clicks a visible link with a text.
 func (p *tab) follow(t *testing.T, text string) {
 	t.Helper()
-	link := `[...document.querySelectorAll('a')].find(a => a.checkVisibility() && (a.ariaLabel || a.innerText) === ` + quote(text) + `)`
-	p.await(t, link+` !== undefined`)
-	p.run(t, chromedp.Click(chromedp.JSPath(link)))
+	p.click(t, `[...document.querySelectorAll('a')].find(a => a.checkVisibility() && (a.ariaLabel || a.innerText) === `+quote(text)+`)`)
+}
+
+// click clicks an element once nothing covers its middle. It looks and clicks in one step of the page, so that no
+// refresh can move or replace the element in between.
+func (p *tab) click(t *testing.T, element string) {
+	t.Helper()
+	p.await(t, `(e => {
+		e?.scrollIntoView({block: 'center'});
+		const at = e?.getClientRects()[0];
+		if (!at || !e.contains(document.elementFromPoint(at.left + at.width / 2, at.top + at.height / 2))) return false;
+		e.focus();
+		e.click();
+		return true;
+	})(`+element+`)`)
 }
 
 // fill replaces the text of a field.

@@ -90,7 +90,7 @@ func TestThePageLeadsFromStaleDataToTheReason(t *testing.T) {
 	p.see(t, ".verdict", "1 of 4 entities is stale")
 	p.see(t, ".question", "Run 2 failed for invoices: PermissionError")
 	p.requireSound(t)
-	p.run(t, chromedp.Click(chromedp.JSPath(`[...document.querySelectorAll('a')].find(a => a.innerText.startsWith('Run 2 failed'))`)))
+	p.click(t, `[...document.querySelectorAll('a')].find(a => a.innerText.startsWith('Run 2 failed'))`)
 	p.see(t, "h1", "Run 2")
 	p.see(t, ".box", "Why it failed: invoices: PermissionError: ")
 	p.see(t, ".timeline li", "failed")

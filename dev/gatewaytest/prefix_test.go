@@ -40,11 +40,11 @@ func TestThePageWorksBelowAPathPrefix(t *testing.T) {
 			do(t, tab, chromedp.KeyEvent(token+"\r"))
 			await(t, tab, `document.querySelector('#live')?.innerText === 'live'`)
 			await(t, tab, `document.querySelector('main')?.innerText.includes('#7') === true`)
-			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('a[href="#/start?mode=full"]')`)))
-			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('#start button[type=submit]')`)))
+			click(t, tab, `a[href="#/start?mode=full"]`)
+			click(t, tab, `#start button[type=submit]`)
 			await(t, tab, `document.querySelector('#notice').innerText.includes('request ')`)
 			require.Equal(t, []string{events.Requested.Name}, below.published())
-			do(t, tab, chromedp.Click(chromedp.JSPath(`document.querySelector('#sign-out')`)))
+			click(t, tab, `#sign-out`)
 			await(t, tab, `document.querySelector('#token')?.checkVisibility() === true`)
 			require.Empty(t, below.outside(), "asked for outside the prefix")
 		})
@@ -68,6 +68,12 @@ func do(t *testing.T, tab context.Context, step chromedp.Action[chromedp.Void]) 
 	ctx, cancel := context.WithTimeout(tab, time.Minute)
 	defer cancel()
 	require.NoError(t, chromedp.Do(ctx, step))
+}
+
+// click clicks a visible element in one step of the page, so that no refresh can replace it in between.
+func click(t *testing.T, tab context.Context, selector string) {
+	t.Helper()
+	await(t, tab, `(e => { if (!e?.checkVisibility()) return false; e.click(); return true; })(document.querySelector('`+selector+`'))`)
 }
 
 func await(t *testing.T, tab context.Context, expression string) {
