@@ -173,17 +173,15 @@ func (s status) attention(now time.Time) []string {
 	}
 	latest := map[kind]bool{}
 	for _, r := range s.runs {
+		of := kind{r.TenantID, r.Mode}
 		switch {
 		case r.Pause != nil:
 			lines = append(lines, fmt.Sprintf("run %d (%s): %s; resume with: lazisync resume %s", r.Number, r.Mode, display.OneLine(pauseText(*r.Pause, now)), r.WorkflowID))
-		case r.State == ledger.Running || latest[kind{r.TenantID, r.Mode}]:
-			continue
+		case r.State == ledger.Running || latest[of]:
 		case r.State == ledger.Failed:
 			lines = append(lines, fmt.Sprintf("run %d (%s) failed; see it with: lazisync runs show %d", r.Number, r.Mode, r.Number))
 		}
-		if r.State != ledger.Running {
-			latest[kind{r.TenantID, r.Mode}] = true
-		}
+		latest[of] = latest[of] || r.State != ledger.Running
 	}
 	return lines
 }
