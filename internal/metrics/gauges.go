@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -44,13 +45,22 @@ type GaugeSources struct {
 type Gauges struct {
 	sources GaugeSources
 
-	mu            sync.Mutex
-	ledger        ledger.Gauges
-	ledgerAt      time.Time
-	backlog       Backlog
-	backlogAt     time.Time
-	deadLetters   uint64
-	deadLettersAt time.Time
+	mu          sync.Mutex
+	ledger      reading[ledger.Gauges]
+	backlog     reading[Backlog]
+	deadLetters reading[uint64]
+}
+
+// reading is what a source returned last. The zero value is too old to export.
+type reading[V any] struct {
+	values V
+	at     time.Time
+}
+
+// age returns the age of the values, and whether they may be exported.
+func (r reading[V]) age() (age time.Duration, ok bool) {
+	age = time.Since(r.at)
+	return age, age < gaugesMaxAge
 }
 
 // NewGauges registers the gauges. They have no values before Run reads them.
@@ -77,15 +87,15 @@ func (g *Gauges) Run(ctx context.Context) error {
 func (g *Gauges) refresh(ctx context.Context) error {
 	var ledgerErr, backlogErr, deadLettersErr error
 	var all sync.WaitGroup
-	all.Go(func() { ledgerErr = refresh(ctx, g, g.sources.Ledger, &g.ledger, &g.ledgerAt) })
-	all.Go(func() { backlogErr = refresh(ctx, g, g.sources.Backlog, &g.backlog, &g.backlogAt) })
-	all.Go(func() { deadLettersErr = refresh(ctx, g, g.sources.DeadLetters, &g.deadLetters, &g.deadLettersAt) })
+	all.Go(func() { ledgerErr = refresh(ctx, g, g.sources.Ledger, &g.ledger) })
+	all.Go(func() { backlogErr = refresh(ctx, g, g.sources.Backlog, &g.backlog) })
+	all.Go(func() { deadLettersErr = refresh(ctx, g, g.sources.DeadLetters, &g.deadLetters) })
 	all.Wait()
 	return errors.Join(ledgerErr, backlogErr, deadLettersErr)
 }
 
 // refresh reads the values of one source, nothing if it is nil.
-func refresh[V any](ctx context.Context, g *Gauges, read func(context.Context) (V, error), values *V, at *time.Time) error {
+func refresh[V any](ctx context.Context, g *Gauges, read func(context.Context) (V, error), latest *reading[V]) error {
 	if read == nil {
 		return nil
 	}
@@ -97,7 +107,7 @@ func refresh[V any](ctx context.Context, g *Gauges, read func(context.Context) (
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	*values, *at = found, time.Now()
+	*latest = reading[V]{found, time.Now()}
 	return nil
 }
 
@@ -128,25 +138,25 @@ func (g *Gauges) Collect(out chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	if age := time.Since(g.ledgerAt); age < gaugesMaxAge {
+	if age, ok := g.ledger.age(); ok {
 		g.collectLedger(send, age)
 	}
-	if time.Since(g.deadLettersAt) < gaugesMaxAge {
-		send(deadLetters, float64(g.deadLetters))
+	if _, ok := g.deadLetters.age(); ok {
+		send(deadLetters, float64(g.deadLetters.values))
 	}
-	if time.Since(g.backlogAt) >= gaugesMaxAge {
+	if _, ok := g.backlog.age(); !ok {
 		return
 	}
-	for consumer, n := range g.backlog.Pending {
+	for consumer, n := range g.backlog.values.Pending {
 		send(pending, float64(n), consumer)
 	}
 	if !g.sources.Streams {
 		return
 	}
-	for name, n := range g.backlog.Bytes {
+	for name, n := range g.backlog.values.Bytes {
 		send(streamBytes, float64(n), name)
 	}
-	for name, n := range g.backlog.MaxBytes {
+	for name, n := range g.backlog.values.MaxBytes {
 		send(streamLimit, float64(n), name)
 	}
 }
@@ -164,19 +174,15 @@ func (g *Gauges) collectLedger(send func(*prometheus.Desc, float64, ...string), 
 			rejectedBy[ledger.TenantEntity{TenantID: events.TenantID(t.ID), Entity: name}] = 0
 		}
 	}
-	for key, n := range g.ledger.OpenRuns {
-		open[key] = n
-	}
-	for key, n := range g.ledger.RejectedRecords {
-		rejectedBy[key] = n
-	}
+	maps.Copy(open, g.ledger.values.OpenRuns)
+	maps.Copy(rejectedBy, g.ledger.values.RejectedRecords)
 	for key, n := range open {
 		send(runsOpen, float64(n), string(key.TenantID), string(key.Mode), string(key.State))
 	}
 	for key, n := range rejectedBy {
 		send(rejected, float64(n), string(key.TenantID), key.Entity)
 	}
-	for _, v := range g.ledger.Freshness {
+	for _, v := range g.ledger.values.Freshness {
 		if !v.AsOf.IsZero() {
 			send(entityAge, (v.Age + age).Seconds(), string(v.TenantID), v.Entity)
 		}
@@ -188,5 +194,5 @@ func (g *Gauges) collectLedger(send func(*prometheus.Desc, float64, ...string), 
 			send(entityStale, stale, string(v.TenantID), v.Entity)
 		}
 	}
-	send(databaseSize, float64(g.ledger.DatabaseBytes))
+	send(databaseSize, float64(g.ledger.values.DatabaseBytes))
 }

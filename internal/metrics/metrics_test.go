@@ -164,7 +164,7 @@ func TestGaugesAreAbsentWhileTheyCannotBeRead(t *testing.T) {
 	require.NotContains(t, values, "lazisync_entity_stale invoices 42", "not evaluated")
 
 	failing = context.DeadlineExceeded
-	g.ledgerAt = time.Now().Add(-2 * gaugesMaxAge)
+	g.ledger.at = time.Now().Add(-2 * gaugesMaxAge)
 	require.ErrorIs(t, g.refresh(t.Context()), failing)
 	require.Empty(t, gathered(t, r))
 }
