@@ -35,3 +35,14 @@ func call(t *testing.T, method, url, body string, headers ...string) answer {
 	require.NoError(t, err)
 	return answer{response.StatusCode, response.Header, string(text)}
 }
+
+// callAvailable is call, repeated while the gateway answers that a server is unavailable: a busy one
+// may not answer in time.
+func callAvailable(t *testing.T, method, url, body string, headers ...string) (got answer) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		got = call(t, method, url, body, headers...)
+		return got.status != http.StatusServiceUnavailable
+	}, waitLimit, tick, "%s %s", method, url)
+	return got
+}

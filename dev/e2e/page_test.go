@@ -34,7 +34,7 @@ func TestThePageAcceptsAToken(t *testing.T) {
 	p.requireSound(t)
 
 	eval[chromedp.Void](t, p, `document.getElementById('token').focus()`)
-	p.expect(refused+"401 (Unauthorized), at "+gateway+"/session", refused+"401 (Unauthorized), at "+gateway+"/api/sync/")
+	p.expect(refused+"401 (Unauthorized), at "+gateway+"/session", refused+"401 (Unauthorized), at "+gateway+"/api/")
 	p.enter(t, "tokén-of-another-house")
 	p.see(t, "#notice", "Unknown API token.")
 	p.enter(t, apiToken) // the field has the focus, and is empty

@@ -46,7 +46,7 @@ func TestSchedules(t *testing.T) {
 	incremental, full := "lazisync-incremental-"+w.tenant, "lazisync-full-"+w.tenant
 	schedules := func() map[string]scheduleView {
 		var shown struct{ Schedules []scheduleView }
-		got := call(t, http.MethodGet, serve.gateway+"/api/temporal/schedules", "")
+		got := callAvailable(t, http.MethodGet, serve.gateway+"/api/temporal/schedules", "")
 		require.Equal(t, http.StatusOK, got.status, got.body)
 		require.NoError(t, json.Unmarshal([]byte(got.body), &shown))
 		byID := map[string]scheduleView{}
@@ -56,7 +56,7 @@ func TestSchedules(t *testing.T) {
 		return byID
 	}
 	steer := func(id, verb, body string) answer {
-		return call(t, http.MethodPost, serve.gateway+"/api/temporal/schedules/"+id+"/"+verb, body)
+		return callAvailable(t, http.MethodPost, serve.gateway+"/api/temporal/schedules/"+id+"/"+verb, body)
 	}
 
 	t.Run("are as configured, and migrate keeps them so", func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestSchedules(t *testing.T) {
 		id := schedules()[incremental].Running[0]
 		requestID := events.RequestID("/lazisync/schedules", id)
 		w.accepted(t, requestID)
-		cancelled := call(t, http.MethodPost, serve.gateway+"/api/temporal/workflows/"+url.PathEscape(id)+"/cancel", "")
+		cancelled := callAvailable(t, http.MethodPost, serve.gateway+"/api/temporal/workflows/"+url.PathEscape(id)+"/cancel", "")
 		require.Equal(t, http.StatusAccepted, cancelled.status, cancelled.body)
 		w.outcome(t, "sync.cancelled", requestID)
 		require.Eventually(t, func() bool { return len(schedules()[incremental].Running) == 0 }, waitLimit, tick)

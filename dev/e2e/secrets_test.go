@@ -126,11 +126,7 @@ func (p *probe) visitGateway(t *testing.T, gateway string) {
 		{"GET", "/readyz", "", nil, 200},
 		{"GET", "/metrics", "", []string{"Authorization", "Bearer " + tokenSecret}, 200},
 	} {
-		var got answer
-		require.Eventually(t, func() bool { // a busy server may not answer a check in time
-			got = call(t, c.method, gateway+c.path, c.body, c.header...)
-			return got.status != http.StatusServiceUnavailable
-		}, waitLimit, tick)
+		got := callAvailable(t, c.method, gateway+c.path, c.body, c.header...)
 		require.Equal(t, c.status, got.status, "%s %s: %s", c.method, c.path, got.body)
 		p.seen("the answer to "+c.method+" "+strings.ReplaceAll(c.path, wrongSecret, "…"), fmt.Sprint(got.header, got.body))
 	}

@@ -52,11 +52,7 @@ func (s *site) call(t *testing.T, method, path string, arguments []string, body 
 		_, after, _ := strings.Cut(rest, "}")
 		target = before + url.PathEscape(a) + after
 	}
-	got := call(t, method, s.url+target, body, headers...)
-	for end := time.Now().Add(waitLimit); got.status == http.StatusServiceUnavailable && time.Now().Before(end); {
-		<-time.After(tick)
-		got = call(t, method, s.url+target, body, headers...)
-	}
+	got := callAvailable(t, method, s.url+target, body, headers...)
 	s.check(t, strings.ToLower(method), bare, got)
 	return got
 }
