@@ -187,7 +187,10 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	receipt := ledger.Receipt{Request: ledger.Request{ID: "r1", Source: "/s", EventID: "e", TenantID: "1001", Mode: events.Full, State: ledger.Accepted}}
 	s.fakeLedger.hold("r1", receipt)
 	s.fakeLedger.runs = []ledger.Run{
-		{Number: 1, TenantID: "1001", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", State: ledger.Running, StartedAt: today},
+		{
+			Number: 1, TenantID: "1001", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", State: ledger.Running, StartedAt: today,
+			Results: []events.Result{{Entity: "jobs", Counts: events.Counts{Pages: 3, Fetched: 150}}},
+		},
 		{
 			Number: 2, TenantID: "1001", Mode: events.Full, WorkflowID: "w", FirstRunID: "f", State: ledger.Failed,
 			StartedAt: today, FinishedAt: today.Add(time.Minute), Reason: "x",
