@@ -11,17 +11,27 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
+// connectProgram connects as a program with a NATS client of its own does.
+func (s *harness) connectProgram() (*nats.Conn, jetstream.JetStream, error) {
+	nc, err := s.dial()
+	if err != nil {
+		return nil, nil, err
+	}
+	js, err := s.jetStream(nc)
+	if err != nil {
+		nc.Close()
+		return nil, nil, err
+	}
+	return nc, js, nil
+}
+
 // requestSyncs does what docs/events.md tells programs that request syncs.
 func (s *harness) requestSyncs(ctx context.Context) error {
-	nc, err := s.dial()
+	nc, js, err := s.connectProgram()
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := s.jetStream(nc)
-	if err != nil {
-		return err
-	}
 	for _, subject := range []string{"sync.requested", "sync.control"} {
 		if _, err := js.Publish(ctx, subject, []byte("{}")); err != nil {
 			return err
@@ -35,15 +45,11 @@ func (s *harness) requestSyncs(ctx context.Context) error {
 
 // consumeEvents does what docs/consumers.md tells programs that read events.
 func (s *harness) consumeEvents(ctx context.Context) error {
-	nc, err := s.dial()
+	nc, js, err := s.connectProgram()
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	js, err := s.jetStream(nc)
-	if err != nil {
-		return err
-	}
 	events, err := js.Stream(ctx, stream.StreamEvents)
 	if err != nil {
 		return err

@@ -214,7 +214,7 @@ func TestSignalsControlLegacyWorkflows(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 2000, ExportPageSize: 50}})
 	w.start(t, "serve")
-	w.stack.Simulator.SetPace(pageTime)
+	w.stack.Simulator.SetPace(slowPage)
 	id := "nightly-" + w.tenant
 	begin := func() (client.WorkflowRun, string) {
 		run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{

@@ -132,6 +132,7 @@ var alertFaults = []alertFault{
 			accepted := w.accepted(t, request)
 			w.awaitPages(t, w.total()+1)
 			require.NoError(t, w.temporal.TerminateWorkflow(t.Context(), accepted.WorkflowID, "", ""))
+			w.stack.Simulator.SetPace(pageTime)
 		}
 		return func() { w.stack.Simulator.SetPace(0) }
 	}},

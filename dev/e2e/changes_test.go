@@ -22,6 +22,7 @@ func TestChangesDuringAFullSyncArriveWithTheNextIncremental(t *testing.T) {
 
 	var deleted []int64
 	for _, pages := range []int{20, 60, 100} { // of 160
+		company.SetPace(pageTime)
 		w.awaitPages(t, pages)
 		for _, name := range core {
 			for range 5 {
@@ -40,9 +41,9 @@ func TestChangesDuringAFullSyncArriveWithTheNextIncremental(t *testing.T) {
 		}
 	}
 	require.Empty(t, w.outcomes(t), "the full sync goes on while records change")
+	company.SetPace(0)
 	w.completed(t, requestID)
 
-	company.SetPace(0)
 	company.ResetStats()
 	incremental := w.completed(t, w.request(t, `{"mode":"incremental"}`))
 	w.requireEqual(t)

@@ -11,8 +11,11 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// pageTime is the duration of a page of the simulated ServiceTitan where a test acts during a run.
-const pageTime = 100 * time.Millisecond
+// Durations of a page of the simulated ServiceTitan, where a test acts during a run.
+const (
+	pageTime = 100 * time.Millisecond // until the test acts
+	slowPage = 2 * time.Second        // so that the run cannot end before the action arrives, however busy the machine is
+)
 
 // pauseLimit is the time from a pause to the last page request, on an idle machine.
 const pauseLimit = 2 * time.Second
@@ -39,6 +42,7 @@ func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	w.awaitIdle(t, sent)
 	require.Less(t, w.total(), 80, "the pause arrives during the run")
 
+	w.stack.Simulator.SetPace(pageTime)
 	resumed := w.run(t, "resume", requestID)
 	require.Zero(t, resumed.code, resumed.errors)
 	await(t, w, "sync.resumed", func(d events.ControlledData) bool { return names(d.RunData, requestID) })
@@ -48,6 +52,7 @@ func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "pause", nil)) // as Temporal's own tools do
 	awaitCount[events.ControlledData](t, w, "sync.paused", 2)
 	w.awaitIdle(t, sent)
+	w.stack.Simulator.SetPace(0)
 	require.NoError(t, w.temporal.SignalWorkflow(t.Context(), workflowID, "", "resume", "go on"))
 
 	outcome := w.completed(t, requestID)
@@ -65,9 +70,8 @@ func TestResumeContinuesWithTheNextPage(t *testing.T) {
 	require.NotContains(t, serve.log.String(), "RecordActivityHeartbeat", "a pause is no warning")
 }
 
-// awaitIdle waits until no page was requested for a second, ten times the duration of a page, and
-// returns the time from the pause to the beginning of that second. The machine determines this
-// time, the slices the number of pages in it.
+// awaitIdle waits until no page was requested for twice the duration of a page, and logs the time
+// from the pause until then. The machine determines this time, the slices the number of pages in it.
 func (w *fixture) awaitIdle(t *testing.T, pausedAt time.Time) {
 	t.Helper()
 	until, since := w.total(), time.Now()
@@ -75,7 +79,7 @@ func (w *fixture) awaitIdle(t *testing.T, pausedAt time.Time) {
 		if n := w.total(); n != until {
 			until, since = n, time.Now()
 		}
-		return time.Since(since) >= 10*pageTime
+		return time.Since(since) >= 2*slowPage
 	}, waitLimit, tick)
 	t.Logf("pages stopped %s after the pause was asked for, at most %s are promised", since.Sub(pausedAt).Round(tick), pauseLimit)
 }
@@ -89,6 +93,9 @@ func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 	command := w.begin(t, "request", "full", "--wait")
 	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
 	w.awaitPages(t, 20)
+	require.Eventually(t, func() bool { // every entity
+		return value[int](t, w, "select count(*) from raw.sync_cursors where fetched > 0") == len(core)
+	}, waitLimit, tick)
 	cancelled := w.run(t, "cancel", started.WorkflowID, "--reason", "wrong tenant")
 	require.Zero(t, cancelled.code, cancelled.errors)
 
@@ -115,7 +122,7 @@ func TestFullSyncsOfOneEntityRunOneAfterAnother(t *testing.T) {
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.full(t)
-	w.stack.Simulator.SetPace(pageTime)
+	w.stack.Simulator.SetPace(slowPage)
 
 	const request = `{"mode":"full","entities":["customers"]}`
 	one, other := w.request(t, request), w.request(t, request)
@@ -126,6 +133,7 @@ func TestFullSyncsOfOneEntityRunOneAfterAnother(t *testing.T) {
 	awaitCount[events.ControlledData](t, w, "sync.paused", 2)
 
 	w.completed(t, w.request(t, `{"mode":"incremental"}`)) // while a full sync has begun, and another one waits for it
+	w.stack.Simulator.SetPace(0)
 	for _, id := range []string{one, other} {
 		w.control(t, `{"action":"resume","requestId":"`+id+`"}`)
 	}
@@ -144,13 +152,14 @@ func TestControlCommandsPrintTheAnswer(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
-	w.stack.Simulator.SetPace(pageTime)
+	w.stack.Simulator.SetPace(slowPage)
 	command := w.begin(t, "request", "full", "--entities", "jobs", "--id", "order-12", "--wait")
 	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
 	requestID := started.Requests[0].RequestID
 
 	require.Equal(t, result{0, "pause sent to " + started.WorkflowID + "\n", ""}, w.run(t, "pause", "order-12"), "by the event's own id")
 	await(t, w, "sync.paused", func(events.ControlledData) bool { return true })
+	w.stack.Simulator.SetPace(0)
 	require.Equal(t, result{0, "resume sent to " + started.WorkflowID + "\n", ""}, w.run(t, "resume", requestID))
 
 	pausedAt := command.wait(t)

@@ -29,6 +29,7 @@ func TestFullSyncResumesAfterAWorkerIsKilled(t *testing.T) {
 	require.Positive(t, stored)
 	require.Less(t, stored, int64(150))
 
+	w.stack.Simulator.SetPace(0)
 	w.start(t, "worker")
 	outcome := w.completed(t, requestID)
 	for _, r := range outcome.Results {
@@ -52,6 +53,7 @@ func TestFullSyncResumesAfterAWorkerStops(t *testing.T) {
 	require.Less(t, first.stop(t), 30*time.Second)
 	require.Empty(t, w.outcomes(t))
 
+	w.stack.Simulator.SetPace(0)
 	w.start(t, "serve")
 	w.completed(t, requestID)
 	for name, pages := range w.pages() {
@@ -74,6 +76,7 @@ func TestTerminatedWorkflowHasAnOutcome(t *testing.T) {
 	outcome := w.outcome(t, "sync.failed", requestID)
 	require.Equal(t, events.Terminated, outcome.Error.Type)
 	require.NotZero(t, outcome.RunNumber)
+	w.stack.Simulator.SetPace(0)
 	rows := value[int64](t, w, "select sum(fetched)::bigint from raw.sync_cursors where run_number = $1", outcome.RunNumber)
 
 	// No page is stored after the outcome: its consumers see all rows.

@@ -66,9 +66,9 @@ func TestTheLogOfADayHasEveryRunAndEntityOnce(t *testing.T) {
 	w.awaitPages(t, w.total()+8)
 	w.control(t, `{"action":"pause","requestId":"`+paused+`","reason":"month-end","actor":"ana"}`)
 	await(t, w, "sync.paused", func(d events.ControlledData) bool { return names(d.RunData, paused) })
+	w.stack.Simulator.SetPace(0)
 	w.control(t, `{"action":"resume","requestId":"`+paused+`"}`)
 	w.completed(t, paused)
-	w.stack.Simulator.SetPace(0)
 
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "503", Count: -1}))
 	during := w.request(t, `{"mode":"incremental"}`)

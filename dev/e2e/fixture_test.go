@@ -247,8 +247,10 @@ func (w *fixture) total() int {
 	return n
 }
 
-// awaitPages waits for a number of requested pages.
+// awaitPages waits for a number of requested pages. From then on pages are slow, for what the test
+// does during the run.
 func (w *fixture) awaitPages(t *testing.T, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return w.total() >= n }, waitLimit, tick, "waiting for page %d", n)
+	w.stack.Simulator.SetPace(slowPage)
 }

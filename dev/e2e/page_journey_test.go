@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -24,7 +23,7 @@ func TestThePageStartsAndControlsARun(t *testing.T) {
 	p.open(t, gateway)
 	p.see(t, "#live", "live")
 	eval[chromedp.Void](t, p, `window.loaded = 'once'`)
-	w.stack.Simulator.SetPace(2 * pageTime) // a run takes 20 seconds
+	w.stack.Simulator.SetPace(slowPage)
 
 	p.follow(t, "Start a full sync")
 	p.fill(t, "#more", "customers, jobs")
@@ -111,14 +110,14 @@ func TestThePageLeadsFromStaleDataToTheReason(t *testing.T) {
 
 func TestThePageWarnsBeforeItPausesAnIncremental(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 500, ExportPageSize: 10}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 500, ExportPageSize: 20}})
 	gateway := w.start(t, "serve").gateway
 	p := openTab(t)
 	w.full(t)
 	p.open(t, gateway)
 	p.see(t, "td .state", "completed")
-	w.stack.Simulator.SetPace(time.Second)
-	for range 400 { // 40 pages: the pause of a busy machine arrives before the last one
+	w.stack.Simulator.SetPace(slowPage)
+	for range 400 { // 20 pages
 		_, err := w.stack.Companies[0].Create("jobs")
 		require.NoError(t, err)
 	}

@@ -50,13 +50,15 @@ func (w *fixture) stagingTables(t *testing.T) int {
 	return value[int](t, w, "select count(*) from pg_class where relnamespace = 'raw_rebuild'::regnamespace and relkind = 'r'")
 }
 
-// awaitLoaded waits until a rebuild has loaded a number of pages.
+// awaitLoaded waits until a rebuild has loaded a number of pages. From then on pages are slow, for
+// what the test does during the rebuild.
 func (w *fixture) awaitLoaded(t *testing.T, requestID string, pages int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return value[int](t, w, `select coalesce(max(c.pages), 0) from raw.sync_cursors c
 			join raw.sync_requests q using (run_number) where q.request_id = $1`, requestID) >= pages
 	}, waitLimit, tick)
+	w.stack.Simulator.SetPace(slowPage)
 }
 
 func TestRebuildRepairsATableInUse(t *testing.T) {
@@ -99,6 +101,7 @@ func TestRebuildRepairsATableInUse(t *testing.T) {
 	require.Empty(t, all[events.OutcomeData](t, w, "sync.failed"))
 	require.Equal(t, incremental.RunNumber, value[int64](t, w, "select run_number from raw.st_customers where st_id = $1", made), "it does not wait for the rebuild")
 
+	w.stack.Simulator.SetPace(0)
 	outcome := w.completed(t, requestID)
 	close(stop)
 	require.Equal(t, events.Rebuild, outcome.Mode)
@@ -189,6 +192,7 @@ func TestFailedRebuildChangesNothing(t *testing.T) {
 	require.Zero(t, outcome.Results[0].Inserted)
 	require.Zero(t, w.stagingTables(t))
 
+	w.stack.Simulator.SetPace(pageTime)
 	requestID = w.request(t, request)
 	w.awaitLoaded(t, requestID, 5)
 	require.NoError(t, w.temporal.TerminateWorkflow(t.Context(), "rebuild-"+requestID, "", "by hand"))
@@ -229,6 +233,7 @@ func TestRebuildResumesAfterAWorkerIsKilled(t *testing.T) {
 	worker.kill(t)
 	require.Equal(t, 1, w.stagingTables(t))
 
+	w.stack.Simulator.SetPace(0)
 	w.start(t, "worker")
 	outcome := w.completed(t, requestID)
 	require.EqualValues(t, 1000, outcome.Results[0].Fetched)

@@ -52,6 +52,7 @@ func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 			w.awaitPages(t, 30)
 			restart()
 			require.Less(t, w.total(), 120, "the restart happens during the run")
+			w.stack.Simulator.SetPace(0)
 
 			w.awaitFinalized(t, requestID)
 			require.Equal(t, "completed", value[string](t, w,

@@ -29,7 +29,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 	full := "lazisync-full-" + w.tenant
 
 	t.Run("a sync is asked for, shown, steered and cancelled", func(t *testing.T) {
-		w.stack.Simulator.SetPace(pageTime)
+		w.stack.Simulator.SetPace(slowPage)
 		var accepted answer
 		var first map[string]any
 		require.Eventually(t, func() bool { // null if Temporal does not have it within two seconds
