@@ -44,6 +44,15 @@ func (r *rig) full(t *testing.T) *publishedCommand {
 	t.Helper()
 	return r.request(t, `{"mode":"full"}`)
 }
+
+// fullInProgress returns the last full sync, or requests another one if that is complete.
+func (r *rig) fullInProgress(t *testing.T, last *publishedCommand) *publishedCommand {
+	t.Helper()
+	if r.state(t, last) != "completed" {
+		return last
+	}
+	return r.full(t)
+}
 func (r *rig) incremental(t *testing.T) *publishedCommand {
 	t.Helper()
 	return r.request(t, `{"mode":"incremental"}`)

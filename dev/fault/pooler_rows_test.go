@@ -1,4 +1,4 @@
-//go:build fault && pgbouncer
+//go:build pgbouncer
 
 package fault
 

@@ -102,15 +102,6 @@ func TestFault57PermanentErrorsRepairedWithinMinutes(t *testing.T) {
 	require.Equal(t, "completed", r.state(t, a))
 }
 
-// fullInProgress returns the last full sync, or requests another one if that is complete.
-func (r *rig) fullInProgress(t *testing.T, last *publishedCommand) *publishedCommand {
-	t.Helper()
-	if r.state(t, last) != "completed" {
-		return last
-	}
-	return r.full(t)
-}
-
 // A permanent error fails its entities after five minutes, or after one minute while other
 // requests are pending. The outcome has the fix. The other entities complete.
 func TestFault58PermanentErrorsNotRepaired(t *testing.T) {

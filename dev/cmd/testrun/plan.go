@@ -27,6 +27,17 @@ type step struct {
 // (https://go.dev/issue/75804, fixed in Go 1.27).
 const fuzzInputs = 50_000
 
+// repeatedFaults matches tests that inject many faults one after another, which takes minutes. They
+// run with -all only.
+const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
+
+// packagesAtOnce is the number of packages that are tested at the same time: their tests wait more
+// than they compute.
+const packagesAtOnce = 3
+
+// longestPackages are tested first, so that the others run beside them and none runs alone at the end.
+var longestPackages = []string{"/dev/streamtest", "/dev/e2e"}
+
 // faultPackage has the tests that kill processes. It runs with -all only.
 const faultPackage = "/dev/fault"
 
@@ -34,7 +45,6 @@ const faultPackage = "/dev/fault"
 const testTimeout = "15m"
 
 func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
-	all := o.all
 	base := []string{"-timeout=" + testTimeout}
 	if o.count > 0 {
 		base = append(base, fmt.Sprintf("-count=%d", o.count))
@@ -48,18 +58,38 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 	default:
 		return nil, fmt.Errorf("-part: got %q, want faults or chaos", o.part)
 	}
-	if !all {
-		packages, err := r.list(ctx, "dev", "./...")
-		if err != nil {
-			return nil, err
-		}
-		dev := slices.DeleteFunc(strings.Fields(packages), func(pkg string) bool { return strings.HasSuffix(pkg, faultPackage) })
-		base = append(base, "-short")
-		return []step{
-			{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
-			{title: "Development module:", module: "dev", args: append(base, dev...)},
-		}, nil
+	if o.all {
+		return r.allSteps(ctx, base)
 	}
+	return r.shortSteps(ctx, base)
+}
+
+// shortSteps returns the steps of "make test".
+func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) {
+	packages, err := r.list(ctx, "dev", "./...")
+	if err != nil {
+		return nil, err
+	}
+	var first, then []string
+	for _, pkg := range strings.Fields(packages) {
+		is := func(suffix string) bool { return strings.HasSuffix(pkg, suffix) }
+		switch {
+		case is(faultPackage):
+		case slices.ContainsFunc(longestPackages, is):
+			first = append(first, pkg)
+		default:
+			then = append(then, pkg)
+		}
+	}
+	base = append(base, "-short", "-skip="+repeatedFaults, fmt.Sprintf("-p=%d", packagesAtOnce))
+	return []step{
+		{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
+		{title: "Development module:", module: "dev", args: slices.Concat(base, first, then)},
+	}, nil
+}
+
+// allSteps returns the steps of "make test-all".
+func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	tags, err := r.requiredTags()
 	if err != nil {
 		return nil, err
