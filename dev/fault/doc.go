@@ -4,9 +4,9 @@
 // served twice, PostgreSQL equals ServiceTitan.
 //
 // Each test is a row of the fault matrix; its name begins with the number of the row. Some, which
-// take less than two minutes, are part of "make test-all". The others have the build tag fault, and
-// privileged if they need root. "make fault" runs all and prints a table; "make chaos SEED=n MINUTES=m" injects
-// random faults.
+// take at most about two minutes, are part of "make test-all". The others have the build tag fault,
+// and privileged if they need root. "make fault" runs all and prints a table; "make chaos SEED=n
+// MINUTES=m" injects random faults.
 //
 // The test binary is also the servers: with an environment variable it runs as nats-server or
 // as Temporal. lazisync is built with the tag failpoint, and again with changed workflows for
