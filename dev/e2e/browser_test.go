@@ -121,14 +121,14 @@ func (p *tab) follow(t *testing.T, text string) {
 	p.click(t, `[...document.querySelectorAll('a')].find(a => a.checkVisibility() && (a.ariaLabel || a.innerText) === `+quote(text)+`)`)
 }
 
-// click clicks an element once nothing covers its middle. It looks and clicks in one step of the page, so that no
-// refresh can move or replace the element in between.
+// click clicks an element once it is enabled and nothing covers its middle. It looks and clicks in one step of the
+// page, so that no refresh can move or replace the element in between.
 func (p *tab) click(t *testing.T, element string) {
 	t.Helper()
 	p.await(t, `(e => {
 		e?.scrollIntoView({block: 'center'});
 		const at = e?.getClientRects()[0];
-		if (!at || !e.contains(document.elementFromPoint(at.left + at.width / 2, at.top + at.height / 2))) return false;
+		if (!at || e.ariaDisabled === 'true' || !e.contains(document.elementFromPoint(at.left + at.width / 2, at.top + at.height / 2))) return false;
 		e.focus();
 		e.click();
 		return true;
