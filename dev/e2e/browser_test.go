@@ -153,9 +153,10 @@ func (p *tab) confirm(t *testing.T, name, text, reason, answer string) {
 	p.press(t, answer)
 }
 
-// enter types a line into the field that has the focus.
+// enter types a line into the field that has the focus, as soon as one has it: a new page gives it later than it shows it.
 func (p *tab) enter(t *testing.T, text string) {
 	t.Helper()
+	p.await(t, `document.activeElement?.nodeName === 'INPUT'`)
 	p.run(t, chromedp.KeyEvent(text+"\r"))
 }
 

@@ -36,7 +36,7 @@ func TestThePageWorksBelowAPathPrefix(t *testing.T) {
 			below := newPrefixed(t, strings.TrimSuffix(address, "/"))
 			tab := browser(t)
 			do(t, tab, chromedp.Navigate(below.url+address))
-			await(t, tab, `document.querySelector('#token')?.checkVisibility() === true`)
+			await(t, tab, `document.activeElement?.id === 'token'`) // it gets the focus later than it is visible
 			do(t, tab, chromedp.KeyEvent(token+"\r"))
 			await(t, tab, `document.querySelector('#live')?.innerText === 'live'`)
 			await(t, tab, `document.querySelector('main')?.innerText.includes('#7') === true`)
