@@ -43,7 +43,7 @@ chaos: ## inject random faults, then check the guarantees (SEED=1 MINUTES=5)
 
 # Debian: apt install podman runc containernetworking-plugins golang-github-containernetworking-plugin-dnsname
 # dnsmasq-base iptables catatonit busybox-static
-containers: ## start the services of docker-compose.yml in Podman's containers and sync (root on Linux)
+containers: ## start docker-compose.yml and the pods of Kubernetes with Podman, and sync (root on Linux)
 	go -C dev test -vet=off -count=1 -timeout 30m -tags containers -run Containers ./deploytest
 
 live: ## compare the catalogue with ServiceTitan's integration environment, read-only (ENTITIES="customers jobs")

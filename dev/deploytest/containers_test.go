@@ -50,8 +50,9 @@ var inOrder = []string{
 }
 
 // The services of docker-compose.yml sync the simulated tenant in containers, and continue after
-// each role was killed and after all of them were removed and started again on their volumes.
-func TestContainersOfComposeSyncKilledAndRecreated(t *testing.T) {
+// each role was killed and after all of them were removed and started again on their volumes. Then
+// the pods of the Kubernetes manifests take the place of the roles.
+func TestContainersOfComposeAndPodsOfKubernetesSync(t *testing.T) {
 	file, variables := demoOnFreePorts(t)
 	e := startEngine(t, load(t, file, "demo", "cli"))
 	for _, name := range inOrder {
@@ -84,6 +85,8 @@ func TestContainersOfComposeSyncKilledAndRecreated(t *testing.T) {
 	requireRows(t, variables)
 	require.Contains(t, e.command("runs", "ls"), "full")
 	e.command("request", "incremental", "--wait")
+
+	e.requirePodsSync(t)
 }
 
 // requireUnprivileged fails unless a container runs as uid 65532 without capabilities on a

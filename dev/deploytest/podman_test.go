@@ -20,12 +20,28 @@ import (
 // containerWait is how long a container may take to be healthy or to end, on a busy machine.
 const containerWait = 100 * time.Second
 
-// podmanConf runs containers as root inside a container or an unprivileged machine.
-const podmanConf = `[containers]
-default_ulimits = ["nofile=1024:20000", "nproc=1024:4096"]
-[engine]
+// podmanConf runs containers as root inside a container or an unprivileged machine, with the
+// program below as OCI runtime.
+const podmanConf = `[engine]
 cgroup_manager = "cgroupfs"
-runtime = "runc"
+runtime = "limited"
+[engine.runtimes]
+limited = [%q]
+`
+
+// limited is runc without the limits of open files and processes that Podman asks for: they may
+// exceed what root may set here.
+const limited = `#!/bin/sh
+for argument; do
+	case $previous in
+	--bundle) file=$argument/config.json ;;
+	--process) file=$argument ;;
+	*) file= ;;
+	esac
+	[ -z "$file" ] || sed -i 's/"rlimits":\[[^]]*\]/"rlimits":[]/' "$file"
+	previous=$argument
+done
+exec runc "$@"
 `
 
 // engine runs the services of docker-compose.yml with Podman, with storage and networks of its own.
@@ -43,7 +59,9 @@ func startEngine(t *testing.T, c *Compose) *engine {
 	dir, err := os.MkdirTemp("", "lazisync-containers-") //nolint:usetesting // removed after the containers
 	require.NoError(t, err)
 	conf := filepath.Join(dir, "containers.conf")
-	require.NoError(t, os.WriteFile(conf, []byte(podmanConf), 0o600))
+	runtime := filepath.Join(dir, "limited")
+	require.NoError(t, os.WriteFile(runtime, []byte(limited), 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, podmanConf, runtime), 0o600))
 	networks := filepath.Join(dir, "networks")
 	require.NoError(t, os.Mkdir(networks, 0o700))
 	e := &engine{
