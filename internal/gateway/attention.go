@@ -43,8 +43,9 @@ const (
 
 const (
 	// attentionAge is how long the answer is reused: every open page requests it, and it asks
-	// PostgreSQL, Temporal and NATS.
-	attentionAge = 3 * time.Second
+	// PostgreSQL, Temporal and NATS. It is shorter than the 300 ms after which the page reacts to
+	// an event, so that the answer is not from before the event.
+	attentionAge = 250 * time.Millisecond
 	// attentionSpan is how far back rejected records count.
 	attentionSpan    = 24 * time.Hour
 	attentionTimeout = 8 * time.Second

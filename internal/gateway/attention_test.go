@@ -121,10 +121,11 @@ func TestAttentionIsReusedForAMoment(t *testing.T) {
 	require.Empty(t, s.attention(t))
 	s.fakeTemporal.noWorker = true
 	require.Empty(t, s.attention(t))
-	now = now.Add(attentionAge)
+	const pageDelay = 300 * time.Millisecond // from an event to the requests of the page, as in main.js
+	now = now.Add(pageDelay)
 	require.Len(t, s.attention(t), 1)
 
-	now = now.Add(attentionAge)
+	now = now.Add(pageDelay)
 	s.fakeLedger.fail = errors.New("refused")
 	s.send(http.MethodGet, "/api/sync/attention", "").isProblem(t, http.StatusServiceUnavailable, "the database is unavailable")
 }
