@@ -31,12 +31,12 @@ const fuzzInputs = 50_000
 // run with -all only.
 const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
 
-// packagesAtOnce is the number of packages that are tested at the same time: their tests wait more
-// than they compute.
+// packagesAtOnce is the number of packages that are tested at the same time without -all: their tests
+// wait more than they compute.
 const packagesAtOnce = 3
 
 // longestPackages are tested first, so that the others run beside them and none runs alone at the end.
-var longestPackages = []string{"/dev/streamtest", "/dev/e2e"}
+var longestPackages = []string{"/dev/streamtest", "/dev/e2e", faultPackage}
 
 // faultPackage has the tests that kill processes. It runs with -all only.
 const faultPackage = "/dev/fault"
@@ -70,22 +70,24 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 	if err != nil {
 		return nil, err
 	}
-	var first, then []string
-	for _, pkg := range strings.Fields(packages) {
-		is := func(suffix string) bool { return strings.HasSuffix(pkg, suffix) }
-		switch {
-		case is(faultPackage):
-		case slices.ContainsFunc(longestPackages, is):
-			first = append(first, pkg)
-		default:
-			then = append(then, pkg)
-		}
-	}
+	dev := slices.DeleteFunc(strings.Fields(packages), func(pkg string) bool { return strings.HasSuffix(pkg, faultPackage) })
 	base = append(base, "-short", "-skip="+repeatedFaults, fmt.Sprintf("-p=%d", packagesAtOnce))
 	return []step{
 		{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
-		{title: "Development module:", module: "dev", args: slices.Concat(base, first, then)},
+		{title: "Development module:", module: "dev", args: append(base, longestFirst(dev)...)},
 	}, nil
+}
+
+func longestFirst(packages []string) []string {
+	var first, then []string
+	for _, pkg := range packages {
+		if slices.ContainsFunc(longestPackages, func(long string) bool { return strings.HasSuffix(pkg, long) }) {
+			first = append(first, pkg)
+		} else {
+			then = append(then, pkg)
+		}
+	}
+	return append(first, then...)
 }
 
 // allSteps returns the steps of "make test-all".
@@ -104,9 +106,9 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	race := append(slices.Clone(base), "-race")
 	steps := []step{
 		{title: "Root module, with -race:", module: ".", args: append(slices.Clone(race), "./...")},
-		{title: "Development module, with -race:", module: "dev", args: append(race, light...)},
+		{title: "Development module, with -race:", module: "dev", args: append(race, longestFirst(light)...)},
 		// Without -race, so that the Temporal server is not compiled again.
-		{title: "Packages with a Temporal server:", module: "dev", args: append(base, heavy...)},
+		{title: "Packages with a Temporal server:", module: "dev", args: append(base, longestFirst(heavy)...)},
 	}
 	fuzz, err := r.fuzzSteps(ctx)
 	return append(steps, fuzz...), err
