@@ -36,8 +36,9 @@ func (p *tab) requireSound(t *testing.T) {
 	p.run(t, chromedp.EmulateViewport(widths[0], 900))
 }
 
-// looks lists elements outside the window or their container, elements with too little contrast
-// (WCAG 2.2 requires 4.5 to 1 for text), and a wrong color scheme.
+// looks lists elements outside the window or their container, texts that a long word would take
+// there, elements with too little contrast (WCAG 2.2 requires 4.5 to 1 for text), and a wrong color
+// scheme.
 const looks = `(scheme => {
 	const problems = [];
 	const luminance = color => {
@@ -53,6 +54,7 @@ const looks = `(scheme => {
 		const place = e.getBoundingClientRect();
 		if (place.right > innerWidth + 0.5 || place.left < -0.5) problems.push(name + ' sticks out of the window');
 		if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0) problems.push(name + ' sticks out of its place');
+		if (/^(P|LI|DD|H1|PRE)$/.test(e.tagName) && getComputedStyle(e).overflowWrap !== 'anywhere') problems.push(name + ' does not break long words');
 		const writes = [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
 		if (!writes) continue;
 		const text = luminance(getComputedStyle(e).color);

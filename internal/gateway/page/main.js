@@ -156,4 +156,4 @@ if (document.body.className !== 'closed') {
   refresh();
   setInterval(render, 5000); // update the relative times
   setInterval(refreshSoon, 30000); // what no event announces: schedules, workers, freshness
-}
+} else $('token').focus();
