@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // sharedLimiter is the shared rate limiter as one process uses it.
@@ -46,8 +46,7 @@ func newProcesses(t testing.TB, count int, perSecond float64) *processes {
 	t.Helper()
 	customers, _ := entity.Find("customers")
 	c := &processes{TB: t, api: simulator.New(simulator.Options{RecordsPerEntity: 5}), customer: customers}
-	server := httptest.NewServer(c.api.Handler())
-	t.Cleanup(server.Close)
+	server := testserver.Start(t, c.api.Handler())
 	address := pgtest.Database(t)
 	for i := range count {
 		s, err := store.Open(t.Context(), address, store.Options{MaxConns: 2, Entities: []entity.Entity{customers}})
@@ -58,7 +57,7 @@ func newProcesses(t testing.TB, count int, perSecond float64) *processes {
 			require.NoError(t, err)
 		}
 		c.clients = append(c.clients, servicetitan.New(servicetitan.Options{
-			APIURL: server.URL, AuthURL: server.URL, RequestsPerSecond: perSecond, RateLimiter: sharedLimiter{s, &c.leases},
+			APIURL: server, AuthURL: server, RequestsPerSecond: perSecond, RateLimiter: sharedLimiter{s, &c.leases},
 			Tenants: map[string]servicetitan.Credentials{sharedTenant: {
 				ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 			}},

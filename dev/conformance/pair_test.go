@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"sync"
@@ -32,6 +31,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // database is a migrated database. Each pipeline in it uses its own tenant.
@@ -156,17 +156,15 @@ func newPipeline(t testing.TB, db *database, o simulator.Options, entities ...st
 	}
 	p.Simulator = simulator.New(o)
 	api := p.Handler()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.url = testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.answer != nil {
 			p.answer(api, w, r)
 			return
 		}
 		api.ServeHTTP(w, r)
 	}))
-	t.Cleanup(server.Close)
-	p.url = server.URL
 	p.source = &source{pageSize: page, Client: servicetitan.New(servicetitan.Options{
-		APIURL: p.url, AuthURL: p.url, RateLimiter: unlimited{}, Now: p.clock.Now, HTTP: server.Client(),
+		APIURL: p.url, AuthURL: p.url, RateLimiter: unlimited{}, Now: p.clock.Now,
 		Tenants: map[string]servicetitan.Credentials{p.tenant: {
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/testcerts"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // startTemporalFront puts a TLS proxy before a Temporal server. The proxy requires a certificate
@@ -40,7 +40,7 @@ func startTemporalFront(t *testing.T, addr, apiKey string) (set []string) {
 		FlushInterval: -1,
 		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
-	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+apiKey {
 			w.Header().Set("Content-Type", "application/grpc")
 			w.Header().Set("Grpc-Status", "16")
@@ -48,20 +48,20 @@ func startTemporalFront(t *testing.T, addr, apiKey string) (set []string) {
 			return
 		}
 		proxy.ServeHTTP(w, r)
-	}))
-	front.EnableHTTP2 = true
-	front.TLS = &tls.Config{Certificates: []tls.Certificate{own}, ClientCAs: known, ClientAuth: tls.RequireAndVerifyClientCert}
-	front.StartTLS()
-	t.Cleanup(front.Close)
+	})
+	front := testserver.Serve(t, &http.Server{
+		Handler:   handler,
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{own}, ClientCAs: known, ClientAuth: tls.RequireAndVerifyClientCert},
+	})
 	return []string{
-		"TEMPORAL_ADDRESS=" + front.Listener.Addr().String(), "TEMPORAL_API_KEY=" + apiKey, "TEMPORAL_TLS_CA=" + certs.CA,
+		"TEMPORAL_ADDRESS=" + front, "TEMPORAL_API_KEY=" + apiKey, "TEMPORAL_TLS_CA=" + certs.CA,
 		"TEMPORAL_TLS_CERT=" + certs.ClientCert, "TEMPORAL_TLS_KEY=" + certs.ClientKey,
 	}
 }
 
 // echoServer is a proxy that can respond with everything that it received, as an error page may do.
 type echoServer struct {
-	*httptest.Server
+	URL    string
 	mu     sync.Mutex
 	below  string          // prefix of the paths that it answers itself
 	status int             // 0 forwards everything
@@ -74,7 +74,7 @@ func startEchoServer(t *testing.T, behind string) *echoServer {
 	require.NoError(t, err)
 	p := &echoServer{tokens: map[string]bool{}}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.URL = testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status := p.note(r)
 		if status == 0 {
 			proxy.ServeHTTP(w, r)
@@ -85,7 +85,6 @@ func startEchoServer(t *testing.T, behind string) *echoServer {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, `{"title":"no: %s %s","body":%q}`, r.URL, r.Header, body)
 	}))
-	t.Cleanup(p.Close)
 	return p
 }
 

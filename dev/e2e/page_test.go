@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 const (
@@ -90,14 +90,13 @@ func (p *tab) cookies(t *testing.T) (names []string) {
 // session.
 func (p *tab) requireOtherOriginsRefused(t *testing.T, w *fixture, gateway string) {
 	t.Helper()
-	foreign := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
+	foreign := testserver.Start(t, http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(answer, `<!doctype html><title>foreign</title><link rel="icon" href="data:,"><form method="post" action="%s/sync/full"><button>Win</button></form>`, gateway)
 	}))
-	t.Cleanup(foreign.Close)
 	p.expect(refused+"403 (Forbidden), at "+gateway+"/sync/full", "net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin, at "+gateway+"/sync/full")
 	before := len(all[events.RequestData](t, w, "sync.requested"))
 	// Another port is another origin, but the same site: the browser sends the cookie.
-	for _, address := range []string{foreign.URL, strings.Replace(foreign.URL, "127.0.0.1", "localhost", 1)} {
+	for _, address := range []string{foreign, strings.Replace(foreign, "127.0.0.1", "localhost", 1)} {
 		p.open(t, address)
 		_, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](
 			`fetch(`+quote(gateway+"/sync/full")+`, {method: 'POST', mode: 'no-cors', credentials: 'include'})`, chromedp.EvalAwaitPromise))

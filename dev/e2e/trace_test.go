@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/lazi/lazisync/dev/fakeslack"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // One trace leads from the traceparent of a publisher through every role to the call of Slack.
@@ -134,7 +134,7 @@ type span struct {
 func startCollector(t *testing.T) *collector {
 	t.Helper()
 	c := &collector{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var request collectorpb.ExportTraceServiceRequest
 		if err == nil && r.URL.Path == "/v1/traces" {
@@ -146,8 +146,7 @@ func startCollector(t *testing.T) *collector {
 		}
 		c.add(&request)
 	}))
-	t.Cleanup(server.Close)
-	c.url = server.URL
+	c.url = server
 	return c
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/lazi/lazisync/dev/deploytest"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // natsCLI is the command line of NATS that docs/operations.md uses.
@@ -63,14 +63,13 @@ func newDrill(t *testing.T) *drill {
 		database: database, ownerURL: as("lazisync_owner", "lazisync"), ownTemporal: true, temporalPostgres: as("temporal", ""), ackWait: longAckWait,
 		simulator: manyPages, reach: func(*testing.T, string) string { return as("lazisync_app", "lazisync") },
 	})
-	server := httptest.NewServer(http.HandlerFunc(d.receive))
-	t.Cleanup(server.Close)
+	docker := testserver.Serve(t, &http.Server{Handler: http.HandlerFunc(d.receive)})
 	postgres, err := pgserver.FindBinaries()
 	require.NoError(t, err)
 	home := t.TempDir()
 	d.environ = []string{
 		"PATH=" + strings.Join([]string{dockerCommand(t), filepath.Dir(natsCommand(t)), postgres.Dir, os.Getenv("PATH")}, string(os.PathListSeparator)),
-		"HOME=" + home, "XDG_CONFIG_HOME=" + home, dockerVariable + "=" + server.Listener.Addr().String(), "BACKUP=" + t.TempDir(),
+		"HOME=" + home, "XDG_CONFIG_HOME=" + home, dockerVariable + "=" + docker, "BACKUP=" + t.TempDir(),
 		"DATABASE_URL=" + as("lazisync_owner", "lazisync"), "TEMPORAL_DATABASE_URL=" + as("temporal", "temporal"),
 		"TEMPORAL_VISIBILITY_URL=" + as("temporal", "temporal_visibility"), "NATS_URL=nats://" + d.nats.addr(),
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -23,6 +22,7 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/gateway"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 const token = "0123456789abcdef0123456789abcdef"
@@ -112,7 +112,7 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listener.Addr().String()})
 	proxy.FlushInterval = -1
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.url = testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, below := strings.CutPrefix(r.URL.Path, prefix)
 		if !below || rest != "" && rest[0] != '/' {
 			p.mu.Lock()
@@ -124,9 +124,6 @@ func newPrefixed(t *testing.T, prefix string) *prefixed {
 		r.URL.Path, r.URL.RawPath = rest, ""
 		proxy.ServeHTTP(w, r)
 	}))
-	t.Cleanup(front.Close)
-	t.Cleanup(front.CloseClientConnections)
-	p.url = front.URL
 	return p
 }
 

@@ -46,7 +46,6 @@ const (
 // returns an error if the API refuses the credentials or ctx ends.
 func Check(ctx context.Context, client *servicetitan.Client, tenant string, entities []entity.Entity, report func(Finding)) error {
 	known := newKnown()
-	defer known.close()
 	for _, e := range entities {
 		for _, feed := range feeds(e) {
 			page, err := readPage(ctx, client, tenant, e, feed)

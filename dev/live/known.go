@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
@@ -15,24 +16,34 @@ import (
 
 // known is a simulated ServiceTitan with all known fields.
 type known struct {
-	server *httptest.Server
 	client *servicetitan.Client
+}
+
+// handlerTransport lets a handler respond to the requests of a client, without a network.
+type handlerTransport struct{ http.Handler }
+
+func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	received, response := r.Clone(r.Context()), httptest.NewRecorder()
+	if received.Body == nil {
+		received.Body = http.NoBody
+	}
+	defer received.Body.Close()
+	h.ServeHTTP(response, received)
+	return response.Result(), nil
 }
 
 const knownTenant = simulator.DefaultTenant
 
 func newKnown() *known {
 	sim := simulator.New(simulator.Options{RecordsPerEntity: 200, RequestsPerSecond: -1})
-	server := httptest.NewServer(sim.Handler())
-	return &known{server: server, client: servicetitan.New(servicetitan.Options{
-		APIURL: server.URL, AuthURL: server.URL, RequestsPerSecond: 1e6,
+	const url = "http://simulator"
+	return &known{client: servicetitan.New(servicetitan.Options{
+		APIURL: url, AuthURL: url, RequestsPerSecond: 1e6, HTTP: &http.Client{Transport: handlerTransport{sim.Handler()}},
 		Tenants: map[string]servicetitan.Credentials{strconv.Itoa(knownTenant): {
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},
 	})}
 }
-
-func (k *known) close() { k.server.Close() }
 
 // fields returns the known fields of a feed or list.
 func (k *known) fields(ctx context.Context, e entity.Entity, feed entity.Feed) ([]string, error) {

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/lazi/lazisync/dev/postgres"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // repository serves a jar in the form of Maven Central. It contains testdata/programs.txz,
@@ -37,7 +37,7 @@ func repository(t *testing.T) (url string, downloads *atomic.Int32) {
 	sum := sha256.Sum256(jar.Bytes())
 
 	downloads = new(atomic.Int32)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, ".sha256") {
 			_, _ = w.Write([]byte(hex.EncodeToString(sum[:])))
 			return
@@ -45,8 +45,7 @@ func repository(t *testing.T) (url string, downloads *atomic.Int32) {
 		downloads.Add(1)
 		_, _ = w.Write(jar.Bytes())
 	}))
-	t.Cleanup(server.Close)
-	return server.URL, downloads
+	return server, downloads
 }
 
 func TestFetchOnce(t *testing.T) {
@@ -65,14 +64,13 @@ func TestFetchOnce(t *testing.T) {
 
 func TestFetchFails(t *testing.T) {
 	t.Parallel()
-	empty := httptest.NewServer(http.NotFoundHandler())
-	defer empty.Close()
-	_, err := postgres.Fetch(t.Context(), postgres.FetchOptions{Dir: filepath.Join(t.TempDir(), "postgres"), RepositoryURL: empty.URL})
+	empty := testserver.Start(t, http.NotFoundHandler())
+	_, err := postgres.Fetch(t.Context(), postgres.FetchOptions{Dir: filepath.Join(t.TempDir(), "postgres"), RepositoryURL: empty})
 	require.ErrorContains(t, err, "fetch PostgreSQL 17")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = postgres.Fetch(ctx, postgres.FetchOptions{Dir: filepath.Join(t.TempDir(), "postgres"), RepositoryURL: empty.URL})
+	_, err = postgres.Fetch(ctx, postgres.FetchOptions{Dir: filepath.Join(t.TempDir(), "postgres"), RepositoryURL: empty})
 	require.ErrorIs(t, err, context.Canceled)
 }
 

@@ -5,13 +5,13 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 var defaultAddrs = map[string]string{
@@ -38,13 +38,12 @@ func TestHealthcheckReportsReadyz(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				require.Equal(t, "/readyz", r.URL.Path)
 				w.WriteHeader(c.status)
 				_, _ = w.Write([]byte(c.body))
 			}))
-			t.Cleanup(server.Close)
-			cfg, err := config.Load([]string{"ADMIN_ADDR=" + strings.TrimPrefix(server.URL, "http://")}, config.Options{})
+			cfg, err := config.Load([]string{"ADMIN_ADDR=" + strings.TrimPrefix(server, "http://")}, config.Options{})
 			require.NoError(t, err)
 			var out bytes.Buffer
 			err = Healthcheck(t.Context(), cfg, defaultAddrs, c.role, &out)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 var today = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -349,20 +349,14 @@ func open(t *testing.T, change func(*Options)) *testServer {
 	}
 	g, err := New(o)
 	require.NoError(t, err)
-	server := httptest.NewServer(g.handler)
-	t.Cleanup(server.Close)
-	s.gateway, s.url = g, server.URL
+	s.gateway, s.url = g, testserver.Start(t, g.handler)
 	return s
 }
 
 // serveWithin serves the same gateway with short timeouts, 0 for none.
 func serveWithin(t *testing.T, s *testServer, read, write time.Duration) (addr string) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(s.gateway.handler)
-	server.Config.ReadTimeout, server.Config.WriteTimeout = read, write
-	server.Start()
-	t.Cleanup(server.Close)
-	return server.Listener.Addr().String()
+	return testserver.Serve(t, &http.Server{Handler: s.gateway.handler, ReadTimeout: read, WriteTimeout: write})
 }
 
 type answer struct {

@@ -3,7 +3,6 @@ package servicetitan
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 const (
@@ -26,8 +26,8 @@ var serverClock = time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
 // fakeAPI responds as the test defines. It records requests, and issues the tokens token-1,
 // token-2, … .
 type fakeAPI struct {
-	*httptest.Server
-	t *testing.T
+	URL string
+	t   *testing.T
 
 	api   http.HandlerFunc // every call but those for a token
 	token http.HandlerFunc // nil: a good token for 900 s
@@ -40,8 +40,7 @@ type fakeAPI struct {
 func newFakeAPI(t *testing.T, api http.HandlerFunc) *fakeAPI {
 	t.Helper()
 	f := &fakeAPI{t: t, api: api}
-	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
-	t.Cleanup(f.Close)
+	f.URL = testserver.Start(t, http.HandlerFunc(f.serve))
 	return f
 }
 

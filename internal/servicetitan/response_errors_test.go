@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // TestEveryStatus covers all statuses except 200: the error type, and whether the error is
@@ -220,14 +220,13 @@ func TestRetryAfter(t *testing.T) {
 
 func TestRedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
-	t.Cleanup(elsewhere.Close)
+	elsewhere := testserver.Start(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	api := newFakeAPI(t, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, elsewhere.URL+"/in?key="+appKey, http.StatusMovedPermanently)
+		http.Redirect(w, r, elsewhere+"/in?key="+appKey, http.StatusMovedPermanently)
 	})
 	err := pageError(t, api.client(func(o *Options) { o.HTTP = &http.Client{} }))
 	require.True(t, err.Permanent())
-	require.ErrorContains(t, err, "redirects to "+elsewhere.URL+", which is not followed")
+	require.ErrorContains(t, err, "redirects to "+elsewhere+", which is not followed")
 }
 
 func TestResponseSizeIsLimited(t *testing.T) {
@@ -284,11 +283,12 @@ func TestConnectionErrors(t *testing.T) {
 	}
 	t.Run("connection refused", func(t *testing.T) {
 		t.Parallel()
-		api := newFakeAPI(t, respond(200, emptyExport))
-		client := api.client()
-		_, ok := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false) // responds with a token
-		require.NoError(t, ok)
-		api.Close()
+		var client *Client
+		t.Run("until the server stops", func(t *testing.T) {
+			client = newFakeAPI(t, respond(200, emptyExport)).client()
+			_, err := client.Page(t.Context(), testTenant, customers(t), customers(t).Start(), false) // responds with a token
+			require.NoError(t, err)
+		})
 		err := pageError(t, client)
 		require.False(t, err.Permanent())
 		require.ErrorContains(t, err, "connection refused")

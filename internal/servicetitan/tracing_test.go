@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // The spans of calls are children of the current span, and have neither the query, the token nor
@@ -19,7 +19,7 @@ import (
 func TestSpansOfCalls(t *testing.T) {
 	t.Parallel()
 	var queries []string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"Traceparent", "Tracestate", "Baggage"} {
 			if r.Header.Get(name) != "" {
 				w.WriteHeader(http.StatusTeapot)
@@ -33,11 +33,10 @@ func TestSpansOfCalls(t *testing.T) {
 		queries = append(queries, r.URL.RawQuery)
 		_, _ = io.WriteString(w, `{"hasMore": false, "continueFrom": "next", "data": []}`)
 	}))
-	defer server.Close()
 	memory := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(memory))
 	c := New(Options{
-		APIURL: server.URL, AuthURL: server.URL, Tracer: provider,
+		APIURL: server, AuthURL: server, Tracer: provider,
 		Tenants: map[string]Credentials{"7": {ClientID: "cid", ClientSecret: "s3cret", AppKey: "k3y"}},
 	})
 	customers, found := entity.Find("customers")

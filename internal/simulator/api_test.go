@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // api is a running simulator and a client with every scope.
@@ -27,9 +27,8 @@ type api struct {
 func start(t testing.TB, o simulator.Options) *api {
 	t.Helper()
 	a := &api{Simulator: simulator.New(o)}
-	server := httptest.NewServer(a.Handler())
-	t.Cleanup(server.Close)
-	a.url = server.URL
+	server := testserver.Start(t, a.Handler())
+	a.url = server
 	a.login(t)
 	return a
 }

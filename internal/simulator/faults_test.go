@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 func TestFaultsWithErrorStatuses(t *testing.T) {
@@ -150,7 +150,7 @@ func TestWebhooks(t *testing.T) {
 	type delivery struct{ signature, body string }
 	deliveries := make(chan delivery, 100)
 	answers := make(chan int, 3)
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	receiver := testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		deliveries <- delivery{r.Header.Get("x-servicetitan-signature"), string(body)}
 		select {
@@ -159,11 +159,10 @@ func TestWebhooks(t *testing.T) {
 		default:
 		}
 	}))
-	t.Cleanup(receiver.Close)
 
 	a := start(t, simulator.Options{RecordsPerEntity: 5})
 	hooks := simulator.NewWebhooks(simulator.WebhookOptions{
-		URL: receiver.URL, Secret: "a secret of at least thirty-two characters", Delays: []time.Duration{time.Millisecond, time.Millisecond},
+		URL: receiver, Secret: "a secret of at least thirty-two characters", Delays: []time.Duration{time.Millisecond, time.Millisecond},
 	})
 	a.OnChange(hooks.Notify)
 	go hooks.Run(t.Context())

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lazi/lazisync/internal/config"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // enabled exports everything to a collector.
@@ -36,7 +36,7 @@ func TestTracesAndMetricsAreExported(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	bodies := map[string][]byte{}
-	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	collector := testserver.Start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
@@ -44,9 +44,8 @@ func TestTracesAndMetricsAreExported(t *testing.T) {
 			bodies[r.URL.Path] = body
 		}
 	}))
-	defer collector.Close()
 
-	o, err := StartOTLP(enabled(collector.URL+"/otlp/"), "bridge", NewRegistry(), zerolog.Nop())
+	o, err := StartOTLP(enabled(collector+"/otlp/"), "bridge", NewRegistry(), zerolog.Nop())
 	require.NoError(t, err)
 	_, span := o.TracerProvider().Tracer("test").Start(t.Context(), "process sync.requested")
 	span.End()
@@ -95,10 +94,9 @@ func TestNothingIsExportedUnlessConfigured(t *testing.T) {
 func TestCollectorThatDoesNotAnswerStopsNothing(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
-	defer collector.Close()
+	collector := testserver.Start(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer close(release)
-	c := enabled(collector.URL)
+	c := enabled(collector)
 	c.Metrics = "none"
 	o, err := StartOTLP(c, "worker", NewRegistry(), zerolog.Nop())
 	require.NoError(t, err)

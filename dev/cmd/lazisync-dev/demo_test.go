@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"github.com/lazi/lazisync/internal/commands"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 func TestDemoOnce(t *testing.T) {
@@ -140,9 +140,7 @@ func TestDemoIgnoresConfiguredAddresses(t *testing.T) {
 	t.Parallel()
 	var touched process.Log
 	foreign := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = touched.Write([]byte(r.URL.Path)) })
-	listening := httptest.NewServer(foreign)
-	defer listening.Close()
-	server := listening.URL
+	server := testserver.Start(t, foreign)
 	var out, errs process.Log
 	environ := []string{
 		"PATH=" + os.Getenv("PATH"), "PG_BIN=" + os.Getenv("PG_BIN"),

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // rig is the command, with a simulated ServiceTitan for the real one.
@@ -30,7 +31,7 @@ func newRig(t *testing.T, o simulator.Options) *rig {
 	o.RequestsPerSecond = -1
 	r := &rig{Simulator: simulator.New(o)}
 	api := r.Handler()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	server := testserver.Start(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		answer := httptest.NewRecorder()
 		api.ServeHTTP(answer, req)
 		body := strings.ReplaceAll(answer.Body.String(), r.rewrite[0], r.rewrite[1])
@@ -44,9 +45,8 @@ func newRig(t *testing.T, o simulator.Options) *rig {
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write([]byte(body))
 	}))
-	t.Cleanup(server.Close)
 	r.environ = map[string]string{
-		"SERVICETITAN_API_URL": server.URL, "SERVICETITAN_AUTH_URL": server.URL, "SERVICETITAN_TENANT_ID": strconv.Itoa(simulator.DefaultTenant),
+		"SERVICETITAN_API_URL": server, "SERVICETITAN_AUTH_URL": server, "SERVICETITAN_TENANT_ID": strconv.Itoa(simulator.DefaultTenant),
 		"SERVICETITAN_CLIENT_ID": simulator.DefaultClientID, "SERVICETITAN_CLIENT_SECRET": simulator.DefaultClientSecret, "SERVICETITAN_APP_KEY": simulator.DefaultAppKey,
 		"SERVICETITAN_REQUESTS_PER_SECOND": "60",
 	}

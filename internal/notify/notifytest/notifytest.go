@@ -12,7 +12,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/notify"
+	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 // Config is what a test configures a sender with.
@@ -43,9 +43,7 @@ const SecretPath = "/services/T000/B000/sEcReTsEcReT"
 // Webhook starts a server for the time of a test and returns its webhook URL.
 func Webhook(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return server.URL + SecretPath
+	return testserver.Start(t, handler) + SecretPath
 }
 
 // Exercise runs the conformance tests of a sender whose receiver responds as webhooks do.

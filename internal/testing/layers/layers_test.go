@@ -72,7 +72,8 @@ var mayImport = map[string][]string{
 	// Only for development and tests.
 	"internal/testing/badinput":         {},
 	"internal/testing/pgserver":         {},
-	"internal/notify/notifytest":        {"events", "internal/notify"},
+	"internal/testing/testserver":       {},
+	"internal/notify/notifytest":        {"events", "internal/notify", "internal/testing/testserver"},
 	"events/eventstest":                 {"events", "schemas"},
 	"activities/activitytest":           {"activities", "events", "internal/entity", "internal/ledger"},
 	"internal/testing/pgserver/pgtest":  {"internal/testing/pgserver"},
@@ -80,7 +81,7 @@ var mayImport = map[string][]string{
 }
 
 // outside are packages for development and tests, which the product does not import.
-var outside = []string{"activities/activitytest", "events/eventstest", "internal/notify/notifytest", "internal/testing/badinput", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest"}
+var outside = []string{"activities/activitytest", "events/eventstest", "internal/notify/notifytest", "internal/testing/badinput", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest", "internal/testing/testserver"}
 
 // drivers are modules that only one package, including its tests, may import.
 var drivers = map[string][]string{

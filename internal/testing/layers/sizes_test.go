@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,9 +19,9 @@ const (
 func TestAppIsShortEnoughToRead(t *testing.T) {
 	t.Parallel()
 	total := 0
-	for file, lines := range productionFiles(t) {
-		if strings.HasPrefix(file, "internal/app/") {
-			total += lines
+	for file, text := range goFiles(t) {
+		if isProduction(file) && strings.HasPrefix(file, "internal/app/") {
+			total += bytes.Count(text, []byte("\n"))
 		}
 	}
 	require.NotZero(t, total)
@@ -29,17 +30,29 @@ func TestAppIsShortEnoughToRead(t *testing.T) {
 
 func TestFilesAreShort(t *testing.T) {
 	t.Parallel()
-	for file, lines := range productionFiles(t) {
-		require.LessOrEqual(t, lines, maxFileLines, "%s: split it by concern", file)
+	for file, text := range goFiles(t) {
+		if isProduction(file) {
+			require.LessOrEqual(t, bytes.Count(text, []byte("\n")), maxFileLines, "%s: split it by concern", file)
+		}
 	}
 }
 
-// productionFiles returns the Go files of the module and of the module dev, without tests, by
-// their path, with their number of lines.
-func productionFiles(t *testing.T) map[string]int {
+// Tests whose servers are of package testserver do not close each other's connections.
+func TestServersOfTestsAreOfTestserver(t *testing.T) {
+	t.Parallel()
+	starts := regexp.MustCompile(`\bhttptest\.New(Unstarted|TLS)?Server\(`)
+	for file, text := range goFiles(t) {
+		require.Falsef(t, starts.Match(text), "%s: start the server with package internal/testing/testserver", file)
+	}
+}
+
+func isProduction(file string) bool { return !strings.HasSuffix(file, "_test.go") }
+
+// goFiles returns the Go files of the module and of the module dev by their path.
+func goFiles(t *testing.T) map[string][]byte {
 	t.Helper()
 	root := filepath.Join("..", "..", "..")
-	files := map[string]int{}
+	files := map[string][]byte{}
 	require.NoError(t, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -54,11 +67,10 @@ func productionFiles(t *testing.T) map[string]int {
 			}
 			return nil
 		}
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+		if !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		text, err := os.ReadFile(path)
-		files[filepath.ToSlash(name)] = bytes.Count(text, []byte("\n"))
+		files[filepath.ToSlash(name)], err = os.ReadFile(path)
 		return err
 	}))
 	require.NotEmpty(t, files)
