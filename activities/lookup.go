@@ -22,7 +22,7 @@ func (s *slice) lookUp(ctx context.Context) error {
 		}
 		found := entity.Page{Date: time.Now()}
 		if len(ids) > 0 {
-			if found, err = s.Source.Lookup(work, string(s.target.TenantID), s.target.Entity, ids, s.target.Mode.Info().Interactive); err != nil {
+			if found, err = s.Source.Lookup(work, s.target.TenantID, s.target.Entity, ids, s.target.Mode.Info().Interactive); err != nil {
 				return err
 			}
 		}
@@ -41,7 +41,7 @@ func (s *slice) lookUp(ctx context.Context) error {
 // check compares what a rebuild has loaded with what ServiceTitan counts now.
 func (s *slice) check(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
-	counted, err := s.Source.Count(work, string(s.target.TenantID), s.target.Entity)
+	counted, err := s.Source.Count(work, s.target.TenantID, s.target.Entity)
 	if err != nil {
 		if !isPermanent(err) || s.mayBeTransient(err) {
 			return err

@@ -19,7 +19,7 @@ type pageResult struct {
 func (s *slice) fetchPage(ctx context.Context, at entity.Cursor) <-chan pageResult {
 	out := make(chan pageResult, 1)
 	go func() {
-		page, err := s.Source.Page(ctx, string(s.target.TenantID), s.target.Entity, at, s.interactive)
+		page, err := s.Source.Page(ctx, s.target.TenantID, s.target.Entity, at, s.interactive)
 		out <- pageResult{page, err}
 	}()
 	return out

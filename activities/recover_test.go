@@ -110,7 +110,7 @@ func TestFencedSliceReloadsTheCursor(t *testing.T) {
 		r.API.Pages = map[string]int{"customers": 5}
 		other := func(ctx context.Context) { // another attempt stores the page that this one has just read
 			at := position(r)
-			p, err := r.API.Page(ctx, string(activitytest.Tenant), customers, at.Cursor, false)
+			p, err := r.API.Page(ctx, activitytest.Tenant, customers, at.Cursor, false)
 			require.NoError(t, err)
 			_, err = r.Ledger.StorePage(ctx, r.run.Target(customers), at, p)
 			require.NoError(t, err)

@@ -166,7 +166,7 @@ func (s *slice) probeOthers(ctx context.Context, names []string) string {
 			continue
 		}
 		probed++
-		if _, err := s.Source.Probe(ctx, string(s.target.TenantID), e); err == nil {
+		if _, err := s.Source.Probe(ctx, s.target.TenantID, e); err == nil {
 			return "while ServiceTitan answers for " + name
 		}
 	}

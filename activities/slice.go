@@ -19,18 +19,18 @@ import (
 type Source interface {
 	// Page reads the page at a cursor. Interactive reads have a reserved share of
 	// the rate budget.
-	Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error)
+	Page(ctx context.Context, tenant events.TenantID, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error)
 	// Lookup reads the records that have the ids, at most entity.MaxIDs, of an entity
 	// whose list takes them.
-	Lookup(ctx context.Context, tenant string, e entity.Entity, ids []string, interactive bool) (entity.Page, error)
+	Lookup(ctx context.Context, tenant events.TenantID, e entity.Entity, ids []string, interactive bool) (entity.Page, error)
 	// Count returns the expected number of records of a full read, -1 if unknown.
-	Count(ctx context.Context, tenant string, e entity.Entity) (int, error)
+	Count(ctx context.Context, tenant events.TenantID, e entity.Entity) (int, error)
 	// Waiting returns how long a call for an entity still waits for the rate limiter, 0 if
 	// none waits.
-	Waiting(tenant, entity string) time.Duration
+	Waiting(tenant events.TenantID, entity string) time.Duration
 	// Probe sends the smallest possible request for an entity, to find out whether
 	// ServiceTitan answers. It returns the server's time.
-	Probe(ctx context.Context, tenant string, e entity.Entity) (time.Time, error)
+	Probe(ctx context.Context, tenant events.TenantID, e entity.Entity) (time.Time, error)
 }
 
 // PageStore stores pages together with the resulting position. Methods that write for a run
@@ -156,7 +156,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 	defer span.End()
 	s.interactive = s.target.Mode.Info().Interactive && !scheduledOnly(run)
 	s.report = newReporter(ctx, s.Publisher, run, s.target.Entity.Name, func() time.Duration {
-		return s.Source.Waiting(string(s.target.TenantID), s.target.Entity.Name)
+		return s.Source.Waiting(s.target.TenantID, s.target.Entity.Name)
 	})
 	defer s.report.close(ctx)
 	s.report.setFailures(s.failures)
@@ -216,7 +216,7 @@ func (s *slice) count(ctx context.Context) {
 	if !s.target.Mode.Info().ReadsAll || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
 		return
 	}
-	total, err := s.Source.Count(ctx, string(s.target.TenantID), s.target.Entity)
+	total, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
 	if err != nil || total < 0 {
 		return // the first page fails with the same error and reports it
 	}

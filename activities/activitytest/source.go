@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -57,10 +58,10 @@ type PageRequest struct {
 }
 
 // Waiting returns Wait.
-func (s *Source) Waiting(string, string) time.Duration { return time.Duration(s.Wait.Load()) }
+func (s *Source) Waiting(events.TenantID, string) time.Duration { return time.Duration(s.Wait.Load()) }
 
 // Page serves a page.
-func (s *Source) Page(ctx context.Context, _ string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
+func (s *Source) Page(ctx context.Context, _ events.TenantID, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
 	ask := PageRequest{Entity: e.Name, Page: pageAt(at), Cursor: at, Interactive: interactive, At: time.Now()}
 	s.begin(ask)
 	defer s.end(ask)
@@ -108,12 +109,12 @@ func (s *Source) pages(name string) int {
 }
 
 // Probe returns ProbeError.
-func (s *Source) Probe(context.Context, string, entity.Entity) (time.Time, error) {
+func (s *Source) Probe(context.Context, events.TenantID, entity.Entity) (time.Time, error) {
 	return time.Now(), s.ProbeError
 }
 
 // Count returns the number of records of an entity, including Uncounted, or CountError.
-func (s *Source) Count(_ context.Context, _ string, e entity.Entity) (int, error) {
+func (s *Source) Count(_ context.Context, _ events.TenantID, e entity.Entity) (int, error) {
 	if s.CountError != nil {
 		return -1, s.CountError
 	}
@@ -121,7 +122,7 @@ func (s *Source) Count(_ context.Context, _ string, e entity.Entity) (int, error
 }
 
 // Lookup returns the records in Found that have the ids, or LookupError.
-func (s *Source) Lookup(_ context.Context, _ string, _ entity.Entity, ids []string, _ bool) (entity.Page, error) {
+func (s *Source) Lookup(_ context.Context, _ events.TenantID, _ entity.Entity, ids []string, _ bool) (entity.Page, error) {
 	if s.LookupError != nil {
 		return entity.Page{}, s.LookupError
 	}

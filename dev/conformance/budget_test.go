@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/servicetitan"
@@ -58,7 +59,7 @@ func newProcesses(t testing.TB, count int, perSecond float64) *processes {
 		}
 		c.clients = append(c.clients, servicetitan.New(servicetitan.Options{
 			APIURL: server, AuthURL: server, RequestsPerSecond: perSecond, RateLimiter: sharedLimiter{s, &c.leases},
-			Tenants: map[string]servicetitan.Credentials{sharedTenant: {
+			Tenants: map[events.TenantID]servicetitan.Credentials{sharedTenant: {
 				ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 			}},
 		}))

@@ -85,7 +85,7 @@ type source struct {
 	after    func(e entity.Entity, page entity.Page)
 }
 
-func (s *source) Page(ctx context.Context, tenant string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
+func (s *source) Page(ctx context.Context, tenant events.TenantID, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
 	if s.before != nil {
 		runAndWait(s.before)
 	}
@@ -165,7 +165,7 @@ func newPipeline(t testing.TB, db *database, o simulator.Options, entities ...st
 	}))
 	p.source = &source{pageSize: page, Client: servicetitan.New(servicetitan.Options{
 		APIURL: p.url, AuthURL: p.url, RateLimiter: unlimited{}, Now: p.clock.Now,
-		Tenants: map[string]servicetitan.Credentials{p.tenant: {
+		Tenants: map[events.TenantID]servicetitan.Credentials{events.TenantID(p.tenant): {
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},
 	})}
@@ -180,7 +180,7 @@ func (unlimited) Lease(_ context.Context, w ratelimit.LeaseRequest) (ratelimit.L
 	return ratelimit.LeaseGrant{Calls: w.Calls}, nil
 }
 
-func (unlimited) Throttle(context.Context, string, float64, time.Duration) error { return nil }
+func (unlimited) Throttle(context.Context, events.TenantID, float64, time.Duration) error { return nil }
 
 // begin begins a run for a new request.
 func (p *pipeline) begin(mode events.Mode, allowDeletes bool, names ...string) ledger.Run {

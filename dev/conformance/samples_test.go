@@ -112,7 +112,7 @@ func (p *pipeline) requireRows(s *sample) {
 		queries = append(queries, r.URL.RequestURI())
 		_, _ = io.WriteString(w, s.answer)
 	}
-	page, err := p.source.Client.Page(p.Context(), p.tenant, s.entity, s.at, false)
+	page, err := p.source.Client.Page(p.Context(), events.TenantID(p.tenant), s.entity, s.at, false)
 	require.NoError(p, err)
 	require.Equal(p, []string{strings.Replace(s.request, "{tenant}", p.tenant, 1)}, queries)
 	require.True(p, page.Last)

@@ -54,6 +54,14 @@ func TestOneTraceFromThePublisherToSlack(t *testing.T) {
 				"ce-type", "com.lazi.sync.requested.v1", "ce-traceparent", "00-"+traceID+"-"+publisher+"-01")))
 			_, err := w.stack.Slack.Await(t.Context(), func(fakeslack.Message) bool { return len(w.stack.Slack.Messages()) > before })
 			require.NoError(t, err)
+			received, completed := await(t, w, "sync.completed", func(d struct {
+				WorkflowID string
+				Requests   []struct{ ID string }
+			}) bool {
+				return len(d.Requests) == 1 && d.Requests[0].ID == "traced"
+			})
+			// The worker that begins a workflow exports its span when the workflow ends.
+			require.NoError(t, w.temporal.GetWorkflow(t.Context(), completed.WorkflowID, "").Get(t.Context(), nil))
 			for _, role := range roles {
 				role.stop(t) // exports the last spans
 			}
@@ -78,11 +86,6 @@ func TestOneTraceFromThePublisherToSlack(t *testing.T) {
 			chain(append([]string{"POST", "process sync.completed"}, outcome...)...)
 			require.Equal(t, map[string]bool{"lazisync-bridge": true, "lazisync-worker": true, "lazisync-notifier": true}, all.services())
 
-			received, _ := await(t, w, "sync.completed", func(d struct {
-				Requests []struct{ ID string }
-			}) bool {
-				return len(d.Requests) == 1 && d.Requests[0].ID == "traced"
-			})
 			require.Equal(t, all.ids("publish sync.completed"), []string{strings.Split(received.TraceParent, "-")[2]}, "the event names its span")
 			requireNoSecrets(t, w, spans)
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/servicetitan"
 )
@@ -44,7 +45,7 @@ const (
 
 // Check reads a page of every feed and list of the entities and calls report for each. It
 // returns an error if the API refuses the credentials or ctx ends.
-func Check(ctx context.Context, client *servicetitan.Client, tenant string, entities []entity.Entity, report func(Finding)) error {
+func Check(ctx context.Context, client *servicetitan.Client, tenant events.TenantID, entities []entity.Entity, report func(Finding)) error {
 	known := newKnown()
 	for _, e := range entities {
 		for _, feed := range feeds(e) {
@@ -80,7 +81,7 @@ func feeds(e entity.Entity) (found []entity.Feed) {
 }
 
 // readPage reads the first page of a feed or list. It waits as long as the API requests.
-func readPage(ctx context.Context, client *servicetitan.Client, tenant string, e entity.Entity, feed entity.Feed) (page entity.Page, err error) {
+func readPage(ctx context.Context, client *servicetitan.Client, tenant events.TenantID, e entity.Entity, feed entity.Feed) (page entity.Page, err error) {
 	if !e.Unpaged {
 		e.PageSize = pageSize
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/servicetitan"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -32,14 +33,14 @@ func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response.Result(), nil
 }
 
-const knownTenant = simulator.DefaultTenant
+var knownTenant = events.TenantID(strconv.Itoa(simulator.DefaultTenant))
 
 func newKnown() *known {
 	sim := simulator.New(simulator.Options{RecordsPerEntity: 200, RequestsPerSecond: -1})
 	const url = "http://simulator"
 	return &known{client: servicetitan.New(servicetitan.Options{
 		APIURL: url, AuthURL: url, RequestsPerSecond: 1e6, HTTP: &http.Client{Transport: handlerTransport{sim.Handler()}},
-		Tenants: map[string]servicetitan.Credentials{strconv.Itoa(knownTenant): {
+		Tenants: map[events.TenantID]servicetitan.Credentials{knownTenant: {
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},
 	})}
@@ -47,7 +48,7 @@ func newKnown() *known {
 
 // fields returns the known fields of a feed or list.
 func (k *known) fields(ctx context.Context, e entity.Entity, feed entity.Feed) ([]string, error) {
-	page, err := k.client.Page(ctx, strconv.Itoa(knownTenant), e, entity.Cursor{Feed: feed}, false)
+	page, err := k.client.Page(ctx, knownTenant, e, entity.Cursor{Feed: feed}, false)
 	if err != nil {
 		return nil, fmt.Errorf("known fields of %s: %w", e.Name, err)
 	}

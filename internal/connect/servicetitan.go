@@ -4,6 +4,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/servicetitan"
 	"github.com/lazi/lazisync/internal/store"
@@ -18,12 +19,12 @@ func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Reco
 		limiter = s
 	}
 	st := cfg.ServiceTitan
-	tenants, budgets := map[string]servicetitan.Credentials{}, map[string]float64{}
+	tenants, budgets := map[events.TenantID]servicetitan.Credentials{}, map[events.TenantID]float64{}
 	for _, t := range cfg.Tenants {
-		tenants[string(t.ID)] = servicetitan.Credentials{
+		tenants[t.ID] = servicetitan.Credentials{
 			ClientID: t.ClientID, ClientSecret: servicetitan.Secret(t.ClientSecret), AppKey: servicetitan.Secret(t.AppKey),
 		}
-		budgets[string(t.ID)] = t.RequestsPerSecond
+		budgets[t.ID] = t.RequestsPerSecond
 	}
 	return servicetitan.New(servicetitan.Options{
 		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL,

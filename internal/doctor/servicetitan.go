@@ -82,7 +82,7 @@ func (d *Doctor) probeEntities(ctx context.Context, t config.Tenant) []entityPro
 			p.entity, _ = entity.Find(name)
 			start := time.Now()
 			var date time.Time
-			date, p.err = d.ServiceTitan.Probe(ctx, string(t.ID), p.entity)
+			date, p.err = d.ServiceTitan.Probe(ctx, t.ID, p.entity)
 			p.skew = date.Sub(start.Add(time.Since(start) / 2)).Truncate(time.Second)
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -103,7 +104,7 @@ func (g *Gateway) findAttention(ctx context.Context, now time.Time) ([]attention
 		list = append(list, attentionView{
 			Code: codeRejectedRecords, Severity: severityWarning, TenantID: c.TenantID, Entities: []string{c.Entity}, Count: c.Records,
 			RunNumber: c.Run, Since: timeOrNull(c.Latest),
-			Text: fmt.Sprintf("%s of %s could not be stored in the last 24 hours", plural(c.Records, "record"), c.Entity),
+			Text: fmt.Sprintf("%s of %s could not be stored in the last 24 hours", display.Count(c.Records, "record"), c.Entity),
 			Fix:  "read the reasons; correct the records in ServiceTitan, then start a full sync of the entity",
 		})
 	}
@@ -230,7 +231,7 @@ func (g *Gateway) deadLetterAttention(ctx context.Context) []attentionView {
 	if count == 0 {
 		return nil
 	}
-	text := plural(count, "rejected message")
+	text := display.Count(count, "rejected message")
 	if next > 0 && count == int64(len(latest)) {
 		text = "More than " + text
 	}
@@ -238,13 +239,6 @@ func (g *Gateway) deadLetterAttention(ctx context.Context) []attentionView {
 		Code: codeDeadLetters, Severity: severityWarning, Count: count, Since: timeOrNull(newest.At),
 		Text: text + ", neither replayed nor dismissed; latest: " + newest.Reason, Fix: "correct the publisher or the cause, then replay or dismiss",
 	}}
-}
-
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func isOrAre(n int) string {

@@ -187,18 +187,18 @@ func NewServiceTitan(r prometheus.Registerer, tenants []Tenant) *ServiceTitan {
 }
 
 // Responded implements servicetitan.Recorder.
-func (s *ServiceTitan) Responded(tenant string, status int, took time.Duration) {
+func (s *ServiceTitan) Responded(tenant events.TenantID, status int, took time.Duration) {
 	label := none
 	if http.StatusText(status) != "" || status >= 100 && status < 600 {
 		label = strconv.Itoa(status)
 	}
-	s.requests.WithLabelValues(tenant, label).Inc()
+	s.requests.WithLabelValues(string(tenant), label).Inc()
 	s.seconds.Observe(took.Seconds())
 }
 
 // Delayed implements servicetitan.Recorder.
-func (s *ServiceTitan) Delayed(tenant string, reason servicetitan.DelayReason, d time.Duration) {
-	s.throttled.WithLabelValues(tenant, string(reason)).Add(max(0, d.Seconds()))
+func (s *ServiceTitan) Delayed(tenant events.TenantID, reason servicetitan.DelayReason, d time.Duration) {
+	s.throttled.WithLabelValues(string(tenant), string(reason)).Add(max(0, d.Seconds()))
 }
 
 // slackChannels is the label value of all Slack channels together.

@@ -1,13 +1,17 @@
 // Package ratelimit defines the lease of API calls, which the ServiceTitan client requests and a
 // rate limiter grants, and the size of the token bucket behind it. The limiter in PostgreSQL and
-// the local one share them. The package imports nothing from this module.
+// the local one share them. The package imports only package events.
 package ratelimit
 
-import "time"
+import (
+	"time"
+
+	"github.com/lazi/lazisync/events"
+)
 
 // LeaseRequest requests calls of the rate limit of one tenant.
 type LeaseRequest struct {
-	TenantID    string
+	TenantID    events.TenantID
 	PerSecond   float64       // the rate limit
 	Calls       int           // calls that are waiting
 	Prefetch    int           // further calls to lease for later, granted if the limit has slack

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -39,7 +40,7 @@ func TestOutagesAndThrottlingAreLoggedWhenTheyBeginAndEnd(t *testing.T) {
 	var log bytes.Buffer
 	c := New(Options{
 		APIURL: api.URL, AuthURL: api.URL, RequestsPerSecond: 1000, Logger: zerolog.New(&log).Level(zerolog.InfoLevel),
-		Tenants: map[string]Credentials{testTenant: {ClientID: "c", ClientSecret: clientSecret, AppKey: appKey}},
+		Tenants: map[events.TenantID]Credentials{testTenant: {ClientID: "c", ClientSecret: clientSecret, AppKey: appKey}},
 	})
 	customers, _ := entity.Find("customers")
 	call := func(s, times int) {

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/outage"
 )
@@ -20,14 +21,14 @@ type Options struct {
 	APIURL      string      // overrides the environment's API address
 	AuthURL     string      // overrides the environment's token server; /connect/token is added
 
-	Tenants map[string]Credentials // by tenant ID
+	Tenants map[events.TenantID]Credentials // by tenant ID
 
 	// RequestsPerSecond limits the API calls of each tenant, default 50. ServiceTitan
 	// allows 60 for each app and tenant. A burst may exceed the limit by up to a fifth
 	// within one second. Token requests do not count: ServiceTitan limits them separately.
 	RequestsPerSecond float64
 	// Budgets overrides RequestsPerSecond, by tenant ID.
-	Budgets map[string]float64
+	Budgets map[events.TenantID]float64
 	// RateLimiter is shared by all processes that read the tenants. Default: a limiter
 	// local to this client.
 	RateLimiter RateLimiter
@@ -77,13 +78,13 @@ type Client struct {
 	log             zerolog.Logger
 	recorder        Recorder
 	now             func() time.Time
-	tenants         map[string]*tenant
+	tenants         map[events.TenantID]*tenant
 	malformedCounts malformedCounts
 }
 
 // tenant is the state shared by the calls for one tenant.
 type tenant struct {
-	id      string
+	id      events.TenantID
 	creds   Credentials
 	token   *tokenCache
 	limiter *tenantLimiter
@@ -104,7 +105,7 @@ func New(o Options) *Client {
 		log:       o.Logger,
 		recorder:  o.Recorder,
 		now:       o.Now,
-		tenants:   make(map[string]*tenant, len(o.Tenants)),
+		tenants:   make(map[events.TenantID]*tenant, len(o.Tenants)),
 	}
 	if c.recorder == nil {
 		c.recorder = nopRecorder{}
@@ -133,7 +134,7 @@ func New(o Options) *Client {
 // A list without a filter for changes is read whole, whatever the bounds of the cursor.
 // Page.Date is the server's clock or, if the response has no Date header, the local time of
 // the request.
-func (c *Client) Page(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
+func (c *Client) Page(ctx context.Context, tenantID events.TenantID, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
 	req, err := pageRequest(e, at)
 	if err != nil {
 		return entity.Page{}, err
@@ -153,7 +154,7 @@ func (c *Client) Page(ctx context.Context, tenantID string, e entity.Entity, at 
 // Count returns the number of records in the list of e, in every state, for progress bars.
 // It is an estimate because the list omits deleted records. It is -1 if e has no list that
 // counts.
-func (c *Client) Count(ctx context.Context, tenantID string, e entity.Entity) (int, error) {
+func (c *Client) Count(ctx context.Context, tenantID events.TenantID, e entity.Entity) (int, error) {
 	if !countable(e) {
 		return -1, nil
 	}
@@ -162,7 +163,7 @@ func (c *Client) Count(ctx context.Context, tenantID string, e entity.Entity) (i
 
 // Waiting returns how long the next call for an entity still waits for the rate limit of the
 // tenant, 0 if none does.
-func (c *Client) Waiting(tenantID, entityName string) time.Duration {
+func (c *Client) Waiting(tenantID events.TenantID, entityName string) time.Duration {
 	if t, ok := c.tenants[tenantID]; ok {
 		return t.limiter.waiting(entityName)
 	}

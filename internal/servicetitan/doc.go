@@ -2,8 +2,8 @@
 // of a list or export feed at a time, keeps within the rate limit, and splits a response
 // into records that can be stored.
 //
-// The activities call it through their own interface. It knows nothing of workflows, events
-// or PostgreSQL and imports only internal/entity.
+// The activities call it through their own interface. It knows nothing of workflows
+// or PostgreSQL and imports no other adapter.
 //
 // The client does not retry. Each failure is an *Error that says whether a retry can help
 // and how long to wait; the caller decides. There are two exceptions: a 401 is retried once

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/lazi/lazisync/events"
 )
 
 const (
@@ -68,7 +70,7 @@ func httpClient(base *http.Client, tracer trace.TracerProvider) *http.Client {
 
 // get sends a request for a tenant and returns the response if it is a page. It replaces a
 // rejected token once, and repeats a request once if the response has no content.
-func (c *Client) get(ctx context.Context, tenantID string, r request, interactive bool) (response, error) {
+func (c *Client) get(ctx context.Context, tenantID events.TenantID, r request, interactive bool) (response, error) {
 	t, ok := c.tenants[tenantID]
 	if !ok {
 		return response{}, &Error{Kind: ValidationError, Entity: r.entity.Name, permanent: true,
@@ -107,7 +109,7 @@ func (c *Client) get(ctx context.Context, tenantID string, r request, interactiv
 // calls that the rate limit allows do not queue for a new token.
 func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive bool) (response, Secret, error) {
 	call := call{
-		tenant: t, subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(t.id)), route: r.path,
+		tenant: t, subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(string(t.id))), route: r.path,
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
 		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
 	}

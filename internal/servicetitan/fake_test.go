@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/testing/testserver"
 )
@@ -84,7 +85,7 @@ func (f *fakeAPI) requests() []string {
 func (f *fakeAPI) client(change ...func(*Options)) *Client {
 	o := Options{
 		APIURL: f.URL, AuthURL: f.URL + "/", RequestsPerSecond: 1000,
-		Tenants: map[string]Credentials{testTenant: {ClientID: "cid.1", ClientSecret: clientSecret, AppKey: appKey}},
+		Tenants: map[events.TenantID]Credentials{testTenant: {ClientID: "cid.1", ClientSecret: clientSecret, AppKey: appKey}},
 	}
 	for _, c := range change {
 		c(&o)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ratelimit"
 )
 
@@ -16,7 +17,7 @@ type RateLimiter interface {
 	// wait.
 	Lease(ctx context.Context, r ratelimit.LeaseRequest) (ratelimit.LeaseGrant, error)
 	// Throttle reports that the API rejected a call with 429 and asked to wait.
-	Throttle(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error
+	Throttle(ctx context.Context, tenantID events.TenantID, perSecond float64, wait time.Duration) error
 }
 
 // localLimiter is the RateLimiter of a process that shares its tenant with no other: a
@@ -56,7 +57,7 @@ func (l *localLimiter) Lease(_ context.Context, r ratelimit.LeaseRequest) (ratel
 
 // Throttle blocks all calls for the wait. The rate afterwards is unchanged, because no
 // other process makes calls. It never fails.
-func (l *localLimiter) Throttle(_ context.Context, _ string, _ float64, wait time.Duration) error {
+func (l *localLimiter) Throttle(_ context.Context, _ events.TenantID, _ float64, wait time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls = 0

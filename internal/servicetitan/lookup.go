@@ -7,13 +7,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
 // Lookup reads the records of e with the given IDs, at most entity.MaxIDs, in whatever
 // state. Records that the response omits do not exist. The list of e must have the parameter
 // ids; if it responds with other records, Lookup returns an error.
-func (c *Client) Lookup(ctx context.Context, tenantID string, e entity.Entity, ids []string, interactive bool) (entity.Page, error) {
+func (c *Client) Lookup(ctx context.Context, tenantID events.TenantID, e entity.Entity, ids []string, interactive bool) (entity.Page, error) {
 	req, err := lookupRequest(e, ids)
 	if err != nil {
 		return entity.Page{}, err

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -154,12 +155,12 @@ func (s *malformedCounts) clear(key string) {
 
 // page decodes the response to r. After several responses with the same faults it decodes
 // the page without the damaged records, which are rejected.
-func (c *Client) page(tenantID string, r request, at entity.Cursor, resp response) (entity.Page, error) {
+func (c *Client) page(tenantID events.TenantID, r request, at entity.Cursor, resp response) (entity.Page, error) {
 	if resp.status == http.StatusNoContent {
 		at.LoopGuard = entity.LoopGuard{}
 		return entity.Page{Next: at, Last: true, Total: -1, Date: resp.date}, nil
 	}
-	key := tenantID + " " + r.path + "?" + r.query.Encode()
+	key := string(tenantID) + " " + r.path + "?" + r.query.Encode()
 	page, err := decodePage(r.entity, at, resp.body)
 	var bad *malformedError
 	if !errors.As(err, &bad) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -196,7 +197,7 @@ func TestInvalidCalls(t *testing.T) {
 	api := newFakeAPI(t, respond(200, emptyExport))
 	exportOnly := entity.Entity{Name: "invoice_items", Export: "/x"}
 	for name, c := range map[string]struct {
-		tenant string
+		tenant events.TenantID
 		entity entity.Entity
 		at     entity.Cursor
 		want   string

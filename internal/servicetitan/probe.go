@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -14,7 +15,7 @@ const probeSince = time.Minute
 
 // Probe sends the smallest request for an entity and returns the server's clock. Its error
 // is that of reading a page, and so tells whether credentials, scope and path are correct.
-func (c *Client) Probe(ctx context.Context, tenantID string, e entity.Entity) (time.Time, error) {
+func (c *Client) Probe(ctx context.Context, tenantID events.TenantID, e entity.Entity) (time.Time, error) {
 	req := probeRequest(e, c.now().Add(-probeSince))
 	req.mayBeEmpty = true
 	resp, err := c.get(ctx, tenantID, req, true)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/testing/testserver"
 )
@@ -317,7 +318,7 @@ func TestSlowResponseTimesOut(t *testing.T) {
 
 func TestInvalidBaseURL(t *testing.T) {
 	t.Parallel()
-	err := pageError(t, New(Options{AuthURL: "http://[", Tenants: map[string]Credentials{testTenant: {}}}))
+	err := pageError(t, New(Options{AuthURL: "http://[", Tenants: map[events.TenantID]Credentials{testTenant: {}}}))
 	require.Equal(t, "ValidationError", err.Type())
 	require.True(t, err.Permanent())
 }

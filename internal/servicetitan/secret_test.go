@@ -11,6 +11,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lazi/lazisync/events"
 )
 
 func TestSecretIsMasked(t *testing.T) {
@@ -19,7 +21,7 @@ func TestSecretIsMasked(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
 		requireNoSecret(t, fmt.Sprintf(verb, creds))
 		requireNoSecret(t, fmt.Sprintf(verb, creds.AppKey))
-		requireNoSecret(t, fmt.Sprintf(verb, New(Options{Tenants: map[string]Credentials{"1": creds}})))
+		requireNoSecret(t, fmt.Sprintf(verb, New(Options{Tenants: map[events.TenantID]Credentials{"1": creds}})))
 	}
 	text, err := json.Marshal(creds)
 	require.NoError(t, err)
@@ -58,7 +60,7 @@ func TestErrorsContainNoSecret(t *testing.T) {
 			requireNoSecret(t, everything(pageError(t, refused.client())))
 
 			api.api = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) } // no response
-			if status != 429 { // after which the client waits
+			if status != 429 {                                                                 // after which the client waits
 				requireNoSecret(t, everything(pageError(t, client)))
 			}
 		}

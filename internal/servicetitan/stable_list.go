@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -18,7 +19,7 @@ const maxRounds = 3
 // sorted by ID, positions shift only when records are removed; if the order is unknown, any
 // edit may shift them. A list that changed this way is read again, up to maxRounds times,
 // after which the page is marked unstable. See docs/adr/0010-list-windows.md.
-func (c *Client) verifyStable(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, page entity.Page, interactive bool) (entity.Page, error) {
+func (c *Client) verifyStable(ctx context.Context, tenantID events.TenantID, e entity.Entity, at entity.Cursor, page entity.Page, interactive bool) (entity.Page, error) {
 	if at.Feed != entity.List || !countable(e) {
 		return page, nil
 	}
@@ -47,7 +48,7 @@ func (c *Client) verifyStable(ctx context.Context, tenantID string, e entity.Ent
 }
 
 // isStable reports whether no record can have drifted between pages since the first page.
-func (c *Client) isStable(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, interactive bool) (bool, error) {
+func (c *Client) isStable(ctx context.Context, tenantID events.TenantID, e entity.Entity, at entity.Cursor, interactive bool) (bool, error) {
 	total, err := c.count(ctx, tenantID, e, at, interactive)
 	if err != nil {
 		return false, err
@@ -68,7 +69,7 @@ func (c *Client) isStable(ctx context.Context, tenantID string, e entity.Entity,
 
 // count returns the number of records in the window of the cursor, -1 if the response does
 // not contain it.
-func (c *Client) count(ctx context.Context, tenantID string, e entity.Entity, at entity.Cursor, interactive bool) (int, error) {
+func (c *Client) count(ctx context.Context, tenantID events.TenantID, e entity.Entity, at entity.Cursor, interactive bool) (int, error) {
 	req := countRequest(e, at)
 	req.mayBeEmpty = true
 	resp, err := c.get(ctx, tenantID, req, interactive)

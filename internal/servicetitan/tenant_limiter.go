@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ratelimit"
 )
 
@@ -33,7 +34,7 @@ const (
 // leases all waiting calls at once from the shared limiter. Calls leased beyond those are
 // used by later callers. It is safe for concurrent use.
 type tenantLimiter struct {
-	tenantID  string
+	tenantID  events.TenantID
 	perSecond float64
 	shared    RateLimiter
 	fallback  *localLimiter // while shared is unavailable
@@ -67,7 +68,7 @@ func (e *rateLimitError) Error() string {
 	return fmt.Sprintf("rate limit of %v calls/s reached, retrying in %s", e.perSecond, e.wait.Round(100*time.Millisecond))
 }
 
-func newTenantLimiter(tenantID string, perSecond float64, shared RateLimiter, log zerolog.Logger) *tenantLimiter {
+func newTenantLimiter(tenantID events.TenantID, perSecond float64, shared RateLimiter, log zerolog.Logger) *tenantLimiter {
 	l := &tenantLimiter{
 		tenantID: tenantID, perSecond: perSecond, shared: shared, fallback: newLocalLimiter(perSecond * fallbackShare), log: log,
 		urgent: make(chan struct{}, 1), idleSince: time.Now(), nextLease: map[bool]time.Time{},
@@ -191,13 +192,13 @@ func (l *tenantLimiter) lease(r ratelimit.LeaseRequest) ratelimit.LeaseGrant {
 	grant, err := l.shared.Lease(ctx, r)
 	if err == nil {
 		if !l.downUntil.IsZero() {
-			l.log.Info().Str("tenant", l.tenantID).Msg("shared rate limiter available again")
+			l.log.Info().Str("tenant", string(l.tenantID)).Msg("shared rate limiter available again")
 			l.downUntil = time.Time{}
 		}
 		return grant
 	}
 	if l.downUntil.IsZero() {
-		l.log.Warn().Err(err).Str("tenant", l.tenantID).Float64("per_second", l.perSecond*fallbackShare).
+		l.log.Warn().Err(err).Str("tenant", string(l.tenantID)).Float64("per_second", l.perSecond*fallbackShare).
 			Msg("shared rate limiter unavailable, this process uses a reduced rate")
 	}
 	l.downUntil = time.Now().Add(leaseRetry)
@@ -252,7 +253,7 @@ func (l *tenantLimiter) throttle(ctx context.Context, wait time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimeout)
 	defer cancel()
 	if err := l.shared.Throttle(ctx, l.tenantID, l.perSecond, wait); err != nil {
-		l.log.Warn().Err(err).Str("tenant", l.tenantID).Msg("throttling not shared, other processes may exceed the rate limit")
+		l.log.Warn().Err(err).Str("tenant", string(l.tenantID)).Msg("throttling not shared, other processes may exceed the rate limit")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ratelimit"
 )
 
@@ -32,7 +33,7 @@ func (p *fakeLimiter) Lease(ctx context.Context, w ratelimit.LeaseRequest) (rate
 	return p.response(w)
 }
 
-func (p *fakeLimiter) Throttle(_ context.Context, _ string, _ float64, wait time.Duration) error {
+func (p *fakeLimiter) Throttle(_ context.Context, _ events.TenantID, _ float64, wait time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.throttled = append(p.throttled, wait)

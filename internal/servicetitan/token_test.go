@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 )
 
@@ -209,10 +210,10 @@ func TestTenantsAreSeparate(t *testing.T) {
 		fmt.Fprintf(w, `{"access_token":"for-%s","expires_in":900}`, r.PostFormValue("client_id"))
 	}
 	client := api.client(func(o *Options) {
-		o.Tenants = map[string]Credentials{"1": {"a", "sa", "ka"}, "2": {"b", "sb", "kb"}}
+		o.Tenants = map[events.TenantID]Credentials{"1": {"a", "sa", "ka"}, "2": {"b", "sb", "kb"}}
 	})
 	e := entity.Entity{Name: "x", Export: "/{tenant}"}
-	for _, id := range []string{"1", "2"} {
+	for _, id := range []events.TenantID{"1", "2"} {
 		_, err := client.Page(t.Context(), id, e, e.Start(), false)
 		require.NoError(t, err)
 	}

@@ -10,6 +10,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/testing/testserver"
 )
@@ -37,7 +38,7 @@ func TestSpansOfCalls(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(memory))
 	c := New(Options{
 		APIURL: server, AuthURL: server, Tracer: provider,
-		Tenants: map[string]Credentials{"7": {ClientID: "cid", ClientSecret: "s3cret", AppKey: "k3y"}},
+		Tenants: map[events.TenantID]Credentials{"7": {ClientID: "cid", ClientSecret: "s3cret", AppKey: "k3y"}},
 	})
 	customers, found := entity.Find("customers")
 	require.True(t, found)

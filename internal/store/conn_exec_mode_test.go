@@ -231,11 +231,11 @@ func (f *fixture) everyRebuild() {
 
 func (f *fixture) everyCall() {
 	f.Helper()
-	leased, err := f.Lease(f.Context(), ratelimit.LeaseRequest{TenantID: string(tenant), PerSecond: 50, Calls: 1, Prefetch: 2, Idle: time.Second, Interactive: true})
+	leased, err := f.Lease(f.Context(), ratelimit.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1, Prefetch: 2, Idle: time.Second, Interactive: true})
 	require.NoError(f, err)
 	require.Equal(f, 1, leased.Calls)
-	require.NoError(f, f.Throttle(f.Context(), string(tenant), 50, 10*time.Millisecond))
-	_, err = f.LeaseAt(f.Context(), ratelimit.LeaseRequest{TenantID: string(tenant), PerSecond: 50, Calls: 1}, time.Now())
+	require.NoError(f, f.Throttle(f.Context(), tenant, 50, 10*time.Millisecond))
+	_, err = f.LeaseAt(f.Context(), ratelimit.LeaseRequest{TenantID: tenant, PerSecond: 50, Calls: 1}, time.Now())
 	require.NoError(f, err)
 	states, err := f.States(f.Context(), "")
 	require.NoError(f, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/store/ddl"
@@ -15,7 +16,7 @@ func (s *Store) LeaseAt(ctx context.Context, w ratelimit.LeaseRequest, now time.
 }
 
 // ThrottleAt is Throttle at a moment of the test's choice.
-func (s *Store) ThrottleAt(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, now time.Time) error {
+func (s *Store) ThrottleAt(ctx context.Context, tenantID events.TenantID, perSecond float64, wait time.Duration, now time.Time) error {
 	return s.throttleCalls(ctx, tenantID, perSecond, wait, &now)
 }
 

@@ -32,7 +32,7 @@ func (s *Store) leaseCalls(ctx context.Context, w ratelimit.LeaseRequest, clock 
 	var wait float64
 	err = s.once(ctx, s.txOptions, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "select * from raw.lease_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-			events.TenantID(w.TenantID), s.holder, w.PerSecond, burst, ratelimit.Reserve(burst), recoveryPerSecond, w.Calls, w.Prefetch, leaseDuration, w.Idle, w.Interactive, clock).
+			w.TenantID, s.holder, w.PerSecond, burst, ratelimit.Reserve(burst), recoveryPerSecond, w.Calls, w.Prefetch, leaseDuration, w.Idle, w.Interactive, clock).
 			Scan(&leased.Calls, &leased.Prefetch, &wait)
 	})
 	if err != nil {
@@ -44,11 +44,11 @@ func (s *Store) leaseCalls(ctx context.Context, w ratelimit.LeaseRequest, clock 
 
 // Throttle records that ServiceTitan answered 429: no process gets a call for the wait, and
 // then fewer than before.
-func (s *Store) Throttle(ctx context.Context, tenantID string, perSecond float64, wait time.Duration) error {
+func (s *Store) Throttle(ctx context.Context, tenantID events.TenantID, perSecond float64, wait time.Duration) error {
 	return s.throttleCalls(ctx, tenantID, perSecond, wait, nil)
 }
 
-func (s *Store) throttleCalls(ctx context.Context, tenantID string, perSecond float64, wait time.Duration, clock *time.Time) error {
-	return s.exec(ctx, "throttle calls of tenant "+tenantID, "select raw.slow_calls($1, $2, $3, $4, $5)",
-		events.TenantID(tenantID), ratelimit.Burst(perSecond), recoveryPerSecond, wait, clock)
+func (s *Store) throttleCalls(ctx context.Context, tenantID events.TenantID, perSecond float64, wait time.Duration, clock *time.Time) error {
+	return s.exec(ctx, "throttle calls of tenant "+string(tenantID), "select raw.slow_calls($1, $2, $3, $4, $5)",
+		tenantID, ratelimit.Burst(perSecond), recoveryPerSecond, wait, clock)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ratelimit"
 	"github.com/lazi/lazisync/internal/store"
 )
@@ -16,7 +17,7 @@ import (
 // callers are processes that make calls of one tenant, in a time of their own.
 type callers struct {
 	*fixture
-	tenant    string
+	tenant    events.TenantID
 	perSecond float64
 	now       time.Time
 	all       []*caller
@@ -33,7 +34,7 @@ type caller struct {
 	again  time.Time // when to request again
 }
 
-func newCallers(f *fixture, tenant string, perSecond float64, processes int) *callers {
+func newCallers(f *fixture, tenant events.TenantID, perSecond float64, processes int) *callers {
 	c := &callers{fixture: f, tenant: tenant, perSecond: perSecond, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	for range processes {
 		c.all = append(c.all, &caller{store: openStore(f, f.url), empty: c.now})
@@ -95,7 +96,7 @@ func TestNoIntervalHasMoreCallsThanTheRateLimit(t *testing.T) {
 	for i, perSecond := range []float64{0.7, 3, 12.5, 50} {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprint(perSecond, " ", seed), func(t *testing.T) {
-				c := newCallers(f, strconv.Itoa(100+10*i+int(seed)), perSecond, 4)
+				c := newCallers(f, events.TenantID(strconv.Itoa(100+10*i+int(seed))), perSecond, 4)
 				dice := rand.New(rand.NewPCG(seed, uint64(i)))
 				eager := 0.5
 				for range 700 {
@@ -124,7 +125,7 @@ func TestNoIntervalHasMoreCallsThanTheRateLimit(t *testing.T) {
 func TestBackgroundCallsLeaveTheReserve(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for tenant, perSecond := range map[string]float64{"201": 50, "202": 1.5} {
+	for tenant, perSecond := range map[events.TenantID]float64{"201": 50, "202": 1.5} {
 		c := newCallers(f, tenant, perSecond, 4)
 		const seconds = 40
 		begin, interactive := c.now, 0

@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, environ []string, stdout, stderr io
 	}
 	count, bad := map[live.Status]int{}, false
 	client := connect.ServiceTitan(cfg, nil, nil, nil, zerolog.Nop())
-	err = live.Check(ctx, client, string(cfg.Tenants[0].ID), entities, func(f live.Finding) {
+	err = live.Check(ctx, client, cfg.Tenants[0].ID, entities, func(f live.Finding) {
 		count[f.Status]++
 		bad = bad || f.Bad()
 		fmt.Fprintf(stdout, "%-40s %-6s %-13s %s\n", f.Entity, f.On, f.Status, detail(f))

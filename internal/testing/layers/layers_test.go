@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"internal/ledger":    {"events", "internal/entity"},
 	"internal/outage":    {},
 	"internal/probe":     {},
-	"internal/ratelimit": {},
+	"internal/ratelimit": {"events"},
 
 	"activities": {"events", "internal/entity", "internal/failpoint", "internal/ledger"},
 	"workflows":  {"activities", "events", "internal/display", "internal/ledger"},
@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"internal/notify/shoutrrr": {"events", "internal/notify", "internal/notify/message"},
 	"internal/notify/slack":    {"events", "internal/notify", "internal/notify/message"},
 	"internal/notify/webhook":  {"events", "internal/notify", "internal/notify/message"},
-	"internal/servicetitan":    {"internal/display", "internal/entity", "internal/outage", "internal/ratelimit"},
+	"internal/servicetitan":    {"events", "internal/display", "internal/entity", "internal/outage", "internal/ratelimit"},
 	"internal/simulator":       {},
 	"internal/store":           {"events", "internal/backoff", "internal/entity", "internal/failpoint", "internal/ledger", "internal/legacy/adoption", "internal/outage", "internal/ratelimit", "internal/store/ddl"},
 	"internal/store/ddl":       {"internal/display", "internal/entity"},

@@ -30,7 +30,7 @@ func Serve(t testing.TB, server *http.Server) (addr string) {
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
-	var running sync.RWMutex // shared by the handlers; at the end nobody gets it any more
+	var running sync.RWMutex // each handler holds it for reading; at the end no handler gets it any more
 	handler := server.Handler
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		running.RLock()
