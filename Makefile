@@ -29,7 +29,7 @@ test: ## run the tests that need only Go, make and PostgreSQL, with -short
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun
 
-test-all: ## run all tests, with -race and fuzzing, also short faults, browser, PgBouncer and root
+test-all: ## run all tests, with -race and fuzzing, also short faults, browser, PgBouncer, root and containers
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -all
 

@@ -58,7 +58,13 @@ var requirements = []requirement{
 		"Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer"},
 	{"privileged", "root on Linux, to mount a small disk", []string{"mount"}, true,
 		"run it as root; Debian and Ubuntu: apt install mount"},
+	{containersTag, "root on Linux, Podman and runc, to run docker-compose.yml and the pods of Kubernetes", []string{"podman"}, true,
+		"run it as root; Debian and Ubuntu: apt install " + containerPackages},
 }
+
+// containerPackages are those of Debian with which Podman runs containers that find each other by name.
+const containerPackages = "podman runc containernetworking-plugins golang-github-containernetworking-plugin-dnsname " +
+	"dnsmasq-base iptables catatonit busybox-static"
 
 // isMet reports whether this machine meets the requirement.
 func (q requirement) isMet() bool {

@@ -96,6 +96,8 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
+	containers := slices.Contains(tags, containersTag)
+	tags = slices.DeleteFunc(tags, func(tag string) bool { return tag == containersTag })
 	if len(tags) > 0 {
 		base = append(base, "-tags="+strings.Join(tags, ","))
 	}
@@ -110,9 +112,18 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 		// Without -race, so that the Temporal server is not compiled again.
 		{title: "Packages with a Temporal server:", module: "dev", args: append(base, longestFirst(heavy)...)},
 	}
+	if containers { // alone, since a dozen containers start
+		steps = append(steps, step{
+			title: "Containers:", module: "dev",
+			args: []string{"-timeout=" + testTimeout, "-count=1", "-tags=" + containersTag, "-run=Containers", "./deploytest"},
+		})
+	}
 	fuzz, err := r.fuzzSteps(ctx)
 	return append(steps, fuzz...), err
 }
+
+// containersTag is the build tag of the tests that run the shipped manifests in containers.
+const containersTag = "containers"
 
 // faultTimeout applies to all fault tests together.
 const faultTimeout = "45m"
