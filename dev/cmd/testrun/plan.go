@@ -31,9 +31,13 @@ const fuzzInputs = 50_000
 // run with -all only.
 const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
 
-// packagesAtOnce is the number of packages that are tested at the same time without -all: their tests
-// wait more than they compute.
+// packagesAtOnce is the number of packages that are tested at the same time: their tests wait more than
+// they compute.
 const packagesAtOnce = 3
+
+// withoutVet is for packages that import the servers: vet would analyze those too, which takes minutes.
+// golangci-lint vets the packages themselves.
+var withoutVet = []string{"-vet=off"}
 
 // longestPackages are tested first, so that the others run beside them and none runs alone at the end.
 var longestPackages = []string{"/dev/streamtest", "/dev/e2e", faultPackage}
@@ -74,7 +78,7 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 	base = append(base, "-short", "-skip="+repeatedFaults, fmt.Sprintf("-p=%d", packagesAtOnce))
 	return []step{
 		{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
-		{title: "Development module:", module: "dev", args: append(base, longestFirst(dev)...)},
+		{title: "Development module:", module: "dev", args: slices.Concat(base, withoutVet, longestFirst(dev))},
 	}, nil
 }
 
@@ -105,17 +109,17 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
-	race := append(slices.Clone(base), "-race")
+	base = append(base, fmt.Sprintf("-p=%d", packagesAtOnce))
 	steps := []step{
-		{title: "Root module, with -race:", module: ".", args: append(slices.Clone(race), "./...")},
-		{title: "Development module, with -race:", module: "dev", args: append(race, longestFirst(light)...)},
+		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "./..."})},
+		{title: "Development module, with -race:", module: "dev", args: slices.Concat(base, withoutVet, []string{"-race"}, longestFirst(light))},
 		// Without -race, so that the Temporal server is not compiled again.
-		{title: "Packages with a Temporal server:", module: "dev", args: append(base, longestFirst(heavy)...)},
+		{title: "Packages with a Temporal server:", module: "dev", args: slices.Concat(base, withoutVet, longestFirst(heavy))},
 	}
 	if containers { // alone, since a dozen containers start
 		steps = append(steps, step{
 			title: "Containers:", module: "dev",
-			args: []string{"-timeout=" + testTimeout, "-count=1", "-tags=" + containersTag, "-run=Containers", "./deploytest"},
+			args: []string{"-timeout=" + testTimeout, "-count=1", "-vet=off", "-tags=" + containersTag, "-run=Containers", "./deploytest"},
 		})
 	}
 	fuzz, err := r.fuzzSteps(ctx)

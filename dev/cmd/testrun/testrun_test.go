@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -112,4 +114,28 @@ func TestFaultTagsOmitUnmetRequirements(t *testing.T) {
 	require.NotContains(t, tags, "privileged", "mount is not in PATH")
 	require.Contains(t, tags, "fault")
 	require.Contains(t, out.String(), "Omitting the privileged tests: they need root on Linux")
+}
+
+// A renamed test or package would otherwise move to make test, or to its end, without notice.
+func TestNamesOfThePlanExist(t *testing.T) {
+	t.Parallel()
+	root, err := findRoot()
+	require.NoError(t, err)
+	for _, suffix := range strings.Split(repeatedFaults, "|") {
+		tests := regexp.MustCompile(`(?m)^func Test\w*` + strings.TrimSuffix(suffix, "$") + `\(`)
+		var found []string
+		for _, folder := range []string{"e2e", "examples"} {
+			files, err := filepath.Glob(filepath.Join(root, "dev", folder, "*_test.go"))
+			require.NoError(t, err)
+			for _, file := range files {
+				text, err := os.ReadFile(file)
+				require.NoError(t, err)
+				found = append(found, tests.FindAllString(string(text), -1)...)
+			}
+		}
+		require.NotEmpty(t, found, suffix)
+	}
+	for _, pkg := range longestPackages {
+		require.DirExists(t, filepath.Join(root, pkg))
+	}
 }
