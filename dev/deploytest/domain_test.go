@@ -11,6 +11,7 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/natsserver"
 	"github.com/lazi/lazisync/dev/ports"
 )
 
@@ -59,7 +60,7 @@ func startLeaf(t *testing.T, options *natsd.Options) *natsd.Server {
 	t.Helper()
 	free, err := ports.Free(1)
 	require.NoError(t, err)
-	hub := serveNATS(t, &natsd.Options{
+	serveNATS(t, &natsd.Options{
 		ServerName: "hub", Host: "127.0.0.1", Port: natsd.RANDOM_PORT, JetStream: true, JetStreamDomain: "hub", StoreDir: t.TempDir(), NoSigs: true,
 		LeafNode: natsd.LeafNodeOpts{Host: "127.0.0.1", Port: free[0]},
 	})
@@ -70,6 +71,8 @@ func startLeaf(t *testing.T, options *natsd.Options) *natsd.Server {
 		Users:    append(options.Users, &natsd.User{Username: "root", Password: "root"}),
 		LeafNode: natsd.LeafNodeOpts{Remotes: []*natsd.RemoteLeafOpts{{URLs: []*url.URL{at}}}},
 	})
-	require.Eventually(t, func() bool { return hub.NumLeafNodes() == 1 }, patience, tick)
+	require.Eventually(t, func() bool {
+		return natsserver.HasDomain(strings.Replace(leaf.ClientURL(), "//", "//root:root@", 1), "hub")
+	}, patience, tick)
 	return leaf
 }

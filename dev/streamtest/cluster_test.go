@@ -175,7 +175,7 @@ func TestDomain(t *testing.T) {
 	leaf, err := server.NewServer(leafOptions)
 	require.NoError(t, err)
 	start(t, leaf)
-	require.Eventually(t, func() bool { return hub.NumLeafNodes() == 1 }, patience, tick)
+	require.Eventually(t, func() bool { return natsserver.HasDomain(leaf.ClientURL(), "hub") }, patience, tick)
 
 	log := &process.Log{}
 	conn := connectWith(t, stream.Options{URL: leaf.ClientURL(), Domain: "hub", Logger: zerolog.New(log)})

@@ -39,8 +39,9 @@ const packagesAtOnce = 3
 // golangci-lint vets the packages themselves.
 var withoutVet = []string{"-vet=off"}
 
-// longestPackages are tested first, so that the others run beside them and none runs alone at the end.
-var longestPackages = []string{"/dev/streamtest", "/dev/e2e", faultPackage}
+// longestPackages are tested first, in this order, so that the others run beside them and none runs
+// alone at the end.
+var longestPackages = []string{"/dev/e2e", faultPackage, "/dev/deploytest", "/dev/examples", "/dev/conformance", "/dev/streamtest"}
 
 // faultPackage has the tests that kill processes. It runs with -all only.
 const faultPackage = "/dev/fault"
@@ -83,15 +84,16 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 }
 
 func longestFirst(packages []string) []string {
-	var first, then []string
-	for _, pkg := range packages {
-		if slices.ContainsFunc(longestPackages, func(long string) bool { return strings.HasSuffix(pkg, long) }) {
-			first = append(first, pkg)
-		} else {
-			then = append(then, pkg)
+	place := func(pkg string) int {
+		place := slices.IndexFunc(longestPackages, func(long string) bool { return strings.HasSuffix(pkg, long) })
+		if place < 0 {
+			return len(longestPackages)
 		}
+		return place
 	}
-	return append(first, then...)
+	sorted := slices.Clone(packages)
+	slices.SortStableFunc(sorted, func(a, b string) int { return place(a) - place(b) })
+	return sorted
 }
 
 // allSteps returns the steps of "make test-all".
