@@ -34,7 +34,7 @@ func run(ctx context.Context) int {
 	var o options
 	flag.BoolVar(&o.all, "all", false, "also -race, fuzzing, browser, PgBouncer and privileged tests")
 	flag.StringVar(&o.part, "part", "", "run only this part: faults or chaos")
-	flag.IntVar(&o.count, "count", 0, "run each test this many times; 0: once, or use the cached result")
+	flag.IntVar(&o.count, "count", 0, "run each test this many times; 0: once, or in the root module the cached result")
 	flag.Int64Var(&o.seed, "seed", 1, "seed of the chaos schedule")
 	flag.Float64Var(&o.minutes, "minutes", 1, "duration of the chaos test")
 	flag.Parse()

@@ -35,13 +35,18 @@ const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
 // they compute.
 const packagesAtOnce = 3
 
-// withoutVet is for packages that import the servers: vet would analyze those too, which takes minutes.
-// golangci-lint vets the packages themselves.
-var withoutVet = []string{"-vet=off"}
+// devArgs are for the packages of the development module. Vet would analyze the servers, too, which
+// takes minutes; golangci-lint vets the packages themselves. Results are not cached, since go test does
+// not notice changes outside the module, of the manifests or of the program that the tests build.
+var devArgs = []string{"-vet=off", "-count=1"}
 
 // longestPackages are tested first, in this order, so that the others run beside them and none runs
 // alone at the end.
 var longestPackages = []string{"/dev/e2e", faultPackage, "/dev/deploytest", "/dev/examples", "/dev/conformance", "/dev/streamtest"}
+
+// racedPackages call the product in the process of the test, and run with -race with -all. The others
+// start it as a program.
+var racedPackages = []string{"/dev/streamtest", "/dev/conformance", "/dev/gatewaytest"}
 
 // faultPackage has the tests that kill processes. It runs with -all only.
 const faultPackage = "/dev/fault"
@@ -71,16 +76,34 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 
 // shortSteps returns the steps of "make test".
 func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) {
-	packages, err := r.list(ctx, "dev", "./...")
+	packages, err := r.devPackages(ctx)
 	if err != nil {
 		return nil, err
 	}
-	dev := slices.DeleteFunc(strings.Fields(packages), func(pkg string) bool { return strings.HasSuffix(pkg, faultPackage) })
+	_, dev := split(packages, []string{faultPackage})
 	base = append(base, "-short", "-skip="+repeatedFaults, fmt.Sprintf("-p=%d", packagesAtOnce))
 	return []step{
 		{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
-		{title: "Development module:", module: "dev", args: slices.Concat(base, withoutVet, longestFirst(dev))},
+		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(dev))},
 	}, nil
+}
+
+// devPackages returns the packages of the development module.
+func (r *runner) devPackages(ctx context.Context) ([]string, error) {
+	out, err := r.list(ctx, "dev", "./...")
+	return strings.Fields(out), err
+}
+
+// split returns the packages that have one of the suffixes, and the others.
+func split(packages, suffixes []string) (with, without []string) {
+	for _, pkg := range packages {
+		if slices.ContainsFunc(suffixes, func(suffix string) bool { return strings.HasSuffix(pkg, suffix) }) {
+			with = append(with, pkg)
+		} else {
+			without = append(without, pkg)
+		}
+	}
+	return with, without
 }
 
 func longestFirst(packages []string) []string {
@@ -107,21 +130,21 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	if len(tags) > 0 {
 		base = append(base, "-tags="+strings.Join(tags, ","))
 	}
-	light, heavy, err := r.devPackages(ctx)
+	packages, err := r.devPackages(ctx)
 	if err != nil {
 		return nil, err
 	}
+	raced, others := split(packages, racedPackages)
 	base = append(base, fmt.Sprintf("-p=%d", packagesAtOnce))
 	steps := []step{
 		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "./..."})},
-		{title: "Development module, with -race:", module: "dev", args: slices.Concat(base, withoutVet, []string{"-race"}, longestFirst(light))},
-		// Without -race, so that the Temporal server is not compiled again.
-		{title: "Packages with a Temporal server:", module: "dev", args: slices.Concat(base, withoutVet, longestFirst(heavy))},
+		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced))},
+		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(others))},
 	}
 	if containers { // alone, since a dozen containers start
 		steps = append(steps, step{
 			title: "Containers:", module: "dev",
-			args: []string{"-timeout=" + testTimeout, "-count=1", "-vet=off", "-tags=" + containersTag, "-run=Containers", "./deploytest"},
+			args: slices.Concat(devArgs, []string{"-timeout=" + testTimeout, "-tags=" + containersTag, "-run=Containers", "./deploytest"}),
 		})
 	}
 	fuzz, err := r.fuzzSteps(ctx)
@@ -216,29 +239,6 @@ func (r *runner) hasTag(tag string) (found bool, err error) {
 		return err
 	})
 	return found, err
-}
-
-// devPackages returns the packages without and with a Temporal server.
-func (r *runner) devPackages(ctx context.Context) (light, heavy []string, err error) {
-	// go list prints the tests of a package as a package named "path.test".
-	out, err := r.list(ctx, "dev", "-test", "-deps", "-f", `{{if not .Standard}}{{.ImportPath}} {{join .Deps ","}}{{end}}`, "./...")
-	if err != nil {
-		return nil, nil, err
-	}
-	const module, server = "github.com/lazi/lazisync/dev/", "go.temporal.io/server/temporal"
-	for line := range strings.Lines(out) {
-		path, deps, _ := strings.Cut(strings.TrimSpace(line), " ")
-		pkg, isTest := strings.CutSuffix(path, ".test")
-		if !isTest || !strings.HasPrefix(pkg, module) {
-			continue
-		}
-		if slices.Contains(strings.Split(deps, ","), server) {
-			heavy = append(heavy, pkg)
-		} else {
-			light = append(light, pkg)
-		}
-	}
-	return light, heavy, nil
 }
 
 // fuzzSteps returns one step for each fuzz test of the root module.
