@@ -14,6 +14,13 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	// isRepeated is true after an attempt without an answer of Temporal, which may have taken effect.
+	isRepeated bool
+}
+
+// isAccepted reports whether the action was accepted, by this attempt or by one before it.
+func (a answer) isAccepted() bool {
+	return a.status == http.StatusAccepted || a.isRepeated && a.status == http.StatusConflict
 }
 
 // call makes an HTTP request; headers are pairs of name and value. A body is JSON unless they have
@@ -33,7 +40,7 @@ func call(t *testing.T, method, url, body string, headers ...string) answer {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return answer{response.StatusCode, response.Header, string(text)}
+	return answer{status: response.StatusCode, header: response.Header, body: string(text)}
 }
 
 // callAvailable is call, repeated while the gateway answers that a server is unavailable: a busy one
@@ -41,7 +48,9 @@ func call(t *testing.T, method, url, body string, headers ...string) answer {
 func callAvailable(t *testing.T, method, url, body string, headers ...string) (got answer) {
 	t.Helper()
 	require.Eventually(t, func() bool {
+		before := got
 		got = call(t, method, url, body, headers...)
+		got.isRepeated = before.status == http.StatusServiceUnavailable
 		return got.status != http.StatusServiceUnavailable
 	}, waitLimit, tick, "%s %s", method, url)
 	return got

@@ -31,8 +31,8 @@ const fuzzInputs = 50_000
 // run with -all only.
 const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
 
-// packagesAtOnce is the number of packages that are tested at the same time: their tests wait more than
-// they compute.
+// packagesAtOnce is the number of packages that are tested at the same time without -all: their tests
+// wait more than they compute.
 const packagesAtOnce = 3
 
 // devArgs are for the packages of the development module. Vet would analyze the servers, too, which
@@ -42,7 +42,9 @@ var devArgs = []string{"-vet=off", "-count=1"}
 
 // longestPackages are tested first, in this order, so that the others run beside them and none runs
 // alone at the end.
-var longestPackages = []string{"/dev/e2e", faultPackage, "/dev/deploytest", "/dev/examples", "/dev/conformance", "/dev/streamtest"}
+var longestPackages = []string{
+	"/dev/e2e", faultPackage, "/dev/deploytest", "/dev/examples", "/dev/cmd/lazisync-dev", "/dev/conformance", "/dev/streamtest",
+}
 
 // racedPackages call the product in the process of the test, and run with -race with -all. The others
 // start it as a program.
@@ -135,7 +137,6 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 		return nil, err
 	}
 	raced, others := split(packages, racedPackages)
-	base = append(base, fmt.Sprintf("-p=%d", packagesAtOnce))
 	steps := []step{
 		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "./..."})},
 		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced))},
