@@ -24,11 +24,8 @@ type known struct {
 type handlerTransport struct{ http.Handler }
 
 func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	received, response := r.Clone(r.Context()), httptest.NewRecorder()
-	if received.Body == nil {
-		received.Body = http.NoBody
-	}
-	defer received.Body.Close()
+	received, response := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), r.Body), httptest.NewRecorder()
+	received.Header = r.Header
 	h.ServeHTTP(response, received)
 	return response.Result(), nil
 }
