@@ -6,11 +6,11 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
 // envelope is the part of a page around its records.
 type envelope struct {
-	data         gjson.Result // the array of records
 	hasMore      bool
 	total        int    // -1 where it is not said
 	continueFrom string // "" where it is not said
@@ -28,56 +28,87 @@ type shapeError struct {
 
 func (e *shapeError) Error() string { return e.message }
 
-// readEnvelope checks that body is a page of the given shape. A truncated body, or one from
-// a proxy, is a transient error. A malformed one is a *malformedError. JSON of another shape
-// is a change of the API and permanent.
-func readEnvelope(shape entity.Shape, body []byte) (envelope, error) {
-	if !validJSON(body) {
+// readEnvelope checks that body is a page of the given shape, and has decode decode the records; nil
+// omits them. A truncated body, or one from a proxy, is a transient error. A malformed one is a
+// *malformedError. JSON of another shape is a change of the API and permanent.
+func readEnvelope(shape entity.Shape, body []byte, decode *decoder) (envelope, error) {
+	page, ok := scanPage(shape, body, decode)
+	if !ok {
 		if fault := findFault(body); fault != nil {
 			return envelope{}, fault.err(shape, body)
 		}
 	}
-	root := gjson.ParseBytes(body)
-	if shape == entity.Array {
-		if !root.IsArray() {
-			return envelope{}, shapeErrorf("the response is %s, want %s", describe(root), shapeNames[shape])
-		}
-		return envelope{data: root, total: -1}, nil
+	switch {
+	case !page.hasShape:
+		return envelope{}, shapeErrorf("the response is %s, want %s", describe(gjson.ParseBytes(body)), shapeNames[shape])
+	case !page.hasArray:
+		return envelope{}, shapeErrorf("data is %s, want an array", describe(page.data))
+	case shape == entity.Pages && !page.hasMore.IsBool():
+		return envelope{}, shapeErrorf("hasMore is %s, want a boolean", describe(page.hasMore))
 	}
-	if !root.IsObject() {
-		return envelope{}, shapeErrorf("the response is %s, want %s", describe(root), shapeNames[shape])
-	}
-	env, hasMore := readFields(root)
-	if !env.data.IsArray() {
-		return envelope{}, shapeErrorf("data is %s, want an array", describe(env.data))
-	}
-	if !hasMore.IsBool() && shape == entity.Pages {
-		return envelope{}, shapeErrorf("hasMore is %s, want a boolean", describe(hasMore))
-	}
-	env.hasMore = hasMore.Bool()
-	return env, nil
+	return envelope{hasMore: page.hasMore.Bool(), total: page.total, continueFrom: page.continueFrom}, nil
 }
 
-func readFields(root gjson.Result) (env envelope, hasMore gjson.Result) {
-	env.total = -1
-	root.ForEach(func(key, value gjson.Result) bool {
-		switch key.Str {
-		case "data":
-			env.data = value
-		case "hasMore":
-			hasMore = value
-		case "totalCount":
-			if value.Type == gjson.Number && value.Num >= 0 {
-				env.total = int(value.Num)
-			}
-		case "continueFrom":
-			if value.Type == gjson.String {
-				env.continueFrom = value.Str
-			}
+// scannedPage is a page as it was received.
+type scannedPage struct {
+	hasShape     bool         // it is an object or an array, as its shape requires
+	hasArray     bool         // of records
+	data         gjson.Result // if it is not an array
+	hasMore      gjson.Result
+	total        int // -1 where it is not said
+	continueFrom string
+}
+
+// scanPage scans a page in one pass, with its records if decode is not nil. It is not ok if body is not
+// JSON.
+func scanPage(shape entity.Shape, body []byte, decode *decoder) (page scannedPage, ok bool) {
+	s := &jsonscan.Scanner{Data: body}
+	elements := func(at int) (end int) {
+		page.hasArray = true
+		if decode == nil {
+			return s.Value(at)
 		}
-		return true
-	})
-	return env, hasMore
+		return decode.elements(s, at)
+	}
+	page.total = -1
+	end, start := -1, s.Space(0)
+	switch {
+	case shape == entity.Array && s.Is(start, '['):
+		page.hasShape = true
+		end = elements(start)
+	case shape != entity.Array && s.Is(start, '{'):
+		page.hasShape = true
+		end = s.Fields(start, func(key []byte, at int) (end int) {
+			if string(key) == "data" && s.Is(at, '[') { // the last of equal fields counts
+				return elements(at)
+			}
+			if end = s.Value(at); end >= 0 {
+				page.read(string(key), body[at:end])
+			}
+			return end
+		})
+	default:
+		end = s.Value(start)
+	}
+	return page, end >= 0 && s.Space(end) == len(body)
+}
+
+// read notes a field of the page.
+func (p *scannedPage) read(key string, raw []byte) {
+	switch key {
+	case "data":
+		p.hasArray, p.data = false, gjson.ParseBytes(raw)
+	case "hasMore":
+		p.hasMore = gjson.ParseBytes(raw)
+	case "totalCount":
+		if value := gjson.ParseBytes(raw); value.Type == gjson.Number && value.Num >= 0 {
+			p.total = int(value.Num)
+		}
+	case "continueFrom":
+		if value := gjson.ParseBytes(raw); value.Type == gjson.String {
+			p.continueFrom = value.Str
+		}
+	}
 }
 
 // shapeNames describes the shape of a response, for errors.

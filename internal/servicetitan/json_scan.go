@@ -1,11 +1,5 @@
 package servicetitan
 
-import (
-	"encoding/json"
-
-	"github.com/tidwall/gjson"
-)
-
 // firstKey returns the first key of the object at an index, "" if it has none.
 func firstKey(body []byte, at int) string {
 	if at >= len(body) || body[at] != '{' {
@@ -58,18 +52,6 @@ func valueEnd(body []byte, at int) (end int, ok bool) {
 		}
 	}
 	return len(body), false
-}
-
-// plainDepth is the nesting that the fast recursive check handles without risk to the stack.
-const plainDepth = 1000
-
-// validJSON reports whether body is one JSON value, nested no deeper than the 10,000 levels
-// of the standard library.
-func validJSON(body []byte) bool {
-	if deeperThan(body, plainDepth) {
-		return json.Valid(body)
-	}
-	return gjson.ValidBytes(body)
 }
 
 // deeperThan reports whether body is nested deeper than limit levels.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
 // readRepeatedly requests a page until it is read, or fails permanently.
@@ -370,7 +371,7 @@ func FuzzRepair(f *testing.F) {
 			if r == nil {
 				continue
 			}
-			require.True(t, validJSON(r.body))
+			require.True(t, jsonscan.Valid(r.body))
 			for _, bad := range r.damaged {
 				require.Contains(t, string(body), string(bad.raw))
 				require.Less(t, bad.fault, max(1, len(bad.raw)+1))

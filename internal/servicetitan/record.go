@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
 // decodePage splits the response to a request for the page at into records. Their Raw shares
@@ -37,27 +38,16 @@ func decodeBody(e entity.Entity, at entity.Cursor, body []byte, r *repaired) (en
 	if at.Feed == entity.List {
 		shape = e.Shape
 	}
-	env, err := readEnvelope(shape, body)
+	d := newDecoder(e, at.Feed, r)
+	env, err := readEnvelope(shape, body, d)
 	if err := cmp.Or(r.missing(shape, env), err); err != nil {
 		return entity.Page{}, err
 	}
-	d := decoder{entity: e, feed: at.Feed, index: map[string]int{}, identity: e.Identity()}
-	d.key = make([]gjson.Result, len(d.identity))
-	received := 0
-	env.data.ForEach(func(_, value gjson.Result) bool {
-		if bad, damaged := r.record(received); damaged {
-			d.rejected = append(d.rejected, entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: bad.raw})
-		} else {
-			d.add(value, body[value.Index:value.Index+len(value.Raw)])
-		}
-		received++
-		return true
-	})
-	if shape == entity.Data && !e.Unpaged && received == e.LargestPage() {
+	if shape == entity.Data && !e.Unpaged && d.received == e.LargestPage() {
 		env.hasMore = true // such a list does not say; a page that is not full is the last
 	}
 	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total}
-	page.Next, err = env.next(e, at, &d, received)
+	page.Next, err = env.next(e, at, d, d.received)
 	if err != nil {
 		return entity.Page{}, err
 	}
@@ -68,18 +58,89 @@ func decodeBody(e entity.Entity, at entity.Cursor, body []byte, r *repaired) (en
 type decoder struct {
 	entity   entity.Entity
 	feed     entity.Feed
+	repaired *repaired // nil for a page without faults
+
+	received int // elements of data
 	records  []entity.Record
 	rejected []entity.Rejected
 	index    map[string]int // of an id in records
 
-	identity []string       // the fields that identify a record
-	key      []gjson.Result // what they hold in the record being read
+	identity []string // the fields that identify a record
+
+	// The record being read. Of equal fields the last counts, as in jsonb.
+	scanner                    *jsonscan.Scanner
+	key                        []gjson.Result // what the identity fields hold
+	modifiedOn, active, status gjson.Result
 }
 
-// add reads the next element of data. If a record occurs twice, the newer version is kept,
-// and of equally new ones the later.
-func (d *decoder) add(value gjson.Result, raw []byte) {
-	record, reason := d.read(value, raw)
+func newDecoder(e entity.Entity, feed entity.Feed, r *repaired) *decoder {
+	d := &decoder{entity: e, feed: feed, repaired: r, identity: e.Identity()}
+	d.key = make([]gjson.Result, len(d.identity))
+	return d
+}
+
+// elements decodes the array of records at an index.
+func (d *decoder) elements(s *jsonscan.Scanner, at int) (end int) {
+	d.received, d.records, d.rejected, d.index = 0, nil, nil, map[string]int{}
+	field := d.field
+	return s.Elements(at, func(at int) (end int) {
+		bad, damaged := d.repaired.record(d.received)
+		d.received++
+		if damaged || !s.Is(at, '{') {
+			if end = s.Value(at); end < 0 {
+				return end
+			}
+			rejected := entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: bad.raw}
+			if !damaged {
+				raw := s.Data[at:end]
+				rejected = entity.Rejected{Reason: fmt.Sprintf("record is %s, want an object", describe(gjson.ParseBytes(raw))), Raw: raw}
+			}
+			d.rejected = append(d.rejected, rejected)
+			return end
+		}
+		s.Escapes, s.NonASCII = false, false
+		if end = d.scan(s, at, field); end >= 0 {
+			d.add(s.Data[at:end], s.Escapes || s.NonASCII)
+		}
+		return end
+	})
+}
+
+// scan reads the fields of the record at an index.
+func (d *decoder) scan(s *jsonscan.Scanner, at int, field func([]byte, int) int) (end int) {
+	d.scanner, d.modifiedOn, d.active, d.status = s, gjson.Result{}, gjson.Result{}, gjson.Result{}
+	clear(d.key)
+	return s.Fields(at, field)
+}
+
+// field reads a field of the record.
+func (d *decoder) field(key []byte, at int) (end int) {
+	if end = d.scanner.Value(at); end < 0 {
+		return end
+	}
+	raw := d.scanner.Data[at:end]
+	switch string(key) {
+	case "modifiedOn":
+		d.modifiedOn = gjson.ParseBytes(raw)
+	case "active":
+		d.active = gjson.ParseBytes(raw)
+	case "status":
+		if d.entity.GoneStatus != "" {
+			d.status = gjson.ParseBytes(raw)
+		}
+	}
+	for i, name := range d.identity {
+		if string(key) == name {
+			d.key[i] = gjson.ParseBytes(raw)
+		}
+	}
+	return end
+}
+
+// add adds the record that was scanned. If a record occurs twice, the newer version is kept,
+// and of equally new ones the later. Without special bytes, every byte can be stored.
+func (d *decoder) add(raw []byte, special bool) {
+	record, reason := d.read(raw, special)
 	if reason != "" {
 		d.rejected = append(d.rejected, entity.Rejected{ID: record.ID, Reason: reason, Raw: raw})
 		return
@@ -93,40 +154,23 @@ func (d *decoder) add(value gjson.Result, raw []byte) {
 	}
 }
 
-// read returns the record in value, or the reason why it is rejected.
-func (d *decoder) read(value gjson.Result, raw []byte) (record entity.Record, reason string) {
-	if !value.IsObject() {
-		return record, fmt.Sprintf("record is %s, want an object", describe(value))
-	}
+// read returns the record that was scanned, or the reason why it is rejected.
+func (d *decoder) read(raw []byte, special bool) (record entity.Record, reason string) {
 	record.Raw = raw
-	if clean, replaced := storableJSON(raw); replaced {
-		record.Raw, record.Received = clean, raw
-		value = gjson.ParseBytes(clean)
+	if special {
+		if clean, replaced := storableJSON(raw); replaced {
+			record.Raw, record.Received = clean, raw
+			d.scan(&jsonscan.Scanner{Data: clean}, 0, d.field)
+		}
 	}
-	var modifiedOn, active, status gjson.Result
-	clear(d.key)
-	value.ForEach(func(key, field gjson.Result) bool { // the last of equal keys counts, as in jsonb
-		switch key.Str {
-		case "modifiedOn":
-			modifiedOn = field
-		case "active":
-			active = field
-		case "status":
-			status = field
-		}
-		if i := slices.Index(d.identity, key.Str); i >= 0 {
-			d.key[i] = field
-		}
-		return true
-	})
 	if record.ID, reason = d.readKey(); reason != "" {
 		return record, reason
 	}
-	if record.ModifiedOn, reason = readModifiedOn(modifiedOn); reason != "" {
+	if record.ModifiedOn, reason = readModifiedOn(d.modifiedOn); reason != "" {
 		return record, reason
 	}
-	record.Deleted = d.feed == entity.Export && d.entity.Inactive == entity.Deleted && active.Type == gjson.False ||
-		d.entity.GoneStatus != "" && status.Str == d.entity.GoneStatus
+	record.Deleted = d.feed == entity.Export && d.entity.Inactive == entity.Deleted && d.active.Type == gjson.False ||
+		d.entity.GoneStatus != "" && d.status.Str == d.entity.GoneStatus
 	return record, ""
 }
 

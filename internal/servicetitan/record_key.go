@@ -27,14 +27,14 @@ func integerKey(name string, value gjson.Result) (id, reason string) {
 	if n, err := strconv.ParseInt(value.Raw, 10, 64); value.Type != gjson.Number || err != nil || n <= 0 {
 		return "", fmt.Sprintf("%s is %s, want an integer from 1 to 2^63-1", name, describe(value))
 	}
-	return strings.Clone(value.Raw), ""
+	return value.Raw, ""
 }
 
 func textKey(name string, value gjson.Result) (id, reason string) {
 	if value.Type != gjson.String || value.Str == "" || len(value.Str) > maxTextID {
 		return "", fmt.Sprintf("%s is %s, want a string of 1 to %d bytes", name, describe(value), maxTextID)
 	}
-	return strings.Clone(value.Str), "" // a clone does not hold the page's text
+	return value.Str, ""
 }
 
 // partEscapes escapes the separator within the parts of a key.

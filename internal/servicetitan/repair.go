@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
 // repaired is a malformed page without its faults: body is JSON and contains every record
@@ -54,7 +53,7 @@ func repair(shape entity.Shape, body []byte) *repaired {
 		return nil
 	}
 	r.repaired.body = append(r.repaired.body, body[r.copied:]...)
-	if !validJSON(r.repaired.body) {
+	if !jsonscan.Valid(r.repaired.body) {
 		return nil
 	}
 	return &r.repaired
@@ -111,6 +110,6 @@ func (r *repaired) total() int {
 	if r == nil {
 		return -1
 	}
-	env, _ := readFields(gjson.ParseBytes(r.body))
-	return env.total
+	page, _ := scanPage(entity.Pages, r.body, nil)
+	return page.total
 }

@@ -3,6 +3,8 @@ package servicetitan
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
 // fields scans the fields of the envelope and returns the index after it.
@@ -48,7 +50,7 @@ func (r *repairer) fields(at int) (end int, ok bool) {
 // name returns the name of the field at an index, and the index of its value.
 func (r *repairer) name(at int) (name string, value int, ok bool) {
 	end := stringEnd(r.body, at)
-	if r.body[at] != '"' || end >= len(r.body) || !validJSON(r.body[at:end+1]) {
+	if r.body[at] != '"' || end >= len(r.body) || !jsonscan.Valid(r.body[at:end+1]) {
 		return "", at, false
 	}
 	colon := skipSpace(r.body, end+1)
@@ -80,7 +82,7 @@ func (r *repairer) field(name string, at int) (end int, ok bool) {
 	if end, ok = valueEnd(r.body, at); !ok || end == at {
 		return at, false
 	}
-	if raw := r.body[at:end]; !validJSON(raw) {
+	if raw := r.body[at:end]; !jsonscan.Valid(raw) {
 		r.replace(at, end, "null")
 		r.unread[name] = fmt.Sprintf("%s at byte %d of the response", sanitize(string(raw), quotedBytes), at)
 	}

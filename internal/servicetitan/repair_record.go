@@ -6,16 +6,16 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strings"
+	"slices"
 
-	"github.com/tidwall/gjson"
+	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
 // element scans one record and returns the index after it. A record that is not JSON is
 // replaced by null.
 func (r *repairer) element(at int) (end int, ok bool) {
 	end, closed := valueEnd(r.body, at)
-	if closed && end > at && r.endsAt(end) && validJSON(r.body[at:end]) && !deeperThan(r.body[at:end], deepest) {
+	if closed && end > at && r.endsAt(end) && jsonscan.Valid(r.body[at:end]) && !deeperThan(r.body[at:end], deepest) {
 		return end, true
 	}
 	endUnknown := false
@@ -108,7 +108,7 @@ func (r *repairer) findRecordEnd(at int) (end int, found bool) {
 func (r *repairer) recordsFollow(at int) bool {
 	for good := 0; ; good++ {
 		end, closed := valueEnd(r.body, at)
-		if !closed || !r.separates(end) || !validJSON(r.body[at:end]) {
+		if !closed || !r.separates(end) || !jsonscan.Valid(r.body[at:end]) {
 			return good > 0
 		}
 		next := skipSpace(r.body, end)
@@ -161,7 +161,8 @@ func (d *decoder) id(record damagedRecord) string {
 	if comma < 0 {
 		return ""
 	}
-	whole := string(raw[:comma]) + "}"
-	read, _ := d.read(gjson.Parse(whole), []byte(whole))
-	return strings.Clone(read.ID)
+	whole := slices.Concat(raw[:comma], []byte("}"))
+	d.scan(&jsonscan.Scanner{Data: whole}, 0, d.field)
+	read, _ := d.read(whole, true)
+	return read.ID
 }

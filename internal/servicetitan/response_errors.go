@@ -12,6 +12,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/lazi/lazisync/internal/display"
+	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
 const (
@@ -87,7 +88,7 @@ func (a response) unexpectedError(kind Kind, format string, args ...any) *Error 
 // isFromAPI reports whether the body is an error document of the API or of its gateway: an
 // object with a title, or with statusCode and message, whose status is that of the response.
 func (a response) isFromAPI() bool {
-	if !validJSON(a.body) {
+	if !jsonscan.Valid(a.body) {
 		return false
 	}
 	doc := gjson.ParseBytes(a.body)
@@ -136,7 +137,7 @@ func (a response) explanation() string {
 	if len(a.body) == 0 {
 		return "empty body"
 	}
-	if !validJSON(a.body) {
+	if !jsonscan.Valid(a.body) {
 		return a.excerptAt(0)
 	}
 	doc := gjson.ParseBytes(a.body)
@@ -178,7 +179,7 @@ func (a response) excerptAt(from int) string {
 // isAboutFrom reports whether a 400 may concern the parameter from, which it may unless the
 // response names only other parameters.
 func (a response) isAboutFrom() bool {
-	if !validJSON(a.body) {
+	if !jsonscan.Valid(a.body) {
 		return true
 	}
 	named, from := false, false

@@ -79,7 +79,7 @@ func (c *Client) count(ctx context.Context, tenantID events.TenantID, e entity.E
 	if resp.status == http.StatusNoContent {
 		return 0, nil
 	}
-	env, err := readEnvelope(e.Shape, resp.body)
+	env, err := readEnvelope(e.Shape, resp.body, nil)
 	if bad, ok := errors.AsType[*malformedError](err); ok { // the fault is usually in the one record of the page
 		return bad.repaired.total(), nil
 	}

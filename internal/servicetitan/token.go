@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lazi/lazisync/internal/jsonscan"
 	"github.com/tidwall/gjson"
 	"golang.org/x/sync/singleflight"
 )
@@ -116,7 +117,7 @@ func (c *Client) fetchToken(ctx context.Context, t *tenant) (accessToken, error)
 // token reads the response of the token server. The life of the token counts from the
 // request. No error quotes the body, because even a malformed one may contain a token.
 func (a response) token(sentAt time.Time) (accessToken, error) {
-	if !gjson.ValidBytes(a.body) {
+	if !jsonscan.Valid(a.body) {
 		return accessToken{}, a.transientError(APIError, "the response is not JSON, want an object with access_token")
 	}
 	value := gjson.GetBytes(a.body, "access_token")
@@ -142,7 +143,7 @@ func (a response) tokenStatusError() *Error {
 		return a.statusError()
 	}
 	code := ""
-	if validJSON(a.body) {
+	if jsonscan.Valid(a.body) {
 		code = gjson.GetBytes(a.body, "error").String()
 	}
 	switch {

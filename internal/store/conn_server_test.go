@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -181,7 +182,7 @@ func TestPermanentErrorsAreRefusals(t *testing.T) {
 	run := f.beginFull("r", c.Name)
 	at := f.open(run, c)
 	storePage := func() error {
-		next, err := s.StorePage(t.Context(), run.Target(c), at, page(atMinute(at), "1", false, customer(1, atMinute(at), "x")))
+		next, err := s.StorePage(t.Context(), run.Target(c), at, page(atMinute(at), "1", false, customer(1, atMinute(at), fmt.Sprint("version ", at.Version))))
 		if err == nil {
 			at = next
 		}

@@ -20,9 +20,6 @@ func (s *Store) ThrottleAt(ctx context.Context, tenantID events.TenantID, perSec
 	return s.throttleCalls(ctx, tenantID, perSecond, wait, &now)
 }
 
-// PageSQL is the statement with which a build with this catalogue stores a page.
-func PageSQL(e entity.Entity) string { return pageSQL(e, tableName(e)) }
-
 // PickSQL is the SQL of a column's value in full_data.
 func PickSQL(c entity.Column) string { return ddl.ColumnValue("full_data", c) }
 
@@ -39,3 +36,20 @@ func (s *Store) ChecksHosts() bool { return s.pool.Config().ConnConfig.ValidateC
 
 // PageFunctions is pageFunctions.
 var PageFunctions = pageFunctions
+
+// ReadValues returns the values of a column in documents, as a parameter and its type, with the
+// documents of which the page is certain, and the other documents.
+func ReadValues(c entity.Column, documents ...string) (usual []string, parameter any, sqlType string, others []string) {
+	var records []record
+	for _, d := range documents {
+		records = append(records, record{Record: entity.Record{Raw: []byte(d)}})
+	}
+	certain, parameters, uncertain := readValues([]entity.Column{c}, records)
+	for _, r := range certain {
+		usual = append(usual, string(r.Raw))
+	}
+	for _, r := range uncertain {
+		others = append(others, string(r.Raw))
+	}
+	return usual, parameters[0], parameterType(c.Type), others
+}

@@ -221,7 +221,10 @@ func TestInterruptedAdoptionResumes(t *testing.T) {
 
 	applied, err = f.Migrate(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"adopted raw.st_jobs for tenant 42"}, applied)
+	require.Equal(t, []string{
+		"adopted raw.st_jobs for tenant 42", "column raw.st_customers.fingerprint", "column raw.st_jobs.fingerprint",
+		"column raw.st_invoices.fingerprint", "column raw.st_estimates.fingerprint",
+	}, applied)
 	require.NoError(t, f.CheckSchema(t.Context()))
 	require.EqualValues(t, 103, f.state(find(t, "customers")).Records)
 }

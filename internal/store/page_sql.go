@@ -19,6 +19,8 @@ const (
 	mayRestore = `(%[4]s or %[2]s.deleted_at is null or %[3]s >= %[2]s.deleted_at)`
 	// An unchanged row is not written.
 	differs = `(%[2]s.full_data is distinct from %[5]s or (%[2]s.deleted_at is not null) <> %[4]s)`
+	// The same by fingerprint, which is %[5]s then.
+	fingerprintDiffers = `(%[2]s.fingerprint is distinct from %[5]s or (%[2]s.deleted_at is not null) <> %[4]s)`
 )
 
 // SQL conditions of rebuildRule: a row may have been damaged in any column.
@@ -27,8 +29,9 @@ const (
 	isFetchedLater = `%[3]s >= %[2]s.fetched_at`
 	// So is a row with a newer version according to its document.
 	isCurrent = `coalesce(%[1]s.modified_on >= raw.modified_on(%[2]s.full_data), true)`
-	// %[6]s are the other columns of the record, %[7]s those of the row.
-	differsAnywhere = `(%[2]s.full_data is distinct from %[5]s or (%[2]s.deleted_at is not null) <> %[4]s or (%[6]s) is distinct from (%[7]s))`
+	// %[6]s are the other columns of the record, %[7]s those of the row. A row may have no fingerprint.
+	differsAnywhere = `(%[2]s.full_data is distinct from %[5]s or (%[2]s.deleted_at is not null) <> %[4]s or (%[6]s) is distinct from (%[7]s)
+            or %[2]s.fingerprint <> %[1]s.fingerprint)`
 )
 
 // rule returns the SQL condition under which a record replaces the existing row.
@@ -37,6 +40,11 @@ type rule func(record, row, fetchedAt, deleted, data string) string
 // pageRule is the rule of a page.
 func pageRule(record, row, fetchedAt, deleted, data string) string {
 	return fmt.Sprintf(isNewer+"\n        and "+mayRestore+"\n        and "+differs, record, row, fetchedAt, deleted, data)
+}
+
+// fingerprintRule is pageRule with a fingerprint in place of the document.
+func fingerprintRule(record, row, fetchedAt, deleted, fingerprint string) string {
+	return fmt.Sprintf(isNewer+"\n        and "+mayRestore+"\n        and "+fingerprintDiffers, record, row, fetchedAt, deleted, fingerprint)
 }
 
 // rebuildRule returns the rule of a rebuild. It first excludes equal rows, which are most.
@@ -54,13 +62,22 @@ func rebuildRule(names []string) rule {
 	}
 }
 
-// pageSource selects the records of a page. Parameters: $3 when the page was fetched, $4 ids, $5
-// modified_on, $6 whether deleted, $7 documents.
-const pageSource = `select * from unnest($4::KEY[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, is_deleted, data)`
+// pageRows selects the records of a page. Parameters: $3 when the page was fetched, $4 ids, $5
+// modified_on, $6 whether deleted, $7 documents, $8 fingerprints, $9 and following the values of
+// columns.
+func pageRows(columns []entity.Column) string {
+	parameters := []string{"$4::KEY[]", "$5::timestamptz[]", "$6::boolean[]", "$7::jsonb[]", "$8::uuid[]"}
+	names := []string{"st_id", "modified_on", "is_deleted", "data", "fingerprint"}
+	for i, c := range columns {
+		parameters = append(parameters, fmt.Sprintf("$%d::%s[]", i+9, parameterType(c.Type)))
+		names = append(names, ddl.Quote(c.Name))
+	}
+	return fmt.Sprintf("select * from unnest(%s) as page (%s)", strings.Join(parameters, ", "), strings.Join(names, ", "))
+}
 
 // stagingSource selects the rows of a staging table. It computes the typed columns again: a build
 // with other columns may have loaded the rows.
-const stagingSource = `select st_id, PICKED, modified_on, full_data as data, fetched_at, deleted_at is not null as is_deleted
+const stagingSource = `select st_id, PICKED, modified_on, full_data as data, fingerprint, fetched_at, deleted_at is not null as is_deleted
     from STAGING staging where tenant_id = $1`
 
 // stagingRows returns stagingSource for a staging table.
@@ -98,17 +115,17 @@ const storeTemplate = `with page as (
 ), stored as (
     insert into TABLE as kept (
         tenant_id, st_id, COLUMNS,
-        modified_on, full_data, fetched_at, run_number, deleted_at)
+        modified_on, full_data, fingerprint, fetched_at, run_number, deleted_at)
     select
         $1::bigint, st_id,
         PICKS,
-        modified_on, data, FETCHED, $2::bigint, case when is_deleted then FETCHED end
+        modified_on, data, fingerprint, FETCHED, $2::bigint, case when is_deleted then FETCHED end
     from changed
     order by st_id
     on conflict on constraint CONSTRAINT do update set
         SETS,
-        modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at,
-        run_number = excluded.run_number,
+        modified_on = excluded.modified_on, full_data = excluded.full_data, fingerprint = excluded.fingerprint,
+        fetched_at = excluded.fetched_at, run_number = excluded.run_number,
         deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
     where REPLACES_KEPT
     returning kept.st_id, kept.deleted_at is null as live, CAST_FAILURES as cast_failures
@@ -127,7 +144,7 @@ from classified`
 
 // pageSQL returns the statement that upserts a page of an entity into a table. It returns the
 // numbers of inserted, updated (restored rows included) and deleted rows, the increase of live
-// rows, and the cast failures.
+// rows, and the cast failures. It casts the typed columns from the documents.
 func pageSQL(e entity.Entity, table string) string {
 	picks := make([]string, len(e.Columns))
 	castFailures := make([]string, len(e.Columns))
@@ -135,7 +152,21 @@ func pageSQL(e entity.Entity, table string) string {
 		picks[i] = ddl.ColumnValue("data", c)
 		castFailures[i] = fmt.Sprintf("case when kept.%s is null and %s not in ('null', '\"\"') then '%s' end", ddl.Quote(c.Name), ddl.JSONValue("kept.full_data", c), c.Name)
 	}
-	s := statement{e, table, pageSource, "$3::timestamptz", picks, castFailures, "$3", pageRule}
+	s := statement{e, table, pageRows(nil), "$3::timestamptz", picks, castFailures, "$3", pageRule}
+	return s.text()
+}
+
+// pageWithValuesSQL returns pageSQL with the values of the typed columns as further parameters, $9 and
+// following. None of them is a cast failure.
+func pageWithValuesSQL(e entity.Entity, table string) string {
+	picks := make([]string, len(e.Columns))
+	for i, c := range e.Columns {
+		picks[i] = ddl.Quote(c.Name)
+		if c.Type == entity.Numeric {
+			picks[i] += "::numeric"
+		}
+	}
+	s := statement{e, table, pageRows(e.Columns), "$3::timestamptz", picks, nil, "$3", pageRule}
 	return s.text()
 }
 

@@ -90,9 +90,18 @@ func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts,
 			return done, err
 		}
 	}
-	done, refused, err := s.upsert(ctx, tx, records)
+	changed, err := s.changed(ctx, tx, records)
 	if err != nil {
 		return done, err
+	}
+	done, refused, err := s.upsert(ctx, tx, changed)
+	if err != nil {
+		return done, err
+	}
+	if written := done.Inserted + done.Updated + done.Deleted; written < int64(len(changed)-len(refused)) {
+		if err := s.setFingerprints(ctx, tx, changed); err != nil {
+			return done, err
+		}
 	}
 	if len(refused) >= tableFaultThreshold && len(refused) == len(records) {
 		return done, fmt.Errorf("PostgreSQL rejects every record of the page, the first with: %w", s.rejectionError(ctx, tx, records[:1]))

@@ -134,7 +134,7 @@ func TestTextKeys(t *testing.T) {
 	f := newFixture(t)
 	e := entity.Entity{Name: "gadgets", Export: "/x", Key: entity.TextID}
 	f.exec(`create table raw.st_gadgets (tenant_id bigint, st_id text, modified_on timestamptz, full_data jsonb not null,
-		fetched_at timestamptz, run_number bigint, deleted_at timestamptz, primary key (tenant_id, st_id))`)
+		fetched_at timestamptz, run_number bigint, deleted_at timestamptz, fingerprint uuid, primary key (tenant_id, st_id))`)
 	run := f.beginFull("r", "gadgets")
 	record := func(id string) entity.Record {
 		return entity.Record{ID: id, ModifiedOn: at(0), Raw: []byte(`{}`)}

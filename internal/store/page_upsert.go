@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
@@ -19,7 +20,8 @@ import (
 // record is a record with its key in the type of the table.
 type record struct {
 	entity.Record
-	number int64 // the key if it is a bigint, else 0
+	number      int64 // the key if it is a bigint, else 0
+	fingerprint pgtype.UUID
 }
 
 // received returns the bytes of the record as ServiceTitan sent them.
@@ -61,7 +63,7 @@ func prepareRecords(e entity.Entity, all []entity.Record) (records []record, rej
 			rejected = append(rejected, entity.Rejected{ID: r.ID, Raw: record{Record: r}.received(), Reason: "got a zero byte or invalid UTF-8, want text that PostgreSQL can store"})
 			continue
 		}
-		records = append(records, record{r, number})
+		records = append(records, record{r, number, fingerprintOf(r.Raw)})
 	}
 	slices.SortStableFunc(records, func(a, b record) int {
 		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.ID, b.ID))
@@ -80,14 +82,35 @@ func prepareRecords(e entity.Entity, all []entity.Record) (records []record, rej
 	return kept, rejected
 }
 
-// upsert writes records. If PostgreSQL rejects the data, upsert halves the records until it has
-// found the faulty ones, which it returns; the others are written.
+// upsert writes records, and returns those that PostgreSQL rejects.
 func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (done rowCounts, refused []entity.Rejected, err error) {
-	if len(records) == 0 {
+	usual, values, others := readValues(s.Entity.Columns, records)
+	for _, part := range []statementOf{{usual, pageWithValuesSQL(s.Entity, s.table()), values}, {others, pageSQL(s.Entity, s.table()), nil}} {
+		stored, faulty, err := s.upsertPart(ctx, tx, part)
+		if err != nil {
+			return rowCounts{}, nil, err
+		}
+		done.add(stored)
+		refused = append(refused, faulty...)
+	}
+	return done, refused, nil
+}
+
+// statementOf is a statement that upserts records.
+type statementOf struct {
+	records []record
+	sql     string
+	values  []any // of typed columns
+}
+
+// upsertPart writes records. If PostgreSQL rejects the data, it halves the records until it has found
+// the faulty ones, which it returns; the others are written.
+func (s pageStore) upsertPart(ctx context.Context, tx pgx.Tx, part statementOf) (done rowCounts, refused []entity.Rejected, err error) {
+	if len(part.records) == 0 {
 		return done, nil, nil
 	}
 	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		return savepoint.QueryRow(ctx, pageSQL(s.Entity, s.table()), s.arguments(records)...).
+		return savepoint.QueryRow(ctx, part.sql, append(s.arguments(part.records), part.values...)...).
 			Scan(&done.Inserted, &done.Updated, &done.Deleted, &done.live, &done.castFailures)
 	})
 	if err == nil {
@@ -97,18 +120,18 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	if !data {
 		return done, nil, err
 	}
-	if len(records) == 1 {
+	if faulty := part.records[0]; len(part.records) == 1 {
 		return rowCounts{}, []entity.Rejected{{
-			ID: records[0].ID, Raw: records[0].received(), Reason: fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", reason.Message, reason.Code),
+			ID: faulty.ID, Raw: faulty.received(), Reason: fmt.Sprintf("PostgreSQL: %s (SQLSTATE %s)", reason.Message, reason.Code),
 		}}, nil
 	}
 	done = rowCounts{}
-	for half := range slices.Chunk(records, (len(records)+1)/2) {
-		part, faulty, err := s.upsert(ctx, tx, half)
+	for half := range slices.Chunk(part.records, (len(part.records)+1)/2) {
+		stored, faulty, err := s.upsert(ctx, tx, half)
 		if err != nil {
 			return rowCounts{}, nil, err
 		}
-		done.add(part)
+		done.add(stored)
 		refused = append(refused, faulty...)
 	}
 	return done, refused, nil
@@ -124,17 +147,29 @@ func (s pageStore) rejectionError(ctx context.Context, tx pgx.Tx, records []reco
 
 // arguments returns the parameters of pageSQL.
 func (s pageStore) arguments(records []record) []any {
-	numbers := make([]int64, len(records))
-	texts := make([]string, len(records))
-	modified := make([]*time.Time, len(records))
-	deleted := make([]bool, len(records))
-	data := make([]string, len(records)) // text, see document
+	keys, modified, deleted := s.versions(records)
+	return []any{s.TenantID, s.Run.Number, s.page.Date, keys, modified, deleted, documents(records), fingerprints(records)}
+}
+
+// versions returns the keys of records in the type of the table, their modified_on, and whether they
+// are deleted, as parameters.
+func (s pageStore) versions(records []record) (keys any, modified []*time.Time, deleted []bool) {
+	numbers, texts := make([]int64, len(records)), make([]string, len(records))
+	modified, deleted = make([]*time.Time, len(records)), make([]bool, len(records))
 	for i, r := range records {
-		numbers[i], texts[i], modified[i], deleted[i], data[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted, string(r.Raw)
+		numbers[i], texts[i], modified[i], deleted[i] = r.number, r.ID, optional(r.ModifiedOn), r.Deleted
 	}
-	var keys any = numbers
 	if s.Entity.Key == entity.TextID {
-		keys = texts
+		return texts, modified, deleted
 	}
-	return []any{s.TenantID, s.Run.Number, s.page.Date, keys, modified, deleted, data}
+	return numbers, modified, deleted
+}
+
+// documents returns the documents of records as a parameter: as text, see document.
+func documents(records []record) []string {
+	all := make([]string, len(records))
+	for i, r := range records {
+		all[i] = string(r.Raw)
+	}
+	return all
 }

@@ -74,6 +74,9 @@ func (s *Store) CheckRebuild(ctx context.Context, target ledger.Target, at ledge
 func (s *Store) ApplyRebuild(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error) {
 	what := fmt.Sprintf("apply the staging table of %s in run %d", target.Entity.Name, target.Run.Number)
 	return s.rebuildStep(ctx, what, target, at, events.PhaseApplying, func(tx pgx.Tx, staging pageStore, f fence) (next ledger.Position, err error) {
+		if _, err := withStagedColumns(ctx, tx, staging.Entity, staging.table()); err != nil {
+			return next, err
+		}
 		if err := staging.fillDiff(ctx, tx); err != nil {
 			return next, err
 		}

@@ -49,11 +49,20 @@ func createStagingTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Enti
 }
 
 // withStagedColumns returns the entity with only those typed columns that the staging table has: a
-// build with other columns may have created it.
+// build with other columns may have created it. A build without fingerprints creates no column for
+// them, which is added.
 func withStagedColumns(ctx context.Context, tx pgx.Tx, e entity.Entity, staging string) (entity.Entity, error) {
 	present, err := pgx.CollectRows(query(ctx, tx, ddl.ColumnNamesSQL, staging), pgx.RowTo[string])
+	if err != nil {
+		return e, err
+	}
+	if !slices.Contains(present, fingerprintColumn) {
+		if _, err := tx.Exec(ctx, "alter table "+staging+" add column "+fingerprintColumn+" "+fingerprintType); err != nil {
+			return e, err
+		}
+	}
 	e.Columns = slices.DeleteFunc(slices.Clone(e.Columns), func(c entity.Column) bool { return !slices.Contains(present, c.Name) })
-	return e, err
+	return e, nil
 }
 
 // dropStagingTable drops the staging table of a run if possible. Neither a session that reads it,

@@ -27,9 +27,10 @@ const columnsSetting = "lazisync.columns"
 // columnsFunction returns the name of the trigger function of a table.
 func columnsFunction(table string) string { return table + "_columns" }
 
-// columnsDigest returns a digest of the definitions of a table's typed columns.
+// columnsDigest returns a digest of what a writer sets: the fingerprint, and the definitions of a
+// table's typed columns. A build without fingerprints has other digests.
 func columnsDigest(table string, columns []entity.Column) string {
-	sum := sha256.Sum256([]byte(table + "\n" + strings.Join(definitions(columns), "\n")))
+	sum := sha256.Sum256([]byte(table + "\n" + fingerprintColumn + "\n" + strings.Join(definitions(columns), "\n")))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -55,19 +56,19 @@ func parseDefinition(text string) (entity.Column, error) {
 
 // layout describes a table and its typed columns to a migration.
 type layout struct {
-	table      string
-	entity     entity.Entity
-	present    []string        // names of the columns in order; none if the table does not exist
-	recorded   []entity.Column // the definitions in raw.sync_columns
-	filledBy   string          // fingerprint of the casts that filled every row
-	hasTrigger bool
-	casts      string // fingerprint of the current cast functions
+	table    string
+	entity   entity.Entity
+	present  []string        // names of the columns in order; none if the table does not exist
+	recorded []entity.Column // the definitions in raw.sync_columns
+	filledBy string          // fingerprint of the casts that filled every row
+	trigger  string          // body of the trigger function, "" without a trigger
+	casts    string          // fingerprint of the current cast functions
 }
 
 // layoutSQL reads a layout. Parameters: $1 table with schema, $2 schema.
 const layoutSQL = `
 	select coalesce(c.definitions, '{}'), coalesce(c.filled_by, ''),
-		exists (select from pg_trigger where tgrelid = to_regclass($1) and tgname = 'columns'),
+		coalesce((select prosrc from pg_trigger join pg_proc p on p.oid = tgfoid where tgrelid = to_regclass($1) and tgname = 'columns'), ''),
 		array(` + ddl.ColumnNamesSQL + ` order by attnum),
 		(select md5(string_agg(proname || prosrc, '' order by proname)) from pg_proc
 			where pronamespace = to_regnamespace($2) and (proname like 'to\_%' or proname = 'modified_on'))
@@ -76,7 +77,7 @@ const layoutSQL = `
 func readLayout(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, err error) {
 	l = layout{table: tableName(e), entity: e}
 	var recorded []string
-	err = tx.QueryRow(ctx, layoutSQL, l.table, ddl.Schema).Scan(&recorded, &l.filledBy, &l.hasTrigger, &l.present, &l.casts)
+	err = tx.QueryRow(ctx, layoutSQL, l.table, ddl.Schema).Scan(&recorded, &l.filledBy, &l.trigger, &l.present, &l.casts)
 	if err != nil {
 		return l, err
 	}
@@ -108,9 +109,23 @@ func (l layout) columns() []entity.Column {
 	return all
 }
 
-// isCurrent reports whether the table has the trigger with the current definitions.
+// hasDefinitions reports whether the table has a trigger with the current definitions.
+func (l layout) hasDefinitions() bool {
+	return l.trigger != "" && slices.Equal(definitions(l.recorded), definitions(l.columns()))
+}
+
+// clearFingerprint is the statement of the trigger for the fingerprint.
+const clearFingerprint = "new." + fingerprintColumn + " := null;"
+
+// hasFingerprints reports whether rows have correct fingerprints: the column exists and the trigger
+// clears those of other writers. A build without fingerprints may have replaced the trigger.
+func (l layout) hasFingerprints() bool {
+	return slices.Contains(l.present, fingerprintColumn) && strings.Contains(l.trigger, clearFingerprint)
+}
+
+// isCurrent reports whether the table needs no change.
 func (l layout) isCurrent() bool {
-	return l.hasTrigger && slices.Equal(definitions(l.recorded), definitions(l.columns()))
+	return len(l.missing()) == 0 && l.hasDefinitions() && l.hasFingerprints()
 }
 
 // value returns the expression of a column's value in a row with a prefix, "new." in a trigger.
@@ -136,6 +151,7 @@ func (l layout) assignments(prefix string, columns []entity.Column) (names, valu
 // triggerSQL returns the statements that create or replace the trigger.
 func (l layout) triggerSQL() []string {
 	var body strings.Builder
+	fmt.Fprintf(&body, "    %s\n", clearFingerprint)
 	names, values := l.assignments("new.", l.columns())
 	for i, name := range names {
 		fmt.Fprintf(&body, "    new.%s := %s;\n", name, values[i])
@@ -181,6 +197,9 @@ func (l layout) change(ctx context.Context, tx pgx.Tx) error {
 	for _, c := range l.missing() {
 		add = append(add, fmt.Sprintf("add column %s %s", ddl.Quote(c.Name), c.Type))
 	}
+	if !l.hasFingerprints() { // all that exist are cleared
+		add = append(add, "drop column if exists "+fingerprintColumn, "add column "+fingerprintColumn+" "+fingerprintType)
+	}
 	if len(add) > 0 {
 		if _, err := tx.Exec(ctx, "alter table "+l.table+" "+strings.Join(add, ", ")); err != nil {
 			return err
@@ -189,13 +208,17 @@ func (l layout) change(ctx context.Context, tx pgx.Tx) error {
 	if err := ddl.ExecAll(ctx, tx, l.triggerSQL()); err != nil {
 		return err
 	}
-	return l.saveDefinitions(ctx, tx, "")
+	filledBy := ""
+	if len(l.missing()) == 0 && l.hasDefinitions() {
+		filledBy = l.filledBy // only the fingerprint was missing
+	}
+	return l.saveDefinitions(ctx, tx, filledBy)
 }
 
 // checkTypes rejects a catalogue in which a column has another type than in the table: a change
 // would rewrite the table and break older builds and readers of the column.
 func (l layout) checkTypes(ctx context.Context, tx pgx.Tx) error {
-	var names, kinds []string
+	names, kinds := []string{fingerprintColumn}, []string{fingerprintType}
 	for _, c := range l.entity.Columns {
 		names, kinds = append(names, c.Name), append(kinds, string(c.Type))
 	}
@@ -241,11 +264,14 @@ func createOrChange(ctx context.Context, tx pgx.Tx, e entity.Entity) (l layout, 
 	switch {
 	case len(l.present) == 0:
 		applied, err = []string{"table " + l.table}, l.create(ctx, tx)
-	case len(missing) == 0 && l.isCurrent():
+	case l.isCurrent():
 		return l, nil, nil
 	default:
 		for _, c := range missing {
 			applied = append(applied, fmt.Sprintf("column %s.%s", l.table, c.Name))
+		}
+		if !l.hasFingerprints() {
+			applied = append(applied, fmt.Sprintf("column %s.%s", l.table, fingerprintColumn))
 		}
 		err = l.change(ctx, tx)
 	}

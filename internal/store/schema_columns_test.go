@@ -72,23 +72,31 @@ func (b build) wrong() int64 {
 		strings.Join(names, ", "), strings.Join(values, ", ")))
 }
 
-// untold stores customers with the statement of a build from before tables had triggers for their columns.
+// untold stores customers as a build from before tables had triggers and fingerprints.
 func (b build) untold(run int64, minute int, records ...entity.Record) error {
-	var ids []int64
-	var modified []time.Time
-	var gone []bool
-	var data [][]byte
-	for _, r := range records {
-		var id int64
-		_, _ = fmt.Sscan(r.ID, &id)
-		ids, modified, gone, data = append(ids, id), append(modified, r.ModifiedOn), append(gone, r.Deleted), append(data, r.Raw)
+	var names, values, sets strings.Builder
+	for _, c := range b.customers.Columns {
+		fmt.Fprintf(&names, "%s, ", c.Name)
+		fmt.Fprintf(&values, "%s, ", store.PickSQL(c))
+		fmt.Fprintf(&sets, "%[1]s = excluded.%[1]s, ", c.Name)
 	}
 	return pgx.BeginFunc(b.Context(), b.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(b.Context(), "set local lazisync.writer = 'on'"); err != nil {
 			return err
 		}
-		_, err := tx.Exec(b.Context(), store.PageSQL(b.customers), 42, run, at(minute), ids, modified, gone, data)
-		return err
+		for _, r := range records {
+			_, err := tx.Exec(b.Context(), fmt.Sprintf(`
+				insert into raw.st_customers as kept (tenant_id, st_id, %smodified_on, full_data, fetched_at, run_number)
+				select 42, $1::text::bigint, %s$2, full_data, $4, $5 from (select $3::jsonb as full_data) page
+				on conflict (tenant_id, st_id) do update set %smodified_on = excluded.modified_on, full_data = excluded.full_data,
+					fetched_at = excluded.fetched_at, run_number = excluded.run_number, deleted_at = null
+				where excluded.modified_on >= kept.modified_on and kept.full_data is distinct from excluded.full_data`, &names, &values, &sets),
+				r.ID, r.ModifiedOn, r.Raw, at(minute), run)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -30,6 +30,7 @@ func tableColumns(e entity.Entity) []column {
 		column{"fetched_at", "timestamptz not null"},
 		column{"run_number", "bigint not null"},
 		column{"deleted_at", "timestamptz"},
+		column{fingerprintColumn, fingerprintType},
 	)
 }
 

@@ -17,6 +17,10 @@ const (
 	busyTenant   = 9100 // uses its whole rate budget
 	sizingTenant = 9101 // has records of every entity
 
+	loadingTenant  = 9102 // has large pages and no rate limit
+	loadingRecords = 60_000
+	loadingPage    = 5_000
+
 	soloPages  = 40 // of each of the four default entities
 	fleetPages = 10
 	busyPages  = 40 // of each of busyEntities
@@ -43,7 +47,8 @@ func companyOptions() []simulator.Options {
 	for _, name := range defaultEntities {
 		rest[name] = sizingRecords
 	}
-	all = append(all, busy, simulator.Options{Tenant: sizingTenant, RecordsPerEntity: sizingRecords, Records: rest})
+	all = append(all, busy, simulator.Options{Tenant: sizingTenant, RecordsPerEntity: sizingRecords, Records: rest},
+		simulator.Options{Tenant: loadingTenant, RecordsPerEntity: loadingRecords, ExportPageSize: loadingPage, RequestsPerSecond: -1})
 	for i := range all {
 		id := strconv.FormatInt(all[i].Tenant, 10)
 		all[i].Seed, all[i].ClientID, all[i].ClientSecret, all[i].AppKey = all[i].Tenant, "cid."+id, "cs."+id, "ak."+id

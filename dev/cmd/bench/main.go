@@ -37,6 +37,7 @@ type section struct {
 }
 
 var sections = []section{
+	{"loading", measureLoading, false},
 	{"scale", measureScale, false},
 	{"budget", measureBudget, false},
 	{"isolation", measureIsolation, false},

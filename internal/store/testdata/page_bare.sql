@@ -1,5 +1,5 @@
 with page as (
-    select * from unnest($4::text[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, is_deleted, data)
+    select * from unnest($4::text[], $5::timestamptz[], $6::boolean[], $7::jsonb[], $8::uuid[]) as page (st_id, modified_on, is_deleted, data, fingerprint)
 ), changed as (
     select page.*
     from page left join raw.st_bare old on old.tenant_id = $1 and old.st_id = page.st_id
@@ -10,15 +10,15 @@ with page as (
 ), stored as (
     insert into raw.st_bare as kept (
         tenant_id, st_id,
-        modified_on, full_data, fetched_at, run_number, deleted_at)
+        modified_on, full_data, fingerprint, fetched_at, run_number, deleted_at)
     select
         $1::bigint, st_id,
-        modified_on, data, $3::timestamptz, $2::bigint, case when is_deleted then $3::timestamptz end
+        modified_on, data, fingerprint, $3::timestamptz, $2::bigint, case when is_deleted then $3::timestamptz end
     from changed
     order by st_id
     on conflict on constraint "st_bare_pkey" do update set
-        modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at,
-        run_number = excluded.run_number,
+        modified_on = excluded.modified_on, full_data = excluded.full_data, fingerprint = excluded.fingerprint,
+        fetched_at = excluded.fetched_at, run_number = excluded.run_number,
         deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
     where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)

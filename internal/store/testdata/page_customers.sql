@@ -1,5 +1,5 @@
 with page as (
-    select * from unnest($4::bigint[], $5::timestamptz[], $6::boolean[], $7::jsonb[]) as page (st_id, modified_on, is_deleted, data)
+    select * from unnest($4::bigint[], $5::timestamptz[], $6::boolean[], $7::jsonb[], $8::uuid[]) as page (st_id, modified_on, is_deleted, data, fingerprint)
 ), changed as (
     select page.*
     from page left join raw.st_customers old on old.tenant_id = $1 and old.st_id = page.st_id
@@ -10,7 +10,7 @@ with page as (
 ), stored as (
     insert into raw.st_customers as kept (
         tenant_id, st_id, "name", "type", "active", "balance", "merged_to_id", "created_on",
-        modified_on, full_data, fetched_at, run_number, deleted_at)
+        modified_on, full_data, fingerprint, fetched_at, run_number, deleted_at)
     select
         $1::bigint, st_id,
         raw.to_text(data -> 'name'),
@@ -19,7 +19,7 @@ with page as (
         raw.to_numeric(data -> 'balance'),
         raw.to_bigint(data -> 'mergedToId'),
         raw.to_timestamptz(data -> 'createdOn'),
-        modified_on, data, $3::timestamptz, $2::bigint, case when is_deleted then $3::timestamptz end
+        modified_on, data, fingerprint, $3::timestamptz, $2::bigint, case when is_deleted then $3::timestamptz end
     from changed
     order by st_id
     on conflict on constraint "st_customers_pkey" do update set
@@ -29,8 +29,8 @@ with page as (
         "balance" = excluded."balance",
         "merged_to_id" = excluded."merged_to_id",
         "created_on" = excluded."created_on",
-        modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at,
-        run_number = excluded.run_number,
+        modified_on = excluded.modified_on, full_data = excluded.full_data, fingerprint = excluded.fingerprint,
+        fetched_at = excluded.fetched_at, run_number = excluded.run_number,
         deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
     where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)

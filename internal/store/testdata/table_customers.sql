@@ -12,6 +12,7 @@ create table raw.st_customers (
     "fetched_at" timestamptz not null,
     "run_number" bigint not null,
     "deleted_at" timestamptz,
+    "fingerprint" uuid,
     primary key (tenant_id, st_id)
 );
 create index st_customers_run on raw.st_customers (tenant_id, run_number)

@@ -20,6 +20,7 @@ create table raw.st_estimates (
     "fetched_at" timestamptz not null,
     "run_number" bigint not null,
     "deleted_at" timestamptz,
+    "fingerprint" uuid,
     primary key (tenant_id, st_id)
 );
 create index st_estimates_run on raw.st_estimates (tenant_id, run_number)

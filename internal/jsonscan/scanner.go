@@ -1,0 +1,296 @@
+package jsonscan
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/tidwall/gjson"
+)
+
+// maxDepth is the nesting that encoding/json accepts, too.
+const maxDepth = 10_000
+
+// Scanner checks the syntax of JSON and finds its parts in one pass. Its methods take the index of a
+// value in Data and return the index after it, or -1 if the value is not JSON. The zero value with Data
+// is ready to use. It is not safe for concurrent use.
+type Scanner struct {
+	Data []byte
+
+	// Escapes and NonASCII report whether a string since their last reset had an escape, or a byte
+	// that is not ASCII, which may be invalid UTF-8.
+	Escapes, NonASCII bool
+
+	open  []byte // the closing brackets of the values around the index
+	depth int    // the nesting of calls to Fields and Elements
+}
+
+// Valid reports whether data is one JSON value, possibly between white space. Like encoding/json, it
+// accepts strings with invalid UTF-8.
+func Valid(data []byte) bool {
+	s := Scanner{Data: data}
+	end := s.Value(s.Space(0))
+	return end >= 0 && s.Space(end) == len(data)
+}
+
+// Space returns the index of the first byte from an index that is not white space.
+func (s *Scanner) Space(at int) int {
+	for at < len(s.Data) && (s.Data[at] == ' ' || s.Data[at] == '\n' || s.Data[at] == '\r' || s.Data[at] == '\t') {
+		at++
+	}
+	return at
+}
+
+// Is reports whether the byte at an index exists and is c.
+func (s *Scanner) Is(at int, c byte) bool { return at >= 0 && at < len(s.Data) && s.Data[at] == c }
+
+// Fields scans an object. It calls field with each key, without quotes and escapes, and the index of its
+// value; field returns the index after the value, or -1. The key is valid until field returns.
+func (s *Scanner) Fields(at int, field func(key []byte, value int) (end int)) (end int) {
+	if !s.Is(at, '{') || s.depth >= maxDepth {
+		return -1
+	}
+	s.depth++
+	defer func() { s.depth-- }()
+	if at = s.Space(at + 1); s.Is(at, '}') {
+		return at + 1
+	}
+	for {
+		key, value := s.key(at)
+		if value < 0 {
+			return -1
+		}
+		if at = field(key, value); at < 0 {
+			return -1
+		}
+		switch at = s.Space(at); {
+		case s.Is(at, '}'):
+			return at + 1
+		case !s.Is(at, ','):
+			return -1
+		}
+		at = s.Space(at + 1)
+	}
+}
+
+// key returns the key at an index and the index of its value.
+func (s *Scanner) key(at int) (key []byte, value int) {
+	escapes := s.Escapes
+	s.Escapes = false
+	end := s.string(at)
+	hasEscapes := s.Escapes
+	s.Escapes = s.Escapes || escapes
+	if end < 0 {
+		return nil, -1
+	}
+	colon := s.Space(end)
+	if !s.Is(colon, ':') {
+		return nil, -1
+	}
+	if hasEscapes {
+		return []byte(gjson.ParseBytes(s.Data[at:end]).Str), s.Space(colon + 1)
+	}
+	return s.Data[at+1 : end-1], s.Space(colon + 1)
+}
+
+// Elements scans an array. It calls element with the index of each element; element returns the index
+// after it, or -1.
+func (s *Scanner) Elements(at int, element func(at int) (end int)) (end int) {
+	if !s.Is(at, '[') || s.depth >= maxDepth {
+		return -1
+	}
+	s.depth++
+	defer func() { s.depth-- }()
+	if at = s.Space(at + 1); s.Is(at, ']') {
+		return at + 1
+	}
+	for {
+		if at = element(at); at < 0 {
+			return -1
+		}
+		switch at = s.Space(at); {
+		case s.Is(at, ']'):
+			return at + 1
+		case !s.Is(at, ','):
+			return -1
+		}
+		at = s.Space(at + 1)
+	}
+}
+
+// Value scans a value of any kind.
+func (s *Scanner) Value(at int) (end int) {
+	s.open = s.open[:0]
+	for {
+		opened := len(s.open)
+		if at = s.begin(at); at < 0 {
+			return -1
+		}
+		if len(s.open) > opened {
+			continue // with the first value inside
+		}
+		if at = s.after(at); at < 0 || len(s.open) == 0 {
+			return at
+		}
+	}
+}
+
+// begin scans a scalar or an empty object or array, or goes to the first value inside of another.
+func (s *Scanner) begin(at int) (next int) {
+	if at >= len(s.Data) {
+		return -1
+	}
+	switch c := s.Data[at]; c {
+	case '"':
+		return s.string(at)
+	case '{', '[':
+		closing := c + 2 // in ASCII
+		if len(s.open)+s.depth >= maxDepth {
+			return -1
+		}
+		if at = s.Space(at + 1); s.Is(at, closing) {
+			return at + 1
+		}
+		s.open = append(s.open, closing)
+		if c == '{' {
+			_, at = s.key(at)
+		}
+		return at
+	case 't':
+		return s.literal(at, "true")
+	case 'f':
+		return s.literal(at, "false")
+	case 'n':
+		return s.literal(at, "null")
+	}
+	return s.number(at)
+}
+
+// after goes from the end of a value to the next value around it, or to the end of the outermost.
+func (s *Scanner) after(at int) (next int) {
+	for len(s.open) > 0 {
+		closing := s.open[len(s.open)-1]
+		switch at = s.Space(at); {
+		case s.Is(at, closing):
+			s.open = s.open[:len(s.open)-1]
+			at++
+		case !s.Is(at, ','):
+			return -1
+		case closing == '}':
+			_, value := s.key(s.Space(at + 1))
+			return value
+		default:
+			return s.Space(at + 1)
+		}
+	}
+	return at
+}
+
+func (s *Scanner) literal(at int, text string) (end int) {
+	if end = at + len(text); end > len(s.Data) || string(s.Data[at:end]) != text {
+		return -1
+	}
+	return end
+}
+
+func (s *Scanner) number(at int) (end int) {
+	if s.Is(at, '-') {
+		at++
+	}
+	if s.Is(at, '0') {
+		at++
+	} else if at = s.digits(at); at < 0 {
+		return -1
+	}
+	if s.Is(at, '.') {
+		if at = s.digits(at + 1); at < 0 {
+			return -1
+		}
+	}
+	if s.Is(at, 'e') || s.Is(at, 'E') {
+		if at++; s.Is(at, '+') || s.Is(at, '-') {
+			at++
+		}
+		return s.digits(at)
+	}
+	return at
+}
+
+// digits scans at least one digit.
+func (s *Scanner) digits(at int) (end int) {
+	for end = at; end < len(s.Data) && s.Data[end]-'0' <= 9; end++ {
+	}
+	if end == at {
+		return -1
+	}
+	return end
+}
+
+func (s *Scanner) string(at int) (end int) {
+	if !s.Is(at, '"') {
+		return -1
+	}
+	for at++; ; {
+		at = s.plain(at)
+		if at >= len(s.Data) {
+			return -1
+		}
+		switch c := s.Data[at]; {
+		case c == '"':
+			return at + 1
+		case c == '\\':
+			s.Escapes = true
+			if at = s.escape(at + 1); at < 0 {
+				return -1
+			}
+		case c < ' ':
+			return -1
+		default:
+			s.NonASCII = true
+			for at < len(s.Data) && s.Data[at] >= 0x80 {
+				at++
+			}
+		}
+	}
+}
+
+// plain returns the index of the next byte of a string that is not an ordinary ASCII character. It
+// compares eight bytes at a time.
+func (s *Scanner) plain(at int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for at+8 <= len(s.Data) {
+		eight := binary.LittleEndian.Uint64(s.Data[at:])
+		quotes, escapes := eight^(ones*'"'), eight^(ones*'\\')
+		// The lowest bit that is set is that of the first such byte.
+		special := (eight | (eight-ones*' ')&^eight | (quotes-ones)&^quotes | (escapes-ones)&^escapes) & highs
+		if special != 0 {
+			return at + bits.TrailingZeros64(special)/8
+		}
+		at += 8
+	}
+	for at < len(s.Data) && s.Data[at] >= ' ' && s.Data[at] < 0x80 && s.Data[at] != '"' && s.Data[at] != '\\' {
+		at++
+	}
+	return at
+}
+
+// escape scans an escape behind its backslash.
+func (s *Scanner) escape(at int) (end int) {
+	if at >= len(s.Data) {
+		return -1
+	}
+	switch s.Data[at] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return at + 1
+	case 'u':
+		if at+5 > len(s.Data) {
+			return -1
+		}
+		for _, c := range s.Data[at+1 : at+5] {
+			if c-'0' > 9 && c|0x20-'a' > 5 {
+				return -1
+			}
+		}
+		return at + 5
+	}
+	return -1
+}
