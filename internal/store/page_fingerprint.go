@@ -30,7 +30,7 @@ func fingerprintOf(raw []byte) pgtype.UUID {
 // tenant, $2 when the page was fetched, $3 ids, $4 modified_on, $5 whether deleted, $6 fingerprints.
 const changedTemplate = `select coalesce(array_agg(page.place::int order by page.place), '{}')
 from unnest($3::KEY[], $4::timestamptz[], $5::boolean[], $6::uuid[]) with ordinality as page (st_id, modified_on, is_deleted, fingerprint, place)
-    left join TABLE old on old.tenant_id = $1 and old.st_id = page.st_id
+    left join lateral (ROW) old on true
 where old.st_id is null or (
         REPLACES)`
 
@@ -39,7 +39,8 @@ func (s pageStore) changed(ctx context.Context, tx pgx.Tx, records []record) ([]
 	if len(records) == 0 || s.Mode.Info().Staged {
 		return records, nil // a staging table has none of the rows yet
 	}
-	statement := s.sql(strings.ReplaceAll(changedTemplate, "REPLACES", fingerprintRule("page", "old", "$2::timestamptz", "page.is_deleted", "page.fingerprint")))
+	statement := s.sql(strings.NewReplacer("ROW", rowOf(tableName(s.Entity), "page.st_id"),
+		"REPLACES", fingerprintRule("page", "old", "$2::timestamptz", "page.is_deleted", "page.fingerprint")).Replace(changedTemplate))
 	keys, modified, deleted := s.versions(records)
 	var places []int32
 	err := tx.QueryRow(ctx, statement, s.TenantID, s.page.Date, keys, modified, deleted, fingerprints(records)).Scan(&places)

@@ -64,15 +64,16 @@ func rebuildRule(names []string) rule {
 
 // pageRows selects the records of a page. Parameters: $3 when the page was fetched, $4 ids, $5
 // modified_on, $6 whether deleted, $7 documents, $8 fingerprints, $9 and following the values of
-// columns.
+// columns. PostgreSQL reads an array of texts in half the time of an array of jsonb; offset 0 keeps it
+// from casting a document twice.
 func pageRows(columns []entity.Column) string {
-	parameters := []string{"$4::KEY[]", "$5::timestamptz[]", "$6::boolean[]", "$7::jsonb[]", "$8::uuid[]"}
-	names := []string{"st_id", "modified_on", "is_deleted", "data", "fingerprint"}
+	parameters := []string{"$4::KEY[]", "$5::timestamptz[]", "$6::boolean[]", "$7::text[]", "$8::uuid[]"}
+	names := []string{"st_id", "modified_on", "is_deleted", "document", "fingerprint"}
 	for i, c := range columns {
 		parameters = append(parameters, fmt.Sprintf("$%d::%s[]", i+9, parameterType(c.Type)))
 		names = append(names, ddl.Quote(c.Name))
 	}
-	return fmt.Sprintf("select * from unnest(%s) as page (%s)", strings.Join(parameters, ", "), strings.Join(names, ", "))
+	return fmt.Sprintf("select *, document::jsonb as data from unnest(%s) as page (%s) offset 0", strings.Join(parameters, ", "), strings.Join(names, ", "))
 }
 
 // stagingSource selects the rows of a staging table. It computes the typed columns again: a build
@@ -98,18 +99,27 @@ from (
 where old.st_id is null or (
         DIFFERS)`
 
+// rowOf selects the row with an id. A range with an order has only one fast plan, by the key: while a
+// table is being filled, its statistics make the index on (tenant_id, run_number) look as good, and a
+// page would read the whole table for each record.
+func rowOf(table, id string) string {
+	return fmt.Sprintf("select * from %s where tenant_id = $1 and st_id between %s and %[2]s order by st_id limit 1", table, id)
+}
+
 // storeTemplate upserts records. Parameters: $1 tenant, $2 run number, and those of the SOURCE.
 //
 // The join excludes records that would change nothing, so that they cost neither WAL nor a lock.
 // The condition of the conflict repeats the rule for writers that do not hold the row of
 // raw.sync_state. The conflict names the constraint: in an adopted table that is the legacy key,
-// which the statements of the legacy worker use too. Rows are written in the order of ids. The last
-// join sees the rows as they were before the statement, and so classifies each write.
+// which the statements of the legacy worker use too. The last join sees the rows as they were before
+// the statement, and so classifies each write.
+//
+// Records are in the order of their ids, in which rowOf keeps them.
 const storeTemplate = `with page as (
     SOURCE
 ), changed as (
     select page.*
-    from page left join TABLE old on old.tenant_id = $1 and old.st_id = page.st_id
+    from page left join lateral (ROW) old on true
     where old.st_id is null or (
         REPLACES_OLD)
 ), stored as (
@@ -121,26 +131,28 @@ const storeTemplate = `with page as (
         PICKS,
         modified_on, data, fingerprint, FETCHED, $2::bigint, case when is_deleted then FETCHED end
     from changed
-    order by st_id
     on conflict on constraint CONSTRAINT do update set
         SETS,
         modified_on = excluded.modified_on, full_data = excluded.full_data, fingerprint = excluded.fingerprint,
         fetched_at = excluded.fetched_at, run_number = excluded.run_number,
         deleted_at = case when excluded.deleted_at is not null then coalesce(kept.deleted_at, excluded.deleted_at) end
     where REPLACES_KEPT
-    returning kept.st_id, kept.deleted_at is null as live, CAST_FAILURES as cast_failures
+    returning kept.st_id, kept.deleted_at is null as live, kept.xmax = 0 as inserted, CAST_FAILURES as cast_failures
 ), classified as (
-    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
-    from stored left join TABLE old on old.tenant_id = $1 and old.st_id = stored.st_id
+    select coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
+    from stored left join lateral (UPDATED_ROW) old on true
 )
 select
     count(*) filter (where inserted),
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
     count(*) filter (where live) - count(*) filter (where was_live),
-    (select jsonb_agg(failure) from (
-        select field as column, count(*) as records, min(classified.st_id)::text as id from classified, unnest(cast_failures) as field group by field) as failure)
+    FAILURES
 from classified`
+
+// countFailures counts the cast failures of the stored rows.
+const countFailures = `(select jsonb_agg(failure) from (
+        select field as column, count(*) as records, min(classified.st_id)::text as id from classified, unnest(cast_failures) as field group by field) as failure)`
 
 // pageSQL returns the statement that upserts a page of an entity into a table. It returns the
 // numbers of inserted, updated (restored rows included) and deleted rows, the increase of live
@@ -204,8 +216,9 @@ func (s statement) text() string {
 	for i, name := range names {
 		sets[i] = fmt.Sprintf("%[1]s = excluded.%[1]s", name)
 	}
-	castFailures := "null::text[]"
+	castFailures, failures := "null::text[]", "null::jsonb"
 	if len(s.castFailures) > 0 {
+		failures = countFailures
 		castFailures = "array_remove(array[\n        " + strings.Join(s.castFailures, ",\n        ") + "], null)"
 	}
 	// Without typed columns the commas around them must go.
@@ -216,12 +229,15 @@ func (s statement) text() string {
 	return strings.NewReplacer(
 		"SOURCE", strings.ReplaceAll(s.source, "KEY", ddl.KeyType(s.entity)),
 		"FETCHED", s.fetched,
+		"UPDATED_ROW", rowOf(s.table, "case when not stored.inserted then stored.st_id end"),
+		"ROW", rowOf(s.table, "page.st_id"),
 		"TABLE", s.table,
 		"CONSTRAINT", ddl.KeyConstraint(s.table),
 		"COLUMNS", strings.Join(names, ", "),
 		"PICKS", strings.Join(s.picks, ",\n        "),
 		"SETS", strings.Join(sets, ",\n        "),
 		"CAST_FAILURES", castFailures,
+		"FAILURES", failures,
 		"REPLACES_OLD", s.rule("page", "old", s.fetchedAt, "page.is_deleted", "page.data"),
 		"REPLACES_KEPT", s.rule("excluded", "kept", "excluded.fetched_at", "(excluded.deleted_at is not null)", "excluded.full_data"),
 	).Replace(template)

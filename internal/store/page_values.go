@@ -137,7 +137,7 @@ func descend(raw []byte, path []string) []byte {
 
 // add appends a value if it is certain.
 func (v *columnValues) add(kind entity.ColumnType, raw []byte) (certain bool) {
-	null := len(raw) == 0 || raw[0] == 'n'
+	null := len(raw) == 0 || raw[0] == 'n' || string(raw) == `""` && kind != entity.Text
 	switch certain = null; kind {
 	case entity.Bigint:
 		var n pgtype.Int8
@@ -196,7 +196,8 @@ func textOf(raw []byte) (text string, certain bool) {
 	if _, isBoolean := booleanOf(raw); isBoolean {
 		return string(raw), true
 	}
-	return numericOf(raw)
+	text, certain = numericOf(raw)
+	return text, certain && (text[0] != '-' || strings.Trim(text, "-0.") != "") // numeric has no negative zero
 }
 
 func stringOf(raw []byte) (text string, ok bool) {
@@ -213,21 +214,31 @@ func booleanOf(raw []byte) (value, certain bool) {
 	return string(raw) == "true", string(raw) == "true" || string(raw) == "false"
 }
 
-// integerOf returns an integer without a fraction or an exponent.
+// integerOf returns a number or a string of digits.
 func integerOf(raw []byte) (n int64, certain bool) {
-	if len(raw) == 0 || len(raw) > len("-9223372036854775808") || raw[0] == '"' {
+	text := bytes.Trim(raw, `"`)
+	if len(text) == 0 || len(text) > len("-9223372036854775808") || len(text) < len(raw) && len(text) > len("-999999999999999999") {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	return n, err == nil
 }
 
-// numericOf returns a number that numeric reads and prints without a change.
+// numericOf returns a number, or a string with one, of digits with a decimal point.
 func numericOf(raw []byte) (text string, certain bool) {
-	if len(raw) == 0 || len(raw) > longestNumber || raw[0] != '-' && raw[0]-'0' > 9 || bytes.ContainsAny(raw, "eE") {
-		return "", false
+	text = string(bytes.Trim(raw, `"`))
+	digits, points := 0, 0
+	for i, c := range []byte(text) {
+		switch {
+		case c-'0' <= 9:
+			digits++
+		case c == '.':
+			points++
+		case c != '-' || i > 0:
+			return "", false
+		}
 	}
-	return string(raw), raw[0] != '-' || len(bytes.Trim(raw, "-0.")) > 0 // numeric has no negative zero
+	return text, digits > 0 && points <= 1 && len(text) <= longestNumber
 }
 
 // timeOf returns a time in the form in which ServiceTitan sends it, truncated to microseconds.

@@ -60,10 +60,10 @@ func TestUsualValuesNeedNoCast(t *testing.T) {
 	f := newFixture(t)
 	for kind, values := range map[entity.ColumnType][]string{
 		entity.Text:        {`"a"`, `""`, `"caf\u00e9"`, `12`, `12.50`, `-3`, `true`, `null`},
-		entity.Bigint:      {`1`, `-7`, `9223372036854775807`, `null`},
-		entity.Numeric:     {`1`, `12.50`, `-0.01`, `123456789012345678.90`, `null`},
-		entity.Boolean:     {`true`, `false`, `null`},
-		entity.Timestamptz: {`"2026-02-11T16:04:52Z"`, `"2026-02-11T16:04:52.9137221Z"`, `"2024-02-29T00:00:00.1Z"`, `null`},
+		entity.Bigint:      {`1`, `-7`, `9223372036854775807`, `"12"`, `""`, `null`},
+		entity.Numeric:     {`1`, `12.50`, `-0.01`, `123456789012345678.90`, `"12.50"`, `"-7"`, `""`, `null`},
+		entity.Boolean:     {`true`, `false`, `""`, `null`},
+		entity.Timestamptz: {`"2026-02-11T16:04:52Z"`, `"2026-02-11T16:04:52.9137221Z"`, `"2024-02-29T00:00:00.1Z"`, `""`, `null`},
 	} {
 		documents := []string{`{}`}
 		for _, v := range values {

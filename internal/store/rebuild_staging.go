@@ -41,7 +41,7 @@ func createStagingTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Enti
 	if err := dropLeftoverStaging(ctx, tx); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, defineTable(stagingTable(run), e))
+	err := ddl.ExecAll(ctx, tx, []string{defineTable(stagingTable(run), e), compressSQL(stagingTable(run))})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
 		return privilegeError{err}
 	}

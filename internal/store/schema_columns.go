@@ -181,7 +181,7 @@ func (l layout) create(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, createTable(l.entity)); err != nil {
 		return err
 	}
-	if err := ddl.ExecAll(ctx, tx, l.triggerSQL()); err != nil {
+	if err := ddl.ExecAll(ctx, tx, append(l.triggerSQL(), compressSQL(l.table))); err != nil {
 		return err
 	}
 	return l.saveDefinitions(ctx, tx, l.casts)
@@ -205,7 +205,7 @@ func (l layout) change(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	if err := ddl.ExecAll(ctx, tx, l.triggerSQL()); err != nil {
+	if err := ddl.ExecAll(ctx, tx, append(l.triggerSQL(), compressSQL(l.table))); err != nil {
 		return err
 	}
 	filledBy := ""

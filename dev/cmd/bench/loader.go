@@ -28,7 +28,7 @@ type bareLoader struct {
 // bareTables creates the tables of the loader, empty.
 const bareTables = `drop schema if exists bare cascade; create schema bare`
 
-const bareTable = `create table bare.%s (st_id bigint primary key, modified_on timestamptz, full_data jsonb not null, fetched_at timestamptz not null)`
+const bareTable = `create table bare.%s (st_id bigint primary key, modified_on timestamptz, full_data jsonb compression lz4 not null, fetched_at timestamptz not null)`
 
 const bareUpsert = `insert into bare.%s as kept (st_id, modified_on, full_data, fetched_at)
 	select (record ->> 'id')::bigint, (record ->> 'modifiedOn')::timestamptz, record, now() from jsonb_array_elements($1::jsonb) record

@@ -3,7 +3,7 @@ with page as (
     from raw_rebuild.run_7 staging where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_diff)
 ), changed as (
     select page.*
-    from page left join raw.st_bare old on old.tenant_id = $1 and old.st_id = page.st_id
+    from page left join lateral (select * from raw.st_bare where tenant_id = $1 and st_id between page.st_id and page.st_id order by st_id limit 1) old on true
     where old.st_id is null or (
         (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.is_deleted or (page.modified_on) is distinct from (old.modified_on)
             or old.fingerprint <> page.fingerprint)
@@ -18,7 +18,6 @@ with page as (
         $1::bigint, st_id,
         modified_on, data, fingerprint, fetched_at, $2::bigint, case when is_deleted then fetched_at end
     from changed
-    order by st_id
     on conflict on constraint "st_bare_pkey" do update set
         modified_on = excluded.modified_on, full_data = excluded.full_data, fingerprint = excluded.fingerprint,
         fetched_at = excluded.fetched_at, run_number = excluded.run_number,
@@ -28,16 +27,15 @@ with page as (
         and excluded.fetched_at >= kept.fetched_at
         and coalesce(excluded.modified_on >= raw.modified_on(kept.full_data), true)
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
-    returning kept.st_id, kept.deleted_at is null as live, null::text[] as cast_failures
+    returning kept.st_id, kept.deleted_at is null as live, kept.xmax = 0 as inserted, null::text[] as cast_failures
 ), classified as (
-    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
-    from stored left join raw.st_bare old on old.tenant_id = $1 and old.st_id = stored.st_id
+    select coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
+    from stored left join lateral (select * from raw.st_bare where tenant_id = $1 and st_id between case when not stored.inserted then stored.st_id end and case when not stored.inserted then stored.st_id end order by st_id limit 1) old on true
 )
 select
     count(*) filter (where inserted),
     count(*) filter (where not inserted and (live or not was_live)),
     count(*) filter (where was_live and not live),
     count(*) filter (where live) - count(*) filter (where was_live),
-    (select jsonb_agg(failure) from (
-        select field as column, count(*) as records, min(classified.st_id)::text as id from classified, unnest(cast_failures) as field group by field) as failure)
+    null::jsonb
 from classified

@@ -1,8 +1,8 @@
 with page as (
-    select * from unnest($4::bigint[], $5::timestamptz[], $6::boolean[], $7::jsonb[], $8::uuid[]) as page (st_id, modified_on, is_deleted, data, fingerprint)
+    select *, document::jsonb as data from unnest($4::bigint[], $5::timestamptz[], $6::boolean[], $7::text[], $8::uuid[]) as page (st_id, modified_on, is_deleted, document, fingerprint) offset 0
 ), changed as (
     select page.*
-    from page left join raw.st_estimates old on old.tenant_id = $1 and old.st_id = page.st_id
+    from page left join lateral (select * from raw.st_estimates where tenant_id = $1 and st_id between page.st_id and page.st_id order by st_id limit 1) old on true
     where old.st_id is null or (
         case when page.modified_on <> old.modified_on then page.modified_on > old.modified_on else $3 >= old.fetched_at end
         and (page.is_deleted or old.deleted_at is null or $3 >= old.deleted_at)
@@ -29,7 +29,6 @@ with page as (
         raw.to_timestamptz(data -> 'createdOn'),
         modified_on, data, fingerprint, $3::timestamptz, $2::bigint, case when is_deleted then $3::timestamptz end
     from changed
-    order by st_id
     on conflict on constraint "st_estimates_pkey" do update set
         "name" = excluded."name",
         "job_number" = excluded."job_number",
@@ -51,7 +50,7 @@ with page as (
     where case when excluded.modified_on <> kept.modified_on then excluded.modified_on > kept.modified_on else excluded.fetched_at >= kept.fetched_at end
         and ((excluded.deleted_at is not null) or kept.deleted_at is null or excluded.fetched_at >= kept.deleted_at)
         and (kept.full_data is distinct from excluded.full_data or (kept.deleted_at is not null) <> (excluded.deleted_at is not null))
-    returning kept.st_id, kept.deleted_at is null as live, array_remove(array[
+    returning kept.st_id, kept.deleted_at is null as live, kept.xmax = 0 as inserted, array_remove(array[
         case when kept."name" is null and kept.full_data -> 'name' not in ('null', '""') then 'name' end,
         case when kept."job_number" is null and kept.full_data -> 'jobNumber' not in ('null', '""') then 'job_number' end,
         case when kept."status" is null and kept.full_data #> '{status,name}' not in ('null', '""') then 'status' end,
@@ -67,8 +66,8 @@ with page as (
         case when kept."sold_on" is null and kept.full_data -> 'soldOn' not in ('null', '""') then 'sold_on' end,
         case when kept."created_on" is null and kept.full_data -> 'createdOn' not in ('null', '""') then 'created_on' end], null) as cast_failures
 ), classified as (
-    select old.st_id is null as inserted, coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
-    from stored left join raw.st_estimates old on old.tenant_id = $1 and old.st_id = stored.st_id
+    select coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
+    from stored left join lateral (select * from raw.st_estimates where tenant_id = $1 and st_id between case when not stored.inserted then stored.st_id end and case when not stored.inserted then stored.st_id end order by st_id limit 1) old on true
 )
 select
     count(*) filter (where inserted),
