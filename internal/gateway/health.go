@@ -2,16 +2,20 @@ package gateway
 
 import (
 	"net/http"
+	"net/http/pprof"
 
 	"github.com/lazi/lazisync/internal/probe"
 )
 
-// Health serves the admin address of a role: /healthz, /readyz and, if metrics is not nil,
-// /metrics.
+// Health serves the admin address of a role: /healthz, /readyz, profiles of the process at
+// /debug/pprof/ and, if metrics is not nil, /metrics.
 func Health(ready *probe.Readiness, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", healthz())
 	mux.Handle("GET /readyz", readyz(ready))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}

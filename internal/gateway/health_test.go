@@ -53,6 +53,16 @@ func TestMetrics(t *testing.T) {
 	require.Equal(t, "lazisync_up 1", admin.Body.String())
 }
 
+// TestProfiles are served at the admin address only.
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	admin := httptest.NewRecorder()
+	Health(probe.New("bridge", zerolog.Nop()), nil).ServeHTTP(admin, httptest.NewRequest(http.MethodGet, "/debug/pprof/goroutine?debug=1", nil))
+	require.Equal(t, http.StatusOK, admin.Code)
+	require.Contains(t, admin.Body.String(), "goroutine profile: total")
+	require.Equal(t, http.StatusNotFound, open(t, nil).send(http.MethodGet, "/debug/pprof/goroutine?debug=1", "").status)
+}
+
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)

@@ -50,8 +50,13 @@ func (s *Scanner) Fields(at int, field func(key []byte, value int) (end int)) (e
 		return -1
 	}
 	s.depth++
-	defer func() { s.depth-- }()
-	if at = s.Space(at + 1); s.Is(at, '}') {
+	end = s.fields(s.Space(at+1), field)
+	s.depth--
+	return end
+}
+
+func (s *Scanner) fields(at int, field func(key []byte, value int) (end int)) (end int) {
+	if s.Is(at, '}') {
 		return at + 1
 	}
 	for {
@@ -99,8 +104,13 @@ func (s *Scanner) Elements(at int, element func(at int) (end int)) (end int) {
 		return -1
 	}
 	s.depth++
-	defer func() { s.depth-- }()
-	if at = s.Space(at + 1); s.Is(at, ']') {
+	end = s.elements(s.Space(at+1), element)
+	s.depth--
+	return end
+}
+
+func (s *Scanner) elements(at int, element func(at int) (end int)) (end int) {
+	if s.Is(at, ']') {
 		return at + 1
 	}
 	for {

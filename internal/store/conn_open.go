@@ -85,6 +85,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		conn.TypeMap().RegisterType(&pgtype.Type{
 			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 		})
+		registerDocuments(conn.TypeMap())
 		return checkServer(conn.PgConn())
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

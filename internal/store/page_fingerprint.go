@@ -36,8 +36,8 @@ where old.st_id is null or (
 
 // changed returns the records that may change a row, in the same order.
 func (s pageStore) changed(ctx context.Context, tx pgx.Tx, records []record) ([]record, error) {
-	if len(records) == 0 || s.Mode.Info().Staged {
-		return records, nil // a staging table has none of the rows yet
+	if len(records) == 0 {
+		return nil, nil
 	}
 	statement := s.sql(strings.NewReplacer("ROW", rowOf(tableName(s.Entity), "page.st_id"),
 		"REPLACES", fingerprintRule("page", "old", "$2::timestamptz", "page.is_deleted", "page.fingerprint")).Replace(changedTemplate))
@@ -69,9 +69,9 @@ func fingerprints(records []record) []pgtype.UUID {
 func (s pageStore) setFingerprints(ctx context.Context, tx pgx.Tx, records []record) error {
 	keys, _, _ := s.versions(records)
 	_, err := tx.Exec(ctx, s.sql(`update TABLE kept set fingerprint = page.fingerprint
-		from unnest($2::KEY[], $3::jsonb[], $4::uuid[]) as page (st_id, data, fingerprint)
-		where kept.tenant_id = $1 and kept.st_id = page.st_id and kept.full_data = page.data and kept.fingerprint is distinct from page.fingerprint`),
-		s.TenantID, keys, documents(records), fingerprints(records))
+		from unnest($2::KEY[], $3::text[], $4::uuid[]) as page (st_id, document, fingerprint)
+		where kept.tenant_id = $1 and kept.st_id = page.st_id and kept.full_data = page.document::jsonb and kept.fingerprint is distinct from page.fingerprint`),
+		s.TenantID, keys, documentsOf(records), fingerprints(records))
 	if err != nil {
 		return fmt.Errorf("set fingerprints: %w", err)
 	}

@@ -90,9 +90,11 @@ func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts,
 			return done, err
 		}
 	}
-	changed, err := s.changed(ctx, tx, records)
-	if err != nil {
-		return done, err
+	changed := records
+	if !s.Mode.Info().Staged { // a staging table has none of the rows yet
+		if changed, err = s.changed(ctx, tx, records); err != nil {
+			return done, err
+		}
 	}
 	done, refused, err := s.upsert(ctx, tx, changed)
 	if err != nil {

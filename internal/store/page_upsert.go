@@ -148,7 +148,7 @@ func (s pageStore) rejectionError(ctx context.Context, tx pgx.Tx, records []reco
 // arguments returns the parameters of pageSQL.
 func (s pageStore) arguments(records []record) []any {
 	keys, modified, deleted := s.versions(records)
-	return []any{s.TenantID, s.Run.Number, s.page.Date, keys, modified, deleted, documents(records), fingerprints(records)}
+	return []any{s.TenantID, s.Run.Number, s.page.Date, keys, modified, deleted, documentsOf(records), fingerprints(records)}
 }
 
 // versions returns the keys of records in the type of the table, their modified_on, and whether they
@@ -163,13 +163,4 @@ func (s pageStore) versions(records []record) (keys any, modified []*time.Time, 
 		return texts, modified, deleted
 	}
 	return numbers, modified, deleted
-}
-
-// documents returns the documents of records as a parameter: as text, see document.
-func documents(records []record) []string {
-	all := make([]string, len(records))
-	for i, r := range records {
-		all[i] = string(r.Raw)
-	}
-	return all
 }

@@ -28,18 +28,19 @@ type bareLoader struct {
 // bareTables creates the tables of the loader, empty.
 const bareTables = `drop schema if exists bare cascade; create schema bare`
 
-const bareTable = `create table bare.%s (st_id bigint primary key, modified_on timestamptz, full_data jsonb compression lz4 not null, fetched_at timestamptz not null)`
+const bareTable = `create table bare.%s (st_id bigint primary key, modified_on timestamptz, full_data jsonb compression %s not null, fetched_at timestamptz not null)`
 
 const bareUpsert = `insert into bare.%s as kept (st_id, modified_on, full_data, fetched_at)
 	select (record ->> 'id')::bigint, (record ->> 'modifiedOn')::timestamptz, record, now() from jsonb_array_elements($1::jsonb) record
 	on conflict (st_id) do update set modified_on = excluded.modified_on, full_data = excluded.full_data, fetched_at = excluded.fetched_at
 	where kept.full_data is distinct from excluded.full_data`
 
-// newBareLoader returns a loader with empty tables.
-func (d *deployment) newBareLoader(ctx context.Context, tenant string) (*bareLoader, error) {
+// newBareLoader returns a loader with empty tables. The compression of large documents is pglz, which
+// is PostgreSQL's default, or lz4, which lazisync's tables have.
+func (d *deployment) newBareLoader(ctx context.Context, tenant, compression string) (*bareLoader, error) {
 	statements := []string{bareTables}
 	for _, name := range defaultEntities {
-		statements = append(statements, fmt.Sprintf(bareTable, name))
+		statements = append(statements, fmt.Sprintf(bareTable, name, compression))
 	}
 	if _, err := d.sql.Exec(ctx, strings.Join(statements, ";")); err != nil {
 		return nil, fmt.Errorf("create the tables of the bare loader: %w", err)

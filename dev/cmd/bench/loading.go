@@ -16,6 +16,9 @@ const loadingRounds = 3
 // loadingPasses are the passes over the feeds that the bare loader and lazisync make in turn.
 var loadingPasses = []string{"first load", "no record changed"}
 
+// bareLoaders are the loaders that lazisync is compared with, and their compression.
+var bareLoaders = map[string]string{"bare loader": "pglz", "bare loader with LZ4": "lz4"}
+
 // loading is the cost of one pass.
 type loading struct {
 	seconds, postgres, client float64 // client: CPU time of the worker, or of this process
@@ -33,8 +36,10 @@ func measureLoading(ctx context.Context, d *deployment) ([]table, error) {
 	measured := map[string][]loading{} // by name and pass
 	for round := range loadingRounds {
 		d.progress("loading: round %d of %d", round+1, loadingRounds)
-		if err := d.loadBare(ctx, measured); err != nil {
-			return nil, err
+		for name, compression := range bareLoaders {
+			if err := d.loadBare(ctx, name, compression, measured); err != nil {
+				return nil, err
+			}
 		}
 		if err := d.loadLazisync(ctx, measured); err != nil {
 			return nil, err
@@ -43,13 +48,13 @@ func measureLoading(ctx context.Context, d *deployment) ([]table, error) {
 	return []table{loadingTable(measured)}, nil
 }
 
-func (d *deployment) loadBare(ctx context.Context, measured map[string][]loading) error {
-	loader, err := d.newBareLoader(ctx, tenantOf(loadingTenant))
+func (d *deployment) loadBare(ctx context.Context, name, compression string, measured map[string][]loading) error {
+	loader, err := d.newBareLoader(ctx, tenantOf(loadingTenant), compression)
 	if err != nil {
 		return err
 	}
 	for _, pass := range loadingPasses {
-		err := d.measureLoad(ctx, measured, "bare loader, "+pass, func(cpuUse) float64 { return 0 }, func() (int, error) { return loader.load(ctx) })
+		err := d.measureLoad(ctx, measured, name+", "+pass, func(cpuUse) float64 { return 0 }, func() (int, error) { return loader.load(ctx) })
 		if err != nil {
 			return err
 		}
@@ -109,7 +114,7 @@ func loadingTable(measured map[string][]loading) table {
 	}
 	for _, pass := range loadingPasses {
 		bare := median(measured["bare loader, "+pass], func(l loading) float64 { return l.seconds })
-		for _, name := range []string{"bare loader, " + pass, "lazisync, " + pass} {
+		for _, name := range []string{"bare loader, " + pass, "bare loader with LZ4, " + pass, "lazisync, " + pass} {
 			all := measured[name]
 			seconds := median(all, func(l loading) float64 { return l.seconds })
 			t.Rows = append(t.Rows, []any{
