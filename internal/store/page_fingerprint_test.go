@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
@@ -40,6 +43,17 @@ func TestFingerprintsOfOtherWriters(t *testing.T) {
 		},
 		"a build without fingerprints": func(b build, run ledger.Run) {
 			require.NoError(b, b.untold(run.Number, 2, customer(1, at(0), "changed")))
+		},
+		"a build without fingerprints, with the same columns": func(b build, _ ledger.Run) {
+			digest := sha256.Sum256([]byte("raw.st_customers\nactive boolean = active\nbalance numeric = balance\ncreated_on timestamptz = createdOn\n" +
+				"merged_to_id bigint = mergedToId\nname text = name\ntype text = type"))
+			require.NoError(b, pgx.BeginFunc(b.Context(), b.db, func(tx pgx.Tx) error {
+				_, err := tx.Exec(b.Context(), "select set_config('lazisync.columns', $1, true)", hex.EncodeToString(digest[:8]))
+				if err == nil {
+					_, err = tx.Exec(b.Context(), `update raw.st_customers set full_data = full_data || '{"name": "changed"}', name = 'changed'`)
+				}
+				return err
+			}))
 		},
 		"the same build": func(b build, run ledger.Run) {
 			b.storePage(run, b.customers, b.open(run, b.customers), page(at(2), "2", false, named(1, "changed")))
@@ -134,4 +148,28 @@ func TestRebuildRepairsFingerprints(t *testing.T) {
 	require.EqualValues(t, 1, p.Updated, "a row without a fingerprint is not damaged")
 	f.finalize(run, ledger.Finalization{State: ledger.Completed})
 	require.EqualValues(t, 2, f.fingerprinted())
+}
+
+// TestAStagingTableOfABuildWithoutFingerprints is loaded and applied by this build.
+func TestAStagingTableOfABuildWithoutFingerprints(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	for name, drop := range map[string][2]bool{"loaded": {true, false}, "applied": {false, true}} {
+		run := f.beginRebuild(name, false)
+		without := func(yes bool) {
+			if yes {
+				f.exec(fmt.Sprintf("alter table raw_rebuild.run_%d drop column fingerprint", run.Number))
+			}
+		}
+		p := f.open(run, c)
+		without(drop[0])
+		p = f.storePage(run, c, p, page(at(1), "1", true, customer(1, at(0), name)))
+		p = f.check(c, p, -1)
+		without(drop[1])
+		p = f.apply(c, p)
+		require.Equal(t, events.StatusCompleted, p.Status, name)
+		f.finalize(run, ledger.Finalization{State: ledger.Completed})
+		require.Equal(t, name, get[string](f, "select name from raw.st_customers"))
+	}
 }
