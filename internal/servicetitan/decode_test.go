@@ -157,6 +157,20 @@ func TestRecordsKeepTheirBytes(t *testing.T) {
 	require.Same(t, &body[bytes.IndexByte(body, '[')+1], &page.Records[0].Raw[0], "a part of the body, not a copy")
 }
 
+// TestEqualFields counts the last of equal fields, as jsonb does.
+func TestEqualFields(t *testing.T) {
+	t.Parallel()
+	page, err := decodePage(customers(t), entity.Cursor{Feed: entity.Export}, []byte(`{"hasMore":true,"hasMore":false,"data":[{"id":1},7],"data":[
+		{"id":2,"modifiedOn":"2026-02-11T16:04:52Z","modifiedOn":"2026-02-12T16:04:52Z"}],"totalCount":1,"totalCount":3}`))
+	require.NoError(t, err)
+	require.True(t, page.Last)
+	require.Equal(t, 3, page.Total)
+	require.Empty(t, page.Rejected)
+	require.Len(t, page.Records, 1)
+	require.Equal(t, "2", page.Records[0].ID)
+	require.Equal(t, 12, page.Records[0].ModifiedOn.Day())
+}
+
 func TestPageWithARepeatedRecord(t *testing.T) {
 	t.Parallel()
 	version := func(id int, modified, name string) string {

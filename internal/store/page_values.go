@@ -247,11 +247,7 @@ func timeOf(raw []byte) (t time.Time, certain bool) {
 	if len(raw) < len(form) || raw[0] != '"' || raw[1] != '1' && raw[1] != '2' || raw[len(raw)-2] != 'Z' {
 		return t, false
 	}
-	for _, i := range []int{5, 8, 11, 14, 17} { // time.Parse accepts other forms, too
-		if raw[i] != form[i] {
-			return t, false
-		}
-	}
+	// time.Parse accepts an hour of one digit and a comma, too.
 	if next := raw[len(form)-2]; next != 'Z' && next != '.' {
 		return t, false
 	}
