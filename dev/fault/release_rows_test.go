@@ -75,6 +75,7 @@ func TestFault71UpgradeFromTheReleaseAndRollBack(t *testing.T) {
 		if step.name == "upgrade" {
 			require.Contains(t, migrated, "column raw.st_customers.do_not_mail")
 		}
+		r.awaitNewCustomer(t) // stored by the workers of before the step
 		require.Zero(t, r.wrongColumns(t), "%s: migrated: %s", step.name, migrated)
 		for i := range upgradeOrder {
 			name := upgradeOrder[i]
@@ -83,6 +84,7 @@ func TestFault71UpgradeFromTheReleaseAndRollBack(t *testing.T) {
 			}
 			began := time.Now()
 			replace(name, step.program)
+			r.awaitNewCustomer(t)
 			t.Logf("%s: %s replaced in %s", step.name, name, time.Since(began).Round(time.Millisecond))
 			require.Zero(t, r.wrongColumns(t), "%s: after the %s", step.name, name)
 		}
@@ -95,4 +97,15 @@ func TestFault71UpgradeFromTheReleaseAndRollBack(t *testing.T) {
 		require.Equal(t, "completed", r.state(t, a))
 	}
 	require.Zero(t, r.wrongColumns(t))
+}
+
+// awaitNewCustomer creates a customer and returns when its row exists. The load requests the syncs.
+func (r *rig) awaitNewCustomer(t *testing.T) {
+	t.Helper()
+	id, err := r.stack.Simulator.Create("customers")
+	require.NoError(t, err)
+	require.Eventually(t, func() (exists bool) {
+		require.NoError(t, r.sql.QueryRow(t.Context(), "select exists (select from raw.st_customers where st_id = $1)", id).Scan(&exists))
+		return exists
+	}, waitLimit, tick)
 }
