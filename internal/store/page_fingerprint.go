@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lazi/lazisync/internal/entity"
 )
 
 // Most records of a full sync, and those that an incremental reads again, have not changed. A row
@@ -65,8 +68,11 @@ func fingerprints(records []record) []pgtype.UUID {
 
 // setFingerprints sets the fingerprints of rows that have the documents of records and other
 // fingerprints or none: rows that another program wrote, or whose record has the same fields in
-// another form.
-func (s pageStore) setFingerprints(ctx context.Context, tx pgx.Tx, records []record) error {
+// another form. PostgreSQL has refused some of the records.
+func (s pageStore) setFingerprints(ctx context.Context, tx pgx.Tx, records []record, refused []entity.Rejected) error {
+	records = slices.DeleteFunc(slices.Clone(records), func(r record) bool {
+		return slices.ContainsFunc(refused, func(bad entity.Rejected) bool { return bad.ID == r.ID })
+	})
 	keys, _, _ := s.versions(records)
 	_, err := tx.Exec(ctx, s.sql(`update TABLE kept set fingerprint = page.fingerprint
 		from unnest($2::KEY[], $3::text[], $4::uuid[]) as page (st_id, document, fingerprint)

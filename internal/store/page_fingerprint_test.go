@@ -101,6 +101,22 @@ func TestMissingFingerprints(t *testing.T) {
 	require.Equal(t, before, f.footprint("customers"))
 }
 
+// TestMissingFingerprintsBesideARejectedRecord has PostgreSQL refuse the new version of a row.
+func TestMissingFingerprintsBesideARejectedRecord(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	records := []entity.Record{customer(1, at(0), "one"), customer(2, at(0), "two"), customer(3, at(0), "three")}
+	run := f.beginFull("r", "customers")
+	p := f.storePage(run, c, f.open(run, c), page(at(0), "1", false, records...))
+	f.exec("update raw.st_customers set fingerprint = null")
+	records[1].Raw = []byte(`{"id": 2, "name": "\u0000"}`)
+
+	next := f.storePage(run, c, p, page(at(1), "2", false, records...))
+	require.Equal(t, events.Counts{Pages: 1, Fetched: 3, Unchanged: 2, Rejected: 1}, counts(p, next))
+	require.EqualValues(t, 2, f.fingerprinted())
+}
+
 // TestFingerprintsAfterAnOldBuildMigrated replaces the trigger as a build without fingerprints does
 // when its columns differ. Nothing clears fingerprints then, so the next migration drops them all.
 func TestFingerprintsAfterAnOldBuildMigrated(t *testing.T) {

@@ -99,11 +99,10 @@ from (
 where old.st_id is null or (
         DIFFERS)`
 
-// rowOf selects the row with an id. A range with an order has only one fast plan, by the key: while a
-// table is being filled, its statistics make the index on (tenant_id, run_number) look as good, and a
-// page would read the whole table for each record.
+// rowOf selects the row with an id. The limit keeps PostgreSQL from joining whole tables instead, which
+// it likes to do while a table is being filled and its statistics are old.
 func rowOf(table, id string) string {
-	return fmt.Sprintf("select * from %s where tenant_id = $1 and st_id between %s and %[2]s order by st_id limit 1", table, id)
+	return fmt.Sprintf("select * from %s where tenant_id = $1 and st_id = %s limit 1", table, id)
 }
 
 // storeTemplate upserts records. Parameters: $1 tenant, $2 run number, and those of the SOURCE.

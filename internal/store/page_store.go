@@ -101,7 +101,7 @@ func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts,
 		return done, err
 	}
 	if written := done.Inserted + done.Updated + done.Deleted; written < int64(len(changed)-len(refused)) {
-		if err := s.setFingerprints(ctx, tx, changed); err != nil {
+		if err := s.setFingerprints(ctx, tx, changed, refused); err != nil {
 			return done, err
 		}
 	}

@@ -250,3 +250,33 @@ func TestLiveRowsUnderConcurrency(t *testing.T) {
 	require.NoError(t, <-failed)
 	require.Equal(t, get[int64](f, "select count(*) from raw.st_customers where deleted_at is null"), f.state(c).Records)
 }
+
+// TestPagesFindRowsByTheirKey fills a table that was never analyzed. PostgreSQL takes it for nearly empty,
+// and must not read all rows of the tenant for a page.
+func TestPagesFindRowsByTheirKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	jobs := find(t, "jobs")
+	f.exec("alter table raw.st_jobs set (autovacuum_enabled = false)")
+	run := f.beginFull("r", "jobs")
+	p := f.open(run, jobs)
+	const pages, size = 4, 500
+	for n := range 3 * pages { // inserted, the same again, changed
+		var records []entity.Record
+		for i := range size {
+			id := n%pages*size + i + 1
+			raw := fmt.Sprintf(`{"id": %d, "jobNumber": "%d", "summary": "version %d"}`, id, id, n/pages/2)
+			records = append(records, entity.Record{ID: fmt.Sprint(id), ModifiedOn: at(n / pages / 2), Raw: []byte(raw)})
+		}
+		p = f.storePage(run, jobs, p, page(at(n), fmt.Sprint(n), false, records...))
+	}
+	require.Equal(t, events.Counts{Pages: 3 * pages, Fetched: 3 * pages * size, Inserted: pages * size, Updated: pages * size, Unchanged: pages * size}, p.Counts)
+
+	f.Close() // its connections report what they did
+	scans := func(index string) int64 {
+		return get[int64](f, "select idx_scan from pg_stat_user_indexes where indexrelid = to_regclass($1)", index)
+	}
+	require.Eventually(t, func() bool { return scans("raw.st_jobs_pkey") >= 3*pages*size }, time.Minute, 10*time.Millisecond, "the statistics arrive")
+	require.Zero(t, scans("raw.st_jobs_run"))
+	require.Zero(t, get[int64](f, "select seq_tup_read from pg_stat_user_tables where relid = to_regclass('raw.st_jobs')"))
+}

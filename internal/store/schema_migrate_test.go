@@ -31,7 +31,7 @@ func TestMigrate(t *testing.T) {
 }
 
 // countRunIndexes counts the tables with an index of the rows that a run changed.
-const countRunIndexes = `select count(*) from pg_indexes where schemaname = 'raw' and tablename like 'st\_%' and indexdef like '% (tenant_id, run_number)'`
+const countRunIndexes = `select count(*) from pg_indexes where schemaname = 'raw' and tablename like 'st\_%' and indexdef like '% (run_number, tenant_id)'`
 
 func TestTablesOfEntities(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,7 @@ func (t *Table) Adopt(ctx context.Context, tx pgx.Tx, tenant events.TenantID) (d
 		statements = append(statements, stateFunctionSQL)
 	} else {
 		statements = append(statements,
-			fmt.Sprintf("create index %s_run on %s (tenant_id, run_number)", ddl.Unqualified(t.Name), t.Name), t.recordFunctionSQL())
+			fmt.Sprintf("create index %s_run on %s (run_number, tenant_id)", ddl.Unqualified(t.Name), t.Name), t.recordFunctionSQL())
 	}
 	if err := ddl.ExecAll(ctx, tx, append(statements, triggerSQL(t.Name))); err != nil {
 		return nil, err

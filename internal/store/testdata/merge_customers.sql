@@ -3,7 +3,7 @@ with page as (
     from raw_rebuild.run_7 staging where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_diff)
 ), changed as (
     select page.*
-    from page left join lateral (select * from raw.st_customers where tenant_id = $1 and st_id between page.st_id and page.st_id order by st_id limit 1) old on true
+    from page left join lateral (select * from raw.st_customers where tenant_id = $1 and st_id = page.st_id limit 1) old on true
     where old.st_id is null or (
         (old.full_data is distinct from page.data or (old.deleted_at is not null) <> page.is_deleted or (page."name", page."type", page."active", page."balance", page."merged_to_id", page."created_on", page.modified_on) is distinct from (old."name", old."type", old."active", old."balance", old."merged_to_id", old."created_on", old.modified_on)
             or old.fingerprint <> page.fingerprint)
@@ -42,7 +42,7 @@ with page as (
     returning kept.st_id, kept.deleted_at is null as live, kept.xmax = 0 as inserted, null::text[] as cast_failures
 ), classified as (
     select coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
-    from stored left join lateral (select * from raw.st_customers where tenant_id = $1 and st_id between case when not stored.inserted then stored.st_id end and case when not stored.inserted then stored.st_id end order by st_id limit 1) old on true
+    from stored left join lateral (select * from raw.st_customers where tenant_id = $1 and st_id = case when not stored.inserted then stored.st_id end limit 1) old on true
 )
 select
     count(*) filter (where inserted),

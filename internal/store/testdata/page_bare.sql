@@ -2,7 +2,7 @@ with page as (
     select *, document::jsonb as data from unnest($4::text[], $5::timestamptz[], $6::boolean[], $7::text[], $8::uuid[]) as page (st_id, modified_on, is_deleted, document, fingerprint) offset 0
 ), changed as (
     select page.*
-    from page left join lateral (select * from raw.st_bare where tenant_id = $1 and st_id between page.st_id and page.st_id order by st_id limit 1) old on true
+    from page left join lateral (select * from raw.st_bare where tenant_id = $1 and st_id = page.st_id limit 1) old on true
     where old.st_id is null or (
         case when page.modified_on <> old.modified_on then page.modified_on > old.modified_on else $3 >= old.fetched_at end
         and (page.is_deleted or old.deleted_at is null or $3 >= old.deleted_at)
@@ -25,7 +25,7 @@ with page as (
     returning kept.st_id, kept.deleted_at is null as live, kept.xmax = 0 as inserted, null::text[] as cast_failures
 ), classified as (
     select coalesce(old.deleted_at is null and old.st_id is not null, false) as was_live, stored.*
-    from stored left join lateral (select * from raw.st_bare where tenant_id = $1 and st_id between case when not stored.inserted then stored.st_id end and case when not stored.inserted then stored.st_id end order by st_id limit 1) old on true
+    from stored left join lateral (select * from raw.st_bare where tenant_id = $1 and st_id = case when not stored.inserted then stored.st_id end limit 1) old on true
 )
 select
     count(*) filter (where inserted),

@@ -15,4 +15,4 @@ create table raw.st_customers (
     "fingerprint" uuid,
     primary key (tenant_id, st_id)
 );
-create index st_customers_run on raw.st_customers (tenant_id, run_number)
+create index st_customers_run on raw.st_customers (run_number, tenant_id)

@@ -23,4 +23,4 @@ create table raw.st_estimates (
     "fingerprint" uuid,
     primary key (tenant_id, st_id)
 );
-create index st_estimates_run on raw.st_estimates (tenant_id, run_number)
+create index st_estimates_run on raw.st_estimates (run_number, tenant_id)
