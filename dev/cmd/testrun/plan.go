@@ -25,7 +25,7 @@ type step struct {
 // fuzzInputs is the number of inputs of each fuzz test with -all; otherwise only the stored inputs
 // are tried. A limit by time sometimes fails with "context deadline exceeded"
 // (https://go.dev/issue/75804, fixed in Go 1.27).
-const fuzzInputs = 50_000
+const fuzzInputs = 20_000
 
 // repeatedFaults matches tests that inject many faults one after another, which takes minutes. They
 // run with -all only.
@@ -43,6 +43,7 @@ var devArgs = []string{"-vet=off", "-count=1"}
 // longestPackages are tested first, in this order, so that the others run beside them and none runs
 // alone at the end.
 var longestPackages = []string{
+	"/internal/store", "/internal/simulator", "/internal/testing/pgserver", "/internal/gateway", "/docs",
 	"/dev/e2e", faultPackage, "/dev/deploytest", "/dev/examples", "/dev/cmd/lazisync-dev", "/dev/conformance", "/dev/streamtest",
 }
 
@@ -78,21 +79,25 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 
 // shortSteps returns the steps of "make test".
 func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) {
-	packages, err := r.devPackages(ctx)
+	root, err := r.packages(ctx, ".")
+	if err != nil {
+		return nil, err
+	}
+	packages, err := r.packages(ctx, "dev")
 	if err != nil {
 		return nil, err
 	}
 	_, dev := split(packages, []string{faultPackage})
 	base = append(base, "-short", "-skip="+repeatedFaults, fmt.Sprintf("-p=%d", packagesAtOnce))
 	return []step{
-		{title: "Root module:", module: ".", args: append(slices.Clone(base), "./...")},
+		{title: "Root module:", module: ".", args: slices.Concat(base, longestFirst(root))},
 		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(dev))},
 	}, nil
 }
 
-// devPackages returns the packages of the development module.
-func (r *runner) devPackages(ctx context.Context) ([]string, error) {
-	out, err := r.list(ctx, "dev", "./...")
+// packages returns the packages of a module in a folder.
+func (r *runner) packages(ctx context.Context, module string) ([]string, error) {
+	out, err := r.list(ctx, module, "./...")
 	return strings.Fields(out), err
 }
 
@@ -132,13 +137,17 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	if len(tags) > 0 {
 		base = append(base, "-tags="+strings.Join(tags, ","))
 	}
-	packages, err := r.devPackages(ctx)
+	root, err := r.packages(ctx, ".")
+	if err != nil {
+		return nil, err
+	}
+	packages, err := r.packages(ctx, "dev")
 	if err != nil {
 		return nil, err
 	}
 	raced, others := split(packages, racedPackages)
 	steps := []step{
-		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "./..."})},
+		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race"}, longestFirst(root))},
 		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced))},
 		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(others))},
 	}
