@@ -71,7 +71,8 @@ func scanPage(shape entity.Shape, body []byte, decode *decoder) (page scannedPag
 		return decode.elements(s, at)
 	}
 	page.total = -1
-	end, start := -1, s.Space(0)
+	start := s.Space(0)
+	var end int
 	switch {
 	case shape == entity.Array && s.Is(start, '['):
 		page.hasShape = true
