@@ -31,31 +31,28 @@ func main() {
 
 // section is a part of the benchmark with one or several tables.
 type section struct {
-	name   string
-	run    func(ctx context.Context, d *deployment) ([]table, error)
-	isLong bool // measured only if -only names it
+	name string
+	run  func(ctx context.Context, d *deployment) ([]table, error)
 }
 
 var sections = []section{
-	{"loading", measureLoading, false},
-	{"scale", measureScale, false},
-	{"budget", measureBudget, false},
-	{"isolation", measureIsolation, false},
-	{"sizing", measureSizing, false},
-	{"bloat", measureBloat, true},
+	{"loading", measureLoading},
+	{"scale", measureScale},
+	{"budget", measureBudget},
+	{"isolation", measureIsolation},
+	{"sizing", measureSizing},
+	{"bloat", measureBloat},
 }
 
 // run measures the chosen sections and prints their tables to stdout, progress to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var names, usual []string
+	var names []string
 	for _, s := range sections {
-		if names = append(names, s.name); !s.isLong {
-			usual = append(usual, s.name)
-		}
+		names = append(names, s.name)
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", strings.Join(usual, ","), "sections to measure, of "+strings.Join(names, ","))
+	only := flags.String("only", strings.Join(names, ","), "sections to measure")
 	file := flags.String("json", "", "file for the figures as JSON; none if empty")
 	if err := flags.Parse(args); err != nil {
 		return err
