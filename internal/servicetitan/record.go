@@ -86,16 +86,15 @@ func (d *decoder) elements(s *jsonscan.Scanner, at int) (end int) {
 	return s.Elements(at, func(at int) (end int) {
 		bad, damaged := d.repaired.record(d.received)
 		d.received++
-		if damaged || !s.Is(at, '{') {
-			if end = s.Value(at); end < 0 {
-				return end
-			}
-			rejected := entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: bad.raw}
-			if !damaged {
+		switch {
+		case damaged:
+			d.rejected = append(d.rejected, entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: bad.raw})
+			return s.Value(at) // null in its place
+		case !s.Is(at, '{'):
+			if end = s.Value(at); end >= 0 {
 				raw := s.Data[at:end]
-				rejected = entity.Rejected{Reason: fmt.Sprintf("record is %s, want an object", describe(gjson.ParseBytes(raw))), Raw: raw}
+				d.rejected = append(d.rejected, entity.Rejected{Reason: fmt.Sprintf("record is %s, want an object", describe(gjson.ParseBytes(raw))), Raw: raw})
 			}
-			d.rejected = append(d.rejected, rejected)
 			return end
 		}
 		s.Escapes, s.NonASCII = false, false

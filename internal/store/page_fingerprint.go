@@ -29,6 +29,20 @@ func fingerprintOf(raw []byte) pgtype.UUID {
 	return pgtype.UUID{Bytes: [16]byte(sum[:16]), Valid: true}
 }
 
+// upsertChanged writes the records that change a row, and returns those that PostgreSQL rejects. It sets
+// the fingerprints of rows that have the documents of others.
+func (s pageStore) upsertChanged(ctx context.Context, tx pgx.Tx, records []record) (done rowCounts, refused []entity.Rejected, err error) {
+	changed, err := s.changed(ctx, tx, records)
+	if err != nil {
+		return done, nil, err
+	}
+	done, refused, err = s.upsert(ctx, tx, changed)
+	if err == nil && done.Inserted+done.Updated+done.Deleted < int64(len(changed)-len(refused)) {
+		err = s.setFingerprints(ctx, tx, changed, refused)
+	}
+	return done, refused, err
+}
+
 // changedTemplate returns the places of the records, from 1, that may change a row. Parameters: $1
 // tenant, $2 when the page was fetched, $3 ids, $4 modified_on, $5 whether deleted, $6 fingerprints.
 const changedTemplate = `select coalesce(array_agg(page.place::int order by page.place), '{}')
@@ -43,7 +57,7 @@ func (s pageStore) changed(ctx context.Context, tx pgx.Tx, records []record) ([]
 		return nil, nil
 	}
 	statement := s.sql(strings.NewReplacer("ROW", rowOf(tableName(s.Entity), "page.st_id"),
-		"REPLACES", fingerprintRule("page", "old", "$2::timestamptz", "page.is_deleted", "page.fingerprint")).Replace(changedTemplate))
+		"REPLACES", pageRule(fingerprintDiffers)("page", "old", "$2::timestamptz", "page.is_deleted", "page.fingerprint")).Replace(changedTemplate))
 	keys, modified, deleted := s.versions(records)
 	var places []int32
 	err := tx.QueryRow(ctx, statement, s.TenantID, s.page.Date, keys, modified, deleted, fingerprints(records)).Scan(&places)

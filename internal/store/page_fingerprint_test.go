@@ -166,6 +166,23 @@ func TestRebuildRepairsFingerprints(t *testing.T) {
 	require.EqualValues(t, 2, f.fingerprinted())
 }
 
+// TestLoadingARebuildChangesNoRow has a page repeat a record of an earlier page of the rebuild.
+func TestLoadingARebuildChangesNoRow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("seed", "customers")
+	f.storePage(run, c, f.open(run, c), page(at(0), "1", true, customer(1, at(0), "one")))
+	f.finalize(run, ledger.Finalization{State: ledger.Completed})
+	f.exec("update raw.st_customers set fingerprint = null")
+	before := f.footprint("customers")
+
+	run = f.beginRebuild("rebuild", false)
+	p := f.storePage(run, c, f.open(run, c), page(at(1), "1", false, customer(1, at(0), "one")))
+	f.storePage(run, c, p, page(at(2), "2", true, customer(1, at(0), "one"), customer(2, at(0), "two")))
+	require.Equal(t, before, f.footprint("customers"))
+}
+
 // TestAStagingTableOfABuildWithoutFingerprints is loaded and applied by this build.
 func TestAStagingTableOfABuildWithoutFingerprints(t *testing.T) {
 	t.Parallel()

@@ -37,14 +37,12 @@ const (
 // rule returns the SQL condition under which a record replaces the existing row.
 type rule func(record, row, fetchedAt, deleted, data string) string
 
-// pageRule is the rule of a page.
-func pageRule(record, row, fetchedAt, deleted, data string) string {
-	return fmt.Sprintf(isNewer+"\n        and "+mayRestore+"\n        and "+differs, record, row, fetchedAt, deleted, data)
-}
-
-// fingerprintRule is pageRule with a fingerprint in place of the document.
-func fingerprintRule(record, row, fetchedAt, deleted, fingerprint string) string {
-	return fmt.Sprintf(isNewer+"\n        and "+mayRestore+"\n        and "+fingerprintDiffers, record, row, fetchedAt, deleted, fingerprint)
+// pageRule returns the rule of a page. What it compares is differs, or fingerprintDiffers with a
+// fingerprint in place of the document.
+func pageRule(comparison string) rule {
+	return func(record, row, fetchedAt, deleted, data string) string {
+		return fmt.Sprintf(isNewer+"\n        and "+mayRestore+"\n        and "+comparison, record, row, fetchedAt, deleted, data)
+	}
 }
 
 // rebuildRule returns the rule of a rebuild. It first excludes equal rows, which are most.
@@ -113,7 +111,7 @@ func rowOf(table, id string) string {
 // which the statements of the legacy worker use too. The last join sees the rows as they were before
 // the statement, and so classifies each write.
 //
-// Records are in the order of their ids, in which rowOf keeps them.
+// Rows are written in the order of ids: each source has it, and rowOf keeps it.
 const storeTemplate = `with page as (
     SOURCE
 ), changed as (
@@ -163,7 +161,7 @@ func pageSQL(e entity.Entity, table string) string {
 		picks[i] = ddl.ColumnValue("data", c)
 		castFailures[i] = fmt.Sprintf("case when kept.%s is null and %s not in ('null', '\"\"') then '%s' end", ddl.Quote(c.Name), ddl.JSONValue("kept.full_data", c), c.Name)
 	}
-	s := statement{e, table, pageRows(nil), "$3::timestamptz", picks, castFailures, "$3", pageRule}
+	s := statement{e, table, pageRows(nil), "$3::timestamptz", picks, castFailures, "$3", pageRule(differs)}
 	return s.text()
 }
 
@@ -177,7 +175,7 @@ func pageWithValuesSQL(e entity.Entity, table string) string {
 			picks[i] += "::numeric"
 		}
 	}
-	s := statement{e, table, pageRows(e.Columns), "$3::timestamptz", picks, nil, "$3", pageRule}
+	s := statement{e, table, pageRows(e.Columns), "$3::timestamptz", picks, nil, "$3", pageRule(differs)}
 	return s.text()
 }
 
@@ -192,7 +190,7 @@ func diffSQL(e entity.Entity, staging string) string {
 // loaded.
 func mergeSQL(e entity.Entity, staging string) string {
 	names := columnNames(e)
-	source := stagingRows(e, staging) + " and st_id in (select st_id from " + diffTable(staging) + ")"
+	source := stagingRows(e, staging) + " and st_id in (select st_id from " + diffTable(staging) + ") order by st_id"
 	s := statement{e, tableName(e), source, "fetched_at", names, nil, "page.fetched_at", rebuildRule(names)}
 	return s.text()
 }

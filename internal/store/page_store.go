@@ -90,20 +90,14 @@ func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts,
 			return done, err
 		}
 	}
-	changed := records
-	if !s.Mode.Info().Staged { // a staging table has none of the rows yet
-		if changed, err = s.changed(ctx, tx, records); err != nil {
-			return done, err
-		}
+	var refused []entity.Rejected
+	if s.Mode.Info().Staged { // the table has none of the rows yet
+		done, refused, err = s.upsert(ctx, tx, records)
+	} else {
+		done, refused, err = s.upsertChanged(ctx, tx, records)
 	}
-	done, refused, err := s.upsert(ctx, tx, changed)
 	if err != nil {
 		return done, err
-	}
-	if written := done.Inserted + done.Updated + done.Deleted; written < int64(len(changed)-len(refused)) {
-		if err := s.setFingerprints(ctx, tx, changed, refused); err != nil {
-			return done, err
-		}
 	}
 	if len(refused) >= tableFaultThreshold && len(refused) == len(records) {
 		return done, fmt.Errorf("PostgreSQL rejects every record of the page, the first with: %w", s.rejectionError(ctx, tx, records[:1]))

@@ -85,7 +85,7 @@ func prepareRecords(e entity.Entity, all []entity.Record) (records []record, rej
 // upsert writes records, and returns those that PostgreSQL rejects.
 func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (done rowCounts, refused []entity.Rejected, err error) {
 	usual, values, others := readValues(s.Entity.Columns, records)
-	for _, part := range []statementOf{{usual, pageWithValuesSQL(s.Entity, s.table()), values}, {others, pageSQL(s.Entity, s.table()), nil}} {
+	for _, part := range []pagePart{{usual, pageWithValuesSQL(s.Entity, s.table()), values}, {others, pageSQL(s.Entity, s.table()), nil}} {
 		stored, faulty, err := s.upsertPart(ctx, tx, part)
 		if err != nil {
 			return rowCounts{}, nil, err
@@ -96,8 +96,8 @@ func (s pageStore) upsert(ctx context.Context, tx pgx.Tx, records []record) (don
 	return done, refused, nil
 }
 
-// statementOf is a statement that upserts records.
-type statementOf struct {
+// pagePart are records of a page that one statement upserts.
+type pagePart struct {
 	records []record
 	sql     string
 	values  []any // of typed columns
@@ -105,7 +105,7 @@ type statementOf struct {
 
 // upsertPart writes records. If PostgreSQL rejects the data, it halves the records until it has found
 // the faulty ones, which it returns; the others are written.
-func (s pageStore) upsertPart(ctx context.Context, tx pgx.Tx, part statementOf) (done rowCounts, refused []entity.Rejected, err error) {
+func (s pageStore) upsertPart(ctx context.Context, tx pgx.Tx, part pagePart) (done rowCounts, refused []entity.Rejected, err error) {
 	if len(part.records) == 0 {
 		return done, nil, nil
 	}

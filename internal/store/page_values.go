@@ -138,37 +138,33 @@ func descend(raw []byte, path []string) []byte {
 // add appends a value if it is certain.
 func (v *columnValues) add(kind entity.ColumnType, raw []byte) (certain bool) {
 	null := len(raw) == 0 || raw[0] == 'n' || string(raw) == `""` && kind != entity.Text
-	switch certain = null; kind {
+	switch kind {
 	case entity.Bigint:
-		var n pgtype.Int8
-		if n.Int64, n.Valid = integerOf(raw); certain || n.Valid {
-			v.integers = append(v.integers, n)
+		n, ok := integerOf(raw)
+		if certain = ok || null; certain {
+			v.integers = append(v.integers, pgtype.Int8{Int64: n, Valid: ok})
 		}
-		return certain || n.Valid
 	case entity.Boolean:
-		var b pgtype.Bool
-		if b.Bool, b.Valid = booleanOf(raw); certain || b.Valid {
-			v.booleans = append(v.booleans, b)
+		b, ok := booleanOf(raw)
+		if certain = ok || null; certain {
+			v.booleans = append(v.booleans, pgtype.Bool{Bool: b, Valid: ok})
 		}
-		return certain || b.Valid
 	case entity.Timestamptz:
-		var t pgtype.Timestamptz
-		if t.Time, t.Valid = timeOf(raw); certain || t.Valid {
-			v.times = append(v.times, t)
+		t, ok := timeOf(raw)
+		if certain = ok || null; certain {
+			v.times = append(v.times, pgtype.Timestamptz{Time: t, Valid: ok})
 		}
-		return certain || t.Valid
 	case entity.Text, entity.Numeric:
 		read := textOf
 		if kind == entity.Numeric {
 			read = numericOf
 		}
-		var t pgtype.Text
-		if t.String, t.Valid = read(raw); certain || t.Valid {
-			v.texts = append(v.texts, t)
+		text, ok := read(raw)
+		if certain = ok || null; certain {
+			v.texts = append(v.texts, pgtype.Text{String: text, Valid: ok})
 		}
-		return certain || t.Valid
 	}
-	return false
+	return certain
 }
 
 // drop removes the last value.

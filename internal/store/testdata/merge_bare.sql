@@ -1,6 +1,6 @@
 with page as (
     select st_id, modified_on, full_data as data, fingerprint, fetched_at, deleted_at is not null as is_deleted
-    from raw_rebuild.run_7 staging where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_diff)
+    from raw_rebuild.run_7 staging where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_diff) order by st_id
 ), changed as (
     select page.*
     from page left join lateral (select * from raw.st_bare where tenant_id = $1 and st_id = page.st_id limit 1) old on true

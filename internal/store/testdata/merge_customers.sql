@@ -1,6 +1,6 @@
 with page as (
     select st_id, raw.to_text(full_data -> 'name') as "name", raw.to_text(full_data -> 'type') as "type", raw.to_boolean(full_data -> 'active') as "active", raw.to_numeric(full_data -> 'balance') as "balance", raw.to_bigint(full_data -> 'mergedToId') as "merged_to_id", raw.to_timestamptz(full_data -> 'createdOn') as "created_on", modified_on, full_data as data, fingerprint, fetched_at, deleted_at is not null as is_deleted
-    from raw_rebuild.run_7 staging where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_diff)
+    from raw_rebuild.run_7 staging where tenant_id = $1 and st_id in (select st_id from raw_rebuild.run_7_diff) order by st_id
 ), changed as (
     select page.*
     from page left join lateral (select * from raw.st_customers where tenant_id = $1 and st_id = page.st_id limit 1) old on true
