@@ -1,11 +1,12 @@
 # Requires GNU make 3.81 or later. "make help" lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev stop build preflight test test-all fault chaos containers live bench release lint fmt generate verify
+.PHONY: help demo dev stop build preflight test test-all fuzz fault chaos containers live bench release lint fmt generate verify
 
 DEMO_FLAGS = $(if $(filter-out 0 no false,$(ONCE)),--once)
 COUNT     ?= 1
 SEED      ?= 1
 MINUTES   ?= 5
+INPUTS    ?= 100000
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,9 +30,12 @@ test: ## run the tests that need only Go, make and PostgreSQL, with -short
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun
 
-test-all: ## run all tests, with -race and fuzzing, also short faults, browser, PgBouncer, root and containers
+test-all: ## run all tests, with -race, also short faults, browser, PgBouncer, root and containers
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -all
+
+fuzz: ## run each fuzz test with new inputs (INPUTS=100000)
+	@go -C dev run ./cmd/testrun -part fuzz -inputs $(INPUTS)
 
 fault: ## run the fault tests, up to half an hour (COUNT=1)
 	@dev/preflight.sh --postgres

@@ -24,7 +24,8 @@ func main() {
 // options select the tests to run.
 type options struct {
 	all     bool
-	part    string // "", "faults" or "chaos"
+	part    string // "", "faults", "chaos" or "fuzz"
+	inputs  int    // of each fuzz test
 	count   int
 	seed    int64
 	minutes float64
@@ -32,8 +33,9 @@ type options struct {
 
 func run(ctx context.Context) int {
 	var o options
-	flag.BoolVar(&o.all, "all", false, "also -race, fuzzing, browser, PgBouncer and privileged tests")
-	flag.StringVar(&o.part, "part", "", "run only this part: faults or chaos")
+	flag.BoolVar(&o.all, "all", false, "also -race, browser, PgBouncer and privileged tests")
+	flag.StringVar(&o.part, "part", "", "run only this part: faults, chaos or fuzz")
+	flag.IntVar(&o.inputs, "inputs", defaultFuzzInputs, "number of inputs of each fuzz test")
 	flag.IntVar(&o.count, "count", 0, "run each test this many times; 0: once, or in the root module the cached result")
 	flag.Int64Var(&o.seed, "seed", 1, "seed of the chaos schedule")
 	flag.Float64Var(&o.minutes, "minutes", 1, "duration of the chaos test")

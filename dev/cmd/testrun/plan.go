@@ -22,34 +22,36 @@ type step struct {
 	live   bool // show the output of the tests immediately
 }
 
-// fuzzInputs is the number of inputs of each fuzz test with -all; otherwise only the stored inputs
-// are tried. A limit by time sometimes fails with "context deadline exceeded"
+// defaultFuzzInputs is the number of inputs of each fuzz test in "make fuzz"; otherwise only the stored
+// inputs are tried. A limit by time sometimes fails with "context deadline exceeded"
 // (https://go.dev/issue/75804, fixed in Go 1.27).
-const fuzzInputs = 20_000
+const defaultFuzzInputs = 100_000
 
 // repeatedFaults matches tests that inject many faults one after another, which takes minutes. They
 // run with -all only.
 const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
 
-// packagesAtOnce is the number of packages that are tested at the same time without -all: their tests
+// packagesAtOnce is the number of packages that are tested at the same time without -race: their tests
 // wait more than they compute.
-const packagesAtOnce = 3
+const packagesAtOnce = "-p=3"
 
 // devArgs are for the packages of the development module. Vet would analyze the servers, too, which
 // takes minutes; golangci-lint vets the packages themselves. Results are not cached, since go test does
-// not notice changes outside the module, of the manifests or of the program that the tests build.
-var devArgs = []string{"-vet=off", "-count=1"}
+// not notice changes outside the module, of the manifests or of the program that the tests build. Without
+// debug information, the programs that contain the servers link in half the time.
+var devArgs = []string{"-vet=off", "-count=1", "-ldflags=-w"}
 
 // longestPackages are tested first, in this order, so that the others run beside them and none runs
 // alone at the end.
 var longestPackages = []string{
 	"/internal/store", "/internal/simulator", "/internal/testing/pgserver", "/internal/gateway", "/docs",
-	"/dev/e2e", faultPackage, "/dev/deploytest", "/dev/examples", "/dev/cmd/lazisync-dev", "/dev/conformance", "/dev/streamtest",
+	"/dev/e2e", "/dev/examples", faultPackage, "/dev/deploytest", "/dev/cmd/lazisync-dev", "/dev/conformance", "/dev/streamtest",
 }
 
 // racedPackages call the product in the process of the test, and run with -race with -all. The others
-// start it as a program.
-var racedPackages = []string{"/dev/streamtest", "/dev/conformance", "/dev/gatewaytest"}
+// start it as a program, or compare every entity, which is slow with -race and has no concurrency that
+// the tests of the root module lack.
+var racedPackages = []string{"/dev/streamtest", "/dev/gatewaytest"}
 
 // faultPackage has the tests that kill processes. It runs with -all only.
 const faultPackage = "/dev/fault"
@@ -68,8 +70,10 @@ func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
 		return r.faultSteps(o.count), nil
 	case "chaos":
 		return r.chaosSteps(o), nil
+	case "fuzz":
+		return r.fuzzSteps(ctx, o.inputs)
 	default:
-		return nil, fmt.Errorf("-part: got %q, want faults or chaos", o.part)
+		return nil, fmt.Errorf("-part: got %q, want faults, chaos or fuzz", o.part)
 	}
 	if o.all {
 		return r.allSteps(ctx, base)
@@ -88,7 +92,7 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 		return nil, err
 	}
 	_, dev := split(packages, []string{faultPackage})
-	base = append(base, "-short", "-skip="+repeatedFaults, fmt.Sprintf("-p=%d", packagesAtOnce))
+	base = append(base, "-short", "-skip="+repeatedFaults, packagesAtOnce)
 	return []step{
 		{title: "Root module:", module: ".", args: slices.Concat(base, longestFirst(root))},
 		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(dev))},
@@ -147,9 +151,9 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	}
 	raced, others := split(packages, racedPackages)
 	steps := []step{
-		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race"}, longestFirst(root))},
+		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off"}, longestFirst(root))}, // make test vets it
 		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced))},
-		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(others))},
+		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, []string{packagesAtOnce}, longestFirst(others))},
 	}
 	if containers { // alone, since a dozen containers start
 		steps = append(steps, step{
@@ -157,8 +161,7 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 			args: slices.Concat(devArgs, []string{"-timeout=" + testTimeout, "-tags=" + containersTag, "-run=Containers", "./deploytest"}),
 		})
 	}
-	fuzz, err := r.fuzzSteps(ctx)
-	return append(steps, fuzz...), err
+	return steps, nil
 }
 
 // containersTag is the build tag of the tests that run the shipped manifests in containers.
@@ -252,7 +255,7 @@ func (r *runner) hasTag(tag string) (found bool, err error) {
 }
 
 // fuzzSteps returns one step for each fuzz test of the root module.
-func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
+func (r *runner) fuzzSteps(ctx context.Context, inputs int) (steps []step, err error) {
 	out, err := r.list(ctx, ".", "-f", `{{.ImportPath}} {{.Dir}} {{join .TestGoFiles ","}},{{join .XTestGoFiles ","}}`, "./...")
 	if err != nil {
 		return nil, err
@@ -271,9 +274,9 @@ func (r *runner) fuzzSteps(ctx context.Context) (steps []step, err error) {
 			for _, match := range fuzz.FindAllSubmatch(text, -1) {
 				test := string(match[1])
 				steps = append(steps, step{
-					title:  fmt.Sprintf("%s of %s with %d inputs:", test, strings.TrimPrefix(fields[0], "github.com/lazi/"), fuzzInputs),
+					title:  fmt.Sprintf("%s of %s with %d inputs:", test, strings.TrimPrefix(fields[0], "github.com/lazi/"), inputs),
 					module: ".",
-					args:   []string{"-run=^$", "-fuzz=^" + test + "$", fmt.Sprintf("-fuzztime=%dx", fuzzInputs), fields[0]},
+					args:   []string{"-run=^$", "-fuzz=^" + test + "$", fmt.Sprintf("-fuzztime=%dx", inputs), fields[0]},
 				})
 			}
 		}

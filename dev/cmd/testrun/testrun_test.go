@@ -38,7 +38,7 @@ func TestFuzzStepsFindAllFuzzTests(t *testing.T) {
 	root, err := findRoot()
 	require.NoError(t, err)
 	r := &runner{root: root, environ: os.Environ()}
-	steps, err := r.fuzzSteps(t.Context())
+	steps, err := r.fuzzSteps(t.Context(), 20_000)
 	require.NoError(t, err)
 	var titles []string
 	for _, s := range steps {
