@@ -29,19 +29,30 @@ func (s *slice) fetchPage(ctx context.Context, at entity.Cursor) <-chan pageResu
 // is being stored, until the entity is complete or the slice is stopping.
 func (s *slice) pages(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	for next := s.fetchPage(work, s.at.Cursor); next != nil; {
+	next := s.fetchPage(work, s.at.Cursor)
+	defer func() {
+		if next != nil { // of no use after an error
+			go func() { (<-next).page.Release() }()
+		}
+		cancel()
+	}()
+	if s.needsTotal() {
+		s.count(ctx) // while ServiceTitan answers the first page
+		s.reached(s.at)
+	}
+	for next != nil {
 		got := <-next
+		next = nil
 		if got.err != nil {
 			return got.err
 		}
-		next = nil
 		if !got.page.Last && !s.stopping(ctx) {
 			next = s.fetchPage(work, got.page.Next)
 		}
 		failpoint.Hit("worker/page-read")
 		s.warn(&got.page)
 		at, err := s.Store.StorePage(work, s.target, s.at, got.page)
+		got.page.Release()
 		if err != nil {
 			return &storeError{err}
 		}

@@ -112,6 +112,7 @@ func TestFencedSliceReloadsTheCursor(t *testing.T) {
 			at := position(r)
 			p, err := r.API.Page(ctx, activitytest.Tenant, customers, at.Cursor, false)
 			require.NoError(t, err)
+			p.Release()
 			_, err = r.Ledger.StorePage(ctx, r.run.Target(customers), at, p)
 			require.NoError(t, err)
 		}

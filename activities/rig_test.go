@@ -44,6 +44,8 @@ func inTime(t *testing.T, test func(t *testing.T, r *rig)) {
 		r.slices = r.Slices(10 * time.Second)
 		r.begin(t, events.Full)
 		test(t, r)
+		synctest.Wait()
+		require.Zero(t, r.API.Held(), "every page that was read is released")
 	})
 }
 

@@ -173,7 +173,6 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 			return SliceResult{}, err
 		}
 	}
-	s.count(ctx)
 	s.reached(s.at)
 
 	s.until = time.Now().Add(s.Length) // without the time it took to open: every slice makes progress
@@ -210,12 +209,14 @@ func (s *slice) open(ctx context.Context) (ledger.Position, error) {
 	return s.Store.Open(ctx, s.target)
 }
 
+// needsTotal reports whether the expected number of records is to be counted.
+func (s *slice) needsTotal() bool {
+	return s.target.Mode.Info().ReadsAll && s.at.Pages == 0 && s.at.Total < 0 && !s.at.Done()
+}
+
 // count stores the expected number of records of a full read, for its progress. An error does
 // not stop the slice.
 func (s *slice) count(ctx context.Context) {
-	if !s.target.Mode.Info().ReadsAll || s.at.Pages > 0 || s.at.Total >= 0 || s.at.Done() {
-		return
-	}
 	total, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
 	if err != nil || total < 0 {
 		return // the first page fails with the same error and reports it

@@ -27,6 +27,7 @@ type Tenant struct {
 	ID       events.TenantID
 	Entities []string
 	Channel  string
+	Parallel int // entities that a run reads at once; 0 for Options.Limits
 }
 
 // Options configure a Bridge. Fields without a default are required.

@@ -49,6 +49,17 @@ func (b *Bridge) tenant(id events.TenantID) Tenant {
 	return b.Tenants[slices.IndexFunc(b.Tenants, func(t Tenant) bool { return t.ID == id })]
 }
 
+// limits returns the limits of the runs of a tenant, which may not be configured any more.
+func (b *Bridge) limits(id events.TenantID) workflows.Limits {
+	limits := b.Limits
+	for _, t := range b.Tenants {
+		if t.ID == id {
+			limits.Parallel = cmp.Or(t.Parallel, limits.Parallel)
+		}
+	}
+	return limits
+}
+
 // entities resolves the entities of a request, in catalogue order.
 func (b *Bridge) entities(named, defaults []string) []string {
 	if len(named) == 0 {

@@ -21,7 +21,7 @@ func (b *Bridge) dispatch(ctx context.Context, all batch) {
 	undispatched := all.filter((*delivery).isUndispatched)
 	served := make([]*call, len(undispatched))
 	for i, d := range undispatched {
-		served[i] = calls.forRequest(d.request, b.Limits)
+		served[i] = calls.forRequest(d.request, b.limits(d.request.TenantID))
 		if d.repeated {
 			continue // the first delivery of the request in this batch makes the call
 		}

@@ -86,7 +86,7 @@ func (b *Bridge) startRequests(ctx context.Context) error {
 	}
 	var calls calls
 	for _, r := range unstarted {
-		c := calls.forRequest(r, b.Limits)
+		c := calls.forRequest(r, b.limits(r.TenantID))
 		c.needed = true
 		c.requestIDs = append(c.requestIDs, r.ID)
 	}
@@ -98,7 +98,7 @@ func (b *Bridge) startRequests(ctx context.Context) error {
 		}
 	}
 	for _, r := range unstarted {
-		c := calls.forRequest(r, b.Limits)
+		c := calls.forRequest(r, b.limits(r.TenantID))
 		if c.err != nil || c.rejection != nil {
 			continue
 		}

@@ -45,6 +45,16 @@ func TestFullRequest(t *testing.T) {
 	}}, published(t, w, events.Accepted))
 }
 
+func TestRunsReadAsManyEntitiesAsTheBudgetOfTheirTenantAllows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bridge.Tenants[0].Parallel = 48
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
+	limits := workflows.DefaultLimits
+	limits.Parallel = 48
+	require.Equal(t, limits, w.temporal.started[0].Input.(workflows.SyncInput).Limits)
+}
+
 func TestRebuildRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -55,8 +55,11 @@ func IsWorkflowID(id string) bool {
 type Limits struct {
 	Deadline   time.Duration // of unpaused time
 	PauseLimit time.Duration // a pause that lasts longer cancels the run
-	Parallel   int           // entities read concurrently
+	Parallel   int           // entities read concurrently, at most MaxParallel
 }
+
+// MaxParallel is the most entities that a run reads at once. It leaves slots of a worker for other runs.
+const MaxParallel = 48
 
 // DefaultLimits are the limits without configuration.
 var DefaultLimits = Limits{Deadline: 24 * time.Hour, PauseLimit: 72 * time.Hour, Parallel: 4}

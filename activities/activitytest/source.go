@@ -41,6 +41,7 @@ type Source struct {
 	// LookupError is the error of Lookup.
 	LookupError error
 
+	held     atomic.Int64
 	mu       sync.Mutex
 	requests []PageRequest
 	lookedUp [][]string
@@ -70,15 +71,28 @@ func (s *Source) Page(ctx context.Context, _ events.TenantID, e entity.Entity, a
 			return entity.Page{}, err
 		}
 	}
-	if s.Latency > 0 {
-		select {
-		case <-time.After(s.Latency):
-		case <-ctx.Done():
-			return entity.Page{}, ctx.Err()
-		}
+	if err := s.delay(ctx); err != nil {
+		return entity.Page{}, err
 	}
-	return s.page(ask), nil
+	s.held.Add(1)
+	return s.page(ask).WithRelease(sync.OnceFunc(func() { s.held.Add(-1) })), nil
 }
+
+// delay waits for Latency.
+func (s *Source) delay(ctx context.Context) error {
+	if s.Latency <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(s.Latency):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Held returns how many pages were read and not released.
+func (s *Source) Held() int64 { return s.held.Load() }
 
 func (s *Source) page(a PageRequest) entity.Page {
 	next := a.Cursor
@@ -114,9 +128,12 @@ func (s *Source) Probe(context.Context, events.TenantID, entity.Entity) (time.Ti
 }
 
 // Count returns the number of records of an entity, including Uncounted, or CountError.
-func (s *Source) Count(_ context.Context, _ events.TenantID, e entity.Entity) (int, error) {
+func (s *Source) Count(ctx context.Context, _ events.TenantID, e entity.Entity) (int, error) {
 	if s.CountError != nil {
 		return -1, s.CountError
+	}
+	if err := s.delay(ctx); err != nil {
+		return -1, err
 	}
 	return s.pages(e.Name)*s.PageSize + s.Uncounted, nil
 }

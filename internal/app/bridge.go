@@ -25,7 +25,7 @@ const (
 func (p *process) bridge() []part {
 	var tenants []bridge.Tenant
 	for _, t := range p.cfg.Tenants {
-		tenants = append(tenants, bridge.Tenant{ID: t.ID, Entities: t.Entities, Channel: t.Channel})
+		tenants = append(tenants, bridge.Tenant{ID: t.ID, Entities: t.Entities, Channel: t.Channel, Parallel: connect.Parallel(t.RequestsPerSecond)})
 	}
 	b := bridge.New(bridge.Options{
 		Ledger:             p.store,

@@ -19,7 +19,12 @@ import (
 )
 
 const (
-	pageSlots     = 10 // slices of pages at once, in one process
+	// pageSlots is the number of slices at once, in one process. Most of them wait for ServiceTitan.
+	pageSlots = workflows.MaxParallel + 16
+	// incrementalSlots of them are free of full syncs and rebuilds.
+	incrementalSlots = 8
+	// pagesInMemory bounds the pages that are read, decoded and stored at once.
+	pagesInMemory = 12
 	workflowSlots = 5
 	controlSlots  = 20 // short ledger and event activities
 	sliceLength   = 10 * time.Second
@@ -87,8 +92,8 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	workflows.Register(pages)
 	legacy.Register(pages)
 	pages.RegisterActivity(&activities.Slices{
-		Source: connect.ServiceTitan(p.cfg, p.store, p.apiMetrics, p.otlp.TracerProvider(), p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
-		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-1),
+		Source: connect.ServiceTitan(p.cfg, p.store, pagesInMemory, p.apiMetrics, p.otlp.TracerProvider(), p.log), Store: p.store, Publisher: p.stream, Logger: p.log,
+		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-incrementalSlots),
 		Failing: make(chan struct{}, pageSlots/2),
 	})
 	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)

@@ -59,7 +59,7 @@ func Doctor(ctx context.Context, cfg *config.Config, role doctor.Role, asJSON bo
 			return connect.Store(ctx, cfg, "doctor", 2, nil, nil, log)
 		},
 		OpenTemporal: func() (*temporal.Client, error) { return connect.Temporal(cfg, log) },
-		ServiceTitan: connect.ServiceTitan(cfg, nil, nil, nil, log),
+		ServiceTitan: connect.ServiceTitan(cfg, nil, 0, nil, nil, log),
 		Schedules:    connect.Schedules(cfg),
 		NamespaceFix: connect.NamespaceFix,
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -100,6 +101,12 @@ func Schedules(cfg *config.Config) (specs []temporal.ScheduleSpec) {
 			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Full, Cron: t.ScheduleFull, Timezone: zone})
 	}
 	return specs
+}
+
+// Parallel returns how many entities a run of a tenant reads at once: as many as use its rate budget, in
+// calls per second, if ServiceTitan answers each after a second.
+func Parallel(callsPerSecond float64) int {
+	return min(max(int(math.Ceil(callsPerSecond)), workflows.DefaultLimits.Parallel), workflows.MaxParallel)
 }
 
 // Limits returns the limits of a run.

@@ -12,8 +12,9 @@ import (
 )
 
 // ServiceTitan returns a client of the ServiceTitan API. It shares the rate budget of each
-// tenant with other processes through s, or with none if s is nil.
-func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Recorder, tracer trace.TracerProvider, log zerolog.Logger) *servicetitan.Client {
+// tenant with other processes through s, or with none if s is nil. It holds at most pagesInMemory
+// pages; 0 for any number.
+func ServiceTitan(cfg *config.Config, s *store.Store, pagesInMemory int, recorder servicetitan.Recorder, tracer trace.TracerProvider, log zerolog.Logger) *servicetitan.Client {
 	var limiter servicetitan.RateLimiter
 	if s != nil {
 		limiter = s
@@ -28,6 +29,6 @@ func ServiceTitan(cfg *config.Config, s *store.Store, recorder servicetitan.Reco
 	}
 	return servicetitan.New(servicetitan.Options{
 		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL,
-		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, Recorder: recorder, Tracer: tracer, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
+		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, PagesInMemory: pagesInMemory, Recorder: recorder, Tracer: tracer, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
 	})
 }

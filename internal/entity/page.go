@@ -79,6 +79,22 @@ type Page struct {
 	Warnings      []string  // for the outcome of the run
 	Unstable      bool      // the list changed during every read: a missing record may still exist
 	DamagedPlaces int       // damaged places in the response, each of which may hide a record
+
+	release func() // nil if nothing waits for the memory of the page
+}
+
+// WithRelease returns the page with a function that Release calls.
+func (p Page) WithRelease(release func()) Page {
+	p.release = release
+	return p
+}
+
+// Release reports that the caller does not need the page any more, so that another one may be read in
+// its place. Further calls have no effect.
+func (p Page) Release() {
+	if p.release != nil {
+		p.release()
+	}
 }
 
 // Record is one record as received.

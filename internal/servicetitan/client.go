@@ -33,6 +33,10 @@ type Options struct {
 	// local to this client.
 	RateLimiter RateLimiter
 
+	// PagesInMemory bounds the pages that are held at once: a response with a further one is not
+	// read until the caller releases another. Default: no bound.
+	PagesInMemory int
+
 	HTTP      *http.Client // default: the settings of http.DefaultTransport; CheckRedirect is replaced
 	UserAgent string       // default "lazisync"
 	Logger    zerolog.Logger
@@ -80,6 +84,7 @@ type Client struct {
 	now             func() time.Time
 	tenants         map[events.TenantID]*tenant
 	malformedCounts malformedCounts
+	pageSlots       pageSlots
 }
 
 // tenant is the state shared by the calls for one tenant.
@@ -113,6 +118,9 @@ func New(o Options) *Client {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	if o.PagesInMemory > 0 {
+		c.pageSlots = make(pageSlots, o.PagesInMemory)
+	}
 	for id, creds := range o.Tenants {
 		perSecond := defaultRequestsPerSecond
 		for _, given := range []float64{o.RequestsPerSecond, o.Budgets[id]} {
@@ -127,7 +135,7 @@ func New(o Options) *Client {
 	return c
 }
 
-// Page reads the page of e that the cursor at points to. Interactive calls may use the
+// Page reads the page of e that the cursor at points to. The caller releases it. Interactive calls may use the
 // reserve of the rate limit. A call that would wait for the rate limit for more than two
 // seconds fails with an *Error whose RetryAfter is the wait.
 //
@@ -139,16 +147,27 @@ func (c *Client) Page(ctx context.Context, tenantID events.TenantID, e entity.En
 	if err != nil {
 		return entity.Page{}, err
 	}
-	req.mayBeEmpty = true
+	req.mayBeEmpty, req.slot = true, c.pageSlots.slot()
+	page, err := c.readPage(ctx, tenantID, req, at, interactive)
+	if err == nil {
+		page, err = c.verifyStable(ctx, tenantID, e, at, page, interactive)
+	}
+	if err != nil {
+		req.slot.release()
+		return entity.Page{}, err
+	}
+	if req.slot != nil {
+		page = page.WithRelease(req.slot.release)
+	}
+	return page, nil
+}
+
+func (c *Client) readPage(ctx context.Context, tenantID events.TenantID, req request, at entity.Cursor, interactive bool) (entity.Page, error) {
 	resp, err := c.get(ctx, tenantID, req, interactive)
 	if err != nil {
 		return entity.Page{}, err
 	}
-	page, err := c.page(tenantID, req, at, resp)
-	if err != nil {
-		return entity.Page{}, err
-	}
-	return c.verifyStable(ctx, tenantID, e, at, page, interactive)
+	return c.page(tenantID, req, at, resp)
 }
 
 // Count returns the number of records in the list of e, in every state, for progress bars.

@@ -23,9 +23,9 @@ const (
 	// maxBody caps a response after decompression. A page of 5000 invoices with
 	// their items is some 20 MB.
 	maxBody = 64 << 20
-	// Connections kept open to each host; the default of two would open and
-	// close one for most calls.
-	idleConnections = 16
+	// Connections kept open to each host, as many as a worker makes calls at once; the default
+	// of two would open and close one for most calls.
+	idleConnections = 64
 )
 
 // call is the part of a request that errors report.
@@ -40,6 +40,7 @@ type call struct {
 	timeout   time.Duration
 	secrets   []Secret // masked in whatever the server says
 	feedToken bool
+	slot      *pageSlot
 }
 
 // response is a response with its whole body.
@@ -110,7 +111,7 @@ func (c *Client) get(ctx context.Context, tenantID events.TenantID, r request, i
 func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive bool) (response, Secret, error) {
 	call := call{
 		tenant: t, subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(string(t.id))), route: r.path,
-		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken,
+		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken, slot: r.slot,
 		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
 	}
 	call.address = publicAddress(c.apiURL + call.path)
@@ -169,7 +170,10 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 		return response{}, err
 	}
 	defer res.Body.Close()
-	body, err := readBody(res)
+	var body []byte
+	if err = call.slot.acquire(reqCtx); err == nil {
+		body, err = readBody(res)
+	}
 	body = bytes.TrimPrefix(body, byteOrderMark)
 	if errors.Is(err, errTooLarge) {
 		large := response{call: call, status: res.StatusCode, body: body}

@@ -16,6 +16,8 @@ type request struct {
 	feedToken bool // the query carries the continueFrom of an earlier response
 	// mayBeEmpty accepts a response without content as one without records.
 	mayBeEmpty bool
+	// slot is acquired before the body of the response is read; nil for short responses.
+	slot *pageSlot
 }
 
 // pageRequest returns the request for the page that the cursor at points to.

@@ -13,8 +13,7 @@ import (
 const (
 	budgetPerSecond = 50 // default of SERVICETITAN_REQUESTS_PER_SECOND
 	apiPerSecond    = 60 // ServiceTitan's limit
-	fullSlots       = 9  // reads of full syncs at once, in one worker
-	requestEntities = 4  // reads of one run at once
+	requestEntities = 4  // of each of four requests
 )
 
 // busyEntities are sixteen entities with an export feed. Reading all of them at once needs more
@@ -40,6 +39,7 @@ func measureBudget(ctx context.Context, d *deployment) ([]table, error) {
 		Columns: []string{"workers", "reads at once", "calls", "seconds with work for all", "calls/s", "used share of the budget",
 			"most calls in a second", "429s"},
 	}
+	reads := len(busyEntities())
 	for _, workers := range []int{1, 2, 4} {
 		d.progress("rate budget of one tenant with %d workers", workers)
 		if err := d.prepare(ctx, workers); err != nil {
@@ -49,10 +49,9 @@ func measureBudget(ctx context.Context, d *deployment) ([]table, error) {
 			return nil, err
 		}
 		calls := d.calls(tenantOf(busyTenant))
-		reads := min(len(busyEntities()), workers*fullSlots)
 		count, seconds := calls.whileBusy(reads)
 		rate := float64(count) / seconds
-		t.Rows = append(t.Rows, []any{workers, reads, count, seconds, rate, fmt.Sprintf("%.0f %%", 100*rate/budgetPerSecond),
+		t.Rows = append(t.Rows, []any{workers, reads, count, seconds, rate, budgetShare(count, seconds),
 			calls.mostWithin(time.Second), calls.refused()})
 	}
 	return []table{t}, nil
@@ -73,7 +72,7 @@ func (d *deployment) readBusyTenant(ctx context.Context) error {
 }
 
 // whileBusy returns the calls, and the seconds, from the time at which a number of entities are
-// being read until the first of all is complete.
+// being read until fewer of them are incomplete.
 func (c calls) whileBusy(reads int) (count int, seconds float64) {
 	first, last := map[string]time.Time{}, map[string]time.Time{}
 	for _, one := range c {
@@ -83,7 +82,7 @@ func (c calls) whileBusy(reads int) (count int, seconds float64) {
 		last[one.entity] = one.at
 	}
 	starts, ends := sorted(first), sorted(last)
-	from, until := starts[reads-1], ends[0]
+	from, until := starts[reads-1], ends[len(ends)-reads]
 	for _, one := range c {
 		if !one.at.Before(from) && one.at.Before(until) {
 			count++

@@ -17,6 +17,8 @@ const (
 	busyTenant   = 9100 // uses its whole rate budget
 	sizingTenant = 9101 // has records of every entity
 
+	everythingTenant = 9103 // has records of every entity, on small pages
+
 	loadingTenant  = 9102 // has large pages and no rate limit
 	loadingRecords = 60_000
 	loadingPage    = 5_000
@@ -24,6 +26,7 @@ const (
 	soloPages  = 40 // of each of the four default entities
 	fleetPages = 10
 	busyPages  = 40 // of each of busyEntities
+	everyPages = 15 // of each entity with an export feed
 
 	sizingRecords     = 20_000 // of each of the four default entities
 	sizingRecordsRest = 1_000  // of each other entity
@@ -49,6 +52,9 @@ func companyOptions() []simulator.Options {
 	}
 	all = append(all, busy, simulator.Options{Tenant: sizingTenant, RecordsPerEntity: sizingRecords, Records: rest},
 		simulator.Options{Tenant: loadingTenant, RecordsPerEntity: loadingRecords, ExportPageSize: loadingPage, RequestsPerSecond: -1})
+	everything := small(everythingTenant, everyPages)
+	everything.Records = recordsOf(simulator.Entities(), everyPages*smallPage)
+	all = append(all, everything)
 	for i := range all {
 		id := strconv.FormatInt(all[i].Tenant, 10)
 		all[i].Seed, all[i].ClientID, all[i].ClientSecret, all[i].AppKey = all[i].Tenant, "cid."+id, "cs."+id, "ak."+id

@@ -39,6 +39,7 @@ var sections = []section{
 	{"loading", measureLoading},
 	{"scale", measureScale},
 	{"budget", measureBudget},
+	{"concurrency", measureConcurrency},
 	{"isolation", measureIsolation},
 	{"sizing", measureSizing},
 	{"bloat", measureBloat},

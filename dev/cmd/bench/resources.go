@@ -76,18 +76,24 @@ func (d *deployment) resources(most peaks) table {
 		Title:   "One process of each role, at most",
 		Columns: []string{"role", "resident memory (MiB)", "connections to PostgreSQL", "to NATS", "to Temporal"},
 	}
-	memory := map[string]float64{}
-	for _, r := range d.roles {
-		memory[r.name] = max(memory[r.name], peakMiB(r.Pid()))
-	}
 	for _, name := range []string{"bridge", "worker", "notifier", "gateway"} {
-		row := []any{name, memory[name]}
+		row := []any{name, d.peakMemory(name)}
 		for _, variable := range remotes {
 			row = append(row, most[name][d.port(variable)])
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// peakMemory returns the most resident memory of a process of a role, in MiB.
+func (d *deployment) peakMemory(name string) (most float64) {
+	for _, r := range d.roles {
+		if r.name == name {
+			most = max(most, peakMiB(r.Pid()))
+		}
+	}
+	return most
 }
 
 // port returns the port of a server, whose address is a URL or host:port.

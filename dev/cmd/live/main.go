@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, environ []string, stdout, stderr io
 		return 2
 	}
 	count, bad := map[live.Status]int{}, false
-	client := connect.ServiceTitan(cfg, nil, nil, nil, zerolog.Nop())
+	client := connect.ServiceTitan(cfg, nil, 0, nil, nil, zerolog.Nop())
 	err = live.Check(ctx, client, cfg.Tenants[0].ID, entities, func(f live.Finding) {
 		count[f.Status]++
 		bad = bad || f.Bad()
