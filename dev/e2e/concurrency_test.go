@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -17,8 +18,10 @@ func TestARunReadsManyEntitiesAtOnce(t *testing.T) {
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 5}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(latency)
-	outcome := w.completed(t, w.request(t, `{"mode":"full","entities":["*"]}`))
-	require.Len(t, outcome.Results, len(entity.Names()))
+	names, err := json.Marshal(entity.Names()[:30])
+	require.NoError(t, err)
+	outcome := w.completed(t, w.request(t, `{"mode":"full","entities":`+string(names)+`}`))
+	require.Len(t, outcome.Results, 30)
 
 	began := map[string]time.Time{}
 	for _, call := range w.stack.Simulator.Stats().Requests {
@@ -38,5 +41,4 @@ func TestARunReadsManyEntitiesAtOnce(t *testing.T) {
 		most = max(most, atOnce)
 	}
 	require.Greater(t, most, 20, "a run used to read four entities at once")
-	w.requireEqual(t)
 }

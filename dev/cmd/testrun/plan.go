@@ -22,11 +22,6 @@ type step struct {
 	live   bool // show the output of the tests immediately
 }
 
-// defaultFuzzInputs is the number of inputs of each fuzz test in "make fuzz"; otherwise only the stored
-// inputs are tried. A limit by time sometimes fails with "context deadline exceeded"
-// (https://go.dev/issue/75804, fixed in Go 1.27).
-const defaultFuzzInputs = 100_000
-
 // repeatedFaults matches tests that inject many faults one after another, which takes minutes. They
 // run with -all only.
 const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
@@ -52,6 +47,9 @@ var longestPackages = []string{
 // start it as a program, or compare every entity, which is slow with -race and has no concurrency that
 // the tests of the root module lack.
 var racedPackages = []string{"/dev/streamtest", "/dev/gatewaytest"}
+
+// unracedPackages of the root module check texts, and start nothing concurrent.
+var unracedPackages = []string{"/docs", "/internal/testing/layers"}
 
 // faultPackage has the tests that kill processes. It runs with -all only.
 const faultPackage = "/dev/fault"
@@ -150,8 +148,10 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 		return nil, err
 	}
 	raced, others := split(packages, racedPackages)
+	texts, code := split(root, unracedPackages)
 	steps := []step{
-		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off"}, longestFirst(root))}, // make test vets it
+		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off"}, longestFirst(code))}, // make test vets it
+		{title: "Root module, texts:", module: ".", args: slices.Concat(base, texts)},
 		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced))},
 		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, []string{packagesAtOnce}, longestFirst(others))},
 	}
@@ -252,36 +252,6 @@ func (r *runner) hasTag(tag string) (found bool, err error) {
 		return err
 	})
 	return found, err
-}
-
-// fuzzSteps returns one step for each fuzz test of the root module.
-func (r *runner) fuzzSteps(ctx context.Context, inputs int) (steps []step, err error) {
-	out, err := r.list(ctx, ".", "-f", `{{.ImportPath}} {{.Dir}} {{join .TestGoFiles ","}},{{join .XTestGoFiles ","}}`, "./...")
-	if err != nil {
-		return nil, err
-	}
-	fuzz := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
-	for line := range strings.Lines(out) {
-		fields := strings.Fields(line)
-		if len(fields) != 3 {
-			continue
-		}
-		for _, name := range strings.FieldsFunc(fields[2], func(c rune) bool { return c == ',' }) {
-			text, err := os.ReadFile(filepath.Join(fields[1], name))
-			if err != nil {
-				return nil, err
-			}
-			for _, match := range fuzz.FindAllSubmatch(text, -1) {
-				test := string(match[1])
-				steps = append(steps, step{
-					title:  fmt.Sprintf("%s of %s with %d inputs:", test, strings.TrimPrefix(fields[0], "github.com/lazi/"), inputs),
-					module: ".",
-					args:   []string{"-run=^$", "-fuzz=^" + test + "$", fmt.Sprintf("-fuzztime=%dx", inputs), fields[0]},
-				})
-			}
-		}
-	}
-	return steps, nil
 }
 
 func (r *runner) list(ctx context.Context, module string, args ...string) (string, error) {

@@ -137,7 +137,7 @@ func TestNamesOfThePlanExist(t *testing.T) {
 		}
 		require.NotEmpty(t, found, suffix)
 	}
-	for _, pkg := range slices.Concat(longestPackages, racedPackages) {
+	for _, pkg := range slices.Concat(longestPackages, racedPackages, unracedPackages) {
 		require.DirExists(t, filepath.Join(root, pkg))
 	}
 }
