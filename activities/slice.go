@@ -111,7 +111,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 	if in.Mode.Info().ReadsAll {
 		release, free := acquireSlot(s.Full)
 		if !free {
-			return SliceResult{}, errNoSlot("every slot for full syncs is taken")
+			return SliceResult{}, errNoSlot(ctx, "every slot for full syncs is taken")
 		}
 		defer release()
 	}
@@ -119,7 +119,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 	if earlier.Tries > 0 {
 		release, free := acquireSlot(s.Failing)
 		if !free {
-			return SliceResult{}, errNoSlot("every slot for another try is taken")
+			return SliceResult{}, errNoSlot(ctx, "every slot for another try is taken")
 		}
 		defer release()
 	}

@@ -1,8 +1,10 @@
 package activities
 
 import (
+	"context"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -19,8 +21,10 @@ func acquireSlot(slots chan struct{}) (release func(), free bool) {
 	}
 }
 
-// errNoSlot returns an error that makes Temporal retry the slice in a second.
-func errNoSlot(why string) error {
+// errNoSlot returns an error that makes Temporal retry the slice, the first time in a second, later in
+// five: many slices may be waiting, and slots become free all the time.
+func errNoSlot(ctx context.Context, why string) error {
+	delay := time.Duration(min(activity.GetInfo(ctx).Attempt, 5)) * time.Second
 	return temporal.NewApplicationErrorWithOptions(why, "Busy",
-		temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Category: temporal.ApplicationErrorCategoryBenign})
+		temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
 }

@@ -9,6 +9,10 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
+// interactivePriority is before the default of 3: when every slot of the workers is taken, the next
+// free one is for a sync that somebody may be waiting for. Servers before Temporal 1.28 ignore it.
+const interactivePriority = 2
+
 // sliceOptions returns a context with the options of the activities that read and store pages.
 // Attempts are not limited: outages and rate limits are normal, and the run has a deadline.
 func sliceOptions(ctx workflow.Context, mode events.Mode, entity string) workflow.Context {
@@ -16,7 +20,12 @@ func sliceOptions(ctx workflow.Context, mode events.Mode, entity string) workflo
 	if mode.Info().Staged {
 		length = time.Hour // a rebuild applies a table of any size in one transaction
 	}
+	var priority temporal.Priority
+	if mode.Info().Interactive {
+		priority.PriorityKey = interactivePriority
+	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		Priority:            priority,
 		StartToCloseTimeout: length,
 		HeartbeatTimeout:    15 * time.Second,
 		WaitForCancellation: true, // the pages in flight are stored before the slot is free

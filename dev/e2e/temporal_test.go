@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/lazi/lazisync/events"
@@ -64,15 +65,39 @@ func TestTemporalShowsTheOutcome(t *testing.T) {
 	}
 
 	var summaries []string
-	history := w.temporal.GetWorkflowHistory(t.Context(), done.WorkflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for history.HasNext() {
-		event, err := history.Next()
-		require.NoError(t, err)
-		if event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == "SyncSlice" {
-			var summary string
-			require.NoError(t, converter.GetDefaultDataConverter().FromPayload(event.GetUserMetadata().GetSummary(), &summary))
-			summaries = append(summaries, summary)
-		}
+	for _, event := range w.scheduledSlices(t, done.WorkflowID) {
+		var summary string
+		require.NoError(t, converter.GetDefaultDataConverter().FromPayload(event.GetUserMetadata().GetSummary(), &summary))
+		summaries = append(summaries, summary)
 	}
 	require.Equal(t, []string{"customers"}, summaries)
+}
+
+// scheduledSlices returns the events of a workflow's history that scheduled a slice.
+func (w *fixture) scheduledSlices(t *testing.T, workflowID string) (scheduled []*history.HistoryEvent) {
+	t.Helper()
+	all := w.temporal.GetWorkflowHistory(t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for all.HasNext() {
+		event, err := all.Next()
+		require.NoError(t, err)
+		if event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == "SyncSlice" {
+			scheduled = append(scheduled, event)
+		}
+	}
+	require.NotEmpty(t, scheduled)
+	return scheduled
+}
+
+// Temporal gives a free slot of a worker to incremental syncs first.
+func TestSlicesOfIncrementalsComeFirst(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 5}})
+	w.start(t, "serve")
+	priority := func(mode string) int32 {
+		t.Helper()
+		done := w.completed(t, w.request(t, `{"mode":"`+mode+`","entities":["customers"]}`))
+		return w.scheduledSlices(t, done.WorkflowID)[0].GetActivityTaskScheduledEventAttributes().GetPriority().GetPriorityKey()
+	}
+	require.Zero(t, priority("full"), "the default, 3")
+	require.EqualValues(t, 2, priority("incremental"))
 }
