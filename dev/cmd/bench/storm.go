@@ -16,7 +16,7 @@ import (
 const (
 	stormRequests = 10_000
 	stormRounds   = 3 // of each storm; the table has the medians
-	stormLimit    = 2 * time.Minute
+	stormLimit    = 5 * time.Minute
 )
 
 // storm is the cost of answering stormRequests requests.
