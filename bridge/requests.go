@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/failpoint"
@@ -152,12 +151,12 @@ func acceptedData(r ledger.Request) events.AcceptedData {
 	}
 }
 
-// settle acknowledges, rejects or retries each delivery.
+// settle acknowledges, rejects or retries each delivery, all at once: each confirmation is a round
+// trip to NATS, and one by one they would take longer than everything else.
 func (b *Bridge) settle(ctx context.Context, all batch) {
-	var group errgroup.Group
-	group.SetLimit(parallelCalls)
+	var group sync.WaitGroup
 	for _, d := range all {
-		group.Go(func() error {
+		group.Go(func() {
 			switch {
 			case d.err != nil:
 				d.err = b.retry(d.message, d.err)
@@ -166,10 +165,9 @@ func (b *Bridge) settle(ctx context.Context, all batch) {
 			default:
 				d.err = acknowledge(ctx, d.message)
 			}
-			return nil
 		})
 	}
-	_ = group.Wait() // errors are in the deliveries
+	group.Wait()
 }
 
 func (all batch) filter(keep func(*delivery) bool) batch {
