@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/lazi/lazisync/internal/display"
 )
 
@@ -43,29 +45,21 @@ func parseObject(data []byte) ([]member, *Rejection) {
 	if kind := display.JSONType(data); kind != "an object" {
 		return nil, notJSON(kind)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if _, err := decoder.Token(); err != nil { // the opening brace
-		return nil, notJSON(err.Error())
-	}
 	var members []member
+	var rejection *Rejection
 	seen := map[string]bool{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, notJSON(err.Error())
-		}
-		name, _ := token.(string)
-		if seen[name] {
-			return nil, Reject(CodeBadEnvelope, FieldError{Path: name, Got: "a duplicate key", Want: "each key once"})
+	gjson.ParseBytes(data).ForEach(func(key, value gjson.Result) bool {
+		var name string
+		if err := json.Unmarshal([]byte(key.Raw), &name); err != nil {
+			rejection = notJSON(err.Error())
+		} else if seen[name] {
+			rejection = Reject(CodeBadEnvelope, FieldError{Path: name, Got: "a duplicate key", Want: "each key once"})
 		}
 		seen[name] = true
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, notJSON(err.Error())
-		}
-		members = append(members, member{name, value})
-	}
-	return members, nil
+		members = append(members, member{name, json.RawMessage(value.Raw)})
+		return rejection == nil
+	})
+	return members, rejection
 }
 
 // checkJSON returns a rejection if data is not one JSON value.
@@ -75,6 +69,9 @@ func checkJSON(data []byte) *Rejection {
 	}
 	if !utf8.Valid(data) {
 		return notJSON("invalid UTF-8")
+	}
+	if json.Valid(data) {
+		return nil
 	}
 	var syntax *json.SyntaxError
 	err := json.Unmarshal(data, new(json.RawMessage))
