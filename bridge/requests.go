@@ -52,9 +52,9 @@ func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
 	if len(messages) == 1 {
 		ctx = messages[0].Context(ctx)
 	}
-	all := make(batch, len(messages))
+	all, validator := make(batch, len(messages)), b.validator()
 	for i, m := range messages {
-		all[i] = b.decodeDelivery(ctx, m)
+		all[i] = b.decodeDelivery(ctx, validator, m)
 	}
 	b.record(ctx, all)
 	failpoint.Hit("bridge/recorded")
@@ -69,10 +69,10 @@ func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
 
 // decodeDelivery decodes a message. With traces, what follows from the request belongs to the
 // span of the delivery and not directly to that of the publisher.
-func (b *Bridge) decodeDelivery(ctx context.Context, m Message) *delivery {
+func (b *Bridge) decodeDelivery(ctx context.Context, validator events.Validator, m Message) *delivery {
 	d := &delivery{message: m}
 	var err error
-	d.event, d.request, err = b.decodeRequest(m.Event())
+	d.event, d.request, err = b.decodeRequest(validator, m.Event())
 	if !errors.As(err, &d.rejection) && err != nil {
 		d.err = fmt.Errorf("decode %s: %w", place(m.Event()), err)
 	}

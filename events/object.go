@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
@@ -49,10 +50,8 @@ func parseObject(data []byte) ([]member, *Rejection) {
 	var rejection *Rejection
 	seen := map[string]bool{}
 	gjson.ParseBytes(data).ForEach(func(key, value gjson.Result) bool {
-		var name string
-		if err := json.Unmarshal([]byte(key.Raw), &name); err != nil {
-			rejection = notJSON(err.Error())
-		} else if seen[name] {
+		name := unquoteJSON(key.Raw)
+		if seen[name] {
 			rejection = Reject(CodeBadEnvelope, FieldError{Path: name, Got: "a duplicate key", Want: "each key once"})
 		}
 		seen[name] = true
@@ -60,6 +59,15 @@ func parseObject(data []byte) ([]member, *Rejection) {
 		return rejection == nil
 	})
 	return members, rejection
+}
+
+// unquoteJSON decodes a valid JSON string.
+func unquoteJSON(raw string) (text string) {
+	if strings.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	_ = json.Unmarshal([]byte(raw), &text) // valid
+	return text
 }
 
 // checkJSON returns a rejection if data is not one JSON value.
