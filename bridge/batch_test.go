@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -32,12 +33,14 @@ func TestAcknowledgementsOfABatchDoNotWaitForEachOther(t *testing.T) {
 	unconfirmed.Add(len(messages))
 	all := make(chan struct{})
 	go func() { unconfirmed.Wait(); close(all) }()
+	patience, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	for _, m := range messages {
 		m.confirm = func() {
 			unconfirmed.Done()
 			select {
 			case <-all:
-			case <-time.After(10 * time.Second):
+			case <-patience.Done():
 				t.Error("acknowledgements wait for each other")
 			}
 		}
