@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -205,21 +207,22 @@ func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) 
 	})
 }
 
-// acceptSQL locks requests in the order of their ids, as every statement does.
+// acceptSQL locks requests in the order of their ids, as every statement does. Its second parameter
+// is an object of first run IDs by request ID.
 const acceptSQL = `
 with received as (
-	select q.request_id, s.first_run_id
-	from raw.sync_requests q join unnest($1::text[], $2::text[]) as s (request_id, first_run_id) using (request_id)
-	where q.state = 'received' order by q.request_id for update of q)
-update raw.sync_requests q set state = 'accepted', first_run_id = r.first_run_id from received r where q.request_id = r.request_id
+	select request_id from raw.sync_requests where request_id = any($1) and state = 'received' order by request_id for update)
+update raw.sync_requests q set state = 'accepted', first_run_id = $2::jsonb ->> q.request_id
+from received r where q.request_id = r.request_id
 returning q.request_id, q.first_run_id`
 
 // Accept records that Temporal has workflows for requests, given by their first run IDs, and
 // returns the first run ID of each request. A request that was accepted before keeps its own.
 func (s *Store) Accept(ctx context.Context, firstRunIDs map[string]string) (accepted map[string]string, err error) {
-	ids, runs := make([]string, 0, len(firstRunIDs)), make([]string, 0, len(firstRunIDs))
-	for id, run := range firstRunIDs {
-		ids, runs = append(ids, id), append(runs, run)
+	ids := slices.Collect(maps.Keys(firstRunIDs))
+	runs, err := document(firstRunIDs)
+	if err != nil {
+		return nil, fmt.Errorf("accept %d requests: %w", len(ids), err)
 	}
 	err = s.transact(ctx, fmt.Sprintf("accept %d requests", len(ids)), func(tx pgx.Tx) error {
 		accepted = make(map[string]string, len(ids))
