@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// parallelCalls is how many Temporal calls and settlements of one batch run at once.
+	// parallelCalls is how many Temporal calls of one batch run at once.
 	parallelCalls = 8
 	// outageThreshold is how many calls of one batch must fail, and none succeed, before
 	// the remaining calls are skipped.

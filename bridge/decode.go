@@ -12,12 +12,12 @@ import (
 // decodeRequest decodes a sync.requested and fills in the defaults of its tenant. The error
 // is an *events.Rejection if the request can never be served; the event then holds as much of
 // its identity as could be decoded.
-func (b *Bridge) decodeRequest(m events.Message) (events.Event, ledger.Request, error) {
+func (b *Bridge) decodeRequest(validator events.Validator, m events.Message) (events.Event, ledger.Request, error) {
 	event, err := events.Decode(m)
 	if err != nil {
 		return event, ledger.Request{}, err
 	}
-	data, tenantID, err := b.validator().Request(event)
+	data, tenantID, err := validator.Request(event)
 	if err != nil {
 		return event, ledger.Request{}, err
 	}

@@ -44,7 +44,7 @@ type call struct {
 	cancel      *ledger.Control // a cancel that arrived before its request
 
 	runID     string
-	accepted  map[string]string // by request ID: the first run of its workflow, as recorded in the ledger
+	accepted  map[string]string // by request ID: the first run of its workflow, as recorded in the ledger; shared by all calls
 	rejection *events.Rejection
 	err       error
 }
@@ -71,9 +71,10 @@ func (cs *calls) forRequest(r ledger.Request, limits workflows.Limits) *call {
 
 var errOutage = errors.New("skipped, because Temporal answers no call")
 
-// makeCalls makes the calls, several at once. A failed call does not stop the others: its
-// workflow may be busy. Once outageThreshold calls have failed and none has succeeded, the
-// calls not yet made are skipped, because each would wait as long to fail.
+// makeCalls makes the calls, several at once, and then marks the requests of those that succeeded
+// as accepted. A failed call does not stop the others: its workflow may be busy. Once
+// outageThreshold calls have failed and none has succeeded, the calls not yet made are skipped,
+// because each would wait as long to fail.
 func (b *Bridge) makeCalls(ctx context.Context, all []*call) {
 	var succeeded, failed atomic.Int64
 	var group errgroup.Group
@@ -93,9 +94,37 @@ func (b *Bridge) makeCalls(ctx context.Context, all []*call) {
 		})
 	}
 	_ = group.Wait() // errors are in the calls
+	failpoint.Hit("bridge/started")
+	b.accept(ctx, all)
 }
 
-// makeCall gives requests to Temporal, then marks them as accepted.
+// accept marks the requests that Temporal has as accepted, in one transaction.
+func (b *Bridge) accept(ctx context.Context, all []*call) {
+	started := map[string]string{}
+	for _, c := range all {
+		if c.err != nil || c.rejection != nil {
+			continue
+		}
+		for _, id := range c.requestIDs {
+			started[id] = c.runID
+		}
+	}
+	if len(started) == 0 {
+		return
+	}
+	accepted, err := b.Ledger.Accept(ctx, started)
+	for _, c := range all {
+		switch {
+		case c.err != nil || c.rejection != nil:
+		case err != nil:
+			c.err = fmt.Errorf("mark the requests of %s as accepted: %w", c.execution.ID, err)
+		default:
+			c.accepted = accepted
+		}
+	}
+}
+
+// makeCall gives requests to Temporal.
 func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	ctx = events.WithTraceParent(ctx, c.traceparent)
 	var err error
@@ -113,10 +142,6 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	}
 	if err != nil {
 		return fmt.Errorf("start workflow %s: %w", c.execution.ID, err)
-	}
-	failpoint.Hit("bridge/started")
-	if c.accepted, err = b.Ledger.Accept(ctx, c.requestIDs, c.runID); err != nil {
-		return fmt.Errorf("mark the requests of %s as accepted: %w", c.execution.ID, err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -59,13 +60,14 @@ func (f *fakeLedger) Receive(_ context.Context, requests []ledger.Request) (rece
 	return receipts, err
 }
 
-func (f *fakeLedger) Accept(_ context.Context, ids []string, firstRunID string) (map[string]string, error) {
+func (f *fakeLedger) Accept(_ context.Context, firstRunIDs map[string]string) (map[string]string, error) {
 	accepted := map[string]string{}
+	ids := slices.Sorted(maps.Keys(firstRunIDs))
 	err := f.world.effect("accept", strings.Join(ids, ","), func() error {
 		for _, id := range ids {
 			r := f.requests[id]
 			if r.State == ledger.Received {
-				r.State, r.FirstRunID = ledger.Accepted, firstRunID
+				r.State, r.FirstRunID = ledger.Accepted, firstRunIDs[id]
 			}
 			accepted[id] = r.FirstRunID
 		}
@@ -121,9 +123,8 @@ func (f *fakeLedger) WithdrawRequest(_ context.Context, id, reason string) (w le
 func (f *fakeLedger) Unstarted(_ context.Context, olderThan time.Duration) (found []ledger.Request, err error) {
 	err = f.world.look("unstarted", func() {
 		found = f.filter(func(r ledger.Request) bool {
-			return f.older(r.ReceivedAt, olderThan) &&
-				(r.State == ledger.Received || r.Mode == events.Incremental && r.RunNumber == 0) ||
-				r.State == ledger.Received && r.Source == ledger.SecondPassSource && !r.ReceivedAt.After(f.world.now)
+			return r.RunNumber == 0 && (f.older(r.ReceivedAt, olderThan) && (r.State == ledger.Received || r.Mode == events.Incremental) ||
+				r.State == ledger.Received && r.Source == ledger.SecondPassSource && !r.ReceivedAt.After(f.world.now))
 		})
 	})
 	return found, err

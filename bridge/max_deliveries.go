@@ -20,7 +20,7 @@ func (b *Bridge) HandleMaxDeliveries(ctx context.Context, m Message) error {
 		Uint64("deliveries", m.Deliveries()).Msg("max deliveries exceeded")
 	switch message.Subject {
 	case events.Requested.Subject:
-		event, request, err := b.decodeRequest(message)
+		event, request, err := b.decodeRequest(b.validator(), message)
 		return b.handleExhausted(ctx, m, exhaustedCommand{
 			kind: events.KindRequest, event: event, decodeErr: err,
 			isRecorded: func() (bool, error) {

@@ -65,9 +65,9 @@ type Ledger interface {
 type RequestLedger interface {
 	// Receive records requests and returns a receipt for each, in order.
 	Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error)
-	// Accept marks requests as accepted, and returns the recorded first run of each. It has
-	// no effect on requests that are accepted already.
-	Accept(ctx context.Context, requestIDs []string, firstRunID string) (map[string]string, error)
+	// Accept marks requests as accepted by workflows, given by their first runs, and returns the
+	// recorded first run of each request. It has no effect on requests that are accepted already.
+	Accept(ctx context.Context, firstRunIDs map[string]string) (recorded map[string]string, err error)
 	// FindRequests finds a request by its ID, or else requests by their event's id; at most
 	// two.
 	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
@@ -76,8 +76,8 @@ type RequestLedger interface {
 	// ledger.ErrFinalized and withdrawn is the run that finalized it; passEmpty is set then,
 	// too, if that was the request's own withdrawal.
 	WithdrawRequest(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
-	// Unstarted lists requests that may not have been given to Temporal: those received
-	// longer ago than an age, and second passes that are due.
+	// Unstarted lists requests without a run that may not have been given to Temporal: those
+	// received longer ago than an age, and second passes that are due.
 	Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
 	// AcceptedWithoutRun lists accepted full and rebuild requests without a run.
 	AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)

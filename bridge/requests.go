@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/failpoint"
@@ -53,9 +52,9 @@ func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
 	if len(messages) == 1 {
 		ctx = messages[0].Context(ctx)
 	}
-	all := make(batch, len(messages))
+	all, validator := make(batch, len(messages)), b.validator()
 	for i, m := range messages {
-		all[i] = b.decodeDelivery(ctx, m)
+		all[i] = b.decodeDelivery(ctx, validator, m)
 	}
 	b.record(ctx, all)
 	failpoint.Hit("bridge/recorded")
@@ -70,10 +69,10 @@ func (b *Bridge) HandleRequests(ctx context.Context, messages []Message) error {
 
 // decodeDelivery decodes a message. With traces, what follows from the request belongs to the
 // span of the delivery and not directly to that of the publisher.
-func (b *Bridge) decodeDelivery(ctx context.Context, m Message) *delivery {
+func (b *Bridge) decodeDelivery(ctx context.Context, validator events.Validator, m Message) *delivery {
 	d := &delivery{message: m}
 	var err error
-	d.event, d.request, err = b.decodeRequest(m.Event())
+	d.event, d.request, err = b.decodeRequest(validator, m.Event())
 	if !errors.As(err, &d.rejection) && err != nil {
 		d.err = fmt.Errorf("decode %s: %w", place(m.Event()), err)
 	}
@@ -152,12 +151,12 @@ func acceptedData(r ledger.Request) events.AcceptedData {
 	}
 }
 
-// settle acknowledges, rejects or retries each delivery.
+// settle acknowledges, rejects or retries each delivery, all at once: each confirmation is a round
+// trip to NATS, and one by one they would take longer than everything else.
 func (b *Bridge) settle(ctx context.Context, all batch) {
-	var group errgroup.Group
-	group.SetLimit(parallelCalls)
+	var group sync.WaitGroup
 	for _, d := range all {
-		group.Go(func() error {
+		group.Go(func() {
 			switch {
 			case d.err != nil:
 				d.err = b.retry(d.message, d.err)
@@ -166,10 +165,9 @@ func (b *Bridge) settle(ctx context.Context, all batch) {
 			default:
 				d.err = acknowledge(ctx, d.message)
 			}
-			return nil
 		})
 	}
-	_ = group.Wait() // errors are in the deliveries
+	group.Wait()
 }
 
 func (all batch) filter(keep func(*delivery) bool) batch {

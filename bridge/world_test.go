@@ -109,6 +109,7 @@ type message struct {
 	deliveries uint64
 	span       string // traceparent of the span of the delivery, "" without traces
 	ended      string // how its delivery ended: "acked" or "terminated: why"
+	confirm    func() // waits for the confirmation of the server; nil does not wait
 	delays     []time.Duration
 }
 
@@ -120,6 +121,9 @@ func (m *message) Context(ctx context.Context) context.Context {
 }
 
 func (m *message) Ack(context.Context) error {
+	if m.confirm != nil {
+		m.confirm()
+	}
 	return m.world.effect("ack", fmt.Sprint(m.event.Sequence), func() error { m.ended = "acked"; return nil })
 }
 

@@ -31,21 +31,23 @@ func (v Validator) Request(event Event) (data RequestData, tenant TenantID, err 
 }
 
 func (v Validator) tenant(named string) (TenantID, []FieldError) {
-	got, want := quote(named), "one of "+joinTenantIDs(v.Tenants)
+	got, want := quote(named), wantTenantID
 	switch {
 	case named == "" && len(v.Tenants) == 0, slices.Contains(v.Tenants, TenantID(named)):
 		return TenantID(named), nil
 	case named == "" && len(v.Tenants) == 1:
 		return v.Tenants[0], nil
-	case named == "":
-		got = "nothing"
 	case len(v.Tenants) == 0:
 		if id, err := ParseTenantID(named); err == nil {
 			return id, nil
 		}
-		want = wantTenantID
 	case len(v.Tenants) == 1:
 		want = string(v.Tenants[0])
+	default:
+		want = "one of " + joinTenantIDs(v.Tenants)
+	}
+	if named == "" {
+		got = "nothing"
 	}
 	return "", []FieldError{{Path: "tenantId", Got: got, Want: want}}
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -80,9 +81,7 @@ func envelopeOf(members []member, tolerant bool) *envelope {
 		case m.name == "data_base64":
 			e.setData(m.name, e.decodeBase64(m.value))
 		case kind == "a string":
-			var text string
-			_ = json.Unmarshal(m.value, &text) // parseObject has checked it
-			e.set(m.name, text)
+			e.set(m.name, unquoteJSON(string(bytes.TrimSpace(m.value))))
 		case slices.Contains(stringAttributes, m.name):
 			e.set(m.name, nonString(showRaw(m.value)))
 		case kind == "a boolean":

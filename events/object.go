@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/lazi/lazisync/internal/display"
 )
@@ -43,29 +46,28 @@ func parseObject(data []byte) ([]member, *Rejection) {
 	if kind := display.JSONType(data); kind != "an object" {
 		return nil, notJSON(kind)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if _, err := decoder.Token(); err != nil { // the opening brace
-		return nil, notJSON(err.Error())
-	}
 	var members []member
+	var rejection *Rejection
 	seen := map[string]bool{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, notJSON(err.Error())
-		}
-		name, _ := token.(string)
+	gjson.ParseBytes(data).ForEach(func(key, value gjson.Result) bool {
+		name := unquoteJSON(key.Raw)
 		if seen[name] {
-			return nil, Reject(CodeBadEnvelope, FieldError{Path: name, Got: "a duplicate key", Want: "each key once"})
+			rejection = Reject(CodeBadEnvelope, FieldError{Path: name, Got: "a duplicate key", Want: "each key once"})
 		}
 		seen[name] = true
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, notJSON(err.Error())
-		}
-		members = append(members, member{name, value})
+		members = append(members, member{name, json.RawMessage(value.Raw)})
+		return rejection == nil
+	})
+	return members, rejection
+}
+
+// unquoteJSON decodes a valid JSON string.
+func unquoteJSON(raw string) (text string) {
+	if strings.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
 	}
-	return members, nil
+	_ = json.Unmarshal([]byte(raw), &text) // valid
+	return text
 }
 
 // checkJSON returns a rejection if data is not one JSON value.
@@ -75,6 +77,9 @@ func checkJSON(data []byte) *Rejection {
 	}
 	if !utf8.Valid(data) {
 		return notJSON("invalid UTF-8")
+	}
+	if json.Valid(data) {
+		return nil
 	}
 	var syntax *json.SyntaxError
 	err := json.Unmarshal(data, new(json.RawMessage))

@@ -54,10 +54,10 @@ func TestManyRequestsAreCoalesced(t *testing.T) {
 		}
 		return len(named) == requests
 	})
-	t.Logf("%d requests: published after %.1f s, answered after %.1f s, decided after %.1f s in %d passes",
+	t.Logf("%d requests: published after %.1f s, answered after %.1f s, finalized after %.1f s in %d passes",
 		requests, published.Seconds(), answered.Seconds(), time.Since(began).Seconds(), len(passes))
 
-	require.LessOrEqual(t, len(passes), requests/500+2, "the requests fold: at most a pass for each 500 that the bridge fetches at once")
+	require.LessOrEqual(t, len(passes), requests/500+2, "the requests are coalesced")
 	require.Equal(t, requests, value[int](t, w, "select count(*) from raw.sync_requests where mode = 'incremental' and run_number is not null"))
 	w.requireNotifiedOnce(t)
 }

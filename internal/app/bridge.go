@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	requestBatch       = 500 // requests that are validated, recorded and answered together
-	controlBatch       = 1   // controls are handled in order
+	requestBatch       = 2500 // requests that are validated, recorded and answered together
+	requestBatches     = 2    // at the same time: while one waits for a server, the other one is processed
+	controlBatch       = 1    // controls are handled in order
 	maxDeliveriesBatch = 20
 	reconcileInterval  = 5 * time.Second
 )
@@ -60,12 +61,15 @@ func (p *process) bridge() []part {
 	maxDeliveries := func(ctx context.Context, batch []*stream.Message) error {
 		return p.stream.ForEachExhausted(ctx, batch, func(m *stream.Exhausted) error { return b.HandleMaxDeliveries(ctx, m) })
 	}
-	return []part{
-		p.oncePrepared(b, p.consume(stream.ConsumerRequests, stream.BatchOptions{Max: requestBatch, Ready: p.checkBreaker}, requests)),
+	parts := []part{
 		p.oncePrepared(b, p.consume(stream.ConsumerControl, stream.BatchOptions{Max: controlBatch, Ready: p.checkBreaker}, controls)),
 		p.oncePrepared(b, p.consume(stream.ConsumerMaxDeliveries, stream.BatchOptions{Max: maxDeliveriesBatch, Ready: p.checkBreaker}, maxDeliveries)),
 		func(ctx context.Context) error { b.RunReconciler(ctx, reconcileInterval); return nil },
 	}
+	for range requestBatches {
+		parts = append(parts, p.oncePrepared(b, p.consume(stream.ConsumerRequests, stream.BatchOptions{Max: requestBatch, Ready: p.checkBreaker}, requests)))
+	}
+	return parts
 }
 
 // consume passes batches of a consumer to handle.

@@ -101,7 +101,7 @@ func (f *fixture) everyRequest() {
 	require.Equal(f, awkward, found[0].Reason)
 	_, err = f.Unstarted(ctx, 0)
 	require.NoError(f, err)
-	_, err = f.Accept(ctx, []string{q.ID, receipts[1].ID}, "exec")
+	_, err = f.Accept(ctx, map[string]string{q.ID: "exec", receipts[1].ID: "exec"})
 	require.NoError(f, err)
 	_, err = f.AcceptedWithoutRun(ctx, 0)
 	require.NoError(f, err)

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,7 +59,8 @@ type requestRow struct {
 }
 
 // receiveSQL inserts requests in the order of their ids, so that two bridges with the same requests
-// in another order do not deadlock.
+// in another order do not deadlock. It returns what may differ from the request: texts without what
+// PostgreSQL cannot store, and the time.
 const receiveSQL = `
 insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
 	allow_deletes, reason, traceparent, message, workflow_id, received_at)
@@ -69,7 +72,7 @@ from jsonb_to_recordset($1::jsonb) as q (request_id text, source text, event_id 
 where not exists (select from raw.sync_controls where control_id = request_id)
 order by request_id, place
 on conflict (request_id) do nothing
-returning request_id`
+returning request_id, channel, reason, received_at`
 
 // Receive records requests and returns one receipt per request, in order, with the request that
 // the ledger has under its identity. The first request with an identity is kept: a repeat changes
@@ -79,12 +82,10 @@ returning request_id`
 // recorded it. Its message is then the same.
 func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledger.Receipt, error) {
 	rows := make([]requestRow, len(requests))
-	ids := make([]string, len(requests))
 	for i, q := range requests {
 		if _, err := events.ParseTenantID(string(q.TenantID)); err != nil { // JSON has it as it is
 			return nil, fmt.Errorf("receive request %s: tenant ID: %w", q.ID, err)
 		}
-		ids[i] = q.ID
 		rows[i] = requestRow{
 			RequestID: q.ID, Source: q.Source, EventID: q.EventID, Digest: q.Digest, TenantID: q.TenantID, Mode: string(q.Mode),
 			Entities: q.Entities, Notify: q.Notify, Channel: q.Channel, AllowDeletes: q.AllowDeletes, Reason: q.Reason,
@@ -97,11 +98,17 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 	}
 	var receipts []ledger.Receipt
 	err = s.transact(ctx, fmt.Sprintf("receive %d requests", len(requests)), func(tx pgx.Tx) error {
-		inserted, err := pgx.CollectRows(query(ctx, tx, receiveSQL, batch), pgx.RowTo[string])
+		inserted, err := insertRequests(ctx, tx, batch, requests)
 		if err != nil {
 			return err
 		}
-		known, err := readReceipts(ctx, tx, ids)
+		var others []string
+		for _, q := range requests {
+			if _, isNew := inserted[q.ID]; !isNew {
+				others = append(others, q.ID)
+			}
+		}
+		known, err := readReceipts(ctx, tx, others)
 		if err != nil {
 			return err
 		}
@@ -111,19 +118,40 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 	return receipts, err
 }
 
+// insertRequests inserts the requests that the ledger does not have, from their rows, and returns
+// them as recorded, by ID.
+func insertRequests(ctx context.Context, tx pgx.Tx, rows *string, requests []ledger.Request) (map[string]ledger.Request, error) {
+	first := make(map[string]ledger.Request, len(requests))
+	for _, q := range requests {
+		if _, again := first[q.ID]; !again {
+			q.State, q.Wait = ledger.Received, 0
+			first[q.ID] = q
+		}
+	}
+	inserted := make(map[string]ledger.Request, len(requests))
+	var r ledger.Request
+	_, err := pgx.ForEachRow(query(ctx, tx, receiveSQL, rows), []any{&r.ID, &r.Channel, &r.Reason, &r.ReceivedAt}, func() error {
+		q := first[r.ID]
+		q.Channel, q.Reason, q.ReceivedAt = r.Channel, r.Reason, r.ReceivedAt
+		inserted[q.ID] = q
+		return nil
+	})
+	return inserted, err
+}
+
 // receiptsFor returns the receipts of requests in order. Of several with one identity in the same
 // batch, only the first is new.
-func receiptsFor(requests []ledger.Request, inserted []string, known map[string]ledger.Receipt) []ledger.Receipt {
-	isNew := make(map[string]bool, len(inserted))
-	for _, id := range inserted {
-		isNew[id] = true
-	}
+func receiptsFor(requests []ledger.Request, inserted map[string]ledger.Request, known map[string]ledger.Receipt) []ledger.Receipt {
 	receipts := make([]ledger.Receipt, len(requests))
 	for i, q := range requests {
 		r := known[q.ID]
-		r.Repeated = !isNew[q.ID]
+		r.Repeated = true
+		if request, isNew := inserted[q.ID]; isNew {
+			r = ledger.Receipt{Request: request}
+			known[q.ID] = r
+			delete(inserted, q.ID)
+		}
 		r.Conflict = r.Digest != q.Digest && (r.Message == "" || r.Message != q.Message) // a redelivered message does not conflict with itself
-		delete(isNew, q.ID)
 		receipts[i] = r
 	}
 	return receipts
@@ -132,6 +160,9 @@ func receiptsFor(requests []ledger.Request, inserted []string, known map[string]
 // readReceipts reads requests by ID with their outcomes.
 func readReceipts(ctx context.Context, q ddl.Querier, ids []string) (map[string]ledger.Receipt, error) {
 	receipts := make(map[string]ledger.Receipt, len(ids))
+	if len(ids) == 0 {
+		return receipts, nil
+	}
 	found, err := queryRequests(ctx, q, "where q.request_id = any($1)", ids)
 	if err != nil {
 		return nil, err
@@ -176,30 +207,40 @@ func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) 
 	})
 }
 
-// Accept records that Temporal has workflows for the requests and returns the first run ID of each
-// request. A request that was accepted before keeps its first run ID.
-func (s *Store) Accept(ctx context.Context, requestIDs []string, firstRunID string) (accepted map[string]string, err error) {
-	err = s.transact(ctx, fmt.Sprintf("accept %d requests", len(requestIDs)), func(tx pgx.Tx) error {
-		// Locks requests in the order of their ids, as every statement does.
-		_, err := tx.Exec(ctx, `
-			with received as (
-				select request_id from raw.sync_requests where request_id = any($1) and state = 'received'
-				order by request_id for update)
-			update raw.sync_requests q set state = 'accepted', first_run_id = $2 from received r where q.request_id = r.request_id`,
-			requestIDs, firstRunID)
-		if err != nil {
+// acceptSQL locks requests in the order of their ids, as every statement does. Its second parameter
+// is an object of first run IDs by request ID.
+const acceptSQL = `
+with received as (
+	select request_id from raw.sync_requests where request_id = any($1) and state = 'received' order by request_id for update)
+update raw.sync_requests q set state = 'accepted', first_run_id = $2::jsonb ->> q.request_id
+from received r where q.request_id = r.request_id
+returning q.request_id, q.first_run_id`
+
+// Accept records that Temporal has workflows for requests, given by their first run IDs, and
+// returns the first run ID of each request. A request that was accepted before keeps its own.
+func (s *Store) Accept(ctx context.Context, firstRunIDs map[string]string) (accepted map[string]string, err error) {
+	ids := slices.Collect(maps.Keys(firstRunIDs))
+	runs, err := document(firstRunIDs)
+	if err != nil {
+		return nil, fmt.Errorf("accept %d requests: %w", len(ids), err)
+	}
+	err = s.transact(ctx, fmt.Sprintf("accept %d requests", len(ids)), func(tx pgx.Tx) error {
+		accepted = make(map[string]string, len(ids))
+		if err := collectFirstRuns(query(ctx, tx, acceptSQL, ids, runs), accepted); err != nil || len(accepted) == len(ids) {
 			return err
 		}
-		rows := query(ctx, tx, "select request_id, first_run_id from raw.sync_requests where request_id = any($1)", requestIDs)
-		accepted = make(map[string]string, len(requestIDs))
-		var id, run string
-		_, err = pgx.ForEachRow(rows, []any{&id, &run}, func() error {
-			accepted[id] = run
-			return nil
-		})
-		return err
+		return collectFirstRuns(query(ctx, tx, "select request_id, first_run_id from raw.sync_requests where request_id = any($1)", ids), accepted)
 	})
 	return accepted, err
+}
+
+func collectFirstRuns(rows pgx.Rows, into map[string]string) error {
+	var id, run string
+	_, err := pgx.ForEachRow(rows, []any{&id, &run}, func() error {
+		into[id] = run
+		return nil
+	})
+	return err
 }
 
 // FindRequests finds the request with an ID, else requests with an event id: at most two, which is
@@ -229,14 +270,14 @@ func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.Workflo
 	return w, err
 }
 
-// Unstarted lists requests older than an age that Temporal may not know: received and never accepted,
-// or incremental and not claimed by a run. A second pass, which nothing else starts, is listed as
-// soon as it is due.
+// Unstarted lists requests without a run that Temporal may not know: those older than an age that
+// were received and never accepted, or are incremental. A second pass, which nothing else starts, is
+// listed as soon as it is due.
 func (s *Store) Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
 	return s.listRequests(ctx, "list unstarted requests", `
-		where q.received_at < clock_timestamp() - $1::interval
-		and (q.state = 'received' or q.mode = $2 and q.run_number is null)
-		or q.state = 'received' and q.source = $3 and q.received_at <= clock_timestamp()`+orderByReceived,
+		where q.run_number is null and (
+			q.received_at < clock_timestamp() - $1::interval and (q.state = 'received' or q.mode = $2)
+			or q.state = 'received' and q.source = $3 and q.received_at <= clock_timestamp())`+orderByReceived,
 		olderThan, events.Incremental, ledger.SecondPassSource)
 }
 

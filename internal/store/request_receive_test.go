@@ -124,10 +124,10 @@ func TestAccept(t *testing.T) {
 	require.ElementsMatch(t, []string{"a", "b"}, unstarted(0))
 	require.Empty(t, unstarted(time.Hour))
 
-	accepted, err := f.Accept(t.Context(), []string{a.ID, b.ID, "nobody"}, "exec")
+	accepted, err := f.Accept(t.Context(), map[string]string{a.ID: "exec", b.ID: "exec", "nobody": "exec"})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{a.ID: "exec", b.ID: "exec"}, accepted)
-	accepted, err = f.Accept(t.Context(), []string{a.ID}, "other")
+	accepted, err = f.Accept(t.Context(), map[string]string{a.ID: "other"})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{a.ID: "exec"}, accepted, "the first one is kept")
 	receipts := f.receive(a, b)

@@ -40,7 +40,7 @@ func TestWaiting(t *testing.T) {
 	for _, q := range []ledger.Request{full, accepted, a, b, later, other} {
 		f.receive(q)
 	}
-	_, err := f.Accept(t.Context(), []string{accepted.ID, a.ID, b.ID}, "exec")
+	_, err := f.Accept(t.Context(), map[string]string{accepted.ID: "exec", a.ID: "exec", b.ID: "exec"})
 	require.NoError(t, err)
 	found, all := list("")
 	require.Equal(t, []waits{

@@ -221,7 +221,7 @@ func TestFinalizeUnstarted(t *testing.T) {
 	f := newFixture(t)
 	q := request(events.Full, "r", "customers")
 	f.receive(q)
-	_, err := f.Accept(t.Context(), []string{q.ID}, "exec")
+	_, err := f.Accept(t.Context(), map[string]string{q.ID: "exec"})
 	require.NoError(t, err)
 	lost, err := f.AcceptedWithoutRun(t.Context(), 0)
 	require.NoError(t, err)

@@ -106,14 +106,14 @@ func numbersOf(runs []ledger.Run) []int64 {
 
 // headerRequestsSQL reads the requests of a run that progress events and the sharing of API calls
 // need: those of the first part of an event, the first with a traceparent, and the first with
-// another source than the first request.
+// another source than the first request. It numbers them in place of a join, which PostgreSQL plans
+// as a nested loop: it has no statistics of a new run.
 const headerRequestsSQL = `
-	with ours as (select request_id, source, traceparent, row_number() over (order by received_at, request_id) as n
-		from raw.sync_requests where run_number = $1)
-	select ` + requestColumns + ` from raw.sync_requests q where q.run_number = $1 and q.request_id in (
-		select request_id from ours where n <= $2
-		union (select request_id from ours where traceparent <> '' order by n limit 1)
-		union (select request_id from ours where source <> (select source from ours where n = 1) order by n limit 1))` + orderByReceived
+	with numbered as (select *, row_number() over first as n, first_value(source) over first as first_source
+		from raw.sync_requests where run_number = $1 window first as (order by received_at, request_id)),
+	marked as (select *, min(n) filter (where traceparent <> '') over () as traced,
+		min(n) filter (where source <> first_source) over () as other from numbered)
+	select ` + requestColumns + ` from marked q where n <= $2 or n in (traced, other)` + orderByReceived
 
 // loadRun reads one run with its requests.
 func loadRun(ctx context.Context, q ddl.Querier, number int64) (ledger.Run, error) {

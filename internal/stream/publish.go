@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -81,23 +82,28 @@ func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.
 	return ack, nil
 }
 
-// PublishAll publishes events without waiting for each acknowledgement. It returns one entry
-// per event, nil if the stream stored it. Events keep their order; a failed one does not stop
+// PublishAll publishes events together, without waiting for each acknowledgement. It returns one
+// entry per event, nil if the stream stored it. Events keep their order; a failed one does not stop
 // those after it.
 func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
-	errs := make([]error, len(all))
-	began := time.Now()
-	pending, spans := make([]jetstream.PubAckFuture, len(all)), make([]published, len(all))
+	errs, began := make([]error, len(all)), time.Now()
+	messages, spans := make([]*nats.Msg, len(all)), make([]published, len(all))
 	for i, event := range all {
 		event, spans[i] = c.tracing.publish(ctx, event)
-		m, err := encode(event)
-		if err == nil && ctx.Err() != nil {
-			err = ctx.Err()
+		messages[i], errs[i] = encode(event)
+	}
+	stored := 0
+	if !slices.ContainsFunc(messages, func(m *nats.Msg) bool { return m == nil || !isForEvents(m) }) {
+		stored = c.storeAtomically(ctx, messages)
+	}
+	pending := make([]jetstream.PubAckFuture, len(all))
+	for i := stored; i < len(all); i++ {
+		if errs[i] == nil {
+			errs[i] = ctx.Err()
 		}
-		if err == nil {
-			pending[i], err = c.js.PublishMsgAsync(m, jetstream.WithStallWait(publishStallLimit))
+		if errs[i] == nil {
+			pending[i], errs[i] = c.js.PublishMsgAsync(messages[i], jetstream.WithStallWait(publishStallLimit))
 		}
-		errs[i] = err
 	}
 	for i, future := range pending {
 		if future != nil {
@@ -109,6 +115,12 @@ func (c *Conn) PublishAll(ctx context.Context, all []events.Event) []error {
 		spans[i].end(errs[i])
 	}
 	return errs
+}
+
+// isForEvents reports whether the event stream has the subject of a message.
+func isForEvents(m *nats.Msg) bool {
+	in, _ := StreamFor(m.Subject)
+	return in == StreamEvents
 }
 
 // await waits for the acknowledgement of one event of PublishAll.

@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -75,18 +76,20 @@ type declaredConsumer struct {
 	since time.Duration
 }
 
-// topology returns the declarations of all streams and consumers.
-func topology() []declaredStream {
+// topology returns the declarations of all streams and consumers. They are shared: a caller that
+// changes them clones them first.
+var topology = sync.OnceValue(func() []declaredStream {
 	declared := []declaredStream{commandStream(), eventStream(), progressStream(), deadLetterStream()}
 	return append(declared, advisoryStream(declared), incidentStream())
-}
+})
 
 // declarations returns the declarations of all streams and consumers with the number of replicas
 // of this connection.
 func (c *Conn) declarations() []declaredStream {
-	all := topology()
+	all := slices.Clone(topology())
 	for i := range all {
 		all[i].config.Replicas = c.replicas
+		all[i].consumers = slices.Clone(all[i].consumers)
 		for j := range all[i].consumers {
 			all[i].consumers[j].config.Replicas = c.replicas
 		}
@@ -119,6 +122,7 @@ func eventStream() declaredStream {
 	c.Discard = jetstream.DiscardOld
 	c.MaxAge = 30 * day
 	c.MaxBytes = 512 * mib
+	c.AllowAtomicPublish = true // answers are published in batches
 	return declaredStream{config: c, consumers: []declaredConsumer{{
 		config: durable(ConsumerNotifier, 1000, // includes events that wait to be grouped
 			events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject, events.Rejected.Subject,

@@ -17,6 +17,9 @@ const (
 	busyTenant   = 9100 // uses its whole rate budget
 	sizingTenant = 9101 // has records of every entity
 
+	stormTenant  = 9200 // the first of stormTenants with one page each
+	stormTenants = 100
+
 	everythingTenant = 9103 // has records of every entity, on small pages
 
 	loadingTenant  = 9102 // has large pages and no rate limit
@@ -55,6 +58,9 @@ func companyOptions() []simulator.Options {
 	everything := small(everythingTenant, everyPages)
 	everything.Records = recordsOf(simulator.Entities(), everyPages*smallPage)
 	all = append(all, everything)
+	for i := range int64(stormTenants) {
+		all = append(all, small(stormTenant+i, 1))
+	}
 	for i := range all {
 		id := strconv.FormatInt(all[i].Tenant, 10)
 		all[i].Seed, all[i].ClientID, all[i].ClientSecret, all[i].AppKey = all[i].Tenant, "cid."+id, "cs."+id, "ak."+id

@@ -140,9 +140,14 @@ func (d *deployment) startRole(ctx context.Context, name string) error {
 
 // setWorkers starts or stops workers until count of them run.
 func (d *deployment) setWorkers(ctx context.Context, count int) error {
+	return d.setRole(ctx, "worker", count)
+}
+
+// setRole starts or stops processes of a role until count of them run.
+func (d *deployment) setRole(ctx context.Context, name string, count int) error {
 	running := 0
 	for _, r := range slices.Clone(d.roles) {
-		if r.name != "worker" {
+		if r.name != name {
 			continue
 		}
 		if running++; running > count {
@@ -152,7 +157,7 @@ func (d *deployment) setWorkers(ctx context.Context, count int) error {
 		}
 	}
 	for ; running < count; running++ {
-		if err := d.startRole(ctx, "worker"); err != nil {
+		if err := d.startRole(ctx, name); err != nil {
 			return err
 		}
 	}

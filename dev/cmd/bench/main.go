@@ -43,6 +43,7 @@ var sections = []section{
 	{"isolation", measureIsolation},
 	{"sizing", measureSizing},
 	{"bloat", measureBloat},
+	{"storm", measureStorm}, // the last one: it stops the roles that it does not measure
 }
 
 // run measures the chosen sections and prints their tables to stdout, progress to stderr.
