@@ -53,7 +53,7 @@ containers: ## start docker-compose.yml and the pods of Kubernetes with Podman, 
 live: ## compare the catalogue with ServiceTitan's integration environment, read-only (ENTITIES="customers jobs")
 	@go -C dev build -o ../bin/lazisync-live ./cmd/live && bin/lazisync-live $(ENTITIES)
 
-bench: ## run benchmarks, then measure scale and size of a deployment (Linux, about ten minutes more)
+bench: ## run benchmarks, then measure scale and size of a deployment (Linux, about twenty minutes more)
 	go test -run '^$$' -bench . -benchmem ./...
 	go -C dev test -run '^$$' -bench . -benchmem ./streamtest ./gatewaytest
 	go -C dev run ./cmd/bench

@@ -109,12 +109,31 @@ func (o Options) prepare() error {
 	return errors.New("File is empty, want a path")
 }
 
+const (
+	queueReads       = 1000 // a second, of each queue
+	schedulerWorkers = 16   // tasks that each task scheduler runs at once
+	cachedWorkflows  = 500  // of which the state is in memory
+)
+
 // dynamicConfig returns settings for one process with few task queues.
 func dynamicConfig(o Options) dynamicconfig.StaticClient {
 	settings := dynamicconfig.StaticClient{
 		// One partition per task queue, so that tasks are not forwarded between partitions.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+		// Few workers of the task schedulers: the defaults are for a cluster and start 2,200 goroutines.
+		dynamicconfig.TransferProcessorSchedulerWorkerCount.Key():               schedulerWorkers,
+		dynamicconfig.TimerProcessorSchedulerWorkerCount.Key():                  schedulerWorkers,
+		dynamicconfig.VisibilityProcessorSchedulerWorkerCount.Key():             schedulerWorkers,
+		dynamicconfig.ReplicationProcessorSchedulerWorkerCount.Key():            1, // to no other cluster
+		dynamicconfig.ReplicationLowPriorityProcessorSchedulerWorkerCount.Key(): 1,
+		// The queues of the only shard are read as soon as they have tasks. The default of 20 reads a second, for
+		// one of many shards, delays each step of a workflow by up to 50 ms.
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():   queueReads,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():      queueReads,
+		dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): queueReads,
+		// The state of closed workflows fills the cache for an hour; few are open.
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): cachedWorkflows,
 		// Search attributes can be used as soon as they are added.
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
 	}

@@ -19,6 +19,9 @@ type Probe struct {
 const (
 	// cacheTTL is how long a report is reused, so that many callers cost as much as one.
 	cacheTTL = 2 * time.Second
+	// failureTTL is cacheTTL of a report with a failure: a role that starts is ready within
+	// milliseconds of its first report.
+	failureTTL = 100 * time.Millisecond
 	// checkTimeout is how long the checks of one report may take.
 	checkTimeout = 3 * time.Second
 	// cancelTimeout is how long a cancelled check may take to return its error.
@@ -41,6 +44,14 @@ func (r Report) Ready() bool {
 		}
 	}
 	return true
+}
+
+// ttl returns how long the report is reused.
+func (r Report) ttl() time.Duration {
+	if r.Ready() {
+		return cacheTTL
+	}
+	return failureTTL
 }
 
 // Readiness reports whether the dependencies of a role work. It is safe for concurrent use:
@@ -68,11 +79,12 @@ func New(role string, log zerolog.Logger, probes ...Probe) *Readiness {
 	return &Readiness{role: role, probes: probes, log: log, now: time.Now, logged: map[string]loggedFailure{}}
 }
 
-// Report returns a report that is at most two seconds old. The error is that of ctx.
+// Report returns a report that is at most two seconds old, or a tenth of a second if it has a
+// failure. The error is that of ctx.
 func (r *Readiness) Report(ctx context.Context) (Report, error) {
 	for {
 		r.mu.Lock()
-		if !r.checked.IsZero() && r.now().Sub(r.checked) < cacheTTL {
+		if !r.checked.IsZero() && r.now().Sub(r.checked) < r.report.ttl() {
 			defer r.mu.Unlock()
 			return r.report, nil
 		}

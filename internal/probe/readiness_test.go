@@ -64,8 +64,9 @@ func TestOldReportIsRefreshed(t *testing.T) {
 	now = now.Add(cacheTTL)
 	require.False(t, ready())
 	result = nil
-	now = now.Add(cacheTTL)
-	require.True(t, ready())
+	require.False(t, ready(), "it is kept for a moment")
+	now = now.Add(failureTTL)
+	require.True(t, ready(), "a role that has just become ready does not wait")
 }
 
 func TestAFailureIsLoggedWhenItBeginsChangesAndEnds(t *testing.T) {

@@ -117,6 +117,14 @@ func (s pageStore) missingCondition() string {
 	return condition + `select from raw.sync_seen s where s.run_number = $2 and s.table_name = $3 and s.st_id = kept.st_id::text)`
 }
 
+// avoidNestedLoops makes the rest of the transaction compare whole tables with each other by hashing or sorting.
+// Their statistics are of a time before this run, often of an empty table: PostgreSQL would expect few rows and
+// read all ids of the run for each row, 20 s for 10,000 rows.
+func avoidNestedLoops(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "set local enable_nestloop = off")
+	return err
+}
+
 // missingTemplate replaces the rows of the table in raw.sync_missed by those that are missing from
 // the read. It returns how many of them the previous complete full sync missed too, and the number
 // of live rows.
@@ -141,6 +149,9 @@ update TABLE set deleted_at = $4, run_number = $2
 where tenant_id = $1 and deleted_at is null and st_id = any (select st_id::KEY from twice_missing)`
 
 func (s pageStore) markTwiceMissingDeleted(ctx context.Context, tx pgx.Tx, f fence) (sweepResult, error) {
+	if err := avoidNestedLoops(ctx, tx); err != nil {
+		return sweepResult{}, err
+	}
 	var confirmed, live int64
 	err := tx.QueryRow(ctx, s.sql(missingTemplate), s.TenantID, s.Run.Number, tableName(s.Entity), f.watermark).Scan(&confirmed, &live)
 	if err != nil || confirmed == 0 {
@@ -178,6 +189,9 @@ func (s pageStore) sql(template string) string {
 // recordMissing replaces the rows of the table in raw.sync_missed by those that are missing from
 // the read, to be looked up. It returns the next phase, "" if no row is missing.
 func (s pageStore) recordMissing(ctx context.Context, tx pgx.Tx, began time.Time) (events.Phase, error) {
+	if err := avoidNestedLoops(ctx, tx); err != nil {
+		return "", err
+	}
 	_, err := tx.Exec(ctx, "delete from raw.sync_missed where tenant_id = $1 and table_name = $2", s.TenantID, tableName(s.Entity))
 	if err != nil {
 		return "", err

@@ -174,3 +174,26 @@ func TestDeleteGuardAllowsAFewRowsOfASmallTable(t *testing.T) {
 	require.Equal(t, ledger.Completed, run.State)
 	require.Len(t, f.deletedIDs(), 50)
 }
+
+// PostgreSQL does not know how many ids a run has just recorded. With nested loops it would read all of them
+// again for each row of the table.
+func TestSweepReadsEachIDAFewTimes(t *testing.T) {
+	t.Parallel()
+	const rows = 2000
+	f, e := newFixture(t), sweepableEntity(t)
+	for _, table := range []string{"raw.sync_seen", "raw.st_customers"} {
+		f.exec("alter table " + table + " set (autovacuum_enabled = false)") // which may analyze it
+	}
+	f.exec("truncate raw.st_customers") // its statistics are those of a table that was never analyzed
+	for _, name := range []string{"a", "b"} {
+		f.fullRead(name, e, int(name[0]), entity.Page{Records: ids(1, rows/2)}, entity.Page{Records: ids(rows/2+1, rows)})
+	}
+	f.Close() // PostgreSQL counts the reads of a connection at its end
+	require.Eventually(t, func() bool {
+		return get[int](f, "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'lazisync'") == 0
+	}, time.Minute, 10*time.Millisecond)
+	read := get[int64](f, `select idx_tup_read + seq_tup_read from pg_stat_user_indexes join pg_stat_user_tables using (relname)
+		where relname = 'sync_seen'`)
+	require.NotZero(t, read)
+	require.Less(t, read, int64(20*rows))
+}

@@ -13,16 +13,20 @@ const (
 
 	soloTenant   = 9000 // reads alone
 	fleetTenant  = 9001 // the first of fleetSize equal tenants
-	fleetSize    = 50
-	busyTenant   = 9100 // uses its whole rate budget
-	sizingTenant = 9101 // has records of every entity
+	fleetSize    = 100
+	busyTenant   = 9201 // uses its whole rate budget
+	sizingTenant = 9202 // has records of every entity
+	growthTenant = 9203 // the first of those of the section growth
 
-	stormTenant  = 9200 // the first of stormTenants with one page each
+	everythingTenant = 9211 // has records of every entity, on small pages
+
+	stormTenant  = 9400 // the first of stormTenants with one page each
 	stormTenants = 100
 
-	everythingTenant = 9103 // has records of every entity, on small pages
+	latencyTenant  = 9221 // the first of latencyTenants equal ones, with pages of the usual size
+	latencyRecords = 1_000
 
-	loadingTenant  = 9102 // has large pages and no rate limit
+	loadingTenant  = 9299 // has large pages and no rate limit
 	loadingRecords = 60_000
 	loadingPage    = 5_000
 
@@ -61,6 +65,10 @@ func companyOptions() []simulator.Options {
 	for i := range int64(stormTenants) {
 		all = append(all, small(stormTenant+i, 1))
 	}
+	for i := range int64(latencyTenants) {
+		all = append(all, simulator.Options{Tenant: latencyTenant + i, RecordsPerEntity: latencyRecords})
+	}
+	all = append(all, growthOptions()...)
 	for i := range all {
 		id := strconv.FormatInt(all[i].Tenant, 10)
 		all[i].Seed, all[i].ClientID, all[i].ClientSecret, all[i].AppKey = all[i].Tenant, "cid."+id, "cs."+id, "ak."+id
@@ -77,9 +85,11 @@ func recordsOf(entities []string, records int) map[string]int {
 }
 
 // fleet returns the first tenants of the fleet.
-func fleet(size int) (ids []string) {
+func fleet(size int) []string { return tenantsFrom(fleetTenant, size) }
+
+func tenantsFrom(first, size int) (ids []string) {
 	for i := range size {
-		ids = append(ids, tenantOf(fleetTenant+i))
+		ids = append(ids, tenantOf(first+i))
 	}
 	return ids
 }

@@ -47,37 +47,41 @@ type deployment struct {
 	outcomes *outcomes
 	roles    []*role
 	progress func(format string, args ...any)
+
+	companies []simulator.Options
+	options   options
 }
 
 // role is a process of lazisync.
 type role struct {
 	*process.Process
-	name string
+	name  string
+	admin string // URL of health and metrics
 }
 
-// startDeployment starts the servers and every role but the workers. The caller stops it.
-func startDeployment(ctx context.Context, progress func(string, ...any)) (*deployment, error) {
+// startDeployment builds lazisync from the repository in the folder root, and starts the servers and every role
+// but the workers. The caller stops it.
+func startDeployment(ctx context.Context, root string, companies []simulator.Options, progress func(string, ...any)) (*deployment, error) {
 	dir, err := os.MkdirTemp("", "lazisync-bench-")
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{dir: dir, program: filepath.Join(dir, "lazisync"), progress: progress}
-	if err := d.start(ctx); err != nil {
+	d := &deployment{dir: dir, program: filepath.Join(dir, "lazisync"), progress: progress, companies: companies}
+	if err := d.start(ctx, root); err != nil {
 		return nil, errors.Join(err, d.stop())
 	}
 	return d, nil
 }
 
-func (d *deployment) start(ctx context.Context) (err error) {
+func (d *deployment) start(ctx context.Context, root string) (err error) {
 	d.progress("building lazisync")
-	if err := process.Build("..", d.program, ""); err != nil {
+	if err := process.Build(root, d.program, ""); err != nil {
 		return err
 	}
 	d.progress("starting NATS, Temporal, PostgreSQL and ServiceTitan")
-	companies := companyOptions()
 	d.stack, err = stack.Start(ctx, stack.Options{
 		Dir: filepath.Join(d.dir, "data"), Environ: os.Environ(), Isolated: true, FreePorts: true,
-		Simulator: companies[0], OtherTenants: companies[1:], Log: zerolog.Nop(),
+		Simulator: d.companies[0], OtherTenants: d.companies[1:], Log: zerolog.Nop(),
 	})
 	if err != nil {
 		return err
@@ -119,20 +123,36 @@ func (d *deployment) connect(ctx context.Context) (err error) {
 
 // startRole starts a process and returns when it is ready.
 func (d *deployment) startRole(ctx context.Context, name string) error {
+	r, err := d.launch(name, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	at, err := r.AwaitListening(startLimit)
+	if err != nil {
+		return err
+	}
+	r.admin = at.Admin
+	return r.awaitReady(ctx, 50*time.Millisecond)
+}
+
+// launch starts a process.
+func (d *deployment) launch(name, adminAddr string) (*role, error) {
 	cmd := exec.Command(d.program, name)
-	cmd.Env = append(d.stack.Environ(), "ADMIN_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0")
+	cmd.Env = append(d.stack.Environ(), "ADMIN_ADDR="+adminAddr, "HTTP_ADDR=127.0.0.1:0")
 	p, err := process.Start(cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d.roles = append(d.roles, &role{p, name})
-	at, err := p.AwaitListening(startLimit)
-	if err != nil {
-		return err
-	}
-	for late := time.Now().Add(startLimit); !process.Answers(ctx, at.Admin+"/readyz"); time.Sleep(50 * time.Millisecond) {
-		if p.HasEnded() || time.Now().After(late) {
-			return fmt.Errorf("lazisync %s is not ready: %s", name, p.Log.Tail(20))
+	r := &role{Process: p, name: name, admin: "http://" + adminAddr}
+	d.roles = append(d.roles, r)
+	return r, nil
+}
+
+// awaitReady waits until /readyz answers with 200.
+func (r *role) awaitReady(ctx context.Context, interval time.Duration) error {
+	for late := time.Now().Add(startLimit); !process.Answers(ctx, r.admin+"/readyz"); time.Sleep(interval) {
+		if r.HasEnded() || time.Now().After(late) {
+			return fmt.Errorf("lazisync %s is not ready: %s", r.name, r.Log.Tail(20))
 		}
 	}
 	return ctx.Err()
@@ -199,7 +219,7 @@ func (d *deployment) pace(latency time.Duration) {
 
 // company returns the simulated ServiceTitan of a tenant.
 func (d *deployment) company(tenant string) *simulator.Simulator {
-	for i, o := range companyOptions() {
+	for i, o := range d.companies {
 		if strconv.FormatInt(o.Tenant, 10) == tenant {
 			return d.stack.Companies[i]
 		}

@@ -33,28 +33,45 @@ func main() {
 type section struct {
 	name string
 	run  func(ctx context.Context, d *deployment) ([]table, error)
+	long bool // measured only if -only names it
 }
 
 var sections = []section{
-	{"loading", measureLoading},
-	{"scale", measureScale},
-	{"budget", measureBudget},
-	{"concurrency", measureConcurrency},
-	{"isolation", measureIsolation},
-	{"sizing", measureSizing},
-	{"bloat", measureBloat},
-	{"storm", measureStorm}, // the last one: it stops the roles that it does not measure
+	{name: "loading", run: measureLoading},
+	{name: "scale", run: measureScale},
+	{name: "budget", run: measureBudget},
+	{name: "concurrency", run: measureConcurrency},
+	{name: "isolation", run: measureIsolation},
+	{name: "sizing", run: measureSizing},
+	{name: "latency", run: measureLatency},
+	{name: "growth", run: measureGrowth},
+	{name: "start", run: measureStart},
+	{name: "bloat", run: measureBloat},
+	{name: "storm", run: measureStorm}, // the last of them: it stops the roles that it does not measure
+	{name: "soak", run: measureSoak, long: true},
+}
+
+// options are the flags that change what a section measures.
+type options struct {
+	records int     // of the largest table of growth
+	minutes float64 // of the soak
 }
 
 // run measures the chosen sections and prints their tables to stdout, progress to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var names []string
+	var names, usual []string
 	for _, s := range sections {
 		names = append(names, s.name)
+		if !s.long {
+			usual = append(usual, s.name)
+		}
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", strings.Join(names, ","), "sections to measure")
+	only := flags.String("only", strings.Join(usual, ","), "sections to measure, of "+strings.Join(names, ","))
+	var o options
+	flags.IntVar(&o.records, "records", 100_000, "records of the largest table of the section growth: 10000, 100000 or 1000000")
+	flags.Float64Var(&o.minutes, "minutes", 5, "length of the section soak")
 	file := flags.String("json", "", "file for the figures as JSON; none if empty")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -68,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("operating system: got %s, want linux, because CPU, memory and connections are read from /proc", runtime.GOOS)
 	}
-	tables, err := measure(ctx, chosen, stdout, stderr)
+	tables, err := measure(ctx, chosen, o, stdout, stderr)
 	if err != nil || *file == "" {
 		return err
 	}
@@ -80,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // measure starts a deployment and measures the sections.
-func measure(ctx context.Context, names []string, stdout, stderr io.Writer) (all []table, err error) {
+func measure(ctx context.Context, names []string, o options, stdout, stderr io.Writer) (all []table, err error) {
 	began := time.Now()
 	progress := func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
@@ -88,10 +105,11 @@ func measure(ctx context.Context, names []string, stdout, stderr io.Writer) (all
 	load, _ := os.ReadFile("/proc/loadavg") // three averages, processes and the latest PID
 	fields := strings.Fields(string(load))
 	fmt.Fprintf(stdout, "Measured with %d processors; load average before the start: %s\n\n", runtime.NumCPU(), strings.Join(fields[:min(3, len(fields))], " "))
-	d, err := startDeployment(ctx, progress)
+	d, err := startDeployment(ctx, "..", companyOptions(), progress)
 	if err != nil {
 		return nil, err
 	}
+	d.options = o
 	defer func() {
 		if stopErr := d.stop(); err == nil {
 			err = stopErr

@@ -17,27 +17,29 @@ import (
 
 const (
 	source       = "/bench"
-	outcomeLimit = 5 * time.Minute
+	outcomeLimit = 30 * time.Minute // a rebuild of a million records on a slow machine
 )
 
 // outcome is the outcome of a request.
 type outcome struct {
 	events.OutcomeData
-	how string    // completed, failed or cancelled
-	at  time.Time // when it was received
+	how     string    // completed, failed or cancelled
+	at      time.Time // when it was received
+	started time.Time // when sync.started was received, zero if the run began before
 }
 
 // outcomes collects the outcomes of requests. It is safe for concurrent use.
 type outcomes struct {
 	mu       sync.Mutex
-	messages int                // on sync.>, of every kind
-	received map[string]outcome // by request ID
-	changed  chan struct{}      // closed and renewed at each outcome
+	messages int                 // on sync.>, of every kind
+	started  map[int64]time.Time // sync.started, by run number
+	received map[string]outcome  // by request ID
+	changed  chan struct{}       // closed and renewed at each outcome
 }
 
 // listen collects the outcomes from now on.
 func listen(nc *nats.Conn) (*outcomes, error) {
-	o := &outcomes{received: map[string]outcome{}, changed: make(chan struct{})}
+	o := &outcomes{received: map[string]outcome{}, started: map[int64]time.Time{}, changed: make(chan struct{})}
 	if _, err := nc.Subscribe("sync.>", o.note); err != nil {
 		return nil, fmt.Errorf("subscribe to the outcomes: %w", err)
 	}
@@ -52,12 +54,17 @@ func (o *outcomes) note(m *nats.Msg) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.messages++
-	if !slices.Contains([]string{"completed", "failed", "cancelled"}, how) || json.Unmarshal(m.Data, &event) != nil {
+	if !slices.Contains([]string{"started", "completed", "failed", "cancelled"}, how) || json.Unmarshal(m.Data, &event) != nil {
+		return
+	}
+	if how == "started" {
+		o.started[event.Data.RunNumber] = time.Now()
 		return
 	}
 	for _, r := range event.Data.Requests {
-		o.received[r.RequestID] = outcome{event.Data, how, time.Now()}
+		o.received[r.RequestID] = outcome{event.Data, how, time.Now(), o.started[event.Data.RunNumber]}
 	}
+	delete(o.started, event.Data.RunNumber)
 	close(o.changed)
 	o.changed = make(chan struct{})
 }

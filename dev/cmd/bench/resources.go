@@ -18,6 +18,10 @@ func (c cpuUse) minus(o cpuUse) cpuUse {
 	return cpuUse{c.workers - o.workers, c.others - o.others, c.postgres - o.postgres, c.servers - o.servers}
 }
 
+func (c cpuUse) plus(o cpuUse) cpuUse {
+	return cpuUse{c.workers + o.workers, c.others + o.others, c.postgres + o.postgres, c.servers + o.servers}
+}
+
 // cpu returns the CPU time used so far by the processes that run.
 func (d *deployment) cpu() (c cpuUse) {
 	for _, r := range d.roles {
@@ -76,7 +80,7 @@ func (d *deployment) resources(most peaks) table {
 		Title:   "One process of each role, at most",
 		Columns: []string{"role", "resident memory (MiB)", "connections to PostgreSQL", "to NATS", "to Temporal"},
 	}
-	for _, name := range []string{"bridge", "worker", "notifier", "gateway"} {
+	for _, name := range roleNames {
 		row := []any{name, d.peakMemory(name)}
 		for _, variable := range remotes {
 			row = append(row, most[name][d.port(variable)])
@@ -85,6 +89,9 @@ func (d *deployment) resources(most peaks) table {
 	}
 	return t
 }
+
+// roleNames are the roles of the deployment, in the order of the tables.
+var roleNames = []string{"bridge", "worker", "notifier", "gateway"}
 
 // peakMemory returns the most resident memory of a process of a role, in MiB.
 func (d *deployment) peakMemory(name string) (most float64) {

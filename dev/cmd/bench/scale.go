@@ -8,6 +8,9 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
+// scaleTenants are the most tenants of the section scale.
+const scaleTenants = 50
+
 // measureScale measures full syncs with 1, 2 and 4 workers of 1, 10 and 50 tenants.
 func measureScale(ctx context.Context, d *deployment) ([]table, error) {
 	t := table{
@@ -15,7 +18,7 @@ func measureScale(ctx context.Context, d *deployment) ([]table, error) {
 		Columns: []string{"tenants", "workers", "records", "pages/s", "records/s", "first tenant done (s)", "median (s)", "last (s)",
 			"most calls of a tenant in a second", "429s", "CPU s of workers", "of PostgreSQL", "of other roles", "of the other servers"},
 	}
-	for _, tenants := range []int{1, 10, fleetSize} {
+	for _, tenants := range []int{1, 10, scaleTenants} {
 		for _, workers := range []int{1, 2, 4} {
 			row, err := d.measureFleet(ctx, tenants, workers)
 			if err != nil {

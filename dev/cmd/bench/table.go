@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -41,14 +42,14 @@ func (t table) markdown() string {
 // text renders a value with at most three significant decimals.
 func text(value any) string {
 	f, ok := value.(float64)
-	switch {
+	switch size := math.Abs(f); {
 	case !ok:
 		return fmt.Sprint(value)
-	case f >= 100:
+	case size >= 100:
 		return fmt.Sprintf("%.0f", f)
-	case f >= 10:
+	case size >= 10:
 		return fmt.Sprintf("%.1f", f)
-	case f >= 0.1 || f == 0:
+	case size >= 0.1 || size == 0:
 		return fmt.Sprintf("%.2f", f)
 	}
 	return fmt.Sprintf("%.3f", f)

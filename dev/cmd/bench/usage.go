@@ -49,18 +49,29 @@ func treeCPUSeconds(pid int) float64 {
 }
 
 // peakMiB returns the highest resident memory of a process so far, in MiB.
-func peakMiB(pid int) float64 {
+func peakMiB(pid int) float64 { return memoryMiB(pid, "VmHWM:") }
+
+// residentMiB returns the resident memory of a process, in MiB.
+func residentMiB(pid int) float64 { return memoryMiB(pid, "VmRSS:") }
+
+// memoryMiB returns a line of /proc/<pid>/status in MiB, 0 if the process has ended.
+func memoryMiB(pid int, name string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == name {
 			kib, _ := strconv.ParseFloat(fields[1], 64)
 			return kib / 1024
 		}
 	}
 	return 0
+}
+
+// resetPeak makes the resident memory of a process its highest so far.
+func resetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
 // connections counts the established TCP connections of a process, by remote port.

@@ -22,9 +22,9 @@ type step struct {
 	live   bool // show the output of the tests immediately
 }
 
-// repeatedFaults matches tests that inject many faults one after another, which takes minutes. They
-// run with -all only.
-const repeatedFaults = `AcrossKills$|InAFaultAndStops$`
+// longTests matches tests that inject many faults one after another or that measure a deployment, which
+// takes minutes. They run with -all only.
+const longTests = `AcrossKills$|InAFaultAndStops$|RatiosOfADeployment$`
 
 // packagesAtOnce is the number of packages that are tested at the same time without -race: their tests
 // wait more than they compute.
@@ -90,7 +90,7 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 		return nil, err
 	}
 	_, dev := split(packages, []string{faultPackage})
-	base = append(base, "-short", "-skip="+repeatedFaults, packagesAtOnce)
+	base = append(base, "-short", "-skip="+longTests, packagesAtOnce)
 	return []step{
 		{title: "Root module:", module: ".", args: slices.Concat(base, longestFirst(root))},
 		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(dev))},
