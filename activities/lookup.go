@@ -8,8 +8,8 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// The phases after the last page: missing rows are looked up by id, and a rebuild is checked
-// and applied.
+// The phases after the last page: missing rows are looked up by id, a rebuild is checked and
+// applied, and a verify is compared and checked.
 
 // lookUp reads missing rows by their ids, a few at a time. As with pages, the result of a
 // request that was sent is always stored.
@@ -38,7 +38,7 @@ func (s *slice) lookUp(ctx context.Context) error {
 	return nil
 }
 
-// check compares what a rebuild has loaded with what ServiceTitan counts now.
+// check compares what a rebuild or a verify has loaded with what ServiceTitan counts now.
 func (s *slice) check(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
 	counted, err := s.Source.Count(work, s.target.TenantID, s.target.Entity)
@@ -49,6 +49,17 @@ func (s *slice) check(ctx context.Context) error {
 		counted = -1 // the list may be forbidden or no longer exist
 	}
 	at, err := s.Store.CheckRebuild(work, s.target, s.at, int64(counted))
+	if err != nil {
+		return &storeError{err}
+	}
+	s.reached(at)
+	return nil
+}
+
+// compare compares the staging table with the entity's table, which may take long. A pause or a
+// cancel rolls it back.
+func (s *slice) compare(ctx context.Context) error {
+	at, err := s.Store.CompareStaged(ctx, s.target, s.at)
 	if err != nil {
 		return &storeError{err}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/activities"
 	"github.com/lazi/lazisync/activities/activitytest"
 	"github.com/lazi/lazisync/events"
 )
@@ -111,6 +112,62 @@ func TestSlicePublishesEachPhaseOfARebuild(t *testing.T) {
 			}
 		}
 		require.Equal(t, []events.Phase{"queued", "reading", "sweeping", "checking", "applying", "done"}, phases)
+	})
+}
+
+// The second look of a verify continues an export feed, and looks up where the list takes ids.
+func TestSliceOfAVerifyLooksTwice(t *testing.T) {
+	for name, c := range map[string]struct {
+		misses  []string
+		phases  []events.Phase
+		pages   int
+		lookups int
+	}{
+		"customers":   {missing(1), []events.Phase{"reading", "comparing", "sweeping", "checking", "done"}, 4, 0},
+		"campaigns":   {missing(70), []events.Phase{"reading", "comparing", "sweeping", "sweeping", "checking", "done"}, 3, 2},
+		"gl_accounts": {nil, []events.Phase{"reading", "comparing", "checking", "done"}, 3, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.serve(t, events.Verify, r.Ledger.Request(events.Verify, name))
+				r.in.Entity = name
+				r.Ledger.Misses = map[string][]string{name: c.misses}
+				r.slices.Length = 0 // each slice takes one step
+				r.Ledger.Refuse = func(string, string) error { delay(time.Millisecond); return nil }
+				phases := []events.Phase{"reading"}
+				for result := (activities.SliceResult{}); result.Status == ""; {
+					var err error
+					result, err = r.slice()
+					require.NoError(t, err)
+					if result.Phase != "reading" {
+						phases = append(phases, result.Phase)
+					}
+				}
+				require.Equal(t, c.phases, phases)
+				require.Len(t, r.API.RequestedPages(name), c.pages)
+				require.Len(t, r.API.LookedUp(), c.lookups)
+				p := r.Ledger.Position(r.run.Number, name)
+				require.EqualValues(t, len(c.misses), p.Differences.Extra)
+				require.Zero(t, p.Inserted+p.Deleted)
+				require.Zero(t, r.Ledger.Rows(name))
+			})
+		})
+	}
+}
+
+func TestSliceRollsBackAnInterruptedComparison(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		r.begin(t, events.Verify)
+		r.Ledger.Refuse = func(op, _ string) error {
+			if op == "CompareStaged" {
+				r.pause()
+				return fmt.Errorf("compare: %w", context.Canceled)
+			}
+			return nil
+		}
+		result, err := r.slice()
+		require.NoError(t, err, "it is no failure")
+		require.Equal(t, events.PhaseComparing, result.Phase)
 	})
 }
 

@@ -45,11 +45,13 @@ type PageStore interface {
 	MissingIDs(ctx context.Context, target ledger.Target, most int) ([]string, error)
 	// StoreLookup stores the result of a lookup.
 	StoreLookup(ctx context.Context, target ledger.Target, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
-	// CheckRebuild checks the staging table of a rebuild. counted is the number of records in
-	// ServiceTitan, -1 if unknown.
+	// CheckRebuild checks the staging table of a rebuild or a verify. counted is the number of
+	// records in ServiceTitan, -1 if unknown. It ends a verify with the confirmed differences.
 	CheckRebuild(ctx context.Context, target ledger.Target, at ledger.Position, counted int64) (ledger.Position, error)
 	// ApplyRebuild applies the diff between the staging table and the entity's table.
 	ApplyRebuild(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error)
+	// CompareStaged finds the rows that seem to differ from the staging table of a verify.
+	CompareStaged(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error)
 	FailEntity(ctx context.Context, target ledger.Target, re events.RunError) error
 	SetTotal(ctx context.Context, target ledger.Target, total ledger.Total) error
 	// Stall returns which work a failing entity delays.
@@ -68,7 +70,7 @@ type Slices struct {
 	Length time.Duration
 	// StallLimit is how long a failing entity may delay others; 0 for no limit.
 	StallLimit time.Duration
-	// Full limits the concurrent slices of full and rebuild runs, so that a slot is always
+	// Full limits the concurrent slices of full, rebuild and verify runs, so that a slot is always
 	// free for incrementals. Nil for no limit.
 	Full chan struct{}
 	// Failing limits the concurrent slices whose last attempt failed, so that entities that
@@ -196,7 +198,12 @@ func (s *slice) result() SliceResult {
 func (s *slice) work(ctx context.Context) error {
 	switch s.at.Phase {
 	case events.PhaseSweeping:
+		if s.target.ReadsAgain() {
+			return s.pages(ctx)
+		}
 		return s.lookUp(ctx)
+	case events.PhaseComparing:
+		return s.compare(ctx)
 	case events.PhaseChecking:
 		return s.check(ctx)
 	case events.PhaseApplying:

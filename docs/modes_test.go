@@ -33,7 +33,10 @@ func modes() string {
 		if m.NotifyByDefault {
 			notify = "every outcome"
 		}
-		if m.ReadsAll {
+		if m.ReadOnly {
+			notify += " and differences"
+		}
+		if m.ReadsAll && !m.ReadOnly {
 			deletes = "overrides the delete guard"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | `%s%s` | %s | %s |\n", m.Mode, m.Description, entities, m.Workflow, m.WorkflowIDPrefix, id, notify, deletes)

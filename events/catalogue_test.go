@@ -152,7 +152,7 @@ func knownValues() map[reflect.Type][]any {
 		reflect.TypeFor[Action]():     {"pause", "resume", "cancel"},
 		reflect.TypeFor[Kind]():       {"request", "control"},
 		reflect.TypeFor[Status]():     texts(StatusCompleted, StatusFailed, StatusSkipped, StatusCancelled),
-		reflect.TypeFor[Phase]():      texts(PhaseQueued, PhaseReading, PhaseSweeping, PhaseChecking, PhaseApplying, PhaseDone),
+		reflect.TypeFor[Phase]():      texts(PhaseQueued, PhaseReading, PhaseSweeping, PhaseChecking, PhaseApplying, PhaseComparing, PhaseDone),
 		reflect.TypeFor[WaitReason](): texts(WaitPaused, WaitRateLimit, WaitOutage, WaitBusy),
 		reflect.TypeFor[ErrorType](): texts(ValidationError, AuthError, PermissionError, NotFound, APIError,
 			StoreError, DeadlineExceeded, DeleteGuard, Terminated),

@@ -12,6 +12,7 @@ const (
 	Full        Mode = "full"
 	Incremental Mode = "incremental"
 	Rebuild     Mode = "rebuild"
+	Verify      Mode = "verify"
 )
 
 // ModeInfo is a row of the table of modes. Whatever differs only by these properties
@@ -29,7 +30,8 @@ type ModeInfo struct {
 
 	OneEntity       bool // a request names exactly one entity
 	ReadsAll        bool // reads every record, and finds the rows that are gone: allowDeletes has an effect
-	Staged          bool // stores pages in a staging table that is checked before anything is applied
+	Staged          bool // stores pages in a staging table, which is checked at the end
+	ReadOnly        bool // compares the staging table and changes nothing: it runs beside other modes, and notifies of differences
 	Interactive     bool // somebody may be waiting: its API calls have a reserved share of the rate budget
 	NotifyByDefault bool // notifies of every outcome; otherwise of failures only
 }
@@ -49,6 +51,11 @@ var modes = []ModeInfo{
 		Mode: Rebuild, Title: "Rebuild", Description: "reads every record of one entity into a staging table, checks it and applies the differences",
 		Workflow: "Rebuild", WorkflowIDPrefix: "rebuild-",
 		OneEntity: true, ReadsAll: true, Staged: true, NotifyByDefault: true,
+	},
+	{
+		Mode: Verify, Title: "Verify", Description: "reads every record into a staging table, compares it with the rows and reports the differences",
+		Workflow: "Verify", WorkflowIDPrefix: "verify-",
+		ReadsAll: true, Staged: true, ReadOnly: true,
 	},
 }
 

@@ -18,7 +18,7 @@ import (
 func TestWorkflowIDs(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[Mode]string{
-		Full: "full-sync-0a50", Incremental: "incremental-sync-1001", Rebuild: "rebuild-0a50",
+		Full: "full-sync-0a50", Incremental: "incremental-sync-1001", Rebuild: "rebuild-0a50", Verify: "verify-0a50",
 	} {
 		require.Equal(t, want, mode.WorkflowID("1001", "0a50"))
 		info, known := ModeOfWorkflowID(want)
@@ -97,7 +97,7 @@ var comparesModes = map[string]bool{
 	"workflows.go":      true, // likewise
 }
 
-var modeComparison = regexp.MustCompile(`(case|==|!=) events\.(Full|Incremental|Rebuild)\b|"(full|incremental|rebuild)"`)
+var modeComparison = regexp.MustCompile(`(case|==|!=) events\.(Full|Incremental|Rebuild|Verify)\b|"(full|incremental|rebuild|verify)"`)
 
 func TestFewFilesNameAMode(t *testing.T) {
 	t.Parallel()

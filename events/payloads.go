@@ -188,9 +188,49 @@ type Result struct {
 	Entity string `json:"entity"`
 	Status Status `json:"status"`
 	Counts
-	SkippedReason string    `json:"skippedReason,omitempty"`
-	Warnings      []string  `json:"warnings,omitempty"` // for people; not failures
-	Error         *RunError `json:"error,omitempty"`
+	Differences   *Differences `json:"differences,omitempty"` // of a verify that compared the entity
+	SkippedReason string       `json:"skippedReason,omitempty"`
+	Warnings      []string     `json:"warnings,omitempty"` // for people; not failures
+	Error         *RunError    `json:"error,omitempty"`
+}
+
+// Differences counts the rows of a table that differ from ServiceTitan, each once.
+type Differences struct {
+	Missing int64    `json:"missing"` // records without a live row
+	Extra   int64    `json:"extra"`   // live rows without a record
+	Stale   int64    `json:"stale"`   // rows with an older version than the record
+	Damaged int64    `json:"damaged"` // rows whose content is not that of their version of the record
+	Sample  []string `json:"sample"`  // some of their ids, at most SampleSize
+}
+
+// SampleSize is the maximum number of ids in Differences.
+const SampleSize = 20
+
+// Total returns the number of differences, 0 for nil.
+func (d *Differences) Total() int64 {
+	if d == nil {
+		return 0
+	}
+	return d.Missing + d.Extra + d.Stale + d.Damaged
+}
+
+// DifferenceKind is a kind of Differences with its number of rows.
+type DifferenceKind struct {
+	Name string
+	Rows int64
+}
+
+// Kinds returns the kinds that occur; none for nil.
+func (d *Differences) Kinds() (kinds []DifferenceKind) {
+	if d == nil {
+		return nil
+	}
+	for _, k := range []DifferenceKind{{"missing", d.Missing}, {"extra", d.Extra}, {"stale", d.Stale}, {"damaged", d.Damaged}} {
+		if k.Rows > 0 {
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds
 }
 
 // RunError is the reason why a run, or one of its entities, failed.

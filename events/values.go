@@ -31,12 +31,13 @@ const (
 type Phase string
 
 const (
-	PhaseQueued   Phase = "queued"
-	PhaseReading  Phase = "reading"
-	PhaseSweeping Phase = "sweeping"
-	PhaseChecking Phase = "checking"
-	PhaseApplying Phase = "applying"
-	PhaseDone     Phase = "done"
+	PhaseQueued    Phase = "queued"
+	PhaseReading   Phase = "reading"
+	PhaseSweeping  Phase = "sweeping"
+	PhaseChecking  Phase = "checking"
+	PhaseApplying  Phase = "applying"
+	PhaseComparing Phase = "comparing"
+	PhaseDone      Phase = "done"
 )
 
 // WaitReason is the reason why an entity makes no progress.

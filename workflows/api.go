@@ -32,6 +32,9 @@ func FullSyncID(requestID string) string { return events.Full.WorkflowID("", req
 // RebuildID returns the ID of the workflow that serves one rebuild request.
 func RebuildID(requestID string) string { return events.Rebuild.WorkflowID("", requestID) }
 
+// VerifyID returns the ID of the workflow that serves one verify request.
+func VerifyID(requestID string) string { return events.Verify.WorkflowID("", requestID) }
+
 // IncrementalSyncID returns the ID of the workflow that serves all incremental requests of a tenant.
 func IncrementalSyncID(tenant events.TenantID) string {
 	return events.Incremental.WorkflowID(tenant, "")
@@ -91,7 +94,7 @@ type ControlSignal struct {
 	RunNumber int64
 }
 
-// Result is the result of a FullSync or a Rebuild.
+// Result is the result of a FullSync, a Rebuild or a Verify.
 type Result struct {
 	RunNumber int64
 	State     ledger.RunState

@@ -6,6 +6,7 @@ import "go.temporal.io/sdk/worker"
 func Register(w worker.WorkflowRegistry) {
 	w.RegisterWorkflow(FullSync)
 	w.RegisterWorkflow(Rebuild)
+	w.RegisterWorkflow(Verify)
 	w.RegisterWorkflow(IncrementalSync)
 	w.RegisterWorkflow(ScheduledSync)
 }

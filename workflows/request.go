@@ -21,6 +21,12 @@ func Rebuild(ctx workflow.Context, in SyncInput) (Result, error) {
 	return serveRequest(ctx, events.Rebuild, in)
 }
 
+// Verify reads every record of the entities of one request into staging tables, compares them
+// with the tables of the entities, and reports the differences. It changes no row.
+func Verify(ctx workflow.Context, in SyncInput) (Result, error) {
+	return serveRequest(ctx, events.Verify, in)
+}
+
 // serveRequest serves one request with one run. It continues as new when the history grows too
 // long.
 func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result, error) {

@@ -23,7 +23,8 @@ type Ledger struct {
 	Looked func(look int)
 	// Resume is the resume point of incrementals; zero is the start of the feed.
 	Resume entity.Cursor
-	// Misses are the ids of rows that full reads and rebuilds report as missing, by entity.
+	// Misses are the ids of rows that full reads and rebuilds report as missing, and that verifies
+	// report as extra, by entity.
 	Misses map[string][]string
 
 	// Held is the stall that Stall returns for any entity.
@@ -37,8 +38,9 @@ type Ledger struct {
 	runs      []*ledger.Run
 	positions map[key]*ledger.Position
 	rows      map[string]map[string]bool // IDs by entity
-	aside     map[int64][]string         // IDs that a rebuild has read, by run
+	aside     map[int64][]string         // IDs that a rebuild or verify has read, by run
 	missed    map[string][]string        // IDs to look up, by entity
+	confirmed int64                      // differences that a lookup of a verify confirmed
 	begun     int
 	pauses    map[int64]int // number of the last recorded pause or resume, by run
 }

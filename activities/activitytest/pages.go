@@ -28,7 +28,7 @@ func (l *Ledger) Open(_ context.Context, t ledger.Target) (ledger.Position, erro
 	}
 	for _, other := range l.runs {
 		p, open := l.positions[key{other.Number, t.Entity.Name}]
-		if open && !p.Done() && other.State == ledger.Running && other.Mode != events.Incremental && t.Mode != events.Incremental {
+		if open && !p.Done() && other.State == ledger.Running && excludes(other.Mode) && excludes(t.Mode) {
 			return ledger.Position{}, fmt.Errorf("run %d: %w", other.Number, ledger.ErrBusy)
 		}
 	}
@@ -40,6 +40,9 @@ func (l *Ledger) Open(_ context.Context, t ledger.Target) (ledger.Position, erro
 	return *p, nil
 }
 
+// excludes reports whether two runs of such modes do not read an entity at once.
+func excludes(mode events.Mode) bool { return mode != events.Incremental && mode != events.Verify }
+
 // StorePage stores a page with the resulting position.
 func (l *Ledger) StorePage(ctx context.Context, t ledger.Target, at ledger.Position, p entity.Page) (ledger.Position, error) {
 	return l.step(ctx, "StorePage", t, at, func(kept *ledger.Position) {
@@ -50,6 +53,10 @@ func (l *Ledger) StorePage(ctx context.Context, t ledger.Target, at ledger.Posit
 		if !p.Last {
 			return
 		}
+		if kept.Phase == events.PhaseSweeping { // the second look of a verify
+			kept.Phase = events.PhaseChecking
+			return
+		}
 		if t.Mode != events.Incremental {
 			l.missed[t.Entity.Name] = slices.Clone(l.Misses[t.Entity.Name])
 		}
@@ -57,12 +64,13 @@ func (l *Ledger) StorePage(ctx context.Context, t ledger.Target, at ledger.Posit
 	})
 }
 
-// keep stores the records of a page. Those of a rebuild are staged until ApplyRebuild.
+// keep stores the records of a page. Those of a rebuild are staged until ApplyRebuild, those of a verify
+// are never applied.
 func (l *Ledger) keep(mode events.Mode, kept *ledger.Position, p entity.Page) {
 	kept.Fetched += int64(len(p.Records))
 	for _, r := range p.Records {
 		switch {
-		case mode == events.Rebuild:
+		case mode.Info().Staged:
 			l.aside[kept.Run] = append(l.aside[kept.Run], r.ID)
 		case l.rowsOf(kept.Entity)[r.ID]:
 			kept.Unchanged++
@@ -76,9 +84,11 @@ func (l *Ledger) keep(mode events.Mode, kept *ledger.Position, p entity.Page) {
 // end sets the phase or the status that follows the last page or the last lookup.
 func (l *Ledger) end(mode events.Mode, kept *ledger.Position) {
 	switch {
+	case mode == events.Verify && kept.Phase == events.PhaseReading:
+		kept.Phase = events.PhaseComparing
 	case len(l.missed[kept.Entity]) > 0:
 		kept.Phase = events.PhaseSweeping
-	case mode == events.Rebuild:
+	case mode.Info().Staged:
 		kept.Phase = events.PhaseChecking
 	default:
 		kept.Status = events.StatusCompleted
@@ -120,15 +130,33 @@ func (l *Ledger) StoreLookup(ctx context.Context, t ledger.Target, at ledger.Pos
 	return l.step(ctx, "StoreLookup", t, at, func(kept *ledger.Position) {
 		l.keep(t.Mode, kept, p)
 		l.missed[t.Entity.Name] = slices.DeleteFunc(l.missed[t.Entity.Name], func(id string) bool { return slices.Contains(ids, id) })
-		kept.Deleted += int64(len(ids) - len(p.Records))
+		if t.Mode == events.Verify {
+			l.confirmed += int64(len(ids) - len(p.Records))
+		} else {
+			kept.Deleted += int64(len(ids) - len(p.Records))
+		}
 		l.end(t.Mode, kept)
 	})
 }
 
-// CheckRebuild fails the entity if counted exceeds the number of records read.
+// CompareStaged begins the second look if there are Misses.
+func (l *Ledger) CompareStaged(ctx context.Context, t ledger.Target, at ledger.Position) (ledger.Position, error) {
+	return l.step(ctx, "CompareStaged", t, at, func(kept *ledger.Position) {
+		kept.Phase = events.PhaseChecking
+		if len(l.missed[t.Entity.Name]) > 0 {
+			kept.Phase = events.PhaseSweeping
+		}
+	})
+}
+
+// CheckRebuild fails the entity if counted exceeds the number of records read. It completes a verify,
+// for which the Misses are extra.
 func (l *Ledger) CheckRebuild(ctx context.Context, t ledger.Target, at ledger.Position, counted int64) (ledger.Position, error) {
 	return l.step(ctx, "CheckRebuild", t, at, func(kept *ledger.Position) {
-		kept.Phase = events.PhaseApplying
+		if kept.Phase = events.PhaseApplying; t.Mode == events.Verify {
+			kept.Status = events.StatusCompleted
+			kept.Differences = &events.Differences{Extra: l.confirmed + int64(len(l.missed[t.Entity.Name])), Sample: []string{}}
+		}
 		if kept.Fetched < counted {
 			kept.Status, kept.Error = events.StatusFailed, &events.RunError{Type: events.APIError, Message: "too few", Entity: t.Entity.Name}
 		}

@@ -12,48 +12,67 @@ import (
 	"github.com/lazi/lazisync/internal/commands"
 )
 
+const waitHelp = "With --wait it shows the progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with skipped entities,\n130 interrupted (see lazisync help exit-codes)."
+
 func (p *program) request() *cobra.Command {
+	cmd, o := p.requestCommand(&cobra.Command{
+		Use:       "request " + strings.Join(events.ModeNames(), "|"),
+		Short:     "Request a sync; with --wait, show its progress until the outcome",
+		Long:      "Publishes sync.requested. " + waitHelp,
+		ValidArgs: events.ModeNames(),
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+	}, "; a rebuild takes one")
+	cmd.Flags().BoolVar(&o.AllowDeletes, "allow-deletes", false, "allow a full sync or rebuild to delete more rows than SYNC_DELETE_GUARD")
+	return cmd
+}
+
+// verify is request verify under its own name.
+func (p *program) verify() *cobra.Command {
+	cmd, _ := p.requestCommand(&cobra.Command{
+		Use:   string(events.Verify),
+		Short: "Compare the tables with ServiceTitan; change nothing",
+		Long: "The same as lazisync request verify: it publishes sync.requested. The run reads every record, and its\n" +
+			"outcome has the differences of each entity. " + waitHelp + "\nDifferences do not change the exit code.",
+		Args: cobra.NoArgs,
+	}, "")
+	return cmd
+}
+
+// requestCommand adds to a command what requests a sync of the mode that its argument or its name is.
+func (p *program) requestCommand(cmd *cobra.Command, note string) (*cobra.Command, *cli.RequestOptions) {
 	var o cli.RequestOptions
 	var noNotify bool
 	var entities []string
-	cmd := &cobra.Command{
-		Use:       "request " + strings.Join(events.ModeNames(), "|"),
-		Short:     "Request a sync; with --wait, show its progress until the outcome",
-		Long:      "Publishes sync.requested. With --wait it shows the progress and exits with the outcome:\n0 completed, 1 failed, 3 cancelled, 4 rejected, 5 completed with skipped entities,\n130 interrupted (see lazisync help exit-codes).",
-		ValidArgs: events.ModeNames(),
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		RunE: func(cmd *cobra.Command, a []string) error {
-			if err := refuseEmpty(cmd, "entities", "tenant", "channel", "id"); err != nil {
-				return err
-			}
-			var err error
-			if o.Entities, err = cli.SplitEntities(entities); err != nil {
-				return cli.UsageError(fmt.Errorf("--entities: %w", err))
-			}
-			cfg, err := p.load(app.ToolRole)
-			if err != nil {
-				return err
-			}
-			o.Mode = a[0]
-			if noNotify {
-				o.Notify = new(bool)
-			}
-			return cli.Request(cmd.Context(), commands.Backends(cfg), cfg, o, p.out)
-		},
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if err := refuseEmpty(cmd, "entities", "tenant", "channel", "id"); err != nil {
+			return err
+		}
+		var err error
+		if o.Entities, err = cli.SplitEntities(entities); err != nil {
+			return cli.UsageError(fmt.Errorf("--entities: %w", err))
+		}
+		cfg, err := p.load(app.ToolRole)
+		if err != nil {
+			return err
+		}
+		o.Mode = append(a, cmd.Name())[0]
+		if noNotify {
+			o.Notify = new(bool)
+		}
+		return cli.Request(cmd.Context(), commands.Backends(cfg), cfg, o, p.out)
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&entities, "entities", nil, "entities, separated by commas, or * for all (default: SYNC_ENTITIES); a rebuild takes one")
+	f.StringArrayVar(&entities, "entities", nil, "entities, separated by commas, or * for all (default: SYNC_ENTITIES)"+note)
 	f.StringVar(&o.TenantID, "tenant", "", "tenant ID; required if several tenants are configured")
 	f.BoolVar(&noNotify, "no-notify", false, "send no notification of the outcome")
 	f.StringVar(&o.Channel, "channel", "", "Slack channel to notify")
-	f.BoolVar(&o.AllowDeletes, "allow-deletes", false, "allow a full sync or rebuild to delete more rows than SYNC_DELETE_GUARD")
 	f.StringVar(&o.Reason, "reason", "", "reason, shown with the run")
 	f.StringVar(&o.ID, "id", "", "event id; the same id requests the same sync (default: random)")
 	f.BoolVar(&o.Wait, "wait", false, "show progress until the outcome")
 	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
 	completeList(cmd, "entities", append(cli.RunFilterValues()["entity"], "*"))
 	p.completeTenants(cmd)
-	return cmd
+	return cmd, &o
 }
 
 // refuseEmpty returns an error if one of the flags is set to an empty value. That is most

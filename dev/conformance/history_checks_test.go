@@ -9,6 +9,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // What a history requires, during its actions and at its end.
@@ -39,6 +40,20 @@ func (h *history) requireNoFalseDeletes() {
 		dead := value[[]string](h.pipeline, "select coalesce(array_agg(st_id::text), '{}') from raw."+e.Table()+" where tenant_id = $1 and deleted_at is not null", h.tenant)
 		for _, key := range dead {
 			require.True(h, h.wasDeleted(e.Name, key), "%s %s was never deleted", e.Name, key)
+		}
+	}
+}
+
+// requireNoDamage requires that a verify reports no damage, because no other program has written a row,
+// and no row of a feed as missing or stale, because incremental syncs see every change there.
+func (h *history) requireNoDamage(run ledger.Run) {
+	for _, result := range run.Results {
+		if d := result.Differences; d != nil {
+			h.count("verified entities")
+			require.Zero(h, d.Damaged, "%s in run %d: %+v", result.Entity, run.Number, d)
+			if e, _ := entity.Find(result.Entity); e.Export != "" {
+				require.Zero(h, d.Total(), "%s in run %d: %+v", result.Entity, run.Number, d)
+			}
 		}
 	}
 }
@@ -82,7 +97,7 @@ func (h *history) end() {
 
 // actionKinds are the kinds of actions. One history may lack some of them, those of a test run
 // together have all.
-var actionKinds = []string{"changes", "faults", "pauses", "crashes", "losses", "slices", "full runs", "incremental runs", "rebuild runs", "ended"}
+var actionKinds = []string{"changes", "faults", "pauses", "crashes", "losses", "slices", "full runs", "incremental runs", "rebuild runs", "verify runs", "verified entities", "ended"}
 
 // counters counts the actions of several histories.
 type counters struct {

@@ -202,3 +202,28 @@ func TestThePageSaysThatNoWorkerRuns(t *testing.T) {
 	p.see(t, "td .state", "completed")
 	p.await(t, `document.getElementById('banner').hidden`)
 }
+
+func TestThePageOffersARebuildBesideDifferences(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, options{})
+	gateway := w.start(t, "serve").gateway
+	p := openTab(t)
+	p.expect(refused + "404 (Not Found)")
+	w.full(t)
+	w.damage(t, "customers")
+	p.open(t, gateway+"/#/start?mode=verify&entities=customers")
+	p.see(t, "h1", "Start a sync")
+	require.False(t, eval[bool](t, p, `document.body.innerText.includes('Allow deletes')`), "a verify deletes nothing")
+	p.press(t, "Start verify")
+	p.see(t, "#notice", "Verify requested (request ")
+	p.follow(t, "run 2")
+	p.see(t, "td.full", "100 missing, 3 extra, 100 damaged: ")
+	p.see(t, "dd", "203 differences")
+	p.requireSound(t)
+	p.follow(t, "Rebuild customers…")
+	require.Equal(t, []string{"customers"}, eval[[]string](t, p, `[...document.querySelectorAll('[name=entity]:checked')].map(e => e.value)`))
+	p.press(t, "Start rebuild")
+	p.follow(t, "run 3")
+	p.see(t, "td .state", "completed")
+	p.requireSound(t)
+}

@@ -52,6 +52,9 @@ var short = []recording{
 		return rebuild(nil)(ctx, w)
 	}},
 	{"Rebuild-busy", busy(events.Rebuild)},
+	{"Verify-completed", verify(nil)},
+	{"Verify-paused-and-resumed", verify(pauseAndResume)},
+	{"Verify-cancelled", verify(func(ctx context.Context, w *deployment, id string) error { return w.control(ctx, "cancel", id) })},
 	{"IncrementalSync-completed", incremental(nil)},
 	{"IncrementalSync-two-passes", incremental(func(ctx context.Context, w *deployment, _ string) error {
 		_, err := w.request(ctx, events.Incremental)
@@ -75,6 +78,7 @@ var short = []recording{
 var continued = []recording{
 	{"FullSync-continued", full(pauseAndResume)},
 	{"Rebuild-continued", rebuild(pauseAndResume)},
+	{"Verify-continued", verify(pauseAndResume)},
 	{"IncrementalSync-continued", incremental(nil)},
 	{"IncrementalSync-continued-paused", incremental(pauseAndResume)},
 	{"ScheduledSync-continued", scheduled},
@@ -90,6 +94,11 @@ func full(middle func(ctx context.Context, w *deployment, id string) error) func
 // rebuild records a rebuild of the customers and calls middle during it.
 func rebuild(middle func(ctx context.Context, w *deployment, id string) error) func(context.Context, *deployment) (string, error) {
 	return during(events.Rebuild, 3, middle)
+}
+
+// verify records a verify and calls middle during it.
+func verify(middle func(ctx context.Context, w *deployment, id string) error) func(context.Context, *deployment) (string, error) {
+	return during(events.Verify, 8, middle)
 }
 
 // incremental records an incremental sync that finds a few pages of changes.

@@ -37,7 +37,7 @@ const (
 )
 
 func main() {
-	mode := flag.String("mode", "incremental", "full, incremental or rebuild")
+	mode := flag.String("mode", "incremental", "full, incremental, rebuild or verify")
 	entities := flag.String("entities", "", "what to sync, separated by commas; the configured set if empty")
 	id := flag.String("id", time.Now().UTC().Format(time.RFC3339Nano), "of the request")
 	timeout := flag.Duration("timeout", 24*time.Hour, "for the outcome")

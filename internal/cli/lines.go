@@ -109,7 +109,10 @@ func printResult(out io.Writer, r events.Result) {
 	if r.Status == events.StatusSkipped {
 		fmt.Fprintf(out, "%s\n", cmp.Or(r.SkippedReason, "no reason given"))
 	} else {
-		fmt.Fprintln(out, describeCounts(r.Counts))
+		fmt.Fprintln(out, describeCounts(r.Counts)+differencesAfterCounts(r.Differences))
+	}
+	if r.Differences.Total() > 0 {
+		fmt.Fprintf(out, "    ids: %s\n    to repair: lazisync request rebuild --entities %s\n", strings.Join(r.Differences.Sample, ", "), r.Entity)
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(out, "    warning: %s\n", w)
@@ -126,6 +129,23 @@ func describeCounts(c events.Counts) string {
 		if part.n > 0 {
 			text += ", " + display.Thousands(part.n) + " " + part.what
 		}
+	}
+	return text
+}
+
+// differencesAfterCounts returns the differences that a verify found, "" for another mode.
+func differencesAfterCounts(d *events.Differences) string {
+	if d == nil {
+		return ""
+	}
+	return ", " + describeDifferences(d)
+}
+
+// describeDifferences returns the number of differences, and of those the kinds that occur.
+func describeDifferences(d *events.Differences) string {
+	text := display.Count(d.Total(), "difference")
+	for i, part := range d.Kinds() {
+		text += map[bool]string{true: ": ", false: ", "}[i == 0] + display.Thousands(part.Rows) + " " + part.Name
 	}
 	return text
 }

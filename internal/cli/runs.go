@@ -216,13 +216,19 @@ func resultsTable(results []events.Result) *table {
 	return t
 }
 
-// printNotes prints why an entity was skipped or failed, and its warnings, a line each.
+// printNotes prints why an entity was skipped or failed, its differences and its warnings, a line each.
 func printNotes(out io.Writer, p events.Result) {
 	if p.SkippedReason != "" {
 		fmt.Fprintf(out, "  %s: skipped: %s\n", p.Entity, display.OneLine(p.SkippedReason))
 	}
 	if p.Error != nil {
 		fmt.Fprintf(out, "  %s: %s: %s\n", p.Entity, p.Error.Type, display.OneLine(p.Error.Message))
+	}
+	if p.Differences != nil {
+		fmt.Fprintf(out, "  %s: %s\n", p.Entity, describeDifferences(p.Differences))
+	}
+	if p.Differences.Total() > 0 {
+		fmt.Fprintf(out, "  %s: ids: %s\n", p.Entity, strings.Join(p.Differences.Sample, ", "))
 	}
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(out, "  %s: warning: %s\n", p.Entity, display.OneLine(warning))

@@ -206,7 +206,7 @@ func (s status) statesTable(now time.Time) *table {
 	return t
 }
 
-// printRunNotes prints the errors and warnings of runs, a line each, below the tables.
+// printRunNotes prints the errors, differences and warnings of runs, a line each, below the tables.
 func printRunNotes(out io.Writer, runs []ledger.Run) error {
 	var lines []string
 	for _, r := range runs {
@@ -220,6 +220,9 @@ func printRunNotes(out io.Writer, runs []ledger.Run) error {
 				note(p.Entity + " was skipped: " + p.SkippedReason)
 			case p.Error != nil && (r.Error == nil || p.Error.Message != r.Error.Message):
 				note(p.Entity + ": " + string(p.Error.Type) + ": " + p.Error.Message)
+			}
+			if p.Differences.Total() > 0 {
+				note(p.Entity + ": " + describeDifferences(p.Differences) + "; a rebuild repairs them")
 			}
 			for _, warning := range p.Warnings {
 				note(p.Entity + ": warning: " + warning)

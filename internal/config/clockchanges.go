@@ -96,7 +96,7 @@ func (c *Config) ScheduleWarnings(now time.Time) (all []ScheduleWarning) {
 		for _, s := range []struct {
 			mode events.Mode
 			cron string
-		}{{events.Incremental, t.ScheduleIncremental}, {events.Full, t.ScheduleFull}} {
+		}{{events.Incremental, t.ScheduleIncremental}, {events.Full, t.ScheduleFull}, {events.Verify, t.ScheduleVerify}} {
 			if s.cron == Off || s.cron == "" {
 				continue
 			}

@@ -83,6 +83,7 @@ type Tenant struct {
 	Entities            []string // of a request that names none
 	ScheduleIncremental string   // cron; "off" for none
 	ScheduleFull        string
+	ScheduleVerify      string
 	Timezone            *time.Location // of the schedules
 	Channel             string         // for notifications of requests without a channel
 

@@ -69,6 +69,7 @@ var Variables = []Variable{
 	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "entities of requests that name none; * for all", set: entities},
 	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleIncremental })},
 	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleFull })},
+	{Name: "SYNC_SCHEDULE_VERIFY", Field: "scheduleVerify", Default: Off, Doc: "cron expression of the verify, which compares the tables with ServiceTitan and changes nothing; off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleVerify })},
 	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", set: timezone},
 	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "time after which a run fails; pauses do not count", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline }, time.Second, MaxRun)},
 	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, MaxRun)},

@@ -98,7 +98,8 @@ func Schedules(cfg *config.Config) (specs []temporal.ScheduleSpec) {
 		zone := t.Timezone.String()
 		specs = append(specs,
 			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Incremental, Cron: t.ScheduleIncremental, Timezone: zone},
-			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Full, Cron: t.ScheduleFull, Timezone: zone})
+			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Full, Cron: t.ScheduleFull, Timezone: zone},
+			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Verify, Cron: t.ScheduleVerify, Timezone: zone})
 	}
 	return specs
 }

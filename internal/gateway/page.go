@@ -64,7 +64,7 @@ func modesHTML() string {
 			return ""
 		}
 		fmt.Fprintf(&b, `<i id="%s" data-title="%s" data-text="%s"%s%s%s></i>`, m.Mode, html.EscapeString(m.Title), html.EscapeString(m.Description),
-			attribute("one", m.OneEntity), attribute("all", m.ReadsAll), attribute("shared", m.PerTenant))
+			attribute("one", m.OneEntity), attribute("all", m.ReadsAll && !m.ReadOnly), attribute("shared", m.PerTenant))
 	}
 	return b.String()
 }

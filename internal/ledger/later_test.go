@@ -13,7 +13,7 @@ import (
 func TestAnOutcomeWithValuesOfALaterVersionIsPublished(t *testing.T) {
 	t.Parallel()
 	run := finalized(request(1))
-	run.Mode = "verify"
+	run.Mode = "audit"
 	run.Results[0].Status = "partial"
 	run.Results[1].Error = &events.RunError{Type: "QuotaError", Message: "of a later version"}
 	created, err := run.OutcomeEvents()
@@ -21,5 +21,5 @@ func TestAnOutcomeWithValuesOfALaterVersionIsPublished(t *testing.T) {
 	data, err := events.Completed.Data(created[0])
 	require.NoError(t, err)
 	require.Equal(t, run.Results, data.Results)
-	require.EqualValues(t, "verify", data.Mode)
+	require.EqualValues(t, "audit", data.Mode)
 }

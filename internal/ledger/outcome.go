@@ -94,7 +94,7 @@ func (r Run) Traceparent() string {
 func (r Run) Notify() []string {
 	channels := []string{}
 	for _, request := range r.Requests {
-		if request.wantsNotification(r.State) && request.Channel != "" && !slices.Contains(channels, request.Channel) {
+		if request.wantsNotification(r) && request.Channel != "" && !slices.Contains(channels, request.Channel) {
 			channels = append(channels, request.Channel)
 		}
 	}
@@ -102,12 +102,13 @@ func (r Run) Notify() []string {
 }
 
 // wantsNotification reports whether to notify of the outcome: as the request says, otherwise of
-// every failure and according to its mode.
-func (r Request) wantsNotification(outcome RunState) bool {
+// every failure, of differences, and according to its mode.
+func (r Request) wantsNotification(run Run) bool {
 	if r.Notify != nil {
 		return *r.Notify
 	}
-	return outcome == Failed || r.Mode.Info().NotifyByDefault
+	differs := slices.ContainsFunc(run.Results, func(r events.Result) bool { return r.Differences.Total() > 0 })
+	return run.State == Failed || differs || r.Mode.Info().NotifyByDefault
 }
 
 // StartedEvents returns the sync.started of the run.

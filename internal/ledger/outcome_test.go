@@ -223,6 +223,8 @@ func TestEventIDsAreUniqueAcrossRepeatedRunNumbers(t *testing.T) {
 
 func TestNotify(t *testing.T) {
 	t.Parallel()
+	differing := []events.Result{{Entity: "customers", Status: events.StatusCompleted, Differences: &events.Differences{Stale: 1}}}
+	equal := []events.Result{{Entity: "customers", Status: events.StatusCompleted, Differences: &events.Differences{}}}
 	type requestOptions struct {
 		mode    events.Mode
 		notify  *bool
@@ -231,26 +233,33 @@ func TestNotify(t *testing.T) {
 	for name, c := range map[string]struct {
 		requests []requestOptions
 		state    ledger.RunState
+		results  []events.Result
 		want     []string
 	}{
-		"full":                        {[]requestOptions{{events.Full, nil, "#a"}}, ledger.Completed, []string{"#a"}},
-		"full, cancelled":             {[]requestOptions{{events.Full, nil, "#a"}}, ledger.Cancelled, []string{"#a"}},
-		"rebuild":                     {[]requestOptions{{events.Rebuild, nil, "#a"}}, ledger.Completed, []string{"#a"}},
-		"full, not wanted":            {[]requestOptions{{events.Full, &no, "#a"}}, ledger.Completed, []string{}},
-		"full failed, not wanted":     {[]requestOptions{{events.Full, &no, "#a"}}, ledger.Failed, []string{}},
-		"incremental":                 {[]requestOptions{{events.Incremental, nil, "#a"}}, ledger.Completed, []string{}},
-		"incremental, wanted":         {[]requestOptions{{events.Incremental, &yes, "#a"}}, ledger.Completed, []string{"#a"}},
-		"incremental failed":          {[]requestOptions{{events.Incremental, nil, "#a"}}, ledger.Failed, []string{"#a"}},
-		"incremental failed, unasked": {[]requestOptions{{events.Incremental, &no, "#a"}}, ledger.Failed, []string{}},
+		"full":                        {[]requestOptions{{events.Full, nil, "#a"}}, ledger.Completed, nil, []string{"#a"}},
+		"full, cancelled":             {[]requestOptions{{events.Full, nil, "#a"}}, ledger.Cancelled, nil, []string{"#a"}},
+		"rebuild":                     {[]requestOptions{{events.Rebuild, nil, "#a"}}, ledger.Completed, nil, []string{"#a"}},
+		"full, not wanted":            {[]requestOptions{{events.Full, &no, "#a"}}, ledger.Completed, nil, []string{}},
+		"full failed, not wanted":     {[]requestOptions{{events.Full, &no, "#a"}}, ledger.Failed, nil, []string{}},
+		"incremental":                 {[]requestOptions{{events.Incremental, nil, "#a"}}, ledger.Completed, nil, []string{}},
+		"incremental, wanted":         {[]requestOptions{{events.Incremental, &yes, "#a"}}, ledger.Completed, nil, []string{"#a"}},
+		"incremental failed":          {[]requestOptions{{events.Incremental, nil, "#a"}}, ledger.Failed, nil, []string{"#a"}},
+		"incremental failed, unasked": {[]requestOptions{{events.Incremental, &no, "#a"}}, ledger.Failed, nil, []string{}},
 		"union": {
 			[]requestOptions{{events.Incremental, &yes, "#b"}, {events.Incremental, nil, "#c"}, {events.Incremental, &yes, "#a"}, {events.Incremental, &yes, "#b"}},
-			ledger.Completed, []string{"#b", "#a"},
+			ledger.Completed, nil, []string{"#b", "#a"},
 		},
-		"no channel": {[]requestOptions{{events.Full, nil, ""}}, ledger.Completed, []string{}},
+		"no channel":               {[]requestOptions{{events.Full, nil, ""}}, ledger.Completed, nil, []string{}},
+		"verify":                   {[]requestOptions{{events.Verify, nil, "#a"}}, ledger.Completed, equal, []string{}},
+		"verify, wanted":           {[]requestOptions{{events.Verify, &yes, "#a"}}, ledger.Completed, equal, []string{"#a"}},
+		"verify finds something":   {[]requestOptions{{events.Verify, nil, "#a"}}, ledger.Completed, differing, []string{"#a"}},
+		"verify finds, not wanted": {[]requestOptions{{events.Verify, &no, "#a"}}, ledger.Completed, differing, []string{}},
+		"verify, cancelled":        {[]requestOptions{{events.Verify, nil, "#a"}}, ledger.Cancelled, nil, []string{}},
+		"verify failed":            {[]requestOptions{{events.Verify, nil, "#a"}}, ledger.Failed, nil, []string{"#a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run := ledger.Run{State: c.state}
+			run := ledger.Run{State: c.state, Results: c.results}
 			for _, a := range c.requests {
 				run.Requests = append(run.Requests, ledger.Request{Mode: a.mode, Notify: a.notify, Channel: a.channel})
 			}

@@ -17,11 +17,12 @@ type Position struct {
 	Version int64
 	events.Counts
 
-	Phase         events.Phase // the remaining work: reading, sweeping, checking or applying
+	Phase         events.Phase // the remaining work: reading, sweeping, checking, applying or comparing
 	Total         Total
 	Status        events.Status // "" until the entity is done
 	SkippedReason string
-	Warnings      []string // problems that did not fail the entity
+	Differences   *events.Differences // of a verify, once it is done
+	Warnings      []string            // problems that did not fail the entity
 	Error         *events.RunError
 	StartedAt     time.Time
 	UpdatedAt     time.Time // of the last write
@@ -34,7 +35,7 @@ func (p Position) Done() bool { return p.Status != "" }
 func (p Position) Result() events.Result {
 	return events.Result{
 		Entity: p.Entity, Status: p.Status, Counts: p.Counts,
-		SkippedReason: p.SkippedReason, Warnings: p.Warnings, Error: p.Error,
+		Differences: p.Differences, SkippedReason: p.SkippedReason, Warnings: p.Warnings, Error: p.Error,
 	}
 }
 
@@ -44,7 +45,7 @@ var (
 	// ErrFenced reports that another writer advanced the position. The caller must read the
 	// position again and resume there.
 	ErrFenced = errors.New("the position was advanced by another worker")
-	// ErrBusy reports that another full or rebuild run is reading the entity.
+	// ErrBusy reports that another full or rebuild run is reading the entity. A verify is never busy.
 	ErrBusy = errors.New("another run is reading this entity")
 	// ErrConflict reports that an event of another kind has the identity.
 	ErrConflict = errors.New("another event has this identity")

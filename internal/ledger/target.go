@@ -20,6 +20,10 @@ func (r Run) Target(e entity.Entity) Target {
 	return Target{Run: r.Ref(), TenantID: r.TenantID, Mode: r.Mode, Entity: e}
 }
 
+// ReadsAgain reports whether the second look of a verify reads the entity a second time, because
+// its list does not take ids. An export feed is continued instead: it brings what has changed.
+func (t Target) ReadsAgain() bool { return t.Mode.Info().ReadOnly && !t.Entity.CanLookUp() }
+
 // MarshalZerologObject adds the keys of the target to a line of the log.
 func (t Target) MarshalZerologObject(line *zerolog.Event) {
 	line.Stringer("tenant", t.TenantID).Str("mode", string(t.Mode)).Int64("run", t.Run.Number).

@@ -11,7 +11,7 @@ const (
 	KindFailed    = "failed"
 	KindCancelled = "cancelled"
 	KindRecovered = "recovered" // the first completed run after failures
-	KindWarning   = "warning"   // a run with warnings or rejected records
+	KindWarning   = "warning"   // a run with warnings, rejected records or differences
 	KindRejected  = "rejected"  // a rejected command
 	KindStale     = "stale"     // entities are too old
 	KindFresh     = "fresh"     // they are not any more
@@ -31,7 +31,7 @@ func (n Notification) kinds() []string {
 		kinds = append(kinds, KindRecovered)
 	}
 	for _, r := range n.Run.Results {
-		if r.Rejected > 0 || len(r.Warnings) > 0 {
+		if r.Rejected > 0 || len(r.Warnings) > 0 || r.Differences.Total() > 0 {
 			return append(kinds, KindWarning)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 
 func TestHandleRoutesByTenantAndKind(t *testing.T) {
 	t.Parallel()
-	warned, other, silent := outcomeData(), outcomeData(), outcomeData()
+	warned, other, silent, differing := outcomeData(), outcomeData(), outcomeData(), outcomeData()
+	differing.Results[0].Differences = &events.Differences{Missing: 1, Sample: []string{"7"}}
 	warned.Results[0].Warnings = []string{"an unstable list"}
 	other.TenantID = "1002"
 	silent.Notify = nil
@@ -31,6 +32,7 @@ func TestHandleRoutesByTenantAndKind(t *testing.T) {
 		"another tenant":                 {deliver(t, events.Failed, other), []string{"#oncall", "#failures"}},
 		"no route":                       {deliver(t, events.Completed, outcomeData()), []string{"#sync-alerts"}},
 		"a warning":                      {deliver(t, events.Completed, warned), []string{"#data"}},
+		"differences":                    {deliver(t, events.Completed, differing), []string{"#data"}},
 		"a rejected command":             {rejection(t, "1", rejectedData()), []string{"#data"}},
 		"stale entities":                 {freshness(t, events.Stale, "1001"), []string{"#oncall", "#freshness"}},
 		"stale ones of another tenant":   {freshness(t, events.Stale, "1002"), []string{"#freshness"}},

@@ -73,6 +73,7 @@ func doEverything(t *testing.T, address string, conns int32) {
 	f.everyControl()
 	f.everyPage()
 	f.everyRebuild()
+	f.everyVerify()
 	f.everyCall()
 
 	tenants, err := s.Tenants(ctx)
@@ -227,6 +228,24 @@ func (f *fixture) everyRebuild() {
 	require.Equal(f, events.StatusCompleted, at.Status, "%v", at.Error)
 	require.EqualValues(f, 4, at.Updated)
 	f.finalize(run, ledger.Finalization{State: ledger.Completed})
+}
+
+// everyVerify verifies ap_bills, whose only live row is not in the list and is looked up.
+func (f *fixture) everyVerify() {
+	f.Helper()
+	ctx, bills := f.Context(), find(f, "ap_bills")
+	v := f.beginVerify("verify", bills, 0)
+	v.at = f.storePage(v.run, bills, f.open(v.run, bills), entity.Page{Last: true, Total: 0, Date: at(8), Next: bills.Start()})
+	v.compare()
+	missing, err := f.MissingIDs(ctx, v.run.Target(bills), 10)
+	require.NoError(f, err)
+	require.Equal(f, []string{"1"}, missing)
+	v.at, err = f.StoreLookup(ctx, v.run.Target(bills), v.at, missing, entity.Page{Date: at(9)})
+	require.NoError(f, err)
+	v.at, err = f.CheckRebuild(ctx, v.run.Target(bills), v.at, -1)
+	require.NoError(f, err)
+	require.Equal(f, &events.Differences{Extra: 1, Sample: []string{"1"}}, v.at.Differences)
+	f.finalize(v.run, completed)
 }
 
 func (f *fixture) everyCall() {

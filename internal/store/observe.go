@@ -16,7 +16,7 @@ import (
 type Recorder interface {
 	// RunFinished records a run that was finalized, once.
 	RunFinished(run ledger.Run)
-	// PageStored records what a page, or a step of a rebuild, added to the counts of an entity.
+	// PageStored records what a page, or a step of a rebuild or verify, added to the counts of an entity.
 	PageStored(tenant events.TenantID, entity string, added events.Counts)
 	// StatementDone records the duration of one attempt at a transaction. statement is the
 	// name of the method of Store in snake_case.
@@ -119,6 +119,9 @@ func (s *Store) reportEntityEnd(target ledger.Target, p ledger.Position) {
 
 func (s *Store) logEntityEnd(target ledger.Target, r events.Result, took time.Duration) {
 	e := withCounts(s.log.Info().EmbedObject(target), r.Counts).Int64("duration_ms", max(0, took.Milliseconds()))
+	if d := r.Differences; d != nil {
+		e = e.Int64("missing", d.Missing).Int64("extra", d.Extra).Int64("stale", d.Stale).Int64("damaged", d.Damaged)
+	}
 	if r.SkippedReason != "" {
 		e = e.Str("reason", r.SkippedReason)
 	}

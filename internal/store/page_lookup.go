@@ -14,6 +14,9 @@ import (
 // MissingIDs lists ids of missing rows that a run in phase sweeping has not looked up yet, at most
 // limit.
 func (s *Store) MissingIDs(ctx context.Context, target ledger.Target, limit int) ([]string, error) {
+	if target.Mode.Info().ReadOnly {
+		return s.candidates(ctx, target, limit)
+	}
 	return readRows(ctx, s, fmt.Sprintf("list missing rows of %s in run %d", target.Entity.Name, target.Run.Number), pgx.RowTo[string], `
 		select m.st_id from raw.sync_missed m join raw.sync_runs r using (run_number, tenant_id)
 		where m.run_number = $1 and m.table_name = $2 and m.absent_at is null order by m.st_id limit $3`,
@@ -44,10 +47,11 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	if err != nil {
 		return next, nil, err
 	}
-	resume, err := lockResumePoint(ctx, tx, s.Target)
+	resume, err := s.lockResumePoint(ctx, tx)
 	if err != nil {
 		return next, nil, err
 	}
+	s.again = s.isSecondLook(fence)
 	done, err := s.writeRecords(ctx, tx)
 	if err != nil {
 		return next, nil, err
@@ -81,6 +85,9 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 // not looked up yet. A record without an id in the response may be any of them, so then none is
 // absent.
 func (s pageStore) recordLookup(ctx context.Context, tx pgx.Tx, requested []string) (remaining int64, err error) {
+	if s.again {
+		return s.recordCandidates(ctx, tx, requested)
+	}
 	found, unidentified := s.recordIDs()
 	if unidentified > 0 {
 		found = requested

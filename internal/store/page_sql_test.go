@@ -8,7 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -25,9 +27,12 @@ func TestPageSQL(t *testing.T) {
 	bare := entity.Entity{Name: "bare", Key: entity.TextID}
 	golden(t, "page_bare.sql", pageSQL(bare, tableName(bare)))
 	golden(t, "page_values_estimates.sql", pageWithValuesSQL(estimates, tableName(estimates)))
-	golden(t, "merge_customers.sql", mergeSQL(entity.Catalogue[0], stagingTable(7)))
-	golden(t, "diff_customers.sql", diffSQL(entity.Catalogue[0], stagingTable(7)))
-	golden(t, "merge_bare.sql", mergeSQL(bare, stagingTable(7)))
+	staging := stagingTable(ledger.Target{Run: ledger.Ref{Number: 7}, Mode: events.Rebuild})
+	golden(t, "merge_customers.sql", mergeSQL(entity.Catalogue[0], staging))
+	golden(t, "diff_customers.sql", diffSQL(entity.Catalogue[0], staging))
+	golden(t, "merge_bare.sql", mergeSQL(bare, staging))
+	staging = stagingTable(ledger.Target{Run: ledger.Ref{Number: 7}, Mode: events.Verify, Entity: entity.Catalogue[1]})
+	golden(t, "look_jobs.sql", looks(layout{table: "raw.st_jobs", entity: entity.Catalogue[1]}, entity.Catalogue[1].Columns, staging, false))
 }
 
 func golden(t *testing.T, name, got string) {

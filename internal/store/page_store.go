@@ -44,12 +44,13 @@ func (s *Store) StorePage(ctx context.Context, target ledger.Target, at ledger.P
 	return next, err
 }
 
-// pageStore is the transaction of one page or of one step of a rebuild.
+// pageStore is the transaction of one page or of one step of a rebuild or verify.
 type pageStore struct {
 	ledger.Target
 	page  entity.Page
 	pages int64   // number of pages to count: 1, or 0 for a lookup
 	guard float64 // Options.DeleteGuard
+	again bool    // the page belongs to the second look of a verify
 }
 
 // store is the transaction of a page. It returns the position after the page and the first cast
@@ -59,10 +60,11 @@ func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next le
 	if err != nil {
 		return next, nil, err
 	}
-	resume, err := lockResumePoint(ctx, tx, s.Target)
+	resume, err := s.lockResumePoint(ctx, tx)
 	if err != nil {
 		return next, nil, err
 	}
+	s.again = s.isSecondLook(fence)
 	done, err := s.writeRecords(ctx, tx)
 	if err != nil {
 		return next, nil, err
@@ -103,6 +105,11 @@ func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts,
 		return done, fmt.Errorf("PostgreSQL rejects every record of the page, the first with: %w", s.rejectionError(ctx, tx, records[:1]))
 	}
 	all := slices.Concat(invalid, s.page.Rejected, refused)
+	if s.again {
+		if all, err = s.rejectCandidates(ctx, tx, all); err != nil {
+			return done, err
+		}
+	}
 	done.Rejected = int64(len(all))
 	return done, s.reject(ctx, tx, all)
 }
@@ -113,16 +120,16 @@ func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, 
 		done = rowCounts{Counts: events.Counts{Rejected: done.Rejected}} // the table of the entity has not changed yet
 	}
 	next, err := s.advance(ctx, tx, done, sweep)
-	if err != nil {
+	if err != nil || s.Mode.Info().ReadOnly {
 		return next, err
 	}
 	return next, s.saveState(ctx, tx, done.live-sweep.deleted, next.Status, s.resumeUpdate(at, f, next.Status), f.watermark)
 }
 
-// table returns the table that the records are written to: a rebuild has a staging table.
+// table returns the table that the records are written to: a rebuild or verify has a staging table.
 func (s pageStore) table() string {
 	if s.Mode.Info().Staged {
-		return stagingTable(s.Run.Number)
+		return stagingTable(s.Target)
 	}
 	return tableName(s.Entity)
 }
@@ -225,7 +232,7 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 	fetched := int64(len(s.page.Records) + len(s.page.Rejected))
 	unchanged := fetched - done.Rejected - done.Inserted - done.Updated - done.Deleted
 	if s.Mode.Info().Staged {
-		unchanged = 0 // not compared before the rebuild is applied
+		unchanged = 0 // not compared yet
 	}
 	return pgx.CollectExactlyOneRow(query(ctx, tx, `
 		update raw.sync_cursors

@@ -20,6 +20,9 @@ func (s pageStore) afterStaging(ctx context.Context, tx pgx.Tx, f fence, done ro
 	if err := s.countStaged(ctx, tx, done.Inserted); err != nil || !s.page.Last {
 		return sweepResult{}, err
 	}
+	if s.Mode.Info().ReadOnly {
+		return s.afterLook(), nil
+	}
 	if s.page.Unstable && s.Entity.Export == "" && !s.Entity.CanLookUp() {
 		return sweepResult{failure: &events.RunError{Type: events.APIError, Entity: s.Entity.Name, Message: "the list kept changing while it was read, " +
 			"so missing records are not known to be deleted; nothing was changed"}}, nil
@@ -42,14 +45,18 @@ func (s pageStore) afterStaging(ctx context.Context, tx pgx.Tx, f fence, done ro
 // an id.
 func (s pageStore) countStaged(ctx context.Context, tx pgx.Tx, added int64) error {
 	_, unidentified := s.recordIDs()
+	if s.Mode.Info().ReadOnly && s.page.Unstable && !s.Entity.CanLookUp() {
+		unidentified++ // the list may have skipped the record of any row
+	}
 	_, err := tx.Exec(ctx, "update raw.sync_cursors set seen = seen + $3, unidentified = unidentified + $4 where run_number = $1 and table_name = $2",
 		s.Run.Number, tableName(s.Entity), added, unidentified)
 	return err
 }
 
-// CheckRebuild compares the staging table of a rebuild with what the run has stored in it and with
-// the current count of ServiceTitan, -1 if unknown. If records are missing, the entity fails;
-// otherwise it is ready to be applied. An id cannot occur twice: it is the primary key.
+// CheckRebuild compares the staging table of a rebuild or verify with what the run has stored in it
+// and with the current count of ServiceTitan, -1 if unknown. If records are missing, the entity fails;
+// otherwise a rebuild is ready to be applied, and a verify ends with the confirmed differences. An id
+// cannot occur twice: it is the primary key.
 func (s *Store) CheckRebuild(ctx context.Context, target ledger.Target, at ledger.Position, counted int64) (ledger.Position, error) {
 	what := fmt.Sprintf("check the staging table of %s in run %d", target.Entity.Name, target.Run.Number)
 	return s.rebuildStep(ctx, what, target, at, events.PhaseChecking, func(tx pgx.Tx, staging pageStore, f fence) (ledger.Position, error) {
@@ -62,6 +69,9 @@ func (s *Store) CheckRebuild(ctx context.Context, target ledger.Target, at ledge
 				return ledger.Position{}, err
 			}
 			return staging.finishStep(ctx, tx, events.StatusFailed, shortfall, rowCounts{}, 0)
+		}
+		if target.Mode.Info().ReadOnly {
+			return s.finishVerify(ctx, tx, staging, f)
 		}
 		return staging.finishStep(ctx, tx, "", nil, rowCounts{}, 0)
 	})
@@ -122,7 +132,7 @@ func (s pageStore) fillDiff(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// rebuildStep runs a step of a rebuild in the phase that must be current.
+// rebuildStep runs a step of a rebuild or verify in the phase that must be current.
 func (s *Store) rebuildStep(ctx context.Context, what string, target ledger.Target, at ledger.Position, phase events.Phase,
 	step func(pgx.Tx, pageStore, fence) (ledger.Position, error),
 ) (next ledger.Position, err error) {

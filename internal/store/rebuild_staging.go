@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,16 +15,23 @@ import (
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// stagingSchema is the schema of the staging tables of rebuilds. Readers have access to schema raw
+// stagingSchema is the schema of the staging tables of rebuilds and verifies. Readers have access to schema raw
 // and must not see a half-filled table.
 const stagingSchema = "raw_rebuild"
 
-// stagingTable returns the table that a rebuild loads. It is created in the transaction that
-// creates the position of the run and dropped in the one that finalizes the run.
-func stagingTable(run int64) string { return fmt.Sprintf("%s.run_%d", stagingSchema, run) }
+// stagingTable returns the table that a run loads with the records of an entity. It is created in
+// the transaction that creates the position of the run, and dropped at the latest in the one that
+// finalizes the run. A rebuild has one table, a verify one for each of its entities.
+func stagingTable(t ledger.Target) string {
+	name := fmt.Sprintf("%s.run_%d", stagingSchema, t.Run.Number)
+	if !t.Mode.Info().OneEntity {
+		name += "_" + t.Entity.Name
+	}
+	return name
+}
 
-// diffTable returns the table of ids of rows that differ. It exists only within the transaction
-// that applies a staging table.
+// diffTable returns the table of ids of rows that differ. That of a rebuild exists only within the
+// transaction that applies its staging table.
 func diffTable(staging string) string { return staging + "_diff" }
 
 // privilegeError reports that the database user of the roles cannot create a staging table. It is
@@ -34,14 +42,15 @@ func (e privilegeError) Unwrap() error { return e.error }
 func (privilegeError) Permanent() bool { return true }
 func (privilegeError) Type() string    { return "StoreError" }
 func (e privilegeError) Error() string {
-	return fmt.Sprintf("%s; a rebuild creates a table: grant usage, create on schema %s to the user of the roles", e.error, stagingSchema)
+	return fmt.Sprintf("%s; a rebuild or verify creates a table: grant usage, create on schema %s to the user of the roles", e.error, stagingSchema)
 }
 
-func createStagingTable(ctx context.Context, tx pgx.Tx, run int64, e entity.Entity) error {
+func createStagingTable(ctx context.Context, tx pgx.Tx, target ledger.Target) error {
 	if err := dropLeftoverStaging(ctx, tx); err != nil {
 		return err
 	}
-	err := ddl.ExecAll(ctx, tx, []string{defineTable(stagingTable(run), e), compressSQL(stagingTable(run))})
+	name := stagingTable(target)
+	err := ddl.ExecAll(ctx, tx, []string{defineTable(name, target.Entity), compressSQL(name)})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
 		return privilegeError{err}
 	}
@@ -65,17 +74,31 @@ func withStagedColumns(ctx context.Context, tx pgx.Tx, e entity.Entity, staging 
 	return e, nil
 }
 
-// dropStagingTable drops the staging table of a run if possible. Neither a session that reads it,
-// such as a backup, nor a bridge whose user may not drop the table of a worker must keep the run
-// from being finalized. DropStagingTables or the next rebuild drops it later.
-func dropStagingTable(ctx context.Context, tx pgx.Tx, run int64) error {
+// dropStagingTables drops the staging tables of a run if possible.
+func dropStagingTables(ctx context.Context, tx pgx.Tx, run int64) error {
+	names, err := pgx.CollectRows(query(ctx, tx, `
+		select relname::text from pg_class
+		where relnamespace = to_regnamespace($1) and relkind = 'r' and relname ~ ('^run_' || $2::bigint || '(_|$)')`, stagingSchema, run), pgx.RowTo[string])
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	for i, name := range names {
+		names[i] = stagingSchema + "." + ddl.Quote(name)
+	}
+	return dropIfPossible(ctx, tx, names...)
+}
+
+// dropIfPossible drops tables, all or none. Neither a session that reads one, such as a backup, nor a
+// bridge whose user may not drop the table of a worker must keep the run from being finalized.
+// DropStagingTables, or the next run that creates a staging table, drops them later.
+func dropIfPossible(ctx context.Context, tx pgx.Tx, tables ...string) error {
 	var lockTimeout string
 	if err := tx.QueryRow(ctx, "select current_setting('lock_timeout')").Scan(&lockTimeout); err != nil {
 		return err
 	}
 	restore := "set local lock_timeout = " + quoteLiteral(lockTimeout)
 	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+stagingTable(run)+"; "+restore)
+		_, err := savepoint.Exec(ctx, "set local lock_timeout = '1s'; drop table if exists "+strings.Join(tables, ", ")+"; "+restore)
 		return err
 	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "55P03" || pg.Code == "42501") {
@@ -87,9 +110,9 @@ func dropStagingTable(ctx context.Context, tx pgx.Tx, run int64) error {
 // leftoverStagingRuns lists runs that are not running and whose staging tables the user may drop.
 func leftoverStagingRuns(ctx context.Context, q ddl.Querier) ([]int64, error) {
 	return pgx.CollectRows(query(ctx, q, `
-		select staging.run from (
-			select substr(relname, 5)::bigint as run from pg_class
-			where relnamespace = to_regnamespace($1) and relkind = 'r' and relname ~ '^run_[0-9]{1,18}$' and pg_has_role(relowner, 'usage')) staging
+		select distinct staging.run from (
+			select substring(relname from '^run_([0-9]{1,18})(?:_|$)')::bigint as run from pg_class
+			where relnamespace = to_regnamespace($1) and relkind = 'r' and relname ~ '^run_[0-9]{1,18}(_|$)' and pg_has_role(relowner, 'usage')) staging
 		left join raw.sync_runs r on r.run_number = staging.run
 		where r.state is distinct from $2`, stagingSchema, string(ledger.Running)), pgx.RowTo[int64])
 }
@@ -100,15 +123,15 @@ func dropLeftoverStaging(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	for _, run := range runs {
-		if err := dropStagingTable(ctx, tx, run); err != nil {
+		if err := dropStagingTables(ctx, tx, run); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// DropStagingTables drops the staging tables of runs that are not running and returns how many it
-// dropped. There are none unless one could not be dropped when its run was finalized.
+// DropStagingTables drops the staging tables of runs that are not running and returns of how many
+// runs. There are none unless one could not be dropped when its run was finalized.
 func (s *Store) DropStagingTables(ctx context.Context) (dropped int, err error) {
 	var before, after []int64
 	err = s.read(ctx, "list staging tables", func(q ddl.Querier) error {

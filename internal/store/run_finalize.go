@@ -15,7 +15,7 @@ import (
 // pages that are being stored, and no page is stored after it. The results follow from the
 // positions of the run: an entity that was not read to its end is cancelled or failed with the
 // run. A run with a failed entity is not completed but failed, with the error of that entity. The
-// staging table of a rebuild is dropped. Finalize fails with ledger.ErrUnknown if the execution has
+// staging tables of a rebuild or verify are dropped. Finalize fails with ledger.ErrUnknown if the execution has
 // no such run.
 func (s *Store) Finalize(ctx context.Context, ref ledger.Ref, d ledger.Finalization) (run ledger.Run, err error) {
 	var seen observed
@@ -56,11 +56,13 @@ func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizat
 	if err := saveOutcome(ctx, tx, number, run.Entities, results, d); err != nil {
 		return err
 	}
-	if err := finalizeTables(ctx, tx, run, results, positions[number]); err != nil {
-		return err
+	if !run.Mode.Info().ReadOnly {
+		if err := finalizeTables(ctx, tx, run, results, positions[number]); err != nil {
+			return err
+		}
 	}
 	if run.Mode.Info().Staged {
-		if err := dropStagingTable(ctx, tx, number); err != nil {
+		if err := dropStagingTables(ctx, tx, number); err != nil {
 			return err
 		}
 	}

@@ -22,13 +22,13 @@ const (
 
 // positionColumns are the columns that scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
-	phase, total, status, skipped_reason, ` + warningsSoFar + `, error, started_at, updated_at`
+	phase, total, status, skipped_reason, differences, ` + warningsSoFar + `, error, started_at, updated_at`
 
 func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 	var p ledger.Position
 	var table string
 	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
-		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)
+		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Differences, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)
 	p.Entity = entityName(table)
 	if len(p.Warnings) == 0 {
 		p.Warnings = nil
@@ -52,13 +52,13 @@ func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]ma
 	return positions, nil
 }
 
-// Open returns the position of a run in an entity, and creates it if there is none. A full or
-// rebuild begins at the start, a rebuild with an empty staging table. An incremental begins at the
-// resume point, or is skipped with a reason if the entity was never fully synced. Timestamps of the
-// legacy worker are no resume point.
+// Open returns the position of a run in an entity, and creates it if there is none. A full, rebuild
+// or verify begins at the start, the latter two with an empty staging table. An incremental begins at
+// the resume point. It and a verify are skipped with a reason if the entity was never fully synced.
+// Timestamps of the legacy worker are no resume point.
 //
 // It fails permanently for a second tenant while an adoption is not finished, with ledger.ErrBusy
-// while another full or rebuild run reads the entity, with ledger.ErrFinalized if the run has an
+// while another full or rebuild run reads the entity, unless the run is a verify, with ledger.ErrFinalized if the run has an
 // outcome, and with ledger.ErrUnknown if the execution has no such run.
 func (s *Store) Open(ctx context.Context, target ledger.Target) (p ledger.Position, err error) {
 	what := fmt.Sprintf("open %s for run %d", target.Entity.Name, target.Run.Number)
@@ -93,7 +93,7 @@ func (s *Store) open(ctx context.Context, tx pgx.Tx, target ledger.Target) (p le
 	if p, opened := positions[target.Run.Number][target.Entity.Name]; opened {
 		return p, false, nil
 	}
-	if target.Mode.Info().ReadsAll {
+	if mode := target.Mode.Info(); mode.ReadsAll && !mode.ReadOnly {
 		if err := checkNotBusy(ctx, tx, target); err != nil {
 			return p, false, err
 		}
@@ -109,7 +109,7 @@ func checkNotBusy(ctx context.Context, tx pgx.Tx, target ledger.Target) error {
 	err := tx.QueryRow(ctx, `
 		select coalesce(min(c.run_number), 0) from raw.sync_cursors c join raw.sync_runs r using (run_number)
 		where c.table_name = $1 and c.status = '' and c.run_number <> $2
-		and r.tenant_id = $3 and r.state = 'running' and r.mode <> 'incremental'`,
+		and r.tenant_id = $3 and r.state = 'running' and r.mode not in ('incremental', 'verify')`,
 		tableName(target.Entity), target.Run.Number, target.TenantID).Scan(&other)
 	if err == nil && other != 0 {
 		return fmt.Errorf("run %d: %w", other, ledger.ErrBusy)
@@ -124,13 +124,14 @@ func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, target ledger.Tar
 		return p, err
 	}
 	p.Cursor = target.Entity.Start()
-	if target.Mode == events.Incremental {
-		if !resume.known() {
-			p.Status, p.SkippedReason = events.StatusSkipped, neverSynced
-			if resume.adopted {
-				p.SkippedReason = onlyAdopted
-			}
+	mode := target.Mode.Info()
+	if (target.Mode == events.Incremental || mode.ReadOnly) && !resume.known() {
+		p.Status, p.SkippedReason = events.StatusSkipped, neverSynced
+		if resume.adopted {
+			p.SkippedReason = onlyAdopted
 		}
+	}
+	if target.Mode == events.Incremental {
 		p.Cursor = resume.cursor(target.Entity, s.overlap)
 	}
 	cursor, err := document(p.Cursor)
@@ -143,17 +144,20 @@ func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, target ledger.Tar
 		target.Run.Number, tableName(target.Entity), cursor, string(p.Status), p.SkippedReason, resume.version), scanPosition); err != nil || p.Done() {
 		return p, err
 	}
-	if target.Mode.Info().Staged {
-		if err := createStagingTable(ctx, tx, target.Run.Number, target.Entity); err != nil {
+	if mode.Staged {
+		if err := createStagingTable(ctx, tx, target); err != nil {
 			return p, err
 		}
 	}
 	return p, setStatus(ctx, tx, target, "running")
 }
 
-// setStatus sets sync_status of a table. It does nothing for a tenant that Open rejects, which has
-// no row.
+// setStatus sets sync_status of a table. It does nothing for a verify, and for a tenant that Open
+// rejects, which has no row.
 func setStatus(ctx context.Context, tx pgx.Tx, target ledger.Target, status string) error {
+	if target.Mode.Info().ReadOnly {
+		return nil
+	}
 	if err := adoption.CheckTenants(ctx, tx, target.TenantID); adoption.IsTenantError(err) {
 		return nil
 	} else if err != nil {

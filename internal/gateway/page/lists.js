@@ -5,7 +5,7 @@ const schedules = {
   render(params, data) {
     if (!data) return h('p', { class: 'empty' }, 'Loading…');
     if (!data.schedules.length) {
-      return h('p', { class: 'empty' }, 'No schedules. SYNC_SCHEDULE_FULL and SYNC_SCHEDULE_INCREMENTAL set them, and lazisync migrate creates them.');
+      return h('p', { class: 'empty' }, 'No schedules. SYNC_SCHEDULE_INCREMENTAL, SYNC_SCHEDULE_FULL and SYNC_SCHEDULE_VERIFY set them, and lazisync migrate creates them.');
     }
     return table('Schedules', ['Schedule', 'Tenant', 'Mode', 'Time', 'Next run', 'Last run', 'State', 'Actions!'], data.schedules.map(s => h('tr', { 'data-key': s.scheduleId },
       h('th', { scope: 'row' }, s.scheduleId), tenantCell(s.tenantId), cell('', s.mode), cell('time', h('code', null, s.cron), ' ' + s.timezone),

@@ -111,7 +111,9 @@ function entityRow(story, name) {
   return h('tr', { 'data-key': name },
     h('th', { scope: 'row' }, name), cell('', stateBadge(state)),
     h('td', { class: 'full ' + (r.error ? 'bad' : e.waiting && open ? 'warn' : '') }, (open && progressBar(story, name, e)) || (r.fetched > 0 && composition), text && h('div', null, text),
-      (r.warnings || []).map(w => h('div', { class: 'warn' }, 'Warning: ' + w))),
+      (r.warnings || []).map(w => h('div', { class: 'warn' }, 'Warning: ' + w)),
+      r.differences && h('div', { class: differing(r) ? 'warn' : '' }, differenceText(r)),
+      differing(r) > 0 && !isViewer() && h('a', { class: 'button', href: '#/start' + query({ mode: 'rebuild', entities: name, tenant: story.tenantId }) }, `Rebuild ${name}…`)),
     numberCell('read', open ? e.records : r.fetched), numberCell('inserted', r.inserted), numberCell('updated', r.updated), numberCell('unchanged', r.unchanged), numberCell('deleted', r.deleted),
     h('td', { 'data-label': 'rejected', class: 'number' }, r.rejected ? link('#/rejected' + query({ run: story.runNumber, entity: name }), number.format(r.rejected)) : '0'), numberCell('pages', r.pages));
 }

@@ -38,11 +38,25 @@ function summary(run) {
   if (reasons.length === run.results.length) return 'all skipped' + (new Set(reasons).size === 1 ? ': ' + reasons[0] : '');
   const sum = name => run.results.reduce((all, r) => all + r[name], 0);
   const warnings = run.results.reduce((all, r) => all + (r.warnings || []).length, 0);
+  const compared = run.results.filter(r => r.differences);
   return [
-    number.format(sum('fetched')) + ' read', number.format(sum('inserted') + sum('updated') + sum('deleted')) + ' changed',
+    number.format(sum('fetched')) + ' read', compared.length ? count(compared.reduce((all, r) => all + differing(r), 0), 'difference') : number.format(sum('inserted') + sum('updated') + sum('deleted')) + ' changed',
     sum('rejected') && number.format(sum('rejected')) + ' rejected', warnings && count(warnings, 'warning'),
     reasons.length && `${reasons.length} of ${run.results.length} entities skipped`,
   ].filter(Boolean).join(', ') + (run.reason ? ' (' + run.reason + ')' : '');
+}
+
+const kinds = ['missing', 'extra', 'stale', 'damaged'];
+
+// differing returns the number of differences that a verify found in an entity.
+const differing = r => kinds.reduce((all, kind) => all + (r.differences?.[kind] || 0), 0);
+
+// differenceText says what a verify found in an entity.
+function differenceText(r) {
+  if (!differing(r)) return 'no differences';
+  const { sample } = r.differences;
+  return kinds.filter(kind => r.differences[kind]).map(kind => number.format(r.differences[kind]) + ' ' + kind).join(', ') +
+    ': ' + sample.join(', ') + (differing(r) > sample.length ? ' …' : '');
 }
 
 // entityProgress returns the progress of an entity of a run: from the list of runs, from live

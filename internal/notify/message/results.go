@@ -55,9 +55,9 @@ var statusOrder = map[events.Status]int{
 	events.StatusFailed: 0, events.StatusCancelled: 1, events.StatusSkipped: 2, events.StatusCompleted: 3,
 }
 
-// unchangedOrder is 1 for an entity without changes and warnings, else 0.
+// unchangedOrder is 1 for an entity without changes, differences and warnings, else 0.
 func unchangedOrder(r events.Result) int {
-	if r.Inserted+r.Updated+r.Deleted+r.Rejected == 0 && len(r.Warnings) == 0 {
+	if r.Inserted+r.Updated+r.Deleted+r.Rejected+r.Differences.Total() == 0 && len(r.Warnings) == 0 {
 		return 1
 	}
 	return 0
@@ -72,7 +72,7 @@ func (r Renderer) line(of events.Result, shown map[string]bool) string {
 	if of.Status != events.StatusCompleted {
 		s += string(of.Status) + " after "
 	}
-	s += counts(of)
+	s += counts(of) + r.differences(of.Differences)
 	switch e := of.Error; {
 	case e == nil:
 	case shown[e.Message]:
@@ -87,14 +87,43 @@ func (r Renderer) line(of events.Result, shown map[string]bool) string {
 	return s
 }
 
-// remarks returns what a headline says about rejected records and warnings.
+// differences renders what a verify found in an entity, and how to repair it.
+func (r Renderer) differences(d *events.Differences) string {
+	if d == nil {
+		return ""
+	}
+	var parts []string
+	for _, k := range d.Kinds() {
+		parts = append(parts, display.Thousands(k.Rows)+" "+k.Name)
+	}
+	if len(parts) == 0 {
+		return ", no differences"
+	}
+	const shown = 3
+	ids := oneLine(strings.Join(d.Sample[:min(shown, len(d.Sample))], ", "))
+	if d.Total() > shown {
+		ids += ", " + ellipsis
+	}
+	return ", " + strings.Join(parts, ", ") + " (" + r.clip(ids, lineLimit) + "); a rebuild repairs them"
+}
+
+// remarks returns what a headline says about differences, rejected records and warnings.
 func remarks(results []events.Result) string {
-	var rejected, warnings int64
+	var rejected, warnings, differences int64
+	compared := false
 	for _, result := range results {
 		rejected += result.Rejected
 		warnings += int64(len(result.Warnings))
+		differences += result.Differences.Total()
+		compared = compared || result.Differences != nil
 	}
 	s := ""
+	switch {
+	case differences > 0:
+		s += "; " + display.Count(differences, "difference")
+	case compared:
+		s += "; no differences"
+	}
 	if rejected > 0 {
 		s += "; " + display.Count(rejected, "record") + " rejected"
 	}

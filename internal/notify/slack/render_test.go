@@ -74,13 +74,24 @@ func notifications() map[string][]notify.Notification {
 		{Entity: "jobs", Status: events.StatusSkipped, SkippedReason: "never fully synced: request a full sync first"},
 	}
 
+	differing := notifytest.Completed()
+	differing.Run.Mode, differing.Run.WorkflowID = events.Verify, "verify-9e6784423b0ef438ec8c"
+	differing.Run.Results = []events.Result{
+		{Entity: "customers", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 25000}, Differences: &events.Differences{Sample: []string{}}},
+		{Entity: "jobs", Status: events.StatusCompleted, Counts: events.Counts{Fetched: 8000}, Differences: &events.Differences{
+			Missing: 2, Stale: 1, Damaged: 1200, Sample: []string{"1042", "1077", "<3310>", "4000"},
+		}},
+	}
+	equal := differing
+	equal.Run.Results = differing.Run.Results[:1]
+
 	rejected := notifytest.Rejected()
 	flood := rejected
 	flood.Times, flood.Since = 1234, notifytest.Ended.Add(-time.Hour)
 
 	return map[string][]notify.Notification{
 		"completed": {completed}, "failed": {failed}, "repeated": {repeated}, "cancelled": {cancelled},
-		"rejected": {rejected}, "flood": {flood}, "same": {same}, "recovered": {recovered},
+		"rejected": {rejected}, "flood": {flood}, "same": {same}, "recovered": {recovered}, "differing": {differing}, "equal": {equal},
 		"digest": {completed, cancelled, repeated, flood, failed},
 	}
 }
@@ -198,8 +209,8 @@ func TestRenderNamesTheRunWithoutALink(t *testing.T) {
 func TestRenderNamesAModeOfALaterVersion(t *testing.T) {
 	t.Parallel()
 	n := notifytest.Completed()
-	n.Run.Mode = "verify"
-	require.Equal(t, "Sync (verify) completed: 100,001 records in 2 min 14 s", rendered(n).Text)
+	n.Run.Mode = "audit"
+	require.Equal(t, "Sync (audit) completed: 100,001 records in 2 min 14 s", rendered(n).Text)
 }
 
 func TestRenderEventsOfALaterVersion(t *testing.T) {
