@@ -1,6 +1,6 @@
 // Package docs checks that the documentation matches the code. Its tests check links, commands,
 // variables, subjects, columns, examples and the identifiers of the glossary, and generate
-// configuration.md, entities.md and the references of HTTP and of metrics. No other package
+// configuration.md, entities.md and the references of HTTP, metrics and views. No other package
 // imports it.
 package docs
 

@@ -20,6 +20,7 @@ func generated() map[string]string {
 	files["docs/http.md"] = httpReference()
 	files["docs/metrics.md"] = metricsReference()
 	files["docs/modes.md"] = modes()
+	files["docs/views.md"] = viewsReference()
 	return files
 }
 

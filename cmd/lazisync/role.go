@@ -25,7 +25,7 @@ func (p *program) role(role app.Role, short string) *cobra.Command {
 func (p *program) migrate() *cobra.Command {
 	var o cli.MigrateOptions
 	cmd := &cobra.Command{
-		Use: "migrate", Short: "Migrate the database, declare streams and consumers, apply schedules", Args: cobra.NoArgs,
+		Use: "migrate", Short: "Migrate the database, declare streams and consumers, apply schedules, create views", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.load(app.MigrateRole)
 			if err != nil {

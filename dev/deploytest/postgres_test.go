@@ -61,7 +61,10 @@ var statements = []struct {
 	{"truncate raw.st_customers", []string{"lazisync_owner"}},
 	{"alter table raw.st_customers add column more int", []string{"lazisync_owner"}},
 	{"create index on raw.st_customers (name)", []string{"lazisync_owner"}},
-	{"drop table raw.st_customers", []string{"lazisync_owner"}},
+	{"select count(*) from st.customers, st.invoice_items", users},
+	{"create view st.another as select 1 as one", []string{"lazisync_owner"}},
+	{"drop view st.customers", []string{"lazisync_owner"}},
+	{"drop table raw.st_customers cascade", []string{"lazisync_owner"}},
 	{"create schema another", []string{"lazisync_owner"}},
 	{"create table raw_rebuild.another (a int)", []string{"lazisync_app"}}, // of a rebuild
 	{"create table public.another (a int)", []string{"lazisync_owner"}},
@@ -75,7 +78,10 @@ func TestPostgresUsersHaveOnlyNeededPrivileges(t *testing.T) {
 	server := startPostgres(t)
 	_, err := openStore(t, urlOf(server, "lazisync_app", "lazisync")).Migrate(t.Context())
 	require.ErrorContains(t, err, "permission denied for database lazisync", "migrating needs more than working")
-	_, err = openStore(t, urlOf(server, "lazisync_owner", "lazisync")).Migrate(t.Context())
+	owner := openStore(t, urlOf(server, "lazisync_owner", "lazisync"))
+	_, err = owner.Migrate(t.Context())
+	require.NoError(t, err)
+	_, err = owner.MigrateViews(t.Context(), nil)
 	require.NoError(t, err)
 	for user, access := range map[string]store.Access{
 		"lazisync_app": store.AccessPages, "lazisync_gateway": store.AccessAudit, "lazisync_reader": store.AccessRead,

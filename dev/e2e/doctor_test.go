@@ -49,7 +49,7 @@ func TestDoctorAcceptsAHealthySystem(t *testing.T) {
 	for _, want := range []string{
 		`ok +nats +nats://127.0.0.1:\d+ without TLS, version 2\.`, `ok +stream SYNC_COMMANDS +as declared`, `ok +consumer SYNC_EVENTS/notifier +0 messages pending`,
 		`ok +nats permissions +the NATS user has the permissions of lazisync serve`,
-		`ok +database +PostgreSQL 1\d`, `ok +tables +match this version`, `ok +outcomes +all published`, `ok +freshness `,
+		`ok +database +PostgreSQL 1\d`, `ok +tables +match this version`, `ok +views +match this version`, `ok +outcomes +all published`, `ok +freshness `,
 		`ok +temporal +127.0.0.1:\d+, version 1\.`, `ok +temporal namespace +default keeps closed workflows for`,
 		`ok +task queue e2e-` + w.tenant + ` \(pages\) +polled by 1`, `ok +schedule lazisync-full-` + w.tenant + ` +off`,
 		`ok +tenant ` + w.tenant + ` +credentials are valid, 4 entities checked`, `ok +tenant ` + w.tenant + `: invoices +readable, scope tn\.acc\.invoices:r`,
@@ -83,7 +83,7 @@ func TestDoctorNamesTheFix(t *testing.T) {
 	w := newFixture(t, options{})
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "403", Entity: "jobs", Count: -1}))
 	require.NoError(t, w.stack.Simulator.AddFault(simulator.Fault{Kind: "404", Entity: "estimates", Count: -1}))
-	_, err := w.sql.Exec(t.Context(), "drop table raw.st_invoices")
+	_, err := w.sql.Exec(t.Context(), "drop table raw.st_invoices cascade") // with its views
 	require.NoError(t, err)
 	w.editCommands(t)
 	require.NoError(t, w.js.DeleteConsumer(t.Context(), "SYNC_EVENTS", "notifier"))

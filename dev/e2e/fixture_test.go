@@ -116,7 +116,9 @@ func migrate(ctx context.Context, databaseURL string) error {
 		return err
 	}
 	defer s.Close()
-	_, err = s.Migrate(ctx)
+	if _, err = s.Migrate(ctx); err == nil {
+		_, err = s.MigrateViews(ctx, nil)
+	}
 	return err
 }
 

@@ -128,7 +128,7 @@ func TestFault32TableAlteredUnderCachedPlans(t *testing.T) {
 	r.startAll(t, allRoles...)
 	r.firstSync(t)
 	stop := r.load(t, 100*time.Millisecond)
-	for _, change := range []string{"add column of_an_analyst text", "alter column name type varchar", "drop column of_an_analyst"} {
+	for _, change := range []string{"add column of_an_analyst text", "alter column fetched_at type timestamptz(6)", "drop column of_an_analyst"} {
 		r.awaitPublished(t, 10)
 		_, err := r.sql.Exec(t.Context(), "alter table raw.st_customers "+change)
 		require.NoError(t, err)

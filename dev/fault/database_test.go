@@ -18,7 +18,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// prepare creates the tables, and a trigger that records in went_back each row whose modified_on
+// prepare creates the tables and views, and a trigger that records in went_back each row whose modified_on
 // decreases.
 func prepare(ctx context.Context, databaseURL string) error {
 	s, err := store.Open(ctx, databaseURL, store.Options{})
@@ -27,6 +27,9 @@ func prepare(ctx context.Context, databaseURL string) error {
 	}
 	defer s.Close()
 	if _, err := s.Migrate(ctx); err != nil {
+		return err
+	}
+	if _, err := s.MigrateViews(ctx, nil); err != nil {
 		return err
 	}
 	conn, err := pgx.Connect(ctx, databaseURL)

@@ -26,10 +26,13 @@ type Migration interface {
 	AcceptNamespace(ctx context.Context) ([]string, error)
 	// ApplySchedules fails if the ledger belongs to another Temporal namespace.
 	ApplySchedules(ctx context.Context) ([]string, error)
+	// MigrateViews creates or updates the views of schema st, and the time zones of their local
+	// times.
+	MigrateViews(ctx context.Context) ([]string, error)
 }
 
-// Migrate applies migrations, declares streams and consumers, and applies schedules. It
-// prints each change.
+// Migrate applies migrations, declares streams and consumers, applies schedules, and migrates the
+// views. It prints each change.
 func Migrate(ctx context.Context, m Migration, cfg *config.Config, o MigrateOptions, out io.Writer) error {
 	if o.FinishAdoption { // first: a second tenant may already be configured
 		changes, err := m.FinishAdoption(ctx)
@@ -72,7 +75,20 @@ func Migrate(ctx context.Context, m Migration, cfg *config.Config, o MigrateOpti
 	for _, w := range cfg.ScheduleWarnings(time.Now()) {
 		fmt.Fprintf(out, "%-9s warning: %s: %s\n", "schedules", workflows.ScheduleID(w.Mode, w.TenantID), w.Text)
 	}
-	return nil
+	return migrateViews(ctx, m, cfg, out)
+}
+
+// migrateViews comes last: no role needs the views, and they may fail because of others' objects.
+func migrateViews(ctx context.Context, m Migration, cfg *config.Config, out io.Writer) error {
+	if !cfg.Sync.Views {
+		printChanges(out, "views", []string{"unchanged: SYNC_VIEWS is off"})
+		return nil
+	}
+	changes, err := m.MigrateViews(ctx)
+	if err == nil {
+		printChanges(out, "views", changes)
+	}
+	return err
 }
 
 func printChanges(out io.Writer, what string, changes []string) {

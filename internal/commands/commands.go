@@ -61,6 +61,7 @@ func Doctor(ctx context.Context, cfg *config.Config, role doctor.Role, asJSON bo
 		OpenTemporal: func() (*temporal.Client, error) { return connect.Temporal(cfg, log) },
 		ServiceTitan: connect.ServiceTitan(cfg, nil, 0, nil, nil, log),
 		Schedules:    connect.Schedules(cfg),
+		TimeZones:    connect.TimeZones(cfg),
 		NamespaceFix: connect.NamespaceFix,
 	})
 	ok, err := d.Run(ctx, asJSON, out)
@@ -70,8 +71,8 @@ func Doctor(ctx context.Context, cfg *config.Config, role doctor.Role, asJSON bo
 	return err
 }
 
-// Migrate applies migrations, declares streams and consumers, and applies schedules. Doing
-// it again changes nothing.
+// Migrate applies migrations, declares streams and consumers, applies schedules, and migrates the
+// views. Doing it again changes nothing.
 func Migrate(ctx context.Context, cfg *config.Config, o cli.MigrateOptions, log zerolog.Logger, out io.Writer) error {
 	s, err := connect.Store(ctx, cfg, "migrate", 0, nil, nil, log)
 	if err != nil {
@@ -94,6 +95,10 @@ func (m migration) FinishAdoption(ctx context.Context) ([]string, error) {
 
 func (m migration) MigrateDatabase(ctx context.Context) ([]string, error) {
 	return m.store.Migrate(ctx)
+}
+
+func (m migration) MigrateViews(ctx context.Context) ([]string, error) {
+	return m.store.MigrateViews(ctx, connect.TimeZones(m.cfg))
 }
 
 func (m migration) DeclareStreams(ctx context.Context) ([]string, error) {

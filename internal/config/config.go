@@ -84,7 +84,7 @@ type Tenant struct {
 	ScheduleIncremental string   // cron; "off" for none
 	ScheduleFull        string
 	ScheduleVerify      string
-	Timezone            *time.Location // of the schedules
+	Timezone            *time.Location // of the schedules, and of local times in views
 	Channel             string         // for notifications of requests without a channel
 
 	values map[string]Value // by field of the tenants file, for `lazisync config`
@@ -101,6 +101,7 @@ type SyncConfig struct {
 	SecondPass  time.Duration // after a webhook, 0 for none
 	Freshness   Freshness
 	DeleteGuard float64 // share of a table's live rows, above 0 and at most 1
+	Views       bool    // whether migrate creates the views of schema st
 }
 
 // SlackConfig has the webhooks or the bot, and the options of notifications.

@@ -21,7 +21,7 @@ import (
 
 type setter = func(c *Config, text string) error
 
-// Off is the value that switches off a schedule, a second pass or grouping.
+// Off is the value that switches off a schedule, a second pass, grouping or views.
 const Off = "off"
 
 // maxName is the maximum length of a name in Temporal, in bytes.
@@ -67,6 +67,17 @@ func boolean(field func(*Config) *bool) setter {
 		if *field(c), err = strconv.ParseBool(text); err != nil {
 			return errors.New("true or false")
 		}
+		return nil
+	}
+}
+
+// onOff parses on or off.
+func onOff(field func(*Config) *bool) setter {
+	return func(c *Config, text string) error {
+		if text != "on" && text != Off {
+			return errors.New("on or off")
+		}
+		*field(c) = text == "on"
 		return nil
 	}
 }

@@ -70,7 +70,7 @@ var Variables = []Variable{
 	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleIncremental })},
 	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleFull })},
 	{Name: "SYNC_SCHEDULE_VERIFY", Field: "scheduleVerify", Default: Off, Doc: "cron expression of the verify, which compares the tables with ServiceTitan and changes nothing; off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleVerify })},
-	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules", set: timezone},
+	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules, and of the local times in the views of schema st", set: timezone},
 	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "time after which a run fails; pauses do not count", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline }, time.Second, MaxRun)},
 	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, MaxRun)},
 	{Name: "SYNC_STALL_LIMIT", Default: "10m", Doc: "time after which an entity that stores nothing because of errors ends as failed, if other entities can be read; a tenth of it while requests wait", set: duration(func(c *Config) *time.Duration { return &c.Sync.StallLimit }, time.Second, MaxRun)},
@@ -79,6 +79,8 @@ var Variables = []Variable{
 
 	{Name: "SYNC_WEBHOOK_SECOND_PASS", Default: "5m", Doc: "time after a webhook at which its entities are read a second time, because the API may lag behind; off for never", set: duration(func(c *Config) *time.Duration { return &c.Sync.SecondPass }, time.Second, 24*time.Hour, 0)},
 	{Name: "SYNC_DELETE_GUARD", Default: "10%", Doc: "share of a table's rows that a full sync or rebuild may mark as deleted without allowDeletes; 50 rows are always allowed", set: percent(func(c *Config) *float64 { return &c.Sync.DeleteGuard })},
+
+	{Name: "SYNC_VIEWS", Default: "on", Doc: "whether lazisync migrate creates and updates the views of schema st, see docs/views.md: on or off. off leaves existing views as they are", set: onOff(func(c *Config) *bool { return &c.Sync.Views })},
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "URL of a Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "URLs of webhooks by channel: #ops=https://…,#finance=https://…", set: slackURLs},

@@ -110,6 +110,15 @@ func Parallel(callsPerSecond float64) int {
 	return min(max(int(math.Ceil(callsPerSecond)), workflows.DefaultLimits.Parallel), workflows.MaxParallel)
 }
 
+// TimeZones returns the time zones of the tenants.
+func TimeZones(cfg *config.Config) store.TimeZones {
+	zones := store.TimeZones{}
+	for _, t := range cfg.Tenants {
+		zones[t.ID] = t.Timezone.String()
+	}
+	return zones
+}
+
 // Limits returns the limits of a run.
 func Limits(cfg *config.Config) workflows.Limits {
 	l := workflows.DefaultLimits

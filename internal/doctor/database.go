@@ -35,6 +35,9 @@ func (d *Doctor) checkDatabase(ctx context.Context) (f findings) {
 	d.checkDatabaseServer(&f, x)
 	f.skew("database clock", x.ClockSkew)
 	d.checkTables(&f, x)
+	if len(x.MissingPrivileges) == 0 && len(x.MissingObjects) == 0 {
+		d.checkViews(ctx, &f, s)
+	}
 	d.checkFreshness(ctx, &f, s)
 	d.checkRestores(ctx, &f, s)
 	f.probe(ctx, DatabaseProbe(s, d.Role))
@@ -114,6 +117,23 @@ func (d *Doctor) checkTables(f *findings, x store.Inspection) {
 		f.warn("see raw.rejected_records", "records", "%d records were rejected in the last day", x.RejectedRecords)
 	} else {
 		f.ok("records", "no records were rejected in the last day")
+	}
+}
+
+// checkViews compares the views of schema st with this version. No role needs them.
+func (d *Doctor) checkViews(ctx context.Context, f *findings, s *store.Store) {
+	if !d.Config.Sync.Views {
+		f.ok("views", "not checked, SYNC_VIEWS is off")
+		return
+	}
+	changes, err := s.ViewChanges(ctx, d.TimeZones)
+	switch {
+	case err != nil:
+		f.warn(cmp.Or(store.FixOf(err), fixMigrate), "views", "%v", err)
+	case len(changes) > 0:
+		f.warn(fixMigrate, "views", "lazisync migrate has to change %s", firstOf(changes))
+	default:
+		f.ok("views", "match this version")
 	}
 }
 

@@ -26,6 +26,7 @@ type Options struct {
 	OpenTemporal func() (*temporal.Client, error)
 	ServiceTitan *servicetitan.Client
 	Schedules    []temporal.ScheduleSpec // as configured
+	TimeZones    store.TimeZones         // as configured
 	// NamespaceFix says what to do if the ledger belongs to another Temporal namespace.
 	NamespaceFix string
 }

@@ -59,6 +59,8 @@ func doEverything(t *testing.T, address string, conns int32) {
 	applied, err = s.Migrate(ctx)
 	require.NoError(t, err)
 	require.Empty(t, applied)
+	f.migrateViews(denver)
+	require.Empty(t, f.migrateViews(denver))
 	finished, err := s.FinishAdoption(ctx)
 	require.NoError(t, err)
 	require.Empty(t, finished)

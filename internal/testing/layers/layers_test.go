@@ -62,12 +62,13 @@ var mayImport = map[string][]string{
 	"internal/notify/webhook":  {"events", "internal/notify", "internal/notify/message"},
 	"internal/servicetitan":    {"events", "internal/display", "internal/entity", "internal/jsonscan", "internal/outage", "internal/ratelimit"},
 	"internal/simulator":       {},
-	"internal/store":           {"events", "internal/backoff", "internal/entity", "internal/failpoint", "internal/jsonscan", "internal/ledger", "internal/legacy/adoption", "internal/outage", "internal/ratelimit", "internal/store/ddl"},
+	"internal/store":           {"events", "internal/backoff", "internal/entity", "internal/failpoint", "internal/jsonscan", "internal/ledger", "internal/legacy/adoption", "internal/outage", "internal/ratelimit", "internal/store/ddl", "internal/store/views"},
 	"internal/store/ddl":       {"internal/display", "internal/entity"},
+	"internal/store/views":     {"internal/entity", "internal/store/ddl"},
 	"internal/stream":          {"events", "internal/backoff", "internal/display", "internal/outage"},
 	"internal/temporal":        {"events", "internal/backoff", "internal/ledger", "internal/outage", "workflows"},
 
-	"docs":                    {"events", "schemas", "internal/app", "internal/config", "internal/entity", "internal/metrics"},
+	"docs":                    {"events", "schemas", "internal/app", "internal/config", "internal/entity", "internal/metrics", "internal/store/views"},
 	"internal/testing/layers": {},
 
 	// Only for development and tests.

@@ -1,0 +1,77 @@
+package views
+
+// jobs has jobs, their appointments, and what they belong to.
+var jobs = []View{
+	{
+		Name: "jobs", Entity: "jobs", Doc: "Jobs.",
+		Columns: record(
+			id,
+			Column{"number", Text, "jobNumber", "Number of the job, as people say it."},
+			Column{"status", Text, "jobStatus", "Scheduled, Dispatched, InProgress, Hold, Completed or Canceled."},
+			priority,
+			Column{"summary", Text, "summary", "What is to be done, as HTML."},
+			customerID, locationID, projectID,
+			Column{"invoice_id", Bigint, "invoiceId", "The invoice."},
+			unitID,
+			Column{"job_type_id", Bigint, "jobTypeId", "The job type."},
+			campaignID,
+			Column{"membership_id", Bigint, "membershipId", "The membership under which it is done."},
+			Column{"booking_id", Bigint, "bookingId", "The booking that it came from."},
+			Column{"sold_by_id", Bigint, "soldById", "Who sold it."},
+			Column{"recall_for_id", Bigint, "recallForId", "The job that this one repeats."},
+			Column{"created_from_estimate_id", Bigint, "createdFromEstimateId", "The estimate that it came from."},
+			Column{"total", Numeric, "total", "Revenue; 0 if there is none."},
+			Column{"no_charge", Boolean, "noCharge", "Whether nothing is charged."},
+			Column{"customer_po", Text, "customerPo", "The customer's order number."},
+			Column{"appointment_count", Bigint, "appointmentCount", "Number of appointments."},
+			Column{"first_appointment_id", Bigint, "firstAppointmentId", "The first appointment."},
+			Column{"last_appointment_id", Bigint, "lastAppointmentId", "The last appointment."},
+			tags, customFields,
+			Column{"completed_on", Time, "completedOn", "When it was completed."},
+		),
+	},
+	{
+		Name: "appointments", Entity: "appointments", Doc: "Appointments of jobs.",
+		Columns: record(
+			id, jobID,
+			Column{"number", Text, "appointmentNumber", "Number of the appointment."},
+			Column{"status", Text, "status", "Scheduled, Dispatched, Working, Hold, Done or Canceled."},
+			customerID, active,
+			Column{"starts_on", Time, "start", "Planned start."},
+			Column{"ends_on", Time, "end", "Planned end."},
+			Column{"arrival_window_start", Time, "arrivalWindowStart", "Begin of the arrival window promised to the customer."},
+			Column{"arrival_window_end", Time, "arrivalWindowEnd", "End of the arrival window promised to the customer."},
+			Column{"is_confirmed", Boolean, "isConfirmed", "Whether the customer confirmed it."},
+			Column{"unused", Boolean, "unused", "Whether it was not used."},
+			Column{"special_instructions", Text, "specialInstructions", "Instructions for the technician."},
+		),
+	},
+	{
+		Name: "appointment_assignments", Entity: "appointment_assignments", Doc: "Technicians of appointments.",
+		Columns: record(
+			id,
+			Column{"appointment_id", Bigint, "appointmentId", "The appointment."},
+			jobID,
+			Column{"technician_id", Bigint, "technicianId", "The technician."},
+			Column{"technician_name", Text, "technicianName", "Name of the technician."},
+			Column{"status", Text, "status", "Scheduled, Dispatched, Working or Done."},
+			Column{"is_paused", Boolean, "isPaused", "Whether the work is paused."},
+			active,
+		),
+	},
+	{
+		Name: "job_types", Entity: "job_types", Doc: "Types of jobs.",
+		Columns: record(id, name, priority, active),
+	},
+	{
+		Name: "projects", Entity: "projects", Doc: "Projects, which hold several jobs.",
+		Columns: record(
+			id,
+			Column{"number", Text, "number", "Number of the project."},
+			name, status, customerID, locationID,
+			Column{"starts_on", Time, "startDate", "Start."},
+			Column{"target_completion_on", Time, "targetCompletionDate", "Planned completion."},
+			Column{"completed_on", Time, "actualCompletionDate", "Completion."},
+		),
+	},
+}

@@ -1,0 +1,67 @@
+package views
+
+// sales has estimates and memberships.
+var sales = []View{
+	{
+		Name: "estimates", Entity: "estimates", Doc: "Estimates.",
+		Columns: record(
+			id, name, jobID,
+			Column{"job_number", Text, "jobNumber", "Number of the job."},
+			Column{"status", Text, "status.name", "Open, Sold or Dismissed."},
+			Column{"review_status", Text, "reviewStatus", "None, NeedsApproval, Approved or NotApproved."},
+			customerID, locationID, projectID, unitID,
+			Column{"business_unit_name", Text, "businessUnitName", "Name of the business unit."},
+			Column{"subtotal", Numeric, "subtotal", "Sum of the items, without tax."},
+			Column{"tax", Numeric, "tax", "Tax."},
+			Column{"total", Numeric, "subtotal + tax", "Sum of both. ServiceTitan has no such field."},
+			Column{"deposit_amount", Numeric, "depositAmount", "Deposit."},
+			Column{"sold_on", Time, "soldOn", "When it was sold."},
+			Column{"sold_by_id", Bigint, "soldBy", "Who sold it."},
+			Column{"is_recommended", Boolean, "isRecommended", "Whether it is the recommended one of a proposal."},
+			Column{"is_change_order", Boolean, "isChangeOrder", "Whether it changes an order."},
+			Column{"proposal_tag_name", Text, "proposalTagName", "Tag of the proposal."},
+			Column{"summary", Text, "summary", "Summary, as HTML."},
+			active,
+		),
+	},
+	{
+		Name: "estimate_items", Entity: "estimates", Doc: "Items of estimates, in their order.",
+		Columns: []Column{
+			{"estimate_id", Bigint, "id", "The estimate."},
+			{"position", Position, "items", "Place on the estimate, from 1."},
+			{"id", Bigint, "items[].id", "Id of the item."},
+			{"estimate_status", Text, "status.name", "Open, Sold or Dismissed."},
+			{"estimate_active", Boolean, "active", "false if the estimate was deactivated."},
+			customerID, jobID, unitID,
+			{"type", Text, "items[].sku.type", "Service, Material or Equipment."},
+			{"sku_id", Bigint, "items[].sku.id", "The service, material or equipment of the pricebook."},
+			{"sku_name", Text, "items[].sku.name", "Its code."},
+			{"name", Text, "items[].sku.displayName", "Name that the customer sees."},
+			{"description", Text, "items[].description", "Description, as HTML."},
+			{"quantity", Numeric, "items[].qty", "Quantity."},
+			{"price", Numeric, "items[].unitRate", "Price of one."},
+			{"total", Numeric, "items[].total", "Price of all."},
+			{"cost", Numeric, "items[].unitCost", "Cost of one."},
+			{"total_cost", Numeric, "items[].totalCost", "Cost of all."},
+			{"item_group_name", Text, "items[].itemGroupName", "Group of the item."},
+			{"chargeable", Boolean, "items[].chargeable", "Whether it is charged."},
+			{"membership_type_id", Bigint, "items[].membershipTypeId", "The membership type that is sold."},
+			{"invoice_item_id", Bigint, "items[].invoiceItemId", "The invoice item that it became."},
+			changed("the estimate"),
+		},
+	},
+	{
+		Name: "memberships", Entity: "customer_memberships", Doc: "Memberships of customers.",
+		Columns: record(
+			id, status, customerID, locationID, unitID,
+			Column{"membership_type_id", Bigint, "membershipTypeId", "The membership type."},
+			Column{"starts_on", Time, "from", "First day."},
+			Column{"ends_on", Time, "to", "Last day; NULL if it does not end."},
+			active,
+		),
+	},
+	{
+		Name: "membership_types", Entity: "membership_types", Doc: "Types of memberships.",
+		Columns: record(id, name, Column{"display_name", Text, "displayName", "Name that the customer sees."}, active),
+	},
+}
