@@ -41,7 +41,7 @@ var (
 		Role: doctor.Role{
 			Name: "worker", Database: true, Temporal: true, ServiceTitan: true,
 			// A slice stores one page at a time; the activities of the control queue are short.
-			Connections: pageSlots + 6, Access: store.AccessPages,
+			Connections: pagesInMemory + 4, Access: store.AccessPages,
 			Publishes: []string{
 				events.Requested.Subject, events.Started.Subject, events.Progress.Subject, events.Paused.Subject, events.Resumed.Subject,
 				events.Completed.Subject, events.Failed.Subject, events.Cancelled.Subject,

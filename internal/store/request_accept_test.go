@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,39 +26,17 @@ func TestAcceptOfSeveralWorkflows(t *testing.T) {
 	}
 }
 
-// The new version of an accepted request is in the page of the old one, and no index has an entry for
-// it (HOT).
-func TestRequestsAreAcceptedInPlace(t *testing.T) {
+// A pass may claim a request before it is accepted, in particular a second pass: it must still be answered.
+func TestARequestThatARunClaimedFirstIsUnstarted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	requests, runs := make([]ledger.Request, 500), map[string]string{}
-	for i := range requests {
-		requests[i] = request(events.Incremental, fmt.Sprint(i), "jobs")
-		runs[requests[i].ID] = "0197a8a0-0000-7000-8000-0000000000ab"
-	}
-	f.receive(requests...)
-	const pageOf = "select array_agg((ctid::text::point)[0]::int order by request_id) from raw.sync_requests"
-	before := get[[]int32](f, pageOf)
-	_, err := f.Accept(t.Context(), runs)
-	require.NoError(t, err)
-	moved := 0
-	for i, page := range get[[]int32](f, pageOf) {
-		if page != before[i] {
-			moved++
-		}
-	}
-	require.Zero(t, moved, "rows in another page")
-	require.Zero(t, get[int](f, `select count(*) from pg_indexes where schemaname = 'raw' and tablename = 'sync_requests' and indexdef ~ 'state|first_run_id'`))
-}
-
-// Temporal refused the request, so that it was finalized without being accepted.
-func TestARequestWithARunIsNotUnstarted(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	q := request(events.Full, "refused", "jobs")
+	q := request(events.Incremental, "early", "jobs")
 	f.receive(q)
+	_, found, err := f.BeginRun(t.Context(), incremental("exec", 1))
+	require.NoError(t, err)
+	require.True(t, found)
 	require.Equal(t, []string{q.ID}, unstarted(f, 0, q.ID))
-	_, err := f.FinalizeUnstarted(t.Context(), q.ID, ledger.Finalization{State: ledger.Failed})
+	_, err = f.Accept(t.Context(), map[string]string{q.ID: "exec"})
 	require.NoError(t, err)
 	require.Empty(t, unstarted(f, 0, q.ID))
 }
