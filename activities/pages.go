@@ -29,6 +29,10 @@ func (s *slice) fetchPage(ctx context.Context, at entity.Cursor) <-chan pageResu
 // is being stored, until the entity is complete or the slice is stopping.
 func (s *slice) pages(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if s.needsTotal() {
+		s.count(ctx)
+		s.reached(s.at)
+	}
 	next := s.fetchPage(work, s.at.Cursor)
 	defer func() {
 		if next != nil { // of no use after an error
@@ -36,10 +40,6 @@ func (s *slice) pages(ctx context.Context) error {
 		}
 		cancel()
 	}()
-	if s.needsTotal() {
-		s.count(ctx) // while ServiceTitan answers the first page
-		s.reached(s.at)
-	}
 	for next != nil {
 		got := <-next
 		next = nil

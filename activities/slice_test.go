@@ -212,17 +212,6 @@ func TestSliceContinuesIfTheCountFails(t *testing.T) {
 	})
 }
 
-func TestSliceCountsWhileTheFirstPageIsRead(t *testing.T) {
-	inTime(t, func(t *testing.T, r *rig) {
-		r.API.Pages, r.API.Latency = map[string]int{"customers": 1}, time.Second
-		began := time.Now()
-		result, err := r.slice()
-		require.NoError(t, err)
-		require.EqualValues(t, 10, result.Total)
-		require.Equal(t, time.Second, time.Since(began))
-	})
-}
-
 func TestSliceContinuesIfTheTotalCannotBeStored(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.Ledger.Refuse = func(op, _ string) error {

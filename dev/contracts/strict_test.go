@@ -29,10 +29,10 @@ func TestSchemasHaveTitlesForGenerators(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(schemasDir(t), "sync.*.json"))
 	require.NoError(t, err)
 	require.Equal(t, `sync.accepted.v1.json: SyncAccepted EventRef OutcomeRef
-sync.cancelled.v1.json: SyncCancelled RequestRef EntityResult RunError
-sync.completed.v1.json: SyncCompleted RequestRef EntityResult RunError
+sync.cancelled.v1.json: SyncCancelled RequestRef EntityResult Differences RunError
+sync.completed.v1.json: SyncCompleted RequestRef EntityResult Differences RunError
 sync.control.v1.json: SyncControl
-sync.failed.v1.json: SyncFailed RequestRef EntityResult RunError
+sync.failed.v1.json: SyncFailed RequestRef EntityResult Differences RunError
 sync.fresh.v1.json: SyncFresh EntityAge
 sync.paused.v1.json: SyncPaused RequestRef
 sync.progress.v1.json: SyncProgress RequestRef Waiting
