@@ -123,8 +123,9 @@ func (f *fakeLedger) WithdrawRequest(_ context.Context, id, reason string) (w le
 func (f *fakeLedger) Unstarted(_ context.Context, olderThan time.Duration) (found []ledger.Request, err error) {
 	err = f.world.look("unstarted", func() {
 		found = f.filter(func(r ledger.Request) bool {
-			return r.RunNumber == 0 && (f.older(r.ReceivedAt, olderThan) && (r.State == ledger.Received || r.Mode == events.Incremental) ||
-				r.State == ledger.Received && r.Source == ledger.SecondPassSource && !r.ReceivedAt.After(f.world.now))
+			return f.older(r.ReceivedAt, olderThan) &&
+				(r.State == ledger.Received || r.Mode == events.Incremental && r.RunNumber == 0) ||
+				r.State == ledger.Received && r.Source == ledger.SecondPassSource && !r.ReceivedAt.After(f.world.now)
 		})
 	})
 	return found, err

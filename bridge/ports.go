@@ -76,8 +76,8 @@ type RequestLedger interface {
 	// ledger.ErrFinalized and withdrawn is the run that finalized it; passEmpty is set then,
 	// too, if that was the request's own withdrawal.
 	WithdrawRequest(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
-	// Unstarted lists requests without a run that may not have been given to Temporal: those
-	// received longer ago than an age, and second passes that are due.
+	// Unstarted lists requests that may not have been given to Temporal or answered: those received
+	// longer ago than an age, and second passes that are due. A run may have claimed them already.
 	Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
 	// AcceptedWithoutRun lists accepted full and rebuild requests without a run.
 	AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)

@@ -55,6 +55,20 @@ func TestWebhooksCauseASecondPass(t *testing.T) {
 	require.Equal(t, second[0].ID, answers[len(answers)-1].RequestID, "it is answered as any request is")
 }
 
+// A pass that claims a due second pass before the reconciler does must not leave it without an answer.
+func TestASecondPassThatARunClaimedFirstIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bridge.SecondPass = 5 * time.Minute
+	require.NoError(t, w.requests(w.webhook(t, "d1", "jobs")))
+	second := w.second()[0]
+	w.now = w.now.Add(6 * time.Minute)
+	w.ledger.begin(w.ledger.requests[second.ID], "run-1")
+	require.NoError(t, w.reconcile())
+	require.NoError(t, w.reconcile())
+	w.requireOneAnswer(t, second.EventID)
+}
+
 func TestManyWebhooksShareSecondPasses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

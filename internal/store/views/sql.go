@@ -137,8 +137,7 @@ func (v View) field(c Column, kind entity.ColumnType) string {
 }
 
 // survivorTemplate follows merges from record ID, whose field mergedToId is NEXT, to the record
-// that remains. A record of which the merges form a cycle stands for itself. The subquery runs only
-// for merged records.
+// that remains, or returns ID if the merges form a cycle. The subquery runs only for merged records.
 const survivorTemplate = `case when NEXT is null then ID else (
         with recursive merges (id, seen) as (
             select NEXT, array[ID]
