@@ -64,7 +64,11 @@ func TestHistories(t *testing.T) {
 			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 				t.Parallel()
 				h := newHistory(t, db, seed, entities)
-				for range 200 {
+				for step := range 200 {
+					if step == 100 { // by then, full syncs have completed
+						h.add(events.Verify, h.names...)
+						h.count("verify runs")
+					}
 					ended := h.countOf("ended")
 					h.step()
 					if h.countOf("ended") > ended {

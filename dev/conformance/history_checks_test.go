@@ -9,7 +9,6 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
-	"github.com/lazi/lazisync/internal/ledger"
 )
 
 // What a history requires, during its actions and at its end.
@@ -46,13 +45,12 @@ func (h *history) requireNoFalseDeletes() {
 
 // requireNoDamage requires that a verify reports no damage, because no other program has written a row,
 // and no row of a feed as missing or stale, because incremental syncs see every change there.
-func (h *history) requireNoDamage(run ledger.Run) {
-	for _, result := range run.Results {
+func (h *history) requireNoDamage(results ...events.Result) {
+	for _, result := range results {
 		if d := result.Differences; d != nil {
-			h.count("verified entities")
-			require.Zero(h, d.Damaged, "%s in run %d: %+v", result.Entity, run.Number, d)
+			require.Zero(h, d.Damaged, "%s: %+v", result.Entity, d)
 			if e, _ := entity.Find(result.Entity); e.Export != "" {
-				require.Zero(h, d.Total(), "%s in run %d: %+v", result.Entity, run.Number, d)
+				require.Zero(h, d.Total(), "%s: %+v", result.Entity, d)
 			}
 		}
 	}
@@ -91,13 +89,16 @@ func (h *history) end() {
 		h.requireSync(events.Full, e.Name)
 		h.requireSync(events.Full, e.Name)
 		h.requireEqual(e.Name)
+		verified := h.requireSync(events.Verify, e.Name)
+		require.NotNil(h, verified.Differences)
+		h.requireNoDamage(verified)
 	}
 	h.requireNoFalseDeletes()
 }
 
 // actionKinds are the kinds of actions. One history may lack some of them, those of a test run
 // together have all.
-var actionKinds = []string{"changes", "faults", "pauses", "crashes", "losses", "slices", "full runs", "incremental runs", "rebuild runs", "verify runs", "verified entities", "ended"}
+var actionKinds = []string{"changes", "faults", "pauses", "crashes", "losses", "slices", "full runs", "incremental runs", "rebuild runs", "verify runs", "ended"}
 
 // counters counts the actions of several histories.
 type counters struct {

@@ -131,7 +131,7 @@ func (h *history) advance(r *openRun, name string) {
 	}
 	h.mu.Unlock()
 	if over {
-		h.requireNoDamage(h.finalize(r.Run))
+		h.requireNoDamage(h.finalize(r.Run).Results...)
 		h.forget(r)
 		h.count("ended")
 	}

@@ -32,9 +32,11 @@ const packagesAtOnce = "-p=3"
 
 // devArgs are for the packages of the development module. Vet would analyze the servers, too, which
 // takes minutes; golangci-lint vets the packages themselves. Results are not cached, since go test does
-// not notice changes outside the module, of the manifests or of the program that the tests build. Without
-// debug information, the programs that contain the servers link in half the time.
-var devArgs = []string{"-vet=off", "-count=1", "-ldflags=-w"}
+// not notice changes outside the module, of the manifests or of the program that the tests build.
+var devArgs = []string{"-vet=off", "-count=1"}
+
+// withoutDebugInformation lets programs link in half the time; stack traces are the same.
+const withoutDebugInformation = "-ldflags=-w"
 
 // longestPackages are tested first, in this order, so that the others run beside them and none runs
 // alone at the end.
@@ -58,7 +60,7 @@ const faultPackage = "/dev/fault"
 const testTimeout = "15m"
 
 func (r *runner) plan(ctx context.Context, o options) ([]step, error) {
-	base := []string{"-timeout=" + testTimeout}
+	base := []string{"-timeout=" + testTimeout, withoutDebugInformation}
 	if o.count > 0 {
 		base = append(base, fmt.Sprintf("-count=%d", o.count))
 	}
@@ -158,7 +160,7 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	if containers { // alone, since a dozen containers start
 		steps = append(steps, step{
 			title: "Containers:", module: "dev",
-			args: slices.Concat(devArgs, []string{"-timeout=" + testTimeout, "-tags=" + containersTag, "-run=Containers", "./deploytest"}),
+			args: slices.Concat(devArgs, []string{"-timeout=" + testTimeout, withoutDebugInformation, "-tags=" + containersTag, "-run=Containers", "./deploytest"}),
 		})
 	}
 	return steps, nil
