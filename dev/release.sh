@@ -20,11 +20,11 @@ fi
 
 rm -rf dist
 mkdir -p dist
-export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=readonly
+export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='-mod=readonly -trimpath' # also of the tool, so that packages compile once
 for platform in $platforms; do
 	name=lazisync_${version}_${platform/\//_}
 	echo "$name"
-	GOOS=${platform%/*} GOARCH=${platform#*/} go build -trimpath \
+	GOOS=${platform%/*} GOARCH=${platform#*/} go build \
 		-ldflags "-s -w -X github.com/lazi/lazisync/internal/telemetry.version=${version#v}" -o "dist/$name" ./cmd/lazisync
 	# Without a serial number and a time, which would differ in each build.
 	go tool -modfile="$PWD/tools/go.mod" cyclonedx-gomod bin -json -noserial -version "$version" -output "dist/$name.cdx.json" "dist/$name" 2>/dev/null

@@ -192,12 +192,11 @@ func TestIncrementalSyncContinuesAsNew(t *testing.T) {
 		var second ledger.Request
 		r.whenPublished(events.Completed.Name, func() {
 			second = r.requested("customers")
+			r.env.SetContinueAsNewSuggested(true)
 			r.env.SignalWorkflow(workflows.SignalPause, workflows.ControlSignal{ID: "a", Sequence: 3})
 		})
 		r.prepare = func(execution int) {
-			if execution == 1 {
-				r.env.SetOnActivityCompletedListener(onCompleted("FinishRun", func() { r.env.SetContinueAsNewSuggested(true) }))
-			} else {
+			if execution == 2 {
 				r.after(time.Hour, func() { r.signal(workflows.SignalResume, workflows.ControlSignal{ID: "b", Sequence: 4}) })
 			}
 		}

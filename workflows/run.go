@@ -51,6 +51,7 @@ type run struct {
 
 	isFinalized bool // nothing may be written for the run
 	isMissing   bool // from the ledger: nothing can be written for the run
+	isDecided   bool // the ledger had another outcome already: a cancel came too late
 	isFinishing bool // the outcome is being published
 	historyFull bool // the history is long: continue as new
 	cancelled   bool // by Temporal, and that was applied
@@ -89,7 +90,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
 		in.Pause = &ledger.Pause{Since: r.PausedSince, Actor: r.PauseActor, Reason: r.PauseReason, Number: r.Announced}
 	}
 	var begun activities.BeginResult
-	if err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.BeginRun, in).Get(r.ctx, &begun); err != nil {
+	if err := runStep(r.ctx, runActivities.BeginRun, in, &begun); err != nil {
 		return false, err
 	}
 	if !begun.Found {
@@ -121,11 +122,12 @@ func (r *run) finish() (Result, error) {
 			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
 	}
 	var state ledger.RunState
-	err := workflow.ExecuteActivity(LedgerOptions(r.ctx), runActivities.FinishRun,
-		activities.FinishInput{RunNumber: r.RunNumber, Outcome: decision, Execution: r.Execution}).Get(r.ctx, &state)
-	if err != nil {
+	in := activities.FinishInput{RunNumber: r.RunNumber, Outcome: decision, Execution: r.Execution}
+	if err := runStep(r.ctx, runActivities.FinishRun, in, &state); err != nil {
 		return Result{}, err
 	}
+	// Of a repeated workflow task, the first attempt may have finished the run before the cancel arrived.
+	r.isDecided = state != decision.State && runsStepsWithinTask(r.ctx)
 	return r.show(Result{RunNumber: r.RunNumber, State: state}, decision), nil
 }
 
@@ -139,12 +141,12 @@ func isUnknownRun(err error) bool {
 // tenant's incremental sync.
 func (r *run) nextPass() {
 	r.Passes++
-	if r.isMissing && r.Next == nil && r.Stop != nil && r.Stop.ClaimQueued {
-		r.Next = r.Stop // its requests still wait, too
+	if (r.isMissing || r.isDecided) && r.Next == nil && r.Stop != nil && r.Stop.ClaimQueued {
+		r.Next = r.Stop // the requests that it means still wait
 	}
 	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure, r.EntityFailure = 0, ledger.Execution{}, nil, 0, nil, nil
 	r.Stop, r.Next = r.Next, nil
-	r.isFinalized, r.isMissing, r.isFinishing, r.historyFull = false, false, false, false
+	r.isFinalized, r.isMissing, r.isDecided, r.isFinishing, r.historyFull = false, false, false, false, false
 }
 
 // continueAsNewState returns the state for the next execution. It first applies pending

@@ -25,9 +25,10 @@ const (
 	incrementalSlots = 8
 	// pagesInMemory bounds the pages that are read, decoded and stored at once.
 	pagesInMemory = 12
-	workflowSlots = 5
-	controlSlots  = 20 // short ledger and event activities
-	sliceLength   = 10 * time.Second
+	// controlSlots is the number of short activities on the ledger and the events at once, and as many
+	// within workflow tasks.
+	controlSlots = 20
+	sliceLength  = 10 * time.Second
 
 	// Of the 30 seconds of a graceful stop, pages in flight get pagesStop to be stored, and
 	// then the activities that report them controlStop.
@@ -86,7 +87,8 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	controlOptions.MaxConcurrentActivityExecutionSize = controlSlots
 	controlOptions.Interceptors = []interceptor.WorkerInterceptor{&activities.Heartbeats{}}
 	options.MaxConcurrentActivityExecutionSize = pageSlots
-	options.MaxConcurrentWorkflowTaskExecutionSize = workflowSlots
+	options.MaxConcurrentWorkflowTaskExecutionSize = controlSlots
+	options.MaxConcurrentLocalActivityExecutionSize = controlSlots
 
 	pages := worker.New(p.temporal.SDK(), p.cfg.Temporal.TaskQueue, options)
 	workflows.Register(pages)
@@ -96,10 +98,12 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 		Length: sliceLength, StallLimit: p.cfg.Sync.StallLimit, Full: make(chan struct{}, pageSlots-incrementalSlots),
 		Failing: make(chan struct{}, pageSlots/2),
 	})
-	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)
-	control.RegisterActivity(&activities.Runs{
+	runs := &activities.Runs{
 		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, VerifyNamespace: p.namespace.VerifyNow, History: p.stream,
-	})
+	}
+	pages.RegisterActivity(runs) // for the steps within workflow tasks
+	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)
+	control.RegisterActivity(runs)
 	control.RegisterActivity(&activities.Schedules{Publisher: p.stream, Requests: p.store})
 	control.RegisterActivity(&activities.Outcomes{Requests: p.store})
 	control.RegisterActivity(&legacy.Activities{Publisher: p.stream, Tenants: p.cfg.TenantIDs()})
