@@ -76,6 +76,9 @@ var errOutage = errors.New("skipped, because Temporal answers no call")
 // outageThreshold calls have failed and none has succeeded, the calls not yet made are skipped,
 // because each would wait as long to fail.
 func (b *Bridge) makeCalls(ctx context.Context, all []*call) {
+	if len(all) == 0 {
+		return
+	}
 	var succeeded, failed atomic.Int64
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
