@@ -52,12 +52,30 @@ func (p *program) config() *cobra.Command {
 }
 
 func (p *program) entities() *cobra.Command {
-	var asJSON bool
+	var o cli.EntitiesOptions
 	cmd := &cobra.Command{
-		Use: "entities", Short: "List the entities that can be synced", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return cli.PrintEntities(asJSON, p.out) },
+		Use: "entities", Short: "List the entities that can be synced, or the fields that ServiceTitan has added", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd, "tenant"); err != nil {
+				return err
+			}
+			if err := o.Check(); err != nil {
+				return cli.UsageError(err)
+			}
+			if !o.Drift {
+				return cli.PrintEntities(o.JSON, p.out)
+			}
+			cfg, err := p.load(app.StatusRole)
+			if err != nil {
+				return err
+			}
+			return cli.PrintNewFields(cmd.Context(), commands.Backends(cfg), o, p.out)
+		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&o.Drift, "drift", false, "list fields that records did not have at first, with when and in which run each was first seen")
+	cmd.Flags().StringVar((*string)(&o.TenantID), "tenant", "", "with --drift: only this tenant")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
+	p.completeTenants(cmd)
 	return cmd
 }
 

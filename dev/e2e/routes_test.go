@@ -139,6 +139,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		require.Contains(t, s.call(t, "GET", "/api/sync/attention", nil, "").body, `"code":"deadLetters"`)
 		require.Contains(t, s.call(t, "GET", "/api/sync/calls", nil, "").body, `"tenantId":"`+w.tenant+`"`)
 		require.Equal(t, []any{}, s.call(t, "GET", "/api/sync/rejected", nil, "").object(t)["records"])
+		require.Equal(t, []any{}, s.call(t, "GET", "/api/sync/fields", nil, "").object(t)["fields"])
 		require.Contains(t, s.call(t, "GET", "/api/sync/runs/{runNumber}/events", []string{"1"}, "").body, `"com.lazi.sync.cancelled.v1"`)
 	})
 

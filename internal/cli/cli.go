@@ -60,6 +60,8 @@ type Store interface {
 	Waiting(ctx context.Context, tenantID events.TenantID) ([]ledger.Waiting, error)
 	Freshness(ctx context.Context) ([]ledger.Freshness, error)
 	OpenOutages(ctx context.Context) ([]ledger.Outage, error)
+	// NewFields lists the fields that ServiceTitan has added, of one tenant and entity, or of all with "".
+	NewFields(ctx context.Context, tenantID events.TenantID, entity string) ([]ledger.NewField, error)
 	// FindRequests finds the request with an ID, else at most two with an event id.
 	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
 	Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error)

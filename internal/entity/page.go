@@ -76,12 +76,20 @@ type Page struct {
 	Last          bool      // the listing ends here
 	Total         int       // records in the whole listing, -1 if unknown
 	Date          time.Time // the server's clock when it answered (header Date)
+	Fields        []string  // paths of the fields that the records have, sorted, without values; see OtherFields
 	Warnings      []string  // for the outcome of the run
 	Unstable      bool      // the list changed during every read: a missing record may still exist
 	DamagedPlaces int       // damaged places in the response, each of which may hide a record
 
 	release func() // nil if nothing waits for the memory of the page
 }
+
+// OtherFields stands in a path for names that are not kept, since they may be data: externalData.* are
+// all fields of externalData.
+const OtherFields = "*"
+
+// MaxFields bounds the fields of an entity whose names are kept.
+const MaxFields = 500
 
 // WithRelease returns the page with a function that Release calls.
 func (p Page) WithRelease(release func()) Page {

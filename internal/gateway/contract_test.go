@@ -201,6 +201,7 @@ func TestResponsesMatchOpenAPI(t *testing.T) {
 	s.fakeLedger.states = []ledger.EntityState{{TenantID: "1001", Entity: "jobs", Status: "completed", Records: 3, LastFullSync: today}}
 	s.fakeLedger.outages = []ledger.Outage{{TenantID: "1001", Entities: []ledger.OutageEntity{{Entity: "jobs"}}, Since: today, Cause: "no worker runs"}}
 	s.fakeLedger.rejected = []ledger.RejectedRecord{{Run: 2, TenantID: "1001", Entity: "jobs", RecordID: "5", Reason: "bad date", Bytes: 9, At: today}}
+	s.fakeLedger.newFields = []ledger.NewField{{TenantID: "1001", Entity: "jobs", Field: "address.plus4", FirstSeenAt: today, Run: 2}}
 	started, err := s.fakeLedger.runs[1].StartedEvents()
 	require.NoError(t, err)
 	s.history = []events.Message{messageOf(t, started[0])}

@@ -81,6 +81,7 @@ type fakeLedger struct {
 	freshness []ledger.Freshness
 	outages   []ledger.Outage
 	rejected  []ledger.RejectedRecord
+	newFields []ledger.NewField
 	fail      error
 	calls     []any
 	looked    func() // called at each lookup of a request
@@ -178,6 +179,13 @@ func (b *fakeLedger) RejectedRecords(_ context.Context, f ledger.RejectedFilter,
 	defer b.mu.Unlock()
 	b.calls = append(b.calls, f, limit)
 	return b.rejected, b.fail
+}
+
+func (b *fakeLedger) NewFields(_ context.Context, tenant events.TenantID, entity string) ([]ledger.NewField, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, tenant, entity)
+	return b.newFields, b.fail
 }
 
 func (b *fakeLedger) RejectedCounts(context.Context, time.Time) (counts []ledger.RejectedCount, err error) {

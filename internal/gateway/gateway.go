@@ -44,6 +44,8 @@ type Ledger interface {
 	// RejectedRecords lists the records that the filter selects, newest first, at most limit and
 	// those that were rejected at the same time as the last one.
 	RejectedRecords(ctx context.Context, f ledger.RejectedFilter, limit int) ([]ledger.RejectedRecord, error)
+	// NewFields lists the fields that ServiceTitan has added, of one tenant and entity, or of all with "".
+	NewFields(ctx context.Context, tenant events.TenantID, entity string) ([]ledger.NewField, error)
 	// RejectedCounts counts the records that were rejected since a time, by tenant and entity.
 	RejectedCounts(ctx context.Context, since time.Time) ([]ledger.RejectedCount, error)
 	// CallSpans returns the API calls of runs since a time, and the rate budgets of all tenants.

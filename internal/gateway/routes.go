@@ -75,6 +75,7 @@ func (g *Gateway) routes() []route {
 		read("/api/sync/attention", g.showAttention),
 		read("/api/sync/calls", g.showCalls),
 		read("/api/sync/rejected", g.listRejected, "limit", "tenant", "entity", "run", "before"),
+		read("/api/sync/fields", g.listNewFields, "tenant", "entity"),
 		read("/api/deadletters", g.listDeadLetters, "limit", "before"),
 		read("/api/deadletters/{sequence}", g.showDeadLetter),
 		act("/api/deadletters/{sequence}/replay", actReplay, g.replayDeadLetter),

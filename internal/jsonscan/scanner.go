@@ -15,9 +15,17 @@ type Scanner struct {
 	// that is not ASCII, which may be invalid UTF-8.
 	Escapes, NonASCII bool
 
-	open  []byte // the closing brackets of the values around the index
-	depth int    // the nesting of calls to Fields and Elements
+	// Paths notes the paths of keys, nil for none.
+	Paths *PathSet
+
+	open    []byte   // the closing brackets of the values around the index
+	objects []uint64 // the hashes of the paths of these values, if paths are noted
+	path    uint64   // the hash of the path of the current value
+	depth   int      // the nesting of calls to Fields and Elements
 }
+
+// Root makes the path of the next value the one at which paths begin.
+func (s *Scanner) Root() { s.path = 0 }
 
 // Valid reports whether data is one JSON value, possibly between white space. Like encoding/json, it
 // accepts strings with invalid UTF-8.
@@ -54,8 +62,9 @@ func (s *Scanner) fields(at int, field func(key []byte, value int) (end int)) (e
 	if s.Is(at, '}') {
 		return at + 1
 	}
+	object := s.path
 	for {
-		key, value := s.key(at)
+		key, value := s.key(object, at)
 		if value < 0 {
 			return -1
 		}
@@ -72,8 +81,8 @@ func (s *Scanner) fields(at int, field func(key []byte, value int) (end int)) (e
 	}
 }
 
-// key returns the key at an index and the index of its value.
-func (s *Scanner) key(at int) (key []byte, value int) {
+// key returns the key at an index of an object, and the index of its value.
+func (s *Scanner) key(object uint64, at int) (key []byte, value int) {
 	escapes := s.Escapes
 	s.Escapes = false
 	end := s.string(at)
@@ -86,10 +95,13 @@ func (s *Scanner) key(at int) (key []byte, value int) {
 	if !s.Is(colon, ':') {
 		return nil, -1
 	}
-	if hasEscapes {
-		return []byte(gjson.ParseBytes(s.Data[at:end]).Str), s.Space(colon + 1)
+	if key = s.Data[at+1 : end-1]; hasEscapes {
+		key = []byte(gjson.ParseBytes(s.Data[at:end]).Str)
 	}
-	return s.Data[at+1 : end-1], s.Space(colon + 1)
+	if s.Paths != nil {
+		s.path = s.Paths.note(object, key)
+	}
+	return key, s.Space(colon + 1)
 }
 
 // Elements scans an array. It calls element with the index of each element; element returns the index
@@ -108,7 +120,9 @@ func (s *Scanner) elements(at int, element func(at int) (end int)) (end int) {
 	if s.Is(at, ']') {
 		return at + 1
 	}
+	array := s.path
 	for {
+		s.path = array
 		if at = element(at); at < 0 {
 			return -1
 		}
@@ -124,7 +138,7 @@ func (s *Scanner) elements(at int, element func(at int) (end int)) (end int) {
 
 // Value scans a value of any kind.
 func (s *Scanner) Value(at int) (end int) {
-	s.open = s.open[:0]
+	s.open, s.objects = s.open[:0], s.objects[:0]
 	for {
 		opened := len(s.open)
 		if at = s.begin(at); at < 0 {
@@ -156,8 +170,11 @@ func (s *Scanner) begin(at int) (next int) {
 			return at + 1
 		}
 		s.open = append(s.open, closing)
+		if s.Paths != nil {
+			s.objects = append(s.objects, s.path)
+		}
 		if c == '{' {
-			_, at = s.key(at)
+			_, at = s.key(s.path, at)
 		}
 		return at
 	case 't':
@@ -181,11 +198,21 @@ func (s *Scanner) after(at int) (next int) {
 		case !s.Is(at, ','):
 			return -1
 		case closing == '}':
-			_, value := s.key(s.Space(at + 1))
+			_, value := s.key(s.around(), s.Space(at+1))
 			return value
 		default:
+			s.path = s.around()
 			return s.Space(at + 1)
 		}
 	}
 	return at
+}
+
+// around returns the hash of the path of the innermost open value, 0 if paths are not noted.
+func (s *Scanner) around() uint64 {
+	if s.Paths == nil {
+		return 0
+	}
+	s.objects = s.objects[:len(s.open)]
+	return s.objects[len(s.open)-1]
 }

@@ -42,6 +42,10 @@ var Definitions = []Definition{
 		Help: "Stored pages.",
 	},
 	{
+		Name: "lazisync_new_fields_total", Kind: Counter, Labels: []string{"tenant", "entity"}, Roles: []string{"worker"},
+		Help: "Fields of records that no record of the entity had before, each counted once; lazisync entities --drift names them.",
+	},
+	{
 		Name: "lazisync_api_requests_total", Kind: Counter, Labels: []string{"tenant", "status"}, Roles: []string{"worker"},
 		Help: "Calls of the ServiceTitan API by HTTP status; none if there was no response.",
 	},

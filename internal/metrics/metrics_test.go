@@ -96,6 +96,7 @@ func TestRecordersCount(t *testing.T) {
 		StartedAt: began, FinishedAt: began.Add(time.Second),
 	})
 	s.PageStored("42", "customers", events.Counts{Pages: 1, Fetched: 9, Inserted: 1, Updated: 2, Unchanged: 3, Deleted: 4, Rejected: 5})
+	s.FieldAdded("42", "customers")
 	s.StatementDone("store_page", time.Millisecond)
 	st.Responded("42", 0, time.Second)
 	st.Responded("42", 429, time.Second)
@@ -117,6 +118,7 @@ func TestRecordersCount(t *testing.T) {
 		"lazisync_pages_total customers 42":                         1,
 		"lazisync_records_total customers deleted 42":               4,
 		"lazisync_records_total customers rejected 42":              5,
+		"lazisync_new_fields_total customers 42":                    1,
 		"lazisync_db_statement_duration_seconds store_page":         1,
 		"lazisync_api_requests_total none 42":                       1,
 		"lazisync_api_requests_total 429 42":                        1,

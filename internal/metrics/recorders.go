@@ -79,8 +79,8 @@ type Tenant struct {
 
 // Store implements store.Recorder.
 type Store struct {
-	runs, records, pages   *prometheus.CounterVec
-	runSeconds, statements *prometheus.HistogramVec
+	runs, records, pages, newFields *prometheus.CounterVec
+	runSeconds, statements          *prometheus.HistogramVec
 }
 
 // recordResults are the values of label result of lazisync_records_total.
@@ -90,6 +90,7 @@ var recordResults = []string{"inserted", "updated", "unchanged", "deleted", "rej
 func NewStore(r prometheus.Registerer, tenants []Tenant) *Store {
 	s := &Store{
 		runs: counter(r, "lazisync_runs_total"), records: counter(r, "lazisync_records_total"), pages: counter(r, "lazisync_pages_total"),
+		newFields:  counter(r, "lazisync_new_fields_total"),
 		runSeconds: histogram(r, "lazisync_run_duration_seconds"), statements: histogram(r, "lazisync_db_statement_duration_seconds"),
 	}
 	for _, t := range tenants {
@@ -102,6 +103,7 @@ func NewStore(r prometheus.Registerer, tenants []Tenant) *Store {
 		}
 		for _, entity := range t.Entities {
 			s.pages.WithLabelValues(t.ID, entity)
+			s.newFields.WithLabelValues(t.ID, entity)
 			for _, result := range recordResults {
 				s.records.WithLabelValues(t.ID, entity, result)
 			}
@@ -131,6 +133,11 @@ func (s *Store) PageStored(tenant events.TenantID, entity string, c events.Count
 	for i, n := range []int64{c.Inserted, c.Updated, c.Unchanged, c.Deleted, c.Rejected} {
 		s.records.WithLabelValues(string(tenant), entity, recordResults[i]).Add(float64(max(0, n)))
 	}
+}
+
+// FieldAdded implements store.Recorder.
+func (s *Store) FieldAdded(tenant events.TenantID, entity string) {
+	s.newFields.WithLabelValues(string(tenant), entity).Inc()
 }
 
 // StatementDone implements store.Recorder.

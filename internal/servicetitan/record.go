@@ -46,7 +46,7 @@ func decodeBody(e entity.Entity, at entity.Cursor, body []byte, r *repaired) (en
 	if shape == entity.Data && !e.Unpaged && d.received == e.LargestPage() {
 		env.hasMore = true // such a list does not say; a page that is not full is the last
 	}
-	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total}
+	page := entity.Page{Records: d.records, Rejected: d.rejected, Last: !env.hasMore, Total: env.total, Fields: d.fields.paths()}
 	page.Next, err = env.next(e, at, d, d.received)
 	if err != nil {
 		return entity.Page{}, err
@@ -65,6 +65,9 @@ type decoder struct {
 	rejected []entity.Rejected
 	index    map[string]int // of an id in records
 
+	fields *fieldSet // of all records; nil collects none
+	paths  *jsonscan.PathSet
+
 	identity []string // the fields that identify a record
 
 	// The record being read. Of equal fields the last counts, as in jsonb.
@@ -74,7 +77,7 @@ type decoder struct {
 }
 
 func newDecoder(e entity.Entity, feed entity.Feed, r *repaired) *decoder {
-	d := &decoder{entity: e, feed: feed, repaired: r, identity: e.Identity()}
+	d := &decoder{entity: e, feed: feed, repaired: r, fields: &fieldSet{}, paths: jsonscan.NewPathSet(), identity: e.Identity()}
 	d.key = make([]gjson.Result, len(d.identity))
 	return d
 }
@@ -83,6 +86,8 @@ func newDecoder(e entity.Entity, feed entity.Feed, r *repaired) *decoder {
 func (d *decoder) elements(s *jsonscan.Scanner, at int) (end int) {
 	d.received, d.records, d.rejected, d.index = 0, nil, nil, map[string]int{}
 	field := d.field
+	s.Paths = d.paths
+	defer func() { s.Paths = nil }()
 	return s.Elements(at, func(at int) (end int) {
 		bad, damaged := d.repaired.record(d.received)
 		d.received++
@@ -98,11 +103,21 @@ func (d *decoder) elements(s *jsonscan.Scanner, at int) (end int) {
 			return end
 		}
 		s.Escapes, s.NonASCII = false, false
+		s.Root()
 		if end = d.scan(s, at, field); end >= 0 {
+			d.noteFields(s.Data[at:end])
 			d.add(s.Data[at:end], s.Escapes || s.NonASCII)
 		}
 		return end
 	})
+}
+
+// noteFields collects the fields of a record that has a path which no record before it had.
+func (d *decoder) noteFields(raw []byte) {
+	if d.fields != nil && d.paths.New {
+		d.paths.New = false
+		d.fields.add(raw)
+	}
 }
 
 // scan reads the fields of the record at an index.

@@ -39,6 +39,17 @@ func (s *Simulator) adminRoutes(mux *http.ServeMux) {
 		s.SetPace(time.Duration(pace.DelayMS) * time.Millisecond)
 		return nil
 	}))
+	mux.HandleFunc("POST /_admin/fields", admin(func(_ http.ResponseWriter, r *http.Request) error {
+		var added struct {
+			Entity string          `json:"entity"`
+			Field  string          `json:"field"`
+			Value  json.RawMessage `json:"value"`
+		}
+		if err := decode(r.Body, &added); err != nil {
+			return err
+		}
+		return s.AddField(added.Entity, added.Field, string(added.Value))
+	}))
 	mux.HandleFunc("POST /_admin/mutate", s.serveMutate)
 	mux.HandleFunc("GET /_admin/records/{entity}", s.serveRecords)
 	mux.HandleFunc("/_admin/", func(w http.ResponseWriter, r *http.Request) {
@@ -146,6 +157,7 @@ func (s *Simulator) serveRecords(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	var line []byte
+	added := s.added.of(c.name)
 	for _, record := range c.all() {
 		line = append(line[:0], `{"id":`...)
 		line = strconv.AppendInt(line, record.id, 10)
@@ -154,7 +166,7 @@ func (s *Simulator) serveRecords(w http.ResponseWriter, r *http.Request) {
 		line = append(line, `,"deleted":`...)
 		line = strconv.AppendBool(line, c.deleted(record))
 		line = append(line, `,"record":`...)
-		line = append(record.appendExport(line), '}', '\n')
+		line = append(appendAdded(record.appendExport(line), added), '}', '\n')
 		if _, err := w.Write(line); err != nil {
 			return // the client has disconnected
 		}

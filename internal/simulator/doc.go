@@ -53,6 +53,7 @@
 //	GET    /_admin/stats             Stats; DELETE resets them
 //	GET    /_admin/records/{entity}  every record, one {"id", "key", "deleted", "record"} a line; id is its number, key what identifies it as text
 //	POST   /_admin/mutate            {"entity", "create", "update", "delete", "deactivate", "restore"}: changes so many random records; returns their numbers by entity
+//	POST   /_admin/fields            {"entity", "field", "value"}: adds a field to every record, as a release of ServiceTitan does
 //	POST   /_admin/pace              {"delayMs"} added to the duration of every page
 //
 // Where the facts are incomplete, it assumes the more difficult behavior: parameter

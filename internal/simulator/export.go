@@ -54,7 +54,7 @@ func (s *Simulator) exportPage(c *collection, values url.Values, fault Fault) re
 	out.flag("hasMore", more)
 	out.text("continueFrom", token)
 	out.key("data")
-	out.records(c.kind, records, (*record).appendExport, fault)
+	out.records(c.kind, records, (*record).appendExport, s.added.of(c.name), fault)
 	out.buf = append(out.buf, '}')
 	a := out.response(len(records))
 	a.ignored = p.ignored()

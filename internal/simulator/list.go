@@ -64,7 +64,7 @@ func (s *Simulator) write(k *kind, e envelope, records []*record, fault Fault) r
 		s.head(out, k.shape, e)
 		out.key("data")
 	}
-	out.records(k, records, (*record).appendList, fault)
+	out.records(k, records, (*record).appendList, s.added.of(k.name), fault)
 	if k.shape != bare {
 		out.buf = append(out.buf, '}')
 	}
@@ -90,8 +90,8 @@ func (s *Simulator) head(out *jsonWriter, shape shape, e envelope) {
 	}
 }
 
-// records writes an array of records, changed by a fault.
-func (p *jsonWriter) records(k *kind, records []*record, write func(*record, []byte) []byte, fault Fault) {
+// records writes an array of records with added fields, changed by a fault.
+func (p *jsonWriter) records(k *kind, records []*record, write func(*record, []byte) []byte, added []byte, fault Fault) {
 	p.buf = append(p.buf, '[')
 	if fault.Kind == faultBadRecord {
 		for _, bad := range badRecords(k) {
@@ -101,14 +101,14 @@ func (p *jsonWriter) records(k *kind, records []*record, write func(*record, []b
 	}
 	for i, r := range records {
 		p.comma()
-		p.buf = write(r, p.buf)
+		p.buf = appendAdded(write(r, p.buf), added)
 		if i == 0 && fault.Kind == faultBadJSON {
 			p.buf = fmt.Appendf(p.buf[:len(p.buf)-1], `,"spoilt":%s}`, fault.invalidValue())
 		}
 	}
 	if fault.Kind == faultRepeatRecord && len(records) > 0 {
 		p.comma()
-		p.buf = write(records[0], p.buf)
+		p.buf = appendAdded(write(records[0], p.buf), added)
 	}
 	p.buf = append(p.buf, ']')
 }

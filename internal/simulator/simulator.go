@@ -20,6 +20,7 @@ type Simulator struct {
 	tokens accessTokens
 	calls  callLimit
 	faults faults
+	added  addedFields
 	stats  stats
 	pace   atomic.Int64 // delay of every page, in nanoseconds
 	traces atomic.Uint64

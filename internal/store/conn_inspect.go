@@ -192,7 +192,7 @@ func (s *Store) writtenTables(access Access) (names []string) {
 	}
 	names = slices.Clone(ledgerTables)
 	if access == AccessPages {
-		names = append(names, "schema_drift")
+		names = append(names, "schema_drift", "sync_fields")
 		for _, e := range s.entities {
 			names = append(names, e.Table())
 		}

@@ -31,7 +31,7 @@ type Options struct {
 	AcquireWait time.Duration   // maximum wait for a free connection; default 35 s
 	Overlap     time.Duration   // default DefaultOverlap
 	DeleteGuard float64         // share of the live rows of a table that a sweep may mark deleted; default DefaultDeleteGuard
-	Logger      zerolog.Logger  // runs, entities, outages and cast failures
+	Logger      zerolog.Logger  // runs, entities, outages, cast failures and new fields
 	Tracer      pgx.QueryTracer // nil for none
 	Recorder    Recorder        // nil for none
 
@@ -54,6 +54,7 @@ type Store struct {
 	log         zerolog.Logger
 	outage      outage.Detector
 	recorder    Recorder
+	fields      fieldCache
 
 	deleteGuard float64
 	tenants     []events.TenantID

@@ -61,10 +61,12 @@ type recorded struct {
 	runs       []ledger.Run
 	counts     events.Counts
 	statements map[string]int
+	fields     int
 }
 
 func (r *recorded) RunFinished(run ledger.Run)                                  { r.runs = append(r.runs, run) }
 func (r *recorded) PageStored(_ events.TenantID, _ string, added events.Counts) { r.counts.Add(added) }
+func (r *recorded) FieldAdded(events.TenantID, string)                          { r.fields++ }
 func (r *recorded) StatementDone(statement string, _ time.Duration)             { r.statements[statement]++ }
 
 func TestRunsPagesAndStatementsAreRecorded(t *testing.T) {

@@ -18,6 +18,8 @@ type Recorder interface {
 	RunFinished(run ledger.Run)
 	// PageStored records what a page, or a step of a rebuild or verify, added to the counts of an entity.
 	PageStored(tenant events.TenantID, entity string, added events.Counts)
+	// FieldAdded records a field that no record of an entity had before, once.
+	FieldAdded(tenant events.TenantID, entity string)
 	// StatementDone records the duration of one attempt at a transaction. statement is the
 	// name of the method of Store in snake_case.
 	StatementDone(statement string, took time.Duration)
@@ -28,6 +30,7 @@ type nopRecorder struct{}
 
 func (nopRecorder) RunFinished(ledger.Run)                            {}
 func (nopRecorder) PageStored(events.TenantID, string, events.Counts) {}
+func (nopRecorder) FieldAdded(events.TenantID, string)                {}
 func (nopRecorder) StatementDone(string, time.Duration)               {}
 
 // observed is what a transaction changed for the first time, over all of its attempts: an

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -29,56 +30,57 @@ func (s *Store) MissingIDs(ctx context.Context, target ledger.Target, limit int)
 func (s *Store) StoreLookup(ctx context.Context, target ledger.Target, at ledger.Position, ids []string, p entity.Page) (next ledger.Position, err error) {
 	what := fmt.Sprintf("store %d records of %s looked up for run %d", len(p.Records), target.Entity.Name, target.Run.Number)
 	p.Next, p.Last, p.Total = at.Cursor, true, -1
-	page := pageStore{Target: target, page: p, guard: s.deleteGuard}
-	var newFailures []newCastFailure
+	page := pageStore{Target: target, page: p, guard: s.deleteGuard, fields: s.fields.unrecorded(target, p.Fields)}
+	var first firsts
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
-		next, newFailures, err = page.storeLookup(ctx, tx, at.Version, ids)
+		next, first, err = page.storeLookup(ctx, tx, at.Version, ids)
 		return err
 	})
 	if err == nil {
-		s.logCastFailures(target, newFailures)
+		s.reportFirsts(page, first)
 		s.reportPage(target, at, next)
 	}
 	return next, err
 }
 
-func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, requested []string) (next ledger.Position, newFailures []newCastFailure, err error) {
+func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, requested []string) (next ledger.Position, first firsts, err error) {
 	fence, err := s.lock(ctx, tx, version)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
 	resume, err := s.lockResumePoint(ctx, tx)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
 	s.again = s.isSecondLook(fence)
 	done, err := s.writeRecords(ctx, tx)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
 	remaining, err := s.recordLookup(ctx, tx, requested)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
 	result := sweepResult{next: events.PhaseSweeping}
 	switch {
 	case s.Mode.Info().Staged:
 		if err := s.countStaged(ctx, tx, done.Inserted); err != nil {
-			return next, nil, err
+			return next, first, err
 		}
 		if remaining == 0 {
 			result.next = events.PhaseChecking
 		}
 	case remaining == 0:
 		if result, err = s.markAbsentDeleted(ctx, tx, fence); err != nil {
-			return next, nil, err
+			return next, first, err
 		}
 	}
-	if newFailures, err = s.recordCastFailures(ctx, tx, done.castFailures); err != nil {
-		return next, nil, err
+	if first, err = s.recordFirsts(ctx, tx, done); err != nil {
+		return next, first, err
 	}
+	s.page.Warnings = append(slices.Clone(s.page.Warnings), newFieldsWarnings(first.fields)...)
 	next, err = s.saveProgress(ctx, tx, resume, fence, done, result)
-	return next, newFailures, err
+	return next, first, err
 }
 
 // recordLookup records which of the requested ids are absent and returns the number of ids that are

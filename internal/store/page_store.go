@@ -29,16 +29,16 @@ func (s *Store) StorePage(ctx context.Context, target ledger.Target, at ledger.P
 	if p.Date.IsZero() {
 		return ledger.Position{}, fmt.Errorf("%s: the page has no date, want the date of the response, which orders versions", what)
 	}
-	page := pageStore{Target: target, page: p, pages: 1, guard: s.deleteGuard}
+	page := pageStore{Target: target, page: p, pages: 1, guard: s.deleteGuard, fields: s.fields.unrecorded(target, p.Fields)}
 	var next ledger.Position
-	var newFailures []newCastFailure
+	var first firsts
 	err := s.transact(ctx, what, func(tx pgx.Tx) (err error) {
-		next, newFailures, err = page.store(ctx, tx, at.Version)
+		next, first, err = page.store(ctx, tx, at.Version)
 		failpoint.Hit("store/page-written")
 		return err
 	})
 	if err == nil {
-		s.logCastFailures(target, newFailures)
+		s.reportFirsts(page, first)
 		s.reportPage(target, at, next)
 	}
 	return next, err
@@ -47,37 +47,60 @@ func (s *Store) StorePage(ctx context.Context, target ledger.Target, at ledger.P
 // pageStore is the transaction of one page or of one step of a rebuild or verify.
 type pageStore struct {
 	ledger.Target
-	page  entity.Page
-	pages int64   // number of pages to count: 1, or 0 for a lookup
-	guard float64 // Options.DeleteGuard
-	again bool    // the page belongs to the second look of a verify
+	page   entity.Page
+	pages  int64    // number of pages to count: 1, or 0 for a lookup
+	guard  float64  // Options.DeleteGuard
+	fields []string // of the page that are not known to be recorded
+	again  bool     // the page belongs to the second look of a verify
 }
 
-// store is the transaction of a page. It returns the position after the page and the first cast
-// failures of columns in the run.
-func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next ledger.Position, newFailures []newCastFailure, err error) {
+// firsts is what a page is the first to have: cast failures of columns in the run, new fields at all.
+type firsts struct {
+	castFailures []newCastFailure
+	fields       []string
+}
+
+// store is the transaction of a page. It returns the position after the page.
+func (s pageStore) store(ctx context.Context, tx pgx.Tx, version int64) (next ledger.Position, first firsts, err error) {
 	fence, err := s.lock(ctx, tx, version)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
 	resume, err := s.lockResumePoint(ctx, tx)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
 	s.again = s.isSecondLook(fence)
 	done, err := s.writeRecords(ctx, tx)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
 	sweep, err := s.sweep(ctx, tx, fence, done)
 	if err != nil {
-		return next, nil, err
+		return next, first, err
 	}
-	if newFailures, err = s.recordCastFailures(ctx, tx, done.castFailures); err != nil {
-		return next, nil, err
+	if first, err = s.recordFirsts(ctx, tx, done); err != nil {
+		return next, first, err
 	}
+	s.page.Warnings = append(slices.Clone(s.page.Warnings), newFieldsWarnings(first.fields)...)
 	next, err = s.saveProgress(ctx, tx, resume, fence, done, sweep)
-	return next, newFailures, err
+	return next, first, err
+}
+
+// recordFirsts records the cast failures and the fields of a page, and returns those that are the first.
+func (s pageStore) recordFirsts(ctx context.Context, tx pgx.Tx, done rowCounts) (first firsts, err error) {
+	if first.castFailures, err = s.recordCastFailures(ctx, tx, done.castFailures); err != nil {
+		return first, err
+	}
+	first.fields, err = s.recordFields(ctx, tx)
+	return first, err
+}
+
+// reportFirsts logs what a page that is stored was the first to have.
+func (s *Store) reportFirsts(page pageStore, first firsts) {
+	s.fields.add(page.Target, page.fields)
+	s.logCastFailures(page.Target, first.castFailures)
+	s.reportNewFields(page.Target, first.fields)
 }
 
 // tableFaultThreshold is the number of records from which a page without a single stored record is
@@ -245,54 +268,4 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 		returning `+positionColumns,
 		s.Run.Number, tableName(s.Entity), cursor, fetched, done.Inserted, done.Updated, unchanged, done.Deleted+sweep.deleted, done.Rejected,
 		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(s.page.Warnings)), scanPosition)
-}
-
-// resumeUpdate returns which parts of the table's resume point the page sets.
-//
-// An incremental sets the token of the feed with each page: everything before it is stored. It sets
-// the watermark when the list was read to its end. A full sync sets both once, at its end, unless
-// an incremental has set them since it began: that one continues from earlier resume points and has
-// missed nothing.
-func (s pageStore) resumeUpdate(at resumePoint, f fence, status events.Status) (m resumeUpdate) {
-	if status == events.StatusFailed {
-		return m
-	}
-	switch s.Mode {
-	case events.Incremental:
-		m.token = s.page.Next.Token != ""
-		m.since = s.page.Last
-	case events.Full:
-		m.since = status == events.StatusCompleted && at.version == f.baseVersion
-		m.token = m.since
-	}
-	return m
-}
-
-// resumeUpdate says which parts of a resume point are set.
-type resumeUpdate struct{ token, since bool }
-
-// saveState updates the counts, the resume point and the freshness of the table.
-func (s pageStore) saveState(ctx context.Context, tx pgx.Tx, live int64, status events.Status, m resumeUpdate, watermark time.Time) error {
-	shown, complete := string(status), status == events.StatusCompleted
-	if status == "" {
-		shown = "running"
-	}
-	_, err := tx.Exec(ctx, `
-		insert into raw.sync_state as s (tenant_id, table_name, records_count, sync_status, resume_token, resume_since,
-			resume_version, last_full_sync, last_incremental_sync, read_as_of)
-		values ($1, $2, $3, $4, case when $5 then $6 else '' end, case when $7 then $8::timestamptz end, ($5 or $7)::int,
-			case when $9 then clock_timestamp() end, case when $10 then clock_timestamp() end, case when $9 or $10 then $8::timestamptz end)
-		on conflict (tenant_id, table_name) do update
-		set records_count         = s.records_count + excluded.records_count,
-			sync_status           = excluded.sync_status,
-			resume_token          = case when $5 then excluded.resume_token else s.resume_token end,
-			resume_since          = coalesce(excluded.resume_since, s.resume_since),
-			resume_version        = s.resume_version + excluded.resume_version,
-			last_full_sync        = coalesce(excluded.last_full_sync, s.last_full_sync),
-			last_incremental_sync = coalesce(excluded.last_incremental_sync, s.last_incremental_sync),
-			read_as_of            = greatest(s.read_as_of, excluded.read_as_of),
-			updated_at            = clock_timestamp()`,
-		s.TenantID, tableName(s.Entity), live, shown, m.token, text(s.page.Next.Token), m.since, watermark,
-		complete && s.Mode == events.Full, complete && s.Mode == events.Incremental)
-	return err
 }
