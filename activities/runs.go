@@ -17,6 +17,7 @@ import (
 
 // RunLedger begins and ends runs.
 type RunLedger interface {
+	// BeginRun fails with a *ledger.NotDueError if an incremental pass has to wait.
 	BeginRun(ctx context.Context, in ledger.BeginInput) (ledger.Run, bool, error)
 	Run(ctx context.Context, number int64) (ledger.Run, error)
 	// Finalize and MarkPublished fail with ledger.ErrUnknown if the ledger has no such run of
@@ -54,6 +55,8 @@ type Runs struct {
 	// History is the event stream. The number of a new run is above those in the stream, also
 	// right after a restore of the ledger. Nil: only the bridge's reconciler ensures that.
 	History History
+	// MinInterval is the minimum time between the beginnings of two incremental passes, by tenant.
+	MinInterval map[events.TenantID]time.Duration
 }
 
 // BeginResult describes a run to carry out. The requests that it serves stay in the ledger: ten
@@ -64,6 +67,10 @@ type BeginResult struct {
 	Entities  []string
 	State     ledger.RunState  // not running if the run was finalized before it could begin
 	Execution ledger.Execution // that the ledger has for the run; absent in earlier histories
+
+	// Wait is how long the waiting requests have to wait before a pass may begin. Above 0 only if the
+	// input allows it; Found is false then.
+	Wait time.Duration `json:",omitempty"`
 }
 
 // BeginRun begins the run of a full sync, or claims the waiting requests for an incremental
@@ -77,7 +84,12 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.BeginInput) (BeginResult,
 	if err := r.raiseRunNumbers(ctx); err != nil {
 		return BeginResult{}, r.storeError(ctx, "start the run", err)
 	}
+	in.MinInterval = r.MinInterval[in.TenantID]
 	run, found, err := r.Ledger.BeginRun(ctx, in)
+	if early, ok := errors.AsType[*ledger.NotDueError](err); ok {
+		r.Refusals.remove(activity.GetInfo(ctx).WorkflowExecution.ID)
+		return BeginResult{Wait: early.Wait}, nil
+	}
 	switch {
 	case errors.Is(err, ledger.ErrUnknown):
 		return BeginResult{}, temporal.NewNonRetryableApplicationError(

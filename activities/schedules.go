@@ -38,6 +38,7 @@ type ScheduledRequest struct {
 	Nominal  time.Time // scheduled time
 	TenantID events.TenantID
 	Mode     events.Mode
+	Entities []string `json:",omitempty"` // none for all of the tenant
 }
 
 // PublishScheduled publishes sync.requested and returns its request ID. The event's
@@ -45,7 +46,7 @@ type ScheduledRequest struct {
 func (s *Schedules) PublishScheduled(ctx context.Context, in ScheduledRequest) (string, error) {
 	id := in.Schedule + "-" + in.Nominal.UTC().Format(time.RFC3339)
 	e, err := events.Requested.New(events.Attributes{ID: id, Source: ScheduleSource, Time: time.Now()}, events.RequestData{
-		Mode: in.Mode, TenantID: string(in.TenantID), Reason: "schedule " + in.Schedule,
+		Mode: in.Mode, TenantID: string(in.TenantID), Entities: in.Entities, Reason: "schedule " + in.Schedule,
 	})
 	if err != nil {
 		return "", err

@@ -92,9 +92,9 @@ const tenantsIntro = `
 ]}
 ` + "```" + `
 
-A field accepts the same values as its variable; several values may also be an array. An omitted field has the value, or the default, of the
-variable in the last column. A path of a secret file is relative to the folder of the tenants file. An unknown or repeated field is an error. A
-tenants file that contains secrets must not be accessible to other users: run ` + "`chmod o=`" + ` or put the secrets into separate files. A role
+A field accepts the same values as its variable; several values, or lines of a schedule, may also be an array. An omitted field has the value, or
+the default, of the variable in the last column. A path of a secret file is relative to the folder of the tenants file. An unknown or repeated field is
+an error. A tenants file that contains secrets must not be accessible to other users: run ` + "`chmod o=`" + ` or put the secrets into separate files. A role
 requires the fields of a tenant that correspond to its variables; its file may omit the others.
 
 | field | description | default |

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/lazi/lazisync/events"
@@ -20,11 +22,19 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 	for resumed := in.Carried != nil && in.Carried.RunNumber != 0; ; resumed = false {
 		if !resumed {
 			woken := drain(wake)
-			found, err := r.begin(ctx, ledger.BeginInput{TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1})
+			begun, err := r.begin(ctx, ledger.BeginInput{
+				TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1, MayWait: !r.isStopping(), // a cancel ends the requests at once
+			})
 			if err != nil {
 				return IncrementalResult{}, err
 			}
-			if !found {
+			if begun.Wait > 0 && workflow.GetVersion(ctx, minIntervalHolds, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+				if r.waitForInterval(ctx, begun.Wait) {
+					continue
+				}
+				return IncrementalResult{}, in.continueAsNew(ctx, r, wake)
+			}
+			if !begun.Found {
 				if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {
 					continue // a request may have been recorded after the claim: claim once more
 				}
@@ -49,11 +59,30 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 			r.nextPass()
 		}
 		if outcome == readContinueAsNew || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			drain(wake) // the requests are in the ledger, where the next execution begins
-			in.Carried = r.continueAsNewState(ctx)
-			return IncrementalResult{}, workflow.NewContinueAsNewError(ctx, IncrementalSync, in)
+			return IncrementalResult{}, in.continueAsNew(ctx, r, wake)
 		}
 	}
+}
+
+// continueAsNew returns the error that continues an IncrementalSync as new. Pending signals that wake
+// it are dropped: the requests are in the ledger, where the next execution begins.
+func (in SyncInput) continueAsNew(ctx workflow.Context, r *run, wake workflow.ReceiveChannel) error {
+	drain(wake)
+	in.Carried = r.continueAsNewState(ctx)
+	return workflow.NewContinueAsNewError(ctx, IncrementalSync, in)
+}
+
+// minIntervalHolds is the change ID of the version in which requests wait for the minimum interval.
+// Earlier versions do not let BeginRun wait.
+const minIntervalHolds = "requests wait for the minimum interval"
+
+// waitForInterval waits until the next pass may begin, or a cancel ends it at once. It returns false if
+// the history has grown too long meanwhile: each request that arrives adds to it. The time is in the
+// ledger, so that it also holds for the next execution.
+func (r *run) waitForInterval(ctx workflow.Context, wait time.Duration) bool {
+	isLong := func() bool { return workflow.GetInfo(ctx).GetContinueAsNewSuggested() }
+	_, _ = workflow.AwaitWithTimeout(r.ctx, wait, func() bool { return r.isStopping() || isLong() })
+	return r.isStopping() || !isLong()
 }
 
 // pauseHolds is the change ID of the version in which a paused workflow stays open.

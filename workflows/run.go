@@ -82,26 +82,23 @@ func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*
 	return r, nil
 }
 
-// begin begins the run in the ledger. It returns false if no request waits.
-func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (bool, error) {
+// begin begins the run in the ledger. Found is false if no request waits, or if the requests have to
+// wait.
+func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (begun activities.BeginResult, err error) {
 	info := workflow.GetInfo(ctx)
 	in.WorkflowID, in.FirstRunID = info.WorkflowExecution.ID, info.FirstRunID
 	if r.Paused {
 		in.Pause = &ledger.Pause{Since: r.PausedSince, Actor: r.PauseActor, Reason: r.PauseReason, Number: r.Announced}
 	}
-	var begun activities.BeginResult
-	if err := runStep(r.ctx, runActivities.BeginRun, in, &begun); err != nil {
-		return false, err
-	}
-	if !begun.Found {
-		return false, nil
+	if err = runStep(r.ctx, runActivities.BeginRun, in, &begun); err != nil || !begun.Found {
+		return begun, err
 	}
 	r.TenantID, r.RunNumber, r.Execution, r.Mode = in.TenantID, begun.RunNumber, begun.Execution, in.Mode
 	r.isFinalized = begun.State != ledger.Running
 	for _, name := range begun.Entities {
 		r.Entities = append(r.Entities, ledger.EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: ledger.UnknownTotal})
 	}
-	return true, nil
+	return begun, nil
 }
 
 // finish finalizes the run and publishes its outcome. Its error has the type

@@ -17,6 +17,7 @@ type ScheduledSyncInput struct {
 	Schedule string
 	TenantID events.TenantID
 	Mode     events.Mode
+	Entities []string `json:",omitempty"` // of the request; none for all of the tenant
 
 	// Set only by continue-as-new.
 	RequestID   string
@@ -27,9 +28,14 @@ type ScheduledSyncInput struct {
 // SchedulePrefix begins the name of every schedule.
 const SchedulePrefix = "lazisync-"
 
-// ScheduleID returns the ID of the schedule of a tenant and mode.
-func ScheduleID(mode events.Mode, tenant events.TenantID) string {
-	return fmt.Sprintf("%s%s-%s", SchedulePrefix, mode, tenant)
+// ScheduleID returns the ID of the schedule of a tenant, a mode and a group of entities. The group
+// is "" for the entities that are in no group.
+func ScheduleID(mode events.Mode, tenant events.TenantID, group string) string {
+	id := fmt.Sprintf("%s%s-%s", SchedulePrefix, mode, tenant)
+	if group != "" {
+		id += "-" + group
+	}
+	return id
 }
 
 // scheduledTimeKey is the search attribute with the nominal time of a scheduled workflow.
@@ -48,7 +54,7 @@ func ScheduledSync(ctx workflow.Context, in ScheduledSyncInput) (ledger.RunState
 			nominal = workflow.Now(ctx) // started by hand
 		}
 		err := workflow.ExecuteActivity(LedgerOptions(ctx), scheduleActivities.PublishScheduled, activities.ScheduledRequest{
-			Schedule: in.Schedule, Nominal: nominal, TenantID: in.TenantID, Mode: in.Mode,
+			Schedule: in.Schedule, Nominal: nominal, TenantID: in.TenantID, Mode: in.Mode, Entities: in.Entities,
 		}).Get(ctx, &in.RequestID)
 		if err != nil {
 			return "", err

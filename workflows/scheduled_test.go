@@ -90,7 +90,7 @@ func TestScheduledSyncStaysOpenUntilTheOutcomeOfItsRequest(t *testing.T) {
 	due := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	require.NoError(t, env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledTimeKey.ValueSet(due))))
 
-	env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full})
+	env.ExecuteWorkflow(ScheduledSync, ScheduledSyncInput{Schedule: "lazisync-full-42", TenantID: "42", Mode: events.Full, Entities: []string{"jobs", "invoices"}})
 
 	require.NoError(t, env.GetWorkflowError())
 	var state ledger.RunState
@@ -105,6 +105,7 @@ func TestScheduledSyncStaysOpenUntilTheOutcomeOfItsRequest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, events.Full, data.Mode)
 	require.Equal(t, "42", data.TenantID)
+	require.Equal(t, []string{"jobs", "invoices"}, data.Entities)
 	last := len(d.lookedAt) - 1
 	require.Equal(t, time.Minute, d.lookedAt[last].Sub(d.lookedAt[last-1]).Round(time.Second), "it does not look more often than once a minute")
 }

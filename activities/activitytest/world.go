@@ -17,6 +17,8 @@ type World struct {
 	API    *Source
 	Ledger *Ledger
 	Events *Stream
+
+	MinInterval time.Duration // between the beginnings of two incremental passes
 }
 
 // New returns a world without requests and rows, in which every entity has three pages.
@@ -30,7 +32,7 @@ func New() *World {
 
 // Runs returns the real activities that begin and finalize runs, using this world.
 func (w *World) Runs() *activities.Runs {
-	return &activities.Runs{Ledger: w.Ledger, Publisher: w.Events}
+	return &activities.Runs{Ledger: w.Ledger, Publisher: w.Events, MinInterval: map[events.TenantID]time.Duration{Tenant: w.MinInterval}}
 }
 
 // Slices returns the real activities that read and store pages, using this world.

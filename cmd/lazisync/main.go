@@ -86,7 +86,7 @@ func newRoot(p *program) *cobra.Command {
 		p.role(app.WorkerRole, "Run workflows and activities"),
 		p.role(app.NotifierRole, "Post outcomes to Slack"),
 		p.role(app.GatewayRole, "Serve webhooks, the REST API and the web page"),
-		p.migrate(), p.request(), p.verify(),
+		p.migrate(), p.request(), p.verify(), p.plan(),
 		p.control("pause", "Pause a run until it is resumed"),
 		p.control("resume", "Resume a paused run"),
 		p.control("cancel", "Cancel a run; stored records remain"),

@@ -57,7 +57,7 @@ func TestEveryListingCommandPrintsJSON(t *testing.T) {
 	arguments := map[string][]string{
 		"config": {}, "deadletter ls": {}, "deadletter replay": {"1"}, "deadletter show": {"1"}, "doctor": {}, "entities": {},
 		"events tail": {"--since", "1h"}, "request": {"full", "--entities", "jobs", "--wait"}, "runs ls": {}, "runs show": {"1"},
-		"schedules ls": {}, "status": {}, "verify": {"--entities", "jobs", "--wait"},
+		"plan": {"full", "--entities", "jobs"}, "schedules ls": {}, "status": {}, "verify": {"--entities", "jobs", "--wait"},
 	}
 	var changing []string // commands that only change something
 	documented, err := os.ReadFile("../../docs/commands.md")

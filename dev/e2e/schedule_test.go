@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ const never = "0 0 1 1 *"
 type scheduleView struct {
 	ScheduleID string
 	Cron       string
+	Entities   []string
 	Timezone   string
 	Paused     bool
 	Note       string
@@ -78,7 +80,7 @@ func TestSchedules(t *testing.T) {
 	t.Run("are steered at the command line", func(t *testing.T) {
 		table := w.run(t, "schedules", "ls")
 		require.Zero(t, table.code, table.errors)
-		require.Regexp(t, full+` +30 4 \* \* \* +UTC +paused +- +never +paused: month-end`, table.out)
+		require.Regexp(t, full+` +30 4 \* \* \* +customers, jobs \+2 +UTC +paused +- +never +paused: month-end`, table.out)
 		require.Equal(t, result{0, full + " resumed\n", ""}, w.run(t, "schedules", "resume", full, "--reason", "books closed"))
 		require.Contains(t, schedules()[full].Note, "books closed")
 		require.Equal(t, result{0, incremental + " paused\n", ""}, w.run(t, "schedules", "pause", incremental))
@@ -163,6 +165,80 @@ func TestSchedules(t *testing.T) {
 		}, waitLimit, 10*tick)
 		require.True(t, exists(stranger))
 	})
+}
+
+// Entities are synced as often as their line of the variable says. A changed variable changes,
+// creates and removes the schedules of its lines.
+func TestSchedulesOfGroupsOfEntities(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, options{})
+	base := "lazisync-incremental-" + w.tenant
+	jobs, estimates := base+"-jobs", base+"-estimates"
+	w.set = []string{"SYNC_SCHEDULE_INCREMENTAL=30 4 1 1 * jobs,invoices;0 4 1 1 *"}
+	migrated := w.run(t, "migrate")
+	require.Zero(t, migrated.code, migrated.errors)
+	require.Contains(t, migrated.out, jobs+": created, 30 4 1 1 *")
+	serve := w.start(t, "serve")
+	w.full(t)
+	list := func() map[string]scheduleView {
+		var shown struct{ Schedules []scheduleView }
+		printed := w.run(t, "schedules", "ls", "--json")
+		require.Zero(t, printed.code, printed.errors)
+		require.NoError(t, json.Unmarshal([]byte(printed.out), &shown))
+		byID := map[string]scheduleView{}
+		for _, s := range shown.Schedules {
+			byID[s.ScheduleID] = s
+		}
+		return byID
+	}
+	shown := list()
+	require.Len(t, shown, 2)
+	require.Equal(t, []string{"customers", "estimates"}, shown[base].Entities)
+	require.Equal(t, []string{"jobs", "invoices"}, shown[jobs].Entities)
+	require.Equal(t, 30, shown[jobs].NextRuns[0].Minute())
+	found := w.examine(t, 0)
+	require.Equal(t, "ok", found["schedule "+base].Status, "%+v", found)
+	require.Equal(t, "ok", found["schedule "+jobs].Status, "%+v", found)
+
+	triggered := callAvailable(t, http.MethodPost, serve.gateway+"/api/temporal/schedules/"+jobs+"/trigger", "")
+	require.True(t, triggered.isAccepted(), triggered.body)
+	_, data := await(t, w, "sync.requested", func(d events.RequestData) bool { return d.Reason == "schedule "+jobs })
+	require.Equal(t, []string{"jobs", "invoices"}, data.Entities)
+	await(t, w, "sync.completed", func(d events.OutcomeData) bool {
+		return d.Mode == events.Incremental && slices.Equal(d.Entities, []string{"jobs", "invoices"})
+	})
+	require.Zero(t, w.run(t, "schedules", "pause", jobs, "--reason", "month-end").code)
+
+	w.set = []string{"SYNC_SCHEDULE_INCREMENTAL=30 4 1 1 * jobs,invoices,customers;15 4 1 1 * estimates"}
+	found = w.examine(t, 1)
+	require.Equal(t, "FAIL", found["schedule "+jobs].Status, "%+v", found)
+	require.Equal(t, "reads jobs, invoices, want jobs, invoices, customers", found["schedule "+jobs].Detail)
+	require.Equal(t, "exists, want off", found["schedule "+base].Detail)
+	require.Equal(t, "does not exist, want 15 4 1 1 *", found["schedule "+estimates].Detail)
+	require.Zero(t, w.run(t, "migrate").code)
+	shown = list()
+	require.Len(t, shown, 2)
+	require.Equal(t, []string{"jobs", "invoices", "customers"}, shown[jobs].Entities)
+	require.True(t, shown[jobs].Paused, "the group has another entity, and is the same schedule")
+	require.Equal(t, []string{"estimates"}, shown[estimates].Entities)
+
+	w.set = []string{"SYNC_SCHEDULE_INCREMENTAL=0 4 1 1 *"}
+	require.Eventually(t, func() bool { // Temporal lists a new schedule after a delay
+		return w.examine(t, 1)["schedule "+jobs].Detail == "exists, but is not configured"
+	}, waitLimit, 10*tick)
+	require.Eventually(t, func() bool {
+		removed := w.run(t, "migrate")
+		require.Zero(t, removed.code, removed.errors)
+		for _, id := range []string{jobs, estimates} {
+			if _, err := w.temporal.ScheduleClient().GetHandle(t.Context(), id).Describe(t.Context()); err == nil {
+				return false
+			}
+		}
+		return true
+	}, waitLimit, 10*tick)
+	shown = list()
+	require.Len(t, shown, 1)
+	require.Equal(t, core, shown[base].Entities)
 }
 
 func berlin(t *testing.T) *time.Location {

@@ -151,7 +151,7 @@ func TestTenantsAreSeparate(t *testing.T) {
 		require.Contains(t, r.out, "lazisync-full-"+second+": created, 0 4 1 1 *")
 		r = w.with(variable).run(t, "schedules", "ls")
 		require.Zero(t, r.code, r.errors)
-		require.Regexp(t, `lazisync-full-`+second+` +0 4 1 1 \* +America/Denver`, r.out)
+		require.Regexp(t, `lazisync-full-`+second+` +0 4 1 1 \* +customers, jobs \+2 +America/Denver`, r.out)
 		require.NotContains(t, r.out, w.tenant)
 		require.Zero(t, w.run(t, "migrate").code, "and loses them where the file does")
 	})

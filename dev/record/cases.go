@@ -86,6 +86,20 @@ var continued = []recording{
 	{"incrementalSyncWorkflow-continued", legacyCase(legacy.IncrementalSync, signalled)},
 }
 
+// bounded are the recordings with a minimum interval between incremental passes.
+var bounded = []recording{
+	{"IncrementalSync-minimum-interval", func(ctx context.Context, w *deployment) (string, error) {
+		if _, err := full(nil)(ctx, w); err != nil {
+			return "", err
+		}
+		w.simulator().ResetStats()
+		return incremental(func(ctx context.Context, w *deployment, _ string) error {
+			_, err := w.request(ctx, events.Incremental)
+			return err
+		})(ctx, w)
+	}},
+}
+
 // full records a full sync and calls middle during it.
 func full(middle func(ctx context.Context, w *deployment, id string) error) func(context.Context, *deployment) (string, error) {
 	return during(events.Full, 8, middle)
@@ -189,7 +203,7 @@ func busy(mode events.Mode) func(context.Context, *deployment) (string, error) {
 // scheduled triggers the schedule of the incremental sync.
 func scheduled(ctx context.Context, w *deployment) (string, error) {
 	w.simulator().SetPace(slow)
-	id, err := w.trigger(ctx, workflows.ScheduleID(events.Incremental, w.tenant()))
+	id, err := w.trigger(ctx, workflows.ScheduleID(events.Incremental, w.tenant(), ""))
 	if err != nil {
 		return "", err
 	}

@@ -42,7 +42,7 @@ type deployment struct {
 	ended  chan error // receives the result of lazisync
 }
 
-func newDeployment(ctx context.Context, continueAsNewAfter int) (_ *deployment, err error) {
+func newDeployment(ctx context.Context, continueAsNewAfter int, environ ...string) (_ *deployment, err error) {
 	w := &deployment{}
 	defer func() {
 		if err != nil {
@@ -60,10 +60,10 @@ func newDeployment(ctx context.Context, continueAsNewAfter int) (_ *deployment, 
 	if w.stack, err = stack.Start(ctx, stack.Options{
 		Dir: filepath.Join(w.dir, "stack"), FreePorts: true, Unsafe: true, Log: zerolog.Nop(),
 		Simulator: simulator.Options{Seed: 1, RecordsPerEntity: 400, ExportPageSize: pageSize, RequestsPerSecond: -1},
-		Environ: []string{
+		Environ: append([]string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TEMPORAL_ADDRESS=" + w.server.Addr(),
 			"SYNC_SCHEDULE_INCREMENTAL=0 0 1 1 *", "SYNC_SCHEDULE_FULL=off", // runs only when it is triggered
-		},
+		}, environ...),
 	}); err != nil {
 		return nil, err
 	}

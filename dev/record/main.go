@@ -31,7 +31,8 @@ func main() {
 	}
 }
 
-// run records on a server with default settings, then on one that suggests continue-as-new early.
+// run records on a server with default settings, then on one that suggests continue-as-new early, then
+// with a minimum interval between passes.
 func run(ctx context.Context, out string, version int, only string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
@@ -39,9 +40,11 @@ func run(ctx context.Context, out string, version int, only string) error {
 	for _, part := range []struct {
 		cases              []recording
 		continueAsNewAfter int
+		environ            []string
 	}{
 		{cases: short},
 		{cases: continued, continueAsNewAfter: 10},
+		{cases: bounded, environ: []string{"SYNC_MIN_INTERVAL=15s"}},
 	} {
 		wanted := func(c recording) bool { return strings.HasPrefix(c.name, only) }
 		if !slices.ContainsFunc(part.cases, wanted) {
@@ -50,15 +53,15 @@ func run(ctx context.Context, out string, version int, only string) error {
 		cases := slices.DeleteFunc(slices.Clone(part.cases), func(c recording) bool {
 			return c.name != part.cases[0].name && !wanted(c)
 		})
-		if err := recordAll(ctx, out, version, cases, part.continueAsNewAfter); err != nil {
+		if err := recordAll(ctx, out, version, cases, part.continueAsNewAfter, part.environ...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func recordAll(ctx context.Context, out string, version int, cases []recording, continueAsNewAfter int) (err error) {
-	w, err := newDeployment(ctx, continueAsNewAfter)
+func recordAll(ctx context.Context, out string, version int, cases []recording, continueAsNewAfter int, environ ...string) (err error) {
+	w, err := newDeployment(ctx, continueAsNewAfter, environ...)
 	if err != nil {
 		return err
 	}

@@ -264,7 +264,7 @@ func (p *process) logDrift(ctx context.Context) error {
 // logScheduleWarnings logs clock changes that affect the schedules.
 func (p *process) logScheduleWarnings() {
 	for _, w := range p.cfg.ScheduleWarnings(time.Now()) {
-		p.log.Warn().Str("schedule", workflows.ScheduleID(w.Mode, w.TenantID)).Str("reason", w.Text).
+		p.log.Warn().Str("schedule", workflows.ScheduleID(w.Mode, w.TenantID, w.Group)).Str("reason", w.Text).
 			Msg("a clock change affects a schedule, choose another time of day")
 	}
 }

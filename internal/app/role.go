@@ -83,6 +83,7 @@ var (
 	MigrateRole  = Role{Role: doctor.Role{Name: "migrate"}, Required: []string{"DATABASE_URL"}}
 	StatusRole   = Role{Role: doctor.Role{Name: "status"}, Required: []string{"DATABASE_URL"}}
 	ScheduleRole = Role{Role: doctor.Role{Name: "schedules"}, Required: []string{"SERVICETITAN_TENANT_ID"}}
+	PlanRole     = Role{Role: doctor.Role{Name: "plan"}, Required: []string{"SERVICETITAN_TENANT_ID", "SERVICETITAN_CLIENT_ID", "SERVICETITAN_CLIENT_SECRET", "SERVICETITAN_APP_KEY"}}
 	ToolRole     = Role{Role: doctor.Role{Name: "tool"}}
 )
 

@@ -10,7 +10,9 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/lazi/lazisync/activities"
+	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/backoff"
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/probe"
@@ -100,6 +102,7 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	})
 	runs := &activities.Runs{
 		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, VerifyNamespace: p.namespace.VerifyNow, History: p.stream,
+		MinInterval: minIntervals(p.cfg),
 	}
 	pages.RegisterActivity(runs) // for the steps within workflow tasks
 	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)
@@ -125,6 +128,15 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	pages.Stop()
 	control.Stop() // last: it reports the pages stored meanwhile
 	return err
+}
+
+// minIntervals returns the minimum interval between incremental passes, by tenant.
+func minIntervals(cfg *config.Config) map[events.TenantID]time.Duration {
+	all := map[events.TenantID]time.Duration{}
+	for _, t := range cfg.Tenants {
+		all[t.ID] = t.MinInterval
+	}
+	return all
 }
 
 // runsProbe checks that PostgreSQL lets runs start and end.

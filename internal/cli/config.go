@@ -12,7 +12,7 @@ import (
 )
 
 // PrintConfig prints every variable with its value and its origin, likewise the tenants of a
-// tenants file, and warnings about schedules.
+// tenants file, what the schedules cost, and warnings about them.
 func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 	hasTenantsFile := cfg.ServiceTitan.TenantsFile != ""
 	if asJSON {
@@ -27,6 +27,7 @@ func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 			}
 			all["tenants"] = tenants
 		}
+		all["schedules"] = append([]scheduleCost{}, costsOf(cfg)...)
 		if warnings := scheduleWarnings(cfg); len(warnings) > 0 {
 			all["warnings"] = warnings
 		}
@@ -44,6 +45,9 @@ func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if err := printCosts(cfg, out); err != nil {
+		return err
+	}
 	for _, warning := range scheduleWarnings(cfg) {
 		fmt.Fprintf(out, "warning: %s\n", warning)
 	}
@@ -53,7 +57,7 @@ func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 // scheduleWarnings returns the warnings about schedules as text.
 func scheduleWarnings(cfg *config.Config) (texts []string) {
 	for _, w := range cfg.ScheduleWarnings(time.Now()) {
-		texts = append(texts, "schedule "+workflows.ScheduleID(w.Mode, w.TenantID)+": "+w.Text)
+		texts = append(texts, "schedule "+workflows.ScheduleID(w.Mode, w.TenantID, w.Group)+": "+w.Text)
 	}
 	return texts
 }

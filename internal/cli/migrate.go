@@ -73,7 +73,7 @@ func Migrate(ctx context.Context, m Migration, cfg *config.Config, o MigrateOpti
 		printChanges(out, "schedules", changes)
 	}
 	for _, w := range cfg.ScheduleWarnings(time.Now()) {
-		fmt.Fprintf(out, "%-9s warning: %s: %s\n", "schedules", workflows.ScheduleID(w.Mode, w.TenantID), w.Text)
+		fmt.Fprintf(out, "%-9s warning: %s: %s\n", "schedules", workflows.ScheduleID(w.Mode, w.TenantID, w.Group), w.Text)
 	}
 	return migrateViews(ctx, m, cfg, out)
 }

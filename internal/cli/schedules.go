@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/internal/ledger"
@@ -42,8 +43,8 @@ func ListSchedules(ctx context.Context, b Backends, asJSON bool, out io.Writer) 
 
 func printSchedules(out io.Writer, list []ledger.Schedule, width int) error {
 	t := &table{
-		header:   []string{"SCHEDULE", "CRON", "TIME ZONE", "STATE", "NEXT", "LAST", "NOTE"},
-		flexible: 6, optional: []int{6, 2, 5, 1},
+		header:   []string{"SCHEDULE", "CRON", "ENTITIES", "TIME ZONE", "STATE", "NEXT", "LAST", "NOTE"},
+		flexible: 7, optional: []int{7, 3, 6, 2, 1},
 	}
 	for _, s := range list {
 		state, next := "active", "-"
@@ -60,9 +61,18 @@ func printSchedules(out io.Writer, list []ledger.Schedule, width int) error {
 		if s.LastRun != nil {
 			last = s.LastRun.Format(time.RFC3339)
 		}
-		t.add(s.ScheduleID, s.Cron, s.Timezone, state, next, last, s.Note)
+		t.add(s.ScheduleID, s.Cron, someNames(s.Entities), s.Timezone, state, next, last, s.Note)
 	}
 	return t.print(out, width)
+}
+
+// someNames lists the first two names and the number of the others.
+func someNames(names []string) string {
+	const shown = 2
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s +%d", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 // PauseSchedule pauses a schedule until it is resumed.

@@ -44,6 +44,7 @@ func busyStatus() status {
 			{Mode: events.Incremental, Requests: 12, Entities: []string{"jobs"}, Why: ledger.WaitForResume, Since: noon.Add(-4 * time.Minute), Run: 47, Pause: pause},
 			{Mode: events.Full, Requests: 1, Entities: []string{"customers"}, Why: ledger.WaitForWorker, Since: noon.Add(-3 * time.Minute), RequestedBy: ops},
 			{Mode: events.Incremental, Requests: 1, Entities: []string{"jobs"}, Why: ledger.WaitForDelay, Due: noon.Add(3 * time.Minute)},
+			{Mode: events.Incremental, Requests: 3, Entities: []string{"jobs"}, Why: ledger.WaitForInterval, Since: noon.Add(-20 * time.Second), Due: noon.Add(40 * time.Second)},
 		},
 		runs: []ledger.Run{
 			{

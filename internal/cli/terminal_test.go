@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/stream"
 )
@@ -250,8 +251,9 @@ func TestCommandsOnATerminal(t *testing.T) {
 		"schedules": func(t *testing.T, out io.Writer) {
 			last, next := noon.Add(-time.Hour), noon.Add(time.Hour)
 			require.NoError(t, printSchedules(out, []ledger.Schedule{
-				{ScheduleID: "lazisync-full-1039746210", Cron: "0 3 * * 0", Timezone: "America/New_York", NextRuns: []time.Time{next}},
-				{ScheduleID: "lazisync-incremental-1039746210", Cron: "*/15 * * * *", Timezone: "America/New_York", Paused: true, Note: "paused by ann: month-end", LastRun: &last},
+				{ScheduleID: "lazisync-incremental-1039746210-jobs", Cron: "*/5 * * * *", Entities: []string{"jobs", "invoices"}, Timezone: "America/New_York", NextRuns: []time.Time{next}, LastRun: &last},
+				{ScheduleID: "lazisync-full-1039746210", Cron: "0 3 * * 0", Entities: []string{"customers", "jobs", "invoices", "estimates"}, Timezone: "America/New_York", NextRuns: []time.Time{next}},
+				{ScheduleID: "lazisync-incremental-1039746210", Cron: "*/15 * * * *", Entities: []string{"customers", "estimates"}, Timezone: "America/New_York", Paused: true, Note: "paused by ann: month-end", LastRun: &last},
 			}, terminalWidth(out)))
 		},
 		"deadletter": func(t *testing.T, out io.Writer) {
@@ -306,7 +308,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		require.NoError(t, runsTable(busyStatus().runs, noon).print(&out, width))
 		last := noon
 		require.NoError(t, printSchedules(&out, []ledger.Schedule{{
-			ScheduleID: "lazisync-incremental-1039746210", Cron: "*/15 6-22 * * 1-5", Timezone: "America/Argentina/Buenos_Aires", Paused: true, Note: "paused by ann: month-end", LastRun: &last,
+			ScheduleID: "lazisync-incremental-1039746210", Cron: "*/15 6-22 * * 1-5", Entities: entity.Names(), Timezone: "America/Argentina/Buenos_Aires", Paused: true, Note: "paused by ann: month-end", LastRun: &last,
 		}}, width))
 		printer := &eventPrinter{out: &out, width: width}
 		for _, m := range aDay(t) {

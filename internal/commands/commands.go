@@ -71,6 +71,20 @@ func Doctor(ctx context.Context, cfg *config.Config, role doctor.Role, asJSON bo
 	return err
 }
 
+// Plan prints what a sync would read and cost.
+func Plan(ctx context.Context, cfg *config.Config, o cli.PlanOptions, out io.Writer) error {
+	o.Overlap = store.DefaultOverlap
+	if cfg.DatabaseURL == "" {
+		return cli.Plan(ctx, connect.ServiceTitan(cfg, nil, 0, nil, nil, zerolog.Nop()), nil, cfg, o, out)
+	}
+	s, err := connect.Store(ctx, cfg, "plan", 2, nil, nil, zerolog.Nop())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return cli.Plan(ctx, connect.ServiceTitan(cfg, s, 0, nil, nil, zerolog.Nop()), s, cfg, o, out)
+}
+
 // Migrate applies migrations, declares streams and consumers, applies schedules, and migrates the
 // views. Doing it again changes nothing.
 func Migrate(ctx context.Context, cfg *config.Config, o cli.MigrateOptions, log zerolog.Logger, out io.Writer) error {

@@ -82,6 +82,7 @@ const scheduleOutlook = 2 * 366 * 24 * time.Hour
 type ScheduleWarning struct {
 	TenantID events.TenantID
 	Mode     events.Mode
+	Group    string // see Schedule
 	Text     string
 }
 
@@ -93,19 +94,13 @@ func (c *Config) ScheduleWarnings(now time.Time) (all []ScheduleWarning) {
 		tenants = []Tenant{c.Defaults}
 	}
 	for _, t := range tenants {
-		for _, s := range []struct {
-			mode events.Mode
-			cron string
-		}{{events.Incremental, t.ScheduleIncremental}, {events.Full, t.ScheduleFull}, {events.Verify, t.ScheduleVerify}} {
-			if s.cron == Off || s.cron == "" {
-				continue
-			}
-			spec, err := parseCron(s.cron)
-			if err != nil { // Load accepts no such expression
+		for _, s := range t.Schedules() {
+			spec, err := parseCron(s.Cron)
+			if err != nil { // off
 				continue
 			}
 			for _, change := range clockChanges(spec, t.Timezone, now, now.Add(scheduleOutlook)) {
-				all = append(all, ScheduleWarning{TenantID: t.ID, Mode: s.mode, Text: change.text(s.cron, t.Timezone)})
+				all = append(all, ScheduleWarning{TenantID: t.ID, Mode: s.Mode, Group: s.Group, Text: change.text(s.Cron, t.Timezone)})
 			}
 		}
 	}

@@ -59,6 +59,10 @@ func TestScheduleWarnings(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []ScheduleWarning{{TenantID: "1039746210", Mode: events.Full,
 		Text: "30 2 * * 0 does not run on 2027-03-14: clocks in America/Denver go forward then, and 02:30 does not exist"}}, cfg.ScheduleWarnings(now))
+	cfg, err = Load(complete("SYNC_SCHEDULE_FULL=0 4 * * 0;30 2 * * 0 jobs", "SYNC_TIMEZONE=America/Denver"), serve)
+	require.NoError(t, err)
+	require.Equal(t, []ScheduleWarning{{TenantID: "1039746210", Mode: events.Full, Group: "jobs",
+		Text: "30 2 * * 0 does not run on 2027-03-14: clocks in America/Denver go forward then, and 02:30 does not exist"}}, cfg.ScheduleWarnings(now))
 	cfg, err = Load([]string{"SYNC_SCHEDULE_FULL=30 1 * * 0", "SYNC_TIMEZONE=America/Denver"}, tool)
 	require.NoError(t, err)
 	require.Equal(t, []ScheduleWarning{{Mode: events.Full,

@@ -81,9 +81,10 @@ type Tenant struct {
 	WebhookSecrets    []Secret // two during a rotation; none: no webhooks
 
 	Entities            []string // of a request that names none
-	ScheduleIncremental string   // cron; "off" for none
-	ScheduleFull        string
-	ScheduleVerify      string
+	ScheduleIncremental Cadence
+	ScheduleFull        Cadence
+	ScheduleVerify      Cadence
+	MinInterval         time.Duration  // between the beginnings of two incremental passes, 0 for none
 	Timezone            *time.Location // of the schedules, and of local times in views
 	Channel             string         // for notifications of requests without a channel
 

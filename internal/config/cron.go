@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,27 +32,33 @@ var cronFields = []cronField{
 type cronSpec struct{ minute, hour, day, month, weekday uint64 }
 
 const (
-	wantCron = "a cron expression with five fields, or off"
+	wantCron = "a cron expression with five fields"
 	// maxCron is the maximum length of an expression, which Temporal keeps in a comment.
 	maxCron = 200
 )
 
+// cronError is the error of parseCron: what follows wantCron, "" for nothing.
+type cronError string
+
+func (e cronError) Error() string { return wantCron + string(e) }
+
 // parseCron parses a cron expression of five fields. Temporal would also reject an invalid one, but
-// only after everything else is applied, and without the name of the variable.
+// only after everything else is applied, and without the name of the variable. The error is a
+// cronError.
 func parseCron(text string) (cronSpec, error) {
 	fields := strings.Fields(text)
 	if len(fields) != len(cronFields) {
-		return cronSpec{}, errors.New(wantCron)
+		return cronSpec{}, cronError("")
 	}
 	if len(text) > maxCron {
-		return cronSpec{}, fmt.Errorf(wantCron+": at most %d characters", maxCron)
+		return cronSpec{}, cronError(fmt.Sprintf(": at most %d characters", maxCron))
 	}
 	var bits [5]uint64
 	for i, f := range cronFields {
 		for part := range strings.SplitSeq(fields[i], ",") {
 			fitting, ok := f.bits(part)
 			if !ok {
-				return cronSpec{}, fmt.Errorf(wantCron+": invalid %s %q, want %d to %d", f.name, part, f.min, f.max)
+				return cronSpec{}, cronError(fmt.Sprintf(": invalid %s %q, want %d to %d", f.name, part, f.min, f.max))
 			}
 			bits[i] |= fitting
 		}
@@ -63,7 +68,7 @@ func parseCron(text string) (cronSpec, error) {
 		s.weekday |= 1
 	}
 	if !s.everDue() {
-		return cronSpec{}, errors.New(wantCron + ", for a date that exists")
+		return cronSpec{}, cronError(", for a date that exists")
 	}
 	return s, nil
 }

@@ -11,8 +11,9 @@ import (
 
 // Freshness has the maximum ages that SYNC_FRESHNESS sets; 0 is off.
 type Freshness struct {
-	Default  time.Duration
-	Entities map[string]time.Duration
+	Default   time.Duration
+	IsGeneral bool // Default is set for all entities
+	Entities  map[string]time.Duration
 }
 
 const (
@@ -24,7 +25,6 @@ const (
 // freshness parses 1h, jobs=15m,customers=24h, off, and combinations.
 func freshness(c *Config, text string) error {
 	parsed := Freshness{Default: defaultFreshness, Entities: map[string]time.Duration{}}
-	seenDefault := false
 	for part := range strings.SplitSeq(text, ",") {
 		name, age, named := strings.Cut(strings.TrimSpace(part), "=")
 		if !named {
@@ -37,10 +37,10 @@ func freshness(c *Config, text string) error {
 		name = strings.TrimSpace(name)
 		_, repeated := parsed.Entities[name]
 		switch {
-		case !named && seenDefault:
+		case !named && parsed.IsGeneral:
 			return errors.New(wantFreshness + ": only one without an entity")
 		case !named:
-			parsed.Default, seenDefault = d, true
+			parsed.Default, parsed.IsGeneral = d, true
 		case repeated:
 			return errors.New(wantFreshness + ": each entity once, and " + name + " is there twice")
 		default:
@@ -69,25 +69,25 @@ func maxAge(text string) (time.Duration, error) {
 
 // FreshnessTargets returns the largest age of each entity that is evaluated, by tenant.
 //
-// What SYNC_FRESHNESS says applies to every configured entity and to those that it names. If it is
-// not set, an entity may be at least as old as two intervals of the schedule that keeps it fresh,
-// so that a schedule that works makes nothing stale. A tenant without schedules is not evaluated
-// then.
+// An age that SYNC_FRESHNESS sets for all entities applies to every configured one, and an age of one
+// entity to that entity. If it sets none for all, an entity may be at least as old as two intervals of
+// the schedule that keeps it fresh, so that a schedule that works makes nothing stale. An entity
+// without a schedule is not evaluated then.
 func (c *Config) FreshnessTargets() map[events.TenantID]map[string]time.Duration {
-	isSet := c.Value("SYNC_FRESHNESS").From != "default"
+	isSet := c.Sync.Freshness.IsGeneral && c.Value("SYNC_FRESHNESS").From != "default"
 	targets := map[events.TenantID]map[string]time.Duration{}
 	for _, t := range c.Tenants {
-		general := c.Sync.Freshness.Default
-		if interval, scheduled := t.interval(); general > 0 && !isSet {
-			general = max(general, 2*interval)
-			if !scheduled {
-				general = 0
-			}
-		}
 		targets[t.ID] = map[string]time.Duration{}
+		intervals := t.intervals()
 		for _, name := range t.Entities {
-			if general > 0 {
-				targets[t.ID][name] = general
+			age := c.Sync.Freshness.Default
+			if interval, scheduled := intervals[name]; !isSet && scheduled {
+				age = max(age, 2*interval)
+			} else if !isSet {
+				age = 0
+			}
+			if age > 0 {
+				targets[t.ID][name] = age
 			}
 		}
 		for name, age := range c.Sync.Freshness.Entities {
@@ -100,16 +100,32 @@ func (c *Config) FreshnessTargets() map[events.TenantID]map[string]time.Duration
 	return targets
 }
 
-// interval returns the longest time between two scheduled reads of a tenant.
-func (t Tenant) interval() (longest time.Duration, scheduled bool) {
-	for _, text := range []string{t.ScheduleIncremental, t.ScheduleFull} {
-		spec, err := parseCron(text)
-		if err != nil { // off
-			continue
+// intervals returns, by entity, the longest time between two scheduled incremental reads or, for
+// entities without those, full reads. Entities without a schedule are absent.
+func (t Tenant) intervals() map[string]time.Duration {
+	longest := map[string]time.Duration{}
+	byCron := map[string]time.Duration{} // lines of modes are often the same
+	for _, mode := range []events.Mode{events.Incremental, events.Full} {
+		for _, s := range t.Schedules() {
+			spec, err := parseCron(s.Cron)
+			if s.Mode != mode || err != nil { // off
+				continue
+			}
+			if _, known := byCron[s.Cron]; !known {
+				byCron[s.Cron] = spec.longestInterval()
+			}
+			interval := byCron[s.Cron]
+			if mode == events.Incremental {
+				interval = max(interval, t.MinInterval)
+			}
+			for _, name := range s.Entities {
+				if _, isIncremental := longest[name]; !isIncremental {
+					longest[name] = interval
+				}
+			}
 		}
-		return spec.longestInterval(), true
 	}
-	return 0, false
+	return longest
 }
 
 // longestInterval returns the longest time between two due times within five weeks, five weeks if

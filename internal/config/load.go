@@ -55,8 +55,11 @@ func Load(environ []string, o Options) (*Config, error) {
 	}
 	if hasTenantsFile {
 		problems = append(problems, c.loadTenants(env, o.Required)...)
-	} else if c.Defaults.ID != "" {
-		c.Tenants = []Tenant{c.Defaults}
+	} else {
+		problems = append(problems, c.Defaults.cadenceProblems(variableOf, "SYNC_ENTITIES")...)
+		if c.Defaults.ID != "" {
+			c.Tenants = []Tenant{c.Defaults}
+		}
 	}
 	problems = append(problems, c.NATS.TLS.problems(problems)...)
 	problems = append(problems, c.Temporal.TLS.problems(problems)...)
@@ -73,6 +76,12 @@ func Load(environ []string, o Options) (*Config, error) {
 		return nil, problems
 	}
 	return c, nil
+}
+
+// variableOf begins a problem with the variable of a field of the tenants file.
+func variableOf(field string) string {
+	i := slices.IndexFunc(Variables, func(v Variable) bool { return v.Field == field })
+	return Variables[i].Name + ": "
 }
 
 // Validate returns an error if anyone on the network could call the gateway: without API tokens it

@@ -105,6 +105,14 @@ func duration(field func(*Config) *time.Duration, least, most time.Duration, off
 	}
 }
 
+// minInterval parses a duration of at most a day, or 0 or off for none.
+func minInterval(c *Config, text string) error {
+	if text == "0" || text == "0s" {
+		text = Off
+	}
+	return duration(func(c *Config) *time.Duration { return &c.Defaults.MinInterval }, time.Second, 24*time.Hour, 0)(c, text)
+}
+
 func percent(field func(*Config) *float64) setter {
 	return func(c *Config, text string) error {
 		n, ok := decimal(strings.TrimSpace(strings.TrimSuffix(text, "%")))
@@ -171,20 +179,6 @@ func taskQueue(c *Config, text string) error {
 	}
 	c.Temporal.TaskQueue = text
 	return nil
-}
-
-// schedule parses a cron expression of five fields, or off.
-func schedule(field func(*Config) *string) setter {
-	return func(c *Config, text string) error {
-		if text != Off {
-			if _, err := parseCron(text); err != nil {
-				return err
-			}
-			text = strings.Join(strings.Fields(text), " ")
-		}
-		*field(c) = text
-		return nil
-	}
 }
 
 func databaseURL(c *Config, text string) error {

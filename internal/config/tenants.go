@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,6 +134,9 @@ func (r *tenantsReader) tenant(i int, raw json.RawMessage) {
 			r.unknown(where, m.name)
 		}
 	}
+	for _, problem := range t.cadenceProblems(func(field string) string { return where + ": " + field + ": " }, "the field entities") {
+		r.problem("", "%s", problem)
+	}
 	r.tenants = append(r.tenants, t)
 }
 
@@ -180,7 +184,7 @@ func (r *tenantsReader) field(t *Tenant, v Variable, where string, given map[str
 		}
 		from = "file " + path
 	case inline:
-		if text, err = fieldText(raw); err != nil {
+		if text, err = fieldText(raw, cmp.Or(v.Separator, ",")); err != nil {
 			r.problem(at, "got %s, want %s", err, v.Doc)
 			return
 		}

@@ -45,9 +45,9 @@ func TestTenantsFile(t *testing.T) {
 	require.Empty(t, two.WebhookSecrets)
 	require.Equal(t, []string{"jobs", "customers"}, one.Entities)
 	require.Greater(t, len(two.Entities), 50)
-	require.Equal(t, []string{"off", "*/5 * * * *", "America/Denver", "#one"}, []string{one.ScheduleFull, one.ScheduleIncremental, one.Timezone.String(), one.Channel})
-	require.Equal(t, []string{"0 5 * * 6", "off"}, []string{one.ScheduleVerify, two.ScheduleVerify})
-	require.Equal(t, []string{"0 3 * * 0", "*/15 * * * *", "UTC", "#all"}, []string{two.ScheduleFull, two.ScheduleIncremental, two.Timezone.String(), two.Channel})
+	require.Equal(t, []string{"off", "*/5 * * * *", "America/Denver", "#one"}, []string{one.ScheduleFull.String(), one.ScheduleIncremental.String(), one.Timezone.String(), one.Channel})
+	require.Equal(t, []string{"0 5 * * 6", "off"}, []string{one.ScheduleVerify.String(), two.ScheduleVerify.String()})
+	require.Equal(t, []string{"0 3 * * 0", "*/15 * * * *", "UTC", "#all"}, []string{two.ScheduleFull.String(), two.ScheduleIncremental.String(), two.Timezone.String(), two.Channel})
 
 	require.Equal(t, Value{"cid.1", "file " + path}, one.Values()["clientId"])
 	require.Equal(t, Value{"***", "file " + path}, one.Values()["clientSecret"])
@@ -107,7 +107,7 @@ func TestTenantsFileReportsEveryProblemAtOnce(t *testing.T) {
 		at + `tenants[2].id: duplicate tenant 7`,
 		at + `tenant 7: clientSecret: got null, want client secret`,
 		at + `tenant 7: appKey: not given, and SERVICETITAN_APP_KEY is not set: want key of the app, sent as ST-App-Key`,
-		at + `tenant 7: zone: unknown field; want one of id, clientId, clientSecret, clientSecretFile, appKey, appKeyFile, requestsPerSecond, webhookSecret, webhookSecretFile, entities, scheduleIncremental, scheduleFull, scheduleVerify, timezone, channel`,
+		at + `tenant 7: zone: unknown field; want one of id, clientId, clientSecret, clientSecretFile, appKey, appKeyFile, requestsPerSecond, webhookSecret, webhookSecretFile, entities, scheduleIncremental, scheduleFull, scheduleVerify, timezone, minInterval, channel`,
 		at + `tenants[3]: got clientId twice; want an object with id, clientId and other fields`,
 		at + `tenants[4]: got a string; want an object with id, clientId and other fields`,
 		at + `tenants[5]: id: not given, want the tenant's number`,

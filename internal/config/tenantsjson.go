@@ -49,8 +49,8 @@ func objectMembers(data []byte) ([]jsonMember, error) {
 }
 
 // fieldText returns a value in the form of its variable: a string, the digits of a number, or the
-// strings of an array joined with commas.
-func fieldText(raw json.RawMessage) (string, error) {
+// strings of an array joined with a separator.
+func fieldText(raw json.RawMessage, separator string) (string, error) {
 	var one string
 	var many []string
 	var number json.Number
@@ -60,7 +60,7 @@ func fieldText(raw json.RawMessage) (string, error) {
 	case kind == "a number" && json.Unmarshal(raw, &number) == nil:
 		return number.String(), nil
 	case kind == "an array" && json.Unmarshal(raw, &many) == nil:
-		return strings.Join(many, ","), nil
+		return strings.Join(many, separator), nil
 	default:
 		return "", errors.New(kind)
 	}

@@ -14,8 +14,10 @@ type Variable struct {
 	Secret  bool
 	File    bool // NAME_FILE may name a file with the value, as for a secret
 	Doc     string
-	// Field is its name in the tenants file, where each tenant may have a value of its own.
-	Field string
+	// Field is its name in the tenants file, where each tenant may have a value of its own. An array
+	// there is joined with Separator, "" for a comma.
+	Field     string
+	Separator string
 
 	// set parses the value into c. Variables with a Field set c.Defaults.
 	set func(c *Config, text string) error
@@ -67,10 +69,11 @@ var Variables = []Variable{
 	{Name: "SERVICETITAN_WEBHOOK_ENTITIES", Doc: "entities to sync after webhook events: location=locations;job.completed=jobs,invoices. An entry replaces the built-in one of this event. Events without an entry sync SYNC_ENTITIES", set: webhookEntities},
 
 	{Name: "SYNC_ENTITIES", Field: "entities", Default: "customers,jobs,invoices,estimates", Doc: "entities of requests that name none; * for all", set: entities},
-	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleIncremental })},
-	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleFull })},
-	{Name: "SYNC_SCHEDULE_VERIFY", Field: "scheduleVerify", Default: Off, Doc: "cron expression of the verify, which compares the tables with ServiceTitan and changes nothing; off for none", set: schedule(func(c *Config) *string { return &c.Defaults.ScheduleVerify })},
+	{Name: "SYNC_SCHEDULE_INCREMENTAL", Field: "scheduleIncremental", Separator: lineSeparator, Default: "*/15 * * * *", Doc: "cron expression of the incremental sync, off for none. Or several, each with its entities and separated by semicolons, see docs/operations.md", set: schedule(func(c *Config) *Cadence { return &c.Defaults.ScheduleIncremental })},
+	{Name: "SYNC_SCHEDULE_FULL", Field: "scheduleFull", Separator: lineSeparator, Default: "0 3 * * 0", Doc: "cron expression of the full sync, off for none; or several, likewise", set: schedule(func(c *Config) *Cadence { return &c.Defaults.ScheduleFull })},
+	{Name: "SYNC_SCHEDULE_VERIFY", Field: "scheduleVerify", Separator: lineSeparator, Default: Off, Doc: "cron expression of the verify, which compares the tables with ServiceTitan and changes nothing, off for none; or several, likewise", set: schedule(func(c *Config) *Cadence { return &c.Defaults.ScheduleVerify })},
 	{Name: "SYNC_TIMEZONE", Field: "timezone", Default: "UTC", Doc: "time zone of the schedules, and of the local times in the views of schema st", set: timezone},
+	{Name: "SYNC_MIN_INTERVAL", Field: "minInterval", Default: "0", Doc: "minimum time from the beginning of an incremental pass of a tenant to that of the next. Requests wait and share it, so that it bounds what webhooks cost; 0 or off for none", set: minInterval},
 	{Name: "SYNC_RUN_DEADLINE", Default: "24h", Doc: "time after which a run fails; pauses do not count", set: duration(func(c *Config) *time.Duration { return &c.Sync.RunDeadline }, time.Second, MaxRun)},
 	{Name: "SYNC_PAUSE_LIMIT", Default: "72h", Doc: "time after which a paused run is cancelled", set: duration(func(c *Config) *time.Duration { return &c.Sync.PauseLimit }, time.Second, MaxRun)},
 	{Name: "SYNC_STALL_LIMIT", Default: "10m", Doc: "time after which an entity that stores nothing because of errors ends as failed, if other entities can be read; a tenth of it while requests wait", set: duration(func(c *Config) *time.Duration { return &c.Sync.StallLimit }, time.Second, MaxRun)},

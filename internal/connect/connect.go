@@ -10,7 +10,6 @@ import (
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/store"
@@ -95,11 +94,13 @@ func TemporalOptions(cfg *config.Config, log zerolog.Logger) (temporal.Options, 
 // Schedules lists the configured schedules, including those that are switched off.
 func Schedules(cfg *config.Config) (specs []temporal.ScheduleSpec) {
 	for _, t := range cfg.Tenants {
-		zone := t.Timezone.String()
-		specs = append(specs,
-			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Incremental, Cron: t.ScheduleIncremental, Timezone: zone},
-			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Full, Cron: t.ScheduleFull, Timezone: zone},
-			temporal.ScheduleSpec{TenantID: t.ID, Mode: events.Verify, Cron: t.ScheduleVerify, Timezone: zone})
+		for _, s := range t.Schedules() {
+			spec := temporal.ScheduleSpec{TenantID: t.ID, Mode: s.Mode, Group: s.Group, Cron: s.Cron, Timezone: t.Timezone.String(), Default: t.Entities}
+			if !s.All { // else the bridge's configuration decides, as for other requests without entities
+				spec.Entities = s.Entities
+			}
+			specs = append(specs, spec)
+		}
 	}
 	return specs
 }

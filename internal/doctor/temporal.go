@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lazi/lazisync/internal/config"
@@ -121,7 +123,7 @@ func checkRuns(ctx context.Context, c *temporal.Client, f *findings) {
 func (d *Doctor) checkSchedules(ctx context.Context, c *temporal.Client, f *findings) {
 	defer func() {
 		for _, w := range d.Config.ScheduleWarnings(time.Now()) {
-			f.warn("choose a time of day that exists once on every day", "clock changes, schedule "+workflows.ScheduleID(w.Mode, w.TenantID), "%s", w.Text)
+			f.warn("choose a time of day that exists once on every day", "clock changes, schedule "+workflows.ScheduleID(w.Mode, w.TenantID, w.Group), "%s", w.Text)
 		}
 	}()
 	for _, s := range d.Schedules {
@@ -141,6 +143,8 @@ func (d *Doctor) checkSchedules(ctx context.Context, c *temporal.Client, f *find
 			f.fail(fixMigrate, check, "is %q, want %q", shown.Cron, s.Cron)
 		case shown.Timezone != s.Timezone:
 			f.fail(fixMigrate, check, "is in time zone %q, want %q", shown.Timezone, s.Timezone)
+		case !sameNames(shown.Entities, s.Reads()):
+			f.fail(fixMigrate, check, "reads %s, want %s", strings.Join(shown.Entities, ", "), strings.Join(s.Reads(), ", "))
 		case shown.Paused:
 			f.warn("resume it with lazisync schedules resume", check, "%s, but paused: %s", s.Cron, shown.Note)
 		case len(shown.NextRuns) == 0:
@@ -149,4 +153,16 @@ func (d *Doctor) checkSchedules(ctx context.Context, c *temporal.Client, f *find
 			f.ok(check, "%s, next run at %s", s.Cron, shown.NextRuns[0].Format(time.RFC3339))
 		}
 	}
+	unconfigured, err := c.UnconfiguredSchedules(ctx)
+	if err != nil {
+		f.fail("allow this client to list schedules", "schedules", "%v", err)
+	}
+	for _, id := range unconfigured {
+		f.fail(fixMigrate, "schedule "+id, "exists, but is not configured")
+	}
+}
+
+// sameNames reports whether two lists have the same names, in any order.
+func sameNames(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }

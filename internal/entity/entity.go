@@ -51,6 +51,11 @@ func (e Entity) Identity() []string {
 // false for an entity with a feed: its list omits deleted records and has another record form.
 func (e Entity) CanLookUp() bool { return e.Export == "" && e.IDs }
 
+// IsCountable reports whether the list returns the number of its records.
+func (e Entity) IsCountable() bool {
+	return e.List != "" && !e.Unpaged && e.Shape == Pages && e.Totals != TotalNever
+}
+
 // FirstPage returns the number of the list's first page.
 func (e Entity) FirstPage() int {
 	if e.ZeroBased {

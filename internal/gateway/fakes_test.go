@@ -331,7 +331,7 @@ func open(t *testing.T, change func(*Options)) *testServer {
 	s.fakeTemporal = &fakeTemporal{
 		workflows: []ledger.Workflow{{WorkflowID: "full-sync-1", RunID: "r", Type: "FullSync", Status: "running", StartedAt: &today}},
 		schedule: ledger.Schedule{
-			ScheduleID: "lazisync-full-1001", TenantID: "1001", Mode: events.Full, Cron: "0 3 * * 0", Timezone: "UTC",
+			ScheduleID: "lazisync-full-1001", TenantID: "1001", Mode: events.Full, Cron: "0 3 * * 0", Entities: []string{"customers", "jobs"}, Timezone: "UTC",
 			NextRuns: []time.Time{today}, Running: []string{},
 		},
 	}

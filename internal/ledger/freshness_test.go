@@ -52,7 +52,9 @@ func TestLikelyCause(t *testing.T) {
 	}
 	failed := ledger.Run{State: ledger.Failed, Error: &events.RunError{Type: events.AuthError, Message: "invalid client"}}
 	paused := ledger.Run{State: ledger.Running, Pause: &ledger.Pause{Actor: "ann", Reason: "month-end"}}
-	schedule := ledger.Schedule{ScheduleID: "lazisync-incremental-985", TenantID: "985", Mode: events.Incremental, Paused: true, Note: "paused: month-end"}
+	schedule := ledger.Schedule{ScheduleID: "lazisync-incremental-985", TenantID: "985", Mode: events.Incremental, Entities: []string{"jobs"}, Paused: true, Note: "paused: month-end"}
+	another := schedule
+	another.Entities = []string{"invoices"}
 	for name, c := range map[string]struct {
 		outage ledger.Outage
 		facts  ledger.CauseFacts
@@ -66,6 +68,7 @@ func TestLikelyCause(t *testing.T) {
 		"no worker":               {jobs, ledger.CauseFacts{}, "no worker runs"},
 		"a request waits for one": {jobs, ledger.CauseFacts{Workers: true, Waiting: []ledger.Waiting{{Why: ledger.WaitForWorker}}}, "no worker runs"},
 		"schedule paused":         {jobs, ledger.CauseFacts{Workers: true, Schedules: []ledger.Schedule{schedule}, Runs: run(failed, "jobs")}, "schedule lazisync-incremental-985 is paused: month-end"},
+		"another group's paused":  {jobs, ledger.CauseFacts{Workers: true, Schedules: []ledger.Schedule{another}, Runs: run(failed, "jobs")}, "run 7 failed: AuthError: invalid client"},
 		"runs fail":               {jobs, ledger.CauseFacts{Workers: true, Runs: run(failed, "jobs")}, "run 7 failed: AuthError: invalid client"},
 		"a run takes long":        {jobs, ledger.CauseFacts{Workers: true, Runs: run(ledger.Run{State: ledger.Running}, "jobs")}, "run 7 is open since 2026-03-01T12:00:00Z: its worker may be down, or it has much to read"},
 		"never read": {ledger.Outage{TenantID: "985", Entities: []ledger.OutageEntity{{Entity: "jobs"}}}, ledger.CauseFacts{Workers: true},

@@ -69,7 +69,7 @@ func (o Outage) LikelyCause(f CauseFacts) string {
 		return "no worker runs"
 	}
 	for _, s := range f.Schedules {
-		if s.TenantID == o.TenantID && s.Paused && s.Mode.Info().PerTenant {
+		if s.TenantID == o.TenantID && s.Paused && s.Mode.Info().PerTenant && o.has(s.Entities) {
 			return "schedule " + s.ScheduleID + " is paused" + by("", strings.TrimPrefix(s.Note, "paused: "))
 		}
 	}
@@ -94,7 +94,12 @@ func (o Outage) LikelyCause(f CauseFacts) string {
 }
 
 func (o Outage) isReadBy(run Run) bool {
-	return slices.ContainsFunc(o.Entities, func(e OutageEntity) bool { return slices.Contains(run.Entities, e.Entity) })
+	return o.has(run.Entities)
+}
+
+// has reports whether one of the entities is in the outage.
+func (o Outage) has(entities []string) bool {
+	return slices.ContainsFunc(o.Entities, func(e OutageEntity) bool { return slices.Contains(entities, e.Entity) })
 }
 
 func by(actor, reason string) (text string) {

@@ -104,6 +104,21 @@ type BeginInput struct {
 	Pass       int
 	RequestID  string // the request of a full or rebuild; an incremental claims the queued requests
 	Pause      *Pause `json:",omitempty"` // of a tenant's incremental sync that was paused before the pass began
+
+	// MayWait says that an incremental pass need not begin at once. MinInterval is then the minimum time
+	// from the beginning of the tenant's last pass to the beginning of this one.
+	MayWait     bool          `json:",omitempty"`
+	MinInterval time.Duration `json:"-"` // the worker's configuration
+}
+
+// NotDueError is returned for an incremental pass that would begin too early. Nothing has begun, and
+// the requests wait.
+type NotDueError struct {
+	Wait time.Duration // until the pass may begin, above 0
+}
+
+func (e *NotDueError) Error() string {
+	return fmt.Sprintf("the minimum interval between passes ends in %s", e.Wait.Round(time.Second))
 }
 
 // Finalization is the outcome with which a run is finalized.

@@ -22,6 +22,8 @@ const (
 	WaitForResume WaitCause = "paused"
 	// WaitForDelay: the request is for a second pass, which is not due yet.
 	WaitForDelay WaitCause = "secondPass"
+	// WaitForInterval: the tenant's last pass began less than SYNC_MIN_INTERVAL ago.
+	WaitForInterval WaitCause = "interval"
 )
 
 // waitTexts describe the causes for people.
@@ -31,6 +33,7 @@ var waitTexts = map[WaitCause]string{
 	WaitForPass:     "waits for the open pass to end",
 	WaitForResume:   "the incremental sync of the tenant is paused",
 	WaitForDelay:    "second pass after a webhook, not due yet",
+	WaitForInterval: "waits for the minimum interval between passes",
 }
 
 // String describes the cause for people.
@@ -53,7 +56,7 @@ type Waiting struct {
 	RequestedBy Requester // of the oldest request
 	Why         WaitCause
 	Since       time.Time // when the oldest request was recorded; for WaitForDelay, zero
-	Due         time.Time // when the second pass is due; otherwise zero
+	Due         time.Time // for WaitForDelay and WaitForInterval: when a pass may begin; otherwise zero
 	Run         int64     // for WaitForPass and WaitForResume: the open pass
 	Pause       *Pause    // for WaitForResume
 }

@@ -49,6 +49,7 @@ type Schedule struct {
 	TenantID   events.TenantID `json:"tenantId"`
 	Mode       events.Mode     `json:"mode"`
 	Cron       string          `json:"cron"`
+	Entities   []string        `json:"entities"` // that it reads
 	Timezone   string          `json:"timezone"`
 	Paused     bool            `json:"paused"`
 	Note       string          `json:"note,omitempty"` // who paused or resumed it, and why

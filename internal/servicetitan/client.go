@@ -174,10 +174,16 @@ func (c *Client) readPage(ctx context.Context, tenantID events.TenantID, req req
 // It is an estimate because the list omits deleted records. It is -1 if e has no list that
 // counts.
 func (c *Client) Count(ctx context.Context, tenantID events.TenantID, e entity.Entity) (int, error) {
-	if !countable(e) {
+	return c.CountSince(ctx, tenantID, e, time.Time{})
+}
+
+// CountSince is Count of the records that the list returns for changes since a time, of all if the time
+// is zero or the list has no filter for changes.
+func (c *Client) CountSince(ctx context.Context, tenantID events.TenantID, e entity.Entity, since time.Time) (int, error) {
+	if !e.IsCountable() {
 		return -1, nil
 	}
-	return c.count(ctx, tenantID, e, entity.Cursor{}, false)
+	return c.count(ctx, tenantID, e, entity.Cursor{Feed: entity.List, Since: since}, false)
 }
 
 // Waiting returns how long the next call for an entity still waits for the rate limit of the

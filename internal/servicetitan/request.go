@@ -73,11 +73,6 @@ func countRequest(e entity.Entity, at entity.Cursor) request {
 	return request{entity: e, path: e.List, query: q}
 }
 
-// countable reports whether the list returns the number of its records.
-func countable(e entity.Entity) bool {
-	return e.List != "" && !e.Unpaged && e.Shape == entity.Pages && e.Totals != entity.TotalNever
-}
-
 // epoch is before all records, for lists that require a lower bound.
 var epoch = time.Unix(0, 0)
 

@@ -20,7 +20,7 @@ const maxRounds = 3
 // edit may shift them. A list that changed this way is read again, up to maxRounds times,
 // after which the page is marked unstable. See docs/adr/0010-list-windows.md.
 func (c *Client) verifyStable(ctx context.Context, tenantID events.TenantID, e entity.Entity, at entity.Cursor, page entity.Page, interactive bool) (entity.Page, error) {
-	if at.Feed != entity.List || !countable(e) {
+	if at.Feed != entity.List || !e.IsCountable() {
 		return page, nil
 	}
 	if pageNumber(e, at) == e.FirstPage() {

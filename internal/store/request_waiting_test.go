@@ -74,4 +74,18 @@ func TestWaiting(t *testing.T) {
 	f.finalize(run, completed)
 	found, _ = list(tenant)
 	require.Equal(t, waits{c.ID, ledger.WaitForTemporal, 1}, found[2])
+
+	_, err = f.Accept(t.Context(), map[string]string{c.ID: "exec", other.ID: "exec"})
+	require.NoError(t, err)
+	next := incremental("exec", 2)
+	next.MayWait, next.MinInterval = true, 20*time.Minute
+	_, _, err = f.BeginRun(t.Context(), next)
+	var early *ledger.NotDueError
+	require.ErrorAs(t, err, &early)
+	found, all = list(tenant)
+	require.Equal(t, waits{c.ID, ledger.WaitForInterval, 1}, found[2])
+	require.WithinDuration(t, time.Now().Add(early.Wait), all[2].Due, 10*time.Second)
+	require.False(t, all[2].Since.IsZero())
+	found, _ = list("43")
+	require.Equal(t, []waits{{other.ID, ledger.WaitForWorker, 1}}, found)
 }

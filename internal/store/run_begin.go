@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,12 +21,15 @@ import (
 // outcome, as failed with type Terminated. A full or rebuild run serves its request; if another
 // run serves the request already, that run is returned, with or without an outcome. BeginRun
 // fails with ledger.ErrUnknown if the request does not exist. An incremental run claims every
-// queued request of its tenant; without any, BeginRun returns false.
+// queued request of its tenant; without any, BeginRun returns false. If the pass may wait and the
+// minimum interval has not passed since the tenant's last one, it fails with a *ledger.NotDueError.
 func (s *Store) BeginRun(ctx context.Context, b ledger.BeginInput) (run ledger.Run, found bool, err error) {
 	var seen observed
+	var wait time.Duration
 	err = s.transact(ctx, fmt.Sprintf("begin run %d of %s", b.Pass, b.WorkflowID), func(tx pgx.Tx) error {
 		run, found = ledger.Run{}, false
-		number, err := beginRun(ctx, tx, b, &seen)
+		number, left, err := beginRun(ctx, tx, b, &seen)
+		wait = left
 		if err != nil || number == 0 {
 			return err
 		}
@@ -37,33 +42,38 @@ func (s *Store) BeginRun(ctx context.Context, b ledger.BeginInput) (run ledger.R
 			s.reportFinish(seen, number)
 		}
 		s.reportStart(seen, run)
+		if wait > 0 {
+			err = &ledger.NotDueError{Wait: wait}
+		}
 	}
 	return run, found, err
 }
 
-// beginRun returns the number of the run, 0 if there is nothing to do.
-func beginRun(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (int64, error) {
+// beginRun returns the number of the run, 0 if there is nothing to do, or how long the pass has to
+// wait.
+func beginRun(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (number int64, wait time.Duration, err error) {
 	if err := advisoryLock(ctx, tx, "workflow "+b.WorkflowID); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	past, err := executionsOf(ctx, tx, b)
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, 0, err
 	case past.existing != 0:
-		return past.existing, nil
+		return past.existing, 0, nil
 	case past.superseded:
 		// A late call of a closed execution: a later one has begun runs.
 	default:
 		if err := finalizePredecessors(ctx, tx, b, seen); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 	if !b.Mode.Info().PerTenant {
-		return beginForRequest(ctx, tx, b, seen)
+		number, err = beginForRequest(ctx, tx, b, seen)
+		return number, 0, err
 	}
 	if past.superseded {
-		return 0, nil
+		return 0, 0, nil
 	}
 	return beginForQueued(ctx, tx, b, seen)
 }
@@ -121,18 +131,41 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *
 	return number, claim(ctx, tx, number, []string{request.ID})
 }
 
-// beginForQueued begins an incremental run for all queued requests.
-func beginForQueued(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (int64, error) {
+// beginForQueued begins an incremental run for all queued requests, or returns how long they have to
+// wait.
+func beginForQueued(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (number int64, wait time.Duration, err error) {
 	queued, err := lockQueued(ctx, tx, b.TenantID)
 	if err != nil || len(queued.ids) == 0 {
-		return 0, err
+		return 0, 0, err
 	}
-	number, err := insertRun(ctx, tx, b, inCatalogueOrder(queued.entities), false)
+	if wait, err = untilNextPass(ctx, tx, b); err != nil || wait > 0 {
+		return 0, wait, err
+	}
+	number, err = insertRun(ctx, tx, b, inCatalogueOrder(queued.entities), false)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	seen.start(number)
-	return number, claim(ctx, tx, number, queued.ids)
+	return number, 0, claim(ctx, tx, number, queued.ids)
+}
+
+// untilNextPass returns how long an incremental pass has to wait, 0 if it may begin, and records when
+// it may. The clock is PostgreSQL's, as that of the last pass. Withdrawn requests have pass 0.
+func untilNextPass(ctx context.Context, tx pgx.Tx, b ledger.BeginInput) (wait time.Duration, err error) {
+	if !b.MayWait || b.MinInterval <= 0 {
+		return 0, nil
+	}
+	var seconds float64
+	err = tx.QueryRow(ctx, `
+		update raw.sync_runs set next_pass_at = started_at + make_interval(secs => $2)
+		where run_number = (select max(run_number) from raw.sync_runs where workflow_id = $1 and pass > 0)
+		and started_at + make_interval(secs => $2) > clock_timestamp()
+		returning extract(epoch from next_pass_at - clock_timestamp())`,
+		b.WorkflowID, b.MinInterval.Seconds()).Scan(&seconds)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), err
 }
 
 // lockRequest reads a request and locks it until the transaction ends.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,6 +63,60 @@ func TestBeginConcurrently(t *testing.T) {
 			require.Equal(t, first, <-numbers)
 		}
 	}
+}
+
+// A pass that may wait begins the minimum interval after the last one of its tenant, whichever
+// execution of the workflow that was.
+func TestPassWaitsForTheMinimumInterval(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	may := func(execution string, pass int, interval time.Duration) ledger.BeginInput {
+		in := incremental(execution, pass)
+		in.MayWait, in.MinInterval = true, interval
+		return in
+	}
+	f.receive(request(events.Incremental, "a", "jobs"))
+	first, found, err := f.BeginRun(t.Context(), may("exec", 1, time.Hour))
+	require.NoError(t, err)
+	require.True(t, found, "the first pass has none before it")
+	f.finalize(first, completed)
+
+	_, found, err = f.BeginRun(t.Context(), may("exec", 2, time.Hour))
+	require.NoError(t, err)
+	require.False(t, found, "no request waits")
+
+	f.receive(request(events.Incremental, "b", "jobs"), request(events.Incremental, "c", "customers"))
+	for _, begin := range []ledger.BeginInput{may("exec", 2, time.Hour), may("another", 1, time.Hour)} {
+		_, found, err = f.BeginRun(t.Context(), begin)
+		var early *ledger.NotDueError
+		require.ErrorAs(t, err, &early)
+		require.False(t, found)
+		require.InDelta(t, time.Hour, early.Wait, float64(time.Minute))
+	}
+	require.True(t, get[bool](f, "select next_pass_at = started_at + interval '1 hour' from raw.sync_runs where run_number = $1", first.Number))
+	require.EqualValues(t, 1, get[int64](f, "select count(*) from raw.sync_runs"), "nothing began")
+
+	withdrawn := request(events.Incremental, "withdrawn", "jobs")
+	f.receive(withdrawn)
+	_, _, err = f.WithdrawRequest(t.Context(), withdrawn.ID, "by mistake")
+	require.NoError(t, err)
+	_, _, err = f.BeginRun(t.Context(), may("another", 1, time.Minute))
+	require.Error(t, err)
+	require.True(t, get[bool](f, "select next_pass_at = started_at + interval '1 minute' from raw.sync_runs where run_number = $1", first.Number),
+		"a withdrawal is no pass")
+
+	run, found, err := f.BeginRun(t.Context(), may("another", 1, time.Millisecond))
+	require.NoError(t, err)
+	require.True(t, found, "the last pass began longer ago")
+	require.Len(t, run.Requests, 2)
+	f.finalize(run, completed)
+
+	f.receive(request(events.Incremental, "d", "jobs"))
+	ended := may("another", 2, time.Hour)
+	ended.MayWait = false
+	_, found, err = f.BeginRun(t.Context(), ended)
+	require.NoError(t, err)
+	require.True(t, found)
 }
 
 func TestRequestsAreCoalesced(t *testing.T) {

@@ -6,10 +6,13 @@ import (
 	"slices"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/lazi/lazisync/internal/backoff"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/workflows"
 )
 
 const (
@@ -59,6 +62,7 @@ func describe(s ScheduleSpec, d *client.ScheduleDescription) ledger.Schedule {
 			shown.Cron = calendar.Comment // see scheduleOptions
 		}
 	}
+	shown.Entities = scheduledEntities(s, d)
 	if state := d.Schedule.State; state != nil {
 		shown.Paused, shown.Note = state.Paused, state.Note
 	}
@@ -73,6 +77,18 @@ func describe(s ScheduleSpec, d *client.ScheduleDescription) ledger.Schedule {
 		shown.Running = append(shown.Running, w.WorkflowID)
 	}
 	return shown
+}
+
+// scheduledEntities lists the entities that a schedule reads as it is in Temporal.
+func scheduledEntities(s ScheduleSpec, d *client.ScheduleDescription) []string {
+	var in workflows.ScheduledSyncInput
+	if action, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction); ok && len(action.Args) == 1 {
+		if payload, ok := action.Args[0].(*commonpb.Payload); ok {
+			_ = converter.GetDefaultDataConverter().FromPayload(payload, &in) // not an input of this version: it names none
+		}
+	}
+	s.Entities = in.Entities
+	return append([]string{}, s.Reads()...)
 }
 
 // PauseSchedule pauses a schedule; the note says who paused it and why. It returns

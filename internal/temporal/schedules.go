@@ -29,12 +29,23 @@ const (
 type ScheduleSpec struct {
 	TenantID events.TenantID
 	Mode     events.Mode
-	Cron     string // five fields, or ScheduleOff
-	Timezone string // a name of the time zone database
+	Group    string   // of entities, part of the ID; "" for those in no group
+	Cron     string   // five fields, or ScheduleOff
+	Timezone string   // a name of the time zone database
+	Entities []string // that its requests name; none for those of the tenant
+	Default  []string // the entities of the tenant
 }
 
 // ID returns the ID of the schedule.
-func (s ScheduleSpec) ID() string { return workflows.ScheduleID(s.Mode, s.TenantID) }
+func (s ScheduleSpec) ID() string { return workflows.ScheduleID(s.Mode, s.TenantID, s.Group) }
+
+// Reads lists the entities that the schedule reads.
+func (s ScheduleSpec) Reads() []string {
+	if len(s.Entities) > 0 {
+		return s.Entities
+	}
+	return s.Default
+}
 
 // ApplySchedules creates, updates and removes schedules so that they are as configured, and
 // returns one line for each. Whether a schedule is paused stays as it is.
@@ -53,8 +64,24 @@ func (c *Client) ApplySchedules(ctx context.Context) (changes []string, err erro
 	return append(changes, removed...), nil
 }
 
-// removeOrphans removes the schedules of tenants that are no longer configured.
+// removeOrphans removes the schedules of tenants and groups that are no longer configured.
 func (c *Client) removeOrphans(ctx context.Context) (changes []string, err error) {
+	orphans, err := c.UnconfiguredSchedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range orphans {
+		if err := c.sdk.ScheduleClient().GetHandle(ctx, id).Delete(ctx); err != nil && !isNotFound(err) {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+		changes = append(changes, id+": removed, it is not configured")
+	}
+	return changes, nil
+}
+
+// UnconfiguredSchedules lists the IDs of this lazisync's schedules that are not configured, because
+// their tenant or their group of entities was removed. Temporal lists a new schedule after a delay.
+func (c *Client) UnconfiguredSchedules(ctx context.Context) (ids []string, err error) {
 	list, err := c.sdk.ScheduleClient().List(ctx, client.ScheduleListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list schedules: %w", err)
@@ -68,36 +95,30 @@ func (c *Client) removeOrphans(ctx context.Context) (changes []string, err error
 		if configured || !strings.HasPrefix(entry.ID, workflows.SchedulePrefix) {
 			continue
 		}
-		removed, err := c.removeOrphan(ctx, entry.ID)
+		own, err := c.ownsSchedule(ctx, entry.ID)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", entry.ID, err)
 		}
-		if removed {
-			changes = append(changes, entry.ID+": removed, its tenant is not configured")
+		if own {
+			ids = append(ids, entry.ID)
 		}
 	}
-	return changes, nil
+	return ids, nil
 }
 
-// removeOrphan removes a schedule if it belongs to this lazisync: the schedules of another
-// one in the same namespace start workflows on another task queue. A list may name a
+// ownsSchedule reports whether a schedule exists and belongs to this lazisync: the schedules of
+// another one in the same namespace start workflows on another task queue. A list may name a
 // schedule that no longer exists.
-func (c *Client) removeOrphan(ctx context.Context, id string) (removed bool, err error) {
-	handle := c.sdk.ScheduleClient().GetHandle(ctx, id)
-	d, err := handle.Describe(ctx)
+func (c *Client) ownsSchedule(ctx context.Context, id string) (bool, error) {
+	d, err := c.sdk.ScheduleClient().GetHandle(ctx, id).Describe(ctx)
 	if isNotFound(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if action, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction); !ok || action.TaskQueue != c.options.TaskQueue {
-		return false, nil
-	}
-	if err := handle.Delete(ctx); err != nil && !isNotFound(err) {
-		return false, err
-	}
-	return true, nil
+	action, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction)
+	return ok && action.TaskQueue == c.options.TaskQueue, nil
 }
 
 func (c *Client) applySchedule(ctx context.Context, s ScheduleSpec) (change string, err error) {
@@ -140,7 +161,7 @@ func (c *Client) scheduleOptions(s ScheduleSpec) client.ScheduleOptions {
 		Action: &client.ScheduleWorkflowAction{
 			ID:        s.ID(),
 			Workflow:  workflows.ScheduledSync,
-			Args:      []any{workflows.ScheduledSyncInput{Schedule: s.ID(), TenantID: s.TenantID, Mode: s.Mode}},
+			Args:      []any{workflows.ScheduledSyncInput{Schedule: s.ID(), TenantID: s.TenantID, Mode: s.Mode, Entities: s.Entities}},
 			TaskQueue: c.options.TaskQueue,
 
 			WorkflowExecutionTimeout: c.options.ScheduleTimeout,

@@ -18,11 +18,16 @@ func TestScheduleOptions(t *testing.T) {
 	for _, want := range []struct {
 		id, cron string
 		mode     events.Mode
+		group    string
+		entities []string
 	}{
-		{"lazisync-incremental-1039746210", "*/15 * * * *", events.Incremental},
-		{"lazisync-full-1039746210", "0 3 * * 0", events.Full},
+		{"lazisync-incremental-1039746210", "*/15 * * * *", events.Incremental, "", nil},
+		{"lazisync-full-1039746210", "0 3 * * 0", events.Full, "", nil},
+		{"lazisync-full-1039746210-jobs", "0 3 * * 6", events.Full, "jobs", []string{"jobs", "invoices"}},
 	} {
-		made := c.scheduleOptions(ScheduleSpec{TenantID: "1039746210", Mode: want.mode, Cron: want.cron, Timezone: "Europe/Berlin"})
+		made := c.scheduleOptions(ScheduleSpec{
+			TenantID: "1039746210", Mode: want.mode, Group: want.group, Cron: want.cron, Timezone: "Europe/Berlin", Entities: want.entities, Default: []string{"customers"},
+		})
 		require.Equal(t, want.id, made.ID)
 		require.Equal(t, []string{want.cron + " # " + want.cron}, made.Spec.CronExpressions)
 		require.Equal(t, "Europe/Berlin", made.Spec.TimeZoneName)
@@ -32,6 +37,6 @@ func TestScheduleOptions(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, "queue", action.TaskQueue)
 		require.Equal(t, 97*time.Hour, action.WorkflowExecutionTimeout)
-		require.Equal(t, []any{workflows.ScheduledSyncInput{Schedule: want.id, TenantID: "1039746210", Mode: want.mode}}, action.Args)
+		require.Equal(t, []any{workflows.ScheduledSyncInput{Schedule: want.id, TenantID: "1039746210", Mode: want.mode, Entities: want.entities}}, action.Args)
 	}
 }

@@ -7,8 +7,8 @@ const schedules = {
     if (!data.schedules.length) {
       return h('p', { class: 'empty' }, 'No schedules. SYNC_SCHEDULE_INCREMENTAL, SYNC_SCHEDULE_FULL and SYNC_SCHEDULE_VERIFY set them, and lazisync migrate creates them.');
     }
-    return table('Schedules', ['Schedule', 'Tenant', 'Mode', 'Time', 'Next run', 'Last run', 'State', 'Actions!'], data.schedules.map(s => h('tr', { 'data-key': s.scheduleId },
-      h('th', { scope: 'row' }, s.scheduleId), tenantCell(s.tenantId), cell('', s.mode), cell('time', h('code', null, s.cron), ' ' + s.timezone),
+    return table('Schedules', ['Schedule', 'Tenant', 'Mode', 'Entities', 'Time', 'Next run', 'Last run', 'State', 'Actions!'], data.schedules.map(s => h('tr', { 'data-key': s.scheduleId },
+      h('th', { scope: 'row' }, s.scheduleId), tenantCell(s.tenantId), cell('', s.mode), h('td', { class: 'full' }, s.entities.join(', ')), cell('time', h('code', null, s.cron), ' ' + s.timezone),
       cell('next', s.paused ? h('span', { class: 'warn' }, 'none while paused') : s.nextRuns.length ? until(s.nextRuns[0]) : 'none'), cell('last', when(s.lastRun)),
       cell('', s.paused ? stateBadge('paused') : s.running.length ? stateBadge('running') : 'waits for its time', s.note && h('div', { class: 'fix' }, s.note)),
       h('td', { class: 'control' }, h('div', { class: 'actions' },

@@ -42,7 +42,7 @@ function openQuestion() {
   const open = shared.runs.filter(isOpen);
   const requests = shared.waiting.reduce((n, w) => n + w.requests, 0);
   const verdict = [open.length && count(open.length, 'run'), requests && count(requests, 'waiting request')].filter(Boolean).join(', ');
-  return question('What is open?', open.some(r => r.paused) || shared.waiting.some(w => w.why !== 'busy' && w.why !== 'secondPass') ? 'warn' : '', verdict || 'Nothing',
+  return question('What is open?', open.some(r => r.paused) || shared.waiting.some(w => w.why !== 'busy' && w.why !== 'secondPass' && w.why !== 'interval') ? 'warn' : '', verdict || 'Nothing',
     h('ul', { class: 'list' }, open.map(openRun), shared.waiting.map(waitingItem)));
 }
 
