@@ -8,10 +8,10 @@ import (
 	"github.com/lazi/lazisync/internal/entity"
 )
 
-// The phases after the last page: missing rows are looked up by id, a rebuild is checked and
-// applied, and a verify is compared and checked.
+// The phases after the last page: missing rows, and those that a refresh names, are looked up by id, a
+// rebuild is checked and applied, and a verify is compared and checked.
 
-// lookUp reads missing rows by their ids, a few at a time. As with pages, the result of a
+// lookUp reads rows by their ids, a few at a time. As with pages, the result of a
 // request that was sent is always stored.
 func (s *slice) lookUp(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
@@ -22,7 +22,7 @@ func (s *slice) lookUp(ctx context.Context) error {
 		}
 		found := entity.Page{Date: time.Now()}
 		if len(ids) > 0 {
-			if found, err = s.Source.Lookup(work, s.target.TenantID, s.target.Entity, ids, s.target.Mode.Info().Interactive); err != nil {
+			if found, err = s.Source.Lookup(work, s.target.TenantID, s.target.Entity, ids, s.interactive); err != nil {
 				return err
 			}
 		}

@@ -65,6 +65,7 @@ type BeginResult struct {
 	Found     bool // false if no request waits and there is no run
 	RunNumber int64
 	Entities  []string
+	Refresh   bool             `json:",omitempty"` // the run reads what its requests name
 	State     ledger.RunState  // not running if the run was finalized before it could begin
 	Execution ledger.Execution // that the ledger has for the run; absent in earlier histories
 
@@ -120,7 +121,7 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.BeginInput) (BeginResult,
 		}
 	}
 	failpoint.Hit("worker/run-started")
-	return BeginResult{Found: true, RunNumber: run.Number, Entities: run.Entities, State: run.State, Execution: run.Ref().Execution}, nil
+	return BeginResult{Found: true, RunNumber: run.Number, Entities: run.Entities, Refresh: run.Refresh, State: run.State, Execution: run.Ref().Execution}, nil
 }
 
 // raiseRunNumbers makes the number of a run that begins higher than those in the event stream.

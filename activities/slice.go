@@ -41,7 +41,7 @@ type PageStore interface {
 	Open(ctx context.Context, target ledger.Target) (ledger.Position, error)
 	StorePage(ctx context.Context, target ledger.Target, at ledger.Position, p entity.Page) (ledger.Position, error)
 	// MissingIDs returns at most most ids of rows that the run has not read and not looked
-	// up yet.
+	// up yet, or of records that a refresh names.
 	MissingIDs(ctx context.Context, target ledger.Target, most int) ([]string, error)
 	// StoreLookup stores the result of a lookup.
 	StoreLookup(ctx context.Context, target ledger.Target, at ledger.Position, ids []string, p entity.Page) (ledger.Position, error)
@@ -105,6 +105,16 @@ type SliceResult struct {
 // A permanent error fails the entity, in the ledger, and is not an error of the activity.
 // Temporal retries all other errors.
 func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, error) {
+	return s.slice(ctx, in, false)
+}
+
+// RefreshSlice is SyncSlice for a run that reads what its requests name. It is an activity of its own,
+// so that no worker of an earlier version continues such a run and moves the resume point.
+func (s *Slices) RefreshSlice(ctx context.Context, in SliceInput) (SliceResult, error) {
+	return s.slice(ctx, in, true)
+}
+
+func (s *Slices) slice(ctx context.Context, in SliceInput, refresh bool) (SliceResult, error) {
 	e, ok := entity.Find(in.Entity)
 	if !ok {
 		return SliceResult{}, temporal.NewNonRetryableApplicationError(
@@ -125,7 +135,7 @@ func (s *Slices) SyncSlice(ctx context.Context, in SliceInput) (SliceResult, err
 		}
 		defer release()
 	}
-	target := ledger.Target{Run: refOf(ctx, in.RunNumber, in.Execution), TenantID: in.TenantID, Mode: in.Mode, Entity: e}
+	target := ledger.Target{Run: refOf(ctx, in.RunNumber, in.Execution), TenantID: in.TenantID, Mode: in.Mode, Refresh: refresh, Entity: e}
 	sl := &slice{Slices: s, target: target, stop: activity.GetWorkerStopChannel(ctx), failures: earlier}
 	return sl.run(ctx)
 }

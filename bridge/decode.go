@@ -3,6 +3,7 @@ package bridge
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
@@ -32,12 +33,20 @@ func (b *Bridge) decodeRequest(validator events.Validator, m events.Message) (ev
 		AllowDeletes: data.AllowDeletes, Reason: data.Reason, Traceparent: events.TraceParent(event),
 		Message: m.Place(), State: ledger.Received, ReceivedAt: b.Now().UTC(),
 	}
+	for _, id := range data.IDs {
+		if !slices.Contains(r.IDs, string(id)) { // as a number and as a string
+			r.IDs = append(r.IDs, string(id))
+		}
+	}
+	if data.Since != nil {
+		r.Since = new(data.Since.UTC().Truncate(time.Microsecond)) // down: PostgreSQL would round
+	}
 	r.WorkflowID = r.Mode.WorkflowID(r.TenantID, r.ID)
 	return event, r, nil
 }
 
 func (b *Bridge) validator() events.Validator {
-	v := events.Validator{Entities: b.KnownEntities}
+	v := events.Validator{Entities: b.KnownEntities, Refreshes: ledger.Refreshes()}
 	for _, t := range b.Tenants {
 		v.Tenants = append(v.Tenants, t.ID)
 	}

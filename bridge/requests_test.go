@@ -118,6 +118,26 @@ func TestSeveralTenants(t *testing.T) {
 	require.Equal(t, "#west", w.request("second").Channel)
 }
 
+// A refresh is an incremental request in every respect; its ids and time are recorded as the ledger
+// compares them.
+func TestRefreshIsAnIncremental(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	since := time.Date(2026, 2, 28, 23, 0, 0, 123456789, time.FixedZone("", 3600))
+	require.NoError(t, w.requests(
+		w.raw("sync.requested", `{"mode":"incremental","entities":["jobs"],"ids":[17,"17","18"]}`),
+		w.requested(t, "since", events.RequestData{Mode: events.Incremental, Entities: []string{"jobs"}, Since: &since}),
+	))
+	require.Equal(t, 1, w.count("signal_with_start"))
+	require.Len(t, published(t, w, events.Accepted), 2)
+	byIDs := w.ledger.filter(func(r ledger.Request) bool { return r.Source != "/test" })
+	require.Len(t, byIDs, 1)
+	require.Equal(t, []string{"17", "18"}, byIDs[0].IDs, "each once")
+	require.Equal(t, "incremental-sync-985", byIDs[0].WorkflowID)
+	require.Equal(t, time.Date(2026, 2, 28, 22, 0, 0, 123456000, time.UTC), *w.request("since").Since, "not later than requested")
+	require.True(t, w.request("since").IsRefresh())
+}
+
 func TestIncrementalsOfABatchShareOneCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

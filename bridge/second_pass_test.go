@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -53,6 +54,22 @@ func TestWebhooksCauseASecondPass(t *testing.T) {
 	require.Equal(t, 2, w.count("signal_with_start"))
 	answers := published(t, w, events.Accepted)
 	require.Equal(t, second[0].ID, answers[len(answers)-1].RequestID, "it is answered as any request is")
+}
+
+// The second pass of a webhook that names a record reads all changes of the entity.
+func TestASecondPassIsNoRefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bridge.SecondPass = 5 * time.Minute
+	m := w.webhook(t, "d1", "jobs")
+	m.event.Data = bytes.Replace(m.event.Data, []byte(`"entities":`), []byte(`"ids":["17"],"entities":`), 1)
+	require.NoError(t, w.requests(m))
+	webhooks := w.ledger.filter(func(r ledger.Request) bool { return r.EventID == "d1" })
+	require.Len(t, webhooks, 1)
+	require.Equal(t, []string{"17"}, webhooks[0].IDs)
+	require.Len(t, w.second(), 1)
+	require.False(t, w.second()[0].IsRefresh())
+	require.Equal(t, []string{"jobs"}, w.second()[0].Entities)
 }
 
 // A pass that claims a due second pass before the reconciler does must not leave it without an answer.

@@ -10,6 +10,10 @@ import (
 type Validator struct {
 	Tenants  []TenantID // IDs of the configured tenants; empty in a program that does not know them
 	Entities []string   // names of all entities
+
+	// Refreshes says which refreshes are possible, by entity. An entity without an entry is not
+	// checked.
+	Refreshes map[string]Refreshable
 }
 
 // Request validates the data of a sync.requested. It returns the data unchanged and the ID of
@@ -26,6 +30,9 @@ func (v Validator) Request(event Event) (data RequestData, tenant TenantID, err 
 	}
 	if problems = append(problems, v.entities(data.Entities)...); len(problems) > 0 {
 		return data, "", Reject(code, problems...)
+	}
+	if problems := v.refresh(data); len(problems) > 0 {
+		return data, "", Reject(CodeInvalidData, problems...)
 	}
 	return data, tenant, nil
 }

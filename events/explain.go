@@ -22,6 +22,20 @@ var ruleTexts = map[string]string{
 	"sync.requested.v1.json#/then/required":                      "exactly one entity for a rebuild",
 	"sync.requested.v1.json#/then/properties/entities/maxItems":  "exactly one entity for a rebuild",
 	"sync.requested.v1.json#/then/properties/entities/items/not": "the name of one entity for a rebuild",
+
+	"sync.requested.v1.json#/properties/ids/items/anyOf": "an id: an integer or a non-empty string",
+	"sync.requested.v1.json#/properties/ids/minItems":    "1 to 500 ids",
+	"sync.requested.v1.json#/properties/ids/maxItems":    "at most 500 ids",
+
+	"sync.requested.v1.json#/dependentSchemas/ids/required":                        "exactly one entity for a request with ids",
+	"sync.requested.v1.json#/dependentSchemas/ids/properties/mode/const":           "incremental for a request with ids",
+	"sync.requested.v1.json#/dependentSchemas/ids/properties/entities/maxItems":    "exactly one entity for a request with ids",
+	"sync.requested.v1.json#/dependentSchemas/ids/properties/entities/items/not":   "the name of one entity for a request with ids",
+	"sync.requested.v1.json#/dependentSchemas/ids/properties/since/not":            "either ids or since, not both",
+	"sync.requested.v1.json#/dependentSchemas/since/required":                      "exactly one entity for a request with since",
+	"sync.requested.v1.json#/dependentSchemas/since/properties/mode/const":         "incremental for a request with since",
+	"sync.requested.v1.json#/dependentSchemas/since/properties/entities/maxItems":  "exactly one entity for a request with since",
+	"sync.requested.v1.json#/dependentSchemas/since/properties/entities/items/not": "the name of one entity for a request with since",
 }
 
 // explain turns a validation error, which is a tree in the terms of JSON Schema, into a
@@ -51,6 +65,12 @@ func (s *schema) explainKeyword(e *jsonschema.ValidationError, data any) ([]Fiel
 	switch k := e.ErrorKind.(type) {
 	case *kind.OneOf:
 		return one(fmt.Sprintf("%s of them", count(len(k.Subschemas))), wanted("oneOf", "exactly one"))
+	case *kind.AnyOf:
+		if want := wanted("anyOf", ""); want != "" {
+			return one(show(value), want)
+		}
+	case *kind.Const:
+		return one(show(value), wanted("const", fmt.Sprint(k.Want)))
 	case *kind.Not:
 		return one(show(value), wanted("not", "something else"))
 	case *kind.Required:

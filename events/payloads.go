@@ -4,13 +4,15 @@ import "time"
 
 // RequestData is the data of sync.requested.
 type RequestData struct {
-	Mode         Mode     `json:"mode"`
-	Entities     []string `json:"entities,omitempty"`     // default: the configured set; ["*"] means all; a rebuild needs exactly one
-	TenantID     string   `json:"tenantId,omitempty"`     // required if several tenants are configured
-	Notify       *bool    `json:"notify,omitempty"`       // default: ModeInfo.NotifyByDefault
-	Channel      string   `json:"channel,omitempty"`      // of the notification; default: the configured channel
-	AllowDeletes bool     `json:"allowDeletes,omitempty"` // overrides the delete guard
-	Reason       string   `json:"reason,omitempty"`       // text for people
+	Mode         Mode       `json:"mode"`
+	Entities     []string   `json:"entities,omitempty"`     // default: the configured set; ["*"] means all; a rebuild or refresh needs exactly one
+	IDs          []RecordID `json:"ids,omitempty"`          // a refresh: only these records
+	Since        *time.Time `json:"since,omitempty"`        // a refresh: only records that changed since then
+	TenantID     string     `json:"tenantId,omitempty"`     // required if several tenants are configured
+	Notify       *bool      `json:"notify,omitempty"`       // default: ModeInfo.NotifyByDefault
+	Channel      string     `json:"channel,omitempty"`      // of the notification; default: the configured channel
+	AllowDeletes bool       `json:"allowDeletes,omitempty"` // overrides the delete guard
+	Reason       string     `json:"reason,omitempty"`       // text for people
 }
 
 // ControlData is the data of sync.control. Exactly one of WorkflowID and RequestID is set.
@@ -74,6 +76,7 @@ type RunData struct {
 	WorkflowID string       `json:"workflowId"`
 	RunID      string       `json:"runId,omitempty"`     // absent only in the outcome of requests that were withdrawn before a run started
 	RunNumber  int64        `json:"runNumber,omitempty"` // likewise
+	Refresh    bool         `json:"refresh,omitempty"`   // an incremental that reads only the records that its requests name
 	Entities   []string     `json:"entities"`
 	Requests   []RequestRef `json:"requests"`
 }

@@ -11,7 +11,7 @@ import (
 
 // IncrementalSync serves the incremental requests of one tenant in passes. A pass begins by
 // claiming every request that waits in the ledger, so that a burst of requests coalesces into
-// the current pass and one more. The workflow completes when no request waits and it is not
+// the current pass and one more. Refreshes have passes of their own. The workflow completes when no request waits and it is not
 // paused; the next request starts it again.
 func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, error) {
 	r, err := newRun(ctx, in.Limits, in.Carried)
@@ -23,7 +23,8 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 		if !resumed {
 			woken := drain(wake)
 			begun, err := r.begin(ctx, ledger.BeginInput{
-				TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1, MayWait: !r.isStopping(), // a cancel ends the requests at once
+				TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1, Refreshes: true,
+				MayWait: !r.isStopping(), // a cancel ends the requests at once
 			})
 			if err != nil {
 				return IncrementalResult{}, err

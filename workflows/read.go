@@ -102,8 +102,12 @@ func (r *run) runSlice(ctx workflow.Context, i int) (activities.SliceResult, err
 	defer cancel()
 	r.cancels[i] = cancel
 	defer func() { r.cancels[i] = nil }()
+	slice := sliceActivities.SyncSlice
+	if r.Refresh {
+		slice = sliceActivities.RefreshSlice
+	}
 	var result activities.SliceResult
-	err := workflow.ExecuteActivity(ctx, sliceActivities.SyncSlice, activities.SliceInput{
+	err := workflow.ExecuteActivity(ctx, slice, activities.SliceInput{
 		RunNumber: r.RunNumber, TenantID: r.TenantID, Mode: r.Mode, Entity: r.Entities[i].Entity, Execution: r.Execution,
 	}).Get(ctx, &result)
 	return result, err

@@ -65,7 +65,7 @@ func (r *rig) newEnv(id string) {
 	runs := r.Runs()
 	r.env.RegisterActivity(runs)
 	r.env.RegisterActivity(r.slices)
-	r.env.SetActivityTaskQueue(taskQueue, r.slices.SyncSlice)
+	r.env.SetActivityTaskQueue(taskQueue, r.slices.SyncSlice, r.slices.RefreshSlice)
 	r.env.SetActivityTaskQueue(workflows.ControlTaskQueue(taskQueue), runs.BeginRun, runs.FinishRun, runs.AnnounceControl)
 }
 

@@ -21,6 +21,7 @@ type ContinueAsNewState struct {
 	RunNumber     int64
 	Execution     ledger.Execution // of the run; absent when an earlier version carried it
 	Mode          events.Mode
+	Refresh       bool `json:",omitempty"` // the run reads what its requests name
 	Entities      []ledger.EntityProgress
 	Worked        time.Duration    // unpaused duration so far
 	Failure       *events.RunError // of an entity whose error is not in the ledger
@@ -93,7 +94,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (begun activitie
 	if err = runStep(r.ctx, runActivities.BeginRun, in, &begun); err != nil || !begun.Found {
 		return begun, err
 	}
-	r.TenantID, r.RunNumber, r.Execution, r.Mode = in.TenantID, begun.RunNumber, begun.Execution, in.Mode
+	r.TenantID, r.RunNumber, r.Execution, r.Mode, r.Refresh = in.TenantID, begun.RunNumber, begun.Execution, in.Mode, begun.Refresh
 	r.isFinalized = begun.State != ledger.Running
 	for _, name := range begun.Entities {
 		r.Entities = append(r.Entities, ledger.EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: ledger.UnknownTotal})

@@ -54,6 +54,10 @@ func (l *Ledger) BeginRun(_ context.Context, in ledger.BeginInput) (ledger.Run, 
 	if in.Pause != nil {
 		l.pauses[r.Number] = in.Pause.Number
 	}
+	if in.Refreshes {
+		r.Refresh = serves[0].IsRefresh()
+		serves = slices.DeleteFunc(serves, func(q *ledger.Request) bool { return q.IsRefresh() != r.Refresh })
+	}
 	l.serve(r, serves)
 	l.runs = append(l.runs, r)
 	return *r, true, nil

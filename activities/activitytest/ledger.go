@@ -59,24 +59,6 @@ func newLedger() *Ledger {
 	}
 }
 
-// Request records an accepted request.
-func (l *Ledger) Request(mode events.Mode, entities ...string) ledger.Request {
-	return l.RequestFrom("/test", mode, entities...)
-}
-
-// RequestFrom records an accepted request of a source.
-func (l *Ledger) RequestFrom(source string, mode events.Mode, entities ...string) ledger.Request {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	id := fmt.Sprintf("%d", len(l.requests)+1)
-	r := ledger.Request{
-		ID: events.RequestID(source, id), Source: source, EventID: id, TenantID: Tenant, Mode: mode, Entities: entities,
-		Channel: "#sync", State: ledger.Accepted, ReceivedAt: time.Now(),
-	}
-	l.requests = append(l.requests, &r)
-	return r
-}
-
 // Run returns a run.
 func (l *Ledger) Run(_ context.Context, number int64) (ledger.Run, error) {
 	if err := l.refuse("Run", ""); err != nil {

@@ -36,8 +36,33 @@ func (l *Ledger) Open(_ context.Context, t ledger.Target) (ledger.Position, erro
 	if t.Mode == events.Incremental && l.Resume != (entity.Cursor{}) {
 		p.Cursor = l.Resume
 	}
+	if t.Refresh {
+		l.openRefresh(p)
+	}
 	l.positions[k] = p
 	return *p, nil
+}
+
+// openRefresh sets the position to what the requests of its run name.
+func (l *Ledger) openRefresh(p *ledger.Position) {
+	var since *time.Time
+	var ids []string
+	for _, r := range l.requests {
+		if r.RunNumber != p.Run || !slices.Contains(r.Entities, p.Entity) {
+			continue
+		}
+		if r.Since != nil && (since == nil || r.Since.Before(*since)) {
+			since = r.Since
+		}
+		ids = append(ids, r.IDs...)
+	}
+	slices.Sort(ids)
+	l.missed[p.Entity] = slices.Compact(ids)
+	if since == nil {
+		p.Cursor, p.Phase = entity.Cursor{Feed: entity.List}, events.PhaseSweeping
+		return
+	}
+	p.Cursor.Since = *since
 }
 
 // excludes reports whether two runs of such modes do not read an entity at once.
@@ -57,7 +82,7 @@ func (l *Ledger) StorePage(ctx context.Context, t ledger.Target, at ledger.Posit
 			kept.Phase = events.PhaseChecking
 			return
 		}
-		if t.Mode != events.Incremental {
+		if t.Mode != events.Incremental { // those of a refresh are its ids
 			l.missed[t.Entity.Name] = slices.Clone(l.Misses[t.Entity.Name])
 		}
 		l.end(t.Mode, kept)
@@ -130,9 +155,11 @@ func (l *Ledger) StoreLookup(ctx context.Context, t ledger.Target, at ledger.Pos
 	return l.step(ctx, "StoreLookup", t, at, func(kept *ledger.Position) {
 		l.keep(t.Mode, kept, p)
 		l.missed[t.Entity.Name] = slices.DeleteFunc(l.missed[t.Entity.Name], func(id string) bool { return slices.Contains(ids, id) })
-		if t.Mode == events.Verify {
+		switch {
+		case t.Refresh:
+		case t.Mode == events.Verify:
 			l.confirmed += int64(len(ids) - len(p.Records))
-		} else {
+		default:
 			kept.Deleted += int64(len(ids) - len(p.Records))
 		}
 		l.end(t.Mode, kept)

@@ -20,9 +20,9 @@ func (p *program) plan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan " + strings.Join(cli.PlanModes, "|"),
 		Short: "Count what a sync would read and cost; request nothing",
-		Long: "Asks ServiceTitan for numbers of records, one call for each entity, and prints the calls and records of a sync. With\n" +
-			"DATABASE_URL it also compares them with the rows. It publishes and stores nothing, and reads no record. What counts\n" +
-			"cannot tell is said. It exits with 1 if an entity cannot be counted.",
+		Long: "Asks ServiceTitan for the numbers of records, one call for each entity, and prints the calls and records of a sync, and\n" +
+			"what the numbers do not tell. With DATABASE_URL it also compares them with the rows. It publishes and stores nothing.\n" +
+			"It exits with 1 if an entity cannot be counted.",
 		ValidArgs: cli.PlanModes,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, a []string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,9 +22,37 @@ func (p *program) request() *cobra.Command {
 		Long:      "Publishes sync.requested. " + waitHelp,
 		ValidArgs: events.ModeNames(),
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-	}, "; a rebuild takes one")
+	}, "; a rebuild and a refresh take one")
+	p.refreshFlags(cmd, o)
 	cmd.Flags().BoolVar(&o.AllowDeletes, "allow-deletes", false, "allow a full sync or rebuild to delete more rows than SYNC_DELETE_GUARD")
 	return cmd
+}
+
+// refreshFlags adds the flags with which an incremental reads chosen records.
+func (p *program) refreshFlags(cmd *cobra.Command, o *cli.RequestOptions) {
+	var ids []string
+	var since string
+	cmd.Flags().StringArrayVar(&ids, "ids", nil, fmt.Sprintf("incremental: read only the records with these ids, separated by commas, at most %d", events.MaxRefreshIDs))
+	cmd.Flags().StringVar(&since, "since", "", "incremental: read only the records that changed since this time, such as 2026-02-11T16:00:00Z")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if err := refuseEmpty(cmd, "ids", "since"); err != nil {
+			return err
+		}
+		if cmd.Flags().Changed("ids") {
+			if o.IDs, err = events.SplitIDs(ids); err != nil {
+				return cli.UsageError(fmt.Errorf("--ids: %w", err))
+			}
+		}
+		if since == "" {
+			return nil
+		}
+		at, err := time.Parse(time.RFC3339, since)
+		if err != nil {
+			return cli.UsageError(fmt.Errorf("--since: got %q, want an RFC 3339 time such as 2026-02-11T16:00:00Z", since))
+		}
+		o.Since = &at
+		return nil
+	}
 }
 
 // verify is request verify under its own name.

@@ -50,7 +50,7 @@ const overlap = 30 * time.Second
 
 // TestHistories performs random actions: records change, calls fail, slices are stopped, workers
 // crash before and after a page is stored, PostgreSQL loses unlogged tables, runs overlap and are
-// cancelled, tables are rebuilt and verified. No record that exists is ever marked deleted. After the last
+// cancelled, tables are rebuilt, verified and refreshed. No record that exists is ever marked deleted. After the last
 // action, one incremental sync makes the copy of every feed correct and leaves no row of a list
 // older than its record, and two full syncs make every copy correct. The name of a history ends
 // with its seed.
@@ -224,6 +224,8 @@ func (h *history) step() {
 		h.start(events.Rebuild)
 	case n < 55:
 		h.start(events.Verify)
+	case n < 60:
+		h.startRefresh()
 	default:
 		h.continueRun()
 	}

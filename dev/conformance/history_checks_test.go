@@ -98,7 +98,7 @@ func (h *history) end() {
 
 // actionKinds are the kinds of actions. One history may lack some of them, those of a test run
 // together have all.
-var actionKinds = []string{"changes", "faults", "pauses", "crashes", "losses", "slices", "full runs", "incremental runs", "rebuild runs", "verify runs", "ended"}
+var actionKinds = []string{"changes", "faults", "pauses", "crashes", "losses", "slices", "full runs", "incremental runs", "rebuild runs", "verify runs", "refreshes", "ended"}
 
 // counters counts the actions of several histories.
 type counters struct {

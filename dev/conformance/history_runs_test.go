@@ -42,6 +42,35 @@ func (h *history) add(mode events.Mode, names ...string) *openRun {
 	return h.openRuns[len(h.openRuns)-1]
 }
 
+// startRefresh begins a run that reads some records of one entity by their ids, or what changed in the
+// last minutes, unless four runs are open.
+func (h *history) startRefresh() {
+	h.mu.Lock()
+	many := len(h.openRuns) >= 4
+	h.mu.Unlock()
+	name := h.names[h.randomInt(len(h.names))]
+	possible := ledger.Refreshes()[name]
+	request := ledger.Request{Mode: events.Incremental, Entities: []string{name}}
+	switch {
+	case many || possible.NoIDs != "" && possible.NoSince != "":
+		return
+	case possible.NoIDs != "" || possible.NoSince == "" && h.chance(3):
+		request.Since = new(h.clock.Now().Add(-time.Duration(h.randomInt(600)) * time.Second))
+	default:
+		for _, r := range h.simulatorRecords(name) {
+			if h.chance(3) {
+				request.IDs = append(request.IDs, r.key)
+			}
+		}
+		request.IDs = append(request.IDs, "1")
+	}
+	run := h.beginFor(request)
+	h.mu.Lock()
+	h.openRuns = append(h.openRuns, &openRun{run, run.Entities})
+	h.mu.Unlock()
+	h.count("refreshes")
+}
+
 // cancel finalizes an open run as cancelled.
 func (h *history) cancel() {
 	if r := h.pick(); r != nil {

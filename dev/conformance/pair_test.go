@@ -83,6 +83,7 @@ type source struct {
 	pageSize int // of lists, below their maximum; 0 leaves it unchanged
 	before   func()
 	after    func(e entity.Entity, page entity.Page)
+	lookedUp func(page entity.Page) // after a lookup
 }
 
 func (s *source) Page(ctx context.Context, tenant events.TenantID, e entity.Entity, at entity.Cursor, interactive bool) (entity.Page, error) {
@@ -95,6 +96,14 @@ func (s *source) Page(ctx context.Context, tenant events.TenantID, e entity.Enti
 	page, err := s.Client.Page(ctx, tenant, e, at, interactive)
 	if s.after != nil {
 		runAndWait(func() { s.after(e, page) })
+	}
+	return page, err
+}
+
+func (s *source) Lookup(ctx context.Context, tenant events.TenantID, e entity.Entity, ids []string, interactive bool) (entity.Page, error) {
+	page, err := s.Client.Lookup(ctx, tenant, e, ids, interactive)
+	if s.lookedUp != nil && err == nil {
+		runAndWait(func() { s.lookedUp(page) })
 	}
 	return page, err
 }
@@ -185,23 +194,31 @@ func (unlimited) Throttle(context.Context, events.TenantID, float64, time.Durati
 // begin begins a run for a new request.
 func (p *pipeline) begin(mode events.Mode, allowDeletes bool, names ...string) ledger.Run {
 	p.Helper()
+	return p.beginFor(ledger.Request{Mode: mode, AllowDeletes: allowDeletes, Entities: names})
+}
+
+// beginFor begins a run for new requests of one mode, which need only say what they read.
+func (p *pipeline) beginFor(requests ...ledger.Request) ledger.Run {
+	p.Helper()
 	p.order.Lock()
 	defer p.order.Unlock()
-	p.requests++
-	eventID := fmt.Sprint(p.requests)
-	q := ledger.Request{
-		ID: events.RequestID("/conformance/"+p.tenant, eventID), Source: "/conformance/" + p.tenant, EventID: eventID, Digest: eventID,
-		TenantID: events.TenantID(p.tenant), Mode: mode, Entities: names, AllowDeletes: allowDeletes, WorkflowID: "incremental-sync-" + p.tenant,
+	begin := ledger.BeginInput{TenantID: events.TenantID(p.tenant), Mode: requests[0].Mode, FirstRunID: "conformance", Pass: 1, Refreshes: true}
+	for i := range requests {
+		q := &requests[i]
+		p.requests++
+		q.EventID = fmt.Sprint(p.requests)
+		q.Source, q.Digest, q.TenantID = "/conformance/"+p.tenant, q.EventID, begin.TenantID
+		q.ID = events.RequestID(q.Source, q.EventID)
+		// Each run has its own workflow, so that incremental runs may overlap: a new pass fails the runs
+		// that the same workflow left open.
+		q.WorkflowID = cmp.Or(begin.WorkflowID, "incremental-sync-"+p.tenant+"-"+q.EventID)
+		if q.Mode != events.Incremental {
+			q.WorkflowID = string(q.Mode) + "-sync-" + q.ID
+			begin.RequestID = q.ID
+		}
+		begin.WorkflowID = q.WorkflowID
 	}
-	// Each run has its own workflow, so that incremental runs may overlap: a new pass fails the runs
-	// that the same workflow left open.
-	q.WorkflowID += "-" + eventID
-	begin := ledger.BeginInput{TenantID: events.TenantID(p.tenant), Mode: mode, WorkflowID: q.WorkflowID, FirstRunID: "conformance", Pass: 1}
-	if mode != events.Incremental {
-		q.WorkflowID = string(mode) + "-sync-" + q.ID
-		begin.WorkflowID, begin.RequestID = q.WorkflowID, q.ID
-	}
-	_, err := p.store.Receive(p.Context(), []ledger.Request{q})
+	_, err := p.store.Receive(p.Context(), requests)
 	require.NoError(p, err)
 	run, found, err := p.store.BeginRun(p.Context(), begin)
 	require.NoError(p, err)
@@ -217,9 +234,13 @@ func (p *pipeline) slice(ctx context.Context, run ledger.Run, name string) (acti
 	env := suite.NewTestActivityEnvironment()
 	env.SetTestTimeout(time.Minute)
 	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
-	env.RegisterActivity(p.slices.SyncSlice)
+	slice := p.slices.SyncSlice
+	if run.Refresh {
+		slice = p.slices.RefreshSlice
+	}
+	env.RegisterActivity(slice)
 	in := activities.SliceInput{RunNumber: run.Number, TenantID: events.TenantID(p.tenant), Mode: run.Mode, Entity: name, Execution: run.Ref().Execution}
-	value, err := env.ExecuteActivity(p.slices.SyncSlice, in)
+	value, err := env.ExecuteActivity(slice, in)
 	if err != nil {
 		return activities.SliceResult{}, err
 	}

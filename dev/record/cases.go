@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/cli"
 	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -63,6 +64,14 @@ var short = []recording{
 	{"IncrementalSync-paused-and-resumed", incremental(pauseAndResume)},
 	{"IncrementalSync-cancelled", incremental(func(ctx context.Context, w *deployment, id string) error { return w.control(ctx, "cancel", id) })},
 	{"IncrementalSync-held-by-a-pause", incremental(heldByPause)},
+	{"IncrementalSync-refreshed", func(ctx context.Context, w *deployment) (string, error) {
+		w.simulator().SetPace(slow)
+		id, err := w.requestOf(ctx, cli.RequestOptions{Mode: string(events.Incremental), Entities: []string{"customers"}, IDs: []events.RecordID{"1"}})
+		if err != nil {
+			return "", err
+		}
+		return id, w.awaitClosed(ctx, id)
+	}},
 	{"ScheduledSync-completed", scheduled},
 	{"fullSyncWorkflow-completed", legacyCase(legacy.FullSync, nil)},
 	{"fullSyncWorkflow-paused-and-resumed", legacyCase(legacy.FullSync, signalled)},

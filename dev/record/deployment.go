@@ -121,16 +121,21 @@ func (w *deployment) tenant() events.TenantID         { return w.cfg.Tenants[0].
 
 // request publishes a request and returns the ID of the workflow that serves it, once that runs.
 func (w *deployment) request(ctx context.Context, mode events.Mode) (workflowID string, err error) {
-	id := uuid.NewString()
-	w.latest = events.RequestID(cli.Source, id)
-	o := cli.RequestOptions{Mode: string(mode), ID: id}
+	o := cli.RequestOptions{Mode: string(mode)}
 	if mode.Info().OneEntity {
 		o.Entities = []string{"customers"}
 	}
+	return w.requestOf(ctx, o)
+}
+
+// requestOf is request with other options.
+func (w *deployment) requestOf(ctx context.Context, o cli.RequestOptions) (workflowID string, err error) {
+	o.ID = uuid.NewString()
+	w.latest = events.RequestID(cli.Source, o.ID)
 	if err := cli.Request(ctx, commands.Backends(w.cfg), w.cfg, o, io.Discard); err != nil {
 		return "", err
 	}
-	workflowID = mode.WorkflowID(w.tenant(), w.latest)
+	workflowID = events.Mode(o.Mode).WorkflowID(w.tenant(), w.latest)
 	return workflowID, await(ctx, func() (bool, error) {
 		described, err := w.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 		return err == nil && described.GetWorkflowExecutionInfo().GetCloseTime() == nil, nil

@@ -45,7 +45,7 @@ func TestPrintEntitiesAsJSON(t *testing.T) {
 	}, byName["report_categories"])
 	require.Equal(t, map[string]any{"path": "/crm/v2/tenant/{tenant}/export/customers"}, byName["customers"]["export"])
 	require.Equal(t, map[string]any{
-		"path": "/crm/v2/tenant/{tenant}/customers", "shape": "pages", "firstPage": 1.0, "pageSize": 5000.0, "states": "active=Any",
+		"path": "/crm/v2/tenant/{tenant}/customers", "shape": "pages", "ids": true, "firstPage": 1.0, "pageSize": 5000.0, "states": "active=Any",
 		"from": "modifiedOnOrAfter", "before": "modifiedBefore", "sort": "+Id",
 	}, byName["customers"]["list"])
 	require.Equal(t, true, byName["payment_types"]["list"].(map[string]any)["ids"])

@@ -25,6 +25,8 @@ const Source = ledger.CLISource
 type RequestOptions struct {
 	Mode         string
 	Entities     []string
+	IDs          []events.RecordID // of a refresh
+	Since        *time.Time        // likewise
 	TenantID     string
 	Notify       *bool
 	Channel      string
@@ -38,7 +40,7 @@ type RequestOptions struct {
 
 func (o RequestOptions) data() events.RequestData {
 	return events.RequestData{
-		Mode: events.Mode(o.Mode), Entities: o.Entities, TenantID: o.TenantID, Notify: o.Notify,
+		Mode: events.Mode(o.Mode), Entities: o.Entities, IDs: o.IDs, Since: o.Since, TenantID: o.TenantID, Notify: o.Notify,
 		Channel: o.Channel, AllowDeletes: o.AllowDeletes, Reason: o.Reason,
 	}
 }
@@ -66,7 +68,7 @@ func Request(ctx context.Context, b Backends, cfg *config.Config, o RequestOptio
 	o.ID = cmp.Or(o.ID, uuid.NewString())
 	e, err := events.Requested.New(events.Attributes{ID: o.ID, Source: Source, Time: time.Now()}, o.data())
 	if err == nil {
-		_, _, err = events.Validator{Tenants: cfg.TenantIDs(), Entities: entity.Names()}.Request(e)
+		_, _, err = events.Validator{Tenants: cfg.TenantIDs(), Entities: entity.Names(), Refreshes: ledger.Refreshes()}.Request(e)
 	}
 	if err != nil {
 		return UsageError(err)

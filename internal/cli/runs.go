@@ -149,8 +149,16 @@ func ShowRun(ctx context.Context, b Backends, number int64, asJSON bool, out io.
 	return printRun(out, r, time.Now(), terminalWidth(out))
 }
 
+// runTitle says what a run is.
+func runTitle(r ledger.Run) string {
+	if r.Refresh {
+		return "refresh of chosen records"
+	}
+	return strings.ToLower(r.Mode.Info().Title)
+}
+
 func printRun(out io.Writer, r ledger.Run, now time.Time, width int) error {
-	fmt.Fprintf(out, "Run %d: %s of tenant %s, %s\n\n", r.Number, strings.ToLower(r.Mode.Info().Title), r.TenantID, r.ReportedState())
+	fmt.Fprintf(out, "Run %d: %s of tenant %s, %s\n\n", r.Number, runTitle(r), r.TenantID, r.ReportedState())
 	line := func(label, text string) {
 		if text != "" {
 			fmt.Fprintf(out, "  %-13s %s\n", label, display.OneLine(text))

@@ -9,6 +9,7 @@ var core = []Entity{
 		States:   anyState,
 		Filter:   modified,
 		Sort:     byID,
+		IDs:      true,
 		Scope:    "tn.crm.customers:r",
 		Webhooks: []string{"customer"},
 		Columns: columns("name text, type text, active boolean, balance numeric, merged_to_id bigint = mergedToId, " +
@@ -20,6 +21,7 @@ var core = []Entity{
 		Export:   jpm + "export/jobs",
 		Filter:   modified,
 		Sort:     byID,
+		IDs:      true,
 		Inactive: Deleted,
 		Scope:    "tn.jpm.jobs:r",
 		Webhooks: []string{"job"},
@@ -35,6 +37,7 @@ var core = []Entity{
 		States:   allStates,
 		Filter:   modified,
 		Sort:     byID,
+		IDs:      true,
 		Scope:    "tn.acc.invoices:r",
 		Webhooks: []string{"invoice", "payment"}, // a payment changes the balance of its invoice
 		Columns: columns("reference_number text = referenceNumber, active boolean, sync_status text = syncStatus, " +
@@ -50,6 +53,7 @@ var core = []Entity{
 		States:   anyState,
 		Filter:   modified,
 		Sort:     byID,
+		IDs:      true,
 		Scope:    "tn.sal.estimates:r",
 		Webhooks: []string{"estimate"},
 		Columns: columns("name text, job_number text = jobNumber, status text = status.name, review_status text = reviewStatus, active boolean, " +

@@ -39,7 +39,7 @@ var pricebookEntities = []Entity{
 	},
 	{
 		Name: "pricebook_services", List: pricebook + "services", Export: pricebook + "export/services",
-		States: anyState, Filter: modified, Sort: byID, IDs: true, Scope: "tn.pb.services:r",
+		States: anyState, Filter: modified, Sort: byID, IDs: true, ListDiffers: true, Scope: "tn.pb.services:r",
 		Columns: columns("active, code, displayName, cost, price, businessUnitId, createdOn"),
 	},
 }

@@ -47,7 +47,7 @@ var settingsEntities = []Entity{
 	// The list (telecom v3) nests fields that are flat in the feed (v2).
 	{
 		Name: "calls", List: telecomV3 + "calls", Export: telecom + "export/calls",
-		States: anyState, Filter: modified, IDs: true, Scope: "tn.tlc.calls:r",
+		States: anyState, Filter: modified, IDs: true, ListDiffers: true, Scope: "tn.tlc.calls:r",
 		Columns: columns("active, type, direction, status, duration, from_number text = from, to_number text = to, agent.id, campaign.id, " +
 			"customer.id, location.id, job.id, createdOn"),
 	},

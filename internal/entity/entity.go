@@ -25,6 +25,10 @@ type Entity struct {
 	Sort      string     // value of the parameter sort that orders by id, "" if there is none
 	IDs       bool       // the list takes ids=1,2,3, at most MaxIDs
 
+	// ListDiffers says that the records of the list have other fields than those of the export feed,
+	// beside an active that only the feed has.
+	ListDiffers bool
+
 	Key        Key
 	KeyFields  []string // fields that identify a record, joined with "/"; default id
 	Inactive   Meaning  // meaning of active=false in the export feed
@@ -55,6 +59,17 @@ func (e Entity) CanLookUp() bool { return e.Export == "" && e.IDs }
 func (e Entity) IsCountable() bool {
 	return e.List != "" && !e.Unpaged && e.Shape == Pages && e.Totals != TotalNever
 }
+
+// RefreshesByID reports whether chosen records can be read by their ids and stored: the list takes
+// ids, and its records are like those that the table has.
+func (e Entity) RefreshesByID() bool { return e.List != "" && e.IDs && !e.ListDiffers }
+
+// RefreshesSince reports whether the records that changed since any time can be read.
+func (e Entity) RefreshesSince() bool { return e.Tracks() == FeedChanges || e.Tracks() == Changes }
+
+// ActiveOnlyInFeed reports whether records have the field active in the export feed alone, where
+// false means deleted: the list shows no deleted records.
+func (e Entity) ActiveOnlyInFeed() bool { return e.Export != "" && e.Inactive == Deleted }
 
 // FirstPage returns the number of the list's first page.
 func (e Entity) FirstPage() int {

@@ -113,6 +113,7 @@ func TestSetsOfEntities(t *testing.T) {
 		"a feed alone": {func(e Entity) bool { return e.List == "" }, []string{
 			"invoice_items", "invoice_templates", "job_canceled_logs", "job_history", "job_notes", "membership_status_changes", "project_notes",
 		}},
+		"lists with other fields than the feed": {func(e Entity) bool { return e.ListDiffers }, []string{"calls", "pricebook_services"}},
 		"smaller pages": {func(e Entity) bool { return e.PageSize != 0 }, []string{
 			"form_submissions", "intacct_business_unit_mappings", "journal_entries",
 		}},

@@ -31,6 +31,12 @@ func TestRequestIsPublished(t *testing.T) {
 				Channel: "#ops", AllowDeletes: true, Reason: "why not",
 			},
 		},
+		"records by their ids": {"/sync/incremental", `{"entities":["jobs"],"ids":[17,"18"]}`, events.RequestData{
+			Mode: events.Incremental, Entities: []string{"jobs"}, IDs: []events.RecordID{"17", "18"},
+		}},
+		"changes since a time": {"/sync/incremental", `{"entities":["jobs"],"since":"2026-03-01T12:00:00Z"}`, events.RequestData{
+			Mode: events.Incremental, Entities: []string{"jobs"}, Since: &today,
+		}},
 		"a rebuild":    {"/sync/rebuild", `{"entities":["jobs"]}`, events.RequestData{Mode: events.Rebuild, Entities: []string{"jobs"}}},
 		"all entities": {"/sync/incremental", `{"entities":["*"],"notify":true}`, events.RequestData{Mode: events.Incremental, Entities: []string{"*"}, Notify: &yes}},
 	} {

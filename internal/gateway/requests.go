@@ -22,6 +22,8 @@ type requestView struct {
 	TenantID     events.TenantID     `json:"tenantId"`
 	Mode         events.Mode         `json:"mode"`
 	Entities     []string            `json:"entities"`
+	IDs          []string            `json:"ids,omitempty"`   // of a refresh
+	Since        *time.Time          `json:"since,omitempty"` // likewise
 	State        ledger.RequestState `json:"state"`
 	WorkflowID   string              `json:"workflowId"`
 	RunID        *string             `json:"runId"`
@@ -57,7 +59,7 @@ func (g *Gateway) showRequest(w http.ResponseWriter, r *http.Request) error {
 func viewRequest(request ledger.Receipt) requestView {
 	view := requestView{
 		RequestID: request.ID, Event: events.EventRef{Source: request.Source, ID: request.EventID},
-		TenantID: request.TenantID, Mode: request.Mode, Entities: emptyIfNil(request.Entities), State: request.State,
+		TenantID: request.TenantID, Mode: request.Mode, Entities: emptyIfNil(request.Entities), IDs: request.IDs, Since: request.Since, State: request.State,
 		WorkflowID: request.WorkflowID, AllowDeletes: request.AllowDeletes, Channel: request.Channel, Reason: request.Reason,
 		ReceivedAt: timeOrNull(request.ReceivedAt), RunID: nullIfZero(request.FirstRunID), RunNumber: nullIfZero(request.RunNumber),
 	}

@@ -25,6 +25,7 @@ type runView struct {
 	State      ledger.RunState  `json:"state"`
 	Paused     *pauseView       `json:"paused,omitempty"`
 	Entities   []string         `json:"entities"`
+	Refresh    bool             `json:"refresh,omitempty"`
 	Requests   int              `json:"requests"` // number of requests that it serves
 	Requester  *requesterView   `json:"requestedBy,omitempty"`
 	StartedAt  *time.Time       `json:"startedAt"`
@@ -52,7 +53,7 @@ func viewRun(run ledger.Run) runView {
 	return runView{
 		RunNumber: run.Number, TenantID: run.TenantID, Mode: run.Mode, WorkflowID: run.WorkflowID, RunID: run.TemporalRunID(),
 		State: run.ReportedState(), Paused: pauseOrNull(run.Pause),
-		Entities: emptyIfNil(run.Entities), Requests: run.RequestCount, Requester: requesterOrNull(run.RequestedBy),
+		Entities: emptyIfNil(run.Entities), Refresh: run.Refresh, Requests: run.RequestCount, Requester: requesterOrNull(run.RequestedBy),
 		StartedAt: timeOrNull(run.StartedAt), FinishedAt: timeOrNull(run.FinishedAt),
 		Results: emptyIfNil(run.Results), Error: run.Error, Reason: run.Reason,
 	}

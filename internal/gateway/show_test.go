@@ -124,7 +124,7 @@ func TestShowRequest(t *testing.T) {
 	}})
 	s.fakeLedger.hold("done", ledger.Receipt{
 		Request: ledger.Request{
-			ID: "done", Source: "/me", EventID: "2", TenantID: "1001", Mode: events.Incremental, Entities: []string{"jobs"}, State: ledger.Accepted,
+			ID: "done", Source: "/me", EventID: "2", TenantID: "1001", Mode: events.Incremental, Entities: []string{"jobs"}, IDs: []string{"17"}, Since: &today, State: ledger.Accepted,
 			WorkflowID: "incremental-sync-1001", FirstRunID: "r", RunNumber: 9, Channel: "#a", Reason: "why", ReceivedAt: today,
 		},
 		Outcome: &ledger.Outcome{State: ledger.Completed, RunNumber: 9},
@@ -132,7 +132,7 @@ func TestShowRequest(t *testing.T) {
 	require.JSONEq(t, `{"requestId":"waiting","event":{"source":"/me","id":"1"},"tenantId":"1001","mode":"full","entities":[],"state":"received",
 		"workflowId":"full-sync-waiting","runId":null,"runNumber":null,"allowDeletes":false,"receivedAt":null,"outcome":null}`,
 		s.send(http.MethodGet, "/api/sync/requests/waiting", "").body)
-	require.JSONEq(t, `{"requestId":"done","event":{"source":"/me","id":"2"},"tenantId":"1001","mode":"incremental","entities":["jobs"],"state":"accepted",
+	require.JSONEq(t, `{"requestId":"done","event":{"source":"/me","id":"2"},"tenantId":"1001","mode":"incremental","entities":["jobs"],"ids":["17"],"since":"2026-03-01T12:00:00Z","state":"accepted",
 		"workflowId":"incremental-sync-1001","runId":"r","runNumber":9,"allowDeletes":false,"channel":"#a","reason":"why",
 		"receivedAt":"2026-03-01T12:00:00Z","outcome":{"state":"completed","runNumber":9}}`,
 		s.send(http.MethodGet, "/api/sync/requests/done", "").body)

@@ -92,7 +92,7 @@ func (w Webhooks) check() error {
 	return errors.Join(problems...)
 }
 
-// receiveWebhook publishes a request for an incremental sync. It responds once the request
+// receiveWebhook publishes a request for an incremental sync, or a refresh of the record. It responds once the request
 // is stored, because ServiceTitan stops retrying after a few minutes.
 func (g *Gateway) receiveWebhook(w http.ResponseWriter, r *http.Request) error {
 	event, known, err := g.readWebhook(w, r)
@@ -202,7 +202,7 @@ func (g *Gateway) webhookEvent(tenant string, content map[string]json.RawMessage
 	data := events.RequestData{Mode: events.Incremental, TenantID: tenant, Reason: "webhook"}
 	if kind := eventType(content); kind != "" {
 		data.Reason += " " + kind
-		data.Entities = g.Webhooks.entities(kind)
+		data = g.Webhooks.request(kind, text(content["id"]), data)
 	}
 	event, err := events.Requested.New(events.Attributes{
 		ID:     id,

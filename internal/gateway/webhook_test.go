@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 )
 
 const (
@@ -175,8 +177,55 @@ func TestWebhookBecomesAnIncrementalRequest(t *testing.T) {
 	data, err := events.Requested.Data(event)
 	require.NoError(t, err)
 	require.Equal(t, events.RequestData{
-		Mode: events.Incremental, TenantID: "1001", Entities: []string{"jobs"}, Reason: "webhook job.completed",
+		Mode: events.Incremental, TenantID: "1001", Entities: []string{"jobs"}, IDs: []events.RecordID{"17"}, Reason: "webhook job.completed",
 	}, data)
+}
+
+// A delivery that names one record of one entity reads that record; every other one reads what changed.
+func TestWebhookReadsTheRecordThatItNames(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"eventType":"job.completed","id":17}`:                  "17",
+		`{"eventType":"job.completed","id":"17"}`:                "17",
+		`{"eventType":"customers-updated","id":17}`:              "17",
+		`{"__eventInfo":{"webhookType":"JobScheduled"},"id":17}`: "17",
+		`{"event":"jobCompleted","id":9223372036854775807}`:      "9223372036854775807",
+		`{"eventType":"Location.Updated","id":17}`:               "17",
+		`{"eventType":"purchase_order.updated","id":17}`:         "17",
+		`{"eventType":"pricebook_category.changed","id":17}`:     "",
+		`{"eventType":"job.deleted","id":17}`:                    "", // the list does not show it
+		`{"eventType":"JobRemoved","id":17}`:                     "",
+		`{"eventType":"job.note.created","id":17}`:               "", // the id of a note
+		`{"eventType":"JobNoteCreated","id":17}`:                 "",
+		`{"eventType":"payment.created","id":17}`:                "", // the id of a payment, which changes its invoice
+		`{"eventType":"special.thing","id":17}`:                  "",
+		`{"eventType":"job","id":17}`:                            "",
+		`{"eventType":"job.completed"}`:                          "",
+		`{"eventType":"job.completed","id":null}`:                "",
+		`{"eventType":"job.completed","id":"J-17"}`:              "",
+		`{"eventType":"job.completed","id":0}`:                   "",
+		`{"eventType":"job.completed","id":1.5}`:                 "",
+		`{"eventType":"job.completed","id":[17]}`:                "",
+		`{"eventType":"job.completed","id":"17,18"}`:             "",
+		`{"eventType":"call.completed","id":17}`:                 "",
+		`{"id":17}`:                                              "",
+	} {
+		s := open(t, func(o *Options) {
+			o.Webhooks.Entities = map[string][]string{
+				"special.thing": {"customers", "jobs"}, "location.updated": {"locations"}, "purchase_order.updated": {"purchase_orders"},
+				"pricebook_category.changed": {"pricebook_categories"}, "call.completed": {"calls"},
+			}
+		})
+		require.Equal(t, 200, s.deliver(hookPath, body).status, body)
+		event := s.fakeStream.events()[0]
+		data, _, err := events.Validator{Tenants: s.gateway.Tenants, Entities: entity.Names(), Refreshes: ledger.Refreshes()}.Request(event)
+		require.NoError(t, err, body)
+		if want == "" {
+			require.Empty(t, data.IDs, body)
+			continue
+		}
+		require.Equal(t, []events.RecordID{events.RecordID(want)}, data.IDs, body)
+	}
 }
 
 func TestWebhookIdentity(t *testing.T) {

@@ -65,7 +65,7 @@ func (r Run) CommonData() events.RunData { return r.common(r.refs()) }
 func (r Run) common(requests []events.RequestRef) events.RunData {
 	return events.RunData{
 		TenantID: r.TenantID, Mode: r.Mode, WorkflowID: r.WorkflowID, RunID: r.TemporalRunID(),
-		RunNumber: r.Number, Entities: r.Entities, Requests: requests,
+		RunNumber: r.Number, Refresh: r.Refresh, Entities: r.Entities, Requests: requests,
 	}
 }
 

@@ -20,9 +20,11 @@ type Request struct {
 
 	TenantID     events.TenantID
 	Mode         events.Mode
-	Entities     []string // resolved: never empty, never "*"
-	Notify       *bool    // nil: depends on mode and outcome
-	Channel      string   // resolved: the channel to notify
+	Entities     []string   // resolved: never empty, never "*"
+	IDs          []string   // of a refresh: the records to read, each once
+	Since        *time.Time // of a refresh: reads what changed since then
+	Notify       *bool      // nil: depends on mode and outcome
+	Channel      string     // resolved: the channel to notify
 	AllowDeletes bool
 	Reason       string
 	Traceparent  string // of the event, propagated to the events of its run

@@ -19,6 +19,7 @@ type Run struct {
 
 	Entities     []string
 	AllowDeletes bool
+	Refresh      bool // an incremental that reads what its requests name by ids or since
 	Requests     []Request
 	RequestCount int       // how many it serves; a run header has few or none of them in Requests
 	RequestedBy  Requester // of the first request; zero if every request was withdrawn
@@ -103,6 +104,7 @@ type BeginInput struct {
 	FirstRunID string
 	Pass       int
 	RequestID  string // the request of a full or rebuild; an incremental claims the queued requests
+	Refreshes  bool   `json:",omitempty"` // the workflow serves refreshes in passes of their own; absent in earlier histories
 	Pause      *Pause `json:",omitempty"` // of a tenant's incremental sync that was paused before the pass began
 
 	// MayWait says that an incremental pass need not begin at once. MinInterval is then the minimum time

@@ -12,12 +12,13 @@ type Target struct {
 	Run      Ref
 	TenantID events.TenantID
 	Mode     events.Mode
+	Refresh  bool // reads what the requests of the run name
 	Entity   entity.Entity
 }
 
 // Target returns the target of the run in an entity.
 func (r Run) Target(e entity.Entity) Target {
-	return Target{Run: r.Ref(), TenantID: r.TenantID, Mode: r.Mode, Entity: e}
+	return Target{Run: r.Ref(), TenantID: r.TenantID, Mode: r.Mode, Refresh: r.Refresh, Entity: e}
 }
 
 // ReadsAgain reports whether the second look of a verify reads the entity a second time, because

@@ -49,6 +49,9 @@ func (n *Notifier) observe(ctx context.Context, one *Notification, channels []st
 		defer cancel()
 		var notified []string
 		key := fmt.Sprintf("outages/%s/%s", one.Run.TenantID, one.Run.Mode)
+		if one.Run.Refresh { // a refresh that works does not show that incrementals do
+			key += "/refresh"
+		}
 		n.stateErr = Update(ctx, n.State, key, func(o *outage) { notified = o.observe(one, channels) })
 		if n.stateErr == nil {
 			return notified, nil

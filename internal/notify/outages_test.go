@@ -15,9 +15,14 @@ import (
 // completing is the outcome of another run that completed now, which asks for no notification.
 func (d *rig) completing(t *testing.T, tenant events.TenantID, mode events.Mode) *delivery {
 	t.Helper()
+	return d.completingRun(t, events.RunData{TenantID: tenant, Mode: mode})
+}
+
+func (d *rig) completingRun(t *testing.T, run events.RunData) *delivery {
+	t.Helper()
 	d.runs++
 	data := outcomeData()
-	data.RunNumber, data.FinishedAt, data.TenantID, data.Mode, data.Notify = d.runs, d.clock, tenant, mode, nil
+	data.RunNumber, data.FinishedAt, data.TenantID, data.Mode, data.Refresh, data.Notify = d.runs, d.clock, run.TenantID, run.Mode, run.Refresh, nil
 	event, err := events.Completed.New(events.Attributes{
 		ID: fmt.Sprintf("%d/completed", d.runs), Source: "/lazisync", Subject: data.WorkflowID, Time: d.clock,
 	}, data)
@@ -60,6 +65,19 @@ func TestTheRunAfterAFailureIsNotifiedOnce(t *testing.T) {
 	require.Len(t, sent, 1, "the next failure is notified at once")
 	d.clock = d.clock.Add(time.Minute)
 	sent, _ = d.handle(t, d.completing(t, "1001", events.Full))
+	require.Equal(t, 1, sent[0].Recovered)
+}
+
+// A refresh reads some records by their ids, which may work while the mode does not.
+func TestARefreshThatWorksIsNoRecovery(t *testing.T) {
+	t.Parallel()
+	d := newRig()
+	d.handle(t, d.failing(t, events.APIError, "jobs"))
+	d.clock = d.clock.Add(time.Minute)
+	sent, _ := d.handle(t, d.completingRun(t, events.RunData{TenantID: "1001", Mode: events.Full, Refresh: true}))
+	require.Empty(t, sent)
+	sent, _ = d.handle(t, d.completing(t, "1001", events.Full))
+	require.Len(t, sent, 1)
 	require.Equal(t, 1, sent[0].Recovered)
 }
 

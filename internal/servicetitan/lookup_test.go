@@ -43,6 +43,12 @@ func TestLookup(t *testing.T) {
 			response: pageOf(`{"id":"0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f"}`),
 			found:    []string{"0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f"},
 		},
+		"GUIDs in another case": {
+			entity: "journal_entries", ids: []string{"0D4A1C5E-7A0F-4B51-9A3E-5F0C6B1D2E3F"},
+			request:  "/accounting/v2/tenant/7001/journal-entries?ids=0D4A1C5E-7A0F-4B51-9A3E-5F0C6B1D2E3F&page=1&pageSize=500",
+			response: pageOf(`{"id":"0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f"}`),
+			found:    []string{"0d4a1c5e-7a0f-4b51-9a3e-5f0c6b1d2e3f"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +67,28 @@ func TestLookup(t *testing.T) {
 			require.Equal(t, c.found, found)
 			require.Equal(t, c.rejected, rejected)
 		})
+	}
+}
+
+// Only the feed of some entities has the field active, which is false for deleted records.
+func TestLookupWritesRecordsAsTheFeedDoes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ entity, response, want string }{
+		{"jobs", `{"id":7,"jobStatus":"Hold"}`, `{"id":7,"jobStatus":"Hold","active":true}`},
+		{"jobs", `{"id":7,"active":false}`, `{"id":7,"active":false}`},
+		{"jobs", `{"id":7,"customFields":[{"active":false}]}`, `{"id":7,"customFields":[{"active":false}],"active":true}`},
+		{"customers", `{"id":7}`, `{"id":7}`},
+		{"campaigns", `{"id":7}`, `{"id":7}`},
+	} {
+		api := newFakeAPI(t, respond(http.StatusOK, pageOf(c.response)))
+		page, err := api.client().Lookup(t.Context(), testTenant, find(t, c.entity), []string{"7"}, true)
+		require.NoError(t, err)
+		require.Len(t, page.Records, 1)
+		require.Equal(t, c.want, string(page.Records[0].Raw), c.entity)
+		require.False(t, page.Records[0].Deleted)
+		if c.want != c.response {
+			require.Equal(t, c.response, string(page.Records[0].Received), "a rejected record is stored as it was received")
+		}
 	}
 }
 
@@ -87,7 +115,7 @@ func TestLookupIsUnsupported(t *testing.T) {
 		_, err := api.client().Lookup(t.Context(), testTenant, find(t, "campaigns"), ids, false)
 		require.ErrorContains(t, err, "want 1 to 50 and a list with the parameter ids")
 	}
-	_, err := api.client().Lookup(t.Context(), testTenant, customers(t), []string{"7"}, false)
+	_, err := api.client().Lookup(t.Context(), testTenant, find(t, "technician_shifts"), []string{"7"}, false)
 	require.ErrorContains(t, err, "a list with the parameter ids")
 	require.Empty(t, api.requests())
 }

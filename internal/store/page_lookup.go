@@ -12,10 +12,13 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// MissingIDs lists ids of missing rows that a run in phase sweeping has not looked up yet, at most
-// limit.
+// MissingIDs lists ids of missing rows, or of a refresh, that a run in phase sweeping has not looked up
+// yet, at most limit.
 func (s *Store) MissingIDs(ctx context.Context, target ledger.Target, limit int) ([]string, error) {
-	if target.Mode.Info().ReadOnly {
+	switch {
+	case target.Refresh:
+		return s.refreshIDs(ctx, target, limit)
+	case target.Mode.Info().ReadOnly:
 		return s.candidates(ctx, target, limit)
 	}
 	return readRows(ctx, s, fmt.Sprintf("list missing rows of %s in run %d", target.Entity.Name, target.Run.Number), pgx.RowTo[string], `
@@ -31,6 +34,9 @@ func (s *Store) StoreLookup(ctx context.Context, target ledger.Target, at ledger
 	what := fmt.Sprintf("store %d records of %s looked up for run %d", len(p.Records), target.Entity.Name, target.Run.Number)
 	p.Next, p.Last, p.Total = at.Cursor, true, -1
 	page := pageStore{Target: target, page: p, guard: s.deleteGuard, fields: s.fields.unrecorded(target, p.Fields)}
+	if target.Refresh {
+		page.pages, page.listed = 1, target.Entity.Export != ""
+	}
 	var first firsts
 	err = s.transact(ctx, what, func(tx pgx.Tx) (err error) {
 		next, first, err = page.storeLookup(ctx, tx, at.Version, ids)
@@ -57,23 +63,14 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	if err != nil {
 		return next, first, err
 	}
-	remaining, err := s.recordLookup(ctx, tx, requested)
+	var result sweepResult
+	if s.Refresh {
+		result, err = s.refreshed(ctx, tx, requested)
+	} else {
+		result, err = s.afterLookup(ctx, tx, fence, done, requested)
+	}
 	if err != nil {
 		return next, first, err
-	}
-	result := sweepResult{next: events.PhaseSweeping}
-	switch {
-	case s.Mode.Info().Staged:
-		if err := s.countStaged(ctx, tx, done.Inserted); err != nil {
-			return next, first, err
-		}
-		if remaining == 0 {
-			result.next = events.PhaseChecking
-		}
-	case remaining == 0:
-		if result, err = s.markAbsentDeleted(ctx, tx, fence); err != nil {
-			return next, first, err
-		}
 	}
 	if first, err = s.recordFirsts(ctx, tx, done); err != nil {
 		return next, first, err
@@ -81,6 +78,25 @@ func (s pageStore) storeLookup(ctx context.Context, tx pgx.Tx, version int64, re
 	s.page.Warnings = append(slices.Clone(s.page.Warnings), newFieldsWarnings(first.fields)...)
 	next, err = s.saveProgress(ctx, tx, resume, fence, done, result)
 	return next, first, err
+}
+
+// afterLookup records what a lookup of missing rows showed, and returns what follows.
+func (s pageStore) afterLookup(ctx context.Context, tx pgx.Tx, f fence, done rowCounts, requested []string) (sweepResult, error) {
+	remaining, err := s.recordLookup(ctx, tx, requested)
+	if err != nil {
+		return sweepResult{}, err
+	}
+	result := sweepResult{next: events.PhaseSweeping}
+	switch {
+	case s.Mode.Info().Staged:
+		if remaining == 0 {
+			result.next = events.PhaseChecking
+		}
+		err = s.countStaged(ctx, tx, done.Inserted)
+	case remaining == 0:
+		result, err = s.markAbsentDeleted(ctx, tx, f)
+	}
+	return result, err
 }
 
 // recordLookup records which of the requested ids are absent and returns the number of ids that are

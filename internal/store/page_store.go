@@ -48,10 +48,12 @@ func (s *Store) StorePage(ctx context.Context, target ledger.Target, at ledger.P
 type pageStore struct {
 	ledger.Target
 	page   entity.Page
-	pages  int64    // number of pages to count: 1, or 0 for a lookup
+	pages  int64    // number of pages to count: 1, or 0 for the lookup of a sweep
 	guard  float64  // Options.DeleteGuard
 	fields []string // of the page that are not known to be recorded
 	again  bool     // the page belongs to the second look of a verify
+	// listed says that the records are those of the list of an entity with an export feed.
+	listed bool
 }
 
 // firsts is what a page is the first to have: cast failures of columns in the run, new fields at all.
@@ -110,6 +112,11 @@ const tableFaultThreshold = 20
 // writeRecords upserts the records of the page, and stores and counts those that are rejected.
 func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts, err error) {
 	records, invalid := prepareRecords(s.Entity, s.page.Records)
+	if s.listed {
+		if records, err = s.newerThanRows(ctx, tx, records); err != nil {
+			return done, err
+		}
+	}
 	if s.Mode.Info().Staged {
 		if s.Entity, err = withStagedColumns(ctx, tx, s.Entity, s.table()); err != nil {
 			return done, err
@@ -143,8 +150,11 @@ func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, 
 		done = rowCounts{Counts: events.Counts{Rejected: done.Rejected}} // the table of the entity has not changed yet
 	}
 	next, err := s.advance(ctx, tx, done, sweep)
-	if err != nil || s.Mode.Info().ReadOnly {
+	switch {
+	case err != nil || s.Mode.Info().ReadOnly:
 		return next, err
+	case s.Refresh:
+		return next, s.saveCount(ctx, tx, done.live)
 	}
 	return next, s.saveState(ctx, tx, done.live-sweep.deleted, next.Status, s.resumeUpdate(at, f, next.Status), f.watermark)
 }
@@ -267,5 +277,5 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
 		s.Run.Number, tableName(s.Entity), cursor, fetched, done.Inserted, done.Updated, unchanged, done.Deleted+sweep.deleted, done.Rejected,
-		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(s.page.Warnings)), scanPosition)
+		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(slices.Concat(s.page.Warnings, sweep.warnings))), scanPosition)
 }

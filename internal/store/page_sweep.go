@@ -25,6 +25,8 @@ type sweepResult struct {
 	next    events.Phase // the next phase of the entity, "" if there is none
 	deleted int64
 	failure *events.RunError // the delete guard, or an unstable list: nothing was marked
+
+	warnings []string // for the outcome
 }
 
 // sweepsMissingRows reports whether the read shows deletions only by absence: it is a full sync of
@@ -43,6 +45,9 @@ func (s pageStore) sweepsMissingRows() bool {
 func (s pageStore) sweep(ctx context.Context, tx pgx.Tx, f fence, done rowCounts) (sweepResult, error) {
 	if s.Mode.Info().Staged {
 		return s.afterStaging(ctx, tx, f, done)
+	}
+	if s.Refresh && s.page.Last {
+		return s.afterRefresh(ctx, tx)
 	}
 	if !s.sweepsMissingRows() {
 		return sweepResult{}, nil

@@ -15,7 +15,7 @@ import (
 // sweptEntity is an entity that shows deletions only by absence.
 func sweepableEntity(t *testing.T) entity.Entity {
 	e := find(t, "customers")
-	e.Export = ""
+	e.Export, e.IDs = "", false
 	return e
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // requestColumns are the columns that scanRequest reads, of a table with alias q.
-const requestColumns = `q.request_id, q.source, q.event_id, q.digest, q.tenant_id, q.mode, q.entities, q.notify, q.channel,
+const requestColumns = `q.request_id, q.source, q.event_id, q.digest, q.tenant_id, q.mode, q.entities, q.ids, q.since, q.notify, q.channel,
 	q.allow_deletes, q.reason, q.traceparent, q.message, q.state, q.workflow_id, q.first_run_id, coalesce(q.run_number, 0), q.received_at`
 
 // orderByReceived is a stable order of requests, so that an outcome that is published twice lists
@@ -24,7 +24,7 @@ const orderByReceived = ` order by q.received_at, q.request_id`
 
 func scanRequest(row pgx.CollectableRow) (ledger.Request, error) {
 	var q ledger.Request
-	err := row.Scan(&q.ID, &q.Source, &q.EventID, &q.Digest, &q.TenantID, &q.Mode, &q.Entities, &q.Notify, &q.Channel,
+	err := row.Scan(&q.ID, &q.Source, &q.EventID, &q.Digest, &q.TenantID, &q.Mode, &q.Entities, &q.IDs, &q.Since, &q.Notify, &q.Channel,
 		&q.AllowDeletes, &q.Reason, &q.Traceparent, &q.Message, &q.State, &q.WorkflowID, &q.FirstRunID, &q.RunNumber, &q.ReceivedAt)
 	return q, err
 }
@@ -47,6 +47,8 @@ type requestRow struct {
 	TenantID     events.TenantID `json:"tenant_id"`
 	Mode         string          `json:"mode"`
 	Entities     []string        `json:"entities"`
+	IDs          []string        `json:"ids"`
+	Since        *time.Time      `json:"since"`
 	Notify       *bool           `json:"notify"`
 	Channel      string          `json:"channel"`
 	AllowDeletes bool            `json:"allow_deletes"`
@@ -62,12 +64,12 @@ type requestRow struct {
 // in another order do not deadlock. It returns what may differ from the request: texts without what
 // PostgreSQL cannot store, and the time.
 const receiveSQL = `
-insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
+insert into raw.sync_requests (request_id, source, event_id, digest, tenant_id, mode, entities, ids, since, notify, channel,
 	allow_deletes, reason, traceparent, message, workflow_id, received_at)
-select request_id, source, event_id, digest, tenant_id, mode, entities, notify, channel,
+select request_id, source, event_id, digest, tenant_id, mode, entities, ids, since, notify, channel,
 	allow_deletes, reason, traceparent, message, workflow_id, clock_timestamp() + make_interval(secs => wait)
 from jsonb_to_recordset($1::jsonb) as q (request_id text, source text, event_id text, digest text, tenant_id bigint, mode text,
-	entities text[], notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, message text,
+	entities text[], ids text[], since timestamptz, notify boolean, channel text, allow_deletes boolean, reason text, traceparent text, message text,
 	workflow_id text, wait float8, place int)
 where not exists (select from raw.sync_controls where control_id = request_id)
 order by request_id, place
@@ -88,7 +90,7 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 		}
 		rows[i] = requestRow{
 			RequestID: q.ID, Source: q.Source, EventID: q.EventID, Digest: q.Digest, TenantID: q.TenantID, Mode: string(q.Mode),
-			Entities: q.Entities, Notify: q.Notify, Channel: q.Channel, AllowDeletes: q.AllowDeletes, Reason: q.Reason,
+			Entities: q.Entities, IDs: q.IDs, Since: q.Since, Notify: q.Notify, Channel: q.Channel, AllowDeletes: q.AllowDeletes, Reason: q.Reason,
 			Traceparent: q.Traceparent, Message: q.Message, WorkflowID: q.WorkflowID, Wait: q.Wait.Seconds(), Place: i,
 		}
 	}

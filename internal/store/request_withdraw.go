@@ -85,7 +85,7 @@ func isEmpty(ctx context.Context, tx pgx.Tx, number int64) (empty bool, err erro
 func insertFinalized(ctx context.Context, tx pgx.Tx, request ledger.Request, firstRunID string, pass int, d ledger.Finalization, seen *observed) (int64, error) {
 	number, err := insertRun(ctx, tx, ledger.BeginInput{
 		TenantID: request.TenantID, Mode: request.Mode, WorkflowID: request.WorkflowID, FirstRunID: firstRunID, Pass: pass,
-	}, request.Entities, request.AllowDeletes)
+	}, runScope{entities: request.Entities, allowDeletes: request.AllowDeletes, refresh: request.IsRefresh()})
 	if err != nil {
 		return 0, err
 	}

@@ -123,7 +123,7 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *
 	if err != nil || request.RunNumber != 0 {
 		return request.RunNumber, err
 	}
-	number, err := insertRun(ctx, tx, b, request.Entities, request.AllowDeletes)
+	number, err := insertRun(ctx, tx, b, runScope{entities: request.Entities, allowDeletes: request.AllowDeletes})
 	if err != nil {
 		return 0, err
 	}
@@ -131,22 +131,30 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *
 	return number, claim(ctx, tx, number, []string{request.ID})
 }
 
-// beginForQueued begins an incremental run for all queued requests, or returns how long they have to
-// wait.
+// beginForQueued begins an incremental run for all queued requests of one kind: refreshes, or those
+// that continue from the resume points. The kind of the oldest request comes first, so that neither
+// waits for more than one run of the other. It may return how long the requests have to wait instead.
 func beginForQueued(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (number int64, wait time.Duration, err error) {
 	queued, err := lockQueued(ctx, tx, b.TenantID)
-	if err != nil || len(queued.ids) == 0 {
+	if err != nil || len(queued) == 0 {
 		return 0, 0, err
 	}
 	if wait, err = untilNextPass(ctx, tx, b); err != nil || wait > 0 {
 		return 0, wait, err
 	}
-	number, err = insertRun(ctx, tx, b, inCatalogueOrder(queued.entities), false)
+	scope := runScope{}
+	if b.Refreshes { // the workflow of an earlier version serves them as other incrementals
+		oldest := slices.MinFunc(queued, func(a, b queuedRequest) int { return a.receivedAt.Compare(b.receivedAt) })
+		scope.refresh = oldest.refresh
+		queued = slices.DeleteFunc(queued, func(q queuedRequest) bool { return q.refresh != scope.refresh })
+	}
+	scope.entities = inCatalogueOrder(queued.entities())
+	number, err = insertRun(ctx, tx, b, scope)
 	if err != nil {
 		return 0, 0, err
 	}
 	seen.start(number)
-	return number, 0, claim(ctx, tx, number, queued.ids)
+	return number, 0, claim(ctx, tx, number, queued.ids())
 }
 
 // untilNextPass returns how long an incremental pass has to wait, 0 if it may begin, and records when
@@ -180,40 +188,64 @@ func lockRequest(ctx context.Context, tx pgx.Tx, id string) (ledger.Request, err
 	return found[0], nil
 }
 
-// queuedRequests are incremental requests that no run has claimed.
-type queuedRequests struct {
-	ids      []string
-	entities []string // of all requests
+// queuedRequest is an incremental request that no run has claimed.
+type queuedRequest struct {
+	id         string
+	entities   []string
+	refresh    bool
+	receivedAt time.Time
+}
+
+type queuedRequests []queuedRequest
+
+func (all queuedRequests) ids() []string {
+	ids := make([]string, len(all))
+	for i, q := range all {
+		ids[i] = q.id
+	}
+	return ids
+}
+
+// entities returns the entities of all requests, each once.
+func (all queuedRequests) entities() (names []string) {
+	seen := map[string]bool{}
+	for _, q := range all {
+		for _, name := range q.entities {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // lockQueued reads the queued requests of a tenant and locks them until the transaction ends. The
 // request of a second pass is not queued before its time: served earlier, it would be no second
 // pass.
-func lockQueued(ctx context.Context, tx pgx.Tx, tenant events.TenantID) (queued queuedRequests, err error) {
-	rows := query(ctx, tx, `
-		select request_id, entities from raw.sync_requests
+func lockQueued(ctx context.Context, tx pgx.Tx, tenant events.TenantID) (queuedRequests, error) {
+	return pgx.CollectRows(query(ctx, tx, `
+		select request_id, entities, ids is not null or since is not null, received_at from raw.sync_requests
 		where tenant_id = $1 and mode = 'incremental' and run_number is null
 		and (source <> $2 or received_at <= clock_timestamp())
-		order by request_id for update`, tenant, ledger.SecondPassSource)
-	var id string
-	var entities []string
-	_, err = pgx.ForEachRow(rows, []any{&id, &entities}, func() error {
-		queued.ids = append(queued.ids, id)
-		for _, e := range entities {
-			if !slices.Contains(queued.entities, e) {
-				queued.entities = append(queued.entities, e)
-			}
-		}
-		return nil
+		order by request_id for update`, tenant, ledger.SecondPassSource), func(row pgx.CollectableRow) (q queuedRequest, err error) {
+		err = row.Scan(&q.id, &q.entities, &q.refresh, &q.receivedAt)
+		return q, err
 	})
-	return queued, err
 }
 
-func insertRun(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, entities []string, allowDeletes bool) (number int64, err error) {
+// runScope is what a run reads.
+type runScope struct {
+	entities     []string
+	allowDeletes bool
+	refresh      bool
+}
+
+func insertRun(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, scope runScope) (number int64, err error) {
 	err = tx.QueryRow(ctx, `
-		insert into raw.sync_runs (tenant_id, mode, workflow_id, first_run_id, pass, entities, allow_deletes)
-		values ($1, $2, $3, $4, $5, $6, $7) returning run_number`,
-		b.TenantID, b.Mode, b.WorkflowID, b.FirstRunID, b.Pass, entities, allowDeletes).Scan(&number)
+		insert into raw.sync_runs (tenant_id, mode, workflow_id, first_run_id, pass, entities, allow_deletes, refresh)
+		values ($1, $2, $3, $4, $5, $6, $7, $8) returning run_number`,
+		b.TenantID, b.Mode, b.WorkflowID, b.FirstRunID, b.Pass, scope.entities, scope.allowDeletes, scope.refresh).Scan(&number)
 	if err != nil || b.Pause == nil {
 		return number, err
 	}

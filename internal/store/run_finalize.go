@@ -56,8 +56,13 @@ func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizat
 	if err := saveOutcome(ctx, tx, number, run.Entities, results, d); err != nil {
 		return err
 	}
-	if !run.Mode.Info().ReadOnly {
+	if !run.Mode.Info().ReadOnly && !run.Refresh {
 		if err := finalizeTables(ctx, tx, run, results, positions[number]); err != nil {
+			return err
+		}
+	}
+	if run.Refresh {
+		if err := dropRefreshIDs(ctx, tx, number); err != nil {
 			return err
 		}
 	}
@@ -86,10 +91,10 @@ func observeFinish(ctx context.Context, tx pgx.Tx, number int64, positions map[s
 // claimQueued claims the queued requests for an incremental run and returns the entities of both.
 func claimQueued(ctx context.Context, tx pgx.Tx, run ledger.Run) ([]string, error) {
 	queued, err := lockQueued(ctx, tx, run.TenantID)
-	if err != nil || len(queued.ids) == 0 {
+	if err != nil || len(queued) == 0 {
 		return run.Entities, err
 	}
-	return inCatalogueOrder(append(queued.entities, run.Entities...)), claim(ctx, tx, run.Number, queued.ids)
+	return inCatalogueOrder(append(queued.entities(), run.Entities...)), claim(ctx, tx, run.Number, queued.ids())
 }
 
 func saveOutcome(ctx context.Context, tx pgx.Tx, number int64, entities []string, results []events.Result, d ledger.Finalization) error {

@@ -15,7 +15,7 @@ import (
 )
 
 // runColumns are the columns that scanRun reads, of a table with alias r.
-const runColumns = `r.run_number, r.tenant_id, r.mode, r.workflow_id, r.first_run_id, r.pass, r.entities, r.allow_deletes,
+const runColumns = `r.run_number, r.tenant_id, r.mode, r.workflow_id, r.first_run_id, r.pass, r.entities, r.allow_deletes, r.refresh,
 	r.state, r.started_at, r.finished_at, r.error, r.reason, r.results, r.published_at is not null,
 	r.paused_at, r.paused_by, r.pause_reason, r.pause_number`
 
@@ -45,7 +45,7 @@ func scanRunWith(row pgx.CollectableRow, more ...any) (ledger.Run, error) {
 	var r ledger.Run
 	var finished, paused *time.Time
 	var pause ledger.Pause
-	err := row.Scan(append([]any{&r.Number, &r.TenantID, &r.Mode, &r.WorkflowID, &r.FirstRunID, &r.Pass, &r.Entities, &r.AllowDeletes,
+	err := row.Scan(append([]any{&r.Number, &r.TenantID, &r.Mode, &r.WorkflowID, &r.FirstRunID, &r.Pass, &r.Entities, &r.AllowDeletes, &r.Refresh,
 		&r.State, &r.StartedAt, &finished, &r.Error, &r.Reason, &r.Results, &r.Published,
 		&paused, &pause.Actor, &pause.Reason, &pause.Number}, more...)...)
 	r.FinishedAt = instant(finished)

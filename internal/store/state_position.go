@@ -20,6 +20,9 @@ const (
 	onlyAdopted = "adopted, needs a full sync"
 )
 
+// requestsWithdrawn is the reason for which a refresh skips an entity.
+const requestsWithdrawn = "its requests were cancelled"
+
 // positionColumns are the columns that scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
 	phase, total, status, skipped_reason, differences, ` + warningsSoFar + `, error, started_at, updated_at`
@@ -54,7 +57,7 @@ func positionsOf(ctx context.Context, q ddl.Querier, runs []int64) (map[int64]ma
 
 // Open returns the position of a run in an entity, and creates it if there is none. A full, rebuild
 // or verify begins at the start, the latter two with an empty staging table. An incremental begins at
-// the resume point. It and a verify are skipped with a reason if the entity was never fully synced.
+// the resume point, or where its requests say. It and a verify are skipped with a reason if the entity was never fully synced.
 // Timestamps of the legacy worker are no resume point.
 //
 // It fails permanently for a second tenant while an adoption is not finished, with ledger.ErrBusy
@@ -123,28 +126,25 @@ func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, target ledger.Tar
 	if err != nil {
 		return p, err
 	}
-	p.Cursor = target.Entity.Start()
-	mode := target.Mode.Info()
-	if (target.Mode == events.Incremental || mode.ReadOnly) && !resume.known() {
-		p.Status, p.SkippedReason = events.StatusSkipped, neverSynced
-		if resume.adopted {
-			p.SkippedReason = onlyAdopted
-		}
-	}
-	if target.Mode == events.Incremental {
-		p.Cursor = resume.cursor(target.Entity, s.overlap)
-	}
-	cursor, err := document(p.Cursor)
+	start, err := s.startOf(ctx, tx, target, resume)
 	if err != nil {
 		return p, err
 	}
-	if p, err = pgx.CollectExactlyOneRow(query(ctx, tx, `
-		insert into raw.sync_cursors (run_number, table_name, cursor, status, skipped_reason, base_version)
-		values ($1, $2, $3, $4, $5, $6) returning `+positionColumns,
-		target.Run.Number, tableName(target.Entity), cursor, string(p.Status), p.SkippedReason, resume.version), scanPosition); err != nil || p.Done() {
+	cursor, err := document(start.cursor)
+	if err != nil {
 		return p, err
 	}
-	if mode.Staged {
+	status := events.Status("")
+	if start.skipped != "" {
+		status = events.StatusSkipped
+	}
+	if p, err = pgx.CollectExactlyOneRow(query(ctx, tx, `
+		insert into raw.sync_cursors (run_number, table_name, cursor, status, skipped_reason, base_version, phase)
+		values ($1, $2, $3, $4, $5, $6, coalesce(nullif($7, ''), 'reading')) returning `+positionColumns,
+		target.Run.Number, tableName(target.Entity), cursor, string(status), start.skipped, resume.version, string(start.phase)), scanPosition); err != nil || p.Done() {
+		return p, err
+	}
+	if target.Mode.Info().Staged {
 		if err := createStagingTable(ctx, tx, target); err != nil {
 			return p, err
 		}
@@ -152,10 +152,35 @@ func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, target ledger.Tar
 	return p, setStatus(ctx, tx, target, "running")
 }
 
-// setStatus sets sync_status of a table. It does nothing for a verify, and for a tenant that Open
-// rejects, which has no row.
+// positionStart is where a run begins in an entity.
+type positionStart struct {
+	cursor  entity.Cursor
+	phase   events.Phase // "" for reading
+	skipped string       // why the entity is skipped, "" if it is read
+}
+
+// startOf returns where a run begins in an entity.
+func (s *Store) startOf(ctx context.Context, tx pgx.Tx, target ledger.Target, resume resumePoint) (positionStart, error) {
+	start := positionStart{cursor: target.Entity.Start()}
+	incremental := target.Mode == events.Incremental
+	switch {
+	case (incremental || target.Mode.Info().ReadOnly) && !resume.known():
+		start.skipped = neverSynced
+		if resume.adopted {
+			start.skipped = onlyAdopted
+		}
+	case target.Refresh:
+		return startRefresh(ctx, tx, target)
+	case incremental:
+		start.cursor = resume.cursor(target.Entity, s.overlap)
+	}
+	return start, nil
+}
+
+// setStatus sets sync_status of a table. It does nothing for a verify or refresh, and for a tenant
+// that Open rejects, which has no row.
 func setStatus(ctx context.Context, tx pgx.Tx, target ledger.Target, status string) error {
-	if target.Mode.Info().ReadOnly {
+	if target.Mode.Info().ReadOnly || target.Refresh {
 		return nil
 	}
 	if err := adoption.CheckTenants(ctx, tx, target.TenantID); adoption.IsTenantError(err) {

@@ -81,11 +81,17 @@ func (c *Client) SliceFailure(ctx context.Context, workflowID string) (string, e
 		return "", fmt.Errorf("describe workflow %q: %w", workflowID, err)
 	}
 	for _, p := range described.GetPendingActivities() {
-		if failure := p.GetLastFailure(); p.GetActivityType().GetName() == "SyncSlice" && failure.GetMessage() != "" {
+		if failure := p.GetLastFailure(); isSlice(p) && failure.GetMessage() != "" {
 			return failure.GetMessage(), nil
 		}
 	}
 	return "", nil
+}
+
+// isSlice reports whether an activity reads pages.
+func isSlice(p *workflowpb.PendingActivityInfo) bool {
+	name := p.GetActivityType().GetName()
+	return name == "SyncSlice" || name == "RefreshSlice"
 }
 
 // HasWorkers reports whether a worker polls every task queue.

@@ -50,7 +50,7 @@ function openRun(run) {
   const entities = run.entities.map(name => [name, entityProgress(run, name)]);
   const reading = entities.filter(([, e]) => e.phase && e.phase !== 'done' && e.phase !== 'queued');
   return h('li', { 'data-key': 'run' + run.runNumber },
-    h('div', { class: 'line' }, h('strong', null, runLink(run.runNumber)), h('span', null, run.mode), h('span', { class: 'tenant muted' }, run.tenantId),
+    h('div', { class: 'line' }, h('strong', null, runLink(run.runNumber)), h('span', null, modeText(run)), h('span', { class: 'tenant muted' }, run.tenantId),
       stateBadge(run.state), when(run.startedAt)),
     run.paused && h('div', { class: 'warn' }, pauseText(run.paused)),
     h('div', { class: 'fix' }, requesterText(run.requestedBy)),

@@ -2,7 +2,7 @@
 function runTable(caption, runs) {
   return table(caption, ['Run', 'Tenant', 'Mode', 'State', 'Started', 'Duration', 'Result', 'Requested by', 'Actions!'], runs.map(run =>
     h('tr', { 'data-key': run.runNumber },
-      h('th', { scope: 'row' }, link('#/runs/' + run.runNumber, '#' + run.runNumber)), tenantCell(run.tenantId), cell('', run.mode),
+      h('th', { scope: 'row' }, link('#/runs/' + run.runNumber, '#' + run.runNumber)), tenantCell(run.tenantId), cell('', modeText(run)),
       cell('', stateBadge(run.state)), cell('started', when(run.startedAt, '')),
       cell('took', run.startedAt ? duration(seconds(run.startedAt, run.finishedAt)) : ''),
       h('td', { class: 'full result ' + (run.error ? 'bad' : '') }, isOpen(run) ? openText(run) : summary(run)),
@@ -64,7 +64,7 @@ const run = {
     const { story, retries } = data;
     const by = story.requestedBy;
     return [
-      h('div', { class: 'actions' }, stateBadge(story.state), h('span', null, story.mode), controls(story),
+      h('div', { class: 'actions' }, stateBadge(story.state), h('span', null, modeText(story)), controls(story),
         !isOpen(story) && !isViewer() && h('a', { class: 'button', href: '#/start' + query({ mode: story.mode, entities: story.entities.join(','), tenant: story.tenantId }) }, 'Start again…')),
       story.error && h('div', { class: 'box bad' }, h('strong', null, 'Why it failed: '), summary(story)),
       story.paused && h('div', { class: 'box warn' }, pauseText(story.paused) + (modes[story.mode]?.shared ? '. All later incremental requests of the tenant wait, webhooks included.' : '')),
@@ -152,7 +152,8 @@ const request = {
       h('dl', null,
         fact('State', data.outcome ? stateBadge(data.outcome.state) : data.runNumber ? stateBadge('running') : [stateBadge('waiting'), waiting ? ': ' + waitText(waiting) : '']),
         data.runNumber > 0 && fact('Served by', runLink(data.runNumber)),
-        fact('Mode', data.mode), fact('Entities', data.entities.join(', ')), fact('Tenant', data.tenantId),
+        fact('Mode', data.mode), fact('Entities', data.entities.join(', ')), data.ids && fact('Ids', data.ids.join(', ')),
+        data.since && fact('Changed since', h('time', { datetime: data.since }, new Date(data.since).toLocaleString())), fact('Tenant', data.tenantId),
         fact('Source', data.event.source), fact('Event id', data.event.id), data.reason && fact('Reason', data.reason),
         fact('Received', [clock(data.receivedAt), ', ', when(data.receivedAt)]), fact('Workflow in Temporal', h('code', null, data.workflowId))),
       !data.runNumber && waiting && h('p', { class: 'muted' }, 'This page shows the run as soon as one begins.'),

@@ -7,6 +7,7 @@ const start = {
     if (isViewer()) return h('p', { class: 'warn' }, viewerReason + '.');
     const mode = modes[params.mode] ? params.mode : 'incremental';
     const { one, all } = modes[mode];
+    const chooses = mode === 'incremental';
     const chosen = new Set((params.entities || '').split(',').filter(Boolean));
     const names = [...new Set([...shared.states.map(s => s.entity), ...chosen])];
     return h('form', { id: 'start' },
@@ -19,6 +20,9 @@ const start = {
           h('input', { type: one ? 'radio' : 'checkbox', name: 'entity', value: name, checked: chosen.has(name) }), h('span', null, name)))),
         h('div', { class: 'field' }, h('label', { for: 'more' }, one ? 'Another entity' : 'Other entities, separated by commas (* for all)'),
           h('input', { id: 'more', name: 'more', list: one ? 'entities' : null, autocomplete: 'off' }))),
+      chooses && h('fieldset', null, h('legend', null, 'Only some records of one entity (optional)'),
+        h('div', { class: 'field' }, h('label', { for: 'start-ids' }, 'Their ids, separated by commas'), h('input', { id: 'start-ids', name: 'ids', autocomplete: 'off' })),
+        h('div', { class: 'field' }, h('label', { for: 'start-since' }, 'or those changed since'), h('input', { id: 'start-since', name: 'since', type: 'datetime-local' }))),
       h('div', { class: 'field' }, h('label', { for: 'start-reason' }, 'Reason (optional, shown with the run)'), h('input', { id: 'start-reason', name: 'reason', maxlength: 500, autocomplete: 'off' })),
       all && h('p', null, h('label', { class: 'choice' }, h('input', { type: 'checkbox', name: 'allowDeletes' }),
         h('span', null, 'Allow deletes ', h('small', null, 'marks missing rows as deleted even if they are more than SYNC_DELETE_GUARD allows')))),
@@ -28,8 +32,10 @@ const start = {
 
 async function submitStart(form) {
   const data = new FormData(form);
+  const ids = (data.get('ids') || '').split(',').map(id => id.trim()).filter(Boolean);
   const entities = [...data.getAll('entity'), ...(data.get('more') || '').split(',').map(e => e.trim()).filter(Boolean)];
   const body = {
+    ids: ids.length ? [...new Set(ids)] : undefined, since: data.get('since') ? new Date(data.get('since')).toISOString() : undefined,
     tenantId: data.get('tenant') || undefined, entities: entities.length ? [...new Set(entities)] : undefined,
     reason: data.get('reason').trim() || undefined, allowDeletes: data.get('allowDeletes') ? true : undefined,
   };

@@ -2,6 +2,9 @@
 const waits = { busy: 'waiting for another run', rateLimit: 'waiting for the rate limit', outage: 'waiting for ServiceTitan, which is unavailable' };
 const stateClass = { completed: 'good', fresh: 'good', failed: 'bad', stale: 'bad', rejected: 'bad', cancelled: 'warn', paused: 'warn', skipped: 'warn' };
 
+// modeText names the mode of a run.
+const modeText = run => run.refresh ? run.mode + ' (refresh)' : run.mode;
+
 // isOpen reports whether a run has no outcome yet.
 const isOpen = run => run.state === 'running' || run.state === 'paused';
 
