@@ -227,3 +227,29 @@ func TestThePageOffersARebuildBesideDifferences(t *testing.T) {
 	p.see(t, "td .state", "completed")
 	p.requireSound(t)
 }
+
+// Records of one entity are read again by their ids, or since a time.
+func TestThePageReadsChosenRecords(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, options{})
+	gateway := w.start(t, "serve").gateway
+	p := openTab(t)
+	p.expect(refused + "404 (Not Found)")
+	w.full(t)
+	changed := w.changed(t, "jobs", 2)
+	p.open(t, gateway+"/#/start?mode=full&entities=jobs")
+	p.see(t, "h1", "Start a sync")
+	require.False(t, eval[bool](t, p, `!!document.getElementById('start-ids')`), "a full sync reads everything")
+	p.open(t, gateway+"/#/start?mode=incremental&entities=jobs")
+	p.see(t, "legend", "Only some records of one entity")
+	p.fill(t, "#start-ids", changed[0]+", "+changed[1])
+	p.press(t, "Start incremental sync")
+	p.see(t, "#notice", "Incremental sync requested (request ")
+	p.see(t, "dd", changed[0]+", "+changed[1])
+	p.requireSound(t)
+	p.follow(t, "run 2")
+	p.see(t, "span", "incremental (refresh)")
+	p.see(t, "td .state", "completed")
+	p.requireSound(t)
+	w.requireEqual(t)
+}
