@@ -18,8 +18,9 @@ const (
 	// the remaining calls are skipped.
 	outageThreshold = 4
 
-	defaultGrace = 30 * time.Second
-	defaultKeep  = 90 * 24 * time.Hour
+	defaultGrace       = 30 * time.Second
+	defaultKeep        = 90 * 24 * time.Hour
+	defaultKeepChanges = 30 * 24 * time.Hour
 )
 
 // Tenant is a configured tenant with the defaults of its requests.
@@ -52,6 +53,8 @@ type Options struct {
 	SecondPass time.Duration
 	// Keep is how long the ledger keeps finalized rows. Default 90 days.
 	Keep time.Duration
+	// KeepChanges is how long recorded changes of rows are kept. Default 30 days.
+	KeepChanges time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
@@ -87,6 +90,7 @@ func New(o Options) *Bridge {
 	o.Limits = cmp.Or(o.Limits, workflows.DefaultLimits)
 	o.Grace = cmp.Or(o.Grace, defaultGrace)
 	o.Keep = cmp.Or(o.Keep, defaultKeep)
+	o.KeepChanges = cmp.Or(o.KeepChanges, defaultKeepChanges)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -14,15 +14,17 @@ import (
 
 // fakeLedger is a ledger in memory with the semantics of the real one.
 type fakeLedger struct {
-	world    *world
-	requests map[string]*ledger.Receipt
-	order    []string
-	controls map[string]*ledger.Control
-	settled  map[string]time.Time // controls, by ID
-	runs     []*ledger.Run
-	skipped  []string // by every run
-	pruned   int
-	kept     time.Duration
+	world       *world
+	requests    map[string]*ledger.Receipt
+	order       []string
+	controls    map[string]*ledger.Control
+	settled     map[string]time.Time // controls, by ID
+	runs        []*ledger.Run
+	skipped     []string // by every run
+	pruned      int
+	kept        time.Duration
+	oldChanges  int64
+	keptChanges time.Duration
 
 	stagingTables int
 	raised        int64 // how far run numbers were raised
@@ -328,4 +330,9 @@ func (f *fakeLedger) DropStagingTables(context.Context) (dropped int, err error)
 func (f *fakeLedger) Prune(_ context.Context, keep time.Duration) (int64, error) {
 	f.pruned, f.kept = f.pruned+1, keep
 	return 0, nil
+}
+
+func (f *fakeLedger) PruneChanges(_ context.Context, keep time.Duration) (int64, error) {
+	f.keptChanges = keep
+	return f.oldChanges, nil
 }

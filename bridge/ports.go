@@ -127,6 +127,8 @@ type RunLedger interface {
 	DropStagingTables(ctx context.Context) (int, error)
 	// Prune deletes rows finalized longer ago than keep and returns how many.
 	Prune(ctx context.Context, keep time.Duration) (int64, error)
+	// PruneChanges deletes recorded changes of rows that are older than keep and returns how many.
+	PruneChanges(ctx context.Context, keep time.Duration) (int64, error)
 }
 
 // Temporal starts, signals and describes workflow executions. Its errors are

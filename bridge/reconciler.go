@@ -26,8 +26,8 @@ var ReconcileActions = []string{
 	actionStartRequest, actionFinalizeRun, actionPublishOutcome, actionSettleControl, actionDropStagingTable, actionPruneRow,
 }
 
-// pruneInterval is how often old rows are pruned. Options.Keep is months, so once a day is
-// exact enough and keeps the deletes out of nearly every round.
+// pruneInterval is how often old rows are pruned. Options.Keep and KeepChanges are months, so once a
+// day is exact enough and keeps the deletes out of nearly every round.
 const pruneInterval = 24 * time.Hour
 
 // RunReconciler calls Reconcile at an interval until ctx is done. An error is logged; the
@@ -218,8 +218,12 @@ func (b *Bridge) prune(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prune rows finalized more than %s ago: %w", b.Keep, err)
 	}
+	changes, err := b.Ledger.PruneChanges(ctx, b.KeepChanges)
+	if err != nil {
+		return fmt.Errorf("prune changes recorded more than %s ago: %w", b.KeepChanges, err)
+	}
 	b.pruned = b.Now()
-	b.reconciled(actionPruneRow, int(rows))
+	b.reconciled(actionPruneRow, int(rows+changes))
 	return nil
 }
 

@@ -195,11 +195,16 @@ func TestReconcileDropsStagingTables(t *testing.T) {
 func TestReconcilePrunesOnceADay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.ledger.oldChanges = 7
+	actions := map[string]int{}
+	w.bridge.Recorder = recorder{reconciled: func(what string, times int) { actions[what] += times }}
 	for range 3 {
 		require.NoError(t, w.reconcile())
 	}
 	require.Equal(t, 1, w.ledger.pruned)
 	require.Equal(t, 90*24*time.Hour, w.ledger.kept)
+	require.Equal(t, 30*24*time.Hour, w.ledger.keptChanges)
+	require.Equal(t, map[string]int{"rows_pruned": 7}, actions)
 	w.now = w.now.Add(24 * time.Hour)
 	require.NoError(t, w.reconcile())
 	require.Equal(t, 2, w.ledger.pruned)

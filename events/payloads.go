@@ -192,6 +192,7 @@ type Result struct {
 	Status Status `json:"status"`
 	Counts
 	Differences   *Differences `json:"differences,omitempty"` // of a verify that compared the entity
+	Changes       *int64       `json:"changes,omitempty"`     // rows of raw.changes, if they are all changes of the run
 	SkippedReason string       `json:"skippedReason,omitempty"`
 	Warnings      []string     `json:"warnings,omitempty"` // for people; not failures
 	Error         *RunError    `json:"error,omitempty"`

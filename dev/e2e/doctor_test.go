@@ -49,7 +49,7 @@ func TestDoctorAcceptsAHealthySystem(t *testing.T) {
 	for _, want := range []string{
 		`ok +nats +nats://127.0.0.1:\d+ without TLS, version 2\.`, `ok +stream SYNC_COMMANDS +as declared`, `ok +consumer SYNC_EVENTS/notifier +0 messages pending`,
 		`ok +nats permissions +the NATS user has the permissions of lazisync serve`,
-		`ok +database +PostgreSQL 1\d`, `ok +tables +match this version`, `ok +views +match this version`, `ok +outcomes +all published`, `ok +freshness `,
+		`ok +database +PostgreSQL 1\d`, `ok +tables +match this version`, `ok +views +match this version`, `ok +changes +not recorded, SYNC_CHANGES is off`, `ok +outcomes +all published`, `ok +freshness `,
 		`ok +temporal +127.0.0.1:\d+, version 1\.`, `ok +temporal namespace +default keeps closed workflows for`,
 		`ok +task queue e2e-` + w.tenant + ` \(pages\) +polled by 1`, `ok +schedule lazisync-full-` + w.tenant + ` +off`,
 		`ok +tenant ` + w.tenant + ` +credentials are valid, 4 entities checked`, `ok +tenant ` + w.tenant + `: invoices +readable, scope tn\.acc\.invoices:r`,

@@ -49,5 +49,5 @@ func TestDocsConsumersPageRuns(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, map[string]int{"sh": 2, "sql": 5}, count)
+	require.Equal(t, map[string]int{"sh": 2, "sql": 6}, count)
 }

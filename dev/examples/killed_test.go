@@ -31,7 +31,7 @@ func testConsumersAcrossKills(t *testing.T, languages []language) {
 			first := 100 * (i + 1)
 			c.publishRuns(t, first)
 
-			c.killedWhileItWorks(t)
+			c.killedWhileItWorks(t, "changes")
 			require.Zero(t, c.count(t, "select count(*) from downstream.done"), "nothing is half done")
 			require.Zero(t, c.count(t, "select count(*) from downstream.changes"))
 
@@ -76,15 +76,7 @@ func (d *deployment) admin(t *testing.T, database string) *pgx.Conn {
 func (c *killable) publishRuns(t *testing.T, first int) {
 	t.Helper()
 	owner := c.admin(t, "lazisync")
-	nc, err := nats.Connect(c.places.Replace("nats://worker:demo-worker@nats:4222"), nats.CustomInboxPrefix("_INBOX_worker"))
-	require.NoError(t, err)
-	defer nc.Close()
-	js, err := nc.JetStream()
-	require.NoError(t, err)
-	publish := func(subject, event string) {
-		_, err := js.PublishMsg(&nats.Msg{Subject: subject, Data: []byte(event), Header: nats.Header{"Content-Type": {"application/cloudevents+json"}}})
-		require.NoError(t, err)
-	}
+	publish := c.publisher(t)
 	for i, ending := range endings {
 		run := first + i
 		for _, tenant := range []string{"7001", "7002"} {
@@ -106,14 +98,29 @@ func (c *killable) publishRuns(t *testing.T, first int) {
 	}
 }
 
+// publisher publishes events as a worker.
+func (c *killable) publisher(t *testing.T) func(subject, event string) {
+	t.Helper()
+	nc, err := nats.Connect(c.places.Replace("nats://worker:demo-worker@nats:4222"), nats.CustomInboxPrefix("_INBOX_worker"))
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	js, err := nc.JetStream()
+	require.NoError(t, err)
+	return func(subject, event string) {
+		t.Helper()
+		_, err := js.PublishMsg(&nats.Msg{Subject: subject, Data: []byte(event), Header: nats.Header{"Content-Type": {"application/cloudevents+json"}}})
+		require.NoError(t, err)
+	}
+}
+
 // runOnce runs the consumer for one event.
 func (c *killable) runOnce(t *testing.T) {
 	t.Helper()
 	c.run(t, c.environ, c.command[0], c.command[1:]...)
 }
 
-// killedWhileItWorks keeps the consumer from storing what it does, and kills it there.
-func (c *killable) killedWhileItWorks(t *testing.T) {
+// killedWhileItWorks keeps the consumer from storing what it does in a table, and kills it there.
+func (c *killable) killedWhileItWorks(t *testing.T, table string) {
 	t.Helper()
 	own, err := pgx.Connect(t.Context(), c.work)
 	require.NoError(t, err)
@@ -122,7 +129,7 @@ func (c *killable) killedWhileItWorks(t *testing.T) {
 	require.NoError(t, err)
 	tx, err := own.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), "lock table downstream.changes in access exclusive mode")
+	_, err = tx.Exec(t.Context(), "lock table downstream."+table+" in access exclusive mode")
 	require.NoError(t, err)
 	program := c.start(t, c.environ)
 	watch, err := pgx.Connect(t.Context(), c.work)
@@ -130,7 +137,7 @@ func (c *killable) killedWhileItWorks(t *testing.T) {
 	defer func() { _ = watch.Close(context.Background()) }()
 	require.Eventually(t, func() bool {
 		var waiting int
-		err := watch.QueryRow(t.Context(), "select count(*) from pg_locks where not granted and relation = 'downstream.changes'::regclass").Scan(&waiting)
+		err := watch.QueryRow(t.Context(), "select count(*) from pg_locks where not granted and relation = to_regclass($1)", "downstream."+table).Scan(&waiting)
 		return err == nil && waiting > 0
 	}, patience, 20*time.Millisecond, "it does not work")
 	program.kill()
@@ -168,4 +175,5 @@ func (c *killable) count(t *testing.T, query string, args ...any) int64 {
 // schema is that of the consumers, so that the test can lock a table before they begin.
 const schema = `create schema downstream;
 create table downstream.done (source text, id text, done_at timestamptz not null default now(), primary key (source, id));
-create table downstream.changes (tenant_id text not null, entity text not null, st_id text not null, run_number bigint not null, deleted boolean not null, record jsonb not null);`
+create table downstream.changes (tenant_id text not null, entity text not null, st_id text not null, run_number bigint not null, deleted boolean not null, record jsonb not null);
+create table downstream.history (tenant_id text not null, entity text not null, run_number bigint not null, number bigint not null, st_id text not null, op text not null, fields text[] not null);`

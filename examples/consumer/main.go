@@ -1,5 +1,6 @@
-// Command consumer is an example of a downstream system: for every outcome it reads the rows
-// that the run changed, and processes each of them exactly once.
+// Command consumer is an example of a downstream system: for every outcome it reads the changes
+// that the run recorded or, if it recorded none, the rows that it changed, and processes each of
+// them exactly once.
 //
 //	go run ./consumer
 //
@@ -31,18 +32,23 @@ type outcome struct {
 	ID     string `json:"id"`
 	Type   string `json:"type"`
 	Data   struct {
-		TenantID  string `json:"tenantId"`
-		Mode      string `json:"mode"`
-		RunNumber int64  `json:"runNumber"` // 0: the run did not begin
-		Part      int    `json:"part"`      // an outcome with many requests is published in parts
-		Results   []struct {
-			Entity string `json:"entity"`
-			// Numbers of rows that the run changed, also for failed entities.
-			Inserted int64 `json:"inserted"`
-			Updated  int64 `json:"updated"`
-			Deleted  int64 `json:"deleted"`
-		} `json:"results"`
+		TenantID  string   `json:"tenantId"`
+		Mode      string   `json:"mode"`
+		RunNumber int64    `json:"runNumber"` // 0: the run did not begin
+		Part      int      `json:"part"`      // an outcome with many requests is published in parts
+		Results   []result `json:"results"`
 	} `json:"data"`
+}
+
+// result is what the run did to one entity, also if it failed.
+type result struct {
+	Entity string `json:"entity"`
+	// Numbers of rows that the run changed.
+	Inserted int64 `json:"inserted"`
+	Updated  int64 `json:"updated"`
+	Deleted  int64 `json:"deleted"`
+	// Number of changes in raw.changes; nil if lazisync did not record all of them.
+	Changes *int64 `json:"changes"`
 }
 
 // endings are the event types of outcomes. Failed and cancelled runs have stored rows, too.
@@ -138,14 +144,13 @@ func handle(ctx context.Context, db *databases, event []byte) error {
 			return err
 		}
 		for _, r := range o.Data.Results {
-			if r.Inserted+r.Updated+r.Deleted == 0 {
-				continue
-			}
-			n, err := db.workOn(ctx, tx, o, r.Entity)
+			did, err := db.workOn(ctx, tx, o, r)
 			if err != nil {
 				return fmt.Errorf("run %d, %s: %w", o.Data.RunNumber, r.Entity, err)
 			}
-			fmt.Printf("run %d %s (%s): %s, %d rows changed\n", o.Data.RunNumber, ended, o.Data.Mode, strings.ReplaceAll(r.Entity, "\n", " "), n)
+			if did != "" {
+				fmt.Printf("run %d %s (%s): %s, %s\n", o.Data.RunNumber, ended, o.Data.Mode, strings.ReplaceAll(r.Entity, "\n", " "), did)
+			}
 		}
 		return nil
 	})

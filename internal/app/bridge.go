@@ -42,6 +42,7 @@ func (p *process) bridge() []part {
 		Limits:        connect.Limits(p.cfg),
 		RetryDelay:    stream.RetryDelay,
 		SecondPass:    p.cfg.Sync.SecondPass,
+		KeepChanges:   p.cfg.Sync.ChangesKeep,
 		Restores:      &bridge.Restores{Ledger: p.store, Messages: p.stream, Executions: p.temporal},
 		Freshness:     &bridge.Freshness{Ledger: p.store, Inspector: p.temporal, Targets: p.cfg.FreshnessTargets()},
 

@@ -103,6 +103,8 @@ type SyncConfig struct {
 	Freshness   Freshness
 	DeleteGuard float64 // share of a table's live rows, above 0 and at most 1
 	Views       bool    // whether migrate creates the views of schema st
+	Changes     bool    // whether runs record changes of rows
+	ChangesKeep time.Duration
 }
 
 // SlackConfig has the webhooks or the bot, and the options of notifications.

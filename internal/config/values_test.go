@@ -170,6 +170,8 @@ func TestInvalidValuesAreRejected(t *testing.T) {
 		"SYNC_PAUSE_LIMIT":         {"0s", "1us", "721h"},
 		"SYNC_WEBHOOK_SECOND_PASS": {"0", "-5m", "5", "1ns", "25h", "later"},
 		"SYNC_DELETE_GUARD":        {"NaN", "NaN%", "Inf", "-Inf%", "0", "-1%", "101", "0x10%", "10%%", "1_0", "ten"},
+		"SYNC_CHANGES":             {"true", "1", "0", "yes", "ON", "raw.changes"},
+		"SYNC_CHANGES_KEEP":        {"30", "30d", "1h", "23h59m", "-720h", "off", "90000h"},
 		"SYNC_VIEWS":               {"true", "false", "1", "0", "yes", "ON", "st"},
 		"SLACK_WEBHOOK_URL":        {"http://hooks.slack.com/x", "hooks.slack.com/x", "https://", "https://host:99999/x", "https://u:pass-word@hooks.slack.com/x", "https://a b/x"},
 		"SLACK_WEBHOOK_URLS":       {"#ops", "#ops=", "=https://hooks.slack.com/x", "#ops=http://hooks.slack.com/x", "#=https://hooks.slack.com/x", "#o ps=https://hooks.slack.com/x", "#a=https://h/x,"},

@@ -84,6 +84,8 @@ var Variables = []Variable{
 	{Name: "SYNC_DELETE_GUARD", Default: "10%", Doc: "share of a table's rows that a full sync or rebuild may mark as deleted without allowDeletes; 50 rows are always allowed", set: percent(func(c *Config) *float64 { return &c.Sync.DeleteGuard })},
 
 	{Name: "SYNC_VIEWS", Default: "on", Doc: "whether lazisync migrate creates and updates the views of schema st, see docs/views.md: on or off. off leaves existing views as they are", set: onOff(func(c *Config) *bool { return &c.Sync.Views })},
+	{Name: "SYNC_CHANGES", Default: Off, Doc: "whether runs record each change of a row in raw.changes, see docs/data.md: on or off. Run lazisync migrate after a change", set: onOff(func(c *Config) *bool { return &c.Sync.Changes })},
+	{Name: "SYNC_CHANGES_KEEP", Default: "720h", Doc: "time for which raw.changes keeps changes; older ones are deleted once a day", set: duration(func(c *Config) *time.Duration { return &c.Sync.ChangesKeep }, 24*time.Hour, 10*365*24*time.Hour)},
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "URL of a Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "URLs of webhooks by channel: #ops=https://…,#finance=https://…", set: slackURLs},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/store"
 )
 
@@ -37,6 +38,7 @@ func (d *Doctor) checkDatabase(ctx context.Context) (f findings) {
 	d.checkTables(&f, x)
 	if len(x.MissingPrivileges) == 0 && len(x.MissingObjects) == 0 {
 		d.checkViews(ctx, &f, s)
+		d.checkChanges(ctx, &f, s)
 	}
 	d.checkFreshness(ctx, &f, s)
 	d.checkRestores(ctx, &f, s)
@@ -134,6 +136,23 @@ func (d *Doctor) checkViews(ctx context.Context, f *findings, s *store.Store) {
 		f.warn(fixMigrate, "views", "lazisync migrate has to change %s", firstOf(changes))
 	default:
 		f.ok("views", "match this version")
+	}
+}
+
+// checkChanges compares the triggers of raw.changes with SYNC_CHANGES.
+func (d *Doctor) checkChanges(ctx context.Context, f *findings, s *store.Store) {
+	tables, err := s.MismatchedTriggers(ctx)
+	switch {
+	case err != nil:
+		f.warn(store.FixOf(err), "changes", "%v", err)
+	case len(tables) > 0 && d.Config.Sync.Changes:
+		f.warn(fixMigrate, "changes", "SYNC_CHANGES is on, but changes are not recorded of %s", firstOf(tables))
+	case len(tables) > 0:
+		f.warn(fixMigrate, "changes", "SYNC_CHANGES is off, but changes are recorded of %s", firstOf(tables))
+	case d.Config.Sync.Changes:
+		f.ok("changes", "recorded in raw.changes, kept for %s", config.Days(d.Config.Sync.ChangesKeep))
+	default:
+		f.ok("changes", "not recorded, SYNC_CHANGES is off")
 	}
 }
 

@@ -22,6 +22,7 @@ type Position struct {
 	Status        events.Status // "" until the entity is done
 	SkippedReason string
 	Differences   *events.Differences // of a verify, once it is done
+	Changes       *int64              // rows of raw.changes; nil unless they are all changes of the run
 	Warnings      []string            // problems that did not fail the entity
 	Error         *events.RunError
 	StartedAt     time.Time
@@ -35,7 +36,7 @@ func (p Position) Done() bool { return p.Status != "" }
 func (p Position) Result() events.Result {
 	return events.Result{
 		Entity: p.Entity, Status: p.Status, Counts: p.Counts,
-		Differences: p.Differences, SkippedReason: p.SkippedReason, Warnings: p.Warnings, Error: p.Error,
+		Differences: p.Differences, Changes: p.Changes, SkippedReason: p.SkippedReason, Warnings: p.Warnings, Error: p.Error,
 	}
 }
 

@@ -48,7 +48,7 @@ func doEverything(t *testing.T, address string, conns int32) {
 	t.Helper()
 	ctx := t.Context()
 	entities := append([]entity.Entity{find(t, "ap_bills")}, few...)
-	s, err := store.Open(ctx, address, store.Options{MaxConns: conns, Entities: entities, Tenants: []events.TenantID{tenant}, Logger: zerolog.New(zerolog.NewTestWriter(t))})
+	s, err := store.Open(ctx, address, store.Options{MaxConns: conns, Entities: entities, Tenants: []events.TenantID{tenant}, Changes: true, Logger: zerolog.New(zerolog.NewTestWriter(t))})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	f := &fixture{TB: t, Store: s, url: address}
@@ -84,6 +84,12 @@ func doEverything(t *testing.T, address string, conns int32) {
 	_, err = s.DropStagingTables(ctx)
 	require.NoError(t, err)
 	deleted, err := s.Prune(ctx, 0)
+	require.NoError(t, err)
+	require.Positive(t, deleted)
+	mismatched, err := s.MismatchedTriggers(ctx)
+	require.NoError(t, err)
+	require.Empty(t, mismatched)
+	deleted, err = s.PruneChanges(ctx, 0)
 	require.NoError(t, err)
 	require.Positive(t, deleted)
 }

@@ -177,7 +177,7 @@ func (s *Store) missingFunctionPrivileges(ctx context.Context, q ddl.Querier, ac
 
 // ledgerTables are the tables of the ledger and those that the reconciler prunes.
 var ledgerTables = []string{"sync_requests", "sync_runs", "sync_controls", "sync_cursors", "sync_state", "sync_seen", "sync_missed", "rejected_records",
-	"temporal_namespace", "sync_restores", "sync_dead_letters", auditTable}
+	"temporal_namespace", "sync_restores", "sync_dead_letters", "changes", auditTable}
 
 // auditTable is the table of the audit trail.
 const auditTable = "sync_audit"

@@ -30,6 +30,7 @@ type Options struct {
 	Application string          // shown in pg_stat_activity; default "lazisync"
 	AcquireWait time.Duration   // maximum wait for a free connection; default 35 s
 	Overlap     time.Duration   // default DefaultOverlap
+	Changes     bool            // whether Migrate has the changes of rows recorded in raw.changes
 	DeleteGuard float64         // share of the live rows of a table that a sweep may mark deleted; default DefaultDeleteGuard
 	Logger      zerolog.Logger  // runs, entities, outages, cast failures and new fields
 	Tracer      pgx.QueryTracer // nil for none
@@ -57,6 +58,7 @@ type Store struct {
 	fields      fieldCache
 
 	deleteGuard float64
+	changes     bool
 	tenants     []events.TenantID
 	entities    []entity.Entity
 	holder      string // identifies this Store in raw.call_leases
@@ -101,7 +103,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	return &Store{
 		pool: pool, acquireWait: cmp.Or(o.AcquireWait, defaultAcquireWait), overlap: cmp.Or(o.Overlap, DefaultOverlap),
-		log: o.Logger, recorder: o.Recorder, deleteGuard: cmp.Or(o.DeleteGuard, DefaultDeleteGuard), tenants: o.Tenants, entities: o.Entities,
+		log: o.Logger, recorder: o.Recorder, deleteGuard: cmp.Or(o.DeleteGuard, DefaultDeleteGuard), changes: o.Changes, tenants: o.Tenants, entities: o.Entities,
 		holder: rand.Text(), settings: settings, txOptions: settings.txOptions(),
 	}, nil
 }

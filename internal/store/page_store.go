@@ -181,7 +181,7 @@ type fence struct {
 
 // lock checks that the run has no outcome and that its cursor is at the version, and locks both
 // until the transaction ends. It declares the definitions with which the transaction computes typed
-// columns.
+// columns, and the run to which its changes belong.
 func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
 	if err := lockRunShared(ctx, tx, s.Run.Number); err != nil {
 		return f, err
@@ -193,11 +193,12 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	var watermark *time.Time
 	err = tx.QueryRow(ctx, `
 		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes,
-			set_config('`+columnsSetting+`', $3, true)
+			set_config('`+columnsSetting+`', $3, true),
+			set_config('`+changesSetting+`', case when c.loads then '`+changesOfLoad+`' else r.run_number::text end, true)
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
 		for share of r for update of c`, s.Run.Number, tableName(s.Entity), columnsDigest(tableName(s.Entity), s.Entity.Columns)).Scan(
-		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil)
+		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, s.noPositionError(ctx, tx)

@@ -42,21 +42,47 @@ var pruneSteps = []string{`
 // than keep. It returns the number of deleted rows, without the requests.
 func (s *Store) Prune(ctx context.Context, keep time.Duration) (deleted int64, err error) {
 	for _, step := range pruneSteps {
-		for {
-			var rows int64
-			err := s.transact(ctx, "prune the ledger", func(tx pgx.Tx) error {
-				tag, err := tx.Exec(ctx, step, keep, pruneBatch)
-				rows = tag.RowsAffected()
-				return err
-			})
-			if err != nil {
-				return deleted, err
-			}
-			deleted += rows
-			if rows < pruneBatch {
-				break
-			}
+		rows, err := s.prune(ctx, "prune the ledger", step, keep, pruneBatch)
+		deleted += rows
+		if err != nil {
+			return deleted, err
 		}
 	}
 	return deleted, nil
+}
+
+// pruneChangesBatch is the maximum number of rows that one transaction of PruneChanges deletes. They are
+// small, and neighbours.
+const pruneChangesBatch = 10_000
+
+// pruneChangesStep deletes those of the first $2 changes, by run, that are older than $1. So it needs no
+// index of their age, and reads no more rows than it deletes. It stops at a run that has lasted so long
+// that its changes are younger; later runs wait for it.
+const pruneChangesStep = `
+	delete from raw.changes where ctid = any (array(
+		select ctid from (select ctid, changed_at from raw.changes order by run_number, table_name, number limit $2) first
+		where changed_at < clock_timestamp() - $1::interval))`
+
+// PruneChanges deletes rows of raw.changes that are older than keep and returns their number.
+func (s *Store) PruneChanges(ctx context.Context, keep time.Duration) (deleted int64, err error) {
+	return s.prune(ctx, "prune the changes", pruneChangesStep, keep, pruneChangesBatch)
+}
+
+// prune repeats a statement that deletes up to batch rows until it deletes fewer.
+func (s *Store) prune(ctx context.Context, what, step string, keep time.Duration, batch int64) (deleted int64, err error) {
+	for {
+		var rows int64
+		err := s.transact(ctx, what, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, step, keep, batch)
+			rows = tag.RowsAffected()
+			return err
+		})
+		if err != nil {
+			return deleted, err
+		}
+		deleted += rows
+		if rows < batch {
+			return deleted, nil
+		}
+	}
 }

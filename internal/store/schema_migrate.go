@@ -88,6 +88,7 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 			return did, err
 		})
 	}
+	steps = append(steps, func() ([]string, error) { return s.applyChanges(ctx) })
 	for _, step := range steps {
 		did, err := step()
 		applied = append(applied, did...)

@@ -25,13 +25,13 @@ const requestsWithdrawn = "its requests were cancelled"
 
 // positionColumns are the columns that scanPosition reads, of raw.sync_cursors.
 const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
-	phase, total, status, skipped_reason, differences, ` + warningsSoFar + `, error, started_at, updated_at`
+	phase, total, status, skipped_reason, differences, changes, ` + warningsSoFar + `, error, started_at, updated_at`
 
 func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 	var p ledger.Position
 	var table string
 	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
-		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Differences, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)
+		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Differences, &p.Changes, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)
 	p.Entity = entityName(table)
 	if len(p.Warnings) == 0 {
 		p.Warnings = nil
@@ -138,13 +138,20 @@ func (s *Store) insertPosition(ctx context.Context, tx pgx.Tx, target ledger.Tar
 	if start.skipped != "" {
 		status = events.StatusSkipped
 	}
-	if p, err = pgx.CollectExactlyOneRow(query(ctx, tx, `
-		insert into raw.sync_cursors (run_number, table_name, cursor, status, skipped_reason, base_version, phase)
-		values ($1, $2, $3, $4, $5, $6, coalesce(nullif($7, ''), 'reading')) returning `+positionColumns,
-		target.Run.Number, tableName(target.Entity), cursor, string(status), start.skipped, resume.version, string(start.phase)), scanPosition); err != nil || p.Done() {
+	mode := target.Mode.Info()
+	loads := mode.ReadsAll && !mode.ReadOnly && !resume.known()
+	changes, err := beginChanges(ctx, tx, target, loads)
+	if err != nil {
 		return p, err
 	}
-	if target.Mode.Info().Staged {
+	if p, err = pgx.CollectExactlyOneRow(query(ctx, tx, `
+		insert into raw.sync_cursors (run_number, table_name, cursor, status, skipped_reason, base_version, phase, changes, loads)
+		values ($1, $2, $3, $4, $5, $6, coalesce(nullif($7, ''), 'reading'), $8, $9) returning `+positionColumns,
+		target.Run.Number, tableName(target.Entity), cursor, string(status), start.skipped, resume.version, string(start.phase),
+		changes, loads), scanPosition); err != nil || p.Done() {
+		return p, err
+	}
+	if mode.Staged {
 		if err := createStagingTable(ctx, tx, target); err != nil {
 			return p, err
 		}
