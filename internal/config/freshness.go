@@ -116,7 +116,7 @@ func (t Tenant) intervals() map[string]time.Duration {
 			}
 			interval := byCron[s.Cron]
 			if mode == events.Incremental {
-				interval = max(interval, t.MinInterval)
+				interval = max(interval, 2*t.MinInterval) // passes of refreshes may take turns with those of others
 			}
 			for _, name := range s.Entities {
 				if _, isIncremental := longest[name]; !isIncremental {

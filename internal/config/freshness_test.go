@@ -24,7 +24,7 @@ func TestFreshness(t *testing.T) {
 		"groups of full syncs":           {[]string{"SYNC_SCHEDULE_INCREMENTAL=off", "SYNC_SCHEDULE_FULL=0 3 * * * jobs"}, ages{"jobs": 48 * hour}},
 		"groups, but set":                {[]string{"SYNC_SCHEDULE_INCREMENTAL=*/5 * * * * jobs;0 2 * * *", "SYNC_FRESHNESS=2h"}, ages{"customers": 2 * hour, "jobs": 2 * hour}},
 		"groups, and one is set":         {[]string{"SYNC_SCHEDULE_INCREMENTAL=*/5 * * * * jobs;0 2 * * *", "SYNC_FRESHNESS=jobs=15m"}, ages{"customers": 48 * hour, "jobs": 15 * time.Minute}},
-		"minimum interval":               {[]string{"SYNC_MIN_INTERVAL=45m"}, ages{"customers": 90 * time.Minute, "jobs": 90 * time.Minute}},
+		"minimum interval":               {[]string{"SYNC_MIN_INTERVAL=45m"}, ages{"customers": 3 * hour, "jobs": 3 * hour}},
 		"per entity":                     {[]string{"SYNC_FRESHNESS=jobs=15m, customers=24h"}, ages{"customers": 24 * hour, "jobs": 15 * time.Minute}},
 		"combined":                       {[]string{"SYNC_FRESHNESS=2h,jobs=15m"}, ages{"customers": 2 * hour, "jobs": 15 * time.Minute}},
 		"one off":                        {[]string{"SYNC_FRESHNESS=1h,customers=off"}, ages{"jobs": hour}},
