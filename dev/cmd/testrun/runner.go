@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -48,10 +47,7 @@ type event struct {
 // skipped, and a line of progress after each silence.
 func (r *runner) run(ctx context.Context, s step) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
-	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environ, os.Stderr
-	if slices.Contains(s.args, "-race") {
-		cmd.Env = append(slices.Clone(r.environ), "CGO_ENABLED=1") // which it needs
-	}
+	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environOf(s), os.Stderr
 	// The terminal sends Ctrl-C to the tests, too; they clean up and exit.
 	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, time.Minute
 	stdout, err := cmd.StdoutPipe()
