@@ -172,6 +172,10 @@ func (fakeLedger) FindRuns(context.Context, ledger.RunFilter, int) ([]ledger.Run
 func (fakeLedger) RunHeader(context.Context, int64) (ledger.Run, error) {
 	return ledger.Run{}, ledger.ErrUnknown
 }
+func (fakeLedger) NewFields(context.Context, events.TenantID, string) ([]ledger.NewField, error) {
+	return nil, nil
+}
+
 func (fakeLedger) Freshness(context.Context) ([]ledger.Freshness, error) { return nil, nil }
 
 func (fakeLedger) OpenOutages(context.Context) ([]ledger.Outage, error) { return nil, nil }
