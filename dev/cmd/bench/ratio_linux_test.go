@@ -10,15 +10,12 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// The bounds are ratios and far from what is measured, because times depend on the machine and its load.
-// docs/performance.md has the measurements.
+// The bounds are ratios of bytes, and far from what is measured. Times are in docs/performance.md alone: other
+// tests run at the same time, and would decide about them.
 const (
-	ratioFactor   = 20   // how much larger the second table is
-	unchangedWAL  = 0.05 // of the write-ahead log of the first load; measured: 0.001
-	unchangedTime = 1.0  // of the time of the first load; measured: 0.2
-	changesGrowth = 3.0  // of the time of an incremental sync; measured: 1, and 20 if it read the table
-	fullGrowth    = 2.0  // of the time of a full pass, in times of ratioFactor; measured: less than 1, and 20 if it were quadratic
-	memoryGrowth  = 2.0  // of the worker; measured: 1.5, because the smaller table does not fill a page of the list
+	ratioFactor  = 20   // how much larger the second table is
+	unchangedWAL = 0.05 // of the write-ahead log of the first load; measured: 0.002
+	memoryGrowth = 2.0  // of the worker; measured: 1.5, because the smaller table does not fill a page of the list
 )
 
 func TestRatiosOfADeployment(t *testing.T) {
@@ -47,15 +44,7 @@ func TestRatiosOfADeployment(t *testing.T) {
 	t.Log("\n" + g.table().markdown())
 
 	large := func(name string) float64 { return g.values[name][1] }
-	require.Less(t, large("feed, no record changed (s)"), unchangedTime*large("feed, first load (s)"))
 	require.Less(t, large("feed, no record changed, WAL (MB)"), unchangedWAL*large("feed, first load, WAL (MB)"))
-	grows := func(name string, most float64) {
-		values := g.values[name]
-		require.Less(t, slices.Max(values), most*values[0], name)
-	}
-	grows("feed, incremental of 100 changes (ms)", changesGrowth)
-	for _, step := range slices.Concat(feedSteps, listSteps) {
-		grows(step.name+" (s)", fullGrowth*ratioFactor)
-	}
-	grows("worker, resident memory (MiB)", memoryGrowth)
+	memory := g.values["worker, resident memory (MiB)"]
+	require.Less(t, slices.Max(memory), memoryGrowth*memory[0])
 }

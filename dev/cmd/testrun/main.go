@@ -51,15 +51,9 @@ func run(ctx context.Context) int {
 	if err != nil {
 		return fail(err)
 	}
-	for i, s := range steps {
+	for _, s := range steps {
 		fmt.Fprintf(r.out, "\n%s\n\n", s.title)
-		wait := func() {}
-		if i+1 < len(steps) && steps[i+1].ahead {
-			wait = r.compileAhead(ctx, steps[i+1])
-		}
-		err := r.run(ctx, s)
-		wait()
-		if err != nil {
+		if err := r.run(ctx, s); err != nil {
 			return fail(err)
 		}
 	}

@@ -20,7 +20,6 @@ type step struct {
 	module string // folder below the root
 	args   []string
 	live   bool // show the output of the tests immediately
-	ahead  bool // compile it while the tests of the step before it run
 }
 
 // longTests matches tests that inject many faults one after another or that measure a deployment, which
@@ -96,7 +95,7 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 	base = append(base, "-short", "-skip="+longTests, packagesAtOnce)
 	return []step{
 		{title: "Root module:", module: ".", args: slices.Concat(base, longestFirst(root))},
-		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(dev)), ahead: true},
+		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(dev))},
 	}, nil
 }
 
@@ -154,9 +153,9 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	texts, code := split(root, unracedPackages)
 	steps := []step{
 		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off"}, longestFirst(code))}, // make test vets it
-		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced)), ahead: true},
-		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, []string{packagesAtOnce}, longestFirst(others)), ahead: true},
 		{title: "Root module, texts:", module: ".", args: slices.Concat(base, texts)},
+		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced))},
+		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, []string{packagesAtOnce}, longestFirst(others))},
 	}
 	if containers { // alone, since a dozen containers start
 		steps = append(steps, step{

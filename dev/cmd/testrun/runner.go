@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,7 +48,10 @@ type event struct {
 // skipped, and a line of progress after each silence.
 func (r *runner) run(ctx context.Context, s step) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
-	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environOf(s), os.Stderr
+	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environ, os.Stderr
+	if slices.Contains(s.args, "-race") {
+		cmd.Env = append(slices.Clone(r.environ), "CGO_ENABLED=1") // which it needs
+	}
 	// The terminal sends Ctrl-C to the tests, too; they clean up and exit.
 	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, time.Minute
 	stdout, err := cmd.StdoutPipe()

@@ -109,22 +109,6 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestBuildArgs(t *testing.T) {
-	t.Parallel()
-	s := step{args: []string{"-vet=off", "-ldflags=-w", "-tags=git,npm", "-race", "-run=Containers", "./e2e", "./fault"}}
-	require.Equal(t, []string{"-tags=git,npm", "-race", "./e2e", "./fault"}, s.buildArgs())
-}
-
-// What does not compile fails the step itself.
-func TestCompileAheadReportsNothing(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	r := &runner{root: module(t, "func TestA(t *testing.T) { undefined() }"), environ: cleanEnvironment(os.Environ()), out: &clockedWriter{Writer: &out}}
-	r.compileAhead(t.Context(), step{module: ".", args: []string{"./..."}})()
-	require.Empty(t, out.String())
-	require.Empty(t, r.problems)
-}
-
 func TestFaultTagsOmitUnmetRequirements(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var out bytes.Buffer
