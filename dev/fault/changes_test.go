@@ -17,7 +17,7 @@ var (
 	anotherStep = change{
 		name: "with another step, behind GetVersion", file: "read.go", before: beforeSlice,
 		after: `
-	if workflow.GetVersion(ctx, "a moment before each slice", workflow.DefaultVersion, 1) == 1 {
+	if workflow.GetVersion(ctx, "` + anotherStepID + `", workflow.DefaultVersion, 1) == 1 {
 		_ = workflow.Sleep(ctx, 10*time.Millisecond)
 	}` + beforeSlice,
 	}
@@ -44,6 +44,9 @@ var anotherColumn = change{
 const beforeSlice = `
 	ctx, cancel := workflow.WithCancel(sliceOptions(ctx, r.Mode, r.Entities[i].Entity))
 `
+
+// anotherStepID is the change ID of anotherStep.
+const anotherStepID = "a moment before each slice"
 
 // apply returns the path of the file of a change, and its text with the change.
 func (c change) apply(t *testing.T) (file, text string) {

@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -165,8 +166,11 @@ func (r *rig) knowsChange(t *testing.T, workflowID string) bool {
 	for history.HasNext() {
 		e, err := history.Next()
 		require.NoError(t, err)
-		if e.GetMarkerRecordedEventAttributes().GetMarkerName() == "Version" {
-			return true
+		marker := e.GetMarkerRecordedEventAttributes()
+		for _, id := range marker.GetDetails()["change-id"].GetPayloads() {
+			if marker.GetMarkerName() == "Version" && string(id.GetData()) == strconv.Quote(anotherStepID) {
+				return true
+			}
 		}
 	}
 	return false
