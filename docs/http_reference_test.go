@@ -48,7 +48,7 @@ func httpReference() string {
 	return b.String()
 }
 
-// operation is a method of a path. It stands for the same command below /api too.
+// operation is a method of a path. It includes the same command below /api.
 type operation struct {
 	httpOperation
 	method, path string

@@ -55,6 +55,7 @@ var retiredWords = map[string]string{
 	`at rest`:                                           "idle",
 	`everybody|anybody`:                                 "name the subject",
 	`anew`:                                              "again, recreated",
+	`(stand|stands|stood) for`:                          "means, represents",
 }
 
 // allowedPhrases contain a retired word in its common sense.

@@ -30,7 +30,7 @@ const dashboard = "http://127.0.0.1:8080"
 
 // The test begins in an empty folder and pastes the blocks of docs/getting-started.md into
 // terminals, in order: ```sh is the first terminal, ```sh second terminal the other one. Each
-// block must succeed, and print what the block ```text after it shows, where … stands for any
+// block must succeed, and print what the block ```text after it shows, where … means any
 // text.
 func TestDocsGettingStartedWorksFromAnEmptyFolder(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "getting-started.md"))
@@ -72,7 +72,7 @@ func TestDocsGettingStartedWorksFromAnEmptyFolder(t *testing.T) {
 	}
 }
 
-// pattern matches an output that contains the lines of a block one after another. … stands for
+// pattern matches an output that contains the lines of a block one after another. … means
 // any text and, on a line of its own, for any lines.
 func pattern(block string) *regexp.Regexp {
 	var lines []string

@@ -86,7 +86,7 @@ func leastText(n int64, isLeast bool) string {
 	return display.Thousands(n)
 }
 
-// countText formats a number, or what stands for none.
+// countText formats a number. It returns none if n is nil.
 func countText(n *int64, none string) string {
 	if n == nil {
 		return none

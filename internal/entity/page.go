@@ -84,7 +84,7 @@ type Page struct {
 	release func() // nil if nothing waits for the memory of the page
 }
 
-// OtherFields stands in a path for names that are not kept, since they may be data: externalData.* are
+// OtherFields replaces in a path the names that are not kept, since they may be data: externalData.* are
 // all fields of externalData.
 const OtherFields = "*"
 

@@ -22,7 +22,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// server stands for the rest of lazisync: it takes events and has the state of a request.
+// server replaces the rest of lazisync: it takes events and has the state of a request.
 type server struct {
 	published []events.Event
 	refuse    func(e events.Event) error

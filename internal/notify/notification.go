@@ -36,7 +36,7 @@ type Notification struct {
 	At      time.Time // when the run finished or the command was rejected
 
 	// Times counts the identical events since Since, this one included. It is 0 if the
-	// notification does not stand for a group.
+	// notification is not one of a group.
 	Times int
 	Since time.Time
 

@@ -40,7 +40,7 @@ type fieldSet struct {
 type fieldNode struct {
 	name   string
 	fields []*fieldNode // of its objects, in the order in which each occurred first
-	other  *fieldNode   // stands for all fields whose names are not kept, nil if there was none
+	other  *fieldNode   // all fields whose names are not kept, nil if there was none
 	isMap  bool         // none of the names is kept
 }
 
@@ -95,7 +95,7 @@ func (s *fieldSet) fieldsOf(field *fieldNode, at int) (end int) {
 	return end
 }
 
-// addField adds a field to an object, and returns it or what stands for it.
+// addField adds a field to an object and returns it. If its name is not kept, it returns object.other.
 func (s *fieldSet) addField(object *fieldNode, key []byte) *fieldNode {
 	if s.count < entity.MaxFields && len(object.fields) < maxObjectFields && isFieldName(key) {
 		s.count++

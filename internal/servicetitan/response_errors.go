@@ -210,7 +210,7 @@ func (c call) noResponseError(ctx context.Context, err error, partial []byte) er
 }
 
 // interruptedError adds the call and the current step to err. The error of the caller's
-// context stays what it is: an *Error stands for failures of the API.
+// context is returned as it is: an *Error is a failure of the API.
 func (c call) interruptedError(doing string, err error) error {
 	return fmt.Errorf("%s: %s %s: %s: %w", c.subject, c.method, c.path, doing, err)
 }

@@ -112,7 +112,7 @@ func dropChangesTriggers(ctx context.Context, tx pgx.Tx, table string) error {
 }
 
 // beginChanges returns the number of changes with which a position begins, nil if they are not recorded:
-// 1 for a load, of which raw.changes has a row that stands for all. The transaction inserts the position,
+// 1 for a load, of which raw.changes has one row for the whole table. The transaction inserts the position,
 // and migrate cannot drop the triggers before it ends.
 func beginChanges(ctx context.Context, tx pgx.Tx, target ledger.Target, loads bool) (*int64, error) {
 	if target.Mode.Info().ReadOnly {

@@ -11,7 +11,7 @@ create table raw.sync_fields (
     primary key (tenant_id, table_name, field)
 );
 comment on table raw.sync_fields is 'Fields that records of each table have had, by name, without values.';
-comment on column raw.sync_fields.field is 'Path in the record, with dots; * stands for names that are not kept.';
+comment on column raw.sync_fields.field is 'Path in the record, with dots; * means names that are not kept.';
 comment on column raw.sync_fields.is_new is 'Whether the field was first seen after raw.sync_state.fields_known_since.';
 comment on column raw.sync_fields.run_number is 'The run that saw it first.';
 

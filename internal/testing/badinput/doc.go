@@ -8,6 +8,6 @@
 //		the input, on one or several lines
 //		=> what the user reads, on one or several lines
 //
-// In an input, <300 x> stands for 300 repetitions of x, and <byte ff> for a byte. Lines that start
+// In an input, <300 x> means 300 repetitions of x, and <byte ff> means a byte. Lines that start
 // with # are comments.
 package badinput
