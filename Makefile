@@ -2,6 +2,10 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo dev stop build preflight test test-all fuzz fault chaos containers live bench release lint fmt generate verify
 
+# The compiler and the linker collect garbage less often than by default: a fifth less time, and some
+# hundred MB more for the largest packages. This does not concern the programs that they build.
+export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) '-toolexec=env GOGC=400'
+
 DEMO_FLAGS = $(if $(filter-out 0 no false,$(ONCE)),--once)
 COUNT     ?= 1
 SEED      ?= 1

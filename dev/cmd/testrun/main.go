@@ -51,6 +51,10 @@ func run(ctx context.Context) int {
 	if err != nil {
 		return fail(err)
 	}
+	tested, err := sources(root)
+	if err != nil {
+		return fail(err)
+	}
 	for _, s := range steps {
 		fmt.Fprintf(r.out, "\n%s\n\n", s.title)
 		if err := r.run(ctx, s); err != nil {
@@ -60,6 +64,11 @@ func run(ctx context.Context) int {
 	r.report(time.Since(began))
 	if r.failed() {
 		return 1
+	}
+	if !o.all && o.part == "" {
+		if err := (passed{Sources: tested, At: time.Now()}).write(root); err != nil {
+			return fail(err)
+		}
 	}
 	return 0
 }

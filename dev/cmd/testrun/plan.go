@@ -87,16 +87,27 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 	if err != nil {
 		return nil, err
 	}
-	packages, err := r.packages(ctx, "dev")
+	dev, err := r.shortDevStep(ctx, base)
 	if err != nil {
 		return nil, err
 	}
-	_, dev := split(packages, []string{faultPackage})
-	base = append(base, "-short", "-skip="+longTests, packagesAtOnce)
 	return []step{
-		{title: "Root module:", module: ".", args: slices.Concat(base, longestFirst(root))},
-		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, longestFirst(dev))},
+		{title: "Root module:", module: ".", args: slices.Concat(base, shortArgs, longestFirst(root))},
+		dev,
 	}, nil
+}
+
+// shortArgs select the tests of "make test".
+var shortArgs = []string{"-short", "-skip=" + longTests, packagesAtOnce}
+
+// shortDevStep returns the step of "make test" in the development module.
+func (r *runner) shortDevStep(ctx context.Context, base []string) (step, error) {
+	packages, err := r.packages(ctx, "dev")
+	if err != nil {
+		return step{}, err
+	}
+	_, dev := split(packages, []string{faultPackage})
+	return step{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, shortArgs, longestFirst(dev))}, nil
 }
 
 // packages returns the packages of a module in a folder.
@@ -130,37 +141,57 @@ func longestFirst(packages []string) []string {
 	return sorted
 }
 
-// allSteps returns the steps of "make test-all".
+// allSteps returns the steps of "make test-all": all tests, each once, except that the root module
+// runs only with -race, which "make test" does not.
 func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	tags, err := r.requiredTags()
 	if err != nil {
 		return nil, err
 	}
-	containers := slices.Contains(tags, containersTag)
-	tags = slices.DeleteFunc(tags, func(tag string) bool { return tag == containersTag })
-	if len(tags) > 0 {
-		base = append(base, "-tags="+strings.Join(tags, ","))
-	}
 	root, err := r.packages(ctx, ".")
 	if err != nil {
 		return nil, err
 	}
+	dev, err := r.devSteps(ctx, base, tags)
+	if err != nil {
+		return nil, err
+	}
+	texts, code := split(root, unracedPackages)
+	return append([]step{
+		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off"}, longestFirst(code))}, // make test vets it
+		{title: "Root module, texts:", module: ".", args: slices.Concat(base, texts)},
+	}, dev...), nil
+}
+
+// devSteps returns the steps of "make test-all" in the development module.
+func (r *runner) devSteps(ctx context.Context, base, tags []string) ([]step, error) {
 	packages, err := r.packages(ctx, "dev")
 	if err != nil {
 		return nil, err
 	}
-	raced, others := split(packages, racedPackages)
-	texts, code := split(root, unracedPackages)
-	steps := []step{
-		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off"}, longestFirst(code))}, // make test vets it
-		{title: "Root module, texts:", module: ".", args: slices.Concat(base, texts)},
-		{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, longestFirst(raced))},
-		{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, []string{packagesAtOnce}, longestFirst(others))},
+	raced, _ := split(packages, racedPackages)
+	steps := []step{{title: "Development module, with -race:", module: "dev", args: slices.Concat(devArgs, base, []string{"-race"}, raced)}}
+	done, err := hasPassed(r.root, time.Now(), r.out)
+	if err != nil {
+		return nil, err
 	}
-	if containers { // alone, since a dozen containers start
+	if !done {
+		short, err := r.shortDevStep(ctx, base)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, short)
+	}
+	more, err := r.furtherTests()
+	if err != nil {
+		return nil, err
+	}
+	others := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return tag == containersTag })
+	steps = append(steps, more.step(append(slices.Clone(base), "-tags="+strings.Join(others, ",")), packages))
+	if slices.Contains(tags, containersTag) { // alone, since a dozen containers start
 		steps = append(steps, step{
 			title: "Containers:", module: "dev",
-			args: slices.Concat(devArgs, []string{"-timeout=" + testTimeout, withoutDebugInformation, "-tags=" + containersTag, "-run=Containers", "./deploytest"}),
+			args: slices.Concat(devArgs, base, []string{"-tags=" + containersTag, "-run=Containers", "./deploytest"}),
 		})
 	}
 	return steps, nil

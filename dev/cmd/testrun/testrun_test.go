@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -140,4 +143,74 @@ func TestNamesOfThePlanExist(t *testing.T) {
 	for _, pkg := range slices.Concat(longestPackages, racedPackages, unracedPackages) {
 		require.DirExists(t, filepath.Join(root, pkg))
 	}
+}
+
+func TestFurtherTestsAreThoseThatMakeTestLacks(t *testing.T) {
+	t.Parallel()
+	root, err := findRoot()
+	require.NoError(t, err)
+	got, err := (&runner{root: root}).furtherTests()
+	require.NoError(t, err)
+	for _, want := range []string{
+		"TestRatiosOfADeployment",                                       // takes minutes
+		"TestHistories",                                                 // shortens itself
+		"TestEverythingWorksThroughPgBouncer", "TestDocsGettingStarted", // have a tag
+		"TestChangesOfOtherVersionsApply", // of the package with fault tests
+	} {
+		require.True(t, slices.ContainsFunc(got.tests, func(name string) bool { return strings.HasPrefix(name, want) }), want)
+	}
+	require.NotContains(t, strings.Join(got.tests, " "), "Containers", "they have a step of their own")
+	require.NotContains(t, got.tests, "TestFurtherTestsAreThoseThatMakeTestLacks")
+	require.Subset(t, got.packages, []string{"/dev/e2e", "/dev/examples", "/dev/conformance", "/dev/ports", faultPackage})
+	require.NotContains(t, got.packages, "/dev/natsserver")
+}
+
+// A use of testing.Short in a file without tests would leave its tests shortened in "make test-all".
+func TestFilesThatShortenTestsHaveThem(t *testing.T) {
+	t.Parallel()
+	root, err := findRoot()
+	require.NoError(t, err)
+	require.NoError(t, filepath.WalkDir(filepath.Join(root, "dev"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(text, []byte("testing.Short"+"()")) {
+			require.Regexp(t, testFunction, string(text), path)
+		}
+		return err
+	}))
+}
+
+func TestOnlyTheSameSourcesOfTheLastHourHavePassed(t *testing.T) {
+	t.Parallel()
+	root, now := t.TempDir(), time.Now()
+	file := filepath.Join(root, "dev", "a_test.go")
+	change := func(text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	requirePassed := func(want bool, now time.Time) {
+		t.Helper()
+		got, err := hasPassed(root, now, io.Discard)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	change("package a")
+	requirePassed(false, now)
+	hash, err := sources(root)
+	require.NoError(t, err)
+	require.NoError(t, passed{Sources: hash, At: now}.write(root))
+	requirePassed(true, now.Add(59*time.Minute))
+	requirePassed(false, now.Add(time.Hour))
+	requirePassed(false, now.Add(-time.Minute))
+	change("package b")
+	requirePassed(false, now)
+	change("package a")
+	require.NoError(t, os.Rename(file, file+".old"))
+	requirePassed(false, now)
+
+	require.NoError(t, os.WriteFile(filepath.Join(root, passedFile), []byte("{"), 0o600))
+	_, err = hasPassed(root, now, io.Discard)
+	require.ErrorContains(t, err, "bin/make-test-passed.json")
 }
