@@ -29,9 +29,9 @@ func (s *slice) fetchPage(ctx context.Context, at entity.Cursor) <-chan pageResu
 // is being stored, until the entity is complete or the slice is stopping.
 func (s *slice) pages(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	if s.needsTotal() {
-		s.count(ctx)
-		s.reached(s.at)
+	var total <-chan int                               // is being counted
+	if s.needsTotal() && s.target.Mode.Info().Staged { // which is checked against the counts before and after
+		s.setTotal(ctx, <-s.count(work))
 	}
 	next := s.fetchPage(work, s.at.Cursor)
 	defer func() {
@@ -43,11 +43,17 @@ func (s *slice) pages(ctx context.Context) error {
 	for next != nil {
 		got := <-next
 		next = nil
+		if got.err == nil && !got.page.Last && !s.stopping(ctx) {
+			next = s.fetchPage(work, got.page.Next)
+		}
+		if total != nil {
+			s.setTotal(ctx, <-total)
+			total = nil
+		} else if next != nil && got.page.Total < 0 && s.needsTotal() { // a feed, which does not count its records
+			total = s.count(work) // beside the second page, so that it delays none
+		}
 		if got.err != nil {
 			return got.err
-		}
-		if !got.page.Last && !s.stopping(ctx) {
-			next = s.fetchPage(work, got.page.Next)
 		}
 		failpoint.Hit("worker/page-read")
 		s.warn(&got.page)

@@ -69,7 +69,11 @@ func TestProgressHasCountsAndTotal(t *testing.T) {
 			require.Equal(t, r.run.Number, p.RunNumber)
 			require.Equal(t, r.run.WorkflowID, p.WorkflowID)
 			require.Equal(t, r.run.Requests[0].ID, p.Requests[0].RequestID)
-			require.EqualValues(t, 100, *p.Total)
+			if p.Pages > 1 {
+				require.EqualValues(t, 100, *p.Total)
+			} else {
+				require.Nil(t, p.Total, "the records are counted while the second page is read")
+			}
 			require.Equal(t, p.Pages*10, p.Records)
 			require.Nil(t, p.Waiting)
 			if i > 0 {
@@ -77,7 +81,9 @@ func TestProgressHasCountsAndTotal(t *testing.T) {
 			}
 			if p.Pages > 0 && p.Phase == events.PhaseReading {
 				require.InDelta(t, 10, p.RecordsPerSecond, 5)
-				require.InDelta(t, 10-p.Pages, *p.EtaSeconds, 5)
+				if p.Pages > 1 {
+					require.InDelta(t, 10-p.Pages, *p.EtaSeconds, 5)
+				}
 			}
 		}
 		require.Len(t, ids, len(reported), "each has an id of its own")

@@ -226,22 +226,34 @@ func (s *slice) open(ctx context.Context) (ledger.Position, error) {
 	return s.Store.Open(ctx, s.target)
 }
 
-// needsTotal reports whether the expected number of records is to be counted.
+// needsTotal reports whether the expected number of records is to be counted. A single page needs none.
 func (s *slice) needsTotal() bool {
-	return s.target.Mode.Info().ReadsAll && s.at.Pages == 0 && s.at.Total < 0 && !s.at.Done()
+	return s.target.Mode.Info().ReadsAll && s.at.Pages == 0 && s.at.Total < 0
 }
 
-// count stores the expected number of records of a full read, for its progress. An error does
-// not stop the slice.
-func (s *slice) count(ctx context.Context) {
-	total, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
-	if err != nil || total < 0 {
-		return // the first page fails with the same error and reports it
+// count starts to count the records of a full read, for its progress, and returns a channel for the
+// number, -1 if it is unknown. An error does not stop the slice: the next page fails with it, too.
+func (s *slice) count(ctx context.Context) <-chan int {
+	out := make(chan int, 1)
+	go func() {
+		total, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
+		if err != nil {
+			total = -1
+		}
+		out <- total
+	}()
+	return out
+}
+
+func (s *slice) setTotal(ctx context.Context, total int) {
+	if total < 0 {
+		return
 	}
 	s.at.Total = ledger.Total(total)
 	if err := s.Store.SetTotal(ctx, s.target, s.at.Total); err != nil {
 		s.Logger.Warn().EmbedObject(s.target).Err(err).Msg("total not stored, progress has none")
 	}
+	s.reached(s.at)
 }
 
 // interrupted reports whether a pause, a cancel or the worker's shutdown stops the slice.

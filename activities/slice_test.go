@@ -201,6 +201,33 @@ func TestScheduledRunsDoNotUseTheReserve(t *testing.T) {
 	}
 }
 
+func TestCountingDelaysNoPage(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode          events.Mode
+		pages, counts int
+		took          time.Duration
+	}{
+		"one page":           {events.Full, 1, 0, time.Second},
+		"two pages":          {events.Full, 2, 1, 2 * time.Second},
+		"ten pages":          {events.Full, 10, 1, 10 * time.Second},
+		"rebuild, checked":   {events.Rebuild, 1, 2, 3 * time.Second},
+		"incremental, a few": {events.Incremental, 2, 0, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(t *testing.T, r *rig) {
+				r.begin(t, c.mode)
+				r.API.Pages, r.API.Latency = map[string]int{"customers": c.pages}, time.Second
+				r.slices.Length = time.Minute
+				began := time.Now()
+				_, err := r.slice()
+				require.NoError(t, err)
+				require.Equal(t, c.took, time.Since(began))
+				require.EqualValues(t, c.counts, r.API.Counts.Load())
+			})
+		})
+	}
+}
+
 func TestSliceContinuesIfTheCountFails(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		r.API.CountError = errors.New("no count today")

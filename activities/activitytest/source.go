@@ -30,6 +30,8 @@ type Source struct {
 	Answer func(ctx context.Context, a PageRequest) error
 	// Wait is how long every call waits for the rate limiter, in nanoseconds.
 	Wait atomic.Int64
+	// Counts is the number of calls of Count, which takes as long as a page.
+	Counts atomic.Int64
 	// CountError is the error of Count.
 	CountError error
 	// Uncounted is the number of records that Count includes and no page contains.
@@ -129,6 +131,8 @@ func (s *Source) Probe(context.Context, events.TenantID, entity.Entity) (time.Ti
 
 // Count returns the number of records of an entity, including Uncounted, or CountError.
 func (s *Source) Count(_ context.Context, _ events.TenantID, e entity.Entity) (int, error) {
+	s.Counts.Add(1)
+	time.Sleep(s.Latency)
 	if s.CountError != nil {
 		return -1, s.CountError
 	}

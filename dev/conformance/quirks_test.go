@@ -183,7 +183,7 @@ func emptyToken(p *pipeline, name string) {
 }
 
 func emptyPageOfList(p *pipeline, name string) {
-	p.addFault(simulator.Fault{Kind: "emptyHasMore", Entity: name, On: "list", Skip: 2}) // the count and the first page
+	p.addFault(simulator.Fault{Kind: "emptyHasMore", Entity: name, On: "list", Skip: 1})
 	run := p.begin(events.Full, false, name)
 	_, err := p.slice(p.Context(), run, name)
 	require.ErrorContains(p, err, "page 2 is empty although hasMore is true")

@@ -55,6 +55,10 @@ func TestPlanTellsTheCallsOfASync(t *testing.T) {
 	w.stack.Simulator.ResetStats()
 	w.completed(t, w.request(t, `{"mode":"full"}`))
 	require.Equal(t, calls(), second.Calls)
+	verify := plan("verify")
+	w.stack.Simulator.ResetStats()
+	w.completed(t, w.request(t, `{"mode":"verify"}`))
+	require.Equal(t, calls(), verify.Calls)
 
 	for range 3 {
 		_, err := w.stack.Simulator.Create("customers")
