@@ -120,8 +120,8 @@ func (r *Runs) BeginRun(ctx context.Context, in ledger.BeginInput) (BeginResult,
 			return BeginResult{}, err
 		}
 	}
-	failpoint.Hit("worker/run-started")
-	return BeginResult{Found: true, RunNumber: run.Number, Entities: run.Entities, Refresh: run.Refresh, State: run.State, Execution: run.Ref().Execution}, nil
+	return BeginResult{Found: true, RunNumber: run.Number, Entities: run.Entities, Refresh: run.Refresh, State: run.State, Execution: run.Ref().Execution},
+		failpoint.Error("worker/run-started", failpoint.ErrLost)
 }
 
 // raiseRunNumbers makes the number of a run that begins higher than those in the event stream.
@@ -170,9 +170,8 @@ func (r *Runs) FinishRun(ctx context.Context, in FinishInput) (ledger.RunState, 
 	if err := r.Ledger.MarkPublished(ctx, run.Ref()); err != nil {
 		return "", r.storeError(ctx, "write the outcome", err)
 	}
-	failpoint.Hit("worker/outcome-marked")
 	r.Refusals.remove(activity.GetInfo(ctx).WorkflowExecution.ID)
-	return run.State, nil
+	return run.State, failpoint.Error("worker/outcome-marked", failpoint.ErrLost)
 }
 
 // AnnounceInput is the input of AnnounceControl.
@@ -218,7 +217,7 @@ func (r *Runs) AnnounceControl(ctx context.Context, in AnnounceInput) error {
 				}
 			}
 		}).Msg(message)
-	return nil
+	return failpoint.Error("worker/pause-announced", failpoint.ErrLost)
 }
 
 // storeError returns the error of an activity for an error of the ledger. The activity is

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -197,7 +198,7 @@ func (s *slice) run(ctx context.Context) (SliceResult, error) {
 			break
 		}
 	}
-	return s.result(), nil
+	return s.result(), failpoint.Error("worker/slice-done", failpoint.ErrLost)
 }
 
 func (s *slice) result() SliceResult {

@@ -1,6 +1,7 @@
 package failpoint_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +19,8 @@ import (
 // asProgram makes the test binary the program that hits steps.
 const asProgram = "AS_PROGRAM"
 
+var errLost = errors.New("the answer is lost")
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) == "" {
 		os.Exit(m.Run())
@@ -24,6 +28,10 @@ func TestMain(m *testing.M) {
 	for i := range 3 {
 		failpoint.Hit("a/step")
 		failpoint.Hit("another/step")
+		if err := failpoint.Error("an/effect", errLost); err != nil {
+			fmt.Println(err, errors.Is(err, errLost))
+			continue
+		}
 		fmt.Println("lived", i)
 	}
 }
@@ -62,12 +70,27 @@ func TestTaggedBuildKillsItselfAtTheChosenHit(t *testing.T) {
 		require.Equal(t, "lived 0\nlived 1\nlived 2", said, value)
 		require.True(t, state.Success(), value)
 	}
-	for _, value := range []string{"a/step:0", "a/step:x", "a/step=explode"} {
+	const lost = "failpoint an/effect: the answer is lost true"
+	for _, c := range []struct{ value, said string }{
+		{"an/effect=error", lost + "\nlived 1\nlived 2"},
+		{"an/effect:2=error", "lived 0\n" + lost + "\nlived 2"},
+		{"an/effect:*2=error", "lived 0\n" + lost + "\nlived 2"},
+		{"an/effect:*1=error,unknown/step", lost + "\n" + lost + "\n" + lost},
+		{"an/effect:2=error,a/step:3", "lived 0\n" + lost},
+	} {
+		said, _ := run(t, tagged, c.value)
+		require.Equal(t, c.said, said, c.value)
+	}
+	began := time.Now()
+	said, _ := run(t, tagged, "an/effect:2=sleep")
+	require.Equal(t, "lived 0\nlived 1\nlived 2", said)
+	require.GreaterOrEqual(t, time.Since(began), time.Second)
+	for _, value := range []string{"a/step:0", "a/step:x", "a/step=explode", "a/step=error", "an/effect:*=error"} {
 		_, state := run(t, tagged, value)
 		require.Equal(t, 2, state.ExitCode(), "%s is refused", value)
 	}
 
-	said, state := run(t, build(t, ""), "a/step")
+	said, state := run(t, build(t, ""), "a/step,an/effect=error")
 	require.Equal(t, "lived 0\nlived 1\nlived 2", said, "a normal build knows no failpoint")
 	require.True(t, state.Success())
 }

@@ -4,3 +4,6 @@ package failpoint
 
 // Hit does nothing in this build.
 func Hit(string) {}
+
+// Error returns nil in this build.
+func Error(string, error) error { return nil }

@@ -9,58 +9,97 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
-// point is what the environment asks for.
+// delay is how long the action sleep lasts.
+const delay = time.Second
+
+// point is what the environment asks for at one step.
 type point struct {
-	name   string
-	signal syscall.Signal
-	left   atomic.Int64 // hits until it acts
+	act   func(name string, as error) error
+	hit   int64 // acts at this hit
+	every bool  // and at each multiple of it
+	hits  atomic.Int64
 }
 
 var chosen = mustParse(os.Getenv(Variable))
 
-// Hit sends the process the signal that LAZISYNC_FAILPOINT chose for this step.
-func Hit(name string) {
-	if chosen.name != name || chosen.left.Add(-1) != 0 {
-		return
+// Hit does what LAZISYNC_FAILPOINT chose for this step.
+func Hit(name string) { _ = Error(name, nil) }
+
+// Error does what LAZISYNC_FAILPOINT chose for this step. With the action error it returns as.
+func Error(name string, as error) error {
+	p, ok := chosen[name]
+	if !ok {
+		return nil
 	}
-	fmt.Fprintf(os.Stderr, "failpoint %s: %s\n", name, chosen.signal)
-	if err := syscall.Kill(os.Getpid(), chosen.signal); err != nil {
+	hits := p.hits.Add(1)
+	if hits != p.hit && (!p.every || hits%p.hit != 0) {
+		return nil
+	}
+	return p.act(name, as)
+}
+
+var actions = map[string]func(name string, as error) error{
+	"kill": func(name string, _ error) error {
+		signal(name, syscall.SIGKILL)
+		select {} // it arrives before anything else happens
+	},
+	"stop": func(name string, _ error) error {
+		signal(name, syscall.SIGSTOP)
+		return nil
+	},
+	"sleep": func(name string, _ error) error {
+		fmt.Fprintf(os.Stderr, "failpoint %s: sleep %s\n", name, delay)
+		time.Sleep(delay)
+		return nil
+	},
+	"error": func(name string, as error) error {
+		if as == nil {
+			panic(fmt.Sprintf("failpoint %s: it has no error", name))
+		}
+		fmt.Fprintf(os.Stderr, "failpoint %s: error\n", name)
+		return fmt.Errorf("failpoint %s: %w", name, as)
+	},
+}
+
+func signal(name string, s syscall.Signal) {
+	fmt.Fprintf(os.Stderr, "failpoint %s: %s\n", name, s)
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
 		panic(fmt.Sprintf("failpoint %s: %v", name, err))
 	}
-	if chosen.signal == syscall.SIGKILL {
-		select {} // it arrives before anything else happens
-	}
 }
 
-func mustParse(text string) *point {
-	p, err := parse(text)
-	if err != nil {
-		panic(fmt.Sprintf("%s: got %q, want name, name:hit or name:hit=stop: %v", Variable, text, err))
-	}
-	return p
-}
-
-func parse(text string) (*point, error) {
-	p := &point{signal: syscall.SIGKILL}
-	text, action, _ := strings.Cut(text, "=")
-	switch action {
-	case "", "kill":
-	case "stop":
-		p.signal = syscall.SIGSTOP
-	default:
-		return nil, fmt.Errorf("unknown action %q", action)
-	}
-	name, hit, counted := strings.Cut(text, ":")
-	p.name = name
-	p.left.Store(1)
-	if counted {
-		n, err := strconv.ParseInt(hit, 10, 64)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("hit %q is no number above 0", hit)
+func mustParse(text string) map[string]*point {
+	all := map[string]*point{}
+	for one := range strings.SplitSeq(text, ",") {
+		if one == "" {
+			continue
 		}
-		p.left.Store(n)
+		name, p, err := parse(one)
+		if err != nil {
+			panic(fmt.Sprintf("%s: got %q, want name[:hit|:*multiple][=kill|stop|sleep|error]: %v", Variable, one, err))
+		}
+		all[name] = p
 	}
-	return p, nil
+	return all
+}
+
+func parse(text string) (name string, p *point, err error) {
+	text, action, _ := strings.Cut(text, "=")
+	name, hit, counted := strings.Cut(text, ":")
+	p = &point{hit: 1, act: actions["kill"]}
+	if action != "" {
+		if p.act = actions[action]; p.act == nil {
+			return "", nil, fmt.Errorf("unknown action %q", action)
+		}
+	}
+	if counted {
+		hit, p.every = strings.CutPrefix(hit, "*")
+		if p.hit, err = strconv.ParseInt(hit, 10, 64); err != nil || p.hit < 1 {
+			return "", nil, fmt.Errorf("hit %q is no number above 0", hit)
+		}
+	}
+	return name, p, nil
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 // WebhookURL is the URL of an incoming webhook. It is a password: printed, logged or encoded
@@ -164,6 +166,9 @@ func (p *Poster) Post(ctx context.Context, to WebhookURL, body Body) (failure *E
 		return &Error{Text: reason(err)}
 	}
 	defer response.Body.Close()
+	if err := failpoint.Error("notifier/posted", io.ErrUnexpectedEOF); err != nil {
+		return &Error{Text: reason(err)}
+	}
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // a truncated body is classified as far as it was read
 	check := body.Check
 	if check == nil {

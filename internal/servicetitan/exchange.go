@@ -2,6 +2,7 @@ package servicetitan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 const (
@@ -174,6 +176,7 @@ func (c *Client) exchange(ctx context.Context, call call, req *http.Request) (re
 	if err = call.slot.acquire(reqCtx); err == nil {
 		body, err = readBody(res)
 	}
+	err = cmp.Or(err, failpoint.Error("servicetitan/answered", io.ErrUnexpectedEOF))
 	body = bytes.TrimPrefix(body, byteOrderMark)
 	if errors.Is(err, errTooLarge) {
 		large := response{call: call, status: res.StatusCode, body: body}

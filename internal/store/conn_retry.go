@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/sethvargo/go-retry"
 
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
@@ -114,6 +116,7 @@ func (s *Store) once(ctx context.Context, begin pgx.TxOptions, f func(tx pgx.Tx)
 	return s.withConn(ctx, func(conn *pgxpool.Conn) error {
 		defer setTransaction(ctx, conn.Conn())()
 		err := pgx.BeginTxFunc(ctx, conn, begin, f)
+		err = cmp.Or(err, failpoint.Error("postgresql/committed", io.ErrUnexpectedEOF))
 		s.closeUnusable(ctx, conn, err)
 		return err
 	})

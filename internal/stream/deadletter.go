@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 // Headers of a dead letter.
@@ -38,6 +40,7 @@ func (c *Conn) DeadLetter(
 	ctx context.Context, m events.Message, why events.Rejection, attempts uint64,
 ) (stream string, sequence uint64, err error) {
 	ack, err := c.js.PublishMsg(ctx, encodeDeadLetter(m, why, attempts))
+	err = cmp.Or(err, failpoint.Error("nats/dead-lettered", nats.ErrTimeout))
 	c.recordPublish(DeadLetterSubject(m.Subject), err)
 	if err != nil {
 		return "", 0, fmt.Errorf("dead-letter message %d of %s: %w", m.Sequence, m.Stream, publishError(err))

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/display"
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 // settleTimeout bounds the dead-lettering of a last delivery.
@@ -62,7 +64,8 @@ func (m *Message) isBodiless() bool {
 func (m *Message) Ack(ctx context.Context) error {
 	ctx, cancel := withDeadline(ctx, apiTimeout)
 	defer cancel()
-	if _, err := m.conn.nc.RequestWithContext(ctx, m.reply, []byte("+ACK")); err != nil {
+	_, err := m.conn.nc.RequestWithContext(ctx, m.reply, []byte("+ACK"))
+	if err = cmp.Or(err, failpoint.Error("nats/acknowledged", nats.ErrTimeout)); err != nil {
 		return m.settleError("acknowledge", err)
 	}
 	m.settled.Store(true)

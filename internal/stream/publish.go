@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 var (
@@ -73,6 +75,7 @@ func (c *Conn) PublishCommand(ctx context.Context, event events.Event) (err erro
 func (c *Conn) publish(ctx context.Context, m *nats.Msg, id string) (*jetstream.PubAck, error) {
 	began := time.Now()
 	ack, err := c.js.PublishMsg(ctx, m)
+	err = cmp.Or(err, failpoint.Error("nats/published", nats.ErrTimeout))
 	c.recordPublish(m.Subject, err)
 	if err != nil {
 		return nil, fmt.Errorf("publish %s %q: %w", m.Subject, id, publishError(err))
@@ -127,6 +130,9 @@ func isForEvents(m *nats.Msg) bool {
 func (c *Conn) await(ctx context.Context, future jetstream.PubAckFuture, event events.Event, began time.Time) error {
 	select {
 	case ack := <-future.Ok():
+		if err := failpoint.Error("nats/published", nats.ErrTimeout); err != nil {
+			return err
+		}
 		c.recordPublish(future.Msg().Subject, nil)
 		c.recorder.Published(time.Since(began))
 		c.logPublished(future.Msg(), ack)

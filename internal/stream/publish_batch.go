@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/lazi/lazisync/internal/failpoint"
 )
 
 // Headers of an atomic batch.
@@ -60,6 +63,7 @@ func (c *Conn) publishAtomic(ctx context.Context, messages []*nats.Msg) error {
 		}
 	}
 	answer, err := c.nc.RequestMsgWithContext(ctx, commit)
+	err = cmp.Or(err, failpoint.Error("nats/batch-published", nats.ErrTimeout))
 	if err != nil {
 		return err
 	}

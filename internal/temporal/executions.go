@@ -1,6 +1,7 @@
 package temporal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"github.com/lazi/lazisync/internal/failpoint"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -36,6 +38,7 @@ func (c *Client) Start(ctx context.Context, o workflows.StartOptions) (firstRunI
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	run, err := c.sdk.ExecuteWorkflow(ctx, c.startOptions(o), o.Workflow, o.Input)
+	err = cmp.Or(err, failpoint.Error("temporal/started", context.DeadlineExceeded))
 	if started, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return c.firstRun(ctx, o.ID, started)
 	}
@@ -53,6 +56,7 @@ func (c *Client) SignalWithStart(ctx context.Context, o workflows.StartOptions, 
 	options := c.startOptions(o)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_UNSPECIFIED // signal the one that is running
 	run, err := c.sdk.SignalWithStartWorkflow(ctx, o.ID, signal.Name, signal.Payload, options, o.Workflow, o.Input)
+	err = cmp.Or(err, failpoint.Error("temporal/signalled", context.DeadlineExceeded))
 	if started, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return c.firstRun(ctx, o.ID, started) // closed: nothing is left to signal
 	}
@@ -67,6 +71,7 @@ func (c *Client) Signal(ctx context.Context, workflowID string, signal workflows
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := c.sdk.SignalWorkflow(ctx, workflowID, "", signal.Name, signal.Payload)
+	err = cmp.Or(err, failpoint.Error("temporal/signalled", context.DeadlineExceeded))
 	if isNotFound(err) {
 		return fmt.Errorf("signal %q: %w", signal.Name, workflows.ErrNotRunning)
 	}
