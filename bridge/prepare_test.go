@@ -84,12 +84,17 @@ func TestAWorkflowMissingFromTheLedgerCanBeCancelled(t *testing.T) {
 type restoredWorld struct {
 	latest   *ledger.Request
 	missing  map[string]bool // messages and run ids
+	erased   map[string]bool // messages that the ledger does not have any more
 	recorded []string
 	err      error
 }
 
 func (r *restoredWorld) LatestServed(context.Context, time.Duration) (*ledger.Request, error) {
 	return r.latest, nil
+}
+
+func (r *restoredWorld) IsReceived(_ context.Context, _, message string) (bool, error) {
+	return !r.erased[message], r.err
 }
 
 func (r *restoredWorld) RecordRestore(_ context.Context, server, _ string, after time.Time) (bool, error) {
@@ -129,4 +134,20 @@ func TestRestoresOfNATSAndTemporalAreDetected(t *testing.T) {
 	r.err = nil
 	require.NoError(t, w.reconcile())
 	require.Equal(t, []string{"nats 12:00:00", "temporal 13:00:00"}, r.recorded)
+}
+
+// lazisync erase deletes messages, after the ledger has forgotten them.
+func TestAnErasedMessageIsNoRestore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bridge.History = history(1)
+	r := &restoredWorld{
+		latest:  &ledger.Request{ID: "1", Message: "m1", WorkflowID: "w1", FirstRunID: "r1"},
+		missing: map[string]bool{}, erased: map[string]bool{},
+	}
+	w.bridge.Restores = &bridge.Restores{Ledger: r, Messages: r, Executions: r}
+	require.NoError(t, w.bridge.Prepare(t.Context()))
+	r.latest, r.missing["m1"], r.erased["m1"] = nil, true, true
+	require.NoError(t, w.reconcile())
+	require.Empty(t, r.recorded)
 }

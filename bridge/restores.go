@@ -26,6 +26,9 @@ type RestoreLedger interface {
 	// LatestServed returns the request of the latest run, among those received within an age in
 	// a message; nil if there is none.
 	LatestServed(ctx context.Context, within time.Duration) (*ledger.Request, error)
+	// IsReceived reports whether the ledger still has that a message brought a request. An erasure
+	// removes that with the message.
+	IsReceived(ctx context.Context, requestID, message string) (bool, error)
 	// RecordRestore records that a server was restored. It returns false if a restore of it was
 	// recorded after a time.
 	RecordRestore(ctx context.Context, server, detail string, after time.Time) (recorded bool, err error)
@@ -79,7 +82,11 @@ func (b *Bridge) detectRestore(ctx context.Context, r *ledger.Request) error {
 	}
 	received := r.ReceivedAt.UTC().Format(time.RFC3339)
 	has, err := b.Restores.Messages.HasMessage(ctx, r.Message)
-	if err == nil && !has {
+	lacks := err == nil && !has
+	if lacks { // r may be of the previous check
+		lacks, err = b.Restores.Ledger.IsReceived(ctx, r.ID, r.Message)
+	}
+	if err == nil && lacks {
 		err = b.recordRestore(ctx, "nats", fmt.Sprintf(
 			"NATS lacks message %s, which the bridge received at %s: it was restored to an earlier state or recreated, or the message was deleted",
 			r.Message, received), r.ReceivedAt)

@@ -90,7 +90,7 @@ func newRoot(p *program) *cobra.Command {
 		p.control("pause", "Pause a run until it is resumed"),
 		p.control("resume", "Resume a paused run"),
 		p.control("cancel", "Cancel a run; stored records remain"),
-		p.status(), p.runs(), p.events(), p.doctor(), p.schedules(), p.deadletter(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
+		p.status(), p.runs(), p.events(), p.doctor(), p.schedules(), p.deadletter(), p.erase(), p.config(), p.entities(), p.simulator(), p.healthcheck(),
 		&cobra.Command{Use: "exit-codes", Short: "Exit codes of all commands", Long: cli.ExitCodesHelp()},
 	)
 	return root

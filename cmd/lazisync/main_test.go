@@ -66,7 +66,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	require.Zero(t, code)
 	for _, command := range []string{
 		"serve", "bridge", "worker", "notifier", "gateway", "migrate", "request", "pause", "resume", "cancel",
-		"status", "runs", "doctor", "deadletter", "config", "entities", "healthcheck",
+		"status", "runs", "doctor", "deadletter", "erase", "config", "entities", "healthcheck",
 	} {
 		require.Contains(t, stdout, "  "+command)
 	}

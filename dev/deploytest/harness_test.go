@@ -143,6 +143,27 @@ func (s *harness) drift(ctx context.Context) error {
 	return err
 }
 
+// erase deletes a message of each stream that has ids of records. The command among them has no answer.
+func (s *harness) erase(ctx context.Context) error {
+	for _, subject := range []string{"sync.requested", "sync.completed", "deadletter.sync.requested"} {
+		if _, err := s.js.Publish(ctx, subject, []byte("erase me")); err != nil {
+			return err
+		}
+	}
+	found, err := s.conn.FindMessages(ctx, func(m events.Message, _ bool) bool { return string(m.Data) == "erase me" })
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		found[i].Kept = ""
+	}
+	erased, err := s.conn.EraseMessages(ctx, found)
+	if err == nil && len(erased) != 3 {
+		err = fmt.Errorf("erased %d of 3 messages", len(erased))
+	}
+	return err
+}
+
 // subjectOf is a subject that a consumer reads.
 var subjectOf = map[string]string{
 	stream.ConsumerRequests: "sync.requested", stream.ConsumerControl: "sync.control", stream.ConsumerNotifier: "sync.completed",

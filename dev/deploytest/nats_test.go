@@ -89,7 +89,7 @@ var mayPublish = map[string][]string{
 // forbidden are the subjects on which no user may publish, because that loses messages or
 // delivers them to another process.
 var forbidden = []string{
-	"$JS.API.STREAM.DELETE.SYNC_COMMANDS", "$JS.API.STREAM.PURGE.SYNC_COMMANDS", "$JS.API.STREAM.MSG.DELETE.SYNC_EVENTS",
+	"$JS.API.STREAM.DELETE.SYNC_COMMANDS", "$JS.API.STREAM.PURGE.SYNC_COMMANDS", "$JS.API.STREAM.MSG.DELETE.SYNC_INCIDENTS",
 	"$SYS.REQ.SERVER.PING", "another.subject",
 }
 
@@ -97,7 +97,13 @@ var forbidden = []string{
 var restrictedTo = map[string][]string{
 	"$JS.API.STREAM.CREATE.SYNC_COMMANDS":                     {"migrate"},
 	"$JS.API.STREAM.UPDATE.SYNC_EVENTS":                       {"migrate"},
-	"$JS.API.CONSUMER.CREATE.SYNC_COMMANDS.x":                 {"migrate"},
+	"$JS.API.STREAM.MSG.DELETE.SYNC_COMMANDS":                 {"operator"},
+	"$JS.API.STREAM.MSG.DELETE.SYNC_EVENTS":                   {"operator"},
+	"$JS.API.STREAM.MSG.DELETE.SYNC_DEADLETTER":               {"operator"},
+	"$JS.API.CONSUMER.CREATE.SYNC_COMMANDS.x":                 {"migrate", "operator"},
+	"$JS.API.CONSUMER.CREATE.SYNC_COMMANDS.bridge-requests":   {"migrate"},
+	"$JS.API.CONSUMER.CREATE.SYNC_COMMANDS.bridge-control.x":  {"migrate"},
+	"$JS.API.CONSUMER.DELETE.SYNC_COMMANDS.bridge-control":    {"migrate"},
 	"$JS.API.CONSUMER.CREATE.SYNC_EVENTS.notifier":            {"migrate"},
 	"$JS.API.CONSUMER.DELETE.SYNC_EVENTS.notifier":            {"migrate"},
 	"$JS.API.CONSUMER.DURABLE.CREATE.SYNC_EVENTS.notifier":    nil,

@@ -89,6 +89,7 @@ var rounds = map[string]func(context.Context, *harness) error{
 			func() error { return s.conn.DeadLetters(ctx, func(events.RejectedMessage) error { return nil }) },
 			func() error { return s.ask(ctx, stream.ServiceSubject("status"), "$SRV.PING") },
 			func() error { _, err := s.conn.Drift(ctx, stream.Consumers()...); return err },
+			func() error { return s.erase(ctx) },
 			func() error { return s.restore(ctx) },
 		)
 	},

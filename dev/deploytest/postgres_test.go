@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/testcerts"
+	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
@@ -90,6 +92,16 @@ func TestPostgresUsersHaveOnlyNeededPrivileges(t *testing.T) {
 		require.NoError(t, err, user)
 		require.Empty(t, x.MissingPrivileges, user)
 		require.Empty(t, x.MissingObjects, user)
+	}
+
+	customers, _ := entity.Find("customers")
+	for _, user := range users {
+		_, err := openStore(t, urlOf(server, user, "lazisync")).Erase(t.Context(), ledger.Erasure{TenantID: "1", Entity: customers, ID: "1"}, nil, &ledger.AuditEntry{ID: user})
+		if user == "lazisync_app" || user == "lazisync_owner" {
+			require.NoError(t, err, user)
+		} else {
+			require.ErrorContains(t, err, "SQLSTATE 42501", user)
+		}
 	}
 
 	connections := map[string]*pgx.Conn{}

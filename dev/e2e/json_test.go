@@ -55,7 +55,7 @@ func TestEveryListingCommandPrintsJSON(t *testing.T) {
 	w.rejected(t, func(d events.RejectedData) bool { return d.DeadLetter.Sequence == 1 })
 
 	arguments := map[string][]string{
-		"config": {}, "deadletter ls": {}, "deadletter replay": {"1"}, "deadletter show": {"1"}, "doctor": {}, "entities": {},
+		"config": {}, "deadletter ls": {}, "deadletter replay": {"1"}, "deadletter show": {"1"}, "doctor": {}, "entities": {}, "erase": {"customers", "42"},
 		"events tail": {"--since", "1h"}, "request": {"full", "--entities", "jobs", "--wait"}, "runs ls": {}, "runs show": {"1"},
 		"plan": {"full", "--entities", "jobs"}, "schedules ls": {}, "status": {}, "verify": {"--entities", "jobs", "--wait"},
 	}

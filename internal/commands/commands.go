@@ -85,6 +85,25 @@ func Plan(ctx context.Context, cfg *config.Config, o cli.PlanOptions, out io.Wri
 	return cli.Plan(ctx, connect.ServiceTitan(cfg, s, 0, nil, nil, zerolog.Nop()), s, cfg, o, out)
 }
 
+// Erase shows or erases what lazisync has of one record.
+func Erase(ctx context.Context, cfg *config.Config, o cli.EraseOptions, out io.Writer) error {
+	what, err := o.Resolve(cfg)
+	if err != nil {
+		return cli.UsageError(err)
+	}
+	s, err := connect.Store(ctx, cfg, "erase", 2, nil, nil, zerolog.Nop())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	conn, err := connect.CommandStream(ctx, cfg, true)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return cli.Erase(ctx, s, conn, what, o, out)
+}
+
 // Migrate applies migrations, declares streams and consumers, applies schedules, and migrates the
 // views. Doing it again changes nothing.
 func Migrate(ctx context.Context, cfg *config.Config, o cli.MigrateOptions, log zerolog.Logger, out io.Writer) error {

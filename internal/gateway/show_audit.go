@@ -31,7 +31,7 @@ type auditView struct {
 	Remote    string              `json:"remote,omitempty"`
 }
 
-// showAudit lists the actions that clients took over HTTP, newest first, at most ?limit=.
+// showAudit lists the actions that clients took, newest first, at most ?limit=.
 func (g *Gateway) showAudit(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	limit, err := parseLimit(query.Get("limit"), defaultActions, maxActions)
@@ -77,9 +77,9 @@ func (g *Gateway) parseAuditFilter(query url.Values) (ledger.AuditFilter, error)
 	return f, allInvalid(problems)
 }
 
-// actions lists the names of all actions.
+// actions lists the names of all actions: those over HTTP, and lazisync erase.
 func (g *Gateway) actions() []string {
-	var names []string
+	names := []string{ledger.ActionErase}
 	for _, r := range g.routes() {
 		if r.action != "" {
 			names = append(names, r.action)

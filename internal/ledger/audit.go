@@ -9,13 +9,13 @@ import (
 	"github.com/lazi/lazisync/events"
 )
 
-// AuditEntry records one action that a client took over HTTP, accepted or refused. It has no
-// secrets and no bodies.
+// AuditEntry records one action that a client took over HTTP, accepted or refused, or an erasure. It has
+// no secrets and no bodies.
 type AuditEntry struct {
 	ID        string // unique; storing an entry again has no effect
 	Number    int64  // orders the entries; 0 until stored
 	At        time.Time
-	Actor     string          // name of the API token; "" without tokens, or if the client is unknown
+	Actor     string          // name of the API token, or USER of a command; "" without tokens, or if the client is unknown
 	Role      string          // of the token; "" if the client is unknown
 	Action    string          // such as request.full or control.pause
 	Target    string          // workflow ID or schedule ID; "" if the action has none or was refused before

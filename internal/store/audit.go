@@ -11,10 +11,15 @@ import (
 // RecordAction inserts an entry into the audit trail. An entry whose ID the trail has is left as it
 // is.
 func (s *Store) RecordAction(ctx context.Context, e ledger.AuditEntry) error {
-	return s.exec(ctx, "record an action", `
+	return s.transact(ctx, "record an action", func(tx pgx.Tx) error { return recordAction(ctx, tx, e) })
+}
+
+func recordAction(ctx context.Context, tx pgx.Tx, e ledger.AuditEntry) error {
+	_, err := tx.Exec(ctx, `
 		insert into raw.sync_audit (audit_id, at, actor, role, action, target, tenant_id, request_id, reason, status, problem, remote)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`,
 		e.ID, e.At, e.Actor, e.Role, e.Action, e.Target, e.TenantID, e.RequestID, e.Reason, e.Status, e.Problem, e.Remote)
+	return err
 }
 
 // findActionsSQL selects entries by the fields of a ledger.AuditFilter and a limit.

@@ -77,6 +77,7 @@ func doEverything(t *testing.T, address string, conns int32) {
 	f.everyRebuild()
 	f.everyVerify()
 	f.everyCall()
+	f.everyErasure()
 
 	tenants, err := s.Tenants(ctx)
 	require.NoError(t, err)
@@ -254,6 +255,39 @@ func (f *fixture) everyVerify() {
 	require.NoError(f, err)
 	require.Equal(f, &events.Differences{Extra: 1, Sample: []string{"1"}}, v.at.Differences)
 	f.finalize(v.run, completed)
+}
+
+// everyErasure erases the customer that has a cast failure.
+func (f *fixture) everyErasure() {
+	f.Helper()
+	ctx, what := f.Context(), ledger.Erasure{TenantID: tenant, Entity: find(f, "customers"), ID: "4"}
+	unpublished, err := f.Unpublished(ctx)
+	require.NoError(f, err)
+	for _, r := range unpublished {
+		require.NoError(f, f.MarkPublished(ctx, r.Ref()))
+	}
+	q := refresh("erased", what.Entity.Name, what.ID)
+	f.receive(q)
+	report, err := f.Erase(ctx, what, nil, nil)
+	require.NoError(f, err)
+	require.Len(f, report.Blockers, 1, "%v", report.Blockers)
+	f.finalize(f.beginRefresh(9), ledger.Finalization{State: ledger.Cancelled})
+	unpublished, err = f.Unpublished(ctx)
+	require.NoError(f, err)
+	require.NoError(f, f.MarkPublished(ctx, unpublished[0].Ref()))
+	changes, err := f.EraseChanges(ctx, what, report.IDs(), true)
+	require.NoError(f, err)
+	require.EqualValues(f, 1, changes)
+	require.NoError(f, f.ForgetMessages(ctx, []string{awkward}))
+	_, err = f.ForgetDeadLetters(ctx, []ledger.DeadLetterKey{{Sequence: 1, RejectedAt: at(1)}})
+	require.NoError(f, err)
+	_, err = f.IsReceived(ctx, q.ID, awkward)
+	require.NoError(f, err)
+	report, err = f.Erase(ctx, what, nil, &ledger.AuditEntry{ID: "erased", At: at(1), Actor: awkward, Action: ledger.ActionErase, Target: what.Target(), TenantID: tenant})
+	require.NoError(f, err)
+	require.Contains(f, report.Places, ledger.ErasedPlace{Place: "raw.schema_drift", Count: 1, How: ledger.EraseRedacted})
+	require.Contains(f, report.Places, ledger.ErasedPlace{Place: "raw.sync_requests", Count: 1, How: ledger.EraseRedacted})
+	require.Contains(f, report.Places, ledger.ErasedPlace{Place: "raw.st_customers", Count: 1, How: ledger.EraseDeleted})
 }
 
 func (f *fixture) everyCall() {

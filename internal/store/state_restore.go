@@ -113,6 +113,14 @@ func (s *Store) LatestServed(ctx context.Context, within time.Duration) (request
 	return request, nil
 }
 
+// IsReceived reports whether a request has the place of a message. ForgetMessages removes it.
+func (s *Store) IsReceived(ctx context.Context, requestID, message string) (bool, error) {
+	return readValue(ctx, s, "look up a request", func(q ddl.Querier) (has bool, err error) {
+		err = q.QueryRow(ctx, "select exists (select from raw.sync_requests where request_id = $1 and message = $2)", requestID, message).Scan(&has)
+		return has, err
+	})
+}
+
 // RecordRestore records that a server was restored to an earlier state. It returns false if a
 // restore of it was recorded after a time.
 func (s *Store) RecordRestore(ctx context.Context, server, detail string, after time.Time) (recorded bool, err error) {

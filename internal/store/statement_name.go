@@ -7,7 +7,7 @@ import (
 )
 
 // helpers are the methods between a caller of the package and its transaction.
-var helpers = map[string]bool{"transact": true, "transactWith": true, "read": true, "exec": true, "listRuns": true, "rebuildStep": true, "candidates": true, "prune": true}
+var helpers = map[string]bool{"transact": true, "transactWith": true, "read": true, "exec": true, "listRuns": true, "rebuildStep": true, "candidates": true, "prune": true, "eraseStep": true}
 
 // statementName returns the name of the method of Store that begins a transaction, in
 // snake_case: it is the same for all values, so that it can label a metric.

@@ -28,6 +28,7 @@ var (
 		"FirstSeq":     {reason: "the first sequence when the stream was created"},
 		"Metadata":     {reason: "labels for operators and tools; the server adds its own, with the prefix _nats"},
 		"MaxBytes":     {"a larger stream", noLimitOrMore[int64]},
+		"DenyDelete":   {reason: "messages are deleted by lazisync erase only; the server never changes it back to false"},
 	}
 	allowedConsumerChanges = map[string]allowedChange{
 		"Description":       {reason: "documentation"},

@@ -106,6 +106,7 @@ func commandStream() declaredStream {
 	c.MaxAge = CommandAge
 	c.MaxBytes = 512 * mib
 	c.MaxMsgSize = 512 << 10 // above the limit of a command, so that one that is too large is answered and not just rejected by NATS
+	c.DenyDelete = false     // EraseMessages deletes single messages, here and below
 	return declaredStream{config: c, consumers: []declaredConsumer{
 		{config: durable(ConsumerRequests, 10_000, events.Requested.Subject)},
 		{config: durable(ConsumerControl, 1, events.Control.Subject)}, // one at a time keeps the order across retries
@@ -122,6 +123,7 @@ func eventStream() declaredStream {
 	c.Discard = jetstream.DiscardOld
 	c.MaxAge = 30 * day
 	c.MaxBytes = 512 * mib
+	c.DenyDelete = false
 	c.AllowAtomicPublish = true // answers are published in batches
 	return declaredStream{config: c, consumers: []declaredConsumer{{
 		config: durable(ConsumerNotifier, 1000, // includes events that wait to be grouped
@@ -149,6 +151,7 @@ func deadLetterStream() declaredStream {
 	c.Discard = jetstream.DiscardNew
 	c.MaxAge = 30 * day
 	c.MaxBytes = 256 * mib
+	c.DenyDelete = false
 	return declaredStream{config: c}
 }
 
