@@ -17,7 +17,7 @@ import (
 )
 
 // effects are the failpoints after the effects of lazisync on other systems, and one of how many is
-// disturbed: frequent ones more rarely, so that the work goes on.
+// disturbed: frequent ones more rarely, so that runs make progress.
 var effects = map[string]int{
 	"nats/published": 7, "nats/batch-published": 2, "nats/dead-lettered": 2, "nats/acknowledged": 5,
 	"temporal/started": 2, "temporal/signalled": 3,
