@@ -29,9 +29,9 @@ func (s *slice) fetchPage(ctx context.Context, at entity.Cursor) <-chan pageResu
 // is being stored, until the entity is complete or the slice is stopping.
 func (s *slice) pages(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var total <-chan int                               // is being counted
 	if s.needsTotal() && s.target.Mode.Info().Staged { // which is checked against the counts before and after
-		s.setTotal(ctx, <-s.count(work))
+		s.count(work)
+		s.setTotal(ctx, <-s.total)
 	}
 	next := s.fetchPage(work, s.at.Cursor)
 	defer func() {
@@ -41,16 +41,13 @@ func (s *slice) pages(ctx context.Context) error {
 		cancel()
 	}()
 	for next != nil {
-		got := <-next
+		got := s.await(ctx, next)
 		next = nil
 		if got.err == nil && !got.page.Last && !s.stopping(ctx) {
 			next = s.fetchPage(work, got.page.Next)
 		}
-		if total != nil {
-			s.setTotal(ctx, <-total)
-			total = nil
-		} else if next != nil && got.page.Total < 0 && s.needsTotal() { // a feed, which does not count its records
-			total = s.count(work) // beside the second page, so that it delays none
+		if got.err == nil && !got.page.Last && got.page.Total < 0 && s.needsTotal() { // a feed does not count its records
+			s.count(work) // beside the next page, so that it delays none
 		}
 		if got.err != nil {
 			return got.err
@@ -66,7 +63,25 @@ func (s *slice) pages(ctx context.Context) error {
 		s.warned = nil
 		s.reached(at)
 	}
+	if s.total != nil {
+		s.setTotal(ctx, <-s.total)
+	}
 	return nil
+}
+
+// await returns the page that is being fetched, after the number of records if that is being counted.
+func (s *slice) await(ctx context.Context, next <-chan pageResult) pageResult {
+	if s.total == nil {
+		return <-next
+	}
+	select {
+	case total := <-s.total: // the page may take long: progress has the number at once
+		s.setTotal(ctx, total)
+		return <-next
+	case got := <-next:
+		s.setTotal(ctx, <-s.total)
+		return got
+	}
 }
 
 // warn logs the warnings of a page, and prepends earlier warnings of the slice to them:

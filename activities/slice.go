@@ -150,6 +150,9 @@ type slice struct {
 	warned []string        // warnings to store with the next page
 	at     ledger.Position
 	report *reporter
+	// counted is true once the records were counted, at least tried; total gets their number meanwhile.
+	counted bool
+	total   <-chan int
 	// failures counts the failed attempts since something was last stored.
 	failures failures
 
@@ -227,31 +230,33 @@ func (s *slice) open(ctx context.Context) (ledger.Position, error) {
 	return s.Store.Open(ctx, s.target)
 }
 
-// needsTotal reports whether the expected number of records is to be counted. A single page needs none.
+// needsTotal reports whether the expected number of records is to be counted.
 func (s *slice) needsTotal() bool {
-	return s.target.Mode.Info().ReadsAll && s.at.Pages == 0 && s.at.Total < 0
+	return s.target.Mode.Info().ReadsAll && s.at.Total < 0 && !s.counted
 }
 
-// count starts to count the records of a full read, for its progress, and returns a channel for the
-// number, -1 if it is unknown. An error does not stop the slice: the next page fails with it, too.
-func (s *slice) count(ctx context.Context) <-chan int {
-	out := make(chan int, 1)
+// count starts to count the records of a full read, for its progress, once in a slice. An error does
+// not stop the slice: the next page fails with it, too.
+func (s *slice) count(ctx context.Context) {
+	total := make(chan int, 1)
+	s.counted, s.total = true, total
 	go func() {
-		total, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
+		n, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
 		if err != nil {
-			total = -1
+			n = -1
 		}
-		out <- total
+		total <- n
 	}()
-	return out
 }
 
+// setTotal stores a number of records, -1 if it is unknown.
 func (s *slice) setTotal(ctx context.Context, total int) {
+	s.total = nil
 	if total < 0 {
 		return
 	}
 	s.at.Total = ledger.Total(total)
-	if err := s.Store.SetTotal(ctx, s.target, s.at.Total); err != nil {
+	if err := s.Store.SetTotal(context.WithoutCancel(ctx), s.target, s.at.Total); err != nil {
 		s.Logger.Warn().EmbedObject(s.target).Err(err).Msg("total not stored, progress has none")
 	}
 	s.reached(s.at)
