@@ -1,6 +1,6 @@
 # Requires GNU make 3.81 or later. "make help" lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev stop build preflight test test-all fuzz fault chaos containers live bench release lint fmt generate verify
+.PHONY: help demo dev stop build preflight test test-all fuzz fault chaos mutants containers live bench release lint fmt generate verify
 
 # The compiler and the linker collect garbage less often than by default: a fifth less time, and some
 # hundred MB more for the largest packages. This does not concern the programs that they build.
@@ -48,6 +48,10 @@ fault: ## run the fault tests, up to half an hour (COUNT=1)
 chaos: ## inject random faults, then check the guarantees (SEED=1 MINUTES=5)
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -part chaos -seed $(SEED) -minutes $(MINUTES)
+
+mutants: ## seed mistakes into the code, and print which tests find each (ONLY=words WITH="end to end")
+	@dev/preflight.sh --postgres
+	@go -C dev run ./cmd/mutants -only "$(ONLY)" -with "$(WITH)"
 
 # Debian: apt install podman runc containernetworking-plugins golang-github-containernetworking-plugin-dnsname
 # dnsmasq-base iptables catatonit busybox-static
