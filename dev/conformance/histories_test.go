@@ -20,7 +20,7 @@ import (
 
 // seeds are the seeds of the histories in every test run, with -short the first two. Add each seed
 // that ever fails.
-var seeds = []uint64{1, 2, 3, 4}
+var seeds = []uint64{1, 2, 3, 4, 5}
 
 // One history only, or more of them:
 //
@@ -50,7 +50,7 @@ const overlap = 30 * time.Second
 
 // TestHistories performs random actions: records change, calls fail, slices are stopped, workers
 // crash before and after a page is stored, PostgreSQL loses unlogged tables, runs overlap and are
-// cancelled, tables are rebuilt, verified and refreshed. No record that exists is ever marked deleted. After the last
+// cancelled, tables are rebuilt, verified and refreshed, and in half of the histories the field policy changes. No record that exists is ever marked deleted. After the last
 // action, one incremental sync makes the copy of every feed correct and leaves no row of a list
 // older than its record, and two full syncs make every copy correct. The name of a history ends
 // with its seed.
@@ -102,6 +102,8 @@ type history struct {
 	deletedKeys    map[string]map[string]bool // keys of list records that were deleted at some time
 	stop           context.CancelFunc         // of the current slice
 	done           map[string]int             // number of actions by kind
+	policy         *currentPolicy             // nil if the history does not change it
+	mixed          bool                       // rows may have several policies
 }
 
 // openRun is a run that is not finalized, with the entities that it still has to read.
@@ -119,6 +121,9 @@ func newHistory(t *testing.T, db *database, seed uint64, entities []entity.Entit
 		h.names = append(h.names, e.Name)
 	}
 	h.pipeline = newPipeline(t, db, simulator.Options{Seed: int64(seed>>1) + 1, FeedTokenLifetime: 30 * time.Minute, FeedLag: overlap}, h.names...)
+	if seed%4 >= 2 {
+		h.usePolicies()
+	}
 	h.slices.Store = &crashingStore{PageStore: h.store, crashes: func() (before, behind bool) {
 		h.aroundPage(func() { before, behind = h.chance(12), h.chance(12) })
 		if before || behind {
@@ -226,6 +231,8 @@ func (h *history) step() {
 		h.start(events.Verify)
 	case n < 60:
 		h.startRefresh()
+	case n < 63 && h.policy != nil:
+		h.setPolicy(historyPolicies[h.randomInt(len(historyPolicies))])
 	default:
 		h.continueRun()
 	}

@@ -38,6 +38,7 @@ import (
 type database struct {
 	store   *store.Store
 	pool    *pgxpool.Pool
+	address string
 	tenants atomic.Int64
 }
 
@@ -50,7 +51,7 @@ func newDatabase(t testing.TB, entities ...entity.Entity) *database {
 func newDatabaseWithOverlap(t testing.TB, overlap time.Duration, entities ...entity.Entity) *database {
 	t.Helper()
 	address := pgtest.Database(t)
-	d := &database{}
+	d := &database{address: address}
 	var err error
 	d.store, err = store.Open(t.Context(), address, store.Options{MaxConns: 6, Overlap: overlap, Entities: entities, Logger: zerolog.Nop()})
 	require.NoError(t, err)
@@ -80,7 +81,8 @@ func (c *clock) Advance(by time.Duration) { c.nanoseconds.Add(int64(by)) }
 // source is the client with callbacks around its pages.
 type source struct {
 	*servicetitan.Client
-	pageSize int // of lists, below their maximum; 0 leaves it unchanged
+	replaced atomic.Pointer[servicetitan.Client] // reads pages in place of Client, nil for none
+	pageSize int                                 // of lists, below their maximum; 0 leaves it unchanged
 	before   func()
 	after    func(e entity.Entity, page entity.Page)
 	lookedUp func(page entity.Page) // after a lookup
@@ -93,7 +95,7 @@ func (s *source) Page(ctx context.Context, tenant events.TenantID, e entity.Enti
 	if s.pageSize > 0 {
 		e.PageSize = s.pageSize
 	}
-	page, err := s.Client.Page(ctx, tenant, e, at, interactive)
+	page, err := s.reader().Page(ctx, tenant, e, at, interactive)
 	if s.after != nil {
 		runAndWait(func() { s.after(e, page) })
 	}
@@ -101,12 +103,15 @@ func (s *source) Page(ctx context.Context, tenant events.TenantID, e entity.Enti
 }
 
 func (s *source) Lookup(ctx context.Context, tenant events.TenantID, e entity.Entity, ids []string, interactive bool) (entity.Page, error) {
-	page, err := s.Client.Lookup(ctx, tenant, e, ids, interactive)
+	page, err := s.reader().Lookup(ctx, tenant, e, ids, interactive)
 	if s.lookedUp != nil && err == nil {
 		runAndWait(func() { s.lookedUp(page) })
 	}
 	return page, err
 }
+
+// reader returns the client that reads pages.
+func (s *source) reader() *servicetitan.Client { return cmp.Or(s.replaced.Load(), s.Client) }
 
 // runAndWait calls f in another goroutine and waits for it. A failed requirement in f then fails
 // the test and does not leave the request without a response, for which the slice would wait.
@@ -172,14 +177,19 @@ func newPipeline(t testing.TB, db *database, o simulator.Options, entities ...st
 		}
 		api.ServeHTTP(w, r)
 	}))
-	p.source = &source{pageSize: page, Client: servicetitan.New(servicetitan.Options{
-		APIURL: p.url, AuthURL: p.url, RateLimiter: unlimited{}, Now: p.clock.Now,
+	p.source = &source{pageSize: page, Client: p.newClient(nil)}
+	p.slices = &activities.Slices{Source: p.source, Store: p.store, Publisher: discard{}, Logger: zerolog.Nop(), Length: time.Minute}
+	return p
+}
+
+// newClient returns a client with a field policy, nil for none.
+func (p *pipeline) newClient(fields *servicetitan.FieldPolicy) *servicetitan.Client {
+	return servicetitan.New(servicetitan.Options{
+		APIURL: p.url, AuthURL: p.url, RateLimiter: unlimited{}, Now: p.clock.Now, Fields: fields,
 		Tenants: map[events.TenantID]servicetitan.Credentials{events.TenantID(p.tenant): {
 			ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret, AppKey: simulator.DefaultAppKey,
 		}},
-	})}
-	p.slices = &activities.Slices{Source: p.source, Store: p.store, Publisher: discard{}, Logger: zerolog.Nop(), Length: time.Minute}
-	return p
+	})
 }
 
 // unlimited grants every call at once: its waits would use another clock than the pipeline.

@@ -29,6 +29,8 @@ var holders = map[string][]string{
 	"SERVICETITAN_CLIENT_SECRET":  {"worker"},
 	"SERVICETITAN_APP_KEY":        {"worker"},
 	"SERVICETITAN_WEBHOOK_SECRET": {"gateway"},
+	"SYNC_FIELDS":                 {"worker"},
+	"SYNC_FIELDS_KEY":             {"worker"},
 	"API_TOKENS":                  {"gateway"},
 	"OTEL_EXPORTER_OTLP_HEADERS":  {"bridge", "cli", "gateway", "migrate", "notifier", "worker"},
 }

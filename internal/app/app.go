@@ -43,6 +43,7 @@ type process struct {
 	temporal   *temporal.Client
 	namespace  *temporal.NamespaceVerifier // of the bridge and the worker
 	refusals   activities.Refusals         // of the worker
+	fields     probe.Probe                 // of the worker
 	apiMetrics *metrics.ServiceTitan       // of the worker
 }
 
@@ -117,10 +118,11 @@ func (p *process) open(ctx context.Context) (err error) {
 		options.Tracer = p.otlp.TracerProvider()
 		if p.role.includes(WorkerRole) {
 			p.apiMetrics = metrics.NewServiceTitan(p.metrics, tenants(p.cfg))
+			p.fields = doctor.FieldsProbe(p.store, p.cfg.Sync.Fields.Rules())
 			options.Polls = &temporal.Polls{}
 			options.OnWorkflowTaskFailed = metrics.NewFailedWorkflowTasks(p.metrics)
 			options.Metrics = p.metrics
-			probes = append(probes, doctor.PollProbe(options.Polls, options.TaskQueue), runsProbe(&p.refusals))
+			probes = append(probes, doctor.PollProbe(options.Polls, options.TaskQueue), runsProbe(&p.refusals), p.fields)
 		}
 		if p.temporal, err = temporal.Open(options); err != nil {
 			return err

@@ -130,9 +130,10 @@ func (r Role) includes(other Role) bool { return r.Name == other.Name || r.Name 
 // error is config.Problems.
 func Load(environ []string, role Role) (*config.Config, error) {
 	return config.Load(environ, config.Options{
-		Required:  role.Required,
-		ServesAPI: role.Gateway,
-		Notifies:  role.includes(NotifierRole),
+		Required:     role.Required,
+		ServesAPI:    role.Gateway,
+		Notifies:     role.includes(NotifierRole),
+		ReadsRecords: role.includes(WorkerRole),
 		Checks: map[string]func(string) error{
 			"DATABASE_URL": store.CheckURL, "NATS_CREDS": checkCredentials, "NOTIFY_URLS": checkNotifyURLs,
 		},

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/lazi/lazisync/activities"
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/backoff"
-	"github.com/lazi/lazisync/internal/config"
 	"github.com/lazi/lazisync/internal/connect"
 	"github.com/lazi/lazisync/internal/legacy"
 	"github.com/lazi/lazisync/internal/probe"
@@ -43,7 +42,7 @@ const (
 func (p *process) runWorker(ctx context.Context) error {
 	var logged string
 	for ctx.Err() == nil {
-		if err := p.namespace.Verify(ctx); err != nil {
+		if err := cmp.Or(p.namespace.Verify(ctx), p.fields.Check(ctx)); err != nil {
 			if err.Error() != logged {
 				logged = err.Error()
 				p.log.Warn().Err(err).Msg("worker not started, retrying")
@@ -102,7 +101,7 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	})
 	runs := &activities.Runs{
 		Ledger: p.store, Publisher: p.stream, Logger: p.log, Refusals: &p.refusals, VerifyNamespace: p.namespace.VerifyNow, History: p.stream,
-		MinInterval: minIntervals(p.cfg),
+		MinInterval: p.cfg.MinIntervals(),
 	}
 	pages.RegisterActivity(runs) // for the steps within workflow tasks
 	control := worker.New(p.temporal.SDK(), workflows.ControlTaskQueue(p.cfg.Temporal.TaskQueue), controlOptions)
@@ -128,15 +127,6 @@ func (p *process) workUntilFailure(ctx context.Context) error {
 	pages.Stop()
 	control.Stop() // last: it reports the pages stored meanwhile
 	return err
-}
-
-// minIntervals returns the minimum interval between incremental passes, by tenant.
-func minIntervals(cfg *config.Config) map[events.TenantID]time.Duration {
-	all := map[events.TenantID]time.Duration{}
-	for _, t := range cfg.Tenants {
-		all[t.ID] = t.MinInterval
-	}
-	return all
 }
 
 // runsProbe checks that PostgreSQL lets runs start and end.

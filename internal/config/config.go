@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/entity"
 )
 
 // Config is the effective configuration. Load fills it from the environment; variables.go maps
@@ -105,6 +106,8 @@ type SyncConfig struct {
 	Views       bool    // whether migrate creates the views of schema st
 	Changes     bool    // whether runs record changes of rows
 	ChangesKeep time.Duration
+	Fields      entity.FieldPolicy // of all tenants
+	FieldsKey   Secret             // of its hashes, "" for none
 }
 
 // SlackConfig has the webhooks or the bot, and the options of notifications.

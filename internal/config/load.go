@@ -18,6 +18,8 @@ type Options struct {
 	ServesAPI bool
 	// Notifies requires what sending notifications needs: a webhook's key.
 	Notifies bool
+	// ReadsRecords requires what reading records needs: the key of a field policy.
+	ReadsRecords bool
 	// Checks validate values further, by variable, with the knowledge of the package that
 	// uses them. The error says what is expected.
 	Checks map[string]func(value string) error
@@ -66,6 +68,9 @@ func Load(environ []string, o Options) (*Config, error) {
 	if o.Notifies {
 		problems = append(problems, c.Slack.problems()...)
 		problems = append(problems, c.Notify.problems(problems)...)
+	}
+	if o.ReadsRecords {
+		problems = append(problems, c.fieldsProblems(problems)...)
 	}
 	if o.ServesAPI && c.values["API_TOKENS"].Text == "" && c.HTTP.Addr != "" {
 		if err := c.HTTP.Validate(); err != nil {

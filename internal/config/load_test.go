@@ -144,7 +144,7 @@ func TestEverySecretCanBeReadFromAFile(t *testing.T) {
 	values := map[string]string{
 		"NATS_URL": "nats://u:p@h:1", "DATABASE_URL": "postgres://u:p@h/d", "SLACK_WEBHOOK_URL": "https://hooks.slack.com/x",
 		"SLACK_WEBHOOK_URLS": "#ops=https://hooks.slack.com/x", "API_TOKENS": "ops=" + strings.Repeat("t", 32),
-		"SLACK_BOT_TOKEN": botToken, "NOTIFY_URLS": "oncall=pagerduty://key",
+		"SLACK_BOT_TOKEN": botToken, "NOTIFY_URLS": "oncall=pagerduty://key", "SYNC_FIELDS": "customers.name=drop",
 		"NOTIFY_WEBHOOK_URL": "https://example.com/x", "NOTIFY_WEBHOOK_SECRET": signingKey,
 		"OTEL_EXPORTER_OTLP_HEADERS": "api-key=u:p",
 	}

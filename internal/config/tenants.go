@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/display"
@@ -29,6 +30,15 @@ func (c *Config) TenantIDs() []events.TenantID {
 		ids[i] = t.ID
 	}
 	return ids
+}
+
+// MinIntervals returns the minimum interval between incremental passes, by tenant.
+func (c *Config) MinIntervals() map[events.TenantID]time.Duration {
+	all := map[events.TenantID]time.Duration{}
+	for _, t := range c.Tenants {
+		all[t.ID] = t.MinInterval
+	}
+	return all
 }
 
 // loadTenants reads the tenants file. Fields that a tenant does not set have the values of the

@@ -86,6 +86,8 @@ var Variables = []Variable{
 	{Name: "SYNC_VIEWS", Default: "on", Doc: "whether lazisync migrate creates and updates the views of schema st, see docs/views.md: on or off. off leaves existing views as they are", set: onOff(func(c *Config) *bool { return &c.Sync.Views })},
 	{Name: "SYNC_CHANGES", Default: Off, Doc: "whether runs record each change of a row in raw.changes, see docs/data.md: on or off. Run lazisync migrate after a change", set: onOff(func(c *Config) *bool { return &c.Sync.Changes })},
 	{Name: "SYNC_CHANGES_KEEP", Default: "720h", Doc: "time for which raw.changes keeps changes; older ones are deleted once a day", set: duration(func(c *Config) *time.Duration { return &c.Sync.ChangesKeep }, 24*time.Hour, 10*365*24*time.Hour)},
+	{Name: "SYNC_FIELDS", File: true, Doc: "fields of records that are not stored as received: entity.field=action, separated by semicolons or line breaks, with the actions drop, hash and keep, see docs/operations.md: employees.hourlyRate=drop;customers.address.street=hash", set: fieldPolicy},
+	{Name: "SYNC_FIELDS_KEY", Secret: true, Doc: "key of the hashes in place of fields, at least 32 characters; needed if SYNC_FIELDS hashes a field", set: fieldsKey},
 
 	{Name: "SLACK_WEBHOOK_URL", Secret: true, Doc: "URL of a Slack incoming webhook; without one, messages are logged", set: slackURL},
 	{Name: "SLACK_WEBHOOK_URLS", Secret: true, Doc: "URLs of webhooks by channel: #ops=https://…,#finance=https://…", set: slackURLs},

@@ -61,7 +61,7 @@ func CommandStream(ctx context.Context, cfg *config.Config, declared bool) (*str
 // shows role in its list of connections. If connections is 0, the pool has its default size.
 func Store(ctx context.Context, cfg *config.Config, role string, connections int32, recorder store.Recorder, tracer trace.TracerProvider, log zerolog.Logger) (*store.Store, error) {
 	return store.Open(ctx, string(cfg.DatabaseURL), store.Options{
-		MaxConns: connections, Application: "lazisync " + role, Tenants: cfg.TenantIDs(), DeleteGuard: cfg.Sync.DeleteGuard, Changes: cfg.Sync.Changes, Recorder: recorder, Traces: tracer, Logger: log,
+		MaxConns: connections, Application: "lazisync " + role, Tenants: cfg.TenantIDs(), DeleteGuard: cfg.Sync.DeleteGuard, Changes: cfg.Sync.Changes, FieldPolicy: FieldPolicy(cfg), Recorder: recorder, Traces: tracer, Logger: log,
 	})
 }
 

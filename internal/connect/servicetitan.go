@@ -11,6 +11,11 @@ import (
 	"github.com/lazi/lazisync/internal/telemetry"
 )
 
+// FieldPolicy returns the policy for the fields of records.
+func FieldPolicy(cfg *config.Config) *servicetitan.FieldPolicy {
+	return servicetitan.NewFieldPolicy(cfg.Sync.Fields, servicetitan.Secret(cfg.Sync.FieldsKey))
+}
+
 // ServiceTitan returns a client of the ServiceTitan API. It shares the rate budget of each
 // tenant with other processes through s, or with none if s is nil. It holds at most pagesInMemory
 // pages; 0 for any number.
@@ -29,6 +34,6 @@ func ServiceTitan(cfg *config.Config, s *store.Store, pagesInMemory int, recorde
 	}
 	return servicetitan.New(servicetitan.Options{
 		Environment: servicetitan.Environment(st.Environment), APIURL: st.APIURL, AuthURL: st.AuthURL,
-		Tenants: tenants, Budgets: budgets, RateLimiter: limiter, PagesInMemory: pagesInMemory, Recorder: recorder, Tracer: tracer, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
+		Tenants: tenants, Budgets: budgets, Fields: FieldPolicy(cfg), RateLimiter: limiter, PagesInMemory: pagesInMemory, Recorder: recorder, Tracer: tracer, Logger: log, UserAgent: "lazisync/" + telemetry.Version(),
 	})
 }

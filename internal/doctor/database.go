@@ -39,6 +39,9 @@ func (d *Doctor) checkDatabase(ctx context.Context) (f findings) {
 	if len(x.MissingPrivileges) == 0 && len(x.MissingObjects) == 0 {
 		d.checkViews(ctx, &f, s)
 		d.checkChanges(ctx, &f, s)
+		if d.Role.ServiceTitan {
+			d.checkFields(ctx, &f, s)
+		}
 	}
 	d.checkFreshness(ctx, &f, s)
 	d.checkRestores(ctx, &f, s)

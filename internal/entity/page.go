@@ -77,6 +77,7 @@ type Page struct {
 	Total         int       // records in the whole listing, -1 if unknown
 	Date          time.Time // the server's clock when it answered (header Date)
 	Fields        []string  // paths of the fields that the records have, sorted, without values; see OtherFields
+	FieldPolicy   string    // digest of the field policy that was applied to the records, "" for none
 	Warnings      []string  // for the outcome of the run
 	Unstable      bool      // the list changed during every read: a missing record may still exist
 	DamagedPlaces int       // damaged places in the response, each of which may hide a record

@@ -33,6 +33,9 @@ type Options struct {
 	// local to this client.
 	RateLimiter RateLimiter
 
+	// Fields is applied to records before anything else reads them. Default: all fields are kept.
+	Fields *FieldPolicy
+
 	// PagesInMemory bounds the pages that are held at once: a response with a further one is not
 	// read until the caller releases another. Default: no bound.
 	PagesInMemory int
@@ -83,6 +86,7 @@ type Client struct {
 	recorder        Recorder
 	now             func() time.Time
 	tenants         map[events.TenantID]*tenant
+	fields          *FieldPolicy
 	malformedCounts malformedCounts
 	pageSlots       pageSlots
 }
@@ -110,6 +114,7 @@ func New(o Options) *Client {
 		log:       o.Logger,
 		recorder:  o.Recorder,
 		now:       o.Now,
+		fields:    o.Fields,
 		tenants:   make(map[events.TenantID]*tenant, len(o.Tenants)),
 	}
 	if c.recorder == nil {

@@ -19,7 +19,8 @@ type envelope struct {
 // shapeError is the reason why a body is not a page.
 type shapeError struct {
 	message   string
-	permanent bool // asking again would bring the same
+	unquoted  string // the message without values of the body, "" if it has none
+	permanent bool   // asking again would bring the same
 	// unexpected marks a permanent error that may be caused by a temporary fault.
 	unexpected bool
 	quote      bool // the body, from at on, helps to see what it is
@@ -40,11 +41,11 @@ func readEnvelope(shape entity.Shape, body []byte, decode *decoder) (envelope, e
 	}
 	switch {
 	case !page.hasShape:
-		return envelope{}, shapeErrorf("the response is %s, want %s", describe(gjson.ParseBytes(body)), shapeNames[shape])
+		return envelope{}, wrongValueError("the response", gjson.ParseBytes(body), shapeNames[shape])
 	case !page.hasArray:
-		return envelope{}, shapeErrorf("data is %s, want an array", describe(page.data))
+		return envelope{}, wrongValueError("data", page.data, "an array")
 	case shape == entity.Pages && !page.hasMore.IsBool():
-		return envelope{}, shapeErrorf("hasMore is %s, want a boolean", describe(page.hasMore))
+		return envelope{}, wrongValueError("hasMore", page.hasMore, "a boolean")
 	}
 	return envelope{hasMore: page.hasMore.Bool(), total: page.total, continueFrom: page.continueFrom}, nil
 }
@@ -119,12 +120,29 @@ var shapeNames = map[entity.Shape]string{
 	entity.Array: "an array",
 }
 
-func shapeErrorf(format string, args ...any) error {
+func shapeErrorf(format string, args ...any) *shapeError {
 	return &shapeError{message: fmt.Sprintf(format, args...), permanent: true, unexpected: true, quote: true}
+}
+
+// wrongValueError returns the error of a page in which something has another type.
+func wrongValueError(what string, got gjson.Result, want string) error {
+	return &shapeError{
+		message: fmt.Sprintf("%s is %s, want %s", what, describe(got), want), unquoted: fmt.Sprintf("%s is %s, want %s", what, kindOf(got), want),
+		permanent: true, unexpected: true, quote: true,
+	}
 }
 
 // describe names a JSON value in an error: its type, or the value itself if it is a scalar.
 func describe(r gjson.Result) string {
+	switch r.Type {
+	case gjson.String, gjson.Number, gjson.True, gjson.False:
+		return sanitize(r.Raw, quotedBytes)
+	}
+	return kindOf(r)
+}
+
+// kindOf names the type of a JSON value.
+func kindOf(r gjson.Result) string {
 	switch {
 	case !r.Exists():
 		return "missing"
@@ -132,8 +150,6 @@ func describe(r gjson.Result) string {
 		return "an array"
 	case r.IsObject():
 		return "an object"
-	case r.Type == gjson.Null:
-		return "null"
 	}
-	return sanitize(r.Raw, quotedBytes)
+	return map[gjson.Type]string{gjson.String: "a string", gjson.Number: "a number", gjson.True: "a boolean", gjson.False: "a boolean", gjson.Null: "null"}[r.Type]
 }

@@ -43,6 +43,8 @@ type call struct {
 	secrets   []Secret // masked in whatever the server says
 	feedToken bool
 	slot      *pageSlot
+	// isPrivate reports that a field policy covers the records of the response: no error may quote it.
+	isPrivate bool
 }
 
 // response is a response with its whole body.
@@ -114,7 +116,7 @@ func (c *Client) attempt(ctx context.Context, t *tenant, r request, interactive 
 	call := call{
 		tenant: t, subject: r.entity.Name, method: http.MethodGet, path: strings.ReplaceAll(r.path, "{tenant}", url.PathEscape(string(t.id))), route: r.path,
 		scope: r.entity.Scope, timeout: requestTimeout, feedToken: r.feedToken, slot: r.slot,
-		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey},
+		secrets: []Secret{t.creds.ClientSecret, t.creds.AppKey}, isPrivate: c.fields.covers(r.entity.Name),
 	}
 	call.address = publicAddress(c.apiURL + call.path)
 	if _, err := t.token.get(ctx); err != nil {

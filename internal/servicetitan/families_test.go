@@ -250,7 +250,7 @@ func TestListWithoutHasMoreEndsAtAShortPage(t *testing.T) {
 	e := find(t, "wbs_segments")
 	e.PageSize = 2
 	for records, last := range map[string]bool{`{"id":1}`: true, `{"id":1},{"id":2}`: false, `{"id":1},{"id":1}`: false, `{"id":1},{"id":2},{"id":3}`: true} {
-		page, err := decodePage(e, wholeList, fmt.Appendf(nil, `{"data":[%s]}`, records))
+		page, err := decodePage(e, wholeList, fmt.Appendf(nil, `{"data":[%s]}`, records), nil)
 		require.NoError(t, err)
 		require.Equal(t, last, page.Last, records)
 	}

@@ -10,7 +10,6 @@ import (
 // Bounds of a fieldSet. ServiceTitan's records have at most about seventy fields on one level, and four
 // levels.
 const (
-	maxFieldLevels  = 5
 	maxObjectFields = 100
 	maxFieldName    = 64 // bytes
 	maxFieldDigits  = 4
@@ -71,7 +70,7 @@ func (s *fieldSet) value(key []byte, at int) (end int) {
 // inside scans a value and adds the fields of the objects in it, also in arrays.
 func (s *fieldSet) inside(field *fieldNode, at int) (end int) {
 	switch {
-	case s.level == maxFieldLevels:
+	case s.level == entity.MaxFieldLevels:
 	case s.scanner.Is(at, '{'):
 		return s.fieldsOf(field, at)
 	case s.scanner.Is(at, '['):

@@ -108,7 +108,7 @@ func FuzzFieldSet(f *testing.F) {
 			require.Subset(t, with.fields.paths(), all.paths(), "no path is missed")
 		}
 		for _, path := range with.fields.paths() {
-			require.LessOrEqual(t, len(path), maxFieldLevels*(maxFieldName+1))
+			require.LessOrEqual(t, len(path), entity.MaxFieldLevels*(maxFieldName+1))
 		}
 	})
 }

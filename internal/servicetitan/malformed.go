@@ -161,13 +161,13 @@ func (c *Client) page(tenantID events.TenantID, r request, at entity.Cursor, res
 		return entity.Page{Next: at, Last: true, Total: -1, Date: resp.date}, nil
 	}
 	key := string(tenantID) + " " + r.path + "?" + r.query.Encode()
-	page, err := decodePage(r.entity, at, resp.body)
+	page, err := decodePage(r.entity, at, resp.body, c.fields)
 	var bad *malformedError
 	if !errors.As(err, &bad) {
 		c.malformedCounts.clear(key)
 	} else if times := c.malformedCounts.count(key, bad.fingerprint()); bad.repaired != nil && (times.same >= sameFaults || times.all >= anyFaults) {
 		c.malformedCounts.clear(key)
-		page, err = decodeRepaired(r.entity, at, bad.repaired)
+		page, err = decodeRepaired(r.entity, at, bad.repaired, c.fields)
 	} else if bad.repaired == nil && (times.same >= unrepairable || times.all >= anyFaults) {
 		c.malformedCounts.clear(key)
 		bad.permanent = true
@@ -176,6 +176,6 @@ func (c *Client) page(tenantID events.TenantID, r request, at entity.Cursor, res
 	if err != nil {
 		return entity.Page{}, resp.decodeError(err)
 	}
-	page.Date = resp.date
+	page.Date, page.FieldPolicy = resp.date, c.fields.Digest(r.entity.Name)
 	return page, nil
 }

@@ -376,7 +376,7 @@ func FuzzRepair(f *testing.F) {
 				require.Contains(t, string(body), string(bad.raw))
 				require.Less(t, bad.fault, max(1, len(bad.raw)+1))
 			}
-			_, _ = decodeRepaired(customers(t), entity.Cursor{Feed: entity.Export}, r)
+			_, _ = decodeRepaired(customers(t), entity.Cursor{Feed: entity.Export}, r, nil)
 		}
 	})
 }

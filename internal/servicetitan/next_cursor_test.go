@@ -15,7 +15,7 @@ import (
 func readOn(t *testing.T, at entity.Cursor, response func(requests entity.Cursor, n int) string) (pages int, err error) {
 	t.Helper()
 	for ; pages < 1000; pages++ {
-		page, err := decodePage(customers(t), at, []byte(response(at, pages)))
+		page, err := decodePage(customers(t), at, []byte(response(at, pages)), nil)
 		if err != nil {
 			return pages, err
 		}
@@ -164,11 +164,11 @@ func TestListThatIgnoresPageIsAborted(t *testing.T) {
 	}
 	e := find(t, "wbs_segments") // which does not say whether there is more
 	e.PageSize = 2
-	page, err := decodePage(e, wholeList, []byte(`{"data":[{"id":1},{"id":2}]}`))
+	page, err := decodePage(e, wholeList, []byte(`{"data":[{"id":1},{"id":2}]}`), nil)
 	require.NoError(t, err)
-	_, err = decodePage(e, page.Next, []byte(`{"data":[{"id":1},{"id":2}]}`))
+	_, err = decodePage(e, page.Next, []byte(`{"data":[{"id":1},{"id":2}]}`), nil)
 	require.ErrorContains(t, err, "ignores the page number")
-	_, err = decodePage(e, page.Next, []byte(`{"data":[{"id":2},{"id":3}]}`))
+	_, err = decodePage(e, page.Next, []byte(`{"data":[{"id":2},{"id":3}]}`), nil)
 	require.NoError(t, err)
 }
 
@@ -177,7 +177,7 @@ func TestFeedReadByDateIsRemembered(t *testing.T) {
 	t.Parallel()
 	at := entity.Cursor{Feed: entity.Export, Since: since, LoopGuard: entity.LoopGuard{ByDate: true}}
 	for _, more := range []bool{true, true, false} {
-		page, err := decodePage(customers(t), at, fmt.Appendf(nil, `{"hasMore":%t,"continueFrom":"%s1","data":[{"id":1}]}`, more, at.Token))
+		page, err := decodePage(customers(t), at, fmt.Appendf(nil, `{"hasMore":%t,"continueFrom":"%s1","data":[{"id":1}]}`, more, at.Token), nil)
 		require.NoError(t, err)
 		at = page.Next
 		require.Equal(t, more, at.LoopGuard.ByDate)

@@ -29,7 +29,7 @@ func (c *Client) Probe(ctx context.Context, tenantID events.TenantID, e entity.E
 	if e.Export != "" {
 		at.Feed = entity.Export
 	}
-	if _, err := decodePage(e, at, resp.body); err != nil {
+	if _, err := decodePage(e, at, resp.body, c.fields); err != nil {
 		return time.Time{}, resp.decodeError(err)
 	}
 	return resp.date, nil

@@ -3,8 +3,6 @@ package servicetitan
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,31 +12,29 @@ import (
 	"github.com/lazi/lazisync/internal/jsonscan"
 )
 
-// decodePage splits the response to a request for the page at into records. Their Raw shares
-// memory with body unless something was replaced.
-func decodePage(e entity.Entity, at entity.Cursor, body []byte) (entity.Page, error) {
-	return decodeBody(e, at, body, nil)
+// decodePage splits the response to a request for the page at into records, to which it applies the field
+// policy. Their Raw shares memory with body unless something was replaced.
+func decodePage(e entity.Entity, at entity.Cursor, body []byte, fields *FieldPolicy) (entity.Page, error) {
+	return decodeBody(e, at, body, fields, nil)
 }
 
 // decodeRepaired decodes a repaired page. Records that are not JSON are rejected.
-func decodeRepaired(e entity.Entity, at entity.Cursor, r *repaired) (entity.Page, error) {
-	page, err := decodeBody(e, at, r.body, r)
+func decodeRepaired(e entity.Entity, at entity.Cursor, r *repaired, fields *FieldPolicy) (entity.Page, error) {
+	page, err := decodeBody(e, at, r.body, fields, r)
 	if err != nil {
 		return page, err
 	}
-	page.DamagedPlaces, page.Warnings = r.emptyElements, append(page.Warnings, r.warnings...)
-	for _, name := range slices.Sorted(maps.Keys(r.unread)) {
-		page.Warnings = append(page.Warnings, fmt.Sprintf("field %s of the page is not JSON: %s", name, r.unread[name]))
-	}
+	page.DamagedPlaces, page.Warnings = r.emptyElements, append(page.Warnings, r.warningTexts(!fields.covers(e.Name))...)
 	return page, nil
 }
 
-func decodeBody(e entity.Entity, at entity.Cursor, body []byte, r *repaired) (entity.Page, error) {
+func decodeBody(e entity.Entity, at entity.Cursor, body []byte, fields *FieldPolicy, r *repaired) (entity.Page, error) {
 	shape := entity.Pages
 	if at.Feed == entity.List {
 		shape = e.Shape
 	}
 	d := newDecoder(e, at.Feed, r)
+	d.policy = fields.rewriter(e.Name)
 	env, err := readEnvelope(shape, body, d)
 	if err := cmp.Or(r.missing(shape, env), err); err != nil {
 		return entity.Page{}, err
@@ -59,6 +55,7 @@ type decoder struct {
 	entity   entity.Entity
 	feed     entity.Feed
 	repaired *repaired // nil for a page without faults
+	policy   *rewriter // applied to each record; nil keeps all fields
 
 	received int // elements of data
 	records  []entity.Record
@@ -93,12 +90,11 @@ func (d *decoder) elements(s *jsonscan.Scanner, at int) (end int) {
 		d.received++
 		switch {
 		case damaged:
-			d.rejected = append(d.rejected, entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: bad.raw})
+			d.rejected = append(d.rejected, entity.Rejected{ID: d.id(bad), Reason: bad.reason, Raw: d.policy.unparsed(bad.raw)})
 			return s.Value(at) // null in its place
 		case !s.Is(at, '{'):
 			if end = s.Value(at); end >= 0 {
-				raw := s.Data[at:end]
-				d.rejected = append(d.rejected, entity.Rejected{Reason: fmt.Sprintf("record is %s, want an object", describe(gjson.ParseBytes(raw))), Raw: raw})
+				d.rejectValue(s.Data[at:end])
 			}
 			return end
 		}
@@ -106,10 +102,19 @@ func (d *decoder) elements(s *jsonscan.Scanner, at int) (end int) {
 		s.Root()
 		if end = d.scan(s, at, field); end >= 0 {
 			d.noteFields(s.Data[at:end])
-			d.add(s.Data[at:end], s.Escapes || s.NonASCII)
+			d.add(d.policy.record(s.Data[at:end]), s.Escapes || s.NonASCII)
 		}
 		return end
 	})
+}
+
+// rejectValue rejects a value that is not an object.
+func (d *decoder) rejectValue(raw []byte) {
+	what := describe(gjson.ParseBytes(raw))
+	if d.policy != nil {
+		what = kindOf(gjson.ParseBytes(raw))
+	}
+	d.rejected = append(d.rejected, entity.Rejected{Reason: fmt.Sprintf("record is %s, want an object", what), Raw: d.policy.unparsed(raw)})
 }
 
 // noteFields collects the fields of a record that has a path which no record before it had.

@@ -3,6 +3,8 @@ package servicetitan
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/jsonscan"
@@ -13,9 +15,43 @@ import (
 type repaired struct {
 	body          []byte
 	damaged       map[int]damagedRecord // by index in data, where null replaces them
-	warnings      []string              // about faults without a lost record
+	warnings      []quotedText          // about faults without a lost record
 	emptyElements int                   // commas without a record
-	unread        map[string]string     // former values of the fields that null replaces
+	unread        map[string]unreadField
+}
+
+// quotedText is a text about a page, and the part of the page that it quotes, "" for none.
+type quotedText struct{ text, quote string }
+
+// with returns the text, with its quote if that may be shown.
+func (t quotedText) with(quotes bool) string {
+	if t.quote == "" || !quotes {
+		return t.text
+	}
+	return t.text + ": " + t.quote
+}
+
+// unreadField is a field of the envelope that null replaces.
+type unreadField struct {
+	quote string // its former value
+	at    int    // its index in the response
+}
+
+// warningTexts returns the warnings about the page, with or without quotes of it.
+func (r *repaired) warningTexts(quotes bool) (texts []string) {
+	for _, w := range r.warnings {
+		texts = append(texts, w.with(quotes))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.unread)) {
+		field := r.unread[name]
+		warning := quotedText{text: "a field of the page is not JSON"}
+		if quotes { // a damaged page may have data in the place of a name
+			warning.text = fmt.Sprintf("field %s of the page is not JSON", name)
+		}
+		warning.quote = fmt.Sprintf("%s at byte %d of the response", field.quote, field.at)
+		texts = append(texts, warning.with(quotes))
+	}
+	return texts
 }
 
 // damagedRecord is an element of data that is not JSON.
@@ -39,7 +75,7 @@ type repairer struct {
 // repair removes the records and fields that are not JSON from a page. It returns nil if the
 // rest is not a page.
 func repair(shape entity.Shape, body []byte) *repaired {
-	r := &repairer{body: body, repaired: repaired{damaged: map[int]damagedRecord{}, unread: map[string]string{}}}
+	r := &repairer{body: body, repaired: repaired{damaged: map[int]damagedRecord{}, unread: map[string]unreadField{}}}
 	at, ok := skipSpace(body, 0), false
 	switch {
 	case at == len(body):
@@ -66,12 +102,17 @@ func (r *repairer) replace(from, to int, text string) {
 	r.copied = to
 }
 
+// warn adds a warning, which quotes a part of the page.
+func (r *repairer) warn(quote, format string, args ...any) {
+	r.warnings = append(r.warnings, quotedText{fmt.Sprintf(format, args...), quote})
+}
+
 // end removes what follows the page. It is not ok if that may be a part of a page.
 func (r *repairer) end(at int) (ok bool) {
 	if at == len(r.body) {
 		return true
 	}
-	r.warnings = append(r.warnings, fmt.Sprintf("the page is followed by text that is not JSON at byte %d", at))
+	r.warn("", "the page is followed by text that is not JSON at byte %d", at)
 	r.replace(at, len(r.body), "")
 	return !bytes.ContainsAny(r.body[at:], `{}[]"`)
 }
@@ -90,7 +131,9 @@ func (r *repaired) missing(shape entity.Shape, env envelope) error {
 		{"continueFrom", "a string", env.hasMore},
 	} {
 		if was, unread := r.unread[field.name]; unread && field.required {
-			return shapeErrorf("%s is %s, want %s", field.name, was, field.want)
+			err := shapeErrorf("%s is %s at byte %d of the response, want %s", field.name, was.quote, was.at, field.want)
+			err.unquoted = fmt.Sprintf("%s is not JSON at byte %d of the response, want %s", field.name, was.at, field.want)
+			return err
 		}
 	}
 	return nil

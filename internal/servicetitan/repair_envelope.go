@@ -2,7 +2,6 @@ package servicetitan
 
 import (
 	"bytes"
-	"fmt"
 
 	"github.com/lazi/lazisync/internal/jsonscan"
 )
@@ -69,7 +68,7 @@ func (r *repairer) skipUnnamed(from, at int) (end int, ok bool) {
 		}
 		end = skipSpace(r.body, next)
 	}
-	r.warnings = append(r.warnings, fmt.Sprintf("the page has a field whose name is not JSON at byte %d: %s", at, sanitize(string(r.body[at:end]), quotedBytes)))
+	r.warn(sanitize(string(r.body[at:end]), quotedBytes), "the page has a field whose name is not JSON at byte %d", at)
 	r.replace(from, end, "")
 	return end, true
 }
@@ -84,7 +83,7 @@ func (r *repairer) field(name string, at int) (end int, ok bool) {
 	}
 	if raw := r.body[at:end]; !jsonscan.Valid(raw) {
 		r.replace(at, end, "null")
-		r.unread[name] = fmt.Sprintf("%s at byte %d of the response", sanitize(string(raw), quotedBytes), at)
+		r.unread[name] = unreadField{sanitize(string(raw), quotedBytes), at}
 	}
 	return end, true
 }
@@ -109,7 +108,7 @@ func (r *repairer) elements(open int) (end int, ok bool) {
 			at++
 		default:
 			if wantsComma {
-				r.warnings = append(r.warnings, fmt.Sprintf("the page lacks a comma at byte %d", at))
+				r.warn("", "the page lacks a comma at byte %d", at)
 				r.replace(at, at, ",")
 			}
 			if at, ok = r.element(at); !ok {
@@ -133,6 +132,6 @@ func (r *repairer) dropComma(open, closing int, wantsComma bool) {
 // dropEmptyElement removes a comma without a record before or after it.
 func (r *repairer) dropEmptyElement(at int) {
 	r.emptyElements++
-	r.warnings = append(r.warnings, fmt.Sprintf("the page has a comma too many at byte %d: a record may be missing", at))
+	r.warn("", "the page has a comma too many at byte %d: a record may be missing", at)
 	r.replace(at, at+1, "")
 }

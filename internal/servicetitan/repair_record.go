@@ -30,7 +30,7 @@ func (r *repairer) element(at int) (end int, ok bool) {
 	raw := bytes.TrimSpace(r.body[at:end])
 	fault := findFault(raw)
 	if fault == nil && !deeperThan(raw, deepest) {
-		r.warnings = append(r.warnings, fmt.Sprintf("a record is surrounded by characters that are not JSON white space at byte %d", at))
+		r.warn("", "a record is surrounded by characters that are not JSON white space at byte %d", at)
 		r.replace(at, end, string(raw))
 		return end, true
 	}

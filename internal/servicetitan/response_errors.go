@@ -1,6 +1,7 @@
 package servicetitan
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,12 @@ func (a response) decodeError(err error) *Error {
 	e := a.transientError(APIError, "%v", err)
 	if shape, ok := errors.AsType[*shapeError](err); ok {
 		e.permanent, e.unexpected = shape.permanent, shape.unexpected
+		if a.isPrivate && shape.unquoted != "" {
+			e.Message = shape.unquoted
+		}
 		switch {
+		case shape.quote && a.isPrivate:
+			e.Message += a.excerpt()
 		case shape.quote && shape.at > 0:
 			e.Message += "; the body there is " + a.excerptAt(shape.at-quotedBytes/4)
 		case shape.quote:
@@ -166,11 +172,25 @@ func (a response) excerpt() string {
 	if len(a.body) == 0 || a.path == tokenPath {
 		return ""
 	}
+	if a.isPrivate && !a.isHTML() {
+		return "; " + a.unquotedBody()
+	}
 	return "; the body begins with " + a.excerptAt(0)
+}
+
+// isHTML reports whether the body is a page for people, such as that of a proxy.
+func (a response) isHTML() bool { return bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")) }
+
+// unquotedBody describes a body that may have records, whose fields may not be shown.
+func (a response) unquotedBody() string {
+	return fmt.Sprintf("the body of %d bytes is not quoted, because SYNC_FIELDS names the entity", len(a.body))
 }
 
 // excerptAt quotes a body from an index.
 func (a response) excerptAt(from int) string {
+	if a.isPrivate && !a.isHTML() {
+		return a.unquotedBody()
+	}
 	rest := a.body[min(max(0, from), len(a.body)):]
 	head := string(rest[:min(len(rest), scannedBytes)])
 	return fmt.Sprintf("%q", sanitize(head, quotedBytes, a.secrets...))

@@ -39,6 +39,9 @@ type Options struct {
 	// Traces creates the spans of transactions and, without a Tracer, of statements; nil for none.
 	Traces trace.TracerProvider
 
+	// FieldPolicy is the policy that is applied to records; default: none.
+	FieldPolicy FieldPolicy
+
 	// Tenants are the tenants that the process syncs. Migrate adopts the rows of legacy
 	// tables for the only one.
 	Tenants []events.TenantID
@@ -56,6 +59,7 @@ type Store struct {
 	outage      outage.Detector
 	recorder    Recorder
 	fields      fieldCache
+	fieldPolicy FieldPolicy
 
 	deleteGuard float64
 	changes     bool
@@ -101,8 +105,12 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.Entities == nil {
 		o.Entities = entity.Catalogue
 	}
+	if o.FieldPolicy == nil {
+		o.FieldPolicy = keepAll{}
+	}
 	return &Store{
-		pool: pool, acquireWait: cmp.Or(o.AcquireWait, defaultAcquireWait), overlap: cmp.Or(o.Overlap, DefaultOverlap),
+		fieldPolicy: o.FieldPolicy,
+		pool:        pool, acquireWait: cmp.Or(o.AcquireWait, defaultAcquireWait), overlap: cmp.Or(o.Overlap, DefaultOverlap),
 		log: o.Logger, recorder: o.Recorder, deleteGuard: cmp.Or(o.DeleteGuard, DefaultDeleteGuard), changes: o.Changes, tenants: o.Tenants, entities: o.Entities,
 		holder: rand.Text(), settings: settings, txOptions: settings.txOptions(),
 	}, nil

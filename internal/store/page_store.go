@@ -146,6 +146,9 @@ func (s pageStore) writeRecords(ctx context.Context, tx pgx.Tx) (done rowCounts,
 
 // saveProgress moves the cursor behind the page and updates the state of the table.
 func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, f fence, done rowCounts, sweep sweepResult) (ledger.Position, error) {
+	if err := s.saveFieldPolicy(ctx, tx, at, f, done); err != nil {
+		return ledger.Position{}, err
+	}
 	if s.Mode.Info().Staged {
 		done = rowCounts{Counts: events.Counts{Rejected: done.Rejected}} // the table of the entity has not changed yet
 	}
@@ -177,6 +180,7 @@ type fence struct {
 	unidentified int64
 	rejected     int64
 	allowDeletes bool
+	fieldPolicy  *string // of the staging table, nil if it has no rows
 }
 
 // lock checks that the run has no outcome and that its cursor is at the version, and locks both
@@ -192,13 +196,13 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	var status events.Status
 	var watermark *time.Time
 	err = tx.QueryRow(ctx, `
-		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes,
+		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes, c.field_policy,
 			set_config('`+columnsSetting+`', $3, true),
 			set_config('`+changesSetting+`', case when c.loads then '`+changesOfLoad+`' else r.run_number::text end, true)
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
 		for share of r for update of c`, s.Run.Number, tableName(s.Entity), columnsDigest(tableName(s.Entity), s.Entity.Columns)).Scan(
-		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, nil, nil)
+		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, &f.fieldPolicy, nil, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, s.noPositionError(ctx, tx)

@@ -91,7 +91,8 @@ func (s *Store) ApplyRebuild(ctx context.Context, target ledger.Target, at ledge
 			return next, err
 		}
 		// Pages of the table wait from here on, so that the counts stay correct.
-		if _, err := lockResumePoint(ctx, tx, target); err != nil {
+		resume, err := lockResumePoint(ctx, tx, target)
+		if err != nil {
 			return next, err
 		}
 		marked, failure, err := staging.markMissingDeleted(ctx, tx, f)
@@ -104,6 +105,9 @@ func (s *Store) ApplyRebuild(ctx context.Context, target ledger.Target, at ledge
 			status = events.StatusCompleted
 			err = tx.QueryRow(ctx, mergeSQL(staging.Entity, staging.table()), staging.TenantID, staging.Run.Number).
 				Scan(&done.Inserted, &done.Updated, &done.Deleted, &done.live, &done.castFailures)
+			if err == nil {
+				err = staging.finishFieldPolicy(ctx, tx, resume, f, s.fieldPolicy)
+			}
 			if err != nil {
 				return next, err
 			}

@@ -208,6 +208,8 @@ type resumePoint struct {
 	since   time.Time // the watermark
 	version int64
 	adopted bool // from the legacy worker
+
+	fieldPolicy *string // of the rows, nil if there are none
 }
 
 func (r resumePoint) known() bool { return r.token != "" || !r.since.IsZero() }
@@ -228,10 +230,10 @@ func (r resumePoint) cursor(e entity.Entity, overlap time.Duration) entity.Curso
 // lockResumePoint reads the resume point of a table and locks it until the transaction ends.
 func lockResumePoint(ctx context.Context, tx pgx.Tx, target ledger.Target) (r resumePoint, err error) {
 	rows := query(ctx, tx, `
-		select resume_token, resume_since, resume_version, adopted_at is not null from raw.sync_state
+		select resume_token, resume_since, resume_version, adopted_at is not null, field_policy from raw.sync_state
 		where tenant_id = $1 and table_name = $2 for update`, target.TenantID, tableName(target.Entity))
 	var since *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&r.token, &since, &r.version, &r.adopted}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&r.token, &since, &r.version, &r.adopted, &r.fieldPolicy}, func() error {
 		r.since = instant(since)
 		return nil
 	})

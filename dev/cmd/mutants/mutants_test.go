@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The code that a mistake changes moves on, which nobody would notice until the next run.
+// Otherwise a change of the code that a mistake replaces would be noticed only at the next run.
 func TestMistakesApply(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
