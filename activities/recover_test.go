@@ -156,7 +156,7 @@ func TestSliceIsNotRetriedAfterItsRunIsFinalized(t *testing.T) {
 }
 
 func TestSliceRetriesTransientStoreErrors(t *testing.T) {
-	for _, op := range []string{"Run", "Open", "StorePage", "FailEntity"} {
+	for _, op := range []string{"RunHeader", "Open", "StorePage", "FailEntity"} {
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
 				r.API.Answer = failAt(3, &activitytest.APIError{Message: "never", IsPermanent: true})
@@ -196,7 +196,7 @@ func TestSliceFallsBackToTheDateIfItsTokenIsUnknown(t *testing.T) {
 	inTime(t, func(t *testing.T, r *rig) {
 		since := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 		r.begin(t, events.Incremental)
-		r.Ledger.Resume = entity.Cursor{Feed: entity.Export, Token: "page-2", Since: since}
+		r.Ledger.SetResumePoint(activitytest.Tenant, "customers", "page-2", since)
 		known := false
 		r.API.Answer = func(_ context.Context, a activitytest.PageRequest) error {
 			if a.Cursor.Token == "" {

@@ -63,7 +63,7 @@ func TestSliceContinuesAfterARefusalIsFixed(t *testing.T) {
 }
 
 func TestSliceEndsIfTheFailureCannotBeStored(t *testing.T) {
-	for _, op := range []string{"Run", "StorePage"} { // the one that comes first, and all but the first
+	for _, op := range []string{"RunHeader", "StorePage"} { // the one that comes first, and all but the first
 		t.Run(op, func(t *testing.T) {
 			inTime(t, func(t *testing.T, r *rig) {
 				r.Ledger.Refuse = func(now, _ string) error {

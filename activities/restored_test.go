@@ -98,9 +98,9 @@ func TestRunNumbersExceedThoseOfTheEventStream(t *testing.T) {
 		runs := r.Runs()
 		runs.History = history{last: 41}
 		in := ledger.BeginInput{Mode: events.Full, TenantID: activitytest.Tenant, WorkflowID: "full-sync-2", FirstRunID: "second", RequestID: request.ID}
-		_, err := execute[activities.BeginResult](r, runs.BeginRun, in)
+		begun, err := execute[activities.BeginResult](r, runs.BeginRun, in)
 		require.NoError(t, err)
-		require.EqualValues(t, 41, r.Ledger.Raised)
+		require.Greater(t, begun.RunNumber, int64(41))
 
 		runs.History = history{err: errors.New("no server")}
 		_, err = execute[activities.BeginResult](r, runs.BeginRun, in)

@@ -40,10 +40,9 @@ func TestBeginRunIsIdempotent(t *testing.T) {
 		require.Equal(t, begun, again)
 
 		published := r.Events.Published()
-		require.Len(t, published, 2)
+		require.Len(t, published, 1, "the stream knows the id of the second one")
 		require.Equal(t, events.Started.Name, published[0].Type())
 		require.Equal(t, "first/1/"+events.Started.Name, published[0].ID())
-		require.Equal(t, published[0].ID(), published[1].ID(), "whoever hears it twice can tell that it is one event")
 		data, err := events.Started.Data(published[0].Event)
 		require.NoError(t, err)
 		require.Equal(t, request.ID, data.Requests[0].RequestID)

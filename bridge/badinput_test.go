@@ -20,9 +20,9 @@ func TestBadCommands(t *testing.T) {
 			w.requested(t, "good", events.RequestData{Mode: events.Incremental}),
 		))
 		for _, id := range []string{"f1", "f2"} {
-			w.ledger.begin(w.ledger.requests[events.RequestID("/test", id)], "run of "+id)
+			w.serve(t, id)
 		}
-		w.finish(workflows.FullSyncID(events.RequestID("/test", "f2")), ledger.Completed)
+		w.finish(t, workflows.FullSyncID(events.RequestID("/test", "f2")), ledger.Completed)
 		require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
 
 		bad := w.typed(input)
@@ -31,7 +31,7 @@ func TestBadCommands(t *testing.T) {
 			require.NoError(t, w.controls(bad, good))
 			require.Equal(t, "acked", good.ended, "the valid command is processed")
 			if !readable(bad.event) {
-				require.Len(t, w.ledger.controls, 2, "c1 and next: what cannot be read leaves nothing in the ledger")
+				require.Len(t, w.ledger.Controls(), 2, "c1 and next: what cannot be read leaves nothing in the ledger")
 			}
 		} else {
 			good := w.requested(t, "next", events.RequestData{Mode: events.Full})
@@ -44,11 +44,11 @@ func TestBadCommands(t *testing.T) {
 		require.Equal(t, bad.event.Subject, rejected[0].Subject)
 		require.Equal(t, bad.event.Subject == events.Control.Subject, rejected[0].Kind == events.KindControl)
 		require.Equal(t, events.DeadLetter{Stream: "SYNC_DEADLETTER", Sequence: 1}, rejected[0].DeadLetter)
-		require.Len(t, w.publisher.deadLetters, 1)
-		deadLetter := w.publisher.deadLetters[0]
-		require.Equal(t, bad.event, deadLetter.original, "dead-lettered unchanged")
-		require.Equal(t, rejected[0].Reason, deadLetter.why.Reason)
-		require.Equal(t, uint64(1), deadLetter.attempts)
+		require.Len(t, w.publisher.DeadLetters(), 1)
+		deadLetter := w.publisher.DeadLetters()[0]
+		require.Equal(t, bad.event, deadLetter.Message, "dead-lettered unchanged")
+		require.Equal(t, rejected[0].Reason, deadLetter.Reason)
+		require.Equal(t, uint64(1), deadLetter.Attempts)
 		return string(rejected[0].Code) + ": " + rejected[0].Reason
 	})
 }

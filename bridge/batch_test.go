@@ -57,11 +57,11 @@ func TestABatchIsAcceptedAtOnce(t *testing.T) {
 	w.bridge.Tenants = append(w.bridge.Tenants, bridge.Tenant{ID: "986"})
 	messages := w.incrementals(t, 6, "985", "986")
 	require.NoError(t, w.requests(messages...))
-	require.Equal(t, 1, w.count("accept"))
+	require.Equal(t, 1, w.count("Accept"))
 	for i, m := range messages {
 		require.Equal(t, "acked", m.ended)
 		r := w.request(fmt.Sprint("e", i))
-		require.Equal(t, w.temporal.runs["incremental-sync-"+string(r.TenantID)], r.FirstRunID)
+		require.Equal(t, w.firstRun(r.WorkflowID), r.FirstRunID)
 	}
 }
 

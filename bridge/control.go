@@ -37,6 +37,9 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	if repeated && !sameControl(recorded, control) {
 		return b.reject(ctx, m, events.KindControl, event, conflict(control.EventID))
 	}
+	if repeated && control.Sequence < recorded.Sequence && m.Deliveries() > 1 {
+		return acknowledge(ctx, m) // it was rejected and answered; the ledger has the message that replayed it
+	}
 	failpoint.Hit("bridge/control-recorded")
 	if recorded.State != ledger.ControlPending {
 		return b.answerDelivery(ctx, m, event, recorded)
@@ -56,6 +59,10 @@ func sameControl(a, b ledger.Control) bool {
 // settleDelivery settles a control in the ledger, then its message. With that order a
 // redelivery gets the same answer, also from another bridge.
 func (b *Bridge) settleDelivery(ctx context.Context, m Message, event events.Event, c ledger.Control, result controlResult) error {
+	message := m.Event()
+	if result.state == ledger.ControlPending && message.Place() != c.Message.Place() {
+		return b.retryRepeated(m)
+	}
 	if result.state == ledger.ControlPending {
 		return acknowledge(ctx, m)
 	}
@@ -67,17 +74,27 @@ func (b *Bridge) settleDelivery(ctx context.Context, m Message, event events.Eve
 	return errors.Join(b.answerDelivery(ctx, m, event, settled), b.publishWithdrawal(ctx, result))
 }
 
+// retryRepeated requests a redelivery of a message that repeats a pending control. The ledger has only
+// the message that brought the control, so that the repetition would have no answer. Later controls
+// wait for it, until the control is settled.
+func (b *Bridge) retryRepeated(m Message) error {
+	if err := m.Retry(min(b.RetryDelay(m.Deliveries()), b.Grace)); err != nil {
+		return fmt.Errorf("request a redelivery of %s: %w", place(m.Event()), err)
+	}
+	return nil
+}
+
 // answerDelivery answers the message of a settled control and settles the message. Only
 // another message than the one that brought the control is a duplicate.
 func (b *Bridge) answerDelivery(ctx context.Context, m Message, event events.Event, c ledger.Control) error {
+	message := m.Event()
+	duplicate := message.Place() != c.Message.Place()
 	if c.State == ledger.ControlRejected {
-		if err := b.reject(ctx, m, events.KindControl, event, c.Rejection); err != nil {
+		if err := b.reject(ctx, m, events.KindControl, event, c.Rejection); err != nil || duplicate {
 			return err
 		}
 		return b.markAnswered(ctx, c)
 	}
-	message := m.Event()
-	duplicate := message.Place() != c.Message.Place()
 	if err := b.acceptControl(ctx, c, message, duplicate, events.TraceParent(event)); err != nil {
 		return b.retry(m, err)
 	}

@@ -22,11 +22,12 @@ func running(t *testing.T) *world {
 		w.requested(t, "i1", events.RequestData{Mode: events.Incremental}),
 		w.requested(t, "i2", events.RequestData{Mode: events.Incremental}),
 	))
-	w.ledger.serve("f1")
-	w.ledger.serve("i1", "i2")
+	w.serve(t, "f1")
+	w.serve(t, "i1")
 	require.NoError(t, w.requests(w.requested(t, "i3", events.RequestData{Mode: events.Incremental})))
-	w.effects, w.publisher.events = nil, nil
-	w.temporal.signals = map[string][]workflows.Signal{}
+	w.effects = nil
+	w.publisher.Clear()
+	w.temporal.ClearSignals()
 	return w
 }
 
@@ -36,7 +37,7 @@ func TestControls(t *testing.T) {
 	full := workflows.FullSyncID(events.RequestID("/test", "f1"))
 	type signals map[string]string
 	for name, c := range map[string]struct {
-		before   func(w *world)
+		before   func(t *testing.T, w *world)
 		control  events.ControlData
 		signals  signals // workflow ID → name of the one signal it has
 		rejected string
@@ -58,54 +59,54 @@ func TestControls(t *testing.T) {
 			rejected: `unknownRun: workflowId: got "full-sync-nobody", a workflow without requests, want the workflow ID of a run`,
 		},
 		"finished workflow": {
-			before:   func(w *world) { w.finish(full, ledger.Completed) },
+			before:   func(t *testing.T, w *world) { w.finish(t, full, ledger.Completed) },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
 			rejected: `finishedRun: workflowId: got "` + full + `", which is finished, want a run that is not finished`,
 		},
 		"finished request": {
-			before:   func(w *world) { w.finish(full, ledger.Completed) },
+			before:   func(t *testing.T, w *world) { w.finish(t, full, ledger.Completed) },
 			control:  events.ControlData{Action: events.Cancel, RequestID: "f1"},
 			rejected: `finishedRun: requestId: got "f1", which is finished, want a run that is not finished`,
 		},
 		"cancelled request, again": {
-			before:  func(w *world) { w.finish(full, ledger.Cancelled) },
+			before:  func(t *testing.T, w *world) { w.finish(t, full, ledger.Cancelled) },
 			control: events.ControlData{Action: events.Cancel, RequestID: "f1"},
 		},
 		"finished incremental": {
-			before:   func(w *world) { w.finish(incremental, ledger.Completed) },
+			before:   func(t *testing.T, w *world) { w.finish(t, incremental, ledger.Completed) },
 			control:  events.ControlData{Action: events.Cancel, RequestID: "i1"},
 			rejected: `finishedRun: requestId: got "i1", which is finished, want a run that is not finished`,
 		},
 		"incremental that a pause holds open": {
-			before: func(w *world) {
-				w.finish(incremental, ledger.Completed)
-				w.temporal.statuses[incremental] = workflows.ExecutionOpen
+			before: func(t *testing.T, w *world) {
+				w.finish(t, incremental, ledger.Completed)
+				w.temporal.SetStatus(incremental, workflows.ExecutionOpen)
 			},
 			control: events.ControlData{Action: events.Resume, WorkflowID: incremental}, signals: signals{incremental: "resume"},
 		},
 		"idle incremental": {
-			before:   func(w *world) { w.finish(incremental, ledger.Completed) },
+			before:   func(t *testing.T, w *world) { w.finish(t, incremental, ledger.Completed) },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: incremental},
 			rejected: `finishedRun: workflowId: got "` + incremental + `", which is finished, want a run that is not finished`,
 		},
 		"terminated in Temporal": {
-			before:   func(w *world) { w.temporal.statuses[full] = workflows.ExecutionTerminated },
+			before:   func(t *testing.T, w *world) { w.temporal.SetStatus(full, workflows.ExecutionTerminated) },
 			control:  events.ControlData{Action: events.Pause, WorkflowID: full},
 			rejected: `finishedRun: workflowId: got "` + full + `", which is finished, want a run that is not finished`,
 		},
 		"ambiguous": {
-			before: func(w *world) {
+			before: func(t *testing.T, w *world) {
 				r := w.request("f1")
-				r.ID, r.Source = "other", "/other"
-				w.ledger.requests["other"] = &ledger.Receipt{Request: r}
-				w.ledger.order = append(w.ledger.order, "other")
+				r.ID, r.Source, r.RunNumber = "other", "/other", 0
+				_, err := w.worker().Receive(t.Context(), []ledger.Request{r})
+				require.NoError(t, err)
 			},
 			control:  events.ControlData{Action: events.Pause, RequestID: "f1"},
 			rejected: `ambiguous: requestId: got "f1", the event id of several requests, want the requestId of one of them`,
 		},
 		"unknown request": {control: events.ControlData{Action: events.Cancel, RequestID: "later"}, pending: true},
 		"refused": {
-			before:   func(w *world) { w.failures["signal"] = workflows.ErrRejected },
+			before:   func(t *testing.T, w *world) { w.failures["Signal"] = workflows.ErrRejected },
 			control:  events.ControlData{Action: events.Pause, RequestID: "f1"},
 			rejected: `invalidData: got an invalid control (rejected by Temporal), want a control that Temporal accepts`,
 		},
@@ -114,7 +115,7 @@ func TestControls(t *testing.T) {
 			t.Parallel()
 			w := running(t)
 			if c.before != nil {
-				c.before(w)
+				c.before(t, w)
 			}
 			c.control.Reason, c.control.Actor = "because", "ann"
 			m := w.control(t, "c1", c.control)
@@ -123,29 +124,29 @@ func TestControls(t *testing.T) {
 
 			if c.rejected != "" {
 				require.Equal(t, []string{c.rejected}, w.rejections(t))
-				require.Equal(t, ledger.ControlRejected, w.ledger.controls[id].State)
+				require.Equal(t, ledger.ControlRejected, w.recorded("c1").State)
 				require.Contains(t, m.ended, "terminated")
-				require.Len(t, w.publisher.deadLetters, 1)
-				require.Empty(t, w.temporal.signals)
+				require.Len(t, w.publisher.DeadLetters(), 1)
+				require.Empty(t, w.signals())
 				return
 			}
 			require.Equal(t, "acked", m.ended)
 			if c.pending {
-				require.Equal(t, ledger.ControlPending, w.ledger.controls[id].State)
-				require.Empty(t, w.publisher.events)
+				require.Equal(t, ledger.ControlPending, w.recorded("c1").State)
+				require.Empty(t, w.publisher.Events())
 				return
 			}
-			require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
+			require.Equal(t, ledger.ControlApplied, w.recorded("c1").State)
 			answers := published(t, w, events.Accepted)
 			require.Len(t, answers, 1)
 			require.Equal(t, events.KindControl, answers[0].Kind)
 			require.Equal(t, id, answers[0].RequestID)
-			require.Len(t, w.temporal.signals, len(c.signals))
+			require.Len(t, w.signals(), len(c.signals))
 			for workflowID, signal := range c.signals {
 				require.Equal(t, workflowID, answers[0].WorkflowID)
 				require.Equal(t, []workflows.Signal{{Name: signal, Payload: workflows.ControlSignal{
 					ID: id, Sequence: uint64(m.event.Stored.UnixNano()), Reason: "because", Actor: "ann",
-				}}}, w.temporal.signals[workflowID])
+				}}}, w.temporal.Signals(workflowID))
 			}
 		})
 	}
@@ -158,7 +159,7 @@ func TestControlOrderOfSteps(t *testing.T) {
 	require.NoError(t, w.controls(m))
 	id, full := events.RequestID("/test", "c1"), w.request("f1").WorkflowID
 	require.Equal(t, []string{
-		"record " + id, "signal " + full + " pause", "settle " + id + " applied", "publish " + id + "/accepted", "answered " + id, "ack 5",
+		"RecordControl " + id, "Signal " + full + " pause", "SettleControl " + id + " applied", "Publish " + id + "/accepted", "MarkControlAnswered " + id, "ack 5",
 	}, w.effects)
 }
 
@@ -167,21 +168,21 @@ func TestWithdraw(t *testing.T) {
 	w := running(t)
 	pass := "incremental-sync-985"
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "i1", Reason: "not needed"})))
-	require.Empty(t, w.temporal.signals, "i2 still needs the pass")
+	require.Empty(t, w.signals(), "i2 still needs the pass")
 	require.NoError(t, w.controls(w.control(t, "c3", events.ControlData{Action: events.Cancel, RequestID: "i3"})))
-	require.Empty(t, w.temporal.signals, "i3 was queued for another pass")
+	require.Empty(t, w.signals(), "i3 was queued for another pass")
 	last := w.control(t, "c2", events.ControlData{Action: events.Cancel, RequestID: "i2"})
 	require.NoError(t, w.controls(last))
 	require.Equal(t, []workflows.Signal{{Name: "cancel", Payload: workflows.ControlSignal{
 		ID: events.RequestID("/test", "c2"), Sequence: uint64(last.event.Stored.UnixNano()), PassOnly: true, RunNumber: 2,
-	}}}, w.temporal.signals[pass], "the pass serves no other request")
+	}}}, w.temporal.Signals(pass), "the pass serves no other request")
 
 	cancelled := published(t, w, events.Cancelled)
 	require.Len(t, cancelled, 3)
 	require.Equal(t, "not needed", cancelled[0].Reason)
 	require.Equal(t, "i1", cancelled[0].Requests[0].ID)
 	require.Empty(t, cancelled[0].RunID)
-	for _, run := range w.ledger.runs[2:] {
+	for _, run := range w.ledger.Runs()[2:] {
 		require.True(t, run.Published)
 	}
 }
@@ -194,7 +195,7 @@ func TestReasonAndActorAreClipped(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "i1", Reason: long, Actor: long})))
 	require.Equal(t, long[:999]+"…", published(t, w, events.Cancelled)[0].Reason)
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "incremental-sync-985", Actor: long})))
-	signal, ok := w.temporal.signals["incremental-sync-985"][0].Payload.(workflows.ControlSignal)
+	signal, ok := w.temporal.Signals("incremental-sync-985")[0].Payload.(workflows.ControlSignal)
 	require.True(t, ok)
 	require.Equal(t, long[:999]+"…", signal.Actor)
 }
@@ -206,7 +207,7 @@ func TestControlsStayInOrderAcrossANewStream(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
 	w.now, w.sequence = w.now.Add(time.Minute), 0 // NATS lost its volume, and its streams were declared again
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Resume, RequestID: "f1"})))
-	signals := w.temporal.signals[full]
+	signals := w.temporal.Signals(full)
 	require.Len(t, signals, 2)
 	first, second := signals[0].Payload.(workflows.ControlSignal), signals[1].Payload.(workflows.ControlSignal)
 	require.Greater(t, second.Sequence, first.Sequence, "the later control has the higher order")
@@ -218,30 +219,38 @@ func TestControlRepeated(t *testing.T) {
 	id := events.RequestID("/test", "c1")
 	pause := events.ControlData{Action: events.Pause, RequestID: "f1"}
 	require.NoError(t, w.controls(w.control(t, "c1", pause), w.control(t, "c1", pause)))
-	require.Equal(t, []string{id + "/accepted", id + "/duplicate/6"}, w.publisher.ids())
+	require.Equal(t, []string{id + "/accepted", id + "/duplicate/6"}, w.ids())
 	answers := published(t, w, events.Accepted)
 	require.True(t, answers[1].Duplicate)
 	require.Equal(t, answers[0].WorkflowID, answers[1].WorkflowID)
-	require.Len(t, w.temporal.signals[w.request("f1").WorkflowID], 1)
+	require.Len(t, w.temporal.Signals(w.request("f1").WorkflowID), 1)
 
 	other := w.control(t, "c1", events.ControlData{Action: events.Resume, RequestID: "f1"})
 	require.NoError(t, w.controls(other))
 	require.Equal(t, []string{`conflict: id: got "c1", already used with different data, want a new id; the first event is kept`}, w.rejections(t))
-	require.Equal(t, ledger.ControlApplied, w.ledger.controls[id].State)
+	require.Equal(t, ledger.ControlApplied, w.recorded("c1").State)
 }
 
 // Two bridges have the message, because one froze for longer than the ack wait.
 func TestControlIsAnsweredAsItWasFirstSettled(t *testing.T) {
 	t.Parallel()
 	w := running(t)
-	w.ledger.settledBefore = func(c *ledger.Control) {
-		c.State, c.Rejection = ledger.ControlRejected, &events.Rejection{Code: events.CodeConflict, Reason: "it came too late"}
+	settleFirst := func(settled ledger.Control) {
+		w.before = func(method string) {
+			if method == "SettleControl" {
+				_, err := w.worker().SettleControl(t.Context(), settled)
+				require.NoError(t, err)
+			}
+		}
 	}
+	settleFirst(ledger.Control{
+		ID: events.RequestID("/test", "c1"), State: ledger.ControlRejected, Rejection: &events.Rejection{Code: events.CodeConflict, Reason: "it came too late"},
+	})
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})))
 	require.Empty(t, published(t, w, events.Accepted), "the other bridge has rejected it")
 	require.Equal(t, []string{"conflict: it came too late"}, w.rejections(t))
 
-	w.ledger.settledBefore = func(c *ledger.Control) { c.State = ledger.ControlApplied }
+	settleFirst(ledger.Control{ID: events.RequestID("/test", "c2"), State: ledger.ControlApplied})
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "nobody"})))
 	require.Len(t, w.rejections(t), 1, "the other bridge has applied it")
 	require.False(t, published(t, w, events.Accepted)[0].Duplicate, "it is the message that brought the control")
@@ -267,22 +276,22 @@ func TestReplayedRejectedControlIsAppliedAgain(t *testing.T) {
 	require.NoError(t, w.requests(w.requested(t, "f1", events.RequestData{Mode: events.Full})))
 	require.NoError(t, w.controls(w.control(t, "c1", cancel)))
 	require.Len(t, w.rejections(t), 1)
-	require.Equal(t, "cancel", w.temporal.signals[cancel.WorkflowID][0].Name)
-	require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
+	require.Equal(t, "cancel", w.temporal.Signals(cancel.WorkflowID)[0].Name)
+	require.Equal(t, ledger.ControlApplied, w.recorded("c1").State)
 }
 
 func TestControlWaitsForTemporal(t *testing.T) {
 	t.Parallel()
 	w := running(t)
 	down := errors.New("connection refused")
-	w.failures["signal"] = down
+	w.failures["Signal"] = down
 	m := w.control(t, "c1", events.ControlData{Action: events.Pause, RequestID: "f1"})
 	require.ErrorIs(t, w.controls(m), down)
 	require.Empty(t, m.ended)
 	require.Equal(t, []time.Duration{time.Second}, m.delays)
-	require.Empty(t, w.publisher.events)
+	require.Empty(t, w.publisher.Events())
 
-	delete(w.failures, "signal")
+	delete(w.failures, "Signal")
 	m.deliveries++
 	require.NoError(t, w.controls(m))
 	require.Equal(t, "acked", m.ended)
@@ -297,15 +306,15 @@ func TestControlBeforeItsRequest(t *testing.T) {
 		check  func(t *testing.T, w *world)
 	}{
 		"pause of a full": {events.Full, events.Pause, func(t *testing.T, w *world) {
-			require.Equal(t, "pause", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
+			require.Equal(t, "pause", w.temporal.Signals(w.request("e1").WorkflowID)[0].Name)
 		}},
 		"cancel of a full": {events.Full, events.Cancel, func(t *testing.T, w *world) {
-			require.Zero(t, w.count("start"), "it starts together with the cancel")
-			require.Len(t, w.temporal.started, 1)
-			require.Equal(t, "cancel", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
+			require.Zero(t, w.count("Start"), "it starts together with the cancel")
+			require.Len(t, w.temporal.Executions(), 1)
+			require.Equal(t, "cancel", w.temporal.Signals(w.request("e1").WorkflowID)[0].Name)
 		}},
 		"cancel of an incremental": {events.Incremental, events.Cancel, func(t *testing.T, w *world) {
-			require.Empty(t, w.temporal.started, "nothing is started for it")
+			require.Empty(t, w.temporal.Executions(), "nothing is started for it")
 			require.Len(t, published(t, w, events.Cancelled), 1)
 		}},
 	} {
@@ -313,11 +322,11 @@ func TestControlBeforeItsRequest(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: c.action, RequestID: "e1"})))
-			require.Empty(t, w.publisher.events)
+			require.Empty(t, w.publisher.Events())
 			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: c.mode})))
 
-			require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
-			require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "c1") + "/accepted"}, w.publisher.ids()[:2])
+			require.Equal(t, ledger.ControlApplied, w.recorded("c1").State)
+			require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "c1") + "/accepted"}, w.ids()[:2])
 			c.check(t, w)
 		})
 	}
@@ -330,7 +339,7 @@ func TestWithdrawnRequestDoesNotDelayOthers(t *testing.T) {
 	require.NoError(t, w.requests(
 		w.requested(t, "e1", events.RequestData{Mode: events.Incremental}), w.requested(t, "e2", events.RequestData{Mode: events.Incremental}),
 	))
-	require.Equal(t, 1, w.count("signal_with_start"))
+	require.Equal(t, 1, w.count("SignalWithStart"))
 	require.Equal(t, ledger.Accepted, w.request("e1").State)
 	require.Equal(t, ledger.Accepted, w.request("e2").State)
 	require.Zero(t, w.request("e2").RunNumber)
@@ -343,6 +352,6 @@ func TestAmbiguousEarlyCancel(t *testing.T) {
 	other := w.raw("sync.requested", `{"specversion":"1.0","id":"e1","source":"/other","type":"com.lazi.sync.requested.v1","data":{"mode":"incremental"}}`)
 	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Incremental}), other))
 	require.Equal(t, []string{`ambiguous: requestId: got "e1", the event id of several requests, want the requestId of one of them`}, w.rejections(t))
-	require.Empty(t, w.ledger.runs, "neither is cancelled")
-	require.Equal(t, 1, w.count("signal_with_start"))
+	require.Empty(t, w.ledger.Runs(), "neither is cancelled")
+	require.Equal(t, 1, w.count("SignalWithStart"))
 }

@@ -34,13 +34,13 @@ func FuzzCommand(f *testing.F) {
 		require.NotEmpty(t, m.ended)
 		accepted, rejected := published(t, w, events.Accepted), published(t, w, events.Rejected)
 		if control && len(accepted)+len(rejected) == 0 {
-			require.Len(t, w.ledger.controls, 1, "it waits for its request")
+			require.Len(t, w.ledger.Controls(), 1, "it waits for its request")
 		} else {
 			require.Len(t, append(w.rejections(t), make([]string, len(accepted))...), 1, "one answer")
 		}
-		require.Len(t, w.publisher.deadLetters, len(rejected))
-		started := len(w.temporal.started)
+		require.Len(t, w.publisher.DeadLetters(), len(rejected))
+		started := len(w.temporal.Executions())
 		require.NoError(t, handle(m))
-		require.Len(t, w.temporal.started, started)
+		require.Len(t, w.temporal.Executions(), started)
 	})
 }

@@ -34,12 +34,12 @@ func TestExhaustedCommandsAreDeadLetteredAndRejected(t *testing.T) {
 	answers := published(t, w, events.Rejected)
 	require.Equal(t, events.RequestID("/test", "e1"), answers[0].RequestID)
 	require.Equal(t, events.KindControl, answers[1].Kind)
-	require.Len(t, w.publisher.deadLetters, 3)
+	require.Len(t, w.publisher.DeadLetters(), 3)
 	for i, m := range []*message{request, control, unread} {
-		require.Equal(t, m.event, w.publisher.deadLetters[i].original)
-		require.EqualValues(t, 1000, w.publisher.deadLetters[i].attempts)
+		require.Equal(t, m.event, w.publisher.DeadLetters()[i].Message)
+		require.EqualValues(t, 1000, w.publisher.DeadLetters()[i].Attempts)
 	}
-	require.Empty(t, w.temporal.started)
+	require.Empty(t, w.temporal.Executions())
 
 	again := w.requested(t, "e1", events.RequestData{Mode: events.Full}) // as a replay does
 	require.NoError(t, w.requests(again))
@@ -50,30 +50,30 @@ func TestExhaustedCommandsInTheLedgerAreProcessed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	received := w.requested(t, "received", events.RequestData{Mode: events.Full})
-	w.failures["start"] = errors.New("no answer in time")
+	w.failures["Start"] = errors.New("no answer in time")
 	require.Error(t, w.requests(received))
-	delete(w.failures, "start")
+	delete(w.failures, "Start")
 	require.NoError(t, w.exhaust(received))
 	require.Equal(t, "acked", received.ended)
 	require.Equal(t, ledger.Accepted, w.request("received").State)
 
 	accepted := w.requested(t, "accepted", events.RequestData{Mode: events.Full})
-	w.failures["publish"] = errors.New("no room")
+	w.failures["Publish"] = errors.New("no room")
 	require.Error(t, w.requests(accepted))
-	delete(w.failures, "publish")
+	delete(w.failures, "Publish")
 	require.NoError(t, w.exhaust(accepted))
 	require.Equal(t, "acked", accepted.ended)
 
 	control := w.control(t, "c1", events.ControlData{Action: events.Pause, WorkflowID: w.request("accepted").WorkflowID})
-	w.failures["publish"] = errors.New("no room")
+	w.failures["Publish"] = errors.New("no room")
 	require.Error(t, w.controls(control))
-	delete(w.failures, "publish")
+	delete(w.failures, "Publish")
 	require.NoError(t, w.exhaust(control))
 	require.Equal(t, "acked", control.ended)
 
 	require.Empty(t, w.rejections(t))
-	require.Len(t, w.temporal.started, 2)
-	require.Len(t, w.temporal.signals[w.request("accepted").WorkflowID], 1, "applied once")
+	require.Len(t, w.temporal.Executions(), 2)
+	require.Len(t, w.temporal.Signals(w.request("accepted").WorkflowID), 1, "applied once")
 	require.Len(t, published(t, w, events.Accepted), 3)
 }
 
@@ -83,13 +83,13 @@ func TestAnExhaustedOutcomeIsDeadLettered(t *testing.T) {
 	m := w.raw("sync.failed", `{"what":"not notified"}`)
 	require.NoError(t, w.exhaust(m))
 	require.Equal(t, "acked", m.ended)
-	require.Equal(t, m.event, w.publisher.deadLetters[0].original)
-	require.Empty(t, w.publisher.events, "events are not answered")
+	require.Equal(t, m.event, w.publisher.DeadLetters()[0].Message)
+	require.Empty(t, w.publisher.Events(), "events are not answered")
 }
 
 func TestAnExhaustedMessageIsRetriedDuringAnOutage(t *testing.T) {
 	t.Parallel()
-	for _, step := range []string{"find", "park", "publish"} {
+	for _, step := range []string{"FindRequests", "DeadLetter", "Publish"} {
 		w := newWorld(t)
 		down := errors.New("connection refused")
 		w.failures[step] = down

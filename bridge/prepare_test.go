@@ -11,6 +11,7 @@ import (
 	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/testing/memory"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -19,8 +20,8 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
-	run := w.ledger.serve("e1")
-	delete(w.temporal.statuses, w.request("e1").WorkflowID)
+	w.serve(t, "e1")
+	w.temporal.SetStatus(w.request("e1").WorkflowID, workflows.ExecutionNotFound)
 	foreign := errors.New("another namespace")
 	w.bridge.VerifyNamespace = func(context.Context) error { return foreign }
 	before := len(w.effects)
@@ -32,7 +33,7 @@ func TestNothingIsFinalizedInAnotherNamespace(t *testing.T) {
 	require.ErrorIs(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})), foreign)
 	require.Len(t, w.effects, before, "nothing is written, started or published")
 	require.Empty(t, m.ended)
-	require.Equal(t, ledger.Running, run.State)
+	require.Equal(t, ledger.Running, w.ledger.Runs()[0].State)
 
 	w.bridge.VerifyNamespace = func(context.Context) error { return nil } // accepted, or the right Temporal is back
 	require.NoError(t, w.reconcile())
@@ -45,13 +46,13 @@ func TestNothingIsFinalizedIfTemporalWasJustReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
-	run := w.ledger.serve("e1")
-	delete(w.temporal.statuses, w.request("e1").WorkflowID)
+	w.serve(t, "e1")
+	w.temporal.SetStatus(w.request("e1").WorkflowID, workflows.ExecutionNotFound)
 	foreign := errors.New("another namespace")
 	w.bridge.VerifyNamespaceNow = func(context.Context) error { return foreign }
 
 	require.ErrorIs(t, w.reconcile(), foreign)
-	require.Equal(t, ledger.Running, run.State)
+	require.Equal(t, ledger.Running, w.ledger.Runs()[0].State)
 }
 
 type history int64
@@ -63,10 +64,11 @@ func TestPrepareRaisesRunNumbers(t *testing.T) {
 	w := newWorld(t)
 	w.bridge.History = history(41)
 	require.NoError(t, w.bridge.Prepare(t.Context()))
-	require.EqualValues(t, 41, w.ledger.raised)
-	w.bridge.History = history(50) // restored under a bridge that runs
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full}), w.requested(t, "e2", events.RequestData{Mode: events.Full})))
+	require.Greater(t, w.serve(t, "e1").Number, int64(41))
+	w.bridge.History = history(500) // restored under a bridge that runs
 	require.NoError(t, w.reconcile())
-	require.EqualValues(t, 50, w.ledger.raised)
+	require.Greater(t, w.serve(t, "e2").Number, int64(500))
 }
 
 // After a restore the ledger may lack a workflow that is open in Temporal. An operator can still cancel it.
@@ -74,9 +76,11 @@ func TestAWorkflowMissingFromTheLedgerCanBeCancelled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const workflow = "full-sync-0123456789abcdef0123"
-	w.temporal.statuses[workflow] = workflows.ExecutionOpen
+	other := &memory.Temporal{TemporalServer: w.temporal.TemporalServer}
+	_, err := other.Start(t.Context(), workflows.StartOptions{ID: workflow})
+	require.NoError(t, err)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, WorkflowID: workflow})))
-	require.Equal(t, "cancel", w.temporal.signals[workflow][0].Name)
+	require.Equal(t, "cancel", w.temporal.Signals(workflow)[0].Name)
 	require.Equal(t, workflow, published(t, w, events.Accepted)[0].WorkflowID)
 }
 

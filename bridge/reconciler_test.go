@@ -9,6 +9,7 @@ import (
 	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/testing/memory"
 	"github.com/lazi/lazisync/workflows"
 	"github.com/stretchr/testify/require"
 )
@@ -48,14 +49,14 @@ func TestReconcileStartsRequests(t *testing.T) {
 			w.leave(t, c.effects, "e1", c.mode)
 			w.effects = nil
 			if c.status != "" {
-				w.temporal.statuses[w.request("e1").WorkflowID] = c.status
+				w.temporal.SetStatus(w.request("e1").WorkflowID, c.status)
 			}
 			w.now = w.now.Add(c.age)
 			require.NoError(t, w.reconcile())
-			require.Equal(t, c.calls, w.count("start")+w.count("signal_with_start"))
+			require.Equal(t, c.calls, w.count("Start")+w.count("SignalWithStart"))
 			require.Len(t, published(t, w, events.Accepted), c.accepted)
 			if c.mode == events.Full {
-				require.LessOrEqual(t, len(w.temporal.started), 1)
+				require.LessOrEqual(t, len(w.temporal.Executions()), 1)
 			}
 		})
 	}
@@ -68,8 +69,8 @@ func TestReconcileCoalescesIncrementals(t *testing.T) {
 	w.leave(t, 1, "e2", events.Incremental)
 	w.now = w.now.Add(time.Minute)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 1, w.count("signal_with_start"))
-	require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "e2") + "/accepted"}, w.publisher.ids())
+	require.Equal(t, 1, w.count("SignalWithStart"))
+	require.Equal(t, []string{events.RequestID("/test", "e1") + "/accepted", events.RequestID("/test", "e2") + "/accepted"}, w.ids())
 }
 
 func TestReconcileFinalizesRuns(t *testing.T) {
@@ -93,10 +94,10 @@ func TestReconcileFinalizesRuns(t *testing.T) {
 				w := newWorld(t)
 				require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 				if begun {
-					w.ledger.serve("e1")
+					w.serve(t, "e1")
 				}
 				workflowID := w.request("e1").WorkflowID
-				w.temporal.statuses[workflowID] = status
+				w.temporal.SetStatus(workflowID, status)
 				w.now = w.now.Add(time.Minute)
 				require.NoError(t, w.reconcile())
 				require.NoError(t, w.reconcile())
@@ -121,13 +122,13 @@ func TestReconcilePublishesOutcomes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
-	run := w.ledger.serve("e1")
-	w.finish(w.request("e1").WorkflowID, ledger.Completed)
+	w.serve(t, "e1")
+	w.finish(t, w.request("e1").WorkflowID, ledger.Completed)
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
-	require.Equal(t, "run-1/0/com.lazi.sync.completed.v1", w.publisher.ids()[1])
-	require.Equal(t, 2, w.count("publish"), "the answer and the outcome, each once")
-	require.True(t, run.Published)
+	require.Equal(t, "run-1/1/com.lazi.sync.completed.v1", w.ids()[1])
+	require.Equal(t, 2, w.count("Publish"), "the answer and the outcome, each once")
+	require.True(t, w.ledger.Runs()[0].Published)
 }
 
 func TestReconcileSettlesPendingControls(t *testing.T) {
@@ -136,42 +137,42 @@ func TestReconcileSettlesPendingControls(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "never"})))
 	w.now = w.now.Add(29 * time.Second)
 	require.NoError(t, w.reconcile())
-	require.Empty(t, w.publisher.events)
+	require.Empty(t, w.publisher.Events())
 
 	w.now = w.now.Add(time.Second)
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
 	require.Equal(t, []string{`unknownRun: requestId: got "never", no request with this id arrived within 30s, want the id of a request`}, w.rejections(t))
-	require.Len(t, w.publisher.deadLetters, 1, "the original is dead-lettered, long after it was acknowledged")
-	require.Equal(t, ledger.ControlRejected, w.ledger.controls[events.RequestID("/test", "c1")].State)
+	require.Len(t, w.publisher.DeadLetters(), 1, "the original is dead-lettered, long after it was acknowledged")
+	require.Equal(t, ledger.ControlRejected, w.recorded("c1").State)
 }
 
 func TestPendingControlsWaitDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	down := errors.New("connection refused")
-	w.failures["start"] = down
+	w.failures["Start"] = down
 	require.ErrorIs(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})), down)
 	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
 	w.now = w.now.Add(time.Hour)
 	require.ErrorIs(t, w.reconcile(), down)
 	require.Empty(t, w.rejections(t), "its request has come: it waits with it")
 
-	delete(w.failures, "start")
+	delete(w.failures, "Start")
 	require.NoError(t, w.reconcile())
-	require.Equal(t, "cancel", w.temporal.signals[w.request("e1").WorkflowID][0].Name)
-	require.Equal(t, ledger.ControlApplied, w.ledger.controls[events.RequestID("/test", "c1")].State)
+	require.Equal(t, "cancel", w.temporal.Signals(w.request("e1").WorkflowID)[0].Name)
+	require.Equal(t, ledger.ControlApplied, w.recorded("c1").State)
 }
 
 func TestAFailedStepDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
-	for _, step := range []string{"unstarted", "undecided", "withoutrun", "pending"} {
+	for _, step := range []string{"Unstarted", "Unfinalized", "AcceptedWithoutRun", "PendingControls"} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
-			w.ledger.serve("e1")
-			w.finish(w.request("e1").WorkflowID, ledger.Completed)
+			w.serve(t, "e1")
+			w.finish(t, w.request("e1").WorkflowID, ledger.Completed)
 			down := errors.New("connection refused")
 			w.failures[step] = down
 			require.ErrorIs(t, w.reconcile(), down)
@@ -180,10 +181,34 @@ func TestAFailedStepDoesNotStopTheOthers(t *testing.T) {
 	}
 }
 
+// housekeeping is a ledger with staging tables and changes to delete. It records how long rows are kept.
+type housekeeping struct {
+	*memory.Ledger
+	stagingTables     int
+	oldChanges        int64
+	pruned            int
+	kept, keptChanges time.Duration
+}
+
+func (h *housekeeping) DropStagingTables(context.Context) (dropped int, err error) {
+	dropped, h.stagingTables = h.stagingTables, 0
+	return dropped, nil
+}
+
+func (h *housekeeping) Prune(_ context.Context, keep time.Duration) (int64, error) {
+	h.pruned, h.kept = h.pruned+1, keep
+	return 0, nil
+}
+
+func (h *housekeeping) PruneChanges(_ context.Context, keep time.Duration) (int64, error) {
+	h.keptChanges = keep
+	return h.oldChanges, nil
+}
+
 func TestReconcileDropsStagingTables(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.ledger.stagingTables = 2
+	w.bridge.Ledger = &housekeeping{Ledger: w.ledger, stagingTables: 2}
 	actions := map[string]int{}
 	w.bridge.Recorder = recorder{reconciled: func(what string, times int) { actions[what] += times }}
 	require.NoError(t, w.reconcile())
@@ -195,19 +220,20 @@ func TestReconcileDropsStagingTables(t *testing.T) {
 func TestReconcilePrunesOnceADay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.ledger.oldChanges = 7
+	l := &housekeeping{Ledger: w.ledger, oldChanges: 7}
+	w.bridge.Ledger = l
 	actions := map[string]int{}
 	w.bridge.Recorder = recorder{reconciled: func(what string, times int) { actions[what] += times }}
 	for range 3 {
 		require.NoError(t, w.reconcile())
 	}
-	require.Equal(t, 1, w.ledger.pruned)
-	require.Equal(t, 90*24*time.Hour, w.ledger.kept)
-	require.Equal(t, 30*24*time.Hour, w.ledger.keptChanges)
+	require.Equal(t, 1, l.pruned)
+	require.Equal(t, 90*24*time.Hour, l.kept)
+	require.Equal(t, 30*24*time.Hour, l.keptChanges)
 	require.Equal(t, map[string]int{"rows_pruned": 7}, actions)
 	w.now = w.now.Add(24 * time.Hour)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 2, w.ledger.pruned)
+	require.Equal(t, 2, l.pruned)
 }
 
 func TestRunReconciler(t *testing.T) {

@@ -23,10 +23,10 @@ func TestFullRequest(t *testing.T) {
 
 	id := events.RequestID("/test", "e1")
 	require.Equal(t, []string{
-		"receive 1", "start full-sync-" + id, "accept " + id, "publish " + id + "/accepted", "ack 1",
+		"Receive 1", "Start full-sync-" + id, "Accept " + id, "Publish " + id + "/accepted", "ack 1",
 	}, w.effects, "received, Temporal, accepted, answered, acknowledged")
 
-	started := w.temporal.started[0]
+	started := w.temporal.Executions()[0]
 	require.Equal(t, workflows.SyncInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
 	require.Equal(t, workflows.DefaultLimits.ExecutionTimeout(), started.Timeout)
 	require.True(t, started.Once)
@@ -36,7 +36,7 @@ func TestFullRequest(t *testing.T) {
 	require.Equal(t, "#sync-alerts", r.Channel)
 	require.Equal(t, "first load", r.Reason)
 
-	answer := w.publisher.events[0]
+	answer := w.publisher.Events()[0]
 	require.Equal(t, "/lazisync", answer.Source())
 	require.Equal(t, "full-sync-"+id, answer.Subject())
 	require.Equal(t, []events.AcceptedData{{
@@ -52,7 +52,7 @@ func TestRunsReadAsManyEntitiesAsTheBudgetOfTheirTenantAllows(t *testing.T) {
 	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	limits := workflows.DefaultLimits
 	limits.Parallel = 48
-	require.Equal(t, limits, w.temporal.started[0].Input.(workflows.SyncInput).Limits)
+	require.Equal(t, limits, w.temporal.Executions()[0].Input.(workflows.SyncInput).Limits)
 }
 
 func TestRebuildRequest(t *testing.T) {
@@ -62,9 +62,9 @@ func TestRebuildRequest(t *testing.T) {
 	require.NoError(t, w.requests(m))
 	id := events.RequestID("/test", "e1")
 	require.Equal(t, []string{
-		"receive 1", "start rebuild-" + id, "accept " + id, "publish " + id + "/accepted", "ack 1",
+		"Receive 1", "Start rebuild-" + id, "Accept " + id, "Publish " + id + "/accepted", "ack 1",
 	}, w.effects)
-	started := w.temporal.started[0]
+	started := w.temporal.Executions()[0]
 	require.Equal(t, workflows.SyncInput{TenantID: "985", RequestID: id, Limits: workflows.DefaultLimits}, started.Input)
 	require.Equal(t, workflows.DefaultLimits.ExecutionTimeout(), started.Timeout)
 	require.True(t, started.Once)
@@ -79,7 +79,7 @@ func TestTraceparentIsPropagated(t *testing.T) {
 		`"traceparent":"`+parent+`","data":{"mode":"full"}}`)
 	require.NoError(t, w.requests(m))
 	require.Equal(t, parent, w.request("e1").Traceparent)
-	require.Equal(t, parent, events.TraceParent(w.publisher.events[0]))
+	require.Equal(t, parent, events.TraceParent(w.publisher.Events()[0]))
 }
 
 func TestBareJSON(t *testing.T) {
@@ -88,7 +88,7 @@ func TestBareJSON(t *testing.T) {
 	m := w.raw("sync.requested", `{"mode":"incremental","entities":["*"]}`)
 	require.NoError(t, w.requests(m))
 	require.Equal(t, "acked", m.ended)
-	held := w.ledger.filter(func(ledger.Request) bool { return true })
+	held := w.ledger.Requests()
 	require.Equal(t, []string{"customers", "jobs", "invoices", "estimates"}, held[0].Entities)
 	require.Equal(t, "incremental-sync-985", held[0].WorkflowID)
 }
@@ -101,7 +101,7 @@ func TestRejectionsNameTheEvent(t *testing.T) {
 	require.Equal(t, events.RequestID("/test", "e1"), rejected.RequestID)
 	require.Equal(t, &events.EventRef{Source: "/test", ID: "e1"}, rejected.Event)
 	require.Equal(t, []events.FieldError{{Path: "tenantId", Got: `"1"`, Want: "985"}}, rejected.Errors)
-	require.Equal(t, []string{"park 1", "publish SYNC_COMMANDS-1-1772352000000000001/rejected", "term 1"}, w.effects)
+	require.Equal(t, []string{"DeadLetter 1", "Publish SYNC_COMMANDS-1-1772352000000000001/rejected", "term 1"}, w.effects)
 }
 
 func TestSeveralTenants(t *testing.T) {
@@ -128,9 +128,9 @@ func TestRefreshIsAnIncremental(t *testing.T) {
 		w.raw("sync.requested", `{"mode":"incremental","entities":["jobs"],"ids":[17,"17","18"]}`),
 		w.requested(t, "since", events.RequestData{Mode: events.Incremental, Entities: []string{"jobs"}, Since: &since}),
 	))
-	require.Equal(t, 1, w.count("signal_with_start"))
+	require.Equal(t, 1, w.count("SignalWithStart"))
 	require.Len(t, published(t, w, events.Accepted), 2)
-	byIDs := w.ledger.filter(func(r ledger.Request) bool { return r.Source != "/test" })
+	byIDs := w.ofSource("nats://SYNC_COMMANDS")
 	require.Len(t, byIDs, 1)
 	require.Equal(t, []string{"17", "18"}, byIDs[0].IDs, "each once")
 	require.Equal(t, "incremental-sync-985", byIDs[0].WorkflowID)
@@ -154,10 +154,10 @@ func TestIncrementalsOfABatchShareOneCall(t *testing.T) {
 			require.Equal(t, "acked", m.ended)
 		}
 	}
-	require.Equal(t, 2*batches, w.count("signal_with_start"), "one call for each tenant and batch")
-	require.Len(t, w.temporal.started, 2)
-	require.Equal(t, batches*size, w.count("publish"))
-	require.Equal(t, workflows.Signal{Name: workflows.SignalWake}, w.temporal.signals["incremental-sync-985"][0])
+	require.Equal(t, 2*batches, w.count("SignalWithStart"), "one call for each tenant and batch")
+	require.Len(t, w.temporal.Executions(), 2)
+	require.Equal(t, batches*size, w.count("Publish"))
+	require.Equal(t, workflows.Signal{Name: workflows.SignalWake}, w.temporal.Signals("incremental-sync-985")[0])
 }
 
 func TestDuplicates(t *testing.T) {
@@ -168,16 +168,16 @@ func TestDuplicates(t *testing.T) {
 	require.NoError(t, w.requests(first, twin))
 	later := w.requested(t, "e1", data)
 	require.NoError(t, w.requests(later))
-	w.ledger.serve("e1")
-	w.finish(w.request("e1").WorkflowID, ledger.Completed)
-	w.ledger.skipped = []string{"jobs"}
+	w.serve(t, "e1")
+	w.ledger.EndEntity(1, "jobs", events.StatusSkipped)
+	w.finish(t, w.request("e1").WorkflowID, ledger.Completed)
 	last := w.requested(t, "e1", data)
 	require.NoError(t, w.requests(last))
 
 	id := events.RequestID("/test", "e1")
-	require.Equal(t, []string{id + "/accepted", id + "/duplicate/2", id + "/duplicate/3", id + "/duplicate/4"}, w.publisher.ids())
-	require.Len(t, w.temporal.started, 1)
-	require.Equal(t, 1, w.count("start"))
+	require.Equal(t, []string{id + "/accepted", id + "/duplicate/2", id + "/duplicate/3", id + "/duplicate/4"}, w.ids())
+	require.Len(t, w.temporal.Executions(), 1)
+	require.Equal(t, 1, w.count("Start"))
 	answers := published(t, w, events.Accepted)
 	require.False(t, answers[0].Duplicate)
 	for _, a := range answers[1:] {
@@ -200,19 +200,19 @@ func TestARedeliveryIsNotADuplicate(t *testing.T) {
 		"after a repetition was answered": func(t *testing.T, w *world) {
 			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 		},
-		"after its outcome": func(_ *testing.T, w *world) {
-			w.ledger.serve("e1")
-			w.finish(w.request("e1").WorkflowID, ledger.Completed)
+		"after its outcome": func(t *testing.T, w *world) {
+			w.serve(t, "e1")
+			w.finish(t, w.request("e1").WorkflowID, ledger.Completed)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
-			w.failures["publish"] = errors.New("no leader")
+			w.failures["Publish"] = errors.New("no leader")
 			require.Error(t, w.requests(m))
 			require.Equal(t, ledger.Accepted, w.request("e1").State)
-			delete(w.failures, "publish")
+			delete(w.failures, "Publish")
 			concurrent(t, w)
 
 			m.deliveries++
@@ -233,15 +233,15 @@ func TestARepeatedRequestIsADuplicateBeforeTheFirstIsAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first, second := w.requested(t, "e1", events.RequestData{Mode: events.Full}), w.requested(t, "e1", events.RequestData{Mode: events.Full})
-	w.failures["start"] = errors.New("Temporal is down")
+	w.failures["Start"] = errors.New("Temporal is down")
 	require.Error(t, w.requests(first))
-	delete(w.failures, "start")
+	delete(w.failures, "Start")
 	require.NoError(t, w.requests(second))
-	require.Len(t, w.temporal.started, 1)
+	require.Len(t, w.temporal.Executions(), 1)
 	first.deliveries++
 	require.NoError(t, w.requests(first))
 	id := events.RequestID("/test", "e1")
-	require.Equal(t, []string{id + "/duplicate/2", id + "/accepted"}, w.publisher.ids())
+	require.Equal(t, []string{id + "/duplicate/2", id + "/accepted"}, w.ids())
 	answers := published(t, w, events.Accepted)
 	require.Equal(t, []bool{true, false}, []bool{answers[0].Duplicate, answers[1].Duplicate})
 }
@@ -262,7 +262,7 @@ func TestTheReconcilerAnswersLikeTheBridge(t *testing.T) {
 	require.Len(t, answers, 1)
 	require.False(t, answers[0].Duplicate)
 	require.Equal(t, m.event.Place(), answers[0].Message)
-	require.Equal(t, 2, w.count("publish"), "the same event, twice")
+	require.Equal(t, 2, w.count("Publish"), "the same event, twice")
 }
 
 func TestAKnownIdentityWithOtherDataIsAConflict(t *testing.T) {
@@ -274,7 +274,7 @@ func TestAKnownIdentityWithOtherDataIsAConflict(t *testing.T) {
 	))
 	require.Equal(t, []string{`conflict: id: got "e1", already used with different data, want a new id; the first event is kept`}, w.rejections(t))
 	require.Equal(t, events.Full, w.request("e1").Mode)
-	require.Zero(t, w.count("signal_with_start"))
+	require.Zero(t, w.count("SignalWithStart"))
 
 	same := w.raw("sync.requested", `{"data": {"mode" : "full"}, "type":"com.lazi.sync.requested.v1", "source":"/test", "id":"e1", "specversion":"1.0"}`)
 	require.NoError(t, w.requests(same))
@@ -292,20 +292,20 @@ func TestRequestsAndControlsShareIdentities(t *testing.T) {
 	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	require.NoError(t, w.controls(w.control(t, "e1", pause)))
 	require.Equal(t, []string{refused}, w.rejections(t))
-	require.Empty(t, w.ledger.controls)
+	require.Empty(t, w.ledger.Controls())
 
 	w = newWorld(t)
 	require.NoError(t, w.controls(w.control(t, "e1", pause)))
 	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
 	require.Equal(t, []string{refused}, w.rejections(t))
-	require.Empty(t, w.ledger.requests)
-	require.Zero(t, w.count("start"))
+	require.Empty(t, w.ledger.Requests())
+	require.Zero(t, w.count("Start"))
 }
 
 func TestErrorsKeepMessages(t *testing.T) {
 	t.Parallel()
 	down := errors.New("connection refused")
-	for _, step := range []string{"receive", "pending", "start", "accept", "publish"} {
+	for _, step := range []string{"Receive", "PendingControls", "Start", "Accept", "Publish"} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -315,13 +315,13 @@ func TestErrorsKeepMessages(t *testing.T) {
 			require.ErrorIs(t, w.requests(m), down)
 			require.Empty(t, m.ended)
 			require.Equal(t, []time.Duration{3 * time.Second}, m.delays)
-			require.Empty(t, w.publisher.deadLetters)
+			require.Empty(t, w.publisher.DeadLetters())
 
 			delete(w.failures, step)
 			m.deliveries++
 			require.NoError(t, w.requests(m))
 			require.Equal(t, "acked", m.ended)
-			require.Len(t, w.temporal.started, 1)
+			require.Len(t, w.temporal.Executions(), 1)
 			require.Len(t, published(t, w, events.Accepted), 1)
 		})
 	}
@@ -331,7 +331,7 @@ func TestTemporalDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	down := errors.New("no answer in time")
-	w.failures["start"] = down
+	w.failures["Start"] = down
 	messages := make([]*message, 200)
 	for i := range messages {
 		messages[i] = w.requested(t, fmt.Sprint("e", i), events.RequestData{Mode: events.Full})
@@ -349,7 +349,7 @@ func TestTemporalDown(t *testing.T) {
 func TestAMisconfiguredTemporalKeepsMessages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.failures["start"] = workflows.ErrMisconfigured
+	w.failures["Start"] = workflows.ErrMisconfigured
 	m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 	require.ErrorIs(t, w.requests(m), workflows.ErrMisconfigured)
 	require.Empty(t, m.ended)
@@ -359,7 +359,7 @@ func TestAMisconfiguredTemporalKeepsMessages(t *testing.T) {
 func TestRequestRejectedByTemporal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.failures["start"] = fmt.Errorf("%w: blob too large", workflows.ErrRejected)
+	w.failures["Start"] = fmt.Errorf("%w: blob too large", workflows.ErrRejected)
 	m := w.requested(t, "e1", events.RequestData{Mode: events.Full})
 	require.NoError(t, w.requests(m))
 	require.Equal(t, []string{"invalidData: got an invalid request (rejected by Temporal: blob too large), want a request that Temporal accepts"}, w.rejections(t))
@@ -367,8 +367,8 @@ func TestRequestRejectedByTemporal(t *testing.T) {
 
 	w.now = w.now.Add(time.Hour)
 	require.NoError(t, w.reconcile())
-	require.Empty(t, w.temporal.started, "it is not retried")
-	require.Len(t, w.publisher.events, 1, "the rejection is the only answer")
+	require.Empty(t, w.temporal.Executions(), "it is not retried")
+	require.Len(t, w.publisher.Events(), 1, "the rejection is the only answer")
 }
 
 func TestAnswersAreCounted(t *testing.T) {

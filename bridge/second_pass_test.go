@@ -26,7 +26,7 @@ func (w *world) webhook(t *testing.T, id string, entities ...string) *message {
 
 // second lists the second passes that the ledger holds.
 func (w *world) second() []ledger.Request {
-	return w.ledger.filter(func(r ledger.Request) bool { return r.Source == ledger.SecondPassSource })
+	return w.ofSource(ledger.SecondPassSource)
 }
 
 func TestWebhooksCauseASecondPass(t *testing.T) {
@@ -38,7 +38,7 @@ func TestWebhooksCauseASecondPass(t *testing.T) {
 	}}
 	w.now = w.now.Add(10 * time.Second)
 	require.NoError(t, w.requests(w.webhook(t, "d1", "jobs")))
-	require.Equal(t, 1, w.count("signal_with_start"))
+	require.Equal(t, 1, w.count("SignalWithStart"))
 	second := w.second()
 	require.Len(t, second, 1)
 	require.Equal(t, []string{"jobs"}, second[0].Entities)
@@ -47,11 +47,11 @@ func TestWebhooksCauseASecondPass(t *testing.T) {
 	received := w.now
 	w.now = received.Add(5*time.Minute - time.Second)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 1, w.count("signal_with_start"), "its time has not come")
+	require.Equal(t, 1, w.count("SignalWithStart"), "its time has not come")
 
 	w.now = received.Add(5*time.Minute + 30*time.Second)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 2, w.count("signal_with_start"))
+	require.Equal(t, 2, w.count("SignalWithStart"))
 	answers := published(t, w, events.Accepted)
 	require.Equal(t, second[0].ID, answers[len(answers)-1].RequestID, "it is answered as any request is")
 }
@@ -64,7 +64,7 @@ func TestASecondPassIsNoRefresh(t *testing.T) {
 	m := w.webhook(t, "d1", "jobs")
 	m.event.Data = bytes.Replace(m.event.Data, []byte(`"entities":`), []byte(`"ids":["17"],"entities":`), 1)
 	require.NoError(t, w.requests(m))
-	webhooks := w.ledger.filter(func(r ledger.Request) bool { return r.EventID == "d1" })
+	webhooks := w.ofSource(ledger.WebhookSource + "985")
 	require.Len(t, webhooks, 1)
 	require.Equal(t, []string{"17"}, webhooks[0].IDs)
 	require.Len(t, w.second(), 1)
@@ -80,7 +80,7 @@ func TestASecondPassThatARunClaimedFirstIsAnswered(t *testing.T) {
 	require.NoError(t, w.requests(w.webhook(t, "d1", "jobs")))
 	second := w.second()[0]
 	w.now = w.now.Add(6 * time.Minute)
-	w.ledger.begin(w.ledger.requests[second.ID], "run-1")
+	w.begin(t, second)
 	require.NoError(t, w.reconcile())
 	require.NoError(t, w.reconcile())
 	w.requireOneAnswer(t, second.EventID)
@@ -99,7 +99,7 @@ func TestManyWebhooksShareSecondPasses(t *testing.T) {
 	w.effects = nil
 	w.now = w.now.Add(6 * time.Minute)
 	require.NoError(t, w.reconcile())
-	require.Equal(t, 1, w.count("signal_with_start"), "and one pass serves them all")
+	require.Equal(t, 1, w.count("SignalWithStart"), "and one pass serves them all")
 }
 
 func TestOnlyWebhooksCauseSecondPasses(t *testing.T) {

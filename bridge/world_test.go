@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/lazi/lazisync/bridge"
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/testing/memory"
+	"github.com/lazi/lazisync/workflows"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
@@ -26,21 +29,26 @@ type world struct {
 	effects  []string
 	crashAt  int // after this many effects, 0 for never
 	crashed  bool
-	failures map[string]error // by the first word of an effect
+	failures map[string]error // by method
 	failing  func(detail string) error
+	before   func(method string) // called before an effect; nil calls nothing
 	now      time.Time
 	sequence uint64
 
-	ledger    *fakeLedger
-	temporal  *fakeTemporal
-	publisher *fakePublisher
+	ledger    *memory.Ledger
+	temporal  *memory.Temporal
+	publisher *memory.Publisher
 	bridge    *bridge.Bridge
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, failures: map[string]error{}, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
-	w.ledger, w.temporal, w.publisher = newFakeLedger(w), newFakeTemporal(w), &fakePublisher{world: w, known: map[string]bool{}}
+	database := memory.NewDatabase()
+	database.Now = func() time.Time { return w.now }
+	w.ledger = &memory.Ledger{Database: database, Call: w.call}
+	w.temporal = &memory.Temporal{TemporalServer: &memory.TemporalServer{}, Call: w.call}
+	w.publisher = &memory.Publisher{Stream: &memory.Stream{}, Call: w.call}
 	w.bridge = bridge.New(bridge.Options{
 		Ledger: w.ledger, Publisher: w.publisher, Temporal: w.temporal, Logger: zerolog.New(zerolog.NewTestWriter(t)),
 		Tenants:       []bridge.Tenant{{ID: "985", Entities: []string{"jobs", "customers"}, Channel: "#sync-alerts"}},
@@ -51,8 +59,19 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// call makes a call of a port.
+func (w *world) call(op memory.Op, do func() error) error {
+	if op.Reads {
+		return w.read(op.Method, do)
+	}
+	return w.effect(op.Method, op.Detail, do)
+}
+
 // effect makes a change, unless it must fail or the bridge has crashed.
 func (w *world) effect(name, detail string, change func() error) error {
+	if w.before != nil {
+		w.before(name)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.crashed {
@@ -72,8 +91,8 @@ func (w *world) effect(name, detail string, change func() error) error {
 	return nil
 }
 
-// look makes a read.
-func (w *world) look(name string, read func()) error {
+// read makes a read.
+func (w *world) read(name string, read func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.crashed {
@@ -82,8 +101,7 @@ func (w *world) look(name string, read func()) error {
 	if err := w.failures[name]; err != nil {
 		return err
 	}
-	read()
-	return nil
+	return read()
 }
 
 // restart restarts a crashed bridge.
@@ -187,5 +205,92 @@ func (w *world) reconcile() error { return w.bridge.Reconcile(context.Background
 
 // request is the ledger's row of a request of /test.
 func (w *world) request(id string) ledger.Request {
-	return w.ledger.requests[events.RequestID("/test", id)].Request
+	return w.row(events.RequestID("/test", id))
+}
+
+// row is the ledger's row of a request.
+func (w *world) row(requestID string) ledger.Request {
+	for _, r := range w.ledger.Requests() {
+		if r.ID == requestID {
+			return r
+		}
+	}
+	return ledger.Request{}
+}
+
+// recorded is the ledger's row of a control of /test.
+func (w *world) recorded(id string) ledger.Control {
+	for _, c := range w.ledger.Controls() {
+		if c.ID == events.RequestID("/test", id) {
+			return c
+		}
+	}
+	return ledger.Control{}
+}
+
+// ofSource lists the ledger's requests of a source.
+func (w *world) ofSource(source string) []ledger.Request {
+	return slices.DeleteFunc(w.ledger.Requests(), func(r ledger.Request) bool { return r.Source != source })
+}
+
+// firstRun is the first run of the latest execution of a workflow.
+func (w *world) firstRun(workflowID string) (firstRunID string) {
+	for _, e := range w.temporal.Executions() {
+		if e.ID == workflowID {
+			firstRunID = e.FirstRunID
+		}
+	}
+	return firstRunID
+}
+
+// signals lists the signals that workflows received, by workflow ID.
+func (w *world) signals() map[string][]workflows.Signal {
+	signals := map[string][]workflows.Signal{}
+	for _, e := range w.temporal.Executions() {
+		if len(e.Signals) > 0 {
+			signals[e.ID] = append(signals[e.ID], e.Signals...)
+		}
+	}
+	return signals
+}
+
+// worker is a connection to the ledger that never fails.
+func (w *world) worker() *memory.Ledger { return &memory.Ledger{Database: w.ledger.Database} }
+
+// serve begins the run of a request of /test, as a worker does. An incremental pass serves every queued request.
+func (w *world) serve(t *testing.T, id string) ledger.Run {
+	t.Helper()
+	return w.begin(t, w.request(id))
+}
+
+func (w *world) begin(t *testing.T, r ledger.Request) ledger.Run {
+	t.Helper()
+	in := ledger.BeginInput{TenantID: r.TenantID, Mode: r.Mode, WorkflowID: r.WorkflowID, FirstRunID: r.FirstRunID, Pass: 1, RequestID: r.ID, Refreshes: true}
+	for _, run := range w.ledger.Runs() {
+		if run.WorkflowID == in.WorkflowID && run.FirstRunID == in.FirstRunID {
+			in.Pass = max(in.Pass, run.Pass+1)
+		}
+	}
+	run, found, err := w.worker().BeginRun(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, found)
+	return run
+}
+
+// finish closes a workflow and finalizes its run, as a worker does.
+func (w *world) finish(t *testing.T, workflowID string, state ledger.RunState) {
+	t.Helper()
+	w.temporal.SetStatus(workflowID, workflows.ExecutionCompleted)
+	for _, run := range w.ledger.Runs() {
+		if run.WorkflowID != workflowID || run.State != ledger.Running {
+			continue
+		}
+		for _, r := range run.Results {
+			if state == ledger.Completed && r.Status == "" {
+				w.ledger.EndEntity(run.Number, r.Entity, events.StatusCompleted)
+			}
+		}
+		_, err := w.worker().Finalize(t.Context(), run.Ref(), ledger.Finalization{State: state})
+		require.NoError(t, err)
+	}
 }

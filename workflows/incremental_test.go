@@ -155,7 +155,7 @@ func TestEachPassHasItsOwnDeadline(t *testing.T) {
 	r.Ledger.Request(events.Incremental, "jobs")
 	r.at("jobs", 3, func() {
 		r.requested("jobs")
-		r.API.Answer = slowed("jobs", 6*time.Minute, 2)
+		r.API.Answer = slowed("jobs", 6*time.Minute, 4) // where the next pass continues
 	})
 	result, err := r.incremental()
 	require.NoError(t, err)

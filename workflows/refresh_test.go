@@ -35,7 +35,7 @@ func TestRefreshesAreAPassOfTheirOwn(t *testing.T) {
 	require.Equal(t, ledger.Completed, result.Last.State)
 	runs := r.Ledger.Runs()
 	require.True(t, runs[0].Refresh, "the oldest request comes first")
-	require.Equal(t, []string{"jobs", "customers"}, runs[0].Entities)
+	require.Equal(t, []string{"customers", "jobs"}, runs[0].Entities)
 	require.Len(t, runs[0].Requests, 3)
 	require.False(t, runs[1].Refresh)
 	require.ElementsMatch(t, [][]string{{"7", "8", "9"}, {"1"}}, r.API.LookedUp())

@@ -18,36 +18,27 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
+	"github.com/lazi/lazisync/internal/testing/memory"
 	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
 var today = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// fakeStream stores each event once, as JetStream does, and delivers it.
+// fakeStream is a stream in memory with subscribers.
 type fakeStream struct {
 	mu      sync.Mutex
-	stored  []events.Event
-	known   map[string]bool
+	stored  memory.Stream
 	refuse  error
 	readers []func(events.Message)
 }
 
-func (b *fakeStream) Publish(_ context.Context, event events.Event) error {
+func (b *fakeStream) Publish(ctx context.Context, event events.Event) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.refuse != nil {
 		return b.refuse
 	}
-	id := events.MsgID(event.Source(), event.ID())
-	if b.known[id] {
-		return nil
-	}
-	if b.known == nil {
-		b.known = map[string]bool{}
-	}
-	b.known[id] = true
-	b.stored = append(b.stored, event)
-	return nil
+	return (&memory.Publisher{Stream: &b.stored}).Publish(ctx, event)
 }
 
 func (b *fakeStream) Subscribe(_ context.Context, deliver func(events.Message)) error {
@@ -66,9 +57,7 @@ func (b *fakeStream) deliver(m events.Message) {
 }
 
 func (b *fakeStream) events() []events.Event {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]events.Event(nil), b.stored...)
+	return b.stored.Events()
 }
 
 // fakeLedger is a ledger with the content that the test sets.

@@ -80,5 +80,5 @@ func FuzzWebhookBody(f *testing.F) {
 func (b *fakeStream) empty() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stored, b.known = nil, nil
+	b.stored.Clear()
 }

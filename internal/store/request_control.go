@@ -36,8 +36,8 @@ func scanControl(row pgx.CollectableRow) (ledger.Control, error) {
 const controlsSQL = "select " + controlColumns + " from raw.sync_controls "
 
 // RecordControl records a control as pending. It returns the control that the ledger has under its
-// identity, and whether it was recorded before. A rejected control in another message, as a replay
-// publishes it, is pending again. It fails with ledger.ErrConflict if a request has the identity.
+// identity, and whether it was recorded before. A rejected control in a later message, as a replay
+// publishes it, is pending again, unless its first message may still lack the answer. It fails with ledger.ErrConflict if a request has the identity.
 func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	message, err := json.Marshal(c.Message)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 			on conflict (control_id) do update
 			set reason = excluded.reason, actor = excluded.actor, sequence = excluded.sequence, message = excluded.message,
 				state = 'pending', rejection = null, settled_at = null, answered_at = null, received_at = excluded.received_at
-			where held.state = 'rejected' and held.sequence <> excluded.sequence
+			where held.state = 'rejected' and held.answered_at is not null and held.sequence < excluded.sequence
 				and (held.action, held.workflow_id, held.target) = (excluded.action, excluded.workflow_id, excluded.target)`,
 			c.ID, text(c.Source), text(c.EventID), c.Action, text(c.WorkflowID), text(c.Target), text(c.Reason), text(c.Actor),
 			int64(c.Sequence), message)

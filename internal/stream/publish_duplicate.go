@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -60,12 +59,8 @@ func (c *Conn) isStored(ctx context.Context, ack *jetstream.PubAck, event events
 			ack.Sequence, ack.Stream, event.Type(), event.ID(), c.readSubject(ack.Stream), err)
 	}
 	stored, err := events.Decode(events.Message{Subject: raw.Subject, Header: raw.Header, Data: raw.Data})
-	if err != nil || stored.Type() != event.Type() || stored.ID() != event.ID() || stored.Source() != event.Source() {
+	if err != nil {
 		return false, nil //nolint:nilerr // a malformed event is a different one
 	}
-	var there, ours any
-	if stored.DataAs(&there) != nil || event.DataAs(&ours) != nil {
-		return false, nil
-	}
-	return reflect.DeepEqual(there, ours), nil
+	return events.IsSame(stored, event), nil
 }

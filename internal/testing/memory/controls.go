@@ -1,0 +1,105 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lazi/lazisync/internal/ledger"
+)
+
+// RecordControl records a control as pending, or returns the recorded one.
+func (l *Ledger) RecordControl(_ context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
+	err = l.write("RecordControl", c.ID, func() error {
+		old, known := l.state.controls[c.ID]
+		_, isRequest := l.state.requests[c.ID]
+		replayed := old.State == ledger.ControlRejected && old.Answered && old.Sequence < c.Sequence &&
+			old.Action == c.Action && old.WorkflowID == c.WorkflowID && old.Target == c.Target
+		switch {
+		case isRequest:
+			return ledger.ErrConflict
+		case known && !replayed:
+			held, repeated = old.Control, true
+			return nil
+		}
+		c.Reason, c.Actor = text(c.Reason), text(c.Actor)
+		c.State, c.Rejection, c.Applied, c.Answered, c.ReceivedAt = ledger.ControlPending, nil, ledger.Applied{}, false, l.now()
+		l.state.controls[c.ID], held = control{Control: c}, c
+		return nil
+	})
+	return held, repeated, err
+}
+
+// HasControl reports whether a control was recorded.
+func (l *Ledger) HasControl(_ context.Context, id string) (has bool, err error) {
+	err = l.read("HasControl", id, func() error {
+		_, has = l.state.controls[id]
+		return nil
+	})
+	return has, err
+}
+
+// SettleControl settles a pending control and returns it. A settled one is returned unchanged.
+func (l *Ledger) SettleControl(_ context.Context, c ledger.Control) (settled ledger.Control, err error) {
+	err = l.write("SettleControl", c.ID+" "+string(c.State), func() error {
+		held, known := l.state.controls[c.ID]
+		if !known {
+			return ledger.ErrUnknown
+		}
+		if held.State == ledger.ControlPending {
+			held.State, held.Rejection, held.Applied, held.settledAt = c.State, c.Rejection, c.Applied, l.now()
+			l.state.controls[c.ID] = held
+		}
+		settled = held.Control
+		return nil
+	})
+	return settled, err
+}
+
+// MarkControlAnswered records that the answer of a control is published.
+func (l *Ledger) MarkControlAnswered(_ context.Context, id string) error {
+	return l.write("MarkControlAnswered", id, func() error {
+		if c, known := l.state.controls[id]; known {
+			c.Answered = true
+			l.state.controls[id] = c
+		}
+		return nil
+	})
+}
+
+// UnansweredControls lists controls that were settled longer than an age ago and are not marked as
+// answered.
+func (l *Ledger) UnansweredControls(_ context.Context, olderThan time.Duration) (found []ledger.Control, err error) {
+	err = l.read("UnansweredControls", "", func() error {
+		found = l.controlsWhere(func(c control) bool {
+			return !c.Answered && (c.State == ledger.ControlRejected || c.State == ledger.ControlApplied && c.Applied.WorkflowID != "") &&
+				l.isOlder(c.settledAt, olderThan)
+		})
+		return nil
+	})
+	return found, err
+}
+
+// PendingControls lists controls that wait for their target, in the order in which they apply.
+func (l *Ledger) PendingControls(context.Context) (found []ledger.Control, err error) {
+	err = l.read("PendingControls", "", func() error {
+		found = l.controlsWhere(func(c control) bool { return c.State == ledger.ControlPending })
+		return nil
+	})
+	return found, err
+}
+
+// controlsWhere lists controls in the order of their events.
+func (d *Database) controlsWhere(is func(control) bool) (found []ledger.Control) {
+	for _, c := range d.state.controls {
+		if is(c) {
+			found = append(found, c.Control)
+		}
+	}
+	slices.SortFunc(found, func(a, b ledger.Control) int {
+		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), strings.Compare(a.ID, b.ID))
+	})
+	return found
+}
