@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 )
 
 // part is a kind of test. A test belongs to the first part that matches its package and
@@ -72,4 +76,49 @@ func (q requirement) isMet() bool {
 		return false
 	}
 	return slices.ContainsFunc(q.programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil })
+}
+
+// requiredTags returns the build tags of the test files. The error lists all requirements that
+// are not met.
+func (r *runner) requiredTags() (tags []string, err error) {
+	var missing []string
+	for _, need := range requirements {
+		used, err := r.hasTag(need.tag)
+		if err != nil {
+			return nil, err
+		}
+		if !used {
+			continue
+		}
+		tags = append(tags, need.tag)
+		if !need.isMet() {
+			missing = append(missing, fmt.Sprintf("the %s tests need %s (%s)", need.tag, need.what, need.install))
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("missing:\n  %s", strings.Join(missing, "\n  "))
+	}
+	return tags, nil
+}
+
+// hasTag reports whether a test file requires a build tag.
+func (r *runner) hasTag(tag string) (found bool, err error) {
+	constraint := regexp.MustCompile(`(?m)^//go:build .*\b` + tag + `\b`)
+	err = filepath.WalkDir(r.root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != r.root:
+			return fs.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && constraint.Match(text) {
+			found = true
+			return fs.SkipAll
+		}
+		return err
+	})
+	return found, err
 }

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +46,10 @@ var longestPackages = []string{
 // start it as a program, or compare every entity, which is slow with -race and has no concurrency that
 // the tests of the root module lack.
 var racedPackages = []string{"/dev/streamtest", "/dev/gatewaytest"}
+
+// sequences is a test with thousands of random sequences of actions in one goroutine: with -race it takes
+// ten times as long and finds the same.
+const sequences = "^TestSequences$"
 
 // unracedPackages of the root module check texts, and start nothing concurrent.
 var unracedPackages = []string{"/docs", "/internal/testing/layers"}
@@ -158,7 +159,8 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	}
 	texts, code := split(root, unracedPackages)
 	return append([]step{
-		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off"}, longestFirst(code))}, // make test vets it
+		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off", "-skip=" + sequences}, longestFirst(code))}, // make test vets it
+		{title: "Root module, sequences:", module: ".", args: slices.Concat(base, []string{"-vet=off", "-run=" + sequences, "./bridge"})},
 		{title: "Root module, texts:", module: ".", args: slices.Concat(base, texts)},
 	}, dev...), nil
 }
@@ -240,51 +242,6 @@ func (r *runner) chaosSteps(o options) []step {
 			"-run=^TestFault42", "./fault", "-args", fmt.Sprintf("-seed=%d", o.seed), fmt.Sprintf("-minutes=%g", o.minutes),
 		},
 	}}
-}
-
-// requiredTags returns the build tags of the test files. The error lists all requirements that
-// are not met.
-func (r *runner) requiredTags() (tags []string, err error) {
-	var missing []string
-	for _, need := range requirements {
-		used, err := r.hasTag(need.tag)
-		if err != nil {
-			return nil, err
-		}
-		if !used {
-			continue
-		}
-		tags = append(tags, need.tag)
-		if !need.isMet() {
-			missing = append(missing, fmt.Sprintf("the %s tests need %s (%s)", need.tag, need.what, need.install))
-		}
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("missing:\n  %s", strings.Join(missing, "\n  "))
-	}
-	return tags, nil
-}
-
-// hasTag reports whether a test file requires a build tag.
-func (r *runner) hasTag(tag string) (found bool, err error) {
-	constraint := regexp.MustCompile(`(?m)^//go:build .*\b` + tag + `\b`)
-	err = filepath.WalkDir(r.root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != r.root:
-			return fs.SkipDir
-		case !strings.HasSuffix(path, "_test.go"):
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err == nil && constraint.Match(text) {
-			found = true
-			return fs.SkipAll
-		}
-		return err
-	})
-	return found, err
 }
 
 func (r *runner) list(ctx context.Context, module string, args ...string) (string, error) {

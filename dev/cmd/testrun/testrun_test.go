@@ -140,6 +140,9 @@ func TestNamesOfThePlanExist(t *testing.T) {
 		}
 		require.NotEmpty(t, found, suffix)
 	}
+	bridge, err := os.ReadFile(filepath.Join(root, "bridge", "sequence_test.go"))
+	require.NoError(t, err)
+	require.Contains(t, string(bridge), "func "+strings.Trim(sequences, "^$")+"(")
 	for _, pkg := range slices.Concat(longestPackages, racedPackages, unracedPackages) {
 		require.DirExists(t, filepath.Join(root, pkg))
 	}
