@@ -39,7 +39,7 @@ const withoutDebugInformation = "-ldflags=-w"
 // alone at the end.
 var longestPackages = []string{
 	"/internal/store", "/internal/simulator", "/internal/testing/pgserver", "/internal/gateway", "/docs",
-	"/dev/e2e", "/dev/examples", faultPackage, "/dev/deploytest", "/dev/cmd/lazisync-dev", "/dev/conformance", "/dev/streamtest",
+	"/dev/e2e", faultPackage, "/dev/conformance", "/dev/examples", "/dev/deploytest", "/dev/cmd/lazisync-dev", "/dev/streamtest",
 }
 
 // racedPackages call the product in the process of the test, and run with -race with -all. The others
