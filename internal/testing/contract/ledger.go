@@ -97,7 +97,7 @@ func (l *ledgers) accept(t *rapid.T) {
 }
 
 func (l *ledgers) find(t *rapid.T) {
-	ref := rapid.OneOf(rapid.Custom(requestID), eventIDs, rapid.Just("nobody")).Draw(t, "ref")
+	ref := rapid.OneOf(rapid.Custom(requestID), eventIDs, rapid.Just("unknown")).Draw(t, "ref")
 	_, _ = call(t, l.pair, "FindRequests "+ref, func(p LedgerPort) ([]ledger.Request, error) { return p.FindRequests(l.ctx, ref) })
 	_, _ = call(t, l.pair, "Request "+ref, func(p LedgerPort) (ledger.Receipt, error) { return p.Request(l.ctx, ref) })
 }
