@@ -34,7 +34,6 @@ func TestSequences(t *testing.T) {
 	}
 	setDefault(t, "rapid.checks", fmt.Sprint(checks))
 	setDefault(t, "rapid.nofailfile", "true")
-	setDefault(t, "rapid.steps", "50") // of which some are impossible
 	rapid.Check(t, func(t *rapid.T) {
 		s := &sequence{newDeployment(t)}
 		t.Repeat(map[string]func(*rapid.T){
