@@ -85,8 +85,9 @@ type RequestLedger interface {
 
 // ControlLedger stores controls.
 type ControlLedger interface {
-	// RecordControl records a control, or returns the recorded one. A rejected and answered
-	// control that arrives in a later message becomes pending again. The error is ledger.ErrConflict if a
+	// RecordControl records a control, or returns the recorded one. A message that repeats a control
+	// shares its result, also when it is redelivered. In a message that comes after the control was
+	// rejected and answered, the control becomes pending again. The error is ledger.ErrConflict if a
 	// request has the same identity.
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
 	// HasControl reports whether a control is recorded.

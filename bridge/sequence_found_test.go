@@ -176,3 +176,68 @@ func TestTheStartOfAPassIsPublishedOnceAlthoughARequestIsCancelled(t *testing.T)
 	starts := slices.DeleteFunc(w.ids(), func(id string) bool { return id[:5] != run.FirstRunID })
 	require.Equal(t, []string{"run-1/1/com.lazi.sync.started.v1"}, starts)
 }
+
+// A control is rejected when it is repeated, and the first message is answered last. The acknowledgement of
+// the repetition is lost. Redelivered, it is no replay: its run is finished now, which would be another answer.
+func TestARedeliveredRepetitionOfARejectedControlIsNotAReplay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	resume := events.ControlData{Action: events.Resume, RequestID: "e1"}
+	first, second := w.control(t, "c1", resume), w.control(t, "c1", resume)
+	require.NoError(t, w.controls(first))
+	w.failures["PendingControls"] = errors.New("no connection")
+	require.Error(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Incremental})))
+	delete(w.failures, "PendingControls")
+	require.NoError(t, w.controls(second))
+	require.Equal(t, []string{"rejected"}, w.answers(t, second), "it applies to all requests of an incremental")
+	w.now = w.now.Add(time.Minute)
+	require.NoError(t, w.reconcile())
+	require.Equal(t, []string{"rejected"}, w.answers(t, first))
+	w.serve(t, "e1")
+	w.finish(t, w.request("e1").WorkflowID, ledger.Completed)
+	w.redeliver(t, second, "rejected")
+}
+
+// As before, and what the control names exists when the repetition is redelivered. It must not be applied
+// after it was rejected.
+func TestARedeliveredRepetitionOfARejectedControlIsNotApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pause := events.ControlData{Action: events.Pause, WorkflowID: "incremental-sync-985"}
+	first, second := w.control(t, "c1", pause), w.control(t, "c1", pause)
+	w.failures["Publish"] = errors.New("no leader")
+	require.Error(t, w.controls(first))
+	delete(w.failures, "Publish")
+	require.NoError(t, w.controls(second))
+	first.deliveries++
+	require.NoError(t, w.controls(first))
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Incremental})))
+	w.redeliver(t, second, "rejected")
+
+	third := w.control(t, "c1", pause)
+	require.NoError(t, w.controls(third))
+	require.Equal(t, []string{"accepted"}, w.answers(t, third), "a later message is a replay")
+}
+
+// A bridge publishes a rejection, and its acknowledgement is lost until the message has had too many deliveries.
+// The id of the control is that of a request, so that the ledger does not have the control.
+func TestARejectedControlWithTooManyDeliveriesHasOneAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Full})))
+	m := w.control(t, "e1", events.ControlData{Action: events.Pause, WorkflowID: "incremental-sync-985"})
+	require.NoError(t, w.controls(m))
+	m.deliveries = 1000
+	require.NoError(t, w.bridge.HandleMaxDeliveries(t.Context(), m))
+	require.Equal(t, []string{"rejected"}, w.answers(t, m))
+}
+
+// redeliver delivers a settled control again, whose answer must remain the only one.
+func (w *world) redeliver(t *testing.T, m *message, answer string) {
+	t.Helper()
+	before := w.recorded("c1")
+	m.deliveries++
+	require.NoError(t, w.controls(m))
+	require.Equal(t, []string{answer}, w.answers(t, m))
+	require.Equal(t, before, w.recorded("c1"))
+}

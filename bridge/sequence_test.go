@@ -33,6 +33,7 @@ func TestSequences(t *testing.T) {
 		checks = 5 * shortSequences // of which rapid carries out a fifth
 	}
 	setDefault(t, "rapid.checks", fmt.Sprint(checks))
+	setDefault(t, "rapid.steps", "50")
 	setDefault(t, "rapid.nofailfile", "true")
 	rapid.Check(t, func(t *rapid.T) {
 		s := &sequence{newDeployment(t)}

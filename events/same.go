@@ -9,6 +9,9 @@ import "reflect"
 //     redelivery of the message there may be one.
 //   - The start, a pause and a resume of a run name its requests. One that was cancelled meanwhile is no
 //     longer among them.
+//   - The rejection of a message has the reason that was found first. A redelivery may find another one:
+//     the configuration or the version is another one, or the message has had too many deliveries. The id
+//     names the message with the time at which it was stored, so that no other event can have it.
 //
 // Any other difference means that the id belongs to another event, because PostgreSQL, NATS or Temporal
 // was restored to an earlier state.
@@ -17,6 +20,8 @@ func IsSame(stored, event Event) bool {
 		return false
 	}
 	switch event.Type() {
+	case Rejected.Name:
+		return true
 	case Accepted.Name:
 		first, second, ok := dataOfBoth(Accepted, stored, event)
 		if ok && first.Duplicate && second.Duplicate && first.Message != "" && first.Message == second.Message {

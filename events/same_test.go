@@ -17,6 +17,8 @@ func TestIsSame(t *testing.T) {
 	late.Outcome, another.Message, first.Duplicate, unnamed.Message = &OutcomeRef{Type: Completed.Name, RunNumber: 7}, "SYNC_COMMANDS-13-1772366400000000000", false, ""
 	lateUnnamed := late
 	lateUnnamed.Message = ""
+	conflict := RejectedData{Kind: KindControl, Subject: Control.Subject, Code: CodeConflict, Reason: "id: used"}
+	expired := RejectedData{Kind: KindControl, Subject: Control.Subject, Code: CodeExpired, Reason: "9 deliveries"}
 	for name, c := range map[string]struct {
 		stored, event Event
 		want          bool
@@ -35,6 +37,7 @@ func TestIsSame(t *testing.T) {
 		"a pause, after a request was cancelled":  {event(t, Paused, attributes, ControlledData{RunData: run}), event(t, Paused, attributes, ControlledData{RunData: fewer}), true},
 		"a resume, after a request was cancelled": {event(t, Resumed, attributes, ControlledData{RunData: run}), event(t, Resumed, attributes, ControlledData{RunData: fewer}), true},
 		"a pause of another run":                  {event(t, Paused, attributes, ControlledData{RunData: run}), event(t, Paused, attributes, ControlledData{RunData: other}), false},
+		"a rejection, for another reason":         {event(t, Rejected, attributes, conflict), event(t, Rejected, attributes, expired), true},
 		"an outcome never changes":                {event(t, Completed, attributes, OutcomeData{RunData: run}), event(t, Completed, attributes, OutcomeData{RunData: fewer}), false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,8 +36,9 @@ func scanControl(row pgx.CollectableRow) (ledger.Control, error) {
 const controlsSQL = "select " + controlColumns + " from raw.sync_controls "
 
 // RecordControl records a control as pending. It returns the control that the ledger has under its
-// identity, and whether it was recorded before. A rejected control in a later message, as a replay
-// publishes it, is pending again, unless its first message may still lack the answer. It fails with ledger.ErrConflict if a request has the identity.
+// identity, and whether it was recorded before. A later message with the same control repeats it and has
+// the same result, unless the control was rejected and answered by then: the message is a replay, and the
+// control is pending again. It fails with ledger.ErrConflict if a request has the identity.
 func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	message, err := json.Marshal(c.Message)
 	if err != nil {
@@ -51,14 +52,18 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 			on conflict (control_id) do update
 			set reason = excluded.reason, actor = excluded.actor, sequence = excluded.sequence, message = excluded.message,
 				state = 'pending', rejection = null, settled_at = null, answered_at = null, received_at = excluded.received_at
-			where held.state = 'rejected' and held.answered_at is not null and held.sequence < excluded.sequence
+			where held.state = 'rejected' and held.answered_at is not null and greatest(held.sequence, held.repeated_sequence) < excluded.sequence
 				and (held.action, held.workflow_id, held.target) = (excluded.action, excluded.workflow_id, excluded.target)`,
 			c.ID, text(c.Source), text(c.EventID), c.Action, text(c.WorkflowID), text(c.Target), text(c.Reason), text(c.Actor),
 			int64(c.Sequence), message)
 		if err != nil {
 			return err
 		}
-		repeated = tag.RowsAffected() == 0
+		if repeated = tag.RowsAffected() == 0; repeated { // the row is locked, although it was not updated
+			if err := recordRepetition(ctx, tx, c); err != nil {
+				return err
+			}
+		}
 		found, err := pgx.CollectRows(query(ctx, tx, controlsSQL+"where control_id = $1", c.ID), scanControl)
 		if err != nil {
 			return err
@@ -70,6 +75,16 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 		return nil
 	})
 	return held, repeated, err
+}
+
+// recordRepetition records that a message repeats a control. Redelivered after the control was rejected and
+// answered, it must not be taken for a replay: it has the same answer.
+func recordRepetition(ctx context.Context, tx pgx.Tx, c ledger.Control) error {
+	_, err := tx.Exec(ctx, `
+		update raw.sync_controls set repeated_sequence = $2
+		where control_id = $1 and greatest(sequence, repeated_sequence) < $2 and (action, workflow_id, target) = ($3, $4, $5)`,
+		c.ID, int64(c.Sequence), c.Action, text(c.WorkflowID), text(c.Target))
+	return err
 }
 
 // HasControl reports whether a control was recorded.

@@ -230,10 +230,16 @@ func TestControls(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, repeated, "other data under the same identity changes nothing")
 	require.Equal(t, ledger.ControlRejected, held.State)
-	_, repeated, err = f.RecordControl(t.Context(), replayed)
-	require.NoError(t, err)
-	require.True(t, repeated, "the message that the ledger has may lack its answer")
-	require.NoError(t, f.MarkControlAnswered(t.Context(), "early"))
+	again := early
+	again.Sequence = 11
+	for range 2 {
+		held, repeated, err = f.RecordControl(t.Context(), again)
+		require.NoError(t, err)
+		require.True(t, repeated, "a repetition before the answer has the same one, also when it is redelivered")
+		require.Equal(t, ledger.ControlRejected, held.State)
+		require.EqualValues(t, 2, held.Sequence)
+		require.NoError(t, f.MarkControlAnswered(t.Context(), "early"))
+	}
 	held, repeated, err = f.RecordControl(t.Context(), replayed)
 	require.NoError(t, err)
 	require.False(t, repeated, "a replay is pending again")

@@ -30,7 +30,7 @@ func Ledger(t *testing.T, open func() LedgerPort) {
 		l := &ledgers{pair: pair[LedgerPort]{&memory.Ledger{Database: memory.NewDatabase()}, open()}, ctx: context.Background()}
 		t.Repeat(map[string]func(*rapid.T){
 			"receive": l.receive, "receive more": l.receive, "accept": l.accept, "find": l.find, "withdraw": l.withdraw, "list requests": l.listRequests,
-			"record control": l.recordControl, "settle control": l.settleControl, "answer control": l.answerControl, "list controls": l.listControls,
+			"record control": l.recordControl, "repeat control": l.repeatControl, "settle control": l.settleControl, "answer control": l.answerControl, "list controls": l.listControls,
 			"begin": l.begin, "begin an incremental": l.beginIncremental, "begin another incremental": l.beginIncremental, "finalize": l.finalize, "finalize unstarted": l.finalizeUnstarted, "pause": l.recordPause,
 			"publish": l.markPublished, "list runs": l.listRuns, "workflow": l.workflow, "numbers": l.raiseRunNumbers, "prune": l.prune,
 		})

@@ -34,8 +34,25 @@ func drawControl(t *rapid.T) ledger.Control {
 	return c
 }
 
-func (l *ledgers) recordControl(t *rapid.T) {
+func (l *ledgers) recordControl(t *rapid.T) { l.record(t, drawControl(t)) }
+
+// repeatControl records one control in several messages, with what may happen between them.
+func (l *ledgers) repeatControl(t *rapid.T) {
 	c := drawControl(t)
+	for range rapid.IntRange(2, 8).Draw(t, "steps") {
+		switch rapid.IntRange(0, 3).Draw(t, "step") {
+		case 0:
+			l.settle(t, ledger.Control{ID: c.ID, State: ledger.ControlRejected, Rejection: &events.Rejection{Code: events.CodeUnknownRun, Reason: "unknown"}})
+		case 1:
+			l.markAnswered(t, c.ID)
+		default:
+			c.Sequence = rapid.Uint64Range(1, 3).Draw(t, "sequence")
+			l.record(t, c)
+		}
+	}
+}
+
+func (l *ledgers) record(t *rapid.T, c ledger.Control) {
 	_, _ = call(t, l.pair, "RecordControl "+c.ID, func(p LedgerPort) (r controlAndFlag, err error) {
 		r.Control, r.Flag, err = p.RecordControl(l.ctx, c)
 		return r, err
@@ -50,12 +67,17 @@ func (l *ledgers) settleControl(t *rapid.T) {
 	} else if rapid.IntRange(0, 2).Draw(t, "by an earlier version") > 0 {
 		c.Applied = ledger.Applied{WorkflowID: "incremental-sync-42", RunID: firstRuns.Draw(t, "first run")}
 	}
+	l.settle(t, c)
+}
+
+func (l *ledgers) settle(t *rapid.T, c ledger.Control) {
 	_, _ = call(t, l.pair, "SettleControl "+c.ID, func(p LedgerPort) (ledger.Control, error) { return p.SettleControl(l.ctx, c) })
 	l.listAllControls(t, 0)
 }
 
-func (l *ledgers) answerControl(t *rapid.T) {
-	id := controlID(t)
+func (l *ledgers) answerControl(t *rapid.T) { l.markAnswered(t, controlID(t)) }
+
+func (l *ledgers) markAnswered(t *rapid.T, id string) {
 	_, _ = call(t, l.pair, "MarkControlAnswered "+id, func(p LedgerPort) (any, error) { return nil, p.MarkControlAnswered(l.ctx, id) })
 }
 

@@ -15,12 +15,17 @@ func (l *Ledger) RecordControl(_ context.Context, c ledger.Control) (held ledger
 	err = l.write("RecordControl", c.ID, func() error {
 		old, known := l.state.controls[c.ID]
 		_, isRequest := l.state.requests[c.ID]
-		replayed := old.State == ledger.ControlRejected && old.Answered && old.Sequence < c.Sequence &&
+		later := max(old.Sequence, old.repeatedSequence) < c.Sequence &&
 			old.Action == c.Action && old.WorkflowID == c.WorkflowID && old.Target == c.Target
+		replayed := later && old.State == ledger.ControlRejected && old.Answered
 		switch {
 		case isRequest:
 			return ledger.ErrConflict
 		case known && !replayed:
+			if later {
+				old.repeatedSequence = c.Sequence
+				l.state.controls[c.ID] = old
+			}
 			held, repeated = old.Control, true
 			return nil
 		}

@@ -45,6 +45,8 @@ type state struct {
 type control struct {
 	ledger.Control
 	settledAt time.Time // zero while it is pending
+
+	repeatedSequence uint64 // of the last message that repeated it before it was rejected and answered
 }
 
 // run is a row of raw.sync_runs. Requests, RequestCount and RequestedBy are those of the requests.
