@@ -164,7 +164,7 @@ var (
 
 // run returns the first test that fails, and how long the technique took; "" if all pass.
 func (t technique) run(ctx context.Context, root, overlay string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-short", "-timeout=15m"}, t.args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-short", "-failfast", "-timeout=15m"}, t.args...)...)
 	cmd.Dir = filepath.Join(root, t.module)
 	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay) // also of programs that tests build
 	began := time.Now()
