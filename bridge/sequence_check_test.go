@@ -155,7 +155,7 @@ func (s *sequence) checkStream(t *rapid.T) {
 		}
 		full[run.WorkflowID] = run.Number
 		if s.mustCancel[run.WorkflowID] && run.State == ledger.Completed {
-			t.Fatalf("%s is completed, want it cancelled: it had no outcome when it received the cancel", run.WorkflowID)
+			t.Fatalf("%s is completed, want it cancelled: it did not finalize its run yet when it received the cancel", run.WorkflowID)
 		}
 	}
 	if dead := len(s.stream.DeadLetters()); dead != s.count(events.Rejected.Name) {

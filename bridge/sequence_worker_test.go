@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -22,6 +23,8 @@ type work struct {
 	ended    int        // entities of the run
 	paused   bool
 	stop     *ledger.Finalization
+	decision *ledger.Finalization // from when it finalizes the run: a cancel is too late then
+	next     *ledger.Finalization // the stop of the next pass
 	seen     []string
 	last     uint64 // sequence of the latest control
 	isLate   bool   // its last activity has continued after the execution was closed
@@ -68,8 +71,12 @@ func (w *work) apply(name string, s workflows.ControlSignal) {
 	switch {
 	case s.PassOnly && (w.run.Number == 0 || s.RunNumber != 0 && s.RunNumber != w.run.Number):
 	case name == workflows.SignalCancel:
-		if w.stop == nil {
-			w.stop = &ledger.Finalization{State: ledger.Cancelled, Reason: "cancelled", ClaimQueued: !s.PassOnly}
+		cancel := &ledger.Finalization{State: ledger.Cancelled, Reason: "cancelled", ClaimQueued: !s.PassOnly}
+		switch {
+		case w.stop == nil && w.decision == nil:
+			w.stop = cancel
+		case cancel.ClaimQueued && (w.stop == nil || !w.stop.ClaimQueued):
+			w.next = cancel
 		}
 	default:
 		w.paused = name == workflows.SignalPause
@@ -136,11 +143,10 @@ func (p *process) read(w *work) {
 }
 
 func (p *process) finish(w *work) {
-	f := ledger.Finalization{State: ledger.Completed}
-	if w.stop != nil {
-		f = *w.stop
+	if w.decision == nil {
+		w.decision = cmp.Or(w.stop, &ledger.Finalization{State: ledger.Completed})
 	}
-	run, err := p.ledger.Finalize(context.Background(), w.run.Ref(), f)
+	run, err := p.ledger.Finalize(context.Background(), w.run.Ref(), *w.decision)
 	if err == nil && !run.Published {
 		if err = p.publishAll(run.OutcomeEvents()); err == nil {
 			err = p.ledger.MarkPublished(context.Background(), run.Ref())
@@ -157,7 +163,7 @@ func (p *process) finish(w *work) {
 		return
 	}
 	w.passes++
-	w.run, w.ended, w.stop = ledger.Run{}, 0, nil
+	w.run, w.ended, w.stop, w.decision, w.next = ledger.Run{}, 0, w.next, nil, nil
 }
 
 func (p *process) publishAll(all []events.Event, err error) error {

@@ -38,7 +38,7 @@ type deployment struct {
 	snapshot *memory.Snapshot
 
 	mu         sync.Mutex
-	mustCancel map[string]bool // workflows with one request that received a cancel before their run had an outcome
+	mustCancel map[string]bool // workflows with one request that received a cancel before their run had an outcome or began to finalize it
 
 	restored int // how many commands were published before the ledger was last restored
 }
@@ -154,8 +154,11 @@ func (d *deployment) noteCancel(op memory.Op, do func() error) func() error {
 	}
 	return func() error {
 		err := do()
-		hasOutcome := slices.ContainsFunc(d.database.Runs(), func(r ledger.Run) bool { return r.WorkflowID == id && r.State != ledger.Running })
-		if d.temporal.Execution(id).Status == workflows.ExecutionOpen && err == nil && !hasOutcome {
+		e := d.temporal.Execution(id)
+		w := d.works[e.FirstRunID]
+		isTooLate := w != nil && w.decision != nil ||
+			slices.ContainsFunc(d.database.Runs(), func(r ledger.Run) bool { return r.WorkflowID == id && r.State != ledger.Running })
+		if e.Status == workflows.ExecutionOpen && err == nil && !isTooLate {
 			d.mu.Lock() // several calls of a batch are made at once
 			defer d.mu.Unlock()
 			d.mustCancel[id] = true
