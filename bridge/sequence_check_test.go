@@ -69,6 +69,7 @@ func (s *sequence) check(t *rapid.T) {
 	s.checkAnswers(t)
 	s.checkOutcomes(t)
 	if s.restored == 0 {
+		s.checkConflicts(t)
 		s.checkStream(t)
 	}
 }
@@ -98,6 +99,27 @@ func (s *sequence) checkAnswers(t *rapid.T) {
 	for _, c := range s.commands[s.restored:] {
 		if ids := answers[c.event.Place()]; len(ids) != 1 {
 			t.Fatalf("command %d (%s) has the answers %q, want one", c.event.Sequence, c.id, ids)
+		}
+	}
+}
+
+// checkConflicts checks that only commands with the data of the first one with their id are accepted.
+func (s *sequence) checkConflicts(t *rapid.T) {
+	requests, answers := s.database.Requests(), s.answers(t)
+	for _, c := range s.commands {
+		event, err := events.Decode(c.event)
+		if err != nil || c.event.Subject != events.Requested.Subject {
+			continue
+		}
+		data, err := events.Requested.Data(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := events.RequestID(event.Source(), event.ID())
+		i := slices.IndexFunc(requests, func(r ledger.Request) bool { return r.ID == id })
+		isFirst := i >= 0 && requests[i].Mode == data.Mode
+		if isRejected := strings.HasSuffix(answers[c.event.Place()][0], "/rejected"); isFirst == isRejected {
+			t.Fatalf("command %d (%s) is rejected: %v, want that only of other data than the first request has", c.event.Sequence, c.id, isRejected)
 		}
 	}
 }
