@@ -46,6 +46,12 @@ func loadWith(ctx context.Context, root, envFile, override string, profiles ...s
 	return &Compose{project}, nil
 }
 
+// Command is the command of a service with its arguments.
+func (c *Compose) Command(service string) ([]string, error) {
+	s, err := c.project.GetService(service)
+	return s.Command, err
+}
+
 // Environ is the environment of a service, as NAME=value entries.
 func (c *Compose) Environ(service string) ([]string, error) {
 	s, err := c.project.GetService(service)

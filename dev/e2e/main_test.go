@@ -100,7 +100,7 @@ func (s *sharedFixtures) startTemporal() (_ *temporalserver.Server, err error) {
 		return nil, err
 	}
 	s.temporal, err = temporalserver.Start(context.Background(), temporalserver.Options{
-		File: filepath.Join(dir, "temporal.db"), Log: zerolog.Nop(),
+		File: filepath.Join(dir, "temporal.db"), Unsafe: true, Log: zerolog.Nop(),
 	})
 	return s.temporal, err
 }

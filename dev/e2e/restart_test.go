@@ -22,7 +22,7 @@ func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 	t.Cleanup(func() { // the data of root's PostgreSQL is in another folder
 		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), database.options.Dir))
 	})
-	temporal := &ownTemporal{options: temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal.db"), Log: zerolog.Nop()}}
+	temporal := &ownTemporal{options: temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal.db"), Unsafe: true, Log: zerolog.Nop()}}
 	database.start(t)
 	temporal.start(t)
 	w := newFixture(t, options{

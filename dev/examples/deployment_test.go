@@ -53,7 +53,7 @@ func deploy(t *testing.T) *deployment {
 	d := &deployment{compose: compose, log: &process.Log{}}
 	postgres := d.startPostgres(t)
 	nats := d.startNATS(t)
-	temporal, err := temporalserver.Start(t.Context(), temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal.db"), Log: zerolog.Nop()})
+	temporal, err := temporalserver.Start(t.Context(), temporalserver.Options{File: filepath.Join(t.TempDir(), "temporal.db"), Unsafe: true, Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, temporal.Stop()) })
 	d.places = strings.NewReplacer(

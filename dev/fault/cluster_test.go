@@ -18,7 +18,9 @@ type natsCluster struct {
 	routes  *natsserver.Routes
 }
 
-func startNATSCluster(t *testing.T) *natsCluster {
+// startNATSCluster starts the servers in their folders, temporary ones unless set. durable is that of
+// serverOptions.
+func startNATSCluster(t *testing.T, dirs []string, durable bool) *natsCluster {
 	t.Helper()
 	routes, err := natsserver.NewRoutes(natsserver.ClusterSize)
 	require.NoError(t, err)
@@ -27,7 +29,11 @@ func startNATSCluster(t *testing.T) *natsCluster {
 	dir := t.TempDir()
 	for i := range natsserver.ClusterSize {
 		name := natsserver.NodeName(i)
-		s := newServer(t, serverOptions{Kind: natsKind, Name: name, Data: filepath.Join(dir, name), Node: routes.Node(i)})
+		data := filepath.Join(dir, name)
+		if dirs != nil {
+			data = dirs[i]
+		}
+		s := newServer(t, serverOptions{Kind: natsKind, Name: name, Data: data, Node: routes.Node(i), Durable: durable})
 		s.run(t)
 		c.servers = append(c.servers, s)
 	}
@@ -57,22 +63,40 @@ func (r *rig) streamLeader(t *testing.T, stream string) (leader int) {
 	return leader
 }
 
+// awaitPlacement waits until a stream can have three replicas: a moment after the election, the leader does not
+// know the storage of the other servers yet.
+func (r *rig) awaitPlacement(t *testing.T) {
+	t.Helper()
+	probe := jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: natsserver.ClusterSize}
+	require.Eventually(t, func() bool {
+		_, err := r.js.CreateOrUpdateStream(t.Context(), probe)
+		return err == nil
+	}, waitLimit, tick, "the servers are no cluster")
+	require.NoError(t, r.js.DeleteStream(t.Context(), probe.Name))
+}
+
 // awaitReplicas waits until every replica of every stream and consumer has everything.
 func (r *rig) awaitReplicas(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		for info := range r.js.ListStreams(t.Context()).Info() {
+		streams, n := r.js.ListStreams(t.Context()), 0
+		for info := range streams.Info() {
+			n++
 			s, err := r.js.Stream(t.Context(), info.Config.Name)
 			if err != nil || !isComplete(s.CachedInfo().Cluster) {
 				return false
 			}
-			for consumer := range s.ListConsumers(t.Context()).Info() {
+			list := s.ListConsumers(t.Context())
+			for consumer := range list.Info() {
 				if consumer.Config.Durable != "" && !isComplete(consumer.Cluster) {
 					return false
 				}
 			}
+			if list.Err() != nil {
+				return false
+			}
 		}
-		return true
+		return streams.Err() == nil && n > 0 // a cluster without a leader lists nothing
 	}, waitLimit, tick, "a replica is behind")
 }
 

@@ -116,11 +116,17 @@ func (d *ownDatabase) kill() error {
 
 // signalAll signals the postmaster and all its children.
 func (d *ownDatabase) signalAll(s syscall.Signal) {
-	parent := d.Pid()
 	if d.hasEnded() {
 		return
 	}
-	_ = syscall.Kill(parent, s)
+	_ = syscall.Kill(d.Pid(), s)
+	for _, pid := range children(d.Pid()) {
+		_ = syscall.Kill(pid, s)
+	}
+}
+
+// children returns the child processes of a process, and their children.
+func children(parent int) (pids []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
 		text, err := os.ReadFile(path)
@@ -131,9 +137,10 @@ func (d *ownDatabase) signalAll(s syscall.Signal) {
 		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 		if len(fields) > 1 && string(fields[1]) == strconv.Itoa(parent) {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			_ = syscall.Kill(pid, s)
+			pids = append(append(pids, pid), children(pid)...)
 		}
 	}
+	return pids
 }
 
 func (d *ownDatabase) hasEnded() bool {

@@ -1,14 +1,14 @@
 // Package fault contains the fault tests. lazisync's roles and all servers are separate
-// processes. The tests kill, freeze, disconnect, starve and wipe them during syncs. Then one
-// oracle checks everything that is observable: no accepted request is lost, none is answered or
-// served twice, PostgreSQL equals ServiceTitan.
+// processes. The tests kill, freeze, disconnect, starve and wipe them during syncs, or cut the
+// power of their disk. Then one oracle checks everything that is observable: no accepted request
+// is lost, none is answered or served twice, PostgreSQL equals ServiceTitan.
 //
 // Each test is a row of the fault matrix; its name begins with the number of the row. Some, which
 // take at most about two minutes, are part of "make test-all". The others have the build tag fault,
 // and privileged if they need root. "make fault" runs all and prints a table; "make chaos SEED=n
 // MINUTES=m" injects random faults.
 //
-// The test binary is also the servers: with an environment variable it runs as nats-server or
-// as Temporal. lazisync is built with the tag failpoint, and again with changed workflows for
-// tests with two versions.
+// The test binary is also the servers: with an environment variable it runs as nats-server, as
+// Temporal or as the stack of lazisync-dev. lazisync is built with the tag failpoint, and again
+// with changed workflows for tests with two versions.
 package fault

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,10 +74,13 @@ type options struct {
 	database           *ownDatabase // that the test has started, in place of ownDatabase
 	ownerURL           string       // the database as its owner, if that is not the superuser
 	ownTemporal        bool
+	temporalDir        string        // where it keeps its data, a temporary folder unless set
 	temporalPostgres   string        // PostgreSQL server of a Temporal of its own; "" for SQLite
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsCluster        bool          // three servers and three replicas
+	natsDirs           []string      // where each server of the cluster keeps its streams
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
+	durable            bool          // NATS, and a Temporal of its own, flush each write to the disk, as in production
 	natsUsers          func() string // users in NATS configuration syntax, called at each start and reload; nil: no users
 	natsCreds          string        // file with the credentials of the rig itself
 	ackWait            time.Duration // how long JetStream waits for an acknowledgement, 3 s unless set
@@ -125,6 +129,9 @@ func newRig(t *testing.T, o options) *rig {
 	t.Cleanup(func() { require.NoError(t, r.stack.Stop()) })
 	t.Cleanup(r.endRoles)
 	r.connect(t, databaseURL, o.natsCreds)
+	if o.natsCluster {
+		r.awaitPlacement(t)
+	}
 	if o.program != "" {
 		t.Log(r.runProgram(t, o.program, nil, "migrate"))
 		_, err = r.sql.Exec(t.Context(), watchVersions+watchTables)
@@ -155,14 +162,14 @@ func (s *server) run(t *testing.T) {
 func (r *rig) startNATS(t *testing.T, o *options) {
 	t.Helper()
 	if o.natsCluster {
-		r.cluster = startNATSCluster(t)
+		r.cluster = startNATSCluster(t, o.natsDirs, o.durable)
 		o.environ = append(slices.Clone(o.environ), "NATS_REPLICAS=3")
 		return
 	}
 	if o.natsDir == "" {
 		o.natsDir = t.TempDir()
 	}
-	r.nats = newServer(t, serverOptions{Kind: natsKind, Data: o.natsDir})
+	r.nats = newServer(t, serverOptions{Kind: natsKind, Data: o.natsDir, Durable: o.durable})
 	r.configureNATS(t, o.natsUsers)
 	r.nats.run(t)
 }
@@ -198,7 +205,8 @@ func (r *rig) startTemporal(t *testing.T, o options) {
 		return
 	}
 	r.temporal = newServer(t, serverOptions{
-		Kind: temporalKind, Data: t.TempDir() + "/temporal.db", PostgresURL: o.temporalPostgres, ContinueAsNewAfter: o.continueAsNewAfter,
+		Kind: temporalKind, Data: filepath.Join(cmp.Or(o.temporalDir, t.TempDir()), "temporal.db"), PostgresURL: o.temporalPostgres,
+		ContinueAsNewAfter: o.continueAsNewAfter, Durable: o.durable,
 	})
 	r.temporal.run(t)
 }

@@ -18,26 +18,30 @@ import (
 	"github.com/lazi/lazisync/dev/natsserver"
 	"github.com/lazi/lazisync/dev/ports"
 	"github.com/lazi/lazisync/dev/process"
+	"github.com/lazi/lazisync/dev/stack"
 	"github.com/lazi/lazisync/dev/temporalserver"
+	"github.com/lazi/lazisync/internal/store"
 )
 
 const (
 	serverVariable = "LAZISYNC_FAULT_SERVER"
 	natsKind       = "nats"
 	temporalKind   = "temporal"
+	stackKind      = "stack"
 	readyLine      = "the server is ready"
 )
 
 // serverOptions select the server that a process runs.
 type serverOptions struct {
 	Kind               string
-	Data               string // folder of NATS, file of Temporal
+	Data               string // folder of NATS or of a stack, file of Temporal
 	PostgresURL        string // where Temporal keeps its data instead
 	Config             string // file with the configuration of NATS, read again at SIGHUP; "" for the usual one
 	Port               int
 	Name               string           // of the server in a cluster of NATS
 	Node               *natsserver.Node // its place in the cluster, nil without one
 	ContinueAsNewAfter int
+	Durable            bool // flushes each write to the disk, as in production
 }
 
 // server is a server in its own process, always with the same port and data.
@@ -113,19 +117,40 @@ func startServer(ctx context.Context, o serverOptions) (end func() error, err er
 		if o.Config != "" {
 			return startConfigured(ctx, o)
 		}
-		s, err := natsserver.Start(ctx, natsserver.Options{Dir: o.Data, Port: o.Port, Name: o.Name, Node: o.Node, Log: log})
+		s, err := natsserver.Start(ctx, natsserver.Options{Dir: o.Data, Port: o.Port, Name: o.Name, Node: o.Node, SyncAlways: o.Durable, Log: log})
 		if err != nil {
 			return nil, err
 		}
 		return func() error { s.Stop(); return nil }, nil
 	case temporalKind:
 		s, err := temporalserver.Start(ctx, temporalserver.Options{
-			File: o.Data, PostgresURL: o.PostgresURL, Port: o.Port, ContinueAsNewAfter: o.ContinueAsNewAfter, Log: log.Level(zerolog.ErrorLevel),
+			File: o.Data, PostgresURL: o.PostgresURL, Port: o.Port, ContinueAsNewAfter: o.ContinueAsNewAfter, Unsafe: !o.Durable,
+			Log: log.Level(zerolog.ErrorLevel),
 		})
 		if err != nil {
 			return nil, err
 		}
 		return s.Stop, nil
+	case stackKind:
+		return startStack(ctx, o)
 	}
 	return nil, errors.New("no such server: " + o.Kind)
+}
+
+// startStack starts all servers of lazisync-dev, and uses PostgreSQL and the simulated ServiceTitan once.
+func startStack(ctx context.Context, o serverOptions) (end func() error, err error) {
+	s, err := stack.Start(ctx, stack.Options{Dir: o.Data, Environ: os.Environ(), Isolated: true, FreePorts: true, Log: zerolog.Nop()})
+	if err != nil {
+		return nil, err
+	}
+	s.Simulator.Mutate(10)
+	db, err := store.Open(ctx, s.Variable("DATABASE_URL"), store.Options{})
+	if err == nil {
+		_, err = db.Migrate(ctx)
+		db.Close()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s.Stop, nil
 }

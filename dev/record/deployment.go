@@ -53,7 +53,7 @@ func newDeployment(ctx context.Context, continueAsNewAfter int, environ ...strin
 		return nil, err
 	}
 	if w.server, err = temporalserver.Start(ctx, temporalserver.Options{
-		File: filepath.Join(w.dir, "temporal.db"), ContinueAsNewAfter: continueAsNewAfter, Log: zerolog.Nop(),
+		File: filepath.Join(w.dir, "temporal.db"), ContinueAsNewAfter: continueAsNewAfter, Unsafe: true, Log: zerolog.Nop(),
 	}); err != nil {
 		return nil, err
 	}

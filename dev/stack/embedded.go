@@ -47,7 +47,7 @@ func (s *Stack) startNATS(ctx context.Context) (err error) {
 
 func (s *Stack) startTemporal(ctx context.Context) (err error) {
 	s.temporal, err = temporalserver.Start(ctx, temporalserver.Options{
-		File: s.path("temporal", "temporal.db"), Port: s.reservedPorts.temporal.Number, Log: s.log("temporal"),
+		File: s.path("temporal", "temporal.db"), Port: s.reservedPorts.temporal.Number, Unsafe: s.options.Unsafe, Log: s.log("temporal"),
 	})
 	if err != nil {
 		return err

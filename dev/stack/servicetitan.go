@@ -17,6 +17,7 @@ import (
 	"github.com/lazi/lazisync/dev/fakeslack"
 	"github.com/lazi/lazisync/dev/ports"
 	"github.com/lazi/lazisync/internal/simulator"
+	"github.com/lazi/lazisync/internal/testing/durable"
 )
 
 // simulatorService is the running simulated ServiceTitan: its API, its webhooks and the
@@ -165,7 +166,7 @@ func loadOrCreateSecret(path string) (string, error) {
 		return "", fmt.Errorf("webhook secret: %w", err)
 	}
 	secret := rand.Text() + rand.Text() // ServiceTitan wants at least 32 characters
-	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+	if err := durable.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("webhook secret: %w", err)
 	}
 	return secret, nil
@@ -190,7 +191,7 @@ func loadOrSaveParameters(path string, o *simulator.Options) error {
 		if err != nil {
 			return fmt.Errorf("simulated ServiceTitan: %w", err)
 		}
-		return os.WriteFile(path, append(text, '\n'), 0o600)
+		return durable.WriteFile(path, append(text, '\n'), 0o600)
 	}
 	var kept companyParameters
 	if err == nil {

@@ -92,7 +92,7 @@ func (o Options) persistence() (config.Persistence, error) {
 			DefaultStore:     sqliteplugin.PluginName,
 			VisibilityStore:  sqliteplugin.PluginName,
 			NumHistoryShards: 1,
-			DataStores:       map[string]config.DataStore{sqliteplugin.PluginName: {SQL: sqliteConfig(o.File)}},
+			DataStores:       map[string]config.DataStore{sqliteplugin.PluginName: {SQL: sqliteConfig(o)}},
 		}, nil
 	}
 	p := config.Persistence{
@@ -108,18 +108,26 @@ func (o Options) persistence() (config.Persistence, error) {
 	return p, nil
 }
 
-// sqliteConfig selects the write-ahead log, which survives SIGKILL, and turns off the flush at
-// each commit, which is needed only for a power failure.
-func sqliteConfig(file string) *config.SQL {
+// sqliteConfig selects the write-ahead log, which survives SIGKILL, and the flush at each commit, with which it
+// survives a power failure.
+func sqliteConfig(o Options) *config.SQL {
+	synchronous := synchronousFull
+	if o.Unsafe {
+		synchronous = synchronousNormal
+	}
 	return &config.SQL{
 		PluginName:   sqliteplugin.PluginName,
-		DatabaseName: file,
+		DatabaseName: o.File,
 		ConnectAttributes: map[string]string{
 			"mode":         "rwc",
 			"journal_mode": "wal",
-			"synchronous":  fmt.Sprint(synchronousNormal),
+			"synchronous":  fmt.Sprint(synchronous),
 		},
 	}
 }
 
-const synchronousNormal = 1
+// Values of SQLite's synchronous: the write-ahead log is flushed at checkpoints only, or at each commit.
+const (
+	synchronousNormal = 1
+	synchronousFull   = 2
+)

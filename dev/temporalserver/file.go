@@ -9,12 +9,15 @@ import (
 
 	"go.temporal.io/server/schema/sqlite"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/lazi/lazisync/internal/testing/durable"
 )
 
 // prepareFile creates the database with its tables and the namespace, unless it exists. A second
-// file marks it as complete. Without that file, the process was killed during the creation, and
-// prepareFile creates the database again.
-func prepareFile(file string) error {
+// file marks it as complete. Without that file, the process was killed during the creation or the power
+// failed, and prepareFile creates the database again.
+func prepareFile(o Options) error {
+	file := o.File
 	complete := file + ".ready"
 	if _, err := os.Stat(complete); err == nil {
 		_, err := os.Stat(file)
@@ -33,22 +36,22 @@ func prepareFile(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	if err := sqlite.SetupSchema(sqliteConfig(file)); err != nil {
+	if err := sqlite.SetupSchema(sqliteConfig(o)); err != nil {
 		return fmt.Errorf("create the database %s: %w", file, err)
 	}
-	if err := createNamespace(file); err != nil {
+	if err := createNamespace(o); err != nil {
 		return err
 	}
-	return os.WriteFile(complete, nil, 0o600)
+	return durable.WriteFile(complete, nil, 0o600)
 }
 
-func createNamespace(file string) error {
+func createNamespace(o Options) error {
 	namespace, err := sqlite.NewNamespaceConfig(clusterName, Namespace, false, nil)
 	if err != nil {
 		return fmt.Errorf("describe namespace %s: %w", Namespace, err)
 	}
 	namespace.Detail.Config.Retention = durationpb.New(Retention)
-	if err := sqlite.CreateNamespaces(sqliteConfig(file), namespace); err != nil {
+	if err := sqlite.CreateNamespaces(sqliteConfig(o), namespace); err != nil {
 		return fmt.Errorf("create namespace %s: %w", Namespace, err)
 	}
 	return nil

@@ -32,6 +32,9 @@ type Options struct {
 	// PostgresURL is a PostgreSQL server with the databases Database and VisibilityDatabase, used
 	// instead of File. Start creates the tables if they do not exist.
 	PostgresURL string
+	// Unsafe does not flush commits in File to the disk, which is faster: a power failure loses those of the last
+	// minutes. A killed process loses nothing. For tests.
+	Unsafe bool
 	// Port of the frontend, to which clients connect; 0 selects a free one.
 	Port int
 	// ContinueAsNewAfter is the number of history events after which the server suggests
@@ -104,7 +107,7 @@ func (o Options) prepare() error {
 	case o.PostgresURL != "":
 		return preparePostgres(o.PostgresURL)
 	case o.File != "":
-		return prepareFile(o.File)
+		return prepareFile(o)
 	}
 	return errors.New("File is empty, want a path")
 }

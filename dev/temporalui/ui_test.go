@@ -29,7 +29,7 @@ func get(t *testing.T, url string) string {
 func TestShowsTheNamespace(t *testing.T) {
 	t.Parallel()
 	temporal, err := temporalserver.Start(t.Context(), temporalserver.Options{
-		File: filepath.Join(t.TempDir(), "temporal.db"), Log: zerolog.Nop(),
+		File: filepath.Join(t.TempDir(), "temporal.db"), Unsafe: true, Log: zerolog.Nop(),
 	})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, temporal.Stop()) }()

@@ -49,21 +49,22 @@ type requirement struct {
 	programs []string // any of these
 	root     bool
 	install  string
+	also     []string // all of these
 }
 
 var requirements = []requirement{
 	{"browser", "a browser", []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}, false,
-		"Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium"},
+		"Debian and Ubuntu: apt install chromium; macOS: brew install --cask chromium", nil},
 	{"npm", "npm, for the schema of AsyncAPI documents and the examples in TypeScript", []string{"npm"}, false,
-		"Debian and Ubuntu: apt install npm; macOS: brew install node"},
+		"Debian and Ubuntu: apt install npm; macOS: brew install node", nil},
 	{"git", "git, to follow docs/getting-started.md from a clone", []string{"git"}, false,
-		"Debian and Ubuntu: apt install git; macOS: xcode-select --install"},
+		"Debian and Ubuntu: apt install git; macOS: xcode-select --install", nil},
 	{"pgbouncer", "PgBouncer", []string{"pgbouncer", "/usr/sbin/pgbouncer"}, false,
-		"Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer"},
-	{"privileged", "root on Linux, to mount a small disk", []string{"mount"}, true,
-		"run it as root; Debian and Ubuntu: apt install mount"},
+		"Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer", nil},
+	{"privileged", "root on Linux, to mount small disks", []string{"mount"}, true,
+		"run it as root; Debian and Ubuntu: apt install mount e2fsprogs", []string{"mkfs.ext4"}},
 	{containersTag, "root on Linux, Podman and runc, to run docker-compose.yml and the pods of Kubernetes", []string{"podman"}, true,
-		"run it as root; Debian and Ubuntu: apt install " + containerPackages},
+		"run it as root; Debian and Ubuntu: apt install " + containerPackages, nil},
 }
 
 // containerPackages are those of Debian with which Podman runs containers that find each other by name.
@@ -75,7 +76,12 @@ func (q requirement) isMet() bool {
 	if q.root && (os.Geteuid() != 0 || runtime.GOOS != "linux") {
 		return false
 	}
-	return slices.ContainsFunc(q.programs, func(p string) bool { _, err := exec.LookPath(p); return err == nil })
+	return slices.ContainsFunc(q.programs, isInstalled) && !slices.ContainsFunc(q.also, func(p string) bool { return !isInstalled(p) && !isInstalled("/usr/sbin/"+p) })
+}
+
+func isInstalled(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
 
 // requiredTags returns the build tags of the test files. The error lists all requirements that

@@ -121,6 +121,22 @@ func TestFaultTagsOmitUnmetRequirements(t *testing.T) {
 	require.Contains(t, out.String(), "Omitting the privileged tests: they need root on Linux")
 }
 
+func TestARequirementIsAnyOfItsProgramsAndAllOfTheOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		programs, also []string
+		want           bool
+	}{
+		"one of two":      {[]string{"lacking", "go"}, nil, true},
+		"none of two":     {[]string{"lacking", "absent"}, nil, false},
+		"both":            {[]string{"go"}, []string{"go"}, true},
+		"not the other":   {[]string{"go"}, []string{"lacking"}, false},
+		"one of two more": {[]string{"go"}, []string{"go", "lacking"}, false},
+	} {
+		require.Equal(t, c.want, requirement{programs: c.programs, also: c.also}.isMet(), name)
+	}
+}
+
 // A renamed test or package would otherwise move to make test, or to its end, without notice.
 func TestNamesOfThePlanExist(t *testing.T) {
 	t.Parallel()

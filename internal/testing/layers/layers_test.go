@@ -75,7 +75,8 @@ var mayImport = map[string][]string{
 	"internal/testing/badinput":         {},
 	"internal/testing/contract":         {"activities", "bridge", "events", "internal/entity", "internal/ledger", "internal/testing/memory", "workflows"},
 	"internal/testing/memory":           {"events", "internal/entity", "internal/ledger", "workflows"},
-	"internal/testing/pgserver":         {},
+	"internal/testing/durable":          {},
+	"internal/testing/pgserver":         {"internal/testing/durable"},
 	"internal/testing/testserver":       {},
 	"internal/notify/notifytest":        {"events", "internal/notify", "internal/testing/testserver"},
 	"events/eventstest":                 {"events", "schemas"},
@@ -85,7 +86,7 @@ var mayImport = map[string][]string{
 }
 
 // outside are packages for development and tests, which the product does not import.
-var outside = []string{"activities/activitytest", "events/eventstest", "internal/notify/notifytest", "internal/testing/badinput", "internal/testing/contract", "internal/testing/memory", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest", "internal/testing/testserver"}
+var outside = []string{"activities/activitytest", "events/eventstest", "internal/notify/notifytest", "internal/testing/badinput", "internal/testing/contract", "internal/testing/durable", "internal/testing/memory", "internal/testing/pgserver", "internal/testing/pgserver/bouncer", "internal/testing/pgserver/pgtest", "internal/testing/testserver"}
 
 // drivers are modules that only one package, including its tests, may import.
 var drivers = map[string][]string{

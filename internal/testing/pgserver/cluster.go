@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/lazi/lazisync/internal/testing/durable"
 )
 
 // Role and Database exist in every cluster that this package creates.
@@ -54,7 +56,10 @@ func (h home) createCluster(ctx context.Context, bin Binaries, password string, 
 	if err := h.createDatabase(ctx, bin, fresh); err != nil {
 		return err
 	}
-	return os.Rename(fresh, h.data())
+	if err := os.Rename(fresh, h.data()); err != nil {
+		return err
+	}
+	return durable.SyncDir(h.dir)
 }
 
 func (h home) initdb(ctx context.Context, bin Binaries, data, password string, unsafe bool) error {
@@ -119,7 +124,7 @@ func (h home) loadPassword(asked string, clusterExists bool) (string, error) {
 		return "", fmt.Errorf("the password of the PostgreSQL data in %s is missing (%s); remove the folder to create a new cluster", h.dir, h.password())
 	}
 	fresh := rand.Text()
-	return fresh, os.WriteFile(h.password(), []byte(fresh+"\n"), 0o600)
+	return fresh, durable.WriteFile(h.password(), []byte(fresh+"\n"), 0o600)
 }
 
 // lastLines returns the end of a program's output, short enough for an error.

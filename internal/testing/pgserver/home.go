@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/gofrs/flock"
+
+	"github.com/lazi/lazisync/internal/testing/durable"
 )
 
 // home is the folder with everything of one PostgreSQL.
@@ -95,7 +97,7 @@ func elsewhere(ctx context.Context, dir string, who account) (string, error) {
 		if err := os.Chmod(place, 0o711); err != nil {
 			return "", err
 		}
-		return place, os.WriteFile(filepath.Join(dir, locationFile), []byte(place+"\n"), 0o644)
+		return place, durable.WriteFile(filepath.Join(dir, locationFile), []byte(place+"\n"), 0o644)
 	}
 	return "", fmt.Errorf("PostgreSQL runs as %s, who can reach neither %s nor a temporary folder; set TMPDIR to one that is open to all", who.name, dir)
 }

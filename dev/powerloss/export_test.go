@@ -1,0 +1,8 @@
+//go:build privileged && linux
+
+package powerloss
+
+import "time"
+
+// SetPatience changes how long Restore and Close wait for killed processes.
+func (d *Disk) SetPatience(limit time.Duration) { d.patience = limit }
