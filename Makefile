@@ -1,6 +1,6 @@
 # Requires GNU make 3.81 or later. "make help" lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev stop build preflight test test-all fuzz fault chaos mutants containers live bench release lint fmt generate verify
+.PHONY: help demo dev stop build preflight test test-all fuzz fault chaos mutants containers live bench soak release lint fmt generate verify
 
 # The compiler and the linker collect garbage less often than by default: a fifth less time, and some
 # hundred MB more for the largest packages. This does not concern the programs that they build.
@@ -11,6 +11,7 @@ COUNT     ?= 1
 SEED      ?= 1
 MINUTES   ?= 5
 INPUTS    ?= 100000
+HOURS     ?= 2
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,11 @@ bench: ## run benchmarks, then measure scale and size of a deployment (Linux, ab
 	go test -run '^$$' -bench . -benchmem ./...
 	go -C dev test -run '^$$' -bench . -benchmem ./streamtest ./gatewaytest
 	go -C dev run ./cmd/bench
+
+soak: ## put a mixed load with faults on a deployment, and print what grows (HOURS=2, also 0.5; Linux)
+	@dev/preflight.sh --postgres
+	@mkdir -p bin
+	@go -C dev run ./cmd/bench -only mixed -minutes $$(awk 'BEGIN { print 60 * $(HOURS) }') -json ../bin/soak.json
 
 release: ## build the binaries of a release into dist/, with SBOMs and checksums (VERSION=v0.1.0; default: the commit's tag)
 	@dev/release.sh $(VERSION)

@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/dev/postgres"
+	"github.com/lazi/lazisync/dev/recording"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// prepare creates the tables and views, and a trigger that records in went_back each row whose modified_on
-// decreases.
+// prepare creates the tables and views, and what watches them.
 func prepare(ctx context.Context, databaseURL string) error {
 	s, err := store.Open(ctx, databaseURL, store.Options{})
 	if err != nil {
@@ -37,8 +37,16 @@ func prepare(ctx context.Context, databaseURL string) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, watchVersions+watchTables)
-	return err
+	return watch(ctx, conn)
+}
+
+// watch begins the recording of a migrated database, and records in went_back each row whose modified_on
+// decreases.
+func watch(ctx context.Context, db recording.DB) error {
+	if _, err := db.Exec(ctx, watchVersions+watchTables); err != nil {
+		return err
+	}
+	return recording.Install(ctx, db)
 }
 
 const watchVersions = `

@@ -1,7 +1,8 @@
 // Package fault contains the fault tests. lazisync's roles and all servers are separate
 // processes. The tests kill, freeze, disconnect, starve and wipe them during syncs, or cut the
 // power of their disk. Then one oracle checks everything that is observable: no accepted request
-// is lost, none is answered or served twice, PostgreSQL equals ServiceTitan.
+// is lost, none is answered or served twice, PostgreSQL equals ServiceTitan. It also checks the
+// order of all changes of the ledger, which package recording records.
 //
 // Each test is a row of the fault matrix; its name begins with the number of the row. Some, which
 // take at most about two minutes, are part of "make test-all". The others have the build tag fault,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/recording"
 	"github.com/lazi/lazisync/events"
 )
 
@@ -84,6 +85,9 @@ func (d *drill) recover(t *testing.T, c recovery) {
 	began := time.Now()
 	for _, name := range c.restore {
 		d.runBlock(t, name)
+	}
+	if c.postgres {
+		require.NoError(t, recording.Watch(t.Context(), d.sql)) // the restore is a change of its own
 	}
 	require.Eventually(t, d.nc.IsConnected, waitLimit, tick)
 	switch {

@@ -27,11 +27,12 @@ func (r *rig) checkOracle(t *testing.T, since time.Time) {
 	v := &oracle{rig: r}
 	require.NoError(t, v.gather(t.Context()))
 	for _, prove := range []func(context.Context) error{
-		v.answers, v.repetitions, v.outcomes, v.identities, v.published, v.writers, v.failures, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget,
+		v.answers, v.repetitions, v.outcomes, v.identities, v.published, v.writers, v.failures, v.starts, v.ledger, v.executions, v.partition, v.controls, v.versions, v.rows, v.leaks, v.secrets, v.budget, v.order,
 	} {
 		require.NoError(t, prove(t.Context()))
 	}
 	results.record(t, v.lost, v.repeated, recovered)
+	t.Logf("the order of %d changes and events was checked", v.checked)
 	require.Empty(t, v.findings)
 }
 
@@ -110,6 +111,7 @@ type oracle struct {
 	setBack map[string]bool // requests that had not ended in a restored ledger
 
 	lost, repeated int
+	checked        int // changes and events of the recording
 	findings       []string
 }
 

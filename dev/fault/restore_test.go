@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/recording"
 	"github.com/lazi/lazisync/events"
 )
 
@@ -132,6 +133,7 @@ func (r *rig) recreateDatabase(t *testing.T) {
 	r.migrate(t)
 	_, err := r.sql.Exec(t.Context(), watchTables)
 	require.NoError(t, err)
+	require.NoError(t, recording.Watch(t.Context(), r.sql))
 }
 
 // recordRestore marks the requests that had not ended at the time of the backup: in the restored
@@ -139,6 +141,7 @@ func (r *rig) recreateDatabase(t *testing.T) {
 func (r *rig) recordRestore(ended map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.restored = true
 	for _, a := range r.issued {
 		a.setBack = a.setBack || !ended[a.requestID()]
 	}

@@ -59,6 +59,7 @@ type rig struct {
 	issued    []*publishedCommand // every command that was published
 	archived  history             // of streams that were wiped or set back
 	changing  bool                // records changed after the first sync
+	restored  bool                // PostgreSQL was restored or created again: events may be of runs that it has forgotten
 	natsUsers func() string
 	compared  []string           // entities whose rows must equal ServiceTitan's
 	refusals  int                // calls that the test makes ServiceTitan reject with 429
@@ -134,8 +135,7 @@ func newRig(t *testing.T, o options) *rig {
 	}
 	if o.program != "" {
 		t.Log(r.runProgram(t, o.program, nil, "migrate"))
-		_, err = r.sql.Exec(t.Context(), watchVersions+watchTables)
-		require.NoError(t, err)
+		require.NoError(t, watch(t.Context(), r.sql))
 	} else {
 		r.migrate(t)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -125,6 +126,13 @@ func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return string(l.text)
+}
+
+// KeepLast drops all but the last bytes of the log, for a program that runs for hours.
+func (l *Log) KeepLast(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = slices.Clone(l.text[max(0, len(l.text)-bytes):])
 }
 
 // Lines returns the lines of the log.

@@ -50,13 +50,15 @@ type deployment struct {
 
 	companies []simulator.Options
 	options   options
+	environ   []string // further variables of the roles
 }
 
 // role is a process of lazisync.
 type role struct {
 	*process.Process
-	name  string
-	admin string // URL of health and metrics
+	name    string
+	admin   string // URL of health and metrics
+	gateway string // URL, "" where it has none
 }
 
 // startDeployment builds lazisync from the repository in the folder root, and starts the servers and every role
@@ -123,29 +125,46 @@ func (d *deployment) connect(ctx context.Context) (err error) {
 
 // startRole starts a process and returns when it is ready.
 func (d *deployment) startRole(ctx context.Context, name string) error {
-	r, err := d.launch(name, "127.0.0.1:0")
+	r, err := d.spawn(name)
 	if err != nil {
 		return err
+	}
+	d.roles = append(d.roles, r)
+	return r.awaitReady(ctx, 50*time.Millisecond)
+}
+
+// spawn starts a process that is not part of the deployment yet, and returns when it listens.
+func (d *deployment) spawn(name string) (*role, error) {
+	r, err := d.startProcess(name, "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
 	at, err := r.AwaitListening(startLimit)
 	if err != nil {
-		return err
+		r.Kill()
+		return nil, err
 	}
-	r.admin = at.Admin
-	return r.awaitReady(ctx, 50*time.Millisecond)
+	r.admin, r.gateway = at.Admin, at.Gateway
+	return r, nil
 }
 
 // launch starts a process.
 func (d *deployment) launch(name, adminAddr string) (*role, error) {
+	r, err := d.startProcess(name, adminAddr)
+	if err == nil {
+		d.roles = append(d.roles, r)
+	}
+	return r, err
+}
+
+func (d *deployment) startProcess(name, adminAddr string) (*role, error) {
 	cmd := exec.Command(d.program, name)
-	cmd.Env = append(d.stack.Environ(), "ADMIN_ADDR="+adminAddr, "HTTP_ADDR=127.0.0.1:0")
+	cmd.Env = slices.Concat(d.stack.Environ(), d.environ, []string{"ADMIN_ADDR=" + adminAddr, "HTTP_ADDR=127.0.0.1:0"})
 	p, err := process.Start(cmd)
 	if err != nil {
 		return nil, err
 	}
-	r := &role{Process: p, name: name, admin: "http://" + adminAddr}
-	d.roles = append(d.roles, r)
-	return r, nil
+	return &role{Process: p, name: name, admin: "http://" + adminAddr}, nil
 }
 
 // awaitReady waits until /readyz answers with 200.
@@ -184,8 +203,13 @@ func (d *deployment) setRole(ctx context.Context, name string, count int) error 
 	return nil
 }
 
-func (d *deployment) stopRole(r *role) error {
+// forget removes a process from the deployment.
+func (d *deployment) forget(r *role) {
 	d.roles = slices.DeleteFunc(d.roles, func(other *role) bool { return other == r })
+}
+
+func (d *deployment) stopRole(r *role) error {
+	d.forget(r)
 	r.Signal(syscall.SIGTERM)
 	select {
 	case <-r.Ended():

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -49,12 +50,13 @@ var sections = []section{
 	{name: "bloat", run: measureBloat},
 	{name: "storm", run: measureStorm}, // the last of them: it stops the roles that it does not measure
 	{name: "soak", run: measureSoak, long: true},
+	{name: "mixed", run: measureMixed, long: true},
 }
 
 // options are the flags that change what a section measures.
 type options struct {
 	records int     // of the largest table of growth
-	minutes float64 // of the soak
+	minutes float64 // of the soak and the mixed load
 }
 
 // run measures the chosen sections and prints their tables to stdout, progress to stderr.
@@ -71,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	only := flags.String("only", strings.Join(usual, ","), "sections to measure, of "+strings.Join(names, ","))
 	var o options
 	flags.IntVar(&o.records, "records", 100_000, "records of the largest table of the section growth: 10000, 100000 or 1000000")
-	flags.Float64Var(&o.minutes, "minutes", 5, "length of the section soak")
+	flags.Float64Var(&o.minutes, "minutes", 5, "length of the sections soak and mixed")
 	file := flags.String("json", "", "file for the figures as JSON; none if empty")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -86,17 +88,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("operating system: got %s, want linux, because CPU, memory and connections are read from /proc", runtime.GOOS)
 	}
 	tables, err := measure(ctx, chosen, o, stdout, stderr)
-	if err != nil || *file == "" {
+	if *file == "" || len(tables) == 0 {
 		return err
 	}
-	text, err := json.MarshalIndent(tables, "", "  ")
-	if err != nil {
-		return fmt.Errorf("figures as JSON: %w", err)
+	text, jsonErr := json.MarshalIndent(tables, "", "  ")
+	if jsonErr != nil {
+		return errors.Join(err, fmt.Errorf("figures as JSON: %w", jsonErr))
 	}
-	return os.WriteFile(*file, append(text, '\n'), 0o644)
+	return errors.Join(err, os.WriteFile(*file, append(text, '\n'), 0o644))
 }
 
-// measure starts a deployment and measures the sections.
+// measure starts a deployment and measures the sections. A section that fails may have tables.
 func measure(ctx context.Context, names []string, o options, stdout, stderr io.Writer) (all []table, err error) {
 	began := time.Now()
 	progress := func(format string, args ...any) {
@@ -105,7 +107,11 @@ func measure(ctx context.Context, names []string, o options, stdout, stderr io.W
 	load, _ := os.ReadFile("/proc/loadavg") // three averages, processes and the latest PID
 	fields := strings.Fields(string(load))
 	fmt.Fprintf(stdout, "Measured with %d processors; load average before the start: %s\n\n", runtime.NumCPU(), strings.Join(fields[:min(3, len(fields))], " "))
-	d, err := startDeployment(ctx, "..", companyOptions(), progress)
+	companies := companyOptions()
+	if slices.Equal(names, []string{"mixed"}) {
+		companies = mixedCompanies()
+	}
+	d, err := startDeployment(ctx, "..", companies, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +126,15 @@ func measure(ctx context.Context, names []string, o options, stdout, stderr io.W
 			continue
 		}
 		tables, err := s.run(ctx, d)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
-		}
 		for _, t := range tables {
 			if !t.hidden {
 				fmt.Fprintln(stdout, t.markdown())
 			}
 		}
 		all = append(all, tables...)
+		if err != nil {
+			return all, fmt.Errorf("%s: %w", s.name, err)
+		}
 	}
 	progress("done")
 	return all, nil

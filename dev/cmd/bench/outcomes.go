@@ -35,16 +35,22 @@ type outcomes struct {
 	started  map[int64]time.Time // sync.started, by run number
 	received map[string]outcome  // by request ID
 	changed  chan struct{}       // closed and renewed at each outcome
+
+	subscription *nats.Subscription
 }
 
 // listen collects the outcomes from now on.
 func listen(nc *nats.Conn) (*outcomes, error) {
 	o := &outcomes{received: map[string]outcome{}, started: map[int64]time.Time{}, changed: make(chan struct{})}
-	if _, err := nc.Subscribe("sync.>", o.note); err != nil {
+	var err error
+	if o.subscription, err = nc.Subscribe("sync.>", o.note); err != nil {
 		return nil, fmt.Errorf("subscribe to the outcomes: %w", err)
 	}
 	return o, nc.Flush()
 }
+
+// stop ends the collection. What was collected stays.
+func (o *outcomes) stop() { _ = o.subscription.Unsubscribe() }
 
 func (o *outcomes) note(m *nats.Msg) {
 	var event struct {
