@@ -71,16 +71,16 @@ func (r Refreshable) problems(entity string, data RequestData) []FieldError {
 
 // Accepts reports whether a record can be read by its id.
 func (r Refreshable) Accepts(id RecordID) bool {
-	return r.NoIDs == "" && id != "" && len(id) <= maxIDLength && (r.Numeric && isNumericID(string(id)) || !r.Numeric && !strings.ContainsFunc(string(id), isNotInID))
+	return r.NoIDs == "" && id != "" && len(id) <= maxIDLength && (r.Numeric && id.IsNumeric() || !r.Numeric && !strings.ContainsFunc(string(id), isNotInID))
 }
 
 const maxNumericID = 1<<63 - 1
 
-// isNumericID reports whether a text is an id as ServiceTitan writes it: an integer without sign and
+// IsNumeric reports whether the id is a number as ServiceTitan writes it: an integer without sign and
 // leading zeros.
-func isNumericID(text string) bool {
-	n, err := strconv.ParseInt(text, 10, 64)
-	return err == nil && n > 0 && strconv.FormatInt(n, 10) == text
+func (id RecordID) IsNumeric() bool {
+	n, err := strconv.ParseInt(string(id), 10, 64)
+	return err == nil && n > 0 && strconv.FormatInt(n, 10) == string(id)
 }
 
 // isNotInID reports whether a character would break the list of ids in a URL, or is in no id.

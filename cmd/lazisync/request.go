@@ -110,7 +110,7 @@ func refuseEmpty(cmd *cobra.Command, names ...string) error {
 	for _, name := range names {
 		f := cmd.Flags().Lookup(name)
 		if f.Changed && (strings.Trim(f.Value.String(), " []\"") == "") {
-			return cli.UsageError(fmt.Errorf("--%s: missing value, want %s", name, f.Usage))
+			return cli.UsageError(fmt.Errorf("--%s: missing value (%s)", name, f.Usage))
 		}
 	}
 	return nil

@@ -120,9 +120,14 @@ func TestEraseLeavesOnlyTheAuditTrail(t *testing.T) {
 	require.Equal(t, "record.erase tester customers/"+id, value[string](t, w, "select action || ' ' || actor || ' ' || target from raw.sync_audit"))
 	require.Contains(t, value[string](t, w, "select reason from raw.sync_audit"), "raw.st_customers 1 deleted")
 
+	histories := &probe{fixture: w, secrets: []string{id}} // the error that quotes the nickname is in one
+	histories.readHistories(t)
+	histories.requireFound(t, map[string]string{"the history of incremental-sync-": "RefreshSlice"})
+	histories.requireAbsent(t)
+
 	again := w.erase(t, "customers", id, "--yes")
 	require.Zero(t, again.code, again.errors)
-	require.Contains(t, again.out, "Nothing found.")
+	require.Contains(t, again.out, "There is nothing to erase of customers ")
 	w.completed(t, w.request(t, `{"mode":"incremental","entities":["customers"],"ids":["`+id+`"]}`))
 	require.EqualValues(t, 1, value[int64](t, w, "select count(*) from raw.st_customers where st_id = $1", id), "ServiceTitan still shows the record")
 	require.Zero(t, value[int64](t, w, "select count(*) from raw.sync_restores"), "the bridge does not take the erased command for a restore")

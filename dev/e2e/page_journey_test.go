@@ -219,12 +219,14 @@ func TestThePageOffersARebuildBesideDifferences(t *testing.T) {
 	p.follow(t, "run 2")
 	p.see(t, "td.full", "100 missing, 3 extra, 100 damaged: ")
 	p.see(t, "dd", "203 differences")
+	require.False(t, eval[bool](t, p, `document.body.innerText.includes('Rows that this run changed')`), "a verify changes none")
 	p.requireSound(t)
 	p.follow(t, "Rebuild customers…")
 	require.Equal(t, []string{"customers"}, eval[[]string](t, p, `[...document.querySelectorAll('[name=entity]:checked')].map(e => e.value)`))
 	p.press(t, "Start rebuild")
 	p.follow(t, "run 3")
 	p.see(t, "td .state", "completed")
+	p.see(t, "li", "Rows that this run changed: select * from raw.st_customers where tenant_id = "+w.tenant+" and run_number = 3")
 	p.requireSound(t)
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // PrintConfig prints every variable with its value and its origin, likewise the tenants of a
-// tenants file, what the schedules cost, and warnings about them.
+// tenants file, what the schedules cost, and warnings.
 func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 	hasTenantsFile := cfg.ServiceTitan.TenantsFile != ""
 	if asJSON {
@@ -28,7 +28,7 @@ func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 			all["tenants"] = tenants
 		}
 		all["schedules"] = append([]scheduleCost{}, costsOf(cfg)...)
-		if warnings := scheduleWarnings(cfg); len(warnings) > 0 {
+		if warnings := configWarnings(cfg); len(warnings) > 0 {
 			all["warnings"] = warnings
 		}
 		return json.NewEncoder(out).Encode(all)
@@ -48,14 +48,17 @@ func PrintConfig(cfg *config.Config, asJSON bool, out io.Writer) error {
 	if err := printCosts(cfg, out); err != nil {
 		return err
 	}
-	for _, warning := range scheduleWarnings(cfg) {
+	for _, warning := range configWarnings(cfg) {
 		fmt.Fprintf(out, "warning: %s\n", warning)
 	}
 	return nil
 }
 
-// scheduleWarnings returns the warnings about schedules as text.
-func scheduleWarnings(cfg *config.Config) (texts []string) {
+// configWarnings returns the warnings about schedules as text, and one if worker and serve would not start.
+func configWarnings(cfg *config.Config) (texts []string) {
+	if missing := cfg.MissingFieldsKey(); missing != "" {
+		texts = append(texts, missing+"; worker and serve do not start")
+	}
 	for _, w := range cfg.ScheduleWarnings(time.Now()) {
 		texts = append(texts, "schedule "+workflows.ScheduleID(w.Mode, w.TenantID, w.Group)+": "+w.Text)
 	}

@@ -24,7 +24,20 @@ func TestPrintConfig(t *testing.T) {
 	require.Regexp(t, `(?m)^SERVICETITAN_APP_KEY +\*\*\* +environment$`, text.String())
 	require.Regexp(t, `(?m)^warning: `+warning, text.String())
 	require.Regexp(t, `"warnings":\["`+warning, json.String())
+	require.Contains(t, json.String(), `"SERVICETITAN_APP_KEY":{"text":"***","from":"environment"}`)
 	require.NotContains(t, text.String()+json.String(), "ak.hidden")
+}
+
+func TestPrintConfigWarnsOfAMissingKey(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load([]string{"SERVICETITAN_TENANT_ID=7", "SYNC_FIELDS=customers.name=hash"}, config.Options{})
+	require.NoError(t, err)
+	var text, json bytes.Buffer
+	require.NoError(t, PrintConfig(cfg, false, &text))
+	require.NoError(t, PrintConfig(cfg, true, &json))
+	const warning = "SYNC_FIELDS_KEY: not set, want a key of at least 32 characters, because SYNC_FIELDS hashes customers.name; worker and serve do not start"
+	require.Contains(t, text.String(), "\nwarning: "+warning+"\n")
+	require.Contains(t, json.String(), `"warnings":["`+warning+`"]`)
 }
 
 func TestPrintConfigOfSeveralTenants(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -70,7 +69,7 @@ func (o EraseOptions) Resolve(cfg *config.Config) (what ledger.Erasure, err erro
 // checkRecordID returns an error if no record of an entity can have the id.
 func checkRecordID(of entity.Entity, id string) error {
 	if of.Key == entity.Int64ID {
-		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n < 1 || strconv.FormatInt(n, 10) != id {
+		if !events.RecordID(id).IsNumeric() {
 			return fmt.Errorf("ID: got %q, want an id of %s: an integer from 1 to %d", id, of.Name, int64(math.MaxInt64))
 		}
 		return nil

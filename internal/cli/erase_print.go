@@ -76,9 +76,12 @@ func (e *erasing) view() eraseView {
 // print prints the erasure for people.
 func (v eraseView) print(out io.Writer) error {
 	what := fmt.Sprintf("%s %s of tenant %s", v.Entity, v.ID, v.TenantID)
-	if v.Erased {
+	switch {
+	case len(v.Places) == 0:
+		fmt.Fprintf(out, "There is nothing to erase of %s.\n", what)
+	case v.Erased:
 		fmt.Fprintf(out, "Erased %s.\n", what)
-	} else {
+	default:
 		fmt.Fprintf(out, "Would erase %s. Nothing was changed; --yes erases.\n", what)
 	}
 	if len(v.Records) > 1 {
@@ -88,9 +91,7 @@ func (v eraseView) print(out io.Writer) error {
 		}
 		fmt.Fprintf(out, "With the records that exist only for it: %s.\n", display.OneLine(strings.Join(names, ", ")))
 	}
-	if len(v.Places) == 0 {
-		fmt.Fprintln(out, "\nNothing found.")
-	} else {
+	if len(v.Places) > 0 {
 		t := &table{header: []string{"PLACE", "COUNT", "EFFECT"}}
 		for _, p := range v.Places {
 			t.add(p.Place, display.Thousands(p.Count), p.Effect)

@@ -24,6 +24,7 @@ type erasable struct {
 	blockers []string
 	messages []stream.StoredMessage
 	err      error // of the last step
+	empty    bool  // nothing has the customer
 
 	steps   []string
 	entry   *ledger.AuditEntry
@@ -31,6 +32,9 @@ type erasable struct {
 }
 
 func (e *erasable) Erase(_ context.Context, what ledger.Erasure, elsewhere []ledger.ErasedPlace, entry *ledger.AuditEntry) (ledger.EraseReport, error) {
+	if e.empty {
+		return ledger.EraseReport{Records: []ledger.ErasedRecord{{Entity: what.Entity.Name, ID: what.ID}}}, nil
+	}
 	r := ledger.EraseReport{
 		Records: []ledger.ErasedRecord{{Entity: what.Entity.Name, ID: what.ID}, {Entity: "customer_contacts", ID: "7"}},
 		Places:  elsewhere, Blockers: e.blockers,
@@ -48,6 +52,9 @@ func (e *erasable) EraseChanges(_ context.Context, _ ledger.Erasure, ids map[str
 	if apply {
 		e.steps = append(e.steps, "changes")
 	}
+	if e.empty {
+		return 0, nil
+	}
 	return int64(len(ids)), nil
 }
 
@@ -62,7 +69,7 @@ func (e *erasable) ForgetDeadLetters(_ context.Context, keys []ledger.DeadLetter
 }
 
 func (e *erasable) FindMessages(_ context.Context, match func(events.Message, bool) bool) ([]stream.StoredMessage, error) {
-	if !match(events.Message{Data: []byte(`{"entities":["customer_contacts"],"ids":["7"]}`)}, false) {
+	if !e.empty && !match(events.Message{Data: []byte(`{"entities":["customer_contacts"],"ids":["7"]}`)}, false) {
 		return nil, errors.New("the ids of all records are searched")
 	}
 	return e.messages, nil
@@ -126,6 +133,15 @@ Backups, replicas, logs, Slack and programs that read the data are not reached, 
 	require.NoError(t, json.Unmarshal([]byte(out), &view))
 	require.Equal(t, false, view["erased"])
 	require.Len(t, view["places"], 4)
+}
+
+func TestEraseSaysThatThereIsNothing(t *testing.T) {
+	t.Parallel()
+	for _, yes := range []bool{false, true} {
+		out, err := (&erasable{empty: true}).run(t, cli.EraseOptions{Yes: yes})
+		require.NoError(t, err)
+		require.Regexp(t, `^There is nothing to erase of customers 42 of tenant 2\.\n\nIf ServiceTitan still shows`, out)
+	}
 }
 
 // The rows lead to the ids of the other records, so that they are erased last.

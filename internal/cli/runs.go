@@ -237,6 +237,7 @@ func printNotes(out io.Writer, p events.Result) {
 	}
 	if p.Differences.Total() > 0 {
 		fmt.Fprintf(out, "  %s: ids: %s\n", p.Entity, strings.Join(p.Differences.Sample, ", "))
+		fmt.Fprintf(out, "  %s: to repair: lazisync request rebuild --entities %s\n", p.Entity, p.Entity)
 	}
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(out, "  %s: warning: %s\n", p.Entity, display.OneLine(warning))

@@ -266,7 +266,7 @@ func requesterText(r ledger.Requester) string {
 	switch {
 	case r.Reason == "" || r.Source == ledger.ScheduleSource || r.Source == ledger.SecondPassSource:
 		return actor
-	case actor == "":
+	case actor == "" || strings.HasPrefix(r.Reason, actor+" "): // "webhook job.updated"
 		return r.Reason
 	}
 	return actor + ": " + r.Reason

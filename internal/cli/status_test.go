@@ -144,3 +144,15 @@ func TestRunsOptionsAreChecked(t *testing.T) {
 --before: got -3, want the number of a run
 --limit: got 0, want an integer from 1 to 1000`)
 }
+
+func TestRequesterOfARun(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[string]ledger.Requester{
+		"webhook job.updated":   {Source: ledger.WebhookSource + "1001", Reason: "webhook job.updated"},
+		"ops: after the import": {Source: ledger.GatewaySource + "/ops", Reason: "after the import"},
+		"ops":                   {Source: ledger.GatewaySource + "/ops"},
+		"schedule":              {Source: ledger.ScheduleSource, Reason: "schedule lazisync-full-1001"},
+	} {
+		require.Equal(t, want, requesterText(r))
+	}
+}

@@ -35,7 +35,7 @@ func TestRequestStatusAndRunShowDifferences(t *testing.T) {
 	for _, r := range results {
 		printNotes(&out, r)
 	}
-	require.Equal(t, "  customers: 1,201 differences: 1,200 missing, 1 stale\n  customers: ids: 7, 8\n  jobs: 0 differences\n", out.String())
+	require.Equal(t, "  customers: 1,201 differences: 1,200 missing, 1 stale\n  customers: ids: 7, 8\n  customers: to repair: lazisync request rebuild --entities customers\n  jobs: 0 differences\n", out.String())
 }
 
 // TestRequestAndStatusShowWarnings where people look: behind a request that they wait for, and in the

@@ -175,6 +175,6 @@ func (c OTLPConfig) ExportsMetrics() bool {
 
 // Value is the effective value of a variable.
 type Value struct {
-	Text string // secrets as ***
-	From string // "environment", "file …" or "default"
+	Text string `json:"text"` // secrets as ***
+	From string `json:"from"` // "environment", "file …" or "default"
 }

@@ -82,8 +82,18 @@ func fieldsKey(c *Config, text string) error {
 
 // fieldsProblems returns a problem if a key is missing with which fields are hashed.
 func (c *Config) fieldsProblems(found Problems) Problems {
-	if !c.Sync.Fields.Hashes("") || c.Sync.FieldsKey != "" || slices.ContainsFunc(found, func(p string) bool { return strings.HasPrefix(p, "SYNC_FIELDS_KEY") }) {
+	missing := c.MissingFieldsKey()
+	if missing == "" || slices.ContainsFunc(found, func(p string) bool { return strings.HasPrefix(p, "SYNC_FIELDS_KEY") }) {
 		return nil
+	}
+	return Problems{missing}
+}
+
+// MissingFieldsKey says that a key is missing with which fields are hashed, "" if none is. It is a problem of roles
+// that read records only.
+func (c *Config) MissingFieldsKey() string {
+	if !c.Sync.Fields.Hashes("") || c.Sync.FieldsKey != "" {
+		return ""
 	}
 	var hashed []string
 	for _, r := range c.Sync.Fields.Rules() {
@@ -91,5 +101,5 @@ func (c *Config) fieldsProblems(found Problems) Problems {
 			hashed = append(hashed, r.Entity+"."+r.Path)
 		}
 	}
-	return Problems{fmt.Sprintf("SYNC_FIELDS_KEY: not set, want a key of at least %d characters, because SYNC_FIELDS hashes %s", minFieldsKey, strings.Join(hashed, ", "))}
+	return fmt.Sprintf("SYNC_FIELDS_KEY: not set, want a key of at least %d characters, because SYNC_FIELDS hashes %s", minFieldsKey, strings.Join(hashed, ", "))
 }

@@ -60,7 +60,7 @@ func (c *Config) loadTenants(env map[string]string, required []string) Problems 
 	}
 	r.file(content)
 	if info, err := os.Stat(path); err == nil && r.inline && info.Mode().Perm()&othersMay != 0 {
-		r.problem("", "has mode %#o and holds secrets: got a file that everybody can open, want it closed to others (chmod o= %s), or the secrets in files of their own, as clientSecretFile",
+		r.problem("", "has mode %#o and holds secrets: got a file that every user of this machine can open, want it closed to others (chmod o= %s), or the secrets in files of their own, as clientSecretFile",
 			info.Mode().Perm(), path)
 	}
 	c.Tenants = r.tenants

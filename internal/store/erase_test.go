@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,8 +11,6 @@ import (
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
-	"github.com/lazi/lazisync/internal/store"
-	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
 
 // The record to erase, the value that identifies the person, and records that exist only for it.
@@ -31,16 +28,7 @@ func newEraseFixture(t *testing.T) *fixture {
 	for _, name := range []string{"customers", "jobs", "locations", "customer_contacts", "location_contacts", "contacts", "contact_methods", "payroll_settings", "technicians"} {
 		entities = append(entities, find(t, name))
 	}
-	url := pgtest.Prepared(t, "erase", func(ctx context.Context, url string) error {
-		s, err := store.Open(ctx, url, store.Options{Entities: entities})
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		_, err = s.Migrate(ctx)
-		return err
-	})
-	return &fixture{TB: t, Store: openStore(t, url), url: url, db: openPool(t, url)}
+	return migratedFixture(t, "erase", entities)
 }
 
 // insertRow stores a row past the store, with a document. The trigger of the table computes the typed columns.

@@ -52,7 +52,7 @@ func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizat
 	if err != nil {
 		return err
 	}
-	results, d := composeOutcome(run.Entities, positions[number], d)
+	results, d := d.Complete(resultsSoFar(run.Entities, positions[number]))
 	if err := saveOutcome(ctx, tx, number, run.Entities, results, d); err != nil {
 		return err
 	}
@@ -132,53 +132,6 @@ func finalizeTables(ctx context.Context, tx pgx.Tx, run ledger.Run, results []ev
 		update raw.sync_state s set sync_status = e.status, updated_at = clock_timestamp()
 		from ended e where s.tenant_id = $1 and s.table_name = e.table_name`, run.TenantID, tables, statuses)
 	return err
-}
-
-// composeOutcome returns the results of a run and its outcome: completed only if no entity failed,
-// and failed always with an error.
-func composeOutcome(entities []string, positions map[string]ledger.Position, d ledger.Finalization) ([]events.Result, ledger.Finalization) {
-	results := resultsSoFar(entities, positions)
-	for i := range results {
-		r := &results[i]
-		switch {
-		case r.Status != "":
-		case d.State == ledger.Cancelled:
-			r.Status = events.StatusCancelled
-		default:
-			r.Status = events.StatusFailed
-			r.Error = unfinishedError(r.Entity, d.Error)
-		}
-	}
-	if d.State == ledger.Cancelled {
-		return results, d
-	}
-	for _, r := range results {
-		if r.Status == events.StatusFailed && (d.State == ledger.Completed || d.Error == nil) {
-			d.State, d.Error = ledger.Failed, entityError(r)
-		}
-	}
-	if d.State == ledger.Failed && d.Error == nil {
-		d.Error = &events.RunError{Type: events.Terminated, Message: "the run ended without an error message"}
-	}
-	return results, d
-}
-
-// unfinishedError returns the error of an entity that was not read to its end.
-func unfinishedError(name string, cause *events.RunError) *events.RunError {
-	if cause == nil {
-		return &events.RunError{Type: events.Terminated, Message: "the run ended before the entity was read to its end", Entity: name}
-	}
-	return &events.RunError{Type: cause.Type, Message: cause.Message, Entity: name}
-}
-
-// entityError returns the error of a failed result, with the name of the entity.
-func entityError(r events.Result) *events.RunError {
-	if r.Error == nil {
-		return &events.RunError{Type: events.StoreError, Message: "the entity failed without an error message", Entity: r.Entity}
-	}
-	e := *r.Error
-	e.Entity = r.Entity
-	return &e
 }
 
 // resultsSoFar returns one result per entity, without a status if the entity is not finished.

@@ -33,8 +33,14 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	url := pgtest.Prepared(t, "migrated", func(ctx context.Context, url string) error {
-		s, err := store.Open(ctx, url, store.Options{Entities: few})
+	return migratedFixture(t, "migrated", few)
+}
+
+// migratedFixture returns a database with the tables of entities. Databases with a name are equal at first.
+func migratedFixture(t testing.TB, name string, entities []entity.Entity) *fixture {
+	t.Helper()
+	url := pgtest.Prepared(t, name, func(ctx context.Context, url string) error {
+		s, err := store.Open(ctx, url, store.Options{Entities: entities})
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (c *Client) ListSchedules(ctx context.Context) ([]ledger.Schedule, error) {
 			continue // switched off
 		}
 		if err != nil {
-			return nil, fmt.Errorf("describe schedule %s: %w", s.ID(), err)
+			return nil, fmt.Errorf("ask Temporal for schedule %s: %w", s.ID(), err)
 		}
 		list = append(list, describe(s, d))
 	}

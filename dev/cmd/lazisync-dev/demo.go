@@ -34,7 +34,7 @@ func (c *setup) demo() *cobra.Command {
 	var records int
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Copy a simulated tenant, compare every row, and keep running", Args: noArguments,
-		Long: "Starts everything anew in its own data folder, requests a full sync as another\n" +
+		Long: "Starts everything with empty data in its own folder, requests a full sync as another\n" +
 			"system would, compares every row with the simulated ServiceTitan and stays up while its\n" +
 			"business keeps changing. With --once it exits instead: 0 if everything matched.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -169,7 +169,7 @@ func (r *running) keepRunning(ctx context.Context) error {
 	fmt.Fprintln(r.out)
 	r.printLinks()
 	r.printTry()
-	fmt.Fprint(r.out, "\nThe business goes on: ServiceTitan's webhooks trigger incremental syncs. Ctrl-C stops everything.\n\n")
+	fmt.Fprint(r.out, "\nSimulated records keep changing, and webhooks trigger incremental syncs. Ctrl-C stops everything.\n\n")
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	unfollow, err := r.followOutcomes(watching)

@@ -63,6 +63,7 @@ const run = {
     if (!data) return h('p', { class: 'empty' }, 'Loading…');
     const { story, retries } = data;
     const by = story.requestedBy;
+    const changed = story.results.find(r => r.inserted || r.updated || r.deleted);
     return [
       h('div', { class: 'actions' }, stateBadge(story.state), h('span', null, modeText(story)), controls(story),
         !isOpen(story) && !isViewer() && h('a', { class: 'button', href: '#/start' + query({ mode: story.mode, entities: story.entities.join(','), tenant: story.tenantId }) }, 'Start again…')),
@@ -92,7 +93,7 @@ const run = {
       h('ul', { class: 'list' },
         h('li', null, link('#/rejected?run=' + story.runNumber, 'Records that this run rejected')),
         h('li', null, link('#/runs' + query({ entity: story.entities[0], tenant: story.tenantId }), 'Runs of ' + story.entities[0])),
-        h('li', null, 'Rows that this run changed: ', h('code', null, `select * from raw.st_${story.entities[0]} where run_number = ${story.runNumber}`)),
+        changed && h('li', null, 'Rows that this run changed: ', h('code', null, `select * from raw.st_${changed.entity} where tenant_id = ${story.tenantId} and run_number = ${story.runNumber}`)),
         h('li', null, 'Workflow in Temporal: ', h('code', null, story.workflowId))),
     ];
   },
@@ -110,10 +111,10 @@ function entityRow(story, name) {
     [[r.inserted || 0, 'good'], [r.updated || 0, 'busy'], [r.deleted || 0, 'warn'], [r.rejected || 0, 'bad'], [r.unchanged || 0, 'idle']]);
   return h('tr', { 'data-key': name },
     h('th', { scope: 'row' }, name), cell('', stateBadge(state)),
-    h('td', { class: 'full ' + (r.error ? 'bad' : e.waiting && open ? 'warn' : '') }, (open && progressBar(story, name, e)) || (r.fetched > 0 && composition), text && h('div', null, text),
+    h('td', { class: 'full ' + (r.error ? 'bad' : e.waiting && open ? 'warn' : '') }, (open && progressBar(story, name, e)) || (r.fetched > 0 && !r.differences && composition), text && h('div', null, text),
       (r.warnings || []).map(w => h('div', { class: 'warn' }, 'Warning: ' + w)),
       r.differences && h('div', { class: differing(r) ? 'warn' : '' }, differenceText(r)),
-      differing(r) > 0 && !isViewer() && h('a', { class: 'button', href: '#/start' + query({ mode: 'rebuild', entities: name, tenant: story.tenantId }) }, `Rebuild ${name}…`)),
+      differing(r) > 0 && !isViewer() && h('div', { class: 'actions' }, h('a', { class: 'button', href: '#/start' + query({ mode: 'rebuild', entities: name, tenant: story.tenantId }) }, `Rebuild ${name}…`))),
     numberCell('read', open ? e.records : r.fetched), numberCell('inserted', r.inserted), numberCell('updated', r.updated), numberCell('unchanged', r.unchanged), numberCell('deleted', r.deleted),
     h('td', { 'data-label': 'rejected', class: 'number' }, r.rejected ? link('#/rejected' + query({ run: story.runNumber, entity: name }), number.format(r.rejected)) : '0'), numberCell('pages', r.pages));
 }

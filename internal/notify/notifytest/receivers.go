@@ -36,7 +36,7 @@ func (k Kit) slowReceiver(t *testing.T) {
 
 	slowBody := Webhook(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	failure = requireError(t, k.newSender(t, Config{URL: slowBody, HTTP: &http.Client{Transport: bodyTimeout{}}}))
-	require.Equal(t, http.StatusBadGateway, failure.Status, "the status is known, the body is not awaited for ever")
+	require.Equal(t, http.StatusBadGateway, failure.Status, "the status is known, the body is not awaited forever")
 	require.False(t, failure.Permanent)
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
@@ -45,44 +44,9 @@ func (d *Database) finalize(number int64, f ledger.Finalization) {
 		r.Entities = entitiesOf(queued, r.Entities)
 		d.claim(number, queued)
 	}
-	r.Results, f = composeOutcome(d.resultsSoFar(r), f)
+	r.Results, f = f.Complete(d.resultsSoFar(r))
 	r.State, r.Error, r.Reason, r.Pause, r.FinishedAt = f.State, f.Error, text(f.Reason), nil, d.now()
 	d.state.runs[number] = r
-}
-
-// composeOutcome completes the results of a run and its outcome: completed only if no entity failed,
-// and failed always with an error.
-func composeOutcome(results []events.Result, f ledger.Finalization) ([]events.Result, ledger.Finalization) {
-	for i, r := range results {
-		switch {
-		case r.Status != "":
-		case f.State == ledger.Cancelled:
-			results[i].Status = events.StatusCancelled
-		default:
-			results[i].Status, results[i].Error = events.StatusFailed, unfinishedError(r.Entity, f.Error)
-		}
-	}
-	if f.State == ledger.Cancelled {
-		return results, f
-	}
-	for _, r := range results {
-		if r.Status == events.StatusFailed && (f.State == ledger.Completed || f.Error == nil) {
-			e := *r.Error
-			e.Entity = r.Entity
-			f.State, f.Error = ledger.Failed, &e
-		}
-	}
-	if f.State == ledger.Failed && f.Error == nil {
-		f.Error = &events.RunError{Type: events.Terminated, Message: "the run ended without an error message"}
-	}
-	return results, f
-}
-
-func unfinishedError(name string, cause *events.RunError) *events.RunError {
-	if cause == nil {
-		return &events.RunError{Type: events.Terminated, Message: "the run ended before the entity was read to its end", Entity: name}
-	}
-	return &events.RunError{Type: cause.Type, Message: cause.Message, Entity: name}
 }
 
 // WithdrawRequest cancels one incremental request and gives it a run of its own.
