@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
@@ -136,4 +138,20 @@ func TestServiceFinishesRequestsWhenItStops(t *testing.T) {
 	require.Equal(t, "done <nil>", <-answered)
 	require.NoError(t, <-stopped)
 	require.NoError(t, stopOther())
+}
+
+// A service stops although the server does not respond and the client has not noticed yet.
+func TestServiceStopsWhileTheServerDoesNotRespond(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	address := strings.TrimPrefix(r.server.URL(), "nats://")
+	between := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "frozen", "127.0.0.1:0", address)
+	require.NoError(t, between.Start())
+	t.Cleanup(between.Stop)
+	stop := serve(t, r, connect(t, "nats://"+between.Listen, r.log), stream.Endpoint{Name: "echo", Handle: func(context.Context, events.Message) (int, string, []byte) {
+		return 200, "", nil
+	}})
+	_, err := between.Toxics.AddToxicJson(strings.NewReader(`{"name":"frozen","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`))
+	require.NoError(t, err)
+	require.NoError(t, stop())
 }

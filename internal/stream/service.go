@@ -62,7 +62,7 @@ func (c *Conn) Serve(ctx context.Context, version string, endpoints ...Endpoint)
 		err = c.nc.FlushWithContext(flushing) // then the server sends no more requests
 	}
 	open.close()
-	if err != nil && c.nc.IsConnected() {
+	if err != nil && c.nc.IsConnected() && !errors.Is(err, context.DeadlineExceeded) { // a server that does not respond sends none either
 		return fmt.Errorf("stop the NATS service %s: %w", ServiceName, err)
 	}
 	return nil
