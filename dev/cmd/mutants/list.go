@@ -112,7 +112,7 @@ var mutants = []mutant{
 	},
 	{
 		"end although a request arrived after the claim", "workflows/incremental.go",
-		"if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {", "if r.waitWhilePaused(ctx, wake) {",
+		"if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {", "if (woken || wake.Len() > 0) && err != nil || r.waitWhilePaused(ctx, wake) {",
 	},
 	{
 		"use the number of the last pass again", "workflows/incremental.go",
