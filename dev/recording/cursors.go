@@ -10,20 +10,14 @@ import (
 
 // cursorRow is a row of raw.sync_cursors.
 type cursorRow struct {
-	Run         int64           `json:"run_number"`
-	Table       string          `json:"table_name"`
-	Cursor      json.RawMessage `json:"cursor"`
-	Version     int64           `json:"version"`
-	Pages       int64           `json:"pages"`
-	Fetched     int64           `json:"fetched"`
-	Inserted    int64           `json:"inserted"`
-	Updated     int64           `json:"updated"`
-	Unchanged   int64           `json:"unchanged"`
-	Deleted     int64           `json:"deleted"`
-	Rejected    int64           `json:"rejected"`
-	Status      string          `json:"status"`
-	Phase       string          `json:"phase"`
-	BaseVersion int64           `json:"base_version"`
+	Run     int64           `json:"run_number"`
+	Table   string          `json:"table_name"`
+	Cursor  json.RawMessage `json:"cursor"`
+	Version int64           `json:"version"`
+	events.Counts
+	Status      string `json:"status"`
+	Phase       string `json:"phase"`
+	BaseVersion int64  `json:"base_version"`
 }
 
 // cursorKey identifies the cursor of a run in a table.
