@@ -53,6 +53,7 @@ var inOrder = []string{
 // each role was killed and after all of them were removed and started again on their volumes. Then
 // the pods of the Kubernetes manifests take the place of the roles.
 func TestContainersOfComposeAndPodsOfKubernetesSync(t *testing.T) {
+	t.Parallel() // it waits more than it computes
 	file, variables := demoOnFreePorts(t)
 	e := startEngine(t, load(t, file, "demo", "cli"))
 	for _, name := range inOrder {

@@ -22,8 +22,8 @@ var (
 	// partial matches files whose tests all are further ones: "make test" does not compile them, or
 	// they shorten themselves.
 	partial = regexp.MustCompile(`(?m)^//go:build |\btesting\.Short\(\)`)
-	// elsewhere matches files whose tests run in steps of their own or in "make fault" only.
-	elsewhere = regexp.MustCompile(`(?m)^//go:build .*\b(` + containersTag + `|fault)\b`)
+	// elsewhere matches files whose tests run in "make fault" only.
+	elsewhere = regexp.MustCompile(`(?m)^//go:build .*\bfault\b`)
 )
 
 // furtherTests reads the test files.
@@ -67,6 +67,6 @@ func (f further) step(base, packages []string) step {
 	only := "-run=^(" + strings.Join(f.tests, "|") + ")$"
 	return step{
 		title: "Development module, longer tests and those with further requirements:", module: "dev",
-		args: slices.Concat(devArgs, base, []string{only, packagesAtOnce}, longestFirst(chosen)),
+		args: slices.Concat(devArgs, base, []string{only, furtherPackagesAtOnce}, longestFirst(chosen)),
 	}
 }

@@ -63,7 +63,7 @@ var requirements = []requirement{
 		"Debian and Ubuntu: apt install pgbouncer; macOS: brew install pgbouncer", nil},
 	{"privileged", "root on Linux, to mount small disks", []string{"mount"}, true,
 		"run it as root; Debian and Ubuntu: apt install mount e2fsprogs", []string{"mkfs.ext4"}},
-	{containersTag, "root on Linux, Podman and runc, to run docker-compose.yml and the pods of Kubernetes", []string{"podman"}, true,
+	{"containers", "root on Linux, Podman and runc, to run docker-compose.yml and the pods of Kubernetes", []string{"podman"}, true,
 		"run it as root; Debian and Ubuntu: apt install " + containerPackages, nil},
 }
 

@@ -27,6 +27,9 @@ const longTests = `AcrossKills$|InAFaultAndStops$|RatiosOfADeployment$`
 // wait more than they compute.
 const packagesAtOnce = "-p=3"
 
+// furtherPackagesAtOnce has one more for the further tests: those of containers only wait, for minutes.
+const furtherPackagesAtOnce = "-p=4"
+
 // devArgs are for the packages of the development module. Vet would analyze the servers, too, which
 // takes minutes; golangci-lint vets the packages themselves. Results are not cached, since go test does
 // not notice changes outside the module, of the manifests or of the program that the tests build.
@@ -39,7 +42,7 @@ const withoutDebugInformation = "-ldflags=-w"
 // alone at the end.
 var longestPackages = []string{
 	"/internal/store", "/internal/simulator", "/internal/testing/pgserver", "/internal/gateway", "/docs",
-	"/dev/e2e", faultPackage, "/dev/conformance", "/dev/examples", "/dev/deploytest", "/dev/cmd/lazisync-dev", "/dev/streamtest",
+	"/dev/deploytest", "/dev/e2e", faultPackage, "/dev/conformance", "/dev/examples", "/dev/cmd/lazisync-dev", "/dev/streamtest",
 }
 
 // racedPackages call the product in the process of the test, and run with -race with -all. The others
@@ -188,19 +191,8 @@ func (r *runner) devSteps(ctx context.Context, base, tags []string) ([]step, err
 	if err != nil {
 		return nil, err
 	}
-	others := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return tag == containersTag })
-	steps = append(steps, more.step(append(slices.Clone(base), "-tags="+strings.Join(others, ",")), packages))
-	if slices.Contains(tags, containersTag) { // alone, since a dozen containers start
-		steps = append(steps, step{
-			title: "Containers:", module: "dev",
-			args: slices.Concat(devArgs, base, []string{"-tags=" + containersTag, "-run=Containers", "./deploytest"}),
-		})
-	}
-	return steps, nil
+	return append(steps, more.step(append(slices.Clone(base), "-tags="+strings.Join(tags, ",")), packages)), nil
 }
-
-// containersTag is the build tag of the tests that run the shipped manifests in containers.
-const containersTag = "containers"
 
 // faultTimeout applies to all fault tests together.
 const faultTimeout = "45m"
