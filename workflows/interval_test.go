@@ -106,6 +106,55 @@ func TestMinimumIntervalHoldsAfterContinueAsNew(t *testing.T) {
 	r.requireShared(t, append(*waiting, late))
 }
 
+// The workflow task that makes the history too long for the wait may also bring a control.
+func TestControlsThatArriveWithContinueAsNewAreKept(t *testing.T) {
+	t.Parallel()
+	t.Run("pause", func(t *testing.T) {
+		t.Parallel()
+		r, waiting := newBusyRig(func(r *rig, execution int) {
+			if execution == 2 {
+				r.after(time.Hour, func() {
+					require.Empty(t, r.API.PageRequests("customers"))
+					r.signal(workflows.SignalResume, workflows.ControlSignal{ID: "b", Sequence: 4})
+				})
+				return
+			}
+			r.continueAsNewWith(workflows.SignalPause)
+		})
+		_, err := r.incremental()
+		require.NoError(t, err)
+		require.Equal(t, 2, r.executions)
+		require.True(t, r.carried[0].Paused)
+		r.requireShared(t, *waiting)
+	})
+	t.Run("cancel", func(t *testing.T) {
+		t.Parallel()
+		r, waiting := newBusyRig(func(r *rig, execution int) {
+			if execution == 1 {
+				r.continueAsNewWith(workflows.SignalCancel)
+			}
+		})
+		_, _ = r.incremental()
+		require.Less(t, r.elapsed, minInterval*3/4)
+		runs := r.Ledger.Runs()
+		require.Len(t, runs, 2)
+		require.Equal(t, ledger.Cancelled, runs[1].State)
+		require.Empty(t, r.API.PageRequests("customers"))
+		outcomes := r.outcomesOf(t)
+		for _, request := range *waiting {
+			require.Equal(t, 1, outcomes[request.ID])
+		}
+	})
+}
+
+// continueAsNewWith brings a control in the workflow task in which the history gets too long.
+func (r *rig) continueAsNewWith(name string) {
+	r.after(minInterval/2, func() {
+		r.env.SignalWorkflowSkippingWorkflowTask(name, workflows.ControlSignal{ID: "a", Sequence: 3})
+	})
+	r.after(minInterval/2+time.Second, func() { r.env.SetContinueAsNewSuggested(true) })
+}
+
 func TestCancelEndsRequestsThatWaitForTheMinimumInterval(t *testing.T) {
 	t.Parallel()
 	for name, cancel := range map[string]func(r *rig){
