@@ -18,6 +18,7 @@ func (b *Bridge) decodeRequest(validator events.Validator, m events.Message) (ev
 	if err != nil {
 		return event, ledger.Request{}, err
 	}
+	validator.Now = m.Stored
 	data, tenantID, err := validator.Request(event)
 	if err != nil {
 		return event, ledger.Request{}, err

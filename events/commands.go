@@ -3,6 +3,7 @@ package events
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Validator validates commands. The bridge, the gateway and the command line share it, so that
@@ -14,6 +15,10 @@ type Validator struct {
 	// Refreshes says which refreshes are possible, by entity. An entity without an entry is not
 	// checked.
 	Refreshes map[string]Refreshable
+
+	// Now is when the stream stored the command, or the time before that: since may not be after it. The
+	// result for a message that is delivered again is then the same. The zero value skips the check.
+	Now time.Time
 }
 
 // Request validates the data of a sync.requested. It returns the data unchanged and the ID of

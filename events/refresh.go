@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -18,6 +19,9 @@ const maxIDLength = 100
 
 // MaxRefreshIDs is the maximum number of ids in a request, as in its schema.
 const MaxRefreshIDs = 500
+
+// maxSinceAhead is how far the clock of the program that sends a request may be ahead.
+const maxSinceAhead = time.Minute
 
 // RecordID is the id of a record in ServiceTitan. In JSON it may be a number or a string; it is
 // written as a string, because some programs round large numbers.
@@ -97,7 +101,13 @@ func (v Validator) refresh(data RequestData) []FieldError {
 	if !known {
 		return nil
 	}
-	return r.problems(data.Entities[0], data)
+	if problems := r.problems(data.Entities[0], data); len(problems) > 0 {
+		return problems
+	}
+	if since := data.Since; since != nil && !v.Now.IsZero() && since.After(v.Now.Add(maxSinceAhead)) {
+		return []FieldError{{"since", quote(since.Format(time.RFC3339)), "a time that is not in the future: it is " + v.Now.UTC().Format(time.RFC3339)}}
+	}
+	return nil
 }
 
 // SplitIDs splits the values of a command line into ids: separated by commas, each once.

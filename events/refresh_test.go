@@ -28,6 +28,7 @@ func TestValidatorOfRefreshes(t *testing.T) {
 			"jobs": {Numeric: true}, "journal_entries": {},
 			"job_notes": {NoIDs: "since: its list takes no ids"}, "trucks": {NoSince: "ids: its list has no filter", Numeric: true},
 		},
+		Now: time.Date(2026, 11, 30, 18, 0, 0, 0, time.FixedZone("", -3600)),
 	}
 	for data, want := range map[string]string{
 		`"entities":["jobs"],"ids":[1,"2",9223372036854775807]`:                "",
@@ -35,6 +36,9 @@ func TestValidatorOfRefreshes(t *testing.T) {
 		`"entities":["trucks"],"ids":[1]`:                                      "",
 		`"entities":["journal_entries"],"ids":["0D4A1C5E-7a0f-4b51"]`:          "",
 		`"entities":["job_notes"],"since":"2026-02-11T16:00:00.1234567+02:00"`: "",
+		`"entities":["jobs"],"since":"2026-11-30T19:01:00Z"`:                   "", // of a clock that is a minute ahead
+		`"entities":["jobs"],"since":"2026-11-30T18:01:00.001-01:00"`:          "since: got \"2026-11-30T18:01:00-01:00\", want a time that is not in the future: it is 2026-11-30T19:00:00Z",
+		`"entities":["jobs"],"since":"9999-12-31T23:59:59Z"`:                   "since: got \"9999-12-31T23:59:59Z\", want a time that is not in the future: it is 2026-11-30T19:00:00Z",
 		`"entities":["job_notes"],"ids":[1]`:                                   "ids: got ids of job_notes, want since: its list takes no ids",
 		`"entities":["trucks"],"since":"2026-02-11T16:00:00Z"`:                 "since: got since of trucks, want ids: its list has no filter",
 		`"entities":["jobz"],"ids":[1]`:                                        "entities[0]: got \"jobz\", want a known entity (did you mean jobs?)",

@@ -68,7 +68,7 @@ func Request(ctx context.Context, b Backends, cfg *config.Config, o RequestOptio
 	o.ID = cmp.Or(o.ID, uuid.NewString())
 	e, err := events.Requested.New(events.Attributes{ID: o.ID, Source: Source, Time: time.Now()}, o.data())
 	if err == nil {
-		_, _, err = events.Validator{Tenants: cfg.TenantIDs(), Entities: entity.Names(), Refreshes: ledger.Refreshes()}.Request(e)
+		_, _, err = events.Validator{Tenants: cfg.TenantIDs(), Entities: entity.Names(), Refreshes: ledger.Refreshes(), Now: time.Now()}.Request(e)
 	}
 	if err != nil {
 		return UsageError(err)

@@ -52,7 +52,7 @@ func (g *Gateway) sendRequest(w http.ResponseWriter, r *http.Request, waitFor st
 	if err != nil {
 		return err
 	}
-	data, tenant, err := events.Validator{Tenants: g.Tenants, Entities: g.Entities, Refreshes: ledger.Refreshes()}.Request(event)
+	data, tenant, err := events.Validator{Tenants: g.Tenants, Entities: g.Entities, Refreshes: ledger.Refreshes(), Now: time.Now()}.Request(event)
 	if err != nil {
 		return invalidCommand(err)
 	}
