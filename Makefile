@@ -50,9 +50,9 @@ chaos: ## inject random faults, then check the guarantees (SEED=1 MINUTES=5)
 	@dev/preflight.sh --postgres
 	@go -C dev run ./cmd/testrun -part chaos -seed $(SEED) -minutes $(MINUTES)
 
-mutants: ## seed mistakes into the code, and print which tests find each (ONLY=words WITH="end to end")
+mutants: ## seed mistakes into the code, and print which tests find each (ONLY=words TECHNIQUES=faults,chaos)
 	@dev/preflight.sh --postgres
-	@go -C dev run ./cmd/mutants -only "$(ONLY)" -with "$(WITH)"
+	@go -C dev run ./cmd/mutants -only "$(ONLY)" -techniques "$(TECHNIQUES)"
 
 # Debian: apt install podman runc containernetworking-plugins golang-github-containernetworking-plugin-dnsname
 # dnsmasq-base iptables catatonit busybox-static

@@ -1,9 +1,9 @@
 // Command mutants seeds one realistic mistake after another into the code and runs the tests: which
 // technique finds it, and with which test. It prints a table, and fails if nothing finds a mistake.
 //
-//	go run ./cmd/mutants                        all mistakes with the quick techniques
-//	go run ./cmd/mutants -only early,fence      those whose name contains one of the words
-//	go run ./cmd/mutants -with "end to end"     with a technique that takes minutes
+//	go run ./cmd/mutants                              all mistakes with the quick techniques
+//	go run ./cmd/mutants -only early,fence            those whose name contains one of the words
+//	go run ./cmd/mutants -techniques "faults,chaos"   with techniques that take minutes for each mistake
 //
 // The files are not changed: the go command reads the mistakes from an overlay.
 package main
@@ -12,13 +12,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,6 @@ type technique struct {
 	name   string
 	module string // folder below the root
 	args   []string
-	slow   bool // runs only if -with names it
 }
 
 // random matches the tests with random sequences of calls or actions.
@@ -39,18 +39,22 @@ var techniques = []technique{
 	{name: "unit tests", args: []string{"-skip=" + random, "./bridge", "./activities", "./workflows", "./internal/ledger", "./internal/store", "./internal/stream"}},
 	{name: "contract suites", args: []string{"-run=Contract$", "./internal/store"}},
 	{name: "sequences", args: []string{"-run=^TestSequences$", "./bridge"}},
-	{name: "streams", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./streamtest"}, slow: true},
-	{name: "end to end", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./e2e"}, slow: true},
-	{name: "conformance", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./conformance"}, slow: true},
-	{name: "faults", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "-tags=fault", "./fault"}, slow: true},
+	{name: "streams", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./streamtest"}},
+	{name: "end to end", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./e2e"}},
+	{name: "conformance", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./conformance"}},
+	{name: "faults", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./fault"}}, // the short ones
+	{name: "chaos", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "-tags=fault", "-run=^TestFault42", "./fault", "-args", "-minutes=0.5"}},
 }
+
+// quick are the techniques that take about a minute for each mistake.
+const quick = "unit tests,contract suites,sequences"
 
 func main() {
 	only := flag.String("only", "", "comma-separated words: seed only mistakes whose name has one of them")
-	with := flag.String("with", "", "comma-separated techniques that take minutes: streams, end to end, conformance, faults")
+	chosen := flag.String("techniques", quick, "comma-separated; also streams, end to end, conformance, faults and chaos, which take minutes for each mistake")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	missed, err := run(ctx, split(*only), split(*with))
+	missed, err := run(ctx, split(*only), split(cmp.Or(*chosen, quick)))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -64,16 +68,14 @@ func split(list string) []string {
 	return strings.FieldsFunc(list, func(c rune) bool { return c == ',' })
 }
 
-func run(ctx context.Context, only, with []string) (missed int, err error) {
+func run(ctx context.Context, only, names []string) (missed int, err error) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		return 0, err
 	}
-	var chosen []technique
-	for _, t := range techniques {
-		if !t.slow || slices.Contains(with, t.name) {
-			chosen = append(chosen, t)
-		}
+	chosen, err := named(names)
+	if err != nil {
+		return 0, err
 	}
 	printRow("mistake", chosen, func(t technique) string { return t.name })
 	printRow("---", chosen, func(technique) string { return "---" })
@@ -91,6 +93,22 @@ func run(ctx context.Context, only, with []string) (missed int, err error) {
 		}
 	}
 	return missed, nil
+}
+
+// named returns the techniques with these names.
+func named(names []string) (chosen []technique, err error) {
+	for _, name := range names {
+		i := slices.IndexFunc(techniques, func(t technique) bool { return t.name == name })
+		if i < 0 {
+			var all []string
+			for _, t := range techniques {
+				all = append(all, t.name)
+			}
+			return nil, fmt.Errorf("-techniques: got %q, want one of %s", name, strings.Join(all, ", "))
+		}
+		chosen = append(chosen, techniques[i])
+	}
+	return chosen, nil
 }
 
 func printRow(first string, chosen []technique, cell func(technique) string) {
@@ -156,30 +174,59 @@ func (m mutant) apply(root string) (string, error) {
 	return strings.Replace(string(text), m.before, m.after, 1), nil
 }
 
-var (
-	failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
-	didPanic   = regexp.MustCompile(`(?m)^(panic: .*|FAIL\t\S+)`)
-	notBuilt   = regexp.MustCompile(`\[(build|setup) failed\]`)
-)
-
-// run returns the first test that fails, and how long the technique took; "" if all pass.
+// run returns the first test that fails and after how long, builds included; "" if all pass.
 func (t technique) run(ctx context.Context, root, overlay string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-short", "-failfast", "-timeout=15m"}, t.args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-short", "-failfast", "-timeout=15m"}, t.args...)...)
 	cmd.Dir = filepath.Join(root, t.module)
 	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay) // also of programs that tests build
-	began := time.Now()
-	out, err := cmd.CombinedOutput()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	first, err := firstFailure(stdout)
+	ended := cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case err == nil:
-		return "", nil
-	case notBuilt.Match(out):
-		return "", fmt.Errorf("the mistake does not compile: %s", out)
+	case err != nil:
+		return "", err
+	case first == "" && ended != nil:
+		return "", fmt.Errorf("go test: %w: %s", ended, stderr.String())
 	}
-	took := time.Since(began).Round(time.Second)
-	if test := failedTest.FindSubmatch(out); test != nil {
-		return fmt.Sprintf("%s (%s)", test[1], took), nil
+	return first, nil
+}
+
+// testEvent is a line of go test -json.
+type testEvent struct{ Action, Package, Test, Output, FailedBuild string }
+
+// firstFailure reads the output of go test -json to its end. It returns the first test that failed, or the
+// package if no test did, and after how long.
+func firstFailure(output io.Reader) (first string, err error) {
+	began, inTest, build := time.Now(), false, strings.Builder{}
+	for lines := json.NewDecoder(output); ; {
+		var e testEvent
+		switch err := lines.Decode(&e); {
+		case errors.Is(err, io.EOF):
+			return first, nil
+		case err != nil:
+			return "", fmt.Errorf("output of go test: %w", err)
+		}
+		switch {
+		case e.Action == "build-output":
+			build.WriteString(e.Output)
+		case e.FailedBuild != "":
+			return "", fmt.Errorf("the mistake does not compile: %s", build.String())
+		case e.Action == "fail" && !inTest && (first == "" || e.Test != ""):
+			name, _, _ := strings.Cut(cmp.Or(e.Test, e.Package), "/")
+			if inTest = e.Test != ""; !inTest {
+				name = e.Package
+			}
+			first = fmt.Sprintf("%s (%s)", name, time.Since(began).Round(time.Second))
+		}
 	}
-	return fmt.Sprintf("%s (%s)", didPanic.Find(out), took), nil
 }
