@@ -31,7 +31,7 @@ func (b *Bridge) decodeRequest(validator events.Validator, m events.Message) (ev
 	r := ledger.Request{
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(), Digest: digest,
 		TenantID: tenant.ID, Mode: data.Mode, Entities: b.entities(data.Entities, tenant.Entities), Notify: data.Notify, Channel: cmp.Or(data.Channel, tenant.Channel),
-		AllowDeletes: data.AllowDeletes, Reason: data.Reason, Traceparent: events.TraceParent(event),
+		AllowDeletes: data.AllowDeletes, Reason: workflows.Clip(data.Reason), Traceparent: events.TraceParent(event),
 		Message: m.Place(), State: ledger.Received, ReceivedAt: b.Now().UTC(),
 	}
 	for _, id := range data.IDs {

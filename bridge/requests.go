@@ -84,28 +84,45 @@ func (b *Bridge) decodeDelivery(ctx context.Context, validator events.Validator,
 // ledger already has of them.
 func (b *Bridge) record(ctx context.Context, all batch) {
 	decoded := all.filter((*delivery).ok)
-	if len(decoded) == 0 {
+	b.receive(ctx, decoded)
+	seen := map[string]bool{}
+	for _, d := range decoded.filter((*delivery).ok) {
+		d.repeated = seen[d.request.ID]
+		seen[d.request.ID] = true
+	}
+}
+
+// receive records the requests of deliveries together. If the ledger refuses them permanently, each is
+// recorded alone, so that one request cannot keep the others from being recorded.
+func (b *Bridge) receive(ctx context.Context, all batch) {
+	if len(all) == 0 {
 		return
 	}
-	requests := make([]ledger.Request, len(decoded))
-	for i, d := range decoded {
+	requests := make([]ledger.Request, len(all))
+	for i, d := range all {
 		requests[i] = d.request
 	}
 	receipts, err := b.Ledger.Receive(ctx, append(requests, b.secondPasses(requests)...))
-	if err != nil {
-		decoded.fail(fmt.Errorf("record %d requests: %w", len(requests), err))
+	switch refusal, refused := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](err); {
+	case err == nil:
+	case refused && refusal.Permanent() && len(all) > 1:
+		for _, d := range all {
+			b.receive(ctx, batch{d})
+		}
+		return
+	default:
+		all.fail(fmt.Errorf("record %d requests: %w", len(requests), err))
 		return
 	}
-	seen := map[string]bool{}
-	for i, d := range decoded {
+	for i, d := range all {
 		d.receipt = receipts[i]
-		d.runID = d.receipt.FirstRunID
-		d.duplicate, d.repeated = d.receipt.IsDuplicateFor(d.request), seen[d.request.ID]
+		d.runID, d.duplicate = d.receipt.FirstRunID, d.receipt.IsDuplicateFor(d.request)
 		if d.receipt.Conflict {
 			d.rejection = conflict(d.request.EventID)
-			continue
 		}
-		seen[d.request.ID] = true
 	}
 }
 

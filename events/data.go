@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 )
@@ -35,6 +36,10 @@ func (d *Definition) Read(event Event) (any, error) {
 		return nil, Reject(CodeInvalidData, rejection.Errors...)
 	}
 	problems, err := schema.validate(data)
+	var rejection *Rejection
+	if errors.As(err, &rejection) {
+		return nil, rejection
+	}
 	if err != nil {
 		return nil, fmt.Errorf("validate data of %s: %w", d.Name, err)
 	}

@@ -16,9 +16,11 @@ import (
 	"github.com/cloudevents/sdk-go/v2/types"
 )
 
+// MaxIdentity is the maximum length of an id, and of a source, in bytes.
+const MaxIdentity = 256
+
 const (
 	specVersion  = cloudevents.CloudEventsVersionV1
-	maxIdentity  = 256            // bytes of an id, and of a source
 	maxClockSkew = 24 * time.Hour // between an event's time and when it was stored
 )
 
@@ -90,8 +92,8 @@ func (e *envelope) optional(name string) *string {
 
 func (e *envelope) identity(name string) string {
 	text, ok := e.required(name)
-	if ok && len(text) > maxIdentity {
-		e.invalid(name, fmt.Sprintf("%d bytes", len(text)), fmt.Sprintf("at most %d", maxIdentity))
+	if ok && len(text) > MaxIdentity {
+		e.invalid(name, fmt.Sprintf("%d bytes", len(text)), fmt.Sprintf("at most %d", MaxIdentity))
 		return ""
 	}
 	return text

@@ -68,7 +68,7 @@ func (a Attributes) envelope(d *Definition, data []byte) *envelope {
 	for name, value := range map[string]string{
 		"id": a.ID, "source": a.Source, "subject": a.Subject, "traceparent": a.TraceParent, "tracestate": a.TraceState,
 	} {
-		if value != "" {
+		if value != "" && (name != "traceparent" || IsTraceParent(value)) { // the ledger may have one that an earlier version did not check
 			e.set(name, value)
 		}
 	}
@@ -109,8 +109,12 @@ func Header(event Event) map[string][]string {
 	}
 }
 
-// TraceParent returns the traceparent extension of an event, "" if it has none.
+// TraceParent returns the traceparent extension of an event, "" if it has none or an invalid one: it goes
+// into every event of a run, and anyone may have sent it.
 func TraceParent(event Event) string {
 	value, _ := event.Extensions()["traceparent"].(string)
+	if !IsTraceParent(value) {
+		return ""
+	}
 	return value
 }

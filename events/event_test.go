@@ -114,7 +114,7 @@ func TestPartsWithTheLongestIDsFitAnEvent(t *testing.T) {
 	t.Parallel()
 	requests := make([]RequestRef, 1000)
 	for i := range requests {
-		requests[i] = RequestRef{RequestID: strings.Repeat("f", 20), Source: strings.Repeat("<", maxIdentity), ID: strings.Repeat("&", maxIdentity)}
+		requests[i] = RequestRef{RequestID: strings.Repeat("f", 20), Source: strings.Repeat("<", MaxIdentity), ID: strings.Repeat("&", MaxIdentity)}
 	}
 	for _, part := range SplitRequests(requests) {
 		encoded, err := json.Marshal(part)

@@ -104,8 +104,20 @@ func (v Validator) refresh(data RequestData) []FieldError {
 	if problems := r.problems(data.Entities[0], data); len(problems) > 0 {
 		return problems
 	}
-	if since := data.Since; since != nil && !v.Now.IsZero() && since.After(v.Now.Add(maxSinceAhead)) {
-		return []FieldError{{"since", quote(since.Format(time.RFC3339)), "a time that is not in the future: it is " + v.Now.UTC().Format(time.RFC3339)}}
+	if data.Since != nil {
+		return v.since(*data.Since)
+	}
+	return nil
+}
+
+// since returns what is wrong with the time of a refresh.
+func (v Validator) since(t time.Time) []FieldError {
+	got := quote(t.Format(time.RFC3339))
+	if year := t.UTC().Year(); year < 1 || year > 9999 { // PostgreSQL and JSON have no such time
+		return []FieldError{{"since", got, "a time in the years 1 to 9999, in UTC"}}
+	}
+	if !v.Now.IsZero() && t.After(v.Now.Add(maxSinceAhead)) {
+		return []FieldError{{"since", got, "a time that is not in the future: it is " + v.Now.UTC().Format(time.RFC3339)}}
 	}
 	return nil
 }

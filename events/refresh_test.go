@@ -38,6 +38,9 @@ func TestValidatorOfRefreshes(t *testing.T) {
 		`"entities":["job_notes"],"since":"2026-02-11T16:00:00.1234567+02:00"`: "",
 		`"entities":["jobs"],"since":"2026-11-30T19:01:00Z"`:                   "", // of a clock that is a minute ahead
 		`"entities":["jobs"],"since":"2026-11-30T18:01:00.001-01:00"`:          "since: got \"2026-11-30T18:01:00-01:00\", want a time that is not in the future: it is 2026-11-30T19:00:00Z",
+		`"entities":["jobs"],"since":"0000-12-31T23:59:59Z"`:                   `since: got "0000-12-31T23:59:59Z", want a time in the years 1 to 9999, in UTC`,
+		`"entities":["jobs"],"since":"0001-01-01T00:30:00+01:00"`:              `since: got "0001-01-01T00:30:00+01:00", want a time in the years 1 to 9999, in UTC`,
+		`"entities":["jobs"],"since":"9999-12-31T23:59:59-01:00"`:              `since: got "9999-12-31T23:59:59-01:00", want a time in the years 1 to 9999, in UTC`,
 		`"entities":["jobs"],"since":"9999-12-31T23:59:59Z"`:                   "since: got \"9999-12-31T23:59:59Z\", want a time that is not in the future: it is 2026-11-30T19:00:00Z",
 		`"entities":["job_notes"],"ids":[1]`:                                   "ids: got ids of job_notes, want since: its list takes no ids",
 		`"entities":["trucks"],"since":"2026-02-11T16:00:00Z"`:                 "since: got since of trucks, want ids: its list has no filter",

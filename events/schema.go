@@ -50,14 +50,27 @@ func (s *schema) validate(data []byte) ([]FieldError, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.compiled.Validate(value)
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return nil, err
+	problems := hugeNumbers(value, nil)
+	if len(problems) == 0 {
+		var invalid *jsonschema.ValidationError
+		if err := s.check(value); !errors.As(err, &invalid) {
+			return nil, err
+		}
+		problems = s.explain(invalid, value)
 	}
-	problems := s.explain(invalid, value)
 	slices.SortFunc(problems, func(a, b FieldError) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Want, b.Want))
 	})
 	return slices.Compact(problems), nil
+}
+
+// check validates a value. Data that makes the library panic is invalid: it comes from outside, and would
+// end the process with each delivery.
+func (s *schema) check(value any) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = Reject(CodeInvalidData, FieldError{"data", fmt.Sprintf("values that cannot be validated (%v)", cause), "values that fit the schema"})
+		}
+	}()
+	return s.compiled.Validate(value)
 }

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/otel/propagation"
@@ -10,6 +11,11 @@ import (
 
 // traceContext reads and writes the form of the Distributed Tracing extension.
 var traceContext propagation.TraceContext
+
+var traceParentForm = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// IsTraceParent reports whether a text has the form of a traceparent of version 00 of W3C Trace Context.
+func IsTraceParent(s string) bool { return traceParentForm.MatchString(s) }
 
 // WithTraceParent returns ctx with the span that a traceparent names as the parent of the next
 // span. It returns ctx unchanged if the traceparent is "" or invalid.

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -127,6 +126,9 @@ func (g *Gateway) sendControl(w http.ResponseWriter, r *http.Request, action eve
 	// An idempotency key that is reused for another control makes another event. With one source,
 	// JetStream would drop that event as a duplicate.
 	attributes.Source += "/" + string(action) + "/" + url.PathEscape(id)
+	if len(attributes.Source) > events.MaxIdentity { // no ID of a workflow is that long
+		return notFound(controlWorkflow, id, "the workflow ID of a run")
+	}
 	if _, named := given[controlRequest]; named {
 		return invalid(events.FieldError{Path: controlRequest, Got: string(given[controlRequest]), Want: "the field omitted: the path names the workflow"})
 	}
@@ -169,8 +171,6 @@ func (g *Gateway) body(w http.ResponseWriter, r *http.Request) (map[string]json.
 
 const keyHeader = "Idempotency-Key"
 
-var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
 // attributes returns the identity of a command. Each client has its own source, because
 // clients choose their own keys.
 func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
@@ -187,7 +187,7 @@ func (g *Gateway) attributes(r *http.Request) (events.Attributes, error) {
 	if who, known := g.client(r); known {
 		a.Source += "/" + url.PathEscape(who.Name)
 	}
-	if given := r.Header.Get("Traceparent"); traceparent.MatchString(given) {
+	if given := r.Header.Get("Traceparent"); events.IsTraceParent(given) {
 		a.TraceParent = given
 	}
 	return a, nil

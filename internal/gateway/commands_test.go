@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,6 +165,21 @@ func TestRequestReportsEveryProblem(t *testing.T) {
 		map[string]any{"path": "entities[0]", "got": `"x"`, "want": "a known entity; lazisync entities lists them"},
 		map[string]any{"path": "entities[1]", "got": `"jobz"`, "want": "a known entity (did you mean jobs?)"},
 	}, got["errors"])
+}
+
+func TestHugeNumbersAreInvalid(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.send(http.MethodPost, "/sync/full", `{"entities":[1e9999999`+strings.Repeat(",1", 20)+`]}`).isProblem(t, 422, "entities[0]: got 1e9999999")
+}
+
+// The client knows nothing of the source of the event that its control would be.
+func TestControlOfAWorkflowWithAnImpossibleIDIsNotFound(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	for _, id := range []string{strings.Repeat("a", 300), strings.Repeat("%20", 100)} {
+		require.Equal(t, 404, s.send(http.MethodPost, "/sync/"+id+"/pause", "").status)
+	}
 }
 
 func TestRequestWithSeveralTenantsNeedsOne(t *testing.T) {
