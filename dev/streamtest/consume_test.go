@@ -62,6 +62,30 @@ func TestEachMessageOfABatchIsSettledSeparately(t *testing.T) {
 	require.Len(t, handled.list(), 6)
 }
 
+// A message that the handler cannot process is delivered again, and delays no other.
+func TestAPanicOfTheHandlerConcernsOneMessage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, text := range []string{"a", "poison", "b"} {
+		r.send(t, "sync.requested", text)
+	}
+	var handled seen[string]
+	r.consume(t, stream.ConsumerRequests, many, func(ctx context.Context, batch []*stream.Message) error {
+		for _, m := range batch {
+			if text := string(m.Event().Data); text == "poison" && m.Deliveries() == 1 {
+				panic("no such number")
+			}
+		}
+		for _, m := range batch {
+			handled.add(string(m.Event().Data))
+		}
+		return ackAll(ctx, batch)
+	})
+	require.ElementsMatch(t, []string{"a", "b", "poison"}, handled.await(t, 3))
+	r.settledAll(t, stream.ConsumerRequests)
+	require.Positive(t, r.log.Count("panic of the handler: no such number (consume_test.go:"))
+}
+
 func TestRetryRedeliversAfterItsDelay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

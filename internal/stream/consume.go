@@ -200,47 +200,6 @@ func (l *batchLoop) ready(ctx context.Context) error {
 	return l.options.Ready(ctx)
 }
 
-// handleBatch runs the handler, which may continue for the grace period after ctx is done.
-func (l *batchLoop) handleBatch(ctx context.Context, batch []*Message) error {
-	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stopGrace := context.AfterFunc(ctx, func() { backoff.Sleep(working, l.options.Grace); cancel() })
-	defer stopGrace()
-	stopProgress := keepInProgress(batch)
-	err := l.handle(working, batch)
-	stopProgress()
-	l.nakUnsettled(batch)
-	return err
-}
-
-// keepInProgress extends the ack wait of each message until it is settled or stop is called.
-func keepInProgress(batch []*Message) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for backoff.Sleep(ctx, ackWait/3) {
-			for _, m := range batch {
-				if !m.settled.Load() {
-					_ = m.InProgress() // if the connection is lost, the message is redelivered
-				}
-			}
-		}
-	}()
-	return func() { cancel(); <-done }
-}
-
-func (l *batchLoop) nakUnsettled(batch []*Message) {
-	for _, m := range batch {
-		if m.settled.Load() {
-			continue
-		}
-		if err := m.Retry(0); err != nil && l.conn.logLimiter.allow("nak "+l.consumer) {
-			l.conn.log.Warn().Err(err).Str("consumer", l.consumer).Msg("nak failed, the message is redelivered after its ack wait")
-		}
-	}
-}
-
 func (l *batchLoop) deliveries(raw []*nats.Msg) []*Message {
 	batch := make([]*Message, 0, len(raw))
 	for _, r := range raw {
