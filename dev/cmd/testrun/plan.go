@@ -54,8 +54,12 @@ var racedPackages = []string{"/dev/streamtest", "/dev/gatewaytest"}
 // ten times as long and finds the same.
 const sequences = "^TestSequences$"
 
-// unracedPackages of the root module check texts, and start nothing concurrent.
-var unracedPackages = []string{"/docs", "/internal/testing/layers"}
+// unracedPackages of the root module have no goroutines, and nothing for several of them. Their tests are
+// not shortened, so that their results of "make test" count for "make test-all".
+var unracedPackages = []string{
+	"/docs", "/internal/connect", "/internal/display", "/internal/entity", "/internal/jsonscan", "/internal/notify/message",
+	"/internal/store/views", "/internal/testing/durable", "/internal/testing/layers",
+}
 
 // faultPackage has the tests that kill processes. It runs with -all only.
 const faultPackage = "/dev/fault"
@@ -160,11 +164,11 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts, code := split(root, unracedPackages)
+	unraced, code := split(root, unracedPackages)
 	return append([]step{
 		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off", "-skip=" + sequences}, longestFirst(code))}, // make test vets it
 		{title: "Root module, sequences:", module: ".", args: slices.Concat(base, []string{"-vet=off", "-run=" + sequences, "./bridge"})},
-		{title: "Root module, texts:", module: ".", args: slices.Concat(base, texts)},
+		{title: "Root module, without goroutines:", module: ".", args: slices.Concat(base, shortArgs, unraced)},
 	}, dev...), nil
 }
 

@@ -201,6 +201,27 @@ func TestFilesThatShortenTestsHaveThem(t *testing.T) {
 	}))
 }
 
+func TestUnracedPackagesNeedNoRaceAndShortenNothing(t *testing.T) {
+	t.Parallel()
+	root, err := findRoot()
+	require.NoError(t, err)
+	concurrent := regexp.MustCompile(`(?m)^\t+(go (func|\w+[.(])|"(sync|sync/atomic|golang.org/x/sync/errgroup)"$)`)
+	for _, pkg := range unracedPackages {
+		files, err := filepath.Glob(filepath.Join(root, pkg, "*.go"))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pkg)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.True(t, strings.HasSuffix(file, "_test.go") || !concurrent.Match(text), file)
+			require.False(t, bytes.Contains(text, []byte("testing.Short")), file)
+			for _, match := range testFunction.FindAllStringSubmatch(string(text), -1) {
+				require.NotRegexp(t, omitted, match[1], file)
+			}
+		}
+	}
+}
+
 func TestOnlyTheSameSourcesOfTheLastHourHavePassed(t *testing.T) {
 	t.Parallel()
 	root, now := t.TempDir(), time.Now()
