@@ -14,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// dispatch gives the requests that Temporal may not have to Temporal and marks them as
+// dispatch starts or signals the workflows of requests that Temporal may not have, and marks the requests as
 // accepted.
 func (b *Bridge) dispatch(ctx context.Context, all batch) {
 	var calls calls
@@ -127,7 +127,7 @@ func (b *Bridge) accept(ctx context.Context, all []*call) {
 	}
 }
 
-// makeCall gives requests to Temporal.
+// makeCall starts or signals the workflow of a call, unless all of its requests were withdrawn.
 func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	ctx = events.WithTraceParent(ctx, c.traceparent)
 	var err error

@@ -43,7 +43,7 @@ func TestExhaustedCommandsAreDeadLetteredAndRejected(t *testing.T) {
 
 	again := w.requested(t, "e1", events.RequestData{Mode: events.Full}) // as a replay does
 	require.NoError(t, w.requests(again))
-	require.Len(t, published(t, w, events.Accepted), 1, "a replay is decided anew")
+	require.Len(t, published(t, w, events.Accepted), 1, "a replay has an answer of its own")
 }
 
 func TestExhaustedCommandsInTheLedgerAreProcessed(t *testing.T) {

@@ -86,8 +86,8 @@ type RequestLedger interface {
 // ControlLedger stores controls.
 type ControlLedger interface {
 	// RecordControl records a control, or returns the recorded one. A message that repeats a control
-	// shares its result, also when it is redelivered. In a message that comes after the control was
-	// rejected and answered, the control becomes pending again. The error is ledger.ErrConflict if a
+	// shares its result, also when it is redelivered. A message that arrives after the control was
+	// rejected and answered is a replay: the control becomes pending again. The error is ledger.ErrConflict if a
 	// request has the same identity.
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
 	// HasControl reports whether a control is recorded.

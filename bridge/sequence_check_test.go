@@ -103,7 +103,8 @@ func (s *sequence) checkAnswers(t *rapid.T) {
 	}
 }
 
-// checkConflicts checks that only commands with the data of the first one with their id are accepted.
+// checkConflicts checks that a request is accepted only if its data are those of the request that is recorded under
+// its id.
 func (s *sequence) checkConflicts(t *rapid.T) {
 	requests, answers := s.database.Requests(), s.answers(t)
 	for _, c := range s.commands {
@@ -119,7 +120,7 @@ func (s *sequence) checkConflicts(t *rapid.T) {
 		i := slices.IndexFunc(requests, func(r ledger.Request) bool { return r.ID == id })
 		isFirst := i >= 0 && requests[i].Mode == data.Mode
 		if isRejected := strings.HasSuffix(answers[c.event.Place()][0], "/rejected"); isFirst == isRejected {
-			t.Fatalf("command %d (%s) is rejected: %v, want that only of other data than the first request has", c.event.Sequence, c.id, isRejected)
+			t.Fatalf("command %d (%s) is rejected: %v, want a rejection only if its data differ from those of the recorded request", c.event.Sequence, c.id, isRejected)
 		}
 	}
 }
@@ -177,7 +178,7 @@ func (s *sequence) checkStream(t *rapid.T) {
 		}
 		full[run.WorkflowID] = run.Number
 		if s.mustCancel[run.WorkflowID] && run.State == ledger.Completed {
-			t.Fatalf("%s is completed, want it cancelled: it did not finalize its run yet when it received the cancel", run.WorkflowID)
+			t.Fatalf("%s is completed, want it cancelled: it had not begun to finalize its run when it received the cancel", run.WorkflowID)
 		}
 	}
 	if dead := len(s.stream.DeadLetters()); dead != s.count(events.Rejected.Name) {

@@ -15,19 +15,19 @@ import (
 // work is a model of the workflow of one execution and its activities, in steps.
 type work struct {
 	memory.Execution
-	request  string // of a workflow with one request
-	received int    // signals that it has read
-	woken    bool
-	passes   int
-	run      ledger.Run // zero before a run has begun
-	ended    int        // entities of the run
-	paused   bool
-	stop     *ledger.Finalization
-	decision *ledger.Finalization // from when it finalizes the run: a cancel is too late then
-	next     *ledger.Finalization // the stop of the next pass
-	seen     []string
-	last     uint64 // sequence of the latest control
-	isLate   bool   // its last activity has continued after the execution was closed
+	request      string // of a workflow with one request
+	received     int    // signals that it has read
+	woken        bool
+	passes       int
+	run          ledger.Run // zero before a run has begun
+	ended        int        // entities of the run
+	paused       bool
+	stop         *ledger.Finalization
+	finalization *ledger.Finalization // set when it begins to finalize the run: a cancel is too late then
+	next         *ledger.Finalization // the stop of the next pass
+	seen         []string
+	last         uint64 // sequence of the latest control
+	isLate       bool   // its last activity has continued after the execution was closed
 }
 
 // workOf returns the work of the latest execution of a workflow ID.
@@ -73,7 +73,7 @@ func (w *work) apply(name string, s workflows.ControlSignal) {
 	case name == workflows.SignalCancel:
 		cancel := &ledger.Finalization{State: ledger.Cancelled, Reason: "cancelled", ClaimQueued: !s.PassOnly}
 		switch {
-		case w.stop == nil && w.decision == nil:
+		case w.stop == nil && w.finalization == nil:
 			w.stop = cancel
 		case cancel.ClaimQueued && (w.stop == nil || !w.stop.ClaimQueued):
 			w.next = cancel
@@ -143,10 +143,10 @@ func (p *process) read(w *work) {
 }
 
 func (p *process) finish(w *work) {
-	if w.decision == nil {
-		w.decision = cmp.Or(w.stop, &ledger.Finalization{State: ledger.Completed})
+	if w.finalization == nil {
+		w.finalization = cmp.Or(w.stop, &ledger.Finalization{State: ledger.Completed})
 	}
-	run, err := p.ledger.Finalize(context.Background(), w.run.Ref(), *w.decision)
+	run, err := p.ledger.Finalize(context.Background(), w.run.Ref(), *w.finalization)
 	if err == nil && !run.Published {
 		if err = p.publishAll(run.OutcomeEvents()); err == nil {
 			err = p.ledger.MarkPublished(context.Background(), run.Ref())
@@ -163,7 +163,7 @@ func (p *process) finish(w *work) {
 		return
 	}
 	w.passes++
-	w.run, w.ended, w.stop, w.decision, w.next = ledger.Run{}, 0, w.next, nil, nil
+	w.run, w.ended, w.stop, w.finalization, w.next = ledger.Run{}, 0, w.next, nil, nil
 }
 
 func (p *process) publishAll(all []events.Event, err error) error {

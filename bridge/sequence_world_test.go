@@ -156,7 +156,7 @@ func (d *deployment) noteCancel(op memory.Op, do func() error) func() error {
 		err := do()
 		e := d.temporal.Execution(id)
 		w := d.works[e.FirstRunID]
-		isTooLate := w != nil && w.decision != nil ||
+		isTooLate := w != nil && w.finalization != nil ||
 			slices.ContainsFunc(d.database.Runs(), func(r ledger.Run) bool { return r.WorkflowID == id && r.State != ledger.Running })
 		if e.Status == workflows.ExecutionOpen && err == nil && !isTooLate {
 			d.mu.Lock() // several calls of a batch are made at once

@@ -16,8 +16,9 @@ type Validator struct {
 	// checked.
 	Refreshes map[string]Refreshable
 
-	// Now is when the stream stored the command, or the time before that: since may not be after it. The
-	// result for a message that is delivered again is then the same. The zero value skips the check.
+	// Now is the time at which the stream stored the command, so that a redelivery has the same result, or the
+	// current time of a command that is not published yet. since must not be more than a minute after it. The
+	// zero value skips this check.
 	Now time.Time
 }
 

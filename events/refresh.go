@@ -73,15 +73,15 @@ func (r Refreshable) problems(entity string, data RequestData) []FieldError {
 	return wrong
 }
 
-// Accepts reports whether a record can be read by its id.
+// Accepts reports whether the entity can be read by ids, and whether the id is one that its records may have.
 func (r Refreshable) Accepts(id RecordID) bool {
 	return r.NoIDs == "" && id != "" && len(id) <= maxIDLength && (r.Numeric && id.IsNumeric() || !r.Numeric && !strings.ContainsFunc(string(id), isNotInID))
 }
 
 const maxNumericID = 1<<63 - 1
 
-// IsNumeric reports whether the id is a number as ServiceTitan writes it: an integer without sign and
-// leading zeros.
+// IsNumeric reports whether the id is a number as ServiceTitan writes it: an integer from 1 to 2^63-1,
+// without sign and leading zeros.
 func (id RecordID) IsNumeric() bool {
 	n, err := strconv.ParseInt(string(id), 10, 64)
 	return err == nil && n > 0 && strconv.FormatInt(n, 10) == string(id)

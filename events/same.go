@@ -9,9 +9,9 @@ import "reflect"
 //     redelivery of the message there may be one.
 //   - The start, a pause and a resume of a run name its requests. One that was cancelled meanwhile is no
 //     longer among them.
-//   - The rejection of a message has the reason that was found first. A redelivery may find another one:
-//     the configuration or the version is another one, or the message has had too many deliveries. The id
-//     names the message with the time at which it was stored, so that no other event can have it.
+//   - The rejection of a message has the reason that was found first. A redelivery may find another reason,
+//     because the configuration or the version has changed or the message has had too many deliveries. The
+//     id has the message's stream, sequence and time, so that no other event can have it.
 //
 // Any other difference means that the id belongs to another event, because PostgreSQL, NATS or Temporal
 // was restored to an earlier state.

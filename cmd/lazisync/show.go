@@ -79,7 +79,7 @@ func (p *program) entities() *cobra.Command {
 	return cmd
 }
 
-// simulator tells callers of the former command where the simulator is now.
+// simulator is the former command of the simulator. It fails and names the program that the simulator is now.
 func (p *program) simulator() *cobra.Command {
 	return &cobra.Command{
 		Use: "simulator", Hidden: true, DisableFlagParsing: true,

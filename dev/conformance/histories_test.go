@@ -28,7 +28,7 @@ var seeds = []uint64{1, 2, 3, 4, 5}
 //	go test ./conformance -run TestHistories -histories 100
 var (
 	oneSeed   = flag.Uint64("seed", 0, "the only history to go through, 0 for the usual ones")
-	histories = flag.Int("histories", 0, "how many histories with seeds drawn anew, beside the usual ones")
+	histories = flag.Int("histories", 0, "how many histories with random seeds, beside the usual ones")
 )
 
 func historySeeds() []uint64 {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestMain runs twice as many tests at once as there are processors, unless -parallel says how many: they wait
+// TestMain runs twice as many tests at the same time as there are processors, unless -parallel is set: they wait
 // for PostgreSQL most of the time.
 func TestMain(m *testing.M) {
 	flag.Parse()

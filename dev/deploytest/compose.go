@@ -46,7 +46,7 @@ func loadWith(ctx context.Context, root, envFile, override string, profiles ...s
 	return &Compose{project}, nil
 }
 
-// Command is the command of a service with its arguments.
+// Command returns the command of a service with its arguments. It fails if there is no such service.
 func (c *Compose) Command(service string) ([]string, error) {
 	s, err := c.project.GetService(service)
 	return s.Command, err

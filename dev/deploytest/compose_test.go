@@ -124,7 +124,7 @@ func TestComposeUsesOnlyVariablesOfEnvExample(t *testing.T) {
 	require.Greater(t, len(taken), 40)
 	for _, line := range strings.Split(read(t, "deploy", "demo.env"), "\n") {
 		if name, _, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
-			require.Contains(t, taken, name, "deploy/demo.env sets a variable that nobody takes")
+			require.Contains(t, taken, name, "deploy/demo.env sets a variable that no service reads")
 		}
 	}
 }

@@ -240,7 +240,7 @@ func TestHealthcheckReportsReadiness(t *testing.T) {
 	require.Eventually(t, func() bool { _, err := healthcheck(t, notifier.admin); return err == nil }, patience, tick)
 
 	_, err = healthcheck(t, "127.0.0.1:1")
-	require.Error(t, err, "nobody listens")
+	require.Error(t, err, "no server listens")
 }
 
 // What is deployed is what is tested: images have the versions of the modules that the

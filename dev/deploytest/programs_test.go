@@ -25,7 +25,7 @@ func (s *harness) connectProgram() (*nats.Conn, jetstream.JetStream, error) {
 	return nc, js, nil
 }
 
-// requestSyncs does what docs/events.md tells programs that request syncs.
+// requestSyncs does what docs/events.md says about programs that request syncs.
 func (s *harness) requestSyncs(ctx context.Context) error {
 	nc, js, err := s.connectProgram()
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *harness) requestSyncs(ctx context.Context) error {
 	)
 }
 
-// consumeEvents does what docs/consumers.md tells programs that read events.
+// consumeEvents does what docs/consumers.md says about programs that read events.
 func (s *harness) consumeEvents(ctx context.Context) error {
 	nc, js, err := s.connectProgram()
 	if err != nil {

@@ -189,7 +189,7 @@ func TestMigrationFromTheLegacyWorker(t *testing.T) {
 	require.True(t, result.Success)
 	require.Len(t, result.Results, len(core))
 	incremental := w.completed(t, events.RequestID("/lazisync/workflows/"+run.GetRunID(), "hourly-"+w.tenant))
-	require.Equal(t, events.StatusCompleted, incremental.Results[0].Status, "it goes on from lazisync's full sync")
+	require.Equal(t, events.StatusCompleted, incremental.Results[0].Status, "it continues from lazisync's full sync")
 	p.stop(t)
 
 	early := w.run(t, "migrate")

@@ -40,7 +40,7 @@ func TestChangesDuringAFullSyncArriveWithTheNextIncremental(t *testing.T) {
 			}
 		}
 	}
-	require.Empty(t, w.outcomes(t), "the full sync goes on while records change")
+	require.Empty(t, w.outcomes(t), "the full sync is still running while records change")
 	company.SetPace(0)
 	w.completed(t, requestID)
 

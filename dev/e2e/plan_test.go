@@ -9,7 +9,7 @@ import (
 	"github.com/lazi/lazisync/internal/simulator"
 )
 
-// A plan tells the calls that the next full sync makes, and makes one call for each entity itself.
+// A plan has the number of calls that the next full sync makes, and makes one call for each entity itself.
 func TestPlanTellsTheCallsOfASync(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 230, ExportPageSize: 50}})

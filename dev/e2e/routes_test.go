@@ -80,7 +80,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 		w.rejected(t, func(d events.RejectedData) bool { return d.Code == events.CodeFinishedRun })
 	})
 
-	t.Run("events are followed while a sync goes on, and the ledger has it", func(t *testing.T) {
+	t.Run("events are followed while a sync runs, and the ledger has it", func(t *testing.T) {
 		following := follow(t, s)
 		accepted := s.call(t, "POST", "/sync/full", nil, "").object(t)
 		requestID := accepted["requestId"].(string)

@@ -157,7 +157,7 @@ func (f *following) end(t *testing.T) {
 				return
 			}
 		case <-late:
-			require.FailNow(t, "the stream goes on")
+			require.FailNow(t, "the stream does not end")
 		}
 	}
 }

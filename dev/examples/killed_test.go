@@ -146,7 +146,7 @@ func (c *killable) killedWhileItWorks(t *testing.T, table string) {
 		var others int
 		err := watch.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'").Scan(&others)
 		return err == nil && others == 0
-	}, patience, 20*time.Millisecond, "its transaction goes on")
+	}, patience, 20*time.Millisecond, "its transaction is still open")
 }
 
 // settled says whether the consumer has nothing left to do.

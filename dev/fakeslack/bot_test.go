@@ -118,7 +118,7 @@ func TestTwoNotifiersPostOneMessage(t *testing.T) {
 	require.NoError(t, <-results)
 	require.NoError(t, <-results)
 	require.Len(t, s.Messages(), 1)
-	require.Contains(t, s.Messages()[0].Text, "failed 20 times", "the latest one, whoever was last")
+	require.Contains(t, s.Messages()[0].Text, "failed 20 times", "the highest count stays, whichever post came last")
 }
 
 func TestAMessageThatWasDeletedIsPostedAgain(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 var (
 	seed    = flag.Int64("seed", 1, "of the chaos: the same seed gives the same schedule")
-	minutes = flag.Float64("minutes", 1, "how long the chaos goes on")
+	minutes = flag.Float64("minutes", 1, "length of the chaos")
 )
 
 // What can be done to a process.

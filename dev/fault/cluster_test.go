@@ -18,8 +18,8 @@ type natsCluster struct {
 	routes  *natsserver.Routes
 }
 
-// startNATSCluster starts the servers in their folders, temporary ones unless set. durable is that of
-// serverOptions.
+// startNATSCluster starts one server for each folder in dirs, in temporary folders if dirs is nil. durable is the
+// option Durable of each server.
 func startNATSCluster(t *testing.T, dirs []string, durable bool) *natsCluster {
 	t.Helper()
 	routes, err := natsserver.NewRoutes(natsserver.ClusterSize)

@@ -19,7 +19,7 @@ import (
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
 
-// prepare creates the tables and views, and what watches them.
+// prepare creates the tables and views, and calls watch.
 func prepare(ctx context.Context, databaseURL string) error {
 	s, err := store.Open(ctx, databaseURL, store.Options{})
 	if err != nil {
@@ -133,7 +133,7 @@ func (d *ownDatabase) signalAll(s syscall.Signal) {
 	}
 }
 
-// children returns the child processes of a process, and their children.
+// children returns the PIDs of all descendants of a process.
 func children(parent int) (pids []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {

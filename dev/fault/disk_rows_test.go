@@ -84,7 +84,7 @@ func TestFault30PostgreSQLDiskFull(t *testing.T) {
 	worker.awaitLog(t, "No space left on device")
 	resize(t, dir, 4<<30, 0)
 	a := r.full(t)
-	require.Eventually(t, func() bool { return r.state(t, a) == "completed" }, waitLimit, tick, "it goes on by itself")
+	require.Eventually(t, func() bool { return r.state(t, a) == "completed" }, waitLimit, tick, "it continues by itself")
 
 	resize(t, dir, 0, 64<<10)
 	require.Eventually(t, func() bool {

@@ -87,11 +87,11 @@ func (d *drill) recover(t *testing.T, c recovery) {
 		d.runBlock(t, name)
 	}
 	if c.postgres {
-		require.NoError(t, recording.Watch(t.Context(), d.sql)) // the restore is a change of its own
+		require.NoError(t, recording.Watch(t.Context(), d.sql)) // the recording begins with the restored rows
 	}
 	require.Eventually(t, d.nc.IsConnected, waitLimit, tick)
 	switch {
-	case c.nats && c.postgres: // whoever read events since the backup is set back, too
+	case c.nats && c.postgres: // consumers that read events since the backup are set back, too
 		d.mu.Lock()
 		d.archived = history{}
 		d.mu.Unlock()

@@ -7,10 +7,10 @@ import (
 	"github.com/lazi/lazisync/dev/recording"
 )
 
-// violationsShown bounds the findings of one kind: the first one usually causes the others.
+// violationsShown is the most violations that are printed: the first one usually causes the others.
 const violationsShown = 5
 
-// order: the changes of the ledger and the events are in an order that the ledger allows.
+// order: the recorded changes of the ledger and the events are in an order that the ledger allows.
 func (v *oracle) order(ctx context.Context) error {
 	changes, err := recording.Read(ctx, v.sql)
 	if err != nil {
@@ -19,7 +19,7 @@ func (v *oracle) order(ctx context.Context) error {
 	var observed []recording.Event
 	if !v.restored {
 		for _, e := range slices.Concat(v.eventStream, v.archived.commands, v.commandStream) {
-			if e.stored.IsZero() { // heard by a subscriber, when JetStream had lost it
+			if e.stored.IsZero() { // a subscriber received it, and JetStream has lost it
 				continue
 			}
 			observed = append(observed, recording.Event{

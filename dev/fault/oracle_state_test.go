@@ -252,7 +252,7 @@ func (one *role) measure(ctx context.Context) (u usage, err error) {
 	}
 	u = usage{goroutines: int(values["go_goroutines"]), files: int(values["process_open_fds"])}
 	if u.goroutines == 0 {
-		return u, fmt.Errorf("%s tells no go_goroutines", one.name)
+		return u, fmt.Errorf("%s has no metric go_goroutines", one.name)
 	}
 	return u, nil
 }

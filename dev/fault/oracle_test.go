@@ -111,7 +111,7 @@ type oracle struct {
 	setBack map[string]bool // requests that had not ended in a restored ledger
 
 	lost, repeated int
-	checked        int // changes and events of the recording
+	checked        int // recorded changes and events
 	findings       []string
 }
 

@@ -156,7 +156,7 @@ func TestFault38ClocksAnHourApart(t *testing.T) {
 					select array_agg(table_name || ' ' || coalesce(resume_since::text, 'never') order by table_name) from raw.sync_state
 					where resume_since is null or resume_since not between $1 and $2`, began, clock()).Scan(&wrong))
 				if mode == "full" {
-					require.Empty(t, wrong, "they go on from when ServiceTitan says they were read")
+					require.Empty(t, wrong, "they continue from when ServiceTitan says they were read")
 				} else {
 					for _, name := range listed {
 						require.NotContains(t, strings.Join(wrong, " "), name)

@@ -32,9 +32,9 @@ func flush(t *testing.T, disk *powerloss.Disk) {
 	require.NoError(t, unix.Syncfs(int(folder.Fd())))
 }
 
-// powered is a process that runs on the machine.
+// powered is a process, with its children, that a power failure ends.
 type powered interface {
-	freezeAll() // with its children
+	freezeAll()
 	killAll()
 }
 
@@ -70,7 +70,7 @@ func signalTree(pid int, s syscall.Signal) {
 	}
 }
 
-// losePower ends processes at one moment, and makes their disks usable again. The processes are frozen
+// losePower ends processes at the same moment, and mounts their disks again. The processes are frozen
 // first and killed afterwards, so that none sees an error of its disk.
 func losePower(t *testing.T, disks []*powerloss.Disk, machine ...powered) {
 	t.Helper()

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,73 +25,6 @@ import (
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/testing/pgserver"
 )
-
-// writers are the concurrent writers of load, enough for commits and messages of several writers in one flush.
-const writers = 4
-
-// acknowledgedWrites are the writes that a server has acknowledged.
-type acknowledgedWrites struct {
-	mu  sync.Mutex
-	ids map[string]bool
-}
-
-func (w *acknowledgedWrites) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.ids)
-}
-
-// startWriting calls write in a loop, of several writers at the same time, and returns when the server
-// has acknowledged a number of them. The writers end with their first error or the context.
-func startWriting(t *testing.T, least int, write func(ctx context.Context, writer int, id string) error) (w *acknowledgedWrites, wait func()) {
-	t.Helper()
-	w = &acknowledgedWrites{ids: map[string]bool{}}
-	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	for writer := range writers {
-		all.Go(func() {
-			for i := 0; ; i++ {
-				id := fmt.Sprintf("%d-%d", writer, i)
-				if write(ctx, writer, id) != nil {
-					return
-				}
-				w.mu.Lock()
-				w.ids[id] = true
-				w.mu.Unlock()
-			}
-		})
-	}
-	wait = func() { cancel(); all.Wait() }
-	t.Cleanup(wait)
-	require.Eventually(t, func() bool { return w.count() >= least }, waitLimit, time.Millisecond, "writes are not acknowledged")
-	return w, wait
-}
-
-// lostOf returns how many acknowledged writes are not among the stored ones.
-func (w *acknowledgedWrites) lostOf(stored []string) int {
-	left := map[string]bool{}
-	for _, id := range stored {
-		left[id] = true
-	}
-	lost := 0
-	for id := range w.ids {
-		if !left[id] {
-			lost++
-		}
-	}
-	return lost
-}
-
-// requireLoss checks that no write was lost, or that some were.
-func requireLoss(t *testing.T, want bool, lost, acknowledged int) {
-	t.Helper()
-	t.Logf("%d of %d acknowledged writes are lost", lost, acknowledged)
-	if want {
-		require.Positive(t, lost, "this configuration is known to lose writes: if it does not, the test shows nothing")
-		return
-	}
-	require.Zero(t, lost, "acknowledged writes are lost")
-}
 
 func TestFault74PowerLostByPostgreSQL(t *testing.T) {
 	t.Parallel()
@@ -272,7 +204,7 @@ func loseExecutions(t *testing.T, disk *powerloss.Disk, temporal *server) (lost,
 	written, wait := startWriting(t, 200, func(ctx context.Context, _ int, id string) error {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		_, err := connection.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: unique + id, TaskQueue: "nobody"}, "Unknown")
+		_, err := connection.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: unique + id, TaskQueue: "without-worker"}, "Unknown")
 		return err
 	})
 	losePower(t, []*powerloss.Disk{disk}, temporal)

@@ -12,14 +12,14 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// finalizesAgain writes the outcome of a run each time that it is asked to.
+// finalizesAgain lets Finalize write the outcome of a run at each call.
 var finalizesAgain = change{
 	name: "that finalizes a run again", file: "../internal/store/run_finalize.go",
 	before: "\tif err != nil || run.State != ledger.Running {\n\t\treturn err\n\t}\n\tif d.ClaimQueued",
 	after:  "\tif err != nil {\n\t\treturn err\n\t}\n\tif d.ClaimQueued",
 }
 
-// storesRowsFirst stores the rows of a page in a transaction before that of the cursor.
+// storesRowsFirst stores the rows of a page in a transaction of their own, before that of the cursor.
 var storesRowsFirst = change{
 	name: "that stores rows first", file: "../internal/store/page_store.go",
 	before: "\terr := s.transact(ctx, what, func(tx pgx.Tx) (err error) {\n\t\tnext, first, err = page.store",
@@ -27,7 +27,7 @@ var storesRowsFirst = change{
 		"\terr := s.transact(ctx, what, func(tx pgx.Tx) (err error) {\n\t\tnext, first, err = page.store",
 }
 
-// The recording finds mistakes in a build that has them.
+// The checks of the recording find mistakes that a build has on purpose.
 func TestFault80MistakesInBuilds(t *testing.T) {
 	t.Parallel()
 	for mistake, rule := range map[change]string{finalizesAgain: recording.FinalizeOnce, storesRowsFirst: recording.PageWhole} {

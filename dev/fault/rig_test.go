@@ -75,11 +75,11 @@ type options struct {
 	database           *ownDatabase // that the test has started, in place of ownDatabase
 	ownerURL           string       // the database as its owner, if that is not the superuser
 	ownTemporal        bool
-	temporalDir        string        // where it keeps its data, a temporary folder unless set
+	temporalDir        string        // where a Temporal of its own keeps its data, a temporary folder unless set
 	temporalPostgres   string        // PostgreSQL server of a Temporal of its own; "" for SQLite
 	continueAsNewAfter int           // events of history, with a Temporal of its own
 	natsCluster        bool          // three servers and three replicas
-	natsDirs           []string      // where each server of the cluster keeps its streams
+	natsDirs           []string      // where each server of the cluster keeps its streams, temporary folders unless set
 	natsDir            string        // where NATS keeps its streams, a temporary folder unless set
 	durable            bool          // NATS, and a Temporal of its own, flush each write to the disk, as in production
 	natsUsers          func() string // users in NATS configuration syntax, called at each start and reload; nil: no users

@@ -161,19 +161,8 @@ func (c *Cluster) ServerURL(i int) string { return "nats://" + ports.Addr(c.opti
 
 // Leader returns the server that leads a stream, and false if none does.
 func (c *Cluster) Leader(stream string) (int, bool) {
-	return c.find(func(s *server.Server) bool { return s.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream) })
-}
-
-// ConsumerLeader returns the server that leads a consumer, and false if none does.
-func (c *Cluster) ConsumerLeader(stream, consumer string) (int, bool) {
-	return c.find(func(s *server.Server) bool {
-		return s.JetStreamIsConsumerLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream, consumer)
-	})
-}
-
-func (c *Cluster) find(leads func(*server.Server) bool) (int, bool) {
 	for i, s := range c.servers {
-		if s != nil && leads(s.nats) {
+		if s != nil && s.nats.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream) {
 			return i, true
 		}
 	}

@@ -15,18 +15,19 @@ import (
 // mountOptions make ext4 write no more than what programs ask for.
 const mountOptions = "loop,data=writeback,noauto_da_alloc,commit=300"
 
-// defaultPatience bounds the wait for processes that were killed and still have open files.
+// defaultPatience is how long Restore and Close wait until killed processes have no open files.
 const defaultPatience = 20 * time.Second
 
-// Disk is a mounted disk. Its methods must not be called concurrently.
+// Disk is a file system whose page cache can be lost. It is not safe for concurrent use; programs may use
+// its files at any time.
 type Disk struct {
 	folder   string // has the image and the mount point
 	off      bool   // the power is cut
 	patience time.Duration
 }
 
-// New creates an empty disk that can hold a number of bytes, and mounts it. It occupies only
-// what is written to it. All users can enter it. Close it in the end.
+// New creates an empty disk of a size in bytes, and mounts it. It occupies only what is written to it. Every user
+// may enter its folder, but only root may create files there. Close removes the disk.
 func New(bytes int64) (*Disk, error) {
 	folder, err := os.MkdirTemp("", "lazisync-powerloss-")
 	if err != nil {
@@ -60,7 +61,7 @@ func (d *Disk) create(bytes int64) error {
 
 func (d *Disk) image() string { return filepath.Join(d.folder, "image") }
 
-// Path returns the path of something on the disk.
+// Path returns the path of a file on the disk, without elements that of its folder.
 func (d *Disk) Path(elements ...string) string {
 	return filepath.Join(append([]string{d.folder, "disk"}, elements...)...)
 }
@@ -94,7 +95,7 @@ const (
 	withoutLogFlushed = 2          // EXT4_GOING_FLAGS_NOLOGFLUSH
 )
 
-// CutPower discards what is not flushed. From then on, programs that use the disk get the error
+// CutPower discards what is not flushed. Until Restore, programs that use the disk get the error
 // EIO: freeze them before and kill them afterwards, so that none reacts to an error that a power
 // failure does not cause.
 func (d *Disk) CutPower() error {
@@ -110,8 +111,8 @@ func (d *Disk) CutPower() error {
 	return nil
 }
 
-// Restore mounts the disk again after CutPower. The programs that had files open on it must have
-// been killed.
+// Restore mounts the disk again after CutPower. It fails if a program still has files open on it after 20 s:
+// kill all of them before.
 func (d *Disk) Restore() error {
 	if err := d.unmount(); err != nil {
 		return fmt.Errorf("restore the power: %w", err)
@@ -123,9 +124,9 @@ func (d *Disk) Restore() error {
 	return nil
 }
 
-// Close unmounts and deletes the disk.
+// Close unmounts and deletes the disk, also after CutPower. It fails like Restore.
 func (d *Disk) Close() error {
-	if !d.off { // what it has is not worth writing
+	if !d.off { // so that unmount does not write to a disk that is deleted
 		if err := d.CutPower(); err != nil {
 			return err
 		}

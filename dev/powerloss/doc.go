@@ -3,7 +3,7 @@
 // and mkfs.ext4.
 //
 // CutPower makes ext4 stop at once, without writing its journal or any data
-// (EXT4_IOC_SHUTDOWN, with which the developers of ext4 and XFS test their recovery). Restore mounts the
+// (EXT4_IOC_SHUTDOWN, with which the developers of ext4 test its recovery). Restore mounts the
 // disk again, and ext4 recovers from its journal as after a power failure. What was written and
 // not flushed with fsync or its like is gone: data, sizes of files, names.
 //
@@ -12,9 +12,9 @@
 // program that survives on this disk needs none of these. The kernel still writes data that is
 // 30 seconds old: a test that expects a loss must be faster.
 //
-// The disk itself loses nothing that the kernel has sent to it: a drive that reports a flush
-// as complete before it is, is not simulated. And as on every journaled file system, fsync of one file
-// also makes earlier changes of names durable.
+// The disk loses nothing that the kernel has sent to it: the package does not simulate a drive that
+// acknowledges a flush too early. As on every journaled file system, fsync of one file also makes earlier
+// changes of names durable.
 //
 // The fault tests call it.
 package powerloss

@@ -128,7 +128,7 @@ func (l *Log) String() string {
 	return string(l.text)
 }
 
-// KeepLast drops all but the last bytes of the log, for a program that runs for hours.
+// KeepLast drops all but the last bytes of the log, so that the log of a program that runs for hours stays small.
 func (l *Log) KeepLast(bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

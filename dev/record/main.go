@@ -18,7 +18,7 @@ const limit = 5 * time.Minute
 
 func main() {
 	out := flag.String("out", filepath.Join("..", "workflows", "testdata", "histories"), "folder to write to")
-	only := flag.String("only", "", "only the stories whose name begins so, and the first, which others continue")
+	only := flag.String("only", "", "record only the cases whose name begins with this, and the first one, which others continue")
 	version := flag.Int("version", 1, "version in the names of the files")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

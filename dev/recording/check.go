@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// Violation is a change or event that the ledger must not allow.
+// Violation is a change that the ledger must not allow, or an event that disagrees with it.
 type Violation struct {
-	Rule string // one of the constants below
-	What string
+	Rule string // one of the constants below, such as FinalizeOnce
+	What string // one sentence, with run, request or workflow
 	// Window lists the changes and events of the same run, cursor, request, control or workflow
 	// around the violation, which is marked with ">".
 	Window string
 }
 
-// Rules.
+// The rules that Check applies.
 const (
 	FinalizeOnce  = "finalize once"
 	OneOpenRun    = "one open run of a workflow"
@@ -36,10 +36,11 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s: %s\n%s", v.Rule, v.What, v.Window)
 }
 
-// Check checks a recording, and the events and commands that were stored meanwhile. Events that
-// precede the recording, as after a restore of the database, must be left out: pass none then.
+// Check returns the violations in a recording, and in the events and commands that JetStream stored
+// meanwhile. Events must not precede the recording: after a restore of the database, pass none. The error
+// names a row or an event that cannot be decoded.
 //
-// Changes by other processes than lazisync's count, but are not checked.
+// Changes by other processes than lazisync's become part of the state, but are not checked.
 func Check(changes []Change, events []Event) ([]Violation, error) {
 	c := newCheck(changes, events)
 	for _, change := range c.changes {
@@ -70,7 +71,7 @@ type check struct {
 	settled  map[string]*control // by workflow ID, the settled control that is last in the stream
 	cursors  map[cursorKey]*cursorRow
 	advances map[int64][]advance // by transaction
-	finals   map[int64]int64     // by run, the transaction that finalized it first
+	finals   map[int64]int64     // by run, the transaction that finalized it first; also of deleted runs
 	written  []Change            // with Op rows
 
 	announced map[string][]announcement // by workflow ID
@@ -144,7 +145,7 @@ func decoded[T any](change Change, apply func(change Change, before, after *T)) 
 	return nil
 }
 
-// find adds a violation by a change.
+// find adds a violation by a change, unless another process than lazisync's made it.
 func (c *check) find(change Change, rule, subject, format string, args ...any) {
 	if !strings.HasPrefix(change.Process, "lazisync") {
 		return

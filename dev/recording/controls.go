@@ -35,7 +35,7 @@ type control struct {
 	change            int64     // that settled it
 }
 
-// command is a sync.control as published.
+// command is a published sync.control.
 type command struct {
 	stored time.Time
 	action events.Action
@@ -114,9 +114,9 @@ func (c *check) settle(change Change, one *control) {
 	c.settled[one.WorkflowID] = one
 }
 
-// checkControlOrder checks, for each workflow, that its pauses and resumes are those of its controls in the
-// order of the stream, without one that is left out. The reason identifies a control: those whose
-// reason another one has are not checked.
+// checkControlOrder checks that the pauses and resumes of each workflow are those of its controls in the order
+// of the stream, and that none is left out. An event does not have the ID of its control, only the reason: controls
+// with the same reason are not checked.
 func (c *check) checkControlOrder() {
 	byReason := map[string]string{}
 	for id, command := range c.commands {
@@ -141,8 +141,9 @@ func (c *check) checkControlOrder() {
 	}
 }
 
-// inOrder checks that no pause or resume is of an earlier control than the one before it. A pass that
-// begins paused repeats the pause of the pass before it.
+// inOrder reports whether no pause or resume is of an earlier control than the one before it, and adds a violation
+// for each that is. Two of them may be of the same control: a pass that begins paused repeats the pause of the pass
+// before it.
 func (c *check) inOrder(workflowID string, all []announcement, ids []string) (yes bool) {
 	yes = true
 	last := -1

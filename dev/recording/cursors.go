@@ -30,13 +30,13 @@ func (k cursorKey) subject() string { return fmt.Sprintf("cursor %d %s", k.run, 
 
 func (r cursorRow) key() cursorKey { return cursorKey{r.Run, r.Table} }
 
-// position returns what changes only with the version.
+// position returns the columns that may change only together with the version.
 func (r cursorRow) position() string {
 	return fmt.Sprint(string(r.Cursor), r.Status, r.Phase, r.Pages, r.Fetched, r.Inserted, r.Updated, r.Unchanged, r.Deleted, r.Rejected)
 }
 
-// steps returns how many pages the cursor has behind it: the writer counts on from the cursor that
-// it read, so that the number shows which one that was. 0 at the beginning and after the last page.
+// steps returns the number of pages before the cursor. A writer adds one to the number in the cursor that it
+// read, so the number shows which cursor that was. It is 0 at the beginning and after the last page.
 func (r cursorRow) steps() int {
 	var c struct {
 		Trail struct {
@@ -65,23 +65,26 @@ func (c *check) applyCursor(change Change, before, after *cursorRow) {
 	}
 	c.cursors[after.key()] = after
 	if after.Status != "" {
-		if place := c.place(after.key()); c.readers[place] == after.Run {
-			delete(c.readers, place)
+		if subject := c.tableSubjectOf(after.key()); c.readers[subject] == after.Run {
+			delete(c.readers, subject)
 		}
 	}
 }
 
-// place names the table of a cursor with its tenant.
-func (c *check) place(k cursorKey) string {
+// tableSubjectOf returns the subject of the table of a cursor, such as "tenant 7 raw.st_jobs".
+func (c *check) tableSubjectOf(k cursorKey) string {
 	if r := c.runs[k.run]; r != nil {
-		return tablePlace(r.TenantID, k.table)
+		return tableSubject(r.TenantID, k.table)
 	}
 	return k.table
 }
 
-func tablePlace(tenant int64, table string) string { return fmt.Sprintf("tenant %d %s", tenant, table) }
+func tableSubject(tenant int64, table string) string {
+	return fmt.Sprintf("tenant %d %s", tenant, table)
+}
 
-// requireRunning checks a write for a run.
+// requireRunning adds a violation if the run of a write does not exist or is finalized. It returns the run, nil
+// if it does not exist.
 func (c *check) requireRunning(change Change, rule string, k cursorKey, what string) *run {
 	r := c.runs[k.run]
 	switch {
@@ -101,11 +104,11 @@ func (c *check) openCursor(change Change, row *cursorRow) {
 	if mode := events.Mode(r.Mode).Info(); !mode.ReadsAll || mode.ReadOnly {
 		return
 	}
-	place := c.place(row.key())
-	if other := c.readers[place]; other != 0 && other != row.Run {
-		c.find(change, OneReader, place, "run %d began to read %s while run %d was reading it", row.Run, row.Table, other)
+	subject := c.tableSubjectOf(row.key())
+	if other := c.readers[subject]; other != 0 && other != row.Run {
+		c.find(change, OneReader, subject, "run %d began to read %s while run %d was reading it", row.Run, row.Table, other)
 	}
-	c.readers[place] = row.Run
+	c.readers[subject] = row.Run
 }
 
 func (c *check) moveCursor(change Change, before, after *cursorRow) {
@@ -170,15 +173,15 @@ func (c *check) applyState(change Change, before, after *stateRow) {
 	if before == nil || after == nil {
 		return
 	}
-	place := tablePlace(after.TenantID, after.Table)
+	subject := tableSubject(after.TenantID, after.Table)
 	if before.Version == after.Version {
 		if before.resumePoint() != after.resumePoint() {
-			c.find(change, ResumePoint, place, "the resume point of %s changed without a new version, which is %d", place, after.Version)
+			c.find(change, ResumePoint, subject, "the resume point of %s changed without a new version, which is %d", subject, after.Version)
 		}
 		return
 	}
 	if after.Version != before.Version+1 {
-		c.find(change, ResumePoint, place, "the version of the resume point of %s went from %d to %d", place, before.Version, after.Version)
+		c.find(change, ResumePoint, subject, "the version of the resume point of %s went from %d to %d", subject, before.Version, after.Version)
 	}
 	for _, a := range c.advances[change.Tx] {
 		r := c.runs[a.run]
@@ -187,11 +190,11 @@ func (c *check) applyState(change Change, before, after *stateRow) {
 		}
 		switch mode := events.Mode(r.Mode); {
 		case mode == events.Full && a.base != before.Version:
-			c.find(change, ResumePoint, place, "full run %d moved the resume point of %s from version %d, and had read version %d", a.run, place, before.Version, a.base)
+			c.find(change, ResumePoint, subject, "full run %d moved the resume point of %s from version %d, and had read version %d", a.run, subject, before.Version, a.base)
 		case mode != events.Full && mode != events.Incremental || r.Refresh:
-			c.find(change, ResumePoint, place, "%s run %d moved the resume point of %s", r.Mode, a.run, place)
+			c.find(change, ResumePoint, subject, "%s run %d moved the resume point of %s", r.Mode, a.run, subject)
 		}
 		return
 	}
-	c.find(change, ResumePoint, place, "the resume point of %s moved in a transaction that moved no cursor", place)
+	c.find(change, ResumePoint, subject, "the resume point of %s moved in a transaction that moved no cursor", subject)
 }

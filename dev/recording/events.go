@@ -11,8 +11,7 @@ import (
 	"github.com/lazi/lazisync/internal/ledger"
 )
 
-// observe checks an event: it says what the ledger had recorded when the event was stored. So it
-// shows what the ledger answered.
+// observe checks an event: what it says must have been recorded in the ledger when JetStream stored the event.
 func (c *check) observe(e Event) error {
 	switch e.Subject {
 	case events.Control.Subject:
@@ -126,7 +125,8 @@ func sameResults(inEvent []events.Result, inLedger json.RawMessage) bool {
 	return len(results) == 0 && len(inEvent) == 0 || reflect.DeepEqual(results, inEvent)
 }
 
-// runOf finds the run of an event. A run that was pruned is not checked.
+// runOf returns the run of an event, and adds a violation if the event does not agree with it. It returns nil then,
+// and if the run was pruned.
 func (c *check) runOf(e Event, d events.RunData) *run {
 	r := c.runs[d.RunNumber]
 	if r == nil {
@@ -143,5 +143,6 @@ func (c *check) runOf(e Event, d events.RunData) *run {
 	return r
 }
 
-// happened reports whether a change was made before an event was stored. The clock is that of one machine.
+// happened reports whether a change was recorded before an event was stored; the zero time is no change.
+// PostgreSQL and JetStream run on one machine, with one clock.
 func happened(at time.Time, e Event) bool { return !at.IsZero() && !at.After(e.Stored) }

@@ -5,13 +5,14 @@ create table public.recording (
 	process    text        not null default current_setting('application_name'),
 	pid        integer     not null default pg_backend_pid(),
 	table_name text        not null,
-	op         text        not null, -- insert, update, delete, or rows: the number of rows that got the number of a run
+	op         text        not null, -- insert, update, delete; rows: a statement wrote rows of an entity for a run
 	before     jsonb,
 	after      jsonb
 );
 
--- Writes a change of a row. It takes its number while it holds the lock of the row. Users of the
--- database need no privileges for the recording.
+-- Records a change of a row. The change gets its number while its transaction holds the lock of the row. The
+-- function has the privileges of its owner, so that users of the database need none for the recording. Columns
+-- that are large and show nothing about the order are left out.
 create function public.record_change() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	insert into public.recording (table_name, op, before, after) values (

@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Change is a committed change of a row of the ledger. With Op rows it is a statement that gave rows
-// of an entity the number of a run.
+// Change is a committed change of a row of the ledger. If Op is rows, it is a statement that wrote rows of
+// an entity for a run, and After has the run_number and the number of rows.
 type Change struct {
-	Number  int64 // the order of changes of the same row, and of all that wait for the same lock
+	Number  int64 // orders the changes of the same row, and all changes that wait for the same lock
 	At      time.Time
 	Tx      int64  // transaction
 	Process string // application_name, such as "lazisync worker"
@@ -48,7 +48,8 @@ type DB interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Install creates the recording in a migrated database, as its owner.
+// Install creates the recording in a migrated database and calls Watch. It needs the owner of the database,
+// and fails if the recording exists.
 func Install(ctx context.Context, db DB) error {
 	if _, err := db.Exec(ctx, installSQL); err != nil {
 		return fmt.Errorf("create the recording: %w", err)
@@ -56,8 +57,8 @@ func Install(ctx context.Context, db DB) error {
 	return Watch(ctx, db)
 }
 
-// Watch empties the recording and records the tables of schema raw, which was created again or
-// restored. Rows that exist become the beginning of the recording, which is not checked.
+// Watch empties the recording and creates the triggers of the tables in schema raw. Call it again after the
+// schema was recreated or restored. The recording begins with the rows that exist, which are not checked.
 func Watch(ctx context.Context, db DB) error {
 	if _, err := db.Exec(ctx, watchSQL); err != nil {
 		return fmt.Errorf("record the tables of schema raw: %w", err)
@@ -65,7 +66,7 @@ func Watch(ctx context.Context, db DB) error {
 	return nil
 }
 
-// Read returns the recording, in order.
+// Read returns the recording in the order of Change.Number.
 func Read(ctx context.Context, db DB) ([]Change, error) {
 	rows, err := db.Query(ctx, "select seq, at, tx, process, pid, table_name, op, before, after from public.recording order by seq")
 	if err != nil {

@@ -23,7 +23,7 @@ func TestCheckAcceptsAUsualHistory(t *testing.T) {
 	require.Empty(t, found)
 }
 
-// The changes of a test or an operator count, and are not checked.
+// The changes of a test or an operator become part of the state, but are not checked.
 func TestCheckIgnoresOtherProcesses(t *testing.T) {
 	t.Parallel()
 	h := newHistory()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The window of a violation.
+// Lines of a window before and after the violation.
 const (
 	shownBefore = 8
 	shownAfter  = 4
@@ -60,7 +60,7 @@ func (c *check) collect(bySubject map[string][]entry) {
 	}
 }
 
-// subjects returns what a change is about, as violations name it.
+// subjects returns the subjects of a change, as findings name them, such as "run 7".
 func (c *check) subjects(table string, before, after json.RawMessage) (all []string) {
 	var row struct {
 		TenantID  int64  `json:"tenant_id"`
@@ -88,17 +88,17 @@ func (c *check) subjects(table string, before, after json.RawMessage) (all []str
 	}
 	switch {
 	case table == "sync_state":
-		all = append(all, tablePlace(row.TenantID, row.Table))
+		all = append(all, tableSubject(row.TenantID, row.Table))
 	case table == "sync_cursors" && row.Run != nil:
 		k := cursorKey{*row.Run, row.Table}
-		all = append(all, k.subject(), c.place(k))
+		all = append(all, k.subject(), c.tableSubjectOf(k))
 	case strings.HasPrefix(table, "st_") && row.Run != nil:
 		all = append(all, cursorKey{*row.Run, "raw." + table}.subject())
 	}
 	return all
 }
 
-// eventSubjects returns what an event is about.
+// eventSubjects returns the subjects of an event, as findings name them.
 func eventSubjects(e *Event) (all []string) {
 	var data struct {
 		RunNumber  *int64 `json:"runNumber"`
@@ -156,7 +156,7 @@ func (c Change) String() string {
 	return fmt.Sprintf("%-16s  %-24s  tx %d  %s %s: %s", fmt.Sprintf("change %d", c.Number), fmt.Sprintf("%s (%d)", c.Process, c.PID), c.Tx, c.Op, c.Table, c.difference())
 }
 
-// uninteresting are columns that say nothing about an order.
+// uninteresting are columns that show nothing about the order of changes.
 var uninteresting = []string{"updated_at", "traceparent", "source", "event_id", "channel", "notify"}
 
 // difference lists the columns that the change sets, as "column: before → after".

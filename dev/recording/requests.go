@@ -1,8 +1,6 @@
 package recording
 
-import (
-	"time"
-)
+import "time"
 
 // requestRow is a row of raw.sync_requests.
 type requestRow struct {
@@ -13,6 +11,7 @@ type requestRow struct {
 	Run        *int64 `json:"run_number"`
 }
 
+// run returns the number of the run that serves the request, 0 if none does yet.
 func (r requestRow) run() int64 {
 	if r.Run == nil {
 		return 0

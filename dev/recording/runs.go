@@ -30,7 +30,7 @@ type runRow struct {
 
 func (r runRow) isFinal() bool { return r.State != ledger.Running && r.State != "" }
 
-// isWithdrawn reports whether the run only has the outcome of a request that was cancelled alone.
+// isWithdrawn reports whether the run was created for the outcome of a withdrawn request.
 func (r runRow) isWithdrawn() bool { return strings.HasPrefix(r.FirstRunID, ledger.WithdrawnPrefix) }
 
 // outcome returns the columns that are fixed once the run is finalized.
@@ -132,7 +132,7 @@ func (c *check) deleteRun(change Change, row *runRow) {
 	}
 }
 
-// release notes that a run reads no table any more.
+// release removes a run from the readers.
 func (c *check) release(number int64) {
 	for table, reader := range c.readers {
 		if reader == number {

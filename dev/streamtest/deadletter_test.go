@@ -140,7 +140,7 @@ func TestReplayKeepsTheIdentity(t *testing.T) {
 			require.NoError(t, err)
 			in, sequence, err := r.conn.Replay(ctx(t), at)
 			require.NoError(t, err)
-			require.Greater(t, sequence, original.Sequence, "stored anew")
+			require.Greater(t, sequence, original.Sequence, "stored again")
 
 			again := r.asMessage(t, in, sequence)
 			require.Equal(t, "sync.requested", again.Subject)

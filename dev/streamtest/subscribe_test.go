@@ -56,7 +56,7 @@ func TestSubscribeMissesNothingAcrossAServerRestart(t *testing.T) {
 	require.Equal(t, []string{"before", "after"}, got.await(t, 2))
 	r.ready(t)
 	require.NoError(t, r.nc.Publish("sync.progress", []byte("half")))
-	require.Equal(t, []string{"before", "after", "half"}, got.await(t, 3), "though its stream began anew")
+	require.Equal(t, []string{"before", "after", "half"}, got.await(t, 3), "although its stream was recreated")
 }
 
 func TestSubscribeEndsWithItsContext(t *testing.T) {

@@ -108,8 +108,8 @@ func (o Options) persistence() (config.Persistence, error) {
 	return p, nil
 }
 
-// sqliteConfig selects the write-ahead log, which survives SIGKILL, and the flush at each commit, with which it
-// survives a power failure.
+// sqliteConfig selects the write-ahead log, with which a commit survives SIGKILL, and its flush at each commit, with
+// which it survives a power failure, too.
 func sqliteConfig(o Options) *config.SQL {
 	synchronous := synchronousFull
 	if o.Unsafe {

@@ -32,8 +32,8 @@ type Options struct {
 	// PostgresURL is a PostgreSQL server with the databases Database and VisibilityDatabase, used
 	// instead of File. Start creates the tables if they do not exist.
 	PostgresURL string
-	// Unsafe does not flush commits in File to the disk, which is faster: a power failure loses those of the last
-	// minutes. A killed process loses nothing. For tests.
+	// Unsafe flushes File to the disk at checkpoints only, which is faster, for tests: a power failure loses the
+	// commits since the last one. A killed process loses nothing. By default, each commit is flushed.
 	Unsafe bool
 	// Port of the frontend, to which clients connect; 0 selects a free one.
 	Port int

@@ -41,7 +41,7 @@ func TestShowsTheNamespace(t *testing.T) {
 
 	ui.Stop()
 	_, err = net.Dial("tcp", strings.TrimPrefix(ui.URL(), "http://"))
-	require.Error(t, err, "nobody listens any more")
+	require.Error(t, err, "no server listens any more")
 }
 
 func TestStartFailsIfThePortIsTaken(t *testing.T) {

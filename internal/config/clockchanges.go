@@ -107,7 +107,7 @@ func (c *Config) ScheduleWarnings(now time.Time) (all []ScheduleWarning) {
 	return all
 }
 
-// text says what happens, for people.
+// text returns the effect of the clock change on a schedule as a sentence.
 func (c clockChange) text(cron string, zone *time.Location) string {
 	day, clock := c.local.Format(time.DateOnly), c.local.Format("15:04")
 	if c.skipped {

@@ -80,7 +80,7 @@ func fieldsKey(c *Config, text string) error {
 	return nil
 }
 
-// fieldsProblems returns a problem if a key is missing with which fields are hashed.
+// fieldsProblems returns the problem of a missing key, unless a problem of that variable was found before.
 func (c *Config) fieldsProblems(found Problems) Problems {
 	missing := c.MissingFieldsKey()
 	if missing == "" || slices.ContainsFunc(found, func(p string) bool { return strings.HasPrefix(p, "SYNC_FIELDS_KEY") }) {
@@ -89,8 +89,8 @@ func (c *Config) fieldsProblems(found Problems) Problems {
 	return Problems{missing}
 }
 
-// MissingFieldsKey says that a key is missing with which fields are hashed, "" if none is. It is a problem of roles
-// that read records only.
+// MissingFieldsKey returns the problem that SYNC_FIELDS hashes fields and SYNC_FIELDS_KEY is not set, "" otherwise.
+// Only commands that read records from ServiceTitan need the key: worker and serve.
 func (c *Config) MissingFieldsKey() string {
 	if !c.Sync.Fields.Hashes("") || c.Sync.FieldsKey != "" {
 		return ""

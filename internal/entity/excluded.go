@@ -14,7 +14,7 @@ const (
 	singleObject  = "one object of settings, not a table"
 	byPost        = "it is asked for by POST, for a time in the future"
 	aggregated    = "figures summed up for a period that the caller chooses"
-	lookup        = "it tells the reason of jobs that are named by their ids"
+	lookup        = "it returns the reason of jobs whose ids are in the request"
 	customReports = "reports have columns of their own and one may be run once a minute"
 	sameRecords   = "another entity has the same records"
 )

@@ -16,7 +16,7 @@ type Mentions struct {
 	ids    map[string]*regexp.Regexp // by entity: one of its ids as a word, in upper or lower case
 }
 
-// NewMentions returns what finds ids of a tenant, by entity.
+// NewMentions returns the Mentions of records of a tenant, whose ids are given by entity.
 func NewMentions(tenant events.TenantID, ids map[string][]string) Mentions {
 	m := Mentions{tenant: tenant, ids: map[string]*regexp.Regexp{}}
 	for name, list := range ids {

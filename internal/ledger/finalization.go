@@ -2,9 +2,9 @@ package ledger
 
 import "github.com/lazi/lazisync/events"
 
-// Complete returns the results of a run that is finalized, and its outcome: every entity has a status, the run is
-// completed only if no entity failed, and failed always with an error. Results of entities that were not read
-// to their end have no status; Complete changes them in place.
+// Complete returns the results and the outcome with which a run is finalized: every entity has a status, the run is
+// completed only if no entity failed, and a failed run has an error. Complete changes results in place; those
+// without a status are of entities that were not read to their end.
 func (f Finalization) Complete(results []events.Result) ([]events.Result, Finalization) {
 	for i := range results {
 		r := &results[i]

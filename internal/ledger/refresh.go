@@ -20,7 +20,8 @@ var Refreshes = sync.OnceValue(func() map[string]events.Refreshable {
 	return all
 })
 
-// refreshable says why a refresh of an entity is impossible, and what is possible instead.
+// refreshable returns which refreshes of an entity are possible, and for one that is not, why and what to request
+// instead.
 func refreshable(e entity.Entity) events.Refreshable {
 	r := events.Refreshable{Numeric: e.Key == entity.Int64ID}
 	const whole = "a request for the whole entity"

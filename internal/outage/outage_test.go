@@ -29,7 +29,7 @@ func TestFewFailuresAreNoOutage(t *testing.T) {
 	require.False(t, d.Fail())
 	_, ended := d.Succeed()
 	require.False(t, ended)
-	require.False(t, d.Fail(), "counted anew after a success")
+	require.False(t, d.Fail(), "counted from zero after a success")
 	require.False(t, d.Fail())
 	require.True(t, d.Fail())
 	require.False(t, d.Fail())

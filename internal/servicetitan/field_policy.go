@@ -41,7 +41,7 @@ func (p *FieldPolicy) Digest(entityName string) string {
 }
 
 // Clean applies the policy to a record that may be stored already. Where its fields may be hashed, it
-// drops those to hash: nothing tells a hash from a value.
+// drops those to hash: a hash cannot be distinguished from a value.
 func (p *FieldPolicy) Clean(entityName string, record []byte, mayBeHashed bool) []byte {
 	w := p.rewriter(entityName)
 	if w != nil && mayBeHashed {

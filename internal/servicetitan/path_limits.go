@@ -2,7 +2,7 @@ package servicetitan
 
 import "sync"
 
-// pathLimits tells a rate limit of one path from the tenant's, so that the former does not
+// pathLimits distinguishes a rate limit of one path from the tenant's, so that the former does not
 // slow down the tenant's other calls: a path that responds with 429 again, although another
 // path responded in between, has a rate limit of its own. The zero value is ready to use. It
 // is safe for concurrent use.

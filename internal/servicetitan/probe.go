@@ -14,7 +14,7 @@ import (
 const probeSince = time.Minute
 
 // Probe sends the smallest request for an entity and returns the server's clock. Its error
-// is that of reading a page, and so tells whether credentials, scope and path are correct.
+// is that of reading a page, so it shows whether credentials, scope and path are correct.
 func (c *Client) Probe(ctx context.Context, tenantID events.TenantID, e entity.Entity) (time.Time, error) {
 	req := probeRequest(e, c.now().Add(-probeSince))
 	req.mayBeEmpty = true

@@ -41,7 +41,7 @@ func (s *Store) Erase(ctx context.Context, what ledger.Erasure, elsewhere []ledg
 	return report, err
 }
 
-// EraseChanges removes the changes of records, by entity, and returns their number. The table has no index
+// EraseChanges removes the changes of records, by entity, and returns their number; without apply it only counts them. The table has no index
 // for it, so it is not part of Erase, which keeps pages waiting.
 func (s *Store) EraseChanges(ctx context.Context, what ledger.Erasure, ids map[string][]string, apply bool) (deleted int64, err error) {
 	err = s.eraseStep(ctx, "erase changes of "+what.Target(), apply, func(tx pgx.Tx) error {

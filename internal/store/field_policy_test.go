@@ -89,7 +89,7 @@ func TestATableIsOutdatedUntilARebuildAppliesTheFieldPolicy(t *testing.T) {
 
 	// ServiceTitan no longer has 4.
 	f.rebuilt("c", 5, underPolicy("p", "hashed", 5, 1, 2), underPolicy("p", "hashed", 5, 3, 3))
-	require.Equal(t, []string{"1 hashed hashed", "2 hashed hashed", "3 hashed hashed", "4 dropped dropped"}, f.names(), "after a mix, nothing tells a hash from a value")
+	require.Equal(t, []string{"1 hashed hashed", "2 hashed hashed", "3 hashed hashed", "4 dropped dropped"}, f.names(), "after a mix, a hash cannot be distinguished from a value")
 	require.Empty(t, f.outdated())
 	require.Equal(t, []string{"customers"}, none.outdated())
 	require.EqualValues(t, 0, get[int64](f, "select count(*) from raw.st_customers where st_id = 4 and fingerprint is not null"))

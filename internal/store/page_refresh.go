@@ -54,8 +54,8 @@ func (s *Store) refreshIDs(ctx context.Context, target ledger.Target, limit int)
 		target.Run.Number, tableName(target.Entity), limit)
 }
 
-// recordRefreshed records which of the requested ids ServiceTitan returned. Texts may differ in case:
-// ServiceTitan writes GUIDs in one way.
+// recordRefreshed records which of the requested ids ServiceTitan returned. It ignores case: a request may write a
+// GUID in another case than ServiceTitan.
 func (s pageStore) recordRefreshed(ctx context.Context, tx pgx.Tx, requested []string) error {
 	found, unidentified := s.recordIDs()
 	if unidentified > 0 { // a record without an id may be any of them
@@ -127,7 +127,7 @@ where old.st_id is null or coalesce(page.modified_on > old.modified_on, true)`
 
 // newerThanRows returns the records that are newer than their rows. The list of an entity with an
 // export feed may write the same version in another form, which must not replace that of the feed:
-// no incremental would bring it again.
+// no incremental sync reads the feed's form of that version again.
 func (s pageStore) newerThanRows(ctx context.Context, tx pgx.Tx, records []record) ([]record, error) {
 	if len(records) == 0 {
 		return nil, nil
@@ -145,7 +145,7 @@ func (s pageStore) newerThanRows(ctx context.Context, tx pgx.Tx, records []recor
 	return newer, nil
 }
 
-// saveCount updates the number of live rows of the table.
+// saveCount adds to the number of live rows of the table.
 func (s pageStore) saveCount(ctx context.Context, tx pgx.Tx, live int64) error {
 	if live == 0 {
 		return nil

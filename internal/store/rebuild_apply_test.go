@@ -121,7 +121,7 @@ func TestRebuildRepairsDamagedRows(t *testing.T) {
 	require.Zero(t, f.stagingTables())
 	require.Equal(t, state.Records, f.state(e).Records)
 	require.Equal(t, "completed", f.state(e).Status)
-	require.Equal(t, resume, get[string](f, "select (resume_token, resume_since, resume_version, last_full_sync)::text from raw.sync_state"), "incrementals go on where they were")
+	require.Equal(t, resume, get[string](f, "select (resume_token, resume_since, resume_version, last_full_sync)::text from raw.sync_state"), "incremental syncs continue where they were")
 	require.Equal(t, identity, get[uint32](f, "select 'raw.st_customers'::regclass::oid"))
 	require.EqualValues(t, 10, get[int64](f, "select count(*) from seen_by_others where name is not null"))
 	require.EqualValues(t, 1, get[int64](f, "select count(*) from pg_indexes where indexname = 'of_ours'"))

@@ -38,8 +38,9 @@ var pruneSteps = []string{`
 		where coalesce(r.state, '') <> 'running' and $1::interval is not null limit $2)`,
 }
 
-// Prune deletes runs with their requests, controls, rejected records and audit entries that are older
-// than keep. It returns the number of deleted rows, without the requests.
+// Prune deletes what ended or was recorded longer ago than keep: runs with a published outcome and their requests,
+// settled controls, rejected records, audit entries, closed outages and what was done with dead letters. It returns
+// the number of deleted rows, without the requests.
 func (s *Store) Prune(ctx context.Context, keep time.Duration) (deleted int64, err error) {
 	for _, step := range pruneSteps {
 		rows, err := s.prune(ctx, "prune the ledger", step, keep, pruneBatch)

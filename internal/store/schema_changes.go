@@ -89,7 +89,7 @@ func (s *Store) applyChanges(ctx context.Context) (applied []string, err error) 
 	return []string{fmt.Sprintf("%s: %d", done, len(tables))}, nil
 }
 
-// createChangesTriggers has the changes of a table recorded. Runs that have begun to read it have no
+// createChangesTriggers begins the recording of the changes of a table. Runs that have begun to read it have no
 // count of changes, because some may be missing.
 func createChangesTriggers(ctx context.Context, tx pgx.Tx, table string) error {
 	return ddl.ExecAll(ctx, tx, []string{

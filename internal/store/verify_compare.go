@@ -19,7 +19,7 @@ import (
 // for which neither the row nor the record has changed. It writes no row of the table, no resume
 // point and no state of the table, and takes no lock for which other runs wait.
 
-// lockResumePoint locks the resume point of the table, for which a verify has no use.
+// lockResumePoint locks the resume point of the table. A verify does not use it and locks nothing.
 func (s pageStore) lockResumePoint(ctx context.Context, tx pgx.Tx) (resumePoint, error) {
 	if s.Mode.Info().ReadOnly {
 		return resumePoint{}, nil
@@ -40,8 +40,8 @@ func (s pageStore) afterLook() sweepResult {
 	return sweepResult{next: events.PhaseComparing}
 }
 
-// CompareStaged compares the rows with the staging table of a verify and records the candidates. If
-// there are some, the second look follows.
+// CompareStaged compares the rows with the staging table of a verify, records the candidates and returns the new
+// position: the second look follows if there are candidates, else the end of the entity.
 func (s *Store) CompareStaged(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error) {
 	what := fmt.Sprintf("compare %s in run %d", target.Entity.Name, target.Run.Number)
 	return s.rebuildStep(ctx, what, target, at, events.PhaseComparing, func(tx pgx.Tx, staging pageStore, f fence) (ledger.Position, error) {

@@ -31,7 +31,7 @@ func (s *Store) candidates(ctx context.Context, target ledger.Target, limit int)
 		staging.diffSQL("select st_id::text from DIFF where not looked_up order by st_id limit $1"), limit)
 }
 
-// recordCandidates records that candidates were looked up, and returns whether some remain. A record
+// recordCandidates records that candidates were looked up. It returns 1 if some remain, else 0. A record
 // without an id in the response may be any of those that were not found, which are dropped then.
 func (s pageStore) recordCandidates(ctx context.Context, tx pgx.Tx, requested []string) (remaining int64, err error) {
 	if found, unidentified := s.recordIDs(); unidentified > 0 {

@@ -50,7 +50,7 @@ type deployment struct {
 
 	companies []simulator.Options
 	options   options
-	environ   []string // further variables of the roles
+	environ   []string // further variables of the roles, as NAME=value
 }
 
 // role is a process of lazisync.
@@ -133,7 +133,7 @@ func (d *deployment) startRole(ctx context.Context, name string) error {
 	return r.awaitReady(ctx, 50*time.Millisecond)
 }
 
-// spawn starts a process that is not part of the deployment yet, and returns when it listens.
+// spawn starts a process and returns when it listens. The caller adds it to the roles of the deployment.
 func (d *deployment) spawn(name string) (*role, error) {
 	r, err := d.startProcess(name, "127.0.0.1:0")
 	if err != nil {
@@ -148,7 +148,7 @@ func (d *deployment) spawn(name string) (*role, error) {
 	return r, nil
 }
 
-// launch starts a process.
+// launch starts a process and adds it to the roles, without waiting until it listens.
 func (d *deployment) launch(name, adminAddr string) (*role, error) {
 	r, err := d.startProcess(name, adminAddr)
 	if err == nil {
@@ -157,6 +157,7 @@ func (d *deployment) launch(name, adminAddr string) (*role, error) {
 	return r, err
 }
 
+// startProcess starts a process that is not one of the roles of the deployment yet.
 func (d *deployment) startProcess(name, adminAddr string) (*role, error) {
 	cmd := exec.Command(d.program, name)
 	cmd.Env = slices.Concat(d.stack.Environ(), d.environ, []string{"ADMIN_ADDR=" + adminAddr, "HTTP_ADDR=127.0.0.1:0"})
@@ -203,11 +204,12 @@ func (d *deployment) setRole(ctx context.Context, name string, count int) error 
 	return nil
 }
 
-// forget removes a process from the deployment.
+// forget removes a process from the roles of the deployment. It does not end it.
 func (d *deployment) forget(r *role) {
 	d.roles = slices.DeleteFunc(d.roles, func(other *role) bool { return other == r })
 }
 
+// stopRole removes a process from the deployment and stops it with SIGTERM.
 func (d *deployment) stopRole(r *role) error {
 	d.forget(r)
 	r.Signal(syscall.SIGTERM)

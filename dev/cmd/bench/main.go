@@ -98,7 +98,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, os.WriteFile(*file, append(text, '\n'), 0o644))
 }
 
-// measure starts a deployment and measures the sections. A section that fails may have tables.
+// measure starts a deployment and measures the sections until one fails. It returns the tables up to then, also
+// those of the section that fails.
 func measure(ctx context.Context, names []string, o options, stdout, stderr io.Writer) (all []table, err error) {
 	began := time.Now()
 	progress := func(format string, args ...any) {

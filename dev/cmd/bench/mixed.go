@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"github.com/lazi/lazisync/workflows"
 )
 
-// The mixed load. Intervals are those between two of a kind.
+// Parameters of the mixed load. The duration of a kind of load is its interval.
 const (
 	mixedTenants      = 10
 	mixedSecondPass   = "30s" // after a webhook; shorter than the default, so that the end need not wait for it
@@ -23,12 +25,12 @@ const (
 	mixedInvalid      = time.Minute
 	mixedFault        = 15 * time.Second
 	mixedKill         = 3 * time.Minute
-	mixedAbsence      = 5 * time.Second // of a killed process
-	mixedPause        = 3 * time.Second
-	mixedSettle       = 10 * time.Minute // for the last requests
-	mixedSamples      = time.Minute
-	mixedWarmUp       = 3  // the slopes leave out the first of so many parts of the time
-	mixedLeastSamples = 12 // for a slope
+	mixedAbsence      = 5 * time.Second  // of a killed process
+	mixedPause        = 3 * time.Second  // between a pause and its resume
+	mixedSettle       = 10 * time.Minute // the longest wait for the last outcomes
+	mixedSamples      = time.Minute      // between two measurements
+	mixedWarmUp       = 3                // the slopes leave out the first 1/mixedWarmUp of the time
+	mixedLeastSamples = 12               // also of a load of some minutes
 )
 
 // mixedCompanies returns the simulated tenants of the mixed load.
@@ -41,7 +43,8 @@ func mixedCompanies() (all []simulator.Options) {
 	return all
 }
 
-// mixedLoad is a load of everything at once, and what was sent.
+// mixedLoad changes records, sends requests and controls, injects faults and kills processes, all at the same time,
+// and records what was sent.
 type mixedLoad struct {
 	d       *deployment
 	tenants []string
@@ -49,8 +52,8 @@ type mixedLoad struct {
 	sent    *sentRequests
 	gateway *gateways
 
-	mu     sync.Mutex // of roles and counts
-	counts map[string]int
+	mu     sync.Mutex     // of dice, counts and the roles of the deployment
+	counts map[string]int // by the name of the part
 }
 
 // measureMixed puts a mixed load on the deployment, with failing calls of the API and killed processes, and
@@ -85,30 +88,21 @@ func measureMixed(ctx context.Context, d *deployment) ([]table, error) {
 	default:
 	}
 	if err != nil || ctx.Err() != nil {
-		return nil, fmt.Errorf("measure: %w", firstError(err, ctx.Err()))
+		return nil, fmt.Errorf("measure: %w", cmp.Or(err, ctx.Err()))
 	}
 	for _, company := range d.stack.Companies {
 		company.ClearFaults()
 	}
 	d.progress("mixed: waiting for the last outcomes")
 	lost := m.settle(ctx)
-	return m.tables(measured, length), firstError(lost, measured.check())
+	return m.tables(measured, length), cmp.Or(lost, measured.check())
 }
 
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// startMixed starts two workers and the webhooks, and reads every tenant once.
+// startMixed starts two workers, syncs every tenant once and then starts the webhooks.
 func (d *deployment) startMixed(ctx context.Context) (*mixedLoad, error) {
 	d.pace(0)
 	d.environ = append(d.environ, "SYNC_WEBHOOK_SECOND_PASS="+mixedSecondPass)
-	for _, r := range append([]*role(nil), d.roles...) { // with the variable
+	for _, r := range slices.Clone(d.roles) { // with the variable
 		if err := d.replaceRole(ctx, r); err != nil {
 			return nil, err
 		}
@@ -147,7 +141,7 @@ func (d *deployment) replaceRole(ctx context.Context, r *role) error {
 	return d.startRole(ctx, r.name)
 }
 
-// part is a kind of load that is repeated.
+// part is a kind of load. do is called at the interval, with 0, 1, 2, …
 type part struct {
 	name     string
 	interval time.Duration
@@ -166,7 +160,7 @@ func (m *mixedLoad) parts() []part {
 	}
 }
 
-// repeat does a part at its interval until ctx is done.
+// repeat calls do of a part at its interval until ctx is done, and counts the calls. It returns the first error.
 func (m *mixedLoad) repeat(ctx context.Context, p part) error {
 	tick := time.NewTicker(p.interval)
 	defer tick.Stop()
@@ -248,20 +242,13 @@ func (m *mixedLoad) fault(_ context.Context, turn int) error {
 	return m.d.company(m.tenants[m.roll(len(m.tenants))]).AddFault(apiFaults[turn%len(apiFaults)])
 }
 
-// kill kills the second process of a role, by turns, and starts another one. The first one of each role
-// runs all the time.
+// kill kills the second process of a role, of one role after another, and starts another process. The first
+// one of each role runs all the time, so that its growth can be measured.
 func (m *mixedLoad) kill(ctx context.Context, turn int) error {
-	name, seen := roleNames[turn%len(roleNames)], 0
-	var victim *role
-	for _, r := range m.roles() {
-		if r.name == name {
-			if seen++; seen == 2 {
-				victim = r
-			}
-		}
-	}
-	if victim == nil {
-		return fmt.Errorf("%d processes of role %s, want 2", seen, name)
+	name := roleNames[turn%len(roleNames)]
+	victim, err := m.second(name)
+	if err != nil {
+		return err
 	}
 	victim.Kill()
 	m.mu.Lock()
@@ -286,8 +273,18 @@ func (m *mixedLoad) kill(ctx context.Context, turn int) error {
 	return nil
 }
 
+// second returns the second process of a role.
+func (m *mixedLoad) second(name string) (*role, error) {
+	of := slices.DeleteFunc(m.roles(), func(r *role) bool { return r.name != name })
+	if len(of) < 2 {
+		return nil, fmt.Errorf("%d processes of role %s, want 2", len(of), name)
+	}
+	return of[1], nil
+}
+
+// roles returns the running processes. It is safe for concurrent use.
 func (m *mixedLoad) roles() []*role {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]*role(nil), m.d.roles...)
+	return slices.Clone(m.d.roles)
 }

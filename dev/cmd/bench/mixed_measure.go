@@ -19,17 +19,17 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-// point is a value at a time, and the number of requests that were finished until then.
+// point is a value, the time since the beginning, and the number of requests that had an outcome by then.
 type point struct{ hours, finished, value float64 }
 
-// quantity is something that is measured every minute.
+// quantity is something that is measured again and again, such as the memory of a process.
 type quantity struct {
 	name, unit string
-	// bound is the most by which it may grow in an hour, or with perRequest for each request, in
-	// bytes. 0 for none.
+	// bound is the most by which it may grow: in its unit and in an hour, or with perRequest in KiB and for
+	// each finished request.
 	bound      float64
 	perRequest bool
-	retention  string // of what grows with the requests
+	retention  string // how long what grows with the requests is kept, "" for the other quantities
 	points     []point
 }
 
@@ -39,7 +39,7 @@ type measurements struct {
 	byName map[string]*quantity
 }
 
-// note adds a value.
+// note adds a value of a quantity, which is identified by its name and unit.
 func (s *measurements) note(q quantity, hours float64, finished int, value float64) {
 	key := q.name + q.unit
 	if s.byName[key] == nil {
@@ -60,7 +60,7 @@ const (
 	boundPerRequest = 40 // KiB that each request leaves, in one place
 )
 
-// measure measures every minute until ctx is done.
+// measure measures every minute until ctx is done, more often if the length is less than 12 minutes.
 func (m *mixedLoad) measure(ctx context.Context, length time.Duration) (*measurements, error) {
 	s := &measurements{byName: map[string]*quantity{}}
 	survivors := map[string]*role{}
@@ -82,7 +82,7 @@ func (m *mixedLoad) measure(ctx context.Context, length time.Duration) (*measure
 	}
 }
 
-// keptLog is the part of a role's log that is kept in memory.
+// keptLog is how many bytes of a role's log are kept in memory.
 const keptLog = 64 << 10
 
 func (m *mixedLoad) sample(ctx context.Context, s *measurements, survivors map[string]*role, hours float64) error {
@@ -164,7 +164,7 @@ func folderSize(path string) (bytes int64, err error) {
 	return bytes, err
 }
 
-// steady returns the points after the warm-up.
+// steady returns the points after the warm-up, which is the first third.
 func (q *quantity) steady() []point { return q.points[len(q.points)/mixedWarmUp:] }
 
 // slope returns the growth by least squares, and its standard error: for each hour, or with perRequest for
@@ -185,7 +185,7 @@ func (q *quantity) slope() (slope, deviation float64) {
 	for _, p := range points {
 		xx, xy = xx+(x(p)-meanX)*(x(p)-meanX), xy+(x(p)-meanX)*(p.value-meanY)
 	}
-	if slope = xy / xx; n < 3 || xx == 0 {
+	if slope = xy / xx; n < 3 || xx == 0 { // one or two points show no error
 		return 0, math.Inf(1)
 	}
 	for _, p := range points {
@@ -194,7 +194,7 @@ func (q *quantity) slope() (slope, deviation float64) {
 	return slope, math.Sqrt(rest / (n - 2) / xx)
 }
 
-// certain is how many standard errors a slope must be above its bound to be an error.
+// certain is the number of standard errors by which a slope must exceed its bound to be an error.
 const certain = 3
 
 // check returns an error that names everything that grows beyond its bound.
@@ -219,19 +219,30 @@ func (s *measurements) check() error {
 
 // tables returns what was sent, and the growth of processes and of storage.
 func (m *mixedLoad) tables(s *measurements, length time.Duration) []table {
+	processes, storage := s.tables()
+	return []table{m.sentTable(length), processes, storage}
+}
+
+// sentTable returns what was sent, and the outcomes.
+func (m *mixedLoad) sentTable(length time.Duration) table {
 	load := table{Title: fmt.Sprintf("Mixed load of %d tenants in %.0f minutes", mixedTenants, length.Minutes()), Columns: []string{"what", "number"}}
 	for _, p := range m.parts() {
 		load.Rows = append(load.Rows, []any{p.name, m.counts[p.name]})
 	}
 	load.Rows = append(load.Rows, []any{"webhooks answered with 200", m.gateway.taken}, []any{"requests with one outcome, also second passes", m.sent.finished()})
-	for _, subject := range slices.Sorted(maps.Keys(m.sent.how)) {
-		load.Rows = append(load.Rows, []any{"runs, " + subject, m.sent.how[subject]})
+	for _, subject := range slices.Sorted(maps.Keys(m.sent.runs)) {
+		load.Rows = append(load.Rows, []any{"runs, " + subject, m.sent.runs[subject]})
 	}
-	processes := table{
+	return load
+}
+
+// tables returns the growth of processes and of storage.
+func (s *measurements) tables() (processes, storage table) {
+	processes = table{
 		Title:   "Of each role, the process that was not killed: after the warm-up, at the end, and growth between by least squares, with its standard error",
 		Columns: []string{"process", "unit", "after a third of the time", "at the end", "per hour", "±"},
 	}
-	storage := table{
+	storage = table{
 		Title:   "Storage",
 		Columns: []string{"what", "after a third of the time (MiB)", "at the end (MiB)", "MiB per hour", "KiB per request", "kept"},
 	}
@@ -253,5 +264,5 @@ func (m *mixedLoad) tables(s *measurements, length time.Duration) []table {
 		}
 		storage.Rows = append(storage.Rows, []any{q.name, first, last, perHour, perRequest * 1024, kept})
 	}
-	return []table{load, processes, storage}
+	return processes, storage
 }

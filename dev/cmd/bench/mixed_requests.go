@@ -30,7 +30,7 @@ type sentRequests struct {
 	mu       sync.Mutex
 	sent     map[string]bool // by request ID
 	outcomes map[string]int  // also of requests that others sent
-	how      map[string]int  // outcomes of runs, by kind
+	runs     map[string]int  // runs with an outcome, by its subject
 }
 
 // trackRequests follows the outcomes from now on.
@@ -45,7 +45,7 @@ func (d *deployment) trackRequests(ctx context.Context) (*sentRequests, error) {
 	if err != nil {
 		return nil, fmt.Errorf("follow the outcomes: %w", err)
 	}
-	s := &sentRequests{sent: map[string]bool{}, outcomes: map[string]int{}, how: map[string]int{}}
+	s := &sentRequests{sent: map[string]bool{}, outcomes: map[string]int{}, runs: map[string]int{}}
 	if s.consuming, err = consumer.Consume(s.note); err != nil {
 		return nil, fmt.Errorf("follow the outcomes: %w", err)
 	}
@@ -64,7 +64,7 @@ func (s *sentRequests) note(m jetstream.Msg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if event.Data.Part <= 1 {
-		s.how[m.Subject()]++
+		s.runs[m.Subject()]++
 	}
 	for _, q := range event.Data.Requests {
 		s.outcomes[q.RequestID]++
@@ -89,7 +89,7 @@ func (s *sentRequests) open() (n int) {
 	return n
 }
 
-// finished returns the number of requests with an outcome.
+// finished returns the number of requests with an outcome, also of those that others sent.
 func (s *sentRequests) finished() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,13 +107,14 @@ func (s *sentRequests) check() error {
 			repeated++
 		}
 	}
-	if failed := s.how[events.Failed.Subject]; lost+repeated+failed > 0 {
+	if failed := s.runs[events.Failed.Subject]; lost+repeated+failed > 0 {
 		return fmt.Errorf("of %d requests: %d without an outcome, %d with several, want none; %d runs failed, want none", len(s.sent), lost, repeated, failed)
 	}
 	return nil
 }
 
-// settle waits for the outcomes of all requests, also of those in the ledger that lazisync made itself.
+// settle waits for the outcomes of all requests in the ledger, also of those that lazisync made itself, such as
+// second passes. Then it checks those that were sent.
 func (m *mixedLoad) settle(ctx context.Context) error {
 	for late := time.Now().Add(mixedSettle); time.Now().Before(late) && ctx.Err() == nil; {
 		open := 0
@@ -132,7 +133,8 @@ func (m *mixedLoad) settle(ctx context.Context) error {
 	return errors.Join(fmt.Errorf("not finished %s after the load", mixedSettle), m.sent.check())
 }
 
-// gateways is a load balancer in front of the gateways. It notes the requests that they accept.
+// gateways is a load balancer in front of the gateways, as the transport of an HTTP client. It records the requests
+// that they accept. It is safe for concurrent use.
 type gateways struct {
 	http.Transport
 	sent *sentRequests
@@ -143,6 +145,7 @@ type gateways struct {
 	taken int // webhooks that were answered with 200
 }
 
+// set sets the gateways: those of the roles that have one.
 func (g *gateways) set(roles []*role) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -164,7 +167,7 @@ func (g *gateways) next() (*url.URL, error) {
 	return url.Parse(g.urls[g.turn%len(g.urls)])
 }
 
-// RoundTrip sends the request to one of the gateways.
+// RoundTrip sends the request to one gateway after another.
 func (g *gateways) RoundTrip(request *http.Request) (*http.Response, error) {
 	to, err := g.next()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/lazi/lazisync/internal/testing/testserver"
 )
 
-// quantityOf has a value every minute for an hour and a half, of which the slope uses the last hour. A request is
-// finished every second.
+// quantityOf returns a quantity with a value every minute for an hour and a half, of which the slope uses the last
+// hour. A request is finished every second.
 func quantityOf(q quantity, value func(minute int) float64) *quantity {
 	for minute := range 90 {
 		q.points = append(q.points, point{hours: float64(minute) / 60, finished: float64(minute * 60), value: value(minute)})
@@ -77,7 +77,7 @@ func TestGrowthBeyondABoundIsAnError(t *testing.T) {
 
 func TestEachSentRequestNeedsOneOutcome(t *testing.T) {
 	t.Parallel()
-	s := &sentRequests{sent: map[string]bool{}, outcomes: map[string]int{}, how: map[string]int{}}
+	s := &sentRequests{sent: map[string]bool{}, outcomes: map[string]int{}, runs: map[string]int{}}
 	s.add("a")
 	s.add("b")
 	require.Equal(t, 2, s.open())
@@ -88,7 +88,7 @@ func TestEachSentRequestNeedsOneOutcome(t *testing.T) {
 	require.Equal(t, 3, s.finished())
 	s.outcomes["b"]++
 	require.ErrorContains(t, s.check(), "1 with several")
-	s.outcomes["b"], s.how[events.Failed.Subject] = 1, 1
+	s.outcomes["b"], s.runs[events.Failed.Subject] = 1, 1
 	require.ErrorContains(t, s.check(), "1 runs failed")
 }
 

@@ -1,6 +1,6 @@
 package main
 
-// mutant is a mistake: the code of a file, which it has once, and what a mistaken author would write.
+// mutant is a mistake: it replaces code that a file has exactly once by what a mistaken author would write.
 type mutant struct{ name, file, before, after string }
 
 var mutants = []mutant{

@@ -1,8 +1,9 @@
-// Command mutants seeds one realistic mistake after another into the code and runs the tests: which
-// technique finds it, and with which test. It prints a table, and fails if nothing finds a mistake.
+// Command mutants seeds one realistic mistake after another into the code and runs the tests. It prints a table:
+// which techniques find the mistake, and with which test. It exits with 1 if no technique finds one of the
+// mistakes, or if one does not compile.
 //
 //	go run ./cmd/mutants                              all mistakes with the quick techniques
-//	go run ./cmd/mutants -only early,fence            those whose name contains one of the words
+//	go run ./cmd/mutants -only control,page           those whose name contains one of the words
 //	go run ./cmd/mutants -techniques "faults,chaos"   with techniques that take minutes for each mistake
 //
 // The files are not changed: the go command reads the mistakes from an overlay.
@@ -32,7 +33,7 @@ type technique struct {
 	args   []string
 }
 
-// random matches the tests with random sequences of calls or actions.
+// random matches the tests with random sequences of calls or actions, which are techniques of their own.
 const random = "Contract$|^TestSequences$"
 
 var techniques = []technique{
@@ -119,7 +120,8 @@ func printRow(first string, chosen []technique, cell func(technique) string) {
 	fmt.Println()
 }
 
-// seed runs the tests with the mistake. It returns, by technique, the test that found it.
+// seed runs the tests with the mistake. It returns, by the name of the technique, the test that found it and its
+// duration.
 func (m mutant) seed(ctx context.Context, root string, chosen []technique) (found map[string]string, err error) {
 	dir, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
@@ -174,7 +176,7 @@ func (m mutant) apply(root string) (string, error) {
 	return strings.Replace(string(text), m.before, m.after, 1), nil
 }
 
-// run returns the first test that fails and after how long, builds included; "" if all pass.
+// run returns the first test that fails and after how long, builds included, "" if all tests pass.
 func (t technique) run(ctx context.Context, root, overlay string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-short", "-failfast", "-timeout=15m"}, t.args...)...)
 	cmd.Dir = filepath.Join(root, t.module)

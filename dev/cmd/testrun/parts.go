@@ -46,10 +46,10 @@ func partOf(pkg, test string) string {
 type requirement struct {
 	tag      string
 	what     string
-	programs []string // any of these
+	programs []string // at least one of these
 	root     bool
 	install  string
-	also     []string // all of these
+	also     []string // and all of these
 }
 
 var requirements = []requirement{

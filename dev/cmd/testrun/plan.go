@@ -27,7 +27,7 @@ const longTests = `AcrossKills$|InAFaultAndStops$|RatiosOfADeployment$`
 // wait more than they compute.
 const packagesAtOnce = "-p=3"
 
-// furtherPackagesAtOnce has one more for the further tests: those of containers only wait, for minutes.
+// furtherPackagesAtOnce is one more, for the further tests: those with containers only wait, for minutes.
 const furtherPackagesAtOnce = "-p=4"
 
 // devArgs are for the packages of the development module. Vet would analyze the servers, too, which

@@ -50,7 +50,7 @@ func (r *runner) run(ctx context.Context, s step) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environ, os.Stderr
 	if slices.Contains(s.args, "-race") {
-		// It needs cgo. Without the second variable each test binary sleeps for a second at its end.
+		// The race detector needs cgo, and by default each test binary sleeps for a second at its end.
 		cmd.Env = append(slices.Clone(r.environ), "CGO_ENABLED=1", "GORACE=atexit_sleep_ms=10")
 	}
 	// The terminal sends Ctrl-C to the tests, too; they clean up and exit.

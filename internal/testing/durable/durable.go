@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 )
 
-// WriteFile is os.WriteFile, but the file is on the disk when it returns, and after a crash or a
-// power failure during the call the path has the old content or the new one.
+// WriteFile writes a file like os.WriteFile, and flushes it and its name to the disk. After a crash or a power
+// failure during the call, the path has the old content or the new one; path+".new" may be left. Calls for
+// the same path must not be concurrent. Errors name the path.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
 	partial := path + ".new"
 	if err := write(partial, data, mode); err != nil {
@@ -31,7 +32,7 @@ func write(path string, data []byte, mode os.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
-// SyncDir makes the names in a folder durable: new files, renames and removals.
+// SyncDir flushes the names in a folder to the disk: new files, renames and removals.
 func SyncDir(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
