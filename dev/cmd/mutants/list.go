@@ -11,7 +11,7 @@ var mutants = []mutant{
 	},
 	{
 		"answer a redelivered request as a duplicate", "bridge/requests.go",
-		"d.receipt.IsDuplicateFor(d.request), seen", "d.receipt.State != ledger.Received, seen",
+		"d.receipt.FirstRunID, d.receipt.IsDuplicateFor(d.request)", "d.receipt.FirstRunID, d.receipt.State != ledger.Received",
 	},
 	{
 		"give duplicates no answer", "bridge/requests.go",

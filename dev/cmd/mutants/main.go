@@ -78,12 +78,13 @@ func run(ctx context.Context, only, names []string) (missed int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	seeded := selected(only)
+	if len(seeded) == 0 {
+		return 0, fmt.Errorf("-only: no mistake has one of %q in its name", only)
+	}
 	printRow("mistake", chosen, func(t technique) string { return t.name })
 	printRow("---", chosen, func(technique) string { return "---" })
-	for _, m := range mutants {
-		if len(only) > 0 && !slices.ContainsFunc(only, func(word string) bool { return strings.Contains(m.name, word) }) {
-			continue
-		}
+	for _, m := range seeded {
 		found, err := m.seed(ctx, root, chosen)
 		if err != nil {
 			return missed, fmt.Errorf("%s: %w", m.name, err)
@@ -94,6 +95,13 @@ func run(ctx context.Context, only, names []string) (missed int, err error) {
 		}
 	}
 	return missed, nil
+}
+
+// selected returns the mistakes whose name contains one of the words, all of them if there is no word.
+func selected(words []string) []mutant {
+	return slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool {
+		return len(words) > 0 && !slices.ContainsFunc(words, func(word string) bool { return strings.Contains(m.name, word) })
+	})
 }
 
 // named returns the techniques with these names.

@@ -39,3 +39,13 @@ func TestSeedNamesTheTestThatFails(t *testing.T) {
 	_, err = mutant{"change what is not there", file, "no such code", ""}.seed(t.Context(), root, all)
 	require.ErrorContains(t, err, "internal/display/display.go has the code to change 0 times, want once")
 }
+
+func TestSelectionsWithoutAResultAreErrors(t *testing.T) {
+	t.Parallel()
+	_, err := run(t.Context(), []string{"nobody"}, []string{"sequences"})
+	require.EqualError(t, err, `-only: no mistake has one of ["nobody"] in its name`)
+	_, err = run(t.Context(), nil, []string{"luck"})
+	require.ErrorContains(t, err, `-techniques: got "luck", want one of unit tests, `)
+	require.Len(t, selected([]string{"pause", "controls that arrive"}), 2)
+	require.Len(t, selected(nil), len(mutants))
+}

@@ -17,6 +17,8 @@ type step struct {
 	module string // folder below the root
 	args   []string
 	live   bool // show the output of the tests immediately
+
+	packages func() ([]string, error) // further arguments, which are known when the step begins; nil for none
 }
 
 // longTests matches tests that inject many faults one after another or that measure a deployment, which
@@ -95,33 +97,45 @@ func (r *runner) shortSteps(ctx context.Context, base []string) ([]step, error) 
 	if err != nil {
 		return nil, err
 	}
-	dev, err := r.shortDevStep(ctx, base)
-	if err != nil {
-		return nil, err
-	}
 	return []step{
 		{title: "Root module:", module: ".", args: slices.Concat(base, shortArgs, longestFirst(root))},
-		dev,
+		r.shortDevStep(ctx, base),
 	}, nil
 }
 
 // shortArgs select the tests of "make test".
 var shortArgs = []string{"-short", "-skip=" + longTests, packagesAtOnce}
 
-// shortDevStep returns the step of "make test" in the development module.
-func (r *runner) shortDevStep(ctx context.Context, base []string) (step, error) {
-	packages, err := r.packages(ctx, "dev")
-	if err != nil {
-		return step{}, err
+// shortDevStep returns the step of "make test" in the development module. The packages are listed
+// while the steps before it run: that downloads their modules, which takes a minute without a cache.
+func (r *runner) shortDevStep(ctx context.Context, base []string) step {
+	var packages []string
+	var err error
+	listed := make(chan struct{})
+	go func() {
+		defer close(listed)
+		packages, err = r.packages(ctx, "dev")
+	}()
+	return step{
+		title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, shortArgs),
+		packages: func() ([]string, error) {
+			<-listed
+			_, dev := split(packages, []string{faultPackage})
+			return longestFirst(dev), err
+		},
 	}
-	_, dev := split(packages, []string{faultPackage})
-	return step{title: "Development module:", module: "dev", args: slices.Concat(devArgs, base, shortArgs, longestFirst(dev))}, nil
 }
 
-// packages returns the packages of a module in a folder.
-func (r *runner) packages(ctx context.Context, module string) ([]string, error) {
-	out, err := r.list(ctx, module, "./...")
-	return strings.Fields(out), err
+// packages returns the packages of a module in a folder. With -test, go list downloads the modules that
+// only tests need, too; it also lists what it makes of packages for tests.
+func (r *runner) packages(ctx context.Context, module string) (all []string, err error) {
+	out, err := r.list(ctx, module, "-test", "./...")
+	for line := range strings.Lines(out) {
+		if pkg := strings.TrimSpace(line); !strings.HasSuffix(pkg, ".test") && !strings.HasSuffix(pkg, "]") {
+			all = append(all, pkg)
+		}
+	}
+	return all, err
 }
 
 // split returns the packages that have one of the suffixes, and the others.
@@ -185,11 +199,7 @@ func (r *runner) devSteps(ctx context.Context, base, tags []string) ([]step, err
 		return nil, err
 	}
 	if !done {
-		short, err := r.shortDevStep(ctx, base)
-		if err != nil {
-			return nil, err
-		}
-		steps = append(steps, short)
+		steps = append(steps, r.shortDevStep(ctx, base))
 	}
 	more, err := r.furtherTests()
 	if err != nil {
@@ -202,7 +212,7 @@ func (r *runner) devSteps(ctx context.Context, base, tags []string) ([]step, err
 const faultTimeout = "45m"
 
 // faultRequirements are the tags of fault tests with further requirements.
-var faultRequirements = []string{"pgbouncer", "privileged"}
+var faultRequirements = []string{"git", "pgbouncer", "privileged"}
 
 // faultTags returns the build tags of the fault tests. It prints the tests that it omits
 // because a requirement is not met.

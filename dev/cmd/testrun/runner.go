@@ -47,7 +47,14 @@ type event struct {
 // run runs go test. It prints a line for each package, the output of tests that fail or are
 // skipped, and a line of progress after each silence.
 func (r *runner) run(ctx context.Context, s step) error {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, s.args...)...)
+	var packages []string
+	if s.packages != nil {
+		var err error
+		if packages, err = s.packages(); err != nil {
+			return err
+		}
+	}
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"test", "-json"}, s.args, packages)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = filepath.Join(r.root, s.module), r.environ, os.Stderr
 	if slices.Contains(s.args, "-race") {
 		// The race detector needs cgo, and by default each test binary sleeps for a second at its end.
