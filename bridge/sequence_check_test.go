@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// idleRounds is how many rounds a deployment may take to become idle.
+	// idleRounds is how many rounds a deployment may take to become idle, beside one for each command: each
+	// round delivers one control.
 	idleRounds = 30
 	// quietRounds is how many rounds follow in which only the reconcilers have something to do.
 	quietRounds = 3
@@ -23,7 +24,7 @@ const (
 // becomeIdle lets the deployment become idle: nothing fails, paused workflows are resumed, everything is
 // delivered, and every workflow ends.
 func (s *sequence) becomeIdle() {
-	for round, quiet := 0, 0; round < idleRounds && quiet < quietRounds; round++ {
+	for round, quiet := 0, 0; round < idleRounds+len(s.commands) && quiet < quietRounds; round++ {
 		if quiet++; !s.isIdle() {
 			quiet = 0
 		}
