@@ -57,7 +57,7 @@ func IsWorkflowID(id string) bool {
 // depend on the configuration of the worker.
 type Limits struct {
 	Deadline   time.Duration // of unpaused time
-	PauseLimit time.Duration // a pause that lasts longer cancels the run
+	PauseLimit time.Duration // of each pause: one that lasts longer cancels the run
 	Parallel   int           // entities read concurrently, at most MaxParallel
 }
 
@@ -67,9 +67,13 @@ const MaxParallel = 48
 // DefaultLimits are the limits without configuration.
 var DefaultLimits = Limits{Deadline: 24 * time.Hour, PauseLimit: 72 * time.Hour, Parallel: 4}
 
-// ExecutionTimeout returns the time after which Temporal terminates a full sync or rebuild. It
+// ExecutionTimeout returns the time after which Temporal terminates a full sync, rebuild or verify. It
 // is an hour more than the limits, within which the workflow finalizes its run itself.
-func (l Limits) ExecutionTimeout() time.Duration { return l.Deadline + l.PauseLimit + time.Hour }
+func (l Limits) ExecutionTimeout() time.Duration { return l.total() + time.Hour }
+
+// total returns the longest duration of a full sync, rebuild or verify, pauses included. A pass of an
+// IncrementalSync has no such limit.
+func (l Limits) total() time.Duration { return l.Deadline + l.PauseLimit }
 
 // SyncInput is the input of the workflow of every mode.
 type SyncInput struct {

@@ -102,7 +102,7 @@ func (r *run) apply(s ReceivedControl) {
 	case s.Name == SignalCancel:
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
 		r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly})
-	case s.Name == SignalPause && !r.Paused && !r.isStopping():
+	case s.Name == SignalPause && !r.Paused && (!r.isStopping() || r.pausesNextPass()):
 		r.Paused, r.PausedSince, r.PauseReason, r.PauseActor = true, workflow.Now(r.ctx), s.Reason, s.Actor
 		r.cancelSlices()
 		r.announce(s)
@@ -110,6 +110,15 @@ func (r *run) apply(s ReceivedControl) {
 		r.Paused = false
 		r.announce(s)
 	}
+}
+
+// pauseAfterCancel is the change ID of the version in which a pause that arrives while a pass is being
+// cancelled is kept.
+const pauseAfterCancel = "a pause of the next pass is kept"
+
+// pausesNextPass reports whether a pause that is too late for this run applies to the next pass.
+func (r *run) pausesNextPass() bool {
+	return r.Mode.Info().PerTenant && workflow.GetVersion(r.ctx, pauseAfterCancel, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 // Clip shortens a text from a control or a manual signal to a thousand characters, which fit

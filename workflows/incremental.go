@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -14,16 +15,25 @@ import (
 // the current pass and one more. Refreshes have passes of their own. The workflow completes when no request waits and it is not
 // paused; the next request starts it again.
 func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, error) {
-	r, err := newRun(ctx, in.Limits, in.Carried)
+	r, err := newRun(ctx, events.Incremental, in)
 	if err != nil {
 		return IncrementalResult{}, err
 	}
 	wake := workflow.GetSignalChannel(ctx, SignalWake)
-	for resumed := in.Carried != nil && in.Carried.RunNumber != 0; ; resumed = false {
+	result, err := r.passes(ctx, in.TenantID, wake)
+	if errors.Is(err, errContinueAsNew) {
+		return IncrementalResult{}, in.continueAsNew(ctx, r, wake)
+	}
+	return result, err
+}
+
+// passes carries out passes until no request waits. Its error may be errContinueAsNew.
+func (r *run) passes(ctx workflow.Context, tenant events.TenantID, wake workflow.ReceiveChannel) (IncrementalResult, error) {
+	for resumed := r.RunNumber != 0; ; resumed = false {
 		if !resumed {
 			woken := drain(wake)
 			begun, err := r.begin(ctx, ledger.BeginInput{
-				TenantID: in.TenantID, Mode: events.Incremental, Pass: r.Passes + 1, Refreshes: true,
+				TenantID: tenant, Pass: r.Passes + 1, Refreshes: true,
 				MayWait: !r.isStopping(), // a cancel ends the requests at once
 			})
 			if err != nil {
@@ -33,10 +43,13 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 				if r.waitForInterval(ctx, begun.Wait) {
 					continue
 				}
-				return IncrementalResult{}, in.continueAsNew(ctx, r, wake)
+				return IncrementalResult{}, errContinueAsNew
 			}
 			if !begun.Found {
 				if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {
+					if r.endsWaits {
+						return IncrementalResult{}, errContinueAsNew
+					}
 					continue // a request may have been recorded after the claim: claim once more
 				}
 				result := IncrementalResult{Passes: r.Passes, Last: r.Last}
@@ -46,21 +59,21 @@ func IncrementalSync(ctx workflow.Context, in SyncInput) (IncrementalResult, err
 				return result, closeError(ctx, r.Last, result)
 			}
 		}
-		outcome := r.read()
-		if outcome != readContinueAsNew {
-			last, err := r.finish()
-			switch {
-			case isUnknownRun(err): // the ledger was restored: begin the next pass
-				r.isMissing = true
-			case err != nil:
-				return IncrementalResult{}, err
-			default:
-				r.Last = last
-			}
-			r.nextPass()
+		if r.read() == readContinueAsNew {
+			return IncrementalResult{}, errContinueAsNew
 		}
-		if outcome == readContinueAsNew || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			return IncrementalResult{}, in.continueAsNew(ctx, r, wake)
+		last, err := r.finish()
+		switch {
+		case isUnknownRun(err): // the ledger was restored: begin the next pass
+			r.isMissing = true
+		case err != nil:
+			return IncrementalResult{}, err
+		default:
+			r.Last = last
+		}
+		r.nextPass()
+		if r.isHistoryLong(ctx) {
+			return IncrementalResult{}, errContinueAsNew
 		}
 	}
 }
@@ -81,7 +94,7 @@ const minIntervalHolds = "requests wait for the minimum interval"
 // the history has grown too long meanwhile: each request that arrives adds to it. The time is in the
 // ledger, so that it also holds for the next execution.
 func (r *run) waitForInterval(ctx workflow.Context, wait time.Duration) bool {
-	isLong := func() bool { return workflow.GetInfo(ctx).GetContinueAsNewSuggested() }
+	isLong := func() bool { return r.isHistoryLong(ctx) }
 	_, _ = workflow.AwaitWithTimeout(r.ctx, wait, func() bool { return r.isStopping() || isLong() })
 	return r.isStopping() || !isLong()
 }
@@ -97,9 +110,10 @@ func (r *run) waitWhilePaused(ctx workflow.Context, wake workflow.ReceiveChannel
 	if !r.Paused || r.isStopping() || workflow.GetVersion(ctx, pauseHolds, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return false
 	}
-	left := r.limits.PauseLimit - workflow.Now(ctx).Sub(r.PausedSince)
-	changed, err := workflow.AwaitWithTimeout(r.ctx, max(left, 0), func() bool { return !r.Paused || r.isStopping() || wake.Len() > 0 })
-	if err == nil && !changed {
+	since := r.PausedSince
+	left := r.limits.PauseLimit - workflow.Now(ctx).Sub(since)
+	changed, err := workflow.AwaitWithTimeout(r.ctx, max(left, 0), func() bool { return !r.Paused || r.mayNotWait() || wake.Len() > 0 })
+	if err == nil && !changed && !r.isPausedAgain(ctx, since) {
 		r.Paused = false // it expired
 	}
 	return true

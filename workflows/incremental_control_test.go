@@ -56,7 +56,9 @@ func TestCancelAfterAPassCancelsTheNextPass(t *testing.T) {
 			r.Ledger.Request(events.Incremental, "jobs")
 			r.whenPublished(events.Completed.Name, func() {
 				r.Ledger.Request(events.Incremental, "customers")
-				r.env.SetContinueAsNewSuggested(c.rollsOver)
+				if c.rollsOver {
+					r.suggestContinueAsNew()
+				}
 				if c.together {
 					r.env.SignalWorkflowSkippingWorkflowTask(workflows.SignalCancel, nil)
 				} else {
@@ -71,6 +73,51 @@ func TestCancelAfterAPassCancelsTheNextPass(t *testing.T) {
 			require.Equal(t, ledger.Completed, runs[0].State)
 			require.Equal(t, ledger.Cancelled, runs[1].State)
 			require.Empty(t, r.API.PageRequests("customers"))
+		})
+	}
+}
+
+// Each cancel of the workflow means the requests that wait when it arrives, also while the outcome of an earlier one
+// is being published.
+func TestCancelWhileTheOutcomeOfAnotherIsPublishedIsKept(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		requested bool // a request arrives between the two
+		pass      bool // the second cancels only the pass
+		runs      []ledger.RunState
+	}{
+		"with a request":                  {true, false, []ledger.RunState{ledger.Cancelled, ledger.Cancelled}},
+		"with a request that it excludes": {true, true, []ledger.RunState{ledger.Cancelled, ledger.Completed}},
+		"without a request":               {false, false, []ledger.RunState{ledger.Cancelled}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.API.Pages = map[string]int{"jobs": 5}
+			r.Ledger.Request(events.Incremental, "jobs")
+			r.at("jobs", 2, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "a", Sequence: 1}) })
+			tries := 0
+			r.Events.Refuse = func(_ context.Context, e events.Event) error {
+				if e.Type() != events.Cancelled.Name {
+					return nil
+				}
+				if tries++; tries == 2 { // the activity: the workflow receives signals meanwhile
+					if c.requested {
+						r.requested("customers")
+					}
+					r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "b", Sequence: 2, PassOnly: c.pass, RunNumber: 1})
+				}
+				if tries <= 3 {
+					return errors.New("not connected")
+				}
+				return nil
+			}
+			_, _ = r.incremental()
+			states := []ledger.RunState{}
+			for _, run := range r.Ledger.Runs() {
+				states = append(states, run.State)
+			}
+			require.Equal(t, c.runs, states)
 		})
 	}
 }
@@ -149,6 +196,52 @@ func TestPauseContinuesInTheNextPass(t *testing.T) {
 	require.Equal(t, 2, result.Passes)
 	require.Equal(t, time.Hour, r.elapsed)
 	require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+}
+
+// A pause of the workflow was accepted, although the pass that is open is being cancelled.
+func TestPauseAfterTheCancelOfAPassAppliesToTheNextPass(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cancel workflows.ControlSignal
+		early  bool // both arrive before the pass begins
+	}{
+		"of the pass":            {workflows.ControlSignal{PassOnly: true, RunNumber: 1}, false},
+		"of the workflow":        {workflows.ControlSignal{}, false},
+		"of the workflow, early": {workflows.ControlSignal{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.API.Pages = map[string]int{"jobs": 5}
+			r.Ledger.Request(events.Incremental, "jobs")
+			controls := func() {
+				r.signal(workflows.SignalCancel, c.cancel)
+				r.signal(workflows.SignalPause, workflows.ControlSignal{Reason: "maintenance"})
+			}
+			if !c.early {
+				r.at("jobs", 2, controls)
+			}
+			r.prepare = func(int) {
+				if c.early {
+					r.after(0, controls)
+				}
+				r.after(time.Minute, func() { r.requested("customers") })
+				r.after(time.Hour, func() {
+					require.Len(t, r.Ledger.Runs(), 2)
+					require.Equal(t, ledger.Paused, r.Ledger.Runs()[1].ReportedState())
+					require.Equal(t, "maintenance", r.Ledger.Runs()[1].Pause.Reason)
+					require.Empty(t, r.API.PageRequests("customers"))
+					r.signal(workflows.SignalResume, nil)
+				})
+			}
+			_, err := r.incremental()
+			require.NoError(t, err)
+			require.Equal(t, time.Hour, r.elapsed)
+			require.Equal(t, ledger.Cancelled, r.Ledger.Runs()[0].State)
+			require.Equal(t, ledger.Completed, r.Ledger.Runs()[1].State)
+			r.requireEachPageOnce(t, "customers")
+		})
+	}
 }
 
 // pausedAtItsEnd pauses when the outcome of the only pass is published, and resumes an hour later.
@@ -278,4 +371,19 @@ func TestPauseLimitCountsFromThePause(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "pause expired", r.Ledger.Runs()[1].Reason)
 	require.Equal(t, time.Hour, r.elapsed)
+}
+
+func TestPauseBetweenPassesThatBeginsAsAnotherEndsHasItsOwnLimit(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.limits.PauseLimit = 72 * time.Hour
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.whenPublished(events.Completed.Name, func() { r.signal(workflows.SignalPause, nil) })
+	r.prepare = func(int) {
+		r.after(71*time.Hour, r.pausedAgain)
+		r.after(75*time.Hour, func() { r.signal(workflows.SignalResume, nil) })
+	}
+	_, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, 75*time.Hour, r.elapsed)
 }

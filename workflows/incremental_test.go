@@ -192,7 +192,7 @@ func TestIncrementalSyncContinuesAsNew(t *testing.T) {
 		var second ledger.Request
 		r.whenPublished(events.Completed.Name, func() {
 			second = r.requested("customers")
-			r.env.SetContinueAsNewSuggested(true)
+			r.suggestContinueAsNew()
 			r.env.SignalWorkflow(workflows.SignalPause, workflows.ControlSignal{ID: "a", Sequence: 3})
 		})
 		r.prepare = func(execution int) {

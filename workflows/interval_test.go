@@ -14,7 +14,7 @@ import (
 const minInterval = 10 * time.Minute
 
 // newBusyRig returns a rig with a minimum interval, in which requests arrive during the first pass and
-// wait. prepare is called before each execution, which continues at the time of the one before.
+// wait. prepare is called before each execution.
 func newBusyRig(prepare func(r *rig, execution int)) (r *rig, waiting *[]ledger.Request) {
 	r, waiting = newRig(), &[]ledger.Request{}
 	r.MinInterval = minInterval
@@ -22,15 +22,8 @@ func newBusyRig(prepare func(r *rig, execution int)) (r *rig, waiting *[]ledger.
 	r.at("jobs", 2, func() {
 		*waiting = append(*waiting, r.requested("customers"), r.requested("jobs"), r.requested("customers"))
 	})
-	var now func() time.Time
-	r.prepare = func(execution int) {
-		if now != nil {
-			r.env.SetStartTime(now())
-		}
-		now = r.env.Now
-		r.Ledger.Now = now
-		prepare(r, execution)
-	}
+	r.prepare = func(execution int) { prepare(r, execution) }
+	r.continuesInTime()
 	return r, waiting
 }
 

@@ -235,3 +235,90 @@ func TestEachPauseHasItsOwnLimit(t *testing.T) {
 	require.Equal(t, ledger.Completed, result.State)
 	require.Equal(t, 2*time.Hour, r.elapsed)
 }
+
+// pausedAgain ends a pause and begins another in one workflow task, as if no worker had run meanwhile.
+func (r *rig) pausedAgain() {
+	r.env.SignalWorkflowSkippingWorkflowTask(workflows.SignalResume, workflows.ControlSignal{ID: "resume", Sequence: 12})
+	r.signal(workflows.SignalPause, workflows.ControlSignal{ID: "again", Sequence: 13})
+}
+
+func TestPauseThatBeginsAsAnotherEndsHasItsOwnLimit(t *testing.T) {
+	t.Parallel()
+	const longest = 72 * time.Hour
+	for name, c := range map[string]struct {
+		resumed time.Duration // after the first pause
+		want    ledger.RunState
+		took    time.Duration
+	}{
+		"when it is resumed": {75 * time.Hour, ledger.Completed, 75 * time.Hour},
+		"when it expires":    {longest + 71*time.Hour + time.Minute, ledger.Cancelled, longest + 71*time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig()
+			r.limits.Deadline = longest // so that both together do not end it
+			r.API.Pages = map[string]int{"jobs": 5}
+			r.at("jobs", 2, func() { r.signal(workflows.SignalPause, workflows.ControlSignal{ID: "first", Sequence: 11}) })
+			r.prepare = func(int) {
+				r.after(71*time.Hour, r.pausedAgain)
+				r.after(c.resumed, func() { r.signal(workflows.SignalResume, nil) })
+			}
+			result, err := r.full("jobs")
+			require.NoError(t, err)
+			require.Equal(t, c.want, result.State)
+			require.Equal(t, c.took, r.elapsed)
+		})
+	}
+}
+
+// The limits leave a full sync the time of its deadline and of the longest pause together. Temporal would end it an hour
+// later, without saying why.
+func TestPausesAndWorkTogetherAreLimited(t *testing.T) {
+	t.Parallel()
+	pauses := func(r *rig, d time.Duration, pages ...int) {
+		r.limits.Deadline, r.limits.PauseLimit = 10*time.Hour, 10*time.Hour
+		r.API.Pages = map[string]int{"jobs": 9}
+		for _, page := range pages {
+			r.at("jobs", page, func() {
+				r.signal(workflows.SignalPause, nil)
+				r.after(d, func() { r.signal(workflows.SignalResume, nil) })
+			})
+		}
+	}
+	t.Run("a pause expires", func(t *testing.T) {
+		t.Parallel()
+		r := newRig()
+		pauses(r, 9*time.Hour, 2, 4, 6)
+		result, err := r.full("jobs")
+		require.NoError(t, err)
+		require.Equal(t, ledger.Cancelled, result.State)
+		require.Equal(t, "pause expired", r.outcome(t).Reason)
+		require.Equal(t, 20*time.Hour, r.elapsed)
+	})
+	t.Run("a run fails", func(t *testing.T) {
+		t.Parallel()
+		r := newRig()
+		r.API.Answer = slowed("jobs", 4*time.Hour, 7, 8)
+		pauses(r, 9*time.Hour, 2, 4)
+		r.continuesInTime()
+		r.rollOver(1, 19*time.Hour) // while page 7 waits
+		result, err := r.full("jobs")
+		require.NoError(t, err)
+		require.Equal(t, ledger.Failed, result.State)
+		require.Equal(t, &events.RunError{
+			Type: events.DeadlineExceeded, Message: "the run was not complete after 20h0m0s with its pauses, and 2h0m0s of work",
+		}, r.outcome(t).Error)
+		require.Equal(t, 20*time.Hour, r.elapsed)
+		require.Equal(t, 2, r.executions, "continue-as-new keeps the time")
+	})
+	t.Run("a pass of an incremental sync completes", func(t *testing.T) {
+		t.Parallel()
+		r := newRig()
+		r.Ledger.Request(events.Incremental, "jobs")
+		pauses(r, 9*time.Hour, 2, 4, 6)
+		_, err := r.incremental()
+		require.NoError(t, err)
+		require.Equal(t, ledger.Completed, r.Ledger.Runs()[0].State)
+		require.Equal(t, 27*time.Hour, r.elapsed)
+	})
+}

@@ -25,6 +25,9 @@ const (
 // read reads the run's entities, a few at a time, until all are complete or
 // something stops it.
 func (r *run) read() readOutcome {
+	if r.Finishing {
+		return readDone
+	}
 	r.cancels = make([]workflow.CancelFunc, len(r.Entities))
 	timed, stopClock := workflow.WithCancel(r.ctx)
 	clock := workflow.NewWaitGroup(r.ctx)
@@ -58,8 +61,8 @@ func (r *run) read() readOutcome {
 func (r *run) readEntity(ctx workflow.Context, i int) {
 	p := &r.Entities[i]
 	for busy := time.Second; p.Status == ""; {
-		_ = workflow.Await(ctx, func() bool { return !r.Paused || r.isStopping() })
-		r.historyFull = r.historyFull || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+		_ = workflow.Await(ctx, func() bool { return !r.Paused || r.mayNotWait() })
+		r.historyFull = r.historyFull || r.isHistoryLong(ctx)
 		if r.isStopping() || r.historyFull {
 			return
 		}
@@ -68,7 +71,7 @@ func (r *run) readEntity(ctx workflow.Context, i int) {
 		switch {
 		case err == nil && result.Busy:
 			p.Waiting = &events.Waiting{Why: events.WaitBusy}
-			_, _ = workflow.AwaitWithTimeout(ctx, busy, r.isStopping)
+			_, _ = workflow.AwaitWithTimeout(ctx, busy, r.mayNotWait)
 			busy = min(2*busy, 30*time.Second)
 		case err == nil:
 			update(p, result)
@@ -80,7 +83,7 @@ func (r *run) readEntity(ctx workflow.Context, i int) {
 			r.isFinalized, r.isMissing = true, true
 			r.cancelSlices()
 		case isInterrupted(err):
-			// A pause or a cancel arrived while the slice waited for its next attempt.
+			// A pause, a cancel or a long history ended it while it waited for its next attempt.
 		default:
 			p.Status, p.Phase = events.StatusFailed, events.PhaseDone
 			r.Failure = runError(p.Entity, err)
@@ -119,31 +122,6 @@ func update(p *ledger.EntityProgress, s activities.SliceResult) {
 	p.Phase = cmp.Or(s.Phase, events.PhaseReading)
 	if s.Status != "" {
 		p.Phase = events.PhaseDone
-	}
-}
-
-// enforceLimits ends the run when it exceeds its deadline or the limit of a pause.
-func (r *run) enforceLimits(ctx workflow.Context) {
-	for !r.isStopping() && ctx.Err() == nil {
-		paused, since := r.Paused, workflow.Now(ctx)
-		left := r.limits.Deadline - r.Worked
-		if paused {
-			left = r.limits.PauseLimit - since.Sub(r.PausedSince)
-		}
-		changed, err := workflow.AwaitWithTimeout(ctx, max(left, 0), func() bool { return r.Paused != paused || r.isStopping() })
-		if !paused {
-			r.Worked += workflow.Now(ctx).Sub(since)
-		}
-		switch {
-		case err != nil || changed:
-		case paused:
-			r.Paused = false
-			r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: "pause expired"})
-		default:
-			r.stop(ledger.Finalization{State: ledger.Failed, Error: &events.RunError{
-				Type: events.DeadlineExceeded, Message: "the run was not complete after " + r.limits.Deadline.String() + " of work",
-			}})
-		}
 	}
 }
 

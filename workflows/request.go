@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"errors"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/lazi/lazisync/events"
@@ -30,18 +32,27 @@ func Verify(ctx workflow.Context, in SyncInput) (Result, error) {
 // serveRequest serves one request with one run. It continues as new when the history grows too
 // long.
 func serveRequest(ctx workflow.Context, mode events.Mode, in SyncInput) (Result, error) {
-	r, err := newRun(ctx, in.Limits, in.Carried)
+	r, err := newRun(ctx, mode, in)
 	if err != nil {
 		return Result{}, err
 	}
-	if in.Carried == nil {
-		if _, err := r.begin(ctx, ledger.BeginInput{TenantID: in.TenantID, Mode: mode, RequestID: in.RequestID, Pass: 1}); err != nil {
+	result, err := r.serve(ctx, in)
+	if errors.Is(err, errContinueAsNew) {
+		in.Carried = r.continueAsNewState(ctx)
+		return Result{}, workflow.NewContinueAsNewError(ctx, mode.Info().Workflow, in)
+	}
+	return result, err
+}
+
+// serve carries out the run of a request. Its error may be errContinueAsNew.
+func (r *run) serve(ctx workflow.Context, in SyncInput) (Result, error) {
+	if r.RunNumber == 0 {
+		if _, err := r.begin(ctx, ledger.BeginInput{TenantID: in.TenantID, RequestID: in.RequestID, Pass: 1}); err != nil {
 			return Result{}, err
 		}
 	}
 	if r.read() == readContinueAsNew {
-		in.Carried = r.continueAsNewState(ctx)
-		return Result{}, workflow.NewContinueAsNewError(ctx, mode.Info().Workflow, in)
+		return Result{}, errContinueAsNew
 	}
 	result, err := r.finish()
 	if err == nil {

@@ -23,6 +23,7 @@ type ContinueAsNewState struct {
 	Mode          events.Mode
 	Refresh       bool `json:",omitempty"` // the run reads what its requests name
 	Entities      []ledger.EntityProgress
+	StartedAt     time.Time        // of the first execution; absent when an earlier version carried it
 	Worked        time.Duration    // unpaused duration so far
 	Failure       *events.RunError // of an entity whose error is not in the ledger
 	EntityFailure *events.RunError `json:",omitempty"` // the first that is in the ledger; absent when an earlier version carried it
@@ -40,6 +41,8 @@ type ContinueAsNewState struct {
 	Passes int // finished passes of an IncrementalSync
 	Last   Result
 
+	Finishing bool `json:",omitempty"` // the outcome is being published
+
 	Stop *ledger.Finalization // set when the run must stop reading
 	Next *ledger.Finalization // ends the next pass: a cancel that arrived too late for this one
 }
@@ -53,8 +56,8 @@ type run struct {
 	isFinalized bool // nothing may be written for the run
 	isMissing   bool // from the ledger: nothing can be written for the run
 	isDecided   bool // the ledger had another outcome already: a cancel came too late
-	isFinishing bool // the outcome is being published
 	historyFull bool // the history is long: continue as new
+	endsWaits   bool // likewise, and no wait may delay that
 	cancelled   bool // by Temporal, and that was applied
 	cancels     []workflow.CancelFunc
 }
@@ -65,10 +68,14 @@ var (
 	sliceActivities *activities.Slices
 )
 
-func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*run, error) {
-	r := &run{limits: limits}
-	if carried != nil {
-		r.ContinueAsNewState = *carried
+func newRun(ctx workflow.Context, mode events.Mode, in SyncInput) (*run, error) {
+	r := &run{limits: in.Limits}
+	if in.Carried != nil {
+		r.ContinueAsNewState = *in.Carried
+	}
+	r.Mode = mode
+	if r.StartedAt.IsZero() {
+		r.StartedAt = workflow.GetInfo(ctx).WorkflowStartTime
 	}
 	r.ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := workflow.SetQueryHandler(ctx, QueryProgress, func() (ledger.Progress, error) { return r.progress(), nil }); err != nil {
@@ -76,6 +83,7 @@ func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*
 	}
 	workflow.Go(r.ctx, r.control)
 	workflow.Go(r.ctx, r.publishAnnouncements)
+	workflow.Go(r.ctx, r.watchHistory)
 	workflow.Go(r.ctx, func(own workflow.Context) {
 		ctx.Done().Receive(own, nil)
 		r.cancelInTemporal()
@@ -84,17 +92,17 @@ func newRun(ctx workflow.Context, limits Limits, carried *ContinueAsNewState) (*
 }
 
 // begin begins the run in the ledger. Found is false if no request waits, or if the requests have to
-// wait.
+// wait. Its error may be errContinueAsNew.
 func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (begun activities.BeginResult, err error) {
 	info := workflow.GetInfo(ctx)
-	in.WorkflowID, in.FirstRunID = info.WorkflowExecution.ID, info.FirstRunID
+	in.Mode, in.WorkflowID, in.FirstRunID = r.Mode, info.WorkflowExecution.ID, info.FirstRunID
 	if r.Paused {
 		in.Pause = &ledger.Pause{Since: r.PausedSince, Actor: r.PauseActor, Reason: r.PauseReason, Number: r.Announced}
 	}
-	if err = runStep(r.ctx, runActivities.BeginRun, in, &begun); err != nil || !begun.Found {
+	if err = r.step(runActivities.BeginRun, in, &begun); err != nil || !begun.Found {
 		return begun, err
 	}
-	r.TenantID, r.RunNumber, r.Execution, r.Mode, r.Refresh = in.TenantID, begun.RunNumber, begun.Execution, in.Mode, begun.Refresh
+	r.TenantID, r.RunNumber, r.Execution, r.Refresh = in.TenantID, begun.RunNumber, begun.Execution, begun.Refresh
 	r.isFinalized = begun.State != ledger.Running
 	for _, name := range begun.Entities {
 		r.Entities = append(r.Entities, ledger.EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: ledger.UnknownTotal})
@@ -104,7 +112,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (begun activitie
 
 // finish finalizes the run and publishes its outcome. Its error has the type
 // activities.TypeUnknownRun if the ledger was restored to an earlier state without the run:
-// nothing can be finalized then.
+// nothing can be finalized then. It may be errContinueAsNew.
 func (r *run) finish() (Result, error) {
 	decision := ledger.Finalization{State: ledger.Completed}
 	if r.Failure != nil {
@@ -113,15 +121,17 @@ func (r *run) finish() (Result, error) {
 	if r.Stop != nil {
 		decision = *r.Stop
 	}
-	r.isFinishing = true
-	_ = workflow.Await(r.ctx, func() bool { return len(r.Unpublished) == 0 }) // pauses are published before the outcome
+	r.Finishing = true
+	if !r.await(func() bool { return len(r.Unpublished) == 0 }) { // pauses are published before the outcome
+		return Result{}, errContinueAsNew
+	}
 	if r.isMissing {
 		return Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
 	}
 	var state ledger.RunState
 	in := activities.FinishInput{RunNumber: r.RunNumber, Outcome: decision, Execution: r.Execution}
-	if err := runStep(r.ctx, runActivities.FinishRun, in, &state); err != nil {
+	if err := r.step(runActivities.FinishRun, in, &state); err != nil {
 		return Result{}, err
 	}
 	// Of a repeated workflow task, the first attempt may have finished the run before the cancel arrived.
@@ -144,7 +154,7 @@ func (r *run) nextPass() {
 	}
 	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure, r.EntityFailure = 0, ledger.Execution{}, nil, 0, nil, nil
 	r.Stop, r.Next = r.Next, nil
-	r.isFinalized, r.isMissing, r.isDecided, r.isFinishing, r.historyFull = false, false, false, false, false
+	r.isFinalized, r.isMissing, r.isDecided, r.Finishing, r.historyFull = false, false, false, false, false
 }
 
 // continueAsNewState returns the state for the next execution. It first applies pending
@@ -162,16 +172,28 @@ func (r *run) continueAsNewState(ctx workflow.Context) *ContinueAsNewState {
 // isStopping reports whether the run must not read another page.
 func (r *run) isStopping() bool { return r.Stop != nil || r.isFinalized }
 
+// mayNotWait reports whether a wait of the run has to end.
+func (r *run) mayNotWait() bool { return r.isStopping() || r.endsWaits }
+
+// everyCancelIsKept is the change ID of the version in which a cancel that arrives while the outcome of
+// an earlier cancel is being published is kept.
+const everyCancelIsKept = "a cancel during the outcome of another is kept"
+
 // stop stops the run. The first reason is kept. A later cancel that includes the waiting
-// requests ends the pass that would serve them.
+// requests ends the pass that would serve them. While the outcome is being published, that is a
+// pass to come even if the outcome includes the requests that waited before.
 func (r *run) stop(d ledger.Finalization) {
 	switch {
-	case r.Stop == nil && !r.isFinishing:
+	case r.Stop == nil && !r.Finishing:
 		r.Stop = &d
 		r.cancelSlices()
-	case d.ClaimQueued && (r.Stop == nil || !r.Stop.ClaimQueued):
+	case d.ClaimQueued && (r.Stop == nil || !r.Stop.ClaimQueued || r.Finishing && r.keepsEveryCancel()):
 		r.Next = &d
 	}
+}
+
+func (r *run) keepsEveryCancel() bool {
+	return workflow.GetVersion(r.ctx, everyCancelIsKept, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 // cancelInTemporal applies Temporal's own cancellation, once, like the signal cancel.
@@ -189,6 +211,11 @@ func (r *run) cancelSlices() {
 			cancel()
 		}
 	}
+}
+
+// hasSlices reports whether a slice runs or waits for its next attempt.
+func (r *run) hasSlices() bool {
+	return slices.ContainsFunc(r.cancels, func(cancel workflow.CancelFunc) bool { return cancel != nil })
 }
 
 func (r *run) progress() ledger.Progress {

@@ -90,6 +90,7 @@ var continued = []recording{
 	{"Verify-continued", verify(pauseAndResume)},
 	{"IncrementalSync-continued", incremental(nil)},
 	{"IncrementalSync-continued-paused", incremental(pauseAndResume)},
+	{"IncrementalSync-continued-while-paused", incremental(requestedWhilePaused)},
 	{"ScheduledSync-continued", scheduled},
 	{"fullSyncWorkflow-continued", legacyCase(legacy.FullSync, signalled)},
 	{"incrementalSyncWorkflow-continued", legacyCase(legacy.IncrementalSync, signalled)},
@@ -168,6 +169,25 @@ func pauseAndResume(ctx context.Context, w *deployment, id string) error {
 	return w.control(ctx, "resume", id)
 }
 
+// requestedWhilePaused requests syncs during a pause. Each wakes the workflow, whose history gets long.
+func requestedWhilePaused(ctx context.Context, w *deployment, id string) error {
+	if err := w.control(ctx, "pause", id); err != nil {
+		return err
+	}
+	if err := w.awaitPaused(ctx, id); err != nil {
+		return err
+	}
+	if err := w.awaitIdle(ctx, id); err != nil {
+		return err
+	}
+	for range 5 {
+		if _, err := w.request(ctx, events.Incremental); err != nil {
+			return err
+		}
+	}
+	return w.control(ctx, "resume", id)
+}
+
 // heldByPause withdraws the only request of a paused pass: the pause continues without it.
 func heldByPause(ctx context.Context, w *deployment, id string) error {
 	if err := w.control(ctx, "pause", id); err != nil {
@@ -182,10 +202,7 @@ func heldByPause(ctx context.Context, w *deployment, id string) error {
 	if err := w.awaitProgress(ctx, id, func(p ledger.Progress) bool { return p.RunNumber == 0 }); err != nil {
 		return err
 	}
-	if err := await(ctx, func() (bool, error) { // the workflow has looked for queued requests
-		described, err := w.temporal.DescribeWorkflowExecution(ctx, id, "")
-		return err == nil && len(described.GetPendingActivities()) == 0 && described.GetPendingWorkflowTask() == nil, err
-	}); err != nil {
+	if err := w.awaitIdle(ctx, id); err != nil { // the workflow has looked for queued requests
 		return err
 	}
 	return w.control(ctx, "resume", id)

@@ -208,6 +208,14 @@ func (w *deployment) awaitProgress(ctx context.Context, workflowID string, so fu
 	})
 }
 
+// awaitIdle returns when the latest execution of a workflow waits for a signal or a timer.
+func (w *deployment) awaitIdle(ctx context.Context, workflowID string) error {
+	return await(ctx, func() (bool, error) {
+		described, err := w.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+		return err == nil && len(described.GetPendingActivities()) == 0 && described.GetPendingWorkflowTask() == nil, err
+	})
+}
+
 // awaitClosed returns when the workflow has ended with any result.
 func (w *deployment) awaitClosed(ctx context.Context, workflowID string) error {
 	_ = w.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, nil) // a cancelled one returns an error
