@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ledger"
@@ -54,13 +56,33 @@ func (s *slice) resumeByDate() {
 	s.at.Cursor.Token, s.at.Cursor.LoopGuard, s.warned = "", entity.LoopGuard{ByDate: true}, append(s.warned, warning)
 }
 
-// fail ends the entity, and it alone.
+// fail ends the entity, and it alone. If another attempt of this slice has moved the position, the entity
+// does not fail: that attempt may be reading it, and this one continues from there.
 func (s *slice) fail(ctx context.Context, err error) error {
-	re := events.RunError{Type: typeOf(err), Message: err.Error(), Entity: s.target.Entity.Name}
-	if err := s.Store.FailEntity(context.WithoutCancel(ctx), s.target, re); err != nil {
-		return retryable(events.StoreError, err)
+	re := events.RunError{Type: typeOf(err), Message: ledger.ErrorMessage(err), Entity: s.target.Entity.Name}
+	failed := s.Store.FailEntity(context.WithoutCancel(ctx), s.target, s.at, re)
+	if errors.Is(failed, ledger.ErrFenced) {
+		return s.reopen(ctx, err)
+	}
+	if failed != nil {
+		return retryable(events.StoreError, failed)
 	}
 	s.at.Status, s.at.Error = events.StatusFailed, &re
 	s.report.reached(s.at)
 	return nil
+}
+
+// reopen reads the position again after another attempt has moved it. cause is why this one wanted to end
+// the entity. If it could never open the entity, nothing else would end it: the workflow keeps the cause for
+// the outcome, unless a newer attempt has replaced this one.
+func (s *slice) reopen(ctx context.Context, cause error) error {
+	at, err := s.open(context.WithoutCancel(ctx))
+	switch {
+	case err == nil:
+		s.reached(at)
+		return nil
+	case s.at.Opened():
+		return retryable(events.StoreError, err)
+	}
+	return temporal.NewNonRetryableApplicationError(cause.Error(), string(typeOf(cause)), cause)
 }

@@ -134,6 +134,56 @@ func TestFencedSliceReloadsTheCursor(t *testing.T) {
 	})
 }
 
+// The failure of an attempt may reach PostgreSQL after Temporal has started another one.
+func TestALateFailureDoesNotEndAnEntityThatAnotherAttemptReads(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		customers, _ := entity.Find("customers")
+		r.API.Pages = map[string]int{"customers": 5}
+		r.API.Answer = failAt(3, &activitytest.APIError{Message: "never", IsPermanent: true})
+		r.Ledger.Refuse = func(op, _ string) error {
+			if op == "FailEntity" {
+				r.Ledger.Refuse, r.API.Answer = nil, nil
+				at := position(r)
+				p, err := r.API.Page(t.Context(), activitytest.Tenant, customers, at.Cursor, false)
+				require.NoError(t, err)
+				p.Release()
+				_, err = r.Ledger.StorePage(t.Context(), r.run.Target(customers), at, p)
+				require.NoError(t, err)
+			}
+			return nil
+		}
+		result, err := r.slice()
+		require.NoError(t, err)
+		require.Equal(t, activities.SliceResult{Status: events.StatusCompleted, Phase: events.PhaseDone, Pages: 5, Records: 50, Total: 50}, result)
+		require.Nil(t, position(r).Error)
+	})
+}
+
+// An attempt that cannot open the entity does not know whether another one has opened it meanwhile. If
+// none has, the workflow has to end the entity.
+func TestAFailureToOpenLeavesAnEntityThatIsOpenToTheWorkflow(t *testing.T) {
+	inTime(t, func(t *testing.T, r *rig) {
+		customers, _ := entity.Find("customers")
+		open := false
+		r.Ledger.Refuse = func(op, _ string) error {
+			switch {
+			case op == "FailEntity":
+				open = true
+				_, err := r.Ledger.Open(t.Context(), r.run.Target(customers))
+				require.NoError(t, err)
+				open = false
+			case op == "Open" && !open:
+				return &activitytest.APIError{Message: "two tenants", IsPermanent: true}
+			}
+			return nil
+		}
+		_, err := r.slice()
+		require.ErrorContains(t, err, "two tenants")
+		require.True(t, failure(t, err).NonRetryable())
+		require.False(t, position(r).Done())
+	})
+}
+
 func TestSliceIsNotRetriedAfterItsRunIsFinalized(t *testing.T) {
 	for _, op := range []string{"Open", "StorePage", "FailEntity"} {
 		t.Run(op, func(t *testing.T) {

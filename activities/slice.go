@@ -53,8 +53,10 @@ type PageStore interface {
 	ApplyRebuild(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error)
 	// CompareStaged finds the rows that seem to differ from the staging table of a verify.
 	CompareStaged(ctx context.Context, target ledger.Target, at ledger.Position) (ledger.Position, error)
-	FailEntity(ctx context.Context, target ledger.Target, re events.RunError) error
-	SetTotal(ctx context.Context, target ledger.Target, total ledger.Total) error
+	// FailEntity fails the entity at a position, which is the zero Position if the entity was never
+	// opened. As SetTotal, it fails with ledger.ErrFenced if the run is not at that position.
+	FailEntity(ctx context.Context, target ledger.Target, at ledger.Position, re events.RunError) error
+	SetTotal(ctx context.Context, target ledger.Target, at ledger.Position, total ledger.Total) error
 	// Stall returns which work a failing entity delays.
 	Stall(ctx context.Context, target ledger.Target) (ledger.Stall, error)
 }
@@ -228,38 +230,6 @@ func (s *slice) work(ctx context.Context) error {
 
 func (s *slice) open(ctx context.Context) (ledger.Position, error) {
 	return s.Store.Open(ctx, s.target)
-}
-
-// needsTotal reports whether the expected number of records is to be counted.
-func (s *slice) needsTotal() bool {
-	return s.target.Mode.Info().ReadsAll && s.at.Total < 0 && !s.counted
-}
-
-// count starts to count the records of a full read, for its progress, once in a slice. An error does
-// not stop the slice: the next page fails with it, too.
-func (s *slice) count(ctx context.Context) {
-	total := make(chan int, 1)
-	s.counted, s.total = true, total
-	go func() {
-		n, err := s.Source.Count(ctx, s.target.TenantID, s.target.Entity)
-		if err != nil {
-			n = -1
-		}
-		total <- n
-	}()
-}
-
-// setTotal stores a number of records, -1 if it is unknown.
-func (s *slice) setTotal(ctx context.Context, total int) {
-	s.total = nil
-	if total < 0 {
-		return
-	}
-	s.at.Total = ledger.Total(total)
-	if err := s.Store.SetTotal(context.WithoutCancel(ctx), s.target, s.at.Total); err != nil {
-		s.Logger.Warn().EmbedObject(s.target).Err(err).Msg("total not stored, progress has none")
-	}
-	s.reached(s.at)
 }
 
 // interrupted reports whether a pause, a cancel or the worker's shutdown stops the slice.

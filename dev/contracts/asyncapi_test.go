@@ -129,6 +129,7 @@ func (doc *asyncDocument) addDeadLetter(d *events.Definition) {
 			"Lazisync-Code":     object{"type": "string", "description": "As code of sync.rejected."},
 			"Lazisync-Reason":   object{"type": "string", "description": "Why, for people."},
 			"Lazisync-Attempts": text, "Lazisync-Stream": text, "Lazisync-Sequence": text, "Lazisync-Stored": text,
+			"Lazisync-Headers-Omitted": object{"type": "string", "description": "How many headers of the message are missing, because NATS stores at most 64 KiB of headers."},
 		}},
 	}
 	doc.channel(subject, stream.StreamDeadLetter, "Rejected "+d.Subject, subject)

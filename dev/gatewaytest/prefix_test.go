@@ -214,6 +214,6 @@ func (fakeDeadLetters) LatestDeadLetters(context.Context, uint64, int) (list []e
 	return nil, 0, 0, nil
 }
 
-func (fakeDeadLetters) Handlings(context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error) {
+func (fakeDeadLetters) Handlings(context.Context, []ledger.DeadLetterKey) (map[ledger.DeadLetterKey]ledger.Handling, error) {
 	return nil, nil
 }

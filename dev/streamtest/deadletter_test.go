@@ -3,6 +3,7 @@ package streamtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -212,4 +213,37 @@ func requireSameEvent(t *testing.T, a, b events.Message) {
 	require.Equal(t, one.Source(), other.Source())
 	require.Equal(t, one.Type(), other.Type())
 	require.JSONEq(t, string(one.Data()), string(other.Data()))
+}
+
+// The server takes 64 KiB of headers. Those of a dead letter have longer names, and it has more of them.
+func TestADeadLetterWithManyHeadersIsStored(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for name, fill := range map[string]func(add func(name, value string)){
+		"many tiny ones": func(add func(name, value string)) {
+			for i := range 5000 {
+				add(fmt.Sprintf("Nats-%04d", i), "")
+			}
+		},
+		"one large one": func(add func(name, value string)) { add("X-Large", strings.Repeat("x", 65_300)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			headers := []string{"Content-Type", "text/plain", "Nats-Msg-Id", "mine of " + name}
+			fill(func(name, value string) { headers = append(headers, name, value) })
+			body := strings.Repeat("x", 400<<10)
+			m := r.asMessage(t, stream.StreamCommands, r.send(t, "sync.requested", body, headers...).Sequence)
+			_, at, err := r.conn.DeadLetter(ctx(t), m, events.Rejection{Code: events.CodeTooLarge, Reason: strings.Repeat("r", 100_000)}, 1)
+			require.NoError(t, err)
+			deadLetter, err := r.conn.DeadLetterAt(ctx(t), at)
+			require.NoError(t, err)
+			require.Equal(t, m.Data, deadLetter.Message.Data)
+			kept := deadLetter.Message.Header
+			require.Equal(t, []string{"text/plain"}, kept["Content-Type"])
+			require.Equal(t, []string{"mine of " + name}, kept["Nats-Msg-Id"])
+			require.Less(t, len(kept), len(m.Header))
+			require.Equal(t, fmt.Sprint(len(m.Header)-len(kept)), r.message(t, stream.StreamDeadLetter, at).Header.Get("Lazisync-Headers-Omitted"))
+			_, _, err = r.conn.Replay(ctx(t), at)
+			require.NoError(t, err)
+		})
+	}
 }

@@ -68,7 +68,7 @@ type Store interface {
 	// Receipts and Controls read commands by ID. Unknown ones are absent.
 	Receipts(ctx context.Context, ids []string) (map[string]ledger.Receipt, error)
 	Controls(ctx context.Context, ids []string) (map[string]ledger.Control, error)
-	Handlings(ctx context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error)
+	Handlings(ctx context.Context, of []ledger.DeadLetterKey) (map[ledger.DeadLetterKey]ledger.Handling, error)
 	DismissDeadLetters(ctx context.Context, keys []ledger.DeadLetterKey, d ledger.Dismissal) error
 	RecordReplay(ctx context.Context, k ledger.DeadLetterKey, r ledger.Replay) error
 	Close()

@@ -161,13 +161,17 @@ func (e *handlingError) Unwrap() error { return e.cause }
 
 // addHandling adds what the ledger knows about dead letters.
 func addHandling(ctx context.Context, s Store, all []deadLetter) error {
-	handlings, err := s.Handlings(ctx)
+	keys := make([]ledger.DeadLetterKey, len(all))
+	for i := range all {
+		keys[i] = all[i].key()
+	}
+	handlings, err := s.Handlings(ctx, keys)
 	if err != nil {
 		return err
 	}
 	var ids []string // of replayed commands
 	for i := range all {
-		all[i].Handling = handlings[all[i].key()]
+		all[i].Handling = handlings[keys[i]]
 		if all[i].Replay != nil {
 			ids = append(ids, requestIDOf(all[i].Message))
 		}

@@ -75,7 +75,7 @@ type fakeStore struct {
 
 func (s *fakeStore) Close() {}
 
-func (s *fakeStore) Handlings(context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error) {
+func (s *fakeStore) Handlings(context.Context, []ledger.DeadLetterKey) (map[ledger.DeadLetterKey]ledger.Handling, error) {
 	return s.handlings, s.err
 }
 

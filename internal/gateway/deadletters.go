@@ -27,8 +27,8 @@ type DeadLetters interface {
 
 // DeadLetterHandlings are what operators did with dead letters.
 type DeadLetterHandlings interface {
-	// Handlings returns them by normalized key. Open dead letters are absent.
-	Handlings(ctx context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error)
+	// Handlings returns those of some dead letters by normalized key. Open dead letters are absent.
+	Handlings(ctx context.Context, of []ledger.DeadLetterKey) (map[ledger.DeadLetterKey]ledger.Handling, error)
 	// RecordReplay stores the latest replay of a dead letter.
 	RecordReplay(ctx context.Context, k ledger.DeadLetterKey, r ledger.Replay) error
 	// DismissDeadLetters stores that dead letters need no action.
@@ -159,14 +159,17 @@ func (g *Gateway) latestDeadLetters(ctx context.Context, before uint64, limit in
 	if err != nil {
 		return nil, 0, 0, unavailable("the dead-letter stream is unavailable", err)
 	}
-	handlings, err := g.Handlings.Handlings(ctx)
+	keys := make([]ledger.DeadLetterKey, len(found))
+	for i, one := range found {
+		list = append(list, deadLetter{RejectedMessage: one})
+		keys[i] = list[i].key()
+	}
+	handlings, err := g.Handlings.Handlings(ctx, keys)
 	if err != nil {
 		return nil, 0, 0, unavailable("the database is unavailable", err)
 	}
-	for _, one := range found {
-		d := deadLetter{RejectedMessage: one}
-		d.Handling = handlings[d.key()]
-		list = append(list, d)
+	for i := range list {
+		list[i].Handling = handlings[keys[i]]
 	}
 	return list, total, next, nil
 }
@@ -186,11 +189,11 @@ func (g *Gateway) deadLetter(r *http.Request) (deadLetter, error) {
 	case err != nil:
 		return deadLetter{}, unavailable("the dead-letter stream is unavailable", err)
 	}
-	handlings, err := g.Handlings.Handlings(r.Context())
+	d := deadLetter{RejectedMessage: found}
+	handlings, err := g.Handlings.Handlings(r.Context(), []ledger.DeadLetterKey{d.key()})
 	if err != nil {
 		return deadLetter{}, unavailable("the database is unavailable", err)
 	}
-	d := deadLetter{RejectedMessage: found}
 	d.Handling = handlings[d.key()]
 	return d, nil
 }

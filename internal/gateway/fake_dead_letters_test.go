@@ -42,7 +42,7 @@ func (f *fakeDeadLetters) Replay(context.Context, uint64) (stream string, at uin
 	return "SYNC_COMMANDS", 13, f.fail
 }
 
-func (f *fakeDeadLetters) Handlings(context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error) {
+func (f *fakeDeadLetters) Handlings(context.Context, []ledger.DeadLetterKey) (map[ledger.DeadLetterKey]ledger.Handling, error) {
 	found := map[ledger.DeadLetterKey]ledger.Handling{}
 	for _, d := range f.list {
 		found[d.key()] = d.Handling

@@ -113,8 +113,8 @@ func (r Request) wantsNotification(run Run) bool {
 
 // StartedEvents returns the sync.started of the run.
 func (r Run) StartedEvents() ([]events.Event, error) {
-	return newEvents(r, events.Started, r.StartedAt, func(p part) events.StartedData {
-		return events.StartedData{RunData: p.common, Part: p.number, Parts: p.of}
+	return newEvents(r, events.Started, r.StartedAt, func(p part) (events.StartedData, error) {
+		return events.StartedData{RunData: p.common, Part: p.number, Parts: p.of}, nil
 	})
 }
 
@@ -125,19 +125,19 @@ func (r Run) ControlledEvents(paused bool, ordinal int, at time.Time, reason, ac
 	if paused {
 		t = events.Paused
 	}
-	return newEvents(r, t, at, func(p part) events.ControlledData {
-		return events.ControlledData{RunData: p.common, Reason: reason, Actor: actor, Part: p.number, Parts: p.of}
+	return newEvents(r, t, at, func(p part) (events.ControlledData, error) {
+		return fit(events.ControlledData{RunData: p.common, Reason: reason, Actor: actor, Part: p.number, Parts: p.of}, shortControlled)
 	}, ordinal)
 }
 
 // OutcomeEvents returns the outcome of the run. Every call returns the same events, so that
-// publishing them again has no effect.
+// publishing them again has no effect. Texts and lists that do not fit an event are shortened.
 func (r Run) OutcomeEvents() ([]events.Event, error) {
 	outcome, ok := outcomes[r.State]
 	if !ok {
 		return nil, fmt.Errorf("create the outcome of run %d: state %q is not an outcome", r.Number, r.State)
 	}
-	return newEvents(r, outcome, r.FinishedAt, func(p part) events.OutcomeData {
+	return newEvents(r, outcome, r.FinishedAt, func(p part) (events.OutcomeData, error) {
 		data := events.OutcomeData{
 			RunData: p.common, StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(),
 			Results: r.Results, Error: r.Error, Reason: r.Reason, Part: p.number, Parts: p.of,
@@ -145,7 +145,7 @@ func (r Run) OutcomeEvents() ([]events.Event, error) {
 		if p.number <= 1 { // notify once, not once per part
 			data.Notify = r.Notify()
 		}
-		return data
+		return fit(data, shortOutcome)
 	})
 }
 
@@ -159,7 +159,7 @@ type part struct {
 // newEvents creates the events of one type for a run, in as many parts as its requests need.
 // Their ids derive from the run and the details, which distinguish events that may occur several
 // times in a run.
-func newEvents[T any](r Run, t events.Type[T], at time.Time, data func(part) T, details ...any) ([]events.Event, error) {
+func newEvents[T any](r Run, t events.Type[T], at time.Time, data func(part) (T, error), details ...any) ([]events.Event, error) {
 	parts := events.SplitRequests(r.refs()) // at least one, even if every request was withdrawn
 	created := make([]events.Event, len(parts))
 	for i, requests := range parts {
@@ -168,9 +168,13 @@ func newEvents[T any](r Run, t events.Type[T], at time.Time, data func(part) T, 
 			p.number, p.of = i+1, len(parts)
 			id = fmt.Sprintf("%s/%d", id, p.number)
 		}
-		event, err := t.New(events.Attributes{
-			ID: id, Source: Source, Subject: r.WorkflowID, Time: at.UTC(), TraceParent: r.Traceparent(),
-		}, data(p))
+		payload, err := data(p)
+		var event events.Event
+		if err == nil {
+			event, err = t.New(events.Attributes{
+				ID: id, Source: Source, Subject: r.WorkflowID, Time: at.UTC(), TraceParent: r.Traceparent(),
+			}, payload)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("create %s of run %d: %w", t.Name, r.Number, err)
 		}

@@ -29,6 +29,9 @@ type Position struct {
 	UpdatedAt     time.Time // of the last write
 }
 
+// Opened reports whether the position is one of the store. The zero Position is not.
+func (p Position) Opened() bool { return p.Run != 0 }
+
 // Done reports whether no work remains.
 func (p Position) Done() bool { return p.Status != "" }
 

@@ -128,7 +128,8 @@ func TestEachMalformedRecordIsRejected(t *testing.T) {
 		"a comma at the end":       {`{"id":1},{"id":2},`, []string{"1", "2"}, nil, []string{"the page has a comma too many at byte 60: a record may be missing"}},
 		"a comma at the beginning": {`,{"id":1}`, []string{"1"}, nil, []string{"the page has a comma too many at byte 43: a record may be missing"}},
 		"a comma that is missing":  {`{"id":1}{"id":2}`, []string{"1", "2"}, nil, []string{"the page lacks a comma at byte 51"}},
-		"white space that is none": {"\f{\"id\":1},\u00a0{\"id\":2}", []string{"1", "2"}, nil, []string{"a record is surrounded by characters that are not JSON white space at byte 43", "a record is surrounded by characters that are not JSON white space at byte 53"}},
+		"three commas missing":     {`{"id":1}{"id":2}{"id":3}{"id":4}`, []string{"1", "2", "3", "4"}, nil, []string{"the page lacks a comma at byte 51, and in 2 more places"}},
+		"white space that is none": {"\f{\"id\":1},\u00a0{\"id\":2}", []string{"1", "2"}, nil, []string{"a record is surrounded by characters that are not JSON white space at byte 43, and in 1 more place"}},
 		"a good null among bad":    {`null,{"id":2,"a":NaN},{"id":3}`, []string{"3"}, []string{`null`, `{"id":2,"a":NaN}`}, nil},
 		"nested records":           {`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1},{"id":2}`, []string{"2"}, []string{`{"id":1,"items":[{"id":8,"n":"5" x"},{"id":9},{"id":10}],"t":1}`}, nil},
 	} {
@@ -146,6 +147,24 @@ func TestEachMalformedRecordIsRejected(t *testing.T) {
 			require.Equal(t, c.says, page.Warnings)
 		})
 	}
+}
+
+// A proxy that damages every record or field of a page causes few warnings: the outcome has all of them.
+func TestADamagedPageHasFewWarnings(t *testing.T) {
+	t.Parallel()
+	records, fields := make([]string, 1000), make([]string, 1000)
+	for i := range records {
+		records[i] = fmt.Sprintf("\u00a0{\"id\":%d}", i+1)
+		fields[i] = fmt.Sprintf(`"f%03d":NaN`, i)
+	}
+	api := newFakeAPI(t, respond(200, `{"hasMore":true,"continueFrom":"t","data":[`+strings.Join(records, ",")+`],`+strings.Join(fields, ",")+`}`))
+	page, _, err := readRepeatedly(t, api.client(), customers(t), customers(t).Start())
+	require.NoError(t, err)
+	require.Len(t, page.Records, 1000)
+	require.Len(t, page.Warnings, 1+warnedFields+1)
+	require.Equal(t, "a record is surrounded by characters that are not JSON white space at byte 43, and in 999 more places", page.Warnings[0])
+	require.Contains(t, page.Warnings[1], "field f000 of the page is not JSON: NaN at byte")
+	require.Equal(t, "and 990 more such fields", page.Warnings[warnedFields+1])
 }
 
 // TestDamageThatMayHideRecordsIsReported: a sweep must not mark records as deleted that the damage

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/lazi/lazisync/internal/display"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/jsonscan"
 )
@@ -15,7 +16,7 @@ import (
 type repaired struct {
 	body          []byte
 	damaged       map[int]damagedRecord // by index in data, where null replaces them
-	warnings      []quotedText          // about faults without a lost record
+	warnings      []repairWarning       // about faults without a lost record
 	emptyElements int                   // commas without a record
 	unread        map[string]unreadField
 }
@@ -31,6 +32,16 @@ func (t quotedText) with(quotes bool) string {
 	return t.text + ": " + t.quote
 }
 
+// repairWarning is a warning about a fault that a page has in one or more places.
+type repairWarning struct {
+	quotedText        // about the first place
+	format     string // of the text, the same for every place
+	more       int    // number of other places
+}
+
+// warnedFields is how many fields that are not JSON the warnings about a page name.
+const warnedFields = 10
+
 // unreadField is a field of the envelope that null replaces.
 type unreadField struct {
 	quote string // its former value
@@ -40,9 +51,16 @@ type unreadField struct {
 // warningTexts returns the warnings about the page, with or without quotes of it.
 func (r *repaired) warningTexts(quotes bool) (texts []string) {
 	for _, w := range r.warnings {
-		texts = append(texts, w.with(quotes))
+		text := w.with(quotes)
+		if w.more > 0 {
+			text += ", and in " + display.Count(w.more, "more place")
+		}
+		texts = append(texts, text)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.unread)) {
+	for i, name := range slices.Sorted(maps.Keys(r.unread)) {
+		if i == warnedFields {
+			return append(texts, "and "+display.Count(len(r.unread)-i, "more such field"))
+		}
 		field := r.unread[name]
 		warning := quotedText{text: "a field of the page is not JSON"}
 		if quotes { // a damaged page may have data in the place of a name
@@ -102,9 +120,16 @@ func (r *repairer) replace(from, to int, text string) {
 	r.copied = to
 }
 
-// warn adds a warning, which quotes a part of the page.
-func (r *repairer) warn(quote, format string, args ...any) {
-	r.warnings = append(r.warnings, quotedText{fmt.Sprintf(format, args...), quote})
+// warn adds a warning about a fault at an index of the page, which quotes a part of it. A page may have
+// the same fault in every record: the first place is described, the others are counted.
+func (r *repairer) warn(quote, format string, at int) {
+	for i := range r.warnings {
+		if w := &r.warnings[i]; w.format == format {
+			w.more++
+			return
+		}
+	}
+	r.warnings = append(r.warnings, repairWarning{quotedText: quotedText{fmt.Sprintf(format, at), quote}, format: format})
 }
 
 // end removes what follows the page. It is not ok if that may be a part of a page.

@@ -170,7 +170,7 @@ func (f *fixture) everyPage() {
 	position := f.storePage(run, c, f.open(run, c), p)
 	require.Equal(f, events.Counts{Pages: 1, Fetched: 6, Inserted: 4, Rejected: 2}, position.Counts)
 	require.Len(f, position.Warnings, 2)
-	require.NoError(f, f.SetTotal(ctx, run.Target(c), 4))
+	require.NoError(f, f.SetTotal(ctx, run.Target(c), position, 4))
 	position = f.storePage(run, c, f.open(run, c), page(at(1), "2", true, customer(1, at(1), "newer"), customer(2, time.Time{}, "b")))
 	require.Equal(f, events.StatusCompleted, position.Status)
 
@@ -192,7 +192,7 @@ func (f *fixture) everyPage() {
 	incremental := f.beginIncremental("pages after", 1, c.Name, "jobs")
 	f.storePage(incremental, c, f.open(incremental, c), page(at(5), "3", true, customer(7, at(5), "new")))
 	require.Equal(f, events.StatusSkipped, f.open(incremental, find(f, "jobs")).Status)
-	require.NoError(f, f.FailEntity(ctx, incremental.Target(find(f, "invoices")), events.RunError{Type: events.APIError, Message: awkward}))
+	require.NoError(f, f.FailEntity(ctx, incremental.Target(find(f, "invoices")), ledger.Position{}, events.RunError{Type: events.APIError, Message: awkward}))
 	unfinalized, err := f.Unfinalized(ctx)
 	require.NoError(f, err)
 	require.Len(f, unfinalized, 1)

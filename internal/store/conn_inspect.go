@@ -128,7 +128,7 @@ func (s *Store) missingPrivileges(ctx context.Context, q ddl.Querier, access Acc
 		where n.nspname = $1 and c.relname = any($3) and (p.privilege = 'select' or c.relname = any($4) and p.privilege = any($5))
 		  and not has_table_privilege(c.oid, p.privilege)
 		order by c.relname, p.place`, ddl.Schema, []string{"select", "insert", "update", "delete"},
-		append(s.writtenTables(AccessPages), strings.TrimPrefix(versionTable, ddl.Schema+".")), s.writtenTables(access), changes), func(row pgx.CollectableRow) (string, error) {
+		append(s.writtenTables(AccessPages), migratedTables...), s.writtenTables(access), changes), func(row pgx.CollectableRow) (string, error) {
 		var table, privilege string
 		err := row.Scan(&table, &privilege)
 		return fmt.Sprintf("%s on %s", privilege, table), err
@@ -177,7 +177,14 @@ func (s *Store) missingFunctionPrivileges(ctx context.Context, q ddl.Querier, ac
 
 // ledgerTables are the tables of the ledger and those that the reconciler prunes.
 var ledgerTables = []string{"sync_requests", "sync_runs", "sync_controls", "sync_cursors", "sync_state", "sync_seen", "sync_missed", "rejected_records",
-	"temporal_namespace", "sync_restores", "sync_dead_letters", "changes", auditTable}
+	"sync_refresh_ids", "temporal_namespace", "sync_restores", "sync_targets", "sync_outages", "sync_dead_letters", "changes", auditTable}
+
+// pageTables are the other tables, without those of records, that a role with AccessPages writes: call_budgets
+// and call_leases through functions, which have the privileges of their caller.
+var pageTables = []string{"schema_drift", "sync_fields", "call_budgets", "call_leases"}
+
+// migratedTables are the tables that only lazisync migrate writes.
+var migratedTables = []string{"sync_columns", "sync_time_zones", strings.TrimPrefix(versionTable, ddl.Schema+".")}
 
 // auditTable is the table of the audit trail.
 const auditTable = "sync_audit"
@@ -192,7 +199,7 @@ func (s *Store) writtenTables(access Access) (names []string) {
 	}
 	names = slices.Clone(ledgerTables)
 	if access == AccessPages {
-		names = append(names, "schema_drift", "sync_fields")
+		names = append(names, pageTables...)
 		for _, e := range s.entities {
 			names = append(names, e.Table())
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,6 +60,7 @@ type Store struct {
 	outage      outage.Detector
 	recorder    Recorder
 	fields      fieldCache
+	unpublished atomic.Int64 // number of the last run that Unpublished returned, 0 to begin with the oldest
 	fieldPolicy FieldPolicy
 
 	deleteGuard float64

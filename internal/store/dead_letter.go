@@ -42,13 +42,16 @@ func (s *Store) RecordReplay(ctx context.Context, k ledger.DeadLetterKey, r ledg
 		int64(k.Sequence), k.RejectedAt, text(r.Actor), text(r.Stream), int64(r.Sequence))
 }
 
-// Handlings returns what was done with dead letters. Open ones are absent. The keys are
+// Handlings returns what was done with some dead letters. Open ones are absent. The keys are
 // normalized.
-func (s *Store) Handlings(ctx context.Context) (map[ledger.DeadLetterKey]ledger.Handling, error) {
-	found := map[ledger.DeadLetterKey]ledger.Handling{}
+func (s *Store) Handlings(ctx context.Context, of []ledger.DeadLetterKey) (map[ledger.DeadLetterKey]ledger.Handling, error) {
+	found, sequences := map[ledger.DeadLetterKey]ledger.Handling{}, make([]int64, len(of))
+	for i, k := range of {
+		sequences[i] = int64(k.Sequence)
+	}
 	err := s.read(ctx, "list the handling of dead letters", func(q ddl.Querier) error {
 		rows := query(ctx, q, `select sequence, rejected_at, dismissed_at, dismissed_by, dismiss_reason,
-			replayed_at, replayed_by, replayed_stream, replayed_sequence from raw.sync_dead_letters`)
+			replayed_at, replayed_by, replayed_stream, replayed_sequence from raw.sync_dead_letters where sequence = any($1)`, sequences)
 		var sequence, replayedSequence int64
 		var rejectedAt time.Time
 		var dismissedAt, replayedAt *time.Time

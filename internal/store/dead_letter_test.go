@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,7 +18,8 @@ func TestHandlingOfDeadLettersIsRecorded(t *testing.T) {
 	key := func(sequence uint64) ledger.DeadLetterKey {
 		return ledger.DeadLetterKey{Sequence: sequence, RejectedAt: stored.Add(time.Duration(sequence) * time.Second)}
 	}
-	none, err := f.Handlings(t.Context())
+	all := []ledger.DeadLetterKey{key(1), key(2), key(3), key(4)}
+	none, err := f.Handlings(t.Context(), all)
 	require.NoError(t, err)
 	require.Empty(t, none)
 
@@ -26,7 +29,10 @@ func TestHandlingOfDeadLettersIsRecorded(t *testing.T) {
 	require.NoError(t, f.RecordReplay(t.Context(), key(3), ledger.Replay{Stream: "SYNC_COMMANDS", Sequence: 8}))
 	require.NoError(t, f.RecordReplay(t.Context(), key(3), ledger.Replay{Stream: "SYNC_COMMANDS", Sequence: 9}))
 
-	found, err := f.Handlings(t.Context())
+	found, err := f.Handlings(t.Context(), all[2:3])
+	require.NoError(t, err)
+	require.Equal(t, []ledger.DeadLetterKey{key(3).Normalized()}, slices.Collect(maps.Keys(found)))
+	found, err = f.Handlings(t.Context(), all)
 	require.NoError(t, err)
 	require.Len(t, found, 3)
 	one, two, three := found[key(1).Normalized()], found[key(2).Normalized()], found[key(3).Normalized()]

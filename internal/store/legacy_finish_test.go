@@ -41,7 +41,7 @@ func TestASecondTenantIsRefusedUntilTheAdoptionIsFinished(t *testing.T) {
 	var permanent interface{ Permanent() bool }
 	require.ErrorAs(t, err, &permanent)
 	require.True(t, permanent.Permanent())
-	require.NoError(t, f.FailEntity(t.Context(), run.Target(c), events.RunError{Type: events.ValidationError, Message: refusal}))
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(c), ledger.Position{}, events.RunError{Type: events.ValidationError, Message: refusal}))
 
 	f.write(500, at(3), "new")
 	finished, err := f.FinishAdoption(t.Context())

@@ -73,10 +73,9 @@ func TestRunsAndEntitiesAreLoggedOnce(t *testing.T) {
 	require.True(t, next.Done())
 	_, err = f.StorePage(t.Context(), run.Target(customers), p, page(at(1), "t", true, customer(1, at(0), "Ann")))
 	require.ErrorIs(t, err, ledger.ErrFenced)
-	f.open(run, jobs)
-	for range 2 {
-		require.NoError(t, f.FailEntity(t.Context(), run.Target(jobs), events.RunError{Type: events.PermissionError, Message: "forbidden"}))
-	}
+	forbidden, opened := events.RunError{Type: events.PermissionError, Message: "forbidden"}, f.open(run, jobs)
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(jobs), opened, forbidden))
+	require.ErrorIs(t, f.FailEntity(t.Context(), run.Target(jobs), opened, forbidden), ledger.ErrFenced)
 	f.open(run, find(t, "invoices"))
 	for range 2 {
 		f.finalize(run, ledger.Finalization{State: ledger.Cancelled, Reason: "enough"})

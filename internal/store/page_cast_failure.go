@@ -57,9 +57,16 @@ func (s pageStore) path(name string) string {
 	return name
 }
 
+// keptWarnings and moreWarnings are the ledger.Warnings of a row of raw.sync_cursors. Earlier versions
+// kept all warnings.
+var (
+	keptWarnings = fmt.Sprintf("warnings[:%d]", ledger.MaxWarnings)
+	moreWarnings = fmt.Sprintf("more_warnings + greatest(cardinality(warnings) - %d, 0)", ledger.MaxWarnings)
+)
+
 // warningsSoFar is the expression of the warnings of a row of raw.sync_cursors: those of its pages,
 // and one per column with cast failures.
-const warningsSoFar = `warnings || array(
+var warningsSoFar = keptWarnings + ` || array(
 		select format('%s a value that does not fit column %s, which is NULL there; record %s has %s',
 			case records when 1 then '1 record has' else records || ' records have' end, column_name, st_id, example)
 		from raw.schema_drift d

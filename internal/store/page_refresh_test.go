@@ -297,8 +297,7 @@ func TestRefreshThatEndsEarlyLeavesTheTableAlone(t *testing.T) {
 	require.Equal(t, before, f.tableState())
 
 	run = f.beginRefresh(2, refresh("d", e.Name, "1"))
-	f.open(run, e)
-	require.NoError(t, f.FailEntity(t.Context(), run.Target(e), events.RunError{Type: events.APIError, Message: "down"}))
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(e), f.open(run, e), events.RunError{Type: events.APIError, Message: "down"}))
 	require.Equal(t, ledger.Failed, f.finalize(run, completed).State)
 	require.Equal(t, before, f.tableState())
 }

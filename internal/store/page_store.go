@@ -152,7 +152,7 @@ func (s pageStore) saveProgress(ctx context.Context, tx pgx.Tx, at resumePoint, 
 	if s.Mode.Info().Staged {
 		done = rowCounts{Counts: events.Counts{Rejected: done.Rejected}} // the table of the entity has not changed yet
 	}
-	next, err := s.advance(ctx, tx, done, sweep)
+	next, err := s.advance(ctx, tx, f, done, sweep)
 	switch {
 	case err != nil || s.Mode.Info().ReadOnly:
 		return next, err
@@ -181,6 +181,7 @@ type fence struct {
 	rejected     int64
 	allowDeletes bool
 	fieldPolicy  *string // of the staging table, nil if it has no rows
+	warnings     ledger.Warnings
 }
 
 // lock checks that the run has no outcome and that its cursor is at the version, and locks both
@@ -196,13 +197,13 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 	var status events.Status
 	var watermark *time.Time
 	err = tx.QueryRow(ctx, `
-		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes, c.field_policy,
+		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes, c.field_policy, `+keptWarnings+`, `+moreWarnings+`,
 			set_config('`+columnsSetting+`', $3, true),
 			set_config('`+changesSetting+`', case when c.loads then '`+changesOfLoad+`' else r.run_number::text end, true)
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
 		for share of r for update of c`, s.Run.Number, tableName(s.Entity), columnsDigest(tableName(s.Entity), s.Entity.Columns)).Scan(
-		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, &f.fieldPolicy, nil, nil)
+		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, &f.fieldPolicy, &f.warnings.Texts, &f.warnings.More, nil, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, s.noPositionError(ctx, tx)
@@ -251,7 +252,7 @@ func (s pageStore) reject(ctx context.Context, tx pgx.Tx, rejected []entity.Reje
 }
 
 // advance moves the cursor behind the page, or ends it there.
-func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep sweepResult) (ledger.Position, error) {
+func (s pageStore) advance(ctx context.Context, tx pgx.Tx, f fence, done rowCounts, sweep sweepResult) (ledger.Position, error) {
 	cursor, err := document(s.page.Next)
 	if err != nil {
 		return ledger.Position{}, err
@@ -272,15 +273,16 @@ func (s pageStore) advance(ctx context.Context, tx pgx.Tx, done rowCounts, sweep
 	if s.Mode.Info().Staged {
 		unchanged = 0 // not compared yet
 	}
+	warnings := f.warnings.Add(texts(slices.Concat(s.page.Warnings, sweep.warnings)))
 	return pgx.CollectExactlyOneRow(query(ctx, tx, `
 		update raw.sync_cursors
 		set cursor = $3, version = version + 1, pages = pages + $15, fetched = fetched + $4, inserted = inserted + $5,
 			updated = updated + $6, unchanged = unchanged + $7, deleted = deleted + $8, rejected = rejected + $9,
 			total = case when $10 >= 0 then $10 else total end, status = $11,
 			watermark = coalesce(watermark, $12), error = $13, phase = coalesce(nullif($14, ''), phase), updated_at = clock_timestamp(),
-			warnings = case when $16::text[] <@ warnings then warnings else warnings || $16 end
+			warnings = $16, more_warnings = $17
 		where run_number = $1 and table_name = $2
 		returning `+positionColumns,
 		s.Run.Number, tableName(s.Entity), cursor, fetched, done.Inserted, done.Updated, unchanged, done.Deleted+sweep.deleted, done.Rejected,
-		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(slices.Concat(s.page.Warnings, sweep.warnings))), scanPosition)
+		int64(s.page.Total), string(status), s.page.Date, failure, string(sweep.next), s.pages, texts(warnings.Texts), warnings.More), scanPosition)
 }

@@ -214,7 +214,7 @@ func TestAFinalizedRunStoresNothing(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	_, err = f.Open(t.Context(), run.Target(c))
 	require.ErrorIs(t, err, ledger.ErrFinalized)
-	err = f.FailEntity(t.Context(), run.Target(c), events.RunError{Type: events.NotFound})
+	err = f.FailEntity(t.Context(), run.Target(c), p, events.RunError{Type: events.NotFound})
 	require.ErrorIs(t, err, ledger.ErrFinalized)
 	require.Equal(t, int64(1), get[int64](f, "select count(*) from raw.st_customers"))
 }
@@ -279,4 +279,51 @@ func TestPagesFindRowsByTheirKey(t *testing.T) {
 	require.Eventually(t, func() bool { return scans("raw.st_jobs_pkey") >= 3*pages*size }, time.Minute, 10*time.Millisecond, "the statistics arrive")
 	require.Zero(t, scans("raw.st_jobs_run"))
 	require.Zero(t, get[int64](f, "select seq_tup_read from pg_stat_user_tables where relid = to_regclass('raw.st_jobs')"))
+}
+
+// A page may have a warning about each of its records, with its place: thousands of them, all different.
+func TestAPositionKeepsFewWarningsAndCountsTheOthers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	position := f.open(run, c)
+	warned := func(from, n int) []string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprint("odd at byte ", from+i)
+		}
+		return all
+	}
+	first := page(at(0), "1", false)
+	first.Warnings = append(warned(0, 3), "odd at byte 1")
+	position = f.storePage(run, c, position, first)
+	require.Equal(t, warned(0, 3), position.Warnings)
+	for i := range 3 {
+		next := page(at(1), "2", i == 2)
+		next.Warnings = warned(5000*i, 5000)
+		position = f.storePage(run, c, position, next)
+	}
+	require.Equal(t, append(warned(0, ledger.MaxWarnings), "and 14,980 more warnings"), position.Warnings)
+	require.EqualValues(t, ledger.MaxWarnings, get[int](f, "select cardinality(warnings) from raw.sync_cursors"))
+	run, err := f.Finalize(t.Context(), run.Ref(), ledger.Finalization{State: ledger.Completed})
+	require.NoError(t, err)
+	require.Equal(t, position.Warnings, run.Results[0].Warnings)
+}
+
+// Earlier versions kept all warnings.
+func TestThePositionOfAnEarlierVersionIsReadWithFewWarnings(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	position := f.open(run, c)
+	f.exec("update raw.sync_cursors set warnings = array(select 'odd ' || n from generate_series(1, 15000) as n)")
+	position = f.open(run, c)
+	require.Len(t, position.Warnings, ledger.MaxWarnings+1)
+	require.Equal(t, "and 14,980 more warnings", position.Warnings[ledger.MaxWarnings])
+	next := page(at(0), "1", true)
+	next.Warnings = []string{"odd 1", "another"}
+	position = f.storePage(run, c, position, next)
+	require.Equal(t, "and 14,981 more warnings", position.Warnings[ledger.MaxWarnings])
 }

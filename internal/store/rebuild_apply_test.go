@@ -289,7 +289,7 @@ func TestRebuildIsChecked(t *testing.T) {
 			run := f.beginRebuild("r", false)
 			require.EqualValues(t, 2, run.Number)
 			p := f.load(run, e, 5, ten...)
-			require.NoError(t, f.SetTotal(t.Context(), run.Target(e), ledger.Total(c.total)))
+			require.NoError(t, f.SetTotal(t.Context(), run.Target(e), p, ledger.Total(c.total)))
 			if c.spoil != "" {
 				f.exec(c.spoil)
 			}

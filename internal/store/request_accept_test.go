@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,6 +41,37 @@ func TestARequestThatARunClaimedFirstIsUnstarted(t *testing.T) {
 	_, err = f.Accept(t.Context(), map[string]string{q.ID: "exec"})
 	require.NoError(t, err)
 	require.Empty(t, unstarted(f, 0, q.ID))
+}
+
+// During a pause, thousands of requests may wait for the workflow that claims all of them.
+func TestOneAcceptedRequestOfATenantIsUnstarted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	firstRuns, want := map[string]string{}, []string{}
+	for _, of := range []events.TenantID{tenant, "43", "44"} {
+		for i := range 3 {
+			q := request(events.Incremental, fmt.Sprint(of, i), "jobs")
+			q.TenantID, q.WorkflowID = of, events.Incremental.WorkflowID(of, q.ID)
+			f.receive(q)
+			firstRuns[q.ID] = "exec"
+			if i == 0 {
+				want = append(want, q.ID)
+			}
+		}
+	}
+	received := f.receive(request(events.Incremental, "not accepted", "jobs"))[0]
+	_, err := f.Accept(t.Context(), firstRuns)
+	require.NoError(t, err)
+	listed, err := f.Unstarted(t.Context(), 0)
+	require.NoError(t, err)
+	var ids []string
+	for _, q := range listed {
+		ids = append(ids, q.ID)
+	}
+	require.Equal(t, append(want, received.ID), ids)
+	listed, err = f.Unstarted(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Empty(t, listed)
 }
 
 func TestANewRequestHasTheReceiptOfTheLedger(t *testing.T) {

@@ -271,23 +271,3 @@ func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.Workflo
 	})
 	return w, err
 }
-
-// Unstarted lists requests older than an age that Temporal may not know: received and never accepted,
-// or incremental and not claimed by a run. A request that a run claimed before it was accepted is
-// listed, too, because nothing has answered it. A second pass, which nothing else starts, is listed as
-// soon as it is due.
-func (s *Store) Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
-	return s.listRequests(ctx, "list unstarted requests", `
-		where q.received_at < clock_timestamp() - $1::interval
-		and (q.state = 'received' or q.mode = $2 and q.run_number is null)
-		or q.state = 'received' and q.source = $3 and q.received_at <= clock_timestamp()`+orderByReceived,
-		olderThan, events.Incremental, ledger.SecondPassSource)
-}
-
-// AcceptedWithoutRun lists full and rebuild requests older than an age that are accepted and have no
-// run: their workflow waits for a worker, or has closed before a worker ran it.
-func (s *Store) AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
-	return s.listRequests(ctx, "list requests without a run", `
-		where q.received_at < clock_timestamp() - $1::interval
-		and q.state = 'accepted' and q.mode <> $2 and q.run_number is null`+orderByReceived, olderThan, events.Incremental)
-}

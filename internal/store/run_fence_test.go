@@ -35,8 +35,8 @@ func TestNothingIsWrittenForARunOfAnotherExecution(t *testing.T) {
 			"StoreLookup":   func() error { _, err := f.StoreLookup(t.Context(), target, p, []string{"2"}, next); return err },
 			"CheckRebuild":  func() error { _, err := f.CheckRebuild(t.Context(), target, p, 1); return err },
 			"ApplyRebuild":  func() error { _, err := f.ApplyRebuild(t.Context(), target, p); return err },
-			"FailEntity":    func() error { return f.FailEntity(t.Context(), target, events.RunError{Type: events.NotFound}) },
-			"SetTotal":      func() error { return f.SetTotal(t.Context(), target, 7) },
+			"FailEntity":    func() error { return f.FailEntity(t.Context(), target, p, events.RunError{Type: events.NotFound}) },
+			"SetTotal":      func() error { return f.SetTotal(t.Context(), target, p, 7) },
 			"Finalize":      func() error { _, err := f.Finalize(t.Context(), target.Run, completed); return err },
 			"MarkPublished": func() error { return f.MarkPublished(t.Context(), target.Run) },
 		} {

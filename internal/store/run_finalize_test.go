@@ -89,7 +89,7 @@ func TestFinalize(t *testing.T) {
 				case "jobs":
 					f.open(run, e)
 				case "invoices":
-					require.NoError(t, f.FailEntity(t.Context(), run.Target(e), refused))
+					require.NoError(t, f.FailEntity(t.Context(), run.Target(e), ledger.Position{}, refused))
 				}
 			}
 			finalized := f.finalize(run, tt.decision)
@@ -214,6 +214,19 @@ func TestPublishedOutcomesAreMarked(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []ledger.Run{other}, waiting)
 	require.ErrorIs(t, f.MarkPublished(t.Context(), ledger.Ref{Number: 99}), ledger.ErrUnknown)
+}
+
+func TestOutcomesThatCannotBePublishedDoNotKeepOthersBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec(`insert into raw.sync_runs (run_number, tenant_id, mode, workflow_id, first_run_id, pass, entities, state, finished_at) overriding system value
+		select n, 42, 'full', 'w' || n, 'x', 1, '{customers}', 'failed', now() from generate_series(1, 150) as n`)
+	for _, want := range [][2]int64{{1, 100}, {101, 150}, {1, 100}} {
+		listed, err := f.Unpublished(t.Context())
+		require.NoError(t, err)
+		require.Len(t, listed, int(want[1]-want[0]+1))
+		require.Equal(t, want, [2]int64{listed[0].Number, listed[len(listed)-1].Number})
+	}
 }
 
 func TestFinalizeUnstarted(t *testing.T) {

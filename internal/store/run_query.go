@@ -185,11 +185,22 @@ func (s *Store) Unfinalized(ctx context.Context) ([]ledger.Run, error) {
 // unpublishedLimit is the maximum number of runs that Unpublished returns.
 const unpublishedLimit = 100
 
-// Unpublished lists the oldest runs whose outcome is not known to be published, at most 100, without
-// their requests.
+// Unpublished lists runs whose outcome is not known to be published, oldest first, at most 100, without
+// their requests. If there are more, the next call lists the next ones, and the oldest again after the last:
+// outcomes that cannot be published do not keep others back.
 func (s *Store) Unpublished(ctx context.Context) ([]ledger.Run, error) {
-	return s.listRuns(ctx, "list unpublished outcomes",
-		"where r.state <> 'running' and r.published_at is null order by r.run_number limit $1", unpublishedLimit)
+	after := s.unpublished.Load()
+	found, err := s.listRuns(ctx, "list unpublished outcomes",
+		"where r.state <> 'running' and r.published_at is null and r.run_number > $1 order by r.run_number limit $2", after, unpublishedLimit)
+	if err != nil {
+		return nil, err
+	}
+	after = 0
+	if len(found) == unpublishedLimit {
+		after = found[len(found)-1].Number
+	}
+	s.unpublished.Store(after)
+	return found, nil
 }
 
 // MarkPublished records that the outcome of a run is published. It fails with ledger.ErrUnknown if

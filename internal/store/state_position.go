@@ -24,18 +24,16 @@ const (
 const requestsWithdrawn = "its requests were cancelled"
 
 // positionColumns are the columns that scanPosition reads, of raw.sync_cursors.
-const positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
-	phase, total, status, skipped_reason, differences, changes, ` + warningsSoFar + `, error, started_at, updated_at`
+var positionColumns = `run_number, table_name, cursor, version, pages, fetched, inserted, updated, unchanged, deleted, rejected,
+	phase, total, status, skipped_reason, differences, changes, ` + warningsSoFar + `, ` + moreWarnings + `, error, started_at, updated_at`
 
 func scanPosition(row pgx.CollectableRow) (ledger.Position, error) {
 	var p ledger.Position
 	var table string
+	var warnings ledger.Warnings
 	err := row.Scan(&p.Run, &table, &p.Cursor, &p.Version, &p.Pages, &p.Fetched, &p.Inserted, &p.Updated, &p.Unchanged, &p.Deleted,
-		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Differences, &p.Changes, &p.Warnings, &p.Error, &p.StartedAt, &p.UpdatedAt)
-	p.Entity = entityName(table)
-	if len(p.Warnings) == 0 {
-		p.Warnings = nil
-	}
+		&p.Rejected, &p.Phase, &p.Total, &p.Status, &p.SkippedReason, &p.Differences, &p.Changes, &warnings.Texts, &warnings.More, &p.Error, &p.StartedAt, &p.UpdatedAt)
+	p.Entity, p.Warnings = entityName(table), warnings.List()
 	return p, err
 }
 
@@ -238,51 +236,4 @@ func lockResumePoint(ctx context.Context, tx pgx.Tx, target ledger.Target) (r re
 		return nil
 	})
 	return r, err
-}
-
-// FailEntity records that a run cannot read an entity. An entity that is finished keeps its status.
-// It fails with ledger.ErrFinalized if the run has an outcome.
-func (s *Store) FailEntity(ctx context.Context, target ledger.Target, re events.RunError) error {
-	what := fmt.Sprintf("fail %s for run %d", target.Entity.Name, target.Run.Number)
-	cursor, err := document(target.Entity.Start())
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	doc, err := document(&re)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	var failed []ledger.Position
-	err = s.transact(ctx, what, func(tx pgx.Tx) error {
-		if err := requireRunning(ctx, tx, target.Run); err != nil {
-			return err
-		}
-		now, err := pgx.CollectRows(query(ctx, tx, `
-			insert into raw.sync_cursors (run_number, table_name, cursor, status, error) values ($1, $2, $3, 'failed', $4)
-			on conflict (run_number, table_name) do update
-			set status = 'failed', error = excluded.error, version = sync_cursors.version + 1, updated_at = clock_timestamp()
-			where sync_cursors.status = ''
-			returning `+positionColumns, target.Run.Number, tableName(target.Entity), cursor, doc), scanPosition)
-		if err != nil || len(now) == 0 {
-			return err
-		}
-		failed = now // kept when the commit is not answered and the next attempt finds it done
-		return setStatus(ctx, tx, target, string(events.StatusFailed))
-	})
-	if err == nil && len(failed) > 0 {
-		s.reportEntityEnd(target, failed[0])
-	}
-	return err
-}
-
-// SetTotal sets the number of records that a run expects of an entity, -1 for unknown.
-func (s *Store) SetTotal(ctx context.Context, target ledger.Target, total ledger.Total) error {
-	return s.transact(ctx, fmt.Sprintf("set the total of %s for run %d", target.Entity.Name, target.Run.Number), func(tx pgx.Tx) error {
-		if err := requireRunning(ctx, tx, target.Run); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "update raw.sync_cursors set total = $3 where run_number = $1 and table_name = $2",
-			target.Run.Number, tableName(target.Entity), total)
-		return err
-	})
 }

@@ -24,7 +24,7 @@ func TestOpenFull(t *testing.T) {
 	}, p)
 	require.Equal(t, "running", f.state(c).Status)
 
-	require.NoError(t, f.SetTotal(t.Context(), run.Target(c), 1000))
+	require.NoError(t, f.SetTotal(t.Context(), run.Target(c), p, 1000))
 	next := f.storePage(run, c, p, page(at(0), "t", false, customer(1, at(0), "x")))
 	require.Equal(t, next, f.open(run, c))
 	require.Equal(t, ledger.Total(1000), next.Total)
@@ -54,8 +54,7 @@ func TestAnEntityHasOneFullSyncAtATime(t *testing.T) {
 	f.open(third, c)
 	f.finalize(third, cancelled)
 	fourth := f.beginFull("d", "customers")
-	f.open(fourth, c)
-	require.NoError(t, f.FailEntity(t.Context(), fourth.Target(c), events.RunError{Type: events.NotFound}))
+	require.NoError(t, f.FailEntity(t.Context(), fourth.Target(c), f.open(fourth, c), events.RunError{Type: events.NotFound}))
 	f.open(f.beginFull("e", "customers"), c)
 }
 
@@ -89,7 +88,7 @@ func TestFailEntity(t *testing.T) {
 	run := f.beginFull("r", "customers", "jobs")
 	gone := events.RunError{Type: events.NotFound, Message: "no such path \x00", Entity: "customers"}
 	p := f.open(run, c)
-	require.NoError(t, f.FailEntity(t.Context(), run.Target(c), gone))
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(c), p, gone))
 	_, err := f.StorePage(t.Context(), run.Target(c), p, page(at(0), "1", true))
 	require.ErrorIs(t, err, ledger.ErrFenced)
 
@@ -100,13 +99,30 @@ func TestFailEntity(t *testing.T) {
 
 	// One that was never opened, and one that is finished.
 	jobs := find(t, "jobs")
-	require.NoError(t, f.FailEntity(t.Context(), run.Target(jobs), gone))
+	require.NoError(t, f.FailEntity(t.Context(), run.Target(jobs), ledger.Position{}, gone))
 	require.Equal(t, events.StatusFailed, f.open(run, jobs).Status)
 	other := f.beginFull("other", "estimates")
 	e := find(t, "estimates")
-	f.storePage(other, e, f.open(other, e), page(at(0), "1", true))
-	require.NoError(t, f.FailEntity(t.Context(), other.Target(e), gone))
+	p = f.storePage(other, e, f.open(other, e), page(at(0), "1", true))
+	require.ErrorIs(t, f.FailEntity(t.Context(), other.Target(e), p, gone), ledger.ErrFenced)
 	require.Equal(t, events.StatusCompleted, f.open(other, e).Status)
+}
+
+// A late attempt of a slice must not end or describe an entity that a newer one reads.
+func TestWritesForAnEarlierPositionChangeNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := find(t, "customers")
+	run := f.beginFull("r", "customers")
+	stale := f.open(run, c)
+	current := f.storePage(run, c, stale, page(at(0), "1", false, customer(1, at(0), "x")))
+	for name, p := range map[string]ledger.Position{"an earlier position": stale, "never opened": {}} {
+		require.ErrorIs(t, f.FailEntity(t.Context(), run.Target(c), p, events.RunError{Type: events.NotFound}), ledger.ErrFenced, name)
+	}
+	require.ErrorIs(t, f.SetTotal(t.Context(), run.Target(c), stale, 7), ledger.ErrFenced)
+	require.Equal(t, current, f.open(run, c))
+	require.Equal(t, "running", f.state(c).Status)
+	f.storePage(run, c, current, page(at(1), "2", true))
 }
 
 // listed is customers as if it had no export feed.

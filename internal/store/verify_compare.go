@@ -112,7 +112,7 @@ func (s *Store) look(ctx context.Context, tx pgx.Tx, staging pageStore, f fence,
 	}
 	columns, filled := l.comparedColumns()
 	if !filled && !candidates {
-		if err := staging.warn(ctx, tx, "typed columns were not compared: lazisync migrate has not filled new ones yet"); err != nil {
+		if err := staging.warn(ctx, tx, f, "typed columns were not compared: lazisync migrate has not filled new ones yet"); err != nil {
 			return "", nil, err
 		}
 	}
@@ -134,9 +134,10 @@ func (s *Store) settledBefore(ctx context.Context, tx pgx.Tx, target ledger.Targ
 }
 
 // warn adds a warning to the position.
-func (s pageStore) warn(ctx context.Context, tx pgx.Tx, text string) error {
-	_, err := tx.Exec(ctx, "update raw.sync_cursors set warnings = warnings || array[$3::text] where run_number = $1 and table_name = $2",
-		s.Run.Number, tableName(s.Entity), text)
+func (s pageStore) warn(ctx context.Context, tx pgx.Tx, f fence, text string) error {
+	warnings := f.warnings.Add([]string{text})
+	_, err := tx.Exec(ctx, "update raw.sync_cursors set warnings = $3, more_warnings = $4 where run_number = $1 and table_name = $2",
+		s.Run.Number, tableName(s.Entity), warnings.Texts, warnings.More)
 	return err
 }
 

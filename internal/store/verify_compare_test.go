@@ -333,7 +333,7 @@ func TestStepsOfAVerifyAreFenced(t *testing.T) {
 	_, err = f.CompareStaged(t.Context(), v.run.Target(e), v.at)
 	require.ErrorContains(t, err, `phase "sweeping", want "comparing"`)
 	require.EqualValues(t, 1, v.lookAgain(91).end().Missing)
-	require.ErrorIs(t, f.FailEntity(t.Context(), v.run.Target(e), events.RunError{}), ledger.ErrFinalized)
+	require.ErrorIs(t, f.FailEntity(t.Context(), v.run.Target(e), v.at, events.RunError{}), ledger.ErrFinalized)
 }
 
 // A record that cannot be stored, or has no id, may be that of a candidate.

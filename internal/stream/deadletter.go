@@ -26,6 +26,7 @@ const (
 	headerStream   = "Lazisync-Stream"
 	headerSequence = "Lazisync-Sequence"
 	headerStored   = "Lazisync-Stored"
+	headerOmitted  = "Lazisync-Headers-Omitted" // number of original headers for which there was no room
 	// headerOriginal is the prefix of original headers that the server or lazisync would
 	// interpret.
 	headerOriginal = "Lazisync-Original-"
@@ -35,7 +36,7 @@ const (
 func DeadLetterSubject(subject string) string { return deadLetterPrefix + subject }
 
 // DeadLetter writes a message with its original body and headers to the dead-letter stream and
-// returns its place there. It is idempotent.
+// returns its place there. Headers for which there is no room are omitted. It is idempotent.
 func (c *Conn) DeadLetter(
 	ctx context.Context, m events.Message, why events.Rejection, attempts uint64,
 ) (stream string, sequence uint64, err error) {
@@ -49,21 +50,7 @@ func (c *Conn) DeadLetter(
 }
 
 func encodeDeadLetter(m events.Message, why events.Rejection, attempts uint64) *nats.Msg {
-	deadLetter := &nats.Msg{Subject: DeadLetterSubject(m.Subject), Header: nats.Header{}, Data: m.Data}
-	for name, values := range m.Header {
-		if isReserved(name) {
-			name = headerOriginal + name
-		}
-		deadLetter.Header[name] = values
-	}
-	deadLetter.Header.Set(jetstream.MsgIDHeader, deadLetterID(m))
-	deadLetter.Header.Set(headerCode, string(why.Code))
-	deadLetter.Header.Set(headerReason, oneLine(why.Reason))
-	deadLetter.Header.Set(headerAttempts, strconv.FormatUint(attempts, 10))
-	deadLetter.Header.Set(headerStream, m.Stream)
-	deadLetter.Header.Set(headerSequence, strconv.FormatUint(m.Sequence, 10))
-	deadLetter.Header.Set(headerStored, m.Stored.UTC().Format(time.RFC3339Nano))
-	return deadLetter
+	return &nats.Msg{Subject: DeadLetterSubject(m.Subject), Header: deadLetterHeader(m, why, attempts), Data: m.Data}
 }
 
 // isReserved reports whether a header must not be copied unchanged: it belongs to the server,

@@ -10,8 +10,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// minPayload is the smallest max_payload that allows every command.
-const minPayload = 576 << 10
+// minPayload is the smallest max_payload that allows every command, dead letter and event: the data of an
+// event of a run has at most 896 KiB.
+const minPayload = 960 << 10
 
 // remedies describes, by the server's error code, which setting prevents a stream or consumer
 // from being declared and how to change it.

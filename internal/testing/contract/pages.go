@@ -27,7 +27,7 @@ type PagesPort interface {
 func Pages(t *testing.T, open func() PagesPort) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &pages{
-			pair: pair[PagesPort]{&memory.Ledger{Database: memory.NewDatabase()}, open()}, ctx: context.Background(), versions: map[string]int64{},
+			pair: pair[PagesPort]{&memory.Ledger{Database: memory.NewDatabase()}, open()}, ctx: context.Background(), positions: map[string]ledger.Position{},
 		}
 		p.begin(t)
 		t.Repeat(map[string]func(*rapid.T){
@@ -43,10 +43,10 @@ func Pages(t *testing.T, open func() PagesPort) {
 // pages are the two stores of a sequence.
 type pages struct {
 	pair[PagesPort]
-	ctx      context.Context
-	runs     []ledger.Run
-	passes   int
-	versions map[string]int64 // of positions, by run and entity
+	ctx       context.Context
+	runs      []ledger.Run
+	passes    int
+	positions map[string]ledger.Position // by run and entity
 }
 
 // begin begins the run of a new request.
@@ -93,7 +93,7 @@ func (p *pages) open(t *rapid.T) {
 	what, target := p.drawTarget(t)
 	opened, err := call(t, p.pair, "Open "+what, func(port PagesPort) (ledger.Position, error) { return port.Open(p.ctx, target) })
 	if err == nil {
-		p.versions[p.key(target)] = opened.Version
+		p.positions[p.key(target)] = opened
 	}
 }
 
@@ -121,20 +121,31 @@ func drawPage(t *rapid.T) entity.Page {
 	case 1:
 		page.Rejected = []entity.Rejected{{ID: "9", Reason: "bad", Raw: []byte("{}")}}
 	case 2:
-		page.Warnings = []string{"odd"}
+		page.Warnings = make([]string, rapid.SampledFrom([]int{1, 1, 2, ledger.MaxWarnings + 1}).Draw(t, "warnings"))
+		for i := range page.Warnings {
+			page.Warnings[i] = fmt.Sprint("odd ", i)
+		}
 	case 3:
 		page.Date = time.Time{}
 	}
 	return page
 }
 
+// drawPosition returns the position of a run in an entity or, rarely, one that another writer has moved.
+func (p *pages) drawPosition(t *rapid.T, target ledger.Target) ledger.Position {
+	at := p.positions[p.key(target)]
+	switch rapid.IntRange(0, 15).Draw(t, "late") {
+	case 0, 1:
+		at.Version--
+	case 2:
+		at = ledger.Position{}
+	}
+	return at
+}
+
 func (p *pages) storePage(t *rapid.T) {
 	what, target := p.drawTarget(t)
-	at := ledger.Position{Version: p.versions[p.key(target)]}
-	if rapid.IntRange(0, 9).Draw(t, "late") == 0 {
-		at.Version--
-	}
-	p.store(t, what, target, at, drawPage(t))
+	p.store(t, what, target, p.drawPosition(t, target), drawPage(t))
 }
 
 // complete opens an entity and stores its last page, so that later runs have a resume point.
@@ -153,7 +164,7 @@ func (p *pages) store(t *rapid.T, what string, target ledger.Target, at ledger.P
 		return port.StorePage(p.ctx, target, at, page)
 	})
 	if err == nil {
-		p.versions[p.key(target)] = stored.Version
+		p.positions[p.key(target)] = stored
 	}
 }
 
@@ -163,13 +174,19 @@ func (p *pages) fail(t *rapid.T) {
 	}
 	what, target := p.drawTarget(t)
 	failure := events.RunError{Type: events.APIError, Message: "no answer", Entity: target.Entity.Name}
-	_, _ = call(t, p.pair, "FailEntity "+what, func(port PagesPort) (any, error) { return nil, port.FailEntity(p.ctx, target, failure) })
+	at := p.drawPosition(t, target)
+	_, _ = call(t, p.pair, fmt.Sprint("FailEntity ", what, " at ", at.Version), func(port PagesPort) (any, error) {
+		return nil, port.FailEntity(p.ctx, target, at, failure)
+	})
 }
 
 func (p *pages) setTotal(t *rapid.T) {
 	what, target := p.drawTarget(t)
 	total := ledger.Total(rapid.Int64Range(-1, 9).Draw(t, "total"))
-	_, _ = call(t, p.pair, "SetTotal "+what, func(port PagesPort) (any, error) { return nil, port.SetTotal(p.ctx, target, total) })
+	at := p.drawPosition(t, target)
+	_, _ = call(t, p.pair, fmt.Sprint("SetTotal ", what, " at ", at.Version), func(port PagesPort) (any, error) {
+		return nil, port.SetTotal(p.ctx, target, at, total)
+	})
 }
 
 func (p *pages) finalize(t *rapid.T) {

@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"internal/backoff":   {},
 	"internal/display":   {},
 	"internal/jsonscan":  {},
-	"internal/ledger":    {"events", "internal/entity"},
+	"internal/ledger":    {"events", "internal/display", "internal/entity"},
 	"internal/outage":    {},
 	"internal/probe":     {},
 	"internal/ratelimit": {"events"},

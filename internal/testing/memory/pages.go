@@ -50,11 +50,8 @@ func (d *Database) keep(t ledger.Target, kept *position, p entity.Page) {
 	fetched := int64(len(p.Records) + len(p.Rejected))
 	kept.Fetched += fetched
 	kept.Rejected += int64(len(p.Rejected))
-	for _, warning := range p.Warnings {
-		if !slices.Contains(kept.Warnings, warning) {
-			kept.Warnings = append(kept.Warnings, warning)
-		}
-	}
+	kept.warnings = kept.warnings.Add(p.Warnings)
+	kept.Warnings = kept.warnings.List()
 	if t.Mode.Info().Staged {
 		at := place{t.Run.Number, t.Entity.Name}
 		d.staged[at] = append(d.staged[at], newest(p.Records)...)

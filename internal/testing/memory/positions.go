@@ -22,6 +22,7 @@ type position struct {
 	ledger.Position
 	resumeVersion int64     // of the table when the position was created
 	watermark     time.Time // date of the first page
+	warnings      ledger.Warnings
 }
 
 // table is a table of records of a tenant.
@@ -158,7 +159,6 @@ func (l *Ledger) move(ctx context.Context, method string, t ledger.Target, versi
 			return ledger.ErrFenced
 		}
 		p.Version++
-		p.Warnings = slices.Clone(p.Warnings)
 		do(&p)
 		p.UpdatedAt = l.now()
 		l.state.positions[at] = p
@@ -168,8 +168,9 @@ func (l *Ledger) move(ctx context.Context, method string, t ledger.Target, versi
 	return moved, err
 }
 
-// FailEntity records that a run cannot read an entity. An entity that is finished keeps its status.
-func (l *Ledger) FailEntity(ctx context.Context, t ledger.Target, re events.RunError) error {
+// FailEntity records that a run cannot read an entity, from a position, or from the zero Position if it
+// was never opened.
+func (l *Ledger) FailEntity(ctx context.Context, t ledger.Target, from ledger.Position, re events.RunError) error {
 	return l.write("FailEntity", t.Entity.Name, func() error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -180,12 +181,12 @@ func (l *Ledger) FailEntity(ctx context.Context, t ledger.Target, re events.RunE
 		at, now := place{t.Run.Number, t.Entity.Name}, l.now()
 		p, opened := l.state.positions[at]
 		switch {
-		case !opened: // an entity may fail before it was opened
+		case opened != from.Opened(), opened && p.Version != from.Version, p.Done():
+			return ledger.ErrFenced
+		case !opened:
 			p.Position = ledger.Position{
 				Run: t.Run.Number, Entity: t.Entity.Name, Cursor: t.Entity.Start(), Phase: events.PhaseReading, Total: ledger.UnknownTotal, StartedAt: now,
 			}
-		case p.Done():
-			return nil
 		default:
 			p.Version++
 		}
@@ -196,16 +197,18 @@ func (l *Ledger) FailEntity(ctx context.Context, t ledger.Target, re events.RunE
 }
 
 // SetTotal sets the expected number of records.
-func (l *Ledger) SetTotal(_ context.Context, t ledger.Target, total ledger.Total) error {
+func (l *Ledger) SetTotal(_ context.Context, t ledger.Target, from ledger.Position, total ledger.Total) error {
 	return l.write("SetTotal", t.Entity.Name, func() error {
 		if _, err := l.findRunning(t.Run); err != nil {
 			return err
 		}
 		at := place{t.Run.Number, t.Entity.Name}
-		if p, ok := l.state.positions[at]; ok {
-			p.Total = total
-			l.state.positions[at] = p
+		p, ok := l.state.positions[at]
+		if !ok || p.Version != from.Version {
+			return ledger.ErrFenced
 		}
+		p.Total = total
+		l.state.positions[at] = p
 		return nil
 	})
 }

@@ -141,10 +141,15 @@ func (l *Ledger) FindRequests(_ context.Context, ref string) (found []ledger.Req
 // Unstarted lists requests that Temporal may not know.
 func (l *Ledger) Unstarted(_ context.Context, olderThan time.Duration) (found []ledger.Request, err error) {
 	err = l.read("Unstarted", "", func() error {
+		listed := map[events.TenantID]bool{} // an accepted request of the tenant
 		found = l.requestsWhere(func(q ledger.Request) bool {
-			unserved := q.State == ledger.Received || q.Mode.Info().PerTenant && q.RunNumber == 0
-			return l.isOlder(q.ReceivedAt, olderThan) && unserved ||
+			return l.isOlder(q.ReceivedAt, olderThan) && (q.State == ledger.Received || q.Mode.Info().PerTenant && q.RunNumber == 0) ||
 				q.State == ledger.Received && q.Source == ledger.SecondPassSource && !q.ReceivedAt.After(l.now())
+		})
+		found = slices.DeleteFunc(found, func(q ledger.Request) bool {
+			again := q.State != ledger.Received && listed[q.TenantID]
+			listed[q.TenantID] = listed[q.TenantID] || q.State != ledger.Received
+			return again
 		})
 		return nil
 	})
