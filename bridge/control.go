@@ -44,6 +44,9 @@ func (b *Bridge) HandleControl(ctx context.Context, m Message) error {
 	if recorded.State != ledger.ControlPending {
 		return b.answerDelivery(ctx, m, event, recorded)
 	}
+	if err := b.applyEarlierControls(ctx, recorded); err != nil {
+		return b.retry(m, err)
+	}
 	result, err := b.applyControl(ctx, recorded)
 	if err != nil {
 		return b.retry(m, err)

@@ -57,7 +57,7 @@ func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (control
 	case !state.Known:
 		return b.applyToUnknownWorkflow(ctx, c)
 	case state.Finished && !workflows.ServesTenant(c.WorkflowID):
-		return finishedResult(c), nil
+		return b.applyToFinished(ctx, c, state.LastRun)
 	}
 	return b.signal(ctx, c, c.WorkflowID, "") // an incremental workflow may be open, held by a pause
 }
@@ -66,11 +66,11 @@ func (b *Bridge) applyToWorkflow(ctx context.Context, c ledger.Control) (control
 // ledger was restored to an earlier state, such a workflow may still be open in Temporal.
 func (b *Bridge) applyToUnknownWorkflow(ctx context.Context, c ledger.Control) (controlResult, error) {
 	if workflows.IsWorkflowID(c.WorkflowID) {
-		err := b.Temporal.Signal(ctx, c.WorkflowID, controlSignal(c))
-		if err == nil {
+		signalled, err := b.send(ctx, c, c.WorkflowID)
+		switch {
+		case err == nil || signalled && errors.Is(err, workflows.ErrNotRunning):
 			return controlResult{state: ledger.ControlApplied, workflowID: c.WorkflowID}, nil
-		}
-		if !errors.Is(err, workflows.ErrNotRunning) && !errors.Is(err, workflows.ErrRejected) {
+		case !errors.Is(err, workflows.ErrNotRunning) && !errors.Is(err, workflows.ErrRejected):
 			return controlResult{}, fmt.Errorf("%s %s: %w", c.Action, c.WorkflowID, err)
 		}
 	}
@@ -84,13 +84,11 @@ func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.
 	}
 	if r.RunNumber != 0 {
 		run, err := b.Ledger.RunHeader(ctx, r.RunNumber)
-		if err == nil && run.State != ledger.Running {
-			if run, err = b.Ledger.Run(ctx, r.RunNumber); err == nil {
-				return finalizedResult(c, run), nil
-			}
-		}
 		if err != nil {
 			return controlResult{}, fmt.Errorf("look up run %d: %w", r.RunNumber, err)
+		}
+		if run.State != ledger.Running {
+			return b.applyToFinished(ctx, c, r.RunNumber)
 		}
 	}
 	switch {
@@ -103,58 +101,19 @@ func (b *Bridge) applyToRequest(ctx context.Context, c ledger.Control, r ledger.
 	return b.signal(ctx, c, r.WorkflowID, r.FirstRunID)
 }
 
-// finalizedResult is the result for a request whose run is finalized. Cancelling a cancelled
-// run succeeds, because this very control may have cancelled it.
-func finalizedResult(c ledger.Control, run ledger.Run) controlResult {
-	if c.Action != events.Cancel || run.State != ledger.Cancelled {
-		return finishedResult(c)
-	}
-	result := controlResult{state: ledger.ControlApplied, workflowID: run.WorkflowID, runID: run.TemporalRunID()}
-	if !run.Published {
-		result.withdrawal = &run
-	}
-	return result
-}
-
 // withdraw cancels one request of an incremental. The pass that serves it continues unless
 // it serves no other request.
 func (b *Bridge) withdraw(ctx context.Context, c ledger.Control, r ledger.Request) (controlResult, error) {
-	run, passEmpty, err := b.Ledger.WithdrawRequest(ctx, r.ID, c.Reason)
+	run, emptyPass, err := b.Ledger.WithdrawRequest(ctx, r.ID, c.Reason)
 	if err != nil && !errors.Is(err, ledger.ErrFinalized) {
 		return controlResult{}, fmt.Errorf("withdraw request %s: %w", r.ID, err)
 	}
-	if passEmpty {
-		pass := r.RunNumber
-		if err != nil {
-			pass = 0 // withdrawn before: r names the withdrawal, and the pass is no longer known
-		}
-		if err := b.Temporal.Signal(ctx, r.WorkflowID, cancelPassSignal(c, pass)); err != nil && !errors.Is(err, workflows.ErrNotRunning) {
+	if emptyPass != 0 { // r was read before, when another pass or none may have served it
+		if err := b.Temporal.Signal(ctx, r.WorkflowID, cancelPassSignal(c, emptyPass)); err != nil && !errors.Is(err, workflows.ErrNotRunning) {
 			return controlResult{}, fmt.Errorf("cancel the empty pass of %s: %w", r.WorkflowID, err)
 		}
 	}
-	return finalizedResult(c, run), nil
-}
-
-func (b *Bridge) signal(ctx context.Context, c ledger.Control, workflowID, runID string) (controlResult, error) {
-	err := b.Temporal.Signal(ctx, workflowID, controlSignal(c))
-	if errors.Is(err, workflows.ErrNotRunning) {
-		return finishedResult(c), nil
-	}
-	if errors.Is(err, workflows.ErrRejected) {
-		return rejectedResult(events.CodeInvalidData, "", fmt.Sprintf("an invalid control (%v)", err), "a control that Temporal accepts"), nil
-	}
-	if err != nil {
-		return controlResult{}, fmt.Errorf("%s %s: %w", c.Action, workflowID, err)
-	}
-	return controlResult{state: ledger.ControlApplied, workflowID: workflowID, runID: runID}, nil
-}
-
-func finishedResult(c ledger.Control) controlResult {
-	path, got := "workflowId", c.WorkflowID
-	if got == "" {
-		path, got = "requestId", c.Target
-	}
-	return rejectedResult(events.CodeFinishedRun, path, strconv.Quote(got)+", which is finished", "a run that is not finished")
+	return finalizedResult(c, run, false), nil
 }
 
 // controlSignal returns the signal for a control.

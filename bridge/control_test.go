@@ -33,7 +33,7 @@ func running(t *testing.T) *world {
 
 func TestControls(t *testing.T) {
 	t.Parallel()
-	const incremental = "incremental-sync-985"
+	const incremental = tenantWorkflow
 	full := workflows.FullSyncID(events.RequestID("/test", "f1"))
 	type signals map[string]string
 	for name, c := range map[string]struct {
@@ -85,7 +85,11 @@ func TestControls(t *testing.T) {
 			control: events.ControlData{Action: events.Resume, WorkflowID: incremental}, signals: signals{incremental: "resume"},
 		},
 		"idle incremental": {
-			before:   func(t *testing.T, w *world) { w.finish(t, incremental, ledger.Completed) },
+			before: func(t *testing.T, w *world) {
+				w.finish(t, incremental, ledger.Completed)
+				w.serve(t, "i3")
+				w.finish(t, incremental, ledger.Completed)
+			},
 			control:  events.ControlData{Action: events.Pause, WorkflowID: incremental},
 			rejected: `finishedRun: workflowId: got "` + incremental + `", which is finished, want a run that is not finished`,
 		},
@@ -159,7 +163,7 @@ func TestControlOrderOfSteps(t *testing.T) {
 	require.NoError(t, w.controls(m))
 	id, full := events.RequestID("/test", "c1"), w.request("f1").WorkflowID
 	require.Equal(t, []string{
-		"RecordControl " + id, "Signal " + full + " pause", "SettleControl " + id + " applied", "Publish " + id + "/accepted", "MarkControlAnswered " + id, "ack 5",
+		"RecordControl " + id, "MarkControlSignalled " + id, "Signal " + full + " pause", "SettleControl " + id + " applied", "Publish " + id + "/accepted", "MarkControlAnswered " + id, "ack 5",
 	}, w.effects)
 }
 
@@ -185,6 +189,30 @@ func TestWithdraw(t *testing.T) {
 	for _, run := range w.ledger.Runs()[2:] {
 		require.True(t, run.Published)
 	}
+}
+
+// Between the lookup of a request and its withdrawal, a pass may claim it. Until the signal arrives, another pass
+// may serve other requests.
+func TestTheCancelOfAnEmptyPassNamesThePass(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	var claimed ledger.Run
+	w.before = func(method string) {
+		if method == "WithdrawRequest" && claimed.Number == 0 { // pass 1 ends, pass 2 serves i3 alone
+			w.finish(t, tenantWorkflow, ledger.Completed)
+			w.temporal.SetStatus(tenantWorkflow, workflows.ExecutionOpen)
+			claimed = w.serve(t, "i3")
+		}
+	}
+	last := w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "i3"})
+	w.failures["SettleControl"] = errors.New("connection refused")
+	require.Error(t, w.controls(last))
+	delete(w.failures, "SettleControl")
+	require.NoError(t, w.controls(last), "redelivered, when its request is withdrawn already")
+	signal := workflows.Signal{Name: "cancel", Payload: workflows.ControlSignal{
+		ID: events.RequestID("/test", "c1"), Sequence: uint64(last.event.Stored.UnixNano()), PassOnly: true, RunNumber: claimed.Number,
+	}}
+	require.Equal(t, []workflows.Signal{signal, signal}, w.temporal.Signals(tenantWorkflow))
 }
 
 // A reason longer than an event may carry would make the outcome invalid.
@@ -254,6 +282,26 @@ func TestControlIsAnsweredAsItWasFirstSettled(t *testing.T) {
 	require.NoError(t, w.controls(w.control(t, "c2", events.ControlData{Action: events.Pause, WorkflowID: "nobody"})))
 	require.Len(t, w.rejections(t), 1, "the other bridge has applied it")
 	require.False(t, published(t, w, events.Accepted)[0].Duplicate, "it is the message that brought the control")
+}
+
+// The ledger stores texts without what PostgreSQL cannot store. A redelivered message is compared with that.
+func TestARedeliveredControlWithAZeroByteIsNoConflict(t *testing.T) {
+	t.Parallel()
+	for name, target := range map[string]string{"requestId": "acked", "workflowId": "terminated"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			body := `{"specversion":"1.0","id":"c1","source":"/test","type":"com.lazi.sync.control.v1","data":{"action":"cancel","` + name + `":"a\u0000","reason":"b\u0000"}}`
+			m := w.raw("sync.control", body)
+			require.NoError(t, w.controls(m))
+			require.Contains(t, m.ended, target)
+			m.deliveries++ // the acknowledgement was lost
+			require.NoError(t, w.controls(m))
+			require.NotContains(t, m.ended, "already used")
+			require.NotContains(t, strings.Join(w.rejections(t), "\n"), "conflict")
+			require.Contains(t, m.ended, target)
+		})
+	}
 }
 
 func TestRejectedControlRepeated(t *testing.T) {

@@ -95,7 +95,7 @@ func (b *Bridge) decodeControl(m events.Message) (events.Event, ledger.Control, 
 	}
 	return event, ledger.Control{
 		ID: events.RequestID(event.Source(), event.ID()), Source: event.Source(), EventID: event.ID(),
-		Action: data.Action, WorkflowID: data.WorkflowID, Target: data.RequestID,
+		Action: data.Action, WorkflowID: ledger.Text(data.WorkflowID), Target: ledger.Text(data.RequestID), // as a redelivery is compared with it
 		Reason: workflows.Clip(data.Reason), Actor: workflows.Clip(data.Actor),
 		Sequence: controlOrder(m), Message: m, State: ledger.ControlPending, ReceivedAt: b.Now().UTC(),
 	}, nil

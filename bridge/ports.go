@@ -71,13 +71,14 @@ type RequestLedger interface {
 	// FindRequests finds a request by its ID, or else requests by their event's id; at most
 	// two.
 	FindRequests(ctx context.Context, ref string) ([]ledger.Request, error)
-	// WithdrawRequest cancels one incremental request. passEmpty reports that its pass continues
-	// but serves no other request. If the request was finalized before, the error is
-	// ledger.ErrFinalized and withdrawn is the run that finalized it; passEmpty is set then,
-	// too, if that was the request's own withdrawal.
-	WithdrawRequest(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, passEmpty bool, err error)
+	// WithdrawRequest cancels one incremental request. emptyPass is the number of the pass that
+	// served it, if that continues but serves no other request, otherwise 0. If the request was
+	// finalized before, the error is ledger.ErrFinalized and withdrawn is the run that finalized
+	// it; emptyPass is set then, too, if that was the request's own withdrawal.
+	WithdrawRequest(ctx context.Context, requestID, reason string) (withdrawn ledger.Run, emptyPass int64, err error)
 	// Unstarted lists requests that may not have been given to Temporal or answered: those received
-	// longer ago than an age, and second passes that are due. A run may have claimed them already.
+	// longer ago than an age, and second passes that are due. A run may have claimed them already. A
+	// request that was finalized without a workflow is not listed.
 	Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
 	// AcceptedWithoutRun lists accepted full and rebuild requests without a run.
 	AcceptedWithoutRun(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error)
@@ -92,6 +93,11 @@ type ControlLedger interface {
 	RecordControl(ctx context.Context, control ledger.Control) (recorded ledger.Control, repeated bool, err error)
 	// HasControl reports whether a control is recorded.
 	HasControl(ctx context.Context, id string) (bool, error)
+	// MarkControlSignalled records that the signal of a control is sent. first is false if that was recorded before.
+	MarkControlSignalled(ctx context.Context, id string) (first bool, err error)
+	// IsControlSignalled reports whether MarkControlSignalled was called since the control became pending:
+	// a workflow may have received it.
+	IsControlSignalled(ctx context.Context, id string) (bool, error)
 	// SettleControl settles a pending control and returns the settled control, which is
 	// another caller's if that caller was first.
 	SettleControl(ctx context.Context, control ledger.Control) (settled ledger.Control, err error)

@@ -19,9 +19,8 @@ func (b *Bridge) finalizeRuns(ctx context.Context) error {
 	}
 	var errs []error
 	for _, run := range open {
-		errs = append(errs, b.finalizeIfClosed(ctx, run.WorkflowID, run.FirstRunID, func(f ledger.Finalization) error {
-			_, err := b.Ledger.Finalize(ctx, run.Ref(), f)
-			return err
+		errs = append(errs, b.finalizeIfClosed(ctx, run.WorkflowID, run.FirstRunID, func(f ledger.Finalization) (ledger.Run, error) {
+			return b.Ledger.Finalize(ctx, run.Ref(), f)
 		}))
 	}
 	return joinUnique(errs)
@@ -35,16 +34,15 @@ func (b *Bridge) finalizeUnstarted(ctx context.Context) error {
 	}
 	var errs []error
 	for _, r := range waiting {
-		errs = append(errs, b.finalizeIfClosed(ctx, r.WorkflowID, r.FirstRunID, func(f ledger.Finalization) error {
-			_, err := b.Ledger.FinalizeUnstarted(ctx, r.ID, f)
-			return err
+		errs = append(errs, b.finalizeIfClosed(ctx, r.WorkflowID, r.FirstRunID, func(f ledger.Finalization) (ledger.Run, error) {
+			return b.Ledger.FinalizeUnstarted(ctx, r.ID, f)
 		}))
 	}
 	return joinUnique(errs)
 }
 
 // finalizeIfClosed calls finalize if the execution that began with firstRunID is not open.
-func (b *Bridge) finalizeIfClosed(ctx context.Context, workflowID, firstRunID string, finalize func(ledger.Finalization) error) error {
+func (b *Bridge) finalizeIfClosed(ctx context.Context, workflowID, firstRunID string, finalize func(ledger.Finalization) (ledger.Run, error)) error {
 	status, err := b.Temporal.ExecutionStatus(ctx, workflowID, firstRunID)
 	if err != nil {
 		return fmt.Errorf("look up workflow %s: %w", workflowID, err)
@@ -52,17 +50,31 @@ func (b *Bridge) finalizeIfClosed(ctx context.Context, workflowID, firstRunID st
 	if status == workflows.ExecutionOpen {
 		return nil
 	}
+	if status == workflows.ExecutionUnknown {
+		return unknownStatus(workflowID)
+	}
 	if err := b.VerifyNamespaceNow(ctx); err != nil {
 		return err
 	}
-	if err := finalize(failedBy(workflowID, status)); err != nil {
+	failure := failedBy(workflowID, status)
+	run, err := finalize(failure)
+	if err != nil {
 		return fmt.Errorf("finalize the run of %s: %w", workflowID, err)
+	}
+	if run.State != failure.State || run.Error == nil || *run.Error != *failure.Error {
+		return nil // its worker has finalized it meanwhile, or its run has begun
 	}
 	failpoint.Hit("bridge/run-finalized")
 	b.Logger.Warn().Str("workflow_id", workflowID).Str("run_id", firstRunID).Str("status", string(status)).
 		Msg("workflow closed without an outcome, run finalized as failed")
 	b.reconciled(actionFinalizeRun, 1)
 	return nil
+}
+
+// unknownStatus returns the error for a workflow with a status of a later version of Temporal. It may be
+// open, as a paused one is, so that nothing may be done that needs it to be closed.
+func unknownStatus(workflowID string) error {
+	return fmt.Errorf("workflow %s has a status that this version does not know, so that it may be open; want a version of lazisync for this version of Temporal", workflowID)
 }
 
 // closings describe how a workflow closed, for the message of a failed run.
@@ -74,7 +86,6 @@ var closings = map[workflows.ExecutionStatus]string{
 	workflows.ExecutionTimedOut:   "timed out",
 	workflows.ExecutionNotFound:   "does not exist in Temporal",
 	workflows.ExecutionSuperseded: "was superseded by a later execution",
-	workflows.ExecutionUnknown:    "closed with an unknown status",
 }
 
 // failedBy returns the outcome of a run whose workflow closed without finalizing it.

@@ -118,6 +118,7 @@ func (b *Bridge) startRequests(ctx context.Context) error {
 func (b *Bridge) withoutOpenWorkflow(ctx context.Context, listed []ledger.Request) ([]ledger.Request, error) {
 	statuses := map[string]workflows.ExecutionStatus{}
 	var kept []ledger.Request
+	var errs []error
 	for _, r := range listed {
 		if r.State == ledger.Received {
 			kept = append(kept, r)
@@ -131,11 +132,15 @@ func (b *Bridge) withoutOpenWorkflow(ctx context.Context, listed []ledger.Reques
 			}
 			statuses[r.WorkflowID] = status
 		}
-		if status != workflows.ExecutionOpen {
+		switch status {
+		case workflows.ExecutionOpen:
+		case workflows.ExecutionUnknown:
+			errs = append(errs, unknownStatus(r.WorkflowID))
+		default:
 			kept = append(kept, r)
 		}
 	}
-	return kept, nil
+	return kept, joinUnique(errs)
 }
 
 // publishAccepted answers a request whose message this bridge does not have.

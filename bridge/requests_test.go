@@ -365,6 +365,7 @@ func TestRequestRejectedByTemporal(t *testing.T) {
 	require.Equal(t, []string{"invalidData: got an invalid request (rejected by Temporal: blob too large), want a request that Temporal accepts"}, w.rejections(t))
 	require.Contains(t, m.ended, "terminated")
 
+	delete(w.failures, "Start")
 	w.now = w.now.Add(time.Hour)
 	require.NoError(t, w.reconcile())
 	require.Empty(t, w.temporal.Executions(), "it is not retried")

@@ -71,6 +71,7 @@ func (s *sequence) check(t *rapid.T) {
 	s.checkOutcomes(t)
 	if s.restored == 0 {
 		s.checkConflicts(t)
+		s.checkControls(t)
 		s.checkStream(t)
 	}
 }
@@ -122,6 +123,27 @@ func (s *sequence) checkConflicts(t *rapid.T) {
 		isFirst := i >= 0 && requests[i].Mode == data.Mode
 		if isRejected := strings.HasSuffix(answers[c.event.Place()][0], "/rejected"); isFirst == isRejected {
 			t.Fatalf("command %d (%s) is rejected: %v, want a rejection only if its data differ from those of the recorded request", c.event.Sequence, c.id, isRejected)
+		}
+	}
+}
+
+// checkControls checks that no control that a workflow received is rejected as too late. The outcome of a run
+// decides that of a cancel.
+func (s *sequence) checkControls(t *rapid.T) {
+	tooLate := map[string]ledger.Control{}
+	for _, c := range s.database.Controls() {
+		if c.State == ledger.ControlRejected && c.Rejection.Code == events.CodeFinishedRun {
+			tooLate[c.ID] = c
+		}
+	}
+	for _, e := range s.executions() {
+		for _, signal := range e.Signals {
+			payload, isControl := signal.Payload.(workflows.ControlSignal)
+			c, isTooLate := tooLate[payload.ID]
+			if !isControl || !isTooLate || payload.PassOnly || c.Action == events.Cancel && !workflows.ServesTenant(e.ID) {
+				continue
+			}
+			t.Fatalf("control %s (%s) is rejected as too late, and %s received it", c.EventID, c.Action, e.ID)
 		}
 	}
 }

@@ -22,8 +22,8 @@ type Signal struct {
 	Payload any
 }
 
-// ExecutionStatus is the state of a workflow execution in Temporal. Every status except
-// ExecutionOpen means that the execution is closed or does not exist.
+// ExecutionStatus is the state of a workflow execution in Temporal. It is open with ExecutionOpen, and
+// may be open with ExecutionUnknown. Every other status means that it is closed or does not exist.
 type ExecutionStatus string
 
 const (
@@ -35,8 +35,11 @@ const (
 	ExecutionTimedOut   ExecutionStatus = "timed_out"
 	ExecutionNotFound   ExecutionStatus = "not_found"  // never started, or past the retention period
 	ExecutionSuperseded ExecutionStatus = "superseded" // closed, and a later execution has its ID
-	ExecutionUnknown    ExecutionStatus = "unknown"    // a status that this version does not know
+	ExecutionUnknown    ExecutionStatus = "unknown"    // a status that this version does not know, perhaps of an open execution
 )
+
+// IsClosed reports whether no execution is open.
+func (s ExecutionStatus) IsClosed() bool { return s != ExecutionOpen && s != ExecutionUnknown }
 
 // Errors of calls to Temporal. Any other error of such a call is transient: the call may
 // or may not have taken effect, and repeating it is safe.

@@ -284,6 +284,29 @@ func TestTwoConsumersShareTheMessages(t *testing.T) {
 	}
 }
 
+// A control that takes longer than the ack wait of its consumer is not given to another bridge.
+func TestTheAckWaitOfAControlIsExtendedInTime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.send(t, "sync.control", "x")
+	handled, done := make(chan struct{}), make(chan struct{})
+	settle := sync.OnceFunc(func() { close(done) })
+	r.consume(t, stream.ConsumerControl, stream.BatchOptions{Wait: time.Second}, func(ctx context.Context, batch []*stream.Message) error {
+		close(handled)
+		<-done
+		return ackAll(ctx, batch)
+	})
+	t.Cleanup(settle)
+	<-handled
+	acks, err := r.nc.SubscribeSync("$JS.ACK." + stream.StreamCommands + "." + stream.ConsumerControl + ".>")
+	require.NoError(t, err)
+	progress, err := acks.NextMsg(10 * time.Second) // less than its ack wait of 15 s
+	require.NoError(t, err)
+	require.Equal(t, "+WPI", string(progress.Data))
+	settle()
+	r.settledAll(t, stream.ConsumerControl)
+}
+
 func TestSettlingFailsWhileDisconnected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

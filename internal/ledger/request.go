@@ -87,6 +87,10 @@ type Outcome struct {
 
 // WorkflowState is the state of a workflow ID in the ledger.
 type WorkflowState struct {
-	Known    bool // it serves or served a request
-	Finished bool // all of its requests are finalized
+	Known    bool  // it serves or served a request
+	Finished bool  // all of its requests are finalized
+	LastRun  int64 // the highest number of the runs of its requests; 0 if there is none
+	// UnclaimedSince is when the oldest request was received that no run has claimed, and with which the
+	// bridge will start the workflow if it is not running; zero if there is none.
+	UnclaimedSince time.Time
 }

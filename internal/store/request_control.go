@@ -51,7 +51,7 @@ func (s *Store) RecordControl(ctx context.Context, c ledger.Control) (held ledge
 			where not exists (select from raw.sync_requests where request_id = $1)
 			on conflict (control_id) do update
 			set reason = excluded.reason, actor = excluded.actor, sequence = excluded.sequence, message = excluded.message,
-				state = 'pending', rejection = null, settled_at = null, answered_at = null, received_at = excluded.received_at
+				state = 'pending', rejection = null, signalled_at = null, settled_at = null, answered_at = null, received_at = excluded.received_at
 			where held.state = 'rejected' and held.answered_at is not null and greatest(held.sequence, held.repeated_sequence) < excluded.sequence
 				and (held.action, held.workflow_id, held.target) = (excluded.action, excluded.workflow_id, excluded.target)`,
 			c.ID, text(c.Source), text(c.EventID), c.Action, text(c.WorkflowID), text(c.Target), text(c.Reason), text(c.Actor),
@@ -93,6 +93,26 @@ func (s *Store) HasControl(ctx context.Context, id string) (has bool, err error)
 		return q.QueryRow(ctx, "select exists (select from raw.sync_controls where control_id = $1)", id).Scan(&has)
 	})
 	return has, err
+}
+
+// MarkControlSignalled records that the signal of a control is sent. first is false if that was recorded
+// before, or if the control does not exist.
+func (s *Store) MarkControlSignalled(ctx context.Context, id string) (first bool, err error) {
+	err = s.transact(ctx, fmt.Sprintf("mark control %s as signalled", id), func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "update raw.sync_controls set signalled_at = clock_timestamp() where control_id = $1 and signalled_at is null", id)
+		first = tag.RowsAffected() > 0
+		return err
+	})
+	return first, err
+}
+
+// IsControlSignalled reports whether the signal of a control may have been sent since the control became
+// pending.
+func (s *Store) IsControlSignalled(ctx context.Context, id string) (signalled bool, err error) {
+	err = s.read(ctx, fmt.Sprintf("read control %s", id), func(q ddl.Querier) error {
+		return q.QueryRow(ctx, "select exists (select from raw.sync_controls where control_id = $1 and signalled_at is not null)", id).Scan(&signalled)
+	})
+	return signalled, err
 }
 
 // SettleControl sets State, Rejection and Applied of a pending control and returns the control. A

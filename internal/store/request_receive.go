@@ -257,17 +257,23 @@ func (s *Store) FindRequests(ctx context.Context, ref string) ([]ledger.Request,
 }
 
 // Workflow returns what the ledger knows about a workflow ID. It is finished if all of its requests
-// and runs have an outcome.
+// and runs have an outcome. The condition of UnclaimedSince is that of Unstarted.
 func (s *Store) Workflow(ctx context.Context, workflowID string) (ledger.WorkflowState, error) {
 	var w ledger.WorkflowState
+	var unclaimed *time.Time
 	err := s.read(ctx, fmt.Sprintf("read workflow %q", workflowID), func(q ddl.Querier) error {
 		return q.QueryRow(ctx, `
 			select count(*) > 0,
 				count(*) > 0
 				and count(*) filter (where q.run_number is null or r.state = 'running') = 0
-				and not exists (select from raw.sync_runs where workflow_id = $1 and state = 'running')
+				and not exists (select from raw.sync_runs where workflow_id = $1 and state = 'running'),
+				coalesce(max(q.run_number), 0),
+				min(q.received_at) filter (where q.run_number is null and (q.state = 'received' or q.mode = $2))
 			from raw.sync_requests q left join raw.sync_runs r using (run_number)
-			where q.workflow_id = $1`, text(workflowID)).Scan(&w.Known, &w.Finished)
+			where q.workflow_id = $1`, text(workflowID), events.Incremental).Scan(&w.Known, &w.Finished, &w.LastRun, &unclaimed)
 	})
+	if unclaimed != nil {
+		w.UnclaimedSince = *unclaimed
+	}
 	return w, err
 }

@@ -170,11 +170,15 @@ func TestWorkflow(t *testing.T) {
 	}
 	expect(ledger.WorkflowState{})
 	run := f.beginIncremental("a", 1, "jobs")
-	expect(ledger.WorkflowState{Known: true})
+	expect(ledger.WorkflowState{Known: true, LastRun: run.Number})
 	f.finalize(run, completed)
-	expect(ledger.WorkflowState{Known: true, Finished: true})
-	f.receive(request(events.Incremental, "b", "jobs"))
-	expect(ledger.WorkflowState{Known: true})
+	expect(ledger.WorkflowState{Known: true, LastRun: run.Number, Finished: true})
+	b := f.receive(request(events.Incremental, "b", "jobs"))[0]
+	expect(ledger.WorkflowState{Known: true, LastRun: run.Number, UnclaimedSince: b.ReceivedAt})
+	_, err := f.Accept(t.Context(), map[string]string{b.ID: "x"})
+	require.NoError(t, err)
+	f.receive(request(events.Incremental, "c", "jobs"))
+	expect(ledger.WorkflowState{Known: true, LastRun: run.Number, UnclaimedSince: b.ReceivedAt})
 }
 
 // control is a pause of the workflow "w".

@@ -17,8 +17,9 @@ const unstartedSQL = `
 		select (select q.tenant_id from raw.sync_requests q where q.run_number is null and q.tenant_id > t.tenant_id order by q.tenant_id limit 1)
 		from tenants t where t.tenant_id is not null)
 	select ` + requestColumns + ` from (
-		select * from raw.sync_requests
-		where state = 'received' and (received_at < clock_timestamp() - $1::interval or source = $3 and received_at <= clock_timestamp())
+		select * from raw.sync_requests q
+		where state = 'received' and (source = $3 and received_at <= clock_timestamp() or received_at < clock_timestamp() - $1::interval
+			and not exists (select from raw.sync_runs r where r.run_number = q.run_number and starts_with(r.first_run_id, $4)))
 		union all
 		select q.* from tenants t cross join lateral (
 			select * from raw.sync_requests q
@@ -28,9 +29,10 @@ const unstartedSQL = `
 // Unstarted lists requests older than an age that Temporal may not know: received and never accepted,
 // and of each tenant the first incremental one that is accepted and not claimed by a run. One is enough to
 // start the workflow that claims all. A request that a run claimed before it was accepted is listed, too,
-// because nothing has answered it. A second pass, which nothing else starts, is listed as soon as it is due.
+// because nothing has answered it; one that was finalized because Temporal rejects it is not. A second
+// pass, which nothing else starts, is listed as soon as it is due.
 func (s *Store) Unstarted(ctx context.Context, olderThan time.Duration) ([]ledger.Request, error) {
-	return readRows(ctx, s, "list unstarted requests", scanRequest, unstartedSQL, olderThan, events.Incremental, ledger.SecondPassSource)
+	return readRows(ctx, s, "list unstarted requests", scanRequest, unstartedSQL, olderThan, events.Incremental, ledger.SecondPassSource, ledger.UnstartedPrefix)
 }
 
 // AcceptedWithoutRun lists full and rebuild requests older than an age that are accepted and have no

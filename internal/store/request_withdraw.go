@@ -13,16 +13,16 @@ import (
 )
 
 // WithdrawRequest removes one incremental request from the queue, or from the run that serves it, and gives
-// it a run of its own with the outcome cancelled. passEmpty reports whether the run that served it
-// is still running and serves no other request.
+// it a run of its own with the outcome cancelled. emptyPass is the number of the run that served it,
+// if that is still running and serves no other request, otherwise 0.
 //
 // It fails with ledger.ErrFinalized if the request has an outcome, and with ledger.ErrUnknown if the
 // request does not exist. With ErrFinalized it also returns the run with the outcome. If that is the
-// run of a withdrawal, perhaps by this call before its response was lost, passEmpty is set as above.
-func (s *Store) WithdrawRequest(ctx context.Context, requestID, reason string) (run ledger.Run, passEmpty bool, err error) {
+// run of a withdrawal, perhaps by this call before its response was lost, emptyPass is set as above.
+func (s *Store) WithdrawRequest(ctx context.Context, requestID, reason string) (run ledger.Run, emptyPass int64, err error) {
 	var seen observed
 	err = s.transact(ctx, fmt.Sprintf("withdraw request %q", requestID), func(tx pgx.Tx) error {
-		run, passEmpty = ledger.Run{}, false
+		run, emptyPass = ledger.Run{}, 0
 		number, from, err := withdraw(ctx, tx, requestID, reason, &seen)
 		if number == 0 {
 			return err
@@ -31,15 +31,17 @@ func (s *Store) WithdrawRequest(ctx context.Context, requestID, reason string) (
 		if run, err = loadRun(ctx, tx, number); err != nil {
 			return err
 		}
-		if passEmpty, err = isEmpty(ctx, tx, from); err != nil {
+		if empty, err := isEmpty(ctx, tx, from); err != nil {
 			return err
+		} else if empty {
+			emptyPass = from
 		}
 		return withdrawErr
 	})
 	if err == nil || errors.Is(err, ledger.ErrFinalized) {
 		s.reportFinish(seen, run.Number)
 	}
-	return run, passEmpty, err
+	return run, emptyPass, err
 }
 
 // withdraw returns the run with the outcome of the request, and the run that served the request

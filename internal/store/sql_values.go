@@ -4,22 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store/ddl"
 )
 
-// text returns s without what PostgreSQL cannot store: invalid UTF-8 and zero bytes become U+FFFD.
-func text(s string) string {
-	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
-		return s
-	}
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}
+// text returns s without what PostgreSQL cannot store.
+func text(s string) string { return ledger.Text(s) }
 
 // texts applies text to all strings.
 func texts(all []string) []string {

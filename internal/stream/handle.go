@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/lazi/lazisync/internal/backoff"
 )
@@ -17,7 +18,7 @@ func (l *batchLoop) handleBatch(ctx context.Context, batch []*Message) error {
 	defer cancel()
 	stopGrace := context.AfterFunc(ctx, func() { backoff.Sleep(working, l.options.Grace); cancel() })
 	defer stopGrace()
-	stopProgress := keepInProgress(batch)
+	stopProgress := keepInProgress(batch, l.declared.AckWait)
 	err := l.handleSafely(working, batch)
 	stopProgress()
 	l.nakUnsettled(batch)
@@ -73,7 +74,7 @@ func (l *batchLoop) recovered(ctx context.Context, batch []*Message) (err error)
 }
 
 // keepInProgress extends the ack wait of each message until it is settled or stop is called.
-func keepInProgress(batch []*Message) (stop func()) {
+func keepInProgress(batch []*Message, ackWait time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

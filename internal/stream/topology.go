@@ -39,6 +39,9 @@ const (
 
 	// ackWait is how long a message may stay unsettled before it is redelivered.
 	ackWait = time.Minute
+	// controlAckWait is that of controls. Each waits until the one before it is settled, also if the bridge
+	// that had it has crashed.
+	controlAckWait = 15 * time.Second
 	// maxWaiting is how many fetch requests may wait at a consumer: the server's default, and
 	// more than a role has processes.
 	maxWaiting = 512
@@ -105,11 +108,13 @@ func commandStream() declaredStream {
 	c.Discard = jetstream.DiscardNew
 	c.MaxAge = CommandAge
 	c.MaxBytes = 512 * mib
-	c.MaxMsgSize = 512 << 10 // above the limit of a command, so that one that is too large is answered and not just rejected by NATS
-	c.DenyDelete = false     // EraseMessages deletes single messages, here and below
+	c.MaxMsgSize = 512 << 10                                        // above the limit of a command, so that one that is too large is answered and not just rejected by NATS
+	c.DenyDelete = false                                            // EraseMessages deletes single messages, here and below
+	controls := durable(ConsumerControl, 1, events.Control.Subject) // one at a time keeps the order across retries
+	controls.AckWait = controlAckWait
 	return declaredStream{config: c, consumers: []declaredConsumer{
 		{config: durable(ConsumerRequests, 10_000, events.Requested.Subject)},
-		{config: durable(ConsumerControl, 1, events.Control.Subject)}, // one at a time keeps the order across retries
+		{config: controls},
 	}}
 }
 

@@ -3,6 +3,7 @@ package stream
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,18 @@ func TestEachEventHasExactlyOneStream(t *testing.T) {
 		require.Equal(t, definition.Command, in.config.Name == StreamCommands, definition.Subject)
 		require.True(t, strings.HasPrefix(deadLetterPrefix+definition.Subject, "deadletter.sync."))
 	}
+}
+
+// While a control is not settled, no other one is delivered: a bridge that crashed must not delay them for long.
+func TestAControlIsRedeliveredSoon(t *testing.T) {
+	t.Parallel()
+	for consumer, want := range map[string]time.Duration{ConsumerControl: 15 * time.Second, ConsumerRequests: time.Minute} {
+		_, declared, err := findConsumer(consumer)
+		require.NoError(t, err)
+		require.Equal(t, want, declared.AckWait, consumer)
+	}
+	require.False(t, blocksRoles("AckWait", controlAckWait, time.Minute), "a deployment whose consumer was declared by an earlier version")
+	require.False(t, blocksRoles("AckWait", time.Minute, controlAckWait), "and after a rollback")
 }
 
 func TestStreamLimits(t *testing.T) {

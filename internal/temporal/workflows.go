@@ -34,6 +34,16 @@ var workflowStatuses = map[enums.WorkflowExecutionStatus]string{
 	enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: "continuedAsNew",
 }
 
+// workflowStatus returns the status of an execution. With a status that this version does not know, it runs
+// unless it has a close time.
+func workflowStatus(info *workflowpb.WorkflowExecutionInfo) string {
+	status, known := workflowStatuses[info.GetStatus()]
+	if !known && info.GetCloseTime() == nil {
+		return ledger.WorkflowRunning
+	}
+	return status
+}
+
 // queryStatuses maps the statuses of ledger.Workflow to those of a visibility query.
 var queryStatuses = map[string]string{
 	ledger.WorkflowRunning: "Running", "completed": "Completed", "failed": "Failed", "cancelled": "Canceled",
@@ -93,7 +103,7 @@ func workflow(info *workflowpb.WorkflowExecutionInfo) ledger.Workflow {
 	return ledger.Workflow{
 		RequestsSync: !workflows.IsWorkflowID(info.GetExecution().GetWorkflowId()),
 		WorkflowID:   info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
-		Type: info.GetType().GetName(), Status: workflowStatuses[info.GetStatus()],
+		Type: info.GetType().GetName(), Status: workflowStatus(info),
 		StartedAt: timePointer(info.GetStartTime()), ClosedAt: timePointer(info.GetCloseTime()),
 	}
 }

@@ -30,7 +30,7 @@ func Ledger(t *testing.T, open func() LedgerPort) {
 		l := &ledgers{pair: pair[LedgerPort]{&memory.Ledger{Database: memory.NewDatabase()}, open()}, ctx: context.Background()}
 		t.Repeat(map[string]func(*rapid.T){
 			"receive": l.receive, "receive more": l.receive, "accept": l.accept, "find": l.find, "withdraw": l.withdraw, "list requests": l.listRequests,
-			"record control": l.recordControl, "repeat control": l.repeatControl, "settle control": l.settleControl, "answer control": l.answerControl, "list controls": l.listControls,
+			"record control": l.recordControl, "repeat control": l.repeatControl, "signal control": l.signalControl, "settle control": l.settleControl, "answer control": l.answerControl, "list controls": l.listControls,
 			"begin": l.begin, "begin an incremental": l.beginIncremental, "begin another incremental": l.beginIncremental, "finalize": l.finalize, "finalize unstarted": l.finalizeUnstarted, "pause": l.recordPause,
 			"publish": l.markPublished, "list runs": l.listRuns, "workflow": l.workflow, "numbers": l.raiseRunNumbers, "prune": l.prune,
 		})
@@ -47,14 +47,14 @@ type ledgers struct {
 
 // Values of the arguments. There are few, so that calls meet.
 var (
-	eventIDs  = rapid.SampledFrom([]string{"e1", "e2", "e3"})
+	eventIDs  = rapid.SampledFrom([]string{"e1", "e1", "e2", "e2", "e3", "e3", "e\uFFFD"})
 	sources   = rapid.SampledFrom([]string{"/a", "/a", "/a", "/b", ledger.SecondPassSource})
 	tenants   = rapid.SampledFrom([]events.TenantID{"42", "42", "42", "43"})
 	modes     = rapid.SampledFrom([]events.Mode{events.Incremental, events.Incremental, events.Incremental, events.Full, events.Rebuild, events.Verify})
 	names     = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"estimates", "customers", "jobs", "invoices"}), 1, 3, rapid.ID[string])
 	firstRuns = rapid.SampledFrom([]string{"x1", "x2"})
 	ages      = rapid.SampledFrom([]time.Duration{0, time.Hour})
-	words     = rapid.SampledFrom([]string{"", "because", "a\x00b"})
+	words     = rapid.SampledFrom([]string{"", "because", "a\x00b", "a\xffb"})
 )
 
 func requestID(t *rapid.T) string {
@@ -64,7 +64,7 @@ func requestID(t *rapid.T) string {
 func drawRequest(t *rapid.T) ledger.Request {
 	q := ledger.Request{
 		Source: sources.Draw(t, "source"), EventID: eventIDs.Draw(t, "event"), TenantID: tenants.Draw(t, "tenant"), Mode: modes.Draw(t, "mode"),
-		Entities: names.Draw(t, "entities"), Channel: "#sync", Reason: words.Draw(t, "reason"),
+		Entities: names.Draw(t, "entities"), Channel: rapid.SampledFrom([]string{"#sync", "#\x00"}).Draw(t, "channel"), Reason: words.Draw(t, "reason"),
 		Digest: rapid.SampledFrom([]string{"d1", "d1", "d2"}).Draw(t, "digest"), Message: rapid.SampledFrom([]string{"", "m1", "m2"}).Draw(t, "message"),
 		Traceparent: rapid.SampledFrom([]string{"", "00-1"}).Draw(t, "traceparent"), AllowDeletes: rapid.Bool().Draw(t, "allow deletes"),
 		Wait: rapid.SampledFrom([]time.Duration{0, 0, time.Hour, -2 * time.Hour}).Draw(t, "wait"),
@@ -97,7 +97,7 @@ func (l *ledgers) accept(t *rapid.T) {
 }
 
 func (l *ledgers) find(t *rapid.T) {
-	ref := rapid.OneOf(rapid.Custom(requestID), eventIDs, rapid.Just("unknown")).Draw(t, "ref")
+	ref := rapid.OneOf(rapid.Custom(requestID), eventIDs, rapid.SampledFrom([]string{"unknown", "e\x00", "e\xff"})).Draw(t, "ref")
 	_, _ = call(t, l.pair, "FindRequests "+ref, func(p LedgerPort) ([]ledger.Request, error) { return p.FindRequests(l.ctx, ref) })
 	_, _ = call(t, l.pair, "Request "+ref, func(p LedgerPort) (ledger.Receipt, error) { return p.Request(l.ctx, ref) })
 }
@@ -108,11 +108,17 @@ type runAndFlag struct {
 	Flag bool
 }
 
+// withdrawal is the result of WithdrawRequest.
+type withdrawal struct {
+	Run       ledger.Run
+	EmptyPass int64
+}
+
 func (l *ledgers) withdraw(t *rapid.T) {
 	id, reason := requestID(t), words.Draw(t, "reason")
 	for range rapid.IntRange(1, 2).Draw(t, "times") {
-		withdrawn, _ := call(t, l.pair, "WithdrawRequest "+id, func(p LedgerPort) (r runAndFlag, err error) {
-			r.Run, r.Flag, err = p.WithdrawRequest(l.ctx, id, reason)
+		withdrawn, _ := call(t, l.pair, "WithdrawRequest "+id, func(p LedgerPort) (r withdrawal, err error) {
+			r.Run, r.EmptyPass, err = p.WithdrawRequest(l.ctx, id, reason)
 			return r, err
 		})
 		l.note(withdrawn.Run)
@@ -140,7 +146,7 @@ func (l *ledgers) note(run ledger.Run) {
 // compareAll compares everything that the ledgers have.
 func (l *ledgers) compareAll(t *rapid.T) {
 	for _, source := range []string{"/a", "/b", ledger.SecondPassSource} {
-		for _, event := range []string{"e1", "e2", "e3"} {
+		for _, event := range []string{"e1", "e2", "e3", "e\uFFFD"} {
 			id := events.RequestID(source, event)
 			_, _ = call(t, l.pair, "Request "+id, func(p LedgerPort) (ledger.Receipt, error) { return p.Request(l.ctx, id) })
 		}

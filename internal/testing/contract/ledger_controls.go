@@ -26,8 +26,8 @@ func drawControl(t *rapid.T) ledger.Control {
 		Action: rapid.SampledFrom([]events.Action{events.Pause, events.Resume, events.Cancel}).Draw(t, "action"),
 		Reason: words.Draw(t, "reason"), Actor: words.Draw(t, "actor"), Sequence: rapid.Uint64Range(1, 3).Draw(t, "sequence"),
 	}
-	if c.Target = eventIDs.Draw(t, "target"); rapid.Bool().Draw(t, "by workflow") {
-		c.WorkflowID, c.Target = "incremental-sync-42", ""
+	if c.Target = rapid.OneOf(eventIDs, rapid.Just("e\x00")).Draw(t, "target"); rapid.Bool().Draw(t, "by workflow") {
+		c.WorkflowID, c.Target = rapid.SampledFrom([]string{"incremental-sync-42", "incremental\x00"}).Draw(t, "workflow"), ""
 	}
 	c.ID = events.RequestID(c.Source, c.EventID)
 	c.Message = events.Message{Subject: events.Control.Subject, Data: []byte("{}"), Stream: "SYNC_COMMANDS", Sequence: c.Sequence}
@@ -40,11 +40,13 @@ func (l *ledgers) recordControl(t *rapid.T) { l.record(t, drawControl(t)) }
 func (l *ledgers) repeatControl(t *rapid.T) {
 	c := drawControl(t)
 	for range rapid.IntRange(2, 8).Draw(t, "steps") {
-		switch rapid.IntRange(0, 3).Draw(t, "step") {
+		switch rapid.IntRange(0, 4).Draw(t, "step") {
 		case 0:
 			l.settle(t, ledger.Control{ID: c.ID, State: ledger.ControlRejected, Rejection: &events.Rejection{Code: events.CodeUnknownRun, Reason: "unknown"}})
 		case 1:
 			l.markAnswered(t, c.ID)
+		case 2:
+			l.markSignalled(t, c.ID)
 		default:
 			c.Sequence = rapid.Uint64Range(1, 3).Draw(t, "sequence")
 			l.record(t, c)
@@ -57,6 +59,7 @@ func (l *ledgers) record(t *rapid.T, c ledger.Control) {
 		r.Control, r.Flag, err = p.RecordControl(l.ctx, c)
 		return r, err
 	})
+	_, _ = call(t, l.pair, "IsControlSignalled "+c.ID, func(p LedgerPort) (bool, error) { return p.IsControlSignalled(l.ctx, c.ID) })
 	_, _ = call(t, l.pair, "HasControl "+c.ID, func(p LedgerPort) (bool, error) { return p.HasControl(l.ctx, c.ID) })
 }
 
@@ -73,6 +76,12 @@ func (l *ledgers) settleControl(t *rapid.T) {
 func (l *ledgers) settle(t *rapid.T, c ledger.Control) {
 	_, _ = call(t, l.pair, "SettleControl "+c.ID, func(p LedgerPort) (ledger.Control, error) { return p.SettleControl(l.ctx, c) })
 	l.listAllControls(t, 0)
+}
+
+func (l *ledgers) signalControl(t *rapid.T) { l.markSignalled(t, controlID(t)) }
+
+func (l *ledgers) markSignalled(t *rapid.T, id string) {
+	_, _ = call(t, l.pair, "MarkControlSignalled "+id, func(p LedgerPort) (bool, error) { return p.MarkControlSignalled(l.ctx, id) })
 }
 
 func (l *ledgers) answerControl(t *rapid.T) { l.markAnswered(t, controlID(t)) }

@@ -13,6 +13,7 @@ import (
 // RecordControl records a control as pending, or returns the recorded one.
 func (l *Ledger) RecordControl(_ context.Context, c ledger.Control) (held ledger.Control, repeated bool, err error) {
 	err = l.write("RecordControl", c.ID, func() error {
+		c.Source, c.EventID, c.WorkflowID, c.Target = text(c.Source), text(c.EventID), text(c.WorkflowID), text(c.Target)
 		old, known := l.state.controls[c.ID]
 		_, isRequest := l.state.requests[c.ID]
 		later := max(old.Sequence, old.repeatedSequence) < c.Sequence &&
@@ -44,6 +45,28 @@ func (l *Ledger) HasControl(_ context.Context, id string) (has bool, err error) 
 		return nil
 	})
 	return has, err
+}
+
+// MarkControlSignalled records that the signal of a control is sent.
+func (l *Ledger) MarkControlSignalled(_ context.Context, id string) (first bool, err error) {
+	err = l.write("MarkControlSignalled", id, func() error {
+		c, known := l.state.controls[id]
+		if first = known && !c.signalled; first {
+			c.signalled = true
+			l.state.controls[id] = c
+		}
+		return nil
+	})
+	return first, err
+}
+
+// IsControlSignalled reports whether the signal of a control may have been sent.
+func (l *Ledger) IsControlSignalled(_ context.Context, id string) (signalled bool, err error) {
+	err = l.read("IsControlSignalled", id, func() error {
+		signalled = l.state.controls[id].signalled
+		return nil
+	})
+	return signalled, err
 }
 
 // SettleControl settles a pending control and returns it. A settled one is returned unchanged.

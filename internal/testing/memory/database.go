@@ -45,6 +45,7 @@ type state struct {
 type control struct {
 	ledger.Control
 	settledAt time.Time // zero while it is pending
+	signalled bool      // its signal may have been sent
 
 	repeatedSequence uint64 // of the last message that repeated it before it was rejected and answered
 }

@@ -50,7 +50,7 @@ func (d *Database) finalize(number int64, f ledger.Finalization) {
 }
 
 // WithdrawRequest cancels one incremental request and gives it a run of its own.
-func (l *Ledger) WithdrawRequest(_ context.Context, id, reason string) (withdrawn ledger.Run, passEmpty bool, err error) {
+func (l *Ledger) WithdrawRequest(_ context.Context, id, reason string) (withdrawn ledger.Run, emptyPass int64, err error) {
 	err = l.write("WithdrawRequest", id, func() error {
 		q, ok := l.state.requests[id]
 		switch {
@@ -60,22 +60,25 @@ func (l *Ledger) WithdrawRequest(_ context.Context, id, reason string) (withdraw
 			return fmt.Errorf("it is a %s request, want an incremental one", q.Mode)
 		}
 		if from, served := l.state.runs[q.RunNumber]; served && from.State != ledger.Running {
-			withdrawn, passEmpty = l.load(from.Number), l.isEmpty(from.withdrawnFrom)
+			withdrawn, emptyPass = l.load(from.Number), l.ifEmpty(from.withdrawnFrom)
 			return ledger.ErrFinalized
 		}
 		number := l.insertFinalized(q, ledger.WithdrawnPrefix+uuid.NewString(), 0, ledger.Finalization{State: ledger.Cancelled, Reason: reason})
 		r := l.state.runs[number]
 		r.withdrawnFrom = q.RunNumber
 		l.state.runs[number] = r
-		withdrawn, passEmpty = l.load(number), l.isEmpty(q.RunNumber)
+		withdrawn, emptyPass = l.load(number), l.ifEmpty(q.RunNumber)
 		return nil
 	})
-	return withdrawn, passEmpty, err
+	return withdrawn, emptyPass, err
 }
 
-// isEmpty reports whether a run is running and serves no request.
-func (d *Database) isEmpty(number int64) bool {
-	return d.state.runs[number].State == ledger.Running && len(d.served(number)) == 0
+// ifEmpty returns the number of a run if it is running and serves no request, otherwise 0.
+func (d *Database) ifEmpty(number int64) int64 {
+	if d.state.runs[number].State == ledger.Running && len(d.served(number)) == 0 {
+		return number
+	}
+	return 0
 }
 
 // insertFinalized inserts a run that serves one request and has its outcome from the start.

@@ -60,9 +60,7 @@ func (l *Ledger) insertRequests(requests []ledger.Request) map[string]bool {
 }
 
 // text returns a text without what PostgreSQL cannot store.
-func text(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}
+func text(s string) string { return ledger.Text(s) }
 
 // receipt returns the request with an ID and its outcome; zero if there is none.
 func (l *Ledger) receipt(id string) ledger.Receipt {
@@ -81,6 +79,7 @@ func (l *Ledger) receipt(id string) ledger.Receipt {
 // Request reads one request with its outcome.
 func (l *Ledger) Request(_ context.Context, id string) (receipt ledger.Receipt, err error) {
 	err = l.read("Request", id, func() error {
+		id = text(id)
 		if _, ok := l.state.requests[id]; !ok {
 			return fmt.Errorf("read request %q: %w", id, ledger.ErrUnknown)
 		}
@@ -127,6 +126,7 @@ func (d *Database) requestsWhere(is func(ledger.Request) bool) (found []ledger.R
 // FindRequests finds the request with an ID, else at most two requests with an event id.
 func (l *Ledger) FindRequests(_ context.Context, ref string) (found []ledger.Request, err error) {
 	err = l.read("FindRequests", ref, func() error {
+		ref = text(ref)
 		if q, ok := l.state.requests[ref]; ok {
 			found = []ledger.Request{q}
 			return nil
@@ -143,7 +143,9 @@ func (l *Ledger) Unstarted(_ context.Context, olderThan time.Duration) (found []
 	err = l.read("Unstarted", "", func() error {
 		listed := map[events.TenantID]bool{} // an accepted request of the tenant
 		found = l.requestsWhere(func(q ledger.Request) bool {
-			return l.isOlder(q.ReceivedAt, olderThan) && (q.State == ledger.Received || q.Mode.Info().PerTenant && q.RunNumber == 0) ||
+			unserved := q.State == ledger.Received || q.Mode.Info().PerTenant && q.RunNumber == 0
+			unserved = unserved && !strings.HasPrefix(l.state.runs[q.RunNumber].FirstRunID, ledger.UnstartedPrefix)
+			return l.isOlder(q.ReceivedAt, olderThan) && unserved ||
 				q.State == ledger.Received && q.Source == ledger.SecondPassSource && !q.ReceivedAt.After(l.now())
 		})
 		found = slices.DeleteFunc(found, func(q ledger.Request) bool {
@@ -170,6 +172,7 @@ func (l *Ledger) AcceptedWithoutRun(_ context.Context, olderThan time.Duration) 
 // Workflow returns what the ledger knows about a workflow ID.
 func (l *Ledger) Workflow(_ context.Context, workflowID string) (state ledger.WorkflowState, err error) {
 	err = l.read("Workflow", workflowID, func() error {
+		workflowID = text(workflowID)
 		requests := l.requestsWhere(func(q ledger.Request) bool { return q.WorkflowID == workflowID })
 		open := slices.ContainsFunc(requests, func(q ledger.Request) bool {
 			return q.RunNumber == 0 || l.state.runs[q.RunNumber].State == ledger.Running
@@ -178,6 +181,12 @@ func (l *Ledger) Workflow(_ context.Context, workflowID string) (state ledger.Wo
 			open = open || r.WorkflowID == workflowID && r.State == ledger.Running
 		}
 		state = ledger.WorkflowState{Known: len(requests) > 0, Finished: len(requests) > 0 && !open}
+		for _, q := range requests { // the oldest is the first
+			state.LastRun = max(state.LastRun, q.RunNumber)
+			if q.RunNumber == 0 && (q.State == ledger.Received || q.Mode.Info().PerTenant) && state.UnclaimedSince.IsZero() {
+				state.UnclaimedSince = q.ReceivedAt
+			}
+		}
 		return nil
 	})
 	return state, err
