@@ -59,6 +59,22 @@ func TestARedeliveredControlThatEndedItsRunIsAccepted(t *testing.T) {
 	}
 }
 
+// Another cancel comes too late. That of a cancelled request succeeds all the same.
+func TestALaterCancelOfACancelledRun(t *testing.T) {
+	t.Parallel()
+	w := running(t)
+	full := w.request("f1").WorkflowID
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, WorkflowID: full})))
+	w.finish(t, full, ledger.Cancelled)
+	require.NoError(t, w.controls(
+		w.control(t, "c2", events.ControlData{Action: events.Cancel, WorkflowID: full}),
+		w.control(t, "c3", events.ControlData{Action: events.Cancel, RequestID: "f1"}),
+	))
+	require.Equal(t, ledger.ControlRejected, w.recorded("c2").State)
+	require.Equal(t, events.CodeFinishedRun, w.recorded("c2").Rejection.Code)
+	require.Equal(t, ledger.ControlApplied, w.recorded("c3").State)
+}
+
 // targetOf returns the workflow that a control of the world of running names.
 func (w *world) targetOf(c events.ControlData) (workflowID string, isRequest bool) {
 	if c.WorkflowID != "" {

@@ -86,13 +86,13 @@ func (b *Bridge) applyToFinished(ctx context.Context, c ledger.Control, runNumbe
 	return finalizedResult(c, run, signalled), nil
 }
 
-// finalizedResult is the result for a run with an outcome. A pause or resume is applied if its signal was
-// sent. The outcome says whether a cancel was: cancelling a cancelled run succeeds, because this very
-// control may have cancelled it.
+// finalizedResult is the result for a run with an outcome. A control of a workflow, and a pause or resume of
+// a request, is applied if its signal was sent; a cancel only if the outcome says so, too. The cancel of a
+// cancelled request succeeds: it may have withdrawn the request, which sends no signal.
 func finalizedResult(c ledger.Control, run ledger.Run, signalled bool) controlResult {
 	isApplied := signalled
 	if c.Action == events.Cancel {
-		isApplied = run.State == ledger.Cancelled
+		isApplied = run.State == ledger.Cancelled && (signalled || c.WorkflowID == "")
 	}
 	if !isApplied {
 		return finishedResult(c)

@@ -134,6 +134,9 @@ func (b *Bridge) makeCall(ctx context.Context, c *call) error {
 	switch {
 	case !c.needed:
 	case c.cancel != nil: // the workflow receives the cancel before its first step
+		if _, err := b.Ledger.MarkControlSignalled(ctx, c.cancel.ID); err != nil {
+			return fmt.Errorf("record that control %s is sent: %w", c.cancel.ID, err)
+		}
 		c.runID, err = b.Temporal.SignalWithStart(ctx, c.execution, controlSignal(*c.cancel))
 	case c.execution.Once:
 		c.runID, err = b.Temporal.Start(ctx, c.execution)

@@ -28,8 +28,11 @@ func (b *Bridge) applyEarlyCancels(ctx context.Context, all batch) {
 			continue
 		}
 		for _, d := range undispatched {
-			if targets(c, d.request) && d.ok() && !d.repeated && !d.withdrawn {
-				d.err = b.applyEarlyCancel(ctx, c, d)
+			if !targets(c, d.request) || !d.ok() || d.repeated || d.withdrawn {
+				continue
+			}
+			if err := b.applyEarlyCancel(ctx, c, d); err != nil {
+				undispatched.failRequest(d.request.ID, err)
 			}
 		}
 	}

@@ -203,6 +203,16 @@ func (all batch) fail(err error) {
 	}
 }
 
+// failRequest fails the deliveries of a request. Those that repeat it in the batch have no call to
+// Temporal of their own.
+func (all batch) failRequest(id string, err error) {
+	for _, d := range all {
+		if d.ok() && d.request.ID == id {
+			d.err = err
+		}
+	}
+}
+
 // accepted lists the requests that this batch brought from received to accepted.
 func (all batch) accepted() []ledger.Request {
 	var requests []ledger.Request

@@ -241,3 +241,25 @@ func (w *world) redeliver(t *testing.T, m *message, answer string) {
 	require.Equal(t, []string{answer}, w.answers(t, m))
 	require.Equal(t, before, w.recorded("c1"))
 }
+
+// Two messages of a request are delivered together, and its early cancel fails: neither may be answered,
+// because the second relies on the call that the first one makes.
+func TestARepetitionWithinABatchFailsWithTheFirstDelivery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.controls(w.control(t, "c1", events.ControlData{Action: events.Cancel, RequestID: "e1"})))
+	first, second := w.requested(t, "e1", events.RequestData{Mode: events.Incremental}), w.requested(t, "e1", events.RequestData{Mode: events.Incremental})
+	w.failures["FindRequests"] = errors.New("no connection")
+	require.Error(t, w.requests(first, second))
+	require.Empty(t, first.ended+second.ended)
+	require.Empty(t, w.answers(t, second))
+	delete(w.failures, "FindRequests")
+
+	w.now = w.now.Add(time.Minute)
+	require.NoError(t, w.reconcile())
+	require.NoError(t, w.requests(first, second))
+	for _, m := range []*message{first, second} {
+		require.Equal(t, "acked", m.ended)
+		require.Equal(t, []string{"accepted"}, w.answers(t, m))
+	}
+}
