@@ -55,7 +55,7 @@ func TestSlicePrefetchesOnePage(t *testing.T) {
 				_, err := r.slice()
 				require.NoError(t, err)
 				require.Equal(t, 1, r.API.AtOnce("customers"))
-				require.EqualValues(t, 2, most.Load(), "page n+2 is asked for only once page n is stored")
+				require.EqualValues(t, 2, most.Load(), "page n+2 is requested only once page n is stored")
 				require.EqualValues(t, 5, ahead.Load(), "every page but the first is read while the one before is stored")
 				longer := max(times.read, times.store)
 				require.Equal(t, 6*longer+min(times.read, times.store), time.Since(began))
@@ -77,7 +77,7 @@ func TestSliceContinuesWhereTheLastOneEnded(t *testing.T) {
 			if result.Status != "" {
 				break
 			}
-			require.EqualValues(t, 6*slices, result.Pages, "a slice stores the page it has asked for when its time is up")
+			require.EqualValues(t, 6*slices, result.Pages, "a slice stores the page it has requested when its time is up")
 		}
 		require.Equal(t, 5, slices)
 		require.Len(t, r.API.RequestedPages("customers"), 25)

@@ -44,7 +44,7 @@ func TestRunContinuesAsNewWhenItsHistoryIsLong(t *testing.T) {
 	require.Len(t, r.Ledger.Runs(), 1)
 	require.Equal(t, []string{"sync.started", "sync.completed"}, r.Events.Subjects())
 	require.Equal(t, 80, r.Ledger.Rows("jobs"))
-	require.Equal(t, []int{1, 2, 3, 3, 4, 5, 6, 6, 7, 8}, r.API.RequestedPages("jobs"), "none but those that failed is asked for again")
+	require.Equal(t, []int{1, 2, 3, 3, 4, 5, 6, 6, 7, 8}, r.API.RequestedPages("jobs"), "none but those that failed is requested again")
 }
 
 func TestContinueAsNewKeepsTheState(t *testing.T) {

@@ -23,7 +23,7 @@ func (r *run) sliceGrace() time.Duration {
 
 // watchHistory ends the waits of the workflow once its history is long. Without it, a pause or an
 // outage would hold the workflow until Temporal refuses further signals, also those that resume or
-// cancel it. The version is asked for only then, so that short histories have no marker of it, and
+// cancel it. It calls GetVersion only then, so that short histories get no version marker, and
 // workflows that began in an earlier version have the change as well.
 func (r *run) watchHistory(ctx workflow.Context) {
 	_ = workflow.Await(ctx, func() bool { return r.isHistoryLong(ctx) })

@@ -42,6 +42,20 @@ func (r *rig) requireShared(t *testing.T, waiting []ledger.Request) {
 	}
 }
 
+// requireWaitingCancelled requires that a cancelled pass, which read nothing, is the outcome of the
+// waiting requests.
+func (r *rig) requireWaitingCancelled(t *testing.T, waiting []ledger.Request) {
+	t.Helper()
+	runs := r.Ledger.Runs()
+	require.Len(t, runs, 2)
+	require.Equal(t, ledger.Cancelled, runs[1].State)
+	require.Empty(t, r.API.PageRequests("customers"))
+	outcomes := r.outcomesOf(t)
+	for _, request := range waiting {
+		require.Equal(t, 1, outcomes[request.ID])
+	}
+}
+
 func TestRequestsWaitForTheMinimumInterval(t *testing.T) {
 	t.Parallel()
 	r, waiting := newBusyRig(func(r *rig, _ int) {
@@ -129,14 +143,7 @@ func TestControlsThatArriveWithContinueAsNewAreKept(t *testing.T) {
 		})
 		_, _ = r.incremental()
 		require.Less(t, r.elapsed, minInterval*3/4)
-		runs := r.Ledger.Runs()
-		require.Len(t, runs, 2)
-		require.Equal(t, ledger.Cancelled, runs[1].State)
-		require.Empty(t, r.API.PageRequests("customers"))
-		outcomes := r.outcomesOf(t)
-		for _, request := range *waiting {
-			require.Equal(t, 1, outcomes[request.ID])
-		}
+		r.requireWaitingCancelled(t, *waiting)
 	})
 }
 
@@ -159,14 +166,7 @@ func TestCancelEndsRequestsThatWaitForTheMinimumInterval(t *testing.T) {
 			r, waiting := newBusyRig(func(r *rig, _ int) { r.after(time.Minute, func() { cancel(r) }) })
 			_, _ = r.incremental()
 			require.Less(t, r.elapsed, 2*time.Minute)
-			runs := r.Ledger.Runs()
-			require.Len(t, runs, 2)
-			require.Equal(t, ledger.Cancelled, runs[1].State)
-			require.Empty(t, r.API.PageRequests("customers"))
-			outcomes := r.outcomesOf(t)
-			for _, request := range *waiting {
-				require.Equal(t, 1, outcomes[request.ID])
-			}
+			r.requireWaitingCancelled(t, *waiting)
 		})
 	}
 }

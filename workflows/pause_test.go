@@ -35,7 +35,7 @@ func TestPauseAndResumeReadNoPageTwice(t *testing.T) {
 						require.Equal(t, "ann", run.Pause.Actor)
 					})
 					r.after(time.Hour, func() {
-						require.Equal(t, paused, r.countPageRequests(), "nothing is asked for during the pause")
+						require.Equal(t, paused, r.countPageRequests(), "nothing is requested during the pause")
 						r.signal(workflows.SignalResume, workflows.ControlSignal{Actor: "bob"})
 					})
 				}
@@ -68,7 +68,7 @@ func TestPauseStoresPagesInFlight(t *testing.T) {
 		r.prepare = func(int) {
 			r.after(time.Minute, func() {
 				require.Less(t, r.countPageRequests(), 10, "pages stop soon")
-				require.Equal(t, r.countPageRequests()*10, r.Ledger.Rows("customers")+r.Ledger.Rows("jobs"), "what was asked for is stored")
+				require.Equal(t, r.countPageRequests()*10, r.Ledger.Rows("customers")+r.Ledger.Rows("jobs"), "what was requested is stored")
 			})
 			r.after(time.Hour, func() { r.signal(workflows.SignalResume, nil) })
 		}

@@ -122,7 +122,7 @@ func (r *rig) incremental() (workflows.IncrementalResult, error) {
 		func(in workflows.SyncInput) *workflows.ContinueAsNewState { return in.Carried })
 }
 
-// at makes something happen, once, when a page is asked for.
+// at makes something happen, once, when a page is requested.
 func (r *rig) at(entity string, page int, do func()) {
 	before := r.API.Answer
 	done := false
@@ -152,10 +152,10 @@ func (r *rig) progress(t *testing.T) (p ledger.Progress) {
 	return p
 }
 
-// pagesAsked counts the pages that were asked for.
+// countPageRequests counts the pages that were requested.
 func (r *rig) countPageRequests() int { return len(r.API.PageRequests("")) }
 
-// requireEachPageOnce holds that every page of the entities was asked for once, in order.
+// requireEachPageOnce requires that every page of the entities was requested once, in order.
 func (r *rig) requireEachPageOnce(t *testing.T, entities ...string) {
 	t.Helper()
 	for _, name := range entities {

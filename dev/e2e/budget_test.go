@@ -23,5 +23,5 @@ func TestProgressReportsTheRateLimit(t *testing.T) {
 	require.InDelta(t, 1.5, waiting.Waiting.Seconds, 1.5)
 	outcome := w.completed(t, requestID)
 	require.EqualValues(t, 60, outcome.Results[0].Fetched)
-	require.Len(t, w.pages()["customers"], 3, "no page is asked for twice")
+	require.Len(t, w.pages()["customers"], 3, "no page is requested twice")
 }

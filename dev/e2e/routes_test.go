@@ -28,7 +28,7 @@ func TestEveryRouteOverHTTP(t *testing.T) {
 	s := newSite(t, serve.gateway)
 	full := "lazisync-full-" + w.tenant
 
-	t.Run("a sync is asked for, shown, steered and cancelled", func(t *testing.T) {
+	t.Run("a sync is requested, shown, steered and cancelled", func(t *testing.T) {
 		w.stack.Simulator.SetPace(slowPage)
 		var accepted answer
 		var first map[string]any

@@ -12,7 +12,7 @@ const (
 	perParent     = "its path names a parent record: reading it takes a call for each"
 	noKey         = "nothing in a record says which one it is"
 	singleObject  = "one object of settings, not a table"
-	byPost        = "it is asked for by POST, for a time in the future"
+	byPost        = "it is requested by POST, for a time in the future"
 	aggregated    = "figures summed up for a period that the caller chooses"
 	lookup        = "it returns the reason of jobs whose ids are in the request"
 	customReports = "reports have columns of their own and one may be run once a minute"

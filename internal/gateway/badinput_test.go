@@ -29,7 +29,7 @@ func TestBadRequests(t *testing.T) {
 		got := s.send(method, path, body, headers...)
 		got.isProblem(t, got.status, "")
 		require.Equal(t, got.status == http.StatusMethodNotAllowed, got.header.Get("Allow") == http.MethodPost)
-		require.Empty(t, s.fakeStream.events(), "nothing is asked for")
+		require.Empty(t, s.fakeStream.events(), "nothing is requested")
 		return fmt.Sprintf("%d %s", got.status, got.json(t)["detail"])
 	})
 }
