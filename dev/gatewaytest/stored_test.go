@@ -32,7 +32,7 @@ type answer struct {
 }
 
 // hook delivers a webhook with a number of its own.
-func (r *rig) hook(number int) (a answer, err error) {
+func (r *rig) hook(client *http.Client, number int) (a answer, err error) {
 	body := fmt.Sprintf(`{"eventType":"job.updated","id":%d}`, number)
 	request, err := http.NewRequest(http.MethodPost, "http://"+r.addr+path, strings.NewReader(body))
 	if err != nil {
@@ -40,7 +40,7 @@ func (r *rig) hook(number int) (a answer, err error) {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set(header, sign([]byte(body)))
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return a, err
 	}
@@ -56,7 +56,7 @@ func (r *rig) hook(number int) (a answer, err error) {
 
 func (r *rig) mustHook(t *testing.T, number int) answer {
 	t.Helper()
-	a, err := r.hook(number)
+	a, err := r.hook(http.DefaultClient, number)
 	require.NoError(t, err)
 	return a
 }
@@ -119,13 +119,18 @@ func TestAcceptedWebhooksAreStoredAcrossANATSCrash(t *testing.T) {
 	var senders sync.WaitGroup
 	for sender := range 8 {
 		senders.Go(func() {
+			// With a shared client, a connection that is opened for one request may stay unused until
+			// the gateway closes it (ReadHeaderTimeout), just when another request is sent on it.
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			client := &http.Client{Transport: transport}
 			for i := 0; ; i++ {
 				select {
 				case <-stop:
 					return
 				default:
 				}
-				a, err := r.hook(sender*1_000_000 + i)
+				a, err := r.hook(client, sender*1_000_000 + i)
 				mu.Lock()
 				switch {
 				case err == nil && a.status == http.StatusOK:

@@ -116,6 +116,9 @@ const (
 	// writeTimeout leaves room for publishing and for waiting on a run ID.
 	writeTimeout    = 15 * time.Second
 	shutdownTimeout = 10 * time.Second
+	// idleTimeout exceeds those of common proxies (nginx and AWS 60 s, Go 90 s, Google Cloud 600 s), so
+	// that the proxy ends an idle connection: one that the gateway ends may just carry a new webhook.
+	idleTimeout = 620 * time.Second
 )
 
 // New returns a Gateway. The error joins those of all webhook keys that are too short.
@@ -145,7 +148,7 @@ func (g *Gateway) Serve(ctx context.Context, listener net.Listener) error {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       60 * time.Second,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(g.Logger, "", 0),
 	}
