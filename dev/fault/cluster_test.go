@@ -75,29 +75,33 @@ func (r *rig) awaitPlacement(t *testing.T) {
 	require.NoError(t, r.js.DeleteStream(t.Context(), probe.Name))
 }
 
-// awaitReplicas waits until every replica of every stream and consumer has everything.
+// awaitReplicas waits until every replica of every stream and consumer has everything. It asks for each by name:
+// a list of their states omits those that have no leader.
 func (r *rig) awaitReplicas(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		streams, n := r.js.ListStreams(t.Context()), 0
-		for info := range streams.Info() {
+		streams, n := r.js.StreamNames(t.Context()), 0
+		for name := range streams.Name() {
 			n++
-			s, err := r.js.Stream(t.Context(), info.Config.Name)
-			if err != nil || !isComplete(s.CachedInfo().Cluster) {
-				return false
-			}
-			list := s.ListConsumers(t.Context())
-			for consumer := range list.Info() {
-				if consumer.Config.Durable != "" && !isComplete(consumer.Cluster) {
-					return false
-				}
-			}
-			if list.Err() != nil {
+			s, err := r.js.Stream(t.Context(), name)
+			if err != nil || !isComplete(s.CachedInfo().Cluster) || !hasReplicas(t, s) {
 				return false
 			}
 		}
 		return streams.Err() == nil && n > 0 // a cluster without a leader lists nothing
 	}, waitLimit, tick, "a replica is behind")
+}
+
+// hasReplicas reports whether every replica of every durable consumer has everything.
+func hasReplicas(t *testing.T, s jetstream.Stream) bool {
+	names := s.ConsumerNames(t.Context())
+	for name := range names.Name() {
+		c, err := s.Consumer(t.Context(), name)
+		if err != nil || c.CachedInfo().Config.Durable != "" && !isComplete(c.CachedInfo().Cluster) {
+			return false
+		}
+	}
+	return names.Err() == nil
 }
 
 func isComplete(info *jetstream.ClusterInfo) bool {

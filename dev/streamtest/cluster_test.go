@@ -63,6 +63,22 @@ func replicas(t *testing.T, url string) map[string]int {
 	return found
 }
 
+// requireReplicas waits until every stream and consumer has a number of replicas. A list omits a stream that has no
+// leader yet.
+func requireReplicas(t *testing.T, c *natsserver.Cluster, want int) {
+	t.Helper()
+	var found map[string]int
+	require.Eventually(t, func() bool {
+		found = replicas(t, c.URL())
+		for _, n := range found {
+			if n != want {
+				return false
+			}
+		}
+		return len(found) == 6+len(stream.Consumers())
+	}, patience, tick, "want %d of each: %v", want, found)
+}
+
 // TestReplicasAreRaisedAndNeverLowered: migrate raises the replicas of streams and consumers, also
 // of the memory stream, and keeps more than are configured.
 func TestReplicasAreRaisedAndNeverLowered(t *testing.T) {
@@ -71,11 +87,7 @@ func TestReplicasAreRaisedAndNeverLowered(t *testing.T) {
 	one := connectWith(t, stream.Options{URL: c.URL()})
 	_, err := one.Declare(long(t))
 	require.NoError(t, err)
-	names := replicas(t, c.URL())
-	require.Len(t, names, 6+len(stream.Consumers()))
-	for name, n := range names {
-		require.Equal(t, 1, n, name)
-	}
+	requireReplicas(t, c, 1)
 
 	three := connectWith(t, stream.Options{URL: c.URL(), Replicas: 3})
 	drift, err := three.Drift(ctx(t), stream.Consumers()...)
@@ -89,14 +101,7 @@ func TestReplicasAreRaisedAndNeverLowered(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, changes, 6)
 	require.Contains(t, changes, "stream SYNC_PROGRESS: num_replicas 1 -> 3")
-	require.Eventually(t, func() bool {
-		for _, n := range replicas(t, c.URL()) {
-			if n != 3 {
-				return false
-			}
-		}
-		return true
-	}, patience, tick)
+	requireReplicas(t, c, 3)
 
 	for _, conn := range []*stream.Conn{one, three} {
 		changes, err = conn.Declare(long(t))
