@@ -89,7 +89,7 @@ func TestRequestsDuringAPassAreCoalesced(t *testing.T) {
 	require.Equal(t, 2, result.Passes)
 	require.Len(t, r.Ledger.Runs(), 2)
 	require.LessOrEqual(t, r.Ledger.Looks(), 4)
-	require.ElementsMatch(t, all[:3], r.Ledger.Runs()[1].Entities, "the union of what was asked for")
+	require.ElementsMatch(t, all[:3], r.Ledger.Runs()[1].Entities, "the union of the requested entities")
 	counts := r.outcomesOf(t)
 	for _, request := range requests {
 		require.Equal(t, 1, counts[request.ID])

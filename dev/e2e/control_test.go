@@ -81,7 +81,7 @@ func (w *fixture) awaitIdle(t *testing.T, pausedAt time.Time) {
 		}
 		return time.Since(since) >= 2*slowPage
 	}, waitLimit, tick)
-	t.Logf("pages stopped %s after the pause was asked for, at most %s are promised", since.Sub(pausedAt).Round(tick), pauseLimit)
+	t.Logf("pages stopped %s after the pause was requested, at most %s are promised", since.Sub(pausedAt).Round(tick), pauseLimit)
 }
 
 func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
@@ -153,11 +153,12 @@ func TestControlCommandsPrintTheAnswer(t *testing.T) {
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(slowPage)
-	command := w.begin(t, "request", "full", "--entities", "jobs", "--id", "order-12", "--wait")
+	order := "order-" + w.tenant
+	command := w.begin(t, "request", "full", "--entities", "jobs", "--id", order, "--wait")
 	_, started := await(t, w, "sync.started", func(events.StartedData) bool { return true })
 	requestID := started.Requests[0].RequestID
 
-	require.Equal(t, result{0, "pause sent to " + started.WorkflowID + "\n", ""}, w.run(t, "pause", "order-12"), "by the event's own id")
+	require.Equal(t, result{0, "pause sent to " + started.WorkflowID + "\n", ""}, w.run(t, "pause", order), "by the event's own id")
 	await(t, w, "sync.paused", func(events.ControlledData) bool { return true })
 	w.stack.Simulator.SetPace(0)
 	require.Equal(t, result{0, "resume sent to " + started.WorkflowID + "\n", ""}, w.run(t, "resume", requestID))
@@ -174,7 +175,7 @@ func TestControlCommandsPrintTheAnswer(t *testing.T) {
 	for id, want := range map[string]string{
 		"full-sync-0123456789abcdef0123": "nothing to pause: workflow full-sync-0123456789abcdef0123 has no requests; lazisync status lists",
 		"nosuch":                         `nothing to pause: no request has the id "nosuch"; lazisync status lists`,
-		"order-12":                       "nothing to pause: workflow " + started.WorkflowID + " has no open run and no waiting request;",
+		order:                            "nothing to pause: workflow " + started.WorkflowID + " has no open run and no waiting request;",
 	} {
 		nothing := w.run(t, "pause", id)
 		require.Equal(t, 4, nothing.code)

@@ -104,12 +104,12 @@ func (p *tab) requireOtherOriginsRefused(t *testing.T, w *fixture, gateway strin
 			require.ErrorContains(t, err, "Failed to fetch")
 		}
 		require.NoError(t, w.nc.Flush())
-		require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a script of %s asked for a sync", address)
+		require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a script of %s requested a sync", address)
 		p.press(t, "Win")
 		p.see(t, "body", "cross-origin requests are not allowed")
 	}
 	require.NoError(t, w.nc.Flush())
-	require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a form asked for a sync")
+	require.Len(t, all[events.RequestData](t, w, "sync.requested"), before, "a form requested a sync")
 }
 
 func TestThePageReconnects(t *testing.T) {
