@@ -16,14 +16,14 @@ func TestInADatabaseOfAManagedService(t *testing.T) {
 	f.exec("do $$ begin execute format('grant create on database %I to " + user + "', current_database()); end $$")
 	f.exec("do $$ begin execute format('alter database %I set search_path = nowhere', current_database()); end $$")
 	for setting, value := range map[string]string{
-		"statement_timeout": "1s", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "1s", "work_mem": "64kB",
+		"statement_timeout": "1s", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "1s", "work_mem": "64kB", "jit": "on",
 	} {
 		f.exec("alter role " + user + " set " + setting + " = '" + value + "'")
 	}
 	f.exec("create publication everything for all tables") // a table without a replica identity could then not be updated
 	s := openStore(t, as(t, f.url, user))
 	for setting, want := range map[string]string{
-		"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "1min", "work_mem": "32MB", "is_superuser": "off",
+		"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "1min", "work_mem": "32MB", "jit": "off", "is_superuser": "off",
 	} {
 		got, err := s.Show(t.Context(), setting)
 		require.NoError(t, err)

@@ -71,6 +71,10 @@ type Store struct {
 
 	settings  settings      // of each transaction
 	txOptions pgx.TxOptions // begins a transaction with them
+
+	mayPrepare     bool          // the URL has no execution mode of its own
+	pooled         atomic.Bool   // behind a pooler nothing is prepared
+	connectTimeout time.Duration // of the URL
 }
 
 // Open returns a Store for the database at a URL. It connects on first use and fails only for
@@ -90,17 +94,6 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.MaxConns > 0 {
 		cfg.MaxConns = o.MaxConns
 	}
-	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		conn.TypeMap().RegisterType(&pgtype.Type{
-			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-		})
-		registerDocuments(conn.TypeMap())
-		return checkServer(conn.PgConn())
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, urlError(databaseURL, err)
-	}
 	if o.Recorder == nil {
 		o.Recorder = nopRecorder{}
 	}
@@ -110,12 +103,31 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.FieldPolicy == nil {
 		o.FieldPolicy = keepAll{}
 	}
-	return &Store{
+	s := &Store{
 		fieldPolicy: o.FieldPolicy,
-		pool:        pool, acquireWait: cmp.Or(o.AcquireWait, defaultAcquireWait), overlap: cmp.Or(o.Overlap, DefaultOverlap),
+		acquireWait: cmp.Or(o.AcquireWait, defaultAcquireWait), overlap: cmp.Or(o.Overlap, DefaultOverlap),
 		log: o.Logger, recorder: o.Recorder, deleteGuard: cmp.Or(o.DeleteGuard, DefaultDeleteGuard), changes: o.Changes, tenants: o.Tenants, entities: o.Entities,
 		holder: rand.Text(), settings: settings, txOptions: settings.txOptions(),
-	}, nil
+		mayPrepare:     cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && !choosesMode(databaseURL),
+		connectTimeout: cfg.ConnConfig.ConnectTimeout,
+	}
+	cfg.BeforeConnect, cfg.AfterConnect = s.beforeConnect, s.afterConnect
+	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		return nil, urlError(databaseURL, err)
+	}
+	return s, nil
+}
+
+// afterConnect prepares a new connection, or returns why it cannot be used.
+func (s *Store) afterConnect(ctx context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	registerDocuments(conn.TypeMap())
+	if err := checkServer(conn.PgConn()); err != nil {
+		return err
+	}
+	return s.checkDirect(ctx, conn)
 }
 
 // Ping returns an error if the database does not answer. It does not retry.

@@ -30,6 +30,20 @@ func TestThroughPgBouncer(t *testing.T) {
 	}
 }
 
+// TestNothingIsPreparedBehindPgBouncer, without an error on the way.
+func TestNothingIsPreparedBehindPgBouncer(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"transaction", "session"} {
+		b := bouncer.Start(t, pgtest.Database(t), "pool_mode = "+mode)
+		s := openStore(t, b.URL())
+		require.NoError(t, s.Ping(t.Context()))
+		for range 5 {
+			requireOne(t, s, "select $1::int")
+		}
+		require.Empty(t, prepared(t, s), mode)
+	}
+}
+
 func TestInspectReportsThePoolMode(t *testing.T) {
 	t.Parallel()
 	address := pgtest.Database(t)

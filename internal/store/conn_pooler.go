@@ -64,17 +64,13 @@ func (s *Store) withTwoConns(ctx context.Context, f func(first, second *pgxpool.
 // pooler reports a process ID of its own to each client, and in transaction mode it lets several
 // clients share a server connection.
 func (s *Store) findPooler(ctx context.Context) (mode string, err error) {
-	serverPid := func(conn *pgxpool.Conn) (pid uint32, err error) {
-		err = conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)
-		return pid, err
-	}
 	err = s.withTwoConns(ctx, func(first, second *pgxpool.Conn) error {
 		const rounds = 5
 		seen := map[uint32]*pgxpool.Conn{}
 		latest := map[*pgxpool.Conn]uint32{}
 		for range rounds {
 			for _, conn := range []*pgxpool.Conn{first, second} {
-				pid, err := serverPid(conn)
+				pid, err := serverPid(ctx, conn.Conn())
 				if err != nil {
 					return err
 				}

@@ -133,8 +133,11 @@ func (s *Store) closeUnusable(ctx context.Context, conn *pgxpool.Conn, err error
 	default:
 		return
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "25006" || strings.HasPrefix(pg.Code, "57P0")) {
-		s.pool.Reset()
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if pg.Code == "25006" || strings.HasPrefix(pg.Code, "57P0") {
+			s.pool.Reset()
+		}
+		s.stopPreparing(pg)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 	defer cancel()
@@ -146,6 +149,9 @@ func (s *Store) withConn(ctx context.Context, f func(conn *pgxpool.Conn) error) 
 	began := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, s.acquireWait)
 	conn, err := s.pool.Acquire(waiting)
+	if errors.Is(err, errPooled) {
+		conn, err = s.pool.Acquire(waiting)
+	}
 	timedOut := waiting.Err() != nil && ctx.Err() == nil
 	cancel()
 	if err != nil {

@@ -28,6 +28,7 @@ var defaultSettings = settings{
 	"lock_timeout":                        "5s",
 	"idle_in_transaction_session_timeout": "60s",
 	"work_mem":                            "32MB", // a page is sorted and joined in memory
+	"jit":                                 "off",  // compiling a statement takes longer than running it
 }
 
 // ownSettings override the URL and the settings of the role: the text format of results depends
@@ -50,14 +51,13 @@ var startupParams = map[string]string{
 // configure configures connections and returns the settings of their transactions: the
 // defaults, and every parameter of the URL.
 //
-// The execution mode is cache_describe unless the URL has default_query_exec_mode: it needs one
-// round trip, and none of the named prepared statements of pgx's default, which a pooler in
-// transaction mode loses.
+// The execution mode is cache_statement unless the URL has another: statements are prepared, except
+// behind a pooler (see conn_prepare.go).
 func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, error) {
 	application = cmp.Or(application, "lazisync")
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 5*time.Second)
-	if !strings.Contains(databaseURL, "default_query_exec_mode") {
-		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if !strings.Contains(databaseURL, "statement_cache_capacity") {
+		cfg.StatementCacheCapacity = preparedStatements
 	}
 	useModeWithoutCache(cfg)
 	requireWritableHost(cfg, databaseURL)
@@ -84,6 +84,11 @@ func configure(cfg *pgx.ConnConfig, databaseURL, application string) (settings, 
 		}
 	}
 	return s, nil
+}
+
+// choosesMode reports whether a URL has an execution mode of pgx.
+func choosesMode(databaseURL string) bool {
+	return strings.Contains(databaseURL, "default_query_exec_mode")
 }
 
 // useModeWithoutCache selects an execution mode without the cache that the URL disables.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
 	"github.com/lazi/lazisync/internal/ratelimit"
@@ -52,4 +54,51 @@ func ReadValues(c entity.Column, documents ...string) (usual []string, parameter
 		others = append(others, string(r.Raw))
 	}
 	return usual, parameters[0], parameterType(c.Type), others
+}
+
+// Plans counts how often PostgreSQL reused a plan of a prepared statement, and how often it planned anew.
+type Plans struct{ Reused, Anew int }
+
+// Prepared returns the statements that a connection of the pool has prepared.
+func (s *Store) Prepared(ctx context.Context) (statements map[string]Plans, err error) {
+	statements = map[string]Plans{}
+	err = s.read(ctx, "list prepared statements", func(q ddl.Querier) error {
+		rows, err := q.Query(ctx, "select statement, generic_plans, custom_plans from pg_prepared_statements")
+		if err != nil {
+			return err
+		}
+		var text string
+		var plans Plans
+		_, err = pgx.ForEachRow(rows, []any{&text, &plans.Reused, &plans.Anew}, func() error {
+			statements[text] = plans
+			return nil
+		})
+		return err
+	})
+	return statements, err
+}
+
+// MaxPrepared is the maximum number of statements that a connection keeps prepared.
+const MaxPrepared = preparedStatements
+
+// Select runs a statement that returns one integer.
+func (s *Store) Select(ctx context.Context, sql string, args ...any) (n int, err error) {
+	err = s.read(ctx, sql, func(q ddl.Querier) error { return q.QueryRow(ctx, sql, args...).Scan(&n) })
+	return n, err
+}
+
+// Do runs a statement without preparing it.
+func (s *Store) Do(ctx context.Context, sql string) error {
+	return s.transact(ctx, sql, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+		return err
+	})
+}
+
+// PreparedName is the name with which a connection of the pool has prepared a statement.
+func (s *Store) PreparedName(ctx context.Context, sql string) (name string, err error) {
+	err = s.read(ctx, "find a prepared statement", func(q ddl.Querier) error {
+		return q.QueryRow(ctx, "select name from pg_prepared_statements where statement = $1", sql).Scan(&name)
+	})
+	return name, err
 }

@@ -14,34 +14,42 @@ import (
 // those of its tenant that wait for the same thing, any other one alone. $2 is the source of
 // second passes.
 const waitingSQL = `
-	with waiting as (
-		select q.*, pass.run_number as pass, pass.paused_at, pass.paused_by, pass.pause_reason, early.next_pass_at,
-			case
-				when q.source = $2 and q.received_at > clock_timestamp() then 'secondPass'
-				when pass.paused_at is not null then 'paused'
-				when pass.run_number is not null then 'busy'
-				when q.state = 'received' then 'temporal'
-				when early.next_pass_at is not null then 'interval'
-				else 'worker'
-			end as why
-		from raw.sync_requests q
+	with tenants as (
+		select t.tenant_id, pass.*, early.*
+		from (select distinct tenant_id from raw.sync_requests where run_number is null and ($1::bigint is null or tenant_id = $1)) t
 		left join lateral (
-			select r.run_number, r.paused_at, r.paused_by, r.pause_reason from raw.sync_runs r
-			where q.mode = 'incremental' and r.mode = 'incremental' and r.tenant_id = q.tenant_id and r.state = 'running'
+			select r.run_number as pass, r.paused_at, r.paused_by, r.pause_reason from raw.sync_runs r
+			where r.mode = 'incremental' and r.tenant_id = t.tenant_id and r.state = 'running'
 			order by r.run_number limit 1) pass on true
 		left join lateral (
 			select r.next_pass_at from raw.sync_runs r
-			where q.mode = 'incremental' and r.tenant_id = q.tenant_id and r.next_pass_at > clock_timestamp()
-			order by r.next_pass_at desc limit 1) early on true
-		where q.run_number is null and ($1::bigint is null or q.tenant_id = $1)),
+			where r.tenant_id = t.tenant_id and r.next_pass_at > clock_timestamp()
+			order by r.next_pass_at desc limit 1) early on true),
+	waiting as (
+		select q.tenant_id, q.mode, case when q.mode = 'incremental' then '' else q.request_id end as alone, q.request_id, q.received_at, q.entities,
+			case
+				when q.source = $2 and q.received_at > clock_timestamp() then 'secondPass'
+				when q.mode = 'incremental' and t.paused_at is not null then 'paused'
+				when q.mode = 'incremental' and t.pass is not null then 'busy'
+				when q.state = 'received' then 'temporal'
+				when q.mode = 'incremental' and t.next_pass_at is not null then 'interval'
+				else 'worker'
+			end as why
+		from raw.sync_requests q join tenants t using (tenant_id)
+		where q.run_number is null),
 	grouped as (
-		select why, min(pass) as pass, count(*) as requests, (array_agg(request_id order by received_at, request_id))[1] as first
-		from waiting group by why, tenant_id, mode, case when mode <> 'incremental' then request_id end)
-	select q.tenant_id, q.mode, q.workflow_id, q.request_id, g.requests, array(
-			select distinct name from waiting w, unnest(w.entities) name
-			where w.why = g.why and w.mode = q.mode and w.tenant_id = q.tenant_id and (w.mode = 'incremental' or w.request_id = q.request_id)),
-		q.source, q.reason, g.why, q.received_at, coalesce(g.pass, 0), q.paused_at, coalesce(q.paused_by, ''), coalesce(q.pause_reason, ''), q.next_pass_at
-	from grouped g join waiting q on q.request_id = g.first
+		select tenant_id, mode, alone, why, count(*) as requests, (array_agg(request_id order by received_at, request_id))[1] as first
+		from waiting group by tenant_id, mode, alone, why),
+	named as (
+		select tenant_id, mode, alone, why, array_agg(name) as entities
+		from (select distinct tenant_id, mode, alone, why, unnest(entities) as name from waiting) w
+		group by tenant_id, mode, alone, why)
+	select q.tenant_id, q.mode, q.workflow_id, q.request_id, g.requests, coalesce(n.entities, '{}'), q.source, q.reason, g.why, q.received_at,
+		coalesce(t.pass, 0), t.paused_at, coalesce(t.paused_by, ''), coalesce(t.pause_reason, ''), t.next_pass_at
+	from grouped g
+	join raw.sync_requests q on q.request_id = g.first
+	left join tenants t on t.tenant_id = q.tenant_id and q.mode = 'incremental'
+	left join named n on (n.tenant_id, n.mode, n.alone, n.why) = (g.tenant_id, g.mode, g.alone, g.why)
 	order by q.received_at, q.request_id`
 
 // Waiting lists the requests that no run serves yet, of one tenant or, for "", of all, those that
