@@ -82,8 +82,8 @@ func TestLostPreparedStatementsAreNotUsedAgain(t *testing.T) {
 	}
 }
 
-// TestLargePagesArePlannedAnew: a plan for short arrays and an empty table would be slow.
-func TestLargePagesArePlannedAnew(t *testing.T) {
+// TestLargePagesArePlannedEachTime: a plan for short arrays and an empty table would be slow.
+func TestLargePagesArePlannedEachTime(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.Store = openOne(t, f.url)
@@ -92,7 +92,7 @@ func TestLargePagesArePlannedAnew(t *testing.T) {
 		for text, p := range prepared(t, f.Store) {
 			if strings.Contains(text, "insert into raw.st_customers") {
 				plans.Reused += p.Reused
-				plans.Anew += p.Anew
+				plans.Planned += p.Planned
 			}
 		}
 		return plans
@@ -109,15 +109,38 @@ func TestLargePagesArePlannedAnew(t *testing.T) {
 		position = f.storePage(run, c, position, page(at(0), fmt.Sprint(i), i == 9, records(1, 10*i)...))
 	}
 	f.finalize(run, completed)
-	require.Equal(t, store.Plans{Anew: 10}, upserts(), "a full sync reads large pages")
+	require.Equal(t, store.Plans{Planned: 10}, upserts(), "a full sync has large pages")
 
 	run = f.beginIncremental("small", 1, c.Name)
 	position = f.open(run, c)
 	for i := range 10 {
 		position = f.storePage(run, c, position, page(at(1), fmt.Sprint("a", i), false, records(1, 1000+10*i)...))
 	}
-	require.Equal(t, store.Plans{Reused: 10, Anew: 10}, upserts())
+	require.Equal(t, store.Plans{Reused: 10, Planned: 10}, upserts())
 	position = f.storePage(run, c, position, page(at(1), "large", true, records(500, 5000)...))
 	require.Equal(t, events.StatusCompleted, position.Status)
-	require.Equal(t, store.Plans{Reused: 10, Anew: 11}, upserts())
+	require.Equal(t, store.Plans{Reused: 10, Planned: 11}, upserts())
+}
+
+// TestSmallPagesFindRowsByTheirKey, although the plans were made for an empty table.
+func TestSmallPagesFindRowsByTheirKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.Store = openOne(t, f.url)
+	c := find(t, "customers")
+	run := f.beginFull("first", c.Name)
+	f.storePage(run, c, f.open(run, c), page(at(0), "", true))
+	f.finalize(run, completed)
+	f.exec("vacuum analyze raw.st_customers")
+	scans := func() int64 {
+		require.NoError(t, f.Do(t.Context(), "select pg_stat_force_next_flush()"))
+		return get[int64](f, "select seq_scan from pg_stat_user_tables where relid = 'raw.st_customers'::regclass")
+	}
+	before := scans()
+	run = f.beginIncremental("small", 1, c.Name)
+	position := f.open(run, c)
+	for i := range 5 {
+		position = f.storePage(run, c, position, page(at(1), fmt.Sprint(i), i == 4, customer(i, at(1), "x"), customer(1, at(i), "y")))
+	}
+	require.Equal(t, before, scans())
 }

@@ -56,8 +56,8 @@ func ReadValues(c entity.Column, documents ...string) (usual []string, parameter
 	return usual, parameters[0], parameterType(c.Type), others
 }
 
-// Plans counts how often PostgreSQL reused a plan of a prepared statement, and how often it planned anew.
-type Plans struct{ Reused, Anew int }
+// Plans counts how often PostgreSQL reused a plan of a prepared statement, and how often it made one.
+type Plans struct{ Reused, Planned int }
 
 // Prepared returns the statements that a connection of the pool has prepared.
 func (s *Store) Prepared(ctx context.Context) (statements map[string]Plans, err error) {
@@ -69,7 +69,7 @@ func (s *Store) Prepared(ctx context.Context) (statements map[string]Plans, err 
 		}
 		var text string
 		var plans Plans
-		_, err = pgx.ForEachRow(rows, []any{&text, &plans.Reused, &plans.Anew}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&text, &plans.Reused, &plans.Planned}, func() error {
 			statements[text] = plans
 			return nil
 		})

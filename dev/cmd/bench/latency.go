@@ -12,7 +12,7 @@ import (
 
 const (
 	latencyTenants = 10
-	latencySamples = 100
+	latencySamples = 300
 	latencyChanges = 1                      // record of the tenant that changes before each request
 	idleTime       = 300 * time.Millisecond // before each request: the workflow of the one before closes after its outcome
 )
