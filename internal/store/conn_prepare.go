@@ -47,6 +47,20 @@ func (s *Store) checkDirect(ctx context.Context, conn *pgx.Conn) error {
 	return errPooled
 }
 
+// manyRows is the number of values from which planning a statement costs little beside its execution.
+const manyRows = 200
+
+// planForMany has PostgreSQL plan the following statements of a transaction for their values, if an array
+// of them has many. A plan that is reused assumes ten, and a table as it was when the plan was made,
+// perhaps empty: it may compare each value with each row.
+func planForMany(ctx context.Context, tx pgx.Tx, values int) error {
+	if values < manyRows {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "set local plan_cache_mode = force_custom_plan")
+	return err
+}
+
 // serverPid returns the ID of the process that serves a connection.
 func serverPid(ctx context.Context, conn *pgx.Conn) (pid uint32, err error) {
 	err = conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lazi/lazisync/events"
 	"github.com/lazi/lazisync/internal/entity"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/internal/store"
 	"github.com/lazi/lazisync/internal/testing/pgserver/pgtest"
 )
@@ -82,48 +83,9 @@ func TestLostPreparedStatementsAreNotUsedAgain(t *testing.T) {
 	}
 }
 
-// TestLargePagesArePlannedEachTime: a plan for short arrays and an empty table would be slow.
-func TestLargePagesArePlannedEachTime(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.Store = openOne(t, f.url)
-	c := find(t, "customers")
-	upserts := func() (plans store.Plans) {
-		for text, p := range prepared(t, f.Store) {
-			if strings.Contains(text, "insert into raw.st_customers") {
-				plans.Reused += p.Reused
-				plans.Planned += p.Planned
-			}
-		}
-		return plans
-	}
-	records := func(n, from int) (all []entity.Record) {
-		for i := range n {
-			all = append(all, customer(from+i, at(0), "x"))
-		}
-		return all
-	}
-	run := f.beginFull("first", c.Name)
-	position := f.open(run, c)
-	for i := range 10 {
-		position = f.storePage(run, c, position, page(at(0), fmt.Sprint(i), i == 9, records(1, 10*i)...))
-	}
-	f.finalize(run, completed)
-	require.Equal(t, store.Plans{Planned: 10}, upserts(), "a full sync has large pages")
-
-	run = f.beginIncremental("small", 1, c.Name)
-	position = f.open(run, c)
-	for i := range 10 {
-		position = f.storePage(run, c, position, page(at(1), fmt.Sprint("a", i), false, records(1, 1000+10*i)...))
-	}
-	require.Equal(t, store.Plans{Reused: 10, Planned: 10}, upserts())
-	position = f.storePage(run, c, position, page(at(1), "large", true, records(500, 5000)...))
-	require.Equal(t, events.StatusCompleted, position.Status)
-	require.Equal(t, store.Plans{Reused: 10, Planned: 11}, upserts())
-}
-
-// TestSmallPagesFindRowsByTheirKey, although the plans were made for an empty table.
-func TestSmallPagesFindRowsByTheirKey(t *testing.T) {
+// TestPagesAreNotStoredWithPlansOfAnEmptyTable: the first ones were stored while it was empty, and their
+// plans would read the whole table.
+func TestPagesAreNotStoredWithPlansOfAnEmptyTable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.Store = openOne(t, f.url)
@@ -131,16 +93,66 @@ func TestSmallPagesFindRowsByTheirKey(t *testing.T) {
 	run := f.beginFull("first", c.Name)
 	f.storePage(run, c, f.open(run, c), page(at(0), "", true))
 	f.finalize(run, completed)
+	f.exec("alter table raw.st_customers set (autovacuum_enabled = off)")
 	f.exec("vacuum analyze raw.st_customers")
-	scans := func() int64 {
-		require.NoError(t, f.Do(t.Context(), "select pg_stat_force_next_flush()"))
-		return get[int64](f, "select seq_scan from pg_stat_user_tables where relid = 'raw.st_customers'::regclass")
-	}
-	before := scans()
 	run = f.beginIncremental("small", 1, c.Name)
 	position := f.open(run, c)
-	for i := range 5 {
-		position = f.storePage(run, c, position, page(at(1), fmt.Sprint(i), i == 4, customer(i, at(1), "x"), customer(1, at(i), "y")))
+	for i := range 10 {
+		position = f.storePage(run, c, position, page(at(1), fmt.Sprint(i), false, customers(10, 0)...))
 	}
-	require.Equal(t, before, scans())
+	position = f.storePage(run, c, position, page(at(1), "many", false, customers(5000, 100)...))
+	before := f.rowsRead("raw.st_customers")
+	f.storePage(run, c, position, page(at(2), "last", true, customers(20, 0)...))
+	require.Less(t, f.rowsRead("raw.st_customers")-before, int64(200))
+}
+
+// TestPlansAreNotReusedForManyRequests: they assume few.
+func TestPlansAreNotReusedForManyRequests(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.Store = openOne(t, f.url)
+	serve := func(name string, pass, n int) {
+		firstRuns := map[string]string{}
+		var all []ledger.Request
+		for i := range n {
+			q := request(events.Incremental, fmt.Sprintf("%s %d", name, i), "customers")
+			all, firstRuns[q.ID] = append(all, q), "exec"
+		}
+		f.receive(all...)
+		f.receive(all...)
+		_, err := f.Accept(t.Context(), firstRuns)
+		require.NoError(t, err)
+		run, _, err := f.BeginRun(t.Context(), incremental("exec", pass))
+		require.NoError(t, err)
+		f.finalize(run, completed)
+	}
+	for pass := range 20 {
+		serve(fmt.Sprint("few ", pass), 1+pass, 10)
+	}
+	before := prepared(t, f.Store)
+	serve("many", 21, 500)
+	after := prepared(t, f.Store)
+	reused := 0
+	for text, plans := range before {
+		if strings.Contains(text, "unnest") || strings.Contains(text, "any($1)") {
+			require.Equal(t, plans.Reused, after[text].Reused, text)
+			reused += plans.Reused
+		}
+	}
+	require.Positive(t, reused)
+}
+
+func customers(n, from int) (all []entity.Record) {
+	for i := range n {
+		all = append(all, customer(from+i, at(0), fmt.Sprint("name ", i)))
+	}
+	return all
+}
+
+// rowsRead returns how many rows of a table the connection of the store has read.
+func (f *fixture) rowsRead(table string) int64 {
+	f.Helper()
+	require.NoError(f, f.Do(f.Context(), "select pg_stat_force_next_flush()"))
+	return get[int64](f, `select t.seq_tup_read + sum(i.idx_tup_read)::bigint from pg_stat_user_tables t join pg_stat_user_indexes i using (relid)
+		where relid = $1::text::regclass group by t.seq_tup_read`, table)
 }

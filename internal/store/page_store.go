@@ -186,7 +186,7 @@ type fence struct {
 
 // lock checks that the run has no outcome and that its cursor is at the version, and locks both
 // until the transaction ends. It declares the definitions with which the transaction computes typed
-// columns, the run to which its changes belong, and whether PostgreSQL reuses plans.
+// columns, the run to which its changes belong, and that no plans are reused (see planForMany).
 func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence, err error) {
 	if err := lockRunShared(ctx, tx, s.Run.Number); err != nil {
 		return f, err
@@ -200,12 +200,11 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 		select r.state, r.workflow_id, r.first_run_id, r.pass, c.version, c.status, c.phase, c.base_version, c.watermark, c.total, c.seen, c.unidentified, c.rejected, r.allow_deletes, c.field_policy, `+keptWarnings+`, `+moreWarnings+`,
 			set_config('`+columnsSetting+`', $3, true),
 			set_config('`+changesSetting+`', case when c.loads then '`+changesOfLoad+`' else r.run_number::text end, true),
-			set_config('plan_cache_mode', case when $4 then 'force_generic_plan' else 'force_custom_plan' end, true),
-			set_config('enable_seqscan', case when $4 then 'off' else current_setting('enable_seqscan') end, true)
+			set_config('plan_cache_mode', 'force_custom_plan', true)
 		from raw.sync_runs r join raw.sync_cursors c using (run_number)
 		where r.run_number = $1 and c.table_name = $2
-		for share of r for update of c`, s.Run.Number, tableName(s.Entity), columnsDigest(tableName(s.Entity), s.Entity.Columns), s.reusesPlans()).Scan(
-		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, &f.fieldPolicy, &f.warnings.Texts, &f.warnings.More, nil, nil, nil, nil)
+		for share of r for update of c`, s.Run.Number, tableName(s.Entity), columnsDigest(tableName(s.Entity), s.Entity.Columns)).Scan(
+		&state, &owner.WorkflowID, &owner.FirstRunID, &owner.Pass, &current, &status, &f.phase, &f.baseVersion, &watermark, &f.total, &f.seen, &f.unidentified, &f.rejected, &f.allowDeletes, &f.fieldPolicy, &f.warnings.Texts, &f.warnings.More, nil, nil, nil)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return f, s.noPositionError(ctx, tx)
@@ -222,16 +221,6 @@ func (s pageStore) lock(ctx context.Context, tx pgx.Tx, version int64) (f fence,
 		f.watermark = s.page.Date
 	}
 	return f, nil
-}
-
-// manyRecords is the number of records from which planning a statement costs little beside its execution.
-const manyRecords = 200
-
-// reusesPlans reports whether PostgreSQL reuses plans for the page. Such a plan assumes short arrays, and a
-// table as it was when the plan was made, perhaps empty: it suits small pages, and finds rows by their key.
-func (s pageStore) reusesPlans() bool {
-	info := s.Mode.Info()
-	return !info.ReadsAll && !info.Staged && len(s.page.Records) < manyRecords
 }
 
 // noPositionError returns why the run has no position in the entity: PostgreSQL was restored to a

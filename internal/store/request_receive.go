@@ -100,6 +100,9 @@ func (s *Store) Receive(ctx context.Context, requests []ledger.Request) ([]ledge
 	}
 	var receipts []ledger.Receipt
 	err = s.transact(ctx, fmt.Sprintf("receive %d requests", len(requests)), func(tx pgx.Tx) error {
+		if err := planForMany(ctx, tx, len(requests)); err != nil {
+			return err
+		}
 		inserted, err := insertRequests(ctx, tx, batch, requests)
 		if err != nil {
 			return err
@@ -213,7 +216,8 @@ func (s *Store) Request(ctx context.Context, id string) (ledger.Receipt, error) 
 // is an object of first run IDs by request ID.
 const acceptSQL = `
 with received as (
-	select request_id from raw.sync_requests where request_id = any($1) and state = 'received' order by request_id for update)
+	select q.request_id from unnest($1::text[]) a (request_id) join raw.sync_requests q using (request_id)
+	where q.state = 'received' order by q.request_id for update of q)
 update raw.sync_requests q set state = 'accepted', first_run_id = $2::jsonb ->> q.request_id
 from received r where q.request_id = r.request_id
 returning q.request_id, q.first_run_id`
@@ -227,6 +231,9 @@ func (s *Store) Accept(ctx context.Context, firstRunIDs map[string]string) (acce
 		return nil, fmt.Errorf("accept %d requests: %w", len(ids), err)
 	}
 	err = s.transact(ctx, fmt.Sprintf("accept %d requests", len(ids)), func(tx pgx.Tx) error {
+		if err := planForMany(ctx, tx, len(ids)); err != nil {
+			return err
+		}
 		accepted = make(map[string]string, len(ids))
 		if err := collectFirstRuns(query(ctx, tx, acceptSQL, ids, runs), accepted); err != nil || len(accepted) == len(ids) {
 			return err

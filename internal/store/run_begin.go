@@ -254,7 +254,11 @@ func insertRun(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, scope runSco
 
 // claim makes a run serve requests that the transaction has locked.
 func claim(ctx context.Context, tx pgx.Tx, number int64, requestIDs []string) error {
-	_, err := tx.Exec(ctx, "update raw.sync_requests set run_number = $1 where request_id = any($2)", number, requestIDs)
+	if err := planForMany(ctx, tx, len(requestIDs)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `update raw.sync_requests q set run_number = $1
+		from unnest($2::text[]) claimed (request_id) where q.request_id = claimed.request_id`, number, requestIDs)
 	return err
 }
 
