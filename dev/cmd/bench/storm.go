@@ -134,26 +134,30 @@ func (d *deployment) measureStormOf(ctx context.Context, tenants []string) (s st
 	return s, err
 }
 
-// stopwatch measures from the start until the consumer has nothing to deliver and every
-// acknowledgement.
+// stopwatch measures from the first delivery, which is up to a second after a paused consumer is resumed, until the
+// consumer has nothing to deliver and every acknowledgement.
 func (d *deployment) stopwatch(ctx context.Context, js jetstream.JetStream, in, consumer string, start func() error) (s storm, err error) {
-	before, began := d.cpu(), time.Now()
-	if err := start(); err != nil {
-		return s, err
-	}
-	for late := began.Add(stormLimit); ; time.Sleep(5 * time.Millisecond) {
+	before, started := d.cpu(), make(chan error, 1)
+	go func() { started <- start() }()
+	var began time.Time
+	for late := time.Now().Add(stormLimit); ; time.Sleep(5 * time.Millisecond) {
 		c, err := js.Consumer(ctx, in, consumer)
 		if err != nil {
 			return s, err
 		}
-		if info := c.CachedInfo(); info.NumPending == 0 && info.NumAckPending == 0 {
+		info := c.CachedInfo()
+		if began.IsZero() && info.NumPending < stormRequests {
+			began = time.Now()
+		}
+		if info.NumPending == 0 && info.NumAckPending == 0 {
 			break
-		} else if time.Now().After(late) {
+		}
+		if time.Now().After(late) {
 			return s, fmt.Errorf("consumer %s: %d messages to deliver and %d to acknowledge after %s", consumer, info.NumPending, info.NumAckPending, stormLimit)
 		}
 	}
-	used := d.cpu().minus(before)
-	return storm{seconds: time.Since(began).Seconds(), bridge: used.others, workers: used.workers, postgres: used.postgres, natsAndRest: used.servers}, nil
+	took, used := time.Since(began), d.cpu().minus(before)
+	return storm{seconds: took.Seconds(), bridge: used.others, workers: used.workers, postgres: used.postgres, natsAndRest: used.servers}, <-started
 }
 
 // answers returns the number of answers that the stream has.
