@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// silence is the longest time without output while tests run.
-const silence = 10 * time.Second
+// silence is the time without output after which a line of progress follows, within a second.
+const silence = 9 * time.Second
 
 // progress says which tests run, for a line of output when nothing else is printed.
 type progress struct {
