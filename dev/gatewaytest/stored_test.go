@@ -130,7 +130,7 @@ func TestAcceptedWebhooksAreStoredAcrossANATSCrash(t *testing.T) {
 					return
 				default:
 				}
-				a, err := r.hook(client, sender*1_000_000 + i)
+				a, err := r.hook(client, sender*1_000_000+i)
 				mu.Lock()
 				switch {
 				case err == nil && a.status == http.StatusOK:
