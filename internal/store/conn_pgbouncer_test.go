@@ -3,8 +3,10 @@
 package store_test
 
 import (
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/internal/store"
@@ -30,17 +32,23 @@ func TestThroughPgBouncer(t *testing.T) {
 	}
 }
 
-// TestNothingIsPreparedBehindPgBouncer, without an error on the way.
+// TestNothingIsPreparedBehindPgBouncer, also by connections that are opened at the same time.
 func TestNothingIsPreparedBehindPgBouncer(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"transaction", "session"} {
-		b := bouncer.Start(t, pgtest.Database(t), "pool_mode = "+mode)
+		b := bouncer.Start(t, pgtest.Database(t), "pool_mode = "+mode, "server_round_robin = 1")
 		s := openStore(t, b.URL())
-		require.NoError(t, s.Ping(t.Context()))
-		for range 5 {
-			requireOne(t, s, "select $1::int")
+		var all sync.WaitGroup
+		for range 12 {
+			all.Go(func() {
+				_, err := s.Select(t.Context(), "select $1::int from pg_sleep(0.1)", 1)
+				assert.NoError(t, err)
+			})
 		}
-		require.Empty(t, prepared(t, s), mode)
+		all.Wait()
+		for range 24 {
+			require.Empty(t, prepared(t, s), mode)
+		}
 	}
 }
 

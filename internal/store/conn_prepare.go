@@ -31,8 +31,11 @@ func (s *Store) beforeConnect(_ context.Context, cfg *pgx.ConnConfig) error {
 // checkDirect returns errPooled if a connection that would prepare statements leads to a pooler: it
 // reports a process ID of its own.
 func (s *Store) checkDirect(ctx context.Context, conn *pgx.Conn) error {
-	if !s.mayPrepare || s.pooled.Load() {
+	if !s.mayPrepare || conn.Config().DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
 		return nil
+	}
+	if s.pooled.Load() { // since this connection was begun
+		return errPooled
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.connectTimeout) // the pool sets none
 	defer cancel()

@@ -152,3 +152,16 @@ func TestDocument(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, got)
 }
+
+// TestConnectionsBegunBeforeAPoolerWasDetectedAreReplaced: they would prepare statements.
+func TestConnectionsBegunBeforeAPoolerWasDetectedAreReplaced(t *testing.T) {
+	t.Parallel()
+	s := testStore(t, Options{})
+	conn, err := pgx.ConnectConfig(t.Context(), s.pool.Config().ConnConfig)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
+	require.NoError(t, s.afterConnect(t.Context(), conn))
+	s.pooled.Store(true)
+	require.ErrorIs(t, s.afterConnect(t.Context(), conn), errPooled)
+	require.NoError(t, s.Ping(t.Context()), "the next one prepares nothing")
+}
