@@ -69,8 +69,9 @@ type Store struct {
 	entities    []entity.Entity
 	holder      string // identifies this Store in raw.call_leases
 
-	settings  settings      // of each transaction
-	txOptions pgx.TxOptions // begins a transaction with them
+	settings    settings      // of each transaction
+	txOptions   pgx.TxOptions // begins a transaction with them
+	readOptions pgx.TxOptions // begins one that only reads
 
 	mayPrepare     bool          // the URL has no execution mode of its own
 	pooled         atomic.Bool   // behind a pooler nothing is prepared
@@ -108,6 +109,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		acquireWait: cmp.Or(o.AcquireWait, defaultAcquireWait), overlap: cmp.Or(o.Overlap, DefaultOverlap),
 		log: o.Logger, recorder: o.Recorder, deleteGuard: cmp.Or(o.DeleteGuard, DefaultDeleteGuard), changes: o.Changes, tenants: o.Tenants, entities: o.Entities,
 		holder: rand.Text(), settings: settings, txOptions: settings.txOptions(),
+		readOptions:    settings.merge(map[string]string{"plan_cache_mode": "force_custom_plan"}).txOptions(),
 		mayPrepare:     cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && !choosesMode(databaseURL),
 		connectTimeout: cfg.ConnConfig.ConnectTimeout,
 	}

@@ -50,14 +50,14 @@ func (s *Store) checkDirect(ctx context.Context, conn *pgx.Conn) error {
 	return errPooled
 }
 
-// manyRows is the number of values from which planning a statement costs little beside its execution.
-const manyRows = 200
+// manyValues is the number of values from which planning a statement costs little beside its execution.
+const manyValues = 200
 
-// planForMany has PostgreSQL plan the following statements of a transaction for their values, if an array
-// of them has many. A plan that is reused assumes ten, and a table as it was when the plan was made,
+// planForMany has PostgreSQL plan the following statements of a transaction that writes for their values, if
+// an array of them has many. A plan that is reused assumes ten, and a table as it was when the plan was made,
 // perhaps empty: it may compare each value with each row.
 func planForMany(ctx context.Context, tx pgx.Tx, values int) error {
-	if values < manyRows {
+	if values < manyValues {
 		return nil
 	}
 	_, err := tx.Exec(ctx, "set local plan_cache_mode = force_custom_plan")

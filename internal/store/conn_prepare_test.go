@@ -43,7 +43,7 @@ func TestStatementsArePreparedOncePerConnection(t *testing.T) {
 	for range 10 {
 		requireOne(t, s, sql)
 	}
-	require.Positive(t, prepared(t, s)[sql].Reused)
+	require.Equal(t, store.Plans{Planned: 10}, prepared(t, s)[sql])
 
 	for i := range 2 * store.MaxPrepared {
 		requireOne(t, s, fmt.Sprintf("select $1::int /* %d */", i))
@@ -140,6 +140,32 @@ func TestPlansAreNotReusedForManyRequests(t *testing.T) {
 		}
 	}
 	require.Positive(t, reused)
+}
+
+// TestListsArePlannedForTheirFilters: a plan without a filter would read the whole table with one.
+func TestListsArePlannedForTheirFilters(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.Store = openOne(t, f.url)
+	for range 20 {
+		_, err := f.ListRequests(t.Context(), ledger.RequestFilter{}, 10)
+		require.NoError(t, err)
+		_, err = f.FindRuns(t.Context(), ledger.RunFilter{}, 10)
+		require.NoError(t, err)
+		_, err = f.RejectedRecords(t.Context(), ledger.RejectedFilter{}, 10)
+		require.NoError(t, err)
+		_, err = f.Actions(t.Context(), ledger.AuditFilter{}, 10)
+		require.NoError(t, err)
+		require.NoError(t, f.Rows(t.Context(), tenant, find(t, "customers"), nil))
+	}
+	lists := 0
+	for text, plans := range prepared(t, f.Store) {
+		if strings.Contains(text, " is null or ") {
+			lists++
+			require.Equal(t, store.Plans{Planned: 20}, plans, text)
+		}
+	}
+	require.Equal(t, 5, lists)
 }
 
 func customers(n, from int) (all []entity.Record) {

@@ -105,9 +105,10 @@ func (s *Store) logOutage(ctx context.Context, what string, err error) {
 }
 
 // read runs f in a transaction that only reads. A pooler in transaction mode gives each
-// transaction one server connection.
+// transaction one server connection. No plans are reused: most reads have filters that may be absent,
+// and a plan for all values would read the whole table for one row.
 func (s *Store) read(ctx context.Context, what string, f func(q ddl.Querier) error) error {
-	return s.transact(ctx, what, func(tx pgx.Tx) error { return f(tx) })
+	return s.transactWith(ctx, what, s.readOptions, func(tx pgx.Tx) error { return f(tx) })
 }
 
 // once runs f in a transaction without retry. It closes the connection after an error that leaves
