@@ -64,6 +64,7 @@ func TestThePageStartsAndControlsARun(t *testing.T) {
 	p.follow(t, "#1")
 	p.see(t, ".box", "not now")
 	p.follow(t, "Start again…")
+	p.see(t, "h1", "Start a sync")
 	require.Equal(t, []string{"customers", "jobs"}, eval[[]string](t, p, `[...document.querySelectorAll('[name=entity]:checked')].map(e => e.value)`))
 	p.requireSound(t)
 }
@@ -222,6 +223,7 @@ func TestThePageOffersARebuildBesideDifferences(t *testing.T) {
 	require.False(t, eval[bool](t, p, `document.body.innerText.includes('Rows that this run changed')`), "a verify changes none")
 	p.requireSound(t)
 	p.follow(t, "Rebuild customers…")
+	p.see(t, "h1", "Start a sync")
 	require.Equal(t, []string{"customers"}, eval[[]string](t, p, `[...document.querySelectorAll('[name=entity]:checked')].map(e => e.value)`))
 	p.press(t, "Start rebuild")
 	p.follow(t, "run 3")

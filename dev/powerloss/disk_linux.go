@@ -15,7 +15,7 @@ import (
 // mountOptions make ext4 write no more than what programs ask for.
 const mountOptions = "loop,data=writeback,noauto_da_alloc,commit=300"
 
-// defaultPatience is how long Restore and Close wait until killed processes have no open files.
+// defaultPatience is how long Restore and Close wait until nothing uses the disk.
 const defaultPatience = 20 * time.Second
 
 // Disk is a file system whose page cache can be lost. It is not safe for concurrent use; programs may use
@@ -111,8 +111,8 @@ func (d *Disk) CutPower() error {
 	return nil
 }
 
-// Restore mounts the disk again after CutPower. It fails if a program still has files open on it after 20 s:
-// kill all of them before.
+// Restore mounts the disk again after CutPower. It fails if a program still has files open on it after 20 s, or
+// if another mount namespace still has it: end all such programs before.
 func (d *Disk) Restore() error {
 	if err := d.unmount(); err != nil {
 		return fmt.Errorf("restore the power: %w", err)
@@ -137,15 +137,41 @@ func (d *Disk) Close() error {
 	return os.RemoveAll(d.folder)
 }
 
-// unmount waits for killed processes: the kernel closes their files a moment after their end.
+// unmount waits for killed processes: the kernel closes their files a moment after their end. It also waits for
+// mounts of the disk in other namespaces: a container has copies of all mounts until it has its own root. As
+// long as there is one, the kernel would mount the same file system again, which refuses to write.
 func (d *Disk) unmount() error {
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		err := unix.Unmount(d.Path(), 0)
-		if !errors.Is(err, unix.EBUSY) {
+		if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EINVAL) { // EINVAL: it is not mounted here any more
 			return err
 		}
+		if !errors.Is(err, unix.EBUSY) {
+			attached, err := d.isAttached()
+			if err != nil || !attached {
+				return err
+			}
+		}
 		if time.Since(began) > d.patience {
-			return fmt.Errorf("a process uses %s: %w", d.Path(), err)
+			return fmt.Errorf("a process or another mount namespace uses %s", d.Path())
 		}
 	}
+}
+
+// isAttached reports whether a loop device has the image.
+func (d *Disk) isAttached() (bool, error) {
+	devices, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	if err != nil {
+		return false, err
+	}
+	for _, device := range devices {
+		image, err := os.ReadFile(device)
+		if err == nil && strings.TrimSpace(string(image)) == d.image() {
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENXIO) && !errors.Is(err, unix.ENODEV) { // detached just now
+			return false, err
+		}
+	}
+	return false, nil
 }

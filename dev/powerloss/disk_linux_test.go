@@ -3,7 +3,9 @@
 package powerloss_test
 
 import (
+	"bufio"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -136,7 +138,31 @@ func TestRestoreNamesADiskInUse(t *testing.T) {
 	f, err := os.Create(d.Path("open"))
 	require.NoError(t, err)
 	require.NoError(t, d.CutPower())
-	require.ErrorContains(t, d.Restore(), "a process uses "+d.Path())
+	require.ErrorContains(t, d.Restore(), "a process or another mount namespace uses "+d.Path())
 	require.NoError(t, f.Close())
+	d.SetPatience(time.Minute)
 	require.NoError(t, d.Restore())
+}
+
+// A container that starts has a copy of each mount for a moment.
+func TestRestoreWaitsForOtherMountNamespaces(t *testing.T) {
+	t.Parallel()
+	d := newDisk(t)
+	other := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo started; exec cat")
+	stdin, err := other.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := other.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	started, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "started\n", started)
+	require.NoError(t, d.CutPower())
+	d.SetPatience(50 * time.Millisecond)
+	require.ErrorContains(t, d.Restore(), "another mount namespace uses "+d.Path())
+	require.NoError(t, stdin.Close())
+	require.NoError(t, other.Wait())
+	d.SetPatience(time.Minute)
+	require.NoError(t, d.Restore())
+	require.NoError(t, os.WriteFile(d.Path("file"), nil, 0o600))
 }

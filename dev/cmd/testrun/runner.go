@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -154,13 +155,31 @@ func (r *runner) testEnded(e event) {
 	at := key{e.Package, e.Test}
 	name, sub, _ := strings.Cut(e.Test, "/")
 	if e.Action != "pass" {
-		r.problems = append(r.problems, fmt.Sprintf("%s %s (%s)", e.Action, e.Test, e.Package))
+		r.problems = append(r.problems, fmt.Sprintf("%s %s (%s)%s", e.Action, e.Test, e.Package, reason(r.outputs[at])))
 		fmt.Fprint(r.out, strings.Join(r.outputs[at], ""))
 	}
 	delete(r.outputs, at)
 	if sub == "" {
 		r.results = append(r.results, result{partOf(e.Package, name), seconds(e.Elapsed)})
 	}
+}
+
+// maxReason is how many lines of a test's messages the report repeats.
+const maxReason = 12
+
+var message = regexp.MustCompile(`^ {4}\S+\.go:\d+: `)
+
+// reason returns the first messages in the output of a test, without logs of the programs that it ran.
+func reason(output []string) string {
+	var lines []string
+	within := false
+	for _, text := range output {
+		within = message.MatchString(text) || within && strings.HasPrefix(text, "        ")
+		if within && strings.TrimSpace(text) != "" && !strings.Contains(text, `{"level":`) && len(lines) < maxReason {
+			lines = append(lines, "\n  "+strings.TrimRight(text, " \n"))
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // packageEnded records a failure outside of tests. go reports a package without tests as

@@ -92,6 +92,7 @@ func TestRun(t *testing.T) {
 	}{
 		"passes":         {"func TestA(t *testing.T) {}", false, []string{"ok  \t", "ok: 1 tests"}},
 		"fails":          {`func TestA(t *testing.T) { t.Error("why it failed") }`, true, []string{"why it failed", "fail TestA"}},
+		"says why":       {`func TestA(t *testing.T) { t.Log("{\"level\":1}"); t.Error("first\nsecond") }`, true, []string{"fail TestA (example.com/m)\n      m_test.go:5: first\n          second\n"}},
 		"skips":          {source(t, "skips.txt"), true, []string{"no service", "skip TestA"}},
 		"skips a part":   {source(t, "skips-a-part.txt"), true, []string{"skip TestA/b"}},
 		"crashes":        {`func TestA(t *testing.T) { go func() { panic("how it crashed") }(); select {} }`, true, []string{"how it crashed"}},
