@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -184,11 +185,16 @@ func (m mutant) apply(root string) (string, error) {
 	return strings.Replace(string(text), m.before, m.after, 1), nil
 }
 
-// run returns the first test that fails and after how long, builds included, "" if all tests pass.
+// run returns the first test that fails and after how long, builds included, "" if all tests pass. It stops the
+// others then.
 func (t technique) run(ctx context.Context, root, overlay string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-short", "-failfast", "-timeout=15m"}, t.args...)...)
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	cmd := exec.CommandContext(running, "go", append([]string{"test", "-json", "-count=1", "-short", "-failfast", "-timeout=15m"}, t.args...)...)
 	cmd.Dir = filepath.Join(root, t.module)
 	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay) // also of programs that tests build
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel, cmd.WaitDelay = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }, time.Minute // also of the tests, as Ctrl-C does
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -199,6 +205,10 @@ func (t technique) run(ctx context.Context, root, overlay string) (string, error
 		return "", err
 	}
 	first, err := firstFailure(stdout)
+	if first != "" || err != nil {
+		stop()
+	}
+	_, _ = io.Copy(io.Discard, stdout)
 	ended := cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
@@ -214,15 +224,15 @@ func (t technique) run(ctx context.Context, root, overlay string) (string, error
 // testEvent is a line of go test -json.
 type testEvent struct{ Action, Package, Test, Output, FailedBuild string }
 
-// firstFailure reads the output of go test -json to its end. It returns the first test that failed, or the
-// package if no test did, and after how long.
+// firstFailure reads the output of go test -json. It returns the first test that failed, or the package if it
+// failed without one, and after how long.
 func firstFailure(output io.Reader) (first string, err error) {
-	began, inTest, build := time.Now(), false, strings.Builder{}
+	began, build := time.Now(), strings.Builder{}
 	for lines := json.NewDecoder(output); ; {
 		var e testEvent
 		switch err := lines.Decode(&e); {
 		case errors.Is(err, io.EOF):
-			return first, nil
+			return "", nil
 		case err != nil:
 			return "", fmt.Errorf("output of go test: %w", err)
 		}
@@ -231,12 +241,9 @@ func firstFailure(output io.Reader) (first string, err error) {
 			build.WriteString(e.Output)
 		case e.FailedBuild != "":
 			return "", fmt.Errorf("the mistake does not compile: %s", build.String())
-		case e.Action == "fail" && !inTest && (first == "" || e.Test != ""):
-			name, _, _ := strings.Cut(cmp.Or(e.Test, e.Package), "/")
-			if inTest = e.Test != ""; !inTest {
-				name = e.Package
-			}
-			first = fmt.Sprintf("%s (%s)", name, time.Since(began).Round(time.Second))
+		case e.Action == "fail":
+			name, _, _ := strings.Cut(e.Test, "/")
+			return fmt.Sprintf("%s (%s)", cmp.Or(name, e.Package), time.Since(began).Round(time.Second)), nil
 		}
 	}
 }
