@@ -72,11 +72,19 @@ func (w *work) apply(name string, s workflows.ControlSignal) {
 	case s.PassOnly && (w.run.Number == 0 || s.RunNumber != 0 && s.RunNumber != w.run.Number):
 	case name == workflows.SignalCancel:
 		cancel := &ledger.Finalization{State: ledger.Cancelled, Reason: "cancelled", ClaimQueued: !s.PassOnly}
+		if w.isTenants() && cancel.ClaimQueued {
+			cancel.ClaimUntil = s.Sequence
+		}
 		switch {
 		case w.stop == nil && w.finalization == nil:
 			w.stop = cancel
-		case cancel.ClaimQueued && (w.stop == nil || !w.stop.ClaimQueued):
+		case cancel.ClaimQueued && (w.stop == nil || !w.stop.ClaimQueued || w.finalization != nil):
+			if w.next != nil {
+				cancel.ClaimUntil = max(w.next.ClaimUntil, cancel.ClaimUntil)
+			}
 			w.next = cancel
+		case cancel.ClaimQueued:
+			w.stop.ClaimUntil = max(w.stop.ClaimUntil, cancel.ClaimUntil)
 		}
 	default:
 		w.paused = name == workflows.SignalPause
@@ -102,6 +110,9 @@ func (p *process) begin(w *work) {
 	if mode, _ := events.ModeOfWorkflowID(w.ID); !w.isTenants() {
 		in.Mode = mode.Mode
 	}
+	if w.stop != nil {
+		in.ClaimUntil = w.stop.ClaimUntil
+	}
 	woken := w.woken
 	w.woken = false
 	last, err := p.publisher.LastRunNumber(context.Background())
@@ -125,6 +136,8 @@ func (p *process) begin(w *work) {
 		w.woken = woken
 	case found:
 		w.run, w.ended = run, 0
+	case in.ClaimUntil != 0:
+		w.stop, w.next, w.woken = w.next, nil, true
 	case !woken && (!w.paused || w.stop != nil):
 		p.close(w, workflows.ExecutionCompleted)
 	}

@@ -101,7 +101,7 @@ func (r *run) apply(s ReceivedControl) {
 		// The pass to cancel has ended, and the current one serves other requests.
 	case s.Name == SignalCancel:
 		reason := cmp.Or(s.Reason, "cancelled by "+cmp.Or(s.Actor, "an operator"))
-		r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly})
+		r.stop(ledger.Finalization{State: ledger.Cancelled, Reason: reason, ClaimQueued: !s.PassOnly, ClaimUntil: r.claimUntil(s)})
 	case s.Name == SignalPause && !r.Paused && (!r.isStopping() || r.pausesNextPass()):
 		r.Paused, r.PausedSince, r.PauseReason, r.PauseActor = true, workflow.Now(r.ctx), s.Reason, s.Actor
 		r.cancelSlices()
@@ -110,6 +110,20 @@ func (r *run) apply(s ReceivedControl) {
 		r.Paused = false
 		r.announce(s)
 	}
+}
+
+// laterRequestsStay is the change ID of the version in which a cancel spares the requests that were published
+// after it.
+const laterRequestsStay = "requests that follow a cancel stay"
+
+// claimUntil returns until when waiting requests were published that a cancel ends: those before it. 0 if it
+// was sent by hand and has no time: all of them.
+func (r *run) claimUntil(s ReceivedControl) uint64 {
+	if !r.Mode.Info().PerTenant || s.PassOnly || s.Sequence == 0 ||
+		workflow.GetVersion(r.ctx, laterRequestsStay, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return 0
+	}
+	return s.Sequence
 }
 
 // pauseAfterCancel is the change ID of the version in which a pause that arrives while a pass is being

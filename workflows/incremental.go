@@ -32,10 +32,11 @@ func (r *run) passes(ctx workflow.Context, tenant events.TenantID, wake workflow
 	for resumed := r.RunNumber != 0; ; resumed = false {
 		if !resumed {
 			woken := drain(wake)
-			begun, err := r.begin(ctx, ledger.BeginInput{
-				TenantID: tenant, Pass: r.Passes + 1, Refreshes: true,
-				MayWait: !r.isStopping(), // a cancel ends the requests at once
-			})
+			in := ledger.BeginInput{TenantID: tenant, Pass: r.Passes + 1, Refreshes: true, MayWait: true}
+			if r.Stop != nil { // a cancel ends the requests before it, and at once
+				in.MayWait, in.ClaimUntil = false, r.Stop.ClaimUntil
+			}
+			begun, err := r.begin(ctx, in)
 			if err != nil {
 				return IncrementalResult{}, err
 			}
@@ -44,6 +45,10 @@ func (r *run) passes(ctx workflow.Context, tenant events.TenantID, wake workflow
 					continue
 				}
 				return IncrementalResult{}, errContinueAsNew
+			}
+			if !begun.Found && in.ClaimUntil != 0 { // no request waits that the cancel ends, but a later one may
+				r.Stop, r.Next = r.Next, nil
+				continue
 			}
 			if !begun.Found {
 				if woken || wake.Len() > 0 || r.waitWhilePaused(ctx, wake) {

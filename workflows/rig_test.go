@@ -141,6 +141,9 @@ func (r *rig) at(entity string, page int, do func()) {
 // after makes something happen once some workflow time has passed from now on.
 func (r *rig) after(d time.Duration, do func()) { r.env.RegisterDelayedCallback(do, d) }
 
+// sequence returns the sequence of a control that is published now.
+func sequence() uint64 { return uint64(time.Now().UnixNano()) }
+
 func (r *rig) signal(name string, payload any) { r.env.SignalWorkflow(name, payload) }
 
 // progress asks the workflow how far it is. Call it from after, at, or at the end.

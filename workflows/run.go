@@ -188,8 +188,21 @@ func (r *run) stop(d ledger.Finalization) {
 		r.Stop = &d
 		r.cancelSlices()
 	case d.ClaimQueued && (r.Stop == nil || !r.Stop.ClaimQueued || r.Finishing && r.keepsEveryCancel()):
+		if r.Next != nil {
+			d.ClaimUntil = later(r.Next.ClaimUntil, d.ClaimUntil)
+		}
 		r.Next = &d
+	case d.ClaimQueued:
+		r.Stop.ClaimUntil = later(r.Stop.ClaimUntil, d.ClaimUntil)
 	}
+}
+
+// later returns the later of two times in ns, of which 0 is the end of time.
+func later(a, b uint64) uint64 {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	return max(a, b)
 }
 
 func (r *run) keepsEveryCancel() bool {

@@ -117,6 +117,27 @@ func TestCancelKeepsStoredRecordsAndReportsTheirNumber(t *testing.T) {
 	require.Contains(t, late.errors, "has no open run and no waiting request")
 }
 
+// The cancel of a tenant's incremental sync ends what was published before it, and its pass is still reading a page
+// when another request follows.
+func TestARequestRightAfterACancelIsServed(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, options{})
+	w.start(t, "serve")
+	w.full(t)
+	w.stack.Simulator.SetPace(slowPage)
+	served := w.request(t, `{"mode":"incremental","entities":["jobs"]}`)
+	workflowID := w.accepted(t, served).WorkflowID
+	await(t, w, "sync.started", func(d events.StartedData) bool { return names(d.RunData, served) })
+	waiting := w.request(t, `{"mode":"incremental","entities":["customers"]}`)
+	w.accepted(t, waiting)
+
+	w.control(t, `{"action":"cancel","workflowId":"`+workflowID+`"}`)
+	later := w.request(t, `{"mode":"incremental","entities":["customers","invoices"]}`)
+	require.Equal(t, w.outcome(t, "sync.cancelled", served).RunNumber, w.outcome(t, "sync.cancelled", waiting).RunNumber)
+	w.stack.Simulator.SetPace(0)
+	require.Equal(t, []string{"customers", "invoices"}, w.completed(t, later).Entities)
+}
+
 func TestFullSyncsOfOneEntityRunOneAfterAnother(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/lazi/lazisync/events"
@@ -39,6 +40,19 @@ type Request struct {
 	// Wait is how long after it is recorded the request counts as received. Until then no
 	// pass serves it. It is 0 except for second passes.
 	Wait time.Duration
+}
+
+// IsPublishedUntil reports whether the stream stored the message of a request until a time in ns, or without
+// a message whether the request was received until then. It is true for 0.
+func (r Request) IsPublishedUntil(limit uint64) bool {
+	if limit == 0 {
+		return true
+	}
+	published := r.ReceivedAt
+	if _, _, stored, err := events.ParsePlace(r.Message); err == nil {
+		published = stored
+	}
+	return published.UnixNano() <= int64(min(limit, math.MaxInt64))
 }
 
 // Digest returns the digest of the data of a request. It ignores spaces and the order of keys.

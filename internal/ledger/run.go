@@ -111,6 +111,10 @@ type BeginInput struct {
 	// from the beginning of the tenant's last pass to the beginning of this one.
 	MayWait     bool          `json:",omitempty"`
 	MinInterval time.Duration `json:"-"` // the worker's configuration
+
+	// ClaimUntil is set for an incremental pass that only cancels: it claims requests that were published
+	// until then, in ns like the sequence of a control; 0: all of them.
+	ClaimUntil uint64 `json:",omitempty"`
 }
 
 // NotDueError is returned for an incremental pass that would begin too early. Nothing has begun, and
@@ -132,4 +136,7 @@ type Finalization struct {
 	// ClaimQueued makes a cancelled incremental pass claim the requests that are queued
 	// behind it too. Recorded histories have it under its JSON name.
 	ClaimQueued bool `json:"TakeWaiting"`
+	// ClaimUntil limits ClaimQueued to requests that were published until then, in ns like the
+	// sequence of a control; 0: all of them.
+	ClaimUntil uint64 `json:",omitempty"`
 }

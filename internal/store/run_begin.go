@@ -135,7 +135,7 @@ func beginForRequest(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *
 // that continue from the resume points. The kind of the oldest request comes first, so that neither
 // waits for more than one run of the other. It may return how long the requests have to wait instead.
 func beginForQueued(ctx context.Context, tx pgx.Tx, b ledger.BeginInput, seen *observed) (number int64, wait time.Duration, err error) {
-	queued, err := lockQueued(ctx, tx, b.TenantID)
+	queued, err := lockQueued(ctx, tx, b.TenantID, b.ClaimUntil)
 	if err != nil || len(queued) == 0 {
 		return 0, 0, err
 	}
@@ -193,6 +193,7 @@ type queuedRequest struct {
 	id         string
 	entities   []string
 	refresh    bool
+	message    string
 	receivedAt time.Time
 }
 
@@ -220,18 +221,21 @@ func (all queuedRequests) entities() (names []string) {
 	return names
 }
 
-// lockQueued reads the queued requests of a tenant and locks them until the transaction ends. The
-// request of a second pass is not queued before its time: served earlier, it would be no second
-// pass.
-func lockQueued(ctx context.Context, tx pgx.Tx, tenant events.TenantID) (queuedRequests, error) {
-	return pgx.CollectRows(query(ctx, tx, `
-		select request_id, entities, ids is not null or since is not null, received_at from raw.sync_requests
+// lockQueued reads the queued requests of a tenant that were published until a time in ns, 0 for all of them,
+// and locks them until the transaction ends. The request of a second pass is not queued before its time:
+// served earlier, it would be no second pass.
+func lockQueued(ctx context.Context, tx pgx.Tx, tenant events.TenantID, until uint64) (queuedRequests, error) {
+	queued, err := pgx.CollectRows(query(ctx, tx, `
+		select request_id, entities, ids is not null or since is not null, message, received_at from raw.sync_requests
 		where tenant_id = $1 and mode = 'incremental' and run_number is null
 		and (source <> $2 or received_at <= clock_timestamp())
 		order by request_id for update`, tenant, ledger.SecondPassSource), func(row pgx.CollectableRow) (q queuedRequest, err error) {
-		err = row.Scan(&q.id, &q.entities, &q.refresh, &q.receivedAt)
+		err = row.Scan(&q.id, &q.entities, &q.refresh, &q.message, &q.receivedAt)
 		return q, err
 	})
+	return slices.DeleteFunc(queued, func(q queuedRequest) bool {
+		return !ledger.Request{Message: q.message, ReceivedAt: q.receivedAt}.IsPublishedUntil(until)
+	}), err
 }
 
 // runScope is what a run reads.

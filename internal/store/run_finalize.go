@@ -44,7 +44,7 @@ func finalize(ctx context.Context, tx pgx.Tx, ref ledger.Ref, d ledger.Finalizat
 		return err
 	}
 	if d.ClaimQueued && run.Mode.Info().PerTenant {
-		if run.Entities, err = claimQueued(ctx, tx, run); err != nil {
+		if run.Entities, err = claimQueued(ctx, tx, run, d.ClaimUntil); err != nil {
 			return err
 		}
 	}
@@ -89,8 +89,8 @@ func observeFinish(ctx context.Context, tx pgx.Tx, number int64, positions map[s
 }
 
 // claimQueued claims the queued requests for an incremental run and returns the entities of both.
-func claimQueued(ctx context.Context, tx pgx.Tx, run ledger.Run) ([]string, error) {
-	queued, err := lockQueued(ctx, tx, run.TenantID)
+func claimQueued(ctx context.Context, tx pgx.Tx, run ledger.Run, until uint64) ([]string, error) {
+	queued, err := lockQueued(ctx, tx, run.TenantID, until)
 	if err != nil || len(queued) == 0 {
 		return run.Entities, err
 	}

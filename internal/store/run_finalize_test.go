@@ -197,6 +197,34 @@ func TestACancelledPassClaimsQueuedRequests(t *testing.T) {
 	require.False(t, found)
 }
 
+// A cancel ends the waiting requests that were published before it, by the time of their messages.
+func TestACancelledPassSparesLaterRequests(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	cancelledAt := time.Now()
+	place := func(after time.Duration) string {
+		return events.Message{Stream: "SYNC_COMMANDS", Sequence: 7, Stored: cancelledAt.Add(after)}.Place()
+	}
+	earlier, later := request(events.Incremental, "earlier", "customers"), request(events.Incremental, "later", "jobs")
+	earlier.Message, later.Message = place(0), place(time.Nanosecond)
+	withoutMessage := request(events.Incremental, "without message", "invoices") // recorded after the cancel
+	run := f.beginIncremental("first", 1, "estimates")
+	f.receive(earlier, later, withoutMessage)
+
+	d := ledger.Finalization{State: ledger.Cancelled, ClaimQueued: true, ClaimUntil: uint64(cancelledAt.UnixNano())}
+	require.Equal(t, []string{"customers", "estimates"}, f.finalize(run, d).Entities)
+	next := incremental("exec", 2)
+	next.ClaimUntil = d.ClaimUntil
+	_, found, err := f.BeginRun(t.Context(), next)
+	require.NoError(t, err)
+	require.False(t, found, "nothing that the cancel ends waits")
+	next.ClaimUntil = 0
+	run, found, err = f.BeginRun(t.Context(), next)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, []string{"jobs", "invoices"}, run.Entities)
+}
+
 func TestPublishedOutcomesAreMarked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

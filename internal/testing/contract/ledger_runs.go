@@ -14,13 +14,16 @@ import (
 var outcomes = rapid.Custom(func(t *rapid.T) ledger.Finalization {
 	f := ledger.Finalization{
 		State:  rapid.SampledFrom([]ledger.RunState{ledger.Completed, ledger.Failed, ledger.Cancelled, ledger.Paused}).Draw(t, "outcome"),
-		Reason: words.Draw(t, "reason"), ClaimQueued: rapid.Bool().Draw(t, "claim queued"),
+		Reason: words.Draw(t, "reason"), ClaimQueued: rapid.Bool().Draw(t, "claim queued"), ClaimUntil: limits.Draw(t, "claim until"),
 	}
 	if f.State == ledger.Failed && rapid.Bool().Draw(t, "with an error") {
 		f.Error = &events.RunError{Type: events.APIError, Message: "no answer"}
 	}
 	return f
 })
+
+// limits are times in ns before and after those of all requests: each ledger has a clock of its own.
+var limits = rapid.SampledFrom([]uint64{0, 1, 1 << 62})
 
 func (l *ledgers) begin(t *rapid.T) { l.beginMode(t, modes.Draw(t, "mode")) }
 
@@ -31,7 +34,7 @@ func (l *ledgers) beginMode(t *rapid.T, mode events.Mode) {
 	if b.Mode.Info().PerTenant {
 		b.Refreshes, b.MayWait = rapid.Bool().Draw(t, "refreshes"), rapid.Bool().Draw(t, "may wait")
 		b.MinInterval = rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "interval")
-		b.WorkflowID = b.Mode.WorkflowID(b.TenantID, "")
+		b.WorkflowID, b.ClaimUntil = b.Mode.WorkflowID(b.TenantID, ""), limits.Draw(t, "claim until")
 		if rapid.IntRange(0, 3).Draw(t, "paused") == 0 {
 			b.Pause = &ledger.Pause{Since: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Number: rapid.IntRange(0, 2).Draw(t, "number")}
 		}

@@ -92,7 +92,7 @@ func (d *Database) beginForRequest(b ledger.BeginInput) (int64, error) {
 
 // beginForQueued begins an incremental run for all queued requests of the kind of the oldest one.
 func (d *Database) beginForQueued(b ledger.BeginInput) (number int64, wait time.Duration) {
-	queued := d.queued(b.TenantID)
+	queued := d.queued(b.TenantID, b.ClaimUntil)
 	if len(queued) == 0 {
 		return 0, 0
 	}
@@ -120,10 +120,11 @@ func (d *Database) untilNextPass(b ledger.BeginInput) time.Duration {
 	return max(passes[len(passes)-1].StartedAt.Add(b.MinInterval).Sub(d.now()), 0)
 }
 
-// queued lists the incremental requests of a tenant that no run has claimed, oldest first.
-func (d *Database) queued(tenant events.TenantID) []ledger.Request {
+// queued lists the incremental requests of a tenant that no run has claimed and that were published until
+// a time in ns, oldest first.
+func (d *Database) queued(tenant events.TenantID, until uint64) []ledger.Request {
 	return d.requestsWhere(func(q ledger.Request) bool {
-		return q.TenantID == tenant && q.Mode.Info().PerTenant && q.RunNumber == 0 &&
+		return q.TenantID == tenant && q.Mode.Info().PerTenant && q.RunNumber == 0 && q.IsPublishedUntil(until) &&
 			(q.Source != ledger.SecondPassSource || !q.ReceivedAt.After(d.now()))
 	})
 }

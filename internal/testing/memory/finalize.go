@@ -40,7 +40,7 @@ func (d *Database) finalize(number int64, f ledger.Finalization) {
 		return
 	}
 	if f.ClaimQueued && r.Mode.Info().PerTenant {
-		queued := d.queued(r.TenantID)
+		queued := d.queued(r.TenantID, f.ClaimUntil)
 		r.Entities = entitiesOf(queued, r.Entities)
 		d.claim(number, queued)
 	}
