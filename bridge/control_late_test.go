@@ -214,3 +214,34 @@ func TestAControlThatAnotherBridgeSentIsAccepted(t *testing.T) {
 	require.Empty(t, w.rejections(t))
 	require.Equal(t, ledger.ControlApplied, w.recorded("c1").State)
 }
+
+// The cancel of a tenant's workflow is sent, and the bridge crashes before it is settled. What it ends has its
+// outcome when the message is redelivered: a pass that serves later requests must not receive it.
+func TestARedeliveredCancelSparesALaterPass(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		isServed bool // the request before the cancel has its outcome
+		want     []string
+	}{"it ended its requests": {true, []string{"wake", "cancel", "wake"}}, "a request still waits": {false, []string{"wake", "cancel", "wake", "cancel"}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			require.NoError(t, w.requests(w.requested(t, "e1", events.RequestData{Mode: events.Incremental})))
+			if c.isServed {
+				w.serve(t, "e1")
+			}
+			m := w.control(t, "c1", events.ControlData{Action: events.Cancel, WorkflowID: tenantWorkflow})
+			w.failures["SettleControl"] = errors.New("connection refused")
+			require.Error(t, w.controls(m))
+			delete(w.failures, "SettleControl")
+			if c.isServed {
+				w.finish(t, tenantWorkflow, ledger.Cancelled)
+			}
+			require.NoError(t, w.requests(w.requested(t, "e2", events.RequestData{Mode: events.Incremental})))
+			m.deliveries++
+			require.NoError(t, w.controls(m))
+			require.Equal(t, c.want, w.signalNames(tenantWorkflow))
+			require.Equal(t, ledger.ControlApplied, w.recorded("c1").State)
+		})
+	}
+}

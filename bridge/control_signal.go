@@ -13,6 +13,13 @@ import (
 
 // signal applies a control to a workflow with requests. runID is the first run of the workflow, "" if unknown.
 func (b *Bridge) signal(ctx context.Context, c ledger.Control, workflowID, runID string) (controlResult, error) {
+	ended, err := b.hasEnded(ctx, c, workflowID)
+	if err != nil {
+		return controlResult{}, err
+	}
+	if ended {
+		return controlResult{state: ledger.ControlApplied, workflowID: workflowID, runID: runID}, nil
+	}
 	signalled, err := b.send(ctx, c, workflowID)
 	switch {
 	case errors.Is(err, workflows.ErrNotRunning):
@@ -23,6 +30,23 @@ func (b *Bridge) signal(ctx context.Context, c ledger.Control, workflowID, runID
 		return controlResult{}, fmt.Errorf("%s %s: %w", c.Action, workflowID, err)
 	}
 	return controlResult{state: ledger.ControlApplied, workflowID: workflowID, runID: runID}, nil
+}
+
+// hasEnded reports whether what a cancel of a tenant's workflow ends has its outcome, after an earlier call may
+// have sent the signal. The workflow serves later requests then, perhaps in an execution that has not seen it.
+func (b *Bridge) hasEnded(ctx context.Context, c ledger.Control, workflowID string) (bool, error) {
+	if c.Action != events.Cancel || !workflows.ServesTenant(workflowID) {
+		return false, nil
+	}
+	signalled, err := b.isSignalled(ctx, c)
+	if err != nil || !signalled {
+		return false, err
+	}
+	open, err := b.Ledger.HasOpenRequest(ctx, workflowID, c.Sequence)
+	if err != nil {
+		return false, fmt.Errorf("look up whether control %s is applied: %w", c.ID, err)
+	}
+	return !open, nil
 }
 
 // send sends the signal of a control to a workflow. The error is workflows.ErrNotRunning if the workflow

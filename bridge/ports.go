@@ -98,6 +98,9 @@ type ControlLedger interface {
 	// IsControlSignalled reports whether MarkControlSignalled was called since the control became pending:
 	// a workflow may have received it.
 	IsControlSignalled(ctx context.Context, id string) (bool, error)
+	// HasOpenRequest reports whether a workflow has a request without an outcome that was published until a time
+	// in ns, like ledger.Request.IsPublishedUntil.
+	HasOpenRequest(ctx context.Context, workflowID string, until uint64) (bool, error)
 	// SettleControl settles a pending control and returns the settled control, which is
 	// another caller's if that caller was first.
 	SettleControl(ctx context.Context, control ledger.Control) (settled ledger.Control, err error)

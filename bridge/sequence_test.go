@@ -83,7 +83,7 @@ func (s *sequence) do(draw func(*rapid.T) action) func(*rapid.T) {
 var (
 	requestEvents  = rapid.SampledFrom([]string{"e1", "e2", "e3"})
 	faultyMethods  = rapid.SampledFrom(methods)
-	methods        = []string{"Receive", "Accept", "Start", "SignalWithStart", "Signal", "Publish", "DeadLetter", "Ack", "Term", "RecordControl", "MarkControlSignalled", "SettleControl", "MarkControlAnswered", "WithdrawRequest", "PendingControls", "FindRequests", "BeginRun", "Finalize", "FinalizeUnstarted", "MarkPublished", "ExecutionStatus", "Unfinalized", "RaiseRunNumbers"}
+	methods        = []string{"Receive", "Accept", "Start", "SignalWithStart", "Signal", "Publish", "DeadLetter", "Ack", "Term", "RecordControl", "MarkControlSignalled", "SettleControl", "MarkControlAnswered", "WithdrawRequest", "PendingControls", "FindRequests", "HasOpenRequest", "BeginRun", "Finalize", "FinalizeUnstarted", "MarkPublished", "ExecutionStatus", "Unfinalized", "RaiseRunNumbers"}
 	controlActions = rapid.SampledFrom([]events.Action{events.Cancel, events.Cancel, events.Pause, events.Resume})
 )
 

@@ -115,6 +115,24 @@ func (s *Store) IsControlSignalled(ctx context.Context, id string) (signalled bo
 	return signalled, err
 }
 
+// HasOpenRequest reports whether a workflow has a request without an outcome that was published until a time
+// in ns.
+func (s *Store) HasOpenRequest(ctx context.Context, workflowID string, until uint64) (has bool, err error) {
+	err = s.read(ctx, fmt.Sprintf("read the open requests of %q", workflowID), func(q ddl.Querier) error {
+		var request ledger.Request
+		has = false
+		_, err := pgx.ForEachRow(query(ctx, q, `
+			select q.message, q.received_at from raw.sync_requests q left join raw.sync_runs r using (run_number)
+			where q.workflow_id = $1 and (q.run_number is null or r.state = 'running')`, text(workflowID)),
+			[]any{&request.Message, &request.ReceivedAt}, func() error {
+				has = has || request.IsPublishedUntil(until)
+				return nil
+			})
+		return err
+	})
+	return has, err
+}
+
 // SettleControl sets State, Rejection and Applied of a pending control and returns the control. A
 // settled control is returned unchanged. It fails with ledger.ErrUnknown if the control does not
 // exist.

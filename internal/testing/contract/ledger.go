@@ -134,6 +134,8 @@ func (l *ledgers) listRequests(t *rapid.T) {
 func (l *ledgers) workflow(t *rapid.T) {
 	id := drawRequest(t).WorkflowID
 	_, _ = call(t, l.pair, "Workflow "+id, func(p LedgerPort) (ledger.WorkflowState, error) { return p.Workflow(l.ctx, id) })
+	until := limits.Draw(t, "until")
+	_, _ = call(t, l.pair, fmt.Sprint("HasOpenRequest ", id, until), func(p LedgerPort) (bool, error) { return p.HasOpenRequest(l.ctx, id, until) })
 }
 
 // note remembers a run.

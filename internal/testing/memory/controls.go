@@ -69,6 +69,20 @@ func (l *Ledger) IsControlSignalled(_ context.Context, id string) (signalled boo
 	return signalled, err
 }
 
+// HasOpenRequest reports whether a workflow has a request without an outcome that was published until a time
+// in ns.
+func (l *Ledger) HasOpenRequest(_ context.Context, workflowID string, until uint64) (has bool, err error) {
+	err = l.read("HasOpenRequest", workflowID, func() error {
+		workflowID = text(workflowID)
+		has = len(l.requestsWhere(func(q ledger.Request) bool {
+			isOpen := q.RunNumber == 0 || l.state.runs[q.RunNumber].State == ledger.Running
+			return q.WorkflowID == workflowID && isOpen && q.IsPublishedUntil(until)
+		})) > 0
+		return nil
+	})
+	return has, err
+}
+
 // SettleControl settles a pending control and returns it. A settled one is returned unchanged.
 func (l *Ledger) SettleControl(_ context.Context, c ledger.Control) (settled ledger.Control, err error) {
 	err = l.write("SettleControl", c.ID+" "+string(c.State), func() error {
