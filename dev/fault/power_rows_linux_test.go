@@ -174,7 +174,7 @@ func TestFault74PowerLostByTemporal(t *testing.T) {
 		"synchronous = full":   {true, false, 1},
 		"synchronous = normal": {false, true, 5},
 	} {
-		t.Run(name, func(t *testing.T) { // one after another: a Temporal that starts is busy, and gives up after 15 s
+		t.Run(name, func(t *testing.T) { // one after another: a Temporal that starts is busy
 			disk := powerDisk(t)
 			temporal := newServer(t, serverOptions{Kind: temporalKind, Data: disk.Path("temporal", "temporal.db"), Durable: c.durable})
 			temporal.run(t)

@@ -62,6 +62,9 @@ func serverConfig(o Options, listen servicePorts) (*config.Config, error) {
 	}
 	frontend := ports.Addr(listen.frontend)
 	return &config.Config{
+		// The server gives its services twice this time to start, but at least 15 s, which is not enough on a busy
+		// machine. Static hosts join nothing.
+		Global:      config.Global{Membership: config.Membership{MaxJoinDuration: startTimeout / 2}},
 		Persistence: persistence,
 		ClusterMetadata: &cluster.Config{
 			FailoverVersionIncrement: 10,

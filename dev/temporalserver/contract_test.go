@@ -105,7 +105,7 @@ func (r *realTemporal) ContinueAsNew(ctx context.Context, id string) error {
 
 // await waits until the latest run of an ID is as wanted.
 func (r *realTemporal) await(ctx context.Context, id string, is func(runID string, isOpen bool) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for tick := time.NewTicker(5 * time.Millisecond); ; {
 		runID, isOpen, err := r.latest(ctx, id)

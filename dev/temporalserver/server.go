@@ -171,7 +171,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 }
 
 func checkReady(ctx context.Context, c client.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if _, err := c.CheckHealth(ctx, nil); err != nil {
 		return err
