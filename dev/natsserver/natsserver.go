@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
+
+	"github.com/lazi/lazisync/dev/ports"
 )
 
 // Options configure a server. Only Dir is required.
@@ -56,8 +58,9 @@ const maxPayload = 1 << 20
 // only by their configured routes, which a test can interrupt.
 const unreachable = "127.0.0.1:1"
 
-// startTimeout includes the time to open the streams of an earlier run.
-const startTimeout = 30 * time.Second
+// startTimeout includes the time to open the streams of an earlier run, and to elect a leader of a cluster on a
+// machine that is busy compiling.
+const startTimeout = 90 * time.Second
 
 // Start starts a server and returns when clients can connect and JetStream is available. In a
 // cluster JetStream serves requests once most servers run.
@@ -66,8 +69,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.New("nats-server: Dir is empty, want a folder for its streams")
 	}
 	port := o.Port
-	if port == 0 {
-		port = server.RANDOM_PORT
+	if port == 0 { // a free one that no other process selects while the server is restarted
+		free, err := ports.Free(1)
+		if err != nil {
+			return nil, fmt.Errorf("nats-server: %w", err)
+		}
+		port = free[0]
 	}
 	options := &server.Options{
 		ServerName:      cmp.Or(o.Name, "lazisync-dev"),
