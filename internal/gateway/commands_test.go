@@ -88,7 +88,7 @@ func TestRequestStopsWaitingForTheRunID(t *testing.T) {
 	got := s.send(http.MethodPost, "/sync/full", "")
 	require.Equal(t, 202, got.status)
 	require.Nil(t, got.json(t)["runId"])
-	require.InDelta(t, runIDTimeout.Seconds(), time.Since(began).Seconds(), 1)
+	require.GreaterOrEqual(t, time.Since(began), runIDTimeout)
 }
 
 func TestIdempotencyKey(t *testing.T) {

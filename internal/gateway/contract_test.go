@@ -286,7 +286,7 @@ func TestOpenAPIProblemsMatchTheGateway(t *testing.T) {
 // slowly sends half a body to a server with a short read timeout.
 func slowly(t *testing.T, s *testServer) answer {
 	t.Helper()
-	connection, err := net.Dial("tcp", serveWithin(t, s, 100*time.Millisecond, 0))
+	connection, err := net.Dial("tcp", serveWithin(t, s, 500*time.Millisecond, 0))
 	require.NoError(t, err)
 	defer connection.Close()
 	_, err = fmt.Fprint(connection, "POST /sync/full HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")

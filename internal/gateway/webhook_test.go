@@ -333,7 +333,7 @@ func TestShortWebhookKeysAreRejected(t *testing.T) {
 func TestUnfinishedWebhookBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	limited := serveWithin(t, s, 100*time.Millisecond, 0)
+	limited := serveWithin(t, s, 500*time.Millisecond, 0)
 	connection, err := net.Dial("tcp", limited)
 	require.NoError(t, err)
 	defer connection.Close()

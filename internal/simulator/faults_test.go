@@ -175,7 +175,7 @@ func TestWebhooks(t *testing.T) {
 		select {
 		case d := <-deliveries:
 			return d
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			require.FailNow(t, "no delivery came")
 			return delivery{}
 		}

@@ -68,7 +68,7 @@ func (s *Store) waitForWaiting(t *testing.T, n int) {
 		err := s.pool.QueryRow(t.Context(),
 			"select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").Scan(&waiting)
 		return err == nil && waiting == n
-	}, 4*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestPagesDoNotOvertakeFinalize(t *testing.T) {

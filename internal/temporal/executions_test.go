@@ -87,7 +87,7 @@ func TestStartOptions(t *testing.T) {
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}, f.options)
 	require.Equal(t, []any{7}, f.args)
-	require.WithinDuration(t, time.Now().Add(callTimeout), f.deadline, time.Second)
+	require.WithinDuration(t, time.Now().Add(callTimeout), f.deadline, callTimeout/2)
 
 	f.run.first = "r0"
 	run, err = adapter.SignalWithStart(context.Background(), workflows.StartOptions{ID: "incremental-sync-985"}, workflows.Signal{Name: "wake"})

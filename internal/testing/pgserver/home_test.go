@@ -76,7 +76,7 @@ func TestZombieIsNotAlive(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	require.True(t, alive(cmd.Process.Pid))
 	require.NoError(t, stdin.Close())
-	require.Eventually(t, func() bool { return !alive(cmd.Process.Pid) || !hasProc() }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return !alive(cmd.Process.Pid) || !hasProc() }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, cmd.Wait())
 	require.False(t, alive(cmd.Process.Pid))
 }

@@ -134,7 +134,7 @@ func query[T any](t *testing.T, url, sql string) T {
 
 func eventually(t *testing.T, condition func() bool, message string) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 20*time.Millisecond, message)
+	require.Eventually(t, condition, time.Minute, 20*time.Millisecond, message)
 }
 
 func TestServerStartsAndStops(t *testing.T) {
