@@ -18,7 +18,7 @@ import (
 )
 
 // containerWait is how long a container may take to be healthy or to end, on a busy machine.
-const containerWait = 100 * time.Second
+const containerWait = 4 * time.Minute
 
 // podmanConf runs containers as root inside a container or an unprivileged machine, with the
 // program below as OCI runtime.

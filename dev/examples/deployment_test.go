@@ -30,8 +30,8 @@ import (
 )
 
 const (
-	patience = time.Minute
-	records  = 300 // of each entity
+	patience = 3 * time.Minute // a shell example starts a dozen programs for each event
+	records  = 300             // of each entity
 )
 
 var root = filepath.Join("..", "..")

@@ -18,7 +18,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // newState returns the incidents of a real NATS server.
 func newState(t *testing.T) func() notify.State {

@@ -22,7 +22,7 @@ import (
 	"github.com/lazi/lazisync/internal/stream"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // answer is what a delivery was answered.
 type answer struct {
