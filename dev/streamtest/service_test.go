@@ -62,7 +62,14 @@ func TestServiceAnswersRequests(t *testing.T) {
 			return 422, "mode: got \"x\",\nwant full", []byte(`{"status":422}`)
 		}},
 	)
-	info := services(t, r)[0]
+	var info micro.Info
+	require.Eventually(t, func() bool { // a busy service may answer late
+		list := services(t, r)
+		if len(list) == 1 {
+			info = list[0]
+		}
+		return len(list) == 1
+	}, patience, tick)
 	require.Equal(t, "lazisync", info.Name)
 	require.Equal(t, "1.2.3", info.Version)
 	require.Equal(t, "lazisync.echo", info.Endpoints[0].Subject)
