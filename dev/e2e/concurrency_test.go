@@ -14,7 +14,7 @@ import (
 // One run reads as many entities at once as its rate budget allows when ServiceTitan is slow.
 func TestARunReadsManyEntitiesAtOnce(t *testing.T) {
 	t.Parallel()
-	const latency = 3 * time.Second
+	const latency = 12 * time.Second // the time in which a busy machine starts them
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 5}})
 	w.start(t, "serve")
 	w.stack.Simulator.SetPace(latency)

@@ -3,6 +3,8 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,34 +17,31 @@ import (
 // next pass. Each is answered and has one outcome.
 func TestRequestsShareAPassAfterTheMinimumInterval(t *testing.T) {
 	t.Parallel()
-	const interval = 8 * time.Second // longer than a command takes
+	const interval = 16 * time.Second // longer than the requests and a command take on a busy machine
 	w := newFixture(t, options{webhooks: true})
-	gateway := w.start(t, "serve", "SYNC_MIN_INTERVAL="+interval.String(), "SYNC_WEBHOOK_SECOND_PASS=10s").gateway
+	gateway := w.start(t, "serve", "SYNC_MIN_INTERVAL="+interval.String(), "SYNC_WEBHOOK_SECOND_PASS=20s").gateway
 	w.full(t)
 	first := w.completed(t, w.request(t, `{"mode":"incremental"}`))
 
 	waiting := []string{w.request(t, `{"mode":"incremental","entities":["jobs"]}`)}
 	w.accepted(t, waiting[0])
-	type row struct {
-		Mode, Why, Text, Due string
-		Requests             int
-	}
-	var shown []row
-	require.Eventually(t, func() bool {
-		printed := w.run(t, "status", "--json")
-		var status struct{ Waiting []row }
-		require.NoError(t, json.Unmarshal([]byte(printed.out), &status), printed.out)
-		shown = status.Waiting
-		return len(shown) > 0 && shown[0].Why == "interval"
-	}, waitLimit, tick)
-	require.Equal(t, "waits for the minimum interval between passes", shown[0].Text)
-	require.NotEmpty(t, shown[0].Due)
-	require.Contains(t, callAvailable(t, http.MethodGet, gateway+"/api/sync/runs", "").body, `"why":"interval"`)
-
 	id, err := w.stack.Simulator.Create("customers") // the simulator delivers a webhook
 	require.NoError(t, err)
 	requested, _ := await(t, w, "sync.requested", func(d events.RequestData) bool { return d.Reason != "" && d.Mode == events.Incremental })
 	waiting = append(waiting, w.request(t, `{"mode":"incremental","entities":["estimates"]}`))
+
+	require.Eventually(t, func() bool {
+		return strings.Contains(callAvailable(t, http.MethodGet, gateway+"/api/sync/runs", "").body, `"why":"interval"`)
+	}, waitLimit, tick)
+	type row struct{ Why, Text, Due string }
+	var status struct{ Waiting []row }
+	printed := w.run(t, "status", "--json")
+	require.NoError(t, json.Unmarshal([]byte(printed.out), &status), printed.out)
+	shown := slices.IndexFunc(status.Waiting, func(one row) bool { return one.Why == "interval" })
+	require.GreaterOrEqual(t, shown, 0, printed.out)
+	require.Equal(t, "waits for the minimum interval between passes", status.Waiting[shown].Text)
+	require.NotEmpty(t, status.Waiting[shown].Due)
+
 	second := w.completed(t, waiting[0])
 	for _, requestID := range waiting {
 		require.Equal(t, second.RunNumber, w.completed(t, requestID).RunNumber)

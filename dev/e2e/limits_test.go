@@ -12,7 +12,7 @@ import (
 func TestRunDeadlineFailsAndPauseLimitCancels(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 20_000, ExportPageSize: 50}})
-	w.start(t, "serve", "SYNC_RUN_DEADLINE=12s", "SYNC_PAUSE_LIMIT=2s")
+	w.start(t, "serve", "SYNC_RUN_DEADLINE=25s", "SYNC_PAUSE_LIMIT=2s")
 	w.stack.Simulator.SetPace(pageTime)
 
 	paused := w.request(t, `{"mode":"full","entities":["customers"]}`)
@@ -26,6 +26,6 @@ func TestRunDeadlineFailsAndPauseLimitCancels(t *testing.T) {
 	late := w.request(t, `{"mode":"full","entities":["jobs"]}`)
 	failed := w.outcome(t, "sync.failed", late)
 	require.Equal(t, events.DeadlineExceeded, failed.Error.Type)
-	require.Equal(t, "the run was not complete after 12s of work", failed.Error.Message)
+	require.Equal(t, "the run was not complete after 25s of work", failed.Error.Message)
 	w.requireNotifiedOnce(t)
 }

@@ -42,7 +42,7 @@ func TestThePageStartsAndControlsARun(t *testing.T) {
 
 	p.confirm(t, "Pause run 1", "No further page is requested", "month-end", "Pause the run")
 	p.see(t, ".box", ": month-end")
-	require.True(t, eval[bool](t, p, focus("Resume run 1")))
+	p.await(t, focus("Resume run 1"))
 	require.Equal(t, "once", eval[string](t, p, `window.loaded`), "the page was not reloaded")
 	p.run(t, chromedp.Reload())
 	p.see(t, "h1", "Run 1")

@@ -22,9 +22,10 @@ import (
 func requireQueriesAnswered(t *testing.T, url string) {
 	t.Helper()
 	var first string
-	require.Eventually(t, func() bool { // the gauges are read in the background
+	require.Eventually(t, func() bool { // the gauges are read in the background, from each source apart
 		first = call(t, "GET", url, "").body
-		return strings.Contains(first, "lazisync_database_size_bytes ") && strings.Contains(first, "lazisync_dead_letters ")
+		return strings.Contains(first, "lazisync_database_size_bytes ") && strings.Contains(first, "lazisync_dead_letters ") &&
+			strings.Contains(first, "lazisync_stream_bytes{")
 	}, waitLimit, 10*tick)
 	database := promqltest.LoadedStorage(t, "")
 	t.Cleanup(func() { require.NoError(t, database.Close()) })

@@ -51,7 +51,7 @@ func (w *fixture) stagingTables(t *testing.T) int {
 }
 
 // awaitLoaded waits until a rebuild has loaded a number of pages. From then on pages are slow, for
-// what the test does during the rebuild.
+// what the test does during the rebuild. There must be many more pages: a busy machine looks late.
 func (w *fixture) awaitLoaded(t *testing.T, requestID string, pages int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -63,7 +63,7 @@ func (w *fixture) awaitLoaded(t *testing.T, requestID string, pages int) {
 
 func TestRebuildRepairsATableInUse(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 20}})
 	p := w.start(t, "serve")
 	w.full(t)
 	reader := fmt.Sprintf("reader_%s", w.tenant)
@@ -174,7 +174,7 @@ func post(t *testing.T, url, body string) (status int, answer map[string]any) {
 
 func TestFailedRebuildChangesNothing(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 20}})
 	w.start(t, "serve")
 	w.full(t)
 	w.damage(t, "jobs")
@@ -221,7 +221,7 @@ func TestFailedRebuildChangesNothing(t *testing.T) {
 
 func TestRebuildResumesAfterAWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 1000, ExportPageSize: 20}})
 	w.start(t, "bridge")
 	worker := w.start(t, "worker")
 	w.full(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/ports"
 	"github.com/lazi/lazisync/dev/postgres"
 	"github.com/lazi/lazisync/dev/temporalserver"
 	"github.com/lazi/lazisync/internal/simulator"
@@ -18,7 +19,9 @@ import (
 
 func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 	t.Parallel()
-	database := &ownPostgres{options: pgserver.Options{Dir: t.TempDir(), Unsafe: true, StopWithParent: true}}
+	free, err := ports.Free(1) // no other process selects it while the server is restarted
+	require.NoError(t, err)
+	database := &ownPostgres{options: pgserver.Options{Dir: t.TempDir(), Port: free[0], Unsafe: true, StopWithParent: true}}
 	t.Cleanup(func() { // the data of root's PostgreSQL is in another folder
 		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), database.options.Dir))
 	})
@@ -26,7 +29,7 @@ func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 	database.start(t)
 	temporal.start(t)
 	w := newFixture(t, options{
-		simulator:   simulator.Options{RecordsPerEntity: 1500, ExportPageSize: 50},
+		simulator:   simulator.Options{RecordsPerEntity: 1500, ExportPageSize: 25},
 		databaseURL: database.URL(""), temporalAddr: temporal.Addr(),
 	})
 	w.start(t, "serve")
@@ -51,7 +54,7 @@ func TestRunSurvivesARestartOfEveryServer(t *testing.T) {
 			requestID := w.request(t, `{"mode":"full"}`)
 			w.awaitPages(t, 30)
 			restart()
-			require.Less(t, w.total(), 120, "the restart happens during the run")
+			require.Less(t, w.total(), 240, "the restart happens during the run")
 			w.stack.Simulator.SetPace(0)
 
 			w.awaitFinalized(t, requestID)
@@ -88,7 +91,6 @@ func (s *ownPostgres) start(t *testing.T) {
 	var err error
 	s.Server, err = postgres.Start(t.Context(), s.options)
 	require.NoError(t, err)
-	s.options.Port = portOf(t, s.Addr())
 	server := s.Server
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 }

@@ -42,7 +42,7 @@ type scheduleView struct {
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, options{})
-	w.migrate(t, "SYNC_SCHEDULE_INCREMENTAL="+never, "SYNC_SCHEDULE_FULL=0 3 * * 0", "SYNC_TIMEZONE=Europe/Berlin")
+	w.migrate(t, "SYNC_SCHEDULE_INCREMENTAL="+never, "SYNC_SCHEDULE_FULL=0 3 * 1 0", "SYNC_TIMEZONE=Europe/Berlin")
 	serve := w.start(t, "serve")
 	w.full(t)
 	incremental, full := "lazisync-incremental-"+w.tenant, "lazisync-full-"+w.tenant
@@ -64,15 +64,15 @@ func TestSchedules(t *testing.T) {
 	t.Run("are as configured, and migrate keeps them so", func(t *testing.T) {
 		shown := schedules()
 		require.Len(t, shown, 2)
-		require.Equal(t, "0 3 * * 0", shown[full].Cron)
+		require.Equal(t, "0 3 * 1 0", shown[full].Cron)
 		require.Equal(t, "Europe/Berlin", shown[full].Timezone)
 		next := shown[full].NextRuns[0].In(berlin(t))
 		require.Equal(t, []int{int(time.Sunday), 3, 0}, []int{int(next.Weekday()), next.Hour(), next.Minute()})
 
 		require.Equal(t, http.StatusOK, steer(full, "pause", `{"reason":"month-end"}`).status)
-		w.migrate(t, "SYNC_SCHEDULE_INCREMENTAL="+never, "SYNC_SCHEDULE_FULL=30 4 * * *")
+		w.migrate(t, "SYNC_SCHEDULE_INCREMENTAL="+never, "SYNC_SCHEDULE_FULL=30 4 1 1 *")
 		shown = schedules()
-		require.Equal(t, "30 4 * * *", shown[full].Cron)
+		require.Equal(t, "30 4 1 1 *", shown[full].Cron)
 		require.Equal(t, "UTC", shown[full].Timezone)
 		require.True(t, shown[full].Paused, "a pause is the operator's")
 		require.Equal(t, "paused: month-end", shown[full].Note)
@@ -80,7 +80,7 @@ func TestSchedules(t *testing.T) {
 	t.Run("are steered at the command line", func(t *testing.T) {
 		table := w.run(t, "schedules", "ls")
 		require.Zero(t, table.code, table.errors)
-		require.Regexp(t, full+` +30 4 \* \* \* +customers, jobs \+2 +UTC +paused +- +never +paused: month-end`, table.out)
+		require.Regexp(t, full+` +30 4 1 1 \* +customers, jobs \+2 +UTC +paused +- +never +paused: month-end`, table.out)
 		require.Equal(t, result{0, full + " resumed\n", ""}, w.run(t, "schedules", "resume", full, "--reason", "books closed"))
 		require.Contains(t, schedules()[full].Note, "books closed")
 		require.Equal(t, result{0, incremental + " paused\n", ""}, w.run(t, "schedules", "pause", incremental))

@@ -79,7 +79,7 @@ func TestVerifyFindsWhatARebuildRepairs(t *testing.T) {
 // A verify that is cancelled or whose worker is killed leaves no staging table.
 func TestVerifyContinuesAfterAWorkerIsKilled(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 600, ExportPageSize: 50}})
+	w := newFixture(t, options{simulator: simulator.Options{RecordsPerEntity: 600, ExportPageSize: 10}})
 	w.start(t, "bridge")
 	worker := w.start(t, "worker")
 	w.full(t)

@@ -6,13 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lazi/lazisync/dev/ports"
 	"github.com/lazi/lazisync/dev/postgres"
 	"github.com/lazi/lazisync/dev/recording"
 	"github.com/lazi/lazisync/internal/store"
@@ -86,16 +86,14 @@ func startDatabase(t *testing.T, dir string) *ownDatabase {
 
 func startDatabaseWith(t *testing.T, o pgserver.Options) *ownDatabase {
 	t.Helper()
-	o.StopWithParent = true
+	free, err := ports.Free(1) // no other process selects it while the server is restarted
+	require.NoError(t, err)
+	o.Port, o.StopWithParent = free[0], true
 	d := &ownDatabase{options: o}
 	t.Cleanup(func() { // root's PostgreSQL keeps its data elsewhere
 		require.NoError(t, pgserver.Remove(context.WithoutCancel(t.Context()), d.options.Dir))
 	})
 	d.start(t)
-	_, port, _ := strings.Cut(d.Addr(), ":")
-	number, err := strconv.Atoi(port)
-	require.NoError(t, err)
-	d.options.Port = number
 	t.Cleanup(func() {
 		d.signalAll(syscall.SIGCONT)
 		require.NoError(t, d.Stop())
