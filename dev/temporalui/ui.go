@@ -30,7 +30,7 @@ type Server struct {
 	ended chan struct{}
 }
 
-const startLimit = 15 * time.Second
+const startLimit = 90 * time.Second
 
 // Start returns when the page answers.
 func Start(ctx context.Context, o Options) (*Server, error) {

@@ -22,7 +22,7 @@ import (
 
 const (
 	demoRecords  = 25_000
-	slackPatient = 20 * time.Second
+	slackPatient = time.Minute
 	changeEvery  = time.Second // interval of simulated changes
 )
 

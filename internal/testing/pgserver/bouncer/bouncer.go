@@ -125,7 +125,7 @@ func (b *Bouncer) Restart() error {
 
 // await waits until PgBouncer listens.
 func (b *Bouncer) await() error {
-	for until := time.Now().Add(30 * time.Second); ; {
+	for until := time.Now().Add(time.Minute); ; {
 		conn, err := net.Dial("tcp", b.address())
 		if err == nil {
 			return conn.Close()
