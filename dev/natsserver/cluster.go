@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"github.com/lazi/lazisync/dev/ports"
@@ -112,11 +114,53 @@ func StartCluster(ctx context.Context, dir string, log zerolog.Logger) (*Cluster
 			return nil, err
 		}
 	}
-	if err := c.AwaitComplete(ctx); err != nil {
+	err = c.AwaitComplete(ctx)
+	if err == nil {
+		err = c.awaitPlacement(ctx)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// awaitPlacement waits until a stream can have a replica on each server: a moment after the election, the leader
+// does not know the storage of the other servers yet.
+func (c *Cluster) awaitPlacement(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	client, err := nats.Connect(c.URL())
+	if err != nil {
+		return fmt.Errorf("the NATS cluster accepts no connection: %w", err)
+	}
+	defer client.Close()
+	js, err := jetstream.New(client)
+	if err != nil {
+		return err
+	}
+	for {
+		err := place(ctx, js)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("the NATS cluster creates no stream with %d replicas: %w", ClusterSize, err)
+		}
+	}
+}
+
+// place creates a stream with a replica on each server, and deletes it.
+func place(ctx context.Context, js jetstream.JetStream) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	probe := jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: ClusterSize}
+	if _, err := js.CreateOrUpdateStream(ctx, probe); err != nil {
+		return err
+	}
+	return js.DeleteStream(ctx, probe.Name)
 }
 
 // NodeName returns the name of a server of a cluster: n0, n1 and so on.
