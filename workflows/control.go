@@ -150,10 +150,38 @@ func (r *run) announce(s ReceivedControl) {
 	})
 }
 
+// pausesInOrder is the change ID of the version in which each run has its pauses and resumes in order. One that
+// arrives while the outcome of a run is being written is published for the next pass, because its event could
+// follow the outcome. A pass does not publish what has happened before the pause with which it begins, or, if it
+// begins without one, the end of a pause of an earlier pass.
+const pausesInOrder = "pauses and resumes are published in order"
+
+func (r *run) keepsPausesInOrder() bool {
+	return workflow.GetVersion(r.ctx, pausesInOrder, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+}
+
+// dropOutdated drops the queued pauses and resumes that a run must not publish, which has begun with a pause, nil
+// for none.
+func (r *run) dropOutdated(pause *ledger.Pause) {
+	keep := slices.IndexFunc(r.Unpublished, func(a activities.AnnounceInput) bool {
+		return a.Paused && (pause == nil || a.Ordinal >= pause.Number) || pause != nil && a.Ordinal > pause.Number
+	})
+	if keep < 0 {
+		keep = len(r.Unpublished)
+	}
+	if keep > 0 && r.keepsPausesInOrder() {
+		r.Unpublished = r.Unpublished[keep:]
+	}
+}
+
 // publishAnnouncements publishes the queued pauses and resumes in order.
 func (r *run) publishAnnouncements(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return len(r.Unpublished) > 0 && r.RunNumber != 0 })
+		if r.OutcomeBegun && r.keepsPausesInOrder() {
+			_ = workflow.Await(ctx, func() bool { return !r.OutcomeBegun })
+			continue
+		}
 		next := r.Unpublished[0]
 		next.RunNumber, next.Execution = r.RunNumber, r.Execution
 		_ = workflow.ExecuteActivity(LedgerOptions(ctx), runActivities.AnnounceControl, next).Get(ctx, nil)

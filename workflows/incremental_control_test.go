@@ -95,7 +95,7 @@ func TestCancelWhileTheOutcomeOfAnotherIsPublishedIsKept(t *testing.T) {
 			r := newRig()
 			r.API.Pages = map[string]int{"jobs": 5}
 			r.Ledger.Request(events.Incremental, "jobs")
-			r.at("jobs", 2, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "a", Sequence: sequence()}) })
+			r.at("jobs", 2, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "a", Sequence: sequenceNow()}) })
 			tries := 0
 			r.Events.Refuse = func(_ context.Context, e events.Event) error {
 				if e.Type() != events.Cancelled.Name {
@@ -105,7 +105,7 @@ func TestCancelWhileTheOutcomeOfAnotherIsPublishedIsKept(t *testing.T) {
 					if c.requested {
 						r.requested("customers")
 					}
-					r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "b", Sequence: sequence(), PassOnly: c.pass, RunNumber: 1})
+					r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "b", Sequence: sequenceNow(), PassOnly: c.pass, RunNumber: 1})
 				}
 				if tries <= 3 {
 					return errors.New("not connected")

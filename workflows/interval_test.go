@@ -122,7 +122,7 @@ func TestControlsThatArriveWithContinueAsNewAreKept(t *testing.T) {
 			if execution == 2 {
 				r.after(time.Hour, func() {
 					require.Empty(t, r.API.PageRequests("customers"))
-					r.signal(workflows.SignalResume, workflows.ControlSignal{ID: "b", Sequence: sequence()})
+					r.signal(workflows.SignalResume, workflows.ControlSignal{ID: "b", Sequence: sequenceNow()})
 				})
 				return
 			}
@@ -150,7 +150,7 @@ func TestControlsThatArriveWithContinueAsNewAreKept(t *testing.T) {
 // continueAsNewWith brings a control in the workflow task in which the history gets too long.
 func (r *rig) continueAsNewWith(name string) {
 	r.after(minInterval/2, func() {
-		r.env.SignalWorkflowSkippingWorkflowTask(name, workflows.ControlSignal{ID: "a", Sequence: sequence()})
+		r.env.SignalWorkflowSkippingWorkflowTask(name, workflows.ControlSignal{ID: "a", Sequence: sequenceNow()})
 	})
 	r.after(minInterval/2+time.Second, func() { r.env.SetContinueAsNewSuggested(true) })
 }

@@ -141,8 +141,8 @@ func (r *rig) at(entity string, page int, do func()) {
 // after makes something happen once some workflow time has passed from now on.
 func (r *rig) after(d time.Duration, do func()) { r.env.RegisterDelayedCallback(do, d) }
 
-// sequence returns the sequence of a control that is published now.
-func sequence() uint64 { return uint64(time.Now().UnixNano()) }
+// sequenceNow returns the sequence of a control that is published now.
+func sequenceNow() uint64 { return uint64(time.Now().UnixNano()) }
 
 func (r *rig) signal(name string, payload any) { r.env.SignalWorkflow(name, payload) }
 

@@ -41,7 +41,8 @@ type ContinueAsNewState struct {
 	Passes int // finished passes of an IncrementalSync
 	Last   Result
 
-	Finishing bool `json:",omitempty"` // the outcome is being published
+	Finishing    bool `json:",omitempty"` // the outcome is being published
+	OutcomeBegun bool `json:",omitempty"` // every pause before it is published; absent when an earlier version carried it
 
 	Stop *ledger.Finalization // set when the run must stop reading
 	Next *ledger.Finalization // ends the next pass: a cancel that arrived too late for this one
@@ -104,6 +105,7 @@ func (r *run) begin(ctx workflow.Context, in ledger.BeginInput) (begun activitie
 	}
 	r.TenantID, r.RunNumber, r.Execution, r.Refresh = in.TenantID, begun.RunNumber, begun.Execution, begun.Refresh
 	r.isFinalized = begun.State != ledger.Running
+	r.dropOutdated(in.Pause)
 	for _, name := range begun.Entities {
 		r.Entities = append(r.Entities, ledger.EntityProgress{Entity: name, Phase: events.PhaseQueued, Total: ledger.UnknownTotal})
 	}
@@ -122,9 +124,10 @@ func (r *run) finish() (Result, error) {
 		decision = *r.Stop
 	}
 	r.Finishing = true
-	if !r.await(func() bool { return len(r.Unpublished) == 0 }) { // pauses are published before the outcome
+	if !r.OutcomeBegun && !r.await(func() bool { return len(r.Unpublished) == 0 }) { // pauses are published before the outcome
 		return Result{}, errContinueAsNew
 	}
+	r.OutcomeBegun = true
 	if r.isMissing {
 		return Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("run %d is not in the ledger any more: it was restored to an earlier state", r.RunNumber), activities.TypeUnknownRun, nil)
@@ -154,7 +157,7 @@ func (r *run) nextPass() {
 	}
 	r.RunNumber, r.Execution, r.Entities, r.Worked, r.Failure, r.EntityFailure = 0, ledger.Execution{}, nil, 0, nil, nil
 	r.Stop, r.Next = r.Next, nil
-	r.isFinalized, r.isMissing, r.isDecided, r.Finishing, r.historyFull = false, false, false, false, false
+	r.isFinalized, r.isMissing, r.isDecided, r.Finishing, r.OutcomeBegun, r.historyFull = false, false, false, false, false, false
 }
 
 // continueAsNewState returns the state for the next execution. It first applies pending

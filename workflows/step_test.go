@@ -130,11 +130,11 @@ func TestCancelAfterContinueAsNewDuringTheOutcomeIsKept(t *testing.T) {
 	r := newRig()
 	r.API.Pages = map[string]int{"jobs": 5}
 	r.Ledger.Request(events.Incremental, "jobs")
-	r.at("jobs", 2, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "a", Sequence: sequence()}) })
+	r.at("jobs", 2, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "a", Sequence: sequenceNow()}) })
 	r.prepare = func(execution int) {
 		if execution == 2 {
 			require.True(t, r.carried[0].Finishing)
-			r.after(0, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "b", Sequence: sequence()}) })
+			r.after(0, func() { r.signal(workflows.SignalCancel, workflows.ControlSignal{ID: "b", Sequence: sequenceNow()}) })
 		}
 	}
 	r.unavailable(events.Cancelled.Name, func() { r.requested("customers") })

@@ -35,12 +35,12 @@ type technique struct {
 }
 
 // random matches the tests with random sequences of calls or actions, which are techniques of their own.
-const random = "Contract$|^TestSequences$"
+const random = "Contract$|^Test(Workflow)?Sequences$"
 
 var techniques = []technique{
 	{name: "unit tests", args: []string{"-skip=" + random, "./bridge", "./activities", "./workflows", "./internal/ledger", "./internal/store", "./internal/stream"}},
 	{name: "contract suites", args: []string{"-run=Contract$", "./internal/store"}},
-	{name: "sequences", args: []string{"-run=^TestSequences$", "./bridge"}},
+	{name: "sequences", args: []string{"-run=^Test(Workflow)?Sequences$", "./bridge", "./workflows"}},
 	{name: "streams", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./streamtest"}},
 	{name: "end to end", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./e2e"}},
 	{name: "conformance", module: "dev", args: []string{"-vet=off", "-ldflags=-w", "./conformance"}},

@@ -52,9 +52,9 @@ var longestPackages = []string{
 // the tests of the root module lack.
 var racedPackages = []string{"/dev/streamtest", "/dev/gatewaytest"}
 
-// sequences is a test with thousands of random sequences of actions in one goroutine: with -race it takes
-// ten times as long and finds the same.
-const sequences = "^TestSequences$"
+// sequences are tests with thousands of random sequences of actions, one after another: with -race they take
+// ten times as long and find the same.
+const sequences = "^Test(Workflow)?Sequences$"
 
 // unracedPackages of the root module have no goroutines, and nothing for several of them. Their tests are
 // not shortened, so that their results of "make test" count for "make test-all".
@@ -181,7 +181,7 @@ func (r *runner) allSteps(ctx context.Context, base []string) ([]step, error) {
 	unraced, code := split(root, unracedPackages)
 	return append([]step{
 		{title: "Root module, with -race:", module: ".", args: slices.Concat(base, []string{"-race", "-vet=off", "-skip=" + sequences}, longestFirst(code))}, // make test vets it
-		{title: "Root module, sequences:", module: ".", args: slices.Concat(base, []string{"-vet=off", "-run=" + sequences, "./bridge"})},
+		{title: "Root module, sequences:", module: ".", args: slices.Concat(base, []string{"-vet=off", "-run=" + sequences, "./bridge", "./workflows"})},
 		{title: "Root module, without goroutines:", module: ".", args: slices.Concat(base, shortArgs, unraced)},
 	}, dev...), nil
 }

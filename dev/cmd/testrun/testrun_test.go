@@ -157,9 +157,12 @@ func TestNamesOfThePlanExist(t *testing.T) {
 		}
 		require.NotEmpty(t, found, suffix)
 	}
-	bridge, err := os.ReadFile(filepath.Join(root, "bridge", "sequence_test.go"))
-	require.NoError(t, err)
-	require.Contains(t, string(bridge), "func "+strings.Trim(sequences, "^$")+"(")
+	for folder, name := range map[string]string{"bridge": "TestSequences", "workflows": "TestWorkflowSequences"} {
+		text, err := os.ReadFile(filepath.Join(root, folder, "sequence_test.go"))
+		require.NoError(t, err)
+		require.Contains(t, string(text), "func "+name+"(")
+		require.Regexp(t, sequences, name)
+	}
 	for _, pkg := range slices.Concat(longestPackages, racedPackages, unracedPackages) {
 		require.DirExists(t, filepath.Join(root, pkg))
 	}
