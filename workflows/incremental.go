@@ -47,7 +47,9 @@ func (r *run) passes(ctx workflow.Context, tenant events.TenantID, wake workflow
 				return IncrementalResult{}, errContinueAsNew
 			}
 			if !begun.Found && in.ClaimUntil != 0 { // no request waits that the cancel ends, but a later one may
-				r.Stop, r.Next = r.Next, nil
+				if r.Stop.ClaimUntil == in.ClaimUntil { // and no later cancel has arrived
+					r.Stop, r.Next = r.Next, nil
+				}
 				continue
 			}
 			if !begun.Found {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lazi/lazisync/events"
+	"github.com/lazi/lazisync/internal/ledger"
 	"github.com/lazi/lazisync/workflows"
 )
 
@@ -74,4 +75,19 @@ func TestAPassThatBeginsPausedPublishesItsLastPause(t *testing.T) {
 		controlled(moment{after: 13 * time.Second}, events.Resume),
 		controlled(moment{after: time.Minute}, events.Pause),
 	)
+}
+
+// A cancel arrives while an earlier one looks for the requests that it ends, and finds none.
+func TestACancelDuringTheLookOfAnotherIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	first := r.Ledger.Request(events.Incremental, "jobs")
+	var later ledger.Request
+	r.whenPublished(events.Completed.Name, func() {
+		r.cancelAfter(first)
+		later = r.requested("customers")
+	})
+	r.atLook(2, func() { r.cancelAfter(later) })
+	_, _ = r.incremental()
+	require.Equal(t, []ledger.RunState{ledger.Completed, ledger.Cancelled}, r.statesOf(first, later))
 }
