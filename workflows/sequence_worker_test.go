@@ -38,13 +38,14 @@ const (
 type execution struct {
 	memory.Execution
 	*chain
-	env        *testsuite.TestWorkflowEnvironment
-	attempts   map[string]*attempts // of activities, by their IDs
-	activities int                  // that have ended
-	running    int                  // attempts of activities that run
-	posted     int                  // signals that were given to the environment
-	isStarted  bool                 // the environment takes signals
-	isEnding   atomic.Bool          // it is being terminated
+	env         *testsuite.TestWorkflowEnvironment
+	attempts    map[string]*attempts // of activities, by their IDs
+	activities  int                  // that have ended
+	running     int                  // attempts of activities that run
+	posted      int                  // signals that were given to the environment
+	isStarted   bool                 // the environment takes signals
+	isCancelled bool                 // by Temporal
+	isEnding    atomic.Bool          // it is being terminated
 }
 
 // chain is what the executions of a chain have in common.
@@ -221,10 +222,12 @@ func (s *sequence) forward() {
 		}
 		send(signals[i].Name, signals[i].Payload)
 	}
-	for ; x.cancelRequests > 0; x.cancelRequests-- {
+	if x.cancelRequests > 0 && !x.isCancelled { // Temporal cancels an execution once
 		x.env.RegisterDelayedCallback(func() { s.receivedCancel(x, math.MaxUint64) }, 0)
 		x.env.CancelWorkflow()
+		x.isCancelled = true
 	}
+	x.cancelRequests = 0
 }
 
 func (s *sequence) signalsOf(x *execution) []workflows.Signal {
