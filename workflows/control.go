@@ -153,7 +153,7 @@ func (r *run) announce(s ReceivedControl) {
 // pausesInOrder is the change ID of the version in which each run has its pauses and resumes in order. One that
 // arrives while the outcome of a run is being written is published for the next pass, because its event could
 // follow the outcome. A pass does not publish what has happened before the pause with which it begins, or, if it
-// begins without one, the end of a pause of an earlier pass.
+// begins without one, the end of a pause of an earlier pass, or a pause that expired before.
 const pausesInOrder = "pauses and resumes are published in order"
 
 func (r *run) keepsPausesInOrder() bool {

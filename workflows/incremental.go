@@ -122,6 +122,9 @@ func (r *run) waitWhilePaused(ctx workflow.Context, wake workflow.ReceiveChannel
 	changed, err := workflow.AwaitWithTimeout(r.ctx, max(left, 0), func() bool { return !r.Paused || r.mayNotWait() || wake.Len() > 0 })
 	if err == nil && !changed && !r.isPausedAgain(ctx, since) {
 		r.Paused = false // it expired
+		if len(r.Unpublished) > 0 && r.keepsPausesInOrder() {
+			r.Unpublished = nil // the next pass begins without a pause
+		}
 	}
 	return true
 }

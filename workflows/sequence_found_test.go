@@ -91,3 +91,17 @@ func TestACancelDuringTheLookOfAnotherIsKept(t *testing.T) {
 	_, _ = r.incremental()
 	require.Equal(t, []ledger.RunState{ledger.Completed, ledger.Cancelled}, r.statesOf(first, later))
 }
+
+// A pause arrives when a pass ends, and expires before another request. The pass of that request is not paused.
+func TestAPauseThatExpiredBetweenPassesIsNotPublished(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.Ledger.Request(events.Incremental, "jobs")
+	r.whenPublished(events.Completed.Name, func() { r.signal(workflows.SignalPause, nil) })
+	r.atLook(3, func() { r.requested("customers") }) // the look right after the pause
+	_, err := r.incremental()
+	require.NoError(t, err)
+	require.Equal(t, r.limits.PauseLimit, r.elapsed)
+	require.Equal(t, []string{"sync.started", "sync.completed", "sync.started", "sync.completed"}, r.Events.Subjects())
+	require.Nil(t, r.Ledger.Runs()[1].Pause)
+}
